@@ -183,7 +183,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("packets", "packet_bytes", "ended_streams"), "sealed_media"),
         "sessions": "srtp_sessions",
         "buffers": "datagram_buffers",
-        "addresses_by_heart": "datagram_addresses",
+        "cached_addresses": "datagram_addresses",
         "addresses": "?people[].media_addresses = handle address",
     },
     "snugroom.server.sfu.sfu.StreamFacts": {
@@ -332,8 +332,8 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_counts": "media = label",
         "_now": _MACHINERY,
         "_stamp": _MACHINERY + " = stamp",
-        "_path": "datagram_buffers",
-        "_ways": "datagram_buffers",
+        "_packet_io": "datagram_buffers",
+        "_multi_transport": "datagram_buffers",
         "_length": _MACHINERY,
         "_certificate": "own_keys",
         "_context": "own_keys = tls",
@@ -341,7 +341,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_timer": _MACHINERY + " = http",
         "_loop": _MACHINERY,
         "_next_sweep": _MACHINERY,
-        "_next_beat": _MACHINERY,
+        "_next_heartbeat": _MACHINERY,
     },
     "snugroom.server.sfu.sfu.Link": {
         "key": "?rooms[].handles = number handle",
@@ -354,7 +354,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "outbound": "srtp_sessions",
         "address": "?people[].media_addresses = address",
         "rtcp_sources": "rooms[].streams = stamp",
-        "row": _MACHINERY,
+        "twcc_row": _MACHINERY,
         "arrivals": _COUNT,
         "rtcp_allowance": _LIMITS,
     },
@@ -366,7 +366,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_rebinding": _LIMITS,
         "addresses": "?people[].media_addresses = address",
         "selected": "?people[].media_addresses = address",
-        "heard": _MACHINERY,
+        "consent_at": _MACHINERY,
         "_checks": _LIMITS,
         "_moves": _LIMITS,
         "refused": _LIMITS,
@@ -398,7 +398,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "pointer": "srtp_sessions",
     },
     "snugroom.server.sfu.io.srtp.Buffer": {"data": "datagram_buffers", "view": "datagram_buffers = packet"},
-    "snugroom.server.sfu.io.packet_io.PlainPath": {
+    "snugroom.server.sfu.io.packet_io.PlainPacketIo": {
         "_socket": _MACHINERY,
         "_inbox": "datagram_buffers",
         "_outbox": "datagram_buffers",
@@ -409,9 +409,9 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "unsent": "media",
         "octets": "media",
     },
-    "snugroom.server.sfu.io.packet_io.BatchPath": {
+    "snugroom.server.sfu.io.packet_io.BatchPacketIo": {
         "_socket": _MACHINERY,
-        "run": _MACHINERY,
+        "segments_max": _MACHINERY,
         "_descriptor": _MACHINERY,
         "_family": _MACHINERY,
         "_inbox": "datagram_buffers",
@@ -429,21 +429,21 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "twcc_sequence": _COUNT,
         "_slots_used": _MACHINERY,
         "_messages_used": _MACHINERY,
-        "_runs": _MACHINERY,
+        "_batches": _MACHINERY,
         "_length": _MACHINERY,
-        "_names": "datagram_addresses = sockaddr address",
+        "_addresses": "datagram_addresses = sockaddr address",
         "_plans": "datagram_addresses",
         "sent": "media",
         "unsent": "media",
         "octets": "media",
     },
-    "snugroom.server.sfu.io.multi_transport.Ways": {
+    "snugroom.server.sfu.io.multi_transport.MultiTransport": {
         "_udp": "datagram_buffers",
         "_sockets": _MACHINERY,
-        "_paths": "datagram_buffers",
-        "_only": "datagram_buffers",
+        "_packet_ios": "datagram_buffers",
+        "_only_udp": "datagram_buffers",
         "_tcp": "datagram_buffers",
-        "_parts": "rooms[].streams",
+        "_split_fanouts": "rooms[].streams",
         "_now": _MACHINERY,
         "twcc_sequence": _COUNT,
     },
@@ -476,16 +476,16 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "moved_at": _MACHINERY,
         "waits": _MACHINERY,
     },
-    "snugroom.server.sfu.io.packet_io._Plan": {
-        **dict.fromkeys(("count", "run", "tags"), _MACHINERY),
+    "snugroom.server.sfu.io.packet_io._SendPlan": {
+        **dict.fromkeys(("count", "batch", "tags"), _MACHINERY),
         "names": "datagram_addresses = sockaddr",
         "pointers": "srtp_sessions",
         "sessions": "srtp_sessions",
         **dict.fromkeys(("offsets", "ssrc"), "rooms[].streams"),
-        **dict.fromkeys(("added", "rows"), _COUNT + " = counts"),
+        **dict.fromkeys(("offset_columns", "rows"), _COUNT + " = counts"),
     },
-    "snugroom.server.sfu.io.packet_io._Run": dict.fromkeys(
-        ("lengths", "message", "plan", "room", "size", "slot", "used"), _MACHINERY
+    "snugroom.server.sfu.io.packet_io._GsoBatch": dict.fromkeys(
+        ("lengths", "message", "plan", "capacity", "size", "slot", "used"), _MACHINERY
     ),
     "snugroom.server.sfu.io.mmsg.Vector": {
         "_libc": _MACHINERY + " = library",

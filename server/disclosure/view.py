@@ -134,7 +134,7 @@ def disclosure(
         },
         "srtp_sessions": 0 if held is None else held.sessions,
         "datagram_buffers": 0 if held is None else held.buffers,
-        "datagram_addresses": 0 if held is None else held.addresses_by_heart,
+        "datagram_addresses": 0 if held is None else held.cached_addresses,
         "own_keys": list(OWN_KEYS),
         "files_open_for_writing": _files(found),
     }

@@ -33,7 +33,7 @@ from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.signaling import Connection, MediaServer, Signaling
 from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.io.ice import Address
-from snugroom.server.sfu.io.packet_io import Handler, PlainPath
+from snugroom.server.sfu.io.packet_io import DatagramHandler, PlainPacketIo
 from snugroom.server.sfu.limits import DATAGRAM_MAX
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire.messages import Entered, WireError, decode_client
@@ -47,8 +47,8 @@ _DRAIN = 64
 Note = Callable[..., None]
 
 
-class TimedPath(PlainPath):
-    """A `PlainPath` with the kernel's time of arrival of the current datagram in `at`, in Unix seconds."""
+class TimedPacketIo(PlainPacketIo):
+    """A `PlainPacketIo` with the kernel's time of arrival of the current datagram in `at`, Unix seconds."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
@@ -56,7 +56,7 @@ class TimedPath(PlainPath):
         self.at = 0.0
         self._box = srtp.Buffer(DATAGRAM_MAX)
 
-    def drain(self, limit: int, handle: Handler) -> None:
+    def drain(self, limit: int, handle: DatagramHandler) -> None:
         data, view = self._box.data, self._box.view
         for _ in range(limit):
             try:
@@ -81,8 +81,8 @@ class NotingSfu(Sfu):
     async def start(self) -> None:
         await super().start()
         assert self._socket is not None
-        self._timed = TimedPath(self._socket)
-        self._path = self._timed
+        self._timed = TimedPacketIo(self._socket)
+        self._packet_io = self._timed
 
     def _handle(self, data: Any, view: memoryview, size: int, source: Address) -> None:
         if 127 < view[0] < 192 and size > 12 and (link := self._by_address.get(source)) is not None:
@@ -146,7 +146,7 @@ class Observer(Server):
         return NotingSignaling(self._note, hub, media, self.settings, origins=origins, clock=self.clock)
 
     def _make_sfu(self, **options: Any) -> Sfu:
-        # one UDP socket for all media, because `TimedPath` takes timestamps from one socket
+        # one UDP socket for all media, because `TimedPacketIo` takes timestamps from one socket
         sfu = NotingSfu(**{**options, "also": (), "tcp": False})
         sfu.note = self._note
         return sfu

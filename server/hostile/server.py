@@ -20,7 +20,7 @@ from snugroom.server.rooms.room import Room, _Seat
 from snugroom.server.rooms.signaling import MediaServer, Signaling
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
-from snugroom.server.sfu.io.packet_io import SENT_MAX, Handler, Path
+from snugroom.server.sfu.io.packet_io import SENT_MAX, DatagramHandler, PacketIo
 from snugroom.server.sfu.sfu import Link, Sfu
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
@@ -226,10 +226,10 @@ class HostileSignaling(Signaling):
         self.perform(self._expel(handle, last))
 
 
-class HostilePath:
+class HostilePacketIo:
     """A packet path that passes each packet through the acts, separately for each receiver."""
 
-    def __init__(self, inner: Path, sfu: HostileSfu) -> None:
+    def __init__(self, inner: PacketIo, sfu: HostileSfu) -> None:
         self._inner = inner
         self._sfu = sfu
 
@@ -249,7 +249,7 @@ class HostilePath:
     def unsent(self, value: int) -> None:
         self._inner.unsent = value
 
-    def drain(self, limit: int, handle: Handler) -> None:
+    def drain(self, limit: int, handle: DatagramHandler) -> None:
         self._inner.drain(limit, handle)
 
     @property
@@ -293,18 +293,18 @@ class HostilePath:
 
 
 class HostileSfu(Sfu):
-    """The SFU, with a `HostilePath`."""
+    """The SFU, with a `HostilePacketIo`."""
 
     def __init__(self, troupe: Troupe, **more: Any) -> None:
         super().__init__(**more)
         self.troupe = troupe
-        self._inner: Path | None = None
+        self._inner: PacketIo | None = None
 
     async def start(self) -> None:
         await super().start()
-        self._inner = self._path
+        self._inner = self._packet_io
         if self._inner is not None:
-            self._path = cast(Path, HostilePath(self._inner, self))
+            self._packet_io = cast(PacketIo, HostilePacketIo(self._inner, self))
 
     def sender(self, room: bytes, ssrc: int) -> bytes | None:
         """Return the connection that sends a stream, or None."""

@@ -23,11 +23,11 @@ from snugroom.server.sfu.core import Effect, Forget, Forwarding, SendRtcp, SendR
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.io import dtls, srtp
 from snugroom.server.sfu.io.ice import Address, Credentials, IceLite
-from snugroom.server.sfu.io.multi_transport import Ways
-from snugroom.server.sfu.io.packet_io import BatchPath, Path, PlainPath
-from snugroom.server.sfu.io.sockets import open_sockets, places
+from snugroom.server.sfu.io.multi_transport import MultiTransport
+from snugroom.server.sfu.io.packet_io import BatchPacketIo, PacketIo, PlainPacketIo
+from snugroom.server.sfu.io.sockets import bind_addresses, open_sockets
 from snugroom.server.sfu.io.tcp import Tcp
-from snugroom.server.sfu.io.turn import TurnServer, offers
+from snugroom.server.sfu.io.turn import TurnServer, with_credentials
 from snugroom.server.sfu.limits import DATAGRAM_MAX, RTCP_MAX, MediaError, MediaLimits
 from snugroom.server.wire.messages import Media, Transport
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 _SSRC = struct.Struct("!L")
 #: The heartbeat: a receiver report without report blocks.
-_BEAT = rtcp.receiver_report([])
+_HEARTBEAT = rtcp.receiver_report([])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class MediaFacts:
     ended_streams: int
     sessions: int
     buffers: int
-    addresses_by_heart: int
+    cached_addresses: int
     addresses: dict[bytes, list[str]]
 
 
@@ -72,8 +72,8 @@ class Link:
     """One peer's transport. `inbound` and `outbound` are None while there are no keys."""
 
     __slots__ = (
-        "address", "arrivals", "deadline", "dtls", "ice", "inbound", "key", "media", "outbound", "row",
-        "rtcp_allowance", "rtcp_sources", "tries",
+        "address", "arrivals", "deadline", "dtls", "ice", "inbound", "key", "media", "outbound",
+        "rtcp_allowance", "rtcp_sources", "tries", "twcc_row",
     )  # fmt: skip
 
     def __init__(
@@ -90,8 +90,8 @@ class Link:
         self.address: Address | None = None
         self.rtcp_sources: set[bytes] = set()
         self.rtcp_allowance = rtcp_allowance
-        #: Row of this peer in the path's `twcc_sequence`; -1 while there are no keys.
-        self.row = -1
+        #: Row of this peer in `PacketIo.twcc_sequence`; -1 while there are no keys.
+        self.twcc_row = -1
         #: Arrivals of its own video packets, by their transport-wide numbers, until they have been reported.
         self.arrivals = twcc.Arrivals()
 
@@ -100,10 +100,10 @@ class Sfu:
     """Forwards RTP between the members of each room without being able to read it.
 
     `address` is the address that clients are given; `also` are other addresses of this machine. `bind` is the
-    address to listen on (default: `address`); `server.sfu.io.sockets.places` derives from it the address to
-    bind for `also`. `port` 0 takes a free port. `tcp`: the SFU also accepts ICE over TCP. `turn` are relays
-    that clients are given, with credentials for `turn_time` seconds by `wall`, Unix time. All methods must be
-    called on the event loop's thread.
+    address to listen on (default: `address`); `server.sfu.io.sockets.bind_addresses` derives from it the
+    address to bind for `also`. `port` 0 takes a free port. `tcp`: the SFU also accepts ICE over TCP. `turn` are
+    relays that clients are given, with credentials for `turn_time` seconds by `wall`, Unix time. All methods
+    must be called on the event loop's thread.
     """
 
     def __init__(
@@ -143,28 +143,30 @@ class Sfu:
         self._now = 0.0
         #: `_now` as abs-send-time.
         self._stamp = bytes(3)
-        self._path: Path | None = None
-        self._ways: Ways | None = None
+        self._packet_io: PacketIo | None = None
+        self._multi_transport: MultiTransport | None = None
         self._length = srtp.new_length()
         self._certificate = dtls.Certificate.generate()
         self._context = dtls.server_context(self._certificate)
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._next_sweep = self._next_beat = float("-inf")
+        self._next_sweep = self._next_heartbeat = float("-inf")
 
     # -- life cycle ------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Open the sockets; `BindError`, an OSError, if one fails. `port` is the real port afterwards."""
         limits = self._limits
-        hosts = places(self._bind, [self._advertised, *self._also])
+        hosts = bind_addresses(self._bind, [self._advertised, *self._also])
         sockets = open_sockets(hosts, self.port, limits.socket_buffer, tcp=self._tcp)
         self.port = sockets.port
         self._loop = asyncio.get_running_loop()
-        self._ways = ways = Ways(sockets.udp, limits.drain if limits.batched else 0)
+        self._multi_transport = multi_transport = MultiTransport(
+            sockets.udp, limits.drain if limits.batched else 0
+        )
         if sockets.tcp:
-            ways.take(
+            multi_transport.add_tcp(
                 Tcp(
                     sockets.tcp,
                     limits,
@@ -174,7 +176,7 @@ class Sfu:
                     gone=self._gone,
                 )
             )
-        self._path = ways.path
+        self._packet_io = multi_transport.packet_io
         self._socket = sockets.udp[0]
         for sock in sockets.udp:
             self._loop.add_reader(sock.fileno(), self._readable)
@@ -182,14 +184,14 @@ class Sfu:
 
     def close(self) -> None:
         """Close all sessions and sockets, and say goodbye to the peers. Another call does nothing."""
-        if self._ways is None or self._loop is None:
+        if self._multi_transport is None or self._loop is None:
             return
         for room, handle in list(self._links):
             self.leave(room, handle)
         if self._timer is not None:
             self._timer.cancel()
-        self._ways.close(self._loop)
-        self._socket = self._path = self._ways = None
+        self._multi_transport.close(self._loop)
+        self._socket = self._packet_io = self._multi_transport = None
 
     # -- signaling -------------------------------------------------------------------------
 
@@ -231,7 +233,7 @@ class Sfu:
             port=self.port,
             others=self._also,
             tcp=self._tcp,
-            turn=offers(self._turn, self._wall(), self._turn_time),
+            turn=with_credentials(self._turn, self._wall(), self._turn_time),
         )
 
     def subscribe(
@@ -256,23 +258,31 @@ class Sfu:
         """Return counters since the start and present totals, without data about any single peer."""
         ready = sum(1 for link in self._links.values() if link.outbound is not None)
         counts = {**self._counts, **self._core.counts, "forwarded": 0, "unsent": 0}
-        if (path := self._path) is not None:
-            counts |= {"forwarded": path.sent, "unsent": path.unsent, "bytes_forwarded": path.octets}
-        if self._ways is not None:
-            counts |= self._ways.counts
+        if (packet_io := self._packet_io) is not None:
+            counts |= {
+                "forwarded": packet_io.sent,
+                "unsent": packet_io.unsent,
+                "bytes_forwarded": packet_io.octets,
+            }
+        if self._multi_transport is not None:
+            counts |= self._multi_transport.counts
         return {**counts, "peers": len(self._links), "peers_ready": ready}
 
     def held(self) -> MediaFacts:
         """Return all state that the SFU holds, for the operator's view."""
         packets, size, ended = self._core.held()
-        path = self._path if isinstance(self._path, PlainPath | BatchPath | Ways) else None
+        packet_io = (
+            self._packet_io
+            if isinstance(self._packet_io, PlainPacketIo | BatchPacketIo | MultiTransport)
+            else None
+        )
         return MediaFacts(
             packets=packets,
             packet_bytes=size,
             ended_streams=ended,
             sessions=sum(link.outbound is not None for link in self._links.values()),
-            buffers=path.buffers if path is not None else 0,
-            addresses_by_heart=path.by_heart if path is not None else 0,
+            buffers=packet_io.buffers if packet_io is not None else 0,
+            cached_addresses=packet_io.cached_addresses if packet_io is not None else 0,
             addresses={
                 handle: [str(address[0]) for address in link.ice.addresses]
                 for (_, handle), link in self._links.items()
@@ -308,8 +318,8 @@ class Sfu:
         return frames[-2] if len(frames) > 1 else []
 
     def _changed(self) -> None:
-        if self._path is not None:
-            self._path.changed()
+        if self._packet_io is not None:
+            self._packet_io.changed()
 
     def _new_ice(self, media: Media) -> IceLite:
         limits = self._limits
@@ -324,7 +334,7 @@ class Sfu:
             self._drop_transport(link)
         del self._by_ufrag[old.local.ufrag.encode()]
         link.ice = self._new_ice(link.media)
-        link.ice.addresses, link.ice.heard = dict(old.addresses), old.heard
+        link.ice.addresses, link.ice.consent_at = dict(old.addresses), old.consent_at
         link.tries = 0
         self._by_ufrag[link.ice.local.ufrag.encode()] = link
 
@@ -337,9 +347,9 @@ class Sfu:
         self._changed()
         self._handshaking.pop(link, None)
         link.dtls = link.inbound = link.outbound = link.address = None
-        if link.row >= 0 and self._path is not None:
-            self._path.twcc_sequence.close(link.row)
-            link.row = -1
+        if link.twcc_row >= 0 and self._packet_io is not None:
+            self._packet_io.twcc_sequence.close(link.twcc_row)
+            link.twcc_row = -1
         for address in link.ice.addresses:
             if self._by_address.get(address) is link:
                 del self._by_address[address]
@@ -350,12 +360,12 @@ class Sfu:
 
     def _readable(self) -> None:
         """Drain the socket, up to `drain` datagrams, and send the resulting packets."""
-        path = self._path
-        if path is not None:
-            self._now = path.now = self._clock()
+        packet_io = self._packet_io
+        if packet_io is not None:
+            self._now = packet_io.now = self._clock()
             self._stamp = rtp.abs_send_time(self._now)
-            path.drain(self._limits.drain, self._handle)
-            path.flush()
+            packet_io.drain(self._limits.drain, self._handle)
+            packet_io.flush()
 
     def _handle_now(self, data: Any, view: memoryview, size: int, source: Address) -> None:
         """Handle a frame from TCP, for which the clock has not been read yet."""
@@ -363,8 +373,8 @@ class Sfu:
         self._handle(data, view, size, source)
 
     def _flush(self) -> None:
-        if self._path is not None:
-            self._path.flush()
+        if self._packet_io is not None:
+            self._packet_io.flush()
 
     def _handle(self, data: Any, view: memoryview, size: int, source: Address) -> None:
         """Handle a datagram. An error that it causes does not affect other peers."""
@@ -433,11 +443,11 @@ class Sfu:
         counts["received"] += 1
         counts["bytes_received"] += len(packet)
         if fanouts:
-            assert self._path is not None
+            assert self._packet_io is not None
             video = track.kind == "video"
             for fanout in fanouts:
                 out = rtp.with_twcc(packet, self._stamp) if fanout.twcc else packet
-                self._path.fan_out(out, fanout, burst=video)
+                self._packet_io.fan_out(out, fanout, burst=video)
         if effects:
             self._perform(effects)
 
@@ -471,9 +481,9 @@ class Sfu:
         """Match the numbers of transport-wide feedback with the packets that were sent under them."""
         if not isinstance(item, twcc.Report):
             return item
-        if link.row < 0 or self._path is None:
+        if link.twcc_row < 0 or self._packet_io is None:
             return rtcp.TwccFeedback(())
-        return rtcp.TwccFeedback(tuple(self._path.twcc_sequence.match_report(link.row, item)))
+        return rtcp.TwccFeedback(tuple(self._packet_io.twcc_sequence.match_report(link.twcc_row, item)))
 
     def _stun(self, datagram: bytes, source: Address, now: float) -> None:
         try:
@@ -567,8 +577,8 @@ class Sfu:
         link.outbound = srtp.SrtpSession(keys.profile, keys.server, outbound=True)
         link.rtcp_sources.clear()
         self._counts["handshakes"] += 1
-        assert self._path is not None
-        link.row = self._path.twcc_sequence.open()
+        assert self._packet_io is not None
+        link.twcc_row = self._packet_io.twcc_sequence.open()
         self._perform(self._core.ready(link, True, now, rekeyed=True))
         self._changed()
 
@@ -580,9 +590,9 @@ class Sfu:
             if link.outbound is None or link.address is None:
                 continue
             if isinstance(effect, SendRtp):
-                assert self._path is not None
+                assert self._packet_io is not None
                 packet = rtp.with_twcc(effect.packet, self._stamp) if effect.twcc else effect.packet
-                self._path.fan_out(packet, Fanout((link,), twcc=effect.twcc, once=True))
+                self._packet_io.fan_out(packet, Fanout((link,), twcc=effect.twcc, once=True))
             elif isinstance(effect, Forget):
                 link.outbound.forget(effect.ssrc)
                 if link.inbound is not None:
@@ -596,10 +606,10 @@ class Sfu:
                 self._send(sealed, link.address)
 
     def _send(self, datagram: bytes, address: Address) -> None:
-        if self._ways is None:
+        if self._multi_transport is None:
             return
         try:
-            self._ways.send(datagram, address)
+            self._multi_transport.send(datagram, address)
         except OSError:
             self._counts["unanswered"] += 1
 
@@ -610,22 +620,22 @@ class Sfu:
         try:
             self._now = now
             self._stamp = rtp.abs_send_time(now)
-            if self._path is not None:
-                self._path.now = now
+            if self._packet_io is not None:
+                self._packet_io.now = now
             self._perform(self._core.tick(now))
             self._report_arrivals(now)
             self._tick_handshakes(now)
-            if now >= self._next_beat:
-                self._next_beat = now + self._limits.beat
+            if now >= self._next_heartbeat:
+                self._next_heartbeat = now + self._limits.beat
                 # A client that receives nothing at all can tell a broken network from a quiet meeting.
                 ready = [link for link in self._links.values() if link.outbound is not None]
-                self._perform([SendRtcp(link, _BEAT) for link in ready])
+                self._perform([SendRtcp(link, _HEARTBEAT) for link in ready])
             if now >= self._next_sweep:
                 self._next_sweep = now + 1.0
                 self._sweep(now)
                 self._changed()  # don't keep addresses of former peers or of strangers
-            if self._path is not None:
-                self._path.flush()
+            if self._packet_io is not None:
+                self._packet_io.flush()
         except Exception as error:  # the next tick must still come
             self._counts["errors"] += 1
             log.error("a tick raised %s", type(error).__name__)
@@ -652,13 +662,13 @@ class Sfu:
 
     def _sweep(self, now: float) -> None:
         """Stop sending to peers that have not renewed consent in the last `idle` seconds (RFC 7675)."""
-        if self._ways is not None:
-            self._ways.sweep(now, self._by_address)
+        if self._multi_transport is not None:
+            self._multi_transport.sweep(now, self._by_address)
         for link in self._links.values():
-            heard = link.ice.heard
-            if heard is not None and now - heard > self._limits.idle:
+            consent_at = link.ice.consent_at
+            if consent_at is not None and now - consent_at > self._limits.idle:
                 self._counts["silent"] += 1
-                link.ice.heard = None
+                link.ice.consent_at = None
                 link.tries = 0
                 self._drop_transport(link)
 

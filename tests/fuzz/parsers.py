@@ -89,7 +89,7 @@ class Checks:
         assert len(answer.reply) <= len(whole) + 64  # no use for hitting somebody else with answers
         if answer.good:
             self._good += 1
-            assert self._ice.heard == self._now
+            assert self._ice.consent_at == self._now
         if answer.selected:
             assert self._ice.selected == source
 

@@ -20,7 +20,7 @@ def test_so_many_checks_are_answered_and_the_rest_counted() -> None:
     assert ice.refused == 5000 - answered
     # and then, as if nothing had been
     assert ice.check(check, ADA, 102.0) is not None
-    assert ice.heard == 102.0
+    assert ice.consent_at == 102.0
 
 
 def test_only_the_peer_itself_can_use_up_its_checks() -> None:

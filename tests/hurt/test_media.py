@@ -303,9 +303,9 @@ async def test_a_flood_from_unknown_addresses_is_forgotten(rig: Rig) -> None:
         )
         assert rig.totals("strangers") + rig.totals("garbage") == 20_000
         held = rig.sfu.held()
-        assert held.addresses_by_heart <= 4096
+        assert held.cached_addresses <= 4096
         # once a second even those are forgotten
-        await until(lambda: rig.sfu.held().addresses_by_heart <= 4)
+        await until(lambda: rig.sfu.held().cached_addresses <= 4)
         gc.collect()
         assert len(gc.get_objects()) - before < 1500
     finally:

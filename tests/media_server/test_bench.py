@@ -134,7 +134,9 @@ async def test_a_path_with_something_switched_off_is_not_measured(
 
 async def test_a_path_that_drops_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     # a limit on packets that the bench doesn't know of
-    monkeypatch.setattr(Track, "packet_cost_min", property(lambda track: track.bytes_rate / 200, lambda *_: None))
+    monkeypatch.setattr(
+        Track, "packet_cost_min", property(lambda track: track.bytes_rate / 200, lambda *_: None)
+    )
     with pytest.raises(RuntimeError, match=r"forwarded \d+ of"):
         await command.measure(2, 1280, 1, [0], None)
 

@@ -10,7 +10,7 @@ import pytest
 
 from snugroom.server.sfu.codecs.stun import parse
 from snugroom.server.sfu.io.ice import Credentials, IceLite
-from snugroom.server.sfu.io.sockets import BindError, open_sockets, places
+from snugroom.server.sfu.io.sockets import BindError, bind_addresses, open_sockets
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Sfu
 from tests.media_server.conftest import ROOM, Rig, StartRig
@@ -87,7 +87,7 @@ ANY = "0.0.0.0"  # noqa: S104 - nothing is sent
     ],
 )
 def test_what_is_bound_follows_from_what_is_told(bind: str, told: list[str], bound: list[str]) -> None:
-    assert places(bind, told) == bound
+    assert bind_addresses(bind, told) == bound
 
 
 def test_a_port_that_is_taken_is_named() -> None:

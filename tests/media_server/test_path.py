@@ -13,7 +13,7 @@ from pylibsrtp import Policy, Session
 
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.io import mmsg, srtp
-from snugroom.server.sfu.io.packet_io import BatchPath, Path, PlainPath, choose
+from snugroom.server.sfu.io.packet_io import BatchPacketIo, PacketIo, PlainPacketIo, make_packet_io
 from tests.media_server.peer import rtp
 
 PROFILES = [srtp.AEAD_AES_128_GCM, srtp.AES_CM_128_HMAC_SHA1_80]
@@ -32,7 +32,7 @@ class Sink:
         self._socket.bind(("127.0.0.1", 0))
         self._socket.settimeout(0.2)
         self.address = address or self._socket.getsockname()
-        self.row = -1
+        self.twcc_row = -1
 
     def received(self) -> list[bytes]:
         out = []
@@ -46,14 +46,14 @@ class Sink:
         self._socket.close()
 
 
-def make(kind: str, sock: socket.socket) -> Path:
+def make(kind: str, sock: socket.socket) -> PacketIo:
     libc = mmsg.load()
     if kind == "plain" or libc is None:
-        return PlainPath(sock)
-    path = BatchPath(sock, libc, 16)
+        return PlainPacketIo(sock)
+    packet_io = BatchPacketIo(sock, libc, 16)
     if kind == "unsegmented":
-        path.run = 1
-    return path
+        packet_io.segments_max = 1
+    return packet_io
 
 
 KINDS = pytest.mark.parametrize("kind", ["plain", "batch", "unsegmented"])
@@ -64,42 +64,42 @@ KINDS = pytest.mark.parametrize("kind", ["plain", "batch", "unsegmented"])
 def test_all_get_all_in_order(kind: str, count: int, sock: socket.socket) -> None:
     few = [Sink(PROFILES[i % 2]) for i in range(min(count, 20))]
     sinks = tuple(few[i % len(few)] for i in range(count))
-    path = make(kind, sock)
+    packet_io = make(kind, sock)
     sizes = [1200] * 11 + [300, 300, 1344, 5, 1200] + [60] * 3
     packets = [rtp(1, i, bytes([i]) * size) for i, size in enumerate(sizes)]
     other = [rtp(2, i, b"another stream") for i in range(len(packets))]
     all_of_them, pair = Fanout(sinks), Fanout(sinks[:2])
     for packet, one in zip(packets, other, strict=True):
-        path.fan_out(packet, all_of_them, burst=True)
-        path.fan_out(one, pair, burst=False)
+        packet_io.fan_out(packet, all_of_them, burst=True)
+        packet_io.fan_out(one, pair, burst=False)
         if count > 100:  # socket buffers of receivers are small
-            path.flush()
+            packet_io.flush()
             for sink in few:
                 sink.close()
             break
-    path.flush()
+    packet_io.flush()
     if count > 100:
-        assert (path.sent, path.unsent) == (count + 2, 0)
+        assert (packet_io.sent, packet_io.unsent) == (count + 2, 0)
         return
     for sink in few:
         got = sink.received()
         assert [p for p in got if p[11] == 1] == packets
         assert [p for p in got if p[11] == 2] == (other if sink in pair.receivers else [])
         sink.close()
-    assert (path.sent, path.unsent) == (len(packets) * (count + len(pair.receivers)), 0)
+    assert (packet_io.sent, packet_io.unsent) == (len(packets) * (count + len(pair.receivers)), 0)
 
 
 @KINDS
 def test_a_receiver_who_moved_is_found(kind: str, sock: socket.socket) -> None:
-    path = make(kind, sock)
+    packet_io = make(kind, sock)
     sink, elsewhere = Sink(PROFILES[0]), Sink(PROFILES[0])
     fanout = Fanout((sink,))
-    path.fan_out(rtp(1, 1), fanout, burst=True)
-    path.flush()
+    packet_io.fan_out(rtp(1, 1), fanout, burst=True)
+    packet_io.flush()
     sink.address = elsewhere.address
-    path.changed()
-    path.fan_out(rtp(1, 2), fanout, burst=True)
-    path.flush()
+    packet_io.changed()
+    packet_io.fan_out(rtp(1, 2), fanout, burst=True)
+    packet_io.flush()
     assert len(sink.received()) == 1
     assert elsewhere._socket.recv(4096)
     sink.close()
@@ -108,16 +108,16 @@ def test_a_receiver_who_moved_is_found(kind: str, sock: socket.socket) -> None:
 
 @KINDS
 def test_one_who_cant_be_sent_to_doesnt_stop_the_others(kind: str, sock: socket.socket) -> None:
-    path = make(kind, sock)
+    packet_io = make(kind, sock)
     first, last = Sink(PROFILES[0]), Sink(PROFILES[0])
     broadcast = Sink(PROFILES[0], address=("255.255.255.255", 9))  # EACCES without SO_BROADCAST
     fanout = Fanout((first, broadcast, last))
     packets = [rtp(1, i, bytes(100)) for i in range(3)]
     for packet in packets:
-        path.fan_out(packet, fanout, burst=True)
-    path.flush()
+        packet_io.fan_out(packet, fanout, burst=True)
+    packet_io.flush()
     assert first.received() == last.received() == packets
-    assert (path.sent, path.unsent) == (6, 3)
+    assert (packet_io.sent, packet_io.unsent) == (6, 3)
     for sink in fanout.receivers:
         sink.close()
 
@@ -126,7 +126,7 @@ def test_one_who_cant_be_sent_to_doesnt_stop_the_others(kind: str, sock: socket.
 def test_what_cant_be_sealed_doesnt_leave(
     kind: str, sock: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = make(kind, sock)
+    packet_io = make(kind, sock)
     first, second = Sink(PROFILES[0]), Sink(PROFILES[0])
     protect, bad = srtp.protect, second.outbound.pointer
 
@@ -135,12 +135,12 @@ def test_what_cant_be_sealed_doesnt_leave(
 
     monkeypatch.setattr(srtp, "protect", failing)
     for i in range(3):
-        path.fan_out(rtp(1, i), Fanout((first, second), once=True))
-    path.flush()
+        packet_io.fan_out(rtp(1, i), Fanout((first, second), once=True))
+    packet_io.flush()
     assert len(first.received()) == 3
     with pytest.raises(TimeoutError):
         second._socket.recv(4096)
-    assert (path.sent, path.unsent) == (3, 3)
+    assert (packet_io.sent, packet_io.unsent) == (3, 3)
     first.close()
     second.close()
 
@@ -149,10 +149,10 @@ def test_what_cant_be_sealed_doesnt_leave(
 def test_without_segmentation_packets_go_one_by_one(
     sock: socket.socket, monkeypatch: pytest.MonkeyPatch, why: int, again: int
 ) -> None:
-    path = make("batch", sock)
-    if not isinstance(path, BatchPath) or path.run == 1:
+    packet_io = make("batch", sock)
+    if not isinstance(packet_io, BatchPacketIo) or packet_io.segments_max == 1:
         pytest.skip("no UDP_SEGMENT here")
-    real = path._outgoing.send
+    real = packet_io._outgoing.send
     sink = Sink(PROFILES[0])
     fanout = Fanout((sink,))
     packets = [rtp(1, i, bytes(100)) for i in range(4)]
@@ -160,28 +160,28 @@ def test_without_segmentation_packets_go_one_by_one(
     def refusing(descriptor: int, count: int) -> list[tuple[int, int]]:
         return [(i, why) for i in range(count)]
 
-    monkeypatch.setattr(path._outgoing, "send", refusing)
+    monkeypatch.setattr(packet_io._outgoing, "send", refusing)
     for packet in packets:
-        path.fan_out(packet, fanout, burst=True)
-    path.flush()
+        packet_io.fan_out(packet, fanout, burst=True)
+    packet_io.flush()
     assert sink.received() == packets
-    assert (path.sent, path.unsent, path.run) == (4, 0, again)
-    monkeypatch.setattr(path._outgoing, "send", real)
-    path.fan_out(rtp(1, 9), fanout, burst=True)
-    path.flush()
+    assert (packet_io.sent, packet_io.unsent, packet_io.segments_max) == (4, 0, again)
+    monkeypatch.setattr(packet_io._outgoing, "send", real)
+    packet_io.fan_out(rtp(1, 9), fanout, burst=True)
+    packet_io.flush()
     assert sink.received() == [rtp(1, 9)]
     sink.close()
 
 
 @KINDS
 def test_draining_gives_what_came_and_from_where(kind: str, sock: socket.socket) -> None:
-    path = make(kind, sock)
+    packet_io = make(kind, sock)
     sender = Sink(PROFILES[0])
     for i in range(40):
         sender._socket.sendto(struct.pack("!L", i) * (i + 1), sock.getsockname())
     got: list[tuple[bytes, Any]] = []
     for _ in range(10):
-        path.drain(16, lambda _data, view, size, source: got.append((bytes(view[:size]), source)))
+        packet_io.drain(16, lambda _data, view, size, source: got.append((bytes(view[:size]), source)))
     assert got == [(struct.pack("!L", i) * (i + 1), sender.address) for i in range(40)]
     sender.close()
 
@@ -201,9 +201,9 @@ def test_addresses_there_and_back(address: Any, family: int) -> None:
 
 
 def test_the_plain_path_is_there_for_who_wants_it(sock: socket.socket) -> None:
-    assert isinstance(choose(sock, 0), PlainPath)
+    assert isinstance(make_packet_io(sock, 0), PlainPacketIo)
     if mmsg.load() is not None:
-        assert isinstance(choose(sock, 8), BatchPath)
+        assert isinstance(make_packet_io(sock, 8), BatchPacketIo)
 
 
 def test_keys_are_split_as_the_standard_says_and_stay_unprinted() -> None:

@@ -51,7 +51,7 @@ def test_a_good_check_is_answered_and_the_answer_verifies() -> None:
     parsed = stun.parse(request())
     answer = ice.check(parsed, ADA, 1.0)
     assert answer is not None
-    assert (answer.good, answer.selected, ice.selected, ice.heard) == (True, True, ADA, 1.0)
+    assert (answer.good, answer.selected, ice.selected, ice.consent_at) == (True, True, ADA, 1.0)
     reply = aioice_stun.parse_message(answer.reply)
     assert reply.message_class is aioice_stun.Class.RESPONSE
     assert reply.transaction_id == parsed.transaction
@@ -81,7 +81,7 @@ def test_ipv6_addresses_are_answered() -> None:
 def test_who_isnt_the_peer_gets_no_answer_and_changes_nothing(datagram: bytes) -> None:
     ice = agent()
     assert ice.check(stun.parse(datagram), ADA, 1.0) is None
-    assert (ice.selected, ice.addresses, ice.heard) == (None, {}, None)
+    assert (ice.selected, ice.addresses, ice.consent_at) == (None, {}, None)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_is_wrong_is_said_to_the_peer_alone(datagram: bytes, code: int) -> 
     answer = ice.check(stun.parse(datagram), ADA, 1.0)
     assert answer is not None
     assert not answer.good
-    assert (ice.selected, ice.addresses, ice.heard) == (None, {}, None)
+    assert (ice.selected, ice.addresses, ice.consent_at) == (None, {}, None)
     reply = aioice_stun.parse_message(answer.reply)
     assert reply.error_code == code
     assert reply.check_message_integrity(LOCAL.password.encode())

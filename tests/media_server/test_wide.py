@@ -32,21 +32,21 @@ def wide(sequence: int, number: int, payload: bytes = b"sealed", ssrc: int = 1) 
 @KINDS
 @pytest.mark.parametrize("count", [2, 9])
 def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock: socket.socket) -> None:
-    path = make(kind, sock)
+    packet_io = make(kind, sock)
     sinks = [Sink(PROFILES[i % 2]) for i in range(count)]
     for i, sink in enumerate(sinks):
-        sink.row = path.twcc_sequence.open()
+        sink.twcc_row = packet_io.twcc_sequence.open()
         for _ in range(i):  # each has been sent another number of packets before
-            path.twcc_sequence.assign(sink.row, 1, 0.0)
+            packet_io.twcc_sequence.assign(sink.twcc_row, 1, 0.0)
     offsets = [rewriter.Offsets(70_000 * i, 1000 * i, 500 * i, 9 * i) for i in range(count)]
     fanout = Fanout(sinks, offsets, 77, twcc=True)
     came = [rtp.with_twcc(layer(5, 65_530 + i, 90 * i, 32_766 + i, start=True), b"now") for i in range(9)]
     padding = struct.pack("!BBHLL", 0xA0, 96, 65_539 & 0xFFFF, 900, 5) + b"\0\0\3"
     came.append(rtp.with_twcc(padding, b"now"))
-    path.now = 3.25
+    packet_io.now = 3.25
     for packet in came:
-        path.fan_out(packet, fanout, burst=True)
-    path.flush()
+        packet_io.fan_out(packet, fanout, burst=True)
+    packet_io.flush()
     for i, sink in enumerate(sinks):
         got = sink.received()
         assert [rtp.twcc_number(p) for p in got] == list(range(i, i + 10))
@@ -57,7 +57,7 @@ def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock
             due[21:23] = after[21:23]
             assert after == bytes(due)
         report = twcc.Report(1, i, 12, 0, [(i + 9, 400), (i + 10, 500)])
-        assert path.twcc_sequence.match_report(sink.row, report)[-1] == (3.25, len(came[9]), 0.1)
+        assert packet_io.twcc_sequence.match_report(sink.twcc_row, report)[-1] == (3.25, len(came[9]), 0.1)
         sink.close()
 
 

@@ -16,7 +16,7 @@ from aioice import stun, turn
 from snugroom.server import config
 from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError, Settings
-from snugroom.server.sfu.io.turn import TurnServer, credential, offers
+from snugroom.server.sfu.io.turn import TurnServer, credential, with_credentials
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire.messages import Media
 from tests.network import coturn
@@ -58,7 +58,7 @@ def test_settings_name_urls_and_a_secret_or_its_file(tmp_path: Path) -> None:
     file.write_text(f'turn_time = 60\n[[turn]]\nurls = ["{URL}"]\nsecret = "abc"\n')
     settings = config.load(file)
     assert settings.turn == [TurnServer(urls=[URL], secret="abc")]
-    assert [each.urls for each in offers(settings.turn, 0.0, settings.turn_time)] == [[URL]]
+    assert [each.urls for each in with_credentials(settings.turn, 0.0, settings.turn_time)] == [[URL]]
     kept = tmp_path / "secret"
     kept.write_text("from a file\n")
     assert TurnServer(urls=[URL], secret_file=str(kept)).read().secret == "from a file"
@@ -120,7 +120,7 @@ async def allocate(relay: TurnServer, username: str, password: str) -> int:
 
 
 async def test_coturn_takes_our_credentials(relay: TurnServer) -> None:
-    (offer,) = offers([relay], time.time(), 60.0)
+    (offer,) = with_credentials([relay], time.time(), 60.0)
     assert coturn.FIRST <= await allocate(relay, offer.username, offer.credential) <= coturn.LAST
 
 

@@ -112,9 +112,9 @@ class TapSfu(Sfu):
             return
         fanouts, effects = self._core.on_rtp(track, forwarded, self._now)
         for fanout in fanouts:
-            assert self._path is not None
+            assert self._packet_io is not None
             out = rtp.with_twcc(forwarded, self._stamp) if fanout.twcc else forwarded
-            self._path.fan_out(out, fanout)
+            self._packet_io.fan_out(out, fanout)
         self._perform(effects)
 
 

@@ -34,7 +34,7 @@ from snugroom.server.sfu.bench import loop as bench_loop
 from snugroom.server.sfu.bench.feeder import ACK, SSRC, Feeder
 from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.io import mmsg, srtp
-from snugroom.server.sfu.io.packet_io import BatchPath
+from snugroom.server.sfu.io.packet_io import BatchPacketIo
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Link, Sfu
 from snugroom.server.wire.messages import Media, Stream
@@ -107,7 +107,7 @@ class _Measure:
         libc = mmsg.load()
         if libc is None:
             raise RuntimeError("this system has no sendmmsg")
-        self._volley = mmsg.Volley(libc, os.urandom(SIZE + 16), self._addresses, batch)
+        self._prepared_burst = mmsg.PreparedBurst(libc, os.urandom(SIZE + 16), self._addresses, batch)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         self._socket.bind(("127.0.0.1", 0))
@@ -157,17 +157,17 @@ class _Measure:
             if received >= packets and not done.done():
                 done.set_result(None)
 
-        path = self._sfu._path
-        assert path is not None
+        packet_io = self._sfu._packet_io
+        assert packet_io is not None
         assert self._sfu._socket is not None
         loop.add_reader(self._sfu._socket.fileno(), turn)
-        forwarded = path.sent
+        forwarded = packet_io.sent
         begin = time.process_time()
         self._feeder.go()
         await asyncio.wait_for(done, _TIMEOUT)
         spent = time.process_time() - begin
         loop.add_reader(self._sfu._socket.fileno(), readable)
-        return spent, path.sent - forwarded
+        return spent, packet_io.sent - forwarded
 
     async def awake(self) -> None:
         """Wait until every receiver gets the layer: the server checks the layers only from time to time."""
@@ -203,11 +203,11 @@ class _Measure:
     @contextlib.contextmanager
     def segmenting(self, wanted: bool) -> Iterator[None]:
         """Run the block with UDP_SEGMENT, or without."""
-        path = self._sfu._path
-        if isinstance(path, BatchPath) and not wanted:
-            before, path.run = path.run, 1
+        packet_io = self._sfu._packet_io
+        if isinstance(packet_io, BatchPacketIo) and not wanted:
+            before, packet_io.segments_max = packet_io.segments_max, 1
             yield
-            path.run = before
+            packet_io.segments_max = before
         else:
             yield
 
@@ -216,7 +216,7 @@ class _Measure:
         sent = 0
         begin = time.process_time()
         while sent < packets:
-            sent += self._volley.send(self._socket)
+            sent += self._prepared_burst.send(self._socket)
         return time.process_time() - begin, sent
 
     def close(self) -> None:

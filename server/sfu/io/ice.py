@@ -54,8 +54,8 @@ class IceLite:
     `addresses_max`, the one silent for longest is dropped first). `selected` is the address to send to: the
     nominated one; while none is nominated, the first that passed; or, when the selected one has been silent
     for `rebinding` seconds, another one that passes a check (a NAT gave the client another port, and the
-    client does not know). `heard` is the time of the last good check, None before the first. `refused` counts
-    authentic checks beyond the rates above: they are not answered, and change nothing.
+    client does not know). `consent_at` is the time of the last good check (RFC 7675), None before the first.
+    `refused` counts authentic checks beyond the rates above: they are not answered, and change nothing.
     """
 
     def __init__(self, local: Credentials, remote_ufrag: str, addresses_max: int, rebinding: float) -> None:
@@ -70,7 +70,7 @@ class IceLite:
         self.refused = 0
         self.addresses: dict[Address, float] = {}
         self.selected: Address | None = None
-        self.heard: float | None = None
+        self.consent_at: float | None = None
 
     def check(self, request: stun.Request, source: Address, now: float) -> Answer | None:
         """Judge a check; None (no answer) if it is not this peer's, not authentic, or beyond the rates."""
@@ -94,7 +94,7 @@ class IceLite:
         if (chosen or source not in self.addresses) and not self._moves.take(now):
             self.refused += 1
             return None
-        self.heard = now
+        self.consent_at = now
         if source not in self.addresses and len(self.addresses) >= self._addresses_max:
             others = (a for a in self.addresses if a != before)
             del self.addresses[min(others, key=self.addresses.__getitem__)]

@@ -162,7 +162,7 @@ class Vector:
         return failed
 
 
-class Volley:
+class PreparedBurst:
     """Prepared packets, the same one `times` times to each of `receivers`, sent as fast as possible."""
 
     def __init__(self, libc: Any, packet: bytes, receivers: Sequence[Address], times: int) -> None:

@@ -1,4 +1,4 @@
-"""Several transports behind the interface of one path: UDP over IPv4 and IPv6, and TCP.
+"""Several transports behind the interface of one `PacketIo`: UDP over IPv4 and IPv6, and TCP.
 
 The receiver's address selects the transport. While there has been one transport only, which is the normal
 case, no address is examined.
@@ -14,7 +14,13 @@ from typing import Any, cast
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.io.ice import Address
-from snugroom.server.sfu.io.packet_io import BatchPath, Handler, Path, PlainPath, choose
+from snugroom.server.sfu.io.packet_io import (
+    BatchPacketIo,
+    DatagramHandler,
+    PacketIo,
+    PlainPacketIo,
+    make_packet_io,
+)
 from snugroom.server.sfu.io.tcp import Tcp
 
 #: The length of an address gives its kind: UDP/IPv4 (host, port), TCP (host, port, number), UDP/IPv6 (host,
@@ -22,51 +28,51 @@ from snugroom.server.sfu.io.tcp import Tcp
 _TCP, _V4, _V6 = 3, 2, 4
 
 
-class Ways:
-    """`server.sfu.io.packet_io.Path` over UDP sockets and, after `take`, TCP connections."""
+class MultiTransport:
+    """`server.sfu.io.packet_io.PacketIo` over UDP sockets and, after `add_tcp`, TCP connections."""
 
     def __init__(self, udp: Sequence[socket.socket], batch: int) -> None:
-        self._udp = [choose(sock, batch) for sock in udp]
+        self._udp = [make_packet_io(sock, batch) for sock in udp]
         self._sockets = {_V6 if sock.family == socket.AF_INET6 else _V4: sock for sock in udp}
-        self._paths = dict(zip(self._sockets, self._udp, strict=True))
-        self._only = self._udp[0] if len(self._udp) == 1 else None
+        self._packet_ios = dict(zip(self._sockets, self._udp, strict=True))
+        self._only_udp = self._udp[0] if len(self._udp) == 1 else None
         self._tcp: Tcp | None = None
-        self._parts: dict[int, tuple[Fanout[Any], list[tuple[int, Fanout[Any]]]]] = {}
+        self._split_fanouts: dict[int, tuple[Fanout[Any], list[tuple[int, Fanout[Any]]]]] = {}
         self._now = 0.0
-        #: Shared by all paths, so that a receiver's count continues when it changes the transport.
+        #: Shared by all transports, so that a receiver's count continues when it changes the transport.
         self.twcc_sequence = TwccSequence()
-        for path in self._udp:
-            path.twcc_sequence = self.twcc_sequence
+        for packet_io in self._udp:
+            packet_io.twcc_sequence = self.twcc_sequence
 
-    def take(self, tcp: Tcp) -> None:
+    def add_tcp(self, tcp: Tcp) -> None:
         """Add TCP connections as a transport."""
         self._tcp = tcp
-        # Packets are sealed as for UDP, and the path needs only `sendto` of its socket.
-        path = self._paths[_TCP] = PlainPath(cast(socket.socket, tcp))
-        path.twcc_sequence = self.twcc_sequence
+        # Packets are sealed as for UDP, and `PlainPacketIo` needs only `sendto` of its socket.
+        packet_io = self._packet_ios[_TCP] = PlainPacketIo(cast(socket.socket, tcp))
+        packet_io.twcc_sequence = self.twcc_sequence
 
     @property
-    def path(self) -> Path:
-        """The path for packets: the UDP path itself, if there will never be another one."""
-        return self._udp[0] if len(self._paths) == 1 else cast(Path, self)
+    def packet_io(self) -> PacketIo:
+        """The packet I/O to use: that of UDP itself, if there will never be another transport."""
+        return self._udp[0] if len(self._packet_ios) == 1 else cast(PacketIo, self)
 
-    # -- the interface of `Path` ---------------------------------------------------------------
+    # -- the interface of `PacketIo` ---------------------------------------------------------------
 
     @property
     def sent(self) -> int:
-        return sum(path.sent for path in self._paths.values())
+        return sum(packet_io.sent for packet_io in self._packet_ios.values())
 
     @property
     def unsent(self) -> int:
-        return sum(path.unsent for path in self._paths.values())
+        return sum(packet_io.unsent for packet_io in self._packet_ios.values())
 
     @property
     def octets(self) -> int:
-        return sum(path.octets for path in self._paths.values())
+        return sum(packet_io.octets for packet_io in self._packet_ios.values())
 
-    def drain(self, limit: int, handle: Handler) -> None:
-        for path in self._udp:
-            path.drain(limit, handle)
+    def drain(self, limit: int, handle: DatagramHandler) -> None:
+        for packet_io in self._udp:
+            packet_io.drain(limit, handle)
 
     @property
     def now(self) -> float:
@@ -75,33 +81,33 @@ class Ways:
     @now.setter
     def now(self, value: float) -> None:
         self._now = value
-        for path in self._paths.values():
-            path.now = value
+        for packet_io in self._packet_ios.values():
+            packet_io.now = value
 
     def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
-        if self._only is not None and (self._tcp is None or not self._tcp.ever):
-            self._only.fan_out(packet, fanout, burst=burst)
+        if self._only_udp is not None and (self._tcp is None or not self._tcp.ever):
+            self._only_udp.fan_out(packet, fanout, burst=burst)
             return
-        known = self._parts.get(id(fanout))
+        known = self._split_fanouts.get(id(fanout))
         if known is not None:
             parts = known[1]
         else:
-            parts = _parted(fanout)
+            parts = _split_by_transport(fanout)
             if not fanout.once:  # the fan-out is kept too, so that no other object gets its id
-                self._parts[id(fanout)] = fanout, parts
+                self._split_fanouts[id(fanout)] = fanout, parts
         for kind, part in parts:
-            self._paths[kind].fan_out(packet, part, burst=burst)
+            self._packet_ios[kind].fan_out(packet, part, burst=burst)
 
     def flush(self) -> None:
-        for path in self._udp:
-            path.flush()
+        for packet_io in self._udp:
+            packet_io.flush()
         if self._tcp is not None:
             self._tcp.flush()
 
     def changed(self) -> None:
-        self._parts.clear()
-        for path in self._paths.values():
-            path.changed()
+        self._split_fanouts.clear()
+        for packet_io in self._packet_ios.values():
+            packet_io.changed()
 
     # -- other methods -------------------------------------------------------------------------
 
@@ -135,16 +141,24 @@ class Ways:
     @property
     def buffers(self) -> int:
         """Bytes of the datagram buffers, and of the data that waits for slow readers."""
-        paths = [path for path in self._paths.values() if isinstance(path, PlainPath | BatchPath)]
-        return sum(path.buffers for path in paths) + (0 if self._tcp is None else self._tcp.buffers)
+        each = [
+            packet_io
+            for packet_io in self._packet_ios.values()
+            if isinstance(packet_io, PlainPacketIo | BatchPacketIo)
+        ]
+        return sum(packet_io.buffers for packet_io in each) + (0 if self._tcp is None else self._tcp.buffers)
 
     @property
-    def by_heart(self) -> int:
+    def cached_addresses(self) -> int:
         """The number of cached addresses."""
-        return sum(path.by_heart for path in self._udp if isinstance(path, PlainPath | BatchPath))
+        return sum(
+            packet_io.cached_addresses
+            for packet_io in self._udp
+            if isinstance(packet_io, PlainPacketIo | BatchPacketIo)
+        )
 
 
-def _parted(fanout: Fanout[Any]) -> list[tuple[int, Fanout[Any]]]:
+def _split_by_transport(fanout: Fanout[Any]) -> list[tuple[int, Fanout[Any]]]:
     kinds: dict[int, list[int]] = {}
     for i, receiver in enumerate(fanout.receivers):
         kinds.setdefault(len(receiver.address), []).append(i)

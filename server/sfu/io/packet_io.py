@@ -1,6 +1,6 @@
-"""The path of a packet through a socket, in two kinds: in batches where the kernel can, or one by one.
+"""Packet I/O on one socket, in two kinds: in batches where the kernel can, or one by one.
 
-Both kinds drain the socket into a handler, and seal one packet for many receivers in place. The batched path
+Both kinds drain the socket into a handler, and seal one packet for many receivers in place. `BatchPacketIo`
 reads with one recvmmsg and writes with one sendmmsg. It caches its send plan for a fan-out that stays
 the same from packet to packet. It hands consecutive packets of one size to the kernel as one message
 (UDP_SEGMENT), as the packets of a video frame allow. It writes the fields that differ between receivers
@@ -27,22 +27,22 @@ from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.limits import DATAGRAM_MAX, RTP_MAX
 
 #: The handler of a datagram: gets libsrtp's view of the buffer, ours, the size, and the source address.
-Handler = Callable[[Any, memoryview, int, Address], None]
+DatagramHandler = Callable[[Any, memoryview, int, Address], None]
 
 #: The largest packet that is sent: with a transport-wide number, and as RTX with its first number in front.
 SENT_MAX: Final = RTP_MAX + rtp.TWCC_GROWTH_MAX + 2
 #: A sealed packet, rounded up to cache lines.
 _STRIDE: Final = (SENT_MAX + 16 + 63) // 64 * 64
 _SLOTS: Final = 512
-#: Packets to one receiver in one message.
-_RUN: Final = 8
+#: Packets to one receiver in one message (generic segmentation offload, UDP_SEGMENT).
+_SEGMENTS_MAX: Final = 8
 #: The most cached source addresses, of any sender.
-_NAMES_MAX: Final = 4096
+_ADDRESSES_MAX: Final = 4096
 #: The kernel's reasons not to cut a message into datagrams.
 _UNSEGMENTED: Final = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.EOPNOTSUPP)
 _NO_SIZES: Final = array.array("H")
 #: With so many receivers or more, arrays are cheaper than a loop.
-_MANY: Final = 7
+_VECTORIZE_MIN: Final = 7
 
 
 class Receiver(Protocol):
@@ -53,12 +53,12 @@ class Receiver(Protocol):
     @property
     def address(self) -> Address | None: ...
     @property
-    def row(self) -> int:
-        """Row of this receiver in the path's `twcc_sequence`."""
+    def twcc_row(self) -> int:
+        """Row of this receiver in `PacketIo.twcc_sequence`."""
 
 
-class Path(Protocol):
-    """The interface of a path.
+class PacketIo(Protocol):
+    """The interface of packet I/O.
 
     `sent` and `unsent` count packets of `fan_out`, `octets` the bytes of all of them in the clear. The caller
     sets `now`, the time of sending.
@@ -70,7 +70,7 @@ class Path(Protocol):
     now: float
     twcc_sequence: TwccSequence
 
-    def drain(self, limit: int, handle: Handler) -> None:
+    def drain(self, limit: int, handle: DatagramHandler) -> None:
         """Pass at most about `limit` received datagrams to `handle`, which does not raise."""
 
     def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
@@ -86,8 +86,8 @@ class Path(Protocol):
         """Discard all caches: an address or a session has changed, or is about to go."""
 
 
-class PlainPath:
-    """A path with recvfrom and sendto, which every system has."""
+class PlainPacketIo:
+    """Packet I/O with recvfrom and sendto, which every system has."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -98,7 +98,7 @@ class PlainPath:
         self.now = 0.0
         self.twcc_sequence = TwccSequence()
 
-    def drain(self, limit: int, handle: Handler) -> None:
+    def drain(self, limit: int, handle: DatagramHandler) -> None:
         data, view = self._inbox.data, self._inbox.view
         receive = self._socket.recvfrom_into
         for _ in range(limit):
@@ -127,7 +127,7 @@ class PlainPath:
             if fanout.offsets is not None:
                 rewriter.rewrite(view, 0, number_in, fanout.ssrc, found, fanout.offsets[i])
             if fanout.twcc:
-                number = self.twcc_sequence.assign(receiver.row, size, self.now)
+                number = self.twcc_sequence.assign(receiver.twcc_row, size, self.now)
                 view[rtp.TWCC_AT : rtp.TWCC_AT + 2] = number.to_bytes(2, "big")
             length[0] = size
             if srtp.protect(session.pointer, data, length):
@@ -151,7 +151,7 @@ class PlainPath:
         return len(self._inbox.view) + len(self._outbox.view)
 
     @property
-    def by_heart(self) -> int:
+    def cached_addresses(self) -> int:
         """The number of cached addresses: none."""
         return 0
 
@@ -179,16 +179,16 @@ class _Columns:
         return column
 
 
-class _Added(NamedTuple):
+class _OffsetColumns(NamedTuple):
     """Offsets of many receivers, as columns."""
 
     sequence: NDArray[np.uint16]
     timestamp: NDArray[np.uint32]
-    picture: NDArray[np.uint16]
+    picture_id: NDArray[np.uint16]
     tl0: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, offsets: tuple[rewriter.Offsets, ...]) -> _Added:
+    def of(cls, offsets: tuple[rewriter.Offsets, ...]) -> _OffsetColumns:
         return cls(
             np.array([s.sequence & 0xFFFF for s in offsets], np.uint16),
             np.array([s.timestamp for s in offsets], np.uint32),
@@ -197,11 +197,12 @@ class _Added(NamedTuple):
         )
 
 
-class _Plan:
+class _SendPlan:
     """Prepared data for sending to some receivers, at most `_SLOTS`. Keeps their sessions alive."""
 
     __slots__ = (
-        "added", "count", "names", "offsets", "pointers", "rows", "run", "sessions", "ssrc", "tags",
+        "batch", "count", "names", "offset_columns", "offsets", "pointers", "rows", "sessions", "ssrc",
+        "tags",
     )  # fmt: skip
 
     def __init__(
@@ -218,41 +219,43 @@ class _Plan:
         self.tags = [session.profile.tag for session in self.sessions if session is not None]
         addresses = [receiver.address for receiver in receivers if receiver.address is not None]
         self.names = b"".join(mmsg.pack_address(address, family) for address in addresses)
-        self.run: _Run | None = None
+        self.batch: _GsoBatch | None = None
         #: Rows of the receivers' transport-wide numbers; None if the packets carry none.
-        self.rows = np.array([receiver.row for receiver in receivers], np.intp) if twcc else None
+        self.rows = np.array([receiver.twcc_row for receiver in receivers], np.intp) if twcc else None
         self.offsets = offsets
         self.ssrc = ssrc
         #: The offsets as columns: of sequence number, timestamp, PictureID and TL0PICIDX.
-        self.added = None if offsets is None or self.count < _MANY else _Added.of(offsets)
+        self.offset_columns = (
+            None if offsets is None or self.count < _VECTORIZE_MIN else _OffsetColumns.of(offsets)
+        )
         assert len(self.pointers) == len(addresses) == self.count
 
 
-class _Run:
-    """Consecutive packets of one size to the same receivers: `used` of at most `room`.
+class _GsoBatch:
+    """Consecutive packets of one size to the same receivers: `used` of at most `capacity`.
 
-    Receiver i of the plan has message `message` + i, and the slots from `slot` + i * `room` on.
+    Receiver i of the plan has message `message` + i, and the slots from `slot` + i * `capacity` on.
     """
 
-    __slots__ = ("lengths", "message", "plan", "room", "size", "slot", "used")
+    __slots__ = ("capacity", "lengths", "message", "plan", "size", "slot", "used")
 
-    def __init__(self, plan: _Plan, size: int, message: int, slot: int, room: int) -> None:
+    def __init__(self, plan: _SendPlan, size: int, message: int, slot: int, capacity: int) -> None:
         self.plan = plan
         self.size = size
         self.message = message
         self.slot = slot
-        self.room = room
+        self.capacity = capacity
         self.used = 0
         self.lengths = array.array("Q", [size + tag for tag in plan.tags])
 
 
-class BatchPath:
-    """A path with recvmmsg and sendmmsg, and UDP_SEGMENT where the kernel has it."""
+class BatchPacketIo:
+    """Packet I/O with recvmmsg and sendmmsg, and UDP_SEGMENT where the kernel has it."""
 
     def __init__(self, sock: socket.socket, libc: Any, batch: int) -> None:
         self._socket = sock
         #: Packets to one receiver in one message, 1 without UDP_SEGMENT.
-        self.run = _RUN if mmsg.can_segment(sock) else 1
+        self.segments_max = _SEGMENTS_MAX if mmsg.can_segment(sock) else 1
         self._descriptor = sock.fileno()
         self._family = sock.family
         batch = max(1, min(batch, mmsg.MESSAGES_MAX))
@@ -280,62 +283,64 @@ class BatchPath:
         self._length_at = [lengths.at(i) for i in range(_SLOTS)]
         self._sizes = np.frombuffer(lengths.view, np.intc)
         self._slots_used = self._messages_used = 0
-        self._runs: list[_Run] = []
+        self._batches: list[_GsoBatch] = []
         self._length = srtp.new_length()
-        self._names: dict[bytes, Address] = {}
+        self._addresses: dict[bytes, Address] = {}
         #: Fan-outs that hold a plan; a plan is void after the next change.
         self._plans: list[Fanout[Any]] = []
         self.sent = self.unsent = self.octets = 0
         self.now = 0.0
         self.twcc_sequence = TwccSequence()
 
-    def drain(self, limit: int, handle: Handler) -> None:
+    def drain(self, limit: int, handle: DatagramHandler) -> None:
         count = self._incoming.receive(self._descriptor)
-        names = self._names
+        addresses = self._addresses
         for message, data, view, raw in self._inboxes[:count]:
             name = raw.tobytes()
-            source = names.get(name)
+            source = addresses.get(name)
             if source is None:
-                if len(names) >= _NAMES_MAX:
-                    names.clear()
-                source = names[name] = mmsg.unpack_address(name, self._family)
+                if len(addresses) >= _ADDRESSES_MAX:
+                    addresses.clear()
+                source = addresses[name] = mmsg.unpack_address(name, self._family)
             handle(data, view, message.msg_len, source)
 
     def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
-        plans: list[_Plan] | None = fanout.plan
+        plans: list[_SendPlan] | None = fanout.plan
         if plans is None:
             plans = []
             for at in range(0, len(fanout.receivers), _SLOTS):
                 part = slice(at, at + _SLOTS)
                 offsets = None if fanout.offsets is None else fanout.offsets[part]
-                plans.append(_Plan(fanout.receivers[part], offsets, fanout.ssrc, fanout.twcc, self._family))
+                plans.append(
+                    _SendPlan(fanout.receivers[part], offsets, fanout.ssrc, fanout.twcc, self._family)
+                )
             if not fanout.once:
                 fanout.plan = plans
                 self._plans.append(fanout)
         for plan in plans:
             self._seal(packet, plan, burst and not fanout.once)
 
-    def _seal(self, packet: bytes, plan: _Plan, burst: bool) -> None:
+    def _seal(self, packet: bytes, plan: _SendPlan, burst: bool) -> None:
         size = len(packet)
-        run = plan.run
-        if run is None or size > run.size:
-            run = self._begin(plan, size, burst)
-        part, lengths = run.used, run.lengths
-        run.used = part + 1
-        if size < run.size:  # only the last packet may be shorter
+        batch = plan.batch
+        if batch is None or size > batch.size:
+            batch = self._begin(plan, size, burst)
+        part, lengths = batch.used, batch.lengths
+        batch.used = part + 1
+        if size < batch.size:  # only the last packet may be shorter
             lengths = array.array("Q", [size + tag for tag in plan.tags])
-            plan.run = None
-        elif run.used == run.room:
-            plan.run = None
-        chosen = slice(run.slot + part, run.slot + plan.count * run.room, run.room)
+            plan.batch = None
+        elif batch.used == batch.capacity:
+            plan.batch = None
+        chosen = slice(batch.slot + part, batch.slot + plan.count * batch.capacity, batch.capacity)
         self._outgoing.lengths[chosen] = lengths
         self.octets += size * plan.count
-        if plan.count < _MANY:
-            self._seal_few(packet, size, plan, run, chosen)
+        if plan.count < _VECTORIZE_MIN:
+            self._seal_few(packet, size, plan, batch, chosen)
         else:
-            self._seal_many(packet, size, plan, run, chosen)
+            self._seal_many(packet, size, plan, batch, chosen)
 
-    def _seal_few(self, packet: bytes, size: int, plan: _Plan, run: _Run, chosen: slice) -> None:
+    def _seal_few(self, packet: bytes, size: int, plan: _SendPlan, batch: _GsoBatch, chosen: slice) -> None:
         length, protect, offsets, rows = self._length, srtp.protect, plan.offsets, plan.rows
         found = None if offsets is None else rewriter.read_descriptor(packet, rewriter.payload_start(packet))
         for i, (data, view) in enumerate(self._slots[chosen]):
@@ -348,21 +353,23 @@ class BatchPath:
             length[0] = size
             pointer = plan.pointers[i]
             if protect(pointer, data, length):
-                self._spoil(run, pointer)
+                self._block_message(batch, pointer)
 
-    def _seal_many(self, packet: bytes, size: int, plan: _Plan, run: _Run, chosen: slice) -> None:
+    def _seal_many(self, packet: bytes, size: int, plan: _SendPlan, batch: _GsoBatch, chosen: slice) -> None:
         columns = self._columns
         columns.bytes[chosen, :size] = np.frombuffer(packet, np.uint8)
-        if (added := plan.added) is not None:
+        if (offset_columns := plan.offset_columns) is not None:
             found = rewriter.read_descriptor(packet, rewriter.payload_start(packet))
-            columns.sequence[chosen] = added.sequence + np.uint16(packet[2] << 8 | packet[3])
-            columns.timestamp[chosen] = added.timestamp + np.uint32(int.from_bytes(packet[4:8], "big"))
+            columns.sequence[chosen] = offset_columns.sequence + np.uint16(packet[2] << 8 | packet[3])
+            columns.timestamp[chosen] = offset_columns.timestamp + np.uint32(
+                int.from_bytes(packet[4:8], "big")
+            )
             columns.ssrc[chosen] = plan.ssrc
             if found is not None:  # padding has no descriptor
-                pictures = added.picture + np.uint16(found.picture_id)
-                columns.at(found.picture_at)[chosen] = pictures | np.uint16(0x8000)
+                picture_ids = offset_columns.picture_id + np.uint16(found.picture_id)
+                columns.at(found.picture_at)[chosen] = picture_ids | np.uint16(0x8000)
                 if found.tl0_at:
-                    columns.bytes[chosen, found.tl0_at] = added.tl0 + np.uint8(found.tl0)
+                    columns.bytes[chosen, found.tl0_at] = offset_columns.tl0 + np.uint8(found.tl0)
         if plan.rows is not None:
             columns.number[chosen] = self.twcc_sequence.assign_each(plan.rows, size, self.now)
         self._sizes[chosen] = size
@@ -370,44 +377,44 @@ class BatchPath:
         if any(failed):
             for pointer, why in zip(plan.pointers, failed, strict=True):
                 if why:
-                    self._spoil(run, pointer)
+                    self._block_message(batch, pointer)
 
-    def _begin(self, plan: _Plan, size: int, burst: bool) -> _Run:
+    def _begin(self, plan: _SendPlan, size: int, burst: bool) -> _GsoBatch:
         count = plan.count
-        room = min(self.run, _SLOTS // count) if burst else 1
-        if self._slots_used + count * room > _SLOTS:
+        capacity = min(self.segments_max, _SLOTS // count) if burst else 1
+        if self._slots_used + count * capacity > _SLOTS:
             self.flush()
         first, slot = self._messages_used, self._slots_used
-        run = _Run(plan, size, first, slot, room)
+        batch = _GsoBatch(plan, size, first, slot, capacity)
         self._messages_used += count
-        self._slots_used += count * room
-        self._runs.append(run)
-        plan.run = run if room > 1 else None
+        self._slots_used += count * capacity
+        self._batches.append(batch)
+        plan.batch = batch if capacity > 1 else None
         outgoing = self._outgoing
         outgoing.names[first * self._name_size : (first + count) * self._name_size] = plan.names
-        outgoing.gather(first, count, slot, room)
-        return run
+        outgoing.gather(first, count, slot, capacity)
+        return batch
 
-    def _spoil(self, run: _Run, pointer: Any) -> None:
+    def _block_message(self, batch: _GsoBatch, pointer: Any) -> None:
         """Block the message of a packet that could not be sealed: it holds clear text and must not leave."""
-        at = (run.message + run.plan.pointers.index(pointer)) * self._name_size
+        at = (batch.message + batch.plan.pointers.index(pointer)) * self._name_size
         self._outgoing.names[at : at + 2] = mmsg.NOWHERE
 
     def flush(self) -> None:
-        if not self._runs:
+        if not self._batches:
             return
         outgoing = self._outgoing
         total = 0
-        for run in self._runs:
-            run.plan.run = None
-            total += run.plan.count * run.used
-            sizes = array.array("H", run.lengths) if run.used > 1 else _NO_SIZES
-            outgoing.segment(run.message, run.plan.count, run.used, sizes)
+        for batch in self._batches:
+            batch.plan.batch = None
+            total += batch.plan.count * batch.used
+            sizes = array.array("H", batch.lengths) if batch.used > 1 else _NO_SIZES
+            outgoing.segment(batch.message, batch.plan.count, batch.used, sizes)
         failed = outgoing.send(self._descriptor, self._messages_used)
         lost = sum(self._retry(message, why) for message, why in failed)
         self.sent += total - lost
         self.unsent += lost
-        self._runs = []
+        self._batches = []
         self._slots_used = self._messages_used = 0
 
     def _retry(self, message: int, why: int) -> int:
@@ -416,16 +423,16 @@ class BatchPath:
         Returns how many packets are lost. A device that cannot segment (EIO) is not asked again; a narrow
         path (EINVAL, EMSGSIZE) concerns one receiver only.
         """
-        run = next(r for r in self._runs if r.message <= message < r.message + r.plan.count)
+        batch = next(r for r in self._batches if r.message <= message < r.message + r.plan.count)
         name = self._outgoing.names[message * self._name_size : (message + 1) * self._name_size].tobytes()
-        if run.used == 1 or why not in _UNSEGMENTED or name.startswith(mmsg.NOWHERE):
-            return run.used
+        if batch.used == 1 or why not in _UNSEGMENTED or name.startswith(mmsg.NOWHERE):
+            return batch.used
         if why in (errno.EIO, errno.EOPNOTSUPP):
-            self.run = 1
+            self.segments_max = 1
         lost = 0
-        first = run.slot + (message - run.message) * run.room
+        first = batch.slot + (message - batch.message) * batch.capacity
         address = mmsg.unpack_address(name, self._family)
-        for i in range(first, first + run.used):
+        for i in range(first, first + batch.used):
             try:
                 self._socket.sendto(self._slots[i][1][: self._outgoing.lengths[i]], address)
             except OSError:
@@ -436,7 +443,7 @@ class BatchPath:
         for fanout in self._plans:
             fanout.plan = None
         self._plans.clear()
-        self._names.clear()
+        self._addresses.clear()
 
     @property
     def buffers(self) -> int:
@@ -444,12 +451,12 @@ class BatchPath:
         return len(self._inbox.view) + len(self._outbox.view)
 
     @property
-    def by_heart(self) -> int:
+    def cached_addresses(self) -> int:
         """The number of cached addresses, of all senders of the last second."""
-        return len(self._names)
+        return len(self._addresses)
 
 
-def choose(sock: socket.socket, batch: int) -> Path:
-    """Return the best path for this socket. It reads at most `batch` datagrams at once; 0: `PlainPath`."""
+def make_packet_io(sock: socket.socket, batch: int) -> PacketIo:
+    """Return the best one for this socket. It reads at most `batch` datagrams at once; 0: `PlainPacketIo`."""
     libc = mmsg.load() if batch else None
-    return PlainPath(sock) if libc is None else BatchPath(sock, libc, batch)
+    return PlainPacketIo(sock) if libc is None else BatchPacketIo(sock, libc, batch)

@@ -40,14 +40,14 @@ class Sockets:
             sock.close()
 
 
-def places(bind: str, told: Sequence[str]) -> list[str]:
-    """Return the addresses to bind, one for each family: `bind`, then the other family's if `told` has any.
+def bind_addresses(bind: str, advertised: Sequence[str]) -> list[str]:
+    """Return the addresses to bind, one for each family: `bind`, then one of the other family, if advertised.
 
-    For the other family it is the wildcard if `bind` is a wildcard or `told` has several of its addresses;
-    otherwise it is the address in `told`. All are IP addresses; ValueError if not.
+    For the other family it is the wildcard if `bind` is a wildcard or `advertised` has several of its
+    addresses; otherwise it is the address in `advertised`. All are IP addresses; ValueError if not.
     """
     first = ipaddress.ip_address(bind)
-    others = [other for other in map(ipaddress.ip_address, told) if other.version != first.version]
+    others = [other for other in map(ipaddress.ip_address, advertised) if other.version != first.version]
     if not others:
         return [bind]
     if first.is_unspecified or len(set(others)) > 1:

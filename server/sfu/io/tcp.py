@@ -20,7 +20,7 @@ from typing import Final
 
 from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.io.ice import Address
-from snugroom.server.sfu.io.packet_io import Handler
+from snugroom.server.sfu.io.packet_io import DatagramHandler
 from snugroom.server.sfu.limits import DATAGRAM_MAX, MediaLimits
 
 _HEADER: Final = 2
@@ -77,7 +77,7 @@ class Connection:
 
 
 class Tcp:
-    """All TCP connections. It replaces a socket in `server.sfu.io.packet_io.PlainPath`: it has a `sendto`.
+    """All TCP connections. It replaces the socket of a `PlainPacketIo`: it has a `sendto`.
 
     `handle` gets each frame like a datagram. `then` is called after frames were handled. `gone` gets the
     address of each closed connection. `ever`: there has been a connection.
@@ -89,7 +89,7 @@ class Tcp:
         limits: MediaLimits,
         clock: Callable[[], float],
         *,
-        handle: Handler,
+        handle: DatagramHandler,
         then: Callable[[], None],
         gone: Callable[[Address], None],
     ) -> None:

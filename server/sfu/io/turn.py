@@ -46,7 +46,7 @@ def credential(secret: str, now: float, lifetime: float) -> tuple[str, str]:
     return username, base64.b64encode(tag).decode()
 
 
-def offers(servers: Sequence[TurnServer], now: float, lifetime: float) -> list[Turn]:
+def with_credentials(servers: Sequence[TurnServer], now: float, lifetime: float) -> list[Turn]:
     """Return a client's data for each server; servers without a secret are left out."""
     told = []
     for server in servers:
