@@ -136,25 +136,25 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_setup": _SETTINGS,
         "_pins": "?rooms[].number = number",
         "_tickets": _MACHINERY,
-        "_keeping": _MACHINERY + " = http",
+        "_supervisors": _MACHINERY + " = http",
         "_spare": "media_workers",
-        "_sparing": _MACHINERY,
+        "_starting_spare": _MACHINERY,
     },
-    "snugroom.server.sfu.workers.child.Child": {
-        "heard": _MACHINERY,
+    "snugroom.server.sfu.workers.child.WorkerProcess": {
+        "on_message": _MACHINERY,
         "gone": _MACHINERY + " = http",
         "_pipe": _MACHINERY,
         "_process": _MACHINERY + " = http",
         "_ready": _MACHINERY + " = http",
     },
-    "snugroom.server.sfu.workers.pool.Slot": {
-        **dict.fromkeys(("number", "port", "up", "endings"), _MACHINERY),
-        "looks": _MACHINERY + " = http",
+    "snugroom.server.sfu.workers.pool.WorkerSlot": {
+        **dict.fromkeys(("number", "port", "up", "exits"), _MACHINERY),
+        "inspections": _MACHINERY + " = http",
         "child": "media_workers",
-        "asked": "media",
-        "later": "media",
-        "beat": "media",
-        "heard_at": _MACHINERY,
+        "pending_joins": "media",
+        "queued": "media",
+        "heartbeat": "media",
+        "heartbeat_at": _MACHINERY,
         "peers": "media",
         "rate": _COUNT,
     },
@@ -163,10 +163,10 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "handles": "?rooms[].handles = handle",
         "until": _MACHINERY,
     },
-    "snugroom.server.sfu.workers.pool._Asked": {
+    "snugroom.server.sfu.workers.pool._PendingJoin": {
         "join": "media",
         "answer": "media = http",
-        "again": _MACHINERY,
+        "retried": _MACHINERY,
     },
     # facts of the SFU, held only while a disclosure is made from them
     "snugroom.server.sfu.workers.pool.MediaView": {
@@ -176,7 +176,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "workers": "media_workers",
         "silent": "media_workers_silent",
         "files": "files_open_for_writing",
-        "beats": "media",
+        "heartbeats": "media",
         "audited": _MACHINERY,
     },
     "snugroom.server.sfu.sfu.MediaFacts": {
@@ -195,10 +195,10 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
     # messages between the server's process and its media workers
     "snugroom.server.sfu.workers.pipe.Pipe": {
         "_decoder": _MACHINERY + " = library",
-        "_heard": _MACHINERY,
-        "_ended": _MACHINERY + " = http",
+        "_on_message": _MACHINERY,
+        "_on_end": _MACHINERY + " = http",
         "_transport": _MACHINERY + " = http",
-        "_come": _MACHINERY + " = packet",
+        "_received": _MACHINERY + " = packet",
     },
     "snugroom.server.sfu.workers.pipe.Setup": {
         **dict.fromkeys(("port", "tcp", "turn", "turn_time", "limits"), _SETTINGS),
@@ -210,7 +210,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "handle": "?rooms[].handles = handle",
         "media": "rooms[].streams = ice fingerprint label",
     },
-    "snugroom.server.sfu.workers.pipe.Want": {
+    "snugroom.server.sfu.workers.pipe.Subscribe": {
         "room": "?rooms[].number = number",
         "handle": "?rooms[].handles = handle",
         "ssrcs": "rooms[].streams",
@@ -220,10 +220,10 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "room": "?rooms[].number = number",
         "handle": "?rooms[].handles = handle",
     },
-    "snugroom.server.sfu.workers.pipe.Look": dict.fromkeys(
+    "snugroom.server.sfu.workers.pipe.Inspect": dict.fromkeys(
         ("ticket", "held", "streams", "audit"), _MACHINERY
     ),
-    "snugroom.server.sfu.workers.pipe.Frame": {"ticket": _MACHINERY, "ssrc": "rooms[].streams"},
+    "snugroom.server.sfu.workers.pipe.LastFrame": {"ticket": _MACHINERY, "ssrc": "rooms[].streams"},
     "snugroom.server.sfu.workers.pipe.Ready": {
         **dict.fromkeys(("port", "error"), _MACHINERY),
         "what": _SETTINGS + " = setting",
@@ -233,24 +233,28 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "transport": "media = ice own_key address setting",
         "code": _MACHINERY + " = label",
     },
-    "snugroom.server.sfu.workers.pipe.Beat": {"totals": "media = label", "cpu": "media", "memory": "media"},
-    "snugroom.server.sfu.workers.pipe.Looked": {
+    "snugroom.server.sfu.workers.pipe.Heartbeat": {
+        "totals": "media = label",
+        "cpu": "media",
+        "memory": "media",
+    },
+    "snugroom.server.sfu.workers.pipe.Inspection": {
         "ticket": _MACHINERY,
-        "beat": "media",
+        "heartbeat": "media",
         "files": "files_open_for_writing",
         "held": "sealed_media",
         "streams": "rooms[].streams",
         "packets": "sealed_media.packets = packet",
         "audited": _MACHINERY,
     },
-    "snugroom.server.sfu.workers.pipe.Audited": dict.fromkeys(
+    "snugroom.server.sfu.workers.pipe.AuditResult": dict.fromkeys(
         ("objects", "undeclared", "misplaced"), _MACHINERY + " = setting"
     ),
     "snugroom.server.sfu.workers.worker.Worker": {
         "ended": _MACHINERY + " = http",
         "_sfu": "media",
         "_starting": _MACHINERY + " = http",
-        "_beating": _MACHINERY + " = http",
+        "_sending_heartbeats": _MACHINERY + " = http",
         "_pipe": _MACHINERY,
     },
     "snugroom.server.rate.TokenBucket": dict.fromkeys(("_at", "_burst", "_rate", "_tokens"), _LIMITS),

@@ -18,7 +18,7 @@ from snugroom.server.app import Server
 from snugroom.server.config import ConfigError
 from snugroom.server.disclosure import view as console
 from snugroom.server.loopback import Loopback
-from snugroom.server.sfu.workers.pipe import Beat
+from snugroom.server.sfu.workers.pipe import Heartbeat
 from snugroom.server.sfu.workers.pool import MediaView, Workers
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -96,10 +96,12 @@ def _media(page: Page, totals: Mapping[str, int], worker: str) -> None:
             page.put(_MEDIA[count], 0, worker=worker)  # report events that have not happened yet as 0
 
 
-def _machine(page: Page, beats: Iterable[tuple[str, Beat]]) -> None:
-    for worker, beat in beats:
-        page.put(("snug_cpu_seconds_total", "counter", "CPU time, user and system."), beat.cpu, worker=worker)
-        page.put(("snug_resident_memory_bytes", "gauge", "Resident memory."), beat.memory, worker=worker)
+def _machine(page: Page, heartbeats: Iterable[tuple[str, Heartbeat]]) -> None:
+    for worker, heartbeat in heartbeats:
+        page.put(
+            ("snug_cpu_seconds_total", "counter", "CPU time, user and system."), heartbeat.cpu, worker=worker
+        )
+        page.put(("snug_resident_memory_bytes", "gauge", "Resident memory."), heartbeat.memory, worker=worker)
 
 
 def text(server: Server, media: MediaView) -> str:
@@ -120,7 +122,7 @@ def text(server: Server, media: MediaView) -> str:
         page.put((name, "gauge", about), value)
     for code, count in sorted(signaling.refusals.items()):
         page.put(("snug_refusals_total", "counter", "Refusals, by their code."), count, code=code)
-    own = Beat({}, time.process_time(), process.resident())
+    own = Heartbeat({}, time.process_time(), process.resident())
     workers = server.signaling.media
     if isinstance(workers, Workers):
         page.put(("snug_media_workers", "gauge", "Media workers there should be."), media.workers)
@@ -134,12 +136,12 @@ def text(server: Server, media: MediaView) -> str:
             ("snug_signaling_resident_memory_bytes", "gauge", "Resident memory of the first process."),
             own.memory,
         )
-        beats = [(str(number), beat) for number, beat in sorted(media.beats.items())]
+        heartbeats = [(str(number), heartbeat) for number, heartbeat in sorted(media.heartbeats.items())]
     else:
-        beats = [("0", Beat(media.totals, own.cpu, own.memory))]
-    for worker, beat in beats:
-        _media(page, beat.totals, worker)
-    _machine(page, beats)
+        heartbeats = [("0", Heartbeat(media.totals, own.cpu, own.memory))]
+    for worker, heartbeat in heartbeats:
+        _media(page, heartbeat.totals, worker)
+    _machine(page, heartbeats)
     return "\n".join(page.lines()) + "\n"
 
 
@@ -170,6 +172,6 @@ class Metrics(Loopback):
         if request.headers.get(hdrs.HOST) not in self._hosts:
             raise web.HTTPForbidden(text="metrics are asked for by their own address\n")
         media = self._server.signaling.media
-        view = await media.look() if isinstance(media, Workers) else console.here(self._server)
+        view = await media.inspect() if isinstance(media, Workers) else console.here(self._server)
         headers: dict[str, Any] = {hdrs.CONTENT_TYPE: CONTENT_TYPE, hdrs.CACHE_CONTROL: "no-store"}
         return web.Response(body=text(self._server, view).encode(), headers=headers)

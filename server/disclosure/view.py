@@ -66,7 +66,7 @@ async def look(server: Server, *, streams: bool = False, audit: bool = False) ->
     """Return what the SFU holds. With media workers this asks all workers, within a time limit."""
     media = server.signaling.media
     if isinstance(media, Workers):
-        return await media.look(held=True, streams=streams, audit=audit)
+        return await media.inspect(held=True, streams=streams, audit=audit)
     return here(server, streams=streams)
 
 

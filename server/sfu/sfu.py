@@ -101,9 +101,9 @@ class Sfu:
 
     `address` is the address that clients are given; `also` are other addresses of this machine. `bind` is the
     address to listen on (default: `address`); `server.sfu.io.sockets.bind_addresses` derives from it the
-    address to bind for `also`. `port` 0 takes a free port. `tcp`: the SFU also accepts ICE over TCP. `turn` are
-    relays that clients are given, with credentials for `turn_time` seconds by `wall`, Unix time. All methods
-    must be called on the event loop's thread.
+    address to bind for `also`. `port` 0 takes a free port. `tcp`: the SFU accepts ICE over TCP too. `turn`
+    are relays that clients are given, with credentials for `turn_time` seconds by `wall`, Unix time. All
+    methods must be called on the event loop's thread.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ from snugroom.server.sfu.limits import MediaError, MediaLimits
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.sfu.workers import pool as workers
 from snugroom.server.sfu.workers.pipe import Setup
-from snugroom.server.sfu.workers.pool import MediaView, Slot, Workers
+from snugroom.server.sfu.workers.pool import MediaView, Workers, WorkerSlot
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import Entered, Refused, Shown, Streams, Transport, Want
 from tests.media_server.peer import Peer, rtp
@@ -86,7 +86,7 @@ def workers_of(place: Place) -> Workers:
     return made
 
 
-def pid(slot: Slot) -> int:
+def pid(slot: WorkerSlot) -> int:
     assert slot.child is not None
     return slot.child.pid
 
@@ -189,7 +189,7 @@ async def test_rooms_are_spread_and_each_stays_where_it_is() -> None:
             for n in range(2):
                 made.leave(first, bytes([n]) * 8)
             assert (await made.join(b"n" * 16, b"handle..", peer.media)).port == ports[first]
-            view = await made.look(held=True)
+            view = await made.inspect(held=True)
             assert (view.totals["peers"], view.workers, view.silent) == (8, 3, 0)
         finally:
             peer.close()
@@ -230,7 +230,7 @@ async def _eventually(made: Workers, ssrc: int, *, receivers: int, packets: int)
     seen: list[tuple[int, int]] = []
     async with asyncio.timeout(PATIENCE):
         while seen != [(receivers, packets)]:
-            streams = (await made.look(streams=True)).streams
+            streams = (await made.inspect(streams=True)).streams
             seen = [(s.receivers, s.packets) for s in streams if s.ssrc == ssrc]
 
 
@@ -343,7 +343,7 @@ async def test_who_waits_for_an_answer_gets_it_from_the_successor() -> None:
             assert answer.port == hit.port
             assert lost == [(room, [b"h" * 8])]
             assert leaves.cancelled()
-            assert (await made.look()).totals["peers"] == 1
+            assert (await made.inspect()).totals["peers"] == 1
         finally:
             peer.close()
 
@@ -358,16 +358,16 @@ async def test_the_deadly_is_refused_at_the_second_time() -> None:
             os.kill(pid(slot), signal.SIGSTOP)
             deadly = made.join(room, b"d" * 8, peer.media)
             now = asyncio.get_running_loop().time()
-            made._fell(slot, now)
-            assert [type(m).__name__ for m in slot.later] == ["Join"]
+            made._on_exit(slot, now)
+            assert [type(m).__name__ for m in slot.queued] == ["Join"]
             assert not deadly.done()
-            made._fell(slot, now)  # it was never sent again: that counts for nothing
+            made._on_exit(slot, now)  # it was never sent again: that counts for nothing
             assert not deadly.done()
-            slot.later.clear()  # sent to the next
-            made._fell(slot, now)
+            slot.queued.clear()  # sent to the next
+            made._on_exit(slot, now)
             with pytest.raises(MediaError, match="has ended"):
                 await deadly
-            assert slot.asked == {}
+            assert slot.pending_joins == {}
         finally:
             peer.close()
 
@@ -375,7 +375,7 @@ async def test_the_deadly_is_refused_at_the_second_time() -> None:
 async def test_a_room_stays_with_the_successor_and_its_place_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(workers, "PLACE_KEPT", 1.0)
+    monkeypatch.setattr(workers, "PIN_TIME", 1.0)
     async with pool() as made:
         peer = Peer()
         try:
@@ -405,7 +405,7 @@ async def test_one_that_ends_again_and_again_is_waited_for_longer(monkeypatch: p
             await until(lambda: hit.up)
             hit.kill()
             await until(lambda: not hit.up)
-        await until(lambda: hit.endings == 3)
+        await until(lambda: hit.exits == 3)
         peer = Peer()
         try:
             # it comes back in an hour, and a new room doesn't wait for that

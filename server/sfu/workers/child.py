@@ -15,29 +15,29 @@ from typing import Any, Final
 import msgspec
 
 from snugroom import IMPORT_FROM
-from snugroom.server.sfu.workers.pipe import NOT_THEIRS, FromWorker, Pipe, Ready, Setup
+from snugroom.server.sfu.workers.pipe import PARENT_SIGNALS, FromWorker, Pipe, Ready, Setup
 
 _DECODER: Final = msgspec.msgpack.Decoder(FromWorker)
 
 
-class Child:
-    """One worker. It loads its code and waits for `set_up`. `heard` gets its messages, except `Ready`."""
+class WorkerProcess:
+    """One worker. It loads its code and waits for `set_up`. `on_message` gets all messages but `Ready`."""
 
     def __init__(self) -> None:
-        self.heard: Callable[[msgspec.Struct], None] = lambda message: None
+        self.on_message: Callable[[msgspec.Struct], None] = lambda message: None
         #: Set when the pipe has ended.
         self.gone = asyncio.Event()
-        self._pipe: Pipe[msgspec.Struct] = Pipe(_DECODER, self._hear, self.gone.set)
+        self._pipe: Pipe[msgspec.Struct] = Pipe(_DECODER, self._on_message, self.gone.set)
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    async def start(cls) -> Child:
+    async def start(cls) -> WorkerProcess:
         """Start a new process. OSError if the system cannot start one."""
         child = cls()
         ours, theirs = socket.socketpair()
         # The signals stay blocked in the new process until it ignores them.
-        signal.pthread_sigmask(signal.SIG_BLOCK, NOT_THEIRS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_SIGNALS)
         try:
             with theirs:
                 # The worker loads the same modules as this process, wherever that was started from.
@@ -58,7 +58,7 @@ class Child:
             child.kill()
             raise
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, NOT_THEIRS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENT_SIGNALS)
         return child
 
     @property
@@ -110,8 +110,8 @@ class Child:
             self.kill()
             await self._process.wait()
 
-    def _hear(self, message: msgspec.Struct) -> None:
+    def _on_message(self, message: msgspec.Struct) -> None:
         if not isinstance(message, Ready):
-            self.heard(message)
+            self.on_message(message)
         elif not self._ready.done():
             self._ready.set_result(message)

@@ -22,7 +22,7 @@ from snugroom.server.wire.messages import Media, Transport
 #: The most bytes of a message: enough for the streams of thousands of peers.
 MESSAGE_MAX: Final = 64 * 2**20
 #: Signals that are meant for the first process, whichever process receives them.
-NOT_THEIRS: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGUSR1})
+PARENT_SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGUSR1})
 _LENGTH: Final = struct.Struct("!L")
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -55,7 +55,7 @@ class Join(msgspec.Struct, frozen=True, tag=True):
     media: Media
 
 
-class Want(msgspec.Struct, frozen=True, tag=True):
+class Subscribe(msgspec.Struct, frozen=True, tag=True):
     """As `Sfu.subscribe`."""
 
     room: bytes
@@ -71,8 +71,8 @@ class Leave(msgspec.Struct, frozen=True, tag=True):
     handle: bytes
 
 
-class Look(msgspec.Struct, frozen=True, tag=True):
-    """Ask for the state (`held`), streams (`streams`), audit of all objects (`audit`): see `Looked`."""
+class Inspect(msgspec.Struct, frozen=True, tag=True):
+    """Ask for the state (`held`), streams (`streams`), audit of all objects (`audit`): see `Inspection`."""
 
     ticket: int
     held: bool = False
@@ -80,8 +80,8 @@ class Look(msgspec.Struct, frozen=True, tag=True):
     audit: bool = False
 
 
-class Frame(msgspec.Struct, frozen=True, tag=True):
-    """As `Sfu.last_frame`; answered by `Looked`."""
+class LastFrame(msgspec.Struct, frozen=True, tag=True):
+    """As `Sfu.last_frame`; answered by `Inspection`."""
 
     ticket: int
     ssrc: int
@@ -103,7 +103,7 @@ class Joined(msgspec.Struct, frozen=True, tag=True):
     code: str = ""
 
 
-class Beat(msgspec.Struct, frozen=True, tag=True):
+class Heartbeat(msgspec.Struct, frozen=True, tag=True):
     """Sent every second: `Sfu.totals`, CPU seconds since the start, resident memory in bytes."""
 
     totals: dict[str, int]
@@ -111,7 +111,7 @@ class Beat(msgspec.Struct, frozen=True, tag=True):
     memory: int
 
 
-class Audited(msgspec.Struct, frozen=True):
+class AuditResult(msgspec.Struct, frozen=True):
     """The findings of `server.disclosure.audit` in the worker's memory."""
 
     objects: int
@@ -119,36 +119,36 @@ class Audited(msgspec.Struct, frozen=True):
     misplaced: list[str]
 
 
-class Looked(msgspec.Struct, frozen=True, tag=True):
-    """The answer to `Look` and `Frame`. `files`: files that the worker could write to (-1: unknown)."""
+class Inspection(msgspec.Struct, frozen=True, tag=True):
+    """The answer to `Inspect` and `LastFrame`. `files`: files open for writing in it (-1: unknown)."""
 
     ticket: int
-    beat: Beat
+    heartbeat: Heartbeat
     files: int = 0
     held: MediaFacts | None = None
     streams: list[StreamFacts] = []
     packets: list[bytes] = []
-    audited: Audited | None = None
+    audited: AuditResult | None = None
 
 
-ToWorker = Setup | Join | Want | Leave | Look | Frame
-FromWorker = Ready | Joined | Beat | Looked
+ToWorker = Setup | Join | Subscribe | Leave | Inspect | LastFrame
+FromWorker = Ready | Joined | Heartbeat | Inspection
 
 
 class Pipe(asyncio.Protocol, Generic[T]):
-    """One end. `heard` gets each message.
+    """One end. `on_message` gets each message.
 
-    `ended` is called once, when the other end is gone or has sent an invalid message.
+    `on_end` is called once, when the other end is gone or has sent an invalid message.
     """
 
     def __init__(
-        self, decoder: msgspec.msgpack.Decoder[T], heard: Callable[[T], None], ended: Callable[[], None]
+        self, decoder: msgspec.msgpack.Decoder[T], on_message: Callable[[T], None], on_end: Callable[[], None]
     ) -> None:
         self._decoder = decoder
-        self._heard = heard
-        self._ended = ended
+        self._on_message = on_message
+        self._on_end = on_end
         self._transport: asyncio.Transport | None = None
-        self._come = bytearray()
+        self._received = bytearray()
 
     @property
     def waiting(self) -> int:
@@ -174,27 +174,27 @@ class Pipe(asyncio.Protocol, Generic[T]):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._come += data
+        self._received += data
         at = 0
-        while len(self._come) - at >= _LENGTH.size:
-            (size,) = _LENGTH.unpack_from(self._come, at)
+        while len(self._received) - at >= _LENGTH.size:
+            (size,) = _LENGTH.unpack_from(self._received, at)
             end = at + _LENGTH.size + size
             if size > MESSAGE_MAX:
                 self._abort()
                 return
-            if len(self._come) < end:
+            if len(self._received) < end:
                 break
             try:
-                message = self._decoder.decode(memoryview(self._come)[at + _LENGTH.size : end].tobytes())
+                message = self._decoder.decode(memoryview(self._received)[at + _LENGTH.size : end].tobytes())
             except msgspec.MsgspecError:
                 self._abort()
                 return
             at = end
-            self._heard(message)
-        del self._come[:at]
+            self._on_message(message)
+        del self._received[:at]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._ended()
+        self._on_end()
 
     def _abort(self) -> None:
         if self._transport is not None:

@@ -26,11 +26,11 @@ from snugroom.server.disclosure import audit
 from snugroom.server.sfu.io.sockets import BindError
 from snugroom.server.sfu.sfu import MediaError, Sfu
 from snugroom.server.sfu.workers import pipe
-from snugroom.server.sfu.workers.pipe import Audited, Beat, Joined, Looked, Pipe, Ready, ToWorker
+from snugroom.server.sfu.workers.pipe import AuditResult, Heartbeat, Inspection, Joined, Pipe, Ready, ToWorker
 
 log = logging.getLogger("snugroom.server.sfu.workers.worker")
 
-BEAT: Final = 1.0
+HEARTBEAT_INTERVAL: Final = 1.0
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -41,15 +41,15 @@ class Worker:
         self.ended = asyncio.Event()
         self._sfu: Sfu | None = None
         self._starting: asyncio.Task[None] | None = None
-        self._beating: asyncio.Task[None] | None = None
+        self._sending_heartbeats: asyncio.Task[None] | None = None
         decoder = msgspec.msgpack.Decoder(ToWorker)
-        self._pipe: Pipe[msgspec.Struct] = Pipe(decoder, self._heard, self.ended.set)
+        self._pipe: Pipe[msgspec.Struct] = Pipe(decoder, self._on_message, self.ended.set)
 
     async def run(self, sock: socket.socket) -> None:
         """Serve until the pipe ends."""
         await asyncio.get_running_loop().create_unix_connection(lambda: self._pipe, sock=sock)
         await self.ended.wait()
-        for task in (self._starting, self._beating):
+        for task in (self._starting, self._sending_heartbeats):
             if task is not None:
                 task.cancel()
         if self._sfu is not None:
@@ -57,12 +57,12 @@ class Worker:
 
     # -- messages from the parent --------------------------------------------------------------
 
-    def _heard(self, message: msgspec.Struct) -> None:
+    def _on_message(self, message: msgspec.Struct) -> None:
         if isinstance(message, pipe.Setup):
             self._starting = asyncio.get_running_loop().create_task(self._start(message))
         elif self._sfu is not None:
             try:
-                self._do(self._sfu, message)
+                self._dispatch(self._sfu, message)
             except Exception as error:  # a fault of one room must not affect the others
                 log.error("what was asked of a media worker raised %s", type(error).__name__)
                 if isinstance(message, pipe.Join):
@@ -79,9 +79,9 @@ class Worker:
             return
         self._sfu = sfu
         self._pipe.send(Ready(sfu.port))
-        self._beating = asyncio.get_running_loop().create_task(self._beat(sfu))
+        self._sending_heartbeats = asyncio.get_running_loop().create_task(self._send_heartbeats(sfu))
 
-    def _do(self, sfu: Sfu, message: msgspec.Struct) -> None:
+    def _dispatch(self, sfu: Sfu, message: msgspec.Struct) -> None:
         if isinstance(message, pipe.Join):
             try:
                 transport = sfu.join(message.room, message.handle, message.media)
@@ -89,39 +89,39 @@ class Worker:
                 self._pipe.send(Joined(message.ticket, code=error.code))
             else:
                 self._pipe.send(Joined(message.ticket, transport))
-        elif isinstance(message, pipe.Want):
+        elif isinstance(message, pipe.Subscribe):
             sfu.subscribe(message.room, message.handle, message.ssrcs, message.max_layers)
         elif isinstance(message, pipe.Leave):
             sfu.leave(message.room, message.handle)
-        elif isinstance(message, pipe.Look):
-            self._pipe.send(self._looked(sfu, message))
-        elif isinstance(message, pipe.Frame):
+        elif isinstance(message, pipe.Inspect):
+            self._pipe.send(self._inspect(sfu, message))
+        elif isinstance(message, pipe.LastFrame):
             packets = sfu.last_frame(message.ssrc)
-            self._pipe.send(Looked(message.ticket, self._state(sfu), packets=packets))
+            self._pipe.send(Inspection(message.ticket, self._heartbeat(sfu), packets=packets))
 
     # -- messages to the parent ----------------------------------------------------------------
 
-    def _state(self, sfu: Sfu) -> Beat:
-        return Beat(sfu.totals(), time.process_time(), process.resident())
+    def _heartbeat(self, sfu: Sfu) -> Heartbeat:
+        return Heartbeat(sfu.totals(), time.process_time(), process.resident())
 
-    def _looked(self, sfu: Sfu, look: pipe.Look) -> Looked:
-        audited: Audited | None = None
-        if look.audit:
+    def _inspect(self, sfu: Sfu, request: pipe.Inspect) -> Inspection:
+        audited: AuditResult | None = None
+        if request.audit:
             found = audit.audit(self)
-            audited = Audited(found.objects, sorted(found.undeclared), sorted(found.misplaced))
-        return Looked(
-            look.ticket,
-            self._state(sfu),
+            audited = AuditResult(found.objects, sorted(found.undeclared), sorted(found.misplaced))
+        return Inspection(
+            request.ticket,
+            self._heartbeat(sfu),
             files=process.files_open_for_writing(),
-            held=sfu.held() if look.held else None,
-            streams=sfu.streams() if look.streams else [],
+            held=sfu.held() if request.held else None,
+            streams=sfu.streams() if request.streams else [],
             audited=audited,
         )
 
-    async def _beat(self, sfu: Sfu) -> None:
+    async def _send_heartbeats(self, sfu: Sfu) -> None:
         while True:
-            self._pipe.send(self._state(sfu))
-            await asyncio.sleep(BEAT)
+            self._pipe.send(self._heartbeat(sfu))
+            await asyncio.sleep(HEARTBEAT_INTERVAL)
 
 
 def _end_with_parent() -> None:
@@ -133,9 +133,9 @@ def _end_with_parent() -> None:
 def main(arguments: list[str]) -> int:
     """Serve at the pipe whose descriptor is the one argument; return the exit status."""
     _end_with_parent()
-    for number in pipe.NOT_THEIRS:
+    for number in pipe.PARENT_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, pipe.NOT_THEIRS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, pipe.PARENT_SIGNALS)
     logs.install("warning")
 
     async def run() -> None:
