@@ -670,10 +670,10 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "packet": "sealed_media.packets = packet",
         "twcc": _MACHINERY,
     },
-    "snugroom.server.sfu.core.layers.SimulcastSource": dict.fromkeys(
+    "snugroom.server.sfu.core.tracks.SimulcastSource": dict.fromkeys(
         ("owner", "ssrc", "subscriptions", "tracks"), "rooms[].streams"
     ),
-    "snugroom.server.sfu.core.layers.Subscription": dict.fromkeys(
+    "snugroom.server.sfu.core.tracks.Subscription": dict.fromkeys(
         (
             "allocated_layer",
             "first",
@@ -711,7 +711,6 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.io.srtp.Lengths": {"_data": _MACHINERY, "view": _MACHINERY + " = packet"},
     "snugroom.server.sfu.core.tracks.Track": {
-        "room": "rooms[].streams",
         "owner": "rooms[].streams",
         "ssrc": "rooms[].streams",
         "kind": "rooms[].streams = label",

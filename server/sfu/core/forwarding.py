@@ -15,11 +15,10 @@ from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.effects import Effect, P, SendRtcp, SendRtp
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.layer_allocator import VideoDemand
-from snugroom.server.sfu.core.layers import Subscription, layer_descriptor
 from snugroom.server.sfu.core.pacer import PacketKind
 from snugroom.server.sfu.core.pacing import Pacing, QueuedPacket
 from snugroom.server.sfu.core.peers import Peer
-from snugroom.server.sfu.core.tracks import Track
+from snugroom.server.sfu.core.tracks import Subscription, Track
 
 #: Packets from one to the next that keeps a paused receiver's rollover counter; a power of two.
 _ROC_KEEPALIVE: Final = 4096
@@ -112,7 +111,7 @@ class Forwarding(Pacing[P]):
 
         Return False if the packet cannot be rewritten.
         """
-        found = layer_descriptor(packet)
+        found = rewriter.layer_descriptor(packet)
         if found is None and self._unreadable(packet):
             return False
         new = rewriter.position_of(packet, number, found, now)
@@ -181,7 +180,11 @@ class Forwarding(Pacing[P]):
         ):
             self.counts["stale"] += 1
             return (), ()
-        if track.source is not None and layer_descriptor(packet) is None and self._unreadable(packet):
+        if (
+            track.source is not None
+            and rewriter.layer_descriptor(packet) is None
+            and self._unreadable(packet)
+        ):
             return (), ()
         if track.base is not None and number >= track.base:
             track.received += 1

@@ -10,11 +10,10 @@ from typing import Final, Generic, NamedTuple
 
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.effects import Effect, P, SendRtp
-from snugroom.server.sfu.core.layers import Subscription, layer_descriptor
 from snugroom.server.sfu.core.pacer import Pacer, PacketKind
 from snugroom.server.sfu.core.peers import Peer
 from snugroom.server.sfu.core.subscriptions import Subscriptions
-from snugroom.server.sfu.core.tracks import Track
+from snugroom.server.sfu.core.tracks import Subscription, Track
 
 #: Bits a second below which a receiver is paced, and above which pacing ends.
 _NARROW: Final = 4_000_000.0
@@ -70,7 +69,7 @@ class Pacing(Subscriptions[P]):
         found = (
             rewriter.read_descriptor(packet, rewriter.payload_start(packet))
             if source is None
-            else layer_descriptor(packet)
+            else rewriter.layer_descriptor(packet)
         )
         stamp, start = int.from_bytes(packet[4:8], "big"), found is not None and found.key
         for peer in peers:

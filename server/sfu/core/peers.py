@@ -9,9 +9,8 @@ from snugroom.server.rate import TokenBucket
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import Budget
 from snugroom.server.sfu.core.effects import P
-from snugroom.server.sfu.core.layers import SimulcastSource, Subscription
 from snugroom.server.sfu.core.pacer import Pacer
-from snugroom.server.sfu.core.tracks import Track
+from snugroom.server.sfu.core.tracks import SimulcastSource, Subscription, Track
 
 
 @dataclass(slots=True)

@@ -105,6 +105,15 @@ def read_descriptor(packet: bytes | memoryview, start: int) -> Descriptor | None
     return Descriptor(begins, key, picture_id, bits, picture_at, tl0, tl0_at, tid, sync, key_index, position)
 
 
+def layer_descriptor(packet: bytes) -> Descriptor | None:
+    """Return the descriptor of a layer's packet; None unless it has a 15-bit PictureID.
+
+    All senders use 15-bit PictureIDs.
+    """
+    found = read_descriptor(packet, payload_start(packet))
+    return found if found is not None and found.bits == 15 else None
+
+
 def _extent(packet: bytes | memoryview, position: int, end: int) -> int:
     """Return the bytes of the extended part that begins at `position`, near the end of a packet."""
     if position >= end:

@@ -10,9 +10,8 @@ from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import Budget
 from snugroom.server.sfu.core.effects import Effect, Forget, P, SendRtcp
-from snugroom.server.sfu.core.layers import SimulcastSource, Subscription
 from snugroom.server.sfu.core.peers import Peer, Room
-from snugroom.server.sfu.core.tracks import Track
+from snugroom.server.sfu.core.tracks import SimulcastSource, Subscription, Track
 from snugroom.server.sfu.limits import MediaError, MediaLimits
 from snugroom.server.wire.messages import Stream
 
@@ -130,7 +129,7 @@ class Subscriptions(Generic[P]):
                 )
         if rtx is not None:
             known.tracks_by_rtx[rtx] = track
-            track.room.rtx_ssrcs[track.ssrc] = rtx
+            known.room.rtx_ssrcs[track.ssrc] = rtx
 
     @staticmethod
     def _stop_resending(received: Track[P] | Subscription[P], peer: P) -> None:
@@ -145,7 +144,7 @@ class Subscriptions(Generic[P]):
         tracks: list[Track[P]] = []
         for ssrc in (stream.ssrc, *stream.layers):
             high = home.retired_ssrcs.pop(ssrc, None)
-            track = Track(home, peer, ssrc, stream.kind, self._limits, high=high, rtx=None, now=now)
+            track = Track(peer, ssrc, stream.kind, self._limits, high=high, rtx=None, now=now)
             known.tracks[ssrc] = home.tracks[ssrc] = track
             tracks.append(track)
         # A stream that was rewritten once stays rewritten: a receiver may have had higher numbers than the
@@ -392,8 +391,8 @@ class Subscriptions(Generic[P]):
 
     def _end(self, track: Track[P], owner: Peer[P] | None = None) -> list[Effect[P]]:
         """End the stream with all its layers. Its last numbers are kept, because it may come back."""
-        home, source = track.room, track.source
         known = owner or self._peers[track.owner]
+        home, source = known.room, track.source
         tracks = [track] if source is None else source.tracks
         peers = list(track.receivers) if source is None else list(source.subscriptions)
         for peer in peers:
