@@ -15,7 +15,7 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
-from snugroom.client.media.codec import SAMPLE_RATE, Picture
+from snugroom.client.media.codec import SAMPLE_RATE, RawFrame
 from snugroom.client.media.sources import (
     COUNTER,
     COUNTER_BITS,
@@ -55,7 +55,7 @@ class Streams:
     audio_end: float | None
     video_start: float | None
     video_end: float | None
-    pictures: int
+    video_frames: int
 
 
 def read_audio(file: Path | str) -> NDArray[np.float64]:
@@ -79,7 +79,7 @@ def read_audio(file: Path | str) -> NDArray[np.float64]:
     return np.concatenate(pieces) if pieces else np.zeros(0)
 
 
-def read_pictures(file: Path | str) -> list[tuple[float, Picture]]:
+def read_video(file: Path | str) -> list[tuple[float, RawFrame]]:
     """Return all video frames with their times in seconds; empty without video.
 
     All frames are in memory at once: use it for short files only.
@@ -112,7 +112,7 @@ def streams_of(file: Path | str) -> Streams:
         audio_end=ends.get("audio"),
         video_start=min(video, default=None),
         video_end=ends.get("video"),
-        pictures=len(video),
+        video_frames=len(video),
     )
 
 
@@ -157,12 +157,12 @@ def identity_of_pitch(hz: float) -> int | None:
     return best if abs(pitch_of_identity(best) / max(hz, 1.0) - 1) < 0.03 else None
 
 
-def colour_in(picture: Picture) -> Colour:
+def colour_in(raw_frame: RawFrame) -> Colour:
     """Return the colour of a test card's patch. The video frame may have any size."""
     left, top, right, bottom = PATCH
     margin_x, margin_y = (right - left) / 5, (bottom - top) / 5
     means = []
-    for plane in planes(picture):
+    for plane in planes(raw_frame):
         height, width = plane.shape
         region = plane[
             round((top + margin_y) * height) : round((bottom - margin_y) * height),
@@ -174,7 +174,7 @@ def colour_in(picture: Picture) -> Colour:
 
 def patch_colour_of(file: Path | str) -> Colour | None:
     """Return the patch colour of a recorded test card, the median of all frames; None without video."""
-    colours = [colour_in(picture) for _, picture in read_pictures(file)]
+    colours = [colour_in(raw_frame) for _, raw_frame in read_video(file)]
     if not colours:
         return None
     return Colour(*(float(np.median([getattr(c, part) for c in colours])) for part in "yuv"))
@@ -191,9 +191,9 @@ def identity_of_colour(colour: Colour) -> int | None:
     return best if distance(best) < 11 else None
 
 
-def counter_in(picture: Picture) -> int | None:
+def counter_in(raw_frame: RawFrame) -> int | None:
     """Return the counter in a test card's video frame (modulo 32,768); None if it is unreadable."""
-    luma, _, _ = planes(picture)
+    luma, _, _ = planes(raw_frame)
     height = luma.shape[0]
     top, bottom = COUNTER
     row = luma[round((top + 0.03) * height) : round((bottom - 0.02) * height)].mean(axis=0)

@@ -1,7 +1,7 @@
 """Opus and VP8 with FFmpeg (PyAV): one object for each direction of each stream.
 
 Opus has a constant bitrate and no DTX, so that packets of speech, beeps and silence have the same size
-(docs/reference/protocol.md section 10). A `Picture` is one uncompressed video frame, planar YUV 4:2:0. A
+(docs/reference/protocol.md section 10). A `RawFrame` is one uncompressed video frame, planar YUV 4:2:0. A
 `Sound` is 20 ms of audio: int16, mono, 48 kHz.
 """
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 #: int16, shape (960,): 20 ms, mono, 48 kHz.
 Sound = NDArray[np.int16]
 #: uint8, shape (height * 3 // 2, width): the planes Y, U and V of 4:2:0 in FFmpeg's order.
-Picture = NDArray[np.uint8]
+RawFrame = NDArray[np.uint8]
 
 SAMPLE_RATE: Final = 48_000
 FRAME_SAMPLES: Final = 960
@@ -56,10 +56,10 @@ class SoundDecoder(Protocol):
         ...
 
 
-class PictureDecoder(Protocol):
+class VideoDecoder(Protocol):
     """A decoder for one received VP8 stream. It receives authenticated frames only."""
 
-    def decode(self, frame: bytes) -> Picture | None: ...
+    def decode(self, frame: bytes) -> RawFrame | None: ...
 
 
 def is_key_frame(frame: bytes) -> bool:
@@ -198,14 +198,14 @@ class Vp8Encoder:
         self._spent = float(self._usual)
 
     def encode(
-        self, picture: Picture, timestamp: int, *, key: bool = False, bitrate: int | None = None
+        self, raw_frame: RawFrame, timestamp: int, *, key: bool = False, bitrate: int | None = None
     ) -> bytes | None:
         """Return one frame, or None if the encoder skipped it to keep its rate.
 
         `timestamp` is in 1/90000 s and rises. `bitrate`, in bits a second, applies to this frame; it is
         limited to the bitrate of the constructor.
         """
-        frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+        frame = av.VideoFrame.from_ndarray(raw_frame, format="yuv420p")
         # PyAV can't change the rate of a running encoder. libvpx budgets bits by a frame's duration, so a
         # slower clock makes it spend less.
         slower = 1.0 if bitrate is None else min(1.0, bitrate / self._bitrate)
@@ -226,11 +226,11 @@ class Vp8Encoder:
         return b"".join(bytes(p) for p in packets) or None
 
 
-def scaled(picture: Picture, width: int, height: int) -> Picture:
+def scaled(raw_frame: RawFrame, width: int, height: int) -> RawFrame:
     """Return the video frame in another size, in pixels; both even."""
-    if picture.shape == (height * 3 // 2, width):
-        return picture
-    frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+    if raw_frame.shape == (height * 3 // 2, width):
+        return raw_frame
+    frame = av.VideoFrame.from_ndarray(raw_frame, format="yuv420p")
     smaller = frame.reformat(width, height, interpolation="AREA").to_ndarray()
     return smaller.astype(np.uint8, copy=False)
 
@@ -244,7 +244,7 @@ class Vp8Decoder:
         context.thread_count = 1
         self._context = context
 
-    def decode(self, frame: bytes) -> Picture | None:
+    def decode(self, frame: bytes) -> RawFrame | None:
         """Return the decoded video frame, or None for a frame that shows nothing; CodecError if not VP8."""
         if is_key_frame(frame) and np.prod(key_frame_size(frame)) > _PIXELS_MAX:
             raise CodecError("a picture larger than any camera's")

@@ -18,9 +18,9 @@ from snugroom.client.media.codec import (
     HEIGHT,
     WIDTH,
     OpusEncoder,
-    PictureDecoder,
     SoundDecoder,
     SoundEncoder,
+    VideoDecoder,
     Vp8Decoder,
 )
 from snugroom.client.media.incoming import Disk, Incoming
@@ -90,7 +90,7 @@ class MediaEngine:
         link: Callable[[], Link] | None = None,
         sound_encoder: Callable[[], SoundEncoder] = OpusEncoder,
         sound_decoder: Callable[[], SoundDecoder] = opus.sound_decoder,
-        picture_decoder: Callable[[], PictureDecoder] = Vp8Decoder,
+        video_decoder: Callable[[], VideoDecoder] = Vp8Decoder,
         on_lost: Callable[[str], None] | None = None,
         on_failed: Callable[[str], None] | None = None,
         on_opened: Callable[[StreamStats], None] | None = None,
@@ -118,7 +118,7 @@ class MediaEngine:
             name_of=name_of,
             decode=decode,
             sound_decoder=sound_decoder,
-            picture_decoder=picture_decoder,
+            video_decoder=video_decoder,
             on_opened=on_opened,
         )
         self._closed = False

@@ -12,14 +12,14 @@ import numpy as np
 from av.container.input import InputContainer
 from av.stream import Disposition
 
-from snugroom.client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, Picture, Sound
+from snugroom.client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, RawFrame, Sound
 from snugroom.client.media.sources import blank, planes, silence
 
 #: Seconds that one stream of a file may run ahead before the other one counts as silent.
 _SKEW: Final = 3.0
 #: Video frames closer together than this (seconds) are dropped: fewer are sent anyway.
 _SPACING: Final = 1 / 31
-_PICTURES_MAX: Final = 128
+_VIDEO_MAX: Final = 128
 _SOUND_MAX: Final = 10 * SAMPLE_RATE
 
 
@@ -40,7 +40,7 @@ class FileSource:
         self._sound: deque[Sound] = deque()
         self._sound_start = 0  # position of the first sample in `_sound`, in samples since media time 0
         self._sound_end = 0
-        self._pictures: deque[tuple[float, Picture]] = deque()
+        self._video: deque[tuple[float, RawFrame]] = deque()
         self._shown = blank(width, height)
         self._base = 0.0  # media time at which the current pass through the file began
         self._reached = 0.0  # the latest media time seen in any stream
@@ -75,18 +75,14 @@ class FileSource:
             self._sound_start += len(chunk)
         return out
 
-    def video(self, at: float) -> Picture:
+    def video(self, at: float) -> RawFrame:
         """Return the last video frame that was due by `at`."""
         if not self.has_video:
             return self._shown
-        while (
-            not (self._pictures and self._pictures[-1][0] > at)
-            and self._reached < at + _SKEW
-            and self._pump()
-        ):
+        while not (self._video and self._video[-1][0] > at) and self._reached < at + _SKEW and self._pump():
             pass
-        while self._pictures and self._pictures[0][0] <= at:
-            self._shown = self._pictures.popleft()[1]
+        while self._video and self._video[0][0] <= at:
+            self._shown = self._video.popleft()[1]
         return self._shown
 
     def close(self) -> None:
@@ -120,7 +116,7 @@ class FileSource:
             self._ended = True
             return False
         if isinstance(frame, av.VideoFrame):
-            self._take_picture(frame)
+            self._take_video(frame)
         else:
             self._take_sound(*frame)
         return True
@@ -187,18 +183,18 @@ class FileSource:
             self._sound_start += len(self._sound.popleft())
         self._reached = max(self._reached, self._sound_end / SAMPLE_RATE)
 
-    def _take_picture(self, frame: av.VideoFrame) -> None:
+    def _take_video(self, frame: av.VideoFrame) -> None:
         assert self._container is not None
         at = self._base + max(0.0, frame.time - (self._container.start_time or 0) / 1_000_000)
         rate = self._video_streams()[0].average_rate
         self._reached = max(self._reached, at + (1 / float(rate) if rate else 0.04))
-        if self._pictures and at - self._pictures[-1][0] < _SPACING:
+        if self._video and at - self._video[-1][0] < _SPACING:
             return
-        self._pictures.append((at, self._fit(frame)))
-        if len(self._pictures) > _PICTURES_MAX:
-            self._pictures.popleft()
+        self._video.append((at, self._fit(frame)))
+        if len(self._video) > _VIDEO_MAX:
+            self._video.popleft()
 
-    def _fit(self, frame: av.VideoFrame) -> Picture:
+    def _fit(self, frame: av.VideoFrame) -> RawFrame:
         width, height = self._size
         aspect = self._video_streams()[0].sample_aspect_ratio
         shown_width = frame.width * (float(aspect) if aspect else 1.0)
@@ -208,12 +204,12 @@ class FileSource:
         inner = frame.reformat(
             inner_width, inner_height, "yuv420p", dst_color_range="MPEG", interpolation="FAST_BILINEAR"
         )
-        inner_picture: Picture = inner.to_ndarray().astype(np.uint8, copy=False)
+        inner_frame: RawFrame = inner.to_ndarray().astype(np.uint8, copy=False)
         if (inner_width, inner_height) == (width, height):
-            return inner_picture
-        picture = blank(width, height)
+            return inner_frame
+        raw_frame = blank(width, height)
         left, top = (width - inner_width) // 4 * 2, (height - inner_height) // 4 * 2
-        for divisor, target, part in zip((1, 2, 2), planes(picture), planes(inner_picture), strict=True):
+        for divisor, target, part in zip((1, 2, 2), planes(raw_frame), planes(inner_frame), strict=True):
             y, x = top // divisor, left // divisor
             target[y : y + part.shape[0], x : x + part.shape[1]] = part
-        return picture
+        return raw_frame

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, ParamSpec
 
-from snugroom.client.media.codec import FRAME_SAMPLES, CodecError, PictureDecoder, SoundDecoder
+from snugroom.client.media.codec import FRAME_SAMPLES, CodecError, SoundDecoder, VideoDecoder
 from snugroom.client.media.receiving import AskKey, Conceal, Deliver, FrameCrypto, ReceiveEffect, Receiver
 from snugroom.client.media.record import Recorder, Taken
 from snugroom.client.media.reorder import Ask
@@ -93,7 +93,7 @@ class _Remote:
         #: Packets that arrived as RTX.
         self.again = 0
         self.sound_decoder: SoundDecoder | None = None
-        self.picture_decoder: PictureDecoder | None = None
+        self.video_decoder: VideoDecoder | None = None
         self.queue: deque[Deliver] = deque()
         self.worker: asyncio.Task[None] | None = None
         self.report: SenderReport | None = None
@@ -146,7 +146,7 @@ class Incoming:
         name_of: Callable[[int], str],
         decode: bool,
         sound_decoder: Callable[[], SoundDecoder],
-        picture_decoder: Callable[[], PictureDecoder],
+        video_decoder: Callable[[], VideoDecoder],
         on_opened: Callable[[StreamStats], None] | None,
     ) -> None:
         self._crypto = crypto
@@ -156,7 +156,7 @@ class Incoming:
         self._name_of = name_of
         self._decode = decode
         self._make_sound_decoder = sound_decoder
-        self._make_picture_decoder = picture_decoder
+        self._make_video_decoder = video_decoder
         self._on_opened = on_opened
         self._remote: dict[int, _Remote] = {}
         self._again: dict[int, _Remote] = {}  # by the SSRC of RTX
@@ -298,7 +298,7 @@ class Incoming:
         else:
             remote.queue.append(frame)
             if remote.worker is None or remote.worker.done():
-                remote.worker = asyncio.get_running_loop().create_task(self._decode_pictures(remote))
+                remote.worker = asyncio.get_running_loop().create_task(self._decode_video(remote))
 
     def _decode_sound(self, remote: _Remote, frame: Deliver) -> None:
         if remote.sound_decoder is None:
@@ -332,14 +332,14 @@ class Incoming:
             decoder.conceal()
         remote.concealed += hole
 
-    async def _decode_pictures(self, remote: _Remote) -> None:
+    async def _decode_video(self, remote: _Remote) -> None:
         loop = asyncio.get_running_loop()
-        if remote.picture_decoder is None:
-            remote.picture_decoder = self._make_picture_decoder()
+        if remote.video_decoder is None:
+            remote.video_decoder = self._make_video_decoder()
         while remote.queue:
             frame = remote.queue.popleft()
             try:
-                await loop.run_in_executor(self._thread, remote.picture_decoder.decode, frame.frame)
+                await loop.run_in_executor(self._thread, remote.video_decoder.decode, frame.frame)
             except CodecError:
                 remote.undecodable += 1
                 remote.queue.clear()

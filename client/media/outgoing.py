@@ -16,7 +16,7 @@ from snugroom.client.media.codec import (
     FRAME_SECONDS,
     VIDEO_RATE,
     OpusEncoder,
-    Picture,
+    RawFrame,
     Sound,
     SoundEncoder,
     Vp8Encoder,
@@ -50,7 +50,7 @@ class _Own:
         self.gate = KeyGate()
 
 
-class _Picture:
+class _LayerEncoder:
     """The encoder of one layer, created on first use."""
 
     def __init__(self, layer: Layer, own: _Own) -> None:
@@ -88,7 +88,7 @@ class Outgoing:
         self._sound_encoder = sound_encoder
         self._on_failed = on_failed
         self._own: list[_Own] = []
-        self._pictures: list[_Picture] = []
+        self._layer_encoders: list[_LayerEncoder] = []
         self._pacer: Pacer[tuple[Sender, bytes]] = Pacer()
         self._pacing = asyncio.Event()
         self._number = 0
@@ -112,10 +112,10 @@ class Outgoing:
                 )
                 own = _Own(sender, number)
                 self._own.append(own)
-                self._pictures.append(_Picture(layer, own))
+                self._layer_encoders.append(_LayerEncoder(layer, own))
             jobs += [self._send_video(Pace(started, 1 / VIDEO_RATE)), self._leave_in_turn()]
         # headers and retransmissions come on top of the encoders' output
-        ceiling = round(1.2 * sum(picture.layer.most for picture in self._pictures))
+        ceiling = round(1.2 * sum(layer_encoder.layer.most for layer_encoder in self._layer_encoders))
         self._estimate = Estimate(ceiling, started)
         self._tasks = [loop.create_task(job) for job in jobs]
         for task in self._tasks:
@@ -128,8 +128,8 @@ class Outgoing:
 
     def ask_key(self) -> None:
         """Make the next video frame of each layer a key frame."""
-        for picture in self._pictures:
-            picture.own.gate.ask()
+        for layer_encoder in self._layer_encoders:
+            layer_encoder.own.gate.ask()
 
     def feedback(self, packet: Pli | Nack, now: float) -> None:
         """Answer a receiver's request; requests for foreign streams are ignored."""
@@ -153,7 +153,7 @@ class Outgoing:
 
     def received(self, block: ReportBlock, now: float) -> None:
         """Take a receiver report on one of the own streams."""
-        if any(picture.own.sender.ssrc == block.ssrc for picture in self._pictures):
+        if any(layer_encoder.own.sender.ssrc == block.ssrc for layer_encoder in self._layer_encoders):
             self._estimate.lost(block.fraction / 256, now)
 
     def acknowledged(self, report: Report, now: float, round_trip: float) -> None:
@@ -242,35 +242,35 @@ class Outgoing:
 
     async def _send_video(self, pace: Pace) -> None:
         loop = asyncio.get_running_loop()
-        rates = [0] * len(self._pictures)
+        rates = [0] * len(self._layer_encoders)
         while True:
             index, wait = pace.next(loop.time())
             await asyncio.sleep(wait)
-            for picture in self._pictures:
-                picture.own.skipped = pace.skipped
+            for layer_encoder in self._layer_encoders:
+                layer_encoder.own.skipped = pace.skipped
             if self._link() is None:
                 continue
             at, now = index / VIDEO_RATE, loop.time()
             target = self._estimate.target(now)
             # retransmissions are part of the target: on top of it they would be lost as well
-            again = sum(picture.own.sender.resent_rate(now) for picture in self._pictures)
+            again = sum(layer_encoder.own.sender.resent_rate(now) for layer_encoder in self._layer_encoders)
             target = round(max(target / 2, target - again))
-            rates = share(target, [p.layer for p in self._pictures], rates)
+            rates = share(target, [p.layer for p in self._layer_encoders], rates)
             wanted = []
-            for picture, rate in zip(self._pictures, rates, strict=True):
-                own = picture.own
+            for layer_encoder, rate in zip(self._layer_encoders, rates, strict=True):
+                own = layer_encoder.own
                 if not rate:
                     own.gate.ask()  # the layer must return with a key frame
                 own.bitrate = rate
-                if rate and index % picture.layer.every(rate) == 0:
-                    wanted.append((picture, rate, own.gate.take(now)))
+                if rate and index % layer_encoder.layer.every(rate) == 0:
+                    wanted.append((layer_encoder, rate, own.gate.take(now)))
             if not wanted:
                 continue
             frames = await loop.run_in_executor(
                 self._thread, self._encode, wanted, at, "video" in self._muted
             )
-            for (picture, _, key), frame in zip(wanted, frames, strict=True):
-                own = picture.own
+            for (layer_encoder, _, key), frame in zip(wanted, frames, strict=True):
+                own = layer_encoder.own
                 if frame is not None and self._send(own, frame, at):
                     own.key_frames += is_key_frame(frame)
                 elif frame is not None or key:
@@ -278,16 +278,18 @@ class Outgoing:
                     own.gate.ask()
             self._pacer.aim(sum(rates))
 
-    def _encode(self, wanted: list[tuple[_Picture, int, bool]], at: float, muted: bool) -> list[bytes | None]:
+    def _encode(
+        self, wanted: list[tuple[_LayerEncoder, int, bool]], at: float, muted: bool
+    ) -> list[bytes | None]:
         """Return one frame of each of these layers, all of the same moment."""
-        whole: Picture = self._source.video(at)
+        whole: RawFrame = self._source.video(at)
         out = []
-        for picture, rate, key in wanted:
-            layer = picture.layer
-            if picture.encoder is None:
-                picture.encoder = Vp8Encoder(layer.width, layer.height, bitrate=layer.most)
+        for layer_encoder, rate, key in wanted:
+            layer = layer_encoder.layer
+            if layer_encoder.encoder is None:
+                layer_encoder.encoder = Vp8Encoder(layer.width, layer.height, bitrate=layer.most)
             shown = blank(layer.width, layer.height) if muted else scaled(whole, layer.width, layer.height)
-            out.append(picture.encoder.encode(shown, round(at * 90_000), key=key, bitrate=rate))
+            out.append(layer_encoder.encoder.encode(shown, round(at * 90_000), key=key, bitrate=rate))
         return out
 
     async def _leave_in_turn(self) -> None:

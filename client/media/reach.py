@@ -28,8 +28,8 @@ ROUND: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A path: an IP address and port of the server, and the transport protocol."""
+class Candidate:
+    """A candidate of the server: IP address, port, and transport protocol."""
 
     address: str
     port: int
@@ -38,10 +38,10 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Open a socket for this path under this number. Report `opened` for TCP and `broken` for both."""
+    """Open a socket for this candidate under this number. Report `opened` for TCP and `broken` for both."""
 
     number: int
-    way: Way
+    candidate: Candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ ReachEffect = Open | Send | Chosen | Shut | Unreachable
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    way: Way
+    candidate: Candidate
     agent: IceClient
 
 
@@ -88,7 +88,7 @@ class Reach:
         self._local_ufrag = local_ufrag
         self._rng = rng
         self._remote = ("", "")
-        self._ways: list[Way] = []
+        self._candidates: list[Candidate] = []
         self._attempts: dict[int, _Attempt] = {}
         self._numbers = 0
         self._chosen: int | None = None
@@ -99,7 +99,7 @@ class Reach:
         self._lost = False
         #: The last measured round trip to the server, seconds.
         self.round_trip: float | None = None
-        self.tried: list[Way] = []
+        self.tried: list[Candidate] = []
 
     @property
     def connected(self) -> bool:
@@ -118,9 +118,9 @@ class Reach:
     ) -> list[ReachEffect]:
         """Begin to check the server at these addresses, with its credentials."""
         self._remote = (ufrag, password)
-        self._ways = [Way(address, port) for address in addresses]
+        self._candidates = [Candidate(address, port) for address in addresses]
         if tcp:
-            self._ways += [Way(address, port, tcp=True) for address in addresses]
+            self._candidates += [Candidate(address, port, tcp=True) for address in addresses]
         self._heard = self._answered = now
         return self._try(now, tcp_too=False)
 
@@ -137,7 +137,7 @@ class Reach:
         if number == self._chosen:
             # the socket stays chosen until another one answers; packets sent on it are lost
             return effects + self._try(now, tcp_too=True)
-        if self._tcp_at < float("inf") and not any(not a.way.tcp for n, a in self._attempts.items()):
+        if self._tcp_at < float("inf") and not any(not a.candidate.tcp for n, a in self._attempts.items()):
             self._tcp_at = now  # no UDP socket is left to wait for
         return effects
 
@@ -162,7 +162,7 @@ class Reach:
 
     def tick(self, now: float) -> list[ReachEffect]:
         """Let time pass."""
-        if self._lost or not self._ways:
+        if self._lost or not self._candidates:
             return []
         if now - self._answered >= ice.CONSENT_TIMEOUT:
             self._lost = True
@@ -175,7 +175,7 @@ class Reach:
             effects += self._watch(chosen, now)
         if now >= self._tcp_at:
             self._tcp_at = float("inf")
-            effects += self._open([way for way in self._ways if way.tcp], now)
+            effects += self._open([candidate for candidate in self._candidates if candidate.tcp], now)
         return effects
 
     # -- inside ------------------------------------------------------------------------------
@@ -198,29 +198,29 @@ class Reach:
             for number in others:
                 del self._attempts[number]
             # a client on TCP had a reason for it: UDP may fail again
-            effects += self._try(now, tcp_too=chosen is None or chosen.way.tcp)
+            effects += self._try(now, tcp_too=chosen is None or chosen.candidate.tcp)
         return effects
 
     def _try(self, now: float, *, tcp_too: bool) -> list[ReachEffect]:
         """Open new sockets for all paths; TCP follows a little later, unless `tcp_too`."""
         self._round_at = now + ROUND
-        ways = [way for way in self._ways if tcp_too or not way.tcp]
-        if not tcp_too and any(way.tcp for way in self._ways):
+        candidates = [candidate for candidate in self._candidates if tcp_too or not candidate.tcp]
+        if not tcp_too and any(candidate.tcp for candidate in self._candidates):
             self._tcp_at = now + TCP_AFTER
             self._round_at += TCP_AFTER
-        return self._open(ways, now)
+        return self._open(candidates, now)
 
-    def _open(self, ways: Sequence[Way], now: float) -> list[ReachEffect]:
+    def _open(self, candidates: Sequence[Candidate], now: float) -> list[ReachEffect]:
         effects: list[ReachEffect] = []
-        for way in ways:
+        for candidate in candidates:
             number, self._numbers = self._numbers, self._numbers + 1
             # a single path is nominated at once
-            agent = IceClient(self._local_ufrag, self._rng, nominate=len(self._ways) == 1)
-            self._attempts[number] = _Attempt(way, agent)
-            if way not in self.tried:
-                self.tried.append(way)
-            effects.append(Open(number, way))
-            if not way.tcp:
+            agent = IceClient(self._local_ufrag, self._rng, nominate=len(self._candidates) == 1)
+            self._attempts[number] = _Attempt(candidate, agent)
+            if candidate not in self.tried:
+                self.tried.append(candidate)
+            effects.append(Open(number, candidate))
+            if not candidate.tcp:
                 effects += self._map(number, agent.start(*self._remote, now), now)
         return effects
 
@@ -254,11 +254,11 @@ class Reach:
         return [Shut(number) for number in others]
 
 
-def unreached(tried: Sequence[Way]) -> str:
+def unreached(tried: Sequence[Candidate]) -> str:
     """Return an error message that names the paths tried and the probable cause."""
-    hosts = ", ".join(dict.fromkeys(way.address for way in tried))
+    hosts = ", ".join(dict.fromkeys(candidate.address for candidate in tried))
     port = tried[0].port if tried else 0
-    if any(way.tcp for way in tried):
+    if any(candidate.tcp for candidate in tried):
         return (
             f"neither UDP nor TCP port {port} of {hosts} answers: "
             "something between here and there lets neither through"

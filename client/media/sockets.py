@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from snugroom.client.media.reach import Way
+from snugroom.client.media.reach import Candidate
 
 _DRAIN: Final = 64  # maximum number of datagrams read in one turn of the event loop
 _DATAGRAM_MAX: Final = 2_048
@@ -37,15 +37,15 @@ class UdpWire:
     server only.
     """
 
-    def __init__(self, way: Way, receive: Callable[[bytes], None]) -> None:
+    def __init__(self, candidate: Candidate, receive: Callable[[bytes], None]) -> None:
         self._receive = receive
-        family = socket.AF_INET6 if ":" in way.address else socket.AF_INET
+        family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
             for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 self._socket.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
-            self._socket.connect((way.address, way.port))
+            self._socket.connect((candidate.address, candidate.port))
         except OSError:
             self._socket.close()
             raise
@@ -82,7 +82,7 @@ class TcpWire:
 
     def __init__(
         self,
-        way: Way,
+        candidate: Candidate,
         receive: Callable[[bytes], None],
         opened: Callable[[], None],
         broken: Callable[[], None],
@@ -94,12 +94,12 @@ class TcpWire:
         self._outgoing = bytearray()
         self._stands = False
         self._loop = asyncio.get_running_loop()
-        family = socket.AF_INET6 if ":" in way.address else socket.AF_INET
+        family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         try:
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            status = self._socket.connect_ex((way.address, way.port))
+            status = self._socket.connect_ex((candidate.address, candidate.port))
             if status not in (0, errno.EINPROGRESS):
                 raise OSError(status, os.strerror(status))
         except OSError:

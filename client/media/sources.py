@@ -1,6 +1,6 @@
 """Sources of video and audio without a camera: the test card, or a file.
 
-The caller asks a source for a media time: a source has no clock and no thread. `Picture` and `Sound` are
+The caller asks a source for a media time: a source has no clock and no thread. `RawFrame` and `Sound` are
 defined in `client.media.codec`. Both methods may take tens of milliseconds; call them off the event loop.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snugroom.client.media import font
-from snugroom.client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, Picture, Sound
+from snugroom.client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, RawFrame, Sound
 
 
 class Source(Protocol):
@@ -26,18 +26,18 @@ class Source(Protocol):
         """Return the 20 ms from ``index * 0.02`` s on. Indices rise."""
         ...
 
-    def video(self, at: float) -> Picture:
+    def video(self, at: float) -> RawFrame:
         """Return the video frame at media time `at`, seconds. Times rise."""
         ...
 
     def close(self) -> None: ...
 
 
-def planes(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+def planes(raw_frame: RawFrame) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
     """Return views of Y, U and V (U and V halved) of a stacked 4:2:0 frame with even width and height."""
-    width = picture.shape[1]
-    height = picture.shape[0] * 2 // 3
-    flat = picture.reshape(-1)
+    width = raw_frame.shape[1]
+    height = raw_frame.shape[0] * 2 // 3
+    flat = raw_frame.reshape(-1)
     luma = width * height
     half = (height // 2, width // 2)
     return (
@@ -47,11 +47,11 @@ def planes(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDAr
     )
 
 
-def blank(width: int = WIDTH, height: int = HEIGHT, luma: int = 16) -> Picture:
+def blank(width: int = WIDTH, height: int = HEIGHT, luma: int = 16) -> RawFrame:
     """Return a grey video frame, black by default."""
-    picture: Picture = np.full((height * 3 // 2, width), 128, np.uint8)
-    picture[:height] = luma
-    return picture
+    raw_frame: RawFrame = np.full((height * 3 // 2, width), 128, np.uint8)
+    raw_frame[:height] = luma
+    return raw_frame
 
 
 def silence() -> Sound:
@@ -121,10 +121,10 @@ class TestCard:
         wave = np.sin(2 * np.pi * self.pitch * t) * level
         return (wave * (_BEEP_LEVEL * 32_767)).astype(np.int16)
 
-    def video(self, at: float) -> Picture:
+    def video(self, at: float) -> RawFrame:
         """Return the next video frame, with the counter raised by one."""
-        picture = self._base.copy()
-        luma, _, _ = planes(picture)
+        raw_frame = self._base.copy()
+        luma, _, _ = planes(raw_frame)
         width, height = self._width, self._height
         clock = f"{int(at) // 60:02d}:{int(at) % 60:02d}.{int(at * 10) % 10}"
         self._text(luma, clock, round(0.40 * height))
@@ -138,14 +138,14 @@ class TestCard:
         edges = np.linspace(0, width, COUNTER_BITS + 1).round().astype(int)
         luma[top:bottom] = np.repeat(16 + 219 * lit, np.diff(edges)).astype(np.uint8)
         self._count += 1
-        return picture
+        return raw_frame
 
     def close(self) -> None:
         """Nothing to release."""
 
-    def _draw_base(self, name: str) -> Picture:
-        picture = blank(self._width, self._height)
-        luma, u, v = planes(picture)
+    def _draw_base(self, name: str) -> RawFrame:
+        raw_frame = blank(self._width, self._height)
+        luma, u, v = planes(raw_frame)
         luma[:] = np.linspace(50, 90, self._height)[:, None].astype(np.uint8)
         left, top, right, bottom = PATCH
         y, cb, cr = colour_of_identity(self.identity)
@@ -155,7 +155,7 @@ class TestCard:
                 round(top * height) : round(bottom * height), round(left * width) : round(right * width)
             ] = value
         self._text(luma, name, round(0.14 * self._height))
-        return picture
+        return raw_frame
 
     def _text(self, luma: NDArray[np.uint8], text: str, top: int) -> None:
         left = round((PATCH[2] + 0.04) * self._width)

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.ice import make_credentials
 from snugroom.client.media.reach import (
+    Candidate,
     Chosen,
     Open,
     Reach,
@@ -21,7 +22,6 @@ from snugroom.client.media.reach import (
     Send,
     Shut,
     Unreachable,
-    Way,
     unreached,
 )
 from snugroom.client.media.rtp import is_rtcp
@@ -163,7 +163,7 @@ class MediaTransport:
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _open(self, number: int, way: Way) -> None:
+    def _open(self, number: int, candidate: Candidate) -> None:
         def receive(data: bytes) -> None:
             self._receive(data, number)
 
@@ -171,12 +171,12 @@ class MediaTransport:
             self._perform(event(number, asyncio.get_running_loop().time()))
 
         try:
-            if way.tcp:
+            if candidate.tcp:
                 self._wires[number] = TcpWire(
-                    way, receive, lambda: tell(self._ice.opened), lambda: tell(self._ice.broken)
+                    candidate, receive, lambda: tell(self._ice.opened), lambda: tell(self._ice.broken)
                 )
             else:
-                self._wires[number] = UdpWire(way, receive)
+                self._wires[number] = UdpWire(candidate, receive)
         except OSError:
             # this machine has no such network; another path may work
             tell(self._ice.broken)
@@ -224,8 +224,8 @@ class MediaTransport:
             if self._closed:
                 return
             match effect:
-                case Open(number, way):
-                    self._open(number, way)
+                case Open(number, candidate):
+                    self._open(number, candidate)
                 case Send(number, data):
                     self._send(data, number)
                 case Shut(number):

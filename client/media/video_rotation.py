@@ -22,9 +22,9 @@ def turns(streams: Sequence[HandleStream], most: int, seconds: float) -> tuple[i
     `seconds`: time since the meeting was entered. Every TURN seconds the next streams follow, and the first
     ones after the last.
     """
-    pictures = sorted(stream.ssrc for stream in streams if stream.kind == "video")
-    if len(pictures) <= most:
+    videos = sorted(stream.ssrc for stream in streams if stream.kind == "video")
+    if len(videos) <= most:
         return None
-    first = int(seconds // TURN) * most % len(pictures)
-    shown = (pictures[first:] + pictures[:first])[:most]
+    first = int(seconds // TURN) * most % len(videos)
+    shown = (videos[first:] + videos[:first])[:most]
     return tuple(sorted(shown + [stream.ssrc for stream in streams if stream.kind == "audio"]))

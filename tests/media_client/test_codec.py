@@ -13,7 +13,7 @@ from snugroom.client.media.codec import (
     CodecError,
     OpusDecoder,
     OpusEncoder,
-    Picture,
+    RawFrame,
     Sound,
     Vp8Decoder,
     Vp8Encoder,
@@ -65,30 +65,30 @@ def test_pictures_survive_and_key_frames_come_when_asked() -> None:
     encoder, decoder, card = Vp8Encoder(), Vp8Decoder(), TestCard("Ada", 2)
     keys = []
     for i in range(30):
-        picture = card.video(i / 15)
-        frame = encoder.encode(picture, i * 6_000, key=i in (0, 12, 13))
+        raw_frame = card.video(i / 15)
+        frame = encoder.encode(raw_frame, i * 6_000, key=i in (0, 12, 13))
         assert frame is not None
         keys.append(is_key_frame(frame))
         shown = decoder.decode(frame)
         assert shown is not None
-        assert np.abs(shown.astype(int) - picture).mean() < 6
+        assert np.abs(shown.astype(int) - raw_frame).mean() < 6
     assert [i for i, key in enumerate(keys) if key] == [0, 12, 13]
 
 
-def noisy(index: int, rng: np.random.Generator) -> Picture:
+def noisy(index: int, rng: np.random.Generator) -> RawFrame:
     """A picture that costs a lot: noise that moves."""
-    picture: Picture = rng.integers(115, 140, (540, 640)).astype(np.uint8)
-    return picture
+    raw_frame: RawFrame = rng.integers(115, 140, (540, 640)).astype(np.uint8)
+    return raw_frame
 
 
 @pytest.mark.parametrize("bitrate", [500_000, 300_000, 200_000])
 def test_a_running_encoder_takes_another_rate(bitrate: int) -> None:
     encoder, rng = Vp8Encoder(), np.random.default_rng(1)
-    pictures = [noisy(i, rng) for i in range(8)]
+    raw_frames = [noisy(i, rng) for i in range(8)]
     sizes, keys = [], 0
     for i in range(150):
         # half of the time at its full rate: the change is what is tried
-        frame = encoder.encode(pictures[i % 8], i * 6_000, bitrate=500_000 if i < 60 else bitrate)
+        frame = encoder.encode(raw_frames[i % 8], i * 6_000, bitrate=500_000 if i < 60 else bitrate)
         assert frame is not None
         keys += is_key_frame(frame)
         sizes.append(len(frame))
@@ -113,13 +113,13 @@ def test_a_decoder_takes_a_change_of_size_at_a_key_frame() -> None:
     small, large = Vp8Encoder(160, 90), Vp8Encoder()
     for i in range(12):
         whole = card.video(i / 15)
-        encoder, picture = (small, scaled(whole, 160, 90)) if i // 4 % 2 == 0 else (large, whole)
-        frame = encoder.encode(picture, i * 6_000, key=i % 4 == 0)
+        encoder, raw_frame = (small, scaled(whole, 160, 90)) if i // 4 % 2 == 0 else (large, whole)
+        frame = encoder.encode(raw_frame, i * 6_000, key=i % 4 == 0)
         assert frame is not None
         shown = decoder.decode(frame)
         assert shown is not None
-        assert shown.shape == picture.shape
-        assert np.abs(shown.astype(int) - picture).mean() < 8
+        assert shown.shape == raw_frame.shape
+        assert np.abs(shown.astype(int) - raw_frame).mean() < 8
 
 
 def test_the_size_of_a_key_frame() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from snugroom.client.media import check
-from snugroom.client.media.codec import CodecError, Picture, Sound, Vp8Decoder
+from snugroom.client.media.codec import CodecError, RawFrame, Sound, Vp8Decoder
 from snugroom.client.media.engine import EngineError, MediaEngine, StreamStats
 from snugroom.client.media.record import Recorder
 from snugroom.client.media.reorder import Frame, Reorder
@@ -118,7 +118,7 @@ async def test_three_hear_and_see_each_other(tmp_path: Path) -> None:
             colour = check.patch_colour_of(path)
             assert colour is not None
             assert check.identity_of_colour(colour) == other.identity
-            counters = [check.counter_in(picture) for _, picture in check.read_pictures(path)]
+            counters = [check.counter_in(picture) for _, picture in check.read_video(path)]
             assert len(counters) >= 40
             assert None not in counters
             streams = check.streams_of(path)
@@ -142,7 +142,7 @@ async def test_at_five_percent_loss_sound_goes_on_and_pictures_come_back(tmp_pat
             assert missing <= 0.08 * (sound.opened + missing)
         assert forwarder.dropped > 30
         assert any(isinstance(asked, Nack) for asked in forwarder.asked)
-    pictures = check.read_pictures(tmp_path / "Bob-1.webm")
+    pictures = check.read_video(tmp_path / "Bob-1.webm")
     gaps = np.diff([t for t, _ in pictures])
     assert len(pictures) > 60
     assert gaps.max() < 1.0  # never a second without a picture
@@ -180,7 +180,7 @@ class Spy:
 
 
 class PictureSpy(Spy):
-    def decode(self, frame: bytes) -> Picture:  # type: ignore[override]  # another kind of decoder
+    def decode(self, frame: bytes) -> RawFrame:  # type: ignore[override]  # another kind of decoder
         self.seen.append(frame)
         return np.zeros((540, 640), np.uint8)
 
@@ -204,7 +204,7 @@ async def test_nothing_unauthenticated_reaches_a_decoder_or_the_disk(tmp_path: P
             return {
                 "recorder": Recorder(tmp_path, zero=0.0),
                 "sound_decoder": lambda: Spy(seen),
-                "picture_decoder": lambda: PictureSpy(seen),
+                "video_decoder": lambda: PictureSpy(seen),
             }
         return {}
 
@@ -238,13 +238,13 @@ async def test_what_does_not_decode_is_counted_and_a_key_frame_helps() -> None:
     class Fussy(Vp8Decoder):
         count = 0
 
-        def decode(self, frame: bytes) -> Picture | None:
+        def decode(self, frame: bytes) -> RawFrame | None:
             self.count += 1
             if self.count == 5:
                 raise CodecError("once")
             return super().decode(frame)
 
-    async with meeting(Forwarder(), 2, lambda n: {"picture_decoder": Fussy} if n == 0 else {}) as (ada, _):
+    async with meeting(Forwarder(), 2, lambda n: {"video_decoder": Fussy} if n == 0 else {}) as (ada, _):
         await until(lambda: ada.of(1, "video").decoded > 12)
         assert ada.of(1, "video").undecodable == 1
         assert ada.of(1, "video").key_frames >= 2
@@ -296,7 +296,7 @@ async def test_muted_sound_flows_on_in_the_same_size(tmp_path: Path) -> None:
     path = tmp_path / "Bob-1.webm"
     sound = check.read_audio(path)
     assert np.abs(sound[9_600:]).max() < 0.01
-    assert check.counter_in(check.read_pictures(path)[-1][1]) is None
+    assert check.counter_in(check.read_video(path)[-1][1]) is None
 
 
 async def test_streams_come_and_go() -> None:
@@ -459,7 +459,7 @@ class Broken:
             raise OSError("the disk is gone")
         return np.zeros(960, np.int16)
 
-    def video(self, at: float) -> Picture:
+    def video(self, at: float) -> RawFrame:
         raise NotImplementedError
 
     def close(self) -> None:
@@ -564,7 +564,7 @@ async def test_what_is_gone_leaves_its_counters_and_nothing_else() -> None:
         decoders.append(weakref.ref(decoder))
         return decoder
 
-    options: dict[str, object] = {"picture_decoder": make}
+    options: dict[str, object] = {"video_decoder": make}
     async with meeting(Forwarder(), 2, lambda n: options if n == 0 else {}) as (ada, _):
         await until(lambda: ada.of(1, "video").decoded > 3)
         ada.engine.set_remote([])

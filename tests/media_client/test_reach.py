@@ -10,6 +10,7 @@ from aioice import stun
 
 from snugroom.client.media.ice import CONSENT_TIMEOUT
 from snugroom.client.media.reach import (
+    Candidate,
     Chosen,
     Open,
     Reach,
@@ -17,7 +18,6 @@ from snugroom.client.media.reach import (
     Send,
     Shut,
     Unreachable,
-    Way,
     unreached,
 )
 
@@ -26,15 +26,15 @@ STEP = 0.025
 #: From a check to its answer.
 DELAY = 0.06
 ONE, BOTH = ("192.0.2.7",), ("192.0.2.7", "2001:db8::7")
-V4, V6, TCP4, TCP6 = (Way(address, 4000, tcp=tcp) for tcp in (False, True) for address in BOTH)
-Passes = Callable[[int, Way], bool]
+V4, V6, TCP4, TCP6 = (Candidate(address, 4000, tcp=tcp) for tcp in (False, True) for address in BOTH)
+Passes = Callable[[int, Candidate], bool]
 
 
 class Network:
-    """`passes(number, way)`: whether datagrams of a socket get through, or a connection comes about.
+    """`passes(number, candidate)`: whether datagrams of a socket get through, or a connection comes about.
 
-    `absent`: ways that no socket can even be opened for. `speaks`: the server says something all the time,
-    as it does; it is heard by the chosen socket, if that `delivers`.
+    `absent`: candidates that no socket can even be opened for. `speaks`: the server says something all the
+    time, as it does; it is heard by the chosen socket, if that `delivers`.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Network:
         *,
         tcp: bool = True,
         passes: Passes = lambda _number, _way: True,
-        absent: tuple[Way, ...] = (),
+        absent: tuple[Candidate, ...] = (),
         speaks: bool = True,
     ) -> None:
         self.now = 0.0
@@ -51,8 +51,8 @@ class Network:
         self.delivers: Passes | None = None
         self.absent = absent
         self.speaks = speaks
-        self.open: dict[int, Way] = {}
-        self.opened: list[tuple[float, Way]] = []
+        self.open: dict[int, Candidate] = {}
+        self.opened: list[tuple[float, Candidate]] = []
         self.chosen: list[tuple[float, int, bool]] = []
         self.sent: list[tuple[float, int, bool]] = []
         self.lost_at: float | None = None
@@ -61,13 +61,13 @@ class Network:
         self._do(self.reach.start("theirs", PASSWORD, addresses, 4000, tcp=tcp, now=0.0))
 
     @property
-    def way(self) -> Way | None:
+    def candidate(self) -> Candidate | None:
         """What all goes by."""
         return self.open.get(self.chosen[-1][1]) if self.chosen else None
 
-    def ways(self) -> list[Way]:
+    def candidates(self) -> list[Candidate]:
         """What sockets were opened for, in order."""
-        return [way for _, way in self.opened]
+        return [candidate for _, candidate in self.opened]
 
     def run(self, seconds: float) -> None:
         end = self.now + seconds
@@ -90,18 +90,18 @@ class Network:
         """The address that we have is ours no more: sockets that there are don't get through."""
         old = len(self.opened)
         before = self.passes
-        self.passes = lambda number, way: number >= old and before(number, way)
+        self.passes = lambda number, candidate: number >= old and before(number, candidate)
 
     def _do(self, effects: list[ReachEffect]) -> None:
         for effect in effects:
             match effect:
-                case Open(number, way):
-                    self.opened.append((self.now, way))
-                    if way in self.absent:
+                case Open(number, candidate):
+                    self.opened.append((self.now, candidate))
+                    if candidate in self.absent:
                         self._do(self.reach.broken(number, self.now))
                         continue
-                    self.open[number] = way
-                    if way.tcp and self.passes(number, way):
+                    self.open[number] = candidate
+                    if candidate.tcp and self.passes(number, candidate):
                         self._do(self.reach.opened(number, self.now))
                 case Send(number, data):
                     self._send(number, data)
@@ -131,43 +131,43 @@ class Network:
 def test_udp_comes_first_and_is_enough() -> None:
     net = Network()
     net.run(10)
-    assert net.ways() == [V4]
+    assert net.candidates() == [V4]
     assert [(number, first) for _, number, first in net.chosen] == [(0, True)]
     assert net.reach.steady
     assert net.lost_at is None
 
 
 def test_tcp_is_tried_where_udp_does_not_answer_in_a_moment() -> None:
-    net = Network(passes=lambda _number, way: way.tcp)
+    net = Network(passes=lambda _number, candidate: candidate.tcp)
     net.run(1.4)
-    assert net.ways() == [V4]
+    assert net.candidates() == [V4]
     net.run(1.0)
-    assert net.way == TCP4
+    assert net.candidate == TCP4
     assert 1.5 <= net.chosen[0][0] < 1.6
     assert list(net.open.values()) == [TCP4]
     net.run(20)
-    assert net.ways() == [V4, TCP4]
+    assert net.candidates() == [V4, TCP4]
 
 
 @pytest.mark.parametrize("dead", [V4, V6])
-def test_of_two_families_the_one_that_works(dead: Way) -> None:
-    net = Network(BOTH, passes=lambda _number, way: way != dead)
+def test_of_two_families_the_one_that_works(dead: Candidate) -> None:
+    net = Network(BOTH, passes=lambda _number, candidate: candidate != dead)
     net.run(1)
-    assert net.way == (V6 if dead == V4 else V4)
+    assert net.candidate == (V6 if dead == V4 else V4)
     assert len(net.open) == 1
-    assert net.ways() == [V4, V6]
+    assert net.candidates() == [V4, V6]
 
 
 def test_without_udp_at_all_tcp_need_not_wait() -> None:
     net = Network(BOTH, absent=(V4, V6))
     net.run(0.1)
-    assert net.way == TCP4
+    assert net.candidate == TCP4
 
 
 def test_only_what_was_chosen_is_nominated() -> None:
-    net = Network(BOTH, passes=lambda _number, way: way.tcp)
+    net = Network(BOTH, passes=lambda _number, candidate: candidate.tcp)
     net.run(3)
-    assert net.way is not None
+    assert net.candidate is not None
     chosen_at, number, _ = net.chosen[0]
     assert {n for _, n, nominated in net.sent if nominated} == {number}
     assert any(at == chosen_at for at, _, nominated in net.sent if nominated)
@@ -182,7 +182,7 @@ def test_with_one_way_the_first_check_nominates() -> None:
 def test_what_was_tried_is_told() -> None:
     net = Network(BOTH, passes=lambda _number, _way: False)
     net.run(5)
-    assert net.way is None
+    assert net.candidate is None
     assert "neither UDP nor TCP port 4000 of 192.0.2.7, 2001:db8::7 answers" in unreached(net.reach.tried)
     net = Network(tcp=False, passes=lambda _number, _way: False)
     net.run(5)
@@ -208,32 +208,32 @@ def test_another_address_is_found_out_soon(addresses: tuple[str, ...]) -> None:
 
 
 def test_who_is_on_tcp_tries_it_again_at_once_beside_udp() -> None:
-    net = Network(passes=lambda _number, way: way.tcp)
+    net = Network(passes=lambda _number, candidate: candidate.tcp)
     net.run(7)
     net.cut()
     net.run(2.5)
-    assert [net.way, len(net.chosen)] == [TCP4, 2]
-    net = Network(passes=lambda _number, way: way.tcp)
+    assert [net.candidate, len(net.chosen)] == [TCP4, 2]
+    net = Network(passes=lambda _number, candidate: candidate.tcp)
     net.run(7)
     net.passes = lambda _number, _way: True
     net.ends(net.chosen[-1][1])  # the connection is reset: no need to wait
     net.run(DELAY + 2 * STEP)
-    assert net.way == V4
+    assert net.candidate == V4
 
 
 def test_from_a_network_with_udp_into_one_without() -> None:
     net = Network()
     net.run(7)
-    net.passes = lambda _number, way: way.tcp
+    net.passes = lambda _number, candidate: candidate.tcp
     net.run(4)
-    assert net.way == TCP4
+    assert net.candidate == TCP4
     assert net.chosen[-1][0] - 7 < 3.2
 
 
 def test_a_quiet_server_that_answers_is_there() -> None:
     net = Network(speaks=False)
     net.run(60)
-    assert net.ways() == [V4]
+    assert net.candidates() == [V4]
     assert len([at for at, _, _ in net.sent if at > 1]) <= 60
 
 
@@ -258,7 +258,7 @@ def test_what_comes_back_by_itself_is_kept() -> None:
     assert list(net.open) == [0]
     assert len(net.chosen) == 1
     net.run(20)
-    assert net.ways() == [V4, V4]
+    assert net.candidates() == [V4, V4]
 
 
 def test_after_a_cut_of_ten_seconds_it_goes_on() -> None:
@@ -267,10 +267,10 @@ def test_after_a_cut_of_ten_seconds_it_goes_on() -> None:
     net.passes = lambda _number, _way: False
     net.run(10)
     assert len(net.open) <= 3
-    assert len(net.ways()) < 20
+    assert len(net.candidates()) < 20
     net.passes = lambda _number, _way: True
     net.run(1)
-    assert net.way is not None
+    assert net.candidate is not None
     assert net.reach.steady
     assert net.lost_at is None
 

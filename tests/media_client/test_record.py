@@ -59,9 +59,9 @@ def test_a_participant_is_one_file_with_sound_and_pictures(tmp_path: Path) -> No
     colour = check.patch_colour_of(path)
     assert colour is not None
     assert check.identity_of_colour(colour) == 3
-    pictures = check.read_pictures(path)
-    assert [check.counter_in(picture) for _, picture in pictures] == list(range(60))
-    assert all(abs(t - i / 15) < 0.02 for i, (t, _) in enumerate(pictures))
+    raw_frames = check.read_video(path)
+    assert [check.counter_in(raw_frame) for _, raw_frame in raw_frames] == list(range(60))
+    assert all(abs(t - i / 15) < 0.02 for i, (t, _) in enumerate(raw_frames))
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
@@ -79,7 +79,7 @@ def test_reports_align_what_arrives_apart(tmp_path: Path) -> None:
     streams = check.streams_of(path)
     assert streams.audio_start == pytest.approx(0.02, abs=0.01)
     assert streams.video_start == pytest.approx(0.02, abs=0.01)
-    assert streams.pictures == 45
+    assert streams.video_frames == 45
 
 
 def test_without_reports_arrival_decides(tmp_path: Path) -> None:
@@ -125,8 +125,8 @@ def test_pictures_begin_with_a_key_frame(tmp_path: Path) -> None:
             continue  # the encoder's own first key frame is lost
         recorder.write(1, "Ada", BOTH, taken)
     (path,) = recorder.close()
-    assert check.streams_of(path).pictures == 20
-    assert len(check.read_pictures(path)) == 20
+    assert check.streams_of(path).video_frames == 20
+    assert len(check.read_video(path)) == 20
 
 
 def test_a_participant_without_pictures_in_time_is_recorded_all_the_same(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_participant_without_pictures_in_time_is_recorded_all_the_same(tmp_pat
     for i in range(75, 105):
         recorder.write(1, "Ada", BOTH, feed.video(i, key=i == 75))
     (path,) = recorder.close()
-    assert check.streams_of(path).pictures == 30
+    assert check.streams_of(path).video_frames == 30
     assert check.streams_of(path).video_start == pytest.approx(5.0, abs=0.02)
 
 
@@ -152,7 +152,7 @@ def test_a_stream_that_nobody_announced_begins_another_file(tmp_path: Path) -> N
         recorder.write(1, "Ada", BOTH, feed.audio(140 + i))
     recorder.close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["Ada-1-2.webm", "Ada-1.webm"]
-    assert check.streams_of(tmp_path / "Ada-1-2.webm").pictures == 30
+    assert check.streams_of(tmp_path / "Ada-1-2.webm").video_frames == 30
 
 
 def test_one_who_comes_back_goes_on_in_the_same_file(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_one_who_comes_back_goes_on_in_the_same_file(tmp_path: Path) -> None:
     (path,) = recorder.close()
     streams = check.streams_of(path)
     assert streams.audio_end == pytest.approx(8.0, abs=0.05)
-    assert streams.pictures == 60
+    assert streams.video_frames == 60
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ time.sleep(60)
     streams = check.streams_of(path)
     assert streams.audio_end is not None
     assert streams.audio_end > 4.0
-    assert streams.pictures >= 60
+    assert streams.video_frames >= 60
     assert check.identity_of_pitch(check.pitch_of(path)[0][0]) == 3
 
 
@@ -270,14 +270,14 @@ def test_pictures_that_change_their_size_are_recorded_on(tmp_path: Path) -> None
     small, large = Vp8Encoder(320, 180), Vp8Encoder()
     for i in range(60):
         whole = card.video(i / 15)
-        encoder, picture = (large, whole) if i // 15 % 2 else (small, scaled(whole, 320, 180))
-        frame = encoder.encode(picture, i * 6_000, key=i % 15 == 0)
+        encoder, raw_frame = (large, whole) if i // 15 % 2 else (small, scaled(whole, 320, 180))
+        frame = encoder.encode(raw_frame, i * 6_000, key=i % 15 == 0)
         assert frame is not None
         recorder.write(0, "Ada", frozenset({"video"}), Taken(6, "video", frame, i * 6_000, i / 15))
     (path,) = recorder.close()
-    pictures = check.read_pictures(path)
-    assert [picture.shape for _, picture in pictures] == ([(270, 320)] * 15 + [(540, 640)] * 15) * 2
-    counters = [check.counter_in(picture) for _, picture in pictures]
+    raw_frames = check.read_video(path)
+    assert [raw_frame.shape for _, raw_frame in raw_frames] == ([(270, 320)] * 15 + [(540, 640)] * 15) * 2
+    counters = [check.counter_in(raw_frame) for _, raw_frame in raw_frames]
     assert None not in counters
     assert counters == sorted(counters, key=lambda c: c or 0)
     colour = check.patch_colour_of(path)

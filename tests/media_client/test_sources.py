@@ -14,7 +14,7 @@ from av.container.output import OutputContainer
 from av.video.stream import VideoStream
 
 from snugroom.client.media import check
-from snugroom.client.media.codec import FRAME_SAMPLES, SAMPLE_RATE, Picture, Vp8Decoder, Vp8Encoder
+from snugroom.client.media.codec import FRAME_SAMPLES, SAMPLE_RATE, RawFrame, Vp8Decoder, Vp8Encoder
 from snugroom.client.media.files import FileSource, SourceError
 from snugroom.client.media.font import render
 from snugroom.client.media.sources import (
@@ -212,9 +212,9 @@ def test_a_file_without_sound_is_silent(tmp_path: Path) -> None:
 )
 def test_pictures_keep_their_shape(tmp_path: Path, size: tuple[int, int], box: tuple[int, int]) -> None:
     source = FileSource(make_file(tmp_path / "clip.mkv", size=size, seconds=0.4, audio=False))
-    picture = source.video(0.1)
-    assert picture.shape == (540, 640)
-    luma, u, v = planes(picture)
+    raw_frame = source.video(0.1)
+    assert raw_frame.shape == (540, 640)
+    luma, u, v = planes(raw_frame)
     left, top = box
     assert luma[180, 320] > 200
     assert luma[top + 6, 320] > 200
@@ -239,7 +239,7 @@ def test_a_still_picture_stays(tmp_path: Path) -> None:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     source = FileSource(path)
-    shown: list[Picture] = [source.video(t) for t in (0.0, 1.0, 100.0)]
+    shown: list[RawFrame] = [source.video(t) for t in (0.0, 1.0, 100.0)]
     assert all(planes(p)[0][180, 320] > 200 for p in shown)
     assert not source.audio(0).any()
 

@@ -65,7 +65,7 @@ def hold(
 def _heard(who: Process, of: str) -> Heard:
     last = {e["stream"]: e for e in who.events("media") if e["from"] == of}
     recording = next(e["path"] for e in who.events("recording") if f"{of}-" in Path(e["path"]).name)
-    times = [time for time, _ in check.read_pictures(recording)]
+    times = [time for time, _ in check.read_video(recording)]
     end = check.streams_of(recording).audio_end
     assert times, "no picture came"
     assert end is not None, "no sound came"

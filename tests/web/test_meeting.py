@@ -149,7 +149,7 @@ def recorded(folder: Path) -> None:
         name = min(LOOKS, key=lambda name: abs(LOOKS[name][2] - strongest[0]))
         assert abs(strongest[0] - LOOKS[name][2]) < 8, check.pitch_of(file)
         assert strongest[1] > 0.8, check.pitch_of(file)
-        pictures = [check.colour_in(picture) for _, picture in check.read_pictures(file)]
+        pictures = [check.colour_in(picture) for _, picture in check.read_video(file)]
         seen = (float(np.median([c.u for c in pictures])), float(np.median([c.v for c in pictures])))
         assert len(pictures) > 30
         assert distance(seen, colours[name]) < 30, (name, seen, colours)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from snugroom.client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, Picture, Sound
+from snugroom.client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, RawFrame, Sound
 from snugroom.client.media.sources import TestCard
 
 #: First three formants of some vowels, in Hz.
@@ -68,7 +68,7 @@ class Microphone:
         at = index * FRAME_SAMPLES % len(sound)
         return sound[at : at + FRAME_SAMPLES]
 
-    def video(self, at: float) -> Picture:
+    def video(self, at: float) -> RawFrame:
         """Return the test card's next image."""
         return self._card.video(at)
 
