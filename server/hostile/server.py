@@ -308,13 +308,13 @@ class HostileSfu(Sfu):
 
     def sender(self, room: bytes, ssrc: int) -> bytes | None:
         """Return the connection that sends a stream, or None."""
-        home = self._core._rooms.get(room)
+        home = self._core.subscriptions.rooms.get(room)
         track = None if home is None else home.tracks.get(ssrc)
         return None if track is None else track.owner.key[1]
 
     def highest(self, room: bytes, ssrc: int) -> int | None:
         """Return the highest sequence number of a stream, or None before its first packet."""
-        home = self._core._rooms.get(room)
+        home = self._core.subscriptions.rooms.get(room)
         track = None if home is None else home.tracks.get(ssrc)
         return None if track is None or track.high is None else track.high & 0xFFFF
 

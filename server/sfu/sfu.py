@@ -133,6 +133,7 @@ class Sfu:
         self._clock = clock
         self._rng = rng
         self._core: Forwarding[Link] = Forwarding(limits)
+        self._subscriptions = self._core.subscriptions
         self._links: dict[tuple[bytes, bytes], Link] = {}
         self._by_ufrag: dict[bytes, Link] = {}
         self._by_address: dict[Address, Link] = {}
@@ -211,7 +212,9 @@ class Sfu:
         if link is None:
             allowance = TokenBucket(self._limits.rtcp_rate, self._limits.rtcp_burst, now)
             link = Link(key, media, self._new_ice(media), allowance)
-        effects = self._core.join(room, link, media.streams, now, feedback=media.feedback, rtx=media.rtx)
+        effects = self._subscriptions.join(
+            room, link, media.streams, now, feedback=media.feedback, rtx=media.rtx
+        )
         self._changed()
         link.media = media
         if before is None:
@@ -242,7 +245,7 @@ class Sfu:
         """Set the streams to forward to this peer; None: all streams of others. Unknown peers are ignored."""
         link = self._links.get((room, handle))
         if link is not None:
-            self._perform(self._core.subscribe(link, ssrcs, self._clock(), max_layers))
+            self._perform(self._subscriptions.subscribe(link, ssrcs, self._clock(), max_layers))
             self._changed()
 
     def leave(self, room: bytes, handle: bytes) -> None:
@@ -250,7 +253,7 @@ class Sfu:
         link = self._links.pop((room, handle), None)
         if link is None:
             return
-        self._perform(self._core.leave(link, self._clock()))
+        self._perform(self._subscriptions.leave(link, self._clock()))
         self._drop_transport(link)
         del self._by_ufrag[link.ice.local.ufrag.encode()]
 
@@ -270,7 +273,7 @@ class Sfu:
 
     def held(self) -> MediaFacts:
         """Return all state that the SFU holds, for the operator's view."""
-        packets, size, ended = self._core.held()
+        packets, size, ended = self._subscriptions.held()
         packet_io = (
             self._packet_io
             if isinstance(self._packet_io, PlainPacketIo | BatchPacketIo | MultiTransport)
@@ -301,12 +304,12 @@ class Sfu:
                 receivers=len(track.receivers),
                 sizes=tuple(len(packet) for packet in track.last_packets(_SIZES)),
             )
-            for track in self._core.tracks()
+            for track in self._subscriptions.tracks()
         ]
 
     def last_frame(self, ssrc: int) -> list[bytes]:
         """Return the packets of a stream's last whole frame, as RTP with a sealed payload; may be empty."""
-        track = next((track for track in self._core.tracks() if track.ssrc == ssrc), None)
+        track = next((track for track in self._subscriptions.tracks() if track.ssrc == ssrc), None)
         if track is None:
             return []
         frames: list[list[bytes]] = []
@@ -343,7 +346,7 @@ class Sfu:
         if link.dtls is not None and link.address is not None:
             for datagram in link.dtls.close():
                 self._send(datagram, link.address)
-        self._perform(self._core.ready(link, False, self._clock()))
+        self._perform(self._subscriptions.ready(link, False, self._clock()))
         self._changed()
         self._handshaking.pop(link, None)
         link.dtls = link.inbound = link.outbound = link.address = None
@@ -413,10 +416,10 @@ class Sfu:
             return
         # Check that the SSRC is the peer's own before any cryptography, and before libsrtp allocates a state
         # for it.
-        core, ssrc = self._core, _SSRC.unpack_from(view, 8)[0]
-        track, is_rtx = core.find(link, ssrc), False
+        subscriptions, ssrc = self._subscriptions, _SSRC.unpack_from(view, 8)[0]
+        track, is_rtx = subscriptions.find(link, ssrc), False
         if track is None:
-            track, is_rtx = core.find_rtx(link, ssrc), True
+            track, is_rtx = subscriptions.find_rtx(link, ssrc), True
             if track is None:
                 counts["unknown_ssrc"] += 1
                 return
@@ -439,7 +442,7 @@ class Sfu:
             counts["refused"] += 1
             counts["refused: " + reason] += 1
             return
-        fanouts, effects = core.on_rtp(track, packet, self._now)
+        fanouts, effects = self._core.on_rtp(track, packet, self._now)
         counts["received"] += 1
         counts["bytes_received"] += len(packet)
         if fanouts:
@@ -579,7 +582,7 @@ class Sfu:
         self._counts["handshakes"] += 1
         assert self._packet_io is not None
         link.twcc_row = self._packet_io.twcc_sequence.open()
-        self._perform(self._core.ready(link, True, now, rekeyed=True))
+        self._perform(self._subscriptions.ready(link, True, now, rekeyed=True))
         self._changed()
 
     # -- effects and timers ----------------------------------------------------------------

@@ -28,11 +28,11 @@ def meeting(
 ) -> Core:
     """ada sends, the others receive; all are ready at time 0."""
     core = Core(limits or MediaLimits())
-    core.join(ROOM, "ada", list(streams), 0.0)
-    core.ready("ada", True, 0.0)
+    core.subscriptions.join(ROOM, "ada", list(streams), 0.0)
+    core.subscriptions.ready("ada", True, 0.0)
     for name in others:
-        core.join(ROOM, name, [], 0.0)
-        core.ready(name, True, 0.0)
+        core.subscriptions.join(ROOM, name, [], 0.0)
+        core.subscriptions.ready(name, True, 0.0)
     core.tick(0.0)  # the first report, empty
     return core
 
@@ -43,7 +43,7 @@ class Core(Forwarding[str]):
     def send(
         self, sequence: int, now: float = 1.0, *, stream: Stream = VIDEO, peer: str = "ada", **more: int
     ) -> Sent:
-        track = self.find(peer, stream.ssrc)
+        track = self.subscriptions.find(peer, stream.ssrc)
         assert track is not None
         packet = rtp(stream.ssrc, sequence, kind=stream.kind, **more)  # type: ignore[arg-type]
         fanouts, effects = self.on_rtp(track, packet, now)
@@ -88,54 +88,54 @@ def resent(effects: Iterable[Effect[str]]) -> list[tuple[str, int]]:
 
 def test_a_packet_goes_to_the_others_in_the_room() -> None:
     core = meeting("bob", "eve")
-    core.join(OTHER_ROOM, "zoe", [], 0.0)
-    core.ready("zoe", True, 0.0)
+    core.subscriptions.join(OTHER_ROOM, "zoe", [], 0.0)
+    core.subscriptions.ready("zoe", True, 0.0)
     assert core.send(1).receivers == ("bob", "eve")
     assert core.send(1, stream=AUDIO).receivers == ("bob", "eve")
 
 
 def test_nobody_gets_anything_before_being_ready_or_after_leaving() -> None:
     core = meeting("bob")
-    core.join(ROOM, "eve", [], 1.0)
+    core.subscriptions.join(ROOM, "eve", [], 1.0)
     assert core.send(1).receivers == ("bob",)
-    core.ready("eve", True, 1.0)
+    core.subscriptions.ready("eve", True, 1.0)
     assert core.send(2).receivers == ("bob", "eve")
-    core.ready("bob", False, 1.0)
+    core.subscriptions.ready("bob", False, 1.0)
     assert core.send(3).receivers == ("eve",)
-    core.leave("eve", 1.0)
+    core.subscriptions.leave("eve", 1.0)
     assert core.send(4).receivers == ()
 
 
 def test_a_stream_is_its_owners_alone() -> None:
     core = meeting("bob")
-    assert core.find("bob", VIDEO.ssrc) is None
-    assert core.find("nobody", VIDEO.ssrc) is None
+    assert core.subscriptions.find("bob", VIDEO.ssrc) is None
+    assert core.subscriptions.find("nobody", VIDEO.ssrc) is None
     with pytest.raises(MediaError) as error:
-        core.join(ROOM, "bob", [VIDEO], 1.0)
+        core.subscriptions.join(ROOM, "bob", [VIDEO], 1.0)
     assert error.value.code == "ssrc"
     # in another room the same number is another stream
-    core.join(OTHER_ROOM, "zoe", [VIDEO], 1.0)
+    core.subscriptions.join(OTHER_ROOM, "zoe", [VIDEO], 1.0)
     assert core.send(1).receivers == ("bob",)
 
 
 def test_wants() -> None:
     core = meeting("bob")
-    core.subscribe("bob", [AUDIO.ssrc], 1.0)
+    core.subscriptions.subscribe("bob", [AUDIO.ssrc], 1.0)
     assert core.send(1).receivers == ()
     assert core.send(1, stream=AUDIO).receivers == ("bob",)
-    core.subscribe("bob", None, 1.0)
+    core.subscriptions.subscribe("bob", None, 1.0)
     assert core.send(2).receivers == ("bob",)
     # what isn't there yet may be wanted
-    core.subscribe("bob", [5], 1.0)
-    core.join(ROOM, "ada", [VIDEO, AUDIO, Stream(ssrc=5, kind="audio")], 1.0)
+    core.subscriptions.subscribe("bob", [5], 1.0)
+    core.subscriptions.join(ROOM, "ada", [VIDEO, AUDIO, Stream(ssrc=5, kind="audio")], 1.0)
     assert core.send(1, stream=Stream(ssrc=5, kind="audio")).receivers == ("bob",)
 
 
 def test_streams_change_during_the_meeting() -> None:
     core = meeting("bob")
     core.send(1)
-    core.join(ROOM, "ada", [AUDIO], 1.0)
-    assert core.find("ada", VIDEO.ssrc) is None
+    core.subscriptions.join(ROOM, "ada", [AUDIO], 1.0)
+    assert core.subscriptions.find("ada", VIDEO.ssrc) is None
     assert core.send(1, stream=AUDIO).receivers == ("bob",)
 
 
@@ -144,30 +144,30 @@ def test_a_refused_join_changes_nothing() -> None:
     three = [AUDIO, Stream(ssrc=1, kind="audio"), Stream(ssrc=2, kind="audio")]
     for streams, code in ((three, "streams"), ([AUDIO, AUDIO], "ssrc")):
         with pytest.raises(MediaError) as error:
-            core.join(ROOM, "ada", streams, 1.0)
+            core.subscriptions.join(ROOM, "ada", streams, 1.0)
         assert error.value.code == code
     with pytest.raises(MediaError) as error:
-        core.join(ROOM, "eve", [], 1.0)
+        core.subscriptions.join(ROOM, "eve", [], 1.0)
     assert error.value.code == "full"
     with pytest.raises(MediaError) as error:
-        core.join(OTHER_ROOM, "ada", [], 1.0)
+        core.subscriptions.join(OTHER_ROOM, "ada", [], 1.0)
     assert error.value.code == "room"
     assert core.send(1).receivers == ("bob",)
-    core.leave("bob", 1.0)
-    core.join(ROOM, "eve", [], 1.0)
+    core.subscriptions.leave("bob", 1.0)
+    core.subscriptions.join(ROOM, "eve", [], 1.0)
 
 
 def test_a_paused_receiver_is_kept_in_step() -> None:
     """It gets a packet now and then, or the rollover counters of the two ends part."""
     core = meeting("bob", "eve", limits=MediaLimits(video_bitrate=1 << 40, gap=0))
-    core.subscribe("eve", [], 0.0)  # never received it: needs nothing
+    core.subscriptions.subscribe("eve", [], 0.0)  # never received it: needs nothing
     core.send(0)
-    core.subscribe("bob", [], 1.0)
-    core.subscribe("eve", [], 1.0)
+    core.subscriptions.subscribe("bob", [], 1.0)
+    core.subscriptions.subscribe("eve", [], 1.0)
     got = [number for number in range(1, 70_000) if "bob" in core.send(number, 1.0 + number).receivers]
     assert got
     assert max(b - a for a, b in itertools.pairwise(got)) <= 4096
-    core.ready("bob", False, 1.0)
+    core.subscriptions.ready("bob", False, 1.0)
     assert not any("bob" in core.send(number).receivers for number in range(70_000, 80_000))
 
 
@@ -178,8 +178,8 @@ def test_a_stream_under_a_new_key_must_go_on_counting() -> None:
     core = meeting("bob")
     for number in range(100, 110):
         core.send(number)
-    core.ready("ada", False, 1.0)
-    core.ready("ada", True, 1.0, rekeyed=True)
+    core.subscriptions.ready("ada", False, 1.0)
+    core.subscriptions.ready("ada", True, 1.0, rekeyed=True)
     assert core.send(105).receivers == ()
     assert core.send(109).receivers == ()
     assert core.send(110).receivers == ("bob",)
@@ -191,9 +191,9 @@ def test_so_must_a_stream_that_comes_back_even_from_another_connection() -> None
     core = meeting("bob")
     core.send(65_535)
     core.send(0)
-    core.leave("ada", 1.0)
-    core.join(ROOM, "ada again", [VIDEO], 2.0)
-    core.ready("ada again", True, 2.0)
+    core.subscriptions.leave("ada", 1.0)
+    core.subscriptions.join(ROOM, "ada again", [VIDEO], 2.0)
+    core.subscriptions.ready("ada again", True, 2.0)
     assert core.send(65_535, 3.0, peer="ada again").receivers == ()
     assert core.send(0, 3.0, peer="ada again").receivers == ()
     assert core.send(1, 3.0, peer="ada again").receivers == ("bob",)
@@ -205,22 +205,22 @@ def test_old_streams_are_forgotten_and_their_numbers_burnt() -> None:
     forgotten: list[Effect[str]] = []
     for ssrc in range(10, 14):
         stream = Stream(ssrc=ssrc, kind="audio")
-        core.join(ROOM, "ada", [stream], 1.0)
+        core.subscriptions.join(ROOM, "ada", [stream], 1.0)
         core.send(1, stream=stream)
-        forgotten += core.join(ROOM, "ada", [], 1.0)
+        forgotten += core.subscriptions.join(ROOM, "ada", [], 1.0)
     assert forgotten == [Forget(who, ssrc) for ssrc in (10, 11) for who in ("ada", "bob")]
     with pytest.raises(MediaError) as error:
-        core.join(ROOM, "ada", [Stream(ssrc=10, kind="audio")], 1.0)
+        core.subscriptions.join(ROOM, "ada", [Stream(ssrc=10, kind="audio")], 1.0)
     assert error.value.code == "ssrc"
-    core.join(ROOM, "ada", [Stream(ssrc=13, kind="audio")], 1.0)
+    core.subscriptions.join(ROOM, "ada", [Stream(ssrc=13, kind="audio")], 1.0)
 
 
 def test_who_comes_later_gets_nothing_from_before() -> None:
     core = meeting("bob")
     core.send(65_534)
     core.send(0)  # 65,535 is missing
-    core.join(ROOM, "eve", [], 1.0)
-    core.ready("eve", True, 1.0)
+    core.subscriptions.join(ROOM, "eve", [], 1.0)
+    core.subscriptions.ready("eve", True, 1.0)
     assert core.send(65_535).receivers == ("bob",)
     assert resent(core.hear("eve", rtcp.Nack(VIDEO.ssrc, (65_534, 65_535, 0)))) == []
     assert core.send(1).receivers == ("bob", "eve")
@@ -232,11 +232,11 @@ def test_who_comes_later_gets_nothing_from_before() -> None:
 
 def test_a_new_receiver_needs_a_key_frame() -> None:
     core = meeting()
-    core.join(ROOM, "bob", [], 1.0)
-    assert plis(core.ready("bob", True, 1.0)) == [("ada", VIDEO.ssrc)]
-    core.subscribe("bob", [], 2.0)
-    assert plis(core.subscribe("bob", None, 3.0)) == [("ada", VIDEO.ssrc)]
-    assert plis(core.subscribe("bob", None, 4.0)) == []
+    core.subscriptions.join(ROOM, "bob", [], 1.0)
+    assert plis(core.subscriptions.ready("bob", True, 1.0)) == [("ada", VIDEO.ssrc)]
+    core.subscriptions.subscribe("bob", [], 2.0)
+    assert plis(core.subscriptions.subscribe("bob", None, 3.0)) == [("ada", VIDEO.ssrc)]
+    assert plis(core.subscriptions.subscribe("bob", None, 4.0)) == []
 
 
 def test_requests_for_key_frames_are_merged_and_none_is_lost() -> None:
@@ -257,9 +257,9 @@ def test_requests_for_key_frames_are_merged_and_none_is_lost() -> None:
 def test_only_who_receives_a_stream_is_heard_about_it(item: rtcp.Item) -> None:
     core = meeting("bob")
     core.send(1)
-    core.subscribe("bob", [], 1.0)
-    core.join(OTHER_ROOM, "zoe", [], 1.0)
-    core.ready("zoe", True, 1.0)
+    core.subscriptions.subscribe("bob", [], 1.0)
+    core.subscriptions.join(OTHER_ROOM, "zoe", [], 1.0)
+    core.subscriptions.ready("zoe", True, 1.0)
     for peer in ("bob", "zoe", "ada", "nobody"):
         assert core.hear(peer, item, now=9.0) == []
 
@@ -347,7 +347,7 @@ def test_a_stream_has_a_rate() -> None:
 
 def test_sender_reports_go_to_the_receivers_alone_and_not_too_often() -> None:
     core = meeting("bob", "eve", limits=MediaLimits(sr_interval=0.1))
-    core.subscribe("eve", [AUDIO.ssrc], 1.0)
+    core.subscriptions.subscribe("eve", [AUDIO.ssrc], 1.0)
     report = rtcp.SenderReport(VIDEO.ssrc, bytes(range(20)))
     assert core.hear("ada", report, now=1.0) == [SendRtcp("bob", rtcp.sender_report(report))]
     assert core.hear("ada", report, now=1.05) == []
@@ -464,7 +464,7 @@ class AnyOrder(RuleBasedStateMachine):
     def join(self, peer: str, room: bytes, ssrcs: set[int], kind: str) -> None:
         streams = [Stream(ssrc=ssrc, kind=kind) for ssrc in ssrcs]  # type: ignore[arg-type]
         try:
-            self.core.join(room, peer, streams, self.now)
+            self.core.subscriptions.join(room, peer, streams, self.now)
         except MediaError:
             return
         assert self.rooms.setdefault(peer, room) == room
@@ -473,21 +473,21 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(peer=st.sampled_from(PEERS))
     def leave(self, peer: str) -> None:
-        self.core.leave(peer, self.now)
+        self.core.subscriptions.leave(peer, self.now)
         self.gone(peer)
         for facts in (self.rooms, self.streams, self.wants):
             facts.pop(peer, None)
 
     @rule(peer=st.sampled_from(PEERS), ready=st.booleans())
     def ready(self, peer: str, ready: bool) -> None:
-        self.core.ready(peer, ready, self.now, rekeyed=ready)
+        self.core.subscriptions.ready(peer, ready, self.now, rekeyed=ready)
         self.gone(peer)
         if peer in self.rooms and ready:
             self.is_ready.add(peer)
 
     @rule(peer=st.sampled_from(PEERS), ssrcs=st.none() | st.sets(st.integers(1, 6)))
     def subscribe(self, peer: str, ssrcs: set[int] | None) -> None:
-        self.core.subscribe(peer, ssrcs, self.now)
+        self.core.subscriptions.subscribe(peer, ssrcs, self.now)
         if peer in self.rooms:
             self.wants[peer] = ssrcs
 
@@ -537,9 +537,9 @@ class AnyOrder(RuleBasedStateMachine):
     def everybody_is_where_they_should_be(self) -> None:
         for peer, own in self.streams.items():
             for ssrc in own:
-                track = self.core.find(peer, ssrc)
+                track = self.core.subscriptions.find(peer, ssrc)
                 assert track is not None
-                assert set(self.core.receivers(track)) == {
+                assert set(self.core.subscriptions.receivers(track)) == {
                     other
                     for other in self.is_ready
                     if other != peer

@@ -30,8 +30,8 @@ def room(people: int, seen: int | None, seconds: float = 0.0) -> Core:
     """All send and all receive; each asks for `seen` pictures, as the headless client does; None: for all."""
     core = Core(MediaLimits())
     for person in range(people):
-        core.join(ROOM, str(person), [sound(person), pictures(person)], 0.0)
-        core.ready(str(person), True, 0.0)
+        core.subscriptions.join(ROOM, str(person), [sound(person), pictures(person)], 0.0)
+        core.subscriptions.ready(str(person), True, 0.0)
     for person in range(people) if seen is not None else ():
         others = [
             HandleStream(bytes(8), stream.ssrc, stream.kind)
@@ -39,7 +39,7 @@ def room(people: int, seen: int | None, seconds: float = 0.0) -> Core:
             if other != person
             for stream in (sound(other), pictures(other))
         ]
-        core.subscribe(str(person), turns(others, seen or 0, seconds), 0.0)
+        core.subscriptions.subscribe(str(person), turns(others, seen or 0, seconds), 0.0)
     return core
 
 

@@ -36,20 +36,20 @@ class Meeting:
     def __init__(self, *others: str, stream: Stream = SIMULCAST, **options: bool) -> None:
         self.core = Forwarding[str](MediaLimits())
         self.now = 1.0
-        self.core.join(ROOM, "ada", [stream], self.now)
-        self.core.ready("ada", True, self.now)
+        self.core.subscriptions.join(ROOM, "ada", [stream], self.now)
+        self.core.subscriptions.ready("ada", True, self.now)
         self.got: dict[str, list[bytes]] = {name: [] for name in others}
         self.effects: list[Effect[str]] = []
         for name in others:
-            self.core.join(ROOM, name, [], self.now, **options)
-            self.core.ready(name, True, self.now)
+            self.core.subscriptions.join(ROOM, name, [], self.now, **options)
+            self.core.subscriptions.ready(name, True, self.now)
         #: Where each layer's own numbers stand: far apart, and one about to wrap.
         self.numbers = {SMALL: 65_533, MIDDLE: 1_000, LARGE: 30_000}
         self.stamps = {SMALL: 4_294_967_000, MIDDLE: 77_000, LARGE: 500_000_000}
         self.pictures = {SMALL: 32_766, MIDDLE: 9, LARGE: 255}
 
     def packet(self, data: bytes) -> None:
-        track = self.core.find("ada", int.from_bytes(data[8:12], "big"))
+        track = self.core.subscriptions.find("ada", int.from_bytes(data[8:12], "big"))
         assert track is not None
         fanouts, effects = self.core.on_rtp(track, data, self.now)
         self.effects += effects
@@ -135,7 +135,7 @@ def test_who_has_small_tiles_gets_small_layers_and_changes_at_key_frames() -> No
     m = Meeting("bob", "eve")
     m.frame(key=True)
     m.effects.clear()
-    m.effects += m.core.subscribe("bob", [SMALL], m.now, [0])
+    m.effects += m.core.subscriptions.subscribe("bob", [SMALL], m.now, [0])
     assert m.asked() == [SMALL]
     m.frame()
     m.frame(key=[LARGE])
@@ -144,11 +144,11 @@ def test_who_has_small_tiles_gets_small_layers_and_changes_at_key_frames() -> No
     m.frame()
     assert which(m.got["bob"][-1]) == SMALL
     assert which(m.got["eve"][-1]) == LARGE
-    m.effects += m.core.subscribe("bob", [SMALL], m.now, [1])
+    m.effects += m.core.subscriptions.subscribe("bob", [SMALL], m.now, [1])
     m.frame(key=[MIDDLE])
     m.frame(key=[SMALL])
     assert which(m.got["bob"][-1]) == MIDDLE
-    m.effects += m.core.subscribe("bob", None, m.now)
+    m.effects += m.core.subscriptions.subscribe("bob", None, m.now)
     m.frame(key=True)
     assert which(m.got["bob"][-1]) == LARGE
     for name in ("bob", "eve"):
@@ -180,7 +180,7 @@ def test_a_key_frame_that_doesnt_come_is_asked_for_again() -> None:
     m = Meeting("bob")
     m.frame(key=True)
     m.effects.clear()
-    m.effects += m.core.subscribe("bob", [SMALL], m.now, [0])
+    m.effects += m.core.subscriptions.subscribe("bob", [SMALL], m.now, [0])
     assert m.asked() == [SMALL]
     for _ in range(60):
         m.frame()
@@ -192,12 +192,12 @@ def test_a_key_frame_that_doesnt_come_is_asked_for_again() -> None:
 def test_who_doesnt_want_it_for_a_while_goes_on_where_it_was() -> None:
     m = Meeting("bob", "eve")
     m.frame(key=True)
-    m.core.subscribe("bob", [], m.now)
+    m.core.subscriptions.subscribe("bob", [], m.now)
     count = len(m.got["bob"])
     for _ in range(20):
         m.frame()
     assert len(m.got["bob"]) == count
-    m.core.subscribe("bob", [SMALL], m.now, [1])
+    m.core.subscriptions.subscribe("bob", [SMALL], m.now, [1])
     m.frame(key=True)
     m.frame()
     assert len(m.got["bob"]) == count + 4
@@ -208,7 +208,7 @@ def test_what_was_lost_is_found_across_a_change_of_layer() -> None:
     m = Meeting("bob")
     m.frame(key=True)
     m.frame()
-    m.core.subscribe("bob", [SMALL], m.now, [0])
+    m.core.subscriptions.subscribe("bob", [SMALL], m.now, [0])
     m.frame(key=[SMALL])
     m.frame()
     sequences = tuple(int.from_bytes(p[2:4], "big") for p in m.got["bob"])
@@ -243,9 +243,9 @@ def test_what_was_sent_with_a_number_is_never_sent_again_without(stream: Stream,
     ask = rtcp.Nack(SMALL, tuple(int.from_bytes(p[2:4], "big") for p in m.got["bob"]))
     assert m.core.on_rtcp("bob", [ask], m.now) != []
     if who == "receiver":
-        m.core.join(ROOM, "bob", [], m.now, rtx=False, feedback=False)
+        m.core.subscriptions.join(ROOM, "bob", [], m.now, rtx=False, feedback=False)
     else:
-        m.core.join(ROOM, "ada", [Stream(SMALL, "video", stream.layers)], m.now)
+        m.core.subscriptions.join(ROOM, "ada", [Stream(SMALL, "video", stream.layers)], m.now)
     assert m.core.on_rtcp("bob", [ask], m.now) == []
     count = len(m.got["bob"])
     m.frame(*layers)
@@ -262,7 +262,7 @@ def test_a_late_packet_goes_to_who_still_gets_that_layer() -> None:
     m.numbers[LARGE] += 1
     late = layer(LARGE, m.numbers[LARGE], m.stamps[LARGE] + 3600, m.pictures[LARGE] + 1)
     m.frame()
-    m.core.subscribe("bob", [SMALL], m.now, [0])
+    m.core.subscriptions.subscribe("bob", [SMALL], m.now, [0])
     m.frame(key=[SMALL])
     counts = {name: len(got) for name, got in m.got.items()}
     m.packet(late)
@@ -276,11 +276,11 @@ def test_numbers_go_on_when_a_stream_comes_back_or_gets_layers() -> None:
     m.frame(SMALL, key=True)
     m.frame(SMALL)
     plain = list(m.got["bob"])
-    m.core.join(ROOM, "ada", [SIMULCAST], m.now)
+    m.core.subscriptions.join(ROOM, "ada", [SIMULCAST], m.now)
     m.frame(key=True)
     m.frame()
-    m.core.join(ROOM, "ada", [], m.now)
-    m.core.join(ROOM, "ada", [Stream(SMALL, "video")], m.now)
+    m.core.subscriptions.join(ROOM, "ada", [], m.now)
+    m.core.subscriptions.join(ROOM, "ada", [Stream(SMALL, "video")], m.now)
     m.frame(SMALL, key=True)
     m.frame(SMALL)
     numbers = [int.from_bytes(p[2:4], "big") for p in m.got["bob"]]
@@ -295,7 +295,7 @@ def test_numbers_go_on_when_a_stream_comes_back_or_gets_layers() -> None:
 def test_sender_reports_say_the_receivers_time() -> None:
     m = Meeting("bob")
     m.frame(key=True)
-    m.core.subscribe("bob", [SMALL], m.now, [0])
+    m.core.subscriptions.subscribe("bob", [SMALL], m.now, [0])
     m.frame(key=[SMALL])
     m.frame()
     last = m.got["bob"][-1]
@@ -321,7 +321,7 @@ def test_a_layer_without_picture_ids_is_refused() -> None:
 def test_padding_between_two_pictures_keeps_its_place() -> None:
     m = Meeting("bob")
     m.frame(key=True)
-    m.core.subscribe("bob", [SMALL], m.now, [0])
+    m.core.subscriptions.subscribe("bob", [SMALL], m.now, [0])
     m.frame(key=[SMALL])
     m.numbers[SMALL] += 1
     head = struct.pack("!BBHLL", 0xA0, 96, m.numbers[SMALL] & 0xFFFF, m.stamps[SMALL] & 0xFFFFFFFF, SMALL)
@@ -336,14 +336,14 @@ def test_padding_between_two_pictures_keeps_its_place() -> None:
 def test_nothing_is_left_of_who_left(leaves: str) -> None:
     m = Meeting("bob", "eve")
     m.frame(key=True)
-    m.core.subscribe("bob", [SMALL], m.now, [0])
-    m.core.leave(leaves, m.now)
+    m.core.subscriptions.subscribe("bob", [SMALL], m.now, [0])
+    m.core.subscriptions.leave(leaves, m.now)
     if leaves == "bob":
         m.frame(key=True)
-        assert [list(t.receivers) for t in m.core.tracks()] == [[], [], ["eve"]]
-        assert not any(t.pending_subscriptions for t in m.core.tracks())
+        assert [list(t.receivers) for t in m.core.subscriptions.tracks()] == [[], [], ["eve"]]
+        assert not any(t.pending_subscriptions for t in m.core.subscriptions.tracks())
     else:
-        assert list(m.core.tracks()) == []
-        m.core.leave("bob", m.now)
-        m.core.leave("eve", m.now)
-        assert m.core._rooms == {}
+        assert list(m.core.subscriptions.tracks()) == []
+        m.core.subscriptions.leave("bob", m.now)
+        m.core.subscriptions.leave("eve", m.now)
+        assert m.core.subscriptions.rooms == {}

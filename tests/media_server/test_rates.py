@@ -83,8 +83,8 @@ class Sim:
         self.links: dict[str, Link] = {}
         self.order = itertools.count()
         self.events: list[tuple[float, int, Callable[[], None]]] = []
-        self.core.join(ROOM, "ada", [SOUND, stream], 0.0)
-        self.core.ready("ada", True, 0.0)
+        self.core.subscriptions.join(ROOM, "ada", [SOUND, stream], 0.0)
+        self.core.subscriptions.ready("ada", True, 0.0)
         self.layers = [stream.ssrc, *stream.layers]
         self.count = dict.fromkeys([*self.layers, SOUND.ssrc], 0)
         self.pictures = 0
@@ -95,8 +95,8 @@ class Sim:
 
     def join(self, name: str, capacity: float, **options: float) -> Link:
         link = self.links[name] = Link(self, name, capacity, **options)  # type: ignore[arg-type]
-        self.core.join(ROOM, name, [], self.now, feedback=True, rtx=True)
-        self.perform(self.core.ready(name, True, self.now))
+        self.core.subscriptions.join(ROOM, name, [], self.now, feedback=True, rtx=True)
+        self.perform(self.core.subscriptions.ready(name, True, self.now))
         self.at(self.now + 0.05, lambda: self.reports(link))
         return link
 
@@ -137,7 +137,7 @@ class Sim:
         self.at(self.now + 1 / FPS, self.picture)
 
     def packet(self, ssrc: int, data: bytes) -> None:
-        track = self.core.find("ada", ssrc)
+        track = self.core.subscriptions.find("ada", ssrc)
         assert track is not None
         fanouts, effects = self.core.on_rtp(track, data, self.now)
         for fanout in fanouts:

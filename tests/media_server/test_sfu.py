@@ -475,7 +475,11 @@ async def test_nothing_is_left_when_all_have_gone(rig: Rig) -> None:
         rig.sfu.leave(ROOM, rig.handle(peer))
     sfu = rig.sfu
     assert (sfu._links, sfu._by_ufrag, sfu._by_address, sfu._handshaking) == ({}, {}, {}, {})
-    assert (sfu._core._rooms, sfu._core._peers, sfu._core._repairing) == ({}, {}, {})
+    assert (
+        sfu._core.subscriptions.rooms,
+        sfu._core.subscriptions.peers,
+        sfu._core.subscriptions.repairing,
+    ) == ({}, {}, {})
 
 
 async def test_start_and_close() -> None:

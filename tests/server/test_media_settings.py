@@ -217,10 +217,10 @@ VIDEO = Stream(ssrc=7, kind="video")
 
 def core(**limits: Any) -> Forwarding[str]:
     made = Forwarding[str](MediaLimits(**limits))
-    made.join(b"r" * 16, "ada", [VIDEO], 0.0)
-    made.join(b"r" * 16, "bob", [], 0.0)
-    made.ready("ada", True, 0.0)
-    made.ready("bob", True, 0.0)
+    made.subscriptions.join(b"r" * 16, "ada", [VIDEO], 0.0)
+    made.subscriptions.join(b"r" * 16, "bob", [], 0.0)
+    made.subscriptions.ready("ada", True, 0.0)
+    made.subscriptions.ready("bob", True, 0.0)
     return made
 
 
@@ -242,7 +242,7 @@ def test_key_frames_are_asked_for_as_often_as_set() -> None:
 @pytest.mark.parametrize(("age", "told"), [(1.0, 2_000_000), (9.0, 262_144)])
 def test_an_estimate_counts_as_long_as_set(age: float, told: int) -> None:
     lasting = core(remb_age=age)
-    track = lasting.find("ada", VIDEO.ssrc)
+    track = lasting.subscriptions.find("ada", VIDEO.ssrc)
     assert track is not None
     lasting.on_rtp(track, bytes([0x80, 96, 0, 1]) + bytes(20), 0.0)
     lasting.on_rtcp("bob", [rtcp.Remb(1 << 18)], 0.1)

@@ -83,14 +83,14 @@ class TapSfu(Sfu):
         if link is None or link.inbound is None:
             return
         ssrc = int.from_bytes(view[8:12], "big")
-        track = self._core.find(link, ssrc)
+        track = self._core.subscriptions.find(link, ssrc)
         self._length[0] = size
         if srtp.unprotect(link.inbound.pointer, data, self._length):
             return
         packet = Packet(link.key[1], ssrc, view[: self._length[0]].tobytes(), track is not None)
         self.packets.append(packet)
         # what is sent again, or measures the path, is reported on like all else
-        by_rtx = self._core.find_rtx(link, ssrc) if track is None else None
+        by_rtx = self._core.subscriptions.find_rtx(link, ssrc) if track is None else None
         of = track or by_rtx
         if of is None:
             return

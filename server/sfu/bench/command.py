@@ -132,7 +132,7 @@ class _Measure:
         link: Link = self._sfu._links[_ROOM, handle]
         link.ice.addresses[address] = time.monotonic()
         link.address = address
-        for track in self._sfu._core.tracks():
+        for track in self._sfu._core.subscriptions.tracks():
             track.packet_cost_min = 0.0  # no limit on packets a second
         self._sfu._claim(link, address)
         self._sfu._secure(link, srtp.Keys(srtp.AEAD_AES_128_GCM, key, key), time.monotonic())
@@ -188,7 +188,7 @@ class _Measure:
         cached = next(iter(self._sfu.streams())).packets > 0 and packets > 0
         first = self._receivers[0]
         session = srtp.SrtpSession(srtp.AEAD_AES_128_GCM, self._keys[0], outbound=True)
-        track = next(iter(self._sfu._core.tracks()))
+        track = next(iter(self._sfu._core.subscriptions.tracks()))
         assert track.high is not None
         asked = session.protect_rtcp(rtcp.receiver_report([]) + rtcp.nack(SSRC, [track.high & 0xFFFF]))
         first.sendto(asked, ("127.0.0.1", self._sfu.port))

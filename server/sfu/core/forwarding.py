@@ -8,7 +8,7 @@ cannot keep up gets fewer streams.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Generic
 
 from snugroom.server.sfu.codecs import rtcp, rtp, twcc
 from snugroom.server.sfu.core import rewriter
@@ -18,7 +18,9 @@ from snugroom.server.sfu.core.layer_allocator import VideoDemand
 from snugroom.server.sfu.core.pacer import PacketKind
 from snugroom.server.sfu.core.pacing import Pacing, QueuedPacket
 from snugroom.server.sfu.core.peers import Peer
+from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import Subscription, Track
+from snugroom.server.sfu.limits import MediaLimits
 
 #: Packets from one to the next that keeps a paused receiver's rollover counter; a power of two.
 _ROC_KEEPALIVE: Final = 4096
@@ -36,8 +38,19 @@ _KEY_FRAME_RETRY: Final = 1.0
 _Fanouts = tuple[Fanout[P], ...]
 
 
-class Forwarding(Pacing[P]):
-    """All rooms' streams and their receivers."""
+class Forwarding(Generic[P]):
+    """Forwards packets and RTCP to the receivers that `subscriptions` selects."""
+
+    def __init__(self, limits: MediaLimits = MediaLimits()) -> None:  # noqa: B008 - frozen
+        self.subscriptions: Subscriptions[P] = Subscriptions(limits)
+        self._pacing = Pacing(self.subscriptions)
+        self._limits = limits
+        self._peers = self.subscriptions.peers
+        self._repairing = self.subscriptions.repairing
+        self._busy = self._pacing.busy
+        self._next_report = float("-inf")
+        self._next_allocation = self._allocated_at = float("-inf")
+        self.counts = self.subscriptions.counts
 
     # -- RTP: the hot path -----------------------------------------------------------------
 
@@ -80,7 +93,7 @@ class Forwarding(Pacing[P]):
         if track.paused and not track.high % _ROC_KEEPALIVE:
             fanouts += (Fanout(tuple(track.paused), once=True),)
         if track.paced:
-            effects = [*effects, *self._pace(track, track.paced, packet, now)]
+            effects = [*effects, *self._pacing.pace(track, track.paced, packet, now)]
         return fanouts, effects
 
     def _build_fanouts(self, track: Track[P]) -> _Fanouts[P]:
@@ -117,7 +130,7 @@ class Forwarding(Pacing[P]):
         new = rewriter.position_of(packet, number, found, now)
         if track.pending_subscriptions and found is not None and found.key:
             for subscription in list(track.pending_subscriptions):
-                self._switch(track, subscription, new)
+                self.subscriptions.switch(track, subscription, new)
             track.pending_subscriptions.clear()
         track.latest = rewriter.furthest_position(track.latest, new)
         return True
@@ -145,11 +158,11 @@ class Forwarding(Pacing[P]):
             # A layer has appeared, and this is probably its first key frame.
             track.arrived = now
             for subscription in track.source.subscriptions.values():
-                self._request_layer(subscription, now)
+                self.subscriptions.request_layer(subscription, now)
             if not self._layer(track, packet, high, now):
                 return (), ()
             if track.pending_subscriptions:
-                effects = self._request_key_frame(track, now)
+                effects = self.subscriptions.request_key_frame(track, now)
         track.high = track.base = high
         track.received = 1
         track.octets += len(packet)
@@ -160,7 +173,7 @@ class Forwarding(Pacing[P]):
                 track.receivers[peer] = track.high - 1
         fanouts = self._build_fanouts(track)
         if track.paced:
-            effects += self._pace(track, track.paced, packet, now)
+            effects += self._pacing.pace(track, track.paced, packet, now)
         return fanouts, effects
 
     def _late(
@@ -197,7 +210,7 @@ class Forwarding(Pacing[P]):
         due = [peer for peer, begin in track.receivers.items() if number > begin]
         paced = tuple(peer for peer in due if track.kind == "video" and self._peers[peer].pacer is not None)
         fanouts = self._split_fanouts(track, [peer for peer in due if peer not in paced], once=True)
-        return fanouts, self._pace(track, paced, packet, now, late=True) if paced else ()
+        return fanouts, self._pacing.pace(track, paced, packet, now, late=True) if paced else ()
 
     def _gap(self, track: Track[P], high: int, step: int, now: float) -> Sequence[Effect[P]]:
         lost = step - 1
@@ -205,7 +218,7 @@ class Forwarding(Pacing[P]):
         if lost > self._limits.gap or not track.nack_budget.take(now, lost):
             # The numbers jump, or there is one gap after another: a key frame replaces the missing packets.
             track.missing.clear()
-            return self._request_key_frame(track, now)
+            return self.subscriptions.request_key_frame(track, now)
         numbers = range(high + 1, high + step)
         if self._limits.nack_delays:
             due = now + self._limits.nack_delays[0]
@@ -260,8 +273,8 @@ class Forwarding(Pacing[P]):
         track = received if isinstance(received, Track) else received.track or received.pending_track
         return (
             []
-            if track is None or not self._may_request_key_frame(known, track, now)
-            else self._request_key_frame(track, now)
+            if track is None or not self.subscriptions.may_request_key_frame(known, track, now)
+            else self.subscriptions.request_key_frame(track, now)
         )
 
     def _sender_report(self, known: Peer[P], report: rtcp.SenderReport, now: float) -> list[Effect[P]]:
@@ -271,7 +284,7 @@ class Forwarding(Pacing[P]):
         track.last_sr, track.sr_at = report.middle_ntp, now
         if track.source is None:
             data = rtcp.sender_report(report)
-            return [SendRtcp(receiver, data) for receiver in self.receivers(track)]
+            return [SendRtcp(receiver, data) for receiver in self.subscriptions.receivers(track)]
         source = track.source
         return [
             SendRtcp(
@@ -311,7 +324,7 @@ class Forwarding(Pacing[P]):
                 effects.append(effect)
             else:
                 known.pacer.push(QueuedPacket(effect), len(packet), PacketKind.RESENT, now)
-        return effects if known.pacer is None else self._release_due(peer, known, now)
+        return effects if known.pacer is None else self._pacing.release_due(peer, known, now)
 
     def _estimate(self, peer: P, track: Track[P], block: rtcp.ReportBlock) -> None:
         """The loss-based half of draft-ietf-rmcat-gcc-02 (section 6), for one receiver of one stream."""
@@ -334,7 +347,7 @@ class Forwarding(Pacing[P]):
             if track.missing:
                 effects += self._nack_missing(track, now)
             if track.pli_due and now - track.last_pli >= self._limits.pli_interval:
-                effects += self._request_key_frame(track, now)
+                effects += self.subscriptions.request_key_frame(track, now)
             if not track.missing and not track.pli_due:
                 del self._repairing[track]
         if now >= self._next_allocation:
@@ -353,23 +366,23 @@ class Forwarding(Pacing[P]):
         """Measure rates, share out each receiver's bandwidth, and select layers."""
         passed, self._allocated_at = now - self._allocated_at, now
         if 0 < passed < 1e6:  # otherwise it is the first call
-            for track in self.tracks():
+            for track in self.subscriptions.tracks():
                 track.measure_rate(now, passed)
         effects: list[Effect[P]] = []
-        for home in self._rooms.values():
+        for home in self.subscriptions.rooms.values():
             for peer, known in home.peers.items():
                 if known.ready and known.receives:
                     effects += self._allocate_bandwidth(peer, known, now)
             for source in home.sources.values():
                 for subscription in source.subscriptions.values():
-                    effects += self._request_layer(subscription, now)
+                    effects += self.subscriptions.request_layer(subscription, now)
                 for track in source.tracks:
                     if (
                         track.pending_subscriptions
                         and now - track.last_pli >= _KEY_FRAME_RETRY
                         and track.alive(now)
                     ):
-                        effects += self._request_key_frame(track, now)
+                        effects += self.subscriptions.request_key_frame(track, now)
         return effects
 
     def _allocate_bandwidth(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
@@ -415,24 +428,24 @@ class Forwarding(Pacing[P]):
             effects += self._apply_allocation(peer, known, received, share, now)
         if chosen.wanted and budget.probe(chosen.wanted, now, able=able) is not None:
             self._busy[peer] = None
-        return effects + self._update_pacing(peer, known, now)
+        return effects + self._pacing.update(peer, known, now)
 
     def _apply_allocation(
         self, peer: P, known: Peer[P], received: Track[P] | Subscription[P], share: int | None, now: float
     ) -> list[Effect[P]]:
         if isinstance(received, Subscription):
             received.allocated_layer = share
-            return []  # `_allocate` then calls `_request_layer`
+            return []  # `_allocate` then calls `request_layer`
         stopped = received.ssrc in known.stopped
         if share is None and not stopped:
-            self._disconnect(received, peer, known)
+            self.subscriptions.disconnect(received, peer, known)
             received.paused[peer] = None
             known.stopped[received.ssrc] = received
             self.counts["stopped"] += 1
         elif share is not None and stopped:
             del known.stopped[received.ssrc]
             known.resumed[received.ssrc] = now + _RESUME_GRACE
-            return self._connect(received, peer, now)
+            return self.subscriptions.connect(received, peer, now)
         return []
 
     def _tick_receiver(self, peer: P, now: float) -> list[Effect[P]]:
@@ -442,7 +455,7 @@ class Forwarding(Pacing[P]):
             del self._busy[peer]
             return []
         effects = [] if known.budget.prober.running is None else self._pad_probe(peer, known, now)
-        return effects + self._release_due(peer, known, now)
+        return effects + self._pacing.release_due(peer, known, now)
 
     def _pad_probe(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         """Fill a running probe up to its rate with recent packets as RTX, whose loss does no harm."""

@@ -28,10 +28,15 @@ class QueuedPacket(NamedTuple, Generic[P]):
     position: rewriter.StreamPosition | None = None
 
 
-class Pacing(Subscriptions[P]):
-    """The part of `Forwarding` that paces receivers."""
+class Pacing(Generic[P]):
+    """Paces the receivers on narrow paths."""
 
-    def _update_pacing(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+    def __init__(self, subscriptions: Subscriptions[P]) -> None:
+        self._subscriptions = subscriptions
+        #: Receivers with a running probe, or with a pacer that may hold packets.
+        self.busy: dict[P, None] = {}
+
+    def update(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         """Begin or end pacing of a receiver by its bandwidth estimate."""
         target = known.budget.target
         assert target is not None
@@ -46,7 +51,7 @@ class Pacing(Subscriptions[P]):
             return effects
         if target < _NARROW:
             known.pacer = Pacer(target)
-            self._busy[peer] = None
+            self.busy[peer] = None
             self._apply_pacing(peer, known)
         return []
 
@@ -60,7 +65,7 @@ class Pacing(Subscriptions[P]):
             if track is not None:
                 track.fanouts = None
 
-    def _pace(
+    def pace(
         self, track: Track[P], peers: Sequence[P], packet: bytes, now: float, *, late: bool = False
     ) -> list[Effect[P]]:
         """Queue a video packet for paced receivers. `late`: later packets have gone before it."""
@@ -73,7 +78,7 @@ class Pacing(Subscriptions[P]):
         )
         stamp, start = int.from_bytes(packet[4:8], "big"), found is not None and found.key
         for peer in peers:
-            known = self._peers[peer]
+            known = self._subscriptions.peers[peer]
             pacer, twcc = known.pacer, known.uses_twcc(track)
             assert pacer is not None
             if source is None:
@@ -93,25 +98,25 @@ class Pacing(Subscriptions[P]):
                     SendRtp(peer, bytes(out), twcc=twcc), subscription, None if late else track.latest
                 )
             pacer.push(queued, len(packet), PacketKind.VIDEO, now, track.ssrc, stamp, start)
-            effects += self._release_due(peer, known, now)
+            effects += self.release_due(peer, known, now)
         return effects
 
-    def _release_due(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+    def release_due(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         """Return the packets that are due, and ask for a key frame where packets were dropped."""
         pacer = known.pacer
         if pacer is None:
             return []
         effects = self._mark_sent(pacer.due(now))
         for ssrc in pacer.lost():
-            self.counts["dropped_late"] += 1
+            self._subscriptions.counts["dropped_late"] += 1
             track = known.room.tracks.get(ssrc)
             if track is None:
                 continue
             subscription = None if track.source is None else track.source.subscriptions.get(peer)
             if subscription is not None and subscription.track is track:
-                self._stop_layer(subscription)
-                effects += self._request_layer(subscription, now)
-            effects += self._request_key_frame(track, now)
+                self._subscriptions.stop_layer(subscription)
+                effects += self._subscriptions.request_layer(subscription, now)
+            effects += self._subscriptions.request_key_frame(track, now)
         return effects
 
     @staticmethod

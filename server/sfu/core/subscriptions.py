@@ -26,18 +26,14 @@ _COUNTED: Final = (
 
 
 class Subscriptions(Generic[P]):
-    """All rooms with their peers and streams; `Forwarding` adds the packets."""
+    """All rooms with their peers and streams, and the streams that each peer receives."""
 
     def __init__(self, limits: MediaLimits = MediaLimits()) -> None:  # noqa: B008 - frozen
         self._limits = limits
-        self._rooms: dict[bytes, Room[P]] = {}
-        self._peers: dict[P, Peer[P]] = {}
+        self.rooms: dict[bytes, Room[P]] = {}
+        self.peers: dict[P, Peer[P]] = {}
         #: Tracks with packets to ask for again, or with a delayed key frame request.
-        self._repairing: dict[Track[P], None] = {}
-        #: Receivers with a running probe, or with a pacer that may hold packets.
-        self._busy: dict[P, None] = {}
-        self._next_report = float("-inf")
-        self._next_allocation = self._allocated_at = float("-inf")
+        self.repairing: dict[Track[P], None] = {}
         self.counts = dict.fromkeys(_COUNTED, 0)
 
     # -- peers -----------------------------------------------------------------------------
@@ -56,21 +52,21 @@ class Subscriptions(Generic[P]):
 
         `feedback`, `rtx`: what the peer supports as a receiver, as in `server.wire.messages.Media`.
         """
-        known = self._peers.get(peer)
-        if known is None and len(self._peers) >= self._limits.peers:
+        known = self.peers.get(peer)
+        if known is None and len(self.peers) >= self._limits.peers:
             raise MediaError("full", "the server carries no more connections with media")
         if sum(1 + len(stream.layers) for stream in streams) > self._limits.streams_per_peer:
             raise MediaError("streams", f"at most {self._limits.streams_per_peer} streams")
         if known is not None and known.room.number != room:
             raise MediaError("room", "this connection is in another room")
-        home = self._rooms.get(room)
+        home = self.rooms.get(room)
         self._check_ssrcs(home, peer, streams)
         if home is None:
-            home = self._rooms[room] = Room(room)
+            home = self.rooms[room] = Room(room)
         if known is None:
             resend_budget = TokenBucket(self._limits.nack_rate, self._limits.nack_burst, now)
             known = Peer(home, resend_budget, Budget(self._limits, now))
-            self._peers[peer] = home.peers[peer] = known
+            self.peers[peer] = home.peers[peer] = known
         if (feedback, rtx) != (known.feedback, known.rtx):
             known.feedback, known.rtx = feedback, rtx
             self._discard_fanouts(home)
@@ -156,7 +152,7 @@ class Subscriptions(Generic[P]):
             self._mark_rtx(known, track, stream)
         effects: list[Effect[P]] = []
         for other_peer in home.peers:
-            effects += self._connect(tracks[0], other_peer, now)
+            effects += self.connect(tracks[0], other_peer, now)
         return effects
 
     @staticmethod
@@ -166,27 +162,27 @@ class Subscriptions(Generic[P]):
 
     def leave(self, peer: P, now: float) -> list[Effect[P]]:
         """Remove the peer with its streams. Unknown peers are ignored."""
-        known = self._peers.pop(peer, None)
+        known = self.peers.pop(peer, None)
         if known is None:
             return []
         home = known.room
         del home.peers[peer]
         for track in home.tracks.values():
-            self._disconnect(track, peer, known)
+            self.disconnect(track, peer, known)
             track.paused.pop(peer, None)
         effects: list[Effect[P]] = []
         for track in list(known.tracks.values()):
             if home.tracks.get(track.ssrc) is track:
                 effects += self._end(track, known)
         if not home.peers:
-            del self._rooms[home.number]
+            del self.rooms[home.number]
         return effects
 
     def subscribe(
         self, peer: P, ssrcs: Iterable[int] | None, now: float, max_layers: Sequence[int] = ()
     ) -> list[Effect[P]]:
         """Set the streams to forward to the peer, and the largest layer of each (`max_layers`); None: all."""
-        known = self._peers.get(peer)
+        known = self.peers.get(peer)
         if known is None:
             return []
         wanted = None if ssrcs is None else list(ssrcs)
@@ -199,7 +195,7 @@ class Subscriptions(Generic[P]):
                 received.max_layer = known.max_layers.get(
                     received.source.ssrc, len(received.source.tracks) - 1
                 )
-                effects += self._request_layer(received, now)
+                effects += self.request_layer(received, now)
         return effects
 
     def ready(self, peer: P, ready: bool, now: float, *, rekeyed: bool = False) -> list[Effect[P]]:
@@ -207,7 +203,7 @@ class Subscriptions(Generic[P]):
 
         `rekeyed`: it has a new SRTP session, in which its own packets may begin at any number.
         """
-        known = self._peers.get(peer)
+        known = self.peers.get(peer)
         if known is None:
             return []
         if rekeyed:
@@ -216,7 +212,7 @@ class Subscriptions(Generic[P]):
                 track.missing.clear()
         if rekeyed or not ready:
             for track in known.room.tracks.values():
-                self._disconnect(track, peer, known)
+                self.disconnect(track, peer, known)
                 track.paused.pop(peer, None)
             known.pacer = None
             known.stopped.clear()
@@ -228,25 +224,25 @@ class Subscriptions(Generic[P]):
 
     def held(self) -> tuple[int, int, int]:
         """Count sealed packets kept for (re)sending, their bytes, and ended streams, in all rooms."""
-        tracks = [track for room in self._rooms.values() for track in room.tracks.values()]
+        tracks = [track for room in self.rooms.values() for track in room.tracks.values()]
         sizes = [len(packet) for track in tracks for packet in track.cache if packet is not None]
-        pacers = [known.pacer for known in self._peers.values() if known.pacer is not None]
+        pacers = [known.pacer for known in self.peers.values() if known.pacer is not None]
         waiting, size = sum(pacer.waiting for pacer in pacers), sum(pacer.queued for pacer in pacers)
-        ended = sum(len(room.retired_ssrcs) + len(room.forbidden_ssrcs) for room in self._rooms.values())
+        ended = sum(len(room.retired_ssrcs) + len(room.forbidden_ssrcs) for room in self.rooms.values())
         return len(sizes) + waiting, sum(sizes) + size, ended
 
     def tracks(self) -> Iterator[Track[P]]:
         """Return all streams of all rooms, each layer separately."""
-        return (track for room in self._rooms.values() for track in room.tracks.values())
+        return (track for room in self.rooms.values() for track in room.tracks.values())
 
     def find(self, peer: P, ssrc: int) -> Track[P] | None:
         """Return the stream `ssrc` if it is this peer's own."""
-        known = self._peers.get(peer)
+        known = self.peers.get(peer)
         return known.tracks.get(ssrc) if known is not None else None
 
     def find_rtx(self, peer: P, ssrc: int) -> Track[P] | None:
         """Return the stream whose RTX has the SSRC `ssrc`, if it is this peer's own."""
-        known = self._peers.get(peer)
+        known = self.peers.get(peer)
         return known.tracks_by_rtx.get(ssrc) if known is not None else None
 
     def receivers(self, track: Track[P]) -> tuple[P, ...]:
@@ -259,17 +255,17 @@ class Subscriptions(Generic[P]):
         effects: list[Effect[P]] = []
         for track in list(known.room.tracks.values()):
             if track.layer == 0:
-                effects += self._connect(track, peer, now)
+                effects += self.connect(track, peer, now)
         return effects
 
-    def _connect(self, track: Track[P], peer: P, now: float) -> list[Effect[P]]:
-        """Apply `peer`'s wishes to `track`. A new receiver of video needs a key frame."""
-        known = self._peers[peer]
+    def connect(self, track: Track[P], peer: P, now: float) -> list[Effect[P]]:
+        """Apply `peer`'s subscription to `track`. A new receiver of video needs a key frame."""
+        known = self.peers[peer]
         if not known.ready or track.owner == peer:
             return []
         source = track.source
         if known.subscribed_ssrcs is not None and track.ssrc not in known.subscribed_ssrcs:
-            self._disconnect(track, peer, known)
+            self.disconnect(track, peer, known)
             known.stopped.pop(track.ssrc, None)
             if track.ssrc in known.unrewritten_ssrcs and source is None:
                 track.paused[peer] = None
@@ -286,9 +282,9 @@ class Subscriptions(Generic[P]):
         track.paused.pop(peer, None)
         known.receives[track.ssrc] = track
         known.unrewritten_ssrcs.add(track.ssrc)
-        return self._request_key_frame(track, now) if self._may_request_key_frame(known, track, now) else []
+        return self.request_key_frame(track, now) if self.may_request_key_frame(known, track, now) else []
 
-    def _may_request_key_frame(self, known: Peer[P], track: Track[P], now: float) -> bool:
+    def may_request_key_frame(self, known: Peer[P], track: Track[P], now: float) -> bool:
         """Limit one receiver's key frame requests: a key frame costs all others as much as ten frames."""
         if track.kind != "video":
             return False
@@ -318,13 +314,13 @@ class Subscriptions(Generic[P]):
         subscription.paced = known.pacer is not None
         subscription.max_layer = known.max_layers.get(source.ssrc, subscription.max_layer)
         source.subscriptions[peer] = known.receives[source.ssrc] = subscription
-        return self._request_layer(subscription, now)
+        return self.request_layer(subscription, now)
 
-    def _request_layer(self, subscription: Subscription[P], now: float) -> list[Effect[P]]:
+    def request_layer(self, subscription: Subscription[P], now: float) -> list[Effect[P]]:
         """Make the receiver wait for the layer that `Subscription.select_layer` selects."""
         selected = subscription.select_layer(now)
         if selected is None and subscription.track is not None:
-            self._stop_layer(subscription)
+            self.stop_layer(subscription)
         if selected is subscription.pending_track:
             return []
         if subscription.pending_track is not None:
@@ -334,13 +330,13 @@ class Subscriptions(Generic[P]):
             return []
         subscription.pending_track = selected
         selected.pending_subscriptions[subscription] = None
-        if selected.high is None or not self._may_request_key_frame(
-            self._peers[subscription.peer], selected, now
+        if selected.high is None or not self.may_request_key_frame(
+            self.peers[subscription.peer], selected, now
         ):
             return []
-        return self._request_key_frame(selected, now)
+        return self.request_key_frame(selected, now)
 
-    def _stop_layer(self, subscription: Subscription[P]) -> None:
+    def stop_layer(self, subscription: Subscription[P]) -> None:
         """Send nothing of the source to this receiver until it is switched to a layer."""
         track = subscription.track
         subscription.stop()
@@ -351,11 +347,11 @@ class Subscriptions(Generic[P]):
 
     def _drop_queued(self, peer: P, track: Track[P]) -> None:
         """Drop packets of `track` that wait in this receiver's pacer."""
-        known = self._peers.get(peer)
+        known = self.peers.get(peer)
         if known is not None and known.pacer is not None:
             known.pacer.forget(track.ssrc)
 
-    def _switch(self, track: Track[P], subscription: Subscription[P], first: rewriter.StreamPosition) -> None:
+    def switch(self, track: Track[P], subscription: Subscription[P], first: rewriter.StreamPosition) -> None:
         """Send this layer to `subscription` from the packet `first` on, which begins a key frame."""
         before = subscription.track
         if before is not None:
@@ -369,7 +365,7 @@ class Subscriptions(Generic[P]):
         track.fanouts = None
         self.counts["switches"] += 1
 
-    def _disconnect(self, track: Track[P], peer: P, known: Peer[P]) -> None:
+    def disconnect(self, track: Track[P], peer: P, known: Peer[P]) -> None:
         source = track.source
         if source is not None:
             subscription = source.subscriptions.pop(peer, None)
@@ -377,7 +373,7 @@ class Subscriptions(Generic[P]):
                 return
             if subscription.pending_track is not None:
                 subscription.pending_track.pending_subscriptions.pop(subscription, None)
-            self._stop_layer(subscription)
+            self.stop_layer(subscription)
             known.stream_rewriters[source.ssrc] = subscription.stream_rewriter
         elif peer in track.receivers:
             del track.receivers[peer]
@@ -391,12 +387,12 @@ class Subscriptions(Generic[P]):
 
     def _end(self, track: Track[P], owner: Peer[P] | None = None) -> list[Effect[P]]:
         """End the stream with all its layers. Its last numbers are kept, because it may come back."""
-        known = owner or self._peers[track.owner]
+        known = owner or self.peers[track.owner]
         home, source = known.room, track.source
         tracks = [track] if source is None else source.tracks
         peers = list(track.receivers) if source is None else list(source.subscriptions)
         for peer in peers:
-            self._disconnect(track, peer, self._peers[peer])
+            self.disconnect(track, peer, self.peers[peer])
         for other in home.peers.values():
             other.stopped.pop(track.ssrc, None)
             other.resumed.pop(track.ssrc, None)
@@ -410,7 +406,7 @@ class Subscriptions(Generic[P]):
             del home.tracks[each.ssrc]
             if each.rtx is not None:
                 known.tracks_by_rtx.pop(each.rtx, None)
-            self._repairing.pop(each, None)
+            self.repairing.pop(each, None)
             if each.high is not None:
                 home.retired_ssrcs[each.ssrc] = each.high
                 effects += self._forbid_oldest(home)
@@ -439,13 +435,13 @@ class Subscriptions(Generic[P]):
             home.forbidden_ssrcs[rtx] = None
         return effects
 
-    def _request_key_frame(self, track: Track[P], now: float) -> list[Effect[P]]:
+    def request_key_frame(self, track: Track[P], now: float) -> list[Effect[P]]:
         """Send a PLI to the publisher: now, or once the last one is `pli_interval` old."""
         if track.kind != "video":
             return []
         if now - track.last_pli < self._limits.pli_interval:
             track.pli_due = True
-            self._repairing[track] = None
+            self.repairing[track] = None
             return []
         track.last_pli = now
         track.pli_due = False
