@@ -20,12 +20,12 @@ from snugroom.client.session import events as ev
 from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import (
+    Broadcasted,
     Challenge,
     Closing,
     Committed,
     HandleStream,
     MediaKind,
-    Passed,
     Refused,
     Relayed,
     ServerMessage,
@@ -255,7 +255,11 @@ class Connection:
                 )
             )
         self.feed(ev.Received(door, message))
-        if door == ev.ROOM and self.engine is not None and isinstance(message, Committed | Relayed | Passed):
+        if (
+            door == ev.ROOM
+            and self.engine is not None
+            and isinstance(message, Committed | Relayed | Broadcasted)
+        ):
             self.engine.keys_changed()  # retry frames that arrived before their keys or announcement
         if isinstance(message, Closing):
             return

@@ -12,20 +12,20 @@ from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.runner import Troupe
 from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
 from snugroom.server.wire.messages import (
+    Broadcast,
+    Broadcasted,
     ClientMessage,
     Commit,
     Committed,
     Message,
-    Passed,
-    PassOn,
     Relay,
     Relayed,
 )
 
-What = Literal["relays", "passed", "commits", "frames", "sound", "pictures"]
-Blobbed = Relayed | Passed | Committed
-_BLOBBED = (Relayed, Passed, Committed)
-_KINDS: dict[type[Message], What] = {Relayed: "relays", Passed: "passed", Committed: "commits"}
+What = Literal["relays", "broadcasts", "commits", "frames", "audio", "video"]
+Blobbed = Relayed | Broadcasted | Committed
+_BLOBBED = (Relayed, Broadcasted, Committed)
+_KINDS: dict[type[Message], What] = {Relayed: "relays", Broadcasted: "broadcasts", Committed: "commits"}
 _AUTHORS_MAX = 4096
 
 
@@ -69,7 +69,7 @@ class Meddling(Act):
         return self._count % self.aim.every == 0
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
-        if isinstance(message, Relay | PassOn | Commit) and self.aim.sender is not None:
+        if isinstance(message, Relay | Broadcast | Commit) and self.aim.sender is not None:
             self._authors[message.blob] = self.troupe.guests.number(handle)
             if len(self._authors) > _AUTHORS_MAX:
                 del self._authors[next(iter(self._authors))]
@@ -88,10 +88,10 @@ class Meddling(Act):
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
         aim = self.aim
-        if aim.what not in ("frames", "sound", "pictures"):
+        if aim.what not in ("frames", "audio", "video"):
             return (packet,)
-        sound = packet[1] & 0x7F == AUDIO_PAYLOAD_TYPE
-        if aim.what != "frames" and sound != (aim.what == "sound"):
+        audio = packet[1] & 0x7F == AUDIO_PAYLOAD_TYPE
+        if aim.what != "frames" and audio != (aim.what == "audio"):
             return (packet,)
         if aim.sender not in (None, sender) or aim.receiver not in (None, receiver):
             return (packet,)

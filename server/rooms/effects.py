@@ -36,16 +36,16 @@ class MediaJoin:
 
 
 @dataclass(frozen=True, slots=True)
-class MediaWant:
-    """Forward these SSRCs to `handle`, each in layers up to its entry in `tops`.
+class MediaSubscribe:
+    """Forward these SSRCs to `handle`, each in layers up to its entry in `max_layers`.
 
-    An empty `tops` allows the largest layer. None for `ssrcs` means all streams.
+    An empty `max_layers` allows the largest layer. None for `ssrcs` means all streams.
     """
 
     room: bytes
     handle: bytes
     ssrcs: tuple[int, ...] | None
-    tops: tuple[int, ...] = ()
+    max_layers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +63,4 @@ class Forget:
     room: bytes
 
 
-Effect = Send | Drop | MediaJoin | MediaWant | MediaLeave | Forget
+Effect = Send | Drop | MediaJoin | MediaSubscribe | MediaLeave | Forget

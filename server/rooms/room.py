@@ -24,10 +24,12 @@ from nacl.signing import VerifyKey
 
 from snugroom.server.config import Settings
 from snugroom.server.rate import TokenBucket
-from snugroom.server.rooms.effects import Drop, Effect, Forget, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.rooms.effects import Drop, Effect, Forget, MediaJoin, MediaLeave, MediaSubscribe, Send
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
     Arrived,
+    Broadcast,
+    Broadcasted,
     CatchUp,
     CaughtUp,
     ClientMessage,
@@ -41,8 +43,6 @@ from snugroom.server.wire.messages import (
     Message,
     Open,
     Opened,
-    Passed,
-    PassOn,
     Refused,
     Regate,
     Regated,
@@ -52,7 +52,7 @@ from snugroom.server.wire.messages import (
     Shown,
     Stale,
     Streams,
-    Want,
+    Subscribe,
 )
 
 
@@ -213,11 +213,11 @@ class Room:
         """Handle a message from `handle`, which must have arrived."""
         seat = self._seats[handle]
         about = str(type(message).__struct_config__.tag)
-        if isinstance(message, Commit | Relay | PassOn) and len(message.blob) not in limits.BUCKETS:
+        if isinstance(message, Commit | Relay | Broadcast) and len(message.blob) not in limits.BUCKETS:
             return refuse(handle, "size", "a blob has the size of a bucket", about)
         if isinstance(message, Open):
             return self._open(seat, message, now)
-        if not isinstance(message, Show | Commit | Regate | CatchUp | Relay | PassOn | Media | Want):
+        if not isinstance(message, Show | Commit | Regate | CatchUp | Relay | Broadcast | Media | Subscribe):
             return refuse(handle, "state", "this has no place in a room", about)
         if self.slot is None:
             return refuse(handle, "unopened", "nobody has opened this room yet", about)
@@ -231,14 +231,16 @@ class Room:
             return self._catch_up(seat, message, self.slot, now)
         if now >= seat.until:
             return refuse(handle, "pass", "show the pass of the current slot first", about)
-        if isinstance(message, Relay | PassOn):
+        if isinstance(message, Relay | Broadcast):
             if seat.shown is None or seat.shown < self.slot - 1:
                 # still receiving, but two slots behind: no member has the keys of its blobs any more
                 return refuse(handle, "pass", "catch up, and show the pass of the current slot", about)
-            if isinstance(message, PassOn):
-                passed = Passed(message.blob)
+            if isinstance(message, Broadcast):
+                broadcasted = Broadcasted(message.blob)
                 return [
-                    Send(s.handle, passed) for s in self._seats.values() if now < s.until and s is not seat
+                    Send(s.handle, broadcasted)
+                    for s in self._seats.values()
+                    if now < s.until and s is not seat
                 ]
             return self._relay_blob(message, now)
         if isinstance(message, Media):
@@ -246,10 +248,10 @@ class Room:
         if seat.media is None:
             return refuse(handle, "media", "send media first", about)
         wanted = None if message.ssrcs is None else tuple(message.ssrcs)
-        tops = tuple(message.tops)
-        if tops and len(tops) != len(wanted or ()):
+        max_layers = tuple(message.max_layers)
+        if max_layers and len(max_layers) != len(wanted or ()):
             return refuse(handle, "layers", "one layer for each of the streams, or none", about)
-        return [MediaWant(self.number, handle, wanted, tops)]
+        return [MediaSubscribe(self.number, handle, wanted, max_layers)]
 
     def _signed_by_steward(self, text: bytes, signature: bytes) -> bool:
         try:

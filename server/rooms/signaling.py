@@ -21,7 +21,7 @@ from aiohttp import WSMsgType, web
 from snugroom.server.config import Settings
 from snugroom.server.rate import Guard
 from snugroom.server.rooms.backpressure import Flow
-from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaSubscribe, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.wire.messages import (
     Closing,
@@ -212,9 +212,9 @@ class Signaling:
                 # the answer goes before the lists of streams, later effects of the hub behind them
                 todo.extendleft(answer)
                 todo.extend(consequences)
-            elif isinstance(effect, MediaWant):
+            elif isinstance(effect, MediaSubscribe):
                 wanted = None if effect.ssrcs is None else list(effect.ssrcs)
-                self.media.subscribe(effect.room, effect.handle, wanted, list(effect.tops))
+                self.media.subscribe(effect.room, effect.handle, wanted, list(effect.max_layers))
             elif isinstance(effect, MediaLeave):
                 self._waiting.pop(effect.handle, None)
                 self.media.leave(effect.room, effect.handle)

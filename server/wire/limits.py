@@ -37,7 +37,7 @@ TURN_MAX: Final = 4
 TURN_URLS_MAX: Final = 8
 #: Maximum number of streams of one participant: audio, video, screen share with audio, simulcast layers.
 STREAMS_MAX: Final = 8
-WANT_MAX: Final = 1024
+SUBSCRIBE_MAX: Final = 1024
 #: Maximum number of simulcast layers of one video stream.
 LAYERS_MAX: Final = 3
 

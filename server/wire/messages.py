@@ -11,7 +11,7 @@ The order of messages on one connection::
     server  entered
 
     lobby:  post ->  posted (to the others)
-    room:   show, open, commit, regate, catch_up, relay, pass_on, media, want  ->  their answers below
+    room:   show, open, commit, regate, catch_up, relay, broadcast, media, subscribe  ->  their answers below
 """
 
 from __future__ import annotations
@@ -254,13 +254,13 @@ class Relayed(Message, frozen=True, tag="relayed"):
     blob: Blob
 
 
-class PassOn(Message, frozen=True, tag="pass_on"):
+class Broadcast(Message, frozen=True, tag="broadcast"):
     """Client: a blob for all other connections that may receive now. Catching up does not deliver it."""
 
     blob: Blob
 
 
-class Passed(Message, frozen=True, tag="passed"):
+class Broadcasted(Message, frozen=True, tag="broadcasted"):
     """Server, to all other connections that may receive: a blob that is neither numbered nor held."""
 
     blob: Blob
@@ -357,19 +357,31 @@ class Streams(Message, frozen=True, tag="streams"):
     streams: list[HandleStream]
 
 
-class Want(Message, frozen=True, tag="want"):
+class Subscribe(Message, frozen=True, tag="subscribe"):
     """Client: the streams that the server is to forward. None means all streams, which is the initial state.
 
-    `tops` is empty or has one entry for each of `ssrcs`: the largest useful layer (0 is the smallest), chosen
-    by the size of the tile. If it is empty, the server sends the largest layer that the network carries.
+    `max_layers` is empty or has one entry for each of `ssrcs`: the largest useful layer (0 is the smallest),
+    chosen by the size of the tile. If it is empty, the server sends the largest layer that the network
+    carries.
     """
 
-    ssrcs: Annotated[list[Ssrc], msgspec.Meta(max_length=limits.WANT_MAX)] | None
-    tops: Annotated[list[Layer], msgspec.Meta(max_length=limits.WANT_MAX)] = []
+    ssrcs: Annotated[list[Ssrc], msgspec.Meta(max_length=limits.SUBSCRIBE_MAX)] | None
+    max_layers: Annotated[list[Layer], msgspec.Meta(max_length=limits.SUBSCRIBE_MAX)] = []
 
 
 ClientMessage = (
-    LobbyDoor | RoomDoor | Post | Show | Open | Commit | Regate | CatchUp | Relay | PassOn | Media | Want
+    LobbyDoor
+    | RoomDoor
+    | Post
+    | Show
+    | Open
+    | Commit
+    | Regate
+    | CatchUp
+    | Relay
+    | Broadcast
+    | Media
+    | Subscribe
 )
 ServerMessage = (
     Challenge
@@ -384,7 +396,7 @@ ServerMessage = (
     | Regated
     | CaughtUp
     | Relayed
-    | Passed
+    | Broadcasted
     | Arrived
     | Left
     | Transport

@@ -14,10 +14,11 @@ from typing import Any, Final
 from nacl.signing import SigningKey
 
 from snugroom.server.config import Settings
-from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaSubscribe, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
+    Broadcast,
     CatchUp,
     Challenge,
     ClientMessage,
@@ -26,7 +27,6 @@ from snugroom.server.wire.messages import (
     Media,
     Message,
     Open,
-    PassOn,
     Post,
     Regate,
     Relay,
@@ -35,7 +35,7 @@ from snugroom.server.wire.messages import (
     Show,
     Shown,
     Stream,
-    Want,
+    Subscribe,
     decode_client,
     decode_server,
     encode,
@@ -118,7 +118,7 @@ class House:
                 self._gone(effect.handle)
             elif isinstance(effect, MediaJoin):
                 self._media[effect.handle] = effect.room
-            elif isinstance(effect, MediaWant):
+            elif isinstance(effect, MediaSubscribe):
                 assert effect.handle in self._media, "wants media that it was never given"
             elif isinstance(effect, MediaLeave):
                 assert self._media.pop(effect.handle) == effect.room
@@ -215,12 +215,12 @@ class House:
         if choice == 6:
             return CatchUp(slot, tape.byte())
         if choice == 7:
-            return tape.pick((Relay, PassOn))(body)  # type: ignore[no-any-return]  # one of the two
+            return tape.pick((Relay, Broadcast))(body)  # type: ignore[no-any-return]  # one of the two
         if choice in (8, 9):
             return self._media_of(tape)
         if choice == 10:
             ssrcs = [tape.byte() for _ in range(tape.byte() % 9)]
-            return Want(tape.pick((None, ssrcs)), [tape.byte() % 4 for _ in range(tape.byte() % 9)])
+            return Subscribe(tape.pick((None, ssrcs)), [tape.byte() % 4 for _ in range(tape.byte() % 9)])
         return LobbyDoor(bytes(32), bytes(32), bytes(64))
 
     @staticmethod
@@ -276,7 +276,13 @@ class House:
             assert facts.gates <= limits.CATCH_UP_SLOTS + 1
             assert facts.waiting <= len(facts.handles)
         # what is tried gets somewhere
-        assert self._words < 3 or self.heard >= {"committed", "caught_up", "relayed", "passed", "streams"}
+        assert self._words < 3 or self.heard >= {
+            "committed",
+            "caught_up",
+            "relayed",
+            "broadcasted",
+            "streams",
+        }
         # all that anybody was told can be said, and read
         for inbox in self._inbox.values():
             for message in inbox[-8:]:

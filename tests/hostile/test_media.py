@@ -47,7 +47,7 @@ async def test_without_an_act_frames_arrive_as_they_were_sent(people: People) ->
 
 async def test_frames_are_dropped_for_one(stage: Stage, people: People) -> None:
     ada, bob, cem = people
-    stage.begin("drop", what="sound", sender=1, receiver=2, every=3)
+    stage.begin("drop", what="audio", sender=1, receiver=2, every=3)
     ada.sound(ADA, *NAMES)
     assert contents(await cem.heard(6)) == NAMES
     assert contents(await bob.heard(4)) == [NAMES[i] for i in (0, 1, 3, 4)]
@@ -65,7 +65,7 @@ async def test_one_is_silenced_for_another(stage: Stage, people: People) -> None
 
 async def test_frames_change_places_under_numbers_in_order(stage: Stage, people: People) -> None:
     ada, bob, cem = people
-    stage.begin("reorder", what="sound", receiver=2)
+    stage.begin("reorder", what="audio", receiver=2)
     ada.sound(ADA, *NAMES)
     heard, honest = await bob.heard(6), await cem.heard(6)
     assert contents(heard) == [NAMES[i] for i in (1, 0, 3, 2, 5, 4)]
@@ -74,7 +74,7 @@ async def test_frames_change_places_under_numbers_in_order(stage: Stage, people:
 
 async def test_old_frames_come_again_as_new_ones(stage: Stage, people: People) -> None:
     ada, bob, _ = people
-    stage.begin("replay", what="sound", receiver=2, back=2)
+    stage.begin("replay", what="audio", receiver=2, back=2)
     ada.sound(ADA, *NAMES[:4])
     heard = await bob.heard(6)
     assert contents(heard) == [NAMES[i] for i in (0, 1, 2, 0, 3, 1)]
@@ -83,8 +83,8 @@ async def test_old_frames_come_again_as_new_ones(stage: Stage, people: People) -
 
 async def test_frames_are_altered_and_late(stage: Stage, people: People) -> None:
     ada, bob, cem = people
-    stage.begin("flip", what="sound", receiver=2)
-    stage.begin("delay", what="sound", receiver=3, seconds=0.2)
+    stage.begin("flip", what="audio", receiver=2)
+    stage.begin("delay", what="audio", receiver=3, seconds=0.2)
     ada.sound(ADA, b"frame 0")
     assert contents(await bob.heard(1)) == [b"frame 1"]
     assert stage.did("delay")

@@ -15,6 +15,8 @@ from nacl.signing import VerifyKey
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import (
     Arrived,
+    Broadcast,
+    Broadcasted,
     Challenge,
     Closing,
     Committed,
@@ -22,8 +24,6 @@ from snugroom.server.wire.messages import (
     Left,
     Message,
     Opened,
-    Passed,
-    PassOn,
     Post,
     Posted,
     RoomDoor,
@@ -169,8 +169,8 @@ async def test_who_comes_back_after_a_partition_comes_back_to_its_own_world(stag
 async def test_beats_cross_a_partition_if_they_are_to(stage: Stage) -> None:
     ada, bob = await stage.members(2)
     stage.begin("partition", apart=[2], beats=True)
-    await ada.say(PassOn(blob("beat")))
-    assert (await bob.until(Passed)).blob == blob("beat")
+    await ada.say(Broadcast(blob("beat")))
+    assert (await bob.until(Broadcasted)).blob == blob("beat")
 
 
 async def test_a_withheld_commit_leaves_its_victims_where_they_were(stage: Stage) -> None:
@@ -203,8 +203,8 @@ async def test_messages_that_nobody_sent(stage: Stage) -> None:
     await guest.enter_lobby()
     stage.begin("inject", into="relay", blob=b64(blob("forged")))
     assert await words(ada, 1) == [(1, blob("forged"))]
-    stage.begin("inject", into="passed", blob=b64(blob("beat")))
-    assert (await ada.until(Passed)).blob == blob("beat")
+    stage.begin("inject", into="broadcast", blob=b64(blob("beat")))
+    assert (await ada.until(Broadcasted)).blob == blob("beat")
     stage.begin("inject", into="lobby", size=512)
     assert (await host.until(Posted)).blob == (await guest.until(Posted)).blob
 

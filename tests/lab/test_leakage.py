@@ -235,7 +235,7 @@ def test_the_notes_are_of_everybody_and_everything(measured: tuple[s.Seen, list[
     for who, _ in _lives(held):
         handle = who.handles[0]
         kinds = {frame[3] for frame in seen.frames[handle]}
-        assert {"room_door", "entered", "show", "media", "relay", "pass_on"} <= kinds
+        assert {"room_door", "entered", "show", "media", "relay", "broadcast"} <= kinds
         assert handle in seen.came
         assert handle in seen.went
         assert seen.rtcp[handle]

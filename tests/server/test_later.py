@@ -17,8 +17,8 @@ from snugroom.server.wire.messages import (
     Relayed,
     Stream,
     Streams,
+    Subscribe,
     Transport,
-    Want,
 )
 from tests.server.guests import Calls, Guest, Place, eventually, quiet, serving
 from tests.server.people import NUMBER, Table, blob, media
@@ -155,7 +155,7 @@ def test_members_whose_media_is_lost_are_told_and_the_others_see_their_streams_e
     assert isinstance(listed, Streams)
     assert listed.streams == []
     # who has none can't want any, and may send it again, the same too
-    assert isinstance(table.says(b"ada", Want(None))[0], Refused)
+    assert isinstance(table.says(b"ada", Subscribe(None))[0], Refused)
     assert isinstance(
         table.says(b"ada", Media("abcd", "p" * 24, bytes(32), [Stream(1, "audio")]))[0], Streams
     )

@@ -10,10 +10,12 @@ import pytest
 from nacl.signing import SigningKey, VerifyKey
 
 from snugroom.server.config import Settings
-from snugroom.server.rooms.effects import Drop, Forget, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.rooms.effects import Drop, Forget, MediaJoin, MediaLeave, MediaSubscribe, Send
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
     Arrived,
+    Broadcast,
+    Broadcasted,
     CatchUp,
     CaughtUp,
     Closing,
@@ -26,8 +28,6 @@ from snugroom.server.wire.messages import (
     Message,
     Open,
     Opened,
-    Passed,
-    PassOn,
     Post,
     Refused,
     Regated,
@@ -37,7 +37,7 @@ from snugroom.server.wire.messages import (
     Stale,
     Stream,
     Streams,
-    Want,
+    Subscribe,
 )
 from tests.server.people import (
     NUMBER,
@@ -154,7 +154,7 @@ def test_only_open_has_a_place_before_opening() -> None:
     t = Table()
     t.arrive(A)
     t.heard(A)
-    for message in (show(0), commit(1), Relay(blob("x")), media(1), Want(None), CatchUp(0, 0)):
+    for message in (show(0), commit(1), Relay(blob("x")), media(1), Subscribe(None), CatchUp(0, 0)):
         assert codes(t.says(A, message)) == ["unopened"]
     assert codes(t.says(A, regating(t.nonce(A), 0, gate(0)))) == ["unopened"]
 
@@ -269,11 +269,11 @@ def test_what_is_passed_on_reaches_the_others_who_are_here_and_is_kept_for_nobod
     t.arrive(C)
     for who in (A, B, C):
         t.heard(who)
-    assert t.says(A, PassOn(blob("beat"))) == []
-    assert t.heard(B) == [Passed(blob("beat"))]
+    assert t.says(A, Broadcast(blob("beat"))) == []
+    assert t.heard(B) == [Broadcasted(blob("beat"))]
     assert t.heard(C) == []  # C has shown no pass
-    assert codes(t.says(C, PassOn(blob("x")))) == ["pass"]
-    assert codes(t.says(A, PassOn(bytes(700)))) == ["size"]
+    assert codes(t.says(C, Broadcast(blob("x")))) == ["pass"]
+    assert codes(t.says(A, Broadcast(bytes(700)))) == ["size"]
     t.says(C, show(0))
     assert codes(t.says(C, CatchUp(0, 0))) == ["CaughtUp"]
     assert t.room.facts().relays == ()
@@ -765,15 +765,15 @@ def test_media_needs_the_pass_and_want_needs_media() -> None:
     t.arrive(B)
     t.heard(B)
     assert codes(t.says(B, media(1))) == ["pass"]
-    assert codes(t.says(A, Want([1]))) == ["media"]
+    assert codes(t.says(A, Subscribe([1]))) == ["media"]
     assert codes(t.says(A, media())) == ["Streams"]
     t.effects.clear()
-    t.says(A, Want([7, 8]))
-    t.says(A, Want(None))
-    assert t.effects == [MediaWant(NUMBER, A, (7, 8)), MediaWant(NUMBER, A, None)]
-    t.says(A, Want([7, 8], [0, 2]))
-    assert t.effects[-1] == MediaWant(NUMBER, A, (7, 8), (0, 2))
-    for wrong in (Want([7, 8], [1]), Want(None, [1])):
+    t.says(A, Subscribe([7, 8]))
+    t.says(A, Subscribe(None))
+    assert t.effects == [MediaSubscribe(NUMBER, A, (7, 8)), MediaSubscribe(NUMBER, A, None)]
+    t.says(A, Subscribe([7, 8], [0, 2]))
+    assert t.effects[-1] == MediaSubscribe(NUMBER, A, (7, 8), (0, 2))
+    for wrong in (Subscribe([7, 8], [1]), Subscribe(None, [1])):
         assert codes(t.says(A, wrong))[-1:] == ["layers"]
 
 
@@ -790,9 +790,9 @@ def test_media_lapses_with_the_pass_and_comes_back_by_media() -> None:
     assert MediaLeave(NUMBER, A) not in effects
     assert only(Streams, t.heard(A)).streams == []
     assert codes(t.heard(B)) == ["pass"]
-    assert codes(t.says(B, Want(None))) == ["pass"]
+    assert codes(t.says(B, Subscribe(None))) == ["pass"]
     t.says(B, show(1))
-    assert codes(t.says(B, Want(None)))[-1] == "media"
+    assert codes(t.says(B, Subscribe(None)))[-1] == "media"
     t.effects.clear()
     t.says(B, media(2))
     assert MediaJoin(NUMBER, B, media(2)) in t.effects

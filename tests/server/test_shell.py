@@ -31,8 +31,8 @@ from snugroom.server.wire.messages import (
     Relay,
     Relayed,
     Streams,
+    Subscribe,
     Transport,
-    Want,
 )
 from tests.patience import PATIENCE
 from tests.server.guests import CLIENT_ADDRESS, Calls, Guest, Place, eventually, quiet, serving
@@ -102,7 +102,7 @@ async def test_a_meeting_with_media() -> None:
         await bob.until(Transport)
         assert [s.ssrc for s in (await bob.expect(Streams)).streams] == [11, 12]
         assert [s.ssrc for s in (await ada.expect(Streams)).streams] == [13]
-        await bob.say(Want([11]))
+        await bob.say(Subscribe([11]))
         await bob.say(CatchUp(0, 0))
         await bob.until(CaughtUp)
         await bob.ws.close()
@@ -111,7 +111,7 @@ async def test_a_meeting_with_media() -> None:
     assert calls.calls == [
         ("join", NUMBER, ada.handle, media(11, 12)),
         ("join", NUMBER, bob.handle, media(13)),
-        ("want", NUMBER, bob.handle, [11]),
+        ("subscribe", NUMBER, bob.handle, [11]),
         ("leave", NUMBER, bob.handle),
         ("leave", NUMBER, ada.handle),
     ]
@@ -212,8 +212,8 @@ GARBAGE = [
     '{"type": "show", "token": "AAAA"}',
     '{"type": "show", "token": 7}',
     '{"type": "relay", "blob": "AAAA"}',
-    '{"type": "want", "ssrcs": [0]}',
-    '{"type": "want", "ssrcs": null, "more": 1}',
+    '{"type": "subscribe", "ssrcs": [0]}',
+    '{"type": "subscribe", "ssrcs": null, "more": 1}',
     '{"type": "entered", "handle": "AAAAAAAAAAA=", "incarnation": "AAAAAAAAAAA="}',
     '{"x":' + "[" * 5000 + "]" * 5000 + ', "type": "show"}',
     '{"type": "catch_up", "slot": 9007199254740992, "relay": 0}',

@@ -33,7 +33,7 @@ from snugroom.server.sfu.workers import pool as workers
 from snugroom.server.sfu.workers.pipe import Setup
 from snugroom.server.sfu.workers.pool import MediaView, Workers, WorkerSlot
 from snugroom.server.wire import signed
-from snugroom.server.wire.messages import Entered, Refused, Shown, Streams, Transport, Want
+from snugroom.server.wire.messages import Entered, Refused, Shown, Streams, Subscribe, Transport
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
 from tests.proof.blind import Tree
@@ -212,13 +212,13 @@ async def test_answers_keep_their_order_and_refusals_come_too() -> None:
 
 async def test_what_is_asked_for_reaches_the_room() -> None:
     async with two_rooms() as (_, party, other):
-        await party.guests[1].say(Want([]))
+        await party.guests[1].say(Subscribe([]))
         made = workers_of(party.place)
         await _eventually(made, 1111, receivers=0, packets=0)
         party.send()
         # a packet can be overtaken by what is said after it: it must have come while nobody wanted it
         await _eventually(made, 1111, receivers=0, packets=1)
-        await party.guests[1].say(Want(None))
+        await party.guests[1].say(Subscribe(None))
         await _eventually(made, 1111, receivers=1, packets=1)
         party.send()
         await party.peers[1].until(lambda: party.received() == [1])

@@ -17,7 +17,7 @@ from snugroom.server.rooms.effects import Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
-from snugroom.server.wire.messages import Passed, decode_client
+from snugroom.server.wire.messages import Broadcasted, decode_client
 from tests.session.world import Link, Participant, World
 
 #: Alarms that come of beats.
@@ -60,7 +60,7 @@ class Forked(World):
         for effect in effects:
             link = self.handles.get(effect.handle) if isinstance(effect, Send) else None
             if link is not None and isinstance(effect, Send) and self.other is not None:
-                crosses = self.bridged and isinstance(effect.message, Passed)
+                crosses = self.bridged and isinstance(effect.message, Broadcasted)
                 if self._serves(link.who) is not hub and not crosses:
                     continue
             super()._server([effect])
@@ -175,7 +175,7 @@ def send_beat(w: World, who: Participant, beat: Heartbeat) -> None:
     m = who.room.m
     signed = beat.signed(who.room.number, m.sign)
     blob = envelope.seal(m.heartbeat_key, "beat", who.room.number, m.epoch_slot, signed.encode(), BUCKETS)
-    w._ascend(who.links[ev.ROOM], wire.encode(wire.PassOn(blob)))
+    w._ascend(who.links[ev.ROOM], wire.encode(wire.Broadcast(blob)))
 
 
 def last_beat(who: Participant) -> Heartbeat:

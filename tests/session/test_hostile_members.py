@@ -133,7 +133,7 @@ class Mallory:
     def relay_garbage(self) -> None:
         for size in BUCKETS[:3]:
             self.say(wire.Relay(self.w.rng(size)))
-            self.say(wire.PassOn(self.w.rng(size)))
+            self.say(wire.Broadcast(self.w.rng(size)))
         self.say(wire.Relay(self.m.protect(b"{}")))
 
     def false_end(self) -> None:
@@ -177,7 +177,7 @@ class Mallory:
             got=(),
         ).signed(m.room, m.sign)
         self.say(
-            wire.PassOn(
+            wire.Broadcast(
                 envelope.seal(
                     m.heartbeat_key, "beat", m.room, m.epoch_slot, beat.encode(), BUCKETS, rng=self.w.rng
                 )

@@ -95,7 +95,7 @@ class Wire:
         w.down_filter = self._look
 
     def _look(self, who: Participant, message: object) -> bool:
-        if not isinstance(message, wire.Passed):
+        if not isinstance(message, wire.Broadcasted):
             return True
         self.seen.append((who.label, message.blob))
         return not self.stops(who)
@@ -125,10 +125,10 @@ def ends(by: Participant, to: Participant) -> VouchContext:
     )
 
 
-def pass_on(w: World, by: Participant, vouch: bytes) -> None:
+def broadcast(w: World, by: Participant, vouch: bytes) -> None:
     """A member sends what it likes as a vouch."""
     room = by.room
-    room.pass_on(envelope.seal(room.m.heartbeat_key, "vouch", room.number, room.m.epoch_slot, vouch, BUCKETS))
+    room.broadcast(envelope.seal(room.m.heartbeat_key, "vouch", room.number, room.m.epoch_slot, vouch, BUCKETS))
     w.run(2)
 
 
@@ -191,8 +191,8 @@ def test_what_one_was_given_convinces_nobody_else() -> None:
     opened = identity.open_vouch(given, mallory.room.box, about.to_signature_key, about.group_id)
     for by in (ada, mallory):  # as Ada's, and as its own
         again = identity._seal_vouch(ends(by, cem), own.own.public, opened.proof, os.urandom)
-        pass_on(w, mallory, again)
-    pass_on(w, mallory, given)
+        broadcast(w, mallory, again)
+    broadcast(w, mallory, given)
     assert not vouched(cem)
     w.do(ada, ev.Vouch(2))
     w.until(lambda: bool(vouched(cem)), why="the true one still counts")
@@ -204,13 +204,13 @@ def test_nobody_vouches_for_anothers_leaf_or_with_anothers_identity() -> None:
     own, other = book(), book(2)
     ada, mallory, bo = meeting(w, ("Ada", own), ("Mallory", other), ("Bo", None))
     adas = ends(ada, bo)
-    pass_on(w, mallory, other.own.vouch(adas, mallory.room.box))  # Mallory's identity, Ada's leaf
+    broadcast(w, mallory, other.own.vouch(adas, mallory.room.box))  # Mallory's identity, Ada's leaf
     mallorys = ends(mallory, bo)
-    pass_on(w, mallory, Thief(own.own.public).vouch(mallorys, mallory.room.box))
+    broadcast(w, mallory, Thief(own.own.public).vouch(mallorys, mallory.room.box))
     true = other.own.vouch(mallorys, mallory.room.box)
     opened = identity.open_vouch(true, bo.room.box, mallorys.to_signature_key, mallorys.group_id)
     swapped = identity._seal_vouch(mallorys, own.own.public, opened.proof, os.urandom)
-    pass_on(w, mallory, swapped)
+    broadcast(w, mallory, swapped)
     assert not vouched(bo)
 
 
@@ -224,10 +224,10 @@ def test_an_operator_changes_nothing_and_saying_it_twice_is_saying_it_once() -> 
     blob = seen.vouches(ada)[0][1]
     for at in range(0, len(blob), 7):
         changed = blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :]
-        w.do(bo, ev.Received(ev.ROOM, wire.Passed(changed)))
+        w.do(bo, ev.Received(ev.ROOM, wire.Broadcasted(changed)))
     assert not vouched(bo)
     for _ in range(3):
-        w.do(bo, ev.Received(ev.ROOM, wire.Passed(blob)))
+        w.do(bo, ev.Received(ev.ROOM, wire.Broadcasted(blob)))
     assert len(vouched(bo)) == 1
     assert not bo.alarms
 
@@ -237,7 +237,7 @@ def test_the_vouch_of_another_meeting_is_nothing_here() -> None:
     own = book()
     ada, bo = meeting(w, ("Ada", own), ("Bo", None))
     elsewhere = replace(ends(ada, bo), group_id=bytes(16))
-    pass_on(w, ada, own.own.vouch(elsewhere, ada.room.box))
+    broadcast(w, ada, own.own.vouch(elsewhere, ada.room.box))
     assert not vouched(bo)
 
 
@@ -247,10 +247,10 @@ def test_garbage_costs_a_check_and_no_memory() -> None:
     ada, mallory, bo = meeting(w, ("Ada", own), ("Mallory", book(2)), ("Bo", None))
     aspect = bo.room.aspect(Vouching)
     for n in range(40):
-        pass_on(w, mallory, os.urandom(VOUCH_SIZE))
-        pass_on(w, mallory, os.urandom(n))
+        broadcast(w, mallory, os.urandom(VOUCH_SIZE))
+        broadcast(w, mallory, os.urandom(n))
         fake = replace(ends(ada, bo), leaf=7 + n, signature_key=bytes(32))
-        pass_on(w, mallory, identity._seal_vouch(fake, own.own.public, bytes(32), os.urandom))
+        broadcast(w, mallory, identity._seal_vouch(fake, own.own.public, bytes(32), os.urandom))
     assert len(aspect._early) <= EARLY_MAX
     assert not vouched(bo)
     assert not bo.alarms
@@ -262,7 +262,7 @@ def test_a_leaf_has_one_identity_and_the_first_counts() -> None:
     w = World(8)
     mallory, bo = meeting(w, ("Mallory", book(2)), ("Bo", None))
     for seed in range(3, 8):
-        pass_on(w, mallory, book(seed).own.vouch(ends(mallory, bo), mallory.room.box))
+        broadcast(w, mallory, book(seed).own.vouch(ends(mallory, bo), mallory.room.box))
     assert [v.fingerprint for v in vouched(bo)] == [fingerprint(book(3).own.public)]
 
 
@@ -298,7 +298,7 @@ def test_a_vouch_that_overtakes_its_makers_announcement_waits_for_it() -> None:
     ada, bo = meeting(w, ("Ada", own), ("Bo", None))
     announcement = dict(bo.room.announced.boxes())[0]
     bo.room.announced.forget(0)
-    pass_on(w, ada, own.own.vouch(ends(ada, bo), ada.room.box))
+    broadcast(w, ada, own.own.vouch(ends(ada, bo), ada.room.box))
     assert not vouched(bo)
     w.cut(ada.links[ev.ROOM])  # who comes back announces itself
     w.until(lambda: bool(vouched(bo)))

@@ -258,7 +258,7 @@ def wants(w: World) -> list[tuple[float, str, object, list[int]]]:
 
     def ascend(link: Link, frame: bytes) -> None:
         message = decode_client(frame)
-        if isinstance(message, wire.Want):
+        if isinstance(message, wire.Subscribe):
             told.append((w.now, link.who.label, message.ssrcs, message.tops))
         real(link, frame)
 

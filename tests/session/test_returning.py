@@ -184,7 +184,7 @@ def test_a_rejoin_that_host_and_members_hear_of_takes_place_once() -> None:
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     w.run(20)
     # to Bo the host is silent, so Bo stands in the lobby; to Cem it answers
-    w.down_filter = lambda who, message: not (who is bo and isinstance(message, wire.Passed))
+    w.down_filter = lambda who, message: not (who is bo and isinstance(message, wire.Broadcasted))
     w.until(lambda: bo.session._members is not None, 40)
     slot = ada.room.m.journal.slot
     cem.room.needs_rejoin = True

@@ -243,6 +243,6 @@ def test_the_server_sees_neither_name_nor_size_nor_content_of_a_file() -> None:
     secret = b"what only members read" * 100
     w.do(bo, ev.SendFile("x", "plan.pdf", "application/pdf", secret))
     w.until(lambda: bool(done(ada)))
-    blobs = [m.blob for f in seen if isinstance(m := wire.decode_client(f), wire.PassOn | wire.Relay)]
+    blobs = [m.blob for f in seen if isinstance(m := wire.decode_client(f), wire.Broadcast | wire.Relay)]
     assert blobs
     assert all(secret[:22] not in b and b"plan.pdf" not in b and H(secret) not in b for b in blobs)

@@ -155,7 +155,7 @@ def counter_of(sealed: bytes) -> int:
 
 def lists_in(who: Participant, message: object) -> FrameList | None:
     """The list that a message of the server carries, read with a member's keys."""
-    if isinstance(message, wire.Passed):
+    if isinstance(message, wire.Broadcasted):
         for epoch in signing(who)._epochs.values():
             try:
                 return FrameList.decode(envelope.open(epoch.key, "signatures", who.room.m.room, message.blob))
@@ -429,7 +429,7 @@ def test_mallory_signs_in_bos_name() -> None:
         media.deliver(ada, bo, "audio", sealed)
         if n % 20 == 19:
             for made in hers[epoch.slot].take():
-                cem.room.pass_on(envelope.seal(epoch.key, "signatures", m.room, epoch.slot, made, BUCKETS))
+                cem.room.broadcast(envelope.seal(epoch.key, "signatures", m.room, epoch.slot, made, BUCKETS))
         w.run(0.02)
     assert of_media(ada) == ["unverified_media"]
     assert signing(ada).refused >= 7, "counted, and no alarm for each"
@@ -443,7 +443,7 @@ def test_mallory_spoils_no_list_of_bos() -> None:
     for number in range(1000, 1100):
         forged = FrameList(leaf_of(bo), number, key.public, bytes(64), (Run(5, 0, bytes(16)),))
         made = forged.signed(epoch.scope, key)
-        room.pass_on(envelope.seal(epoch.key, "signatures", room.m.room, epoch.slot, made, BUCKETS))
+        room.broadcast(envelope.seal(epoch.key, "signatures", room.m.room, epoch.slot, made, BUCKETS))
         w.run(0.05)
     w.run(0.3)
     assert signing(ada).refused == 100
@@ -723,7 +723,7 @@ def test_a_receiver_holds_what_is_not_signed_yet_and_loses_nothing() -> None:
         concealed += sum(e.frames for e in effects if isinstance(e, Conceal))
 
     def hears(who: Participant, message: object) -> bool:
-        if who is ada and isinstance(message, wire.Passed):
+        if who is ada and isinstance(message, wire.Broadcasted):
             w._after(w.latency * 2, lambda: took(receiver.keys_changed(w.now)))  # as client.connection does
         return True
 

@@ -249,7 +249,7 @@ def test_a_change_that_the_server_owns_up_to_and_does_not_hand_over() -> None:
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(10)
     w.down_filter = lambda who, message: (
-        not (who is bo and isinstance(message, wire.Committed | wire.CaughtUp | wire.Passed))
+        not (who is bo and isinstance(message, wire.Committed | wire.CaughtUp | wire.Broadcasted))
     )
     heal(w, ada)
     w.run(1)
@@ -272,7 +272,7 @@ def test_a_withheld_removal_leaves_the_evicted_listening_for_seconds(beats_too: 
     def withhold(who: Participant, message: object) -> bool:
         if who not in conspiring:
             return True
-        if isinstance(message, wire.Passed) and beats_too:
+        if isinstance(message, wire.Broadcasted) and beats_too:
             return signed_by(bo, message.blob) in (1, 2)  # it lets them hear each other
         return not isinstance(message, wire.Committed)
 
@@ -320,7 +320,7 @@ def test_beats_that_are_held_back_do_not_pass_for_fresh() -> None:
     w.run(20)
 
     def delay(who: Participant, message: object) -> bool:
-        if who is bo and isinstance(message, wire.Passed):
+        if who is bo and isinstance(message, wire.Broadcasted):
             w._after(40, lambda: w._feed(bo, ev.Received(ev.ROOM, message)))
             return False
         return True
@@ -435,7 +435,7 @@ def test_a_member_whom_the_server_silences_learns_of_it_too() -> None:
     w.run(20)
     real = w._ascend
     w._ascend = lambda link, frame: (  # type: ignore[method-assign]
-        None if link.who is bo and b'"pass_on"' in frame else real(link, frame)
+        None if link.who is bo and b'"broadcast"' in frame else real(link, frame)
     )
     began = w.now
     w.until(lambda: bool(texts(bo, "unheard")), 30)
@@ -611,7 +611,7 @@ def asked(w: World) -> list[tuple[str, object]]:
 
     def ascend(link: Link, frame: bytes) -> None:
         message = decode_client(frame)
-        if isinstance(message, wire.Want):
+        if isinstance(message, wire.Subscribe):
             told.append((link.who.label, message.ssrcs))
         real(link, frame)
 

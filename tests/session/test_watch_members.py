@@ -133,10 +133,10 @@ def test_two_beats_of_one_number_name_their_author() -> None:
 def test_beats_that_the_server_repeats_or_mixes_up_accuse_nobody() -> None:
     w = World(71)
     _, bo, _ = people = w.meeting("Ada", "Bo", "Cem")
-    passed: list[wire.Passed] = []
+    passed: list[wire.Broadcasted] = []
 
     def keep(who: Participant, message: object) -> bool:
-        if who is bo and isinstance(message, wire.Passed):
+        if who is bo and isinstance(message, wire.Broadcasted):
             passed.append(message)
             return len(passed) % 5 != 0  # now and then one is lost, and comes much later
         return True
@@ -169,8 +169,8 @@ def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
         send_beat(w, cem, beat)  # nobody's, Ada's by Cem's key, Bo's own, of memberships that there were not
     for payload in (b"", b"\x01", later.signed(cem.room.number, m.sign).encode()[:-1]):
         blob = envelope.seal(m.heartbeat_key, "beat", cem.room.number, m.epoch_slot, payload, BUCKETS)
-        w._ascend(cem.links[ev.ROOM], wire.encode(wire.PassOn(blob)))
-    w._ascend(cem.links[ev.ROOM], wire.encode(wire.PassOn(w.rng(512))))
+        w._ascend(cem.links[ev.ROOM], wire.encode(wire.Broadcast(blob)))
+    w._ascend(cem.links[ev.ROOM], wire.encode(wire.Broadcast(w.rng(512))))
     w.run(12)  # Ada and Cem go on beating: nothing has been taken for theirs
     assert bo.told[told:] == []
     assert [line.gaps for line in watch(bo)._beats.lines.values()] == [0, 0]

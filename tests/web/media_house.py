@@ -142,7 +142,7 @@ class House:
         ssrcs: list[int] = await tab.js(f"test.join({place}, {kinds})")
         return ssrcs
 
-    async def want(self, tab: Tab, ssrc: int, top: int) -> None:
+    async def subscribe(self, tab: Tab, ssrc: int, top: int) -> None:
         """The tab's tile for that stream is good for a picture of that layer at most."""
         self.sfu.subscribe(ROOM, bytes.fromhex(await tab.js("test.handle()")), [ssrc], [top])
 

@@ -158,7 +158,7 @@ async def test_another_size_comes_without_a_glitch(shown: Browser, chromium: Bro
     await tab.js(f"test.watch({ssrc})")
     before = await counted(tab, ssrc, "pliCount")
     for layer in LAYERS:
-        await house.want(tab, ssrc, layer)
+        await house.subscribe(tab, ssrc, layer)
         await tall(tab, ssrc, HEIGHTS[layer])
         assert await tab.js(
             f"test.see({ssrc}).slice(2).every((part, i) => Math.abs(part - [204, 0, 0][i]) < 40)"

@@ -124,7 +124,7 @@ class Files(Aspect):
         payload = out.offer.id + uint(index, 4) + out.data[start : start + content.PIECE_SIZE]
         room = self.room
         key, slot = out.offer.key, room.m.epoch_slot
-        room.pass_on(envelope.seal(key, "piece", room.number, slot, payload, BUCKETS, rng=room.rng))
+        room.broadcast(envelope.seal(key, "piece", room.number, slot, payload, BUCKETS, rng=room.rng))
         self._piece_at = out.sent_at = now
         if not out.done:
             gone = out.offer.size if not out.waiting else min(start + content.PIECE_SIZE, out.offer.size)

@@ -149,7 +149,7 @@ class Vouching(Aspect):
                 vouch = book.own.vouch(ends, room.box, rng=room.rng)
             except SnugCryptoError:
                 continue  # a box that is no key: no identity can be proven to its owner
-            room.pass_on(
+            room.broadcast(
                 envelope.seal(
                     m.heartbeat_key, "vouch", room.number, m.epoch_slot, vouch, BUCKETS, rng=room.rng
                 )

@@ -119,7 +119,7 @@ class Signing(Aspect):
         if self._lost_at is not None:
             for sent_at, blob in self._sent:
                 if sent_at > self._lost_at - RESEND:
-                    self.room.pass_on(blob)
+                    self.room.broadcast(blob)
         self._lost_at = None
         self._sign(now, all_of_it=True)
 
@@ -230,7 +230,7 @@ class Signing(Aspect):
                         epoch.key, "signatures", m.room, epoch.slot, signed, BUCKETS, rng=self.room.rng
                     )
                     self._sent.append((now, blob))
-                    self.room.pass_on(blob)
+                    self.room.broadcast(blob)
 
     def _publish(self, now: float) -> None:
         """Publish the secret halves of old keys, so that holders of our signatures could have forged them."""

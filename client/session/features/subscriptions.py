@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session.kernel.feature import Aspect
 from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import LAYERS_MAX, WANT_MAX
+from snugroom.server.wire.limits import LAYERS_MAX, SUBSCRIBE_MAX
 
 if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Minimum seconds between two requests: a window that is being resized changes much in little time.
 GAP: Final = 0.5
 #: The server's default on every connection.
-_ALL: Final = wire.Want(None)
+_ALL: Final = wire.Subscribe(None)
 
 
 class Asking(Aspect):
@@ -34,7 +34,7 @@ class Asking(Aspect):
         self._tops: dict[int, int] = {}
         self._layered: dict[int, bool] = {}  # the others' streams, and whether they have layers
         self._wish = _ALL
-        self._told: wire.Want | None = None  # as the server has it; None: it does not have our media
+        self._told: wire.Subscribe | None = None  # as the server has it; None: it does not have our media
         self._told_at = -inf
 
     @property
@@ -88,17 +88,17 @@ class Asking(Aspect):
             self._told, self._told_at = self._wish, now
             self.room.send(self._wish)
 
-    def _want(self) -> wire.Want:
+    def _want(self) -> wire.Subscribe:
         ssrcs = self._ssrcs
         if ssrcs is None:
             # Layers need a list of streams; without a stream that is limited, null is enough.
             small = any(self._tops.get(ssrc, LAYERS_MAX) < LAYERS_MAX - 1 for ssrc in self._sized())
-            if not small or len(self._layered) > WANT_MAX:
+            if not small or len(self._layered) > SUBSCRIBE_MAX:
                 return _ALL
             ssrcs = tuple(self._layered)
         tops = [self._tops.get(ssrc, LAYERS_MAX - 1) for ssrc in ssrcs]
         sized = any(top < LAYERS_MAX - 1 for top in tops)
-        return wire.Want(list(ssrcs), tops if sized else [])
+        return wire.Subscribe(list(ssrcs), tops if sized else [])
 
     def _sized(self) -> list[int]:
         return [ssrc for ssrc, layered in self._layered.items() if layered]

@@ -360,7 +360,7 @@ class RoomSession:
                 for aspect in self.having("relayed"):
                     aspect.relayed(message.relay, digest, now)
                 self._saying.relayed(message.blob, now)
-            case wire.Passed():
+            case wire.Broadcasted():
                 for aspect in self.having("passed"):
                     if aspect.passed(message.blob, now):
                         break
@@ -438,7 +438,7 @@ class RoomSession:
         elif refused.about == "media":
             if refused.code == "pass":
                 door.shown, door.level_done = None, False
-        elif refused.about == "pass_on" and refused.code == "pass":
+        elif refused.about == "broadcast" and refused.code == "pass":
             door.shown = None
         elif refused.about == "relay" and refused.code == "pass":
             self._saying.again()
@@ -690,9 +690,9 @@ class RoomSession:
 
     # -- the relay ---------------------------------------------------------------------------------
 
-    def pass_on(self, blob: bytes) -> None:
+    def broadcast(self, blob: bytes) -> None:
         """Broadcast a blob to the present members: the server neither numbers nor stores it."""
-        self.send(wire.PassOn(blob))
+        self.send(wire.Broadcast(blob))
 
     def relay(self, what: content.AnyContent) -> bytes:
         """Send to all members through the relay, and return the blob; only while level."""

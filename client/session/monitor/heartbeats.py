@@ -168,7 +168,7 @@ class Beats:
             keys.append(self._old_key[0])
         self._goodbye = False
         for key in keys:
-            room.pass_on(
+            room.broadcast(
                 envelope.seal(key, "beat", room.number, m.epoch_slot, payload, BUCKETS, rng=room.rng)
             )
         self._seq, self._prev, self._last_sent = beat.seq, beat.digest, now

@@ -45,8 +45,8 @@ from snugroom.server.wire.messages import (
     Shown,
     Stream,
     Streams,
+    Subscribe,
     Transport,
-    Want,
     WireError,
     decode_server,
     encode,
@@ -192,9 +192,9 @@ class LightPeer:
         self._perform(ice.start(transport.ufrag, transport.password, self._crowd.now))
         await self._settled()
 
-    async def want(self, ssrcs: list[int] | None) -> None:
+    async def subscribe(self, ssrcs: list[int] | None) -> None:
         """Subscribe to these streams; None: all."""
-        await self._say(Want(ssrcs))
+        await self._say(Subscribe(ssrcs))
 
     async def leave(self) -> None:
         """Leave and close everything. Harmless before `enter`, and when called twice."""

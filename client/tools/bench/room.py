@@ -156,7 +156,7 @@ class Load:
         """Let everybody join. LightError."""
         await self._crowd.admit([*self._publishers, *(s.peer for s in self._subscribers)])
         for publisher in self._publishers:
-            await publisher.want([])
+            await publisher.subscribe([])
         for subscriber in self._subscribers:
             subscriber.take_over()
 

@@ -177,7 +177,7 @@ class _Room:
         elif what == "restarted":
             await somebody.restart()
         elif what == "wanted":
-            await somebody.want(rng.choice([None, [], self._ssrcs[:1], self._ssrcs]))
+            await somebody.subscribe(rng.choice([None, [], self._ssrcs[:1], self._ssrcs]))
         elif what == "asked":
             somebody.send_rtcp(Pli(1, self._ssrcs[1]))
         elif what == "republished":

@@ -80,7 +80,7 @@ class Room:
     async def begin(self, crowd: Crowd) -> None:
         """Let everybody join. From then on, only this object uses their sockets. LightError."""
         await crowd.admit([self.publisher, self.read, *self.others])
-        await self.publisher.want([])
+        await self.publisher.subscribe([])
         loop = asyncio.get_running_loop()
         for peer in (self.publisher, self.read, *self.others):
             assert peer.socket is not None

@@ -13,18 +13,18 @@ from snugroom.server.hostile.server import HostileRoom
 from snugroom.server.hostile.targets import numbered, of_stream, sequence_of, ssrc_of
 from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
 from snugroom.server.wire import limits
-from snugroom.server.wire.messages import Passed, Posted
+from snugroom.server.wire.messages import Broadcasted, Posted
 
 
 class Injected(Orders, frozen=True):
-    """`blob` goes `into` the next slot, the relay, a `passed` message, the lobby, or a frame, `count` times.
+    """`blob` goes `into` the next slot, the relay, a broadcast, the lobby, or a frame, `count` times.
 
     A slot is taken without a pass, with valid chain and receipt, and with `gate` or a random one. A frame is
     the payload of an RTP packet in the audio stream of member `name_of`. If `blob` is None, it is `size`
     random bytes. After a partition, `world` is the number of a member, and selects that member's world.
     """
 
-    into: Literal["slot", "relay", "passed", "lobby", "frame"]
+    into: Literal["slot", "relay", "broadcast", "lobby", "frame"]
     blob: bytes | None = None
     gate: bytes | None = None
     name_of: int | None = None
@@ -77,8 +77,8 @@ class Inject(Act):
             self.did("relayed a message of nobody's")
         else:
             for handle in room.handles():
-                troupe.deliver(handle, Passed(blob))
-            self.did("passed on a blob of nobody's")
+                troupe.deliver(handle, Broadcasted(blob))
+            self.did("broadcast a blob of nobody's")
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> tuple[bytes, ...]:
         orders = self._orders

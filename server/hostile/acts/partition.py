@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, OrderError, Orders
 from snugroom.server.hostile.runner import Troupe
-from snugroom.server.wire.messages import ClientMessage, Passed, PassOn
+from snugroom.server.wire.messages import Broadcast, Broadcasted, ClientMessage
 
 
 class Parted(Orders, frozen=True):
     """`apart` are the numbers of the second world's members.
 
-    With `media`, RTP still crosses between the worlds; with `beats`, `pass_on` blobs do, heartbeats included.
+    With `media`, RTP still crosses between the worlds; with `beats`, broadcasts do, heartbeats included.
     """
 
     apart: tuple[int, ...]
@@ -41,13 +41,13 @@ class Partition(Act):
         return (one in self._apart) != (other in self._apart)
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
-        if self._orders.beats and isinstance(message, PassOn):
+        if self._orders.beats and isinstance(message, Broadcast):
             here = self.troupe.hub.room_of(handle)
             number = self.troupe.guests.number(handle)
             if here is not None:
                 for other, there in self.troupe.guests.handles(here.number).items():
                     if self._across(number, other):
-                        self.troupe.deliver(there, Passed(message.blob))
+                        self.troupe.deliver(there, Broadcasted(message.blob))
         return (message,)
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:

@@ -10,7 +10,7 @@ import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.runner import Troupe
-from snugroom.server.wire.messages import ClientMessage, Commit, PassOn, Post, Relay
+from snugroom.server.wire.messages import Broadcast, ClientMessage, Commit, Post, Relay
 
 
 class Recorded(Orders, frozen=True):
@@ -31,7 +31,7 @@ class Record(Act):
         self._packets: list[tuple[float, int | None, bytes]] = []
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
-        if isinstance(message, Commit | Relay | PassOn | Post) and len(self._blobs) < self._most:
+        if isinstance(message, Commit | Relay | Broadcast | Post) and len(self._blobs) < self._most:
             kind = str(type(message).__struct_config__.tag)
             self._blobs.append((kind, self.troupe.guests.number(handle), message.blob))
             self.did("recorded a blob")

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.runner import Troupe
-from snugroom.server.wire.messages import ClientMessage, PassOn, Relay
+from snugroom.server.wire.messages import Broadcast, ClientMessage, Relay
 
 
 class Silenced(Orders, frozen=True):
     """Drop the media of `victim` to `listeners` (None: to everybody).
 
-    With `words`, also drop the blobs that it relays or passes on, to everybody and without a refusal.
+    With `words`, also drop the blobs that it relays or broadcasts, to everybody and without a refusal.
     """
 
     victim: int
@@ -35,7 +35,7 @@ class Silence(Act):
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
         if (
             self._orders.words
-            and isinstance(message, Relay | PassOn)
+            and isinstance(message, Relay | Broadcast)
             and self.troupe.guests.number(handle) == self._orders.victim
             and self.troupe.hub.room_of(handle) is not None
         ):

@@ -110,7 +110,7 @@ async def newcomer_looks_back(stage: Stage) -> Outcome:
 async def altered_frames(stage: Stage) -> Outcome:
     """Frames carry full authentication tags of 16 bytes."""
     refused = sum(sum(m.refused.values()) for m in stage.honest)
-    await stage.act("flip", what="sound", every=4)
+    await stage.act("flip", what="audio", every=4)
     await asyncio.sleep(_WHILE)
     now = sum(sum(m.refused.values()) for m in stage.honest)
     shown = any(m.false_frames for m in stage.honest)
@@ -129,7 +129,7 @@ async def altered_frames(stage: Stage) -> Outcome:
 async def replayed_frames(stage: Stage) -> Outcome:
     """The server can rewrite the sequence numbers of packets, but not the counters of frames."""
     refused = sum(m.refused["ReplayError"] for m in stage.honest)
-    await stage.act("replay", what="sound", every=5, back=20)
+    await stage.act("replay", what="audio", every=5, back=20)
     await asyncio.sleep(_WHILE)
     now = sum(m.refused["ReplayError"] for m in stage.honest)
     await stage.operator.end("replay")
@@ -244,7 +244,7 @@ async def forged_media_after_a_cut(stage: Stage) -> Outcome:
 )
 async def reordered_frames(stage: Stage) -> Outcome:
     """The server can rewrite sequence numbers of packets, but not the order in which frames were sealed."""
-    await stage.act("reorder", what="sound", sender=2, receiver=3)
+    await stage.act("reorder", what="audio", sender=2, receiver=3)
     cem = stage.member("Cem")
 
     def refused() -> int:
@@ -344,7 +344,7 @@ async def swapped_fingerprint(stage: Stage) -> Outcome:
 )
 async def delayed_frames(stage: Stage) -> Outcome:
     """Documented as a success. A frame that arrives too late for a listener counts as lost."""
-    await stage.act("delay", what="sound", sender=2, receiver=3, seconds=0.8)
+    await stage.act("delay", what="audio", sender=2, receiver=3, seconds=0.8)
     await asyncio.sleep(_WHILE)
     deeds = await stage.operator.end("delay")
     return Outcome(deeds.total() > 0, f"{deeds.total()} packets came 0.8 s late.", harms=await goes_on(stage))

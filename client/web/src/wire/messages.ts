@@ -71,8 +71,8 @@ export interface Relay {
 }
 
 /** Client: a blob for all other connections that may receive now. Catching up does not deliver it. */
-export interface PassOn {
-  readonly type: "pass_on";
+export interface Broadcast {
+  readonly type: "broadcast";
   readonly blob: Bytes;
 }
 
@@ -96,10 +96,10 @@ export interface Media {
 }
 
 /** Client: the streams that the server is to forward. None means all streams, which is the initial state. */
-export interface Want {
-  readonly type: "want";
+export interface Subscribe {
+  readonly type: "subscribe";
   readonly ssrcs: number[] | null;
-  readonly tops: number[];
+  readonly max_layers: number[];
 }
 
 /** Server, first frame: the values that the client signs to open a door. */
@@ -195,8 +195,8 @@ export interface Relayed {
 }
 
 /** Server, to all other connections that may receive: a blob that is neither numbered nor held. */
-export interface Passed {
-  readonly type: "passed";
+export interface Broadcasted {
+  readonly type: "broadcasted";
   readonly blob: Bytes;
 }
 
@@ -247,9 +247,9 @@ export interface Streams {
   readonly streams: HandleStream[];
 }
 
-export type ClientMessage = LobbyDoor | RoomDoor | Post | Show | Open | Commit | Regate | CatchUp | Relay | PassOn | Media | Want;
+export type ClientMessage = LobbyDoor | RoomDoor | Post | Show | Open | Commit | Regate | CatchUp | Relay | Broadcast | Media | Subscribe;
 
-export type ServerMessage = Challenge | Entered | Refused | Closing | Posted | Shown | Opened | Committed | Stale | Regated | CaughtUp | Relayed | Passed | Arrived | Left | Transport | Streams;
+export type ServerMessage = Challenge | Entered | Refused | Closing | Posted | Shown | Opened | Committed | Stale | Regated | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
 
 export const schemas: Schemas = {
   LobbyDoor: {"tag": "lobby_door", "fields": {"lobby_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
@@ -261,10 +261,10 @@ export const schemas: Schemas = {
   Regate: {"tag": "regate", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   CatchUp: {"tag": "catch_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]]}},
   Relay: {"tag": "relay", "fields": {"blob": [["bytes", 512, 262144]]}},
-  PassOn: {"tag": "pass_on", "fields": {"blob": [["bytes", 512, 262144]]}},
+  Broadcast: {"tag": "broadcast", "fields": {"blob": [["bytes", 512, 262144]]}},
   Stream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]], "layers": [["list", ["int", 1, 4294967295], 0, 2], []], "rtx": [["list", ["int", 1, 4294967295], 0, 3], []]}},
   Media: {"tag": "media", "fields": {"ufrag": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "password": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "fingerprint": [["bytes", 32, 32]], "streams": [["list", ["struct", "Stream"], 0, 8]], "feedback": [["bool"], false], "rtx": [["bool"], false]}},
-  Want: {"tag": "want", "fields": {"ssrcs": [["or null", ["list", ["int", 1, 4294967295], 0, 1024]]], "tops": [["list", ["int", 0, 2], 0, 1024], []]}},
+  Subscribe: {"tag": "subscribe", "fields": {"ssrcs": [["or null", ["list", ["int", 1, 4294967295], 0, 1024]]], "max_layers": [["list", ["int", 0, 2], 0, 1024], []]}},
   Challenge: {"tag": "challenge", "fields": {"version": [["int", null, null]], "origin": [["str", 0, null, null]], "nonce": [["bytes", 32, 32]], "server_key": [["bytes", 32, 32]]}},
   Entered: {"tag": "entered", "fields": {"handle": [["bytes", 8, 8]], "incarnation": [["bytes", 8, 8]], "slot": [["or null", ["int", 0, 9007199254740991]], null], "chain": [["or null", ["bytes", 32, 32]], null], "handles": [["list", ["bytes", 8, 8], 0, null], []]}},
   Refused: {"tag": "refused", "fields": {"code": [["str", 0, null, null]], "text": [["str", 0, null, null]], "about": [["str", 0, null, null], ""], "fatal": [["bool"], false]}},
@@ -277,7 +277,7 @@ export const schemas: Schemas = {
   Regated: {"tag": "regated", "fields": {"slot": [["int", 0, 9007199254740991]]}},
   CaughtUp: {"tag": "caught_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]], "missing": [["int", null, null]]}},
   Relayed: {"tag": "relayed", "fields": {"relay": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]]}},
-  Passed: {"tag": "passed", "fields": {"blob": [["bytes", 512, 262144]]}},
+  Broadcasted: {"tag": "broadcasted", "fields": {"blob": [["bytes", 512, 262144]]}},
   Arrived: {"tag": "arrived", "fields": {"handle": [["bytes", 8, 8]]}},
   Left: {"tag": "left", "fields": {"handle": [["bytes", 8, 8]]}},
   Turn: {"tag": null, "fields": {"urls": [["list", ["str", 0, null, "^turns?:[A-Za-z0-9.:\\[\\]-]{1,255}(\\?transport=(udp|tcp))?$"], 1, 8]], "username": [["str", 0, null, "^[A-Za-z0-9+/=:.-]{1,256}$"]], "credential": [["str", 0, null, "^[A-Za-z0-9+/=:.-]{1,256}$"]]}},
@@ -286,6 +286,6 @@ export const schemas: Schemas = {
   Streams: {"tag": "streams", "fields": {"streams": [["list", ["struct", "HandleStream"], 0, null]]}},
 };
 
-export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Post", "Show", "Open", "Commit", "Regate", "CatchUp", "Relay", "PassOn", "Media", "Want"];
+export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Post", "Show", "Open", "Commit", "Regate", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
 
-export const ServerMessageNames = ["Challenge", "Entered", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "Regated", "CaughtUp", "Relayed", "Passed", "Arrived", "Left", "Transport", "Streams"];
+export const ServerMessageNames = ["Challenge", "Entered", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "Regated", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];

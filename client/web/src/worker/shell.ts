@@ -307,7 +307,7 @@ export class Shell {
     const told = await this.#feed({ type: "Received", door, message });
     if (!room) return;
     if (lost && this.#leaf !== null && !this.#over) this.#around.post({ type: "mediaLost" });
-    if (message.type === "committed" || message.type === "relayed" || message.type === "passed")
+    if (message.type === "committed" || message.type === "relayed" || message.type === "broadcasted")
       this.#transforms.keysChanged(); // retry frames that arrived before their keys or announcement
     this.#announce();
     const roster = told.findLast((event): event is EventOf<"Roster"> => event.type === "Roster") ?? null;

@@ -344,9 +344,9 @@ export class Hub {
         for (const other of shown)
           this.#send(other, { type: "relayed", relay: room.relays.length, blob: message.blob });
         return;
-      case "pass_on":
+      case "broadcast":
         for (const other of shown)
-          if (other !== link) this.#send(other, { type: "passed", blob: message.blob });
+          if (other !== link) this.#send(other, { type: "broadcasted", blob: message.blob });
     }
   }
 }

@@ -120,7 +120,7 @@ export class World {
     this.#busy = false;
   }
 
-  async passOn(from: Room, blob: Bytes): Promise<void> {
+  async broadcast(from: Room, blob: Bytes): Promise<void> {
     for (const to of this.rooms) if (to !== from && !this.withheld(to, from)) await to.passed(blob);
   }
 
@@ -285,7 +285,7 @@ export class Room {
     if (message.type === "relay" && message.blob !== undefined) this.#relaying.push(message.blob);
   }
 
-  passOn(blob: Bytes): void {
+  broadcast(blob: Bytes): void {
     this.#passing.push(blob);
   }
 
@@ -298,7 +298,7 @@ export class Room {
   async flush(): Promise<void> {
     while (this.level && this.#relaying.length + this.#passing.length > 0) {
       for (const blob of this.#relaying.splice(0)) await this.world.relay(blob);
-      for (const blob of this.#passing.splice(0)) await this.world.passOn(this, blob);
+      for (const blob of this.#passing.splice(0)) await this.world.broadcast(this, blob);
     }
   }
 

@@ -121,7 +121,7 @@ export class Files extends Aspect {
     const start = index * PIECE_SIZE;
     const payload = concat(id, uint(index, 4), out.data.subarray(start, start + PIECE_SIZE));
     const { room } = this;
-    room.passOn(await envelope.seal(key, "piece", room.number, room.m.epochSlot, payload, BUCKETS, room.rng));
+    room.broadcast(await envelope.seal(key, "piece", room.number, room.m.epochSlot, payload, BUCKETS, room.rng));
     this.#pieceAt = out.sentAt = now;
     if (out.done) return;
     const last = out.waiting.length === 0;

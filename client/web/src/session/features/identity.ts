@@ -176,7 +176,7 @@ export class Vouching extends Aspect {
         if (error instanceof SnugCryptoError) continue;
         throw error;
       }
-      room.passOn(await envelope.seal(m.heartbeatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
+      room.broadcast(await envelope.seal(m.heartbeatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
       if (!this.#told.has(key)) {
         this.#told.add(key);
         room.tell(words.status("vouched", { name: m.name(leaf) }));

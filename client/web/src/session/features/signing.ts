@@ -129,7 +129,7 @@ export class Signing extends Aspect {
     this.#connected = true;
     this.#excuse(now + EXCUSED);
     if (this.#lostAt !== null)
-      for (const { at, blob } of this.#sent) if (at > this.#lostAt - RESEND) this.room.passOn(blob);
+      for (const { at, blob } of this.#sent) if (at > this.#lostAt - RESEND) this.room.broadcast(blob);
     this.#lostAt = null;
     await this.#sign(now, true);
   }
@@ -284,7 +284,7 @@ export class Signing extends Aspect {
   #pass(blob: Bytes, now: number): void {
     this.#sent.push({ at: now, blob });
     if (this.#sent.length > SENT_MAX) this.#sent.shift();
-    this.room.passOn(blob);
+    this.room.broadcast(blob);
   }
 
   /** Publish the secret halves of old keys, so that holders of our signatures could have forged them. */

@@ -6,8 +6,8 @@
  * us: only we know the choice. Layers concern us and the server alone: a member that asks for all streams, some of
  * them in smaller layers, still wants all.
  */
-import { LAYERS_MAX, WANT_MAX } from "../../wire/limits";
-import type { HandleStream, Want } from "../../wire/messages";
+import { LAYERS_MAX, SUBSCRIBE_MAX } from "../../wire/limits";
+import type { HandleStream, Subscribe } from "../../wire/messages";
 import { Aspect } from "../kernel/feature";
 import type { RoomSession } from "../kernel/room";
 
@@ -15,7 +15,7 @@ import type { RoomSession } from "../kernel/room";
 const GAP = 0.5;
 const LARGEST = LAYERS_MAX - 1;
 /** The server's default on every connection. */
-const ALL: Want = { type: "want", ssrcs: null, tops: [] };
+const ALL: Subscribe = { type: "subscribe", ssrcs: null, max_layers: [] };
 
 /** Repeats the request when the server cannot know it: on each connection, and after new media of ours. */
 export class Asking extends Aspect {
@@ -23,9 +23,9 @@ export class Asking extends Aspect {
   #tops: ReadonlyMap<number, number> = new Map();
   /** The others' streams, and whether they have layers. */
   #layered: ReadonlyMap<number, boolean> = new Map();
-  #wish: Want = ALL;
+  #wish: Subscribe = ALL;
   /** As the server has it; null: it does not have our media. */
-  #told: Want | null = null;
+  #told: Subscribe | null = null;
   #toldAt = -Infinity;
 
   /** Whether a media engine is here, and every stream is asked for. */
@@ -89,16 +89,16 @@ export class Asking extends Aspect {
     this.room.send(this.#wish);
   }
 
-  #want(): Want {
+  #want(): Subscribe {
     let ssrcs = this.#ssrcs;
     if (ssrcs === null) {
       // Layers need a list of streams; without a stream that is limited, null is enough.
       const small = [...this.#layered].some(([ssrc, layered]) => layered && this.#top(ssrc) < LARGEST);
-      if (!small || this.#layered.size > WANT_MAX) return ALL;
+      if (!small || this.#layered.size > SUBSCRIBE_MAX) return ALL;
       ssrcs = [...this.#layered.keys()];
     }
     const tops = ssrcs.map((ssrc) => this.#top(ssrc));
-    return { type: "want", ssrcs: [...ssrcs], tops: tops.some((top) => top < LARGEST) ? tops : [] };
+    return { type: "subscribe", ssrcs: [...ssrcs], max_layers: tops.some((top) => top < LARGEST) ? tops : [] };
   }
 
   #top(ssrc: number): number {
@@ -106,7 +106,7 @@ export class Asking extends Aspect {
   }
 }
 
-const same = (one: Want, other: Want): boolean =>
+const same = (one: Subscribe, other: Subscribe): boolean =>
   String(one.ssrcs) === String(other.ssrcs) && // "null", or the numbers
   (one.ssrcs === null) === (other.ssrcs === null) &&
-  String(one.tops) === String(other.tops);
+  String(one.max_layers) === String(other.max_layers);

@@ -391,7 +391,7 @@ export class RoomSession {
         await this.#saying.relayed(message.blob, now);
         break;
       }
-      case "passed":
+      case "broadcasted":
         for (const aspect of having(this.aspects, "passed")) if (await aspect.passed(message.blob, now)) break;
         break;
       case "refused":
@@ -475,7 +475,7 @@ export class RoomSession {
     } else if (about === "media" && code === "pass") {
       door.shown = null;
       door.levelDone = false;
-    } else if (about === "pass_on" && code === "pass") door.shown = null;
+    } else if (about === "broadcast" && code === "pass") door.shown = null;
     else if (about === "relay" && code === "pass") {
       this.#saying.again();
       this.#announceAt = now;
@@ -740,8 +740,8 @@ export class RoomSession {
   // -- the relay ------------------------------------------------------------------------------------------
 
   /** Broadcast a blob to the present members: the server neither numbers nor stores it. */
-  passOn(blob: Bytes): void {
-    this.send({ type: "pass_on", blob });
+  broadcast(blob: Bytes): void {
+    this.send({ type: "broadcast", blob });
   }
 
   /** Send to all members through the relay, and return the blob; only while level. */

@@ -193,7 +193,7 @@ export class Beats {
     if (this.#goodbye && this.#oldKey !== null) keys.push(this.#oldKey[0]);
     this.#goodbye = false;
     for (const key of keys)
-      room.passOn(await envelope.seal(key, "beat", room.number, m.epochSlot, payload, BUCKETS, room.rng));
+      room.broadcast(await envelope.seal(key, "beat", room.number, m.epochSlot, payload, BUCKETS, room.rng));
     this.#seq = beat.seq;
     this.#prev = beat.digest;
     this.#lastSent = now;
