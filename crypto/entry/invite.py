@@ -354,6 +354,6 @@ def chain_next(chain: bytes, slot: int, blob: bytes) -> bytes:
     return H(exactly(chain, HASH_SIZE, "a chain value"), uint(slot, 8), H(blob))
 
 
-def gate(pass_: bytes) -> bytes:
+def gate(room_pass: bytes) -> bytes:
     """Return H(pass), 32 bytes. The server stores it and can then verify a presented pass."""
-    return H(exactly(pass_, HASH_SIZE, "a pass"))
+    return H(exactly(room_pass, HASH_SIZE, "a pass"))

@@ -286,7 +286,7 @@ class Room:
     # -- passes (G3) -------------------------------------------------------------------------
 
     def _show(self, seat: _Seat, message: Show, current: int, now: float) -> list[Effect]:
-        gate = signed.gate(message.token)
+        gate = signed.gate(message.room_pass)
         slot = -1
         for n, expected in self._gates.items():
             # compare all gates, so that the time does not reveal which gate fits

@@ -137,7 +137,7 @@ class Posted(Message, frozen=True, tag="posted"):
 class Show(Message, frozen=True, tag="show"):
     """Client: the pass of a slot, to prove that this connection belongs to a member at that slot."""
 
-    token: Bytes32
+    room_pass: Bytes32
 
 
 class Shown(Message, frozen=True, tag="shown"):

@@ -44,9 +44,9 @@ def receipt(number: bytes, slot: int, chain: bytes) -> bytes:
     return b"snug 1 receipt" + number + _u64(slot) + chain
 
 
-def gate(token: bytes) -> bytes:
-    """Return the gate (32 bytes) that the pass `token` opens: ``H(token)``."""
-    return sha256(token).digest()
+def gate(room_pass: bytes) -> bytes:
+    """Return the gate (32 bytes) that the pass `room_pass` opens: ``H(room_pass)``."""
+    return sha256(room_pass).digest()
 
 
 def next_chain(chain: bytes, slot: int, blob: bytes) -> bytes:

@@ -41,7 +41,7 @@ from snugroom.server.wire.messages import (
     encode,
 )
 from tests.fuzz.target import Target
-from tests.server.people import CLIENT_NONCE, SERVER, blob, gate, sign, token
+from tests.server.people import CLIENT_NONCE, SERVER, blob, gate, room_pass, sign
 
 ORIGIN: Final = "http://127.0.0.1:1"
 #: Connections at a time, the innocent two not counted.
@@ -143,7 +143,7 @@ class House:
         number = signed.room_number(bytes(door.verify_key), bytes(steward.verify_key))
         text = signed.open_room(number, 0, gate(0), bytes(32), self._challenges[handle].nonce)
         self._say(handle, Open(0, gate(0), bytes(32), steward.sign(text).signature))
-        self._say(handle, Show(token(0)))
+        self._say(handle, Show(room_pass(0)))
         assert any(isinstance(message, Shown) for message in self._inbox[handle])
         return handle
 
@@ -204,7 +204,7 @@ class House:
             text = signed.open_room(number, slot, gate(slot), bytes(32), nonce)
             return Open(slot, gate(slot), bytes(32), self._signed(steward, text, tape))
         if choice in (1, 2):
-            return Show(token(slot))
+            return Show(room_pass(slot))
         if choice == 3:
             return Post(body)
         if choice == 4:

@@ -132,7 +132,7 @@ def filled(slots: int, start: int = 0) -> Journal:
 
 def test_a_journal_begins_where_its_member_came_in() -> None:
     journal = Journal(7, b"c" * 32, b"t")
-    assert (journal.slot, journal.chain, journal.token) == (7, b"c" * 32, b"t")
+    assert (journal.slot, journal.chain, journal.room_pass) == (7, b"c" * 32, b"t")
     assert journal.oldest == journal.entry(7) == Entry(7, b"c" * 32, b"t", None)
     assert journal.entry(6) is journal.entry(8) is None
     assert journal.chains == {7: b"c" * 32}
@@ -144,7 +144,7 @@ def test_each_slot_follows_from_the_one_before() -> None:
     for slot in (5, 6, 7):
         chain = chain_next(chain, slot, b"blob %d" % slot)
         assert journal.entry(slot) == Entry(slot, chain, b"token %d" % slot, b"blob %d" % slot)
-    assert (journal.slot, journal.chain, journal.token) == (7, chain, b"token 7")
+    assert (journal.slot, journal.chain, journal.room_pass) == (7, chain, b"token 7")
     assert journal.chain_after(b"next") == chain_next(chain, 8, b"next")
     assert journal.slot == 7, "asking changes nothing"
     assert journal.chain_after(b"next") != journal.chain_after(b"other")

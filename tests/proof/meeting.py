@@ -194,7 +194,7 @@ def messages_of(stream: bytes) -> list[dict[str, Any]]:
 def shown_passes(proxy: Proxy) -> set[bytes]:
     """What members have shown to the server as passes."""
     return {
-        base64.b64decode(message["token"])
+        base64.b64decode(message["room_pass"])
         for stream in proxy.up
         for message in messages_of(bytes(stream))
         if message["type"] == "show"

@@ -44,14 +44,14 @@ def seeded(seed: int) -> Callable[[int], bytes]:
     return random.Random(seed).randbytes
 
 
-def token(slot: int, twist: bytes = b"") -> bytes:
+def room_pass(slot: int, twist: bytes = b"") -> bytes:
     """The pass of `slot`."""
     return sha256(b"pass" + slot.to_bytes(8, "big") + twist).digest()
 
 
 def gate(slot: int, twist: bytes = b"") -> bytes:
     """The gate that this pass opens."""
-    return signed.gate(token(slot, twist))
+    return signed.gate(room_pass(slot, twist))
 
 
 def blob(name: str, size: int = 512) -> bytes:
@@ -61,7 +61,7 @@ def blob(name: str, size: int = 512) -> bytes:
 
 def show(slot: int, twist: bytes = b"") -> Show:
     """Show the pass of `slot`."""
-    return Show(token(slot, twist))
+    return Show(room_pass(slot, twist))
 
 
 def commit(slot: int, name: str = "", size: int = 512, twist: bytes = b"") -> Commit:

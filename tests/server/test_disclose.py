@@ -41,8 +41,8 @@ from tests.server.people import (
     commit,
     gate,
     lobby_door,
+    room_pass,
     show,
-    token,
 )
 from tests.server.test_process import running
 
@@ -166,7 +166,12 @@ async def meeting() -> AsyncIterator[Meeting]:
                 # own_key: these peers make their certificates with the server's class
                 one.media.fingerprint: {"fingerprint", "own_key"},
             }
-            nowhere: list[bytes | str] = [bytes(DOOR.verify_key), token(0), token(1), blob("too late")]
+            nowhere: list[bytes | str] = [
+                bytes(DOOR.verify_key),
+                room_pass(0),
+                room_pass(1),
+                blob("too late"),
+            ]
             yield Meeting(place, clock, known, nowhere, before)
     finally:
         one.close()

@@ -50,8 +50,8 @@ from tests.server.people import (
     media,
     opening,
     regating,
+    room_pass,
     show,
-    token,
 )
 
 A, B, C, D = b"aaaaaaaa", b"bbbbbbbb", b"cccccccc", b"dddddddd"
@@ -831,4 +831,4 @@ def test_facts_tell_what_is_held() -> None:
     assert facts.relays == ((1, 2048),)
     assert (facts.slot, facts.handles, facts.passes_current, facts.gates) == (1, (A, B), 1, 2)
     assert facts.streams == ("audio",)
-    assert token(1) not in repr(dataclasses.asdict(facts)).encode()
+    assert room_pass(1) not in repr(dataclasses.asdict(facts)).encode()

@@ -85,8 +85,8 @@ class Mallory:
         post_commit(self.w, self.who, self.w.rng(self.chance.choice(BUCKETS[:3])), self.w.rng(32))
 
     def _post(self, proposals: list[mls.Proposal], **context: object) -> None:
-        blob, token = forged(self.who, proposals, **context)
-        post_commit(self.w, self.who, blob, token)
+        blob, room_pass = forged(self.who, proposals, **context)
+        post_commit(self.w, self.who, blob, room_pass)
 
     def forged_removal(self) -> None:
         self._post([mls.Remove(self.victims()[0].room.m.own_leaf)])
@@ -110,8 +110,8 @@ class Mallory:
     def spoiled_path(self, *, gate: bool = True) -> None:
         with pytest.MonkeyPatch.context() as patch:
             spoil_path(patch, self.who, self.chance.choice(self.victims()))
-            blob, token = forged(self.who, [])
-        post_commit(self.w, self.who, blob, token if gate else self.w.rng(32))
+            blob, room_pass = forged(self.who, [])
+        post_commit(self.w, self.who, blob, room_pass if gate else self.w.rng(32))
 
     def spoiled_path_and_gate(self) -> None:
         self.spoiled_path(gate=False)
@@ -291,8 +291,8 @@ def test_two_whom_a_commit_shuts_out_name_its_author_to_the_host() -> None:
     with pytest.MonkeyPatch.context() as patch:
         bad = [p.room.m.signature_key(p.room.m.own_leaf) for p in others]
         spoil_for(patch, mallory.who, bad)
-        blob, token = forged(mallory.who, [])
-    post_commit(w, mallory.who, blob, token)
+        blob, room_pass = forged(mallory.who, [])
+    post_commit(w, mallory.who, blob, room_pass)
     w.until(lambda: all("stuck" in p.alarms for p in others), 5)
     took = w.until(lambda: ada.epoch > epoch + 2 and w.agreed(people), 30)
     assert took < 15

@@ -171,10 +171,10 @@ def test_cut_anywhere_and_everybody_is_back(seed: int) -> None:
             assert told or "missed" in listener.alarms
 
 
-def post_commit(w: World, who: Participant, blob: bytes, token: bytes) -> None:
+def post_commit(w: World, who: Participant, blob: bytes, room_pass: bytes) -> None:
     """Take the next slot with whatever a member likes."""
     slot = who.room.m.journal.slot + 1
-    w._ascend(who.links[ev.ROOM], wire.encode(wire.Commit(slot, blob, gate(token))))
+    w._ascend(who.links[ev.ROOM], wire.encode(wire.Commit(slot, blob, gate(room_pass))))
 
 
 def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -> tuple[bytes, bytes]:
@@ -195,9 +195,9 @@ def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -
         psks=m._psks,
     )
     blob = m._cover("commit", envelope.pack([stage.message]))
-    token = stage.group.export("snug 1 pass", m.room, 32)
+    room_pass = stage.group.export("snug 1 pass", m.room, 32)
     stage.drop()
-    return blob, token
+    return blob, room_pass
 
 
 @pytest.mark.parametrize("kind", ["garbage", "remove", "wrong_chain", "policy"])
@@ -207,18 +207,18 @@ def test_a_bad_commit_is_void_for_all_and_the_meeting_goes_on(kind: str) -> None
     epoch = ada.epoch
     named = True
     if kind == "garbage":
-        blob, token, named = w.rng(BUCKETS[2]), bytes(32), False
+        blob, room_pass, named = w.rng(BUCKETS[2]), bytes(32), False
     elif kind == "remove":
-        blob, token = forged(bo, [mls.Remove(2)])
+        blob, room_pass = forged(bo, [mls.Remove(2)])
     elif kind == "wrong_chain":
         # the server can put a commit behind another history than its author's
-        (blob, token), named = forged(bo, [], chain=bytes(32)), False
+        (blob, room_pass), named = forged(bo, [], chain=bytes(32)), False
     else:
         changed = bo.room.m.policy.with_host(bo.room.m.signature_key(1))
         kept = bo.room.m.group.extensions[0]
         new = mls.GroupContextExtensions((kept, mls.Extension(0xF001, changed.encode())))
-        blob, token = forged(bo, [new])
-    post_commit(w, bo, blob, token)
+        blob, room_pass = forged(bo, [new])
+    post_commit(w, bo, blob, room_pass)
     w.until(lambda: all("void_commit" in p.alarms for p in (ada, cem)), 5)
     text = next(e.text for e in ada.told if isinstance(e, ev.Alarm))
     assert ("from Bo" in text) is named
@@ -284,8 +284,8 @@ def test_a_commit_that_is_void_is_void_for_who_cannot_read_it_too(
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     with monkeypatch.context() as patch:
         spoil_path(patch, bo, cem)
-        blob, token = forged(bo, [mls.Remove(0)])
-    post_commit(w, bo, blob, token)
+        blob, room_pass = forged(bo, [mls.Remove(0)])
+    post_commit(w, bo, blob, room_pass)
     w.until(lambda: all("void_commit" in p.alarms for p in (ada, cem)), 5)
     assert "stuck" not in cem.alarms
     dana = w.guest(w.link_of(ada), "Dana")
@@ -417,7 +417,7 @@ def test_what_comes_through_the_relay_uses_up_no_handshake_key() -> None:
     m = bo.room.m
     context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
     stage = m.group.stage([], authenticated_data=context.encode(), psks=m._psks)
-    token = stage.group.export("snug 1 pass", m.room, 32)
+    room_pass = stage.group.export("snug 1 pass", m.room, 32)
     early = m._cover("relay", envelope.pack([stage.message]))
     with pytest.raises(MalformedError):
         cem.room.m.open_relay(early)  # Cem gets it, and Ada does not
@@ -425,7 +425,7 @@ def test_what_comes_through_the_relay_uses_up_no_handshake_key() -> None:
     with pytest.raises(MalformedError):
         cem.room.m.store_proposal(private)
     blob = m._cover("commit", envelope.pack([stage.message]))
-    post_commit(w, bo, blob, token)
+    post_commit(w, bo, blob, room_pass)
     w.until(lambda: ada.epoch == cem.epoch == 3, 5)
     assert not ada.alarms
     assert not cem.alarms

@@ -20,15 +20,15 @@ class Entry:
 
     slot: int
     chain: bytes
-    token: bytes
+    room_pass: bytes
     blob: bytes | None  # None for the slot at which this member began
 
 
 class Journal:
     """Grows by one slot at a time; never forks, never goes back."""
 
-    def __init__(self, slot: int, chain: bytes, token: bytes) -> None:
-        self._entries: deque[Entry] = deque([Entry(slot, chain, token, None)], maxlen=KEPT + 1)
+    def __init__(self, slot: int, chain: bytes, room_pass: bytes) -> None:
+        self._entries: deque[Entry] = deque([Entry(slot, chain, room_pass, None)], maxlen=KEPT + 1)
         self.chains: dict[int, bytes] = {slot: chain}
 
     @property
@@ -42,9 +42,9 @@ class Journal:
         return self._entries[-1].chain
 
     @property
-    def token(self) -> bytes:
+    def room_pass(self) -> bytes:
         """The pass of the current epoch, 32 bytes."""
-        return self._entries[-1].token
+        return self._entries[-1].room_pass
 
     @property
     def oldest(self) -> Entry:
@@ -60,9 +60,9 @@ class Journal:
         """Return the chain value that results if `blob` takes the next slot."""
         return chain_next(self.chain, self.slot + 1, blob)
 
-    def append(self, blob: bytes, token: bytes) -> None:
-        """Record that `blob` has taken the next slot; `token` is the pass from then on."""
+    def append(self, blob: bytes, room_pass: bytes) -> None:
+        """Record that `blob` has taken the next slot; `room_pass` is the pass from then on."""
         slot, chain = self.slot + 1, self.chain_after(blob)
-        self._entries.append(Entry(slot, chain, token, blob))
+        self._entries.append(Entry(slot, chain, room_pass, blob))
         self.chains[slot] = chain
         self.chains.pop(slot - CHAINS, None)

@@ -85,7 +85,7 @@ class Staged:
     intent: Intent
     slot: int
     blob: bytes
-    token: bytes  # the next epoch's pass
+    room_pass: bytes  # the next epoch's pass
     stage: mls.Stage
     view: policy.CommitView
 
@@ -444,7 +444,7 @@ class Membership:
 
     def void(self, blob: bytes) -> None:
         """Record a void slot: the chain advances, epoch and pass stay."""
-        self.journal.append(blob, self.journal.token)
+        self.journal.append(blob, self.journal.room_pass)
 
     # -- messages ----------------------------------------------------------------------------------
 

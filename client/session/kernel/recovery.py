@@ -45,7 +45,7 @@ class Recovery(Aspect):
         """Show the pass that we have: hosts that find the slot void set its gate to that pass."""
         door.shown = door.refused_at = None
         door.showing = self.room.stuck_at
-        self.room.send(wire.Show(self.room.m.journal.token))
+        self.room.send(wire.Show(self.room.m.journal.room_pass))
 
     def tick(self, now: float) -> None:
         room = self.room

@@ -483,14 +483,14 @@ class RoomSession:
         entry = self.m.journal.entry(slot)
         if entry is not None:
             door.showing = slot
-            self.send(wire.Show(entry.token))
+            self.send(wire.Show(entry.room_pass))
         return False
 
     def _open_room(self, door: Doorway, now: float) -> None:
         if self.host_seed is None or door.opening:
             return
         oldest = self.m.journal.oldest
-        gate = invite.gate(oldest.token)
+        gate = invite.gate(oldest.room_pass)
         steward = self.host_seed.steward_key(self.m.group.group_id)
         message = invite.open_message(self.number, oldest.slot, gate, oldest.chain, door.nonce)
         door.opening = True
@@ -503,7 +503,7 @@ class RoomSession:
             return
         if self._is_shown(door, slot) and door.handing_over != slot + 1:
             door.handing_over = slot + 1
-            self.send(wire.Commit(slot + 1, following.blob, invite.gate(following.token)))
+            self.send(wire.Commit(slot + 1, following.blob, invite.gate(following.room_pass)))
 
     def _regate_wanted(self, door: Doorway, slot: int) -> bool:
         return door.refused_at == slot and self.host_seed is not None and door.regated_at != slot
@@ -511,7 +511,7 @@ class RoomSession:
     def _regate(self, door: Doorway, slot: int) -> None:
         """Replace the gate of this slot: its author posted a gate that is not our pass's (G5)."""
         assert self.host_seed is not None
-        gate = invite.gate(self.m.journal.token)
+        gate = invite.gate(self.m.journal.room_pass)
         steward = self.host_seed.steward_key(self.m.group.group_id)
         message = invite.regate_message(self.number, slot, gate, door.nonce)
         door.regated_at = slot
@@ -563,7 +563,7 @@ class RoomSession:
         if self._staged is not None and self._staged.slot == slot:
             if self._staged_sent == 0.0:
                 self._staged_sent = now
-                self.send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.token)))
+                self.send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.room_pass)))
             return
         while self._intents:
             if any(aspect.holds_commits(now) for aspect in self.having("holds_commits")):
@@ -582,7 +582,7 @@ class RoomSession:
                 self._intents.popleft()
                 continue
             self._staged, self._staged_sent = staged, now
-            self.send(wire.Commit(staged.slot, staged.blob, invite.gate(staged.token)))
+            self.send(wire.Commit(staged.slot, staged.blob, invite.gate(staged.room_pass)))
             return
 
     def _fail_stage(self, why: str) -> None:

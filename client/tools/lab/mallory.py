@@ -87,9 +87,9 @@ def forged_commit(session: Session, proposals: Sequence[mls.Proposal], **context
         list(proposals), authenticated_data=CommitContext(**facts).encode(), force_path=True, psks=m._psks
     )
     blob = m._cover("commit", envelope.pack([stage.message]))
-    token = room_pass(stage.group, m.room)
+    next_pass = room_pass(stage.group, m.room)
     stage.drop()
-    return Forged(blob, gate(token), stage.welcome)
+    return Forged(blob, gate(next_pass), stage.welcome)
 
 
 def add_of(session: Session, bundle: mls.KeyPackageBundle) -> list[mls.Proposal]:

@@ -29,7 +29,7 @@ export interface Post {
 /** Client: the pass of a slot, to prove that this connection belongs to a member at that slot. */
 export interface Show {
   readonly type: "show";
-  readonly token: Bytes;
+  readonly room_pass: Bytes;
 }
 
 /** Client, the steward only (G1): open the room, or reopen it after the server's restart. */
@@ -255,7 +255,7 @@ export const schemas: Schemas = {
   LobbyDoor: {"tag": "lobby_door", "fields": {"lobby_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   RoomDoor: {"tag": "room_door", "fields": {"door_key": [["bytes", 32, 32]], "steward_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   Post: {"tag": "post", "fields": {"blob": [["bytes", 512, 262144]]}},
-  Show: {"tag": "show", "fields": {"token": [["bytes", 32, 32]]}},
+  Show: {"tag": "show", "fields": {"room_pass": [["bytes", 32, 32]]}},
   Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   Commit: {"tag": "commit", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "gate": [["bytes", 32, 32]]}},
   Regate: {"tag": "regate", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},

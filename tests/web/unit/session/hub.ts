@@ -281,7 +281,7 @@ export class Hub {
         return;
       }
       case "show": {
-        const at = room.slots.findLastIndex((slot) => same(slot.gate, gate(message.token)));
+        const at = room.slots.findLastIndex((slot) => same(slot.gate, gate(message.room_pass)));
         if (at < 0) {
           this.#send(link, {
             type: "refused",

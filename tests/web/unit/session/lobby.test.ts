@@ -181,7 +181,7 @@ test("a desk lets nobody back in whom the host key has not signed for", async ()
     group: { suite: SUITE, groupId },
     policy: { hostPublic: seed.hostPublic },
     ledger: { returnsClosed: false },
-    journal: { slot: 5, chain: H(utf8("chain")), token: H(utf8("token")) },
+    journal: { slot: 5, chain: H(utf8("chain")), roomPass: H(utf8("token")) },
     members: () => [],
   };
   const room = { m, rank: 0, aspects: [] } as unknown as RoomSession;

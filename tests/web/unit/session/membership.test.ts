@@ -126,7 +126,7 @@ function agreed(...all: readonly Membership[]): void {
     [
       m.code,
       hex(m.journal.chain),
-      hex(m.journal.token),
+      hex(m.journal.roomPass),
       hex(m.ledger.encode()),
       hex(m.policy.encode()),
       hex(m.heartbeatKey),

@@ -92,7 +92,7 @@ test("a journal keeps the last slots and their chain, and hands over what follow
   assert.equal(journal.chains.size, CHAINS);
   assert.equal(journal.chains.has(6), false);
   assert.equal(journal.oldest.slot, journal.slot - KEPT);
-  assert.deepEqual(journal.entry(journal.slot)?.token, journal.token);
+  assert.deepEqual(journal.entry(journal.slot)?.roomPass, journal.roomPass);
   assert.deepEqual(journal.entry(journal.oldest.slot)?.blob, utf8(`blob ${journal.oldest.slot}`));
   assert.equal(journal.entry(journal.oldest.slot - 1), null);
   assert.notDeepEqual(first, chain);

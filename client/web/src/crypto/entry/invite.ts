@@ -356,4 +356,4 @@ export function chainNext(chain: Bytes, slot: number, blob: Uint8Array): Bytes {
 }
 
 /** Return H(pass), 32 bytes. The server stores it and can then verify a presented pass. */
-export const gate = (pass: Bytes): Bytes => H(exactly(pass, HASH_SIZE, "a pass"));
+export const gate = (roomPass: Bytes): Bytes => H(exactly(roomPass, HASH_SIZE, "a pass"));

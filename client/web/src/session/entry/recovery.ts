@@ -95,7 +95,7 @@ export class Desk {
     for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
       if (now < due) continue;
       this.#hereDue.delete(key);
-      const here = new recovery.HelperOffer(nonce, journal.slot, journal.chain, invite.gate(journal.token));
+      const here = new recovery.HelperOffer(nonce, journal.slot, journal.chain, invite.gate(journal.roomPass));
       await place.post(day, await recovery.seal(this.#key, here, this.#rng));
     }
     for (const [number, asked] of this.#asked) {

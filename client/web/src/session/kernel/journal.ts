@@ -11,7 +11,7 @@ export const CHAINS = 64;
 export interface Entry {
   readonly slot: number;
   readonly chain: Bytes;
-  readonly token: Bytes;
+  readonly roomPass: Bytes;
   /** null for the slot at which this member began. */
   readonly blob: Bytes | null;
 }
@@ -22,8 +22,8 @@ export class Journal {
   readonly #entries: Entry[];
   readonly chains: Map<number, Bytes>;
 
-  constructor(slot: number, chain: Bytes, token: Bytes) {
-    this.#last = { slot, chain, token, blob: null };
+  constructor(slot: number, chain: Bytes, roomPass: Bytes) {
+    this.#last = { slot, chain, roomPass, blob: null };
     this.#entries = [this.#last];
     this.chains = new Map([[slot, chain]]);
   }
@@ -39,8 +39,8 @@ export class Journal {
   }
 
   /** The pass of the current epoch, 32 bytes. */
-  get token(): Bytes {
-    return this.#last.token;
+  get roomPass(): Bytes {
+    return this.#last.roomPass;
   }
 
   /** The earliest slot after which this member can hand over every blob. */
@@ -58,11 +58,11 @@ export class Journal {
     return chainNext(this.chain, this.slot + 1, blob);
   }
 
-  /** Record that `blob` has taken the next slot; `token` is the pass from then on. */
-  append(blob: Bytes, token: Bytes): void {
+  /** Record that `blob` has taken the next slot; `roomPass` is the pass from then on. */
+  append(blob: Bytes, roomPass: Bytes): void {
     const slot = this.slot + 1;
     const chain = this.chainAfter(blob);
-    this.#last = { slot, chain, token, blob };
+    this.#last = { slot, chain, roomPass, blob };
     this.#entries.push(this.#last);
     if (this.#entries.length > KEPT + 1) this.#entries.shift();
     this.chains.set(slot, chain);

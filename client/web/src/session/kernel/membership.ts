@@ -71,7 +71,7 @@ export interface Staged {
   readonly slot: number;
   readonly blob: Bytes;
   /** The next epoch's pass. */
-  readonly token: Bytes;
+  readonly roomPass: Bytes;
   readonly stage: mls.Stage;
   readonly view: policy.CommitView;
 }
@@ -338,7 +338,7 @@ export class Membership {
       intent,
       slot: ground.slot,
       blob,
-      token: roomPass(stage.group, this.room),
+      roomPass: roomPass(stage.group, this.room),
       stage,
       view,
     };
@@ -537,7 +537,7 @@ export class Membership {
 
   /** Record a void slot: the chain advances, epoch and pass stay. */
   void(blob: Bytes): void {
-    this.journal.append(blob, this.journal.token);
+    this.journal.append(blob, this.journal.roomPass);
   }
 
   // -- messages -------------------------------------------------------------------------------------------

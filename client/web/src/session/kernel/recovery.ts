@@ -36,7 +36,7 @@ export class Recovery extends Aspect {
   show(door: Doorway): void {
     door.shown = door.refusedAt = null;
     door.showing = this.room.stuckAt;
-    this.room.send({ type: "show", token: this.room.m.journal.token });
+    this.room.send({ type: "show", room_pass: this.room.m.journal.roomPass });
   }
 
   override async tick(now: number): Promise<void> {

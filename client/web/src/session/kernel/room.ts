@@ -521,7 +521,7 @@ export class RoomSession {
     const entry = this.m.journal.entry(slot);
     if (entry !== null) {
       door.showing = slot;
-      this.send({ type: "show", token: entry.token });
+      this.send({ type: "show", room_pass: entry.roomPass });
     }
     return false;
   }
@@ -529,8 +529,8 @@ export class RoomSession {
   async #openRoom(door: Doorway): Promise<void> {
     if (this.hostSeed === null || door.opening) return;
     door.opening = true;
-    const { slot, token, chain } = this.m.journal.oldest;
-    const gate = invite.gate(token);
+    const { slot, roomPass, chain } = this.m.journal.oldest;
+    const gate = invite.gate(roomPass);
     const steward = await this.hostSeed.stewardKey(this.m.group.groupId);
     const signature = await steward.sign(invite.openMessage(this.number, slot, gate, chain, door.nonce));
     this.send({ type: "open", slot, gate, chain, signature });
@@ -542,18 +542,18 @@ export class RoomSession {
     if (following === null || following.blob === null || this.m.journal.entry(slot) === null) return;
     if (this.#isShown(door, slot) && door.handingOver !== slot + 1) {
       door.handingOver = slot + 1;
-      this.#sendCommit(slot + 1, following.blob, following.token);
+      this.#sendCommit(slot + 1, following.blob, following.roomPass);
     }
   }
 
-  #sendCommit(slot: number, blob: Bytes, token: Bytes): void {
-    this.send({ type: "commit", slot, blob, gate: invite.gate(token) });
+  #sendCommit(slot: number, blob: Bytes, roomPass: Bytes): void {
+    this.send({ type: "commit", slot, blob, gate: invite.gate(roomPass) });
   }
 
   /** Replace the gate of this slot: its author posted a gate that is not our pass's (G5). */
   async #regate(door: Doorway, seed: HostSeed): Promise<void> {
-    const { slot, token } = this.m.journal;
-    const gate = invite.gate(token);
+    const { slot, roomPass } = this.m.journal;
+    const gate = invite.gate(roomPass);
     door.regatedAt = slot;
     const steward = await seed.stewardKey(this.m.group.groupId);
     const signature = await steward.sign(invite.regateMessage(this.number, slot, gate, door.nonce));
@@ -605,7 +605,7 @@ export class RoomSession {
     if (staged !== null && staged.slot === this.m.journal.slot + 1) {
       if (this.#stagedSent === 0) {
         this.#stagedSent = now;
-        this.#sendCommit(staged.slot, staged.blob, staged.token);
+        this.#sendCommit(staged.slot, staged.blob, staged.roomPass);
       }
       return;
     }
@@ -632,7 +632,7 @@ export class RoomSession {
       }
       this.#staged = made;
       this.#stagedSent = now;
-      this.#sendCommit(made.slot, made.blob, made.token);
+      this.#sendCommit(made.slot, made.blob, made.roomPass);
       return;
     }
   }
