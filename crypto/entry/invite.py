@@ -152,7 +152,7 @@ class HostSeed:
         """The public half of `host_key`, 32 bytes."""
         return self.host_key.public
 
-    def steward_key(self, group_id: bytes) -> SigningKey:
+    def room_admin_key(self, group_id: bytes) -> SigningKey:
         """Return the key that opens this MLS group's room at the server and replaces its gate."""
         return SigningKey(KDF(self.seed, b"snug 1 steward" + prefixed(group_id, 2)))
 
@@ -298,11 +298,11 @@ def link_psk(secret: bytes) -> bytes:
 # -- bytes signed and hashed for the server (server/wire/messages.py has the same) ---------------
 
 
-def room_number(door_public: bytes, steward_public: bytes) -> bytes:
-    """Return ``H("snug 1 room" | door_pk | steward_pk)[:16]``."""
+def room_number(door_public: bytes, room_admin_public: bytes) -> bytes:
+    """Return ``H("snug 1 room" | door_pk | room_admin_pk)[:16]``."""
     exactly(door_public, 32, "a door's public key")
-    exactly(steward_public, 32, "a steward's public key")
-    return H(b"snug 1 room", door_public, steward_public)[:NUMBER_SIZE]
+    exactly(room_admin_public, 32, "a room admin's public key")
+    return H(b"snug 1 room", door_public, room_admin_public)[:NUMBER_SIZE]
 
 
 def door_message(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -> bytes:
@@ -318,7 +318,7 @@ def door_message(origin: str, number: bytes, server_nonce: bytes, client_nonce: 
 
 
 def open_message(number: bytes, slot: int, gate: bytes, chain: bytes, server_nonce: bytes) -> bytes:
-    """Return the message that the steward key signs to open a room (G1)."""
+    """Return the message that the room admin key signs to open a room (G1)."""
     exactly(gate, HASH_SIZE, "a gate")
     exactly(chain, HASH_SIZE, "a chain value")
     exactly(server_nonce, NONCE_SIZE, "the server's nonce")
@@ -326,7 +326,7 @@ def open_message(number: bytes, slot: int, gate: bytes, chain: bytes, server_non
 
 
 def regate_message(number: bytes, slot: int, gate: bytes, server_nonce: bytes) -> bytes:
-    """Return the message that the steward key signs to replace a gate (G5)."""
+    """Return the message that the room admin key signs to replace a gate (G5)."""
     exactly(gate, HASH_SIZE, "a gate")
     exactly(server_nonce, NONCE_SIZE, "the server's nonce")
     return b"snug 1 regate" + _numbered(number, slot) + gate + server_nonce

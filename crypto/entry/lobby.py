@@ -392,7 +392,7 @@ class Answer:
 
     welcome: bytes
     door_seed: bytes = field(repr=False)
-    steward_public: bytes
+    room_admin_public: bytes
     #: XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome.
     heartbeat_key: bytes = field(repr=False)
     slot: int
@@ -426,7 +426,7 @@ def encode_answer(answer: Answer | Refusal) -> bytes:
                 uint(_ANSWER, 1),
                 prefixed(answer.welcome, 4),
                 exactly(answer.door_seed, 32, "a door seed"),
-                exactly(answer.steward_public, 32, "a steward's public key"),
+                exactly(answer.room_admin_public, 32, "a steward's public key"),
                 exactly(answer.heartbeat_key, 32, "a beat key"),
                 uint(answer.slot, 8),
                 exactly(answer.chain, 32, "a chain value"),

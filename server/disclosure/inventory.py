@@ -280,7 +280,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "number": "?rooms[].number = number",
         "slot": "rooms[].slot",
         "chain": "?rooms[].chain = chain",
-        "_steward_key": "?rooms[].steward_key = key",
+        "_room_admin_key": "?rooms[].room_admin_key = key",
         "_settings": _SETTINGS,
         "_sign": "own_keys = own_key",
         "_seats": "?rooms[].handles = handle",

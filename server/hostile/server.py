@@ -159,8 +159,8 @@ class HostileHub(Hub):
         self._rooms.pop(number, None)
         self.worlds = [(numbers, room) for numbers, room in self.worlds if room.number != number]
 
-    def _make_room(self, number: bytes, steward_key: bytes) -> Room:
-        return HostileRoom(number, steward_key, self._settings, self._sign)
+    def _make_room(self, number: bytes, room_admin_key: bytes) -> Room:
+        return HostileRoom(number, room_admin_key, self._settings, self._sign)
 
     def _opens(self, handle: bytes, door: LobbyDoor | RoomDoor, key: bytes, number: bytes) -> bool:
         return super()._opens(handle, door, key, number) or self.troupe.opens(handle)
@@ -173,7 +173,7 @@ class HostileHub(Hub):
         return effects
 
     def _enter_room(self, handle: bytes, door: RoomDoor, now: float) -> list[Effect]:
-        number = signed.room_number(door.door_key, door.steward_key)
+        number = signed.room_number(door.door_key, door.room_admin_key)
         world = self._world(number, now)
         first = self._rooms.get(number)
         if world is not None:

@@ -150,19 +150,19 @@ class Hub:
         return lobby.arrive(handle, self._incarnation, now)
 
     def _enter_room(self, handle: bytes, door: RoomDoor, now: float) -> list[Effect]:
-        number = signed.room_number(door.door_key, door.steward_key)
+        number = signed.room_number(door.door_key, door.room_admin_key)
         if not self._opens(handle, door, door.door_key, number):
             return [Drop(handle, Refused("door", "the signature is wrong", "room_door", fatal=True))]
         room = self._rooms.get(number)
         if room is None:
             if len(self._rooms) >= self._settings.max_rooms:
                 return [Drop(handle, Refused("full", "the server has no room left", "room_door", fatal=True))]
-            room = self._rooms[number] = self._make_room(number, door.steward_key)
+            room = self._rooms[number] = self._make_room(number, door.room_admin_key)
         self._in_room[handle] = room
         return room.arrive(handle, self._nonces[handle], self._incarnation, now)
 
-    def _make_room(self, number: bytes, steward_key: bytes) -> Room:
-        return Room(number, steward_key, self._settings, self._sign)
+    def _make_room(self, number: bytes, room_admin_key: bytes) -> Room:
+        return Room(number, room_admin_key, self._settings, self._sign)
 
     # -- facts ---------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 docs/reference/protocol.md, section 3, G1 to G6.
 
 A room does no I/O: time is an argument (seconds, monotonic), and methods return effects. A room trusts no
-client and reads no blob: it compares slots and hashes of passes, and verifies the steward's signatures on
+client and reads no blob: it compares slots and hashes of passes, and verifies the room admin's signatures on
 `open` and `regate`. A refused message changes nothing.
 
 A connection receives blobs while it has shown the pass of the current slot. A connection that has shown the
@@ -97,12 +97,12 @@ class Room:
     """One room. `number` has 16 bytes. `sign` makes the server's Ed25519 signatures for receipts."""
 
     def __init__(
-        self, number: bytes, steward_key: bytes, settings: Settings, sign: Callable[[bytes], bytes]
+        self, number: bytes, room_admin_key: bytes, settings: Settings, sign: Callable[[bytes], bytes]
     ) -> None:
         self.number = number
         self.slot: int | None = None
         self.chain = b""
-        self._steward_key = steward_key
+        self._room_admin_key = room_admin_key
         self._settings = settings
         self._sign = sign
         self._seats: dict[bytes, _Seat] = {}
@@ -253,9 +253,9 @@ class Room:
             return refuse(handle, "layers", "one layer for each of the streams, or none", about)
         return [MediaSubscribe(self.number, handle, wanted, max_layers)]
 
-    def _signed_by_steward(self, text: bytes, signature: bytes) -> bool:
+    def _signed_by_room_admin(self, text: bytes, signature: bytes) -> bool:
         try:
-            VerifyKey(self._steward_key).verify(text, signature)
+            VerifyKey(self._room_admin_key).verify(text, signature)
         except (BadSignatureError, ValueError):
             return False
         return True
@@ -272,8 +272,8 @@ class Room:
 
     def _open(self, seat: _Seat, message: Open, now: float) -> list[Effect]:
         text = signed.open_room(self.number, message.slot, message.gate, message.chain, seat.nonce)
-        if not self._signed_by_steward(text, message.signature):
-            return refuse(seat.handle, "signature", "the steward's signature is wrong", "open")
+        if not self._signed_by_room_admin(text, message.signature):
+            return refuse(seat.handle, "signature", "the room admin's signature is wrong", "open")
         if self.slot is not None:
             here = (self.slot, self._gates[self.slot], self.chain)
             if (message.slot, message.gate, message.chain) == here:
@@ -387,8 +387,8 @@ class Room:
 
     def _regate(self, seat: _Seat, message: Regate, current: int, now: float) -> list[Effect]:
         text = signed.regate(self.number, message.slot, message.gate, seat.nonce)
-        if not self._signed_by_steward(text, message.signature):
-            return refuse(seat.handle, "signature", "the steward's signature is wrong", "regate")
+        if not self._signed_by_room_admin(text, message.signature):
+            return refuse(seat.handle, "signature", "the room admin's signature is wrong", "regate")
         if message.slot != current:
             return [Send(seat.handle, Stale(message.slot, current))]
         effects: list[Effect] = []
@@ -547,7 +547,7 @@ class Room:
         """Return everything that this room holds, for the operator's view."""
         return RoomFacts(
             number=self.number,
-            steward_key=self._steward_key,
+            room_admin_key=self._room_admin_key,
             slot=self.slot,
             handles=tuple(self._seats),
             commits=tuple((c.slot, len(c.blob), self._taken_at.get(c.slot, math.nan)) for c in self._commits),
@@ -574,7 +574,7 @@ class RoomFacts:
     """
 
     number: bytes
-    steward_key: bytes
+    room_admin_key: bytes
     slot: int | None
     handles: tuple[bytes, ...]
     commits: tuple[tuple[int, int, float], ...]

@@ -70,14 +70,14 @@ class LobbyDoor(Message, frozen=True, tag="lobby_door"):
 
 
 class RoomDoor(Message, frozen=True, tag="room_door"):
-    """Client: enter a room. The room's number is ``H("snug 1 room" | door_key | steward_key)[:16]``.
+    """Client: enter a room. The room's number is ``H("snug 1 room" | door_key | room_admin_key)[:16]``.
 
     `signature` is made with the door key over
     ``"snug 1 door" | len16(origin) | origin | number | server nonce | client nonce``.
     """
 
     door_key: Bytes32
-    steward_key: Bytes32
+    room_admin_key: Bytes32
     nonce: Bytes32
     signature: Bytes64
 
@@ -147,9 +147,9 @@ class Shown(Message, frozen=True, tag="shown"):
 
 
 class Open(Message, frozen=True, tag="open"):
-    """Client, the steward only (G1): open the room, or reopen it after the server's restart.
+    """Client, the room admin only (G1): open the room, or reopen it after the server's restart.
 
-    `signature` is made with the steward key over
+    `signature` is made with the room admin key over
     ``"snug 1 open" | number | slot (8 bytes) | gate | chain | server nonce``.
     """
 
@@ -200,9 +200,9 @@ class Stale(Message, frozen=True, tag="stale"):
 
 
 class Regate(Message, frozen=True, tag="regate"):
-    """Client, the steward only (G5): replace the gate of the current slot.
+    """Client, the room admin only (G5): replace the gate of the current slot.
 
-    `signature` is made with the steward key over
+    `signature` is made with the room admin key over
     ``"snug 1 regate" | number | slot (8 bytes) | gate | server nonce``.
     """
 

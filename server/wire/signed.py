@@ -12,9 +12,9 @@ def _u64(number: int) -> bytes:
     return number.to_bytes(8, "big")
 
 
-def room_number(door_key: bytes, steward_key: bytes) -> bytes:
-    """Return the room's number, 16 bytes: ``H("snug 1 room" | door_key | steward_key)[:16]``."""
-    return sha256(b"snug 1 room" + door_key + steward_key).digest()[:16]
+def room_number(door_key: bytes, room_admin_key: bytes) -> bytes:
+    """Return the room's number, 16 bytes: ``H("snug 1 room" | door_key | room_admin_key)[:16]``."""
+    return sha256(b"snug 1 room" + door_key + room_admin_key).digest()[:16]
 
 
 def door(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -> bytes:
@@ -30,12 +30,12 @@ def door(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -
 
 
 def open_room(number: bytes, slot: int, gate: bytes, chain: bytes, server_nonce: bytes) -> bytes:
-    """Return the text that the steward signs to open a room (G1)."""
+    """Return the text that the room admin signs to open a room (G1)."""
     return b"snug 1 open" + number + _u64(slot) + gate + chain + server_nonce
 
 
 def regate(number: bytes, slot: int, gate: bytes, server_nonce: bytes) -> bytes:
-    """Return the text that the steward signs to replace a gate (G5)."""
+    """Return the text that the room admin signs to replace a gate (G5)."""
     return b"snug 1 regate" + number + _u64(slot) + gate + server_nonce
 
 

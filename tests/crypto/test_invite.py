@@ -118,10 +118,10 @@ def test_no_origin(url: str) -> None:
 def test_everything_of_a_host_comes_from_its_seed() -> None:
     same = HostSeed(SEED.seed)
     assert same.host_public == SEED.host_key.public
-    assert same.steward_key(b"g").public == SEED.steward_key(b"g").public
+    assert same.room_admin_key(b"g").public == SEED.room_admin_key(b"g").public
     assert same.invite_token(7) == SEED.invite_token(7)
     assert SEED.host_key.seed == KDF(SEED.seed, "snug 1 host")
-    distinct = {SEED.host_public, SEED.steward_key(b"g").public, SEED.steward_key(b"h").public}
+    distinct = {SEED.host_public, SEED.room_admin_key(b"g").public, SEED.room_admin_key(b"h").public}
     distinct |= {HostSeed.from_random().host_public, HostSeed.from_random().host_public}
     distinct |= {SEED.invite_token(i) for i in range(300)}
     assert len(distinct) == 5 + 300

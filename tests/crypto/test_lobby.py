@@ -447,7 +447,7 @@ def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
         reply(opened, _answer(bytes(most + 1)))
 
 
-@pytest.mark.parametrize("field", ["door_seed", "steward_public", "heartbeat_key", "chain", "admission"])
+@pytest.mark.parametrize("field", ["door_seed", "room_admin_public", "heartbeat_key", "chain", "admission"])
 def test_an_answer_s_sizes(field: str) -> None:
     opened, _ = _knocked()
     values = {name: getattr(_answer(), name) for name in Answer.__dataclass_fields__}

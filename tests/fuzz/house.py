@@ -69,8 +69,8 @@ class Tape:
 
 
 def _keys(name: str) -> tuple[SigningKey, SigningKey]:
-    door, steward = (SigningKey(sha256(f"{name} {of}".encode()).digest()) for of in ("door", "steward"))
-    return door, steward
+    door, room_admin = (SigningKey(sha256(f"{name} {of}".encode()).digest()) for of in ("door", "steward"))
+    return door, room_admin
 
 
 _ROOMS: Final = [_keys(f"room {i}") for i in range(6)]
@@ -138,17 +138,17 @@ class House:
 
     def _enter_innocent(self) -> bytes:
         handle = self._connect()
-        door, steward = _INNOCENT
-        self._say(handle, self._room_door(handle, door, steward))
-        number = signed.room_number(bytes(door.verify_key), bytes(steward.verify_key))
+        door, room_admin = _INNOCENT
+        self._say(handle, self._room_door(handle, door, room_admin))
+        number = signed.room_number(bytes(door.verify_key), bytes(room_admin.verify_key))
         text = signed.open_room(number, 0, gate(0), bytes(32), self._challenges[handle].nonce)
-        self._say(handle, Open(0, gate(0), bytes(32), steward.sign(text).signature))
+        self._say(handle, Open(0, gate(0), bytes(32), room_admin.sign(text).signature))
         self._say(handle, Show(room_pass(0)))
         assert any(isinstance(message, Shown) for message in self._inbox[handle])
         return handle
 
-    def _room_door(self, handle: bytes, door: SigningKey, steward: SigningKey) -> RoomDoor:
-        keys = bytes(door.verify_key), bytes(steward.verify_key)
+    def _room_door(self, handle: bytes, door: SigningKey, room_admin: SigningKey) -> RoomDoor:
+        keys = bytes(door.verify_key), bytes(room_admin.verify_key)
         text = signed.door(ORIGIN, signed.room_number(*keys), self._challenges[handle].nonce, CLIENT_NONCE)
         return RoomDoor(*keys, CLIENT_NONCE, door.sign(text).signature)
 
@@ -181,28 +181,28 @@ class House:
     def _message(self, who: bytes, tape: Tape) -> ClientMessage:
         inside = self.hub.inside(who)
         choice = tape.byte() % (12 if inside else 4)
-        door, steward = tape.pick(_ROOMS)
+        door, room_admin = tape.pick(_ROOMS)
         if not inside and choice < 3:
             if choice == 2:
                 key = bytes(door.verify_key)
                 text = signed.door(ORIGIN, key, self._challenges[who].nonce, CLIENT_NONCE)
                 return LobbyDoor(key, CLIENT_NONCE, self._signed(door, text, tape))
-            opened = self._room_door(who, door, steward)
+            opened = self._room_door(who, door, room_admin)
             return opened if tape.byte() > 20 else RoomDoor(*_ROOMS_SWAPPED, CLIENT_NONCE, opened.signature)
         slot = tape.pick((0, 1, 2, 3, 4, 63, 64, 65, limits.SLOT_MAX))
         room = self._room_of(who)
         if room is not None and room.slot is not None and tape.byte() > 60:
             slot = min(limits.SLOT_MAX, max(0, room.slot + tape.pick((0, 1, -1))))
         number = room.number if room is not None else bytes(16)
-        steward = next(
+        room_admin = next(
             (s for d, s in _ROOMS if signed.room_number(bytes(d.verify_key), bytes(s.verify_key)) == number),
-            steward,
+            room_admin,
         )
         nonce = self._challenges[who].nonce
         body = _BLOBS[tape.pick(_SIZES)]
         if choice == 0:
             text = signed.open_room(number, slot, gate(slot), bytes(32), nonce)
-            return Open(slot, gate(slot), bytes(32), self._signed(steward, text, tape))
+            return Open(slot, gate(slot), bytes(32), self._signed(room_admin, text, tape))
         if choice in (1, 2):
             return Show(room_pass(slot))
         if choice == 3:
@@ -211,7 +211,7 @@ class House:
             return Commit(slot, body, gate(slot))
         if choice == 5:
             text = signed.regate(number, slot, gate(slot), nonce)
-            return Regate(slot, gate(slot), self._signed(steward, text, tape))
+            return Regate(slot, gate(slot), self._signed(room_admin, text, tape))
         if choice == 6:
             return CatchUp(slot, tape.byte())
         if choice == 7:

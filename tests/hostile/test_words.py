@@ -34,7 +34,7 @@ from snugroom.server.wire.messages import (
 from tests.hostile.stage import Stage, playing, say, words
 from tests.patience import PATIENCE
 from tests.server.guests import Guest
-from tests.server.people import DOOR, NUMBER, STEWARD, blob, commit, media, room_door, show
+from tests.server.people import DOOR, NUMBER, ROOM_ADMIN, blob, commit, media, room_door, show
 
 
 @pytest.fixture
@@ -347,7 +347,7 @@ async def test_receipts_that_hold_it_to_nothing(stage: Stage, how: str) -> None:
 async def test_a_door_opens_without_its_key(stage: Stage) -> None:
     ada = await stage.member()
     stranger = await stage.guest()
-    wrong = RoomDoor(bytes(DOOR.verify_key), bytes(STEWARD.verify_key), bytes(32), bytes(64))
+    wrong = RoomDoor(bytes(DOOR.verify_key), bytes(ROOM_ADMIN.verify_key), bytes(32), bytes(64))
     await stranger.say(wrong)
     await stranger.dropped("door")
     stage.begin("open_doors")

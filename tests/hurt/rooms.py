@@ -13,21 +13,21 @@ from tests.server.people import blob, opening, room_door, show
 
 
 def keys(name: str) -> tuple[SigningKey, SigningKey]:
-    """Door and steward of the room `name`."""
-    door, steward = (SigningKey(sha256(f"{name} {of}".encode()).digest()) for of in ("door", "steward"))
-    return door, steward
+    """Door and room admin of the room `name`."""
+    door, room_admin = (SigningKey(sha256(f"{name} {of}".encode()).digest()) for of in ("door", "steward"))
+    return door, room_admin
 
 
 async def member(place: Place, name: str) -> Guest:
     """A new connection in the room `name`, which it opens if nobody has, with the current pass shown."""
-    door, steward = keys(name)
+    door, room_admin = keys(name)
     guest = await place.guest()
-    await guest.say(room_door(guest.challenge.origin, guest.challenge.nonce, door, steward))
+    await guest.say(room_door(guest.challenge.origin, guest.challenge.nonce, door, room_admin))
     entered = await guest.expect(Entered)
     guest.handle = entered.handle
     if entered.slot is None:
-        number = signed.room_number(bytes(door.verify_key), bytes(steward.verify_key))
-        await guest.say(opening(guest.challenge.nonce, key=steward, number=number))
+        number = signed.room_number(bytes(door.verify_key), bytes(room_admin.verify_key))
+        await guest.say(opening(guest.challenge.nonce, key=room_admin, number=number))
     await guest.say(show(0))
     await guest.until(Shown)
     return guest

@@ -19,8 +19,8 @@ origins = st.sampled_from(
 
 
 @given(b32, b32)
-def test_room_numbers(door: bytes, steward: bytes) -> None:
-    assert signed.room_number(door, steward) == invite.room_number(door, steward)
+def test_room_numbers(door: bytes, room_admin: bytes) -> None:
+    assert signed.room_number(door, room_admin) == invite.room_number(door, room_admin)
 
 
 @given(origins, room | b32, b32, b32)

@@ -225,7 +225,7 @@ def public_of(proxy: Proxy) -> Canaries:
     for stream in proxy.up:
         for message in messages_of(bytes(stream)):
             if message["type"] == "room_door":
-                out["steward key"] = base64.b64decode(message["steward_key"])
+                out["room admin key"] = base64.b64decode(message["room_admin_key"])
             if message["type"] == "commit":
                 out["sealed commit"] = base64.b64decode(message["blob"])[100:200]
             if message["type"] == "relay":

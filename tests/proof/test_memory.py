@@ -153,7 +153,7 @@ def test_searching_takes_a_bounded_part_of_ours(meeting: Record) -> None:
 
 
 def test_what_it_is_told_by_design_is_found_there(meeting: Record) -> None:
-    names = {"steward key", "sealed commit", "sealed message", "certificate fingerprint"}
+    names = {"room admin key", "sealed commit", "sealed message", "certificate fingerprint"}
     assert meeting.public.keys() == meeting.public_in_server.keys() == names
 
 

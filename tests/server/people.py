@@ -1,4 +1,4 @@
-"""Members, stewards and outsiders as the server sees them: keys, passes and signatures, no meeting."""
+"""Members, room admins and outsiders as the server sees them: keys, passes and signatures, no meeting."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from snugroom.server.wire.messages import (
 ZERO = bytes(32)
 CLIENT_NONCE = b"c" * 32
 DOOR = SigningKey(sha256(b"door").digest())
-STEWARD = SigningKey(sha256(b"steward").digest())
+ROOM_ADMIN = SigningKey(sha256(b"steward").digest())
 SERVER = SigningKey(sha256(b"server").digest())
-NUMBER = signed.room_number(bytes(DOOR.verify_key), bytes(STEWARD.verify_key))
+NUMBER = signed.room_number(bytes(DOOR.verify_key), bytes(ROOM_ADMIN.verify_key))
 
 
 def sign(text: bytes) -> bytes:
@@ -74,18 +74,18 @@ def opening(
     slot: int = 0,
     chain: bytes = ZERO,
     *,
-    key: SigningKey = STEWARD,
+    key: SigningKey = ROOM_ADMIN,
     number: bytes = NUMBER,
     at: bytes | None = None,
 ) -> Open:
-    """The steward's signed open, for the connection whose challenge was `nonce`."""
+    """The room admin's signed open, for the connection whose challenge was `nonce`."""
     here = gate(slot) if at is None else at
     text = signed.open_room(number, slot, here, chain, nonce)
     return Open(slot, here, chain, key.sign(text).signature)
 
 
-def regating(nonce: bytes, slot: int, new_gate: bytes, key: SigningKey = STEWARD) -> Regate:
-    """The steward's signed regate."""
+def regating(nonce: bytes, slot: int, new_gate: bytes, key: SigningKey = ROOM_ADMIN) -> Regate:
+    """The room admin's signed regate."""
     return Regate(slot, new_gate, key.sign(signed.regate(NUMBER, slot, new_gate, nonce)).signature)
 
 
@@ -95,12 +95,12 @@ def media(*ssrcs: int, ufrag: str = "abcd") -> Media:
 
 
 def room_door(
-    origin: str, server_nonce: bytes, door: SigningKey = DOOR, steward: SigningKey = STEWARD
+    origin: str, server_nonce: bytes, door: SigningKey = DOOR, room_admin: SigningKey = ROOM_ADMIN
 ) -> RoomDoor:
     """A room's door, opened."""
-    door_key, steward_key = bytes(door.verify_key), bytes(steward.verify_key)
-    text = signed.door(origin, signed.room_number(door_key, steward_key), server_nonce, CLIENT_NONCE)
-    return RoomDoor(door_key, steward_key, CLIENT_NONCE, door.sign(text).signature)
+    door_key, room_admin_key = bytes(door.verify_key), bytes(room_admin.verify_key)
+    text = signed.door(origin, signed.room_number(door_key, room_admin_key), server_nonce, CLIENT_NONCE)
+    return RoomDoor(door_key, room_admin_key, CLIENT_NONCE, door.sign(text).signature)
 
 
 def lobby_door(origin: str, server_nonce: bytes, key: SigningKey = DOOR) -> LobbyDoor:
@@ -114,7 +114,7 @@ class Table:
     """A room in memory, and what each of those around it has been sent."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.room = Room(NUMBER, bytes(STEWARD.verify_key), settings or Settings(), sign)
+        self.room = Room(NUMBER, bytes(ROOM_ADMIN.verify_key), settings or Settings(), sign)
         self.now = 100.0
         self.inbox: dict[bytes, list[Message]] = defaultdict(list)
         self.effects: list[Effect] = []

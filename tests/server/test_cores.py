@@ -30,8 +30,8 @@ from snugroom.server.wire.messages import (
 )
 from tests.server.people import (
     DOOR,
+    ROOM_ADMIN,
     SERVER,
-    STEWARD,
     blob,
     lobby_door,
     opening,
@@ -171,7 +171,7 @@ def test_a_wrong_door_drops_the_connection(door: type, what: str) -> None:
     assert not refusals(house.say(other, door(ORIGIN, other_nonce)))
 
 
-def test_another_steward_is_another_room() -> None:
+def test_another_room_admin_is_another_room() -> None:
     house = House()
     first, nonce = house.in_room()
     house.say(first, opening(nonce))
@@ -307,10 +307,10 @@ def test_what_is_signed_is_fixed_to_the_byte() -> None:
     assert signed.next_chain(nonce, 1, b"blob") == (
         sha256(nonce + bytes.fromhex("0000000000000001") + sha256(b"blob").digest()).digest()
     )
-    door_key, steward_key = bytes(DOOR.verify_key), bytes(STEWARD.verify_key)
+    door_key, room_admin_key = bytes(DOOR.verify_key), bytes(ROOM_ADMIN.verify_key)
     assert (
-        signed.room_number(door_key, steward_key)
-        == (sha256(b"snug 1 room" + door_key + steward_key).digest()[:16])
+        signed.room_number(door_key, room_admin_key)
+        == (sha256(b"snug 1 room" + door_key + room_admin_key).digest()[:16])
     )
 
 

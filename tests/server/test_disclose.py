@@ -35,7 +35,7 @@ from tests.server.guests import CLIENT_ADDRESS, Guest, Place, eventually, quiet,
 from tests.server.people import (
     DOOR,
     NUMBER,
-    STEWARD,
+    ROOM_ADMIN,
     ZERO,
     blob,
     commit,
@@ -123,7 +123,7 @@ async def meeting() -> AsyncIterator[Meeting]:
                 await (await place.guest(headers)).member(),
             )
             lobby, door = await place.guest(headers), await place.guest(headers)
-            await lobby.say(lobby_door(lobby.challenge.origin, lobby.challenge.nonce, STEWARD))
+            await lobby.say(lobby_door(lobby.challenge.origin, lobby.challenge.nonce, ROOM_ADMIN))
             await ada.say(commit(1))
             await ada.until(Committed)
             await bob.say(commit(1, "too late"))
@@ -147,7 +147,7 @@ async def meeting() -> AsyncIterator[Meeting]:
             chain = signed.next_chain(ZERO, 1, blob("commit 1"))
             known: dict[bytes | str, set[str]] = {
                 NUMBER: {"number"},
-                bytes(STEWARD.verify_key): {"key", "lobby"},
+                bytes(ROOM_ADMIN.verify_key): {"key", "lobby"},
                 chain: {"chain"},
                 gate(1): {"gate"},
                 gate(2): {"gate"},
@@ -271,7 +271,7 @@ async def test_the_disclosure_says_what_is_there() -> None:
         full = console.disclosure(held.server, identifiers=True)
         for value in (
             NUMBER,
-            bytes(STEWARD.verify_key),
+            bytes(ROOM_ADMIN.verify_key),
             *(k for k, v in held.known.items() if "handle" in v),
         ):
             assert isinstance(value, bytes)

@@ -19,7 +19,7 @@ from snugroom.server.disclosure.metrics import Metrics
 from snugroom.server.wire.messages import Refused, Streams, Transport
 from tests.media_server.peer import Peer, rtp
 from tests.server.guests import CLIENT_ADDRESS, Guest, Place, quiet, visiting
-from tests.server.people import DOOR, NUMBER, STEWARD, lobby_door, media
+from tests.server.people import DOOR, NUMBER, ROOM_ADMIN, lobby_door, media
 from tests.server.test_process import fails, running
 
 #: The text format 0.0.4: comments, and samples with or without labels.
@@ -82,7 +82,7 @@ async def scene(workers: int) -> AsyncIterator[Scene]:
         async with visiting(url, server) as place:
             members = [await (await place.guest()).member() for _ in peers]
             lobby = await place.guest()
-            await lobby.say(lobby_door(lobby.challenge.origin, lobby.challenge.nonce, STEWARD))
+            await lobby.say(lobby_door(lobby.challenge.origin, lobby.challenge.nonce, ROOM_ADMIN))
             for who, peer in zip(members, peers, strict=True):
                 await who.say(peer.media)
                 await peer.connect(await who.until(Transport))
@@ -92,7 +92,7 @@ async def scene(workers: int) -> AsyncIterator[Scene]:
             await peers[1].until(lambda: len(peers[1].rtp) == 6)
             await members[1].say(media(1222222222))  # taken
             assert (await members[1].until(Refused)).code == "ssrc"
-            secrets = [NUMBER, bytes(DOOR.verify_key), bytes(STEWARD.verify_key)]
+            secrets = [NUMBER, bytes(DOOR.verify_key), bytes(ROOM_ADMIN.verify_key)]
             secrets += [who.handle for who in [*members, lobby] if who.handle]
             secrets += [who.challenge.nonce for who in [*members, lobby]]
             known = [form for s in secrets for form in (s.hex(), base64.b64encode(s).decode(), repr(s)[2:-1])]

@@ -33,7 +33,7 @@ from tests.server.people import (
     CLIENT_NONCE,
     DOOR,
     NUMBER,
-    STEWARD,
+    ROOM_ADMIN,
     blob,
     commit,
     media,
@@ -245,7 +245,7 @@ async def test_no_log_at_any_level_tells_who_or_where_or_what() -> None:
         ada.handle,
         bob.handle,
         bytes(DOOR.verify_key),
-        bytes(STEWARD.verify_key),
+        bytes(ROOM_ADMIN.verify_key),
         CLIENT_NONCE,
     ]
     secrets += [ada.challenge.nonce, ada.challenge.server_key, blob("canary-commit")[:64]]

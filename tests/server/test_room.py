@@ -159,7 +159,7 @@ def test_only_open_has_a_place_before_opening() -> None:
     assert codes(t.says(A, regating(t.nonce(A), 0, gate(0)))) == ["unopened"]
 
 
-def test_the_steward_opens_and_all_who_wait_are_told_with_a_receipt() -> None:
+def test_the_room_admin_opens_and_all_who_wait_are_told_with_a_receipt() -> None:
     t = Table()
     t.arrive(A, B)
     t.inbox.clear()
@@ -497,7 +497,7 @@ def test_catch_ups_have_a_rate() -> None:
 # -- G5 ----------------------------------------------------------------------------------------------
 
 
-def test_a_wrong_gate_is_mended_by_the_steward() -> None:
+def test_a_wrong_gate_is_mended_by_the_room_admin() -> None:
     t = Table().opened(A, B)
     t.says(B, commit(1, twist=b"wrong"))
     t.says(B, show(1, b"wrong"))

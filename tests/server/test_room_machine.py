@@ -58,8 +58,8 @@ class RoomMachine(RuleBasedStateMachine):
         self.ssrcs: dict[bytes, int] = {}
         self.count = 0
         # one who stays, so that the room does
-        self.table.opened(b"steward!")
-        self.persons[b"steward!"] = Person(shown=0)
+        self.table.opened(b"admin...")
+        self.persons[b"admin..."] = Person(shown=0)
 
     # -- the model's judgement ---------------------------------------------------------------
 
@@ -122,14 +122,14 @@ class RoomMachine(RuleBasedStateMachine):
         if len(self.persons) == 6:
             [drop] = self.table.arrive(who)
             assert isinstance(drop, Drop)
-            return b"steward!"
+            return b"admin..."
         self.persons[who] = Person()
         self.judge(self.table.arrive(who))
         return who
 
     @rule(who=consumes(people))
     def leaves(self, who: bytes) -> None:
-        if who != b"steward!" and who in self.persons:
+        if who != b"admin..." and who in self.persons:
             del self.persons[who]
             self.pending.pop(who, None)
             self.ssrcs.pop(who, None)

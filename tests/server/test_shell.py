@@ -503,7 +503,7 @@ async def test_stopping_does_not_wait_for_those_who_do_not_listen() -> None:
             await place.server.stop()
 
 
-async def test_a_restarted_server_knows_nothing_and_is_reopened_by_the_steward() -> None:
+async def test_a_restarted_server_knows_nothing_and_is_reopened_by_the_room_admin() -> None:
     async with serving() as place:
         ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
         await ada.say(commit(1))

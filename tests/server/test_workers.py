@@ -99,14 +99,14 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def member(place: Place, room: str) -> Guest:
     """Somebody in a room of that name, the pass shown; opens it if nobody has."""
-    door, steward = (SigningKey(sha256((room + end).encode()).digest()) for end in ("door", "steward"))
-    number = signed.room_number(bytes(door.verify_key), bytes(steward.verify_key))
+    door, room_admin = (SigningKey(sha256((room + end).encode()).digest()) for end in ("door", "steward"))
+    number = signed.room_number(bytes(door.verify_key), bytes(room_admin.verify_key))
     guest = await place.guest()
-    await guest.say(room_door(guest.challenge.origin, guest.challenge.nonce, door, steward))
+    await guest.say(room_door(guest.challenge.origin, guest.challenge.nonce, door, room_admin))
     entered = await guest.expect(Entered)
     guest.handle = entered.handle
     if entered.slot is None:
-        await guest.say(opening(guest.challenge.nonce, key=steward, number=number))
+        await guest.say(opening(guest.challenge.nonce, key=room_admin, number=number))
     await guest.say(show(0))
     await guest.until(Shown)
     return guest

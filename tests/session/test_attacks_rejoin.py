@@ -98,7 +98,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoiningLobby:
     answer = Answer(
         welcome=welcome,
         door_seed=old.door_key.seed,
-        steward_public=old.steward_public,
+        room_admin_public=old.room_admin_public,
         heartbeat_key=m.hand_heartbeat_key(),
         slot=m.journal.slot,
         chain=m.journal.chain,

@@ -274,7 +274,7 @@ def _invited(origin: str, secret: bytes, host: bytes, index: int, token: bytes, 
 def _keys_of(seed: bytes, group_id: bytes) -> Any:
     host = HostSeed(seed)
     tokens = [host.invite_token(index) for index in (0, 1, 0x8000, 0xFFFF)]
-    return [host.host_public, host.steward_key(group_id).public, tokens]
+    return [host.host_public, host.room_admin_key(group_id).public, tokens]
 
 
 def invite_cases() -> Any:
@@ -385,9 +385,9 @@ def invite_cases() -> Any:
     cases.do("psk", secret + b"\0")
     for moment in (0, 86_399.9, 86_400, NOW + 0.5):
         cases.do("day", moment)
-    door, steward = SigningKey(filled("door")), SigningKey(filled("steward"))
-    number = cases.do("number", door.public, steward.public)
-    cases.do("number", door.public[1:], steward.public)
+    door, room_admin = SigningKey(filled("door")), SigningKey(filled("steward"))
+    number = cases.do("number", door.public, room_admin.public)
+    cases.do("number", door.public[1:], room_admin.public)
     nonce, chain, gate = filled("nonce"), filled("chain"), filled("gate")
     cases.do("door", ORIGIN, number, nonce, filled("client"))
     cases.do("door", ORIGIN, host, nonce, filled("client"))
@@ -401,9 +401,9 @@ def invite_cases() -> Any:
     cases.do("open", number, 1, gate[1:], chain, nonce)
     cases.do("receipt", number[1:], 1, chain)
     cases.do("chain", chain[1:], 1, b"blob")
-    signature = steward.sign(invite.receipt_message(number, 5, chain))
-    cases.do("verify_receipt", steward.public, number, 5, chain, signature)
-    cases.do("verify_receipt", steward.public, number, 6, chain, signature)
+    signature = room_admin.sign(invite.receipt_message(number, 5, chain))
+    cases.do("verify_receipt", room_admin.public, number, 5, chain, signature)
+    cases.do("verify_receipt", room_admin.public, number, 6, chain, signature)
     cases.do("verify_receipt", door.public, number, 5, chain, signature)
     cases.do("gate", filled("pass"))
     cases.do("gate", bytes(31))

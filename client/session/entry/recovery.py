@@ -361,7 +361,7 @@ class RejoiningLobby(GuestLobby):
             same_host
             and group.group_id == old.m.group.group_id
             and answer.door_seed == old.door_key.seed
-            and answer.steward_public == old.steward_public
+            and answer.room_admin_public == old.room_admin_public
             and answer.slot > old.m.journal.slot
             and group.epoch > old.m.group.epoch
             and before.keys <= after.keys
@@ -453,21 +453,21 @@ class ReturningLobby:
         )
         self._here, self._sent, self._sent_at = here, _Sent(asked, private, bundle), now
         self._post(day, asked)
-        self.effects.append(ev.Connect(ev.ROOM))  # a restarted server needs a steward to open
+        self.effects.append(ev.Connect(ev.ROOM))  # a restarted server needs a room admin to open
 
     def at_the_room(self, message: wire.ServerMessage) -> None:
         """Open the room for the members, who cannot do that themselves."""
         here, door = self._here, self._kept.door_key
-        steward = self._kept.host_seed.steward_key(self._kept.group_id)
-        number = invite.room_number(door.public, steward.public)
+        room_admin = self._kept.host_seed.room_admin_key(self._kept.group_id)
+        number = invite.room_number(door.public, room_admin.public)
         if isinstance(message, wire.Challenge):
             self._server_nonce = message.nonce
             nonce = self._rng(32)
             signed = door.sign(invite.door_message(self._kept.origin, number, message.nonce, nonce))
-            self._transmit(wire.RoomDoor(door.public, steward.public, nonce, signed))
+            self._transmit(wire.RoomDoor(door.public, room_admin.public, nonce, signed))
         elif isinstance(message, wire.Entered) and message.slot is None and here is not None:
             text = invite.open_message(number, here.slot, here.gate, here.chain, self._server_nonce)
-            self._transmit(wire.Open(here.slot, here.gate, here.chain, steward.sign(text)))
+            self._transmit(wire.Open(here.slot, here.gate, here.chain, room_admin.sign(text)))
 
     def _transmit(self, message: wire.ClientMessage) -> None:
         self.effects.append(ev.Transmit(ev.ROOM, message))
@@ -480,9 +480,9 @@ class ReturningLobby:
         except SnugCryptoError:
             return  # from a former member: another may still answer
         own = next(m.leaf_node.signature_key for m in group.members() if m.leaf == group.own_leaf)
-        steward = self._kept.host_seed.steward_key(self._kept.group_id).public
+        room_admin = self._kept.host_seed.room_admin_key(self._kept.group_id).public
         ours = group.group_id == self._kept.group_id and answer.door_seed == self._kept.door_seed
-        ours = ours and answer.steward_public == steward
+        ours = ours and answer.room_admin_public == room_admin
         if ours and policy.host_public == self._kept.host_seed.host_public and own in policy.hosts:
             self.entry = Entry(answer, group)
 

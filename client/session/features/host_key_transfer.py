@@ -100,7 +100,7 @@ class Granting(Aspect):
             seed = open_grant(grant, own_key, room.box, room.m.group.group_id)
             if seed is None or seed.host_public != room.m.policy.host_public:
                 return
-            if seed.steward_key(room.m.group.group_id).public != room.steward_public:
+            if seed.room_admin_key(room.m.group.group_id).public != room.room_admin_public:
                 return
             room.host_seed = room.granted = seed
         self._to_show = True

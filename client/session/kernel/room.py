@@ -75,7 +75,7 @@ class RoomSession:
         *,
         origin: str,
         door_key: SigningKey,
-        steward_public: bytes,
+        room_admin_public: bytes,
         host_seed: HostSeed | None,
         now: float,
         options: Options = Options(),  # noqa: B008 - frozen
@@ -84,7 +84,7 @@ class RoomSession:
         self.m = membership
         self.origin = origin
         self.door_key = door_key
-        self.steward_public = steward_public
+        self.room_admin_public = room_admin_public
         self.host_seed = host_seed
         self.options = options
         self.rng = rng
@@ -183,7 +183,7 @@ class RoomSession:
     @property
     def number(self) -> bytes:
         """The room's number at the server, 16 bytes."""
-        return invite.room_number(self.door_key.public, self.steward_public)
+        return invite.room_number(self.door_key.public, self.room_admin_public)
 
     def carry_over(self, old: RoomSession) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
@@ -388,7 +388,7 @@ class RoomSession:
         self.door = Doorway(challenge.nonce, challenge.server_key)
         nonce = self.rng(32)
         signature = self.door_key.sign(invite.door_message(self.origin, self.number, challenge.nonce, nonce))
-        self.send(wire.RoomDoor(self.door_key.public, self.steward_public, nonce, signature))
+        self.send(wire.RoomDoor(self.door_key.public, self.room_admin_public, nonce, signature))
 
     def _entered(self, entered: wire.Entered, now: float) -> None:
         door = self.door
@@ -491,10 +491,10 @@ class RoomSession:
             return
         oldest = self.m.journal.oldest
         gate = invite.gate(oldest.room_pass)
-        steward = self.host_seed.steward_key(self.m.group.group_id)
+        room_admin = self.host_seed.room_admin_key(self.m.group.group_id)
         message = invite.open_message(self.number, oldest.slot, gate, oldest.chain, door.nonce)
         door.opening = True
-        self.send(wire.Open(oldest.slot, gate, oldest.chain, steward.sign(message)))
+        self.send(wire.Open(oldest.slot, gate, oldest.chain, room_admin.sign(message)))
 
     def _hand_over(self, door: Doorway, slot: int) -> None:
         """Send the server, which is behind us, the blob that follows its slot."""
@@ -512,10 +512,10 @@ class RoomSession:
         """Replace the gate of this slot: its author posted a gate that is not our pass's (G5)."""
         assert self.host_seed is not None
         gate = invite.gate(self.m.journal.room_pass)
-        steward = self.host_seed.steward_key(self.m.group.group_id)
+        room_admin = self.host_seed.room_admin_key(self.m.group.group_id)
         message = invite.regate_message(self.number, slot, gate, door.nonce)
         door.regated_at = slot
-        self.send(wire.Regate(slot, gate, steward.sign(message)))
+        self.send(wire.Regate(slot, gate, room_admin.sign(message)))
 
     def _level(self, door: Doorway, now: float) -> None:
         if self.stuck_at is not None:

@@ -153,8 +153,8 @@ class Session:
             rng=rng,
         )
         door_key = SigningKey.generate(rng)
-        steward = seed.steward_key(group.group_id).public
-        number = room_number(door_key.public, steward)
+        room_admin = seed.room_admin_key(group.group_id).public
+        number = room_number(door_key.public, room_admin)
         membership = Membership(
             group,
             room=number,
@@ -169,7 +169,7 @@ class Session:
             membership,
             origin=origin,
             door_key=door_key,
-            steward_public=steward,
+            room_admin_public=room_admin,
             host_seed=seed,
             now=now,
             options=options,
@@ -600,7 +600,7 @@ class Session:
         return lobby.Answer(
             welcome=room.last_welcome,
             door_seed=room.door_key.seed,
-            steward_public=room.steward_public,
+            room_admin_public=room.room_admin_public,
             heartbeat_key=room.m.hand_heartbeat_key(),
             slot=room.m.journal.slot,
             chain=room.m.journal.chain,
@@ -628,7 +628,7 @@ class Session:
         try:
             membership = Membership(
                 entry.group,
-                room=room_number(door_key.public, answer.steward_public),
+                room=room_number(door_key.public, answer.room_admin_public),
                 slot=answer.slot,
                 chain=answer.chain,
                 ledger=Ledger.decode(answer.ledger),
@@ -650,7 +650,7 @@ class Session:
                 membership,
                 origin=self._invite.origin,
                 door_key=door_key,
-                steward_public=answer.steward_public,
+                room_admin_public=answer.room_admin_public,
                 host_seed=self._seed(),
                 now=now,
                 options=self._options,

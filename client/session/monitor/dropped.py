@@ -59,13 +59,13 @@ class _Run:
 
     began: float
     door_key: SigningKey
-    steward_key: SigningKey
+    room_admin_key: SigningKey
     chain: bytes
     server_key: bytes = b""
 
     @property
     def number(self) -> bytes:
-        return invite.room_number(self.door_key.public, self.steward_key.public)
+        return invite.room_number(self.door_key.public, self.room_admin_key.public)
 
 
 @dataclass
@@ -183,11 +183,11 @@ class Dropped(Aspect):
                 run.server_key = message.server_key
                 nonce = self.room.rng(32)
                 text = invite.door_message(self.room.origin, run.number, message.nonce, nonce)
-                door = run.door_key.public, run.steward_key.public
+                door = run.door_key.public, run.room_admin_key.public
                 self._send(wire.RoomDoor(*door, nonce, run.door_key.sign(text)))
                 gate = self.room.rng(32)
                 text = invite.open_message(run.number, 0, gate, run.chain, message.nonce)
-                self._send(wire.Open(0, gate, run.chain, run.steward_key.sign(text)))
+                self._send(wire.Open(0, gate, run.chain, run.room_admin_key.sign(text)))
             case wire.Opened():
                 self._opened(drop, run, message, now)
             case wire.Refused() | wire.Closing():

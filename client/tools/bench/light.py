@@ -77,11 +77,11 @@ class LightRoom:
 
     def __init__(self, rng: Callable[[int], bytes] = os.urandom) -> None:
         self._door = SigningKey(rng(32))
-        self._steward = SigningKey(rng(32))
+        self._room_admin = SigningKey(rng(32))
         self._token = rng(32)
-        door, steward = bytes(self._door.verify_key), bytes(self._steward.verify_key)
-        self._keys = door, steward
-        self.number = signed.room_number(door, steward)
+        door, room_admin = bytes(self._door.verify_key), bytes(self._room_admin.verify_key)
+        self._keys = door, room_admin
+        self.number = signed.room_number(door, room_admin)
 
     def door(self, challenge: Challenge) -> RoomDoor:
         """Return the answer to a challenge."""
@@ -90,10 +90,10 @@ class LightRoom:
         return RoomDoor(*self._keys, nonce, self._door.sign(text).signature)
 
     def open(self, challenge: Challenge) -> Open:
-        """Return the message with which the steward opens the room at slot 0."""
+        """Return the message with which the room admin opens the room at slot 0."""
         gate, chain = signed.gate(self._token), bytes(32)
         text = signed.open_room(self.number, 0, gate, chain, challenge.nonce)
-        return Open(0, gate, chain, self._steward.sign(text).signature)
+        return Open(0, gate, chain, self._room_admin.sign(text).signature)
 
     @property
     def show(self) -> Show:

@@ -48,7 +48,7 @@ function now(at: number, connections: number): Now {
     disclosure: {
       uptime: 380 + at, connections: connections + (connections > 0 ? 1 : 0), at_the_door: 0, addresses: Math.min(3, connections), queued_bytes: 0, refusals: {},
       rooms: connections === 0 ? [] : [{
-        number: NUMBER, slot: 3, chain: hexOf(77, 32), steward_key: hexOf(78, 32), connections, gates: 2, handles: here,
+        number: NUMBER, slot: 3, chain: hexOf(77, 32), room_admin_key: hexOf(78, 32), connections, gates: 2, handles: here,
         seats: here.map((_, i) => ({ age: 300 + at - i * 71, pass_slot: 3, won: 1, lost: 0 })), commits, relays, waiting_commits: 0,
       }],
       lobbies: connections === 0 ? [] : [{ number: hexOf(55), handles: [hexOf(500)] }],

@@ -12,7 +12,7 @@ export interface Room {
   readonly number: string;
   readonly slot: number | null;
   readonly chain: string;
-  readonly steward_key: string;
+  readonly room_admin_key: string;
   readonly connections: number;
   readonly gates: number;
   readonly handles: readonly string[];

@@ -11,11 +11,11 @@ export interface LobbyDoor {
   readonly signature: Bytes;
 }
 
-/** Client: enter a room. The room's number is ``H("snug 1 room" | door_key | steward_key)[:16]``. */
+/** Client: enter a room. The room's number is ``H("snug 1 room" | door_key | room_admin_key)[:16]``. */
 export interface RoomDoor {
   readonly type: "room_door";
   readonly door_key: Bytes;
-  readonly steward_key: Bytes;
+  readonly room_admin_key: Bytes;
   readonly nonce: Bytes;
   readonly signature: Bytes;
 }
@@ -32,7 +32,7 @@ export interface Show {
   readonly room_pass: Bytes;
 }
 
-/** Client, the steward only (G1): open the room, or reopen it after the server's restart. */
+/** Client, the room admin only (G1): open the room, or reopen it after the server's restart. */
 export interface Open {
   readonly type: "open";
   readonly slot: number;
@@ -49,7 +49,7 @@ export interface Commit {
   readonly gate: Bytes;
 }
 
-/** Client, the steward only (G5): replace the gate of the current slot. */
+/** Client, the room admin only (G5): replace the gate of the current slot. */
 export interface Regate {
   readonly type: "regate";
   readonly slot: number;
@@ -253,7 +253,7 @@ export type ServerMessage = Challenge | Entered | Refused | Closing | Posted | S
 
 export const schemas: Schemas = {
   LobbyDoor: {"tag": "lobby_door", "fields": {"lobby_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
-  RoomDoor: {"tag": "room_door", "fields": {"door_key": [["bytes", 32, 32]], "steward_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  RoomDoor: {"tag": "room_door", "fields": {"door_key": [["bytes", 32, 32]], "room_admin_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   Post: {"tag": "post", "fields": {"blob": [["bytes", 512, 262144]]}},
   Show: {"tag": "show", "fields": {"room_pass": [["bytes", 32, 32]]}},
   Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},

@@ -21,8 +21,8 @@ compareWithPython("invite", {
   },
   keys: async (seed: Bytes, groupId: Bytes) => {
     const host = await HostSeed.from(seed);
-    const steward = await host.stewardKey(groupId);
-    return [host.hostPublic, steward.public, INDICES.map((index) => host.inviteToken(index))];
+    const roomAdmin = await host.roomAdminKey(groupId);
+    return [host.hostPublic, roomAdmin.public, INDICES.map((index) => host.inviteToken(index))];
   },
   token: async (seed: Bytes, index: number) => (await HostSeed.from(seed)).inviteToken(index),
   lobby: async (secret: Bytes, origin: string, day: number) => [

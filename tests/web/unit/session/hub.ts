@@ -253,7 +253,7 @@ export class Hub {
         for (const other of this.#others(link)) this.#send(other, { type: "posted", blob: message.blob });
         return;
       case "room_door": {
-        const number = roomNumber(message.door_key, message.steward_key);
+        const number = roomNumber(message.door_key, message.room_admin_key);
         const room = this.#rooms.get(hex(number)) ?? { number, first: 0, slots: [], relays: [] };
         this.#rooms.set(hex(number), room);
         link.room = room;

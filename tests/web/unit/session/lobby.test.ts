@@ -127,7 +127,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
       type: "Answer",
       welcome,
       doorSeed: some,
-      stewardPublic: some,
+      roomAdminPublic: some,
       heartbeatKey: some,
       slot: 1,
       chain: some,

@@ -365,7 +365,7 @@ test("who falls out of step goes on only from what it knows", async () => {
     type: "Answer",
     welcome: new Uint8Array(),
     doorSeed: now.doorKey.seed,
-    stewardPublic: now.stewardPublic,
+    roomAdminPublic: now.roomAdminPublic,
     heartbeatKey: new Uint8Array(32),
     slot: now.m.journal.slot,
     chain: now.m.journal.chain,
@@ -376,7 +376,7 @@ test("who falls out of step goes on only from what it knows", async () => {
   assert.ok(lobby.fits(answer, group));
   assert.ok(!lobby.fits({ ...answer, slot: old.m.journal.slot }, group));
   assert.ok(!lobby.fits({ ...answer, doorSeed: new Uint8Array(32) }, group));
-  assert.ok(!lobby.fits({ ...answer, stewardPublic: new Uint8Array(32) }, group));
+  assert.ok(!lobby.fits({ ...answer, roomAdminPublic: new Uint8Array(32) }, group));
   assert.ok(!lobby.fits({ ...answer, ledger: new Uint8Array(3) }, group));
   assert.ok(!lobby.fits({ ...answer, ledger: now.m.ledger.with({ keys: new Set() }).encode() }, group));
   assert.ok(!lobby.fits(answer, old.m.group));

@@ -148,7 +148,7 @@ export class HostSeed {
   }
 
   /** Return the key that opens this MLS group's room at the server and replaces its gate. */
-  stewardKey(groupId: Bytes): Promise<SigningKey> {
+  roomAdminKey(groupId: Bytes): Promise<SigningKey> {
     return SigningKey.fromSeed(KDF(this.seed, concat(utf8("snug 1 steward"), prefixed(groupId, 2))));
   }
 
@@ -292,11 +292,11 @@ export function linkPsk(secret: Bytes): Bytes {
 
 // -- bytes signed and hashed for the server (server/wire/messages.py has the same) -----------------
 
-/** Return `H("snug 1 room" | door_pk | steward_pk)[:16]`. */
-export function roomNumber(doorPublic: Bytes, stewardPublic: Bytes): Bytes {
+/** Return `H("snug 1 room" | door_pk | room_admin_pk)[:16]`. */
+export function roomNumber(doorPublic: Bytes, roomAdminPublic: Bytes): Bytes {
   exactly(doorPublic, 32, "a door's public key");
-  exactly(stewardPublic, 32, "a steward's public key");
-  return H(utf8("snug 1 room"), doorPublic, stewardPublic).slice(0, NUMBER_SIZE);
+  exactly(roomAdminPublic, 32, "a room admin's public key");
+  return H(utf8("snug 1 room"), doorPublic, roomAdminPublic).slice(0, NUMBER_SIZE);
 }
 
 /**
@@ -311,7 +311,7 @@ export function doorMessage(origin: string, number: Bytes, serverNonce: Bytes, c
   return concat(utf8("snug 1 door"), originField(origin), number, serverNonce, clientNonce);
 }
 
-/** Return the message that the steward key signs to open a room (G1). */
+/** Return the message that the room admin key signs to open a room (G1). */
 export function openMessage(number: Bytes, slot: number, gate: Bytes, chain: Bytes, serverNonce: Bytes): Bytes {
   exactly(gate, HASH_SIZE, "a gate");
   exactly(chain, HASH_SIZE, "a chain value");
@@ -319,7 +319,7 @@ export function openMessage(number: Bytes, slot: number, gate: Bytes, chain: Byt
   return concat(utf8("snug 1 open"), numbered(number, slot), gate, chain, serverNonce);
 }
 
-/** Return the message that the steward key signs to replace a gate (G5). */
+/** Return the message that the room admin key signs to replace a gate (G5). */
 export function regateMessage(number: Bytes, slot: number, gate: Bytes, serverNonce: Bytes): Bytes {
   exactly(gate, HASH_SIZE, "a gate");
   exactly(serverNonce, NONCE_SIZE, "the server's nonce");

@@ -389,7 +389,7 @@ export interface Answer {
   readonly type: "Answer";
   readonly welcome: Bytes;
   readonly doorSeed: Bytes;
-  readonly stewardPublic: Bytes;
+  readonly roomAdminPublic: Bytes;
   /** XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome. */
   readonly heartbeatKey: Bytes;
   readonly slot: number;
@@ -425,7 +425,7 @@ export function encodeAnswer(answer: Answer | Refusal): Bytes {
       Uint8Array.of(ANSWER),
       prefixed(answer.welcome, 4),
       exactly(answer.doorSeed, 32, "a door seed"),
-      exactly(answer.stewardPublic, 32, "a steward's public key"),
+      exactly(answer.roomAdminPublic, 32, "a steward's public key"),
       exactly(answer.heartbeatKey, 32, "a beat key"),
       uint(answer.slot, 8),
       exactly(answer.chain, 32, "a chain value"),
@@ -449,7 +449,7 @@ export function readAnswer(body: Bytes): Answer | Refusal {
       type: "Answer",
       welcome: reader.prefixed(4),
       doorSeed: reader.take(32),
-      stewardPublic: reader.take(32),
+      roomAdminPublic: reader.take(32),
       heartbeatKey: reader.take(32),
       slot: reader.uint(8),
       chain: reader.take(32),

@@ -398,7 +398,7 @@ export class RejoiningLobby extends GuestLobby {
    * A removed member can answer as well, in a room that goes on from an epoch before its removal.
    */
   override fits(answer: lobby.Answer, group: mls.Group): boolean {
-    const { m, doorKey, stewardPublic } = this.#old;
+    const { m, doorKey, roomAdminPublic } = this.#old;
     const before = m.ledger;
     let after: Ledger;
     try {
@@ -412,7 +412,7 @@ export class RejoiningLobby extends GuestLobby {
     return (
       same(group.groupId, m.group.groupId) &&
       same(answer.doorSeed, doorKey.seed) &&
-      same(answer.stewardPublic, stewardPublic) &&
+      same(answer.roomAdminPublic, roomAdminPublic) &&
       answer.slot > m.journal.slot &&
       group.epoch > m.group.epoch &&
       within(before.keys, after.keys) &&
@@ -535,7 +535,7 @@ export class ReturningLobby {
     this.#here = here;
     this.#sent = { asked, privateKey, bundle, at: now };
     await this.#post(day, asked);
-    this.effects.push({ type: "Connect", door: ROOM }); // a restarted server needs a steward to open
+    this.effects.push({ type: "Connect", door: ROOM }); // a restarted server needs a room admin to open
   }
 
   /** Open the room for the members, who cannot do that themselves. */
@@ -543,17 +543,17 @@ export class ReturningLobby {
     const here = this.#here;
     const { origin, hostSeed, groupId } = this.#kept;
     const door = await this.#kept.doorKey();
-    const steward = await hostSeed.stewardKey(groupId);
-    const number = invite.roomNumber(door.public, steward.public);
+    const roomAdmin = await hostSeed.roomAdminKey(groupId);
+    const number = invite.roomNumber(door.public, roomAdmin.public);
     if (message.type === "challenge") {
       this.#serverNonce = message.nonce;
       const nonce = this.#rng(32);
       const signature = await door.sign(invite.doorMessage(origin, number, message.nonce, nonce));
-      const [door_key, steward_key] = [door.public, steward.public];
-      this.#transmit({ type: "room_door", door_key, steward_key, nonce, signature });
+      const [door_key, room_admin_key] = [door.public, roomAdmin.public];
+      this.#transmit({ type: "room_door", door_key, room_admin_key, nonce, signature });
     } else if (message.type === "entered" && message.slot === null && here !== null) {
       const { slot, gate, chain } = here;
-      const signature = await steward.sign(invite.openMessage(number, slot, gate, chain, this.#serverNonce));
+      const signature = await roomAdmin.sign(invite.openMessage(number, slot, gate, chain, this.#serverNonce));
       this.#transmit({ type: "open", slot, gate, chain, signature });
     }
   }
@@ -568,11 +568,11 @@ export class ReturningLobby {
       const group = await mls.Group.join(answer.welcome, sent.bundle, { psks: this.#psks, rng: this.#rng });
       const policy = policyOf(group);
       const { hostSeed, groupId, doorSeed } = this.#kept;
-      const steward = await hostSeed.stewardKey(groupId);
+      const roomAdmin = await hostSeed.roomAdminKey(groupId);
       const ours =
         same(group.groupId, groupId) &&
         same(answer.doorSeed, doorSeed) &&
-        same(answer.stewardPublic, steward.public) &&
+        same(answer.roomAdminPublic, roomAdmin.public) &&
         same(policy.hostPublic, hostSeed.hostPublic);
       const own = group.member(group.ownLeaf);
       if (ours && own !== null && among(own.signatureKey, policy.hosts)) this.entry = { answer, group };

@@ -98,7 +98,7 @@ export class Granting extends Aspect {
       const own = m.signatureKey(m.ownLeaf) ?? new Uint8Array();
       const seed = await openGrant(grant, own, room.box, m.group.groupId);
       if (seed === null || !same(seed.hostPublic, m.policy.hostPublic)) return;
-      if (!same((await seed.stewardKey(m.group.groupId)).public, room.stewardPublic)) return;
+      if (!same((await seed.roomAdminKey(m.group.groupId)).public, room.roomAdminPublic)) return;
       room.hostSeed = room.granted = seed;
     }
     this.#toShow = true;

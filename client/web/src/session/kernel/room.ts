@@ -56,7 +56,7 @@ export const SETTLE = 0.8;
 export interface RoomFacts {
   readonly origin: string;
   readonly doorKey: SigningKey;
-  readonly stewardPublic: Bytes;
+  readonly roomAdminPublic: Bytes;
   readonly hostSeed: HostSeed | null;
   readonly now: number;
   readonly options?: Options;
@@ -71,7 +71,7 @@ export class RoomSession {
   readonly m: Membership;
   readonly origin: string;
   readonly doorKey: SigningKey;
-  readonly stewardPublic: Bytes;
+  readonly roomAdminPublic: Bytes;
   hostSeed: HostSeed | null;
   readonly options: Options;
   readonly rng: Rng;
@@ -123,7 +123,7 @@ export class RoomSession {
     this.m = membership;
     this.origin = facts.origin;
     this.doorKey = facts.doorKey;
-    this.stewardPublic = facts.stewardPublic;
+    this.roomAdminPublic = facts.roomAdminPublic;
     this.hostSeed = facts.hostSeed;
     this.options = facts.options ?? OPTIONS;
     this.rng = rng;
@@ -196,7 +196,7 @@ export class RoomSession {
 
   /** The room's number at the server, 16 bytes. */
   get number(): Bytes {
-    return invite.roomNumber(this.doorKey.public, this.stewardPublic);
+    return invite.roomNumber(this.doorKey.public, this.roomAdminPublic);
   }
 
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
@@ -420,7 +420,7 @@ export class RoomSession {
     this.send({
       type: "room_door",
       door_key: this.doorKey.public,
-      steward_key: this.stewardPublic,
+      room_admin_key: this.roomAdminPublic,
       nonce,
       signature: await this.doorKey.sign(message),
     });
@@ -531,8 +531,8 @@ export class RoomSession {
     door.opening = true;
     const { slot, roomPass, chain } = this.m.journal.oldest;
     const gate = invite.gate(roomPass);
-    const steward = await this.hostSeed.stewardKey(this.m.group.groupId);
-    const signature = await steward.sign(invite.openMessage(this.number, slot, gate, chain, door.nonce));
+    const roomAdmin = await this.hostSeed.roomAdminKey(this.m.group.groupId);
+    const signature = await roomAdmin.sign(invite.openMessage(this.number, slot, gate, chain, door.nonce));
     this.send({ type: "open", slot, gate, chain, signature });
   }
 
@@ -555,8 +555,8 @@ export class RoomSession {
     const { slot, roomPass } = this.m.journal;
     const gate = invite.gate(roomPass);
     door.regatedAt = slot;
-    const steward = await seed.stewardKey(this.m.group.groupId);
-    const signature = await steward.sign(invite.regateMessage(this.number, slot, gate, door.nonce));
+    const roomAdmin = await seed.roomAdminKey(this.m.group.groupId);
+    const signature = await roomAdmin.sign(invite.regateMessage(this.number, slot, gate, door.nonce));
     this.send({ type: "regate", slot, gate, signature });
   }
 

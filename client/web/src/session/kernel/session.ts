@@ -175,8 +175,8 @@ export class Session {
     ];
     const group = await mls.Group.create(await me.package(now), rng(16), extensions, rng);
     const doorKey = await SigningKey.generate(rng, true);
-    const steward = await seed.stewardKey(group.groupId);
-    const number = roomNumber(doorKey.public, steward.public);
+    const roomAdmin = await seed.roomAdminKey(group.groupId);
+    const number = roomNumber(doorKey.public, roomAdmin.public);
     const membership = await Membership.create(group, {
       room: number,
       slot: 0,
@@ -186,7 +186,7 @@ export class Session {
       now,
       rng,
     });
-    const facilities = { origin, doorKey, stewardPublic: steward.public, hostSeed: seed, now, options, rng };
+    const facilities = { origin, doorKey, roomAdminPublic: roomAdmin.public, hostSeed: seed, now, options, rng };
     const room = await RoomSession.create(membership, facilities);
     session.#room = room;
     room.start();
@@ -626,7 +626,7 @@ export class Session {
       type: "Answer",
       welcome: lastWelcome,
       doorSeed: room.doorKey.seed,
-      stewardPublic: room.stewardPublic,
+      roomAdminPublic: room.roomAdminPublic,
       heartbeatKey: m.handHeartbeatKey(),
       slot: m.journal.slot,
       chain: m.journal.chain,
@@ -651,13 +651,13 @@ export class Session {
   }
 
   async #enter(guest: Guest, { answer, group }: Entry, now: number): Promise<void> {
-    const { stewardPublic } = answer;
+    const { roomAdminPublic } = answer;
     const rng = this.#rng;
     const doorKey = await SigningKey.fromSeed(answer.doorSeed, true);
     let membership: Membership;
     try {
       membership = await Membership.create(group, {
-        room: roomNumber(doorKey.public, stewardPublic),
+        room: roomNumber(doorKey.public, roomAdminPublic),
         slot: answer.slot,
         chain: answer.chain,
         ledger: Ledger.decode(answer.ledger),
@@ -680,7 +680,7 @@ export class Session {
     const kept = this.#kept;
     const hostSeed = old === null ? (kept?.hostSeed ?? null) : old.hostSeed;
     const options = this.#options;
-    const facilities = { origin: this.#invite.origin, doorKey, stewardPublic, hostSeed, now, options, rng };
+    const facilities = { origin: this.#invite.origin, doorKey, roomAdminPublic, hostSeed, now, options, rng };
     const room = await RoomSession.create(membership, facilities);
     this.#policy = null;
     if (guest instanceof RejoiningLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;

@@ -44,12 +44,12 @@ type What = "serves" | "restarted" | "refuses" | "forgotten";
 interface Run {
   readonly began: number;
   readonly doorKey: SigningKey;
-  readonly stewardKey: SigningKey;
+  readonly roomAdminKey: SigningKey;
   readonly chain: Bytes;
   serverKey: Bytes;
 }
 
-const numberOf = (run: Run): Bytes => invite.roomNumber(run.doorKey.public, run.stewardKey.public);
+const numberOf = (run: Run): Bytes => invite.roomNumber(run.doorKey.public, run.roomAdminKey.public);
 
 /** One period without the room: the state when it began, and the findings since. */
 interface Drop {
@@ -186,8 +186,8 @@ export class Dropped extends Aspect {
   async #startProbe(drop: Drop, now: number): Promise<void> {
     const rng = this.room.rng;
     const chain = evidence.probeChain(this.room.number, drop.beats, drop.receipts);
-    const [doorKey, stewardKey] = [await SigningKey.generate(rng), await SigningKey.generate(rng)];
-    drop.run = { began: now, doorKey, stewardKey, chain, serverKey: new Uint8Array() };
+    const [doorKey, roomAdminKey] = [await SigningKey.generate(rng), await SigningKey.generate(rng)];
+    drop.run = { began: now, doorKey, roomAdminKey, chain, serverKey: new Uint8Array() };
     drop.probes++;
     drop.probedAt = now;
     this.room.effects.push({ type: "Connect", door: PROBE });
@@ -203,17 +203,17 @@ export class Dropped extends Aspect {
       const { rng, origin } = this.room;
       const nonce = rng(32);
       const text = invite.doorMessage(origin, numberOf(run), message.nonce, nonce);
-      const [door_key, steward_key] = [run.doorKey.public, run.stewardKey.public];
+      const [door_key, room_admin_key] = [run.doorKey.public, run.roomAdminKey.public];
       this.#send({
         type: "room_door",
         door_key,
-        steward_key,
+        room_admin_key,
         nonce,
         signature: await run.doorKey.sign(text),
       });
       const gate = rng(32);
       const opening = invite.openMessage(numberOf(run), 0, gate, run.chain, message.nonce);
-      const signature = await run.stewardKey.sign(opening);
+      const signature = await run.roomAdminKey.sign(opening);
       this.#send({ type: "open", slot: 0, gate, chain: run.chain, signature });
     } else if (message.type === "opened") {
       await this.#opened(drop, run, message, now);
