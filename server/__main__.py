@@ -23,7 +23,7 @@ from snugroom.server import config, logs
 from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.disclosure import command, metrics, view, window
-from snugroom.server.disclosure.command import Desk
+from snugroom.server.disclosure.command import DisclosureSocket
 from snugroom.server.page import PageError
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = _make(settings, hostile)
-    desk = Desk(server)
+    disclosure_socket = DisclosureSocket(server)
     looking: window.Window | None = None
     counting: metrics.Metrics | None = None
     telling: set[asyncio.Task[None]] = set()
@@ -143,7 +143,7 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
     try:
         url = await server.start()
         try:
-            await desk.start()
+            await disclosure_socket.start()
         except OSError:
             log.warning("disclose gets no answer from this process")
         loop.add_signal_handler(signal.SIGUSR1, tell)
@@ -168,7 +168,7 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
             await counting.stop()
         if looking is not None:
             await looking.stop()
-        desk.stop()
+        disclosure_socket.stop()
         await server.stop()
 
 

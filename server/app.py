@@ -15,7 +15,7 @@ from nacl.signing import SigningKey
 
 from snugroom.server import config, page
 from snugroom.server.config import ConfigError, Settings
-from snugroom.server.rooms.backpressure import Flow
+from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.signaling import MediaServer, Signaling
 from snugroom.server.sfu.io.sockets import BindError
@@ -228,9 +228,9 @@ class Server:
         else:
             self._greeting.add(handler)
         loop.call_later(delay, cut)
-        flows = self.signaling.flows
-        flows[handler] = Flow(handler, lambda: flows.pop(handler, None))
-        return flows[handler]
+        byte_limiters = self.signaling.byte_limiters
+        byte_limiters[handler] = ByteLimiter(handler, lambda: byte_limiters.pop(handler, None))
+        return byte_limiters[handler]
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True})

@@ -29,7 +29,7 @@ class TokenBucket:
         return True
 
 
-class Guard:
+class RateLimits:
     """The rate limits of one connection: a bucket each for messages, bytes and errors."""
 
     __slots__ = ("_bytes", "_errors", "_messages")
@@ -39,10 +39,10 @@ class Guard:
         self._bytes = TokenBucket(settings.bytes_per_second, settings.byte_burst, now)
         self._errors = TokenBucket(settings.errors_max / 60, settings.errors_max, now)
 
-    def frame(self, size: int, now: float) -> bool:
+    def allow_frame(self, size: int, now: float) -> bool:
         """Count a frame of `size` bytes; return False if it exceeds a rate."""
         return self._messages.take(now) and self._bytes.take(now, size)
 
-    def error(self, now: float) -> bool:
+    def allow_error(self, now: float) -> bool:
         """Count one refusal; return False after too many refusals."""
         return self._errors.take(now)

@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from snugroom.server.app import Server
-from snugroom.server.disclosure import audit
-from snugroom.server.disclosure import text as spoken
-from snugroom.server.disclosure import view as console
+from snugroom.server.disclosure import audit, text, view
 
 _PREFIX: Final = "snug-server/"
 #: Maximum bytes of a question and of an answer, and seconds of a connection.
@@ -47,7 +45,7 @@ def _user_of(sock: Any) -> int:
     return int(user)
 
 
-class Desk:
+class DisclosureSocket:
     """The server's end of the disclosure socket."""
 
     def __init__(self, server: Server, process: int | None = None) -> None:
@@ -72,8 +70,8 @@ class Desk:
             if self._busy <= _BUSY_MAX and _user_of(writer.get_extra_info("socket")) == os.geteuid():
                 async with asyncio.timeout(_TIME):
                     question = json.loads(await reader.readline())
-                    view = await self._look(question)
-                    writer.write(json.dumps(view, separators=(",", ":")).encode() + b"\n")
+                    disclosed = await self._disclosed(question)
+                    writer.write(json.dumps(disclosed, separators=(",", ":")).encode() + b"\n")
                     await writer.drain()
         except (OSError, ValueError, TimeoutError, RecursionError):
             pass  # the question is not valid, or the other end has closed
@@ -83,20 +81,20 @@ class Desk:
             self._busy -= 1
             writer.close()
 
-    async def _look(self, question: object) -> dict[str, Any]:
+    async def _disclosed(self, question: object) -> dict[str, Any]:
         asked = question if isinstance(question, dict) else {}
         complete = asked.get("audit") is True
-        media = await console.look(self._server, audit=complete)
-        view = console.disclosure(self._server, identifiers=asked.get("identifiers") is True, media=media)
+        media = await view.media_view(self._server, audit=complete)
+        disclosed = view.disclosure(self._server, identifiers=asked.get("identifiers") is True, media=media)
         if complete:
             found = audit.audit(self._server)
             theirs = media.audited
-            view["audit"] = {
+            disclosed["audit"] = {
                 "objects": found.objects + sum(each.objects for each in theirs),
                 "undeclared": sorted(found.undeclared.union(*(each.undeclared for each in theirs))),
                 "misplaced": sorted(found.misplaced.union(*(each.misplaced for each in theirs))),
             }
-        return view
+        return disclosed
 
 
 # -- the command ---------------------------------------------------------------------------------------
@@ -134,12 +132,12 @@ def ask(process: int, *, identifiers: bool = False, complete: bool = False) -> d
         except OSError:
             raise DiscloseError(f"no server answers as process {process}") from None
     try:
-        view = json.loads(answer)
+        disclosed = json.loads(answer)
     except ValueError:
         raise DiscloseError(f"process {process} gives no answer to this user, or is too busy") from None
-    if not isinstance(view, dict):
+    if not isinstance(disclosed, dict):
         raise DiscloseError(f"process {process} answers something else")
-    return view
+    return disclosed
 
 
 def _the_one() -> int:
@@ -181,16 +179,16 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     try:
         process = arguments.pid if arguments.pid is not None else _the_one()
-        view = ask(process, identifiers=arguments.identifiers, complete=arguments.audit)
+        disclosed = ask(process, identifiers=arguments.identifiers, complete=arguments.audit)
         if arguments.read:
-            text = "\n".join(spoken.sentences(view))
+            output = "\n".join(text.sentences(disclosed))
         elif arguments.whole or arguments.identifiers:
-            text = json.dumps(view, indent=2)
+            output = json.dumps(disclosed, indent=2)
         else:
-            text = json.dumps(spoken.brief(view), indent=2)
+            output = json.dumps(text.brief(disclosed), indent=2)
     except DiscloseError as error:
         print(f"snug-server: {error}", file=sys.stderr)
         return 2
-    print(text)
-    found = view.get("audit", {})
+    print(output)
+    found = disclosed.get("audit", {})
     return 1 if found.get("undeclared") or found.get("misplaced") else 0

@@ -64,7 +64,7 @@ _SETTINGS: Final = "- the operator's own settings"
 _PAGE: Final = "- the page, the same for everybody"
 _COUNT: Final = "- a count of bytes or packets, within what is counted there"
 
-HOLDS: Final[dict[str, dict[str, str]]] = {
+ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.app.Server": {
         "settings": _SETTINGS,
         "url": "- the server's own address = setting",
@@ -96,16 +96,16 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_origins": _SETTINGS + " = setting",
         "_clock": _MACHINERY,
         "_connections": "connections = handle",
-        "_waiting": "rooms[].streams = handle",
+        "_pending_media": "rooms[].streams = handle",
         "_addresses": "addresses = address",
         "_sockets": "connections",
         "_stopping": _MACHINERY,
         "upgraded": "connections = http",
-        "flows": "connections = http",
+        "byte_limiters": "connections = http",
         "refusals": "refusals = label",
     },
-    "snugroom.server.rooms.signaling.Connection": {
-        "guard": _LIMITS,
+    "snugroom.server.rooms.signaling.SignalingConnection": {
+        "rate_limits": _LIMITS,
         "dropped": "connections",
         "_ws": "?people[].headers = http",
         "_request": "?people[].headers = http",
@@ -116,15 +116,15 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_writer": "queued_bytes = http",
         "_finishing": "queued_bytes = http",
     },
-    "snugroom.server.rooms.backpressure.Flow": {
+    "snugroom.server.rooms.backpressure.ByteLimiter": {
         "handler": "connections = http",
-        "_gone": "connections = http",
+        "_on_lost": "connections = http",
         "_transport": "connections = http",
         "_unclaimed": _LIMITS,
-        "_most": _LIMITS,
-        "_too_much": _MACHINERY,
+        "_limit": _LIMITS,
+        "_on_exceeded": _MACHINERY,
     },
-    "snugroom.server.rooms.signaling.Waiting": {
+    "snugroom.server.rooms.signaling.PendingMedia": {
         "answers": "media = http",
         "streams": "rooms[].streams = handle label",
     },
@@ -258,7 +258,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_pipe": _MACHINERY,
     },
     "snugroom.server.rate.TokenBucket": dict.fromkeys(("_at", "_burst", "_rate", "_tokens"), _LIMITS),
-    "snugroom.server.rate.Guard": dict.fromkeys(("_bytes", "_errors", "_messages"), _LIMITS),
+    "snugroom.server.rate.RateLimits": dict.fromkeys(("_bytes", "_errors", "_messages"), _LIMITS),
     "snugroom.server.rooms.hub.Hub": {
         "_settings": _SETTINGS,
         "_origin": _SETTINGS + " = setting",
@@ -470,7 +470,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "ever": _MACHINERY,
         "counts": "media = label",
     },
-    "snugroom.server.sfu.io.tcp.Connection": {
+    "snugroom.server.sfu.io.tcp.TcpConnection": {
         "sock": _MACHINERY,
         "address": "?people[].media_addresses = address",
         "place": _LIMITS + " = address",
@@ -757,7 +757,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_hosts": "- its own address = setting",
         "_runner": _MACHINERY + " = http",
     },
-    "snugroom.server.disclosure.command.Desk": {
+    "snugroom.server.disclosure.command.DisclosureSocket": {
         "_server": _MACHINERY,
         "_name": "- the process's number = setting",
         "_listener": _MACHINERY + " = http",
@@ -769,7 +769,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
 def entry(klass: type, attribute: str) -> tuple[str, tuple[str, ...]] | None:
     """Return place and kinds of an attribute of `klass` or of its base classes; None if there is no entry."""
     for base in klass.__mro__:
-        holds = HOLDS.get(f"{base.__module__}.{base.__qualname__}")
+        holds = ATTRIBUTES.get(f"{base.__module__}.{base.__qualname__}")
         if holds is None:
             continue
         if attribute in holds:

@@ -16,7 +16,7 @@ from aiohttp import hdrs, web
 from snugroom.server import config, process
 from snugroom.server.app import Server
 from snugroom.server.config import ConfigError
-from snugroom.server.disclosure import view as console
+from snugroom.server.disclosure import view
 from snugroom.server.loopback import Loopback
 from snugroom.server.sfu.workers.pipe import Heartbeat
 from snugroom.server.sfu.workers.pool import MediaView, Workers
@@ -174,4 +174,4 @@ class Metrics(Loopback):
         media = self._server.signaling.media
         view = await media.inspect() if isinstance(media, Workers) else console.here(self._server)
         headers: dict[str, Any] = {hdrs.CONTENT_TYPE: CONTENT_TYPE, hdrs.CACHE_CONTROL: "no-store"}
-        return web.Response(body=text(self._server, view).encode(), headers=headers)
+        return web.Response(body=text(self._server, held).encode(), headers=headers)

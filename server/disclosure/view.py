@@ -62,7 +62,7 @@ def _people(server: Server, media: MediaFacts | None) -> list[dict[str, Any]]:
     ]
 
 
-async def look(server: Server, *, streams: bool = False, audit: bool = False) -> MediaView:
+async def media_view(server: Server, *, streams: bool = False, audit: bool = False) -> MediaView:
     """Return what the SFU holds. With media workers this asks all workers, within a time limit."""
     media = server.signaling.media
     if isinstance(media, Workers):
@@ -70,11 +70,11 @@ async def look(server: Server, *, streams: bool = False, audit: bool = False) ->
     return here(server, streams=streams)
 
 
-def here(server: Server, *, streams: bool = False) -> MediaView:
+def local_media_view(server: Server, *, streams: bool = False) -> MediaView:
     """Return what the SFU of this process holds. Raises TypeError if media is in worker processes."""
     media = server.signaling.media
     if isinstance(media, Workers):
-        raise TypeError("media is in other processes: ask them (look)")
+        raise TypeError("media is in other processes: ask them (media_view)")
     if not isinstance(media, Sfu):
         return MediaView(media.totals())
     return MediaView(media.totals(), media.held(), tuple(media.streams()) if streams else ())
@@ -91,8 +91,8 @@ def disclosure(
 ) -> dict[str, Any]:
     """Return everything that the process holds, as JSON-ready values: sizes in bytes, ages in seconds.
 
-    `media` is the result of `look`; it is required with media workers. `media_workers_silent` counts the
-    workers that gave no answer; the view lacks what they hold.
+    `media` is the result of `media_view`; it is required with media workers. `media_workers_silent` counts
+    the workers that gave no answer; the view lacks what they hold.
 
     Blobs and packets are ciphertext, and the view gives their sizes. With `identifiers`, rooms have their
     number, room admin key, chain and handles (hex), lobbies have their number and handles, and `people` has
@@ -110,7 +110,7 @@ def disclosure(
         for lobby, (number, handles) in zip(lobbies, hub.lobbies_held(), strict=True):
             lobby["number"] = number.hex()
             lobby["handles"] = [handle.hex() for handle in handles]
-    found = here(server) if media is None else media
+    found = local_media_view(server) if media is None else media
     held = found.held
     view = {
         "uptime": round(now - server.started_at, 1),
@@ -145,5 +145,5 @@ def disclosure(
 
 async def line(server: Server) -> str:
     """Return the word ``disclosure``, a space and the disclosure as JSON, on one line."""
-    view = disclosure(server, media=await look(server))
+    view = disclosure(server, media=await media_view(server))
     return "disclosure " + json.dumps(view, separators=(",", ":"))

@@ -19,8 +19,7 @@ from aiohttp import hdrs, web
 from snugroom.server import config, page
 from snugroom.server.app import Server
 from snugroom.server.config import ConfigError
-from snugroom.server.disclosure import text
-from snugroom.server.disclosure import view as console
+from snugroom.server.disclosure import text, view
 from snugroom.server.loopback import Loopback
 from snugroom.server.sfu.sfu import Sfu, StreamFacts
 from snugroom.server.sfu.workers.pool import Workers
@@ -53,14 +52,14 @@ def _stream(facts: StreamFacts) -> dict[str, Any]:
     }
 
 
-async def view(server: Server) -> dict[str, Any]:
+async def snapshot(server: Server) -> dict[str, Any]:
     """Return the data of the page: the whole disclosure, as numbers and as sentences, and all streams."""
-    media = await console.look(server, streams=True)
-    disclosed = console.disclosure(server, identifiers=True, media=media)
+    media = await view.media_view(server, streams=True)
+    disclosed = view.disclosure(server, identifiers=True, media=media)
     return {
         "at": round(server.clock(), 3),
         "disclosure": disclosed,
-        "spoken": text.sentences(disclosed),
+        "sentences": text.sentences(disclosed),
         "streams": [_stream(facts) for facts in media.streams],
     }
 
@@ -103,7 +102,7 @@ class Window(Loopback):
         return guard
 
     async def _now(self, _: web.Request) -> web.Response:
-        return _json(await view(self._server))
+        return _json(await snapshot(self._server))
 
     async def _frame(self, request: web.Request) -> web.Response:
         """Answer with the packets (hex, RTP as relayed) of the last whole frame of one stream."""

@@ -30,7 +30,7 @@ from snugroom.server.app import Server
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Effect, Send
 from snugroom.server.rooms.hub import Hub
-from snugroom.server.rooms.signaling import Connection, MediaServer, Signaling
+from snugroom.server.rooms.signaling import MediaServer, Signaling, SignalingConnection
 from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.io.packet_io import DatagramHandler, PlainPacketIo
@@ -111,7 +111,9 @@ class NotingSignaling(Signaling):
         super().__init__(hub, media, settings, origins=origins, clock=clock)
         self._note = note
 
-    def _frame(self, connection: Connection, handle: bytes, data: bytes | str, is_text: bool) -> None:
+    def _frame(
+        self, connection: SignalingConnection, handle: bytes, data: bytes | str, is_text: bool
+    ) -> None:
         try:
             kind = str(type(decode_client(data)).__struct_config__.tag)
         except WireError:

@@ -12,48 +12,48 @@ from typing import Final
 
 #: Bytes of one read: about 2,700 of the smallest frames, some milliseconds of work. Other connections are
 #: served between reads.
-TURN: Final = 16_384
+READ_MAX: Final = 16_384
 #: Additional bytes that each message claims, for the headers of its fragments.
-HEADERS: Final = 64
+HEADER_BYTES: Final = 64
 
 
-class Flow(asyncio.Protocol):
+class ByteLimiter(asyncio.Protocol):
     """A protocol in front of aiohttp's `handler` of a connection. It passes all events on.
 
-    After `watch`, at most `most` bytes may arrive that no message has claimed (`claim`). If more arrive, the
-    connection is aborted and `too_much` is called. `gone` is called when the connection ends.
+    After `start`, at most `limit` bytes may arrive that no message has claimed (`claim`). If more arrive, the
+    connection is aborted and `on_exceeded` is called. `on_lost` is called when the connection ends.
     """
 
-    def __init__(self, handler: asyncio.Protocol, gone: Callable[[], object]) -> None:
+    def __init__(self, handler: asyncio.Protocol, on_lost: Callable[[], object]) -> None:
         self.handler = handler
-        self._gone = gone
+        self._on_lost = on_lost
         self._transport: asyncio.BaseTransport | None = None
         self._unclaimed = 0
-        self._most = 0
-        self._too_much: Callable[[], None] | None = None
+        self._limit = 0
+        self._on_exceeded: Callable[[], None] | None = None
 
-    def watch(self, most: int, too_much: Callable[[], None]) -> None:
+    def start(self, limit: int, on_exceeded: Callable[[], None]) -> None:
         """Count bytes from now on: the connection is a WebSocket."""
-        self._most, self._too_much = most, too_much
+        self._limit, self._on_exceeded = limit, on_exceeded
 
     def claim(self, size: int) -> None:
         """Subtract the bytes of a complete message of `size` bytes."""
-        self._unclaimed = max(0, self._unclaimed - size - HEADERS)
+        self._unclaimed = max(0, self._unclaimed - size - HEADER_BYTES)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
         if hasattr(transport, "max_size"):  # bytes of one read, in asyncio's own transports
-            transport.max_size = TURN
+            transport.max_size = READ_MAX
         self.handler.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._too_much is not None:
+        if self._on_exceeded is not None:
             self._unclaimed += len(data)
-            if self._unclaimed > self._most:
+            if self._unclaimed > self._limit:
                 if isinstance(self._transport, asyncio.WriteTransport):
                     self._transport.abort()
-                self._too_much()
-                self._too_much = None
+                self._on_exceeded()
+                self._on_exceeded = None
                 return
         self.handler.data_received(data)
 
@@ -61,8 +61,8 @@ class Flow(asyncio.Protocol):
         return self.handler.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = self._too_much = None
-        self._gone()
+        self._transport = self._on_exceeded = None
+        self._on_lost()
         self.handler.connection_lost(exc)
 
     def pause_writing(self) -> None:

@@ -19,8 +19,8 @@ from typing import Final, Protocol
 from aiohttp import WSMsgType, web
 
 from snugroom.server.config import Settings
-from snugroom.server.rate import Guard
-from snugroom.server.rooms.backpressure import Flow
+from snugroom.server.rate import RateLimits
+from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaSubscribe, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.wire.messages import (
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 TICK = 0.05
 #: Seconds for the last message and the WebSocket's closing handshake.
-GOODBYE = 1.0
+CLOSE_TIMEOUT = 1.0
 #: Codes of refusals that do not count against the client.
 _NO_ERRORS: Final = frozenset({"lost"})
 
@@ -64,20 +64,20 @@ class MediaServer(Protocol):
 
 
 @dataclass(slots=True)
-class Waiting:
+class PendingMedia:
     """The pending `media` of a connection. `streams` is sent after the last of `answers`."""
 
     answers: list[asyncio.Future[Transport]] = field(default_factory=list)
     streams: Streams | None = None
 
 
-class Connection:
+class SignalingConnection:
     """One WebSocket, its bounded queue of frames, and the task that sends them."""
 
     def __init__(
         self, ws: web.WebSocketResponse, request: web.Request, settings: Settings, now: float
     ) -> None:
-        self.guard = Guard(settings, now)
+        self.rate_limits = RateLimits(settings, now)
         self.dropped = False
         self._ws = ws
         self._request = request
@@ -141,14 +141,14 @@ class Connection:
         self.finish()
 
     def finish(self) -> asyncio.Task[None]:
-        """Send the last frame, close, and abort the connection if that takes longer than `GOODBYE`."""
+        """Send the last frame, close, and abort the connection if that takes longer than `CLOSE_TIMEOUT`."""
         if self._finishing is None:
             self._finishing = asyncio.create_task(self._finish())
         return self._finishing
 
     async def _finish(self) -> None:
         try:
-            async with asyncio.timeout(GOODBYE):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 if self.dropped:
                     await self._writer
                 if not await self._ws.close() and not self._ws.closed:
@@ -181,15 +181,15 @@ class Signaling:
         self._settings = settings
         self._origins = frozenset(origins)
         self._clock = clock
-        self._connections: dict[bytes, Connection] = {}
-        self._waiting: dict[bytes, Waiting] = {}
+        self._connections: dict[bytes, SignalingConnection] = {}
+        self._pending_media: dict[bytes, PendingMedia] = {}
         self._addresses: Counter[str] = Counter()
         self._sockets = 0
         self._stopping = False
         #: Protocols of the HTTP connections that are WebSockets now.
         self.upgraded: set[object] = set()
-        #: The `Flow` of each open HTTP connection, WebSocket or not, by its protocol.
-        self.flows: dict[object, Flow] = {}
+        #: The `ByteLimiter` of each open HTTP connection, WebSocket or not, by its protocol.
+        self.byte_limiters: dict[object, ByteLimiter] = {}
         self.refusals: Counter[str] = Counter()
 
     # -- effects -------------------------------------------------------------------------------
@@ -216,20 +216,23 @@ class Signaling:
                 wanted = None if effect.ssrcs is None else list(effect.ssrcs)
                 self.media.subscribe(effect.room, effect.handle, wanted, list(effect.max_layers))
             elif isinstance(effect, MediaLeave):
-                self._waiting.pop(effect.handle, None)
+                self._pending_media.pop(effect.handle, None)
                 self.media.leave(effect.room, effect.handle)
 
     def _send(self, effect: Send, frame: bytes) -> list[Effect]:
         connection = self._connections.get(effect.handle)
         if connection is None or connection.dropped:
             return []
-        if isinstance(effect.message, Streams) and (waiting := self._waiting.get(effect.handle)) is not None:
+        if (
+            isinstance(effect.message, Streams)
+            and (waiting := self._pending_media.get(effect.handle)) is not None
+        ):
             waiting.streams = effect.message  # each list is complete: keep only the last
             return []
         if isinstance(effect.message, Refused):
             code = effect.message.code
             self.refusals[code] += 1
-            if code not in _NO_ERRORS and not connection.guard.error(self._clock()):
+            if code not in _NO_ERRORS and not connection.rate_limits.allow_error(self._clock()):
                 return self._expel(effect.handle, Refused("errors", "too many errors", fatal=True))
         if not connection.put(frame):
             return self._expel(effect.handle, Closing("slow", "too much was waiting for this connection"))
@@ -256,20 +259,20 @@ class Signaling:
             return self._no_place(effect.handle)
         if isinstance(answer, Transport):
             return [Send(effect.handle, answer)], []
-        self._waiting.setdefault(effect.handle, Waiting()).answers.append(answer)
+        self._pending_media.setdefault(effect.handle, PendingMedia()).answers.append(answer)
         answer.add_done_callback(partial(self._joined, effect.handle))
         return [], []
 
     def _joined(self, handle: bytes, answer: asyncio.Future[Transport]) -> None:
         """Send the answer of a media worker. Each `media` gets one, in order, and then a list of streams."""
         refused = answer.cancelled() or answer.exception() is not None
-        waiting = self._waiting.get(handle)
+        waiting = self._pending_media.get(handle)
         if waiting is None or answer not in waiting.answers:
             return  # the connection has left in the meantime
         waiting.answers.remove(answer)
         last = not waiting.answers
         if last:
-            del self._waiting[handle]
+            del self._pending_media[handle]
         if not refused:
             after = waiting.streams if last else None
             listed = [] if after is None else [Send(handle, after)]
@@ -310,7 +313,7 @@ class Signaling:
             raise web.HTTPForbidden(text="this origin may not connect\n")
         s = self._settings
         ws = web.WebSocketResponse(
-            timeout=GOODBYE,
+            timeout=CLOSE_TIMEOUT,
             autoping=False,  # `_read` gets pings and pongs, because they extend the idle time
             heartbeat=s.heartbeat,
             compress=False,
@@ -326,14 +329,14 @@ class Signaling:
             await ws.prepare(request)
             if refusal is not None:
                 self.refusals[refusal.code] += 1
-                async with asyncio.timeout(GOODBYE):
+                async with asyncio.timeout(CLOSE_TIMEOUT):
                     await ws.send_frame(encode(refusal), WSMsgType.TEXT)
                     await ws.close()
                 return ws
-            flow = self.flows.get(request.protocol)
-            if flow is not None:
-                flow.watch(2 * s.frame_bytes + 65_536, self._too_much)
-            await self._serve(ws, request, flow)
+            byte_limiter = self.byte_limiters.get(request.protocol)
+            if byte_limiter is not None:
+                byte_limiter.start(2 * s.frame_bytes + 65_536, self._count_exceeded)
+            await self._serve(ws, request, byte_limiter)
         except (ConnectionError, TimeoutError):
             pass  # the client has gone during the handshake
         finally:
@@ -344,30 +347,32 @@ class Signaling:
                 del self._addresses[address]
         return ws
 
-    def _too_much(self) -> None:
+    def _count_exceeded(self) -> None:
         self.refusals["pieces"] += 1
 
-    async def _serve(self, ws: web.WebSocketResponse, request: web.Request, flow: Flow | None) -> None:
+    async def _serve(
+        self, ws: web.WebSocketResponse, request: web.Request, byte_limiter: ByteLimiter | None
+    ) -> None:
         now = self._clock()
-        connection = Connection(ws, request, self._settings, now)
+        connection = SignalingConnection(ws, request, self._settings, now)
         handle, challenge = self.hub.connect()
         self._connections[handle] = connection
         try:
             connection.put(encode(challenge))
-            await self._read(ws, connection, handle, now, flow)
+            await self._read(ws, connection, handle, now, byte_limiter)
         finally:
             self.perform(self.hub.leave(handle, self._clock()))
             del self._connections[handle]
-            self._waiting.pop(handle, None)
+            self._pending_media.pop(handle, None)
             await connection.finish()
 
     async def _read(
         self,
         ws: web.WebSocketResponse,
-        connection: Connection,
+        connection: SignalingConnection,
         handle: bytes,
         since: float,
-        flow: Flow | None,
+        byte_limiter: ByteLimiter | None,
     ) -> None:
         s = self._settings
         while True:
@@ -386,8 +391,8 @@ class Signaling:
                 return
             if connection.dropped:
                 return
-            if flow is not None and isinstance(message.data, bytes | bytearray | str):
-                flow.claim(len(message.data))
+            if byte_limiter is not None and isinstance(message.data, bytes | bytearray | str):
+                byte_limiter.claim(len(message.data))
             if message.type is WSMsgType.PING:
                 # rate limits apply: pings must not make the server write without limit
                 if self._within_rates(connection, handle, len(message.data)):
@@ -400,13 +405,15 @@ class Signaling:
             else:
                 return
 
-    def _within_rates(self, connection: Connection, handle: bytes, size: int) -> bool:
-        if connection.guard.frame(size, self._clock()):
+    def _within_rates(self, connection: SignalingConnection, handle: bytes, size: int) -> bool:
+        if connection.rate_limits.allow_frame(size, self._clock()):
             return True
         self.perform(self._expel(handle, Refused("rate", "too much at once", fatal=True)))
         return False
 
-    def _frame(self, connection: Connection, handle: bytes, data: bytes | str, is_text: bool) -> None:
+    def _frame(
+        self, connection: SignalingConnection, handle: bytes, data: bytes | str, is_text: bool
+    ) -> None:
         if not is_text:
             self.perform([Send(handle, Refused("message", "frames are text"))])
             return

@@ -65,7 +65,7 @@ async def test_empty_frames_take_nobodys_turn(start_rig: StartRig, monkeypatch: 
     portions: list[int] = []
     frames = tcp.Tcp._frames
 
-    def note(self: tcp.Tcp, connection: tcp.Connection, data: bytes) -> bool:
+    def note(self: tcp.Tcp, connection: tcp.TcpConnection, data: bytes) -> bool:
         portions.append(len(data))
         return frames(self, connection, data)
 

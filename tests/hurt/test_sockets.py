@@ -50,13 +50,13 @@ async def test_a_flood_of_empty_frames_is_cut_off(
     flood: bytes, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     portions: list[int] = []
-    received = backpressure.Flow.data_received
+    received = backpressure.ByteLimiter.data_received
 
-    def note(self: backpressure.Flow, data: bytes) -> None:
+    def note(self: backpressure.ByteLimiter, data: bytes) -> None:
         portions.append(len(data))
         received(self, data)
 
-    monkeypatch.setattr(backpressure.Flow, "data_received", note)
+    monkeypatch.setattr(backpressure.ByteLimiter, "data_received", note)
     async with serving(quiet(handshake_time=60.0)) as place:
         innocent = await Innocent.at(place)
         reader, writer = await raw(place)
@@ -75,7 +75,7 @@ async def test_a_flood_of_empty_frames_is_cut_off(
         assert place.server.signaling.connections == 2
         # nobody's turn is longer than that, whatever one socket sends
         assert max(portions) <= backpressure.TURN
-        assert len(place.server.signaling.flows) == 2
+        assert len(place.server.signaling.byte_limiters) == 2
 
 
 async def test_honest_messages_in_pieces_are_never_too_much() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
 from snugroom.server.config import Settings
-from snugroom.server.rate import Guard, TokenBucket
+from snugroom.server.rate import RateLimits, TokenBucket
 from snugroom.server.rooms.effects import Drop, Effect, Forget, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.lobby import Lobby
@@ -278,13 +278,13 @@ def test_a_guard_counts_messages_bytes_and_errors_apart() -> None:
     settings = Settings(
         messages_per_second=1, message_burst=2, bytes_per_second=100, byte_burst=1000, errors_max=3
     )
-    guard = Guard(settings, 0.0)
-    assert guard.frame(10, 0.0)
-    assert not guard.frame(1000, 0.0)
-    assert not guard.frame(10, 0.0)
-    assert guard.frame(10, 5.0)
-    assert [guard.error(0.0) for _ in range(4)] == [True, True, True, False]
-    assert [guard.error(60.0) for _ in range(4)] == [True, True, True, False]
+    rate_limits = RateLimits(settings, 0.0)
+    assert rate_limits.allow_frame(10, 0.0)
+    assert not rate_limits.allow_frame(1000, 0.0)
+    assert not rate_limits.allow_frame(10, 0.0)
+    assert rate_limits.allow_frame(10, 5.0)
+    assert [rate_limits.allow_error(0.0) for _ in range(4)] == [True, True, True, False]
+    assert [rate_limits.allow_error(60.0) for _ in range(4)] == [True, True, True, False]
 
 
 # -- what is signed ----------------------------------------------------------------------------------

@@ -20,9 +20,8 @@ import msgspec
 import pytest
 
 from snugroom.server.app import Server
-from snugroom.server.disclosure import audit, command, inventory
-from snugroom.server.disclosure import text as spoken
-from snugroom.server.disclosure import view as console
+from snugroom.server.disclosure import audit, command, inventory, view
+from snugroom.server.disclosure.text import brief, sentences
 from snugroom.server.hostile.runner import Troupe
 from snugroom.server.hostile.server import HostileServer
 from snugroom.server.sfu.io.turn import TurnServer
@@ -51,7 +50,7 @@ AGENT = "canary-agent/1.0"
 #: What there is only with media workers, or for a moment (tests/server/test_workers.py).
 WITH_WORKERS = {
     name
-    for name in inventory.HOLDS
+    for name in inventory.ATTRIBUTES
     if name.startswith(
         (
             "snugroom.server.sfu.workers.pool.",
@@ -62,7 +61,7 @@ WITH_WORKERS = {
     )
     or name
     in (
-        "snugroom.server.rooms.signaling.Waiting",
+        "snugroom.server.rooms.signaling.PendingMedia",
         "snugroom.server.sfu.sfu.MediaFacts",
         "snugroom.server.sfu.sfu.StreamFacts",
     )
@@ -183,7 +182,7 @@ async def meeting() -> AsyncIterator[Meeting]:
 
 def _kinds(where: str) -> set[str]:
     klass, _, attribute = where.rpartition(".")
-    text = inventory.HOLDS.get(klass, {}).get(attribute, "")
+    text = inventory.ATTRIBUTES.get(klass, {}).get(attribute, "")
     return set(text.partition(" = ")[2].split())
 
 
@@ -208,7 +207,10 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
         assert [value for value in held.known if value not in everything] == []
         assert [value for value in held.nowhere if value in everything] == []
         # the table is no longer than what there is
-        absent = {"snugroom.server.disclosure.command.Desk", "snugroom.server.disclosure.window.Window"}
+        absent = {
+            "snugroom.server.disclosure.command.DisclosureSocket",
+            "snugroom.server.disclosure.window.Window",
+        }
         absent |= {"snugroom.server.disclosure.metrics.Metrics", *WITH_WORKERS}
         alive = found.classes | absent | {"snugroom.server.page.Bundle", "snugroom.server.page.File"}
         # nobody's way is narrow here, so nothing waits
@@ -217,23 +219,23 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
             "snugroom.server.sfu.core.effects.SendRtp",
             "snugroom.server.sfu.core.layer_allocator._VideoState",
         }
-        assert set(inventory.HOLDS) <= alive | {"snugroom.server.sfu.io.packet_io._GsoBatch"} | narrow
+        assert set(inventory.ATTRIBUTES) <= alive | {"snugroom.server.sfu.io.packet_io._GsoBatch"} | narrow
         real: dict[str, set[str]] = {}
         for value in audit.alive():
             name = f"{type(value).__module__}.{type(value).__qualname__}"
             real.setdefault(name, set()).update(audit.attributes(value))
         for name, attributes in real.items():
-            if name in inventory.HOLDS:
-                assert set(inventory.HOLDS[name]) <= attributes, name
+            if name in inventory.ATTRIBUTES:
+                assert set(inventory.ATTRIBUTES[name]) <= attributes, name
 
 
-def _reach(view: Any, path: list[str]) -> bool:
+def _reach(disclosed: Any, path: list[str]) -> bool:
     if not path:
         return True
     name = path[0].removesuffix("[]")
-    if not isinstance(view, dict) or name not in view:
+    if not isinstance(disclosed, dict) or name not in disclosed:
         return False
-    inner = view[name]
+    inner = disclosed[name]
     if path[0].endswith("[]"):
         return any(_reach(item, path[1:]) for item in inner)
     return _reach(inner, path[1:])
@@ -241,9 +243,9 @@ def _reach(view: Any, path: list[str]) -> bool:
 
 async def test_every_place_that_the_table_names_exists() -> None:
     async with meeting() as held:
-        plain = console.disclosure(held.server)
-        full = console.disclosure(held.server, identifiers=True)
-        for klass, attributes in inventory.HOLDS.items():
+        plain = view.disclosure(held.server)
+        full = view.disclosure(held.server, identifiers=True)
+        for klass, attributes in inventory.ATTRIBUTES.items():
             for attribute, text in attributes.items():
                 place = text.partition(" = ")[0]
                 if place.startswith("- "):
@@ -255,20 +257,24 @@ async def test_every_place_that_the_table_names_exists() -> None:
 
 async def test_the_disclosure_says_what_is_there() -> None:
     async with meeting() as held:
-        view = console.disclosure(held.server)
-        [room] = view["rooms"]
-        assert (view["connections"], view["at_the_door"], view["lobbies"]) == (4, 1, [{"connections": 1}])
+        disclosed = view.disclosure(held.server)
+        [room] = disclosed["rooms"]
+        assert (disclosed["connections"], disclosed["at_the_door"], disclosed["lobbies"]) == (
+            4,
+            1,
+            [{"connections": 1}],
+        )
         assert (room["waiting_commits"], room["waiting_commit_bytes"]) == (1, 512)
         assert sorted(seat["won"] for seat in room["seats"]) == [-1, 1]
         assert [seat["pass_slot"] for seat in room["seats"]] == [1, 1]
         assert room["streams"] == {"audio": 2, "video": 2}
-        assert view["sealed_media"]["packets"] == 2
-        assert view["sealed_media"]["bytes"] == sum(
+        assert disclosed["sealed_media"]["packets"] == 2
+        assert disclosed["sealed_media"]["bytes"] == sum(
             len(value) for value, kinds in held.known.items() if kinds == {"packet"}
         )
-        assert view["srtp_sessions"] == 2
-        text = json.dumps(view)
-        full = console.disclosure(held.server, identifiers=True)
+        assert disclosed["srtp_sessions"] == 2
+        text = json.dumps(disclosed)
+        full = view.disclosure(held.server, identifiers=True)
         for value in (
             NUMBER,
             bytes(ROOM_ADMIN.verify_key),
@@ -290,7 +296,7 @@ async def test_no_address_is_kept_longer_than_its_connection() -> None:
     async with meeting() as held:
         sfu = held.server._sfu
         assert sfu is not None
-        assert console.disclosure(held.server)["datagram_addresses"] > 0
+        assert view.disclosure(held.server)["datagram_addresses"] > 0
         sfu._next_sweep = -math.inf
         for room, handle in list(sfu._links):
             sfu.leave(room, handle)
@@ -298,7 +304,7 @@ async def test_no_address_is_kept_longer_than_its_connection() -> None:
             stranger.bind((CLIENT_ADDRESS, 0))
             stranger.sendto(b"\x80" + bytes(40), ("127.0.0.1", sfu.port))
             await eventually(lambda: sfu.totals().get("strangers", 0) > 0)
-        await eventually(lambda: console.disclosure(held.server)["datagram_addresses"] == 0)
+        await eventually(lambda: view.disclosure(held.server)["datagram_addresses"] == 0)
 
 
 # -- the audit can fail ----------------------------------------------------------------------------------
@@ -374,7 +380,7 @@ async def test_what_somebody_has_added_to_a_server_shows() -> None:
 async def test_it_can_be_read_aloud() -> None:
     async with meeting() as held:
         held.clock.now += 7300
-        said = spoken.sentences(console.disclosure(held.server))
+        said = sentences(view.disclosure(held.server))
     assert 8 <= len(said) <= 13
     assert all(line.endswith(".") and len(line) < 260 for line in said)
     text = " ".join(said)
@@ -412,11 +418,11 @@ async def test_a_running_server_is_asked() -> None:
         pid = str(server.process.pid)
         assert server.process.pid in command.servers()
         status, text, _ = await _command(pid, "--audit")
-        view = json.loads(text)
+        disclosed = json.loads(text)
         assert status == 0
-        assert view["connections"] == 1
-        assert view["audit"]["undeclared"] == view["audit"]["misplaced"] == []
-        assert view["audit"]["objects"] > 20
+        assert disclosed["connections"] == 1
+        assert disclosed["audit"]["undeclared"] == disclosed["audit"]["misplaced"] == []
+        assert disclosed["audit"]["objects"] > 20
         assert ada.handle.hex() not in text
         status, text, _ = await _command(pid, "--identifiers")
         assert ada.handle.hex() in text
@@ -449,15 +455,15 @@ async def test_without_a_number_the_only_one_is_asked_or_all_are_named(
 
 async def test_another_user_is_told_nothing_and_believed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with meeting() as held:
-        desk = command.Desk(held.server, 4_000_000_001)
-        await desk.start()
+        disclosure_socket = command.DisclosureSocket(held.server, 4_000_000_001)
+        await disclosure_socket.start()
         try:
             asked = asyncio.to_thread(command.ask, 4_000_000_001)
             assert (await asked)["connections"] == 4
             other = os.geteuid() + 1
             monkeypatch.setattr(command, "_user_of", lambda sock: other)
             # the server sees somebody who is not its own user
-            reader, writer = await asyncio.open_unix_connection(desk._name)
+            reader, writer = await asyncio.open_unix_connection(disclosure_socket._name)
             writer.write(b"{}\n")
             answer = b""
             async with asyncio.timeout(PATIENCE):
@@ -469,16 +475,16 @@ async def test_another_user_is_told_nothing_and_believed_nothing(monkeypatch: py
             with pytest.raises(command.DiscloseError, match="another user's"):
                 await asyncio.to_thread(command.ask, 4_000_000_001)
         finally:
-            desk.stop()
+            disclosure_socket.stop()
 
 
 async def test_bad_questions_get_no_word_and_do_no_harm() -> None:
     async with meeting() as held:
-        desk = command.Desk(held.server, 4_000_000_002)
-        await desk.start()
+        disclosure_socket = command.DisclosureSocket(held.server, 4_000_000_002)
+        await disclosure_socket.start()
         try:
             for question in (b"", b"\n", b"x" * 100_000 + b"\n", b"[" * 250 + b"\n", b"\xff\n"):
-                reader, writer = await asyncio.open_unix_connection(desk._name)
+                reader, writer = await asyncio.open_unix_connection(disclosure_socket._name)
                 writer.write(question)
                 writer.write_eof()
                 async with asyncio.timeout(PATIENCE):
@@ -486,34 +492,37 @@ async def test_bad_questions_get_no_word_and_do_no_harm() -> None:
                         assert await reader.read() == b""
                 writer.close()
             # what is no object asks for nothing special
-            reader, writer = await asyncio.open_unix_connection(desk._name)
+            reader, writer = await asyncio.open_unix_connection(disclosure_socket._name)
             writer.write(b'["identifiers"]\n')
             async with asyncio.timeout(PATIENCE):
                 assert "people" not in json.loads(await reader.read())
             writer.close()
             # many who say nothing: the next is turned away, and let in when they have gone
-            idle = [await asyncio.open_unix_connection(desk._name) for _ in range(8)]
-            await eventually(lambda: desk._busy == 4)
+            idle = [await asyncio.open_unix_connection(disclosure_socket._name) for _ in range(8)]
+            await eventually(lambda: disclosure_socket._busy == 4)
             with pytest.raises(command.DiscloseError, match="too busy"):
                 await asyncio.to_thread(command.ask, 4_000_000_002)
             for _, writer in idle:
                 writer.close()
-            await eventually(lambda: desk._busy == 0)
+            await eventually(lambda: disclosure_socket._busy == 0)
             assert (await asyncio.to_thread(command.ask, 4_000_000_002))["connections"] == 4
         finally:
-            desk.stop()
+            disclosure_socket.stop()
 
 
 async def test_a_taken_name_does_not_keep_a_server_from_starting() -> None:
     async with meeting() as held:
-        desk, second = command.Desk(held.server, 4_000_000_003), command.Desk(held.server, 4_000_000_003)
-        await desk.start()
+        disclosure_socket, second = (
+            command.DisclosureSocket(held.server, 4_000_000_003),
+            command.DisclosureSocket(held.server, 4_000_000_003),
+        )
+        await disclosure_socket.start()
         try:
             with pytest.raises(OSError, match="in use"):
                 await second.start()
             second.stop()
         finally:
-            desk.stop()
+            disclosure_socket.stop()
 
 
 def test_what_is_printed_is_short_whatever_is_held_and_names_every_field() -> None:
@@ -525,7 +534,7 @@ def test_what_is_printed_is_short_whatever_is_held_and_names_every_field() -> No
             "streams": {"audio": 2, "video": blobs},
         }
 
-    one = spoken.brief({"rooms": [room(64)], "own_keys": ["a key"], "lobbies": []})
+    one = brief({"rooms": [room(64)], "own_keys": ["a key"], "lobbies": []})
     assert one == {
         "rooms": [
             {
@@ -538,7 +547,7 @@ def test_what_is_printed_is_short_whatever_is_held_and_names_every_field() -> No
         "own_keys": ["a key"],
         "lobbies": [],
     }
-    many = spoken.brief({"rooms": [room(n) for n in range(1000)]})
+    many = brief({"rooms": [room(n) for n in range(1000)]})
     assert many["rooms"] == {
         "count": 1000,
         "slot": [0, 999],
@@ -546,4 +555,4 @@ def test_what_is_printed_is_short_whatever_is_held_and_names_every_field() -> No
         "relays": {"count": 499500, "relay": [0, 998], "bytes": 499500 * 1024},
         "streams": {"audio": 2, "video": [0, 999]},
     }
-    assert spoken.brief({"relays": []}) == {"relays": {"count": 0}}
+    assert brief({"relays": []}) == {"relays": {"count": 0}}

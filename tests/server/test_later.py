@@ -113,7 +113,7 @@ async def test_who_has_left_gets_no_answer_and_leaves_nothing_behind() -> None:
         assert calls.calls[-1] == ("leave", NUMBER, ada.handle)
         calls.answer()
         await asyncio.sleep(0)
-        assert place.server.signaling._waiting == {}
+        assert place.server.signaling._pending_media == {}
 
 
 async def test_whose_media_has_lapsed_meanwhile_gets_no_answer() -> None:

@@ -12,7 +12,7 @@ import pytest
 from snugroom.server import config
 from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError
-from snugroom.server.disclosure import view as console
+from snugroom.server.disclosure import view
 from snugroom.server.rooms.effects import Effect
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import (
@@ -569,29 +569,29 @@ async def test_the_disclosure_is_what_is_held_and_names_nobody() -> None:
         await ada.say(Relay(blob("x", 2048)))
         await ada.say(media(5))
         await ada.until(Streams)
-        view = console.disclosure(place.server)
-        assert view["connections"] == 2
-        assert view["addresses"] == 1
-        assert view["lobbies"] == [{"connections": 1}]
-        [room] = view["rooms"]
+        disclosed = view.disclosure(place.server)
+        assert disclosed["connections"] == 2
+        assert disclosed["addresses"] == 1
+        assert disclosed["lobbies"] == [{"connections": 1}]
+        [room] = disclosed["rooms"]
         assert room["slot"] == 1
         assert [(c["slot"], c["bytes"]) for c in room["commits"]] == [(1, 1024)]
         assert room["relays"] == [{"relay": 1, "bytes": 2048}]
         assert room["streams"] == {"audio": 1, "video": 0}
-        assert view["blob_bytes"] == 3072
-        assert view["files_open_for_writing"] >= 0
-        text = await console.line(place.server)
+        assert disclosed["blob_bytes"] == 3072
+        assert disclosed["files_open_for_writing"] >= 0
+        text = await view.line(place.server)
         assert text.startswith("disclosure {")
         assert json.loads(text.removeprefix("disclosure "))["rooms"][0]["connections"] == 1
         for secret in (NUMBER.hex(), ada.handle.hex(), CLIENT_ADDRESS, CLIENT_NONCE.hex()):
             assert secret not in text
-        with_identifiers = json.dumps(console.disclosure(place.server, identifiers=True))
+        with_identifiers = json.dumps(view.disclosure(place.server, identifiers=True))
         assert NUMBER.hex() in with_identifiers
         assert ada.handle.hex() in with_identifiers
 
 
 async def test_the_disclosure_counts_files_open_for_writing(tmp_path: object) -> None:
     async with serving() as place:
-        before = console.disclosure(place.server)["files_open_for_writing"]
+        before = view.disclosure(place.server)["files_open_for_writing"]
         with open(f"{tmp_path}/log", "w"):  # noqa: ASYNC230  # a file that is held open is the point
-            assert console.disclosure(place.server)["files_open_for_writing"] == before + 1
+            assert view.disclosure(place.server)["files_open_for_writing"] == before + 1

@@ -18,9 +18,8 @@ import pytest
 from snugroom.server import config, page
 from snugroom.server.app import Server
 from snugroom.server.config import ConfigError, Settings
-from snugroom.server.disclosure import audit, window
-from snugroom.server.disclosure import view as console
-from snugroom.server.disclosure.window import Window, view
+from snugroom.server.disclosure import audit, view, window
+from snugroom.server.disclosure.window import Window, snapshot
 from snugroom.server.wire.messages import Streams, Transport
 from tests.media_server.peer import Peer, rtp
 from tests.server.guests import CLIENT_ADDRESS, Guest, Place, quiet, visiting
@@ -96,9 +95,9 @@ async def looking() -> AsyncIterator[Looking]:
 
 async def test_it_shows_the_very_objects() -> None:
     async with looking() as at:
-        before = console.disclosure(at.server, identifiers=True)
+        before = view.disclosure(at.server, identifiers=True)
         shown = await at.json("/now")
-        held = console.disclosure(at.server, identifiers=True)
+        held = view.disclosure(at.server, identifiers=True)
         # what goes on meanwhile: time, and addresses of datagrams are forgotten
         assert before.pop("uptime") <= shown["disclosure"].pop("uptime") <= held.pop("uptime")
         for one in (before, shown["disclosure"], held):
@@ -113,7 +112,7 @@ async def test_it_shows_the_very_objects() -> None:
         assert (sight["handle"], sight["room"]) == (at.members[0].handle.hex(), NUMBER.hex())
         assert (sight["ssrc"], sight["packets"], sight["receivers"]) == (1112, 6, 1)
         assert sight["sizes"] == [len(rtp(1112, 0, bytes(300)))] * 6
-        assert any("remembers nothing" in said for said in shown["spoken"])
+        assert any("remembers nothing" in said for said in shown["sentences"])
         # and the next look is another: nothing was kept
         await at.members[1].ws.close()
         while len((await at.json("/now"))["disclosure"]["people"]) != 1:
@@ -268,6 +267,6 @@ async def test_without_a_media_server_there_are_no_streams() -> None:
     server = Server(quiet(page=False), media=Silent())  # type: ignore[arg-type]
     await server.start()
     try:
-        assert (await view(server))["streams"] == []
+        assert (await snapshot(server))["streams"] == []
     finally:
         await server.stop()

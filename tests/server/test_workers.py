@@ -24,9 +24,9 @@ from snugroom.server import __main__, config, process
 from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError
 from snugroom.server.disclosure import command as disclose
-from snugroom.server.disclosure import text as spoken
-from snugroom.server.disclosure import view as console
-from snugroom.server.disclosure.window import Window, view
+from snugroom.server.disclosure import view
+from snugroom.server.disclosure.text import sentences
+from snugroom.server.disclosure.window import Window, snapshot
 from snugroom.server.sfu.limits import MediaError, MediaLimits
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.sfu.workers import pool as workers
@@ -286,9 +286,9 @@ async def test_a_worker_that_hangs_is_replaced() -> None:
         hit = next(slot for slot in made.slots if slot.port == party.port)
         os.kill(pid(hit), signal.SIGSTOP)
         # meanwhile what is held is told of those that answer, and the silent one is counted
-        held = await console.look(place.server)
+        held = await view.media_view(place.server)
         assert (held.workers, held.silent, held.totals["peers"]) == (2, 1, 2)
-        assert "did not answer" in "".join(_spoken(place, held))
+        assert "did not answer" in "".join(_sentences(place, held))
         assert (await party.guests[0].until(Refused)).code == "lost"
         await party.guests[1].until(Refused)
         party.new_peers()
@@ -297,8 +297,8 @@ async def test_a_worker_that_hangs_is_replaced() -> None:
         await other.peers[1].until(lambda: other.received() == [0])
 
 
-def _spoken(place: Place, media: MediaView) -> list[str]:
-    return spoken.sentences(console.disclosure(place.server, media=media))
+def _sentences(place: Place, media: MediaView) -> list[str]:
+    return sentences(view.disclosure(place.server, media=media))
 
 
 async def test_a_worker_that_takes_nothing_more_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -570,22 +570,28 @@ async def test_what_workers_hold_is_disclosed_with_the_rest() -> None:
         for each in (party, other):
             each.send()
             await each.peers[1].until(lambda each=each: each.received() == [0])  # type: ignore[misc]
-        view = console.disclosure(
-            place.server, identifiers=True, media=await console.look(place.server, streams=True)
+        disclosed = view.disclosure(
+            place.server, identifiers=True, media=await view.media_view(place.server, streams=True)
         )
-        assert (view["media"]["peers"], view["media"]["received"], view["srtp_sessions"]) == (4, 2, 4)
-        assert view["sealed_media"]["packets"] == 2
-        assert (view["media_workers"], view["media_workers_silent"]) == (2, 0)
+        assert (disclosed["media"]["peers"], disclosed["media"]["received"], disclosed["srtp_sessions"]) == (
+            4,
+            2,
+            4,
+        )
+        assert disclosed["sealed_media"]["packets"] == 2
+        assert (disclosed["media_workers"], disclosed["media_workers_silent"]) == (2, 0)
         # those of this test are its own; workers add none, and what they had would be told
         mine = process.files_open_for_writing()
-        assert view["files_open_for_writing"] == mine
-        told = dataclasses.replace(await console.look(place.server), files=(0, 3))
-        assert console.disclosure(place.server, media=told)["files_open_for_writing"] == mine + 3
-        assert sorted(len(person["media_addresses"]) for person in view["people"]) == [1, 1, 1, 1]
+        assert disclosed["files_open_for_writing"] == mine
+        told = dataclasses.replace(await view.media_view(place.server), files=(0, 3))
+        assert view.disclosure(place.server, media=told)["files_open_for_writing"] == mine + 3
+        assert sorted(len(person["media_addresses"]) for person in disclosed["people"]) == [1, 1, 1, 1]
         with pytest.raises(TypeError):
-            console.disclosure(place.server)  # nothing may be left out unnoticed
-        assert "Media passes through 2 processes" in "".join(_spoken(place, await console.look(place.server)))
-        text = await console.line(place.server)
+            view.disclosure(place.server)  # nothing may be left out unnoticed
+        assert "Media passes through 2 processes" in "".join(
+            _sentences(place, await view.media_view(place.server))
+        )
+        text = await view.line(place.server)
         assert text.startswith("disclosure {")
         assert CLIENT_ADDRESS not in text
 
@@ -594,14 +600,14 @@ async def test_the_audit_looks_into_the_workers_too() -> None:
     async with two_rooms() as (place, party, _):
         party.send()
         await party.peers[1].until(lambda: party.received() == [0])
-        desk = disclose.Desk(place.server, 4_000_000_010)
-        await desk.start()
+        disclosure_socket = disclose.DisclosureSocket(place.server, 4_000_000_010)
+        await disclosure_socket.start()
         try:
-            view = await asyncio.to_thread(disclose.ask, 4_000_000_010, complete=True)
+            disclosed = await asyncio.to_thread(disclose.ask, 4_000_000_010, complete=True)
             alone = await asyncio.to_thread(disclose.ask, 4_000_000_010)
-            theirs = (await console.look(place.server, audit=True)).audited
+            theirs = (await view.media_view(place.server, audit=True)).audited
         finally:
-            desk.stop()
+            disclosure_socket.stop()
         # (tests leave objects of other servers behind: what is theirs is looked at alone)
         assert "audit" not in alone
         assert len(theirs) == 2
@@ -614,9 +620,13 @@ async def test_the_audit_looks_into_the_workers_too() -> None:
             "snugroom.server.rooms.signaling.",
             "snugroom.server.app.",
         )
-        found = [w for w in [*view["audit"]["undeclared"], *view["audit"]["misplaced"]] if w.startswith(ours)]
+        found = [
+            w
+            for w in [*disclosed["audit"]["undeclared"], *disclosed["audit"]["misplaced"]]
+            if w.startswith(ours)
+        ]
         assert found == []
-        assert view["audit"]["objects"] > sum(each.objects for each in theirs)
+        assert disclosed["audit"]["objects"] > sum(each.objects for each in theirs)
 
 
 async def test_the_window_shows_streams_and_frames_of_workers(bundle: None) -> None:
@@ -624,7 +634,7 @@ async def test_the_window_shows_streams_and_frames_of_workers(bundle: None) -> N
         for sent in range(6):
             party.peers[0].send_rtp(rtp(1111, 100 + sent, bytes(300), timestamp=9000 + sent // 2 * 3000))
         await party.peers[1].until(lambda: len(party.peers[1].rtp) == 6)
-        shown = await view(place.server)
+        shown = await snapshot(place.server)
         assert [(s["packets"], s["receivers"]) for s in shown["streams"] if s["ssrc"] == 1111] == [(6, 1)]
         looked = Window(place.server, "127.0.0.1:0")
         url, _, token = (await looked.start()).partition("/#")

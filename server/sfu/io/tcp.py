@@ -45,7 +45,7 @@ def _place(host: str) -> str:
     return str(mapped) if mapped is not None else str(ipaddress.ip_address(int(address) >> 64 << 64))
 
 
-class Connection:
+class TcpConnection:
     """One TCP connection: received bytes that are not a frame yet, and bytes to send.
 
     `known_at`: when it was last a peer's address through an authenticated check, or when it was accepted.
@@ -100,9 +100,9 @@ class Tcp:
         self._then = then
         self._gone = gone
         self.ever = False
-        self._connections: dict[Address, Connection] = {}
+        self._connections: dict[Address, TcpConnection] = {}
         self._places: collections.Counter[str] = collections.Counter()
-        self._dirty: dict[Connection, None] = {}
+        self._dirty: dict[TcpConnection, None] = {}
         self._chunk = bytearray(_CHUNK)
         self._inbox = srtp.Buffer(DATAGRAM_MAX)
         self._loop = asyncio.get_running_loop()
@@ -156,7 +156,7 @@ class Tcp:
                     self._loop.remove_reader(each.fileno())
                 self._deaf = True
                 return
-            connection = Connection(sock, (name[0], name[1], next(self._numbers)), self._clock())
+            connection = TcpConnection(sock, (name[0], name[1], next(self._numbers)), self._clock())
             full = len(self._connections) >= limits.tcp_connections
             if full or self._places[connection.place] >= limits.tcp_per_address:
                 self.counts["tcp_refused"] += 1
@@ -164,7 +164,7 @@ class Tcp:
                 continue
             self._take(connection)
 
-    def _take(self, connection: Connection) -> None:
+    def _take(self, connection: TcpConnection) -> None:
         sock = connection.sock
         sock.setblocking(False)
         with contextlib.suppress(OSError):
@@ -177,7 +177,7 @@ class Tcp:
         self._loop.add_reader(sock.fileno(), self._readable, connection)
         self.ever = True
 
-    def _readable(self, connection: Connection) -> None:
+    def _readable(self, connection: TcpConnection) -> None:
         try:
             size = connection.sock.recv_into(self._chunk)
         except BlockingIOError:
@@ -188,7 +188,7 @@ class Tcp:
             self._close(connection)
         self._then()
 
-    def _frames(self, connection: Connection, data: bytes) -> bool:
+    def _frames(self, connection: TcpConnection, data: bytes) -> bool:
         """Handle all whole frames; False if this cannot be a client of Snug."""
         at, end, view = 0, len(data), self._inbox.view
         while end - at >= _HEADER:
@@ -239,7 +239,7 @@ class Tcp:
             if not self._push(connection):
                 self._close(connection)
 
-    def _push(self, connection: Connection) -> bool:
+    def _push(self, connection: TcpConnection) -> bool:
         """Send waiting data; False if the connection is broken."""
         outgoing = connection.outgoing
         if outgoing:
@@ -260,7 +260,7 @@ class Tcp:
                 self._loop.remove_writer(connection.sock.fileno())
         return True
 
-    def _writable(self, connection: Connection) -> None:
+    def _writable(self, connection: TcpConnection) -> None:
         if not self._push(connection):
             self._close(connection)
 
@@ -281,7 +281,7 @@ class Tcp:
         if self._deaf:
             self._listen()
 
-    def _close(self, connection: Connection) -> None:
+    def _close(self, connection: TcpConnection) -> None:
         if self._connections.get(connection.address) is not connection:
             return
         del self._connections[connection.address]

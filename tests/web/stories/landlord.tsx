@@ -57,7 +57,7 @@ function now(at: number, connections: number): Now {
       own_keys: ["Ed25519, for receipts", "ECDSA P-256, for the transport of media"], files_open_for_writing: 0,
       people: [...here, hexOf(500)].map(person),
     },
-    spoken: ["This server has been running for 7 minutes, and remembers nothing from before.", "It does not know names, titles, what is said, shown or written."],
+    sentences: ["This server has been running for 7 minutes, and remembers nothing from before.", "It does not know names, titles, what is said, shown or written."],
     streams,
   };
 }

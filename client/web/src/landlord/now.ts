@@ -72,7 +72,7 @@ export interface Now {
   readonly at: number;
   readonly disclosure: Disclosure;
   /** In English, to be read aloud. */
-  readonly spoken: readonly string[];
+  readonly sentences: readonly string[];
   readonly streams: readonly Stream[];
 }
 

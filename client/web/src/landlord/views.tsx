@@ -99,7 +99,7 @@ function Held({ model, now }: { readonly model: Landlord; readonly now: Now }) {
         <details class="card">
           <summary>{say("aloud")}</summary>
           <div class="stack tight aloud" lang="en">
-            {now.spoken.map((sentence) => (
+            {now.sentences.map((sentence) => (
               <p key={sentence}>{sentence}</p>
             ))}
           </div>

@@ -20,7 +20,7 @@ const stream = (over: Partial<Stream>): Stream => ({
 
 function now(at: number, streams: readonly Stream[], room: object = {}): Now {
   const one = { number: "r", slot: 1, handles: ["aa", "bb"], seats: [], commits: [], relays: [], ...room };
-  return { at, streams, spoken: [], disclosure: { rooms: [one], people: [], lobbies: [] } } as unknown as Now;
+  return { at, streams, sentences: [], disclosure: { rooms: [one], people: [], lobbies: [] } } as unknown as Now;
 }
 
 test("rates are what came between two looks", () => {
