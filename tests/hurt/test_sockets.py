@@ -74,7 +74,7 @@ async def test_a_flood_of_empty_frames_is_cut_off(
         await innocent.talk()
         assert place.server.signaling.connections == 2
         # nobody's turn is longer than that, whatever one socket sends
-        assert max(portions) <= backpressure.TURN
+        assert max(portions) <= backpressure.READ_MAX
         assert len(place.server.signaling.byte_limiters) == 2
 
 

@@ -76,7 +76,7 @@ def listed() -> list[dict[str, str]]:
     ]
 
 
-class Landlord(ServerProcess):
+class OperatorServer(ServerProcess):
     """The server with a window. `window` is its address, including the token."""
 
     arguments = ("--window",)
@@ -218,7 +218,7 @@ class Lecture:
         self._robots: list[Robot] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
-        self.server = Landlord()
+        self.server = OperatorServer()
         #: Addresses to open: the member's page, including the link, and the landlord's window.
         self.page = ""
         self.window = ""

@@ -5,7 +5,7 @@ import type { Model } from "../../../client/web/src/app/model";
 import { History } from "../../../client/web/src/landlord/history";
 import { frameOf } from "../../../client/web/src/landlord/frame";
 import type { Now, Person, Stream } from "../../../client/web/src/landlord/now";
-import type { Landlord, Look } from "../../../client/web/src/landlord/store";
+import type { OperatorWindow, Look } from "../../../client/web/src/landlord/store";
 import { Window } from "../../../client/web/src/landlord/views";
 import { fake } from "./fake";
 import type { Story } from "./story";
@@ -84,7 +84,7 @@ const view = ({ connections = 4, trouble, seen = true, look }: Values) => (model
   let last: Now | null = null;
   for (let at = 0; seen && at <= 60; at += 0.5) history.take((last = now(at, connections)));
   const stream = last?.streams.find(({ kind }) => kind === look);
-  const landlord: Landlord = {
+  const model: OperatorWindow = {
     language: model.language, theme: model.theme, now: signal(last), history, trouble: signal(trouble ?? null), paused: signal(false),
     look: signal(
       stream === undefined
@@ -95,7 +95,7 @@ const view = ({ connections = 4, trouble, seen = true, look }: Values) => (model
     ),
     take: () => undefined,
   };
-  return <Window model={landlord} />;
+  return <Window model={model} />;
 };
 
 const story = (name: string, values: Values): Story => ({

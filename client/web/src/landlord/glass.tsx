@@ -3,7 +3,7 @@ import { memo } from "preact/compat";
 import { duration, number, size } from "../words";
 import { Rate } from "./graphs";
 import type { Person, Seat, Stream } from "./now";
-import type { Landlord } from "./store";
+import type { OperatorWindow } from "./store";
 import { say } from "./words";
 
 /** Number of characters of a handle that are shown: enough to distinguish a few. */
@@ -51,7 +51,7 @@ const Glass = memo(function Glass() {
 });
 
 interface PaneProps {
-  readonly model: Landlord;
+  readonly model: OperatorWindow;
   readonly handle: string;
   readonly seat: Seat | null;
   readonly person: Person | undefined;

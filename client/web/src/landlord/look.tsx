@@ -7,10 +7,10 @@ import type { Verdict } from "./decoder";
 import { entropy, entropyOfNoise, type Frame } from "./frame";
 import { short } from "./glass";
 import type { Stream } from "./now";
-import type { Landlord } from "./store";
+import type { OperatorWindow } from "./store";
 import { say } from "./words";
 
-export function Look({ model }: { readonly model: Landlord }) {
+export function Look({ model }: { readonly model: OperatorWindow }) {
   const chosen = useSignal<number | null>(null);
   const streams = model.now.value?.streams ?? [];
   const stream = streams.find(({ ssrc }) => ssrc === chosen.value) ?? streams.find(({ kind }) => kind === "video") ?? streams[0];

@@ -24,7 +24,7 @@ export interface Look {
 }
 
 /** The data that the views show, and their commands. */
-export interface Landlord {
+export interface OperatorWindow {
   readonly language: Signal<Language>;
   readonly theme: Signal<Theme>;
   readonly now: ReadonlySignal<Now | null>;
@@ -36,7 +36,7 @@ export interface Landlord {
   take(stream: Stream): void;
 }
 
-export class Store implements Landlord {
+export class Store implements OperatorWindow {
   readonly language: Signal<Language>;
   readonly theme = signal<Theme>("system");
   readonly now = signal<Now | null>(null);

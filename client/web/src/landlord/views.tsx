@@ -8,10 +8,10 @@ import { Timeline } from "./graphs";
 import { Known } from "./known";
 import { Look } from "./look";
 import type { Now } from "./now";
-import type { Landlord } from "./store";
+import type { OperatorWindow } from "./store";
 import { say } from "./words";
 
-export function Window({ model }: { readonly model: Landlord }) {
+export function Window({ model }: { readonly model: OperatorWindow }) {
   useSignalEffect(() => {
     document.documentElement.dataset["theme"] = model.theme.value;
   });
@@ -48,7 +48,7 @@ export function Window({ model }: { readonly model: Landlord }) {
   );
 }
 
-function Pulse({ model, now }: { readonly model: Landlord; readonly now: Now }) {
+function Pulse({ model, now }: { readonly model: OperatorWindow; readonly now: Now }) {
   const paused = model.paused.value;
   return (
     <div class="row pulse">
@@ -68,7 +68,7 @@ function Pulse({ model, now }: { readonly model: Landlord; readonly now: Now }) 
   );
 }
 
-function Held({ model, now }: { readonly model: Landlord; readonly now: Now }) {
+function Held({ model, now }: { readonly model: OperatorWindow; readonly now: Now }) {
   const { disclosure: held } = now;
   const files = held.files_open_for_writing;
   return (
@@ -128,7 +128,7 @@ function Count({ n, name, more }: { readonly n: number | null; readonly name: st
   );
 }
 
-function Rooms({ model, now }: { readonly model: Landlord; readonly now: Now }) {
+function Rooms({ model, now }: { readonly model: OperatorWindow; readonly now: Now }) {
   const { rooms, lobbies, people } = now.disclosure;
   const personOf = (handle: string) => people.find((person) => person.handle === handle);
   if (rooms.length === 0 && lobbies.length === 0)
