@@ -15,7 +15,7 @@ import msgspec
 from snugroom.server.wire.messages import ClientMessage, Message
 
 if TYPE_CHECKING:
-    from snugroom.server.hostile.runner import Troupe
+    from snugroom.server.hostile.runner import Runner
 
 
 class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,16 +27,16 @@ class OrderError(ValueError):
 
 
 class Act:
-    """One act in play. `Troupe.begin` creates it, and `Troupe.end` drops it."""
+    """One act in play. `Runner.begin` creates it, and `Runner.end` drops it."""
 
     #: The name on the command line.
     name: ClassVar[str]
     #: The description for `--hostile list`, one line.
     about: ClassVar[str]
-    orders_kind: ClassVar[type[Orders]] = Orders
+    orders_type: ClassVar[type[Orders]] = Orders
 
-    def __init__(self, troupe: Troupe) -> None:
-        self.troupe = troupe
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
         self._times: dict[str, int] = {}
         self._told_at: dict[str, float] = {}
 
@@ -46,7 +46,7 @@ class Act:
         now = time.monotonic()
         if more or now - self._told_at.get(what, -10.0) >= 1.0:
             self._told_at[what] = now
-            self.troupe.tell({"act": self.name, "did": what, "times": self._times[what], **more})
+            self.runner.report({"act": self.name, "did": what, "times": self._times[what], **more})
 
     @property
     def times(self) -> dict[str, int]:

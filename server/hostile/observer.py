@@ -73,7 +73,7 @@ class TimedPacketIo(PlainPacketIo):
             handle(data, view, size, source)
 
 
-class NotingSfu(Sfu):
+class RecordingSfu(Sfu):
     """An SFU that records incoming RTP and RTCP."""
 
     note: Note
@@ -95,7 +95,7 @@ class NotingSfu(Sfu):
         super()._handle(data, view, size, source)
 
 
-class NotingSignaling(Signaling):
+class RecordingSignaling(Signaling):
     """WebSockets that record every message, arrival and departure."""
 
     def __init__(
@@ -145,7 +145,7 @@ class Observer(Server):
         self._note = note
 
     def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:
-        return NotingSignaling(self._note, hub, media, self.settings, origins=origins, clock=self.clock)
+        return RecordingSignaling(self._note, hub, media, self.settings, origins=origins, clock=self.clock)
 
     def _make_sfu(self, **options: Any) -> Sfu:
         # one UDP socket for all media, because `TimedPacketIo` takes timestamps from one socket

@@ -10,7 +10,7 @@ SAME_PERSON: Final = 10.0
 _GONE_MAX: Final = 256
 
 
-class Guests:
+class Participants:
     """Numbers of participants in each place (a room's number or a lobby's key), from 1 in order of arrival.
 
     A connection that arrives within `SAME_PERSON` seconds after a participant's departure gets the number of

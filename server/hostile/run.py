@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.hostile.act import Act
 from snugroom.server.hostile.acts import ACTS
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.hostile.server import HostileServer
 
 _LINE_MAX = 1 << 20
@@ -20,7 +20,7 @@ _WARNING = (
 )
 
 
-def chosen(names: str) -> dict[str, type[Act]]:
+def chosen_acts(names: str) -> dict[str, type[Act]]:
     """Return the acts of a comma-separated list, or all acts for ``all``. Raises ConfigError."""
     wanted = list(ACTS) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in ACTS]
@@ -40,27 +40,27 @@ class ConsoleServer(HostileServer):
 
     async def start(self) -> str:
         url = await super().start()
-        listen(self.troupe)
+        listen(self.runner)
         return url
 
 
 def make(settings: Settings, names: str) -> HostileServer:
     """Return a server for the acts `names`, which begin by order. Raises ConfigError for an unknown name."""
-    troupe = Troupe(chosen(names), lambda line: print(line, flush=True))
+    runner = Runner(chosen_acts(names), lambda line: print(line, flush=True))
     print(_WARNING, file=sys.stderr, flush=True)
-    return ConsoleServer(settings, troupe)
+    return ConsoleServer(settings, runner)
 
 
-def listen(troupe: Troupe) -> None:
+def listen(runner: Runner) -> None:
     """Take orders from standard input, one a line, until it ends. The server runs on afterwards.
 
     A thread reads standard input, because that works for a file, a pipe and a terminal.
     """
     loop = asyncio.get_running_loop()
-    threading.Thread(target=_read, args=(loop, troupe), daemon=True).start()
+    threading.Thread(target=_read, args=(loop, runner), daemon=True).start()
 
 
-def _read(loop: asyncio.AbstractEventLoop, troupe: Troupe) -> None:
+def _read(loop: asyncio.AbstractEventLoop, runner: Runner) -> None:
     rest = b""
     while True:
         try:
@@ -71,12 +71,12 @@ def _read(loop: asyncio.AbstractEventLoop, troupe: Troupe) -> None:
             return
         *lines, rest = (rest + chunk).split(b"\n")
         rest = rest if len(rest) <= _LINE_MAX else b""
-        _hand_over(loop, troupe, [line for line in lines if line.strip()])
+        _hand_over(loop, runner, [line for line in lines if line.strip()])
 
 
-def _hand_over(loop: asyncio.AbstractEventLoop, troupe: Troupe, lines: Sequence[bytes]) -> None:
+def _hand_over(loop: asyncio.AbstractEventLoop, runner: Runner, lines: Sequence[bytes]) -> None:
     for line in lines:
         try:
-            loop.call_soon_threadsafe(troupe.order, line)
+            loop.call_soon_threadsafe(runner.order, line)
         except RuntimeError:
             return  # the loop is closed: the server has stopped

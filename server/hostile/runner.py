@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from snugroom.server.hostile.act import Act, OrderError
-from snugroom.server.hostile.participants import Guests
+from snugroom.server.hostile.participants import Participants
 from snugroom.server.wire.messages import Challenge, ClientMessage, Message, encode
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ def raw(message: Message, **more: object) -> Message:
     return cast(Message, msgspec.Raw(msgspec.json.encode(fields)))
 
 
-class Troupe:
+class Runner:
     """The acts of one server. `say` receives each report, one line of JSON."""
 
     def __init__(self, kinds: Mapping[str, type[Act]], say: Callable[[str], None]) -> None:
         self._kinds = dict(kinds)
         self._say = say
         self._server: HostileServer | None = None
-        self.playing: dict[str, Act] = {}
-        self.guests = Guests()
+        self.active: dict[str, Act] = {}
+        self.participants = Participants()
 
-    def enter(self, server: HostileServer) -> None:
+    def attach(self, server: HostileServer) -> None:
         """Set the server of the acts."""
         self._server = server
 
@@ -74,7 +74,7 @@ class Troupe:
 
     def handle(self, number: int) -> bytes:
         """Return the connection of a participant in the room. Raises OrderError for an unknown number."""
-        found = self.guests.handles(self.room().number).get(number)
+        found = self.participants.handles(self.room().number).get(number)
         if found is None:
             raise OrderError(f"nobody in the room has the number {number}")
         return found
@@ -87,7 +87,7 @@ class Troupe:
         """Abort a participant's connection."""
         self.signaling.cut(self.handle(number))
 
-    def tell(self, deed: dict[str, Any]) -> None:
+    def report(self, deed: dict[str, Any]) -> None:
         """Send the operator one line."""
         self._say(json.dumps(deed, separators=(",", ":")))
 
@@ -106,7 +106,7 @@ class Troupe:
             else:
                 raise OrderError('an order is {"act": NAME, "begin": {...}} or {"act": NAME, "end": true}')
         except (OrderError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            self.tell({"act": act, "error": str(error)})
+            self.report({"act": act, "error": str(error)})
 
     def begin(self, name: str, orders: object) -> Act:
         """Begin an act; if it is in play, end it first. Raises OrderError for a faulty order."""
@@ -114,34 +114,34 @@ class Troupe:
         if kind is None:
             raise OrderError(f"there is no act {name!r} here: it has to be named at the start")
         try:
-            read = msgspec.convert(orders, kind.orders_kind)
+            read = msgspec.convert(orders, kind.orders_type)
         except msgspec.ValidationError as error:
             raise OrderError(f"{name}: {error}") from None
-        if name in self.playing:
+        if name in self.active:
             self.end(name)
         make = cast(Callable[..., Act], kind)
-        act = make(self, read) if kind.orders_kind.__struct_fields__ else make(self)
-        self.playing[name] = act
+        act = make(self, read) if kind.orders_type.__struct_fields__ else make(self)
+        self.active[name] = act
         try:
             act.begin(self.now)
         except OrderError:
-            del self.playing[name]
+            del self.active[name]
             raise
-        self.tell({"act": name, "began": True})
+        self.report({"act": name, "began": True})
         return act
 
     def end(self, name: str) -> None:
         """End an act. Raises OrderError if it is not in play."""
-        act = self.playing.pop(name, None)
+        act = self.active.pop(name, None)
         if act is None:
             raise OrderError(f"{name!r} is not being played")
         act.end(self.now)
-        self.tell({"act": name, "ended": True, "done": act.times})
+        self.report({"act": name, "ended": True, "done": act.times})
 
     # -- hooks ---------------------------------------------------------------------------------
 
     def _acts(self) -> Collection[Act]:
-        return list(self.playing.values())
+        return list(self.active.values())
 
     def tick(self, now: float) -> None:
         for act in self._acts():
@@ -173,13 +173,13 @@ class Troupe:
         return messages
 
     def packet(self, sender: bytes | None, packet: bytes, now: float) -> None:
-        number = None if sender is None else self.guests.number(sender)
+        number = None if sender is None else self.participants.number(sender)
         for act in self._acts():
             act.packet(number, packet, now)
 
     def rtp(self, sender: bytes | None, receiver: bytes, packet: bytes, now: float) -> Sequence[bytes]:
-        who = None if sender is None else self.guests.number(sender)
-        whom = self.guests.number(receiver)
+        who = None if sender is None else self.participants.number(sender)
+        whom = self.participants.number(receiver)
         packets: list[bytes] = [packet]
         for act in self._acts():
             packets = [out for one in packets for out in act.rtp(who, whom, one, now)]

@@ -13,7 +13,7 @@ from nacl.signing import SigningKey
 
 from snugroom.server.app import Server
 from snugroom.server.config import Settings
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.rooms.effects import Effect, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.room import Room, _Seat
@@ -94,9 +94,9 @@ class HostileHub(Hub):
     A room may have several worlds: copies with the same number, each with some of the participants.
     """
 
-    def __init__(self, troupe: Troupe, *arguments: Any, **more: Any) -> None:
+    def __init__(self, runner: Runner, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self.troupe = troupe
+        self.runner = runner
         self.worlds: list[tuple[frozenset[int], HostileRoom]] = []
 
     def all_rooms(self) -> Iterator[HostileRoom]:
@@ -114,13 +114,13 @@ class HostileHub(Hub):
         """Return the connections in all lobbies."""
         return list(self._in_lobby)
 
-    def part(self, numbers: frozenset[int]) -> HostileRoom:
+    def split_off(self, numbers: frozenset[int]) -> HostileRoom:
         """Move the participants with these numbers to a new world, and return it.
 
         Connections that inherit these numbers later enter that world too.
         """
-        room = self.troupe.room()
-        by_number = self.troupe.guests.handles(room.number)
+        room = self.runner.room()
+        by_number = self.runner.participants.handles(room.number)
         moved = [by_number[n] for n in sorted(numbers) if n in by_number]
         other = room.fork(moved)
         for handle in moved:
@@ -130,24 +130,24 @@ class HostileHub(Hub):
 
     def connect(self) -> tuple[bytes, Challenge]:
         handle, challenge = super().connect()
-        return handle, self.troupe.challenge(handle, challenge)
+        return handle, self.runner.challenge(handle, challenge)
 
     def handle(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        for one in self.troupe.from_client(handle, message, now):
-            effects += self.honestly(handle, one, now)
+        for one in self.runner.from_client(handle, message, now):
+            effects += self.handle_honestly(handle, one, now)
         return effects
 
-    def honestly(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
+    def handle_honestly(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
         """Handle a message as the honest hub does."""
         return super().handle(handle, message, now)
 
     def leave(self, handle: bytes, now: float) -> list[Effect]:
-        self.troupe.guests.leave(handle, now)
+        self.runner.participants.leave(handle, now)
         return super().leave(handle, now)
 
     def tick(self, now: float) -> list[Effect]:
-        self.troupe.tick(now)
+        self.runner.tick(now)
         effects = super().tick(now)
         for _, room in self.worlds:
             if room.deadline <= now:
@@ -163,13 +163,13 @@ class HostileHub(Hub):
         return HostileRoom(number, room_admin_key, self._settings, self._sign)
 
     def _opens(self, handle: bytes, door: LobbyDoor | RoomDoor, key: bytes, number: bytes) -> bool:
-        return super()._opens(handle, door, key, number) or self.troupe.opens(handle)
+        return super()._opens(handle, door, key, number) or self.runner.opens(handle)
 
     def _enter_lobby(self, handle: bytes, door: LobbyDoor, now: float) -> list[Effect]:
         effects = super()._enter_lobby(handle, door, now)
         if handle in self._in_lobby:
-            self.troupe.guests.arrive(door.lobby_key, handle, now)
-            self.troupe.arrived(handle, now)
+            self.runner.participants.arrive(door.lobby_key, handle, now)
+            self.runner.arrived(handle, now)
         return effects
 
     def _enter_room(self, handle: bytes, door: RoomDoor, now: float) -> list[Effect]:
@@ -184,13 +184,13 @@ class HostileHub(Hub):
             if world is not None and first is not None:
                 self._rooms[number] = first
         if handle in self._in_room:
-            self.troupe.guests.arrive(number, handle, now)
-            self.troupe.arrived(handle, now)
+            self.runner.participants.arrive(number, handle, now)
+            self.runner.arrived(handle, now)
         return effects
 
     def _world(self, number: bytes, now: float) -> HostileRoom | None:
         """Return the world of the next connection, by the number that it would inherit, or None."""
-        expected = self.troupe.guests.expected(number, now)
+        expected = self.runner.participants.expected(number, now)
         for numbers, room in self.worlds:
             if room.number == number and expected in numbers:
                 return room
@@ -200,13 +200,13 @@ class HostileHub(Hub):
 class HostileSignaling(Signaling):
     """The WebSockets, with every outgoing message passed through the acts."""
 
-    def __init__(self, troupe: Troupe, *arguments: Any, **more: Any) -> None:
+    def __init__(self, runner: Runner, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self.troupe = troupe
+        self.runner = runner
 
     def _send(self, effect: Send, frame: bytes) -> list[Effect]:
         effects: list[Effect] = []
-        for message in self.troupe.to_client(effect.handle, effect.message, self._clock()):
+        for message in self.runner.to_client(effect.handle, effect.message, self._clock()):
             out = frame if message is effect.message else encode(message)
             effects += super()._send(Send(effect.handle, message), out)
         return effects
@@ -269,19 +269,19 @@ class HostilePacketIo:
         return self._inner.twcc_sequence
 
     def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
-        troupe, now = self._sfu.troupe, self._sfu.troupe.now
-        if not troupe.playing:
+        runner, now = self._sfu.runner, self._sfu.runner.now
+        if not runner.playing:
             self._inner.fan_out(packet, fanout, burst=burst)
             return
         links: list[Link] = [link for link in fanout.receivers if isinstance(link, Link)]
         if not links:
             return
         sender = self._sfu.sender(links[0].key[0], int.from_bytes(packet[8:12], "big"))
-        troupe.packet(sender, packet, now)
+        runner.packet(sender, packet, now)
         for i, link in enumerate(links):
             offsets = None if fanout.offsets is None else fanout.offsets[i : i + 1]
             alone = Fanout((link,), offsets, fanout.ssrc, twcc=fanout.twcc, once=True)
-            for one in troupe.rtp(sender, link.key[1], packet, now):
+            for one in runner.rtp(sender, link.key[1], packet, now):
                 if len(one) <= SENT_MAX:
                     self._inner.fan_out(one, alone)
 
@@ -295,9 +295,9 @@ class HostilePacketIo:
 class HostileSfu(Sfu):
     """The SFU, with a `HostilePacketIo`."""
 
-    def __init__(self, troupe: Troupe, **more: Any) -> None:
+    def __init__(self, runner: Runner, **more: Any) -> None:
         super().__init__(**more)
-        self.troupe = troupe
+        self.runner = runner
         self._inner: PacketIo | None = None
 
     async def start(self) -> None:
@@ -330,12 +330,12 @@ class HostileSfu(Sfu):
 
 
 class HostileServer(Server):
-    """`server.app.Server` with a troupe, made of the hostile parts."""
+    """`server.app.Server` with a runner of acts, made of the hostile parts."""
 
-    def __init__(self, settings: Settings, troupe: Troupe, *, media: MediaServer | None = None) -> None:
+    def __init__(self, settings: Settings, runner: Runner, *, media: MediaServer | None = None) -> None:
         super().__init__(settings, media=media)
-        self.troupe = troupe
-        troupe.enter(self)
+        self.runner = runner
+        runner.attach(self)
 
     @property
     def hub(self) -> HostileHub:
@@ -355,7 +355,7 @@ class HostileServer(Server):
 
     def _make_hub(self, origin: str, key: SigningKey) -> Hub:
         return HostileHub(
-            self.troupe,
+            self.runner,
             self.settings,
             origin=origin,
             server_key=bytes(key.verify_key),
@@ -365,7 +365,7 @@ class HostileServer(Server):
         )
 
     def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:
-        return HostileSignaling(self.troupe, hub, media, self.settings, origins=origins, clock=self.clock)
+        return HostileSignaling(self.runner, hub, media, self.settings, origins=origins, clock=self.clock)
 
     def _make_sfu(self, **options: Any) -> Sfu:
-        return HostileSfu(self.troupe, **options)
+        return HostileSfu(self.runner, **options)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
 from snugroom.server.wire.messages import (
     Broadcast,
@@ -22,37 +22,37 @@ from snugroom.server.wire.messages import (
     Relayed,
 )
 
-What = Literal["relays", "broadcasts", "commits", "frames", "audio", "video"]
-Blobbed = Relayed | Broadcasted | Committed
-_BLOBBED = (Relayed, Broadcasted, Committed)
-_KINDS: dict[type[Message], What] = {Relayed: "relays", Broadcasted: "broadcasts", Committed: "commits"}
+TargetKind = Literal["relays", "broadcasts", "commits", "frames", "audio", "video"]
+BlobMessage = Relayed | Broadcasted | Committed
+_BLOB_MESSAGES = (Relayed, Broadcasted, Committed)
+_KINDS: dict[type[Message], TargetKind] = {Relayed: "relays", Broadcasted: "broadcasts", Committed: "commits"}
 _AUTHORS_MAX = 4096
 
 
-class Aim(Orders, frozen=True):
+class Target(Orders, frozen=True):
     """The target of an act. `sender` and `receiver` are numbers by arrival; None means everybody.
 
     The act hits every `every`-th message or packet of the target.
     """
 
-    what: What = "frames"
+    what: TargetKind = "frames"
     sender: int | None = None
     receiver: int | None = None
     every: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
 
 
-class Meddling(Act):
+class TargetedAct(Act):
     """An act on single messages or packets. `message` and `frame` replace those that it hits."""
 
-    orders_kind = Aim
+    orders_type = Target
 
-    def __init__(self, troupe: Troupe, orders: Aim) -> None:
-        super().__init__(troupe)
-        self.aim = orders
+    def __init__(self, runner: Runner, orders: Target) -> None:
+        super().__init__(runner)
+        self.target = orders
         self._count = 0
         self._authors: dict[bytes, int | None] = {}
 
-    def message(self, handle: bytes, message: Blobbed, now: float) -> Sequence[Message]:
+    def message(self, handle: bytes, message: BlobMessage, now: float) -> Sequence[Message]:
         """Return the replacement of a message that is hit."""
         return (message,)
 
@@ -60,44 +60,44 @@ class Meddling(Act):
         """Return the replacement of an RTP packet that is hit."""
         return (packet,)
 
-    def past(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+    def missed(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
         """Return the replacement of an RTP packet of the target that is not hit."""
         return (packet,)
 
     def _hit(self) -> bool:
         self._count += 1
-        return self._count % self.aim.every == 0
+        return self._count % self.target.every == 0
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
-        if isinstance(message, Relay | Broadcast | Commit) and self.aim.sender is not None:
-            self._authors[message.blob] = self.troupe.guests.number(handle)
+        if isinstance(message, Relay | Broadcast | Commit) and self.target.sender is not None:
+            self._authors[message.blob] = self.runner.participants.number(handle)
             if len(self._authors) > _AUTHORS_MAX:
                 del self._authors[next(iter(self._authors))]
         return (message,)
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
-        aim = self.aim
-        if not isinstance(message, _BLOBBED) or _KINDS[type(message)] != aim.what:
+        target = self.target
+        if not isinstance(message, _BLOB_MESSAGES) or _KINDS[type(message)] != target.what:
             return (message,)
-        receiver = self.troupe.guests.number(handle)
-        if aim.receiver not in (None, receiver):
+        receiver = self.runner.participants.number(handle)
+        if target.receiver not in (None, receiver):
             return (message,)
-        if aim.sender is not None and self._authors.get(message.blob) != aim.sender:
+        if target.sender is not None and self._authors.get(message.blob) != target.sender:
             return (message,)
         return self.message(handle, message, now) if self._hit() else (message,)
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
-        aim = self.aim
-        if aim.what not in ("frames", "audio", "video"):
+        target = self.target
+        if target.what not in ("frames", "audio", "video"):
             return (packet,)
         audio = packet[1] & 0x7F == AUDIO_PAYLOAD_TYPE
-        if aim.what != "frames" and audio != (aim.what == "audio"):
+        if target.what != "frames" and audio != (target.what == "audio"):
             return (packet,)
-        if aim.sender not in (None, sender) or aim.receiver not in (None, receiver):
+        if target.sender not in (None, sender) or target.receiver not in (None, receiver):
             return (packet,)
         if self._hit():
             return self.frame(receiver, packet, now)
-        return self.past(receiver, packet, now)
+        return self.missed(receiver, packet, now)
 
 
 def ssrc_of(packet: bytes) -> int:
@@ -110,17 +110,17 @@ def sequence_of(packet: bytes) -> int:
     return int.from_bytes(packet[2:4], "big")
 
 
-def numbered(packet: bytes, sequence: int) -> bytes:
+def with_sequence(packet: bytes, sequence: int) -> bytes:
     """Return `packet` with another sequence number. A server can do so, as it writes the RTP header."""
     return packet[:2] + struct.pack("!H", sequence & 0xFFFF) + packet[4:]
 
 
-def of_stream(packet: bytes, ssrc: int) -> bytes:
+def with_ssrc(packet: bytes, ssrc: int) -> bytes:
     """Return `packet` with another SSRC."""
     return packet[:8] + struct.pack("!L", ssrc) + packet[12:]
 
 
-class Numbers:
+class SequenceNumbers:
     """Continuous sequence numbers for each receiver and stream, so that added packets leave no trace."""
 
     def __init__(self) -> None:
@@ -135,4 +135,4 @@ class Numbers:
         last = self._last.get(key, last)
         sequence = sequence_of(packet) if last is None else last + 1
         self._last[key] = sequence
-        return numbered(packet, sequence)
+        return with_sequence(packet, sequence)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from snugroom.server.hostile.acts import ACTS
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.hostile.server import HostileServer
 from snugroom.server.wire.messages import Relay, Relayed, Streams, Transport, WireError
 from tests.media_server.peer import Peer, rtp
@@ -27,12 +27,12 @@ class Stage(Place):
 
     def begin(self, act: str, **orders: object) -> None:
         """Order an act to begin; it has to."""
-        self.hostile.troupe.order(json.dumps({"act": act, "begin": orders}))
+        self.hostile.runner.order(json.dumps({"act": act, "begin": orders}))
         assert self.deeds[-1] == {"act": act, "began": True}, self.deeds
 
     def end(self, act: str) -> dict[str, Any]:
         """Order it to end; the last that it had to say."""
-        self.hostile.troupe.order(json.dumps({"act": act, "end": True}))
+        self.hostile.runner.order(json.dumps({"act": act, "end": True}))
         assert self.deeds[-1]["ended"]
         return self.deeds[-1]
 
@@ -52,8 +52,8 @@ class Stage(Place):
 async def playing(*, media: bool = False) -> AsyncIterator[Stage]:
     """Every act there is, none begun; with a real SFU where media is wanted."""
     deeds: list[dict[str, Any]] = []
-    troupe = Troupe(ACTS, lambda line: deeds.append(json.loads(line)))
-    server = HostileServer(quiet(), troupe, media=None if media else Calls())
+    runner = Runner(ACTS, lambda line: deeds.append(json.loads(line)))
+    server = HostileServer(quiet(), runner, media=None if media else Calls())
     url = await server.start()
     try:
         async with visiting(url, server) as place:

@@ -22,7 +22,7 @@ import pytest
 from snugroom.server.app import Server
 from snugroom.server.disclosure import audit, command, inventory, view
 from snugroom.server.disclosure.text import brief, sentences
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.hostile.server import HostileServer
 from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.wire import signed
@@ -364,13 +364,13 @@ async def test_an_object_that_nobody_can_reach_is_looked_at_too() -> None:
 async def test_what_somebody_has_added_to_a_server_shows() -> None:
     gc.collect()
     before = audit.alive()
-    server = HostileServer(quiet(), Troupe({}, lambda line: None))
+    server = HostileServer(quiet(), Runner({}, lambda line: None))
     await server.start()
     try:
         undeclared = audit.audit(server, before).undeclared
     finally:
         await server.stop()
-    assert any("Troupe" in where for where in undeclared)
+    assert any("hostile.runner.Runner" in where for where in undeclared)
     assert all(where.startswith("snugroom.server.hostile.") for where in undeclared)
 
 

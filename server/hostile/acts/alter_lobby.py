@@ -7,11 +7,11 @@ from typing import Literal
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.acts.flip import flipped
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.wire.messages import ClientMessage, Post, Posted
 
 
-class Altered(Orders, frozen=True):
+class AlterLobbyOrders(Orders, frozen=True):
     """`sender` is a number by arrival in the lobby (the host is 1); None means everybody.
 
     `how`: flip one bit, drop the post, repeat it, or swap it for `blob`. Blobs of fewer than `smallest` bytes
@@ -27,25 +27,25 @@ class Altered(Orders, frozen=True):
 class AlterLobby(Act):
     name = "alter_lobby"
     about = "alter, drop, repeat or exchange posts in the lobby: knocks, cards, the host's answer"
-    orders_kind = Altered
+    orders_type = AlterLobbyOrders
 
-    def __init__(self, troupe: Troupe, orders: Altered) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: AlterLobbyOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
         orders = self._orders
         if not isinstance(message, Post) or len(message.blob) < orders.smallest:
             return (message,)
-        if orders.sender not in (None, self.troupe.guests.number(handle)):
+        if orders.sender not in (None, self.runner.participants.number(handle)):
             return (message,)
         self.did(f"{orders.how}: a post in the lobby", bytes=len(message.blob))
         if orders.how == "drop":
             return ()
         if orders.how == "repeat":
             # repeat to all connections in lobbies, the sender included: only key holders can read it
-            for other in self.troupe.hub.lobby_handles():
-                self.troupe.deliver(other, Posted(message.blob))
+            for other in self.runner.hub.lobby_handles():
+                self.runner.deliver(other, Posted(message.blob))
             return (message,)
         if orders.how == "swap":
             return () if orders.blob is None else (Post(orders.blob),)

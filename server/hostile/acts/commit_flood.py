@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.wire import limits
 
 
-class Flooded(Orders, frozen=True):
+class CommitFloodOrders(Orders, frozen=True):
     """Take `rate` slots a second, at most `most` in all, each with `size` random bytes."""
 
     rate: Annotated[float, msgspec.Meta(gt=0, le=1_000)] = 5.0
@@ -23,10 +23,10 @@ class Flooded(Orders, frozen=True):
 class CommitFlood(Act):
     name = "commit_flood"
     about = "take slots with noise, many a second"
-    orders_kind = Flooded
+    orders_type = CommitFloodOrders
 
-    def __init__(self, troupe: Troupe, orders: Flooded) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: CommitFloodOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
         self._next = 0.0
         self._left = orders.most
@@ -37,6 +37,6 @@ class CommitFlood(Act):
             self._left -= 1
             self._next += 1 / self._orders.rate
             blob = os.urandom(self._orders.size)
-            room = self.troupe.room()
-            self.troupe.signaling.perform(room.take(blob, os.urandom(limits.HASH_SIZE), now))
+            room = self.runner.room()
+            self.runner.signaling.perform(room.take(blob, os.urandom(limits.HASH_SIZE), now))
             self.did("took a slot with noise")

@@ -8,36 +8,36 @@ from typing import Annotated
 
 import msgspec
 
-from snugroom.server.hostile.runner import Troupe
-from snugroom.server.hostile.targets import Aim, Blobbed, Meddling
+from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.targets import BlobMessage, Target, TargetedAct
 from snugroom.server.wire.messages import Message
 
 
-class Delayed(Aim, frozen=True):
+class DelayOrders(Target, frozen=True):
     """Hold the target back for `seconds`."""
 
     seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 1.0
 
 
-class Delay(Meddling):
+class Delay(TargetedAct):
     name = "delay"
     about = "hold messages or frames back for some seconds"
-    orders_kind = Delayed
+    orders_type = DelayOrders
 
-    def __init__(self, troupe: Troupe, orders: Delayed) -> None:
-        super().__init__(troupe, orders)
+    def __init__(self, runner: Runner, orders: DelayOrders) -> None:
+        super().__init__(runner, orders)
         self._seconds = orders.seconds
         self._held: deque[tuple[float, bytes, Message | bytes]] = deque()
 
-    def message(self, handle: bytes, message: Blobbed, now: float) -> Sequence[Message]:
-        self.did(f"held back one of the {self.aim.what}")
+    def message(self, handle: bytes, message: BlobMessage, now: float) -> Sequence[Message]:
+        self.did(f"held back one of the {self.target.what}")
         self._held.append((now + self._seconds, handle, message))
         return ()
 
     def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
-        self.did(f"held back one of the {self.aim.what}")
+        self.did(f"held back one of the {self.target.what}")
         if receiver is not None:
-            self._held.append((now + self._seconds, self.troupe.handle(receiver), packet))
+            self._held.append((now + self._seconds, self.runner.handle(receiver), packet))
         return ()
 
     def tick(self, now: float) -> None:
@@ -51,6 +51,6 @@ class Delay(Meddling):
 
     def _hand_on(self, handle: bytes, what: Message | bytes) -> None:
         if isinstance(what, bytes):
-            self.troupe.sfu.send(handle, what)
+            self.runner.sfu.send(handle, what)
         else:
-            self.troupe.deliver(handle, what)
+            self.runner.deliver(handle, what)

@@ -8,11 +8,11 @@ from typing import Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe, raw
+from snugroom.server.hostile.runner import Runner, raw
 from snugroom.server.wire.messages import Challenge, Message, Transport
 
 
-class Downgraded(Orders, frozen=True):
+class DowngradeOrders(Orders, frozen=True):
     """`version`: offer version 0 of the protocol. `plain`: add fields that ask for unencrypted media.
 
     The connections of `victim`, or of everybody, are aborted, so that they connect again and get the offer.
@@ -25,16 +25,16 @@ class Downgraded(Orders, frozen=True):
 class Downgrade(Act):
     name = "downgrade"
     about = "offer version 0 of the protocol, or a room without encryption, to whoever connects"
-    orders_kind = Downgraded
+    orders_type = DowngradeOrders
 
-    def __init__(self, troupe: Troupe, orders: Downgraded) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: DowngradeOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
 
     def begin(self, now: float) -> None:
         victims = [self._orders.victim] if self._orders.victim else []
-        for number in victims or list(self.troupe.guests.handles(self.troupe.room().number)):
-            self.troupe.drop(number)
+        for number in victims or list(self.runner.participants.handles(self.runner.room().number)):
+            self.runner.drop(number)
 
     def challenge(self, handle: bytes, message: Message) -> Message:
         if self._orders.how == "version" and isinstance(message, Challenge):

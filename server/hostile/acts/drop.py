@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snugroom.server.hostile.targets import Blobbed, Meddling
+from snugroom.server.hostile.targets import BlobMessage, TargetedAct
 from snugroom.server.wire.messages import Message
 
 
-class Drop(Meddling):
+class Drop(TargetedAct):
     name = "drop"
     about = "drop messages, beats, commits or frames: of one to another, of all, every n-th"
 
-    def message(self, handle: bytes, message: Blobbed, now: float) -> Sequence[Message]:
-        self.did(f"dropped one of the {self.aim.what}")
+    def message(self, handle: bytes, message: BlobMessage, now: float) -> Sequence[Message]:
+        self.did(f"dropped one of the {self.target.what}")
         return ()
 
     def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
-        self.did(f"dropped one of the {self.aim.what}")
+        self.did(f"dropped one of the {self.target.what}")
         return ()

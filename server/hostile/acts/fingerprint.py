@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.wire.messages import Message, Transport
 
 
-class Swapped(Orders, frozen=True):
+class FingerprintOrders(Orders, frozen=True):
     """The connection of `victim` is aborted, so that it connects again and gets the fingerprint."""
 
     victim: int
@@ -21,17 +21,17 @@ class Swapped(Orders, frozen=True):
 class Fingerprint(Act):
     name = "fingerprint"
     about = "give another DTLS fingerprint than the media server's, as a middleman's would be"
-    orders_kind = Swapped
+    orders_type = FingerprintOrders
 
-    def __init__(self, troupe: Troupe, orders: Swapped) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: FingerprintOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
 
     def begin(self, now: float) -> None:
-        self.troupe.drop(self._orders.victim)
+        self.runner.drop(self._orders.victim)
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
-        if isinstance(message, Transport) and self.troupe.guests.number(handle) == self._orders.victim:
+        if isinstance(message, Transport) and self.runner.participants.number(handle) == self._orders.victim:
             self.did("gave another fingerprint")
             return (msgspec.structs.replace(message, fingerprint=os.urandom(32)),)
         return (message,)

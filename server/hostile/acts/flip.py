@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from snugroom.server.hostile.targets import Blobbed, Meddling
+from snugroom.server.hostile.targets import BlobMessage, TargetedAct
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import Committed, Message
 
@@ -18,19 +18,19 @@ def flipped(data: bytes, at: int) -> bytes:
     return bytes(changed)
 
 
-class Flip(Meddling):
+class Flip(TargetedAct):
     name = "flip"
     about = "alter one bit of messages or frames; a commit's chain and receipt are made to fit"
 
-    def message(self, handle: bytes, message: Blobbed, now: float) -> Sequence[Message]:
-        self.did(f"altered one of the {self.aim.what}")
+    def message(self, handle: bytes, message: BlobMessage, now: float) -> Sequence[Message]:
+        self.did(f"altered one of the {self.target.what}")
         blob = flipped(message.blob, len(message.blob) // 2)
         if not isinstance(message, Committed):
             return (msgspec.structs.replace(message, blob=blob),)
-        room = self.troupe.room()
+        room = self.runner.room()
         chain = signed.next_chain(room.before, message.slot, blob)
         return (Committed(message.slot, blob, chain, room.receipt(message.slot, chain)),)
 
     def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
-        self.did(f"altered one of the {self.aim.what}")
+        self.did(f"altered one of the {self.target.what}")
         return (flipped(packet, -1),)

@@ -9,12 +9,12 @@ from typing import Annotated
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import Arrived, Entered, HandleStream, Left, Message, Streams
 
 
-class Forged(Orders, frozen=True):
+class ForgedRosterOrders(Orders, frozen=True):
     """`ghosts` is the number of invented connections. `gone` are the numbers of members reported as left."""
 
     ghosts: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
@@ -24,10 +24,10 @@ class Forged(Orders, frozen=True):
 class ForgedRoster(Act):
     name = "forged_roster"
     about = "invent connections and streams, and say that members have left who are there"
-    orders_kind = Forged
+    orders_type = ForgedRosterOrders
 
-    def __init__(self, troupe: Troupe, orders: Forged) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: ForgedRosterOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
         self._ghosts = [os.urandom(limits.HANDLE_SIZE) for _ in range(orders.ghosts)]
 
@@ -39,18 +39,18 @@ class ForgedRoster(Act):
         ]
 
     def begin(self, now: float) -> None:
-        room = self.troupe.room()
-        gone = {self.troupe.handle(number) for number in self._orders.gone}
+        room = self.runner.room()
+        gone = {self.runner.handle(number) for number in self._orders.gone}
         for handle in room.handles():
             for ghost in self._ghosts:
-                self.troupe.deliver(handle, Arrived(ghost))
+                self.runner.deliver(handle, Arrived(ghost))
             for left in gone - {handle}:
-                self.troupe.deliver(handle, Left(left))
-            self.troupe.deliver(handle, Streams([*self._streams(handle, gone), *self._invented()]))
+                self.runner.deliver(handle, Left(left))
+            self.runner.deliver(handle, Streams([*self._streams(handle, gone), *self._invented()]))
             self.did("told of connections and streams that do not exist")
 
     def _streams(self, handle: bytes, gone: set[bytes]) -> list[HandleStream]:
-        room = self.troupe.room()
+        room = self.runner.room()
         return [
             HandleStream(other, ssrc, "audio" if kind == "audio" else "video")
             for other in room.handles()
@@ -59,8 +59,8 @@ class ForgedRoster(Act):
         ]
 
     def end(self, now: float) -> None:
-        for handle in self.troupe.room().handles():
-            self.troupe.deliver(handle, Streams(self._streams(handle, set())))
+        for handle in self.runner.room().handles():
+            self.runner.deliver(handle, Streams(self._streams(handle, set())))
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
         if isinstance(message, Streams):

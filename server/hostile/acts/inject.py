@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, OrderError, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.hostile.server import HostileRoom
-from snugroom.server.hostile.targets import numbered, of_stream, sequence_of, ssrc_of
+from snugroom.server.hostile.targets import sequence_of, ssrc_of, with_sequence, with_ssrc
 from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import Broadcasted, Posted
 
 
-class Injected(Orders, frozen=True):
+class InjectOrders(Orders, frozen=True):
     """`blob` goes `into` the next slot, the relay, a broadcast, the lobby, or a frame, `count` times.
 
     A slot is taken without a pass, with valid chain and receipt, and with `gate` or a random one. A frame is
@@ -36,16 +36,16 @@ class Injected(Orders, frozen=True):
 class Inject(Act):
     name = "inject"
     about = "forged bytes: a commit takes a slot past all gates, a message, a lobby post, a frame in a name"
-    orders_kind = Injected
+    orders_type = InjectOrders
 
-    def __init__(self, troupe: Troupe, orders: Injected) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: InjectOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
         self._left = orders.count if orders.into == "frame" else 0
         self._shift: dict[tuple[int | None, int], int] = {}
 
     def begin(self, now: float) -> None:
-        orders, troupe = self._orders, self.troupe
+        orders, runner = self._orders, self.runner
         if orders.into == "frame":
             if orders.name_of is None:
                 raise OrderError("a frame needs name_of: in whose stream it is to appear")
@@ -55,29 +55,29 @@ class Inject(Act):
             if len(blob) not in limits.BUCKETS:
                 raise OrderError("a blob has the size of a bucket")
             if orders.into == "lobby":
-                for handle in troupe.hub.lobby_handles():
-                    troupe.deliver(handle, Posted(blob))
+                for handle in runner.hub.lobby_handles():
+                    runner.deliver(handle, Posted(blob))
                 self.did("posted in the lobby")
             else:
                 self._put(self._room(), blob, now)
 
     def _room(self) -> HostileRoom:
         number = self._orders.world
-        here = None if number is None else self.troupe.hub.room_of(self.troupe.handle(number))
-        return here or self.troupe.room()
+        here = None if number is None else self.runner.hub.room_of(self.runner.handle(number))
+        return here or self.runner.room()
 
     def _put(self, room: HostileRoom, blob: bytes, now: float) -> None:
-        troupe = self.troupe
+        runner = self.runner
         if self._orders.into == "slot":
             gate = self._orders.gate or os.urandom(limits.HASH_SIZE)
-            troupe.signaling.perform(room.take(blob, gate, now))
+            runner.signaling.perform(room.take(blob, gate, now))
             self.did("took a slot", slot=room.slot)
         elif self._orders.into == "relay":
-            troupe.signaling.perform(room.relay(blob, now))
+            runner.signaling.perform(room.relay(blob, now))
             self.did("relayed a message of nobody's")
         else:
             for handle in room.handles():
-                troupe.deliver(handle, Broadcasted(blob))
+                runner.deliver(handle, Broadcasted(blob))
             self.did("broadcast a blob of nobody's")
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> tuple[bytes, ...]:
@@ -86,11 +86,11 @@ class Inject(Act):
             return (packet,)
         key = (receiver, ssrc_of(packet))
         shift = self._shift.get(key, 0)
-        shifted = numbered(packet, sequence_of(packet) + shift)
+        shifted = with_sequence(packet, sequence_of(packet) + shift)
         if shift >= self._left:
             return (shifted,)
         self._shift[key] = shift + 1
         self.did("sent a frame in somebody's name")
         payload = os.urandom(orders.size) if orders.blob is None else orders.blob
-        forged = numbered(packet[:12], sequence_of(packet) + shift + 1) + payload
-        return (shifted, of_stream(forged, ssrc_of(packet)))
+        forged = with_sequence(packet[:12], sequence_of(packet) + shift + 1) + payload
+        return (shifted, with_ssrc(forged, ssrc_of(packet)))

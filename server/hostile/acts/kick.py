@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.wire.messages import Closing
 
 #: A code that the protocol does not have; a hostile server can send any code.
 _CODE = "removed"
 
 
-class Kicked(Orders, frozen=True):
+class KickOrders(Orders, frozen=True):
     """Close the connection of `victim` with `text`. With `keep`, close its later connections too."""
 
     victim: int
@@ -21,21 +21,21 @@ class Kicked(Orders, frozen=True):
 class Kick(Act):
     name = "kick"
     about = "end one member's connection for a reason that the operator made up, again and again"
-    orders_kind = Kicked
+    orders_type = KickOrders
 
-    def __init__(self, troupe: Troupe, orders: Kicked) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: KickOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
 
     def begin(self, now: float) -> None:
-        self._throw_out(self.troupe.handle(self._orders.victim))
+        self._throw_out(self.runner.handle(self._orders.victim))
 
     def arrived(self, handle: bytes, now: float) -> None:
-        orders, guests = self._orders, self.troupe.guests
-        here = self.troupe.hub.room_of(handle)
-        if orders.keep and here is not None and guests.number(handle) == orders.victim:
+        orders, participants = self._orders, self.runner.participants
+        here = self.runner.hub.room_of(handle)
+        if orders.keep and here is not None and participants.number(handle) == orders.victim:
             self._throw_out(handle)
 
     def _throw_out(self, handle: bytes) -> None:
         self.did("threw somebody out")
-        self.troupe.signaling.expel(handle, Closing(_CODE, self._orders.text))
+        self.runner.signaling.expel(handle, Closing(_CODE, self._orders.text))

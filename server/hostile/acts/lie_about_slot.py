@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.wire.messages import Committed, Entered, Message, Opened
 
 
-class Lied(Orders, frozen=True):
+class LieAboutSlotOrders(Orders, frozen=True):
     """`victim` gets a random chain with a valid signature, and at first a slot `ahead` of the current one."""
 
     victim: int
@@ -22,24 +22,24 @@ class Lied(Orders, frozen=True):
 class LieAboutSlot(Act):
     name = "lie_about_slot"
     about = "tell one member another slot or another chain than the others, signed by the server"
-    orders_kind = Lied
+    orders_type = LieAboutSlotOrders
 
-    def __init__(self, troupe: Troupe, orders: Lied) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: LieAboutSlotOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
 
     def begin(self, now: float) -> None:
-        room, orders = self.troupe.room(), self._orders
+        room, orders = self.runner.room(), self._orders
         assert room.slot is not None
         slot, chain = room.slot + orders.ahead, os.urandom(32)
         told = Opened(slot, chain, room.receipt(slot, chain))
-        self.troupe.deliver(self.troupe.handle(orders.victim), told)
+        self.runner.deliver(self.runner.handle(orders.victim), told)
         self.did("told of another slot or chain", slot=slot)
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
-        if self.troupe.guests.number(handle) != self._orders.victim:
+        if self.runner.participants.number(handle) != self._orders.victim:
             return (message,)
-        room = self.troupe.hub.room_of(handle)
+        room = self.runner.hub.room_of(handle)
         if isinstance(message, Committed | Opened) and room is not None:
             self.did("told of another chain")
             chain = os.urandom(32)

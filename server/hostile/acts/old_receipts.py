@@ -9,11 +9,11 @@ from typing import Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.wire.messages import Committed, Message, Opened
 
 
-class Receipts(Orders, frozen=True):
+class OldReceiptsOrders(Orders, frozen=True):
     """`old`: the receipt of the previous slot. `noise`: random bytes. They go to `victim`, or to all."""
 
     how: Literal["old", "noise"] = "old"
@@ -23,18 +23,18 @@ class Receipts(Orders, frozen=True):
 class OldReceipts(Act):
     name = "old_receipts"
     about = "hand out receipts of another slot, or forged ones: nothing can be held against the server"
-    orders_kind = Receipts
+    orders_type = OldReceiptsOrders
 
-    def __init__(self, troupe: Troupe, orders: Receipts) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: OldReceiptsOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
         if not isinstance(message, Committed | Opened):
             return (message,)
-        if self._orders.victim not in (None, self.troupe.guests.number(handle)):
+        if self._orders.victim not in (None, self.runner.participants.number(handle)):
             return (message,)
-        room = self.troupe.hub.room_of(handle)
+        room = self.runner.hub.room_of(handle)
         if room is None:
             return (message,)
         self.did("gave a receipt that holds it to nothing")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 
 
-class Opened(Orders, frozen=True):
+class OpenDoorsOrders(Orders, frozen=True):
     """It applies to all new connections. With `passes` they receive as if they had shown the pass."""
 
     passes: bool = True
@@ -15,10 +15,10 @@ class Opened(Orders, frozen=True):
 class OpenDoors(Act):
     name = "open_doors"
     about = "let anybody into a room whose number they know, without its door key and without a pass"
-    orders_kind = Opened
+    orders_type = OpenDoorsOrders
 
-    def __init__(self, troupe: Troupe, orders: Opened) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: OpenDoorsOrders) -> None:
+        super().__init__(runner)
         self._passes = orders.passes
         self._strangers: set[bytes] = set()
 
@@ -28,7 +28,7 @@ class OpenDoors(Act):
         return True
 
     def arrived(self, handle: bytes, now: float) -> None:
-        room = self.troupe.hub.room_of(handle)
+        room = self.runner.hub.room_of(handle)
         if self._passes and handle in self._strangers and room is not None and room.slot is not None:
             room.admit(handle)
             self.did("let somebody receive without a pass")

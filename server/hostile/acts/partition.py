@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, OrderError, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.wire.messages import Broadcast, Broadcasted, ClientMessage
 
 
-class Parted(Orders, frozen=True):
+class PartitionOrders(Orders, frozen=True):
     """`apart` are the numbers of the second world's members.
 
     With `media`, RTP still crosses between the worlds; with `beats`, broadcasts do, heartbeats included.
@@ -23,18 +23,18 @@ class Parted(Orders, frozen=True):
 class Partition(Act):
     name = "partition"
     about = "split the meeting in two: each half gets its own commits and messages, both signed by the server"
-    orders_kind = Parted
+    orders_type = PartitionOrders
 
-    def __init__(self, troupe: Troupe, orders: Parted) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: PartitionOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
         self._apart = frozenset(orders.apart)
 
     def begin(self, now: float) -> None:
-        room = self.troupe.room()
-        if not self._apart or not self._apart < set(self.troupe.guests.handles(room.number)):
+        room = self.runner.room()
+        if not self._apart or not self._apart < set(self.runner.participants.handles(room.number)):
             raise OrderError("some of those in the room are to be apart, and not all")
-        self.troupe.hub.part(self._apart)
+        self.runner.hub.split_off(self._apart)
         self.did("parted the meeting", apart=sorted(self._apart))
 
     def _across(self, one: int | None, other: int | None) -> bool:
@@ -42,12 +42,12 @@ class Partition(Act):
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
         if self._orders.beats and isinstance(message, Broadcast):
-            here = self.troupe.hub.room_of(handle)
-            number = self.troupe.guests.number(handle)
+            here = self.runner.hub.room_of(handle)
+            number = self.runner.participants.number(handle)
             if here is not None:
-                for other, there in self.troupe.guests.handles(here.number).items():
+                for other, there in self.runner.participants.handles(here.number).items():
                     if self._across(number, other):
-                        self.troupe.deliver(there, Broadcasted(message.blob))
+                        self.runner.deliver(there, Broadcasted(message.blob))
         return (message,)
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:

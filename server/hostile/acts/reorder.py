@@ -6,26 +6,26 @@ from collections.abc import Sequence
 
 import msgspec
 
-from snugroom.server.hostile.runner import Troupe
-from snugroom.server.hostile.targets import Aim, Blobbed, Meddling, numbered, sequence_of
+from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.targets import BlobMessage, Target, TargetedAct, sequence_of, with_sequence
 from snugroom.server.wire.messages import Committed, Message, Relayed
 
 
-class Reorder(Meddling):
+class Reorder(TargetedAct):
     name = "reorder"
     about = "swap each two messages or frames that follow each other, and number them as if nothing were"
 
-    def __init__(self, troupe: Troupe, orders: Aim) -> None:
-        super().__init__(troupe, orders)
-        self._messages: dict[bytes, Blobbed] = {}
+    def __init__(self, runner: Runner, orders: Target) -> None:
+        super().__init__(runner, orders)
+        self._messages: dict[bytes, BlobMessage] = {}
         self._packets: dict[tuple[int | None, bytes], bytes] = {}
 
-    def message(self, handle: bytes, message: Blobbed, now: float) -> Sequence[Message]:
+    def message(self, handle: bytes, message: BlobMessage, now: float) -> Sequence[Message]:
         first = self._messages.pop(handle, None)
         if first is None or type(first) is not type(message):
             self._messages[handle] = message
             return ()
-        self.did(f"swapped two of the {self.aim.what}")
+        self.did(f"swapped two of the {self.target.what}")
         if isinstance(first, Relayed) and isinstance(message, Relayed):
             return (Relayed(first.relay, message.blob), Relayed(message.relay, first.blob))
         if isinstance(first, Committed) and isinstance(message, Committed):
@@ -41,12 +41,12 @@ class Reorder(Meddling):
         if first is None:
             self._packets[key] = packet
             return ()
-        self.did(f"swapped two of the {self.aim.what}")
+        self.did(f"swapped two of the {self.target.what}")
         # swap the contents; sequence number and timestamp stay in order
-        one = numbered(packet, sequence_of(first))
-        two = numbered(first, sequence_of(packet))
+        one = with_sequence(packet, sequence_of(first))
+        two = with_sequence(first, sequence_of(packet))
         return (one[:4] + first[4:8] + one[8:], two[:4] + packet[4:8] + two[8:])
 
     def end(self, now: float) -> None:
         for handle, message in self._messages.items():
-            self.troupe.deliver(handle, message)
+            self.runner.deliver(handle, message)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.wire.messages import Broadcast, ClientMessage, Relay
 
 
-class Silenced(Orders, frozen=True):
+class SilenceOrders(Orders, frozen=True):
     """Drop the media of `victim` to `listeners` (None: to everybody).
 
     With `words`, also drop the blobs that it relays or broadcasts, to everybody and without a refusal.
@@ -23,21 +23,21 @@ class Silenced(Orders, frozen=True):
 class Silence(Act):
     name = "silence"
     about = "one member is neither heard nor seen: by one other, or by all; with words, their chat neither"
-    orders_kind = Silenced
+    orders_type = SilenceOrders
 
-    def __init__(self, troupe: Troupe, orders: Silenced) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: SilenceOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
 
     def begin(self, now: float) -> None:
-        self.troupe.handle(self._orders.victim)
+        self.runner.handle(self._orders.victim)
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
         if (
             self._orders.words
             and isinstance(message, Relay | Broadcast)
-            and self.troupe.guests.number(handle) == self._orders.victim
-            and self.troupe.hub.room_of(handle) is not None
+            and self.runner.participants.number(handle) == self._orders.victim
+            and self.runner.hub.room_of(handle) is not None
         ):
             self.did("swallowed a message")
             return ()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, OrderError, Orders
-from snugroom.server.hostile.runner import Troupe
-from snugroom.server.hostile.targets import Numbers, of_stream, ssrc_of
+from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.targets import SequenceNumbers, ssrc_of, with_ssrc
 
 
-class Swapped(Orders, frozen=True):
+class SwapStreamsOrders(Orders, frozen=True):
     """`between` are the two members, `receivers` the members that get the swap (None: all others)."""
 
     between: tuple[int, int]
@@ -19,19 +19,19 @@ class Swapped(Orders, frozen=True):
 class SwapStreams(Act):
     name = "swap_streams"
     about = "exchange two members' streams: each one's frames go out under the other's SSRC"
-    orders_kind = Swapped
+    orders_type = SwapStreamsOrders
 
-    def __init__(self, troupe: Troupe, orders: Swapped) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: SwapStreamsOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
         self._other: dict[int, int] = {}
-        self._numbers = Numbers()
+        self._sequence_numbers = SequenceNumbers()
 
     def begin(self, now: float) -> None:
         one, two = self._orders.between
-        room = self.troupe.room()
+        room = self.runner.room()
         streams = [
-            {kind: ssrc for ssrc, kind in room.streams_of(self.troupe.handle(number))}
+            {kind: ssrc for ssrc, kind in room.streams_of(self.runner.handle(number))}
             for number in (one, two)
         ]
         for kind in streams[0].keys() & streams[1].keys():
@@ -48,5 +48,5 @@ class SwapStreams(Act):
         if receiver in self._orders.between:
             return ()  # a member would recognise its own frames
         self.did("sent a packet as another member's")
-        last = self.troupe.sfu.highest(self.troupe.room().number, other)
-        return (self._numbers.next(receiver, of_stream(packet, other), last),)
+        last = self.runner.sfu.highest(self.runner.room().number, other)
+        return (self._sequence_numbers.next(receiver, with_ssrc(packet, other), last),)

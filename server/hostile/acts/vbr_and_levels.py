@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe, raw
+from snugroom.server.hostile.runner import Runner, raw
 from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
 from snugroom.server.wire.messages import Message, Transport
 
@@ -14,7 +14,7 @@ from snugroom.server.wire.messages import Message, Transport
 _LEVELS = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 
 
-class Asked(Orders, frozen=True):
+class VbrAndLevelsOrders(Orders, frozen=True):
     """The connection of `victim` is aborted, so that it connects again and gets the request."""
 
     victim: int
@@ -23,10 +23,10 @@ class Asked(Orders, frozen=True):
 class VbrAndLevels(Act):
     name = "vbr_and_levels"
     about = "ask for variable bitrate, DTX, audio levels and another codec; look for it in what comes"
-    orders_kind = Asked
+    orders_type = VbrAndLevelsOrders
 
-    def __init__(self, troupe: Troupe, orders: Asked) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: VbrAndLevelsOrders) -> None:
+        super().__init__(runner)
         self._orders = orders
         self._sizes: set[int] = set()
         self._extended = 0
@@ -34,7 +34,7 @@ class VbrAndLevels(Act):
         self._asked = False
 
     def begin(self, now: float) -> None:
-        self.troupe.drop(self._orders.victim)
+        self.runner.drop(self._orders.victim)
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
         if isinstance(message, Transport) and not self._asked:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.runner import Runner
 from snugroom.server.wire.messages import ClientMessage, Commit
 
 
-class Withheld(Orders, frozen=True):
+class WithholdOrders(Orders, frozen=True):
     """The next commit does not reach `victims` (numbers), which stay together in a world without it.
 
     If it removes a member, and that member is a victim, the other victims continue to talk to it.
@@ -21,24 +21,24 @@ class Withheld(Orders, frozen=True):
 class Withhold(Act):
     name = "withhold"
     about = "the next commit (a removal) never reaches some members; the server stays with the old story"
-    orders_kind = Withheld
+    orders_type = WithholdOrders
 
-    def __init__(self, troupe: Troupe, orders: Withheld) -> None:
-        super().__init__(troupe)
+    def __init__(self, runner: Runner, orders: WithholdOrders) -> None:
+        super().__init__(runner)
         self._victims = frozenset(orders.victims)
         self._done = False
 
     def begin(self, now: float) -> None:
         for victim in self._victims:
-            self.troupe.handle(victim)
+            self.runner.handle(victim)
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
-        number = self.troupe.guests.number(handle)
+        number = self.runner.participants.number(handle)
         if self._done or not isinstance(message, Commit) or number in self._victims:
             return (message,)
-        room = self.troupe.hub.room_of(handle)
+        room = self.runner.hub.room_of(handle)
         if room is not None and room.slot is not None and message.slot == room.slot + 1:
             self._done = True
-            self.troupe.hub.part(self._victims)
+            self.runner.hub.split_off(self._victims)
             self.did("withheld a commit", slot=message.slot)
         return (message,)
