@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import msgspec
 
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire.messages import ClientMessage, Message
-
-if TYPE_CHECKING:
-    from snugroom.server.hostile.runner import Runner
 
 
 class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The options of a `begin`. Each act has its own subclass."""
-
-
-class OrderError(ValueError):
-    """The order cannot be carried out. The text is one sentence with the reason."""
 
 
 class Act:
@@ -35,8 +29,8 @@ class Act:
     about: ClassVar[str]
     orders_type: ClassVar[type[Orders]] = Orders
 
-    def __init__(self, runner: Runner) -> None:
-        self.runner = runner
+    def __init__(self, context: Context) -> None:
+        self.context = context
         self._times: dict[str, int] = {}
         self._told_at: dict[str, float] = {}
 
@@ -46,7 +40,7 @@ class Act:
         now = time.monotonic()
         if more or now - self._told_at.get(what, -10.0) >= 1.0:
             self._told_at[what] = now
-            self.runner.report({"act": self.name, "did": what, "times": self._times[what], **more})
+            self.context.report({"act": self.name, "did": what, "times": self._times[what], **more})
 
     @property
     def times(self) -> dict[str, int]:

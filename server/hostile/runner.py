@@ -2,94 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import msgspec
 
-from snugroom.server.hostile.act import Act, OrderError
-from snugroom.server.hostile.participants import Participants
-from snugroom.server.wire.messages import Challenge, ClientMessage, Message, encode
-
-if TYPE_CHECKING:
-    from snugroom.server.hostile.server import (
-        HostileHub,
-        HostileRoom,
-        HostileServer,
-        HostileSfu,
-        HostileSignaling,
-    )
+from snugroom.server.hostile.act import Act
+from snugroom.server.hostile.context import Context, OrderError
+from snugroom.server.wire.messages import Challenge, ClientMessage, Message
 
 
-def raw(message: Message, **more: object) -> Message:
-    """Return `message` in encoded form, with fields added or replaced, even if the protocol lacks them."""
-    fields = {**json.loads(encode(message)), **more}
-    return cast(Message, msgspec.Raw(msgspec.json.encode(fields)))
-
-
-class Runner:
+class Runner(Context):
     """The acts of one server. `say` receives each report, one line of JSON."""
 
     def __init__(self, kinds: Mapping[str, type[Act]], say: Callable[[str], None]) -> None:
+        super().__init__(say)
         self._kinds = dict(kinds)
-        self._say = say
-        self._server: HostileServer | None = None
         self.active: dict[str, Act] = {}
-        self.participants = Participants()
-
-    def attach(self, server: HostileServer) -> None:
-        """Set the server of the acts."""
-        self._server = server
-
-    # -- methods for acts ----------------------------------------------------------------------
-
-    @property
-    def server(self) -> HostileServer:
-        assert self._server is not None
-        return self._server
-
-    @property
-    def hub(self) -> HostileHub:
-        return self.server.hub
-
-    @property
-    def signaling(self) -> HostileSignaling:
-        return self.server.hostile_signaling
-
-    @property
-    def sfu(self) -> HostileSfu:
-        return self.server.sfu
-
-    @property
-    def now(self) -> float:
-        """The current time, in monotonic seconds."""
-        return self.server.clock()
-
-    def room(self) -> HostileRoom:
-        """Return the room that the acts attack: the oldest open room. Raises OrderError without one."""
-        for room in self.hub.all_rooms():
-            return room
-        raise OrderError("there is no meeting here")
-
-    def handle(self, number: int) -> bytes:
-        """Return the connection of a participant in the room. Raises OrderError for an unknown number."""
-        found = self.participants.handles(self.room().number).get(number)
-        if found is None:
-            raise OrderError(f"nobody in the room has the number {number}")
-        return found
-
-    def deliver(self, handle: bytes, message: Message) -> None:
-        """Send a message to a connection, and bypass all acts."""
-        self.signaling.deliver(handle, message)
-
-    def drop(self, number: int) -> None:
-        """Abort a participant's connection."""
-        self.signaling.cut(self.handle(number))
-
-    def report(self, deed: dict[str, Any]) -> None:
-        """Send the operator one line."""
-        self._say(json.dumps(deed, separators=(",", ":")))
 
     # -- orders --------------------------------------------------------------------------------
 

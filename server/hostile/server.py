@@ -6,14 +6,14 @@ Without an act in play, these parts call the honest methods and change nothing.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, Protocol, cast
 
 from nacl.signing import SigningKey
 
 from snugroom.server.app import Server
 from snugroom.server.config import Settings
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.participants import Participants
 from snugroom.server.rooms.effects import Effect, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.room import Room, _Seat
@@ -34,6 +34,29 @@ from snugroom.server.wire.messages import (
     RoomDoor,
     encode,
 )
+
+
+class Hooks(Protocol):
+    """The hooks through which the hostile parts pass everything (`server.hostile.runner.Runner`)."""
+
+    @property
+    def participants(self) -> Participants: ...
+    @property
+    def active(self) -> Collection[str]:
+        """The names of the acts in play."""
+
+    @property
+    def now(self) -> float: ...
+    def attach(self, server: HostileServer) -> None: ...
+    def room(self) -> HostileRoom: ...
+    def tick(self, now: float) -> None: ...
+    def challenge(self, handle: bytes, challenge: Challenge) -> Challenge: ...
+    def opens(self, handle: bytes) -> bool: ...
+    def arrived(self, handle: bytes, now: float) -> None: ...
+    def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]: ...
+    def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]: ...
+    def packet(self, sender: bytes | None, packet: bytes, now: float) -> None: ...
+    def rtp(self, sender: bytes | None, receiver: bytes, packet: bytes, now: float) -> Sequence[bytes]: ...
 
 
 class HostileRoom(Room):
@@ -94,7 +117,7 @@ class HostileHub(Hub):
     A room may have several worlds: copies with the same number, each with some of the participants.
     """
 
-    def __init__(self, runner: Runner, *arguments: Any, **more: Any) -> None:
+    def __init__(self, runner: Hooks, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.runner = runner
         self.worlds: list[tuple[frozenset[int], HostileRoom]] = []
@@ -200,7 +223,7 @@ class HostileHub(Hub):
 class HostileSignaling(Signaling):
     """The WebSockets, with every outgoing message passed through the acts."""
 
-    def __init__(self, runner: Runner, *arguments: Any, **more: Any) -> None:
+    def __init__(self, runner: Hooks, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.runner = runner
 
@@ -295,7 +318,7 @@ class HostilePacketIo:
 class HostileSfu(Sfu):
     """The SFU, with a `HostilePacketIo`."""
 
-    def __init__(self, runner: Runner, **more: Any) -> None:
+    def __init__(self, runner: Hooks, **more: Any) -> None:
         super().__init__(**more)
         self.runner = runner
         self._inner: PacketIo | None = None
@@ -332,7 +355,7 @@ class HostileSfu(Sfu):
 class HostileServer(Server):
     """`server.app.Server` with a runner of acts, made of the hostile parts."""
 
-    def __init__(self, settings: Settings, runner: Runner, *, media: MediaServer | None = None) -> None:
+    def __init__(self, settings: Settings, runner: Hooks, *, media: MediaServer | None = None) -> None:
         super().__init__(settings, media=media)
         self.runner = runner
         runner.attach(self)

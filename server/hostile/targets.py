@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
 from snugroom.server.wire.messages import (
     Broadcast,
@@ -46,8 +46,8 @@ class TargetedAct(Act):
 
     orders_type = Target
 
-    def __init__(self, runner: Runner, orders: Target) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: Target) -> None:
+        super().__init__(context)
         self.target = orders
         self._count = 0
         self._authors: dict[bytes, int | None] = {}
@@ -70,7 +70,7 @@ class TargetedAct(Act):
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
         if isinstance(message, Relay | Broadcast | Commit) and self.target.sender is not None:
-            self._authors[message.blob] = self.runner.participants.number(handle)
+            self._authors[message.blob] = self.context.participants.number(handle)
             if len(self._authors) > _AUTHORS_MAX:
                 del self._authors[next(iter(self._authors))]
         return (message,)
@@ -79,7 +79,7 @@ class TargetedAct(Act):
         target = self.target
         if not isinstance(message, _BLOB_MESSAGES) or _KINDS[type(message)] != target.what:
             return (message,)
-        receiver = self.runner.participants.number(handle)
+        receiver = self.context.participants.number(handle)
         if target.receiver not in (None, receiver):
             return (message,)
         if target.sender is not None and self._authors.get(message.blob) != target.sender:

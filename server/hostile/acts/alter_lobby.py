@@ -7,7 +7,7 @@ from typing import Literal
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.acts.flip import flipped
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire.messages import ClientMessage, Post, Posted
 
 
@@ -29,23 +29,23 @@ class AlterLobby(Act):
     about = "alter, drop, repeat or exchange posts in the lobby: knocks, cards, the host's answer"
     orders_type = AlterLobbyOrders
 
-    def __init__(self, runner: Runner, orders: AlterLobbyOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: AlterLobbyOrders) -> None:
+        super().__init__(context)
         self._orders = orders
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
         orders = self._orders
         if not isinstance(message, Post) or len(message.blob) < orders.smallest:
             return (message,)
-        if orders.sender not in (None, self.runner.participants.number(handle)):
+        if orders.sender not in (None, self.context.participants.number(handle)):
             return (message,)
         self.did(f"{orders.how}: a post in the lobby", bytes=len(message.blob))
         if orders.how == "drop":
             return ()
         if orders.how == "repeat":
             # repeat to all connections in lobbies, the sender included: only key holders can read it
-            for other in self.runner.hub.lobby_handles():
-                self.runner.deliver(other, Posted(message.blob))
+            for other in self.context.hub.lobby_handles():
+                self.context.deliver(other, Posted(message.blob))
             return (message,)
         if orders.how == "swap":
             return () if orders.blob is None else (Post(orders.blob),)

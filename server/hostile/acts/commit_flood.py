@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire import limits
 
 
@@ -25,8 +25,8 @@ class CommitFlood(Act):
     about = "take slots with noise, many a second"
     orders_type = CommitFloodOrders
 
-    def __init__(self, runner: Runner, orders: CommitFloodOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: CommitFloodOrders) -> None:
+        super().__init__(context)
         self._orders = orders
         self._next = 0.0
         self._left = orders.most
@@ -37,6 +37,6 @@ class CommitFlood(Act):
             self._left -= 1
             self._next += 1 / self._orders.rate
             blob = os.urandom(self._orders.size)
-            room = self.runner.room()
-            self.runner.signaling.perform(room.take(blob, os.urandom(limits.HASH_SIZE), now))
+            room = self.context.room()
+            self.context.signaling.perform(room.take(blob, os.urandom(limits.HASH_SIZE), now))
             self.did("took a slot with noise")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.hostile.targets import BlobMessage, Target, TargetedAct
 from snugroom.server.wire.messages import Message
 
@@ -24,8 +24,8 @@ class Delay(TargetedAct):
     about = "hold messages or frames back for some seconds"
     orders_type = DelayOrders
 
-    def __init__(self, runner: Runner, orders: DelayOrders) -> None:
-        super().__init__(runner, orders)
+    def __init__(self, context: Context, orders: DelayOrders) -> None:
+        super().__init__(context, orders)
         self._seconds = orders.seconds
         self._held: deque[tuple[float, bytes, Message | bytes]] = deque()
 
@@ -37,7 +37,7 @@ class Delay(TargetedAct):
     def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
         self.did(f"held back one of the {self.target.what}")
         if receiver is not None:
-            self._held.append((now + self._seconds, self.runner.handle(receiver), packet))
+            self._held.append((now + self._seconds, self.context.handle(receiver), packet))
         return ()
 
     def tick(self, now: float) -> None:
@@ -51,6 +51,6 @@ class Delay(TargetedAct):
 
     def _hand_on(self, handle: bytes, what: Message | bytes) -> None:
         if isinstance(what, bytes):
-            self.runner.sfu.send(handle, what)
+            self.context.sfu.send(handle, what)
         else:
-            self.runner.deliver(handle, what)
+            self.context.deliver(handle, what)

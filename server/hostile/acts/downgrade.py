@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner, raw
+from snugroom.server.hostile.context import Context, raw
 from snugroom.server.wire.messages import Challenge, Message, Transport
 
 
@@ -27,14 +27,14 @@ class Downgrade(Act):
     about = "offer version 0 of the protocol, or a room without encryption, to whoever connects"
     orders_type = DowngradeOrders
 
-    def __init__(self, runner: Runner, orders: DowngradeOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: DowngradeOrders) -> None:
+        super().__init__(context)
         self._orders = orders
 
     def begin(self, now: float) -> None:
         victims = [self._orders.victim] if self._orders.victim else []
-        for number in victims or list(self.runner.participants.handles(self.runner.room().number)):
-            self.runner.drop(number)
+        for number in victims or list(self.context.participants.handles(self.context.room().number)):
+            self.context.drop(number)
 
     def challenge(self, handle: bytes, message: Message) -> Message:
         if self._orders.how == "version" and isinstance(message, Challenge):

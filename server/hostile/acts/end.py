@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire.messages import Closing
 
 #: A code that the protocol does not have; a hostile server can send any code.
@@ -22,23 +22,23 @@ class End(Act):
     about = "drop a whole meeting, say that the host ended it, and refuse its number from then on"
     orders_type = EndOrders
 
-    def __init__(self, runner: Runner, orders: EndOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: EndOrders) -> None:
+        super().__init__(context)
         self._orders = orders
         self._number = b""
 
     def begin(self, now: float) -> None:
-        room = self.runner.room()
+        room = self.context.room()
         self._number = room.number
-        for handle in list(self.runner.participants.handles(room.number).values()):
+        for handle in list(self.context.participants.handles(room.number).values()):
             self._drop(handle)
-        self.runner.hub.forget(room.number)
+        self.context.hub.forget(room.number)
         self.did("ended the meeting")
 
     def arrived(self, handle: bytes, now: float) -> None:
-        if self._orders.keep and self.runner.participants.place(handle) == self._number:
+        if self._orders.keep and self.context.participants.place(handle) == self._number:
             self._drop(handle)
 
     def _drop(self, handle: bytes) -> None:
         self.did("dropped somebody")
-        self.runner.signaling.expel(handle, Closing(_CODE, self._orders.text))
+        self.context.signaling.expel(handle, Closing(_CODE, self._orders.text))

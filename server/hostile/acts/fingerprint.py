@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire.messages import Message, Transport
 
 
@@ -23,15 +23,15 @@ class Fingerprint(Act):
     about = "give another DTLS fingerprint than the media server's, as a middleman's would be"
     orders_type = FingerprintOrders
 
-    def __init__(self, runner: Runner, orders: FingerprintOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: FingerprintOrders) -> None:
+        super().__init__(context)
         self._orders = orders
 
     def begin(self, now: float) -> None:
-        self.runner.drop(self._orders.victim)
+        self.context.drop(self._orders.victim)
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
-        if isinstance(message, Transport) and self.runner.participants.number(handle) == self._orders.victim:
+        if isinstance(message, Transport) and self.context.participants.number(handle) == self._orders.victim:
             self.did("gave another fingerprint")
             return (msgspec.structs.replace(message, fingerprint=os.urandom(32)),)
         return (message,)

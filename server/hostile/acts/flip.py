@@ -27,7 +27,7 @@ class Flip(TargetedAct):
         blob = flipped(message.blob, len(message.blob) // 2)
         if not isinstance(message, Committed):
             return (msgspec.structs.replace(message, blob=blob),)
-        room = self.runner.room()
+        room = self.context.room()
         chain = signed.next_chain(room.before, message.slot, blob)
         return (Committed(message.slot, blob, chain, room.receipt(message.slot, chain)),)
 

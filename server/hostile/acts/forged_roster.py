@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import Arrived, Entered, HandleStream, Left, Message, Streams
 
@@ -26,8 +26,8 @@ class ForgedRoster(Act):
     about = "invent connections and streams, and say that members have left who are there"
     orders_type = ForgedRosterOrders
 
-    def __init__(self, runner: Runner, orders: ForgedRosterOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: ForgedRosterOrders) -> None:
+        super().__init__(context)
         self._orders = orders
         self._ghosts = [os.urandom(limits.HANDLE_SIZE) for _ in range(orders.ghosts)]
 
@@ -39,18 +39,18 @@ class ForgedRoster(Act):
         ]
 
     def begin(self, now: float) -> None:
-        room = self.runner.room()
-        gone = {self.runner.handle(number) for number in self._orders.gone}
+        room = self.context.room()
+        gone = {self.context.handle(number) for number in self._orders.gone}
         for handle in room.handles():
             for ghost in self._ghosts:
-                self.runner.deliver(handle, Arrived(ghost))
+                self.context.deliver(handle, Arrived(ghost))
             for left in gone - {handle}:
-                self.runner.deliver(handle, Left(left))
-            self.runner.deliver(handle, Streams([*self._streams(handle, gone), *self._invented()]))
+                self.context.deliver(handle, Left(left))
+            self.context.deliver(handle, Streams([*self._streams(handle, gone), *self._invented()]))
             self.did("told of connections and streams that do not exist")
 
     def _streams(self, handle: bytes, gone: set[bytes]) -> list[HandleStream]:
-        room = self.runner.room()
+        room = self.context.room()
         return [
             HandleStream(other, ssrc, "audio" if kind == "audio" else "video")
             for other in room.handles()
@@ -59,8 +59,8 @@ class ForgedRoster(Act):
         ]
 
     def end(self, now: float) -> None:
-        for handle in self.runner.room().handles():
-            self.runner.deliver(handle, Streams(self._streams(handle, set())))
+        for handle in self.context.room().handles():
+            self.context.deliver(handle, Streams(self._streams(handle, set())))
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
         if isinstance(message, Streams):

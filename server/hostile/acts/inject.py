@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from snugroom.server.hostile.act import Act, OrderError, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.context import Context, OrderError
 from snugroom.server.hostile.server import HostileRoom
 from snugroom.server.hostile.targets import sequence_of, ssrc_of, with_sequence, with_ssrc
 from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
@@ -38,14 +38,14 @@ class Inject(Act):
     about = "forged bytes: a commit takes a slot past all gates, a message, a lobby post, a frame in a name"
     orders_type = InjectOrders
 
-    def __init__(self, runner: Runner, orders: InjectOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: InjectOrders) -> None:
+        super().__init__(context)
         self._orders = orders
         self._left = orders.count if orders.into == "frame" else 0
         self._shift: dict[tuple[int | None, int], int] = {}
 
     def begin(self, now: float) -> None:
-        orders, runner = self._orders, self.runner
+        orders, context = self._orders, self.context
         if orders.into == "frame":
             if orders.name_of is None:
                 raise OrderError("a frame needs name_of: in whose stream it is to appear")
@@ -55,29 +55,29 @@ class Inject(Act):
             if len(blob) not in limits.BUCKETS:
                 raise OrderError("a blob has the size of a bucket")
             if orders.into == "lobby":
-                for handle in runner.hub.lobby_handles():
-                    runner.deliver(handle, Posted(blob))
+                for handle in context.hub.lobby_handles():
+                    context.deliver(handle, Posted(blob))
                 self.did("posted in the lobby")
             else:
                 self._put(self._room(), blob, now)
 
     def _room(self) -> HostileRoom:
         number = self._orders.world
-        here = None if number is None else self.runner.hub.room_of(self.runner.handle(number))
-        return here or self.runner.room()
+        here = None if number is None else self.context.hub.room_of(self.context.handle(number))
+        return here or self.context.room()
 
     def _put(self, room: HostileRoom, blob: bytes, now: float) -> None:
-        runner = self.runner
+        context = self.context
         if self._orders.into == "slot":
             gate = self._orders.gate or os.urandom(limits.HASH_SIZE)
-            runner.signaling.perform(room.take(blob, gate, now))
+            context.signaling.perform(room.take(blob, gate, now))
             self.did("took a slot", slot=room.slot)
         elif self._orders.into == "relay":
-            runner.signaling.perform(room.relay(blob, now))
+            context.signaling.perform(room.relay(blob, now))
             self.did("relayed a message of nobody's")
         else:
             for handle in room.handles():
-                runner.deliver(handle, Broadcasted(blob))
+                context.deliver(handle, Broadcasted(blob))
             self.did("broadcast a blob of nobody's")
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> tuple[bytes, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire.messages import Closing
 
 #: A code that the protocol does not have; a hostile server can send any code.
@@ -23,19 +23,19 @@ class Kick(Act):
     about = "end one member's connection for a reason that the operator made up, again and again"
     orders_type = KickOrders
 
-    def __init__(self, runner: Runner, orders: KickOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: KickOrders) -> None:
+        super().__init__(context)
         self._orders = orders
 
     def begin(self, now: float) -> None:
-        self._throw_out(self.runner.handle(self._orders.victim))
+        self._throw_out(self.context.handle(self._orders.victim))
 
     def arrived(self, handle: bytes, now: float) -> None:
-        orders, participants = self._orders, self.runner.participants
-        here = self.runner.hub.room_of(handle)
+        orders, participants = self._orders, self.context.participants
+        here = self.context.hub.room_of(handle)
         if orders.keep and here is not None and participants.number(handle) == orders.victim:
             self._throw_out(handle)
 
     def _throw_out(self, handle: bytes) -> None:
         self.did("threw somebody out")
-        self.runner.signaling.expel(handle, Closing(_CODE, self._orders.text))
+        self.context.signaling.expel(handle, Closing(_CODE, self._orders.text))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire.messages import Committed, Entered, Message, Opened
 
 
@@ -24,22 +24,22 @@ class LieAboutSlot(Act):
     about = "tell one member another slot or another chain than the others, signed by the server"
     orders_type = LieAboutSlotOrders
 
-    def __init__(self, runner: Runner, orders: LieAboutSlotOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: LieAboutSlotOrders) -> None:
+        super().__init__(context)
         self._orders = orders
 
     def begin(self, now: float) -> None:
-        room, orders = self.runner.room(), self._orders
+        room, orders = self.context.room(), self._orders
         assert room.slot is not None
         slot, chain = room.slot + orders.ahead, os.urandom(32)
         told = Opened(slot, chain, room.receipt(slot, chain))
-        self.runner.deliver(self.runner.handle(orders.victim), told)
+        self.context.deliver(self.context.handle(orders.victim), told)
         self.did("told of another slot or chain", slot=slot)
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
-        if self.runner.participants.number(handle) != self._orders.victim:
+        if self.context.participants.number(handle) != self._orders.victim:
             return (message,)
-        room = self.runner.hub.room_of(handle)
+        room = self.context.hub.room_of(handle)
         if isinstance(message, Committed | Opened) and room is not None:
             self.did("told of another chain")
             chain = os.urandom(32)

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire.messages import Committed, Message, Opened
 
 
@@ -25,16 +25,16 @@ class OldReceipts(Act):
     about = "hand out receipts of another slot, or forged ones: nothing can be held against the server"
     orders_type = OldReceiptsOrders
 
-    def __init__(self, runner: Runner, orders: OldReceiptsOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: OldReceiptsOrders) -> None:
+        super().__init__(context)
         self._orders = orders
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
         if not isinstance(message, Committed | Opened):
             return (message,)
-        if self._orders.victim not in (None, self.runner.participants.number(handle)):
+        if self._orders.victim not in (None, self.context.participants.number(handle)):
             return (message,)
-        room = self.runner.hub.room_of(handle)
+        room = self.context.hub.room_of(handle)
         if room is None:
             return (message,)
         self.did("gave a receipt that holds it to nothing")

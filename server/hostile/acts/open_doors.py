@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 
 
 class OpenDoorsOrders(Orders, frozen=True):
@@ -17,8 +17,8 @@ class OpenDoors(Act):
     about = "let anybody into a room whose number they know, without its door key and without a pass"
     orders_type = OpenDoorsOrders
 
-    def __init__(self, runner: Runner, orders: OpenDoorsOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: OpenDoorsOrders) -> None:
+        super().__init__(context)
         self._passes = orders.passes
         self._strangers: set[bytes] = set()
 
@@ -28,7 +28,7 @@ class OpenDoors(Act):
         return True
 
     def arrived(self, handle: bytes, now: float) -> None:
-        room = self.runner.hub.room_of(handle)
+        room = self.context.hub.room_of(handle)
         if self._passes and handle in self._strangers and room is not None and room.slot is not None:
             room.admit(handle)
             self.did("let somebody receive without a pass")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snugroom.server.hostile.act import Act, OrderError, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.context import Context, OrderError
 from snugroom.server.wire.messages import Broadcast, Broadcasted, ClientMessage
 
 
@@ -25,16 +25,16 @@ class Partition(Act):
     about = "split the meeting in two: each half gets its own commits and messages, both signed by the server"
     orders_type = PartitionOrders
 
-    def __init__(self, runner: Runner, orders: PartitionOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: PartitionOrders) -> None:
+        super().__init__(context)
         self._orders = orders
         self._apart = frozenset(orders.apart)
 
     def begin(self, now: float) -> None:
-        room = self.runner.room()
-        if not self._apart or not self._apart < set(self.runner.participants.handles(room.number)):
+        room = self.context.room()
+        if not self._apart or not self._apart < set(self.context.participants.handles(room.number)):
             raise OrderError("some of those in the room are to be apart, and not all")
-        self.runner.hub.split_off(self._apart)
+        self.context.hub.split_off(self._apart)
         self.did("parted the meeting", apart=sorted(self._apart))
 
     def _across(self, one: int | None, other: int | None) -> bool:
@@ -42,12 +42,12 @@ class Partition(Act):
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
         if self._orders.beats and isinstance(message, Broadcast):
-            here = self.runner.hub.room_of(handle)
-            number = self.runner.participants.number(handle)
+            here = self.context.hub.room_of(handle)
+            number = self.context.participants.number(handle)
             if here is not None:
-                for other, there in self.runner.participants.handles(here.number).items():
+                for other, there in self.context.participants.handles(here.number).items():
                     if self._across(number, other):
-                        self.runner.deliver(there, Broadcasted(message.blob))
+                        self.context.deliver(there, Broadcasted(message.blob))
         return (message,)
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:

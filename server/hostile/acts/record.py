@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire.messages import Broadcast, ClientMessage, Commit, Post, Relay
 
 
@@ -24,8 +24,8 @@ class Record(Act):
     about = "keep every blob and every media packet in memory; end prints them all"
     orders_type = RecordOrders
 
-    def __init__(self, runner: Runner, orders: RecordOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: RecordOrders) -> None:
+        super().__init__(context)
         self._most = orders.most
         self._blobs: list[tuple[str, int | None, bytes]] = []
         self._packets: list[tuple[float, int | None, bytes]] = []
@@ -33,7 +33,7 @@ class Record(Act):
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
         if isinstance(message, Commit | Relay | Broadcast | Post) and len(self._blobs) < self._most:
             kind = str(type(message).__struct_config__.tag)
-            self._blobs.append((kind, self.runner.participants.number(handle), message.blob))
+            self._blobs.append((kind, self.context.participants.number(handle), message.blob))
             self.did("recorded a blob")
         return (message,)
 
@@ -44,10 +44,10 @@ class Record(Act):
 
     def end(self, now: float) -> None:
         for kind, sender, blob in self._blobs:
-            self.runner.report({"act": self.name, "blob": _text(blob), "kind": kind, "sender": sender})
+            self.context.report({"act": self.name, "blob": _text(blob), "kind": kind, "sender": sender})
         for at, sender, packet in self._packets:
             age = round(now - at, 3)
-            self.runner.report({"act": self.name, "packet": _text(packet), "sender": sender, "age": age})
+            self.context.report({"act": self.name, "packet": _text(packet), "sender": sender, "age": age})
 
 
 def _text(data: bytes) -> str:

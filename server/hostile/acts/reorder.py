@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.hostile.targets import BlobMessage, Target, TargetedAct, sequence_of, with_sequence
 from snugroom.server.wire.messages import Committed, Message, Relayed
 
@@ -15,8 +15,8 @@ class Reorder(TargetedAct):
     name = "reorder"
     about = "swap each two messages or frames that follow each other, and number them as if nothing were"
 
-    def __init__(self, runner: Runner, orders: Target) -> None:
-        super().__init__(runner, orders)
+    def __init__(self, context: Context, orders: Target) -> None:
+        super().__init__(context, orders)
         self._messages: dict[bytes, BlobMessage] = {}
         self._packets: dict[tuple[int | None, bytes], bytes] = {}
 
@@ -49,4 +49,4 @@ class Reorder(TargetedAct):
 
     def end(self, now: float) -> None:
         for handle, message in self._messages.items():
-            self.runner.deliver(handle, message)
+            self.context.deliver(handle, message)

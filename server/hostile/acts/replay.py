@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.hostile.targets import BlobMessage, SequenceNumbers, Target, TargetedAct
 from snugroom.server.wire.messages import Message, Relayed
 
@@ -24,8 +24,8 @@ class Replay(TargetedAct):
     about = "hand old messages or frames over again, numbered as new ones"
     orders_type = ReplayOrders
 
-    def __init__(self, runner: Runner, orders: ReplayOrders) -> None:
-        super().__init__(runner, orders)
+    def __init__(self, context: Context, orders: ReplayOrders) -> None:
+        super().__init__(context, orders)
         self._sequence_numbers = SequenceNumbers()
         self._back = orders.back
         self._messages: dict[bytes, deque[BlobMessage]] = {}

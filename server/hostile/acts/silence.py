@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire.messages import Broadcast, ClientMessage, Relay
 
 
@@ -25,19 +25,19 @@ class Silence(Act):
     about = "one member is neither heard nor seen: by one other, or by all; with words, their chat neither"
     orders_type = SilenceOrders
 
-    def __init__(self, runner: Runner, orders: SilenceOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: SilenceOrders) -> None:
+        super().__init__(context)
         self._orders = orders
 
     def begin(self, now: float) -> None:
-        self.runner.handle(self._orders.victim)
+        self.context.handle(self._orders.victim)
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
         if (
             self._orders.words
             and isinstance(message, Relay | Broadcast)
-            and self.runner.participants.number(handle) == self._orders.victim
-            and self.runner.hub.room_of(handle) is not None
+            and self.context.participants.number(handle) == self._orders.victim
+            and self.context.hub.room_of(handle) is not None
         ):
             self.did("swallowed a message")
             return ()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snugroom.server.hostile.act import Act, OrderError, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.context import Context, OrderError
 from snugroom.server.hostile.targets import SequenceNumbers, ssrc_of, with_ssrc
 
 
@@ -21,17 +21,17 @@ class SwapStreams(Act):
     about = "exchange two members' streams: each one's frames go out under the other's SSRC"
     orders_type = SwapStreamsOrders
 
-    def __init__(self, runner: Runner, orders: SwapStreamsOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: SwapStreamsOrders) -> None:
+        super().__init__(context)
         self._orders = orders
         self._other: dict[int, int] = {}
         self._sequence_numbers = SequenceNumbers()
 
     def begin(self, now: float) -> None:
         one, two = self._orders.between
-        room = self.runner.room()
+        room = self.context.room()
         streams = [
-            {kind: ssrc for ssrc, kind in room.streams_of(self.runner.handle(number))}
+            {kind: ssrc for ssrc, kind in room.streams_of(self.context.handle(number))}
             for number in (one, two)
         ]
         for kind in streams[0].keys() & streams[1].keys():
@@ -48,5 +48,5 @@ class SwapStreams(Act):
         if receiver in self._orders.between:
             return ()  # a member would recognise its own frames
         self.did("sent a packet as another member's")
-        last = self.runner.sfu.highest(self.runner.room().number, other)
+        last = self.context.sfu.highest(self.context.room().number, other)
         return (self._sequence_numbers.next(receiver, with_ssrc(packet, other), last),)

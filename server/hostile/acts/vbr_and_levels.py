@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner, raw
+from snugroom.server.hostile.context import Context, raw
 from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
 from snugroom.server.wire.messages import Message, Transport
 
@@ -25,8 +25,8 @@ class VbrAndLevels(Act):
     about = "ask for variable bitrate, DTX, audio levels and another codec; look for it in what comes"
     orders_type = VbrAndLevelsOrders
 
-    def __init__(self, runner: Runner, orders: VbrAndLevelsOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: VbrAndLevelsOrders) -> None:
+        super().__init__(context)
         self._orders = orders
         self._sizes: set[int] = set()
         self._extended = 0
@@ -34,7 +34,7 @@ class VbrAndLevels(Act):
         self._asked = False
 
     def begin(self, now: float) -> None:
-        self.runner.drop(self._orders.victim)
+        self.context.drop(self._orders.victim)
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
         if isinstance(message, Transport) and not self._asked:

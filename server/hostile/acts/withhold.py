@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.runner import Runner
+from snugroom.server.hostile.context import Context
 from snugroom.server.wire.messages import ClientMessage, Commit
 
 
@@ -23,22 +23,22 @@ class Withhold(Act):
     about = "the next commit (a removal) never reaches some members; the server stays with the old story"
     orders_type = WithholdOrders
 
-    def __init__(self, runner: Runner, orders: WithholdOrders) -> None:
-        super().__init__(runner)
+    def __init__(self, context: Context, orders: WithholdOrders) -> None:
+        super().__init__(context)
         self._victims = frozenset(orders.victims)
         self._done = False
 
     def begin(self, now: float) -> None:
         for victim in self._victims:
-            self.runner.handle(victim)
+            self.context.handle(victim)
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
-        number = self.runner.participants.number(handle)
+        number = self.context.participants.number(handle)
         if self._done or not isinstance(message, Commit) or number in self._victims:
             return (message,)
-        room = self.runner.hub.room_of(handle)
+        room = self.context.hub.room_of(handle)
         if room is not None and room.slot is not None and message.slot == room.slot + 1:
             self._done = True
-            self.runner.hub.split_off(self._victims)
+            self.context.hub.split_off(self._victims)
             self.did("withheld a commit", slot=message.slot)
         return (message,)
