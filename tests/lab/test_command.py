@@ -14,10 +14,11 @@ from rich.console import Console
 from snugroom.client.tools.lab import command, runner
 from snugroom.client.tools.lab.operator import OperatorError
 from snugroom.client.tools.lab.runner import run_one
-from snugroom.client.tools.lab.scene import Facts, Outcome, Scene, Seen, impossible
+from snugroom.client.tools.lab.scene import Scene
 from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.client.tools.lab.show import HumanShow, JsonShow
 from snugroom.client.tools.lab.stage import Stage
+from snugroom.client.tools.lab.verdict import Facts, Outcome, Seen, impossible
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.tools.lab.scene import (
+from snugroom.client.tools.lab.verdict import (
     Documented,
     Facts,
     Outcome,

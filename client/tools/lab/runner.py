@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from snugroom.client.tools.demo.process import ServerError
-from snugroom.client.tools.lab.scene import Facts, Judgement, Outcome, Scene, judge
-from snugroom.client.tools.lab.stage import SceneError, perform
+from snugroom.client.tools.lab.scene import Scene, perform
+from snugroom.client.tools.lab.stage import SceneError
+from snugroom.client.tools.lab.verdict import Facts, Judgement, Outcome, judge
 
 #: Number of scenes at the same time. A scene spends most of its time waiting.
 AT_A_TIME: Final = 3

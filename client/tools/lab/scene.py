@@ -1,10 +1,11 @@
-"""Scenes, their facts and their verdicts. The verdict uses facts alone, and an untried act is no success."""
+"""A scene: one act in a live meeting, and its prediction."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any
 
 if TYPE_CHECKING:
     from snugroom.client.tools.lab.stage import Stage
@@ -90,89 +91,13 @@ class Scene:
     names: tuple[str, ...] = ("Ada", "Bo", "Cem")
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A notification that a member received, `after` seconds after the act began."""
-
-    after: float
-    how: str
-    kind: str
-    text: str
-
-
-@dataclass
-class Facts:
-    """All facts that a verdict uses."""
-
-    outcome: Outcome
-    deeds: dict[str, int]
-    seen: dict[str, list[Seen]]
-    frames_tried: int = 0
-    frames_opened: int = 0
-    false_frames: int = 0
-    false_words: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A verdict and its reason. `after`: seconds until the last concerned member was notified."""
-
-    verdict: Verdict
-    why: str
-    after: float | None
-    worse: bool
-    better: bool = False
-
-
-def told_after(documented: Documented, facts: Facts) -> float | None:
-    """Return the seconds until the last concerned member was notified; None if one of them never was."""
-    watchers = facts.outcome.watchers
-    latest = 0.0
-    for name in facts.seen if watchers is None else watchers:
-        first = min((s.after for s in facts.seen.get(name, ()) if s.kind in documented.by), default=None)
-        if first is None:
-            return None
-        latest = max(latest, first)
-    return latest
-
-
-def _harms(facts: Facts) -> list[str]:
-    harms = list(facts.outcome.harms)
-    if facts.frames_opened and not facts.outcome.reads:
-        harms.append(f"the intruder opened {facts.frames_opened} frames")
-    if facts.false_frames:
-        harms.append(f"{facts.false_frames} frames were shown as somebody's who did not send them")
-    if facts.false_words:
-        harms.append(f"words were shown that nobody said: {facts.false_words[0]}")
-    if facts.lost and not facts.outcome.loses:
-        harms.append(f"lost to the meeting: {', '.join(facts.lost)}")
-    return harms
-
-
-def judge(documented: Documented, facts: Facts) -> Judgement:
-    """Return the verdict on the facts, and whether it is worse than documented."""
-    outcome = facts.outcome
-    after = told_after(documented, facts) if documented.by else None
-    harms = _harms(facts)
-    if not sum(facts.deeds.values()) + outcome.attempts:
-        return Judgement("unplayed", "The act was never done.", after, worse=True)
-    if harms:
-        return Judgement("harmed", f"{outcome.what} And {'; '.join(harms)}.", after, worse=True)
-    verdict: Verdict = "impossible"
-    if outcome.worked:
-        verdict = "succeeds" if after is None else "detected"
-    if documented.verdict == "impossible" and outcome.worked:
-        return Judgement(verdict, f"It got what it is for. Expected was: {outcome.what}", after, worse=True)
-    if documented.within is not None and after is None:
-        why = f"Not everybody whom it concerns was told. Expected was: {outcome.what}"
-        return Judgement(verdict, why, after, worse=True)
-    if documented.within is not None and after is not None and after > documented.within:
-        why = f"{outcome.what} It took {after:.1f} s until everybody had been told."
-        return Judgement(verdict, why, after, worse=True)
-    rank = _RANK[verdict] - _RANK[documented.verdict]
-    return Judgement(verdict, outcome.what, after, worse=rank > 0, better=rank < 0)
+async def perform(scene: Scene) -> Facts:
+    """Hold the meeting, do the act and return the facts. SceneError or ServerError if it cannot be held."""
+    began = asyncio.get_running_loop().time()
+    async with staged(scene.names) as stage:
+        await stage.gather()
+        outcome = await scene.play(stage)
+        return stage.facts(outcome, began)
 
 
 def as_json(scene: Scene, facts: Facts, judgement: Judgement) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 
 from snugroom.client.tools.lab.runner import Result
-from snugroom.client.tools.lab.scene import Judgement, Scene, as_json
+from snugroom.client.tools.lab.scene import Scene, as_json
+from snugroom.client.tools.lab.verdict import Judgement
 
 _COLOUR: Final = {
     "impossible": "green",

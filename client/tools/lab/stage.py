@@ -17,7 +17,7 @@ from snugroom.client.session.options import Options
 from snugroom.client.tools.lab.intruder import Intruder, SealedFrame, frames
 from snugroom.client.tools.lab.member import Member, Truth
 from snugroom.client.tools.lab.operator import Operator
-from snugroom.client.tools.lab.scene import Facts, Outcome, Scene, Seen
+from snugroom.client.tools.lab.verdict import Facts, Outcome, Seen
 from snugroom.crypto.entry.invite import canonical_origin
 
 _LOOK: Final = 0.05
@@ -247,12 +247,3 @@ async def staged(names: Sequence[str]) -> AsyncIterator[Stage]:
             yield stage
         finally:
             await stage.close()
-
-
-async def perform(scene: Scene) -> Facts:
-    """Hold the meeting, do the act and return the facts. SceneError or ServerError if it cannot be held."""
-    began = asyncio.get_running_loop().time()
-    async with staged(scene.names) as stage:
-        await stage.gather()
-        outcome = await scene.play(stage)
-        return stage.facts(outcome, began)

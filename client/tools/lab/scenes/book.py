@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from snugroom.client.tools.lab.scene import Documented, Outcome, Scene
+from snugroom.client.tools.lab.scene import Scene
 from snugroom.client.tools.lab.stage import Stage
+from snugroom.client.tools.lab.verdict import Documented, Outcome
 
 Play = Callable[[Stage], Awaitable[Outcome]]
 

@@ -9,9 +9,9 @@ import msgspec
 from snugroom.client.session import events as ev
 from snugroom.client.tools.lab import mallory
 from snugroom.client.tools.lab.member import Member
-from snugroom.client.tools.lab.scene import Outcome, detected, impossible
 from snugroom.client.tools.lab.scenes.book import counts, gained, goes_on, nobody_is_heard, scene
 from snugroom.client.tools.lab.stage import Stage
+from snugroom.client.tools.lab.verdict import Outcome, detected, impossible
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof.evidence import decode_evidence, verify_evidence
 

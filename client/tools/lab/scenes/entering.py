@@ -11,9 +11,9 @@ import aiohttp
 from snugroom.client.session import events as ev
 from snugroom.client.tools.lab import mallory
 from snugroom.client.tools.lab.intruder import Intruder
-from snugroom.client.tools.lab.scene import Outcome, impossible, succeeds
 from snugroom.client.tools.lab.scenes.book import goes_on, scene
 from snugroom.client.tools.lab.stage import Stage, room_of
+from snugroom.client.tools.lab.verdict import Outcome, impossible, succeeds
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostSeed, Invite, day_of, lobby_envelope_key
 from snugroom.server.wire import limits

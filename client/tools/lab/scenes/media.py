@@ -10,9 +10,9 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.tools.lab import mallory
 from snugroom.client.tools.lab.intruder import Intruder
-from snugroom.client.tools.lab.scene import Outcome, detected, impossible, succeeds
 from snugroom.client.tools.lab.scenes.book import counts, gained, goes_on, scene
 from snugroom.client.tools.lab.stage import Stage
+from snugroom.client.tools.lab.verdict import Outcome, detected, impossible, succeeds
 from snugroom.crypto.media.keys import Stream
 from snugroom.crypto.media.signatures import EXCUSED
 

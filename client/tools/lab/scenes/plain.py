@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from snugroom.client.tools.lab.scene import Outcome, succeeds
 from snugroom.client.tools.lab.scenes.book import nobody_is_heard, scene
 from snugroom.client.tools.lab.stage import Stage
+from snugroom.client.tools.lab.verdict import Outcome, succeeds
 
 _THEME = "plainly"
 

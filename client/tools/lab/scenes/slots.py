@@ -9,9 +9,9 @@ from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.tools.lab import mallory
 from snugroom.client.tools.lab.intruder import Intruder
 from snugroom.client.tools.lab.member import Member
-from snugroom.client.tools.lab.scene import Outcome, detected, impossible
 from snugroom.client.tools.lab.scenes.book import counts, gained, goes_on, scene
 from snugroom.client.tools.lab.stage import Stage, room_of
+from snugroom.client.tools.lab.verdict import Outcome, detected, impossible
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof.evidence import decode_evidence, merge, verify_evidence
