@@ -38,9 +38,13 @@ def listing() -> str:
 class ConsoleServer(HostileServer):
     """A hostile server that takes orders from standard input."""
 
+    def __init__(self, settings: Settings, runner: Runner) -> None:
+        super().__init__(settings, runner)
+        self._orders_to = runner
+
     async def start(self) -> str:
         url = await super().start()
-        listen(self.runner)
+        listen(self._orders_to)
         return url
 
 

@@ -23,16 +23,17 @@ class Stage(Place):
     """The server, its operator's orders and what the console said."""
 
     hostile: HostileServer
+    runner: Runner
     deeds: list[dict[str, Any]]
 
     def begin(self, act: str, **orders: object) -> None:
         """Order an act to begin; it has to."""
-        self.hostile.runner.order(json.dumps({"act": act, "begin": orders}))
+        self.runner.order(json.dumps({"act": act, "begin": orders}))
         assert self.deeds[-1] == {"act": act, "began": True}, self.deeds
 
     def end(self, act: str) -> dict[str, Any]:
         """Order it to end; the last that it had to say."""
-        self.hostile.runner.order(json.dumps({"act": act, "end": True}))
+        self.runner.order(json.dumps({"act": act, "end": True}))
         assert self.deeds[-1]["ended"]
         return self.deeds[-1]
 
@@ -58,7 +59,7 @@ async def playing(*, media: bool = False) -> AsyncIterator[Stage]:
     try:
         async with visiting(url, server) as place:
             stage = Stage(place.url, place.http, server)
-            stage.hostile, stage.deeds = server, deeds
+            stage.hostile, stage.runner, stage.deeds = server, runner, deeds
             yield stage
     finally:
         await server.stop()

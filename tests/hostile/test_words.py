@@ -371,7 +371,7 @@ async def test_everything_is_kept_and_printed(stage: Stage) -> None:
 
 
 async def test_orders_that_cannot_be_carried_out_are_told(stage: Stage) -> None:
-    order = stage.hostile.runner.order
+    order = stage.runner.order
     for line in (
         b"nonsense",
         b"[]",
@@ -390,7 +390,7 @@ async def test_orders_that_cannot_be_carried_out_are_told(stage: Stage) -> None:
     ):
         order(line)
         assert stage.deeds[-1]["error"], line
-    assert not stage.hostile.runner.active
+    assert not stage.runner.active
 
 
 def test_the_honest_server_carries_nothing_of_it() -> None:

@@ -259,7 +259,7 @@ def wants(w: World) -> list[tuple[float, str, object, list[int]]]:
     def ascend(link: Link, frame: bytes) -> None:
         message = decode_client(frame)
         if isinstance(message, wire.Subscribe):
-            told.append((w.now, link.who.label, message.ssrcs, message.tops))
+            told.append((w.now, link.who.label, message.ssrcs, message.max_layers))
         real(link, frame)
 
     w._ascend = ascend  # type: ignore[method-assign]
