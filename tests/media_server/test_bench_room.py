@@ -13,7 +13,7 @@ from snugroom.client.media.rtp import parse_rtp, parse_vp8
 from snugroom.client.tools.bench import machine, room
 from snugroom.client.tools.bench.drain import Drain
 from snugroom.client.tools.bench.flow import FRAMES, Audio, Video
-from snugroom.client.tools.bench.house import House, table
+from snugroom.client.tools.bench.house import BenchServer, table
 from snugroom.client.tools.bench.light import LightError, LightPeer, LightRoom, gathering
 from snugroom.server.sfu.codecs import rtp
 from snugroom.server.sfu.io import mmsg
@@ -42,8 +42,8 @@ async def test_a_room_is_measured_from_the_real_way_in(capsys: pytest.CaptureFix
 
 
 async def test_what_subscribers_do_not_read_is_not_the_servers_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with House({"video_bitrate": 10**12}) as house, gathering(house.url) as crowd:
-        load = room.Load(house, crowd, 1, 2)
+    async with BenchServer({"video_bitrate": 10**12}) as server, gathering(server.url) as crowd:
+        load = room.Load(server, crowd, 1, 2)
         await load.begin()
         await load.step(1_000, 0.2)
         for subscriber in load._subscribers:
@@ -158,7 +158,7 @@ def test_many_datagrams_are_read_with_one_call() -> None:
 
 
 async def test_a_light_member_goes_on_after_an_ice_restart_and_says_what_went_wrong() -> None:
-    async with House() as house, gathering(house.url) as crowd:
+    async with BenchServer() as server, gathering(server.url) as crowd:
         here = LightRoom()
         video = Video(9, 200.0, 0.0)
         sender, receiver = LightPeer(crowd, here, [Stream(9, "video")]), LightPeer(crowd, here)
@@ -183,10 +183,10 @@ async def test_a_light_member_goes_on_after_an_ice_restart_and_says_what_went_wr
         await receiver.restart()
         await flows()
         assert receiver.highest[9] != before
-        sizes = table(await house.disclosure())
+        sizes = table(await server.disclosure())
         assert (sizes["connections"], sizes["media.peers_ready"], sizes["rooms"]) == (2, 2, 1)
         with pytest.raises(LightError, match="SSRC"):
             await crowd.admit([LightPeer(crowd, here, [Stream(9, "video")])])
-        await house.stop()
+        await server.stop()
         with pytest.raises(LightError, match="gone"):
             await sender.restart()

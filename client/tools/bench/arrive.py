@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from snugroom.client.tools.bench.drain import BATCH, Drain
 from snugroom.client.tools.bench.flow import Audio, Video
-from snugroom.client.tools.bench.house import House
+from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from snugroom.server.wire.messages import Stream
 
@@ -95,7 +95,10 @@ class _Room:
 async def measure(rooms: Sequence[int] = ROOMS, newcomers: int = NEWCOMERS) -> list[dict[str, Any]]:
     """Return a `summary` for each size of room (members before the newcomer). LightError, ServerError."""
     measured = []
-    async with House(settings={"max_members": max(rooms) + 1}) as house, gathering(house.url) as crowd:
+    async with (
+        BenchServer(settings={"max_members": max(rooms) + 1}) as server,
+        gathering(server.url) as crowd,
+    ):
         for members in rooms:
             room = _Room(crowd, members)
             await room.fill()

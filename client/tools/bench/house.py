@@ -12,7 +12,7 @@ from snugroom.client.tools.bench import machine
 from snugroom.client.tools.demo.process import ServerProcess
 
 
-class House(ServerProcess):
+class BenchServer(ServerProcess):
     """`media`: settings of the table of that name; `settings`: other settings. Values are TOML text."""
 
     line_max = 1 << 26

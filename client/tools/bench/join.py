@@ -27,7 +27,7 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.tools.bench import arrive
 from snugroom.client.tools.bench.crowd import CrowdProcess
-from snugroom.client.tools.bench.house import House
+from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.light import LightError
 from snugroom.client.tools.bench.reporting import reported
 from snugroom.client.tools.demo.process import ServerError
@@ -202,7 +202,7 @@ async def measure(guests: int, members: int = 1) -> tuple[int, list[Marks]]:
     settings: dict[str, object] = {"max_members": members + 1}
     names = [f"Guest {number}" for number in range(1, guests + 1)]
     async with (
-        House(settings=settings) as server,
+        BenchServer(settings=settings) as server,
         party(server.url) as (host, link),
         CrowdProcess(link, members - 1, _FILL_TIME) as crowd,
     ):

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from snugroom.client.tools.bench.flow import Audio, Video
-from snugroom.client.tools.bench.house import House
+from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from snugroom.client.tools.bench.reporting import reported
 from snugroom.server.wire.messages import Stream
@@ -61,14 +61,14 @@ async def _fill(crowd: Crowd, number: int, subscribers: int) -> int:
 
 async def measure(subscribers: int = SUBSCRIBERS, rooms: int = ROOMS) -> dict[str, Any]:
     """Measure `rooms` rooms. LightError, ServerError."""
-    async with House() as house, gathering(house.url) as crowd:
+    async with BenchServer() as server, gathering(server.url) as crowd:
         points: list[dict[str, int]] = []
         for number in range(rooms + 1):
             # the first room is a room of two, so that everything that is loaded or made only once exists
             got = await _fill(crowd, number, subscribers if number else 1)
             if not got:
                 raise LightError("The subscribers got nothing.")
-            taken = house.footprint
+            taken = server.footprint
             points.append(
                 {"peers": len(crowd.peers), "resident": taken.resident, "own": taken.own, "packets": got}
             )

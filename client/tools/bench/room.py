@@ -23,7 +23,7 @@ from snugroom.client.media.rtp import Pli, RtpError, parse_rtcp
 from snugroom.client.tools.bench import machine
 from snugroom.client.tools.bench.drain import BATCH, Drain
 from snugroom.client.tools.bench.flow import SIZE, Video
-from snugroom.client.tools.bench.house import House
+from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from snugroom.client.tools.bench.reporting import reported
 from snugroom.server.wire import limits
@@ -132,8 +132,8 @@ class Subscriber:
 class Load:
     """One room with its publishers and subscribers."""
 
-    def __init__(self, house: House, crowd: Crowd, publishers: int, subscribers: int) -> None:
-        self._house = house
+    def __init__(self, server: BenchServer, crowd: Crowd, publishers: int, subscribers: int) -> None:
+        self._server = server
         self._crowd = crowd
         self._drain = Drain()
         room = LightRoom()
@@ -167,17 +167,17 @@ class Load:
         videos = [video for of_one in self._videos for video in of_one]
         await self._flow(each, _WARM)
         await self._flow(0.0, _SETTLE)
-        counts, drops = await self._house.counts(), machine.udp_drops()
+        counts, drops = await self._server.counts(), machine.udp_drops()
         before = sum(s.packets for s in self._subscribers)
         sent = sum(video.sent for video in videos)
         unsent = self._unsent
-        waited = self._house.waited
-        began, cpu, own = time.perf_counter(), self._house.cpu, time.process_time()
+        waited = self._server.waited
+        began, cpu, own = time.perf_counter(), self._server.cpu, time.process_time()
         await self._flow(each, seconds)
         spent, own = time.perf_counter() - began, time.process_time() - own
         await self._flow(0.0, _SETTLE)
-        cpu = self._house.cpu - cpu
-        after, dropped = await self._house.counts(), machine.udp_drops()
+        cpu = self._server.cpu - cpu
+        after, dropped = await self._server.counts(), machine.udp_drops()
         wanted = (sum(video.sent for video in videos) - sent) * fan
         forwarded = after["forwarded"] - counts["forwarded"]
         received = sum(s.packets for s in self._subscribers) - before
@@ -196,7 +196,7 @@ class Load:
             unread_here=round(here / wanted, 5),
             server=round(cpu / spent, 3),
             generator=round(own / spent, 3),
-            waited=round((self._house.waited - waited) / spent, 3),
+            waited=round((self._server.waited - waited) / spent, 3),
         )
 
     @property
@@ -276,10 +276,10 @@ async def measure(
     seconds: float = _SECONDS,
 ) -> dict[str, Any]:
     """Measure one room at these rates, then the highest rate. LightError, ServerError, TimeoutError."""
-    async with House({"video_bitrate": 10**12}) as house:
-        apart = machine.split_cores(house.pid)
-        async with gathering(house.url) as crowd:
-            load = Load(house, crowd, publishers, subscribers)
+    async with BenchServer({"video_bitrate": 10**12}) as server:
+        apart = machine.split_cores(server.pid)
+        async with gathering(server.url) as crowd:
+            load = Load(server, crowd, publishers, subscribers)
             await load.begin()
             at_rates = [await load.step(rate, seconds) for rate in rates]
             tried = await highest(load, steps, seconds)

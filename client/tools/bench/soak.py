@@ -24,7 +24,7 @@ from snugroom.client.media.rtp import Nack, Pli, is_rtcp
 from snugroom.client.tools.bench import join
 from snugroom.client.tools.bench.flow import Audio, Video
 from snugroom.client.tools.bench.growth import trend
-from snugroom.client.tools.bench.house import House, table
+from snugroom.client.tools.bench.house import BenchServer, table
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering
 from snugroom.client.tools.bench.reporting import reported
 from snugroom.server.wire.messages import Stream
@@ -194,7 +194,7 @@ class _Room:
 class Soak:
     """The whole run. `samples`: (seconds, sizes by name). `done`: counts of events."""
 
-    house: House
+    server: BenchServer
     crowd: Crowd
     rng: random.Random
     samples: list[tuple[float, dict[str, int]]] = field(default_factory=list)
@@ -238,8 +238,8 @@ class Soak:
 
     async def sizes(self) -> dict[str, int]:
         """Return all sizes of the server, by name."""
-        taken = self.house.footprint
-        told = table(await self.house.disclosure())
+        taken = self.server.footprint
+        told = table(await self.server.disclosure())
         return told | {
             "resident": taken.resident,
             "own": taken.own,
@@ -265,7 +265,7 @@ class Soak:
 
     async def _meet(self) -> None:
         """Hold a real meeting with a host. Guests join, open audio and video, and leave."""
-        async with join.party(self.house.url) as (party, link):
+        async with join.party(self.server.url) as (party, link):
             while True:
                 self.done["guests"] += 1
                 try:
@@ -296,14 +296,14 @@ async def measure(
 ) -> dict[str, Any]:
     """Run for `minutes`. LightError, ServerError, TimeoutError."""
     seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
-    async with House(_MEDIA, _SETTINGS) as house, gathering(house.url) as crowd:
-        soak = Soak(house, crowd, random.Random(seed))  # noqa: S311 - so that a run can be repeated
+    async with BenchServer(_MEDIA, _SETTINGS) as server, gathering(server.url) as crowd:
+        soak = Soak(server, crowd, random.Random(seed))  # noqa: S311 - so that a run can be repeated
         before = await soak.sizes()
         warm = min(_WARM, _WARM_SHARE * minutes * 60)
         await soak.warm(warm)
         await soak.run(minutes * 60 - warm, meeting=meeting)
         left = await emptied(soak.sizes, before, _END)
-        errors = (await house.counts()).get("errors", 0)
+        errors = (await server.counts()).get("errors", 0)
     if not soak.done["packets"]:
         raise LightError("Nobody got a packet.")
     return summary(minutes, seed, soak.samples, soak.done, left) | {"server_errors": errors}
