@@ -93,9 +93,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
             raise ConfigError(f"--workers takes 1 to {config.WORKERS_MAX}")
         settings = msgspec.structs.replace(settings, workers=arguments.workers)
     if settings.window is not None:
-        window.where(settings.window)
+        window.loopback_address(settings.window)
     if settings.metrics is not None:
-        metrics.where(settings.metrics)
+        metrics.loopback_address(settings.metrics)
     config.check_ports(settings)
     if arguments.hostile and settings.workers > 1:
         raise ConfigError("a hostile server does all in one process: it takes no --workers")

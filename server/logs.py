@@ -22,7 +22,7 @@ OWN = ("snugroom", "__main__")
 WITHHELD = "(text withheld)"
 
 
-def place(error: BaseException | None, trace: TracebackType | None) -> str:
+def location(error: BaseException | None, trace: TracebackType | None) -> str:
     """Return the type of an exception and its place in the code, without its text."""
     if error is None:
         return ""
@@ -53,11 +53,11 @@ class SafeRecord(logging.LogRecord):
             msg, args = f"{WITHHELD} {pathname}:{lineno}", None
         super().__init__(name, level, pathname, lineno, msg, args, None, func, None)
         if isinstance(exc_info, tuple) and len(exc_info) == 3:
-            self.exc_text = place(exc_info[1], exc_info[2])
+            self.exc_text = location(exc_info[1], exc_info[2])
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-    text = place(error, trace) or kind.__name__
+    text = location(error, trace) or kind.__name__
     logging.getLogger("snugroom.server.uncaught").critical("uncaught %s", text)
 
 

@@ -8,7 +8,7 @@ import resource
 import stat
 
 
-def resident() -> int:
+def resident_memory() -> int:
     """Return the resident memory of this process in bytes; without ``/proc``, its maximum so far."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:

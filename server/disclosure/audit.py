@@ -142,7 +142,7 @@ def _globals() -> Iterator[tuple[str, object]]:
                     yield f"{name}.{key}", value
 
 
-def alive() -> list[object]:
+def live_objects() -> list[object]:
     """Return all live instances of the server's classes, reachable from the server or not."""
     return [o for o in gc.get_objects() if _of_ours(o) and not isinstance(o, type | Audit)]
 
@@ -156,7 +156,7 @@ def audit(root: object, besides: Iterable[object] = ()) -> Audit:
     result = Audit()
     gc.collect()
     strangers = {id(o) for o in besides}
-    todo: list[object] = [root, *(o for o in alive() if id(o) not in strangers)]
+    todo: list[object] = [root, *(o for o in live_objects() if id(o) not in strangers)]
     seen: dict[int, object] = {}
     while todo:
         value = todo.pop()

@@ -116,8 +116,8 @@ def text(server: Server, media: MediaView) -> str:
         ("snug_connections", signaling.connections, "WebSockets now."),
         ("snug_connections_at_the_door", hub.at_the_door(), "WebSockets that have opened no door yet."),
         ("snug_rooms", hub.room_count, "Rooms held."),
-        ("snug_lobbies", len(hub.lobbies()), "Lobbies held."),
-        ("snug_queued_bytes", signaling.queued(), "Bytes that wait for slow readers of WebSockets."),
+        ("snug_lobbies", len(hub.lobby_sizes()), "Lobbies held."),
+        ("snug_queued_bytes", signaling.queued_bytes(), "Bytes that wait for slow readers of WebSockets."),
     ):
         page.put((name, "gauge", about), value)
     for code, count in sorted(signaling.refusals.items()):
@@ -145,7 +145,7 @@ def text(server: Server, media: MediaView) -> str:
     return "\n".join(page.lines()) + "\n"
 
 
-def where(listen: str) -> tuple[str, int]:
+def loopback_address(listen: str) -> tuple[str, int]:
     """Return the loopback address and port of ``HOST:PORT``. Raises ConfigError for any other address."""
     found = config.loopback(listen)
     if found is None:
@@ -159,7 +159,7 @@ class Metrics(Loopback):
 
     def __init__(self, server: Server, listen: str) -> None:
         self._server = server
-        super().__init__(*where(listen))
+        super().__init__(*loopback_address(listen))
 
     async def start(self) -> str:
         """Listen, and return the URL of the page. Raises OSError if the port is taken."""

@@ -58,7 +58,7 @@ def _people(server: Server, media: MediaFacts | None) -> list[dict[str, Any]]:
             "headers": headers,
             "media_addresses": [] if media is None else media.addresses.get(handle, []),
         }
-        for handle, address, headers in signaling.people()
+        for handle, address, headers in signaling.clients()
     ]
 
 
@@ -105,9 +105,9 @@ def disclosure(
     hub: Hub = signaling.hub
     now = server.clock()
     rooms = [_room(facts, now, identifiers) for facts in hub.rooms()]
-    lobbies: list[dict[str, Any]] = [{"connections": n} for n in hub.lobbies()]
+    lobbies: list[dict[str, Any]] = [{"connections": n} for n in hub.lobby_sizes()]
     if identifiers:
-        for lobby, (number, handles) in zip(lobbies, hub.lobbies_held(), strict=True):
+        for lobby, (number, handles) in zip(lobbies, hub.lobby_members(), strict=True):
             lobby["number"] = number.hex()
             lobby["handles"] = [handle.hex() for handle in handles]
     found = local_media_view(server) if media is None else media
@@ -118,7 +118,7 @@ def disclosure(
         "greeting": server.greeting,
         "at_the_door": hub.at_the_door(),
         "addresses": signaling.addresses,
-        "queued_bytes": signaling.queued(),
+        "queued_bytes": signaling.queued_bytes(),
         "refusals": dict(signaling.refusals),
         "lobbies": lobbies,
         "rooms": rooms,

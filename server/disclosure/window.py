@@ -29,7 +29,7 @@ _HEADER: Final = "X-Snug-Token"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def where(listen: str) -> tuple[str, int]:
+def loopback_address(listen: str) -> tuple[str, int]:
     """Return the loopback address and port of ``HOST:PORT``. Raises ConfigError for any other address."""
     found = config.loopback(listen)
     if found is None:
@@ -69,7 +69,7 @@ class Window(Loopback):
 
     def __init__(self, server: Server, listen: str) -> None:
         self._server = server
-        super().__init__(*where(listen))
+        super().__init__(*loopback_address(listen))
         self._token = secrets.token_urlsafe(16)
 
     async def start(self) -> str:

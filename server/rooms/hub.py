@@ -98,10 +98,10 @@ class Hub:
         room = self._in_room.pop(handle, None)
         return [] if room is None else self._performed(room.leave(handle, now))
 
-    def no_media(self, handle: bytes) -> list[Effect]:
+    def media_refused(self, handle: bytes) -> list[Effect]:
         """Undo `handle`'s media, because the SFU has refused it."""
         room = self._in_room.get(handle)
-        return [] if room is None else self._performed(room.no_media(handle))
+        return [] if room is None else self._performed(room.media_refused(handle))
 
     def media_lost(self, number: bytes, handles: Iterable[bytes]) -> list[Effect]:
         """End the media of these connections of room `number`, because their media worker has ended."""
@@ -175,12 +175,12 @@ class Hub:
         """Return the facts of each room."""
         return (room.facts() for room in self._rooms.values())
 
-    def lobbies(self) -> list[int]:
+    def lobby_sizes(self) -> list[int]:
         """Return the number of connections in each lobby."""
         return [len(lobby) for lobby in self._lobbies.values()]
 
-    def lobbies_held(self) -> list[tuple[bytes, tuple[bytes, ...]]]:
-        """Return the number and the handles of each lobby, in the order of `lobbies`."""
+    def lobby_members(self) -> list[tuple[bytes, tuple[bytes, ...]]]:
+        """Return the number and the handles of each lobby, in the order of `lobby_sizes`."""
         return [(number, lobby.handles) for number, lobby in self._lobbies.items()]
 
     def nonce(self, handle: bytes) -> bytes:

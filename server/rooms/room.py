@@ -493,7 +493,7 @@ class Room:
         self._alarm(seat.until)
         return [MediaJoin(self.number, seat.handle, message), *self._views()]
 
-    def no_media(self, handle: bytes) -> list[Effect]:
+    def media_refused(self, handle: bytes) -> list[Effect]:
         """Undo `handle`'s media, because the SFU has refused it."""
         seat = self._seats.get(handle)
         if seat is None or seat.media is None:

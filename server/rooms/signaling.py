@@ -89,12 +89,12 @@ class SignalingConnection:
         self._finishing: asyncio.Task[None] | None = None
 
     @property
-    def waiting(self) -> int:
+    def queued_bytes(self) -> int:
         """Number of bytes in the queue."""
         return self._bytes
 
     @property
-    def came_from(self) -> tuple[str, dict[str, str]]:
+    def address_and_headers(self) -> tuple[str, dict[str, str]]:
         """The address and the headers of the HTTP request, which last as long as the connection."""
         return self._request.remote or "", dict(self._request.headers)
 
@@ -122,7 +122,7 @@ class SignalingConnection:
         except ConnectionError:
             pass  # the reader notices, and removes the connection
 
-    def forget(self) -> None:
+    def clear_queue(self) -> None:
         """Empty the queue."""
         self._queue.clear()
         self._bytes = 0
@@ -284,7 +284,7 @@ class Signaling:
             self.perform(self._no_place_for(handle))  # a later `media` is pending, and decides
 
     def _no_place(self, handle: bytes) -> tuple[list[Effect], list[Effect]]:
-        return self._no_place_for(handle), self.hub.no_media(handle)
+        return self._no_place_for(handle), self.hub.media_refused(handle)
 
     @staticmethod
     def _no_place_for(handle: bytes) -> list[Effect]:
@@ -439,16 +439,16 @@ class Signaling:
 
     def _relieve(self) -> None:
         """Drop connections, the longest queue first, while all queues exceed `queue_total_bytes`."""
-        waiting = self.queued()
+        waiting = self.queued_bytes()
         if waiting <= self._settings.queue_total_bytes:
             return
-        for handle, connection in sorted(self._connections.items(), key=lambda item: -item[1].waiting):
+        for handle, connection in sorted(self._connections.items(), key=lambda item: -item[1].queued_bytes):
             if waiting <= self._settings.queue_total_bytes:
                 return
-            waiting -= connection.waiting
+            waiting -= connection.queued_bytes
             if not connection.dropped:
                 last = Closing("slow", "too much was waiting for this connection")
-                connection.forget()
+                connection.clear_queue()
                 self.perform(self._expel(handle, last))
 
     async def stop(self) -> None:
@@ -472,13 +472,13 @@ class Signaling:
         """Number of different addresses of open WebSockets."""
         return len(self._addresses)
 
-    def queued(self) -> int:
+    def queued_bytes(self) -> int:
         """Return the number of bytes in all queues."""
-        return sum(c.waiting for c in self._connections.values())
+        return sum(c.queued_bytes for c in self._connections.values())
 
-    def people(self) -> list[tuple[bytes, str, dict[str, str]]]:
+    def clients(self) -> list[tuple[bytes, str, dict[str, str]]]:
         """Return handle, address and request headers of each connection."""
-        return [(handle, *c.came_from) for handle, c in self._connections.items()]
+        return [(handle, *c.address_and_headers) for handle, c in self._connections.items()]
 
 
 def _own_page(origin: str) -> bool:

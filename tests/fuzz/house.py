@@ -168,7 +168,7 @@ class House:
             self.now += tape.pick((0.0, 0.01, 0.2, 0.6, 3.0, 11.0))
             self._perform(self.hub.tick(self.now))
         elif act < 64:
-            self._perform(self.hub.no_media(who))
+            self._perform(self.hub.media_refused(who))
         else:
             message = self._message(who, tape)
             # as it comes over the wire: some of what can be made is none

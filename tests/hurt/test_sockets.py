@@ -113,16 +113,16 @@ async def test_who_reads_least_goes_when_all_together_wait_for_too_much() -> Non
             if signaling.connections == 3:
                 break
             # no more than it takes: the server may be slow to notice
-            asking = slow if signaling.queued() <= settings.queue_total_bytes else []
+            asking = slow if signaling.queued_bytes() <= settings.queue_total_bytes else []
             for who in asking:
                 if not who.ws.closed:
                     with contextlib.suppress(ConnectionError):
                         await who.say(CatchUp(0, 0))
             await innocent.talk()
-            most = max(most, signaling.queued())
+            most = max(most, signaling.queued_bytes())
         # none of them had more than one connection may have, but all together
         assert most < settings.queue_bytes
-        await eventually(lambda: signaling.queued() <= 6_000_000 and signaling.connections < 6)
+        await eventually(lambda: signaling.queued_bytes() <= 6_000_000 and signaling.connections < 6)
         # who reads stays
         await ada.say(Relay(blob("still here")))
         assert (await ada.until(Relayed)).blob == blob("still here")

@@ -42,12 +42,12 @@ def plays(monkeypatch: pytest.MonkeyPatch, facts: Facts) -> None:
 
 
 def test_scenes_are_chosen_by_id_theme_and_case() -> None:
-    assert command.chosen([]) == SCENES
-    assert [s.id for s in command.chosen(["bad_commit"])] == ["bad_commit"]
-    assert {s.mirrors for s in command.chosen(["case 2"])} == {"case 2"}
-    assert command.chosen(["2"]) == command.chosen(["case 2"])
-    assert {s.theme for s in command.chosen(["media", "slots"])} == {"media", "slots"}
-    assert len(command.chosen(["bad_commit", "slots"])) == len(command.chosen(["slots"]))
+    assert command.chosen_scenes([]) == SCENES
+    assert [s.id for s in command.chosen_scenes(["bad_commit"])] == ["bad_commit"]
+    assert {s.mirrors for s in command.chosen_scenes(["case 2"])} == {"case 2"}
+    assert command.chosen_scenes(["2"]) == command.chosen_scenes(["case 2"])
+    assert {s.theme for s in command.chosen_scenes(["media", "slots"])} == {"media", "slots"}
+    assert len(command.chosen_scenes(["bad_commit", "slots"])) == len(command.chosen_scenes(["slots"]))
 
 
 def test_a_scene_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session.kernel.room import RoomSession
-from snugroom.client.tools.lab.command import chosen
+from snugroom.client.tools.lab.command import chosen_scenes
 from snugroom.client.tools.lab.runner import Result, run_one
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.media.clear_header import Kind
@@ -16,7 +16,7 @@ from snugroom.crypto.media.sframe import ReplayWindow
 
 
 async def play(name: str) -> Result:
-    (scene,) = chosen([name])
+    (scene,) = chosen_scenes([name])
     return await run_one(scene)
 
 

@@ -144,7 +144,7 @@ def test_a_right_door_leads_in() -> None:
     third, nonce = house.connect()
     assert house.say(third, lobby_door(ORIGIN, nonce)) == [Send(third, Entered(third, b"incarnat"))]
     assert Send(handle, Arrived(other)) not in house.say(third, lobby_door(ORIGIN, nonce))
-    assert house.hub.lobbies() == [1]
+    assert house.hub.lobby_sizes() == [1]
 
 
 @pytest.mark.parametrize("door", [room_door, lobby_door])
@@ -167,7 +167,7 @@ def test_a_wrong_door_drops_the_connection(door: type, what: str) -> None:
     # one attempt a nonce
     assert house.say(handle, good) == []
     assert not list(house.hub.rooms())
-    assert not house.hub.lobbies()
+    assert not house.hub.lobby_sizes()
     assert not refusals(house.say(other, door(ORIGIN, other_nonce)))
 
 
@@ -211,7 +211,7 @@ def test_an_empty_lobby_is_gone_at_once_and_an_empty_room_after_its_linger() -> 
     handle, nonce = house.connect()
     house.say(handle, lobby_door(ORIGIN, nonce))
     house.hub.leave(handle, 0.0)
-    assert house.hub.lobbies() == []
+    assert house.hub.lobby_sizes() == []
     handle, nonce = house.in_room()
     assert isinstance(house.say(handle, opening(nonce))[0], Send)
     house.hub.leave(handle, 0.0)

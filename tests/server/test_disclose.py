@@ -103,7 +103,7 @@ async def _with_media(who: Guest, peer: Peer) -> None:
 async def meeting() -> AsyncIterator[Meeting]:
     """Two members with media, one of them with a commit that waits; one in a lobby, one at the door."""
     gc.collect()
-    before = audit.alive()
+    before = audit.live_objects()
     clock = Clock()
     turn = [TurnServer(urls=["turn:relay.example"], secret="between two servers")]
     server = Server(quiet(turn=turn), clock=clock)
@@ -212,7 +212,7 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
             "snugroom.server.disclosure.window.Window",
         }
         absent |= {"snugroom.server.disclosure.metrics.Metrics", *WITH_WORKERS}
-        alive = found.classes | absent | {"snugroom.server.page.Bundle", "snugroom.server.page.File"}
+        live_objects = found.classes | absent | {"snugroom.server.page.Bundle", "snugroom.server.page.File"}
         # nobody's way is narrow here, so nothing waits
         narrow = {
             "snugroom.server.sfu.core.pacer.Pacer",
@@ -221,7 +221,7 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
         }
         assert set(inventory.ATTRIBUTES) <= alive | {"snugroom.server.sfu.io.packet_io._GsoBatch"} | narrow
         real: dict[str, set[str]] = {}
-        for value in audit.alive():
+        for value in audit.live_objects():
             name = f"{type(value).__module__}.{type(value).__qualname__}"
             real.setdefault(name, set()).update(audit.attributes(value))
         for name, attributes in real.items():
@@ -363,7 +363,7 @@ async def test_an_object_that_nobody_can_reach_is_looked_at_too() -> None:
 
 async def test_what_somebody_has_added_to_a_server_shows() -> None:
     gc.collect()
-    before = audit.alive()
+    before = audit.live_objects()
     server = HostileServer(quiet(), Runner({}, lambda line: None))
     await server.start()
     try:

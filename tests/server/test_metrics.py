@@ -182,12 +182,12 @@ async def test_another_name_for_this_machine_is_answered_nothing() -> None:
 
 async def test_it_is_off_unless_asked_for_and_for_this_machine_alone(tmp_path: Path) -> None:
     assert Settings().metrics is None
-    assert metrics.where("127.0.0.1:9464") == ("127.0.0.1", 9464)
-    assert metrics.where("localhost:1") == ("127.0.0.1", 1)
-    assert metrics.where("[::1]:1") == ("::1", 1)
+    assert metrics.loopback_address("127.0.0.1:9464") == ("127.0.0.1", 9464)
+    assert metrics.loopback_address("localhost:1") == ("127.0.0.1", 1)
+    assert metrics.loopback_address("[::1]:1") == ("::1", 1)
     for wrong in ("0.0.0.0:9464", "[::]:1", "192.0.2.1:80", "meet.example:80", "9464"):
         with pytest.raises(ConfigError):
-            metrics.where(wrong)
+            metrics.loopback_address(wrong)
     file = tmp_path / "snug.toml"
     file.write_text('metrics = "0.0.0.0:1"\n')
     with pytest.raises(ConfigError, match=r"served on 127\.0\.0\.1, and not on 0\.0\.0\.0"):

@@ -176,7 +176,7 @@ async def test_it_can_only_be_read() -> None:
 async def test_nothing_is_noted_for_it() -> None:
     """Looked at or not: the audit finds nothing undeclared, and the server holds no more than before."""
     gc.collect()
-    before = audit.alive()
+    before = audit.live_objects()
     async with looking() as at:
         await at.json("/now")
         await at.json("/frame?ssrc=1112")
@@ -196,15 +196,15 @@ async def test_nothing_is_noted_for_it() -> None:
 
 
 def test_it_listens_on_this_machine_alone() -> None:
-    assert window.where("127.0.0.1:0") == ("127.0.0.1", 0)
-    assert window.where("127.0.0.2:81") == ("127.0.0.2", 81)
-    assert window.where("localhost:81") == ("127.0.0.1", 81)
-    assert window.where("[::1]:81") == ("::1", 81)
+    assert window.loopback_address("127.0.0.1:0") == ("127.0.0.1", 0)
+    assert window.loopback_address("127.0.0.2:81") == ("127.0.0.2", 81)
+    assert window.loopback_address("localhost:81") == ("127.0.0.1", 81)
+    assert window.loopback_address("[::1]:81") == ("::1", 81)
     for wrong in ("0.0.0.0:0", "[::]:0", "192.0.2.1:80", "meet.example:80", "8080", "127.0.0.1"):
         with pytest.raises(ConfigError):
-            window.where(wrong)
+            window.loopback_address(wrong)
     with pytest.raises(ConfigError, match=r"listens on 127\.0\.0\.1, and not on 0\.0\.0\.0"):
-        window.where("0.0.0.0:80")
+        window.loopback_address("0.0.0.0:80")
 
 
 async def test_it_is_off_unless_asked_for() -> None:

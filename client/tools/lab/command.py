@@ -18,7 +18,7 @@ class UnknownSceneError(ValueError):
     """There is no scene of that name. The message is a full sentence."""
 
 
-def chosen(names: Sequence[str]) -> list[Scene]:
+def chosen_scenes(names: Sequence[str]) -> list[Scene]:
     """Return scenes by id, theme or mirrored case ("case 2"), or all without names. UnknownSceneError."""
     if not names:
         return list(SCENES)
@@ -52,7 +52,7 @@ def show_list(scenes: Sequence[Scene], as_json: bool) -> None:
 def run(names: Sequence[str], *, as_json: bool, only_list: bool) -> int:
     """Return 0 if every verdict is as documented or better, 7 if one is worse, 2 for an unknown scene."""
     try:
-        scenes = chosen(names)
+        scenes = chosen_scenes(names)
     except UnknownSceneError as error:
         print(f"snug: {error}", file=sys.stderr)
         return 2

@@ -45,7 +45,7 @@ from snugroom.server.wire.messages import MediaKind
 
 
 @dataclass(frozen=True)
-class Forged:
+class ForgedCommit:
     """A commit with valid signatures that breaks a rule: its blob, the next epoch's gate, and the Welcome."""
 
     blob: bytes = field(repr=False)
@@ -72,7 +72,7 @@ def ghost(name: str, now: float) -> mls.KeyPackageBundle:
     )
 
 
-def forged_commit(session: Session, proposals: Sequence[mls.Proposal], **context: object) -> Forged:
+def forged_commit(session: Session, proposals: Sequence[mls.Proposal], **context: object) -> ForgedCommit:
     """Return a commit of this member with any proposals, without the checks of an honest client."""
     m = _membership(session)
     ground = m.ground()
@@ -89,7 +89,7 @@ def forged_commit(session: Session, proposals: Sequence[mls.Proposal], **context
     blob = m._cover("commit", envelope.pack([stage.message]))
     next_pass = room_pass(stage.group, m.room)
     stage.drop()
-    return Forged(blob, gate(next_pass), stage.welcome)
+    return ForgedCommit(blob, gate(next_pass), stage.welcome)
 
 
 def add_of(session: Session, bundle: mls.KeyPackageBundle) -> list[mls.Proposal]:
@@ -98,7 +98,7 @@ def add_of(session: Session, bundle: mls.KeyPackageBundle) -> list[mls.Proposal]
     return [link, mls.Add(bundle.key_package)]
 
 
-def welcomed(session: Session, forged: Forged, bundle: mls.KeyPackageBundle) -> mls.Group:
+def join_by_welcome(session: Session, forged: ForgedCommit, bundle: mls.KeyPackageBundle) -> mls.Group:
     """Return the group that the ghost of a forged commit joins."""
     assert forged.welcome is not None
     return mls.Group.join(forged.welcome, bundle, psks=_membership(session)._psks, rng=os.urandom)
@@ -169,7 +169,7 @@ def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[For
     )
     group = mls.Group(following.state, os.urandom)
     blob = m._cover("commit", envelope.pack([message]))
-    return Forged(blob, gate(room_pass(group, m.room)), None), group
+    return ForgedCommit(blob, gate(room_pass(group, m.room)), None), group
 
 
 def false_end(session: Session) -> None:
@@ -179,7 +179,7 @@ def false_end(session: Session) -> None:
     room.relay(content.End(room.m.journal.chain))
 
 
-class Keys:
+class AllMediaKeys:
     """The media keys of all members, which every member of an epoch can derive."""
 
     def __init__(self, session: Session) -> None:
@@ -198,7 +198,7 @@ class Keys:
         return header + key.encrypt(counter, clear_header.metadata(kind, header), frame)
 
 
-class InAnothersName:
+class ImpersonatingCrypto:
     """Seals this member's own streams with another member's keys while `forging` is set."""
 
     def __init__(self, session: Session, inner: SessionCrypto, leaf: int) -> None:
@@ -215,7 +215,7 @@ class InAnothersName:
             return sealed
         self.forged += 1
         stream = Stream.AUDIO if kind == "audio" else Stream.VIDEO
-        return Keys(self._session).seal(self._leaf, stream, kind, frame, 100_000 + self.forged)
+        return AllMediaKeys(self._session).seal(self._leaf, stream, kind, frame, 100_000 + self.forged)
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> Opened:
         """Open a frame honestly."""

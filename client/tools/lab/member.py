@@ -33,7 +33,7 @@ class Note:
     text: str
 
 
-class Truth:
+class GroundTruth:
     """Hashes of the frames that honest members sealed, by name, to check frames shown under a name."""
 
     def __init__(self) -> None:
@@ -54,10 +54,10 @@ class Truth:
         return name not in self.names or H(kind.encode(), frame) in self._sealed.get(name, set())
 
 
-class Watched:
+class RecordingCrypto:
     """Seals and opens for a session, and records which member sealed each frame that is shown."""
 
-    def __init__(self, inner: FrameCrypto, member: Member, truth: Truth) -> None:
+    def __init__(self, inner: FrameCrypto, member: Member, truth: GroundTruth) -> None:
         self._inner = inner
         self._member = member
         self._truth = truth
@@ -112,7 +112,7 @@ class Member:
         name: str,
         make_session: Callable[[float], Session],
         *,
-        truth: Truth,
+        truth: GroundTruth,
         welcome: set[str] | None = None,
         make_crypto: Callable[[Session, SessionCrypto], FrameCrypto] | None = None,
         media: bool = True,
@@ -227,7 +227,7 @@ class Member:
         inner = crypto if self._make_crypto is None else self._make_crypto(session, crypto)
         width, height = SIZE
         return MediaEngine(
-            crypto=Watched(inner, self, self._truth) if self._make_crypto is None else inner,
+            crypto=RecordingCrypto(inner, self, self._truth) if self._make_crypto is None else inner,
             source=TestCard(self.name, session.own_leaf or 0, width=width, height=height),
             size=SIZE,
             decode=False,

@@ -15,7 +15,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.options import Options
 from snugroom.client.tools.lab.intruder import Intruder, SealedFrame, frames
-from snugroom.client.tools.lab.member import Member, Truth
+from snugroom.client.tools.lab.member import GroundTruth, Member
 from snugroom.client.tools.lab.operator import Operator
 from snugroom.client.tools.lab.verdict import Facts, Outcome, Seen
 from snugroom.crypto.entry.invite import canonical_origin
@@ -45,7 +45,7 @@ class Stage:
     def __init__(self, operator: Operator, names: Sequence[str]) -> None:
         self.operator = operator
         self.names = tuple(names)
-        self.truth = Truth()
+        self.truth = GroundTruth()
         self.honest: list[Member] = []
         self.others: list[Member] = []
         self.intruder = Intruder()

@@ -33,7 +33,7 @@ _THEME = "entering"
 _WHILE = 2.5
 
 
-async def _ghost(stage: Stage, forged: mallory.Forged, group_key: Intruder) -> Outcome:
+async def _ghost(stage: Stage, forged: mallory.ForgedCommit, group_key: Intruder) -> Outcome:
     """Take a slot by force with a forged commit, and attack a recording with the ghost's keys.
 
     The keys are those of the ghost's own epoch.
@@ -62,7 +62,7 @@ async def ghost_by_forged_add(stage: Stage) -> Outcome:
     bundle = mallory.ghost("Ghost", _clock(stage))
     forged = mallory.forged_commit(bo, mallory.add_of(bo, bundle), invite=0)
     intruder = Intruder()
-    intruder.take_group(mallory.welcomed(bo, forged, bundle))
+    intruder.take_group(mallory.join_by_welcome(bo, forged, bundle))
     intruder.take_link(stage.link)
     return await _ghost(stage, forged, intruder)
 
@@ -94,7 +94,7 @@ async def ghost_by_noise(stage: Stage) -> Outcome:
     """An operator can do this without any member's help."""
     intruder = Intruder()
     intruder.take(os.urandom(16))
-    return await _ghost(stage, mallory.Forged(os.urandom(4096), os.urandom(32), None), intruder)
+    return await _ghost(stage, mallory.ForgedCommit(os.urandom(4096), os.urandom(32), None), intruder)
 
 
 @scene(

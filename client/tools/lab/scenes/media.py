@@ -189,7 +189,7 @@ async def forged_media(stage: Stage) -> Outcome:
     leaf = bo.leaf_of("Ada")
     await asyncio.sleep(2 * EXCUSED)  # until then, missed lists of signatures are excused
     ahead = bo.newest["Ada", "audio"] + _AHEAD
-    forged = mallory.Keys(bo.session).seal(leaf, Stream.AUDIO, "audio", b"\xf8" + bytes(119), ahead)
+    forged = mallory.AllMediaKeys(bo.session).seal(leaf, Stream.AUDIO, "audio", b"\xf8" + bytes(119), ahead)
     await stage.act("inject", into="frame", name_of=1, blob=forged, count=1)
     await stage.told(["forged_media", "unverified_media"], 15.0, [cem])
     played = sum(cem.false_frames.values())
@@ -215,7 +215,7 @@ async def forged_media_after_a_cut(stage: Stage) -> Outcome:
     await stage.operator.begin("kick", victim=3, keep=False)
     await stage.need(lambda: any(n.kind == "back" for n in cem.notes), "Cem did not come back")
     await stage.heard([ada, cem], 20.0)
-    keys = mallory.Keys(stage.member("Bo").session)
+    keys = mallory.AllMediaKeys(stage.member("Bo").session)
 
     async def inject(ahead: int) -> None:
         counter = stage.member("Bo").newest["Ada", "audio"] + ahead
@@ -272,10 +272,10 @@ async def reordered_frames(stage: Stage) -> Outcome:
 )
 async def forged_key_id(stage: Stage) -> Outcome:
     """SNUG-20: a stream is announced by the leaf that its key id names."""
-    made: list[mallory.InAnothersName] = []
+    made: list[mallory.ImpersonatingCrypto] = []
 
     def crypto(session: Session, inner: SessionCrypto) -> FrameCrypto:
-        made.append(mallory.InAnothersName(session, inner, stage.host.leaf_of("Ada")))
+        made.append(mallory.ImpersonatingCrypto(session, inner, stage.host.leaf_of("Ada")))
         return made[-1]
 
     stage.host.welcome.add("Mallory")
