@@ -84,7 +84,7 @@ const view = ({ connections = 4, trouble, seen = true, look }: Values) => (model
   let last: Now | null = null;
   for (let at = 0; seen && at <= 60; at += 0.5) history.take((last = now(at, connections)));
   const stream = last?.streams.find(({ kind }) => kind === look);
-  const model: OperatorWindow = {
+  const shown: OperatorWindow = {
     language: model.language, theme: model.theme, now: signal(last), history, trouble: signal(trouble ?? null), paused: signal(false),
     look: signal(
       stream === undefined
@@ -95,7 +95,7 @@ const view = ({ connections = 4, trouble, seen = true, look }: Values) => (model
     ),
     take: () => undefined,
   };
-  return <Window model={model} />;
+  return <Window model={shown} />;
 };
 
 const story = (name: string, values: Values): Story => ({
