@@ -137,7 +137,7 @@ class Room:
         self._forget_at = math.inf
         is_open = self.slot is not None
         if not is_open:
-            self._alarm(now + s.idle_time)
+            self._wake_by(now + s.idle_time)
         entered = Entered(handle, incarnation, self.slot, self.chain if is_open else None, others)
         return [Send(handle, entered), *(Send(h, Arrived(handle)) for h in others)]
 
@@ -151,7 +151,7 @@ class Room:
             effects.append(MediaLeave(self.number, handle))
         effects += [Send(h, Left(handle)) for h in self._seats]
         if seat.media is not None:
-            effects += self._views()
+            effects += self._changed_stream_lists()
         self._rivals = [rival for rival in self._rivals if rival is not seat]
         if self._held is not None and self._held.seat is seat:
             # its rivals for this slot have had no answer yet: let them try again
@@ -163,7 +163,7 @@ class Room:
         if not self._seats:
             # a room that was never opened holds nothing, and needs no linger
             self._forget_at = now + (self._settings.room_linger if self.slot is not None else 0.0)
-            self._alarm(self._forget_at)
+            self._wake_by(self._forget_at)
         return effects
 
     def tick(self, now: float) -> list[Effect]:
@@ -182,7 +182,7 @@ class Room:
                 seat.handle, "pass", "the pass is no longer current: show it, then send media again", "media"
             )
         if lapsed:
-            effects += self._views()
+            effects += self._changed_stream_lists()
         if self.slot is None:
             for seat in list(self._seats.values()):
                 if now >= seat.since + self._settings.idle_time:
@@ -190,13 +190,13 @@ class Room:
                     effects += self.leave(seat.handle, now)
         if now >= self._forget_at:
             effects.append(Forget(self.number))
-        self._reckon()
+        self._update_deadline()
         return effects
 
-    def _alarm(self, at: float) -> None:
+    def _wake_by(self, at: float) -> None:
         self.deadline = min(self.deadline, at)
 
-    def _reckon(self) -> None:
+    def _update_deadline(self) -> None:
         self.deadline = min(
             self._forget_at,
             math.inf if self._held is None else self._held.until,
@@ -324,7 +324,7 @@ class Room:
             return self._take(seat, message, now)
         if held is None:
             self._held = _Held(seat, message, now + limits.FAIRNESS_HOLD)
-            self._alarm(self._held.until)
+            self._wake_by(self._held.until)
         elif seat.won < held.seat.won:
             self._rivals.append(held.seat)
             self._held = _Held(seat, message, held.until)
@@ -352,7 +352,7 @@ class Room:
             if other.shown == slot - 1:
                 other.until = now + limits.PASS_GRACE
                 if other.media is not None:
-                    self._alarm(other.until)
+                    self._wake_by(other.until)
         self.slot = slot
         self.chain = signed.next_chain(self.chain, slot, message.blob)
         committed = Committed(
@@ -412,7 +412,7 @@ class Room:
             if receives and seat.shown is not None and seat.shown == current - 1:
                 seat.until = now + limits.PASS_GRACE
             if seat.media is not None:
-                self._alarm(seat.until)
+                self._wake_by(seat.until)
         return [
             effect
             for seat in waiting
@@ -490,8 +490,8 @@ class Room:
         if not seat.media_changes.take(now):
             return refuse(seat.handle, "rate", "too many changes of media", "media")
         seat.media = message
-        self._alarm(seat.until)
-        return [MediaJoin(self.number, seat.handle, message), *self._views()]
+        self._wake_by(seat.until)
+        return [MediaJoin(self.number, seat.handle, message), *self._changed_stream_lists()]
 
     def media_refused(self, handle: bytes) -> list[Effect]:
         """Undo `handle`'s media, because the SFU has refused it."""
@@ -500,7 +500,7 @@ class Room:
             return []
         seat.media = None
         seat.view = None
-        return [MediaLeave(self.number, handle), *self._views()]
+        return [MediaLeave(self.number, handle), *self._changed_stream_lists()]
 
     def media_lost(self, handles: Iterable[bytes]) -> list[Effect]:
         """End the media of these connections, because their media worker has ended.
@@ -515,9 +515,9 @@ class Room:
                 seat.view = None
                 text = "the media server was started anew: send media again, for a new transport"
                 effects += refuse(handle, "lost", text, "media")
-        return [*effects, *self._views()]
+        return [*effects, *self._changed_stream_lists()]
 
-    def _views(self) -> list[Effect]:
+    def _changed_stream_lists(self) -> list[Effect]:
         """Return `streams` for every connection with media whose list of other streams has changed."""
         streams = [
             HandleStream(

@@ -431,13 +431,13 @@ class Signaling:
         while True:
             await asyncio.sleep(TICK)
             try:
-                self._relieve()
+                self._limit_total_queue()
                 self.perform(self.hub.tick(self._clock()))
             except Exception:
                 # an error in one room must not stop the ticks of the others
                 log.exception("a tick failed")
 
-    def _relieve(self) -> None:
+    def _limit_total_queue(self) -> None:
         """Drop connections, the longest queue first, while all queues exceed `queue_total_bytes`."""
         waiting = self.queued_bytes()
         if waiting <= self._settings.queue_total_bytes:
