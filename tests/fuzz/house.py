@@ -1,7 +1,7 @@
 """The hub with all its rooms and lobbies, and people who say anything in any order, some of it nearly right.
 
 One room is innocent: two members, who say a word now and then and hear each other's. Nothing of what is tried
-is aimed at it by its keys, everything by what the house shares.
+is aimed at it by its keys, everything by what all rooms share.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _SIZES: Final = (512, 512, 512, 513, 1024, 4096, 262_144)
 _BLOBS: Final = {size: bytes(size) for size in _SIZES}
 
 
-class House:
+class HubHarness:
     """The hub, and what each connection has been told."""
 
     def __init__(self) -> None:
@@ -306,4 +306,4 @@ def anew(data: bytes, rng: random.Random) -> bytes:
     return rng.randbytes(1 + int(rng.random() * 40))
 
 
-TARGETS: Final = [Target("house", House, _acts, anew, share=0.5)]
+TARGETS: Final = [Target("house", HubHarness, _acts, anew, share=0.5)]

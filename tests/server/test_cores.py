@@ -106,7 +106,7 @@ def test_a_room_message_has_no_place_in_a_lobby() -> None:
 # -- hub ---------------------------------------------------------------------------------------------
 
 
-class House:
+class HubHarness:
     """A hub, and who is connected to it."""
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -135,24 +135,24 @@ class House:
 
 
 def test_a_right_door_leads_in() -> None:
-    house = House()
-    handle, nonce = house.connect()
-    assert not house.hub.inside(handle)
-    assert house.say(handle, room_door(ORIGIN, nonce)) == [Send(handle, Entered(handle, b"incarnat"))]
-    assert house.hub.inside(handle)
-    other, nonce = house.in_room()
-    third, nonce = house.connect()
-    assert house.say(third, lobby_door(ORIGIN, nonce)) == [Send(third, Entered(third, b"incarnat"))]
-    assert Send(handle, Arrived(other)) not in house.say(third, lobby_door(ORIGIN, nonce))
-    assert house.hub.lobby_sizes() == [1]
+    harness = HubHarness()
+    handle, nonce = harness.connect()
+    assert not harness.hub.inside(handle)
+    assert harness.say(handle, room_door(ORIGIN, nonce)) == [Send(handle, Entered(handle, b"incarnat"))]
+    assert harness.hub.inside(handle)
+    other, nonce = harness.in_room()
+    third, nonce = harness.connect()
+    assert harness.say(third, lobby_door(ORIGIN, nonce)) == [Send(third, Entered(third, b"incarnat"))]
+    assert Send(handle, Arrived(other)) not in harness.say(third, lobby_door(ORIGIN, nonce))
+    assert harness.hub.lobby_sizes() == [1]
 
 
 @pytest.mark.parametrize("door", [room_door, lobby_door])
 @pytest.mark.parametrize("what", ["origin", "nonce", "key", "client nonce"])
 def test_a_wrong_door_drops_the_connection(door: type, what: str) -> None:
-    house = House()
-    handle, nonce = house.connect()
-    other, other_nonce = house.connect()
+    harness = HubHarness()
+    handle, nonce = harness.connect()
+    other, other_nonce = harness.connect()
 
     good = door(ORIGIN, nonce)
     forged = {
@@ -161,89 +161,89 @@ def test_a_wrong_door_drops_the_connection(door: type, what: str) -> None:
         "key": msgspec.structs.replace(good, signature=door(ORIGIN, nonce, SigningKey.generate()).signature),
         "client nonce": msgspec.structs.replace(good, nonce=bytes(32)),
     }[what]
-    [drop] = house.say(handle, forged)
+    [drop] = harness.say(handle, forged)
     assert isinstance(drop, Drop)
     assert refusals([drop]) == [(handle, "door")]
     # one attempt a nonce
-    assert house.say(handle, good) == []
-    assert not list(house.hub.rooms())
-    assert not house.hub.lobby_sizes()
-    assert not refusals(house.say(other, door(ORIGIN, other_nonce)))
+    assert harness.say(handle, good) == []
+    assert not list(harness.hub.rooms())
+    assert not harness.hub.lobby_sizes()
+    assert not refusals(harness.say(other, door(ORIGIN, other_nonce)))
 
 
 def test_another_room_admin_is_another_room() -> None:
-    house = House()
-    first, nonce = house.in_room()
-    house.say(first, opening(nonce))
+    harness = HubHarness()
+    first, nonce = harness.in_room()
+    harness.say(first, opening(nonce))
     squatter = SigningKey(sha256(b"squatter").digest())
-    second, nonce = house.connect()
-    [entered] = house.say(second, room_door(ORIGIN, nonce, DOOR, squatter))
+    second, nonce = harness.connect()
+    [entered] = harness.say(second, room_door(ORIGIN, nonce, DOOR, squatter))
     assert isinstance(entered, Send)
     assert entered.message == Entered(second, b"incarnat", None, None, [])
-    assert len(list(house.hub.rooms())) == 2
+    assert len(list(harness.hub.rooms())) == 2
 
 
 def test_anything_but_a_door_drops_who_is_outside_and_a_second_door_is_refused() -> None:
-    house = House()
-    handle, nonce = house.connect()
-    assert refusals(house.say(handle, show(0))) == [(handle, "state")]
-    handle, nonce = house.in_room()
-    assert refusals(house.say(handle, room_door(ORIGIN, nonce))) == [(handle, "state")]
-    assert house.hub.inside(handle)
+    harness = HubHarness()
+    handle, nonce = harness.connect()
+    assert refusals(harness.say(handle, show(0))) == [(handle, "state")]
+    handle, nonce = harness.in_room()
+    assert refusals(harness.say(handle, room_door(ORIGIN, nonce))) == [(handle, "state")]
+    assert harness.hub.inside(handle)
 
 
 def test_rooms_and_lobbies_are_counted() -> None:
-    house = House(Settings(max_rooms=1, max_lobbies=1))
-    house.in_room()
+    harness = HubHarness(Settings(max_rooms=1, max_lobbies=1))
+    harness.in_room()
     other_key = SigningKey(sha256(b"other").digest())
     for door in (room_door, lobby_door):
         if door is lobby_door:
-            handle, nonce = house.connect()
-            house.say(handle, lobby_door(ORIGIN, nonce))
-        handle, nonce = house.connect()
-        assert refusals(house.say(handle, door(ORIGIN, nonce, other_key))) == [(handle, "full")]
-        handle, nonce = house.connect()
-        assert not refusals(house.say(handle, door(ORIGIN, nonce)))
+            handle, nonce = harness.connect()
+            harness.say(handle, lobby_door(ORIGIN, nonce))
+        handle, nonce = harness.connect()
+        assert refusals(harness.say(handle, door(ORIGIN, nonce, other_key))) == [(handle, "full")]
+        handle, nonce = harness.connect()
+        assert not refusals(harness.say(handle, door(ORIGIN, nonce)))
 
 
 def test_an_empty_lobby_is_gone_at_once_and_an_empty_room_after_its_linger() -> None:
-    house = House(Settings(room_linger=30))
-    handle, nonce = house.connect()
-    house.say(handle, lobby_door(ORIGIN, nonce))
-    house.hub.leave(handle, 0.0)
-    assert house.hub.lobby_sizes() == []
-    handle, nonce = house.in_room()
-    assert isinstance(house.say(handle, opening(nonce))[0], Send)
-    house.hub.leave(handle, 0.0)
-    assert house.hub.leave(handle, 0.0) == []
-    assert house.hub.tick(29.0) == []
-    assert len(list(house.hub.rooms())) == 1
-    [forget] = house.hub.tick(31.0)
+    harness = HubHarness(Settings(room_linger=30))
+    handle, nonce = harness.connect()
+    harness.say(handle, lobby_door(ORIGIN, nonce))
+    harness.hub.leave(handle, 0.0)
+    assert harness.hub.lobby_sizes() == []
+    handle, nonce = harness.in_room()
+    assert isinstance(harness.say(handle, opening(nonce))[0], Send)
+    harness.hub.leave(handle, 0.0)
+    assert harness.hub.leave(handle, 0.0) == []
+    assert harness.hub.tick(29.0) == []
+    assert len(list(harness.hub.rooms())) == 1
+    [forget] = harness.hub.tick(31.0)
     assert isinstance(forget, Forget)
-    assert list(house.hub.rooms()) == []
+    assert list(harness.hub.rooms()) == []
     # what comes next is a new room
-    house.now = 32.0
-    handle, nonce = house.connect()
-    [entered] = house.say(handle, room_door(ORIGIN, nonce))
+    harness.now = 32.0
+    handle, nonce = harness.connect()
+    [entered] = harness.say(handle, room_door(ORIGIN, nonce))
     assert isinstance(entered, Send)
     assert entered.message == Entered(handle, b"incarnat")
 
 
 def test_who_was_dropped_by_a_room_is_nobody_to_the_hub() -> None:
-    house = House(Settings(idle_time=60))
-    handle, nonce = house.in_room()
-    assert any(isinstance(e, Drop) for e in house.hub.tick(61.0))
-    assert not house.hub.inside(handle)
-    assert house.say(handle, opening(nonce)) == []
-    assert house.hub.leave(handle, 62.0) == []
-    assert not list(house.hub.rooms())
+    harness = HubHarness(Settings(idle_time=60))
+    handle, nonce = harness.in_room()
+    assert any(isinstance(e, Drop) for e in harness.hub.tick(61.0))
+    assert not harness.hub.inside(handle)
+    assert harness.say(handle, opening(nonce)) == []
+    assert harness.hub.leave(handle, 62.0) == []
+    assert not list(harness.hub.rooms())
 
 
 def test_opening_reaches_who_waits() -> None:
-    house = House()
-    first, _ = house.in_room()
-    second, nonce = house.in_room()
-    effects = house.say(second, opening(nonce))
+    harness = HubHarness()
+    first, _ = harness.in_room()
+    second, nonce = harness.in_room()
+    effects = harness.say(second, opening(nonce))
     assert [(e.handle, type(e.message)) for e in effects if isinstance(e, Send)] == [
         (first, Opened),
         (second, Opened),
