@@ -122,7 +122,7 @@ def text(server: Server, media: MediaView) -> str:
         page.put((name, "gauge", about), value)
     for code, count in sorted(signaling.refusals.items()):
         page.put(("snug_refusals_total", "counter", "Refusals, by their code."), count, code=code)
-    own = Heartbeat({}, time.process_time(), process.resident())
+    own = Heartbeat({}, time.process_time(), process.resident_memory())
     workers = server.signaling.media
     if isinstance(workers, Workers):
         page.put(("snug_media_workers", "gauge", "Media workers there should be."), media.workers)
@@ -172,6 +172,6 @@ class Metrics(Loopback):
         if request.headers.get(hdrs.HOST) not in self._hosts:
             raise web.HTTPForbidden(text="metrics are asked for by their own address\n")
         media = self._server.signaling.media
-        view = await media.inspect() if isinstance(media, Workers) else console.here(self._server)
+        held = await media.inspect() if isinstance(media, Workers) else view.local_media_view(self._server)
         headers: dict[str, Any] = {hdrs.CONTENT_TYPE: CONTENT_TYPE, hdrs.CACHE_CONTROL: "no-store"}
         return web.Response(body=text(self._server, held).encode(), headers=headers)

@@ -67,7 +67,7 @@ async def media_view(server: Server, *, streams: bool = False, audit: bool = Fal
     media = server.signaling.media
     if isinstance(media, Workers):
         return await media.inspect(held=True, streams=streams, audit=audit)
-    return here(server, streams=streams)
+    return local_media_view(server, streams=streams)
 
 
 def local_media_view(server: Server, *, streams: bool = False) -> MediaView:

@@ -293,7 +293,7 @@ class HostilePacketIo:
 
     def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
         runner, now = self._sfu.runner, self._sfu.runner.now
-        if not runner.playing:
+        if not runner.active:
             self._inner.fan_out(packet, fanout, burst=burst)
             return
         links: list[Link] = [link for link in fanout.receivers if isinstance(link, Link)]

@@ -212,7 +212,7 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
             "snugroom.server.disclosure.window.Window",
         }
         absent |= {"snugroom.server.disclosure.metrics.Metrics", *WITH_WORKERS}
-        live_objects = found.classes | absent | {"snugroom.server.page.Bundle", "snugroom.server.page.File"}
+        alive = found.classes | absent | {"snugroom.server.page.Bundle", "snugroom.server.page.File"}
         # nobody's way is narrow here, so nothing waits
         narrow = {
             "snugroom.server.sfu.core.pacer.Pacer",

@@ -128,7 +128,9 @@ def ends(by: Participant, to: Participant) -> VouchContext:
 def broadcast(w: World, by: Participant, vouch: bytes) -> None:
     """A member sends what it likes as a vouch."""
     room = by.room
-    room.broadcast(envelope.seal(room.m.heartbeat_key, "vouch", room.number, room.m.epoch_slot, vouch, BUCKETS))
+    room.broadcast(
+        envelope.seal(room.m.heartbeat_key, "vouch", room.number, room.m.epoch_slot, vouch, BUCKETS)
+    )
     w.run(2)
 
 

@@ -92,7 +92,9 @@ class Desk:
             if now >= due:
                 del self._here_due[nonce]
                 journal = room.m.journal
-                here = recovery.HelperOffer(nonce, journal.slot, journal.chain, invite.gate(journal.room_pass))
+                here = recovery.HelperOffer(
+                    nonce, journal.slot, journal.chain, invite.gate(journal.room_pass)
+                )
                 post(day, recovery.seal(self._key, here, rng=self._rng))
         for number, asked in self._asked.items():
             step = COMMIT_STEP if isinstance(asked.asked, recovery.HostReturnRequest) else 0.0

@@ -104,7 +104,7 @@ def join_by_welcome(session: Session, forged: ForgedCommit, bundle: mls.KeyPacka
     return mls.Group.join(forged.welcome, bundle, psks=_membership(session)._psks, rng=os.urandom)
 
 
-def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[Forged, mls.Group]:
+def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[ForgedCommit, mls.Group]:
     """Let the ghost add itself (RFC 9420 section 12.4.3.2), with a member's GroupInfo and envelope key."""
     m = _membership(session)
     info = decode_message(m.group.group_info(external_pub=True))

@@ -7,80 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-if TYPE_CHECKING:
-    from snugroom.client.tools.lab.stage import Stage
-
-#: Verdicts. `harmed`: something happened that must never happen. `unplayed`: the act was not done.
-Verdict = Literal["impossible", "detected", "succeeds", "harmed", "unplayed"]
-_RANK: Final[dict[Verdict, int]] = {
-    "impossible": 0,
-    "detected": 1,
-    "succeeds": 2,
-    "harmed": 3,
-    "unplayed": 3,
-}
-
-
-@dataclass(frozen=True)
-class Documented:
-    """The result that docs/reference/lab.md and the README document for a scene.
-
-    `by`: kinds of alarms, statuses or endings that notify a person; any of them counts. `within`: seconds
-    until all concerned members are notified. Members may also be notified of an impossible act; if `within`
-    is given, they must be.
-    """
-
-    verdict: Verdict
-    by: frozenset[str] = frozenset()
-    within: float | None = None
-
-    def __str__(self) -> str:
-        if self.within is None:
-            return self.verdict
-        what = "detected" if self.verdict == "detected" else f"{self.verdict}, and told"
-        return f"{what} within {self.within:g} s"
-
-
-def impossible(*by: str, within: float | None = None) -> Documented:
-    """The act does not reach its goal. If `by` is given, members are also notified of the attempt."""
-    return Documented("impossible", frozenset(by), within if by else None)
-
-
-def detected(*by: str, within: float) -> Documented:
-    """The act has an effect, and all concerned members are notified within `within` seconds."""
-    return Documented("detected", frozenset(by), within)
-
-
-def succeeds() -> Documented:
-    """The act succeeds, and nothing prevents it. The documentation says so plainly."""
-    return Documented("succeeds")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of a play: whether the act reached its goal, and a sentence about the predicted result.
-
-    `watchers`: members to be notified (None: all honest members). `harms`: events that must never happen and
-    did. `loses`: honest members may be out of the meeting, because that is the act's purpose. `reads`: the
-    intruder reads frames because a host admitted it. `attempts`: number of attempts without an act of the
-    server.
-    """
-
-    worked: bool
-    what: str
-    watchers: tuple[str, ...] | None = None
-    harms: tuple[str, ...] = ()
-    loses: bool = False
-    reads: bool = False
-    attempts: int = 0
+from snugroom.client.tools.lab.stage import Stage, staged
+from snugroom.client.tools.lab.verdict import Documented, Facts, Judgement, Outcome
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One act in a live meeting.
-
-    `mirrors`: "case 1" to "case 7" (docs/explanation/threat-model.md), or "field".
-    """
+    """One act in a live meeting. `mirrors`: "case 1" to "case 7" (the threat model), or "field"."""
 
     id: str
     theme: str

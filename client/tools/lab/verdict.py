@@ -18,7 +18,7 @@ _RANK: Final[dict[Verdict, int]] = {
 
 @dataclass(frozen=True)
 class Documented:
-    """The result that docs/lab.md and the README document for a scene.
+    """The result that docs/reference/lab.md and the README document for a scene.
 
     `by`: kinds of alarms, statuses or endings that notify a person; any of them counts. `within`: seconds
     until all concerned members are notified. Members may also be notified of an impossible act; if `within`

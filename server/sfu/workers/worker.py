@@ -102,7 +102,7 @@ class Worker:
     # -- messages to the parent ----------------------------------------------------------------
 
     def _heartbeat(self, sfu: Sfu) -> Heartbeat:
-        return Heartbeat(sfu.totals(), time.process_time(), process.resident())
+        return Heartbeat(sfu.totals(), time.process_time(), process.resident_memory())
 
     def _inspect(self, sfu: Sfu, request: pipe.Inspect) -> Inspection:
         audited: AuditResult | None = None
