@@ -147,7 +147,7 @@ def ours(who: Participant) -> list[str]:
 
 
 def watch(who: Participant) -> Watch:
-    found = who.room.aspect(Watch)
+    found = who.room.feature(Watch)
     assert isinstance(found, Watch)
     return found
 

@@ -153,7 +153,8 @@ def test_who_was_lured_into_a_fork_seals_nothing_there() -> None:
     w.do(bo, ev.Tick())
     assert bo.session._guest is None, "it can't be told from the room"
     assert bo.room.m.signature_key(kept.m.own_leaf) is not None
-    watch = bo.room.aspect(Watch)  # asked by itself: the fork's server would serve Bo all that else is needed
+    # asked by itself: the fork's server would serve Bo all that else is needed
+    watch = bo.room.feature(Watch)
     for _ in range(200):
         assert watch.may_send(w.now) is not None, w.now - began
         w.run(0.1)

@@ -79,7 +79,7 @@ def test_a_member_that_cries_wolf_stops_nobody_for_long(monkeypatch: pytest.Monk
     paused = 0
     for _ in range(1200):
         w.run(0.1)
-        paused += bo.room.aspect(Watch).may_send(w.now) is not None
+        paused += bo.room.feature(Watch).may_send(w.now) is not None
     assert 0 < paused <= 160, "once, for 15 s"
     assert len(texts(bo, "withheld")) == 1
     assert len(texts(bo, "double_beat")) == 1
@@ -97,7 +97,7 @@ def test_who_is_known_to_tell_another_story_stops_nobody_by_it(monkeypatch: pyte
         if n % 200 == 199:
             ada.room.want(HealIntent(ada.room.m.group.epoch), w.now)
         w.run(0.1)
-        paused += bo.room.aspect(Watch).may_send(w.now) is not None
+        paused += bo.room.feature(Watch).may_send(w.now) is not None
     assert 0 < paused <= 160, paused
     assert len(texts(bo, "two_stories")) == 1
 

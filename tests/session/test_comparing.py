@@ -24,9 +24,9 @@ OURS = {"code_fork", "code_cheat", "code_aborted", "code_different"}
 
 
 def part(who: Participant) -> Comparing:
-    aspect = who.room.aspect(Comparing)
-    assert isinstance(aspect, Comparing)
-    return aspect
+    feature = who.room.feature(Comparing)
+    assert isinstance(feature, Comparing)
+    return feature
 
 
 def codes(who: Participant) -> list[ev.ShortCode]:
@@ -58,9 +58,9 @@ def same(w: World, *people: Participant) -> None:
 
 def keeps_back(who: Participant, kind: type[content.Content]) -> list[content.Content]:
     """From now on this member's program says nothing of that kind; what it would have said."""
-    aspect = part(who)
+    feature = part(who)
     kept: list[content.Content] = []
-    real = aspect._say
+    real = feature._say
 
     def say(what: content.AnyContent) -> None:
         if isinstance(what, kind):
@@ -68,17 +68,17 @@ def keeps_back(who: Participant, kind: type[content.Content]) -> list[content.Co
         else:
             real(what)
 
-    aspect._say = say  # type: ignore[method-assign]
+    feature._say = say  # type: ignore[method-assign]
     return kept
 
 
 def open_run(who: Participant, sid: bytes, now: float) -> None:
     """A member's own program says OPEN, whatever it thinks of that itself."""
-    m, aspect = who.room.m, part(who)
-    aspect._wish = _Wish(now, sid=sid, sent_at=now)
+    m, feature = who.room.m, part(who)
+    feature._wish = _Wish(now, sid=sid, sent_at=now)
     leaves = [leaf for leaf, _, _ in m.members()]
     what = content.CodeOpen(sid, m.group.epoch, m.journal.chain, leaves)
-    aspect._mine[H(who.room.relay(what))] = what
+    feature._mine[H(who.room.relay(what))] = what
 
 
 # -- agreement ---------------------------------------------------------------------------------------------
@@ -173,8 +173,8 @@ def test_the_share_is_gone_when_the_run_is_over() -> None:
     w.do(people[0], ev.Compare())
     have_code(w, people)
     for p in people:
-        aspect = part(p)
-        assert (aspect._running, aspect._mine, aspect._unsent) == (None, {}, [])
+        feature = part(p)
+        assert (feature._running, feature._mine, feature._unsent) == (None, {}, [])
 
 
 # -- members who lie -----------------------------------------------------------------------------------------

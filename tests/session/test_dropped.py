@@ -59,7 +59,7 @@ def kept(who: Participant) -> list[ev.Save]:
 
 
 def shown(who: Participant, w: World, names: bool = False) -> Findings:
-    data = who.room.aspect(Dropped).export(names, w.now)
+    data = who.room.feature(Dropped).export(names, w.now)
     return evidence.verify_evidence(evidence.decode_evidence(data))
 
 
@@ -116,7 +116,7 @@ def test_a_meeting_that_the_server_drops() -> None:
         assert probe.keys == 3
         assert found.exhibits[0].dropped_at == int(last)
         assert found.names == ()
-        exported = evidence.decode_evidence(who.room.aspect(Dropped).export(False, w.now))
+        exported = evidence.decode_evidence(who.room.feature(Dropped).export(False, w.now))
         assert not any(exhibit.leaves for exhibit in exported.exhibits), "nobody's name unasked"
     assert all(shown(people[0], w).served_by(m) for m in shown(people[0], w).members), "she has all receipts"
     w.until(lambda: all(p.ended is not None for p in people), 70)
@@ -142,7 +142,7 @@ def test_several_members_evidence_is_one_file() -> None:
     w.run(12)
     w.throw_out(people)
     w.until(lambda: all("dropped" in p.alarms for p in people), 5)
-    files = [evidence.decode_evidence(p.room.aspect(Dropped).export(False, w.now)) for p in people]
+    files = [evidence.decode_evidence(p.room.feature(Dropped).export(False, w.now)) for p in people]
     found = evidence.verify_evidence(evidence.merge(files))
     assert len(found.exhibits) == len({e.key for e in found.exhibits}) == 3
     assert all(probe.same_server for probe in found.probes), "who came in last has no receipt of their own"

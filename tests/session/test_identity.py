@@ -176,7 +176,7 @@ def test_the_receiver_could_have_made_the_whole_message() -> None:
     )
     by_bo = identity._seal_vouch(about, own.own.public, proof, os.urandom)
     key, number, slot = bo.room.m.heartbeat_key, bo.room.number, bo.room.m.epoch_slot
-    assert bo.room.aspect(Vouching).passed(envelope.seal(key, "vouch", number, slot, by_bo, BUCKETS), w.now)
+    assert bo.room.feature(Vouching).passed(envelope.seal(key, "vouch", number, slot, by_bo, BUCKETS), w.now)
     w.run(1)
     assert [v.fingerprint for v in vouched(bo)] == [fingerprint(own.own.public)]
     chance = random.Random(5)
@@ -247,13 +247,13 @@ def test_garbage_costs_a_check_and_no_memory() -> None:
     w = World(7)
     own = book()
     ada, mallory, bo = meeting(w, ("Ada", own), ("Mallory", book(2)), ("Bo", None))
-    aspect = bo.room.aspect(Vouching)
+    feature = bo.room.feature(Vouching)
     for n in range(40):
         broadcast(w, mallory, os.urandom(VOUCH_SIZE))
         broadcast(w, mallory, os.urandom(n))
         fake = replace(ends(ada, bo), leaf=7 + n, signature_key=bytes(32))
         broadcast(w, mallory, identity._seal_vouch(fake, own.own.public, bytes(32), os.urandom))
-    assert len(aspect._early) <= EARLY_MAX
+    assert len(feature._early) <= EARLY_MAX
     assert not vouched(bo)
     assert not bo.alarms
     w.do(ada, ev.Vouch(2))

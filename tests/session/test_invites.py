@@ -399,7 +399,7 @@ def test_only_hosts_take_invites_back() -> None:
     w.run(3)
     for host in (ada, bo):
         assert not host.session._book.taken_back
-        assert not host.room.aspect(Revoking).revoked
+        assert not host.room.feature(Revoking).revoked
     dana = w.guest(one.link, "Dana")
     w.until(lambda: w.agreed([ada, bo, cem, dana]))
 

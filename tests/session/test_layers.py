@@ -373,7 +373,7 @@ def test_there_are_three_layers() -> None:
 def test_lists_name_all_layers() -> None:
     w, _, (ada, bo) = meeting(2915, "Ada", "Bo")
     w.run(4)
-    signing = bo.room.aspect(Signing)
+    signing = bo.room.feature(Signing)
     assert isinstance(signing, Signing)
     leaf = ada.session.own_leaf
     assert leaf is not None
@@ -385,7 +385,7 @@ def test_lists_name_all_layers() -> None:
 def test_a_frame_that_no_list_can_place_waits() -> None:
     w, _, (ada, bo) = meeting(2916, "Ada", "Bo")
     w.run(2)
-    signing = bo.room.aspect(Signing)
+    signing = bo.room.feature(Signing)
     assert isinstance(signing, Signing)
     leaf = ada.session.own_leaf
     assert leaf is not None

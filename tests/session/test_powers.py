@@ -22,7 +22,7 @@ def two_hosts(w: World, *others: str) -> list[Participant]:
     people = w.meeting("Ada", "Bo", *others)
     w.do(people[0], ev.Deputise(1))
     w.until(lambda: people[1].session._host is not None, why="Bo is a host")
-    w.until(lambda: bool(people[0].room.aspect(Granting).shown), why="and has shown it")
+    w.until(lambda: bool(people[0].room.feature(Granting).shown), why="and has shown it")
     return people
 
 
@@ -254,17 +254,17 @@ def test_a_grant_that_was_lost_is_handed_over_again(monkeypatch: pytest.MonkeyPa
     w.do(ada, ev.Deputise(1))
     w.until(lambda: bo.session._host is not None, 12)
     assert len(grants) == 2
-    w.until(lambda: bool(ada.room.aspect(Granting).shown), 12)
+    w.until(lambda: bool(ada.room.feature(Granting).shown), 12)
 
 
 def test_what_shows_that_one_has_the_seed_can_be_made_by_nobody_without_it() -> None:
     w = World(31)
     ada, bo, cem = two_hosts(w, "Cem")
-    granting = ada.room.aspect(Granting)
+    granting = ada.room.feature(Granting)
     bos = bo.room.m.signature_key(1)
     assert granting.shown == {bos}
     w.do(ada, ev.Deputise(2))
-    cem.room.aspect(Granting)._take = lambda sender, grant: None  # it never gets it
+    cem.room.feature(Granting)._take = lambda sender, grant: None  # it never gets it
     w.until(lambda: cem.room.m.is_host(2))
     w.run(1)
     wrong = HostSeed(bytes(32)).host_key.sign(b"snug 1 granted")
@@ -309,7 +309,7 @@ def test_a_handover_to_a_host_needs_no_second_naming() -> None:
 def test_nobody_steps_down_for_who_has_not_shown_that_it_can_host() -> None:
     w = World(42)
     ada, bo = w.meeting("Ada", "Bo")
-    bo.room.aspect(Granting)._take = lambda sender, grant: None  # its program takes no seed
+    bo.room.feature(Granting)._take = lambda sender, grant: None  # its program takes no seed
     w.do(ada, ev.HandOver(1))
     with pytest.raises(ValueError, match="handing over to Bo already"):
         w.do(ada, ev.HandOver(1))
@@ -326,7 +326,7 @@ def test_nobody_steps_down_for_who_has_not_shown_that_it_can_host() -> None:
 def test_a_handover_to_who_goes_meanwhile_is_given_up() -> None:
     w = World(43)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
-    bo.room.aspect(Granting)._take = lambda sender, grant: None
+    bo.room.feature(Granting)._take = lambda sender, grant: None
     w.do(ada, ev.HandOver(1))
     w.run(2)
     w.do(bo, ev.Leave())
@@ -359,7 +359,7 @@ def test_a_handover_survives_a_server_that_dies() -> None:
 def test_a_handover_survives_ones_own_rejoin() -> None:
     w = World(61)
     ada, bo, cem = two_hosts(w, "Cem")
-    cems = cem.room.aspect(Granting)
+    cems = cem.room.feature(Granting)
     cems._take, take = (lambda sender, grant: None), cems._take
     w.do(ada, ev.HandOver(2))
     w.until(lambda: cem.room.m.is_host(2))
@@ -435,7 +435,7 @@ def test_powers_know_who_is_meant_when_it_is_done() -> None:
     w = World(72)
     ada, bo, cem = two_hosts(w, "Cem")
     w.do(ada, ev.Undeputise(1))
-    ada.room.aspect(Powers).undeputise(1, w.now)  # twice: nothing is left to do the second time
+    ada.room.feature(Powers).undeputise(1, w.now)  # twice: nothing is left to do the second time
     w.until(lambda: "no_host" in statuses(bo))
     w.run(2)
     assert not not_done(ada)

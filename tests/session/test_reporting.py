@@ -70,7 +70,7 @@ def test_everybody_is_told_the_price_on_coming_in_and_nobody_elsewhere() -> None
     other = World(2)
     for who in meeting(other, "Ada", "Bo", options=Options()):
         assert not any(isinstance(e, ev.Status) and e.kind == "reports" for e in who.told)
-        assert who.room.aspect(Reporting)._admissions == {}
+        assert who.room.feature(Reporting)._admissions == {}
 
 
 def test_a_report_of_one_message_shows_that_one_and_who_signed_it() -> None:
@@ -123,7 +123,7 @@ def test_newcomers_and_those_who_rejoin_are_shown_all_admissions() -> None:
     w.run(1)
     for who in (ada, bo, dana):
         others = {who.room.m.signature_key(leaf) for leaf in (0, 1, 2) if leaf != who.room.m.own_leaf}
-        assert set(who.room.aspect(Reporting)._admissions) >= others
+        assert set(who.room.feature(Reporting)._admissions) >= others
     w.do(bo, ev.Say("after a rejoin"))
     hear(dana, w=w, text="after a rejoin")
     (proven,) = judged(reported(dana, w, "after a rejoin"), host_key(w, ada))
@@ -137,7 +137,7 @@ def test_a_meeting_that_is_not_reportable_has_nothing_to_report() -> None:
     hear(ada, w=w, text="in confidence")
     with pytest.raises(ValueError, match="keeps no signatures"):
         w.do(ada, ev.SaveReport((name_of(ada, "in confidence"),), "r.json"))
-    assert ada.room.aspect(Reporting)._kept == {}
+    assert ada.room.feature(Reporting)._kept == {}
 
 
 def test_what_can_not_be_reported_is_said() -> None:
@@ -157,7 +157,7 @@ def test_a_member_who_withholds_its_admission_is_named_once() -> None:
     ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
     for who in (ada, cem):
         key = who.room.m.signature_key(1)
-        del who.room.aspect(Reporting)._admissions[key]
+        del who.room.feature(Reporting)._admissions[key]
     w.run(15)
     for text in ("one", "two"):
         w.do(bo, ev.Say(text))
@@ -207,7 +207,7 @@ def test_an_admission_that_is_not_the_hosts_word_is_none(how: str) -> None:
         "another host": (0, report.sign_admission(other, group, key, 0)),
         "no signature": (0, bytes(64)),
     }[how]
-    seen = cem.room.aspect(Reporting)
+    seen = cem.room.feature(Reporting)
     del seen._admissions[key]
     bo.room.relay(content.Admitted(invite, admission))
     w.run(1)
@@ -220,7 +220,7 @@ def test_an_admission_that_is_not_the_hosts_word_is_none(how: str) -> None:
 def test_an_answer_with_a_wrong_admission_is_not_shown_on() -> None:
     w = World(12)
     ada, bo = meeting(w, "Ada", "Bo")
-    own = bo.room.aspect(Reporting)
+    own = bo.room.feature(Reporting)
     right = own._admission
     own.take(bytes(64))
     assert own._admission == right
@@ -244,7 +244,7 @@ def test_a_member_can_not_report_what_nobody_said() -> None:
     )
     with pytest.raises(SnugCryptoError):
         report.verify_message(forged, key)
-    own = mallory.room.aspect(Reporting)._admission
+    own = mallory.room.feature(Reporting)._admission
     hers = mallory.room.m.signature_key(2)
     signed = mallory.room.m.sign("snug 1 evidence", changed)
     for k, s in ((hers, signed), (accused.signature_key, signed)):
@@ -255,7 +255,7 @@ def test_a_member_can_not_report_what_nobody_said() -> None:
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     w = World(14)
     ada, bo = meeting(w, "Ada", "Bo")
-    kept = ada.room.aspect(Reporting)
+    kept = ada.room.feature(Reporting)
     monkeypatch.setattr(reporting_module, "KEPT_MAX", 5)
     for n in range(9):
         w.do(bo, ev.Say(f"{n}"))

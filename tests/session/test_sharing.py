@@ -170,7 +170,7 @@ def test_false_pieces_are_found_by_the_digest() -> None:
     w = World(41)
     ada, bo = w.meeting("Ada", "Bo")
     w.do(bo, ev.SendFile("x", "plan.pdf", "application/pdf", FILE))
-    files = bo.room.aspect(Files)
+    files = bo.room.feature(Files)
     files._out[0] = replace_data(files._out[0])
     w.until(lambda: bool(ada.of(ev.FileFailed)))
     assert "false" in ada.of(ev.FileFailed)[0].why
@@ -221,7 +221,7 @@ def test_who_asks_too_often_is_served_so_far_and_no_further() -> None:
     _, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.do(bo, ev.SendFile("x", "a", "a/b", b"x"))
     w.until(lambda: bool(done(bo)))
-    sent = bo.room.aspect(Files)._out[0]
+    sent = bo.room.feature(Files)._out[0]
     for _ in range(3 * fs.AGAIN_TIMES):
         cem.room.relay(content.FileAgain(sent.offer.id, [0]))
         w.do(cem, ev.Tick())

@@ -32,9 +32,9 @@ SOUND = b"s" * 60
 
 
 def signing(who: Participant) -> Signing:
-    aspect = who.room.aspect(Signing)
-    assert isinstance(aspect, Signing)
-    return aspect
+    feature = who.room.feature(Signing)
+    assert isinstance(feature, Signing)
+    return feature
 
 
 def leaf_of(who: Participant) -> int:
@@ -567,15 +567,15 @@ def test_the_epochs_key_is_told_to_all_a_minute_later() -> None:
     assert old.signer is not None
     public = SigningKey(old.signer.secret).public
     told: list[content.MediaSecret] = []
-    aspect = signing(ada)
-    hear = aspect.heard
+    feature = signing(ada)
+    hear = feature.heard
 
     def listen(received: Any, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.MediaSecret) and received.sender == leaf_of(bo):
             told.append(what)
         return hear(received, what, now)
 
-    aspect.heard = listen  # type: ignore[method-assign]  # listens in
+    feature.heard = listen  # type: ignore[method-assign]  # listens in
     began = w.now
     cem.room.want(HealIntent(cem.room.m.group.epoch), w.now)
     for _ in range(int(PUBLISH_AFTER) - 2):
@@ -593,11 +593,11 @@ def test_the_epochs_key_is_told_to_all_a_minute_later() -> None:
     blob = envelope.seal(
         old.key, "signatures", cem.room.m.room, old.slot, forged.signed(old.scope, key), BUCKETS
     )
-    assert not aspect.passed(blob, w.now), "of an epoch that is over"
+    assert not feature.passed(blob, w.now), "of an epoch that is over"
     blob = envelope.seal(
         epoch.key, "signatures", cem.room.m.room, epoch.slot, forged.signed(old.scope, key), BUCKETS
     )
-    assert aspect.passed(blob, w.now)
+    assert feature.passed(blob, w.now)
     assert signing(ada).refused == refused + 1
     assert of_media(ada) == []
 
@@ -646,13 +646,13 @@ def test_a_key_that_nobody_saw_is_not_told() -> None:
     w = World(17)
     ada, bo = w.meeting("Ada", "Bo")
     said: list[content.AnyContent] = []
-    aspect = signing(ada)
+    feature = signing(ada)
 
     def listen(received: Any, what: content.AnyContent, now: float) -> bool:
         said.append(what)
         return False
 
-    aspect.heard = listen  # type: ignore[method-assign]  # listens in
+    feature.heard = listen  # type: ignore[method-assign]  # listens in
     for _ in range(4):
         bo.room.want(HealIntent(bo.room.m.group.epoch), w.now)
         w.run(30)
@@ -685,7 +685,7 @@ def test_garbage_costs_one_check_and_no_word() -> None:
         assert signing(ada).passed(blob, w.now)
     assert signing(ada).refused == 4
     for blob in (bytes(512), b"", b"\xff" * 512, epoch.slot.to_bytes(8, "big") + bytes(504)):
-        assert not signing(ada).passed(blob, w.now), "not for this aspect"
+        assert not signing(ada).passed(blob, w.now), "not for this feature"
     for n in range(1000):
         assert not signing(ada).passed((10**6 + n).to_bytes(8, "big") + bytes(504), w.now)
     assert len(signing(ada)._early) <= 64

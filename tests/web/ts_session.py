@@ -16,7 +16,7 @@ from snugroom.client.session.catalogue.content import AnyContent
 from snugroom.client.session.features.host_key_transfer import Granting
 from snugroom.client.session.features.revocation import Revoking
 from snugroom.client.session.features.roles import Powers
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import HealIntent, Intent
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Watch
@@ -295,7 +295,7 @@ class _Granting(_Look):
 
     @property
     def shown(self) -> set[bytes]:
-        return {bytes.fromhex(key) for key in self._session.look("shown", aspect="Granting")}
+        return {bytes.fromhex(key) for key in self._session.look("shown", feature="Granting")}
 
 
 class _Powers(_Look):
@@ -303,7 +303,7 @@ class _Powers(_Look):
 
     @property
     def seed_astray(self) -> bool:
-        return bool(self._session.look("seedAstray", aspect="Powers"))
+        return bool(self._session.look("seedAstray", feature="Powers"))
 
 
 class _Revoking(_Look):
@@ -311,24 +311,24 @@ class _Revoking(_Look):
 
     @property
     def revoked(self) -> set[int]:
-        return set(self._session.look("revoked", aspect="Revoking"))
+        return set(self._session.look("revoked", feature="Revoking"))
 
 
 class _Watch(_Look):
     __slots__ = ()
 
     def may_send(self, now: float) -> str | None:
-        return self._session.look(["maySend", now], aspect="Watch")  # type: ignore[no-any-return]
+        return self._session.look(["maySend", now], feature="Watch")  # type: ignore[no-any-return]
 
 
 class _Dropped(_Look):
     __slots__ = ()
 
     def export(self, names: bool, now: float) -> bytes:
-        return bytes(self._session.look(["export", names, now], aspect="Dropped"))
+        return bytes(self._session.look(["export", names, now], feature="Dropped"))
 
 
-_ASPECTS: Final[dict[type[Aspect], type[_Look]]] = {
+_FEATURES: Final[dict[type[Feature], type[_Look]]] = {
     Granting: _Granting,
     Powers: _Powers,
     Revoking: _Revoking,
@@ -353,8 +353,8 @@ class _Room(_Look):
     def m(self) -> _Membership:
         return _Membership(self._session)
 
-    def aspect(self, kind: type[Aspect]) -> Any:
-        return _ASPECTS[kind](self._session)
+    def feature(self, kind: type[Feature]) -> Any:
+        return _FEATURES[kind](self._session)
 
     def is_level(self, now: float) -> bool:
         return bool(self._at(["isLevel", now]))
@@ -520,8 +520,8 @@ class TsSession:
     def call(self, op: str, **arguments: object) -> dict[str, Any]:
         return self._process.call(op, self._number, **arguments)
 
-    def look(self, *path: object, aspect: str | None = None) -> Any:
-        more = {} if aspect is None else {"aspect": aspect}
+    def look(self, *path: object, feature: str | None = None) -> Any:
+        more = {} if feature is None else {"feature": feature}
         return _real(self.call("look", path=list(path), **more)["value"])
 
     def close(self) -> None:

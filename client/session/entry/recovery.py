@@ -234,7 +234,7 @@ class _Again:
 def _is_here(room: RoomSession, name: str, now: float) -> bool:
     """Return whether a host of that name has signed something lately."""
     hosts = [leaf for leaf, known, host in room.m.members() if host and known == name]
-    return any(aspect.hears(leaf, now) for aspect in room.having("hears") for leaf in hosts)
+    return any(feature.hears(leaf, now) for feature in room.features_with("hears") for leaf in hosts)
 
 
 def _ticket(package: mls.KeyPackage) -> bytes | None:

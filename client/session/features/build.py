@@ -1,4 +1,4 @@
-"""The aspects of a membership, in the order in which their hooks run."""
+"""The features of a membership, in the order in which their hooks run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from snugroom.client.session.features.signing import Signing
 from snugroom.client.session.features.simulcast_guard import Layering
 from snugroom.client.session.features.states import Reactions, States
 from snugroom.client.session.features.subscriptions import Asking
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.recovery import Recovery
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Watch
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
 
 
-def make(room: RoomSession, now: float) -> list[Aspect]:
-    """Return a new membership's aspects."""
+def build(room: RoomSession, now: float) -> list[Feature]:
+    """Return a new membership's features."""
     return [
         Granting(room),
         Powers(room),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.features.compared import Compared, Seen, members_of
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
@@ -80,7 +80,7 @@ class _Wish:
     sent_at: float = 0.0
 
 
-class Comparing(Aspect):
+class Comparing(Feature):
     """Runs for short codes, and the memory of comparisons."""
 
     def __init__(self, room: RoomSession, now: float) -> None:
@@ -109,7 +109,7 @@ class Comparing(Aspect):
         self._compared.begin(room.m, now)
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Comparing)
+        before = old.feature(Comparing)
         self._compared, self._seen, self._signs = before._compared, before._seen, before._signs
         self._answered = before._answered
         self._compared.begin(self.room.m, self._in_touch)

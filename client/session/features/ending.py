@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 END_WAIT: Final = 5.0
 
 
-class Ending(Aspect):
+class Ending(Feature):
     """Sends END for the current chain, and again for a new chain when a commit came between."""
 
     def __init__(self, room: RoomSession) -> None:

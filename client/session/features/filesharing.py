@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.kernel.outbox import Seen
 from snugroom.crypto import mls
@@ -69,7 +69,7 @@ def is_name(name: str) -> bool:
     return name.isprintable() and not set(name) & set('/\\:*?"<>|') and not name.startswith(".")
 
 
-class Files(Aspect):
+class Files(Feature):
     """Sends our files piece by piece, and assembles the others' files."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -80,7 +80,7 @@ class Files(Aspect):
         self._piece_at = float("-inf")
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Files)
+        before = old.feature(Files)
         self._out, self._seen = before._out, before._seen
         leaves = {leaf for leaf, _, _ in self.room.m.members()}
         for coming in before._in.values():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.announcements import granted_message, open_grant, seal_grant
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
 from snugroom.crypto.entry.invite import verify
@@ -31,7 +31,7 @@ class _Owed:
     wait: float = AGAIN
 
 
-class Granting(Aspect):
+class Granting(Feature):
     """Owes the seed to signature keys, and sends it to those that are hosts and have announced a box."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -42,7 +42,7 @@ class Granting(Aspect):
         self._to_show = False
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Granting)
+        before = old.feature(Granting)
         self._owed, self.shown, self._to_show = before._owed, before.shown, before._to_show
 
     def owe(self, signature_key: bytes) -> None:

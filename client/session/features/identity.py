@@ -15,7 +15,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.entry.contacts import ContactError, Contacts
 from snugroom.client.session.entry.identity_check import look
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import hpke, mls
 from snugroom.crypto.agreed import envelope
@@ -32,7 +32,7 @@ EARLY_MAX: Final = 8
 TAKEN: Final = 60.0
 
 
-class Vouching(Aspect):
+class Vouching(Feature):
     """Maps leaves to the identities that they have shown to us.
 
     Everything is kept by signature key, which a leaf keeps when it rejoins.
@@ -50,7 +50,7 @@ class Vouching(Aspect):
         self._taken: dict[int, tuple[float, str]] = {}  # when it was taken, and the previous member
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Vouching)
+        before = old.feature(Vouching)
         self._met, self._told = before._met, before._told
         self._to = dict.fromkeys(before._to, b"")  # to be sent again: our box, and perhaps our leaf, are new
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.outbox import Seen
 from snugroom.crypto import mls
 
@@ -41,7 +41,7 @@ def mime_of(data: bytes) -> Mime | None:
     return None
 
 
-class Pictures(Aspect):
+class Pictures(Feature):
     """Sends our images, and shows each image of the others once."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -50,7 +50,7 @@ class Pictures(Aspect):
         self._sent_at: float | None = None
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Pictures)
+        before = old.feature(Pictures)
         self._seen, self._sent_at = before._seen, before._sent_at
 
     def send(self, data: bytes, now: float) -> None:

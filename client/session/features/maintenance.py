@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.commit_rota import Turns
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import FarewellIntent, HealIntent
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
 
 
-class Turning(Aspect):
+class Turning(Feature):
     """Commits both in this member's turn, which `turns.Turns` computes; proposes our own farewell."""
 
     def __init__(self, room: RoomSession, now: float) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STEP: Final = 0.01
 
 
-class Pages(Aspect):
+class Pages(Feature):
     """Reports our page, if we run one, and raises an alarm about members with another page."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -34,7 +34,7 @@ class Pages(Aspect):
         self._told: set[tuple[bytes, bytes]] = set()  # (signature key, hash) of the alarms so far
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Pages)
+        before = old.feature(Pages)
         self._own, self._told = before._own, before._told
 
     def run(self, digest: bytes, now: float) -> None:

@@ -2,7 +2,7 @@
 
 Every member shows the host's signature for its own admission, and every member checks it. The others'
 messages are kept as they were signed, within limits, so that single messages can be reported. In any other
-meeting this aspect does nothing.
+meeting this feature does nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
@@ -46,7 +46,7 @@ class _Kept:
     signature: bytes = field(repr=False)
 
 
-class Reporting(Aspect):
+class Reporting(Feature):
     """One membership's signatures for reports. `_admission` is ours, from the host; empty without one."""
 
     def __init__(self, room: RoomSession, now: float) -> None:
@@ -63,7 +63,7 @@ class Reporting(Aspect):
         self._suspect: set[int] = set()  # leaves that were reported for showing none
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Reporting)
+        before = old.feature(Reporting)
         self._told = before._told
         self._admissions, self._kept, self._bytes = before._admissions, before._kept, before._bytes
         if not self._admission:

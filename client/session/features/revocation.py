@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.host_key_transfer import Granting
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
 from snugroom.crypto.kdf import H
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 AGAIN: Final = 5.0
 
 
-class Revoking(Aspect):
+class Revoking(Feature):
     """The revoked invites, and those not yet sent. Only messages of hosts count."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -35,7 +35,7 @@ class Revoking(Aspect):
         self._shown: set[bytes] = set()
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Revoking)
+        before = old.feature(Revoking)
         self.revoked, self._shown = before.revoked, before._shown
         self._untold = before._untold.union(*(some for some, _ in before._under_way.values()))
 
@@ -65,7 +65,7 @@ class Revoking(Aspect):
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.Granted):
-            newly = self.room.aspect(Granting).shown - self._shown
+            newly = self.room.feature(Granting).shown - self._shown
             if newly:  # a new host has nothing from before it came in
                 self._shown |= newly
                 self._untold |= self.revoked

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.features.host_key_transfer import Granting
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import PolicyIntent
 from snugroom.client.session.kernel.membership import Change, Membership
 from snugroom.crypto.agreed.room_state import HOSTS_MAX, Mode, Policy
@@ -40,7 +40,7 @@ class _HandOver:
     since: float
 
 
-class Powers(Aspect):
+class Powers(Feature):
     """A host's acts on the policy, and every member's reports of them."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -55,7 +55,7 @@ class Powers(Aspect):
         self.seed_astray = False
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Powers)
+        before = old.feature(Powers)
         self._ever |= before._ever
         self.seed_astray = before.seed_astray
         if self.room.m.policy.mode is Mode.LOCKED:
@@ -89,7 +89,7 @@ class Powers(Aspect):
                 raise StateError(f"a room has at most {HOSTS_MAX} hosts")
             return named
 
-        self.room.aspect(Granting).owe(key)
+        self.room.feature(Granting).owe(key)
         self.room.want(PolicyIntent(change), now)
 
     def undeputise(self, leaf: int, now: float) -> None:
@@ -129,7 +129,7 @@ class Powers(Aspect):
             self._handing = None  # another host was quicker
         elif self._leaf_of(handing.key) is None:
             self._stop(f"{handing.name} went before the meeting was theirs; you are a host as before.")
-        elif handing.key in room.m.policy.hosts and handing.key in room.aspect(Granting).shown:
+        elif handing.key in room.m.policy.hosts and handing.key in room.feature(Granting).shown:
             self._handing = None
             self._give_up(room.m.signature_key(room.m.own_leaf) or b"", handing.key, now)
         elif now - handing.since > HANDOVER_WAIT:

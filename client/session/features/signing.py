@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change, exported
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
@@ -73,7 +73,7 @@ class _Epoch:
         return f"_Epoch({self.number}, slot={self.slot})"
 
 
-class Signing(Aspect):
+class Signing(Feature):
     """`refused` counts invalid lists, whose senders cannot be determined."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -93,7 +93,7 @@ class Signing(Aspect):
 
     def carry_over(self, old: RoomSession) -> None:
         """Signatures from before a rejoin must prove nothing later either."""
-        before = old.aspect(Signing)
+        before = old.feature(Signing)
         self._secrets = before._secrets
         for epoch in before._epochs.values():
             self._retire(epoch, before._lost_at or 0.0)
@@ -277,7 +277,7 @@ class Signing(Aspect):
                 return False
             payload = envelope.open(epoch.key, "signatures", self.room.m.room, blob)
         except SnugCryptoError:
-            return False  # another aspect's, or garbage
+            return False  # another feature's, or garbage
         if now < epoch.over_at:
             self._hear(epoch, payload, now)
         return True

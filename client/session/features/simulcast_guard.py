@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session.features.signing import Signing
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto.errors import ReplayError
 from snugroom.crypto.media.keys import Stream, base_stream
@@ -28,7 +28,7 @@ _PICTURES: Final = frozenset({Stream.VIDEO, Stream.SCREEN_VIDEO})
 Place = tuple[int, int]
 
 
-class Layering(Aspect):
+class Layering(Feature):
     """Bounded by members times layers; a removed member's state is forgotten."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -45,7 +45,7 @@ class Layering(Aspect):
         others = [at for each, at in self._shown.get((leaf, base), {}).items() if each != layer]
         if not others:
             return
-        epoch, number = self.room.aspect(Signing).listed_in(leaf, frame)
+        epoch, number = self.room.feature(Signing).listed_in(leaf, frame)
         shown_epoch, shown_number = max(others)
         if epoch == shown_epoch and number is None:
             raise UnverifiedFrameError("a frame of another layer, of which no list says how old it is")
@@ -56,7 +56,7 @@ class Layering(Aspect):
         base, layer = base_stream(stream)
         if base not in _PICTURES:
             return
-        epoch, number = self.room.aspect(Signing).listed_in(leaf, frame)
+        epoch, number = self.room.feature(Signing).listed_in(leaf, frame)
         if number is not None:
             shown = self._shown.setdefault((leaf, base), {})
             shown[layer] = max(shown.get(layer, (-1, -1)), (epoch, number))

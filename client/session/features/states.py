@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
 
@@ -27,7 +27,7 @@ REACTION_EVERY: Final = 0.5
 REACTIONS_MAX: Final = 20
 
 
-class States(Aspect):
+class States(Feature):
     """Sends our state, and reports the others'."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -39,7 +39,7 @@ class States(Aspect):
         self._said_as: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation) of its newest state
 
     def carry_over(self, old: RoomSession) -> None:
-        self._own = old.aspect(States)._own
+        self._own = old.feature(States)._own
 
     def set(self, state: content.State, now: float) -> None:
         """Show this state from now on."""
@@ -93,7 +93,7 @@ class States(Aspect):
         )
 
 
-class Reactions(Aspect):
+class Reactions(Feature):
     """Reactions, our own and the others'."""
 
     def __init__(self, room: RoomSession) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import LAYERS_MAX, SUBSCRIBE_MAX
 
@@ -25,7 +25,7 @@ GAP: Final = 0.5
 _ALL: Final = wire.Subscribe(None)
 
 
-class Asking(Aspect):
+class Asking(Feature):
     """Repeats the request when the server cannot know it: on each connection, and after new media of ours."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -61,7 +61,7 @@ class Asking(Aspect):
         self._changed(now)
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Asking)
+        before = old.feature(Asking)
         self._ssrcs, self._tops = before._ssrcs, before._tops
 
     def published(self, now: float) -> None:

@@ -1,7 +1,7 @@
 """A part of a member's session beside slots, commits and chat: one file, one concern.
 
-`RoomSession` calls these hooks at the moments that they are named for; an aspect acts through the room. No
-hook may block, and none has access to a socket. Hooks run in the order of `aspects.make`.
+`RoomSession` calls these hooks at the moments that they are named for; a feature acts through the room. No
+hook may block, and none has access to a socket. Hooks run in the order of `features.build`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
 
 
-class Aspect:
+class Feature:
     """Every hook does nothing by default. `now` is in Unix seconds and never goes back."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -43,11 +43,11 @@ class Aspect:
         """Time has passed, connected or not."""
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
-        """Process a member's authenticated message; return True if it was for this aspect."""
+        """Process a member's authenticated message; return True if it was for this feature."""
         return False
 
     def passed(self, blob: bytes, now: float) -> bool:
-        """Process a broadcast blob, which is not stored; return True if it was for this aspect."""
+        """Process a broadcast blob, which is not stored; return True if it was for this feature."""
         return False
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
@@ -91,17 +91,17 @@ class Aspect:
 
 
 class Hooks:
-    """Finds the aspects that define a hook: most define few, and some hooks are called for every frame."""
+    """Finds the features that define a hook: most define few, and some hooks are called for every frame."""
 
-    def __init__(self, aspects: Iterable[Aspect]) -> None:
-        self._aspects = tuple(aspects)
-        self._having: dict[str, tuple[Aspect, ...]] = {}
+    def __init__(self, features: Iterable[Feature]) -> None:
+        self._features = tuple(features)
+        self._by_hook: dict[str, tuple[Feature, ...]] = {}
 
-    def having(self, hook: str) -> tuple[Aspect, ...]:
-        """Return the aspects whose class defines that hook, in order; AttributeError for an unknown hook."""
-        found = self._having.get(hook)
+    def features_with(self, hook: str) -> tuple[Feature, ...]:
+        """Return the features whose class defines that hook, in order; AttributeError for an unknown hook."""
+        found = self._by_hook.get(hook)
         if found is None:
-            nothing = getattr(Aspect, hook)
-            found = tuple(a for a in self._aspects if getattr(type(a), hook) is not nothing)
-            self._having[hook] = found
+            nothing = getattr(Feature, hook)
+            found = tuple(a for a in self._features if getattr(type(a), hook) is not nothing)
+            self._by_hook[hook] = found
         return found

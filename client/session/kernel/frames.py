@@ -19,7 +19,7 @@ def why_silent(room: RoomSession, now: float) -> str | None:
         return room.ended.text
     if room.stuck_at is not None or room.needs_rejoin:
         return "We fell out of step with the others."
-    reasons = (aspect.may_send(now) for aspect in room.having("may_send"))
+    reasons = (feature.may_send(now) for feature in room.features_with("may_send"))
     return next((reason for reason in reasons if reason is not None), None)
 
 
@@ -29,15 +29,15 @@ def seal(room: RoomSession, kind: Kind, stream: int, frame: bytes, now: float) -
         return None
     data = seal_frame(room.m.media, kind, stream, frame, now)
     _, sealed = clear_header.split(kind, data)
-    for aspect in room.having("sealed"):
-        aspect.sealed(stream, sealed, now)
+    for feature in room.features_with("sealed"):
+        feature.sealed(stream, sealed, now)
     return data
 
 
 def open_(room: RoomSession, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
     """Check SNUG-20, then open a frame by SFrame.
 
-    FutureEpochError if keys, the announcement or data that an aspect waits for may still arrive; other
+    FutureEpochError if keys, the announcement or data that a feature waits for may still arrive; other
     subclasses of SnugCryptoError are final.
     """
     announcers = room.announced.announcers(ssrc)
@@ -47,9 +47,9 @@ def open_(room: RoomSession, ssrc: int, kind: Kind, data: bytes, now: float) -> 
     leaf, stream = room.m.media.sender(sealed, now)
     # The layer does not matter: the announcer of a video stream may seal any layer of it.
     policy.snug_20(announcers=announcers, key_leaf=leaf, stream=base_stream(stream)[0])
-    for aspect in room.having("opening"):
-        aspect.opening(ssrc, leaf, stream, sealed, now)
+    for feature in room.features_with("opening"):
+        feature.opening(ssrc, leaf, stream, sealed, now)
     opened = open_frame(room.m.media, kind, data, now)
-    for aspect in room.having("opened"):
-        aspect.opened(ssrc, leaf, stream, sealed, now)
+    for feature in room.features_with("opened"):
+        feature.opened(ssrc, leaf, stream, sealed, now)
     return opened

@@ -1,6 +1,6 @@
 """Messages between members over the relay: sealed, resent when they may be lost, and shown once.
 
-Protocol sections 5 to 7. Aspects handle the contents; this module handles chat and announcements itself.
+Protocol sections 5 to 7. Features handle the contents; this module handles chat and announcements itself.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Saying:
 
     def _heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
         room, leaf = self._room, received.sender
-        takers = [aspect for aspect in room.having("heard") if aspect.heard(received, what, now)]
+        takers = [feature for feature in room.features_with("heard") if feature.heard(received, what, now)]
         if takers:
             return
         match what:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Stuck
 from snugroom.client.session.monitor.monitor import Watch
 from snugroom.server.wire import messages as wire
@@ -25,7 +25,7 @@ STUCK_WAIT: Final = 4.0
 ASTRAY_WAIT: Final = 4.0
 
 
-class Recovery(Aspect):
+class Recovery(Feature):
     """Detects that we fell out of step, and chooses the recovery."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -55,15 +55,15 @@ class Recovery(Aspect):
             self._consider_astray(now)
             return
         door = room.door
-        verdict = room.aspect(Watch).verdict_on_slot(room.stuck_at)
+        verdict = room.feature(Watch).verdict_on_slot(room.stuck_at)
         regated = door is not None and door.shown is not None and door.shown >= room.stuck_at
         if regated or verdict == "void":
             slot, room.stuck_at = room.stuck_at, None
             room.m.void(self._blob)
             if door is not None and not regated:
                 door.shown = door.showing = None
-            for aspect in room.having("voided"):
-                aspect.voided(slot, None, now)
+            for feature in room.features_with("voided"):
+                feature.voided(slot, None, now)
         elif verdict == "valid" or now - self._since > STUCK_WAIT:
             room.needs_rejoin = True
 
@@ -71,7 +71,7 @@ class Recovery(Aspect):
         """Rejoin if the others are in a later epoch at our own slot: their verdict on a commit differs."""
         room = self.room
         level = room.server_slot == room.m.journal.slot and room.ended is None
-        if not level or room.aspect(Watch).verdict_on_slot(room.m.journal.slot, doubted=True) != "valid":
+        if not level or room.feature(Watch).verdict_on_slot(room.m.journal.slot, doubted=True) != "valid":
             self._astray = None
         elif self._astray is None:
             self._astray = now

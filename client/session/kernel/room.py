@@ -22,11 +22,11 @@ from typing import Final, Literal, TypeVar
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.features.announcements import Announced
-from snugroom.client.session.features.build import make as make_aspects
+from snugroom.client.session.features.build import build as build_features
 from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.maintenance import Turning
 from snugroom.client.session.kernel import frames
-from snugroom.client.session.kernel.feature import Aspect, Hooks
+from snugroom.client.session.kernel.feature import Feature, Hooks
 from snugroom.client.session.kernel.intents import (
     AddIntent,
     FarewellIntent,
@@ -63,7 +63,7 @@ FAREWELL_WAIT: Final = 2.0
 SETTLE: Final = 0.8
 
 
-_A = TypeVar("_A", bound=Aspect)
+_A = TypeVar("_A", bound=Feature)
 
 
 class RoomSession:
@@ -120,8 +120,8 @@ class RoomSession:
         self._announce_at: float | None = None
         self._leaving_since: float | None = None
         self._away = False
-        self.aspects = make_aspects(self, now)
-        self.having = Hooks(self.aspects).having
+        self.features = build_features(self, now)
+        self.features_with = Hooks(self.features).features_with
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -130,9 +130,9 @@ class RoomSession:
         self.effects.append(ev.Connect(ev.ROOM))
         self._tell_roster((), (), None)
 
-    def aspect(self, kind: type[_A]) -> _A:
-        """Return the aspect of that class; StopIteration if this membership has none."""
-        return next(a for a in self.aspects if isinstance(a, kind))
+    def feature(self, kind: type[_A]) -> _A:
+        """Return the feature of that class; StopIteration if this membership has none."""
+        return next(a for a in self.features if isinstance(a, kind))
 
     @property
     def catching_up(self) -> bool:
@@ -189,8 +189,8 @@ class RoomSession:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
         self._saying.carry_over(old._saying)
         self._intents = deque(i for i in old._intents if not isinstance(i, FarewellIntent | HealIntent))
-        for aspect in self.having("carry_over"):
-            aspect.carry_over(old)
+        for feature in self.features_with("carry_over"):
+            feature.carry_over(old)
 
     def want(self, intent: Intent, now: float) -> None:
         """Queue an intent, and commit it as soon as possible."""
@@ -217,7 +217,7 @@ class RoomSession:
     def hostless(self, now: float) -> bool:
         """Whether the tree has no host, or no host has been active lately."""
         hosts = [leaf for leaf, _, host in self.m.members() if host]
-        return not any(aspect.hears(leaf, now) for aspect in self.having("hears") for leaf in hosts)
+        return not any(feature.hears(leaf, now) for feature in self.features_with("hears") for leaf in hosts)
 
     @property
     def idle(self) -> bool:
@@ -246,7 +246,7 @@ class RoomSession:
     def end(self, now: float) -> None:
         """End the meeting for all; ValueError if we are not a host."""
         self._host_only()
-        self.aspect(Ending).end(now)
+        self.feature(Ending).end(now)
 
     def _host_only(self) -> None:
         if not self.m.is_host(self.m.own_leaf):
@@ -286,8 +286,8 @@ class RoomSession:
             self._saying.lost(now)
         self.door = None
         self._slot = None
-        for aspect in self.having("lost"):
-            aspect.lost(why, now)
+        for feature in self.features_with("lost"):
+            feature.lost(why, now)
         if self.ended is not None:
             return
         if not self._away:
@@ -316,8 +316,8 @@ class RoomSession:
         if door is None or not door.catching_up:
             self._saying.tell_missed()
         self._drive(now)
-        for aspect in self.having("tick"):
-            aspect.tick(now)
+        for feature in self.features_with("tick"):
+            feature.tick(now)
 
     def received(self, message: wire.ServerMessage, now: float) -> None:
         """Process a message from the server on the room's connection."""
@@ -346,7 +346,7 @@ class RoomSession:
                     if self.door.shown is not None:
                         self.door.shown = min(self.door.shown, message.slot - 1)
                     if self.stuck_at is not None:
-                        self.aspect(Recovery).show(self.door)
+                        self.feature(Recovery).show(self.door)
             case wire.CaughtUp():
                 self._relay = max(self._relay, message.relay)
                 if self.door is not None:
@@ -357,27 +357,27 @@ class RoomSession:
                     # Only without a gap: the missing relays can still be lost with the connection.
                     self._relay = message.relay
                 digest = H(message.blob)
-                for aspect in self.having("relayed"):
-                    aspect.relayed(message.relay, digest, now)
+                for feature in self.features_with("relayed"):
+                    feature.relayed(message.relay, digest, now)
                 self._saying.relayed(message.blob, now)
             case wire.Broadcasted():
-                for aspect in self.having("passed"):
-                    if aspect.passed(message.blob, now):
+                for feature in self.features_with("passed"):
+                    if feature.passed(message.blob, now):
                         break
             case wire.Refused():
                 self._refused(message, now)
-                for aspect in self.having("said_by_server"):
-                    aspect.said_by_server(message.code, message.text, now)
+                for feature in self.features_with("said_by_server"):
+                    feature.said_by_server(message.code, message.text, now)
             case wire.Closing():
-                for aspect in self.having("said_by_server"):
-                    aspect.said_by_server(message.code, message.text, now)
+                for feature in self.features_with("said_by_server"):
+                    feature.said_by_server(message.code, message.text, now)
                 self.tell(ev.Status("closing", f"The server says: {message.text}"))
             case wire.Transport():
                 self.effects.append(ev.MediaTransport(message))
             case wire.Streams():
                 self.effects.append(ev.RemoteStreams(tuple(message.streams)))
-                for aspect in self.having("streams"):
-                    aspect.streams(message.streams, now)
+                for feature in self.features_with("streams"):
+                    feature.streams(message.streams, now)
             case _:
                 pass  # no member has signed arrivals and departures of handles
         if self._slot != before:
@@ -527,21 +527,21 @@ class RoomSession:
                 self.send(wire.CatchUp(self.m.journal.slot, self._relay))
             if self._publish is not None:
                 self.send(self._publish.message())
-                for aspect in self.having("published"):
-                    aspect.published(now)
+                for feature in self.features_with("published"):
+                    feature.published(now)
             self._announce_at = now
         if self._settling and now - self._moved_at < SETTLE:
             return
         self._settling = False
-        if not door.aspects_told:
-            door.aspects_told = True
-            for aspect in self.having("level"):
-                aspect.level(now)
+        if not door.features_told:
+            door.features_told = True
+            for feature in self.features_with("level"):
+                feature.level(now)
         if self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
             self._announce(door)
         if self._leaving_since is not None:
-            self.aspect(Turning).farewell()
+            self.feature(Turning).farewell()
             return
         self._saying.send_waiting()
         self._commit_next(now)
@@ -566,7 +566,7 @@ class RoomSession:
                 self.send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.room_pass)))
             return
         while self._intents:
-            if any(aspect.holds_commits(now) for aspect in self.having("holds_commits")):
+            if any(feature.holds_commits(now) for feature in self.features_with("holds_commits")):
                 # A removal never waits, and goes before all other intents.
                 self._intents = deque(sorted(self._intents, key=lambda i: not isinstance(i, RemoveIntent)))
                 if not isinstance(self._intents[0], RemoveIntent):
@@ -640,10 +640,10 @@ class RoomSession:
             if self.door is not None:
                 self.door.shown = None  # our pass must be shown for this slot too
             self.tell(sentences.void_commit(verdict.text, self.who(verdict.author), slot))
-            for aspect in self.having("voided"):
-                aspect.voided(slot, verdict.author, now)
+            for feature in self.features_with("voided"):
+                feature.voided(slot, verdict.author, now)
         else:
-            recovery = self.aspect(Recovery)
+            recovery = self.feature(Recovery)
             recovery.begin(verdict, blob, now)
             if self.door is not None:
                 recovery.show(self.door)
@@ -670,8 +670,8 @@ class RoomSession:
             # Members announce one after the other, to spare a large room's server a burst.
             self._announce_at = now + ANNOUNCE_STEP * self.place
         self._tell_roster(change.added, change.removed, change.by, change)
-        for aspect in self.having("adopted"):
-            aspect.adopted(change, now)
+        for feature in self.features_with("adopted"):
+            feature.adopted(change, now)
         self._saying.new_epoch(now)
 
     def _check_receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
@@ -682,8 +682,8 @@ class RoomSession:
         except SnugCryptoError:
             self.tell(sentences.receipt())
             return
-        for aspect in self.having("receipt"):
-            aspect.receipt(slot, chain, signature, now)
+        for feature in self.features_with("receipt"):
+            feature.receipt(slot, chain, signature, now)
 
     def _two_stories(self, slot: int) -> None:
         self.tell(sentences.two_stories(slot))

@@ -22,6 +22,6 @@ class Doorway:
     catching_up: bool = False
     catch_up_again: float | None = None  # when to repeat a catch-up that came too soon
     level_done: bool = False  # the once-only work of becoming level is done
-    aspects_told: bool = False  # that we are level
+    features_told: bool = False  # that we are level
     handing_over: int | None = None
     regated_at: int | None = None

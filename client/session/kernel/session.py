@@ -315,7 +315,7 @@ class Session:
                 if not door.probe:
                     self._lost(door, why, now)
                 elif self._room is not None:
-                    self._room.aspect(Dropped).probe_lost(why, answered, now)
+                    self._room.feature(Dropped).probe_lost(why, answered, now)
             case ev.Tick():
                 host = None if self._guest is not None else self._host  # only one of them at a time
                 for part in (self._room, host, self._guest):
@@ -332,24 +332,24 @@ class Session:
             case ev.Say(text):
                 self._in_room().say(text, now)
             case ev.SendPicture(_, data):
-                self._in_room().aspect(Pictures).send(data, now)
+                self._in_room().feature(Pictures).send(data, now)
             case ev.SendFile(_, name, mime, data):
-                self._in_room().aspect(Files).send(name, mime, data, now)
+                self._in_room().feature(Files).send(name, mime, data, now)
             case ev.AskFor(ssrcs, tops):
-                self._in_room().aspect(Asking).ask(ssrcs, tops, now)
+                self._in_room().feature(Asking).ask(ssrcs, tops, now)
             case ev.SetState():
                 state = content.State(what.mic, what.camera, what.screen, what.hand, what.recording)
-                self._in_room().aspect(States).set(state, now)
+                self._in_room().feature(States).set(state, now)
             case ev.RaiseHand(up):
-                self._in_room().aspect(States).raise_hand(up, now)
+                self._in_room().feature(States).raise_hand(up, now)
             case ev.React(reaction):
-                self._in_room().aspect(Reactions).react(content.Reaction(reaction), now)
+                self._in_room().feature(Reactions).react(content.Reaction(reaction), now)
             case ev.RunPage(digest):
-                self._in_room().aspect(Pages).run(digest, now)
+                self._in_room().feature(Pages).run(digest, now)
             case ev.SaveReport(messages, path):
-                self._in_room().aspect(Reporting).save(messages, path)
+                self._in_room().feature(Reporting).save(messages, path)
             case ev.SaveEvidence(path, names):
-                self._in_room().aspect(Dropped).save(path, names, now)
+                self._in_room().feature(Dropped).save(path, names, now)
             case ev.Admit(knock):
                 self._as_host().admit(knock, now)
             case ev.Refuse(knock):
@@ -357,13 +357,13 @@ class Session:
             case ev.Remove(leaf):
                 self._in_room().remove(leaf, now)
             case ev.Deputise(leaf):
-                self._in_room().aspect(Powers).deputise(leaf, now)
+                self._in_room().feature(Powers).deputise(leaf, now)
             case ev.Undeputise(leaf):
-                self._in_room().aspect(Powers).undeputise(leaf, now)
+                self._in_room().feature(Powers).undeputise(leaf, now)
             case ev.HandOver(leaf):
-                self._in_room().aspect(Powers).hand_over(leaf, now)
+                self._in_room().feature(Powers).hand_over(leaf, now)
             case ev.Lock(on):
-                self._in_room().aspect(Powers).lock(on, now)
+                self._in_room().feature(Powers).lock(on, now)
             case ev.NewInvite():
                 self._as_host()
                 self._new_invite(self._in_room(), what)
@@ -373,26 +373,26 @@ class Session:
             case ev.Revoke(index):
                 self._revoke(self._as_host(), self._in_room(), index)
             case ev.Vouch(leaf):
-                self._in_room().aspect(Vouching).vouch(leaf, now)
+                self._in_room().feature(Vouching).vouch(leaf, now)
             case ev.Know(leaf, name):
-                self._in_room().aspect(Vouching).know(leaf, name, now)
+                self._in_room().feature(Vouching).know(leaf, name, now)
             case ev.Verified(leaf):
-                self._in_room().aspect(Vouching).verify(leaf, now)
+                self._in_room().feature(Vouching).verify(leaf, now)
             case ev.Override():
-                self._in_room().aspect(Watch).override(now)
+                self._in_room().feature(Watch).override(now)
             case ev.Compare():
-                self._in_room().aspect(Comparing).compare(now)
+                self._in_room().feature(Comparing).compare(now)
             case ev.Compared(same, digits):
-                self._in_room().aspect(Comparing).compared(same, digits, now)
+                self._in_room().feature(Comparing).compared(same, digits, now)
             case ev.ShowCode():
-                self._in_room().aspect(Comparing).show()
+                self._in_room().feature(Comparing).show()
             case ev.EndMeeting():
                 self._in_room().end(now)
 
     def _received(self, door: ev.Door, message: ServerMessage, now: float) -> None:
         if door.probe:
             if self._room is not None:
-                self._room.aspect(Dropped).probe_received(message, now)
+                self._room.feature(Dropped).probe_received(message, now)
             return
         if door.day is None:
             if self._room is not None:
@@ -406,7 +406,7 @@ class Session:
         elif self._host is not None and self._room is not None and self._guest is None:
             for knocked in self._host.received(door.day, message, self._room.m, now):
                 self._tell(replace(knocked, label=self._book.label(knocked.invite)))
-                if self._room.m.policy.mode is Mode.WAVE_IN and not self._room.aspect(Powers).seed_astray:
+                if self._room.m.policy.mode is Mode.WAVE_IN and not self._room.feature(Powers).seed_astray:
                     self._host.admit(knocked.knock, now)
         if door.day is not None and self._guest is not None:
             self._guest.received(door.day, message, now)
@@ -480,7 +480,7 @@ class Session:
                 host.used(done.invite)
         room.admitted.clear()
         for signature_key, identity in host.met:
-            room.aspect(Vouching).met(signature_key, identity)
+            room.feature(Vouching).met(signature_key, identity)
         host.met.clear()
         for intent, why in room.failed:
             if isinstance(intent, AddIntent | RejoinIntent):
@@ -503,7 +503,7 @@ class Session:
                 self._book.changed(roster)
                 if roster.invite is not None:
                     room.effects[i] = ev.Tell(replace(roster, label=self._book.label(roster.invite)))
-        self._book.taken_back |= room.aspect(Revoking).revoked
+        self._book.taken_back |= room.feature(Revoking).revoked
 
     # -- invites -----------------------------------------------------------------------------------------
 
@@ -539,7 +539,7 @@ class Session:
         self._tell(ev.InviteMade(self._invite.link(), self._open, replaces=old))
 
     def _take_back(self, room: RoomSession, index: int) -> None:
-        room.aspect(Revoking).revoke(index)
+        room.feature(Revoking).revoke(index)
         self._book.taken_back.add(index)
 
     def _revoke(self, host: HostLobby, room: RoomSession, index: int) -> None:
@@ -605,7 +605,7 @@ class Session:
             slot=room.m.journal.slot,
             chain=room.m.journal.chain,
             ledger=room.m.ledger.encode(),
-            admission=room.aspect(Reporting).admission_for(key),
+            admission=room.feature(Reporting).admission_for(key),
         )
 
     def _guided(self, guest: GuestLobby | ReturningLobby, now: float) -> None:
@@ -669,8 +669,8 @@ class Session:
         if old is not None:
             self._room.carry_over(old)
         elif self._kept is not None:
-            self._room.aspect(Watch).trust_nobody_yet()
-        self._room.aspect(Reporting).take(answer.admission)
+            self._room.feature(Watch).trust_nobody_yet()
+        self._room.feature(Reporting).take(answer.admission)
         self._room.start()
         if self._kept is not None and self._host is None:
             self._become_host(self._kept.host_seed, now)

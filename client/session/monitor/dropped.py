@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.monitor.monitor import Watch
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugCryptoError
@@ -93,7 +93,7 @@ class Drop:
         return receipt is not None and receipt.server_key == self.server_key
 
 
-class Dropped(Aspect):
+class Dropped(Feature):
     """Watches the room's connection, and keeps evidence of its end."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -106,7 +106,7 @@ class Dropped(Aspect):
         self._often_told = -inf
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Dropped)
+        before = old.feature(Dropped)
         self._server_key, self._drop, self._last = before._server_key, before._drop, before._last
         self._words = before._words
 
@@ -310,7 +310,7 @@ class Dropped(Aspect):
         return unsigned.signed(m.sign)
 
     def _record(self) -> tuple[list[SignedHeartbeat], list[Receipt]]:
-        record = self.room.aspect(Watch).record
+        record = self.room.feature(Watch).record
         beats = [SignedHeartbeat(key, beat) for beat, key in record.beats]
         receipts = [Receipt(r.server_key, r.slot, r.chain, r.signature) for r in record.receipts]
         return beats[-evidence.LISTED_MAX :], receipts[-evidence.LISTED_MAX :]

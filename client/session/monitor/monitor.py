@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.features.subscriptions import Asking
-from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.monitor.delivery import Reaching, Stream
 from snugroom.client.session.monitor.freshness import Freshness
@@ -98,7 +98,7 @@ class Told:
         return new, over
 
 
-class Watch(Aspect):
+class Watch(Feature):
     """One membership's monitoring of its server and its members."""
 
     def __init__(self, room: RoomSession, now: float) -> None:
@@ -193,7 +193,7 @@ class Watch(Aspect):
         self._fresh = Freshness()
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.aspect(Watch)
+        before = old.feature(Watch)
         self.trust_nobody_yet()
         was = {old.m.signature_key(leaf): leaf for leaf in before._others}
         for leaf in self._others:
@@ -303,7 +303,7 @@ class Watch(Aspect):
         self._ticked = now
         if self._others and self._beats.is_due(now) and self.room.is_level(now):
             self._reaching.sends(self.room.m.own_leaf, self._beats.sent.items())
-            asking = self.room.aspect(Asking)
+            asking = self.room.feature(Asking)
             want = asking.everything
             self._beats.beat(now, self._order, members=len(self._members), want=want)
             wanted = None if want else asking.asked

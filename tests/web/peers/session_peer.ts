@@ -205,11 +205,11 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
   /** Something of its membership, to compare with others'. */
   look: async (request) => {
     const held = room(request);
-    const name = request["aspect"];
+    const name = request["feature"];
     const from =
       name === undefined
         ? held
-        : held.aspects.find((aspect) => aspect.constructor.name.replace(/^_/, "") === name);
+        : held.features.find((feature) => feature.constructor.name.replace(/^_/, "") === name);
     return { value: plain(await look(from, request["path"] as unknown[])) };
   },
   /** A commit that nobody asked for, so that there is one. */

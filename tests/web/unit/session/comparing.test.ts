@@ -7,8 +7,8 @@ import { Comparing, PHASE } from "../../../../client/web/src/session/features/co
 import { worded, World } from "./rooms";
 
 const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
-const aspects = (room: RoomSession, now: number): Comparing[] => [new Comparing(room, now)];
-const three = (): Promise<World> => World.of(THREE, aspects);
+const features = (room: RoomSession, now: number): Comparing[] => [new Comparing(room, now)];
+const three = (): Promise<World> => World.of(THREE, features);
 
 const refused = async (act: () => Promise<void> | void): Promise<string> => {
   try {
@@ -23,7 +23,7 @@ const refused = async (act: () => Promise<void> | void): Promise<string> => {
 test("all are shown the same code, and told what changes once they have compared it", async () => {
   const world = await three();
   const [ada, bo] = [world.room(0), world.room(1)];
-  await ada.act(ada.aspect(Comparing).compare(world.now));
+  await ada.act(ada.feature(Comparing).compare(world.now));
   const codes = world.rooms.map((room) => room.events("ShortCode"));
   for (const shown of codes) assert.equal(shown.length, 1);
   assert.equal(
@@ -34,7 +34,7 @@ test("all are shown the same code, and told what changes once they have compared
     codes[0]?.[0]?.members.map(({ name }) => name),
     ["Ada", "Bo", "Cem"],
   );
-  bo.aspect(Comparing).compared(true, null, world.now);
+  bo.feature(Comparing).compared(true, null, world.now);
   assert.equal(
     worded(bo.events("Comparison").at(-1)!.text),
     "Since you compared codes nobody has come in or gone.",
@@ -54,8 +54,8 @@ test("two who open at once come to one code", async () => {
   const world = await three();
   const [bo, cem] = [world.room(1), world.room(2)];
   world.held = [];
-  await cem.act(cem.aspect(Comparing).compare(world.now));
-  await bo.act(bo.aspect(Comparing).compare(world.now));
+  await cem.act(cem.feature(Comparing).compare(world.now));
+  await bo.act(bo.feature(Comparing).compare(world.now));
   while (world.held.length > 0) for (const give of world.held.splice(0)) await give();
   assert.equal(
     new Set(world.rooms.map((room) => JSON.stringify(room.events("ShortCode")[0]?.words))).size,
@@ -71,7 +71,7 @@ test("a server that tells two stories of a commitment is found out, and there is
   const world = await three();
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
   world.held = [];
-  await ada.act(ada.aspect(Comparing).compare(world.now));
+  await ada.act(ada.feature(Comparing).compare(world.now));
   for (const give of world.held.splice(0)) await give();
   // everybody has committed; Bo is given another commitment in Cem's name
   const lie = { type: "code_commit", sid: sidOf(world), commitment: new Uint8Array(32) } as const;
@@ -96,7 +96,7 @@ test("whose part is missing is named, before and after anybody has shown anythin
   const world = await three();
   const [ada, cem] = [world.room(0), world.room(2)];
   cem.level = false; // commits to nothing
-  await ada.act(ada.aspect(Comparing).compare(world.now));
+  await ada.act(ada.feature(Comparing).compare(world.now));
   await world.run(PHASE + 1);
   assert.match(ada.statuses("no_code")[0] ?? "", /There is no code this time: nothing came from Cem\./);
   assert.deepEqual(ada.alarms(), []);
@@ -105,7 +105,7 @@ test("whose part is missing is named, before and after anybody has shown anythin
   const [first, second, third] = [again.room(0), again.room(1), again.room(2)];
   again.withheld = (to, from) =>
     from === third && again.opened.some((w) => w.type === "code_reveal") && to !== third;
-  await first.act(first.aspect(Comparing).compare(again.now));
+  await first.act(first.feature(Comparing).compare(again.now));
   await again.run(PHASE + 1);
   for (const room of [first, second])
     assert.match(
@@ -118,25 +118,25 @@ test("commits wait for a run, removals aside, and not for one who leaves", async
   const world = await three();
   const ada = world.room(0);
   world.room(2).level = false;
-  await ada.act(ada.aspect(Comparing).compare(world.now));
-  assert.ok(ada.aspect(Comparing).holdsCommits(world.now));
+  await ada.act(ada.feature(Comparing).compare(world.now));
+  assert.ok(ada.feature(Comparing).holdsCommits(world.now));
   await ada.hear(world.room(1), { type: "leaving", proposal: new Uint8Array(3) });
-  assert.ok(!ada.aspect(Comparing).holdsCommits(world.now));
+  assert.ok(!ada.feature(Comparing).holdsCommits(world.now));
 });
 
 test("a change of keys after shares are out is somebody's choice, and is told", async () => {
   const world = await three();
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
   world.withheld = (_, from) => from === cem && world.opened.some((w) => w.type === "code_reveal");
-  await ada.act(ada.aspect(Comparing).compare(world.now));
+  await ada.act(ada.feature(Comparing).compare(world.now));
   await world.commit(2, {}, [ada, bo]);
   assert.match(ada.alarms("code_aborted")[0] ?? "", /Cem changed the meeting's keys in the middle of it/);
 });
 
 test("what can't be compared is refused with a sentence", async () => {
-  const alone = await World.of([{ name: "Ada" }], aspects);
+  const alone = await World.of([{ name: "Ada" }], features);
   const ada = alone.room(0);
-  const comparing = ada.aspect(Comparing);
+  const comparing = ada.feature(Comparing);
   assert.equal(await refused(() => comparing.compare(alone.now)), "there is nobody here to compare with");
   assert.equal(
     await refused(() => comparing.compared(true, null, alone.now)),
@@ -158,7 +158,7 @@ test("digits of an epoch in which somebody has just come in must be named", asyn
   const world = await three();
   const ada = world.room(0);
   await world.commit(0, { added: [{ leaf: 2, name: "Cem" }], invite: 0 }, [ada]);
-  const comparing = ada.aspect(Comparing);
+  const comparing = ada.feature(Comparing);
   assert.match(await refused(() => comparing.compared(true, "", world.now)), /somebody has just come in/);
   await world.run(11);
   comparing.compared(true, "", world.now);

@@ -184,7 +184,7 @@ test("a desk lets nobody back in whom the host key has not signed for", async ()
     journal: { slot: 5, chain: H(utf8("chain")), roomPass: H(utf8("token")) },
     members: () => [],
   };
-  const room = { m, rank: 0, aspects: [] } as unknown as RoomSession;
+  const room = { m, rank: 0, features: [] } as unknown as RoomSession;
   const said: lobby.LobbyMessage[] = [];
   const place = { post: async (_: number, message: lobby.LobbyMessage) => void said.push(message) };
   const key = recovery.recoveryKey(door.seed);

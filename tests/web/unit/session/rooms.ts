@@ -1,6 +1,6 @@
 /**
  * Rooms without MLS and without a server's core: members that share an epoch, and a relay that gives all of them the
- * same in the same order, until it is told to do otherwise. What aspects do with each other is tested on them.
+ * same in the same order, until it is told to do otherwise. What features do with each other is tested on them.
  */
 import assert from "node:assert/strict";
 import { type Bytes, hex, type Rng, same, utf8 } from "../../../../client/web/src/crypto/bytes";
@@ -10,12 +10,12 @@ import { X25519Key } from "../../../../client/web/src/crypto/primitives";
 import { Ledger, Policy } from "../../../../client/web/src/crypto/agreed/roomState";
 import type { ApplicationMessage } from "../../../../client/web/src/mls";
 import { Announced } from "../../../../client/web/src/session/features/announcements";
-import type { Aspect } from "../../../../client/web/src/session/kernel/feature";
+import type { Feature } from "../../../../client/web/src/session/kernel/feature";
 import { type AnyContent, decode, encode } from "../../../../client/web/src/session/catalogue/content";
 import type { Effect, Event, EventOf, Member } from "../../../../client/web/src/session/events";
 import type { Change, Gone } from "../../../../client/web/src/session/kernel/membership";
 import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
-import type { AspectClass, RoomSession } from "../../../../client/web/src/session/kernel/room";
+import type { FeatureClass, RoomSession } from "../../../../client/web/src/session/kernel/room";
 import { english, render } from "../../../../client/web/src/words/index";
 import type { Sentence } from "../../../../client/web/src/words/sentence";
 
@@ -67,13 +67,13 @@ export class World {
 
   static async of(
     people: readonly Person[],
-    aspects: (room: RoomSession, now: number) => Aspect[],
+    features: (room: RoomSession, now: number) => Feature[],
     options?: Partial<Options>,
   ): Promise<World> {
     const world = new World();
     for (const [leaf, person] of people.entries())
       world.rooms.push(await Room.make(world, leaf, person, options ?? {}));
-    for (const room of world.rooms) room.begin(aspects);
+    for (const room of world.rooms) room.begin(features);
     for (const room of world.rooms) await room.goLevel();
     return world;
   }
@@ -133,7 +133,7 @@ export class World {
   }
 }
 
-/** One member, as far as aspects see a room. */
+/** One member, as far as features see a room. */
 export class Room {
   readonly leaf: number;
   readonly name: string;
@@ -146,7 +146,7 @@ export class Room {
   readonly announced = new Announced();
   readonly effects: Effect[] = [];
   readonly told: Event[] = [];
-  aspects: readonly Aspect[] = [];
+  features: readonly Feature[] = [];
   level = false;
   asleep = false;
   catchingUp = false;
@@ -250,12 +250,12 @@ export class Room {
     return this.m.members().findIndex(({ leaf }) => leaf === this.leaf);
   }
 
-  begin(aspects: (room: RoomSession, now: number) => Aspect[]): void {
-    this.aspects = aspects(this.asSession, this.world.now);
+  begin(features: (room: RoomSession, now: number) => Feature[]): void {
+    this.features = features(this.asSession, this.world.now);
   }
 
-  aspect<A extends Aspect>(kind: AspectClass<A>): A {
-    const found = this.aspects.find((each) => each instanceof kind);
+  feature<A extends Feature>(kind: FeatureClass<A>): A {
+    const found = this.features.find((each) => each instanceof kind);
     assert.ok(found instanceof kind);
     return found;
   }
@@ -264,7 +264,7 @@ export class Room {
     return this.level;
   }
 
-  // -- what aspects do -------------------------------------------------------------------------------------------
+  // -- what features do -------------------------------------------------------------------------------------------
 
   tell(event: Event): void {
     this.told.push(event);
@@ -294,7 +294,7 @@ export class Room {
     this.told.push(this.ended);
   }
 
-  /** What was said goes out: aspects never see it come back while they say it. */
+  /** What was said goes out: features never see it come back while they say it. */
   async flush(): Promise<void> {
     while (this.level && this.#relaying.length + this.#passing.length > 0) {
       for (const blob of this.#relaying.splice(0)) await this.world.relay(blob);
@@ -305,21 +305,21 @@ export class Room {
   // -- what happens to them --------------------------------------------------------------------------------------
 
   async tick(): Promise<void> {
-    for (const aspect of this.aspects) await aspect.tick(this.world.now);
+    for (const feature of this.features) await feature.tick(this.world.now);
     await this.flush();
   }
 
   async goLevel(): Promise<void> {
     this.level = true;
-    for (const aspect of this.aspects) await aspect.level(this.world.now);
+    for (const feature of this.features) await feature.level(this.world.now);
     await this.flush();
   }
 
   async lose(): Promise<void> {
     this.level = false;
     this.#relaying.length = this.#passing.length = 0;
-    for (const aspect of this.aspects)
-      await aspect.lost({ key: "verbatim", args: { text: "cut" } }, this.world.now);
+    for (const feature of this.features)
+      await feature.lost({ key: "verbatim", args: { text: "cut" } }, this.world.now);
   }
 
   /** Something that this member says by a person's wish. */
@@ -329,7 +329,7 @@ export class Room {
   }
 
   async relayed(number: number, blob: Bytes, from: Room, what: AnyContent, data: Bytes): Promise<void> {
-    for (const aspect of this.aspects) await aspect.relayed(number, H(blob), this.world.now);
+    for (const feature of this.features) await feature.relayed(number, H(blob), this.world.now);
     if (from !== this) await this.hear(from, what, number, data);
     await this.flush();
   }
@@ -347,12 +347,12 @@ export class Room {
       signature: new Uint8Array(64),
     };
     let taken = false;
-    for (const aspect of this.aspects) taken = (await aspect.heard(received, what, this.world.now)) || taken;
+    for (const feature of this.features) taken = (await feature.heard(received, what, this.world.now)) || taken;
     if (what.type === "announce" && !taken) this.announced.hear(from.leaf, received.epoch, generation, what);
   }
 
   async passed(blob: Bytes): Promise<boolean> {
-    for (const aspect of this.aspects) if (await aspect.passed(blob, this.world.now)) return true;
+    for (const feature of this.features) if (await feature.passed(blob, this.world.now)) return true;
     return false;
   }
 
@@ -382,7 +382,7 @@ export class Room {
       stuckSlot: null,
       ...change,
     };
-    for (const aspect of this.aspects) await aspect.adopted(whole, this.world.now);
+    for (const feature of this.features) await feature.adopted(whole, this.world.now);
     await this.flush();
   }
 

@@ -34,7 +34,7 @@ test("a state is told to all, at most one a second, and the last one wins", asyn
   const [ada, bo] = [world.room(0), world.room(1)];
   await world.run(5);
   assert.deepEqual(world.opened, []); // nobody has set one
-  for (const hand of [true, false, true]) await ada.act(ada.aspect(States).set({ ...OFF, hand }, world.now));
+  for (const hand of [true, false, true]) await ada.act(ada.feature(States).set({ ...OFF, hand }, world.now));
   assert.deepEqual(
     bo.events("StateTold").map(({ state }) => state.hand),
     [true],
@@ -46,7 +46,7 @@ test("a state is told to all, at most one a second, and the last one wins", asyn
     [true],
   ); // the same again is no news
   assert.equal(world.opened.filter(({ type }) => type === "state").length, 2);
-  await ada.act(ada.aspect(States).set({ ...OFF, hand: true }, world.now));
+  await ada.act(ada.feature(States).set({ ...OFF, hand: true }, world.now));
   await world.run(2);
   assert.equal(world.opened.length, 2); // nothing has changed
 });
@@ -54,7 +54,7 @@ test("a state is told to all, at most one a second, and the last one wins", asyn
 test("whoever comes in is told all states, and an older word than the last is nothing", async () => {
   const world = await three();
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
-  await ada.act(ada.aspect(States).set({ ...OFF, mic: true }, world.now));
+  await ada.act(ada.feature(States).set({ ...OFF, mic: true }, world.now));
   await world.run(2);
   const before = world.opened.length;
   await world.commit(0, { added: [{ leaf: 2, name: "Cem" }] });
@@ -72,9 +72,9 @@ test("reactions are shown once to who is there, and not too many of them", async
   const world = await three();
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
   cem.catchingUp = true;
-  await ada.act(ada.aspect(Reactions).react("heart", world.now));
+  await ada.act(ada.feature(Reactions).react("heart", world.now));
   assert.equal(
-    await refused(() => ada.aspect(Reactions).react("yes", world.now)),
+    await refused(() => ada.feature(Reactions).react("yes", world.now)),
     "one at a time: try again in a moment",
   );
   assert.deepEqual(
@@ -84,14 +84,14 @@ test("reactions are shown once to who is there, and not too many of them", async
   for (let i = 0; i < 40; i++) await bo.hear(ada, { type: "reaction", reaction: "laugh" });
   assert.equal(bo.events("Reacted").length, 20);
   ada.level = false;
-  assert.match(await refused(() => ada.aspect(Reactions).react("yes", world.now + 1)), /nobody would see it/);
+  assert.match(await refused(() => ada.feature(Reactions).react("yes", world.now + 1)), /nobody would see it/);
 });
 
 test("a member who runs another page is shown to all, once", async () => {
   const world = await three();
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
   const [ours, other] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
-  for (const room of [ada, bo]) await room.act(room.aspect(Pages).run(ours, world.now));
+  for (const room of [ada, bo]) await room.act(room.feature(Pages).run(ours, world.now));
   assert.deepEqual(
     world.rooms.flatMap((room) => room.alarms()),
     [],
@@ -103,7 +103,7 @@ test("a member who runs another page is shown to all, once", async () => {
       ?.pages.map(({ name }) => name),
     ["Ada", "Bo"],
   );
-  await cem.act(cem.aspect(Pages).run(other, world.now));
+  await cem.act(cem.feature(Pages).run(other, world.now));
   assert.match(
     ada.alarms("page_differs")[0] ?? "",
     /^Cem runs another page than you: 2 of 3 here run the same one\. Whoever served it/,
@@ -132,7 +132,7 @@ test("a file arrives as it was sent, piece by piece", async () => {
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
   const data = seeded("a file")(200_000);
   assert.equal(piecesOf(data.length), 4);
-  await ada.act(ada.aspect(Files).send("notes.pdf", "application/pdf", data, world.now));
+  await ada.act(ada.feature(Files).send("notes.pdf", "application/pdf", data, world.now));
   await world.run(2);
   for (const room of [bo, cem]) {
     const [offered] = room.events("FileOffered");
@@ -153,7 +153,7 @@ test("pieces that were lost are asked for again, of the sender alone; what never
   let dropped = 0;
   const passed = bo.passed.bind(bo);
   bo.passed = async (blob) => (dropped++ < 2 ? false : passed(blob));
-  await ada.act(ada.aspect(Files).send("notes.pdf", "application/pdf", data, world.now));
+  await ada.act(ada.feature(Files).send("notes.pdf", "application/pdf", data, world.now));
   await world.run(6);
   assert.deepEqual(bo.events("FileDone")[0]?.data, data);
   const asked = world.opened.filter((what) => what.type === "file_again");
@@ -163,7 +163,7 @@ test("pieces that were lost are asked for again, of the sender alone; what never
   );
 
   bo.passed = async () => false;
-  await ada.act(ada.aspect(Files).send("more.pdf", "application/pdf", data, world.now));
+  await ada.act(ada.feature(Files).send("more.pdf", "application/pdf", data, world.now));
   await world.run(60);
   assert.match(worded(bo.events("FileFailed")[0]!.why), /^It stopped coming/);
 });
@@ -174,7 +174,7 @@ test("what is not what was offered is not given out", async () => {
   const wrong = world.keep.bind(world);
   world.keep = (from, what) =>
     wrong(from, what.type === "file" ? { ...what, digest: new Uint8Array(32) } : what);
-  await ada.act(ada.aspect(Files).send("notes.pdf", "application/pdf", seeded("a file")(1000), world.now));
+  await ada.act(ada.feature(Files).send("notes.pdf", "application/pdf", seeded("a file")(1000), world.now));
   await world.run(2);
   assert.deepEqual(bo.events("FileDone"), []);
   assert.match(worded(bo.events("FileFailed")[0]!.why), /^What came is not what was sent/);
@@ -212,7 +212,7 @@ test("a file whose sender goes fails, and names of files stay names", async () =
   ])
     assert.ok(!isName(name), name);
   for (const name of ["a b.pdf", "über.txt", "會議.md", "a'b", "x..y"]) assert.ok(isName(name), name);
-  const files = ada.aspect(Files);
+  const files = ada.feature(Files);
   assert.match(
     await refused(() => files.send("x", "a/b", new Uint8Array(), world.now)),
     /^a file has 1 to 8,388,608 bytes, and this has 0$/,

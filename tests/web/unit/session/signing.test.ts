@@ -11,7 +11,7 @@ test("frames wait until their list is handed over, however long it takes to sign
   const world = await World.of([{ name: "Ada" }, { name: "Bo" }], (room) => [new Signing(room)]);
   const [ada] = world.rooms;
   assert.ok(ada !== undefined);
-  const signing = ada.aspect(Signing);
+  const signing = ada.feature(Signing);
   const kid = (7 << EPOCH_BITS) | (ada.m.group.epoch % (1 << EPOCH_BITS));
   const seal = (counter: number, now: number): void =>
     signing.sealed(0, concat(encodeHeader(kid, counter), utf8("a frame")), now);

@@ -16,7 +16,7 @@ const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
 const three = (): Promise<World> => World.of(THREE, (room: RoomSession, now) => [new Asking(room), new Watch(room, now)]);
 
 const why = (room: Room): string | null => {
-  const reason = room.aspect(Watch).maySend(room.world.now);
+  const reason = room.feature(Watch).maySend(room.world.now);
   return reason === null ? null : worded(reason);
 };
 
@@ -26,9 +26,9 @@ test("where all is well nothing is told, and sound and pictures may flow", async
   for (const room of world.rooms) {
     assert.deepEqual(room.told, []);
     assert.equal(why(room), null);
-    assert.ok(room.aspect(Watch).hears(0, world.now));
+    assert.ok(room.feature(Watch).hears(0, world.now));
   }
-  assert.ok(world.room(1).aspect(Watch).record.beats.length >= 60);
+  assert.ok(world.room(1).feature(Watch).record.beats.length >= 60);
 });
 
 test("who is not heard is told of once, and again when it is over", async () => {
@@ -65,9 +65,9 @@ test("without a host's word sound and pictures pause, until somebody says to go 
     );
     assert.match(why(room) ?? "", /too few of the others have lately confirmed/);
   }
-  bo.aspect(Watch).override(world.now);
+  bo.feature(Watch).override(world.now);
   assert.equal(why(bo), null);
-  assert.throws(() => bo.aspect(Watch).override(world.now), CommandError);
+  assert.throws(() => bo.feature(Watch).override(world.now), CommandError);
   world.room(0).asleep = false;
   await world.run(12);
   assert.ok(
@@ -147,8 +147,8 @@ test("other messages in another order are told, and one number for two messages 
   const one = H(utf8("one"));
   for (let number = 1; number <= 9; number++) {
     for (const room of [ada, world.room(2)])
-      await room.aspect(Watch).relayed(number, H(utf8(`${number}`)), world.now);
-    await bo.aspect(Watch).relayed(number, H(utf8(`other ${number}`)), world.now);
+      await room.feature(Watch).relayed(number, H(utf8(`${number}`)), world.now);
+    await bo.feature(Watch).relayed(number, H(utf8(`other ${number}`)), world.now);
   }
   await world.run(20);
   assert.match(
@@ -156,8 +156,8 @@ test("other messages in another order are told, and one number for two messages 
     /^The server gave (Ada|Cem|Ada and Cem) other messages, or in another order, than you/,
   );
   assert.match(ada.alarms("reordered")[0] ?? "", /^The server gave Bo other messages/);
-  await ada.aspect(Watch).relayed(20, one, world.now);
-  await ada.aspect(Watch).relayed(20, H(utf8("two")), world.now);
+  await ada.feature(Watch).relayed(20, one, world.now);
+  await ada.feature(Watch).relayed(20, H(utf8("two")), world.now);
   assert.match(ada.alarms("reordered").at(-1) ?? "", /two different messages under one number/);
 });
 

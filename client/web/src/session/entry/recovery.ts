@@ -204,7 +204,7 @@ export class Desk {
 /** Return whether a host of that name has signed something lately. */
 function isHere(room: RoomSession, name: string, now: number): boolean {
   const hosts = room.m.members().filter((member) => member.host && member.name === name);
-  return hosts.some(({ leaf }) => room.aspects.some((aspect) => aspect.hears(leaf, now)));
+  return hosts.some(({ leaf }) => room.features.some((feature) => feature.hears(leaf, now)));
 }
 
 function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): ReturnIntent | RejoinIntent {

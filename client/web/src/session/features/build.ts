@@ -1,6 +1,6 @@
-/** The aspects of a membership, in the order in which their hooks run. */
+/** The features of a membership, in the order in which their hooks run. */
 import { Asking } from "./subscriptions";
-import type { Aspect } from "../kernel/feature";
+import type { Feature } from "../kernel/feature";
 import { Comparing } from "./comparing";
 import { Dropped } from "../monitor/dropped";
 import { Ending } from "./ending";
@@ -20,8 +20,8 @@ import { Reactions, States } from "./states";
 import { Turning } from "./maintenance";
 import { Watch } from "../monitor/monitor";
 
-/** Return a new membership's aspects. */
-export const make = (room: RoomSession, now: number): Aspect[] => [
+/** Return a new membership's features. */
+export const build = (room: RoomSession, now: number): Feature[] => [
   new Granting(room),
   new Powers(room),
   new Revoking(room),

@@ -12,7 +12,7 @@ import { H } from "../../crypto/kdf";
 import { type CodeContext, codeEmoji, CodeRun, indices, SHARE_SIZE, SID_SIZE } from "../../crypto/proof/verification";
 import type { ApplicationMessage } from "../../mls";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import { trim } from "../monitor/heartbeats";
 import { Compared, membersOf, type Seen } from "./compared";
 import { type AnyContent, type CodeCommit, type CodeOpen, type CodeReveal, COMPARING_MAX } from "../catalogue/content";
@@ -77,7 +77,7 @@ interface Wish {
 const wishOf = (since: number, again = false): Wish => ({ since, again, sid: null, sentAt: 0 });
 
 /** Runs for short codes, and the memory of comparisons. */
-export class Comparing extends Aspect {
+export class Comparing extends Feature {
   #running: Running | null = null;
   #wish: Wish | null = null;
   /** Whether our person waits for a code. */
@@ -114,7 +114,7 @@ export class Comparing extends Aspect {
   }
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Comparing);
+    const before = old.feature(Comparing);
     this.#compared = before.#compared;
     this.#seen = before.#seen;
     this.#code = before.#code;

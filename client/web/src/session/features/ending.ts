@@ -5,7 +5,7 @@ import { H } from "../../crypto/kdf";
 import { snug18 } from "../../crypto/agreed/policy";
 import type { ApplicationMessage } from "../../mls";
 import { sentence } from "../../words/sentence";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import * as words from "../catalogue/sentences";
@@ -14,7 +14,7 @@ import * as words from "../catalogue/sentences";
 export const END_WAIT = 5;
 
 /** Sends END for the current chain, and again for a new chain when a commit came between. */
-export class Ending extends Aspect {
+export class Ending extends Feature {
   #since: number | null = null;
   #digest: Bytes = new Uint8Array();
   #chain: Bytes = new Uint8Array();

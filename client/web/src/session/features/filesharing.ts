@@ -12,7 +12,7 @@ import * as envelope from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import { AGAIN_MAX, type AnyContent, FILE_MAX, type File, type FileAgain, PIECE_SIZE } from "../catalogue/content";
 import type { EventOf } from "../events";
 import type { Change } from "../kernel/membership";
@@ -60,7 +60,7 @@ export const isName = (name: string): boolean =>
   !/[^\P{C} ]|[^\P{Z} ]|[/\\:*?"<>|]/u.test(name) && !name.startsWith(".");
 
 /** Sends our files piece by piece, and assembles the others' files. */
-export class Files extends Aspect {
+export class Files extends Feature {
   #out: Out[] = [];
   /** By the file's id (hex). */
   readonly #in = new Map<string, In>();
@@ -68,7 +68,7 @@ export class Files extends Aspect {
   #pieceAt = -Infinity;
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Files);
+    const before = old.feature(Files);
     this.#out = before.#out;
     this.#seen = before.#seen;
     for (const [id, coming] of before.#in) {

@@ -9,7 +9,7 @@ import { SnugCryptoError } from "../../crypto/errors";
 import { verify } from "../../crypto/kdf";
 import type { ApplicationMessage } from "../../mls";
 import { grantedMessage, openGrant, sealGrant } from "./announcements";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import type { AnyContent, Grant, Granted } from "../catalogue/content";
 import { type Change, among } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
@@ -25,14 +25,14 @@ interface Owed {
 }
 
 /** Owes the seed to signature keys, and sends it to those that are hosts and have announced a box. */
-export class Granting extends Aspect {
+export class Granting extends Feature {
   #owed = new Map<string, Owed>();
   /** Signature keys (hex) of hosts that have proven that they hold the seed. */
   shown = new Set<string>();
   #toShow = false;
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Granting);
+    const before = old.feature(Granting);
     this.#owed = before.#owed;
     this.shown = before.shown;
     this.#toShow = before.#toShow;

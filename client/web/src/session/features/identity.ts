@@ -11,7 +11,7 @@ import * as envelope from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { CommandError, sentence } from "../../words/sentence";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import type { Contacts } from "../entry/contacts";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
@@ -31,7 +31,7 @@ const NONE: Bytes = new Uint8Array();
  *
  * Everything is kept by signature key (hex), which a leaf keeps when it rejoins.
  */
-export class Vouching extends Aspect {
+export class Vouching extends Feature {
   /** signature key -> identity */
   #met = new Map<string, Bytes>();
   /** signature key -> the box that has had our vouch; empty: none yet */
@@ -46,7 +46,7 @@ export class Vouching extends Aspect {
   readonly #taken = new Map<number, readonly [number, string]>();
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Vouching);
+    const before = old.feature(Vouching);
     this.#met = before.#met;
     this.#told = before.#told;
     // To be sent again: our box, and perhaps our leaf, are new.

@@ -6,7 +6,7 @@
 import { type Bytes, hex } from "../../crypto/bytes";
 import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import { type AnyContent, MARK_DIGITS, PICTURE_MAX, type Picture, mark } from "../catalogue/content";
 import type { RoomSession } from "../kernel/room";
 import { Seen } from "../kernel/outbox";
@@ -25,12 +25,12 @@ export function mimeOf(data: Bytes): Picture["mime"] | null {
 }
 
 /** Sends our images, and shows each image of the others once. */
-export class Pictures extends Aspect {
+export class Pictures extends Feature {
   #seen = new Seen();
   #sentAt: number | null = null;
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Pictures);
+    const before = old.feature(Pictures);
     this.#seen = before.#seen;
     this.#sentAt = before.#sentAt;
   }

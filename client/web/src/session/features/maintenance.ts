@@ -1,14 +1,14 @@
 /** Healing commits and commits of farewells: work that any member can do. */
 import { SnugCryptoError } from "../../crypto/errors";
 import type { ApplicationMessage, ReceivedProposal } from "../../mls";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
 import { Turns } from "./commitRota";
 
 /** Commits both in this member's turn, which `turns.Turns` computes; proposes our own farewell. */
-export class Turning extends Aspect {
+export class Turning extends Feature {
   readonly #turns: Turns;
   #proposedEpoch: number | null = null;
 

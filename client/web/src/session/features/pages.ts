@@ -6,7 +6,7 @@
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import type { ApplicationMessage } from "../../mls";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
@@ -16,7 +16,7 @@ import * as words from "../catalogue/sentences";
 export const STEP = 0.01;
 
 /** Reports our page, if we run one, and raises an alarm about members with another page. */
-export class Pages extends Aspect {
+export class Pages extends Feature {
   #own: Bytes | null = null;
   #sayAt: number | null = null;
   readonly #heard = new Map<number, Bytes>();
@@ -24,7 +24,7 @@ export class Pages extends Aspect {
   #told = new Set<string>();
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Pages);
+    const before = old.feature(Pages);
     this.#own = before.#own;
     this.#told = before.#told;
   }

@@ -2,7 +2,7 @@
  * Reports: keep signed messages, in a meeting whose policy says so from its beginning (protocol section 13).
  *
  * Every member shows the host's signature for its own admission, and every member checks it. The others' messages are
- * kept as they were signed, within limits, so that single messages can be reported. In any other meeting this aspect
+ * kept as they were signed, within limits, so that single messages can be reported. In any other meeting this feature
  * does nothing.
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
@@ -10,7 +10,7 @@ import { SnugCryptoError } from "../../crypto/errors";
 import * as report from "../../crypto/proof/report";
 import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import { type AnyContent, type Admitted, MARK_DIGITS, mark, type Picture, type Say } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
@@ -42,7 +42,7 @@ interface Admission {
 }
 
 /** One membership's signatures for reports. `#admission` is ours, from the host; empty without one. */
-export class Reporting extends Aspect {
+export class Reporting extends Feature {
   readonly on: boolean;
   #told = false;
   #toldWithout = false;
@@ -65,7 +65,7 @@ export class Reporting extends Aspect {
   }
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Reporting);
+    const before = old.feature(Reporting);
     this.#told = before.#told;
     this.#admissions = before.#admissions;
     this.#kept = before.#kept;

@@ -7,7 +7,7 @@
 import { type Bytes, hex } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
 import type { ApplicationMessage } from "../../mls";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import { type AnyContent, REVOKED_MAX } from "../catalogue/content";
 import { Granting } from "./hostKeyTransfer";
 import type { Change } from "../kernel/membership";
@@ -18,7 +18,7 @@ import { status } from "../catalogue/sentences";
 export const AGAIN = 5;
 
 /** The revoked invites, and those not yet sent. Only messages of hosts count. */
-export class Revoking extends Aspect {
+export class Revoking extends Feature {
   /** Indices of invites that hosts have revoked; at most 65,536 exist. */
   revoked = new Set<number>();
   #untold = new Set<number>();
@@ -27,7 +27,7 @@ export class Revoking extends Aspect {
   #shown = new Set<string>();
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Revoking);
+    const before = old.feature(Revoking);
     this.revoked = before.revoked;
     this.#shown = before.#shown;
     this.#untold = new Set([...before.#untold, ...[...before.#underWay.values()].flatMap(([some]) => some)]);
@@ -68,7 +68,7 @@ export class Revoking extends Aspect {
 
   override heard(received: ApplicationMessage, what: AnyContent): boolean {
     if (what.type === "granted") {
-      const newly = [...this.room.aspect(Granting).shown].filter((key) => !this.#shown.has(key));
+      const newly = [...this.room.feature(Granting).shown].filter((key) => !this.#shown.has(key));
       for (const key of newly) this.#shown.add(key);
       if (newly.length > 0) this.#tellAll(); // a new host has nothing from before it came in
       return false;

@@ -7,7 +7,7 @@
 import { type Bytes, compare, hex, same } from "../../crypto/bytes";
 import { HOSTS_MAX, Mode, type Policy } from "../../crypto/agreed/roomState";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import type { PolicyChanged } from "../events";
 import { Granting } from "./hostKeyTransfer";
 import { type Change, type Membership, among } from "../kernel/membership";
@@ -29,7 +29,7 @@ interface HandingOver {
 }
 
 /** A host's acts on the policy, and every member's reports of them. */
-export class Powers extends Aspect {
+export class Powers extends Feature {
   /** The mode that unlocking restores; the stricter mode if this member never saw the room unlocked. */
   #openMode: Mode;
   #handing: HandingOver | null = null;
@@ -46,7 +46,7 @@ export class Powers extends Aspect {
   }
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Powers);
+    const before = old.feature(Powers);
     for (const key of before.#ever) this.#ever.add(key);
     this.seedAstray = before.seedAstray;
     if (this.room.m.policy.mode === Mode.LOCKED) this.#openMode = before.#openMode;
@@ -74,7 +74,7 @@ export class Powers extends Aspect {
       if (policy.hosts.length >= HOSTS_MAX) throw refuse("hosts_max", { most: HOSTS_MAX });
       return policy.withHost(key);
     };
-    this.room.aspect(Granting).owe(key);
+    this.room.feature(Granting).owe(key);
     await this.room.want({ type: "PolicyIntent", change }, now);
   }
 
@@ -116,7 +116,7 @@ export class Powers extends Aspect {
     if (!m.isHost(m.ownLeaf))
       this.#handing = null; // another host was quicker
     else if (m.leafOf(handing.key) === null) this.#stop("handover_gone", handing);
-    else if (among(handing.key, m.policy.hosts) && room.aspect(Granting).shown.has(hex(handing.key))) {
+    else if (among(handing.key, m.policy.hosts) && room.feature(Granting).shown.has(hex(handing.key))) {
       this.#handing = null;
       await this.#giveUp(m.signatureKey(m.ownLeaf) ?? new Uint8Array(), handing.key, now);
     } else if (now - handing.since > HANDOVER_WAIT) this.#stop("handover_unshown", handing);

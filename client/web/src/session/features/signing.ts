@@ -28,7 +28,7 @@ import * as envelope from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { type Sentence, sentence } from "../../words/sentence";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import { type AnyContent, SECRETS_MAX } from "../catalogue/content";
 import { type Change, exported } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
@@ -80,7 +80,7 @@ const oldestOf = (epoch: Epoch): number | null => epoch.signer?.oldest ?? epoch.
 const bitsOf = (number: number): number => number % 2 ** EPOCH_BITS;
 
 /** `refused` counts invalid lists, whose senders cannot be determined. */
-export class Signing extends Aspect {
+export class Signing extends Feature {
   refused = 0;
   /** By slot, oldest first. */
   readonly #epochs = new Map<number, Epoch>();
@@ -106,7 +106,7 @@ export class Signing extends Aspect {
 
   /** Signatures from before a rejoin must prove nothing later either. */
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Signing);
+    const before = old.feature(Signing);
     this.#secrets = before.#secrets;
     for (const epoch of before.#epochs.values()) this.#retire(epoch, before.#lostAt ?? 0);
     // Doubt about members stays. Otherwise an attacker that can force our rejoin could again speak in their names.
@@ -335,7 +335,7 @@ export class Signing extends Aspect {
       }
       payload = await envelope.open(epoch.key, "signatures", this.room.m.room, blob);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return false; // another aspect's, or garbage
+      if (error instanceof SnugCryptoError) return false; // another feature's, or garbage
       throw error;
     }
     if (now < epoch.overAt) await this.#hear(epoch, payload, now);

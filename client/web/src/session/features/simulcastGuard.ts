@@ -8,7 +8,7 @@ import type { Bytes } from "../../crypto/bytes";
 import { ReplayError } from "../../crypto/errors";
 import { baseStream, Stream } from "../../crypto/media/keys";
 import { UnverifiedFrameError } from "../../crypto/media/signatures";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import type { Change } from "../kernel/membership";
 import { Signing } from "./signing";
 
@@ -24,7 +24,7 @@ type Place = readonly [epoch: number, list: number];
 const later = (one: Place, other: Place): boolean => one[0] > other[0] || (one[0] === other[0] && one[1] > other[1]);
 
 /** Bounded by members times layers; a removed member's state is forgotten. */
-export class Layering extends Aspect {
+export class Layering extends Feature {
   /** By leaf, by announced stream, by layer: the place of the newest opened frame, a lower bound. */
   readonly #shown = new Map<number, Map<number, Map<number, Place>>>();
 
@@ -41,7 +41,7 @@ export class Layering extends Aspect {
     this.#compare(leaf, stream, frame); // another layer may have opened a newer frame meanwhile
     const [base, layer] = baseStream(stream);
     if (base !== Stream.VIDEO && base !== Stream.SCREEN_VIDEO) return;
-    const [epoch, number] = this.room.aspect(Signing).listedIn(leaf, frame);
+    const [epoch, number] = this.room.feature(Signing).listedIn(leaf, frame);
     if (number === null) return;
     const streams = this.#shown.get(leaf) ?? new Map<number, Map<number, Place>>();
     this.#shown.set(leaf, streams);
@@ -57,7 +57,7 @@ export class Layering extends Aspect {
     for (const [each, at] of this.#shown.get(leaf)?.get(base) ?? [])
       if (each !== layer && (newest === null || later(at, newest))) newest = at;
     if (newest === null) return;
-    const [epoch, number] = this.room.aspect(Signing).listedIn(leaf, frame);
+    const [epoch, number] = this.room.feature(Signing).listedIn(leaf, frame);
     if (epoch === newest[0] && number === null)
       throw new UnverifiedFrameError("a frame of another layer, of which no list says how old it is");
     if (epoch < newest[0] || (epoch === newest[0] && (number ?? 0) < newest[1] - SLACK))

@@ -6,7 +6,7 @@
  */
 import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { OwnState, ReactionKind } from "../events";
 import type { Change } from "../kernel/membership";
@@ -39,7 +39,7 @@ const bare = ({ mic, camera, screen, hand, recording }: OwnState): OwnState => (
 });
 
 /** Sends our state, and reports the others'. */
-export class States extends Aspect {
+export class States extends Feature {
   #own: OwnState | null = null;
   #sayAt: number | null = null;
   #saidAt = -Infinity;
@@ -48,7 +48,7 @@ export class States extends Aspect {
   readonly #saidAs = new Map<number, readonly [number, number]>();
 
   override carryOver(old: RoomSession): void {
-    this.#own = old.aspect(States).#own;
+    this.#own = old.feature(States).#own;
   }
 
   /** Show this state from now on. */
@@ -103,7 +103,7 @@ export class States extends Aspect {
 }
 
 /** Reactions, our own and the others'. */
-export class Reactions extends Aspect {
+export class Reactions extends Feature {
   #saidAt = -Infinity;
   readonly #shown = new Map<number, number[]>();
 

@@ -8,7 +8,7 @@
  */
 import { LAYERS_MAX, SUBSCRIBE_MAX } from "../../wire/limits";
 import type { HandleStream, Subscribe } from "../../wire/messages";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import type { RoomSession } from "../kernel/room";
 
 /** Minimum seconds between two requests: a window that is being resized changes much in little time. */
@@ -18,7 +18,7 @@ const LARGEST = LAYERS_MAX - 1;
 const ALL: Subscribe = { type: "subscribe", ssrcs: null, max_layers: [] };
 
 /** Repeats the request when the server cannot know it: on each connection, and after new media of ours. */
-export class Asking extends Aspect {
+export class Asking extends Feature {
   #ssrcs: readonly number[] | null = null;
   #tops: ReadonlyMap<number, number> = new Map();
   /** The others' streams, and whether they have layers. */
@@ -52,7 +52,7 @@ export class Asking extends Aspect {
   }
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Asking);
+    const before = old.feature(Asking);
     this.#ssrcs = before.#ssrcs;
     this.#tops = before.#tops;
   }

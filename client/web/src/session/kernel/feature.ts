@@ -1,8 +1,8 @@
 /**
  * A part of a member's session beside slots, commits and chat: one file, one concern.
  *
- * `RoomSession` calls these hooks at the moments that they are named for, and awaits each before the next; an aspect
- * acts through the room. No hook has access to a socket. Hooks run in the order of `aspects.make`.
+ * `RoomSession` calls these hooks at the moments that they are named for, and awaits each before the next; a feature
+ * acts through the room. No hook has access to a socket. Hooks run in the order of `features.build`.
  */
 import type { Bytes } from "../../crypto/bytes";
 import type { ApplicationMessage } from "../../mls";
@@ -21,7 +21,7 @@ export type Soon<T> = T | Promise<T>;
  * The media hooks (`maySend`, `hears`, `sealed`, `opening`, `opened`) may run at any time, between the others'
  * awaits.
  */
-export class Aspect {
+export class Feature {
   readonly room: RoomSession;
 
   constructor(room: RoomSession) {
@@ -46,12 +46,12 @@ export class Aspect {
   /** Time has passed, connected or not. */
   tick(_now: number): Soon<void> {}
 
-  /** Process a member's authenticated message; return true if it was for this aspect. */
+  /** Process a member's authenticated message; return true if it was for this feature. */
   heard(_received: ApplicationMessage, _what: AnyContent, _now: number): Soon<boolean> {
     return false;
   }
 
-  /** Process a broadcast blob, which is not stored; return true if it was for this aspect. */
+  /** Process a broadcast blob, which is not stored; return true if it was for this feature. */
   passed(_blob: Bytes, _now: number): Soon<boolean> {
     return false;
   }
@@ -104,18 +104,18 @@ export class Aspect {
 }
 
 /** The names of the hooks. */
-export type Hook = Exclude<keyof Aspect, "room">;
+export type Hook = Exclude<keyof Feature, "room">;
 
-const known = new WeakMap<readonly Aspect[], Map<Hook, readonly Aspect[]>>();
+const known = new WeakMap<readonly Feature[], Map<Hook, readonly Feature[]>>();
 
 /**
- * Return the aspects whose class defines that hook, in order: most define few, and some hooks are called for every
+ * Return the features whose class defines that hook, in order: most define few, and some hooks are called for every
  * frame.
  */
-export function having(aspects: readonly Aspect[], hook: Hook): readonly Aspect[] {
-  const by = known.get(aspects) ?? new Map<Hook, readonly Aspect[]>();
-  known.set(aspects, by);
-  const found = by.get(hook) ?? aspects.filter((aspect) => aspect[hook] !== Aspect.prototype[hook]);
+export function featuresWith(features: readonly Feature[], hook: Hook): readonly Feature[] {
+  const by = known.get(features) ?? new Map<Hook, readonly Feature[]>();
+  known.set(features, by);
+  const found = by.get(hook) ?? features.filter((feature) => feature[hook] !== Feature.prototype[hook]);
   by.set(hook, found);
   return found;
 }

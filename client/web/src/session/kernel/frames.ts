@@ -4,21 +4,21 @@ import { baseStream, FutureEpochError, type OpenedFrame, openFrame, sealFrame } 
 import { snug20 } from "../../crypto/agreed/policy";
 import { type Kind, split } from "../../crypto/media/clearHeader";
 import { type Sentence, sentence } from "../../words/sentence";
-import { having } from "./feature";
+import { featuresWith } from "./feature";
 import type { RoomSession } from "./room";
 
 /** Return the reason that our media may not be sent now, as a sentence for a person; null: it may. */
 export function whySilent(room: RoomSession, now: number): Sentence | null {
   if (room.ended !== null) return room.ended.text;
   if (room.stuckAt !== null || room.needsRejoin) return sentence("room.out_of_step");
-  for (const aspect of having(room.aspects, "maySend")) {
-    const reason = aspect.maySend(now);
+  for (const feature of featuresWith(room.features, "maySend")) {
+    const reason = feature.maySend(now);
     if (reason !== null) return reason;
   }
   return null;
 }
 
-/** The sealed frames of one membership: aspects receive them in the order of their counters. */
+/** The sealed frames of one membership: features receive them in the order of their counters. */
 export class Sealing {
   #last: Promise<unknown> = Promise.resolve();
 
@@ -34,7 +34,8 @@ export class Sealing {
     const done = (async () => {
       const data = await sealing;
       await before;
-      for (const aspect of having(room.aspects, "sealed")) await aspect.sealed(stream, split(kind, data)[1], now);
+      for (const feature of featuresWith(room.features, "sealed"))
+        await feature.sealed(stream, split(kind, data)[1], now);
       return whySilent(room, now) === null ? data : null; // this may have changed meanwhile
     })();
     this.#last = done.catch(() => undefined);
@@ -45,7 +46,7 @@ export class Sealing {
 /**
  * Check SNUG-20, then open a frame by SFrame.
  *
- * FutureEpochError if keys, the announcement or data that an aspect waits for may still arrive; other subclasses of
+ * FutureEpochError if keys, the announcement or data that a feature waits for may still arrive; other subclasses of
  * SnugCryptoError are final.
  */
 export async function open(
@@ -62,10 +63,10 @@ export async function open(
   // The layer does not matter: the announcer of a video stream may seal any layer of it.
   const [announced] = baseStream(stream);
   snug20({ announcers, keyLeaf: leaf, stream: announced });
-  for (const aspect of having(room.aspects, "opening")) aspect.opening(ssrc, leaf, stream, sealed, now);
+  for (const feature of featuresWith(room.features, "opening")) feature.opening(ssrc, leaf, stream, sealed, now);
   const opened = await openFrame(room.m.media, kind, data, now);
   // Another member may have announced the stream while the frame was opened.
   snug20({ announcers: room.announced.announcers(ssrc), keyLeaf: leaf, stream: announced });
-  for (const aspect of having(room.aspects, "opened")) aspect.opened(ssrc, leaf, stream, sealed, now);
+  for (const feature of featuresWith(room.features, "opened")) feature.opened(ssrc, leaf, stream, sealed, now);
   return opened;
 }

@@ -1,7 +1,7 @@
 /**
  * Messages between members over the relay: sealed, resent when they may be lost, and shown once.
  *
- * Protocol sections 5 to 7. Aspects handle the contents; this module handles chat and announcements itself.
+ * Protocol sections 5 to 7. Features handle the contents; this module handles chat and announcements itself.
  */
 import { type Bytes, hex } from "../../crypto/bytes";
 import { MissingKeyError, SnugCryptoError } from "../../crypto/errors";
@@ -137,7 +137,7 @@ export class Saying {
     const room = this.#room;
     const leaf = received.sender;
     let taken = false;
-    for (const aspect of room.aspects) taken = (await aspect.heard(received, what, now)) || taken;
+    for (const feature of room.features) taken = (await feature.heard(received, what, now)) || taken;
     if (taken) return;
     if (what.type === "say") {
       // A resent message has the same id, and is shown once.

@@ -6,7 +6,7 @@
  * ticket.
  */
 import type { Bytes } from "../../crypto/bytes";
-import { Aspect } from "./feature";
+import { Feature } from "./feature";
 import type { Doorway } from "./roomConnection";
 import type { Stuck } from "./membership";
 import { Watch } from "../monitor/monitor";
@@ -18,7 +18,7 @@ export const STUCK_WAIT = 4;
 export const ASTRAY_WAIT = 4;
 
 /** Detects that we fell out of step, and chooses the recovery. */
-export class Recovery extends Aspect {
+export class Recovery extends Feature {
   #since = 0;
   #blob: Bytes = new Uint8Array();
   #astray: number | null = null;
@@ -47,13 +47,13 @@ export class Recovery extends Aspect {
       return;
     }
     const { door, stuckAt } = room;
-    const verdict = room.aspect(Watch).verdictOnSlot(stuckAt);
+    const verdict = room.feature(Watch).verdictOnSlot(stuckAt);
     const regated = door !== null && door.shown !== null && door.shown >= stuckAt;
     if (regated || verdict === "void") {
       room.stuckAt = null;
       room.m.void(this.#blob);
       if (door !== null && !regated) door.shown = door.showing = null;
-      for (const aspect of room.aspects) await aspect.voided(stuckAt, null, now);
+      for (const feature of room.features) await feature.voided(stuckAt, null, now);
     } else if (verdict === "valid" || now - this.#since > STUCK_WAIT) room.needsRejoin = true;
   }
 
@@ -61,7 +61,7 @@ export class Recovery extends Aspect {
   #considerAstray(now: number): void {
     const { room } = this;
     const level = room.serverSlot === room.m.journal.slot && room.ended === null;
-    if (!level || room.aspect(Watch).verdictOnSlot(room.m.journal.slot, true) !== "valid")
+    if (!level || room.feature(Watch).verdictOnSlot(room.m.journal.slot, true) !== "valid")
       this.#astray = null;
     else if (this.#astray === null) this.#astray = now;
     else if (now - this.#astray > ASTRAY_WAIT) room.needsRejoin = true;

@@ -24,8 +24,8 @@ import type { Kind } from "../../crypto/media/clearHeader";
 import type { Challenge, ClientMessage, Committed, Entered, Refused, ServerMessage } from "../../wire/messages";
 import { type Arg, CommandError, type Sentence, sentence, verbatim } from "../../words/sentence";
 import { Announced } from "../features/announcements";
-import { type Aspect, having } from "./feature";
-import { make as makeAspects } from "../features/build";
+import { type Feature, featuresWith } from "./feature";
+import { build as buildFeatures } from "../features/build";
 import { type AnyContent, type Posted, TEXT_MAX } from "../catalogue/content";
 import { Doorway } from "./roomConnection";
 import { Ending } from "../features/ending";
@@ -63,8 +63,8 @@ export interface RoomFacts {
   readonly rng?: Rng;
 }
 
-/** A class of aspects, as `RoomSession.aspect` takes it. */
-export type AspectClass<A extends Aspect> = new (room: RoomSession, now: number) => A;
+/** A class of features, as `RoomSession.feature` takes it. */
+export type FeatureClass<A extends Feature> = new (room: RoomSession, now: number) => A;
 
 /** One member's room. Feed it with `received`, `lost`, `tick` and commands; drain `effects`. */
 export class RoomSession {
@@ -92,7 +92,7 @@ export class RoomSession {
   /** The open connection; null without one. */
   door: Doorway | null = null;
   readonly announced = new Announced();
-  readonly aspects: readonly Aspect[];
+  readonly features: readonly Feature[];
   #reconnectAt: number | null = null;
   #failures = 0;
   /** The server's current slot. */
@@ -115,7 +115,7 @@ export class RoomSession {
   static async create(membership: Membership, facts: RoomFacts): Promise<RoomSession> {
     const rng = facts.rng ?? systemRng;
     const room = new RoomSession(membership, facts, rng, await X25519Key.generate(rng));
-    for (const aspect of room.aspects) await aspect.begin();
+    for (const feature of room.features) await feature.begin();
     return room;
   }
 
@@ -130,7 +130,7 @@ export class RoomSession {
     this.box = box;
     this.#movedAt = facts.now;
     this.#saying = new Saying(this);
-    this.aspects = makeAspects(this, facts.now);
+    this.features = buildFeatures(this, facts.now);
   }
 
   // -- commands -------------------------------------------------------------------------------------------
@@ -141,9 +141,9 @@ export class RoomSession {
     this.#tellRoster([], [], null);
   }
 
-  /** Return the aspect of that class; TypeError if this membership has none. */
-  aspect<A extends Aspect>(kind: AspectClass<A>): A {
-    for (const each of this.aspects) if (each instanceof kind) return each;
+  /** Return the feature of that class; TypeError if this membership has none. */
+  feature<A extends Feature>(kind: FeatureClass<A>): A {
+    for (const each of this.features) if (each instanceof kind) return each;
     throw new TypeError(`no ${kind.name} here`);
   }
 
@@ -203,7 +203,7 @@ export class RoomSession {
   async carryOver(old: RoomSession): Promise<void> {
     this.#saying.carryOver(old.#saying);
     this.#intents = old.#intents.filter(({ type }) => type !== "FarewellIntent" && type !== "HealIntent");
-    for (const aspect of this.aspects) await aspect.carryOver(old);
+    for (const feature of this.features) await feature.carryOver(old);
   }
 
   /** Queue an intent, and commit it as soon as possible. */
@@ -232,7 +232,7 @@ export class RoomSession {
   /** Return whether the tree has no host, or no host has been active lately. */
   hostless(now: number): boolean {
     const hosts = this.m.members().filter(({ host }) => host);
-    return !hosts.some(({ leaf }) => this.aspects.some((aspect) => aspect.hears(leaf, now)));
+    return !hosts.some(({ leaf }) => this.features.some((feature) => feature.hears(leaf, now)));
   }
 
   /** Whether no intent is queued, no commit is under way and we are not stuck. */
@@ -265,7 +265,7 @@ export class RoomSession {
   /** End the meeting for all; CommandError if we are not a host. */
   async end(now: number): Promise<void> {
     this.hostOnly();
-    await this.aspect(Ending).end(now);
+    await this.feature(Ending).end(now);
   }
 
   /** Check that we are a host; CommandError if not. */
@@ -307,7 +307,7 @@ export class RoomSession {
     if (this.door?.entered) this.#saying.lost(now);
     this.door = null;
     this.#slot = null;
-    for (const aspect of this.aspects) await aspect.lost(why, now);
+    for (const feature of this.features) await feature.lost(why, now);
     if (this.ended !== null) return;
     if (!this.#away) {
       this.#away = true;
@@ -337,7 +337,7 @@ export class RoomSession {
     }
     if (!this.catchingUp) this.#saying.tellMissed();
     await this.#drive(now);
-    for (const aspect of having(this.aspects, "tick")) await aspect.tick(now);
+    for (const feature of featuresWith(this.features, "tick")) await feature.tick(now);
   }
 
   /** Process a message from the server on the room's connection. */
@@ -376,7 +376,7 @@ export class RoomSession {
         if (door === null) break;
         door.refusedAt = door.showing = null;
         if (door.shown !== null) door.shown = Math.min(door.shown, message.slot - 1);
-        if (this.stuckAt !== null) this.aspect(Recovery).show(door);
+        if (this.stuckAt !== null) this.feature(Recovery).show(door);
         break;
       case "caught_up":
         this.#relay = Math.max(this.#relay, message.relay);
@@ -387,19 +387,19 @@ export class RoomSession {
         // Only without a gap: the missing relays can still be lost with the connection.
         if (message.relay === this.#relay + 1) this.#relay = message.relay;
         const digest = H(message.blob);
-        for (const aspect of having(this.aspects, "relayed")) await aspect.relayed(message.relay, digest, now);
+        for (const feature of featuresWith(this.features, "relayed")) await feature.relayed(message.relay, digest, now);
         await this.#saying.relayed(message.blob, now);
         break;
       }
       case "broadcasted":
-        for (const aspect of having(this.aspects, "passed")) if (await aspect.passed(message.blob, now)) break;
+        for (const feature of featuresWith(this.features, "passed")) if (await feature.passed(message.blob, now)) break;
         break;
       case "refused":
         this.#refused(message, now);
-        for (const aspect of this.aspects) await aspect.saidByServer(message.code, message.text, now);
+        for (const feature of this.features) await feature.saidByServer(message.code, message.text, now);
         break;
       case "closing":
-        for (const aspect of this.aspects) await aspect.saidByServer(message.code, message.text, now);
+        for (const feature of this.features) await feature.saidByServer(message.code, message.text, now);
         this.tell(words.status("closing", { text: message.text }));
         break;
       case "transport":
@@ -407,7 +407,7 @@ export class RoomSession {
         break;
       case "streams":
         this.effects.push({ type: "RemoteStreams", streams: message.streams });
-        for (const aspect of this.aspects) await aspect.streams(message.streams, now);
+        for (const feature of this.features) await feature.streams(message.streams, now);
         break;
       default: // no member has signed arrivals and departures of handles
     }
@@ -571,22 +571,22 @@ export class RoomSession {
           ssrc, kind, layers: [...layers], rtx: [...again],
         }));
         this.send({ type: "media", ufrag, password, fingerprint, streams, feedback, rtx });
-        for (const aspect of this.aspects) await aspect.published(now);
+        for (const feature of this.features) await feature.published(now);
       }
       this.#announceAt = now;
     }
     if (this.#settling && now - this.#movedAt < SETTLE) return;
     this.#settling = false;
-    if (!door.aspectsTold) {
-      door.aspectsTold = true;
-      for (const aspect of this.aspects) await aspect.level(now);
+    if (!door.featuresTold) {
+      door.featuresTold = true;
+      for (const feature of this.features) await feature.level(now);
     }
     if (this.#announceAt !== null && now >= this.#announceAt) {
       this.#announceAt = null;
       await this.#announce(door);
     }
     if (this.#leavingSince !== null) {
-      await this.aspect(Turning).farewell();
+      await this.feature(Turning).farewell();
       return;
     }
     await this.#saying.sendWaiting();
@@ -610,7 +610,7 @@ export class RoomSession {
       return;
     }
     for (;;) {
-      if (this.#intents.length > 0 && this.aspects.some((aspect) => aspect.holdsCommits(now))) {
+      if (this.#intents.length > 0 && this.features.some((feature) => feature.holdsCommits(now))) {
         // A removal never waits, and goes before all other intents.
         const later = (intent: Intent): number => (intent.type === "RemoveIntent" ? 0 : 1);
         this.#intents.sort((one, other) => later(one) - later(other));
@@ -690,11 +690,11 @@ export class RoomSession {
         this.m.void(blob);
         if (this.door !== null) this.door.shown = null; // our pass must be shown for this slot too
         this.tell(words.voidCommit(verdict.text, this.who(verdict.author), slot));
-        for (const aspect of this.aspects) await aspect.voided(slot, verdict.author, now);
+        for (const feature of this.features) await feature.voided(slot, verdict.author, now);
         return;
       }
       case "Stuck": {
-        const recovery = this.aspect(Recovery);
+        const recovery = this.feature(Recovery);
         recovery.start(verdict, blob, now);
         if (this.door !== null) recovery.show(this.door);
       }
@@ -721,7 +721,7 @@ export class RoomSession {
     // Members announce one after the other, to spare a large room's server a burst.
     if (change.added.length > 0) this.#announceAt = now + ANNOUNCE_STEP * this.place;
     this.#tellRoster(change.added, change.removed, change.by, change);
-    for (const aspect of this.aspects) await aspect.adopted(change, now);
+    for (const feature of this.features) await feature.adopted(change, now);
     await this.#saying.newEpoch(now);
   }
 
@@ -734,7 +734,7 @@ export class RoomSession {
       this.tell(words.receipt());
       return;
     }
-    for (const aspect of this.aspects) await aspect.receipt(slot, chain, signature, now);
+    for (const feature of this.features) await feature.receipt(slot, chain, signature, now);
   }
 
   // -- the relay ------------------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ export class Doorway {
   catchUpAgain: number | null = null;
   /** The once-only work of becoming level is done. */
   levelDone = false;
-  /** The aspects know that we are level. */
-  aspectsTold = false;
+  /** The features know that we are level. */
+  featuresTold = false;
   handingOver: number | null = null;
   regatedAt: number | null = null;
 

@@ -329,7 +329,7 @@ export class Session {
         await this.#dispatch(what, now);
         await this.#collect(now);
       } else if (what.type === "SaveEvidence" && this.#ended.reason === "dropped" && this.#room !== null) {
-        await this.#room.aspect(Dropped).save(what.names, now);
+        await this.#room.feature(Dropped).save(what.names, now);
         this.#gather(this.#room);
       }
       return this.#drain();
@@ -345,7 +345,7 @@ export class Session {
       case "Lost":
         if (!what.door.probe) await this.#lost(what.door, what.why, now);
         else if (this.#room !== null)
-          await this.#room.aspect(Dropped).probeLost(what.why, what.answered, now);
+          await this.#room.feature(Dropped).probeLost(what.why, what.answered, now);
         return;
       case "Tick": {
         const host = this.#guest === null ? this.#host : null; // only one of them at a time
@@ -358,7 +358,7 @@ export class Session {
         return await this.#room?.publish(what, now);
       case "RunsPage":
         this.#page = what.hash;
-        return await this.#room?.aspect(Pages).run(what.hash, now);
+        return await this.#room?.feature(Pages).run(what.hash, now);
       case "Leave":
         return await this.#leave(now);
     }
@@ -367,19 +367,19 @@ export class Session {
       case "Say":
         return await room.say(what.text, now);
       case "SendPicture":
-        return await room.aspect(Pictures).send(what.data, now);
+        return await room.feature(Pictures).send(what.data, now);
       case "SendFile":
-        return await room.aspect(Files).send(what.name, what.mime, what.data, now);
+        return await room.feature(Files).send(what.name, what.mime, what.data, now);
       case "AskFor":
-        return room.aspect(Asking).ask(what.ssrcs, what.tops ?? [], now);
+        return room.feature(Asking).ask(what.ssrcs, what.tops ?? [], now);
       case "SetState":
-        return await room.aspect(States).set(what.state, now);
+        return await room.feature(States).set(what.state, now);
       case "React":
-        return await room.aspect(Reactions).react(what.reaction, now);
+        return await room.feature(Reactions).react(what.reaction, now);
       case "SaveReport":
-        return await room.aspect(Reporting).save(what.messages);
+        return await room.feature(Reporting).save(what.messages);
       case "SaveEvidence":
-        return await room.aspect(Dropped).save(what.names, now);
+        return await room.feature(Dropped).save(what.names, now);
       case "Admit":
         return this.#asHost().admit(what.knock, now);
       case "Refuse":
@@ -387,13 +387,13 @@ export class Session {
       case "Remove":
         return await room.remove(what.leaf, now);
       case "Deputise":
-        return await room.aspect(Powers).deputise(what.leaf, now);
+        return await room.feature(Powers).deputise(what.leaf, now);
       case "Undeputise":
-        return await room.aspect(Powers).undeputise(what.leaf, now);
+        return await room.feature(Powers).undeputise(what.leaf, now);
       case "HandOver":
-        return await room.aspect(Powers).handOver(what.leaf, now);
+        return await room.feature(Powers).handOver(what.leaf, now);
       case "Lock":
-        return await room.aspect(Powers).lock(what.on, now);
+        return await room.feature(Powers).lock(what.on, now);
       case "NewInvite":
         this.#asHost();
         return this.#newInvite(room, what);
@@ -403,19 +403,19 @@ export class Session {
       case "Revoke":
         return this.#revoke(this.#asHost(), room, what.index);
       case "Vouch":
-        return await room.aspect(Vouching).vouch(what.leaf, now);
+        return await room.feature(Vouching).vouch(what.leaf, now);
       case "Know":
-        return room.aspect(Vouching).know(what.leaf, what.name, now);
+        return room.feature(Vouching).know(what.leaf, what.name, now);
       case "Verified":
-        return room.aspect(Vouching).verify(what.leaf, now);
+        return room.feature(Vouching).verify(what.leaf, now);
       case "Override":
-        return room.aspect(Watch).override(now);
+        return room.feature(Watch).override(now);
       case "Compare":
-        return await room.aspect(Comparing).compare(now);
+        return await room.feature(Comparing).compare(now);
       case "Compared":
-        return room.aspect(Comparing).compared(what.same, what.digits, now);
+        return room.feature(Comparing).compared(what.same, what.digits, now);
       case "ShowCode":
-        return room.aspect(Comparing).show();
+        return room.feature(Comparing).show();
       case "EndMeeting":
         return await room.end(now);
     }
@@ -424,7 +424,7 @@ export class Session {
   async #received(door: Door, message: ServerMessage, now: number): Promise<void> {
     const room = this.#room;
     if (door.probe) {
-      await room?.aspect(Dropped).probeReceived(message, now);
+      await room?.feature(Dropped).probeReceived(message, now);
       return;
     }
     if (door.day === null) {
@@ -439,7 +439,7 @@ export class Session {
       const knocked = await this.#host.received(door.day, message, room.m, now);
       if (knocked !== null) {
         this.#tell({ ...knocked, label: this.#book.label(knocked.invite) });
-        if (room.m.policy.mode === Mode.WAVE_IN && !room.aspect(Powers).seedAstray)
+        if (room.m.policy.mode === Mode.WAVE_IN && !room.feature(Powers).seedAstray)
           this.#host.admit(knocked.knock, now);
       }
     }
@@ -514,7 +514,7 @@ export class Session {
       if (done.type === "AddIntent") host.used(done.invite);
     }
     for (const [signatureKey, identity] of host.met.splice(0))
-      room.aspect(Vouching).met(signatureKey, identity);
+      room.feature(Vouching).met(signatureKey, identity);
     for (const [intent, why] of room.failed.splice(0))
       if (intent.type === "AddIntent" || intent.type === "RejoinIntent") await host.notAdded(intent, why, m);
     for (const index of host.leaked.splice(0)) this.#takeBack(room, index);
@@ -532,7 +532,7 @@ export class Session {
       if (roster.invite !== null)
         room.effects[i] = { type: "Tell", event: { ...roster, label: this.#book.label(roster.invite) } };
     }
-    for (const index of room.aspect(Revoking).revoked) this.#book.takenBack.add(index);
+    for (const index of room.feature(Revoking).revoked) this.#book.takenBack.add(index);
   }
 
   // -- invites ---------------------------------------------------------------------------------------------
@@ -571,7 +571,7 @@ export class Session {
   }
 
   #takeBack(room: RoomSession, index: number): void {
-    room.aspect(Revoking).revoke(index);
+    room.feature(Revoking).revoke(index);
     this.#book.takenBack.add(index);
   }
 
@@ -631,7 +631,7 @@ export class Session {
       slot: m.journal.slot,
       chain: m.journal.chain,
       ledger: m.ledger.encode(),
-      admission: await room.aspect(Reporting).admissionFor(done.keyPackage.leafNode.signatureKey),
+      admission: await room.feature(Reporting).admissionFor(done.keyPackage.leafNode.signatureKey),
     };
   }
 
@@ -689,16 +689,16 @@ export class Session {
     this.#gather(old);
     if (old !== null || kept !== null) this.#effects.push({ type: "Disconnect", door: ROOM });
     if (old !== null) await room.carryOver(old);
-    else if (kept !== null) room.aspect(Watch).trustNobodyYet();
+    else if (kept !== null) room.feature(Watch).trustNobodyYet();
     this.#room = room; // media use the new keys from here on
-    await room.aspect(Reporting).take(answer.admission);
+    await room.feature(Reporting).take(answer.admission);
     room.start();
     if (kept !== null && this.#host === null) {
       await this.#becomeHost(kept.hostSeed, now);
       this.#tellInvite(this.#invite, "", false);
     }
     if (this.#publish !== null) await room.publish(this.#publish, now);
-    if (this.#page !== null && old === null) await room.aspect(Pages).run(this.#page, now);
+    if (this.#page !== null && old === null) await room.feature(Pages).run(this.#page, now);
   }
 
   async #rejoin(room: RoomSession, now: number): Promise<void> {

@@ -12,7 +12,7 @@ import * as invite from "../../crypto/entry/invite";
 import { SigningKey } from "../../crypto/kdf";
 import type { ClientMessage, Opened, ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import { PROBE } from "../events";
 import type { RoomSession } from "../kernel/room";
 import { Watch } from "./monitor";
@@ -77,7 +77,7 @@ const proven = (drop: Drop): boolean => {
 };
 
 /** Watches the room's connection, and keeps evidence of its end. */
-export class Dropped extends Aspect {
+export class Dropped extends Feature {
   /** As of the last time in step. */
   #serverKey: Bytes | null = null;
   #drop: Drop | null = null;
@@ -88,7 +88,7 @@ export class Dropped extends Aspect {
   #oftenTold = -Infinity;
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Dropped);
+    const before = old.feature(Dropped);
     this.#serverKey = before.#serverKey;
     this.#drop = before.#drop;
     this.#last = before.#last;
@@ -120,7 +120,7 @@ export class Dropped extends Aspect {
   }
 
   #newDrop(at: number, serverKey: Bytes): Drop {
-    const { beats, receipts } = this.room.aspect(Watch).record;
+    const { beats, receipts } = this.room.feature(Watch).record;
     return {
       at,
       beats: beats.slice(-evidence.LISTED_MAX).map(({ beat, key }) => ({ key, beat })),

@@ -9,7 +9,7 @@ import { type Bytes, hex, same } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Asking } from "../features/subscriptions";
-import { Aspect } from "../kernel/feature";
+import { Feature } from "../kernel/feature";
 import { Beats, DoubleBeat, interval, type Record, trim } from "./heartbeats";
 import { Freshness } from "./freshness";
 import type { Change } from "../kernel/membership";
@@ -100,7 +100,7 @@ export class Told {
 }
 
 /** One membership's monitoring of its server and its members. */
-export class Watch extends Aspect {
+export class Watch extends Feature {
   readonly #began: number;
   #levelAt: number | null = null;
   #ticked: number;
@@ -209,7 +209,7 @@ export class Watch extends Aspect {
   }
 
   override carryOver(old: RoomSession): void {
-    const before = old.aspect(Watch);
+    const before = old.feature(Watch);
     this.trustNobodyYet();
     const was = new Map([...before.#others.keys()].map((leaf) => [keyOf(old, leaf), leaf]));
     for (const leaf of this.#others.keys()) {
@@ -329,7 +329,7 @@ export class Watch extends Aspect {
     this.#ticked = now;
     if (this.#others.size > 0 && this.#beats.isDue(now) && this.room.isLevel(now)) {
       this.#reaching.sends(this.room.m.ownLeaf, this.#beats.sent);
-      const asking = this.room.aspect(Asking);
+      const asking = this.room.feature(Asking);
       const want = asking.everything;
       await this.#beats.beat(now, this.#order, this.#members.length, want);
       const wanted = want ? null : (leaf: number) => asking.asked(leaf);
