@@ -8,7 +8,7 @@ from functools import partial
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import HealIntent
-from snugroom.client.session.monitor.monitor import Watch
+from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.errors import SnugCryptoError
@@ -146,9 +146,9 @@ def ours(who: Participant) -> list[str]:
     return [text for kind in sorted(FROM_BEATS) for text in texts(who, kind)]
 
 
-def watch(who: Participant) -> Watch:
-    found = who.room.feature(Watch)
-    assert isinstance(found, Watch)
+def monitor(who: Participant) -> Monitor:
+    found = who.room.feature(Monitor)
+    assert isinstance(found, Monitor)
     return found
 
 
@@ -180,11 +180,11 @@ def send_beat(w: World, who: Participant, beat: Heartbeat) -> None:
 
 def last_beat(who: Participant) -> Heartbeat:
     key = who.room.m.signature_key(who.room.m.own_leaf)
-    return next(Heartbeat.decode(raw) for raw, by in reversed(watch(who).record.beats) if by == key)
+    return next(Heartbeat.decode(raw) for raw, by in reversed(monitor(who).record.beats) if by == key)
 
 
-def last_digest(seen: Watch, leaf: int) -> bytes:
+def last_digest(seen: Monitor, leaf: int) -> bytes:
     """What the next beat of that leaf has to follow."""
-    last = seen._beats.lines[leaf].last
+    last = seen._heartbeats.histories[leaf].last
     assert last is not None
     return last.digest

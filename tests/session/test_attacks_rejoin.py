@@ -13,7 +13,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.entry.recovery import RejoiningLobby, _ticket
 from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
 from snugroom.client.session.kernel.room import RoomSession
-from snugroom.client.session.monitor.monitor import Watch
+from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.agreed.room_state import ANY_HOST, REJOIN_SLOTS, RejoinTicket
 from snugroom.crypto.entry import recovery
@@ -154,9 +154,9 @@ def test_who_was_lured_into_a_fork_seals_nothing_there() -> None:
     assert bo.session._guest is None, "it can't be told from the room"
     assert bo.room.m.signature_key(kept.m.own_leaf) is not None
     # asked by itself: the fork's server would serve Bo all that else is needed
-    watch = bo.room.feature(Watch)
+    monitor = bo.room.feature(Monitor)
     for _ in range(200):
-        assert watch.may_send(w.now) is not None, w.now - began
+        assert monitor.may_send(w.now) is not None, w.now - began
         w.run(0.1)
 
 

@@ -11,7 +11,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.kernel.session import _Me
-from snugroom.client.session.monitor.monitor import Watch
+from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
@@ -79,7 +79,7 @@ def test_a_member_that_cries_wolf_stops_nobody_for_long(monkeypatch: pytest.Monk
     paused = 0
     for _ in range(1200):
         w.run(0.1)
-        paused += bo.room.feature(Watch).may_send(w.now) is not None
+        paused += bo.room.feature(Monitor).may_send(w.now) is not None
     assert 0 < paused <= 160, "once, for 15 s"
     assert len(texts(bo, "withheld")) == 1
     assert len(texts(bo, "double_beat")) == 1
@@ -97,7 +97,7 @@ def test_who_is_known_to_tell_another_story_stops_nobody_by_it(monkeypatch: pyte
         if n % 200 == 199:
             ada.room.want(HealIntent(ada.room.m.group.epoch), w.now)
         w.run(0.1)
-        paused += bo.room.feature(Watch).may_send(w.now) is not None
+        paused += bo.room.feature(Monitor).may_send(w.now) is not None
     assert 0 < paused <= 160, paused
     assert len(texts(bo, "two_stories")) == 1
 

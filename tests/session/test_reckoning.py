@@ -1,4 +1,4 @@
-"""What the watch reckons with, alone: whose word holds, whose media arrives, whether the order is one."""
+"""The parts of the monitor, each alone: confirmations, delivery of media, and the order of relays."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snugroom.client.session.catalogue.sentences import listed, stream_of
-from snugroom.client.session.monitor.delivery import Reaching
+from snugroom.client.session.monitor.delivery import Delivery
 from snugroom.client.session.monitor.freshness import Freshness
 from snugroom.client.session.monitor.heartbeats import interval
-from snugroom.client.session.monitor.ordering import KEPT, Order
+from snugroom.client.session.monitor.ordering import KEPT, Ordering
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
 
 LIFE = b"server 1"
@@ -21,7 +21,7 @@ LIFE = b"server 1"
 def fresh(words: dict[int, float]) -> Freshness:
     freshness = Freshness()
     for leaf, until in words.items():
-        freshness.word(leaf, until)
+        freshness.confirm(leaf, until)
     return freshness
 
 
@@ -66,7 +66,7 @@ def test_of_two_sides_that_hear_only_themselves_at_most_one_goes_on(
 
 def test_a_word_is_not_shortened_by_a_later_one_and_goes_with_its_leaf() -> None:
     freshness = fresh({1: 9.0})
-    freshness.word(1, 7.0)
+    freshness.confirm(1, 7.0)
     assert freshness.missing({1: False, 2: False}, 8.0) == [2]
     assert freshness.missing({1: False}, 9.0) == [1]
     freshness.forget(1)
@@ -77,138 +77,140 @@ def test_the_interval_grows_with_the_room() -> None:
     assert [interval(n) for n in (1, 50, 100, 1000)] == [5.0, 5.0, 10.0, 100.0]
 
 
-# -- reaching ----------------------------------------------------------------------------------------------
+# -- delivery ----------------------------------------------------------------------------------------------
 
 
 def reports(
-    reaching: Reaching, *rounds: tuple[int, int], start: int = 0
+    delivery: Delivery, *rounds: tuple[int, int], start: int = 0
 ) -> list[tuple[list[object], list[object]]]:
     """Leaf 1 on leaf 0's stream 0: (sent, got) every 5 s."""
     told: list[tuple[list[object], list[object]]] = []
     for at, (sent, got) in enumerate(rounds):
-        reaching.sends(0, [(0, sent)])
-        told.append(reaching.reports(1, {0: {0: got}}, [0, 1], 5.0 * (start + at)))  # type: ignore[arg-type]
+        delivery.record_sent(0, [(0, sent)])
+        told.append(delivery.record_received(1, {0: {0: got}}, [0, 1], 5.0 * (start + at)))  # type: ignore[arg-type]
     return told
 
 
 def test_three_beats_without_what_is_sent_are_told_once_and_so_is_the_end() -> None:
-    reaching = Reaching()
+    delivery = Delivery()
     told = reports(
-        reaching, (0, 0), (250, 250), (500, 250), (750, 250), (1000, 250), (1250, 250), (1500, 600)
+        delivery, (0, 0), (250, 250), (500, 250), (750, 250), (1000, 250), (1250, 250), (1500, 600)
     )
     assert [lost for lost, _ in told] == [[], [], [], [], [(0, 0)], [], []]
     assert [back for _, back in told] == [[], [], [], [], [], [], [(0, 0)]]
-    assert reaching.losers((0, 0)) == []
+    assert delivery.not_reached((0, 0)) == []
 
 
 def test_what_is_not_sent_is_not_missed() -> None:
-    reaching = Reaching()
-    told = reports(reaching, (0, 0), (250, 200), *[(252, 200)] * 10)
+    delivery = Delivery()
+    told = reports(delivery, (0, 0), (250, 200), *[(252, 200)] * 10)
     assert all(lost == [] for lost, _ in told)
 
 
 def test_of_layers_one_is_enough_and_none_is_a_loss_of_one_stream() -> None:
-    reaching = Reaching()
+    delivery = Delivery()
     # the larger ones are not forwarded; later the smallest alone is sent, and it does not come
     for at in range(8):
-        reaching.sends(0, [(1, 100 * at), (4, 100 * at), (5, 100 * at)])
-        assert reaching.reports(1, {0: {1: 100 * min(at, 3), 4: 100 * max(0, at - 3)}}, [0, 1], 5.0 * at) == (
+        delivery.record_sent(0, [(1, 100 * at), (4, 100 * at), (5, 100 * at)])
+        assert delivery.record_received(
+            1, {0: {1: 100 * min(at, 3), 4: 100 * max(0, at - 3)}}, [0, 1], 5.0 * at
+        ) == (
             [],
             [],
         )
     told = []
     for at in range(8, 12):
-        reaching.sends(0, [(1, 100 * at), (4, 700), (5, 700)])
-        told += reaching.reports(1, {0: {1: 300, 4: 400}}, [0, 1], 5.0 * at)[0]
+        delivery.record_sent(0, [(1, 100 * at), (4, 700), (5, 700)])
+        told += delivery.record_received(1, {0: {1: 300, 4: 400}}, [0, 1], 5.0 * at)[0]
     assert told == [(0, 1)]
-    assert reaching.losers((0, 1)) == [1]
+    assert delivery.not_reached((0, 1)) == [1]
 
 
 def test_beats_in_quick_succession_count_as_one() -> None:
-    reaching = Reaching()
+    delivery = Delivery()
     for n in range(18):
-        reaching.sends(0, [(0, 50 * n)])
-        assert reaching.reports(1, {}, [0, 1], 0.5 * n)[0] == []
+        delivery.record_sent(0, [(0, 50 * n)])
+        assert delivery.record_received(1, {}, [0, 1], 0.5 * n)[0] == []
 
 
 def test_a_new_connection_or_another_member_begins_again() -> None:
-    for again in (Reaching.begin_again, Reaching.forget):
+    for again in (Delivery.reset, Delivery.forget):
         for leaf in (0, 1):
-            reaching = Reaching()
-            reports(reaching, (0, 0), (250, 0), (500, 0))
-            again(reaching, leaf)
-            told = reports(reaching, (750, 0), (1000, 0), (1250, 0), (1500, 0), start=3)
+            delivery = Delivery()
+            reports(delivery, (0, 0), (250, 0), (500, 0))
+            again(delivery, leaf)
+            told = reports(delivery, (750, 0), (1000, 0), (1250, 0), (1500, 0), start=3)
             assert [lost for lost, _ in told] == [[], [], [], [(0, 0)]]
 
 
 # -- order ------------------------------------------------------------------------------------------------
 
 
-def order(*numbers: int, life: bytes = LIFE) -> Order:
-    made = Order()
-    made.life(life)
+def ordering(*numbers: int, life: bytes = LIFE) -> Ordering:
+    made = Ordering()
+    made.set_incarnation(life)
     for number in numbers:
-        assert made.hear(number, bytes([number]) * 32)
+        assert made.record(number, bytes([number]) * 32)
     return made
 
 
 def test_who_has_the_same_relays_vouches_for_the_same() -> None:
-    ours, theirs = order(*range(1, 20)), order(*range(11, 20))  # who came later has fewer
+    ours, theirs = ordering(*range(1, 20)), ordering(*range(11, 20))  # who came later has fewer
     assert theirs.newest() == ours.newest()
     assert theirs.newest()[0] == 19
-    assert not ours.claimed(1, *theirs.newest(), 0.0)
-    assert ours.at(18) != ours.at(19)
+    assert not ours.check_claim(1, *theirs.newest(), 0.0)
+    assert ours.window_at(18) != ours.window_at(19)
 
 
 def test_nothing_is_vouched_for_without_all_that_a_window_covers() -> None:
-    assert Order().newest() == (0, NO_HEARTBEAT)
-    assert order(5, 6, 7).newest() == (0, NO_HEARTBEAT)
-    assert order(1, 2, 4).newest()[0] == 2
-    assert order(*range(3, 11), 13).newest()[0] == 10
+    assert Ordering().newest() == (0, NO_HEARTBEAT)
+    assert ordering(5, 6, 7).newest() == (0, NO_HEARTBEAT)
+    assert ordering(1, 2, 4).newest()[0] == 2
+    assert ordering(*range(3, 11), 13).newest()[0] == 10
 
 
 def test_a_difference_is_told_at_the_second_time_and_once() -> None:
-    ours = order(1, 2, 3)
-    assert [ours.claimed(1, 3, b"w" * 32, 0.0) for _ in range(4)] == [False, True, False, False]
+    ours = ordering(1, 2, 3)
+    assert [ours.check_claim(1, 3, b"w" * 32, 0.0) for _ in range(4)] == [False, True, False, False]
     mine = ours.newest()
-    ours = order(1, 2, 3)
-    assert not ours.claimed(1, 3, b"w" * 32, 0.0)
-    assert not ours.claimed(1, *mine, 0.0)
-    assert not ours.claimed(1, 3, b"w" * 32, 0.0), "not twice on end"
+    ours = ordering(1, 2, 3)
+    assert not ours.check_claim(1, 3, b"w" * 32, 0.0)
+    assert not ours.check_claim(1, *mine, 0.0)
+    assert not ours.check_claim(1, 3, b"w" * 32, 0.0), "not twice on end"
 
 
 def test_what_others_have_and_we_have_not_is_compared_when_it_comes() -> None:
-    ours, theirs = order(1, 2), order(1, 2, 3)
-    assert not ours.claimed(1, *theirs.newest(), 5.0)
-    assert not ours.claimed(1, 3, b"w" * 32, 9.0), "the first claim stays"
-    assert ours.behind(4.9) == []
-    assert ours.behind(5.0) == [1]
-    ours.hear(3, bytes([3]) * 32)
-    assert ours.settle() == []
-    assert ours.behind(99.0) == []
-    ours = order(1, 2)
+    ours, theirs = ordering(1, 2), ordering(1, 2, 3)
+    assert not ours.check_claim(1, *theirs.newest(), 5.0)
+    assert not ours.check_claim(1, 3, b"w" * 32, 9.0), "the first claim stays"
+    assert ours.ahead_since(4.9) == []
+    assert ours.ahead_since(5.0) == [1]
+    ours.record(3, bytes([3]) * 32)
+    assert ours.check_waiting_claims() == []
+    assert ours.ahead_since(99.0) == []
+    ours = ordering(1, 2)
     for claim in (3, 4):
-        ours.claimed(1, claim, b"w" * 32, 0.0)
-        ours.hear(claim, bytes(32))
-        assert ours.settle() == ([1] if claim == 4 else [])
+        ours.check_claim(1, claim, b"w" * 32, 0.0)
+        ours.record(claim, bytes(32))
+        assert ours.check_waiting_claims() == ([1] if claim == 4 else [])
 
 
 def test_one_number_is_one_message_on_one_connection() -> None:
-    ours = order(1, 2)
-    assert ours.hear(2, bytes([2]) * 32)
-    assert not ours.hear(2, bytes(32))
+    ours = ordering(1, 2)
+    assert ours.record(2, bytes([2]) * 32)
+    assert not ours.record(2, bytes(32))
     ours.disconnected()
-    assert ours.hear(1, bytes(32)), "the room was forgotten meanwhile, and counts anew"
+    assert ours.record(1, bytes(32)), "the room was forgotten meanwhile, and counts anew"
     assert ours.newest()[0] == 1
-    ours.life(b"server 2")
+    ours.set_incarnation(b"server 2")
     assert ours.newest() == (0, NO_HEARTBEAT)
 
 
 def test_the_memory_of_relays_is_bounded() -> None:
-    ours = Order()
-    ours.life(LIFE)
+    ours = Ordering()
+    ours.set_incarnation(LIFE)
     for number in range(1, 3 * KEPT):
-        ours.hear(number, bytes(32))
+        ours.record(number, bytes(32))
     assert len(ours._digests) == KEPT
     assert ours.newest()[0] == 3 * KEPT - 1
 

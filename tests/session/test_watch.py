@@ -17,11 +17,11 @@ from tests.session.hostile import (
     heal,
     last_beat,
     last_digest,
+    monitor,
     ours,
     send_beat,
     signed_by,
     texts,
-    watch,
 )
 from tests.session.world import Link, Participant, World
 
@@ -342,7 +342,7 @@ def test_a_beat_of_another_group_state_at_our_own_slot_is_not_fresh() -> None:
     bo.alive = False
     beat = replace(last_beat(bo), got=(Got(0, 2**31, ()),))  # it acknowledges all that Ada ever sends
     for _ in range(6):
-        beat = replace(beat, seq=beat.seq + 1, prev=last_digest(watch(ada), 1), authenticator=bytes(32))
+        beat = replace(beat, seq=beat.seq + 1, prev=last_digest(monitor(ada), 1), authenticator=bytes(32))
         send_beat(w, bo, beat)
         w.run(5)
     assert texts(ada, "stale")
@@ -469,7 +469,7 @@ def test_a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others(kind:
     assert told.replace("Ada's", "your") in texts(ada, "not_reaching")[0]
     w.run(30)
     media.carries = lambda sender, what, receiver: True
-    w.until(lambda: all(f"Reaching Bo again: {what}." in texts(p, "cleared") for p in (cem, dana)), 15)
+    w.until(lambda: all(f"Delivery Bo again: {what}." in texts(p, "cleared") for p in (cem, dana)), 15)
     assert all(len(texts(p, "not_reaching")) == 1 for p in people)
 
 

@@ -18,10 +18,10 @@ from snugroom.server.wire.limits import BUCKETS
 from tests.session.hostile import (
     heal,
     last_beat,
+    monitor,
     ours,
     send_beat,
     texts,
-    watch,
 )
 from tests.session.world import Participant, World
 
@@ -69,11 +69,11 @@ def test_the_others_beats_say_that_a_commit_was_valid(monkeypatch: pytest.Monkey
     w.run(12)
     slot = stuck(w, monkeypatch, bo, cem)
     w.until(lambda: "stuck" in cem.alarms, 5)
-    kept = watch(cem)
+    kept = monitor(cem)
     assert kept.verdict_on_slot(slot) is None, "nobody has said anything of it yet"
     w.until(lambda: kept.verdict_on_slot(slot) is not None, 2)
     assert kept.verdict_on_slot(slot) == "valid"
-    assert watch(ada).verdict_on_slot(slot + 1) is None
+    assert monitor(ada).verdict_on_slot(slot + 1) is None
 
 
 def test_the_others_beats_say_that_a_commit_was_void() -> None:
@@ -85,8 +85,8 @@ def test_the_others_beats_say_that_a_commit_was_void() -> None:
     w.down_filter = lambda who, message: not (who is dana and isinstance(message, wire.Committed))
     w._ascend(bo.links[ev.ROOM], wire.encode(wire.Commit(slot, w.rng(512), bytes(32))))
     w.until(lambda: "void_commit" in cem.alarms, 5)
-    w.until(lambda: watch(dana).verdict_on_slot(slot) is not None, 3)
-    assert watch(dana).verdict_on_slot(slot) == "void"
+    w.until(lambda: monitor(dana).verdict_on_slot(slot) is not None, 3)
+    assert monitor(dana).verdict_on_slot(slot) == "void"
 
 
 def test_without_a_host_it_takes_more_than_half_of_the_others() -> None:
@@ -97,7 +97,7 @@ def test_without_a_host_it_takes_more_than_half_of_the_others() -> None:
     eve.alive = False
     m = eve.room.m
     slot = m.journal.slot + 1
-    seen = watch(eve)
+    seen = monitor(eve)
     for who, verdict in ((people[1], None), (people[2], None), (people[3], "void")):
         beat = last_beat(who)
         forged = replace(
@@ -147,7 +147,7 @@ def test_beats_that_the_server_repeats_or_mixes_up_accuse_nobody() -> None:
         for message in w.random.sample(passed, min(5, len(passed))):
             w._feed(bo, ev.Received(ev.ROOM, message))
     assert [ours(p) for p in people] == [[]] * 3
-    assert watch(bo)._beats.lines[0].gaps > 0
+    assert monitor(bo)._heartbeats.histories[0].gaps > 0
 
 
 def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
@@ -173,8 +173,11 @@ def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
     w._ascend(cem.links[ev.ROOM], wire.encode(wire.Broadcast(w.rng(512))))
     w.run(12)  # Ada and Cem go on beating: nothing has been taken for theirs
     assert bo.told[told:] == []
-    assert [line.gaps for line in watch(bo)._beats.lines.values()] == [0, 0]
-    assert {leaf: line.since for leaf, line in watch(bo)._beats.lines.items()} == {0: 0, 2: 2}
+    assert [history.gaps for history in monitor(bo)._heartbeats.histories.values()] == [0, 0]
+    assert {leaf: history.since for leaf, history in monitor(bo)._heartbeats.histories.items()} == {
+        0: 0,
+        2: 2,
+    }
 
 
 def test_who_beats_too_often_pushes_nobody_elses_beats_out() -> None:
@@ -182,7 +185,7 @@ def test_who_beats_too_often_pushes_nobody_elses_beats_out() -> None:
     _, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(120)
     key = bo.room.m.signature_key(0)
-    before = sum(by == key for _, by in watch(bo).record.beats)
+    before = sum(by == key for _, by in monitor(bo).record.beats)
     cem.alive = False
     beat = last_beat(cem)
     for _ in range(100):
@@ -190,15 +193,15 @@ def test_who_beats_too_often_pushes_nobody_elses_beats_out() -> None:
         send_beat(w, cem, beat)
         w.run(0.05)
     assert before > 15
-    assert sum(by == key for _, by in watch(bo).record.beats) >= before
-    assert len(watch(bo).record.beats) == RECORDED
+    assert sum(by == key for _, by in monitor(bo).record.beats) >= before
+    assert len(monitor(bo).record.beats) == RECORDED
 
 
 def test_what_is_kept_as_evidence_is_bounded_and_a_stranger_can_check_it() -> None:
     w = World(73)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(400)
-    record = watch(bo).record
+    record = monitor(bo).record
     assert len(record.beats) == RECORDED
     leaves = set()
     for raw, key in record.beats:

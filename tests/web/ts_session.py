@@ -19,7 +19,7 @@ from snugroom.client.session.features.roles import Powers
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import HealIntent, Intent
 from snugroom.client.session.monitor.dropped import Dropped
-from snugroom.client.session.monitor.monitor import Watch
+from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.client.session.options import Options
 from snugroom.crypto import errors
 from snugroom.crypto.agreed.room_state import Mode
@@ -314,11 +314,11 @@ class _Revoking(_Look):
         return set(self._session.look("revoked", feature="Revoking"))
 
 
-class _Watch(_Look):
+class _Monitor(_Look):
     __slots__ = ()
 
     def may_send(self, now: float) -> str | None:
-        return self._session.look(["maySend", now], feature="Watch")  # type: ignore[no-any-return]
+        return self._session.look(["maySend", now], feature="Monitor")  # type: ignore[no-any-return]
 
 
 class _Dropped(_Look):
@@ -332,7 +332,7 @@ _FEATURES: Final[dict[type[Feature], type[_Look]]] = {
     Granting: _Granting,
     Powers: _Powers,
     Revoking: _Revoking,
-    Watch: _Watch,
+    Monitor: _Monitor,
     Dropped: _Dropped,
 }
 

@@ -22,7 +22,7 @@ from snugroom.client.session.features.subscriptions import Asking
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.recovery import Recovery
 from snugroom.client.session.monitor.dropped import Dropped
-from snugroom.client.session.monitor.monitor import Watch
+from snugroom.client.session.monitor.monitor import Monitor
 
 if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
@@ -39,7 +39,7 @@ def build(room: RoomSession, now: float) -> list[Feature]:
         Vouching(room),
         Signing(room),
         Layering(room),
-        Watch(room, now),
+        Monitor(room, now),
         Recovery(room),
         Ending(room),
         Dropped(room),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Stuck
-from snugroom.client.session.monitor.monitor import Watch
+from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.server.wire import messages as wire
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Recovery(Feature):
             self._consider_astray(now)
             return
         door = room.door
-        verdict = room.feature(Watch).verdict_on_slot(room.stuck_at)
+        verdict = room.feature(Monitor).verdict_on_slot(room.stuck_at)
         regated = door is not None and door.shown is not None and door.shown >= room.stuck_at
         if regated or verdict == "void":
             slot, room.stuck_at = room.stuck_at, None
@@ -71,7 +71,7 @@ class Recovery(Feature):
         """Rejoin if the others are in a later epoch at our own slot: their verdict on a commit differs."""
         room = self.room
         level = room.server_slot == room.m.journal.slot and room.ended is None
-        if not level or room.feature(Watch).verdict_on_slot(room.m.journal.slot, doubted=True) != "valid":
+        if not level or room.feature(Monitor).verdict_on_slot(room.m.journal.slot, doubted=True) != "valid":
             self._astray = None
         elif self._astray is None:
             self._astray = now

@@ -37,7 +37,7 @@ from snugroom.client.session.kernel.intents import AddIntent, Intent, RejoinInte
 from snugroom.client.session.kernel.membership import SUITE, Membership
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.dropped import Dropped
-from snugroom.client.session.monitor.monitor import Watch
+from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.client.session.options import Options
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
@@ -379,7 +379,7 @@ class Session:
             case ev.Verified(leaf):
                 self._in_room().feature(Vouching).verify(leaf, now)
             case ev.Override():
-                self._in_room().feature(Watch).override(now)
+                self._in_room().feature(Monitor).override(now)
             case ev.Compare():
                 self._in_room().feature(Comparing).compare(now)
             case ev.Compared(same, digits):
@@ -669,7 +669,7 @@ class Session:
         if old is not None:
             self._room.carry_over(old)
         elif self._kept is not None:
-            self._room.feature(Watch).trust_nobody_yet()
+            self._room.feature(Monitor).forget_confirmations()
         self._room.feature(Reporting).take(answer.admission)
         self._room.start()
         if self._kept is not None and self._host is None:

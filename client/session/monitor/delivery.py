@@ -38,18 +38,18 @@ class _Pair:
         return self.misses >= MISSES
 
 
-class Reaching:
+class Delivery:
     """Bounded by members times streams; a removed member's state is forgotten."""
 
     def __init__(self) -> None:
         self._sent: dict[int, dict[int, int]] = {}
         self._pairs: dict[int, dict[Stream, _Pair]] = {}  # by listener
 
-    def sends(self, leaf: int, sent: Iterable[tuple[int, int]]) -> None:
+    def record_sent(self, leaf: int, sent: Iterable[tuple[int, int]]) -> None:
         """Record a leaf's counters of sealed frames: (stream number, frames)."""
         self._sent[leaf] = _whole(sent)
 
-    def reports(
+    def record_received(
         self,
         listener: int,
         got: Mapping[int, Mapping[int, int]],
@@ -90,15 +90,15 @@ class Reaching:
                         lost.append((leaf, stream))
         return lost, back
 
-    def losers(self, stream: Stream) -> list[int]:
+    def not_reached(self, stream: Stream) -> list[int]:
         """Return the listeners that the stream does not reach."""
         return [listener for listener, pairs in self._pairs.items() if stream in pairs and pairs[stream].lost]
 
-    def rests(self, listener: int) -> None:
+    def stop_judging(self, listener: int) -> None:
         """Stop judging a member that does not want all streams, because only it knows which."""
         self._pairs.pop(listener, None)
 
-    def begin_again(self, leaf: int) -> None:
+    def reset(self, leaf: int) -> None:
         """Start over for a member with a new connection: what it sends and receives counts from here."""
         self._pairs.pop(leaf, None)
         for pairs in self._pairs.values():
@@ -108,7 +108,7 @@ class Reaching:
     def forget(self, leaf: int) -> None:
         """Forget the member of a leaf that is empty now or has another member."""
         self._sent.pop(leaf, None)
-        self.begin_again(leaf)
+        self.reset(leaf)
 
 
 def _whole(frames: Iterable[tuple[int, int]]) -> dict[int, int]:

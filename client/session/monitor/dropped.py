@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.monitor.monitor import Watch
+from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import SigningKey
@@ -310,7 +310,7 @@ class Dropped(Feature):
         return unsigned.signed(m.sign)
 
     def _record(self) -> tuple[list[SignedHeartbeat], list[Receipt]]:
-        record = self.room.feature(Watch).record
+        record = self.room.feature(Monitor).record
         beats = [SignedHeartbeat(key, beat) for beat, key in record.beats]
         receipts = [Receipt(r.server_key, r.slot, r.chain, r.signature) for r in record.receipts]
         return beats[-evidence.LISTED_MAX :], receipts[-evidence.LISTED_MAX :]

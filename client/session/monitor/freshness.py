@@ -17,11 +17,11 @@ class Freshness:
     def __init__(self) -> None:
         self._until: dict[int, float] = {}
 
-    def word(self, leaf: int, until: float) -> None:
+    def confirm(self, leaf: int, until: float) -> None:
         """Extend a leaf's confirmation to `until`; never shorten it."""
         self._until[leaf] = max(until, self._until.get(leaf, 0.0))
 
-    def of(self, leaf: int) -> float:
+    def confirmed_until(self, leaf: int) -> float:
         """Return the time until which a leaf's confirmation holds; 0 if it has given none."""
         return self._until.get(leaf, 0.0)
 

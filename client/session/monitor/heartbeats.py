@@ -1,4 +1,4 @@
-"""Heartbeats: send and receive beats, with their encoding, keys and timing. `watch` draws the conclusions."""
+"""Heartbeats: send and receive beats; encoding, keys and timing. `monitor` draws the conclusions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from snugroom.client.session.monitor.ordering import Order
+from snugroom.client.session.monitor.ordering import Ordering
 from snugroom.crypto.agreed import envelope, policy
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, ValidationError
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
 
 #: Minimum seconds between two beats of one member, and seconds per member of a large room.
-LEAST: Final = 5.0
-EACH: Final = 0.1
+INTERVAL_MIN: Final = 5.0
+INTERVAL_PER_MEMBER: Final = 0.1
 #: Minimum seconds between two beats with urgent news, and seconds between two members that send them.
-GAP: Final = 1.0
-STEP: Final = 0.02
+URGENT_INTERVAL_MIN: Final = 1.0
+URGENT_STEP: Final = 0.02
 #: Seconds for which the heartbeat key from before an eviction is kept.
 OLD_KEY: Final = 15.0
 #: Beats that are remembered: each member's to check new ones, and our own for their times of sending.
-LINE: Final = 64
-#: Beats, and receipts, that are kept as evidence.
+HISTORY_MAX: Final = 64
+#: Heartbeats, and receipts, that are kept as evidence.
 RECORDED: Final = 64
 
 
 def interval(members: int) -> float:
     """Return the seconds between two beats of one member in a room of that many."""
-    return max(LEAST, EACH * members)
+    return max(INTERVAL_MIN, INTERVAL_PER_MEMBER * members)
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class DoubleBeat:
 
 
 @dataclass
-class Line:
+class BeatHistory:
     """The received beats of one membership."""
 
     key: bytes
@@ -83,7 +83,7 @@ class Line:
     handle: bytes = b""  # the connection of its last beat
     gaps: int = 0  # beats that never arrived
 
-    def take(self, beat: Heartbeat, digest: bytes) -> bool:
+    def accept(self, beat: Heartbeat, digest: bytes) -> bool:
         """Check a beat against earlier ones; return False if it is late. ValidationError("SNUG-19")."""
         policy.snug_19(seq=beat.seq, prev=beat.prev, digest=digest, known=self.known)
         last = self.last
@@ -91,7 +91,7 @@ class Line:
         if goes_back and last is not None and beat.seq > last.seq:
             raise ValidationError("SNUG-19", f"beat {beat.seq} is of an earlier slot than one before it")
         self.known[beat.seq] = (beat.prev, digest)
-        while len(self.known) > LINE:
+        while len(self.known) > HISTORY_MAX:
             self.known.popitem(last=False)
         if self.last is not None and beat.seq < self.last.seq:
             return False
@@ -101,8 +101,8 @@ class Line:
         return True
 
 
-class Beats:
-    """Our own line, the others' lines, and the counters that we sign."""
+class Heartbeats:
+    """Our own history, the others' histories, and the counters that we sign."""
 
     def __init__(self, room: RoomSession, now: float) -> None:
         self._room = room
@@ -117,29 +117,31 @@ class Beats:
         self._ours: OrderedDict[int, float] = OrderedDict()  # seq -> when it was sent
         self.sent: dict[int, int] = {}
         self.got: dict[int, dict[int, int]] = {}
-        self.lines: dict[int, Line] = {}
+        self.histories: dict[int, BeatHistory] = {}
         self._joined: dict[int, int] = {}  # leaf -> the slot that brought it in, if we saw it
         self.record = Record()
 
     # -- our beats ---------------------------------------------------------------------------------
 
-    def soon(self, now: float, members: list[int]) -> None:
+    def schedule_soon(self, now: float, members: list[int]) -> None:
         """Beat as soon as it is our turn, because the others need to know of a change."""
         n = len(members)
         own = self._room.m.own_leaf
         rank = members.index(own) if own in members else n
-        turn = STEP * rank if n * STEP <= GAP else interval(n) * rank / n
-        gap = max(GAP, interval(n) / 5)
+        turn = URGENT_STEP * rank if n * URGENT_STEP <= URGENT_INTERVAL_MIN else interval(n) * rank / n
+        gap = max(URGENT_INTERVAL_MIN, interval(n) / 5)
         self._due = min(self._due, max(now + turn, self._last_sent + gap))
 
     def is_due(self, now: float) -> bool:
         return now >= self._due
 
-    def beat(self, now: float, order: Order, *, members: int, want: bool) -> Heartbeat:
+    def send(self, now: float, ordering: Ordering, *, members: int, want: bool) -> Heartbeat:
         """Sign a beat and broadcast it."""
         room, m = self._room, self._room.m
-        relay, window = order.newest()
-        heard = {leaf: line.last.seq for leaf, line in self.lines.items() if line.last is not None}
+        relay, window = ordering.newest()
+        heard = {
+            leaf: history.last.seq for leaf, history in self.histories.items() if history.last is not None
+        }
         beat = Heartbeat(
             leaf=m.own_leaf,
             handle=room.handle,
@@ -151,7 +153,7 @@ class Beats:
             slot=m.journal.slot,
             chain=m.journal.chain,
             authenticator=H(m.group.epoch_authenticator),
-            incarnation=order.incarnation,
+            incarnation=ordering.incarnation,
             relay=relay,
             window=window,
             sent=_counters(self.sent),
@@ -174,7 +176,7 @@ class Beats:
         self._seq, self._prev, self._last_sent = beat.seq, beat.digest, now
         self._due = now + interval(members)
         self._ours[beat.seq] = now
-        while len(self._ours) > LINE:
+        while len(self._ours) > HISTORY_MAX:
             self._ours.popitem(last=False)
         own_key = m.signature_key(m.own_leaf)
         if own_key is not None:
@@ -185,7 +187,7 @@ class Beats:
         """Return when our beat of that number was sent; None if it is not one of the last 64."""
         return self._ours.get(min(seq, self._seq))
 
-    def first_after(self, seq: int, since: float) -> float | None:
+    def first_sent_after(self, seq: int, since: float) -> float | None:
         """Return when the first beat after `seq`, sent at `since` or later, was sent; None if none was."""
         return next((at for number, at in self._ours.items() if number > seq and at >= since), None)
 
@@ -203,7 +205,7 @@ class Beats:
                     continue
         return None
 
-    def hear(self, payload: bytes) -> Heartbeat | DoubleBeat | None:
+    def receive(self, payload: bytes) -> Heartbeat | DoubleBeat | None:
         """Return a verified new beat, or a DoubleBeat if it contradicts another (SNUG-19).
 
         None for anything else: malformed, of an unknown leaf or membership, late, or seen before.
@@ -216,36 +218,36 @@ class Beats:
                 return None
             if self._joined.get(beat.leaf, beat.since) != beat.since:
                 return None
-            line = self.lines.get(beat.leaf)
-            if line is not None and beat.since < line.since:
+            history = self.histories.get(beat.leaf)
+            if history is not None and beat.since < history.since:
                 return None
             digest = beat.digest
-            if line is not None and line.known.get(beat.seq, (b"", b""))[1] == digest:
+            if history is not None and history.known.get(beat.seq, (b"", b""))[1] == digest:
                 return None
             beat.verify(self._room.number, key)
         except SnugCryptoError:
             return None
         self.record.add(payload, key)
-        if line is None or beat.since > line.since:
-            line = self.lines[beat.leaf] = Line(key, beat.since)
+        if history is None or beat.since > history.since:
+            history = self.histories[beat.leaf] = BeatHistory(key, beat.since)
         try:
-            return beat if line.take(beat, digest) else None
+            return beat if history.accept(beat, digest) else None
         except ValidationError as error:
             return DoubleBeat(beat.leaf, str(error))
 
-    def evicted(self, now: float) -> None:
+    def change_key(self, now: float) -> None:
         """Switch to the membership's new heartbeat key."""
         self._old_key = (self._key, now + OLD_KEY)
         self._key = self._room.m.heartbeat_key
         self._goodbye = True
 
-    def joined(self, leaf: int, slot: int) -> None:
+    def member_joined(self, leaf: int, slot: int) -> None:
         """Record the slot that brought a member to that leaf, at first or by a rejoin."""
         self._joined[leaf] = slot
 
     def forget(self, leaf: int) -> None:
         """Forget the member of a leaf that is empty now or has another member."""
-        for known in (self.lines, self.got, self._joined):
+        for known in (self.histories, self.got, self._joined):
             known.pop(leaf, None)
 
 

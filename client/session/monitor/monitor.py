@@ -1,7 +1,8 @@
 """Conclusions from the members' signed beats: alarms, and when media may be sealed.
 
-Protocol section 7. `beats` sends and receives them; `freshness`, `reaching` and `order` compute. This module
-combines their results: it reports each finding once in one sentence, and reports when the finding is over.
+Protocol section 7. `heartbeats` sends and receives them; `freshness`, `delivery` and `ordering` compute. This
+module combines their results: it reports each finding once in one sentence, and reports when the finding is
+over.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.features.subscriptions import Asking
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
-from snugroom.client.session.monitor.delivery import Reaching, Stream
+from snugroom.client.session.monitor.delivery import Delivery, Stream
 from snugroom.client.session.monitor.freshness import Freshness
-from snugroom.client.session.monitor.heartbeats import Beats, DoubleBeat, Record, SignedReceipt, interval
-from snugroom.client.session.monitor.ordering import Order
+from snugroom.client.session.monitor.heartbeats import DoubleBeat, Heartbeats, Record, SignedReceipt, interval
+from snugroom.client.session.monitor.ordering import Ordering
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.kdf import H
 
@@ -55,12 +56,12 @@ BEHIND: Final = 10.0
 #: news: the first to claim them may have lied.
 NEWS: Final = (20.0, 3)
 #: Seconds after which a report names the members that a removal has not reached.
-REACH: Final = 10.0
+REMOVAL_WAIT: Final = 10.0
 #: Seconds for which further silent members are collected for one alarm.
 GATHER: Final = 3.0
 #: Epochs, slots and removals that are remembered.
 EPOCHS: Final = 64
-REACHES: Final = 8
+REMOVALS_MAX: Final = 8
 
 
 @dataclass
@@ -73,7 +74,7 @@ class _Ahead:
 
 
 @dataclass
-class _Reach:
+class _Removal:
     """A removal on its way to the others."""
 
     slot: int
@@ -84,7 +85,7 @@ class _Reach:
     told: bool = False
 
 
-class Told:
+class Reported:
     """Leaves with one kind of finding that was reported and is not over."""
 
     def __init__(self) -> None:
@@ -98,7 +99,7 @@ class Told:
         return new, over
 
 
-class Watch(Feature):
+class Monitor(Feature):
     """One membership's monitoring of its server and its members."""
 
     def __init__(self, room: RoomSession, now: float) -> None:
@@ -106,10 +107,10 @@ class Watch(Feature):
         self._began = now
         self._level_at: float | None = None
         self._ticked = now
-        self._beats = Beats(room, now)
+        self._heartbeats = Heartbeats(room, now)
         self._fresh = Freshness()
-        self._reaching = Reaching()
-        self._order = Order()
+        self._delivery = Delivery()
+        self._ordering = Ordering()
         self._others: dict[int, bool] = {}  # leaf -> whether a host
         self._members: list[int] = []
         self._since: dict[int, float] = {}  # when each came in
@@ -124,23 +125,23 @@ class Watch(Feature):
         self._stuck: OrderedDict[int, set[bytes]] = OrderedDict()  # slot -> keys that rejoined as stuck there
         #: (key that rejoined as stuck, committer's key) -> how often
         self._unread: OrderedDict[tuple[bytes, bytes], int] = OrderedDict()
-        self._reaches: list[_Reach] = []
+        self._removals: list[_Removal] = []
         # reported so far
         self._stale = False
         self._override: frozenset[int] | None = None
-        self._silent, self._gone, self._unheard = Told(), Told(), Told()
+        self._silent, self._gone, self._unheard = Reported(), Reported(), Reported()
         self._gathered = 0.0
         self._deaf_since: float | None = None
         self._withheld: set[int] = set()
         self._withheld_at = 0.0
         self._server_withholds = False
-        self._storytellers: set[int] = set()
+        self._fork_reporters: set[int] = set()
         self._doubled: set[int] = set()
         self._disorder: set[int] = set()
         self._behind: set[int] = set()
         self._behind_at = 0.0
         self._contradicted = False
-        self._look_around(now)
+        self._update_members(now)
         self._epochs[self._authenticator()] = None
 
     # -- for other modules ---------------------------------------------------------------------------
@@ -148,7 +149,7 @@ class Watch(Feature):
     @property
     def record(self) -> Record:
         """The last 64 verified beats and 64 valid receipts."""
-        return self._beats.record
+        return self._heartbeats.record
 
     def verdict_on_slot(self, slot: int, *, doubted: bool = False) -> Literal["void", "valid"] | None:
         """Return the others' verdict on the commit in `slot` that we alone cannot read (protocol section 6).
@@ -159,10 +160,10 @@ class Watch(Feature):
         """
         ours = self._authenticator()
         verdicts: dict[str, list[int]] = {"void": [], "valid": []}
-        for leaf, line in self._beats.lines.items():
-            if line.last is not None and leaf in self._others and line.last.slot >= slot:
-                old = line.last.authenticator == ours
-                if old or line.last.epoch > self.room.m.group.epoch:
+        for leaf, history in self._heartbeats.histories.items():
+            if history.last is not None and leaf in self._others and history.last.slot >= slot:
+                old = history.last.authenticator == ours
+                if old or history.last.epoch > self.room.m.group.epoch:
                     verdicts["void" if old else "valid"].append(leaf)
         carried = [
             verdict
@@ -184,7 +185,7 @@ class Watch(Feature):
         self._override = frozenset(self._fresh.missing(self._others, now))
         self.room.tell(ev.Status("override", sentences.OVERRIDE))
 
-    def trust_nobody_yet(self) -> None:
+    def forget_confirmations(self) -> None:
         """Seal nothing until the others have answered us here.
 
         The member that lets us in need not be a host: an evicted member can do so too, in a room of its own
@@ -193,14 +194,14 @@ class Watch(Feature):
         self._fresh = Freshness()
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.feature(Watch)
-        self.trust_nobody_yet()
+        before = old.feature(Monitor)
+        self.forget_confirmations()
         was = {old.m.signature_key(leaf): leaf for leaf in before._others}
         for leaf in self._others:
             known = was.get(self.room.m.signature_key(leaf))
             if known is not None:
-                self._fresh.word(leaf, before._fresh.of(known))
-        self._beats.record = before.record
+                self._fresh.confirm(leaf, before._fresh.confirmed_until(known))
+        self._heartbeats.record = before.record
         self._stale = before._stale
         if before._withheld or before._server_withholds:
             self.room.tell(ev.Status("cleared", sentences.HANDED_OVER))
@@ -209,42 +210,42 @@ class Watch(Feature):
 
     def level(self, now: float) -> None:
         self._level_at = now
-        self._order.life(self.room.incarnation or bytes(8))
-        self._reaching.begin_again(self.room.m.own_leaf)
+        self._ordering.set_incarnation(self.room.incarnation or bytes(8))
+        self._delivery.reset(self.room.m.own_leaf)
         self._deaf.clear()
         self._settled[self.room.m.own_leaf] = now + SETTLED
-        self._beats.soon(now, self._members)
+        self._heartbeats.schedule_soon(now, self._members)
 
     def lost(self, why: str, now: float) -> None:
         self._level_at = None
         self._server_ahead = None
-        self._order.disconnected()
+        self._ordering.disconnected()
 
     def adopted(self, change: Change, now: float) -> None:
         m = self.room.m
         for leaf, _, _ in change.removed:
             self._forget(leaf)
         for leaf, _ in change.added:
-            self._beats.joined(leaf, m.journal.slot)
+            self._heartbeats.member_joined(leaf, m.journal.slot)
         for authenticator, over in self._epochs.items():
             if over is None:
                 self._epochs[authenticator] = now
         self._epochs[self._authenticator()] = None
         _trim(self._epochs)
-        self._look_around(now)
+        self._update_members(now)
         if change.added or change.removed:
             self._override = None
         evicted = [r for r in change.removed if r[0] not in change.left] if not change.rejoined else []
         if evicted:
-            self._beats.evicted(now)
-            self._begin_reach(tuple(name for _, name, _ in evicted), now)
+            self._heartbeats.change_key(now)
+            self._track_removal(tuple(name for _, name, _ in evicted), now)
         self._note_committer(change)
-        self._come_to(m.journal.slot)
-        self._beats.soon(now, self._members)
+        self._check_claims(m.journal.slot)
+        self._heartbeats.schedule_soon(now, self._members)
 
     def voided(self, slot: int, author: int | None, now: float) -> None:
-        self._come_to(slot)
-        self._beats.soon(now, self._members)
+        self._check_claims(slot)
+        self._heartbeats.schedule_soon(now, self._members)
 
     def receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
         key = self.room.server_key
@@ -252,20 +253,20 @@ class Watch(Feature):
             self.record.receipts.append(SignedReceipt(slot, chain, signature, key))
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
-        self._order.life(self.room.incarnation or bytes(8))
-        if not self._order.hear(number, digest):
+        self._ordering.set_incarnation(self.room.incarnation or bytes(8))
+        if not self._ordering.record(number, digest):
             if not self._contradicted:
                 self._contradicted = True
                 self.room.tell(sentences.renumbered())
             return
-        self._tell_disorder(self._order.settle())
+        self._tell_disorder(self._ordering.check_waiting_claims())
 
     def sealed(self, stream: int, frame: bytes, now: float) -> None:
-        self._beats.sent[stream] = self._beats.sent.get(stream, 0) + 1
+        self._heartbeats.sent[stream] = self._heartbeats.sent.get(stream, 0) + 1
 
     def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         if leaf in self._others:
-            got = self._beats.got.setdefault(leaf, {})
+            got = self._heartbeats.got.setdefault(leaf, {})
             got[stream] = got.get(stream, 0) + 1
 
     def may_send(self, now: float) -> str | None:
@@ -273,7 +274,7 @@ class Watch(Feature):
             return None
         fresh = self._fresh.until(self._others, host=self._is_host()) > now
         # A member with another chain than ours pauses nothing.
-        ahead = [a for leaf, a in self._ahead.items() if leaf not in self._storytellers]
+        ahead = [a for leaf, a in self._ahead.items() if leaf not in self._fork_reporters]
         doubt = any(now - a.since < DOUBT or not fresh for a in ahead)
         if doubt or self._server_withholds:
             return sentences.PAUSED_WITHHELD
@@ -285,10 +286,10 @@ class Watch(Feature):
         return now - max(self._heard.get(leaf, 0.0), self._since[leaf]) <= self._span(FRESH)
 
     def passed(self, blob: bytes, now: float) -> bool:
-        payload = self._beats.uncover(blob, now)
+        payload = self._heartbeats.uncover(blob, now)
         if payload is None:
             return False
-        heard = self._beats.hear(payload)
+        heard = self._heartbeats.receive(payload)
         if isinstance(heard, DoubleBeat):
             if heard.leaf not in self._doubled:
                 self._doubled.add(heard.leaf)
@@ -301,32 +302,32 @@ class Watch(Feature):
         if self._level_at is not None and now - self._ticked > ASLEEP:
             self._level_at = now  # we slept: missing beats are nobody's fault
         self._ticked = now
-        if self._others and self._beats.is_due(now) and self.room.is_level(now):
-            self._reaching.sends(self.room.m.own_leaf, self._beats.sent.items())
+        if self._others and self._heartbeats.is_due(now) and self.room.is_level(now):
+            self._delivery.record_sent(self.room.m.own_leaf, self._heartbeats.sent.items())
             asking = self.room.feature(Asking)
             want = asking.everything
-            self._beats.beat(now, self._order, members=len(self._members), want=want)
+            self._heartbeats.send(now, self._ordering, members=len(self._members), want=want)
             wanted = None if want else asking.asked
-            self._judge_reaching(self.room.m.own_leaf, self._beats.got, now, wanted)
+            self._judge_delivery(self.room.m.own_leaf, self._heartbeats.got, now, wanted)
         self._judge_withheld(now)
         self._judge_freshness(now)
         self._judge_silence(now)
         self._judge_unheard(now)
         self._judge_behind(now)
-        self._judge_reaches(now)
+        self._judge_removals(now)
 
     # -- a beat ----------------------------------------------------------------------------------------
 
     def _heard_beat(self, beat: Heartbeat, now: float) -> None:
         leaf, m = beat.leaf, self.room.m
-        line = self._beats.lines[leaf]
+        history = self._heartbeats.histories[leaf]
         self._heard[leaf] = now
-        if line.handle != beat.handle:
-            line.handle = beat.handle
+        if history.handle != beat.handle:
+            history.handle = beat.handle
             self._settled[leaf] = now + SETTLED
-            self._reaching.begin_again(leaf)
+            self._delivery.reset(leaf)
             self._deaf[leaf] = 0
-            self._beats.soon(now, self._members)  # it is new or back, and knows nothing of us
+            self._heartbeats.schedule_soon(now, self._members)  # it is new or back, and knows nothing of us
         if beat.slot > m.journal.slot:
             ahead = self._ahead.setdefault(leaf, _Ahead(beat.slot, beat.chain, now))
             ahead.slot, ahead.chain = beat.slot, beat.chain
@@ -334,57 +335,59 @@ class Watch(Feature):
             self._ahead.pop(leaf, None)
             known = m.journal.chains.get(beat.slot)
             if known is not None and known != beat.chain:
-                self._other_story(leaf, beat.slot)
+                self._report_fork(leaf, beat.slot)
             else:
-                self._vouched(beat, now)
+                self._confirm(beat, now)
         acknowledged = next((g.seq for g in beat.got if g.leaf == m.own_leaf), 0)
-        missed = self._beats.first_after(acknowledged, max(self._since[leaf], self._level_at or now))
+        missed = self._heartbeats.first_sent_after(
+            acknowledged, max(self._since[leaf], self._level_at or now)
+        )
         deaf = missed is not None and now - missed > UNDER_WAY
         self._deaf[leaf] = self._deaf.get(leaf, 0) + 1 if deaf else 0
         if deaf and missed is not None and now - missed < DEAF_FOR:
             self._deaf[leaf] = min(self._deaf[leaf], DEAF - 1)
         if beat.incarnation != self.room.incarnation:
             self._tell_disorder([leaf])  # a server broadcasts within one incarnation only
-        elif self._order.claimed(leaf, beat.relay, beat.window, now):
+        elif self._ordering.check_claim(leaf, beat.relay, beat.window, now):
             self._tell_disorder([leaf])
-        self._reaching.sends(leaf, beat.sent)
+        self._delivery.record_sent(leaf, beat.sent)
         if beat.want:
-            self._judge_reaching(leaf, {g.leaf: dict(g.frames) for g in beat.got}, now)
+            self._judge_delivery(leaf, {g.leaf: dict(g.frames) for g in beat.got}, now)
         else:
-            self._reaching.rests(leaf)
-        for reach in self._reaches:
-            if beat.slot >= reach.slot:
-                reach.waiting.discard(leaf)
+            self._delivery.stop_judging(leaf)
+        for removal in self._removals:
+            if beat.slot >= removal.slot:
+                removal.waiting.discard(leaf)
 
-    def _vouched(self, beat: Heartbeat, now: float) -> None:
+    def _confirm(self, beat: Heartbeat, now: float) -> None:
         """Extend the member's confirmation if its beat is of our epoch or of one that ended lately."""
         if beat.authenticator not in self._epochs:
             return
         over = self._epochs[beat.authenticator]
         acknowledged = next((g.seq for g in beat.got if g.leaf == self.room.m.own_leaf), 0)
-        answered = self._beats.sent_at(acknowledged) if acknowledged else self._since[beat.leaf]
+        answered = self._heartbeats.sent_at(acknowledged) if acknowledged else self._since[beat.leaf]
         if answered is None:
             return
         until = min(now, now if over is None else over) + self._span(FRESH)
-        self._fresh.word(beat.leaf, min(until, answered + self._span(ECHO)))
+        self._fresh.confirm(beat.leaf, min(until, answered + self._span(ECHO)))
 
     # -- findings ----------------------------------------------------------------------------------------
 
-    def _other_story(self, leaf: int, slot: int) -> None:
-        if leaf in self._storytellers:
+    def _report_fork(self, leaf: int, slot: int) -> None:
+        if leaf in self._fork_reporters:
             return
-        self._storytellers.add(leaf)
-        if len(self._storytellers) <= 2:  # one may lie; more than two add nothing
-            self.room.tell(sentences.two_stories(slot, self._names(self._storytellers)))
+        self._fork_reporters.add(leaf)
+        if len(self._fork_reporters) <= 2:  # one may lie; more than two add nothing
+            self.room.tell(sentences.two_stories(slot, self._names(self._fork_reporters)))
 
-    def _come_to(self, slot: int) -> None:
+    def _check_claims(self, slot: int) -> None:
         """Check the claims of members that were ahead, now that this slot has been judged."""
         for leaf, ahead in list(self._ahead.items()):
             if ahead.slot <= slot:
                 del self._ahead[leaf]
                 known = self.room.m.journal.chains.get(ahead.slot)
                 if known is not None and known != ahead.chain:
-                    self._other_story(leaf, ahead.slot)
+                    self._report_fork(leaf, ahead.slot)
 
     def _judge_withheld(self, now: float) -> None:
         room = self.room
@@ -396,7 +399,7 @@ class Watch(Feature):
         late = self._server_ahead is not None and now - self._server_ahead > WITHHELD
         connected = self._connected_for(now)
         ahead = {leaf for leaf, a in self._ahead.items() if min(now - a.since, connected) > WITHHELD}
-        ahead -= self._storytellers
+        ahead -= self._fork_reporters
         if room.stuck_at is not None or room.needs_rejoin:
             return
         told = bool(self._withheld) or self._server_withholds
@@ -463,7 +466,7 @@ class Watch(Feature):
             self.room.tell(sentences.unheard("The others" if everybody else self._names(new), everybody))
         self._over(over, lambda who: f"What you send reaches {who} again.")
 
-    def _judge_reaching(
+    def _judge_delivery(
         self,
         listener: int,
         got: dict[int, dict[int, int]],
@@ -474,11 +477,11 @@ class Watch(Feature):
         if now < self._settled.get(listener, self._began + SETTLED):
             return
         settled = [leaf for leaf in self._members if now >= self._settled.get(leaf, self._began + SETTLED)]
-        lost, back = self._reaching.reports(listener, got, settled, now, wanted=wanted)
+        lost, back = self._delivery.record_received(listener, got, settled, now, wanted=wanted)
         for blamed in (False, True):
             streams = [s for s in lost if self._is_blamed(s) == blamed]
             if streams:
-                losers = {loser for s in streams for loser in self._reaching.losers(s)}
+                losers = {loser for s in streams for loser in self._delivery.not_reached(s)}
                 whom = self._names(losers - {own}, *(["you"] if own in losers else []))
                 self.room.tell(sentences.not_reaching(self._streams(streams), whom, blamed))
         if back:
@@ -486,7 +489,7 @@ class Watch(Feature):
             self.room.tell(ev.Status("cleared", f"Reaching {whom} again: {self._streams(back)}."))
 
     def _is_blamed(self, stream: Stream) -> bool:
-        losers = self._reaching.losers(stream)
+        losers = self._delivery.not_reached(stream)
         return len(losers) > 1 or self.room.m.own_leaf in losers
 
     def _tell_disorder(self, leaves: list[int]) -> None:
@@ -497,7 +500,7 @@ class Watch(Feature):
 
     def _judge_behind(self, now: float) -> None:
         connected = self.room.is_level(now) and self._connected_for(now) > BEHIND
-        behind = set(self._order.behind(now - BEHIND)) if connected else set()
+        behind = set(self._ordering.ahead_since(now - BEHIND)) if connected else set()
         # The others claim the same with their next beats; much later it is news: the first may have lied.
         if behind - self._behind and (not self._behind or now - self._behind_at > self._span(NEWS)):
             self._behind_at = now
@@ -507,22 +510,22 @@ class Watch(Feature):
         if connected:
             self._behind = behind
 
-    def _begin_reach(self, names: tuple[str, ...], now: float) -> None:
+    def _track_removal(self, names: tuple[str, ...], now: float) -> None:
         if self._is_host() and self._others:
             slot = self.room.m.journal.slot
-            self._reaches.append(_Reach(slot, names, set(self._others), len(self._others), now))
-            del self._reaches[:-REACHES]
+            self._removals.append(_Removal(slot, names, set(self._others), len(self._others), now))
+            del self._removals[:-REMOVALS_MAX]
 
-    def _judge_reaches(self, now: float) -> None:
-        for reach in list(self._reaches):
-            reach.waiting &= self._others.keys()
-            if not reach.waiting:
-                self._reaches.remove(reach)
-            elif reach.told or now - reach.at <= REACH:
+    def _judge_removals(self, now: float) -> None:
+        for removal in list(self._removals):
+            removal.waiting &= self._others.keys()
+            if not removal.waiting:
+                self._removals.remove(removal)
+            elif removal.told or now - removal.at <= REMOVAL_WAIT:
                 continue
-            reach.told = True
+            removal.told = True
             text = sentences.removal_reach(
-                reach.names, reach.total, self._names(reach.waiting), len(reach.waiting)
+                removal.names, removal.total, self._names(removal.waiting), len(removal.waiting)
             )
             self.room.tell(ev.Status("removal_reach", text))
 
@@ -549,7 +552,7 @@ class Watch(Feature):
 
     # -- internals ---------------------------------------------------------------------------------------
 
-    def _look_around(self, now: float) -> None:
+    def _update_members(self, now: float) -> None:
         """Record the current members; a new member gets time before it is judged."""
         members = self.room.m.members()
         own = self.room.m.own_leaf
@@ -561,16 +564,16 @@ class Watch(Feature):
             if leaf not in self._since:
                 self._since[leaf] = now
                 self._settled[leaf] = now + SETTLED
-                self._fresh.word(leaf, now + self._span(FRESH))
+                self._fresh.confirm(leaf, now + self._span(FRESH))
 
     def _forget(self, leaf: int) -> None:
         for known in (self._since, self._heard, self._settled, self._deaf, self._ahead):
             known.pop(leaf, None)
-        for part in (self._beats, self._fresh, self._reaching, self._order):
+        for part in (self._heartbeats, self._fresh, self._delivery, self._ordering):
             part.forget(leaf)
         for told in (self._silent, self._gone, self._unheard):
             told.leaves.discard(leaf)
-        for leaves in (self._withheld, self._storytellers, self._doubled, self._disorder, self._behind):
+        for leaves in (self._withheld, self._fork_reporters, self._doubled, self._disorder, self._behind):
             leaves.discard(leaf)
 
     def _authenticator(self) -> bytes:

@@ -26,7 +26,7 @@ class _Claim:
     since: float
 
 
-class Order:
+class Ordering:
     """The relays as they arrived here, and the other members' windows."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Order:
         """Note that later relays arrive on another connection."""
         self._connection += 1
 
-    def life(self, incarnation: bytes) -> None:
+    def set_incarnation(self, incarnation: bytes) -> None:
         """Set the incarnation (8 bytes) of the connected server; a new one discards everything."""
         if incarnation != self.incarnation:
             self._restart()
@@ -53,7 +53,7 @@ class Order:
         self._claims.clear()
         self._different.clear()
 
-    def hear(self, number: int, digest: bytes) -> bool:
+    def record(self, number: int, digest: bytes) -> bool:
         """Record a relay; return False if its number came with another digest on this connection."""
         known = self._digests.get(number)
         if known is not None and known[0] != digest:
@@ -66,7 +66,7 @@ class Order:
             del self._digests[min(self._digests)]
         return True
 
-    def at(self, number: int) -> bytes | None:
+    def window_at(self, number: int) -> bytes | None:
         """Return our window at a number, 32 bytes; None if a relay that it covers is unknown."""
         numbers = range(max(1, number - WINDOW + 1), number + 1)
         known = [self._digests[n][0] for n in numbers if n in self._digests]
@@ -75,12 +75,12 @@ class Order:
     def newest(self) -> tuple[int, bytes]:
         """Return the highest number with a known window, and the window; (0, zeros) otherwise."""
         for number in sorted(self._digests, reverse=True)[:WINDOW]:
-            mine = self.at(number)
+            mine = self.window_at(number)
             if mine is not None:
                 return number, mine
         return 0, NO_HEARTBEAT
 
-    def claimed(self, leaf: int, relay: int, theirs: bytes, now: float) -> bool:
+    def check_claim(self, leaf: int, relay: int, theirs: bytes, now: float) -> bool:
         """Compare a window in another member's beat; return True if a difference must be reported."""
         if relay == 0:
             return False
@@ -91,7 +91,7 @@ class Order:
             return False
         return self._compare(leaf, relay, theirs)
 
-    def settle(self) -> list[int]:
+    def check_waiting_claims(self) -> list[int]:
         """Compare claims whose relays have arrived; return the leaves whose difference must be reported."""
         due = [(leaf, c) for leaf, c in self._claims.items() if c.relay <= self.last]
         for leaf, _ in due:
@@ -99,13 +99,13 @@ class Order:
         return [leaf for leaf, claim in due if self._compare(leaf, claim.relay, claim.window)]
 
     def _compare(self, leaf: int, relay: int, theirs: bytes) -> bool:
-        mine = self.at(relay)
+        mine = self.window_at(relay)
         if mine is None:
             return False
         self._different[leaf] = 0 if mine == theirs else self._different.get(leaf, 0) + 1
         return self._different[leaf] == DIFFERENT
 
-    def behind(self, before: float) -> list[int]:
+    def ahead_since(self, before: float) -> list[int]:
         """Return the leaves that by that time had relays that have not arrived here yet."""
         return [leaf for leaf, claim in self._claims.items() if claim.since <= before]
 

@@ -11,8 +11,8 @@ import { H } from "../../../../client/web/src/crypto/kdf";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
 import { Announced, openGrant, sealGrant } from "../../../../client/web/src/session/features/announcements";
 import type { Announce } from "../../../../client/web/src/session/catalogue/content";
-import { KEPT, Order } from "../../../../client/web/src/session/monitor/ordering";
-import { Reaching, type Stream } from "../../../../client/web/src/session/monitor/delivery";
+import { KEPT, Ordering } from "../../../../client/web/src/session/monitor/ordering";
+import { Delivery, type Stream } from "../../../../client/web/src/session/monitor/delivery";
 import { Turns } from "../../../../client/web/src/session/features/commitRota";
 
 const filled = (byte: number): Bytes => new Uint8Array(32).fill(byte);
@@ -27,19 +27,19 @@ function seeded(name: string): Rng {
   };
 }
 
-// -- reaching ---------------------------------------------------------------------------------------------
+// -- delivery ---------------------------------------------------------------------------------------------
 
 /** Leaf 1 on leaf 0's stream 0: (sent, got) every 5 s. */
-function reports(reaching: Reaching, rounds: readonly (readonly [number, number])[], start = 0) {
+function reports(delivery: Delivery, rounds: readonly (readonly [number, number])[], start = 0) {
   return rounds.map(([sent, got], at) => {
-    reaching.sends(0, [[0, sent]]);
-    return reaching.reports(1, new Map([[0, new Map([[0, got]])]]), [0, 1], 5 * (start + at));
+    delivery.recordSent(0, [[0, sent]]);
+    return delivery.recordReceived(1, new Map([[0, new Map([[0, got]])]]), [0, 1], 5 * (start + at));
   });
 }
 
 test("three beats without what is sent are told once, and so is the end", () => {
-  const reaching = new Reaching();
-  const told = reports(reaching, [
+  const delivery = new Delivery();
+  const told = reports(delivery, [
     [0, 0],
     [250, 250],
     [500, 250],
@@ -57,52 +57,52 @@ test("three beats without what is sent are told once, and so is the end", () => 
     told.map(({ back }) => back),
     [none, none, none, none, none, none, [[0, 0]]],
   );
-  assert.deepEqual(reaching.losers([0, 0]), []);
+  assert.deepEqual(delivery.notReached([0, 0]), []);
 });
 
 test("what is not sent is not missed, and beats in quick succession count as one", () => {
   const still = Array.from({ length: 10 }, () => [252, 200] as const);
-  assert.ok(reports(new Reaching(), [[0, 0], [250, 200], ...still]).every(({ lost }) => lost.length === 0));
-  const reaching = new Reaching();
+  assert.ok(reports(new Delivery(), [[0, 0], [250, 200], ...still]).every(({ lost }) => lost.length === 0));
+  const delivery = new Delivery();
   for (let n = 0; n < 18; n++) {
-    reaching.sends(0, [[0, 50 * n]]);
-    assert.deepEqual(reaching.reports(1, new Map(), [0, 1], 0.5 * n).lost, []);
+    delivery.recordSent(0, [[0, 50 * n]]);
+    assert.deepEqual(delivery.recordReceived(1, new Map(), [0, 1], 0.5 * n).lost, []);
   }
 });
 
 test("of layers one is enough, and none is a loss of one stream", () => {
-  const reaching = new Reaching();
+  const delivery = new Delivery();
   const came = (small: number, larger: number) => new Map([[0, new Map([[1, small], [4, larger]])]]); // prettier-ignore
   for (let at = 0; at < 8; at++) {
-    reaching.sends(0, [1, 4, 5].map((stream) => [stream, 100 * at] as const));
-    const { lost } = reaching.reports(1, came(100 * Math.min(at, 3), 100 * Math.max(0, at - 3)), [0, 1], 5 * at);
+    delivery.recordSent(0, [1, 4, 5].map((stream) => [stream, 100 * at] as const));
+    const { lost } = delivery.recordReceived(1, came(100 * Math.min(at, 3), 100 * Math.max(0, at - 3)), [0, 1], 5 * at);
     assert.deepEqual(lost, []);
   }
   const told: Stream[] = [];
   for (let at = 8; at < 12; at++) {
-    reaching.sends(0, [
+    delivery.recordSent(0, [
       [1, 100 * at],
       [4, 700],
       [5, 700],
     ]);
-    told.push(...reaching.reports(1, came(300, 400), [0, 1], 5 * at).lost);
+    told.push(...delivery.recordReceived(1, came(300, 400), [0, 1], 5 * at).lost);
   }
   assert.deepEqual(told, [[0, 1]]);
-  assert.deepEqual(reaching.losers([0, 1]), [1]);
+  assert.deepEqual(delivery.notReached([0, 1]), [1]);
 });
 
 test("a new connection or another member begins again", () => {
-  for (const again of ["beginAgain", "forget"] as const)
+  for (const again of ["reset", "forget"] as const)
     for (const leaf of [0, 1]) {
-      const reaching = new Reaching();
-      reports(reaching, [
+      const delivery = new Delivery();
+      reports(delivery, [
         [0, 0],
         [250, 0],
         [500, 0],
       ]);
-      reaching[again](leaf);
+      delivery[again](leaf);
       const told = reports(
-        reaching,
+        delivery,
         [
           [750, 0],
           [1000, 0],
@@ -116,18 +116,18 @@ test("a new connection or another member begins again", () => {
         [0, 0, 0, 1],
         `${again} ${leaf}`,
       );
-      assert.deepEqual(reaching.losers([0, 0]), [1]);
+      assert.deepEqual(delivery.notReached([0, 0]), [1]);
     }
 });
 
 test("leaf 1's streams are not leaf 10's", () => {
-  const reaching = new Reaching();
+  const delivery = new Delivery();
   const beats = (n: number) => {
-    reaching.sends(10, [[0, 100 * n]]);
-    return reaching.reports(2, new Map(), [10], 5 * n).lost;
+    delivery.recordSent(10, [[0, 100 * n]]);
+    return delivery.recordReceived(2, new Map(), [10], 5 * n).lost;
   };
   for (let n = 0; n < 3; n++) beats(n);
-  reaching.forget(1);
+  delivery.forget(1);
   assert.deepEqual(beats(3), [[10, 0]]);
 });
 
@@ -135,73 +135,73 @@ test("leaf 1's streams are not leaf 10's", () => {
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
-function order(numbers: readonly number[], life = LIFE): Order {
-  const made = new Order();
-  made.life(life);
-  for (const number of numbers) assert.ok(made.hear(number, filled(number)));
+function ordering(numbers: readonly number[], life = LIFE): Ordering {
+  const made = new Ordering();
+  made.setIncarnation(life);
+  for (const number of numbers) assert.ok(made.record(number, filled(number)));
   return made;
 }
 
 test("who has the same relays vouches for the same", () => {
-  const [ours, theirs] = [order(range(1, 20)), order(range(11, 20))]; // who came later has fewer
+  const [ours, theirs] = [ordering(range(1, 20)), ordering(range(11, 20))]; // who came later has fewer
   assert.deepEqual(theirs.newest(), ours.newest());
   assert.equal(theirs.newest()[0], 19);
-  assert.equal(ours.claimed(1, ...theirs.newest(), 0), false);
-  assert.notDeepEqual(ours.at(18), ours.at(19));
+  assert.equal(ours.checkClaim(1, ...theirs.newest(), 0), false);
+  assert.notDeepEqual(ours.windowAt(18), ours.windowAt(19));
 });
 
 test("nothing is vouched for without all that a window covers", () => {
-  assert.deepEqual(new Order().newest(), [0, NO_HEARTBEAT]);
-  assert.deepEqual(order([5, 6, 7]).newest(), [0, NO_HEARTBEAT]);
-  assert.equal(order([1, 2, 4]).newest()[0], 2);
-  assert.equal(order([...range(3, 11), 13]).newest()[0], 10);
+  assert.deepEqual(new Ordering().newest(), [0, NO_HEARTBEAT]);
+  assert.deepEqual(ordering([5, 6, 7]).newest(), [0, NO_HEARTBEAT]);
+  assert.equal(ordering([1, 2, 4]).newest()[0], 2);
+  assert.equal(ordering([...range(3, 11), 13]).newest()[0], 10);
 });
 
 test("a difference is told at the second time, and once", () => {
-  let ours = order([1, 2, 3]);
-  const claims = () => ours.claimed(1, 3, OTHER, 0);
+  let ours = ordering([1, 2, 3]);
+  const claims = () => ours.checkClaim(1, 3, OTHER, 0);
   assert.deepEqual([claims(), claims(), claims(), claims()], [false, true, false, false]);
   const mine = ours.newest();
-  ours = order([1, 2, 3]);
+  ours = ordering([1, 2, 3]);
   assert.deepEqual(
-    [claims(), ours.claimed(1, ...mine, 0), claims()],
+    [claims(), ours.checkClaim(1, ...mine, 0), claims()],
     [false, false, false],
     "not twice on end",
   );
 });
 
 test("what others have and we have not is compared when it comes", () => {
-  let ours = order([1, 2]);
-  assert.equal(ours.claimed(1, ...order([1, 2, 3]).newest(), 5), false);
-  assert.equal(ours.claimed(1, 3, OTHER, 9), false, "the first claim stays");
-  assert.deepEqual([ours.behind(4.9), ours.behind(5)], [[], [1]]);
-  ours.hear(3, filled(3));
-  assert.deepEqual([ours.settle(), ours.behind(99)], [[], []]);
-  ours = order([1, 2]);
+  let ours = ordering([1, 2]);
+  assert.equal(ours.checkClaim(1, ...ordering([1, 2, 3]).newest(), 5), false);
+  assert.equal(ours.checkClaim(1, 3, OTHER, 9), false, "the first claim stays");
+  assert.deepEqual([ours.aheadSince(4.9), ours.aheadSince(5)], [[], [1]]);
+  ours.record(3, filled(3));
+  assert.deepEqual([ours.checkWaitingClaims(), ours.aheadSince(99)], [[], []]);
+  ours = ordering([1, 2]);
   for (const claim of [3, 4]) {
-    ours.claimed(1, claim, OTHER, 0);
-    ours.hear(claim, filled(0));
-    assert.deepEqual(ours.settle(), claim === 4 ? [1] : []);
+    ours.checkClaim(1, claim, OTHER, 0);
+    ours.record(claim, filled(0));
+    assert.deepEqual(ours.checkWaitingClaims(), claim === 4 ? [1] : []);
   }
 });
 
 test("one number is one message on one connection", () => {
-  const ours = order([1, 2]);
-  assert.ok(ours.hear(2, filled(2)));
-  assert.equal(ours.hear(2, filled(0)), false);
+  const ours = ordering([1, 2]);
+  assert.ok(ours.record(2, filled(2)));
+  assert.equal(ours.record(2, filled(0)), false);
   ours.disconnected();
-  assert.ok(ours.hear(1, filled(0)), "the room was forgotten meanwhile, and counts anew");
+  assert.ok(ours.record(1, filled(0)), "the room was forgotten meanwhile, and counts anew");
   assert.equal(ours.newest()[0], 1);
-  ours.life(utf8("server 2"));
+  ours.setIncarnation(utf8("server 2"));
   assert.deepEqual(ours.newest(), [0, NO_HEARTBEAT]);
 });
 
 test("the memory of relays is bounded", () => {
-  const ours = order([]);
-  for (const number of range(1, 3 * KEPT)) ours.hear(number, filled(0));
+  const ours = ordering([]);
+  for (const number of range(1, 3 * KEPT)) ours.record(number, filled(0));
   assert.equal(ours.newest()[0], 3 * KEPT - 1);
-  assert.notEqual(ours.at(2 * KEPT + 8), null);
-  assert.equal(ours.at(2 * KEPT + 6), null, "of the oldest only what is kept is known");
+  assert.notEqual(ours.windowAt(2 * KEPT + 8), null);
+  assert.equal(ours.windowAt(2 * KEPT + 6), null, "of the oldest only what is kept is known");
 });
 
 // -- turns ------------------------------------------------------------------------------------------------

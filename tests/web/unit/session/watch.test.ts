@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CommandError } from "../../../../client/web/src/words/sentence";
 import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
-import { Beats, Line, Record } from "../../../../client/web/src/session/monitor/heartbeats";
+import { Heartbeats, BeatHistory, Record } from "../../../../client/web/src/session/monitor/heartbeats";
 import { Asking } from "../../../../client/web/src/session/features/subscriptions";
 import { Freshness } from "../../../../client/web/src/session/monitor/freshness";
-import { Watch } from "../../../../client/web/src/session/monitor/monitor";
+import { Monitor } from "../../../../client/web/src/session/monitor/monitor";
 import { Heartbeat } from "../../../../client/web/src/crypto/agreed/heartbeat";
 import { ValidationError } from "../../../../client/web/src/crypto/errors";
 import { H } from "../../../../client/web/src/crypto/kdf";
@@ -13,10 +13,11 @@ import { utf8 } from "../../../../client/web/src/crypto/bytes";
 import { type Room, worded, World } from "./rooms";
 
 const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
-const three = (): Promise<World> => World.of(THREE, (room: RoomSession, now) => [new Asking(room), new Watch(room, now)]);
+const three = (): Promise<World> =>
+  World.of(THREE, (room: RoomSession, now) => [new Asking(room), new Monitor(room, now)]);
 
 const why = (room: Room): string | null => {
-  const reason = room.feature(Watch).maySend(room.world.now);
+  const reason = room.feature(Monitor).maySend(room.world.now);
   return reason === null ? null : worded(reason);
 };
 
@@ -26,9 +27,9 @@ test("where all is well nothing is told, and sound and pictures may flow", async
   for (const room of world.rooms) {
     assert.deepEqual(room.told, []);
     assert.equal(why(room), null);
-    assert.ok(room.feature(Watch).hears(0, world.now));
+    assert.ok(room.feature(Monitor).hears(0, world.now));
   }
-  assert.ok(world.room(1).feature(Watch).record.beats.length >= 60);
+  assert.ok(world.room(1).feature(Monitor).record.beats.length >= 60);
 });
 
 test("who is not heard is told of once, and again when it is over", async () => {
@@ -65,9 +66,9 @@ test("without a host's word sound and pictures pause, until somebody says to go 
     );
     assert.match(why(room) ?? "", /too few of the others have lately confirmed/);
   }
-  bo.feature(Watch).override(world.now);
+  bo.feature(Monitor).override(world.now);
   assert.equal(why(bo), null);
-  assert.throws(() => bo.feature(Watch).override(world.now), CommandError);
+  assert.throws(() => bo.feature(Monitor).override(world.now), CommandError);
   world.room(0).asleep = false;
   await world.run(12);
   assert.ok(
@@ -147,8 +148,8 @@ test("other messages in another order are told, and one number for two messages 
   const one = H(utf8("one"));
   for (let number = 1; number <= 9; number++) {
     for (const room of [ada, world.room(2)])
-      await room.feature(Watch).relayed(number, H(utf8(`${number}`)), world.now);
-    await bo.feature(Watch).relayed(number, H(utf8(`other ${number}`)), world.now);
+      await room.feature(Monitor).relayed(number, H(utf8(`${number}`)), world.now);
+    await bo.feature(Monitor).relayed(number, H(utf8(`other ${number}`)), world.now);
   }
   await world.run(20);
   assert.match(
@@ -156,41 +157,41 @@ test("other messages in another order are told, and one number for two messages 
     /^The server gave (Ada|Cem|Ada and Cem) other messages, or in another order, than you/,
   );
   assert.match(ada.alarms("reordered")[0] ?? "", /^The server gave Bo other messages/);
-  await ada.feature(Watch).relayed(20, one, world.now);
-  await ada.feature(Watch).relayed(20, H(utf8("two")), world.now);
+  await ada.feature(Monitor).relayed(20, one, world.now);
+  await ada.feature(Monitor).relayed(20, H(utf8("two")), world.now);
   assert.match(ada.alarms("reordered").at(-1) ?? "", /two different messages under one number/);
 });
 
 test("a beat forged in another's name, or by somebody who is none of us, is nothing", async () => {
   const world = await three();
   const [ada, bo] = [world.room(0), world.room(1)];
-  const beats = new Beats(ada.asSession, world.now);
-  const lie = new Beats(bo.asSession, world.now);
+  const beats = new Heartbeats(ada.asSession, world.now);
+  const lie = new Heartbeats(bo.asSession, world.now);
   const sent: Uint8Array<ArrayBuffer>[] = [];
-  const honest = await lie.beat(world.now, orderOf(), 3, false);
+  const honest = await lie.send(world.now, orderOf(), 3, false);
   sent.push(honest.encode());
-  assert.equal((await beats.hear(honest.encode()))?.leaf, 1);
-  assert.equal(await beats.hear(honest.encode()), null); // heard before
+  assert.equal((await beats.receive(honest.encode()))?.leaf, 1);
+  assert.equal(await beats.receive(honest.encode()), null); // heard before
   const forged = await new Heartbeat({ ...honest, leaf: 2, seq: 9 }).signed(ada.number, (label, data) =>
     bo.m.sign(label, data),
   );
-  assert.equal(await beats.hear(forged.encode()), null);
-  assert.equal(await beats.hear(utf8("garbage")), null);
+  assert.equal(await beats.receive(forged.encode()), null);
+  assert.equal(await beats.receive(utf8("garbage")), null);
   // but two that contradict each other under one key are told
   const other = await new Heartbeat({ ...honest, relay: 99 }).signed(ada.number, (label, data) =>
     bo.m.sign(label, data),
   );
-  const double = await beats.hear(other.encode());
+  const double = await beats.receive(other.encode());
   assert.equal(double?.constructor.name, "DoubleBeat");
 });
 
-const orderOf = (): Parameters<Beats["beat"]>[1] =>
+const orderOf = (): Parameters<Heartbeats["send"]>[1] =>
   ({ newest: () => [0, new Uint8Array(32)], incarnation: new Uint8Array(8) }) as unknown as Parameters<
-    Beats["beat"]
+    Heartbeats["send"]
   >[1];
 
 test("a line of beats holds each against those before it", () => {
-  const line = new Line(0);
+  const history = new BeatHistory(0);
   const beat = (seq: number, slot: number, prev = "0"): Heartbeat =>
     new Heartbeat({
       leaf: 1,
@@ -210,12 +211,12 @@ test("a line of beats holds each against those before it", () => {
       want: false,
       got: [],
     });
-  assert.ok(line.take(beat(1, 5), H(utf8("a"))));
-  assert.ok(line.take(beat(4, 6, "x"), H(utf8("d"))));
-  assert.equal(line.gaps, 2);
-  assert.ok(!line.take(beat(3, 6, "y"), H(utf8("x")))); // late, and as its follower says
-  assert.throws(() => line.take(beat(4, 6, "x"), H(utf8("another"))), ValidationError);
-  assert.throws(() => line.take(beat(6, 5, "z"), H(utf8("back"))), ValidationError);
+  assert.ok(history.accept(beat(1, 5), H(utf8("a"))));
+  assert.ok(history.accept(beat(4, 6, "x"), H(utf8("d"))));
+  assert.equal(history.gaps, 2);
+  assert.ok(!history.accept(beat(3, 6, "y"), H(utf8("x")))); // late, and as its follower says
+  assert.throws(() => history.accept(beat(4, 6, "x"), H(utf8("another"))), ValidationError);
+  assert.throws(() => history.accept(beat(6, 5, "z"), H(utf8("back"))), ValidationError);
 });
 
 test("evidence is bounded, and who beats most pushes out none but its own", () => {

@@ -18,7 +18,7 @@ import type { RoomSession } from "../kernel/room";
 import { Signing } from "./signing";
 import { Reactions, States } from "./states";
 import { Turning } from "./maintenance";
-import { Watch } from "../monitor/monitor";
+import { Monitor } from "../monitor/monitor";
 
 /** Return a new membership's features. */
 export const build = (room: RoomSession, now: number): Feature[] => [
@@ -30,7 +30,7 @@ export const build = (room: RoomSession, now: number): Feature[] => [
   new Vouching(room),
   new Signing(room),
   new Layering(room),
-  new Watch(room, now),
+  new Monitor(room, now),
   new Recovery(room),
   new Ending(room),
   new Dropped(room),

@@ -9,7 +9,7 @@ import type { Bytes } from "../../crypto/bytes";
 import { Feature } from "./feature";
 import type { Doorway } from "./roomConnection";
 import type { Stuck } from "./membership";
-import { Watch } from "../monitor/monitor";
+import { Monitor } from "../monitor/monitor";
 import * as words from "../catalogue/sentences";
 
 /** Seconds that a stuck member waits for the others' beats, or for a host's new gate. */
@@ -47,7 +47,7 @@ export class Recovery extends Feature {
       return;
     }
     const { door, stuckAt } = room;
-    const verdict = room.feature(Watch).verdictOnSlot(stuckAt);
+    const verdict = room.feature(Monitor).verdictOnSlot(stuckAt);
     const regated = door !== null && door.shown !== null && door.shown >= stuckAt;
     if (regated || verdict === "void") {
       room.stuckAt = null;
@@ -61,7 +61,7 @@ export class Recovery extends Feature {
   #considerAstray(now: number): void {
     const { room } = this;
     const level = room.serverSlot === room.m.journal.slot && room.ended === null;
-    if (!level || room.feature(Watch).verdictOnSlot(room.m.journal.slot, true) !== "valid")
+    if (!level || room.feature(Monitor).verdictOnSlot(room.m.journal.slot, true) !== "valid")
       this.#astray = null;
     else if (this.#astray === null) this.#astray = now;
     else if (now - this.#astray > ASTRAY_WAIT) room.needsRejoin = true;

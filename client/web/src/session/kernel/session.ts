@@ -49,7 +49,7 @@ import { Desk, MembersLobby, NUMBERS, RejoiningLobby, ReturningLobby, WATCHERS }
 import { Revoking } from "../features/revocation";
 import { RoomSession } from "./room";
 import { Reactions, States } from "../features/states";
-import { Watch } from "../monitor/monitor";
+import { Monitor } from "../monitor/monitor";
 import * as words from "../catalogue/sentences";
 
 /** Lifetime of a KeyPackage in seconds; only the admitting host checks it. */
@@ -409,7 +409,7 @@ export class Session {
       case "Verified":
         return room.feature(Vouching).verify(what.leaf, now);
       case "Override":
-        return room.feature(Watch).override(now);
+        return room.feature(Monitor).override(now);
       case "Compare":
         return await room.feature(Comparing).compare(now);
       case "Compared":
@@ -689,7 +689,7 @@ export class Session {
     this.#gather(old);
     if (old !== null || kept !== null) this.#effects.push({ type: "Disconnect", door: ROOM });
     if (old !== null) await room.carryOver(old);
-    else if (kept !== null) room.feature(Watch).trustNobodyYet();
+    else if (kept !== null) room.feature(Monitor).forgetConfirmations();
     this.#room = room; // media use the new keys from here on
     await room.feature(Reporting).take(answer.admission);
     room.start();

@@ -36,7 +36,7 @@ export class Reaching {
   readonly #pairs = new Map<number, Map<string, Pair>>();
 
   /** Record a leaf's counters of sealed frames: (stream number, frames). */
-  sends(leaf: number, sent: Iterable<readonly [number, number]>): void {
+  recordSent(leaf: number, sent: Iterable<readonly [number, number]>): void {
     this.#sent.set(leaf, whole(sent));
   }
 
@@ -47,7 +47,7 @@ export class Reaching {
    * have been here long enough to be judged. `wanted` returns which of a leaf's streams the listener has asked for;
    * null: all.
    */
-  reports(
+  recordReceived(
     listener: number,
     got: ReadonlyMap<number, ReadonlyMap<number, number>>,
     settled: Iterable<number>,
@@ -84,7 +84,7 @@ export class Reaching {
   }
 
   /** Return the listeners that the stream does not reach. */
-  losers(stream: Stream): number[] {
+  notReached(stream: Stream): number[] {
     const key = keyOf(stream);
     return [...this.#pairs]
       .filter(([, pairs]) => (pairs.get(key)?.misses ?? 0) >= MISSES)
@@ -92,12 +92,12 @@ export class Reaching {
   }
 
   /** Stop judging a member that does not want all streams, because only it knows which. */
-  rests(listener: number): void {
+  stopJudging(listener: number): void {
     this.#pairs.delete(listener);
   }
 
   /** Start over for a member with a new connection: what it sends and receives counts from here. */
-  beginAgain(leaf: number): void {
+  reset(leaf: number): void {
     this.#pairs.delete(leaf);
     for (const pairs of this.#pairs.values())
       for (const key of [...pairs.keys()]) if (key.startsWith(`${leaf}/`)) pairs.delete(key);
@@ -106,7 +106,7 @@ export class Reaching {
   /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
     this.#sent.delete(leaf);
-    this.beginAgain(leaf);
+    this.reset(leaf);
   }
 }
 

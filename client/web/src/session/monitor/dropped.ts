@@ -15,7 +15,7 @@ import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { PROBE } from "../events";
 import type { RoomSession } from "../kernel/room";
-import { Watch } from "./monitor";
+import { Monitor } from "./monitor";
 import * as words from "../catalogue/sentences";
 
 /** Seconds without the room before the first probe; between two probes; and for one probe. */
@@ -120,7 +120,7 @@ export class Dropped extends Feature {
   }
 
   #newDrop(at: number, serverKey: Bytes): Drop {
-    const { beats, receipts } = this.room.feature(Watch).record;
+    const { beats, receipts } = this.room.feature(Monitor).record;
     return {
       at,
       beats: beats.slice(-evidence.LISTED_MAX).map(({ beat, key }) => ({ key, beat })),

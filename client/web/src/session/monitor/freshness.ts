@@ -11,12 +11,12 @@ export class Freshness {
   readonly #until = new Map<number, number>();
 
   /** Extend a leaf's confirmation to `until`; never shorten it. */
-  word(leaf: number, until: number): void {
+  confirm(leaf: number, until: number): void {
     this.#until.set(leaf, Math.max(until, this.of(leaf)));
   }
 
   /** Return the time until which a leaf's confirmation holds; 0 if it has given none. */
-  of(leaf: number): number {
+  confirmedUntil(leaf: number): number {
     return this.#until.get(leaf) ?? 0;
   }
 

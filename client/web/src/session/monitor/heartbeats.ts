@@ -1,4 +1,4 @@
-/** Heartbeats: send and receive beats, with their encoding, keys and timing. `watch` draws the conclusions. */
+/** Heartbeats: send and receive beats; encoding, keys and timing. `monitor` draws the conclusions. */
 import { type Counters, Heartbeat, NO_HEARTBEAT } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { AuthenticationError, MalformedError, SnugCryptoError, ValidationError } from "../../crypto/errors";
@@ -6,24 +6,24 @@ import { H } from "../../crypto/kdf";
 import { snug19 } from "../../crypto/agreed/policy";
 import * as envelope from "../../crypto/agreed/envelope";
 import { BUCKETS } from "../../wire/limits";
-import type { Order } from "./ordering";
+import type { Ordering } from "./ordering";
 import type { RoomSession } from "../kernel/room";
 
 /** Minimum seconds between two beats of one member, and seconds per member of a large room. */
-export const LEAST = 5;
-export const EACH = 0.1;
+export const INTERVAL_MIN = 5;
+export const INTERVAL_PER_MEMBER = 0.1;
 /** Minimum seconds between two beats with urgent news, and seconds between two members that send them. */
-export const GAP = 1;
-export const STEP = 0.02;
+export const URGENT_INTERVAL_MIN = 1;
+export const URGENT_STEP = 0.02;
 /** Seconds for which the heartbeat key from before an eviction is kept. */
 export const OLD_KEY = 15;
 /** Beats that are remembered: each member's to check new ones, and our own for their times of sending. */
-export const LINE = 64;
-/** Beats, and receipts, that are kept as evidence. */
+export const HISTORY_MAX = 64;
+/** Heartbeats, and receipts, that are kept as evidence. */
 export const RECORDED = 64;
 
 /** Return the seconds between two beats of one member in a room of that many. */
-export const interval = (members: number): number => Math.max(LEAST, EACH * members);
+export const interval = (members: number): number => Math.max(INTERVAL_MIN, INTERVAL_PER_MEMBER * members);
 
 /** The server's signature (64 bytes) under its key (32) for a slot and the chain there (32). */
 export interface SignedReceipt {
@@ -76,7 +76,7 @@ export class DoubleBeat {
 }
 
 /** The received beats of one membership. */
-export class Line {
+export class BeatHistory {
   readonly since: number;
   /** seq -> (prev, digest) */
   readonly known = new Map<number, readonly [Bytes, Bytes]>();
@@ -91,13 +91,13 @@ export class Line {
   }
 
   /** Check a beat against earlier ones; return false if it is late. ValidationError("SNUG-19"). */
-  take(beat: Heartbeat, digest: Bytes): boolean {
+  accept(beat: Heartbeat, digest: Bytes): boolean {
     snug19({ seq: beat.seq, prev: beat.prev, digest, known: this.known });
     const last = this.last;
     if (last !== null && beat.seq > last.seq && (beat.slot < last.slot || beat.epoch < last.epoch))
       throw new ValidationError("SNUG-19", `beat ${beat.seq} is of an earlier slot than one before it`);
     this.known.set(beat.seq, [beat.prev, digest]);
-    trim(this.known, LINE);
+    trim(this.known, HISTORY_MAX);
     if (last !== null && beat.seq < last.seq) return false;
     // Beats from before the first one that we received were not for us.
     if (last !== null) this.gaps += beat.seq - last.seq - 1;
@@ -114,8 +114,8 @@ export function trim(known: Map<unknown, unknown>, most: number): void {
   }
 }
 
-/** Our own line, the others' lines, and the counters that we sign. */
-export class Beats {
+/** Our own history, the others' histories, and the counters that we sign. */
+export class Heartbeats {
   readonly #room: RoomSession;
   #key: Bytes;
   /** And until when it is kept. */
@@ -132,7 +132,7 @@ export class Beats {
   /** Sealed frames, by stream, and opened frames, by leaf and stream: counted between two inputs as well. */
   readonly sent = new Map<number, number>();
   readonly got = new Map<number, Map<number, number>>();
-  readonly lines = new Map<number, Line>();
+  readonly histories = new Map<number, BeatHistory>();
   /** leaf -> the slot that brought it in, if we saw it */
   readonly #joined = new Map<number, number>();
   record = new Record();
@@ -147,12 +147,12 @@ export class Beats {
   // -- our beats -----------------------------------------------------------------------------------------
 
   /** Beat as soon as it is our turn, because the others need to know of a change. */
-  soon(now: number, members: readonly number[]): void {
+  scheduleSoon(now: number, members: readonly number[]): void {
     const n = members.length;
     const place = members.indexOf(this.#room.m.ownLeaf);
     const rank = place < 0 ? n : place;
-    const turn = n * STEP <= GAP ? STEP * rank : (interval(n) * rank) / n;
-    const gap = Math.max(GAP, interval(n) / 5);
+    const turn = n * URGENT_STEP <= URGENT_INTERVAL_MIN ? URGENT_STEP * rank : (interval(n) * rank) / n;
+    const gap = Math.max(URGENT_INTERVAL_MIN, interval(n) / 5);
     this.#due = Math.min(this.#due, Math.max(now + turn, this.#lastSent + gap));
   }
 
@@ -161,12 +161,12 @@ export class Beats {
   }
 
   /** Sign a beat and broadcast it. */
-  async beat(now: number, order: Order, members: number, want: boolean): Promise<Heartbeat> {
+  async send(now: number, ordering: Ordering, members: number, want: boolean): Promise<Heartbeat> {
     const room = this.#room;
     const m = room.m;
-    const [relay, window] = order.newest();
+    const [relay, window] = ordering.newest();
     const heard = new Map<number, number>();
-    for (const [leaf, line] of this.lines) if (line.last !== null) heard.set(leaf, line.last.seq);
+    for (const [leaf, history] of this.histories) if (history.last !== null) heard.set(leaf, history.last.seq);
     const leaves = [...new Set([...heard.keys(), ...this.got.keys()])].sort((a, b) => a - b);
     const unsigned = new Heartbeat({
       leaf: m.ownLeaf,
@@ -179,7 +179,7 @@ export class Beats {
       slot: m.journal.slot,
       chain: m.journal.chain,
       authenticator: H(m.group.epochAuthenticator),
-      incarnation: order.incarnation,
+      incarnation: ordering.incarnation,
       relay,
       window,
       sent: counters(this.sent),
@@ -199,7 +199,7 @@ export class Beats {
     this.#lastSent = now;
     this.#due = now + interval(members);
     this.#ours.set(beat.seq, now);
-    trim(this.#ours, LINE);
+    trim(this.#ours, HISTORY_MAX);
     const ownKey = m.signatureKey(m.ownLeaf);
     if (ownKey !== null) this.record.add(payload, ownKey);
     return beat;
@@ -211,7 +211,7 @@ export class Beats {
   }
 
   /** Return when the first beat after `seq`, sent at `since` or later, was sent; null if none was. */
-  firstAfter(seq: number, since: number): number | null {
+  firstSentAfter(seq: number, since: number): number | null {
     for (const [number, at] of this.#ours) if (number > seq && at >= since) return at;
     return null;
   }
@@ -236,18 +236,18 @@ export class Beats {
    *
    * null for anything else: malformed, of an unknown leaf or membership, late, or seen before.
    */
-  async hear(payload: Bytes): Promise<Heartbeat | DoubleBeat | null> {
+  async receive(payload: Bytes): Promise<Heartbeat | DoubleBeat | null> {
     const m = this.#room.m;
-    let beat: Heartbeat, key: Bytes | null, digest: Bytes, line: Line | undefined;
+    let beat: Heartbeat, key: Bytes | null, digest: Bytes, history: BeatHistory | undefined;
     try {
       beat = Heartbeat.decode(payload);
       key = m.signatureKey(beat.leaf);
       if (key === null || beat.leaf === m.ownLeaf) return null;
       if ((this.#joined.get(beat.leaf) ?? beat.since) !== beat.since) return null;
-      line = this.lines.get(beat.leaf);
-      if (line !== undefined && beat.since < line.since) return null;
+      history = this.histories.get(beat.leaf);
+      if (history !== undefined && beat.since < history.since) return null;
       digest = beat.digest;
-      const known = line?.known.get(beat.seq);
+      const known = history?.known.get(beat.seq);
       if (known !== undefined && same(known[1], digest)) return null;
       await beat.verify(this.#room.number, key);
     } catch (error) {
@@ -255,12 +255,12 @@ export class Beats {
       throw error;
     }
     this.record.add(payload, key);
-    if (line === undefined || beat.since > line.since) {
-      line = new Line(beat.since);
-      this.lines.set(beat.leaf, line);
+    if (history === undefined || beat.since > history.since) {
+      history = new BeatHistory(beat.since);
+      this.histories.set(beat.leaf, history);
     }
     try {
-      return line.take(beat, digest) ? beat : null;
+      return history.accept(beat, digest) ? beat : null;
     } catch (error) {
       if (error instanceof ValidationError) return new DoubleBeat(beat.leaf, error.message);
       throw error;
@@ -268,20 +268,20 @@ export class Beats {
   }
 
   /** Switch to the membership's new heartbeat key. */
-  evicted(now: number): void {
+  changeKey(now: number): void {
     this.#oldKey = [this.#key, now + OLD_KEY];
     this.#key = this.#room.m.heartbeatKey;
     this.#goodbye = true;
   }
 
   /** Record the slot that brought a member to that leaf, at first or by a rejoin. */
-  joined(leaf: number, slot: number): void {
+  memberJoined(leaf: number, slot: number): void {
     this.#joined.set(leaf, slot);
   }
 
   /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
-    for (const known of [this.lines, this.got, this.#joined]) known.delete(leaf);
+    for (const known of [this.histories, this.got, this.#joined]) known.delete(leaf);
   }
 }
 

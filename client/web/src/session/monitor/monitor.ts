@@ -1,7 +1,7 @@
 /**
  * Conclusions from the members' signed beats: alarms, and when media may be sealed.
  *
- * Protocol section 7. `beats` sends and receives them; `freshness`, `reaching` and `order` compute. This module
+ * Protocol section 7. `heartbeats` sends and receives them; `freshness`, `delivery` and `ordering` compute. This module
  * combines their results: it reports each finding once in one sentence, and reports when the finding is over.
  */
 import type { Heartbeat } from "../../crypto/agreed/heartbeat";
@@ -10,11 +10,11 @@ import { H } from "../../crypto/kdf";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Asking } from "../features/subscriptions";
 import { Feature } from "../kernel/feature";
-import { Beats, DoubleBeat, interval, type Record, trim } from "./heartbeats";
+import { Heartbeats, DoubleBeat, interval, type Record, trim } from "./heartbeats";
 import { Freshness } from "./freshness";
 import type { Change } from "../kernel/membership";
-import { Order } from "./ordering";
-import { Reaching, type Stream } from "./delivery";
+import { Ordering } from "./ordering";
+import { Delivery, type Stream } from "./delivery";
 import type { RoomSession } from "../kernel/room";
 import * as words from "../catalogue/sentences";
 
@@ -49,12 +49,12 @@ export const BEHIND = 10;
 /** The time after which more members with messages that we lack are news: the first to claim them may have lied. */
 export const NEWS: Span = [20, 3];
 /** Seconds after which a report names the members that a removal has not reached. */
-export const REACH = 10;
+export const REMOVAL_WAIT = 10;
 /** Seconds for which further silent members are collected for one alarm. */
 export const GATHER = 3;
 /** Epochs, slots and removals that are remembered. */
 export const EPOCHS = 64;
-export const REACHES = 8;
+export const REMOVALS_MAX = 8;
 
 /** A member that has signed a slot that we have not reached. */
 interface Ahead {
@@ -64,7 +64,7 @@ interface Ahead {
 }
 
 /** A removal on its way to the others. */
-interface Reach {
+interface Removal {
   readonly slot: number;
   readonly names: readonly string[];
   readonly waiting: Set<number>;
@@ -82,7 +82,7 @@ const within = (some: Leaves, others: Leaves): Set<number> =>
 const sorted = (leaves: Iterable<number>): number[] => [...leaves].sort((a, b) => a - b);
 
 /** Leaves with one kind of finding that was reported and is not over. */
-export class Told {
+export class Reported {
   leaves: Leaves = new Set();
 
   /** Return the leaves to report now, and the leaves whose finding is over. */
@@ -100,14 +100,14 @@ export class Told {
 }
 
 /** One membership's monitoring of its server and its members. */
-export class Watch extends Feature {
+export class Monitor extends Feature {
   readonly #began: number;
   #levelAt: number | null = null;
   #ticked: number;
-  readonly #beats: Beats;
+  readonly #heartbeats: Heartbeats;
   #fresh = new Freshness();
-  readonly #reaching = new Reaching();
-  readonly #order = new Order();
+  readonly #delivery = new Delivery();
+  readonly #ordering = new Ordering();
   /** leaf -> whether a host */
   #others: ReadonlyMap<number, boolean> = new Map();
   #members: readonly number[] = [];
@@ -129,19 +129,19 @@ export class Watch extends Feature {
   readonly #stuck = new Map<number, Set<string>>();
   /** (key that rejoined as stuck, committer's key) -> how often */
   readonly #unread = new Map<string, number>();
-  #reaches: Reach[] = [];
+  #removals: Removal[] = [];
   // Reported so far.
   #stale = false;
   #override: Leaves | null = null;
-  readonly #silent = new Told();
-  readonly #gone = new Told();
-  readonly #unheard = new Told();
+  readonly #silent = new Reported();
+  readonly #gone = new Reported();
+  readonly #unheard = new Reported();
   #gathered = 0;
   #deafSince: number | null = null;
   #withheld = new Set<number>();
   #withheldAt = 0;
   #serverWithholds = false;
-  readonly #storytellers = new Set<number>();
+  readonly #forkReporters = new Set<number>();
   readonly #doubled = new Set<number>();
   readonly #disorder = new Set<number>();
   #behind = new Set<number>();
@@ -151,8 +151,8 @@ export class Watch extends Feature {
   constructor(room: RoomSession, now: number) {
     super(room);
     this.#began = this.#ticked = now;
-    this.#beats = new Beats(room, now);
-    this.#lookAround(now);
+    this.#heartbeats = new Heartbeats(room, now);
+    this.#updateMembers(now);
     this.#epochs.set(this.#authenticator(), null);
   }
 
@@ -160,7 +160,7 @@ export class Watch extends Feature {
 
   /** The last 64 verified beats and 64 valid receipts. */
   get record(): Record {
-    return this.#beats.record;
+    return this.#heartbeats.record;
   }
 
   /**
@@ -173,7 +173,7 @@ export class Watch extends Feature {
   verdictOnSlot(slot: number, doubted = false): "void" | "valid" | null {
     const ours = this.#authenticator();
     const verdicts: { readonly void: number[]; readonly valid: number[] } = { void: [], valid: [] };
-    for (const [leaf, { last }] of this.#beats.lines) {
+    for (const [leaf, { last }] of this.#heartbeats.histories) {
       if (last === null || !this.#others.has(leaf) || last.slot < slot) continue;
       if (hex(last.authenticator) === ours) verdicts.void.push(leaf);
       else if (last.epoch > this.room.m.group.epoch) verdicts.valid.push(leaf);
@@ -204,19 +204,19 @@ export class Watch extends Feature {
    * The member that lets us in need not be a host: an evicted member can do so too, in a room of its own that goes on
    * from its last epoch.
    */
-  trustNobodyYet(): void {
+  forgetConfirmations(): void {
     this.#fresh = new Freshness();
   }
 
   override carryOver(old: RoomSession): void {
-    const before = old.feature(Watch);
-    this.trustNobodyYet();
+    const before = old.feature(Monitor);
+    this.forgetConfirmations();
     const was = new Map([...before.#others.keys()].map((leaf) => [keyOf(old, leaf), leaf]));
     for (const leaf of this.#others.keys()) {
       const known = was.get(keyOf(this.room, leaf));
-      if (known !== undefined) this.#fresh.word(leaf, before.#fresh.of(known));
+      if (known !== undefined) this.#fresh.confirm(leaf, before.#fresh.confirmedUntil(known));
     }
-    this.#beats.record = before.record;
+    this.#heartbeats.record = before.record;
     this.#stale = before.#stale;
     if (before.#withheld.size > 0 || before.#serverWithholds)
       this.room.tell(words.status("cleared.handed_over"));
@@ -226,44 +226,44 @@ export class Watch extends Feature {
 
   override level(now: number): void {
     this.#levelAt = now;
-    this.#order.life(this.room.incarnation ?? new Uint8Array(8));
-    this.#reaching.beginAgain(this.room.m.ownLeaf);
+    this.#ordering.setIncarnation(this.room.incarnation ?? new Uint8Array(8));
+    this.#delivery.reset(this.room.m.ownLeaf);
     this.#deaf.clear();
     this.#settled.set(this.room.m.ownLeaf, now + SETTLED);
-    this.#beats.soon(now, this.#members);
+    this.#heartbeats.scheduleSoon(now, this.#members);
   }
 
   override lost(_why: Sentence, _now: number): void {
     this.#levelAt = null;
     this.#serverAhead = null;
-    this.#order.disconnected();
+    this.#ordering.disconnected();
   }
 
   override adopted(change: Change, now: number): void {
     const m = this.room.m;
     for (const { leaf } of change.removed) this.#forget(leaf);
-    for (const { leaf } of change.added) this.#beats.joined(leaf, m.journal.slot);
+    for (const { leaf } of change.added) this.#heartbeats.memberJoined(leaf, m.journal.slot);
     for (const [authenticator, over] of this.#epochs) if (over === null) this.#epochs.set(authenticator, now);
     this.#epochs.set(this.#authenticator(), null);
     trim(this.#epochs, EPOCHS);
-    this.#lookAround(now);
+    this.#updateMembers(now);
     if (change.added.length > 0 || change.removed.length > 0) this.#override = null;
     const evicted = change.rejoined ? [] : change.removed.filter(({ leaf }) => !change.left.has(leaf));
     if (evicted.length > 0) {
-      this.#beats.evicted(now);
-      this.#beginReach(
+      this.#heartbeats.changeKey(now);
+      this.#trackRemoval(
         evicted.map(({ name }) => name),
         now,
       );
     }
     this.#noteCommitter(change);
-    this.#comeTo(m.journal.slot);
-    this.#beats.soon(now, this.#members);
+    this.#checkClaims(m.journal.slot);
+    this.#heartbeats.scheduleSoon(now, this.#members);
   }
 
   override voided(slot: number, _author: number | null, now: number): void {
-    this.#comeTo(slot);
-    this.#beats.soon(now, this.#members);
+    this.#checkClaims(slot);
+    this.#heartbeats.scheduleSoon(now, this.#members);
   }
 
   override receipt(slot: number, chain: Bytes, signature: Bytes, _now: number): void {
@@ -272,9 +272,9 @@ export class Watch extends Feature {
   }
 
   override relayed(number: number, digest: Bytes, _now: number): void {
-    this.#order.life(this.room.incarnation ?? new Uint8Array(8));
-    if (this.#order.hear(number, digest)) {
-      this.#tellDisorder(this.#order.settle());
+    this.#ordering.setIncarnation(this.room.incarnation ?? new Uint8Array(8));
+    if (this.#ordering.record(number, digest)) {
+      this.#tellDisorder(this.#ordering.checkWaitingClaims());
     } else if (!this.#contradicted) {
       this.#contradicted = true;
       this.room.tell(words.alarm("reordered.renumbered"));
@@ -282,13 +282,13 @@ export class Watch extends Feature {
   }
 
   override sealed(stream: number, _frame: Bytes, _now: number): void {
-    this.#beats.sent.set(stream, (this.#beats.sent.get(stream) ?? 0) + 1);
+    this.#heartbeats.sent.set(stream, (this.#heartbeats.sent.get(stream) ?? 0) + 1);
   }
 
   override opened(_ssrc: number, leaf: number, stream: number, _frame: Bytes, _now: number): void {
     if (!this.#others.has(leaf)) return;
-    const got = this.#beats.got.get(leaf) ?? new Map<number, number>();
-    this.#beats.got.set(leaf, got);
+    const got = this.#heartbeats.got.get(leaf) ?? new Map<number, number>();
+    this.#heartbeats.got.set(leaf, got);
     got.set(stream, (got.get(stream) ?? 0) + 1);
   }
 
@@ -297,7 +297,7 @@ export class Watch extends Feature {
     const fresh = this.#fresh.until(this.#others, this.#host) > now;
     // A member with another chain than ours pauses nothing.
     const doubt = [...this.#ahead].some(
-      ([leaf, ahead]) => !this.#storytellers.has(leaf) && (now - ahead.since < DOUBT || !fresh),
+      ([leaf, ahead]) => !this.#forkReporters.has(leaf) && (now - ahead.since < DOUBT || !fresh),
     );
     if (doubt || this.#serverWithholds) return PAUSED_WITHHELD;
     return fresh ? null : PAUSED_STALE;
@@ -310,9 +310,9 @@ export class Watch extends Feature {
   }
 
   override async passed(blob: Bytes, now: number): Promise<boolean> {
-    const payload = await this.#beats.uncover(blob, now);
+    const payload = await this.#heartbeats.uncover(blob, now);
     if (payload === null) return false;
-    const heard = await this.#beats.hear(payload);
+    const heard = await this.#heartbeats.receive(payload);
     if (heard instanceof DoubleBeat) {
       if (!this.#doubled.has(heard.leaf)) {
         this.#doubled.add(heard.leaf);
@@ -327,20 +327,20 @@ export class Watch extends Feature {
     // We slept: missing beats are nobody's fault.
     if (this.#levelAt !== null && now - this.#ticked > ASLEEP) this.#levelAt = now;
     this.#ticked = now;
-    if (this.#others.size > 0 && this.#beats.isDue(now) && this.room.isLevel(now)) {
-      this.#reaching.sends(this.room.m.ownLeaf, this.#beats.sent);
+    if (this.#others.size > 0 && this.#heartbeats.isDue(now) && this.room.isLevel(now)) {
+      this.#delivery.recordSent(this.room.m.ownLeaf, this.#heartbeats.sent);
       const asking = this.room.feature(Asking);
       const want = asking.everything;
-      await this.#beats.beat(now, this.#order, this.#members.length, want);
+      await this.#heartbeats.send(now, this.#ordering, this.#members.length, want);
       const wanted = want ? null : (leaf: number) => asking.asked(leaf);
-      this.#judgeReaching(this.room.m.ownLeaf, this.#beats.got, now, wanted);
+      this.#judgeDelivery(this.room.m.ownLeaf, this.#heartbeats.got, now, wanted);
     }
     this.#judgeWithheld(now);
     this.#judgeFreshness(now);
     this.#judgeSilence(now);
     this.#judgeUnheard(now);
     this.#judgeBehind(now);
-    this.#judgeReaches(now);
+    this.#judgeRemovals(now);
   }
 
   // -- a beat ----------------------------------------------------------------------------------------------
@@ -348,16 +348,16 @@ export class Watch extends Feature {
   #heardBeat(beat: Heartbeat, now: number): void {
     const { leaf } = beat;
     const m = this.room.m;
-    const line = this.#beats.lines.get(leaf);
+    const history = this.#heartbeats.histories.get(leaf);
     const since = this.#since.get(leaf);
-    if (line === undefined || since === undefined) return;
+    if (history === undefined || since === undefined) return;
     this.#heard.set(leaf, now);
-    if (!same(line.handle, beat.handle)) {
-      line.handle = beat.handle;
+    if (!same(history.handle, beat.handle)) {
+      history.handle = beat.handle;
       this.#settled.set(leaf, now + SETTLED);
-      this.#reaching.beginAgain(leaf);
+      this.#delivery.reset(leaf);
       this.#deaf.set(leaf, 0);
-      this.#beats.soon(now, this.#members); // it is new or back, and knows nothing of us
+      this.#heartbeats.scheduleSoon(now, this.#members); // it is new or back, and knows nothing of us
     }
     if (beat.slot > m.journal.slot) {
       const ahead = this.#ahead.get(leaf);
@@ -365,11 +365,11 @@ export class Watch extends Feature {
     } else {
       this.#ahead.delete(leaf);
       const known = m.journal.chains.get(beat.slot);
-      if (known !== undefined && !same(known, beat.chain)) this.#otherStory(leaf, beat.slot);
-      else this.#vouched(beat, since, now);
+      if (known !== undefined && !same(known, beat.chain)) this.#reportFork(leaf, beat.slot);
+      else this.#confirm(beat, since, now);
     }
     const acknowledged = acknowledgedOf(beat, m.ownLeaf);
-    const missed = this.#beats.firstAfter(acknowledged, Math.max(since, this.#levelAt ?? now));
+    const missed = this.#heartbeats.firstSentAfter(acknowledged, Math.max(since, this.#levelAt ?? now));
     const deaf = missed !== null && now - missed > UNDER_WAY;
     let count = deaf ? (this.#deaf.get(leaf) ?? 0) + 1 : 0;
     if (deaf && now - missed < DEAF_FOR) count = Math.min(count, DEAF - 1);
@@ -377,41 +377,41 @@ export class Watch extends Feature {
     const incarnation = this.room.incarnation;
     // A server broadcasts a beat within one incarnation only.
     if (incarnation === null || !same(beat.incarnation, incarnation)) this.#tellDisorder([leaf]);
-    else if (this.#order.claimed(leaf, beat.relay, beat.window, now)) this.#tellDisorder([leaf]);
-    this.#reaching.sends(leaf, beat.sent);
-    if (beat.want) this.#judgeReaching(leaf, new Map(beat.got.map((g) => [g.leaf, new Map(g.frames)])), now);
-    else this.#reaching.rests(leaf);
-    for (const reach of this.#reaches) if (beat.slot >= reach.slot) reach.waiting.delete(leaf);
+    else if (this.#ordering.checkClaim(leaf, beat.relay, beat.window, now)) this.#tellDisorder([leaf]);
+    this.#delivery.recordSent(leaf, beat.sent);
+    if (beat.want) this.#judgeDelivery(leaf, new Map(beat.got.map((g) => [g.leaf, new Map(g.frames)])), now);
+    else this.#delivery.stopJudging(leaf);
+    for (const removal of this.#removals) if (beat.slot >= removal.slot) removal.waiting.delete(leaf);
   }
 
   /** Extend the member's confirmation if its beat is of our epoch or of one that ended lately. */
-  #vouched(beat: Heartbeat, since: number, now: number): void {
+  #confirm(beat: Heartbeat, since: number, now: number): void {
     const over = this.#epochs.get(hex(beat.authenticator));
     if (over === undefined) return;
     const acknowledged = acknowledgedOf(beat, this.room.m.ownLeaf);
-    const answered = acknowledged ? this.#beats.sentAt(acknowledged) : since;
+    const answered = acknowledged ? this.#heartbeats.sentAt(acknowledged) : since;
     if (answered === null) return;
     const until = Math.min(now, over ?? now) + this.#span(FRESH);
-    this.#fresh.word(beat.leaf, Math.min(until, answered + this.#span(ECHO)));
+    this.#fresh.confirm(beat.leaf, Math.min(until, answered + this.#span(ECHO)));
   }
 
   // -- findings --------------------------------------------------------------------------------------------
 
-  #otherStory(leaf: number, slot: number): void {
-    if (this.#storytellers.has(leaf)) return;
-    this.#storytellers.add(leaf);
+  #reportFork(leaf: number, slot: number): void {
+    if (this.#forkReporters.has(leaf)) return;
+    this.#forkReporters.add(leaf);
     // One may lie; more than two add nothing.
-    if (this.#storytellers.size <= 2)
-      this.room.tell(words.twoStories(slot, this.#listed(this.#storytellers)));
+    if (this.#forkReporters.size <= 2)
+      this.room.tell(words.twoStories(slot, this.#listed(this.#forkReporters)));
   }
 
   /** Check the claims of members that were ahead, now that this slot has been judged. */
-  #comeTo(slot: number): void {
+  #checkClaims(slot: number): void {
     for (const [leaf, ahead] of [...this.#ahead]) {
       if (ahead.slot > slot) continue;
       this.#ahead.delete(leaf);
       const known = this.room.m.journal.chains.get(ahead.slot);
-      if (known !== undefined && !same(known, ahead.chain)) this.#otherStory(leaf, ahead.slot);
+      if (known !== undefined && !same(known, ahead.chain)) this.#reportFork(leaf, ahead.slot);
     }
   }
 
@@ -425,7 +425,7 @@ export class Watch extends Feature {
     const connected = this.#connectedFor(now);
     const ahead = new Set<number>();
     for (const [leaf, a] of this.#ahead)
-      if (Math.min(now - a.since, connected) > WITHHELD && !this.#storytellers.has(leaf)) ahead.add(leaf);
+      if (Math.min(now - a.since, connected) > WITHHELD && !this.#forkReporters.has(leaf)) ahead.add(leaf);
     if (outOfStep) return;
     const told = this.#withheld.size > 0 || this.#serverWithholds;
     // Later claims of the same are no news, unless the first claim has stood alone for long.
@@ -508,7 +508,7 @@ export class Watch extends Feature {
     this.#over(over, "reaches");
   }
 
-  #judgeReaching(
+  #judgeDelivery(
     listener: number,
     got: ReadonlyMap<number, ReadonlyMap<number, number>>,
     now: number,
@@ -517,11 +517,11 @@ export class Watch extends Feature {
     const own = this.room.m.ownLeaf;
     const isSettled = (leaf: number): boolean => now >= (this.#settled.get(leaf) ?? this.#began + SETTLED);
     if (!isSettled(listener)) return;
-    const { lost, back } = this.#reaching.reports(listener, got, this.#members.filter(isSettled), now, wanted);
+    const { lost, back } = this.#delivery.recordReceived(listener, got, this.#members.filter(isSettled), now, wanted);
     for (const blamed of [false, true]) {
       const streams = lost.filter((stream) => this.#isBlamed(stream) === blamed);
       if (streams.length === 0) continue;
-      const losers = new Set(streams.flatMap((stream) => this.#reaching.losers(stream)));
+      const losers = new Set(streams.flatMap((stream) => this.#delivery.notReached(stream)));
       const whom: (string | Sentence)[] = this.#listed([...losers].filter((leaf) => leaf !== own));
       if (losers.has(own)) whom.push(YOU);
       const args = { streams: this.#streams(streams), whom };
@@ -534,7 +534,7 @@ export class Watch extends Feature {
   }
 
   #isBlamed(stream: Stream): boolean {
-    const losers = this.#reaching.losers(stream);
+    const losers = this.#delivery.notReached(stream);
     return losers.length > 1 || losers.includes(this.room.m.ownLeaf);
   }
 
@@ -547,7 +547,7 @@ export class Watch extends Feature {
 
   #judgeBehind(now: number): void {
     const connected = this.room.isLevel(now) && this.#connectedFor(now) > BEHIND;
-    const behind = new Set(connected ? this.#order.behind(now - BEHIND) : []);
+    const behind = new Set(connected ? this.#ordering.aheadSince(now - BEHIND) : []);
     const fresh = without(behind, this.#behind);
     // The others claim the same with their next beats; much later it is news: the first may have lied.
     if (fresh.size > 0 && (this.#behind.size === 0 || now - this.#behindAt > this.#span(NEWS))) {
@@ -559,10 +559,10 @@ export class Watch extends Feature {
     if (connected) this.#behind = behind;
   }
 
-  #beginReach(names: readonly string[], now: number): void {
+  #trackRemoval(names: readonly string[], now: number): void {
     if (!this.#host || this.#others.size === 0) return;
     const waiting = new Set(this.#others.keys());
-    this.#reaches.push({
+    this.#removals.push({
       slot: this.room.m.journal.slot,
       names,
       waiting,
@@ -570,17 +570,17 @@ export class Watch extends Feature {
       at: now,
       told: false,
     });
-    this.#reaches = this.#reaches.slice(-REACHES);
+    this.#removals = this.#removals.slice(-REMOVALS_MAX);
   }
 
-  #judgeReaches(now: number): void {
-    for (const reach of [...this.#reaches]) {
-      for (const leaf of [...reach.waiting]) if (!this.#others.has(leaf)) reach.waiting.delete(leaf);
-      const { names, total } = reach;
-      if (reach.waiting.size === 0) this.#reaches = this.#reaches.filter((each) => each !== reach);
-      else if (reach.told || now - reach.at <= REACH) continue;
-      reach.told = true;
-      const missing = this.#listed(reach.waiting);
+  #judgeRemovals(now: number): void {
+    for (const removal of [...this.#removals]) {
+      for (const leaf of [...removal.waiting]) if (!this.#others.has(leaf)) removal.waiting.delete(leaf);
+      const { names, total } = removal;
+      if (removal.waiting.size === 0) this.#removals = this.#removals.filter((each) => each !== removal);
+      else if (removal.told || now - removal.at <= REMOVAL_WAIT) continue;
+      removal.told = true;
+      const missing = this.#listed(removal.waiting);
       this.room.tell(
         missing.length === 0
           ? words.status("removal_reach.all", { names, total })
@@ -621,7 +621,7 @@ export class Watch extends Feature {
   // -- internals -------------------------------------------------------------------------------------------
 
   /** Record the current members; a new member gets time before it is judged. */
-  #lookAround(now: number): void {
+  #updateMembers(now: number): void {
     const members = this.room.m.members();
     const own = this.room.m.ownLeaf;
     this.#members = members.map(({ leaf }) => leaf);
@@ -632,16 +632,16 @@ export class Watch extends Feature {
       if (this.#since.has(leaf)) continue;
       this.#since.set(leaf, now);
       this.#settled.set(leaf, now + SETTLED);
-      this.#fresh.word(leaf, now + this.#span(FRESH));
+      this.#fresh.confirm(leaf, now + this.#span(FRESH));
     }
   }
 
   #forget(leaf: number): void {
     for (const known of [this.#since, this.#heard, this.#settled, this.#deaf, this.#ahead])
       known.delete(leaf);
-    for (const part of [this.#beats, this.#fresh, this.#reaching, this.#order]) part.forget(leaf);
+    for (const part of [this.#heartbeats, this.#fresh, this.#delivery, this.#ordering]) part.forget(leaf);
     for (const told of [this.#silent, this.#gone, this.#unheard]) told.forget(leaf);
-    for (const leaves of [this.#withheld, this.#storytellers, this.#doubled, this.#disorder, this.#behind])
+    for (const leaves of [this.#withheld, this.#forkReporters, this.#doubled, this.#disorder, this.#behind])
       leaves.delete(leaf);
   }
 

@@ -20,7 +20,7 @@ interface Claim {
 }
 
 /** The relays as they arrived here, and the other members' windows. */
-export class Order {
+export class Ordering {
   incarnation: Bytes = new Uint8Array(8);
   last = 0;
   /** number -> H(blob), and the number of the connection that brought it. */
@@ -35,7 +35,7 @@ export class Order {
   }
 
   /** Set the incarnation (8 bytes) of the connected server; a new one discards everything. */
-  life(incarnation: Bytes): void {
+  setIncarnation(incarnation: Bytes): void {
     if (same(incarnation, this.incarnation)) return;
     this.#restart();
     this.incarnation = incarnation;
@@ -49,7 +49,7 @@ export class Order {
   }
 
   /** Record a relay; return false if its number came with another digest on this connection. */
-  hear(number: number, digest: Bytes): boolean {
+  record(number: number, digest: Bytes): boolean {
     const known = this.#digests.get(number);
     if (known !== undefined && !same(known[0], digest)) {
       if (known[1] === this.#connection) return false;
@@ -62,7 +62,7 @@ export class Order {
   }
 
   /** Return our window at a number, 32 bytes; null if a relay that it covers is unknown. */
-  at(number: number): Bytes | null {
+  windowAt(number: number): Bytes | null {
     if (number === 0) return null;
     const known: Bytes[] = [];
     for (let n = Math.max(1, number - WINDOW + 1); n <= number; n++) {
@@ -76,14 +76,14 @@ export class Order {
   /** Return the highest number with a known window, and the window; (0, zeros) otherwise. */
   newest(): readonly [number, Bytes] {
     for (const number of [...this.#digests.keys()].sort((a, b) => b - a).slice(0, WINDOW)) {
-      const mine = this.at(number);
+      const mine = this.windowAt(number);
       if (mine !== null) return [number, mine];
     }
     return [0, NO_HEARTBEAT];
   }
 
   /** Compare a window in another member's beat; return true if a difference must be reported. */
-  claimed(leaf: number, relay: number, theirs: Bytes, now: number): boolean {
+  checkClaim(leaf: number, relay: number, theirs: Bytes, now: number): boolean {
     if (relay === 0) return false;
     if (relay > this.last) {
       // The first one stays until its relay has arrived.
@@ -94,7 +94,7 @@ export class Order {
   }
 
   /** Compare claims whose relays have arrived; return the leaves whose difference must be reported. */
-  settle(): number[] {
+  checkWaitingClaims(): number[] {
     const due = [...this.#claims].filter(([, claim]) => claim.relay <= this.last);
     for (const [leaf] of due) this.#claims.delete(leaf);
     return due
@@ -103,7 +103,7 @@ export class Order {
   }
 
   #compare(leaf: number, relay: number, theirs: Bytes): boolean {
-    const mine = this.at(relay);
+    const mine = this.windowAt(relay);
     if (mine === null) return false;
     const different = same(mine, theirs) ? 0 : (this.#different.get(leaf) ?? 0) + 1;
     this.#different.set(leaf, different);
@@ -111,7 +111,7 @@ export class Order {
   }
 
   /** Return the leaves that by that time had relays that have not arrived here yet. */
-  behind(before: number): number[] {
+  aheadSince(before: number): number[] {
     return [...this.#claims].filter(([, claim]) => claim.since <= before).map(([leaf]) => leaf);
   }
 
