@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.features.roles import Powers
+from snugroom.client.session.features.roles import Roles
 from snugroom.crypto.entry import lobby
 from tests.session.world import Participant, World
 
@@ -53,7 +53,7 @@ def test_who_lays_the_powers_down_or_leaves_changes_nothing() -> None:
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: w.agreed([ada, cem, dana]), 20)
     assert asked_again(ada) == []
-    assert not ada.room.feature(Powers).seed_astray
+    assert not ada.room.feature(Roles).seed_exposed
 
 
 def test_who_was_a_host_once_and_is_thrown_out_later_is_one_too() -> None:
@@ -67,7 +67,7 @@ def test_who_was_a_host_once_and_is_thrown_out_later_is_one_too() -> None:
     old = ada.room
     ada.room.needs_rejoin = True
     w.run(3)
-    assert ada.room is old or ada.room.feature(Powers).seed_astray
+    assert ada.room is old or ada.room.feature(Roles).seed_exposed
 
 
 def test_who_reads_the_answer_to_anothers_knock_reads_no_beats(monkeypatch: pytest.MonkeyPatch) -> None:

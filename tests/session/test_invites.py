@@ -10,7 +10,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.entry.invites import LABEL_MAX, MINE_MAX, InviteBook
 from snugroom.client.session.entry.lobby import IS_OVER, GuestLobby
-from snugroom.client.session.features.revocation import Revoking
+from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.kernel.session import Session
 from snugroom.crypto.agreed.room_state import SINGLE_USE
 from snugroom.crypto.entry.invite import Invite
@@ -399,7 +399,7 @@ def test_only_hosts_take_invites_back() -> None:
     w.run(3)
     for host in (ada, bo):
         assert not host.session._book.taken_back
-        assert not host.room.feature(Revoking).revoked
+        assert not host.room.feature(Revocation).revoked
     dana = w.guest(one.link, "Dana")
     w.until(lambda: w.agreed([ada, bo, cem, dana]))
 

@@ -10,8 +10,8 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.entry.lobby import IS_LOCKED, HostLobby
-from snugroom.client.session.features.host_key_transfer import Granting
-from snugroom.client.session.features.roles import Powers
+from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
+from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.kernel.intents import AddIntent, PolicyIntent
 from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.entry.invite import HostSeed
@@ -22,7 +22,7 @@ def two_hosts(w: World, *others: str) -> list[Participant]:
     people = w.meeting("Ada", "Bo", *others)
     w.do(people[0], ev.Deputise(1))
     w.until(lambda: people[1].session._host is not None, why="Bo is a host")
-    w.until(lambda: bool(people[0].room.feature(Granting).shown), why="and has shown it")
+    w.until(lambda: bool(people[0].room.feature(HostKeyTransfer).confirmed), why="and has shown it")
     return people
 
 
@@ -189,7 +189,7 @@ def test_hosts_are_named_and_unnamed_before_everybody() -> None:
     assert [(e.kind, e.by, e.leaf) for e in cem.of(ev.PolicyChanged)] == [("host", 0, 1), ("no_host", 0, 1)]
     assert bo.session._host is None, "it has left the lobby"
     assert bo.room.host_seed is None, "and forgotten the seed"
-    assert bo.room.granted is None
+    assert bo.room.granted_seed is None
     w.run(1)
     assert not [door for door in bo.links if door.day is not None]
     with pytest.raises(ValueError, match="only a host"):
@@ -254,17 +254,17 @@ def test_a_grant_that_was_lost_is_handed_over_again(monkeypatch: pytest.MonkeyPa
     w.do(ada, ev.Deputise(1))
     w.until(lambda: bo.session._host is not None, 12)
     assert len(grants) == 2
-    w.until(lambda: bool(ada.room.feature(Granting).shown), 12)
+    w.until(lambda: bool(ada.room.feature(HostKeyTransfer).confirmed), 12)
 
 
 def test_what_shows_that_one_has_the_seed_can_be_made_by_nobody_without_it() -> None:
     w = World(31)
     ada, bo, cem = two_hosts(w, "Cem")
-    granting = ada.room.feature(Granting)
+    transfer = ada.room.feature(HostKeyTransfer)
     bos = bo.room.m.signature_key(1)
-    assert granting.shown == {bos}
+    assert transfer.confirmed == {bos}
     w.do(ada, ev.Deputise(2))
-    cem.room.feature(Granting)._take = lambda sender, grant: None  # it never gets it
+    cem.room.feature(HostKeyTransfer)._receive_seed = lambda sender, grant: None  # it never gets it
     w.until(lambda: cem.room.m.is_host(2))
     w.run(1)
     wrong = HostSeed(bytes(32)).host_key.sign(b"snug 1 granted")
@@ -272,7 +272,7 @@ def test_what_shows_that_one_has_the_seed_can_be_made_by_nobody_without_it() -> 
     replayed = bo.room.host_seed.host_key.sign(b"snug 1 granted of another")
     cem.room.relay(content.Granted(replayed))
     w.run(2)
-    assert granting.shown == {bos}
+    assert transfer.confirmed == {bos}
 
 
 # -- handing over ----------------------------------------------------------------------------------
@@ -309,7 +309,7 @@ def test_a_handover_to_a_host_needs_no_second_naming() -> None:
 def test_nobody_steps_down_for_who_has_not_shown_that_it_can_host() -> None:
     w = World(42)
     ada, bo = w.meeting("Ada", "Bo")
-    bo.room.feature(Granting)._take = lambda sender, grant: None  # its program takes no seed
+    bo.room.feature(HostKeyTransfer)._receive_seed = lambda sender, grant: None  # its program takes no seed
     w.do(ada, ev.HandOver(1))
     with pytest.raises(ValueError, match="handing over to Bo already"):
         w.do(ada, ev.HandOver(1))
@@ -326,7 +326,7 @@ def test_nobody_steps_down_for_who_has_not_shown_that_it_can_host() -> None:
 def test_a_handover_to_who_goes_meanwhile_is_given_up() -> None:
     w = World(43)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
-    bo.room.feature(Granting)._take = lambda sender, grant: None
+    bo.room.feature(HostKeyTransfer)._receive_seed = lambda sender, grant: None
     w.do(ada, ev.HandOver(1))
     w.run(2)
     w.do(bo, ev.Leave())
@@ -359,14 +359,14 @@ def test_a_handover_survives_a_server_that_dies() -> None:
 def test_a_handover_survives_ones_own_rejoin() -> None:
     w = World(61)
     ada, bo, cem = two_hosts(w, "Cem")
-    cems = cem.room.feature(Granting)
-    cems._take, take = (lambda sender, grant: None), cems._take
+    cems = cem.room.feature(HostKeyTransfer)
+    cems._receive_seed, take = (lambda sender, grant: None), cems._receive_seed
     w.do(ada, ev.HandOver(2))
     w.until(lambda: cem.room.m.is_host(2))
     ada.room.needs_rejoin = True
     w.do(ada, ev.Tick())
     w.until(lambda: any(r.rejoined for r in bo.of(ev.Roster) if isinstance(r, ev.Roster)), 20)
-    cems._take = take
+    cems._receive_seed = take
     w.until(lambda: "no_host" in statuses(ada), 28)
     w.until(lambda: w.agreed([ada, bo, cem]))
 
@@ -435,7 +435,7 @@ def test_powers_know_who_is_meant_when_it_is_done() -> None:
     w = World(72)
     ada, bo, cem = two_hosts(w, "Cem")
     w.do(ada, ev.Undeputise(1))
-    ada.room.feature(Powers).undeputise(1, w.now)  # twice: nothing is left to do the second time
+    ada.room.feature(Roles).undeputise(1, w.now)  # twice: nothing is left to do the second time
     w.until(lambda: "no_host" in statuses(bo))
     w.run(2)
     assert not not_done(ada)

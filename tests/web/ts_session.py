@@ -13,9 +13,9 @@ from typing import Any, Final, TypeVar
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.content import AnyContent
-from snugroom.client.session.features.host_key_transfer import Granting
-from snugroom.client.session.features.revocation import Revoking
-from snugroom.client.session.features.roles import Powers
+from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
+from snugroom.client.session.features.revocation import Revocation
+from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import HealIntent, Intent
 from snugroom.client.session.monitor.dropped import Dropped
@@ -290,28 +290,28 @@ class _Membership(_Look):
         return [(m["leaf"], m["name"], m["host"]) for m in self._at("m", ["members"])]
 
 
-class _Granting(_Look):
+class _HostKeyTransfer(_Look):
     __slots__ = ()
 
     @property
-    def shown(self) -> set[bytes]:
-        return {bytes.fromhex(key) for key in self._session.look("shown", feature="Granting")}
+    def confirmed(self) -> set[bytes]:
+        return {bytes.fromhex(key) for key in self._session.look("confirmed", feature="HostKeyTransfer")}
 
 
-class _Powers(_Look):
+class _Roles(_Look):
     __slots__ = ()
 
     @property
-    def seed_astray(self) -> bool:
-        return bool(self._session.look("seedAstray", feature="Powers"))
+    def seed_exposed(self) -> bool:
+        return bool(self._session.look("seedExposed", feature="Roles"))
 
 
-class _Revoking(_Look):
+class _Revocation(_Look):
     __slots__ = ()
 
     @property
     def revoked(self) -> set[int]:
-        return set(self._session.look("revoked", feature="Revoking"))
+        return set(self._session.look("revoked", feature="Revocation"))
 
 
 class _Monitor(_Look):
@@ -329,9 +329,9 @@ class _Dropped(_Look):
 
 
 _FEATURES: Final[dict[type[Feature], type[_Look]]] = {
-    Granting: _Granting,
-    Powers: _Powers,
-    Revoking: _Revoking,
+    HostKeyTransfer: _HostKeyTransfer,
+    Roles: _Roles,
+    Revocation: _Revocation,
     Monitor: _Monitor,
     Dropped: _Dropped,
 }
@@ -377,8 +377,8 @@ class _Room(_Look):
         return self._at("hostSeed")  # type: ignore[no-any-return]
 
     @property
-    def granted(self) -> object | None:
-        return self._at("granted")  # type: ignore[no-any-return]
+    def granted_seed(self) -> object | None:
+        return self._at("grantedSeed")  # type: ignore[no-any-return]
 
     @property
     def number(self) -> bytes:

@@ -23,8 +23,8 @@ from snugroom.client.session.entry import contacts, identity_check, invites, lob
 from snugroom.client.session.features import compared
 from snugroom.client.session.features.comparing import _NO_CODE
 from snugroom.client.session.features.reporting import KEPT_MAX, Reporting
-from snugroom.client.session.features.revocation import Revoking
-from snugroom.client.session.features.roles import Powers, _mode_sentence, changes
+from snugroom.client.session.features.revocation import Revocation
+from snugroom.client.session.features.roles import Roles, _mode_sentence, changes
 from snugroom.client.session.kernel.membership import Change, Membership
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto import mls
@@ -255,8 +255,8 @@ class _Told(list[ev.Status]):
 def _powers() -> Iterator[Row]:
     """What hosts do, and what members hear of it."""
     for on, mode, key in ((True, Mode.LOCKED, "locked_already"), (False, Mode.ASK, "not_locked")):
-        powers = cast(Powers, SimpleNamespace(room=_Told(mode), _host_only=lambda: None))
-        yield f"room.{key}", {}, _refusal(partial(Powers.lock, powers, on, 0.0))
+        powers = cast(Roles, SimpleNamespace(room=_Told(mode), _host_only=lambda: None))
+        yield f"room.{key}", {}, _refusal(partial(Roles.lock, powers, on, 0.0))
     names = {Mode.ASK: "ask", Mode.WAVE_IN: "all"}
     for after, name in names.items():
         unlocked = _mode_sentence("Bo", Mode.LOCKED, after)
@@ -273,7 +273,7 @@ def _powers() -> Iterator[Row]:
         yield f"room.back_by_{key}_key", {"name": "Ada", "who": "Bo"}, back.text
     for taken in ([5], [5, 6]):
         room = _Told()
-        revoking = Revoking(cast(RoomSession, room))
+        revoking = Revocation(cast(RoomSession, room))
         revoking.heard(cast(mls.ApplicationMessage, SimpleNamespace(sender=1)), content.Revoked(taken), 0.0)
         yield "status.revoked.by", {"name": "Bo", "count": len(taken), "invite": 5}, room[0]
     nobody = SimpleNamespace(members=tuple)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.filesharing import Files
-from snugroom.client.session.features.host_key_transfer import Granting
+from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.images import Pictures
-from snugroom.client.session.features.maintenance import Turning
+from snugroom.client.session.features.maintenance import Maintenance
 from snugroom.client.session.features.pages import Pages
 from snugroom.client.session.features.reporting import Reporting
-from snugroom.client.session.features.revocation import Revoking
-from snugroom.client.session.features.roles import Powers
+from snugroom.client.session.features.revocation import Revocation
+from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.features.signing import Signing
-from snugroom.client.session.features.simulcast_guard import Layering
+from snugroom.client.session.features.simulcast_guard import SimulcastGuard
 from snugroom.client.session.features.states import Reactions, States
 from snugroom.client.session.features.subscriptions import Asking
 from snugroom.client.session.kernel.feature import Feature
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 def build(room: RoomSession, now: float) -> list[Feature]:
     """Return a new membership's features."""
     return [
-        Granting(room),
-        Powers(room),
-        Revoking(room),
-        Turning(room, now),
+        HostKeyTransfer(room),
+        Roles(room),
+        Revocation(room),
+        Maintenance(room, now),
         Comparing(room, now),
         Vouching(room),
         Signing(room),
-        Layering(room),
+        SimulcastGuard(room),
         Monitor(room, now),
         Recovery(room),
         Ending(room),

@@ -23,7 +23,7 @@ CHANGES_MAX: Final = 200
 DIGITS_MAX: Final = 16
 #: Minimum number of digits that identify the compared code: a committer who changes the keys until a new code
 #: begins like one that was read out has 10^10 beginnings to try.
-DIGITS_LEAST: Final = 10
+DIGITS_MIN: Final = 10
 #: Seconds within which nobody can have read 40 digits.
 JUST_NOW: Final = 10.0
 
@@ -31,7 +31,7 @@ How = Literal["short", "digits"]
 
 
 @dataclass(frozen=True)
-class Seen:
+class ShownCode:
     """A code that was shown: its epoch, and the members that it covers (names by signature key)."""
 
     epoch: int
@@ -40,7 +40,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class _Digits(Seen):
+class _Digits(ShownCode):
     digits: str
     newcomers: bool  # whether a member came in with this epoch
 
@@ -49,7 +49,7 @@ class _Digits(Seen):
 class _Basis:
     how: How
     same: bool
-    seen: Seen
+    seen: ShownCode
 
 
 def members_of(m: Membership) -> dict[bytes, str]:
@@ -57,7 +57,7 @@ def members_of(m: Membership) -> dict[bytes, str]:
     return {m.signature_key(leaf) or b"": name for leaf, name, _ in m.members()}
 
 
-class Compared:
+class Comparisons:
     """One person's codes and comparisons, for as long as the meeting lasts."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Compared:
         self._here = here
         self._digits.append(_Digits(epoch, here, now, m.code, bool(came)))
 
-    def moved(self, change: Change, m: Membership, now: float) -> bool:
+    def adopted(self, change: Change, m: Membership, now: float) -> bool:
         """Record an adopted commit (`m`: the membership after it); return whether more than keys changed."""
         said = list(_sentences(change, m))
         self._changes.extend((m.group.epoch, sentence) for sentence in said)
@@ -90,7 +90,7 @@ class Compared:
 
     # -- a person's statements -------------------------------------------------------------------------
 
-    def short(self, same: bool, seen: Seen) -> None:
+    def short(self, same: bool, seen: ShownCode) -> None:
         """Record that the four words of `seen` have been compared."""
         self._basis = _Basis("short", same, seen)
 
@@ -100,8 +100,8 @@ class Compared:
         ValueError, with a sentence, if the epoch of the compared digits cannot be determined.
         """
         if which:
-            if len(which) < DIGITS_LEAST or not (which.isascii() and which.isdecimal()):
-                raise ValueError(f"which digits? Type at least the first {DIGITS_LEAST} of the code")
+            if len(which) < DIGITS_MIN or not (which.isascii() and which.isdecimal()):
+                raise ValueError(f"which digits? Type at least the first {DIGITS_MIN} of the code")
             alike = [d for d in self._digits if d.digits.startswith(which)]
             if not alike:
                 raise ValueError("no code of the last epochs begins with these digits")
@@ -114,7 +114,7 @@ class Compared:
             if any(d.newcomers and now - d.at < JUST_NOW for d in list(self._digits)[1:]):
                 raise ValueError(
                     "somebody has just come in, and the digits are others now: type the first "
-                    f"{DIGITS_LEAST} of those that you have compared, as in /same digits 12345 67890"
+                    f"{DIGITS_MIN} of those that you have compared, as in /same digits 12345 67890"
                 )
         self._basis = _Basis("digits", same, found)
 
@@ -125,7 +125,7 @@ class Compared:
         """Whether the last statement was that the codes are the same."""
         return self._basis is not None and self._basis.same
 
-    def standing(self, m: Membership, *, news: bool) -> ev.Comparison | None:
+    def state(self, m: Membership, *, news: bool) -> ev.Comparison | None:
         """Return the changes since the comparison; None without one. `news`: this epoch has added to them."""
         basis = self._basis
         if basis is None:

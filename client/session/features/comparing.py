@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.features.compared import Compared, Seen, members_of
+from snugroom.client.session.features.compared import Comparisons, ShownCode, members_of
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
@@ -57,7 +57,7 @@ class _Running:
     run: CodeRun
     opener: int
     names: dict[int, str]
-    seen: Seen
+    seen: ShownCode
     deadline: float
     showing: bool = False  # our share was sent, so somebody else may know the code
     cut: bool = False  # our connection was lost meanwhile
@@ -98,14 +98,14 @@ class Comparing(Feature):
         self._opened: dict[int, float] = {}  # leaf -> when its last OPEN came
         self._own_open = float("-inf")
         self._sids: deque[bytes] = deque(maxlen=SIDS_MAX)
-        self._seen: Seen | None = None  # the last code
+        self._seen: ShownCode | None = None  # the last code
         self._signs: tuple[tuple[str, str], ...] = ()
         self._slip_until = 0.0
         self._answered = True
         self._now = self._in_touch = now
         self._held_since = 0.0
         self._idle_since = float("-inf")
-        self._compared = Compared()
+        self._compared = Comparisons()
         self._compared.begin(room.m, now)
 
     def carry_over(self, old: RoomSession) -> None:
@@ -118,7 +118,7 @@ class Comparing(Feature):
             self._alarm_missing(before._running, "your program had to come in anew in the middle of it")
         elif before._asked:
             self._tell("no_code", _NO_CODE.format("your program had to come in anew meanwhile"))
-        self._tell_standing(news=True)
+        self._tell_comparison(news=True)
 
     # -- commands ------------------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class Comparing(Feature):
             self._compared.short(same, self._seen)
         if not same:
             self.room.tell(sentences.code_different())
-        self._tell_standing(news=True)
+        self._tell_comparison(news=True)
 
     def show(self) -> None:
         """Show the codes again, and the changes since the comparison."""
@@ -158,7 +158,7 @@ class Comparing(Feature):
         self.room.tell(ev.Code(m.group.epoch, m.code))
         if self._seen is not None and self._seen.epoch == m.group.epoch:
             self._tell_code()
-        self._tell_standing(news=True)
+        self._tell_comparison(news=True)
 
     def _tell_code(self) -> None:
         assert self._seen is not None
@@ -166,10 +166,10 @@ class Comparing(Feature):
         emoji, spelled = zip(*self._signs, strict=True)
         self.room.tell(ev.ShortCode(self._seen.epoch, emoji, spelled, members))
 
-    def _tell_standing(self, *, news: bool) -> None:
-        standing = self._compared.standing(self.room.m, news=news)
-        if standing is not None:
-            self.room.tell(standing)
+    def _tell_comparison(self, *, news: bool) -> None:
+        comparison = self._compared.state(self.room.m, news=news)
+        if comparison is not None:
+            self.room.tell(comparison)
 
     def _tell(self, kind: str, text: str) -> None:
         self.room.tell(ev.Status(kind, text))
@@ -217,9 +217,9 @@ class Comparing(Feature):
                 self._no_code("somebody came, went or changed keys meanwhile")
         if unheard:
             self._once_more(again, now)
-        news = self._compared.moved(change, self.room.m, now)
+        news = self._compared.adopted(change, self.room.m, now)
         if self._compared.verified:
-            self._tell_standing(news=news)
+            self._tell_comparison(news=news)
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
         what = self._mine.pop(digest, None)
@@ -362,7 +362,7 @@ class Comparing(Feature):
         except SnugCryptoError:
             return  # a key of another size: no code is possible with that leaf
         names = {leaf: name for leaf, name, _ in m.members()}
-        seen = Seen(m.group.epoch, members_of(m), now)
+        seen = ShownCode(m.group.epoch, members_of(m), now)
         for leaf, early in self._early.items():
             for said in early:
                 if said.sid == what.sid:
@@ -397,7 +397,7 @@ class Comparing(Feature):
         if not self._answered:
             self._slip_until = now + SLIP
         self._answered = False
-        self._seen, self._signs = Seen(running.seen.epoch, running.seen.members, now), code_emoji(code)
+        self._seen, self._signs = ShownCode(running.seen.epoch, running.seen.members, now), code_emoji(code)
         self._tell_code()
 
     # -- ends ------------------------------------------------------------------------------------------

@@ -21,51 +21,55 @@ if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds until an unanswered grant is sent again, doubled each time up to the maximum.
-AGAIN: Final = 5.0
-AGAIN_MOST: Final = 300.0
+RESEND_AFTER: Final = 5.0
+RESEND_AFTER_MAX: Final = 300.0
 
 
 @dataclass
-class _Owed:
+class _Pending:
     at: float = 0.0  # when it is due
-    wait: float = AGAIN
+    wait: float = RESEND_AFTER
 
 
-class Granting(Feature):
-    """Owes the seed to signature keys, and sends it to those that are hosts and have announced a box."""
+class HostKeyTransfer(Feature):
+    """Sends the seed to new hosts that have announced a box, until they confirm that they have it."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
-        self._owed: dict[bytes, _Owed] = {}
+        self._pending: dict[bytes, _Pending] = {}
         #: Signature keys of hosts that have proven that they hold the seed.
-        self.shown: set[bytes] = set()
-        self._to_show = False
+        self.confirmed: set[bytes] = set()
+        self._confirm_due = False
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.feature(Granting)
-        self._owed, self.shown, self._to_show = before._owed, before.shown, before._to_show
+        before = old.feature(HostKeyTransfer)
+        self._pending, self.confirmed, self._confirm_due = (
+            before._pending,
+            before.confirmed,
+            before._confirm_due,
+        )
 
-    def owe(self, signature_key: bytes) -> None:
+    def schedule(self, signature_key: bytes) -> None:
         """Send the seed to that member as soon as the policy names it a host."""
-        self._owed.setdefault(signature_key, _Owed())
+        self._pending.setdefault(signature_key, _Pending())
 
     def tick(self, now: float) -> None:
         room = self.room
         if room.host_seed is None or not room.is_level(now):
             return
-        if self._to_show:
-            self._to_show = False
+        if self._confirm_due:
+            self._confirm_due = False
             own = room.m.signature_key(room.m.own_leaf) or b""
             message = granted_message(room.m.group.group_id, own)
             room.relay(content.Granted(room.host_seed.host_key.sign(message)))
-        if not self._owed:
+        if not self._pending:
             return
         for leaf, box in room.announced.boxes():
             key = room.m.signature_key(leaf)
-            owed = None if key is None else self._owed.get(key)
-            if key is None or owed is None or now < owed.at or key not in room.m.policy.hosts:
+            pending = None if key is None else self._pending.get(key)
+            if key is None or pending is None or now < pending.at or key not in room.m.policy.hosts:
                 continue
-            owed.at, owed.wait = now + owed.wait, min(2 * owed.wait, AGAIN_MOST)
+            pending.at, pending.wait = now + pending.wait, min(2 * pending.wait, RESEND_AFTER_MAX)
             try:
                 grant = seal_grant(room.host_seed, leaf, key, box, room.m.group.group_id, room.rng)
             except SnugCryptoError:
@@ -77,21 +81,21 @@ class Granting(Feature):
         gone = {key for _, _, key in change.removed} - rejoined
         gone |= set(change.policy_before.hosts) - set(change.policy_after.hosts)
         if self.room.m.signature_key(self.room.m.own_leaf) in gone:
-            self._owed.clear()  # we are no longer a host
-        self.shown -= gone
-        for key in gone & self._owed.keys():
-            del self._owed[key]
+            self._pending.clear()  # we are no longer a host
+        self.confirmed -= gone
+        for key in gone & self._pending.keys():
+            del self._pending[key]
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.Grant):
-            self._take(received.sender, what)
+            self._receive_seed(received.sender, what)
             return True
         if isinstance(what, content.Granted):
-            self._show(received.sender, what)
+            self._receive_confirmation(received.sender, what)
             return True
         return False
 
-    def _take(self, sender: int, grant: content.Grant) -> None:
+    def _receive_seed(self, sender: int, grant: content.Grant) -> None:
         room = self.room
         if grant.leaf != room.m.own_leaf or not room.m.is_host(sender):
             return
@@ -102,10 +106,10 @@ class Granting(Feature):
                 return
             if seed.room_admin_key(room.m.group.group_id).public != room.room_admin_public:
                 return
-            room.host_seed = room.granted = seed
-        self._to_show = True
+            room.host_seed = room.granted_seed = seed
+        self._confirm_due = True
 
-    def _show(self, sender: int, granted: content.Granted) -> None:
+    def _receive_confirmation(self, sender: int, granted: content.Granted) -> None:
         room = self.room
         key = room.m.signature_key(sender)
         if key is None or key not in room.m.policy.hosts:
@@ -114,5 +118,5 @@ class Granting(Feature):
             verify(room.m.policy.host_public, granted_message(room.m.group.group_id, key), granted.signature)
         except SnugCryptoError:
             return  # it has another seed, and cannot host
-        self.shown.add(key)
-        self._owed.pop(key, None)
+        self.confirmed.add(key)
+        self._pending.pop(key, None)

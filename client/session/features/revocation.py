@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.features.host_key_transfer import Granting
+from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
@@ -20,55 +20,55 @@ if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds after which an unconfirmed message is sent again.
-AGAIN: Final = 5.0
+RESEND_AFTER: Final = 5.0
 
 
-class Revoking(Feature):
+class Revocation(Feature):
     """The revoked invites, and those not yet sent. Only messages of hosts count."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
         #: Indices of invites that hosts have revoked; at most 65,536 exist.
         self.revoked: set[int] = set()
-        self._untold: set[int] = set()
-        self._under_way: dict[bytes, tuple[set[int], float]] = {}  # by H(blob), until the blob has come back
-        self._shown: set[bytes] = set()
+        self._unsent: set[int] = set()
+        self._in_flight: dict[bytes, tuple[set[int], float]] = {}  # by H(blob), until the blob has come back
+        self._known_hosts: set[bytes] = set()
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.feature(Revoking)
-        self.revoked, self._shown = before.revoked, before._shown
-        self._untold = before._untold.union(*(some for some, _ in before._under_way.values()))
+        before = old.feature(Revocation)
+        self.revoked, self._known_hosts = before.revoked, before._known_hosts
+        self._unsent = before._unsent.union(*(some for some, _ in before._in_flight.values()))
 
     def revoke(self, index: int) -> None:
         """Revoke an invite, and inform the other hosts as soon as possible."""
         self.revoked.add(index)
-        self._untold.add(index)
+        self._unsent.add(index)
 
     def tick(self, now: float) -> None:
         room = self.room
-        for digest, (some, sent_at) in list(self._under_way.items()):
-            if now - sent_at > AGAIN:  # a connection may have been lost in between
-                del self._under_way[digest]
-                self._untold |= some
-        if not self._untold or room.host_seed is None or not room.is_level(now):
+        for digest, (some, sent_at) in list(self._in_flight.items()):
+            if now - sent_at > RESEND_AFTER:  # a connection may have been lost in between
+                del self._in_flight[digest]
+                self._unsent |= some
+        if not self._unsent or room.host_seed is None or not room.is_level(now):
             return
-        told = sorted(self._untold)[: content.REVOKED_MAX]
-        self._untold.difference_update(told)
-        self._under_way[H(room.relay(content.Revoked(told)))] = (set(told), now)
+        told = sorted(self._unsent)[: content.REVOKED_MAX]
+        self._unsent.difference_update(told)
+        self._in_flight[H(room.relay(content.Revoked(told)))] = (set(told), now)
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
-        self._under_way.pop(digest, None)
+        self._in_flight.pop(digest, None)
 
     def adopted(self, change: Change, now: float) -> None:
         if any(self.room.m.is_host(leaf) for leaf, _ in change.added):
-            self._untold |= self.revoked  # a returning host may have missed them
+            self._unsent |= self.revoked  # a returning host may have missed them
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.Granted):
-            newly = self.room.feature(Granting).shown - self._shown
+            newly = self.room.feature(HostKeyTransfer).confirmed - self._known_hosts
             if newly:  # a new host has nothing from before it came in
-                self._shown |= newly
-                self._untold |= self.revoked
+                self._known_hosts |= newly
+                self._unsent |= self.revoked
             return False
         if not isinstance(what, content.Revoked):
             return False
@@ -76,7 +76,7 @@ class Revoking(Feature):
         if m.is_host(received.sender):
             new = set(what.invites) - self.revoked
             self.revoked |= new
-            self._untold.difference_update(what.invites)
+            self._unsent.difference_update(what.invites)
             if new and m.is_host(m.own_leaf):
                 what_went = f"invite {min(new)}" if len(new) == 1 else f"{len(new)} invites"
                 self.room.tell(ev.Status("revoked", f"{m.name(received.sender)} has {what_went} taken back."))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.features.host_key_transfer import Granting
+from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import PolicyIntent
 from snugroom.client.session.kernel.membership import Change, Membership
@@ -34,33 +34,33 @@ _NAME_ANOTHER: Final = "there would be no host left: name another host first"
 
 
 @dataclass(frozen=True)
-class _HandOver:
+class _Handover:
     key: bytes
     name: str
     since: float
 
 
-class Powers(Feature):
+class Roles(Feature):
     """A host's acts on the policy, and every member's reports of them."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
         #: The mode that unlocking restores; the stricter mode if this member never saw the room unlocked.
         self._open_mode = Mode.ASK if room.m.policy.mode is Mode.LOCKED else room.m.policy.mode
-        self._handing: _HandOver | None = None
+        self._handover: _Handover | None = None
         #: All hosts since we came in: they have had the host seed, which makes links.
-        self._ever = set(room.m.policy.hosts)
+        self._ever_hosts = set(room.m.policy.hosts)
         #: Whether one of them was removed, or lost the role by another's act: a valid invite then proves
         #: little.
-        self.seed_astray = False
+        self.seed_exposed = False
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.feature(Powers)
-        self._ever |= before._ever
-        self.seed_astray = before.seed_astray
+        before = old.feature(Roles)
+        self._ever_hosts |= before._ever_hosts
+        self.seed_exposed = before.seed_exposed
         if self.room.m.policy.mode is Mode.LOCKED:
             self._open_mode = before._open_mode
-        self._handing = before._handing
+        self._handover = before._handover
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ class Powers(Feature):
                 raise StateError(f"a room has at most {HOSTS_MAX} hosts")
             return named
 
-        self.room.feature(Granting).owe(key)
+        self.room.feature(HostKeyTransfer).schedule(key)
         self.room.want(PolicyIntent(change), now)
 
     def undeputise(self, leaf: int, now: float) -> None:
@@ -102,7 +102,7 @@ class Powers(Feature):
             raise ValueError(f"{self.room.m.name(leaf)} is no host")
         if not self._others(key, self.room.m.policy):
             raise ValueError(_NAME_ANOTHER)
-        self._give_up(key, None, now)
+        self._remove_host(key, None, now)
 
     def hand_over(self, leaf: int, now: float) -> None:
         """Make the member at `leaf` a host, and step down once it has shown that it can host.
@@ -112,59 +112,63 @@ class Powers(Feature):
         key = self._key_of(leaf)
         if leaf == self.room.m.own_leaf:
             raise ValueError("you can't hand over to yourself")
-        if self._handing is not None:
-            raise ValueError(f"you are handing over to {self._handing.name} already")
+        if self._handover is not None:
+            raise ValueError(f"you are handing over to {self._handover.name} already")
         name = self.room.m.name(leaf)
-        self._handing = _HandOver(key, name, now)
+        self._handover = _Handover(key, name, now)
         self.room.tell(ev.Status("handing_over", f"Handing the meeting over to {name}..."))
         self.deputise(leaf, now)
 
     # -- hooks ---------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
-        handing, room = self._handing, self.room
-        if handing is None:
+        handover, room = self._handover, self.room
+        if handover is None:
             return
         if not room.m.is_host(room.m.own_leaf):
-            self._handing = None  # another host was quicker
-        elif self._leaf_of(handing.key) is None:
-            self._stop(f"{handing.name} went before the meeting was theirs; you are a host as before.")
-        elif handing.key in room.m.policy.hosts and handing.key in room.feature(Granting).shown:
-            self._handing = None
-            self._give_up(room.m.signature_key(room.m.own_leaf) or b"", handing.key, now)
-        elif now - handing.since > HANDOVER_WAIT:
-            self._stop(f"{handing.name} has not shown that it can host; you are a host as before.")
+            self._handover = None  # another host was quicker
+        elif self._leaf_of(handover.key) is None:
+            self._cancel_handover(
+                f"{handover.name} went before the meeting was theirs; you are a host as before."
+            )
+        elif handover.key in room.m.policy.hosts and handover.key in room.feature(HostKeyTransfer).confirmed:
+            self._handover = None
+            self._remove_host(room.m.signature_key(room.m.own_leaf) or b"", handover.key, now)
+        elif now - handover.since > HANDOVER_WAIT:
+            self._cancel_handover(
+                f"{handover.name} has not shown that it can host; you are a host as before."
+            )
 
     def adopted(self, change: Change, now: float) -> None:
         if change.policy_after.mode is not Mode.LOCKED:
             self._open_mode = change.policy_after.mode
         for event in changes(change, self.room.m):
             self.room.tell(event)
-        self._look_for_the_seed(change)
+        self._check_seed_exposure(change)
 
     # -- internals -----------------------------------------------------------------------------------
 
-    def _look_for_the_seed(self, change: Change) -> None:
+    def _check_seed_exposure(self, change: Change) -> None:
         m, before = self.room.m, change.policy_before.hosts
         evicts = not change.rejoined and not change.returned
         thrown = {key: name for leaf, name, key in change.removed if evicts and leaf not in change.left}
         by = m.signature_key(change.by)
         deposed = set(before) - set(change.policy_after.hosts) - {by} if evicts else set()
-        gone = (self._ever & thrown.keys()) | deposed
-        self._ever |= set(change.policy_after.hosts)
-        if not gone or self.seed_astray:
+        gone = (self._ever_hosts & thrown.keys()) | deposed
+        self._ever_hosts |= set(change.policy_after.hosts)
+        if not gone or self.seed_exposed:
             return
-        self.seed_astray = True
+        self.seed_exposed = True
         if change.policy_after.mode is Mode.WAVE_IN and m.is_host(m.own_leaf):
             leaf = leaf_of(m, key := min(gone))
             whom = thrown.get(key, "A host") if leaf is None else m.name(leaf)
             self.room.tell(sentences.asks_again(whom))
 
-    def _stop(self, why: str) -> None:
-        self._handing = None
+    def _cancel_handover(self, why: str) -> None:
+        self._handover = None
         self.room.tell(sentences.not_done(why))
 
-    def _give_up(self, key: bytes, to: bytes | None, now: float) -> None:
+    def _remove_host(self, key: bytes, to: bytes | None, now: float) -> None:
         """Commit the removal of `key` from the hosts, as long as a host (`to`, if given) remains."""
 
         def change(policy: Policy) -> Policy | None:

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 #: sealed in sequence, and a list may end between two of them.
 SLACK: Final = 1
 
-_PICTURES: Final = frozenset({Stream.VIDEO, Stream.SCREEN_VIDEO})
+_VIDEO: Final = frozenset({Stream.VIDEO, Stream.SCREEN_VIDEO})
 
 #: (epoch, number of the list in it): rises with the time at which a frame was sealed.
-Place = tuple[int, int]
+ListPosition = tuple[int, int]
 
 
-class Layering(Feature):
+class SimulcastGuard(Feature):
     """Bounded by members times layers; a removed member's state is forgotten."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
         # (leaf, announced stream) -> layer -> place of its newest opened frame, a lower bound
-        self._shown: dict[tuple[int, int], dict[int, Place]] = {}
+        self._newest: dict[tuple[int, int], dict[int, ListPosition]] = {}
 
     def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         """ReplayError for a frame that was sealed before the newest frame of another layer.
@@ -42,7 +42,7 @@ class Layering(Feature):
         UnverifiedFrameError if lost lists make the order unknown: the next list will settle it.
         """
         base, layer = base_stream(stream)
-        others = [at for each, at in self._shown.get((leaf, base), {}).items() if each != layer]
+        others = [at for each, at in self._newest.get((leaf, base), {}).items() if each != layer]
         if not others:
             return
         epoch, number = self.room.feature(Signing).listed_in(leaf, frame)
@@ -54,13 +54,13 @@ class Layering(Feature):
 
     def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         base, layer = base_stream(stream)
-        if base not in _PICTURES:
+        if base not in _VIDEO:
             return
         epoch, number = self.room.feature(Signing).listed_in(leaf, frame)
         if number is not None:
-            shown = self._shown.setdefault((leaf, base), {})
+            shown = self._newest.setdefault((leaf, base), {})
             shown[layer] = max(shown.get(layer, (-1, -1)), (epoch, number))
 
     def adopted(self, change: Change, now: float) -> None:
         gone = {leaf for leaf, _, _ in change.removed}
-        self._shown = {which: shown for which, shown in self._shown.items() if which[0] not in gone}
+        self._newest = {which: shown for which, shown in self._newest.items() if which[0] not in gone}

@@ -55,7 +55,7 @@ class PolicyIntent:
 
 
 @dataclass(frozen=True)
-class FarewellIntent:
+class SelfRemoveIntent:
     """Commit a leaving member's Remove proposal of itself."""
 
     leaf: int
@@ -70,4 +70,4 @@ class HealIntent:
     epoch: int
 
 
-Intent = AddIntent | RejoinIntent | ReturnIntent | RemoveIntent | PolicyIntent | FarewellIntent | HealIntent
+Intent = AddIntent | RejoinIntent | ReturnIntent | RemoveIntent | PolicyIntent | SelfRemoveIntent | HealIntent

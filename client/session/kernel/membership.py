@@ -14,12 +14,12 @@ from typing import Final, Literal
 
 from snugroom.client.session.kernel.intents import (
     AddIntent,
-    FarewellIntent,
     Intent,
     PolicyIntent,
     RejoinIntent,
     RemoveIntent,
     ReturnIntent,
+    SelfRemoveIntent,
 )
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.client.session.kernel.views import Ground, leaf_view, names_of, proposal_view
@@ -259,7 +259,7 @@ class Membership:
         context = CommitContext(self.room, ground.slot, ground.chain, self.ledger.digest(), invite, returned)
         own = self.own_leaf
         facts = [proposal_view(p, own) for p in proposals]
-        if isinstance(intent, FarewellIntent):
+        if isinstance(intent, SelfRemoveIntent):
             facts.append(proposal_view(mls.Remove(intent.leaf), intent.leaf, by_reference=True))
         view = ground.view(
             sender=own, proposals=facts, path_leaf=ground.members[own], authenticated_data=context.encode()
@@ -305,7 +305,7 @@ class Membership:
             if changed is None:
                 return None
             return [self._with_policy(changed)], [], [], None
-        if isinstance(intent, FarewellIntent):
+        if isinstance(intent, SelfRemoveIntent):
             if intent.leaf not in members or intent.reference not in self.group.stored_proposals:
                 return None
             return [], [intent.reference], [intent.proposal], None

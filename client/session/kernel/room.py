@@ -24,17 +24,17 @@ from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.features.announcements import Announced
 from snugroom.client.session.features.build import build as build_features
 from snugroom.client.session.features.ending import Ending
-from snugroom.client.session.features.maintenance import Turning
+from snugroom.client.session.features.maintenance import Maintenance
 from snugroom.client.session.kernel import frames
 from snugroom.client.session.kernel.feature import Feature, Hooks
 from snugroom.client.session.kernel.intents import (
     AddIntent,
-    FarewellIntent,
     HealIntent,
     Intent,
     RejoinIntent,
     RemoveIntent,
     ReturnIntent,
+    SelfRemoveIntent,
 )
 from snugroom.client.session.kernel.membership import Change, Membership, Staged, Valid, Void
 from snugroom.client.session.kernel.message_log import Saying
@@ -56,8 +56,8 @@ COMMIT_RETRY: Final = 3.0
 CATCH_UP_RETRY: Final = 1.5
 #: Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway.
 ANNOUNCE_STEP: Final = 0.01
-#: Seconds that a leaver waits for another member to commit its farewell.
-FAREWELL_WAIT: Final = 2.0
+#: Seconds that a leaver waits for another member to commit its removal.
+SELF_REMOVE_WAIT: Final = 2.0
 #: Seconds for which the slot of a restarted server's room must rest before anything new is sent there: while
 #: members hand over blobs, the room passes through old slots and has not reached its members' slot.
 SETTLE: Final = 0.8
@@ -97,7 +97,7 @@ class RoomSession:
         #: The Welcome of our last commit that added a member.
         self.last_welcome: bytes | None = None
         self.failed: list[tuple[Intent, str]] = []
-        self.granted: HostSeed | None = None
+        self.granted_seed: HostSeed | None = None
         self.ended: ev.Ended | None = None
         #: The private half of the X25519 key that we announce, for messages to us alone.
         self.box = rng(32)
@@ -188,7 +188,7 @@ class RoomSession:
     def carry_over(self, old: RoomSession) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
         self._saying.carry_over(old._saying)
-        self._intents = deque(i for i in old._intents if not isinstance(i, FarewellIntent | HealIntent))
+        self._intents = deque(i for i in old._intents if not isinstance(i, SelfRemoveIntent | HealIntent))
         for feature in self.features_with("carry_over"):
             feature.carry_over(old)
 
@@ -305,7 +305,7 @@ class RoomSession:
         if self._reconnect_at is not None and now >= self._reconnect_at:
             self._reconnect_at = None
             self.effects.append(ev.Connect(ev.ROOM))
-        if self._leaving_since is not None and now - self._leaving_since > FAREWELL_WAIT:
+        if self._leaving_since is not None and now - self._leaving_since > SELF_REMOVE_WAIT:
             self.finish("left", "You left.")
             return
         if self._staged is not None and now - self._staged_sent > COMMIT_RETRY:
@@ -541,7 +541,7 @@ class RoomSession:
             self._announce_at = None
             self._announce(door)
         if self._leaving_since is not None:
-            self.feature(Turning).farewell()
+            self.feature(Maintenance).propose_self_remove()
             return
         self._saying.send_waiting()
         self._commit_next(now)

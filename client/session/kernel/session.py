@@ -29,8 +29,8 @@ from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.images import Pictures
 from snugroom.client.session.features.pages import Pages
 from snugroom.client.session.features.reporting import Reporting
-from snugroom.client.session.features.revocation import Revoking
-from snugroom.client.session.features.roles import Powers
+from snugroom.client.session.features.revocation import Revocation
+from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.features.states import Reactions, States
 from snugroom.client.session.features.subscriptions import Asking
 from snugroom.client.session.kernel.intents import AddIntent, Intent, RejoinIntent, ReturnIntent
@@ -357,13 +357,13 @@ class Session:
             case ev.Remove(leaf):
                 self._in_room().remove(leaf, now)
             case ev.Deputise(leaf):
-                self._in_room().feature(Powers).deputise(leaf, now)
+                self._in_room().feature(Roles).deputise(leaf, now)
             case ev.Undeputise(leaf):
-                self._in_room().feature(Powers).undeputise(leaf, now)
+                self._in_room().feature(Roles).undeputise(leaf, now)
             case ev.HandOver(leaf):
-                self._in_room().feature(Powers).hand_over(leaf, now)
+                self._in_room().feature(Roles).hand_over(leaf, now)
             case ev.Lock(on):
-                self._in_room().feature(Powers).lock(on, now)
+                self._in_room().feature(Roles).lock(on, now)
             case ev.NewInvite():
                 self._as_host()
                 self._new_invite(self._in_room(), what)
@@ -406,7 +406,7 @@ class Session:
         elif self._host is not None and self._room is not None and self._guest is None:
             for knocked in self._host.received(door.day, message, self._room.m, now):
                 self._tell(replace(knocked, label=self._book.label(knocked.invite)))
-                if self._room.m.policy.mode is Mode.WAVE_IN and not self._room.feature(Powers).seed_astray:
+                if self._room.m.policy.mode is Mode.WAVE_IN and not self._room.feature(Roles).seed_exposed:
                     self._host.admit(knocked.knock, now)
         if door.day is not None and self._guest is not None:
             self._guest.received(door.day, message, now)
@@ -458,8 +458,8 @@ class Session:
                 self._policy = room.m.policy
                 if room.host_seed is not None and not room.m.is_host(room.m.own_leaf):
                     self._be_no_host(room)
-            if room.granted is not None and self._host is None:
-                self._become_host(room.granted, now)
+            if room.granted_seed is not None and self._host is None:
+                self._become_host(room.granted_seed, now)
             if room.needs_rejoin and self._guest is None and room.ended is None:
                 self._rejoin(room, now)
         for part in (self._room, self._host, self._guest, self._members):
@@ -503,7 +503,7 @@ class Session:
                 self._book.changed(roster)
                 if roster.invite is not None:
                     room.effects[i] = ev.Tell(replace(roster, label=self._book.label(roster.invite)))
-        self._book.taken_back |= room.feature(Revoking).revoked
+        self._book.taken_back |= room.feature(Revocation).revoked
 
     # -- invites -----------------------------------------------------------------------------------------
 
@@ -539,7 +539,7 @@ class Session:
         self._tell(ev.InviteMade(self._invite.link(), self._open, replaces=old))
 
     def _take_back(self, room: RoomSession, index: int) -> None:
-        room.feature(Revoking).revoke(index)
+        room.feature(Revocation).revoke(index)
         self._book.taken_back.add(index)
 
     def _revoke(self, host: HostLobby, room: RoomSession, index: int) -> None:
@@ -727,7 +727,7 @@ class Session:
 
     def _be_no_host(self, room: RoomSession) -> None:
         """Forget, as far as a program can, what only hosts have: we have lost or given up the host role."""
-        room.host_seed = room.granted = None
+        room.host_seed = room.granted_seed = None
         room.admitted.clear()
         room.failed.clear()
         self._open = None

@@ -44,7 +44,7 @@ export const SOUNDS = 250;
 export const TOO_LARGE = 25;
 
 /** Decides when to ask for a key frame again. */
-class Asking {
+class KeyFrameBackoff {
   #tries = 0;
   #next = 0;
 
@@ -74,7 +74,7 @@ export class Outgoing {
   varies = false;
   readonly #crypto: FrameCrypto;
   readonly #askKey: () => void;
-  readonly #asking = new Asking();
+  readonly #backoff = new KeyFrameBackoff();
   #needKey = false;
   #sounds = 0;
   readonly #tooLarge: number[] = [];
@@ -96,7 +96,7 @@ export class Outgoing {
     this.withheld++;
     if (this.kind === "video") {
       this.#needKey = true;
-      if (this.#asking.due(now)) this.#askKey();
+      if (this.#backoff.due(now)) this.#askKey();
     }
     return null;
   }
@@ -114,7 +114,7 @@ export class Outgoing {
     }
     if (data !== null && this.#needKey) {
       this.#needKey = false;
-      this.#asking.answered();
+      this.#backoff.answered();
     }
     return data;
   }
@@ -180,7 +180,7 @@ export class Incoming<T> {
   readonly #out: Out<T>;
   readonly #future = new FutureFrames<Held<T>>();
   readonly #unverified = new FutureFrames<Held<T>>(UNVERIFIED_FRAMES, UNVERIFIED_TIME);
-  readonly #asking = new Asking();
+  readonly #backoff = new KeyFrameBackoff();
   #dropped: readonly [number, number] = [0, 0];
   #order = 0;
   /** By layer: epoch and counter of the last frame that was delivered or skipped. */
@@ -286,7 +286,7 @@ export class Incoming<T> {
     }
     if (key) {
       this.#needKey = false;
-      this.#asking.answered();
+      this.#backoff.answered();
       this.#ahead = this.#ahead.filter((each) => after(each, came));
     } else if (this.#needKey) {
       this.#places.set(opened.stream, [opened.epoch, opened.counter]);
@@ -350,7 +350,7 @@ export class Incoming<T> {
   }
 
   #askKey(now: number): void {
-    if (this.#needKey && this.#order > 0 && this.#asking.due(now)) this.#out.askKey();
+    if (this.#needKey && this.#order > 0 && this.#backoff.due(now)) this.#out.askKey();
   }
 }
 

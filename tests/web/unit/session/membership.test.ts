@@ -368,7 +368,7 @@ test("a farewell is committed by another, carried along, and revokes nothing", a
   const farewell = await cem.proposeOwnRemoval();
   const stored = await ada.storeProposal(farewell);
   assert.deepEqual([stored.sender, stored.proposal], [2, { type: "Remove", removed: 2 }]);
-  const intent: Intent = { type: "FarewellIntent", leaf: 2, reference: stored.reference, proposal: farewell };
+  const intent: Intent = { type: "SelfRemoveIntent", leaf: 2, reference: stored.reference, proposal: farewell };
   const staged = await ada.stage(intent);
   assert.ok(staged);
   const seen = await bo.judge(staged.blob); // who has not had it by the relay

@@ -13,7 +13,7 @@ import { Announced, openGrant, sealGrant } from "../../../../client/web/src/sess
 import type { Announce } from "../../../../client/web/src/session/catalogue/content";
 import { KEPT, Ordering } from "../../../../client/web/src/session/monitor/ordering";
 import { Delivery, type Stream } from "../../../../client/web/src/session/monitor/delivery";
-import { Turns } from "../../../../client/web/src/session/features/commitRota";
+import { CommitRota } from "../../../../client/web/src/session/features/commitRota";
 
 const filled = (byte: number): Bytes => new Uint8Array(32).fill(byte);
 const LIFE = utf8("server 1");
@@ -207,27 +207,27 @@ test("the memory of relays is bounded", () => {
 // -- turns ------------------------------------------------------------------------------------------------
 
 test("the longest unhealed heals, and the next in rank when that one does not", () => {
-  const turns = new Turns([0, 1, 2], 0);
-  const due = (now: number) => [0, 1, 2].filter((own) => turns.healNow([0, 1, 2], own, now));
+  const rota = new CommitRota([0, 1, 2], 0);
+  const due = (now: number) => [0, 1, 2].filter((own) => rota.healDue([0, 1, 2], own, now));
   assert.deepEqual([due(99), due(100), due(105), due(110)], [[], [0], [0, 1], [0, 1, 2]]);
-  turns.committed(0, [], [], 100);
+  rota.committed(0, [], [], 100);
   assert.deepEqual([due(199), due(200), due(205)], [[], [1], [1, 2]]);
-  assert.equal(turns.healNow([1], 1, 1e6), false, "alone there is nobody to heal for");
+  assert.equal(rota.healDue([1], 1, 1e6), false, "alone there is nobody to heal for");
   const many = range(0, 60);
-  assert.equal(new Turns(many, 0).healNow(many, 0, 10), true, "not more often than every ten seconds");
+  assert.equal(new CommitRota(many, 0).healDue(many, 0, 10), true, "not more often than every ten seconds");
 });
 
 test("hosts commit farewells first, each next in rank a second later", () => {
-  const turns = new Turns([0, 1, 2, 3], 0);
-  const farewell = { type: "FarewellIntent", leaf: 0, reference: filled(1), proposal: filled(2) } as const;
-  turns.leavesUs(farewell, 50);
+  const rota = new CommitRota([0, 1, 2, 3], 0);
+  const farewell = { type: "SelfRemoveIntent", leaf: 0, reference: filled(1), proposal: filled(2) } as const;
+  rota.addSelfRemove(farewell, 50);
   const members = [
     [0, true],
     [1, false],
     [2, true],
     [3, false],
   ] as const;
-  const due = (own: number, now: number) => turns.farewellsDue(members, own, now).length;
+  const due = (own: number, now: number) => rota.selfRemovesDue(members, own, now).length;
   assert.deepEqual(
     [2, 1, 3].map((own) => [due(own, 50), due(own, 51), due(own, 52)]),
     [
@@ -236,7 +236,7 @@ test("hosts commit farewells first, each next in rank a second later", () => {
       [0, 0, 1],
     ],
   );
-  turns.committed(2, [], [], 51);
+  rota.committed(2, [], [], 51);
   assert.equal(due(2, 99), 0, "proposals end with their epoch");
 });
 

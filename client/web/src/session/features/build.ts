@@ -5,31 +5,31 @@ import { Comparing } from "./comparing";
 import { Dropped } from "../monitor/dropped";
 import { Ending } from "./ending";
 import { Files } from "./filesharing";
-import { Granting } from "./hostKeyTransfer";
+import { HostKeyTransfer } from "./hostKeyTransfer";
 import { Vouching } from "./identity";
-import { Layering } from "./simulcastGuard";
+import { SimulcastGuard } from "./simulcastGuard";
 import { Pages } from "./pages";
 import { Pictures } from "./images";
-import { Powers } from "./roles";
+import { Roles } from "./roles";
 import { Recovery } from "../kernel/recovery";
 import { Reporting } from "./reporting";
-import { Revoking } from "./revocation";
+import { Revocation } from "./revocation";
 import type { RoomSession } from "../kernel/room";
 import { Signing } from "./signing";
 import { Reactions, States } from "./states";
-import { Turning } from "./maintenance";
+import { Maintenance } from "./maintenance";
 import { Monitor } from "../monitor/monitor";
 
 /** Return a new membership's features. */
 export const build = (room: RoomSession, now: number): Feature[] => [
-  new Granting(room),
-  new Powers(room),
-  new Revoking(room),
-  new Turning(room, now),
+  new HostKeyTransfer(room),
+  new Roles(room),
+  new Revocation(room),
+  new Maintenance(room, now),
   new Comparing(room, now),
   new Vouching(room),
   new Signing(room),
-  new Layering(room),
+  new SimulcastGuard(room),
   new Monitor(room, now),
   new Recovery(room),
   new Ending(room),

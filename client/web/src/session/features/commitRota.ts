@@ -1,27 +1,27 @@
 /**
- * Turns for commits that any member can make: healing, and farewells of leavers.
+ * The order in which members make commits that any of them can make: healing, and removals of leavers.
  *
  * All members compute the same order and wait by rank: usually one commits, and the next steps in only if it does
  * not.
  */
-import type { FarewellIntent } from "../kernel/intents";
+import type { SelfRemoveIntent } from "../kernel/intents";
 
 /** Minimum seconds between two healing commits, and seconds for one round of the whole room. */
-export const HEAL_LEAST = 10;
+export const HEAL_INTERVAL_MIN = 10;
 export const HEAL_ROUND = 300;
 /** Extra seconds that each next rank waits. */
 export const HEAL_STEP = 5;
-export const FAREWELL_STEP = 1;
+export const SELF_REMOVE_STEP = 1;
 
 function rank(order: readonly number[], own: number): number {
   const at = order.indexOf(own);
   return at < 0 ? order.length : at;
 }
 
-/** The times of the members' commits, and the pending farewells. */
-export class Turns {
+/** The times of the members' commits, and the pending proposals of leavers. */
+export class CommitRota {
   readonly #healed: Map<number, number>;
-  readonly #farewells = new Map<number, readonly [FarewellIntent, number]>();
+  readonly #selfRemoves = new Map<number, readonly [SelfRemoveIntent, number]>();
 
   constructor(leaves: Iterable<number>, now: number) {
     this.#healed = new Map(Array.from(leaves, (leaf) => [leaf, now]));
@@ -32,7 +32,7 @@ export class Turns {
     this.#healed.set(by, now);
     for (const leaf of removed) this.#healed.delete(leaf);
     for (const leaf of added) this.#healed.set(leaf, now);
-    this.#farewells.clear();
+    this.#selfRemoves.clear();
   }
 
   /**
@@ -40,31 +40,31 @@ export class Turns {
    *
    * Every max(10 s, 300 s / N) the member that has not committed for longest does; each next rank waits longer.
    */
-  healNow(leaves: readonly number[], own: number, now: number): boolean {
+  healDue(leaves: readonly number[], own: number, now: number): boolean {
     if (leaves.length < 2) return false;
     const healed = (leaf: number) => this.#healed.get(leaf) ?? 0;
-    const period = Math.max(HEAL_LEAST, HEAL_ROUND / leaves.length);
+    const period = Math.max(HEAL_INTERVAL_MIN, HEAL_ROUND / leaves.length);
     const last = Math.max(...leaves.map(healed));
     const order = [...leaves].sort((a, b) => healed(a) - healed(b) || a - b);
     return now - last >= period + HEAL_STEP * rank(order, own);
   }
 
   /** Record a member's proposal to remove itself. */
-  leavesUs(farewell: FarewellIntent, now: number): void {
-    this.#farewells.set(farewell.leaf, [farewell, now]);
+  addSelfRemove(selfRemove: SelfRemoveIntent, now: number): void {
+    this.#selfRemoves.set(selfRemove.leaf, [selfRemove, now]);
   }
 
-  /** Return the farewells for `own` to commit; `members` are (leaf, whether a host): hosts first. */
-  farewellsDue(members: readonly (readonly [number, boolean])[], own: number, now: number): FarewellIntent[] {
+  /** Return the proposals of leavers for `own` to commit; `members` are (leaf, whether a host): hosts first. */
+  selfRemovesDue(members: readonly (readonly [number, boolean])[], own: number, now: number): SelfRemoveIntent[] {
     const order = [...members]
       .sort((a, b) => Number(b[1]) - Number(a[1]) || a[0] - b[0])
       .map(([leaf]) => leaf);
     const ours = rank(
-      order.filter((leaf) => !this.#farewells.has(leaf)),
+      order.filter((leaf) => !this.#selfRemoves.has(leaf)),
       own,
     );
-    return [...this.#farewells.values()]
-      .filter(([, since]) => now - since >= FAREWELL_STEP * ours)
-      .map(([farewell]) => farewell);
+    return [...this.#selfRemoves.values()]
+      .filter(([, since]) => now - since >= SELF_REMOVE_STEP * ours)
+      .map(([selfRemove]) => selfRemove);
   }
 }

@@ -19,18 +19,18 @@ export const DIGITS_MAX = 16;
  * Minimum number of digits that identify the compared code: a committer who changes the keys until a new code begins
  * like one that was read out has 10^10 beginnings to try.
  */
-export const DIGITS_LEAST = 10;
+export const DIGITS_MIN = 10;
 /** Seconds within which nobody can have read 40 digits. */
 export const JUST_NOW = 10;
 
 /** A code that was shown: its epoch, and the members that it covers (names by signature key, hex). */
-export interface Seen {
+export interface ShownCode {
   readonly epoch: number;
   readonly members: ReadonlyMap<string, string>;
   readonly at: number;
 }
 
-interface Digits extends Seen {
+interface Digits extends ShownCode {
   readonly digits: string;
   /** Whether a member came in with this epoch. */
   readonly newcomers: boolean;
@@ -39,7 +39,7 @@ interface Digits extends Seen {
 interface Basis {
   readonly how: "short" | "digits";
   readonly same: boolean;
-  readonly seen: Seen;
+  readonly seen: ShownCode;
 }
 
 /** Return the members' names by signature key (hex). */
@@ -47,7 +47,7 @@ export const membersOf = (m: Membership): Map<string, string> =>
   new Map(m.members().map(({ leaf, name }) => [hex(m.signatureKey(leaf) ?? new Uint8Array()), name]));
 
 /** One person's codes and comparisons, for as long as the meeting lasts. */
-export class Compared {
+export class Comparisons {
   #basis: Basis | null = null;
   #digits: Digits[] = [];
   #changes: { readonly epoch: number; readonly text: Sentence }[] = [];
@@ -66,7 +66,7 @@ export class Compared {
   }
 
   /** Record an adopted commit (`m`: the membership after it); return whether more than keys changed. */
-  moved(change: Change, m: Membership, now: number): boolean {
+  adopted(change: Change, m: Membership, now: number): boolean {
     const epoch = m.group.epoch;
     const said = sentences(change, m);
     for (const text of said) this.#changed(epoch, text);
@@ -89,7 +89,7 @@ export class Compared {
   // -- a person's statements -----------------------------------------------------------------------------
 
   /** Record that the four words of `seen` have been compared. */
-  short(same: boolean, seen: Seen): void {
+  short(same: boolean, seen: ShownCode): void {
     this.#basis = { how: "short", same, seen };
   }
 
@@ -101,15 +101,15 @@ export class Compared {
   digits(same: boolean, which: string, now: number): void {
     let found = this.#digits.at(-1);
     if (which) {
-      if (which.length < DIGITS_LEAST || !/^[0-9]+$/.test(which))
-        throw new CommandError(sentence("cant.digits_few", { least: DIGITS_LEAST }));
+      if (which.length < DIGITS_MIN || !/^[0-9]+$/.test(which))
+        throw new CommandError(sentence("cant.digits_few", { least: DIGITS_MIN }));
       const alike = this.#digits.filter((d) => d.digits.startsWith(which));
       if (alike.length === 0) throw new CommandError(sentence("cant.digits_none"));
       // A committer can choose a few first digits, and so make them stand for other members.
       if (new Set(alike.map((d) => d.digits)).size > 1) throw new CommandError(sentence("cant.digits_two"));
       found = alike.at(-1);
     } else if (this.#digits.slice(1).some((d) => d.newcomers && now - d.at < JUST_NOW)) {
-      throw new CommandError(sentence("cant.digits_new", { least: DIGITS_LEAST }));
+      throw new CommandError(sentence("cant.digits_new", { least: DIGITS_MIN }));
     }
     if (found !== undefined) this.#basis = { how: "digits", same, seen: found };
   }
@@ -122,7 +122,7 @@ export class Compared {
   }
 
   /** Return the changes since the comparison; null without one. `news`: this epoch has added to them. */
-  standing(m: Membership, news: boolean): Comparison | null {
+  state(m: Membership, news: boolean): Comparison | null {
     const basis = this.#basis;
     if (basis === null) return null;
     const known = (leaf: number): boolean =>
@@ -138,7 +138,7 @@ export class Compared {
       news,
       members,
       changes: since,
-      text: standingText(
+      text: comparisonText(
         basis,
         since,
         members.filter((member) => member.newSince).map((member) => member.name),
@@ -147,7 +147,7 @@ export class Compared {
   }
 }
 
-function standingText(basis: Basis, since: readonly Sentence[], names: readonly string[]): Sentence {
+function comparisonText(basis: Basis, since: readonly Sentence[], names: readonly string[]): Sentence {
   if (!basis.same) return sentence("compared.different");
   const [first, ...more] = since;
   if (first === undefined) return sentence("compared.same");

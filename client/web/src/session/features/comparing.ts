@@ -14,7 +14,7 @@ import type { ApplicationMessage } from "../../mls";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { trim } from "../monitor/heartbeats";
-import { Compared, membersOf, type Seen } from "./compared";
+import { Comparisons, membersOf, type ShownCode } from "./compared";
 import { type AnyContent, type CodeCommit, type CodeOpen, type CodeReveal, COMPARING_MAX } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
@@ -49,7 +49,7 @@ interface Running {
   readonly run: CodeRun;
   readonly opener: number;
   readonly names: ReadonlyMap<number, string>;
-  readonly seen: Seen;
+  readonly seen: ShownCode;
   deadline: number;
   /** Our share was sent, so somebody else may know the code. */
   showing: boolean;
@@ -97,7 +97,7 @@ export class Comparing extends Feature {
   #ownOpen = -Infinity;
   readonly #sids = new Map<string, true>();
   /** The last code. */
-  #seen: Seen | null = null;
+  #seen: ShownCode | null = null;
   #code = 0;
   #slipUntil = 0;
   #answered = true;
@@ -105,7 +105,7 @@ export class Comparing extends Feature {
   #inTouch: number;
   #heldSince = 0;
   #idleSince = -Infinity;
-  #compared = new Compared();
+  #compared = new Comparisons();
 
   constructor(room: RoomSession, now: number) {
     super(room);
@@ -124,7 +124,7 @@ export class Comparing extends Feature {
     if (before.#running !== null && isOut(before.#running))
       this.#alarmMissing(before.#running, sentence("nocode.anew_out"));
     else if (before.#asked) this.room.tell(words.noCode(sentence("nocode.anew")));
-    this.#tellStanding(true);
+    this.#tellComparison(true);
   }
 
   // -- commands --------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ export class Comparing extends Feature {
       this.#compared.short(isSame, this.#seen);
     }
     if (!isSame) this.room.tell(words.alarm("code_different"));
-    this.#tellStanding(true);
+    this.#tellComparison(true);
   }
 
   /** Show the codes again, and the changes since the comparison. */
@@ -160,10 +160,10 @@ export class Comparing extends Feature {
     const m = this.room.m;
     this.room.tell({ type: "Code", epoch: m.group.epoch, digits: m.code });
     if (this.#seen !== null && this.#seen.epoch === m.group.epoch) this.#tellCode(this.#seen);
-    this.#tellStanding(true);
+    this.#tellComparison(true);
   }
 
-  #tellCode(seen: Seen): void {
+  #tellCode(seen: ShownCode): void {
     const four = codeEmoji(this.#code);
     this.room.tell({
       type: "ShortCode",
@@ -175,9 +175,9 @@ export class Comparing extends Feature {
     });
   }
 
-  #tellStanding(news: boolean): void {
-    const standing = this.#compared.standing(this.room.m, news);
-    if (standing !== null) this.room.tell(standing);
+  #tellComparison(news: boolean): void {
+    const comparison = this.#compared.state(this.room.m, news);
+    if (comparison !== null) this.room.tell(comparison);
   }
 
   // -- hooks -----------------------------------------------------------------------------------------------
@@ -221,8 +221,8 @@ export class Comparing extends Feature {
       } else if (this.#asked) this.#noCode(sentence("nocode.changed"));
     }
     if (unheard) this.#onceMore(again, now);
-    const news = this.#compared.moved(change, this.room.m, now);
-    if (this.#compared.verified) this.#tellStanding(news);
+    const news = this.#compared.adopted(change, this.room.m, now);
+    if (this.#compared.verified) this.#tellComparison(news);
   }
 
   override async relayed(_number: number, digest: Bytes, now: number): Promise<void> {
@@ -393,7 +393,7 @@ export class Comparing extends Feature {
       throw error;
     }
     const names = new Map(m.members().map(({ leaf, name }) => [leaf, name]));
-    const seen: Seen = { epoch: m.group.epoch, members: membersOf(m), at: now };
+    const seen: ShownCode = { epoch: m.group.epoch, members: membersOf(m), at: now };
     for (const [leaf, early] of this.#early)
       for (const said of early) if (same(said.sid, what.sid)) enter(run, leaf, said);
     const state = { showing: false, cut: false, leaver: false, again };

@@ -15,33 +15,33 @@ import { type Change, among } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
 
 /** Seconds until an unanswered grant is sent again, doubled each time up to the maximum. */
-export const AGAIN = 5;
-export const AGAIN_MOST = 300;
+export const RESEND_AFTER = 5;
+export const RESEND_AFTER_MAX = 300;
 
-interface Owed {
+interface Pending {
   /** When it is due. */
   readonly at: number;
   readonly wait: number;
 }
 
-/** Owes the seed to signature keys, and sends it to those that are hosts and have announced a box. */
-export class Granting extends Feature {
-  #owed = new Map<string, Owed>();
+/** Sends the seed to new hosts that have announced a box, until they confirm that they have it. */
+export class HostKeyTransfer extends Feature {
+  #pending = new Map<string, Pending>();
   /** Signature keys (hex) of hosts that have proven that they hold the seed. */
-  shown = new Set<string>();
-  #toShow = false;
+  confirmed = new Set<string>();
+  #confirmDue = false;
 
   override carryOver(old: RoomSession): void {
-    const before = old.feature(Granting);
-    this.#owed = before.#owed;
-    this.shown = before.shown;
-    this.#toShow = before.#toShow;
+    const before = old.feature(HostKeyTransfer);
+    this.#pending = before.#pending;
+    this.confirmed = before.confirmed;
+    this.#confirmDue = before.#confirmDue;
   }
 
   /** Send the seed to that member as soon as the policy names it a host. */
-  owe(signatureKey: Bytes): void {
+  schedule(signatureKey: Bytes): void {
     const key = hex(signatureKey);
-    if (!this.#owed.has(key)) this.#owed.set(key, { at: 0, wait: AGAIN });
+    if (!this.#pending.has(key)) this.#pending.set(key, { at: 0, wait: RESEND_AFTER });
   }
 
   override async tick(now: number): Promise<void> {
@@ -49,18 +49,18 @@ export class Granting extends Feature {
     const { hostSeed } = room;
     if (hostSeed === null || !room.isLevel(now)) return;
     const { groupId } = room.m.group;
-    if (this.#toShow) {
-      this.#toShow = false;
+    if (this.#confirmDue) {
+      this.#confirmDue = false;
       const own = room.m.signatureKey(room.m.ownLeaf) ?? new Uint8Array();
       const signature = await hostSeed.hostKey.sign(grantedMessage(groupId, own));
       await room.relay({ type: "granted", signature });
     }
-    if (this.#owed.size === 0) return;
+    if (this.#pending.size === 0) return;
     for (const [leaf, box] of room.announced.boxes()) {
       const key = room.m.signatureKey(leaf);
-      const owed = key === null ? undefined : this.#owed.get(hex(key));
-      if (key === null || owed === undefined || now < owed.at || !among(key, room.m.policy.hosts)) continue;
-      this.#owed.set(hex(key), { at: now + owed.wait, wait: Math.min(2 * owed.wait, AGAIN_MOST) });
+      const pending = key === null ? undefined : this.#pending.get(hex(key));
+      if (key === null || pending === undefined || now < pending.at || !among(key, room.m.policy.hosts)) continue;
+      this.#pending.set(hex(key), { at: now + pending.wait, wait: Math.min(2 * pending.wait, RESEND_AFTER_MAX) });
       let grant: Grant;
       try {
         grant = await sealGrant(hostSeed, leaf, key, box, groupId, room.rng);
@@ -76,21 +76,21 @@ export class Granting extends Feature {
     const { m } = this.room;
     const gone = change.rejoined ? [] : change.removed.map(({ key }) => key);
     gone.push(...change.policyBefore.hosts.filter((host) => !among(host, change.policyAfter.hosts)));
-    if (among(m.signatureKey(m.ownLeaf), gone)) this.#owed.clear(); // we are no longer a host
+    if (among(m.signatureKey(m.ownLeaf), gone)) this.#pending.clear(); // we are no longer a host
     for (const key of gone) {
-      this.shown.delete(hex(key));
-      this.#owed.delete(hex(key));
+      this.confirmed.delete(hex(key));
+      this.#pending.delete(hex(key));
     }
   }
 
   override async heard(received: ApplicationMessage, what: AnyContent): Promise<boolean> {
-    if (what.type === "grant") await this.#take(received.sender, what);
-    else if (what.type === "granted") await this.#show(received.sender, what);
+    if (what.type === "grant") await this.#receiveSeed(received.sender, what);
+    else if (what.type === "granted") await this.#receiveConfirmation(received.sender, what);
     else return false;
     return true;
   }
 
-  async #take(sender: number, grant: Grant): Promise<void> {
+  async #receiveSeed(sender: number, grant: Grant): Promise<void> {
     const { room } = this;
     const { m } = room;
     if (grant.leaf !== m.ownLeaf || !m.isHost(sender)) return;
@@ -99,12 +99,12 @@ export class Granting extends Feature {
       const seed = await openGrant(grant, own, room.box, m.group.groupId);
       if (seed === null || !same(seed.hostPublic, m.policy.hostPublic)) return;
       if (!same((await seed.roomAdminKey(m.group.groupId)).public, room.roomAdminPublic)) return;
-      room.hostSeed = room.granted = seed;
+      room.hostSeed = room.grantedSeed = seed;
     }
-    this.#toShow = true;
+    this.#confirmDue = true;
   }
 
-  async #show(sender: number, granted: Granted): Promise<void> {
+  async #receiveConfirmation(sender: number, granted: Granted): Promise<void> {
     const { m } = this.room;
     const key = m.signatureKey(sender);
     if (key === null || !among(key, m.policy.hosts)) return;
@@ -114,7 +114,7 @@ export class Granting extends Feature {
       if (error instanceof SnugCryptoError) return; // it has another seed, and cannot host
       throw error;
     }
-    this.shown.add(hex(key));
-    this.#owed.delete(hex(key));
+    this.confirmed.add(hex(key));
+    this.#pending.delete(hex(key));
   }
 }

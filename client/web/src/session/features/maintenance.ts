@@ -1,27 +1,27 @@
-/** Healing commits and commits of farewells: work that any member can do. */
+/** Healing commits, and commits of leavers' removals of themselves: work that any member can do. */
 import { SnugCryptoError } from "../../crypto/errors";
 import type { ApplicationMessage, ReceivedProposal } from "../../mls";
 import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
-import { Turns } from "./commitRota";
+import { CommitRota } from "./commitRota";
 
-/** Commits both in this member's turn, which `turns.Turns` computes; proposes our own farewell. */
-export class Turning extends Feature {
-  readonly #turns: Turns;
+/** Commits both when `commitRota.CommitRota` says that it is our turn; proposes our own removal. */
+export class Maintenance extends Feature {
+  readonly #rota: CommitRota;
   #proposedEpoch: number | null = null;
 
   constructor(room: RoomSession, now: number) {
     super(room);
-    this.#turns = new Turns(
+    this.#rota = new CommitRota(
       room.m.members().map(({ leaf }) => leaf),
       now,
     );
   }
 
   /** Propose our own removal, once in each epoch. */
-  async farewell(): Promise<void> {
+  async proposeSelfRemove(): Promise<void> {
     const { m } = this.room;
     if (this.#proposedEpoch === m.group.epoch) return;
     this.#proposedEpoch = m.group.epoch;
@@ -30,17 +30,17 @@ export class Turning extends Feature {
 
   override adopted(change: Change, now: number): void {
     const leaves = (of: readonly { readonly leaf: number }[]) => of.map(({ leaf }) => leaf);
-    this.#turns.committed(change.by, leaves(change.added), leaves(change.removed), now);
+    this.#rota.committed(change.by, leaves(change.added), leaves(change.removed), now);
   }
 
   override async tick(now: number): Promise<void> {
     const { room } = this;
     if (room.idle) {
       const leaves = room.m.members().map(({ leaf }) => leaf);
-      if (this.#turns.healNow(leaves, room.m.ownLeaf, now))
+      if (this.#rota.healDue(leaves, room.m.ownLeaf, now))
         await room.want({ type: "HealIntent", epoch: room.m.group.epoch }, now);
     }
-    await this.#considerFarewells(now);
+    await this.#commitSelfRemoves(now);
   }
 
   override async heard(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
@@ -54,19 +54,19 @@ export class Turning extends Feature {
     }
     if (stored.sender === received.sender && stored.proposal.type === "Remove") {
       const { reference } = stored;
-      this.#turns.leavesUs(
-        { type: "FarewellIntent", leaf: stored.sender, reference, proposal: what.proposal },
+      this.#rota.addSelfRemove(
+        { type: "SelfRemoveIntent", leaf: stored.sender, reference, proposal: what.proposal },
         now,
       );
-      await this.#considerFarewells(now);
+      await this.#commitSelfRemoves(now);
     }
     return true;
   }
 
-  async #considerFarewells(now: number): Promise<void> {
+  async #commitSelfRemoves(now: number): Promise<void> {
     const { room } = this;
     const members = room.m.members().map(({ leaf, host }) => [leaf, host] as const);
-    for (const farewell of this.#turns.farewellsDue(members, room.m.ownLeaf, now))
-      await room.wantOnce(farewell, now);
+    for (const selfRemove of this.#rota.selfRemovesDue(members, room.m.ownLeaf, now))
+      await room.wantOnce(selfRemove, now);
   }
 }

@@ -9,68 +9,68 @@ import { H } from "../../crypto/kdf";
 import type { ApplicationMessage } from "../../mls";
 import { Feature } from "../kernel/feature";
 import { type AnyContent, REVOKED_MAX } from "../catalogue/content";
-import { Granting } from "./hostKeyTransfer";
+import { HostKeyTransfer } from "./hostKeyTransfer";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
 import { status } from "../catalogue/sentences";
 
 /** Seconds after which an unconfirmed message is sent again. */
-export const AGAIN = 5;
+export const RESEND_AFTER = 5;
 
 /** The revoked invites, and those not yet sent. Only messages of hosts count. */
-export class Revoking extends Feature {
+export class Revocation extends Feature {
   /** Indices of invites that hosts have revoked; at most 65,536 exist. */
   revoked = new Set<number>();
-  #untold = new Set<number>();
+  #unsent = new Set<number>();
   /** By hex(H(blob)), until the blob has come back. */
-  readonly #underWay = new Map<string, readonly [readonly number[], number]>();
-  #shown = new Set<string>();
+  readonly #inFlight = new Map<string, readonly [readonly number[], number]>();
+  #knownHosts = new Set<string>();
 
   override carryOver(old: RoomSession): void {
-    const before = old.feature(Revoking);
+    const before = old.feature(Revocation);
     this.revoked = before.revoked;
-    this.#shown = before.#shown;
-    this.#untold = new Set([...before.#untold, ...[...before.#underWay.values()].flatMap(([some]) => some)]);
+    this.#knownHosts = before.#knownHosts;
+    this.#unsent = new Set([...before.#unsent, ...[...before.#inFlight.values()].flatMap(([some]) => some)]);
   }
 
   /** Revoke an invite, and inform the other hosts as soon as possible. */
   revoke(index: number): void {
     this.revoked.add(index);
-    this.#untold.add(index);
+    this.#unsent.add(index);
   }
 
   override async tick(now: number): Promise<void> {
     const { room } = this;
-    for (const [digest, [some, sentAt]] of [...this.#underWay])
-      if (now - sentAt > AGAIN) {
+    for (const [digest, [some, sentAt]] of [...this.#inFlight])
+      if (now - sentAt > RESEND_AFTER) {
         // A connection may have been lost in between.
-        this.#underWay.delete(digest);
-        for (const index of some) this.#untold.add(index);
+        this.#inFlight.delete(digest);
+        for (const index of some) this.#unsent.add(index);
       }
-    if (this.#untold.size === 0 || room.hostSeed === null || !room.isLevel(now)) return;
-    const invites = [...this.#untold].sort((a, b) => a - b).slice(0, REVOKED_MAX);
-    for (const index of invites) this.#untold.delete(index);
-    this.#underWay.set(hex(H(await room.relay({ type: "revoked", invites }))), [invites, now]);
+    if (this.#unsent.size === 0 || room.hostSeed === null || !room.isLevel(now)) return;
+    const invites = [...this.#unsent].sort((a, b) => a - b).slice(0, REVOKED_MAX);
+    for (const index of invites) this.#unsent.delete(index);
+    this.#inFlight.set(hex(H(await room.relay({ type: "revoked", invites }))), [invites, now]);
   }
 
   override relayed(_number: number, digest: Bytes): void {
-    this.#underWay.delete(hex(digest));
+    this.#inFlight.delete(hex(digest));
   }
 
   override adopted(change: Change): void {
     // A returning host may have missed them.
-    if (change.added.some(({ leaf }) => this.room.m.isHost(leaf))) this.#tellAll();
+    if (change.added.some(({ leaf }) => this.room.m.isHost(leaf))) this.#resendAll();
   }
 
-  #tellAll(): void {
-    for (const index of this.revoked) this.#untold.add(index);
+  #resendAll(): void {
+    for (const index of this.revoked) this.#unsent.add(index);
   }
 
   override heard(received: ApplicationMessage, what: AnyContent): boolean {
     if (what.type === "granted") {
-      const newly = [...this.room.feature(Granting).shown].filter((key) => !this.#shown.has(key));
-      for (const key of newly) this.#shown.add(key);
-      if (newly.length > 0) this.#tellAll(); // a new host has nothing from before it came in
+      const newly = [...this.room.feature(HostKeyTransfer).confirmed].filter((key) => !this.#knownHosts.has(key));
+      for (const key of newly) this.#knownHosts.add(key);
+      if (newly.length > 0) this.#resendAll(); // a new host has nothing from before it came in
       return false;
     }
     if (what.type !== "revoked") return false;
@@ -78,7 +78,7 @@ export class Revoking extends Feature {
     if (m.isHost(received.sender)) {
       const fresh = [...new Set(what.invites)].filter((index) => !this.revoked.has(index));
       for (const index of fresh) this.revoked.add(index);
-      for (const index of what.invites) this.#untold.delete(index);
+      for (const index of what.invites) this.#unsent.delete(index);
       if (fresh.length > 0 && m.isHost(m.ownLeaf)) {
         const args = { name: m.name(received.sender), count: fresh.length, invite: Math.min(...fresh) };
         this.room.tell(status("revoked.by", args));

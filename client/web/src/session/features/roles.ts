@@ -9,7 +9,7 @@ import { HOSTS_MAX, Mode, type Policy } from "../../crypto/agreed/roomState";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import type { PolicyChanged } from "../events";
-import { Granting } from "./hostKeyTransfer";
+import { HostKeyTransfer } from "./hostKeyTransfer";
 import { type Change, type Membership, among } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
 import * as words from "../catalogue/sentences";
@@ -22,35 +22,35 @@ export const MODES = { [Mode.ASK]: "ask", [Mode.WAVE_IN]: "all", [Mode.LOCKED]: 
 const refuse = (key: string, args?: Readonly<Record<string, Arg>>): CommandError =>
   new CommandError(sentence(`room.${key}`, args));
 
-interface HandingOver {
+interface Handover {
   readonly key: Bytes;
   readonly name: string;
   readonly since: number;
 }
 
 /** A host's acts on the policy, and every member's reports of them. */
-export class Powers extends Feature {
+export class Roles extends Feature {
   /** The mode that unlocking restores; the stricter mode if this member never saw the room unlocked. */
   #openMode: Mode;
-  #handing: HandingOver | null = null;
+  #handover: Handover | null = null;
   /** All hosts (signature keys, hex) since we came in: they have had the host seed, which makes links. */
-  readonly #ever: Set<string>;
+  readonly #everHosts: Set<string>;
   /** Whether one of them was removed, or lost the role by another's act: a valid invite then proves little. */
-  seedAstray = false;
+  seedExposed = false;
 
   constructor(room: RoomSession) {
     super(room);
     const { mode, hosts } = room.m.policy;
     this.#openMode = mode === Mode.LOCKED ? Mode.ASK : mode;
-    this.#ever = new Set(hosts.map(hex));
+    this.#everHosts = new Set(hosts.map(hex));
   }
 
   override carryOver(old: RoomSession): void {
-    const before = old.feature(Powers);
-    for (const key of before.#ever) this.#ever.add(key);
-    this.seedAstray = before.seedAstray;
+    const before = old.feature(Roles);
+    for (const key of before.#everHosts) this.#everHosts.add(key);
+    this.seedExposed = before.seedExposed;
     if (this.room.m.policy.mode === Mode.LOCKED) this.#openMode = before.#openMode;
-    this.#handing = before.#handing;
+    this.#handover = before.#handover;
   }
 
   // -- commands -------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ export class Powers extends Feature {
       if (policy.hosts.length >= HOSTS_MAX) throw refuse("hosts_max", { most: HOSTS_MAX });
       return policy.withHost(key);
     };
-    this.room.feature(Granting).owe(key);
+    this.room.feature(HostKeyTransfer).schedule(key);
     await this.room.want({ type: "PolicyIntent", change }, now);
   }
 
@@ -88,7 +88,7 @@ export class Powers extends Feature {
     const { m } = this.room;
     if (!among(key, m.policy.hosts)) throw refuse("is_no_host", { name: m.name(leaf) });
     if (this.#others(key, m.policy).length === 0) throw refuse("name_another");
-    await this.#giveUp(key, null, now);
+    await this.#removeHost(key, null, now);
   }
 
   /**
@@ -99,9 +99,9 @@ export class Powers extends Feature {
   async handOver(leaf: number, now: number): Promise<void> {
     const key = this.#keyOf(leaf);
     if (leaf === this.room.m.ownLeaf) throw refuse("hand_to_oneself");
-    if (this.#handing !== null) throw refuse("handing_already", { name: this.#handing.name });
+    if (this.#handover !== null) throw refuse("handing_already", { name: this.#handover.name });
     const name = this.room.m.name(leaf);
-    this.#handing = { key, name, since: now };
+    this.#handover = { key, name, since: now };
     this.room.tell(words.status("handing_over", { name }));
     await this.deputise(leaf, now);
   }
@@ -109,28 +109,28 @@ export class Powers extends Feature {
   // -- hooks ----------------------------------------------------------------------------------------------
 
   override async tick(now: number): Promise<void> {
-    const handing = this.#handing;
+    const handover = this.#handover;
     const { room } = this;
     const { m } = room;
-    if (handing === null) return;
+    if (handover === null) return;
     if (!m.isHost(m.ownLeaf))
-      this.#handing = null; // another host was quicker
-    else if (m.leafOf(handing.key) === null) this.#stop("handover_gone", handing);
-    else if (among(handing.key, m.policy.hosts) && room.feature(Granting).shown.has(hex(handing.key))) {
-      this.#handing = null;
-      await this.#giveUp(m.signatureKey(m.ownLeaf) ?? new Uint8Array(), handing.key, now);
-    } else if (now - handing.since > HANDOVER_WAIT) this.#stop("handover_unshown", handing);
+      this.#handover = null; // another host was quicker
+    else if (m.leafOf(handover.key) === null) this.#cancelHandover("handover_gone", handover);
+    else if (among(handover.key, m.policy.hosts) && room.feature(HostKeyTransfer).confirmed.has(hex(handover.key))) {
+      this.#handover = null;
+      await this.#removeHost(m.signatureKey(m.ownLeaf) ?? new Uint8Array(), handover.key, now);
+    } else if (now - handover.since > HANDOVER_WAIT) this.#cancelHandover("handover_unshown", handover);
   }
 
   override adopted(change: Change): void {
     if (change.policyAfter.mode !== Mode.LOCKED) this.#openMode = change.policyAfter.mode;
     for (const event of changes(change, this.room.m)) this.room.tell(event);
-    this.#lookForTheSeed(change);
+    this.#checkSeedExposure(change);
   }
 
   // -- internals ------------------------------------------------------------------------------------------
 
-  #lookForTheSeed(change: Change): void {
+  #checkSeedExposure(change: Change): void {
     const { m } = this.room;
     const evicts = !change.rejoined && !change.returned;
     const thrown = evicts ? change.removed.filter(({ leaf }) => !change.left.has(leaf)) : [];
@@ -139,24 +139,24 @@ export class Powers extends Feature {
     const deposed = change.policyBefore.hosts.filter(
       (host) => evicts && !among(host, hosts) && !(by !== null && same(host, by)),
     );
-    const gone = [...thrown.map(({ key }) => key).filter((key) => this.#ever.has(hex(key))), ...deposed];
-    for (const host of hosts) this.#ever.add(hex(host));
+    const gone = [...thrown.map(({ key }) => key).filter((key) => this.#everHosts.has(hex(key))), ...deposed];
+    for (const host of hosts) this.#everHosts.add(hex(host));
     const [first] = gone.sort(compare);
-    if (first === undefined || this.seedAstray) return;
-    this.seedAstray = true;
+    if (first === undefined || this.seedExposed) return;
+    this.seedExposed = true;
     if (change.policyAfter.mode !== Mode.WAVE_IN || !m.isHost(m.ownLeaf)) return;
     const leaf = m.leafOf(first);
     const name = leaf === null ? thrown.find(({ key }) => same(key, first))?.name : m.name(leaf);
     this.room.tell(words.asksAgain(name ?? sentence("room.a_host")));
   }
 
-  #stop(key: string, handing: HandingOver): void {
-    this.#handing = null;
-    this.room.tell(words.notDone(sentence(`room.${key}`, { name: handing.name })));
+  #cancelHandover(key: string, handover: Handover): void {
+    this.#handover = null;
+    this.room.tell(words.notDone(sentence(`room.${key}`, { name: handover.name })));
   }
 
   /** Commit the removal of `key` from the hosts, as long as a host (`to`, if given) remains. */
-  async #giveUp(key: Bytes, to: Bytes | null, now: number): Promise<void> {
+  async #removeHost(key: Bytes, to: Bytes | null, now: number): Promise<void> {
     const change = (policy: Policy): Policy | null => {
       if (!among(key, policy.hosts)) return null;
       const others = this.#others(key, policy);

@@ -19,14 +19,15 @@ import { Signing } from "./signing";
 const SLACK = 1;
 
 /** The epoch, and the number of the list in it: rises with the time at which a frame was sealed. */
-type Place = readonly [epoch: number, list: number];
+type ListPosition = readonly [epoch: number, list: number];
 
-const later = (one: Place, other: Place): boolean => one[0] > other[0] || (one[0] === other[0] && one[1] > other[1]);
+const later = (one: ListPosition, other: ListPosition): boolean =>
+  one[0] > other[0] || (one[0] === other[0] && one[1] > other[1]);
 
 /** Bounded by members times layers; a removed member's state is forgotten. */
-export class Layering extends Feature {
+export class SimulcastGuard extends Feature {
   /** By leaf, by announced stream, by layer: the place of the newest opened frame, a lower bound. */
-  readonly #shown = new Map<number, Map<number, Map<number, Place>>>();
+  readonly #newest = new Map<number, Map<number, Map<number, ListPosition>>>();
 
   /**
    * ReplayError for a frame that was sealed before the newest frame of another layer.
@@ -43,9 +44,9 @@ export class Layering extends Feature {
     if (base !== Stream.VIDEO && base !== Stream.SCREEN_VIDEO) return;
     const [epoch, number] = this.room.feature(Signing).listedIn(leaf, frame);
     if (number === null) return;
-    const streams = this.#shown.get(leaf) ?? new Map<number, Map<number, Place>>();
-    this.#shown.set(leaf, streams);
-    const shown = streams.get(base) ?? new Map<number, Place>();
+    const streams = this.#newest.get(leaf) ?? new Map<number, Map<number, ListPosition>>();
+    this.#newest.set(leaf, streams);
+    const shown = streams.get(base) ?? new Map<number, ListPosition>();
     streams.set(base, shown);
     const before = shown.get(layer);
     if (before === undefined || later([epoch, number], before)) shown.set(layer, [epoch, number]);
@@ -53,8 +54,8 @@ export class Layering extends Feature {
 
   #compare(leaf: number, stream: number, frame: Bytes): void {
     const [base, layer] = baseStream(stream);
-    let newest: Place | null = null;
-    for (const [each, at] of this.#shown.get(leaf)?.get(base) ?? [])
+    let newest: ListPosition | null = null;
+    for (const [each, at] of this.#newest.get(leaf)?.get(base) ?? [])
       if (each !== layer && (newest === null || later(at, newest))) newest = at;
     if (newest === null) return;
     const [epoch, number] = this.room.feature(Signing).listedIn(leaf, frame);
@@ -65,6 +66,6 @@ export class Layering extends Feature {
   }
 
   override adopted(change: Change, _now: number): void {
-    for (const { leaf } of change.removed) this.#shown.delete(leaf);
+    for (const { leaf } of change.removed) this.#newest.delete(leaf);
   }
 }

@@ -45,8 +45,8 @@ export interface PolicyIntent {
 }
 
 /** Commit a leaving member's Remove proposal of itself. */
-export interface FarewellIntent {
-  readonly type: "FarewellIntent";
+export interface SelfRemoveIntent {
+  readonly type: "SelfRemoveIntent";
   readonly leaf: number;
   readonly reference: Bytes;
   /** The MLSMessage, carried along with the commit. */
@@ -61,16 +61,16 @@ export interface HealIntent {
 
 /** Intents that admit somebody, and are answered. */
 export type EntryIntent = AddIntent | RejoinIntent | ReturnIntent;
-export type Intent = EntryIntent | RemoveIntent | PolicyIntent | FarewellIntent | HealIntent;
+export type Intent = EntryIntent | RemoveIntent | PolicyIntent | SelfRemoveIntent | HealIntent;
 
 export const letsIn = (intent: Intent): intent is EntryIntent =>
   intent.type === "AddIntent" || intent.type === "RejoinIntent" || intent.type === "ReturnIntent";
 
-/** Return whether both intents are one, or equal farewells (a farewell may be reported more than once). */
-export const sameFarewell = (one: Intent, other: Intent): boolean =>
+/** Return whether both intents are one, or of the same proposal (a leaver may be reported more than once). */
+export const sameSelfRemove = (one: Intent, other: Intent): boolean =>
   one === other ||
-  (one.type === "FarewellIntent" &&
-    other.type === "FarewellIntent" &&
+  (one.type === "SelfRemoveIntent" &&
+    other.type === "SelfRemoveIntent" &&
     one.leaf === other.leaf &&
     same(one.reference, other.reference) &&
     same(one.proposal, other.proposal));

@@ -317,7 +317,7 @@ export class Membership {
     }).encode();
     const own = this.ownLeaf;
     const facts = proposals.map((proposal) => proposalView(proposal, own));
-    if (intent.type === "FarewellIntent")
+    if (intent.type === "SelfRemoveIntent")
       facts.push(proposalView(mls.remove(intent.leaf), intent.leaf, true));
     const view = ground.view({
       sender: own,
@@ -371,7 +371,7 @@ export class Membership {
         const changed = intent.change(this.policy);
         return changed === null ? null : { proposals: [this.#withPolicy(changed)] };
       }
-      case "FarewellIntent":
+      case "SelfRemoveIntent":
         if (this.signatureKey(intent.leaf) === null || !this.group.storedProposals.has(hex(intent.reference)))
           return null;
         return { proposals: [], references: [intent.reference], carried: [intent.proposal] };

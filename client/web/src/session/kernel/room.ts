@@ -31,12 +31,12 @@ import { Doorway } from "./roomConnection";
 import { Ending } from "../features/ending";
 import { type Effect, type Ended, type Event, type InputOf, type Member, ROOM } from "../events";
 import { Sealing, open } from "./frames";
-import { type EntryIntent, type Intent, letsIn, sameFarewell } from "./intents";
+import { type EntryIntent, type Intent, letsIn, sameSelfRemove } from "./intents";
 import type { Change, Gone, Membership, Newcomer, Staged, Valid } from "./membership";
 import { OPTIONS, type Options } from "../options";
 import { Recovery } from "./recovery";
 import { Saying } from "./messageLog";
-import { Turning } from "../features/maintenance";
+import { Maintenance } from "../features/maintenance";
 import * as words from "../catalogue/sentences";
 
 /** Seconds without an answer to our commit before it is sent again. */
@@ -45,8 +45,8 @@ export const COMMIT_RETRY = 3;
 export const CATCH_UP_RETRY = 1.5;
 /** Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway. */
 export const ANNOUNCE_STEP = 0.01;
-/** Seconds that a leaver waits for another member to commit its farewell. */
-export const FAREWELL_WAIT = 2;
+/** Seconds that a leaver waits for another member to commit its removal. */
+export const SELF_REMOVE_WAIT = 2;
 /**
  * Seconds for which the slot of a restarted server's room must rest before anything new is sent there: while members
  * hand over blobs, the room passes through old slots and has not reached its members' slot.
@@ -85,7 +85,7 @@ export class RoomSession {
   lastWelcome: Bytes | null = null;
   /** Intents that failed, and the reasons. */
   readonly failed: (readonly [Intent, Sentence])[] = [];
-  granted: HostSeed | null = null;
+  grantedSeed: HostSeed | null = null;
   ended: Ended | null = null;
   /** The X25519 key that we announce, for messages to us alone. */
   readonly box: X25519Key;
@@ -202,7 +202,7 @@ export class RoomSession {
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
   async carryOver(old: RoomSession): Promise<void> {
     this.#saying.carryOver(old.#saying);
-    this.#intents = old.#intents.filter(({ type }) => type !== "FarewellIntent" && type !== "HealIntent");
+    this.#intents = old.#intents.filter(({ type }) => type !== "SelfRemoveIntent" && type !== "HealIntent");
     for (const feature of this.features) await feature.carryOver(old);
   }
 
@@ -214,7 +214,7 @@ export class RoomSession {
 
   /** Queue an intent, unless an equal one is queued already. */
   async wantOnce(intent: Intent, now: number): Promise<void> {
-    if (!this.#intents.some((other) => sameFarewell(intent, other))) await this.want(intent, now);
+    if (!this.#intents.some((other) => sameSelfRemove(intent, other))) await this.want(intent, now);
   }
 
   /** Our index among the members, by leaf. */
@@ -325,7 +325,7 @@ export class RoomSession {
       this.#reconnectAt = null;
       this.effects.push({ type: "Connect", door: ROOM });
     }
-    if (this.#leavingSince !== null && now - this.#leavingSince > FAREWELL_WAIT) {
+    if (this.#leavingSince !== null && now - this.#leavingSince > SELF_REMOVE_WAIT) {
       this.finish("left", sentence("room.you_left"));
       return;
     }
@@ -586,7 +586,7 @@ export class RoomSession {
       await this.#announce(door);
     }
     if (this.#leavingSince !== null) {
-      await this.feature(Turning).farewell();
+      await this.feature(Maintenance).proposeSelfRemove();
       return;
     }
     await this.#saying.sendWaiting();

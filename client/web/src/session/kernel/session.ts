@@ -43,10 +43,10 @@ import { Membership, SUITE } from "./membership";
 import { OPTIONS, type Options } from "../options";
 import { Pages } from "../features/pages";
 import { Pictures } from "../features/images";
-import { Powers } from "../features/roles";
+import { Roles } from "../features/roles";
 import { Reporting } from "../features/reporting";
 import { Desk, MembersLobby, NUMBERS, RejoiningLobby, ReturningLobby, WATCHERS } from "../entry/recovery";
-import { Revoking } from "../features/revocation";
+import { Revocation } from "../features/revocation";
 import { RoomSession } from "./room";
 import { Reactions, States } from "../features/states";
 import { Monitor } from "../monitor/monitor";
@@ -387,13 +387,13 @@ export class Session {
       case "Remove":
         return await room.remove(what.leaf, now);
       case "Deputise":
-        return await room.feature(Powers).deputise(what.leaf, now);
+        return await room.feature(Roles).deputise(what.leaf, now);
       case "Undeputise":
-        return await room.feature(Powers).undeputise(what.leaf, now);
+        return await room.feature(Roles).undeputise(what.leaf, now);
       case "HandOver":
-        return await room.feature(Powers).handOver(what.leaf, now);
+        return await room.feature(Roles).handOver(what.leaf, now);
       case "Lock":
-        return await room.feature(Powers).lock(what.on, now);
+        return await room.feature(Roles).lock(what.on, now);
       case "NewInvite":
         this.#asHost();
         return this.#newInvite(room, what);
@@ -439,7 +439,7 @@ export class Session {
       const knocked = await this.#host.received(door.day, message, room.m, now);
       if (knocked !== null) {
         this.#tell({ ...knocked, label: this.#book.label(knocked.invite) });
-        if (room.m.policy.mode === Mode.WAVE_IN && !room.feature(Powers).seedAstray)
+        if (room.m.policy.mode === Mode.WAVE_IN && !room.feature(Roles).seedExposed)
           this.#host.admit(knocked.knock, now);
       }
     }
@@ -495,7 +495,7 @@ export class Session {
         this.#policy = room.m.policy;
         if (room.hostSeed !== null && !room.m.isHost(room.m.ownLeaf)) this.#beNoHost(room);
       }
-      if (room.granted !== null && this.#host === null) await this.#becomeHost(room.granted, now);
+      if (room.grantedSeed !== null && this.#host === null) await this.#becomeHost(room.grantedSeed, now);
       if (room.needsRejoin && this.#guest === null && room.ended === null) await this.#rejoin(room, now);
     }
     for (const part of [this.#room, this.#host, this.#guest, this.#members]) this.#gather(part);
@@ -532,7 +532,7 @@ export class Session {
       if (roster.invite !== null)
         room.effects[i] = { type: "Tell", event: { ...roster, label: this.#book.label(roster.invite) } };
     }
-    for (const index of room.feature(Revoking).revoked) this.#book.takenBack.add(index);
+    for (const index of room.feature(Revocation).revoked) this.#book.takenBack.add(index);
   }
 
   // -- invites ---------------------------------------------------------------------------------------------
@@ -571,7 +571,7 @@ export class Session {
   }
 
   #takeBack(room: RoomSession, index: number): void {
-    room.feature(Revoking).revoke(index);
+    room.feature(Revocation).revoke(index);
     this.#book.takenBack.add(index);
   }
 
@@ -729,7 +729,7 @@ export class Session {
 
   /** Forget, as far as a program can, what only hosts have: we have lost or given up the host role. */
   #beNoHost(room: RoomSession): void {
-    room.hostSeed = room.granted = null;
+    room.hostSeed = room.grantedSeed = null;
     room.admitted.length = 0;
     room.failed.length = 0;
     this.#open = null;
