@@ -238,7 +238,7 @@ class Participant:
         asked = visible.turns(streams, self._media.visible, now - self._entered)
         if asked != self._asked:
             self._asked = asked
-            self._feed(ev.AskFor(asked))
+            self._feed(ev.SelectStreams(asked))
 
     def _tell_sending(self) -> None:
         engine = self.connection.engine

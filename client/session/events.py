@@ -85,14 +85,14 @@ class SendFile:
 
 
 @dataclass(frozen=True)
-class AskFor:
+class SelectStreams:
     """Choose the streams that the server forwards to us, by SSRC; None: all. The server sees the choice.
 
-    `tops`: the largest useful layer of a stream (0: the smallest, to 2), where it is not the largest.
+    `max_layers`: the largest useful layer of a stream (0: the smallest, to 2), where it is not the largest.
     """
 
     ssrcs: tuple[int, ...] | None
-    tops: Mapping[int, int] = field(default_factory=dict)
+    max_layers: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -310,7 +310,7 @@ Input = (
     | Say
     | SendPicture
     | SendFile
-    | AskFor
+    | SelectStreams
     | SetState
     | RaiseHand
     | React

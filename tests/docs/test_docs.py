@@ -300,7 +300,7 @@ def test_documented_commands_are_commands() -> None:
         ev.Lost,
         ev.Tick,
         ev.Publish,
-        ev.AskFor,
+        ev.SelectStreams,
         ev.SetState,
         ev.RunPage,
     }  # what only the shell feeds

@@ -269,15 +269,15 @@ def wants(w: World) -> list[tuple[float, str, object, list[int]]]:
 def test_sizes_are_told_with_all_streams_and_all_are_still_wanted() -> None:
     w, camera, (ada, bo) = meeting(2909, "Ada", "Bo")
     told = wants(w)
-    w.do(bo, ev.AskFor(None, {ssrc_of(ada) + 1: 1}))
+    w.do(bo, ev.SelectStreams(None, {ssrc_of(ada) + 1: 1}))
     w.run(1)
     everything = [ssrc_of(ada), ssrc_of(ada) + 1]
     assert [row[1:] for row in told] == [("Bo", everything, [2, 1])]
-    w.do(bo, ev.AskFor(None, {ssrc_of(ada) + 1: 2}))
+    w.do(bo, ev.SelectStreams(None, {ssrc_of(ada) + 1: 2}))
     w.run(1)
     assert [row[1:] for row in told[1:]] == [("Bo", None, [])], "the largest of all is how it began"
     # a member that asks for sizes is still told when nothing comes
-    w.do(bo, ev.AskFor(None, {ssrc_of(ada) + 1: 0}))
+    w.do(bo, ev.SelectStreams(None, {ssrc_of(ada) + 1: 0}))
     w.run(20)
     camera.passes = lambda kind, receiver: not (receiver is bo and kind == "video")
     w.until(lambda: "not_reaching" in bo.alarms and "not_reaching" in ada.alarms, 50)
@@ -287,7 +287,7 @@ def test_who_asks_for_fewer_is_told_itself_when_what_it_asked_for_does_not_come(
     w, camera, people = meeting(2917, "Ada", "Bo", "Cem")
     ada, bo, cem = people
     # the page's way in a large room: all sound, and the pictures that are shown
-    w.do(bo, ev.AskFor((ssrc_of(ada), ssrc_of(cem), ssrc_of(cem) + 1)))
+    w.do(bo, ev.SelectStreams((ssrc_of(ada), ssrc_of(cem), ssrc_of(cem) + 1)))
     camera.passes = lambda kind, receiver: not (receiver is bo and kind == "video")
     w.until(lambda: "not_reaching" in bo.alarms, 60)
     w.run(30)
@@ -311,7 +311,7 @@ def test_sizes_of_streams_without_layers_are_not_told() -> None:
     w.do(bo, ev.Publish("ufrag", "p" * 22, bytes(32), ()))
     w.run(3)
     told = wants(w)
-    w.do(bo, ev.AskFor(None, {101: 0}))
+    w.do(bo, ev.SelectStreams(None, {101: 0}))
     w.run(2)
     assert told == []
 
@@ -319,7 +319,7 @@ def test_sizes_of_streams_without_layers_are_not_told() -> None:
 def test_who_comes_later_is_asked_for_too() -> None:
     w, _camera, people = meeting(2911, "Ada", "Bo")
     ada, bo = people
-    w.do(bo, ev.AskFor(None, {ssrc_of(ada) + 1: 0}))
+    w.do(bo, ev.SelectStreams(None, {ssrc_of(ada) + 1: 0}))
     w.run(1)
     told = wants(w)
     cem = w.guest(w.link_of(ada), "Cem")
@@ -336,7 +336,7 @@ def test_a_window_that_is_dragged_larger_asks_twice_a_second_and_the_last_word_c
     began, tops = w.now, []
     for step in range(100):
         tops.append(step % 2)
-        w.do(bo, ev.AskFor((ssrc_of(ada) + 1,), {ssrc_of(ada) + 1: step % 2}))
+        w.do(bo, ev.SelectStreams((ssrc_of(ada) + 1,), {ssrc_of(ada) + 1: step % 2}))
         w.run(0.03)
     w.run(2)
     assert told[0][0] == began, "the first goes out at once"
@@ -349,7 +349,7 @@ def test_a_window_that_is_dragged_larger_asks_twice_a_second_and_the_last_word_c
 def test_what_was_asked_for_is_said_again_with_its_sizes() -> None:
     w, _, (ada, bo) = meeting(2913, "Ada", "Bo")
     ssrc = ssrc_of(ada) + 1
-    w.do(bo, ev.AskFor((ssrc,), {ssrc: 1}))
+    w.do(bo, ev.SelectStreams((ssrc,), {ssrc: 1}))
     w.run(1)
     told = wants(w)
     w.cut(bo.links[ev.ROOM])
@@ -362,7 +362,7 @@ def test_there_are_three_layers() -> None:
     told = wants(w)
     for top in (-1, 3):
         with pytest.raises(ValueError, match="0 to 2"):
-            w.do(bo, ev.AskFor(None, {1: top}))
+            w.do(bo, ev.SelectStreams(None, {1: top}))
     w.run(1)
     assert told == []
 

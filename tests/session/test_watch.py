@@ -627,12 +627,12 @@ def test_who_asks_for_fewer_streams_misses_none_and_is_missed_by_nobody() -> Non
     w.run(30)
     assert told == [], "all is how every connection begins"
     ears = (1, 5)
-    w.do(bo, ev.AskFor(ears))
+    w.do(bo, ev.SelectStreams(ears))
     media.carries = lambda sender, kind, receiver: not (receiver is bo and kind == "video")
     w.run(40)
     assert told == [("Bo", [1, 5])]
     assert [ours(p) for p in people] == [[]] * 3, "what was not asked for is not held back"
-    w.do(bo, ev.AskFor(None))
+    w.do(bo, ev.SelectStreams(None))
     media.carries = lambda sender, kind, receiver: True
     w.run(40)
     assert told[1:] == [("Bo", None)]
@@ -648,8 +648,8 @@ def test_what_is_asked_for_is_said_again_on_each_connection() -> None:
     Media(w, people)
     w.run(5)
     told = asked(w)
-    w.do(people[1], ev.AskFor((1,)))
-    w.do(people[1], ev.AskFor((1,)))
+    w.do(people[1], ev.SelectStreams((1,)))
+    w.do(people[1], ev.SelectStreams((1,)))
     w.run(2)
     assert told == [("Bo", [1])]
     w.cut(people[1].links[ev.ROOM])
@@ -657,7 +657,7 @@ def test_what_is_asked_for_is_said_again_on_each_connection() -> None:
     assert told == [("Bo", [1])] * 2
     w.kill_server()
     w.run(3)
-    w.do(people[1], ev.AskFor(()))
+    w.do(people[1], ev.SelectStreams(()))
     w.start_server()
     w.run(5)
     assert told[2:] == [("Bo", [])], "once the server has our media, and not before"

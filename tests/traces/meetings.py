@@ -147,7 +147,7 @@ class Meeting:
             lambda who: ev.Say(f"Message {chance.randrange(100)}"),
             lambda who: ev.SetState(*(chance.random() < 0.5 for _ in range(5))),
             lambda who: self._publish(),
-            lambda who: ev.AskFor(None if chance.random() < 0.5 else ()),
+            lambda who: ev.SelectStreams(None if chance.random() < 0.5 else ()),
         ]
         seldom: list[Callable[[Participant], ev.Input | None]] = [
             lambda who: ev.SendPicture("a.png", _PNG),

@@ -164,8 +164,8 @@ def _input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
         ]
         fields["takesRtx"] = fields.pop("takes_rtx")
         del fields["layers"], fields["rtx"]
-    if isinstance(what, ev.AskFor):
-        fields["tops"] = list(what.tops.items())
+    if isinstance(what, ev.SelectStreams):
+        fields["maxLayers"] = list(what.max_layers.items())
     if isinstance(what, ev.SaveReport | ev.SaveEvidence | ev.SendFile | ev.SendPicture):
         del fields["path"]
     return {"type": kind, **fields}

@@ -18,7 +18,7 @@ from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.features.signing import Signing
 from snugroom.client.session.features.simulcast_guard import SimulcastGuard
 from snugroom.client.session.features.states import Reactions, States
-from snugroom.client.session.features.subscriptions import Asking
+from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.recovery import Recovery
 from snugroom.client.session.monitor.dropped import Dropped
@@ -49,5 +49,5 @@ def build(room: RoomSession, now: float) -> list[Feature]:
         Reactions(room),
         Pages(room),
         Files(room),
-        Asking(room),
+        Subscriptions(room),
     ]

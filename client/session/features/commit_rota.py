@@ -59,7 +59,10 @@ class CommitRota:
     def self_removes_due(
         self, members: Sequence[tuple[int, bool]], own: int, now: float
     ) -> list[SelfRemoveIntent]:
-        """Return the proposals of leavers for `own` to commit; `members` are (leaf, whether a host): hosts first."""
+        """Return the proposals of leavers for `own` to commit.
+
+        `members` are (leaf, whether a host); hosts commit first.
+        """
         order = [leaf for leaf, host in sorted(members, key=lambda m: (not m[1], m[0]))]
         rank = _rank([leaf for leaf in order if leaf not in self._self_removes], own)
         return [

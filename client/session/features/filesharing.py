@@ -14,7 +14,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
-from snugroom.client.session.kernel.outbox import Seen
+from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MalformedError, SnugCryptoError
@@ -76,7 +76,7 @@ class Files(Feature):
         super().__init__(room)
         self._out: list[_Out] = []
         self._in: dict[bytes, _In] = {}  # by the file's id
-        self._seen = Seen()
+        self._seen = SeenDigests()
         self._piece_at = float("-inf")
 
     def carry_over(self, old: RoomSession) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.outbox import Seen
+from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.crypto import mls
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Pictures(Feature):
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
-        self._seen = Seen()
+        self._seen = SeenDigests()
         self._sent_at: float | None = None
 
     def carry_over(self, old: RoomSession) -> None:

@@ -25,47 +25,47 @@ GAP: Final = 0.5
 _ALL: Final = wire.Subscribe(None)
 
 
-class Asking(Feature):
+class Subscriptions(Feature):
     """Repeats the request when the server cannot know it: on each connection, and after new media of ours."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
         self._ssrcs: tuple[int, ...] | None = None
-        self._tops: dict[int, int] = {}
+        self._max_layers: dict[int, int] = {}
         self._layered: dict[int, bool] = {}  # the others' streams, and whether they have layers
-        self._wish = _ALL
-        self._told: wire.Subscribe | None = None  # as the server has it; None: it does not have our media
-        self._told_at = -inf
+        self._wanted = _ALL
+        self._sent: wire.Subscribe | None = None  # as the server has it; None: it does not have our media
+        self._sent_at = -inf
 
     @property
-    def everything(self) -> bool:
+    def subscribes_to_all(self) -> bool:
         """Whether a media engine is here, and every stream is asked for."""
         return self.room.has_media and self._ssrcs is None
 
-    def asked(self, leaf: int) -> frozenset[int]:
+    def subscribed(self, leaf: int) -> frozenset[int]:
         """Return the announced streams of a leaf that we ask for; empty without a media engine."""
         if not self.room.has_media:
             return frozenset()
         streams = self.room.announced.streams(leaf)
         return frozenset(n for ssrc, n in streams.items() if self._ssrcs is None or ssrc in self._ssrcs)
 
-    def ask(self, ssrcs: tuple[int, ...] | None, tops: Mapping[int, int], now: float) -> None:
+    def subscribe(self, ssrcs: tuple[int, ...] | None, max_layers: Mapping[int, int], now: float) -> None:
         """Ask for these streams (None: all), up to the given layers (0 to 2; 2 where none is given).
 
         The last request of each half second is sent, once the server has our media. ValueError for an
         impossible layer.
         """
-        if not all(0 <= top < LAYERS_MAX for top in tops.values()):
+        if not all(0 <= top < LAYERS_MAX for top in max_layers.values()):
             raise ValueError(f"layers have the numbers 0 to {LAYERS_MAX - 1}")
-        self._ssrcs, self._tops = ssrcs, dict(tops)
+        self._ssrcs, self._max_layers = ssrcs, dict(max_layers)
         self._changed(now)
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.feature(Asking)
-        self._ssrcs, self._tops = before._ssrcs, before._tops
+        before = old.feature(Subscriptions)
+        self._ssrcs, self._max_layers = before._ssrcs, before._max_layers
 
     def published(self, now: float) -> None:
-        self._told, self._told_at = _ALL, -inf
+        self._sent, self._sent_at = _ALL, -inf
         self._changed(now)
 
     def streams(self, streams: Sequence[wire.HandleStream], now: float) -> None:
@@ -73,32 +73,34 @@ class Asking(Feature):
         self._changed(now)
 
     def lost(self, why: str, now: float) -> None:
-        self._told = None
+        self._sent = None
         self._layered = {}
 
     def tick(self, now: float) -> None:
-        self._tell(now)
+        self._send(now)
 
     def _changed(self, now: float) -> None:
-        self._wish = self._want()
-        self._tell(now)
+        self._wanted = self._request()
+        self._send(now)
 
-    def _tell(self, now: float) -> None:
-        if self._told is not None and now - self._told_at >= GAP and self._wish != self._told:
-            self._told, self._told_at = self._wish, now
-            self.room.send(self._wish)
+    def _send(self, now: float) -> None:
+        if self._sent is not None and now - self._sent_at >= GAP and self._wanted != self._sent:
+            self._sent, self._sent_at = self._wanted, now
+            self.room.send(self._wanted)
 
-    def _want(self) -> wire.Subscribe:
+    def _request(self) -> wire.Subscribe:
         ssrcs = self._ssrcs
         if ssrcs is None:
             # Layers need a list of streams; without a stream that is limited, null is enough.
-            small = any(self._tops.get(ssrc, LAYERS_MAX) < LAYERS_MAX - 1 for ssrc in self._sized())
+            small = any(
+                self._max_layers.get(ssrc, LAYERS_MAX) < LAYERS_MAX - 1 for ssrc in self._layered_ssrcs()
+            )
             if not small or len(self._layered) > SUBSCRIBE_MAX:
                 return _ALL
             ssrcs = tuple(self._layered)
-        tops = [self._tops.get(ssrc, LAYERS_MAX - 1) for ssrc in ssrcs]
+        tops = [self._max_layers.get(ssrc, LAYERS_MAX - 1) for ssrc in ssrcs]
         sized = any(top < LAYERS_MAX - 1 for top in tops)
         return wire.Subscribe(list(ssrcs), tops if sized else [])
 
-    def _sized(self) -> list[int]:
+    def _layered_ssrcs(self) -> list[int]:
         return [ssrc for ssrc, layered in self._layered.items() if layered]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.kernel.outbox import Outbox, Said, Seen
+from snugroom.client.session.kernel.outbox import Outbox, OutgoingMessage, SeenDigests
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MissingKeyError, SnugCryptoError
@@ -25,19 +25,19 @@ DOUBT: Final = 5.0
 EARLY_MAX: Final = 256
 
 
-class Saying:
+class MessageLog:
     """One membership's messages, our own and the others'."""
 
     def __init__(self, room: RoomSession) -> None:
         self._room = room
         self._outbox = Outbox()
-        self._seen = Seen()
+        self._seen = SeenDigests()
         self._early: list[bytes] = []
-        self._born = room.m.epoch_slot
+        self._joined_slot = room.m.epoch_slot
         self._missed = 0
         self._lost_at: float | None = None
 
-    def carry_over(self, old: Saying) -> None:
+    def carry_over(self, old: MessageLog) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
         self._outbox = old._outbox.after_rejoin()
         self._seen = old._seen
@@ -46,7 +46,7 @@ class Saying:
 
     def post(self, what: content.Posted, now: float) -> None:
         """Send a message to all members; resend it after a lost connection until all can have it."""
-        self._outbox.add(Said(what, now))
+        self._outbox.add(OutgoingMessage(what, now))
 
     def relay(self, what: content.AnyContent) -> bytes:
         """Send to all members through the relay, and return the blob; only while level."""
@@ -59,33 +59,33 @@ class Saying:
         """Record the time at which an entered connection was lost."""
         self._lost_at = now
 
-    def again(self, *, all_recent: bool = False) -> None:
+    def mark_for_resending(self, *, all_recent: bool = False) -> None:
         """Mark unconfirmed messages for resending, or all recent ones for a restarted server."""
-        self._outbox.again(all_recent=all_recent)
+        self._outbox.mark_for_resending(all_recent=all_recent)
 
     def send_waiting(self) -> None:
         """Send the messages that are due; only while level."""
-        for said in self._outbox.unsent():
-            self._send(said)
+        for message in self._outbox.unsent():
+            self._send(message)
 
-    def _send(self, said: Said) -> None:
+    def _send(self, message: OutgoingMessage) -> None:
         m = self._room.m
-        over = said.epoch_slot != m.epoch_slot
-        if over and not said.shown:
-            said.blob = self.relay(said.what)
-            said.epoch_slot = m.epoch_slot
-        elif m.keeps_epoch(said.epoch_slot):
-            self._room.send(wire.Relay(said.blob))
+        over = message.epoch_slot != m.epoch_slot
+        if over and not message.shown:
+            message.blob = self.relay(message.what)
+            message.epoch_slot = m.epoch_slot
+        elif m.keeps_epoch(message.epoch_slot):
+            self._room.send(wire.Relay(message.blob))
         else:
-            said.confirmed = True  # it cannot be resent
-        said.digest = H(said.blob)
-        if over and said.shown and self._lost_at is not None and said.at > self._lost_at - DOUBT:
+            message.confirmed = True  # it cannot be resent
+        message.digest = H(message.blob)
+        if over and message.shown and self._lost_at is not None and message.at > self._lost_at - DOUBT:
             # It came back once, and its epoch is over: sealing it anew would let later members read it.
-            self._room.tell(sentences.maybe_lost(said.text))
+            self._room.tell(sentences.maybe_lost(message.text))
 
     # -- the others' messages --------------------------------------------------------------------
 
-    def missing(self, count: int) -> None:
+    def count_missing(self, count: int) -> None:
         """Count relays that the server no longer held when we caught up."""
         self._missed += count
 
@@ -114,7 +114,7 @@ class Saying:
             began = envelope.epoch_slot(blob)
             if began > m.epoch_slot and len(self._early) < EARLY_MAX:
                 self._early.append(blob)
-            elif self._born <= began < m.epoch_slot:
+            elif self._joined_slot <= began < m.epoch_slot:
                 self._missed += 1  # of an epoch of ours whose keys are gone
             return
         except SnugCryptoError:

@@ -16,7 +16,7 @@ SEEN_MAX: Final = 4096
 
 
 @dataclass
-class Said:
+class OutgoingMessage:
     """One message of ours. `digest` is H of the blob that is out; None: it has to be sent (again)."""
 
     what: content.Posted  # receivers recognise the message by its id
@@ -46,43 +46,43 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self._said: deque[Said] = deque()
+        self._messages: deque[OutgoingMessage] = deque()
 
-    def add(self, said: Said) -> None:
+    def add(self, message: OutgoingMessage) -> None:
         """Add a message."""
-        self._said.append(said)
+        self._messages.append(message)
 
-    def unsent(self) -> Iterator[Said]:
+    def unsent(self) -> Iterator[OutgoingMessage]:
         """Return the messages to send now; the caller sets `digest` when one is sent."""
-        return (s for s in list(self._said) if s.digest is None)
+        return (s for s in list(self._messages) if s.digest is None)
 
     def came_back(self, digest: bytes, now: float) -> None:
         """Record that the server has relayed a blob of ours."""
-        for said in self._said:
-            if said.digest == digest:
-                said.confirmed = True
-        self._said = deque(s for s in self._said if not s.confirmed or now - s.at < RECENT)
-        while len(self._said) > RECENT_MAX and self._said[0].confirmed:
-            self._said.popleft()
+        for message in self._messages:
+            if message.digest == digest:
+                message.confirmed = True
+        self._messages = deque(s for s in self._messages if not s.confirmed or now - s.at < RECENT)
+        while len(self._messages) > RECENT_MAX and self._messages[0].confirmed:
+            self._messages.popleft()
 
-    def again(self, *, all_recent: bool = False) -> None:
+    def mark_for_resending(self, *, all_recent: bool = False) -> None:
         """On a new connection, resend unconfirmed messages, or all recent ones if `all_recent`."""
-        for said in self._said:
+        for message in self._messages:
             if all_recent:
-                said.shown, said.confirmed = said.shown or said.confirmed, False
-            if not said.confirmed:
-                said.digest = None
+                message.shown, message.confirmed = message.shown or message.confirmed, False
+            if not message.confirmed:
+                message.digest = None
 
     def after_rejoin(self) -> Outbox:
         """Return the messages that a new membership has to send for the old one."""
         box = Outbox()
-        for said in self._said:
-            if not said.confirmed and not said.shown:
-                box.add(replace(said, blob=b"", epoch_slot=-1, digest=None))
+        for message in self._messages:
+            if not message.confirmed and not message.shown:
+                box.add(replace(message, blob=b"", epoch_slot=-1, digest=None))
         return box
 
 
-class Seen:
+class SeenDigests:
     """A bounded memory of digests."""
 
     def __init__(self) -> None:

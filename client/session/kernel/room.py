@@ -37,7 +37,7 @@ from snugroom.client.session.kernel.intents import (
     SelfRemoveIntent,
 )
 from snugroom.client.session.kernel.membership import Change, Membership, Staged, Valid, Void
-from snugroom.client.session.kernel.message_log import Saying
+from snugroom.client.session.kernel.message_log import MessageLog
 from snugroom.client.session.kernel.recovery import Recovery
 from snugroom.client.session.kernel.room_connection import Doorway
 from snugroom.client.session.options import Options
@@ -114,7 +114,7 @@ class RoomSession:
         self._intents: deque[Intent] = deque()
         self._staged: Staged | None = None
         self._staged_sent: float = 0.0
-        self._saying = Saying(self)
+        self._message_log = MessageLog(self)
         self._publish: ev.Publish | None = None
         self.announced = Announced()
         self._announce_at: float | None = None
@@ -187,7 +187,7 @@ class RoomSession:
 
     def carry_over(self, old: RoomSession) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
-        self._saying.carry_over(old._saying)
+        self._message_log.carry_over(old._message_log)
         self._intents = deque(i for i in old._intents if not isinstance(i, SelfRemoveIntent | HealIntent))
         for feature in self.features_with("carry_over"):
             feature.carry_over(old)
@@ -232,7 +232,7 @@ class RoomSession:
 
     def post(self, what: content.Posted, now: float) -> None:
         """Send a message to all members; resend it after a lost connection until all can have it."""
-        self._saying.post(what, now)
+        self._message_log.post(what, now)
         self._drive(now)
 
     def remove(self, leaf: int, now: float) -> None:
@@ -283,7 +283,7 @@ class RoomSession:
     def lost(self, why: str, now: float) -> None:
         """Handle a lost or failed connection: reconnect after 0.2 s, later after up to 1.5 s."""
         if self.door is not None and self.door.entered:
-            self._saying.lost(now)
+            self._message_log.lost(now)
         self.door = None
         self._slot = None
         for feature in self.features_with("lost"):
@@ -314,7 +314,7 @@ class RoomSession:
         if door is not None and door.catch_up_again is not None and now >= door.catch_up_again:
             door.catch_up_again, door.catching_up = None, False
         if door is None or not door.catching_up:
-            self._saying.tell_missed()
+            self._message_log.tell_missed()
         self._drive(now)
         for feature in self.features_with("tick"):
             feature.tick(now)
@@ -351,7 +351,7 @@ class RoomSession:
                 self._relay = max(self._relay, message.relay)
                 if self.door is not None:
                     self.door.catching_up = False
-                self._saying.missing(message.missing)
+                self._message_log.count_missing(message.missing)
             case wire.Relayed():
                 if message.relay == self._relay + 1:
                     # Only without a gap: the missing relays can still be lost with the connection.
@@ -359,7 +359,7 @@ class RoomSession:
                 digest = H(message.blob)
                 for feature in self.features_with("relayed"):
                     feature.relayed(message.relay, digest, now)
-                self._saying.relayed(message.blob, now)
+                self._message_log.relayed(message.blob, now)
             case wire.Broadcasted():
                 for feature in self.features_with("passed"):
                     if feature.passed(message.blob, now):
@@ -402,7 +402,7 @@ class RoomSession:
         if restarted:
             self._relay = 0
             self._settling = True
-        self._saying.again(all_recent=restarted)  # a restarted server has lost its relays
+        self._message_log.mark_for_resending(all_recent=restarted)  # a restarted server has lost its relays
         if self._away:
             self._away = False
             self.tell(ev.Status("back", "The server is back."))
@@ -441,7 +441,7 @@ class RoomSession:
         elif refused.about == "broadcast" and refused.code == "pass":
             door.shown = None
         elif refused.about == "relay" and refused.code == "pass":
-            self._saying.again()
+            self._message_log.mark_for_resending()
             self._announce_at = now
             door.shown = None
         # The owner of the media engine reports a lost media server, and sends `media` again.
@@ -543,7 +543,7 @@ class RoomSession:
         if self._leaving_since is not None:
             self.feature(Maintenance).propose_self_remove()
             return
-        self._saying.send_waiting()
+        self._message_log.send_waiting()
         self._commit_next(now)
 
     def _announce(self, door: Doorway) -> None:
@@ -672,7 +672,7 @@ class RoomSession:
         self._tell_roster(change.added, change.removed, change.by, change)
         for feature in self.features_with("adopted"):
             feature.adopted(change, now)
-        self._saying.new_epoch(now)
+        self._message_log.new_epoch(now)
 
     def _check_receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
         if self.door is None:
@@ -696,7 +696,7 @@ class RoomSession:
 
     def relay(self, what: content.AnyContent) -> bytes:
         """Send to all members through the relay, and return the blob; only while level."""
-        return self._saying.relay(what)
+        return self._message_log.relay(what)
 
     # -- output ------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.features.states import Reactions, States
-from snugroom.client.session.features.subscriptions import Asking
+from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.intents import AddIntent, Intent, RejoinIntent, ReturnIntent
 from snugroom.client.session.kernel.membership import SUITE, Membership
 from snugroom.client.session.kernel.room import RoomSession
@@ -335,8 +335,8 @@ class Session:
                 self._in_room().feature(Pictures).send(data, now)
             case ev.SendFile(_, name, mime, data):
                 self._in_room().feature(Files).send(name, mime, data, now)
-            case ev.AskFor(ssrcs, tops):
-                self._in_room().feature(Asking).ask(ssrcs, tops, now)
+            case ev.SelectStreams(ssrcs, max_layers):
+                self._in_room().feature(Subscriptions).subscribe(ssrcs, max_layers, now)
             case ev.SetState():
                 state = content.State(what.mic, what.camera, what.screen, what.hand, what.recording)
                 self._in_room().feature(States).set(state, now)

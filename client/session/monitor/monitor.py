@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.features.subscriptions import Asking
+from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.monitor.delivery import Delivery, Stream
@@ -304,10 +304,10 @@ class Monitor(Feature):
         self._ticked = now
         if self._others and self._heartbeats.is_due(now) and self.room.is_level(now):
             self._delivery.record_sent(self.room.m.own_leaf, self._heartbeats.sent.items())
-            asking = self.room.feature(Asking)
-            want = asking.everything
+            subscriptions = self.room.feature(Subscriptions)
+            want = subscriptions.subscribes_to_all
             self._heartbeats.send(now, self._ordering, members=len(self._members), want=want)
-            wanted = None if want else asking.asked
+            wanted = None if want else subscriptions.subscribed
             self._judge_delivery(self.room.m.own_leaf, self._heartbeats.got, now, wanted)
         self._judge_withheld(now)
         self._judge_freshness(now)

@@ -198,7 +198,7 @@ export class Store implements Model {
     });
     effect(() => {
       const request = visible.request.value;
-      if (this.ownLeaf.value >= 0 && this.place.value === "room") void this.#ask({ type: "AskFor", ...request });
+      if (this.ownLeaf.value >= 0 && this.place.value === "room") void this.#ask({ type: "SelectStreams", ...request });
     });
     effect(() => {
       // sent whenever the hash is ready, even some time after we have joined

@@ -20,7 +20,7 @@ const STAY = 0.85;
 const MIDDLE = 240;
 
 /** Return the largest useful layer at `height` (device pixels); `before` is the previous result. */
-export function topFor(height: number, before: number | undefined): number {
+export function maxLayerFor(height: number, before: number | undefined): number {
   const top = STEPS.filter((step) => height > step).length;
   return before !== undefined && before > top && height > (STEPS[before - 1] ?? 0) * STAY ? before : top;
 }
@@ -77,9 +77,9 @@ export class Visible {
   readonly shown: ReadonlySignal<ReadonlySet<number> | null>;
   /** SSRCs subscribed to; null: all. */
   readonly asked: ReadonlySignal<ReadonlySet<number> | null>;
-  /** The same as a command. Streams missing in `tops` use their largest layer. */
-  readonly request: ReadonlySignal<Pick<Command & { readonly type: "AskFor" }, "ssrcs" | "tops">>;
-  #tops = new Map<number, number>();
+  /** The same as a command. Streams missing in `maxLayers` use their largest layer. */
+  readonly request: ReadonlySignal<Pick<Command & { readonly type: "SelectStreams" }, "ssrcs" | "maxLayers">>;
+  #maxLayers = new Map<number, number>();
 
   constructor(seen: Seen) {
     const others = computed(() => seen.people.value.filter(({ self }) => !self).map(({ leaf }) => leaf));
@@ -97,21 +97,22 @@ export class Visible {
       if (seen.onlySpeaker.value) return sparing(seen.remote.value, pinned.value ?? seen.spoke.value);
       return this.shown.value === null ? null : camerasOf(seen.remote.value, this.shown.value);
     });
-    const tops = computed(() => {
+    const maxLayers = computed(() => {
       const places = this.#places.value;
       const pictures = seen.remote.value.filter(
         ({ ssrc, stream }) => (stream === 1 || stream === 3) && (this.asked.value?.has(ssrc) ?? true),
       );
       const found = places === null ? [] : pictures.map((picture) => {
         const { ssrc } = picture;
-        return [ssrc, topFor(heightOf(picture, places, seen.onlySpeaker.value), this.#tops.get(ssrc))] as const;
+        const height = heightOf(picture, places, seen.onlySpeaker.value);
+        return [ssrc, maxLayerFor(height, this.#maxLayers.get(ssrc))] as const;
       });
-      this.#tops = new Map(found);
+      this.#maxLayers = new Map(found);
       return found;
     });
     this.request = computed(() => {
       const asked = this.asked.value;
-      return { ssrcs: asked === null ? null : [...asked].sort((a, b) => a - b), tops: tops.value };
+      return { ssrcs: asked === null ? null : [...asked].sort((a, b) => a - b), maxLayers: maxLayers.value };
     });
   }
 
@@ -129,6 +130,6 @@ export class Visible {
   clear(): void {
     this.#places.value = null;
     this.#wished.value = 0;
-    this.#tops.clear();
+    this.#maxLayers.clear();
   }
 }

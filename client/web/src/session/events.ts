@@ -71,13 +71,13 @@ export type Command =
   | { readonly type: "SendPicture"; readonly data: Bytes }
   | { readonly type: "SendFile"; readonly name: string; readonly mime: string; readonly data: Bytes }
   /**
-   * Choose the streams that the server forwards to us, by SSRC; null: all. The server sees the choice. `tops`: the
+   * Choose the streams that the server forwards to us, by SSRC; null: all. The server sees the choice. `maxLayers`: the
    * largest useful layer of a stream (0: the smallest, to 2), where it is not the largest.
    */
   | {
-      readonly type: "AskFor";
+      readonly type: "SelectStreams";
       readonly ssrcs: readonly number[] | null;
-      readonly tops?: readonly (readonly [ssrc: number, top: number])[];
+      readonly maxLayers?: readonly (readonly [ssrc: number, layer: number])[];
     }
   | { readonly type: "SetState"; readonly state: OwnState }
   | { readonly type: "React"; readonly reaction: ReactionKind }

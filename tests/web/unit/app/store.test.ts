@@ -135,7 +135,8 @@ describe("the store", () => {
 
   it("asks for the picture of who speaks alone only where that was chosen, and for all again", async () => {
     const tab = await open();
-    const asked = (): unknown[] => tab.commands().flatMap((each) => (each.type === "AskFor" ? [each.ssrcs] : []));
+    const asked = (): unknown[] =>
+      tab.commands().flatMap((each) => (each.type === "SelectStreams" ? [each.ssrcs] : []));
     const of = (ssrc: number, leaf: number, stream: number): RemoteStream =>
       ({ ssrc, leaf, stream, media: {} as MediaStream, weak: false });
     side.remote.value = [of(10, 1, 0), of(11, 1, 1), of(20, 2, 0), of(21, 2, 1)];
@@ -158,7 +159,7 @@ describe("the store", () => {
 
   it("asks for a page of pictures in a large room, as large as they are shown, and for everybody's sound", async () => {
     const tab = await open();
-    const asked = () => tab.commands().findLast((each) => each.type === "AskFor");
+    const asked = () => tab.commands().findLast((each) => each.type === "SelectStreams");
     const of = (ssrc: number, leaf: number, stream: number): RemoteStream =>
       ({ ssrc, leaf, stream, media: {} as MediaStream, weak: false });
     const others = Array.from({ length: 12 }, (_, at) => ({ leaf: at + 1, name: `Guest ${at}`, host: false }));
@@ -171,13 +172,13 @@ describe("the store", () => {
     const states = store.tiles.value.filter(({ leaf }) => leaf > 0).map(({ pictureState }) => pictureState);
     assert.deepEqual(states, [...Array<string>(9).fill("spared"), ...Array<string>(3).fill("connecting")]);
     store.do.measured({ each: 160, large: null, voice: null });
-    assert.deepEqual(asked()?.tops, [[101, 1], [111, 1], [121, 1]]);
+    assert.deepEqual(asked()?.maxLayers, [[101, 1], [111, 1], [121, 1]]);
     // the next meeting begins at its first page, and unmeasured
     store.do.again();
     const next = await open();
     next.events(roster({ members: [ADA, ...others] }));
     assert.deepEqual([store.pages.value, store.page.value], [2, 0]);
-    assert.deepEqual(next.commands().findLast((each) => each.type === "AskFor")?.tops, []);
+    assert.deepEqual(next.commands().findLast((each) => each.type === "SelectStreams")?.maxLayers, []);
   });
 
   it("tells which page it runs, also where that is known only after we came in", async () => {

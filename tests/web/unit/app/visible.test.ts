@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { signal } from "@preact/signals";
 import type { RemoteStream } from "../../../../client/web/src/app/mediaSide";
 import type { Person } from "../../../../client/web/src/app/model";
-import { camerasOf, onPage, PAGE, sparing, topFor, Visible } from "../../../../client/web/src/app/visible";
+import { camerasOf, onPage, PAGE, sparing, maxLayerFor, Visible } from "../../../../client/web/src/app/visible";
 
 const of = (ssrc: number, leaf: number, stream: number): RemoteStream => ({
   ssrc, leaf, stream, media: {} as MediaStream, weak: false,
@@ -67,7 +67,7 @@ test("whoever speaks changes nothing that the server is told", () => {
   seen.onlySpeaker.value = true;
   seen.spoke.value = 20;
   assert.deepEqual(cameras(visible.request.value.ssrcs), [20], "but where that was chosen");
-  assert.deepEqual(visible.request.value.tops, [[201, 2]]);
+  assert.deepEqual(visible.request.value.maxLayers, [[201, 2]]);
 });
 
 test("who was chosen to be seen is asked for from every page", () => {
@@ -95,24 +95,25 @@ test("the page that is shown is there, however many have gone", () => {
 });
 
 test("a picture is wanted as large as its place", () => {
-  assert.deepEqual([0, 150, 151, 300, 301, 2000].map((height) => topFor(height, undefined)), [0, 0, 1, 1, 2, 2]);
+  assert.deepEqual([0, 150, 151, 300, 301, 2000].map((height) => maxLayerFor(height, undefined)), [0, 0, 1, 1, 2, 2]);
   // a window that is dragged to and fro about a step asks once
-  assert.deepEqual([290, 260, 255].map((height) => topFor(height, 2)), [2, 2, 1]);
-  assert.deepEqual([140, 128, 127].map((height) => topFor(height, 1)), [1, 1, 0]);
-  assert.equal(topFor(140, 2), 0, "much smaller is smaller");
-  assert.equal(topFor(310, 0), 2);
+  assert.deepEqual([290, 260, 255].map((height) => maxLayerFor(height, 2)), [2, 2, 1]);
+  assert.deepEqual([140, 128, 127].map((height) => maxLayerFor(height, 1)), [1, 1, 0]);
+  assert.equal(maxLayerFor(140, 2), 0, "much smaller is smaller");
+  assert.equal(maxLayerFor(310, 0), 2);
 });
 
 test("sizes of places become layers", () => {
   const { seen, visible } = room(3);
   seen.remote.value = [...seen.remote.value, of(13, 1, 3)];
-  assert.deepEqual(visible.request.value.tops, [], "before anything is measured all are wanted as they come");
+  assert.deepEqual(visible.request.value.maxLayers, [], "before anything is measured all are wanted as they come");
   visible.measured({ each: 200, large: null, voice: null });
-  assert.deepEqual(visible.request.value.tops, [[11, 1], [21, 1], [31, 1], [13, 1]]);
+  assert.deepEqual(visible.request.value.maxLayers, [[11, 1], [21, 1], [31, 1], [13, 1]]);
   visible.measured({ each: 120, large: { id: "1 screen", height: 800 }, voice: null });
-  assert.deepEqual(visible.request.value.tops, [[11, 0], [21, 0], [31, 0], [13, 2]]);
+  assert.deepEqual(visible.request.value.maxLayers, [[11, 0], [21, 0], [31, 0], [13, 2]]);
   visible.measured({ each: 120, large: { id: "2 camera", height: 800 }, voice: null });
-  assert.deepEqual(visible.request.value.tops, [[11, 0], [21, 2], [31, 0], [13, 0]]);
+  assert.deepEqual(visible.request.value.maxLayers, [[11, 0], [21, 2], [31, 0], [13, 0]]);
   visible.measured({ each: 120, large: null, voice: 800 });
-  assert.deepEqual(visible.request.value.tops, [[11, 1], [21, 1], [31, 1], [13, 0]], "any may be the next to speak");
+  const all = [[11, 1], [21, 1], [31, 1], [13, 0]];
+  assert.deepEqual(visible.request.value.maxLayers, all, "any may be the next to speak");
 });

@@ -47,7 +47,7 @@ const vectors = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/ses
 test("freshness is reckoned alike", () => {
   for (const { others, words, host, now, until, missing } of vectors.freshness) {
     const fresh = new Freshness();
-    for (const [leaf, at] of words) fresh.word(leaf, at);
+    for (const [leaf, at] of words) fresh.confirm(leaf, at);
     assert.equal(fresh.until(new Map(others), host), until);
     assert.deepEqual(fresh.missing(new Map(others), now), missing);
   }

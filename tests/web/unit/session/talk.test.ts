@@ -12,14 +12,21 @@ import {
 } from "../../../../client/web/src/session/catalogue/content";
 import { CHAINS, Journal, KEPT } from "../../../../client/web/src/session/kernel/journal";
 import { mimeOf } from "../../../../client/web/src/session/features/images";
-import { Outbox, RECENT, RECENT_MAX, Said, Seen, SEEN_MAX } from "../../../../client/web/src/session/kernel/outbox";
+import {
+  Outbox,
+  OutgoingMessage,
+  RECENT,
+  RECENT_MAX,
+  SEEN_MAX,
+  SeenDigests,
+} from "../../../../client/web/src/session/kernel/outbox";
 
 const say = (text: string): Posted => ({ type: "say", id: H(utf8(text)).slice(0, 16), text });
 const digest = (n: number): Bytes => H(utf8(String(n)));
 
 /** Sent: out as the blob of that digest. */
-function sent(box: Outbox, text: string, at: number): Said {
-  const said = new Said(say(text), at);
+function sent(box: Outbox, text: string, at: number): OutgoingMessage {
+  const said = new OutgoingMessage(say(text), at);
   box.add(said);
   said.digest = H(utf8(text));
   return said;
@@ -33,7 +40,7 @@ test("what has not come back is sent again, and what has is not", () => {
   sent(box, "two", 0);
   assert.deepEqual(texts(box), []);
   box.cameBack(first.digest ?? digest(0), 1);
-  box.again();
+  box.markForResending();
   assert.deepEqual(texts(box), ["two"]);
 });
 
@@ -42,7 +49,7 @@ test("a server that has restarted is told again what is recent, and knows what w
   const old = sent(box, "old", 0);
   const young = sent(box, "young", RECENT);
   for (const said of [old, young]) box.cameBack(said.digest ?? digest(0), RECENT + 1);
-  box.again(true);
+  box.markForResending(true);
   assert.deepEqual(texts(box), ["young"], "two minutes are over for the other");
   assert.ok(young.shown);
   assert.equal(young.confirmed, false);
@@ -64,12 +71,12 @@ test("the outbox is bounded by what has come back", () => {
     const said = sent(box, String(n), 0);
     box.cameBack(said.digest ?? digest(0), 0);
   }
-  box.again(true);
+  box.markForResending(true);
   assert.equal(box.unsent().length, RECENT_MAX);
 });
 
 test("what is seen is remembered, the oldest forgotten beyond the most", () => {
-  const seen = new Seen();
+  const seen = new SeenDigests();
   for (let n = 0; n <= SEEN_MAX; n++) seen.add(digest(n));
   assert.equal(seen.has(digest(0)), false);
   assert.ok(seen.has(digest(1)));

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { CommandError } from "../../../../client/web/src/words/sentence";
 import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
 import { Heartbeats, BeatHistory, Record } from "../../../../client/web/src/session/monitor/heartbeats";
-import { Asking } from "../../../../client/web/src/session/features/subscriptions";
+import { Subscriptions } from "../../../../client/web/src/session/features/subscriptions";
 import { Freshness } from "../../../../client/web/src/session/monitor/freshness";
 import { Monitor } from "../../../../client/web/src/session/monitor/monitor";
 import { Heartbeat } from "../../../../client/web/src/crypto/agreed/heartbeat";
@@ -14,7 +14,7 @@ import { type Room, worded, World } from "./rooms";
 
 const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
 const three = (): Promise<World> =>
-  World.of(THREE, (room: RoomSession, now) => [new Asking(room), new Monitor(room, now)]);
+  World.of(THREE, (room: RoomSession, now) => [new Subscriptions(room), new Monitor(room, now)]);
 
 const why = (room: Room): string | null => {
   const reason = room.feature(Monitor).maySend(room.world.now);
@@ -239,14 +239,14 @@ test("freshness asks for a host and for more than half", () => {
   ]);
   assert.equal(fresh.until(new Map(), false), Infinity);
   assert.equal(fresh.until(others, false), 0);
-  fresh.word(1, 10);
-  fresh.word(2, 20);
+  fresh.confirm(1, 10);
+  fresh.confirm(2, 20);
   assert.equal(fresh.until(others, false), 0); // no host
   assert.equal(fresh.until(others, true), 10); // with ourselves three of five
-  fresh.word(0, 15);
+  fresh.confirm(0, 15);
   assert.equal(fresh.until(others, false), 15);
-  fresh.word(0, 5); // what held longer goes on to
-  assert.equal(fresh.of(0), 15);
+  fresh.confirm(0, 5); // what held longer goes on to
+  assert.equal(fresh.confirmedUntil(0), 15);
   assert.deepEqual(fresh.missing(others, 15), [0, 1, 3]);
   fresh.forget(2);
   assert.equal(fresh.until(others, false), 10);

@@ -1,5 +1,5 @@
 /** The features of a membership, in the order in which their hooks run. */
-import { Asking } from "./subscriptions";
+import { Subscriptions } from "./subscriptions";
 import type { Feature } from "../kernel/feature";
 import { Comparing } from "./comparing";
 import { Dropped } from "../monitor/dropped";
@@ -40,5 +40,5 @@ export const build = (room: RoomSession, now: number): Feature[] => [
   new Reactions(room),
   new Pages(room),
   new Files(room),
-  new Asking(room),
+  new Subscriptions(room),
 ];

@@ -54,7 +54,7 @@ export class CommitRota {
     this.#selfRemoves.set(selfRemove.leaf, [selfRemove, now]);
   }
 
-  /** Return the proposals of leavers for `own` to commit; `members` are (leaf, whether a host): hosts first. */
+  /** Return the proposals of leavers for `own` to commit; `members` are (leaf, whether a host); hosts commit first. */
   selfRemovesDue(members: readonly (readonly [number, boolean])[], own: number, now: number): SelfRemoveIntent[] {
     const order = [...members]
       .sort((a, b) => Number(b[1]) - Number(a[1]) || a[0] - b[0])

@@ -17,7 +17,7 @@ import { AGAIN_MAX, type AnyContent, FILE_MAX, type File, type FileAgain, PIECE_
 import type { EventOf } from "../events";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
-import { Seen } from "../kernel/outbox";
+import { SeenDigests } from "../kernel/outbox";
 
 /** Seconds between two pieces of ours: about 400 kB/s, which leaves capacity below the server's limits. */
 export const PIECE_EVERY = 0.15;
@@ -64,7 +64,7 @@ export class Files extends Feature {
   #out: Out[] = [];
   /** By the file's id (hex). */
   readonly #in = new Map<string, In>();
-  #seen = new Seen();
+  #seen = new SeenDigests();
   #pieceAt = -Infinity;
 
   override carryOver(old: RoomSession): void {

@@ -9,7 +9,7 @@ import { CommandError, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { type AnyContent, MARK_DIGITS, PICTURE_MAX, type Picture, mark } from "../catalogue/content";
 import type { RoomSession } from "../kernel/room";
-import { Seen } from "../kernel/outbox";
+import { SeenDigests } from "../kernel/outbox";
 
 /** Seconds between two images of ours: they share the server's store for catching up with the chat. */
 export const EVERY = 3;
@@ -26,7 +26,7 @@ export function mimeOf(data: Bytes): Picture["mime"] | null {
 
 /** Sends our images, and shows each image of the others once. */
 export class Pictures extends Feature {
-  #seen = new Seen();
+  #seen = new SeenDigests();
   #sentAt: number | null = null;
 
   override carryOver(old: RoomSession): void {

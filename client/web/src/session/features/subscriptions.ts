@@ -18,23 +18,23 @@ const LARGEST = LAYERS_MAX - 1;
 const ALL: Subscribe = { type: "subscribe", ssrcs: null, max_layers: [] };
 
 /** Repeats the request when the server cannot know it: on each connection, and after new media of ours. */
-export class Asking extends Feature {
+export class Subscriptions extends Feature {
   #ssrcs: readonly number[] | null = null;
-  #tops: ReadonlyMap<number, number> = new Map();
+  #maxLayers: ReadonlyMap<number, number> = new Map();
   /** The others' streams, and whether they have layers. */
   #layered: ReadonlyMap<number, boolean> = new Map();
-  #wish: Subscribe = ALL;
+  #wanted: Subscribe = ALL;
   /** As the server has it; null: it does not have our media. */
-  #told: Subscribe | null = null;
-  #toldAt = -Infinity;
+  #sent: Subscribe | null = null;
+  #sentAt = -Infinity;
 
   /** Whether a media engine is here, and every stream is asked for. */
-  get everything(): boolean {
+  get subscribesToAll(): boolean {
     return this.room.hasMedia && this.#ssrcs === null;
   }
 
   /** Return the announced streams of a leaf that we ask for; empty without a media engine. */
-  asked(leaf: number): ReadonlySet<number> {
+  subscribed(leaf: number): ReadonlySet<number> {
     if (!this.room.hasMedia) return new Set();
     const streams = [...this.room.announced.streams(leaf)];
     return new Set(streams.flatMap(([ssrc, stream]) => ((this.#ssrcs?.includes(ssrc) ?? true) ? [stream] : [])));
@@ -45,21 +45,21 @@ export class Asking extends Feature {
    *
    * The last request of each half second is sent, once the server has our media.
    */
-  ask(ssrcs: readonly number[] | null, tops: Iterable<readonly [number, number]>, now: number): void {
+  subscribe(ssrcs: readonly number[] | null, maxLayers: Iterable<readonly [number, number]>, now: number): void {
     this.#ssrcs = ssrcs;
-    this.#tops = new Map(tops);
+    this.#maxLayers = new Map(maxLayers);
     this.#changed(now);
   }
 
   override carryOver(old: RoomSession): void {
-    const before = old.feature(Asking);
+    const before = old.feature(Subscriptions);
     this.#ssrcs = before.#ssrcs;
-    this.#tops = before.#tops;
+    this.#maxLayers = before.#maxLayers;
   }
 
   override published(now: number): void {
-    this.#told = ALL;
-    this.#toldAt = -Infinity;
+    this.#sent = ALL;
+    this.#sentAt = -Infinity;
     this.#changed(now);
   }
 
@@ -69,40 +69,40 @@ export class Asking extends Feature {
   }
 
   override lost(): void {
-    this.#told = null;
+    this.#sent = null;
     this.#layered = new Map();
   }
 
   override tick(now: number): void {
-    this.#tell(now);
+    this.#send(now);
   }
 
   #changed(now: number): void {
-    this.#wish = this.#want();
-    this.#tell(now);
+    this.#wanted = this.#request();
+    this.#send(now);
   }
 
-  #tell(now: number): void {
-    if (this.#told === null || now - this.#toldAt < GAP || same(this.#wish, this.#told)) return;
-    this.#told = this.#wish;
-    this.#toldAt = now;
-    this.room.send(this.#wish);
+  #send(now: number): void {
+    if (this.#sent === null || now - this.#sentAt < GAP || same(this.#wanted, this.#sent)) return;
+    this.#sent = this.#wanted;
+    this.#sentAt = now;
+    this.room.send(this.#wanted);
   }
 
-  #want(): Subscribe {
+  #request(): Subscribe {
     let ssrcs = this.#ssrcs;
     if (ssrcs === null) {
       // Layers need a list of streams; without a stream that is limited, null is enough.
-      const small = [...this.#layered].some(([ssrc, layered]) => layered && this.#top(ssrc) < LARGEST);
+      const small = [...this.#layered].some(([ssrc, layered]) => layered && this.#maxLayer(ssrc) < LARGEST);
       if (!small || this.#layered.size > SUBSCRIBE_MAX) return ALL;
       ssrcs = [...this.#layered.keys()];
     }
-    const tops = ssrcs.map((ssrc) => this.#top(ssrc));
+    const tops = ssrcs.map((ssrc) => this.#maxLayer(ssrc));
     return { type: "subscribe", ssrcs: [...ssrcs], max_layers: tops.some((top) => top < LARGEST) ? tops : [] };
   }
 
-  #top(ssrc: number): number {
-    return this.#tops.get(ssrc) ?? LARGEST;
+  #maxLayer(ssrc: number): number {
+    return this.#maxLayers.get(ssrc) ?? LARGEST;
   }
 }
 

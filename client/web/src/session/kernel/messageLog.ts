@@ -10,7 +10,7 @@ import { epochSlot } from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { type AnyContent, MARK_DIGITS, type Posted, decode, encode, mark } from "../catalogue/content";
 import type { RoomSession } from "./room";
-import { Outbox, Said, Seen } from "./outbox";
+import { Outbox, OutgoingMessage, SeenDigests } from "./outbox";
 import * as words from "../catalogue/sentences";
 
 /** Seconds before a lost connection in which a message may not have reached everybody. */
@@ -19,22 +19,22 @@ export const DOUBT = 5;
 export const EARLY_MAX = 256;
 
 /** One membership's messages, our own and the others'. */
-export class Saying {
+export class MessageLog {
   readonly #room: RoomSession;
   #outbox = new Outbox();
-  #seen = new Seen();
+  #seen = new SeenDigests();
   #early: Bytes[] = [];
-  readonly #born: number;
+  readonly #joinedSlot: number;
   #missed = 0;
   #lostAt: number | null = null;
 
   constructor(room: RoomSession) {
     this.#room = room;
-    this.#born = room.m.epochSlot;
+    this.#joinedSlot = room.m.epochSlot;
   }
 
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
-  carryOver(old: Saying): void {
+  carryOver(old: MessageLog): void {
     this.#outbox = old.#outbox.afterRejoin();
     this.#seen = old.#seen;
   }
@@ -43,7 +43,7 @@ export class Saying {
 
   /** Send a message to all members; resend it after a lost connection until all can have it. */
   post(what: Posted, now: number): void {
-    this.#outbox.add(new Said(what, now));
+    this.#outbox.add(new OutgoingMessage(what, now));
   }
 
   /** Send to all members through the relay, and return the blob; only while level. */
@@ -60,33 +60,33 @@ export class Saying {
   }
 
   /** Mark unconfirmed messages for resending, or all recent ones for a restarted server. */
-  again(allRecent = false): void {
-    this.#outbox.again(allRecent);
+  markForResending(allRecent = false): void {
+    this.#outbox.markForResending(allRecent);
   }
 
   /** Send the messages that are due; only while level. */
   async sendWaiting(): Promise<void> {
-    for (const said of this.#outbox.unsent()) await this.#send(said);
+    for (const message of this.#outbox.unsent()) await this.#send(message);
   }
 
-  async #send(said: Said): Promise<void> {
+  async #send(message: OutgoingMessage): Promise<void> {
     const { m } = this.#room;
-    const over = said.epochSlot !== m.epochSlot;
-    if (over && !said.shown) {
-      said.blob = await this.relay(said.what);
-      said.epochSlot = m.epochSlot;
-    } else if (m.keepsEpoch(said.epochSlot)) this.#room.send({ type: "relay", blob: said.blob });
-    else said.confirmed = true; // it cannot be resent
-    said.digest = H(said.blob);
-    if (over && said.shown && this.#lostAt !== null && said.at > this.#lostAt - DOUBT)
+    const over = message.epochSlot !== m.epochSlot;
+    if (over && !message.shown) {
+      message.blob = await this.relay(message.what);
+      message.epochSlot = m.epochSlot;
+    } else if (m.keepsEpoch(message.epochSlot)) this.#room.send({ type: "relay", blob: message.blob });
+    else message.confirmed = true; // it cannot be resent
+    message.digest = H(message.blob);
+    if (over && message.shown && this.#lostAt !== null && message.at > this.#lostAt - DOUBT)
       // It came back once, and its epoch is over: sealing it anew would let later members read it.
-      this.#room.tell(words.maybeLost(said.text));
+      this.#room.tell(words.maybeLost(message.text));
   }
 
   // -- the others' messages -------------------------------------------------------------------------------
 
   /** Count relays that the server no longer held when we caught up. */
-  missing(count: number): void {
+  countMissing(count: number): void {
     this.#missed += count;
   }
 
@@ -122,7 +122,7 @@ export class Saying {
         const began = epochSlot(blob);
         if (began > m.epochSlot) {
           if (this.#early.length < EARLY_MAX) this.#early.push(blob);
-        } else if (this.#born <= began && began < m.epochSlot) this.#missed++; // an epoch of ours whose keys are gone
+        } else if (this.#joinedSlot <= began && began < m.epochSlot) this.#missed++; // an epoch whose keys are gone
         return;
       }
       // Any holder of the pass can post garbage: it costs one failed check, and no report.

@@ -9,7 +9,7 @@ export const RECENT_MAX = 64;
 export const SEEN_MAX = 4096;
 
 /** One message of ours. `digest` is H of the blob that is out; null: it has to be sent (again). */
-export class Said {
+export class OutgoingMessage {
   /** Receivers recognise the message by its id. */
   readonly what: Posted;
   readonly at: number;
@@ -43,47 +43,48 @@ export class Said {
  * epoch's keys are kept: receivers drop duplicates, and later members cannot read it.
  */
 export class Outbox {
-  #said: Said[] = [];
+  #messages: OutgoingMessage[] = [];
 
   /** Add a message. */
-  add(said: Said): void {
-    this.#said.push(said);
+  add(message: OutgoingMessage): void {
+    this.#messages.push(message);
   }
 
   /** Return the messages to send now; the caller sets `digest` when one is sent. */
-  unsent(): Said[] {
-    return this.#said.filter((said) => said.digest === null);
+  unsent(): OutgoingMessage[] {
+    return this.#messages.filter((message) => message.digest === null);
   }
 
   /** Record that the server has relayed a blob of ours. */
   cameBack(digest: Bytes, now: number): void {
-    for (const said of this.#said)
-      if (said.digest !== null && same(said.digest, digest)) said.confirmed = true;
-    this.#said = this.#said.filter((said) => !said.confirmed || now - said.at < RECENT);
-    while (this.#said.length > RECENT_MAX && this.#said[0]?.confirmed) this.#said.shift();
+    for (const message of this.#messages)
+      if (message.digest !== null && same(message.digest, digest)) message.confirmed = true;
+    this.#messages = this.#messages.filter((message) => !message.confirmed || now - message.at < RECENT);
+    while (this.#messages.length > RECENT_MAX && this.#messages[0]?.confirmed) this.#messages.shift();
   }
 
   /** On a new connection, resend unconfirmed messages, or all recent ones if `allRecent`. */
-  again(allRecent = false): void {
-    for (const said of this.#said) {
+  markForResending(allRecent = false): void {
+    for (const message of this.#messages) {
       if (allRecent) {
-        said.shown ||= said.confirmed;
-        said.confirmed = false;
+        message.shown ||= message.confirmed;
+        message.confirmed = false;
       }
-      if (!said.confirmed) said.digest = null;
+      if (!message.confirmed) message.digest = null;
     }
   }
 
   /** Return the messages that a new membership has to send for the old one. */
   afterRejoin(): Outbox {
     const box = new Outbox();
-    for (const said of this.#said) if (!said.confirmed && !said.shown) box.add(new Said(said.what, said.at));
+    for (const { what, at, confirmed, shown } of this.#messages)
+      if (!confirmed && !shown) box.add(new OutgoingMessage(what, at));
     return box;
   }
 }
 
 /** A bounded memory of digests. */
-export class Seen {
+export class SeenDigests {
   readonly #seen = new Set<string>();
 
   /** Add a digest; beyond SEEN_MAX the oldest is forgotten. */

@@ -35,7 +35,7 @@ import { type EntryIntent, type Intent, letsIn, sameSelfRemove } from "./intents
 import type { Change, Gone, Membership, Newcomer, Staged, Valid } from "./membership";
 import { OPTIONS, type Options } from "../options";
 import { Recovery } from "./recovery";
-import { Saying } from "./messageLog";
+import { MessageLog } from "./messageLog";
 import { Maintenance } from "../features/maintenance";
 import * as words from "../catalogue/sentences";
 
@@ -105,7 +105,7 @@ export class RoomSession {
   #intents: Intent[] = [];
   #staged: Staged | null = null;
   #stagedSent = 0;
-  readonly #saying: Saying;
+  readonly #messageLog: MessageLog;
   readonly #sealing = new Sealing();
   #publish: InputOf<"Publish"> | null = null;
   #announceAt: number | null = null;
@@ -129,7 +129,7 @@ export class RoomSession {
     this.rng = rng;
     this.box = box;
     this.#movedAt = facts.now;
-    this.#saying = new Saying(this);
+    this.#messageLog = new MessageLog(this);
     this.features = buildFeatures(this, facts.now);
   }
 
@@ -201,7 +201,7 @@ export class RoomSession {
 
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
   async carryOver(old: RoomSession): Promise<void> {
-    this.#saying.carryOver(old.#saying);
+    this.#messageLog.carryOver(old.#messageLog);
     this.#intents = old.#intents.filter(({ type }) => type !== "SelfRemoveIntent" && type !== "HealIntent");
     for (const feature of this.features) await feature.carryOver(old);
   }
@@ -249,7 +249,7 @@ export class RoomSession {
 
   /** Send a message to all members; resend it after a lost connection until all can have it. */
   async post(what: Posted, now: number): Promise<void> {
-    this.#saying.post(what, now);
+    this.#messageLog.post(what, now);
     await this.#drive(now);
   }
 
@@ -304,7 +304,7 @@ export class RoomSession {
 
   /** Handle a lost or failed connection: reconnect after 0.2 s, later after up to 1.5 s. */
   async lost(why: Sentence, now: number): Promise<void> {
-    if (this.door?.entered) this.#saying.lost(now);
+    if (this.door?.entered) this.#messageLog.lost(now);
     this.door = null;
     this.#slot = null;
     for (const feature of this.features) await feature.lost(why, now);
@@ -335,7 +335,7 @@ export class RoomSession {
       door.catchUpAgain = null;
       door.catchingUp = false;
     }
-    if (!this.catchingUp) this.#saying.tellMissed();
+    if (!this.catchingUp) this.#messageLog.tellMissed();
     await this.#drive(now);
     for (const feature of featuresWith(this.features, "tick")) await feature.tick(now);
   }
@@ -381,14 +381,14 @@ export class RoomSession {
       case "caught_up":
         this.#relay = Math.max(this.#relay, message.relay);
         if (door !== null) door.catchingUp = false;
-        this.#saying.missing(message.missing);
+        this.#messageLog.countMissing(message.missing);
         break;
       case "relayed": {
         // Only without a gap: the missing relays can still be lost with the connection.
         if (message.relay === this.#relay + 1) this.#relay = message.relay;
         const digest = H(message.blob);
         for (const feature of featuresWith(this.features, "relayed")) await feature.relayed(message.relay, digest, now);
-        await this.#saying.relayed(message.blob, now);
+        await this.#messageLog.relayed(message.blob, now);
         break;
       }
       case "broadcasted":
@@ -439,7 +439,7 @@ export class RoomSession {
       this.#relay = 0;
       this.#settling = true;
     }
-    this.#saying.again(restarted); // a restarted server has lost its relays
+    this.#messageLog.markForResending(restarted); // a restarted server has lost its relays
     if (this.#away) {
       this.#away = false;
       this.tell(words.status("back"));
@@ -477,7 +477,7 @@ export class RoomSession {
       door.levelDone = false;
     } else if (about === "broadcast" && code === "pass") door.shown = null;
     else if (about === "relay" && code === "pass") {
-      this.#saying.again();
+      this.#messageLog.markForResending();
       this.#announceAt = now;
       door.shown = null;
     }
@@ -589,7 +589,7 @@ export class RoomSession {
       await this.feature(Maintenance).proposeSelfRemove();
       return;
     }
-    await this.#saying.sendWaiting();
+    await this.#messageLog.sendWaiting();
     await this.#commitNext(now);
   }
 
@@ -722,7 +722,7 @@ export class RoomSession {
     if (change.added.length > 0) this.#announceAt = now + ANNOUNCE_STEP * this.place;
     this.#tellRoster(change.added, change.removed, change.by, change);
     for (const feature of this.features) await feature.adopted(change, now);
-    await this.#saying.newEpoch(now);
+    await this.#messageLog.newEpoch(now);
   }
 
   async #checkReceipt(slot: number, chain: Bytes, signature: Bytes, now: number): Promise<void> {
@@ -746,7 +746,7 @@ export class RoomSession {
 
   /** Send to all members through the relay, and return the blob; only while level. */
   relay(what: AnyContent): Promise<Bytes> {
-    return this.#saying.relay(what);
+    return this.#messageLog.relay(what);
   }
 
   // -- output ---------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ import type { Kind } from "../../crypto/media/clearHeader";
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
-import { Asking } from "../features/subscriptions";
+import { Subscriptions } from "../features/subscriptions";
 import { Comparing } from "../features/comparing";
 import { Dropped } from "../monitor/dropped";
 import { type Door, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
@@ -370,8 +370,8 @@ export class Session {
         return await room.feature(Pictures).send(what.data, now);
       case "SendFile":
         return await room.feature(Files).send(what.name, what.mime, what.data, now);
-      case "AskFor":
-        return room.feature(Asking).ask(what.ssrcs, what.tops ?? [], now);
+      case "SelectStreams":
+        return room.feature(Subscriptions).subscribe(what.ssrcs, what.maxLayers ?? [], now);
       case "SetState":
         return await room.feature(States).set(what.state, now);
       case "React":

@@ -30,7 +30,7 @@ const lost = (pair: Pair): boolean => pair.misses >= MISSES;
 const keyOf = ([leaf, stream]: Stream): string => `${leaf}/${stream}`;
 
 /** Bounded by members times streams; a removed member's state is forgotten. */
-export class Reaching {
+export class Delivery {
   readonly #sent = new Map<number, Map<number, number>>();
   /** By listener, then by stream. */
   readonly #pairs = new Map<number, Map<string, Pair>>();

@@ -12,7 +12,7 @@ export class Freshness {
 
   /** Extend a leaf's confirmation to `until`; never shorten it. */
   confirm(leaf: number, until: number): void {
-    this.#until.set(leaf, Math.max(until, this.of(leaf)));
+    this.#until.set(leaf, Math.max(until, this.confirmedUntil(leaf)));
   }
 
   /** Return the time until which a leaf's confirmation holds; 0 if it has given none. */
@@ -27,7 +27,7 @@ export class Freshness {
 
   /** Return the leaves without a valid confirmation. */
   missing(others: ReadonlyMap<number, boolean>, now: number): number[] {
-    return [...others.keys()].filter((leaf) => this.of(leaf) <= now);
+    return [...others.keys()].filter((leaf) => this.confirmedUntil(leaf) <= now);
   }
 
   /**
@@ -38,9 +38,9 @@ export class Freshness {
    */
   until(others: ReadonlyMap<number, boolean>, host: boolean): number {
     if (others.size === 0) return Infinity;
-    const times = [...others.keys()].map((leaf) => this.of(leaf)).sort((a, b) => b - a);
+    const times = [...others.keys()].map((leaf) => this.confirmedUntil(leaf)).sort((a, b) => b - a);
     const enough = times[Math.ceil(others.size / 2) - 1] ?? 0;
-    const hosts = [...others].filter(([, isHost]) => isHost).map(([leaf]) => this.of(leaf));
+    const hosts = [...others].filter(([, isHost]) => isHost).map(([leaf]) => this.confirmedUntil(leaf));
     return host || hosts.length === 0 ? enough : Math.min(enough, Math.max(...hosts));
   }
 }

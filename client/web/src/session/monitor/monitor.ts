@@ -8,7 +8,7 @@ import type { Heartbeat } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
-import { Asking } from "../features/subscriptions";
+import { Subscriptions } from "../features/subscriptions";
 import { Feature } from "../kernel/feature";
 import { Heartbeats, DoubleBeat, interval, type Record, trim } from "./heartbeats";
 import { Freshness } from "./freshness";
@@ -329,10 +329,10 @@ export class Monitor extends Feature {
     this.#ticked = now;
     if (this.#others.size > 0 && this.#heartbeats.isDue(now) && this.room.isLevel(now)) {
       this.#delivery.recordSent(this.room.m.ownLeaf, this.#heartbeats.sent);
-      const asking = this.room.feature(Asking);
-      const want = asking.everything;
+      const subscriptions = this.room.feature(Subscriptions);
+      const want = subscriptions.subscribesToAll;
       await this.#heartbeats.send(now, this.#ordering, this.#members.length, want);
-      const wanted = want ? null : (leaf: number) => asking.asked(leaf);
+      const wanted = want ? null : (leaf: number) => subscriptions.subscribed(leaf);
       this.#judgeDelivery(this.room.m.ownLeaf, this.#heartbeats.got, now, wanted);
     }
     this.#judgeWithheld(now);
