@@ -44,7 +44,7 @@ def cover(m: Membership, *messages: bytes) -> bytes:
 def heal(w: World, who: Participant, everybody: list[Participant]) -> None:
     """One commit more, by `who`, that changes nothing but keys."""
     slot = who.room.m.journal.slot
-    who.room.want(HealIntent(who.room.m.group.epoch), w.now)
+    who.room.queue(HealIntent(who.room.m.group.epoch), w.now)
     w.do(who, ev.Tick())
     w.until(lambda: all(p.room.m.journal.slot == slot + 1 for p in everybody))
 

@@ -153,7 +153,7 @@ def monitor(who: Participant) -> Monitor:
 
 
 def heal(w: World, who: Participant) -> None:
-    who.room.want(HealIntent(who.room.m.group.epoch), w.now)
+    who.room.queue(HealIntent(who.room.m.group.epoch), w.now)
     w.do(who, ev.Tick())
 
 

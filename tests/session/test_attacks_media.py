@@ -48,7 +48,7 @@ def test_cutting_the_connection_again_and_again_excuses_no_voice() -> None:
     played = media.opened["Ada", "Bo"]
     for _ in range(18):
         w.cut(ada.links[ev.ROOM])
-        w.until(lambda: ada.room.is_level(w.now), 4)
+        w.until(lambda: ada.room.is_synced(w.now), 4)
         for _ in range(80):
             speak()
             w.run(0.02)
@@ -61,11 +61,11 @@ def test_cuts_with_changes_of_keys_excuse_no_more() -> None:
     played = media.opened["Ada", "Bo"]
     for _ in range(18):
         w.cut(ada.links[ev.ROOM])
-        w.until(lambda: ada.room.is_level(w.now), 4)
+        w.until(lambda: ada.room.is_synced(w.now), 4)
         for _ in range(80):
             speak()
             w.run(0.02)
-        mallory.room.want(HealIntent(mallory.room.m.group.epoch), w.now)
+        mallory.room.queue(HealIntent(mallory.room.m.group.epoch), w.now)
     assert "unverified_media" in of_media(ada)
     assert media.opened["Ada", "Bo"] - played <= 50 * 9
 
@@ -112,7 +112,7 @@ def test_who_comes_in_anew_still_doubts_whom_it_doubted() -> None:
     signing(ada)._checker(leaf_of(bo)).doubt = "forged"
     old = ada.room
     ada.room.needs_rejoin = True
-    w.until(lambda: ada.room is not old and ada.room.is_level(w.now), 30)
+    w.until(lambda: ada.room is not old and ada.room.is_synced(w.now), 30)
     checker = signing(ada)._checkers[leaf_of(bo)]
     assert checker.doubt == "forged"
     assert not checker._epochs or max(checker._epochs) >= ada.room.m.group.epoch - 1
@@ -127,7 +127,7 @@ def test_who_lets_the_victim_come_in_anew_has_no_new_credit() -> None:
     signing(ada)._checker(leaf_of(bo)).doubt = "forged"
     old = bo.room
     bo.room.needs_rejoin = True
-    w.until(lambda: bo.room is not old and bo.room.is_level(w.now), 30)
+    w.until(lambda: bo.room is not old and bo.room.is_synced(w.now), 30)
     assert signing(ada)._checkers[leaf_of(bo)].doubt == "forged"
     played = media.opened["Ada", "Bo"]
     w.run(5)
@@ -135,7 +135,7 @@ def test_who_lets_the_victim_come_in_anew_has_no_new_credit() -> None:
     for _ in range(2):
         old = bo.room
         bo.room.needs_rejoin = True
-        w.until(lambda: bo.room is not old and bo.room.is_level(w.now), 30)
+        w.until(lambda: bo.room is not old and bo.room.is_synced(w.now), 30)
         w.run(3)
     assert of_media(ada) == of_media(cem) == []
 

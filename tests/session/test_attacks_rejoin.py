@@ -30,7 +30,7 @@ from tests.session.world import Participant, World
 def spoil(w: World, mallory: Participant, victim: Participant) -> None:
     with pytest.MonkeyPatch.context() as patch:
         spoil_path(patch, mallory, victim)
-        mallory.room.want(HealIntent(mallory.room.m.group.epoch), w.now)
+        mallory.room.queue(HealIntent(mallory.room.m.group.epoch), w.now)
         w.do(mallory, ev.Tick())
 
 
@@ -43,12 +43,12 @@ def test_a_member_cannot_shut_another_out_by_commits_that_it_alone_cannot_read()
     ada, mallory, bo, cem = people = w.meeting("Ada", "Mallory", "Bo", "Cem")
     w.run(1)
     for round_ in range(6):
-        w.until(lambda: w.agreed(people) and bo.room.is_level(w.now), 40, f"round {round_}")
+        w.until(lambda: w.agreed(people) and bo.room.is_synced(w.now), 40, f"round {round_}")
         w.run(6)
         stuck = bo.alarms.count("stuck")
         spoil(w, mallory, bo)
         w.until(partial(stuck_again, bo, stuck), 5, f"round {round_}")
-    w.until(lambda: w.agreed(people) and bo.room.is_level(w.now), 40)
+    w.until(lambda: w.agreed(people) and bo.room.is_synced(w.now), 40)
     assert bo.ended is None
     told = texts(ada, "unreadable_commit")
     assert len(told) == 1, "the host hears of it, once"
@@ -74,7 +74,7 @@ def test_who_may_not_rejoin_yet_is_not_lost() -> None:
     assert ada.alarms.count("not_admitted") == 1
     m = ada.room.m
     while m.journal.slot + 1 - m.ledger.rejoins[0].slot < REJOIN_SLOTS:  # as they heal, its turn comes
-        ada.room.want(HealIntent(m.group.epoch), w.now)
+        ada.room.queue(HealIntent(m.group.epoch), w.now)
         w.run(0.2)
     w.until(lambda: together(people) and bo.session._guest is None, 200)
     assert cem.ended is None
@@ -156,7 +156,7 @@ def test_who_was_lured_into_a_fork_seals_nothing_there() -> None:
     # asked by itself: the fork's server would serve Bo all that else is needed
     monitor = bo.room.feature(Monitor)
     for _ in range(200):
-        assert monitor.may_send(w.now) is not None, w.now - began
+        assert monitor.pause_reason(w.now) is not None, w.now - began
         w.run(0.1)
 
 

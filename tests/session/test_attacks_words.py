@@ -26,7 +26,7 @@ def void(w: World, by: Participant, people: list[Participant], blob: bytes) -> N
     """The server puts that into the next slot, and it is void for all."""
     slot = by.room.m.journal.slot
     post_commit(w, by, blob, w.rng(32))
-    w.until(lambda: all(p.room.m.journal.slot == slot + 1 and p.room.is_level(w.now) for p in people), 10)
+    w.until(lambda: all(p.room.m.journal.slot == slot + 1 and p.room.is_synced(w.now) for p in people), 10)
 
 
 def test_a_server_cannot_have_an_honest_member_blamed_for_where_it_puts_its_commit() -> None:
@@ -79,7 +79,7 @@ def test_a_member_that_cries_wolf_stops_nobody_for_long(monkeypatch: pytest.Monk
     paused = 0
     for _ in range(1200):
         w.run(0.1)
-        paused += bo.room.feature(Monitor).may_send(w.now) is not None
+        paused += bo.room.feature(Monitor).pause_reason(w.now) is not None
     assert 0 < paused <= 160, "once, for 15 s"
     assert len(texts(bo, "withheld")) == 1
     assert len(texts(bo, "double_beat")) == 1
@@ -95,9 +95,9 @@ def test_who_is_known_to_tell_another_story_stops_nobody_by_it(monkeypatch: pyte
     paused = 0
     for n in range(1200):
         if n % 200 == 199:
-            ada.room.want(HealIntent(ada.room.m.group.epoch), w.now)
+            ada.room.queue(HealIntent(ada.room.m.group.epoch), w.now)
         w.run(0.1)
-        paused += bo.room.feature(Monitor).may_send(w.now) is not None
+        paused += bo.room.feature(Monitor).pause_reason(w.now) is not None
     assert 0 < paused <= 160, paused
     assert len(texts(bo, "two_stories")) == 1
 
@@ -170,7 +170,7 @@ def test_what_somebody_said_is_not_put_in_the_mouth_of_who_sits_there_next() -> 
     link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
     real = m._proposals
     m._proposals = lambda intent: ([mls.Remove(1), link, mls.Add(dana)], [], [], 0)
-    ada.room.want(HealIntent(m.group.epoch), w.now)
+    ada.room.queue(HealIntent(m.group.epoch), w.now)
     w.do(ada, ev.Tick())
     m._proposals = real
     w.until(lambda: "Dana" in cem.roster)

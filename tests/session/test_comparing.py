@@ -217,7 +217,7 @@ def test_a_change_of_keys_is_no_way_out_either() -> None:
     part(mallory).holds_commits = lambda now: False  # type: ignore[method-assign]
     w.do(ada, ev.Compare())
     w.until(lambda: all((r := part(p)._running) is not None and r.out for p in (ada, bo)), 5)
-    mallory.room.want(HealIntent(mallory.room.m.group.epoch), w.now)
+    mallory.room.queue(HealIntent(mallory.room.m.group.epoch), w.now)
     w.do(mallory, ev.Tick())
     w.run(2)
     for p in (ada, bo):
@@ -444,7 +444,7 @@ def test_an_opener_tries_twice_and_then_says_so() -> None:
     for _ in range(2):
         w.until(lambda: part(ada)._running is not None, 10)
         part(cem).holds_commits = lambda now: False  # type: ignore[method-assign]
-        cem.room.want(HealIntent(cem.room.m.group.epoch), w.now)
+        cem.room.queue(HealIntent(cem.room.m.group.epoch), w.now)
         w.do(cem, ev.Tick())
         w.until(lambda: part(ada)._running is None, 3)
     w.run(0.5)
@@ -587,7 +587,7 @@ def test_who_compared_is_told_what_changed_since_and_by_whom(
 def test_an_epoch_in_which_nobody_came_or_went_is_no_news() -> None:
     w = World(67)
     ada, bo = compared(w, "Ada", "Bo")
-    bo.room.want(HealIntent(bo.room.m.group.epoch), w.now)
+    bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
     before = len(comparisons(ada))
     epoch = ada.epoch
     w.until(lambda: ada.epoch == epoch + 1, 5)
@@ -783,7 +783,7 @@ def test_what_is_remembered_is_bounded() -> None:
     for i in range(1000):
         memory._changes.append((ada.epoch + 1, f"change {i}"))
     for _ in range(30):
-        bo.room.want(HealIntent(bo.room.m.group.epoch), w.now)
+        bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
         epoch = ada.epoch
         w.until(lambda: min(ada.epoch, bo.epoch) > epoch, 5)
     assert len(memory._changes) == 200

@@ -20,7 +20,7 @@ class Meetings(World):
 
     def meeting(self, *names: str) -> list[Participant]:
         people = super().meeting(*names)
-        self.until(lambda: all(p.room.is_level(self.now) for p in people))
+        self.until(lambda: all(p.room.is_synced(self.now) for p in people))
         return people
 
 
@@ -164,7 +164,7 @@ def test_evidence_is_written_by_itself_when_asked_for() -> None:
     w = Dropping(7)
     ada = w.host("Ada")
     bo = w.guest(w.link_of(ada), "Bo", options=Options(evidence="e.json", evidence_names=True, patience=8))
-    w.until(lambda: w.agreed([ada, bo]) and bo.room.is_level(w.now))
+    w.until(lambda: w.agreed([ada, bo]) and bo.room.is_synced(w.now))
     w.throw_out([ada, bo])
     w.until(lambda: "dropped" in bo.alarms, 5)
     assert "e.json" in texts(bo, "dropped")[0]
@@ -185,7 +185,7 @@ def test_who_is_let_back_in_goes_on_and_can_still_show_it() -> None:
     w.throw_out(people)
     w.until(lambda: "dropped" in bo.alarms, 5)
     w.banned.clear()
-    w.until(lambda: ada.room.is_level(w.now) and bo.room.is_level(w.now), 10)
+    w.until(lambda: ada.room.is_synced(w.now) and bo.room.is_synced(w.now), 10)
     w.do(ada, ev.Say("again"))
     w.until(lambda: ("Ada", "again") in bo.said)
     w.run(70)
@@ -223,7 +223,7 @@ def test_a_server_that_is_down_has_dropped_nobody() -> None:
         assert who.ended is None, "as long as it takes"
         assert any("may be down" in text for text in texts(who, "away"))
     w.start_server()
-    w.until(lambda: all(p.room.is_level(w.now) for p in people), 10)
+    w.until(lambda: all(p.room.is_synced(w.now) for p in people), 10)
     w.run(70)
     assert all("dropped" not in p.alarms and p.ended is None for p in people)
 
@@ -368,7 +368,7 @@ def test_a_way_that_is_back_gives_the_room_a_moment() -> None:
         w.cut(link)
     w.until(lambda: probes == 2, 15)
     assert not bo.room.handle
-    w.until(lambda: bo.room.is_level(w.now), 5)
+    w.until(lambda: bo.room.is_synced(w.now), 5)
     w.run(5)
     assert "dropped" not in bo.alarms
 
@@ -379,7 +379,7 @@ def test_a_server_that_lets_in_and_drops_again_and_again_is_told_of_once() -> No
     w.run(2)
     for _ in range(15):
         w.cut(bo.links[ev.ROOM])
-        w.until(lambda: ev.ROOM in bo.links and bo.room.is_level(w.now), 5)
+        w.until(lambda: ev.ROOM in bo.links and bo.room.is_synced(w.now), 5)
         w.run(2)
     told = [e.text for e in bo.told if isinstance(e, ev.Alarm) and e.kind == "dropped"]
     assert told == [words.dropped_often(10).text]

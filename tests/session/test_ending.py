@@ -16,7 +16,7 @@ def test_an_end_that_races_with_a_commit_is_heard_by_all(seed: int) -> None:
     w = World(500 + seed, latency=0.2)
     people = w.meeting("Ada", "Bo", "Cem")
     w.run(2)
-    people[1].room.want(HealIntent(people[1].epoch), w.now)
+    people[1].room.queue(HealIntent(people[1].epoch), w.now)
     w.run(0.02 * seed)
     w.do(people[0], ev.EndMeeting())
     w.until(lambda: all(p.ended is not None for p in people), 5)

@@ -193,7 +193,7 @@ class Mallory:
 
     def quick_heals(self) -> None:
         for _ in range(3):
-            self.who.room.want(HealIntent(self.m.group.epoch), self.w.now)
+            self.who.room.queue(HealIntent(self.m.group.epoch), self.w.now)
 
     def cut_off(self) -> None:
         self.w.cut(self.who.links[ev.ROOM])
@@ -222,7 +222,7 @@ def play(seed: int, steps: int = 10) -> None:
             said.append((speaker.label, f"{step}"))
             w.do(speaker, ev.Say(f"{step}"))
         if chance.random() < 0.2:
-            chance.choice(honest).room.want(HealIntent(honest[0].epoch), w.now)
+            chance.choice(honest).room.queue(HealIntent(honest[0].epoch), w.now)
         w.run(chance.choice([0.0, 0.1, 0.5, 2.0]))
     w.until(lambda: together(honest), 60, f"seed {seed}")
     w.run(10)

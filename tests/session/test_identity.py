@@ -176,7 +176,9 @@ def test_the_receiver_could_have_made_the_whole_message() -> None:
     )
     by_bo = identity._seal_vouch(about, own.own.public, proof, os.urandom)
     key, number, slot = bo.room.m.heartbeat_key, bo.room.number, bo.room.m.epoch_slot
-    assert bo.room.feature(Vouching).passed(envelope.seal(key, "vouch", number, slot, by_bo, BUCKETS), w.now)
+    assert bo.room.feature(Vouching).broadcast_received(
+        envelope.seal(key, "vouch", number, slot, by_bo, BUCKETS), w.now
+    )
     w.run(1)
     assert [v.fingerprint for v in vouched(bo)] == [fingerprint(own.own.public)]
     chance = random.Random(5)

@@ -199,7 +199,7 @@ def test_around_a_reconnect_the_past_waits_for_a_list_that_does_not_come() -> No
     w.run(1.6)
     w.cut(bo.links[ev.ROOM])
     w.down_filter = lambda who, message: True
-    w.until(lambda: bo.room.is_level(w.now), 6)
+    w.until(lambda: bo.room.is_synced(w.now), 6)
     ended = w.now
     w.run(3)
     assert camera.show_again(bo, ada, 1, began, ended - 1.0) == 0

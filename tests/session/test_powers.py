@@ -140,7 +140,7 @@ def test_a_room_is_unlocked_to_what_it_was_last_and_not_at_first() -> None:
     asked = PolicyIntent(
         lambda p: None if p.mode is Mode.ASK else replace(p, version=p.version + 1, mode=Mode.ASK)
     )
-    ada.room.want(asked, w.now)
+    ada.room.queue(asked, w.now)
     w.until(lambda: bo.room.m.policy.mode is Mode.ASK)
     for on, mode in ((True, Mode.LOCKED), (False, Mode.ASK)):
         w.do(ada, ev.Lock(on))
@@ -170,7 +170,7 @@ def test_a_lock_by_a_member_who_is_no_host_is_void_and_named() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("snugroom.client.session.kernel.membership.policy.judge_commit", lambda view: None)
         intent = PolicyIntent(lambda p: replace(p, version=p.version + 1, mode=Mode.LOCKED))
-        bo.room.want(intent, w.now)  # staged and sent while its own check is off
+        bo.room.queue(intent, w.now)  # staged and sent while its own check is off
     w.until(lambda: "void_commit" in ada.alarms and "void_commit" in cem.alarms)
     assert not changes(ada)
     assert ada.room.m.policy.mode is Mode.WAVE_IN
@@ -402,7 +402,7 @@ def test_a_policy_that_changes_at_once_in_all_is_told_in_full() -> None:
             p.with_host(stranger), mode=Mode.ASK, title="Elsewhere", servers=("https://meet.example",)
         )
 
-    ada.room.want(PolicyIntent(change), w.now)
+    ada.room.queue(PolicyIntent(change), w.now)
     w.until(lambda: len(changes(bo)) == 4)
     assert changes(bo) == [
         "Ada made somebody who is not in the room a host.",

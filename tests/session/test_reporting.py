@@ -28,7 +28,7 @@ def meeting(w: World, *names: str, options: Options = REPORTABLE) -> list[Partic
     for name in names[1:]:
         people.append(w.guest(w.link_of(host), name))
         w.until(lambda: w.agreed(people))
-    w.until(lambda: all(p.room.is_level(w.now) for p in people))
+    w.until(lambda: all(p.room.is_synced(w.now) for p in people))
     w.run(1)
     return people
 
@@ -117,9 +117,9 @@ def test_newcomers_and_those_who_rejoin_are_shown_all_admissions() -> None:
     ada, bo = people = meeting(w, "Ada", "Bo")
     bo.room.needs_rejoin = True
     w.do(bo, ev.Tick())
-    w.until(lambda: bo.session._guest is None and w.agreed(people) and bo.room.is_level(w.now), 20)
+    w.until(lambda: bo.session._guest is None and w.agreed(people) and bo.room.is_synced(w.now), 20)
     dana = w.guest(w.link_of(ada), "Dana")
-    w.until(lambda: w.agreed([ada, bo, dana]) and dana.room.is_level(w.now))
+    w.until(lambda: w.agreed([ada, bo, dana]) and dana.room.is_synced(w.now))
     w.run(1)
     for who in (ada, bo, dana):
         others = {who.room.m.signature_key(leaf) for leaf in (0, 1, 2) if leaf != who.room.m.own_leaf}

@@ -192,7 +192,7 @@ def test_people_come_go_heal_and_are_removed_and_nobody_is_alarmed() -> None:
     media.join(dana, eve)
     w.run(5)
     for _ in range(3):
-        bo.room.want(HealIntent(bo.room.m.group.epoch), w.now)
+        bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
         w.run(1)
     w.do(ada, ev.Remove(leaf_of(cem)))
     w.until(lambda: cem.ended is not None)
@@ -218,7 +218,7 @@ def test_connections_break_and_servers_restart_and_nobody_is_alarmed() -> None:
             elif ev.ROOM in victim.links:
                 w.cut(victim.links[ev.ROOM])
             if chance.random() < 0.4:
-                people[0].room.want(HealIntent(people[0].room.m.group.epoch), w.now)
+                people[0].room.queue(HealIntent(people[0].room.m.group.epoch), w.now)
             w.run(chance.uniform(0.3, 6))
         w.run(10)
         assert [of_media(p) for p in people] == [[]] * 4, seed
@@ -266,7 +266,7 @@ def test_a_slow_line_and_one_trouble_after_the_other_alarm_nobody() -> None:
             elif dice < 0.6 and ev.ROOM in victim.links:
                 w.cut(victim.links[ev.ROOM])
             if chance.random() < 0.5:
-                people[0].room.want(HealIntent(people[0].room.m.group.epoch), w.now)
+                people[0].room.queue(HealIntent(people[0].room.m.group.epoch), w.now)
             w.run(chance.uniform(0.1, 5))
         w.run(10)
         assert [of_media(p) for p in people] == [[]] * 4, seed
@@ -277,7 +277,7 @@ def test_what_went_by_around_our_own_reconnect_is_held_against_nobody() -> None:
     w.down_filter = lambda who, message: who is not ada or lists_in(who, message) is None
     w.run(1.4)
     w.cut(ada.links[ev.ROOM])
-    w.until(lambda: ada.room.is_level(w.now), 4)
+    w.until(lambda: ada.room.is_synced(w.now), 4)
     w.run(1.4)
     w.down_filter = lambda who, message: True
     w.run(5)
@@ -293,11 +293,11 @@ def test_who_is_connected_and_out_of_step_stops_sealing() -> None:
     media.silent.add("Bo")
     w.run(1)
     assert bo.session.seal("audio", 0, SOUND, w.now) is not None
-    bo.room.is_level = lambda now: False
+    bo.room.is_synced = lambda now: False
     w.run(0.9)
-    assert signing(bo).may_send(w.now) is None
+    assert signing(bo).pause_reason(w.now) is None
     w.run(0.3)
-    assert signing(bo).may_send(w.now) is not None
+    assert signing(bo).pause_reason(w.now) is not None
     assert of_media(ada) == []
 
 
@@ -321,7 +321,7 @@ def test_who_can_sign_nothing_seals_nothing() -> None:
         bo.session.seal("audio", 0, SOUND, w.now)
         w.run(0.05)
     assert bo.session.seal("audio", 0, SOUND, w.now) is None
-    reason = signing(bo).may_send(w.now)
+    reason = signing(bo).pause_reason(w.now)
     assert reason is not None
     assert reason.startswith("Sound and pictures wait")
     w.start_server()
@@ -401,7 +401,7 @@ def test_mallory_speaks_in_bursts_and_across_epochs_for_bo_who_has_crashed() -> 
     w.kill(bo)
     played = media.opened["Ada", "Bo"]
     for _ in range(6):
-        cem.room.want(HealIntent(cem.room.m.group.epoch), w.now)
+        cem.room.queue(HealIntent(cem.room.m.group.epoch), w.now)
         w.run(4)
         for n in range(40):
             mallory.speaks_as(bo, ada, counter=n)
@@ -463,7 +463,7 @@ def test_mallory_replays_bos_frames_of_another_epoch() -> None:
     w.run(1.5)
     media.silent.add("Bo")
     assert len(kept) > 50
-    cem.room.want(HealIntent(cem.room.m.group.epoch), w.now)
+    cem.room.queue(HealIntent(cem.room.m.group.epoch), w.now)
     w.run(4)
     before = media.opened["Ada", "Bo"]
     for sealed in kept:
@@ -545,7 +545,7 @@ def test_lists_of_an_epoch_that_we_have_not_reached_wait_for_it() -> None:
         return True
 
     w.down_filter = hold
-    bo.room.want(HealIntent(bo.room.m.group.epoch), w.now)
+    bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
     w.run(1.6)
     assert late
     waiting = len(signing(ada)._early)
@@ -568,16 +568,16 @@ def test_the_epochs_key_is_told_to_all_a_minute_later() -> None:
     public = SigningKey(old.signer.secret).public
     told: list[content.MediaSecret] = []
     feature = signing(ada)
-    hear = feature.heard
+    hear = feature.content_received
 
     def listen(received: Any, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.MediaSecret) and received.sender == leaf_of(bo):
             told.append(what)
         return hear(received, what, now)
 
-    feature.heard = listen  # type: ignore[method-assign]  # listens in
+    feature.content_received = listen  # type: ignore[method-assign]  # listens in
     began = w.now
-    cem.room.want(HealIntent(cem.room.m.group.epoch), w.now)
+    cem.room.queue(HealIntent(cem.room.m.group.epoch), w.now)
     for _ in range(int(PUBLISH_AFTER) - 2):
         signing(bo)._publish_at = 0.0  # whatever it has told meanwhile
         w.run(1)
@@ -593,11 +593,11 @@ def test_the_epochs_key_is_told_to_all_a_minute_later() -> None:
     blob = envelope.seal(
         old.key, "signatures", cem.room.m.room, old.slot, forged.signed(old.scope, key), BUCKETS
     )
-    assert not feature.passed(blob, w.now), "of an epoch that is over"
+    assert not feature.broadcast_received(blob, w.now), "of an epoch that is over"
     blob = envelope.seal(
         epoch.key, "signatures", cem.room.m.room, epoch.slot, forged.signed(old.scope, key), BUCKETS
     )
-    assert feature.passed(blob, w.now)
+    assert feature.broadcast_received(blob, w.now)
     assert signing(ada).refused == refused + 1
     assert of_media(ada) == []
 
@@ -605,7 +605,7 @@ def test_the_epochs_key_is_told_to_all_a_minute_later() -> None:
 def test_the_last_list_of_an_epoch_goes_out_with_the_next_ones_first_frame() -> None:
     w, _, (_, bo) = meeting(27, "Ada", "Bo")
     before = list(signing(bo)._epochs.values())[-1]
-    bo.room.want(HealIntent(bo.room.m.group.epoch), w.now)
+    bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
 
     def moved() -> bool:
         newest = list(signing(bo)._epochs.values())[-1]
@@ -652,9 +652,9 @@ def test_a_key_that_nobody_saw_is_not_told() -> None:
         said.append(what)
         return False
 
-    feature.heard = listen  # type: ignore[method-assign]  # listens in
+    feature.content_received = listen  # type: ignore[method-assign]  # listens in
     for _ in range(4):
-        bo.room.want(HealIntent(bo.room.m.group.epoch), w.now)
+        bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
         w.run(30)
     assert not any(isinstance(what, content.MediaSecret) for what in said)
 
@@ -682,12 +682,12 @@ def test_garbage_costs_one_check_and_no_word() -> None:
     epoch = list(signing(ada)._epochs.values())[-1]
     for payload in (b"", b"\1", b"\2" + bytes(200), bytes(400)):
         blob = envelope.seal(epoch.key, "signatures", ada.room.m.room, epoch.slot, payload, BUCKETS)
-        assert signing(ada).passed(blob, w.now)
+        assert signing(ada).broadcast_received(blob, w.now)
     assert signing(ada).refused == 4
     for blob in (bytes(512), b"", b"\xff" * 512, epoch.slot.to_bytes(8, "big") + bytes(504)):
-        assert not signing(ada).passed(blob, w.now), "not for this feature"
+        assert not signing(ada).broadcast_received(blob, w.now), "not for this feature"
     for n in range(1000):
-        assert not signing(ada).passed((10**6 + n).to_bytes(8, "big") + bytes(504), w.now)
+        assert not signing(ada).broadcast_received((10**6 + n).to_bytes(8, "big") + bytes(504), w.now)
     assert len(signing(ada)._early) <= 64
     assert of_media(ada) == []
 

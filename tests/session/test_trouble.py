@@ -118,7 +118,7 @@ def test_a_straggler_catches_up_on_commits() -> None:
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: dana.roster == bo.roster == ["Ada", "Bo", "Cem", "Dana"])
     for _ in range(4):
-        ada.room.want(HealIntent(ada.room.m.group.epoch), w.now)
+        ada.room.queue(HealIntent(ada.room.m.group.epoch), w.now)
         w.do(ada, ev.Tick())
         w.run(1)
     w.do(ada, ev.Say("are you there?"))
@@ -233,7 +233,7 @@ def test_a_bad_commit_is_void_for_all_and_the_meeting_goes_on(kind: str) -> None
 def test_a_replayed_commit_is_void() -> None:
     w = World(91)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
-    ada.room.want(HealIntent(ada.epoch), w.now)
+    ada.room.queue(HealIntent(ada.epoch), w.now)
     w.until(lambda: w.agreed(people) and ada.room.m.journal.slot == 3)
     old = ada.room.m.journal.entry(3).blob
     post_commit(w, bo, old, bytes(32))
@@ -265,7 +265,7 @@ def test_a_member_who_alone_cannot_read_a_commit_rejoins(monkeypatch: pytest.Mon
     w.run(1)
     with monkeypatch.context() as patch:
         spoil_path(patch, bo, cem)
-        bo.room.want(HealIntent(bo.epoch), w.now)
+        bo.room.queue(HealIntent(bo.epoch), w.now)
         w.do(bo, ev.Tick())
     w.until(lambda: "stuck" in cem.alarms, 5)
     assert cem.session.seal("audio", 0, b"x", w.now) is None, "nothing is sent meanwhile"
@@ -368,8 +368,8 @@ def test_a_policy_change_is_done_once_and_only_by_hosts() -> None:
     key = bo.room.m.signature_key(1)
     assert key is not None
     change = PolicyIntent(lambda p: None if key in p.hosts else p.with_host(key))
-    ada.room.want(change, w.now)
-    ada.room.want(change, w.now)
+    ada.room.queue(change, w.now)
+    ada.room.queue(change, w.now)
     w.until(lambda: w.agreed(people) and bo.room.m.is_host(1))
     w.run(2)
     assert bo.room.m.policy.version == 2

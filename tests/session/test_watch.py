@@ -597,7 +597,7 @@ def test_a_room_that_all_had_left_counts_anew_without_an_alarm() -> None:
             w.cut(link)
     w.run(40)  # the server lives, and forgets the room
     del w._connect
-    w.until(lambda: all(p.room.is_level(w.now) for p in people), 10)
+    w.until(lambda: all(p.room.is_synced(w.now) for p in people), 10)
     for n in range(12):
         w.do(w.random.choice(people), ev.Say(f"again {n}"))
         w.run(4)

@@ -109,7 +109,7 @@ def test_without_a_host_it_takes_more_than_half_of_the_others() -> None:
             authenticator=H(m.group.epoch_authenticator),
         ).signed(who.room.number, who.room.m.sign)
         blob = envelope.seal(m.heartbeat_key, "beat", who.room.number, m.epoch_slot, forged.encode(), BUCKETS)
-        assert seen.passed(blob, w.now)
+        assert seen.broadcast_received(blob, w.now)
         assert seen.verdict_on_slot(slot) == verdict
 
 

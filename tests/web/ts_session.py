@@ -317,8 +317,8 @@ class _Revocation(_Look):
 class _Monitor(_Look):
     __slots__ = ()
 
-    def may_send(self, now: float) -> str | None:
-        return self._session.look(["maySend", now], feature="Monitor")  # type: ignore[no-any-return]
+    def pause_reason(self, now: float) -> str | None:
+        return self._session.look(["pauseReason", now], feature="Monitor")  # type: ignore[no-any-return]
 
 
 class _Dropped(_Look):
@@ -356,8 +356,8 @@ class _Room(_Look):
     def feature(self, kind: type[Feature]) -> Any:
         return _FEATURES[kind](self._session)
 
-    def is_level(self, now: float) -> bool:
-        return bool(self._at(["isLevel", now]))
+    def is_synced(self, now: float) -> bool:
+        return bool(self._at(["isSynced", now]))
 
     @property
     def needs_rejoin(self) -> bool:
@@ -396,7 +396,7 @@ class _Room(_Look):
     def announced(self) -> _Announced:
         return _Announced(self._session)
 
-    def want(self, intent: Intent, now: float) -> None:
+    def queue(self, intent: Intent, now: float) -> None:
         assert isinstance(intent, HealIntent), "of all intents a person's program can be told this one"
         self._session.call("heal", now=now)
 

@@ -35,7 +35,7 @@ def _freshness(draw: random.Random) -> list[dict[str, Any]]:
         host, now = draw.random() < 0.4, draw.randrange(100)
         fresh = Freshness()
         for leaf, until in words:
-            fresh.word(leaf, until)
+            fresh.confirm(leaf, until)
         cases.append(
             {
                 "others": list(others.items()),

@@ -176,7 +176,7 @@ class Comparing(Feature):
 
     # -- hooks -----------------------------------------------------------------------------------------
 
-    def level(self, now: float) -> None:
+    def synced(self, now: float) -> None:
         self._now = now
         for blob, said_at in self._blobs:
             if now - said_at <= 2 * PHASE:
@@ -190,7 +190,7 @@ class Comparing(Feature):
 
     def tick(self, now: float) -> None:
         self._now = now
-        if self.room.is_level(now) and not self.room.catching_up:
+        if self.room.is_synced(now) and not self.room.catching_up:
             self._in_touch = now
         self._expire(now)
         self._flush()
@@ -226,7 +226,9 @@ class Comparing(Feature):
         if what is not None:
             self._take(self.room.m.own_leaf, what, now)
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if isinstance(what, content.Leaving) and self._running is not None:
             self._running.leaver = True
         if not isinstance(what, content.CodeOpen | content.CodeCommit | content.CodeReveal):
@@ -249,7 +251,7 @@ class Comparing(Feature):
         self._flush()
 
     def _flush(self) -> None:
-        if not self._unsent or not self.room.is_level(self._now):
+        if not self._unsent or not self.room.is_synced(self._now):
             return
         unsent, self._unsent = self._unsent, []
         for what in unsent:
@@ -275,7 +277,7 @@ class Comparing(Feature):
             self._running is not None
             or not rested
             or now - self._own_open < OPEN_EVERY + MARGIN
-            or not room.is_level(now)
+            or not room.is_synced(now)
             or room.catching_up
         ):
             return
@@ -422,7 +424,7 @@ class Comparing(Feature):
             self._no_code(f"nothing came from {_listed(running)}")
             return
         self._asked = False
-        gone = running.cut and not self.room.is_level(now)
+        gone = running.cut and not self.room.is_synced(now)
         self._alarm_missing(
             running, "your own connection broke" if gone else f"nothing came for {PHASE:.0f} seconds"
         )

@@ -39,7 +39,7 @@ class Ending(Feature):
         room = self.room
         if self._since is None or room.ended is not None:
             return
-        if room.is_level(now) and self._chain != room.m.journal.chain:
+        if room.is_synced(now) and self._chain != room.m.journal.chain:
             self._chain = room.m.journal.chain
             self._digest = H(room.relay(content.End(self._chain)))
         if now - self._since > END_WAIT:
@@ -55,7 +55,9 @@ class Ending(Feature):
         if self._since is not None and digest == self._digest and self._chain == self.room.m.journal.chain:
             self.room.finish("ended", "You ended the meeting.")
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if not isinstance(what, content.End):
             return False
         room, leaf = self.room, received.sender

@@ -109,7 +109,7 @@ class Files(Feature):
         self.room.post(offer, now)
 
     def tick(self, now: float) -> None:
-        if self.room.is_level(now):
+        if self.room.is_synced(now):
             if now - self._piece_at >= PIECE_EVERY:
                 self._send_one(now)
             self._ask(now)
@@ -135,7 +135,9 @@ class Files(Feature):
 
     # -- the others' files -----------------------------------------------------------------------------
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if isinstance(what, content.File):
             self._offer(received.sender, what, now)
             return True
@@ -171,7 +173,7 @@ class Files(Feature):
                         out.budget -= 1
                         out.waiting.append(index)
 
-    def passed(self, blob: bytes, now: float) -> bool:
+    def broadcast_received(self, blob: bytes, now: float) -> bool:
         for coming in self._in.values():
             try:
                 payload = envelope.open(coming.offer.key, "piece", self.room.number, blob)

@@ -55,7 +55,7 @@ class HostKeyTransfer(Feature):
 
     def tick(self, now: float) -> None:
         room = self.room
-        if room.host_seed is None or not room.is_level(now):
+        if room.host_seed is None or not room.is_synced(now):
             return
         if self._confirm_due:
             self._confirm_due = False
@@ -86,7 +86,9 @@ class HostKeyTransfer(Feature):
         for key in gone & self._pending.keys():
             del self._pending[key]
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if isinstance(what, content.Grant):
             self._receive_seed(received.sender, what)
             return True

@@ -113,7 +113,7 @@ class Vouching(Feature):
 
     # -- to others -----------------------------------------------------------------------------------
 
-    def level(self, now: float) -> None:
+    def synced(self, now: float) -> None:
         self._again(self._to)
 
     def adopted(self, change: Change, now: float) -> None:
@@ -135,7 +135,7 @@ class Vouching(Feature):
 
     def _send(self, now: float) -> None:
         room, book = self.room, self.room.options.contacts
-        if not self._to or book is None or not room.is_level(now):
+        if not self._to or book is None or not room.is_synced(now):
             return
         m = room.m
         for leaf, box in room.announced.boxes():
@@ -163,7 +163,9 @@ class Vouching(Feature):
 
     # -- to us -----------------------------------------------------------------------------------------
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if isinstance(what, content.Announce):
             leaf = received.sender
             if self._handles.get(leaf) != what.handle:  # a new connection, which has received nothing yet
@@ -173,7 +175,7 @@ class Vouching(Feature):
             self._announced.add(leaf)  # the room stores it after this hook
         return False
 
-    def passed(self, blob: bytes, now: float) -> bool:
+    def broadcast_received(self, blob: bytes, now: float) -> bool:
         room = self.room
         try:
             vouch = envelope.open(room.m.heartbeat_key, "vouch", room.number, blob)

@@ -67,7 +67,9 @@ class Pictures(Feature):
         self._sent_at = now
         self.room.post(content.Picture(self.room.rng(16), mime, data), now)
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if not isinstance(what, content.Picture):
             return False
         m = self.room.m

@@ -40,10 +40,12 @@ class Maintenance(Feature):
         if room.idle:
             leaves = [leaf for leaf, _, _ in room.m.members()]
             if self._rota.heal_due(leaves, room.m.own_leaf, now):
-                room.want(HealIntent(room.m.group.epoch), now)
+                room.queue(HealIntent(room.m.group.epoch), now)
         self._commit_self_removes(now)
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if not isinstance(what, content.Leaving):
             return False
         try:
@@ -59,4 +61,4 @@ class Maintenance(Feature):
         room = self.room
         members = [(leaf, host) for leaf, _, host in room.m.members()]
         for self_remove in self._rota.self_removes_due(members, room.m.own_leaf, now):
-            room.want_once(self_remove, now)
+            room.queue_once(self_remove, now)

@@ -43,7 +43,7 @@ class Pages(Feature):
         self._say(now)
         self._compare()
 
-    def level(self, now: float) -> None:
+    def synced(self, now: float) -> None:
         self._say_at = now
 
     def adopted(self, change: Change, now: float) -> None:
@@ -51,7 +51,7 @@ class Pages(Feature):
         for leaf, _, _ in change.removed:
             self._heard.pop(leaf, None)
         if change.added:
-            self._say_at = now + STEP * self.room.place
+            self._say_at = now + STEP * self.room.member_index
         if before != self._heard:
             self._compare()
 
@@ -60,11 +60,13 @@ class Pages(Feature):
 
     def _say(self, now: float) -> None:
         due = self._own is not None and self._say_at is not None and now >= self._say_at
-        if due and self._own is not None and self.room.is_level(now):
+        if due and self._own is not None and self.room.is_synced(now):
             self._say_at = None
             self.room.relay(content.Page(self._own))
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if not isinstance(what, content.Page):
             return False
         if self._heard.get(received.sender) != what.hash:

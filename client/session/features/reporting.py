@@ -108,7 +108,7 @@ class Reporting(Feature):
             self._admission = self.admission_for(key)  # an opener or returned host signs for itself
         return self._admission
 
-    def level(self, now: float) -> None:
+    def synced(self, now: float) -> None:
         if self.on:
             self._show_at = now
 
@@ -121,7 +121,7 @@ class Reporting(Feature):
         for leaf, _ in change.added:
             self._since[leaf] = now
         if change.added:
-            self._show_at = now + STEP * self.room.place
+            self._show_at = now + STEP * self.room.member_index
 
     def tick(self, now: float) -> None:
         if not self.on:
@@ -132,7 +132,7 @@ class Reporting(Feature):
         if not self._told_without and now - self._began > PATIENCE and not self._own():
             self._told_without = True
             self.room.tell(sentences.no_admission())
-        if self._show_at is not None and now >= self._show_at and self.room.is_level(now):
+        if self._show_at is not None and now >= self._show_at and self.room.is_synced(now):
             self._show_at = None
             own = self._own()
             if own:
@@ -140,7 +140,9 @@ class Reporting(Feature):
 
     # -- messages --------------------------------------------------------------------------------------
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if isinstance(what, content.Admitted):
             if self.on:
                 self._admitted(received.sender, what)

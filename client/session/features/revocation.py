@@ -50,7 +50,7 @@ class Revocation(Feature):
             if now - sent_at > RESEND_AFTER:  # a connection may have been lost in between
                 del self._in_flight[digest]
                 self._unsent |= some
-        if not self._unsent or room.host_seed is None or not room.is_level(now):
+        if not self._unsent or room.host_seed is None or not room.is_synced(now):
             return
         told = sorted(self._unsent)[: content.REVOKED_MAX]
         self._unsent.difference_update(told)
@@ -63,7 +63,9 @@ class Revocation(Feature):
         if any(self.room.m.is_host(leaf) for leaf, _ in change.added):
             self._unsent |= self.revoked  # a returning host may have missed them
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if isinstance(what, content.Granted):
             newly = self.room.feature(HostKeyTransfer).confirmed - self._known_hosts
             if newly:  # a new host has nothing from before it came in

@@ -75,7 +75,7 @@ class Roles(Feature):
                 return None
             return replace(policy, version=policy.version + 1, mode=Mode.LOCKED if on else self._open_mode)
 
-        self.room.want(PolicyIntent(change), now)
+        self.room.queue(PolicyIntent(change), now)
 
     def deputise(self, leaf: int, now: float) -> None:
         """Make the member at `leaf` a host. ValueError if the leaf is empty, or we are not a host."""
@@ -90,7 +90,7 @@ class Roles(Feature):
             return named
 
         self.room.feature(HostKeyTransfer).schedule(key)
-        self.room.want(PolicyIntent(change), now)
+        self.room.queue(PolicyIntent(change), now)
 
     def undeputise(self, leaf: int, now: float) -> None:
         """Take the host role from the member at `leaf`, which may be our own.
@@ -178,7 +178,7 @@ class Roles(Feature):
                 raise StateError(_NAME_ANOTHER)
             return policy.without_host(key)
 
-        self.room.want(PolicyIntent(change), now)
+        self.room.queue(PolicyIntent(change), now)
 
     def _others(self, key: bytes, policy: Policy) -> set[bytes]:
         """Return the signature keys of the hosts in the room, except `key`."""

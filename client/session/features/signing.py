@@ -112,7 +112,7 @@ class Signing(Feature):
 
     # -- the connection ----------------------------------------------------------------------------
 
-    def level(self, now: float) -> None:
+    def synced(self, now: float) -> None:
         """Resend our recent lists, and excuse gaps: lists were lost while we were away."""
         self._connected = True
         self._excuse(now + EXCUSED)
@@ -136,7 +136,7 @@ class Signing(Feature):
     def tick(self, now: float) -> None:
         self._now = now
         self._end_epochs(now)
-        if self.room.is_level(now):
+        if self.room.is_synced(now):
             self._sign(now)
             self._publish(now)
         if self._connected:
@@ -171,7 +171,7 @@ class Signing(Feature):
         self._begin()
         early, self._early = self._early, deque(maxlen=_EARLY_MAX)
         for blob in early:
-            self.passed(blob, now)
+            self.broadcast_received(blob, now)
 
     def _end_epochs(self, now: float) -> None:
         for epoch in list(self._epochs.values()):
@@ -195,7 +195,7 @@ class Signing(Feature):
 
     # -- our own frames ------------------------------------------------------------------------------
 
-    def may_send(self, now: float) -> str | None:
+    def pause_reason(self, now: float) -> str | None:
         if not self._connected:
             # Receivers have little patience: frames that cannot be signed now would count against us later.
             return "Sound and pictures wait until the server is back."
@@ -204,7 +204,7 @@ class Signing(Feature):
             return "Sound and pictures wait: what was sent last can't be signed: we are out of step."
         return None
 
-    def sealed(self, stream: int, frame: bytes, now: float) -> None:
+    def frame_sealed(self, stream: int, frame: bytes, now: float) -> None:
         header = Header.decode(frame)
         epoch = self._epoch_of(header.kid)
         if epoch is None:
@@ -242,7 +242,7 @@ class Signing(Feature):
 
     # -- the others' frames --------------------------------------------------------------------------
 
-    def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+    def check_frame(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         if not self._connected:
             # Nothing is counted now: frames that the server forwards meanwhile wait for the connection.
             raise UnverifiedFrameError("a frame that came while no list can come")
@@ -253,7 +253,7 @@ class Signing(Feature):
         if leaf != self.room.m.own_leaf:
             self._checker(leaf).opening(epoch.number, header.kid, header.counter, frame, now)
 
-    def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+    def frame_opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         header = Header.decode(frame)
         epoch = self._epoch_of(header.kid)
         if epoch is not None:
@@ -267,7 +267,7 @@ class Signing(Feature):
             return -1, None
         return epoch.number, self._checker(leaf).listed_in(epoch.number, header.kid, header.counter)
 
-    def passed(self, blob: bytes, now: float) -> bool:
+    def broadcast_received(self, blob: bytes, now: float) -> bool:
         try:
             slot = envelope.epoch_slot(blob)
             epoch = self._epochs.get(slot)
@@ -297,7 +297,9 @@ class Signing(Feature):
             return
         self._tell_findings()
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if not isinstance(what, content.MediaSecret):
             return False
         checker = self._checkers.get(received.sender)

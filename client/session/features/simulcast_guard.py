@@ -36,7 +36,7 @@ class SimulcastGuard(Feature):
         # (leaf, announced stream) -> layer -> place of its newest opened frame, a lower bound
         self._newest: dict[tuple[int, int], dict[int, ListPosition]] = {}
 
-    def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+    def check_frame(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         """ReplayError for a frame that was sealed before the newest frame of another layer.
 
         UnverifiedFrameError if lost lists make the order unknown: the next list will settle it.
@@ -52,7 +52,7 @@ class SimulcastGuard(Feature):
         if epoch < shown_epoch or (epoch == shown_epoch and (number or 0) < shown_number - SLACK):
             raise ReplayError("a frame that was sealed before what another layer has shown")
 
-    def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+    def frame_opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         base, layer = base_stream(stream)
         if base not in _VIDEO:
             return

@@ -55,7 +55,7 @@ class States(Feature):
         own = self._own or content.State(False, False, False, False, False)
         self.set(content.State(own.mic, own.camera, own.screen, up, own.recording), now)
 
-    def level(self, now: float) -> None:
+    def synced(self, now: float) -> None:
         self._say_at = now
 
     def adopted(self, change: Change, now: float) -> None:
@@ -63,19 +63,21 @@ class States(Feature):
             self._heard.pop(leaf, None)
             self._said_as.pop(leaf, None)
         if change.added:
-            self._say_at = now + STEP * self.room.place
+            self._say_at = now + STEP * self.room.member_index
 
     def tick(self, now: float) -> None:
         self._say(now)
 
     def _say(self, now: float) -> None:
         if self._own is not None and self._say_at is not None and now >= self._say_at:
-            if not self.room.is_level(now):
+            if not self.room.is_synced(now):
                 return
             self._say_at, self._said_at = None, now
             self.room.relay(self._own)
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if not isinstance(what, content.State):
             return False
         leaf, said_as = received.sender, (received.epoch, received.generation)
@@ -103,7 +105,7 @@ class Reactions(Feature):
 
     def react(self, what: content.Reaction, now: float) -> None:
         """Send a reaction; ValueError if nobody would see it, or too soon after the last one."""
-        if not self.room.is_level(now):
+        if not self.room.is_synced(now):
             raise ValueError("the server is away: nobody would see it")
         if now - self._said_at < REACTION_EVERY:
             raise ValueError("one at a time: try again in a moment")
@@ -112,7 +114,9 @@ class Reactions(Feature):
         own = self.room.m.own_leaf
         self.room.tell(ev.Reacted(own, self.room.m.name(own), what.reaction))
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         if not isinstance(what, content.Reaction):
             return False
         recent = [at for at in self._shown.get(received.sender, []) if now - at < 10.0]

@@ -27,7 +27,7 @@ class Feature:
     def carry_over(self, old: RoomSession) -> None:
         """Take over the state that outlives a leaf: this membership follows `old` after a rejoin."""
 
-    def level(self, now: float) -> None:
+    def synced(self, now: float) -> None:
         """This connection has just come in step with the server; called anew for every connection."""
 
     def published(self, now: float) -> None:
@@ -42,11 +42,13 @@ class Feature:
     def tick(self, now: float) -> None:
         """Time has passed, connected or not."""
 
-    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+    def content_received(
+        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
+    ) -> bool:
         """Process a member's authenticated message; return True if it was for this feature."""
         return False
 
-    def passed(self, blob: bytes, now: float) -> bool:
+    def broadcast_received(self, blob: bytes, now: float) -> bool:
         """Process a broadcast blob, which is not stored; return True if it was for this feature."""
         return False
 
@@ -56,7 +58,7 @@ class Feature:
     def receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
         """A receipt of the server with a valid signature."""
 
-    def said_by_server(self, code: str, text: str, now: float) -> None:
+    def server_notice(self, code: str, text: str, now: float) -> None:
         """A `refused` or `closing` message of the server."""
 
     def adopted(self, change: Change, now: float) -> None:
@@ -65,11 +67,11 @@ class Feature:
     def voided(self, slot: int, author: int | None, now: float) -> None:
         """A slot is void; `author` is a leaf, None if it is unknown."""
 
-    def may_send(self, now: float) -> str | None:
+    def pause_reason(self, now: float) -> str | None:
         """Return None if media may be sealed; else the reason, as a sentence for a person."""
         return None
 
-    def hears(self, leaf: int, now: float) -> bool:
+    def heard_recently(self, leaf: int, now: float) -> bool:
         """Return whether data signed by this leaf has arrived in the last seconds."""
         return False
 
@@ -77,16 +79,16 @@ class Feature:
         """Return whether our commits have to wait, except removals."""
         return False
 
-    def sealed(self, stream: int, frame: bytes, now: float) -> None:
+    def frame_sealed(self, stream: int, frame: bytes, now: float) -> None:
         """A media frame of ours, as SFrame sealed it (without the clear header)."""
 
-    def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+    def check_frame(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         """Check a received SFrame frame of that leaf's key id before it is opened.
 
         Raise a SnugCryptoError to refuse it, FutureEpochError to have it held and tried again.
         """
 
-    def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+    def frame_opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         """The same frame (as SFrame sealed it), after it was opened."""
 
 

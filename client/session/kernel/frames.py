@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
 
 
-def why_silent(room: RoomSession, now: float) -> str | None:
+def pause_reason(room: RoomSession, now: float) -> str | None:
     """Return the reason that our media may not be sent now, as a sentence for a person; None: it may."""
     if room.ended is not None:
         return room.ended.text
     if room.stuck_at is not None or room.needs_rejoin:
         return "We fell out of step with the others."
-    reasons = (feature.may_send(now) for feature in room.features_with("may_send"))
+    reasons = (feature.pause_reason(now) for feature in room.features_with("pause_reason"))
     return next((reason for reason in reasons if reason is not None), None)
 
 
 def seal(room: RoomSession, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
     """Seal a frame by SFrame and put the clear header in front; None while no media may be sent."""
-    if why_silent(room, now) is not None:
+    if pause_reason(room, now) is not None:
         return None
     data = seal_frame(room.m.media, kind, stream, frame, now)
     _, sealed = clear_header.split(kind, data)
-    for feature in room.features_with("sealed"):
-        feature.sealed(stream, sealed, now)
+    for feature in room.features_with("frame_sealed"):
+        feature.frame_sealed(stream, sealed, now)
     return data
 
 
@@ -47,9 +47,9 @@ def open_(room: RoomSession, ssrc: int, kind: Kind, data: bytes, now: float) -> 
     leaf, stream = room.m.media.sender(sealed, now)
     # The layer does not matter: the announcer of a video stream may seal any layer of it.
     policy.snug_20(announcers=announcers, key_leaf=leaf, stream=base_stream(stream)[0])
-    for feature in room.features_with("opening"):
-        feature.opening(ssrc, leaf, stream, sealed, now)
+    for feature in room.features_with("check_frame"):
+        feature.check_frame(ssrc, leaf, stream, sealed, now)
     opened = open_frame(room.m.media, kind, data, now)
-    for feature in room.features_with("opened"):
-        feature.opened(ssrc, leaf, stream, sealed, now)
+    for feature in room.features_with("frame_opened"):
+        feature.frame_opened(ssrc, leaf, stream, sealed, now)
     return opened

@@ -49,7 +49,7 @@ class MessageLog:
         self._outbox.add(OutgoingMessage(what, now))
 
     def relay(self, what: content.AnyContent) -> bytes:
-        """Send to all members through the relay, and return the blob; only while level."""
+        """Send to all members through the relay, and return the blob; only while in sync."""
         blob = self._room.m.protect(content.encode(what))
         self._seen.add(H(blob))
         self._room.send(wire.Relay(blob))
@@ -64,7 +64,7 @@ class MessageLog:
         self._outbox.mark_for_resending(all_recent=all_recent)
 
     def send_waiting(self) -> None:
-        """Send the messages that are due; only while level."""
+        """Send the messages that are due; only while in sync."""
         for message in self._outbox.unsent():
             self._send(message)
 
@@ -124,7 +124,11 @@ class MessageLog:
 
     def _heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
         room, leaf = self._room, received.sender
-        takers = [feature for feature in room.features_with("heard") if feature.heard(received, what, now)]
+        takers = [
+            feature
+            for feature in room.features_with("content_received")
+            if feature.content_received(received, what, now)
+        ]
         if takers:
             return
         match what:

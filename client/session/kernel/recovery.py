@@ -39,7 +39,7 @@ class Recovery(Feature):
         room = self.room
         room.stuck_at = room.m.journal.slot + 1
         self._since, self._blob = now, blob
-        room.tell(sentences.stuck(room.who(verdict.author)))
+        room.tell(sentences.stuck(room.author_name(verdict.author)))
 
     def show(self, door: Doorway) -> None:
         """Show the pass that we have: hosts that find the slot void set its gate to that pass."""

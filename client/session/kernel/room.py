@@ -7,7 +7,7 @@ history and takes the next step:
 the room is not open        hosts open it at the oldest slot that they can replay from
 the room is ahead of us     show our pass, catch up
 the room is behind us       show that slot's pass, hand over the blob that followed
-we are level                show our pass; then announce, catch up on relays, commit, send
+we are in sync              show our pass; then announce, catch up on relays, commit, send
 ==========================  =================================================================
 
 A lost socket, a restarted server and a straggler are therefore one case: being at another slot.
@@ -139,7 +139,7 @@ class RoomSession:
         """Whether incoming messages may be old, because we are catching up."""
         return self.door is not None and self.door.catching_up
 
-    def is_level(self, now: float) -> bool:
+    def is_synced(self, now: float) -> bool:
         """Whether we are connected and in step with the server, so that messages reach the others now."""
         door = self.door
         return (
@@ -148,7 +148,7 @@ class RoomSession:
             and self._slot == self.m.journal.slot
             and door.shown is not None
             and door.shown >= self._slot
-            and door.level_done
+            and door.sync_done
             and not (self._settling and now - self._moved_at < SETTLE)
             and self.stuck_at is None
             and not self.needs_rejoin
@@ -192,18 +192,18 @@ class RoomSession:
         for feature in self.features_with("carry_over"):
             feature.carry_over(old)
 
-    def want(self, intent: Intent, now: float) -> None:
+    def queue(self, intent: Intent, now: float) -> None:
         """Queue an intent, and commit it as soon as possible."""
         self._intents.append(intent)
         self._drive(now)
 
-    def want_once(self, intent: Intent, now: float) -> None:
+    def queue_once(self, intent: Intent, now: float) -> None:
         """Queue an intent, unless an equal one is queued already."""
         if intent not in self._intents:
-            self.want(intent, now)
+            self.queue(intent, now)
 
     @property
-    def place(self) -> int:
+    def member_index(self) -> int:
         """Our index among the members, by leaf."""
         return [leaf for leaf, _, _ in self.m.members()].index(self.m.own_leaf)
 
@@ -217,7 +217,11 @@ class RoomSession:
     def hostless(self, now: float) -> bool:
         """Whether the tree has no host, or no host has been active lately."""
         hosts = [leaf for leaf, _, host in self.m.members() if host]
-        return not any(feature.hears(leaf, now) for feature in self.features_with("hears") for leaf in hosts)
+        return not any(
+            feature.heard_recently(leaf, now)
+            for feature in self.features_with("heard_recently")
+            for leaf in hosts
+        )
 
     @property
     def idle(self) -> bool:
@@ -241,7 +245,7 @@ class RoomSession:
         if key is None or leaf == self.m.own_leaf:
             raise ValueError(f"there is nobody else at leaf {leaf}")
         self._host_only()
-        self.want(RemoveIntent(leaf, key), now)
+        self.queue(RemoveIntent(leaf, key), now)
 
     def end(self, now: float) -> None:
         """End the meeting for all; ValueError if we are not a host."""
@@ -265,7 +269,7 @@ class RoomSession:
         """Publish our media transport parameters and streams, now and on every new connection."""
         self._publish = media
         if self.door is not None:
-            self.door.level_done = False
+            self.door.sync_done = False
         self._drive(now)
 
     # -- media -------------------------------------------------------------------------------------
@@ -361,16 +365,16 @@ class RoomSession:
                     feature.relayed(message.relay, digest, now)
                 self._message_log.relayed(message.blob, now)
             case wire.Broadcasted():
-                for feature in self.features_with("passed"):
-                    if feature.passed(message.blob, now):
+                for feature in self.features_with("broadcast_received"):
+                    if feature.broadcast_received(message.blob, now):
                         break
             case wire.Refused():
                 self._refused(message, now)
-                for feature in self.features_with("said_by_server"):
-                    feature.said_by_server(message.code, message.text, now)
+                for feature in self.features_with("server_notice"):
+                    feature.server_notice(message.code, message.text, now)
             case wire.Closing():
-                for feature in self.features_with("said_by_server"):
-                    feature.said_by_server(message.code, message.text, now)
+                for feature in self.features_with("server_notice"):
+                    feature.server_notice(message.code, message.text, now)
                 self.tell(ev.Status("closing", f"The server says: {message.text}"))
             case wire.Transport():
                 self.effects.append(ev.MediaTransport(message))
@@ -437,7 +441,7 @@ class RoomSession:
                 door.catching_up = False
         elif refused.about == "media":
             if refused.code == "pass":
-                door.shown, door.level_done = None, False
+                door.shown, door.sync_done = None, False
         elif refused.about == "broadcast" and refused.code == "pass":
             door.shown = None
         elif refused.about == "relay" and refused.code == "pass":
@@ -468,7 +472,7 @@ class RoomSession:
         elif self._regate_wanted(door, mine):
             self._regate(door, mine)
         elif self._is_shown(door, mine):
-            self._level(door, now)
+            self._when_synced(door, now)
 
     def _is_shown(self, door: Doorway, slot: int) -> bool:
         """Whether the server knows that we hold the pass of `slot`; shows the pass if that is still to do."""
@@ -517,11 +521,11 @@ class RoomSession:
         door.regated_at = slot
         self.send(wire.Regate(slot, gate, room_admin.sign(message)))
 
-    def _level(self, door: Doorway, now: float) -> None:
+    def _when_synced(self, door: Doorway, now: float) -> None:
         if self.stuck_at is not None:
             return
-        if not door.level_done:
-            door.level_done = True
+        if not door.sync_done:
+            door.sync_done = True
             if not door.catching_up:
                 door.catching_up = True
                 self.send(wire.CatchUp(self.m.journal.slot, self._relay))
@@ -533,10 +537,10 @@ class RoomSession:
         if self._settling and now - self._moved_at < SETTLE:
             return
         self._settling = False
-        if not door.features_told:
-            door.features_told = True
-            for feature in self.features_with("level"):
-                feature.level(now)
+        if not door.features_notified:
+            door.features_notified = True
+            for feature in self.features_with("synced"):
+                feature.synced(now)
         if self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
             self._announce(door)
@@ -639,7 +643,7 @@ class RoomSession:
             self.m.void(blob)
             if self.door is not None:
                 self.door.shown = None  # our pass must be shown for this slot too
-            self.tell(sentences.void_commit(verdict.text, self.who(verdict.author), slot))
+            self.tell(sentences.void_commit(verdict.text, self.author_name(verdict.author), slot))
             for feature in self.features_with("voided"):
                 feature.voided(slot, verdict.author, now)
         else:
@@ -648,7 +652,7 @@ class RoomSession:
             if self.door is not None:
                 recovery.show(self.door)
 
-    def who(self, leaf: int | None) -> str:
+    def author_name(self, leaf: int | None) -> str:
         """Return the author's name for a person; "a member or the server" if it is unknown."""
         return "a member or the server" if leaf is None else self.m.name(leaf)
 
@@ -668,7 +672,7 @@ class RoomSession:
             self.announced.forget(leaf)
         if change.added:
             # Members announce one after the other, to spare a large room's server a burst.
-            self._announce_at = now + ANNOUNCE_STEP * self.place
+            self._announce_at = now + ANNOUNCE_STEP * self.member_index
         self._tell_roster(change.added, change.removed, change.by, change)
         for feature in self.features_with("adopted"):
             feature.adopted(change, now)
@@ -695,7 +699,7 @@ class RoomSession:
         self.send(wire.Broadcast(blob))
 
     def relay(self, what: content.AnyContent) -> bytes:
-        """Send to all members through the relay, and return the blob; only while level."""
+        """Send to all members through the relay, and return the blob; only while in sync."""
         return self._message_log.relay(what)
 
     # -- output ------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ class Doorway:
     opening: bool = False
     catching_up: bool = False
     catch_up_again: float | None = None  # when to repeat a catch-up that came too soon
-    level_done: bool = False  # the once-only work of becoming level is done
-    features_told: bool = False  # that we are level
+    sync_done: bool = False  # the work to do once, after coming in sync, is done
+    features_notified: bool = False  # that we are in sync
     handing_over: int | None = None
     regated_at: int | None = None

@@ -471,7 +471,7 @@ class Session:
 
     def _serve(self, host: HostLobby, room: RoomSession, now: float) -> None:
         for wanted in host.wanted:
-            room.want(wanted, now)
+            room.queue(wanted, now)
         host.wanted.clear()
         m = room.m
         for done in room.admitted:
@@ -585,7 +585,7 @@ class Session:
                 desk.heard(day, said, room, room.rank, now)
             self._host.inside.clear()
         for wanted in desk.wanted:
-            room.want(wanted, now)
+            room.queue(wanted, now)
         desk.wanted.clear()
         for done in [done for done in room.admitted if done.knock >= NUMBERS]:
             room.admitted.remove(done)

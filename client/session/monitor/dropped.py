@@ -112,10 +112,10 @@ class Dropped(Feature):
 
     # -- the connection ------------------------------------------------------------------------------
 
-    def level(self, now: float) -> None:
+    def synced(self, now: float) -> None:
         self._server_key = self.room.server_key
 
-    def said_by_server(self, code: str, text: str, now: float) -> None:
+    def server_notice(self, code: str, text: str, now: float) -> None:
         self._words.append(_word(now, code, text))
 
     def lost(self, why: str, now: float) -> None:

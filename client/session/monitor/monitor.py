@@ -105,7 +105,7 @@ class Monitor(Feature):
     def __init__(self, room: RoomSession, now: float) -> None:
         super().__init__(room)
         self._began = now
-        self._level_at: float | None = None
+        self._synced_at: float | None = None
         self._ticked = now
         self._heartbeats = Heartbeats(room, now)
         self._fresh = Freshness()
@@ -180,7 +180,7 @@ class Monitor(Feature):
 
         Holds until freshness is back, a member comes or goes, or another confirmation is missing.
         """
-        if self.may_send(now) is None:
+        if self.pause_reason(now) is None:
             raise ValueError("sound and pictures are not paused")
         self._override = frozenset(self._fresh.missing(self._others, now))
         self.room.tell(ev.Status("override", sentences.OVERRIDE))
@@ -208,8 +208,8 @@ class Monitor(Feature):
 
     # -- hooks ---------------------------------------------------------------------------------------
 
-    def level(self, now: float) -> None:
-        self._level_at = now
+    def synced(self, now: float) -> None:
+        self._synced_at = now
         self._ordering.set_incarnation(self.room.incarnation or bytes(8))
         self._delivery.reset(self.room.m.own_leaf)
         self._deaf.clear()
@@ -217,7 +217,7 @@ class Monitor(Feature):
         self._heartbeats.schedule_soon(now, self._members)
 
     def lost(self, why: str, now: float) -> None:
-        self._level_at = None
+        self._synced_at = None
         self._server_ahead = None
         self._ordering.disconnected()
 
@@ -261,15 +261,15 @@ class Monitor(Feature):
             return
         self._tell_disorder(self._ordering.check_waiting_claims())
 
-    def sealed(self, stream: int, frame: bytes, now: float) -> None:
+    def frame_sealed(self, stream: int, frame: bytes, now: float) -> None:
         self._heartbeats.sent[stream] = self._heartbeats.sent.get(stream, 0) + 1
 
-    def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+    def frame_opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         if leaf in self._others:
             got = self._heartbeats.got.setdefault(leaf, {})
             got[stream] = got.get(stream, 0) + 1
 
-    def may_send(self, now: float) -> str | None:
+    def pause_reason(self, now: float) -> str | None:
         if self._override is not None:
             return None
         fresh = self._fresh.until(self._others, host=self._is_host()) > now
@@ -280,12 +280,12 @@ class Monitor(Feature):
             return sentences.PAUSED_WITHHELD
         return None if fresh else sentences.PAUSED_STALE
 
-    def hears(self, leaf: int, now: float) -> bool:
+    def heard_recently(self, leaf: int, now: float) -> bool:
         if leaf not in self._others:
             return leaf == self.room.m.own_leaf
         return now - max(self._heard.get(leaf, 0.0), self._since[leaf]) <= self._span(FRESH)
 
-    def passed(self, blob: bytes, now: float) -> bool:
+    def broadcast_received(self, blob: bytes, now: float) -> bool:
         payload = self._heartbeats.uncover(blob, now)
         if payload is None:
             return False
@@ -299,10 +299,10 @@ class Monitor(Feature):
         return True
 
     def tick(self, now: float) -> None:
-        if self._level_at is not None and now - self._ticked > ASLEEP:
-            self._level_at = now  # we slept: missing beats are nobody's fault
+        if self._synced_at is not None and now - self._ticked > ASLEEP:
+            self._synced_at = now  # we slept: missing beats are nobody's fault
         self._ticked = now
-        if self._others and self._heartbeats.is_due(now) and self.room.is_level(now):
+        if self._others and self._heartbeats.is_due(now) and self.room.is_synced(now):
             self._delivery.record_sent(self.room.m.own_leaf, self._heartbeats.sent.items())
             subscriptions = self.room.feature(Subscriptions)
             want = subscriptions.subscribes_to_all
@@ -340,7 +340,7 @@ class Monitor(Feature):
                 self._confirm(beat, now)
         acknowledged = next((g.seq for g in beat.got if g.leaf == m.own_leaf), 0)
         missed = self._heartbeats.first_sent_after(
-            acknowledged, max(self._since[leaf], self._level_at or now)
+            acknowledged, max(self._since[leaf], self._synced_at or now)
         )
         deaf = missed is not None and now - missed > UNDER_WAY
         self._deaf[leaf] = self._deaf.get(leaf, 0) + 1 if deaf else 0
@@ -431,10 +431,10 @@ class Monitor(Feature):
             self.room.tell(sentences.stale(self._names(missing), no_host))
 
     def _judge_silence(self, now: float) -> None:
-        if self._level_at is None or not self.room.is_level(now):
+        if self._synced_at is None or not self.room.is_synced(now):
             return
         quiet = {
-            leaf: now - max(self._heard.get(leaf, 0.0), self._since[leaf], self._level_at)
+            leaf: now - max(self._heard.get(leaf, 0.0), self._since[leaf], self._synced_at)
             for leaf in self._others
         }
         silent = {leaf for leaf, seconds in quiet.items() if seconds > self._span(FRESH)}
@@ -499,7 +499,7 @@ class Monitor(Feature):
         self._disorder.update(new)
 
     def _judge_behind(self, now: float) -> None:
-        connected = self.room.is_level(now) and self._connected_for(now) > BEHIND
+        connected = self.room.is_synced(now) and self._connected_for(now) > BEHIND
         behind = set(self._ordering.ahead_since(now - BEHIND)) if connected else set()
         # The others claim the same with their next beats; much later it is news: the first may have lied.
         if behind - self._behind and (not self._behind or now - self._behind_at > self._span(NEWS)):
@@ -583,7 +583,7 @@ class Monitor(Feature):
         return self._host
 
     def _connected_for(self, now: float) -> float:
-        return 0.0 if self._level_at is None else now - self._level_at
+        return 0.0 if self._synced_at is None else now - self._synced_at
 
     def _span(self, least_and_intervals: tuple[float, int]) -> float:
         least, intervals = least_and_intervals

@@ -201,7 +201,7 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
     const opened = await session(request).open(Number(ssrc), kind as Kind, unhex(String(data)), Number(now));
     return { value: { ...opened, frame: hex(opened.frame) } };
   },
-  whySilent: (request) => ({ value: plain(session(request).whySilent(Number(request["now"]))) }),
+  pauseReason: (request) => ({ value: plain(session(request).pauseReason(Number(request["now"]))) }),
   /** Something of its membership, to compare with others'. */
   look: async (request) => {
     const held = room(request);
@@ -215,7 +215,7 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
   /** A commit that nobody asked for, so that there is one. */
   heal: async (request) => {
     const held = room(request);
-    await held.want({ type: "HealIntent", epoch: held.m.group.epoch }, Number(request["now"]));
+    await held.queue({ type: "HealIntent", epoch: held.m.group.epoch }, Number(request["now"]));
     return {};
   },
   /** As if it had found itself out of step. */

@@ -176,7 +176,7 @@ export class Shell {
     const silent =
       session === null
         ? sentence("cant.not_inside")
-        : (session.whySilent(this.#around.now()) ?? (this.#transforms.varies ? sentence("shell.sizes_vary") : null));
+        : (session.pauseReason(this.#around.now()) ?? (this.#transforms.varies ? sentence("shell.sizes_vary") : null));
     const counts = {
       sealed: this.#transforms.sealed(),
       silent,

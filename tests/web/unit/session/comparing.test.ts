@@ -95,7 +95,7 @@ function sidOf(world: World): Uint8Array<ArrayBuffer> {
 test("whose part is missing is named, before and after anybody has shown anything", async () => {
   const world = await three();
   const [ada, cem] = [world.room(0), world.room(2)];
-  cem.level = false; // commits to nothing
+  cem.isInSync = false; // commits to nothing
   await ada.act(ada.feature(Comparing).compare(world.now));
   await world.run(PHASE + 1);
   assert.match(ada.statuses("no_code")[0] ?? "", /There is no code this time: nothing came from Cem\./);
@@ -117,7 +117,7 @@ test("whose part is missing is named, before and after anybody has shown anythin
 test("commits wait for a run, removals aside, and not for one who leaves", async () => {
   const world = await three();
   const ada = world.room(0);
-  world.room(2).level = false;
+  world.room(2).isInSync = false;
   await ada.act(ada.feature(Comparing).compare(world.now));
   assert.ok(ada.feature(Comparing).holdsCommits(world.now));
   await ada.hear(world.room(1), { type: "leaving", proposal: new Uint8Array(3) });

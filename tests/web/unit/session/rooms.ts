@@ -121,7 +121,7 @@ export class World {
   }
 
   async broadcast(from: Room, blob: Bytes): Promise<void> {
-    for (const to of this.rooms) if (to !== from && !this.withheld(to, from)) await to.passed(blob);
+    for (const to of this.rooms) if (to !== from && !this.withheld(to, from)) await to.broadcastReceived(blob);
   }
 
   /** A commit takes the next slot: whoever is in `told` adopts it. */
@@ -147,7 +147,7 @@ export class Room {
   readonly effects: Effect[] = [];
   readonly told: Event[] = [];
   features: readonly Feature[] = [];
-  level = false;
+  isInSync = false;
   asleep = false;
   catchingUp = false;
   hasMedia = false;
@@ -239,14 +239,14 @@ export class Room {
   }
 
   get handle(): Bytes {
-    return this.level ? this.doorHandle : new Uint8Array();
+    return this.isInSync ? this.doorHandle : new Uint8Array();
   }
 
   get incarnation(): Bytes {
     return this.world.incarnation;
   }
 
-  get place(): number {
+  get memberIndex(): number {
     return this.m.members().findIndex(({ leaf }) => leaf === this.leaf);
   }
 
@@ -260,8 +260,8 @@ export class Room {
     return found;
   }
 
-  isLevel(): boolean {
-    return this.level;
+  isSynced(): boolean {
+    return this.isInSync;
   }
 
   // -- what features do -------------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ export class Room {
 
   /** What was said goes out: features never see it come back while they say it. */
   async flush(): Promise<void> {
-    while (this.level && this.#relaying.length + this.#passing.length > 0) {
+    while (this.isInSync && this.#relaying.length + this.#passing.length > 0) {
       for (const blob of this.#relaying.splice(0)) await this.world.relay(blob);
       for (const blob of this.#passing.splice(0)) await this.world.broadcast(this, blob);
     }
@@ -310,13 +310,13 @@ export class Room {
   }
 
   async goLevel(): Promise<void> {
-    this.level = true;
-    for (const feature of this.features) await feature.level(this.world.now);
+    this.isInSync = true;
+    for (const feature of this.features) await feature.synced(this.world.now);
     await this.flush();
   }
 
   async lose(): Promise<void> {
-    this.level = false;
+    this.isInSync = false;
     this.#relaying.length = this.#passing.length = 0;
     for (const feature of this.features)
       await feature.lost({ key: "verbatim", args: { text: "cut" } }, this.world.now);
@@ -347,12 +347,13 @@ export class Room {
       signature: new Uint8Array(64),
     };
     let taken = false;
-    for (const feature of this.features) taken = (await feature.heard(received, what, this.world.now)) || taken;
+    for (const feature of this.features)
+      taken = (await feature.contentReceived(received, what, this.world.now)) || taken;
     if (what.type === "announce" && !taken) this.announced.hear(from.leaf, received.epoch, generation, what);
   }
 
   async passed(blob: Bytes): Promise<boolean> {
-    for (const feature of this.features) if (await feature.passed(blob, this.world.now)) return true;
+    for (const feature of this.features) if (await feature.broadcastReceived(blob, this.world.now)) return true;
     return false;
   }
 

@@ -83,7 +83,7 @@ test("reactions are shown once to who is there, and not too many of them", async
   );
   for (let i = 0; i < 40; i++) await bo.hear(ada, { type: "reaction", reaction: "laugh" });
   assert.equal(bo.events("Reacted").length, 20);
-  ada.level = false;
+  ada.isInSync = false;
   assert.match(await refused(() => ada.feature(Reactions).react("yes", world.now + 1)), /nobody would see it/);
 });
 

@@ -14,7 +14,7 @@ test("frames wait until their list is handed over, however long it takes to sign
   const signing = ada.feature(Signing);
   const kid = (7 << EPOCH_BITS) | (ada.m.group.epoch % (1 << EPOCH_BITS));
   const seal = (counter: number, now: number): void =>
-    signing.sealed(0, concat(encodeHeader(kid, counter), utf8("a frame")), now);
+    signing.frameSealed(0, concat(encodeHeader(kid, counter), utf8("a frame")), now);
 
   const began = world.now;
   seal(0, began);
@@ -22,7 +22,7 @@ test("frames wait until their list is handed over, however long it takes to sign
   seal(1, began + INTERVAL);
   const late = began + 2 * INTERVAL + PATIENCE + 0.1;
   const ticking = signing.tick(began + 2 * INTERVAL);
-  assert.notEqual(signing.maySend(late), null, "the list is not signed yet");
+  assert.notEqual(signing.pauseReason(late), null, "the list is not signed yet");
   await ticking;
-  assert.equal(signing.maySend(late), null);
+  assert.equal(signing.pauseReason(late), null);
 });

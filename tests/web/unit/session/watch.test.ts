@@ -17,7 +17,7 @@ const three = (): Promise<World> =>
   World.of(THREE, (room: RoomSession, now) => [new Subscriptions(room), new Monitor(room, now)]);
 
 const why = (room: Room): string | null => {
-  const reason = room.feature(Monitor).maySend(room.world.now);
+  const reason = room.feature(Monitor).pauseReason(room.world.now);
   return reason === null ? null : worded(reason);
 };
 
@@ -27,7 +27,7 @@ test("where all is well nothing is told, and sound and pictures may flow", async
   for (const room of world.rooms) {
     assert.deepEqual(room.told, []);
     assert.equal(why(room), null);
-    assert.ok(room.feature(Monitor).hears(0, world.now));
+    assert.ok(room.feature(Monitor).heardRecently(0, world.now));
   }
   assert.ok(world.room(1).feature(Monitor).record.beats.length >= 60);
 });

@@ -182,7 +182,7 @@ export class Comparing extends Feature {
 
   // -- hooks -----------------------------------------------------------------------------------------------
 
-  override async level(now: number): Promise<void> {
+  override async synced(now: number): Promise<void> {
     this.#now = now;
     for (const { blob, saidAt } of this.#blobs)
       if (now - saidAt <= 2 * PHASE) this.room.send({ type: "relay", blob });
@@ -196,7 +196,7 @@ export class Comparing extends Feature {
 
   override async tick(now: number): Promise<void> {
     this.#now = now;
-    if (this.room.isLevel(now) && !this.room.catchingUp) this.#inTouch = now;
+    if (this.room.isSynced(now) && !this.room.catchingUp) this.#inTouch = now;
     this.#expire(now);
     await this.#flush();
     await this.#open(now);
@@ -233,7 +233,7 @@ export class Comparing extends Feature {
     await this.#take(this.room.m.ownLeaf, what, now);
   }
 
-  override async heard(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
+  override async contentReceived(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
     if (what.type === "leaving" && this.#running !== null) this.#running.leaver = true;
     if (what.type !== "code_open" && what.type !== "code_commit" && what.type !== "code_reveal") return false;
     if (received.epoch === this.room.m.group.epoch) await this.#take(received.sender, what, now);
@@ -255,7 +255,7 @@ export class Comparing extends Feature {
   }
 
   async #flush(): Promise<void> {
-    if (this.#unsent.length === 0 || !this.room.isLevel(this.#now)) return;
+    if (this.#unsent.length === 0 || !this.room.isSynced(this.#now)) return;
     const unsent = this.#unsent;
     this.#unsent = [];
     for (const what of unsent) {
@@ -285,7 +285,7 @@ export class Comparing extends Feature {
       this.#running !== null ||
       !rested ||
       now - this.#ownOpen < OPEN_EVERY + MARGIN ||
-      !room.isLevel(now) ||
+      !room.isSynced(now) ||
       room.catchingUp
     )
       return;
@@ -455,7 +455,7 @@ export class Comparing extends Feature {
       return;
     }
     this.#asked = false;
-    const gone = running.cut && !this.room.isLevel(now);
+    const gone = running.cut && !this.room.isSynced(now);
     this.#alarmMissing(
       running,
       gone ? sentence("nocode.broke") : sentence("nocode.nothing", { seconds: PHASE }),

@@ -30,7 +30,7 @@ export class Ending extends Feature {
   override async tick(now: number): Promise<void> {
     const { room } = this;
     if (this.#since === null || room.ended !== null) return;
-    if (room.isLevel(now) && !same(this.#chain, room.m.journal.chain)) {
+    if (room.isSynced(now) && !same(this.#chain, room.m.journal.chain)) {
       this.#chain = room.m.journal.chain;
       this.#digest = H(await room.relay({ type: "end", chain: this.#chain }));
     }
@@ -50,7 +50,7 @@ export class Ending extends Feature {
       this.room.finish("ended", sentence("room.you_ended"));
   }
 
-  override heard(received: ApplicationMessage, what: AnyContent): boolean {
+  override contentReceived(received: ApplicationMessage, what: AnyContent): boolean {
     if (what.type !== "end") return false;
     const { room } = this;
     const leaf = received.sender;

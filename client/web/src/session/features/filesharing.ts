@@ -106,7 +106,7 @@ export class Files extends Feature {
   }
 
   override async tick(now: number): Promise<void> {
-    if (this.room.isLevel(now)) {
+    if (this.room.isSynced(now)) {
       if (now - this.#pieceAt >= PIECE_EVERY) await this.#sendOne(now);
       await this.#ask(now);
     }
@@ -134,7 +134,7 @@ export class Files extends Feature {
 
   // -- the others' files -----------------------------------------------------------------------------------
 
-  override heard(received: ApplicationMessage, what: AnyContent, now: number): boolean {
+  override contentReceived(received: ApplicationMessage, what: AnyContent, now: number): boolean {
     if (what.type === "file") this.#offer(received.sender, what, now);
     else if (what.type === "file_again") this.#wanted(what);
     else return false;
@@ -171,7 +171,7 @@ export class Files extends Feature {
     }
   }
 
-  override async passed(blob: Bytes, now: number): Promise<boolean> {
+  override async broadcastReceived(blob: Bytes, now: number): Promise<boolean> {
     for (const coming of this.#in.values()) {
       let payload: Bytes;
       try {

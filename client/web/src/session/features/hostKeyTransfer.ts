@@ -47,7 +47,7 @@ export class HostKeyTransfer extends Feature {
   override async tick(now: number): Promise<void> {
     const { room } = this;
     const { hostSeed } = room;
-    if (hostSeed === null || !room.isLevel(now)) return;
+    if (hostSeed === null || !room.isSynced(now)) return;
     const { groupId } = room.m.group;
     if (this.#confirmDue) {
       this.#confirmDue = false;
@@ -83,7 +83,7 @@ export class HostKeyTransfer extends Feature {
     }
   }
 
-  override async heard(received: ApplicationMessage, what: AnyContent): Promise<boolean> {
+  override async contentReceived(received: ApplicationMessage, what: AnyContent): Promise<boolean> {
     if (what.type === "grant") await this.#receiveSeed(received.sender, what);
     else if (what.type === "granted") await this.#receiveConfirmation(received.sender, what);
     else return false;

@@ -119,7 +119,7 @@ export class Vouching extends Feature {
 
   // -- to others -------------------------------------------------------------------------------------------
 
-  override level(_now: number): void {
+  override synced(_now: number): void {
     this.#again([...this.#to.keys()]);
   }
 
@@ -150,7 +150,7 @@ export class Vouching extends Feature {
   async #send(now: number): Promise<void> {
     const room = this.room;
     const book = room.options.contacts;
-    if (this.#to.size === 0 || book === null || !room.isLevel(now)) return;
+    if (this.#to.size === 0 || book === null || !room.isSynced(now)) return;
     const m = room.m;
     for (const [leaf, box] of room.announced.boxes()) {
       const signatureKey = m.signatureKey(leaf);
@@ -186,7 +186,7 @@ export class Vouching extends Feature {
 
   // -- to us -----------------------------------------------------------------------------------------------
 
-  override heard(received: ApplicationMessage, what: AnyContent, _now: number): boolean {
+  override contentReceived(received: ApplicationMessage, what: AnyContent, _now: number): boolean {
     if (what.type !== "announce") return false;
     const leaf = received.sender;
     const handle = hex(what.handle);
@@ -200,7 +200,7 @@ export class Vouching extends Feature {
     return false;
   }
 
-  override async passed(blob: Bytes, _now: number): Promise<boolean> {
+  override async broadcastReceived(blob: Bytes, _now: number): Promise<boolean> {
     const room = this.room;
     const m = room.m;
     let vouch: Bytes;

@@ -47,7 +47,7 @@ export class Pictures extends Feature {
     await this.room.post({ type: "picture", id: this.room.rng(16), mime, data }, now);
   }
 
-  override heard(received: ApplicationMessage, what: AnyContent): boolean {
+  override contentReceived(received: ApplicationMessage, what: AnyContent): boolean {
     if (what.type !== "picture") return false;
     const { m } = this.room;
     const leaf = received.sender;

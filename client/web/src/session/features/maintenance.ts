@@ -38,12 +38,12 @@ export class Maintenance extends Feature {
     if (room.idle) {
       const leaves = room.m.members().map(({ leaf }) => leaf);
       if (this.#rota.healDue(leaves, room.m.ownLeaf, now))
-        await room.want({ type: "HealIntent", epoch: room.m.group.epoch }, now);
+        await room.queue({ type: "HealIntent", epoch: room.m.group.epoch }, now);
     }
     await this.#commitSelfRemoves(now);
   }
 
-  override async heard(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
+  override async contentReceived(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
     if (what.type !== "leaving") return false;
     let stored: ReceivedProposal;
     try {
@@ -67,6 +67,6 @@ export class Maintenance extends Feature {
     const { room } = this;
     const members = room.m.members().map(({ leaf, host }) => [leaf, host] as const);
     for (const selfRemove of this.#rota.selfRemovesDue(members, room.m.ownLeaf, now))
-      await room.wantOnce(selfRemove, now);
+      await room.queueOnce(selfRemove, now);
   }
 }

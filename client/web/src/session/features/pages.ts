@@ -37,14 +37,14 @@ export class Pages extends Feature {
     this.#compare();
   }
 
-  override level(now: number): void {
+  override synced(now: number): void {
     this.#sayAt = now;
   }
 
   override adopted(change: Change, now: number): void {
     let fewer = false;
     for (const { leaf } of change.removed) fewer = this.#heard.delete(leaf) || fewer;
-    if (change.added.length > 0) this.#sayAt = now + STEP * this.room.place;
+    if (change.added.length > 0) this.#sayAt = now + STEP * this.room.memberIndex;
     if (fewer) this.#compare();
   }
 
@@ -53,12 +53,12 @@ export class Pages extends Feature {
   }
 
   async #say(now: number): Promise<void> {
-    if (this.#own === null || this.#sayAt === null || now < this.#sayAt || !this.room.isLevel(now)) return;
+    if (this.#own === null || this.#sayAt === null || now < this.#sayAt || !this.room.isSynced(now)) return;
     this.#sayAt = null;
     await this.room.relay({ type: "page", hash: this.#own });
   }
 
-  override heard(received: ApplicationMessage, what: AnyContent): boolean {
+  override contentReceived(received: ApplicationMessage, what: AnyContent): boolean {
     if (what.type !== "page") return false;
     const before = this.#heard.get(received.sender);
     if (before === undefined || !same(before, what.hash)) {

@@ -118,7 +118,7 @@ export class Reporting extends Feature {
     return this.#admission;
   }
 
-  override level(now: number): void {
+  override synced(now: number): void {
     if (this.on) this.#showAt = now;
   }
 
@@ -146,7 +146,7 @@ export class Reporting extends Feature {
       this.#toldWithout = true;
       this.room.tell(words.status("no_admission"));
     }
-    if (this.#showAt === null || now < this.#showAt || !this.room.isLevel(now)) return;
+    if (this.#showAt === null || now < this.#showAt || !this.room.isSynced(now)) return;
     this.#showAt = null;
     const admission = await this.#own();
     if (admission.length > 0)
@@ -155,7 +155,7 @@ export class Reporting extends Feature {
 
   // -- messages --------------------------------------------------------------------------------------------
 
-  override async heard(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
+  override async contentReceived(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
     if (what.type === "admitted") {
       if (this.on) await this.#admitted(received.sender, what);
       return true;

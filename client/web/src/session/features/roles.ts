@@ -63,7 +63,7 @@ export class Roles extends Feature {
       on === (policy.mode === Mode.LOCKED)
         ? null
         : policy.with({ version: policy.version + 1, mode: on ? Mode.LOCKED : this.#openMode });
-    await this.room.want({ type: "PolicyIntent", change }, now);
+    await this.room.queue({ type: "PolicyIntent", change }, now);
   }
 
   /** Make the member at `leaf` a host. CommandError if the leaf is empty, or we are not a host. */
@@ -75,7 +75,7 @@ export class Roles extends Feature {
       return policy.withHost(key);
     };
     this.room.feature(HostKeyTransfer).schedule(key);
-    await this.room.want({ type: "PolicyIntent", change }, now);
+    await this.room.queue({ type: "PolicyIntent", change }, now);
   }
 
   /**
@@ -163,7 +163,7 @@ export class Roles extends Feature {
       if (others.length === 0 || (to !== null && !among(to, others))) throw refuse("name_another");
       return policy.withoutHost(key);
     };
-    await this.room.want({ type: "PolicyIntent", change }, now);
+    await this.room.queue({ type: "PolicyIntent", change }, now);
   }
 
   /** Return the signature keys of the hosts in the room, except `key`. */

@@ -125,7 +125,7 @@ export class Signing extends Feature {
   // -- the connection --------------------------------------------------------------------------------------
 
   /** Resend our recent lists, and excuse gaps: lists were lost while we were away. */
-  override async level(now: number): Promise<void> {
+  override async synced(now: number): Promise<void> {
     this.#connected = true;
     this.#excuse(now + EXCUSED);
     if (this.#lostAt !== null)
@@ -147,7 +147,7 @@ export class Signing extends Feature {
   override async tick(now: number): Promise<void> {
     this.#now = now;
     for (const epoch of [...this.#epochs.values()]) if (epoch.overAt <= now) this.#end(epoch, now);
-    if (this.room.isLevel(now)) {
+    if (this.room.isSynced(now)) {
       await this.#sign(now, false);
       await this.#publish(now);
     }
@@ -202,7 +202,7 @@ export class Signing extends Feature {
     this.#beginEpoch();
     const early = this.#early;
     this.#early = [];
-    for (const blob of early) await this.passed(blob, now);
+    for (const blob of early) await this.broadcastReceived(blob, now);
   }
 
   #end(epoch: Epoch, now: number): void {
@@ -225,7 +225,7 @@ export class Signing extends Feature {
 
   // -- our own frames --------------------------------------------------------------------------------------
 
-  override maySend(now: number): Sentence | null {
+  override pauseReason(now: number): Sentence | null {
     // Receivers have little patience: frames that cannot be signed now would count against us later.
     if (!this.#connected) return sentence("signing.away");
     let oldest = this.#signing ?? now;
@@ -233,7 +233,7 @@ export class Signing extends Feature {
     return now - oldest > interval(this.#members) + PATIENCE ? sentence("signing.out_of_step") : null;
   }
 
-  override sealed(_stream: number, frame: Bytes, now: number): void {
+  override frameSealed(_stream: number, frame: Bytes, now: number): void {
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
     if (epoch === undefined) return; // sealed with keys that nobody has any more
@@ -298,7 +298,7 @@ export class Signing extends Feature {
 
   // -- the others' frames ----------------------------------------------------------------------------------
 
-  override opening(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
+  override checkFrame(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
     // Nothing is counted now: frames that the server forwards meanwhile wait for the connection.
     if (!this.#connected) throw new UnverifiedFrameError("a frame that came while no list can come");
     const { kid, counter } = decodeHeader(frame);
@@ -308,7 +308,7 @@ export class Signing extends Feature {
     if (leaf !== this.room.m.ownLeaf) this.#checker(leaf).opening(epoch.number, kid, counter, frame, now);
   }
 
-  override opened(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
+  override frameOpened(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
     if (epoch !== undefined) this.#checker(leaf).opened(epoch.number, kid, counter, frame, now);
@@ -321,7 +321,7 @@ export class Signing extends Feature {
     return epoch === undefined ? [-1, null] : [epoch.number, this.#checker(leaf).listedIn(epoch.number, kid, counter)];
   }
 
-  override async passed(blob: Bytes, now: number): Promise<boolean> {
+  override async broadcastReceived(blob: Bytes, now: number): Promise<boolean> {
     let epoch: Epoch | undefined, payload: Bytes;
     try {
       const slot = envelope.epochSlot(blob);
@@ -359,7 +359,7 @@ export class Signing extends Feature {
     this.#tellFindings();
   }
 
-  override async heard(received: ApplicationMessage, what: AnyContent, _now: number): Promise<boolean> {
+  override async contentReceived(received: ApplicationMessage, what: AnyContent, _now: number): Promise<boolean> {
     if (what.type !== "media_secret") return false;
     const checker = this.#checkers.get(received.sender);
     if (checker !== undefined)

@@ -60,7 +60,7 @@ export class States extends Feature {
     this.#tell(this.room.m.ownLeaf, this.#own);
   }
 
-  override level(now: number): void {
+  override synced(now: number): void {
     this.#sayAt = now;
   }
 
@@ -69,7 +69,7 @@ export class States extends Feature {
       this.#heard.delete(leaf);
       this.#saidAs.delete(leaf);
     }
-    if (change.added.length > 0) this.#sayAt = now + STEP * this.room.place;
+    if (change.added.length > 0) this.#sayAt = now + STEP * this.room.memberIndex;
   }
 
   override async tick(now: number): Promise<void> {
@@ -77,13 +77,13 @@ export class States extends Feature {
   }
 
   async #say(now: number): Promise<void> {
-    if (this.#own === null || this.#sayAt === null || now < this.#sayAt || !this.room.isLevel(now)) return;
+    if (this.#own === null || this.#sayAt === null || now < this.#sayAt || !this.room.isSynced(now)) return;
     this.#sayAt = null;
     this.#saidAt = now;
     await this.room.relay({ type: "state", ...this.#own });
   }
 
-  override heard(received: ApplicationMessage, what: AnyContent): boolean {
+  override contentReceived(received: ApplicationMessage, what: AnyContent): boolean {
     if (what.type !== "state") return false;
     const { sender: leaf, epoch, generation } = received;
     const [lastEpoch, last] = this.#saidAs.get(leaf) ?? [0, 0];
@@ -109,14 +109,14 @@ export class Reactions extends Feature {
 
   /** Send a reaction; CommandError if nobody would see it, or too soon after the last one. */
   async react(reaction: ReactionKind, now: number): Promise<void> {
-    if (!this.room.isLevel(now)) throw new CommandError(sentence("cant.react_away"));
+    if (!this.room.isSynced(now)) throw new CommandError(sentence("cant.react_away"));
     if (now - this.#saidAt < REACTION_EVERY) throw new CommandError(sentence("cant.react_soon"));
     this.#saidAt = now;
     await this.room.relay({ type: "reaction", reaction });
     this.#tell(this.room.m.ownLeaf, reaction);
   }
 
-  override heard(received: ApplicationMessage, what: AnyContent, now: number): boolean {
+  override contentReceived(received: ApplicationMessage, what: AnyContent, now: number): boolean {
     if (what.type !== "reaction") return false;
     const recent = (this.#shown.get(received.sender) ?? []).filter((at) => now - at < NOISE);
     if (!this.room.catchingUp && recent.length < REACTIONS_MAX) {

@@ -18,8 +18,8 @@ export type Soon<T> = T | Promise<T>;
 /**
  * Every hook does nothing by default. `now` is in Unix seconds and never goes back.
  *
- * The media hooks (`maySend`, `hears`, `sealed`, `opening`, `opened`) may run at any time, between the others'
- * awaits.
+ * The media hooks (`pauseReason`, `heardRecently`, `frameSealed`, `checkFrame`, `frameOpened`) may run at any time,
+ * between the others' awaits.
  */
 export class Feature {
   readonly room: RoomSession;
@@ -35,7 +35,7 @@ export class Feature {
   carryOver(_old: RoomSession): Soon<void> {}
 
   /** This connection has just come in step with the server; called anew for every connection. */
-  level(_now: number): Soon<void> {}
+  synced(_now: number): Soon<void> {}
 
   /** Our media parameters were sent to the server, which resets its forwarding to us. */
   published(_now: number): Soon<void> {}
@@ -47,12 +47,12 @@ export class Feature {
   tick(_now: number): Soon<void> {}
 
   /** Process a member's authenticated message; return true if it was for this feature. */
-  heard(_received: ApplicationMessage, _what: AnyContent, _now: number): Soon<boolean> {
+  contentReceived(_received: ApplicationMessage, _what: AnyContent, _now: number): Soon<boolean> {
     return false;
   }
 
   /** Process a broadcast blob, which is not stored; return true if it was for this feature. */
-  passed(_blob: Bytes, _now: number): Soon<boolean> {
+  broadcastReceived(_blob: Bytes, _now: number): Soon<boolean> {
     return false;
   }
 
@@ -63,7 +63,7 @@ export class Feature {
   receipt(_slot: number, _chain: Bytes, _signature: Bytes, _now: number): Soon<void> {}
 
   /** A `refused` (fatal) or `closing` message of the server, about a connection or an act of ours. */
-  saidByServer(_code: string, _text: string, _now: number): Soon<void> {}
+  serverNotice(_code: string, _text: string, _now: number): Soon<void> {}
 
   /** The streams that others send now, as the server lists them. */
   streams(_streams: readonly HandleStream[], _now: number): Soon<void> {}
@@ -75,12 +75,12 @@ export class Feature {
   voided(_slot: number, _author: number | null, _now: number): Soon<void> {}
 
   /** Return null if media may be sealed; else the reason, as a sentence for a person. */
-  maySend(_now: number): Sentence | null {
+  pauseReason(_now: number): Sentence | null {
     return null;
   }
 
   /** Return whether data signed by this leaf has arrived in the last seconds. */
-  hears(_leaf: number, _now: number): boolean {
+  heardRecently(_leaf: number, _now: number): boolean {
     return false;
   }
 
@@ -90,17 +90,17 @@ export class Feature {
   }
 
   /** A media frame of ours, as SFrame sealed it (without the clear header), in the order of its counters. */
-  sealed(_stream: number, _frame: Bytes, _now: number): Soon<void> {}
+  frameSealed(_stream: number, _frame: Bytes, _now: number): Soon<void> {}
 
   /**
    * Check a received SFrame frame of that leaf's key id before it is opened.
    *
    * Throw a SnugCryptoError to refuse it, FutureEpochError to have it held and tried again.
    */
-  opening(_ssrc: number, _leaf: number, _stream: number, _frame: Bytes, _now: number): void {}
+  checkFrame(_ssrc: number, _leaf: number, _stream: number, _frame: Bytes, _now: number): void {}
 
   /** The same frame (as SFrame sealed it), after it was opened. */
-  opened(_ssrc: number, _leaf: number, _stream: number, _frame: Bytes, _now: number): void {}
+  frameOpened(_ssrc: number, _leaf: number, _stream: number, _frame: Bytes, _now: number): void {}
 }
 
 /** The names of the hooks. */

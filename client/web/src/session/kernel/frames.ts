@@ -8,11 +8,11 @@ import { featuresWith } from "./feature";
 import type { RoomSession } from "./room";
 
 /** Return the reason that our media may not be sent now, as a sentence for a person; null: it may. */
-export function whySilent(room: RoomSession, now: number): Sentence | null {
+export function pauseReason(room: RoomSession, now: number): Sentence | null {
   if (room.ended !== null) return room.ended.text;
   if (room.stuckAt !== null || room.needsRejoin) return sentence("room.out_of_step");
-  for (const feature of featuresWith(room.features, "maySend")) {
-    const reason = feature.maySend(now);
+  for (const feature of featuresWith(room.features, "pauseReason")) {
+    const reason = feature.pauseReason(now);
     if (reason !== null) return reason;
   }
   return null;
@@ -28,15 +28,15 @@ export class Sealing {
    * The counter is assigned before this method returns its promise.
    */
   seal(room: RoomSession, kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null> {
-    if (whySilent(room, now) !== null) return Promise.resolve(null);
+    if (pauseReason(room, now) !== null) return Promise.resolve(null);
     const sealing = sealFrame(room.m.media, kind, stream, frame, now);
     const before = this.#last;
     const done = (async () => {
       const data = await sealing;
       await before;
-      for (const feature of featuresWith(room.features, "sealed"))
-        await feature.sealed(stream, split(kind, data)[1], now);
-      return whySilent(room, now) === null ? data : null; // this may have changed meanwhile
+      for (const feature of featuresWith(room.features, "frameSealed"))
+        await feature.frameSealed(stream, split(kind, data)[1], now);
+      return pauseReason(room, now) === null ? data : null; // this may have changed meanwhile
     })();
     this.#last = done.catch(() => undefined);
     return done;
@@ -63,10 +63,11 @@ export async function open(
   // The layer does not matter: the announcer of a video stream may seal any layer of it.
   const [announced] = baseStream(stream);
   snug20({ announcers, keyLeaf: leaf, stream: announced });
-  for (const feature of featuresWith(room.features, "opening")) feature.opening(ssrc, leaf, stream, sealed, now);
+  for (const feature of featuresWith(room.features, "checkFrame")) feature.checkFrame(ssrc, leaf, stream, sealed, now);
   const opened = await openFrame(room.m.media, kind, data, now);
   // Another member may have announced the stream while the frame was opened.
   snug20({ announcers: room.announced.announcers(ssrc), keyLeaf: leaf, stream: announced });
-  for (const feature of featuresWith(room.features, "opened")) feature.opened(ssrc, leaf, stream, sealed, now);
+  for (const feature of featuresWith(room.features, "frameOpened"))
+    feature.frameOpened(ssrc, leaf, stream, sealed, now);
   return opened;
 }

@@ -46,7 +46,7 @@ export class MessageLog {
     this.#outbox.add(new OutgoingMessage(what, now));
   }
 
-  /** Send to all members through the relay, and return the blob; only while level. */
+  /** Send to all members through the relay, and return the blob; only while in sync. */
   async relay(what: AnyContent): Promise<Bytes> {
     const blob = await this.#room.m.protect(encode(what));
     this.#seen.add(H(blob));
@@ -64,7 +64,7 @@ export class MessageLog {
     this.#outbox.markForResending(allRecent);
   }
 
-  /** Send the messages that are due; only while level. */
+  /** Send the messages that are due; only while in sync. */
   async sendWaiting(): Promise<void> {
     for (const message of this.#outbox.unsent()) await this.#send(message);
   }
@@ -137,7 +137,7 @@ export class MessageLog {
     const room = this.#room;
     const leaf = received.sender;
     let taken = false;
-    for (const feature of room.features) taken = (await feature.heard(received, what, now)) || taken;
+    for (const feature of room.features) taken = (await feature.contentReceived(received, what, now)) || taken;
     if (taken) return;
     if (what.type === "say") {
       // A resent message has the same id, and is shown once.

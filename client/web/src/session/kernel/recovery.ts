@@ -29,7 +29,7 @@ export class Recovery extends Feature {
     room.stuckAt = room.m.journal.slot + 1;
     this.#since = now;
     this.#blob = blob;
-    room.tell(words.stuck(room.who(verdict.author)));
+    room.tell(words.stuck(room.authorName(verdict.author)));
   }
 
   /** Show the pass that we have: hosts that find the slot void set its gate to that pass. */

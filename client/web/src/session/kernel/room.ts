@@ -7,7 +7,7 @@
  *     the room is not open       hosts open it at the oldest slot that they can replay from
  *     the room is ahead of us    show our pass, catch up
  *     the room is behind us      show that slot's pass, hand over the blob that followed
- *     we are level               show our pass; then announce, catch up on relays, commit, send
+ *     we are in sync             show our pass; then announce, catch up on relays, commit, send
  *
  * A lost socket, a restarted server and a straggler are therefore one case: being at another slot.
  *
@@ -153,7 +153,7 @@ export class RoomSession {
   }
 
   /** Return whether we are connected and in step with the server, so that messages reach the others now. */
-  isLevel(now: number): boolean {
+  isSynced(now: number): boolean {
     const { door } = this;
     return (
       door !== null &&
@@ -161,7 +161,7 @@ export class RoomSession {
       this.#slot === this.m.journal.slot &&
       door.shown !== null &&
       door.shown >= this.#slot &&
-      door.levelDone &&
+      door.syncDone &&
       !(this.#settling && now - this.#movedAt < SETTLE) &&
       this.stuckAt === null &&
       !this.needsRejoin &&
@@ -207,18 +207,18 @@ export class RoomSession {
   }
 
   /** Queue an intent, and commit it as soon as possible. */
-  async want(intent: Intent, now: number): Promise<void> {
+  async queue(intent: Intent, now: number): Promise<void> {
     this.#intents.push(intent);
     await this.#drive(now);
   }
 
   /** Queue an intent, unless an equal one is queued already. */
-  async wantOnce(intent: Intent, now: number): Promise<void> {
-    if (!this.#intents.some((other) => sameSelfRemove(intent, other))) await this.want(intent, now);
+  async queueOnce(intent: Intent, now: number): Promise<void> {
+    if (!this.#intents.some((other) => sameSelfRemove(intent, other))) await this.queue(intent, now);
   }
 
   /** Our index among the members, by leaf. */
-  get place(): number {
+  get memberIndex(): number {
     return this.m.members().findIndex(({ leaf }) => leaf === this.m.ownLeaf);
   }
 
@@ -232,7 +232,7 @@ export class RoomSession {
   /** Return whether the tree has no host, or no host has been active lately. */
   hostless(now: number): boolean {
     const hosts = this.m.members().filter(({ host }) => host);
-    return !hosts.some(({ leaf }) => this.features.some((feature) => feature.hears(leaf, now)));
+    return !hosts.some(({ leaf }) => this.features.some((feature) => feature.heardRecently(leaf, now)));
   }
 
   /** Whether no intent is queued, no commit is under way and we are not stuck. */
@@ -259,7 +259,7 @@ export class RoomSession {
     if (signatureKey === null || leaf === this.m.ownLeaf)
       throw new CommandError(sentence("room.nobody_else_there", { leaf }));
     this.hostOnly();
-    await this.want({ type: "RemoveIntent", leaf, signatureKey }, now);
+    await this.queue({ type: "RemoveIntent", leaf, signatureKey }, now);
   }
 
   /** End the meeting for all; CommandError if we are not a host. */
@@ -284,7 +284,7 @@ export class RoomSession {
   /** Publish our media transport parameters and streams, now and on every new connection. */
   async publish(media: InputOf<"Publish">, now: number): Promise<void> {
     this.#publish = media;
-    if (this.door !== null) this.door.levelDone = false;
+    if (this.door !== null) this.door.syncDone = false;
     await this.#drive(now);
   }
 
@@ -392,14 +392,15 @@ export class RoomSession {
         break;
       }
       case "broadcasted":
-        for (const feature of featuresWith(this.features, "passed")) if (await feature.passed(message.blob, now)) break;
+        for (const feature of featuresWith(this.features, "broadcastReceived"))
+          if (await feature.broadcastReceived(message.blob, now)) break;
         break;
       case "refused":
         this.#refused(message, now);
-        for (const feature of this.features) await feature.saidByServer(message.code, message.text, now);
+        for (const feature of this.features) await feature.serverNotice(message.code, message.text, now);
         break;
       case "closing":
-        for (const feature of this.features) await feature.saidByServer(message.code, message.text, now);
+        for (const feature of this.features) await feature.serverNotice(message.code, message.text, now);
         this.tell(words.status("closing", { text: message.text }));
         break;
       case "transport":
@@ -474,7 +475,7 @@ export class RoomSession {
       else door.catchingUp = false;
     } else if (about === "media" && code === "pass") {
       door.shown = null;
-      door.levelDone = false;
+      door.syncDone = false;
     } else if (about === "broadcast" && code === "pass") door.shown = null;
     else if (about === "relay" && code === "pass") {
       this.#messageLog.markForResending();
@@ -501,7 +502,7 @@ export class RoomSession {
     } else if (this.#slot < mine) this.#handOver(door, this.#slot);
     else if (door.refusedAt === mine && this.hostSeed !== null && door.regatedAt !== mine)
       await this.#regate(door, this.hostSeed);
-    else if (this.#isShown(door, mine)) await this.#level(door, now);
+    else if (this.#isShown(door, mine)) await this.#whenSynced(door, now);
   }
 
   #catchUp(door: Doorway): void {
@@ -560,10 +561,10 @@ export class RoomSession {
     this.send({ type: "regate", slot, gate, signature });
   }
 
-  async #level(door: Doorway, now: number): Promise<void> {
+  async #whenSynced(door: Doorway, now: number): Promise<void> {
     if (this.stuckAt !== null) return;
-    if (!door.levelDone) {
-      door.levelDone = true;
+    if (!door.syncDone) {
+      door.syncDone = true;
       if (!door.catchingUp) this.#catchUp(door);
       if (this.#publish !== null) {
         const { ufrag, password, fingerprint, feedback = false, takesRtx: rtx = false } = this.#publish;
@@ -577,9 +578,9 @@ export class RoomSession {
     }
     if (this.#settling && now - this.#movedAt < SETTLE) return;
     this.#settling = false;
-    if (!door.featuresTold) {
-      door.featuresTold = true;
-      for (const feature of this.features) await feature.level(now);
+    if (!door.featuresNotified) {
+      door.featuresNotified = true;
+      for (const feature of this.features) await feature.synced(now);
     }
     if (this.#announceAt !== null && now >= this.#announceAt) {
       this.#announceAt = null;
@@ -689,7 +690,7 @@ export class RoomSession {
         const slot = this.m.journal.slot + 1;
         this.m.void(blob);
         if (this.door !== null) this.door.shown = null; // our pass must be shown for this slot too
-        this.tell(words.voidCommit(verdict.text, this.who(verdict.author), slot));
+        this.tell(words.voidCommit(verdict.text, this.authorName(verdict.author), slot));
         for (const feature of this.features) await feature.voided(slot, verdict.author, now);
         return;
       }
@@ -702,7 +703,7 @@ export class RoomSession {
   }
 
   /** Return the author's name for a person; "a member or the server" if it is unknown. */
-  who(leaf: number | null): Arg {
+  authorName(leaf: number | null): Arg {
     return leaf === null ? sentence("room.member_or_server") : this.m.who(leaf);
   }
 
@@ -719,7 +720,7 @@ export class RoomSession {
       }
     }
     // Members announce one after the other, to spare a large room's server a burst.
-    if (change.added.length > 0) this.#announceAt = now + ANNOUNCE_STEP * this.place;
+    if (change.added.length > 0) this.#announceAt = now + ANNOUNCE_STEP * this.memberIndex;
     this.#tellRoster(change.added, change.removed, change.by, change);
     for (const feature of this.features) await feature.adopted(change, now);
     await this.#messageLog.newEpoch(now);
@@ -744,7 +745,7 @@ export class RoomSession {
     this.send({ type: "broadcast", blob });
   }
 
-  /** Send to all members through the relay, and return the blob; only while level. */
+  /** Send to all members through the relay, and return the blob; only while in sync. */
   relay(what: AnyContent): Promise<Bytes> {
     return this.#messageLog.relay(what);
   }

@@ -18,10 +18,10 @@ export class Doorway {
   catchingUp = false;
   /** When to repeat a catch-up that came too soon. */
   catchUpAgain: number | null = null;
-  /** The once-only work of becoming level is done. */
-  levelDone = false;
-  /** The features know that we are level. */
-  featuresTold = false;
+  /** The work to do once, after coming in sync, is done. */
+  syncDone = false;
+  /** The features know that we are in sync. */
+  featuresNotified = false;
   handingOver: number | null = null;
   regatedAt: number | null = null;
 

@@ -34,7 +34,7 @@ import { Comparing } from "../features/comparing";
 import { Dropped } from "../monitor/dropped";
 import { type Door, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import { Files } from "../features/filesharing";
-import { whySilent } from "./frames";
+import { pauseReason } from "./frames";
 import { Vouching } from "../features/identity";
 import type { EntryIntent, Intent } from "./intents";
 import { called, InviteBook } from "../entry/invites";
@@ -305,8 +305,8 @@ export class Session {
   }
 
   /** Return the reason that our media may not be sent now; null: it may. */
-  whySilent(now: number): Sentence | null {
-    return this.#room === null ? sentence("cant.not_inside") : whySilent(this.#room, now);
+  pauseReason(now: number): Sentence | null {
+    return this.#room === null ? sentence("cant.not_inside") : pauseReason(this.#room, now);
   }
 
   /** Seal a media frame; null while no media may be sent. */
@@ -507,7 +507,7 @@ export class Session {
   }
 
   async #serve(host: HostLobby, room: RoomSession, now: number): Promise<void> {
-    for (const wanted of host.wanted.splice(0)) await room.want(wanted, now);
+    for (const wanted of host.wanted.splice(0)) await room.queue(wanted, now);
     const { m } = room;
     for (const done of room.admitted.splice(0)) {
       await host.answer(done.knock, await this.#answer(room, done));
@@ -610,7 +610,7 @@ export class Session {
   async #serveAtTheDesk(desk: Desk, room: RoomSession, now: number): Promise<void> {
     const place = this.#host ?? this.#members;
     for (const [day, said] of this.#host?.inside.splice(0) ?? []) await desk.heard(day, said, room, now);
-    for (const wanted of desk.wanted.splice(0)) await room.want(wanted, now);
+    for (const wanted of desk.wanted.splice(0)) await room.queue(wanted, now);
     for (const done of take(room.admitted, (intent) => intent.knock >= NUMBERS)) {
       const answer = await this.#answer(room, done);
       if (place !== null) await desk.answer(done.knock, answer, place);

@@ -97,11 +97,11 @@ export class Dropped extends Feature {
 
   // -- the connection --------------------------------------------------------------------------------------
 
-  override level(_now: number): void {
+  override synced(_now: number): void {
     this.#serverKey = this.room.serverKey;
   }
 
-  override saidByServer(code: string, text: string, now: number): void {
+  override serverNotice(code: string, text: string, now: number): void {
     this.#noted(now, code, text);
   }
 

@@ -102,7 +102,7 @@ export class Reported {
 /** One membership's monitoring of its server and its members. */
 export class Monitor extends Feature {
   readonly #began: number;
-  #levelAt: number | null = null;
+  #syncedAt: number | null = null;
   #ticked: number;
   readonly #heartbeats: Heartbeats;
   #fresh = new Freshness();
@@ -193,7 +193,7 @@ export class Monitor extends Feature {
    * Holds until freshness is back, a member comes or goes, or another confirmation is missing.
    */
   override(now: number): void {
-    if (this.maySend(now) === null) throw new CommandError(sentence("cant.not_paused"));
+    if (this.pauseReason(now) === null) throw new CommandError(sentence("cant.not_paused"));
     this.#override = new Set(this.#fresh.missing(this.#others, now));
     this.room.tell(words.status("override"));
   }
@@ -224,8 +224,8 @@ export class Monitor extends Feature {
 
   // -- hooks -----------------------------------------------------------------------------------------------
 
-  override level(now: number): void {
-    this.#levelAt = now;
+  override synced(now: number): void {
+    this.#syncedAt = now;
     this.#ordering.setIncarnation(this.room.incarnation ?? new Uint8Array(8));
     this.#delivery.reset(this.room.m.ownLeaf);
     this.#deaf.clear();
@@ -234,7 +234,7 @@ export class Monitor extends Feature {
   }
 
   override lost(_why: Sentence, _now: number): void {
-    this.#levelAt = null;
+    this.#syncedAt = null;
     this.#serverAhead = null;
     this.#ordering.disconnected();
   }
@@ -281,18 +281,18 @@ export class Monitor extends Feature {
     }
   }
 
-  override sealed(stream: number, _frame: Bytes, _now: number): void {
+  override frameSealed(stream: number, _frame: Bytes, _now: number): void {
     this.#heartbeats.sent.set(stream, (this.#heartbeats.sent.get(stream) ?? 0) + 1);
   }
 
-  override opened(_ssrc: number, leaf: number, stream: number, _frame: Bytes, _now: number): void {
+  override frameOpened(_ssrc: number, leaf: number, stream: number, _frame: Bytes, _now: number): void {
     if (!this.#others.has(leaf)) return;
     const got = this.#heartbeats.got.get(leaf) ?? new Map<number, number>();
     this.#heartbeats.got.set(leaf, got);
     got.set(stream, (got.get(stream) ?? 0) + 1);
   }
 
-  override maySend(now: number): Sentence | null {
+  override pauseReason(now: number): Sentence | null {
     if (this.#override !== null) return null;
     const fresh = this.#fresh.until(this.#others, this.#host) > now;
     // A member with another chain than ours pauses nothing.
@@ -303,13 +303,13 @@ export class Monitor extends Feature {
     return fresh ? null : PAUSED_STALE;
   }
 
-  override hears(leaf: number, now: number): boolean {
+  override heardRecently(leaf: number, now: number): boolean {
     const since = this.#since.get(leaf);
     if (!this.#others.has(leaf) || since === undefined) return leaf === this.room.m.ownLeaf;
     return now - Math.max(this.#heard.get(leaf) ?? 0, since) <= this.#span(FRESH);
   }
 
-  override async passed(blob: Bytes, now: number): Promise<boolean> {
+  override async broadcastReceived(blob: Bytes, now: number): Promise<boolean> {
     const payload = await this.#heartbeats.uncover(blob, now);
     if (payload === null) return false;
     const heard = await this.#heartbeats.receive(payload);
@@ -325,9 +325,9 @@ export class Monitor extends Feature {
 
   override async tick(now: number): Promise<void> {
     // We slept: missing beats are nobody's fault.
-    if (this.#levelAt !== null && now - this.#ticked > ASLEEP) this.#levelAt = now;
+    if (this.#syncedAt !== null && now - this.#ticked > ASLEEP) this.#syncedAt = now;
     this.#ticked = now;
-    if (this.#others.size > 0 && this.#heartbeats.isDue(now) && this.room.isLevel(now)) {
+    if (this.#others.size > 0 && this.#heartbeats.isDue(now) && this.room.isSynced(now)) {
       this.#delivery.recordSent(this.room.m.ownLeaf, this.#heartbeats.sent);
       const subscriptions = this.room.feature(Subscriptions);
       const want = subscriptions.subscribesToAll;
@@ -369,7 +369,7 @@ export class Monitor extends Feature {
       else this.#confirm(beat, since, now);
     }
     const acknowledged = acknowledgedOf(beat, m.ownLeaf);
-    const missed = this.#heartbeats.firstSentAfter(acknowledged, Math.max(since, this.#levelAt ?? now));
+    const missed = this.#heartbeats.firstSentAfter(acknowledged, Math.max(since, this.#syncedAt ?? now));
     const deaf = missed !== null && now - missed > UNDER_WAY;
     let count = deaf ? (this.#deaf.get(leaf) ?? 0) + 1 : 0;
     if (deaf && now - missed < DEAF_FOR) count = Math.min(count, DEAF - 1);
@@ -467,8 +467,8 @@ export class Monitor extends Feature {
   }
 
   #judgeSilence(now: number): void {
-    const levelAt = this.#levelAt;
-    if (levelAt === null || !this.room.isLevel(now)) return;
+    const levelAt = this.#syncedAt;
+    if (levelAt === null || !this.room.isSynced(now)) return;
     const quiet = new Map<number, number>();
     for (const leaf of this.#others.keys()) {
       const last = Math.max(this.#heard.get(leaf) ?? 0, this.#since.get(leaf) ?? 0, levelAt);
@@ -546,7 +546,7 @@ export class Monitor extends Feature {
   }
 
   #judgeBehind(now: number): void {
-    const connected = this.room.isLevel(now) && this.#connectedFor(now) > BEHIND;
+    const connected = this.room.isSynced(now) && this.#connectedFor(now) > BEHIND;
     const behind = new Set(connected ? this.#ordering.aheadSince(now - BEHIND) : []);
     const fresh = without(behind, this.#behind);
     // The others claim the same with their next beats; much later it is news: the first may have lied.
@@ -650,7 +650,7 @@ export class Monitor extends Feature {
   }
 
   #connectedFor(now: number): number {
-    return this.#levelAt === null ? 0 : now - this.#levelAt;
+    return this.#syncedAt === null ? 0 : now - this.#syncedAt;
   }
 
   #span([least, intervals]: Span): number {
