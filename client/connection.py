@@ -83,7 +83,7 @@ class Connection:
         *,
         make_engine: Callable[[Session, SessionCrypto], MediaEngine | None],
         on_event: Callable[[ev.Event], None],
-        on_message: Callable[[ev.Door, ServerMessage], None] | None = None,
+        on_message: Callable[[ev.Endpoint, ServerMessage], None] | None = None,
         on_save: Callable[[ev.Save], None] | None = None,
         clock: Clock | None = None,
         patience: float = 10.0,
@@ -100,13 +100,13 @@ class Connection:
         self._on_save = on_save
         self._patience = patience
         self._http: aiohttp.ClientSession | None = None
-        self._doors: dict[ev.Door, asyncio.Task[None]] = {}
-        self._queues: dict[ev.Door, asyncio.Queue[bytes]] = {}
+        self._connections: dict[ev.Endpoint, asyncio.Task[None]] = {}
+        self._queues: dict[ev.Endpoint, asyncio.Queue[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._done = asyncio.Event()
         self._ever_connected = False
         self._engine_made = False
-        self._closing: set[ev.Door] = set()
+        self._closing: set[ev.Endpoint] = set()
 
     # -- from outside --------------------------------------------------------------------------
 
@@ -148,10 +148,10 @@ class Connection:
         for task in self._tasks:
             task.cancel()
         # send the queued messages: the session's last ones are among them
-        for door in list(self._doors):
-            self._closing.add(door)
-            self._queues[door].put_nowait(b"")
-        remaining = [*self._tasks, *self._doors.values()]
+        for endpoint in list(self._connections):
+            self._closing.add(endpoint)
+            self._queues[endpoint].put_nowait(b"")
+        remaining = [*self._tasks, *self._connections.values()]
         if remaining:
             _, late = await asyncio.wait(remaining, timeout=_GOODBYE_TIME)
             for task in late:
@@ -170,16 +170,16 @@ class Connection:
                 case ev.Save():
                     if self._on_save is not None:
                         self._on_save(effect)
-                case ev.Transmit(door, message):
-                    queue = self._queues.get(door)
+                case ev.Transmit(endpoint, message):
+                    queue = self._queues.get(endpoint)
                     if queue is not None:
                         queue.put_nowait(encode(message))
-                case ev.Connect(door):
-                    self._connect(door)
-                case ev.Disconnect(door):
-                    self._closing.add(door)
-                    if door in self._queues:
-                        self._queues[door].put_nowait(b"")
+                case ev.Connect(endpoint):
+                    self._connect(endpoint)
+                case ev.Disconnect(endpoint):
+                    self._closing.add(endpoint)
+                    if endpoint in self._queues:
+                        self._queues[endpoint].put_nowait(b"")
                 case ev.MediaTransport(transport):
                     if self.engine is not None:
                         self._spawn(self._connect_media(self.engine, transport))
@@ -193,18 +193,18 @@ class Connection:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # -- doors -------------------------------------------------------------------------------------
+    # -- connections -------------------------------------------------------------------------------------
 
-    def _connect(self, door: ev.Door) -> None:
-        old = self._doors.pop(door, None)
+    def _connect(self, endpoint: ev.Endpoint) -> None:
+        old = self._connections.pop(endpoint, None)
         if old is not None:
             old.cancel()
-        self._closing.discard(door)
+        self._closing.discard(endpoint)
         queue: asyncio.Queue[bytes] = asyncio.Queue()
-        self._queues[door] = queue
-        self._doors[door] = asyncio.get_running_loop().create_task(self._serve(door, queue))
+        self._queues[endpoint] = queue
+        self._connections[endpoint] = asyncio.get_running_loop().create_task(self._serve(endpoint, queue))
 
-    async def _serve(self, door: ev.Door, queue: asyncio.Queue[bytes]) -> None:
+    async def _serve(self, endpoint: ev.Endpoint, queue: asyncio.Queue[bytes]) -> None:
         """Run one connection from its beginning to its end."""
         why, answered = "the connection ended", False
         try:
@@ -215,24 +215,24 @@ class Connection:
                 self._ever_connected = answered = True
                 writer = asyncio.get_running_loop().create_task(_write(ws, queue))
                 try:
-                    why = await self._read(door, ws)
+                    why = await self._read(endpoint, ws)
                 finally:
-                    if door in self._closing:
+                    if endpoint in self._closing:
                         await asyncio.wait([writer], timeout=_GOODBYE_TIME)
                     writer.cancel()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             why = _reason(error)
             answered = answered or _refused_in_words(error)
         finally:
-            if self._doors.get(door) is asyncio.current_task():
-                del self._doors[door]
-                self._queues.pop(door, None)
-        if door not in self._closing and self.session.ended is None and not self._done.is_set():
-            self.feed(ev.Lost(door, why, answered))
-            if door == ev.ROOM:
+            if self._connections.get(endpoint) is asyncio.current_task():
+                del self._connections[endpoint]
+                self._queues.pop(endpoint, None)
+        if endpoint not in self._closing and self.session.ended is None and not self._done.is_set():
+            self.feed(ev.Lost(endpoint, why, answered))
+            if endpoint == ev.ROOM:
                 self._publish()
 
-    async def _read(self, door: ev.Door, ws: aiohttp.ClientWebSocketResponse) -> str:
+    async def _read(self, endpoint: ev.Endpoint, ws: aiohttp.ClientWebSocketResponse) -> str:
         async for frame in ws:
             if frame.type is not aiohttp.WSMsgType.TEXT:
                 return "the server sent something that is not of this protocol"
@@ -240,12 +240,12 @@ class Connection:
                 message = decode_server(frame.data)
             except WireError:
                 return "the server sent something that is not of this protocol"
-            self._hear(door, message)
+            self._hear(endpoint, message)
         return "the connection ended"
 
-    def _hear(self, door: ev.Door, message: ServerMessage) -> None:
+    def _hear(self, endpoint: ev.Endpoint, message: ServerMessage) -> None:
         if self._on_message is not None:
-            self._on_message(door, message)
+            self._on_message(endpoint, message)
         if isinstance(message, Challenge) and message.version != limits.PROTOCOL_VERSION:
             self._on_event(
                 ev.Alarm(
@@ -254,9 +254,9 @@ class Connection:
                     f"version {limits.PROTOCOL_VERSION}.",
                 )
             )
-        self.feed(ev.Received(door, message))
+        self.feed(ev.Received(endpoint, message))
         if (
-            door == ev.ROOM
+            endpoint == ev.ROOM
             and self.engine is not None
             and isinstance(message, Committed | Relayed | Broadcasted)
         ):

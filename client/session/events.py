@@ -15,7 +15,7 @@ from snugroom.server.wire.messages import ClientMessage, HandleStream, ServerMes
 
 
 @dataclass(frozen=True)
-class Door:
+class Endpoint:
     """The purpose of one connection: a room (`day` is None), the lobby of a UTC day, or a probe.
 
     A probe is a room that this participant opens alone, to test whether the server still serves others.
@@ -30,15 +30,15 @@ class Door:
         return "room" if self.day is None else f"lobby {self.day}"
 
 
-ROOM = Door()
-PROBE = Door(probe=True)
+ROOM = Endpoint()
+PROBE = Endpoint(probe=True)
 
 
 @dataclass(frozen=True)
 class Received:
     """A message from the server on one connection. The first message on a connection is a Challenge."""
 
-    door: Door
+    endpoint: Endpoint
     message: ServerMessage
 
 
@@ -49,7 +49,7 @@ class Lost:
     `answered`: the server accepted the connection, or refused it with a message.
     """
 
-    door: Door
+    endpoint: Endpoint
     why: str
     answered: bool = False
 
@@ -651,23 +651,23 @@ Event = (
 
 @dataclass(frozen=True)
 class Connect:
-    """Open a connection to the server for this door."""
+    """Open a connection to this endpoint of the server."""
 
-    door: Door
+    endpoint: Endpoint
 
 
 @dataclass(frozen=True)
 class Disconnect:
-    """Close the connection for that door."""
+    """Close the connection to this endpoint."""
 
-    door: Door
+    endpoint: Endpoint
 
 
 @dataclass(frozen=True)
 class Transmit:
-    """Send a message on the connection for that door."""
+    """Send a message on the connection to this endpoint."""
 
-    door: Door
+    endpoint: Endpoint
     message: ClientMessage
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.entry.lobby import Doors
+from snugroom.client.session.entry.lobby import LobbyConnections
 from snugroom.client.session.features import host_key_transfer
 from snugroom.crypto.agreed.room_state import RejoinTicket
 from snugroom.crypto.entry import lobby, recovery
@@ -66,10 +66,10 @@ def test_an_answer_that_is_too_large_is_a_refusal(monkeypatch: pytest.MonkeyPatc
 def test_what_is_too_large_for_a_lobby_is_not_posted() -> None:
     secret, day = bytes(16), day_of(START)
     effects: list[ev.Effect] = []
-    doors = Doors(secret, ORIGIN, effects, seeded(1))
-    doors.want({day}, START)
-    doors.received(day, wire.Entered(bytes(8), bytes(8)))
+    connections = LobbyConnections(secret, ORIGIN, effects, seeded(1))
+    connections.stay_in({day}, START)
+    connections.received(day, wire.Entered(bytes(8), bytes(8)))
     effects.clear()
-    doors.post(day, lobby.RecoveryMessage(bytes(lobby.BUCKETS[-1])))
-    doors.post(day, lobby.CardRequest())
+    connections.post(day, lobby.RecoveryMessage(bytes(lobby.BUCKETS[-1])))
+    connections.post(day, lobby.CardRequest())
     assert len(effects) == 1

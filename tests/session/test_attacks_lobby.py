@@ -8,7 +8,7 @@ import pytest
 
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.client.session.entry.lobby import WAITING_MAX, Doors
+from snugroom.client.session.entry.lobby import WAITING_MAX, LobbyConnections
 from snugroom.client.session.kernel.membership import SUITE
 from snugroom.client.session.kernel.session import _Me
 from snugroom.crypto import mls
@@ -90,10 +90,10 @@ def ask(w: World, bo: Participant, by: Participant, *messages: recovery.Message)
     """What members in the lobby hear, as if it had been posted there."""
     key = recovery.recovery_key(by.room.door_key.seed)
     day = day_of(w.now)
-    envelope_key = bo.session._members._doors._envelope_keys[day]  # type: ignore[union-attr]
+    envelope_key = bo.session._members._connections._envelope_keys[day]  # type: ignore[union-attr]
     for message in messages:
         blob = lobby.post(envelope_key, recovery.seal(key, message, rng=w.rng), rng=w.rng)
-        w._feed(bo, ev.Received(ev.Door(day), wire.Posted(blob)))
+        w._feed(bo, ev.Received(ev.Endpoint(day), wire.Posted(blob)))
 
 
 def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> None:
@@ -159,25 +159,25 @@ def test_a_members_rejoins_that_wait_are_few() -> None:
 
 def test_what_waits_to_be_posted_is_bounded() -> None:
     secret, day = bytes(16), day_of(START)
-    doors = Doors(secret, ORIGIN, [], seeded(1))
-    doors.want({day}, START)
+    connections = LobbyConnections(secret, ORIGIN, [], seeded(1))
+    connections.stay_in({day}, START)
     entered = wire.Entered(bytes(8), bytes(8))
-    doors.received(day, entered)
+    connections.received(day, entered)
     for n in range(10 * WAITING_MAX):
-        doors.post(day, lobby.RecoveryMessage(n.to_bytes(32, "big")))
-    assert len(doors._waiting) <= WAITING_MAX
+        connections.post(day, lobby.RecoveryMessage(n.to_bytes(32, "big")))
+    assert len(connections._waiting) <= WAITING_MAX
 
 
 def test_an_answer_that_is_asked_for_again_and_again_crowds_out_no_other() -> None:
     day = day_of(START)
     effects: list[ev.Effect] = []
-    doors = Doors(bytes(16), ORIGIN, effects, seeded(1))
-    doors.want({day}, START)
-    doors.received(day, wire.Entered(bytes(8), bytes(8)))
+    connections = LobbyConnections(bytes(16), ORIGIN, effects, seeded(1))
+    connections.stay_in({day}, START)
+    connections.received(day, wire.Entered(bytes(8), bytes(8)))
     again, other = lobby.Reply(bytes(8), bytes(64)), lobby.Reply(bytes(8), bytes(65))
     for _ in range(100):
-        doors.post(day, again)
-    doors.post(day, other)
+        connections.post(day, again)
+    connections.post(day, other)
     for _ in range(10 * WAITING_MAX):
-        doors.post(day, again)
-    assert [message for _, message in doors._waiting] == [again, other]
+        connections.post(day, again)
+    assert [message for _, message in connections._waiting] == [again, other]

@@ -147,7 +147,7 @@ def test_who_was_lured_into_a_fork_seals_nothing_there() -> None:
     w.do(bo, ev.Tick())
     lobby = bo.session._guest
     assert isinstance(lobby, RejoiningLobby)
-    lobby._doors._inside.add(day_of(w.now))
+    lobby._connections._entered.add(day_of(w.now))
     w.run(4)
     lure(w, bo, kept)
     w.do(bo, ev.Tick())

@@ -316,11 +316,11 @@ def test_a_server_that_forgot_the_room_while_we_were_away_is_not_accused() -> No
     connect = w._connect
     unplugged = True
 
-    def cable(who: Participant, door: ev.Door) -> None:
+    def cable(who: Participant, endpoint: ev.Endpoint) -> None:
         if unplugged and who is bo:
-            w._feed(who, ev.Lost(door, "no network"))
+            w._feed(who, ev.Lost(endpoint, "no network"))
         else:
-            connect(who, door)
+            connect(who, endpoint)
 
     w._connect = cable  # type: ignore[method-assign]
     for link in list(bo.links.values()):
@@ -347,21 +347,21 @@ def test_a_lost_connection_now_and_then_is_nothing() -> None:
 
 
 def test_a_way_that_is_back_gives_the_room_a_moment() -> None:
-    """A probe may get through before the room's own door has tried again."""
+    """A probe may get through before the room's own endpoint has tried again."""
     w = Meetings(19)
     _, bo = w.meeting("Ada", "Bo")
     connect = w._connect
     probes = 0
 
-    def cable(who: Participant, door: ev.Door) -> None:
+    def cable(who: Participant, endpoint: ev.Endpoint) -> None:
         nonlocal probes
-        probes += who is bo and door == ev.PROBE
+        probes += who is bo and endpoint == ev.PROBE
         if who is bo and probes < 2:
-            w._feed(who, ev.Lost(door, "no network"))
-        elif who is bo and door == ev.ROOM:
-            w._after(1.2, lambda: connect(who, door))
+            w._feed(who, ev.Lost(endpoint, "no network"))
+        elif who is bo and endpoint == ev.ROOM:
+            w._after(1.2, lambda: connect(who, endpoint))
         else:
-            connect(who, door)
+            connect(who, endpoint)
 
     w._connect = cable  # type: ignore[method-assign]
     for link in list(bo.links.values()):

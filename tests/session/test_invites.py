@@ -265,11 +265,11 @@ def test_a_knock_that_is_played_again_by_the_server_is_no_second_use() -> None:
     w.until(lambda: w.agreed([ada, bo]))
     knocked = posts[-1]
     watcher = w.guest(made(ada, "").link, "Eve")  # somebody in the lobby, through whom it is played
-    w.until(lambda: any(door.day is not None for door in watcher.links))
+    w.until(lambda: any(endpoint.day is not None for endpoint in watcher.links))
     lobby_of(ada)._replied.clear()  # as after 64 other replies
     for _ in range(3):
-        for door, link in list(watcher.links.items()):
-            if door.day is not None:
+        for endpoint, link in list(watcher.links.items()):
+            if endpoint.day is not None:
                 real(link, knocked)
         w.run(2)
     assert not ada.alarms
@@ -285,7 +285,7 @@ def test_an_invite_that_leaked_to_two_hosts_at_once_is_told_too() -> None:
     w.until(lambda: w.agreed([ada, bo]))
     w.run(1)
     w.do(ada, ev.Deputise(1))
-    w.until(lambda: any(door.day is not None for door in bo.links))
+    w.until(lambda: any(endpoint.day is not None for endpoint in bo.links))
     once = invite(w, ada, "Cem", once=True)
     w.down_filter = lambda who, message: who is not bo or type(message).__name__ != "Posted"
     one = w.guest(once.link, "Cem")
@@ -445,7 +445,7 @@ def test_refusals_that_nobody_asked_for_are_bounded() -> None:
     w = World(40)
     ada = w.host("Ada", admission="ask")
     one = invite(w, ada, "x")
-    w.until(lambda: any(door.day is not None for door in ada.links))
+    w.until(lambda: any(endpoint.day is not None for endpoint in ada.links))
     w.do(ada, ev.Revoke(one.index))
     host = lobby_of(ada)
     for n in range(150):
@@ -471,7 +471,7 @@ def posted_by(w: World, link: str, name: str, ada: Participant) -> list[tuple[st
 
     def handle(handle, message, now):  # type: ignore[no-untyped-def]
         owner = w.handles.get(handle)
-        if owner is not None and owner.who.label == name and owner.door.day is not None:
+        if owner is not None and owner.who.label == name and owner.endpoint.day is not None:
             got.add((type(message).__name__, len(encode(message)), tuple(message.__struct_fields__)))
         return real(handle, message, now)
 
@@ -494,7 +494,9 @@ def test_the_server_cannot_tell_one_invite_from_another() -> None:
         lobbies.add((parsed.secret, parsed.host_public, parsed.origin))
     assert len(lobbies) == 1, "one lobby for all invites"
     seen = [posted_by(w, link, name, ada) for link, name in zip(links, ("Bob", "Cem", "Dan"), strict=True)]
-    assert [kind for kind, _, _ in seen[0]] == ["LobbyDoor", "Post", "Post"], "the door, a call, the knock"
+    assert [kind for kind, _, _ in seen[0]] == ["LobbyDoor", "Post", "Post"], (
+        "the endpoint, a call, the knock"
+    )
     assert seen[0] == seen[1] == seen[2], "types, sizes and fields of all that a knocker sends"
 
 

@@ -191,7 +191,7 @@ def test_hosts_are_named_and_unnamed_before_everybody() -> None:
     assert bo.room.host_seed is None, "and forgotten the seed"
     assert bo.room.granted_seed is None
     w.run(1)
-    assert not [door for door in bo.links if door.day is not None]
+    assert not [endpoint for endpoint in bo.links if endpoint.day is not None]
     with pytest.raises(ValueError, match="only a host"):
         w.do(bo, ev.Remove(2))
     w.do(ada, ev.Deputise(1))

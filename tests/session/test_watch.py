@@ -591,7 +591,7 @@ def test_a_room_that_all_had_left_counts_anew_without_an_alarm() -> None:
     for n in range(10):
         w.do(ada, ev.Say(f"{n}"))
     w.run(10)
-    w._connect = lambda who, door: w._feed(who, ev.Lost(door, "no way"))  # type: ignore[method-assign]
+    w._connect = lambda who, endpoint: w._feed(who, ev.Lost(endpoint, "no way"))  # type: ignore[method-assign]
     for who in people:
         for link in list(who.links.values()):
             w.cut(link)

@@ -45,7 +45,7 @@ class Link:
     """One connection of one participant."""
 
     who: Participant
-    door: ev.Door
+    endpoint: ev.Endpoint
     handle: bytes
     up: bool = True
     last_down: float = 0.0
@@ -58,7 +58,7 @@ class Participant:
 
     label: str
     session: Session
-    links: dict[ev.Door, Link] = field(default_factory=dict)
+    links: dict[ev.Endpoint, Link] = field(default_factory=dict)
     told: list[ev.Event] = field(default_factory=list)
     performed: list[ev.Effect] = field(default_factory=list)  # all effects but messages and what is told
     alive: bool = True
@@ -162,7 +162,7 @@ class World:
 
         def arrive() -> None:
             if link.up and link.who.alive:
-                self._feed(link.who, ev.Received(link.door, decode_server(frame)))
+                self._feed(link.who, ev.Received(link.endpoint, decode_server(frame)))
 
         self._at(link.last_down, arrive)
 
@@ -211,15 +211,15 @@ class World:
         who.performed += [e for e in effects if not isinstance(e, ev.Transmit | ev.Tell)]
         for effect in effects:
             match effect:
-                case ev.Connect(door):
-                    self._after(self.random.uniform(0, self.latency), partial(self._connect, who, door))
-                case ev.Disconnect(door):
-                    link = who.links.pop(door, None)
+                case ev.Connect(endpoint):
+                    self._after(self.random.uniform(0, self.latency), partial(self._connect, who, endpoint))
+                case ev.Disconnect(endpoint):
+                    link = who.links.pop(endpoint, None)
                     if link is not None:
                         link.up = False
                         self._after(self.latency, partial(self._server_lost, link))
-                case ev.Transmit(door, message):
-                    link = who.links.get(door)
+                case ev.Transmit(endpoint, message):
+                    link = who.links.get(endpoint)
                     if link is not None and link.up:
                         self._ascend(link, encode(message))
                 case ev.Tell(event):
@@ -227,14 +227,14 @@ class World:
                 case _:
                     pass
 
-    def _connect(self, who: Participant, door: ev.Door) -> None:
-        if not who.alive or door in who.links:
+    def _connect(self, who: Participant, endpoint: ev.Endpoint) -> None:
+        if not who.alive or endpoint in who.links:
             return
         if not self.server_up:
-            self._feed(who, ev.Lost(door, "refused"))
+            self._feed(who, ev.Lost(endpoint, "refused"))
             return
         handle, challenge = self.hub.connect()
-        link = who.links[door] = self.handles[handle] = Link(who, door, handle)
+        link = who.links[endpoint] = self.handles[handle] = Link(who, endpoint, handle)
         self._deliver(link, encode(challenge))
 
     def _ascend(self, link: Link, frame: bytes) -> None:
@@ -256,11 +256,11 @@ class World:
         if not link.up:
             return
         link.up = False
-        if link.who.links.get(link.door) is link:
-            del link.who.links[link.door]
+        if link.who.links.get(link.endpoint) is link:
+            del link.who.links[link.endpoint]
         self._server_lost(link)
         if link.who.alive:
-            self._after(0.01, lambda: self._feed(link.who, ev.Lost(link.door, "cut", True)))
+            self._after(0.01, lambda: self._feed(link.who, ev.Lost(link.endpoint, "cut", True)))
 
     def kill(self, who: Participant) -> None:
         """SIGKILL of a participant."""

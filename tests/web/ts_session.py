@@ -130,8 +130,8 @@ def _event(raw: dict[str, Any]) -> ev.Event:
     return _dataclass(getattr(ev, kind), fields)  # type: ignore[no-any-return]
 
 
-def _door(raw: dict[str, Any]) -> ev.Door:
-    return ev.Door(raw["day"], raw["probe"])
+def _endpoint(raw: dict[str, Any]) -> ev.Endpoint:
+    return ev.Endpoint(raw["day"], raw["probe"])
 
 
 def _input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
@@ -143,14 +143,14 @@ def _input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
     if isinstance(what, ev.Received):
         return {
             "type": kind,
-            "door": dataclasses.asdict(what.door),
+            "endpoint": dataclasses.asdict(what.endpoint),
             "message": encode(what.message).decode(),
         }
     if isinstance(what, ev.RunPage):
         return {"type": "RunsPage", "hash": what.hash}
     fields = {f.name: getattr(what, f.name) for f in dataclasses.fields(what)}
     if isinstance(what, ev.Lost):
-        fields["door"] = dataclasses.asdict(what.door)
+        fields["endpoint"] = dataclasses.asdict(what.endpoint)
     if isinstance(what, ev.Publish):
         fields["streams"] = [
             {
@@ -534,11 +534,11 @@ class TsSession:
     def _effect(self, raw: dict[str, Any]) -> ev.Effect:
         match raw["type"]:
             case "Connect":
-                return ev.Connect(_door(raw["door"]))
+                return ev.Connect(_endpoint(raw["endpoint"]))
             case "Disconnect":
-                return ev.Disconnect(_door(raw["door"]))
+                return ev.Disconnect(_endpoint(raw["endpoint"]))
             case "Transmit":
-                return ev.Transmit(_door(raw["door"]), decode_client(raw["message"].encode()))
+                return ev.Transmit(_endpoint(raw["endpoint"]), decode_client(raw["message"].encode()))
             case "Tell":
                 event = _event(_real(raw["event"]))
                 if isinstance(event, ev.BookChanged) and self._options.contacts is not None:

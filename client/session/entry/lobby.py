@@ -65,7 +65,7 @@ IS_FULL: Final = "So many people have been in this meeting that nobody new can b
 IS_OVER: Final = "This invite has been used or taken back. Ask for another one."
 
 
-class Doors:
+class LobbyConnections:
     """Connections to the lobbies of some days: connect, sign, post."""
 
     def __init__(self, secret: bytes, origin: str, effects: list[ev.Effect], rng: Rng) -> None:
@@ -75,7 +75,7 @@ class Doors:
         self._rng = rng
         self._keys: dict[int, SigningKey] = {}
         self._envelope_keys: dict[int, bytes] = {}
-        self._inside: set[int] = set()
+        self._entered: set[int] = set()
         self._retry: dict[int, float] = {}
         self._failures = 0
         self._refusal = ""
@@ -84,11 +84,11 @@ class Doors:
         self._flushed_at: float | None = None
 
     @property
-    def inside(self) -> frozenset[int]:
+    def entered(self) -> frozenset[int]:
         """The days whose lobbies we have entered."""
-        return frozenset(self._inside)
+        return frozenset(self._entered)
 
-    def want(self, days: set[int], now: float) -> None:
+    def stay_in(self, days: set[int], now: float) -> None:
         """Be in the lobbies of these days only. Call it regularly: it also sends waiting posts."""
         since = 0.0 if self._flushed_at is None else now - self._flushed_at
         self._flushed_at = now
@@ -97,23 +97,23 @@ class Doors:
         for day in days - self._keys.keys():
             self._keys[day] = lobby_key(self._secret, self._origin, day)
             self._envelope_keys[day] = lobby_envelope_key(self._secret, self._origin, day)
-            self._effects.append(ev.Connect(ev.Door(day)))
+            self._effects.append(ev.Connect(ev.Endpoint(day)))
         for day in self._keys.keys() - days:
             self._forget(day)
-            self._effects.append(ev.Disconnect(ev.Door(day)))
+            self._effects.append(ev.Disconnect(ev.Endpoint(day)))
         for day, at in list(self._retry.items()):
             if now >= at:
                 del self._retry[day]
-                self._effects.append(ev.Connect(ev.Door(day)))
+                self._effects.append(ev.Connect(ev.Endpoint(day)))
 
     def _forget(self, day: int) -> None:
         del self._keys[day], self._envelope_keys[day]
-        self._inside.discard(day)
+        self._entered.discard(day)
         self._retry.pop(day, None)
 
     def lost(self, day: int, now: float) -> None:
         """Handle a lost connection: reconnect after 0.2 s, later after up to 1.5 s."""
-        self._inside.discard(day)
+        self._entered.discard(day)
         if day in self._keys:
             self._retry[day] = now + min(0.2 * 2**self._failures, 1.5)
             self._failures += 1
@@ -126,9 +126,9 @@ class Doors:
         if isinstance(message, wire.Challenge):
             nonce = self._rng(32)
             signed = key.sign(door_message(self._origin, key.public, message.nonce, nonce))
-            self._effects.append(ev.Transmit(ev.Door(day), wire.LobbyDoor(key.public, nonce, signed)))
+            self._effects.append(ev.Transmit(ev.Endpoint(day), wire.LobbyDoor(key.public, nonce, signed)))
         elif isinstance(message, wire.Entered):
-            self._inside.add(day)
+            self._entered.add(day)
             self._failures = 0
             return True
         elif isinstance(message, wire.Refused) and message.text != self._refusal:
@@ -148,7 +148,7 @@ class Doors:
 
         A message that already waits is not added: repeated equal knocks would displace other replies.
         """
-        if day in self._inside and not any(waiting is message for _, waiting in self._waiting):
+        if day in self._entered and not any(waiting is message for _, waiting in self._waiting):
             self._waiting.append((day, message))
             self._flush()
             if len(self._waiting) > WAITING_MAX:
@@ -162,19 +162,19 @@ class Doors:
     def _flush(self) -> None:
         while self._waiting and self._allowance >= 1:
             day, message = self._waiting.popleft()
-            if day in self._inside:
+            if day in self._entered:
                 self._allowance -= 1
                 try:
                     blob = lobby.post(self._envelope_keys[day], message, rng=self._rng)
                 except SnugCryptoError:
                     continue  # larger than a lobby allows
-                self._effects.append(ev.Transmit(ev.Door(day), wire.Post(blob)))
+                self._effects.append(ev.Transmit(ev.Endpoint(day), wire.Post(blob)))
 
     def close(self) -> None:
         """Leave all lobbies."""
         for day in list(self._keys):
             self._forget(day)
-            self._effects.append(ev.Disconnect(ev.Door(day)))
+            self._effects.append(ev.Disconnect(ev.Endpoint(day)))
 
 
 @dataclass
@@ -209,7 +209,7 @@ class HostLobby:
         #: Single-use invites that leaked while a knock waited on them: to be revoked everywhere.
         self.leaked: list[int] = []
         #: Messages under the key that members have (for `returning.Desk`), each with its lobby's day.
-        self.inside: list[tuple[int, lobby.RecoveryMessage]] = []
+        self.member_messages: list[tuple[int, lobby.RecoveryMessage]] = []
         #: Intents for the room to commit.
         self.wanted: list[AddIntent | RejoinIntent] = []
         #: Signature keys of admitted newcomers, and the identities (32 bytes each) that they showed.
@@ -218,7 +218,7 @@ class HostLobby:
         self._seed = seed
         self._origin = origin
         self._rng = rng
-        self._doors = Doors(secret, origin, self.effects, rng)
+        self._connections = LobbyConnections(secret, origin, self.effects, rng)
         self._cards: dict[int, list[lobby.CardSecret]] = {}
         self._card_posted: dict[int, float] = {}
         self._card_wanted: set[int] = set()
@@ -237,7 +237,7 @@ class HostLobby:
 
     def tick(self, now: float) -> None:
         """Stay in today's lobby, near midnight in two; renew cards; erase old secrets."""
-        self._doors.want({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
+        self._connections.stay_in({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
         for day, secrets in self._cards.items():
             for secret in secrets:
                 if secret.expired(now):
@@ -245,14 +245,14 @@ class HostLobby:
             self._cards[day] = [s for s in secrets if not s.expired(now)]
         patient = {w.id for w in self._knocks.waiting(now)} | self._admitted
         self._asked = {n: a for n, a in self._asked.items() if n < 0 or n in patient}
-        for day in self._doors.inside:
+        for day in self._connections.entered:
             cards = self._cards.get(day)
             if day in self._card_wanted or (cards and cards[-1].card.expiry - now < CARD_RENEW):
                 self._post_card(day, now)
 
     def lost(self, day: int, now: float) -> None:
         """Handle a lost connection to a lobby."""
-        self._doors.lost(day, now)
+        self._connections.lost(day, now)
 
     def revoke(self, index: int) -> None:
         """Close an invite, and refuse the knocks that wait on it."""
@@ -292,18 +292,18 @@ class HostLobby:
         self, day: int, message: wire.ServerMessage, membership: Membership, now: float
     ) -> list[ev.Knocked]:
         """Process a message from the server; return the knocks that the host is to be asked about."""
-        posted = self._doors.received(day, message)
+        posted = self._connections.received(day, message)
         if posted is True or isinstance(posted, lobby.CardRequest):
             self._post_card(day, now)
         elif isinstance(posted, lobby.RecoveryMessage):
-            self.inside.append((day, posted))
+            self.member_messages.append((day, posted))
         elif isinstance(posted, lobby.Knock):
             return self._knocked(day, posted, membership, now)
         return []
 
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
         """Post a message in that day's lobby."""
-        self._doors.post(day, message)
+        self._connections.post(day, message)
 
     def _post_card(self, day: int, now: float) -> None:
         cards = self._cards.setdefault(day, [])
@@ -315,12 +315,12 @@ class HostLobby:
         self._card_posted[day] = now
         if not fresh:
             cards.append(lobby.make_card(self._seed.host_key, self._origin, day, now, rng=self._rng))
-        self._doors.post(day, cards[-1].card)
+        self._connections.post(day, cards[-1].card)
 
     def _knocked(self, day: int, knock: lobby.Knock, membership: Membership, now: float) -> list[ev.Knocked]:
         mark = H(knock.enc, knock.ciphertext)
         if mark in self._replied:
-            self._doors.post(day, self._replied[mark])
+            self._connections.post(day, self._replied[mark])
             return []
         for secret in self._cards.get(day, []):
             try:
@@ -375,8 +375,8 @@ class HostLobby:
             why = IS_LOCKED
         else:
             return False
-        if not self._doors.crowded:
-            self._doors.post(asked.day, lobby.reply(asked.knock, lobby.Refusal(why), rng=self._rng))
+        if not self._connections.crowded:
+            self._connections.post(asked.day, lobby.reply(asked.knock, lobby.Refusal(why), rng=self._rng))
         return True
 
     def _opens_nothing(self, asked: _Asked, m: Membership) -> bool:
@@ -488,7 +488,7 @@ class HostLobby:
         self._replied[asked.mark] = reply
         if len(self._replied) > REPLIES_KEPT:
             del self._replied[next(iter(self._replied))]
-        self._doors.post(asked.day, reply)
+        self._connections.post(asked.day, reply)
 
     def close(self) -> None:
         """Leave the lobby, and erase the cards."""
@@ -496,7 +496,7 @@ class HostLobby:
             for secret in secrets:
                 secret.erase()
         self._cards.clear()
-        self._doors.close()
+        self._connections.close()
 
 
 @dataclass
@@ -543,7 +543,7 @@ class GuestLobby:
         self._psks = psks
         self._identity = identity
         self._rng = rng
-        self._doors = Doors(link.secret, link.origin, self.effects, rng)
+        self._connections = LobbyConnections(link.secret, link.origin, self.effects, rng)
         self._called_at = 0.0
         self._sent: list[_Sent] = []
         self._told = ""
@@ -558,26 +558,26 @@ class GuestLobby:
     def tick(self, now: float) -> None:
         """Stay in today's lobby; call until there is a card; knock again until there is an answer."""
         today = day_of(now)
-        self._doors.want({today}, now)
-        if today not in self._doors.inside or self.entry is not None:
+        self._connections.stay_in({today}, now)
+        if today not in self._connections.entered or self.entry is not None:
             return
         newest = self._sent[-1] if self._sent else None
         if newest is not None and newest.day == today and now - newest.posted_at >= KNOCK_EVERY:
             newest.posted_at = now
-            self._doors.post(today, newest.knock)
+            self._connections.post(today, newest.knock)
         impatient = newest is None or now - newest.at >= KNOCK_PATIENCE
         if impatient and now - self._called_at >= CALL_EVERY:
             self._called_at = now
-            self._doors.post(today, lobby.CardRequest())
+            self._connections.post(today, lobby.CardRequest())
 
     def lost(self, day: int, why: str, now: float) -> None:
         """Handle a lost connection to the lobby."""
-        self._doors.lost(day, now)
+        self._connections.lost(day, now)
         self._tell("away", f"The server is away ({why}). Trying again...")
 
     def received(self, day: int, message: wire.ServerMessage, now: float) -> None:
         """Process a message from the server in the lobby."""
-        posted = self._doors.received(day, message)
+        posted = self._connections.received(day, message)
         if posted is True:
             self._called_at = 0.0
             self.tick(now)
@@ -611,7 +611,7 @@ class GuestLobby:
         )
         self._sent.append(_Sent(knock, pending, bundle, day, card.nonce, now, now))
         del self._sent[:-4]
-        self._doors.post(day, knock)
+        self._connections.post(day, knock)
         self._tell("knocking", "Knocked. Waiting for the host's answer...")
 
     def _replied(self, reply: lobby.Reply) -> None:
@@ -644,4 +644,4 @@ class GuestLobby:
 
     def close(self) -> None:
         """Leave the lobby."""
-        self._doors.close()
+        self._connections.close()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.entry.lobby import MIDNIGHT, Doors, Entry, GuestLobby
+from snugroom.client.session.entry.lobby import MIDNIGHT, Entry, GuestLobby, LobbyConnections
 from snugroom.client.session.kernel.intents import RejoinIntent, ReturnIntent
 from snugroom.client.session.kernel.membership import policy_of
 from snugroom.crypto import hpke, mls
@@ -189,28 +189,28 @@ class MembersLobby:
 
     def __init__(self, link: invite.Invite, *, rng: Rng = os.urandom) -> None:
         self.effects: list[ev.Effect] = []
-        self._doors = Doors(link.secret, link.origin, self.effects, rng)
+        self._connections = LobbyConnections(link.secret, link.origin, self.effects, rng)
 
     def tick(self, now: float) -> None:
         """Stay in the lobby."""
-        self._doors.want({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
+        self._connections.stay_in({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
 
     def lost(self, day: int, now: float) -> None:
         """Handle a lost connection to a lobby."""
-        self._doors.lost(day, now)
+        self._connections.lost(day, now)
 
     def received(self, day: int, message: wire.ServerMessage) -> lobby.RecoveryMessage | None:
         """Return a message between members there; None for any other."""
-        posted = self._doors.received(day, message)
+        posted = self._connections.received(day, message)
         return posted if isinstance(posted, lobby.RecoveryMessage) else None
 
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
         """Post a message there."""
-        self._doors.post(day, message)
+        self._connections.post(day, message)
 
     def close(self) -> None:
         """Leave the lobby: a host is active again, or we leave."""
-        self._doors.close()
+        self._connections.close()
 
 
 @dataclass
@@ -299,12 +299,12 @@ class RejoiningLobby(GuestLobby):
         super().tick(now)
         today = day_of(now)
         waited = now - self._posted_at >= SEEK_EVERY
-        if today in self._doors.inside and self.entry is None and waited and self._helpers:
+        if today in self._connections.entered and self.entry is None and waited and self._helpers:
             self._posted_at = now
             self._make_package(now)
             if not self._asked or now - self._asked[-1].at >= HELPER_WAIT:
                 self._ask_next(now)
-            self._doors.post(today, recovery.seal(self._key, self._asked[-1].asked, rng=self._rng))
+            self._connections.post(today, recovery.seal(self._key, self._asked[-1].asked, rng=self._rng))
 
     def _ask_next(self, now: float) -> None:
         """Ask one member after the other: a member that does not help could use up its ticket."""
@@ -394,7 +394,7 @@ class ReturningLobby:
         self._psks = psks
         self._rng = rng
         self._key = recovery.recovery_key(kept.door_seed)
-        self._doors = Doors(kept.secret, kept.origin, self.effects, rng)
+        self._connections = LobbyConnections(kept.secret, kept.origin, self.effects, rng)
         self._nonce = b""
         self._sought_at = 0.0
         self._here: recovery.HelperOffer | None = None
@@ -410,8 +410,8 @@ class ReturningLobby:
     def tick(self, now: float) -> None:
         """Stay in today's lobby and seek until a member answers; begin anew after PATIENCE seconds."""
         today = day_of(now)
-        self._doors.want({today}, now)
-        if today not in self._doors.inside or self.entry is not None:
+        self._connections.stay_in({today}, now)
+        if today not in self._connections.entered or self.entry is not None:
             return
         if self._sent is not None and now - self._sent_at > PATIENCE:
             self._sent, self._here = None, None
@@ -421,15 +421,15 @@ class ReturningLobby:
             self._post(today, recovery.HelperQuery(self._nonce))
 
     def _post(self, day: int, message: recovery.Message) -> None:
-        self._doors.post(day, recovery.seal(self._key, message, rng=self._rng))
+        self._connections.post(day, recovery.seal(self._key, message, rng=self._rng))
 
     def lost(self, day: int, why: str, now: float) -> None:
         """Handle a lost connection to the lobby."""
-        self._doors.lost(day, now)
+        self._connections.lost(day, now)
 
     def received(self, day: int, message: wire.ServerMessage, now: float) -> None:
         """Process a message from the server in the lobby."""
-        posted = self._doors.received(day, message)
+        posted = self._connections.received(day, message)
         if posted is True:
             self._sought_at = 0.0
             self.tick(now)
@@ -490,4 +490,4 @@ class ReturningLobby:
 
     def close(self) -> None:
         """Leave the lobby."""
-        self._doors.close()
+        self._connections.close()

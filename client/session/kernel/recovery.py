@@ -17,7 +17,7 @@ from snugroom.server.wire import messages as wire
 
 if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
-    from snugroom.client.session.kernel.room_connection import Doorway
+    from snugroom.client.session.kernel.room_connection import RoomConnection
 
 #: Seconds that a stuck member waits for the others' beats, or for a host's new gate.
 STUCK_WAIT: Final = 4.0
@@ -41,10 +41,10 @@ class Recovery(Feature):
         self._since, self._blob = now, blob
         room.tell(sentences.stuck(room.author_name(verdict.author)))
 
-    def show(self, door: Doorway) -> None:
+    def show(self, connection: RoomConnection) -> None:
         """Show the pass that we have: hosts that find the slot void set its gate to that pass."""
-        door.shown = door.refused_at = None
-        door.showing = self.room.stuck_at
+        connection.shown = connection.refused_at = None
+        connection.showing = self.room.stuck_at
         self.room.send(wire.Show(self.room.m.journal.room_pass))
 
     def tick(self, now: float) -> None:
@@ -54,14 +54,16 @@ class Recovery(Feature):
         if room.stuck_at is None:
             self._consider_astray(now)
             return
-        door = room.door
+        connection = room.connection
         verdict = room.feature(Monitor).verdict_on_slot(room.stuck_at)
-        regated = door is not None and door.shown is not None and door.shown >= room.stuck_at
+        regated = (
+            connection is not None and connection.shown is not None and connection.shown >= room.stuck_at
+        )
         if regated or verdict == "void":
             slot, room.stuck_at = room.stuck_at, None
             room.m.void(self._blob)
-            if door is not None and not regated:
-                door.shown = door.showing = None
+            if connection is not None and not regated:
+                connection.shown = connection.showing = None
             for feature in room.features_with("voided"):
                 feature.voided(slot, None, now)
         elif verdict == "valid" or now - self._since > STUCK_WAIT:

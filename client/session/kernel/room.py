@@ -39,7 +39,7 @@ from snugroom.client.session.kernel.intents import (
 from snugroom.client.session.kernel.membership import Change, Membership, Staged, Valid, Void
 from snugroom.client.session.kernel.message_log import MessageLog
 from snugroom.client.session.kernel.recovery import Recovery
-from snugroom.client.session.kernel.room_connection import Doorway
+from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.client.session.options import Options
 from snugroom.crypto import hpke
 from snugroom.crypto.entry import invite
@@ -102,7 +102,7 @@ class RoomSession:
         #: The private half of the X25519 key that we announce, for messages to us alone.
         self.box = rng(32)
         #: The open connection, None without one.
-        self.door: Doorway | None = None
+        self.connection: RoomConnection | None = None
         self._reconnect_at: float | None = None
         self._failures = 0
         self._slot: int | None = None  # the server's current slot
@@ -137,18 +137,18 @@ class RoomSession:
     @property
     def catching_up(self) -> bool:
         """Whether incoming messages may be old, because we are catching up."""
-        return self.door is not None and self.door.catching_up
+        return self.connection is not None and self.connection.catching_up
 
     def is_synced(self, now: float) -> bool:
         """Whether we are connected and in step with the server, so that messages reach the others now."""
-        door = self.door
+        connection = self.connection
         return (
-            door is not None
-            and door.entered
+            connection is not None
+            and connection.entered
             and self._slot == self.m.journal.slot
-            and door.shown is not None
-            and door.shown >= self._slot
-            and door.sync_done
+            and connection.shown is not None
+            and connection.shown >= self._slot
+            and connection.sync_done
             and not (self._settling and now - self._moved_at < SETTLE)
             and self.stuck_at is None
             and not self.needs_rejoin
@@ -163,12 +163,12 @@ class RoomSession:
     @property
     def server_key(self) -> bytes | None:
         """The key that signs receipts on this connection (32 bytes); None without a connection."""
-        return None if self.door is None else self.door.server_key
+        return None if self.connection is None else self.connection.server_key
 
     @property
     def handle(self) -> bytes:
         """Our handle at the server on this connection, 8 bytes; empty until we have entered."""
-        return b"" if self.door is None else self.door.handle
+        return b"" if self.connection is None else self.connection.handle
 
     @property
     def has_media(self) -> bool:
@@ -260,7 +260,7 @@ class RoomSession:
         """Propose our own removal; leave when it is committed, or after two seconds."""
         if self._leaving_since is None:
             self._leaving_since = now
-        if len(self.m.members()) == 1 or self.door is None or not self.door.entered:
+        if len(self.m.members()) == 1 or self.connection is None or not self.connection.entered:
             self.finish("left", "You left.")
             return
         self._drive(now)
@@ -268,8 +268,8 @@ class RoomSession:
     def publish(self, media: ev.Publish, now: float) -> None:
         """Publish our media transport parameters and streams, now and on every new connection."""
         self._publish = media
-        if self.door is not None:
-            self.door.sync_done = False
+        if self.connection is not None:
+            self.connection.sync_done = False
         self._drive(now)
 
     # -- media -------------------------------------------------------------------------------------
@@ -286,9 +286,9 @@ class RoomSession:
 
     def lost(self, why: str, now: float) -> None:
         """Handle a lost or failed connection: reconnect after 0.2 s, later after up to 1.5 s."""
-        if self.door is not None and self.door.entered:
+        if self.connection is not None and self.connection.entered:
             self._message_log.lost(now)
-        self.door = None
+        self.connection = None
         self._slot = None
         for feature in self.features_with("lost"):
             feature.lost(why, now)
@@ -314,10 +314,14 @@ class RoomSession:
             return
         if self._staged is not None and now - self._staged_sent > COMMIT_RETRY:
             self._staged_sent = 0.0
-        door = self.door
-        if door is not None and door.catch_up_again is not None and now >= door.catch_up_again:
-            door.catch_up_again, door.catching_up = None, False
-        if door is None or not door.catching_up:
+        connection = self.connection
+        if (
+            connection is not None
+            and connection.catch_up_again is not None
+            and now >= connection.catch_up_again
+        ):
+            connection.catch_up_again, connection.catching_up = None, False
+        if connection is None or not connection.catching_up:
             self._message_log.tell_missed()
         self._drive(now)
         for feature in self.features_with("tick"):
@@ -329,7 +333,7 @@ class RoomSession:
             return
         before = self._slot
         match message:
-            case wire.Challenge() if self.door is None:  # once a connection: a new one excuses gaps
+            case wire.Challenge() if self.connection is None:  # once a connection: a new one excuses gaps
                 self._challenged(message)
             case wire.Entered():
                 self._entered(message, now)
@@ -342,19 +346,19 @@ class RoomSession:
                 self._committed(message, now)
             case wire.Stale():
                 self._slot = message.slot
-                if self.door is not None:
-                    self.door.handing_over = None
+                if self.connection is not None:
+                    self.connection.handing_over = None
             case wire.Regated():
-                if self.door is not None:
-                    self.door.refused_at = self.door.showing = None
-                    if self.door.shown is not None:
-                        self.door.shown = min(self.door.shown, message.slot - 1)
+                if self.connection is not None:
+                    self.connection.refused_at = self.connection.showing = None
+                    if self.connection.shown is not None:
+                        self.connection.shown = min(self.connection.shown, message.slot - 1)
                     if self.stuck_at is not None:
-                        self.feature(Recovery).show(self.door)
+                        self.feature(Recovery).show(self.connection)
             case wire.CaughtUp():
                 self._relay = max(self._relay, message.relay)
-                if self.door is not None:
-                    self.door.catching_up = False
+                if self.connection is not None:
+                    self.connection.catching_up = False
                 self._message_log.count_missing(message.missing)
             case wire.Relayed():
                 if message.relay == self._relay + 1:
@@ -389,16 +393,16 @@ class RoomSession:
         self._drive(now)
 
     def _challenged(self, challenge: wire.Challenge) -> None:
-        self.door = Doorway(challenge.nonce, challenge.server_key)
+        self.connection = RoomConnection(challenge.nonce, challenge.server_key)
         nonce = self.rng(32)
         signature = self.door_key.sign(invite.door_message(self.origin, self.number, challenge.nonce, nonce))
         self.send(wire.RoomDoor(self.door_key.public, self.room_admin_public, nonce, signature))
 
     def _entered(self, entered: wire.Entered, now: float) -> None:
-        door = self.door
-        if door is None or door.entered:
+        connection = self.connection
+        if connection is None or connection.entered:
             return
-        door.entered, door.handle = True, entered.handle
+        connection.entered, connection.handle = True, entered.handle
         self._slot = entered.slot
         self._failures = 0
         restarted = self._incarnation is not None and self._incarnation != entered.incarnation
@@ -412,42 +416,42 @@ class RoomSession:
             self.tell(ev.Status("back", "The server is back."))
 
     def _shown(self, slot: int) -> None:
-        door = self.door
-        if door is None:
+        connection = self.connection
+        if connection is None:
             return
-        wanted, door.showing = door.showing, None
-        door.shown = slot
+        wanted, connection.showing = connection.showing, None
+        connection.shown = slot
         if wanted is not None and slot < wanted:
-            door.refused_at = wanted  # our pass fits an older gate only: this slot's gate is wrong
+            connection.refused_at = wanted  # our pass fits an older gate only: this slot's gate is wrong
 
     def _refused(self, refused: wire.Refused, now: float) -> None:
-        door = self.door
-        if door is None:
+        connection = self.connection
+        if connection is None:
             return
         if refused.about == "show":
-            door.refused_at, door.showing = door.showing, None
+            connection.refused_at, connection.showing = connection.showing, None
         elif refused.about == "commit":
-            door.handing_over = None
+            connection.handing_over = None
             if refused.code == "pass":
-                door.shown = None
+                connection.shown = None
             elif refused.code == "size" and self._staged is not None:
                 self._fail_stage(refused.text)
         elif refused.about == "catch_up":
             if refused.code in ("pass", "gone"):
                 self.needs_rejoin = True  # the missed blobs are no longer available
             elif refused.code == "rate":
-                door.catch_up_again = now + CATCH_UP_RETRY
+                connection.catch_up_again = now + CATCH_UP_RETRY
             else:
-                door.catching_up = False
+                connection.catching_up = False
         elif refused.about == "media":
             if refused.code == "pass":
-                door.shown, door.sync_done = None, False
+                connection.shown, connection.sync_done = None, False
         elif refused.about == "broadcast" and refused.code == "pass":
-            door.shown = None
+            connection.shown = None
         elif refused.about == "relay" and refused.code == "pass":
             self._message_log.mark_for_resending()
             self._announce_at = now
-            door.shown = None
+            connection.shown = None
         # The owner of the media engine reports a lost media server, and sends `media` again.
         lost = refused.about == "media" and refused.code == "lost"
         if refused.code != "pass" and not lost and refused.about != "open" and refused.text != self._refusal:
@@ -457,77 +461,77 @@ class RoomSession:
     # -- synchronisation ---------------------------------------------------------------------------
 
     def _drive(self, now: float) -> None:
-        door = self.door
-        if door is None or not door.entered or self.ended is not None or self.needs_rejoin:
+        connection = self.connection
+        if connection is None or not connection.entered or self.ended is not None or self.needs_rejoin:
             return
         mine = self.m.journal.slot
         if self._slot is None:
-            self._open_room(door, now)
+            self._open_room(connection, now)
         elif self._slot > mine:
-            if self._is_shown(door, mine) and not door.catching_up:
-                door.catching_up = True
+            if self._is_shown(connection, mine) and not connection.catching_up:
+                connection.catching_up = True
                 self.send(wire.CatchUp(mine, self._relay))
         elif self._slot < mine:
-            self._hand_over(door, self._slot)
-        elif self._regate_wanted(door, mine):
-            self._regate(door, mine)
-        elif self._is_shown(door, mine):
-            self._when_synced(door, now)
+            self._hand_over(connection, self._slot)
+        elif self._regate_wanted(connection, mine):
+            self._regate(connection, mine)
+        elif self._is_shown(connection, mine):
+            self._when_synced(connection, now)
 
-    def _is_shown(self, door: Doorway, slot: int) -> bool:
+    def _is_shown(self, connection: RoomConnection, slot: int) -> bool:
         """Whether the server knows that we hold the pass of `slot`; shows the pass if that is still to do."""
-        if door.shown is not None and door.shown >= slot:
+        if connection.shown is not None and connection.shown >= slot:
             return True
-        if door.showing is not None:
+        if connection.showing is not None:
             return False
-        if door.refused_at == slot:
+        if connection.refused_at == slot:
             if self._slot is not None and self._slot > slot and self.stuck_at is None:
                 self.needs_rejoin = True  # too far behind for the server and for blobs handed over
             return False
         entry = self.m.journal.entry(slot)
         if entry is not None:
-            door.showing = slot
+            connection.showing = slot
             self.send(wire.Show(entry.room_pass))
         return False
 
-    def _open_room(self, door: Doorway, now: float) -> None:
-        if self.host_seed is None or door.opening:
+    def _open_room(self, connection: RoomConnection, now: float) -> None:
+        if self.host_seed is None or connection.opening:
             return
         oldest = self.m.journal.oldest
         gate = invite.gate(oldest.room_pass)
         room_admin = self.host_seed.room_admin_key(self.m.group.group_id)
-        message = invite.open_message(self.number, oldest.slot, gate, oldest.chain, door.nonce)
-        door.opening = True
+        message = invite.open_message(self.number, oldest.slot, gate, oldest.chain, connection.nonce)
+        connection.opening = True
         self.send(wire.Open(oldest.slot, gate, oldest.chain, room_admin.sign(message)))
 
-    def _hand_over(self, door: Doorway, slot: int) -> None:
+    def _hand_over(self, connection: RoomConnection, slot: int) -> None:
         """Send the server, which is behind us, the blob that follows its slot."""
         following = self.m.journal.entry(slot + 1)
         if following is None or following.blob is None or self.m.journal.entry(slot) is None:
             return
-        if self._is_shown(door, slot) and door.handing_over != slot + 1:
-            door.handing_over = slot + 1
+        if self._is_shown(connection, slot) and connection.handing_over != slot + 1:
+            connection.handing_over = slot + 1
             self.send(wire.Commit(slot + 1, following.blob, invite.gate(following.room_pass)))
 
-    def _regate_wanted(self, door: Doorway, slot: int) -> bool:
-        return door.refused_at == slot and self.host_seed is not None and door.regated_at != slot
+    def _regate_wanted(self, connection: RoomConnection, slot: int) -> bool:
+        return connection.refused_at == slot and self.host_seed is not None and connection.regated_at != slot
 
-    def _regate(self, door: Doorway, slot: int) -> None:
+    def _regate(self, connection: RoomConnection, slot: int) -> None:
         """Replace the gate of this slot: its author posted a gate that is not our pass's (G5)."""
         assert self.host_seed is not None
         gate = invite.gate(self.m.journal.room_pass)
         room_admin = self.host_seed.room_admin_key(self.m.group.group_id)
-        message = invite.regate_message(self.number, slot, gate, door.nonce)
-        door.regated_at = slot
+        message = invite.regate_message(self.number, slot, gate, connection.nonce)
+        connection.regated_at = slot
         self.send(wire.Regate(slot, gate, room_admin.sign(message)))
 
-    def _when_synced(self, door: Doorway, now: float) -> None:
+    def _when_synced(self, connection: RoomConnection, now: float) -> None:
         if self.stuck_at is not None:
             return
-        if not door.sync_done:
-            door.sync_done = True
-            if not door.catching_up:
-                door.catching_up = True
+        if not connection.sync_done:
+            connection.sync_done = True
+            if not connection.catching_up:
+                connection.catching_up = True
                 self.send(wire.CatchUp(self.m.journal.slot, self._relay))
             if self._publish is not None:
                 self.send(self._publish.message())
@@ -537,24 +541,24 @@ class RoomSession:
         if self._settling and now - self._moved_at < SETTLE:
             return
         self._settling = False
-        if not door.features_notified:
-            door.features_notified = True
+        if not connection.features_notified:
+            connection.features_notified = True
             for feature in self.features_with("synced"):
                 feature.synced(now)
         if self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
-            self._announce(door)
+            self._announce(connection)
         if self._leaving_since is not None:
             self.feature(Maintenance).propose_self_remove()
             return
         self._message_log.send_waiting()
         self._commit_next(now)
 
-    def _announce(self, door: Doorway) -> None:
+    def _announce(self, connection: RoomConnection) -> None:
         streams = [] if self._publish is None else self._publish.streams
         self.relay(
             content.Announce(
-                door.handle,
+                connection.handle,
                 hpke.public_key(self.box),
                 [content.OwnStream(ssrc, kind, number) for ssrc, kind, number in streams],
             )
@@ -604,8 +608,8 @@ class RoomSession:
 
     def _committed(self, message: wire.Committed, now: float) -> None:
         self._slot = max(self._slot or 0, message.slot)
-        if self.door is not None and self.door.handing_over == message.slot:
-            self.door.handing_over = None
+        if self.connection is not None and self.connection.handing_over == message.slot:
+            self.connection.handing_over = None
         mine = self.m.journal.slot
         if message.slot <= mine:
             known = self.m.journal.chains.get(message.slot)
@@ -641,16 +645,16 @@ class RoomSession:
         elif isinstance(verdict, Void):
             slot = self.m.journal.slot + 1
             self.m.void(blob)
-            if self.door is not None:
-                self.door.shown = None  # our pass must be shown for this slot too
+            if self.connection is not None:
+                self.connection.shown = None  # our pass must be shown for this slot too
             self.tell(sentences.void_commit(verdict.text, self.author_name(verdict.author), slot))
             for feature in self.features_with("voided"):
                 feature.voided(slot, verdict.author, now)
         else:
             recovery = self.feature(Recovery)
             recovery.begin(verdict, blob, now)
-            if self.door is not None:
-                recovery.show(self.door)
+            if self.connection is not None:
+                recovery.show(self.connection)
 
     def author_name(self, leaf: int | None) -> str:
         """Return the author's name for a person; "a member or the server" if it is unknown."""
@@ -658,8 +662,8 @@ class RoomSession:
 
     def _adopt(self, step: Valid | Staged, blob: bytes, now: float) -> None:
         change = self.m.adopt(step, blob, now)
-        if self.door is not None:
-            self.door.refused_at = None
+        if self.connection is not None:
+            self.connection.refused_at = None
         if isinstance(step, Staged):
             intent = step.intent
             if self._intents and self._intents[0] is intent:
@@ -679,10 +683,10 @@ class RoomSession:
         self._message_log.new_epoch(now)
 
     def _check_receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
-        if self.door is None:
+        if self.connection is None:
             return
         try:
-            invite.verify_receipt(self.door.server_key, self.number, slot, chain, signature)
+            invite.verify_receipt(self.connection.server_key, self.number, slot, chain, signature)
         except SnugCryptoError:
             self.tell(sentences.receipt())
             return

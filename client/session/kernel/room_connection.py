@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Doorway:
+class RoomConnection:
     """Discarded with the connection; the room session keeps the state that outlasts it."""
 
     """What is known of the connection that is open now."""

@@ -309,11 +309,11 @@ class Session:
 
     def _dispatch(self, what: ev.Input, now: float) -> None:
         match what:
-            case ev.Received(door, message):
-                self._received(door, message, now)
-            case ev.Lost(door, why, answered):
-                if not door.probe:
-                    self._lost(door, why, now)
+            case ev.Received(endpoint, message):
+                self._received(endpoint, message, now)
+            case ev.Lost(endpoint, why, answered):
+                if not endpoint.probe:
+                    self._lost(endpoint, why, now)
                 elif self._room is not None:
                     self._room.feature(Dropped).probe_lost(why, answered, now)
             case ev.Tick():
@@ -389,39 +389,39 @@ class Session:
             case ev.EndMeeting():
                 self._in_room().end(now)
 
-    def _received(self, door: ev.Door, message: ServerMessage, now: float) -> None:
-        if door.probe:
+    def _received(self, endpoint: ev.Endpoint, message: ServerMessage, now: float) -> None:
+        if endpoint.probe:
             if self._room is not None:
                 self._room.feature(Dropped).probe_received(message, now)
             return
-        if door.day is None:
+        if endpoint.day is None:
             if self._room is not None:
                 self._room.received(message, now)
             elif isinstance(self._guest, ReturningLobby):
                 self._guest.at_the_room(message)
         elif self._members is not None and self._room is not None:
-            said = self._members.received(door.day, message)
+            said = self._members.received(endpoint.day, message)
             if said is not None and self._desk is not None:
-                self._desk.heard(door.day, said, self._room, self._room.rank, now)
+                self._desk.heard(endpoint.day, said, self._room, self._room.rank, now)
         elif self._host is not None and self._room is not None and self._guest is None:
-            for knocked in self._host.received(door.day, message, self._room.m, now):
+            for knocked in self._host.received(endpoint.day, message, self._room.m, now):
                 self._tell(replace(knocked, label=self._book.label(knocked.invite)))
                 if self._room.m.policy.mode is Mode.WAVE_IN and not self._room.feature(Roles).seed_exposed:
                     self._host.admit(knocked.knock, now)
-        if door.day is not None and self._guest is not None:
-            self._guest.received(door.day, message, now)
+        if endpoint.day is not None and self._guest is not None:
+            self._guest.received(endpoint.day, message, now)
 
-    def _lost(self, door: ev.Door, why: str, now: float) -> None:
-        if door.day is None:
+    def _lost(self, endpoint: ev.Endpoint, why: str, now: float) -> None:
+        if endpoint.day is None:
             if self._room is not None:
                 self._room.lost(why, now)
         else:
             if self._host is not None:
-                self._host.lost(door.day, now)
+                self._host.lost(endpoint.day, now)
             if self._members is not None:
-                self._members.lost(door.day, now)
+                self._members.lost(endpoint.day, now)
             if self._guest is not None:
-                self._guest.lost(door.day, why, now)
+                self._guest.lost(endpoint.day, why, now)
 
     def _in_room(self) -> RoomSession:
         if self._room is None:
@@ -560,7 +560,7 @@ class Session:
             return
         if self._desk is None:
             self._desk = Desk(room.door_key.seed, rng=self._rng)
-        connected = room.door is not None and room.door.entered
+        connected = room.connection is not None and room.connection.entered
         watch = self._host is None and connected and room.rank < WATCHERS and room.hostless(now)
         if watch and self._members is None:
             self._members = MembersLobby(self._invite, rng=self._rng)
@@ -581,9 +581,9 @@ class Session:
     def _serve_at_the_desk(self, desk: Desk, room: RoomSession, now: float) -> None:
         place = self._host or self._members
         if self._host is not None:
-            for day, said in self._host.inside:
+            for day, said in self._host.member_messages:
                 desk.heard(day, said, room, room.rank, now)
-            self._host.inside.clear()
+            self._host.member_messages.clear()
         for wanted in desk.wanted:
             room.queue(wanted, now)
         desk.wanted.clear()

@@ -147,8 +147,8 @@ def _guest(link: str, name: str, marks: Marks) -> Connection:
         if isinstance(what, ev.Status) and what.kind == "knocking":
             marks.note("knock")
 
-    def message(door: ev.Door, what: ServerMessage) -> None:
-        if door == ev.ROOM and isinstance(what, Entered):
+    def message(endpoint: ev.Endpoint, what: ServerMessage) -> None:
+        if endpoint == ev.ROOM and isinstance(what, Entered):
             marks.note("entered")
 
     def opened(stats: StreamStats) -> None:

@@ -155,9 +155,9 @@ class Actor:
         except ValueError as error:
             self.problems.append(str(error))
 
-    def _message(self, door: ev.Door, message: ServerMessage) -> None:
+    def _message(self, endpoint: ev.Endpoint, message: ServerMessage) -> None:
         if isinstance(message, Entered):
-            (self._handles if door == ev.ROOM else self._doors).append(message.handle.hex())
+            (self._handles if endpoint == ev.ROOM else self._doors).append(message.handle.hex())
 
     def _event(self, event: ev.Event) -> None:
         match event:

@@ -14,22 +14,22 @@ import type { Sentence } from "../words/sentence";
  *
  * A probe is a room that this participant opens alone, to test whether the server still serves others.
  */
-export interface Door {
+export interface Endpoint {
   readonly day: number | null;
   readonly probe: boolean;
 }
 
-export const ROOM: Door = { day: null, probe: false };
-export const PROBE: Door = { day: null, probe: true };
+export const ROOM: Endpoint = { day: null, probe: false };
+export const PROBE: Endpoint = { day: null, probe: true };
 
-/** Return the door's key for maps. */
-export const doorKey = (door: Door): string => (door.probe ? "probe" : door.day === null ? "room" : `lobby ${door.day}`);
+/** Return the key of an endpoint for maps. */
+export const endpointKey = ({ day, probe }: Endpoint): string => (probe ? "probe" : day === null ? "room" : `lobby ${day}`);
 
 export type Input =
   /** A message from the server on one connection. The first message on a connection is a Challenge. */
-  | { readonly type: "Received"; readonly door: Door; readonly message: ServerMessage }
+  | { readonly type: "Received"; readonly endpoint: Endpoint; readonly message: ServerMessage }
   /** A connection closed or could not be made. `answered`: the server accepted it, or refused it with a message. */
-  | { readonly type: "Lost"; readonly door: Door; readonly why: Sentence; readonly answered: boolean }
+  | { readonly type: "Lost"; readonly endpoint: Endpoint; readonly why: Sentence; readonly answered: boolean }
   /** Time has passed. The shell feeds one about every 100 ms. */
   | { readonly type: "Tick" }
   | Command
@@ -271,9 +271,9 @@ export type Event =
 // -- outputs -----------------------------------------------------------------------------------------------
 
 export type Effect =
-  | { readonly type: "Connect"; readonly door: Door }
-  | { readonly type: "Disconnect"; readonly door: Door }
-  | { readonly type: "Transmit"; readonly door: Door; readonly message: ClientMessage }
+  | { readonly type: "Connect"; readonly endpoint: Endpoint }
+  | { readonly type: "Disconnect"; readonly endpoint: Endpoint }
+  | { readonly type: "Transmit"; readonly endpoint: Endpoint; readonly message: ClientMessage }
   | { readonly type: "Tell"; readonly event: Event }
   /** Write a file for the person. */
   | { readonly type: "Save"; readonly what: "evidence" | "report"; readonly data: Bytes }

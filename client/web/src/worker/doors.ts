@@ -1,7 +1,8 @@
 /**
- * One WebSocket for each door: messages are queued while it connects, sent as JSON text frames, and checked on receipt.
+ * One WebSocket for each endpoint: messages are queued while it connects, sent as JSON text frames, and checked on
+ * receipt.
  */
-import { type Door, doorKey } from "../session/events";
+import { type Endpoint, endpointKey } from "../session/events";
 import { Codec } from "../wire/codec";
 import { FRAME_MAX } from "../wire/limits";
 import {
@@ -28,14 +29,14 @@ export interface Socket {
   close(): void;
 }
 
-export interface DoorEvents {
-  received(door: Door, message: ServerMessage): void;
+export interface ConnectionEvents {
+  received(endpoint: Endpoint, message: ServerMessage): void;
   /** `answered`: the server accepted the connection, or refused it with an HTTP response. */
-  lost(door: Door, why: Sentence, answered: boolean): void;
+  lost(endpoint: Endpoint, why: Sentence, answered: boolean): void;
 }
 
 interface Open {
-  readonly door: Door;
+  readonly endpoint: Endpoint;
   readonly socket: Socket;
   queue: string[] | null;
   closing: boolean;
@@ -44,11 +45,11 @@ interface Open {
 }
 
 /** All connections of one session to its server. */
-export class Doors {
+export class Connections {
   /** Whether any connection was ever established. */
   everConnected = false;
   readonly #url: string;
-  readonly #events: DoorEvents;
+  readonly #events: ConnectionEvents;
   readonly #make: (url: string) => Socket;
   readonly #listens: () => Promise<boolean>;
   readonly #open = new Map<string, Open>();
@@ -56,7 +57,7 @@ export class Doors {
   /** `origin`: the server's. `listens`: whether the server answers at all, when no connection could be established. */
   constructor(
     origin: string,
-    events: DoorEvents,
+    events: ConnectionEvents,
     make: (url: string) => Socket = (url) => new WebSocket(url),
     listens: () => Promise<boolean> = () => answers(origin),
   ) {
@@ -66,19 +67,19 @@ export class Doors {
     this.#listens = listens;
   }
 
-  /** Connect; an existing connection of this door is dropped without notice. */
-  connect(door: Door): void {
-    this.#forget(this.#open.get(doorKey(door)));
+  /** Connect; an existing connection to this endpoint is dropped without notice. */
+  connect(endpoint: Endpoint): void {
+    this.#forget(this.#open.get(endpointKey(endpoint)));
     const socket = this.#make(this.#url);
     const open: Open = {
-      door,
+      endpoint,
       socket,
       queue: [],
       closing: false,
       heard: false,
       timer: setTimeout(() => void this.#lose(open, "shell.no_answer"), CONNECT_TIME * 1000),
     };
-    this.#open.set(doorKey(door), open);
+    this.#open.set(endpointKey(endpoint), open);
     socket.onopen = () => {
       clearTimeout(open.timer);
       this.everConnected = open.heard = true;
@@ -92,19 +93,19 @@ export class Doors {
   }
 
   /** Close the connection after its queue is sent, and report nothing more about it. */
-  disconnect(door: Door): void {
-    const open = this.#open.get(doorKey(door));
+  disconnect(endpoint: Endpoint): void {
+    const open = this.#open.get(endpointKey(endpoint));
     if (open === undefined) return;
     if (open.queue === null || open.queue.length === 0) this.#forget(open);
     else {
       open.closing = true;
-      this.#open.delete(doorKey(door));
+      this.#open.delete(endpointKey(endpoint));
     }
   }
 
   /** Send a message; without a connection it is dropped, because the session repeats what matters on the next one. */
-  transmit(door: Door, message: ClientMessage): void {
-    const open = this.#open.get(doorKey(door));
+  transmit(endpoint: Endpoint, message: ClientMessage): void {
+    const open = this.#open.get(endpointKey(endpoint));
     if (open === undefined) return;
     const frame = clientCodec.encode(message);
     if (open.queue === null) open.socket.send(frame);
@@ -113,7 +114,7 @@ export class Doors {
 
   /** Close all connections. */
   close(): void {
-    for (const { door } of [...this.#open.values()]) this.disconnect(door);
+    for (const { endpoint } of [...this.#open.values()]) this.disconnect(endpoint);
   }
 
   /** The network has changed: existing connections are dead. */
@@ -130,15 +131,15 @@ export class Doors {
       void this.#lose(open, "shell.alien");
       return;
     }
-    this.#events.received(open.door, message);
+    this.#events.received(open.endpoint, message);
   }
 
   async #lose(open: Open, why: string): Promise<void> {
-    const known = this.#open.get(doorKey(open.door)) === open;
+    const known = this.#open.get(endpointKey(open.endpoint)) === open;
     this.#forget(open);
     if (!known) return;
     const answered = open.heard || (await this.#listens());
-    if (!this.#open.has(doorKey(open.door))) this.#events.lost(open.door, sentence(why), answered);
+    if (!this.#open.has(endpointKey(open.endpoint))) this.#events.lost(open.endpoint, sentence(why), answered);
   }
 
   #forget(open: Open | undefined): void {
@@ -146,7 +147,7 @@ export class Doors {
     clearTimeout(open.timer);
     open.socket.onopen = open.socket.onmessage = open.socket.onclose = null;
     open.socket.close();
-    if (this.#open.get(doorKey(open.door)) === open) this.#open.delete(doorKey(open.door));
+    if (this.#open.get(endpointKey(open.endpoint)) === open) this.#open.delete(endpointKey(open.endpoint));
   }
 }
 

@@ -1,5 +1,5 @@
 /** Entry point of the worker. Session, MLS and SFrame live here; the page has none of their keys. */
-import { Doors } from "./doors";
+import { Connections } from "./doors";
 import type { FromWorker, ToWorker } from "./messages";
 import { Shell } from "./shell";
 import type { Transformer } from "./transforms";
@@ -18,7 +18,7 @@ const shell = new Shell({
   post: (message) => scope.postMessage(message),
   // the wall clock at the start, advanced by a monotonic clock
   now: () => (performance.timeOrigin + performance.now()) / 1000,
-  doors: (origin, events) => new Doors(origin, events),
+  connections: (origin, events) => new Connections(origin, events),
 });
 
 scope.addEventListener("message", ({ data }) => void shell.hear(data));

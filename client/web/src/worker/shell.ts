@@ -8,7 +8,7 @@ import { SnugCryptoError } from "../crypto/errors";
 import { Identity, Mode } from "../crypto/agreed/roomState";
 import { hex } from "../crypto/bytes";
 import {
-  type Door,
+  type Endpoint,
   type Effect,
   type Event,
   type EventOf,
@@ -20,7 +20,7 @@ import { Session } from "../session/kernel/session";
 import { PROTOCOL_VERSION } from "../wire/limits";
 import type { HandleStream, ServerMessage } from "../wire/messages";
 import { CommandError, type Sentence, sentence } from "../words/sentence";
-import { Doors } from "./doors";
+import { Connections } from "./doors";
 import type { FromWorker, HostWish, JoinWish, ToWorker, TreeView } from "./messages";
 import { type Transformer, Transforms } from "./transforms";
 
@@ -34,7 +34,7 @@ export interface Around {
   /** Unix seconds that never go back. */
   now(): number;
   /** Return sockets to a server. */
-  doors(origin: string, events: ConstructorParameters<typeof Doors>[1]): Doors;
+  connections(origin: string, events: ConstructorParameters<typeof Connections>[1]): Connections;
 }
 
 type Wish = Extract<ToWorker, HostWish | JoinWish>;
@@ -44,7 +44,7 @@ export class Shell {
   readonly #around: Around;
   readonly #transforms: Transforms;
   #session: Session | null = null;
-  #doors: Doors | null = null;
+  #connections: Connections | null = null;
   #began = 0;
   #wished = false;
   #over = false;
@@ -53,7 +53,7 @@ export class Shell {
   #ticking = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #events: Event[] = [];
-  /** Ufrags of the `media` messages that the server has still to answer at the room's door. */
+  /** Ufrags of the `media` messages that the server has still to answer at the room's connection. */
   #asked: string[] = [];
   #own: readonly OwnStream[] = [];
   #remote: readonly HandleStream[] = [];
@@ -100,7 +100,7 @@ export class Shell {
 
   /** The network is back and may be another one: existing connections are dead. */
   networkChanged(): void {
-    this.#doors?.networkChanged();
+    this.#connections?.networkChanged();
   }
 
   /** Fail closed after an unexpected error. */
@@ -151,9 +151,9 @@ export class Shell {
       return this.#around.post({ type: "refused", ask: 0, why: error.sentence });
     }
     this.#session = session;
-    this.#doors = this.#around.doors(session.origin, {
-      received: (door, message) => void this.#received(door, message).catch((error) => this.broken(error)),
-      lost: (door, why, answered) => void this.#lost(door, why, answered).catch((error) => this.broken(error)),
+    this.#connections = this.#around.connections(session.origin, {
+      received: (endpoint, message) => void this.#received(endpoint, message).catch((error) => this.broken(error)),
+      lost: (endpoint, why, answered) => void this.#lost(endpoint, why, answered).catch((error) => this.broken(error)),
     });
     this.#around.post({ type: "done", ask: 0 });
     this.#perform(session.start());
@@ -224,7 +224,7 @@ export class Shell {
     this.#over = true;
     this.#transforms.stop();
     clearInterval(this.#timer);
-    this.#doors?.close();
+    this.#connections?.close();
   }
 
   async #tick(): Promise<void> {
@@ -237,7 +237,7 @@ export class Shell {
     }
     this.#transforms.tick();
     const session = this.#session;
-    if (session === null || this.#doors?.everConnected !== false || this.#over) return;
+    if (session === null || this.#connections?.everConnected !== false || this.#over) return;
     if (this.#around.now() - this.#began <= PATIENCE) return;
     const text = sentence("shell.cannot_connect", { origin: session.origin });
     this.#end();
@@ -257,15 +257,15 @@ export class Shell {
           this.#post({ type: "save", what: effect.what, data: effect.data });
           break;
         case "Connect":
-          if (isRoom(effect.door)) this.#asked = [];
-          this.#doors?.connect(effect.door);
+          if (isRoom(effect.endpoint)) this.#asked = [];
+          this.#connections?.connect(effect.endpoint);
           break;
         case "Disconnect":
-          this.#doors?.disconnect(effect.door);
+          this.#connections?.disconnect(effect.endpoint);
           break;
         case "Transmit":
           if (effect.message.type === "media") this.#asked.push(effect.message.ufrag);
-          this.#doors?.transmit(effect.door, effect.message);
+          this.#connections?.transmit(effect.endpoint, effect.message);
           break;
         case "MediaTransport":
           this.#post({ type: "transport", transport: effect.transport, ufrag: this.#asked.shift() ?? "" });
@@ -293,18 +293,18 @@ export class Shell {
     this.#around.post({ type: "events", events });
   }
 
-  async #received(door: Door, message: ServerMessage): Promise<void> {
+  async #received(endpoint: Endpoint, message: ServerMessage): Promise<void> {
     if (message.type === "challenge" && message.version !== PROTOCOL_VERSION) {
       const text = sentence("alarm.version", { theirs: message.version, ours: PROTOCOL_VERSION });
       this.#around.post({ type: "events", events: [{ type: "Alarm", kind: "version", text }] });
     }
-    const room = isRoom(door);
+    const room = isRoom(endpoint);
     const refused = room && message.type === "refused" && message.about === "media";
     // a notice, not an answer: a part of the server has died, and our media with it
     const lost = refused && message.code === "lost";
     // an answer, although without a transport
     if (refused && !lost) this.#asked.shift();
-    const told = await this.#feed({ type: "Received", door, message });
+    const told = await this.#feed({ type: "Received", endpoint, message });
     if (!room) return;
     if (lost && this.#leaf !== null && !this.#over) this.#around.post({ type: "mediaLost" });
     if (message.type === "committed" || message.type === "relayed" || message.type === "broadcasted")
@@ -314,9 +314,9 @@ export class Shell {
     this.#tree(changeOf(roster), roster, message.type === "committed" ? message.blob.length : 0);
   }
 
-  async #lost(door: Door, why: Sentence, answered: boolean): Promise<void> {
-    await this.#feed({ type: "Lost", door, why, answered });
-    if (isRoom(door) && this.#leaf !== null && !this.#over) this.#around.post({ type: "republish" });
+  async #lost(endpoint: Endpoint, why: Sentence, answered: boolean): Promise<void> {
+    await this.#feed({ type: "Lost", endpoint, why, answered });
+    if (isRoom(endpoint) && this.#leaf !== null && !this.#over) this.#around.post({ type: "republish" });
   }
 
   /** Report the owner of each listed stream that exactly one member has announced. */
@@ -355,7 +355,7 @@ export class Shell {
   }
 }
 
-const isRoom = (door: Door): boolean => door.day === null && !door.probe;
+const isRoom = (endpoint: Endpoint): boolean => endpoint.day === null && !endpoint.probe;
 
 function changeOf(roster: EventOf<"Roster"> | null): Sentence {
   const names = (members: readonly { readonly name: string }[]): string[] => members.map(({ name }) => name);

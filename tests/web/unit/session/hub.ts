@@ -8,8 +8,8 @@ import { type Bytes, hex, same, utf8 } from "../../../../client/web/src/crypto/b
 import { chainNext, gate, receiptMessage, roomNumber } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import {
-  type Door,
-  doorKey,
+  type Endpoint,
+  endpointKey,
   type Effect,
   type Event,
   type EventOf,
@@ -40,15 +40,15 @@ interface HubRoom {
 /** One participant's connection. */
 class Link {
   readonly who: Participant;
-  readonly door: Door;
+  readonly endpoint: Endpoint;
   lobby: string | null = null;
   room: HubRoom | null = null;
   shown: number | null = null;
   readonly handle: Bytes;
 
-  constructor(who: Participant, door: Door, handle: Bytes) {
+  constructor(who: Participant, endpoint: Endpoint, handle: Bytes) {
     this.who = who;
-    this.door = door;
+    this.endpoint = endpoint;
     this.handle = handle;
   }
 }
@@ -102,7 +102,7 @@ export class Hub {
   #lives = 1;
   up = true;
   /** What the server sends instead of what it should; null: nothing. */
-  tells: (to: Participant, message: ServerMessage, door: Door) => ServerMessage | null = (_, message) =>
+  tells: (to: Participant, message: ServerMessage, endpoint: Endpoint) => ServerMessage | null = (_, message) =>
     message;
 
   private constructor(key: SigningKey) {
@@ -182,9 +182,9 @@ export class Hub {
 
   async #lose(link: Link): Promise<void> {
     this.#links.delete(link);
-    link.who.links.delete(doorKey(link.door));
+    link.who.links.delete(endpointKey(link.endpoint));
     const why: Sentence = { key: "verbatim", args: { text: "cut" } };
-    if (link.who.alive) await this.#input(link.who, { type: "Lost", door: link.door, why, answered: false });
+    if (link.who.alive) await this.#input(link.who, { type: "Lost", endpoint: link.endpoint, why, answered: false });
   }
 
   async #input(who: Participant, input: Input): Promise<void> {
@@ -194,21 +194,21 @@ export class Hub {
   async #perform(who: Participant, effects: readonly Effect[]): Promise<void> {
     for (const effect of effects) {
       if (effect.type === "Tell") who.told.push(effect.event);
-      else if (effect.type === "Connect") await this.#connect(who, effect.door);
+      else if (effect.type === "Connect") await this.#connect(who, effect.endpoint);
       else if (effect.type === "Disconnect") {
-        const link = who.links.get(doorKey(effect.door));
-        who.links.delete(doorKey(effect.door));
+        const link = who.links.get(endpointKey(effect.endpoint));
+        who.links.delete(endpointKey(effect.endpoint));
         if (link !== undefined) this.#links.delete(link);
       } else if (effect.type === "Transmit") {
-        const link = who.links.get(doorKey(effect.door));
+        const link = who.links.get(endpointKey(effect.endpoint));
         if (link !== undefined) this.#way.push(() => this.#heard(link, effect.message));
       } else who.effects.push(effect);
     }
   }
 
-  async #connect(who: Participant, door: Door): Promise<void> {
-    const link = new Link(who, door, H(utf8(`handle ${this.#handles++}`)).slice(0, 8));
-    who.links.set(doorKey(door), link);
+  async #connect(who: Participant, endpoint: Endpoint): Promise<void> {
+    const link = new Link(who, endpoint, H(utf8(`handle ${this.#handles++}`)).slice(0, 8));
+    who.links.set(endpointKey(endpoint), link);
     this.#links.add(link);
     if (!this.up) {
       this.#way.push(() => this.#lose(link));
@@ -219,11 +219,11 @@ export class Hub {
   }
 
   #send(link: Link, honest: ServerMessage): void {
-    const message = this.tells(link.who, honest, link.door);
+    const message = this.tells(link.who, honest, link.endpoint);
     if (message === null) return;
     this.#way.push(async () => {
       if (!this.#links.has(link) || !link.who.alive) return;
-      await this.#input(link.who, { type: "Received", door: link.door, message });
+      await this.#input(link.who, { type: "Received", endpoint: link.endpoint, message });
     });
   }
 

@@ -15,7 +15,13 @@ import * as mls from "../../../../client/web/src/mls";
 import { Contacts } from "../../../../client/web/src/session/entry/contacts";
 import type { Effect } from "../../../../client/web/src/session/events";
 import { Vouching } from "../../../../client/web/src/session/features/identity";
-import { Doors, GuestLobby, IS_OVER, POST_BURST, reasonOf } from "../../../../client/web/src/session/entry/lobby";
+import {
+  GuestLobby,
+  IS_OVER,
+  LobbyConnections,
+  POST_BURST,
+  reasonOf,
+} from "../../../../client/web/src/session/entry/lobby";
 import { SUITE } from "../../../../client/web/src/session/kernel/membership";
 import { Desk } from "../../../../client/web/src/session/entry/recovery";
 import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
@@ -147,20 +153,20 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
 
 test("posts keep to the server's limits, and the same is not said twice while it waits", async () => {
   const effects: Effect[] = [];
-  const doors = new Doors(SECRET, ORIGIN, effects, seeded("doors"));
-  await doors.want(new Set([DAY]), START);
-  await doors.received(DAY, ENTERED);
+  const connections = new LobbyConnections(SECRET, ORIGIN, effects, seeded("doors"));
+  await connections.stayIn(new Set([DAY]), START);
+  await connections.received(DAY, ENTERED);
   effects.length = 0;
-  for (let i = 0; i < POST_BURST + 40; i++) await doors.post(DAY, new lobby.CardRequest());
+  for (let i = 0; i < POST_BURST + 40; i++) await connections.post(DAY, new lobby.CardRequest());
   assert.equal(effects.length, POST_BURST);
-  assert.ok(doors.crowded);
+  assert.ok(connections.crowded);
   const same = new lobby.CardRequest();
-  for (let i = 0; i < 5; i++) await doors.post(DAY, same);
-  await doors.want(new Set([DAY]), START + 1);
+  for (let i = 0; i < 5; i++) await connections.post(DAY, same);
+  await connections.stayIn(new Set([DAY]), START + 1);
   assert.equal(effects.length, POST_BURST + 8);
-  await doors.want(new Set([DAY]), START + 100);
+  await connections.stayIn(new Set([DAY]), START + 100);
   assert.equal(effects.length, POST_BURST + 41);
-  doors.close();
+  connections.close();
   assert.equal(effects.at(-1)?.type, "Disconnect");
 });
 

@@ -283,8 +283,8 @@ test("a server that drops the room and serves others is shown to have done that"
   const bo = await comes(hub, ada, link, "Bo");
   await hub.run(6);
   const number = ada.session.room!.number;
-  hub.tells = (to, message, door) =>
-    to === bo && message.type === "entered" && !door.probe ? null : message;
+  hub.tells = (to, message, endpoint) =>
+    to === bo && message.type === "entered" && !endpoint.probe ? null : message;
   await hub.cut(bo);
   await hub.run(8);
   assert.match(
@@ -305,10 +305,10 @@ test("a server that drops the room and serves others is shown to have done that"
 test("a probe that the server has not signed proves nothing", async () => {
   const { hub, ada, link } = await hosted();
   const bo = await comes(hub, ada, link, "Bo");
-  hub.tells = (to, message, door) => {
+  hub.tells = (to, message, endpoint) => {
     if (to !== bo) return message;
-    if (message.type === "opened" && door.probe) return { ...message, signature: new Uint8Array(64) };
-    return message.type === "entered" && !door.probe ? null : message;
+    if (message.type === "opened" && endpoint.probe) return { ...message, signature: new Uint8Array(64) };
+    return message.type === "entered" && !endpoint.probe ? null : message;
   };
   await hub.cut(bo);
   await hub.run(8);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { type Door, PROBE, ROOM } from "../../../../client/web/src/session/events";
+import { type Endpoint, PROBE, ROOM } from "../../../../client/web/src/session/events";
 import { FRAME_MAX } from "../../../../client/web/src/wire/limits";
-import { CONNECT_TIME, Doors, type Socket } from "../../../../client/web/src/worker/doors";
+import { CONNECT_TIME, Connections, type Socket } from "../../../../client/web/src/worker/doors";
 
 class FakeSocket implements Socket {
   onopen: ((event: Event) => unknown) | null = null;
@@ -33,12 +33,12 @@ let told: unknown[] = [];
 let urls: string[] = [];
 let listens = false;
 
-const doors = (): Doors =>
-  new Doors(
+const connections = (): Connections =>
+  new Connections(
     "https://meet.example",
     {
-      received: (door: Door, message) => told.push(["received", door, message.type]),
-      lost: (door: Door, why, answered) => told.push(["lost", door, why.key, answered]),
+      received: (endpoint: Endpoint, message) => told.push(["received", endpoint, message.type]),
+      lost: (endpoint: Endpoint, why, answered) => told.push(["lost", endpoint, why.key, answered]),
     },
     (url) => {
       urls.push(url);
@@ -58,7 +58,7 @@ const shown = JSON.stringify({ type: "shown", slot: 3 });
 const settled = (): Promise<void> => new Promise((done) => setImmediate(done));
 
 test("what is said while it connects is said once it has, in order", () => {
-  const all = doors();
+  const all = connections();
   all.connect(ROOM);
   assert.deepEqual(urls, ["wss://meet.example/ws"]);
   all.transmit(ROOM, show);
@@ -81,7 +81,7 @@ for (const [name, frame] of [
   ["more than a frame may have", `${shown}${" ".repeat(FRAME_MAX)}`],
 ] as const)
   test(`${name} ends the connection`, async () => {
-    const all = doors();
+    const all = connections();
     all.connect(ROOM);
     sockets[0]?.opens();
     sockets[0]?.says(frame);
@@ -93,7 +93,7 @@ for (const [name, frame] of [
   });
 
 test("a connection that ends was answered, one that was never made only if somebody listens", async () => {
-  const all = doors();
+  const all = connections();
   all.connect(ROOM);
   sockets[0]?.opens();
   sockets[0]?.ends();
@@ -114,7 +114,7 @@ test("a connection that ends was answered, one that was never made only if someb
 test("nobody who answers in time is nobody", async () => {
   mock.timers.enable({ apis: ["setTimeout"] });
   try {
-    const all = doors();
+    const all = connections();
     all.connect(ROOM);
     mock.timers.tick(CONNECT_TIME * 1000 - 1);
     assert.deepEqual(told, []);
@@ -128,7 +128,7 @@ test("nobody who answers in time is nobody", async () => {
 });
 
 test("a connection in another's place hears nothing of it, and an old one is not told of", async () => {
-  const all = doors();
+  const all = connections();
   all.connect(ROOM);
   sockets[0]?.opens();
   all.connect(ROOM);
@@ -142,7 +142,7 @@ test("a connection in another's place hears nothing of it, and an old one is not
 });
 
 test("what was said last goes out before it is closed, and the end is not told", async () => {
-  const all = doors();
+  const all = connections();
   all.connect(ROOM);
   all.transmit(ROOM, show);
   all.disconnect(ROOM);
@@ -162,7 +162,7 @@ test("what was said last goes out before it is closed, and the end is not told",
 });
 
 test("another network ends all connections", async () => {
-  const all = doors();
+  const all = connections();
   all.connect(ROOM);
   sockets[0]?.opens();
   all.networkChanged();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { type Door, ROOM } from "../../../../client/web/src/session/events";
+import { type Endpoint, ROOM } from "../../../../client/web/src/session/events";
 import type { ClientMessage, ServerMessage, Transport } from "../../../../client/web/src/wire/messages";
-import type { Doors } from "../../../../client/web/src/worker/doors";
+import type { Connections } from "../../../../client/web/src/worker/doors";
 import type { FromWorker, ToWorker } from "../../../../client/web/src/worker/messages";
 import { type Around, PATIENCE, Shell, TICK } from "../../../../client/web/src/worker/shell";
 import type { EncodedFrame, Transformer } from "../../../../client/web/src/worker/transforms";
@@ -25,11 +25,11 @@ class Rig {
   readonly done: string[] = [];
   everConnected = false;
   now = 1_800_000_000;
-  events: Parameters<Around["doors"]>[1] | null = null;
+  events: Parameters<Around["connections"]>[1] | null = null;
   readonly shell = new Shell({
     post: (message) => this.posted.push(message),
     now: () => this.now,
-    doors: (origin, events) => {
+    connections: (origin, events) => {
       assert.equal(origin, ORIGIN);
       this.events = events;
       const rig = this;
@@ -37,13 +37,13 @@ class Rig {
         get everConnected() {
           return rig.everConnected;
         },
-        connect: (door: Door) => this.done.push(`connect ${name(door)}`),
-        disconnect: (door: Door) => this.done.push(`disconnect ${name(door)}`),
-        transmit: (door: Door, message: ClientMessage) =>
-          this.done.push(`${message.type}${message.type === "media" ? ` ${message.ufrag}` : ""} to ${name(door)}`),
+        connect: (endpoint: Endpoint) => this.done.push(`connect ${name(endpoint)}`),
+        disconnect: (endpoint: Endpoint) => this.done.push(`disconnect ${name(endpoint)}`),
+        transmit: (endpoint: Endpoint, message: ClientMessage) =>
+          this.done.push(`${message.type}${message.type === "media" ? ` ${message.ufrag}` : ""} to ${name(endpoint)}`),
         close: () => this.done.push("close"),
         networkChanged: () => this.done.push("network"),
-      } as unknown as Doors;
+      } as unknown as Connections;
     },
   });
 
@@ -56,8 +56,8 @@ class Rig {
   }
 
   /** The server says something, and all that comes of it has come. */
-  async says(message: ServerMessage, door: Door = ROOM): Promise<void> {
-    this.events?.received(door, message);
+  async says(message: ServerMessage, endpoint: Endpoint = ROOM): Promise<void> {
+    this.events?.received(endpoint, message);
     await this.settles();
   }
 
@@ -66,7 +66,7 @@ class Rig {
     await new Promise((done) => setImmediate(done));
   }
 
-  /** The room's door is opened, and the room. */
+  /** The room's connection is opened, and the room. */
   async enters(): Promise<void> {
     this.everConnected = true;
     const fixed = { nonce: new Uint8Array(32), server_key: new Uint8Array(32) };
@@ -77,7 +77,7 @@ class Rig {
   }
 }
 
-const name = (door: Door): string => (door.probe ? "probe" : door.day === null ? "room" : "lobby");
+const name = (endpoint: Endpoint): string => (endpoint.probe ? "probe" : endpoint.day === null ? "room" : "lobby");
 
 /** A transformer whose frames are put in by hand; what comes out is kept. */
 function transformer(options: unknown): Transformer & { readonly out: EncodedFrame[]; put(frame: EncodedFrame): Promise<void> } {

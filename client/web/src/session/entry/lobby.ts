@@ -15,7 +15,7 @@ import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence, verbatim } from "../../words/sentence";
 import type { Contacts } from "./contacts";
-import type { Door, Effect, EventOf, Knocked } from "../events";
+import type { Endpoint, Effect, EventOf, Knocked } from "../events";
 import type { AddIntent, RejoinIntent } from "../kernel/intents";
 import { called, type InviteBook } from "./invites";
 import { among, type Membership, policyOf } from "../kernel/membership";
@@ -70,20 +70,20 @@ export function reasonOf(text: string): Sentence {
   return text === "" ? sentence("refusal.no") : verbatim(text);
 }
 
-const doorOf = (day: number): Door => ({ day, probe: false });
+const endpointOf = (day: number): Endpoint => ({ day, probe: false });
 
 /** Return the days whose lobbies a host with waiting knocks must be in: two near midnight. */
 export const daysAround = (now: number): Set<number> =>
   new Set([dayOf(now - MIDNIGHT), dayOf(now), dayOf(now + MIDNIGHT)]);
 
 /** Connections to the lobbies of some days: connect, sign, post. */
-export class Doors {
+export class LobbyConnections {
   readonly #secret: Bytes;
   readonly #origin: string;
   readonly #effects: Effect[];
   readonly #rng: Rng;
   readonly #keys = new Map<number, { readonly key: SigningKey; readonly envelopeKey: Bytes }>();
-  readonly #inside = new Set<number>();
+  readonly #entered = new Set<number>();
   readonly #retry = new Map<number, number>();
   #failures = 0;
   #refusal = "";
@@ -99,12 +99,12 @@ export class Doors {
   }
 
   /** The days whose lobbies we have entered. */
-  get inside(): ReadonlySet<number> {
-    return this.#inside;
+  get entered(): ReadonlySet<number> {
+    return this.#entered;
   }
 
   /** Be in the lobbies of these days only. Call it regularly: it also sends waiting posts. */
-  async want(days: ReadonlySet<number>, now: number): Promise<void> {
+  async stayIn(days: ReadonlySet<number>, now: number): Promise<void> {
     const since = this.#flushedAt === null ? 0 : now - this.#flushedAt;
     this.#flushedAt = now;
     this.#allowance = Math.min(POST_BURST, this.#allowance + POST_RATE * since);
@@ -113,26 +113,26 @@ export class Doors {
       if (this.#keys.has(day)) continue;
       const key = await lobbyKey(this.#secret, this.#origin, day);
       this.#keys.set(day, { key, envelopeKey: lobbyEnvelopeKey(this.#secret, this.#origin, day) });
-      this.#effects.push({ type: "Connect", door: doorOf(day) });
+      this.#effects.push({ type: "Connect", endpoint: endpointOf(day) });
     }
     for (const day of [...this.#keys.keys()]) if (!days.has(day)) this.#leave(day);
     for (const [day, at] of [...this.#retry]) {
       if (now < at) continue;
       this.#retry.delete(day);
-      this.#effects.push({ type: "Connect", door: doorOf(day) });
+      this.#effects.push({ type: "Connect", endpoint: endpointOf(day) });
     }
   }
 
   #leave(day: number): void {
     this.#keys.delete(day);
-    this.#inside.delete(day);
+    this.#entered.delete(day);
     this.#retry.delete(day);
-    this.#effects.push({ type: "Disconnect", door: doorOf(day) });
+    this.#effects.push({ type: "Disconnect", endpoint: endpointOf(day) });
   }
 
   /** Handle a lost connection: reconnect after 0.2 s, later after up to 1.5 s. */
   lost(day: number, now: number): void {
-    this.#inside.delete(day);
+    this.#entered.delete(day);
     if (!this.#keys.has(day)) return;
     this.#retry.set(day, now + Math.min(0.2 * 2 ** this.#failures, 1.5));
     this.#failures++;
@@ -148,11 +148,11 @@ export class Doors {
         const lobby_key = held.key.public;
         const signature = await held.key.sign(doorMessage(this.#origin, lobby_key, message.nonce, nonce));
         const door = { type: "lobby_door", lobby_key, nonce, signature } as const;
-        this.#effects.push({ type: "Transmit", door: doorOf(day), message: door });
+        this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message: door });
         return false;
       }
       case "entered":
-        this.#inside.add(day);
+        this.#entered.add(day);
         this.#failures = 0;
         return true;
       case "refused":
@@ -178,7 +178,7 @@ export class Doors {
    * A message that already waits is not added: repeated equal knocks would displace other replies.
    */
   async post(day: number, message: lobby.LobbyMessage): Promise<void> {
-    if (!this.#inside.has(day) || this.#waiting.some(([, waiting]) => waiting === message)) return;
+    if (!this.#entered.has(day) || this.#waiting.some(([, waiting]) => waiting === message)) return;
     this.#waiting.push([day, message]);
     await this.#flush();
     if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
@@ -195,11 +195,11 @@ export class Doors {
       if (next === undefined) return;
       const [day, message] = next;
       const held = this.#keys.get(day);
-      if (held === undefined || !this.#inside.has(day)) continue;
+      if (held === undefined || !this.#entered.has(day)) continue;
       this.#allowance--;
       try {
         const blob = await lobby.post(held.envelopeKey, message, this.#rng);
-        this.#effects.push({ type: "Transmit", door: doorOf(day), message: { type: "post", blob } });
+        this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message: { type: "post", blob } });
       } catch (error) {
         if (!(error instanceof SnugCryptoError)) throw error; // larger than a lobby allows
       }
@@ -239,7 +239,7 @@ export class HostLobby {
   /** Single-use invites that leaked while a knock waited on them: to be revoked everywhere. */
   readonly leaked: number[] = [];
   /** Messages under the key that members have (for `returning.Desk`), each with its lobby's day. */
-  readonly inside: (readonly [number, lobby.RecoveryMessage])[] = [];
+  readonly memberMessages: (readonly [number, lobby.RecoveryMessage])[] = [];
   /** Intents for the room to commit. */
   readonly wanted: (AddIntent | RejoinIntent)[] = [];
   /** Signature keys of admitted newcomers, and the identities (32 bytes each) that they showed. */
@@ -248,7 +248,7 @@ export class HostLobby {
   readonly #seed: HostSeed;
   readonly #origin: string;
   readonly #rng: Rng;
-  readonly #doors: Doors;
+  readonly #connections: LobbyConnections;
   readonly #cards = new Map<number, lobby.CardSecret[]>();
   readonly #cardPosted = new Map<number, number>();
   readonly #cardWanted = new Set<number>();
@@ -278,13 +278,13 @@ export class HostLobby {
     this.#seed = seed;
     this.#origin = origin;
     this.#rng = rng;
-    this.#doors = new Doors(secret, origin, this.effects, rng);
+    this.#connections = new LobbyConnections(secret, origin, this.effects, rng);
     this.#book = book;
   }
 
   /** Stay in today's lobby, near midnight in two; renew cards; erase old secrets. */
   async tick(now: number): Promise<void> {
-    await this.#doors.want(daysAround(now), now);
+    await this.#connections.stayIn(daysAround(now), now);
     for (const [day, secrets] of this.#cards) {
       for (const secret of secrets) if (secret.expired(now)) secret.erase();
       this.#cards.set(
@@ -294,7 +294,7 @@ export class HostLobby {
     }
     const patient = new Set([...this.#knocks.waiting(now).map(({ id }) => id), ...this.#admitted]);
     this.#asked = new Map([...this.#asked].filter(([number]) => number < 0 || patient.has(number)));
-    for (const day of [...this.#doors.inside]) {
+    for (const day of [...this.#connections.entered]) {
       const newest = this.#cards.get(day)?.at(-1);
       if (this.#cardWanted.has(day) || (newest !== undefined && newest.card.expiry - now < CARD_RENEW))
         await this.#postCard(day, now);
@@ -303,7 +303,7 @@ export class HostLobby {
 
   /** Handle a lost connection to a lobby. */
   lost(day: number, now: number): void {
-    this.#doors.lost(day, now);
+    this.#connections.lost(day, now);
   }
 
   /** Close an invite, and refuse the knocks that wait on it. */
@@ -344,18 +344,18 @@ export class HostLobby {
 
   /** Process a message from the server; return the knock that the host is to be asked about, or null. */
   async received(day: number, message: ServerMessage, m: Membership, now: number): Promise<Knocked | null> {
-    const posted = await this.#doors.received(day, message);
+    const posted = await this.#connections.received(day, message);
     if (posted === true) await this.#postCard(day, now);
     else if (posted === false) return null;
     else if (posted.type === "CardRequest") await this.#postCard(day, now);
-    else if (posted.type === "RecoveryMessage") this.inside.push([day, posted]);
+    else if (posted.type === "RecoveryMessage") this.memberMessages.push([day, posted]);
     else if (posted.type === "Knock") return await this.#knocked(day, posted, m, now);
     return null;
   }
 
   /** Post a message in that day's lobby. */
   async post(day: number, message: lobby.LobbyMessage): Promise<void> {
-    await this.#doors.post(day, message);
+    await this.#connections.post(day, message);
   }
 
   async #postCard(day: number, now: number): Promise<void> {
@@ -373,14 +373,14 @@ export class HostLobby {
       newest = await lobby.makeCard(this.#seed.hostKey, this.#origin, day, now, this.#rng);
       cards.push(newest);
     }
-    await this.#doors.post(day, newest.card);
+    await this.#connections.post(day, newest.card);
   }
 
   async #knocked(day: number, knock: lobby.Knock, m: Membership, now: number): Promise<Knocked | null> {
     const mark = hex(H(knock.enc, knock.ciphertext));
     const replied = this.#replied.get(mark);
     if (replied !== undefined) {
-      await this.#doors.post(day, replied);
+      await this.#connections.post(day, replied);
       return null;
     }
     const opened = await this.#open(day, knock, m, now);
@@ -456,8 +456,8 @@ export class HostLobby {
     if (this.#opensNothing(asked, m)) reason = IS_OVER;
     else if (m.policy.mode === Mode.LOCKED) reason = IS_LOCKED;
     else return false;
-    if (!this.#doors.crowded)
-      await this.#doors.post(
+    if (!this.#connections.crowded)
+      await this.#connections.post(
         asked.day,
         await lobby.reply(asked.knock, { type: "Refusal", reason }, this.#rng),
       );
@@ -601,14 +601,14 @@ export class HostLobby {
     this.#replied.set(asked.mark, reply);
     const [first] = this.#replied.keys();
     if (this.#replied.size > REPLIES_KEPT && first !== undefined) this.#replied.delete(first);
-    await this.#doors.post(asked.day, reply);
+    await this.#connections.post(asked.day, reply);
   }
 
   /** Leave the lobby, and erase the cards. */
   close(): void {
     for (const secrets of this.#cards.values()) for (const secret of secrets) secret.erase();
     this.#cards.clear();
-    this.#doors.close();
+    this.#connections.close();
   }
 }
 
@@ -644,7 +644,7 @@ export class GuestLobby {
   readonly effects: Effect[] = [];
   entry: Entry | null = null;
   refusal: Sentence | null = null;
-  protected readonly doors: Doors;
+  protected readonly connections: LobbyConnections;
   protected readonly psks: mls.Psks;
   protected readonly rng: Rng;
   protected sent: Sent[] = [];
@@ -676,7 +676,7 @@ export class GuestLobby {
     this.psks = facts.psks;
     this.#identity = facts.identity ?? null;
     this.rng = facts.rng ?? systemRng;
-    this.doors = new Doors(facts.link.secret, facts.link.origin, this.effects, this.rng);
+    this.connections = new LobbyConnections(facts.link.secret, facts.link.origin, this.effects, this.rng);
     this.tell(words.status("waiting"));
   }
 
@@ -690,29 +690,29 @@ export class GuestLobby {
   /** Stay in today's lobby; call until there is a card; knock again until there is an answer. */
   async tick(now: number): Promise<void> {
     const today = dayOf(now);
-    await this.doors.want(new Set([today]), now);
-    if (!this.doors.inside.has(today) || this.entry !== null) return;
+    await this.connections.stayIn(new Set([today]), now);
+    if (!this.connections.entered.has(today) || this.entry !== null) return;
     const newest = this.sent.at(-1);
     if (newest !== undefined && newest.day === today && now - newest.postedAt >= KNOCK_EVERY) {
       newest.postedAt = now;
-      await this.doors.post(today, newest.knock);
+      await this.connections.post(today, newest.knock);
     }
     const impatient = newest === undefined || now - newest.at >= KNOCK_PATIENCE;
     if (impatient && now - this.#calledAt >= CALL_EVERY) {
       this.#calledAt = now;
-      await this.doors.post(today, new lobby.CardRequest());
+      await this.connections.post(today, new lobby.CardRequest());
     }
   }
 
   /** Handle a lost connection to the lobby. */
   lost(day: number, why: Sentence, now: number): void {
-    this.doors.lost(day, now);
+    this.connections.lost(day, now);
     this.tell(words.status("away", { why }));
   }
 
   /** Process a message from the server in the lobby. */
   async received(day: number, message: ServerMessage, now: number): Promise<void> {
-    const posted = await this.doors.received(day, message);
+    const posted = await this.connections.received(day, message);
     if (posted === true) {
       this.#calledAt = 0;
       await this.tick(now);
@@ -749,7 +749,7 @@ export class GuestLobby {
     );
     this.sent.push({ knock, pending, bundle, day, nonce: card.nonce, at: now, postedAt: now });
     this.sent = this.sent.slice(-4);
-    await this.doors.post(day, knock);
+    await this.connections.post(day, knock);
     this.tell(words.status("knocking"));
   }
 
@@ -792,6 +792,6 @@ export class GuestLobby {
 
   /** Leave the lobby. */
   close(): void {
-    this.doors.close();
+    this.connections.close();
   }
 }

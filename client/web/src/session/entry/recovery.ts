@@ -27,7 +27,7 @@ import type { Sentence } from "../../words/sentence";
 import { sentence } from "../../words/sentence";
 import { type Effect, ROOM } from "../events";
 import type { RejoinIntent, ReturnIntent } from "../kernel/intents";
-import { Doors, daysAround, type Entry, GuestLobby } from "./lobby";
+import { LobbyConnections, daysAround, type Entry, GuestLobby } from "./lobby";
 import { among, policyOf } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
 import * as words from "../catalogue/sentences";
@@ -215,36 +215,36 @@ function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): Re
 /** A member without the host seed, in the lobby for as long as no host is active. */
 export class MembersLobby {
   readonly effects: Effect[] = [];
-  readonly #doors: Doors;
+  readonly #connections: LobbyConnections;
 
   constructor(link: invite.Invite, rng: Rng = systemRng) {
-    this.#doors = new Doors(link.secret, link.origin, this.effects, rng);
+    this.#connections = new LobbyConnections(link.secret, link.origin, this.effects, rng);
   }
 
   /** Stay in the lobby. */
   async tick(now: number): Promise<void> {
-    await this.#doors.want(daysAround(now), now);
+    await this.#connections.stayIn(daysAround(now), now);
   }
 
   /** Handle a lost connection to a lobby. */
   lost(day: number, now: number): void {
-    this.#doors.lost(day, now);
+    this.#connections.lost(day, now);
   }
 
   /** Return a message between members there; null for any other. */
   async received(day: number, message: ServerMessage): Promise<lobby.RecoveryMessage | null> {
-    const posted = await this.#doors.received(day, message);
+    const posted = await this.#connections.received(day, message);
     return typeof posted !== "boolean" && posted.type === "RecoveryMessage" ? posted : null;
   }
 
   /** Post a message there. */
   async post(day: number, message: lobby.LobbyMessage): Promise<void> {
-    await this.#doors.post(day, message);
+    await this.#connections.post(day, message);
   }
 
   /** Leave the lobby: a host is active again, or we leave. */
   close(): void {
-    this.#doors.close();
+    this.#connections.close();
   }
 }
 
@@ -333,12 +333,12 @@ export class RejoiningLobby extends GuestLobby {
     await super.tick(now);
     const today = invite.dayOf(now);
     const waited = now - this.#postedAt >= SEEK_EVERY;
-    if (!this.doors.inside.has(today) || this.entry !== null || !waited || this.#helpers.length === 0) return;
+    if (!this.connections.entered.has(today) || this.entry !== null || !waited || this.#helpers.length === 0) return;
     this.#postedAt = now;
     await this.makePackage(now);
     let last = this.#asked.at(-1);
     if (last === undefined || now - last.at >= HELPER_WAIT) last = await this.#askNext(now);
-    await this.doors.post(today, await recovery.seal(this.#key, last.asked, this.rng));
+    await this.connections.post(today, await recovery.seal(this.#key, last.asked, this.rng));
   }
 
   /** Ask one member after the other: a member that does not help could use up its ticket. */
@@ -457,7 +457,7 @@ export class ReturningLobby {
   readonly #psks: mls.Psks;
   readonly #rng: Rng;
   readonly #key: Bytes;
-  readonly #doors: Doors;
+  readonly #connections: LobbyConnections;
   #nonce: Bytes = new Uint8Array();
   #soughtAt = 0;
   #here: recovery.HelperOffer | null = null;
@@ -476,15 +476,15 @@ export class ReturningLobby {
     this.#psks = psks;
     this.#rng = rng;
     this.#key = recovery.recoveryKey(kept.doorSeed);
-    this.#doors = new Doors(kept.secret, kept.origin, this.effects, rng);
+    this.#connections = new LobbyConnections(kept.secret, kept.origin, this.effects, rng);
     this.effects.push({ type: "Tell", event: words.status("returning") });
   }
 
   /** Stay in today's lobby and seek until a member answers; begin anew after PATIENCE seconds. */
   async tick(now: number): Promise<void> {
     const today = invite.dayOf(now);
-    await this.#doors.want(new Set([today]), now);
-    if (!this.#doors.inside.has(today) || this.entry !== null) return;
+    await this.#connections.stayIn(new Set([today]), now);
+    if (!this.#connections.entered.has(today) || this.entry !== null) return;
     if (this.#sent !== null && now - this.#sent.at > PATIENCE) this.#sent = this.#here = null;
     if (this.#sent !== null || now - this.#soughtAt < SEEK_EVERY) return;
     this.#soughtAt = now;
@@ -493,17 +493,17 @@ export class ReturningLobby {
   }
 
   async #post(day: number, message: recovery.Message): Promise<void> {
-    await this.#doors.post(day, await recovery.seal(this.#key, message, this.#rng));
+    await this.#connections.post(day, await recovery.seal(this.#key, message, this.#rng));
   }
 
   /** Handle a lost connection to the lobby. */
   lost(day: number, _why: Sentence, now: number): void {
-    this.#doors.lost(day, now);
+    this.#connections.lost(day, now);
   }
 
   /** Process a message from the server in the lobby. */
   async received(day: number, message: ServerMessage, now: number): Promise<void> {
-    const posted = await this.#doors.received(day, message);
+    const posted = await this.#connections.received(day, message);
     if (posted === true) {
       this.#soughtAt = 0;
       await this.tick(now);
@@ -535,7 +535,7 @@ export class ReturningLobby {
     this.#here = here;
     this.#sent = { asked, privateKey, bundle, at: now };
     await this.#post(day, asked);
-    this.effects.push({ type: "Connect", door: ROOM }); // a restarted server needs a room admin to open
+    this.effects.push({ type: "Connect", endpoint: ROOM }); // a restarted server needs a room admin to open
   }
 
   /** Open the room for the members, who cannot do that themselves. */
@@ -559,7 +559,7 @@ export class ReturningLobby {
   }
 
   #transmit(message: ClientMessage): void {
-    this.effects.push({ type: "Transmit", door: ROOM, message });
+    this.effects.push({ type: "Transmit", endpoint: ROOM, message });
   }
 
   async #letIn(back: recovery.RecoveryReply, sent: Sent): Promise<void> {
@@ -584,6 +584,6 @@ export class ReturningLobby {
 
   /** Leave the lobby. */
   close(): void {
-    this.#doors.close();
+    this.#connections.close();
   }
 }

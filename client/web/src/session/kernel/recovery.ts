@@ -7,7 +7,7 @@
  */
 import type { Bytes } from "../../crypto/bytes";
 import { Feature } from "./feature";
-import type { Doorway } from "./roomConnection";
+import type { RoomConnection } from "./roomConnection";
 import type { Stuck } from "./membership";
 import { Monitor } from "../monitor/monitor";
 import * as words from "../catalogue/sentences";
@@ -33,9 +33,9 @@ export class Recovery extends Feature {
   }
 
   /** Show the pass that we have: hosts that find the slot void set its gate to that pass. */
-  show(door: Doorway): void {
-    door.shown = door.refusedAt = null;
-    door.showing = this.room.stuckAt;
+  show(connection: RoomConnection): void {
+    connection.shown = connection.refusedAt = null;
+    connection.showing = this.room.stuckAt;
     this.room.send({ type: "show", room_pass: this.room.m.journal.roomPass });
   }
 
@@ -46,13 +46,13 @@ export class Recovery extends Feature {
       this.#considerAstray(now);
       return;
     }
-    const { door, stuckAt } = room;
+    const { connection, stuckAt } = room;
     const verdict = room.feature(Monitor).verdictOnSlot(stuckAt);
-    const regated = door !== null && door.shown !== null && door.shown >= stuckAt;
+    const regated = connection !== null && connection.shown !== null && connection.shown >= stuckAt;
     if (regated || verdict === "void") {
       room.stuckAt = null;
       room.m.void(this.#blob);
-      if (door !== null && !regated) door.shown = door.showing = null;
+      if (connection !== null && !regated) connection.shown = connection.showing = null;
       for (const feature of room.features) await feature.voided(stuckAt, null, now);
     } else if (verdict === "valid" || now - this.#since > STUCK_WAIT) room.needsRejoin = true;
   }

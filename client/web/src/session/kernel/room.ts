@@ -27,7 +27,7 @@ import { Announced } from "../features/announcements";
 import { type Feature, featuresWith } from "./feature";
 import { build as buildFeatures } from "../features/build";
 import { type AnyContent, type Posted, TEXT_MAX } from "../catalogue/content";
-import { Doorway } from "./roomConnection";
+import { RoomConnection } from "./roomConnection";
 import { Ending } from "../features/ending";
 import { type Effect, type Ended, type Event, type InputOf, type Member, ROOM } from "../events";
 import { Sealing, open } from "./frames";
@@ -90,7 +90,7 @@ export class RoomSession {
   /** The X25519 key that we announce, for messages to us alone. */
   readonly box: X25519Key;
   /** The open connection; null without one. */
-  door: Doorway | null = null;
+  connection: RoomConnection | null = null;
   readonly announced = new Announced();
   readonly features: readonly Feature[];
   #reconnectAt: number | null = null;
@@ -137,7 +137,7 @@ export class RoomSession {
 
   /** Connect, and report the first roster. */
   start(): void {
-    this.effects.push({ type: "Connect", door: ROOM });
+    this.effects.push({ type: "Connect", endpoint: ROOM });
     this.#tellRoster([], [], null);
   }
 
@@ -149,19 +149,19 @@ export class RoomSession {
 
   /** Whether incoming messages may be old, because we are catching up. */
   get catchingUp(): boolean {
-    return this.door?.catchingUp ?? false;
+    return this.connection?.catchingUp ?? false;
   }
 
   /** Return whether we are connected and in step with the server, so that messages reach the others now. */
   isSynced(now: number): boolean {
-    const { door } = this;
+    const { connection } = this;
     return (
-      door !== null &&
-      door.entered &&
+      connection !== null &&
+      connection.entered &&
       this.#slot === this.m.journal.slot &&
-      door.shown !== null &&
-      door.shown >= this.#slot &&
-      door.syncDone &&
+      connection.shown !== null &&
+      connection.shown >= this.#slot &&
+      connection.syncDone &&
       !(this.#settling && now - this.#movedAt < SETTLE) &&
       this.stuckAt === null &&
       !this.needsRejoin &&
@@ -176,12 +176,12 @@ export class RoomSession {
 
   /** The key that signs receipts on this connection (32 bytes); null without a connection. */
   get serverKey(): Bytes | null {
-    return this.door?.serverKey ?? null;
+    return this.connection?.serverKey ?? null;
   }
 
   /** Our handle at the server on this connection, 8 bytes; empty until we have entered. */
   get handle(): Bytes {
-    return this.door?.handle ?? new Uint8Array();
+    return this.connection?.handle ?? new Uint8Array();
   }
 
   /** Whether a media engine has published its parameters. */
@@ -276,7 +276,7 @@ export class RoomSession {
   /** Propose our own removal; leave when it is committed, or after two seconds. */
   async leave(now: number): Promise<void> {
     this.#leavingSince ??= now;
-    if (this.m.members().length === 1 || this.door === null || !this.door.entered)
+    if (this.m.members().length === 1 || this.connection === null || !this.connection.entered)
       this.finish("left", sentence("room.you_left"));
     else await this.#drive(now);
   }
@@ -284,7 +284,7 @@ export class RoomSession {
   /** Publish our media transport parameters and streams, now and on every new connection. */
   async publish(media: InputOf<"Publish">, now: number): Promise<void> {
     this.#publish = media;
-    if (this.door !== null) this.door.syncDone = false;
+    if (this.connection !== null) this.connection.syncDone = false;
     await this.#drive(now);
   }
 
@@ -304,8 +304,8 @@ export class RoomSession {
 
   /** Handle a lost or failed connection: reconnect after 0.2 s, later after up to 1.5 s. */
   async lost(why: Sentence, now: number): Promise<void> {
-    if (this.door?.entered) this.#messageLog.lost(now);
-    this.door = null;
+    if (this.connection?.entered) this.#messageLog.lost(now);
+    this.connection = null;
     this.#slot = null;
     for (const feature of this.features) await feature.lost(why, now);
     if (this.ended !== null) return;
@@ -323,17 +323,17 @@ export class RoomSession {
     if (this.ended !== null) return;
     if (this.#reconnectAt !== null && now >= this.#reconnectAt) {
       this.#reconnectAt = null;
-      this.effects.push({ type: "Connect", door: ROOM });
+      this.effects.push({ type: "Connect", endpoint: ROOM });
     }
     if (this.#leavingSince !== null && now - this.#leavingSince > SELF_REMOVE_WAIT) {
       this.finish("left", sentence("room.you_left"));
       return;
     }
     if (this.#staged !== null && now - this.#stagedSent > COMMIT_RETRY) this.#stagedSent = 0;
-    const { door } = this;
-    if (door !== null && door.catchUpAgain !== null && now >= door.catchUpAgain) {
-      door.catchUpAgain = null;
-      door.catchingUp = false;
+    const { connection } = this;
+    if (connection !== null && connection.catchUpAgain !== null && now >= connection.catchUpAgain) {
+      connection.catchUpAgain = null;
+      connection.catchingUp = false;
     }
     if (!this.catchingUp) this.#messageLog.tellMissed();
     await this.#drive(now);
@@ -350,10 +350,10 @@ export class RoomSession {
   }
 
   async #hear(message: ServerMessage, now: number): Promise<void> {
-    const { door } = this;
+    const { connection } = this;
     switch (message.type) {
       case "challenge": // once a connection: a new one excuses gaps
-        if (door === null) await this.#challenged(message);
+        if (connection === null) await this.#challenged(message);
         break;
       case "entered":
         this.#entered(message);
@@ -370,17 +370,17 @@ export class RoomSession {
         break;
       case "stale":
         this.#slot = message.slot;
-        if (door !== null) door.handingOver = null;
+        if (connection !== null) connection.handingOver = null;
         break;
       case "regated":
-        if (door === null) break;
-        door.refusedAt = door.showing = null;
-        if (door.shown !== null) door.shown = Math.min(door.shown, message.slot - 1);
-        if (this.stuckAt !== null) this.feature(Recovery).show(door);
+        if (connection === null) break;
+        connection.refusedAt = connection.showing = null;
+        if (connection.shown !== null) connection.shown = Math.min(connection.shown, message.slot - 1);
+        if (this.stuckAt !== null) this.feature(Recovery).show(connection);
         break;
       case "caught_up":
         this.#relay = Math.max(this.#relay, message.relay);
-        if (door !== null) door.catchingUp = false;
+        if (connection !== null) connection.catchingUp = false;
         this.#messageLog.countMissing(message.missing);
         break;
       case "relayed": {
@@ -415,7 +415,7 @@ export class RoomSession {
   }
 
   async #challenged(challenge: Challenge): Promise<void> {
-    this.door = new Doorway(challenge.nonce, challenge.server_key);
+    this.connection = new RoomConnection(challenge.nonce, challenge.server_key);
     const nonce = this.rng(32);
     const message = invite.doorMessage(this.origin, this.number, challenge.nonce, nonce);
     this.send({
@@ -428,10 +428,10 @@ export class RoomSession {
   }
 
   #entered(entered: Entered): void {
-    const { door } = this;
-    if (door === null || door.entered) return;
-    door.entered = true;
-    door.handle = entered.handle;
+    const { connection } = this;
+    if (connection === null || connection.entered) return;
+    connection.entered = true;
+    connection.handle = entered.handle;
     this.#slot = entered.slot;
     this.#failures = 0;
     const restarted = this.#incarnation !== null && !same(this.#incarnation, entered.incarnation);
@@ -448,39 +448,39 @@ export class RoomSession {
   }
 
   #shown(slot: number): void {
-    const { door } = this;
-    if (door === null) return;
-    const wanted = door.showing;
-    door.showing = null;
-    door.shown = slot;
-    if (wanted !== null && slot < wanted) door.refusedAt = wanted; // our pass fits an older gate only
+    const { connection } = this;
+    if (connection === null) return;
+    const wanted = connection.showing;
+    connection.showing = null;
+    connection.shown = slot;
+    if (wanted !== null && slot < wanted) connection.refusedAt = wanted; // our pass fits an older gate only
   }
 
   #refused(refused: Refused, now: number): void {
-    const { door } = this;
-    if (door === null) return;
+    const { connection } = this;
+    if (connection === null) return;
     const { about, code } = refused;
     if (about === "show") {
-      door.refusedAt = door.showing;
-      door.showing = null;
+      connection.refusedAt = connection.showing;
+      connection.showing = null;
     } else if (about === "commit") {
-      door.handingOver = null;
-      if (code === "pass") door.shown = null;
+      connection.handingOver = null;
+      if (code === "pass") connection.shown = null;
       else if (code === "size" && this.#staged !== null)
         this.#failStage(this.#staged, verbatim(refused.text));
     } else if (about === "catch_up") {
       if (code === "pass" || code === "gone")
         this.needsRejoin = true; // the missed blobs are no longer available
-      else if (code === "rate") door.catchUpAgain = now + CATCH_UP_RETRY;
-      else door.catchingUp = false;
+      else if (code === "rate") connection.catchUpAgain = now + CATCH_UP_RETRY;
+      else connection.catchingUp = false;
     } else if (about === "media" && code === "pass") {
-      door.shown = null;
-      door.syncDone = false;
-    } else if (about === "broadcast" && code === "pass") door.shown = null;
+      connection.shown = null;
+      connection.syncDone = false;
+    } else if (about === "broadcast" && code === "pass") connection.shown = null;
     else if (about === "relay" && code === "pass") {
       this.#messageLog.markForResending();
       this.#announceAt = now;
-      door.shown = null;
+      connection.shown = null;
     }
     // The page reports a lost media server, and sends media again.
     const lost = about === "media" && code === "lost";
@@ -493,56 +493,56 @@ export class RoomSession {
   // -- synchronisation ------------------------------------------------------------------------------------
 
   async #drive(now: number): Promise<void> {
-    const { door } = this;
-    if (door === null || !door.entered || this.ended !== null || this.needsRejoin) return;
+    const { connection } = this;
+    if (connection === null || !connection.entered || this.ended !== null || this.needsRejoin) return;
     const mine = this.m.journal.slot;
-    if (this.#slot === null) await this.#openRoom(door);
+    if (this.#slot === null) await this.#openRoom(connection);
     else if (this.#slot > mine) {
-      if (this.#isShown(door, mine) && !door.catchingUp) this.#catchUp(door);
-    } else if (this.#slot < mine) this.#handOver(door, this.#slot);
-    else if (door.refusedAt === mine && this.hostSeed !== null && door.regatedAt !== mine)
-      await this.#regate(door, this.hostSeed);
-    else if (this.#isShown(door, mine)) await this.#whenSynced(door, now);
+      if (this.#isShown(connection, mine) && !connection.catchingUp) this.#catchUp(connection);
+    } else if (this.#slot < mine) this.#handOver(connection, this.#slot);
+    else if (connection.refusedAt === mine && this.hostSeed !== null && connection.regatedAt !== mine)
+      await this.#regate(connection, this.hostSeed);
+    else if (this.#isShown(connection, mine)) await this.#whenSynced(connection, now);
   }
 
-  #catchUp(door: Doorway): void {
-    door.catchingUp = true;
+  #catchUp(connection: RoomConnection): void {
+    connection.catchingUp = true;
     this.send({ type: "catch_up", slot: this.m.journal.slot, relay: this.#relay });
   }
 
   /** Return whether the server knows that we hold the pass of `slot`; show the pass if that is still to do. */
-  #isShown(door: Doorway, slot: number): boolean {
-    if (door.shown !== null && door.shown >= slot) return true;
-    if (door.showing !== null) return false;
-    if (door.refusedAt === slot) {
+  #isShown(connection: RoomConnection, slot: number): boolean {
+    if (connection.shown !== null && connection.shown >= slot) return true;
+    if (connection.showing !== null) return false;
+    if (connection.refusedAt === slot) {
       // Too far behind for the server and for blobs handed over.
       if (this.#slot !== null && this.#slot > slot && this.stuckAt === null) this.needsRejoin = true;
       return false;
     }
     const entry = this.m.journal.entry(slot);
     if (entry !== null) {
-      door.showing = slot;
+      connection.showing = slot;
       this.send({ type: "show", room_pass: entry.roomPass });
     }
     return false;
   }
 
-  async #openRoom(door: Doorway): Promise<void> {
-    if (this.hostSeed === null || door.opening) return;
-    door.opening = true;
+  async #openRoom(connection: RoomConnection): Promise<void> {
+    if (this.hostSeed === null || connection.opening) return;
+    connection.opening = true;
     const { slot, roomPass, chain } = this.m.journal.oldest;
     const gate = invite.gate(roomPass);
     const roomAdmin = await this.hostSeed.roomAdminKey(this.m.group.groupId);
-    const signature = await roomAdmin.sign(invite.openMessage(this.number, slot, gate, chain, door.nonce));
+    const signature = await roomAdmin.sign(invite.openMessage(this.number, slot, gate, chain, connection.nonce));
     this.send({ type: "open", slot, gate, chain, signature });
   }
 
   /** Send the server, which is behind us, the blob that follows its slot. */
-  #handOver(door: Doorway, slot: number): void {
+  #handOver(connection: RoomConnection, slot: number): void {
     const following = this.m.journal.entry(slot + 1);
     if (following === null || following.blob === null || this.m.journal.entry(slot) === null) return;
-    if (this.#isShown(door, slot) && door.handingOver !== slot + 1) {
-      door.handingOver = slot + 1;
+    if (this.#isShown(connection, slot) && connection.handingOver !== slot + 1) {
+      connection.handingOver = slot + 1;
       this.#sendCommit(slot + 1, following.blob, following.roomPass);
     }
   }
@@ -552,20 +552,20 @@ export class RoomSession {
   }
 
   /** Replace the gate of this slot: its author posted a gate that is not our pass's (G5). */
-  async #regate(door: Doorway, seed: HostSeed): Promise<void> {
+  async #regate(connection: RoomConnection, seed: HostSeed): Promise<void> {
     const { slot, roomPass } = this.m.journal;
     const gate = invite.gate(roomPass);
-    door.regatedAt = slot;
+    connection.regatedAt = slot;
     const roomAdmin = await seed.roomAdminKey(this.m.group.groupId);
-    const signature = await roomAdmin.sign(invite.regateMessage(this.number, slot, gate, door.nonce));
+    const signature = await roomAdmin.sign(invite.regateMessage(this.number, slot, gate, connection.nonce));
     this.send({ type: "regate", slot, gate, signature });
   }
 
-  async #whenSynced(door: Doorway, now: number): Promise<void> {
+  async #whenSynced(connection: RoomConnection, now: number): Promise<void> {
     if (this.stuckAt !== null) return;
-    if (!door.syncDone) {
-      door.syncDone = true;
-      if (!door.catchingUp) this.#catchUp(door);
+    if (!connection.syncDone) {
+      connection.syncDone = true;
+      if (!connection.catchingUp) this.#catchUp(connection);
       if (this.#publish !== null) {
         const { ufrag, password, fingerprint, feedback = false, takesRtx: rtx = false } = this.#publish;
         const streams = this.#publish.streams.map(({ ssrc, kind, layers = [], rtx: again = [] }) => ({
@@ -578,13 +578,13 @@ export class RoomSession {
     }
     if (this.#settling && now - this.#movedAt < SETTLE) return;
     this.#settling = false;
-    if (!door.featuresNotified) {
-      door.featuresNotified = true;
+    if (!connection.featuresNotified) {
+      connection.featuresNotified = true;
       for (const feature of this.features) await feature.synced(now);
     }
     if (this.#announceAt !== null && now >= this.#announceAt) {
       this.#announceAt = null;
-      await this.#announce(door);
+      await this.#announce(connection);
     }
     if (this.#leavingSince !== null) {
       await this.feature(Maintenance).proposeSelfRemove();
@@ -594,9 +594,9 @@ export class RoomSession {
     await this.#commitNext(now);
   }
 
-  async #announce(door: Doorway): Promise<void> {
+  async #announce(connection: RoomConnection): Promise<void> {
     const streams = (this.#publish?.streams ?? []).map(({ ssrc, kind, stream }) => ({ ssrc, kind, stream }));
-    await this.relay({ type: "announce", handle: door.handle, box: this.box.public, streams });
+    await this.relay({ type: "announce", handle: connection.handle, box: this.box.public, streams });
   }
 
   // -- commits --------------------------------------------------------------------------------------------
@@ -652,7 +652,7 @@ export class RoomSession {
 
   async #committed(message: Committed, now: number): Promise<void> {
     this.#slot = Math.max(this.#slot ?? 0, message.slot);
-    if (this.door?.handingOver === message.slot) this.door.handingOver = null;
+    if (this.connection?.handingOver === message.slot) this.connection.handingOver = null;
     const { journal } = this.m;
     if (message.slot <= journal.slot) {
       const known = journal.chains.get(message.slot);
@@ -689,7 +689,7 @@ export class RoomSession {
       case "Void": {
         const slot = this.m.journal.slot + 1;
         this.m.void(blob);
-        if (this.door !== null) this.door.shown = null; // our pass must be shown for this slot too
+        if (this.connection !== null) this.connection.shown = null; // our pass must be shown for this slot too
         this.tell(words.voidCommit(verdict.text, this.authorName(verdict.author), slot));
         for (const feature of this.features) await feature.voided(slot, verdict.author, now);
         return;
@@ -697,7 +697,7 @@ export class RoomSession {
       case "Stuck": {
         const recovery = this.feature(Recovery);
         recovery.start(verdict, blob, now);
-        if (this.door !== null) recovery.show(this.door);
+        if (this.connection !== null) recovery.show(this.connection);
       }
     }
   }
@@ -710,7 +710,7 @@ export class RoomSession {
   async #adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<void> {
     const change = await this.m.adopt(step, blob, now);
     for (const { leaf } of change.removed) this.announced.forget(leaf);
-    if (this.door !== null) this.door.refusedAt = null;
+    if (this.connection !== null) this.connection.refusedAt = null;
     if (step.type === "Staged") {
       const { intent } = step;
       if (this.#intents[0] === intent) this.#intents.shift();
@@ -727,9 +727,9 @@ export class RoomSession {
   }
 
   async #checkReceipt(slot: number, chain: Bytes, signature: Bytes, now: number): Promise<void> {
-    if (this.door === null) return;
+    if (this.connection === null) return;
     try {
-      await invite.verifyReceipt(this.door.serverKey, this.number, slot, chain, signature);
+      await invite.verifyReceipt(this.connection.serverKey, this.number, slot, chain, signature);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       this.tell(words.receipt());
@@ -754,7 +754,7 @@ export class RoomSession {
 
   /** Send a message on the room's connection. */
   send(message: ClientMessage): void {
-    this.effects.push({ type: "Transmit", door: ROOM, message });
+    this.effects.push({ type: "Transmit", endpoint: ROOM, message });
   }
 
   /** Show an event. */
@@ -791,6 +791,6 @@ export class RoomSession {
     this.ended = { type: "Ended", reason, text };
     this.m.media.wipe();
     this.tell(this.ended);
-    this.effects.push({ type: "Disconnect", door: ROOM });
+    this.effects.push({ type: "Disconnect", endpoint: ROOM });
   }
 }

@@ -2,7 +2,7 @@
 import type { Bytes } from "../../crypto/bytes";
 
 /** Discarded with the connection; the room session keeps the state that outlasts it. */
-export class Doorway {
+export class RoomConnection {
   /** The server's nonce. */
   readonly nonce: Bytes;
   readonly serverKey: Bytes;

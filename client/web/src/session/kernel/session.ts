@@ -32,7 +32,7 @@ import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Subscriptions } from "../features/subscriptions";
 import { Comparing } from "../features/comparing";
 import { Dropped } from "../monitor/dropped";
-import { type Door, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
+import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import { Files } from "../features/filesharing";
 import { pauseReason } from "./frames";
 import { Vouching } from "../features/identity";
@@ -341,9 +341,9 @@ export class Session {
   async #dispatch(what: Input, now: number): Promise<void> {
     switch (what.type) {
       case "Received":
-        return await this.#received(what.door, what.message, now);
+        return await this.#received(what.endpoint, what.message, now);
       case "Lost":
-        if (!what.door.probe) await this.#lost(what.door, what.why, now);
+        if (!what.endpoint.probe) await this.#lost(what.endpoint, what.why, now);
         else if (this.#room !== null)
           await this.#room.feature(Dropped).probeLost(what.why, what.answered, now);
         return;
@@ -421,39 +421,39 @@ export class Session {
     }
   }
 
-  async #received(door: Door, message: ServerMessage, now: number): Promise<void> {
+  async #received(endpoint: Endpoint, message: ServerMessage, now: number): Promise<void> {
     const room = this.#room;
-    if (door.probe) {
+    if (endpoint.probe) {
       await room?.feature(Dropped).probeReceived(message, now);
       return;
     }
-    if (door.day === null) {
+    if (endpoint.day === null) {
       if (room !== null) await room.received(message, now);
       else if (this.#guest instanceof ReturningLobby) await this.#guest.atTheRoom(message);
       return;
     }
     if (this.#members !== null && room !== null) {
-      const said = await this.#members.received(door.day, message);
-      if (said !== null && this.#desk !== null) await this.#desk.heard(door.day, said, room, now);
+      const said = await this.#members.received(endpoint.day, message);
+      if (said !== null && this.#desk !== null) await this.#desk.heard(endpoint.day, said, room, now);
     } else if (this.#host !== null && room !== null && this.#guest === null) {
-      const knocked = await this.#host.received(door.day, message, room.m, now);
+      const knocked = await this.#host.received(endpoint.day, message, room.m, now);
       if (knocked !== null) {
         this.#tell({ ...knocked, label: this.#book.label(knocked.invite) });
         if (room.m.policy.mode === Mode.WAVE_IN && !room.feature(Roles).seedExposed)
           this.#host.admit(knocked.knock, now);
       }
     }
-    await this.#guest?.received(door.day, message, now);
+    await this.#guest?.received(endpoint.day, message, now);
   }
 
-  async #lost(door: Door, why: Sentence, now: number): Promise<void> {
-    if (door.day === null) {
+  async #lost(endpoint: Endpoint, why: Sentence, now: number): Promise<void> {
+    if (endpoint.day === null) {
       await this.#room?.lost(why, now);
       return;
     }
-    this.#host?.lost(door.day, now);
-    this.#members?.lost(door.day, now);
-    this.#guest?.lost(door.day, why, now);
+    this.#host?.lost(endpoint.day, now);
+    this.#members?.lost(endpoint.day, now);
+    this.#guest?.lost(endpoint.day, why, now);
   }
 
   #inRoom(command: Input["type"]): RoomSession {
@@ -592,7 +592,7 @@ export class Session {
       return;
     }
     this.#desk ??= new Desk(room.doorKey.seed, this.#rng);
-    const connected = room.door !== null && room.door.entered;
+    const connected = room.connection !== null && room.connection.entered;
     const watch = this.#host === null && connected && room.rank < WATCHERS && room.hostless(now);
     if (!watch) this.#closeMembers();
     else this.#members ??= new MembersLobby(this.#invite, this.#rng);
@@ -609,7 +609,7 @@ export class Session {
 
   async #serveAtTheDesk(desk: Desk, room: RoomSession, now: number): Promise<void> {
     const place = this.#host ?? this.#members;
-    for (const [day, said] of this.#host?.inside.splice(0) ?? []) await desk.heard(day, said, room, now);
+    for (const [day, said] of this.#host?.memberMessages.splice(0) ?? []) await desk.heard(day, said, room, now);
     for (const wanted of desk.wanted.splice(0)) await room.queue(wanted, now);
     for (const done of take(room.admitted, (intent) => intent.knock >= NUMBERS)) {
       const answer = await this.#answer(room, done);
@@ -687,7 +687,7 @@ export class Session {
     this.#book.enter(membership);
     this.#closeGuest(guest);
     this.#gather(old);
-    if (old !== null || kept !== null) this.#effects.push({ type: "Disconnect", door: ROOM });
+    if (old !== null || kept !== null) this.#effects.push({ type: "Disconnect", endpoint: ROOM });
     if (old !== null) await room.carryOver(old);
     else if (kept !== null) room.feature(Monitor).forgetConfirmations();
     this.#room = room; // media use the new keys from here on

@@ -174,7 +174,7 @@ export class Dropped extends Feature {
       this.room.tell(words.alarm("dropped.often", { count: OFTEN }));
     }
     if (drop.run !== null) {
-      this.room.effects.push({ type: "Disconnect", door: PROBE });
+      this.room.effects.push({ type: "Disconnect", endpoint: PROBE });
       drop.run = null;
     }
     if (drop.toldAt !== null) this.#last = drop;
@@ -190,7 +190,7 @@ export class Dropped extends Feature {
     drop.run = { began: now, doorKey, roomAdminKey, chain, serverKey: new Uint8Array() };
     drop.probes++;
     drop.probedAt = now;
-    this.room.effects.push({ type: "Connect", door: PROBE });
+    this.room.effects.push({ type: "Connect", endpoint: PROBE });
   }
 
   /** Process a message from the server on the probe's connection. */
@@ -254,12 +254,12 @@ export class Dropped extends Feature {
     drop.probe = { at: Math.floor(now), text: evidence.clipped(text), receipt };
     drop.answered = answered;
     if (answered) drop.answeredAt ??= now;
-    this.room.effects.push({ type: "Disconnect", door: PROBE });
+    this.room.effects.push({ type: "Disconnect", endpoint: PROBE });
     if (drop.toldAt !== null) await this.#saveUnasked(now);
   }
 
   #send(message: ClientMessage): void {
-    this.room.effects.push({ type: "Transmit", door: PROBE, message });
+    this.room.effects.push({ type: "Transmit", endpoint: PROBE, message });
   }
 
   // -- conclusions -----------------------------------------------------------------------------------------
