@@ -169,7 +169,7 @@ def _run(
 def _hosting(arguments: argparse.Namespace, options: Options) -> tuple[str, Callable[[float], Session]]:
     if arguments.kept is not None:
         kept = host_recovery_file.read(arguments.kept, _phrase(arguments, arguments.kept))
-        return kept.name, lambda now: Session.come_back(kept, options=options, now=now)
+        return kept.name, lambda now: Session.rejoin_as_host(kept, options=options, now=now)
     name = arguments.name or "Host"
     make = partial(
         Session.host,

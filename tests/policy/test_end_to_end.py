@@ -33,8 +33,8 @@ AUDIO = 1001
 
 
 def context_of(m: Membership) -> bytes:
-    ground = m.ground()
-    return CommitContext(m.room, ground.slot, ground.chain, m.ledger.digest()).encode()
+    prior_state = m.prior_state()
+    return CommitContext(m.room, prior_state.slot, prior_state.chain, m.ledger.digest()).encode()
 
 
 def cover(m: Membership, *messages: bytes) -> bytes:

@@ -75,14 +75,14 @@ def test_a_member_whose_new_name_is_none_costs_those_in_the_lobby_one_check() ->
     w = World(401)
     _, (bo, cem) = crashed(w, "Bo", "Cem")
     w.until(lambda: bo.session._members is not None)
-    desk = bo.session._desk
-    assert desk is not None
+    helper = bo.session._rejoin_helper
+    assert helper is not None
     me, m = cem.session._me, cem.room.m
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=1).encode()
     bundle = package_of(me, w.now, credential=mls.Credential.basic(b"\x00\xff\xfe"), ticket=ticket)
     ask(w, bo, cem, recovery.RejoinRequest(bytes(range(32)), bundle.encoded))
     w.run(5)
-    assert not desk._asked
+    assert not helper._asked
     assert bo.roster == cem.roster == ["Ada", "Bo", "Cem"]
 
 
@@ -100,8 +100,8 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
     w = World(402)
     kept, (bo, cem) = crashed(w, "Bo", "Cem")
     w.until(lambda: bo.session._members is not None)
-    desk = bo.session._desk
-    assert desk is not None
+    helper = bo.session._rejoin_helper
+    assert helper is not None
     me, m = cem.session._me, cem.room.m
     host, _ = recovery.make_host_return_request(
         kept.host_seed,
@@ -117,8 +117,8 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
         ).encode()
         flood.append(recovery.RejoinRequest(bytes(range(32)), package_of(me, w.now, ticket=ticket).encoded))
     ask(w, bo, cem, host, *flood)
-    assert host in [asked.asked for asked in desk._asked.values()]
-    assert len(desk._asked) <= 4, "one member's requests are few"
+    assert host in [asked.asked for asked in helper._asked.values()]
+    assert len(helper._asked) <= 4, "one member's requests are few"
 
 
 def test_rejoins_of_nobody_are_not_kept_and_alarm_nobody() -> None:

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.entry.recovery import RejoiningLobby, _ticket
+from snugroom.client.session.entry.recovery import RejoinLobby, _ticket
 from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.monitor import Monitor
@@ -69,7 +69,7 @@ def test_who_may_not_rejoin_yet_is_not_lost() -> None:
     bo.room.needs_rejoin = True
     w.run(60)
     assert bo.ended is None, "more than three are too many, and it waits"
-    assert isinstance(bo.session._guest, RejoiningLobby)
+    assert isinstance(bo.session._guest, RejoinLobby)
     assert texts(bo, "not_yet")
     assert ada.alarms.count("not_admitted") == 1
     m = ada.room.m
@@ -80,10 +80,10 @@ def test_who_may_not_rejoin_yet_is_not_lost() -> None:
     assert cem.ended is None
 
 
-def lure(w: World, victim: Participant, old: RoomSession) -> RejoiningLobby:
+def lure(w: World, victim: Participant, old: RoomSession) -> RejoinLobby:
     """An evicted member answers a rejoin in its own room, forked from the last epoch that it was in."""
     lobby = victim.session._guest
-    assert isinstance(lobby, RejoiningLobby)
+    assert isinstance(lobby, RejoinLobby)
     if old.m.own_leaf not in lobby._helpers:
         lobby._helpers.append(old.m.own_leaf)
     w.until(lambda: any(a.leaf == old.m.own_leaf for a in lobby._asked), 30)
@@ -107,7 +107,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoiningLobby:
     back = recovery.make_recovery_reply(asked, answer, rng=w.rng)
     inside = recovery.seal(recovery.recovery_key(old.door_key.seed), back, rng=w.rng)
     assert isinstance(inside, RecoveryMessage)
-    lobby.heard(day_of(w.now), inside, w.now)
+    lobby.message_posted(day_of(w.now), inside, w.now)
     return lobby
 
 
@@ -146,7 +146,7 @@ def test_who_was_lured_into_a_fork_seals_nothing_there() -> None:
     bo.room.needs_rejoin = True
     w.do(bo, ev.Tick())
     lobby = bo.session._guest
-    assert isinstance(lobby, RejoiningLobby)
+    assert isinstance(lobby, RejoinLobby)
     lobby._connections._entered.add(day_of(w.now))
     w.run(4)
     lure(w, bo, kept)
@@ -165,9 +165,9 @@ def test_who_is_asked_for_a_rejoin_and_keeps_the_welcome_is_asked_once() -> None
     ada, mallory, bo, cem = w.meeting("Ada", "Mallory", "Bo", "Cem")
     w.kill(ada)
     w.until(lambda: mallory.session._members is not None and cem.session._members is not None, 40)
-    desk = mallory.session._desk
-    assert desk is not None
-    desk.answer = lambda number, answer, post: None  # type: ignore[method-assign]  # commits, and answers nothing
+    helper = mallory.session._rejoin_helper
+    assert helper is not None
+    helper.answer = lambda number, answer, post: None  # type: ignore[method-assign]  # commits, and answers nothing
     for round_ in range(2):
         bo.room.needs_rejoin = True
         w.do(bo, ev.Tick())

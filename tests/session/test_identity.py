@@ -12,7 +12,7 @@ import pytest
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.contacts import Contacts
-from snugroom.client.session.entry.identity_check import look
+from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.features.identity import EARLY_MAX, Vouching
 from snugroom.client.session.options import Options
 from snugroom.crypto import hpke
@@ -461,11 +461,11 @@ def test_a_contacts_name_without_its_key_is_flagged_before_the_host_says_yes() -
 def test_a_key_known_by_another_name_is_told() -> None:
     contacts, other = book(), book(2)
     contacts.learn(other.own.public, "Bo", 1.0)
-    seen = look("Zoe", other.own.public, contacts)
+    seen = check_identity("Zoe", other.own.public, contacts)
     assert (seen.standing, seen.contact) == ("known", "Bo")
     assert seen.warnings == ("You know this key as Bo.",)
     contacts.learn(book(3).own.public, "Zoe", 1.0)
-    assert look("Zoe", other.own.public, contacts).warnings == (
+    assert check_identity("Zoe", other.own.public, contacts).warnings == (
         "You know this key as Bo.",
         "A contact named Zoe knocks with another key than Zoe's: it may be somebody else.",
     )
@@ -473,14 +473,14 @@ def test_a_key_known_by_another_name_is_told() -> None:
 
 def test_without_a_book_identities_are_new_and_names_are_still_compared() -> None:
     public = IdentityKey.generate().public
-    seen = look("Bo", public, None, waiting=[(3, "Bo"), (4, "Dan"), (5, "BO")])
+    seen = check_identity("Bo", public, None, waiting=[(3, "Bo"), (4, "Dan"), (5, "BO")])
     assert (seen.standing, seen.contact, seen.fingerprint) == ("new", None, fingerprint(public))
     assert seen.warnings == (
         "Somebody else who waits (knock 3) calls itself Bo too.",
         "This name looks like that of BO, who waits too (knock 5).",
     )
-    assert look("Bo", None, None) == look("Bo", None, book())
-    assert look("Bo", None, None).standing == "none"
+    assert check_identity("Bo", None, None) == check_identity("Bo", None, book())
+    assert check_identity("Bo", None, None).standing == "none"
 
 
 def test_a_knock_that_shows_what_it_does_not_hold_is_not_shown() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.client.session.kernel.intents import ReturnIntent
+from snugroom.client.session.kernel.intents import HostReturnIntent
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.room_state import HostReturn, host_return_message
 from snugroom.crypto.entry import recovery
@@ -21,7 +21,7 @@ from tests.session.world import Participant, World, seeded
 
 
 def come_back(w: World, kept: HostRecoveryData) -> Participant:
-    session = Session.come_back(kept, now=w.now, rng=seeded(w.random.getrandbits(32)))
+    session = Session.rejoin_as_host(kept, now=w.now, rng=seeded(w.random.getrandbits(32)))
     return w.add(f"{kept.name} again", session)
 
 
@@ -122,7 +122,7 @@ def test_a_member_cannot_make_a_return_up() -> None:
     signature = mallory.host_key.sign(host_return_message(kept.group_id, H(bundle.encoded), slot))
     verified = mls.KeyPackageIn.decode(bundle.encoded).verify(bo.room.m.group.suite, now=int(w.now))
     with pytest.raises(ValidationError, match="host key"):
-        bo.room.m.stage(ReturnIntent(1, verified, HostReturn(slot, signature), "Ada"))
+        bo.room.m.stage(HostReturnIntent(1, verified, HostReturn(slot, signature), "Ada"))
     assert cem.roster == ["Ada", "Bo", "Cem"]
 
 

@@ -180,11 +180,11 @@ def post_commit(w: World, who: Participant, blob: bytes, room_pass: bytes) -> No
 def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -> tuple[bytes, bytes]:
     """A commit that is well signed and that no honest client would make: (blob, next pass)."""
     m = who.room.m
-    ground = m.ground()
+    prior_state = m.prior_state()
     facts = {
         "room": m.room,
-        "slot": ground.slot,
-        "chain": ground.chain,
+        "slot": prior_state.slot,
+        "chain": prior_state.chain,
         "ledger": m.ledger.digest(),
         **context,
     }

@@ -58,12 +58,12 @@ def sessions_of(process: SessionProcess, who: Who) -> Any:
             return TsSession.join(process, link, name=name, options=options, seed=rng(8).hex(), **more)
 
         @staticmethod
-        def come_back(
+        def rejoin_as_host(
             kept: HostRecoveryData, *, options: Options = USUAL, rng: Rng = os.urandom, **more: Any
         ) -> Any:
             if not who(kept.name, True):
-                return Session.come_back(kept, options=options, rng=rng, **more)
-            return TsSession.come_back(process, kept, options=options, seed=rng(8).hex(), **more)
+                return Session.rejoin_as_host(kept, options=options, rng=rng, **more)
+            return TsSession.rejoin_as_host(process, kept, options=options, seed=rng(8).hex(), **more)
 
     return Sessions
 

@@ -452,10 +452,10 @@ class TsSession:
         return cls._begin(process, "join", seed, now, options, facts={"link": link, **facts})
 
     @classmethod
-    def come_back(
+    def rejoin_as_host(
         cls, process: SessionProcess, kept: HostRecoveryData, *, seed: str, now: float, options: Options
     ) -> TsSession:
-        return cls._begin(process, "comeBack", seed, now, options, kept=kept.encode())
+        return cls._begin(process, "rejoinAsHost", seed, now, options, kept=kept.encode())
 
     # -- the same as Python's -----------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ def _looks() -> list[dict[str, Any]]:
     cases = []
     for name in _NAMES:
         for public in (None, *keys.values()):
-            seen = identity_check.look(name, public, book, waiting=waiting)
+            seen = identity_check.check_identity(name, public, book, waiting=waiting)
             cases.append(
                 {
                     "name": name,

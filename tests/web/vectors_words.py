@@ -209,13 +209,13 @@ def _looks() -> Iterator[Row]:
     book.learn(ada.public, "Ada", 0.0)
     for verb, said in (("knocks", "knocks"), ("here", "is here")):
         for public, which in ((None, "no_key"), (other.public, "other_key")):
-            (impostor,) = identity_check.look("Ada", public, book, verb=said).warnings
+            (impostor,) = identity_check.check_identity("Ada", public, book, verb=said).warnings
             yield f"look.{verb}.{which}", {"petname": "Ada"}, impostor
-            (alike,) = identity_check.look("ADA", public, book, verb=said).warnings
+            (alike,) = identity_check.check_identity("ADA", public, book, verb=said).warnings
             yield f"look.alike.{which}", {"petname": "Ada"}, alike
-    (known,) = identity_check.look("Bo", ada.public, book).warnings
+    (known,) = identity_check.check_identity("Bo", ada.public, book).warnings
     yield "look.known_as", {"petname": "Ada"}, known
-    waiting = identity_check.look("Bo", None, None, waiting=[(4, "Bo"), (5, "BO")]).warnings
+    waiting = identity_check.check_identity("Bo", None, None, waiting=[(4, "Bo"), (5, "BO")]).warnings
     yield "look.same_waits", {"knock": 4, "name": "Bo"}, waiting[0]
     yield "look.alike_waits", {"knock": 5, "name": "BO"}, waiting[1]
 

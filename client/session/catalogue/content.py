@@ -17,7 +17,7 @@ TEXT_MAX: Final = 8000
 #: Maximum bytes of one image: in base64, sealed and padded, it fits the largest bucket.
 PICTURE_MAX: Final = 128 * 1024
 #: Hex digits by which people and scripts name a message.
-MARK_DIGITS: Final = 32
+MESSAGE_ID_DIGITS: Final = 32
 #: Maximum invites that one message revokes.
 REVOKED_MAX: Final = 1024
 #: Maximum secret halves of media keys in one message.
@@ -224,7 +224,7 @@ def decode(data: bytes) -> AnyContent:
         raise MalformedError(f"a message whose content can't be read: {str(error)[:120]}") from None
 
 
-def mark(what: Say | Picture, signature_key: bytes) -> bytes:
+def message_id(what: Say | Picture, signature_key: bytes) -> bytes:
     """Return a message's identifier, 32 bytes: a hash of its id, the sender's key and the content.
 
     The sender chooses the id. By the id alone, a harmless message could lend its identity, and its place

@@ -11,7 +11,7 @@ from snugroom.crypto.proof.identity import fingerprint
 
 
 @dataclass(frozen=True)
-class Look:
+class IdentityCheck:
     """How well an identity is known, its contact name, and oddities, a sentence each."""
 
     standing: Standing
@@ -20,14 +20,14 @@ class Look:
     warnings: tuple[str, ...]
 
 
-def look(
+def check_identity(
     name: str,
     public: bytes | None,
     contacts: Contacts | None,
     *,
     waiting: Iterable[tuple[int, str]] = (),
     verb: str = "knocks",
-) -> Look:
+) -> IdentityCheck:
     """Judge a person named `name` with the proven identity `public` (32 bytes; None: none).
 
     `waiting`: (knock, name) of the others who wait. Without a contact book every identity is new.
@@ -47,7 +47,7 @@ def look(
             warnings.append(f"Somebody else who waits (knock {knock}) calls itself {other_name} too.")
         elif look_alike(other_name, name):
             warnings.append(f"This name looks like that of {other_name}, who waits too (knock {knock}).")
-    return Look(
+    return IdentityCheck(
         standing,
         None if contact is None else contact.petname,
         None if public is None else fingerprint(public),

@@ -14,7 +14,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.contacts import Contacts
-from snugroom.client.session.entry.identity_check import look
+from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.entry.invites import InviteBook, called
 from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import Membership, policy_of
@@ -208,7 +208,7 @@ class HostLobby:
         self.effects: list[ev.Effect] = []
         #: Single-use invites that leaked while a knock waited on them: to be revoked everywhere.
         self.leaked: list[int] = []
-        #: Messages under the key that members have (for `returning.Desk`), each with its lobby's day.
+        #: Messages under the key that members have (for `recovery.RejoinHelper`), each with its lobby's day.
         self.member_messages: list[tuple[int, lobby.RecoveryMessage]] = []
         #: Intents for the room to commit.
         self.wanted: list[AddIntent | RejoinIntent] = []
@@ -347,7 +347,7 @@ class HostLobby:
         if isinstance(outcome, lobby.Ignored):
             return []
         others = [(w.id, w.knock.name) for w in self._knocks.waiting(now) if w.id != outcome.id]
-        seen = look(opened.name, opened.identity, self._contacts, waiting=others)
+        seen = check_identity(opened.name, opened.identity, self._contacts, waiting=others)
         self._asked[outcome.id] = _Asked(opened, day, package, None, mark)
         alike = next((n for _, n, _ in membership.members() if look_alike(n, opened.name)), None)
         return [
@@ -582,9 +582,9 @@ class GuestLobby:
             self._called_at = 0.0
             self.tick(now)
         elif posted is not False:
-            self.heard(day, posted, now)
+            self.message_posted(day, posted, now)
 
-    def heard(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
+    def message_posted(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
         """Process a message from another participant in the lobby."""
         if isinstance(posted, lobby.Card):
             self._card(day, posted, now)

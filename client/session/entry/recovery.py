@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.lobby import MIDNIGHT, Entry, GuestLobby, LobbyConnections
-from snugroom.client.session.kernel.intents import RejoinIntent, ReturnIntent
+from snugroom.client.session.kernel.intents import HostReturnIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import policy_of
 from snugroom.crypto import hpke, mls
 from snugroom.crypto.agreed.names import check_name
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
 
 #: Members that wait in the lobby while no host is there: those with the lowest leaves.
-WATCHERS: Final = 8
+ATTENDANTS_MAX: Final = 8
 #: Seconds that each next rank waits for the one before it to answer, and to commit.
 HERE_STEP: Final = 0.5
 COMMIT_STEP: Final = 1.5
@@ -52,8 +52,8 @@ HELPER_WAIT: Final = 6.0
 #: Seconds until a member that could not be let back in yet asks again.
 REFUSED_WAIT: Final = 30.0
 #: Requests that a member remembers, and minimum seconds between two requests of one member.
-ASKED_MAX: Final = 16
-ASKED_EVERY: Final = 5.0
+REQUESTS_MAX: Final = 16
+REQUEST_EVERY: Final = 5.0
 
 
 @dataclass
@@ -66,25 +66,25 @@ class _Asked:
     wanted: bool = False
 
 
-#: The first number of a desk's requests: a host's lobby counts its own from 1 up and from -1 down.
-NUMBERS: Final = 1 << 32
+#: The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down.
+FIRST_NUMBER: Final = 1 << 32
 
 Post = Callable[[int, lobby.LobbyMessage], None]
 
 
-class Desk:
+class RejoinHelper:
     """A member's part in readmission: of crashed hosts, and of members out of step.
 
     It needs access to the lobby: a host's own, or `MembersLobby` while no host is active.
     """
 
     def __init__(self, door_seed: bytes, *, rng: Rng = os.urandom) -> None:
-        self.wanted: list[ReturnIntent | RejoinIntent] = []
+        self.wanted: list[HostReturnIntent | RejoinIntent] = []
         self._rng = rng
         self._key = recovery.recovery_key(door_seed)
         self._here_due: dict[bytes, tuple[float, int]] = {}  # nonce of a HelperQuery -> when, day
         self._asked: OrderedDict[int, _Asked] = OrderedDict()
-        self._number = NUMBERS
+        self._number = FIRST_NUMBER
 
     def tick(self, room: RoomSession, rank: int, post: Post, now: float) -> None:
         """Send the answers that are due, unless another member has."""
@@ -108,7 +108,7 @@ class Desk:
                 asked.wanted = True
                 self.wanted.append(_intent(number, asked))
 
-    def heard(
+    def message_posted(
         self, day: int, posted: lobby.RecoveryMessage, room: RoomSession, rank: int, now: float
     ) -> None:
         """Process a lobby message under the key that members have."""
@@ -117,7 +117,7 @@ class Desk:
         except SnugCryptoError:
             return  # the sender has the link, and was never admitted
         match said:
-            case recovery.HelperQuery(nonce) if len(self._here_due) < ASKED_MAX:
+            case recovery.HelperQuery(nonce) if len(self._here_due) < REQUESTS_MAX:
                 self._here_due.setdefault(nonce, (now + HERE_STEP * rank, day))
             case recovery.HelperOffer(nonce):
                 self._here_due.pop(nonce, None)
@@ -154,7 +154,7 @@ class Desk:
             return
         self._number += 1
         self._asked[self._number] = _Asked(said, day, package, name, now)
-        while len(self._asked) > ASKED_MAX:  # members' requests are dropped before hosts'
+        while len(self._asked) > REQUESTS_MAX:  # members' requests are dropped before hosts'
             again = (n for n, a in self._asked.items() if isinstance(a.asked, recovery.RejoinRequest))
             del self._asked[next(again, next(iter(self._asked)))]
 
@@ -168,7 +168,7 @@ class Desk:
                 isinstance(asked.asked, recovery.RejoinRequest)
                 and asked.package.leaf_node.signature_key == key
             ):
-                if now - asked.due < ASKED_EVERY:
+                if now - asked.due < REQUEST_EVERY:
                     return False
                 del self._asked[number]
         return True
@@ -241,13 +241,13 @@ def _ticket(package: mls.KeyPackage) -> bytes | None:
     return next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
 
 
-def _intent(number: int, asked: _Asked) -> ReturnIntent | RejoinIntent:
+def _intent(number: int, asked: _Asked) -> HostReturnIntent | RejoinIntent:
     if isinstance(asked.asked, recovery.HostReturnRequest):
-        return ReturnIntent(number, asked.package, asked.asked.proof, asked.name)
+        return HostReturnIntent(number, asked.package, asked.asked.proof, asked.name)
     return RejoinIntent(number, asked.package, _ticket(asked.package) or b"", asked.name)
 
 
-class RejoiningLobby(GuestLobby):
+class RejoinLobby(GuestLobby):
     """A member out of step: knocks like a newcomer, and also asks the members, in case no host is there."""
 
     def __init__(
@@ -270,7 +270,7 @@ class RejoiningLobby(GuestLobby):
         self._rejoining_package = make_package
         others = (leaf for leaf, _, host in old.m.members() if not host and leaf != old.m.own_leaf)
         #: Leaves that may be asked in the lobby, the last helper first.
-        self._helpers = sorted(list(others)[:WATCHERS], key=lambda leaf: leaf != first)
+        self._helpers = sorted(list(others)[:ATTENDANTS_MAX], key=lambda leaf: leaf != first)
         #: The leaf of the member that let us in, if it was one of them.
         self.helped_by: int | None = None
         self._turn = 0
@@ -322,9 +322,9 @@ class RejoiningLobby(GuestLobby):
             )
         )
 
-    def heard(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
+    def message_posted(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
         if not isinstance(posted, lobby.RecoveryMessage) or self.entry is not None:
-            super().heard(day, posted, now)
+            super().message_posted(day, posted, now)
             if self.refusal is not None:
                 # No person has refused, because nobody is asked: the obstacle may be temporary.
                 self._tell("not_yet", sentences.not_yet(self.refusal))
@@ -374,7 +374,7 @@ class RejoiningLobby(GuestLobby):
         )
 
 
-class ReturningLobby:
+class HostReturnLobby:
     """A crashed host in the lobby: seeks members, and asks to be added."""
 
     def __init__(
@@ -457,7 +457,7 @@ class ReturningLobby:
         self._post(day, asked)
         self.effects.append(ev.Connect(ev.ROOM))  # a restarted server needs a room admin to open
 
-    def at_the_room(self, message: wire.ServerMessage) -> None:
+    def received_in_room(self, message: wire.ServerMessage) -> None:
         """Open the room for the members, who cannot do that themselves."""
         here, door = self._here, self._kept.door_key
         room_admin = self._kept.host_seed.room_admin_key(self._kept.group_id)

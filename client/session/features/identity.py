@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.entry.contacts import ContactError, Contacts
-from snugroom.client.session.entry.identity_check import look
+from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import hpke, mls
@@ -229,7 +229,7 @@ class Vouching(Feature):
             return
         self._met[signature_key] = public
         name = m.name(leaf)
-        seen = look(name, public, self.room.options.contacts, verb="is here")
+        seen = check_identity(name, public, self.room.options.contacts, verb="is here")
         self.room.tell(
             ev.Vouched(leaf, name, seen.standing, seen.contact, fingerprint(public), seen.warnings)
         )

@@ -73,12 +73,12 @@ class Pictures(Feature):
         if not isinstance(what, content.Picture):
             return False
         m = self.room.m
-        mark = content.mark(what, m.signature_key(received.sender) or b"")
+        mark = content.message_id(what, m.signature_key(received.sender) or b"")
         if mark not in self._seen:
             self._seen.add(mark)
             mime = mime_of(what.data)
             if mime is not None and mime == what.mime:  # an image with a false type is not shown
                 name = m.name(received.sender)
-                digits = mark.hex()[: content.MARK_DIGITS]
+                digits = mark.hex()[: content.MESSAGE_ID_DIGITS]
                 self.room.tell(ev.Picture(received.sender, name, digits, mime, what.data))
         return True

@@ -166,7 +166,7 @@ class Reporting(Feature):
         key = m.signature_key(leaf)
         if key is None:
             return
-        name = content.mark(what, key).hex()[: content.MARK_DIGITS]
+        name = content.message_id(what, key).hex()[: content.MESSAGE_ID_DIGITS]
         if name not in self._kept:
             kept = _Kept(key, m.name(leaf), received.tbs, received.signature)
             self._kept[name] = kept

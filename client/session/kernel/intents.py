@@ -30,7 +30,7 @@ class RejoinIntent:
 
 
 @dataclass(frozen=True)
-class ReturnIntent:
+class HostReturnIntent:
     """Let a crashed host in again (SNUG-9). `knock` is the number under which it is answered."""
 
     knock: int
@@ -70,4 +70,6 @@ class HealIntent:
     epoch: int
 
 
-Intent = AddIntent | RejoinIntent | ReturnIntent | RemoveIntent | PolicyIntent | SelfRemoveIntent | HealIntent
+Intent = (
+    AddIntent | RejoinIntent | HostReturnIntent | RemoveIntent | PolicyIntent | SelfRemoveIntent | HealIntent
+)

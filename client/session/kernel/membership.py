@@ -14,15 +14,15 @@ from typing import Final, Literal
 
 from snugroom.client.session.kernel.intents import (
     AddIntent,
+    HostReturnIntent,
     Intent,
     PolicyIntent,
     RejoinIntent,
     RemoveIntent,
-    ReturnIntent,
     SelfRemoveIntent,
 )
 from snugroom.client.session.kernel.journal import Journal
-from snugroom.client.session.kernel.views import Ground, leaf_view, names_of, proposal_view
+from snugroom.client.session.kernel.views import PriorState, leaf_view, names_of, proposal_view
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope, policy
 from snugroom.crypto.agreed.room_state import (
@@ -229,9 +229,9 @@ class Membership:
         mask = exported(self.group, "handed")
         return bytes(a ^ b for a, b in zip(key, mask, strict=True))
 
-    def ground(self) -> Ground:
+    def prior_state(self) -> PriorState:
         """Return the state that the commit for the next slot is judged against."""
-        return Ground(
+        return PriorState(
             members=names_of(self.group.members()),
             policy=self.policy,
             extensions=tuple((e.extension_type, e.data) for e in self.group.extensions),
@@ -254,15 +254,20 @@ class Membership:
         if built is None:
             return None
         proposals, references, carried, invite = built
-        ground = self.ground()
-        returned = intent.host_return if isinstance(intent, ReturnIntent) else None
-        context = CommitContext(self.room, ground.slot, ground.chain, self.ledger.digest(), invite, returned)
+        prior_state = self.prior_state()
+        returned = intent.host_return if isinstance(intent, HostReturnIntent) else None
+        context = CommitContext(
+            self.room, prior_state.slot, prior_state.chain, self.ledger.digest(), invite, returned
+        )
         own = self.own_leaf
         facts = [proposal_view(p, own) for p in proposals]
         if isinstance(intent, SelfRemoveIntent):
             facts.append(proposal_view(mls.Remove(intent.leaf), intent.leaf, by_reference=True))
-        view = ground.view(
-            sender=own, proposals=facts, path_leaf=ground.members[own], authenticated_data=context.encode()
+        view = prior_state.view(
+            sender=own,
+            proposals=facts,
+            path_leaf=prior_state.members[own],
+            authenticated_data=context.encode(),
         )
         policy.judge_commit(view)
         stage = self.group.stage(
@@ -273,7 +278,7 @@ class Membership:
             psks=self._psks,
         )
         blob = self._cover("commit", envelope.pack([*carried, stage.message]))
-        return Staged(intent, ground.slot, blob, room_pass(stage.group, self.room), stage, view)
+        return Staged(intent, prior_state.slot, blob, room_pass(stage.group, self.room), stage, view)
 
     def _proposals(
         self, intent: Intent
@@ -293,9 +298,9 @@ class Membership:
             if self.journal.chains.get(ticket.slot, ticket.chain) != ticket.chain:
                 raise ValidationError("SNUG-8", "the ticket is of another history")
             return [mls.Remove(leaf), link, mls.Add(intent.key_package)], [], [], None
-        if isinstance(intent, ReturnIntent):
+        if isinstance(intent, HostReturnIntent):
             known = intent.key_package.leaf_node.signature_key in members.values()
-            return None if known else (self._returning(intent, link), [], [], None)
+            return None if known else (self._host_return(intent, link), [], [], None)
         if isinstance(intent, RemoveIntent):
             if members.get(intent.leaf) != intent.signature_key:
                 return None
@@ -315,7 +320,7 @@ class Membership:
         kept = self.group.extensions[0]
         return mls.GroupContextExtensions((kept, mls.Extension(POLICY_EXTENSION, changed.encode())))
 
-    def _returning(self, intent: ReturnIntent, link: mls.Proposal) -> list[mls.Proposal]:
+    def _host_return(self, intent: HostReturnIntent, link: mls.Proposal) -> list[mls.Proposal]:
         """Replace the returning host's old leaf, if it is still in the tree, by the new one."""
         leaf = intent.key_package.leaf_node
         old = next(
@@ -347,12 +352,12 @@ class Membership:
             messages = envelope.unpack(envelope.open(self._envelope_key(began), "commit", self.room, blob))
         except SnugCryptoError:
             return Void(None, "SNUG-2", "a commit that nobody can read: by a member or the server")
-        ground = self.ground()
+        prior_state = self.prior_state()
         try:
             carried = {self._store(message) for message in messages[:-1]}
             received = self.group.process(messages[-1], psks=self._psks)
         except mls.PathError as error:
-            return self._judge_unreadable(error, ground, carried)
+            return self._judge_unreadable(error, prior_state, carried)
         except mls.CommitError as error:
             verdict = policy.snug_16(error)
             return Void(error.sender, verdict.rule, str(verdict))
@@ -360,7 +365,7 @@ class Membership:
             return Void(None, "SNUG-16", f"a commit that is not a member's: {error}")
         if not isinstance(received, mls.CandidateCommit):
             return Void(received.sender, "SNUG-2", "a message that is no commit took a slot")
-        view = ground.of_candidate(received)
+        view = prior_state.of_candidate(received)
         try:
             _self_contained(received, carried)
             policy.judge_commit(view)
@@ -369,10 +374,10 @@ class Membership:
         return Valid(received, view, received.removes_us)
 
     def _judge_unreadable(
-        self, error: mls.PathError, ground: Ground, carried: set[bytes | None]
+        self, error: mls.PathError, prior_state: PriorState, carried: set[bytes | None]
     ) -> Void | Stuck:
         # A commit that breaks the policy is void for everybody, readable here or not.
-        view = ground.of_candidate(error.commit)
+        view = prior_state.of_candidate(error.commit)
         try:
             _self_contained(error.commit, carried)
             policy.judge_commit(view)

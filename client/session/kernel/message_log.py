@@ -134,9 +134,11 @@ class MessageLog:
         match what:
             case content.Say():
                 # A resent message has the same id, and is shown once.
-                mark = content.mark(what, room.m.signature_key(leaf) or b"")
+                mark = content.message_id(what, room.m.signature_key(leaf) or b"")
                 if mark not in self._seen:
                     self._seen.add(mark)
-                    room.tell(ev.Said(leaf, room.m.name(leaf), what.text, mark.hex()[: content.MARK_DIGITS]))
+                    room.tell(
+                        ev.Said(leaf, room.m.name(leaf), what.text, mark.hex()[: content.MESSAGE_ID_DIGITS])
+                    )
             case content.Announce():
                 room.announced.hear(leaf, received.epoch, received.generation, what)

@@ -30,10 +30,10 @@ from snugroom.client.session.kernel.feature import Feature, Hooks
 from snugroom.client.session.kernel.intents import (
     AddIntent,
     HealIntent,
+    HostReturnIntent,
     Intent,
     RejoinIntent,
     RemoveIntent,
-    ReturnIntent,
     SelfRemoveIntent,
 )
 from snugroom.client.session.kernel.membership import Change, Membership, Staged, Valid, Void
@@ -93,7 +93,7 @@ class RoomSession:
         self.needs_rejoin: bool = False
         self.stuck_at: int | None = None
         #: Admissions that are committed, by their intents: the facade answers them in the lobby.
-        self.admitted: list[AddIntent | RejoinIntent | ReturnIntent] = []
+        self.admitted: list[AddIntent | RejoinIntent | HostReturnIntent] = []
         #: The Welcome of our last commit that added a member.
         self.last_welcome: bytes | None = None
         self.failed: list[tuple[Intent, str]] = []
@@ -603,7 +603,7 @@ class RoomSession:
 
     def _intent_failed(self, intent: Intent, why: str) -> None:
         self.failed.append((intent, why))
-        if not isinstance(intent, AddIntent | RejoinIntent | ReturnIntent):
+        if not isinstance(intent, AddIntent | RejoinIntent | HostReturnIntent):
             self.tell(sentences.not_done(why))
 
     def _committed(self, message: wire.Committed, now: float) -> None:
@@ -668,7 +668,7 @@ class RoomSession:
             intent = step.intent
             if self._intents and self._intents[0] is intent:
                 self._intents.popleft()
-            if isinstance(intent, AddIntent | RejoinIntent | ReturnIntent):
+            if isinstance(intent, AddIntent | RejoinIntent | HostReturnIntent):
                 self.admitted.append(intent)
                 self.last_welcome = step.stage.welcome
         gone = {leaf for leaf, _, _ in change.removed}

@@ -16,12 +16,12 @@ from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.entry.invites import InviteBook, called
 from snugroom.client.session.entry.lobby import Entry, GuestLobby, HostLobby
 from snugroom.client.session.entry.recovery import (
-    NUMBERS,
-    WATCHERS,
-    Desk,
+    ATTENDANTS_MAX,
+    FIRST_NUMBER,
+    HostReturnLobby,
     MembersLobby,
-    RejoiningLobby,
-    ReturningLobby,
+    RejoinHelper,
+    RejoinLobby,
 )
 from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.filesharing import Files
@@ -33,7 +33,7 @@ from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.features.states import Reactions, States
 from snugroom.client.session.features.subscriptions import Subscriptions
-from snugroom.client.session.kernel.intents import AddIntent, Intent, RejoinIntent, ReturnIntent
+from snugroom.client.session.kernel.intents import AddIntent, HostReturnIntent, Intent, RejoinIntent
 from snugroom.client.session.kernel.membership import SUITE, Membership
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.dropped import Dropped
@@ -92,7 +92,7 @@ class _Me:
 
 
 class Session:
-    """One participant. Create it with `host`, `join` or `come_back`; feed inputs and perform the effects."""
+    """One participant: create it with `host`, `join` or `rejoin_as_host`, feed inputs, perform the effects."""
 
     def __init__(self, me: _Me, invite: Invite, options: Options, rng: Rng) -> None:
         self._me = me
@@ -105,9 +105,9 @@ class Session:
         self._effects: list[ev.Effect] = []
         self._room: RoomSession | None = None
         self._host: HostLobby | None = None
-        self._guest: GuestLobby | ReturningLobby | None = None
+        self._guest: GuestLobby | HostReturnLobby | None = None
         self._members: MembersLobby | None = None
-        self._desk: Desk | None = None
+        self._rejoin_helper: RejoinHelper | None = None
         self._helper: int | None = None  # the leaf of the member who let us rejoin last
         self._kept: HostRecoveryData | None = None
         self._ended: ev.Ended | None = None
@@ -218,7 +218,7 @@ class Session:
         return session
 
     @classmethod
-    def come_back(
+    def rejoin_as_host(
         cls,
         kept: HostRecoveryData,
         *,
@@ -230,12 +230,12 @@ class Session:
         me = _Me(kept.name, rng)
         session = cls(me, kept.host_seed.invite(kept.origin, kept.secret, 0), options, rng)
         session._kept = kept
-        session._guest = ReturningLobby(kept, me.package, session._psks(), now=now, rng=rng)
+        session._guest = HostReturnLobby(kept, me.package, session._psks(), now=now, rng=rng)
         session._collect(now)
         return session
 
     def kept(self) -> HostRecoveryData | None:
-        """Return the data for a host to keep, sealed, for `come_back`; None for others."""
+        """Return the data for a host to keep, sealed, for `rejoin_as_host`; None for others."""
         room = self._room
         if room is None or room.host_seed is None:
             return None
@@ -322,7 +322,7 @@ class Session:
                     if part is not None:
                         part.tick(now)
                 if self._room is not None:
-                    self._watch_the_lobby(self._room, now)
+                    self._attend_lobby(self._room, now)
             case ev.Publish():
                 self._publish = what
                 if self._room is not None:
@@ -397,12 +397,12 @@ class Session:
         if endpoint.day is None:
             if self._room is not None:
                 self._room.received(message, now)
-            elif isinstance(self._guest, ReturningLobby):
-                self._guest.at_the_room(message)
+            elif isinstance(self._guest, HostReturnLobby):
+                self._guest.received_in_room(message)
         elif self._members is not None and self._room is not None:
             said = self._members.received(endpoint.day, message)
-            if said is not None and self._desk is not None:
-                self._desk.heard(endpoint.day, said, self._room, self._room.rank, now)
+            if said is not None and self._rejoin_helper is not None:
+                self._rejoin_helper.message_posted(endpoint.day, said, self._room, self._room.rank, now)
         elif self._host is not None and self._room is not None and self._guest is None:
             for knocked in self._host.received(endpoint.day, message, self._room.m, now):
                 self._tell(replace(knocked, label=self._book.label(knocked.invite)))
@@ -446,18 +446,18 @@ class Session:
         """Pass results between lobby and room, and collect effects."""
         if self._room is not None:
             self._keep_book(self._room)
-            if self._desk is not None:
-                self._serve_at_the_desk(self._desk, self._room, now)
+            if self._rejoin_helper is not None:
+                self._serve_rejoins(self._rejoin_helper, self._room, now)
             if self._host is not None:
                 self._serve(self._host, self._room, now)
         if self._guest is not None:
-            self._guided(self._guest, now)
+            self._check_guest(self._guest, now)
         room = self._room
         if room is not None:
             if self._policy is not room.m.policy:
                 self._policy = room.m.policy
                 if room.host_seed is not None and not room.m.is_host(room.m.own_leaf):
-                    self._be_no_host(room)
+                    self._stop_hosting(room)
             if room.granted_seed is not None and self._host is None:
                 self._become_host(room.granted_seed, now)
             if room.needs_rejoin and self._guest is None and room.ended is None:
@@ -553,24 +553,24 @@ class Session:
         name = called(index, self._book.label(index))
         self._tell(ev.Status("revoked", f"{name[:1].upper()}{name[1:]} opens nothing any more."))
 
-    def _watch_the_lobby(self, room: RoomSession, now: float) -> None:
+    def _attend_lobby(self, room: RoomSession, now: float) -> None:
         """Let crashed hosts and members out of step back in, as a host or while no host is active."""
         if self._guest is not None or room.ended is not None:
             self._close_members()
             return
-        if self._desk is None:
-            self._desk = Desk(room.door_key.seed, rng=self._rng)
+        if self._rejoin_helper is None:
+            self._rejoin_helper = RejoinHelper(room.door_key.seed, rng=self._rng)
         connected = room.connection is not None and room.connection.entered
-        watch = self._host is None and connected and room.rank < WATCHERS and room.hostless(now)
-        if watch and self._members is None:
+        attend = self._host is None and connected and room.rank < ATTENDANTS_MAX and room.hostless(now)
+        if attend and self._members is None:
             self._members = MembersLobby(self._invite, rng=self._rng)
-        elif not watch:
+        elif not attend:
             self._close_members()
         place = self._host or self._members
         if self._members is not None:
             self._members.tick(now)
         if place is not None:
-            self._desk.tick(room, room.rank, place.post, now)
+            self._rejoin_helper.tick(room, room.rank, place.post, now)
 
     def _close_members(self) -> None:
         if self._members is not None:
@@ -578,23 +578,25 @@ class Session:
             self._effects += self._members.effects
             self._members = None
 
-    def _serve_at_the_desk(self, desk: Desk, room: RoomSession, now: float) -> None:
+    def _serve_rejoins(self, helper: RejoinHelper, room: RoomSession, now: float) -> None:
         place = self._host or self._members
         if self._host is not None:
             for day, said in self._host.member_messages:
-                desk.heard(day, said, room, room.rank, now)
+                helper.message_posted(day, said, room, room.rank, now)
             self._host.member_messages.clear()
-        for wanted in desk.wanted:
+        for wanted in helper.wanted:
             room.queue(wanted, now)
-        desk.wanted.clear()
-        for done in [done for done in room.admitted if done.knock >= NUMBERS]:
+        helper.wanted.clear()
+        for done in [done for done in room.admitted if done.knock >= FIRST_NUMBER]:
             room.admitted.remove(done)
             if place is not None:
-                desk.answer(done.knock, self._answer(room, done), place.post)
-        for failed in [failed for failed in room.failed if self._host is None or _at_a_desk(failed[0])]:
+                helper.answer(done.knock, self._answer(room, done), place.post)
+        for failed in [
+            failed for failed in room.failed if self._host is None or _is_rejoin_request(failed[0])
+        ]:
             room.failed.remove(failed)  # the requester asks again, or asks another member
 
-    def _answer(self, room: RoomSession, done: AddIntent | RejoinIntent | ReturnIntent) -> lobby.Answer:
+    def _answer(self, room: RoomSession, done: AddIntent | RejoinIntent | HostReturnIntent) -> lobby.Answer:
         assert room.last_welcome is not None
         key = done.key_package.leaf_node.signature_key
         return lobby.Answer(
@@ -608,7 +610,7 @@ class Session:
             admission=room.feature(Reporting).admission_for(key),
         )
 
-    def _guided(self, guest: GuestLobby | ReturningLobby, now: float) -> None:
+    def _check_guest(self, guest: GuestLobby | HostReturnLobby, now: float) -> None:
         if guest.refusal is not None:
             self._close_guest(guest)
             self._end(ev.Ended("refused", guest.refusal))
@@ -616,13 +618,13 @@ class Session:
         elif guest.entry is not None:
             self._enter(guest, guest.entry, now)
 
-    def _close_guest(self, guest: GuestLobby | ReturningLobby) -> None:
+    def _close_guest(self, guest: GuestLobby | HostReturnLobby) -> None:
         guest.close()
         self._effects += guest.effects
         guest.effects.clear()
         self._guest = None
 
-    def _enter(self, guest: GuestLobby | ReturningLobby, entry: Entry, now: float) -> None:
+    def _enter(self, guest: GuestLobby | HostReturnLobby, entry: Entry, now: float) -> None:
         answer = entry.answer
         door_key = SigningKey(answer.door_seed)
         try:
@@ -638,11 +640,11 @@ class Session:
                 rng=self._rng,
             )
         except SnugCryptoError as error:
-            if not isinstance(guest, GuestLobby) or isinstance(guest, RejoiningLobby):
+            if not isinstance(guest, GuestLobby) or isinstance(guest, RejoinLobby):
                 guest.entry = None  # the answer may be from a former member: another may still come
                 return
             guest.refusal = f"The host's answer can't be used: {error}"
-            self._guided(guest, now)
+            self._check_guest(guest, now)
             return
         old, self._room = (
             self._room,
@@ -658,7 +660,7 @@ class Session:
             ),
         )
         self._policy = None
-        if isinstance(guest, RejoiningLobby) and guest.helped_by is not None:
+        if isinstance(guest, RejoinLobby) and guest.helped_by is not None:
             self._helper = guest.helped_by
         self._book.enter(membership)
         self._close_guest(guest)
@@ -700,7 +702,7 @@ class Session:
             self._host.close()  # until we are in again; guests there knock at our next card
         self._close_members()
         self._tell(ev.Alarm("rejoining", "This participant fell out of step, and asks to be let in again."))
-        self._guest = RejoiningLobby(
+        self._guest = RejoinLobby(
             self._invite,
             self._me.name,
             room,
@@ -725,7 +727,7 @@ class Session:
         )
         self._tell(ev.Status("host", "You are a host of this meeting now."))
 
-    def _be_no_host(self, room: RoomSession) -> None:
+    def _stop_hosting(self, room: RoomSession) -> None:
         """Forget, as far as a program can, what only hosts have: we have lost or given up the host role."""
         room.host_seed = room.granted_seed = None
         room.admitted.clear()
@@ -753,5 +755,5 @@ class Session:
         return effects
 
 
-def _at_a_desk(intent: Intent) -> bool:
-    return isinstance(intent, RejoinIntent | ReturnIntent) and intent.knock >= NUMBERS
+def _is_rejoin_request(intent: Intent) -> bool:
+    return isinstance(intent, RejoinIntent | HostReturnIntent) and intent.knock >= FIRST_NUMBER

@@ -54,7 +54,7 @@ def proposal_view(proposal: mls.Proposal, sender: int | None, by_reference: bool
 
 
 @dataclass(frozen=True)
-class Ground:
+class PriorState:
     """The state that a commit is judged against: this member's, before the commit."""
 
     members: Mapping[int, LeafView]

@@ -176,9 +176,9 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
     const facts = { ...(request["facts"] as Json), ...(await common(request)) };
     return started(request, await Session.join(facts as unknown as Parameters<typeof Session.join>[0]));
   },
-  comeBack: async (request) => {
+  rejoinAsHost: async (request) => {
     const kept = await HostRecoveryData.decode(read(request["kept"]) as Bytes);
-    return started(request, await Session.comeBack(kept, await common(request)));
+    return started(request, await Session.rejoinAsHost(kept, await common(request)));
   },
   kept: (request) => ({ value: plain(session(request).kept()?.encode() ?? null) }),
   handle: async (request) => {

@@ -8,7 +8,7 @@ import { Contacts, decodeContacts, encodeContacts } from "../../../../client/web
 import type { Roster } from "../../../../client/web/src/session/events";
 import { called, InviteBook } from "../../../../client/web/src/session/entry/invites";
 import type { Membership } from "../../../../client/web/src/session/kernel/membership";
-import { look } from "../../../../client/web/src/session/entry/identityCheck";
+import { checkIdentity } from "../../../../client/web/src/session/entry/identityCheck";
 import { CommandError } from "../../../../client/web/src/words/sentence";
 import { seeded, worded } from "./rooms";
 
@@ -100,15 +100,15 @@ test("who takes a contact's name without its key is told of", async () => {
   const book = await Contacts.make(seeded("me"));
   const [ada, other] = [await key(1), await key(2)];
   book.learn(ada, "Ada", 0);
-  assert.deepEqual(look("Ada", ada, book).warnings, []);
-  assert.deepEqual(look("Bo", ada, book).warnings.map(worded), ["You know this key as Ada."]);
-  assert.deepEqual(look("ADA", null, book).warnings.map(worded), [
+  assert.deepEqual(checkIdentity("Ada", ada, book).warnings, []);
+  assert.deepEqual(checkIdentity("Bo", ada, book).warnings.map(worded), ["You know this key as Ada."]);
+  assert.deepEqual(checkIdentity("ADA", null, book).warnings.map(worded), [
     "This name looks like that of your contact Ada, and comes without Ada's key: it may be somebody else.",
   ]);
-  const seen = look("Ada", other, book, [[4, "Ada"]], "here");
+  const seen = checkIdentity("Ada", other, book, [[4, "Ada"]], "here");
   assert.deepEqual([seen.standing, seen.contact, seen.fingerprint], ["new", null, fingerprint(other)]);
   assert.equal(seen.warnings.length, 2);
-  assert.equal(look("Ada", other, null).standing, "new");
+  assert.equal(checkIdentity("Ada", other, null).standing, "new");
 });
 
 test("invites: drawn, told apart, used, taken back", () => {

@@ -23,7 +23,7 @@ import {
   reasonOf,
 } from "../../../../client/web/src/session/entry/lobby";
 import { SUITE } from "../../../../client/web/src/session/kernel/membership";
-import { Desk } from "../../../../client/web/src/session/entry/recovery";
+import { RejoinHelper } from "../../../../client/web/src/session/entry/recovery";
 import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
 import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import { BUCKETS } from "../../../../client/web/src/wire/limits";
@@ -178,7 +178,7 @@ test("known refusals are said in the reader's language, others as they came", ()
   for (const text of ["constructor", "Come tomorrow.", why]) assert.equal(worded(reasonOf(text)), text);
 });
 
-test("a desk lets nobody back in whom the host key has not signed for", async () => {
+test("a helper lets nobody back in whom the host key has not signed for", async () => {
   const seed = await HostSeed.fromRandom(seeded("host"));
   const door = await SigningKey.generate(seeded("door"), true);
   const bundle = await packageOf("Ada", await mls.generateSignatureKey(SUITE));
@@ -200,23 +200,23 @@ test("a desk lets nobody back in whom the host key has not signed for", async ()
     ["host", true, 0],
   ] as const) {
     m.ledger.returnsClosed = closed;
-    const desk = new Desk(door.seed, seeded("desk"));
+    const helper = new RejoinHelper(door.seed, seeded("desk"));
     const signer = by === "host" ? seed : await HostSeed.fromRandom(seeded(by));
     const { request: asked } = await recovery.makeHostReturnRequest(signer, groupId, 5, bundle.encoded, seeded("return"));
-    await desk.heard(DAY, await recovery.seal(key, asked), room, START);
-    await desk.heard(DAY, await recovery.seal(key, asked), room, START); // said again
-    await desk.tick(room, place, START);
-    assert.equal(desk.wanted.length, expected, `${by} ${closed}`);
+    await helper.messagePosted(DAY, await recovery.seal(key, asked), room, START);
+    await helper.messagePosted(DAY, await recovery.seal(key, asked), room, START); // said again
+    await helper.tick(room, place, START);
+    assert.equal(helper.wanted.length, expected, `${by} ${closed}`);
   }
-  const desk = new Desk(door.seed, seeded("desk"));
-  await desk.heard(DAY, await recovery.seal(key, new recovery.HelperQuery(new Uint8Array(16))), room, START);
-  await desk.heard(
+  const helper = new RejoinHelper(door.seed, seeded("desk"));
+  await helper.messagePosted(DAY, await recovery.seal(key, new recovery.HelperQuery(new Uint8Array(16))), room, START);
+  await helper.messagePosted(
     DAY,
     await recovery.seal(new Uint8Array(32), new recovery.HelperQuery(new Uint8Array(16).fill(1))),
     room,
     START,
   );
-  await desk.tick(room, place, START);
+  await helper.tick(room, place, START);
   assert.equal(said.length, 1); // by who was never admitted: nothing
   assert.ok(said[0]?.type === "RecoveryMessage");
   const here = await recovery.open(key, said[0]);

@@ -143,7 +143,7 @@ async function forged(
   proposals: readonly mls.Proposal[],
   more: Partial<CommitContext> = {},
 ): Promise<Bytes> {
-  const { slot, chain } = by.ground();
+  const { slot, chain } = by.priorState();
   const context = new CommitContext({ room: ROOM, slot, chain, ledger: by.ledger.digest(), ...more });
   const stage = await by.group.stage(proposals, {
     authenticatedData: context.encode(),
@@ -336,7 +336,7 @@ test("words of somebody who has been removed are nobody's", async () => {
 
 test("a relay holds one application message, and nothing that a commit may need is used up", async () => {
   const [ada, bo, cem] = await three();
-  const { slot, chain } = bo.ground();
+  const { slot, chain } = bo.priorState();
   const authenticatedData = new CommitContext({
     room: ROOM,
     slot,
@@ -386,7 +386,7 @@ test("a commit that does not carry what it names is void, whoever has had it els
   const farewell = await cem.proposeOwnRemoval();
   const { reference } = await bo.storeProposal(farewell);
   await ada.storeProposal(farewell); // and Cem has it too, being its author
-  const { slot, chain } = bo.ground();
+  const { slot, chain } = bo.priorState();
   const authenticatedData = new CommitContext({
     room: ROOM,
     slot,

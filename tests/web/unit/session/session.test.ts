@@ -8,7 +8,7 @@ import { Contacts } from "../../../../client/web/src/session/entry/contacts";
 import type { Participant } from "./hub";
 import { Hub, ORIGIN } from "./hub";
 import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
-import { RejoiningLobby } from "../../../../client/web/src/session/entry/recovery";
+import { RejoinLobby } from "../../../../client/web/src/session/entry/recovery";
 import { type HostFacts, Session } from "../../../../client/web/src/session/kernel/session";
 import { seeded } from "./rooms";
 
@@ -214,7 +214,7 @@ test("where no host is heard members let each other back in, and the host that h
   assert.ok(cem.events("Roster").at(-1)?.rejoined);
   const back = await hub.add(
     "ada again",
-    await Session.comeBack(kept, { now: hub.now, rng: seeded("again") }),
+    await Session.rejoinAsHost(kept, { now: hub.now, rng: seeded("again") }),
   );
   await hub.until(() => back.session.inside, 60);
   await hub.run(3);
@@ -352,7 +352,7 @@ test("who falls out of step goes on only from what it knows", async () => {
   await hub.run(2);
   const [old, now, others] = [bo.session.room!, ada.session.room!, cem.session.room!];
   assert.equal(others.m.journal.slot, old.m.journal.slot + 1);
-  const lobby = await RejoiningLobby.begin({
+  const lobby = await RejoinLobby.begin({
     link: Invite.parse(link),
     name: "Bo",
     old,

@@ -9,7 +9,7 @@ import { Contacts, decodeContacts, encodeContacts } from "../../../../client/web
 import { isName, piecesOf } from "../../../../client/web/src/session/features/filesharing";
 import { Freshness } from "../../../../client/web/src/session/monitor/freshness";
 import { InviteBook } from "../../../../client/web/src/session/entry/invites";
-import { look } from "../../../../client/web/src/session/entry/identityCheck";
+import { checkIdentity } from "../../../../client/web/src/session/entry/identityCheck";
 import { fromBase64, toBase64 } from "../../../../client/web/src/wire/codec";
 import { worded } from "./rooms";
 
@@ -79,7 +79,7 @@ test("names and identities look alike odd", async () => {
   book.learn(keys[0]!, "Ada", 0, true);
   book.learn(keys[1]!, "Bo", 0);
   for (const { name, public: key, warnings, ...rest } of vectors.looks) {
-    const seen = look(name, key === null ? null : unhex(key), book, [
+    const seen = checkIdentity(name, key === null ? null : unhex(key), book, [
       [3, "Cem"],
       [4, "CEM"],
     ]);

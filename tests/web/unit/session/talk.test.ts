@@ -7,7 +7,7 @@ import {
   type AnyContent,
   decode,
   encode,
-  mark,
+  messageId,
   type Posted,
 } from "../../../../client/web/src/session/catalogue/content";
 import { CHAINS, Journal, KEPT } from "../../../../client/web/src/session/kernel/journal";
@@ -141,12 +141,12 @@ test("a mark is of what is said, by whom, under which id", () => {
   const one = { type: "say", id: new Uint8Array(16), text: "x" } as const;
   const picture = { type: "picture", id: one.id, mime: "image/png", data: utf8("x") } as const;
   const marks = [
-    mark(one, digest(1)),
-    mark(one, digest(2)),
-    mark({ ...one, text: "y" }, digest(1)),
-    mark({ ...one, id: digest(3).slice(0, 16) }, digest(1)),
-    mark(picture, digest(1)),
-    mark({ ...picture, mime: "image/gif" }, digest(1)),
+    messageId(one, digest(1)),
+    messageId(one, digest(2)),
+    messageId({ ...one, text: "y" }, digest(1)),
+    messageId({ ...one, id: digest(3).slice(0, 16) }, digest(1)),
+    messageId(picture, digest(1)),
+    messageId({ ...picture, mime: "image/gif" }, digest(1)),
   ];
   assert.equal(new Set(marks.map((m) => m.join())).size, marks.length);
 });

@@ -17,7 +17,7 @@ export {
   CONTENT_AGAIN_MAX as AGAIN_MAX,
   CONTENT_COMPARING_MAX as COMPARING_MAX,
   CONTENT_FILE_MAX as FILE_MAX,
-  CONTENT_MARK_DIGITS as MARK_DIGITS,
+  CONTENT_MESSAGE_ID_DIGITS as MESSAGE_ID_DIGITS,
   CONTENT_PICTURE_MAX as PICTURE_MAX,
   CONTENT_PIECE_SIZE as PIECE_SIZE,
   CONTENT_REVOKED_MAX as REVOKED_MAX,
@@ -49,7 +49,7 @@ export function decode(data: Bytes): AnyContent {
  * The sender chooses the id. By the id alone, a harmless message could lend its identity, and its place among the
  * messages that can be reported, to another.
  */
-export function mark(what: Say | Picture, signatureKey: Bytes): Bytes {
+export function messageId(what: Say | Picture, signatureKey: Bytes): Bytes {
   if (what.type === "say") return H(utf8("say"), what.id, signatureKey, H(utf8(what.text)));
   return H(utf8("picture"), what.id, signatureKey, H(utf8(what.mime), new Uint8Array(1), what.data));
 }

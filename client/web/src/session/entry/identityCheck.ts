@@ -7,7 +7,7 @@ import type { Contacts } from "./contacts";
 import type { Standing } from "../events";
 
 /** How well an identity is known, its contact name, and oddities, a sentence each. */
-export interface Look {
+export interface IdentityCheck {
   readonly standing: Standing;
   readonly contact: string | null;
   readonly fingerprint: string | null;
@@ -20,13 +20,13 @@ export interface Look {
  * `waiting`: (knock, name) of the others who wait. Without a contact book every identity is new. `verb`: whether the
  * person knocks or is in the room.
  */
-export function look(
+export function checkIdentity(
   name: string,
   key: Bytes | null,
   contacts: Contacts | null,
   waiting: Iterable<readonly [number, string]> = [],
   verb: "knocks" | "here" = "knocks",
-): Look {
+): IdentityCheck {
   let standing: Standing = key === null ? "none" : "new";
   const contact = contacts === null ? null : contacts.find(key);
   const warnings: Sentence[] = [];

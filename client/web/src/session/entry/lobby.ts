@@ -19,7 +19,7 @@ import type { Endpoint, Effect, EventOf, Knocked } from "../events";
 import type { AddIntent, RejoinIntent } from "../kernel/intents";
 import { called, type InviteBook } from "./invites";
 import { among, type Membership, policyOf } from "../kernel/membership";
-import { look } from "./identityCheck";
+import { checkIdentity } from "./identityCheck";
 import * as words from "../catalogue/sentences";
 
 /** Seconds around midnight in which a host is in both days' lobbies. */
@@ -238,7 +238,7 @@ export class HostLobby {
   readonly effects: Effect[] = [];
   /** Single-use invites that leaked while a knock waited on them: to be revoked everywhere. */
   readonly leaked: number[] = [];
-  /** Messages under the key that members have (for `returning.Desk`), each with its lobby's day. */
+  /** Messages under the key that members have (for `recovery.RejoinHelper`), each with its lobby's day. */
   readonly memberMessages: (readonly [number, lobby.RecoveryMessage])[] = [];
   /** Intents for the room to commit. */
   readonly wanted: (AddIntent | RejoinIntent)[] = [];
@@ -400,7 +400,7 @@ export class HostLobby {
     const outcome = this.#knocks.consider(opened.knock, now);
     if (outcome.type === "Ignored") return null;
     const others = this.#knocks.waiting(now).filter(({ id }) => id !== outcome.id);
-    const seen = look(
+    const seen = checkIdentity(
       name,
       opened.knock.identity,
       this.#contacts,
@@ -716,11 +716,11 @@ export class GuestLobby {
     if (posted === true) {
       this.#calledAt = 0;
       await this.tick(now);
-    } else if (posted !== false) await this.heard(day, posted, now);
+    } else if (posted !== false) await this.messagePosted(day, posted, now);
   }
 
   /** Process a message from another participant in the lobby. */
-  async heard(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
+  async messagePosted(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
     if (posted.type === "Card") await this.#card(day, posted, now);
     else if (posted.type === "Reply") await this.#replied(posted);
   }

@@ -26,14 +26,14 @@ import type { ClientMessage, ServerMessage } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
 import { sentence } from "../../words/sentence";
 import { type Effect, ROOM } from "../events";
-import type { RejoinIntent, ReturnIntent } from "../kernel/intents";
+import type { RejoinIntent, HostReturnIntent } from "../kernel/intents";
 import { LobbyConnections, daysAround, type Entry, GuestLobby } from "./lobby";
 import { among, policyOf } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
 import * as words from "../catalogue/sentences";
 
 /** Members that wait in the lobby while no host is there: those with the lowest leaves. */
-export const WATCHERS = 8;
+export const ATTENDANTS_MAX = 8;
 /** Seconds that each next rank waits for the one before it to answer, and to commit. */
 export const HERE_STEP = 0.5;
 export const COMMIT_STEP = 1.5;
@@ -47,10 +47,10 @@ export const HELPER_WAIT = 6;
 /** Seconds until a member that could not be let back in yet asks again. */
 export const REFUSED_WAIT = 30;
 /** Requests that a member remembers, and minimum seconds between two requests of one member. */
-export const ASKED_MAX = 16;
-export const ASKED_EVERY = 5;
-/** The first number of a desk's requests: a host's lobby counts its own from 1 up and from -1 down. */
-export const NUMBERS = 2 ** 32;
+export const REQUESTS_MAX = 16;
+export const REQUEST_EVERY = 5;
+/** The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down. */
+export const FIRST_NUMBER = 2 ** 32;
 
 interface Asked {
   readonly asked: recovery.HostReturnRequest | recovery.RejoinRequest;
@@ -63,17 +63,17 @@ interface Asked {
 }
 
 /** Access to the lobby: a host's own, or `MembersLobby` while no host is active. */
-export interface Place {
+export interface LobbyPost {
   post(day: number, message: lobby.LobbyMessage): Promise<void>;
 }
 
 /**
  * A member's part in readmission: of crashed hosts, and of members out of step.
  *
- * It needs access to the lobby (`Place`).
+ * It needs access to the lobby (`LobbyPost`).
  */
-export class Desk {
-  readonly wanted: (ReturnIntent | RejoinIntent)[] = [];
+export class RejoinHelper {
+  readonly wanted: (HostReturnIntent | RejoinIntent)[] = [];
   readonly #rng: Rng;
   readonly #key: Bytes;
   /** hex(nonce of a HelperQuery) -> the nonce, when, day */
@@ -82,7 +82,7 @@ export class Desk {
     { readonly nonce: Bytes; readonly due: number; readonly day: number }
   >();
   readonly #asked = new Map<number, Asked>();
-  #number = NUMBERS;
+  #number = FIRST_NUMBER;
 
   constructor(doorSeed: Bytes, rng: Rng = systemRng) {
     this.#rng = rng;
@@ -90,13 +90,13 @@ export class Desk {
   }
 
   /** Send the answers that are due, unless another member has. */
-  async tick(room: RoomSession, place: Place, now: number): Promise<void> {
+  async tick(room: RoomSession, lobbyPost: LobbyPost, now: number): Promise<void> {
     const { journal } = room.m;
     for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
       if (now < due) continue;
       this.#hereDue.delete(key);
       const here = new recovery.HelperOffer(nonce, journal.slot, journal.chain, invite.gate(journal.roomPass));
-      await place.post(day, await recovery.seal(this.#key, here, this.#rng));
+      await lobbyPost.post(day, await recovery.seal(this.#key, here, this.#rng));
     }
     for (const [number, asked] of this.#asked) {
       const returns = asked.asked.type === "HostReturnRequest";
@@ -110,7 +110,7 @@ export class Desk {
   }
 
   /** Process a lobby message under the key that members have. */
-  async heard(day: number, posted: lobby.RecoveryMessage, room: RoomSession, now: number): Promise<void> {
+  async messagePosted(day: number, posted: lobby.RecoveryMessage, room: RoomSession, now: number): Promise<void> {
     let said: recovery.Message;
     try {
       said = await recovery.open(this.#key, posted);
@@ -120,7 +120,7 @@ export class Desk {
     }
     if (said.type === "HelperQuery") {
       const key = hex(said.nonce);
-      if (this.#hereDue.size < ASKED_MAX && !this.#hereDue.has(key))
+      if (this.#hereDue.size < REQUESTS_MAX && !this.#hereDue.has(key))
         this.#hereDue.set(key, { nonce: said.nonce, due: now + HERE_STEP * room.rank, day });
     } else if (said.type === "HelperOffer") this.#hereDue.delete(hex(said.nonce));
     else if (said.type === "HostReturnRequest" || said.type === "RejoinRequest") await this.#ask(day, said, room, now);
@@ -165,7 +165,7 @@ export class Desk {
       due: now,
       wanted: false,
     });
-    while (this.#asked.size > ASKED_MAX) {
+    while (this.#asked.size > REQUESTS_MAX) {
       // Members' requests are dropped before hosts'.
       const [first] = this.#asked.keys();
       const again = [...this.#asked].find(([, asked]) => asked.asked.type === "RejoinRequest");
@@ -179,14 +179,14 @@ export class Desk {
     if (room.m.leafOf(key) === null) return false;
     for (const [number, asked] of [...this.#asked]) {
       if (asked.asked.type !== "RejoinRequest" || !same(asked.keyPackage.leafNode.signatureKey, key)) continue;
-      if (now - asked.due < ASKED_EVERY) return false;
+      if (now - asked.due < REQUEST_EVERY) return false;
       this.#asked.delete(number);
     }
     return true;
   }
 
   /** Answer a request: our commit of it has come back. */
-  async answer(number: number, answer: lobby.Answer, place: Place): Promise<void> {
+  async answer(number: number, answer: lobby.Answer, lobbyPost: LobbyPost): Promise<void> {
     const asked = this.#asked.get(number);
     if (asked === undefined) return;
     let back: recovery.RecoveryReply;
@@ -197,7 +197,7 @@ export class Desk {
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
-    await place.post(asked.day, await recovery.seal(this.#key, back, this.#rng));
+    await lobbyPost.post(asked.day, await recovery.seal(this.#key, back, this.#rng));
   }
 }
 
@@ -207,9 +207,9 @@ function isHere(room: RoomSession, name: string, now: number): boolean {
   return hosts.some(({ leaf }) => room.features.some((feature) => feature.hears(leaf, now)));
 }
 
-function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): ReturnIntent | RejoinIntent {
+function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): HostReturnIntent | RejoinIntent {
   if (asked.type === "RejoinRequest") return { type: "RejoinIntent", knock, keyPackage, ticket, name };
-  return { type: "ReturnIntent", knock, keyPackage, hostReturn: asked.proof, name };
+  return { type: "HostReturnIntent", knock, keyPackage, hostReturn: asked.proof, name };
 }
 
 /** A member without the host seed, in the lobby for as long as no host is active. */
@@ -257,7 +257,7 @@ interface Again {
   readonly at: number;
 }
 
-export interface RejoiningFacts {
+export interface RejoinFacts {
   readonly link: invite.Invite;
   readonly name: string;
   readonly old: RoomSession;
@@ -271,11 +271,11 @@ export interface RejoiningFacts {
 }
 
 /** A member out of step: knocks like a newcomer, and also asks the members, in case no host is there. */
-export class RejoiningLobby extends GuestLobby {
+export class RejoinLobby extends GuestLobby {
   /** The leaf of the member that let us in, if it was one of them. */
   helpedBy: number | null = null;
   readonly #old: RoomSession;
-  readonly #packageFor: RejoiningFacts["makePackage"];
+  readonly #packageFor: RejoinFacts["makePackage"];
   /** Leaves that may be asked in the lobby, the last helper first; and the number of requests so far. */
   readonly #helpers: readonly number[];
   #turn = 0;
@@ -288,13 +288,13 @@ export class RejoiningLobby extends GuestLobby {
   #postedAt: number;
   #made: { readonly at: number; readonly bundle: mls.KeyPackageBundle } | null = null;
 
-  static async begin(facts: RejoiningFacts): Promise<RejoiningLobby> {
-    const lobby = new RejoiningLobby(facts);
+  static async begin(facts: RejoinFacts): Promise<RejoinLobby> {
+    const lobby = new RejoinLobby(facts);
     await lobby.tick(facts.now);
     return lobby;
   }
 
-  private constructor(facts: RejoiningFacts) {
+  private constructor(facts: RejoinFacts) {
     const { link, name, old, psks, first, now, rng = systemRng } = facts;
     super({
       link,
@@ -309,7 +309,7 @@ export class RejoiningLobby extends GuestLobby {
     this.#packageFor = facts.makePackage;
     const { m } = old;
     const others = m.members().filter(({ leaf, host }) => !host && leaf !== m.ownLeaf);
-    const helpers = others.slice(0, WATCHERS).map(({ leaf }) => leaf);
+    const helpers = others.slice(0, ATTENDANTS_MAX).map(({ leaf }) => leaf);
     this.#helpers = [
       ...helpers.filter((leaf) => leaf === first),
       ...helpers.filter((leaf) => leaf !== first),
@@ -360,12 +360,12 @@ export class RejoiningLobby extends GuestLobby {
     return again;
   }
 
-  override async heard(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
+  override async messagePosted(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
     if (posted.type === "RecoveryMessage" && this.entry === null) {
-      await this.#heardInside(posted);
+      await this.#memberMessagePosted(posted);
       return;
     }
-    await super.heard(day, posted, now);
+    await super.messagePosted(day, posted, now);
     if (this.refusal === null) return;
     // No person has refused, because nobody is asked: the obstacle may be temporary.
     this.tell(words.status("not_yet", { why: withoutAdvice(this.refusal) }));
@@ -375,7 +375,7 @@ export class RejoiningLobby extends GuestLobby {
     this.#made = null;
   }
 
-  async #heardInside(posted: lobby.RecoveryMessage): Promise<void> {
+  async #memberMessagePosted(posted: lobby.RecoveryMessage): Promise<void> {
     try {
       const said = await recovery.open(this.#key, posted);
       if (said.type !== "RecoveryReply") return;
@@ -432,7 +432,7 @@ function within<T>(some: ReadonlySet<T>, all: ReadonlySet<T>): boolean {
 const withoutAdvice = (refusal: Sentence): Sentence =>
   refusal.key === "refusal.not_added" ? sentence("refusal.not_added.yet", refusal.args) : refusal;
 
-export interface ReturningFacts {
+export interface HostReturnFacts {
   readonly kept: recovery.HostRecoveryData;
   readonly makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
   readonly psks: mls.Psks;
@@ -448,7 +448,7 @@ interface Sent {
 }
 
 /** A crashed host in the lobby: seeks members, and asks to be added. */
-export class ReturningLobby {
+export class HostReturnLobby {
   readonly effects: Effect[] = [];
   entry: Entry | null = null;
   readonly refusal: Sentence | null = null;
@@ -464,13 +464,13 @@ export class ReturningLobby {
   #sent: Sent | null = null;
   #serverNonce: Bytes = new Uint8Array();
 
-  static async open(facts: ReturningFacts): Promise<ReturningLobby> {
-    const lobby = new ReturningLobby(facts);
+  static async open(facts: HostReturnFacts): Promise<HostReturnLobby> {
+    const lobby = new HostReturnLobby(facts);
     await lobby.tick(facts.now);
     return lobby;
   }
 
-  private constructor({ kept, makePackage, psks, rng = systemRng }: ReturningFacts) {
+  private constructor({ kept, makePackage, psks, rng = systemRng }: HostReturnFacts) {
     this.#kept = kept;
     this.#makePackage = makePackage;
     this.#psks = psks;
@@ -539,7 +539,7 @@ export class ReturningLobby {
   }
 
   /** Open the room for the members, who cannot do that themselves. */
-  async atTheRoom(message: ServerMessage): Promise<void> {
+  async receivedInRoom(message: ServerMessage): Promise<void> {
     const here = this.#here;
     const { origin, hostSeed, groupId } = this.#kept;
     const door = await this.#kept.doorKey();

@@ -16,7 +16,7 @@ import type { Contacts } from "../entry/contacts";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
-import { look } from "../entry/identityCheck";
+import { checkIdentity } from "../entry/identityCheck";
 import * as words from "../catalogue/sentences";
 
 /** Vouches to us that arrived before their senders' announcements. */
@@ -275,7 +275,7 @@ export class Vouching extends Feature {
     });
     if (found === undefined) return;
     this.#met.set(hex(signatureKey), identity);
-    const seen = look(found.name, identity, this.room.options.contacts, [], "here");
+    const seen = checkIdentity(found.name, identity, this.room.options.contacts, [], "here");
     this.room.tell({
       type: "Vouched",
       leaf: found.leaf,

@@ -7,7 +7,7 @@ import { type Bytes, hex } from "../../crypto/bytes";
 import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
-import { type AnyContent, MARK_DIGITS, PICTURE_MAX, type Picture, mark } from "../catalogue/content";
+import { type AnyContent, MESSAGE_ID_DIGITS, PICTURE_MAX, type Picture, messageId } from "../catalogue/content";
 import type { RoomSession } from "../kernel/room";
 import { SeenDigests } from "../kernel/outbox";
 
@@ -51,13 +51,13 @@ export class Pictures extends Feature {
     if (what.type !== "picture") return false;
     const { m } = this.room;
     const leaf = received.sender;
-    const known = mark(what, m.signatureKey(leaf) ?? new Uint8Array());
+    const known = messageId(what, m.signatureKey(leaf) ?? new Uint8Array());
     if (this.#seen.has(known)) return true;
     this.#seen.add(known);
     const { mime, data } = what;
     // An image with a false type is not shown.
     if (mimeOf(data) === mime) {
-      const id = hex(known).slice(0, MARK_DIGITS);
+      const id = hex(known).slice(0, MESSAGE_ID_DIGITS);
       this.room.tell({ type: "Picture", leaf, name: m.name(leaf), id, mime, data });
     }
     return true;

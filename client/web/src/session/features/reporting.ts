@@ -11,7 +11,14 @@ import * as report from "../../crypto/proof/report";
 import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
-import { type AnyContent, type Admitted, MARK_DIGITS, mark, type Picture, type Say } from "../catalogue/content";
+import {
+  type Admitted,
+  type AnyContent,
+  MESSAGE_ID_DIGITS,
+  messageId,
+  type Picture,
+  type Say,
+} from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
 import * as words from "../catalogue/sentences";
@@ -180,7 +187,7 @@ export class Reporting extends Feature {
     const leaf = received.sender;
     const key = m.signatureKey(leaf);
     if (key === null) return;
-    const name = hex(mark(what, key)).slice(0, MARK_DIGITS);
+    const name = hex(messageId(what, key)).slice(0, MESSAGE_ID_DIGITS);
     if (!this.#kept.has(name)) {
       const { tbs, signature } = received;
       this.#kept.set(name, { signatureKey: key, name: m.name(leaf), tbs, signature });

@@ -22,8 +22,8 @@ export interface RejoinIntent {
 }
 
 /** Let a crashed host in again (SNUG-9). `knock` is the number under which it is answered. */
-export interface ReturnIntent {
-  readonly type: "ReturnIntent";
+export interface HostReturnIntent {
+  readonly type: "HostReturnIntent";
   readonly knock: number;
   readonly keyPackage: KeyPackage;
   readonly hostReturn: HostReturn;
@@ -60,11 +60,11 @@ export interface HealIntent {
 }
 
 /** Intents that admit somebody, and are answered. */
-export type EntryIntent = AddIntent | RejoinIntent | ReturnIntent;
+export type EntryIntent = AddIntent | RejoinIntent | HostReturnIntent;
 export type Intent = EntryIntent | RemoveIntent | PolicyIntent | SelfRemoveIntent | HealIntent;
 
 export const letsIn = (intent: Intent): intent is EntryIntent =>
-  intent.type === "AddIntent" || intent.type === "RejoinIntent" || intent.type === "ReturnIntent";
+  intent.type === "AddIntent" || intent.type === "RejoinIntent" || intent.type === "HostReturnIntent";
 
 /** Return whether both intents are one, or of the same proposal (a leaver may be reported more than once). */
 export const sameSelfRemove = (one: Intent, other: Intent): boolean =>

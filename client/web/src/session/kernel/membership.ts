@@ -32,9 +32,9 @@ import * as mls from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { type Arg, type Sentence, sentence } from "../../words/sentence";
 import type { Member } from "../events";
-import type { Intent, ReturnIntent } from "./intents";
+import type { Intent, HostReturnIntent } from "./intents";
 import { Journal } from "./journal";
-import { Ground, namesOf, proposalView } from "./views";
+import { PriorState, namesOf, proposalView } from "./views";
 import { ruled } from "../catalogue/sentences";
 
 export const SUITE = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519;
@@ -281,8 +281,8 @@ export class Membership {
   }
 
   /** Return the state that the commit for the next slot is judged against. */
-  ground(): Ground {
-    return new Ground({
+  priorState(): PriorState {
+    return new PriorState({
       members: namesOf(this.group.members()),
       policy: this.policy,
       extensions: this.group.extensions.map((each) => [each.extensionType, each.data] as const),
@@ -306,23 +306,23 @@ export class Membership {
     const built = this.#proposals(intent);
     if (built === null) return null;
     const { proposals, references = [], carried = [], invite = null } = built;
-    const ground = this.ground();
+    const priorState = this.priorState();
     const authenticatedData = new CommitContext({
       room: this.room,
-      slot: ground.slot,
-      chain: ground.chain,
+      slot: priorState.slot,
+      chain: priorState.chain,
       ledger: this.ledger.digest(),
       invite,
-      hostReturn: intent.type === "ReturnIntent" ? intent.hostReturn : null,
+      hostReturn: intent.type === "HostReturnIntent" ? intent.hostReturn : null,
     }).encode();
     const own = this.ownLeaf;
     const facts = proposals.map((proposal) => proposalView(proposal, own));
     if (intent.type === "SelfRemoveIntent")
       facts.push(proposalView(mls.remove(intent.leaf), intent.leaf, true));
-    const view = ground.view({
+    const view = priorState.view({
       sender: own,
       proposals: facts,
-      pathLeaf: ground.members.get(own) ?? null,
+      pathLeaf: priorState.members.get(own) ?? null,
       authenticatedData,
     });
     await policy.judgeCommit(view);
@@ -336,7 +336,7 @@ export class Membership {
     return {
       type: "Staged",
       intent,
-      slot: ground.slot,
+      slot: priorState.slot,
       blob,
       roomPass: roomPass(stage.group, this.room),
       stage,
@@ -359,9 +359,9 @@ export class Membership {
           throw new ValidationError("SNUG-8", "the ticket is of another history");
         return { proposals: [mls.remove(leaf), link, mls.add(intent.keyPackage)] };
       }
-      case "ReturnIntent":
+      case "HostReturnIntent":
         if (this.leafOf(intent.keyPackage.leafNode.signatureKey) !== null) return null;
-        return { proposals: this.#returning(intent, link) };
+        return { proposals: this.#hostReturn(intent, link) };
       case "RemoveIntent": {
         const key = this.signatureKey(intent.leaf);
         if (key === null || !same(key, intent.signatureKey)) return null;
@@ -386,7 +386,7 @@ export class Membership {
   }
 
   /** Replace the returning host's old leaf, if it is still in the tree, by the new one. */
-  #returning(intent: ReturnIntent, link: mls.Proposal): mls.Proposal[] {
+  #hostReturn(intent: HostReturnIntent, link: mls.Proposal): mls.Proposal[] {
     const leaf = intent.keyPackage.leafNode;
     const old = this.group
       .members()
@@ -419,7 +419,7 @@ export class Membership {
       if (!(error instanceof SnugCryptoError)) throw error;
       return nothing(null, "SNUG-2", sentence("room.void_unreadable"));
     }
-    const ground = this.ground();
+    const priorState = this.priorState();
     const carried = new Set<string>();
     let received: Awaited<ReturnType<mls.Group["process"]>>;
     try {
@@ -429,7 +429,7 @@ export class Membership {
       }
       received = await this.group.process(messages[messages.length - 1] ?? new Uint8Array(), this.#psks);
     } catch (error) {
-      if (error instanceof mls.PathError) return this.#judgeUnreadable(error, ground, carried);
+      if (error instanceof mls.PathError) return this.#judgeUnreadable(error, priorState, carried);
       if (error instanceof mls.CommitError) {
         const verdict = policy.snug16(error);
         return nothing(error.sender, verdict.rule, ruled(verdict));
@@ -439,15 +439,15 @@ export class Membership {
     }
     if (received.type !== "CandidateCommit")
       return nothing(received.sender, "SNUG-2", sentence("room.void_no_commit"));
-    const view = ground.ofCandidate(received);
+    const view = priorState.ofCandidate(received);
     const broken = await brokenBy(received, view, carried);
     if (broken !== null) return nothing(toBlame(view, broken), broken.rule, ruled(broken));
     return { type: "Valid", candidate: received, view, removesUs: received.removesUs };
   }
 
-  async #judgeUnreadable(error: mls.PathError, ground: Ground, carried: Set<string>): Promise<Void | Stuck> {
+  async #judgeUnreadable(error: mls.PathError, priorState: PriorState, carried: Set<string>): Promise<Void | Stuck> {
     // A commit that breaks the policy is void for everybody, readable here or not.
-    const view = ground.ofCandidate(error.commit);
+    const view = priorState.ofCandidate(error.commit);
     const broken = await brokenBy(error.commit, view, carried);
     if (broken !== null) return nothing(toBlame(view, broken), broken.rule, ruled(broken));
     return { type: "Stuck", author: error.commit.sender, text: error.message };

@@ -8,7 +8,7 @@ import { MissingKeyError, SnugCryptoError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
 import { epochSlot } from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
-import { type AnyContent, MARK_DIGITS, type Posted, decode, encode, mark } from "../catalogue/content";
+import { type AnyContent, MESSAGE_ID_DIGITS, type Posted, decode, encode, messageId } from "../catalogue/content";
 import type { RoomSession } from "./room";
 import { Outbox, OutgoingMessage, SeenDigests } from "./outbox";
 import * as words from "../catalogue/sentences";
@@ -141,10 +141,10 @@ export class MessageLog {
     if (taken) return;
     if (what.type === "say") {
       // A resent message has the same id, and is shown once.
-      const known = mark(what, room.m.signatureKey(leaf) ?? new Uint8Array());
+      const known = messageId(what, room.m.signatureKey(leaf) ?? new Uint8Array());
       if (this.#seen.has(known)) return;
       this.#seen.add(known);
-      const id = hex(known).slice(0, MARK_DIGITS);
+      const id = hex(known).slice(0, MESSAGE_ID_DIGITS);
       room.tell({ type: "Said", leaf, name: room.m.name(leaf), text: what.text, id });
     } else if (what.type === "announce") room.announced.hear(leaf, received.epoch, received.generation, what);
   }

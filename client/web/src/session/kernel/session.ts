@@ -45,7 +45,14 @@ import { Pages } from "../features/pages";
 import { Pictures } from "../features/images";
 import { Roles } from "../features/roles";
 import { Reporting } from "../features/reporting";
-import { Desk, MembersLobby, NUMBERS, RejoiningLobby, ReturningLobby, WATCHERS } from "../entry/recovery";
+import {
+  ATTENDANTS_MAX,
+  FIRST_NUMBER,
+  HostReturnLobby,
+  MembersLobby,
+  RejoinHelper,
+  RejoinLobby,
+} from "../entry/recovery";
 import { Revocation } from "../features/revocation";
 import { RoomSession } from "./room";
 import { Reactions, States } from "../features/states";
@@ -112,9 +119,9 @@ class Me {
   }
 }
 
-type Guest = GuestLobby | ReturningLobby;
+type Guest = GuestLobby | HostReturnLobby;
 
-/** One participant. Create it with `host`, `join` or `comeBack`; feed inputs and perform the effects. */
+/** One participant: create it with `host`, `join` or `rejoinAsHost`, feed inputs, perform the effects. */
 export class Session {
   readonly #me: Me;
   #invite: Invite;
@@ -128,7 +135,7 @@ export class Session {
   #host: HostLobby | null = null;
   #guest: Guest | null = null;
   #members: MembersLobby | null = null;
-  #desk: Desk | null = null;
+  #rejoinHelper: RejoinHelper | null = null;
   /** The leaf of the member that let us rejoin last. */
   #helper: number | null = null;
   #kept: HostRecoveryData | null = null;
@@ -222,18 +229,18 @@ export class Session {
   }
 
   /** Return to a meeting as a host after a crash, with the data that `kept` gave before (SNUG-9). */
-  static async comeBack(kept: HostRecoveryData, facts: Common): Promise<Session> {
+  static async rejoinAsHost(kept: HostRecoveryData, facts: Common): Promise<Session> {
     const { options = OPTIONS, now, rng = systemRng } = facts;
     const me = await Me.make(kept.name, rng);
     const session = new Session(me, kept.hostSeed.invite(kept.origin, kept.secret, 0), options, rng);
     session.#kept = kept;
     const psks = session.#psks();
-    session.#guest = await ReturningLobby.open({ kept, makePackage: (at) => me.package(at), psks, now, rng });
+    session.#guest = await HostReturnLobby.open({ kept, makePackage: (at) => me.package(at), psks, now, rng });
     await session.#collect(now);
     return session;
   }
 
-  /** Return the data for a host to keep, sealed, for `comeBack`; null for others. */
+  /** Return the data for a host to keep, sealed, for `rejoinAsHost`; null for others. */
   kept(): HostRecoveryData | null {
     const room = this.#room;
     if (room === null || room.hostSeed === null) return null;
@@ -350,7 +357,7 @@ export class Session {
       case "Tick": {
         const host = this.#guest === null ? this.#host : null; // only one of them at a time
         for (const part of [this.#room, host, this.#guest]) await part?.tick(now);
-        if (this.#room !== null) await this.#watchTheLobby(this.#room, now);
+        if (this.#room !== null) await this.#attendLobby(this.#room, now);
         return;
       }
       case "Publish":
@@ -429,12 +436,12 @@ export class Session {
     }
     if (endpoint.day === null) {
       if (room !== null) await room.received(message, now);
-      else if (this.#guest instanceof ReturningLobby) await this.#guest.atTheRoom(message);
+      else if (this.#guest instanceof HostReturnLobby) await this.#guest.receivedInRoom(message);
       return;
     }
     if (this.#members !== null && room !== null) {
       const said = await this.#members.received(endpoint.day, message);
-      if (said !== null && this.#desk !== null) await this.#desk.heard(endpoint.day, said, room, now);
+      if (said !== null) await this.#rejoinHelper?.messagePosted(endpoint.day, said, room, now);
     } else if (this.#host !== null && room !== null && this.#guest === null) {
       const knocked = await this.#host.received(endpoint.day, message, room.m, now);
       if (knocked !== null) {
@@ -485,15 +492,15 @@ export class Session {
   async #collect(now: number): Promise<void> {
     if (this.#room !== null) {
       this.#keepBook(this.#room);
-      if (this.#desk !== null) await this.#serveAtTheDesk(this.#desk, this.#room, now);
+      if (this.#rejoinHelper !== null) await this.#serveRejoins(this.#rejoinHelper, this.#room, now);
       if (this.#host !== null) await this.#serve(this.#host, this.#room, now);
     }
-    if (this.#guest !== null) await this.#guided(this.#guest, now);
+    if (this.#guest !== null) await this.#checkGuest(this.#guest, now);
     const room = this.#room;
     if (room !== null) {
       if (this.#policy !== room.m.policy) {
         this.#policy = room.m.policy;
-        if (room.hostSeed !== null && !room.m.isHost(room.m.ownLeaf)) this.#beNoHost(room);
+        if (room.hostSeed !== null && !room.m.isHost(room.m.ownLeaf)) this.#stopHosting(room);
       }
       if (room.grantedSeed !== null && this.#host === null) await this.#becomeHost(room.grantedSeed, now);
       if (room.needsRejoin && this.#guest === null && room.ended === null) await this.#rejoin(room, now);
@@ -586,19 +593,19 @@ export class Session {
   }
 
   /** Let crashed hosts and members out of step back in, as a host or while no host is active. */
-  async #watchTheLobby(room: RoomSession, now: number): Promise<void> {
+  async #attendLobby(room: RoomSession, now: number): Promise<void> {
     if (this.#guest !== null || room.ended !== null) {
       this.#closeMembers();
       return;
     }
-    this.#desk ??= new Desk(room.doorKey.seed, this.#rng);
+    this.#rejoinHelper ??= new RejoinHelper(room.doorKey.seed, this.#rng);
     const connected = room.connection !== null && room.connection.entered;
-    const watch = this.#host === null && connected && room.rank < WATCHERS && room.hostless(now);
-    if (!watch) this.#closeMembers();
+    const attend = this.#host === null && connected && room.rank < ATTENDANTS_MAX && room.hostless(now);
+    if (!attend) this.#closeMembers();
     else this.#members ??= new MembersLobby(this.#invite, this.#rng);
     await this.#members?.tick(now);
     const place = this.#host ?? this.#members;
-    if (place !== null) await this.#desk.tick(room, place, now);
+    if (place !== null) await this.#rejoinHelper.tick(room, place, now);
   }
 
   #closeMembers(): void {
@@ -607,13 +614,14 @@ export class Session {
     this.#members = null;
   }
 
-  async #serveAtTheDesk(desk: Desk, room: RoomSession, now: number): Promise<void> {
+  async #serveRejoins(helper: RejoinHelper, room: RoomSession, now: number): Promise<void> {
     const place = this.#host ?? this.#members;
-    for (const [day, said] of this.#host?.memberMessages.splice(0) ?? []) await desk.heard(day, said, room, now);
-    for (const wanted of desk.wanted.splice(0)) await room.queue(wanted, now);
-    for (const done of take(room.admitted, (intent) => intent.knock >= NUMBERS)) {
+    for (const [day, said] of this.#host?.memberMessages.splice(0) ?? [])
+      await helper.messagePosted(day, said, room, now);
+    for (const wanted of helper.wanted.splice(0)) await room.queue(wanted, now);
+    for (const done of take(room.admitted, (intent) => intent.knock >= FIRST_NUMBER)) {
       const answer = await this.#answer(room, done);
-      if (place !== null) await desk.answer(done.knock, answer, place);
+      if (place !== null) await helper.answer(done.knock, answer, place);
     }
     // The requester asks again, or asks another member.
     take(room.failed, ([intent]) => this.#host === null || atADesk(intent));
@@ -635,7 +643,7 @@ export class Session {
     };
   }
 
-  async #guided(guest: Guest, now: number): Promise<void> {
+  async #checkGuest(guest: Guest, now: number): Promise<void> {
     if (guest.refusal !== null) {
       this.#closeGuest(guest);
       const ended: Ended = { type: "Ended", reason: "refused", text: guest.refusal };
@@ -668,12 +676,12 @@ export class Session {
       });
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      if (!(guest instanceof GuestLobby) || guest instanceof RejoiningLobby) {
+      if (!(guest instanceof GuestLobby) || guest instanceof RejoinLobby) {
         guest.entry = null; // the answer may be from a former member: another may still come
         return;
       }
       guest.refusal = sentence("refusal.unusable", { why: words.inFull(error) });
-      await this.#guided(guest, now);
+      await this.#checkGuest(guest, now);
       return;
     }
     const old = this.#room;
@@ -683,7 +691,7 @@ export class Session {
     const facilities = { origin: this.#invite.origin, doorKey, roomAdminPublic, hostSeed, now, options, rng };
     const room = await RoomSession.create(membership, facilities);
     this.#policy = null;
-    if (guest instanceof RejoiningLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;
+    if (guest instanceof RejoinLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;
     this.#book.enter(membership);
     this.#closeGuest(guest);
     this.#gather(old);
@@ -708,7 +716,7 @@ export class Session {
     this.#host?.close(); // until we are in again; guests there knock at our next card
     this.#closeMembers();
     this.#tell(words.alarm("rejoining"));
-    this.#guest = await RejoiningLobby.begin({
+    this.#guest = await RejoinLobby.begin({
       link: this.#invite,
       name: this.#me.name,
       old: room,
@@ -728,7 +736,7 @@ export class Session {
   }
 
   /** Forget, as far as a program can, what only hosts have: we have lost or given up the host role. */
-  #beNoHost(room: RoomSession): void {
+  #stopHosting(room: RoomSession): void {
     room.hostSeed = room.grantedSeed = null;
     room.admitted.length = 0;
     room.failed.length = 0;
@@ -763,4 +771,4 @@ function take<T>(list: T[], meant: (item: T) => boolean): T[] {
 }
 
 const atADesk = (intent: Intent): boolean =>
-  (intent.type === "RejoinIntent" || intent.type === "ReturnIntent") && intent.knock >= NUMBERS;
+  (intent.type === "RejoinIntent" || intent.type === "HostReturnIntent") && intent.knock >= FIRST_NUMBER;

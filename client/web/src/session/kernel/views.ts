@@ -64,7 +64,7 @@ export function proposalView(
   }
 }
 
-/** The parts of a `Ground`. */
+/** The parts of a `PriorState`. */
 export interface GroundFacts {
   readonly members: ReadonlyMap<number, LeafView>;
   readonly policy: Policy;
@@ -80,7 +80,7 @@ export interface GroundFacts {
 }
 
 /** The state that a commit is judged against: this member's, before the commit. */
-export class Ground {
+export class PriorState {
   readonly facts: GroundFacts;
 
   constructor(facts: GroundFacts) {
