@@ -19,7 +19,7 @@ from snugroom.client.cli.saved_files import Keeper
 from snugroom.client.connection import Clock, Connection, SessionCrypto
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.sealed_file import SealedFileError
-from snugroom.client.media import video_rotation as visible
+from snugroom.client.media import video_rotation
 from snugroom.client.media.engine import MediaEngine, StreamStats
 from snugroom.client.media.files import FileSource, SourceError
 from snugroom.client.media.record import Recorder
@@ -235,7 +235,7 @@ class Participant:
             return
         now = self._clock()
         self._entered = now if self._entered is None else self._entered
-        asked = visible.turns(streams, self._media.visible, now - self._entered)
+        asked = video_rotation.turns(streams, self._media.visible, now - self._entered)
         if asked != self._asked:
             self._asked = asked
             self._feed(ev.SelectStreams(asked))

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from snugroom.client.session.catalogue import sentences as words
+from snugroom.client.session.catalogue import sentences as catalogue
 from snugroom.client.session.events import Alarm
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def _values(kind: Any, default: Any) -> list[Any]:
 def _spoken() -> list[tuple[str, str]]:
     """(kind, sentence) of all that client/session/catalogue/sentences.py can say, in every form."""
     found = []
-    for make in vars(words).values():
+    for make in vars(catalogue).values():
         if not inspect.isfunction(make) or get_type_hints(make).get("return") is not Alarm:
             continue
         hints = get_type_hints(make)
@@ -64,7 +64,7 @@ def _written() -> list[tuple[str, str]]:
     """The same of alarms that are made elsewhere, read from the source."""
     found = []
     for file in (ROOT / "client").rglob("*.py"):
-        if {"demo", "bench", "lab"} & set(file.relative_to(ROOT).parts) or file.name == "words.py":
+        if {"demo", "bench", "lab"} & set(file.relative_to(ROOT).parts) or file.name == "sentences.py":
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or ast.unparse(node.func) not in ("Alarm", "ev.Alarm"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import sentences as words
+from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.monitor.dropped import PROBE_EVERY, PROBES_MAX, Dropped
 from snugroom.client.session.options import Options
 from snugroom.crypto.proof import evidence
@@ -382,7 +382,7 @@ def test_a_server_that_lets_in_and_drops_again_and_again_is_told_of_once() -> No
         w.until(lambda: ev.ROOM in bo.links and bo.room.is_synced(w.now), 5)
         w.run(2)
     told = [e.text for e in bo.told if isinstance(e, ev.Alarm) and e.kind == "dropped"]
-    assert told == [words.dropped_often(10).text]
+    assert told == [sentences.dropped_often(10).text]
     assert "dropped" not in ada.alarms
     # and a bad moment now and then is nothing
     w = World(78)

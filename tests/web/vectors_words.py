@@ -17,8 +17,7 @@ from types import SimpleNamespace
 from typing import Any, Final, cast
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content
-from snugroom.client.session.catalogue import sentences as words
+from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.entry import contacts, identity_check, invites, lobby
 from snugroom.client.session.features import compared
 from snugroom.client.session.features.comparing import _NO_CODE
@@ -51,51 +50,51 @@ def say(key: str, **args: Any) -> Args:
 def _alarms() -> Iterator[Row]:
     why = "the reason"
     reason = say("verbatim", text=why)
-    yield "alarm.void_commit", {"why": reason, "who": "Bo", "slot": 7}, words.void_commit(why, "Bo", 7)
-    yield "alarm.stuck", {"who": "Bo"}, words.stuck("Bo")
-    yield "alarm.receipt", {}, words.receipt()
-    yield "alarm.two_stories", {"slot": 1234}, words.two_stories(1234)
-    yield "alarm.maybe_lost", {"text": "yes, „so“"}, words.maybe_lost("yes, „so“")
-    yield "alarm.missed", {"count": 3}, words.missed(3)
-    yield "alarm.refused", {"why": why}, words.refused(why)
-    yield "alarm.not_done", {"why": reason}, words.not_done(why)
-    yield "alarm.false_end", {"name": "Bo", "why": reason}, words.false_end("Bo", why)
-    yield "alarm.forged_media", {"name": "Bo"}, words.forged_media("Bo")
-    yield "alarm.withheld", {"slot": 9, "who": say("watch.server_itself")}, words.withheld(9, "")
-    yield "alarm.gone", {"who": "Bo", "leaf": 1, "seconds": 60}, words.gone("Bo", 1, 60.0)
-    yield "alarm.double_beat", {"who": "Bo", "leaf": 1}, words.double_beat("Bo", 1, False)
-    yield "alarm.double_beat.host", {"who": "Bo", "leaf": 1}, words.double_beat("Bo", 1, True)
-    yield "alarm.unreadable_commit", {"who": "Bo", "leaf": 1}, words.unreadable_commit("Bo", 1)
+    yield "alarm.void_commit", {"why": reason, "who": "Bo", "slot": 7}, sentences.void_commit(why, "Bo", 7)
+    yield "alarm.stuck", {"who": "Bo"}, sentences.stuck("Bo")
+    yield "alarm.receipt", {}, sentences.receipt()
+    yield "alarm.two_stories", {"slot": 1234}, sentences.two_stories(1234)
+    yield "alarm.maybe_lost", {"text": "yes, „so“"}, sentences.maybe_lost("yes, „so“")
+    yield "alarm.missed", {"count": 3}, sentences.missed(3)
+    yield "alarm.refused", {"why": why}, sentences.refused(why)
+    yield "alarm.not_done", {"why": reason}, sentences.not_done(why)
+    yield "alarm.false_end", {"name": "Bo", "why": reason}, sentences.false_end("Bo", why)
+    yield "alarm.forged_media", {"name": "Bo"}, sentences.forged_media("Bo")
+    yield "alarm.withheld", {"slot": 9, "who": say("watch.server_itself")}, sentences.withheld(9, "")
+    yield "alarm.gone", {"who": "Bo", "leaf": 1, "seconds": 60}, sentences.gone("Bo", 1, 60.0)
+    yield "alarm.double_beat", {"who": "Bo", "leaf": 1}, sentences.double_beat("Bo", 1, False)
+    yield "alarm.double_beat.host", {"who": "Bo", "leaf": 1}, sentences.double_beat("Bo", 1, True)
+    yield "alarm.unreadable_commit", {"who": "Bo", "leaf": 1}, sentences.unreadable_commit("Bo", 1)
     yield (
         "alarm.unreadable_commit.again",
         {"victim": "Ada", "victimLeaf": 2, "who": "Bo", "leaf": 1},
-        words.unreadable_again("Ada", 2, "Bo", 1),
+        sentences.unreadable_again("Ada", 2, "Bo", 1),
     )
-    yield "alarm.reordered.renumbered", {}, words.renumbered()
-    yield "alarm.code_fork", {"name": "Bo"}, words.code_fork("Bo")
-    yield "alarm.code_cheat", {"name": "Bo"}, words.code_cheat("Bo")
-    yield "alarm.code_different", {}, words.code_different()
-    yield "alarm.unreportable", {"name": "Bo"}, words.unreportable("Bo")
-    yield "alarm.dropped.often", {"count": 10}, words.dropped_often(10)
-    the_others = words.unheard("The others", True)
+    yield "alarm.reordered.renumbered", {}, sentences.renumbered()
+    yield "alarm.code_fork", {"name": "Bo"}, sentences.code_fork("Bo")
+    yield "alarm.code_cheat", {"name": "Bo"}, sentences.code_cheat("Bo")
+    yield "alarm.code_different", {}, sentences.code_different()
+    yield "alarm.unreportable", {"name": "Bo"}, sentences.unreportable("Bo")
+    yield "alarm.dropped.often", {"count": 10}, sentences.dropped_often(10)
+    the_others = sentences.unheard("The others", True)
     yield "alarm.unheard.everybody", {"who": ["Ada", "Bo"]}, the_others
     for names in _FEW:
-        who = words.listed(names)
-        yield "alarm.two_stories.by", {"slot": 3, "who": names}, words.two_stories(3, who)
-        yield "alarm.unverified_media", {"names": names}, words.unverified_media(who)
-        yield "alarm.withheld", {"slot": 3, "who": names}, words.withheld(3, who)
-        yield "alarm.stale", {"who": names}, words.stale(who, False)
-        yield "alarm.stale.no_host", {"who": names}, words.stale(who, True)
-        yield "alarm.silent", {"who": names, "seconds": 15}, words.silent(who, 15.0)
+        who = sentences.listed(names)
+        yield "alarm.two_stories.by", {"slot": 3, "who": names}, sentences.two_stories(3, who)
+        yield "alarm.unverified_media", {"names": names}, sentences.unverified_media(who)
+        yield "alarm.withheld", {"slot": 3, "who": names}, sentences.withheld(3, who)
+        yield "alarm.stale", {"who": names}, sentences.stale(who, False)
+        yield "alarm.stale.no_host", {"who": names}, sentences.stale(who, True)
+        yield "alarm.silent", {"who": names, "seconds": 15}, sentences.silent(who, 15.0)
         key = "alarm.unheard.one" if len(names) == 1 else "alarm.unheard.many"
-        yield key, {"who": names}, words.unheard(who, False)
-        yield "alarm.reordered", {"who": names}, words.reordered(who)
-        yield "alarm.reordered.held_back", {"who": names}, words.held_back(who)
-        aborted = words.code_aborted(who, "nothing came for 8 seconds")
+        yield key, {"who": names}, sentences.unheard(who, False)
+        yield "alarm.reordered", {"who": names}, sentences.reordered(who)
+        yield "alarm.reordered.held_back", {"who": names}, sentences.held_back(who)
+        aborted = sentences.code_aborted(who, "nothing came for 8 seconds")
         yield "alarm.code_aborted", {"names": names, "why": say("nocode.nothing", seconds=8)}, aborted
         several = len(names) > 1
         for we, key in ((True, "alarm.page_differs"), (False, "alarm.page_differs.others")):
-            differs = words.page_differs(who, several, 2, 2 + len(names), we)
+            differs = sentences.page_differs(who, several, 2, 2 + len(names), we)
             yield key, {"names": names, "most": 2, "of": 2 + len(names)}, differs
         streams = [
             ("Ada", 0, "sound"),
@@ -104,18 +103,18 @@ def _alarms() -> Iterator[Row]:
             ("Bo", 3, "screen"),
         ]
         streams = streams[: len(names)]
-        said = words.listed(
-            words.stream_of(whose if whose == "your" else f"{whose}'s", number)
+        said = sentences.listed(
+            sentences.stream_of(whose if whose == "your" else f"{whose}'s", number)
             for whose, number, _ in streams
         )
-        sentences = [
+        phrases = [
             say(f"stream.own.{kind}") if whose == "your" else say(f"stream.{kind}", whose=whose)
             for whose, _, kind in streams
         ]
-        whom = words.listed([*names[:2], "you"])
-        args = {"streams": sentences, "whom": [*names[:2], say("watch.you")]}
-        yield "alarm.not_reaching", args, words.not_reaching(said, whom, False)
-        yield "alarm.not_reaching.blamed", args, words.not_reaching(said, whom, True)
+        whom = sentences.listed([*names[:2], "you"])
+        args = {"streams": phrases, "whom": [*names[:2], say("watch.you")]}
+        yield "alarm.not_reaching", args, sentences.not_reaching(said, whom, False)
+        yield "alarm.not_reaching.blamed", args, sentences.not_reaching(said, whom, True)
 
 
 def _invites() -> Iterator[Row]:
@@ -134,52 +133,52 @@ def _invites() -> Iterator[Row]:
             ("Ada", False, "both_wait"),
         ):
             args = {"invite": sentence, "earlier": earlier, "name": "Bo"}
-            yield f"alarm.invite_leaked.{which}", args, words.invite_leaked(text, earlier, "Bo", came_in)
-        removed = words.removed_knocks(text, "Ada", "Bo")
+            yield f"alarm.invite_leaked.{which}", args, sentences.invite_leaked(text, earlier, "Bo", came_in)
+        removed = sentences.removed_knocks(text, "Ada", "Bo")
         yield "alarm.removed_knocks", {"invite": sentence, "removed": "Ada", "name": "Bo"}, removed
         opens_nothing = f"{text[:1].upper()}{text[1:]} opens nothing any more."
         yield "status.revoked", {"invite": sentence}, opens_nothing
 
 
 def _statuses() -> Iterator[Row]:
-    yield "status.asks_again", {"name": "Bo"}, words.asks_again("Bo")
-    yield "status.reports", {}, words.reports()
-    yield "status.no_admission", {}, words.no_admission()
-    yield "status.away.unreachable", {}, words.unreachable()
-    yield "status.away.restarted", {}, words.restarted()
-    yield "status.cleared.fresh", {}, words.FRESH_AGAIN
-    yield "status.cleared.handed_over", {}, words.HANDED_OVER
-    yield "status.override", {}, words.OVERRIDE
-    yield "watch.paused_stale", {}, words.PAUSED_STALE
-    yield "watch.paused_withheld", {}, words.PAUSED_WITHHELD
-    yield "room.ended_unheard", {}, words.ENDED_UNHEARD
+    yield "status.asks_again", {"name": "Bo"}, sentences.asks_again("Bo")
+    yield "status.reports", {}, sentences.reports()
+    yield "status.no_admission", {}, sentences.no_admission()
+    yield "status.away.unreachable", {}, sentences.unreachable()
+    yield "status.away.restarted", {}, sentences.restarted()
+    yield "status.cleared.fresh", {}, sentences.FRESH_AGAIN
+    yield "status.cleared.handed_over", {}, sentences.HANDED_OVER
+    yield "status.override", {}, sentences.OVERRIDE
+    yield "watch.paused_stale", {}, sentences.PAUSED_STALE
+    yield "watch.paused_withheld", {}, sentences.PAUSED_WITHHELD
+    yield "room.ended_unheard", {}, sentences.ENDED_UNHEARD
     for key in ("sender_gone", "too_many", "wrong", "stopped"):
-        yield f"file.{key}", {}, getattr(words, f"FILE_{key.upper()}")
+        yield f"file.{key}", {}, getattr(sentences, f"FILE_{key.upper()}")
     for key, text in (("locked", lobby.IS_LOCKED), ("full", lobby.IS_FULL), ("over", lobby.IS_OVER)):
         yield f"refusal.{key}", {}, text
-        yield "status.not_yet", {"why": say(f"refusal.{key}")}, words.not_yet(text)
+        yield "status.not_yet", {"why": say(f"refusal.{key}")}, sentences.not_yet(text)
     not_added = "You could not be let in: the name is taken. Knock again with another name, or ask the host."
     yield "refusal.not_added", {"why": "the name is taken"}, not_added
     why = say("refusal.not_added.yet", why="the name is taken")
-    yield "status.not_yet", {"why": why}, words.not_yet(not_added)
+    yield "status.not_yet", {"why": why}, sentences.not_yet(not_added)
     broke = say("nocode.broke")
     yield "status.no_code", {"why": broke}, _NO_CODE.format("your own connection broke")
     for names in _FEW:
         yield (
             "status.removal_reach.all",
             {"names": names, "total": 5},
-            words.removal_reach(names, 5, "", 0),
+            sentences.removal_reach(names, 5, "", 0),
         )
         args = {"names": names, "total": 7, "reached": 5, "missing": ["Dana", "Eve"]}
-        yield "status.removal_reach", args, words.removal_reach(names, 7, "Dana and Eve", 2)
-    what: words.Drop
+        yield "status.removal_reach", args, sentences.removal_reach(names, 7, "Dana and Eve", 2)
+    what: sentences.Drop
     for what in ("serves", "restarted", "refuses", "forgotten"):
         found = say(f"dropped.{what}")
         args = {"what": found, "proof": say("dropped.proof")}
-        yield "alarm.dropped", args, words.dropped(what, None)
+        yield "alarm.dropped", args, sentences.dropped(what, None)
         args = {"what": found, "proof": say("dropped.saved", file="snug-evidence.json")}
-        yield "alarm.dropped", args, words.dropped(what, "snug-evidence.json")
-        yield "dropped.gave_up", {"what": found}, words.dropped_end(what)
+        yield "alarm.dropped", args, sentences.dropped(what, "snug-evidence.json")
+        yield "dropped.gave_up", {"what": found}, sentences.dropped_end(what)
 
 
 def _codes() -> Iterator[Row]:
@@ -287,8 +286,8 @@ def _powers() -> Iterator[Row]:
 
 def _streams() -> Iterator[Row]:
     for number, kind in enumerate(("sound", "pictures", "screen_sound", "screen")):
-        yield f"stream.{kind}", {"whose": "Bo"}, words.stream_of("Bo's", number)
-        yield f"stream.own.{kind}", {}, words.stream_of("your", number)
+        yield f"stream.{kind}", {"whose": "Bo"}, sentences.stream_of("Bo's", number)
+        yield f"stream.own.{kind}", {}, sentences.stream_of("your", number)
 
 
 def _refusal(act: Callable[[], object]) -> str:

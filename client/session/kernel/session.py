@@ -92,7 +92,7 @@ class _Me:
 
 
 class Session:
-    """One participant: create it with `host`, `join` or `rejoin_as_host`, feed inputs, perform the effects."""
+    """One participant: create it by `host`, `join` or `rejoin_as_host`, feed inputs, perform the effects."""
 
     def __init__(self, me: _Me, invite: Invite, options: Options, rng: Rng) -> None:
         self._me = me

@@ -20,7 +20,7 @@ import type { AddIntent, RejoinIntent } from "../kernel/intents";
 import { called, type InviteBook } from "./invites";
 import { among, type Membership, policyOf } from "../kernel/membership";
 import { checkIdentity } from "./identityCheck";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Seconds around midnight in which a host is in both days' lobbies. */
 export const MIDNIGHT = 600;
@@ -158,7 +158,7 @@ export class LobbyConnections {
       case "refused":
         if (message.text === this.#refusal) return false;
         this.#refusal = message.text; // reported once, however often it recurs
-        this.#effects.push({ type: "Tell", event: words.alarm("refused.lobby", { why: message.text }) });
+        this.#effects.push({ type: "Tell", event: sentences.alarm("refused.lobby", { why: message.text }) });
         return false;
       case "posted":
         try {
@@ -473,7 +473,7 @@ export class HostLobby {
     const known = m.ledger.keys.has(asked.who);
     if (m.ledger.revoked.has(index) || (single && m.ledger.used.has(index))) {
       if (removed !== null && !known)
-        this.#alarm(index, words.alarm("removed_knocks", { invite: this.#called(index), removed, name }));
+        this.#alarm(index, sentences.alarm("removed_knocks", { invite: this.#called(index), removed, name }));
       else if (single && !known) this.#leaks(asked, this.#book.cameIn(index), true);
       return true;
     }
@@ -489,7 +489,7 @@ export class HostLobby {
   #leaks(asked: Asked, earlier: string | null, cameIn: boolean): void {
     const { index, name } = asked.knock;
     const which = cameIn ? (earlier === null ? "somebody_in" : "came_in") : "both_wait";
-    this.#alarm(index, words.alarm(`invite_leaked.${which}`, { invite: this.#called(index), earlier, name }));
+    this.#alarm(index, sentences.alarm(`invite_leaked.${which}`, { invite: this.#called(index), earlier, name }));
   }
 
   #alarm(index: number, alarm: EventOf<"Alarm">): void {
@@ -554,7 +554,7 @@ export class HostLobby {
   /** Inform both sides that a rule prevented an admission. */
   async notAdded(intent: AddIntent | RejoinIntent, why: Sentence, m: Membership): Promise<void> {
     const asked = this.#asked.get(intent.knock);
-    let text = NOT_ADDED.join(words.plain(why));
+    let text = NOT_ADDED.join(sentences.plain(why));
     if (intent.type === "AddIntent" && asked !== undefined) {
       if (this.#opensNothing(asked, m)) text = IS_OVER;
       else if (m.policy.mode === Mode.LOCKED) text = IS_LOCKED;
@@ -565,7 +565,7 @@ export class HostLobby {
       if (this.#notLetIn.has(key)) return;
       this.#notLetIn.add(key);
     }
-    this.effects.push({ type: "Tell", event: words.alarm("not_admitted", { name: intent.name, why }) });
+    this.effects.push({ type: "Tell", event: sentences.alarm("not_admitted", { name: intent.name, why }) });
   }
 
   /** Refuse a knock, with the reason (cut to 280 bytes). */
@@ -677,7 +677,7 @@ export class GuestLobby {
     this.#identity = facts.identity ?? null;
     this.rng = facts.rng ?? systemRng;
     this.connections = new LobbyConnections(facts.link.secret, facts.link.origin, this.effects, this.rng);
-    this.tell(words.status("waiting"));
+    this.tell(sentences.status("waiting"));
   }
 
   /** Report a status, unless the last one was of the same kind. */
@@ -707,7 +707,7 @@ export class GuestLobby {
   /** Handle a lost connection to the lobby. */
   lost(day: number, why: Sentence, now: number): void {
     this.connections.lost(day, now);
-    this.tell(words.status("away", { why }));
+    this.tell(sentences.status("away", { why }));
   }
 
   /** Process a message from the server in the lobby. */
@@ -750,7 +750,7 @@ export class GuestLobby {
     this.sent.push({ knock, pending, bundle, day, nonce: card.nonce, at: now, postedAt: now });
     this.sent = this.sent.slice(-4);
     await this.connections.post(day, knock);
-    this.tell(words.status("knocking"));
+    this.tell(sentences.status("knocking"));
   }
 
   async #replied(reply: lobby.Reply): Promise<void> {
@@ -778,7 +778,7 @@ export class GuestLobby {
         among(signer.signatureKey, policy.hosts);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      this.refusal = sentence("refusal.unusable", { why: words.inFull(error) });
+      this.refusal = sentence("refusal.unusable", { why: sentences.inFull(error) });
       return;
     }
     if (!byHost) this.refusal = sentence("refusal.not_by_host");

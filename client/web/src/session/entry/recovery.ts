@@ -30,7 +30,7 @@ import type { RejoinIntent, HostReturnIntent } from "../kernel/intents";
 import { LobbyConnections, daysAround, type Entry, GuestLobby } from "./lobby";
 import { among, policyOf } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Members that wait in the lobby while no host is there: those with the lowest leaves. */
 export const ATTENDANTS_MAX = 8;
@@ -368,7 +368,7 @@ export class RejoinLobby extends GuestLobby {
     await super.messagePosted(day, posted, now);
     if (this.refusal === null) return;
     // No person has refused, because nobody is asked: the obstacle may be temporary.
-    this.tell(words.status("not_yet", { why: withoutAdvice(this.refusal) }));
+    this.tell(sentences.status("not_yet", { why: withoutAdvice(this.refusal) }));
     this.refusal = null;
     this.#refusedAt = now;
     this.sent = [];
@@ -477,7 +477,7 @@ export class HostReturnLobby {
     this.#rng = rng;
     this.#key = recovery.recoveryKey(kept.doorSeed);
     this.#connections = new LobbyConnections(kept.secret, kept.origin, this.effects, rng);
-    this.effects.push({ type: "Tell", event: words.status("returning") });
+    this.effects.push({ type: "Tell", event: sentences.status("returning") });
   }
 
   /** Stay in today's lobby and seek until a member answers; begin anew after PATIENCE seconds. */

@@ -18,7 +18,7 @@ import { Comparisons, membersOf, type ShownCode } from "./compared";
 import { type AnyContent, type CodeCommit, type CodeOpen, type CodeReveal, COMPARING_MAX } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Seconds for all commitments, and again for all shares. */
 export const PHASE = 8;
@@ -123,7 +123,7 @@ export class Comparing extends Feature {
     // Otherwise an attacker that can make us fall out of step could try out codes unnoticed.
     if (before.#running !== null && isOut(before.#running))
       this.#alarmMissing(before.#running, sentence("nocode.anew_out"));
-    else if (before.#asked) this.room.tell(words.noCode(sentence("nocode.anew")));
+    else if (before.#asked) this.room.tell(sentences.noCode(sentence("nocode.anew")));
     this.#tellComparison(true);
   }
 
@@ -135,7 +135,7 @@ export class Comparing extends Feature {
     if (count < 2) throw new CommandError(sentence("cant.nobody_to_compare"));
     if (count > COMPARING_MAX) throw new CommandError(sentence("cant.compare_many", { most: COMPARING_MAX }));
     this.#asked = true;
-    this.room.tell(words.status("comparing"));
+    this.room.tell(sentences.status("comparing"));
     if (this.#running === null && this.#wish === null) {
       this.#wish = wishOf(now);
       await this.#open(now);
@@ -151,7 +151,7 @@ export class Comparing extends Feature {
       this.#answered = true;
       this.#compared.short(isSame, this.#seen);
     }
-    if (!isSame) this.room.tell(words.alarm("code_different"));
+    if (!isSame) this.room.tell(sentences.alarm("code_different"));
     this.#tellComparison(true);
   }
 
@@ -312,7 +312,7 @@ export class Comparing extends Feature {
     this.#wish = null;
     if (!this.#asked) return;
     this.#asked = false;
-    this.room.tell(words.noCode(why));
+    this.room.tell(sentences.noCode(why));
   }
 
   // -- receiving -------------------------------------------------------------------------------------------
@@ -417,7 +417,7 @@ export class Comparing extends Feature {
       this.#over(now);
       this.#asked = false;
       this.#wish = null;
-      this.room.tell(words.alarm(`code_${finding.kind}`, { name: running.names.get(finding.leaf) ?? "" }));
+      this.room.tell(sentences.alarm(`code_${finding.kind}`, { name: running.names.get(finding.leaf) ?? "" }));
       return;
     }
     const code = run.code;
@@ -465,7 +465,7 @@ export class Comparing extends Feature {
   #alarmMissing(running: Running, why: Sentence): void {
     this.#asked = false;
     this.#wish = null;
-    this.room.tell(words.alarm("code_aborted", { names: waitedFor(running), why }));
+    this.room.tell(sentences.alarm("code_aborted", { names: waitedFor(running), why }));
   }
 }
 

@@ -8,7 +8,7 @@ import { sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Seconds after which a host who ended the meeting leaves, even if the server has not relayed the end. */
 export const END_WAIT = 5;
@@ -34,7 +34,7 @@ export class Ending extends Feature {
       this.#chain = room.m.journal.chain;
       this.#digest = H(await room.relay({ type: "end", chain: this.#chain }));
     }
-    if (now - this.#since > END_WAIT) room.finish("ended", words.ENDED_UNHEARD);
+    if (now - this.#since > END_WAIT) room.finish("ended", sentences.ENDED_UNHEARD);
   }
 
   override adopted(change: Change): void {
@@ -64,7 +64,7 @@ export class Ending extends Feature {
       if (!(error instanceof ValidationError)) throw error;
       if (!this.#false.has(leaf)) {
         this.#false.add(leaf);
-        room.tell(words.falseEnd(room.m.name(leaf), words.ruled(error)));
+        room.tell(sentences.falseEnd(room.m.name(leaf), sentences.ruled(error)));
       }
       return true;
     }

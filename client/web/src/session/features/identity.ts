@@ -17,7 +17,7 @@ import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
 import { checkIdentity } from "../entry/identityCheck";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Vouches to us that arrived before their senders' announcements. */
 export const EARLY_MAX = 8;
@@ -179,7 +179,7 @@ export class Vouching extends Feature {
       room.broadcast(await envelope.seal(m.heartbeatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
       if (!this.#told.has(key)) {
         this.#told.add(key);
-        room.tell(words.status("vouched", { name: m.name(leaf) }));
+        room.tell(sentences.status("vouched", { name: m.name(leaf) }));
       }
     }
   }

@@ -10,7 +10,7 @@ import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Seconds between two members' reports to a newcomer, as with announcements. */
 export const STEP = 0.01;
@@ -94,6 +94,6 @@ export class Pages extends Feature {
     if (marks.every((mark) => this.#told.has(mark))) return;
     for (const mark of marks) this.#told.add(mark);
     const names = others.map(([leaf]) => m.name(leaf));
-    this.room.tell(words.pageDiffers(names, most[1].length, pages.size, own !== null));
+    this.room.tell(sentences.pageDiffers(names, most[1].length, pages.size, own !== null));
   }
 }

@@ -21,7 +21,7 @@ import {
 } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Messages that are kept, and their total bytes: the oldest are dropped first. */
 export const KEPT_MAX = 512;
@@ -147,11 +147,11 @@ export class Reporting extends Feature {
     if (!this.on) return;
     if (!this.#told) {
       this.#told = true;
-      this.room.tell(words.status("reports"));
+      this.room.tell(sentences.status("reports"));
     }
     if (!this.#toldWithout && now - this.#began > PATIENCE && (await this.#own()).length === 0) {
       this.#toldWithout = true;
-      this.room.tell(words.status("no_admission"));
+      this.room.tell(sentences.status("no_admission"));
     }
     if (this.#showAt === null || now < this.#showAt || !this.room.isSynced(now)) return;
     this.#showAt = null;
@@ -201,7 +201,7 @@ export class Reporting extends Feature {
     const late = now - Math.max(this.#began, this.#since.get(leaf) ?? 0) > PATIENCE;
     if (late && !this.#admissions.has(hex(key)) && !this.#suspect.has(leaf)) {
       this.#suspect.add(leaf);
-      this.room.tell(words.alarm("unreportable", { name: m.name(leaf) }));
+      this.room.tell(sentences.alarm("unreportable", { name: m.name(leaf) }));
     }
   }
 
@@ -225,7 +225,7 @@ export class Reporting extends Feature {
       await report.verifyReport(made, hostPublic);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      throw new CommandError(sentence("cant.report_proves_nothing", { why: words.inFull(error) }));
+      throw new CommandError(sentence("cant.report_proves_nothing", { why: sentences.inFull(error) }));
     }
     return report.encode(made);
   }

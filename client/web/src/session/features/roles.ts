@@ -12,7 +12,7 @@ import type { PolicyChanged } from "../events";
 import { HostKeyTransfer } from "./hostKeyTransfer";
 import { type Change, type Membership, among } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Seconds within which a new host must show that it can host, or the handover is given up. */
 export const HANDOVER_WAIT = 30;
@@ -102,7 +102,7 @@ export class Roles extends Feature {
     if (this.#handover !== null) throw refuse("handing_already", { name: this.#handover.name });
     const name = this.room.m.name(leaf);
     this.#handover = { key, name, since: now };
-    this.room.tell(words.status("handing_over", { name }));
+    this.room.tell(sentences.status("handing_over", { name }));
     await this.deputise(leaf, now);
   }
 
@@ -147,12 +147,12 @@ export class Roles extends Feature {
     if (change.policyAfter.mode !== Mode.WAVE_IN || !m.isHost(m.ownLeaf)) return;
     const leaf = m.leafOf(first);
     const name = leaf === null ? thrown.find(({ key }) => same(key, first))?.name : m.name(leaf);
-    this.room.tell(words.asksAgain(name ?? sentence("room.a_host")));
+    this.room.tell(sentences.asksAgain(name ?? sentence("room.a_host")));
   }
 
   #cancelHandover(key: string, handover: Handover): void {
     this.#handover = null;
-    this.room.tell(words.notDone(sentence(`room.${key}`, { name: handover.name })));
+    this.room.tell(sentences.notDone(sentence(`room.${key}`, { name: handover.name })));
   }
 
   /** Commit the removal of `key` from the hosts, as long as a host (`to`, if given) remains. */

@@ -32,7 +32,7 @@ import { Feature } from "../kernel/feature";
 import { type AnyContent, SECRETS_MAX } from "../catalogue/content";
 import { type Change, exported } from "../kernel/membership";
 import type { RoomSession } from "../kernel/room";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /**
  * Seconds beyond the interval of lists for which frames may wait to be signed; then sealing stops. Receivers allow 2
@@ -387,10 +387,10 @@ export class Signing extends Feature {
       }
       checker.findings.length = 0;
     }
-    for (const name of found.get("forged") ?? []) this.room.tell(words.alarm("forged_media", { name }));
+    for (const name of found.get("forged") ?? []) this.room.tell(sentences.alarm("forged_media", { name }));
     const unverified = found.get("unverified");
-    if (unverified !== undefined) this.room.tell(words.alarm("unverified_media", { names: unverified }));
+    if (unverified !== undefined) this.room.tell(sentences.alarm("unverified_media", { names: unverified }));
     const verified = found.get("verified");
-    if (verified !== undefined) this.room.tell(words.status("verified", { names: verified }));
+    if (verified !== undefined) this.room.tell(sentences.status("verified", { names: verified }));
   }
 }

@@ -11,7 +11,7 @@ import type { ApplicationMessage } from "../../mls";
 import { type AnyContent, MESSAGE_ID_DIGITS, type Posted, decode, encode, messageId } from "../catalogue/content";
 import type { RoomSession } from "./room";
 import { Outbox, OutgoingMessage, SeenDigests } from "./outbox";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Seconds before a lost connection in which a message may not have reached everybody. */
 export const DOUBT = 5;
@@ -80,7 +80,7 @@ export class MessageLog {
     message.digest = H(message.blob);
     if (over && message.shown && this.#lostAt !== null && message.at > this.#lostAt - DOUBT)
       // It came back once, and its epoch is over: sealing it anew would let later members read it.
-      this.#room.tell(words.maybeLost(message.text));
+      this.#room.tell(sentences.maybeLost(message.text));
   }
 
   // -- the others' messages -------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ export class MessageLog {
   /** Report the number of missed messages, after catching up. */
   tellMissed(): void {
     if (this.#missed === 0) return;
-    this.#room.tell(words.missed(this.#missed));
+    this.#room.tell(sentences.missed(this.#missed));
     this.#missed = 0;
   }
 

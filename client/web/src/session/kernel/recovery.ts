@@ -10,7 +10,7 @@ import { Feature } from "./feature";
 import type { RoomConnection } from "./roomConnection";
 import type { Stuck } from "./membership";
 import { Monitor } from "../monitor/monitor";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Seconds that a stuck member waits for the others' beats, or for a host's new gate. */
 export const STUCK_WAIT = 4;
@@ -29,7 +29,7 @@ export class Recovery extends Feature {
     room.stuckAt = room.m.journal.slot + 1;
     this.#since = now;
     this.#blob = blob;
-    room.tell(words.stuck(room.authorName(verdict.author)));
+    room.tell(sentences.stuck(room.authorName(verdict.author)));
   }
 
   /** Show the pass that we have: hosts that find the slot void set its gate to that pass. */

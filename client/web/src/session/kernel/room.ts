@@ -37,7 +37,7 @@ import { OPTIONS, type Options } from "../options";
 import { Recovery } from "./recovery";
 import { MessageLog } from "./messageLog";
 import { Maintenance } from "../features/maintenance";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Seconds without an answer to our commit before it is sent again. */
 export const COMMIT_RETRY = 3;
@@ -311,7 +311,7 @@ export class RoomSession {
     if (this.ended !== null) return;
     if (!this.#away) {
       this.#away = true;
-      this.tell(words.status("away", { why }));
+      this.tell(sentences.status("away", { why }));
     }
     this.#reconnectAt = now + Math.min(0.2 * 2 ** this.#failures, 1.5);
     this.#failures++;
@@ -401,7 +401,7 @@ export class RoomSession {
         break;
       case "closing":
         for (const feature of this.features) await feature.serverNotice(message.code, message.text, now);
-        this.tell(words.status("closing", { text: message.text }));
+        this.tell(sentences.status("closing", { text: message.text }));
         break;
       case "transport":
         this.effects.push({ type: "MediaTransport", transport: message });
@@ -443,7 +443,7 @@ export class RoomSession {
     this.#messageLog.markForResending(restarted); // a restarted server has lost its relays
     if (this.#away) {
       this.#away = false;
-      this.tell(words.status("back"));
+      this.tell(sentences.status("back"));
     }
   }
 
@@ -486,7 +486,7 @@ export class RoomSession {
     const lost = about === "media" && code === "lost";
     if (code !== "pass" && !lost && about !== "open" && refused.text !== this.#refusal) {
       this.#refusal = refused.text; // reported once, however often it recurs
-      this.tell(words.refused(refused.text));
+      this.tell(sentences.refused(refused.text));
     }
   }
 
@@ -624,7 +624,7 @@ export class RoomSession {
         made = await this.m.stage(intent);
       } catch (error) {
         this.#intents.shift();
-        this.#intentFailed(intent, words.because(error));
+        this.#intentFailed(intent, sentences.because(error));
         continue;
       }
       if (made === null) {
@@ -647,7 +647,7 @@ export class RoomSession {
 
   #intentFailed(intent: Intent, why: Sentence): void {
     this.failed.push([intent, why]);
-    if (!letsIn(intent)) this.tell(words.notDone(why));
+    if (!letsIn(intent)) this.tell(sentences.notDone(why));
   }
 
   async #committed(message: Committed, now: number): Promise<void> {
@@ -656,12 +656,12 @@ export class RoomSession {
     const { journal } = this.m;
     if (message.slot <= journal.slot) {
       const known = journal.chains.get(message.slot);
-      if (known !== undefined && !same(known, message.chain)) this.tell(words.twoStories(message.slot));
+      if (known !== undefined && !same(known, message.chain)) this.tell(sentences.twoStories(message.slot));
       return;
     }
     // `#drive` catches up.
     if (message.slot !== journal.slot + 1 || this.stuckAt !== null || this.needsRejoin) return;
-    if (!same(message.chain, journal.chainAfter(message.blob))) this.tell(words.twoStories(message.slot));
+    if (!same(message.chain, journal.chainAfter(message.blob))) this.tell(sentences.twoStories(message.slot));
     else await this.#checkReceipt(message.slot, message.chain, message.signature, now);
     const staged = this.#staged;
     this.#staged = null;
@@ -690,7 +690,7 @@ export class RoomSession {
         const slot = this.m.journal.slot + 1;
         this.m.void(blob);
         if (this.connection !== null) this.connection.shown = null; // our pass must be shown for this slot too
-        this.tell(words.voidCommit(verdict.text, this.authorName(verdict.author), slot));
+        this.tell(sentences.voidCommit(verdict.text, this.authorName(verdict.author), slot));
         for (const feature of this.features) await feature.voided(slot, verdict.author, now);
         return;
       }
@@ -732,7 +732,7 @@ export class RoomSession {
       await invite.verifyReceipt(this.connection.serverKey, this.number, slot, chain, signature);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      this.tell(words.receipt());
+      this.tell(sentences.receipt());
       return;
     }
     for (const feature of this.features) await feature.receipt(slot, chain, signature, now);

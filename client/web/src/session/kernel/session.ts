@@ -57,7 +57,7 @@ import { Revocation } from "../features/revocation";
 import { RoomSession } from "./room";
 import { Reactions, States } from "../features/states";
 import { Monitor } from "../monitor/monitor";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Lifetime of a KeyPackage in seconds; only the admitting host checks it. */
 export const PACKAGE_LIFETIME = 24 * 3600;
@@ -121,7 +121,7 @@ class Me {
 
 type Guest = GuestLobby | HostReturnLobby;
 
-/** One participant: create it with `host`, `join` or `rejoinAsHost`, feed inputs, perform the effects. */
+/** One participant: create it by `host`, `join` or `rejoinAsHost`, feed inputs, perform the effects. */
 export class Session {
   readonly #me: Me;
   #invite: Invite;
@@ -570,7 +570,7 @@ export class Session {
       this.#open = this.#book.make("", false, [...ledger.used, ...ledger.revoked], this.#rng);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      this.#tell(words.notDone(error.sentence));
+      this.#tell(sentences.notDone(error.sentence));
       return;
     }
     this.#invite = this.#link(room.hostSeed, this.#open);
@@ -589,7 +589,7 @@ export class Session {
       throw new CommandError(sentence("cant.invite_over", { index }));
     if (index === this.#open) this.#open = null;
     this.#takeBack(room, index);
-    this.#tell(words.status("revoked", { invite: called(index, this.#book.label(index)) }));
+    this.#tell(sentences.status("revoked", { invite: called(index, this.#book.label(index)) }));
   }
 
   /** Let crashed hosts and members out of step back in, as a host or while no host is active. */
@@ -680,7 +680,7 @@ export class Session {
         guest.entry = null; // the answer may be from a former member: another may still come
         return;
       }
-      guest.refusal = sentence("refusal.unusable", { why: words.inFull(error) });
+      guest.refusal = sentence("refusal.unusable", { why: sentences.inFull(error) });
       await this.#checkGuest(guest, now);
       return;
     }
@@ -715,7 +715,7 @@ export class Session {
     const ticket = { groupId: m.group.groupId, slot, chain, stuck: room.stuckAt !== null };
     this.#host?.close(); // until we are in again; guests there knock at our next card
     this.#closeMembers();
-    this.#tell(words.alarm("rejoining"));
+    this.#tell(sentences.alarm("rejoining"));
     this.#guest = await RejoinLobby.begin({
       link: this.#invite,
       name: this.#me.name,
@@ -732,7 +732,7 @@ export class Session {
     this.#invite = this.#link(seed, this.#invite.index);
     this.#open = this.#invite.index & SINGLE_USE ? null : this.#invite.index;
     this.#host = await this.#hostLobby(seed, now);
-    this.#tell(words.status("host"));
+    this.#tell(sentences.status("host"));
   }
 
   /** Forget, as far as a program can, what only hosts have: we have lost or given up the host role. */
@@ -744,7 +744,7 @@ export class Session {
     this.#host?.close();
     this.#gather(this.#host);
     this.#host = null;
-    this.#tell(words.status("no_host"));
+    this.#tell(sentences.status("no_host"));
   }
 
   #end(ended: Ended): void {

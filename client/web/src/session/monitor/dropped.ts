@@ -16,7 +16,7 @@ import { Feature } from "../kernel/feature";
 import { PROBE } from "../events";
 import type { RoomSession } from "../kernel/room";
 import { Monitor } from "./monitor";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Seconds without the room before the first probe; between two probes; and for one probe. */
 export const PROBE_AFTER = 1;
@@ -106,14 +106,14 @@ export class Dropped extends Feature {
   }
 
   #noted(now: number, code: string, text: string): void {
-    this.#words.push({ at: Math.floor(now), code: evidence.clipped(code), text: evidence.clipped(text) });
-    if (this.#words.length > evidence.SERVER_EVENTS_MAX) this.#words.shift();
+    this.#sentences.push({ at: Math.floor(now), code: evidence.clipped(code), text: evidence.clipped(text) });
+    if (this.#sentences.length > evidence.SERVER_EVENTS_MAX) this.#sentences.shift();
   }
 
   override lost(why: Sentence, now: number): void {
     // null: we were never in, and nothing could be dropped.
     if (this.#serverKey === null || this.#drop !== null) return;
-    this.#noted(now, "lost", words.plain(why));
+    this.#noted(now, "lost", sentences.plain(why));
     this.#drop = this.#newDrop(now, this.#serverKey);
     this.#lostAt.push(now);
     if (this.#lostAt.length > OFTEN) this.#lostAt.shift();
@@ -171,7 +171,7 @@ export class Dropped extends Feature {
     const often = this.#lostAt.length === OFTEN && now - (this.#lostAt[0] ?? now) < OFTEN_WITHIN;
     if (often && now - this.#oftenTold > OFTEN_AGAIN) {
       this.#oftenTold = now;
-      this.room.tell(words.alarm("dropped.often", { count: OFTEN }));
+      this.room.tell(sentences.alarm("dropped.often", { count: OFTEN }));
     }
     if (drop.run !== null) {
       this.room.effects.push({ type: "Disconnect", endpoint: PROBE });
@@ -240,7 +240,7 @@ export class Dropped extends Feature {
     const drop = this.#drop;
     if (drop === null || drop.run === null) return;
     const there = answered || drop.run.serverKey.length > 0;
-    await this.#probeOver(drop, now, `The server did not serve a new room: ${words.plain(why)}`, there);
+    await this.#probeOver(drop, now, `The server did not serve a new room: ${sentences.plain(why)}`, there);
   }
 
   async #probeOver(
@@ -269,7 +269,7 @@ export class Dropped extends Feature {
     if (!drop.answered || this.#restarted()) {
       if (!drop.toldAway && drop.toldAt === null) {
         drop.toldAway = true;
-        this.room.tell(words.status(this.#restarted() ? "away.restarted" : "away.unreachable"));
+        this.room.tell(sentences.status(this.#restarted() ? "away.restarted" : "away.unreachable"));
       }
       return;
     }
@@ -278,7 +278,7 @@ export class Dropped extends Feature {
     if (drop.toldAt === null) {
       drop.toldAt = now;
       const saved = this.room.options.evidence ? EVIDENCE_FILE : null;
-      this.room.tell(words.dropped(this.#what(drop), saved));
+      this.room.tell(sentences.dropped(this.#what(drop), saved));
       await this.#saveUnasked(now);
     } else if (now - drop.toldAt + TELL_AFTER > this.room.options.patience) {
       await this.#saveUnasked(now);

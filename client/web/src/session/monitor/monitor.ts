@@ -16,7 +16,7 @@ import type { Change } from "../kernel/membership";
 import { Ordering } from "./ordering";
 import { Delivery, type Stream } from "./delivery";
 import type { RoomSession } from "../kernel/room";
-import * as words from "../catalogue/sentences";
+import * as sentences from "../catalogue/sentences";
 
 /** Seconds, or beat intervals if they are longer. */
 type Span = readonly [seconds: number, intervals: number];
@@ -195,7 +195,7 @@ export class Monitor extends Feature {
   override(now: number): void {
     if (this.pauseReason(now) === null) throw new CommandError(sentence("cant.not_paused"));
     this.#override = new Set(this.#fresh.missing(this.#others, now));
-    this.room.tell(words.status("override"));
+    this.room.tell(sentences.status("override"));
   }
 
   /**
@@ -219,7 +219,7 @@ export class Monitor extends Feature {
     this.#heartbeats.record = before.record;
     this.#stale = before.#stale;
     if (before.#withheld.size > 0 || before.#serverWithholds)
-      this.room.tell(words.status("cleared.handed_over"));
+      this.room.tell(sentences.status("cleared.handed_over"));
   }
 
   // -- hooks -----------------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ export class Monitor extends Feature {
       this.#tellDisorder(this.#ordering.checkWaitingClaims());
     } else if (!this.#contradicted) {
       this.#contradicted = true;
-      this.room.tell(words.alarm("reordered.renumbered"));
+      this.room.tell(sentences.alarm("reordered.renumbered"));
     }
   }
 
@@ -317,7 +317,7 @@ export class Monitor extends Feature {
       if (!this.#doubled.has(heard.leaf)) {
         this.#doubled.add(heard.leaf);
         const args = { who: this.#name(heard.leaf), leaf: heard.leaf };
-        this.room.tell(words.alarm(this.#host ? "double_beat.host" : "double_beat", args));
+        this.room.tell(sentences.alarm(this.#host ? "double_beat.host" : "double_beat", args));
       }
     } else if (heard !== null) this.#heardBeat(heard, now);
     return true;
@@ -402,7 +402,7 @@ export class Monitor extends Feature {
     this.#forkReporters.add(leaf);
     // One may lie; more than two add nothing.
     if (this.#forkReporters.size <= 2)
-      this.room.tell(words.twoStories(slot, this.#listed(this.#forkReporters)));
+      this.room.tell(sentences.twoStories(slot, this.#listed(this.#forkReporters)));
   }
 
   /** Check the claims of members that were ahead, now that this slot has been judged. */
@@ -435,9 +435,9 @@ export class Monitor extends Feature {
       this.#withheldAt = now;
       const slot = Math.max(...[...this.#ahead.values()].map((a) => a.slot), room.serverSlot ?? 0);
       const who = ahead.size > 0 ? this.#listed(ahead) : sentence("watch.server_itself");
-      room.tell(words.alarm("withheld", { slot, who }));
+      room.tell(sentences.alarm("withheld", { slot, who }));
     } else if (told && ahead.size === 0 && !late) {
-      room.tell(words.status("cleared.handed_over"));
+      room.tell(sentences.status("cleared.handed_over"));
     }
     this.#withheld = ahead;
     this.#serverWithholds = late;
@@ -448,7 +448,7 @@ export class Monitor extends Feature {
     if (until > now) {
       // Confirmed by an old beat of ours: wait for a newer one before the report.
       if (this.#stale && until < now + STEADY) return;
-      if (this.#stale || this.#override !== null) this.room.tell(words.status("cleared.fresh"));
+      if (this.#stale || this.#override !== null) this.room.tell(sentences.status("cleared.fresh"));
       this.#stale = false;
       this.#override = null;
       return;
@@ -463,7 +463,7 @@ export class Monitor extends Feature {
     this.#stale = true;
     const hosts = [...this.#others].filter(([, host]) => host).map(([leaf]) => leaf);
     const noHost = hosts.length > 0 && !this.#host && hosts.every((leaf) => missing.includes(leaf));
-    this.room.tell(words.alarm(noHost ? "stale.no_host" : "stale", { who: this.#listed(missing) }));
+    this.room.tell(sentences.alarm(noHost ? "stale.no_host" : "stale", { who: this.#listed(missing) }));
   }
 
   #judgeSilence(now: number): void {
@@ -482,13 +482,13 @@ export class Monitor extends Feature {
     const { fresh, over } = this.#silent.update(silent);
     if (fresh.length > 0) {
       this.#gathered = now + GATHER;
-      this.room.tell(words.alarm("silent", { who: this.#listed(fresh), seconds: whole(this.#span(FRESH)) }));
+      this.room.tell(sentences.alarm("silent", { who: this.#listed(fresh), seconds: whole(this.#span(FRESH)) }));
     }
     this.#over(over, "heard");
     const gone = this.#gone.update(longerThan(this.#span(GONE)));
     if (!this.#host) return;
     for (const leaf of gone.fresh)
-      this.room.tell(words.alarm("gone", { who: this.#name(leaf), leaf, seconds: whole(this.#span(GONE)) }));
+      this.room.tell(sentences.alarm("gone", { who: this.#name(leaf), leaf, seconds: whole(this.#span(GONE)) }));
   }
 
   #judgeUnheard(now: number): void {
@@ -503,7 +503,7 @@ export class Monitor extends Feature {
     const { fresh, over } = this.#unheard.update(deaf);
     if (fresh.length > 0) {
       const which = everybody && fresh.length > 1 ? "everybody" : fresh.length > 1 ? "many" : "one";
-      this.room.tell(words.alarm(`unheard.${which}`, { who: this.#listed(fresh) }));
+      this.room.tell(sentences.alarm(`unheard.${which}`, { who: this.#listed(fresh) }));
     }
     this.#over(over, "reaches");
   }
@@ -525,11 +525,11 @@ export class Monitor extends Feature {
       const whom: (string | Sentence)[] = this.#listed([...losers].filter((leaf) => leaf !== own));
       if (losers.has(own)) whom.push(YOU);
       const args = { streams: this.#streams(streams), whom };
-      this.room.tell(words.alarm(blamed ? "not_reaching.blamed" : "not_reaching", args));
+      this.room.tell(sentences.alarm(blamed ? "not_reaching.blamed" : "not_reaching", args));
     }
     if (back.length > 0) {
       const whom: Arg = listener === own ? YOU : this.#name(listener);
-      this.room.tell(words.status("cleared.reaching", { whom, streams: this.#streams(back) }));
+      this.room.tell(sentences.status("cleared.reaching", { whom, streams: this.#streams(back) }));
     }
   }
 
@@ -541,7 +541,7 @@ export class Monitor extends Feature {
   #tellDisorder(leaves: readonly number[]): void {
     const fresh = leaves.filter((leaf) => !this.#disorder.has(leaf));
     if (fresh.length > 0 && this.#disorder.size < 2)
-      this.room.tell(words.alarm("reordered", { who: this.#listed(fresh) }));
+      this.room.tell(sentences.alarm("reordered", { who: this.#listed(fresh) }));
     for (const leaf of fresh) this.#disorder.add(leaf);
   }
 
@@ -552,9 +552,9 @@ export class Monitor extends Feature {
     // The others claim the same with their next beats; much later it is news: the first may have lied.
     if (fresh.size > 0 && (this.#behind.size === 0 || now - this.#behindAt > this.#span(NEWS))) {
       this.#behindAt = now;
-      this.room.tell(words.alarm("reordered.held_back", { who: this.#listed(fresh) }));
+      this.room.tell(sentences.alarm("reordered.held_back", { who: this.#listed(fresh) }));
     } else if (this.#behind.size > 0 && behind.size === 0 && connected) {
-      this.room.tell(words.status("cleared.messages"));
+      this.room.tell(sentences.status("cleared.messages"));
     }
     if (connected) this.#behind = behind;
   }
@@ -583,8 +583,8 @@ export class Monitor extends Feature {
       const missing = this.#listed(removal.waiting);
       this.room.tell(
         missing.length === 0
-          ? words.status("removal_reach.all", { names, total })
-          : words.status("removal_reach", { names, total, reached: total - missing.length, missing }),
+          ? sentences.status("removal_reach.all", { names, total })
+          : sentences.status("removal_reach", { names, total, reached: total - missing.length, missing }),
       );
     }
   }
@@ -607,14 +607,14 @@ export class Monitor extends Feature {
     const there = m.signatureKey(leaf);
     if (there === null || !same(there, key)) return;
     const who = this.#name(leaf);
-    if (victims.size === 2) this.room.tell(words.alarm("unreadable_commit", { who, leaf }));
+    if (victims.size === 2) this.room.tell(sentences.alarm("unreadable_commit", { who, leaf }));
     for (const { leaf: victimLeaf, name: victim } of change.added) {
       const pair = `${keyOf(this.room, victimLeaf)} ${hex(key)}`;
       const count = (this.#unread.get(pair) ?? 0) + 1;
       this.#unread.set(pair, count);
       trim(this.#unread, EPOCHS);
       if (count === 2)
-        this.room.tell(words.alarm("unreadable_commit.again", { victim, victimLeaf, who, leaf }));
+        this.room.tell(sentences.alarm("unreadable_commit.again", { victim, victimLeaf, who, leaf }));
     }
   }
 
@@ -680,7 +680,7 @@ export class Monitor extends Feature {
 
   #over(leaves: readonly number[], what: "heard" | "reaches"): void {
     const here = leaves.filter((leaf) => this.#others.has(leaf));
-    if (here.length > 0) this.room.tell(words.status(`cleared.${what}`, { who: this.#listed(here) }));
+    if (here.length > 0) this.room.tell(sentences.status(`cleared.${what}`, { who: this.#listed(here) }));
   }
 }
 
