@@ -74,7 +74,7 @@ def parse_json(line: str) -> ev.Input:
     if name == "invite" and isinstance(argument, dict):
         return _invite(argument)
     if name == "picture" and isinstance(argument, str):
-        return ev.SendPicture(_path(argument))
+        return ev.SendImage(_path(argument))
     if name == "file" and isinstance(argument, str):
         return ev.SendFile(_path(argument))
     if name == "hand" and isinstance(argument, bool):
@@ -158,7 +158,7 @@ def _typed_files(name: str, text: str) -> ev.Input:
         words = []
     match name, words:
         case "picture", [path]:
-            return ev.SendPicture(_path(path))
+            return ev.SendImage(_path(path))
         case "file", [path]:
             return ev.SendFile(_path(path))
         case "report", [*messages, path] if messages:

@@ -308,7 +308,7 @@ def _verify_report(arguments: argparse.Namespace) -> int:
         said = [content.decode(p.data) for p in proven]
     except SnugCryptoError as error:
         return _bad(arguments, error)
-    if not all(isinstance(what, content.Say | content.Picture) for what in said):
+    if not all(isinstance(what, content.Say | content.Image) for what in said):
         return _bad(arguments, SnugCryptoError("it is of something that is neither a message nor a picture"))
     if arguments.json:
         rows = [_report_json(p, what) for p, what in zip(proven, said, strict=True)]
@@ -351,7 +351,7 @@ def _only_claimed(arguments: argparse.Namespace, read: Report) -> int:
 def _what(what: content.AnyContent) -> str:
     if isinstance(what, content.Say):
         return f"wrote: \u201c{what.text}\u201d"
-    assert isinstance(what, content.Picture)
+    assert isinstance(what, content.Image)
     kind = mime_of(what.data) or "of no kind that is shown"
     return f"sent a picture ({kind}, {len(what.data):,} bytes, SHA-256 {_digest(what.data)})"
 
@@ -381,6 +381,6 @@ def _report_json(proven: VerifiedMessage, what: content.AnyContent) -> dict[str,
     }
     if isinstance(what, content.Say):
         return value | {"kind": "say", "said": what.text}
-    assert isinstance(what, content.Picture)
+    assert isinstance(what, content.Image)
     kind, digest = mime_of(what.data), _digest(what.data)
     return value | {"kind": "picture", "mime": kind, "bytes": len(what.data), "sha256": digest}

@@ -132,7 +132,7 @@ def as_json(event: ev.Event) -> dict[str, Any]:
                 "text": event.text,
                 "id": event.id,
             }
-        case ev.Picture():
+        case ev.Image():
             return {
                 "event": "picture",
                 "from": event.name,
@@ -338,9 +338,9 @@ class HumanOutput:
                     self._say((plain(event.text), "bold" if event.changes else "dim"))
             case ev.Said():
                 words = plain(event.text, lines=_CONTINUED)
-                self._say((plain(event.name), "bold"), ": ", words, *self._mark(event.id))
-            case ev.Picture():
-                self._picture(event)
+                self._say((plain(event.name), "bold"), ": ", words, *self._short_id(event.id))
+            case ev.Image():
+                self._image(event)
             case ev.FileOffered():
                 self._files[event.id] = event
                 self._say((plain(event.name), "bold"), f" sends {_file(event)}.")
@@ -404,12 +404,12 @@ class HumanOutput:
             kind = "once" if row.once else "open"
             self._say(f"  {plain(called(row.index, row.label))}: {kind}, {state}")
 
-    def _picture(self, event: ev.Picture) -> None:
+    def _image(self, event: ev.Image) -> None:
         size = f"{event.mime.removeprefix('image/').upper()}, {len(event.data):,} bytes"
         where = "" if event.path is None else f" It is at {plain(event.path)}."
-        self._say((plain(event.name), "bold"), f" sent a picture ({size}).{where}", *self._mark(event.id))
+        self._say((plain(event.name), "bold"), f" sent a picture ({size}).{where}", *self._short_id(event.id))
 
-    def _mark(self, name: str) -> list[tuple[str, str]]:
+    def _short_id(self, name: str) -> list[tuple[str, str]]:
         """Return the short identifier by which a message can be reported; empty without reports."""
         return [(f"  [{name[:8]}]", "dim")] if self._reports and name else []
 

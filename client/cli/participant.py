@@ -15,7 +15,7 @@ from typing import Final
 
 from snugroom.client.cli.commands import CommandError, parse_human, parse_json
 from snugroom.client.cli.output import JsonOutput, Output
-from snugroom.client.cli.saved_files import Keeper
+from snugroom.client.cli.saved_files import SavedFiles
 from snugroom.client.connection import Clock, Connection, SessionCrypto
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.sealed_file import SealedFileError
@@ -103,7 +103,7 @@ class Participant:
         self._output = output
         self._seconds = seconds
         self._book = book
-        self._keeper = Keeper(output, pictures)
+        self._saved_files = SavedFiles(output, pictures)
         self._read_input = read_input
         self._names: dict[int, str] = {}
         self._files: dict[str, int] = {}  # arriving file -> leaf of its sender
@@ -114,7 +114,7 @@ class Participant:
             make_session(self._clock()),
             make_engine=self._engine,
             on_event=self._event,
-            on_save=self._keeper.save,
+            on_save=self._saved_files.save,
             clock=self._clock,
         )
 
@@ -125,14 +125,14 @@ class Participant:
     def _event(self, event: ev.Event) -> None:
         if isinstance(event, ev.BookChanged) and not self._keep(event):
             return
-        if isinstance(event, ev.Picture):
-            event = self._keeper.picture(event)
+        if isinstance(event, ev.Image):
+            event = self._saved_files.image(event)
         elif isinstance(event, ev.FileOffered):
             self._files[event.id] = event.leaf
         elif isinstance(event, ev.FileDone):
             leaf = self._files.pop(event.id, None)
             if leaf is not None and leaf != self.session.own_leaf:
-                event = self._keeper.file(leaf, event)
+                event = self._saved_files.file(leaf, event)
         if not isinstance(event, ev.Ended):  # printed last, after the counters
             self._output.event(event)
 
@@ -264,10 +264,10 @@ class Participant:
 
     def _feed(self, what: ev.Input) -> None:
         try:
-            if isinstance(what, ev.SendPicture):
-                what = self._keeper.read(what)
+            if isinstance(what, ev.SendImage):
+                what = self._saved_files.read(what)
             elif isinstance(what, ev.SendFile):
-                what = self._keeper.read_file(what)
+                what = self._saved_files.read_file(what)
             self.connection.feed(what)
         except ValueError as error:
             self._output.event(ev.Alarm("input", f"{str(error)[:1].upper()}{str(error)[1:]}."))

@@ -21,17 +21,17 @@ from snugroom.client.session.features.images import SUFFIX
 #: Number of names tried if a name is taken: FILE, FILE.1, FILE.2 ...
 _NAMES: Final = 100
 #: Limits of saved images and files in one run: their number, and their bytes together.
-PICTURES_MAX: Final = 1000
-PICTURES_BYTES: Final = 64 * 2**20
-_MARK: Final = re.compile(r"[0-9a-f]{32}\Z")
+SAVED_MAX: Final = 1000
+SAVED_BYTES: Final = 64 * 2**20
+_MESSAGE_ID: Final = re.compile(r"[0-9a-f]{32}\Z")
 
 
-class Keeper:
-    """File access for a session, which has none. Others' images go to `pictures`; None saves none."""
+class SavedFiles:
+    """File access for a session, which has none. Others' images go to `folder`; None saves none."""
 
-    def __init__(self, output: Output, pictures: Path | None = None) -> None:
+    def __init__(self, output: Output, folder: Path | None = None) -> None:
         self._output = output
-        self._pictures = pictures
+        self._folder = folder
         self._put = 0
         self._bytes = 0
         self._full = False
@@ -54,24 +54,24 @@ class Keeper:
             "saved", f"The {save.what} is in {path}. Nobody else has it.", what=save.what, path=str(path)
         )
 
-    def picture(self, picture: ev.Picture) -> ev.Picture:
+    def image(self, image: ev.Image) -> ev.Image:
         """Save another member's image, if the user asked for it; return the event with its path."""
-        if self._pictures is None or not _MARK.match(picture.id):
-            return picture
-        name = f"{picture.leaf}-{picture.id}{SUFFIX[picture.mime]}"
-        path = self._put_away(name, picture.data, "a picture")
-        return picture if path is None else replace(picture, path=str(path))
+        if self._folder is None or not _MESSAGE_ID.match(image.id):
+            return image
+        name = f"{image.leaf}-{image.id}{SUFFIX[image.mime]}"
+        path = self._put_away(name, image.data, "a picture")
+        return image if path is None else replace(image, path=str(path))
 
     def _put_away(self, name: str, data: bytes, what: str) -> Path | None:
-        assert self._pictures is not None
-        if self._put >= PICTURES_MAX or self._bytes + len(data) > PICTURES_BYTES:
+        assert self._folder is not None
+        if self._put >= SAVED_MAX or self._bytes + len(data) > SAVED_BYTES:
             if not self._full:
                 self._full = True
                 self._alarm("no more pictures and files are put away: too many came")
             return None
         try:
-            self._pictures.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = _write_new(self._pictures / name, data)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = _write_new(self._folder / name, data)
         except OSError as error:
             self._alarm(f"{what} could not be put away: {error.strerror or error}")
             return None
@@ -81,17 +81,17 @@ class Keeper:
 
     def file(self, leaf: int, done: ev.FileDone) -> ev.FileDone:
         """Save another member's file, like an image; return the event with its path."""
-        if self._pictures is None or not _MARK.match(done.id):
+        if self._folder is None or not _MESSAGE_ID.match(done.id):
             return done
         path = self._put_away(f"{leaf}-{done.id}.file", done.data, "a file")
         return done if path is None else replace(done, path=str(path))
 
-    def read(self, picture: ev.SendPicture) -> ev.SendPicture:
+    def read(self, image: ev.SendImage) -> ev.SendImage:
         """Return the event with the file's content; ValueError, with a sentence, if the file can't be read.
 
         A file that is too large is cut one byte beyond the limit, and the session refuses it.
         """
-        return replace(picture, data=_read(picture.path, content.PICTURE_MAX))
+        return replace(image, data=_read(image.path, content.IMAGE_MAX))
 
     def read_file(self, file: ev.SendFile) -> ev.SendFile:
         """Return the event with a file's content, MIME type and name (without the folder: others see it)."""

@@ -67,7 +67,7 @@ class Say:
 
 
 @dataclass(frozen=True)
-class SendPicture:
+class SendImage:
     """Send an image to all members. The shell reads the file at `path` into `data`."""
 
     path: str
@@ -308,7 +308,7 @@ Input = (
     | Lost
     | Tick
     | Say
-    | SendPicture
+    | SendImage
     | SendFile
     | SelectStreams
     | SetState
@@ -487,7 +487,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Image:
     """An image in the chat. `path` is where the shell saved it, if it was asked to."""
 
     leaf: int
@@ -631,7 +631,7 @@ Event = (
     | ShortCode
     | Comparison
     | Said
-    | Picture
+    | Image
     | FileOffered
     | FileProgress
     | FileDone

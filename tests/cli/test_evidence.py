@@ -14,7 +14,7 @@ import pytest
 
 from snugroom.client.cli import main
 from snugroom.client.cli.output import JsonOutput
-from snugroom.client.cli.saved_files import Keeper
+from snugroom.client.cli.saved_files import SavedFiles
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.crypto.kdf import H
@@ -289,12 +289,12 @@ class Heard(JsonOutput):
         self.lines.append(value)
 
 
-def picture(number: int, leaf: int = 1, mime: str = "image/png", data: bytes = PNG) -> ev.Picture:
-    return ev.Picture(leaf, "../Bo", f"{number:032x}", mime, data)
+def picture(number: int, leaf: int = 1, mime: str = "image/png", data: bytes = PNG) -> ev.Image:
+    return ev.Image(leaf, "../Bo", f"{number:032x}", mime, data)
 
 
 def test_nothing_that_is_there_is_written_over(tmp_path: Path) -> None:
-    keeper, path = Keeper(Heard()), tmp_path / "e.json"
+    keeper, path = SavedFiles(Heard()), tmp_path / "e.json"
     path.write_text("mine")
     keeper.save(ev.Save("evidence", str(path), b"one"))
     keeper.save(ev.Save("evidence", str(path), b"two"))
@@ -306,7 +306,7 @@ def test_nothing_that_is_there_is_written_over(tmp_path: Path) -> None:
 
 
 def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
-    keeper, path = Keeper(Heard()), tmp_path / "e.json"
+    keeper, path = SavedFiles(Heard()), tmp_path / "e.json"
     path.symlink_to(tmp_path / "elsewhere")
     keeper.save(ev.Save("report", str(path), b"x"))
     assert not (tmp_path / "elsewhere").exists()
@@ -314,35 +314,35 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
 
 def test_a_file_that_can_not_be_written_is_said(tmp_path: Path) -> None:
     heard = Heard()
-    Keeper(heard).save(ev.Save("evidence", str(tmp_path / "no" / "e.json"), b"x"))
+    SavedFiles(heard).save(ev.Save("evidence", str(tmp_path / "no" / "e.json"), b"x"))
     assert [line["kind"] for line in heard.lines] == ["file"]
 
 
 def test_names_of_pictures_are_of_our_own_making(tmp_path: Path) -> None:
-    keeper = Keeper(Heard(), tmp_path / "in")
-    put = [keeper.picture(picture(n)).path for n in (1, 1, 2)]
+    keeper = SavedFiles(Heard(), tmp_path / "in")
+    put = [keeper.image(picture(n)).path for n in (1, 1, 2)]
     assert [Path(p or "").parent for p in put] == [tmp_path / "in"] * 3
     assert len({*put}) == 3
     assert all(Path(p or "").read_bytes() == PNG for p in put)
-    odd = ev.Picture(1, "Bo", "../../etc/passwd", "image/png", PNG)
-    assert keeper.picture(odd).path is None
+    odd = ev.Image(1, "Bo", "../../etc/passwd", "image/png", PNG)
+    assert keeper.image(odd).path is None
     assert (tmp_path / "in").stat().st_mode & 0o777 == 0o700
-    assert Keeper(Heard()).picture(picture(1)).path is None
+    assert SavedFiles(Heard()).image(picture(1)).path is None
 
 
 def test_pictures_fill_no_disk(tmp_path: Path) -> None:
     heard = Heard()
-    keeper = Keeper(heard, tmp_path)
-    large = bytes(content.PICTURE_MAX)
-    put = [keeper.picture(picture(n, data=large)).path for n in range(600)]
+    keeper = SavedFiles(heard, tmp_path)
+    large = bytes(content.IMAGE_MAX)
+    put = [keeper.image(picture(n, data=large)).path for n in range(600)]
     assert sum(p is not None for p in put) == 512
     assert [line["kind"] for line in heard.lines] == ["file"]
 
 
 def test_a_picture_file_is_read_up_to_what_may_be_sent(tmp_path: Path) -> None:
-    keeper, path = Keeper(Heard()), tmp_path / "x"
-    path.write_bytes(bytes(content.PICTURE_MAX + 5000))
-    assert len(keeper.read(ev.SendPicture(str(path))).data) == content.PICTURE_MAX + 1
+    keeper, path = SavedFiles(Heard()), tmp_path / "x"
+    path.write_bytes(bytes(content.IMAGE_MAX + 5000))
+    assert len(keeper.read(ev.SendImage(str(path))).data) == content.IMAGE_MAX + 1
     for bad in (tmp_path / "none", tmp_path):
         with pytest.raises(ValueError, match="can't be read"):
-            keeper.read(ev.SendPicture(str(bad)))
+            keeper.read(ev.SendImage(str(bad)))

@@ -220,7 +220,7 @@ def events() -> list[tuple[str, dict[str, Any]]]:
         ev.ShortCode(1, ("a",) * 4, ("b",) * 4, (member,)),
         ev.Comparison(2, 1, "short", True, False, (), (), "A sentence."),
         ev.Said(1, "Bo", "hello"),
-        ev.Picture(1, "Bo", "0" * 32, "image/png", b""),
+        ev.Image(1, "Bo", "0" * 32, "image/png", b""),
         ev.FileOffered(1, "Bo", "0" * 32, "plan.pdf", "application/pdf", 1),
         ev.FileProgress("0" * 32, 1, 1),
         ev.FileDone("0" * 32, b""),

@@ -40,7 +40,7 @@ from snugroom.client.session import events as ev
         ('{"know": {"leaf": 2}}', ev.Know(2)),
         ('{"know": {"leaf": 2, "name": "Ada"}}', ev.Know(2, "Ada")),
         ('{"verified": 2}', ev.Verified(2)),
-        ('{"picture": "a b.png"}', ev.SendPicture("a b.png")),
+        ('{"picture": "a b.png"}', ev.SendImage("a b.png")),
         ('{"evidence": "e.json"}', ev.SaveEvidence("e.json")),
         ('{"evidence": {"file": "e.json", "names": true}}', ev.SaveEvidence("e.json", True)),
         ('{"report": {"messages": ["5f", "ab"], "file": "r"}}', ev.SaveReport(("5f", "ab"), "r")),
@@ -247,8 +247,8 @@ def test_any_json_object_is_a_command_or_an_error(value: object, name: str) -> N
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("/picture me.png", ev.SendPicture("me.png")),
-        ('/picture "my own.png"', ev.SendPicture("my own.png")),
+        ("/picture me.png", ev.SendImage("me.png")),
+        ('/picture "my own.png"', ev.SendImage("my own.png")),
         ("/evidence e.json", ev.SaveEvidence("e.json")),
         ("/evidence e.json --names", ev.SaveEvidence("e.json", True)),
         ("/evidence --names e.json", ev.SaveEvidence("e.json", True)),

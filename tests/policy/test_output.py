@@ -157,7 +157,7 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
         {"event": "chat", "from": "Bo", "leaf": 1, "text": "hé", "id": "5f" * 16},
     ),
     (
-        ev.Picture(1, "Bo", "5f" * 16, "image/png", b"12345", "in/x.png"),
+        ev.Image(1, "Bo", "5f" * 16, "image/png", b"12345", "in/x.png"),
         {
             "event": "picture",
             "from": "Bo",
@@ -585,11 +585,11 @@ def test_what_changed_since_is_told_when_it_is_news() -> None:
 
 
 def test_messages_are_named_where_they_can_be_reported() -> None:
-    said, shown = ev.Said(1, "Bo", "hello", "5f" * 16), ev.Picture(1, "Bo", "ab" * 16, "image/gif", b"12345")
+    said, shown = ev.Said(1, "Bo", "hello", "5f" * 16), ev.Image(1, "Bo", "ab" * 16, "image/gif", b"12345")
     assert human(said, shown) == "Bo: hello\nBo sent a picture (GIF, 5 bytes).\n"
     told = human(ev.Status("reports", "It keeps signatures."), said, shown)
     assert told.splitlines()[1:] == ["Bo: hello  [5f5f5f5f]", "Bo sent a picture (GIF, 5 bytes).  [abababab]"]
-    put = ev.Picture(1, "Bo\x1b[2J", "ab" * 16, "image/gif", b"1", "in/1.gif")
+    put = ev.Image(1, "Bo\x1b[2J", "ab" * 16, "image/gif", b"1", "in/1.gif")
     assert human(put) == "Bo\ufffd[2J sent a picture (GIF, 1 bytes). It is at in/1.gif.\n"
 
 

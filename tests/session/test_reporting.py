@@ -299,14 +299,14 @@ def test_nobody_is_given_the_number_that_stands_for_no_invite() -> None:
 # -- pictures --------------------------------------------------------------------------------------
 
 
-def pictures(who: Participant) -> list[ev.Picture]:
-    return [e for e in who.told if isinstance(e, ev.Picture)]
+def pictures(who: Participant) -> list[ev.Image]:
+    return [e for e in who.told if isinstance(e, ev.Image)]
 
 
 def test_pictures_reach_everybody_once() -> None:
     w = World(20)
     ada, bo, cem = meeting(w, "Ada", "Bo", "Cem", options=Options())
-    w.do(bo, ev.SendPicture("me.png", PNG))
+    w.do(bo, ev.SendImage("me.png", PNG))
     w.until(lambda: all(pictures(p) for p in (ada, cem)))
     for who in (ada, cem):
         (got,) = pictures(who)
@@ -318,7 +318,7 @@ def test_pictures_reach_everybody_once() -> None:
 def test_a_picture_is_sent_again_after_a_lost_connection() -> None:
     w = World(21, latency=0.2)
     ada, bo = meeting(w, "Ada", "Bo", options=Options())
-    w.do(bo, ev.SendPicture("x", PNG))
+    w.do(bo, ev.SendImage("x", PNG))
     w.cut(bo.links[ev.ROOM])
     w.until(lambda: len(pictures(ada)) == 1)
     w.kill_server()
@@ -331,25 +331,25 @@ def test_a_picture_is_sent_again_after_a_lost_connection() -> None:
 def test_the_largest_picture_fits_and_a_larger_one_is_refused() -> None:
     w = World(22)
     ada, bo = meeting(w, "Ada", "Bo", options=Options())
-    largest = PNG.ljust(content.PICTURE_MAX, b"x")
-    w.do(bo, ev.SendPicture("x", largest))
+    largest = PNG.ljust(content.IMAGE_MAX, b"x")
+    w.do(bo, ev.SendImage("x", largest))
     w.until(lambda: bool(pictures(ada)))
     assert pictures(ada)[0].data == largest
     assert "refused" not in bo.alarms
     w.run(5)
     for data, why in ((largest + b"x", "at most"), (b"MZ" + bytes(50), "PNG, JPEG"), (b"", "PNG, JPEG")):
         with pytest.raises(ValueError, match=why):
-            w.do(bo, ev.SendPicture("x", data))
-    w.do(bo, ev.SendPicture("x", PNG))
+            w.do(bo, ev.SendImage("x", data))
+    w.do(bo, ev.SendImage("x", PNG))
     with pytest.raises(ValueError, match="every 3 seconds"):
-        w.do(bo, ev.SendPicture("x", PNG))
+        w.do(bo, ev.SendImage("x", PNG))
 
 
 def test_what_lies_about_its_kind_is_shown_to_nobody() -> None:
     w = World(23)
     ada, bo = meeting(w, "Ada", "Bo", options=Options())
-    bo.room.relay(content.Picture(bytes(16), "image/gif", PNG))
-    bo.room.relay(content.Picture(bytes(15) + b"1", "image/png", b"<svg onload=x>"))
+    bo.room.relay(content.Image(bytes(16), "image/gif", PNG))
+    bo.room.relay(content.Image(bytes(15) + b"1", "image/png", b"<svg onload=x>"))
     w.do(bo, ev.Say("after"))
     hear(ada, w=w, text="after")
     assert pictures(ada) == []
@@ -376,13 +376,13 @@ def test_kinds_are_told_by_the_first_bytes(data: bytes, mime: str | None) -> Non
 def test_a_picture_can_be_reported() -> None:
     w = World(24)
     ada, bo = meeting(w, "Ada", "Bo")
-    w.do(bo, ev.SendPicture("x", PNG))
+    w.do(bo, ev.SendImage("x", PNG))
     w.until(lambda: bool(pictures(ada)))
     w.do(ada, ev.SaveReport((pictures(ada)[0].id,), "r.json"))
     save = [e for e in ada.performed if isinstance(e, ev.Save)][-1]
     (proven,) = judged(save.data, host_key(w, ada))
     shown = content.decode(proven.data)
-    assert isinstance(shown, content.Picture)
+    assert isinstance(shown, content.Image)
     assert shown.data == PNG
 
 
@@ -391,17 +391,17 @@ def test_nobody_is_shown_anothers_picture_as_their_own_twice() -> None:
     w = World(25)
     ada, bo, cem = meeting(w, "Ada", "Bo", "Cem", options=Options())
     same = bytes(16)
-    bo.room.relay(content.Picture(same, "image/png", PNG + b"b"))
+    bo.room.relay(content.Image(same, "image/png", PNG + b"b"))
     w.do(bo, ev.Tick())
     w.until(lambda: len(pictures(ada)) == 1)
-    cem.room.relay(content.Picture(same, "image/png", PNG + b"c"))
+    cem.room.relay(content.Image(same, "image/png", PNG + b"c"))
     w.do(cem, ev.Tick())
     w.until(lambda: len(pictures(ada)) == 2)
     assert [p.name for p in pictures(ada)] == ["Bo", "Cem"]
-    cem.room.relay(content.Picture(same, "image/png", PNG + b"c"))
+    cem.room.relay(content.Image(same, "image/png", PNG + b"c"))
     w.do(cem, ev.Say("after"))
     hear(ada, w=w, text="after")
     assert len(pictures(ada)) == 2, "one picture of one sender under one id is shown once"
-    cem.room.relay(content.Picture(same, "image/png", PNG + b"d"))
+    cem.room.relay(content.Image(same, "image/png", PNG + b"d"))
     w.until(lambda: len(pictures(ada)) == 3)
     assert len({p.id for p in pictures(ada)}) == 3, "and another one is another"

@@ -150,7 +150,7 @@ class Meeting:
             lambda who: ev.SelectStreams(None if chance.random() < 0.5 else ()),
         ]
         seldom: list[Callable[[Participant], ev.Input | None]] = [
-            lambda who: ev.SendPicture("a.png", _PNG),
+            lambda who: ev.SendImage("a.png", _PNG),
             lambda who: ev.SendFile("a.txt", "a.txt", "text/plain", chance.randbytes(70_000)),
             lambda who: ev.RaiseHand(chance.random() < 0.5),
             lambda who: ev.React(chance.choice(_REACTIONS)),

@@ -166,7 +166,7 @@ def _input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
         del fields["layers"], fields["rtx"]
     if isinstance(what, ev.SelectStreams):
         fields["maxLayers"] = list(what.max_layers.items())
-    if isinstance(what, ev.SaveReport | ev.SaveEvidence | ev.SendFile | ev.SendPicture):
+    if isinstance(what, ev.SaveReport | ev.SaveEvidence | ev.SendFile | ev.SendImage):
         del fields["path"]
     return {"type": kind, **fields}
 

@@ -15,7 +15,7 @@ COMPARING_MAX: Final = 100
 #: Maximum characters of one chat message.
 TEXT_MAX: Final = 8000
 #: Maximum bytes of one image: in base64, sealed and padded, it fits the largest bucket.
-PICTURE_MAX: Final = 128 * 1024
+IMAGE_MAX: Final = 128 * 1024
 #: Hex digits by which people and scripts name a message.
 MESSAGE_ID_DIGITS: Final = 32
 #: Maximum invites that one message revokes.
@@ -43,12 +43,12 @@ class Say(Content, frozen=True, tag="say"):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX)]
 
 
-class Picture(Content, frozen=True, tag="picture"):
+class Image(Content, frozen=True, tag="picture"):
     """An image for the chat. `id` as in Say; receivers determine the real type from the data."""
 
     id: Bytes16
     mime: Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
-    data: Annotated[bytes, msgspec.Meta(min_length=1, max_length=PICTURE_MAX)]
+    data: Annotated[bytes, msgspec.Meta(min_length=1, max_length=IMAGE_MAX)]
 
 
 class Admitted(Content, frozen=True, tag="admitted"):
@@ -187,7 +187,7 @@ class FileAgain(Content, frozen=True, tag="file_again"):
 
 AnyContent = (
     Say
-    | Picture
+    | Image
     | Admitted
     | Announce
     | Leaving
@@ -206,7 +206,7 @@ AnyContent = (
     | FileAgain
 )
 #: Contents that are resent after a lost connection until all can have them: each has an id.
-Posted = Say | Picture | File
+Posted = Say | Image | File
 _decoder: msgspec.json.Decoder[AnyContent] = msgspec.json.Decoder(AnyContent)
 _encoder = msgspec.json.Encoder()
 
@@ -224,7 +224,7 @@ def decode(data: bytes) -> AnyContent:
         raise MalformedError(f"a message whose content can't be read: {str(error)[:120]}") from None
 
 
-def message_id(what: Say | Picture, signature_key: bytes) -> bytes:
+def message_id(what: Say | Image, signature_key: bytes) -> bytes:
     """Return a message's identifier, 32 bytes: a hash of its id, the sender's key and the content.
 
     The sender chooses the id. By the id alone, a harmless message could lend its identity, and its place

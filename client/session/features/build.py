@@ -9,7 +9,7 @@ from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.filesharing import Files
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.features.identity import Vouching
-from snugroom.client.session.features.images import Pictures
+from snugroom.client.session.features.images import Images
 from snugroom.client.session.features.maintenance import Maintenance
 from snugroom.client.session.features.pages import Pages
 from snugroom.client.session.features.reporting import Reporting
@@ -44,7 +44,7 @@ def build(room: RoomSession, now: float) -> list[Feature]:
         Ending(room),
         Dropped(room),
         Reporting(room, now),
-        Pictures(room),
+        Images(room),
         States(room),
         Reactions(room),
         Pages(room),

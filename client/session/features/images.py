@@ -41,7 +41,7 @@ def mime_of(data: bytes) -> Mime | None:
     return None
 
 
-class Pictures(Feature):
+class Images(Feature):
     """Sends our images, and shows each image of the others once."""
 
     def __init__(self, room: RoomSession) -> None:
@@ -50,7 +50,7 @@ class Pictures(Feature):
         self._sent_at: float | None = None
 
     def carry_over(self, old: RoomSession) -> None:
-        before = old.feature(Pictures)
+        before = old.feature(Images)
         self._seen, self._sent_at = before._seen, before._sent_at
 
     def send(self, data: bytes, now: float) -> None:
@@ -58,19 +58,17 @@ class Pictures(Feature):
         mime = mime_of(data)
         if mime is None:
             raise ValueError("a picture is a PNG, JPEG, WebP or GIF file")
-        if len(data) > content.PICTURE_MAX:
-            raise ValueError(
-                f"a picture has at most {content.PICTURE_MAX:,} bytes, and this has {len(data):,}"
-            )
+        if len(data) > content.IMAGE_MAX:
+            raise ValueError(f"a picture has at most {content.IMAGE_MAX:,} bytes, and this has {len(data):,}")
         if self._sent_at is not None and now - self._sent_at < EVERY:
             raise ValueError(f"one picture every {EVERY:.0f} seconds: try again in a moment")
         self._sent_at = now
-        self.room.post(content.Picture(self.room.rng(16), mime, data), now)
+        self.room.post(content.Image(self.room.rng(16), mime, data), now)
 
     def content_received(
         self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
     ) -> bool:
-        if not isinstance(what, content.Picture):
+        if not isinstance(what, content.Image):
             return False
         m = self.room.m
         mark = content.message_id(what, m.signature_key(received.sender) or b"")
@@ -80,5 +78,5 @@ class Pictures(Feature):
             if mime is not None and mime == what.mime:  # an image with a false type is not shown
                 name = m.name(received.sender)
                 digits = mark.hex()[: content.MESSAGE_ID_DIGITS]
-                self.room.tell(ev.Picture(received.sender, name, digits, mime, what.data))
+                self.room.tell(ev.Image(received.sender, name, digits, mime, what.data))
         return True

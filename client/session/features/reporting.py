@@ -147,7 +147,7 @@ class Reporting(Feature):
             if self.on:
                 self._admitted(received.sender, what)
             return True
-        if self.on and isinstance(what, content.Say | content.Picture):
+        if self.on and isinstance(what, content.Say | content.Image):
             self._keep(received, what, now)
         return False
 
@@ -159,9 +159,7 @@ class Reporting(Feature):
         while len(self._admissions) > ADMISSIONS_MAX:
             self._admissions.popitem(last=False)
 
-    def _keep(
-        self, received: mls.ApplicationMessage, what: content.Say | content.Picture, now: float
-    ) -> None:
+    def _keep(self, received: mls.ApplicationMessage, what: content.Say | content.Image, now: float) -> None:
         m, leaf = self.room.m, received.sender
         key = m.signature_key(leaf)
         if key is None:

@@ -32,7 +32,7 @@ class OutgoingMessage:
         """The text by which a person recognises it."""
         if isinstance(self.what, content.Say):
             return self.what.text
-        return "(a picture)" if isinstance(self.what, content.Picture) else "(a file)"
+        return "(a picture)" if isinstance(self.what, content.Image) else "(a file)"
 
 
 class Outbox:

@@ -26,7 +26,7 @@ from snugroom.client.session.entry.recovery import (
 from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.filesharing import Files
 from snugroom.client.session.features.identity import Vouching
-from snugroom.client.session.features.images import Pictures
+from snugroom.client.session.features.images import Images
 from snugroom.client.session.features.pages import Pages
 from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.features.revocation import Revocation
@@ -331,8 +331,8 @@ class Session:
                 self._leave(now)
             case ev.Say(text):
                 self._in_room().say(text, now)
-            case ev.SendPicture(_, data):
-                self._in_room().feature(Pictures).send(data, now)
+            case ev.SendImage(_, data):
+                self._in_room().feature(Images).send(data, now)
             case ev.SendFile(_, name, mime, data):
                 self._in_room().feature(Files).send(name, mime, data, now)
             case ev.SelectStreams(ssrcs, max_layers):

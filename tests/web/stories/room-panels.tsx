@@ -42,7 +42,7 @@ const CHAT = (): ChatLine[] => [
   { kind: "text", id: "2", ...by(0, 620), text: "Perfectly." },
   { kind: "text", id: "3", ...by(1, 600), text: "Here is the draft. The second section is the one I mean:\nhttps://example.org/notes/2026/thursday-seminar-draft-with-a-long-address" },
   { kind: "text", id: "4", ...by(1, 590), text: "and the figure" },
-  { kind: "picture", id: "5", ...by(1, 580), url: drawn(170), mime: "image/png" },
+  { kind: "image", id: "5", ...by(1, 580), url: drawn(170), mime: "image/png" },
   { kind: "note", id: "n2", at: NOW - 400, text: said("Cem came in. Ada let Cem in, with the open invite.") },
   { kind: "file", id: "6", ...by(2, 300), filename: "minutes-of-the-last-meeting.pdf", mime: "application/pdf", size: 3_420_000, done: 3_420_000, url: "blob:x", failed: null },
   { kind: "file", id: "7", ...by(0, 200), filename: "slides.odp", mime: "application/x", size: 6_900_000, done: 2_300_000, url: null, failed: null },

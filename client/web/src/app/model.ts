@@ -124,7 +124,7 @@ export type ChatLine =
       readonly text: string;
     }
   | {
-      readonly kind: "picture";
+      readonly kind: "image";
       readonly id: string;
       readonly at: number;
       readonly leaf: number;

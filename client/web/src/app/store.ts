@@ -6,7 +6,7 @@ import { Invite } from "../crypto/entry/invite";
 import { H } from "../crypto/kdf";
 import { checkName } from "../crypto/agreed/names";
 import type { Command, Event, EventOf, OwnState, ReactionKind } from "../session/events";
-import { CONTENT_PICTURE_MAX } from "../wire/limits";
+import { CONTENT_IMAGE_MAX } from "../wire/limits";
 import type { Counts, FromWorker, ToWorker, TreeView } from "../worker/messages";
 import { CommandError, type Sentence, sentence } from "../words/sentence";
 import { languageFor } from "../words/index";
@@ -31,7 +31,7 @@ const SOON = 500;
 /** Milliseconds between two requests for the counts. */
 const COUNT_EVERY = 1000;
 /** Types that the chat shows as images; other types are files. */
-const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
+const IMAGES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 
 /** The store's environment, with `createWorker` so that tests need no worker. */
 export interface Around {
@@ -448,9 +448,9 @@ export class Store implements Model {
         this.#toast(sentence("note.unreadable", { name: file.name }));
         continue;
       }
-      if (PICTURES.includes(file.type) && data.length <= CONTENT_PICTURE_MAX) {
-        if (await this.#sendPicture(data))
-          this.#line({ kind: "picture", ...this.#own(), url: this.#url(data, file.type), mime: file.type });
+      if (IMAGES.includes(file.type) && data.length <= CONTENT_IMAGE_MAX) {
+        if (await this.#sendImage(data))
+          this.#line({ kind: "image", ...this.#own(), url: this.#url(data, file.type), mime: file.type });
       } else {
         const mime = /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/.test(file.type) ? file.type : "application/octet-stream";
         await this.#ask({ type: "SendFile", name: file.name, mime, data });
@@ -459,9 +459,9 @@ export class Store implements Model {
   }
 
   /** Send an image. The session accepts one every few seconds: one that is too soon waits. */
-  async #sendPicture(data: Bytes): Promise<boolean> {
+  async #sendImage(data: Bytes): Promise<boolean> {
     for (;;) {
-      const why = await this.#asked({ type: "SendPicture", data });
+      const why = await this.#asked({ type: "SendImage", data });
       if (why?.key !== "room.picture_soon") {
         if (why !== null) this.#toast(why);
         return why === null && this.place.value === "room";
@@ -488,7 +488,7 @@ export class Store implements Model {
 
   #url(data: Bytes, mime: string): string {
     // data of others never opens as a page of our origin: it is an image, or a file to save
-    const url = URL.createObjectURL(new Blob([data], { type: PICTURES.includes(mime) ? mime : "application/octet-stream" }));
+    const url = URL.createObjectURL(new Blob([data], { type: IMAGES.includes(mime) ? mime : "application/octet-stream" }));
     this.#urls.push(url);
     return url;
   }
@@ -599,9 +599,9 @@ export class Store implements Model {
       case "Said":
         this.#line({ kind: "text", id: event.id, at, leaf: event.leaf, name: event.name, self: false, text: event.text });
         return;
-      case "Picture":
+      case "Image":
         this.#line({
-          kind: "picture", id: event.id, at, leaf: event.leaf, name: event.name, self: false,
+          kind: "image", id: event.id, at, leaf: event.leaf, name: event.name, self: false,
           url: this.#url(event.data, event.mime), mime: event.mime,
         });
         return;

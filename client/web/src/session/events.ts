@@ -68,7 +68,7 @@ export interface OwnState {
 /** A person's command. `handle` throws a CommandError if it cannot be done. */
 export type Command =
   | { readonly type: "Say"; readonly text: string }
-  | { readonly type: "SendPicture"; readonly data: Bytes }
+  | { readonly type: "SendImage"; readonly data: Bytes }
   | { readonly type: "SendFile"; readonly name: string; readonly mime: string; readonly data: Bytes }
   /**
    * Choose the streams that the server forwards to us, by SSRC; null: all. The server sees the choice. `maxLayers`: the
@@ -219,7 +219,7 @@ export type Event =
   | Comparison
   | { readonly type: "Said"; readonly leaf: number; readonly name: string; readonly text: string; readonly id: string }
   | {
-      readonly type: "Picture";
+      readonly type: "Image";
       readonly leaf: number;
       readonly name: string;
       readonly id: string;

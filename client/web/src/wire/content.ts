@@ -11,7 +11,7 @@ export interface Say {
 }
 
 /** An image for the chat. `id` as in Say; receivers determine the real type from the data. */
-export interface Picture {
+export interface Image {
   readonly type: "picture";
   readonly id: Bytes;
   readonly mime: "image/gif" | "image/jpeg" | "image/png" | "image/webp";
@@ -142,11 +142,11 @@ export interface FileAgain {
   readonly pieces: number[];
 }
 
-export type AnyContent = Say | Picture | Admitted | Announce | Leaving | Grant | Granted | Revoked | End | MediaSecret | CodeOpen | CodeCommit | CodeReveal | State | Reaction | Page | File | FileAgain;
+export type AnyContent = Say | Image | Admitted | Announce | Leaving | Grant | Granted | Revoked | End | MediaSecret | CodeOpen | CodeCommit | CodeReveal | State | Reaction | Page | File | FileAgain;
 
 export const schemas: Schemas = {
   Say: {"tag": "say", "fields": {"id": [["bytes", 16, 16]], "text": [["str", 1, 8000, null]]}},
-  Picture: {"tag": "picture", "fields": {"id": [["bytes", 16, 16]], "mime": [["one of", ["image/gif", "image/jpeg", "image/png", "image/webp"]]], "data": [["bytes", 1, 131072]]}},
+  Image: {"tag": "picture", "fields": {"id": [["bytes", 16, 16]], "mime": [["one of", ["image/gif", "image/jpeg", "image/png", "image/webp"]]], "data": [["bytes", 1, 131072]]}},
   Admitted: {"tag": "admitted", "fields": {"invite": [["int", 0, 65535]], "admission": [["bytes", 64, 64]]}},
   OwnStream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]], "stream": [["int", 0, 7]]}},
   Announce: {"tag": "announce", "fields": {"handle": [["bytes", 8, 8]], "box": [["bytes", 32, 32]], "streams": [["list", ["struct", "OwnStream"], 0, 8]]}},
@@ -166,4 +166,4 @@ export const schemas: Schemas = {
   FileAgain: {"tag": "file_again", "fields": {"id": [["bytes", 16, 16]], "pieces": [["list", ["int", 0, 255], 1, 256]]}},
 };
 
-export const AnyContentNames = ["Say", "Picture", "Admitted", "Announce", "Leaving", "Grant", "Granted", "Revoked", "End", "MediaSecret", "CodeOpen", "CodeCommit", "CodeReveal", "State", "Reaction", "Page", "File", "FileAgain"];
+export const AnyContentNames = ["Say", "Image", "Admitted", "Announce", "Leaving", "Grant", "Granted", "Revoked", "End", "MediaSecret", "CodeOpen", "CodeCommit", "CodeReveal", "State", "Reaction", "Page", "File", "FileAgain"];

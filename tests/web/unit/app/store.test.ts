@@ -228,20 +228,20 @@ describe("the store", () => {
   it("waits with a picture that comes too soon, and shows none that was refused", async () => {
     const tab = await open();
     const picture = (): File => new File([new Uint8Array(9)], "a.png", { type: "image/png" });
-    const sent = (): number => tab.commands().filter(({ type }) => type === "SendPicture").length;
+    const sent = (): number => tab.commands().filter(({ type }) => type === "SendImage").length;
     const until = async (count: number): Promise<void> => {
       for (let i = 0; i < 100 && sent() < count; i++) await new Promise((done) => setTimeout(done, 20));
       assert.equal(sent(), count);
     };
     store.do.sendFiles([picture(), picture()]);
     await until(1);
-    tab.answer("SendPicture");
+    tab.answer("SendImage");
     await until(2);
-    tab.answer("SendPicture", sentence("room.picture_soon", { seconds: 3 }));
+    tab.answer("SendImage", sentence("room.picture_soon", { seconds: 3 }));
     await until(3);
     assert.equal(store.chat.value.length, 1);
     assert.equal(store.toasts.value.length, 0);
-    tab.answer("SendPicture", sentence("room.no_picture"));
+    tab.answer("SendImage", sentence("room.no_picture"));
     await turn();
     assert.equal(store.chat.value.length, 1);
     assert.deepEqual(store.toasts.value.map(({ text }) => text.key), ["room.no_picture"]);

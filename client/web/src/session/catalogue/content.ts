@@ -7,7 +7,7 @@ import {
   type AnyContent,
   AnyContentNames,
   type File,
-  type Picture,
+  type Image,
   type Say,
   schemas,
 } from "../../wire/content";
@@ -18,7 +18,7 @@ export {
   CONTENT_COMPARING_MAX as COMPARING_MAX,
   CONTENT_FILE_MAX as FILE_MAX,
   CONTENT_MESSAGE_ID_DIGITS as MESSAGE_ID_DIGITS,
-  CONTENT_PICTURE_MAX as PICTURE_MAX,
+  CONTENT_IMAGE_MAX as IMAGE_MAX,
   CONTENT_PIECE_SIZE as PIECE_SIZE,
   CONTENT_REVOKED_MAX as REVOKED_MAX,
   CONTENT_SECRETS_MAX as SECRETS_MAX,
@@ -26,7 +26,7 @@ export {
 } from "../../wire/limits";
 
 /** Contents that are resent after a lost connection until all can have them: each has an id. */
-export type Posted = Say | Picture | File;
+export type Posted = Say | Image | File;
 
 const codec = new Codec<AnyContent>(schemas, AnyContentNames);
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -49,7 +49,7 @@ export function decode(data: Bytes): AnyContent {
  * The sender chooses the id. By the id alone, a harmless message could lend its identity, and its place among the
  * messages that can be reported, to another.
  */
-export function messageId(what: Say | Picture, signatureKey: Bytes): Bytes {
+export function messageId(what: Say | Image, signatureKey: Bytes): Bytes {
   if (what.type === "say") return H(utf8("say"), what.id, signatureKey, H(utf8(what.text)));
   return H(utf8("picture"), what.id, signatureKey, H(utf8(what.mime), new Uint8Array(1), what.data));
 }

@@ -9,7 +9,7 @@ import { HostKeyTransfer } from "./hostKeyTransfer";
 import { Vouching } from "./identity";
 import { SimulcastGuard } from "./simulcastGuard";
 import { Pages } from "./pages";
-import { Pictures } from "./images";
+import { Images } from "./images";
 import { Roles } from "./roles";
 import { Recovery } from "../kernel/recovery";
 import { Reporting } from "./reporting";
@@ -35,7 +35,7 @@ export const build = (room: RoomSession, now: number): Feature[] => [
   new Ending(room),
   new Dropped(room),
   new Reporting(room, now),
-  new Pictures(room),
+  new Images(room),
   new States(room),
   new Reactions(room),
   new Pages(room),

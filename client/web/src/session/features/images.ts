@@ -7,7 +7,7 @@ import { type Bytes, hex } from "../../crypto/bytes";
 import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
-import { type AnyContent, MESSAGE_ID_DIGITS, PICTURE_MAX, type Picture, messageId } from "../catalogue/content";
+import { type AnyContent, MESSAGE_ID_DIGITS, IMAGE_MAX, type Image, messageId } from "../catalogue/content";
 import type { RoomSession } from "../kernel/room";
 import { SeenDigests } from "../kernel/outbox";
 
@@ -15,7 +15,7 @@ import { SeenDigests } from "../kernel/outbox";
 export const EVERY = 3;
 
 /** Return the MIME type of PNG, JPEG, WebP or GIF data by its first bytes; null for other data. */
-export function mimeOf(data: Bytes): Picture["mime"] | null {
+export function mimeOf(data: Bytes): Image["mime"] | null {
   const start = String.fromCharCode(...data.subarray(0, 12));
   if (start.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
   if (start.startsWith("\xff\xd8\xff")) return "image/jpeg";
@@ -25,12 +25,12 @@ export function mimeOf(data: Bytes): Picture["mime"] | null {
 }
 
 /** Sends our images, and shows each image of the others once. */
-export class Pictures extends Feature {
+export class Images extends Feature {
   #seen = new SeenDigests();
   #sentAt: number | null = null;
 
   override carryOver(old: RoomSession): void {
-    const before = old.feature(Pictures);
+    const before = old.feature(Images);
     this.#seen = before.#seen;
     this.#sentAt = before.#sentAt;
   }
@@ -39,8 +39,8 @@ export class Pictures extends Feature {
   async send(data: Bytes, now: number): Promise<void> {
     const mime = mimeOf(data);
     if (mime === null) throw new CommandError(sentence("room.no_picture"));
-    if (data.length > PICTURE_MAX)
-      throw new CommandError(sentence("room.picture_size", { most: PICTURE_MAX, size: data.length }));
+    if (data.length > IMAGE_MAX)
+      throw new CommandError(sentence("room.picture_size", { most: IMAGE_MAX, size: data.length }));
     if (this.#sentAt !== null && now - this.#sentAt < EVERY)
       throw new CommandError(sentence("room.picture_soon", { seconds: EVERY }));
     this.#sentAt = now;
@@ -58,7 +58,7 @@ export class Pictures extends Feature {
     // An image with a false type is not shown.
     if (mimeOf(data) === mime) {
       const id = hex(known).slice(0, MESSAGE_ID_DIGITS);
-      this.room.tell({ type: "Picture", leaf, name: m.name(leaf), id, mime, data });
+      this.room.tell({ type: "Image", leaf, name: m.name(leaf), id, mime, data });
     }
     return true;
   }

@@ -16,7 +16,7 @@ import {
   type AnyContent,
   MESSAGE_ID_DIGITS,
   messageId,
-  type Picture,
+  type Image,
   type Say,
 } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
@@ -182,7 +182,7 @@ export class Reporting extends Feature {
     }
   }
 
-  #keep(received: ApplicationMessage, what: Say | Picture, now: number): void {
+  #keep(received: ApplicationMessage, what: Say | Image, now: number): void {
     const m = this.room.m;
     const leaf = received.sender;
     const key = m.signatureKey(leaf);

@@ -42,7 +42,7 @@ import { type Entry, GuestLobby, HostLobby, NOT_LET_IN } from "../entry/lobby";
 import { Membership, SUITE } from "./membership";
 import { OPTIONS, type Options } from "../options";
 import { Pages } from "../features/pages";
-import { Pictures } from "../features/images";
+import { Images } from "../features/images";
 import { Roles } from "../features/roles";
 import { Reporting } from "../features/reporting";
 import {
@@ -373,8 +373,8 @@ export class Session {
     switch (what.type) {
       case "Say":
         return await room.say(what.text, now);
-      case "SendPicture":
-        return await room.feature(Pictures).send(what.data, now);
+      case "SendImage":
+        return await room.feature(Images).send(what.data, now);
       case "SendFile":
         return await room.feature(Files).send(what.name, what.mime, what.data, now);
       case "SelectStreams":

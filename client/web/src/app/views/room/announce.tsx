@@ -46,7 +46,7 @@ export function news(model: Model, before: Heard, now: Heard): string[] {
   for (const line of model.chat.value) {
     if (before.chat.has(line.id) || line.kind === "note" || line.self) continue;
     if (line.kind === "text") told.push(word("meet.chat_told", { name: line.name, text: line.text }));
-    else if (line.kind === "picture") told.push(word("meet.chat_told_picture", { name: line.name }));
+    else if (line.kind === "image") told.push(word("meet.chat_told_picture", { name: line.name }));
     else told.push(word("meet.chat_told_file", { name: line.name, file: line.filename }));
   }
   return told;

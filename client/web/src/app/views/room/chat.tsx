@@ -137,7 +137,7 @@ function Said({ line }: { readonly line: Exclude<ChatLine, { kind: "note" }> }) 
           {line.text}
         </p>
       );
-    case "picture":
+    case "image":
       return (
         <button
           type="button"
