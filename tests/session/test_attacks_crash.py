@@ -29,7 +29,7 @@ def test_a_box_that_is_no_key_costs_its_owner_the_seed() -> None:
     w.do(ada, ev.Deputise(2))
     w.do(ada, ev.Deputise(1))
     w.until(lambda: bo.session._host is not None)
-    w.run(host_key_transfer.AGAIN * 3)
+    w.run(host_key_transfer.RESEND_AFTER * 3)
     assert mallory.session._host is None
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: w.agreed([ada, bo, mallory, dana]))

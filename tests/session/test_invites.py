@@ -451,7 +451,7 @@ def test_refusals_that_nobody_asked_for_are_bounded() -> None:
     for n in range(150):
         w.guest(one.link, f"Guest {n}")
     w.run(3)
-    assert len(host._doors._waiting) <= 33 + 1, "a card may wait besides"
+    assert len(host._connections._waiting) <= 33 + 1, "a card may wait besides"
     bo = w.guest(made(ada, "").link, "Bo")
     w.until(lambda: any(k.name == "Bo" for k in knocks(ada)), 60)
     w.do(ada, ev.Admit(knocks(ada)[-1].knock))

@@ -183,7 +183,7 @@ def _statuses() -> Iterator[Row]:
 
 def _codes() -> Iterator[Row]:
     """What has changed since codes were compared, as a memory of it tells it."""
-    seen = compared.Seen(1, {}, 0.0)
+    seen = compared.ShownCode(1, {}, 0.0)
     same = compared._Basis("short", True, seen)
     different = compared._Basis("short", False, seen)
     yield "compared.different", {}, compared._text(different, [], [])
@@ -236,7 +236,7 @@ def _refused() -> Iterator[Row]:
     made = invites.InviteBook()
     yield "cant.label", {"most": 64}, _refusal(lambda: made.make("x" * 65, False, (), bytes))
     yield "cant.invites_all", {}, _refusal(lambda: made.make("", False, (), bytes))
-    codes = compared.Compared()
+    codes = compared.Comparisons()
     yield "cant.digits_few", {"least": 10}, _refusal(lambda: codes.digits(True, "12", 0.0))
     yield "cant.digits_none", {}, _refusal(lambda: codes.digits(True, "1" * 10, 0.0))
 
@@ -251,11 +251,11 @@ class _Told(list[ev.Status]):
         self.tell = self.append
 
 
-def _powers() -> Iterator[Row]:
+def _roles() -> Iterator[Row]:
     """What hosts do, and what members hear of it."""
     for on, mode, key in ((True, Mode.LOCKED, "locked_already"), (False, Mode.ASK, "not_locked")):
-        powers = cast(Roles, SimpleNamespace(room=_Told(mode), _host_only=lambda: None))
-        yield f"room.{key}", {}, _refusal(partial(Roles.lock, powers, on, 0.0))
+        roles = cast(Roles, SimpleNamespace(room=_Told(mode), _host_only=lambda: None))
+        yield f"room.{key}", {}, _refusal(partial(Roles.lock, roles, on, 0.0))
     names = {Mode.ASK: "ask", Mode.WAVE_IN: "all"}
     for after, name in names.items():
         unlocked = _mode_sentence("Bo", Mode.LOCKED, after)
@@ -272,8 +272,10 @@ def _powers() -> Iterator[Row]:
         yield f"room.back_by_{key}_key", {"name": "Ada", "who": "Bo"}, back.text
     for taken in ([5], [5, 6]):
         room = _Told()
-        revoking = Revocation(cast(RoomSession, room))
-        revoking.heard(cast(mls.ApplicationMessage, SimpleNamespace(sender=1)), content.Revoked(taken), 0.0)
+        revocation = Revocation(cast(RoomSession, room))
+        revocation.content_received(
+            cast(mls.ApplicationMessage, SimpleNamespace(sender=1)), content.Revoked(taken), 0.0
+        )
         yield "status.revoked.by", {"name": "Bo", "count": len(taken), "invite": 5}, room[0]
     nobody = SimpleNamespace(members=tuple)
     yield "room.somebody", {}, Membership.name(cast(Membership, nobody), 0)
@@ -318,7 +320,7 @@ def _templates() -> list[str]:
 def vectors() -> dict[str, Any]:
     """Rows and templates; the rows are as many as there are functions that make sentences, and more."""
     rows = [*_alarms(), *_invites(), *_statuses(), *_codes(), *_looks(), *_refused()]
-    rows += [*_powers(), *_streams()]
+    rows += [*_roles(), *_streams()]
     return {
         "rows": [
             {

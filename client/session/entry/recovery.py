@@ -234,7 +234,11 @@ class _Again:
 def _is_here(room: RoomSession, name: str, now: float) -> bool:
     """Return whether a host of that name has signed something lately."""
     hosts = [leaf for leaf, known, host in room.m.members() if host and known == name]
-    return any(feature.hears(leaf, now) for feature in room.features_with("hears") for leaf in hosts)
+    return any(
+        feature.heard_recently(leaf, now)
+        for feature in room.features_with("heard_recently")
+        for leaf in hosts
+    )
 
 
 def _ticket(package: mls.KeyPackage) -> bytes | None:

@@ -74,7 +74,7 @@ async def _part(stage: Stage) -> None:
     room = room_of(cem.session)
     before = room.m.journal.slot
     stage.host.do(ev.Lock(True))
-    room.want(HealIntent(room.m.group.epoch), cem.connection.clock())
+    room.queue(HealIntent(room.m.group.epoch), cem.connection.clock())
     cem.do(ev.Tick())
     await stage.until(lambda: room.m.journal.slot > before, 10.0)
 

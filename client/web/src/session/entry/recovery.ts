@@ -204,7 +204,7 @@ export class RejoinHelper {
 /** Return whether a host of that name has signed something lately. */
 function isHere(room: RoomSession, name: string, now: number): boolean {
   const hosts = room.m.members().filter((member) => member.host && member.name === name);
-  return hosts.some(({ leaf }) => room.features.some((feature) => feature.hears(leaf, now)));
+  return hosts.some(({ leaf }) => room.features.some((feature) => feature.heardRecently(leaf, now)));
 }
 
 function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): HostReturnIntent | RejoinIntent {
