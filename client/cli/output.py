@@ -22,7 +22,7 @@ from snugroom.client.cli.code_art import COLOURS, blocks, code_art_of
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.contacts import Standing
-from snugroom.client.session.entry.invites import called
+from snugroom.client.session.entry.invites import invite_name
 from snugroom.crypto.proof.verification import grouped
 
 #: Characters that move a terminal's cursor, reverse text beside them, or can't be encoded, and that json does
@@ -402,7 +402,7 @@ class HumanOutput:
             used = f"used by {', '.join(map(plain, row.used_by))}" if row.used_by else "not used"
             state = f"{used}, opens nothing any more" if row.revoked else used
             kind = "once" if row.once else "open"
-            self._say(f"  {plain(called(row.index, row.label))}: {kind}, {state}")
+            self._say(f"  {plain(invite_name(row.index, row.label))}: {kind}, {state}")
 
     def _image(self, event: ev.Image) -> None:
         size = f"{event.mime.removeprefix('image/').upper()}, {len(event.data):,} bytes"
@@ -417,7 +417,7 @@ class HumanOutput:
         greeting = f' "{plain(event.greeting)}"' if event.greeting else ""
         self._say(
             (plain(event.name), "bold"),
-            f" knocks, by {plain(called(event.invite, event.label))}.{greeting} Type ",
+            f" knocks, by {plain(invite_name(event.invite, event.label))}.{greeting} Type ",
             (f"/admit {event.knock}", "bold"),
             " or ",
             (f"/refuse {event.knock}", "bold"),
@@ -467,7 +467,9 @@ class HumanOutput:
                 self._say((_HOSTS_HINT, "dim"))
         for member in event.added:
             how = "is back" if event.rejoined else "came in"
-            way = "" if event.invite is None else f", by {plain(called(event.invite, event.label or ''))}"
+            way = (
+                "" if event.invite is None else f", by {plain(invite_name(event.invite, event.label or ''))}"
+            )
             self._say((plain(member.name), "bold"), f" {how}. {by or 'A host'} let them in{way}.")
         if not event.rejoined:
             for member in event.removed:

@@ -281,7 +281,7 @@ def with_audio(seed: int) -> tuple[World, Participant, Participant, Participant]
     w = World(seed)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.do(bo, ev.Publish("ufrag", "passwordOfIceParameters", bytes(32), ((AUDIO, "audio", 0),)))
-    w.until(lambda: all(AUDIO in p.room.announced.streams(1) for p in (ada, cem)))
+    w.until(lambda: all(AUDIO in p.room.announcements.streams(1) for p in (ada, cem)))
     w.run(1)  # past the switch to the newest epoch's keys
     return w, ada, bo, cem
 
@@ -310,7 +310,7 @@ def test_nobody_takes_anothers_ssrc_by_announcing_it() -> None:
         cem,
         ev.Publish("ufrag", "passwordOfIceParameters", bytes(32), ((AUDIO, "audio", 0), (7, "audio", 0))),
     )
-    w.until(lambda: 7 in ada.room.announced.streams(2))
+    w.until(lambda: 7 in ada.room.announcements.streams(2))
     frame = bo.room.seal("audio", 0, b"opus", w.now)
     assert ada.room.open(AUDIO, "audio", frame, w.now).leaf == 1, "the owner is heard as before"
     mine = cem.room.seal("audio", 0, b"opus", w.now)
@@ -352,9 +352,9 @@ def test_an_older_announcement_does_not_undo_a_newer_one() -> None:
     newer = bo.room.m.protect(content.encode(content.Announce(handle, box, screen)))
     for blob in (newer, older):
         ada.room._message_log.relayed(blob, w.now)
-    assert ada.room.announced.streams(1) == {AUDIO: 0, AUDIO + 1: 2}
+    assert ada.room.announcements.streams(1) == {AUDIO: 0, AUDIO + 1: 2}
     ada.room._message_log.relayed(bo.room.m.protect(content.encode(content.Announce(handle, box, []))), w.now)
-    assert ada.room.announced.streams(1) == {}, "and the newest counts"
+    assert ada.room.announcements.streams(1) == {}, "and the newest counts"
 
 
 def test_streams_published_on_entering_are_known_to_all() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.features.comparing import HOLD_MAX, PHASE, SIDS_MAX, Comparing, _Wish
+from snugroom.client.session.features.comparing import HOLD_MAX, PHASE, SIDS_MAX, Comparing, _Request
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof.emoji import EMOJI
@@ -75,7 +75,7 @@ def keeps_back(who: Participant, kind: type[content.Content]) -> list[content.Co
 def open_run(who: Participant, sid: bytes, now: float) -> None:
     """A member's own program says OPEN, whatever it thinks of that itself."""
     m, feature = who.room.m, part(who)
-    feature._wish = _Wish(now, sid=sid, sent_at=now)
+    feature._request = _Request(now, sid=sid, sent_at=now)
     leaves = [leaf for leaf, _, _ in m.members()]
     what = content.CodeOpen(sid, m.group.epoch, m.journal.chain, leaves)
     feature._mine[H(who.room.relay(what))] = what

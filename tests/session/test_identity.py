@@ -70,7 +70,7 @@ def meeting(w: World, *people: tuple[str, Contacts | None]) -> list[Participant]
     for name, contacts in people[1:]:
         inside.append(guest(w, inside[0], name, contacts))
         w.until(lambda: w.agreed(inside))
-    w.until(lambda: all(len(dict(p.room.announced.boxes())) >= len(inside) - 1 for p in inside))
+    w.until(lambda: all(len(dict(p.room.announcements.boxes())) >= len(inside) - 1 for p in inside))
     return inside
 
 
@@ -300,13 +300,13 @@ def test_a_vouch_that_overtakes_its_makers_announcement_waits_for_it() -> None:
     w = World(10)
     own = book()
     ada, bo = meeting(w, ("Ada", own), ("Bo", None))
-    announcement = dict(bo.room.announced.boxes())[0]
-    bo.room.announced.forget(0)
+    announcement = dict(bo.room.announcements.boxes())[0]
+    bo.room.announcements.forget(0)
     broadcast(w, ada, own.own.vouch(ends(ada, bo), ada.room.box))
     assert not vouched(bo)
     w.cut(ada.links[ev.ROOM])  # who comes back announces itself
     w.until(lambda: bool(vouched(bo)))
-    assert dict(bo.room.announced.boxes())[0] == announcement
+    assert dict(bo.room.announcements.boxes())[0] == announcement
 
 
 def test_a_removal_gives_everybody_another_beat_key_and_vouches_still_arrive() -> None:
@@ -512,7 +512,7 @@ def test_who_takes_a_leaf_over_is_not_verified_in_the_place_of_who_was_there() -
     w.until(lambda: bo.ended is not None)
     mallory = guest(w, ada, "Bo", book(3))
     w.until(lambda: w.agreed([ada, mallory]))
-    w.until(lambda: len(dict(ada.room.announced.boxes())) >= 1)
+    w.until(lambda: len(dict(ada.room.announcements.boxes())) >= 1)
     w.run(1)
     w.do(mallory, ev.Vouch(0))
     w.until(lambda: len(vouched(ada)) == 2)

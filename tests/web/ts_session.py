@@ -337,11 +337,11 @@ _FEATURES: Final[dict[type[Feature], type[_Look]]] = {
 }
 
 
-class _Announced(_Look):
+class _Announcements(_Look):
     __slots__ = ()
 
     def boxes(self) -> list[tuple[int, bytes]]:
-        return list(self._session.look("announced", ["boxes"]))
+        return list(self._session.look("announcements", ["boxes"]))
 
 
 class _Room(_Look):
@@ -393,8 +393,8 @@ class _Room(_Look):
         return PublicHalf(self._at("doorKey", "public"))
 
     @property
-    def announced(self) -> _Announced:
-        return _Announced(self._session)
+    def announcements(self) -> _Announcements:
+        return _Announcements(self._session)
 
     def queue(self, intent: Intent, now: float) -> None:
         assert isinstance(intent, HealIntent), "of all intents a person's program can be told this one"

@@ -125,7 +125,7 @@ def _invites() -> Iterator[Row]:
         (5, "Bo's mother", say("invite.label", label="Bo's mother", index=5)),
     ]
     for index, label, sentence in called:
-        text = invites.called(index, label)
+        text = invites.invite_name(index, label)
         yield sentence["key"], sentence.get("args", {}), text
         for earlier, came_in, which in (
             ("Ada", True, "came_in"),

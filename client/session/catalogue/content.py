@@ -89,7 +89,7 @@ class Grant(Content, frozen=True, tag="grant"):
 
 
 class Granted(Content, frozen=True, tag="granted"):
-    """Proof that the sender has the host seed: the host key's signature (`announced.granted_message`)."""
+    """Proof that the sender has the host seed: the host key's signature (`announcements.granted_message`)."""
 
     signature: Bytes64
 

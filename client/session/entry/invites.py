@@ -143,7 +143,7 @@ class InviteBook:
         )
 
 
-def called(index: int, label: str | None) -> str:
+def invite_name(index: int, label: str | None) -> str:
     """Return the phrase that names an invite in a sentence."""
     if label:
         return f"the invite for “{label}” (no. {index})"

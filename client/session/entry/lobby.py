@@ -15,7 +15,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
-from snugroom.client.session.entry.invites import InviteBook, called
+from snugroom.client.session.entry.invites import InviteBook, invite_name
 from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import Membership, policy_of
 from snugroom.crypto import mls
@@ -213,7 +213,7 @@ class HostLobby:
         #: Intents for the room to commit.
         self.wanted: list[AddIntent | RejoinIntent] = []
         #: Signature keys of admitted newcomers, and the identities (32 bytes each) that they showed.
-        self.met: list[tuple[bytes, bytes]] = []
+        self.identities: list[tuple[bytes, bytes]] = []
         self._contacts = contacts
         self._seed = seed
         self._origin = origin
@@ -386,7 +386,9 @@ class HostLobby:
         known = asked.who in m.ledger.keys  # a current or former member: no second use
         if index in m.ledger.revoked or (single and index in m.ledger.used):
             if removed is not None and not known:
-                self._alarm(index, sentences.removed_knocks(self._called(index), removed, asked.knock.name))
+                self._alarm(
+                    index, sentences.removed_knocks(self._invite_name(index), removed, asked.knock.name)
+                )
             elif single and not known:
                 self._leaks(asked, self._book.came_in(index), came_in=True)
             return True
@@ -402,14 +404,16 @@ class HostLobby:
 
     def _leaks(self, asked: _Asked, earlier: str | None, *, came_in: bool) -> None:
         index = asked.knock.index
-        self._alarm(index, sentences.invite_leaked(self._called(index), earlier, asked.knock.name, came_in))
+        self._alarm(
+            index, sentences.invite_leaked(self._invite_name(index), earlier, asked.knock.name, came_in)
+        )
 
     def _alarm(self, index: int, alarm: ev.Alarm) -> None:
         if self._book.first_alarm(index):
             self.effects.append(ev.Tell(alarm))
 
-    def _called(self, index: int) -> str:
-        return called(index, self._book.label(index))
+    def _invite_name(self, index: int) -> str:
+        return invite_name(index, self._book.label(index))
 
     def _rejoin(self, asked: _Asked, m: Membership, now: float) -> None:
         if any(a.package.encoded == asked.package.encoded for a in self._asked.values()):
@@ -477,7 +481,7 @@ class HostLobby:
         asked = self._asked.pop(number, None)
         if asked is not None:
             if asked.knock.identity is not None:
-                self.met.append((asked.package.leaf_node.signature_key, asked.knock.identity))
+                self.identities.append((asked.package.leaf_node.signature_key, asked.knock.identity))
             self._reply(asked, answer)
 
     def _reply(self, asked: _Asked, answer: lobby.Answer | lobby.Refusal) -> None:

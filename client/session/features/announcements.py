@@ -14,7 +14,7 @@ from snugroom.crypto.kdf import Rng
 _SUITE = hpke.Suite.X25519_SHA256_AES128GCM
 
 
-class Announced:
+class Announcements:
     """The newest announcement of each leaf.
 
     Kept by leaf, so that nobody can take another member's SSRC by naming it first (SNUG-20).
@@ -22,19 +22,19 @@ class Announced:
 
     def __init__(self) -> None:
         self._streams: dict[int, dict[int, int]] = {}  # leaf -> SSRC -> stream number
-        self._said_as: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation)
+        self._newest: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation)
         self._boxes: dict[int, bytes] = {}
 
-    def hear(self, leaf: int, epoch: int, generation: int, what: content.Announce) -> None:
+    def store(self, leaf: int, epoch: int, generation: int, what: content.Announce) -> None:
         """Store a leaf's announcement, unless a newer one is stored (catching up brings old ones)."""
-        if (epoch, generation) >= self._said_as.get(leaf, (0, 0)):
-            self._said_as[leaf] = (epoch, generation)
+        if (epoch, generation) >= self._newest.get(leaf, (0, 0)):
+            self._newest[leaf] = (epoch, generation)
             self._boxes[leaf] = what.box
             self._streams[leaf] = {stream.ssrc: stream.stream for stream in what.streams}
 
     def forget(self, leaf: int) -> None:
         """Forget the member of a leaf that is empty now or has another member."""
-        for known in (self._streams, self._said_as, self._boxes):
+        for known in (self._streams, self._newest, self._boxes):
             known.pop(leaf, None)
 
     def announcers(self, ssrc: int) -> dict[int, int]:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.entry.invites import called
+from snugroom.client.session.entry.invites import invite_name
 from snugroom.client.session.features.roles import changes as policy_changes
 from snugroom.client.session.kernel.membership import Change, Membership
 
@@ -175,4 +175,4 @@ def _sentences(change: Change, m: Membership) -> Iterator[str]:
 
 
 def _invite(index: int) -> str:
-    return called(index, "")
+    return invite_name(index, "")

@@ -40,7 +40,7 @@ MARGIN: Final = 1.0
 #: Seconds that an OPEN may have been under way to a member that is catching up.
 FRESH: Final = 3.0
 #: Seconds after which a request for a code that could not be sent is given up.
-WISH_MAX: Final = 30.0
+REQUEST_MAX: Final = 30.0
 #: Seconds within which a person may still mean the previous code.
 SLIP: Final = 2.0
 #: Messages of ours that are resent: the three of a run.
@@ -71,7 +71,7 @@ class _Running:
 
 
 @dataclass
-class _Wish:
+class _Request:
     """A request to open a run."""
 
     since: float
@@ -86,7 +86,7 @@ class Comparing(Feature):
     def __init__(self, room: RoomSession, now: float) -> None:
         super().__init__(room)
         self._running: _Running | None = None
-        self._wish: _Wish | None = None
+        self._request: _Request | None = None
         self._asked = False  # whether our person waits for a code
         self._mine: dict[bytes, content.AnyContent] = {}  # H(blob) -> message that has not come back
         self._unsent: list[content.AnyContent] = []
@@ -133,8 +133,8 @@ class Comparing(Feature):
             )
         self._asked = True
         self._tell("comparing", "A code is being made with everybody in the room...")
-        if self._running is None and self._wish is None:
-            self._wish = _Wish(now)
+        if self._running is None and self._request is None:
+            self._request = _Request(now)
             self._open(now)
 
     def compared(self, same: bool, digits: str | None, now: float) -> None:
@@ -199,9 +199,9 @@ class Comparing(Feature):
     def adopted(self, change: Change, now: float) -> None:
         for leaf, _, _ in change.removed:
             self._opened.pop(leaf, None)
-        running, wish = self._running, self._wish
-        unheard = wish is not None and wish.sid is not None
-        again = wish is not None and wish.again
+        running, request = self._running, self._request
+        unheard = request is not None and request.sid is not None
+        again = request is not None and request.again
         self._over(now)
         self._mine.clear()
         self._blobs.clear()
@@ -261,14 +261,14 @@ class Comparing(Feature):
 
     def _open(self, now: float) -> None:
         """Open the requested run, once that is possible."""
-        wish = self._wish
-        if wish is None:
+        request = self._request
+        if request is None:
             return
-        if wish.sid is not None:
-            if now - wish.sent_at > PHASE:
+        if request.sid is not None:
+            if now - request.sent_at > PHASE:
                 self._no_code("the server did not pass it on")
             return
-        if now - wish.since > WISH_MAX:
+        if now - request.since > REQUEST_MAX:
             self._no_code("the server can't be reached")
             return
         room, m = self.room, self.room.m
@@ -281,20 +281,20 @@ class Comparing(Feature):
             or room.catching_up
         ):
             return
-        wish.sid, wish.sent_at = room.rng(SID_SIZE), now
+        request.sid, request.sent_at = room.rng(SID_SIZE), now
         self._own_open = now
         leaves = [leaf for leaf, _, _ in m.members()]
-        self._say(content.CodeOpen(wish.sid, m.group.epoch, m.journal.chain, leaves))
+        self._say(content.CodeOpen(request.sid, m.group.epoch, m.journal.chain, leaves))
 
     def _once_more(self, again: bool, now: float) -> None:
         """Open another run, but only once: ours ended before anybody had revealed a share."""
         if not again:
-            self._wish = _Wish(now, again=True)
+            self._request = _Request(now, again=True)
         else:
             self._no_code("somebody came, went or changed keys meanwhile")
 
     def _no_code(self, why: str) -> None:
-        self._wish = None
+        self._request = None
         if self._asked:
             self._asked = False
             self._tell("no_code", _NO_CODE.format(why))
@@ -323,7 +323,7 @@ class Comparing(Feature):
     def _take_open(self, leaf: int, what: content.CodeOpen, now: float) -> None:
         m = self.room.m
         own = leaf == m.own_leaf
-        if own and (self._wish is None or self._wish.sid != what.sid):
+        if own and (self._request is None or self._request.sid != what.sid):
             return  # given up meanwhile
         last = self._opened.get(leaf)
         if last is not None and now - last < OPEN_EVERY:
@@ -336,8 +336,8 @@ class Comparing(Feature):
         if (what.epoch, what.chain) != (m.group.epoch, m.journal.chain) or what.leaves != [
             other for other, _, _ in members
         ]:
-            if own and self._wish is not None:
-                self._once_more(self._wish.again, now)
+            if own and self._request is not None:
+                self._once_more(self._request.again, now)
             return
         if self.room.catching_up and now - self._in_touch > FRESH:
             return  # others may have given it up long ago: we would blame them
@@ -345,12 +345,12 @@ class Comparing(Feature):
         if running is not None:
             if running.run.complete or (running.opener, running.run.sid) < (leaf, what.sid):
                 if own:
-                    self._wish = None  # that run's code will do
+                    self._request = None  # that run's code will do
                 return
             self._over(now)
-        again = own and self._wish is not None and self._wish.again
-        if own or (self._wish is not None and self._wish.sid is None):
-            self._wish = None  # this run's code will do, whoever opened it
+        again = own and self._request is not None and self._request.again
+        if own or (self._request is not None and self._request.sid is None):
+            self._request = None  # this run's code will do, whoever opened it
         self._begin(leaf, what, again, now)
 
     def _begin(self, opener: int, what: content.CodeOpen, again: bool, now: float) -> None:
@@ -386,7 +386,7 @@ class Comparing(Feature):
         if finding is not None:
             name = running.names[finding.leaf]
             self._over(now)
-            self._asked, self._wish = False, None
+            self._asked, self._request = False, None
             self.room.tell(
                 sentences.code_fork(name) if finding.kind == "fork" else sentences.code_cheat(name)
             )
@@ -395,7 +395,7 @@ class Comparing(Feature):
         if code is None:
             return
         self._over(now)
-        self._asked, self._wish = False, None
+        self._asked, self._request = False, None
         if not self._answered:
             self._slip_until = now + SLIP
         self._answered = False
@@ -419,7 +419,7 @@ class Comparing(Feature):
         if running is None or now <= running.deadline:
             return
         self._over(now)
-        self._wish = None
+        self._request = None
         if not running.out:
             self._no_code(f"nothing came from {_listed(running)}")
             return
@@ -430,7 +430,7 @@ class Comparing(Feature):
         )
 
     def _alarm_missing(self, running: _Running, why: str) -> None:
-        self._asked, self._wish = False, None
+        self._asked, self._request = False, None
         self.room.tell(sentences.code_aborted(_listed(running), why))
 
 

@@ -64,7 +64,7 @@ class HostKeyTransfer(Feature):
             room.relay(content.Granted(room.host_seed.host_key.sign(message)))
         if not self._pending:
             return
-        for leaf, box in room.announced.boxes():
+        for leaf, box in room.announcements.boxes():
             key = room.m.signature_key(leaf)
             pending = None if key is None else self._pending.get(key)
             if key is None or pending is None or now < pending.at or key not in room.m.policy.hosts:

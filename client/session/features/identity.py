@@ -40,7 +40,7 @@ class Vouching(Feature):
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
-        self._met: dict[bytes, bytes] = {}  # signature key -> identity
+        self._identities: dict[bytes, bytes] = {}  # signature key -> identity
         self._to: dict[bytes, bytes] = {}  # signature key -> the box that has had our vouch; empty: none yet
         self._told: set[bytes] = set()
         self._handles: dict[int, bytes] = {}
@@ -51,7 +51,7 @@ class Vouching(Feature):
 
     def carry_over(self, old: RoomSession) -> None:
         before = old.feature(Vouching)
-        self._met, self._told = before._met, before._told
+        self._identities, self._told = before._identities, before._told
         self._to = dict.fromkeys(before._to, b"")  # to be sent again: our box, and perhaps our leaf, are new
 
     # -- commands ----------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ class Vouching(Feature):
         key = self._other(leaf, now)
         book = self._book()
         name = self.room.m.name(leaf)
-        public = self._met.get(key)
+        public = self._identities.get(key)
         if public is None:
             raise ValueError(f"{name} has shown you no identity: there is no key to keep")
         if petname is None and book.find(public) is None:
@@ -138,7 +138,7 @@ class Vouching(Feature):
         if not self._to or book is None or not room.is_synced(now):
             return
         m = room.m
-        for leaf, box in room.announced.boxes():
+        for leaf, box in room.announcements.boxes():
             key = m.signature_key(leaf)
             if key is None or leaf == m.own_leaf or self._to.get(key, box) == box:
                 continue
@@ -201,7 +201,7 @@ class Vouching(Feature):
     def _consider(self, opened: OpenedVouch, now: float) -> bool:
         """Return whether a vouch is settled; False: its sender's announcement may still arrive."""
         m = self.room.m
-        key, box = m.signature_key(opened.leaf), dict(self.room.announced.boxes()).get(opened.leaf)
+        key, box = m.signature_key(opened.leaf), dict(self.room.announcements.boxes()).get(opened.leaf)
         if opened.leaf == m.own_leaf:
             return True
         if key is None or box is None:
@@ -213,21 +213,21 @@ class Vouching(Feature):
             public = opened.check(ends, self.room.box)
         except SnugCryptoError:
             return False
-        self.met(key, public)
+        self.record_identity(key, public)
         return True
 
-    def met(self, signature_key: bytes, public: bytes) -> None:
+    def record_identity(self, signature_key: bytes, public: bytes) -> None:
         """Record that the member of that signature key has proven the identity `public` (32 bytes) to us.
 
         The first identity counts: no honest program has two.
         """
-        if signature_key in self._met:
+        if signature_key in self._identities:
             return
         m = self.room.m
         leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == signature_key), None)
         if leaf is None:
             return
-        self._met[signature_key] = public
+        self._identities[signature_key] = public
         name = m.name(leaf)
         seen = check_identity(name, public, self.room.options.contacts, verb="is here")
         self.room.tell(

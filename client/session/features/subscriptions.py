@@ -46,7 +46,7 @@ class Subscriptions(Feature):
         """Return the announced streams of a leaf that we ask for; empty without a media engine."""
         if not self.room.has_media:
             return frozenset()
-        streams = self.room.announced.streams(leaf)
+        streams = self.room.announcements.streams(leaf)
         return frozenset(n for ssrc, n in streams.items() if self._ssrcs is None or ssrc in self._ssrcs)
 
     def subscribe(self, ssrcs: tuple[int, ...] | None, max_layers: Mapping[int, int], now: float) -> None:

@@ -40,7 +40,7 @@ def open_(room: RoomSession, ssrc: int, kind: Kind, data: bytes, now: float) -> 
     FutureEpochError if keys, the announcement or data that a feature waits for may still arrive; other
     subclasses of SnugCryptoError are final.
     """
-    announcers = room.announced.announcers(ssrc)
+    announcers = room.announcements.announcers(ssrc)
     if not announcers:
         raise FutureEpochError("a stream that nobody has announced yet")
     _, sealed = clear_header.split(kind, data)

@@ -141,4 +141,4 @@ class MessageLog:
                         ev.Said(leaf, room.m.name(leaf), what.text, mark.hex()[: content.MESSAGE_ID_DIGITS])
                     )
             case content.Announce():
-                room.announced.hear(leaf, received.epoch, received.generation, what)
+                room.announcements.store(leaf, received.epoch, received.generation, what)

@@ -21,7 +21,7 @@ from typing import Final, Literal, TypeVar
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.features.announcements import Announced
+from snugroom.client.session.features.announcements import Announcements
 from snugroom.client.session.features.build import build as build_features
 from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.maintenance import Maintenance
@@ -116,7 +116,7 @@ class RoomSession:
         self._staged_sent: float = 0.0
         self._message_log = MessageLog(self)
         self._publish: ev.Publish | None = None
-        self.announced = Announced()
+        self.announcements = Announcements()
         self._announce_at: float | None = None
         self._leaving_since: float | None = None
         self._away = False
@@ -673,7 +673,7 @@ class RoomSession:
                 self.last_welcome = step.stage.welcome
         gone = {leaf for leaf, _, _ in change.removed}
         for leaf in gone:
-            self.announced.forget(leaf)
+            self.announcements.forget(leaf)
         if change.added:
             # Members announce one after the other, to spare a large room's server a burst.
             self._announce_at = now + ANNOUNCE_STEP * self.member_index

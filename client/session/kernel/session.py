@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.entry.invites import InviteBook, called
+from snugroom.client.session.entry.invites import InviteBook, invite_name
 from snugroom.client.session.entry.lobby import Entry, GuestLobby, HostLobby
 from snugroom.client.session.entry.recovery import (
     ATTENDANTS_MAX,
@@ -479,9 +479,9 @@ class Session:
             if isinstance(done, AddIntent):
                 host.used(done.invite)
         room.admitted.clear()
-        for signature_key, identity in host.met:
-            room.feature(Vouching).met(signature_key, identity)
-        host.met.clear()
+        for signature_key, identity in host.identities:
+            room.feature(Vouching).record_identity(signature_key, identity)
+        host.identities.clear()
         for intent, why in room.failed:
             if isinstance(intent, AddIntent | RejoinIntent):
                 host.not_added(intent, why, m)
@@ -550,7 +550,7 @@ class Session:
         if index == self._open:
             self._open = None
         self._take_back(room, index)
-        name = called(index, self._book.label(index))
+        name = invite_name(index, self._book.label(index))
         self._tell(ev.Status("revoked", f"{name[:1].upper()}{name[1:]} opens nothing any more."))
 
     def _attend_lobby(self, room: RoomSession, now: float) -> None:

@@ -321,7 +321,7 @@ export class Shell {
 
   /** Report the owner of each listed stream that exactly one member has announced. */
   #announce(): void {
-    const announced = this.#session?.room?.announced;
+    const announced = this.#session?.room?.announcements;
     if (announced === undefined) return;
     const known = new Map<number, string>();
     for (const { ssrc } of this.#remote) {

@@ -6,7 +6,7 @@ import { fingerprint, IdentityKey } from "../../../../client/web/src/crypto/proo
 import { Ledger, SINGLE_USE } from "../../../../client/web/src/crypto/agreed/roomState";
 import { Contacts, decodeContacts, encodeContacts } from "../../../../client/web/src/session/entry/contacts";
 import type { Roster } from "../../../../client/web/src/session/events";
-import { called, InviteBook } from "../../../../client/web/src/session/entry/invites";
+import { inviteName, InviteBook } from "../../../../client/web/src/session/entry/invites";
 import type { Membership } from "../../../../client/web/src/session/kernel/membership";
 import { checkIdentity } from "../../../../client/web/src/session/entry/identityCheck";
 import { CommandError } from "../../../../client/web/src/words/sentence";
@@ -130,9 +130,9 @@ test("invites: drawn, told apart, used, taken back", () => {
     refusal(() => book.make("a\u202eb", false, [], seeded("x"))),
     /no control characters/,
   );
-  assert.equal(worded(called(5, book.label(5))), "the invite for “Bo” (no. 5)");
-  assert.equal(worded(called(0, book.label(0))), "the open invite");
-  assert.equal(worded(called(9, book.label(9))), "an invite that another host made (no. 9)");
+  assert.equal(worded(inviteName(5, book.label(5))), "the invite for “Bo” (no. 5)");
+  assert.equal(worded(inviteName(0, book.label(0))), "the open invite");
+  assert.equal(worded(inviteName(9, book.label(9))), "an invite that another host made (no. 9)");
   const roster: Roster = {
     type: "Roster",
     epoch: 1,

@@ -9,7 +9,7 @@ import { type Bytes, type Rng, utf8 } from "../../../../client/web/src/crypto/by
 import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { H } from "../../../../client/web/src/crypto/kdf";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
-import { Announced, openGrant, sealGrant } from "../../../../client/web/src/session/features/announcements";
+import { Announcements, openGrant, sealGrant } from "../../../../client/web/src/session/features/announcements";
 import type { Announce } from "../../../../client/web/src/session/catalogue/content";
 import { KEPT, Ordering } from "../../../../client/web/src/session/monitor/ordering";
 import { Delivery, type Stream } from "../../../../client/web/src/session/monitor/delivery";
@@ -250,11 +250,11 @@ const announce = (ssrc: number, stream: number): Announce => ({
 });
 
 test("the newest announcement of each leaf counts, and goes with it", () => {
-  const announced = new Announced();
-  announced.hear(1, 3, 5, announce(7, 0));
-  announced.hear(2, 3, 1, announce(7, 1)); // the same SSRC in another's name
+  const announcements = new Announcements();
+  announcements.store(1, 3, 5, announce(7, 0));
+  announcements.store(2, 3, 1, announce(7, 1)); // the same SSRC in another's name
   assert.deepEqual(
-    [...announced.announcers(7)],
+    [...announcements.announcers(7)],
     [
       [1, 0],
       [2, 1],
@@ -264,13 +264,13 @@ test("the newest announcement of each leaf counts, and goes with it", () => {
     [3, 4],
     [2, 9],
   ] as const)
-    announced.hear(1, epoch, generation, announce(8, 0));
-  assert.deepEqual([...announced.streams(1)], [[7, 0]], "older ones are nothing");
-  announced.hear(1, 4, 0, announce(8, 2));
-  assert.deepEqual([...announced.announcers(7)], [[2, 1]]);
-  assert.deepEqual([...announced.streams(1)], [[8, 2]]);
-  announced.forget(1);
-  assert.deepEqual([announced.streams(1).size, announced.boxes().map(([leaf]) => leaf)], [0, [2]]);
+    announcements.store(1, epoch, generation, announce(8, 0));
+  assert.deepEqual([...announcements.streams(1)], [[7, 0]], "older ones are nothing");
+  announcements.store(1, 4, 0, announce(8, 2));
+  assert.deepEqual([...announcements.announcers(7)], [[2, 1]]);
+  assert.deepEqual([...announcements.streams(1)], [[8, 2]]);
+  announcements.forget(1);
+  assert.deepEqual([announcements.streams(1).size, announcements.boxes().map(([leaf]) => leaf)], [0, [2]]);
 });
 
 test("the host seed reaches its new holder, and nobody with another key, box or group", async () => {

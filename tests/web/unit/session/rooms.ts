@@ -9,7 +9,7 @@ import { labeled } from "../../../../client/web/src/crypto/labels";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
 import { Ledger, Policy } from "../../../../client/web/src/crypto/agreed/roomState";
 import type { ApplicationMessage } from "../../../../client/web/src/mls";
-import { Announced } from "../../../../client/web/src/session/features/announcements";
+import { Announcements } from "../../../../client/web/src/session/features/announcements";
 import type { Feature } from "../../../../client/web/src/session/kernel/feature";
 import { type AnyContent, decode, encode } from "../../../../client/web/src/session/catalogue/content";
 import type { Effect, Event, EventOf, Member } from "../../../../client/web/src/session/events";
@@ -143,7 +143,7 @@ export class Room {
   readonly box: X25519Key;
   readonly rng: Rng;
   readonly options: Options;
-  readonly announced = new Announced();
+  readonly announcements = new Announcements();
   readonly effects: Effect[] = [];
   readonly told: Event[] = [];
   features: readonly Feature[] = [];
@@ -349,7 +349,7 @@ export class Room {
     let taken = false;
     for (const feature of this.features)
       taken = (await feature.contentReceived(received, what, this.world.now)) || taken;
-    if (what.type === "announce" && !taken) this.announced.hear(from.leaf, received.epoch, generation, what);
+    if (what.type === "announce" && !taken) this.announcements.store(from.leaf, received.epoch, generation, what);
   }
 
   async passed(blob: Bytes): Promise<boolean> {

@@ -143,7 +143,7 @@ export class InviteBook {
 }
 
 /** Return the phrase that names an invite in a sentence. */
-export function called(index: number, label: string | null): Sentence {
+export function inviteName(index: number, label: string | null): Sentence {
   if (label) return sentence("invite.label", { label, index });
   if (index === 0) return sentence("invite.open");
   return sentence(label === null ? "invite.other" : "invite.number", { index });

@@ -17,7 +17,7 @@ import { CommandError, type Sentence, sentence, verbatim } from "../../words/sen
 import type { Contacts } from "./contacts";
 import type { Endpoint, Effect, EventOf, Knocked } from "../events";
 import type { AddIntent, RejoinIntent } from "../kernel/intents";
-import { called, type InviteBook } from "./invites";
+import { inviteName, type InviteBook } from "./invites";
 import { among, type Membership, policyOf } from "../kernel/membership";
 import { checkIdentity } from "./identityCheck";
 import * as sentences from "../catalogue/sentences";
@@ -243,7 +243,7 @@ export class HostLobby {
   /** Intents for the room to commit. */
   readonly wanted: (AddIntent | RejoinIntent)[] = [];
   /** Signature keys of admitted newcomers, and the identities (32 bytes each) that they showed. */
-  readonly met: (readonly [Bytes, Bytes])[] = [];
+  readonly identities: (readonly [Bytes, Bytes])[] = [];
   readonly #contacts: Contacts | null;
   readonly #seed: HostSeed;
   readonly #origin: string;
@@ -473,7 +473,7 @@ export class HostLobby {
     const known = m.ledger.keys.has(asked.who);
     if (m.ledger.revoked.has(index) || (single && m.ledger.used.has(index))) {
       if (removed !== null && !known)
-        this.#alarm(index, sentences.alarm("removed_knocks", { invite: this.#called(index), removed, name }));
+        this.#alarm(index, sentences.alarm("removed_knocks", { invite: this.#inviteName(index), removed, name }));
       else if (single && !known) this.#leaks(asked, this.#book.cameIn(index), true);
       return true;
     }
@@ -489,15 +489,15 @@ export class HostLobby {
   #leaks(asked: Asked, earlier: string | null, cameIn: boolean): void {
     const { index, name } = asked.knock;
     const which = cameIn ? (earlier === null ? "somebody_in" : "came_in") : "both_wait";
-    this.#alarm(index, sentences.alarm(`invite_leaked.${which}`, { invite: this.#called(index), earlier, name }));
+    this.#alarm(index, sentences.alarm(`invite_leaked.${which}`, { invite: this.#inviteName(index), earlier, name }));
   }
 
   #alarm(index: number, alarm: EventOf<"Alarm">): void {
     if (this.#book.firstAlarm(index)) this.effects.push({ type: "Tell", event: alarm });
   }
 
-  #called(index: number): Sentence {
-    return called(index, this.#book.label(index));
+  #inviteName(index: number): Sentence {
+    return inviteName(index, this.#book.label(index));
   }
 
   #rejoin(asked: Asked, encoded: Bytes, m: Membership, now: number): void {
@@ -586,7 +586,7 @@ export class HostLobby {
     this.#asked.delete(number);
     if (asked === undefined) return;
     const { identity } = asked.knock;
-    if (identity !== null) this.met.push([asked.keyPackage.leafNode.signatureKey, identity]);
+    if (identity !== null) this.identities.push([asked.keyPackage.leafNode.signatureKey, identity]);
     await this.#reply(asked, answer);
   }
 

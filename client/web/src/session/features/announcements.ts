@@ -12,25 +12,25 @@ import type { Announce, Grant } from "../catalogue/content";
  *
  * Kept by leaf, so that nobody can take another member's SSRC by naming it first (SNUG-20).
  */
-export class Announced {
+export class Announcements {
   /** leaf -> SSRC -> stream number */
   readonly #streams = new Map<number, ReadonlyMap<number, number>>();
   /** leaf -> (epoch, generation) */
-  readonly #saidAs = new Map<number, readonly [number, number]>();
+  readonly #newest = new Map<number, readonly [number, number]>();
   readonly #boxes = new Map<number, Bytes>();
 
   /** Store a leaf's announcement, unless a newer one is stored (catching up brings old ones). */
-  hear(leaf: number, epoch: number, generation: number, what: Announce): void {
-    const [lastEpoch, last] = this.#saidAs.get(leaf) ?? [0, 0];
+  store(leaf: number, epoch: number, generation: number, what: Announce): void {
+    const [lastEpoch, last] = this.#newest.get(leaf) ?? [0, 0];
     if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return;
-    this.#saidAs.set(leaf, [epoch, generation]);
+    this.#newest.set(leaf, [epoch, generation]);
     this.#boxes.set(leaf, what.box);
     this.#streams.set(leaf, new Map(what.streams.map(({ ssrc, stream }) => [ssrc, stream])));
   }
 
   /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
-    for (const known of [this.#streams, this.#saidAs, this.#boxes]) known.delete(leaf);
+    for (const known of [this.#streams, this.#newest, this.#boxes]) known.delete(leaf);
   }
 
   /** Return the leaves that announced the SSRC, each with its stream number. */

@@ -7,7 +7,7 @@
 import { hex } from "../../crypto/bytes";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import type { Comparison } from "../events";
-import { called } from "../entry/invites";
+import { inviteName } from "../entry/invites";
 import type { Change, Membership } from "../kernel/membership";
 import { changes as policyChanges } from "./roles";
 
@@ -165,7 +165,7 @@ function sentences(change: Change, m: Membership): Sentence[] {
       said.push(
         change.invite === null
           ? sentence("since.came", { name, by })
-          : sentence("since.came_by", { name, by, invite: called(change.invite, "") }),
+          : sentence("since.came_by", { name, by, invite: inviteName(change.invite, "") }),
       );
     for (const { leaf, name } of change.removed)
       said.push(

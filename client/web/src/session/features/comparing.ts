@@ -34,7 +34,7 @@ export const MARGIN = 1;
 /** Seconds that an OPEN may have been under way to a member that is catching up. */
 export const FRESH = 3;
 /** Seconds after which a request for a code that could not be sent is given up. */
-export const WISH_MAX = 30;
+export const REQUEST_MAX = 30;
 /** Seconds within which a person may still mean the previous code. */
 export const SLIP = 2;
 /** Messages of ours that are resent: the three of a run. */
@@ -65,7 +65,7 @@ interface Running {
 const isOut = (running: Running): boolean => running.showing || running.run.shown;
 
 /** A request to open a run. */
-interface Wish {
+interface Request {
   readonly since: number;
   /** The second attempt. */
   readonly again: boolean;
@@ -74,12 +74,12 @@ interface Wish {
   sentAt: number;
 }
 
-const wishOf = (since: number, again = false): Wish => ({ since, again, sid: null, sentAt: 0 });
+const requestOf = (since: number, again = false): Request => ({ since, again, sid: null, sentAt: 0 });
 
 /** Runs for short codes, and the memory of comparisons. */
 export class Comparing extends Feature {
   #running: Running | null = null;
-  #wish: Wish | null = null;
+  #request: Request | null = null;
   /** Whether our person waits for a code. */
   #asked = false;
   /** hex(H(blob)) -> message that has not come back */
@@ -136,8 +136,8 @@ export class Comparing extends Feature {
     if (count > COMPARING_MAX) throw new CommandError(sentence("cant.compare_many", { most: COMPARING_MAX }));
     this.#asked = true;
     this.room.tell(sentences.status("comparing"));
-    if (this.#running === null && this.#wish === null) {
-      this.#wish = wishOf(now);
+    if (this.#running === null && this.#request === null) {
+      this.#request = requestOf(now);
       await this.#open(now);
     }
   }
@@ -205,8 +205,8 @@ export class Comparing extends Feature {
   override adopted(change: Change, now: number): void {
     for (const { leaf } of change.removed) this.#opened.delete(leaf);
     const running = this.#running;
-    let unheard = this.#wish !== null && this.#wish.sid !== null;
-    let again = this.#wish !== null && this.#wish.again;
+    let unheard = this.#request !== null && this.#request.sid !== null;
+    let again = this.#request !== null && this.#request.again;
     this.#over(now);
     this.#mine.clear();
     this.#blobs.length = 0;
@@ -268,13 +268,13 @@ export class Comparing extends Feature {
 
   /** Open the requested run, once that is possible. */
   async #open(now: number): Promise<void> {
-    const wish = this.#wish;
-    if (wish === null) return;
-    if (wish.sid !== null) {
-      if (now - wish.sentAt > PHASE) this.#noCode(sentence("nocode.not_passed"));
+    const request = this.#request;
+    if (request === null) return;
+    if (request.sid !== null) {
+      if (now - request.sentAt > PHASE) this.#noCode(sentence("nocode.not_passed"));
       return;
     }
-    if (now - wish.since > WISH_MAX) {
+    if (now - request.since > REQUEST_MAX) {
       this.#noCode(sentence("nocode.unreachable"));
       return;
     }
@@ -289,13 +289,13 @@ export class Comparing extends Feature {
       room.catchingUp
     )
       return;
-    wish.sid = room.rng(SID_SIZE);
-    wish.sentAt = now;
+    request.sid = room.rng(SID_SIZE);
+    request.sentAt = now;
     this.#ownOpen = now;
     const leaves = m.members().map(({ leaf }) => leaf);
     await this.#say({
       type: "code_open",
-      sid: wish.sid,
+      sid: request.sid,
       epoch: m.group.epoch,
       chain: m.journal.chain,
       leaves,
@@ -305,11 +305,11 @@ export class Comparing extends Feature {
   /** Open another run, but only once: ours ended before anybody had revealed a share. */
   #onceMore(again: boolean, now: number): void {
     if (again) this.#noCode(sentence("nocode.changed"));
-    else this.#wish = wishOf(now, true);
+    else this.#request = requestOf(now, true);
   }
 
   #noCode(why: Sentence): void {
-    this.#wish = null;
+    this.#request = null;
     if (!this.#asked) return;
     this.#asked = false;
     this.room.tell(sentences.noCode(why));
@@ -337,8 +337,8 @@ export class Comparing extends Feature {
   async #takeOpen(leaf: number, what: CodeOpen, now: number): Promise<void> {
     const m = this.room.m;
     const own = leaf === m.ownLeaf;
-    const wish = this.#wish;
-    const ours = own && wish !== null && wish.sid !== null && same(wish.sid, what.sid);
+    const request = this.#request;
+    const ours = own && request !== null && request.sid !== null && same(request.sid, what.sid);
     if (own && !ours) return; // given up meanwhile
     const last = this.#opened.get(leaf);
     if (last !== undefined && now - last < OPEN_EVERY) return;
@@ -354,7 +354,7 @@ export class Comparing extends Feature {
       what.leaves.length !== here.length ||
       what.leaves.some((other, i) => other !== here[i])
     ) {
-      if (own && wish !== null) this.#onceMore(wish.again, now);
+      if (own && request !== null) this.#onceMore(request.again, now);
       return;
     }
     // The others may have given it up long ago, and we would blame them.
@@ -363,14 +363,14 @@ export class Comparing extends Feature {
     if (running !== null) {
       const first = running.opener - leaf || compare(running.run.sid, what.sid);
       if (running.run.complete || first < 0) {
-        if (own) this.#wish = null; // that run's code will do
+        if (own) this.#request = null; // that run's code will do
         return;
       }
       this.#over(now);
     }
-    const again = own && wish !== null && wish.again;
+    const again = own && request !== null && request.again;
     // This run's code will do, whichever member opened it.
-    if (own || (wish !== null && wish.sid === null)) this.#wish = null;
+    if (own || (request !== null && request.sid === null)) this.#request = null;
     await this.#begin(leaf, what, again, now);
   }
 
@@ -416,7 +416,7 @@ export class Comparing extends Feature {
     if (finding !== null) {
       this.#over(now);
       this.#asked = false;
-      this.#wish = null;
+      this.#request = null;
       this.room.tell(sentences.alarm(`code_${finding.kind}`, { name: running.names.get(finding.leaf) ?? "" }));
       return;
     }
@@ -424,7 +424,7 @@ export class Comparing extends Feature {
     if (code === null) return;
     this.#over(now);
     this.#asked = false;
-    this.#wish = null;
+    this.#request = null;
     if (!this.#answered) this.#slipUntil = now + SLIP;
     this.#answered = false;
     this.#seen = { ...running.seen, at: now };
@@ -449,7 +449,7 @@ export class Comparing extends Feature {
     const running = this.#running;
     if (running === null || now <= running.deadline) return;
     this.#over(now);
-    this.#wish = null;
+    this.#request = null;
     if (!isOut(running)) {
       this.#noCode(sentence("nocode.nothing_from", { names: waitedFor(running) }));
       return;
@@ -464,7 +464,7 @@ export class Comparing extends Feature {
 
   #alarmMissing(running: Running, why: Sentence): void {
     this.#asked = false;
-    this.#wish = null;
+    this.#request = null;
     this.room.tell(sentences.alarm("code_aborted", { names: waitedFor(running), why }));
   }
 }

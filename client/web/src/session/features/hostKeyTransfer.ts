@@ -56,7 +56,7 @@ export class HostKeyTransfer extends Feature {
       await room.relay({ type: "granted", signature });
     }
     if (this.#pending.size === 0) return;
-    for (const [leaf, box] of room.announced.boxes()) {
+    for (const [leaf, box] of room.announcements.boxes()) {
       const key = room.m.signatureKey(leaf);
       const pending = key === null ? undefined : this.#pending.get(hex(key));
       if (key === null || pending === undefined || now < pending.at || !among(key, room.m.policy.hosts)) continue;

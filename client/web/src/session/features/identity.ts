@@ -33,7 +33,7 @@ const NONE: Bytes = new Uint8Array();
  */
 export class Vouching extends Feature {
   /** signature key -> identity */
-  #met = new Map<string, Bytes>();
+  #identities = new Map<string, Bytes>();
   /** signature key -> the box that has had our vouch; empty: none yet */
   #to = new Map<string, Bytes>();
   #told = new Set<string>();
@@ -47,7 +47,7 @@ export class Vouching extends Feature {
 
   override carryOver(old: RoomSession): void {
     const before = old.feature(Vouching);
-    this.#met = before.#met;
+    this.#identities = before.#identities;
     this.#told = before.#told;
     // To be sent again: our box, and perhaps our leaf, are new.
     this.#to = new Map([...before.#to.keys()].map((key) => [key, NONE]));
@@ -85,7 +85,7 @@ export class Vouching extends Feature {
     const key = this.#other(leaf, now);
     const book = this.#book();
     const name = this.room.m.name(leaf);
-    const identity = this.#met.get(hex(key));
+    const identity = this.#identities.get(hex(key));
     if (identity === undefined) throw new CommandError(sentence("cant.no_identity", { name }));
     const called = petname ?? (book.find(identity) === null ? name : null);
     const contact = book.learn(identity, called, now, verified);
@@ -152,7 +152,7 @@ export class Vouching extends Feature {
     const book = room.options.contacts;
     if (this.#to.size === 0 || book === null || !room.isSynced(now)) return;
     const m = room.m;
-    for (const [leaf, box] of room.announced.boxes()) {
+    for (const [leaf, box] of room.announcements.boxes()) {
       const signatureKey = m.signatureKey(leaf);
       if (signatureKey === null || leaf === m.ownLeaf) continue;
       const key = hex(signatureKey);
@@ -239,7 +239,7 @@ export class Vouching extends Feature {
     const m = this.room.m;
     if (opened.leaf === m.ownLeaf) return true;
     const key = m.signatureKey(opened.leaf);
-    const box = new Map(this.room.announced.boxes()).get(opened.leaf);
+    const box = new Map(this.room.announcements.boxes()).get(opened.leaf);
     if (key === null || box === undefined) return false;
     const ends: VouchContext = {
       groupId: m.group.groupId,
@@ -257,7 +257,7 @@ export class Vouching extends Feature {
       if (error instanceof SnugCryptoError) return false;
       throw error;
     }
-    this.met(key, identity);
+    this.recordIdentity(key, identity);
     return true;
   }
 
@@ -266,15 +266,15 @@ export class Vouching extends Feature {
    *
    * The first identity counts: no honest program has two.
    */
-  met(signatureKey: Bytes, identity: Bytes): void {
-    if (this.#met.has(hex(signatureKey))) return;
+  recordIdentity(signatureKey: Bytes, identity: Bytes): void {
+    if (this.#identities.has(hex(signatureKey))) return;
     const m = this.room.m;
     const found = m.members().find(({ leaf }) => {
       const key = m.signatureKey(leaf);
       return key !== null && same(key, signatureKey);
     });
     if (found === undefined) return;
-    this.#met.set(hex(signatureKey), identity);
+    this.#identities.set(hex(signatureKey), identity);
     const seen = checkIdentity(found.name, identity, this.room.options.contacts, [], "here");
     this.room.tell({
       type: "Vouched",

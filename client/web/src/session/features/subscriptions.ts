@@ -36,7 +36,7 @@ export class Subscriptions extends Feature {
   /** Return the announced streams of a leaf that we ask for; empty without a media engine. */
   subscribed(leaf: number): ReadonlySet<number> {
     if (!this.room.hasMedia) return new Set();
-    const streams = [...this.room.announced.streams(leaf)];
+    const streams = [...this.room.announcements.streams(leaf)];
     return new Set(streams.flatMap(([ssrc, stream]) => ((this.#ssrcs?.includes(ssrc) ?? true) ? [stream] : [])));
   }
 

@@ -56,7 +56,7 @@ export async function open(
   data: Bytes,
   now: number,
 ): Promise<OpenedFrame> {
-  const announcers = room.announced.announcers(ssrc);
+  const announcers = room.announcements.announcers(ssrc);
   if (announcers.size === 0) throw new FutureEpochError("a stream that nobody has announced yet");
   const [, sealed] = split(kind, data);
   const [leaf, stream] = room.m.media.sender(sealed, now);
@@ -66,7 +66,7 @@ export async function open(
   for (const feature of featuresWith(room.features, "checkFrame")) feature.checkFrame(ssrc, leaf, stream, sealed, now);
   const opened = await openFrame(room.m.media, kind, data, now);
   // Another member may have announced the stream while the frame was opened.
-  snug20({ announcers: room.announced.announcers(ssrc), keyLeaf: leaf, stream: announced });
+  snug20({ announcers: room.announcements.announcers(ssrc), keyLeaf: leaf, stream: announced });
   for (const feature of featuresWith(room.features, "frameOpened"))
     feature.frameOpened(ssrc, leaf, stream, sealed, now);
   return opened;

@@ -146,6 +146,6 @@ export class MessageLog {
       this.#seen.add(known);
       const id = hex(known).slice(0, MESSAGE_ID_DIGITS);
       room.tell({ type: "Said", leaf, name: room.m.name(leaf), text: what.text, id });
-    } else if (what.type === "announce") room.announced.hear(leaf, received.epoch, received.generation, what);
+    } else if (what.type === "announce") room.announcements.store(leaf, received.epoch, received.generation, what);
   }
 }

@@ -23,7 +23,7 @@ import { X25519Key } from "../../crypto/primitives";
 import type { Kind } from "../../crypto/media/clearHeader";
 import type { Challenge, ClientMessage, Committed, Entered, Refused, ServerMessage } from "../../wire/messages";
 import { type Arg, CommandError, type Sentence, sentence, verbatim } from "../../words/sentence";
-import { Announced } from "../features/announcements";
+import { Announcements } from "../features/announcements";
 import { type Feature, featuresWith } from "./feature";
 import { build as buildFeatures } from "../features/build";
 import { type AnyContent, type Posted, TEXT_MAX } from "../catalogue/content";
@@ -91,7 +91,7 @@ export class RoomSession {
   readonly box: X25519Key;
   /** The open connection; null without one. */
   connection: RoomConnection | null = null;
-  readonly announced = new Announced();
+  readonly announcements = new Announcements();
   readonly features: readonly Feature[];
   #reconnectAt: number | null = null;
   #failures = 0;
@@ -709,7 +709,7 @@ export class RoomSession {
 
   async #adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<void> {
     const change = await this.m.adopt(step, blob, now);
-    for (const { leaf } of change.removed) this.announced.forget(leaf);
+    for (const { leaf } of change.removed) this.announcements.forget(leaf);
     if (this.connection !== null) this.connection.refusedAt = null;
     if (step.type === "Staged") {
       const { intent } = step;

@@ -37,7 +37,7 @@ import { Files } from "../features/filesharing";
 import { pauseReason } from "./frames";
 import { Vouching } from "../features/identity";
 import type { EntryIntent, Intent } from "./intents";
-import { called, InviteBook } from "../entry/invites";
+import { inviteName, InviteBook } from "../entry/invites";
 import { type Entry, GuestLobby, HostLobby, NOT_LET_IN } from "../entry/lobby";
 import { Membership, SUITE } from "./membership";
 import { OPTIONS, type Options } from "../options";
@@ -520,8 +520,8 @@ export class Session {
       await host.answer(done.knock, await this.#answer(room, done));
       if (done.type === "AddIntent") host.used(done.invite);
     }
-    for (const [signatureKey, identity] of host.met.splice(0))
-      room.feature(Vouching).met(signatureKey, identity);
+    for (const [signatureKey, identity] of host.identities.splice(0))
+      room.feature(Vouching).recordIdentity(signatureKey, identity);
     for (const [intent, why] of room.failed.splice(0))
       if (intent.type === "AddIntent" || intent.type === "RejoinIntent") await host.notAdded(intent, why, m);
     for (const index of host.leaked.splice(0)) this.#takeBack(room, index);
@@ -589,7 +589,7 @@ export class Session {
       throw new CommandError(sentence("cant.invite_over", { index }));
     if (index === this.#open) this.#open = null;
     this.#takeBack(room, index);
-    this.#tell(sentences.status("revoked", { invite: called(index, this.#book.label(index)) }));
+    this.#tell(sentences.status("revoked", { invite: inviteName(index, this.#book.label(index)) }));
   }
 
   /** Let crashed hosts and members out of step back in, as a host or while no host is active. */
