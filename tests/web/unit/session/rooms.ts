@@ -352,7 +352,7 @@ export class Room {
     if (what.type === "announce" && !taken) this.announcements.store(from.leaf, received.epoch, generation, what);
   }
 
-  async passed(blob: Bytes): Promise<boolean> {
+  async broadcastReceived(blob: Bytes): Promise<boolean> {
     for (const feature of this.features) if (await feature.broadcastReceived(blob, this.world.now)) return true;
     return false;
   }

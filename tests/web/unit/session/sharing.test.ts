@@ -151,8 +151,8 @@ test("pieces that were lost are asked for again, of the sender alone; what never
   const [ada, bo] = [world.room(0), world.room(1)];
   const data = seeded("a file")(200_000);
   let dropped = 0;
-  const passed = bo.passed.bind(bo);
-  bo.passed = async (blob) => (dropped++ < 2 ? false : passed(blob));
+  const passed = bo.broadcastReceived.bind(bo);
+  bo.broadcastReceived = async (blob) => (dropped++ < 2 ? false : passed(blob));
   await ada.act(ada.feature(Files).send("notes.pdf", "application/pdf", data, world.now));
   await world.run(6);
   assert.deepEqual(bo.events("FileDone")[0]?.data, data);
@@ -162,7 +162,7 @@ test("pieces that were lost are asked for again, of the sender alone; what never
     [[0, 1]],
   );
 
-  bo.passed = async () => false;
+  bo.broadcastReceived = async () => false;
   await ada.act(ada.feature(Files).send("more.pdf", "application/pdf", data, world.now));
   await world.run(60);
   assert.match(worded(bo.events("FileFailed")[0]!.why), /^It stopped coming/);

@@ -106,8 +106,8 @@ export class Dropped extends Feature {
   }
 
   #noted(now: number, code: string, text: string): void {
-    this.#sentences.push({ at: Math.floor(now), code: evidence.clipped(code), text: evidence.clipped(text) });
-    if (this.#sentences.length > evidence.SERVER_EVENTS_MAX) this.#sentences.shift();
+    this.#words.push({ at: Math.floor(now), code: evidence.clipped(code), text: evidence.clipped(text) });
+    if (this.#words.length > evidence.SERVER_EVENTS_MAX) this.#words.shift();
   }
 
   override lost(why: Sentence, now: number): void {
