@@ -21,7 +21,7 @@ _HELP = (
     "/compare, /same [digits], /different [digits], /code, "
     "/override, /vouch WHO, /known WHO [NAME], /verified WHO (WHO is a name, or #LEAF), "
     '/invite [--for "NAME"] [--once], /invites, /revoke N, '
-    "/picture FILE, /file FILE, /hand, /unhand, /react SIGN, "
+    "/image FILE, /file FILE, /hand, /unhand, /react SIGN, "
     "/report MESSAGE... FILE, /evidence FILE [--names], "
     "/leave, /end; anything else is said to all"
 )
@@ -73,7 +73,7 @@ def parse_json(line: str) -> ev.Input:
         return ev.Lock(argument)
     if name == "invite" and isinstance(argument, dict):
         return _invite(argument)
-    if name == "picture" and isinstance(argument, str):
+    if name == "image" and isinstance(argument, str):
         return ev.SendImage(_path(argument))
     if name == "file" and isinstance(argument, str):
         return ev.SendFile(_path(argument))
@@ -151,13 +151,13 @@ def _evidence(wanted: object) -> ev.SaveEvidence:
 
 
 def _typed_files(name: str, text: str) -> ev.Input:
-    """Parse the arguments of /picture, /file, /report and /evidence."""
+    """Parse the arguments of /image, /file, /report and /evidence."""
     try:
         words = shlex.split(text)
     except ValueError:
         words = []
     match name, words:
-        case "picture", [path]:
+        case "image", [path]:
             return ev.SendImage(_path(path))
         case "file", [path]:
             return ev.SendFile(_path(path))
@@ -167,7 +167,7 @@ def _typed_files(name: str, text: str) -> ev.Input:
             return ev.SaveEvidence(_path(path))
         case "evidence", [path, "--names"] | ["--names", path]:
             return ev.SaveEvidence(_path(path), names=True)
-    raise CommandError("/picture FILE, /file FILE, /report MESSAGE... FILE, /evidence FILE [--names]")
+    raise CommandError("/image FILE, /file FILE, /report MESSAGE... FILE, /evidence FILE [--names]")
 
 
 def _typed_invite(text: str) -> ev.NewInvite:
@@ -251,7 +251,7 @@ def parse_human(line: str, names: Mapping[int, str] = MappingProxyType({})) -> e
         return ev.RaiseHand(name == "hand")
     if name == "react":
         return _reaction(argument)
-    if name in ("picture", "file", "report", "evidence"):
+    if name in ("image", "file", "report", "evidence"):
         return _typed_files(name, argument)
     if name == "known" and argument.strip():
         return _typed_known(argument, names)

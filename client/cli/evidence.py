@@ -383,4 +383,4 @@ def _report_json(proven: VerifiedMessage, what: content.AnyContent) -> dict[str,
         return value | {"kind": "say", "said": what.text}
     assert isinstance(what, content.Image)
     kind, digest = mime_of(what.data), _digest(what.data)
-    return value | {"kind": "picture", "mime": kind, "bytes": len(what.data), "sha256": digest}
+    return value | {"kind": "image", "mime": kind, "bytes": len(what.data), "sha256": digest}

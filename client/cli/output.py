@@ -134,7 +134,7 @@ def as_json(event: ev.Event) -> dict[str, Any]:
             }
         case ev.Image():
             return {
-                "event": "picture",
+                "event": "image",
                 "from": event.name,
                 "leaf": event.leaf,
                 "id": event.id,

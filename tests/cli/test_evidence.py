@@ -145,10 +145,10 @@ def test_a_report_is_judged_by_whom_the_host_names(tmp_path: Path) -> None:
                 process.wait("roster", lambda e: len(e["members"]) == 3)
                 process.wait("status", lambda e: e["kind"] == "reports")
             bo.send({"chat": "a threat"})
-            bo.send({"picture": str(picture)})
-            bo.send({"picture": str(tmp_path / "none.png")})
+            bo.send({"image": str(picture)})
+            bo.send({"image": str(tmp_path / "none.png")})
             assert "can't be read" in bo.wait("alarm", lambda e: e["kind"] == "input")["text"]
-            chat, seen = cem.wait("chat"), cem.wait("picture")
+            chat, seen = cem.wait("chat"), cem.wait("image")
             assert (seen["from"], seen["bytes"], seen["mime"]) == ("Bo", 208, "image/png")
             assert seen["leaf"] == chat["leaf"]
             assert Path(seen["path"]).read_bytes() == PNG
@@ -175,7 +175,7 @@ def test_a_report_is_judged_by_whom_the_host_names(tmp_path: Path) -> None:
     assert "was let in by the host with invite 0" in good.stdout
     assert "Not proven:\n  - Who the person is" in good.stdout
     rows = json.loads(run("report", "verify", str(file), "--link", link, "--json").stdout)["messages"]
-    assert [row["kind"] for row in rows] == ["say", "picture"]
+    assert [row["kind"] for row in rows] == ["say", "image"]
     key = rows[0]["host_key"]
     assert run("report", "verify", str(file), "--host-key", key).returncode == 0
 

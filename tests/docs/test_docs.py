@@ -307,7 +307,7 @@ def test_documented_commands_are_commands() -> None:
     assert parsed == set(get_args(ev.Input)) - scripts
     typed = " ".join(re.findall(r"^    /.*$", page("docs/reference/command-line.md"), re.MULTILINE)).split()
     names = {*commands._NUMBERED, *commands._PLAIN, "lock", "unlock", "invite", "known", "same", "different"}
-    names |= {"picture", "file", "hand", "unhand", "react", "report", "evidence"}
+    names |= {"image", "file", "hand", "unhand", "react", "report", "evidence"}
     assert {f"/{name}" for name in names} <= set(typed)
 
 

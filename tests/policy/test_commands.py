@@ -40,7 +40,7 @@ from snugroom.client.session import events as ev
         ('{"know": {"leaf": 2}}', ev.Know(2)),
         ('{"know": {"leaf": 2, "name": "Ada"}}', ev.Know(2, "Ada")),
         ('{"verified": 2}', ev.Verified(2)),
-        ('{"picture": "a b.png"}', ev.SendImage("a b.png")),
+        ('{"image": "a b.png"}', ev.SendImage("a b.png")),
         ('{"evidence": "e.json"}', ev.SaveEvidence("e.json")),
         ('{"evidence": {"file": "e.json", "names": true}}', ev.SaveEvidence("e.json", True)),
         ('{"report": {"messages": ["5f", "ab"], "file": "r"}}', ev.SaveReport(("5f", "ab"), "r")),
@@ -79,10 +79,10 @@ def test_json(line: str, expected: ev.Input) -> None:
         '{"know": {"leaf": 2, "name": 3}}',
         '{"know": {"leaf": 2, "as": "Ada"}}',
         '{"vouch": "2"}',
-        '{"picture": 3}',
-        '{"picture": ""}',
-        '{"picture": "a\\u0000b"}',
-        '{"picture": "a\\nb"}',
+        '{"image": 3}',
+        '{"image": ""}',
+        '{"image": "a\\u0000b"}',
+        '{"image": "a\\nb"}',
         '{"evidence": true}',
         '{"evidence": {"names": true}}',
         '{"evidence": {"file": "e", "names": 1}}',
@@ -247,8 +247,8 @@ def test_any_json_object_is_a_command_or_an_error(value: object, name: str) -> N
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("/picture me.png", ev.SendImage("me.png")),
-        ('/picture "my own.png"', ev.SendImage("my own.png")),
+        ("/image me.png", ev.SendImage("me.png")),
+        ('/image "my own.png"', ev.SendImage("my own.png")),
         ("/evidence e.json", ev.SaveEvidence("e.json")),
         ("/evidence e.json --names", ev.SaveEvidence("e.json", True)),
         ("/evidence --names e.json", ev.SaveEvidence("e.json", True)),
@@ -262,7 +262,7 @@ def test_files_are_typed(line: str, expected: ev.Input) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["/picture", "/picture a b", '/picture "a', "/evidence", "/evidence a b", "/report r.json", "/report"],
+    ["/image", "/image a b", '/image "a', "/evidence", "/evidence a b", "/report r.json", "/report"],
 )
 def test_files_that_are_typed_wrong(line: str) -> None:
     with pytest.raises(CommandError, match=r"/report MESSAGE"):

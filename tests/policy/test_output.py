@@ -159,7 +159,7 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
     (
         ev.Image(1, "Bo", "5f" * 16, "image/png", b"12345", "in/x.png"),
         {
-            "event": "picture",
+            "event": "image",
             "from": "Bo",
             "leaf": 1,
             "id": "5f" * 16,

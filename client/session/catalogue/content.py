@@ -43,7 +43,7 @@ class Say(Content, frozen=True, tag="say"):
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX)]
 
 
-class Image(Content, frozen=True, tag="picture"):
+class Image(Content, frozen=True, tag="image"):
     """An image for the chat. `id` as in Say; receivers determine the real type from the data."""
 
     id: Bytes16

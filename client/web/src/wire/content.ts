@@ -12,7 +12,7 @@ export interface Say {
 
 /** An image for the chat. `id` as in Say; receivers determine the real type from the data. */
 export interface Image {
-  readonly type: "picture";
+  readonly type: "image";
   readonly id: Bytes;
   readonly mime: "image/gif" | "image/jpeg" | "image/png" | "image/webp";
   readonly data: Bytes;
@@ -54,7 +54,7 @@ export interface Grant {
   readonly sealed: Bytes;
 }
 
-/** Proof that the sender has the host seed: the host key's signature (`announced.granted_message`). */
+/** Proof that the sender has the host seed: the host key's signature (`announcements.granted_message`). */
 export interface Granted {
   readonly type: "granted";
   readonly signature: Bytes;
@@ -146,7 +146,7 @@ export type AnyContent = Say | Image | Admitted | Announce | Leaving | Grant | G
 
 export const schemas: Schemas = {
   Say: {"tag": "say", "fields": {"id": [["bytes", 16, 16]], "text": [["str", 1, 8000, null]]}},
-  Image: {"tag": "picture", "fields": {"id": [["bytes", 16, 16]], "mime": [["one of", ["image/gif", "image/jpeg", "image/png", "image/webp"]]], "data": [["bytes", 1, 131072]]}},
+  Image: {"tag": "image", "fields": {"id": [["bytes", 16, 16]], "mime": [["one of", ["image/gif", "image/jpeg", "image/png", "image/webp"]]], "data": [["bytes", 1, 131072]]}},
   Admitted: {"tag": "admitted", "fields": {"invite": [["int", 0, 65535]], "admission": [["bytes", 64, 64]]}},
   OwnStream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]], "stream": [["int", 0, 7]]}},
   Announce: {"tag": "announce", "fields": {"handle": [["bytes", 8, 8]], "box": [["bytes", 32, 32]], "streams": [["list", ["struct", "OwnStream"], 0, 8]]}},

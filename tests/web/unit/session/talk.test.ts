@@ -139,7 +139,7 @@ test("contents come back as they were, and anything else is malformed", () => {
 
 test("a mark is of what is said, by whom, under which id", () => {
   const one = { type: "say", id: new Uint8Array(16), text: "x" } as const;
-  const picture = { type: "picture", id: one.id, mime: "image/png", data: utf8("x") } as const;
+  const picture = { type: "image", id: one.id, mime: "image/png", data: utf8("x") } as const;
   const marks = [
     messageId(one, digest(1)),
     messageId(one, digest(2)),

@@ -44,11 +44,11 @@ export class Images extends Feature {
     if (this.#sentAt !== null && now - this.#sentAt < EVERY)
       throw new CommandError(sentence("room.picture_soon", { seconds: EVERY }));
     this.#sentAt = now;
-    await this.room.post({ type: "picture", id: this.room.rng(16), mime, data }, now);
+    await this.room.post({ type: "image", id: this.room.rng(16), mime, data }, now);
   }
 
   override contentReceived(received: ApplicationMessage, what: AnyContent): boolean {
-    if (what.type !== "picture") return false;
+    if (what.type !== "image") return false;
     const { m } = this.room;
     const leaf = received.sender;
     const known = messageId(what, m.signatureKey(leaf) ?? new Uint8Array());

@@ -167,7 +167,7 @@ export class Reporting extends Feature {
       if (this.on) await this.#admitted(received.sender, what);
       return true;
     }
-    if (this.on && (what.type === "say" || what.type === "picture")) this.#keep(received, what, now);
+    if (this.on && (what.type === "say" || what.type === "image")) this.#keep(received, what, now);
     return false;
   }
 
