@@ -494,9 +494,7 @@ def test_the_server_cannot_tell_one_invite_from_another() -> None:
         lobbies.add((parsed.secret, parsed.host_public, parsed.origin))
     assert len(lobbies) == 1, "one lobby for all invites"
     seen = [posted_by(w, link, name, ada) for link, name in zip(links, ("Bob", "Cem", "Dan"), strict=True)]
-    assert [kind for kind, _, _ in seen[0]] == ["LobbyDoor", "Post", "Post"], (
-        "the endpoint, a call, the knock"
-    )
+    assert [kind for kind, _, _ in seen[0]] == ["LobbyDoor", "Post", "Post"], "the door, a call, the knock"
     assert seen[0] == seen[1] == seen[2], "types, sizes and fields of all that a knocker sends"
 
 

@@ -469,7 +469,7 @@ def test_a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others(kind:
     assert told.replace("Ada's", "your") in texts(ada, "not_reaching")[0]
     w.run(30)
     media.carries = lambda sender, what, receiver: True
-    w.until(lambda: all(f"Delivery Bo again: {what}." in texts(p, "cleared") for p in (cem, dana)), 15)
+    w.until(lambda: all(f"Reaching Bo again: {what}." in texts(p, "cleared") for p in (cem, dana)), 15)
     assert all(len(texts(p, "not_reaching")) == 1 for p in people)
 
 
