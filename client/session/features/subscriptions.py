@@ -55,7 +55,7 @@ class Subscriptions(Feature):
         The last request of each half second is sent, once the server has our media. ValueError for an
         impossible layer.
         """
-        if not all(0 <= top < LAYERS_MAX for top in max_layers.values()):
+        if not all(0 <= layer < LAYERS_MAX for layer in max_layers.values()):
             raise ValueError(f"layers have the numbers 0 to {LAYERS_MAX - 1}")
         self._ssrcs, self._max_layers = ssrcs, dict(max_layers)
         self._changed(now)
@@ -98,9 +98,9 @@ class Subscriptions(Feature):
             if not small or len(self._layered) > SUBSCRIBE_MAX:
                 return _ALL
             ssrcs = tuple(self._layered)
-        tops = [self._max_layers.get(ssrc, LAYERS_MAX - 1) for ssrc in ssrcs]
-        sized = any(top < LAYERS_MAX - 1 for top in tops)
-        return wire.Subscribe(list(ssrcs), tops if sized else [])
+        max_layers = [self._max_layers.get(ssrc, LAYERS_MAX - 1) for ssrc in ssrcs]
+        sized = any(layer < LAYERS_MAX - 1 for layer in max_layers)
+        return wire.Subscribe(list(ssrcs), max_layers if sized else [])
 
     def _layered_ssrcs(self) -> list[int]:
         return [ssrc for ssrc, layered in self._layered.items() if layered]

@@ -97,8 +97,9 @@ export class Subscriptions extends Feature {
       if (!small || this.#layered.size > SUBSCRIBE_MAX) return ALL;
       ssrcs = [...this.#layered.keys()];
     }
-    const tops = ssrcs.map((ssrc) => this.#maxLayer(ssrc));
-    return { type: "subscribe", ssrcs: [...ssrcs], max_layers: tops.some((top) => top < LARGEST) ? tops : [] };
+    const maxLayers = ssrcs.map((ssrc) => this.#maxLayer(ssrc));
+    const limited = maxLayers.some((layer) => layer < LARGEST);
+    return { type: "subscribe", ssrcs: [...ssrcs], max_layers: limited ? maxLayers : [] };
   }
 
   #maxLayer(ssrc: number): number {
