@@ -44,7 +44,7 @@ class Calls:
         return Transport("serverufrag", "p" * 24, bytes(32), "127.0.0.1", 9)
 
     def subscribe(self, room: bytes, handle: bytes, ssrcs: list[int] | None, max_layers: list[int]) -> None:
-        self.calls.append(("want", room, handle, ssrcs))
+        self.calls.append(("subscribe", room, handle, ssrcs))
 
     def leave(self, room: bytes, handle: bytes) -> None:
         self.calls.append(("leave", room, handle))
