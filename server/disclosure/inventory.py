@@ -258,7 +258,9 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_pipe": _MACHINERY,
     },
     "snugroom.server.rate.TokenBucket": dict.fromkeys(("_at", "_burst", "_rate", "_tokens"), _LIMITS),
-    "snugroom.server.rate.RateLimits": dict.fromkeys(("_bytes", "_errors", "_messages"), _LIMITS),
+    "snugroom.server.rooms.rate_limits.RateLimits": dict.fromkeys(
+        ("_bytes", "_errors", "_messages"), _LIMITS
+    ),
     "snugroom.server.rooms.hub.Hub": {
         "_settings": _SETTINGS,
         "_origin": _SETTINGS + " = setting",

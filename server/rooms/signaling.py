@@ -19,10 +19,10 @@ from typing import Final, Protocol
 from aiohttp import WSMsgType, web
 
 from snugroom.server.config import Settings
-from snugroom.server.rate import RateLimits
 from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaSubscribe, Send
 from snugroom.server.rooms.hub import Hub
+from snugroom.server.rooms.rate_limits import RateLimits
 from snugroom.server.wire.messages import (
     Closing,
     Media,

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
 from snugroom.server.config import Settings
-from snugroom.server.rate import RateLimits, TokenBucket
+from snugroom.server.rate import TokenBucket
 from snugroom.server.rooms.effects import Drop, Effect, Forget, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.lobby import Lobby
+from snugroom.server.rooms.rate_limits import RateLimits
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
     Arrived,
