@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from snugroom.client.cli.output import plain
+from snugroom.client.cli.text import plain
 from snugroom.client.files import passphrase
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.sealed_file import FileThereError, SealedFileError

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from snugroom.client.cli.output import plain
+from snugroom.client.cli.text import plain
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentences import listed
 from snugroom.client.session.features.images import mime_of

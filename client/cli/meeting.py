@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from snugroom.client.cli.arguments import count, duration, first_line, usage
-from snugroom.client.cli.output import HumanOutput, JsonOutput
+from snugroom.client.cli.json_output import JsonOutput
+from snugroom.client.cli.output import HumanOutput
 from snugroom.client.cli.participant import MediaChoice, Participant
 from snugroom.client.files import host_recovery_file, passphrase
 from snugroom.client.files.contact_book import Book

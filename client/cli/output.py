@@ -1,220 +1,26 @@
-"""The output of a participant: a JSON object on each line, or sentences for a person.
+"""The output of a participant for a person: sentences, and a table at the end.
 
-docs/reference/json.md documents the JSON. It is stable: fields are added, never changed.
 Names and texts come from other members: nothing in them may act as a terminal command, as markup, or as a
 line of another member.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import sys
 from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from snugroom.client.cli.code_art import COLOURS, blocks, code_art_of
+from snugroom.client.cli.json_output import JsonOutput
+from snugroom.client.cli.text import plain
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.contacts import Standing
 from snugroom.client.session.entry.invites import invite_name
 from snugroom.crypto.proof.verification import grouped
-
-#: Characters that move a terminal's cursor, reverse text beside them, or can't be encoded, and that json does
-#: not escape: DEL, the C1 controls (one begins an escape sequence), separators, directions, lone surrogates.
-_UNSAFE = "\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-_NOT_IN_JSON = re.compile(f"[{_UNSAFE}]")
-_NOT_IN_TEXT = re.compile(f"[\x00-\x1f{_UNSAFE}]")
-
-
-def plain(text: str, *, lines: str = " ") -> str:
-    """Return another member's text for display. Line ends become `lines`, unsafe characters become U+FFFD.
-
-    Unsafe are C0 and C1 controls, directional embeddings, overrides and isolates, and lone surrogates.
-    """
-    rows = [_NOT_IN_TEXT.sub("\ufffd", row.replace("\t", " ")) for row in text.splitlines()]
-    return lines.join(rows)
-
-
-_FILE_EVENTS: Final[dict[type, str]] = {
-    ev.FileOffered: "file",
-    ev.FileProgress: "file_progress",
-    ev.FileFailed: "file_failed",
-}
-
-
-def _member(member: ev.Member | ev.Known) -> dict[str, Any]:
-    return {"leaf": member.leaf, "name": member.name, "host": member.host}
-
-
-def as_json(event: ev.Event) -> dict[str, Any]:
-    """Return an event as the object that `--json` prints."""
-    match event:
-        case ev.InviteMade():
-            return {
-                "event": "invite",
-                "link": event.link,
-                "index": event.index,
-                "label": event.label,
-                "once": event.once,
-                "replaces": event.replaces,
-            }
-        case ev.Invites(rows):
-            return {"event": "invites", "invites": [asdict(row) for row in rows]}
-        case ev.PolicyChanged():
-            return {
-                "event": "policy",
-                "by": event.by,
-                "kind": event.kind,
-                "leaf": event.leaf,
-                "mode": event.mode,
-                "text": event.text,
-            }
-        case ev.Knocked():
-            return {
-                "event": "knock",
-                "id": event.knock,
-                "name": event.name,
-                "greeting": event.greeting,
-                "invite": event.invite,
-                "looks_like": event.looks_like,
-                "label": event.label,
-                "standing": event.standing,
-                "contact": event.contact,
-                "fingerprint": event.fingerprint,
-                "warnings": list(event.warnings),
-            }
-        case ev.Roster():
-            return {
-                "event": "roster",
-                "epoch": event.epoch,
-                "members": [_member(m) for m in event.members],
-                "added": [_member(m) for m in event.added],
-                "removed": [_member(m) for m in event.removed],
-                "by": event.by,
-                "rejoined": event.rejoined,
-                "invite": event.invite,
-                "label": event.label,
-                "left": list(event.left),
-            }
-        case ev.Code(epoch, digits):
-            return {"event": "code", "epoch": epoch, "digits": digits}
-        case ev.ShortCode(epoch, emoji, words, members):
-            return {
-                "event": "short_code",
-                "epoch": epoch,
-                "emoji": list(emoji),
-                "words": list(words),
-                "members": [_member(m) for m in members],
-            }
-        case ev.Comparison():
-            return {
-                "event": "comparison",
-                "epoch": event.epoch,
-                "compared": event.compared,
-                "how": event.how,
-                "same": event.same,
-                "news": event.news,
-                "members": [_member(m) | {"new_since": m.new_since} for m in event.members],
-                "changes": list(event.changes),
-                "text": event.text,
-            }
-        case ev.Said():
-            return {
-                "event": "chat",
-                "from": event.name,
-                "leaf": event.leaf,
-                "text": event.text,
-                "id": event.id,
-            }
-        case ev.Image():
-            return {
-                "event": "image",
-                "from": event.name,
-                "leaf": event.leaf,
-                "id": event.id,
-                "bytes": len(event.data),
-                "mime": event.mime,
-                "path": event.path,
-            }
-        case ev.FileOffered() | ev.FileProgress() | ev.FileFailed():
-            return {"event": _FILE_EVENTS[type(event)]} | asdict(event)
-        case ev.FileDone():
-            return {"event": "file_done", "id": event.id, "bytes": len(event.data), "path": event.path}
-        case ev.StateTold():
-            return {"event": "state"} | asdict(event)
-        case ev.Reacted():
-            return {"event": "reaction", "from": event.name, "leaf": event.leaf, "reaction": event.reaction}
-        case ev.Pages(pages):
-            run = [{"leaf": p.leaf, "name": p.name, "hash": p.hash.hex()} for p in pages]
-            return {"event": "pages", "pages": run}
-        case ev.Vouched():
-            return {
-                "event": "vouched",
-                "leaf": event.leaf,
-                "name": event.name,
-                "standing": event.standing,
-                "contact": event.contact,
-                "fingerprint": event.fingerprint,
-                "warnings": list(event.warnings),
-            }
-        case ev.BookChanged():
-            return {
-                "event": "contact",
-                "name": event.name,
-                "fingerprint": event.fingerprint,
-                "verified": event.verified,
-            }
-        case ev.Alarm(kind, text):
-            return {"event": "alarm", "kind": kind, "text": text}
-        case ev.Status(kind, text):
-            return {"event": "status", "kind": kind, "text": text}
-        case ev.Ended(reason, text):
-            return {"event": "end", "reason": reason, "text": text}
-
-
-def media_json(stats: StreamStats, name: str) -> dict[str, Any]:
-    """Return one remote stream's counters (frames) as the object that `--json` prints."""
-    return {
-        "event": "media",
-        "from": name,
-        "leaf": stats.leaf,
-        "stream": stats.kind,
-        "opened": stats.opened,
-        "decoded": stats.decoded,
-        "failed": stats.failed,
-        "unkeyed": stats.unkeyed,
-        "lost": stats.lost,
-        "concealed": stats.concealed,
-        "recovered": stats.recovered,
-        "asked": stats.asked,
-        "bitrate": stats.bitrate,
-        "layer": stats.layer,
-        "frozen": round(stats.frozen, 3),
-    }
-
-
-def sending_json(stats: OwnStats, round_trip: float | None) -> dict[str, Any]:
-    """Return one own stream, or one layer of it, as the object that `--json` prints."""
-    return {
-        "event": "sending",
-        "stream": stats.kind,
-        "layer": stats.layer,
-        "sealed": stats.sealed,
-        "key_frames": stats.key_frames,
-        "packets": stats.packets,
-        "resent": stats.resent,
-        "bitrate": stats.bitrate,
-        "target": stats.target,
-        "loss": round(stats.loss, 3),
-        "round_trip": None if round_trip is None else round(round_trip, 3),
-    }
-
 
 _SIGNS: Final[dict[str, str]] = {
     "yes": "\U0001f44d",
@@ -234,40 +40,6 @@ def _file(offered: ev.FileOffered | None) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-class JsonOutput:
-    """Prints a JSON object on each line and flushes each line."""
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
-
-    def _line(self, value: dict[str, Any]) -> None:
-        line = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
-        line = _NOT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
-        print(line, file=self._stream, flush=True)
-
-    def event(self, event: ev.Event) -> None:
-        """Print an event."""
-        self._line(as_json(event))
-
-    def media(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
-        """Print the streams' counters."""
-        for stats, name in rows:
-            self._line(media_json(stats, name))
-
-    def sending(self, rows: Iterable[OwnStats], round_trip: float | None) -> None:
-        """Print the counters of own streams."""
-        for stats in rows:
-            self._line(sending_json(stats, round_trip))
-
-    def note(self, kind: str, text: str, **more: Any) -> None:
-        """Print a note about this program itself."""
-        self._line({"event": kind, "text": text, **more})
-
-    def summary(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
-        """Print the final counters."""
-        self.media(rows)
 
 
 #: Prefix of a message's further lines, so that they can't pass for another member's message.
@@ -323,16 +95,9 @@ class HumanOutput:
             case ev.Roster():
                 self._roster(event)
             case ev.Code(_, digits):
-                code = (grouped(digits), "bold yellow")
-                self._say("  code  ", code, "  (the same for everybody in the room)")
-                if digits == self._code:  # this code was printed before, so a person has asked for it
-                    self._code_art(digits)
-                self._code = digits
-            case ev.ShortCode(_, emoji, said, _):
-                pairs = "   ".join(f"{e} {w}" for e, w in zip(emoji, said, strict=True))
-                self._say("  ", (pairs, "bold yellow"))
-                todo = "Read the four words aloud. If everybody has the same, type /same; if not, /different."
-                self._say(todo)
+                self._long_code(digits)
+            case ev.ShortCode():
+                self._short_code(event)
             case ev.Comparison():
                 if event.news:
                     self._say((plain(event.text), "bold" if event.changes else "dim"))
@@ -372,6 +137,17 @@ class HumanOutput:
                 self._say((plain(text), "dim"))
             case ev.Ended(_, text):
                 self._say(plain(text))
+
+    def _long_code(self, digits: str) -> None:
+        self._say("  code  ", (grouped(digits), "bold yellow"), "  (the same for everybody in the room)")
+        if digits == self._code:  # this code was printed before, so a person has asked for it
+            self._code_art(digits)
+        self._code = digits
+
+    def _short_code(self, event: ev.ShortCode) -> None:
+        pairs = "   ".join(f"{e} {w}" for e, w in zip(event.emoji, event.words, strict=True))
+        self._say("  ", (pairs, "bold yellow"))
+        self._say("Read the four words aloud. If everybody has the same, type /same; if not, /different.")
 
     def _code_art(self, digits: str) -> None:
         """Draw the rosette that the meeting page shows beside the code, if the terminal has room."""

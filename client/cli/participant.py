@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from snugroom.client.cli.commands import CommandError, parse_human, parse_json
-from snugroom.client.cli.output import JsonOutput, Output
+from snugroom.client.cli.json_output import JsonOutput
+from snugroom.client.cli.output import Output
 from snugroom.client.cli.saved_files import SavedFiles
 from snugroom.client.connection import Clock, Connection, SessionCrypto
 from snugroom.client.files.contact_book import Book

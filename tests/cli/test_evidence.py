@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from snugroom.client.cli import main
-from snugroom.client.cli.output import JsonOutput
+from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.saved_files import SavedFiles
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import pytest
 
-from snugroom.client.cli import commands, output
+from snugroom.client.cli import commands, json_output
 from snugroom.client.cli.participant import Status
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
@@ -240,11 +240,11 @@ def events() -> list[tuple[str, dict[str, Any]]]:
         for field in dataclasses.fields(StreamStats)
     }
     make: Callable[..., StreamStats] = StreamStats
-    all_of_them = [output.as_json(sample) for sample in samples]
-    all_of_them.append(output.media_json(make(**values), "Bo"))
+    all_of_them = [json_output.as_json(sample) for sample in samples]
+    all_of_them.append(json_output.media_json(make(**values), "Bo"))
     own = {field.name: "audio" if field.name == "kind" else 0 for field in dataclasses.fields(OwnStats)}
     make_own: Callable[..., OwnStats] = OwnStats
-    all_of_them.append(output.sending_json(make_own(**own), None))
+    all_of_them.append(json_output.sending_json(make_own(**own), None))
     all_of_them.append({"event": "recording", "text": "", "path": ""})  # as Participant.run notes it
     all_of_them.append({"event": "saved", "text": "", "what": "", "path": ""})  # as Keeper.save notes it
     return [(value["event"], value) for value in all_of_them]

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from snugroom.client.cli.code_art import blocks, code_art_of
-from snugroom.client.cli.output import HumanOutput, JsonOutput, media_json, plain
+from snugroom.client.cli.json_output import JsonOutput, media_json
+from snugroom.client.cli.output import HumanOutput
+from snugroom.client.cli.text import plain
 from snugroom.client.media.stats import StreamStats
 from snugroom.client.session import events as ev
 

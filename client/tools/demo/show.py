@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from snugroom.client.cli import qr
-from snugroom.client.cli.output import as_json
+from snugroom.client.cli.json_output import as_json
 from snugroom.client.session import events as ev
 from snugroom.client.tools.demo.facts import Facts, Pair, Stream
 from snugroom.client.tools.demo.robot import Robot
