@@ -1,0 +1,493 @@
+"""Verdicts of receivers on lists of signed frames."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    ValidationError,
+)
+from snugroom.crypto.kdf import H
+from snugroom.crypto.media.signatures import (
+    AHEAD_MAX,
+    DIGEST_SIZE,
+    LISTED_MAX,
+    LISTED_TIME,
+    RECOVERY,
+    UNLISTED_KID_MAX,
+    UNLISTED_MAX,
+    WRITE_OFF,
+    Finding,
+    UnverifiedFrameError,
+    digest,
+)
+from tests.crypto.test_media_signatures import AUDIO, EPOCH, VIDEO, Bo, signer
+
+# -- what is found out -----------------------------------------------------------------------------------
+
+
+def test_an_honest_sender_gives_no_alarm() -> None:
+    bo = Bo()
+    bo.run(30)
+    assert bo.found == []
+    assert bo.checker.unlisted(bo.now) <= 0.5
+
+
+def test_loss_of_frames_gives_no_alarm() -> None:
+    bo = Bo()
+    lost = random.Random(1)
+    bo.run(30, lose=lambda n: lost.random() < 0.05)
+    assert bo.found == []
+
+
+def test_frames_and_lists_may_overtake_each_other() -> None:
+    bo = Bo()
+    late = [bo.seal() for _ in range(25)]
+    bo.pass_on()
+    for frame in reversed(late):
+        bo.play(frame)
+    assert bo.checker.unlisted(bo.now) == 0.0
+    assert bo.found == []
+
+
+def test_a_frame_in_another_name_is_found_when_the_list_comes() -> None:
+    bo = Bo()
+    kid, counter, _ = bo.seal()
+    bo.play((kid, counter, b"mallory's"))
+    assert bo.found == [], "it was played: that is the price of playing at once"
+    bo.pass_on()
+    assert bo.found == [Finding.FORGED]
+    assert bo.checker.doubt == "forged"
+
+
+def test_a_frame_that_the_list_passes_over_is_forged() -> None:
+    bo = Bo()
+    bo.seal()
+    bo.frame()  # a counter that Bo never used
+    bo.seal()
+    bo.play((AUDIO, 1, b"mallory's"))
+    bo.pass_on()
+    assert bo.found == [Finding.FORGED]
+
+
+def test_a_frame_between_two_lists_is_forged_unless_one_was_lost() -> None:
+    for lost, expected in ((False, [Finding.FORGED]), (True, [])):
+        bo = Bo()
+        bo.seal()
+        bo.pass_on()
+        bo.play((AUDIO, 1, b"whose?"))
+        bo.frame()
+        if lost:
+            bo.seal(VIDEO)
+            bo.lists()
+        bo.seal()
+        bo.pass_on()
+        assert bo.found == expected
+
+
+def test_a_lost_list_tears_every_stream_of_its_sender() -> None:
+    bo = Bo()
+    bo.seal(AUDIO), bo.seal(VIDEO)
+    bo.pass_on()
+    picture = bo.seal(VIDEO)
+    bo.lists()  # lost
+    bo.seal(AUDIO)
+    bo.pass_on()  # names no picture
+    bo.play(picture)
+    bo.seal(VIDEO)
+    bo.pass_on()
+    assert bo.found == [], "what a lost list has named is not forged"
+    bo.play((AUDIO, 0, b"frame 0 of %d" % AUDIO))
+    assert bo.found == [], "and what was known before is known still"
+
+
+def test_a_stream_that_begins_after_a_lost_list_may_have_begun_in_it() -> None:
+    bo = Bo()
+    bo.seal(AUDIO)
+    bo.pass_on()
+    first = bo.seal(VIDEO)
+    bo.lists()  # lost
+    bo.seal(VIDEO)
+    bo.play(first)
+    bo.pass_on()
+    assert bo.found == []
+
+
+def test_lists_tell_in_which_order_frames_of_several_key_ids_were_sealed() -> None:
+    bo = Bo()
+    listed_in = bo.checker.listed_in
+    assert listed_in(EPOCH, VIDEO, 0) == 0, "before any list everything is of the first"
+    for _ in range(3):
+        bo.seal(AUDIO), bo.seal(VIDEO)
+        bo.pass_on()
+    bo.seal(AUDIO), bo.seal(AUDIO)
+    bo.pass_on()
+    assert [listed_in(EPOCH, AUDIO, n) for n in range(6)] == [0, 1, 2, 3, 3, 4], (
+        "what is not named comes next"
+    )
+    assert [listed_in(EPOCH, VIDEO, n) for n in range(4)] == [0, 1, 2, 4]
+    assert listed_in(EPOCH, VIDEO + 0x10, 0) == 4, "nor is a stream that is yet to begin"
+    assert listed_in(EPOCH + 1, VIDEO, 0) == 0
+
+
+def test_where_a_list_was_lost_nobody_knows_when_a_frame_was_sealed() -> None:
+    bo = Bo()
+    listed_in = bo.checker.listed_in
+    bo.seal(AUDIO), bo.seal(VIDEO)
+    bo.pass_on()
+    bo.seal(AUDIO), bo.seal(VIDEO)
+    bo.lists()  # lost
+    bo.seal(AUDIO)
+    bo.pass_on()
+    assert [listed_in(EPOCH, AUDIO, n) for n in range(4)] == [0, None, 2, 3]
+    assert [listed_in(EPOCH, VIDEO, n) for n in range(3)] == [0, None, None]
+    assert listed_in(EPOCH, VIDEO + 0x10, 0) is None
+    bo.seal(VIDEO)
+    bo.pass_on()
+    assert [listed_in(EPOCH, VIDEO, n) for n in range(4)] == [0, None, 3, 4]
+
+
+def test_a_frame_whose_place_is_taken_is_refused_before_it_is_opened() -> None:
+    bo = Bo()
+    bo.seal()
+    bo.pass_on()
+    with pytest.raises(ValidationError, match="SNUG-22"):
+        bo.play((AUDIO, 0, b"mallory's"))
+    assert bo.found == [], "nothing was played, and the server alone can make such bytes"
+    bo.play((AUDIO, 0, b"frame 0 of %d" % AUDIO))
+
+
+def test_a_later_epoch_has_frames_and_lists_of_its_own() -> None:
+    bo = Bo()
+    bo.seal()
+    bo.pass_on()
+    bo.play((AUDIO, 0, b"of the next epoch, same key id"), epoch=EPOCH + 16)
+    assert bo.found == []
+    assert bo.checker.unlisted(bo.now) == 0.0
+    bo.now += 0.1
+    bo.play((AUDIO, 1, b"again"), epoch=EPOCH + 16)
+    assert bo.checker.unlisted(bo.now) > 0.0
+
+
+def test_two_seconds_without_a_list_and_nothing_is_played_unsigned() -> None:
+    bo = Bo()
+    bo.run(5)
+    began = bo.now
+    bo.run(5, listed=False)
+    assert 2.0 <= bo.now - began <= 2.15
+    assert bo.found == [Finding.UNVERIFIED]
+    with pytest.raises(UnverifiedFrameError):
+        bo.play(bo.seal())
+    assert bo.found == [], "told once"
+
+
+def test_who_is_behind_with_lists_judges_only_what_was_opened_when_the_look_was_due() -> None:
+    """A busy client opens frames while lists that have come wait to be heard, behind a look that is late."""
+    bo = Bo()
+    bo.run(5)
+    due = bo.now
+    waiting = []
+    for n in range(150):
+        bo.play(bo.seal())
+        bo.now += 0.02
+        if n % 25 == 24:
+            waiting += bo.lists()
+    bo.checker.tick(due)
+    assert bo.found == []
+    for data in waiting:
+        bo.hear(data)
+    bo.checker.tick(bo.now)
+    assert bo.found == []
+    for _ in range(150):
+        bo.play(bo.seal())
+        bo.now += 0.02
+    bo.checker.tick(bo.now - 0.9)
+    assert bo.found == [Finding.UNVERIFIED], "no list had come when this look was due"
+
+
+def test_ten_seconds_of_lists_and_frames_are_played_at_once_again() -> None:
+    bo = Bo()
+    bo.run(3, listed=False)
+    assert bo.found == [Finding.UNVERIFIED]
+    began = bo.now
+    bo.lists()
+    while bo.checker.doubt is not None:
+        frames = [bo.seal() for _ in range(25)]
+        bo.now += 0.5
+        bo.pass_on()
+        for frame in frames:
+            bo.play(frame)
+        assert bo.now < began + 12
+    assert bo.now - began >= RECOVERY
+    assert bo.found == [Finding.VERIFIED]
+    bo.play(bo.seal())
+    bo.checker.tick(bo.now)
+    assert bo.found == [], "what was owed before is forgiven"
+
+
+def test_recovery_takes_ten_seconds_without_a_gap() -> None:
+    bo = Bo()
+    bo.run(3, listed=False)
+    bo.lists()
+    for _ in range(6):
+        frame = bo.seal()
+        bo.pass_on()
+        bo.play(frame)
+        bo.now += 2.5
+    assert bo.checker.doubt == "unverified"
+
+
+def test_who_was_forged_once_is_compared_for_ever() -> None:
+    bo = Bo()
+    kid, counter, _ = bo.seal()
+    bo.play((kid, counter, b"mallory's"))
+    bo.pass_on()
+    for _ in range(40):
+        frames = [bo.seal() for _ in range(25)]
+        with pytest.raises(UnverifiedFrameError):
+            bo.play(frames[0])
+        bo.now += 0.5
+        bo.pass_on()
+        for frame in frames:
+            bo.play(frame)
+    assert bo.found == [Finding.FORGED]
+    assert bo.checker.doubt == "forged"
+
+
+def test_bursts_between_silences_add_up() -> None:
+    bo = Bo()
+    counter = 0
+    for _ in range(6):
+        for _ in range(25):  # half a second of Mallory's, then nothing for a while
+            if bo.checker.doubt is None:
+                bo.play((AUDIO, counter, b"mallory's"))
+                counter += 1
+            bo.now += 0.02
+            bo.checker.tick(bo.now)
+        bo.now += 60
+    assert bo.found == [Finding.UNVERIFIED]
+    assert counter <= 120
+
+
+def test_one_frame_far_ahead_waits_and_makes_no_other_too_old() -> None:
+    bo = Bo()
+    bo.run(2)
+    for ahead in (AHEAD_MAX + 1, 10_000):
+        with pytest.raises(UnverifiedFrameError, match="far ahead"):
+            bo.play((AUDIO, bo.counters[AUDIO] + ahead, b"mallory's: it would push Bo's out of the window"))
+    bo.checker.excuse(bo.now + 2.0)  # a connection that was cut changes nothing
+    with pytest.raises(UnverifiedFrameError, match="far ahead"):
+        bo.play((AUDIO, 20_000, b"mallory's"))
+    bo.run(5)
+    assert bo.found == []
+
+
+def test_one_frame_a_little_ahead_is_found_when_its_place_is_listed() -> None:
+    bo = Bo()
+    bo.run(2)
+    bo.play((AUDIO, bo.counters[AUDIO] + 100, b"mallory's"))
+    for _ in range(150):
+        bo.seal()
+        bo.now += 0.02
+    bo.pass_on()
+    assert bo.found == [Finding.FORGED]
+
+
+def test_who_has_sealed_much_since_the_last_list_that_came_is_played_on_from_the_next() -> None:
+    bo = Bo()
+    bo.run(1)
+    for _ in range(2 * AHEAD_MAX):
+        bo.seal()
+    bo.lists()  # nobody got this
+    with pytest.raises(UnverifiedFrameError):
+        bo.play(bo.seal())
+    bo.pass_on()
+    bo.run(3)
+    assert bo.found == []
+
+
+def test_a_flood_is_bounded_and_found() -> None:
+    bo = Bo()
+    for counter in range(UNLISTED_KID_MAX):
+        bo.play((AUDIO, counter, b"mallory's"))
+    with pytest.raises(UnverifiedFrameError):
+        bo.play((AUDIO, UNLISTED_KID_MAX, b"mallory's"))
+    assert bo.found == [Finding.UNVERIFIED]
+    assert len(bo.checker._unlisted) == UNLISTED_KID_MAX
+
+
+def test_a_flood_over_many_key_ids_is_bounded_and_found() -> None:
+    bo = Bo()
+    for number in range(UNLISTED_MAX + 1):
+        bo.play((AUDIO + 16 * (number % 7), number // 7, b"mallory's"))
+    with pytest.raises(UnverifiedFrameError):
+        bo.play((AUDIO, UNLISTED_MAX + 1, b"mallory's"))
+    assert bo.found == [Finding.UNVERIFIED]
+    assert len(bo.checker._unlisted) == UNLISTED_MAX
+
+
+def test_what_is_excused_is_bounded_too_and_forgotten_after_a_minute() -> None:
+    for pause, found in ((0.0, [Finding.UNVERIFIED]), (20.0, [])):
+        bo = Bo()
+        counter = 0
+        for _ in range(20):
+            bo.checker.excuse(bo.now + 1.0)
+            for _ in range(40):
+                counter += 1
+                try:
+                    bo.play((AUDIO, counter, b"mallory's"))
+                except UnverifiedFrameError:
+                    break
+                bo.now += 0.02
+                bo.checker.tick(bo.now)
+            bo.now += pause
+        assert bo.found == found, pause
+        assert len(bo.checker._unlisted) <= UNLISTED_KID_MAX
+
+
+def test_what_was_excused_and_is_listed_after_all_counts_for_nothing() -> None:
+    bo = Bo()
+    for _ in range(30):
+        bo.checker.excuse(bo.now + 2.0)
+        bo.run(1.0)
+        bo.checker.tick(bo.now)
+    assert bo.found == []
+    assert bo.checker.excused(bo.now) < 1.0
+
+
+def test_what_a_checker_keeps_of_lists_is_bounded() -> None:
+    bo = Bo()
+    for _ in range(4 * LISTED_MAX):
+        bo.seal(), bo.frame()
+        bo.seal()
+        bo.pass_on()
+    stream = bo.checker._epochs[EPOCH].streams[AUDIO]
+    assert sum(len(run) for _, _, run in stream._runs) <= LISTED_MAX + 2
+    bo.now += LISTED_TIME
+    bo.seal()
+    bo.pass_on()
+    assert len(stream._runs) == 1
+    with pytest.raises(AuthenticationError, match="too late"):
+        bo.play((AUDIO, 0, b"much too late"))
+    assert bo.found == [], "what is not known any more is not called forged"
+
+
+def test_what_comes_after_its_list_is_forgotten_is_refused_and_accuses_nobody() -> None:
+    """The path of media is cut for half a minute, the lists are not; then the server sends old frames."""
+    bo = Bo()
+    bo.run(2.0)
+    held = []
+    for _ in range(30):
+        for _ in range(15):
+            held.append(bo.seal())
+            bo.now += 1 / 15
+        bo.pass_on()
+    refused = 0
+    for frame in held:
+        try:
+            bo.play(frame)
+        except AuthenticationError:
+            refused += 1
+    bo.checker.tick(bo.now)
+    bo.run(5.0)
+    assert bo.found == []
+    assert len(held) - 7 * 15 <= refused < len(held), "those of the last seconds are still listed"
+
+
+def test_around_a_reconnect_nothing_is_held_against_anybody() -> None:
+    bo = Bo()
+    bo.run(1.2, listed=False)
+    bo.checker.excuse(float("inf"))  # away
+    bo.run(1.2, listed=False)
+    bo.checker.excuse(bo.now + 2.0)  # back
+    bo.run(1.2, listed=False)
+    assert bo.found == []
+    bo.run(10)
+    assert bo.found == []
+    bo.run(2.3, listed=False)
+    assert bo.found == [Finding.UNVERIFIED]
+
+
+def test_what_is_excused_can_still_be_forged() -> None:
+    bo = Bo()
+    bo.checker.excuse(bo.now + 2.0)
+    kid, counter, _ = bo.seal()
+    bo.play((kid, counter, b"mallory's"))
+    bo.pass_on()
+    assert bo.found == [Finding.FORGED]
+
+
+def test_an_epochs_end_forgets_its_frames_but_not_what_they_owed() -> None:
+    bo = Bo()
+    for epoch in range(EPOCH, EPOCH + 5):  # half a second of Mallory's in each, then another epoch
+        for counter in range(25):
+            bo.play((AUDIO, counter, b"mallory's"), epoch=epoch)
+            bo.now += 0.02
+        bo.checker.end_epoch(epoch, bo.now)
+        bo.checker.tick(bo.now)
+        if bo.checker.doubt:
+            break
+    assert bo.found == [Finding.UNVERIFIED]
+    assert not bo.checker._unlisted
+
+
+def test_what_was_owed_does_not_come_back_after_a_minute() -> None:
+    bo = Bo()
+    bo.run(1.5, listed=False)
+    bo.checker.end_epoch(EPOCH, bo.now)
+    bo.now += WRITE_OFF
+    bo.signer = signer(media=10)
+    bo.run(1.0, listed=False)
+    assert bo.found == []
+    bo.run(1.5, listed=False)
+    assert bo.found == [Finding.UNVERIFIED]
+
+
+def test_no_flood_makes_a_forged_leaf_less_doubtful() -> None:
+    bo = Bo()
+    bo.checker.doubt = "forged"
+    for counter in range(UNLISTED_MAX + 2):
+        bo.checker.opened(EPOCH, AUDIO, counter, b"mallory's", bo.now)
+    assert bo.checker.doubt == "forged"
+    assert bo.found == []
+
+
+def test_what_one_epoch_owed_is_forgotten_after_a_minute() -> None:
+    bo = Bo()
+    for epoch in range(EPOCH, EPOCH + 8):
+        for counter in range(25):
+            bo.play((AUDIO, counter, b"the last list was lost"), epoch=epoch)
+            bo.now += 0.02
+        bo.checker.end_epoch(epoch, bo.now)
+        bo.checker.tick(bo.now)
+        bo.now += WRITE_OFF
+    assert bo.found == []
+
+
+def test_an_epoch_that_owes_nothing_costs_nothing() -> None:
+    bo = Bo()
+    bo.run(1)
+    bo.pass_on()
+    bo.checker.excuse(bo.now + 1)
+    bo.play(bo.seal())
+    bo.checker.end_epoch(EPOCH, bo.now)
+    bo.checker.end_epoch(EPOCH, bo.now)
+    assert bo.checker.unlisted(bo.now) == 0.0
+
+
+def test_lists_of_frames_that_never_come_are_no_matter() -> None:
+    bo = Bo()
+    for _ in range(100):
+        bo.seal()
+        bo.pass_on()
+        bo.now += 0.5
+        bo.checker.tick(bo.now)
+    assert bo.found == []
+
+
+def test_a_hash_has_sixteen_bytes_and_covers_header_and_ciphertext() -> None:
+    assert digest(b"header and ciphertext") == H(b"header and ciphertext")[:DIGEST_SIZE]
+    assert digest(b"Header and ciphertext") != digest(b"header and ciphertext")

@@ -1,0 +1,251 @@
+"""Media workers: how they start and end, and what the disclosure says of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from snugroom.server import __main__, config, process
+from snugroom.server.app import Server, StartError
+from snugroom.server.config import ConfigError
+from snugroom.server.disclosure import command as disclose
+from snugroom.server.disclosure import view
+from snugroom.server.disclosure.window import Window, snapshot
+from snugroom.server.sfu.sfu import Sfu
+from snugroom.server.wire.messages import Transport
+from tests.media_server.peer import Peer, rtp
+from tests.patience import PATIENCE
+from tests.proof.blind import Tree
+from tests.server.guests import CLIENT_ADDRESS, eventually, quiet, visiting
+from tests.server.test_process import fails, running
+from tests.server.test_window import bundle as bundle  # a window of two files
+from tests.server.test_workers import _children, _sentences, member, pool, two_rooms, until
+
+# -- start and end -----------------------------------------------------------------------------------------
+
+
+def _free_ports(count: int) -> int:
+    """The first of so many UDP ports in a row that are free now."""
+    for _ in range(100):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            first = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            for n in range(1, count):
+                stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind(("127.0.0.1", port + n))
+            return port
+    raise AssertionError("no free ports")
+
+
+async def test_ports_follow_on_each_other_and_a_taken_one_is_told() -> None:
+    port = _free_ports(2)
+    async with pool(2, port) as made:
+        assert [slot.port for slot in made.slots] == [port, port + 1]
+        made.slots[1].kill()
+        await until(lambda: not made.slots[1].up)
+        await until(lambda: made.slots[1].up)
+        assert made.slots[1].port == port + 1
+    with socket.socket(type=socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", port + 1))
+        with pytest.raises(OSError, match="in use"):
+            async with pool(2, port):
+                pass
+        server = Server(quiet(page=False, workers=2, media_port=port))
+        with pytest.raises(StartError, match="in use"):
+            await server.start()
+        await server.stop()
+    with pytest.raises(ConfigError, match="2 workers take as many UDP ports, and from 65535 on there are 1"):
+        config.check_ports(quiet(workers=2, media_port=65535))
+    config.check_ports(quiet(workers=2, media_port=65534))
+
+
+async def test_settings_and_the_command_line_are_checked(tmp_path: Path) -> None:
+    file = tmp_path / "snug.toml"
+    file.write_text("workers = 65\n")
+    other = tmp_path / "other.toml"
+    other.write_text("media_port = 65535\n")
+    for arguments, says in (
+        (("--workers", "0"), "--workers takes 1 to 64"),
+        (("--workers", "65"), "--workers takes 1 to 64"),
+        (("--config", str(file)), "workers"),
+        (("--workers", "2", "--hostile", "all"), "a hostile server does all in one process"),
+        (("--workers", "2", "--config", str(other)), "from 65535 on there are 1"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            __main__._settings(__main__._arguments(arguments))
+    assert __main__._settings(__main__._arguments(("--workers", "64"))).workers == 64
+    assert __main__._settings(__main__._arguments(())).workers == 1
+    status, errors = await fails("--listen", "127.0.0.1:0", "--workers", "2", "--hostile", "all")
+    assert (status, errors.count("\n")) == (2, 1)
+    assert errors.startswith("snug-server: a hostile server ")
+
+
+async def test_without_workers_all_is_in_one_process() -> None:
+    server = Server(quiet(page=False))
+    await server.start()
+    try:
+        assert isinstance(server.signaling.media, Sfu)
+        assert not _children(os.getpid())
+    finally:
+        await server.stop()
+
+
+def _environment(child: int) -> dict[str, str]:
+    entries = Path(f"/proc/{child}/environ").read_text().split("\0")
+    return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
+
+
+def _alive(child: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+@pytest.mark.parametrize("end", ["told", "killed", "killed while a worker hangs"])
+async def test_workers_end_with_their_parent(end: str) -> None:
+    async with running("--listen", "127.0.0.1:0", "--workers", "2") as server:
+        children = _children(server.process.pid)
+        assert len(children) == 3, "two, and one that waits for its turn"
+        if end == "told":
+            # what is meant for the server ends no worker by itself
+            for child in children:
+                os.kill(child, signal.SIGTERM)
+                os.kill(child, signal.SIGINT)
+            async with visiting(server.url) as place:
+                guest = await member(place, "a")
+                peer = Peer()
+                try:
+                    await guest.say(peer.media)
+                    await peer.connect(await guest.until(Transport))
+                finally:
+                    peer.close()
+            assert _children(server.process.pid) == children
+            status, errors = await server.end()
+            assert status == 0
+            assert "has ended" not in errors
+        else:
+            if end != "killed":
+                os.kill(children[0], signal.SIGSTOP)
+            server.process.kill()
+            await server.process.wait()
+        await eventually(lambda: not any(_alive(child) for child in children))
+
+
+async def test_they_start_from_a_tree_that_holds_the_server_alone(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree_server = await asyncio.create_subprocess_exec(
+        *tree.server("--listen", "127.0.0.1:0", "--workers", "2"),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=tmp_path,
+    )
+    try:
+        assert tree_server.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            url = (await tree_server.stdout.readline()).decode().strip().removeprefix("listening on ")
+        paths = [_environment(child)["PYTHONPATH"] for child in _children(tree_server.pid)]
+        assert [path.split(":")[0] for path in paths] == [str(tree.path)] * 3
+        async with visiting(url) as place:
+            guest = await member(place, "a")
+            peer = Peer((1, "audio"))
+            try:
+                await guest.say(peer.media)
+                await peer.connect(await guest.until(Transport))
+            finally:
+                peer.close()
+    finally:
+        tree_server.kill()
+        await tree_server.communicate()
+
+
+# -- what is held ------------------------------------------------------------------------------------------
+
+
+async def test_what_workers_hold_is_disclosed_with_the_rest() -> None:
+    async with two_rooms() as (place, party, other):
+        for each in (party, other):
+            each.send()
+            await each.peers[1].until(lambda each=each: each.received() == [0])  # type: ignore[misc]
+        disclosed = view.disclosure(
+            place.server, identifiers=True, media=await view.media_view(place.server, streams=True)
+        )
+        assert (disclosed["media"]["peers"], disclosed["media"]["received"], disclosed["srtp_sessions"]) == (
+            4,
+            2,
+            4,
+        )
+        assert disclosed["sealed_media"]["packets"] == 2
+        assert (disclosed["media_workers"], disclosed["media_workers_silent"]) == (2, 0)
+        # those of this test are its own; workers add none, and what they had would be told
+        mine = process.files_open_for_writing()
+        assert disclosed["files_open_for_writing"] == mine
+        told = dataclasses.replace(await view.media_view(place.server), files=(0, 3))
+        assert view.disclosure(place.server, media=told)["files_open_for_writing"] == mine + 3
+        assert sorted(len(person["media_addresses"]) for person in disclosed["people"]) == [1, 1, 1, 1]
+        with pytest.raises(TypeError):
+            view.disclosure(place.server)  # nothing may be left out unnoticed
+        assert "Media passes through 2 processes" in "".join(
+            _sentences(place, await view.media_view(place.server))
+        )
+        text = await view.line(place.server)
+        assert text.startswith("disclosure {")
+        assert CLIENT_ADDRESS not in text
+
+
+async def test_the_audit_looks_into_the_workers_too() -> None:
+    async with two_rooms() as (place, party, _):
+        party.send()
+        await party.peers[1].until(lambda: party.received() == [0])
+        disclosure_socket = disclose.DisclosureSocket(place.server, 4_000_000_010)
+        await disclosure_socket.start()
+        try:
+            disclosed = await asyncio.to_thread(disclose.ask, 4_000_000_010, complete=True)
+            alone = await asyncio.to_thread(disclose.ask, 4_000_000_010)
+            theirs = (await view.media_view(place.server, audit=True)).audited
+        finally:
+            disclosure_socket.stop()
+        # (tests leave objects of other servers behind: what is theirs is looked at alone)
+        assert "audit" not in alone
+        assert len(theirs) == 2
+        assert all(each.objects > 10 for each in theirs)
+        assert [each.undeclared for each in theirs] == [[], []]
+        assert [each.misplaced for each in theirs] == [[], []]
+        ours = (
+            "snugroom.server.sfu.workers.pool.",
+            "snugroom.server.sfu.workers.pipe.",
+            "snugroom.server.rooms.signaling.",
+            "snugroom.server.app.",
+        )
+        found = [
+            w
+            for w in [*disclosed["audit"]["undeclared"], *disclosed["audit"]["misplaced"]]
+            if w.startswith(ours)
+        ]
+        assert found == []
+        assert disclosed["audit"]["objects"] > sum(each.objects for each in theirs)
+
+
+async def test_the_window_shows_streams_and_frames_of_workers(bundle: None) -> None:
+    async with two_rooms() as (place, party, _):
+        for sent in range(6):
+            party.peers[0].send_rtp(rtp(1111, 100 + sent, bytes(300), timestamp=9000 + sent // 2 * 3000))
+        await party.peers[1].until(lambda: len(party.peers[1].rtp) == 6)
+        shown = await snapshot(place.server)
+        assert [(s["packets"], s["receivers"]) for s in shown["streams"] if s["ssrc"] == 1111] == [(6, 1)]
+        looked = Window(place.server, "127.0.0.1:0")
+        url, _, token = (await looked.start()).partition("/#")
+        try:
+            headers = {"X-Snug-Token": token}
+            async with place.http.get(url + "/frame?ssrc=1111", headers=headers) as answer:
+                packets = [bytes.fromhex(packet) for packet in (await answer.json())["packets"]]
+            assert [int.from_bytes(packet[2:4], "big") for packet in packets] == [102, 103]
+            async with place.http.get(url + "/frame?ssrc=4040", headers=headers) as answer:
+                assert (await answer.json())["packets"] == []
+        finally:
+            await looked.stop()
