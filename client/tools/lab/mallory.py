@@ -75,11 +75,11 @@ def ghost(name: str, now: float) -> mls.KeyPackageBundle:
 def forged_commit(session: Session, proposals: Sequence[mls.Proposal], **context: object) -> ForgedCommit:
     """Return a commit of this member with any proposals, without the checks of an honest client."""
     m = _membership(session)
-    ground = m.ground()
+    prior_state = m.prior_state()
     facts: dict[str, Any] = {
         "room": m.room,
-        "slot": ground.slot,
-        "chain": ground.chain,
+        "slot": prior_state.slot,
+        "chain": prior_state.chain,
         "ledger": m.ledger.digest(),
         **context,
     }
@@ -145,8 +145,8 @@ def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[For
         excluding=(),
         rng=os.urandom,
     )
-    ground = m.ground()
-    data = CommitContext(m.room, ground.slot, ground.chain, m.ledger.digest()).encode()
+    prior_state = m.prior_state()
+    data = CommitContext(m.room, prior_state.slot, prior_state.chain, m.ledger.digest()).encode()
     framed = FramedContent(
         info.context.group_id,
         info.context.epoch,
