@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from snugroom.crypto import hpke
 from snugroom.crypto.agreed.names import check_name
@@ -473,123 +473,3 @@ def _reply_key(exporter: hpke.Exporter) -> bytes:
 
 def _reply_id(exporter: hpke.Exporter) -> bytes:
     return exporter.export(b"snug 1 answer id", _REPLY_ID)
-
-
-# -- a host's record of knocks ------------------------------------------------------------------
-
-#: Knocks waiting for the host's decision, for all invites together.
-PENDING_MAX: Final = 64
-#: How long a knock waits for the host's decision, in seconds. Afterwards the newcomer knocks again.
-PENDING_LIFETIME: Final = 600
-#: Number of remembered KeyPackages. The cards of older ones expired long ago.
-SEEN_MAX: Final = 4096
-
-Reason = Literal["unknown", "revoked", "used", "expired", "seen", "pending", "full"]
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The knock is to be shown to the host, under this id."""
-
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """The knock is not shown, for this reason."""
-
-    reason: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A knock that has waited for the host's decision since `since` (Unix seconds)."""
-
-    id: int
-    knock: OpenedKnock
-    since: float
-
-
-class Knocks:
-    """A host's record of invites and knocks. No clock and no I/O: callers pass `now` (Unix seconds).
-
-    `each` limits the knocks that wait at the same time per open invite (always one for a single-use invite);
-    the protocol's default is one.
-    """
-
-    def __init__(self, *, each: int = 1) -> None:
-        self._each = each
-        self._single: dict[int, bool] = {}
-        self._revoked: set[int] = set()
-        self._used: set[int] = set()
-        self._seen: dict[bytes, None] = {}
-        self._waiting: dict[int, Waiting] = {}
-        self._next = 1
-
-    def issue(self, index: int, *, single: bool) -> None:
-        """Register a new invite. StateError if its index is registered already."""
-        if index in self._single:
-            raise StateError(f"invite {index} has been issued before")
-        self._single[index] = single
-
-    def revoke(self, index: int) -> None:
-        """Invalidate the invite and drop the knocks that wait on it."""
-        self._revoked.add(index)
-        self._waiting = {i: w for i, w in self._waiting.items() if w.knock.index != index}
-
-    def use(self, indices: Iterable[int]) -> None:
-        """Mark invites as used by an admitted member, through any host; a single-use invite is then spent."""
-        for index in indices:
-            self._used.add(index)
-            if self._single.get(index):
-                self._waiting = {i: w for i, w in self._waiting.items() if w.knock.index != index}
-
-    def consider(self, opened: OpenedKnock, now: float) -> Accepted | Ignored:
-        """Decide whether to show the knock to the host. An ignored knock does not change the record."""
-        self._expire(now)
-        reason = self._objection(opened, now)
-        if reason is not None:
-            return Ignored(reason)
-        number = self._next
-        self._next += 1
-        self._waiting[number] = Waiting(number, opened, now)
-        self._seen[H(opened.key_package)] = None
-        if len(self._seen) > SEEN_MAX:
-            del self._seen[next(iter(self._seen))]
-        return Accepted(number)
-
-    def _objection(self, opened: OpenedKnock, now: float) -> Reason | None:
-        single = self._single.get(opened.index)
-        if single is None:
-            return "unknown"
-        if opened.index in self._revoked:
-            return "revoked"
-        if single and opened.index in self._used:
-            return "used"
-        if now >= opened.expiry:
-            return "expired"
-        if H(opened.key_package) in self._seen:
-            return "seen"
-        waiting = sum(w.knock.index == opened.index for w in self._waiting.values())
-        if waiting >= (1 if single else self._each):
-            return "pending"
-        return "full" if len(self._waiting) >= PENDING_MAX else None
-
-    def waiting(self, now: float) -> list[Waiting]:
-        """Return the waiting knocks, longest wait first."""
-        self._expire(now)
-        return list(self._waiting.values())
-
-    def take(self, number: int, now: float) -> OpenedKnock:
-        """Remove and return knock `number`, which the host has decided about.
-
-        StateError if no such knock waits. After the commit of its Add, call `use`.
-        """
-        self._expire(now)
-        try:
-            return self._waiting.pop(number).knock
-        except KeyError:
-            raise StateError(f"nobody waits under the number {number}") from None
-
-    def _expire(self, now: float) -> None:
-        self._waiting = {i: w for i, w in self._waiting.items() if now < w.since + PENDING_LIFETIME}

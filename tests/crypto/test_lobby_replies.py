@@ -10,19 +10,8 @@ from hypothesis import strategies as st
 
 from snugroom.crypto import hpke, kdf
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.entry.lobby import (
-    BUCKETS,
-    Accepted,
-    Answer,
-    Ignored,
-    Knocks,
-    OpenedKnock,
-    Refusal,
-    Reply,
-    post,
-    read,
-    reply,
-)
+from snugroom.crypto.entry.knocks import Accepted, Ignored, Knocks
+from snugroom.crypto.entry.lobby import BUCKETS, Answer, OpenedKnock, Refusal, Reply, post, read, reply
 from snugroom.crypto.errors import (
     AuthenticationError,
     MalformedError,

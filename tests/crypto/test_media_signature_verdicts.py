@@ -20,10 +20,10 @@ from snugroom.crypto.media.signatures import (
     UNLISTED_KID_MAX,
     UNLISTED_MAX,
     WRITE_OFF,
-    Finding,
     UnverifiedFrameError,
     digest,
 )
+from snugroom.crypto.media.verifier import Finding
 from tests.crypto.test_media_signatures import AUDIO, EPOCH, VIDEO, Bo, signer
 
 # -- what is found out -----------------------------------------------------------------------------------

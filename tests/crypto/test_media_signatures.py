@@ -20,9 +20,7 @@ from snugroom.crypto.kdf import H, SigningKey
 from snugroom.crypto.media.signatures import (
     FRAMES_MAX,
     MEDIA_KEY_LABEL,
-    Finding,
     FrameList,
-    FrameVerifier,
     Run,
     Signer,
     certified,
@@ -30,6 +28,7 @@ from snugroom.crypto.media.signatures import (
     interval,
     scope,
 )
+from snugroom.crypto.media.verifier import Finding, FrameVerifier
 from snugroom.crypto.mls.labels import sign_with_label
 from snugroom.crypto.primitives import signature_public
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from snugroom.crypto import fields, hpke, kdf
-from snugroom.crypto.entry import lobby, recovery
+from snugroom.crypto.entry import knocks, lobby, recovery
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.entry.lobby import Answer, Refusal
 from snugroom.crypto.errors import SnugCryptoError
@@ -96,7 +96,7 @@ def _in_an_envelope(inner: bytes, size: int) -> Any:
 
 def _book(each: int, steps: list[list[Any]]) -> list[Any]:
     """A host's book of knocks, step by step."""
-    book, told = lobby.Knocks(each=each), []
+    book, told = knocks.Knocks(each=each), []
     exporter = hpke.Exporter(SUITE, bytes(32))
     for step, *given in steps:
         outcome: Any

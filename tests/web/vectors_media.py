@@ -35,13 +35,13 @@ from snugroom.crypto.media.sframe import FrameKey, Header, Suite, encode_header,
 from snugroom.crypto.media.signatures import (
     MEDIA_KEY_LABEL,
     FrameList,
-    FrameVerifier,
     Run,
     Signer,
     certified,
     interval,
     scope,
 )
+from snugroom.crypto.media.verifier import FrameVerifier
 from snugroom.crypto.mls.framing import to_be_signed
 from snugroom.crypto.mls.labels import sign_with_label
 from snugroom.crypto.mls.messages import FramedContent, GroupContext, Sender, SenderType, WireFormat

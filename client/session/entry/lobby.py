@@ -28,7 +28,7 @@ from snugroom.crypto.agreed.room_state import (
     Mode,
     RejoinTicket,
 )
-from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry import knocks, lobby
 from snugroom.crypto.entry.invite import HostSeed, Invite, day_of, door_message, lobby_envelope_key, lobby_key
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, SigningKey
@@ -222,7 +222,7 @@ class HostLobby:
         self._cards: dict[int, list[lobby.CardSecret]] = {}
         self._card_posted: dict[int, float] = {}
         self._card_wanted: set[int] = set()
-        self._knocks = lobby.Knocks(each=KNOCKS_EACH)
+        self._knocks = knocks.Knocks(each=KNOCKS_EACH)
         self._book = book
         self._known: set[int] = set()
         self._shut: set[int] = set()
@@ -344,7 +344,7 @@ class HostLobby:
         if self._turned_away(_Asked(opened, day, package, None, mark), membership):
             return []
         outcome = self._knocks.consider(opened, now)
-        if isinstance(outcome, lobby.Ignored):
+        if isinstance(outcome, knocks.Ignored):
             return []
         others = [(w.id, w.knock.name) for w in self._knocks.waiting(now) if w.id != outcome.id]
         seen = check_identity(opened.name, opened.identity, self._contacts, waiting=others)

@@ -24,15 +24,14 @@ from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import (
     EXCUSED,
     MEDIA_KEY_LABEL,
-    Finding,
     FrameList,
-    FrameVerifier,
     Signer,
     UnverifiedFrameError,
     certified,
     interval,
     scope,
 )
+from snugroom.crypto.media.verifier import Finding, FrameVerifier
 from snugroom.server.wire.limits import BUCKETS
 
 if TYPE_CHECKING:

@@ -1,0 +1,381 @@
+"""Checking media signatures: which frames a receiver believes, by the signed lists that arrive."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from enum import Enum
+from math import inf
+from typing import Literal
+
+from snugroom.crypto.agreed.policy import MEDIA_SIGNATURE_TIME, snug_22
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    MalformedError,
+    ReplayError,
+    ValidationError,
+)
+from snugroom.crypto.kdf import verify
+from snugroom.crypto.media.keys import STREAMS
+from snugroom.crypto.media.signatures import (
+    _LIST_LABEL,
+    AHEAD_MAX,
+    EXCUSED_MAX,
+    LISTED_MAX,
+    LISTED_TIME,
+    MEDIA_KEY_LABEL,
+    PLAYED,
+    RECOVERY,
+    UNLISTED_KID_MAX,
+    UNLISTED_MAX,
+    WRITE_OFF,
+    FrameList,
+    Run,
+    UnverifiedFrameError,
+    certified,
+    digest,
+)
+from snugroom.crypto.mls.labels import verify_with_label
+
+
+class Finding(Enum):
+    """A result of a `FrameVerifier` about its leaf, reported once until it changes."""
+
+    FORGED = "forged"  # a frame opened under the leaf's key id, but the leaf did not sign it
+    UNVERIFIED = "unverified"  # frames of the leaf have been unlisted for more than 2 s
+    VERIFIED = "verified"  # frames of the leaf have been listed again for 10 s
+
+
+class _Verdict(Enum):
+    LISTED = 1
+    UNLISTED = 2
+    FORGED = 3
+    LATE = 4  # the list that would name the frame has been discarded
+
+
+class _Stream:
+    """The listed frames of one key id."""
+
+    __slots__ = ("_runs", "covered", "forgotten", "known_from", "torn")
+
+    def __init__(self, torn: bool) -> None:
+        self._runs: deque[tuple[float, int, Run]] = deque()  # arrival time, number of the list, run
+        #: All frames that the sender sealed with counters from `known_from` to `covered` are known.
+        self.known_from = 0
+        self.covered = -1
+        #: Lists up to this counter were discarded because of their age or number.
+        self.forgotten = -1
+        #: Lists were lost: the next run need not follow `covered` directly.
+        self.torn = torn
+
+    def judge(self, counter: int, hash_: bytes) -> _Verdict:
+        if counter > self.covered:
+            return _Verdict.UNLISTED  # normal for most frames: their list arrives later
+        for _, _, run in reversed(self._runs):
+            if run.first <= counter <= run.last:
+                return _Verdict.LISTED if run.of(counter) == hash_ else _Verdict.FORGED
+        if counter <= self.forgotten:
+            return _Verdict.LATE
+        passed_over = self.known_from <= counter <= self.covered
+        return _Verdict.FORGED if passed_over else _Verdict.UNLISTED
+
+    def number_of(self, counter: int) -> int | None:
+        """Return the number of the list that names that counter; None if none does."""
+        for _, number, run in self._runs:
+            if run.first <= counter <= run.last:
+                return number
+        return None
+
+    def extend(self, run: Run, number: int, now: float) -> None:
+        if self.torn:
+            self.torn, self.known_from = False, run.first
+        self._runs.append((now, number, run))
+        self.covered = run.last
+        while self._runs[0][0] + LISTED_TIME <= now or self._runs[0][2].last <= self.covered - LISTED_MAX:
+            self.forgotten = self._runs.popleft()[2].last
+            self.known_from = max(self.known_from, self.forgotten + 1)
+
+
+class _Epoch:
+    """One leaf's lists in one epoch."""
+
+    __slots__ = ("disclosed", "key", "number", "streams", "whole")
+
+    def __init__(self) -> None:
+        self.key: bytes | None = None
+        self.number = -1
+        #: No list since number 0 was lost.
+        self.whole = True
+        self.disclosed = False
+        self.streams: dict[int, _Stream] = {}
+
+    def in_order(self, received: FrameList) -> None:
+        """Raise MalformedError if a list names frames again, or more key ids than a leaf has."""
+        firsts: dict[int, int] = {}
+        for run in received.runs:
+            firsts.setdefault(run.kid, run.first)
+        if len(self.streams.keys() | firsts.keys()) > STREAMS:
+            raise MalformedError("frames of more streams than one member has")
+        if any(kid in self.streams and first <= self.streams[kid].covered for kid, first in firsts.items()):
+            raise MalformedError("frames that an earlier list has named")
+
+    def take(self, received: FrameList, now: float) -> None:
+        self.key = received.key
+        if received.number != self.number + 1:
+            self.whole = False
+            for stream in self.streams.values():
+                stream.torn = True
+        self.number = received.number
+        for run in received.runs:
+            if run.kid not in self.streams:
+                self.streams[run.kid] = _Stream(torn=not self.whole)
+            self.streams[run.kid].extend(run, received.number, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unlisted:
+    """A frame that was played and that no list has named yet."""
+
+    hash: bytes
+    at: float  # in seconds played so far from this leaf; infinite: its list may have been missed
+    cost: float
+    opened_at: float
+
+
+class FrameVerifier:
+    """Compares one leaf's frames with its lists. Its memory is bounded (at worst a few hundred kilobytes).
+
+    `epoch` is always the number of the MLS epoch. The caller reports the end of each epoch (`end_epoch`).
+    `doubt` is the reason for comparing this leaf's frames before they are played; None: they are played at
+    once.
+    """
+
+    __slots__ = (
+        "_epochs",
+        "_excused",
+        "_excused_until",
+        "_frame_at",
+        "_good_since",
+        "_played",
+        "_step",
+        "_unlisted",
+        "_verified_at",
+        "_written_off",
+        "_written_off_at",
+        "doubt",
+        "findings",
+    )
+
+    def __init__(self) -> None:
+        self.doubt: Literal["forged", "unverified"] | None = None
+        self.findings: list[Finding] = []
+        self._epochs: dict[int, _Epoch] = {}
+        self._unlisted: dict[tuple[int, int, int], _Unlisted] = {}
+        self._played = 0.0
+        self._step = 0.0
+        self._frame_at = -inf
+        self._excused_until = -inf
+        self._excused: deque[tuple[float, float]] = deque()  # of ended epochs: (time, seconds)
+        self._good_since = self._verified_at = -inf
+        self._written_off = 0.0
+        self._written_off_at = -inf
+
+    # -- frames --------------------------------------------------------------------------------
+
+    def opening(self, epoch: int, kid: int, counter: int, frame: bytes, now: float) -> None:
+        """Check a frame of this leaf's key id before it is opened.
+
+        ValidationError("SNUG-22") if the leaf has signed another frame, or none, in its place.
+        AuthenticationError if it arrives after the list that would name it was discarded (possible after a
+        connection was interrupted). UnverifiedFrameError if no list has named it and the leaf is in doubt, or
+        if it is far ahead of the lists: it would move the replay window past all frames sealed before it.
+        """
+        # Count time here, not in `opened`: otherwise one frame far ahead, after which no frame opens, would
+        # stay unnoticed.
+        self._play(now)
+        verdict = self._judge(epoch, kid, counter, digest(frame))
+        snug_22(forged=verdict is _Verdict.FORGED, unlisted=0.0)
+        if verdict is _Verdict.LATE:
+            raise AuthenticationError("a frame that comes too late to be compared")
+        if verdict is _Verdict.UNLISTED:
+            if self.doubt is not None:
+                raise UnverifiedFrameError("a frame that its sender has not signed yet")
+            if counter - self._covered(epoch, kid) > AHEAD_MAX:
+                if self._too_many(epoch, kid):
+                    self._doubt("unverified")
+                raise UnverifiedFrameError("a frame far ahead of all that its sender has signed")
+
+    def opened(self, epoch: int, kid: int, counter: int, frame: bytes, now: float) -> None:
+        """Record the same frame after it has opened."""
+        hash_ = digest(frame)
+        if self._judge(epoch, kid, counter, hash_) is _Verdict.LISTED:
+            self._verified(now)
+            return
+        if self._too_many(epoch, kid):
+            self._doubt("unverified")  # far more than two seconds of any stream
+            return
+        at = inf if now < self._excused_until else self._played
+        self._unlisted[epoch, kid, counter] = _Unlisted(hash_, at, self._step, now)
+
+    def _too_many(self, epoch: int, kid: int) -> bool:
+        count = len(self._unlisted)
+        if UNLISTED_KID_MAX <= count < UNLISTED_MAX:
+            return sum(which[:2] == (epoch, kid) for which in self._unlisted) >= UNLISTED_KID_MAX
+        return count >= UNLISTED_MAX
+
+    def listed_in(self, epoch: int, kid: int, counter: int) -> int | None:
+        """Return the number of the list that names a frame, or of the next list if the frame is newer.
+
+        None if lists that may have named it were lost.
+        """
+        held = self._epochs.get(epoch)
+        if held is None:
+            return 0
+        stream = held.streams.get(kid)
+        if stream is None:
+            return held.number + 1 if held.whole else None
+        if counter > stream.covered:
+            return None if stream.torn else held.number + 1
+        return stream.number_of(counter)
+
+    def tick(self, now: float) -> None:
+        """Detect frames that are unlisted for too long. Call it only while server messages arrive.
+
+        All messages received until `now` must have been processed. Lists for frames opened after `now` may
+        still be in the queue: a client that lags behind must not blame the sender.
+        """
+        if self.doubt is not None:
+            return
+        try:
+            snug_22(forged=False, unlisted=self.unlisted(now))
+        except ValidationError:
+            self._doubt("unverified")
+        if self.excused(now) > EXCUSED_MAX:
+            self._doubt("unverified")
+
+    def unlisted(self, now: float) -> float:
+        """Return the unlisted seconds of audio or video, counted from the oldest unlisted frame."""
+        if self._written_off_at + WRITE_OFF <= now:
+            self._written_off = 0.0
+        oldest = min((frame.at for frame in self._unlisted.values()), default=inf)
+        since = max(0.0, self._frame_at - now)
+        return self._written_off + max(0.0, self._played - since - oldest)
+
+    def excused(self, now: float) -> float:
+        """Return the excused seconds of audio or video within the last minute that are in no list."""
+        while self._excused and self._excused[0][0] + WRITE_OFF <= now:
+            self._excused.popleft()
+        forgotten = [
+            which
+            for which, frame in self._unlisted.items()
+            if frame.at == inf and frame.opened_at + WRITE_OFF <= now
+        ]
+        for which in forgotten:
+            del self._unlisted[which]
+        still = sum(frame.cost for frame in self._unlisted.values() if frame.at == inf)
+        return still + sum(seconds for _, seconds in self._excused)
+
+    def excuse(self, until: float) -> None:
+        """Excuse unlisted frames up to that time, because their lists may have been missed.
+
+        At most EXCUSED_MAX seconds per minute are excused.
+        """
+        self._excused_until = until
+        self._unlisted = {which: replace(frame, at=inf) for which, frame in self._unlisted.items()}
+
+    # -- lists ---------------------------------------------------------------------------------
+
+    def receive(self, epoch: int, scope_: bytes, received: FrameList, leaf_key: bytes, now: float) -> None:
+        """Process a list in this leaf's name, of a current epoch. `leaf_key`: the leaf's signature key.
+
+        ReplayError if this list or a later one was processed before; AuthenticationError if the leaf has not
+        certified the key, the key has not signed the list, or the key is disclosed; MalformedError if it
+        names more key ids than a leaf has, or a frame again. An error changes no state.
+        """
+        held = self._epochs.get(epoch, _Epoch())
+        if received.number <= held.number:
+            raise ReplayError("a list of frames that has been heard")
+        if held.disclosed:
+            raise AuthenticationError("a list under a key that is no secret any more")
+        if held.key is None:
+            vouched = certified(scope_, received.leaf, received.key)
+            verify_with_label(leaf_key, MEDIA_KEY_LABEL, vouched, received.certificate)
+        elif held.key != received.key:
+            raise AuthenticationError("a list under another media key than this leaf's")
+        verify(received.key, _LIST_LABEL + scope_ + received.body, received.signature)
+        held.in_order(received)
+        held.take(received, now)
+        self._epochs[epoch] = held
+        self._compare(epoch, now)
+
+    def mark_disclosed(self, public: bytes) -> None:
+        """Reject further lists under this media key, whose secret half was disclosed, if it is the leaf's."""
+        for held in self._epochs.values():
+            held.disclosed |= held.key == public
+
+    def end_epoch(self, epoch: int, now: float) -> None:
+        """Discard an epoch whose frames are no longer opened, but keep the sum of its unlisted seconds."""
+        self._epochs.pop(epoch, None)
+        owed = [self._unlisted.pop(which) for which in list(self._unlisted) if which[0] == epoch]
+        lost = sum(frame.cost for frame in owed if frame.at != inf)
+        if lost:
+            before = self._written_off if now < self._written_off_at + WRITE_OFF else 0.0
+            self._written_off, self._written_off_at = before + lost, now
+        excused = sum(frame.cost for frame in owed if frame.at == inf)
+        if excused:
+            self._excused.append((now, excused))
+
+    def end_all(self, now: float) -> None:
+        """End all current epochs after this client has joined anew; the record of the leaf stays."""
+        for epoch in {*self._epochs, *(which[0] for which in self._unlisted)}:
+            self.end_epoch(epoch, now)
+
+    # -- internal --------------------------------------------------------------------------------
+
+    def _covered(self, epoch: int, kid: int) -> int:
+        """Return the highest counter that a list has named; -1 before the first."""
+        held = self._epochs.get(epoch)
+        stream = None if held is None else held.streams.get(kid)
+        return -1 if stream is None else stream.covered
+
+    def _judge(self, epoch: int, kid: int, counter: int, hash_: bytes) -> _Verdict:
+        held = self._epochs.get(epoch)
+        stream = None if held is None else held.streams.get(kid)
+        return _Verdict.UNLISTED if stream is None else stream.judge(counter, hash_)
+
+    def _compare(self, epoch: int, now: float) -> None:
+        """Compare the frames played so far with the list that has just arrived."""
+        for which, frame in list(self._unlisted.items()):
+            if which[0] != epoch:
+                continue
+            verdict = self._judge(*which, frame.hash)
+            if verdict in (_Verdict.LISTED, _Verdict.FORGED):
+                del self._unlisted[which]
+            if verdict is _Verdict.FORGED:
+                self._doubt("forged")
+
+    def _play(self, now: float) -> None:
+        least, most = PLAYED
+        self._step = min(most, max(least, now - self._frame_at))
+        self._played += self._step
+        self._frame_at = now
+
+    def _doubt(self, why: Literal["forged", "unverified"]) -> None:
+        if self.doubt in ("forged", why):
+            return  # "forged" is permanent: an attacker that forged one frame can forge others
+        self.doubt = why
+        self._verified_at = -inf
+        self.findings.append(Finding.FORGED if why == "forged" else Finding.UNVERIFIED)
+
+    def _verified(self, now: float) -> None:
+        if self.doubt != "unverified":
+            return
+        if now - self._verified_at > MEDIA_SIGNATURE_TIME:
+            self._good_since = now
+        self._verified_at = now
+        if now - self._good_since >= RECOVERY:
+            self.doubt = None
+            self._unlisted.clear()
+            self._excused.clear()
+            self._written_off = 0.0
+            self.findings.append(Finding.VERIFIED)
