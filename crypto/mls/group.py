@@ -16,15 +16,8 @@ from snugroom.crypto.errors import MalformedError, MissingKeyError, StateError, 
 from snugroom.crypto.kdf import Rng
 from snugroom.crypto.mls import validate, welcome
 from snugroom.crypto.mls import validate_commit as rules
-from snugroom.crypto.mls.commit import (
-    ProcessedCommit,
-    attributed_to,
-    enter_epoch,
-    process_commit,
-    send,
-    stage_commit,
-    verify_proposal,
-)
+from snugroom.crypto.mls.apply import attributed_to, verify_proposal
+from snugroom.crypto.mls.commit import ProcessedCommit, enter_epoch, process_commit, send, stage_commit
 from snugroom.crypto.mls.errors import PathError
 from snugroom.crypto.mls.framing import (
     PadTo,

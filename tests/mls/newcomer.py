@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from snugroom.crypto.mls import ExternalInit, Group, KeyPackageBundle, Limits, Remove
+from snugroom.crypto.mls.apply import AppliedProposals
 from snugroom.crypto.mls.codec import decode, opaque
-from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, AppliedProposals, next_epoch, provisional_context
+from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, next_epoch, provisional_context
 from snugroom.crypto.mls.framing import sign_content
 from snugroom.crypto.mls.messages import (
     FramedContent,

@@ -20,8 +20,9 @@ from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import BASE_KEY_LABEL, BASE_KEY_SIZE, TAGS_SIZE, EpochKeys, Stream
 from snugroom.crypto.media.keys import SUITE as SFRAME
 from snugroom.crypto.media.sframe import FrameKey, extract
+from snugroom.crypto.mls.apply import AppliedProposals
 from snugroom.crypto.mls.codec import decode
-from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, AppliedProposals, next_epoch, provisional_context
+from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, next_epoch, provisional_context
 from snugroom.crypto.mls.framing import sign_content
 from snugroom.crypto.mls.messages import (
     FramedContent,
