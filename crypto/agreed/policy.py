@@ -35,9 +35,10 @@ SNUG-22  a media frame is in its sender's signed list, within 2 s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from dataclasses import replace
+from typing import Final
 
+from snugroom.crypto.agreed.commit_view import MLS10, CommitView, LeafView, ProposalView
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
 from snugroom.crypto.agreed.names import check_name, look_alike
 from snugroom.crypto.agreed.room_state import (
@@ -47,9 +48,7 @@ from snugroom.crypto.agreed.room_state import (
     REJOIN_SLOTS,
     REJOINS_MAX,
     SINGLE_USE,
-    CommitContext,
     Identity,
-    Ledger,
     Mode,
     Policy,
     RejoinTicket,
@@ -63,7 +62,6 @@ LINK_PSK_ID: Final = b"snug 1 link"
 REQUIRED_CAPABILITIES: Final = 0x0003
 EXTERNAL_SENDERS: Final = 0x0005
 SUITES: Final = frozenset({0x0001, 0x0003})
-MLS10: Final = 1
 MEMBERS_MAX: Final = 1000
 GENERATION_GAP: Final = 200
 #: Maximum number of slots between the signature of a host's return and its commit.
@@ -72,84 +70,6 @@ RETURN_SLOTS: Final = 8
 SFRAME_TAG: Final = 16
 #: Maximum seconds of audio or video without a signature of the sender.
 MEDIA_SIGNATURE_TIME: Final = 2.0
-
-ProposalKind = Literal["add", "update", "remove", "psk", "reinit", "external_init", "gce", "other"]
-
-
-@dataclass(frozen=True)
-class LeafView:
-    """The properties of a leaf that the rules compare."""
-
-    signature_key: bytes
-    identity: bytes  # bytes of the basic credential
-    encryption_key: bytes
-    capabilities: bytes  # encoded
-    extensions: bytes  # encoded
-
-
-@dataclass(frozen=True)
-class ProposalView:
-    """One proposal of a commit, with the fields of its kind."""
-
-    kind: ProposalKind
-    sender: int | None  # leaf; None: a non-member
-    by_reference: bool = False
-    added: LeafView | None = None
-    package: bytes = b""  # of an Add: H(KeyPackage), 32 bytes
-    ticket: bytes | None = None  # rejoin extension of an added KeyPackage
-    suite: int = 0x0001  # of an added KeyPackage
-    version: int = MLS10
-    removed: int | None = None
-    psk_external: bool = False
-    psk_id: bytes = b""
-    extensions: tuple[tuple[int, bytes], ...] = ()
-
-
-@dataclass(frozen=True)
-class CommitView:
-    """A commit whose signature has verified, with all facts that its validation needs."""
-
-    private: bool
-    sender: int | None  # leaf; None: an external committer
-    proposals: tuple[ProposalView, ...]
-    path_leaf: LeafView | None
-    authenticated_data: bytes
-    # this member's state before the commit
-    members: Mapping[int, LeafView]
-    policy: Policy
-    extensions: tuple[tuple[int, bytes], ...]  # of the GroupContext
-    group_id: bytes
-    suite: int
-    room: bytes
-    slot: int
-    chain: bytes
-    ledger: Ledger
-
-    def of(self, kind: ProposalKind) -> tuple[ProposalView, ...]:
-        """Return the proposals of one kind."""
-        return tuple(p for p in self.proposals if p.kind == kind)
-
-    @property
-    def context(self) -> CommitContext:
-        """Decoded authenticated_data; ValidationError("SNUG-1") if malformed."""
-        try:
-            return CommitContext.decode(self.authenticated_data)
-        except MalformedError as error:
-            raise ValidationError("SNUG-1", str(error)) from None
-
-    @property
-    def by_host(self) -> bool:
-        """Whether the committer is a host under the old policy."""
-        leaf = None if self.sender is None else self.members.get(self.sender)
-        return leaf is not None and leaf.signature_key in self.policy.hosts
-
-    @property
-    def rejoin_leaf(self) -> int | None:
-        """The rejoining leaf if the commit has the shape of a rejoin, otherwise None. Authorises nothing."""
-        adds, removes = self.of("add"), self.of("remove")
-        if len(adds) == 1 and len(removes) == 1 and adds[0].ticket is not None:
-            return removes[0].removed
-        return None
 
 
 def _is_self_remove(p: ProposalView) -> bool:

@@ -6,7 +6,7 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from snugroom.crypto.agreed.policy import CommitView, LeafView, ProposalView
+from snugroom.crypto.agreed.commit_view import CommitView, LeafView, ProposalView
 from snugroom.crypto.agreed.room_state import Ledger, Policy
 from tests.policy.cases import Case
 

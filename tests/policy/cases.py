@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from snugroom.crypto.agreed.policy import LINK_PSK_ID, CommitView, LeafView, ProposalView
+from snugroom.crypto.agreed.commit_view import CommitView, LeafView, ProposalView
+from snugroom.crypto.agreed.policy import LINK_PSK_ID
 from snugroom.crypto.agreed.room_state import (
     ANY_HOST,
     LEDGER_KEYS_MAX,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from snugroom.crypto.agreed import policy
-from snugroom.crypto.agreed.policy import CommitView
+from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.errors import ValidationError
 from tests.policy.cases import BO, CEM, Case, all_cases, commit, leaf, remove
 

@@ -24,7 +24,7 @@ from snugroom.client.session.kernel.intents import (
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.client.session.kernel.views import PriorState, leaf_view, names_of, proposal_view
 from snugroom.crypto import mls
-from snugroom.crypto.agreed import envelope, policy
+from snugroom.crypto.agreed import commit_view, envelope, policy
 from snugroom.crypto.agreed.room_state import (
     POLICY_EXTENSION,
     CommitContext,
@@ -57,7 +57,7 @@ class Valid:
     """A commit that passed every check."""
 
     candidate: mls.CandidateCommit
-    view: policy.CommitView
+    view: commit_view.CommitView
     removes_us: bool
 
 
@@ -87,7 +87,7 @@ class Staged:
     blob: bytes
     room_pass: bytes  # the next epoch's pass
     stage: mls.Stage
-    view: policy.CommitView
+    view: commit_view.CommitView
 
 
 @dataclass(frozen=True)
@@ -552,7 +552,7 @@ def _self_contained(commit: mls.CandidateCommit, carried: Set[bytes | None]) -> 
             raise ValidationError("SNUG-3", "the commit names a proposal that it does not carry")
 
 
-def _to_blame(view: policy.CommitView, broken: ValidationError) -> int | None:
+def _to_blame(view: commit_view.CommitView, broken: ValidationError) -> int | None:
     """Return a bad commit's author; None if it names another slot or chain: the server places commits."""
     if broken.rule == "SNUG-1":
         with contextlib.suppress(ValidationError):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from snugroom.crypto import mls
-from snugroom.crypto.agreed.policy import CommitView, LeafView, ProposalView
+from snugroom.crypto.agreed.commit_view import CommitView, LeafView, ProposalView
 from snugroom.crypto.agreed.room_state import REJOIN_EXTENSION, Ledger, Policy
 from snugroom.crypto.kdf import H
 
