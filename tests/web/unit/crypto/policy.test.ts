@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { type Bytes, hex, unhex } from "../../../../client/web/src/crypto/bytes";
 import { ValidationError } from "../../../../client/web/src/crypto/errors";
 import * as policy from "../../../../client/web/src/crypto/agreed/policy";
+import { type CommitFacts, CommitView, type ExtensionView, type LeafView, type ProposalKind, type ProposalView } from "../../../../client/web/src/crypto/agreed/commitView";
 import { Ledger, Policy } from "../../../../client/web/src/crypto/agreed/roomState";
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -30,7 +31,7 @@ const rows = (value: Json | undefined): readonly Json[] => value as readonly Jso
 const record = (value: Json | undefined): Record<string, Json> => value as Record<string, Json>;
 const leafIndex = (value: Json | undefined): number | null => value as number | null;
 
-function leaf(value: Json | undefined): policy.LeafView {
+function leaf(value: Json | undefined): LeafView {
   const of = record(value);
   return {
     signatureKey: bytes(of["signature_key"]),
@@ -41,13 +42,13 @@ function leaf(value: Json | undefined): policy.LeafView {
   };
 }
 
-const extensions = (value: Json | undefined): policy.ExtensionView[] =>
+const extensions = (value: Json | undefined): ExtensionView[] =>
   rows(value).map((pair) => [Number(rows(pair)[0]), bytes(rows(pair)[1])]);
 
-function proposal(value: Json): policy.ProposalView {
+function proposal(value: Json): ProposalView {
   const of = record(value);
   return {
-    kind: of["kind"] as policy.ProposalKind,
+    kind: of["kind"] as ProposalKind,
     sender: leafIndex(of["sender"]),
     byReference: of["by_reference"] === true,
     added: of["added"] === null ? null : leaf(of["added"]),
@@ -62,7 +63,7 @@ function proposal(value: Json): policy.ProposalView {
   };
 }
 
-function facts(view: Record<string, Json>): policy.CommitFacts {
+function facts(view: Record<string, Json>): CommitFacts {
   const shared = (name: keyof typeof file.shared): Json | undefined => file.shared[name][Number(view[name])];
   const path = shared("path_leaf");
   return {
@@ -94,8 +95,8 @@ async function verdict(check: () => void | Promise<void>): Promise<string | null
   }
 }
 
-const judge = (of: policy.CommitFacts): Promise<string | null> =>
-  verdict(() => policy.judgeCommit(new policy.CommitView(of)));
+const judge = (of: CommitFacts): Promise<string | null> =>
+  verdict(() => policy.judgeCommit(new CommitView(of)));
 
 test("every commit has the verdict that Python gives it, in the same words", async () => {
   for (const { name, verdict: says, view } of file.commits)
@@ -103,7 +104,7 @@ test("every commit has the verdict that Python gives it, in the same words", asy
   assert.ok(file.commits.length > 200);
 });
 
-const named = (name: string): policy.CommitFacts => {
+const named = (name: string): CommitFacts => {
   const found = file.commits.find((each) => each.name === name);
   assert.ok(found, name);
   return facts(found.view);
@@ -119,10 +120,10 @@ test("a room and a ledger can be filled, and no further", async () => {
   const add = named("valid: add, open invite");
   const [ada] = add.members.values();
   assert.ok(ada);
-  const crowd = (size: number): ReadonlyMap<number, policy.LeafView> =>
+  const crowd = (size: number): ReadonlyMap<number, LeafView> =>
     new Map([
       ...add.members,
-      ...Array.from({ length: size - add.members.size }, (_, n): [number, policy.LeafView] => [
+      ...Array.from({ length: size - add.members.size }, (_, n): [number, LeafView] => [
         n + 10,
         {
           ...ada,
@@ -133,15 +134,15 @@ test("a room and a ledger can be filled, and no further", async () => {
     ]);
   assert.equal(await judge({ ...add, members: crowd(999) }), null);
   assert.equal(await judge({ ...add, members: crowd(1000) }), "SNUG-15: more than 1000 members");
-  const full = (size: number): Partial<policy.CommitFacts> => {
+  const full = (size: number): Partial<CommitFacts> => {
     const more = Array.from({ length: size - add.ledger.keys.size }, (_, n) => hex(numbered(n, 32)));
     const ledger = add.ledger.with({ keys: new Set([...add.ledger.keys, ...more]) });
     return { ledger };
   };
   const last = { ...add, ...full(4095) };
   // the commit's context names the ledger: what is asked here is SNUG-15 alone, which comes after SNUG-1
-  const own = (of: policy.CommitFacts): policy.CommitFacts => {
-    const { context } = new policy.CommitView(of);
+  const own = (of: CommitFacts): CommitFacts => {
+    const { context } = new CommitView(of);
     const data = hex(of.authenticatedData).replace(hex(context.ledger), hex(of.ledger.digest()));
     return { ...of, authenticatedData: unhex(data) };
   };

@@ -17,6 +17,7 @@ import {
 import { H } from "../../crypto/kdf";
 import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
 import * as policy from "../../crypto/agreed/policy";
+import { CommitView } from "../../crypto/agreed/commitView";
 import {
   CommitContext,
   Identity,
@@ -45,7 +46,7 @@ const ENVELOPE_KEYS_MAX = 2;
 export interface Valid {
   readonly type: "Valid";
   readonly candidate: mls.CandidateCommit;
-  readonly view: policy.CommitView;
+  readonly view: CommitView;
   readonly removesUs: boolean;
 }
 
@@ -73,7 +74,7 @@ export interface Staged {
   /** The next epoch's pass. */
   readonly roomPass: Bytes;
   readonly stage: mls.Stage;
-  readonly view: policy.CommitView;
+  readonly view: CommitView;
 }
 
 export interface Newcomer {
@@ -666,7 +667,7 @@ const hostsLeft = (before: Policy, after: Policy): boolean =>
 /** Return the first SNUG rule that a commit breaks, as the error; null if it breaks none. */
 async function brokenBy(
   commit: mls.CandidateCommit,
-  view: policy.CommitView,
+  view: CommitView,
   carried: ReadonlySet<string>,
 ): Promise<ValidationError | null> {
   try {
@@ -691,7 +692,7 @@ function selfContained(commit: mls.CandidateCommit, carried: ReadonlySet<string>
 }
 
 /** Return a bad commit's author; null if it names another slot or chain: the server places commits. */
-function toBlame(view: policy.CommitView, broken: ValidationError): number | null {
+function toBlame(view: CommitView, broken: ValidationError): number | null {
   if (broken.rule === "SNUG-1") {
     try {
       if (view.context.slot !== view.slot || !same(view.context.chain, view.chain)) return null;

@@ -2,13 +2,7 @@
 
 import type { Bytes } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
-import {
-  CommitView,
-  type ExtensionView,
-  type LeafView,
-  proposal as fact,
-  type ProposalView,
-} from "../../crypto/agreed/policy";
+import { CommitView, type ExtensionView, type LeafView, proposal as fact, type ProposalView } from "../../crypto/agreed/commitView";
 import { type Ledger, type Policy, REJOIN_EXTENSION } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
 
