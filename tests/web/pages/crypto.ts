@@ -3,13 +3,8 @@ import { type Bytes, hex, unhex, utf8 } from "../../../client/web/src/crypto/byt
 import { SigningKey } from "../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../client/web/src/crypto/labels";
 import { EpochKeys, MediaKeys, openFrame, sealFrame } from "../../../client/web/src/crypto/media/keys";
-import {
-  certified,
-  FrameList,
-  FrameVerifier,
-  MEDIA_KEY_LABEL,
-  Signer,
-} from "../../../client/web/src/crypto/media/signatures";
+import { certified, FrameList, MEDIA_KEY_LABEL, Signer } from "../../../client/web/src/crypto/media/signatures";
+import { FrameVerifier } from "../../../client/web/src/crypto/media/verifier";
 import { decodeHeader } from "../../../client/web/src/crypto/media/sframe";
 
 interface Tree {

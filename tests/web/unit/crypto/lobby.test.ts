@@ -8,6 +8,7 @@ import { IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
 import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SEAL_OVERHEAD, seal } from "../../../../client/web/src/crypto/kdf";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
+import { Knocks } from "../../../../client/web/src/crypto/entry/knocks";
 import { Card, CardRequest, Knock, RecoveryMessage, Reply } from "../../../../client/web/src/crypto/entry/lobby";
 import { compareWithPython } from "./cases";
 import { seeded } from "./given";
@@ -100,7 +101,7 @@ compareWithPython("lobby", {
   },
   read: lobby.read,
   book: (each: number, steps: readonly (readonly [string, ...never[]])[]) => {
-    const book = new lobby.Knocks(each);
+    const book = new Knocks(each);
     const exporter = new Exporter(new Uint8Array(32));
     const take = ([step, ...given]: readonly [string, ...never[]]): unknown => {
       const [index, keyPackage, expiry, now] = given;

@@ -9,6 +9,7 @@ import type { IdentityKey } from "../../crypto/proof/identity";
 import { dayOf, doorMessage, type HostSeed, type Invite, lobbyEnvelopeKey, lobbyKey } from "../../crypto/entry/invite";
 import { H, type SigningKey } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
+import { Knocks } from "../../crypto/entry/knocks";
 import { lookAlike } from "../../crypto/agreed/names";
 import { ANY_HOST, Identity, Mode, REJOIN_EXTENSION, RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
@@ -252,7 +253,7 @@ export class HostLobby {
   readonly #cards = new Map<number, lobby.CardSecret[]>();
   readonly #cardPosted = new Map<number, number>();
   readonly #cardWanted = new Set<number>();
-  readonly #knocks = new lobby.Knocks(KNOCKS_EACH);
+  readonly #knocks = new Knocks(KNOCKS_EACH);
   readonly #book: InviteBook;
   readonly #known = new Set<number>();
   readonly #shut = new Set<number>();

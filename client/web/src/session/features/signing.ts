@@ -11,18 +11,8 @@ import type { Bytes } from "../../crypto/bytes";
 import { MissingKeyError, ReplayError, SnugCryptoError } from "../../crypto/errors";
 import { SigningKey } from "../../crypto/kdf";
 import { ADD_SWITCH, EPOCH_BITS } from "../../crypto/media/keys";
-import {
-  FrameVerifier,
-  certified,
-  EXCUSED,
-  type Finding,
-  FrameList,
-  interval,
-  MEDIA_KEY_LABEL,
-  Signer,
-  scope,
-  UnverifiedFrameError,
-} from "../../crypto/media/signatures";
+import { certified, EXCUSED, FrameList, interval, MEDIA_KEY_LABEL, Signer, scope, UnverifiedFrameError } from "../../crypto/media/signatures";
+import { FrameVerifier, type Finding } from "../../crypto/media/verifier";
 import { decodeHeader } from "../../crypto/media/sframe";
 import * as envelope from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";

@@ -1,0 +1,369 @@
+/** Checking media signatures: which frames a receiver believes, by the signed lists that arrive. */
+
+import { type Bytes, concat, same } from "../bytes";
+import { AuthenticationError, MalformedError, ReplayError, ValidationError } from "../errors";
+import { verify } from "../kdf";
+import { verifyWithLabel } from "../labels";
+import { STREAMS } from "./keys";
+import { MEDIA_SIGNATURE_TIME, snug22 } from "../agreed/policy";
+import { AHEAD_MAX, EXCUSED_MAX, FrameList, LIST_LABEL, LISTED_MAX, LISTED_TIME, PLAYED, RECOVERY, UNLISTED_KID_MAX, UNLISTED_MAX, UnverifiedFrameError, WRITE_OFF, MEDIA_KEY_LABEL, certified, digest, type Run } from "./signatures";
+
+/**
+ * A result of a `FrameVerifier` about its leaf, reported once until it changes.
+ *
+ * forged: a frame opened under the leaf's key id, but the leaf did not sign it. unverified: frames of the
+ * leaf have been unlisted for more than 2 s. verified: frames of the leaf have been listed again for 10 s.
+ */
+export type Finding = "forged" | "unverified" | "verified";
+
+/** late: the list that would name the frame has been discarded. */
+type Verdict = "listed" | "unlisted" | "forged" | "late";
+
+/** The listed frames of one key id. */
+class Heard {
+  readonly #runs: { readonly at: number; readonly number: number; readonly run: Run }[] = [];
+  /** All frames that the sender sealed with counters from `#knownFrom` to `covered` are known. */
+  #knownFrom = 0;
+  covered = -1;
+  /** Lists up to this counter were discarded because of their age or number. */
+  #forgotten = -1;
+  /** Lists were lost: the next run need not follow `covered` directly. */
+  torn: boolean;
+
+  constructor(torn: boolean) {
+    this.torn = torn;
+  }
+
+  judge(counter: number, hash: Bytes): Verdict {
+    if (counter > this.covered) return "unlisted"; // normal for most frames: their list arrives later
+    const run = this.#runs.findLast(({ run: { first, last } }) => first <= counter && counter <= last)?.run;
+    if (run !== undefined) return same(run.of(counter), hash) ? "listed" : "forged";
+    if (counter <= this.#forgotten) return "late";
+    return this.#knownFrom <= counter && counter <= this.covered ? "forged" : "unlisted";
+  }
+
+  /** Return the number of the list that names that counter; null if none does. */
+  numberOf(counter: number): number | null {
+    return this.#runs.find(({ run: { first, last } }) => first <= counter && counter <= last)?.number ?? null;
+  }
+
+  extend(run: Run, number: number, now: number): void {
+    if (this.torn) {
+      this.torn = false;
+      this.#knownFrom = run.first;
+    }
+    this.#runs.push({ at: now, number, run });
+    this.covered = run.last;
+    for (;;) {
+      const [first] = this.#runs;
+      if (first === undefined) return;
+      if (first.at + LISTED_TIME > now && first.run.last > this.covered - LISTED_MAX) return;
+      this.#runs.shift();
+      this.#forgotten = first.run.last;
+      this.#knownFrom = Math.max(this.#knownFrom, this.#forgotten + 1);
+    }
+  }
+}
+
+/** One leaf's lists in one epoch. */
+class Epoch {
+  key: Bytes | null = null;
+  number = -1;
+  /** No list since number 0 was lost. */
+  whole = true;
+  disclosed = false;
+  readonly streams = new Map<number, Heard>();
+
+  /** Throw MalformedError if a list names frames again, or more key ids than a leaf has. */
+  inOrder(received: FrameList): void {
+    const firsts = new Map<number, number>();
+    for (const { kid, first } of received.runs) if (!firsts.has(kid)) firsts.set(kid, first);
+    if (new Set([...this.streams.keys(), ...firsts.keys()]).size > STREAMS)
+      throw new MalformedError("frames of more streams than one member has");
+    for (const [kid, first] of firsts)
+      if (first <= (this.streams.get(kid)?.covered ?? -1))
+        throw new MalformedError("frames that an earlier list has named");
+  }
+
+  take(received: FrameList, now: number): void {
+    this.key = received.key;
+    if (received.number !== this.number + 1) {
+      this.whole = false;
+      for (const stream of this.streams.values()) stream.torn = true;
+    }
+    this.number = received.number;
+    for (const run of received.runs) {
+      const stream = this.streams.get(run.kid) ?? new Heard(!this.whole);
+      this.streams.set(run.kid, stream);
+      stream.extend(run, received.number, now);
+    }
+  }
+}
+
+/** A frame that was played and that no list has named yet. */
+interface Unlisted {
+  readonly epoch: number;
+  readonly kid: number;
+  readonly counter: number;
+  readonly hash: Bytes;
+  /** In seconds played so far from this leaf; infinite: its list may have been missed. */
+  at: number;
+  readonly cost: number;
+  readonly openedAt: number;
+}
+
+/**
+ * Compares one leaf's frames with its lists. Its memory is bounded (at worst a few hundred kilobytes).
+ *
+ * `epoch` is always the number of the MLS epoch. The caller reports the end of each epoch (`endEpoch`).
+ * `doubt` is the reason for comparing this leaf's frames before they are played; null: they are played at
+ * once.
+ */
+export class FrameVerifier {
+  doubt: "forged" | "unverified" | null = null;
+  readonly findings: Finding[] = [];
+  readonly #epochs = new Map<number, Epoch>();
+  readonly #unlisted = new Map<string, Unlisted>(); // key: epoch, key id and counter
+  #played = 0;
+  #step = 0;
+  #frameAt = -Infinity;
+  #excusedUntil = -Infinity;
+  readonly #excused: { readonly at: number; readonly seconds: number }[] = []; // of ended epochs
+  #goodSince = -Infinity;
+  #verifiedAt = -Infinity;
+  #writtenOff = 0;
+  #writtenOffAt = -Infinity;
+
+  // -- frames --------------------------------------------------------------------------------------------
+
+  /**
+   * Check a frame of this leaf's key id before it is opened.
+   *
+   * ValidationError("SNUG-22") if the leaf has signed another frame, or none, in its place.
+   * AuthenticationError if it arrives after the list that would name it was discarded (possible after a
+   * connection was interrupted). UnverifiedFrameError if no list has named it and the leaf is in doubt, or if
+   * it is far ahead of the lists: it would move the replay window past all frames sealed before it.
+   */
+  opening(epoch: number, kid: number, counter: number, frame: Bytes, now: number): void {
+    // Count time here, not in `opened`: otherwise one frame far ahead, after which no frame opens, would stay
+    // unnoticed.
+    this.#play(now);
+    const verdict = this.#judge(epoch, kid, counter, digest(frame));
+    refuse(verdict);
+    if (verdict !== "unlisted") return;
+    if (this.doubt !== null) throw new UnverifiedFrameError("a frame that its sender has not signed yet");
+    const covered = this.#epochs.get(epoch)?.streams.get(kid)?.covered ?? -1;
+    if (counter - covered > AHEAD_MAX) {
+      if (this.#tooMany(epoch, kid)) this.#fall("unverified");
+      throw new UnverifiedFrameError("a frame far ahead of all that its sender has signed");
+    }
+  }
+
+  /**
+   * Record the same frame after it has opened.
+   *
+   * Lists may have arrived during decryption. ValidationError("SNUG-22") if the leaf has not signed the
+   * frame, which a holder of the members' keys then sealed; the leaf is in doubt from then on.
+   * AuthenticationError if the frame can no longer be compared, or if the leaf fell into doubt meanwhile.
+   * After an error the frame must not be played.
+   */
+  opened(epoch: number, kid: number, counter: number, frame: Bytes, now: number): void {
+    const hash = digest(frame);
+    const verdict = this.#judge(epoch, kid, counter, hash);
+    if (verdict === "listed") {
+      this.#verified(now);
+      return;
+    }
+    if (verdict === "forged") this.#fall("forged");
+    refuse(verdict);
+    if (this.doubt !== null) throw new AuthenticationError("a frame whose sender fell into doubt meanwhile");
+    if (this.#tooMany(epoch, kid)) {
+      this.#fall("unverified"); // far more than two seconds of any stream
+      return;
+    }
+    const at = now < this.#excusedUntil ? Infinity : this.#played;
+    const frameOf = { epoch, kid, counter, hash, at, cost: this.#step, openedAt: now };
+    this.#unlisted.set(`${epoch} ${kid} ${counter}`, frameOf);
+  }
+
+  #tooMany(epoch: number, kid: number): boolean {
+    const count = this.#unlisted.size;
+    if (count < UNLISTED_KID_MAX || count >= UNLISTED_MAX) return count >= UNLISTED_MAX;
+    return this.#frames((each) => each.epoch === epoch && each.kid === kid).length >= UNLISTED_KID_MAX;
+  }
+
+  /**
+   * Return the number of the list that names a frame, or of the next list if the frame is newer.
+   *
+   * null if lists that may have named it were lost.
+   */
+  listedIn(epoch: number, kid: number, counter: number): number | null {
+    const held = this.#epochs.get(epoch);
+    if (held === undefined) return 0;
+    const stream = held.streams.get(kid);
+    if (stream === undefined) return held.whole ? held.number + 1 : null;
+    if (counter > stream.covered) return stream.torn ? null : held.number + 1;
+    return stream.numberOf(counter);
+  }
+
+  /**
+   * Detect frames that are unlisted for too long. Call it only while server messages arrive.
+   *
+   * All messages received until `now` must have been processed. Lists for frames opened after `now` may still
+   * be in the queue: a client that lags behind must not blame the sender.
+   */
+  tick(now: number): void {
+    if (this.doubt !== null) return;
+    try {
+      snug22({ forged: false, unlisted: this.unlisted(now) });
+    } catch (error) {
+      if (!(error instanceof ValidationError)) throw error;
+      this.#fall("unverified");
+    }
+    if (this.excused(now) > EXCUSED_MAX) this.#fall("unverified");
+  }
+
+  /** Return the unlisted seconds of audio or video, counted from the oldest unlisted frame. */
+  unlisted(now: number): number {
+    if (this.#writtenOffAt + WRITE_OFF <= now) this.#writtenOff = 0;
+    let oldest = Infinity;
+    for (const { at } of this.#unlisted.values()) oldest = Math.min(oldest, at);
+    const since = Math.max(0, this.#frameAt - now);
+    return this.#writtenOff + Math.max(0, this.#played - since - oldest);
+  }
+
+  /** Return the excused seconds of audio or video within the last minute that are in no list. */
+  excused(now: number): number {
+    while ((this.#excused[0]?.at ?? Infinity) + WRITE_OFF <= now) this.#excused.shift();
+    this.#remove((each) => each.at === Infinity && each.openedAt + WRITE_OFF <= now);
+    const still = cost(this.#frames((each) => each.at === Infinity));
+    return this.#excused.reduce((sum, { seconds }) => sum + seconds, still);
+  }
+
+  /**
+   * Excuse unlisted frames up to that time, because their lists may have been missed.
+   *
+   * At most EXCUSED_MAX seconds per minute are excused.
+   */
+  excuse(until: number): void {
+    this.#excusedUntil = until;
+    for (const each of this.#unlisted.values()) each.at = Infinity;
+  }
+
+  // -- lists ---------------------------------------------------------------------------------------------
+
+  /**
+   * Process a list in this leaf's name, of a current epoch. `leafKey`: the leaf's signature key.
+   *
+   * ReplayError if this list or a later one was processed before; AuthenticationError if the leaf has not
+   * certified the key, the key has not signed the list, or the key is disclosed; MalformedError if it names
+   * more key ids than a leaf has, or a frame again. An error changes no state.
+   */
+  async receive(epoch: number, bound: Bytes, received: FrameList, leafKey: Bytes, now: number): Promise<void> {
+    const before = this.#acceptable(epoch, received);
+    if (before.key === null) {
+      const vouched = certified(bound, received.leaf, received.key);
+      await verifyWithLabel(leafKey, MEDIA_KEY_LABEL, vouched, received.certificate);
+    }
+    await verify(received.key, concat(LIST_LABEL, bound, received.body), received.signature);
+    // check again: other lists may have been processed meanwhile
+    const held = this.#acceptable(epoch, received);
+    held.inOrder(received);
+    held.take(received, now);
+    this.#epochs.set(epoch, held);
+    this.#compare(epoch);
+  }
+
+  #acceptable(epoch: number, received: FrameList): Epoch {
+    const held = this.#epochs.get(epoch) ?? new Epoch();
+    if (received.number <= held.number) throw new ReplayError("a list of frames that has been heard");
+    if (held.disclosed) throw new AuthenticationError("a list under a key that is no secret any more");
+    if (held.key !== null && !same(held.key, received.key))
+      throw new AuthenticationError("a list under another media key than this leaf's");
+    return held;
+  }
+
+  /** Reject further lists under this media key, whose secret half was disclosed, if it is the leaf's. */
+  markDisclosed(key: Bytes): void {
+    for (const held of this.#epochs.values()) held.disclosed ||= held.key !== null && same(held.key, key);
+  }
+
+  /** Discard an epoch whose frames are no longer opened, but keep the sum of its unlisted seconds. */
+  endEpoch(epoch: number, now: number): void {
+    this.#epochs.delete(epoch);
+    const owed = this.#remove((each) => each.epoch === epoch);
+    const lost = cost(owed.filter(({ at }) => at !== Infinity));
+    if (lost > 0) {
+      this.#writtenOff = lost + (now < this.#writtenOffAt + WRITE_OFF ? this.#writtenOff : 0);
+      this.#writtenOffAt = now;
+    }
+    const seconds = cost(owed.filter(({ at }) => at === Infinity));
+    if (seconds > 0) this.#excused.push({ at: now, seconds });
+  }
+
+  /** End all current epochs after this client has joined anew; the record of the leaf stays. */
+  endAll(now: number): void {
+    const epochs = [...this.#epochs.keys(), ...this.#frames(() => true).map(({ epoch }) => epoch)];
+    for (const epoch of new Set(epochs)) this.endEpoch(epoch, now);
+  }
+
+  // -- internal ------------------------------------------------------------------------------------------
+
+  #frames(which: (each: Unlisted) => boolean): Unlisted[] {
+    return [...this.#unlisted.values()].filter(which);
+  }
+
+  #remove(which: (each: Unlisted) => boolean): Unlisted[] {
+    const found = this.#frames(which);
+    for (const { epoch, kid, counter } of found) this.#unlisted.delete(`${epoch} ${kid} ${counter}`);
+    return found;
+  }
+
+  #judge(epoch: number, kid: number, counter: number, hash: Bytes): Verdict {
+    return this.#epochs.get(epoch)?.streams.get(kid)?.judge(counter, hash) ?? "unlisted";
+  }
+
+  /** Compare the frames played so far with the list that has just arrived. */
+  #compare(epoch: number): void {
+    for (const each of this.#frames((frame) => frame.epoch === epoch)) {
+      const verdict = this.#judge(epoch, each.kid, each.counter, each.hash);
+      if (verdict === "listed" || verdict === "forged") this.#remove((frame) => frame === each);
+      if (verdict === "forged") this.#fall("forged");
+    }
+  }
+
+  #play(now: number): void {
+    const [least, most] = PLAYED;
+    this.#step = Math.min(most, Math.max(least, now - this.#frameAt));
+    this.#played += this.#step;
+    this.#frameAt = now;
+  }
+
+  #fall(why: "forged" | "unverified"): void {
+    // "forged" is permanent: an attacker that forged one frame can forge others
+    if (this.doubt === "forged" || this.doubt === why) return;
+    this.doubt = why;
+    this.#verifiedAt = -Infinity;
+    this.findings.push(why);
+  }
+
+  #verified(now: number): void {
+    if (this.doubt !== "unverified") return;
+    if (now - this.#verifiedAt > MEDIA_SIGNATURE_TIME) this.#goodSince = now;
+    this.#verifiedAt = now;
+    if (now - this.#goodSince >= RECOVERY) {
+      this.doubt = null;
+      this.#unlisted.clear();
+      this.#excused.length = 0;
+      this.#writtenOff = 0;
+      this.findings.push("verified");
+    }
+  }
+}
+
+const cost = (frames: readonly Unlisted[]): number => frames.reduce((sum, each) => sum + each.cost, 0);
+
+function refuse(verdict: Verdict): void {
+  snug22({ forged: verdict === "forged", unlisted: 0 });
+  if (verdict === "late") throw new AuthenticationError("a frame that comes too late to be compared");
+}
