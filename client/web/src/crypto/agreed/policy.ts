@@ -8,7 +8,7 @@
 
 import type { Arg } from "../../words/sentence";
 import { sentence } from "../../words/sentence";
-import { CommitView, type ExtensionView, type LeafView, MLS10, proposal, type ProposalView, reading } from "./commitView";
+import { CommitView, type ExtensionView, type LeafView, MLS10, type ProposalView, reading } from "./commitView";
 import { NO_HEARTBEAT } from "./heartbeat";
 import { type Bytes, hex, same, utf8 } from "../bytes";
 import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
