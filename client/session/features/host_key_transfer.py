@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.features.announcements import granted_message, open_grant, seal_grant
+from snugroom.client.session.kernel.announcements import granted_message, open_grant, seal_grant
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls

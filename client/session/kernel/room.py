@@ -21,7 +21,7 @@ from typing import Final, Literal, TypeVar
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
-from snugroom.client.session.features.announcements import Announcements
+from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.features.build import build as build_features
 from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.maintenance import Maintenance

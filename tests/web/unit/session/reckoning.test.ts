@@ -9,7 +9,7 @@ import { type Bytes, type Rng, utf8 } from "../../../../client/web/src/crypto/by
 import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { H } from "../../../../client/web/src/crypto/kdf";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
-import { Announcements, openGrant, sealGrant } from "../../../../client/web/src/session/features/announcements";
+import { Announcements, openGrant, sealGrant } from "../../../../client/web/src/session/kernel/announcements";
 import type { Announce } from "../../../../client/web/src/session/catalogue/content";
 import { KEPT, Ordering } from "../../../../client/web/src/session/monitor/ordering";
 import { Delivery, type Stream } from "../../../../client/web/src/session/monitor/delivery";

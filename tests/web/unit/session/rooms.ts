@@ -9,7 +9,7 @@ import { labeled } from "../../../../client/web/src/crypto/labels";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
 import { Ledger, Policy } from "../../../../client/web/src/crypto/agreed/roomState";
 import type { ApplicationMessage } from "../../../../client/web/src/mls";
-import { Announcements } from "../../../../client/web/src/session/features/announcements";
+import { Announcements } from "../../../../client/web/src/session/kernel/announcements";
 import type { Feature } from "../../../../client/web/src/session/kernel/feature";
 import { type AnyContent, decode, encode } from "../../../../client/web/src/session/catalogue/content";
 import type { Effect, Event, EventOf, Member } from "../../../../client/web/src/session/events";

@@ -8,7 +8,7 @@ import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import { verify } from "../../crypto/kdf";
 import type { ApplicationMessage } from "../../mls";
-import { grantedMessage, openGrant, sealGrant } from "./announcements";
+import { grantedMessage, openGrant, sealGrant } from "../kernel/announcements";
 import { Feature } from "../kernel/feature";
 import type { AnyContent, Grant, Granted } from "../catalogue/content";
 import { type Change, among } from "../kernel/membership";

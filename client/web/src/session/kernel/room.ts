@@ -23,7 +23,7 @@ import { X25519Key } from "../../crypto/primitives";
 import type { Kind } from "../../crypto/media/clearHeader";
 import type { Challenge, ClientMessage, Committed, Entered, Refused, ServerMessage } from "../../wire/messages";
 import { type Arg, CommandError, type Sentence, sentence, verbatim } from "../../words/sentence";
-import { Announcements } from "../features/announcements";
+import { Announcements } from "./announcements";
 import { type Feature, featuresWith } from "./feature";
 import { build as buildFeatures } from "../features/build";
 import { type AnyContent, type Posted, TEXT_MAX } from "../catalogue/content";
