@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.tools.lab.command import chosen_scenes
 from snugroom.client.tools.lab.runner import Result, run_one
 from snugroom.crypto.agreed import policy
@@ -46,16 +46,16 @@ async def test_without_a_replay_window_frames_are_shown_twice(monkeypatch: pytes
 
 
 async def test_members_that_do_not_seal_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = RoomSession.seal
+    real = Frames.seal
     calls = 0
 
-    def now_and_then(self: RoomSession, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
+    def now_and_then(self: Frames, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
         nonlocal calls
         calls += 1
         # one frame in twenty is enough
         return frame if calls % 20 == 0 else real(self, kind, stream, frame, now)
 
-    monkeypatch.setattr(RoomSession, "seal", now_and_then)
+    monkeypatch.setattr(Frames, "seal", now_and_then)
     result = await play("recorded_for_later")
     assert result.judgement.worse
     assert result.judgement.verdict == "harmed", result.judgement

@@ -288,20 +288,20 @@ def with_audio(seed: int) -> tuple[World, Participant, Participant, Participant]
 
 def test_a_frame_is_opened_by_its_announcers_key_only() -> None:
     w, ada, bo, cem = with_audio(220)
-    frame = bo.room.seal("audio", 0, b"opus", w.now)
+    frame = bo.room.frames.seal("audio", 0, b"opus", w.now)
     assert frame is not None
-    opened = ada.room.open(AUDIO, "audio", frame, w.now)
+    opened = ada.room.frames.open(AUDIO, "audio", frame, w.now)
     assert (opened.leaf, opened.stream, opened.frame) == (1, 0, b"opus")
-    of_cem = cem.room.seal("audio", 0, b"opus", w.now)
+    of_cem = cem.room.frames.seal("audio", 0, b"opus", w.now)
     with pytest.raises(ValidationError) as caught:
-        ada.room.open(AUDIO, "audio", of_cem, w.now)
+        ada.room.frames.open(AUDIO, "audio", of_cem, w.now)
     assert caught.value.rule == "SNUG-20"
     other_stream = seal_frame(bo.room.m.media, "audio", 2, b"opus", w.now)
     with pytest.raises(ValidationError) as caught:
-        ada.room.open(AUDIO, "audio", other_stream, w.now)
+        ada.room.frames.open(AUDIO, "audio", other_stream, w.now)
     assert caught.value.rule == "SNUG-20"
     with pytest.raises(FutureEpochError):
-        ada.room.open(AUDIO + 1, "audio", frame, w.now)
+        ada.room.frames.open(AUDIO + 1, "audio", frame, w.now)
 
 
 def test_nobody_takes_anothers_ssrc_by_announcing_it() -> None:
@@ -311,36 +311,36 @@ def test_nobody_takes_anothers_ssrc_by_announcing_it() -> None:
         ev.Publish("ufrag", "passwordOfIceParameters", bytes(32), ((AUDIO, "audio", 0), (7, "audio", 0))),
     )
     w.until(lambda: 7 in ada.room.announcements.streams(2))
-    frame = bo.room.seal("audio", 0, b"opus", w.now)
-    assert ada.room.open(AUDIO, "audio", frame, w.now).leaf == 1, "the owner is heard as before"
-    mine = cem.room.seal("audio", 0, b"opus", w.now)
-    assert ada.room.open(AUDIO, "audio", mine, w.now).leaf == 2, "and the other as who it is"
+    frame = bo.room.frames.seal("audio", 0, b"opus", w.now)
+    assert ada.room.frames.open(AUDIO, "audio", frame, w.now).leaf == 1, "the owner is heard as before"
+    mine = cem.room.frames.seal("audio", 0, b"opus", w.now)
+    assert ada.room.frames.open(AUDIO, "audio", mine, w.now).leaf == 2, "and the other as who it is"
 
 
 def test_a_frame_has_its_whole_tag_and_is_opened_once() -> None:
     w, ada, bo, cem = with_audio(222)
-    frame = bo.room.seal("audio", 0, b"opus", w.now)
+    frame = bo.room.frames.seal("audio", 0, b"opus", w.now)
     assert frame is not None
     for cut in (1, 8, 12, 15, 16):
         with pytest.raises((AuthenticationError, MalformedError)):
-            ada.room.open(AUDIO, "audio", frame[:-cut], w.now)
+            ada.room.frames.open(AUDIO, "audio", frame[:-cut], w.now)
     for at in range(len(frame)):
         with pytest.raises(SnugCryptoError):
-            ada.room.open(AUDIO, "audio", frame[:at] + bytes([frame[at] ^ 1]) + frame[at + 1 :], w.now)
-    assert ada.room.open(AUDIO, "audio", frame, w.now).frame == b"opus", "none of that used it up"
+            ada.room.frames.open(AUDIO, "audio", frame[:at] + bytes([frame[at] ^ 1]) + frame[at + 1 :], w.now)
+    assert ada.room.frames.open(AUDIO, "audio", frame, w.now).frame == b"opus", "none of that used it up"
     with pytest.raises(ReplayError):
-        ada.room.open(AUDIO, "audio", frame, w.now)
-    assert cem.room.open(AUDIO, "audio", frame, w.now).frame == b"opus"
+        ada.room.frames.open(AUDIO, "audio", frame, w.now)
+    assert cem.room.frames.open(AUDIO, "audio", frame, w.now).frame == b"opus"
 
 
 def test_a_removed_members_frames_are_opened_no_more() -> None:
     w, ada, bo, cem = with_audio(223)
-    frame = bo.room.seal("audio", 0, b"opus", w.now)
+    frame = bo.room.frames.seal("audio", 0, b"opus", w.now)
     w.do(ada, ev.Remove(1))
     w.until(lambda: w.agreed([ada, cem]))
     with pytest.raises(SnugCryptoError):
-        cem.room.open(AUDIO, "audio", frame, w.now)
-    assert bo.room.seal("audio", 0, b"opus", w.now) is None
+        cem.room.frames.open(AUDIO, "audio", frame, w.now)
+    assert bo.room.frames.seal("audio", 0, b"opus", w.now) is None
 
 
 def test_an_older_announcement_does_not_undo_a_newer_one() -> None:

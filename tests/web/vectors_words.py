@@ -25,7 +25,7 @@ from snugroom.client.session.features.reporting import KEPT_MAX, Reporting
 from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.features.roles import Roles, _mode_sentence, changes
 from snugroom.client.session.kernel.membership import Change, Membership
-from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.errors import ValidationError
@@ -248,13 +248,13 @@ class _Told(list[ev.Status]):
         super().__init__()
         policy = SimpleNamespace(mode=mode)
         self.m = SimpleNamespace(own_leaf=0, policy=policy, is_host=lambda _: True, name=lambda _: "Bo")
-        self.tell = self.append
+        self.tell, self.host_only = self.append, lambda: None
 
 
 def _roles() -> Iterator[Row]:
     """What hosts do, and what members hear of it."""
     for on, mode, key in ((True, Mode.LOCKED, "locked_already"), (False, Mode.ASK, "not_locked")):
-        roles = cast(Roles, SimpleNamespace(room=_Told(mode), _host_only=lambda: None))
+        roles = cast(Roles, SimpleNamespace(room=_Told(mode)))
         yield f"room.{key}", {}, _refusal(partial(Roles.lock, roles, on, 0.0))
     names = {Mode.ASK: "ask", Mode.WAVE_IN: "all"}
     for after, name in names.items():
@@ -272,7 +272,7 @@ def _roles() -> Iterator[Row]:
         yield f"room.back_by_{key}_key", {"name": "Ada", "who": "Bo"}, back.text
     for taken in ([5], [5, 6]):
         room = _Told()
-        revocation = Revocation(cast(RoomSession, room))
+        revocation = Revocation(cast(Room, room))
         revocation.content_received(
             cast(mls.ApplicationMessage, SimpleNamespace(sender=1)), content.Revoked(taken), 0.0
         )

@@ -11,13 +11,14 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.lobby import MIDNIGHT, Entry, GuestLobby, LobbyConnections
 from snugroom.client.session.kernel.intents import HostReturnIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import policy_of
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import hpke, mls
 from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.agreed.room_state import (
@@ -33,9 +34,6 @@ from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, verify
 from snugroom.server.wire import messages as wire
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Members that wait in the lobby while no host is there: those with the lowest leaves.
 ATTENDANTS_MAX: Final = 8
@@ -86,7 +84,7 @@ class RejoinHelper:
         self._asked: OrderedDict[int, _Asked] = OrderedDict()
         self._number = FIRST_NUMBER
 
-    def tick(self, room: RoomSession, rank: int, post: Post, now: float) -> None:
+    def tick(self, room: Room, rank: int, post: Post, now: float) -> None:
         """Send the answers that are due, unless another member has."""
         for nonce, (due, day) in list(self._here_due.items()):
             if now >= due:
@@ -109,7 +107,7 @@ class RejoinHelper:
                 self.wanted.append(_intent(number, asked))
 
     def message_posted(
-        self, day: int, posted: lobby.RecoveryMessage, room: RoomSession, rank: int, now: float
+        self, day: int, posted: lobby.RecoveryMessage, room: Room, rank: int, now: float
     ) -> None:
         """Process a lobby message under the key that members have."""
         try:
@@ -130,7 +128,7 @@ class RejoinHelper:
         self,
         day: int,
         said: recovery.HostReturnRequest | recovery.RejoinRequest,
-        room: RoomSession,
+        room: Room,
         now: float,
     ) -> None:
         if any(known.asked.key_package == said.key_package for known in self._asked.values()):
@@ -158,7 +156,7 @@ class RejoinHelper:
             again = (n for n, a in self._asked.items() if isinstance(a.asked, recovery.RejoinRequest))
             del self._asked[next(again, next(iter(self._asked)))]
 
-    def _may_ask(self, package: mls.KeyPackage, room: RoomSession, now: float) -> bool:
+    def _may_ask(self, package: mls.KeyPackage, room: Room, now: float) -> bool:
         """Return whether a member of the room may ask again; its previous request is then forgotten."""
         key = package.leaf_node.signature_key
         if key not in [leaf.signature_key for leaf in room.m.leaves()]:
@@ -231,14 +229,10 @@ class _Again:
     at: float
 
 
-def _is_here(room: RoomSession, name: str, now: float) -> bool:
+def _is_here(room: Room, name: str, now: float) -> bool:
     """Return whether a host of that name has signed something lately."""
     hosts = [leaf for leaf, known, host in room.m.members() if host and known == name]
-    return any(
-        feature.heard_recently(leaf, now)
-        for feature in room.features_with("heard_recently")
-        for leaf in hosts
-    )
+    return any(room.heard_recently(leaf, now) for leaf in hosts)
 
 
 def _ticket(package: mls.KeyPackage) -> bytes | None:
@@ -258,7 +252,7 @@ class RejoinLobby(GuestLobby):
         self,
         link: invite.Invite,
         name: str,
-        old: RoomSession,
+        old: Room,
         make_package: Callable[[float, bytes, int], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
         *,

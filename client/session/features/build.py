@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.filesharing import Files
@@ -20,15 +18,13 @@ from snugroom.client.session.features.simulcast_guard import SimulcastGuard
 from snugroom.client.session.features.states import Reactions, States
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.recovery import Recovery
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Monitor
 
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
-
-def build(room: RoomSession, now: float) -> list[Feature]:
+def build(room: Room, now: float) -> list[Feature]:
     """Return a new membership's features."""
     return [
         HostKeyTransfer(room),

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.features.compared import Comparisons, ShownCode, members_of
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof.verification import SHARE_SIZE, SID_SIZE, CodeContext, CodeRun, code_emoji
 from snugroom.server.wire import messages as wire
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds for all commitments, and again for all shares.
 PHASE: Final = 8.0
@@ -83,7 +81,7 @@ class _Request:
 class Comparing(Feature):
     """Runs for short codes, and the memory of comparisons."""
 
-    def __init__(self, room: RoomSession, now: float) -> None:
+    def __init__(self, room: Room, now: float) -> None:
         super().__init__(room)
         self._running: _Running | None = None
         self._request: _Request | None = None
@@ -108,7 +106,7 @@ class Comparing(Feature):
         self._compared = Comparisons()
         self._compared.begin(room.m, now)
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(Comparing)
         self._compared, self._seen, self._signs = before._compared, before._seen, before._signs
         self._answered = before._answered

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import H
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds after which a host who ended the meeting leaves, even if the server has not relayed the end.
 END_WAIT: Final = 5.0
@@ -22,7 +20,7 @@ END_WAIT: Final = 5.0
 class Ending(Feature):
     """Sends END for the current chain, and again for a new chain when a commit came between."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._since: float | None = None
         self._digest = b""
@@ -30,7 +28,8 @@ class Ending(Feature):
         self._false: set[int] = set()  # leaves that sent it without being hosts: reported once
 
     def end(self, now: float) -> None:
-        """End the meeting; the message is sent as soon as we are in step with the server."""
+        """End the meeting, as soon as we are in step with the server; ValueError if we are not a host."""
+        self.room.host_only()
         if self._since is None:
             self._since = now
         self.tick(now)

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.kernel.outbox import SeenDigests
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MalformedError, SnugCryptoError
 from snugroom.crypto.fields import Reader, uint
 from snugroom.crypto.kdf import H
 from snugroom.server.wire.limits import BUCKETS
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds between two pieces of ours: about 400 kB/s, which leaves capacity below the server's limits.
 PIECE_EVERY: Final = 0.15
@@ -72,14 +70,14 @@ def is_name(name: str) -> bool:
 class Files(Feature):
     """Sends our files piece by piece, and assembles the others' files."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._out: list[_Out] = []
         self._in: dict[bytes, _In] = {}  # by the file's id
         self._seen = SeenDigests()
         self._piece_at = float("-inf")
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(Files)
         self._out, self._seen = before._out, before._seen
         leaves = {leaf for leaf, _, _ in self.room.m.members()}

@@ -7,18 +7,16 @@ again, after a growing interval: a lost connection delays it and loses nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.announcements import granted_message, open_grant, seal_grant
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.entry.invite import verify
 from snugroom.crypto.errors import SnugCryptoError
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds until an unanswered grant is sent again, doubled each time up to the maximum.
 RESEND_AFTER: Final = 5.0
@@ -34,14 +32,14 @@ class _Pending:
 class HostKeyTransfer(Feature):
     """Sends the seed to new hosts that have announced a box, until they confirm that they have it."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._pending: dict[bytes, _Pending] = {}
         #: Signature keys of hosts that have proven that they hold the seed.
         self.confirmed: set[bytes] = set()
         self._confirm_due = False
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(HostKeyTransfer)
         self._pending, self.confirmed, self._confirm_due = (
             before._pending,
@@ -108,7 +106,7 @@ class HostKeyTransfer(Feature):
                 return
             if seed.room_admin_key(room.m.group.group_id).public != room.room_admin_public:
                 return
-            room.host_seed = room.granted_seed = seed
+            room.take_host_seed(seed)
         self._confirm_due = True
 
     def _receive_confirmation(self, sender: int, granted: content.Granted) -> None:

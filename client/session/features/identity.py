@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
@@ -17,14 +17,12 @@ from snugroom.client.session.entry.contacts import ContactError, Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import hpke, mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof.identity import OpenedVouch, VouchContext, fingerprint, open_vouch
 from snugroom.server.wire.limits import BUCKETS
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Vouches to us that arrived before their senders' announcements.
 EARLY_MAX: Final = 8
@@ -38,7 +36,7 @@ class Vouching(Feature):
     Everything is kept by signature key, which a leaf keeps when it rejoins.
     """
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._identities: dict[bytes, bytes] = {}  # signature key -> identity
         self._to: dict[bytes, bytes] = {}  # signature key -> the box that has had our vouch; empty: none yet
@@ -49,7 +47,7 @@ class Vouching(Feature):
         self._left: dict[int, str] = {}  # previous member of a leaf that is free now
         self._taken: dict[int, tuple[float, str]] = {}  # when it was taken, and the previous member
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(Vouching)
         self._identities, self._told = before._identities, before._told
         self._to = dict.fromkeys(before._to, b"")  # to be sent again: our box, and perhaps our leaf, are new

@@ -5,16 +5,14 @@ Nothing here decodes an image: the first bytes and the size are checked, and the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.outbox import SeenDigests
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 Mime = Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
 #: The file name suffix of each type.
@@ -44,12 +42,12 @@ def mime_of(data: bytes) -> Mime | None:
 class Images(Feature):
     """Sends our images, and shows each image of the others once."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._seen = SeenDigests()
         self._sent_at: float | None = None
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(Images)
         self._seen, self._sent_at = before._seen, before._sent_at
 

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.commit_rota import CommitRota
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import HealIntent, SelfRemoveIntent
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 
 class Maintenance(Feature):
     """Commits both when `commit_rota.CommitRota` says that it is our turn; proposes our own removal."""
 
-    def __init__(self, room: RoomSession, now: float) -> None:
+    def __init__(self, room: Room, now: float) -> None:
         super().__init__(room)
         self._rota = CommitRota((leaf for leaf, _, _ in room.m.members()), now)
         self._proposed_epoch: int | None = None
 
-    def propose_self_remove(self) -> None:
-        """Propose our own removal, once in each epoch."""
+    def leaving(self, now: float) -> None:
         m = self.room.m
-        if self._proposed_epoch != m.group.epoch:
+        if self._proposed_epoch != m.group.epoch:  # once in each epoch
             self._proposed_epoch = m.group.epoch
             self.room.relay(content.Leaving(m.propose_own_removal()))
 

@@ -8,16 +8,14 @@ hash: the comparison detects a member with another release, or a clumsy change
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds between two members' reports to a newcomer, as with announcements.
 STEP: Final = 0.01
@@ -26,14 +24,14 @@ STEP: Final = 0.01
 class Pages(Feature):
     """Reports our page, if we run one, and raises an alarm about members with another page."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._own: bytes | None = None
         self._say_at: float | None = None
         self._heard: dict[int, bytes] = {}
         self._told: set[tuple[bytes, bytes]] = set()  # (signature key, hash) of the alarms so far
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(Pages)
         self._own, self._told = before._own, before._told
 

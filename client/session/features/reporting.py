@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof import report
 from snugroom.crypto.proof.report import NO_INVITE, Report, ReportedMessage
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Messages that are kept, and their total bytes: the oldest are dropped first.
 KEPT_MAX: Final = 512
@@ -49,7 +47,7 @@ class _Kept:
 class Reporting(Feature):
     """One membership's signatures for reports. `_admission` is ours, from the host; empty without one."""
 
-    def __init__(self, room: RoomSession, now: float) -> None:
+    def __init__(self, room: Room, now: float) -> None:
         super().__init__(room)
         self.on = room.m.policy.reports
         self._told = self._told_without = False
@@ -62,7 +60,7 @@ class Reporting(Feature):
         self._bytes = 0
         self._suspect: set[int] = set()  # leaves that were reported for showing none
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(Reporting)
         self._told = before._told
         self._admissions, self._kept, self._bytes = before._admissions, before._kept, before._bytes
@@ -179,7 +177,7 @@ class Reporting(Feature):
 
     def save(self, names: tuple[str, ...], path: str) -> None:
         """Write a report of these messages; ValueError, with a sentence, if that is impossible."""
-        self.room.effects.append(ev.Save("report", path, self.make(names)))
+        self.room.perform(ev.Save("report", path, self.make(names)))
 
     def make(self, names: tuple[str, ...]) -> bytes:
         """Return the report file. ValueError if the meeting, or one of the messages, cannot be reported."""

@@ -6,18 +6,16 @@ nobody has used yet: no member's verdict depends on it, but no host's program sh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.kdf import H
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds after which an unconfirmed message is sent again.
 RESEND_AFTER: Final = 5.0
@@ -26,7 +24,7 @@ RESEND_AFTER: Final = 5.0
 class Revocation(Feature):
     """The revoked invites, and those not yet sent. Only messages of hosts count."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         #: Indices of invites that hosts have revoked; at most 65,536 exist.
         self.revoked: set[int] = set()
@@ -34,7 +32,7 @@ class Revocation(Feature):
         self._in_flight: dict[bytes, tuple[set[int], float]] = {}  # by H(blob), until the blob has come back
         self._known_hosts: set[bytes] = set()
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(Revocation)
         self.revoked, self._known_hosts = before.revoked, before._known_hosts
         self._unsent = before._unsent.union(*(some for some, _ in before._in_flight.values()))

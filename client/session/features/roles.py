@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
@@ -16,11 +16,9 @@ from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import PolicyIntent
 from snugroom.client.session.kernel.membership import Change, Membership
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto.agreed.room_state import HOSTS_MAX, Mode, Policy
 from snugroom.crypto.errors import StateError
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds within which a new host must show that it can host, or the handover is given up.
 HANDOVER_WAIT: Final = 30.0
@@ -43,7 +41,7 @@ class _Handover:
 class Roles(Feature):
     """A host's acts on the policy, and every member's reports of them."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         #: The mode that unlocking restores; the stricter mode if this member never saw the room unlocked.
         self._open_mode = Mode.ASK if room.m.policy.mode is Mode.LOCKED else room.m.policy.mode
@@ -54,7 +52,7 @@ class Roles(Feature):
         #: little.
         self.seed_exposed = False
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(Roles)
         self._ever_hosts |= before._ever_hosts
         self.seed_exposed = before.seed_exposed
@@ -66,7 +64,7 @@ class Roles(Feature):
 
     def lock(self, on: bool, now: float) -> None:
         """Lock the room, or unlock it; ValueError if it is so already, or we are not a host."""
-        self._host_only()
+        self.room.host_only()
         if on == (self.room.m.policy.mode is Mode.LOCKED):
             raise ValueError(f"the room is {'locked' if on else 'not locked'}")
 
@@ -185,15 +183,11 @@ class Roles(Feature):
         present = {self.room.m.signature_key(leaf) for leaf, _, _ in self.room.m.members()}
         return {host for host in policy.hosts if host != key and host in present}
 
-    def _host_only(self) -> None:
-        if not self.room.m.is_host(self.room.m.own_leaf):
-            raise ValueError("only a host can do that")
-
     def _key_of(self, leaf: int) -> bytes:
         key = self.room.m.signature_key(leaf)
         if key is None:
             raise ValueError(f"there is nobody at leaf {leaf}")
-        self._host_only()
+        self.room.host_only()
         return key
 
     def _leaf_of(self, key: bytes) -> int | None:

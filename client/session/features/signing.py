@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change, exported
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
@@ -33,9 +34,6 @@ from snugroom.crypto.media.signatures import (
 )
 from snugroom.crypto.media.verifier import Finding, FrameVerifier
 from snugroom.server.wire.limits import BUCKETS
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds beyond the interval of lists for which frames may wait to be signed; then sealing stops. Receivers
 #: allow 2 s of played media, and media sealed within 1 s takes longer to play if a busy machine or a bad
@@ -75,7 +73,7 @@ class _Epoch:
 class Signing(Feature):
     """`refused` counts invalid lists, whose senders cannot be determined."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         self.refused = 0
         self._epochs: dict[int, _Epoch] = {}  # by slot, oldest first
@@ -90,7 +88,7 @@ class Signing(Feature):
         self._now = -inf
         self._begin()
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         """Signatures from before a rejoin must prove nothing later either."""
         before = old.feature(Signing)
         self._secrets = before._secrets

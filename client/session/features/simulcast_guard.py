@@ -6,17 +6,15 @@ Within a layer, counters prevent replay of older frames; between layers no count
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session.features.signing import Signing
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto.errors import ReplayError
 from snugroom.crypto.media.keys import Stream, base_stream
 from snugroom.crypto.media.signatures import UnverifiedFrameError
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Lists by which a frame may be older than the newest of another layer: the layers of one video frame are
 #: sealed in sequence, and a list may end between two of them.
@@ -31,7 +29,7 @@ ListPosition = tuple[int, int]
 class SimulcastGuard(Feature):
     """Bounded by members times layers; a removed member's state is forgotten."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         # (leaf, announced stream) -> layer -> place of its newest opened frame, a lower bound
         self._newest: dict[tuple[int, int], dict[int, ListPosition]] = {}

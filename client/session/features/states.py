@@ -6,16 +6,14 @@ newcomers, as announcements are; a reaction is sent once, and shown only to pres
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Minimum seconds between two states of ours: the last one is sent.
 EVERY: Final = 1.0
@@ -30,7 +28,7 @@ REACTIONS_MAX: Final = 20
 class States(Feature):
     """Sends our state, and reports the others'."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._own: content.State | None = None
         self._say_at: float | None = None
@@ -38,7 +36,7 @@ class States(Feature):
         self._heard: dict[int, content.State] = {}
         self._said_as: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation) of its newest state
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         self._own = old.feature(States)._own
 
     def set(self, state: content.State, now: float) -> None:
@@ -98,7 +96,7 @@ class States(Feature):
 class Reactions(Feature):
     """Reactions, our own and the others'."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._said_at = float("-inf")
         self._shown: dict[int, list[float]] = {}

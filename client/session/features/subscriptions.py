@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.ports import Room
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import LAYERS_MAX, SUBSCRIBE_MAX
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Minimum seconds between two requests: a window that is being resized changes much in little time.
 GAP: Final = 0.5
@@ -28,7 +26,7 @@ _ALL: Final = wire.Subscribe(None)
 class Subscriptions(Feature):
     """Repeats the request when the server cannot know it: on each connection, and after new media of ours."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._ssrcs: tuple[int, ...] | None = None
         self._max_layers: dict[int, int] = {}
@@ -60,7 +58,7 @@ class Subscriptions(Feature):
         self._ssrcs, self._max_layers = ssrcs, dict(max_layers)
         self._changed(now)
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(Subscriptions)
         self._ssrcs, self._max_layers = before._ssrcs, before._max_layers
 

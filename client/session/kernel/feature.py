@@ -1,30 +1,27 @@
 """A part of a member's session beside slots, commits and chat: one file, one concern.
 
-`RoomSession` calls these hooks at the moments that they are named for; a feature acts through the room. No
-hook may block, and none has access to a socket. Hooks run in the order of `features.build`.
+`RoomSession` calls these hooks at the moments that they are named for; a feature acts through the room's
+`ports`. No hook may block, and none has access to a socket. Hooks run in the order of `features.build`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.server.wire import messages as wire
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 
 class Feature:
     """Every hook does nothing by default. `now` is in Unix seconds and never goes back."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         self.room = room
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         """Take over the state that outlives a leaf: this membership follows `old` after a rejoin."""
 
     def synced(self, now: float) -> None:
@@ -66,6 +63,12 @@ class Feature:
 
     def voided(self, slot: int, author: int | None, now: float) -> None:
         """A slot is void; `author` is a leaf, None if it is unknown."""
+
+    def stuck(self, blob: bytes, now: float) -> None:
+        """The next slot holds a commit, `blob`, that breaks no rule and that we cannot read."""
+
+    def leaving(self, now: float) -> None:
+        """We are leaving, and in step with the server."""
 
     def pause_reason(self, now: float) -> str | None:
         """Return None if media may be sealed; else the reason, as a sentence for a person."""

@@ -5,19 +5,18 @@ Protocol sections 5 to 7. Features handle the contents; this module handles chat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.outbox import Outbox, OutgoingMessage, SeenDigests
+from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MissingKeyError, SnugCryptoError
 from snugroom.crypto.kdf import H
 from snugroom.server.wire import messages as wire
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds before a lost connection in which a message may not have reached everybody.
 DOUBT: Final = 5.0
@@ -28,8 +27,9 @@ EARLY_MAX: Final = 256
 class MessageLog:
     """One membership's messages, our own and the others'."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room, hooks: Hooks) -> None:
         self._room = room
+        self._hooks = hooks
         self._outbox = Outbox()
         self._seen = SeenDigests()
         self._early: list[bytes] = []
@@ -126,7 +126,7 @@ class MessageLog:
         room, leaf = self._room, received.sender
         takers = [
             feature
-            for feature in room.features_with("content_received")
+            for feature in self._hooks.features_with("content_received")
             if feature.content_received(received, what, now)
         ]
         if takers:

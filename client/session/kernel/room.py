@@ -17,16 +17,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeVar
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.kernel.announcements import Announcements
-from snugroom.client.session.features.build import build as build_features
-from snugroom.client.session.features.ending import Ending
-from snugroom.client.session.features.maintenance import Maintenance
-from snugroom.client.session.kernel import frames
 from snugroom.client.session.kernel.feature import Feature, Hooks
+from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.intents import (
     AddIntent,
     HealIntent,
@@ -38,7 +36,7 @@ from snugroom.client.session.kernel.intents import (
 )
 from snugroom.client.session.kernel.membership import Change, Membership, Staged, Valid, Void
 from snugroom.client.session.kernel.message_log import MessageLog
-from snugroom.client.session.kernel.recovery import Recovery
+from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.client.session.options import Options
 from snugroom.crypto import hpke
@@ -46,8 +44,6 @@ from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.errors import SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import H, Rng, SigningKey
-from snugroom.crypto.media.clear_header import Kind
-from snugroom.crypto.media.keys import OpenedFrame
 from snugroom.server.wire import messages as wire
 
 #: Seconds without an answer to our commit before it is sent again.
@@ -63,7 +59,7 @@ SELF_REMOVE_WAIT: Final = 2.0
 SETTLE: Final = 0.8
 
 
-_A = TypeVar("_A", bound=Feature)
+_F = TypeVar("_F")
 
 
 class RoomSession:
@@ -77,6 +73,7 @@ class RoomSession:
         door_key: SigningKey,
         room_admin_public: bytes,
         host_seed: HostSeed | None,
+        build_features: Callable[[Room, float], Sequence[Feature]],
         now: float,
         options: Options = Options(),  # noqa: B008 - frozen
         rng: Rng = os.urandom,
@@ -114,14 +111,16 @@ class RoomSession:
         self._intents: deque[Intent] = deque()
         self._staged: Staged | None = None
         self._staged_sent: float = 0.0
-        self._message_log = MessageLog(self)
         self._publish: ev.Publish | None = None
         self.announcements = Announcements()
         self._announce_at: float | None = None
         self._leaving_since: float | None = None
         self._away = False
         self.features = build_features(self, now)
-        self.features_with = Hooks(self.features).features_with
+        hooks = Hooks(self.features)
+        self._features_with = hooks.features_with
+        self._message_log = MessageLog(self, hooks)
+        self.frames = Frames(self, hooks)
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -130,7 +129,7 @@ class RoomSession:
         self.effects.append(ev.Connect(ev.ROOM))
         self._tell_roster((), (), None)
 
-    def feature(self, kind: type[_A]) -> _A:
+    def feature(self, kind: type[_F]) -> _F:
         """Return the feature of that class; StopIteration if this membership has none."""
         return next(a for a in self.features if isinstance(a, kind))
 
@@ -189,7 +188,7 @@ class RoomSession:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
         self._message_log.carry_over(old._message_log)
         self._intents = deque(i for i in old._intents if not isinstance(i, SelfRemoveIntent | HealIntent))
-        for feature in self.features_with("carry_over"):
+        for feature in self._features_with("carry_over"):
             feature.carry_over(old)
 
     def queue(self, intent: Intent, now: float) -> None:
@@ -217,11 +216,11 @@ class RoomSession:
     def hostless(self, now: float) -> bool:
         """Whether the tree has no host, or no host has been active lately."""
         hosts = [leaf for leaf, _, host in self.m.members() if host]
-        return not any(
-            feature.heard_recently(leaf, now)
-            for feature in self.features_with("heard_recently")
-            for leaf in hosts
-        )
+        return not any(self.heard_recently(leaf, now) for leaf in hosts)
+
+    def heard_recently(self, leaf: int, now: float) -> bool:
+        """Return whether data signed by this leaf has arrived in the last seconds."""
+        return any(feature.heard_recently(leaf, now) for feature in self._features_with("heard_recently"))
 
     @property
     def idle(self) -> bool:
@@ -244,15 +243,11 @@ class RoomSession:
         key = self.m.signature_key(leaf)
         if key is None or leaf == self.m.own_leaf:
             raise ValueError(f"there is nobody else at leaf {leaf}")
-        self._host_only()
+        self.host_only()
         self.queue(RemoveIntent(leaf, key), now)
 
-    def end(self, now: float) -> None:
-        """End the meeting for all; ValueError if we are not a host."""
-        self._host_only()
-        self.feature(Ending).end(now)
-
-    def _host_only(self) -> None:
+    def host_only(self) -> None:
+        """Check that we are a host; ValueError if not."""
         if not self.m.is_host(self.m.own_leaf):
             raise ValueError("only a host can do that")
 
@@ -272,15 +267,15 @@ class RoomSession:
             self.connection.sync_done = False
         self._drive(now)
 
-    # -- media -------------------------------------------------------------------------------------
+    def take_host_seed(self, seed: HostSeed) -> None:
+        """Become a host: another host has sent us the seed."""
+        self.host_seed = self.granted_seed = seed
 
-    def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
-        """Seal a media frame; None while no media may be sent."""
-        return frames.seal(self, kind, stream, frame, now)
-
-    def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
-        """Open and authenticate a media frame; errors as in `frames.open_`."""
-        return frames.open_(self, ssrc, kind, data, now)
+    def drop_host_seed(self) -> None:
+        """Forget what only hosts have: we are no host any more."""
+        self.host_seed = self.granted_seed = None
+        self.admitted.clear()
+        self.failed.clear()
 
     # -- the connection ----------------------------------------------------------------------------
 
@@ -290,7 +285,7 @@ class RoomSession:
             self._message_log.lost(now)
         self.connection = None
         self._slot = None
-        for feature in self.features_with("lost"):
+        for feature in self._features_with("lost"):
             feature.lost(why, now)
         if self.ended is not None:
             return
@@ -324,7 +319,7 @@ class RoomSession:
         if connection is None or not connection.catching_up:
             self._message_log.tell_missed()
         self._drive(now)
-        for feature in self.features_with("tick"):
+        for feature in self._features_with("tick"):
             feature.tick(now)
 
     def received(self, message: wire.ServerMessage, now: float) -> None:
@@ -354,7 +349,7 @@ class RoomSession:
                     if self.connection.shown is not None:
                         self.connection.shown = min(self.connection.shown, message.slot - 1)
                     if self.stuck_at is not None:
-                        self.feature(Recovery).show(self.connection)
+                        self._show_while_stuck(self.connection)
             case wire.CaughtUp():
                 self._relay = max(self._relay, message.relay)
                 if self.connection is not None:
@@ -365,26 +360,26 @@ class RoomSession:
                     # Only without a gap: the missing relays can still be lost with the connection.
                     self._relay = message.relay
                 digest = H(message.blob)
-                for feature in self.features_with("relayed"):
+                for feature in self._features_with("relayed"):
                     feature.relayed(message.relay, digest, now)
                 self._message_log.relayed(message.blob, now)
             case wire.Broadcasted():
-                for feature in self.features_with("broadcast_received"):
+                for feature in self._features_with("broadcast_received"):
                     if feature.broadcast_received(message.blob, now):
                         break
             case wire.Refused():
                 self._refused(message, now)
-                for feature in self.features_with("server_notice"):
+                for feature in self._features_with("server_notice"):
                     feature.server_notice(message.code, message.text, now)
             case wire.Closing():
-                for feature in self.features_with("server_notice"):
+                for feature in self._features_with("server_notice"):
                     feature.server_notice(message.code, message.text, now)
                 self.tell(ev.Status("closing", f"The server says: {message.text}"))
             case wire.Transport():
                 self.effects.append(ev.MediaTransport(message))
             case wire.Streams():
                 self.effects.append(ev.RemoteStreams(tuple(message.streams)))
-                for feature in self.features_with("streams"):
+                for feature in self._features_with("streams"):
                     feature.streams(message.streams, now)
             case _:
                 pass  # no member has signed arrivals and departures of handles
@@ -535,7 +530,7 @@ class RoomSession:
                 self.send(wire.CatchUp(self.m.journal.slot, self._relay))
             if self._publish is not None:
                 self.send(self._publish.message())
-                for feature in self.features_with("published"):
+                for feature in self._features_with("published"):
                     feature.published(now)
             self._announce_at = now
         if self._settling and now - self._moved_at < SETTLE:
@@ -543,13 +538,14 @@ class RoomSession:
         self._settling = False
         if not connection.features_notified:
             connection.features_notified = True
-            for feature in self.features_with("synced"):
+            for feature in self._features_with("synced"):
                 feature.synced(now)
         if self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
             self._announce(connection)
         if self._leaving_since is not None:
-            self.feature(Maintenance).propose_self_remove()
+            for feature in self._features_with("leaving"):
+                feature.leaving(now)
             return
         self._message_log.send_waiting()
         self._commit_next(now)
@@ -574,7 +570,7 @@ class RoomSession:
                 self.send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.room_pass)))
             return
         while self._intents:
-            if any(feature.holds_commits(now) for feature in self.features_with("holds_commits")):
+            if any(feature.holds_commits(now) for feature in self._features_with("holds_commits")):
                 # A removal never waits, and goes before all other intents.
                 self._intents = deque(sorted(self._intents, key=lambda i: not isinstance(i, RemoveIntent)))
                 if not isinstance(self._intents[0], RemoveIntent):
@@ -647,16 +643,45 @@ class RoomSession:
             self.m.void(blob)
             if self.connection is not None:
                 self.connection.shown = None  # our pass must be shown for this slot too
-            self.tell(sentences.void_commit(verdict.text, self.author_name(verdict.author), slot))
-            for feature in self.features_with("voided"):
+            self.tell(sentences.void_commit(verdict.text, self._author_name(verdict.author), slot))
+            for feature in self._features_with("voided"):
                 feature.voided(slot, verdict.author, now)
         else:
-            recovery = self.feature(Recovery)
-            recovery.begin(verdict, blob, now)
+            self.stuck_at = self.m.journal.slot + 1
+            for feature in self._features_with("stuck"):
+                feature.stuck(blob, now)
+            self.tell(sentences.stuck(self._author_name(verdict.author)))
             if self.connection is not None:
-                recovery.show(self.connection)
+                self._show_while_stuck(self.connection)
 
-    def author_name(self, leaf: int | None) -> str:
+    def _show_while_stuck(self, connection: RoomConnection) -> None:
+        """Show the pass that we have: hosts that find the slot void set its gate to that pass."""
+        connection.shown = connection.refused_at = None
+        connection.showing = self.stuck_at
+        self.send(wire.Show(self.m.journal.room_pass))
+
+    @property
+    def regated(self) -> bool:
+        """Whether a host has set the gate of the slot that we are stuck at to our pass: it is void."""
+        shown = None if self.connection is None else self.connection.shown
+        return shown is not None and self.stuck_at is not None and shown >= self.stuck_at
+
+    def pass_over(self, blob: bytes, now: float) -> None:
+        """Go on after the slot that we are stuck at: its commit, `blob`, is void."""
+        regated, slot = self.regated, self.stuck_at
+        assert slot is not None
+        self.stuck_at = None
+        self.m.void(blob)
+        if self.connection is not None and not regated:
+            self.connection.shown = self.connection.showing = None
+        for feature in self._features_with("voided"):
+            feature.voided(slot, None, now)
+
+    def give_up(self) -> None:
+        """Stop here, and rejoin with a ticket."""
+        self.needs_rejoin = True
+
+    def _author_name(self, leaf: int | None) -> str:
         """Return the author's name for a person; "a member or the server" if it is unknown."""
         return "a member or the server" if leaf is None else self.m.name(leaf)
 
@@ -678,7 +703,7 @@ class RoomSession:
             # Members announce one after the other, to spare a large room's server a burst.
             self._announce_at = now + ANNOUNCE_STEP * self.member_index
         self._tell_roster(change.added, change.removed, change.by, change)
-        for feature in self.features_with("adopted"):
+        for feature in self._features_with("adopted"):
             feature.adopted(change, now)
         self._message_log.new_epoch(now)
 
@@ -690,7 +715,7 @@ class RoomSession:
         except SnugCryptoError:
             self.tell(sentences.receipt())
             return
-        for feature in self.features_with("receipt"):
+        for feature in self._features_with("receipt"):
             feature.receipt(slot, chain, signature, now)
 
     def _two_stories(self, slot: int) -> None:
@@ -710,11 +735,15 @@ class RoomSession:
 
     def send(self, message: wire.ClientMessage) -> None:
         """Send a message on the room's connection."""
-        self.effects.append(ev.Transmit(ev.ROOM, message))
+        self.perform(ev.Transmit(ev.ROOM, message))
 
     def tell(self, event: ev.Event) -> None:
         """Show an event."""
-        self.effects.append(ev.Tell(event))
+        self.perform(ev.Tell(event))
+
+    def perform(self, effect: ev.Effect) -> None:
+        """Have the shell perform an effect."""
+        self.effects.append(effect)
 
     def _tell_roster(
         self,
@@ -740,6 +769,7 @@ class RoomSession:
         self.tell(ev.Code(self.m.group.epoch, self.m.code))
 
     def finish(self, reason: Literal["left", "removed", "ended", "dropped", "failed"], text: str) -> None:
+        """End this membership: erase the media keys, report the reason and disconnect."""
         if self.ended is None:
             self.ended = ev.Ended(reason, text)
             self.m.media.wipe()

@@ -23,7 +23,9 @@ from snugroom.client.session.entry.recovery import (
     RejoinHelper,
     RejoinLobby,
 )
+from snugroom.client.session.features.build import build
 from snugroom.client.session.features.comparing import Comparing
+from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.filesharing import Files
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.images import Images
@@ -171,6 +173,7 @@ class Session:
             door_key=door_key,
             room_admin_public=room_admin,
             host_seed=seed,
+            build_features=build,
             now=now,
             options=options,
             rng=rng,
@@ -290,13 +293,13 @@ class Session:
 
     def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
         """Seal a media frame; None while no media may be sent."""
-        return None if self._room is None else self._room.seal(kind, stream, frame, now)
+        return None if self._room is None else self._room.frames.seal(kind, stream, frame, now)
 
     def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
         """Open and authenticate a media frame; SnugCryptoError or a subclass if that fails."""
         if self._room is None:
             raise SnugCryptoError("not in a room")
-        return self._room.open(ssrc, kind, data, now)
+        return self._room.frames.open(ssrc, kind, data, now)
 
     # -- handle --------------------------------------------------------------------------------------
 
@@ -387,7 +390,7 @@ class Session:
             case ev.ShowCode():
                 self._in_room().feature(Comparing).show()
             case ev.EndMeeting():
-                self._in_room().end(now)
+                self._in_room().feature(Ending).end(now)
 
     def _received(self, endpoint: ev.Endpoint, message: ServerMessage, now: float) -> None:
         if endpoint.probe:
@@ -654,6 +657,7 @@ class Session:
                 door_key=door_key,
                 room_admin_public=answer.room_admin_public,
                 host_seed=self._seed(),
+                build_features=build,
                 now=now,
                 options=self._options,
                 rng=self._rng,
@@ -729,9 +733,7 @@ class Session:
 
     def _stop_hosting(self, room: RoomSession) -> None:
         """Forget, as far as a program can, what only hosts have: we have lost or given up the host role."""
-        room.host_seed = room.granted_seed = None
-        room.admitted.clear()
-        room.failed.clear()
+        room.drop_host_seed()
         self._open = None
         if self._host is not None:
             self._host.close()

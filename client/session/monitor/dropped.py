@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugCryptoError
@@ -31,9 +32,6 @@ from snugroom.crypto.proof.evidence import (
     SignedHeartbeat,
 )
 from snugroom.server.wire import messages as wire
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds without the room before the first probe; between two probes; and for one probe.
 PROBE_AFTER: Final = 1.0
@@ -96,7 +94,7 @@ class Drop:
 class Dropped(Feature):
     """Watches the room's connection, and keeps evidence of its end."""
 
-    def __init__(self, room: RoomSession) -> None:
+    def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._server_key: bytes | None = None  # as of the last time in step
         self._drop: Drop | None = None
@@ -105,7 +103,7 @@ class Dropped(Feature):
         self._lost_at: deque[float] = deque(maxlen=OFTEN)
         self._often_told = -inf
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(Dropped)
         self._server_key, self._drop, self._last = before._server_key, before._drop, before._last
         self._words = before._words
@@ -156,7 +154,7 @@ class Dropped(Feature):
             self._often_told = now
             self.room.tell(sentences.dropped_often(OFTEN))
         if drop.run is not None:
-            self.room.effects.append(ev.Disconnect(ev.PROBE))
+            self.room.perform(ev.Disconnect(ev.PROBE))
             drop.run = None
         if drop.told_at is not None:
             self._last = drop
@@ -170,7 +168,7 @@ class Dropped(Feature):
         drop.run = _Run(now, SigningKey.generate(rng), SigningKey.generate(rng), chain)
         drop.probes += 1
         drop.probed_at = now
-        self.room.effects.append(ev.Connect(ev.PROBE))
+        self.room.perform(ev.Connect(ev.PROBE))
 
     def probe_received(self, message: wire.ServerMessage, now: float) -> None:
         """Process a message from the server on the probe's connection."""
@@ -222,12 +220,12 @@ class Dropped(Feature):
         drop.answered = answered
         if answered and drop.answered_at is None:
             drop.answered_at = now
-        self.room.effects.append(ev.Disconnect(ev.PROBE))
+        self.room.perform(ev.Disconnect(ev.PROBE))
         if drop.told_at is not None:
             self._save(now)
 
     def _send(self, message: wire.ClientMessage) -> None:
-        self.room.effects.append(ev.Transmit(ev.PROBE, message))
+        self.room.perform(ev.Transmit(ev.PROBE, message))
 
     # -- conclusions -------------------------------------------------------------------------------------
 
@@ -263,7 +261,7 @@ class Dropped(Feature):
 
     def save(self, path: str, names: bool, now: float) -> None:
         """Write evidence to a file; ValueError if no evidence exists yet."""
-        self.room.effects.append(ev.Save("evidence", path, self.export(names, now)))
+        self.room.perform(ev.Save("evidence", path, self.export(names, now)))
 
     def _save(self, now: float) -> None:
         options = self.room.options

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.ordering import Ordering
 from snugroom.crypto.agreed import envelope, policy
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import H
 from snugroom.server.wire.limits import BUCKETS
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Minimum seconds between two beats of one member, and seconds per member of a large room.
 INTERVAL_MIN: Final = 5.0
@@ -104,7 +102,7 @@ class BeatHistory:
 class Heartbeats:
     """Our own history, the others' histories, and the counters that we sign."""
 
-    def __init__(self, room: RoomSession, now: float) -> None:
+    def __init__(self, room: Room, now: float) -> None:
         self._room = room
         self._key = room.m.heartbeat_key
         self._old_key: tuple[bytes, float] | None = None  # and until when it is kept

@@ -10,22 +10,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.delivery import Delivery, Stream
 from snugroom.client.session.monitor.freshness import Freshness
 from snugroom.client.session.monitor.heartbeats import DoubleBeat, Heartbeats, Record, SignedReceipt, interval
 from snugroom.client.session.monitor.ordering import Ordering
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.kdf import H
-
-if TYPE_CHECKING:
-    from snugroom.client.session.kernel.room import RoomSession
 
 #: Seconds for which a member's confirmation holds, or that many beat intervals if they are longer.
 FRESH: Final = (15.0, 3)
@@ -102,7 +100,7 @@ class Reported:
 class Monitor(Feature):
     """One membership's monitoring of its server and its members."""
 
-    def __init__(self, room: RoomSession, now: float) -> None:
+    def __init__(self, room: Room, now: float) -> None:
         super().__init__(room)
         self._began = now
         self._synced_at: float | None = None
@@ -193,7 +191,7 @@ class Monitor(Feature):
         """
         self._fresh = Freshness()
 
-    def carry_over(self, old: RoomSession) -> None:
+    def carry_over(self, old: Room) -> None:
         before = old.feature(Monitor)
         self.forget_confirmations()
         was = {old.m.signature_key(leaf): leaf for leaf in before._others}

@@ -1,0 +1,151 @@
+"""What a feature may ask of its room, as protocols. `kernel.room.RoomSession` implements them.
+
+Features, monitor and entry depend on this file and never on the room. All attributes are read-only here: a
+feature changes the room through a method.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, TypeVar
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel.announcements import Announcements
+from snugroom.client.session.kernel.intents import Intent
+from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.options import Options
+from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.kdf import Rng, SigningKey
+from snugroom.server.wire import messages as wire
+
+_F = TypeVar("_F")
+
+
+class Members(Protocol):
+    """The members, and our place among them."""
+
+    @property
+    def m(self) -> Membership: ...
+    @property
+    def announcements(self) -> Announcements: ...
+    @property
+    def member_index(self) -> int:
+        """Our index among the members, by leaf."""
+
+    def host_only(self) -> None:
+        """Check that we are a host; ValueError if not."""
+
+    def heard_recently(self, leaf: int, now: float) -> bool:
+        """Return whether data signed by this leaf has arrived in the last seconds."""
+
+
+class Server(Protocol):
+    """The room at the server, and our connection to it."""
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def number(self) -> bytes: ...
+    @property
+    def door_key(self) -> SigningKey: ...
+    @property
+    def room_admin_public(self) -> bytes: ...
+    @property
+    def handle(self) -> bytes: ...
+    @property
+    def incarnation(self) -> bytes | None: ...
+    @property
+    def server_key(self) -> bytes | None: ...
+    @property
+    def server_slot(self) -> int | None: ...
+    @property
+    def catching_up(self) -> bool: ...
+    def is_synced(self, now: float) -> bool:
+        """Return whether we are in step with the server, so that messages reach the others now."""
+
+
+class Sending(Protocol):
+    """Messages to the members and to the server, and effects for the shell."""
+
+    def relay(self, what: content.AnyContent) -> bytes:
+        """Send to all members through the relay, and return the blob; only while in sync."""
+
+    def post(self, what: content.Posted, now: float) -> None:
+        """Send a message to all members; resend it after a lost connection until all can have it."""
+
+    def broadcast(self, blob: bytes) -> None:
+        """Broadcast a blob to the present members: the server neither numbers nor stores it."""
+
+    def send(self, message: wire.ClientMessage) -> None:
+        """Send a message on the room's connection."""
+
+    def tell(self, event: ev.Event) -> None:
+        """Show an event."""
+
+    def perform(self, effect: ev.Effect) -> None:
+        """Have the shell perform an effect."""
+
+
+class Commits(Protocol):
+    """Commits of ours."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no intent is queued, no commit is under way and we are not stuck."""
+
+    def queue(self, intent: Intent, now: float) -> None:
+        """Queue an intent, and commit it as soon as possible."""
+
+    def queue_once(self, intent: Intent, now: float) -> None:
+        """Queue an intent, unless an equal one is queued already."""
+
+
+class Course(Protocol):
+    """Whether this membership goes on, is out of step, or has ended."""
+
+    @property
+    def stuck_at(self) -> int | None:
+        """The slot whose commit we alone cannot read; None without one."""
+
+    @property
+    def regated(self) -> bool:
+        """Whether a host has set the gate of that slot to our pass: it is void."""
+
+    @property
+    def needs_rejoin(self) -> bool: ...
+    @property
+    def ended(self) -> ev.Ended | None: ...
+    def pass_over(self, blob: bytes, now: float) -> None:
+        """Go on after the slot that we are stuck at: its commit, `blob`, is void."""
+
+    def give_up(self) -> None:
+        """Stop here, and rejoin with a ticket."""
+
+    def finish(self, reason: Literal["left", "removed", "ended", "dropped", "failed"], text: str) -> None:
+        """End this membership: erase the media keys, report the reason and disconnect."""
+
+
+class Room(Members, Server, Sending, Commits, Course, Protocol):
+    """One membership, for its features."""
+
+    @property
+    def options(self) -> Options: ...
+    @property
+    def rng(self) -> Rng: ...
+    @property
+    def box(self) -> bytes:
+        """The private half of the X25519 key that we announce, for messages to us alone (32 bytes)."""
+
+    @property
+    def host_seed(self) -> HostSeed | None:
+        """The host seed; None while we are no host."""
+
+    @property
+    def has_media(self) -> bool:
+        """Whether a media engine has published its parameters."""
+
+    def take_host_seed(self, seed: HostSeed) -> None:
+        """Become a host: another host has sent us the seed."""
+
+    def feature(self, kind: type[_F]) -> _F:
+        """Return the feature of that class; StopIteration if this membership has none."""
