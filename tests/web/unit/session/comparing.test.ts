@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hex } from "../../../../client/web/src/crypto/bytes";
 import { CommandError } from "../../../../client/web/src/words/sentence";
-import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
+import type { Room } from "../../../../client/web/src/session/kernel/ports";
 import { Comparing, PHASE } from "../../../../client/web/src/session/features/comparing";
 import { worded, World } from "./rooms";
 
 const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
-const features = (room: RoomSession, now: number): Comparing[] => [new Comparing(room, now)];
+const features = (room: Room, now: number): Comparing[] => [new Comparing(room, now)];
 const three = (): Promise<World> => World.of(THREE, features);
 
 const refused = async (act: () => Promise<void> | void): Promise<string> => {

@@ -24,7 +24,7 @@ import {
 } from "../../../../client/web/src/session/entry/lobby";
 import { SUITE } from "../../../../client/web/src/session/kernel/membership";
 import { RejoinHelper } from "../../../../client/web/src/session/entry/recovery";
-import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
+import type { Room } from "../../../../client/web/src/session/kernel/ports";
 import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import { BUCKETS } from "../../../../client/web/src/wire/limits";
 import type { ServerMessage } from "../../../../client/web/src/wire/messages";
@@ -190,7 +190,7 @@ test("a helper lets nobody back in whom the host key has not signed for", async 
     journal: { slot: 5, chain: H(utf8("chain")), roomPass: H(utf8("token")) },
     members: () => [],
   };
-  const room = { m, rank: 0, features: [] } as unknown as RoomSession;
+  const room = { m, rank: 0, features: [] } as unknown as Room;
   const said: lobby.LobbyMessage[] = [];
   const place = { post: async (_: number, message: lobby.LobbyMessage) => void said.push(message) };
   const key = recovery.recoveryKey(door.seed);

@@ -15,7 +15,7 @@ import { type AnyContent, decode, encode } from "../../../../client/web/src/sess
 import type { Effect, Event, EventOf, Member } from "../../../../client/web/src/session/events";
 import type { Change, Gone } from "../../../../client/web/src/session/kernel/membership";
 import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
-import type { FeatureClass, RoomSession } from "../../../../client/web/src/session/kernel/room";
+import type { FeatureClass, Room as Ports } from "../../../../client/web/src/session/kernel/ports";
 import { english, render } from "../../../../client/web/src/words/index";
 import type { Sentence } from "../../../../client/web/src/words/sentence";
 
@@ -67,7 +67,7 @@ export class World {
 
   static async of(
     people: readonly Person[],
-    features: (room: RoomSession, now: number) => Feature[],
+    features: (room: Ports, now: number) => Feature[],
     options?: Partial<Options>,
   ): Promise<World> {
     const world = new World();
@@ -234,8 +234,8 @@ export class Room {
     };
   }
 
-  get asSession(): RoomSession {
-    return this as unknown as RoomSession;
+  get asPorts(): Ports {
+    return this as unknown as Ports;
   }
 
   get handle(): Bytes {
@@ -250,14 +250,13 @@ export class Room {
     return this.m.members().findIndex(({ leaf }) => leaf === this.leaf);
   }
 
-  begin(features: (room: RoomSession, now: number) => Feature[]): void {
-    this.features = features(this.asSession, this.world.now);
+  begin(features: (room: Ports, now: number) => Feature[]): void {
+    this.features = features(this.asPorts, this.world.now);
   }
 
-  feature<A extends Feature>(kind: FeatureClass<A>): A {
-    const found = this.features.find((each) => each instanceof kind);
-    assert.ok(found instanceof kind);
-    return found;
+  feature<A>(kind: FeatureClass<A>): A {
+    for (const each of this.features) if (each instanceof kind) return each;
+    throw new TypeError(`no ${kind.name} here`);
   }
 
   isSynced(): boolean {
@@ -268,6 +267,10 @@ export class Room {
 
   tell(event: Event): void {
     this.told.push(event);
+  }
+
+  perform(effect: Effect): void {
+    this.effects.push(effect);
   }
 
   async relay(what: AnyContent): Promise<Bytes> {

@@ -4,14 +4,14 @@ import type { File } from "../../../../client/web/src/session/catalogue/content"
 import type { OwnState } from "../../../../client/web/src/session/events";
 import { Files, isName, piecesOf } from "../../../../client/web/src/session/features/filesharing";
 import { Pages } from "../../../../client/web/src/session/features/pages";
-import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
+import type { Room } from "../../../../client/web/src/session/kernel/ports";
 import { Reactions, States } from "../../../../client/web/src/session/features/states";
 import { CommandError } from "../../../../client/web/src/words/sentence";
 import { seeded, worded, World } from "./rooms";
 
 const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
 const three = (): Promise<World> =>
-  World.of(THREE, (room: RoomSession) => [
+  World.of(THREE, (room: Room) => [
     new States(room),
     new Reactions(room),
     new Pages(room),

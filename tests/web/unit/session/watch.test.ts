@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CommandError } from "../../../../client/web/src/words/sentence";
-import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
 import { Heartbeats, BeatHistory, Record } from "../../../../client/web/src/session/monitor/heartbeats";
 import { Subscriptions } from "../../../../client/web/src/session/features/subscriptions";
 import { Freshness } from "../../../../client/web/src/session/monitor/freshness";
@@ -14,7 +13,7 @@ import { type Room, worded, World } from "./rooms";
 
 const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
 const three = (): Promise<World> =>
-  World.of(THREE, (room: RoomSession, now) => [new Subscriptions(room), new Monitor(room, now)]);
+  World.of(THREE, (room, now) => [new Subscriptions(room), new Monitor(room, now)]);
 
 const why = (room: Room): string | null => {
   const reason = room.feature(Monitor).pauseReason(room.world.now);
@@ -165,8 +164,8 @@ test("other messages in another order are told, and one number for two messages 
 test("a beat forged in another's name, or by somebody who is none of us, is nothing", async () => {
   const world = await three();
   const [ada, bo] = [world.room(0), world.room(1)];
-  const beats = new Heartbeats(ada.asSession, world.now);
-  const lie = new Heartbeats(bo.asSession, world.now);
+  const beats = new Heartbeats(ada.asPorts, world.now);
+  const lie = new Heartbeats(bo.asPorts, world.now);
   const sent: Uint8Array<ArrayBuffer>[] = [];
   const honest = await lie.send(world.now, orderOf(), 3, false);
   sent.push(honest.encode());

@@ -29,7 +29,7 @@ import { type Effect, ROOM } from "../events";
 import type { RejoinIntent, HostReturnIntent } from "../kernel/intents";
 import { LobbyConnections, daysAround, type Entry, GuestLobby } from "./lobby";
 import { among, policyOf } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
 /** Members that wait in the lobby while no host is there: those with the lowest leaves. */
@@ -90,7 +90,7 @@ export class RejoinHelper {
   }
 
   /** Send the answers that are due, unless another member has. */
-  async tick(room: RoomSession, lobbyPost: LobbyPost, now: number): Promise<void> {
+  async tick(room: Room, lobbyPost: LobbyPost, now: number): Promise<void> {
     const { journal } = room.m;
     for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
       if (now < due) continue;
@@ -110,7 +110,7 @@ export class RejoinHelper {
   }
 
   /** Process a lobby message under the key that members have. */
-  async messagePosted(day: number, posted: lobby.RecoveryMessage, room: RoomSession, now: number): Promise<void> {
+  async messagePosted(day: number, posted: lobby.RecoveryMessage, room: Room, now: number): Promise<void> {
     let said: recovery.Message;
     try {
       said = await recovery.open(this.#key, posted);
@@ -129,7 +129,7 @@ export class RejoinHelper {
   async #ask(
     day: number,
     said: recovery.HostReturnRequest | recovery.RejoinRequest,
-    room: RoomSession,
+    room: Room,
     now: number,
   ): Promise<void> {
     for (const known of this.#asked.values()) if (same(known.asked.keyPackage, said.keyPackage)) return;
@@ -174,7 +174,7 @@ export class RejoinHelper {
   }
 
   /** Return whether a member of the room may ask again; its previous request is then forgotten. */
-  #mayAsk(keyPackage: mls.KeyPackage, room: RoomSession, now: number): boolean {
+  #mayAsk(keyPackage: mls.KeyPackage, room: Room, now: number): boolean {
     const key = keyPackage.leafNode.signatureKey;
     if (room.m.leafOf(key) === null) return false;
     for (const [number, asked] of [...this.#asked]) {
@@ -202,9 +202,9 @@ export class RejoinHelper {
 }
 
 /** Return whether a host of that name has signed something lately. */
-function isHere(room: RoomSession, name: string, now: number): boolean {
+function isHere(room: Room, name: string, now: number): boolean {
   const hosts = room.m.members().filter((member) => member.host && member.name === name);
-  return hosts.some(({ leaf }) => room.features.some((feature) => feature.heardRecently(leaf, now)));
+  return hosts.some(({ leaf }) => room.heardRecently(leaf, now));
 }
 
 function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): HostReturnIntent | RejoinIntent {
@@ -260,7 +260,7 @@ interface Again {
 export interface RejoinFacts {
   readonly link: invite.Invite;
   readonly name: string;
-  readonly old: RoomSession;
+  readonly old: Room;
   /** Takes a time, the ticket's nonce (16 bytes) and the leaf that may commit it. */
   readonly makePackage: (now: number, nonce: Bytes, by: number) => Promise<mls.KeyPackageBundle>;
   readonly psks: mls.Psks;
@@ -274,7 +274,7 @@ export interface RejoinFacts {
 export class RejoinLobby extends GuestLobby {
   /** The leaf of the member that let us in, if it was one of them. */
   helpedBy: number | null = null;
-  readonly #old: RoomSession;
+  readonly #old: Room;
   readonly #packageFor: RejoinFacts["makePackage"];
   /** Leaves that may be asked in the lobby, the last helper first; and the number of requests so far. */
   readonly #helpers: readonly number[];

@@ -14,14 +14,14 @@ import { Roles } from "./roles";
 import { Recovery } from "../kernel/recovery";
 import { Reporting } from "./reporting";
 import { Revocation } from "./revocation";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import { Signing } from "./signing";
 import { Reactions, States } from "./states";
 import { Maintenance } from "./maintenance";
 import { Monitor } from "../monitor/monitor";
 
 /** Return a new membership's features. */
-export const build = (room: RoomSession, now: number): Feature[] => [
+export const build = (room: Room, now: number): Feature[] => [
   new HostKeyTransfer(room),
   new Roles(room),
   new Revocation(room),

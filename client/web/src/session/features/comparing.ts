@@ -17,7 +17,7 @@ import { trim } from "../monitor/heartbeats";
 import { Comparisons, membersOf, type ShownCode } from "./compared";
 import { type AnyContent, type CodeCommit, type CodeOpen, type CodeReveal, COMPARING_MAX } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds for all commitments, and again for all shares. */
@@ -107,13 +107,13 @@ export class Comparing extends Feature {
   #idleSince = -Infinity;
   #compared = new Comparisons();
 
-  constructor(room: RoomSession, now: number) {
+  constructor(room: Room, now: number) {
     super(room);
     this.#now = this.#inTouch = now;
     this.#compared.begin(room.m, now);
   }
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Comparing);
     this.#compared = before.#compared;
     this.#seen = before.#seen;

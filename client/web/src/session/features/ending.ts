@@ -21,8 +21,9 @@ export class Ending extends Feature {
   /** Leaves that sent it without being hosts: reported once. */
   readonly #false = new Set<number>();
 
-  /** End the meeting; the message is sent as soon as we are in step with the server. */
+  /** End the meeting, as soon as we are in step with the server; CommandError if we are not a host. */
   async end(now: number): Promise<void> {
+    this.room.hostOnly();
     this.#since ??= now;
     await this.tick(now);
   }

@@ -16,7 +16,7 @@ import { Feature } from "../kernel/feature";
 import { AGAIN_MAX, type AnyContent, FILE_MAX, type File, type FileAgain, PIECE_SIZE } from "../catalogue/content";
 import type { EventOf } from "../events";
 import type { Change } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import { SeenDigests } from "../kernel/outbox";
 
 /** Seconds between two pieces of ours: about 400 kB/s, which leaves capacity below the server's limits. */
@@ -67,7 +67,7 @@ export class Files extends Feature {
   #seen = new SeenDigests();
   #pieceAt = -Infinity;
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Files);
     this.#out = before.#out;
     this.#seen = before.#seen;

@@ -12,7 +12,7 @@ import { grantedMessage, openGrant, sealGrant } from "../kernel/announcements";
 import { Feature } from "../kernel/feature";
 import type { AnyContent, Grant, Granted } from "../catalogue/content";
 import { type Change, among } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 
 /** Seconds until an unanswered grant is sent again, doubled each time up to the maximum. */
 export const RESEND_AFTER = 5;
@@ -31,7 +31,7 @@ export class HostKeyTransfer extends Feature {
   confirmed = new Set<string>();
   #confirmDue = false;
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(HostKeyTransfer);
     this.#pending = before.#pending;
     this.confirmed = before.confirmed;
@@ -99,7 +99,7 @@ export class HostKeyTransfer extends Feature {
       const seed = await openGrant(grant, own, room.box, m.group.groupId);
       if (seed === null || !same(seed.hostPublic, m.policy.hostPublic)) return;
       if (!same((await seed.roomAdminKey(m.group.groupId)).public, room.roomAdminPublic)) return;
-      room.hostSeed = room.grantedSeed = seed;
+      room.takeHostSeed(seed);
     }
     this.#confirmDue = true;
   }

@@ -15,7 +15,7 @@ import { Feature } from "../kernel/feature";
 import type { Contacts } from "../entry/contacts";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import { checkIdentity } from "../entry/identityCheck";
 import * as sentences from "../catalogue/sentences";
 
@@ -45,7 +45,7 @@ export class Vouching extends Feature {
   /** When a leaf was taken over, and the previous member. */
   readonly #taken = new Map<number, readonly [number, string]>();
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Vouching);
     this.#identities = before.#identities;
     this.#told = before.#told;

@@ -8,7 +8,7 @@ import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { type AnyContent, MESSAGE_ID_DIGITS, IMAGE_MAX, type Image, messageId } from "../catalogue/content";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import { SeenDigests } from "../kernel/outbox";
 
 /** Seconds between two images of ours: they share the server's store for catching up with the chat. */
@@ -29,7 +29,7 @@ export class Images extends Feature {
   #seen = new SeenDigests();
   #sentAt: number | null = null;
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Images);
     this.#seen = before.#seen;
     this.#sentAt = before.#sentAt;

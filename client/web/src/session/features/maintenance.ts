@@ -4,7 +4,7 @@ import type { ApplicationMessage, ReceivedProposal } from "../../mls";
 import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import { CommitRota } from "./commitRota";
 
 /** Commits both when `commitRota.CommitRota` says that it is our turn; proposes our own removal. */
@@ -12,7 +12,7 @@ export class Maintenance extends Feature {
   readonly #rota: CommitRota;
   #proposedEpoch: number | null = null;
 
-  constructor(room: RoomSession, now: number) {
+  constructor(room: Room, now: number) {
     super(room);
     this.#rota = new CommitRota(
       room.m.members().map(({ leaf }) => leaf),
@@ -20,10 +20,9 @@ export class Maintenance extends Feature {
     );
   }
 
-  /** Propose our own removal, once in each epoch. */
-  async proposeSelfRemove(): Promise<void> {
+  override async leaving(): Promise<void> {
     const { m } = this.room;
-    if (this.#proposedEpoch === m.group.epoch) return;
+    if (this.#proposedEpoch === m.group.epoch) return; // once in each epoch
     this.#proposedEpoch = m.group.epoch;
     await this.room.relay({ type: "leaving", proposal: await m.proposeOwnRemoval() });
   }

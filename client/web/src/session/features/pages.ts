@@ -9,7 +9,7 @@ import type { ApplicationMessage } from "../../mls";
 import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds between two members' reports to a newcomer, as with announcements. */
@@ -23,7 +23,7 @@ export class Pages extends Feature {
   /** Signature key and hash (hex) of the alarms so far. */
   #told = new Set<string>();
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Pages);
     this.#own = before.#own;
     this.#told = before.#told;

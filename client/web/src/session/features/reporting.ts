@@ -20,7 +20,7 @@ import {
   type Say,
 } from "../catalogue/content";
 import type { Change } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
 /** Messages that are kept, and their total bytes: the oldest are dropped first. */
@@ -65,13 +65,13 @@ export class Reporting extends Feature {
   /** Leaves that were reported for showing none. */
   readonly #suspect = new Set<number>();
 
-  constructor(room: RoomSession, now: number) {
+  constructor(room: Room, now: number) {
     super(room);
     this.on = room.m.policy.reports;
     this.#began = now;
   }
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Reporting);
     this.#told = before.#told;
     this.#admissions = before.#admissions;
@@ -207,7 +207,7 @@ export class Reporting extends Feature {
 
   /** Write a report of these messages; CommandError if that is impossible. */
   async save(names: readonly string[]): Promise<void> {
-    this.room.effects.push({ type: "Save", what: "report", data: await this.make(names) });
+    this.room.perform({ type: "Save", what: "report", data: await this.make(names) });
   }
 
   /** Return the report file. CommandError if the meeting, or one of the messages, cannot be reported. */

@@ -11,7 +11,7 @@ import { Feature } from "../kernel/feature";
 import { type AnyContent, REVOKED_MAX } from "../catalogue/content";
 import { HostKeyTransfer } from "./hostKeyTransfer";
 import type { Change } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import { status } from "../catalogue/sentences";
 
 /** Seconds after which an unconfirmed message is sent again. */
@@ -26,7 +26,7 @@ export class Revocation extends Feature {
   readonly #inFlight = new Map<string, readonly [readonly number[], number]>();
   #knownHosts = new Set<string>();
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Revocation);
     this.revoked = before.revoked;
     this.#knownHosts = before.#knownHosts;

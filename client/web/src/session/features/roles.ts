@@ -11,7 +11,7 @@ import { Feature } from "../kernel/feature";
 import type { PolicyChanged } from "../events";
 import { HostKeyTransfer } from "./hostKeyTransfer";
 import { type Change, type Membership, among } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds within which a new host must show that it can host, or the handover is given up. */
@@ -38,14 +38,14 @@ export class Roles extends Feature {
   /** Whether one of them was removed, or lost the role by another's act: a valid invite then proves little. */
   seedExposed = false;
 
-  constructor(room: RoomSession) {
+  constructor(room: Room) {
     super(room);
     const { mode, hosts } = room.m.policy;
     this.#openMode = mode === Mode.LOCKED ? Mode.ASK : mode;
     this.#everHosts = new Set(hosts.map(hex));
   }
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Roles);
     for (const key of before.#everHosts) this.#everHosts.add(key);
     this.seedExposed = before.seedExposed;

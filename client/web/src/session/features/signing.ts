@@ -21,7 +21,7 @@ import { type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { type AnyContent, SECRETS_MAX } from "../catalogue/content";
 import { type Change, exported } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
 /**
@@ -89,13 +89,13 @@ export class Signing extends Feature {
   #now = -Infinity;
   #members = 0;
 
-  constructor(room: RoomSession) {
+  constructor(room: Room) {
     super(room);
     this.#beginEpoch();
   }
 
   /** Signatures from before a rejoin must prove nothing later either. */
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Signing);
     this.#secrets = before.#secrets;
     for (const epoch of before.#epochs.values()) this.#retire(epoch, before.#lostAt ?? 0);

@@ -10,7 +10,7 @@ import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { OwnState, ReactionKind } from "../events";
 import type { Change } from "../kernel/membership";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 
 /** Minimum seconds between two states of ours: the last one is sent. */
 export const EVERY = 1;
@@ -47,7 +47,7 @@ export class States extends Feature {
   /** leaf -> (epoch, generation) of its newest state */
   readonly #saidAs = new Map<number, readonly [number, number]>();
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     this.#own = old.feature(States).#own;
   }
 

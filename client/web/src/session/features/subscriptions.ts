@@ -9,7 +9,7 @@
 import { LAYERS_MAX, SUBSCRIBE_MAX } from "../../wire/limits";
 import type { HandleStream, Subscribe } from "../../wire/messages";
 import { Feature } from "../kernel/feature";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 
 /** Minimum seconds between two requests: a window that is being resized changes much in little time. */
 const GAP = 0.5;
@@ -51,7 +51,7 @@ export class Subscriptions extends Feature {
     this.#changed(now);
   }
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Subscriptions);
     this.#ssrcs = before.#ssrcs;
     this.#maxLayers = before.#maxLayers;

@@ -2,7 +2,7 @@
  * A part of a member's session beside slots, commits and chat: one file, one concern.
  *
  * `RoomSession` calls these hooks at the moments that they are named for, and awaits each before the next; a feature
- * acts through the room. No hook has access to a socket. Hooks run in the order of `features.build`.
+ * acts through the room's `ports`. No hook has access to a socket. Hooks run in the order of `features.build`.
  */
 import type { Bytes } from "../../crypto/bytes";
 import type { ApplicationMessage } from "../../mls";
@@ -10,7 +10,7 @@ import type { HandleStream } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "./membership";
-import type { RoomSession } from "./room";
+import type { Room } from "./ports";
 
 /** The result of a hook that may have to wait for a cipher. */
 export type Soon<T> = T | Promise<T>;
@@ -22,9 +22,9 @@ export type Soon<T> = T | Promise<T>;
  * between the others' awaits.
  */
 export class Feature {
-  readonly room: RoomSession;
+  readonly room: Room;
 
-  constructor(room: RoomSession) {
+  constructor(room: Room) {
     this.room = room;
   }
 
@@ -32,7 +32,7 @@ export class Feature {
   begin(): Soon<void> {}
 
   /** Take over the state that outlives a leaf: this membership follows `old` after a rejoin. */
-  carryOver(_old: RoomSession): Soon<void> {}
+  carryOver(_old: Room): Soon<void> {}
 
   /** This connection has just come in step with the server; called anew for every connection. */
   synced(_now: number): Soon<void> {}
@@ -73,6 +73,12 @@ export class Feature {
 
   /** A slot is void; `author` is a leaf, null if it is unknown. */
   voided(_slot: number, _author: number | null, _now: number): Soon<void> {}
+
+  /** The next slot holds a commit, `blob`, that breaks no rule and that we cannot read. */
+  stuck(_blob: Bytes, _now: number): Soon<void> {}
+
+  /** We are leaving, and in step with the server. */
+  leaving(_now: number): Soon<void> {}
 
   /** Return null if media may be sealed; else the reason, as a sentence for a person. */
   pauseReason(_now: number): Sentence | null {

@@ -9,7 +9,8 @@ import { H } from "../../crypto/kdf";
 import { epochSlot } from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { type AnyContent, MESSAGE_ID_DIGITS, type Posted, decode, encode, messageId } from "../catalogue/content";
-import type { RoomSession } from "./room";
+import type { Feature } from "./feature";
+import type { Room } from "./ports";
 import { Outbox, OutgoingMessage, SeenDigests } from "./outbox";
 import * as sentences from "../catalogue/sentences";
 
@@ -20,7 +21,8 @@ export const EARLY_MAX = 256;
 
 /** One membership's messages, our own and the others'. */
 export class MessageLog {
-  readonly #room: RoomSession;
+  readonly #room: Room;
+  readonly #features: readonly Feature[];
   #outbox = new Outbox();
   #seen = new SeenDigests();
   #early: Bytes[] = [];
@@ -28,8 +30,9 @@ export class MessageLog {
   #missed = 0;
   #lostAt: number | null = null;
 
-  constructor(room: RoomSession) {
+  constructor(room: Room, features: readonly Feature[]) {
     this.#room = room;
+    this.#features = features;
     this.#joinedSlot = room.m.epochSlot;
   }
 
@@ -137,7 +140,7 @@ export class MessageLog {
     const room = this.#room;
     const leaf = received.sender;
     let taken = false;
-    for (const feature of room.features) taken = (await feature.contentReceived(received, what, now)) || taken;
+    for (const feature of this.#features) taken = (await feature.contentReceived(received, what, now)) || taken;
     if (taken) return;
     if (what.type === "say") {
       // A resent message has the same id, and is shown once.

@@ -18,25 +18,20 @@ import { SnugCryptoError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
 import type { HostSeed, SigningKey } from "../../crypto/entry/invite";
 import { H } from "../../crypto/kdf";
-import type { OpenedFrame } from "../../crypto/media/keys";
 import { X25519Key } from "../../crypto/primitives";
-import type { Kind } from "../../crypto/media/clearHeader";
 import type { Challenge, ClientMessage, Committed, Entered, Refused, ServerMessage } from "../../wire/messages";
 import { type Arg, CommandError, type Sentence, sentence, verbatim } from "../../words/sentence";
 import { Announcements } from "./announcements";
 import { type Feature, featuresWith } from "./feature";
-import { build as buildFeatures } from "../features/build";
 import { type AnyContent, type Posted, TEXT_MAX } from "../catalogue/content";
 import { RoomConnection } from "./roomConnection";
-import { Ending } from "../features/ending";
 import { type Effect, type Ended, type Event, type InputOf, type Member, ROOM } from "../events";
-import { Sealing, open } from "./frames";
+import { Frames } from "./frames";
 import { type EntryIntent, type Intent, letsIn, sameSelfRemove } from "./intents";
 import type { Change, Gone, Membership, Newcomer, Staged, Valid } from "./membership";
 import { OPTIONS, type Options } from "../options";
-import { Recovery } from "./recovery";
+import type { FeatureClass, Room } from "./ports";
 import { MessageLog } from "./messageLog";
-import { Maintenance } from "../features/maintenance";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds without an answer to our commit before it is sent again. */
@@ -58,16 +53,14 @@ export interface RoomFacts {
   readonly doorKey: SigningKey;
   readonly roomAdminPublic: Bytes;
   readonly hostSeed: HostSeed | null;
+  readonly buildFeatures: (room: Room, now: number) => readonly Feature[];
   readonly now: number;
   readonly options?: Options;
   readonly rng?: Rng;
 }
 
-/** A class of features, as `RoomSession.feature` takes it. */
-export type FeatureClass<A extends Feature> = new (room: RoomSession, now: number) => A;
-
 /** One member's room. Feed it with `received`, `lost`, `tick` and commands; drain `effects`. */
-export class RoomSession {
+export class RoomSession implements Room {
   readonly m: Membership;
   readonly origin: string;
   readonly doorKey: SigningKey;
@@ -93,6 +86,7 @@ export class RoomSession {
   connection: RoomConnection | null = null;
   readonly announcements = new Announcements();
   readonly features: readonly Feature[];
+  readonly frames: Frames;
   #reconnectAt: number | null = null;
   #failures = 0;
   /** The server's current slot. */
@@ -106,7 +100,6 @@ export class RoomSession {
   #staged: Staged | null = null;
   #stagedSent = 0;
   readonly #messageLog: MessageLog;
-  readonly #sealing = new Sealing();
   #publish: InputOf<"Publish"> | null = null;
   #announceAt: number | null = null;
   #leavingSince: number | null = null;
@@ -129,20 +122,21 @@ export class RoomSession {
     this.rng = rng;
     this.box = box;
     this.#movedAt = facts.now;
-    this.#messageLog = new MessageLog(this);
-    this.features = buildFeatures(this, facts.now);
+    this.features = facts.buildFeatures(this, facts.now);
+    this.#messageLog = new MessageLog(this, this.features);
+    this.frames = new Frames(this, this.features);
   }
 
   // -- commands -------------------------------------------------------------------------------------------
 
   /** Connect, and report the first roster. */
   start(): void {
-    this.effects.push({ type: "Connect", endpoint: ROOM });
+    this.perform({ type: "Connect", endpoint: ROOM });
     this.#tellRoster([], [], null);
   }
 
   /** Return the feature of that class; TypeError if this membership has none. */
-  feature<A extends Feature>(kind: FeatureClass<A>): A {
+  feature<A>(kind: FeatureClass<A>): A {
     for (const each of this.features) if (each instanceof kind) return each;
     throw new TypeError(`no ${kind.name} here`);
   }
@@ -232,7 +226,12 @@ export class RoomSession {
   /** Return whether the tree has no host, or no host has been active lately. */
   hostless(now: number): boolean {
     const hosts = this.m.members().filter(({ host }) => host);
-    return !hosts.some(({ leaf }) => this.features.some((feature) => feature.heardRecently(leaf, now)));
+    return !hosts.some(({ leaf }) => this.heardRecently(leaf, now));
+  }
+
+  /** Return whether data signed by this leaf has arrived in the last seconds. */
+  heardRecently(leaf: number, now: number): boolean {
+    return this.features.some((feature) => feature.heardRecently(leaf, now));
   }
 
   /** Whether no intent is queued, no commit is under way and we are not stuck. */
@@ -262,12 +261,6 @@ export class RoomSession {
     await this.queue({ type: "RemoveIntent", leaf, signatureKey }, now);
   }
 
-  /** End the meeting for all; CommandError if we are not a host. */
-  async end(now: number): Promise<void> {
-    this.hostOnly();
-    await this.feature(Ending).end(now);
-  }
-
   /** Check that we are a host; CommandError if not. */
   hostOnly(): void {
     if (!this.m.isHost(this.m.ownLeaf)) throw new CommandError(sentence("room.host_only"));
@@ -288,16 +281,16 @@ export class RoomSession {
     await this.#drive(now);
   }
 
-  // -- media ----------------------------------------------------------------------------------------------
-
-  /** Seal a media frame; null while no media may be sent. */
-  seal(kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null> {
-    return this.#sealing.seal(this, kind, stream, frame, now);
+  /** Become a host: another host has sent us the seed. */
+  takeHostSeed(seed: HostSeed): void {
+    this.hostSeed = this.grantedSeed = seed;
   }
 
-  /** Open and authenticate a media frame; errors as in `frames.open`. */
-  open(ssrc: number, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame> {
-    return open(this, ssrc, kind, data, now);
+  /** Forget what only hosts have: we are no host any more. */
+  dropHostSeed(): void {
+    this.hostSeed = this.grantedSeed = null;
+    this.admitted.length = 0;
+    this.failed.length = 0;
   }
 
   // -- the connection -------------------------------------------------------------------------------------
@@ -315,7 +308,7 @@ export class RoomSession {
     }
     this.#reconnectAt = now + Math.min(0.2 * 2 ** this.#failures, 1.5);
     this.#failures++;
-    this.effects.push({ type: "RemoteStreams", streams: [] });
+    this.perform({ type: "RemoteStreams", streams: [] });
   }
 
   /** Do the work that is due at `now`. */
@@ -323,7 +316,7 @@ export class RoomSession {
     if (this.ended !== null) return;
     if (this.#reconnectAt !== null && now >= this.#reconnectAt) {
       this.#reconnectAt = null;
-      this.effects.push({ type: "Connect", endpoint: ROOM });
+      this.perform({ type: "Connect", endpoint: ROOM });
     }
     if (this.#leavingSince !== null && now - this.#leavingSince > SELF_REMOVE_WAIT) {
       this.finish("left", sentence("room.you_left"));
@@ -376,7 +369,7 @@ export class RoomSession {
         if (connection === null) break;
         connection.refusedAt = connection.showing = null;
         if (connection.shown !== null) connection.shown = Math.min(connection.shown, message.slot - 1);
-        if (this.stuckAt !== null) this.feature(Recovery).show(connection);
+        if (this.stuckAt !== null) this.#showWhileStuck(connection);
         break;
       case "caught_up":
         this.#relay = Math.max(this.#relay, message.relay);
@@ -404,10 +397,10 @@ export class RoomSession {
         this.tell(sentences.status("closing", { text: message.text }));
         break;
       case "transport":
-        this.effects.push({ type: "MediaTransport", transport: message });
+        this.perform({ type: "MediaTransport", transport: message });
         break;
       case "streams":
-        this.effects.push({ type: "RemoteStreams", streams: message.streams });
+        this.perform({ type: "RemoteStreams", streams: message.streams });
         for (const feature of this.features) await feature.streams(message.streams, now);
         break;
       default: // no member has signed arrivals and departures of handles
@@ -587,7 +580,7 @@ export class RoomSession {
       await this.#announce(connection);
     }
     if (this.#leavingSince !== null) {
-      await this.feature(Maintenance).proposeSelfRemove();
+      for (const feature of featuresWith(this.features, "leaving")) await feature.leaving(now);
       return;
     }
     await this.#messageLog.sendWaiting();
@@ -690,20 +683,49 @@ export class RoomSession {
         const slot = this.m.journal.slot + 1;
         this.m.void(blob);
         if (this.connection !== null) this.connection.shown = null; // our pass must be shown for this slot too
-        this.tell(sentences.voidCommit(verdict.text, this.authorName(verdict.author), slot));
+        this.tell(sentences.voidCommit(verdict.text, this.#authorName(verdict.author), slot));
         for (const feature of this.features) await feature.voided(slot, verdict.author, now);
         return;
       }
       case "Stuck": {
-        const recovery = this.feature(Recovery);
-        recovery.start(verdict, blob, now);
-        if (this.connection !== null) recovery.show(this.connection);
+        this.stuckAt = this.m.journal.slot + 1;
+        for (const feature of featuresWith(this.features, "stuck")) await feature.stuck(blob, now);
+        this.tell(sentences.stuck(this.#authorName(verdict.author)));
+        if (this.connection !== null) this.#showWhileStuck(this.connection);
       }
     }
   }
 
+  /** Show the pass that we have: hosts that find the slot void set its gate to that pass. */
+  #showWhileStuck(connection: RoomConnection): void {
+    connection.shown = connection.refusedAt = null;
+    connection.showing = this.stuckAt;
+    this.send({ type: "show", room_pass: this.m.journal.roomPass });
+  }
+
+  /** Whether a host has set the gate of the slot that we are stuck at to our pass: it is void. */
+  get regated(): boolean {
+    const shown = this.connection?.shown ?? null;
+    return shown !== null && this.stuckAt !== null && shown >= this.stuckAt;
+  }
+
+  /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */
+  async passOver(blob: Bytes, now: number): Promise<void> {
+    const { regated, stuckAt } = this;
+    if (stuckAt === null) return;
+    this.stuckAt = null;
+    this.m.void(blob);
+    if (this.connection !== null && !regated) this.connection.shown = this.connection.showing = null;
+    for (const feature of this.features) await feature.voided(stuckAt, null, now);
+  }
+
+  /** Stop here, and rejoin with a ticket. */
+  giveUp(): void {
+    this.needsRejoin = true;
+  }
+
   /** Return the author's name for a person; "a member or the server" if it is unknown. */
-  authorName(leaf: number | null): Arg {
+  #authorName(leaf: number | null): Arg {
     return leaf === null ? sentence("room.member_or_server") : this.m.who(leaf);
   }
 
@@ -754,12 +776,17 @@ export class RoomSession {
 
   /** Send a message on the room's connection. */
   send(message: ClientMessage): void {
-    this.effects.push({ type: "Transmit", endpoint: ROOM, message });
+    this.perform({ type: "Transmit", endpoint: ROOM, message });
   }
 
   /** Show an event. */
   tell(event: Event): void {
-    this.effects.push({ type: "Tell", event });
+    this.perform({ type: "Tell", event });
+  }
+
+  /** Have the shell perform an effect. */
+  perform(effect: Effect): void {
+    this.effects.push(effect);
   }
 
   #tellRoster(
@@ -791,6 +818,6 @@ export class RoomSession {
     this.ended = { type: "Ended", reason, text };
     this.m.media.wipe();
     this.tell(this.ended);
-    this.effects.push({ type: "Disconnect", endpoint: ROOM });
+    this.perform({ type: "Disconnect", endpoint: ROOM });
   }
 }

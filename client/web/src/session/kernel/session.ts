@@ -30,11 +30,12 @@ import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Subscriptions } from "../features/subscriptions";
+import { build as buildFeatures } from "../features/build";
 import { Comparing } from "../features/comparing";
 import { Dropped } from "../monitor/dropped";
+import { Ending } from "../features/ending";
 import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import { Files } from "../features/filesharing";
-import { pauseReason } from "./frames";
 import { Vouching } from "../features/identity";
 import type { EntryIntent, Intent } from "./intents";
 import { inviteName, InviteBook } from "../entry/invites";
@@ -194,7 +195,7 @@ export class Session {
       rng,
     });
     const facilities = { origin, doorKey, roomAdminPublic: roomAdmin.public, hostSeed: seed, now, options, rng };
-    const room = await RoomSession.create(membership, facilities);
+    const room = await RoomSession.create(membership, { ...facilities, buildFeatures });
     session.#room = room;
     room.start();
     session.#host = await session.#hostLobby(seed, now);
@@ -313,18 +314,18 @@ export class Session {
 
   /** Return the reason that our media may not be sent now; null: it may. */
   pauseReason(now: number): Sentence | null {
-    return this.#room === null ? sentence("cant.not_inside") : pauseReason(this.#room, now);
+    return this.#room === null ? sentence("cant.not_inside") : this.#room.frames.pauseReason(now);
   }
 
   /** Seal a media frame; null while no media may be sent. */
   seal(kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null> {
-    return this.#room === null ? Promise.resolve(null) : this.#room.seal(kind, stream, frame, now);
+    return this.#room === null ? Promise.resolve(null) : this.#room.frames.seal(kind, stream, frame, now);
   }
 
   /** Open and authenticate a media frame; SnugCryptoError or a subclass if that fails. */
   async open(ssrc: number, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame> {
     if (this.#room === null) throw new SnugCryptoError("not in a room");
-    return await this.#room.open(ssrc, kind, data, now);
+    return await this.#room.frames.open(ssrc, kind, data, now);
   }
 
   // -- handle ----------------------------------------------------------------------------------------------
@@ -424,7 +425,7 @@ export class Session {
       case "ShowCode":
         return room.feature(Comparing).show();
       case "EndMeeting":
-        return await room.end(now);
+        return await room.feature(Ending).end(now);
     }
   }
 
@@ -689,7 +690,7 @@ export class Session {
     const hostSeed = old === null ? (kept?.hostSeed ?? null) : old.hostSeed;
     const options = this.#options;
     const facilities = { origin: this.#invite.origin, doorKey, roomAdminPublic, hostSeed, now, options, rng };
-    const room = await RoomSession.create(membership, facilities);
+    const room = await RoomSession.create(membership, { ...facilities, buildFeatures });
     this.#policy = null;
     if (guest instanceof RejoinLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;
     this.#book.enter(membership);
@@ -737,9 +738,7 @@ export class Session {
 
   /** Forget, as far as a program can, what only hosts have: we have lost or given up the host role. */
   #stopHosting(room: RoomSession): void {
-    room.hostSeed = room.grantedSeed = null;
-    room.admitted.length = 0;
-    room.failed.length = 0;
+    room.dropHostSeed();
     this.#open = null;
     this.#host?.close();
     this.#gather(this.#host);

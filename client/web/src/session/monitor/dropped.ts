@@ -14,7 +14,7 @@ import type { ClientMessage, Opened, ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { PROBE } from "../events";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import { Monitor } from "./monitor";
 import * as sentences from "../catalogue/sentences";
 
@@ -87,7 +87,7 @@ export class Dropped extends Feature {
   readonly #lostAt: number[] = [];
   #oftenTold = -Infinity;
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Dropped);
     this.#serverKey = before.#serverKey;
     this.#drop = before.#drop;
@@ -174,7 +174,7 @@ export class Dropped extends Feature {
       this.room.tell(sentences.alarm("dropped.often", { count: OFTEN }));
     }
     if (drop.run !== null) {
-      this.room.effects.push({ type: "Disconnect", endpoint: PROBE });
+      this.room.perform({ type: "Disconnect", endpoint: PROBE });
       drop.run = null;
     }
     if (drop.toldAt !== null) this.#last = drop;
@@ -190,7 +190,7 @@ export class Dropped extends Feature {
     drop.run = { began: now, doorKey, roomAdminKey, chain, serverKey: new Uint8Array() };
     drop.probes++;
     drop.probedAt = now;
-    this.room.effects.push({ type: "Connect", endpoint: PROBE });
+    this.room.perform({ type: "Connect", endpoint: PROBE });
   }
 
   /** Process a message from the server on the probe's connection. */
@@ -254,12 +254,12 @@ export class Dropped extends Feature {
     drop.probe = { at: Math.floor(now), text: evidence.clipped(text), receipt };
     drop.answered = answered;
     if (answered) drop.answeredAt ??= now;
-    this.room.effects.push({ type: "Disconnect", endpoint: PROBE });
+    this.room.perform({ type: "Disconnect", endpoint: PROBE });
     if (drop.toldAt !== null) await this.#saveUnasked(now);
   }
 
   #send(message: ClientMessage): void {
-    this.room.effects.push({ type: "Transmit", endpoint: PROBE, message });
+    this.room.perform({ type: "Transmit", endpoint: PROBE, message });
   }
 
   // -- conclusions -----------------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ export class Dropped extends Feature {
 
   /** Write evidence to a file; CommandError if no evidence exists yet. */
   async save(names: boolean, now: number): Promise<void> {
-    this.room.effects.push({ type: "Save", what: "evidence", data: await this.export(names, now) });
+    this.room.perform({ type: "Save", what: "evidence", data: await this.export(names, now) });
   }
 
   async #saveUnasked(now: number): Promise<void> {

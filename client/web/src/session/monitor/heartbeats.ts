@@ -7,7 +7,7 @@ import { snug19 } from "../../crypto/agreed/policy";
 import * as envelope from "../../crypto/agreed/envelope";
 import { BUCKETS } from "../../wire/limits";
 import type { Ordering } from "./ordering";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 
 /** Minimum seconds between two beats of one member, and seconds per member of a large room. */
 export const INTERVAL_MIN = 5;
@@ -116,7 +116,7 @@ export function trim(known: Map<unknown, unknown>, most: number): void {
 
 /** Our own history, the others' histories, and the counters that we sign. */
 export class Heartbeats {
-  readonly #room: RoomSession;
+  readonly #room: Room;
   #key: Bytes;
   /** And until when it is kept. */
   #oldKey: readonly [Bytes, number] | null = null;
@@ -137,7 +137,7 @@ export class Heartbeats {
   readonly #joined = new Map<number, number>();
   record = new Record();
 
-  constructor(room: RoomSession, now: number) {
+  constructor(room: Room, now: number) {
     this.#room = room;
     this.#key = room.m.heartbeatKey;
     this.since = room.m.journal.slot;

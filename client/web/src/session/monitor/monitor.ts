@@ -15,7 +15,7 @@ import { Freshness } from "./freshness";
 import type { Change } from "../kernel/membership";
 import { Ordering } from "./ordering";
 import { Delivery, type Stream } from "./delivery";
-import type { RoomSession } from "../kernel/room";
+import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds, or beat intervals if they are longer. */
@@ -148,7 +148,7 @@ export class Monitor extends Feature {
   #behindAt = 0;
   #contradicted = false;
 
-  constructor(room: RoomSession, now: number) {
+  constructor(room: Room, now: number) {
     super(room);
     this.#began = this.#ticked = now;
     this.#heartbeats = new Heartbeats(room, now);
@@ -208,7 +208,7 @@ export class Monitor extends Feature {
     this.#fresh = new Freshness();
   }
 
-  override carryOver(old: RoomSession): void {
+  override carryOver(old: Room): void {
     const before = old.feature(Monitor);
     this.forgetConfirmations();
     const was = new Map([...before.#others.keys()].map((leaf) => [keyOf(old, leaf), leaf]));
@@ -691,7 +691,7 @@ const YOU = sentence("watch.you");
 
 const acknowledgedOf = (beat: Heartbeat, own: number): number => beat.got.find((g) => g.leaf === own)?.seq ?? 0;
 
-const keyOf = (room: RoomSession, leaf: number): string => hex(room.m.signatureKey(leaf) ?? new Uint8Array());
+const keyOf = (room: Room, leaf: number): string => hex(room.m.signatureKey(leaf) ?? new Uint8Array());
 
 /** Round seconds to a whole number, halves to the even one, as Python rounds. */
 function whole(seconds: number): number {

@@ -1,0 +1,107 @@
+/**
+ * What a feature may ask of its room, as interfaces. `RoomSession` in `room.ts` implements them.
+ *
+ * Features, monitor and entry depend on this file and never on the room. All attributes are read-only here: a feature
+ * changes the room through a method.
+ */
+import type { Bytes, Rng } from "../../crypto/bytes";
+import type { HostSeed, SigningKey } from "../../crypto/entry/invite";
+import type { X25519Key } from "../../crypto/primitives";
+import type { ClientMessage } from "../../wire/messages";
+import type { Sentence } from "../../words/sentence";
+import type { AnyContent, Posted } from "../catalogue/content";
+import type { Effect, Ended, Event } from "../events";
+import type { Options } from "../options";
+import type { Announcements } from "./announcements";
+import type { Intent } from "./intents";
+import type { Membership } from "./membership";
+
+/** The members, and our place among them. */
+export interface Members {
+  readonly m: Membership;
+  readonly announcements: Announcements;
+  /** Our index among the members, by leaf. */
+  readonly memberIndex: number;
+  /** Our index among the hosts if we are a host, else among the other members, by leaf. */
+  readonly rank: number;
+  /** Check that we are a host; CommandError if not. */
+  hostOnly(): void;
+  /** Return whether data signed by this leaf has arrived in the last seconds. */
+  heardRecently(leaf: number, now: number): boolean;
+}
+
+/** The room at the server, and our connection to it. */
+export interface Server {
+  readonly origin: string;
+  readonly number: Bytes;
+  readonly doorKey: SigningKey;
+  readonly roomAdminPublic: Bytes;
+  readonly handle: Bytes;
+  readonly incarnation: Bytes | null;
+  readonly serverKey: Bytes | null;
+  readonly serverSlot: number | null;
+  readonly catchingUp: boolean;
+  /** Return whether we are in step with the server, so that messages reach the others now. */
+  isSynced(now: number): boolean;
+}
+
+/** Messages to the members and to the server, and effects for the shell. */
+export interface Sending {
+  /** Send to all members through the relay, and return the blob; only while in sync. */
+  relay(what: AnyContent): Promise<Bytes>;
+  /** Send a message to all members; resend it after a lost connection until all can have it. */
+  post(what: Posted, now: number): Promise<void>;
+  /** Broadcast a blob to the present members: the server neither numbers nor stores it. */
+  broadcast(blob: Bytes): void;
+  /** Send a message on the room's connection. */
+  send(message: ClientMessage): void;
+  /** Show an event. */
+  tell(event: Event): void;
+  /** Have the shell perform an effect. */
+  perform(effect: Effect): void;
+}
+
+/** Commits of ours. */
+export interface Commits {
+  /** Whether no intent is queued, no commit is under way and we are not stuck. */
+  readonly idle: boolean;
+  /** Queue an intent, and commit it as soon as possible. */
+  queue(intent: Intent, now: number): Promise<void>;
+  /** Queue an intent, unless an equal one is queued already. */
+  queueOnce(intent: Intent, now: number): Promise<void>;
+}
+
+/** Whether this membership goes on, is out of step, or has ended. */
+export interface Course {
+  /** The slot whose commit we alone cannot read; null without one. */
+  readonly stuckAt: number | null;
+  /** Whether a host has set the gate of that slot to our pass: it is void. */
+  readonly regated: boolean;
+  readonly needsRejoin: boolean;
+  readonly ended: Ended | null;
+  /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */
+  passOver(blob: Bytes, now: number): Promise<void>;
+  /** Stop here, and rejoin with a ticket. */
+  giveUp(): void;
+  /** End this membership: erase the media keys, report the reason and disconnect. */
+  finish(reason: Ended["reason"], text: Sentence): void;
+}
+
+/** A class of features, as `Room.feature` takes it. */
+export type FeatureClass<A> = new (room: Room, now: number) => A;
+
+/** One membership, for its features. */
+export interface Room extends Members, Server, Sending, Commits, Course {
+  readonly options: Options;
+  readonly rng: Rng;
+  /** The X25519 key that we announce, for messages to us alone. */
+  readonly box: X25519Key;
+  /** The host seed; null while we are no host. */
+  readonly hostSeed: HostSeed | null;
+  /** Whether a media engine has published its parameters. */
+  readonly hasMedia: boolean;
+  /** Become a host: another host has sent us the seed. */
+  takeHostSeed(seed: HostSeed): void;
+  /** Return the feature of that class; TypeError if this membership has none. */
+  feature<A>(kind: FeatureClass<A>): A;
+}
