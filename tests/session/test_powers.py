@@ -189,7 +189,6 @@ def test_hosts_are_named_and_unnamed_before_everybody() -> None:
     assert [(e.kind, e.by, e.leaf) for e in cem.of(ev.PolicyChanged)] == [("host", 0, 1), ("no_host", 0, 1)]
     assert bo.session._host is None, "it has left the lobby"
     assert bo.room.host_seed is None, "and forgotten the seed"
-    assert bo.room.granted_seed is None
     w.run(1)
     assert not [endpoint for endpoint in bo.links if endpoint.day is not None]
     with pytest.raises(ValueError, match="only a host"):

@@ -201,19 +201,14 @@ class HostLobby:
         origin: str,
         book: InviteBook,
         *,
+        take_back: Callable[[int], None],
         contacts: Contacts | None = None,
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
+        """`take_back` revokes a single-use invite everywhere: it leaked while a knock waited on it."""
         self.effects: list[ev.Effect] = []
-        #: Single-use invites that leaked while a knock waited on them: to be revoked everywhere.
-        self.leaked: list[int] = []
-        #: Messages under the key that members have (for `recovery.RejoinHelper`), each with its lobby's day.
-        self.member_messages: list[tuple[int, lobby.RecoveryMessage]] = []
-        #: Intents for the room to commit.
-        self.wanted: list[AddIntent | RejoinIntent] = []
-        #: Signature keys of admitted newcomers, and the identities (32 bytes each) that they showed.
-        self.identities: list[tuple[bytes, bytes]] = []
+        self._take_back = take_back
         self._contacts = contacts
         self._seed = seed
         self._origin = origin
@@ -290,16 +285,20 @@ class HostLobby:
 
     def received(
         self, day: int, message: wire.ServerMessage, membership: Membership, now: float
-    ) -> list[ev.Knocked]:
-        """Process a message from the server; return the knocks that the host is to be asked about."""
+    ) -> ev.Knocked | RejoinIntent | lobby.RecoveryMessage | None:
+        """Process a message from the server, and return the work that is left for the session.
+
+        That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, or
+        a message under the key that members have (for `recovery.RejoinHelper`).
+        """
         posted = self._connections.received(day, message)
         if posted is True or isinstance(posted, lobby.CardRequest):
             self._post_card(day, now)
         elif isinstance(posted, lobby.RecoveryMessage):
-            self.member_messages.append((day, posted))
+            return posted
         elif isinstance(posted, lobby.Knock):
             return self._knocked(day, posted, membership, now)
-        return []
+        return None
 
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
         """Post a message in that day's lobby."""
@@ -317,11 +316,13 @@ class HostLobby:
             cards.append(lobby.make_card(self._seed.host_key, self._origin, day, now, rng=self._rng))
         self._connections.post(day, cards[-1].card)
 
-    def _knocked(self, day: int, knock: lobby.Knock, membership: Membership, now: float) -> list[ev.Knocked]:
+    def _knocked(
+        self, day: int, knock: lobby.Knock, membership: Membership, now: float
+    ) -> ev.Knocked | RejoinIntent | None:
         mark = H(knock.enc, knock.ciphertext)
         if mark in self._replied:
             self._connections.post(day, self._replied[mark])
-            return []
+            return None
         for secret in self._cards.get(day, []):
             try:
                 opened = lobby.open_knock(secret, knock, self._seed.invite_token)
@@ -333,36 +334,33 @@ class HostLobby:
                 continue  # for another host's card, or without that invite: never shown
             break
         else:
-            return []
+            return None
         ticket = next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
         if ticket is not None:
-            self._rejoin(_Asked(opened, day, package, ticket, mark), membership, now)
-            return []
+            return self._rejoin(_Asked(opened, day, package, ticket, mark), membership, now)
         if identity != Identity(opened.name):
-            return []
+            return None
         self._issued(opened.index)
         if self._turned_away(_Asked(opened, day, package, None, mark), membership):
-            return []
+            return None
         outcome = self._knocks.consider(opened, now)
         if isinstance(outcome, knocks.Ignored):
-            return []
+            return None
         others = [(w.id, w.knock.name) for w in self._knocks.waiting(now) if w.id != outcome.id]
         seen = check_identity(opened.name, opened.identity, self._contacts, waiting=others)
         self._asked[outcome.id] = _Asked(opened, day, package, None, mark)
         alike = next((n for _, n, _ in membership.members() if look_alike(n, opened.name)), None)
-        return [
-            ev.Knocked(
-                outcome.id,
-                opened.name,
-                opened.greeting,
-                opened.index,
-                alike,
-                standing=seen.standing,
-                contact=seen.contact,
-                fingerprint=seen.fingerprint,
-                warnings=seen.warnings,
-            )
-        ]
+        return ev.Knocked(
+            outcome.id,
+            opened.name,
+            opened.greeting,
+            opened.index,
+            alike,
+            standing=seen.standing,
+            contact=seen.contact,
+            fingerprint=seen.fingerprint,
+            warnings=seen.warnings,
+        )
 
     def _turned_away(self, asked: _Asked, m: Membership) -> bool:
         """Refuse a knock without asking a host if its invite is over or the room locked; return whether.
@@ -399,7 +397,7 @@ class HostLobby:
         if not single or other is None:
             return False
         self._leaks(asked, other.knock.name, came_in=False)
-        self.leaked.append(index)  # revoked for all hosts, and the other knock refused, before we go on
+        self._take_back(index)  # for all hosts; the other knock is refused before we go on
         return True
 
     def _leaks(self, asked: _Asked, earlier: str | None, *, came_in: bool) -> None:
@@ -415,33 +413,33 @@ class HostLobby:
     def _invite_name(self, index: int) -> str:
         return invite_name(index, self._book.label(index))
 
-    def _rejoin(self, asked: _Asked, m: Membership, now: float) -> None:
+    def _rejoin(self, asked: _Asked, m: Membership, now: float) -> RejoinIntent | None:
         if any(a.package.encoded == asked.package.encoded for a in self._asked.values()):
-            return
+            return None
         leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == asked.who), None)
         if leaf is None or now - self._rejoined_at.get(leaf, 0.0) < REJOIN_EVERY:
-            return  # not a member, or it asked just now
+            return None  # not a member, or it asked just now
         try:
             assert asked.ticket is not None
             ticket = RejoinTicket.decode(asked.ticket)
             if ticket.group_id != m.group.group_id or ticket.by not in (ANY_HOST, m.own_leaf):
-                return
+                return None
         except SnugCryptoError:
-            return
+            return None
         self._rejoined_at[leaf] = now
         self._asked = {n: a for n, a in self._asked.items() if n > 0 or a.who != asked.who}
         number, self._rejoining = self._rejoining, self._rejoining - 1
         self._asked[number] = asked
-        self.wanted.append(RejoinIntent(number, asked.package, asked.ticket, m.name(leaf)))
+        return RejoinIntent(number, asked.package, asked.ticket, m.name(leaf))
 
-    def admit(self, number: int, now: float) -> None:
-        """Accept a knock as the host; ValueError if none waits under that number."""
+    def admit(self, number: int, now: float) -> AddIntent:
+        """Accept a knock as the host, for the room to commit; ValueError if none waits under that number."""
         asked = self._asked.get(number)
         if asked is None or number not in {w.id for w in self._knocks.waiting(now)}:
             raise ValueError(f"nobody waits under the number {number}")
         self._knocks.take(number, now)
         self._admitted.add(number)
-        self.wanted.append(AddIntent(number, asked.package, asked.knock.index, asked.knock.name))
+        return AddIntent(number, asked.package, asked.knock.index, asked.knock.name)
 
     def refuse(self, number: int, reason: str, now: float) -> None:
         """Refuse a knock as the host; ValueError if none waits under that number."""
@@ -475,14 +473,17 @@ class HostLobby:
             short = reason.encode()[: lobby.REASON_MAX].decode(errors="ignore")
             self._reply(asked, lobby.Refusal(short))
 
-    def answer(self, number: int, answer: lobby.Answer) -> None:
-        """Answer a knock whose commit has come back, with the Welcome and what belongs to it."""
+    def answer(self, number: int, answer: lobby.Answer) -> bytes | None:
+        """Answer a knock whose commit has come back, with the Welcome and what belongs to it.
+
+        Returns the identity (32 bytes) that the newcomer showed; None without one.
+        """
         self._admitted.discard(number)
         asked = self._asked.pop(number, None)
-        if asked is not None:
-            if asked.knock.identity is not None:
-                self.identities.append((asked.package.leaf_node.signature_key, asked.knock.identity))
-            self._reply(asked, answer)
+        if asked is None:
+            return None
+        self._reply(asked, answer)
+        return asked.knock.identity
 
     def _reply(self, asked: _Asked, answer: lobby.Answer | lobby.Refusal) -> None:
         try:

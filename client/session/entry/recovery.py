@@ -77,15 +77,14 @@ class RejoinHelper:
     """
 
     def __init__(self, door_seed: bytes, *, rng: Rng = os.urandom) -> None:
-        self.wanted: list[HostReturnIntent | RejoinIntent] = []
         self._rng = rng
         self._key = recovery.recovery_key(door_seed)
         self._here_due: dict[bytes, tuple[float, int]] = {}  # nonce of a HelperQuery -> when, day
         self._asked: OrderedDict[int, _Asked] = OrderedDict()
         self._number = FIRST_NUMBER
 
-    def tick(self, room: Room, rank: int, post: Post, now: float) -> None:
-        """Send the answers that are due, unless another member has."""
+    def tick(self, room: Room, rank: int, post: Post, now: float) -> list[HostReturnIntent | RejoinIntent]:
+        """Send the answers that are due, unless another member has; return intents for the room to commit."""
         for nonce, (due, day) in list(self._here_due.items()):
             if now >= due:
                 del self._here_due[nonce]
@@ -94,6 +93,7 @@ class RejoinHelper:
                     nonce, journal.slot, journal.chain, invite.gate(journal.room_pass)
                 )
                 post(day, recovery.seal(self._key, here, rng=self._rng))
+        wanted: list[HostReturnIntent | RejoinIntent] = []
         for number, asked in self._asked.items():
             step = COMMIT_STEP if isinstance(asked.asked, recovery.HostReturnRequest) else 0.0
             if isinstance(asked.asked, recovery.HostReturnRequest) and (
@@ -104,7 +104,8 @@ class RejoinHelper:
                 continue
             if not asked.wanted and now >= asked.due + step * rank:
                 asked.wanted = True
-                self.wanted.append(_intent(number, asked))
+                wanted.append(_intent(number, asked))
+        return wanted
 
     def message_posted(
         self, day: int, posted: lobby.RecoveryMessage, room: Room, rank: int, now: float

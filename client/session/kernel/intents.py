@@ -70,6 +70,6 @@ class HealIntent:
     epoch: int
 
 
-Intent = (
-    AddIntent | RejoinIntent | HostReturnIntent | RemoveIntent | PolicyIntent | SelfRemoveIntent | HealIntent
-)
+#: Intents that admit somebody, and are answered in the lobby.
+EntryIntent = AddIntent | RejoinIntent | HostReturnIntent
+Intent = EntryIntent | RemoveIntent | PolicyIntent | SelfRemoveIntent | HealIntent

@@ -11,7 +11,7 @@ from typing import Literal, Protocol, TypeVar
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.announcements import Announcements
-from snugroom.client.session.kernel.intents import Intent
+from snugroom.client.session.kernel.intents import EntryIntent, Intent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import HostSeed
@@ -19,6 +19,16 @@ from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.server.wire import messages as wire
 
 _F = TypeVar("_F")
+
+
+class Owner(Protocol):
+    """The session that runs a room, and answers in the lobby."""
+
+    def admitted(self, intent: EntryIntent, welcome: bytes) -> None:
+        """Answer the newcomer of `intent`, with this Welcome: our commit has come back."""
+
+    def not_admitted(self, intent: EntryIntent, why: str) -> None:
+        """Refuse the newcomer of `intent`: a rule or the server prevents the commit."""
 
 
 class Members(Protocol):

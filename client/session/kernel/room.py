@@ -26,17 +26,15 @@ from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.kernel.feature import Feature, Hooks
 from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.intents import (
-    AddIntent,
+    EntryIntent,
     HealIntent,
-    HostReturnIntent,
     Intent,
-    RejoinIntent,
     RemoveIntent,
     SelfRemoveIntent,
 )
 from snugroom.client.session.kernel.membership import Change, Membership, Staged, Valid, Void
 from snugroom.client.session.kernel.message_log import MessageLog
-from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.ports import Owner, Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.client.session.options import Options
 from snugroom.crypto import hpke
@@ -73,6 +71,7 @@ class RoomSession:
         door_key: SigningKey,
         room_admin_public: bytes,
         host_seed: HostSeed | None,
+        owner: Owner,
         build_features: Callable[[Room, float], Sequence[Feature]],
         now: float,
         options: Options = Options(),  # noqa: B008 - frozen
@@ -83,18 +82,13 @@ class RoomSession:
         self.door_key = door_key
         self.room_admin_public = room_admin_public
         self.host_seed = host_seed
+        self._owner = owner
         self.options = options
         self.rng = rng
         self.effects: list[ev.Effect] = []
         #: Set when this membership cannot continue: the facade rejoins with a ticket.
         self.needs_rejoin: bool = False
         self.stuck_at: int | None = None
-        #: Admissions that are committed, by their intents: the facade answers them in the lobby.
-        self.admitted: list[AddIntent | RejoinIntent | HostReturnIntent] = []
-        #: The Welcome of our last commit that added a member.
-        self.last_welcome: bytes | None = None
-        self.failed: list[tuple[Intent, str]] = []
-        self.granted_seed: HostSeed | None = None
         self.ended: ev.Ended | None = None
         #: The private half of the X25519 key that we announce, for messages to us alone.
         self.box = rng(32)
@@ -269,13 +263,11 @@ class RoomSession:
 
     def take_host_seed(self, seed: HostSeed) -> None:
         """Become a host: another host has sent us the seed."""
-        self.host_seed = self.granted_seed = seed
+        self.host_seed = seed
 
     def drop_host_seed(self) -> None:
-        """Forget what only hosts have: we are no host any more."""
-        self.host_seed = self.granted_seed = None
-        self.admitted.clear()
-        self.failed.clear()
+        """Forget the seed: we are no host any more."""
+        self.host_seed = None
 
     # -- the connection ----------------------------------------------------------------------------
 
@@ -598,8 +590,9 @@ class RoomSession:
         self._intent_failed(intent, why)
 
     def _intent_failed(self, intent: Intent, why: str) -> None:
-        self.failed.append((intent, why))
-        if not isinstance(intent, AddIntent | RejoinIntent | HostReturnIntent):
+        if isinstance(intent, EntryIntent):
+            self._owner.not_admitted(intent, why)
+        else:
             self.tell(sentences.not_done(why))
 
     def _committed(self, message: wire.Committed, now: float) -> None:
@@ -693,9 +686,9 @@ class RoomSession:
             intent = step.intent
             if self._intents and self._intents[0] is intent:
                 self._intents.popleft()
-            if isinstance(intent, AddIntent | RejoinIntent | HostReturnIntent):
-                self.admitted.append(intent)
-                self.last_welcome = step.stage.welcome
+            if isinstance(intent, EntryIntent):
+                assert step.stage.welcome is not None
+                self._owner.admitted(intent, step.stage.welcome)
         gone = {leaf for leaf, _, _ in change.removed}
         for leaf in gone:
             self.announcements.forget(leaf)

@@ -35,7 +35,7 @@ from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.features.states import Reactions, States
 from snugroom.client.session.features.subscriptions import Subscriptions
-from snugroom.client.session.kernel.intents import AddIntent, HostReturnIntent, Intent, RejoinIntent
+from snugroom.client.session.kernel.intents import AddIntent, EntryIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import SUITE, Membership
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.dropped import Dropped
@@ -115,6 +115,9 @@ class Session:
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
         self._policy: Policy | None = None  # as of the last check whether we are a host
+        # The results of our commits for newcomers, answered at the end of the input that brought them.
+        self._admitted: list[tuple[EntryIntent, bytes]] = []
+        self._not_admitted: list[tuple[EntryIntent, str]] = []
 
     # -- constructors ----------------------------------------------------------------------------
 
@@ -173,15 +176,14 @@ class Session:
             door_key=door_key,
             room_admin_public=room_admin,
             host_seed=seed,
+            owner=session,
             build_features=build,
             now=now,
             options=options,
             rng=rng,
         )
         session._room.start()
-        session._host = HostLobby(
-            seed, secret, origin, session._book, contacts=options.contacts, now=now, rng=rng
-        )
+        session._host = session._host_lobby(seed, now)
         session._policy = membership.policy
         if open_invite:
             session._open = 0
@@ -354,7 +356,7 @@ class Session:
             case ev.SaveEvidence(path, names):
                 self._in_room().feature(Dropped).save(path, names, now)
             case ev.Admit(knock):
-                self._as_host().admit(knock, now)
+                self._admit(self._as_host(), self._in_room(), knock, now)
             case ev.Refuse(knock):
                 self._as_host().refuse(knock, "The host did not let you in.", now)
             case ev.Remove(leaf):
@@ -404,15 +406,29 @@ class Session:
                 self._guest.received_in_room(message)
         elif self._members is not None and self._room is not None:
             said = self._members.received(endpoint.day, message)
-            if said is not None and self._rejoin_helper is not None:
-                self._rejoin_helper.message_posted(endpoint.day, said, self._room, self._room.rank, now)
+            if said is not None:
+                self._helping(self._room).message_posted(endpoint.day, said, self._room, self._room.rank, now)
         elif self._host is not None and self._room is not None and self._guest is None:
-            for knocked in self._host.received(endpoint.day, message, self._room.m, now):
-                self._tell(replace(knocked, label=self._book.label(knocked.invite)))
-                if self._room.m.policy.mode is Mode.WAVE_IN and not self._room.feature(Roles).seed_exposed:
-                    self._host.admit(knocked.knock, now)
+            self._received_as_host(self._host, self._room, endpoint.day, message, now)
         if endpoint.day is not None and self._guest is not None:
             self._guest.received(endpoint.day, message, now)
+
+    def _received_as_host(
+        self, host: HostLobby, room: RoomSession, day: int, message: ServerMessage, now: float
+    ) -> None:
+        match host.received(day, message, room.m, now):
+            case ev.Knocked() as knocked:
+                self._tell(replace(knocked, label=self._book.label(knocked.invite)))
+                if room.m.policy.mode is Mode.WAVE_IN and not room.feature(Roles).seed_exposed:
+                    self._admit(host, room, knocked.knock, now)
+            case RejoinIntent() as intent:
+                room.queue(intent, now)
+            case lobby.RecoveryMessage() as said:
+                self._helping(room).message_posted(day, said, room, room.rank, now)
+
+    def _admit(self, host: HostLobby, room: RoomSession, knock: int, now: float) -> None:
+        """Let a newcomer in: the room commits it, and `admitted` or `not_admitted` has the result."""
+        room.queue(host.admit(knock, now), now)
 
     def _lost(self, endpoint: ev.Endpoint, why: str, now: float) -> None:
         if endpoint.day is None:
@@ -449,8 +465,7 @@ class Session:
         """Pass results between lobby and room, and collect effects."""
         if self._room is not None:
             self._keep_book(self._room)
-            if self._rejoin_helper is not None:
-                self._serve_rejoins(self._rejoin_helper, self._room, now)
+            self._answer_helped(self._room)
             if self._host is not None:
                 self._serve(self._host, self._room, now)
         if self._guest is not None:
@@ -461,8 +476,8 @@ class Session:
                 self._policy = room.m.policy
                 if room.host_seed is not None and not room.m.is_host(room.m.own_leaf):
                     self._stop_hosting(room)
-            if room.granted_seed is not None and self._host is None:
-                self._become_host(room.granted_seed, now)
+            if room.host_seed is not None and self._host is None:
+                self._become_host(room.host_seed, now)
             if room.needs_rejoin and self._guest is None and room.ended is None:
                 self._rejoin(room, now)
         for part in (self._room, self._host, self._guest, self._members):
@@ -473,25 +488,19 @@ class Session:
             self._end(room.ended)
 
     def _serve(self, host: HostLobby, room: RoomSession, now: float) -> None:
-        for wanted in host.wanted:
-            room.queue(wanted, now)
-        host.wanted.clear()
         m = room.m
-        for done in room.admitted:
-            host.answer(done.knock, self._answer(room, done))
+        admitted, self._admitted = self._admitted, []
+        for done, welcome in admitted:
+            identity = host.answer(done.knock, self._answer(room, done, welcome))
             if isinstance(done, AddIntent):
                 host.used(done.invite)
-        room.admitted.clear()
-        for signature_key, identity in host.identities:
-            room.feature(Vouching).record_identity(signature_key, identity)
-        host.identities.clear()
-        for intent, why in room.failed:
+            if identity is not None:
+                key = done.key_package.leaf_node.signature_key
+                room.feature(Vouching).record_identity(key, identity)
+        failed, self._not_admitted = self._not_admitted, []
+        for intent, why in failed:
             if isinstance(intent, AddIntent | RejoinIntent):
                 host.not_added(intent, why, m)
-        room.failed.clear()
-        for index in host.leaked:
-            self._take_back(room, index)
-        host.leaked.clear()
         for index in m.ledger.revoked | self._book.taken_back:
             host.revoke(index)
         if m.policy.mode is Mode.LOCKED:
@@ -541,8 +550,8 @@ class Session:
         self._invite = self._link(room.host_seed, self._open)
         self._tell(ev.InviteMade(self._invite.link(), self._open, replaces=old))
 
-    def _take_back(self, room: RoomSession, index: int) -> None:
-        room.feature(Revocation).revoke(index)
+    def _take_back(self, index: int) -> None:
+        self._in_room().feature(Revocation).revoke(index)
         self._book.taken_back.add(index)
 
     def _revoke(self, host: HostLobby, room: RoomSession, index: int) -> None:
@@ -552,7 +561,7 @@ class Session:
             raise ValueError(f"invite {index} opens nothing any more")
         if index == self._open:
             self._open = None
-        self._take_back(room, index)
+        self._take_back(index)
         name = invite_name(index, self._book.label(index))
         self._tell(ev.Status("revoked", f"{name[:1].upper()}{name[1:]} opens nothing any more."))
 
@@ -561,8 +570,7 @@ class Session:
         if self._guest is not None or room.ended is not None:
             self._close_members()
             return
-        if self._rejoin_helper is None:
-            self._rejoin_helper = RejoinHelper(room.door_key.seed, rng=self._rng)
+        helper = self._helping(room)
         connected = room.connection is not None and room.connection.entered
         attend = self._host is None and connected and room.rank < ATTENDANTS_MAX and room.hostless(now)
         if attend and self._members is None:
@@ -573,7 +581,13 @@ class Session:
         if self._members is not None:
             self._members.tick(now)
         if place is not None:
-            self._rejoin_helper.tick(room, room.rank, place.post, now)
+            for wanted in helper.tick(room, room.rank, place.post, now):
+                room.queue(wanted, now)
+
+    def _helping(self, room: RoomSession) -> RejoinHelper:
+        if self._rejoin_helper is None:
+            self._rejoin_helper = RejoinHelper(room.door_key.seed, rng=self._rng)
+        return self._rejoin_helper
 
     def _close_members(self) -> None:
         if self._members is not None:
@@ -581,29 +595,31 @@ class Session:
             self._effects += self._members.effects
             self._members = None
 
-    def _serve_rejoins(self, helper: RejoinHelper, room: RoomSession, now: float) -> None:
-        place = self._host or self._members
-        if self._host is not None:
-            for day, said in self._host.member_messages:
-                helper.message_posted(day, said, room, room.rank, now)
-            self._host.member_messages.clear()
-        for wanted in helper.wanted:
-            room.queue(wanted, now)
-        helper.wanted.clear()
-        for done in [done for done in room.admitted if done.knock >= FIRST_NUMBER]:
-            room.admitted.remove(done)
-            if place is not None:
-                helper.answer(done.knock, self._answer(room, done), place.post)
-        for failed in [
-            failed for failed in room.failed if self._host is None or _is_rejoin_request(failed[0])
-        ]:
-            room.failed.remove(failed)  # the requester asks again, or asks another member
+    # -- for the room ----------------------------------------------------------------------------------------
 
-    def _answer(self, room: RoomSession, done: AddIntent | RejoinIntent | HostReturnIntent) -> lobby.Answer:
-        assert room.last_welcome is not None
+    def admitted(self, intent: EntryIntent, welcome: bytes) -> None:
+        """Answer the newcomer of `intent` at the end of this input: `_answer_helped` or `_serve` does."""
+        self._admitted.append((intent, welcome))
+
+    def not_admitted(self, intent: EntryIntent, why: str) -> None:
+        """Refuse the newcomer of `intent` at the end of this input: `_serve` does."""
+        self._not_admitted.append((intent, why))
+
+    def _answer_helped(self, room: RoomSession) -> None:
+        """Answer members and hosts whom we have let in again as a `RejoinHelper`."""
+        place = self._host or self._members
+        for done, welcome in self._admitted:
+            if done.knock >= FIRST_NUMBER and place is not None:
+                self._helping(room).answer(done.knock, self._answer(room, done, welcome), place.post)
+        self._admitted = [each for each in self._admitted if each[0].knock < FIRST_NUMBER]
+        # After a failure, the requester asks again, or asks another member.
+        failed = [] if self._host is None else self._not_admitted
+        self._not_admitted = [each for each in failed if each[0].knock < FIRST_NUMBER]
+
+    def _answer(self, room: RoomSession, done: EntryIntent, welcome: bytes) -> lobby.Answer:
         key = done.key_package.leaf_node.signature_key
         return lobby.Answer(
-            welcome=room.last_welcome,
+            welcome=welcome,
             door_seed=room.door_key.seed,
             room_admin_public=room.room_admin_public,
             heartbeat_key=room.m.hand_heartbeat_key(),
@@ -657,6 +673,7 @@ class Session:
                 door_key=door_key,
                 room_admin_public=answer.room_admin_public,
                 host_seed=self._seed(),
+                owner=self,
                 build_features=build,
                 now=now,
                 options=self._options,
@@ -664,6 +681,8 @@ class Session:
             ),
         )
         self._policy = None
+        self._admitted.clear()
+        self._not_admitted.clear()
         if isinstance(guest, RejoinLobby) and guest.helped_by is not None:
             self._helper = guest.helped_by
         self._book.enter(membership)
@@ -720,20 +739,26 @@ class Session:
     def _become_host(self, seed: HostSeed, now: float) -> None:
         self._invite = self._link(seed, self._invite.index)
         self._open = None if self._invite.index & SINGLE_USE else self._invite.index
-        self._host = HostLobby(
+        self._host = self._host_lobby(seed, now)
+        self._tell(ev.Status("host", "You are a host of this meeting now."))
+
+    def _host_lobby(self, seed: HostSeed, now: float) -> HostLobby:
+        return HostLobby(
             seed,
             self._invite.secret,
             self._invite.origin,
             self._book,
+            take_back=self._take_back,
             contacts=self._options.contacts,
             now=now,
             rng=self._rng,
         )
-        self._tell(ev.Status("host", "You are a host of this meeting now."))
 
     def _stop_hosting(self, room: RoomSession) -> None:
         """Forget, as far as a program can, what only hosts have: we have lost or given up the host role."""
         room.drop_host_seed()
+        self._admitted.clear()
+        self._not_admitted.clear()
         self._open = None
         if self._host is not None:
             self._host.close()
@@ -755,7 +780,3 @@ class Session:
     def _drain(self) -> list[ev.Effect]:
         effects, self._effects = self._effects, []
         return effects
-
-
-def _is_rejoin_request(intent: Intent) -> bool:
-    return isinstance(intent, RejoinIntent | HostReturnIntent) and intent.knock >= FIRST_NUMBER
