@@ -377,10 +377,6 @@ class _Room(_Look):
         return self._at("hostSeed")  # type: ignore[no-any-return]
 
     @property
-    def granted_seed(self) -> object | None:
-        return self._at("grantedSeed")  # type: ignore[no-any-return]
-
-    @property
     def number(self) -> bytes:
         return bytes(self._at("number"))
 

@@ -229,6 +229,8 @@ export interface HostLobbyFacts {
   readonly secret: Bytes;
   readonly origin: string;
   readonly book: InviteBook;
+  /** Revokes a single-use invite everywhere: it leaked while a knock waited on it. */
+  readonly takeBack: (index: number) => void;
   readonly contacts: Contacts | null;
   readonly now: number;
   readonly rng?: Rng;
@@ -237,14 +239,7 @@ export interface HostLobbyFacts {
 /** A host in its lobby: posts cards, reads knocks, and answers when the commit has come back. */
 export class HostLobby {
   readonly effects: Effect[] = [];
-  /** Single-use invites that leaked while a knock waited on them: to be revoked everywhere. */
-  readonly leaked: number[] = [];
-  /** Messages under the key that members have (for `recovery.RejoinHelper`), each with its lobby's day. */
-  readonly memberMessages: (readonly [number, lobby.RecoveryMessage])[] = [];
-  /** Intents for the room to commit. */
-  readonly wanted: (AddIntent | RejoinIntent)[] = [];
-  /** Signature keys of admitted newcomers, and the identities (32 bytes each) that they showed. */
-  readonly identities: (readonly [Bytes, Bytes])[] = [];
+  readonly #takeBack: (index: number) => void;
   readonly #contacts: Contacts | null;
   readonly #seed: HostSeed;
   readonly #origin: string;
@@ -274,7 +269,8 @@ export class HostLobby {
     return host;
   }
 
-  private constructor({ seed, secret, origin, book, contacts, rng = systemRng }: HostLobbyFacts) {
+  private constructor({ seed, secret, origin, book, takeBack, contacts, rng = systemRng }: HostLobbyFacts) {
+    this.#takeBack = takeBack;
     this.#contacts = contacts;
     this.#seed = seed;
     this.#origin = origin;
@@ -343,13 +339,23 @@ export class HostLobby {
     this.#knocks.issue(index, (index & SINGLE_USE) !== 0);
   }
 
-  /** Process a message from the server; return the knock that the host is to be asked about, or null. */
-  async received(day: number, message: ServerMessage, m: Membership, now: number): Promise<Knocked | null> {
+  /**
+   * Process a message from the server, and return the work that is left for the session.
+   *
+   * That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, or a message
+   * under the key that members have (for `recovery.RejoinHelper`).
+   */
+  async received(
+    day: number,
+    message: ServerMessage,
+    m: Membership,
+    now: number,
+  ): Promise<Knocked | RejoinIntent | lobby.RecoveryMessage | null> {
     const posted = await this.#connections.received(day, message);
     if (posted === true) await this.#postCard(day, now);
     else if (posted === false) return null;
     else if (posted.type === "CardRequest") await this.#postCard(day, now);
-    else if (posted.type === "RecoveryMessage") this.memberMessages.push([day, posted]);
+    else if (posted.type === "RecoveryMessage") return posted;
     else if (posted.type === "Knock") return await this.#knocked(day, posted, m, now);
     return null;
   }
@@ -377,7 +383,12 @@ export class HostLobby {
     await this.#connections.post(day, newest.card);
   }
 
-  async #knocked(day: number, knock: lobby.Knock, m: Membership, now: number): Promise<Knocked | null> {
+  async #knocked(
+    day: number,
+    knock: lobby.Knock,
+    m: Membership,
+    now: number,
+  ): Promise<Knocked | RejoinIntent | null> {
     const mark = hex(H(knock.enc, knock.ciphertext));
     const replied = this.#replied.get(mark);
     if (replied !== undefined) {
@@ -390,10 +401,7 @@ export class HostLobby {
     const ticket = keyPackage.extensions.find((e) => e.extensionType === REJOIN_EXTENSION)?.data ?? null;
     const who = hex(keyPackage.leafNode.signatureKey);
     const asked: Asked = { knock: opened.knock, day, keyPackage, ticket, mark, who };
-    if (ticket !== null) {
-      this.#rejoin(asked, ticket, m, now);
-      return null;
-    }
+    if (ticket !== null) return this.#rejoin(asked, ticket, m, now);
     const { name, greeting, index } = opened.knock;
     if (identity.name !== name || identity.flags !== 0) return null;
     this.#issued(index);
@@ -483,7 +491,7 @@ export class HostLobby {
     const other = others.find((a) => a.who !== asked.who);
     if (!single || other === undefined) return false;
     this.#leaks(asked, other.knock.name, false);
-    this.leaked.push(index); // revoked for all hosts, and the other knock refused, before we go on
+    this.#takeBack(index); // for all hosts; the other knock is refused before we go on
     return true;
   }
 
@@ -501,25 +509,25 @@ export class HostLobby {
     return inviteName(index, this.#book.label(index));
   }
 
-  #rejoin(asked: Asked, encoded: Bytes, m: Membership, now: number): void {
+  #rejoin(asked: Asked, encoded: Bytes, m: Membership, now: number): RejoinIntent | null {
     const { keyPackage } = asked;
-    if ([...this.#asked.values()].some((a) => same(a.keyPackage.encoded, keyPackage.encoded))) return;
+    if ([...this.#asked.values()].some((a) => same(a.keyPackage.encoded, keyPackage.encoded))) return null;
     const leaf = m.leafOf(keyPackage.leafNode.signatureKey);
     // Not a member, or it asked just now.
-    if (leaf === null || now - (this.#rejoinedAt.get(leaf) ?? 0) < REJOIN_EVERY) return;
+    if (leaf === null || now - (this.#rejoinedAt.get(leaf) ?? 0) < REJOIN_EVERY) return null;
     try {
       const ticket = RejoinTicket.decode(encoded);
-      if (!same(ticket.groupId, m.group.groupId)) return;
-      if (ticket.by !== ANY_HOST && ticket.by !== m.ownLeaf) return;
+      if (!same(ticket.groupId, m.group.groupId)) return null;
+      if (ticket.by !== ANY_HOST && ticket.by !== m.ownLeaf) return null;
     } catch (error) {
-      if (error instanceof SnugCryptoError) return;
+      if (error instanceof SnugCryptoError) return null;
       throw error;
     }
     this.#rejoinedAt.set(leaf, now);
     this.#asked = new Map([...this.#asked].filter(([number, a]) => number > 0 || a.who !== asked.who));
     const knock = this.#rejoining--;
     this.#asked.set(knock, asked);
-    this.wanted.push({ type: "RejoinIntent", knock, keyPackage, ticket: encoded, name: m.name(leaf) });
+    return { type: "RejoinIntent", knock, keyPackage, ticket: encoded, name: m.name(leaf) };
   }
 
   /** Return the numbers of the knocks that wait for our answer, except those that another host has admitted. */
@@ -534,15 +542,15 @@ export class HostLobby {
     return this.#knocks.waiting(now).some(({ id }) => id === number);
   }
 
-  /** Accept a knock as the host; CommandError if none waits under that number. */
-  admit(number: number, now: number): void {
+  /** Accept a knock as the host, for the room to commit; CommandError if none waits under that number. */
+  admit(number: number, now: number): AddIntent {
     const asked = this.#asked.get(number);
     if (asked === undefined || !this.#waits(number, now))
       throw new CommandError(sentence("cant.nobody_waits", { number }));
     this.#knocks.take(number, now);
     this.#admitted.add(number);
     const { index: invite, name } = asked.knock;
-    this.wanted.push({ type: "AddIntent", knock: number, keyPackage: asked.keyPackage, invite, name });
+    return { type: "AddIntent", knock: number, keyPackage: asked.keyPackage, invite, name };
   }
 
   /** Refuse a knock as the host; CommandError if none waits under that number. */
@@ -580,15 +588,18 @@ export class HostLobby {
     await this.#reply(asked, { type: "Refusal", reason: short });
   }
 
-  /** Answer a knock whose commit has come back, with the Welcome and what belongs to it. */
-  async answer(number: number, answer: lobby.Answer): Promise<void> {
+  /**
+   * Answer a knock whose commit has come back, with the Welcome and what belongs to it.
+   *
+   * Returns the identity (32 bytes) that the newcomer showed; null without one.
+   */
+  async answer(number: number, answer: lobby.Answer): Promise<Bytes | null> {
     this.#admitted.delete(number);
     const asked = this.#asked.get(number);
     this.#asked.delete(number);
-    if (asked === undefined) return;
-    const { identity } = asked.knock;
-    if (identity !== null) this.identities.push([asked.keyPackage.leafNode.signatureKey, identity]);
+    if (asked === undefined) return null;
     await this.#reply(asked, answer);
+    return asked.knock.identity;
   }
 
   async #reply(asked: Asked, answer: lobby.Answer | lobby.Refusal): Promise<void> {

@@ -73,7 +73,6 @@ export interface LobbyPost {
  * It needs access to the lobby (`LobbyPost`).
  */
 export class RejoinHelper {
-  readonly wanted: (HostReturnIntent | RejoinIntent)[] = [];
   readonly #rng: Rng;
   readonly #key: Bytes;
   /** hex(nonce of a HelperQuery) -> the nonce, when, day */
@@ -89,8 +88,8 @@ export class RejoinHelper {
     this.#key = recovery.recoveryKey(doorSeed);
   }
 
-  /** Send the answers that are due, unless another member has. */
-  async tick(room: Room, lobbyPost: LobbyPost, now: number): Promise<void> {
+  /** Send the answers that are due, unless another member has; return intents for the room to commit. */
+  async tick(room: Room, lobbyPost: LobbyPost, now: number): Promise<(HostReturnIntent | RejoinIntent)[]> {
     const { journal } = room.m;
     for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
       if (now < due) continue;
@@ -98,6 +97,7 @@ export class RejoinHelper {
       const here = new recovery.HelperOffer(nonce, journal.slot, journal.chain, invite.gate(journal.roomPass));
       await lobbyPost.post(day, await recovery.seal(this.#key, here, this.#rng));
     }
+    const wanted: (HostReturnIntent | RejoinIntent)[] = [];
     for (const [number, asked] of this.#asked) {
       const returns = asked.asked.type === "HostReturnRequest";
       // Given up meanwhile; or a host of that name is active, has not crashed, and another holder of the seed asks.
@@ -105,8 +105,9 @@ export class RejoinHelper {
       const step = returns ? COMMIT_STEP : 0;
       if (asked.wanted || now < asked.due + step * room.rank) continue;
       asked.wanted = true;
-      this.wanted.push(intentOf(number, asked));
+      wanted.push(intentOf(number, asked));
     }
+    return wanted;
   }
 
   /** Process a lobby message under the key that members have. */

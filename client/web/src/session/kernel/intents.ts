@@ -59,7 +59,7 @@ export interface HealIntent {
   readonly epoch: number;
 }
 
-/** Intents that admit somebody, and are answered. */
+/** Intents that admit somebody, and are answered in the lobby. */
 export type EntryIntent = AddIntent | RejoinIntent | HostReturnIntent;
 export type Intent = EntryIntent | RemoveIntent | PolicyIntent | SelfRemoveIntent | HealIntent;
 

@@ -13,8 +13,16 @@ import type { AnyContent, Posted } from "../catalogue/content";
 import type { Effect, Ended, Event } from "../events";
 import type { Options } from "../options";
 import type { Announcements } from "./announcements";
-import type { Intent } from "./intents";
+import type { EntryIntent, Intent } from "./intents";
 import type { Membership } from "./membership";
+
+/** The session that runs a room, and answers in the lobby. */
+export interface Owner {
+  /** Answer the newcomer of `intent`, with this Welcome: our commit has come back. */
+  admitted(intent: EntryIntent, welcome: Bytes): void;
+  /** Refuse the newcomer of `intent`: a rule or the server prevents the commit. */
+  notAdmitted(intent: EntryIntent, why: Sentence): void;
+}
 
 /** The members, and our place among them. */
 export interface Members {

@@ -27,10 +27,10 @@ import { type AnyContent, type Posted, TEXT_MAX } from "../catalogue/content";
 import { RoomConnection } from "./roomConnection";
 import { type Effect, type Ended, type Event, type InputOf, type Member, ROOM } from "../events";
 import { Frames } from "./frames";
-import { type EntryIntent, type Intent, letsIn, sameSelfRemove } from "./intents";
+import { type Intent, letsIn, sameSelfRemove } from "./intents";
 import type { Change, Gone, Membership, Newcomer, Staged, Valid } from "./membership";
 import { OPTIONS, type Options } from "../options";
-import type { FeatureClass, Room } from "./ports";
+import type { FeatureClass, Owner, Room } from "./ports";
 import { MessageLog } from "./messageLog";
 import * as sentences from "../catalogue/sentences";
 
@@ -53,6 +53,7 @@ export interface RoomFacts {
   readonly doorKey: SigningKey;
   readonly roomAdminPublic: Bytes;
   readonly hostSeed: HostSeed | null;
+  readonly owner: Owner;
   readonly buildFeatures: (room: Room, now: number) => readonly Feature[];
   readonly now: number;
   readonly options?: Options;
@@ -72,13 +73,6 @@ export class RoomSession implements Room {
   /** Set when this membership cannot continue: the facade rejoins with a ticket. */
   needsRejoin = false;
   stuckAt: number | null = null;
-  /** Admissions that are committed, by their intents: the facade answers them in the lobby. */
-  readonly admitted: EntryIntent[] = [];
-  /** The Welcome of our last commit that added a member. */
-  lastWelcome: Bytes | null = null;
-  /** Intents that failed, and the reasons. */
-  readonly failed: (readonly [Intent, Sentence])[] = [];
-  grantedSeed: HostSeed | null = null;
   ended: Ended | null = null;
   /** The X25519 key that we announce, for messages to us alone. */
   readonly box: X25519Key;
@@ -87,6 +81,7 @@ export class RoomSession implements Room {
   readonly announcements = new Announcements();
   readonly features: readonly Feature[];
   readonly frames: Frames;
+  readonly #owner: Owner;
   #reconnectAt: number | null = null;
   #failures = 0;
   /** The server's current slot. */
@@ -118,6 +113,7 @@ export class RoomSession implements Room {
     this.doorKey = facts.doorKey;
     this.roomAdminPublic = facts.roomAdminPublic;
     this.hostSeed = facts.hostSeed;
+    this.#owner = facts.owner;
     this.options = facts.options ?? OPTIONS;
     this.rng = rng;
     this.box = box;
@@ -283,14 +279,12 @@ export class RoomSession implements Room {
 
   /** Become a host: another host has sent us the seed. */
   takeHostSeed(seed: HostSeed): void {
-    this.hostSeed = this.grantedSeed = seed;
+    this.hostSeed = seed;
   }
 
-  /** Forget what only hosts have: we are no host any more. */
+  /** Forget the seed: we are no host any more. */
   dropHostSeed(): void {
-    this.hostSeed = this.grantedSeed = null;
-    this.admitted.length = 0;
-    this.failed.length = 0;
+    this.hostSeed = null;
   }
 
   // -- the connection -------------------------------------------------------------------------------------
@@ -639,8 +633,8 @@ export class RoomSession implements Room {
   }
 
   #intentFailed(intent: Intent, why: Sentence): void {
-    this.failed.push([intent, why]);
-    if (!letsIn(intent)) this.tell(sentences.notDone(why));
+    if (letsIn(intent)) this.#owner.notAdmitted(intent, why);
+    else this.tell(sentences.notDone(why));
   }
 
   async #committed(message: Committed, now: number): Promise<void> {
@@ -737,8 +731,9 @@ export class RoomSession implements Room {
       const { intent } = step;
       if (this.#intents[0] === intent) this.#intents.shift();
       if (letsIn(intent)) {
-        this.admitted.push(intent);
-        this.lastWelcome = step.stage.welcome;
+        const { welcome } = step.stage;
+        if (welcome === null) throw new TypeError("somebody was added without a Welcome");
+        this.#owner.admitted(intent, welcome);
       }
     }
     // Members announce one after the other, to spare a large room's server a burst.

@@ -37,7 +37,7 @@ import { Ending } from "../features/ending";
 import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import { Files } from "../features/filesharing";
 import { Vouching } from "../features/identity";
-import type { EntryIntent, Intent } from "./intents";
+import type { EntryIntent } from "./intents";
 import { inviteName, InviteBook } from "../entry/invites";
 import { type Entry, GuestLobby, HostLobby, NOT_LET_IN } from "../entry/lobby";
 import { Membership, SUITE } from "./membership";
@@ -55,6 +55,7 @@ import {
   RejoinLobby,
 } from "../entry/recovery";
 import { Revocation } from "../features/revocation";
+import type { Owner } from "./ports";
 import { RoomSession } from "./room";
 import { Reactions, States } from "../features/states";
 import { Monitor } from "../monitor/monitor";
@@ -123,7 +124,7 @@ class Me {
 type Guest = GuestLobby | HostReturnLobby;
 
 /** One participant: create it by `host`, `join` or `rejoinAsHost`, feed inputs, perform the effects. */
-export class Session {
+export class Session implements Owner {
   readonly #me: Me;
   #invite: Invite;
   readonly #book = new InviteBook();
@@ -146,6 +147,9 @@ export class Session {
   #page: Bytes | null = null;
   /** As of the last check whether we are a host. */
   #policy: Policy | null = null;
+  /** The results of our commits for newcomers, answered at the end of the input that brought them. */
+  #admitted: (readonly [EntryIntent, Bytes])[] = [];
+  #notAdmitted: (readonly [EntryIntent, Sentence])[] = [];
   #handled: Promise<unknown> = Promise.resolve();
 
   private constructor(me: Me, invite: Invite, options: Options, rng: Rng) {
@@ -195,7 +199,7 @@ export class Session {
       rng,
     });
     const facilities = { origin, doorKey, roomAdminPublic: roomAdmin.public, hostSeed: seed, now, options, rng };
-    const room = await RoomSession.create(membership, { ...facilities, buildFeatures });
+    const room = await RoomSession.create(membership, { ...facilities, owner: session, buildFeatures });
     session.#room = room;
     room.start();
     session.#host = await session.#hostLobby(seed, now);
@@ -262,7 +266,8 @@ export class Session {
   #hostLobby(seed: HostSeed, now: number): Promise<HostLobby> {
     const { secret, origin } = this.#invite;
     const contacts = this.#options.contacts;
-    return HostLobby.open({ seed, secret, origin, book: this.#book, contacts, now, rng: this.#rng });
+    const takeBack = (index: number): void => this.#takeBack(index);
+    return HostLobby.open({ seed, secret, origin, book: this.#book, takeBack, contacts, now, rng: this.#rng });
   }
 
   // -- for the shell ---------------------------------------------------------------------------------------
@@ -389,7 +394,7 @@ export class Session {
       case "SaveEvidence":
         return await room.feature(Dropped).save(what.names, now);
       case "Admit":
-        return this.#asHost().admit(what.knock, now);
+        return await this.#admit(this.#asHost(), room, what.knock, now);
       case "Refuse":
         return await this.#asHost().refuse(what.knock, NOT_LET_IN, now);
       case "Remove":
@@ -442,16 +447,36 @@ export class Session {
     }
     if (this.#members !== null && room !== null) {
       const said = await this.#members.received(endpoint.day, message);
-      if (said !== null) await this.#rejoinHelper?.messagePosted(endpoint.day, said, room, now);
-    } else if (this.#host !== null && room !== null && this.#guest === null) {
-      const knocked = await this.#host.received(endpoint.day, message, room.m, now);
-      if (knocked !== null) {
-        this.#tell({ ...knocked, label: this.#book.label(knocked.invite) });
-        if (room.m.policy.mode === Mode.WAVE_IN && !room.feature(Roles).seedExposed)
-          this.#host.admit(knocked.knock, now);
-      }
-    }
+      if (said !== null) await this.#helping(room).messagePosted(endpoint.day, said, room, now);
+    } else if (this.#host !== null && room !== null && this.#guest === null)
+      await this.#receivedAsHost(this.#host, room, endpoint.day, message, now);
     await this.#guest?.received(endpoint.day, message, now);
+  }
+
+  async #receivedAsHost(
+    host: HostLobby,
+    room: RoomSession,
+    day: number,
+    message: ServerMessage,
+    now: number,
+  ): Promise<void> {
+    const left = await host.received(day, message, room.m, now);
+    switch (left?.type) {
+      case "Knocked":
+        this.#tell({ ...left, label: this.#book.label(left.invite) });
+        if (room.m.policy.mode === Mode.WAVE_IN && !room.feature(Roles).seedExposed)
+          await this.#admit(host, room, left.knock, now);
+        return;
+      case "RejoinIntent":
+        return await room.queue(left, now);
+      case "RecoveryMessage":
+        return await this.#helping(room).messagePosted(day, left, room, now);
+    }
+  }
+
+  /** Let a newcomer in: the room commits it, and `admitted` or `notAdmitted` has the result. */
+  async #admit(host: HostLobby, room: RoomSession, knock: number, now: number): Promise<void> {
+    await room.queue(host.admit(knock, now), now);
   }
 
   async #lost(endpoint: Endpoint, why: Sentence, now: number): Promise<void> {
@@ -493,7 +518,7 @@ export class Session {
   async #collect(now: number): Promise<void> {
     if (this.#room !== null) {
       this.#keepBook(this.#room);
-      if (this.#rejoinHelper !== null) await this.#serveRejoins(this.#rejoinHelper, this.#room, now);
+      await this.#answerHelped(this.#room);
       if (this.#host !== null) await this.#serve(this.#host, this.#room, now);
     }
     if (this.#guest !== null) await this.#checkGuest(this.#guest, now);
@@ -503,7 +528,7 @@ export class Session {
         this.#policy = room.m.policy;
         if (room.hostSeed !== null && !room.m.isHost(room.m.ownLeaf)) this.#stopHosting(room);
       }
-      if (room.grantedSeed !== null && this.#host === null) await this.#becomeHost(room.grantedSeed, now);
+      if (room.hostSeed !== null && this.#host === null) await this.#becomeHost(room.hostSeed, now);
       if (room.needsRejoin && this.#guest === null && room.ended === null) await this.#rejoin(room, now);
     }
     for (const part of [this.#room, this.#host, this.#guest, this.#members]) this.#gather(part);
@@ -515,17 +540,15 @@ export class Session {
   }
 
   async #serve(host: HostLobby, room: RoomSession, now: number): Promise<void> {
-    for (const wanted of host.wanted.splice(0)) await room.queue(wanted, now);
     const { m } = room;
-    for (const done of room.admitted.splice(0)) {
-      await host.answer(done.knock, await this.#answer(room, done));
+    for (const [done, welcome] of this.#admitted.splice(0)) {
+      const identity = await host.answer(done.knock, await this.#answer(room, done, welcome));
       if (done.type === "AddIntent") host.used(done.invite);
+      if (identity !== null)
+        room.feature(Vouching).recordIdentity(done.keyPackage.leafNode.signatureKey, identity);
     }
-    for (const [signatureKey, identity] of host.identities.splice(0))
-      room.feature(Vouching).recordIdentity(signatureKey, identity);
-    for (const [intent, why] of room.failed.splice(0))
+    for (const [intent, why] of this.#notAdmitted.splice(0))
       if (intent.type === "AddIntent" || intent.type === "RejoinIntent") await host.notAdded(intent, why, m);
-    for (const index of host.leaked.splice(0)) this.#takeBack(room, index);
     for (const index of new Set([...m.ledger.revoked, ...this.#book.takenBack])) await host.revoke(index);
     if (m.policy.mode === Mode.LOCKED) await host.lock(now);
     this.#replaceOpen(room);
@@ -578,8 +601,8 @@ export class Session {
     this.#tellInvite(this.#invite, "", false, old);
   }
 
-  #takeBack(room: RoomSession, index: number): void {
-    room.feature(Revocation).revoke(index);
+  #takeBack(index: number): void {
+    this.#room?.feature(Revocation).revoke(index);
     this.#book.takenBack.add(index);
   }
 
@@ -589,7 +612,7 @@ export class Session {
     if (this.#book.takenBack.has(index) || room.m.ledger.revoked.has(index))
       throw new CommandError(sentence("cant.invite_over", { index }));
     if (index === this.#open) this.#open = null;
-    this.#takeBack(room, index);
+    this.#takeBack(index);
     this.#tell(sentences.status("revoked", { invite: inviteName(index, this.#book.label(index)) }));
   }
 
@@ -599,14 +622,19 @@ export class Session {
       this.#closeMembers();
       return;
     }
-    this.#rejoinHelper ??= new RejoinHelper(room.doorKey.seed, this.#rng);
+    const helper = this.#helping(room);
     const connected = room.connection !== null && room.connection.entered;
     const attend = this.#host === null && connected && room.rank < ATTENDANTS_MAX && room.hostless(now);
     if (!attend) this.#closeMembers();
     else this.#members ??= new MembersLobby(this.#invite, this.#rng);
     await this.#members?.tick(now);
     const place = this.#host ?? this.#members;
-    if (place !== null) await this.#rejoinHelper.tick(room, place, now);
+    if (place === null) return;
+    for (const wanted of await helper.tick(room, place, now)) await room.queue(wanted, now);
+  }
+
+  #helping(room: RoomSession): RejoinHelper {
+    return (this.#rejoinHelper ??= new RejoinHelper(room.doorKey.seed, this.#rng));
   }
 
   #closeMembers(): void {
@@ -615,25 +643,35 @@ export class Session {
     this.#members = null;
   }
 
-  async #serveRejoins(helper: RejoinHelper, room: RoomSession, now: number): Promise<void> {
-    const place = this.#host ?? this.#members;
-    for (const [day, said] of this.#host?.memberMessages.splice(0) ?? [])
-      await helper.messagePosted(day, said, room, now);
-    for (const wanted of helper.wanted.splice(0)) await room.queue(wanted, now);
-    for (const done of take(room.admitted, (intent) => intent.knock >= FIRST_NUMBER)) {
-      const answer = await this.#answer(room, done);
-      if (place !== null) await helper.answer(done.knock, answer, place);
-    }
-    // The requester asks again, or asks another member.
-    take(room.failed, ([intent]) => this.#host === null || atADesk(intent));
+  // -- for the room ----------------------------------------------------------------------------------------
+
+  /** Answer the newcomer of `intent` at the end of this input: `#answerHelped` or `#serve` does. */
+  admitted(intent: EntryIntent, welcome: Bytes): void {
+    this.#admitted.push([intent, welcome]);
   }
 
-  async #answer(room: RoomSession, done: EntryIntent): Promise<lobby.Answer> {
-    const { m, lastWelcome } = room;
-    if (lastWelcome === null) throw new TypeError("somebody was added without a Welcome");
+  /** Refuse the newcomer of `intent` at the end of this input: `#serve` does. */
+  notAdmitted(intent: EntryIntent, why: Sentence): void {
+    this.#notAdmitted.push([intent, why]);
+  }
+
+  /** Answer members and hosts whom we have let in again as a `RejoinHelper`. */
+  async #answerHelped(room: RoomSession): Promise<void> {
+    const place = this.#host ?? this.#members;
+    for (const [done, welcome] of this.#admitted)
+      if (done.knock >= FIRST_NUMBER && place !== null)
+        await this.#helping(room).answer(done.knock, await this.#answer(room, done, welcome), place);
+    this.#admitted = this.#admitted.filter(([{ knock }]) => knock < FIRST_NUMBER);
+    // After a failure, the requester asks again, or asks another member.
+    const failed = this.#host === null ? [] : this.#notAdmitted;
+    this.#notAdmitted = failed.filter(([{ knock }]) => knock < FIRST_NUMBER);
+  }
+
+  async #answer(room: RoomSession, done: EntryIntent, welcome: Bytes): Promise<lobby.Answer> {
+    const { m } = room;
     return {
       type: "Answer",
-      welcome: lastWelcome,
+      welcome,
       doorSeed: room.doorKey.seed,
       roomAdminPublic: room.roomAdminPublic,
       heartbeatKey: m.handHeartbeatKey(),
@@ -690,8 +728,10 @@ export class Session {
     const hostSeed = old === null ? (kept?.hostSeed ?? null) : old.hostSeed;
     const options = this.#options;
     const facilities = { origin: this.#invite.origin, doorKey, roomAdminPublic, hostSeed, now, options, rng };
-    const room = await RoomSession.create(membership, { ...facilities, buildFeatures });
+    const room = await RoomSession.create(membership, { ...facilities, owner: this, buildFeatures });
     this.#policy = null;
+    this.#admitted = [];
+    this.#notAdmitted = [];
     if (guest instanceof RejoinLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;
     this.#book.enter(membership);
     this.#closeGuest(guest);
@@ -739,6 +779,8 @@ export class Session {
   /** Forget, as far as a program can, what only hosts have: we have lost or given up the host role. */
   #stopHosting(room: RoomSession): void {
     room.dropHostSeed();
+    this.#admitted = [];
+    this.#notAdmitted = [];
     this.#open = null;
     this.#host?.close();
     this.#gather(this.#host);
@@ -761,13 +803,3 @@ export class Session {
     return this.#effects.splice(0);
   }
 }
-
-/** Remove the items that `meant` selects from a list, and return them. */
-function take<T>(list: T[], meant: (item: T) => boolean): T[] {
-  const all = list.splice(0);
-  list.push(...all.filter((item) => !meant(item)));
-  return all.filter(meant);
-}
-
-const atADesk = (intent: Intent): boolean =>
-  (intent.type === "RejoinIntent" || intent.type === "HostReturnIntent") && intent.knock >= FIRST_NUMBER;
