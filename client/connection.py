@@ -17,6 +17,7 @@ import aiohttp
 from snugroom.client.media.engine import MediaEngine, StreamStats, TransportError
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import (
@@ -61,11 +62,17 @@ class SessionCrypto:
 
     def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
         """Return the sealed frame; None if it may not be sent now. `layer`: 0 is the smallest; audio: 0."""
-        return self.session.seal(kind, layer_stream(_STREAM_OF[kind], layer), frame, self.clock())
+        frames = self.session.frames  # those of another membership after a rejoin
+        if frames is None:
+            return None
+        return frames.seal(kind, layer_stream(_STREAM_OF[kind], layer), frame, self.clock())
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> OpenedFrame:
         """Return the authenticated frame; a SnugCryptoError if it is refused."""
-        return self.session.open(ssrc, kind, data, self.clock())
+        frames = self.session.frames
+        if frames is None:
+            raise SnugCryptoError("not in a room")
+        return frames.open(ssrc, kind, data, self.clock())
 
 
 class Connection:

@@ -28,7 +28,7 @@ def _talk(w: World, who: Participant) -> list[Sealed]:
     for number in range(FRAMES):
         for kind, stream in (("audio", Stream.AUDIO), ("video", Stream.VIDEO)):
             frame = bytes([number % 2]) + number.to_bytes(2, "big") * 40
-            sealed = who.session.seal(kind, stream, frame, w.now)  # type: ignore[arg-type]  # a literal
+            sealed = who.room.frames.seal(kind, stream, frame, w.now)
             assert sealed is not None
             out.append((kind, sealed))  # type: ignore[arg-type]  # a literal
         w.run(0.02)
@@ -132,7 +132,7 @@ def test_between_the_commit_and_the_change_a_newcomer_opens_nothing_either() -> 
     w.run(1)
     cem = w.guest(w.link_of(ada), "Cem")
     w.until(lambda: len(ada.roster) == 3)
-    between = [s for s in (ada.session.seal("audio", 0, bytes([n]) * 99, w.now) for n in range(9)) if s]
+    between = [s for s in (ada.room.frames.seal("audio", 0, bytes([n]) * 99, w.now) for n in range(9)) if s]
     w.until(lambda: cem.room is not None)
     assert len(between) == 9
     assert _opened(Hoard.of_group(cem.room.m.group), [("audio", s) for s in between]) == 0

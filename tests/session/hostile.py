@@ -109,7 +109,7 @@ class Media:
                 continue
             for kind, number, frames in self.KINDS:
                 for _ in range(frames):
-                    data = sender.session.seal(kind, number, b"\x00frame", self.w.now)  # type: ignore[arg-type]
+                    data = sender.room.frames.seal(kind, number, b"\x00frame", self.w.now)
                     if data is None:
                         continue
                     self.sealed.setdefault(sender.label, []).append(self.w.now)
@@ -123,7 +123,7 @@ class Media:
         if not receiver.alive or receiver.ended:
             return
         try:
-            receiver.session.open(self._ssrcs[sender.label, kind], kind, data, self.w.now)  # type: ignore[arg-type]
+            receiver.room.frames.open(self._ssrcs[sender.label, kind], kind, data, self.w.now)
         except FutureEpochError:
             if held < 3:  # held, as the media engine does, and tried again less and less often
                 again = max(0.4, held)

@@ -142,7 +142,7 @@ def test_who_was_lured_into_a_fork_seals_nothing_there() -> None:
     w.until(lambda: "Mallory" not in [*ada.roster, *cem.roster])
     began = w.now
     w.run(26)
-    assert bo.session.seal("audio", 0, b"x", w.now) is None
+    assert bo.room.frames.seal("audio", 0, b"x", w.now) is None
     bo.room.needs_rejoin = True
     w.do(bo, ev.Tick())
     lobby = bo.session._guest
@@ -197,7 +197,7 @@ def test_who_rejoins_among_honest_members_is_heard_within_seconds() -> None:
     w.run(30)
     bo.room.needs_rejoin = True
     w.until(lambda: bo.session._guest is None and w.agreed(people) and not bo.room.needs_rejoin, 30)
-    took = w.until(lambda: bo.session.seal("audio", 0, b"x", w.now) is not None, 5)
+    took = w.until(lambda: bo.room.frames.seal("audio", 0, b"x", w.now) is not None, 5)
     assert took < 3
     assert "stale" not in [*ada.alarms, *bo.alarms, *cem.alarms]
 

@@ -61,13 +61,13 @@ class Camera:
             w._every(1 / 15, lambda who=who: self._pictures(who))  # type: ignore[misc]
 
     def _sound(self, who: Participant) -> None:
-        data = who.session.seal("audio", 0, SOUND, self.w.now)
+        data = who.room.frames.seal("audio", 0, SOUND, self.w.now)
         if data is not None:
             self._forward(who, "audio", data)
 
     def _pictures(self, who: Participant) -> None:
         for layer in LAYERS:
-            data = who.session.seal("video", layer_stream(Stream.VIDEO, layer), PICTURE, self.w.now)
+            data = who.room.frames.seal("video", layer_stream(Stream.VIDEO, layer), PICTURE, self.w.now)
             if data is not None:
                 self.kept.setdefault((who.label, layer), []).append((self.w.now, data))
                 self._forward(who, "video", data, layer)
@@ -85,7 +85,7 @@ class Camera:
 
     def _receive(self, to: Participant, sender: Participant, kind: str, data: bytes, since: float) -> None:
         try:
-            opened = to.session.open(ssrc_of(sender) + (kind == "video"), kind, data, self.w.now)  # type: ignore[arg-type]  # literals
+            opened = to.room.frames.open(ssrc_of(sender) + (kind == "video"), kind, data, self.w.now)
         except FutureEpochError:
             if self.w.now < since + 2.5:  # held, and tried again less and less often
                 again = max(0.1, self.w.now - since)
@@ -217,9 +217,9 @@ def test_layers_belong_to_pictures_that_were_announced() -> None:
     w.run(5)
 
     def send(sender: Participant, stream: int, to: Participant, ssrc: int) -> int:
-        data = sender.session.seal("video", stream, PICTURE, w.now)
+        data = sender.room.frames.seal("video", stream, PICTURE, w.now)
         assert data is not None
-        return to.session.open(ssrc, "video", data, w.now).stream
+        return to.room.frames.open(ssrc, "video", data, w.now).stream
 
     assert [send(ada, n, bo, 101) for n in (1, 4, 5)] == [1, 4, 5]
     for number in (3, 6, 7):  # of a screen, which she doesn't share
@@ -242,10 +242,10 @@ def test_a_layer_is_not_announced_by_itself() -> None:
     w.do(bo, ev.Publish("ufrag", "p" * 22, bytes(32), ()))
     w.run(5)
     for number in (1, 4):
-        data = ada.session.seal("video", number, PICTURE, w.now)
+        data = ada.room.frames.seal("video", number, PICTURE, w.now)
         assert data is not None
         with pytest.raises(ValidationError, match="another than it was announced"):
-            bo.session.open(101, "video", data, w.now)
+            bo.room.frames.open(101, "video", data, w.now)
 
 
 # -- sizes are asked for -----------------------------------------------------------------------------------
@@ -391,10 +391,10 @@ def test_a_frame_that_no_list_can_place_waits() -> None:
     assert leaf is not None
     for stream in signing._checkers[leaf]._epochs[ada.room.m.group.epoch].streams.values():
         stream.torn = True
-    data = ada.session.seal("video", layer_stream(Stream.VIDEO, 2), PICTURE, w.now)
+    data = ada.room.frames.seal("video", layer_stream(Stream.VIDEO, 2), PICTURE, w.now)
     assert data is not None
     ssrc = ssrc_of(ada) + 1
     with pytest.raises(UnverifiedFrameError):
-        bo.session.open(ssrc, "video", data, w.now)
+        bo.room.frames.open(ssrc, "video", data, w.now)
     w.run(0.6)
-    assert bo.session.open(ssrc, "video", data, w.now).stream == 5
+    assert bo.room.frames.open(ssrc, "video", data, w.now).stream == 5

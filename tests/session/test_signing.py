@@ -80,7 +80,7 @@ class Media:
             return
         if ev.ROOM not in who.links:
             return  # the server has dropped the media path with the connection
-        data = who.session.seal(kind, stream, frame, self.w.now)
+        data = who.room.frames.seal(kind, stream, frame, self.w.now)
         if data is None:
             self.withheld[who.label] += 1
             return
@@ -110,7 +110,7 @@ class Media:
         if not to.alive or to.ended or ev.ROOM not in to.links:
             return
         try:
-            to.session.open(ssrc, kind, data, self.w.now)
+            to.room.frames.open(ssrc, kind, data, self.w.now)
         except FutureEpochError:
             if self.w.now < since + 2.5:  # held, and tried again less and less often
                 again = max(0.1, self.w.now - since)
@@ -292,7 +292,7 @@ def test_who_is_connected_and_out_of_step_stops_sealing() -> None:
     w, media, (ada, bo) = meeting(25, "Ada", "Bo")
     media.silent.add("Bo")
     w.run(1)
-    assert bo.session.seal("audio", 0, SOUND, w.now) is not None
+    assert bo.room.frames.seal("audio", 0, SOUND, w.now) is not None
     bo.room.is_synced = lambda now: False
     w.run(0.9)
     assert signing(bo).pause_reason(w.now) is None
@@ -318,15 +318,15 @@ def test_who_can_sign_nothing_seals_nothing() -> None:
     w.kill_server()
     w.run(0.1)
     for _ in range(100):
-        bo.session.seal("audio", 0, SOUND, w.now)
+        bo.room.frames.seal("audio", 0, SOUND, w.now)
         w.run(0.05)
-    assert bo.session.seal("audio", 0, SOUND, w.now) is None
+    assert bo.room.frames.seal("audio", 0, SOUND, w.now) is None
     reason = signing(bo).pause_reason(w.now)
     assert reason is not None
     assert reason.startswith("Sound and pictures wait")
     w.start_server()
     w.run(5)
-    assert bo.session.seal("audio", 0, SOUND, w.now) is not None
+    assert bo.room.frames.seal("audio", 0, SOUND, w.now) is not None
     assert of_media(ada) == []
 
 
@@ -711,7 +711,7 @@ def test_a_receiver_holds_what_is_not_signed_yet_and_loses_nothing() -> None:
     signing(ada)._checker(leaf_of(bo)).doubt = "forged"
     sender = Sender(ssrc_of(bo), "audio", seeded(1), started=w.now)
     receiver = Receiver(
-        ssrc_of(bo), "audio", lambda ssrc, kind, data: ada.session.open(ssrc, kind, data, w.now)
+        ssrc_of(bo), "audio", lambda ssrc, kind, data: ada.room.frames.open(ssrc, kind, data, w.now)
     )
     mallory = Mallory(w, media, cem)
     out: list[bytes] = []
@@ -732,7 +732,7 @@ def test_a_receiver_holds_what_is_not_signed_yet_and_loses_nothing() -> None:
     sent = []
     for n in range(400):
         frame = b"%4d" % n
-        sealed = bo.session.seal("audio", 0, frame, w.now)
+        sealed = bo.room.frames.seal("audio", 0, frame, w.now)
         assert sealed is not None
         sent.append(frame)
         if n % 10 == 7:  # in Bo's place, while Bo's own is lost
@@ -759,7 +759,7 @@ def test_a_receiver_gives_up_on_what_nobody_signs() -> None:
     signing(ada)._checker(leaf_of(bo)).doubt = "unverified"
     sender = Sender(ssrc_of(bo), "audio", seeded(1), started=w.now)
     receiver = Receiver(
-        ssrc_of(bo), "audio", lambda ssrc, kind, data: ada.session.open(ssrc, kind, data, w.now)
+        ssrc_of(bo), "audio", lambda ssrc, kind, data: ada.room.frames.open(ssrc, kind, data, w.now)
     )
     mallory = Mallory(w, media, cem)
     counter = counter_of(media.last["Bo"]) + 1

@@ -268,13 +268,13 @@ def test_a_member_who_alone_cannot_read_a_commit_rejoins(monkeypatch: pytest.Mon
         bo.room.queue(HealIntent(bo.epoch), w.now)
         w.do(bo, ev.Tick())
     w.until(lambda: "stuck" in cem.alarms, 5)
-    assert cem.session.seal("audio", 0, b"x", w.now) is None, "nothing is sent meanwhile"
+    assert cem.room.frames.seal("audio", 0, b"x", w.now) is None, "nothing is sent meanwhile"
     took = w.until(lambda: w.agreed(people), 15)
     assert took < 10
     assert any(isinstance(e, ev.Roster) and e.rejoined for e in ada.told)
     w.do(cem, ev.Say("here again"))
     w.until(lambda: ("Cem", "here again") in ada.said and ("Cem", "here again") in bo.said)
-    assert cem.session.seal("audio", 0, b"x", w.now) is not None
+    assert cem.room.frames.seal("audio", 0, b"x", w.now) is not None
 
 
 def test_a_commit_that_is_void_is_void_for_who_cannot_read_it_too(

@@ -61,7 +61,7 @@ def test_alone_nothing_is_asked_of_anybody() -> None:
     ada = w.host("Ada")
     w.run(100)
     assert ours(ada) == []
-    assert ada.session.seal("audio", 0, b"x", w.now) is not None
+    assert ada.room.frames.seal("audio", 0, b"x", w.now) is not None
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -82,7 +82,7 @@ def test_cuts_and_dead_servers_are_no_hostile_acts(seed: int) -> None:
         w.do(w.random.choice(people), ev.Say("still here"))
     w.run(20)
     assert {p.label: ours(p) for p in people} == {p.label: [] for p in people}
-    assert all(p.session.seal("audio", 0, b"x", w.now) is not None for p in people)
+    assert all(p.room.frames.seal("audio", 0, b"x", w.now) is not None for p in people)
     assert media.sealed_after(people[0], w.now - 5) > 25
 
 
@@ -96,7 +96,7 @@ def test_a_long_outage_pauses_without_an_alarm_and_ends_with_the_outage() -> Non
     assert media.sealed_after(people[1], w.now - 20) == 0, "nobody can say who is in the room"
     w.start_server()
     back = w.now
-    w.until(lambda: all(p.session.seal("audio", 0, b"x", w.now) is not None for p in people), 10)
+    w.until(lambda: all(p.room.frames.seal("audio", 0, b"x", w.now) is not None for p in people), 10)
     assert w.now - back < 6
     w.run(40)
     assert [ours(p) for p in people] == [[]] * 3
@@ -112,8 +112,8 @@ def test_a_laptop_that_was_shut_accuses_nobody_when_it_is_opened() -> None:
         sleeper.alive = True
         back = w.now
         w.run(0.2)
-        assert sleeper.session.seal("audio", 0, b"x", w.now) is None, "nobody has confirmed anything yet"
-        w.until(lambda: sleeper.session.seal("audio", 0, b"x", w.now) is not None, 8)
+        assert sleeper.room.frames.seal("audio", 0, b"x", w.now) is None, "nobody has confirmed anything yet"
+        w.until(lambda: sleeper.room.frames.seal("audio", 0, b"x", w.now) is not None, 8)
         assert w.now - back < 8
     w.run(30)
     assert [text for text in ours(ada) if "Bo" not in text] == []
@@ -240,7 +240,7 @@ def test_a_withheld_change_stops_media_at_once_and_is_told() -> None:
     w.down_filter = lambda who, message: True
     w.cut(bo.links[ev.ROOM])
     w.until(lambda: bool(texts(bo, "cleared")), 10)
-    w.until(lambda: bo.session.seal("audio", 0, b"x", w.now) is not None, 5)
+    w.until(lambda: bo.room.frames.seal("audio", 0, b"x", w.now) is not None, 5)
     assert len(texts(bo, "withheld")) == 1
 
 
@@ -257,7 +257,7 @@ def test_a_change_that_the_server_owns_up_to_and_does_not_hand_over() -> None:
     w.cut(bo.links[ev.ROOM])
     w.until(lambda: bool(texts(bo, "withheld")), 10)
     assert "the server itself" in texts(bo, "withheld")[0]
-    assert bo.session.seal("audio", 0, b"x", w.now) is None
+    assert bo.room.frames.seal("audio", 0, b"x", w.now) is None
     assert cem.alarms == []
 
 
@@ -379,8 +379,8 @@ def test_a_member_who_invents_a_later_change_is_named_and_stops_nobody_for_long(
     assert texts(ada, "withheld") == texts(bo, "withheld")
     assert "by the word of Cem" in texts(ada, "withheld")[0]
     assert w.now - lied > 30
-    assert ada.session.seal("audio", 0, b"x", w.now) is not None
-    assert dana.session.seal("audio", 0, b"x", w.now) is not None
+    assert ada.room.frames.seal("audio", 0, b"x", w.now) is not None
+    assert dana.room.frames.seal("audio", 0, b"x", w.now) is not None
 
 
 def test_a_person_can_go_on_anyway() -> None:
@@ -401,7 +401,7 @@ def test_a_person_can_go_on_anyway() -> None:
     assert len(texts(bo, "stale")) == 1
     w.kill(cem)  # somebody more is missing: that has to be decided anew
     w.run(25)
-    assert bo.session.seal("audio", 0, b"x", w.now) is None
+    assert bo.room.frames.seal("audio", 0, b"x", w.now) is None
     assert len(texts(bo, "stale")) == 2
 
 

@@ -353,6 +353,10 @@ class _Room(_Look):
     def m(self) -> _Membership:
         return _Membership(self._session)
 
+    @property
+    def frames(self) -> Any:
+        return self._session
+
     def feature(self, kind: type[Feature]) -> Any:
         return _FEATURES[kind](self._session)
 

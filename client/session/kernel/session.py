@@ -35,6 +35,7 @@ from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.features.states import Reactions, States
 from snugroom.client.session.features.subscriptions import Subscriptions
+from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.intents import AddIntent, EntryIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import SUITE, Membership
 from snugroom.client.session.kernel.room import RoomSession
@@ -60,8 +61,6 @@ from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, SigningKey
-from snugroom.crypto.media.clear_header import Kind
-from snugroom.crypto.media.keys import OpenedFrame
 from snugroom.server.wire.messages import ServerMessage
 
 #: Lifetime of a KeyPackage in seconds; only the admitting host checks it.
@@ -293,15 +292,10 @@ class Session:
             return None
         return self._room.m.name(leaf)
 
-    def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
-        """Seal a media frame; None while no media may be sent."""
-        return None if self._room is None else self._room.frames.seal(kind, stream, frame, now)
-
-    def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
-        """Open and authenticate a media frame; SnugCryptoError or a subclass if that fails."""
-        if self._room is None:
-            raise SnugCryptoError("not in a room")
-        return self._room.frames.open(ssrc, kind, data, now)
+    @property
+    def frames(self) -> Frames | None:
+        """Seals and opens media frames under the room's current keys; None while we are not a member."""
+        return None if self._room is None else self._room.frames
 
     # -- handle --------------------------------------------------------------------------------------
 

@@ -188,7 +188,7 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
   },
   seal: async (request) => {
     const { kind, stream, frame, now } = request;
-    const sealed = await session(request).seal(
+    const sealed = await room(request).frames.seal(
       kind as Kind,
       Number(stream),
       unhex(String(frame)),
@@ -198,7 +198,7 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
   },
   open: async (request) => {
     const { ssrc, kind, data, now } = request;
-    const opened = await session(request).open(Number(ssrc), kind as Kind, unhex(String(data)), Number(now));
+    const opened = await room(request).frames.open(Number(ssrc), kind as Kind, unhex(String(data)), Number(now));
     return { value: { ...opened, frame: hex(opened.frame) } };
   },
   pauseReason: (request) => ({ value: plain(session(request).pauseReason(Number(request["now"]))) }),

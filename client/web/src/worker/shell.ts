@@ -67,10 +67,12 @@ export class Shell {
     this.#transforms = new Transforms({
       now: () => around.now(),
       crypto: {
-        seal: (kind, stream, frame, now) => this.#session?.seal(kind, stream, frame, now) ?? Promise.resolve(null),
+        seal: (kind, stream, frame, now) =>
+          this.#session?.frames?.seal(kind, stream, frame, now) ?? Promise.resolve(null),
         open: async (ssrc, kind, data, now) => {
-          if (this.#session === null) throw new SnugCryptoError("not in a meeting");
-          return await this.#session.open(ssrc, kind, data, now);
+          const frames = this.#session?.frames ?? null; // those of another membership after a rejoin
+          if (frames === null) throw new SnugCryptoError("not in a meeting");
+          return await frames.open(ssrc, kind, data, now);
         },
       },
       wantOwnKeyFrame: (stream, layer) => around.post({ type: "wantOwnKeyFrame", stream, layer }),

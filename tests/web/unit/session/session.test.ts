@@ -240,18 +240,18 @@ test("frames are sealed for the others alone, and opened once their sender has a
   const frame: Bytes = seeded("frame")(120);
   const heard: Bytes[] = [];
   for (let i = 0; i < 200; i++) {
-    const sealed = await ada.session.seal("audio", 0, frame, hub.now);
+    const sealed = await ada.session.frames!.seal("audio", 0, frame, hub.now);
     assert.ok(sealed);
     const sent = sealed.slice();
     sealed.fill(0); // from here on the bytes are the browser's: who signs them later has to have kept its own
-    heard.push((await bo.session.open(7, "audio", sent, hub.now)).frame);
+    heard.push((await bo.session.frames!.open(7, "audio", sent, hub.now)).frame);
     await hub.run(0.1);
   }
   assert.ok(heard.every((each) => Buffer.compare(each, frame) === 0));
   assert.deepEqual([...ada.alarms(), ...bo.alarms()], []); // the lists of frames came, and fit
-  const late = (await ada.session.seal("audio", 0, frame, hub.now))!;
+  const late = (await ada.session.frames!.seal("audio", 0, frame, hub.now))!;
   late[late.length - 1]! ^= 1;
-  await assert.rejects(bo.session.open(7, "audio", late, hub.now));
+  await assert.rejects(bo.session.frames!.open(7, "audio", late, hub.now));
 });
 
 test("somebody vouches, and is in the other's book", async () => {

@@ -10,7 +10,6 @@ import { SnugCryptoError } from "../../crypto/errors";
 import { HostSeed, Invite, linkPsk, roomNumber } from "../../crypto/entry/invite";
 import { H, SigningKey } from "../../crypto/kdf";
 import type * as lobby from "../../crypto/entry/lobby";
-import type { OpenedFrame } from "../../crypto/media/keys";
 import { checkName } from "../../crypto/agreed/names";
 import { LINK_PSK_ID } from "../../crypto/agreed/policy";
 import { HostRecoveryData } from "../../crypto/entry/recovery";
@@ -25,7 +24,6 @@ import {
   RejoinTicket,
   SINGLE_USE,
 } from "../../crypto/agreed/roomState";
-import type { Kind } from "../../crypto/media/clearHeader";
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
@@ -36,6 +34,7 @@ import { Dropped } from "../monitor/dropped";
 import { Ending } from "../features/ending";
 import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import { Files } from "../features/filesharing";
+import type { Frames } from "./frames";
 import { Vouching } from "../features/identity";
 import type { EntryIntent } from "./intents";
 import { inviteName, InviteBook } from "../entry/invites";
@@ -322,15 +321,9 @@ export class Session implements Owner {
     return this.#room === null ? sentence("cant.not_inside") : this.#room.frames.pauseReason(now);
   }
 
-  /** Seal a media frame; null while no media may be sent. */
-  seal(kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null> {
-    return this.#room === null ? Promise.resolve(null) : this.#room.frames.seal(kind, stream, frame, now);
-  }
-
-  /** Open and authenticate a media frame; SnugCryptoError or a subclass if that fails. */
-  async open(ssrc: number, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame> {
-    if (this.#room === null) throw new SnugCryptoError("not in a room");
-    return await this.#room.frames.open(ssrc, kind, data, now);
+  /** Seals and opens media frames under the room's current keys; null while we are not a member. */
+  get frames(): Frames | null {
+    return this.#room?.frames ?? null;
   }
 
   // -- handle ----------------------------------------------------------------------------------------------
