@@ -8,7 +8,7 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.entry.lobby import LobbyConnections
+from snugroom.client.session.entry.lobby_connections import LobbyConnections
 from snugroom.client.session.features import host_key_transfer
 from snugroom.crypto.agreed.room_state import RejoinTicket
 from snugroom.crypto.entry import lobby, recovery

@@ -8,7 +8,7 @@ import pytest
 
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.client.session.entry.lobby import WAITING_MAX, LobbyConnections
+from snugroom.client.session.entry.lobby_connections import WAITING_MAX, LobbyConnections
 from snugroom.client.session.kernel.membership import SUITE
 from snugroom.client.session.kernel.session import _Me
 from snugroom.crypto import mls

@@ -8,8 +8,9 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
+from snugroom.client.session.entry.guest import GuestLobby
 from snugroom.client.session.entry.invites import LABEL_MAX, MINE_MAX, InviteBook
-from snugroom.client.session.entry.lobby import IS_OVER, GuestLobby
+from snugroom.client.session.entry.lobby import IS_OVER
 from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.kernel.session import Session
 from snugroom.crypto.agreed.room_state import SINGLE_USE

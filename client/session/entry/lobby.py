@@ -1,4 +1,4 @@
-"""Both sides of a lobby: a host with its cards and knocks, and a newcomer with its knock.
+"""A host in its lobby, with its cards and the knocks of newcomers.
 
 Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host is in two.
 """
@@ -6,9 +6,8 @@ Protocol section 4. A lobby is a room's waiting place of one UTC day; near midni
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from snugroom.client.session import events as ev
@@ -16,8 +15,9 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.entry.invites import InviteBook, invite_name
+from snugroom.client.session.entry.lobby_connections import MIDNIGHT, LobbyConnections
 from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent
-from snugroom.client.session.kernel.membership import Membership, policy_of
+from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import look_alike
 from snugroom.crypto.agreed.room_state import (
@@ -29,152 +29,26 @@ from snugroom.crypto.agreed.room_state import (
     RejoinTicket,
 )
 from snugroom.crypto.entry import knocks, lobby
-from snugroom.crypto.entry.invite import HostSeed, Invite, day_of, door_message, lobby_envelope_key, lobby_key
+from snugroom.crypto.entry.invite import HostSeed, day_of
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.kdf import H, Rng, SigningKey
-from snugroom.crypto.proof.identity import IdentityKey
+from snugroom.crypto.kdf import H, Rng
 from snugroom.server.wire import messages as wire
 
-#: Seconds around midnight in which a host is in both days' lobbies.
-MIDNIGHT: Final = 600.0
 #: Remaining seconds of a card below which it is replaced.
 CARD_RENEW: Final = 120.0
 #: Maximum waiting knocks on one open invite: people who share a link must not block each other.
 KNOCKS_EACH: Final = 16
-#: Posts a second, and in a burst: below a server's default limits, so that none is refused and lost.
-POST_RATE: Final = 8.0
-POST_BURST: Final = 60.0
 #: Minimum seconds between two posts of the same card: one post serves all callers.
 CARD_EVERY: Final = 0.5
-#: Waiting posts from which unsolicited posts (refusals without a host's decision) are not added.
-CROWDED: Final = 32
-#: Maximum waiting posts: somebody who floods the lobby makes us answer, and the oldest is dropped.
-WAITING_MAX: Final = 256
 #: Replies that are kept for newcomers who lost their connection before the reply arrived.
 REPLIES_KEPT: Final = 64
 #: Minimum seconds between two rejoin requests of one member that count.
 REJOIN_EVERY: Final = 5.0
-CALL_EVERY: Final = 3.0
-KNOCK_EVERY: Final = 5.0
-#: Seconds without an answer before another host's newer card is tried.
-KNOCK_PATIENCE: Final = 12.0
 
 #: Refusals of knocks that no host is asked about.
 IS_LOCKED: Final = "The room is locked: nobody new is let in now."
 IS_FULL: Final = "So many people have been in this meeting that nobody new can be told all of it."
 IS_OVER: Final = "This invite has been used or taken back. Ask for another one."
-
-
-class LobbyConnections:
-    """Connections to the lobbies of some days: connect, sign, post."""
-
-    def __init__(self, secret: bytes, origin: str, effects: list[ev.Effect], rng: Rng) -> None:
-        self._secret = secret
-        self._origin = origin
-        self._effects = effects
-        self._rng = rng
-        self._keys: dict[int, SigningKey] = {}
-        self._envelope_keys: dict[int, bytes] = {}
-        self._entered: set[int] = set()
-        self._retry: dict[int, float] = {}
-        self._failures = 0
-        self._refusal = ""
-        self._waiting: deque[tuple[int, lobby.LobbyMessage]] = deque()
-        self._allowance = POST_BURST
-        self._flushed_at: float | None = None
-
-    @property
-    def entered(self) -> frozenset[int]:
-        """The days whose lobbies we have entered."""
-        return frozenset(self._entered)
-
-    def stay_in(self, days: set[int], now: float) -> None:
-        """Be in the lobbies of these days only. Call it regularly: it also sends waiting posts."""
-        since = 0.0 if self._flushed_at is None else now - self._flushed_at
-        self._flushed_at = now
-        self._allowance = min(POST_BURST, self._allowance + POST_RATE * since)
-        self._flush()
-        for day in days - self._keys.keys():
-            self._keys[day] = lobby_key(self._secret, self._origin, day)
-            self._envelope_keys[day] = lobby_envelope_key(self._secret, self._origin, day)
-            self._effects.append(ev.Connect(ev.Endpoint(day)))
-        for day in self._keys.keys() - days:
-            self._forget(day)
-            self._effects.append(ev.Disconnect(ev.Endpoint(day)))
-        for day, at in list(self._retry.items()):
-            if now >= at:
-                del self._retry[day]
-                self._effects.append(ev.Connect(ev.Endpoint(day)))
-
-    def _forget(self, day: int) -> None:
-        del self._keys[day], self._envelope_keys[day]
-        self._entered.discard(day)
-        self._retry.pop(day, None)
-
-    def lost(self, day: int, now: float) -> None:
-        """Handle a lost connection: reconnect after 0.2 s, later after up to 1.5 s."""
-        self._entered.discard(day)
-        if day in self._keys:
-            self._retry[day] = now + min(0.2 * 2**self._failures, 1.5)
-            self._failures += 1
-
-    def received(self, day: int, message: wire.ServerMessage) -> lobby.LobbyMessage | bool:
-        """Return a posted lobby message; True if we have just entered; False for anything else."""
-        key = self._keys.get(day)
-        if key is None:
-            return False
-        if isinstance(message, wire.Challenge):
-            nonce = self._rng(32)
-            signed = key.sign(door_message(self._origin, key.public, message.nonce, nonce))
-            self._effects.append(ev.Transmit(ev.Endpoint(day), wire.LobbyDoor(key.public, nonce, signed)))
-        elif isinstance(message, wire.Entered):
-            self._entered.add(day)
-            self._failures = 0
-            return True
-        elif isinstance(message, wire.Refused) and message.text != self._refusal:
-            self._refusal = message.text  # reported once, however often it recurs
-            self._effects.append(
-                ev.Tell(ev.Alarm("refused", f"The server refused something in the lobby: {message.text}."))
-            )
-        elif isinstance(message, wire.Posted):
-            try:
-                return lobby.read(self._envelope_keys[day], message.blob)
-            except SnugCryptoError:
-                return False  # not from a holder of the link
-        return False
-
-    def post(self, day: int, message: lobby.LobbyMessage) -> None:
-        """Seal and post if we are in that lobby, at once or as soon as the server's limits allow.
-
-        A message that already waits is not added: repeated equal knocks would displace other replies.
-        """
-        if day in self._entered and not any(waiting is message for _, waiting in self._waiting):
-            self._waiting.append((day, message))
-            self._flush()
-            if len(self._waiting) > WAITING_MAX:
-                self._waiting.popleft()
-
-    @property
-    def crowded(self) -> bool:
-        """Whether so many posts wait that only messages with a host's decision should be added."""
-        return len(self._waiting) >= CROWDED
-
-    def _flush(self) -> None:
-        while self._waiting and self._allowance >= 1:
-            day, message = self._waiting.popleft()
-            if day in self._entered:
-                self._allowance -= 1
-                try:
-                    blob = lobby.post(self._envelope_keys[day], message, rng=self._rng)
-                except SnugCryptoError:
-                    continue  # larger than a lobby allows
-                self._effects.append(ev.Transmit(ev.Endpoint(day), wire.Post(blob)))
-
-    def close(self) -> None:
-        """Leave all lobbies."""
-        for day in list(self._keys):
-            self._forget(day)
-            self._effects.append(ev.Disconnect(ev.Endpoint(day)))
 
 
 @dataclass
@@ -501,152 +375,4 @@ class HostLobby:
             for secret in secrets:
                 secret.erase()
         self._cards.clear()
-        self._connections.close()
-
-
-@dataclass
-class _Sent:
-    knock: lobby.Knock
-    pending: lobby.PendingKnock
-    bundle: mls.KeyPackageBundle
-    day: int
-    nonce: bytes
-    at: float
-    posted_at: float
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A newcomer's way in: the host's verified answer, and the group that it leads to."""
-
-    answer: lobby.Answer
-    group: mls.Group = field(repr=False)
-
-
-class GuestLobby:
-    """A newcomer, or a member that has to rejoin, in the lobby."""
-
-    def __init__(
-        self,
-        link: Invite,
-        name: str,
-        greeting: str,
-        make_package: Callable[[float], mls.KeyPackageBundle],
-        psks: dict[bytes, bytes],
-        *,
-        identity: IdentityKey | None = None,
-        now: float,
-        rng: Rng = os.urandom,
-    ) -> None:
-        self.effects: list[ev.Effect] = []
-        self.entry: Entry | None = None
-        self.refusal: str | None = None
-        self._link = link
-        self._name = name
-        self._greeting = greeting
-        self._make_package = make_package
-        self._psks = psks
-        self._identity = identity
-        self._rng = rng
-        self._connections = LobbyConnections(link.secret, link.origin, self.effects, rng)
-        self._called_at = 0.0
-        self._sent: list[_Sent] = []
-        self._told = ""
-        self._tell("waiting", "Waiting for a host to open the door...")
-        self.tick(now)
-
-    def _tell(self, kind: str, text: str) -> None:
-        if self._told != kind:
-            self._told = kind
-            self.effects.append(ev.Tell(ev.Status(kind, text)))
-
-    def tick(self, now: float) -> None:
-        """Stay in today's lobby; call until there is a card; knock again until there is an answer."""
-        today = day_of(now)
-        self._connections.stay_in({today}, now)
-        if today not in self._connections.entered or self.entry is not None:
-            return
-        newest = self._sent[-1] if self._sent else None
-        if newest is not None and newest.day == today and now - newest.posted_at >= KNOCK_EVERY:
-            newest.posted_at = now
-            self._connections.post(today, newest.knock)
-        impatient = newest is None or now - newest.at >= KNOCK_PATIENCE
-        if impatient and now - self._called_at >= CALL_EVERY:
-            self._called_at = now
-            self._connections.post(today, lobby.CardRequest())
-
-    def lost(self, day: int, why: str, now: float) -> None:
-        """Handle a lost connection to the lobby."""
-        self._connections.lost(day, now)
-        self._tell("away", f"The server is away ({why}). Trying again...")
-
-    def received(self, day: int, message: wire.ServerMessage, now: float) -> None:
-        """Process a message from the server in the lobby."""
-        posted = self._connections.received(day, message)
-        if posted is True:
-            self._called_at = 0.0
-            self.tick(now)
-        elif posted is not False:
-            self.message_posted(day, posted, now)
-
-    def message_posted(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
-        """Process a message from another participant in the lobby."""
-        if isinstance(posted, lobby.Card):
-            self._card(day, posted, now)
-        elif isinstance(posted, lobby.Reply):
-            self._replied(posted)
-
-    def _card(self, day: int, card: lobby.Card, now: float) -> None:
-        newest = self._sent[-1] if self._sent else None
-        if newest is not None and (newest.nonce == card.nonce or now - newest.at < KNOCK_PATIENCE):
-            return
-        try:
-            card.verify(self._link.host_public, self._link.origin, day, now)
-        except SnugCryptoError:
-            return  # anybody with the link can post a card, but only a host can sign it
-        bundle = self._make_package(now)
-        knock, pending = lobby.knock(
-            self._link,
-            card,
-            bundle.encoded,
-            self._name,
-            self._greeting,
-            identity=self._identity,
-            rng=self._rng,
-        )
-        self._sent.append(_Sent(knock, pending, bundle, day, card.nonce, now, now))
-        del self._sent[:-4]
-        self._connections.post(day, knock)
-        self._tell("knocking", "Knocked. Waiting for the host's answer...")
-
-    def _replied(self, reply: lobby.Reply) -> None:
-        sent = next((s for s in self._sent if s.pending.owns(reply)), None)
-        if sent is None or self.entry is not None:
-            return
-        try:
-            opened = sent.pending.open(reply)
-        except SnugCryptoError:
-            return  # not from the host who opened our knock
-        if isinstance(opened, lobby.Refusal):
-            self.refusal = opened.reason or "The host did not let you in."
-            return
-        try:
-            group = mls.Group.join(opened.welcome, sent.bundle, psks=self._psks, rng=self._rng)
-            policy = policy_of(group)
-            signer = next(m.leaf_node for m in group.members() if m.leaf == group.welcomed_by)
-        except (SnugCryptoError, StopIteration) as error:
-            self.refusal = f"The host's answer can't be used: {error}"
-            return
-        if policy.host_public != self._link.host_public or signer.signature_key not in policy.hosts:
-            self.refusal = "The answer is not by a host of the meeting that the link names."
-            return
-        if self.fits(opened, group):
-            self.entry = Entry(opened, group)
-
-    def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
-        """Return whether the answer leads to the expected meeting."""
-        return True
-
-    def close(self) -> None:
-        """Leave the lobby."""
         self._connections.close()

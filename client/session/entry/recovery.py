@@ -15,7 +15,8 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.entry.lobby import MIDNIGHT, Entry, GuestLobby, LobbyConnections
+from snugroom.client.session.entry.guest import Entry, GuestLobby
+from snugroom.client.session.entry.lobby_connections import MIDNIGHT, LobbyConnections
 from snugroom.client.session.kernel.intents import HostReturnIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import policy_of
 from snugroom.client.session.kernel.ports import Room

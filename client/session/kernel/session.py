@@ -13,8 +13,9 @@ from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.entry.guest import Entry, GuestLobby
 from snugroom.client.session.entry.invites import InviteBook, invite_name
-from snugroom.client.session.entry.lobby import Entry, GuestLobby, HostLobby
+from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.entry.recovery import (
     ATTENDANTS_MAX,
     FIRST_NUMBER,

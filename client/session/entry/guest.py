@@ -1,0 +1,172 @@
+"""A newcomer in the lobby, with its knock (protocol section 4)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.entry.lobby_connections import LobbyConnections
+from snugroom.client.session.kernel.membership import policy_of
+from snugroom.crypto import mls
+from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry.invite import Invite, day_of
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import Rng
+from snugroom.crypto.proof.identity import IdentityKey
+from snugroom.server.wire import messages as wire
+
+CALL_EVERY: Final = 3.0
+KNOCK_EVERY: Final = 5.0
+#: Seconds without an answer before another host's newer card is tried.
+KNOCK_PATIENCE: Final = 12.0
+
+
+@dataclass
+class _Sent:
+    knock: lobby.Knock
+    pending: lobby.PendingKnock
+    bundle: mls.KeyPackageBundle
+    day: int
+    nonce: bytes
+    at: float
+    posted_at: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A newcomer's way in: the host's verified answer, and the group that it leads to."""
+
+    answer: lobby.Answer
+    group: mls.Group = field(repr=False)
+
+
+class GuestLobby:
+    """A newcomer, or a member that has to rejoin, in the lobby."""
+
+    def __init__(
+        self,
+        link: Invite,
+        name: str,
+        greeting: str,
+        make_package: Callable[[float], mls.KeyPackageBundle],
+        psks: dict[bytes, bytes],
+        *,
+        identity: IdentityKey | None = None,
+        now: float,
+        rng: Rng = os.urandom,
+    ) -> None:
+        self.effects: list[ev.Effect] = []
+        self.entry: Entry | None = None
+        self.refusal: str | None = None
+        self._link = link
+        self._name = name
+        self._greeting = greeting
+        self._make_package = make_package
+        self._psks = psks
+        self._identity = identity
+        self._rng = rng
+        self._connections = LobbyConnections(link.secret, link.origin, self.effects, rng)
+        self._called_at = 0.0
+        self._sent: list[_Sent] = []
+        self._told = ""
+        self._tell("waiting", "Waiting for a host to open the door...")
+        self.tick(now)
+
+    def _tell(self, kind: str, text: str) -> None:
+        if self._told != kind:
+            self._told = kind
+            self.effects.append(ev.Tell(ev.Status(kind, text)))
+
+    def tick(self, now: float) -> None:
+        """Stay in today's lobby; call until there is a card; knock again until there is an answer."""
+        today = day_of(now)
+        self._connections.stay_in({today}, now)
+        if today not in self._connections.entered or self.entry is not None:
+            return
+        newest = self._sent[-1] if self._sent else None
+        if newest is not None and newest.day == today and now - newest.posted_at >= KNOCK_EVERY:
+            newest.posted_at = now
+            self._connections.post(today, newest.knock)
+        impatient = newest is None or now - newest.at >= KNOCK_PATIENCE
+        if impatient and now - self._called_at >= CALL_EVERY:
+            self._called_at = now
+            self._connections.post(today, lobby.CardRequest())
+
+    def lost(self, day: int, why: str, now: float) -> None:
+        """Handle a lost connection to the lobby."""
+        self._connections.lost(day, now)
+        self._tell("away", f"The server is away ({why}). Trying again...")
+
+    def received(self, day: int, message: wire.ServerMessage, now: float) -> None:
+        """Process a message from the server in the lobby."""
+        posted = self._connections.received(day, message)
+        if posted is True:
+            self._called_at = 0.0
+            self.tick(now)
+        elif posted is not False:
+            self.message_posted(day, posted, now)
+
+    def message_posted(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
+        """Process a message from another participant in the lobby."""
+        if isinstance(posted, lobby.Card):
+            self._card(day, posted, now)
+        elif isinstance(posted, lobby.Reply):
+            self._replied(posted)
+
+    def _card(self, day: int, card: lobby.Card, now: float) -> None:
+        newest = self._sent[-1] if self._sent else None
+        if newest is not None and (newest.nonce == card.nonce or now - newest.at < KNOCK_PATIENCE):
+            return
+        try:
+            card.verify(self._link.host_public, self._link.origin, day, now)
+        except SnugCryptoError:
+            return  # anybody with the link can post a card, but only a host can sign it
+        bundle = self._make_package(now)
+        knock, pending = lobby.knock(
+            self._link,
+            card,
+            bundle.encoded,
+            self._name,
+            self._greeting,
+            identity=self._identity,
+            rng=self._rng,
+        )
+        self._sent.append(_Sent(knock, pending, bundle, day, card.nonce, now, now))
+        del self._sent[:-4]
+        self._connections.post(day, knock)
+        self._tell("knocking", "Knocked. Waiting for the host's answer...")
+
+    def _replied(self, reply: lobby.Reply) -> None:
+        sent = next((s for s in self._sent if s.pending.owns(reply)), None)
+        if sent is None or self.entry is not None:
+            return
+        try:
+            opened = sent.pending.open(reply)
+        except SnugCryptoError:
+            return  # not from the host who opened our knock
+        if isinstance(opened, lobby.Refusal):
+            self.refusal = opened.reason or "The host did not let you in."
+            return
+        try:
+            group = mls.Group.join(opened.welcome, sent.bundle, psks=self._psks, rng=self._rng)
+            policy = policy_of(group)
+            signer = next(m.leaf_node for m in group.members() if m.leaf == group.welcomed_by)
+        except (SnugCryptoError, StopIteration) as error:
+            self.refusal = f"The host's answer can't be used: {error}"
+            return
+        if policy.host_public != self._link.host_public or signer.signature_key not in policy.hosts:
+            self.refusal = "The answer is not by a host of the meeting that the link names."
+            return
+        if self.fits(opened, group):
+            self.entry = Entry(opened, group)
+
+    def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
+        """Return whether the answer leads to the expected meeting."""
+        return True
+
+    def close(self) -> None:
+        """Leave the lobby."""
+        self._connections.close()

@@ -1,0 +1,135 @@
+"""The connections to the lobbies of one or two UTC days: sign in, seal and post (protocol section 4)."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from snugroom.client.session import events as ev
+from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry.invite import door_message, lobby_envelope_key, lobby_key
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import Rng, SigningKey
+from snugroom.server.wire import messages as wire
+
+#: Seconds around midnight in which a host is in both days' lobbies.
+MIDNIGHT: Final = 600.0
+#: Posts a second, and in a burst: below a server's default limits, so that none is refused and lost.
+POST_RATE: Final = 8.0
+POST_BURST: Final = 60.0
+#: Waiting posts from which unsolicited posts (refusals without a host's decision) are not added.
+CROWDED: Final = 32
+#: Maximum waiting posts: somebody who floods the lobby makes us answer, and the oldest is dropped.
+WAITING_MAX: Final = 256
+
+
+class LobbyConnections:
+    """Connections to the lobbies of some days: connect, sign, post."""
+
+    def __init__(self, secret: bytes, origin: str, effects: list[ev.Effect], rng: Rng) -> None:
+        self._secret = secret
+        self._origin = origin
+        self._effects = effects
+        self._rng = rng
+        self._keys: dict[int, SigningKey] = {}
+        self._envelope_keys: dict[int, bytes] = {}
+        self._entered: set[int] = set()
+        self._retry: dict[int, float] = {}
+        self._failures = 0
+        self._refusal = ""
+        self._waiting: deque[tuple[int, lobby.LobbyMessage]] = deque()
+        self._allowance = POST_BURST
+        self._flushed_at: float | None = None
+
+    @property
+    def entered(self) -> frozenset[int]:
+        """The days whose lobbies we have entered."""
+        return frozenset(self._entered)
+
+    def stay_in(self, days: set[int], now: float) -> None:
+        """Be in the lobbies of these days only. Call it regularly: it also sends waiting posts."""
+        since = 0.0 if self._flushed_at is None else now - self._flushed_at
+        self._flushed_at = now
+        self._allowance = min(POST_BURST, self._allowance + POST_RATE * since)
+        self._flush()
+        for day in days - self._keys.keys():
+            self._keys[day] = lobby_key(self._secret, self._origin, day)
+            self._envelope_keys[day] = lobby_envelope_key(self._secret, self._origin, day)
+            self._effects.append(ev.Connect(ev.Endpoint(day)))
+        for day in self._keys.keys() - days:
+            self._forget(day)
+            self._effects.append(ev.Disconnect(ev.Endpoint(day)))
+        for day, at in list(self._retry.items()):
+            if now >= at:
+                del self._retry[day]
+                self._effects.append(ev.Connect(ev.Endpoint(day)))
+
+    def _forget(self, day: int) -> None:
+        del self._keys[day], self._envelope_keys[day]
+        self._entered.discard(day)
+        self._retry.pop(day, None)
+
+    def lost(self, day: int, now: float) -> None:
+        """Handle a lost connection: reconnect after 0.2 s, later after up to 1.5 s."""
+        self._entered.discard(day)
+        if day in self._keys:
+            self._retry[day] = now + min(0.2 * 2**self._failures, 1.5)
+            self._failures += 1
+
+    def received(self, day: int, message: wire.ServerMessage) -> lobby.LobbyMessage | bool:
+        """Return a posted lobby message; True if we have just entered; False for anything else."""
+        key = self._keys.get(day)
+        if key is None:
+            return False
+        if isinstance(message, wire.Challenge):
+            nonce = self._rng(32)
+            signed = key.sign(door_message(self._origin, key.public, message.nonce, nonce))
+            self._effects.append(ev.Transmit(ev.Endpoint(day), wire.LobbyDoor(key.public, nonce, signed)))
+        elif isinstance(message, wire.Entered):
+            self._entered.add(day)
+            self._failures = 0
+            return True
+        elif isinstance(message, wire.Refused) and message.text != self._refusal:
+            self._refusal = message.text  # reported once, however often it recurs
+            self._effects.append(
+                ev.Tell(ev.Alarm("refused", f"The server refused something in the lobby: {message.text}."))
+            )
+        elif isinstance(message, wire.Posted):
+            try:
+                return lobby.read(self._envelope_keys[day], message.blob)
+            except SnugCryptoError:
+                return False  # not from a holder of the link
+        return False
+
+    def post(self, day: int, message: lobby.LobbyMessage) -> None:
+        """Seal and post if we are in that lobby, at once or as soon as the server's limits allow.
+
+        A message that already waits is not added: repeated equal knocks would displace other replies.
+        """
+        if day in self._entered and not any(waiting is message for _, waiting in self._waiting):
+            self._waiting.append((day, message))
+            self._flush()
+            if len(self._waiting) > WAITING_MAX:
+                self._waiting.popleft()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so many posts wait that only messages with a host's decision should be added."""
+        return len(self._waiting) >= CROWDED
+
+    def _flush(self) -> None:
+        while self._waiting and self._allowance >= 1:
+            day, message = self._waiting.popleft()
+            if day in self._entered:
+                self._allowance -= 1
+                try:
+                    blob = lobby.post(self._envelope_keys[day], message, rng=self._rng)
+                except SnugCryptoError:
+                    continue  # larger than a lobby allows
+                self._effects.append(ev.Transmit(ev.Endpoint(day), wire.Post(blob)))
+
+    def close(self) -> None:
+        """Leave all lobbies."""
+        for day in list(self._keys):
+            self._forget(day)
+            self._effects.append(ev.Disconnect(ev.Endpoint(day)))
