@@ -15,13 +15,9 @@ import * as mls from "../../../../client/web/src/mls";
 import { Contacts } from "../../../../client/web/src/session/entry/contacts";
 import type { Effect } from "../../../../client/web/src/session/events";
 import { Vouching } from "../../../../client/web/src/session/features/identity";
-import {
-  GuestLobby,
-  IS_OVER,
-  LobbyConnections,
-  POST_BURST,
-  reasonOf,
-} from "../../../../client/web/src/session/entry/lobby";
+import { GuestLobby } from "../../../../client/web/src/session/entry/guest";
+import { LobbyConnections, POST_BURST } from "../../../../client/web/src/session/entry/lobbyConnections";
+import { IS_OVER, reasonOf } from "../../../../client/web/src/session/entry/refusals";
 import { SUITE } from "../../../../client/web/src/session/kernel/membership";
 import { RejoinHelper } from "../../../../client/web/src/session/entry/recovery";
 import type { Room } from "../../../../client/web/src/session/kernel/ports";

@@ -1,217 +1,39 @@
 /**
- * Both sides of a lobby: a host with its cards and knocks, and a newcomer with its knock.
+ * A host in its lobby, with its cards and the knocks of newcomers.
  *
  * Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host is in two.
  */
 import { type Bytes, hex, type Rng, same, systemRng, utf8 } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
-import type { IdentityKey } from "../../crypto/proof/identity";
-import { dayOf, doorMessage, type HostSeed, type Invite, lobbyEnvelopeKey, lobbyKey } from "../../crypto/entry/invite";
-import { H, type SigningKey } from "../../crypto/kdf";
+import type { HostSeed } from "../../crypto/entry/invite";
+import { H } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
 import { Knocks } from "../../crypto/entry/knocks";
 import { lookAlike } from "../../crypto/agreed/names";
 import { ANY_HOST, Identity, Mode, REJOIN_EXTENSION, RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
-import { CommandError, type Sentence, sentence, verbatim } from "../../words/sentence";
+import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import type { Contacts } from "./contacts";
-import type { Endpoint, Effect, EventOf, Knocked } from "../events";
+import type { Effect, EventOf, Knocked } from "../events";
 import type { AddIntent, RejoinIntent } from "../kernel/intents";
 import { inviteName, type InviteBook } from "./invites";
-import { among, type Membership, policyOf } from "../kernel/membership";
+import type { Membership } from "../kernel/membership";
 import { checkIdentity } from "./identityCheck";
 import * as sentences from "../catalogue/sentences";
+import { LobbyConnections, daysAround } from "./lobbyConnections";
+import { IS_FULL, IS_LOCKED, IS_OVER, NOT_ADDED } from "./refusals";
 
-/** Seconds around midnight in which a host is in both days' lobbies. */
-export const MIDNIGHT = 600;
 /** Remaining seconds of a card below which it is replaced. */
 export const CARD_RENEW = 120;
 /** Maximum waiting knocks on one open invite: people who share a link must not block each other. */
 export const KNOCKS_EACH = 16;
-/** Posts a second, and in a burst: below a server's default limits, so that none is refused and lost. */
-export const POST_RATE = 8;
-export const POST_BURST = 60;
 /** Minimum seconds between two posts of the same card: one post serves all callers. */
 export const CARD_EVERY = 0.5;
-/** Waiting posts from which unsolicited posts (refusals without a host's decision) are not added. */
-export const CROWDED = 32;
-/** Maximum waiting posts: somebody who floods the lobby makes us answer, and the oldest is dropped. */
-export const WAITING_MAX = 256;
 /** Replies that are kept for newcomers who lost their connection before the reply arrived. */
 export const REPLIES_KEPT = 64;
 /** Minimum seconds between two rejoin requests of one member that count. */
 export const REJOIN_EVERY = 5;
-export const CALL_EVERY = 3;
-export const KNOCK_EVERY = 5;
-/** Seconds without an answer before another host's newer card is tried. */
-export const KNOCK_PATIENCE = 12;
-
-// Refusal reasons, sent in English. A program that knows a reason shows it in the reader's language.
-export const IS_LOCKED = "The room is locked: nobody new is let in now.";
-export const IS_FULL = "So many people have been in this meeting that nobody new can be told all of it.";
-export const IS_OVER = "This invite has been used or taken back. Ask for another one.";
-export const NOT_LET_IN = "The host did not let you in.";
-const NOT_ADDED = ["You could not be let in: ", ". Knock again with another name, or ask the host."] as const;
-
-const KNOWN: Readonly<Record<string, string>> = {
-  [IS_LOCKED]: "refusal.locked",
-  [IS_FULL]: "refusal.full",
-  [IS_OVER]: "refusal.over",
-  [NOT_LET_IN]: "refusal.no",
-};
-
-/** Return the sentence for the reason in a host's refusal. */
-export function reasonOf(text: string): Sentence {
-  const key = Object.hasOwn(KNOWN, text) ? KNOWN[text] : undefined;
-  if (key !== undefined) return sentence(key);
-  const [before, after] = NOT_ADDED;
-  if (text.startsWith(before) && text.endsWith(after))
-    return sentence("refusal.not_added", { why: text.slice(before.length, -after.length) });
-  return text === "" ? sentence("refusal.no") : verbatim(text);
-}
-
-const endpointOf = (day: number): Endpoint => ({ day, probe: false });
-
-/** Return the days whose lobbies a host with waiting knocks must be in: two near midnight. */
-export const daysAround = (now: number): Set<number> =>
-  new Set([dayOf(now - MIDNIGHT), dayOf(now), dayOf(now + MIDNIGHT)]);
-
-/** Connections to the lobbies of some days: connect, sign, post. */
-export class LobbyConnections {
-  readonly #secret: Bytes;
-  readonly #origin: string;
-  readonly #effects: Effect[];
-  readonly #rng: Rng;
-  readonly #keys = new Map<number, { readonly key: SigningKey; readonly envelopeKey: Bytes }>();
-  readonly #entered = new Set<number>();
-  readonly #retry = new Map<number, number>();
-  #failures = 0;
-  #refusal = "";
-  readonly #waiting: (readonly [number, lobby.LobbyMessage])[] = [];
-  #allowance = POST_BURST;
-  #flushedAt: number | null = null;
-
-  constructor(secret: Bytes, origin: string, effects: Effect[], rng: Rng) {
-    this.#secret = secret;
-    this.#origin = origin;
-    this.#effects = effects;
-    this.#rng = rng;
-  }
-
-  /** The days whose lobbies we have entered. */
-  get entered(): ReadonlySet<number> {
-    return this.#entered;
-  }
-
-  /** Be in the lobbies of these days only. Call it regularly: it also sends waiting posts. */
-  async stayIn(days: ReadonlySet<number>, now: number): Promise<void> {
-    const since = this.#flushedAt === null ? 0 : now - this.#flushedAt;
-    this.#flushedAt = now;
-    this.#allowance = Math.min(POST_BURST, this.#allowance + POST_RATE * since);
-    await this.#flush();
-    for (const day of days) {
-      if (this.#keys.has(day)) continue;
-      const key = await lobbyKey(this.#secret, this.#origin, day);
-      this.#keys.set(day, { key, envelopeKey: lobbyEnvelopeKey(this.#secret, this.#origin, day) });
-      this.#effects.push({ type: "Connect", endpoint: endpointOf(day) });
-    }
-    for (const day of [...this.#keys.keys()]) if (!days.has(day)) this.#leave(day);
-    for (const [day, at] of [...this.#retry]) {
-      if (now < at) continue;
-      this.#retry.delete(day);
-      this.#effects.push({ type: "Connect", endpoint: endpointOf(day) });
-    }
-  }
-
-  #leave(day: number): void {
-    this.#keys.delete(day);
-    this.#entered.delete(day);
-    this.#retry.delete(day);
-    this.#effects.push({ type: "Disconnect", endpoint: endpointOf(day) });
-  }
-
-  /** Handle a lost connection: reconnect after 0.2 s, later after up to 1.5 s. */
-  lost(day: number, now: number): void {
-    this.#entered.delete(day);
-    if (!this.#keys.has(day)) return;
-    this.#retry.set(day, now + Math.min(0.2 * 2 ** this.#failures, 1.5));
-    this.#failures++;
-  }
-
-  /** Return a posted lobby message; true if we have just entered; false for anything else. */
-  async received(day: number, message: ServerMessage): Promise<lobby.LobbyMessage | boolean> {
-    const held = this.#keys.get(day);
-    if (held === undefined) return false;
-    switch (message.type) {
-      case "challenge": {
-        const nonce = this.#rng(32);
-        const lobby_key = held.key.public;
-        const signature = await held.key.sign(doorMessage(this.#origin, lobby_key, message.nonce, nonce));
-        const door = { type: "lobby_door", lobby_key, nonce, signature } as const;
-        this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message: door });
-        return false;
-      }
-      case "entered":
-        this.#entered.add(day);
-        this.#failures = 0;
-        return true;
-      case "refused":
-        if (message.text === this.#refusal) return false;
-        this.#refusal = message.text; // reported once, however often it recurs
-        this.#effects.push({ type: "Tell", event: sentences.alarm("refused.lobby", { why: message.text }) });
-        return false;
-      case "posted":
-        try {
-          return await lobby.read(held.envelopeKey, message.blob);
-        } catch (error) {
-          if (error instanceof SnugCryptoError) return false; // not from a holder of the link
-          throw error;
-        }
-      default:
-        return false;
-    }
-  }
-
-  /**
-   * Seal and post if we are in that lobby, at once or as soon as the server's limits allow.
-   *
-   * A message that already waits is not added: repeated equal knocks would displace other replies.
-   */
-  async post(day: number, message: lobby.LobbyMessage): Promise<void> {
-    if (!this.#entered.has(day) || this.#waiting.some(([, waiting]) => waiting === message)) return;
-    this.#waiting.push([day, message]);
-    await this.#flush();
-    if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
-  }
-
-  /** Whether so many posts wait that only messages with a host's decision should be added. */
-  get crowded(): boolean {
-    return this.#waiting.length >= CROWDED;
-  }
-
-  async #flush(): Promise<void> {
-    while (this.#allowance >= 1) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      const [day, message] = next;
-      const held = this.#keys.get(day);
-      if (held === undefined || !this.#entered.has(day)) continue;
-      this.#allowance--;
-      try {
-        const blob = await lobby.post(held.envelopeKey, message, this.#rng);
-        this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message: { type: "post", blob } });
-      } catch (error) {
-        if (!(error instanceof SnugCryptoError)) throw error; // larger than a lobby allows
-      }
-    }
-  }
-
-  /** Leave all lobbies. */
-  close(): void {
-    for (const day of [...this.#keys.keys()]) this.#leave(day);
-  }
-}
 
 interface Asked {
   readonly knock: lobby.OpenedKnock;
@@ -621,189 +443,5 @@ export class HostLobby {
     for (const secrets of this.#cards.values()) for (const secret of secrets) secret.erase();
     this.#cards.clear();
     this.#connections.close();
-  }
-}
-
-interface Sent {
-  readonly knock: lobby.Knock;
-  readonly pending: lobby.PendingKnock;
-  readonly bundle: mls.KeyPackageBundle;
-  readonly day: number;
-  readonly nonce: Bytes;
-  readonly at: number;
-  postedAt: number;
-}
-
-/** A newcomer's way in: the host's verified answer, and the group that it leads to. */
-export interface Entry {
-  readonly answer: lobby.Answer;
-  readonly group: mls.Group;
-}
-
-export interface GuestLobbyFacts {
-  readonly link: Invite;
-  readonly name: string;
-  readonly greeting: string;
-  readonly makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
-  readonly psks: mls.Psks;
-  readonly identity?: IdentityKey | null;
-  readonly now: number;
-  readonly rng?: Rng;
-}
-
-/** A newcomer, or a member that has to rejoin, in the lobby. */
-export class GuestLobby {
-  readonly effects: Effect[] = [];
-  entry: Entry | null = null;
-  refusal: Sentence | null = null;
-  protected readonly connections: LobbyConnections;
-  protected readonly psks: mls.Psks;
-  protected readonly rng: Rng;
-  protected sent: Sent[] = [];
-  readonly #link: Invite;
-  readonly #name: string;
-  readonly #greeting: string;
-  readonly #makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
-  readonly #identity: IdentityKey | null;
-  #calledAt = 0;
-  #told = "";
-
-  static async open(facts: GuestLobbyFacts): Promise<GuestLobby> {
-    const guest = new GuestLobby(facts);
-    await guest.tick(facts.now);
-    return guest;
-  }
-
-  /** Return a fresh KeyPackage, to knock with. */
-  protected makePackage(now: number): Promise<mls.KeyPackageBundle> {
-    return this.#makePackage(now);
-  }
-
-  /** The caller must call `tick` next. */
-  protected constructor(facts: GuestLobbyFacts) {
-    this.#link = facts.link;
-    this.#name = facts.name;
-    this.#greeting = facts.greeting;
-    this.#makePackage = facts.makePackage;
-    this.psks = facts.psks;
-    this.#identity = facts.identity ?? null;
-    this.rng = facts.rng ?? systemRng;
-    this.connections = new LobbyConnections(facts.link.secret, facts.link.origin, this.effects, this.rng);
-    this.tell(sentences.status("waiting"));
-  }
-
-  /** Report a status, unless the last one was of the same kind. */
-  protected tell(status: EventOf<"Status">): void {
-    if (this.#told === status.kind) return;
-    this.#told = status.kind;
-    this.effects.push({ type: "Tell", event: status });
-  }
-
-  /** Stay in today's lobby; call until there is a card; knock again until there is an answer. */
-  async tick(now: number): Promise<void> {
-    const today = dayOf(now);
-    await this.connections.stayIn(new Set([today]), now);
-    if (!this.connections.entered.has(today) || this.entry !== null) return;
-    const newest = this.sent.at(-1);
-    if (newest !== undefined && newest.day === today && now - newest.postedAt >= KNOCK_EVERY) {
-      newest.postedAt = now;
-      await this.connections.post(today, newest.knock);
-    }
-    const impatient = newest === undefined || now - newest.at >= KNOCK_PATIENCE;
-    if (impatient && now - this.#calledAt >= CALL_EVERY) {
-      this.#calledAt = now;
-      await this.connections.post(today, new lobby.CardRequest());
-    }
-  }
-
-  /** Handle a lost connection to the lobby. */
-  lost(day: number, why: Sentence, now: number): void {
-    this.connections.lost(day, now);
-    this.tell(sentences.status("away", { why }));
-  }
-
-  /** Process a message from the server in the lobby. */
-  async received(day: number, message: ServerMessage, now: number): Promise<void> {
-    const posted = await this.connections.received(day, message);
-    if (posted === true) {
-      this.#calledAt = 0;
-      await this.tick(now);
-    } else if (posted !== false) await this.messagePosted(day, posted, now);
-  }
-
-  /** Process a message from another participant in the lobby. */
-  async messagePosted(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
-    if (posted.type === "Card") await this.#card(day, posted, now);
-    else if (posted.type === "Reply") await this.#replied(posted);
-  }
-
-  async #card(day: number, card: lobby.Card, now: number): Promise<void> {
-    const newest = this.sent.at(-1);
-    if (newest !== undefined && (same(newest.nonce, card.nonce) || now - newest.at < KNOCK_PATIENCE)) return;
-    try {
-      await card.verify(this.#link.hostPublic, this.#link.origin, day, now);
-    } catch (error) {
-      // Anybody with the link can post a card, but only a host can sign it.
-      if (error instanceof SnugCryptoError) return;
-      throw error;
-    }
-    const bundle = await this.makePackage(now);
-    const { knock, pending } = await lobby.knock(
-      this.#link,
-      card,
-      bundle.encoded,
-      this.#name,
-      this.#greeting,
-      {
-        identity: this.#identity,
-        rng: this.rng,
-      },
-    );
-    this.sent.push({ knock, pending, bundle, day, nonce: card.nonce, at: now, postedAt: now });
-    this.sent = this.sent.slice(-4);
-    await this.connections.post(day, knock);
-    this.tell(sentences.status("knocking"));
-  }
-
-  async #replied(reply: lobby.Reply): Promise<void> {
-    const sent = this.sent.find(({ pending }) => pending.owns(reply));
-    if (sent === undefined || this.entry !== null) return;
-    let opened: lobby.Answer | lobby.Refusal;
-    try {
-      opened = await sent.pending.open(reply);
-    } catch (error) {
-      if (error instanceof SnugCryptoError) return; // not from the host who opened our knock
-      throw error;
-    }
-    if (opened.type === "Refusal") {
-      this.refusal = reasonOf(opened.reason);
-      return;
-    }
-    let group: mls.Group, byHost: boolean;
-    try {
-      group = await mls.Group.join(opened.welcome, sent.bundle, { psks: this.psks, rng: this.rng });
-      const policy = policyOf(group);
-      const signer = group.welcomedBy === null ? null : group.member(group.welcomedBy);
-      byHost =
-        signer !== null &&
-        same(policy.hostPublic, this.#link.hostPublic) &&
-        among(signer.signatureKey, policy.hosts);
-    } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
-      this.refusal = sentence("refusal.unusable", { why: sentences.inFull(error) });
-      return;
-    }
-    if (!byHost) this.refusal = sentence("refusal.not_by_host");
-    else if (this.fits(opened, group)) this.entry = { answer: opened, group };
-  }
-
-  /** Return whether the answer leads to the expected meeting. */
-  fits(_answer: lobby.Answer, _group: mls.Group): boolean {
-    return true;
-  }
-
-  /** Leave the lobby. */
-  close(): void {
-    this.connections.close();
   }
 }

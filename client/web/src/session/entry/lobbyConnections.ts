@@ -1,0 +1,161 @@
+/** The connections to the lobbies of one or two UTC days: sign in, seal and post (protocol section 4). */
+import type { Bytes, Rng } from "../../crypto/bytes";
+import { SnugCryptoError } from "../../crypto/errors";
+import { dayOf, doorMessage, lobbyEnvelopeKey, lobbyKey } from "../../crypto/entry/invite";
+import type { SigningKey } from "../../crypto/kdf";
+import * as lobby from "../../crypto/entry/lobby";
+import type { ServerMessage } from "../../wire/messages";
+import type { Endpoint, Effect } from "../events";
+import * as sentences from "../catalogue/sentences";
+
+/** Seconds around midnight in which a host is in both days' lobbies. */
+export const MIDNIGHT = 600;
+/** Posts a second, and in a burst: below a server's default limits, so that none is refused and lost. */
+export const POST_RATE = 8;
+export const POST_BURST = 60;
+/** Waiting posts from which unsolicited posts (refusals without a host's decision) are not added. */
+export const CROWDED = 32;
+/** Maximum waiting posts: somebody who floods the lobby makes us answer, and the oldest is dropped. */
+export const WAITING_MAX = 256;
+
+const endpointOf = (day: number): Endpoint => ({ day, probe: false });
+
+/** Return the days whose lobbies a host with waiting knocks must be in: two near midnight. */
+export const daysAround = (now: number): Set<number> =>
+  new Set([dayOf(now - MIDNIGHT), dayOf(now), dayOf(now + MIDNIGHT)]);
+
+/** Connections to the lobbies of some days: connect, sign, post. */
+export class LobbyConnections {
+  readonly #secret: Bytes;
+  readonly #origin: string;
+  readonly #effects: Effect[];
+  readonly #rng: Rng;
+  readonly #keys = new Map<number, { readonly key: SigningKey; readonly envelopeKey: Bytes }>();
+  readonly #entered = new Set<number>();
+  readonly #retry = new Map<number, number>();
+  #failures = 0;
+  #refusal = "";
+  readonly #waiting: (readonly [number, lobby.LobbyMessage])[] = [];
+  #allowance = POST_BURST;
+  #flushedAt: number | null = null;
+
+  constructor(secret: Bytes, origin: string, effects: Effect[], rng: Rng) {
+    this.#secret = secret;
+    this.#origin = origin;
+    this.#effects = effects;
+    this.#rng = rng;
+  }
+
+  /** The days whose lobbies we have entered. */
+  get entered(): ReadonlySet<number> {
+    return this.#entered;
+  }
+
+  /** Be in the lobbies of these days only. Call it regularly: it also sends waiting posts. */
+  async stayIn(days: ReadonlySet<number>, now: number): Promise<void> {
+    const since = this.#flushedAt === null ? 0 : now - this.#flushedAt;
+    this.#flushedAt = now;
+    this.#allowance = Math.min(POST_BURST, this.#allowance + POST_RATE * since);
+    await this.#flush();
+    for (const day of days) {
+      if (this.#keys.has(day)) continue;
+      const key = await lobbyKey(this.#secret, this.#origin, day);
+      this.#keys.set(day, { key, envelopeKey: lobbyEnvelopeKey(this.#secret, this.#origin, day) });
+      this.#effects.push({ type: "Connect", endpoint: endpointOf(day) });
+    }
+    for (const day of [...this.#keys.keys()]) if (!days.has(day)) this.#leave(day);
+    for (const [day, at] of [...this.#retry]) {
+      if (now < at) continue;
+      this.#retry.delete(day);
+      this.#effects.push({ type: "Connect", endpoint: endpointOf(day) });
+    }
+  }
+
+  #leave(day: number): void {
+    this.#keys.delete(day);
+    this.#entered.delete(day);
+    this.#retry.delete(day);
+    this.#effects.push({ type: "Disconnect", endpoint: endpointOf(day) });
+  }
+
+  /** Handle a lost connection: reconnect after 0.2 s, later after up to 1.5 s. */
+  lost(day: number, now: number): void {
+    this.#entered.delete(day);
+    if (!this.#keys.has(day)) return;
+    this.#retry.set(day, now + Math.min(0.2 * 2 ** this.#failures, 1.5));
+    this.#failures++;
+  }
+
+  /** Return a posted lobby message; true if we have just entered; false for anything else. */
+  async received(day: number, message: ServerMessage): Promise<lobby.LobbyMessage | boolean> {
+    const held = this.#keys.get(day);
+    if (held === undefined) return false;
+    switch (message.type) {
+      case "challenge": {
+        const nonce = this.#rng(32);
+        const lobby_key = held.key.public;
+        const signature = await held.key.sign(doorMessage(this.#origin, lobby_key, message.nonce, nonce));
+        const door = { type: "lobby_door", lobby_key, nonce, signature } as const;
+        this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message: door });
+        return false;
+      }
+      case "entered":
+        this.#entered.add(day);
+        this.#failures = 0;
+        return true;
+      case "refused":
+        if (message.text === this.#refusal) return false;
+        this.#refusal = message.text; // reported once, however often it recurs
+        this.#effects.push({ type: "Tell", event: sentences.alarm("refused.lobby", { why: message.text }) });
+        return false;
+      case "posted":
+        try {
+          return await lobby.read(held.envelopeKey, message.blob);
+        } catch (error) {
+          if (error instanceof SnugCryptoError) return false; // not from a holder of the link
+          throw error;
+        }
+      default:
+        return false;
+    }
+  }
+
+  /**
+   * Seal and post if we are in that lobby, at once or as soon as the server's limits allow.
+   *
+   * A message that already waits is not added: repeated equal knocks would displace other replies.
+   */
+  async post(day: number, message: lobby.LobbyMessage): Promise<void> {
+    if (!this.#entered.has(day) || this.#waiting.some(([, waiting]) => waiting === message)) return;
+    this.#waiting.push([day, message]);
+    await this.#flush();
+    if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
+  }
+
+  /** Whether so many posts wait that only messages with a host's decision should be added. */
+  get crowded(): boolean {
+    return this.#waiting.length >= CROWDED;
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#allowance >= 1) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      const [day, message] = next;
+      const held = this.#keys.get(day);
+      if (held === undefined || !this.#entered.has(day)) continue;
+      this.#allowance--;
+      try {
+        const blob = await lobby.post(held.envelopeKey, message, this.#rng);
+        this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message: { type: "post", blob } });
+      } catch (error) {
+        if (!(error instanceof SnugCryptoError)) throw error; // larger than a lobby allows
+      }
+    }
+  }
+
+  /** Leave all lobbies. */
+  close(): void {
+    for (const day of [...this.#keys.keys()]) this.#leave(day);
+  }
+}
