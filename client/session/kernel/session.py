@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.guest import Entry, GuestLobby
 from snugroom.client.session.entry.invites import InviteBook, invite_name
 from snugroom.client.session.entry.lobby import HostLobby
@@ -25,17 +25,11 @@ from snugroom.client.session.entry.recovery import (
     RejoinLobby,
 )
 from snugroom.client.session.features.build import build
-from snugroom.client.session.features.comparing import Comparing
-from snugroom.client.session.features.ending import Ending
-from snugroom.client.session.features.filesharing import Files
 from snugroom.client.session.features.identity import Vouching
-from snugroom.client.session.features.images import Images
-from snugroom.client.session.features.pages import Pages
 from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.features.roles import Roles
-from snugroom.client.session.features.states import Reactions, States
-from snugroom.client.session.features.subscriptions import Subscriptions
+from snugroom.client.session.kernel.commands import carry_out
 from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.intents import AddIntent, EntryIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import SUITE, Membership
@@ -329,41 +323,10 @@ class Session:
                     self._room.publish(what, now)
             case ev.Leave():
                 self._leave(now)
-            case ev.Say(text):
-                self._in_room().say(text, now)
-            case ev.SendImage(_, data):
-                self._in_room().feature(Images).send(data, now)
-            case ev.SendFile(_, name, mime, data):
-                self._in_room().feature(Files).send(name, mime, data, now)
-            case ev.SelectStreams(ssrcs, max_layers):
-                self._in_room().feature(Subscriptions).subscribe(ssrcs, max_layers, now)
-            case ev.SetState():
-                state = content.State(what.mic, what.camera, what.screen, what.hand, what.recording)
-                self._in_room().feature(States).set(state, now)
-            case ev.RaiseHand(up):
-                self._in_room().feature(States).raise_hand(up, now)
-            case ev.React(reaction):
-                self._in_room().feature(Reactions).react(content.Reaction(reaction), now)
-            case ev.RunPage(digest):
-                self._in_room().feature(Pages).run(digest, now)
-            case ev.SaveReport(messages, path):
-                self._in_room().feature(Reporting).save(messages, path)
-            case ev.SaveEvidence(path, names):
-                self._in_room().feature(Dropped).save(path, names, now)
             case ev.Admit(knock):
                 self._admit(self._as_host(), self._in_room(), knock, now)
             case ev.Refuse(knock):
                 self._as_host().refuse(knock, "The host did not let you in.", now)
-            case ev.Remove(leaf):
-                self._in_room().remove(leaf, now)
-            case ev.Deputise(leaf):
-                self._in_room().feature(Roles).deputise(leaf, now)
-            case ev.Undeputise(leaf):
-                self._in_room().feature(Roles).undeputise(leaf, now)
-            case ev.HandOver(leaf):
-                self._in_room().feature(Roles).hand_over(leaf, now)
-            case ev.Lock(on):
-                self._in_room().feature(Roles).lock(on, now)
             case ev.NewInvite():
                 self._as_host()
                 self._new_invite(self._in_room(), what)
@@ -372,22 +335,8 @@ class Session:
                 self._tell(ev.Invites(self._book.rows(self._in_room().m)))
             case ev.Revoke(index):
                 self._revoke(self._as_host(), self._in_room(), index)
-            case ev.Vouch(leaf):
-                self._in_room().feature(Vouching).vouch(leaf, now)
-            case ev.Know(leaf, name):
-                self._in_room().feature(Vouching).know(leaf, name, now)
-            case ev.Verified(leaf):
-                self._in_room().feature(Vouching).verify(leaf, now)
-            case ev.Override():
-                self._in_room().feature(Monitor).override(now)
-            case ev.Compare():
-                self._in_room().feature(Comparing).compare(now)
-            case ev.Compared(same, digits):
-                self._in_room().feature(Comparing).compared(same, digits, now)
-            case ev.ShowCode():
-                self._in_room().feature(Comparing).show()
-            case ev.EndMeeting():
-                self._in_room().feature(Ending).end(now)
+            case _:
+                carry_out(self._in_room(), what, now)
 
     def _received(self, endpoint: ev.Endpoint, message: ServerMessage, now: float) -> None:
         if endpoint.probe:

@@ -1,0 +1,71 @@
+"""Commands of a person inside the room, each to the part that carries it out."""
+
+from __future__ import annotations
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.features.comparing import Comparing
+from snugroom.client.session.features.ending import Ending
+from snugroom.client.session.features.filesharing import Files
+from snugroom.client.session.features.identity import Vouching
+from snugroom.client.session.features.images import Images
+from snugroom.client.session.features.pages import Pages
+from snugroom.client.session.features.reporting import Reporting
+from snugroom.client.session.features.roles import Roles
+from snugroom.client.session.features.states import Reactions, States
+from snugroom.client.session.features.subscriptions import Subscriptions
+from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.session.monitor.dropped import Dropped
+from snugroom.client.session.monitor.monitor import Monitor
+
+
+def carry_out(room: RoomSession, what: ev.Input, now: float) -> None:
+    """Carry out a command; ValueError, with a sentence, if that is impossible."""
+    match what:
+        case ev.Say(text):
+            room.say(text, now)
+        case ev.SendImage(_, data):
+            room.feature(Images).send(data, now)
+        case ev.SendFile(_, name, mime, data):
+            room.feature(Files).send(name, mime, data, now)
+        case ev.SelectStreams(ssrcs, max_layers):
+            room.feature(Subscriptions).subscribe(ssrcs, max_layers, now)
+        case ev.SetState():
+            state = content.State(what.mic, what.camera, what.screen, what.hand, what.recording)
+            room.feature(States).set(state, now)
+        case ev.RaiseHand(up):
+            room.feature(States).raise_hand(up, now)
+        case ev.React(reaction):
+            room.feature(Reactions).react(content.Reaction(reaction), now)
+        case ev.RunPage(digest):
+            room.feature(Pages).run(digest, now)
+        case ev.SaveReport(messages, path):
+            room.feature(Reporting).save(messages, path)
+        case ev.SaveEvidence(path, names):
+            room.feature(Dropped).save(path, names, now)
+        case ev.Remove(leaf):
+            room.remove(leaf, now)
+        case ev.Deputise(leaf):
+            room.feature(Roles).deputise(leaf, now)
+        case ev.Undeputise(leaf):
+            room.feature(Roles).undeputise(leaf, now)
+        case ev.HandOver(leaf):
+            room.feature(Roles).hand_over(leaf, now)
+        case ev.Lock(on):
+            room.feature(Roles).lock(on, now)
+        case ev.Vouch(leaf):
+            room.feature(Vouching).vouch(leaf, now)
+        case ev.Know(leaf, name):
+            room.feature(Vouching).know(leaf, name, now)
+        case ev.Verified(leaf):
+            room.feature(Vouching).verify(leaf, now)
+        case ev.Override():
+            room.feature(Monitor).override(now)
+        case ev.Compare():
+            room.feature(Comparing).compare(now)
+        case ev.Compared(same, digits):
+            room.feature(Comparing).compared(same, digits, now)
+        case ev.ShowCode():
+            room.feature(Comparing).show()
+        case ev.EndMeeting():
+            room.feature(Ending).end(now)
