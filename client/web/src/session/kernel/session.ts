@@ -27,13 +27,9 @@ import {
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
-import { Subscriptions } from "../features/subscriptions";
 import { build as buildFeatures } from "../features/build";
-import { Comparing } from "../features/comparing";
 import { Dropped } from "../monitor/dropped";
-import { Ending } from "../features/ending";
 import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
-import { Files } from "../features/filesharing";
 import type { Frames } from "./frames";
 import { Vouching } from "../features/identity";
 import type { EntryIntent } from "./intents";
@@ -44,7 +40,6 @@ import { NOT_LET_IN } from "../entry/refusals";
 import { Membership, SUITE } from "./membership";
 import { OPTIONS, type Options } from "../options";
 import { Pages } from "../features/pages";
-import { Images } from "../features/images";
 import { Roles } from "../features/roles";
 import { Reporting } from "../features/reporting";
 import {
@@ -56,9 +51,9 @@ import {
   RejoinLobby,
 } from "../entry/recovery";
 import { Revocation } from "../features/revocation";
+import { carryOut } from "./commands";
 import type { Owner } from "./ports";
 import { RoomSession } from "./room";
-import { Reactions, States } from "../features/states";
 import { Monitor } from "../monitor/monitor";
 import * as sentences from "../catalogue/sentences";
 
@@ -372,36 +367,10 @@ export class Session implements Owner {
     }
     const room = this.#inRoom(what.type);
     switch (what.type) {
-      case "Say":
-        return await room.say(what.text, now);
-      case "SendImage":
-        return await room.feature(Images).send(what.data, now);
-      case "SendFile":
-        return await room.feature(Files).send(what.name, what.mime, what.data, now);
-      case "SelectStreams":
-        return room.feature(Subscriptions).subscribe(what.ssrcs, what.maxLayers ?? [], now);
-      case "SetState":
-        return await room.feature(States).set(what.state, now);
-      case "React":
-        return await room.feature(Reactions).react(what.reaction, now);
-      case "SaveReport":
-        return await room.feature(Reporting).save(what.messages);
-      case "SaveEvidence":
-        return await room.feature(Dropped).save(what.names, now);
       case "Admit":
         return await this.#admit(this.#asHost(), room, what.knock, now);
       case "Refuse":
         return await this.#asHost().refuse(what.knock, NOT_LET_IN, now);
-      case "Remove":
-        return await room.remove(what.leaf, now);
-      case "Deputise":
-        return await room.feature(Roles).deputise(what.leaf, now);
-      case "Undeputise":
-        return await room.feature(Roles).undeputise(what.leaf, now);
-      case "HandOver":
-        return await room.feature(Roles).handOver(what.leaf, now);
-      case "Lock":
-        return await room.feature(Roles).lock(what.on, now);
       case "NewInvite":
         this.#asHost();
         return this.#newInvite(room, what);
@@ -410,22 +379,8 @@ export class Session implements Owner {
         return this.#tell({ type: "Invites", rows: this.#book.rows(room.m) });
       case "Revoke":
         return this.#revoke(this.#asHost(), room, what.index);
-      case "Vouch":
-        return await room.feature(Vouching).vouch(what.leaf, now);
-      case "Know":
-        return room.feature(Vouching).know(what.leaf, what.name, now);
-      case "Verified":
-        return room.feature(Vouching).verify(what.leaf, now);
-      case "Override":
-        return room.feature(Monitor).override(now);
-      case "Compare":
-        return await room.feature(Comparing).compare(now);
-      case "Compared":
-        return room.feature(Comparing).compared(what.same, what.digits, now);
-      case "ShowCode":
-        return room.feature(Comparing).show();
-      case "EndMeeting":
-        return await room.feature(Ending).end(now);
+      default:
+        return await carryOut(room, what, now);
     }
   }
 

@@ -1,0 +1,62 @@
+/** Commands of a person inside the room, each to the part that carries it out. */
+import type { Input } from "../events";
+import { Subscriptions } from "../features/subscriptions";
+import { Comparing } from "../features/comparing";
+import { Dropped } from "../monitor/dropped";
+import { Ending } from "../features/ending";
+import { Files } from "../features/filesharing";
+import { Vouching } from "../features/identity";
+import { Images } from "../features/images";
+import { Roles } from "../features/roles";
+import { Reporting } from "../features/reporting";
+import { Reactions, States } from "../features/states";
+import { Monitor } from "../monitor/monitor";
+import type { RoomSession } from "./room";
+
+/** Carry out a command; CommandError if that is impossible. */
+export async function carryOut(room: RoomSession, what: Input, now: number): Promise<void> {
+  switch (what.type) {
+    case "Say":
+      return await room.say(what.text, now);
+    case "SendImage":
+      return await room.feature(Images).send(what.data, now);
+    case "SendFile":
+      return await room.feature(Files).send(what.name, what.mime, what.data, now);
+    case "SelectStreams":
+      return room.feature(Subscriptions).subscribe(what.ssrcs, what.maxLayers ?? [], now);
+    case "SetState":
+      return await room.feature(States).set(what.state, now);
+    case "React":
+      return await room.feature(Reactions).react(what.reaction, now);
+    case "SaveReport":
+      return await room.feature(Reporting).save(what.messages);
+    case "SaveEvidence":
+      return await room.feature(Dropped).save(what.names, now);
+    case "Remove":
+      return await room.remove(what.leaf, now);
+    case "Deputise":
+      return await room.feature(Roles).deputise(what.leaf, now);
+    case "Undeputise":
+      return await room.feature(Roles).undeputise(what.leaf, now);
+    case "HandOver":
+      return await room.feature(Roles).handOver(what.leaf, now);
+    case "Lock":
+      return await room.feature(Roles).lock(what.on, now);
+    case "Vouch":
+      return await room.feature(Vouching).vouch(what.leaf, now);
+    case "Know":
+      return room.feature(Vouching).know(what.leaf, what.name, now);
+    case "Verified":
+      return room.feature(Vouching).verify(what.leaf, now);
+    case "Override":
+      return room.feature(Monitor).override(now);
+    case "Compare":
+      return await room.feature(Comparing).compare(now);
+    case "Compared":
+      return room.feature(Comparing).compared(what.same, what.digits, now);
+    case "ShowCode":
+      return room.feature(Comparing).show();
+    case "EndMeeting":
+      return await room.feature(Ending).end(now);
+  }
+}
