@@ -9,8 +9,8 @@ import pytest
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.lobby_connections import WAITING_MAX, LobbyConnections
+from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.membership import SUITE
-from snugroom.client.session.kernel.session import _Me
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity, RejoinTicket
 from snugroom.crypto.entry import lobby, recovery
@@ -21,7 +21,7 @@ from tests.session.world import ORIGIN, START, Participant, World, seeded
 
 
 def package_of(
-    me: _Me,
+    me: Me,
     now: float,
     *,
     credential: mls.Credential | None = None,
@@ -42,9 +42,7 @@ def package_of(
     )
 
 
-def knocker(
-    w: World, link: str, name: str, make: Callable[[_Me, float], mls.KeyPackageBundle]
-) -> Participant:
+def knocker(w: World, link: str, name: str, make: Callable[[Me, float], mls.KeyPackageBundle]) -> Participant:
     """Somebody who has the link, and knocks with another KeyPackage than programs make."""
     rng = seeded(w.random.getrandbits(32))
     session = Session.join(link, name=name, now=w.now, rng=rng)
@@ -107,7 +105,7 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
         kept.host_seed,
         kept.group_id,
         m.journal.slot,
-        package_of(_Me("Ada", w.rng), w.now).encoded,
+        package_of(Me("Ada", w.rng), w.now).encoded,
         rng=w.rng,
     )
     flood = []
@@ -126,10 +124,10 @@ def test_rejoins_of_nobody_are_not_kept_and_alarm_nobody() -> None:
     ada, _ = w.meeting("Ada", "Bo")
     made = iter(range(1000))
 
-    def garbage(me: _Me, now: float) -> mls.KeyPackageBundle:
+    def garbage(me: Me, now: float) -> mls.KeyPackageBundle:
         n = next(made)
         ticket = RejoinTicket(bytes(16), 1, bytes(32), n.to_bytes(16, "big")).encode()
-        return package_of(_Me("Bo", w.rng), now, ticket=ticket if n % 2 else b"no ticket")
+        return package_of(Me("Bo", w.rng), now, ticket=ticket if n % 2 else b"no ticket")
 
     for n in range(6):
         knocker(w, w.link_of(ada), f"Mallory {'abcdef'[n]}", garbage)

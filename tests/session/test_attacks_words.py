@@ -10,7 +10,7 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.intents import HealIntent
-from snugroom.client.session.kernel.session import _Me
+from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
@@ -164,7 +164,7 @@ def test_what_somebody_said_is_not_put_in_the_mouth_of_who_sits_there_next() -> 
     w.run(1)
     m = ada.room.m
     blob = bo.room.m.protect(content.encode(content.Say(bytes(16), "I said that")))
-    dana = mls.KeyPackageIn.decode(_Me("Dana", w.rng).package(w.now).encoded).verify(
+    dana = mls.KeyPackageIn.decode(Me("Dana", w.rng).package(w.now).encoded).verify(
         m.group.suite, now=int(w.now)
     )
     link = mls.PreSharedKey.external(b"snug 1 link", w.rng)

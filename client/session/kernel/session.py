@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
@@ -32,20 +32,17 @@ from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.kernel.commands import carry_out
 from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.intents import AddIntent, EntryIntent, RejoinIntent
-from snugroom.client.session.kernel.membership import SUITE, Membership
+from snugroom.client.session.kernel.me import Me
+from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.client.session.options import Options
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
-from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.agreed.room_state import (
-    POLICY_EXTENSION,
-    REJOIN_EXTENSION,
     REPORTS,
     SINGLE_USE,
-    Identity,
     Ledger,
     Mode,
     Policy,
@@ -58,39 +55,13 @@ from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, SigningKey
 from snugroom.server.wire.messages import ServerMessage
 
-#: Lifetime of a KeyPackage in seconds; only the admitting host checks it.
-PACKAGE_LIFETIME: Final = 24 * 3600
-_SKEW: Final = 3600
-
 Admission = Literal["ask", "all"]
-
-
-class _Me:
-    """A participant's own leaf data: one signature key for one meeting."""
-
-    def __init__(self, name: str, rng: Rng) -> None:
-        self.name = check_name(name)
-        self.rng = rng
-        self.private, self.public = mls.generate_signature_key(SUITE, rng)
-
-    def package(self, now: float, ticket: RejoinTicket | None = None) -> mls.KeyPackageBundle:
-        """Return a fresh KeyPackage, with a rejoin ticket if one is given."""
-        extensions = () if ticket is None else (mls.Extension(REJOIN_EXTENSION, ticket.encode()),)
-        return mls.create_key_package(
-            SUITE,
-            signature_private=self.private,
-            credential=mls.Credential.basic(Identity(self.name).encode()),
-            capabilities=mls.Capabilities(extensions=(POLICY_EXTENSION, REJOIN_EXTENSION)),
-            lifetime=mls.Lifetime(int(now) - _SKEW, int(now) + PACKAGE_LIFETIME),
-            extensions=extensions,
-            rng=self.rng,
-        )
 
 
 class Session:
     """One participant: create it by `host`, `join` or `rejoin_as_host`, feed inputs, perform the effects."""
 
-    def __init__(self, me: _Me, invite: Invite, options: Options, rng: Rng) -> None:
+    def __init__(self, me: Me, invite: Invite, options: Options, rng: Rng) -> None:
         self._me = me
         self._invite = invite
         self._book = InviteBook()
@@ -133,24 +104,13 @@ class Session:
 
         ValidationError("SNUG-11") if the name is not allowed, ValueError if a label is not.
         """
-        me = _Me(name, rng)
+        me = Me(name, rng)
         seed = HostSeed.from_random(rng)
         secret = rng(16)
         session = cls(me, seed.invite(origin, secret, 0), options, rng)
-        bundle = me.package(now)
         mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
         flags = REPORTS if options.reports else 0
-        first = Policy(1, (me.public,), seed.host_public, mode, title, flags=flags)
-        required = mls.Extension(
-            mls.ExtensionType.REQUIRED_CAPABILITIES,
-            mls.RequiredCapabilities(extensions=(POLICY_EXTENSION,)).encode(),
-        )
-        group = mls.Group.create(
-            bundle,
-            group_id=rng(16),
-            extensions=(required, mls.Extension(POLICY_EXTENSION, first.encode())),
-            rng=rng,
-        )
+        group = me.found(Policy(1, (me.public,), seed.host_public, mode, title, flags=flags), now)
         door_key = SigningKey.generate(rng)
         room_admin = seed.room_admin_key(group.group_id).public
         number = room_number(door_key.public, room_admin)
@@ -200,7 +160,7 @@ class Session:
         rng: Rng = os.urandom,
     ) -> Session:
         """Knock with a link; MalformedError or UnsupportedError if the link is wrong, with the reason."""
-        me = _Me(name, rng)
+        me = Me(name, rng)
         session = cls(me, Invite.parse(link), options, rng)
         book = options.contacts
         session._guest = GuestLobby(
@@ -226,7 +186,7 @@ class Session:
         rng: Rng = os.urandom,
     ) -> Session:
         """Return to a meeting as a host after a crash, with the data that `kept` gave before (SNUG-9)."""
-        me = _Me(kept.name, rng)
+        me = Me(kept.name, rng)
         session = cls(me, kept.host_seed.invite(kept.origin, kept.secret, 0), options, rng)
         session._kept = kept
         session._guest = HostReturnLobby(kept, me.package, session._psks(), now=now, rng=rng)
