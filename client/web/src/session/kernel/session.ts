@@ -10,21 +10,10 @@ import { SnugCryptoError } from "../../crypto/errors";
 import { HostSeed, Invite, linkPsk, roomNumber } from "../../crypto/entry/invite";
 import { H, SigningKey } from "../../crypto/kdf";
 import type * as lobby from "../../crypto/entry/lobby";
-import { checkName } from "../../crypto/agreed/names";
 import { LINK_PSK_ID } from "../../crypto/agreed/policy";
 import { HostRecoveryData } from "../../crypto/entry/recovery";
-import {
-  Identity,
-  Ledger,
-  Mode,
-  Policy,
-  POLICY_EXTENSION,
-  REJOIN_EXTENSION,
-  REPORTS,
-  RejoinTicket,
-  SINGLE_USE,
-} from "../../crypto/agreed/roomState";
-import * as mls from "../../mls";
+import { Ledger, Mode, Policy, REPORTS, RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
+import type * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { build as buildFeatures } from "../features/build";
@@ -37,7 +26,8 @@ import { inviteName, InviteBook } from "../entry/invites";
 import { type Entry, GuestLobby } from "../entry/guest";
 import { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
-import { Membership, SUITE } from "./membership";
+import { Me } from "./me";
+import { Membership } from "./membership";
 import { OPTIONS, type Options } from "../options";
 import { Pages } from "../features/pages";
 import { Roles } from "../features/roles";
@@ -56,10 +46,6 @@ import type { Owner } from "./ports";
 import { RoomSession } from "./room";
 import { Monitor } from "../monitor/monitor";
 import * as sentences from "../catalogue/sentences";
-
-/** Lifetime of a KeyPackage in seconds; only the admitting host checks it. */
-export const PACKAGE_LIFETIME = 24 * 3600;
-const SKEW = 3600;
 
 interface Common {
   readonly options?: Options;
@@ -81,40 +67,6 @@ export interface JoinFacts extends Common {
   readonly link: string;
   readonly name: string;
   readonly greeting?: string;
-}
-
-/** A participant's own leaf data: one signature key for one meeting. */
-class Me {
-  readonly name: string;
-  readonly #rng: Rng;
-  readonly #key: mls.SignatureKey;
-
-  private constructor(name: string, key: mls.SignatureKey, rng: Rng) {
-    this.name = name;
-    this.#key = key;
-    this.#rng = rng;
-  }
-
-  /** Return new leaf data; ValidationError("SNUG-11") if the name is not allowed. */
-  static async make(name: string, rng: Rng): Promise<Me> {
-    return new Me(checkName(name), await mls.generateSignatureKey(SUITE), rng);
-  }
-
-  get public(): Bytes {
-    return this.#key.public;
-  }
-
-  /** Return a fresh KeyPackage, with a rejoin ticket if one is given. */
-  package(now: number, ticket: RejoinTicket | null = null): Promise<mls.KeyPackageBundle> {
-    return mls.createKeyPackage(SUITE, {
-      signatureKey: this.#key,
-      identity: new Identity(this.name).encode(),
-      supports: [POLICY_EXTENSION, REJOIN_EXTENSION],
-      lifetime: { notBefore: Math.floor(now) - SKEW, notAfter: Math.floor(now) + PACKAGE_LIFETIME },
-      extensions: ticket === null ? [] : [{ extensionType: REJOIN_EXTENSION, data: ticket.encode() }],
-      rng: this.#rng,
-    });
-  }
 }
 
 type Guest = GuestLobby | HostReturnLobby;
@@ -177,11 +129,7 @@ export class Session implements Owner {
       title,
       flags: options.reports ? REPORTS : 0,
     });
-    const extensions = [
-      mls.requiredCapabilities([POLICY_EXTENSION]),
-      { extensionType: POLICY_EXTENSION, data: first.encode() },
-    ];
-    const group = await mls.Group.create(await me.package(now), rng(16), extensions, rng);
+    const group = await me.found(first, now);
     const doorKey = await SigningKey.generate(rng, true);
     const roomAdmin = await seed.roomAdminKey(group.groupId);
     const number = roomNumber(doorKey.public, roomAdmin.public);
