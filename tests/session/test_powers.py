@@ -439,4 +439,4 @@ def test_powers_know_who_is_meant_when_it_is_done() -> None:
     w.run(2)
     assert not not_done(ada)
     assert changes(cem).count("Ada took the host's powers from Bo.") == 1
-    assert not [i for i in ada.room._intents if isinstance(i, AddIntent | PolicyIntent)]
+    assert not [i for i in ada.room._commits._intents if isinstance(i, AddIntent | PolicyIntent)]

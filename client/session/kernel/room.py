@@ -16,21 +16,18 @@ A lost socket, a restarted server and a straggler are therefore one case: being 
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeVar
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.kernel.announcements import Announcements
+from snugroom.client.session.kernel.commit_queue import CommitQueue
 from snugroom.client.session.kernel.feature import Feature, Hooks
 from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.intents import (
-    EntryIntent,
-    HealIntent,
     Intent,
     RemoveIntent,
-    SelfRemoveIntent,
 )
 from snugroom.client.session.kernel.membership import Change, Membership, Staged, Valid, Void
 from snugroom.client.session.kernel.message_log import MessageLog
@@ -40,12 +37,10 @@ from snugroom.client.session.options import Options
 from snugroom.crypto import hpke
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.invite import HostSeed
-from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, SigningKey
 from snugroom.server.wire import messages as wire
 
-#: Seconds without an answer to our commit before it is sent again.
-COMMIT_RETRY: Final = 3.0
 #: Seconds until a catch-up that exceeded the server's rate limit is requested again.
 CATCH_UP_RETRY: Final = 1.5
 #: Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway.
@@ -82,7 +77,6 @@ class RoomSession:
         self.door_key = door_key
         self.room_admin_public = room_admin_public
         self.host_seed = host_seed
-        self._owner = owner
         self.options = options
         self.rng = rng
         self.effects: list[ev.Effect] = []
@@ -102,9 +96,6 @@ class RoomSession:
         self._settling = False
         self._moved_at = now
         self._refusal = ""
-        self._intents: deque[Intent] = deque()
-        self._staged: Staged | None = None
-        self._staged_sent: float = 0.0
         self._publish: ev.Publish | None = None
         self.announcements = Announcements()
         self._announce_at: float | None = None
@@ -113,6 +104,7 @@ class RoomSession:
         self.features = build_features(self, now)
         hooks = Hooks(self.features)
         self._features_with = hooks.features_with
+        self._commits = CommitQueue(self, hooks, owner)
         self._message_log = MessageLog(self, hooks)
         self.frames = Frames(self, hooks)
 
@@ -181,18 +173,18 @@ class RoomSession:
     def carry_over(self, old: RoomSession) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
         self._message_log.carry_over(old._message_log)
-        self._intents = deque(i for i in old._intents if not isinstance(i, SelfRemoveIntent | HealIntent))
+        self._commits.carry_over(old._commits)
         for feature in self._features_with("carry_over"):
             feature.carry_over(old)
 
     def queue(self, intent: Intent, now: float) -> None:
         """Queue an intent, and commit it as soon as possible."""
-        self._intents.append(intent)
+        self._commits.add(intent)
         self._drive(now)
 
     def queue_once(self, intent: Intent, now: float) -> None:
         """Queue an intent, unless an equal one is queued already."""
-        if intent not in self._intents:
+        if intent not in self._commits:
             self.queue(intent, now)
 
     @property
@@ -219,7 +211,7 @@ class RoomSession:
     @property
     def idle(self) -> bool:
         """Whether no intent is queued, no commit is under way and we are not stuck."""
-        return not self._intents and self._staged is None and self.stuck_at is None
+        return self._commits.idle and self.stuck_at is None
 
     def say(self, text: str, now: float) -> None:
         """Send a chat message; ValueError if the text is empty or too long."""
@@ -299,8 +291,7 @@ class RoomSession:
         if self._leaving_since is not None and now - self._leaving_since > SELF_REMOVE_WAIT:
             self.finish("left", "You left.")
             return
-        if self._staged is not None and now - self._staged_sent > COMMIT_RETRY:
-            self._staged_sent = 0.0
+        self._commits.tick(now)
         connection = self.connection
         if (
             connection is not None
@@ -336,12 +327,7 @@ class RoomSession:
                 if self.connection is not None:
                     self.connection.handing_over = None
             case wire.Regated():
-                if self.connection is not None:
-                    self.connection.refused_at = self.connection.showing = None
-                    if self.connection.shown is not None:
-                        self.connection.shown = min(self.connection.shown, message.slot - 1)
-                    if self.stuck_at is not None:
-                        self._show_while_stuck(self.connection)
+                self._regated(message.slot)
             case wire.CaughtUp():
                 self._relay = max(self._relay, message.relay)
                 if self.connection is not None:
@@ -411,6 +397,16 @@ class RoomSession:
         if wanted is not None and slot < wanted:
             connection.refused_at = wanted  # our pass fits an older gate only: this slot's gate is wrong
 
+    def _regated(self, slot: int) -> None:
+        connection = self.connection
+        if connection is None:
+            return
+        connection.refused_at = connection.showing = None
+        if connection.shown is not None:
+            connection.shown = min(connection.shown, slot - 1)
+        if self.stuck_at is not None:
+            self._show_while_stuck(connection)
+
     def _refused(self, refused: wire.Refused, now: float) -> None:
         connection = self.connection
         if connection is None:
@@ -421,8 +417,8 @@ class RoomSession:
             connection.handing_over = None
             if refused.code == "pass":
                 connection.shown = None
-            elif refused.code == "size" and self._staged is not None:
-                self._fail_stage(refused.text)
+            elif refused.code == "size":
+                self._commits.refused(refused.text)
         elif refused.about == "catch_up":
             if refused.code in ("pass", "gone"):
                 self.needs_rejoin = True  # the missed blobs are no longer available
@@ -540,7 +536,7 @@ class RoomSession:
                 feature.leaving(now)
             return
         self._message_log.send_waiting()
-        self._commit_next(now)
+        self._commits.send_next(now)
 
     def _announce(self, connection: RoomConnection) -> None:
         streams = [] if self._publish is None else self._publish.streams
@@ -553,47 +549,6 @@ class RoomSession:
         )
 
     # -- commits -----------------------------------------------------------------------------------
-
-    def _commit_next(self, now: float) -> None:
-        slot = self.m.journal.slot + 1
-        if self._staged is not None and self._staged.slot == slot:
-            if self._staged_sent == 0.0:
-                self._staged_sent = now
-                self.send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.room_pass)))
-            return
-        while self._intents:
-            if any(feature.holds_commits(now) for feature in self._features_with("holds_commits")):
-                # A removal never waits, and goes before all other intents.
-                self._intents = deque(sorted(self._intents, key=lambda i: not isinstance(i, RemoveIntent)))
-                if not isinstance(self._intents[0], RemoveIntent):
-                    return
-            intent = self._intents[0]
-            try:
-                staged = self.m.stage(intent)
-            except SnugCryptoError as error:
-                self._intents.popleft()
-                self._intent_failed(intent, error.text if isinstance(error, ValidationError) else str(error))
-                continue
-            if staged is None:
-                self._intents.popleft()
-                continue
-            self._staged, self._staged_sent = staged, now
-            self.send(wire.Commit(staged.slot, staged.blob, invite.gate(staged.room_pass)))
-            return
-
-    def _fail_stage(self, why: str) -> None:
-        assert self._staged is not None
-        self._staged.stage.drop()
-        intent, self._staged = self._staged.intent, None
-        if self._intents and self._intents[0] is intent:
-            self._intents.popleft()
-        self._intent_failed(intent, why)
-
-    def _intent_failed(self, intent: Intent, why: str) -> None:
-        if isinstance(intent, EntryIntent):
-            self._owner.not_admitted(intent, why)
-        else:
-            self.tell(sentences.not_done(why))
 
     def _committed(self, message: wire.Committed, now: float) -> None:
         self._slot = max(self._slot or 0, message.slot)
@@ -611,13 +566,11 @@ class RoomSession:
             self._two_stories(message.slot)
         else:
             self._check_receipt(message.slot, message.chain, message.signature, now)
-        staged, self._staged = self._staged, None
-        if staged is not None and staged.blob == message.blob:
-            self._adopt(staged, message.blob, now)
-            return
-        if staged is not None:
-            staged.stage.drop()
-        self._judge(message.blob, now)
+        own = self._commits.slot_taken(message.blob)
+        if own is not None:
+            self._adopt(own, message.blob, now)
+        else:
+            self._judge(message.blob, now)
 
     def _judge(self, blob: bytes, now: float) -> None:
         verdict = self.m.judge(blob)
@@ -683,12 +636,7 @@ class RoomSession:
         if self.connection is not None:
             self.connection.refused_at = None
         if isinstance(step, Staged):
-            intent = step.intent
-            if self._intents and self._intents[0] is intent:
-                self._intents.popleft()
-            if isinstance(intent, EntryIntent):
-                assert step.stage.welcome is not None
-                self._owner.admitted(intent, step.stage.welcome)
+            self._commits.adopted(step)
         gone = {leaf for leaf, _, _ in change.removed}
         for leaf in gone:
             self.announcements.forget(leaf)

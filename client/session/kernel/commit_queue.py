@@ -1,0 +1,124 @@
+"""Our commits: the queue of intents, and the commit that is out for the first of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.kernel.feature import Hooks
+from snugroom.client.session.kernel.intents import (
+    EntryIntent,
+    HealIntent,
+    Intent,
+    RemoveIntent,
+    SelfRemoveIntent,
+)
+from snugroom.client.session.kernel.membership import Staged
+from snugroom.client.session.kernel.ports import Owner, Room
+from snugroom.crypto.entry import invite
+from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.server.wire import messages as wire
+
+#: Seconds without an answer to our commit before it is sent again.
+COMMIT_RETRY: Final = 3.0
+
+
+class CommitQueue:
+    """One membership's intents: each is staged anew in every epoch until it is done or fails."""
+
+    def __init__(self, room: Room, hooks: Hooks, owner: Owner) -> None:
+        self._room = room
+        self._hooks = hooks
+        self._owner = owner
+        self._intents: deque[Intent] = deque()
+        self._staged: Staged | None = None
+        self._sent_at = 0.0  # 0: it is to be sent
+
+    def carry_over(self, old: CommitQueue) -> None:
+        """Take over the intents of `old` that outlive its leaf."""
+        self._intents = deque(i for i in old._intents if not isinstance(i, SelfRemoveIntent | HealIntent))
+
+    def add(self, intent: Intent) -> None:
+        """Add an intent at the end."""
+        self._intents.append(intent)
+
+    def __contains__(self, intent: Intent) -> bool:
+        return intent in self._intents
+
+    @property
+    def idle(self) -> bool:
+        """Whether no intent is queued and no commit is under way."""
+        return not self._intents and self._staged is None
+
+    def tick(self, now: float) -> None:
+        """Have a commit sent again that got no answer."""
+        if self._staged is not None and now - self._sent_at > COMMIT_RETRY:
+            self._sent_at = 0.0
+
+    def send_next(self, now: float) -> None:
+        """Send the commit of the first intent that can be staged; only while in sync."""
+        room = self._room
+        slot = room.m.journal.slot + 1
+        if self._staged is not None and self._staged.slot == slot:
+            if self._sent_at == 0.0:
+                self._sent_at = now
+                self._send(self._staged)
+            return
+        while self._intents:
+            if any(feature.holds_commits(now) for feature in self._hooks.features_with("holds_commits")):
+                # A removal never waits, and goes before all other intents.
+                self._intents = deque(sorted(self._intents, key=lambda i: not isinstance(i, RemoveIntent)))
+                if not isinstance(self._intents[0], RemoveIntent):
+                    return
+            intent = self._intents[0]
+            try:
+                staged = room.m.stage(intent)
+            except SnugCryptoError as error:
+                self._intents.popleft()
+                self._failed(intent, error.text if isinstance(error, ValidationError) else str(error))
+                continue
+            if staged is None:
+                self._intents.popleft()
+                continue
+            self._staged, self._sent_at = staged, now
+            self._send(staged)
+            return
+
+    def _send(self, staged: Staged) -> None:
+        self._room.send(wire.Commit(staged.slot, staged.blob, invite.gate(staged.room_pass)))
+
+    def refused(self, why: str) -> None:
+        """Give up the commit that is out: the server never takes it."""
+        if self._staged is None:
+            return
+        self._staged.stage.drop()
+        intent, self._staged = self._staged.intent, None
+        self._remove(intent)
+        self._failed(intent, why)
+
+    def slot_taken(self, blob: bytes) -> Staged | None:
+        """Return our commit if `blob` is it; else drop it, and stage its intent anew in the next epoch."""
+        staged, self._staged = self._staged, None
+        if staged is not None and staged.blob != blob:
+            staged.stage.drop()
+            return None
+        return staged
+
+    def adopted(self, staged: Staged) -> None:
+        """Remove the intent of our commit, which has been adopted."""
+        intent = staged.intent
+        self._remove(intent)
+        if isinstance(intent, EntryIntent):
+            assert staged.stage.welcome is not None
+            self._owner.admitted(intent, staged.stage.welcome)
+
+    def _remove(self, intent: Intent) -> None:
+        if self._intents and self._intents[0] is intent:
+            self._intents.popleft()
+
+    def _failed(self, intent: Intent, why: str) -> None:
+        if isinstance(intent, EntryIntent):
+            self._owner.not_admitted(intent, why)
+        else:
+            self._room.tell(sentences.not_done(why))
