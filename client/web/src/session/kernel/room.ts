@@ -27,15 +27,14 @@ import { type AnyContent, type Posted, TEXT_MAX } from "../catalogue/content";
 import { RoomConnection } from "./roomConnection";
 import { type Effect, type Ended, type Event, type InputOf, type Member, ROOM } from "../events";
 import { Frames } from "./frames";
-import { type Intent, letsIn, sameSelfRemove } from "./intents";
+import { CommitQueue } from "./commitQueue";
+import type { Intent } from "./intents";
 import type { Change, Gone, Membership, Newcomer, Staged, Valid } from "./membership";
 import { OPTIONS, type Options } from "../options";
 import type { FeatureClass, Owner, Room } from "./ports";
 import { MessageLog } from "./messageLog";
 import * as sentences from "../catalogue/sentences";
 
-/** Seconds without an answer to our commit before it is sent again. */
-export const COMMIT_RETRY = 3;
 /** Seconds until a catch-up that exceeded the server's rate limit is requested again. */
 export const CATCH_UP_RETRY = 1.5;
 /** Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway. */
@@ -81,7 +80,6 @@ export class RoomSession implements Room {
   readonly announcements = new Announcements();
   readonly features: readonly Feature[];
   readonly frames: Frames;
-  readonly #owner: Owner;
   #reconnectAt: number | null = null;
   #failures = 0;
   /** The server's current slot. */
@@ -91,9 +89,7 @@ export class RoomSession implements Room {
   #settling = false;
   #movedAt: number;
   #refusal = "";
-  #intents: Intent[] = [];
-  #staged: Staged | null = null;
-  #stagedSent = 0;
+  readonly #commits: CommitQueue;
   readonly #messageLog: MessageLog;
   #publish: InputOf<"Publish"> | null = null;
   #announceAt: number | null = null;
@@ -113,12 +109,12 @@ export class RoomSession implements Room {
     this.doorKey = facts.doorKey;
     this.roomAdminPublic = facts.roomAdminPublic;
     this.hostSeed = facts.hostSeed;
-    this.#owner = facts.owner;
     this.options = facts.options ?? OPTIONS;
     this.rng = rng;
     this.box = box;
     this.#movedAt = facts.now;
     this.features = facts.buildFeatures(this, facts.now);
+    this.#commits = new CommitQueue(this, this.features, facts.owner);
     this.#messageLog = new MessageLog(this, this.features);
     this.frames = new Frames(this, this.features);
   }
@@ -192,19 +188,19 @@ export class RoomSession implements Room {
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
   async carryOver(old: RoomSession): Promise<void> {
     this.#messageLog.carryOver(old.#messageLog);
-    this.#intents = old.#intents.filter(({ type }) => type !== "SelfRemoveIntent" && type !== "HealIntent");
+    this.#commits.carryOver(old.#commits);
     for (const feature of this.features) await feature.carryOver(old);
   }
 
   /** Queue an intent, and commit it as soon as possible. */
   async queue(intent: Intent, now: number): Promise<void> {
-    this.#intents.push(intent);
+    this.#commits.add(intent);
     await this.#drive(now);
   }
 
   /** Queue an intent, unless an equal one is queued already. */
   async queueOnce(intent: Intent, now: number): Promise<void> {
-    if (!this.#intents.some((other) => sameSelfRemove(intent, other))) await this.queue(intent, now);
+    if (!this.#commits.has(intent)) await this.queue(intent, now);
   }
 
   /** Our index among the members, by leaf. */
@@ -232,7 +228,7 @@ export class RoomSession implements Room {
 
   /** Whether no intent is queued, no commit is under way and we are not stuck. */
   get idle(): boolean {
-    return this.#intents.length === 0 && this.#staged === null && this.stuckAt === null;
+    return this.#commits.idle && this.stuckAt === null;
   }
 
   /** Send a chat message; CommandError if the text is empty or too long. */
@@ -316,7 +312,7 @@ export class RoomSession implements Room {
       this.finish("left", sentence("room.you_left"));
       return;
     }
-    if (this.#staged !== null && now - this.#stagedSent > COMMIT_RETRY) this.#stagedSent = 0;
+    this.#commits.tick(now);
     const { connection } = this;
     if (connection !== null && connection.catchUpAgain !== null && now >= connection.catchUpAgain) {
       connection.catchUpAgain = null;
@@ -360,10 +356,7 @@ export class RoomSession implements Room {
         if (connection !== null) connection.handingOver = null;
         break;
       case "regated":
-        if (connection === null) break;
-        connection.refusedAt = connection.showing = null;
-        if (connection.shown !== null) connection.shown = Math.min(connection.shown, message.slot - 1);
-        if (this.stuckAt !== null) this.#showWhileStuck(connection);
+        this.#regated(message.slot);
         break;
       case "caught_up":
         this.#relay = Math.max(this.#relay, message.relay);
@@ -443,6 +436,14 @@ export class RoomSession implements Room {
     if (wanted !== null && slot < wanted) connection.refusedAt = wanted; // our pass fits an older gate only
   }
 
+  #regated(slot: number): void {
+    const { connection } = this;
+    if (connection === null) return;
+    connection.refusedAt = connection.showing = null;
+    if (connection.shown !== null) connection.shown = Math.min(connection.shown, slot - 1);
+    if (this.stuckAt !== null) this.#showWhileStuck(connection);
+  }
+
   #refused(refused: Refused, now: number): void {
     const { connection } = this;
     if (connection === null) return;
@@ -453,8 +454,7 @@ export class RoomSession implements Room {
     } else if (about === "commit") {
       connection.handingOver = null;
       if (code === "pass") connection.shown = null;
-      else if (code === "size" && this.#staged !== null)
-        this.#failStage(this.#staged, verbatim(refused.text));
+      else if (code === "size") this.#commits.refused(verbatim(refused.text));
     } else if (about === "catch_up") {
       if (code === "pass" || code === "gone")
         this.needsRejoin = true; // the missed blobs are no longer available
@@ -530,12 +530,9 @@ export class RoomSession implements Room {
     if (following === null || following.blob === null || this.m.journal.entry(slot) === null) return;
     if (this.#isShown(connection, slot) && connection.handingOver !== slot + 1) {
       connection.handingOver = slot + 1;
-      this.#sendCommit(slot + 1, following.blob, following.roomPass);
+      const { blob, roomPass } = following;
+      this.send({ type: "commit", slot: slot + 1, blob, gate: invite.gate(roomPass) });
     }
-  }
-
-  #sendCommit(slot: number, blob: Bytes, roomPass: Bytes): void {
-    this.send({ type: "commit", slot, blob, gate: invite.gate(roomPass) });
   }
 
   /** Replace the gate of this slot: its author posted a gate that is not our pass's (G5). */
@@ -578,7 +575,7 @@ export class RoomSession implements Room {
       return;
     }
     await this.#messageLog.sendWaiting();
-    await this.#commitNext(now);
+    await this.#commits.sendNext(now);
   }
 
   async #announce(connection: RoomConnection): Promise<void> {
@@ -587,55 +584,6 @@ export class RoomSession implements Room {
   }
 
   // -- commits --------------------------------------------------------------------------------------------
-
-  async #commitNext(now: number): Promise<void> {
-    const staged = this.#staged;
-    if (staged !== null && staged.slot === this.m.journal.slot + 1) {
-      if (this.#stagedSent === 0) {
-        this.#stagedSent = now;
-        this.#sendCommit(staged.slot, staged.blob, staged.roomPass);
-      }
-      return;
-    }
-    for (;;) {
-      if (this.#intents.length > 0 && this.features.some((feature) => feature.holdsCommits(now))) {
-        // A removal never waits, and goes before all other intents.
-        const later = (intent: Intent): number => (intent.type === "RemoveIntent" ? 0 : 1);
-        this.#intents.sort((one, other) => later(one) - later(other));
-        if (this.#intents[0]?.type !== "RemoveIntent") return;
-      }
-      const [intent] = this.#intents;
-      if (intent === undefined) return;
-      let made: Staged | null = null;
-      try {
-        made = await this.m.stage(intent);
-      } catch (error) {
-        this.#intents.shift();
-        this.#intentFailed(intent, sentences.because(error));
-        continue;
-      }
-      if (made === null) {
-        this.#intents.shift();
-        continue;
-      }
-      this.#staged = made;
-      this.#stagedSent = now;
-      this.#sendCommit(made.slot, made.blob, made.roomPass);
-      return;
-    }
-  }
-
-  #failStage(staged: Staged, why: Sentence): void {
-    staged.stage.drop();
-    this.#staged = null;
-    if (this.#intents[0] === staged.intent) this.#intents.shift();
-    this.#intentFailed(staged.intent, why);
-  }
-
-  #intentFailed(intent: Intent, why: Sentence): void {
-    if (letsIn(intent)) this.#owner.notAdmitted(intent, why);
-    else this.tell(sentences.notDone(why));
-  }
 
   async #committed(message: Committed, now: number): Promise<void> {
     this.#slot = Math.max(this.#slot ?? 0, message.slot);
@@ -650,14 +598,9 @@ export class RoomSession implements Room {
     if (message.slot !== journal.slot + 1 || this.stuckAt !== null || this.needsRejoin) return;
     if (!same(message.chain, journal.chainAfter(message.blob))) this.tell(sentences.twoStories(message.slot));
     else await this.#checkReceipt(message.slot, message.chain, message.signature, now);
-    const staged = this.#staged;
-    this.#staged = null;
-    if (staged !== null && same(staged.blob, message.blob)) {
-      await this.#adopt(staged, message.blob, now);
-      return;
-    }
-    staged?.stage.drop();
-    await this.#judge(message.blob, now);
+    const own = this.#commits.slotTaken(message.blob);
+    if (own !== null) await this.#adopt(own, message.blob, now);
+    else await this.#judge(message.blob, now);
   }
 
   async #judge(blob: Bytes, now: number): Promise<void> {
@@ -727,15 +670,7 @@ export class RoomSession implements Room {
     const change = await this.m.adopt(step, blob, now);
     for (const { leaf } of change.removed) this.announcements.forget(leaf);
     if (this.connection !== null) this.connection.refusedAt = null;
-    if (step.type === "Staged") {
-      const { intent } = step;
-      if (this.#intents[0] === intent) this.#intents.shift();
-      if (letsIn(intent)) {
-        const { welcome } = step.stage;
-        if (welcome === null) throw new TypeError("somebody was added without a Welcome");
-        this.#owner.admitted(intent, welcome);
-      }
-    }
+    if (step.type === "Staged") this.#commits.adopted(step);
     // Members announce one after the other, to spare a large room's server a burst.
     if (change.added.length > 0) this.#announceAt = now + ANNOUNCE_STEP * this.memberIndex;
     this.#tellRoster(change.added, change.removed, change.by, change);
