@@ -468,8 +468,7 @@ export class Membership {
   /** Apply the commit that has taken the next slot: group, ledger and all keys advance. */
   async adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<Change> {
     const candidate = step.type === "Valid" ? step.candidate : step.stage;
-    if (candidate.group === null)
-      throw new StateError("this commit removes us: there is no next epoch for us");
+    if (candidate.group === null) throw new StateError("this commit removes us: there is no next epoch for us");
     const keys = await epochKeys(candidate.group);
     // Nothing below awaits: media operations find all of the change or none of it.
     const { view } = step;
@@ -479,9 +478,7 @@ export class Membership {
     const { context, rejoinLeaf } = view;
     this.group.adopt(candidate);
     const after = this.group.members();
-    const removals = view
-      .of("remove")
-      .flatMap((p) => (p.removed === null ? [] : [{ ...p, leaf: p.removed }]));
+    const removals = view.of("remove").flatMap((p) => (p.removed === null ? [] : [{ ...p, leaf: p.removed }]));
     const returned = context.hostReturn !== null;
     const evicts = rejoinLeaf === null && !returned;
     const revoke = new Map(removals.map((p) => [p.leaf, !p.byReference && evicts]));
@@ -496,18 +493,13 @@ export class Membership {
       rejoined = { slot, signatureKey: old.signatureKey, nonce: ticket.nonce, stuck: ticket.stuck };
     }
     this.policy = policyOf(this.group);
-    const evicted = [...revoke].flatMap(([leaf, gone]) =>
-      gone ? (before.get(leaf)?.signatureKey ?? []) : [],
-    );
-    const hostLost = oldPolicy.hosts.some((host) => among(host, evicted) || !among(host, this.policy.hosts));
+    const evicted = [...revoke].flatMap(([leaf, gone]) => (gone ? (before.get(leaf)?.signatureKey ?? []) : []));
     this.ledger = this.ledger.after(slot, {
       removed: revoke,
-      added: new Map(
-        added.map(({ leaf, leafNode }) => [leaf, [leafNode.signatureKey, context.invite] as const]),
-      ),
+      added: new Map(added.map(({ leaf, leafNode }) => [leaf, [leafNode.signatureKey, context.invite] as const])),
       rejoined,
       hostReturned: returned,
-      hostLost: !returned && hostLost,
+      hostLost: !returned && oldPolicy.hosts.some((host) => among(host, evicted) || !among(host, this.policy.hosts)),
     });
     this.journal.append(blob, roomPass(this.group, this.room));
     this.epochSlot = slot;
@@ -517,7 +509,6 @@ export class Membership {
     for (const began of [...this.#envelopeKeys.keys()].slice(0, -ENVELOPE_KEYS_MAX)) this.#envelopeKeys.delete(began);
     this.#installMedia(keys, new Set(revoke.keys()), removals.length > 0, now);
     this.#look();
-    const first = added[0];
     return {
       by: view.sender ?? -1,
       added: added.map(({ leaf, leafNode }) => ({ leaf, name: nameOf(leafNode) })),
@@ -529,7 +520,7 @@ export class Membership {
       hostsChanged: oldPolicy.hosts.length !== this.policy.hosts.length || hostsLeft(oldPolicy, this.policy),
       policyBefore: oldPolicy,
       policyAfter: this.policy,
-      invite: first === undefined ? null : this.ledger.inviteOf(first.leaf),
+      invite: added[0] === undefined ? null : this.ledger.inviteOf(added[0].leaf),
       left: new Set(removals.filter((p) => p.byReference).map((p) => p.leaf)),
       returned,
       stuckSlot,

@@ -363,14 +363,9 @@ export class RoomSession implements Room {
         if (connection !== null) connection.catchingUp = false;
         this.#messageLog.countMissing(message.missing);
         break;
-      case "relayed": {
-        // Only without a gap: the missing relays can still be lost with the connection.
-        if (message.relay === this.#relay + 1) this.#relay = message.relay;
-        const digest = H(message.blob);
-        for (const feature of featuresWith(this.features, "relayed")) await feature.relayed(message.relay, digest, now);
-        await this.#messageLog.relayed(message.blob, now);
+      case "relayed":
+        await this.#relayed(message.relay, message.blob, now);
         break;
-      }
       case "broadcasted":
         for (const feature of featuresWith(this.features, "broadcastReceived"))
           if (await feature.broadcastReceived(message.blob, now)) break;
@@ -392,6 +387,14 @@ export class RoomSession implements Room {
         break;
       default: // no member has signed arrivals and departures of handles
     }
+  }
+
+  async #relayed(number: number, blob: Bytes, now: number): Promise<void> {
+    // Only without a gap: the missing relays can still be lost with the connection.
+    if (number === this.#relay + 1) this.#relay = number;
+    const digest = H(blob);
+    for (const feature of featuresWith(this.features, "relayed")) await feature.relayed(number, digest, now);
+    await this.#messageLog.relayed(blob, now);
   }
 
   async #challenged(challenge: Challenge): Promise<void> {
