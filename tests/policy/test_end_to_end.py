@@ -9,7 +9,8 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
-from snugroom.client.session.kernel.membership import Membership, Valid, Void
+from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.verdict import Valid, Void
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.policy import GENERATION_GAP

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.kernel.membership import Valid
+from snugroom.client.session.kernel.verdict import Valid
 from snugroom.crypto.errors import MissingKeyError, SnugCryptoError, StateError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import MediaKeys, Stream, open_frame

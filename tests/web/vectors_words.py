@@ -24,8 +24,9 @@ from snugroom.client.session.features.comparing import _NO_CODE
 from snugroom.client.session.features.reporting import KEPT_MAX, Reporting
 from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.features.roles import Roles, _mode_sentence, changes
-from snugroom.client.session.kernel.membership import Change, Membership
+from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.errors import ValidationError

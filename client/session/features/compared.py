@@ -15,7 +15,8 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.invites import invite_name
 from snugroom.client.session.features.roles import changes as policy_changes
-from snugroom.client.session.kernel.membership import Change, Membership
+from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.verdict import Change
 
 #: Changes that are kept as sentences; newcomers are identified by keys, without this limit.
 CHANGES_MAX: Final = 200

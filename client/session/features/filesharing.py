@@ -13,9 +13,9 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MalformedError, SnugCryptoError

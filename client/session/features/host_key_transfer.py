@@ -12,8 +12,8 @@ from typing import Final
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.announcements import granted_message, open_grant, seal_grant
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 from snugroom.crypto.entry.invite import verify
 from snugroom.crypto.errors import SnugCryptoError

@@ -16,8 +16,8 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.entry.contacts import ContactError, Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import hpke, mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError

@@ -6,8 +6,8 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.commit_rota import CommitRota
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import HealIntent, SelfRemoveIntent
-from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
 

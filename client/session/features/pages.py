@@ -13,8 +13,8 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 
 #: Seconds between two members' reports to a newcomer, as with announcements.

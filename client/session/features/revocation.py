@@ -12,8 +12,8 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 from snugroom.crypto.kdf import H
 

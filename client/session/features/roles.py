@@ -15,8 +15,9 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import PolicyIntent
-from snugroom.client.session.kernel.membership import Change, Membership
+from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto.agreed.room_state import HOSTS_MAX, Mode, Policy
 from snugroom.crypto.errors import StateError
 

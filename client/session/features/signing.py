@@ -14,8 +14,9 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.membership import Change, exported
+from snugroom.client.session.kernel.membership import exported
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError

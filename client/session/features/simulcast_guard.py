@@ -10,8 +10,8 @@ from typing import Final
 
 from snugroom.client.session.features.signing import Signing
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto.errors import ReplayError
 from snugroom.crypto.media.keys import Stream, base_stream
 from snugroom.crypto.media.signatures import UnverifiedFrameError

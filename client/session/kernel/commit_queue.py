@@ -14,8 +14,8 @@ from snugroom.client.session.kernel.intents import (
     RemoveIntent,
     SelfRemoveIntent,
 )
-from snugroom.client.session.kernel.membership import Staged
 from snugroom.client.session.kernel.ports import Owner, Room
+from snugroom.client.session.kernel.verdict import Staged
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugCryptoError, ValidationError
 from snugroom.server.wire import messages as wire

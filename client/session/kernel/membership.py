@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, Literal
 
 from snugroom.client.session.kernel.intents import (
@@ -22,7 +22,16 @@ from snugroom.client.session.kernel.intents import (
     SelfRemoveIntent,
 )
 from snugroom.client.session.kernel.journal import Journal
-from snugroom.client.session.kernel.views import PriorState, leaf_view, names_of, proposal_view
+from snugroom.client.session.kernel.verdict import (
+    Change,
+    Staged,
+    Stuck,
+    Valid,
+    Void,
+    self_contained,
+    to_blame,
+)
+from snugroom.client.session.kernel.views import PriorState, names_of, proposal_view
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import commit_view, envelope, policy
 from snugroom.crypto.agreed.room_state import (
@@ -50,61 +59,6 @@ from snugroom.server.wire.limits import BUCKETS
 SUITE: Final = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519
 #: Epochs whose envelope key is kept: this one and the last.
 _ENVELOPE_KEYS_MAX: Final = 2
-
-
-@dataclass(frozen=True)
-class Valid:
-    """A commit that passed every check."""
-
-    candidate: mls.CandidateCommit
-    view: commit_view.CommitView
-    removes_us: bool
-
-
-@dataclass(frozen=True)
-class Void:
-    """A void slot: the epoch stays. `author` is a leaf; None if it is unknown."""
-
-    author: int | None
-    rule: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Stuck:
-    """The commit passes every check, but this member alone cannot read its path secret."""
-
-    author: int | None
-    text: str
-
-
-@dataclass(frozen=True)
-class Staged:
-    """Our own commit, made but not yet accepted in a slot."""
-
-    intent: Intent
-    slot: int
-    blob: bytes
-    room_pass: bytes  # the next epoch's pass
-    stage: mls.Stage
-    view: commit_view.CommitView
-
-
-@dataclass(frozen=True)
-class Change:
-    """The changes by an adopted commit."""
-
-    by: int
-    added: tuple[tuple[int, str], ...]  # (leaf, name)
-    removed: tuple[tuple[int, str, bytes], ...]  # (leaf, name, signature key)
-    rejoined: bool
-    hosts_changed: bool
-    policy_before: Policy
-    policy_after: Policy
-    invite: int | None  # the added member's invite; at a rejoin, of its first entry
-    left: frozenset[int]  # removed leaves that proposed it themselves
-    returned: bool = False  # a host has come back by the host key (SNUG-9)
-    stuck_slot: int | None = None  # at a rejoin: the slot of the commit that the member could not read
 
 
 def exported(group: mls.Group, label: str) -> bytes:
@@ -367,10 +321,10 @@ class Membership:
             return Void(received.sender, "SNUG-2", "a message that is no commit took a slot")
         view = prior_state.of_candidate(received)
         try:
-            _self_contained(received, carried)
+            self_contained(received, carried)
             policy.judge_commit(view)
         except ValidationError as error:
-            return Void(_to_blame(view, error), error.rule, str(error))
+            return Void(to_blame(view, error), error.rule, str(error))
         return Valid(received, view, received.removes_us)
 
     def _judge_unreadable(
@@ -379,10 +333,10 @@ class Membership:
         # A commit that breaks the policy is void for everybody, readable here or not.
         view = prior_state.of_candidate(error.commit)
         try:
-            _self_contained(error.commit, carried)
+            self_contained(error.commit, carried)
             policy.judge_commit(view)
         except ValidationError as broken:
-            return Void(_to_blame(view, broken), broken.rule, str(broken))
+            return Void(to_blame(view, broken), broken.rule, str(broken))
         return Stuck(error.commit.sender, str(error))
 
     def _store(self, message: bytes) -> bytes | None:
@@ -542,38 +496,5 @@ class Membership:
         )
 
 
-def _self_contained(commit: mls.CandidateCommit, carried: Set[bytes | None]) -> None:
-    """ValidationError("SNUG-3") if a commit references a proposal that its blob does not carry.
-
-    Only members that have the proposal from elsewhere could read the commit: the room would split.
-    """
-    for item in commit.proposals:
-        if item.by_reference and item.reference not in carried:
-            raise ValidationError("SNUG-3", "the commit names a proposal that it does not carry")
-
-
-def _to_blame(view: commit_view.CommitView, broken: ValidationError) -> int | None:
-    """Return a bad commit's author; None if it names another slot or chain: the server places commits."""
-    if broken.rule == "SNUG-1":
-        with contextlib.suppress(ValidationError):
-            if (view.context.slot, view.context.chain) != (view.slot, view.chain):
-                return None
-    return view.sender
-
-
 def _name(leaf: mls.LeafNode) -> str:
     return Identity.decode(leaf.credential.identity).name
-
-
-__all__ = [
-    "Change",
-    "Membership",
-    "Staged",
-    "Stuck",
-    "Valid",
-    "Void",
-    "exported",
-    "leaf_view",
-    "policy_of",
-    "room_pass",
-]

@@ -25,14 +25,12 @@ from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.kernel.commit_queue import CommitQueue
 from snugroom.client.session.kernel.feature import Feature, Hooks
 from snugroom.client.session.kernel.frames import Frames
-from snugroom.client.session.kernel.intents import (
-    Intent,
-    RemoveIntent,
-)
-from snugroom.client.session.kernel.membership import Change, Membership, Staged, Valid, Void
+from snugroom.client.session.kernel.intents import Intent, RemoveIntent
+from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.message_log import MessageLog
 from snugroom.client.session.kernel.ports import Owner, Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
+from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
 from snugroom.client.session.options import Options
 from snugroom.crypto import hpke
 from snugroom.crypto.entry import invite

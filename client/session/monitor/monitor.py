@@ -16,8 +16,8 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.membership import Change
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.delivery import Delivery, Stream
 from snugroom.client.session.monitor.freshness import Freshness
 from snugroom.client.session.monitor.heartbeats import DoubleBeat, Heartbeats, Record, SignedReceipt, interval

@@ -1,0 +1,87 @@
+"""The verdicts on a commit, and the changes by an adopted one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Set
+from dataclasses import dataclass
+
+from snugroom.client.session.kernel.intents import Intent
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import policy
+from snugroom.crypto.agreed.room_state import Policy
+from snugroom.crypto.errors import ValidationError
+
+
+@dataclass(frozen=True)
+class Valid:
+    """A commit that passed every check."""
+
+    candidate: mls.CandidateCommit
+    view: policy.CommitView
+    removes_us: bool
+
+
+@dataclass(frozen=True)
+class Void:
+    """A void slot: the epoch stays. `author` is a leaf; None if it is unknown."""
+
+    author: int | None
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """The commit passes every check, but this member alone cannot read its path secret."""
+
+    author: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Our own commit, made but not yet accepted in a slot."""
+
+    intent: Intent
+    slot: int
+    blob: bytes
+    room_pass: bytes  # the next epoch's pass
+    stage: mls.Stage
+    view: policy.CommitView
+
+
+@dataclass(frozen=True)
+class Change:
+    """The changes by an adopted commit."""
+
+    by: int
+    added: tuple[tuple[int, str], ...]  # (leaf, name)
+    removed: tuple[tuple[int, str, bytes], ...]  # (leaf, name, signature key)
+    rejoined: bool
+    hosts_changed: bool
+    policy_before: Policy
+    policy_after: Policy
+    invite: int | None  # the added member's invite; at a rejoin, of its first entry
+    left: frozenset[int]  # removed leaves that proposed it themselves
+    returned: bool = False  # a host has come back by the host key (SNUG-9)
+    stuck_slot: int | None = None  # at a rejoin: the slot of the commit that the member could not read
+
+
+def self_contained(commit: mls.CandidateCommit, carried: Set[bytes | None]) -> None:
+    """ValidationError("SNUG-3") if a commit references a proposal that its blob does not carry.
+
+    Only members that have the proposal from elsewhere could read the commit: the room would split.
+    """
+    for item in commit.proposals:
+        if item.by_reference and item.reference not in carried:
+            raise ValidationError("SNUG-3", "the commit names a proposal that it does not carry")
+
+
+def to_blame(view: policy.CommitView, broken: ValidationError) -> int | None:
+    """Return a bad commit's author; None if it names another slot or chain: the server places commits."""
+    if broken.rule == "SNUG-1":
+        with contextlib.suppress(ValidationError):
+            if (view.context.slot, view.context.chain) != (view.slot, view.chain):
+                return None
+    return view.sender
