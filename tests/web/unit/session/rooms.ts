@@ -13,7 +13,7 @@ import { Announcements } from "../../../../client/web/src/session/kernel/announc
 import type { Feature } from "../../../../client/web/src/session/kernel/feature";
 import { type AnyContent, decode, encode } from "../../../../client/web/src/session/catalogue/content";
 import type { Effect, Event, EventOf, Member } from "../../../../client/web/src/session/events";
-import type { Change, Gone } from "../../../../client/web/src/session/kernel/membership";
+import type { Change, Gone } from "../../../../client/web/src/session/kernel/verdict";
 import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
 import type { FeatureClass, Room as Ports } from "../../../../client/web/src/session/kernel/ports";
 import { english, render } from "../../../../client/web/src/words/index";

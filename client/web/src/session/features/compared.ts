@@ -8,7 +8,8 @@ import { hex } from "../../crypto/bytes";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import type { Comparison } from "../events";
 import { inviteName } from "../entry/invites";
-import type { Change, Membership } from "../kernel/membership";
+import type { Membership } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import { changes as policyChanges } from "./roles";
 
 /** Changes that are kept as sentences; newcomers are identified by keys, without this limit. */

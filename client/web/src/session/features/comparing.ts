@@ -16,7 +16,7 @@ import { Feature } from "../kernel/feature";
 import { trim } from "../monitor/heartbeats";
 import { Comparisons, membersOf, type ShownCode } from "./compared";
 import { type AnyContent, type CodeCommit, type CodeOpen, type CodeReveal, COMPARING_MAX } from "../catalogue/content";
-import type { Change } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 

@@ -7,7 +7,7 @@ import type { ApplicationMessage } from "../../mls";
 import { sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
-import type { Change } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds after which a host who ended the meeting leaves, even if the server has not relayed the end. */

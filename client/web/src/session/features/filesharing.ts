@@ -15,7 +15,7 @@ import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { AGAIN_MAX, type AnyContent, FILE_MAX, type File, type FileAgain, PIECE_SIZE } from "../catalogue/content";
 import type { EventOf } from "../events";
-import type { Change } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import { SeenDigests } from "../kernel/outbox";
 

@@ -11,7 +11,8 @@ import type { ApplicationMessage } from "../../mls";
 import { grantedMessage, openGrant, sealGrant } from "../kernel/announcements";
 import { Feature } from "../kernel/feature";
 import type { AnyContent, Grant, Granted } from "../catalogue/content";
-import { type Change, among } from "../kernel/membership";
+import { among } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 
 /** Seconds until an unanswered grant is sent again, doubled each time up to the maximum. */

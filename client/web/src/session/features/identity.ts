@@ -14,7 +14,7 @@ import { CommandError, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import type { Contacts } from "../entry/contacts";
 import type { AnyContent } from "../catalogue/content";
-import type { Change } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import { checkIdentity } from "../entry/identityCheck";
 import * as sentences from "../catalogue/sentences";

@@ -3,7 +3,7 @@ import { SnugCryptoError } from "../../crypto/errors";
 import type { ApplicationMessage, ReceivedProposal } from "../../mls";
 import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
-import type { Change } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import { CommitRota } from "./commitRota";
 

@@ -8,7 +8,7 @@ import { type Bytes, hex, same } from "../../crypto/bytes";
 import type { ApplicationMessage } from "../../mls";
 import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
-import type { Change } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 

@@ -19,7 +19,7 @@ import {
   type Image,
   type Say,
 } from "../catalogue/content";
-import type { Change } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 

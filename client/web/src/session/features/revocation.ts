@@ -10,7 +10,7 @@ import type { ApplicationMessage } from "../../mls";
 import { Feature } from "../kernel/feature";
 import { type AnyContent, REVOKED_MAX } from "../catalogue/content";
 import { HostKeyTransfer } from "./hostKeyTransfer";
-import type { Change } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import { status } from "../catalogue/sentences";
 

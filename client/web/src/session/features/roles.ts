@@ -10,7 +10,8 @@ import { type Arg, CommandError, type Sentence, sentence } from "../../words/sen
 import { Feature } from "../kernel/feature";
 import type { PolicyChanged } from "../events";
 import { HostKeyTransfer } from "./hostKeyTransfer";
-import { type Change, type Membership, among } from "../kernel/membership";
+import { type Membership, among } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 

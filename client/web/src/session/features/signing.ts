@@ -20,7 +20,8 @@ import { BUCKETS } from "../../wire/limits";
 import { type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { type AnyContent, SECRETS_MAX } from "../catalogue/content";
-import { type Change, exported } from "../kernel/membership";
+import { exported } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 

@@ -9,7 +9,7 @@ import { ReplayError } from "../../crypto/errors";
 import { baseStream, Stream } from "../../crypto/media/keys";
 import { UnverifiedFrameError } from "../../crypto/media/signatures";
 import { Feature } from "../kernel/feature";
-import type { Change } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import { Signing } from "./signing";
 
 /**

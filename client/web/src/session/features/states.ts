@@ -9,7 +9,7 @@ import { CommandError, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { OwnState, ReactionKind } from "../events";
-import type { Change } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 
 /** Minimum seconds between two states of ours: the last one is sent. */

@@ -5,7 +5,7 @@ import type { Sentence } from "../../words/sentence";
 import * as sentences from "../catalogue/sentences";
 import type { Feature } from "./feature";
 import { type Intent, letsIn, sameSelfRemove } from "./intents";
-import type { Staged } from "./membership";
+import type { Staged } from "./verdict";
 import type { Owner, Room } from "./ports";
 
 /** Seconds without an answer to our commit before it is sent again. */

@@ -9,7 +9,7 @@ import type { ApplicationMessage } from "../../mls";
 import type { HandleStream } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
 import type { AnyContent } from "../catalogue/content";
-import type { Change } from "./membership";
+import type { Change } from "./verdict";
 import type { Room } from "./ports";
 
 /** The result of a hook that may have to wait for a cipher. */

@@ -29,7 +29,8 @@ import { type Effect, type Ended, type Event, type InputOf, type Member, ROOM } 
 import { Frames } from "./frames";
 import { CommitQueue } from "./commitQueue";
 import type { Intent } from "./intents";
-import type { Change, Gone, Membership, Newcomer, Staged, Valid } from "./membership";
+import type { Membership } from "./membership";
+import type { Change, Gone, Newcomer, Staged, Valid } from "./verdict";
 import { OPTIONS, type Options } from "../options";
 import type { FeatureClass, Owner, Room } from "./ports";
 import { MessageLog } from "./messageLog";

@@ -12,7 +12,7 @@ import { Subscriptions } from "../features/subscriptions";
 import { Feature } from "../kernel/feature";
 import { Heartbeats, DoubleBeat, interval, type Record, trim } from "./heartbeats";
 import { Freshness } from "./freshness";
-import type { Change } from "../kernel/membership";
+import type { Change } from "../kernel/verdict";
 import { Ordering } from "./ordering";
 import { Delivery, type Stream } from "./delivery";
 import type { Room } from "../kernel/ports";

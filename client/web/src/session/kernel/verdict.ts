@@ -1,0 +1,118 @@
+/** The verdicts on a commit, and the changes by an adopted one. */
+import { type Bytes, hex, same } from "../../crypto/bytes";
+import { ValidationError } from "../../crypto/errors";
+import * as policy from "../../crypto/agreed/policy";
+import type { Policy } from "../../crypto/agreed/roomState";
+import type * as mls from "../../mls";
+import type { Sentence } from "../../words/sentence";
+import type { Intent } from "./intents";
+
+/** A commit that passed every check. */
+export interface Valid {
+  readonly type: "Valid";
+  readonly candidate: mls.CandidateCommit;
+  readonly view: policy.CommitView;
+  readonly removesUs: boolean;
+}
+
+/** A void slot: the epoch stays. `author` is a leaf; null if it is unknown. */
+export interface Void {
+  readonly type: "Void";
+  readonly author: number | null;
+  readonly rule: string;
+  readonly text: Sentence;
+}
+
+/** The commit passes every check, but this member alone cannot read its path secret. */
+export interface Stuck {
+  readonly type: "Stuck";
+  readonly author: number | null;
+  readonly text: string;
+}
+
+/** Our own commit, made but not yet accepted in a slot. */
+export interface Staged {
+  readonly type: "Staged";
+  readonly intent: Intent;
+  readonly slot: number;
+  readonly blob: Bytes;
+  /** The next epoch's pass. */
+  readonly roomPass: Bytes;
+  readonly stage: mls.Stage;
+  readonly view: policy.CommitView;
+}
+
+export interface Newcomer {
+  readonly leaf: number;
+  readonly name: string;
+}
+
+export interface Gone extends Newcomer {
+  /** The removed member's signature key. */
+  readonly key: Bytes;
+}
+
+/** The changes by an adopted commit. */
+export interface Change {
+  readonly by: number;
+  readonly added: readonly Newcomer[];
+  readonly removed: readonly Gone[];
+  readonly rejoined: boolean;
+  readonly hostsChanged: boolean;
+  readonly policyBefore: Policy;
+  readonly policyAfter: Policy;
+  /** The added member's invite; at a rejoin, of its first entry. */
+  readonly invite: number | null;
+  /** Removed leaves that proposed it themselves. */
+  readonly left: ReadonlySet<number>;
+  /** A host has come back by the host key (SNUG-9). */
+  readonly returned: boolean;
+  /** At a rejoin: the slot of the commit that the member could not read. */
+  readonly stuckSlot: number | null;
+}
+
+export const nothing = (author: number | null, rule: string, text: Sentence): Void => ({
+  type: "Void",
+  author,
+  rule,
+  text,
+});
+
+/** Return the first SNUG rule that a commit breaks, as the error; null if it breaks none. */
+export async function brokenBy(
+  commit: mls.CandidateCommit,
+  view: policy.CommitView,
+  carried: ReadonlySet<string>,
+): Promise<ValidationError | null> {
+  try {
+    selfContained(commit, carried);
+    await policy.judgeCommit(view);
+    return null;
+  } catch (error) {
+    if (error instanceof ValidationError) return error;
+    throw error;
+  }
+}
+
+/**
+ * ValidationError("SNUG-3") if a commit references a proposal that its blob does not carry.
+ *
+ * Only members that have the proposal from elsewhere could read the commit: the room would split.
+ */
+function selfContained(commit: mls.CandidateCommit, carried: ReadonlySet<string>): void {
+  for (const item of commit.proposals)
+    if (item.byReference && (item.reference === null || !carried.has(hex(item.reference))))
+      throw new ValidationError("SNUG-3", "the commit names a proposal that it does not carry");
+}
+
+/** Return a bad commit's author; null if it names another slot or chain: the server places commits. */
+export function toBlame(view: policy.CommitView, broken: ValidationError): number | null {
+  if (broken.rule === "SNUG-1") {
+    try {
+      if (view.context.slot !== view.slot || !same(view.context.chain, view.chain)) return null;
+    } catch (error) {
+      if (!(error instanceof ValidationError)) throw error;
+    }
+  }
+  return view.sender;
+}
