@@ -10,7 +10,8 @@ from functools import partial
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.entry.recovery import RejoinLobby, _ticket
+from snugroom.client.session.entry.helper import _ticket
+from snugroom.client.session.entry.recovery import RejoinLobby
 from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.monitor import Monitor

@@ -14,16 +14,10 @@ from typing import Literal
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.guest import Entry, GuestLobby
+from snugroom.client.session.entry.helper import ATTENDANTS_MAX, FIRST_NUMBER, MembersLobby, RejoinHelper
 from snugroom.client.session.entry.invites import InviteBook, invite_name
 from snugroom.client.session.entry.lobby import HostLobby
-from snugroom.client.session.entry.recovery import (
-    ATTENDANTS_MAX,
-    FIRST_NUMBER,
-    HostReturnLobby,
-    MembersLobby,
-    RejoinHelper,
-    RejoinLobby,
-)
+from snugroom.client.session.entry.recovery import HostReturnLobby, RejoinLobby
 from snugroom.client.session.features.build import build
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.reporting import Reporting

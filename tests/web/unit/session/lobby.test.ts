@@ -19,7 +19,7 @@ import { GuestLobby } from "../../../../client/web/src/session/entry/guest";
 import { LobbyConnections, POST_BURST } from "../../../../client/web/src/session/entry/lobbyConnections";
 import { IS_OVER, reasonOf } from "../../../../client/web/src/session/entry/refusals";
 import { SUITE } from "../../../../client/web/src/session/kernel/membership";
-import { RejoinHelper } from "../../../../client/web/src/session/entry/recovery";
+import { RejoinHelper } from "../../../../client/web/src/session/entry/helper";
 import type { Room } from "../../../../client/web/src/session/kernel/ports";
 import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import { BUCKETS } from "../../../../client/web/src/wire/limits";

@@ -32,14 +32,8 @@ import { OPTIONS, type Options } from "../options";
 import { Pages } from "../features/pages";
 import { Roles } from "../features/roles";
 import { Reporting } from "../features/reporting";
-import {
-  ATTENDANTS_MAX,
-  FIRST_NUMBER,
-  HostReturnLobby,
-  MembersLobby,
-  RejoinHelper,
-  RejoinLobby,
-} from "../entry/recovery";
+import { ATTENDANTS_MAX, FIRST_NUMBER, MembersLobby, RejoinHelper } from "../entry/helper";
+import { HostReturnLobby, RejoinLobby } from "../entry/recovery";
 import { Revocation } from "../features/revocation";
 import { carryOut } from "./commands";
 import type { Owner } from "./ports";

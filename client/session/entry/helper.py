@@ -1,0 +1,215 @@
+"""Members in the lobby while no host is there: they let a crashed host, and members out of step, in again.
+
+Protocol section 6, SNUG-8 and 9. `recovery` has the other side.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.entry.lobby_connections import MIDNIGHT, LobbyConnections
+from snugroom.client.session.kernel.intents import HostReturnIntent, RejoinIntent
+from snugroom.client.session.kernel.ports import Room
+from snugroom.crypto import mls
+from snugroom.crypto.agreed.names import check_name
+from snugroom.crypto.agreed.room_state import (
+    REJOIN_EXTENSION,
+    Identity,
+    RejoinTicket,
+    host_return_message,
+)
+from snugroom.crypto.entry import invite, lobby, recovery
+from snugroom.crypto.entry.invite import day_of
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import H, Rng, verify
+from snugroom.server.wire import messages as wire
+
+#: Members that wait in the lobby while no host is there: those with the lowest leaves.
+ATTENDANTS_MAX: Final = 8
+#: Seconds that each next rank waits for the one before it to answer, and to commit.
+HERE_STEP: Final = 0.5
+COMMIT_STEP: Final = 1.5
+#: Seconds without an answer after which the host begins anew.
+PATIENCE: Final = 15.0
+#: Requests that a member remembers, and minimum seconds between two requests of one member.
+REQUESTS_MAX: Final = 16
+REQUEST_EVERY: Final = 5.0
+
+
+@dataclass
+class _Asked:
+    asked: recovery.HostReturnRequest | recovery.RejoinRequest
+    day: int
+    package: mls.KeyPackage
+    name: str
+    due: float
+    wanted: bool = False
+
+
+#: The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down.
+FIRST_NUMBER: Final = 1 << 32
+
+Post = Callable[[int, lobby.LobbyMessage], None]
+
+
+class RejoinHelper:
+    """A member's part in readmission: of crashed hosts, and of members out of step.
+
+    It needs access to the lobby: a host's own, or `MembersLobby` while no host is active.
+    """
+
+    def __init__(self, door_seed: bytes, *, rng: Rng = os.urandom) -> None:
+        self._rng = rng
+        self._key = recovery.recovery_key(door_seed)
+        self._here_due: dict[bytes, tuple[float, int]] = {}  # nonce of a HelperQuery -> when, day
+        self._asked: OrderedDict[int, _Asked] = OrderedDict()
+        self._number = FIRST_NUMBER
+
+    def tick(self, room: Room, rank: int, post: Post, now: float) -> list[HostReturnIntent | RejoinIntent]:
+        """Send the answers that are due, unless another member has; return intents for the room to commit."""
+        for nonce, (due, day) in list(self._here_due.items()):
+            if now >= due:
+                del self._here_due[nonce]
+                journal = room.m.journal
+                here = recovery.HelperOffer(
+                    nonce, journal.slot, journal.chain, invite.gate(journal.room_pass)
+                )
+                post(day, recovery.seal(self._key, here, rng=self._rng))
+        wanted: list[HostReturnIntent | RejoinIntent] = []
+        for number, asked in self._asked.items():
+            step = COMMIT_STEP if isinstance(asked.asked, recovery.HostReturnRequest) else 0.0
+            if isinstance(asked.asked, recovery.HostReturnRequest) and (
+                now - asked.due > PATIENCE or _is_here(room, asked.name, now)
+            ):
+                # Given up meanwhile; or a host of that name is active, has not crashed, and another holder of
+                # the seed asks.
+                continue
+            if not asked.wanted and now >= asked.due + step * rank:
+                asked.wanted = True
+                wanted.append(_intent(number, asked))
+        return wanted
+
+    def message_posted(
+        self, day: int, posted: lobby.RecoveryMessage, room: Room, rank: int, now: float
+    ) -> None:
+        """Process a lobby message under the key that members have."""
+        try:
+            said = recovery.open(self._key, posted)
+        except SnugCryptoError:
+            return  # the sender has the link, and was never admitted
+        match said:
+            case recovery.HelperQuery(nonce) if len(self._here_due) < REQUESTS_MAX:
+                self._here_due.setdefault(nonce, (now + HERE_STEP * rank, day))
+            case recovery.HelperOffer(nonce):
+                self._here_due.pop(nonce, None)
+            case recovery.HostReturnRequest() | recovery.RejoinRequest():
+                self._ask(day, said, room, now)
+            case _:
+                pass
+
+    def _ask(
+        self,
+        day: int,
+        said: recovery.HostReturnRequest | recovery.RejoinRequest,
+        room: Room,
+        now: float,
+    ) -> None:
+        if any(known.asked.key_package == said.key_package for known in self._asked.values()):
+            return
+        m = room.m
+        if isinstance(said, recovery.HostReturnRequest) and m.ledger.returns_closed:
+            return  # a former host's: it is void, and must not displace others
+        try:
+            package = mls.KeyPackageIn.decode(said.key_package).verify(m.group.suite, now=int(now))
+            name = check_name(Identity.decode(package.leaf_node.credential.identity).name)
+            if isinstance(said, recovery.HostReturnRequest):
+                message = host_return_message(m.group.group_id, H(said.key_package), said.slot)
+                verify(m.policy.host_public, message, said.signature)
+            else:
+                ticket = RejoinTicket.decode(_ticket(package) or b"")
+                if ticket.group_id != m.group.group_id or ticket.by != m.own_leaf:
+                    return  # for another group, or another member
+        except SnugCryptoError:
+            return  # from a member, former or current, without the host key
+        if isinstance(said, recovery.RejoinRequest) and not self._may_ask(package, room, now):
+            return
+        self._number += 1
+        self._asked[self._number] = _Asked(said, day, package, name, now)
+        while len(self._asked) > REQUESTS_MAX:  # members' requests are dropped before hosts'
+            again = (n for n, a in self._asked.items() if isinstance(a.asked, recovery.RejoinRequest))
+            del self._asked[next(again, next(iter(self._asked)))]
+
+    def _may_ask(self, package: mls.KeyPackage, room: Room, now: float) -> bool:
+        """Return whether a member of the room may ask again; its previous request is then forgotten."""
+        key = package.leaf_node.signature_key
+        if key not in [leaf.signature_key for leaf in room.m.leaves()]:
+            return False
+        for number, asked in list(self._asked.items()):
+            if (
+                isinstance(asked.asked, recovery.RejoinRequest)
+                and asked.package.leaf_node.signature_key == key
+            ):
+                if now - asked.due < REQUEST_EVERY:
+                    return False
+                del self._asked[number]
+        return True
+
+    def answer(self, number: int, answer: lobby.Answer, post: Post) -> None:
+        """Answer a request: our commit of it has come back."""
+        asked = self._asked.get(number)
+        if asked is not None:
+            try:
+                back = recovery.make_recovery_reply(asked.asked, answer, rng=self._rng)
+            except SnugCryptoError:
+                return  # an invalid reply key: the asker cannot be answered
+            post(asked.day, recovery.seal(self._key, back, rng=self._rng))
+
+
+class MembersLobby:
+    """A member without the host seed, in the lobby for as long as no host is active."""
+
+    def __init__(self, link: invite.Invite, *, rng: Rng = os.urandom) -> None:
+        self.effects: list[ev.Effect] = []
+        self._connections = LobbyConnections(link.secret, link.origin, self.effects, rng)
+
+    def tick(self, now: float) -> None:
+        """Stay in the lobby."""
+        self._connections.stay_in({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
+
+    def lost(self, day: int, now: float) -> None:
+        """Handle a lost connection to a lobby."""
+        self._connections.lost(day, now)
+
+    def received(self, day: int, message: wire.ServerMessage) -> lobby.RecoveryMessage | None:
+        """Return a message between members there; None for any other."""
+        posted = self._connections.received(day, message)
+        return posted if isinstance(posted, lobby.RecoveryMessage) else None
+
+    def post(self, day: int, message: lobby.LobbyMessage) -> None:
+        """Post a message there."""
+        self._connections.post(day, message)
+
+    def close(self) -> None:
+        """Leave the lobby: a host is active again, or we leave."""
+        self._connections.close()
+
+
+def _is_here(room: Room, name: str, now: float) -> bool:
+    """Return whether a host of that name has signed something lately."""
+    hosts = [leaf for leaf, known, host in room.m.members() if host and known == name]
+    return any(room.heard_recently(leaf, now) for leaf in hosts)
+
+
+def _ticket(package: mls.KeyPackage) -> bytes | None:
+    return next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
+
+
+def _intent(number: int, asked: _Asked) -> HostReturnIntent | RejoinIntent:
+    if isinstance(asked.asked, recovery.HostReturnRequest):
+        return HostReturnIntent(number, asked.package, asked.asked.proof, asked.name)
+    return RejoinIntent(number, asked.package, _ticket(asked.package) or b"", asked.name)

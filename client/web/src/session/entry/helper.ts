@@ -1,0 +1,229 @@
+/**
+ * Members in the lobby while no host is there: they let a crashed host, and members out of step, in again.
+ *
+ * Protocol section 6, SNUG-8 and 9. `recovery` has the other side.
+ */
+import { type Bytes, hex, type Rng, same, systemRng } from "../../crypto/bytes";
+import { SnugCryptoError } from "../../crypto/errors";
+import * as invite from "../../crypto/entry/invite";
+import { H, verify } from "../../crypto/kdf";
+import type * as lobby from "../../crypto/entry/lobby";
+import { checkName } from "../../crypto/agreed/names";
+import * as recovery from "../../crypto/entry/recovery";
+import { hostReturnMessage, Identity, REJOIN_EXTENSION, RejoinTicket } from "../../crypto/agreed/roomState";
+import * as mls from "../../mls";
+import type { ServerMessage } from "../../wire/messages";
+import type { Effect } from "../events";
+import type { RejoinIntent, HostReturnIntent } from "../kernel/intents";
+import { LobbyConnections, daysAround } from "./lobbyConnections";
+import type { Room } from "../kernel/ports";
+
+/** Members that wait in the lobby while no host is there: those with the lowest leaves. */
+export const ATTENDANTS_MAX = 8;
+/** Seconds that each next rank waits for the one before it to answer, and to commit. */
+export const HERE_STEP = 0.5;
+export const COMMIT_STEP = 1.5;
+/** Seconds without an answer after which the host begins anew. */
+export const PATIENCE = 15;
+/** Requests that a member remembers, and minimum seconds between two requests of one member. */
+export const REQUESTS_MAX = 16;
+export const REQUEST_EVERY = 5;
+/** The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down. */
+export const FIRST_NUMBER = 2 ** 32;
+
+interface Asked {
+  readonly asked: recovery.HostReturnRequest | recovery.RejoinRequest;
+  readonly day: number;
+  readonly keyPackage: mls.KeyPackage;
+  readonly ticket: Bytes;
+  readonly name: string;
+  readonly due: number;
+  wanted: boolean;
+}
+
+/** Access to the lobby: a host's own, or `MembersLobby` while no host is active. */
+export interface LobbyPost {
+  post(day: number, message: lobby.LobbyMessage): Promise<void>;
+}
+
+/**
+ * A member's part in readmission: of crashed hosts, and of members out of step.
+ *
+ * It needs access to the lobby (`LobbyPost`).
+ */
+export class RejoinHelper {
+  readonly #rng: Rng;
+  readonly #key: Bytes;
+  /** hex(nonce of a HelperQuery) -> the nonce, when, day */
+  readonly #hereDue = new Map<
+    string,
+    { readonly nonce: Bytes; readonly due: number; readonly day: number }
+  >();
+  readonly #asked = new Map<number, Asked>();
+  #number = FIRST_NUMBER;
+
+  constructor(doorSeed: Bytes, rng: Rng = systemRng) {
+    this.#rng = rng;
+    this.#key = recovery.recoveryKey(doorSeed);
+  }
+
+  /** Send the answers that are due, unless another member has; return intents for the room to commit. */
+  async tick(room: Room, lobbyPost: LobbyPost, now: number): Promise<(HostReturnIntent | RejoinIntent)[]> {
+    const { journal } = room.m;
+    for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
+      if (now < due) continue;
+      this.#hereDue.delete(key);
+      const here = new recovery.HelperOffer(nonce, journal.slot, journal.chain, invite.gate(journal.roomPass));
+      await lobbyPost.post(day, await recovery.seal(this.#key, here, this.#rng));
+    }
+    const wanted: (HostReturnIntent | RejoinIntent)[] = [];
+    for (const [number, asked] of this.#asked) {
+      const returns = asked.asked.type === "HostReturnRequest";
+      // Given up meanwhile; or a host of that name is active, has not crashed, and another holder of the seed asks.
+      if (returns && (now - asked.due > PATIENCE || isHere(room, asked.name, now))) continue;
+      const step = returns ? COMMIT_STEP : 0;
+      if (asked.wanted || now < asked.due + step * room.rank) continue;
+      asked.wanted = true;
+      wanted.push(intentOf(number, asked));
+    }
+    return wanted;
+  }
+
+  /** Process a lobby message under the key that members have. */
+  async messagePosted(day: number, posted: lobby.RecoveryMessage, room: Room, now: number): Promise<void> {
+    let said: recovery.Message;
+    try {
+      said = await recovery.open(this.#key, posted);
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return; // the sender has the link, and was never admitted
+      throw error;
+    }
+    if (said.type === "HelperQuery") {
+      const key = hex(said.nonce);
+      if (this.#hereDue.size < REQUESTS_MAX && !this.#hereDue.has(key))
+        this.#hereDue.set(key, { nonce: said.nonce, due: now + HERE_STEP * room.rank, day });
+    } else if (said.type === "HelperOffer") this.#hereDue.delete(hex(said.nonce));
+    else if (said.type === "HostReturnRequest" || said.type === "RejoinRequest") await this.#ask(day, said, room, now);
+  }
+
+  async #ask(
+    day: number,
+    said: recovery.HostReturnRequest | recovery.RejoinRequest,
+    room: Room,
+    now: number,
+  ): Promise<void> {
+    for (const known of this.#asked.values()) if (same(known.asked.keyPackage, said.keyPackage)) return;
+    const { m } = room;
+    // A former host's: it is void, and must not displace others.
+    if (said.type === "HostReturnRequest" && m.ledger.returnsClosed) return;
+    let keyPackage: mls.KeyPackage, name: string, encoded: Bytes;
+    try {
+      keyPackage = await mls.KeyPackageIn.decode(said.keyPackage).verify(m.group.suite, Math.floor(now));
+      name = checkName(Identity.decode(keyPackage.leafNode.credential.identity).name);
+      encoded =
+        keyPackage.extensions.find((e) => e.extensionType === REJOIN_EXTENSION)?.data ?? new Uint8Array();
+      if (said.type === "HostReturnRequest") {
+        const message = hostReturnMessage(m.group.groupId, H(said.keyPackage), said.slot);
+        await verify(m.policy.hostPublic, message, said.signature);
+      } else {
+        const ticket = RejoinTicket.decode(encoded);
+        // For another group, or another member.
+        if (!same(ticket.groupId, m.group.groupId) || ticket.by !== m.ownLeaf) return;
+      }
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return; // from a member, former or current, without the host key
+      throw error;
+    }
+    if (said.type === "RejoinRequest" && !this.#mayAsk(keyPackage, room, now)) return;
+    this.#number++;
+    this.#asked.set(this.#number, {
+      asked: said,
+      day,
+      keyPackage,
+      ticket: encoded,
+      name,
+      due: now,
+      wanted: false,
+    });
+    while (this.#asked.size > REQUESTS_MAX) {
+      // Members' requests are dropped before hosts'.
+      const [first] = this.#asked.keys();
+      const again = [...this.#asked].find(([, asked]) => asked.asked.type === "RejoinRequest");
+      this.#asked.delete(again?.[0] ?? first ?? 0);
+    }
+  }
+
+  /** Return whether a member of the room may ask again; its previous request is then forgotten. */
+  #mayAsk(keyPackage: mls.KeyPackage, room: Room, now: number): boolean {
+    const key = keyPackage.leafNode.signatureKey;
+    if (room.m.leafOf(key) === null) return false;
+    for (const [number, asked] of [...this.#asked]) {
+      if (asked.asked.type !== "RejoinRequest" || !same(asked.keyPackage.leafNode.signatureKey, key)) continue;
+      if (now - asked.due < REQUEST_EVERY) return false;
+      this.#asked.delete(number);
+    }
+    return true;
+  }
+
+  /** Answer a request: our commit of it has come back. */
+  async answer(number: number, answer: lobby.Answer, lobbyPost: LobbyPost): Promise<void> {
+    const asked = this.#asked.get(number);
+    if (asked === undefined) return;
+    let back: recovery.RecoveryReply;
+    try {
+      back = await recovery.makeRecoveryReply(asked.asked, answer, this.#rng);
+    } catch (error) {
+      // An invalid reply key: the asker cannot be answered.
+      if (error instanceof SnugCryptoError) return;
+      throw error;
+    }
+    await lobbyPost.post(asked.day, await recovery.seal(this.#key, back, this.#rng));
+  }
+}
+
+/** Return whether a host of that name has signed something lately. */
+function isHere(room: Room, name: string, now: number): boolean {
+  const hosts = room.m.members().filter((member) => member.host && member.name === name);
+  return hosts.some(({ leaf }) => room.heardRecently(leaf, now));
+}
+
+function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): HostReturnIntent | RejoinIntent {
+  if (asked.type === "RejoinRequest") return { type: "RejoinIntent", knock, keyPackage, ticket, name };
+  return { type: "HostReturnIntent", knock, keyPackage, hostReturn: asked.proof, name };
+}
+
+/** A member without the host seed, in the lobby for as long as no host is active. */
+export class MembersLobby {
+  readonly effects: Effect[] = [];
+  readonly #connections: LobbyConnections;
+
+  constructor(link: invite.Invite, rng: Rng = systemRng) {
+    this.#connections = new LobbyConnections(link.secret, link.origin, this.effects, rng);
+  }
+
+  /** Stay in the lobby. */
+  async tick(now: number): Promise<void> {
+    await this.#connections.stayIn(daysAround(now), now);
+  }
+
+  /** Handle a lost connection to a lobby. */
+  lost(day: number, now: number): void {
+    this.#connections.lost(day, now);
+  }
+
+  /** Return a message between members there; null for any other. */
+  async received(day: number, message: ServerMessage): Promise<lobby.RecoveryMessage | null> {
+    const posted = await this.#connections.received(day, message);
+    return typeof posted !== "boolean" && posted.type === "RecoveryMessage" ? posted : null;
+  }
+
+  /** Post a message there. */
+  async post(day: number, message: lobby.LobbyMessage): Promise<void> {
+    await this.#connections.post(day, message);
+  }
+
+  /** Leave the lobby: a host is active again, or we leave. */
+  close(): void {
+    this.#connections.close();
+  }
+}
