@@ -17,17 +17,11 @@ from snugroom.client.session.kernel.intents import HostReturnIntent, RejoinInten
 from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import check_name
-from snugroom.crypto.agreed.room_state import (
-    REJOIN_EXTENSION,
-    Identity,
-    RejoinTicket,
-    host_return_message,
-)
+from snugroom.crypto.agreed.room_state import REJOIN_EXTENSION, Identity, RejoinTicket, host_return_message
 from snugroom.crypto.entry import invite, lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, verify
-from snugroom.server.wire import messages as wire
 
 #: Members that wait in the lobby while no host is there: those with the lowest leaves.
 ATTENDANTS_MAX: Final = 8
@@ -170,33 +164,16 @@ class RejoinHelper:
             post(asked.day, recovery.seal(self._key, back, rng=self._rng))
 
 
-class MembersLobby:
+class MembersLobby(LobbyConnections):
     """A member without the host seed, in the lobby for as long as no host is active."""
 
     def __init__(self, link: invite.Invite, *, rng: Rng = os.urandom) -> None:
         self.effects: list[ev.Effect] = []
-        self._connections = LobbyConnections(link.secret, link.origin, self.effects, rng)
+        super().__init__(link.secret, link.origin, self.effects, rng)
 
     def tick(self, now: float) -> None:
         """Stay in the lobby."""
-        self._connections.stay_in({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
-
-    def lost(self, day: int, now: float) -> None:
-        """Handle a lost connection to a lobby."""
-        self._connections.lost(day, now)
-
-    def received(self, day: int, message: wire.ServerMessage) -> lobby.RecoveryMessage | None:
-        """Return a message between members there; None for any other."""
-        posted = self._connections.received(day, message)
-        return posted if isinstance(posted, lobby.RecoveryMessage) else None
-
-    def post(self, day: int, message: lobby.LobbyMessage) -> None:
-        """Post a message there."""
-        self._connections.post(day, message)
-
-    def close(self) -> None:
-        """Leave the lobby: a host is active again, or we leave."""
-        self._connections.close()
+        self.stay_in({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
 
 
 def _is_here(room: Room, name: str, now: float) -> bool:

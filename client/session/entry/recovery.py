@@ -20,10 +20,7 @@ from snugroom.client.session.entry.lobby_connections import LobbyConnections
 from snugroom.client.session.kernel.membership import policy_of
 from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto import hpke, mls
-from snugroom.crypto.agreed.room_state import (
-    ANY_HOST,
-    Ledger,
-)
+from snugroom.crypto.agreed.room_state import ANY_HOST, Ledger
 from snugroom.crypto.entry import invite, lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.errors import SnugCryptoError

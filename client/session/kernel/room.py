@@ -556,12 +556,12 @@ class RoomSession:
         if message.slot <= mine:
             known = self.m.journal.chains.get(message.slot)
             if known is not None and known != message.chain:
-                self._two_stories(message.slot)
+                self.tell(sentences.two_stories(message.slot))
             return
         if message.slot != mine + 1 or self.stuck_at is not None or self.needs_rejoin:
             return  # `_drive` catches up
         if message.chain != self.m.journal.chain_after(message.blob):
-            self._two_stories(message.slot)
+            self.tell(sentences.two_stories(message.slot))
         else:
             self._check_receipt(message.slot, message.chain, message.signature, now)
         own = self._commits.slot_taken(message.blob)
@@ -656,9 +656,6 @@ class RoomSession:
             return
         for feature in self._features_with("receipt"):
             feature.receipt(slot, chain, signature, now)
-
-    def _two_stories(self, slot: int) -> None:
-        self.tell(sentences.two_stories(slot))
 
     # -- the relay ---------------------------------------------------------------------------------
 

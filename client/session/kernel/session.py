@@ -34,14 +34,7 @@ from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.client.session.options import Options
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
-from snugroom.crypto.agreed.room_state import (
-    REPORTS,
-    SINGLE_USE,
-    Ledger,
-    Mode,
-    Policy,
-    RejoinTicket,
-)
+from snugroom.crypto.agreed.room_state import REPORTS, SINGLE_USE, Ledger, Mode, Policy, RejoinTicket
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
 from snugroom.crypto.entry.recovery import HostRecoveryData
@@ -118,18 +111,7 @@ class Session:
             now=now,
             rng=rng,
         )
-        session._room = RoomSession(
-            membership,
-            origin=origin,
-            door_key=door_key,
-            room_admin_public=room_admin,
-            host_seed=seed,
-            owner=session,
-            build_features=build,
-            now=now,
-            options=options,
-            rng=rng,
-        )
+        session._room = session._make_room(membership, door_key, room_admin, seed, now)
         session._room.start()
         session._host = session._host_lobby(seed, now)
         session._policy = membership.policy
@@ -304,16 +286,17 @@ class Session:
                 self._guest.received_in_room(message)
         elif self._members is not None and self._room is not None:
             said = self._members.received(endpoint.day, message)
-            if said is not None:
+            if isinstance(said, lobby.RecoveryMessage):
                 self._helping(self._room).message_posted(endpoint.day, said, self._room, self._room.rank, now)
         elif self._host is not None and self._room is not None and self._guest is None:
-            self._received_as_host(self._host, self._room, endpoint.day, message, now)
+            self._in_lobby(self._host, self._room, endpoint.day, message, now)
         if endpoint.day is not None and self._guest is not None:
             self._guest.received(endpoint.day, message, now)
 
-    def _received_as_host(
+    def _in_lobby(
         self, host: HostLobby, room: RoomSession, day: int, message: ServerMessage, now: float
     ) -> None:
+        """Process a message in a lobby where we are a host."""
         match host.received(day, message, room.m, now):
             case ev.Knocked() as knocked:
                 self._tell(replace(knocked, label=self._book.label(knocked.invite)))
@@ -563,21 +546,8 @@ class Session:
             guest.refusal = f"The host's answer can't be used: {error}"
             self._check_guest(guest, now)
             return
-        old, self._room = (
-            self._room,
-            RoomSession(
-                membership,
-                origin=self._invite.origin,
-                door_key=door_key,
-                room_admin_public=answer.room_admin_public,
-                host_seed=self._seed(),
-                owner=self,
-                build_features=build,
-                now=now,
-                options=self._options,
-                rng=self._rng,
-            ),
-        )
+        old = self._room
+        self._room = self._make_room(membership, door_key, answer.room_admin_public, self._seed(), now)
         self._policy = None
         self._admitted.clear()
         self._not_admitted.clear()
@@ -600,6 +570,27 @@ class Session:
             self._tell(ev.InviteMade(self._invite.link(), self._invite.index))
         if self._publish is not None:
             self._room.publish(self._publish, now)
+
+    def _make_room(
+        self,
+        membership: Membership,
+        door_key: SigningKey,
+        room_admin: bytes,
+        seed: HostSeed | None,
+        now: float,
+    ) -> RoomSession:
+        return RoomSession(
+            membership,
+            origin=self._invite.origin,
+            door_key=door_key,
+            room_admin_public=room_admin,
+            host_seed=seed,
+            owner=self,
+            build_features=build,
+            now=now,
+            options=self._options,
+            rng=self._rng,
+        )
 
     def _seed(self) -> HostSeed | None:
         """The host seed, if we had it before this membership."""

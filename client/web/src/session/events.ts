@@ -281,6 +281,5 @@ export type Effect =
   /** The streams that others send now, as the server lists them. */
   | { readonly type: "RemoteStreams"; readonly streams: readonly HandleStream[] };
 
-export type EffectOf<T extends Effect["type"]> = Extract<Effect, { type: T }>;
 export type EventOf<T extends Event["type"]> = Extract<Event, { type: T }>;
 export type InputOf<T extends Input["type"]> = Extract<Input, { type: T }>;

@@ -12,7 +12,6 @@ import { checkName } from "../../crypto/agreed/names";
 import * as recovery from "../../crypto/entry/recovery";
 import { hostReturnMessage, Identity, REJOIN_EXTENSION, RejoinTicket } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
-import type { ServerMessage } from "../../wire/messages";
 import type { Effect } from "../events";
 import type { RejoinIntent, HostReturnIntent } from "../kernel/intents";
 import { LobbyConnections, daysAround } from "./lobbyConnections";
@@ -55,10 +54,7 @@ export class RejoinHelper {
   readonly #rng: Rng;
   readonly #key: Bytes;
   /** hex(nonce of a HelperQuery) -> the nonce, when, day */
-  readonly #hereDue = new Map<
-    string,
-    { readonly nonce: Bytes; readonly due: number; readonly day: number }
-  >();
+  readonly #hereDue = new Map<string, { readonly nonce: Bytes; readonly due: number; readonly day: number }>();
   readonly #asked = new Map<number, Asked>();
   #number = FIRST_NUMBER;
 
@@ -193,37 +189,17 @@ function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): Ho
 }
 
 /** A member without the host seed, in the lobby for as long as no host is active. */
-export class MembersLobby {
-  readonly effects: Effect[] = [];
-  readonly #connections: LobbyConnections;
+export class MembersLobby extends LobbyConnections {
+  readonly effects: Effect[];
 
   constructor(link: invite.Invite, rng: Rng = systemRng) {
-    this.#connections = new LobbyConnections(link.secret, link.origin, this.effects, rng);
+    const effects: Effect[] = [];
+    super(link.secret, link.origin, effects, rng);
+    this.effects = effects;
   }
 
   /** Stay in the lobby. */
   async tick(now: number): Promise<void> {
-    await this.#connections.stayIn(daysAround(now), now);
-  }
-
-  /** Handle a lost connection to a lobby. */
-  lost(day: number, now: number): void {
-    this.#connections.lost(day, now);
-  }
-
-  /** Return a message between members there; null for any other. */
-  async received(day: number, message: ServerMessage): Promise<lobby.RecoveryMessage | null> {
-    const posted = await this.#connections.received(day, message);
-    return typeof posted !== "boolean" && posted.type === "RecoveryMessage" ? posted : null;
-  }
-
-  /** Post a message there. */
-  async post(day: number, message: lobby.LobbyMessage): Promise<void> {
-    await this.#connections.post(day, message);
-  }
-
-  /** Leave the lobby: a host is active again, or we leave. */
-  close(): void {
-    this.#connections.close();
+    await this.stayIn(daysAround(now), now);
   }
 }

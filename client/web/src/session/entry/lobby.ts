@@ -205,12 +205,7 @@ export class HostLobby {
     await this.#connections.post(day, newest.card);
   }
 
-  async #knocked(
-    day: number,
-    knock: lobby.Knock,
-    m: Membership,
-    now: number,
-  ): Promise<Knocked | RejoinIntent | null> {
+  async #knocked(day: number, knock: lobby.Knock, m: Membership, now: number): Promise<Knocked | RejoinIntent | null> {
     const mark = hex(H(knock.enc, knock.ciphertext));
     const replied = this.#replied.get(mark);
     if (replied !== undefined) {

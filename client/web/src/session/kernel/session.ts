@@ -339,19 +339,15 @@ export class Session implements Owner {
     }
     if (this.#members !== null && room !== null) {
       const said = await this.#members.received(endpoint.day, message);
-      if (said !== null) await this.#helping(room).messagePosted(endpoint.day, said, room, now);
+      if (typeof said !== "boolean" && said.type === "RecoveryMessage")
+        await this.#helping(room).messagePosted(endpoint.day, said, room, now);
     } else if (this.#host !== null && room !== null && this.#guest === null)
-      await this.#receivedAsHost(this.#host, room, endpoint.day, message, now);
+      await this.#inLobby(this.#host, room, endpoint.day, message, now);
     await this.#guest?.received(endpoint.day, message, now);
   }
 
-  async #receivedAsHost(
-    host: HostLobby,
-    room: RoomSession,
-    day: number,
-    message: ServerMessage,
-    now: number,
-  ): Promise<void> {
+  /** Process a message in a lobby where we are a host. */
+  async #inLobby(host: HostLobby, room: RoomSession, day: number, message: ServerMessage, now: number): Promise<void> {
     const left = await host.received(day, message, room.m, now);
     switch (left?.type) {
       case "Knocked":
