@@ -219,7 +219,8 @@ def test_layers_belong_to_pictures_that_were_announced() -> None:
     def send(sender: Participant, stream: int, to: Participant, ssrc: int) -> int:
         data = sender.room.frames.seal("video", stream, PICTURE, w.now)
         assert data is not None
-        return to.room.frames.open(ssrc, "video", data, w.now).stream
+        opened: int = to.room.frames.open(ssrc, "video", data, w.now).stream
+        return opened
 
     assert [send(ada, n, bo, 101) for n in (1, 4, 5)] == [1, 4, 5]
     for number in (3, 6, 7):  # of a screen, which she doesn't share

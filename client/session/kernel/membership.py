@@ -33,7 +33,7 @@ from snugroom.client.session.kernel.verdict import (
 )
 from snugroom.client.session.kernel.views import PriorState, names_of, proposal_view
 from snugroom.crypto import mls
-from snugroom.crypto.agreed import commit_view, envelope, policy
+from snugroom.crypto.agreed import envelope, policy
 from snugroom.crypto.agreed.room_state import (
     POLICY_EXTENSION,
     CommitContext,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from snugroom.client.session.kernel.intents import Intent
 from snugroom.crypto import mls
-from snugroom.crypto.agreed import policy
+from snugroom.crypto.agreed import commit_view
 from snugroom.crypto.agreed.room_state import Policy
 from snugroom.crypto.errors import ValidationError
 
@@ -18,7 +18,7 @@ class Valid:
     """A commit that passed every check."""
 
     candidate: mls.CandidateCommit
-    view: policy.CommitView
+    view: commit_view.CommitView
     removes_us: bool
 
 
@@ -48,7 +48,7 @@ class Staged:
     blob: bytes
     room_pass: bytes  # the next epoch's pass
     stage: mls.Stage
-    view: policy.CommitView
+    view: commit_view.CommitView
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def self_contained(commit: mls.CandidateCommit, carried: Set[bytes | None]) -> N
             raise ValidationError("SNUG-3", "the commit names a proposal that it does not carry")
 
 
-def to_blame(view: policy.CommitView, broken: ValidationError) -> int | None:
+def to_blame(view: commit_view.CommitView, broken: ValidationError) -> int | None:
     """Return a bad commit's author; None if it names another slot or chain: the server places commits."""
     if broken.rule == "SNUG-1":
         with contextlib.suppress(ValidationError):

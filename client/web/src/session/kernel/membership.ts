@@ -17,7 +17,6 @@ import {
 import { H } from "../../crypto/kdf";
 import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
 import * as policy from "../../crypto/agreed/policy";
-import { CommitView } from "../../crypto/agreed/commitView";
 import {
   CommitContext,
   Identity,

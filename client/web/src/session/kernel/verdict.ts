@@ -2,6 +2,7 @@
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { ValidationError } from "../../crypto/errors";
 import * as policy from "../../crypto/agreed/policy";
+import { CommitView } from "../../crypto/agreed/commitView";
 import type { Policy } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
 import type { Sentence } from "../../words/sentence";
@@ -11,7 +12,7 @@ import type { Intent } from "./intents";
 export interface Valid {
   readonly type: "Valid";
   readonly candidate: mls.CandidateCommit;
-  readonly view: policy.CommitView;
+  readonly view: CommitView;
   readonly removesUs: boolean;
 }
 
@@ -39,7 +40,7 @@ export interface Staged {
   /** The next epoch's pass. */
   readonly roomPass: Bytes;
   readonly stage: mls.Stage;
-  readonly view: policy.CommitView;
+  readonly view: CommitView;
 }
 
 export interface Newcomer {
@@ -81,7 +82,7 @@ export const nothing = (author: number | null, rule: string, text: Sentence): Vo
 /** Return the first SNUG rule that a commit breaks, as the error; null if it breaks none. */
 export async function brokenBy(
   commit: mls.CandidateCommit,
-  view: policy.CommitView,
+  view: CommitView,
   carried: ReadonlySet<string>,
 ): Promise<ValidationError | null> {
   try {
@@ -106,7 +107,7 @@ function selfContained(commit: mls.CandidateCommit, carried: ReadonlySet<string>
 }
 
 /** Return a bad commit's author; null if it names another slot or chain: the server places commits. */
-export function toBlame(view: policy.CommitView, broken: ValidationError): number | null {
+export function toBlame(view: CommitView, broken: ValidationError): number | null {
   if (broken.rule === "SNUG-1") {
     try {
       if (view.context.slot !== view.slot || !same(view.context.chain, view.chain)) return null;
