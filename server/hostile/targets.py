@@ -10,7 +10,7 @@ import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context
-from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
+from snugroom.server.wire.limits import AUDIO_PAYLOAD_TYPE
 from snugroom.server.wire.messages import (
     Broadcast,
     Broadcasted,

@@ -8,20 +8,11 @@ import msgspec
 
 from snugroom.server.wire import limits as wire
 
-#: The largest RTP packet in the clear. It is the limit of pylibsrtp's `Session.protect`, so that any receiver
-#: built on pylibsrtp could forward the packet; with tag and headers it fits a path of 1,400 bytes.
-RTP_MAX: Final = 1356
-#: The largest SRTCP packet that is accepted.
-RTCP_MAX: Final = 1400
 #: The receive buffer. A datagram that fills it has been truncated, and is dropped.
 DATAGRAM_MAX: Final = 2048
 #: The SFU sends its DTLS flights in datagrams of at most this many bytes.
 DTLS_MTU: Final = 1200
 
-AUDIO_PAYLOAD_TYPE: Final = wire.AUDIO_PAYLOAD_TYPE
-VIDEO_PAYLOAD_TYPE: Final = wire.VIDEO_PAYLOAD_TYPE
-AUDIO_CLOCK: Final = 48_000
-VIDEO_CLOCK: Final = 90_000
 #: The SFU's own SSRC in the RTCP that it writes.
 OWN_SSRC: Final = 1
 #: Half of the sequence numbers: a number further ahead counts as behind (RFC 3550 A.1).

@@ -28,7 +28,8 @@ from snugroom.server.sfu.io.packet_io import BatchPacketIo, PacketIo, PlainPacke
 from snugroom.server.sfu.io.sockets import bind_addresses, open_sockets
 from snugroom.server.sfu.io.tcp import Tcp
 from snugroom.server.sfu.io.turn import TurnServer, with_credentials
-from snugroom.server.sfu.limits import DATAGRAM_MAX, RTCP_MAX, MediaError, MediaLimits
+from snugroom.server.sfu.limits import DATAGRAM_MAX, MediaError, MediaLimits
+from snugroom.server.wire.limits import RTCP_MAX
 from snugroom.server.wire.messages import Media, Transport
 
 log = logging.getLogger(__name__)

@@ -46,6 +46,14 @@ AUDIO_PAYLOAD_TYPE: Final = 111
 VIDEO_PAYLOAD_TYPE: Final = 96
 #: Retransmitted video (RTX, RFC 4588) of payload type 96.
 RTX_PAYLOAD_TYPE: Final = 97
+#: RTP clocks: timestamp units a second.
+AUDIO_CLOCK: Final = 48_000
+VIDEO_CLOCK: Final = 90_000
+#: The largest RTP packet in the clear. It is the limit of pylibsrtp's `Session.protect`, so that any receiver
+#: built on pylibsrtp could forward the packet; with tag and headers it fits a path of 1,400 bytes.
+RTP_MAX: Final = 1356
+#: The largest compound RTCP packet in the clear.
+RTCP_MAX: Final = 1400
 #: Ids of the header extensions of video: abs-send-time (3 bytes) and the transport-wide sequence number
 #: (2 bytes, draft-holmer-rmcat-transport-wide-cc-extensions-01). Audio has no header extensions.
 SEND_TIME_EXTENSION: Final = 3

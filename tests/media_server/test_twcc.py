@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from snugroom.server.sfu.codecs import twcc
 from snugroom.server.sfu.codecs.twcc import Arrivals, Report, TwccError
 from snugroom.server.sfu.core.twcc_sequence import KEPT, TwccSequence
-from snugroom.server.sfu.limits import RTCP_MAX
+from snugroom.server.wire.limits import RTCP_MAX
 
 
 def report(chunks: Sequence[int], deltas: bytes, *, base: int = 10, count: int, reference: int = 1) -> bytes:

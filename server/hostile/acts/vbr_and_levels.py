@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context, raw
-from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
+from snugroom.server.wire.limits import AUDIO_PAYLOAD_TYPE
 from snugroom.server.wire.messages import Message, Transport
 
 #: URI of the audio level header extension (RFC 6464).

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.server.sfu.codecs import twcc
-from snugroom.server.sfu.limits import OWN_SSRC, RTCP_MAX
+from snugroom.server.sfu.limits import OWN_SSRC
+from snugroom.server.wire.limits import RTCP_MAX
 
 SR: Final = 200
 RR: Final = 201

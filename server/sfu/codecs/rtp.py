@@ -10,8 +10,14 @@ from __future__ import annotations
 from typing import Final
 
 from snugroom.server.sfu.core.rewriter import payload_start
-from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE, RTP_MAX, VIDEO_PAYLOAD_TYPE
-from snugroom.server.wire.limits import FEEDBACK_EXTENSION, RTX_PAYLOAD_TYPE, SEND_TIME_EXTENSION
+from snugroom.server.wire.limits import (
+    AUDIO_PAYLOAD_TYPE,
+    FEEDBACK_EXTENSION,
+    RTP_MAX,
+    RTX_PAYLOAD_TYPE,
+    SEND_TIME_EXTENSION,
+    VIDEO_PAYLOAD_TYPE,
+)
 from snugroom.server.wire.messages import MediaKind
 
 HEADER: Final = 12

@@ -14,7 +14,8 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from snugroom.server.sfu.limits import OWN_SSRC, RTCP_MAX
+from snugroom.server.sfu.limits import OWN_SSRC
+from snugroom.server.wire.limits import RTCP_MAX
 
 TICKS: Final = 4000
 #: The reference time counts 64 ms, in 24 bits.

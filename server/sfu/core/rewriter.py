@@ -15,7 +15,7 @@ import struct
 from collections import deque
 from typing import Final, NamedTuple
 
-from snugroom.server.sfu.limits import VIDEO_CLOCK
+from snugroom.server.wire.limits import VIDEO_CLOCK
 
 #: A pause advances the timestamp by no more than this (about 3 h 18 min). A larger step would count as
 #: backwards (modulo 2^32).

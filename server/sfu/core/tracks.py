@@ -18,7 +18,8 @@ from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import NEW
 from snugroom.server.sfu.core.effects import P
 from snugroom.server.sfu.core.fanout import Fanout
-from snugroom.server.sfu.limits import AUDIO_CLOCK, VIDEO_CLOCK, MediaLimits
+from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.wire.limits import AUDIO_CLOCK, VIDEO_CLOCK
 from snugroom.server.wire.messages import MediaKind
 
 #: Packets a second that a stream may send, however small they are.

@@ -24,7 +24,8 @@ from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.io import mmsg, srtp
 from snugroom.server.sfu.io.ice import Address
-from snugroom.server.sfu.limits import DATAGRAM_MAX, RTP_MAX
+from snugroom.server.sfu.limits import DATAGRAM_MAX
+from snugroom.server.wire.limits import RTP_MAX
 
 #: The handler of a datagram: gets libsrtp's view of the buffer, ours, the size, and the source address.
 DatagramHandler = Callable[[Any, memoryview, int, Address], None]
