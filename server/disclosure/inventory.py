@@ -713,7 +713,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_free": _MACHINERY,
         "_ticks": _COUNT,
     },
-    "snugroom.server.sfu.codecs.twcc.Arrivals": dict.fromkeys(
+    "snugroom.server.sfu.core.twcc_arrivals.Arrivals": dict.fromkeys(
         ("_feedback", "_high", "_last", "_new", "_next", "_ticks"), _COUNT
     ),
     "snugroom.server.sfu.io.packet_io._Columns": {

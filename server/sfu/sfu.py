@@ -21,6 +21,8 @@ from snugroom.server.rate import TokenBucket
 from snugroom.server.sfu.codecs import rtcp, rtp, stun, twcc
 from snugroom.server.sfu.core import Effect, Forget, Forwarding, SendRtcp, SendRtp
 from snugroom.server.sfu.core.fanout import Fanout
+from snugroom.server.sfu.core.twcc_arrivals import Arrivals
+from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
 from snugroom.server.sfu.io import dtls, srtp
 from snugroom.server.sfu.io.ice import Address, Credentials, IceLite
 from snugroom.server.sfu.io.multi_transport import MultiTransport
@@ -28,7 +30,7 @@ from snugroom.server.sfu.io.packet_io import BatchPacketIo, PacketIo, PlainPacke
 from snugroom.server.sfu.io.sockets import bind_addresses, open_sockets
 from snugroom.server.sfu.io.tcp import Tcp
 from snugroom.server.sfu.io.turn import TurnServer, with_credentials
-from snugroom.server.sfu.limits import DATAGRAM_MAX, MediaError, MediaLimits
+from snugroom.server.sfu.limits import DATAGRAM_MAX, OWN_SSRC, MediaError, MediaLimits
 from snugroom.server.wire.limits import RTCP_MAX
 from snugroom.server.wire.messages import Media, Transport
 
@@ -36,7 +38,7 @@ log = logging.getLogger(__name__)
 
 _SSRC = struct.Struct("!L")
 #: The heartbeat: a receiver report without report blocks.
-_HEARTBEAT = rtcp.receiver_report([])
+_HEARTBEAT = rtcp.receiver_report(OWN_SSRC, [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Link:
         #: Row of this peer in `PacketIo.twcc_sequence`; -1 while there are no keys.
         self.twcc_row = -1
         #: Arrivals of its own video packets, by their transport-wide numbers, until they have been reported.
-        self.arrivals = twcc.Arrivals()
+        self.arrivals = Arrivals()
 
 
 class Sfu:
@@ -481,13 +483,13 @@ class Sfu:
             return
         self._perform(self._core.on_rtcp(link, [self._matched(link, item) for item in items], now))
 
-    def _matched(self, link: Link, item: rtcp.Item) -> rtcp.Item:
+    def _matched(self, link: Link, item: rtcp.Item) -> rtcp.Item | TwccFeedback:
         """Match the numbers of transport-wide feedback with the packets that were sent under them."""
         if not isinstance(item, twcc.Report):
             return item
         if link.twcc_row < 0 or self._packet_io is None:
-            return rtcp.TwccFeedback(())
-        return rtcp.TwccFeedback(tuple(self._packet_io.twcc_sequence.match_report(link.twcc_row, item)))
+            return TwccFeedback(())
+        return TwccFeedback(tuple(self._packet_io.twcc_sequence.match_report(link.twcc_row, item)))
 
     def _stun(self, datagram: bytes, source: Address, now: float) -> None:
         try:

@@ -238,12 +238,12 @@ def compounds(ssrc: int = 7) -> list[bytes]:
     report = rtcp.ReceptionReport(ssrc, 3, 4, 5, 6, 7, 8)
     parts = [
         rtcp.sender_report(rtcp.SenderReport(1, bytes(range(20)))),
-        rtcp.receiver_report([report]),
-        rtcp.receiver_report([report] * 31),
-        rtcp.key_frame_request(ssrc),
+        rtcp.receiver_report(1, [report]),
+        rtcp.receiver_report(1, [report] * 31),
+        rtcp.key_frame_request(1, ssrc),
         struct.pack("!BBHLLLL", 0x84, 206, 4, 1, 0, ssrc, 1 << 24),
-        rtcp.nack(ssrc, [1, 2, 3, 40, 65_535]),
-        rtcp.remb(500_000, [ssrc, 8]),
+        rtcp.nack(1, ssrc, [1, 2, 3, 40, 65_535]),
+        rtcp.remb(1, 500_000, [ssrc, 8]),
         # transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 3.1), two received
         struct.pack("!BBHLLHHLHBB", 0x8F, 205, 5, 1, ssrc, 10, 2, 0x00000100, 0x2002, 4, 4),
         b"\x80\xcb\0\0",

@@ -8,6 +8,7 @@ from typing import Final
 
 from snugroom.client.media import twcc as client_twcc
 from snugroom.server.sfu.codecs import twcc
+from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from tests.fuzz.target import Target
 
@@ -26,7 +27,7 @@ class Reports:
     def __init__(self) -> None:
         self._sent = TwccSequence()
         self._row = self._sent.open()
-        self._arrivals = twcc.Arrivals()
+        self._arrivals = Arrivals()
         self._clients = client_twcc.Arrivals()
         self._now = 1.0
         self._both = 0

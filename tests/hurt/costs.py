@@ -93,7 +93,7 @@ def _cases(eve: Eve) -> list[tuple[str, list[bytes], int]]:
         ("five NACKs of 1,088, the same", eve.rtcp(_nacks(10, False)), 1),
         ("five NACKs of 1,088", eve.rtcp(_nacks(10, True)), 1),
         ("120 FIR", eve.rtcp(firs), 1),
-        ("PLI", eve.rtcp(rtcp.key_frame_request(10)), 1),
+        ("PLI", eve.rtcp(rtcp.key_frame_request(1, 10)), 1),
         ("sender reports", eve.rtcp(rtcp.sender_report(rtcp.SenderReport(1, bytes(20)))), 1),
         ("checks", [peer.request()] * 300, 1),
         ("checks, to and fro", [peer.request()] * 300, 2),
@@ -115,7 +115,7 @@ def _strangers(sfu: Sfu, peer: Peer) -> None:
     hello = b"\x16\xfe\xfd" + bytes(8) + b"\0\x0c\1" + bytes(11)
     kinds = [
         hello, peer.request(password="x" * 24), peer.request(USERNAME="nobody:nobody"), rtp(1, 1, bytes(200)),
-        rtcp.key_frame_request(1) + bytes(20), bytes(60), b"\xff" * 90,
+        rtcp.key_frame_request(1, 1) + bytes(20), bytes(60), b"\xff" * 90,
     ]  # fmt: skip
     places: list[Address] = [(f"127.{i // 250}.{i % 250}.9", 1000 + i) for i in range(2000)]
     before = 0

@@ -116,7 +116,7 @@ async def test_a_stranger_is_a_lookup(rig: Rig, monkeypatch: pytest.MonkeyPatch)
     opened = counting(monkeypatch, srtp, "unprotect")
     made = counting(monkeypatch, dtls, "DtlsServer")
     hello = b"\x16\xfe\xfd" + bytes(8) + b"\0\x0c\1" + bytes(11)
-    kinds = [rtp(1, 7, bytes(100)), rtcp.key_frame_request(1) + bytes(20), hello]
+    kinds = [rtp(1, 7, bytes(100)), rtcp.key_frame_request(1, 1) + bytes(20), hello]
     await flood(innocent, lambda number: stranger.send(kinds[number % 3]), 3000)
     assert rig.totals("strangers") == 3000
     assert (len(opened), len(made)) == (30, 0)
@@ -156,11 +156,11 @@ async def test_requests_for_packets_have_a_rate(start_rig: StartRig) -> None:
     eve, mal = await rig.join((1, "video")), await rig.join()
     mal.drop = lambda datagram: datagram[0] > 127
     await flood(innocent, lambda number: eve.send_rtp(rtp(1, number)), 300)
-    await flood(innocent, lambda _: mal.send_rtcp(rtcp.nack(1, range(300))), 200)
+    await flood(innocent, lambda _: mal.send_rtcp(rtcp.nack(1, 1, range(300))), 200)
     assert rig.totals("resent") == 400
     assert rig.totals("refused_nacks") == 199
     clock.now += 1.0
-    mal.send_rtcp(rtcp.nack(1, range(300)))
+    mal.send_rtcp(rtcp.nack(1, 1, range(300)))
     await innocent.hear()
     assert rig.totals("resent") == 656  # 256 are read of one
 
@@ -171,7 +171,7 @@ async def test_reports_have_a_rate(start_rig: StartRig, monkeypatch: pytest.Monk
     innocent = await Innocent.at(rig)
     eve = await rig.join((1, "video"))
     parsed = counting(monkeypatch, rtcp, "parse")
-    await flood(innocent, lambda _: eve.send_rtcp(rtcp.receiver_report([])), 1500)
+    await flood(innocent, lambda _: eve.send_rtcp(rtcp.receiver_report(1, [])), 1500)
     assert len(parsed) == 300
     assert rig.totals("refused_rtcp") == 1200
 
@@ -197,12 +197,12 @@ async def test_one_receiver_cant_have_key_frames_for_ever(start_rig: StartRig, w
             rig.sfu.subscribe(ROOM, rig.handle(eve), [])
             rig.sfu.subscribe(ROOM, rig.handle(eve), None)
         else:
-            eve.send_rtcp(rtcp.key_frame_request(1) if way == "pli" else fir)
+            eve.send_rtcp(rtcp.key_frame_request(1, 1) if way == "pli" else fir)
         await innocent.hear()
     flooded = _key_frames_asked(rig) - before
     # who asks seldom is heard all the same, and at once
     clock.now += 0.31
-    bob.send_rtcp(rtcp.key_frame_request(1))
+    bob.send_rtcp(rtcp.key_frame_request(1, 1))
     await innocent.hear()
     assert _key_frames_asked(rig) == before + flooded + 1
     assert flooded <= 40
@@ -218,7 +218,7 @@ async def test_claims_about_the_network_hurt_nobody_else(start_rig: StartRig) ->
 
     async def told(claims: list[tuple[Peer, int]]) -> int:
         for who, rate in claims:
-            who.send_rtcp(rtcp.remb(rate, [1]))
+            who.send_rtcp(rtcp.remb(1, rate, [1]))
         # they have been read when one behind them is answered
         bob.send_rtp(rtp(9, 1))
         known = rig.totals("unknown_ssrc")
@@ -291,7 +291,7 @@ async def test_a_flood_from_unknown_addresses_is_forgotten(rig: Rig) -> None:
     hello = b"\x16\xfe\xfd" + bytes(8) + b"\0\x0c\1" + bytes(11)
     kinds = [
         stranger.request(password="x" * 24), stranger.request(USERNAME="nobody:nobody"), hello, bytes(60),
-        rtp(1, 1, bytes(200)), rtcp.key_frame_request(1) + bytes(20),
+        rtp(1, 1, bytes(200)), rtcp.key_frame_request(1, 1) + bytes(20),
     ]  # fmt: skip
     socks = _sources(1000)
     try:

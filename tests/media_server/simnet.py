@@ -1,7 +1,7 @@
 """A path to one receiver, simulated: a bottleneck with a queue, delay, random loss; all of it by a seed.
 
 The sender does what the SFU does (`twcc_sequence`, `estimate`, `probe`), the receiver what a browser does
-(`twcc.Arrivals`). Video is elastic here: it takes the whole target, up to what is wanted. Audio goes beside
+(`twcc_arrivals`). Video is elastic here: it takes the whole target, up to what is wanted. Audio goes beside
 it and carries no number.
 """
 
@@ -15,6 +15,7 @@ from itertools import count
 from snugroom.server.sfu.codecs import twcc
 from snugroom.server.sfu.core.bandwidth.estimate import BandwidthEstimate
 from snugroom.server.sfu.core.bandwidth.probe import Prober
+from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 
 AUDIO = 172
@@ -46,7 +47,7 @@ class Path:
         self.prober = Prober()
         self.twcc_sequence = TwccSequence()
         self.row = self.twcc_sequence.open()
-        self.arrivals = twcc.Arrivals()
+        self.arrivals = Arrivals()
         self.now = 0.0
         self.free = 0.0
         self.order = count()

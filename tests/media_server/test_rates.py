@@ -8,9 +8,10 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 
-from snugroom.server.sfu.codecs import rtcp, twcc
+from snugroom.server.sfu.codecs import twcc
 from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp, SendRtp, rewriter
-from snugroom.server.sfu.core.twcc_sequence import TwccSequence
+from snugroom.server.sfu.core.twcc_arrivals import Arrivals
+from snugroom.server.sfu.core.twcc_sequence import TwccFeedback, TwccSequence
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire.messages import Stream
 from tests.media_server.test_layers import LARGE, MIDDLE, SIMULCAST, SMALL, layer, which
@@ -31,7 +32,7 @@ class Link:
     def __init__(self, sim: Sim, name: str, capacity: float, queue: int = 40_000, loss: float = 0.0) -> None:
         self.sim, self.name, self.capacity, self.queue, self.loss = sim, name, capacity, queue, loss
         self.row = sim.twcc_sequence.open()
-        self.arrivals = twcc.Arrivals()
+        self.arrivals = Arrivals()
         self.free = 0.0
         self.got: list[tuple[float, bytes]] = []
         #: Sequence numbers of pictures as they were sent, before the link lost any.
@@ -154,7 +155,7 @@ class Sim:
         self.at(self.now + 0.02, self.tick)
 
     def hear(self, name: str, settled: tuple[tuple[float, int, float | None], ...]) -> None:
-        self.perform(self.core.on_rtcp(name, [rtcp.TwccFeedback(settled)], self.now))
+        self.perform(self.core.on_rtcp(name, [TwccFeedback(settled)], self.now))
 
     def perform(self, effects: Sequence[Effect[str]]) -> None:
         for effect in effects:

@@ -27,7 +27,7 @@ def test_reads_a_compound_packet() -> None:
         + struct.pack("!BBHLL", 0x81, 206, 2, 1, 6)
         + struct.pack("!BBHLLHH", 0x81, 205, 3, 1, 7, 65535, 0b101)
         + struct.pack("!BBHLLLL", 0x84, 206, 4, 1, 0, 8, 1 << 24)
-        + rtcp.remb(123_456, [9, 10])
+        + rtcp.remb(1, 123_456, [9, 10])
         + struct.pack("!BBHL", 0x81, 203, 1, 77)
         + struct.pack("!BBHLL", 0x80, 207, 2, 77, 0)
     )
@@ -126,15 +126,15 @@ def test_nacks_say_what_they_should(first: int, steps: list[int]) -> None:
     sequences = [first]
     for step in steps:
         sequences.append((sequences[-1] + step) & 0xFFFF)
-    assert rtcp.parse(rtcp.nack(7, sequences)) == [rtcp.Nack(7, tuple(sequences))]
-    (theirs,) = aiortc_rtp.RtcpPacket.parse(rtcp.nack(7, sequences))
+    assert rtcp.parse(rtcp.nack(1, 7, sequences)) == [rtcp.Nack(7, tuple(sequences))]
+    (theirs,) = aiortc_rtp.RtcpPacket.parse(rtcp.nack(1, 7, sequences))
     assert isinstance(theirs, aiortc_rtp.RtcpRtpfbPacket)
     assert [s & 0xFFFF for s in theirs.lost] == sequences  # aiortc forgets to wrap
 
 
 def test_aiortc_reads_our_reports() -> None:
     reception = rtcp.ReceptionReport(5, 12, -3, 70_000, 8, 0x01020304, 65536)
-    data = rtcp.receiver_report([reception]) + rtcp.remb(1_999_999, [5])
+    data = rtcp.receiver_report(1, [reception]) + rtcp.remb(1, 1_999_999, [5])
     report, description, remb = aiortc_rtp.RtcpPacket.parse(data)
     assert isinstance(report, aiortc_rtp.RtcpRrPacket)
     (got,) = report.reports

@@ -169,7 +169,7 @@ async def test_lost_packets_are_asked_for_and_repeated(rig: Rig) -> None:
     assert rtcp.parse(ada.feedback(205, 1)[0]) == [rtcp.Nack(1, (0,))]
     ada.send_rtp(rtp(1, 0))
     await bob.until(lambda: len(bob.rtp) == 4)
-    bob.send_rtcp(rtcp.nack(1, [65_535]))
+    bob.send_rtcp(rtcp.nack(1, 1, [65_535]))
     # the same packet again: to bob's SRTP it is a replay, so look at what came, not at what opened
     sealed = [d for d in bob.raw if d[0] > 127 and not 191 < d[1] < 224]
     assert len(sealed) == 4
@@ -190,10 +190,10 @@ async def test_packets_lost_towards_a_receiver_reach_it_on_request(rig: Rig) -> 
     bob.drop = lambda _: False
     bob.receive_session = None  # it would refuse a packet that it has had
     arrived = len(bob.raw)
-    bob.send_rtcp(rtcp.nack(1, [2, 100]))
+    bob.send_rtcp(rtcp.nack(1, 1, [2, 100]))
     await bob.until(lambda: any(d[2:4] == b"\0\x64" for d in bob.raw[arrived:] if d[0] > 127))
     assert rig.totals("resent") == 1  # 2 has left the cache of 512
-    bob.send_rtcp(rtcp.nack(1, [599]))
+    bob.send_rtcp(rtcp.nack(1, 1, [599]))
     await bob.until(lambda: any(d[2:4] == b"\2\x57" for d in bob.raw[arrived:] if d[0] > 127))
 
 
@@ -201,12 +201,12 @@ async def test_key_frame_requests_and_reports(rig: Rig) -> None:
     ada = await rig.join((1, "video"), (2, "audio"))
     bob = await rig.join()
     await ada.until(lambda: len(ada.feedback(206, 1)) == 1)
-    bob.send_rtcp(rtcp.key_frame_request(1))
+    bob.send_rtcp(rtcp.key_frame_request(1, 1))
     await ada.until(lambda: len(ada.feedback(206, 1)) == 2)
     ada.send_rtp(rtp(1, 7))
     report = rtcp.SenderReport(1, bytes(range(20)))
     ada.send_rtcp(rtcp.sender_report(report) + struct.pack("!BBHL", 0x81, 202, 3, 1) + b"\1\6secret")
-    beat = rtcp.receiver_report([])
+    beat = rtcp.receiver_report(1, [])
     await bob.until(lambda: any(each != beat for each in bob.rtcp))
     assert [each for each in bob.rtcp if each != beat] == [rtcp.sender_report(report)]
     await ada.until(lambda: bool(ada.feedback(206, 15)))
@@ -218,7 +218,7 @@ async def test_rtcp_that_is_forged_malformed_or_too_much_is_dropped(start_rig: S
     rig = await start_rig(MediaLimits(rtcp_rate=0.0, rtcp_burst=6, rtcp_sources=3))
     ada = await rig.join((1, "video"))
     bob = await rig.join()
-    bob.send(rtcp.key_frame_request(1) + bytes(20))
+    bob.send(rtcp.key_frame_request(1, 1) + bytes(20))
     await until(lambda: rig.totals("forged") == 1)
     bob.send_rtcp(struct.pack("!BBHL", 0x81, 201, 1, 1))
     await until(lambda: rig.totals("refused_rtcp") == 1)
@@ -226,7 +226,7 @@ async def test_rtcp_that_is_forged_malformed_or_too_much_is_dropped(start_rig: S
         bob.send_rtcp(struct.pack("!BBHL", 0x80, 201, 1, source))
     await until(lambda: rig.totals("refused_rtcp") == 4)
     for _ in range(5):
-        bob.send_rtcp(rtcp.receiver_report([]))
+        bob.send_rtcp(rtcp.receiver_report(1, []))
     await until(lambda: rig.totals("refused_rtcp") == 6)
     ada.send_rtp(rtp(1, 1))
     await bob.until(lambda: len(bob.rtp) == 1)

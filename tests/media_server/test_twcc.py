@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snugroom.server.sfu.codecs import twcc
-from snugroom.server.sfu.codecs.twcc import Arrivals, Report, TwccError
+from snugroom.server.sfu.codecs.twcc import Report, TwccError
+from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import KEPT, TwccSequence
 from snugroom.server.wire.limits import RTCP_MAX
 
@@ -111,7 +112,7 @@ def test_what_is_written_is_read(base: int, start: int, gaps: list[int | None], 
     for gap in gaps:
         tick += gap or 0
         ticks.append(None if gap is None or tick < 0 else tick)
-    data, covered = twcc.build(77, base, ticks, feedback)
+    data, covered = twcc.build(1, 77, base, ticks, feedback)
     assert len(data) <= RTCP_MAX
     assert len(data) % 4 == 0
     assert data[:2] == b"\x8f\xcd"
@@ -133,17 +134,17 @@ def test_the_longest_report_fits() -> None:
     rng = random.Random(3)
     ticks: list[int | None] = [0]
     ticks += [i * 300 if rng.random() < 0.2 else None for i in range(4000)]
-    data, covered = twcc.build(1, 0, ticks, 0)
+    data, covered = twcc.build(1, 1, 0, ticks, 0)
     assert 0 < len(data) <= RTCP_MAX
     assert covered > 1500
-    data, covered = twcc.build(1, 0, [i * 300 for i in range(4000)], 0)
+    data, covered = twcc.build(1, 1, 0, [i * 300 for i in range(4000)], 0)
     assert 600 < len(data) <= RTCP_MAX
     assert covered == twcc.ARRIVALS_MAX
 
 
 def test_chunks_are_short() -> None:
     """The usual report, all there and evenly: one run, and a byte a packet."""
-    data, _ = twcc.build(1, 0, [100 + 8 * i for i in range(50)], 0)
+    data, _ = twcc.build(1, 1, 0, [100 + 8 * i for i in range(50)], 0)
     assert len(data) == 20 + (2 + 50 + 3) // 4 * 4
 
 

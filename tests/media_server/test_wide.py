@@ -105,7 +105,7 @@ async def test_receivers_with_feedback_are_counted_for_and_others_get_what_was_s
     # what bob asks for comes as RTX, what eve asks for as it was
     for peer in (bob, eve):
         peer.rtp.clear()
-        peer.send_rtcp(rtcp.nack(1, [3, 4]))
+        peer.send_rtcp(rtcp.nack(1, 1, [3, 4]))
         await peer.until(lambda peer=peer: len(peer.rtp) == 2)  # type: ignore[misc]
     assert eve.rtp == sent[3:5]
     assert [p[1] & 0x7F for p in bob.rtp] == [97, 97]

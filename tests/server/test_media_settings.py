@@ -225,7 +225,7 @@ def core(**limits: Any) -> Forwarding[str]:
 
 
 def key_frames_asked(effects: list[Effect[str]]) -> int:
-    return sum(isinstance(e, SendRtcp) and e.data == rtcp.key_frame_request(VIDEO.ssrc) for e in effects)
+    return sum(isinstance(e, SendRtcp) and e.data == rtcp.key_frame_request(1, VIDEO.ssrc) for e in effects)
 
 
 def test_key_frames_are_asked_for_as_often_as_set() -> None:

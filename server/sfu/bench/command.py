@@ -190,7 +190,7 @@ class _Measure:
         session = srtp.SrtpSession(srtp.AEAD_AES_128_GCM, self._keys[0], outbound=True)
         track = next(iter(self._sfu._core.subscriptions.tracks()))
         assert track.high is not None
-        asked = session.protect_rtcp(rtcp.receiver_report([]) + rtcp.nack(SSRC, [track.high & 0xFFFF]))
+        asked = session.protect_rtcp(rtcp.receiver_report(1, []) + rtcp.nack(1, SSRC, [track.high & 0xFFFF]))
         first.sendto(asked, ("127.0.0.1", self._sfu.port))
         resent = 0
         deadline = time.monotonic() + _ANSWER_TIME

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.server.sfu.codecs import twcc
-from snugroom.server.sfu.limits import OWN_SSRC
 from snugroom.server.wire.limits import RTCP_MAX
 
 SR: Final = 200
@@ -82,14 +81,7 @@ class Remb:
     bitrate: int
 
 
-@dataclass(frozen=True, slots=True)
-class TwccFeedback:
-    """Transport-wide feedback matched with sent packets: (sent at, size, arrived at or None), in order."""
-
-    reports: tuple[tuple[float, int, float | None], ...]
-
-
-Item = SenderReport | ReportBlock | KeyFrameRequest | Nack | Remb | twcc.Report | TwccFeedback
+Item = SenderReport | ReportBlock | KeyFrameRequest | Nack | Remb | twcc.Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,25 +197,25 @@ def sender_report(report: SenderReport) -> bytes:
     return struct.pack("!BBHL", 0x80, SR, 6, report.ssrc) + report.body
 
 
-def receiver_report(blocks: Sequence[ReceptionReport], cname: bytes = b"snug") -> bytes:
+def receiver_report(sender: int, blocks: Sequence[ReceptionReport], cname: bytes = b"snug") -> bytes:
     """Encode an RR with up to 31 blocks, and the SDES item that RFC 3550 6.1 requires beside it."""
-    data = struct.pack("!BBHL", 0x80 | len(blocks), RR, 1 + 6 * len(blocks), OWN_SSRC)
+    data = struct.pack("!BBHL", 0x80 | len(blocks), RR, 1 + 6 * len(blocks), sender)
     for b in blocks:
         lost = max(-0x800000, min(0x7FFFFF, b.lost)) & 0xFFFFFF
         data += struct.pack(
             "!LLLLLL", b.ssrc, b.fraction << 24 | lost, b.highest & 0xFFFFFFFF, b.jitter, b.last_sr, b.delay
         )
-    chunk = struct.pack("!LBB", OWN_SSRC, 1, len(cname)) + cname
+    chunk = struct.pack("!LBB", sender, 1, len(cname)) + cname
     chunk += bytes(4 - len(chunk) % 4)
     return data + struct.pack("!BBH", 0x81, SDES, len(chunk) // 4) + chunk
 
 
-def key_frame_request(ssrc: int) -> bytes:
+def key_frame_request(sender: int, ssrc: int) -> bytes:
     """Encode a PLI (RFC 4585 6.3.1): 12 bytes."""
-    return struct.pack("!BBHLL", 0x81, PSFB, 2, OWN_SSRC, ssrc)
+    return struct.pack("!BBHLL", 0x81, PSFB, 2, sender, ssrc)
 
 
-def nack(ssrc: int, sequences: Sequence[int]) -> bytes:
+def nack(sender: int, ssrc: int, sequences: Sequence[int]) -> bytes:
     """Encode a generic NACK (RFC 4585 6.2.1) for at most `NACK_MAX` ascending numbers (modulo 2^16)."""
     entries: list[list[int]] = []
     for sequence in sequences[:NACK_MAX]:
@@ -232,13 +224,13 @@ def nack(ssrc: int, sequences: Sequence[int]) -> bytes:
         else:
             entries.append([sequence, 0])
     body = b"".join(struct.pack("!HH", first, following) for first, following in entries)
-    return struct.pack("!BBHLL", 0x81, RTPFB, 2 + len(entries), OWN_SSRC, ssrc) + body
+    return struct.pack("!BBHLL", 0x81, RTPFB, 2 + len(entries), sender, ssrc) + body
 
 
-def remb(bitrate: int, ssrcs: Sequence[int]) -> bytes:
+def remb(sender: int, bitrate: int, ssrcs: Sequence[int]) -> bytes:
     """Encode a REMB (draft-alvestrand-rmcat-remb-03 2.2): `bitrate` for all `ssrcs` together."""
     exponent = max(0, bitrate.bit_length() - 18)
     packed = exponent << 18 | bitrate >> exponent
-    head = struct.pack("!BBHLL", 0x8F, PSFB, 4 + len(ssrcs), OWN_SSRC, 0)
+    head = struct.pack("!BBHLL", 0x8F, PSFB, 4 + len(ssrcs), sender, 0)
     fci = b"REMB" + struct.pack("!L", len(ssrcs) << 24 | packed)
     return head + fci + b"".join(struct.pack("!L", ssrc) for ssrc in ssrcs)

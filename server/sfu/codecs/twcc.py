@@ -1,9 +1,7 @@
 """Transport-wide congestion control feedback: draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.
 
 Each video packet of a sender carries a 16-bit number that counts over all the sender's streams; the receiver
-reports when each packet arrived. The SFU has both roles. It reports to publishers (`Arrivals`). It also
-parses the receivers' reports on its own packets (`parse`) and matches them with the packets that it sent
-(`twcc_sequence.TwccSequence`).
+reports when each packet arrived. Each end has both roles, and decides for itself when to report.
 
 Arrivals are whole numbers of 250 us (`TICKS` a second), on the reporter's clock.
 """
@@ -14,7 +12,6 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from snugroom.server.sfu.limits import OWN_SSRC
 from snugroom.server.wire.limits import RTCP_MAX
 
 TICKS: Final = 4000
@@ -26,13 +23,6 @@ _RUN_MAX: Final = 8191
 #: worst order.
 ARRIVALS_MAX: Final = 340
 STATUSES_MAX: Final = 2048
-#: Numbers by which a publisher's packet may be late and still be reported. A larger step forward is a new
-#: beginning.
-_WINDOW: Final = 1024
-#: A report is sent when it has this many packets (or `_SLOW` has passed), and `_QUICK` has passed.
-_FULL: Final = 10
-_QUICK: Final = 0.05
-_SLOW: Final = 0.1
 
 
 class TwccError(ValueError):
@@ -131,7 +121,7 @@ def _times(
 # -- writing ---------------------------------------------------------------------------------
 
 
-def build(ssrc: int, base: int, ticks: Sequence[int | None], feedback: int) -> tuple[bytes, int]:
+def build(sender: int, ssrc: int, base: int, ticks: Sequence[int | None], feedback: int) -> tuple[bytes, int]:
     """Encode a report on the numbers from `base` on; return it and how many of `ticks` it covers.
 
     The first of `ticks` must be an arrival. The report ends early before an arrival more than 8 s off the one
@@ -161,7 +151,7 @@ def build(ssrc: int, base: int, ticks: Sequence[int | None], feedback: int) -> t
             deltas += struct.pack("!h", delta)
     body = _chunks(symbols) + deltas
     body += bytes(-len(body) % 4)
-    head = struct.pack("!BBHLLHH", 0x8F, 205, 4 + len(body) // 4, OWN_SSRC, ssrc, base, len(symbols))
+    head = struct.pack("!BBHLLHH", 0x8F, 205, 4 + len(body) // 4, sender, ssrc, base, len(symbols))
     return head + struct.pack("!L", reference % _REFERENCES << 8 | feedback) + body, len(symbols)
 
 
@@ -189,84 +179,3 @@ def _chunks(symbols: bytes | bytearray) -> bytes:
             out += (0xC000 | bits).to_bytes(2, "big")
             position += 7
     return bytes(out)
-
-
-class Arrivals:
-    """Arrival times of one publisher's packets, until they have been reported."""
-
-    __slots__ = ("_feedback", "_high", "_last", "_new", "_next", "_ticks")
-
-    def __init__(self) -> None:
-        #: Extended number -> tick, the last `_WINDOW` of them. Reported packets are kept too: a report begins
-        #: with a late packet, and would otherwise report all packets after it as lost.
-        self._ticks: dict[int, int] = {}
-        self._high = -1
-        #: The base of the next report.
-        self._next = 0
-        self._new = 0
-        self._last = float("-inf")
-        self._feedback = 0
-
-    def record(self, number: int, now: float) -> None:
-        """Record the arrival of the packet with this number (16 bits). Its first arrival counts."""
-        high = self._high
-        ticks = self._ticks
-        if high < 0:
-            self._begin(0x10000 + number)
-            number = self._high
-        else:
-            step = (number - high) & 0xFFFF
-            number = high + step
-            if step < 0x8000:
-                if step > _WINDOW:
-                    self._begin(number)
-                self._high = number
-            else:
-                number -= 0x10000
-                if number <= high - _WINDOW:
-                    return
-                if number in ticks:
-                    return
-                if number < self._next:
-                    self._next = number
-            if step == 0:
-                return
-        ticks[number] = int(now * TICKS)
-        self._new += 1
-        if len(ticks) > _WINDOW:
-            del ticks[next(iter(ticks))]
-
-    def _begin(self, number: int) -> None:
-        self._ticks.clear()
-        self._high = self._next = number
-        self._new = 0
-
-    def due(self, ssrc: int, now: float) -> list[bytes]:
-        """Return the reports to send now (RTCP packets, each below `RTCP_MAX`), for the publisher of `ssrc`.
-
-        Empty while nothing new has come; otherwise reports are due after 50 ms if there is much to report, or
-        after 100 ms.
-        """
-        if not self._new or now - self._last < (_QUICK if self._new >= _FULL else _SLOW):
-            return []
-        self._last = now
-        self._new = 0
-        ticks, reports = self._ticks, []
-        begin, end = max(self._next, self._high - _WINDOW), self._high + 1
-        self._next = end
-        statuses = [ticks.get(number) for number in range(begin, end)]
-        # A report begins with an arrival, for the reference time, and so cannot report losses before it. It
-        # therefore begins with the last reported arrival.
-        lead = 0
-        if statuses[0] is None and begin - 1 in ticks:
-            statuses.insert(0, ticks[begin - 1])
-            begin -= 1
-        while lead < len(statuses):
-            if statuses[lead] is None:
-                lead += 1
-                continue
-            data, covered = build(ssrc, begin + lead & 0xFFFF, statuses[lead:], self._feedback)
-            self._feedback = self._feedback + 1 & 0xFF
-            reports.append(data)
-            lead += covered
-        return reports

@@ -20,7 +20,8 @@ from snugroom.server.sfu.core.pacing import Pacing, QueuedPacket
 from snugroom.server.sfu.core.peers import Peer
 from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import Subscription, Track
-from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
+from snugroom.server.sfu.limits import OWN_SSRC, MediaLimits
 
 #: Packets from one to the next that keeps a paused receiver's rollover counter; a power of two.
 _ROC_KEEPALIVE: Final = 4096
@@ -231,11 +232,11 @@ class Forwarding(Generic[P]):
     def _nack(self, track: Track[P], numbers: Iterable[int]) -> SendRtcp[P]:
         sequences = [number & 0xFFFF for number in numbers]
         self.counts["asked"] += len(sequences)
-        return SendRtcp(track.owner, rtcp.nack(track.ssrc, sequences))
+        return SendRtcp(track.owner, rtcp.nack(OWN_SSRC, track.ssrc, sequences))
 
     # -- RTCP ------------------------------------------------------------------------------
 
-    def on_rtcp(self, peer: P, items: Iterable[rtcp.Item], now: float) -> list[Effect[P]]:
+    def on_rtcp(self, peer: P, items: Iterable[rtcp.Item | TwccFeedback], now: float) -> list[Effect[P]]:
         """Process an authenticated peer's reports and requests, only for its own and received streams."""
         known = self._peers.get(peer)
         if known is None:
@@ -249,7 +250,7 @@ class Forwarding(Generic[P]):
             elif isinstance(item, rtcp.Remb):
                 known.remb, known.remb_at = item.bitrate, now
                 known.budget.on_remb(item.bitrate, now)
-            elif isinstance(item, rtcp.TwccFeedback):
+            elif isinstance(item, TwccFeedback):
                 known.budget.on_feedback(item, now)
             elif isinstance(item, twcc.Report) or (received := known.receives.get(item.ssrc)) is None:
                 pass  # the shell matches reports with sent packets; items for other streams are ignored
@@ -504,11 +505,11 @@ class Forwarding(Generic[P]):
         blocks = [b for track in known.tracks.values() if (b := track.reception_report(now)) is not None]
         if not blocks:
             return []
-        data = rtcp.receiver_report(blocks)
+        data = rtcp.receiver_report(OWN_SSRC, blocks)
         video = [track for track in known.tracks.values() if track.kind == "video"]
         if video:
             rate = sum(self._bitrate(track, now) for track in video)
-            data += rtcp.remb(rate, [track.ssrc for track in video])
+            data += rtcp.remb(OWN_SSRC, rate, [track.ssrc for track in video])
         return [SendRtcp(peer, data)]
 
     def _bitrate(self, track: Track[P], now: float) -> int:

@@ -12,7 +12,7 @@ from snugroom.server.sfu.core.bandwidth.budget import Budget
 from snugroom.server.sfu.core.effects import Effect, Forget, P, SendRtcp
 from snugroom.server.sfu.core.peers import Peer, Room
 from snugroom.server.sfu.core.tracks import SimulcastSource, Subscription, Track
-from snugroom.server.sfu.limits import MediaError, MediaLimits
+from snugroom.server.sfu.limits import OWN_SSRC, MediaError, MediaLimits
 from snugroom.server.wire.messages import Stream
 
 #: The most SSRCs that a room remembers after it has forgotten their last sequence number. They are never
@@ -446,4 +446,4 @@ class Subscriptions(Generic[P]):
         track.last_pli = now
         track.pli_due = False
         self.counts["key_frame_requests"] += 1
-        return [SendRtcp(track.owner, rtcp.key_frame_request(track.ssrc))]
+        return [SendRtcp(track.owner, rtcp.key_frame_request(OWN_SSRC, track.ssrc))]

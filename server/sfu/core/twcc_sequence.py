@@ -7,6 +7,7 @@ number of receivers.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,13 @@ from snugroom.server.sfu.codecs.twcc import REFERENCE_WRAP, TICKS, Report
 KEPT: Final = 1024
 _MASK: Final = KEPT - 1
 _FIRST: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TwccFeedback:
+    """Transport-wide feedback matched with sent packets: (sent at, size, arrived at or None), in order."""
+
+    reports: tuple[tuple[float, int, float | None], ...]
 
 
 class TwccSequence:

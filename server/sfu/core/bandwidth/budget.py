@@ -16,6 +16,7 @@ from snugroom.server.sfu.core.bandwidth.estimate import BandwidthEstimate, Throu
 from snugroom.server.sfu.core.bandwidth.loss import LossBasedController
 from snugroom.server.sfu.core.bandwidth.probe import ProbePlan, Prober
 from snugroom.server.sfu.core.layer_allocator import Allocation, LayerAllocator, VideoDemand
+from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
 from snugroom.server.sfu.limits import MediaLimits
 
 #: Weight of each new measurement in a smoothed rate.
@@ -167,7 +168,7 @@ class Budget:
 
     # -- feedback --------------------------------------------------------------------------
 
-    def on_feedback(self, item: rtcp.TwccFeedback, now: float) -> None:
+    def on_feedback(self, item: TwccFeedback, now: float) -> None:
         """Process transport-wide feedback."""
         if not item.reports:
             return
