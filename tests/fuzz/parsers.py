@@ -21,7 +21,7 @@ from snugroom.client.media.reorder import Reorder
 from snugroom.client.session.catalogue import content
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.media import clear_header, sframe
-from snugroom.server.sfu.codecs import rtcp, rtp, stun
+from snugroom.server.sfu.codecs import rtcp, rtp, stun, vp8
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.io import dtls
 from snugroom.server.sfu.io.ice import Credentials, IceLite
@@ -172,7 +172,7 @@ def _rtp(data: bytes) -> None:
             assert (stock.ssrc, stock.sequence_number) == (ours.ssrc, ours.sequence)
             assert not data[0] & 15
             if kind == "video":
-                rewriter.read_descriptor(data, rewriter.payload_start(data))
+                vp8.read_descriptor(data, rtp.payload_start(data))
 
 
 def _client_rtp(data: bytes) -> None:
@@ -184,7 +184,7 @@ def _client_rtp(data: bytes) -> None:
 def _vp8(data: bytes) -> None:
     """Both ends read one descriptor alike, and numbers that are moved are all that changes."""
     whole = packet(1, 7, data[:1200])
-    found = rewriter.read_descriptor(whole, 12)
+    found = vp8.read_descriptor(whole, 12)
     try:
         ours = client_rtp.parse_vp8(data[:1200])
     except client_rtp.RtpError:
@@ -196,7 +196,7 @@ def _vp8(data: bytes) -> None:
     out = bytearray(whole)
     offsets = rewriter.Offsets(5, 6, 7, 8)
     rewriter.rewrite(out, 0, 7, 99, found, offsets)
-    moved = rewriter.read_descriptor(bytes(out), 12)
+    moved = vp8.read_descriptor(bytes(out), 12)
     assert moved is not None
     assert (moved.payload, moved.start, moved.key) == (found.payload, found.start, found.key)
     assert out[found.payload :] == whole[found.payload :]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from snugroom.server.sfu.codecs import rtcp, rtp
+from snugroom.server.sfu.codecs import rtcp, rtp, vp8
 from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp, SendRtp, rewriter
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire.messages import Stream
@@ -57,7 +57,7 @@ class Meeting:
             for i, peer in enumerate(fanout.receivers):
                 out = bytearray(data)
                 if fanout.offsets is not None:
-                    found = rewriter.read_descriptor(data, rewriter.payload_start(data))
+                    found = vp8.read_descriptor(data, rtp.payload_start(data))
                     rewriter.rewrite(out, 0, data[2] << 8 | data[3], fanout.ssrc, found, fanout.offsets[i])
                 self.got[peer].append(bytes(out))
 
@@ -105,7 +105,7 @@ def which(packet: bytes) -> int:
 def consecutive(packets: list[bytes]) -> None:
     """What a receiver sees: one SSRC, each number the next one, time going on, key frames at changes."""
     assert {p[8:12] for p in packets} == {SMALL.to_bytes(4, "big")}
-    found = [rewriter.read_descriptor(p, rewriter.payload_start(p)) for p in packets]
+    found = [vp8.read_descriptor(p, rtp.payload_start(p)) for p in packets]
     assert found[0] is not None
     assert found[0].key
     for before, after, a, b in zip(packets, packets[1:], found, found[1:], strict=False):

@@ -8,7 +8,7 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 
-from snugroom.server.sfu.codecs import twcc
+from snugroom.server.sfu.codecs import twcc, vp8
 from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp, SendRtp, rewriter
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import TwccFeedback, TwccSequence
@@ -145,7 +145,7 @@ class Sim:
             for i, peer in enumerate(fanout.receivers):
                 out = bytearray(data)
                 if fanout.offsets is not None:
-                    found = rewriter.read_descriptor(data, 12)
+                    found = vp8.read_descriptor(data, 12)
                     rewriter.rewrite(out, 0, data[2] << 8 | data[3], fanout.ssrc, found, fanout.offsets[i])
                 self.links[peer].send(bytes(out), fanout.twcc)
         self.perform(effects)

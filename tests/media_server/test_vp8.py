@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snugroom.server.sfu.codecs import rtp, vp8
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.rewriter import Offsets, StreamPosition, StreamRewriter
 
@@ -69,8 +70,8 @@ def test_reads_what_the_standard_says(
     )
     front = header(first=0x90 if extension else 0x80) + extension
     packet = front + said + (KEY if key else DELTA)
-    assert rewriter.payload_start(packet) == len(front)
-    found = rewriter.read_descriptor(packet, len(front))
+    assert rtp.payload_start(packet) == len(front)
+    found = vp8.read_descriptor(packet, len(front))
     assert found is not None
     assert (found.start, found.key) == (start, start and key)
     assert found.picture_id == (-1 if picture_id is None else picture_id)
@@ -87,7 +88,7 @@ def test_reads_what_the_standard_says(
 
 def test_a_frame_begins_in_partition_0_alone() -> None:
     packet = header() + descriptor(partition=1) + KEY
-    found = rewriter.read_descriptor(packet, 12)
+    found = vp8.read_descriptor(packet, 12)
     assert found is not None
     assert (found.start, found.key) == (False, False)
 
@@ -95,30 +96,30 @@ def test_a_frame_begins_in_partition_0_alone() -> None:
 def test_every_cut_is_none_and_the_least_is_read() -> None:
     said = descriptor(picture_id=0x1234, tl0=9, tid=2, key_index=3)
     whole = header() + said + b"\xf0"
-    assert rewriter.read_descriptor(whole, 12) is not None
+    assert vp8.read_descriptor(whole, 12) is not None
     for size in range(12, len(whole)):
-        assert rewriter.read_descriptor(whole[:size], 12) is None
+        assert vp8.read_descriptor(whole[:size], 12) is None
     # cut where the PictureID would tell how wide it is
-    assert rewriter.read_descriptor(header() + b"\x90\x80", 12) is None
-    assert rewriter.read_descriptor(header() + b"\x90\x80\x80\x01", 12) is None
-    assert rewriter.read_descriptor(header() + b"\x90\x80\x80\x01\xf0", 12) is not None
+    assert vp8.read_descriptor(header() + b"\x90\x80", 12) is None
+    assert vp8.read_descriptor(header() + b"\x90\x80\x80\x01", 12) is None
+    assert vp8.read_descriptor(header() + b"\x90\x80\x80\x01\xf0", 12) is not None
 
 
 def test_padding_is_no_frame() -> None:
     alone = header(first=0xA0) + bytes(223) + b"\xe0"
-    assert rewriter.is_padding(alone, 12)
-    assert rewriter.read_descriptor(alone, 12) is None
+    assert rtp.is_padding(alone, 12)
+    assert vp8.read_descriptor(alone, 12) is None
     behind = header(first=0xA0) + descriptor(picture_id=1) + b"\xf0" + b"\0\0\3"
-    assert not rewriter.is_padding(behind, 12)
-    assert rewriter.read_descriptor(behind, 12) is not None
+    assert not rtp.is_padding(behind, 12)
+    assert vp8.read_descriptor(behind, 12) is not None
     # the frame's only byte is padding
-    assert rewriter.read_descriptor(header(first=0xA0) + descriptor(picture_id=1) + b"\x01", 12) is None
+    assert vp8.read_descriptor(header(first=0xA0) + descriptor(picture_id=1) + b"\x01", 12) is None
 
 
 @given(st.binary(max_size=40), st.integers(0, 12))
 def test_any_bytes_are_read_or_refused(data: bytes, start: int) -> None:
     packet = header(first=0x80 | (data[0] & 0x30 if data else 0)) + data
-    found = rewriter.read_descriptor(packet, 12 + start)
+    found = vp8.read_descriptor(packet, 12 + start)
     assert found is None or 12 + start < found.payload < len(packet)
 
 
@@ -164,12 +165,12 @@ def test_rewriting_moves_the_numbers_and_nothing_else(
     offsets = Offsets(by[0] - 2**31, by[1], by[2] & 0x7FFF, by[3] & 0xFF)
     packet = header(number & 0xFFFF, timestamp, 5, 0x90) + EXTENSION
     packet += descriptor(picture_id=picture_id, tl0=tl0, tid=1, key_index=9) + KEY
-    start = rewriter.payload_start(packet)
-    found = rewriter.read_descriptor(packet, start)
+    start = rtp.payload_start(packet)
+    found = vp8.read_descriptor(packet, start)
     assert found is not None
     out = bytearray(b"??" + packet)
     rewriter.rewrite(out, 2, number, 77, found, offsets)
-    again = rewriter.read_descriptor(bytes(out[2:]), start)
+    again = vp8.read_descriptor(bytes(out[2:]), start)
     expected = rewriter.rewritten_position(rewriter.position_of(packet, number, found, 0.0), offsets)
     assert rewriter.position_of(bytes(out[2:]), number + offsets.sequence, again, 0.0) == expected
     assert struct.unpack_from("!HLL", out, 4)[::2] == ((number + offsets.sequence) & 0xFFFF, 77)
@@ -180,10 +181,10 @@ def test_rewriting_moves_the_numbers_and_nothing_else(
 
 def test_a_short_picture_id_stays_short() -> None:
     packet = header() + descriptor(picture_id=100, wide=False) + KEY
-    found = rewriter.read_descriptor(packet, 12)
+    found = vp8.read_descriptor(packet, 12)
     out = bytearray(packet)
     rewriter.rewrite(out, 0, 7, 5, found, Offsets(0, 0, 300, 0))
-    again = rewriter.read_descriptor(bytes(out), 12)
+    again = vp8.read_descriptor(bytes(out), 12)
     assert again is not None
     assert (again.picture_id, again.bits) == ((100 + 300) & 0x7F, 7)
 

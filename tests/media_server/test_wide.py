@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from snugroom.server.sfu.codecs import rtcp, rtp, twcc
+from snugroom.server.sfu.codecs import rtcp, rtp, twcc, vp8
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
@@ -52,7 +52,7 @@ def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock
         assert [rtp.twcc_number(p) for p in got] == list(range(i, i + 10))
         for before, after in zip(came, got, strict=True):
             due = bytearray(before)
-            found = rewriter.read_descriptor(before, 24)
+            found = vp8.read_descriptor(before, 24)
             rewriter.rewrite(due, 0, before[2] << 8 | before[3], 77, found, offsets[i])
             due[21:23] = after[21:23]
             assert after == bytes(due)

@@ -1,15 +1,13 @@
 """Checks and conversions of the RTP that the SFU forwards: RFC 3550 5.1, RFC 8285 4.2, RFC 4588.
 
 Receivers parse packets from other members, and some crash on a malformed header extension. So the SFU
-forwards a packet only if every header field is as expected. The payload is sealed (SFrame); the SFU reads
-only the codec's payload descriptor in front of it (`vp8`).
+forwards a packet only if every header field is as expected.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from snugroom.server.sfu.core.rewriter import payload_start
 from snugroom.server.wire.limits import (
     AUDIO_PAYLOAD_TYPE,
     FEEDBACK_EXTENSION,
@@ -42,6 +40,16 @@ TWCC_AT: Final = 21
 TWCC_PAYLOAD_AT: Final = 24
 #: The most bytes that `with_twcc` adds to a packet: the block of extensions.
 TWCC_GROWTH_MAX: Final = 12
+
+
+def payload_start(packet: bytes | memoryview) -> int:
+    """Return where the payload begins in a packet that passed `check`: after the extension, if any."""
+    return HEADER + 4 + 4 * (packet[14] << 8 | packet[15]) if packet[0] & 0x10 else HEADER
+
+
+def is_padding(packet: bytes | memoryview, start: int) -> bool:
+    """Whether only padding follows `start`. Such packets measure the path and belong to no frame."""
+    return bool(packet[0] & 0x20) and packet[-1] == len(packet) - start
 
 
 def check(packet: bytes, kind: MediaKind) -> str | None:

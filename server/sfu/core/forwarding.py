@@ -138,7 +138,7 @@ class Forwarding(Generic[P]):
 
     def _unreadable(self, packet: bytes) -> bool:
         """Whether a packet without a descriptor is not padding either, and so cannot be rewritten."""
-        if rewriter.is_padding(packet, rewriter.payload_start(packet)):
+        if rtp.is_padding(packet, rtp.payload_start(packet)):
             return False
         self.counts["layers_refused"] += 1
         return True

@@ -1,7 +1,4 @@
-"""The SFU's view of VP8 in RTP (RFC 7741 4.2), and the rewriting of numbers at a change of layer.
-
-The payload descriptor is in the clear in front of the sealed frame. Of the frame itself the SFU reads one
-bit: bit 0 of its first byte, which the constant clear header reserves for this (protocol 10).
+"""The rewriting of a video's numbers at a change of layer.
 
 A receiver sees one SSRC, which carries the packets of one layer at a time. To hide the changes, the SFU adds
 constant *offsets* to sequence number, timestamp, PictureID and TL0PICIDX of each packet. `StreamRewriter`
@@ -15,6 +12,8 @@ import struct
 from collections import deque
 from typing import Final, NamedTuple
 
+from snugroom.server.sfu.codecs.rtp import payload_start
+from snugroom.server.sfu.codecs.vp8 import Descriptor, read_descriptor
 from snugroom.server.wire.limits import VIDEO_CLOCK
 
 #: A pause advances the timestamp by no more than this (about 3 h 18 min). A larger step would count as
@@ -22,87 +21,6 @@ from snugroom.server.wire.limits import VIDEO_CLOCK
 _ADVANCE_MAX: Final = 1 << 30
 #: Changes of layer that a receiver's requests may still reach back over.
 _SEGMENTS_MAX: Final = 8
-_HEADER: Final = 12
-
-
-class Descriptor(NamedTuple):
-    """The fields of a packet's payload descriptor; offsets are from the packet's first byte.
-
-    `start`: begins a frame (S set, partition 0). `key`: begins a key frame. `picture_id` and `tl0`: -1 if
-    absent. `bits`: size of the PictureID, 15 or 7; 0 if absent. `picture_at`, `tl0_at`: their offsets, 0 if
-    absent. `tid`, `sync` (Y), `key_index`: 0 if absent. `payload`: where the descriptor ends and the sealed
-    frame begins.
-    """
-
-    start: bool
-    key: bool
-    picture_id: int
-    bits: int
-    picture_at: int
-    tl0: int
-    tl0_at: int
-    tid: int
-    sync: bool
-    key_index: int
-    payload: int
-
-
-def payload_start(packet: bytes | memoryview) -> int:
-    """Return where the payload begins in a packet that passed `rtp.check`: after the extension, if any."""
-    return _HEADER + 4 + 4 * (packet[14] << 8 | packet[15]) if packet[0] & 0x10 else _HEADER
-
-
-def is_padding(packet: bytes | memoryview, start: int) -> bool:
-    """Whether only padding follows `start`. Such packets measure the path and belong to no frame."""
-    return bool(packet[0] & 0x20) and packet[-1] == len(packet) - start
-
-
-def read_descriptor(packet: bytes | memoryview, start: int) -> Descriptor | None:
-    """Return the descriptor that begins at `start`; None if it is cut short or no byte of a frame follows it.
-
-    Never raises, whatever the bytes, if `packet` has an RTP header.
-    """
-    end = len(packet)
-    if packet[0] & 0x20 and end:
-        end -= packet[end - 1]
-    if start >= end:
-        return None
-    first = packet[start]
-    position = start + 1
-    picture_id = tl0 = -1
-    bits = picture_at = tl0_at = tid = key_index = 0
-    sync = False
-    if first & 0x80:
-        if position + 4 >= end and position + _extent(packet, position, end) >= end:
-            return None
-        more = packet[position]
-        position += 1
-        if more & 0x80:
-            picture_at = position
-            picture_id = packet[position]
-            bits = 7
-            position += 1
-            if picture_id & 0x80:
-                picture_id = (picture_id & 0x7F) << 8 | packet[position]
-                bits = 15
-                position += 1
-        if more & 0x40:
-            tl0_at = position
-            tl0 = packet[position]
-            position += 1
-        if more & 0x30:
-            last = packet[position]
-            position += 1
-            if more & 0x20:
-                tid = last >> 6
-                sync = bool(last & 0x20)
-            if more & 0x10:
-                key_index = last & 0x1F
-    if position >= end:
-        return None
-    begins = first & 0x17 == 0x10
-    key = begins and not packet[position] & 1
-    return Descriptor(begins, key, picture_id, bits, picture_at, tl0, tl0_at, tid, sync, key_index, position)
 
 
 def layer_descriptor(packet: bytes) -> Descriptor | None:
@@ -112,17 +30,6 @@ def layer_descriptor(packet: bytes) -> Descriptor | None:
     """
     found = read_descriptor(packet, payload_start(packet))
     return found if found is not None and found.bits == 15 else None
-
-
-def _extent(packet: bytes | memoryview, position: int, end: int) -> int:
-    """Return the bytes of the extended part that begins at `position`, near the end of a packet."""
-    if position >= end:
-        return 1
-    more = packet[position]
-    extent = 1 + bool(more & 0x80) + bool(more & 0x40) + bool(more & 0x30)
-    if more & 0x80 and position + 1 < end and packet[position + 1] & 0x80:
-        extent += 1
-    return extent
 
 
 # -- continuous numbers ----------------------------------------------------------------------

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snugroom.server.sfu.codecs import rtp
+from snugroom.server.sfu.codecs.vp8 import read_descriptor
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
@@ -114,11 +115,7 @@ class PlainPacketIo:
     def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
         length, data, view = self._length, self._outbox.data, self._outbox.view
         size, number_in = len(packet), packet[2] << 8 | packet[3]
-        found = (
-            None
-            if fanout.offsets is None
-            else rewriter.read_descriptor(packet, rewriter.payload_start(packet))
-        )
+        found = None if fanout.offsets is None else read_descriptor(packet, rtp.payload_start(packet))
         for i, receiver in enumerate(fanout.receivers):
             session, address = receiver.outbound, receiver.address
             assert session is not None
@@ -343,7 +340,7 @@ class BatchPacketIo:
 
     def _seal_few(self, packet: bytes, size: int, plan: _SendPlan, batch: _GsoBatch, chosen: slice) -> None:
         length, protect, offsets, rows = self._length, srtp.protect, plan.offsets, plan.rows
-        found = None if offsets is None else rewriter.read_descriptor(packet, rewriter.payload_start(packet))
+        found = None if offsets is None else read_descriptor(packet, rtp.payload_start(packet))
         for i, (data, view) in enumerate(self._slots[chosen]):
             view[:size] = packet
             if offsets is not None:
@@ -360,7 +357,7 @@ class BatchPacketIo:
         columns = self._columns
         columns.bytes[chosen, :size] = np.frombuffer(packet, np.uint8)
         if (offset_columns := plan.offset_columns) is not None:
-            found = rewriter.read_descriptor(packet, rewriter.payload_start(packet))
+            found = read_descriptor(packet, rtp.payload_start(packet))
             columns.sequence[chosen] = offset_columns.sequence + np.uint16(packet[2] << 8 | packet[3])
             columns.timestamp[chosen] = offset_columns.timestamp + np.uint32(
                 int.from_bytes(packet[4:8], "big")
