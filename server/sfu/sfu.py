@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from snugroom.server.rate import TokenBucket
-from snugroom.server.sfu.codecs import rtcp, rtp, stun, twcc
 from snugroom.server.sfu.core import Effect, Forget, Forwarding, SendRtcp, SendRtp
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
@@ -31,6 +30,7 @@ from snugroom.server.sfu.io.sockets import bind_addresses, open_sockets
 from snugroom.server.sfu.io.tcp import Tcp
 from snugroom.server.sfu.io.turn import TurnServer, with_credentials
 from snugroom.server.sfu.limits import DATAGRAM_MAX, OWN_SSRC, MediaError, MediaLimits
+from snugroom.server.wire import rtcp, rtp, stun, twcc
 from snugroom.server.wire.limits import RTCP_MAX
 from snugroom.server.wire.messages import Media, Transport
 

@@ -21,11 +21,10 @@ from snugroom.client.media.reorder import Reorder
 from snugroom.client.session.catalogue import content
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.media import clear_header, sframe
-from snugroom.server.sfu.codecs import rtcp, rtp, stun, vp8
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.io import dtls
 from snugroom.server.sfu.io.ice import Credentials, IceLite
-from snugroom.server.wire import messages
+from snugroom.server.wire import messages, rtcp, rtp, stun, vp8
 from tests.fuzz.target import Plain, Target, havoc
 from tests.media_server.peer import rtp as packet
 

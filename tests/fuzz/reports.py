@@ -7,9 +7,9 @@ import struct
 from typing import Final
 
 from snugroom.client.media import twcc as client_twcc
-from snugroom.server.sfu.codecs import twcc
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
+from snugroom.server.wire import twcc
 from tests.fuzz.target import Target
 
 _REFERENCE: Final = 0.064

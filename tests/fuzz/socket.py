@@ -14,9 +14,9 @@ from typing import Any, Final
 import msgspec
 import pylibsrtp
 
-from snugroom.server.sfu.codecs import stun
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import MediaError, Sfu
+from snugroom.server.wire import stun
 from snugroom.server.wire.messages import Media, Stream
 from tests.fuzz.parsers import BODIES, attribute, compounds, packets, reaches_the_end
 from tests.fuzz.target import Target, havoc

@@ -15,11 +15,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Sfu
+from snugroom.server.wire import rtcp
 from tests.media_server.conftest import Rig
 from tests.media_server.peer import Peer, rtp
 

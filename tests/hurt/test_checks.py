@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from snugroom.server.sfu.codecs import stun
 from snugroom.server.sfu.io.ice import CHECK_BURST, CHECK_RATE, MOVE_BURST, IceLite
+from snugroom.server.wire import stun
 from tests.media_server.conftest import Rig
 from tests.media_server.peer import Peer, rtp
 from tests.media_server.test_stun import ADA, LOCAL, nominating, request

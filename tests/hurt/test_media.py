@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.io import dtls, srtp
 from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Stream
 from tests.hurt.conftest import StartRig
 from tests.media_server.conftest import ROOM, Rig

@@ -10,8 +10,8 @@ from collections import Counter
 import pylibsrtp
 import pytest
 
-from snugroom.server.sfu.codecs import rtp as server_rtp
 from snugroom.server.sfu.io import srtp
+from snugroom.server.wire import rtp as server_rtp
 from snugroom.server.wire.messages import Stream
 from tests.interop_media.conftest import Meeting
 from tests.interop_media.stock import StockPeer, until

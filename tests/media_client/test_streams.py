@@ -24,8 +24,8 @@ from snugroom.client.media.reorder import Ask
 from snugroom.client.media.rtp import PAYLOAD_TYPE, RtpPacket, parse_rtp, parse_vp8, unwrap_rtx
 from snugroom.client.media.sending import CACHE, KEY_SPACING, RESENDS, KeyGate, Pace, Sender, random_ssrc
 from snugroom.crypto.errors import AuthenticationError, MissingKeyError
-from snugroom.server.sfu.codecs.rtp import check as check_rtp
 from snugroom.server.wire.messages import MediaKind
+from snugroom.server.wire.rtp import check as check_rtp
 from tests.media_client.meeting import TestCrypto
 
 KEY = b"\x10\x00\x00\x9d\x01\x2a\x40\x01\xb4\x00 a key frame"

@@ -12,11 +12,11 @@ import random
 from collections.abc import Callable
 from itertools import count
 
-from snugroom.server.sfu.codecs import twcc
 from snugroom.server.sfu.core.bandwidth.estimate import BandwidthEstimate
 from snugroom.server.sfu.core.bandwidth.probe import Prober
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
+from snugroom.server.wire import twcc
 
 AUDIO = 172
 PIECE = 1100

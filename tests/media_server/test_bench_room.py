@@ -15,8 +15,8 @@ from snugroom.client.tools.bench.drain import Drain
 from snugroom.client.tools.bench.flow import FRAMES, Audio, Video
 from snugroom.client.tools.bench.house import BenchServer, table
 from snugroom.client.tools.bench.light import LightError, LightPeer, LightRoom, gathering
-from snugroom.server.sfu.codecs import rtp
 from snugroom.server.sfu.io import mmsg
+from snugroom.server.wire import rtp
 from snugroom.server.wire.messages import Stream
 from tests.patience import PATIENCE
 

@@ -12,9 +12,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.core import Effect, Forget, Forwarding, SendRtcp, SendRtp
 from snugroom.server.sfu.limits import MediaError, MediaLimits
+from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Stream
 from tests.media_server.peer import rtp
 

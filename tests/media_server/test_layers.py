@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from snugroom.server.sfu.codecs import rtcp, rtp, vp8
 from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp, SendRtp, rewriter
 from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.wire import rtcp, rtp, vp8
 from snugroom.server.wire.messages import Stream
 
 ROOM = b"r" * 16

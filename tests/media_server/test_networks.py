@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from snugroom.server.sfu.codecs.stun import parse
 from snugroom.server.sfu.io.ice import Credentials, IceLite
 from snugroom.server.sfu.io.sockets import BindError, bind_addresses, open_sockets
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Sfu
+from snugroom.server.wire.stun import parse
 from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.framed import Framed, by_tcp, dial, put
 from tests.media_server.peer import Peer, rtp

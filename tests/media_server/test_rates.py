@@ -8,11 +8,11 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 
-from snugroom.server.sfu.codecs import twcc, vp8
 from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp, SendRtp, rewriter
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import TwccFeedback, TwccSequence
 from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.wire import twcc, vp8
 from snugroom.server.wire.messages import Stream
 from tests.media_server.test_layers import LARGE, MIDDLE, SIMULCAST, SMALL, layer, which
 

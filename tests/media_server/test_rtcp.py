@@ -10,7 +10,7 @@ from aiortc import rtp as aiortc_rtp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.sfu.codecs import rtcp
+from snugroom.server.wire import rtcp
 
 SR = struct.pack("!BBHL", 0x80, 200, 6, 77) + bytes(range(20))
 

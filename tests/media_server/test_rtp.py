@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.sfu.codecs import rtp as rules
+from snugroom.server.wire import rtp as rules
 from tests.media_server.peer import rtp
 
 

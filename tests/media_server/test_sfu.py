@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.sfu import MediaError, MediaLimits, Sfu
+from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Stream
 from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.peer import CERTIFICATE, CM, GCM, OTHER_CERTIFICATE, Peer, rtp

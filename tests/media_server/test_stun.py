@@ -10,8 +10,8 @@ from aioice import stun as aioice_stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.sfu.codecs import stun
 from snugroom.server.sfu.io.ice import Credentials, IceLite
+from snugroom.server.wire import stun
 
 LOCAL = Credentials("serverfrag", "p" * 24)
 ADA = ("192.0.2.1", 4000)

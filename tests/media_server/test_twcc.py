@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.sfu.codecs import twcc
-from snugroom.server.sfu.codecs.twcc import Report, TwccError
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import KEPT, TwccSequence
+from snugroom.server.wire import twcc
 from snugroom.server.wire.limits import RTCP_MAX
+from snugroom.server.wire.twcc import Report, TwccError
 
 
 def report(chunks: Sequence[int], deltas: bytes, *, base: int = 10, count: int, reference: int = 1) -> bytes:

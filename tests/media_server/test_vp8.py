@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.sfu.codecs import rtp, vp8
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.rewriter import Offsets, StreamPosition, StreamRewriter
+from snugroom.server.wire import rtp, vp8
 
 KEY, DELTA = b"\xf0\xff\xff\x9d\x01\x2a\x10\x00\x10\x00sealed", b"\xf1\xff\xffsealed"
 EXTENSION = bytes.fromhex("bede0002 32aabbcc 51dead00")

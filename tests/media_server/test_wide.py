@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from snugroom.server.sfu.codecs import rtcp, rtp, twcc, vp8
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.wire import rtcp, rtp, twcc, vp8
 from snugroom.server.wire.messages import Stream
 from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.peer import Peer

@@ -13,10 +13,10 @@ import pytest
 from snugroom.server import config
 from snugroom.server.app import Server
 from snugroom.server.config import ConfigError, Settings
-from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Sfu
+from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Media, Refused, Stream, Transport
 from tests.media_server.peer import Peer
 from tests.media_server.test_sfu import until

@@ -24,9 +24,9 @@ from snugroom.client.web.node import ensure_installed, run
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import EpochKeys, MediaKeys, OpenedFrame, open_frame
-from snugroom.server.sfu.codecs import rtp
 from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.sfu import Link, Sfu
+from snugroom.server.wire import rtp
 from snugroom.server.wire.messages import Media, MediaKind, Stream
 from tests.web.browsers import Browser, Tab
 

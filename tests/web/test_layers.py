@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from snugroom.crypto.media.keys import layer_stream
-from snugroom.server.sfu.codecs import rtp
+from snugroom.server.wire import rtp
 from snugroom.server.wire.limits import RTX_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until

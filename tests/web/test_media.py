@@ -12,7 +12,7 @@ import pytest
 
 from snugroom.client.media import opus
 from snugroom.client.media.codec import AUDIO_BITRATE, OpusDecoder
-from snugroom.server.sfu.codecs import rtcp
+from snugroom.server.wire import rtcp
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_house import House, Packet, has_payload, keys, open_all

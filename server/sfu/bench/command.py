@@ -32,11 +32,11 @@ from typing import Final
 
 from snugroom.server.sfu.bench import loop as bench_loop
 from snugroom.server.sfu.bench.feeder import ACK, SSRC, Feeder
-from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.io import mmsg, srtp
 from snugroom.server.sfu.io.packet_io import BatchPacketIo
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Link, Sfu
+from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Media, Stream
 
 SIZE: Final = 1200

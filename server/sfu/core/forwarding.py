@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Generic
 
-from snugroom.server.sfu.codecs import rtcp, rtp, twcc
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.effects import Effect, P, SendRtcp, SendRtp
 from snugroom.server.sfu.core.fanout import Fanout
@@ -22,6 +21,7 @@ from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import Subscription, Track
 from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
 from snugroom.server.sfu.limits import OWN_SSRC, MediaLimits
+from snugroom.server.wire import rtcp, rtp, twcc
 
 #: Packets from one to the next that keeps a paused receiver's rollover counter; a power of two.
 _ROC_KEEPALIVE: Final = 4096

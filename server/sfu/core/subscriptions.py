@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Generic
 
 from snugroom.server.rate import TokenBucket
-from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import Budget
 from snugroom.server.sfu.core.effects import Effect, Forget, P, SendRtcp
 from snugroom.server.sfu.core.peers import Peer, Room
 from snugroom.server.sfu.core.tracks import SimulcastSource, Subscription, Track
 from snugroom.server.sfu.limits import OWN_SSRC, MediaError, MediaLimits
+from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Stream
 
 #: The most SSRCs that a room remembers after it has forgotten their last sequence number. They are never

@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import Final, Generic
 
 from snugroom.server.rate import TokenBucket
-from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import NEW
 from snugroom.server.sfu.core.effects import P
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.wire import rtcp
 from snugroom.server.wire.limits import AUDIO_CLOCK, VIDEO_CLOCK
 from snugroom.server.wire.messages import MediaKind
 

@@ -18,15 +18,15 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from snugroom.server.sfu.codecs import rtp
-from snugroom.server.sfu.codecs.vp8 import read_descriptor
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.io import mmsg, srtp
 from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.limits import DATAGRAM_MAX
+from snugroom.server.wire import rtp
 from snugroom.server.wire.limits import RTP_MAX
+from snugroom.server.wire.vp8 import read_descriptor
 
 #: The handler of a datagram: gets libsrtp's view of the buffer, ours, the size, and the source address.
 DatagramHandler = Callable[[Any, memoryview, int, Address], None]

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.core.bandwidth.delay import DelayTrend
 from snugroom.server.sfu.core.bandwidth.estimate import BandwidthEstimate, Throughput
 from snugroom.server.sfu.core.bandwidth.loss import LossBasedController
@@ -18,6 +17,7 @@ from snugroom.server.sfu.core.bandwidth.probe import ProbePlan, Prober
 from snugroom.server.sfu.core.layer_allocator import Allocation, LayerAllocator, VideoDemand
 from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
 from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.wire import rtcp
 
 #: Weight of each new measurement in a smoothed rate.
 NEW: Final = 0.4

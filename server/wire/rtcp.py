@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.server.sfu.codecs import twcc
+from snugroom.server.wire import twcc
 from snugroom.server.wire.limits import RTCP_MAX
 
 SR: Final = 200
