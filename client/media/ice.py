@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.client.media.untyped_libs import build_binding_request, parse_stun
+from snugroom.server.wire import stun
 
 #: Seconds between checks before the first answer, doubling up to CHECK_INTERVAL_MAX.
 CHECK_INTERVAL: Final = 0.05
@@ -60,7 +60,8 @@ class IceClient:
         self._local_ufrag = local_ufrag
         self._rng = rng
         self._tie_breaker = int.from_bytes(rng(8), "big")
-        self._remote: tuple[str, str] | None = None
+        #: The user name of checks, and the server's password.
+        self._remote: tuple[bytes, bytes] | None = None
         self._outstanding: dict[bytes, float] = {}  # transaction -> sending time
         #: Seconds between the last answered check and its answer.
         self.round_trip: float | None = None
@@ -73,16 +74,19 @@ class IceClient:
 
     def start(self, ufrag: str, password: str, now: float) -> list[IceEffect]:
         """Begin to check the server, which has these credentials."""
-        self._remote = (ufrag, password)
+        self._remote = f"{ufrag}:{self._local_ufrag}".encode(), password.encode()
         self._answered = now
         return self._check(now)
 
     def receive(self, data: bytes, now: float) -> list[IceEffect]:
         """Take a datagram whose first byte says STUN. All but an authentic answer to a check is ignored."""
-        reply = parse_stun(data)
-        if self._remote is None or reply is None or not reply.success:
+        try:
+            reply = stun.parse_success(data)
+        except stun.StunError:
             return []
-        if reply.transaction not in self._outstanding or not reply.authentic(self._remote[1]):
+        if self._remote is None or reply.transaction not in self._outstanding:
+            return []
+        if not stun.authentic(reply, self._remote[1]):
             return []
         self.round_trip = now - self._outstanding[reply.transaction]
         self._outstanding.clear()
@@ -124,18 +128,14 @@ class IceClient:
 
     def _check(self, now: float) -> list[IceEffect]:
         assert self._remote is not None
-        ufrag, password = self._remote
+        username, password = self._remote
         transaction = self._rng(12)
         self._outstanding[transaction] = now
         while len(self._outstanding) > _OUTSTANDING_MAX:
             del self._outstanding[next(iter(self._outstanding))]
         self._next_check = now + (CONSENT_RETRY if self.connected else self._interval)
         self._interval = min(2 * self._interval, CHECK_INTERVAL_MAX)
-        request = build_binding_request(
-            transaction,
-            f"{ufrag}:{self._local_ufrag}",
-            password,
-            tie_breaker=self._tie_breaker,
-            nominate=self._nominate,
+        request = stun.request(
+            transaction, username, password, tie_breaker=self._tie_breaker, nominate=self._nominate
         )
         return [Send(request)]

@@ -1,69 +1,14 @@
-"""The only module that calls libraries without type information: aioice's STUN codec and pylibsrtp.
+"""SRTP on pylibsrtp, which has no type information (RFC 3711, RFC 5764, RFC 7714).
 
-It uses only public names of both, adds types to their results, and narrows their exceptions.
+The module uses only public names of pylibsrtp, adds types to their results, and narrows their exceptions.
 """
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import Final
 
 import pylibsrtp
-from aioice import stun
-from aioice.candidate import candidate_priority
-
-__all__ = ["PROFILES", "Srtp", "SrtpError", "SrtpProfile", "StunReply", "build_binding_request", "parse_stun"]
-
-
-# -- STUN ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class StunReply:
-    """A response to a binding request; its integrity is not checked yet."""
-
-    transaction: bytes
-    success: bool
-    message: stun.Message
-
-    def authentic(self, password: str) -> bool:
-        """Return whether MESSAGE-INTEGRITY matches this password (RFC 8489 9.1)."""
-        return bool(self.message.check_message_integrity(password.encode()))
-
-
-def build_binding_request(
-    transaction: bytes, username: str, password: str, *, tie_breaker: int, nominate: bool
-) -> bytes:
-    """Return a check of the controlling agent (RFC 8445 7.2.2), with integrity and fingerprint."""
-    request = stun.Message(
-        message_method=stun.Method.BINDING,
-        message_class=stun.Class.REQUEST,
-        transaction_id=transaction,
-    )
-    request.attributes["USERNAME"] = username
-    request.attributes["PRIORITY"] = candidate_priority(1, "prflx")
-    request.attributes["ICE-CONTROLLING"] = tie_breaker
-    if nominate:
-        request.attributes["USE-CANDIDATE"] = None
-    request.add_message_integrity(password.encode())
-    return bytes(request)
-
-
-def parse_stun(data: bytes) -> StunReply | None:
-    """Return a response to a binding request; None for all other data, malformed or not."""
-    try:
-        message = stun.parse_message(data)
-    except (ValueError, struct.error, LookupError, TypeError):
-        return None
-    if message.message_method != stun.Method.BINDING:
-        return None
-    if message.message_class not in (stun.Class.RESPONSE, stun.Class.ERROR):
-        return None
-    return StunReply(message.transaction_id, message.message_class == stun.Class.RESPONSE, message)
-
-
-# -- SRTP ------------------------------------------------------------------------------------
 
 
 class SrtpError(ValueError):

@@ -493,7 +493,7 @@ class Sfu:
 
     def _stun(self, datagram: bytes, source: Address, now: float) -> None:
         try:
-            request = stun.parse(datagram)
+            request = stun.parse_request(datagram)
         except stun.StunError:
             self._counts["garbage"] += 1
             return

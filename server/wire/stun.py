@@ -1,4 +1,4 @@
-"""STUN binding requests and their answers, as an ICE-lite agent needs them: RFC 8489, RFC 8445.
+"""STUN binding requests and their answers, for both ends of ICE: RFC 8489, RFC 8445.
 
 The parser is small and Snug's own, because all its input comes from strangers. It decodes only the fields
 that are used, and raises only `StunError`.
@@ -42,32 +42,57 @@ _LENGTHS: Final = {
     ICE_CONTROLLED: 8,
     ICE_CONTROLLING: 8,
 }
+#: Length and family of an address: IPv4 or IPv6.
+_ADDRESS_FORMS: Final = ((8, b"\1"), (20, b"\2"))
 _USERNAME_MAX: Final = 513
+#: PRIORITY of a peer-reflexive candidate, the only one of its component (RFC 8445 5.1.2.1).
+_PRIORITY: Final = 110 << 24 | 0xFFFF << 8 | 255
 
 
 class StunError(ValueError):
-    """Not a binding request that can be judged."""
+    """Not a binding request or response that can be judged."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """A syntactically valid binding request. Its fields are unproven until `authentic` returns True.
+class Message:
+    """A syntactically valid message. Its fields are unproven until `authentic` returns True.
 
-    `unknown` are comprehension-required attributes that the SFU does not know.
+    `attributes`: the first of each kind that is read. `unknown`: comprehension-required attributes that are
+    not read. MESSAGE-INTEGRITY protects `covered` with `tag`.
     """
 
+    kind: int
     transaction: bytes
-    username: bytes
-    controlling: bool
-    controlled: bool
-    use_candidate: bool
+    attributes: dict[int, bytes]
     unknown: tuple[int, ...]
     covered: bytes
     tag: bytes
 
+    @property
+    def username(self) -> bytes:
+        return self.attributes[USERNAME]
 
-def parse(datagram: bytes) -> Request:
-    """Parse a binding request with USERNAME and MESSAGE-INTEGRITY; StunError for anything else.
+
+def parse_request(datagram: bytes) -> Message:
+    """Parse a binding request with USERNAME and MESSAGE-INTEGRITY; StunError for anything else."""
+    message = _parse(datagram)
+    if message.kind != BINDING_REQUEST:
+        raise StunError("header")
+    if not 1 <= len(message.attributes.get(USERNAME, b"")) <= _USERNAME_MAX:
+        raise StunError("unauthenticated")
+    return message
+
+
+def parse_success(datagram: bytes) -> Message:
+    """Parse a binding success response with MESSAGE-INTEGRITY; StunError for anything else."""
+    message = _parse(datagram)
+    if message.kind != BINDING_SUCCESS:
+        raise StunError("header")
+    return message
+
+
+def _parse(datagram: bytes) -> Message:
+    """Parse any message with MESSAGE-INTEGRITY.
 
     A FINGERPRINT is optional; it must be last and correct. Other attributes after MESSAGE-INTEGRITY are
     ignored.
@@ -76,7 +101,7 @@ def parse(datagram: bytes) -> Request:
     if not HEADER <= size <= MESSAGE_MAX or size % 4:
         raise StunError("size")
     kind, length, cookie = struct.unpack_from("!HHL", datagram)
-    if kind != BINDING_REQUEST or cookie != COOKIE or length != size - HEADER:
+    if cookie != COOKIE or length != size - HEADER:
         raise StunError("header")
     found: dict[int, bytes] = {}
     unknown: list[int] = []
@@ -100,27 +125,19 @@ def parse(datagram: bytes) -> Request:
                 found[name] = value
             elif name == USERNAME or name in _LENGTHS:
                 found.setdefault(name, value)  # the first of duplicates counts (RFC 8489 14)
+            elif name == XOR_MAPPED_ADDRESS and (length, value[1:2]) not in _ADDRESS_FORMS:
+                raise StunError("attribute")
             elif name < 0x8000:
                 unknown.append(name)
         position += 4 + (length + 3 & ~3)
-    username = found.get(USERNAME, b"")
-    if not covered or not 1 <= len(username) <= _USERNAME_MAX:
+    if not covered:
         raise StunError("unauthenticated")
-    return Request(
-        transaction=datagram[8:20],
-        username=username,
-        controlling=ICE_CONTROLLING in found,
-        controlled=ICE_CONTROLLED in found,
-        use_candidate=USE_CANDIDATE in found,
-        unknown=tuple(unknown),
-        covered=covered,
-        tag=found[MESSAGE_INTEGRITY],
-    )
+    return Message(kind, datagram[8:20], found, tuple(unknown), covered, found[MESSAGE_INTEGRITY])
 
 
-def authentic(request: Request, password: bytes) -> bool:
+def authentic(message: Message, password: bytes) -> bool:
     """Whether MESSAGE-INTEGRITY is valid under `password`, compared in constant time."""
-    return hmac.compare_digest(hmac.digest(password, request.covered, "sha1"), request.tag)
+    return hmac.compare_digest(hmac.digest(password, message.covered, "sha1"), message.tag)
 
 
 def _attribute(name: int, value: bytes) -> bytes:
@@ -136,6 +153,17 @@ def _message(kind: int, transaction: bytes, body: bytes, password: bytes) -> byt
     tag = hmac.digest(password, head(24) + body, "sha1")
     whole = head(32) + body + _attribute(MESSAGE_INTEGRITY, tag)
     return whole + _attribute(FINGERPRINT, struct.pack("!L", zlib.crc32(whole) ^ _FINGERPRINT_XOR))
+
+
+def request(
+    transaction: bytes, username: bytes, password: bytes, *, tie_breaker: int, nominate: bool
+) -> bytes:
+    """Encode a check of the controlling agent (RFC 8445 7.2.2)."""
+    body = _attribute(USERNAME, username) + _attribute(PRIORITY, struct.pack("!L", _PRIORITY))
+    body += _attribute(ICE_CONTROLLING, struct.pack("!Q", tie_breaker))
+    if nominate:
+        body += _attribute(USE_CANDIDATE, b"")
+    return _message(BINDING_REQUEST, transaction, body, password)
 
 
 def success(transaction: bytes, host: str, port: int, password: bytes) -> bytes:

@@ -55,7 +55,7 @@ BODIES: Final = [
 
 def _stun(data: bytes) -> None:
     with contextlib.suppress(stun.StunError):
-        request = stun.parse(data)
+        request = stun.parse_request(data)
         assert len(request.transaction) == 12
         at = 20
         while at < len(data):
@@ -78,7 +78,7 @@ class Checks:
         self._now += place[0] / 64
         whole = sealed_stun(stun.BINDING_REQUEST, bytes(12), body)
         try:
-            request = stun.parse(whole)
+            request = stun.parse_request(whole)
         except stun.StunError:
             return
         source = ("192.0.2.1", 4000 + place[0] % 16)

@@ -14,7 +14,7 @@ def agent() -> IceLite:
 
 
 def test_so_many_checks_are_answered_and_the_rest_counted() -> None:
-    ice, check = agent(), stun.parse(nominating())
+    ice, check = agent(), stun.parse_request(nominating())
     answered = sum(ice.check(check, ADA, 100.0 + i / 5000) is not None for i in range(5000))
     assert CHECK_BURST <= answered <= CHECK_BURST + CHECK_RATE
     assert ice.refused == 5000 - answered
@@ -24,26 +24,26 @@ def test_so_many_checks_are_answered_and_the_rest_counted() -> None:
 
 
 def test_only_the_peer_itself_can_use_up_its_checks() -> None:
-    ice, forged = agent(), stun.parse(request(password="q" * 24))
+    ice, forged = agent(), stun.parse_request(request(password="q" * 24))
     assert all(ice.check(forged, ADA, 100.0) is None for _ in range(1000))
     assert ice.refused == 0
-    assert ice.check(stun.parse(request()), ADA, 100.0) is not None
+    assert ice.check(stun.parse_request(request()), ADA, 100.0) is not None
 
 
 def test_so_many_addresses_in_so_much_time() -> None:
     """Each new one has the server look through all that it knows by address."""
-    ice, check = agent(), stun.parse(request())
+    ice, check = agent(), stun.parse_request(request())
     good = [ice.check(check, ("192.0.2.1", 4000 + i), 100.0) for i in range(100)]
     assert sum(answer is not None for answer in good) == MOVE_BURST
     # the one in use is heard all the same, and a phone that moves a little later is found
     assert ice.check(check, ("192.0.2.1", 4000), 100.0) is not None
-    moved = ice.check(stun.parse(nominating()), ("192.0.2.9", 5), 105.0)
+    moved = ice.check(stun.parse_request(nominating()), ("192.0.2.9", 5), 105.0)
     assert moved is not None
     assert moved.selected
 
 
 def test_going_to_and_fro_is_moving() -> None:
-    ice, check = agent(), stun.parse(nominating())
+    ice, check = agent(), stun.parse_request(nominating())
     places = (("192.0.2.1", 1), ("192.0.2.1", 2))
     answers = [ice.check(check, places[i % 2], 100.0) for i in range(100)]
     assert sum(answer is not None and answer.selected for answer in answers) == MOVE_BURST

@@ -12,7 +12,7 @@ from snugroom.server.sfu.io.ice import Credentials, IceLite
 from snugroom.server.sfu.io.sockets import BindError, bind_addresses, open_sockets
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Sfu
-from snugroom.server.wire.stun import parse
+from snugroom.server.wire.stun import parse_request
 from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.framed import Framed, by_tcp, dial, put
 from tests.media_server.peer import Peer, rtp
@@ -399,7 +399,7 @@ async def test_an_address_that_is_forgotten_gives_way_to_the_next() -> None:
         def check(source: tuple[str, int], now: float, *, nominate: bool) -> None:
             password = "p" * 24
             request = peer.request(nominate=nominate, password=password, USERNAME=f"server:{peer.ufrag}")
-            answer = ice.check(parse(request), source, now)
+            answer = ice.check(parse_request(request), source, now)
             assert answer is not None
             assert answer.good
 

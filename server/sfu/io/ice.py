@@ -72,7 +72,7 @@ class IceLite:
         self.selected: Address | None = None
         self.consent_at: float | None = None
 
-    def check(self, request: stun.Request, source: Address, now: float) -> Answer | None:
+    def check(self, request: stun.Message, source: Address, now: float) -> Answer | None:
         """Judge a check; None (no answer) if it is not this peer's, not authentic, or beyond the rates."""
         if request.username != self._username or not stun.authentic(request, self._password):
             return None
@@ -83,13 +83,15 @@ class IceLite:
         if request.unknown:
             unknown = request.unknown[:_UNKNOWN_MAX]
             return Answer(stun.error(transaction, 420, "Unknown Attribute", self._password, unknown))
-        if request.controlled:
+        if stun.ICE_CONTROLLED in request.attributes:
             return Answer(stun.error(transaction, 487, "Role Conflict", self._password))
-        if not request.controlling:
+        if stun.ICE_CONTROLLING not in request.attributes:
             return Answer(stun.error(transaction, 400, "Bad Request", self._password))
         before = self.selected
         chosen = source != before and (
-            request.use_candidate or before is None or now - self.addresses[before] > self._rebinding
+            stun.USE_CANDIDATE in request.attributes
+            or before is None
+            or now - self.addresses[before] > self._rebinding
         )
         if (chosen or source not in self.addresses) and not self._moves.take(now):
             self.refused += 1
