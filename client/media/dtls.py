@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
-from snugroom.client.media.untyped_libs import PROFILES, Srtp
+from snugroom.client.media.srtp import PROFILES, Srtp
 
 #: Maximum number of bytes in a datagram of the handshake.
 MTU: Final = 1_200

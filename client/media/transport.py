@@ -26,7 +26,7 @@ from snugroom.client.media.reach import (
 )
 from snugroom.client.media.rtp import is_rtcp
 from snugroom.client.media.sockets import TcpWire, UdpWire, Wire
-from snugroom.client.media.untyped_libs import SrtpError
+from snugroom.client.media.srtp import SrtpError
 from snugroom.server.wire.messages import Transport
 
 _TICK: Final = 0.025

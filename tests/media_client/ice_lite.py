@@ -10,7 +10,7 @@ from aioice import stun
 
 from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.rtp import is_rtcp
-from snugroom.client.media.untyped_libs import SrtpError
+from snugroom.client.media.srtp import SrtpError
 from snugroom.server.wire.messages import Transport
 
 

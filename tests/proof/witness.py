@@ -200,8 +200,8 @@ def watch_frames(secrets: Secrets) -> None:
 
 def watch_wire(tap: Tap) -> None:
     """Note all that the media server is sent and sends, and what is sealed in which epoch."""
+    from snugroom.client.media.srtp import Srtp
     from snugroom.client.media.transport import MediaTransport
-    from snugroom.client.media.untyped_libs import Srtp
     from snugroom.client.session import Session
 
     protect, unprotect = Srtp.protect, Srtp.unprotect

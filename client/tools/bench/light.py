@@ -30,7 +30,7 @@ from snugroom.client.media.rtp import (
     build_rtcp,
     is_rtcp,
 )
-from snugroom.client.media.untyped_libs import Srtp, SrtpError
+from snugroom.client.media.srtp import Srtp, SrtpError
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
     Challenge,
