@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from snugroom.client.media import opus, twcc
+from snugroom.client.media import opus
 from snugroom.client.media.codec import (
     HEIGHT,
     WIDTH,
@@ -28,22 +28,13 @@ from snugroom.client.media.outgoing import Outgoing
 from snugroom.client.media.receiving import FrameCrypto, Opened
 from snugroom.client.media.record import Recorder
 from snugroom.client.media.reports import RoundTrip
-from snugroom.client.media.rtp import (
-    Nack,
-    Pli,
-    ReceiverReport,
-    Remb,
-    Rtcp,
-    RtpError,
-    SenderReport,
-    TransportFeedback,
-    parse_rtcp,
-    parse_rtp,
-)
+from snugroom.client.media.rtp import RtpError, parse_rtp
 from snugroom.client.media.sending import random_ssrc
 from snugroom.client.media.sources import Source
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.media.transport import Link, MediaTransport, TransportError
+from snugroom.client.media.twcc import INTERVAL
+from snugroom.server.wire import rtcp, twcc
 from snugroom.server.wire.messages import HandleStream, MediaKind, Stream, Transport
 
 __all__ = ["EngineError", "FrameCrypto", "MediaEngine", "Opened", "OwnStats", "StreamStats", "TransportError"]
@@ -281,40 +272,34 @@ class MediaEngine:
 
     def _on_rtcp(self, data: bytes) -> None:
         try:
-            packets = parse_rtcp(data)
-        except RtpError:
+            items = rtcp.parse(data)
+        except rtcp.RtcpError:
             self.malformed += 1
             return
         now = asyncio.get_running_loop().time()
-        for packet in packets:
-            if isinstance(packet, SenderReport):
-                self._incoming.sender_report(packet, now)
+        for item in items:
+            if isinstance(item, rtcp.SenderReport):
+                self._incoming.sender_report(item, now)
             elif self._outgoing is not None:
-                self._hear(self._outgoing, packet, now)
+                self._hear(self._outgoing, item, now)
 
-    def _hear(self, outgoing: Outgoing, packet: Rtcp, now: float) -> None:
+    def _hear(self, outgoing: Outgoing, item: rtcp.Item, now: float) -> None:
         """Pass the server's feedback on own streams to the sending half."""
-        match packet:
-            case Pli() | Nack():
-                outgoing.feedback(packet, now)
-            case Remb():
-                outgoing.remb(packet.bitrate, now)
-            case ReceiverReport():
-                for block in packet.reports:
-                    self._round_trip.reported(block, now + outgoing.clock_offset)
-                    outgoing.received(block, now)
-            case TransportFeedback():
-                try:
-                    report = twcc.parse(packet.fci)
-                except twcc.TwccError:
-                    self.malformed += 1
-                    return
-                outgoing.acknowledged(report, now, self._round_trip.seconds or 0.0)
+        match item:
+            case rtcp.KeyFrameRequest() | rtcp.Nack():
+                outgoing.feedback(item, now)
+            case rtcp.Remb():
+                outgoing.remb(item.bitrate, now)
+            case rtcp.ReportBlock():
+                self._round_trip.reported(item, now + outgoing.clock_offset)
+                outgoing.received(item, now)
+            case twcc.Report():
+                outgoing.acknowledged(item, now, self._round_trip.seconds or 0.0)
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         next_report = loop.time() + _REPORT_INTERVAL
-        next_feedback = loop.time() + twcc.INTERVAL
+        next_feedback = loop.time() + INTERVAL
         told: float | None = None
         while True:
             await asyncio.sleep(_TICK)
@@ -326,7 +311,7 @@ class MediaEngine:
                 self._incoming.round_trip(self._round_trip.seconds)
             self._incoming.tick(now)
             if now >= next_feedback:
-                next_feedback = now + twcc.INTERVAL
+                next_feedback = now + INTERVAL
                 self._incoming.acknowledge()
             if now >= next_report:
                 next_report = now + _REPORT_INTERVAL

@@ -19,20 +19,13 @@ from snugroom.client.media.record import Recorder, Taken
 from snugroom.client.media.reorder import Ask
 from snugroom.client.media.reports import Reception
 from snugroom.client.media.rtp import (
-    BLOCKS_MAX,
-    Cname,
-    Nack,
-    Pli,
-    ReceiverReport,
     RtpError,
     RtpPacket,
-    SenderReport,
-    TransportFeedback,
-    build_rtcp,
     unwrap_rtx,
 )
 from snugroom.client.media.stats import StreamStats
 from snugroom.client.media.twcc import Arrivals
+from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import HandleStream, MediaKind
 
 _DECODE_QUEUE: Final = 30
@@ -96,7 +89,7 @@ class _Remote:
         self.video_decoder: VideoDecoder | None = None
         self.queue: deque[Deliver] = deque()
         self.worker: asyncio.Task[None] | None = None
-        self.report: SenderReport | None = None
+        self.report: rtcp.SenderReport | None = None
         self.told = False
         self.decoded = self.concealed = self.recovered = self.dropped = self.undecodable = 0
         #: Audio frames missing after `heard`, the RTP timestamp of the last decoded frame.
@@ -220,7 +213,7 @@ class Incoming:
             packet = original
         self._perform(remote, remote.receiver.receive(packet, now))
 
-    def sender_report(self, report: SenderReport, now: float) -> None:
+    def sender_report(self, report: rtcp.SenderReport, now: float) -> None:
         remote = self._remote.get(report.ssrc)
         if remote is not None:
             remote.report = report
@@ -234,16 +227,15 @@ class Incoming:
             remote.receiver.reorder.round_trip = seconds
 
     def acknowledge(self) -> None:
-        """Report the numbered packets that have arrived. Call it every `twcc.INTERVAL`."""
-        for fci in self._arrivals.take():
-            self._send_rtcp(build_rtcp(TransportFeedback(self._feedback_ssrc, 0, fci)))
+        """Report the numbered packets that have arrived. Call it every `client.media.twcc.INTERVAL`."""
+        for report in self._arrivals.take(self._feedback_ssrc):
+            self._send_rtcp(report)
 
     def report(self, now: float) -> None:
         """Send a receiver report on all streams that have begun (RFC 3550 6.4.2)."""
         blocks = [b for r in self._remote.values() if (b := r.reception.report(now)) is not None]
-        for at in range(0, len(blocks), BLOCKS_MAX):
-            report = ReceiverReport(self._feedback_ssrc, tuple(blocks[at : at + BLOCKS_MAX]))
-            self._send_rtcp(build_rtcp(report, Cname(self._feedback_ssrc)))
+        for at in range(0, len(blocks), rtcp.BLOCKS_MAX):
+            self._send_rtcp(rtcp.receiver_report(self._feedback_ssrc, blocks[at : at + rtcp.BLOCKS_MAX]))
 
     def tick(self, now: float) -> None:
         for remote in list(self._remote.values()):
@@ -275,9 +267,9 @@ class Incoming:
                 case Conceal():
                     remote.hole += effect.frames
                 case Ask():
-                    self._send_rtcp(build_rtcp(Nack(self._feedback_ssrc, ssrc, effect.sequences)))
+                    self._send_rtcp(rtcp.nack(self._feedback_ssrc, ssrc, effect.sequences))
                 case AskKey():
-                    self._send_rtcp(build_rtcp(Pli(self._feedback_ssrc, ssrc)))
+                    self._send_rtcp(rtcp.key_frame_request(self._feedback_ssrc, ssrc))
 
     def _deliver(self, remote: _Remote, frame: Deliver) -> None:
         if not remote.told:

@@ -27,12 +27,11 @@ from snugroom.client.media.layers import Layer, layers_of, share
 from snugroom.client.media.pacing import Pacer
 from snugroom.client.media.rate import Estimate
 from snugroom.client.media.receiving import FrameCrypto
-from snugroom.client.media.rtp import Cname, Nack, Pli, ReportBlock, build_rtcp
 from snugroom.client.media.sending import KeyGate, Pace, Sender
 from snugroom.client.media.sources import Source, blank, silence
 from snugroom.client.media.stats import OwnStats
 from snugroom.client.media.transport import Link
-from snugroom.client.media.twcc import Report
+from snugroom.server.wire import rtcp, twcc
 from snugroom.server.wire.messages import Stream
 
 _PREFETCH: Final = 5  # audio frames fetched from the source at once, and ahead of time
@@ -131,16 +130,16 @@ class Outgoing:
         for layer_encoder in self._layer_encoders:
             layer_encoder.own.gate.ask()
 
-    def feedback(self, packet: Pli | Nack, now: float) -> None:
+    def feedback(self, request: rtcp.KeyFrameRequest | rtcp.Nack, now: float) -> None:
         """Answer a receiver's request; requests for foreign streams are ignored."""
         link = self._link()
         for own in self._own:
-            if own.sender.ssrc != packet.media:
+            if own.sender.ssrc != request.ssrc:
                 continue
-            if isinstance(packet, Pli):
+            if isinstance(request, rtcp.KeyFrameRequest):
                 own.gate.ask()
             elif link is not None:
-                for again in own.sender.resend(packet.sequences, now):
+                for again in own.sender.resend(request.sequences, now):
                     if own.sender.rtx is not None and own.sender.numbered:
                         self._pacer.push(len(again), (own.sender, again), urgent=True)
                         self._pacing.set()
@@ -151,12 +150,12 @@ class Outgoing:
         """Take the server's limit for the video that receivers can take, bits a second."""
         self._estimate.remb(bitrate, now)
 
-    def received(self, block: ReportBlock, now: float) -> None:
+    def received(self, block: rtcp.ReportBlock, now: float) -> None:
         """Take a receiver report on one of the own streams."""
         if any(layer_encoder.own.sender.ssrc == block.ssrc for layer_encoder in self._layer_encoders):
             self._estimate.lost(block.fraction / 256, now)
 
-    def acknowledged(self, report: Report, now: float, round_trip: float) -> None:
+    def acknowledged(self, report: twcc.Report, now: float, round_trip: float) -> None:
         """Take the server's report on numbered packets: which arrived, and when."""
         self._estimate.reported(report, now, round_trip)
 
@@ -335,4 +334,4 @@ class Outgoing:
         link = self._link()
         if link is not None:
             report = own.sender.report(now, self._clock_offset)
-            link.send_rtcp(build_rtcp(report, Cname(own.sender.ssrc)))
+            link.send_rtcp(rtcp.sender_report(report) + rtcp.cname(own.sender.ssrc))

@@ -1,6 +1,6 @@
 """The sender's estimate of the bitrate that the path to the server carries. A pure core.
 
-The estimate uses the server's reports on numbered packets (`client.media.twcc`). A growing queue delays
+The estimate uses the server's reports on numbered packets (`server.wire.twcc`). A growing queue delays
 packets long before it loses any. When a queue grows, the rate falls at once, well below the rate that
 arrived. Without a growing queue the rate rises a little each second. Loss counts only from a fifth on,
 because radio links lose packets without congestion. REMB, the server's limit for what receivers can take, is
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from snugroom.client.media.twcc import Report
+from snugroom.server.wire import twcc
 
 FIRST: Final = 300_000
 FLOOR: Final = 60_000
@@ -120,18 +120,19 @@ class Estimate:
             self._raise(now)
         self._raised_at = now
 
-    def reported(self, report: Report, now: float, round_trip: float = 0.0) -> None:
+    def reported(self, report: twcc.Report, now: float, round_trip: float = 0.0) -> None:
         """Take the server's report on numbered packets."""
         self._heard_at, self._silent_from = now, None
         delays = []
-        for place, arrival in enumerate(report.arrivals):
-            known = self._outstanding.pop((report.first + place) & 0xFFFF, None)
-            if known is None:
-                continue
-            self._fates.append((now, arrival is not None))
-            if arrival is not None:
-                delays.append(arrival - known[0])
-                self._through.append((arrival, known[1]))
+        ticks = dict(report.arrivals)
+        for number in [n for n in self._outstanding if (n - report.base) & 0xFFFF < report.statuses]:
+            sent_at, size = self._outstanding.pop(number)
+            tick = ticks.get(number)
+            self._fates.append((now, tick is not None))
+            if tick is not None:
+                arrival = tick / twcc.TICKS
+                delays.append(arrival - sent_at)
+                self._through.append((arrival, size))
         while self._fates and self._fates[0][0] < now - LOSS_WINDOW:
             self._fates.popleft()
         if not delays:

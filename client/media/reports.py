@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.client.media.rtp import CLOCK_RATE, ReportBlock, RtpPacket
+from snugroom.client.media.rtp import CLOCK_RATE, RtpPacket
 from snugroom.server.wire.messages import MediaKind
+from snugroom.server.wire.rtcp import ReportBlock
 
 _SHORT: Final = 1 << 16
 _WORD: Final = 0xFFFFFFFF

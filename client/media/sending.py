@@ -13,7 +13,6 @@ from snugroom.client.media.rtp import (
     CLOCK_RATE,
     PAYLOAD_TYPE,
     RtpPacket,
-    SenderReport,
     build_rtp,
     packetize_vp8,
     stamped,
@@ -21,6 +20,7 @@ from snugroom.client.media.rtp import (
 )
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import MediaKind
+from snugroom.server.wire.rtcp import SenderReport
 
 #: Packets cached for retransmission: four seconds of audio, about ten of video.
 CACHE: Final[dict[MediaKind, int]] = {"audio": 200, "video": 1_024}

@@ -24,10 +24,10 @@ from snugroom.client.media.reach import (
     Unreachable,
     unreached,
 )
-from snugroom.client.media.rtp import is_rtcp
 from snugroom.client.media.sockets import TcpWire, UdpWire, Wire
 from snugroom.client.media.srtp import SrtpError
 from snugroom.server.wire.messages import Transport
+from snugroom.server.wire.rtcp import is_rtcp
 
 _TICK: Final = 0.025
 _TICK_IDLE: Final = 0.25

@@ -1,7 +1,7 @@
-"""RTCP that the SFU reads and writes: RFC 3550 6, RFC 4585, RFC 5104 (FIR), RFC 5506, REMB draft.
+"""RTCP for both ends: RFC 3550 6, RFC 4585, RFC 5104 (FIR), RFC 5506, REMB draft.
 
-Parsing is strict and bounded: a compound packet with any malformed part is dropped whole. Parts that the SFU
-does not need (SDES, BYE, APP, XR, other feedback) are skipped and not forwarded.
+Parsing is strict and bounded: a compound packet with any malformed part is dropped whole. Parts that neither
+end needs (SDES, BYE, APP, XR, other feedback) are skipped.
 """
 
 from __future__ import annotations
@@ -19,44 +19,56 @@ RR: Final = 201
 SDES: Final = 202
 RTPFB: Final = 205
 PSFB: Final = 206
+#: The same CNAME for all participants, so that it reveals nothing; RFC 3550 6.5.1 requires one.
+CNAME: Final = b"snug"
+#: Report blocks in one report: their count has five bits.
+BLOCKS_MAX: Final = 31
+#: Sequence numbers in one NACK that is written.
+NACK_MAX: Final = 256
 _PARTS_MAX: Final = 32
 #: Reports and requests in one compound; four report packets, full, make 124.
 _ITEMS_MAX: Final = 128
 #: Sequence numbers read from all NACKs in one compound, because each number read costs time. A receiver that
 #: misses more packets asks again.
 _ASKED_MAX: Final = 256
-#: Sequence numbers in one NACK that the SFU writes.
-NACK_MAX: Final = 256
+_WORD: Final = 0xFFFFFFFF
 
 
 class RtcpError(ValueError):
-    """Not a valid compound packet."""
+    """Not a valid compound packet, or more report blocks than one packet can carry."""
 
 
 @dataclass(frozen=True, slots=True)
 class SenderReport:
-    """`body`: NTP time, RTP time, packets, bytes (20 bytes)."""
+    """RFC 3550 6.4.1. `ntp` is 64 bits, 32.32 fixed point seconds; `timestamp` is the same instant in RTP."""
 
     ssrc: int
-    body: bytes
+    ntp: int
+    timestamp: int
+    packets: int
+    octets: int
 
     @property
     def middle_ntp(self) -> int:
         """The middle 32 bits of the NTP time, which a receiver report gives back."""
-        return int.from_bytes(self.body[2:6], "big")
-
-    def rewritten(self, ssrc: int, timestamp: int) -> SenderReport:
-        """Return the report for a receiver that sees `ssrc`, with `timestamp` added to its RTP time."""
-        stamp = int.from_bytes(self.body[8:12], "big") + timestamp & 0xFFFFFFFF
-        return SenderReport(ssrc, self.body[:8] + stamp.to_bytes(4, "big") + self.body[12:])
+        return self.ntp >> 16 & _WORD
 
 
 @dataclass(frozen=True, slots=True)
 class ReportBlock:
-    """A receiver's report on `ssrc`: `fraction` lost in 256ths since its last report."""
+    """Reception of the stream `ssrc` (RFC 3550 6.4.1).
+
+    `fraction`: lost in 256ths since the last report. `lost` counts packets. `last_sr`: the middle of the last
+    sender report's NTP time; `since_sr`: the time since it came, in 65,536ths of a second. 0 without one.
+    """
 
     ssrc: int
     fraction: int
+    lost: int = 0
+    highest: int = 0
+    jitter: int = 0
+    last_sr: int = 0
+    since_sr: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +96,16 @@ class Remb:
 Item = SenderReport | ReportBlock | KeyFrameRequest | Nack | Remb | twcc.Report
 
 
-@dataclass(frozen=True, slots=True)
-class ReceptionReport:
-    """One report block to write (RFC 3550 6.4.1)."""
-
-    ssrc: int
-    fraction: int
-    lost: int
-    highest: int
-    jitter: int
-    last_sr: int
-    delay: int
+def is_rtcp(data: bytes) -> bool:
+    """Return whether a packet is RTCP, by the second byte: RTP shares the socket (RFC 5761 section 4)."""
+    return len(data) >= 2 and 192 <= data[1] <= 223
 
 
 # -- reading ---------------------------------------------------------------------------------
 
 
 def parse(data: bytes) -> list[Item]:
-    """Parse the items of a compound (or reduced-size) packet that concern an SFU; RtcpError if malformed."""
+    """Parse the items of a compound (or reduced-size) packet that Snug uses; RtcpError if malformed."""
     size = len(data)
     if not 8 <= size <= RTCP_MAX or size % 4:
         raise RtcpError("size")
@@ -120,6 +124,8 @@ def parse(data: bytes) -> list[Item]:
             if end != size or not 1 <= part[-1] <= len(part) - 8:
                 raise RtcpError("padding")
             part = part[: -part[-1]]
+        if kind in (RTPFB, PSFB) and len(part) < 12:
+            raise RtcpError("feedback")
         if kind in (SR, RR):
             items += _reports(part, kind, first & 31)
         elif kind == RTPFB and first & 31 == 1:
@@ -141,14 +147,14 @@ def _reports(part: bytes, kind: int, count: int) -> Iterable[Item]:
     if len(part) < start + 24 * count:
         raise RtcpError("report")
     if kind == SR:
-        yield SenderReport(int.from_bytes(part[4:8], "big"), part[8:28])
-    for at in range(start, start + 24 * count, 24):
-        yield ReportBlock(int.from_bytes(part[at : at + 4], "big"), part[at + 4])
+        yield SenderReport(*struct.unpack_from("!LQLLL", part, 4))
+    for ssrc, loss, *others in struct.iter_unpack("!LLLLLL", part[start : start + 24 * count]):
+        yield ReportBlock(ssrc, loss >> 24, (loss & 0xFFFFFF ^ 0x800000) - 0x800000, *others)
 
 
 def _nack(part: bytes, room: int) -> tuple[Nack, int]:
     """Read about `room` sequence numbers; return the NACK and how many were read, duplicates included."""
-    if len(part) < 16:
+    if len(part) < 16 or len(part) % 4:
         raise RtcpError("nack")
     sequences: dict[int, None] = {}
     steps = 0
@@ -189,30 +195,42 @@ def _payload_feedback(part: bytes, form: int) -> Iterable[Item]:
         yield Remb(min(mantissa << exponent, 1 << 40))
 
 
-# -- writing ---------------------------------------------------------------------------------
+# -- writing: `sender` is the writer's own SSRC ----------------------------------------------
+
+
+def _pack(kind: int, count: int, body: bytes) -> bytes:
+    return struct.pack("!BBH", 0x80 | count, kind, len(body) // 4) + body
 
 
 def sender_report(report: SenderReport) -> bytes:
     """Encode the report alone, without report blocks: 28 bytes."""
-    return struct.pack("!BBHL", 0x80, SR, 6, report.ssrc) + report.body
+    numbers = (report.timestamp & _WORD, report.packets & _WORD, report.octets & _WORD)
+    return _pack(SR, 0, struct.pack("!LQLLL", report.ssrc, report.ntp, *numbers))
 
 
-def receiver_report(sender: int, blocks: Sequence[ReceptionReport], cname: bytes = b"snug") -> bytes:
-    """Encode an RR with up to 31 blocks, and the SDES item that RFC 3550 6.1 requires beside it."""
-    data = struct.pack("!BBHL", 0x80 | len(blocks), RR, 1 + 6 * len(blocks), sender)
+def receiver_report(sender: int, blocks: Sequence[ReportBlock]) -> bytes:
+    """Encode an RR with up to 31 blocks, and the CNAME that RFC 3550 6.1 requires beside it. RtcpError."""
+    if len(blocks) > BLOCKS_MAX:
+        raise RtcpError("at most 31 report blocks go in one packet")
+    body = sender.to_bytes(4, "big")
     for b in blocks:
         lost = max(-0x800000, min(0x7FFFFF, b.lost)) & 0xFFFFFF
-        data += struct.pack(
-            "!LLLLLL", b.ssrc, b.fraction << 24 | lost, b.highest & 0xFFFFFFFF, b.jitter, b.last_sr, b.delay
+        body += struct.pack(
+            "!LLLLLL", b.ssrc, b.fraction << 24 | lost, b.highest & _WORD, b.jitter, b.last_sr, b.since_sr
         )
-    chunk = struct.pack("!LBB", sender, 1, len(cname)) + cname
-    chunk += bytes(4 - len(chunk) % 4)
-    return data + struct.pack("!BBH", 0x81, SDES, len(chunk) // 4) + chunk
+    return _pack(RR, len(blocks), body) + cname(sender)
+
+
+def cname(sender: int) -> bytes:
+    """Encode a source description with only a CNAME (RFC 3550 6.5)."""
+    chunk = struct.pack("!LBB", sender, 1, len(CNAME)) + CNAME
+    # A chunk ends with at least one zero byte, on a 32-bit boundary.
+    return _pack(SDES, 1, chunk + bytes(4 - len(chunk) % 4))
 
 
 def key_frame_request(sender: int, ssrc: int) -> bytes:
     """Encode a PLI (RFC 4585 6.3.1): 12 bytes."""
-    return struct.pack("!BBHLL", 0x81, PSFB, 2, sender, ssrc)
+    return _pack(PSFB, 1, struct.pack("!LL", sender, ssrc))
 
 
 def nack(sender: int, ssrc: int, sequences: Sequence[int]) -> bytes:
@@ -224,13 +242,11 @@ def nack(sender: int, ssrc: int, sequences: Sequence[int]) -> bytes:
         else:
             entries.append([sequence, 0])
     body = b"".join(struct.pack("!HH", first, following) for first, following in entries)
-    return struct.pack("!BBHLL", 0x81, RTPFB, 2 + len(entries), sender, ssrc) + body
+    return _pack(RTPFB, 1, struct.pack("!LL", sender, ssrc) + body)
 
 
 def remb(sender: int, bitrate: int, ssrcs: Sequence[int]) -> bytes:
     """Encode a REMB (draft-alvestrand-rmcat-remb-03 2.2): `bitrate` for all `ssrcs` together."""
     exponent = max(0, bitrate.bit_length() - 18)
-    packed = exponent << 18 | bitrate >> exponent
-    head = struct.pack("!BBHLL", 0x8F, PSFB, 4 + len(ssrcs), sender, 0)
-    fci = b"REMB" + struct.pack("!L", len(ssrcs) << 24 | packed)
-    return head + fci + b"".join(struct.pack("!L", ssrc) for ssrc in ssrcs)
+    packed = len(ssrcs) << 24 | exponent << 18 | bitrate >> exponent
+    return _pack(PSFB, 15, struct.pack(f"!LL4sL{len(ssrcs)}L", sender, 0, b"REMB", packed, *ssrcs))

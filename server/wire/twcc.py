@@ -19,8 +19,8 @@ TICKS: Final = 4000
 _REFERENCE: Final = 256
 _REFERENCES: Final = 1 << 24
 _RUN_MAX: Final = 8191
-#: The most arrivals and statuses in one report that the SFU writes, so that it is below `RTCP_MAX` in the
-#: worst order.
+#: The most arrivals and statuses in one report that is written, so that it is below `RTCP_MAX` in the worst
+#: order.
 ARRIVALS_MAX: Final = 340
 STATUSES_MAX: Final = 2048
 
@@ -124,12 +124,10 @@ def _times(
 def build(sender: int, ssrc: int, base: int, ticks: Sequence[int | None], feedback: int) -> tuple[bytes, int]:
     """Encode a report on the numbers from `base` on; return it and how many of `ticks` it covers.
 
-    The first of `ticks` must be an arrival. The report ends early before an arrival more than 8 s off the one
-    before it, or where it would be too long.
+    At least one of the first `STATUSES_MAX` ticks must be an arrival. The report ends early before an arrival
+    more than 8 s off the one before it, or where it would be too long.
     """
-    first = ticks[0]
-    assert first is not None
-    reference = first // _REFERENCE
+    reference = next(tick for tick in ticks if tick is not None) // _REFERENCE
     last = reference * _REFERENCE
     symbols = bytearray()
     deltas = bytearray()

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from aioice import stun
 
 from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
-from snugroom.client.media.rtp import is_rtcp
 from snugroom.client.media.srtp import SrtpError
 from snugroom.server.wire.messages import Transport
+from snugroom.server.wire.rtcp import is_rtcp
 
 
 class IceLiteServer:

@@ -10,21 +10,11 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from snugroom.client.media.rtp import (
-    Nack,
-    Pli,
-    ReceiverReport,
-    Rtcp,
-    SenderReport,
-    TransportFeedback,
-    build_rtcp,
-    is_rtcp,
-    parse_rtcp,
-    parse_rtp,
-)
+from snugroom.client.media.rtp import parse_rtp
 from snugroom.client.media.twcc import INTERVAL, Arrivals
 from snugroom.crypto.errors import AuthenticationError, MalformedError, ReplayError
 from snugroom.crypto.media.keys import FutureEpochError
+from snugroom.server.wire import rtcp, twcc
 from snugroom.server.wire.messages import HandleStream, MediaKind, Stream, Transport
 from tests.patience import PATIENCE
 
@@ -133,8 +123,8 @@ class Forwarder:
         self.random = random.Random(seed)
         self.packets: list[bytes] = []
         self.dropped = 0
-        self.asked: list[Rtcp] = []
-        self.reports: list[Rtcp] = []
+        self.asked: list[rtcp.Item] = []
+        self.reports: list[rtcp.Item] = []
         self.arrivals: dict[bytes, Arrivals] = {}
         self.reported_at: dict[bytes, float] = {}
         self.tamper: Callable[[bytes], bytes] | None = None
@@ -167,22 +157,28 @@ class Forwarder:
         arrivals.record(number, now)
         if now - self.reported_at.get(handle, 0.0) >= INTERVAL:
             self.reported_at[handle] = now
-            for fci in arrivals.take():
-                self._carry(handle, build_rtcp(TransportFeedback(1, 0, fci)))
+            for report in arrivals.take(1):
+                self._carry(handle, report)
 
     def feedback(self, sender: MemoryLink, packet: bytes) -> None:
-        for part in parse_rtcp(packet):
-            match part:
-                case SenderReport():
+        for item in rtcp.parse(packet):
+            match item:
+                case rtcp.SenderReport():
                     for handle in list(self.links):
                         if handle != sender.handle:
-                            self._carry(handle, build_rtcp(part))
-                case TransportFeedback() | ReceiverReport():
-                    self.reports.append(part)
-                case Pli() | Nack():
-                    self.asked.append(part)
-                    if part.media in self.owner:
-                        self._carry(self.owner[part.media], build_rtcp(part))
+                            self._carry(handle, rtcp.sender_report(item))
+                case twcc.Report() | rtcp.ReportBlock():
+                    self.reports.append(item)
+                case rtcp.KeyFrameRequest() | rtcp.Nack():
+                    self.asked.append(item)
+                    if item.ssrc in self.owner:
+                        self._carry(self.owner[item.ssrc], self._request(item))
+
+    @staticmethod
+    def _request(item: rtcp.KeyFrameRequest | rtcp.Nack) -> bytes:
+        if isinstance(item, rtcp.Nack):
+            return rtcp.nack(1, item.ssrc, item.sequences)
+        return rtcp.key_frame_request(1, item.ssrc)
 
     def _carry(self, handle: bytes, packet: bytes) -> None:
         if self.random.random() < self.loss:
@@ -194,4 +190,4 @@ class Forwarder:
     def _arrive(self, handle: bytes, packet: bytes) -> None:
         link = self.links.get(handle)
         if link is not None:
-            (link.on_rtcp if is_rtcp(packet) else link.on_rtp)(packet)
+            (link.on_rtcp if rtcp.is_rtcp(packet) else link.on_rtp)(packet)

@@ -18,20 +18,13 @@ from snugroom.client.media.engine import EngineError, MediaEngine, StreamStats
 from snugroom.client.media.record import Recorder
 from snugroom.client.media.reorder import Frame, Reorder
 from snugroom.client.media.rtp import (
-    Nack,
-    Pli,
-    ReceiverReport,
-    Remb,
     RtpPacket,
-    TransportFeedback,
-    build_rtcp,
     build_rtp,
-    is_rtcp,
-    parse_rtcp,
     parse_rtp,
 )
 from snugroom.client.media.sources import Source, TestCard
 from snugroom.client.media.transport import MediaTransport, TransportError
+from snugroom.server.wire import rtcp, twcc
 from snugroom.server.wire.messages import HandleStream, MediaKind
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import NOWHERE, Forwarder, MemoryLink, TestCrypto, until
@@ -141,7 +134,7 @@ async def test_at_five_percent_loss_sound_goes_on_and_pictures_come_back(tmp_pat
             missing = sound.lost + sound.concealed
             assert missing <= 0.08 * (sound.opened + missing)
         assert forwarder.dropped > 30
-        assert any(isinstance(asked, Nack) for asked in forwarder.asked)
+        assert any(isinstance(asked, rtcp.Nack) for asked in forwarder.asked)
     pictures = check.read_video(tmp_path / "Bob-1.webm")
     gaps = np.diff([t for t, _ in pictures])
     assert len(pictures) > 60
@@ -416,13 +409,13 @@ async def test_pictures_get_what_the_server_says_that_there_is_room_for() -> Non
         ssrcs = tuple(own.ssrc for own in bob.engine.own_stats() if own.kind == "video")
         small, large = bob.engine.own_stats()[1:]
         assert large.bitrate > small.bitrate > 0
-        link.on_rtcp(build_rtcp(Remb(1, 100_000, ssrcs)))
+        link.on_rtcp(rtcp.remb(1, 100_000, ssrcs))
         await until(lambda: bob.engine.own_stats()[2].bitrate == 0)
         assert 0 < bob.engine.own_stats()[1].bitrate <= 100_000
         before = bob.engine.own_stats()[2]
         await asyncio.sleep(0.3)
         assert bob.engine.own_stats()[2].sealed <= before.sealed + 1  # the larger one has stopped
-        link.on_rtcp(build_rtcp(Remb(1, 2_000_000, ssrcs)))
+        link.on_rtcp(rtcp.remb(1, 2_000_000, ssrcs))
         await until(lambda: bob.engine.own_stats()[2].bitrate > 0)
         await until(lambda: bob.engine.own_stats()[2].key_frames > before.key_frames)  # and begins so again
         assert ada.of(1, "audio").concealed == 0
@@ -443,9 +436,9 @@ async def test_pictures_sent_again_come_as_rtx_and_are_shown() -> None:
     assert {p.payload_type for p in again} == {97}
     numbered = [p.sequence for p in sent if p.ssrc == pictures.ssrc]
     assert len(set(numbered)) == len(numbered)  # nothing went out twice under its own number
-    reports = [r for r in forwarder.reports if isinstance(r, TransportFeedback)]
+    reports = [r for r in forwarder.reports if isinstance(r, twcc.Report)]
     assert len(reports) > 10
-    assert any(isinstance(r, ReceiverReport) for r in forwarder.reports)
+    assert any(isinstance(r, rtcp.ReportBlock) for r in forwarder.reports)
 
 
 class Broken:
@@ -499,11 +492,11 @@ async def test_over_a_socket_and_again_after_the_server_was_lost() -> None:
         server = IceLiteServer(engine.parameters())
         number = len(servers)
 
-        def on_media(data: bytes, rtcp: bool) -> None:
+        def on_media(data: bytes, is_rtcp: bool) -> None:
             nonlocal reports
-            assert rtcp == is_rtcp(data)
-            if rtcp:
-                reports += len(parse_rtcp(data))
+            assert is_rtcp == rtcp.is_rtcp(data)
+            if is_rtcp:
+                reports += len(rtcp.parse(data))
             else:
                 heard.append((number, parse_rtp(data)))
 
@@ -552,7 +545,7 @@ async def test_pli_is_answered_with_a_key_frame_and_not_twice() -> None:
         await until(lambda: bob.engine.own_stats()[1].key_frames > before)
         await asyncio.sleep(0.25)
         assert bob.engine.own_stats()[1].key_frames == before + 1
-        assert any(isinstance(asked, Pli) for asked in forwarder.asked)
+        assert any(isinstance(asked, rtcp.KeyFrameRequest) for asked in forwarder.asked)
 
 
 async def test_what_is_gone_leaves_its_counters_and_nothing_else() -> None:

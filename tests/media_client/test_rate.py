@@ -11,7 +11,8 @@ import pytest
 from snugroom.client.media.layers import layers_of, share
 from snugroom.client.media.pacing import WAIT_MAX, Pacer
 from snugroom.client.media.rate import FLOOR, REMB_AGE, Estimate
-from snugroom.client.media.twcc import Arrivals, Report, parse
+from snugroom.client.media.twcc import Arrivals
+from snugroom.server.wire.twcc import Report, parse
 
 CEILING = 2_000_000
 SIZE = 1_000
@@ -65,7 +66,7 @@ def drive(
             at, which = arriving.popleft()
             arrivals.record(which, at + 1_000)  # another clock
         if ms % 80 == 0:
-            reports += [(now + way.delay, parse(fci)) for fci in arrivals.take()]
+            reports += [(now + way.delay, parse(data)) for data in arrivals.take(1)]
         while reports and reports[0][0] <= now:
             estimate.reported(reports.popleft()[1], now, 2 * way.delay)
         if ms % 100 == 95:
@@ -118,7 +119,7 @@ def test_without_any_report_the_rate_halves_and_ends_at_the_floor() -> None:
     for n in range(200):
         estimate.sent(n, SIZE, n / 10)
     assert estimate.target(20.0) == 300_000  # nobody ever reported: it may be a server that doesn't
-    estimate.reported(Report(199, 0, (1.0,)), 20.0)
+    estimate.reported(Report(1, 199, 1, 0, [(199, 4_000)]), 20.0)
     for n in range(200, 400):
         estimate.sent(n, SIZE, n / 10)
     assert estimate.target(40.0) == FLOOR

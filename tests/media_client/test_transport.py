@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from snugroom.client.media.dtls import Certificate
-from snugroom.client.media.rtp import Pli, RtpPacket, build_rtcp, build_rtp
+from snugroom.client.media.rtp import RtpPacket, build_rtp
 from snugroom.client.media.transport import MediaTransport, TransportError
+from snugroom.server.wire.rtcp import key_frame_request
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import until
 
@@ -36,7 +37,7 @@ async def test_media_flows_both_ways_under_aes_gcm(client: MediaTransport) -> No
         await client.connect(server.transport())
         assert client.connected
         await until(lambda: server.dtls is not None and server.dtls.srtp is not None)
-        pli = build_rtcp(Pli(1, 2))
+        pli = key_frame_request(1, 2)
         client.send_rtp(packet(1))
         client.send_rtp(packet(1))  # a retransmission is the very same packet
         client.send_rtcp(pli)

@@ -348,7 +348,7 @@ def test_a_stream_has_a_rate() -> None:
 def test_sender_reports_go_to_the_receivers_alone_and_not_too_often() -> None:
     core = meeting("bob", "eve", limits=MediaLimits(sr_interval=0.1))
     core.subscriptions.subscribe("eve", [AUDIO.ssrc], 1.0)
-    report = rtcp.SenderReport(VIDEO.ssrc, bytes(range(20)))
+    report = rtcp.SenderReport(VIDEO.ssrc, 0x0001020304050607, 0x08090A0B, 0x0C0D0E0F, 0x10111213)
     assert core.hear("ada", report, now=1.0) == [SendRtcp("bob", rtcp.sender_report(report))]
     assert core.hear("ada", report, now=1.05) == []
     assert len(core.hear("ada", report, now=1.11)) == 1
@@ -364,7 +364,9 @@ def report_of(effects: Iterable[Effect[str]]) -> tuple[tuple[int, ...], list[rtc
 
 def test_publishers_hear_how_it_arrives() -> None:
     core = meeting("bob", streams=[VIDEO])
-    core.hear("ada", rtcp.SenderReport(VIDEO.ssrc, bytes(range(20))), now=1.0)
+    core.hear(
+        "ada", rtcp.SenderReport(VIDEO.ssrc, 0x0001020304050607, 0x08090A0B, 0x0C0D0E0F, 0x10111213), now=1.0
+    )
     for number in range(65_530, 65_546):
         if number % 4:
             core.send(number, 1.0, timestamp=0)

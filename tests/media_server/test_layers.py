@@ -299,13 +299,13 @@ def test_sender_reports_say_the_receivers_time() -> None:
     m.frame(key=[SMALL])
     m.frame()
     last = m.got["bob"][-1]
-    body = bytes(8) + (m.stamps[SMALL] & 0xFFFFFFFF).to_bytes(4, "big") + bytes(8)
-    (effect,) = m.core.on_rtcp("ada", [rtcp.SenderReport(SMALL, body)], m.now)
+    stamp = m.stamps[SMALL] & 0xFFFFFFFF
+    (effect,) = m.core.on_rtcp("ada", [rtcp.SenderReport(SMALL, 0, stamp, 0, 0)], m.now)
     assert isinstance(effect, SendRtcp)
     assert effect.to == "bob"
     assert (effect.data[4:8], effect.data[16:20]) == (SMALL.to_bytes(4, "big"), last[4:8])
     # of a layer that nobody gets, nobody hears
-    assert m.core.on_rtcp("ada", [rtcp.SenderReport(MIDDLE, body)], m.now) == []
+    assert m.core.on_rtcp("ada", [rtcp.SenderReport(MIDDLE, 0, stamp, 0, 0)], m.now) == []
 
 
 def test_a_layer_without_picture_ids_is_refused() -> None:

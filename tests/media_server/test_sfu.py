@@ -204,7 +204,7 @@ async def test_key_frame_requests_and_reports(rig: Rig) -> None:
     bob.send_rtcp(rtcp.key_frame_request(1, 1))
     await ada.until(lambda: len(ada.feedback(206, 1)) == 2)
     ada.send_rtp(rtp(1, 7))
-    report = rtcp.SenderReport(1, bytes(range(20)))
+    report = rtcp.SenderReport(1, 0x0001020304050607, 0x08090A0B, 0x0C0D0E0F, 0x10111213)
     ada.send_rtcp(rtcp.sender_report(report) + struct.pack("!BBHL", 0x81, 202, 3, 1) + b"\1\6secret")
     beat = rtcp.receiver_report(1, [])
     await bob.until(lambda: any(each != beat for each in bob.rtcp))

@@ -50,6 +50,21 @@ def test_twcc_sequence_wrap_and_vectors_may_be_longer_than_the_count() -> None:
     assert len(read.arrivals) == 3
 
 
+def part(fci: str) -> bytes:
+    """An RTCP packet of this feedback, which ends with whole words."""
+    body = bytes.fromhex(fci)
+    body += bytes(-len(body) % 4)
+    return struct.pack("!BBHLL", 0x8F, 205, 2 + len(body) // 4, 1, 7) + body
+
+
+def test_one_bit_vectors_byte_by_byte() -> None:
+    # 14 statuses of one bit: 1, 0, then twelve that came; reference 0, deltas of 1 ms
+    read = twcc.parse(part("0001000e00000007afff" + "04" * 13))
+    assert read[:4] == (7, 1, 14, 7)
+    assert [number for number, _ in read.arrivals] == [1, *range(3, 15)]
+    assert read.arrivals[-1] == (14, 13 * 4)
+
+
 GOOD = report([0x2003, 0xC000 | 0b10_01 << 10], bytes([1, 1, 1, 0, 9, 5]), count=10)
 
 
@@ -71,6 +86,12 @@ GOOD = report([0x2003, 0xC000 | 0b10_01 << 10], bytes([1, 1, 1, 0, 9, 5]), count
         GOOD + bytes(4),
         report([0x2000 | 1300], bytes(1300), count=1300) + bytes(200),
         report([0x3FFF] * 4, bytes(1000), count=32000),
+        part("0001000100001000")[:-1],
+        part("00010000000010002001"),  # of nothing
+        part("0001000100001000"),  # without chunks
+        part("0001000600001000200601"),  # two deltas of six
+        part("0001000100001000600101"),  # a reserved symbol
+        part("0001000100001000200001"),  # a run of nothing
     ],
 )
 def test_refuses(data: bytes) -> None:
@@ -85,6 +106,8 @@ def test_the_good_one_is_good() -> None:
 @given(st.lists(st.integers(0, 65535), max_size=30), st.binary(max_size=100), st.integers(0, 65535))
 def test_any_report_is_read_or_refused(chunks: list[int], deltas: bytes, count: int) -> None:
     with contextlib.suppress(TwccError):
+        twcc.parse(deltas)
+    with contextlib.suppress(TwccError):
         read = twcc.parse(report(chunks, deltas, count=count))
         assert len(read.arrivals) <= count
         assert len(read.arrivals) <= len(deltas) + 2 * len(chunks)
@@ -94,6 +117,7 @@ def test_a_hostile_report_costs_little() -> None:
     """65,535 packets that haven't arrived are read without a look at each; what has arrived takes bytes."""
     read = twcc.parse(report([0x1FFF] * 8 + [0x2001, 6], b"\1", count=65535))
     assert len(read.arrivals) == 1
+    assert twcc.parse(part("0001ffff00001000" + "1fff" * 9)).arrivals == []
     claims = report([0x3FFF] * 9, b"", count=65535)
     tracemalloc.start()
     with pytest.raises(TwccError):
@@ -105,10 +129,12 @@ def test_a_hostile_report_costs_little() -> None:
 TICKS = st.lists(st.none() | st.integers(-300, 40_000), max_size=700)
 
 
-@given(st.integers(0, 0xFFFF), st.integers(0, 2**35), TICKS, st.integers(0, 255))
-def test_what_is_written_is_read(base: int, start: int, gaps: list[int | None], feedback: int) -> None:
+@given(st.integers(0, 0xFFFF), st.integers(0, 2**35), st.integers(0, 20), TICKS, st.integers(0, 255))
+def test_what_is_written_is_read(
+    base: int, start: int, missing: int, gaps: list[int | None], feedback: int
+) -> None:
     tick = start
-    ticks: list[int | None] = [start]
+    ticks: list[int | None] = [None] * missing + [start]
     for gap in gaps:
         tick += gap or 0
         ticks.append(None if gap is None or tick < 0 else tick)

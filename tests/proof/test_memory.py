@@ -11,8 +11,9 @@ import numpy as np
 
 from snugroom.client.media.check import tones_in
 from snugroom.client.media.codec import CodecError, OpusDecoder, OpusEncoder
-from snugroom.client.media.rtp import PAYLOAD_TYPE, is_rtcp, parse_rtp
+from snugroom.client.media.rtp import PAYLOAD_TYPE, parse_rtp
 from snugroom.client.media.sources import TestCard
+from snugroom.server.wire.rtcp import is_rtcp
 from tests.patience import PATIENCE
 from tests.proof.blind import Tree
 from tests.proof.meeting import NAMES, Record, class_of, nearly_all_opened, shown_passes

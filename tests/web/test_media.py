@@ -141,7 +141,7 @@ async def test_sound_has_one_size_with_what_was_lost_in_it_too(
     or muted, still sends as many packets, and as large ones, as who speaks."""
     lossless = rtcp.receiver_report
 
-    def lossy(sender: int, blocks: Sequence[rtcp.ReceptionReport]) -> bytes:
+    def lossy(sender: int, blocks: Sequence[rtcp.ReportBlock]) -> bytes:
         return lossless(sender, [dataclasses.replace(block, fraction=26) for block in blocks])
 
     monkeypatch.setattr(rtcp, "receiver_report", lossy)

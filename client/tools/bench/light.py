@@ -18,20 +18,11 @@ from typing import Final, TypeVar
 import aiohttp
 from nacl.signing import SigningKey
 
-from snugroom.client.media import twcc
 from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.ice import Connected, ConsentLost, IceClient, IceEffect, Send, make_credentials
-from snugroom.client.media.rtp import (
-    Cname,
-    ReceiverReport,
-    ReportBlock,
-    Rtcp,
-    TransportFeedback,
-    build_rtcp,
-    is_rtcp,
-)
 from snugroom.client.media.srtp import Srtp, SrtpError
-from snugroom.server.wire import limits, signed
+from snugroom.client.media.twcc import INTERVAL, Arrivals
+from snugroom.server.wire import limits, rtcp, signed
 from snugroom.server.wire.messages import (
     Challenge,
     Closing,
@@ -142,7 +133,7 @@ class LightPeer:
         self._ready = asyncio.Event()
         self._failed = ""
         self._next_report = self._next_feedback = 0.0
-        self._arrivals = twcc.Arrivals() if feedback else None
+        self._arrivals = Arrivals() if feedback else None
 
     # -- in and out ------------------------------------------------------------------------------
 
@@ -275,10 +266,10 @@ class LightPeer:
         """Encrypt and send; return False if the socket is full, or there are no keys (yet)."""
         return self.srtp is not None and self._send(self.srtp.protect(packet))
 
-    def send_rtcp(self, *packets: Rtcp) -> None:
+    def send_rtcp(self, packet: bytes) -> None:
         """Encrypt and send a compound packet."""
         if self.srtp is not None:
-            self._send(self.srtp.protect(build_rtcp(*packets), rtcp=True))
+            self._send(self.srtp.protect(packet, rtcp=True))
 
     def tick(self, now: float) -> None:
         """Let time pass: checks, the handshake's timer, a report a second, and feedback."""
@@ -288,12 +279,13 @@ class LightPeer:
             self._shake(self._dtls.tick)
         if self.srtp is not None and self.highest and now >= self._next_report:
             self._next_report = now + _REPORT
-            blocks = [ReportBlock(ssrc, 0, 0, high, 0) for ssrc, high in list(self.highest.items())[:31]]
-            self.send_rtcp(ReceiverReport(1, tuple(blocks)), Cname(1))
+            highest = list(self.highest.items())[: rtcp.BLOCKS_MAX]
+            blocks = [rtcp.ReportBlock(ssrc, 0, highest=high) for ssrc, high in highest]
+            self.send_rtcp(rtcp.receiver_report(1, blocks))
         if self._arrivals is not None and now >= self._next_feedback:
-            self._next_feedback = now + twcc.INTERVAL
-            for fci in self._arrivals.take():
-                self.send_rtcp(TransportFeedback(1, 0, fci))
+            self._next_feedback = now + INTERVAL
+            for report in self._arrivals.take(1):
+                self.send_rtcp(report)
 
     def receive(self, data: bytes) -> None:
         """Handle one datagram."""
@@ -321,13 +313,13 @@ class LightPeer:
     def _packet(self, data: bytes) -> None:
         if self.srtp is None or (self.drop is not None and self.drop(data)):
             return
-        rtcp = is_rtcp(data)
+        is_rtcp = rtcp.is_rtcp(data)
         try:
-            packet = self.srtp.unprotect(data, rtcp=rtcp)
+            packet = self.srtp.unprotect(data, rtcp=is_rtcp)
         except SrtpError:
             self.refused += 1
             return
-        if rtcp:
+        if is_rtcp:
             self.on_rtcp(packet)
             return
         self.marks.setdefault("first", time.perf_counter())

@@ -19,14 +19,13 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from snugroom.client.media.rtp import Pli, RtpError, parse_rtcp
 from snugroom.client.tools.bench import machine
 from snugroom.client.tools.bench.drain import BATCH, Drain
 from snugroom.client.tools.bench.flow import SIZE, Video
 from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from snugroom.client.tools.bench.reporting import reported
-from snugroom.server.wire import limits
+from snugroom.server.wire import limits, rtcp
 from snugroom.server.wire.messages import Stream
 
 #: Goals: microseconds per packet, and packets a second on one core.
@@ -240,8 +239,8 @@ class Load:
 
 def _obey(videos: Sequence[Video], packet: bytes) -> None:
     try:
-        asked = {part.media for part in parse_rtcp(packet) if isinstance(part, Pli)}
-    except RtpError:
+        asked = {item.ssrc for item in rtcp.parse(packet) if isinstance(item, rtcp.KeyFrameRequest)}
+    except rtcp.RtcpError:
         return
     for video in videos:
         if video.ssrc in asked:

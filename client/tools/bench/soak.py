@@ -20,13 +20,13 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from snugroom.client.media.rtp import Nack, Pli, is_rtcp
 from snugroom.client.tools.bench import join
 from snugroom.client.tools.bench.flow import Audio, Video
 from snugroom.client.tools.bench.growth import trend
 from snugroom.client.tools.bench.house import BenchServer, table
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering
 from snugroom.client.tools.bench.reporting import reported
+from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Stream
 
 MINUTES: Final = 30.0
@@ -142,11 +142,11 @@ class _Room:
         peer = LightPeer(soak.crowd, self._keys, feedback=modern, rtx=modern)
 
         def lost(data: bytes) -> bool:
-            if is_rtcp(data) or soak.rng.random() >= _LOSS:
+            if rtcp.is_rtcp(data) or soak.rng.random() >= _LOSS:
                 return False
             ssrc, number = int.from_bytes(data[8:12], "big"), int.from_bytes(data[2:4], "big")
             soak.done["lost"] += 1
-            peer.send_rtcp(Nack(1, ssrc, (number,)))
+            peer.send_rtcp(rtcp.nack(1, ssrc, [number]))
             return True
 
         def got(_packet: bytes) -> None:
@@ -179,7 +179,7 @@ class _Room:
         elif what == "wanted":
             await somebody.subscribe(rng.choice([None, [], self._ssrcs[:1], self._ssrcs]))
         elif what == "asked":
-            somebody.send_rtcp(Pli(1, self._ssrcs[1]))
+            somebody.send_rtcp(rtcp.key_frame_request(1, self._ssrcs[1]))
         elif what == "republished":
             assert self._publisher is not None
             await self._publisher.leave()

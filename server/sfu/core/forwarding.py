@@ -8,6 +8,7 @@ cannot keep up gets fewer streams.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final, Generic
 
 from snugroom.server.sfu.core import rewriter
@@ -291,8 +292,11 @@ class Forwarding(Generic[P]):
             SendRtcp(
                 peer,
                 rtcp.sender_report(
-                    report.rewritten(
-                        source.ssrc, source.subscriptions[peer].stream_rewriter.offsets.timestamp
+                    replace(
+                        report,
+                        ssrc=source.ssrc,
+                        timestamp=report.timestamp
+                        + source.subscriptions[peer].stream_rewriter.offsets.timestamp,
                     )
                 ),
             )

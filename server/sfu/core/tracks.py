@@ -146,7 +146,7 @@ class Track(Generic[P]):
             self.jitter += (min(change, 0x100000000 - change) - self.jitter) / 16
         self.transit = transit
 
-    def reception_report(self, now: float) -> rtcp.ReceptionReport | None:
+    def reception_report(self, now: float) -> rtcp.ReportBlock | None:
         """Return the report block for the publisher (RFC 3550 A.3); None before the first packet."""
         if self.high is None or self.base is None:
             return None
@@ -156,7 +156,7 @@ class Track(Generic[P]):
         self.prior = (expected, lost)
         fraction = min(255, max(0, 256 * new_lost // new_expected)) if new_expected > 0 else 0
         delay = min(0xFFFFFFFF, int((now - self.sr_at) * 65536)) if self.last_sr else 0
-        return rtcp.ReceptionReport(
+        return rtcp.ReportBlock(
             self.ssrc, fraction, lost, self.high, min(0xFFFFFFFF, int(self.jitter)), self.last_sr, delay
         )
 
