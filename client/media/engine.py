@@ -28,13 +28,12 @@ from snugroom.client.media.outgoing import Outgoing
 from snugroom.client.media.receiving import FrameCrypto, Opened
 from snugroom.client.media.record import Recorder
 from snugroom.client.media.reports import RoundTrip
-from snugroom.client.media.rtp import RtpError, parse_rtp
 from snugroom.client.media.sending import random_ssrc
 from snugroom.client.media.sources import Source
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.media.transport import Link, MediaTransport, TransportError
 from snugroom.client.media.twcc import INTERVAL
-from snugroom.server.wire import rtcp, twcc
+from snugroom.server.wire import rtcp, rtp, twcc
 from snugroom.server.wire.messages import HandleStream, MediaKind, Stream, Transport
 
 __all__ = ["EngineError", "FrameCrypto", "MediaEngine", "Opened", "OwnStats", "StreamStats", "TransportError"]
@@ -264,11 +263,9 @@ class MediaEngine:
 
     def _on_rtp(self, data: bytes) -> None:
         try:
-            packet = parse_rtp(data)
-        except RtpError:
+            self._incoming.receive(data, asyncio.get_running_loop().time())
+        except rtp.RtpError:
             self.malformed += 1
-            return
-        self._incoming.receive(packet, asyncio.get_running_loop().time())
 
     def _on_rtcp(self, data: bytes) -> None:
         try:

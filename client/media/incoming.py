@@ -18,14 +18,9 @@ from snugroom.client.media.receiving import AskKey, Conceal, Deliver, FrameCrypt
 from snugroom.client.media.record import Recorder, Taken
 from snugroom.client.media.reorder import Ask
 from snugroom.client.media.reports import Reception
-from snugroom.client.media.rtp import (
-    RtpError,
-    RtpPacket,
-    unwrap_rtx,
-)
 from snugroom.client.media.stats import StreamStats
 from snugroom.client.media.twcc import Arrivals
-from snugroom.server.wire import rtcp
+from snugroom.server.wire import rtcp, rtp
 from snugroom.server.wire.messages import HandleStream, MediaKind
 
 _DECODE_QUEUE: Final = 30
@@ -155,8 +150,6 @@ class Incoming:
         self._again: dict[int, _Remote] = {}  # by the SSRC of RTX
         self._arrivals = Arrivals()
         self._round_trip: float | None = None
-        #: Packets under an SSRC of RTX that are not valid RTX.
-        self.malformed = 0
         # departed streams keep counters only: a stream's decoder and windows take a megabyte
         self._departed: deque[StreamStats] = deque(maxlen=_DEPARTED_MAX)
         self._departing: list[_Remote] = []  # departed, with video frames that wait for the decoder
@@ -192,7 +185,9 @@ class Incoming:
         self._departing.append(remote)
         remote.worker.add_done_callback(finished)
 
-    def receive(self, packet: RtpPacket, now: float) -> None:
+    def receive(self, data: bytes, now: float) -> None:
+        """Take an RTP packet as it arrived; RtpError if malformed."""
+        packet = rtp.parse(data)
         if packet.transport is not None:
             self._arrivals.record(packet.transport, now)
         remote = self._remote.get(packet.ssrc)
@@ -201,16 +196,11 @@ class Incoming:
         elif (remote := self._again.get(packet.ssrc)) is None:
             self.unknown += 1
             return
+        elif (original := rtp.unwrap_rtx(data, remote.stream.ssrc)) is None:
+            return
         else:
-            try:
-                original = unwrap_rtx(packet, remote.stream.ssrc)
-            except RtpError:
-                self.malformed += 1
-                return
-            if original is None:
-                return
             remote.again += 1
-            packet = original
+            packet = rtp.parse(original)
         self._perform(remote, remote.receiver.receive(packet, now))
 
     def sender_report(self, report: rtcp.SenderReport, now: float) -> None:

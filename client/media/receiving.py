@@ -12,11 +12,11 @@ from typing import Final, Protocol
 
 from snugroom.client.media.codec import is_key_frame
 from snugroom.client.media.reorder import Ask, Frame, Lost, Reorder, ReorderEffect
-from snugroom.client.media.rtp import PAYLOAD_TYPE, RtpPacket
 from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
 from snugroom.crypto.media.keys import FutureEpochError, FutureFrames, base_stream
 from snugroom.crypto.media.signatures import UnverifiedFrameError
 from snugroom.server.wire.messages import MediaKind
+from snugroom.server.wire.rtp import PAYLOAD_TYPES, RtpPacket
 
 #: Seconds between requests for a key frame until one arrives; the last value repeats.
 KEY_WAITS: Final = (0.3, 0.3, 0.3, 0.6, 1.2, 2.4, 5.0)
@@ -151,7 +151,7 @@ class Receiver:
 
     def receive(self, packet: RtpPacket, now: float) -> list[ReceiveEffect]:
         """Take one RTP packet of this SSRC, as it arrived."""
-        if packet.payload_type != PAYLOAD_TYPE[self.kind]:
+        if packet.payload_type != PAYLOAD_TYPES[self.kind]:
             self.reorder.malformed += 1
             return []
         return self._consider(self.reorder.receive(packet, now), now) + self._ask_key(now)

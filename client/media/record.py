@@ -31,8 +31,8 @@ from snugroom.client.media.codec import (
     is_key_frame,
     key_frame_size,
 )
-from snugroom.client.media.rtp import CLOCK_RATE
 from snugroom.server.wire.messages import MediaKind
+from snugroom.server.wire.rtp import CLOCK_RATES
 
 #: Seconds that a file waits for the other stream and for sender reports, and for a key frame.
 SYNC_WAIT: Final = 1.5
@@ -79,7 +79,7 @@ class _Clock:
 
 def _since(timestamp: int, origin: int, kind: MediaKind) -> float:
     distance = (timestamp - origin) & 0xFFFFFFFF
-    return (distance - (1 << 32) if distance >> 31 else distance) / CLOCK_RATE[kind]
+    return (distance - (1 << 32) if distance >> 31 else distance) / CLOCK_RATES[kind]
 
 
 @dataclass(slots=True)

@@ -15,8 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.client.media.rtp import RtpError, RtpPacket, parse_vp8
 from snugroom.server.wire.messages import MediaKind
+from snugroom.server.wire.rtp import RtpPacket
+from snugroom.server.wire.vp8 import read_descriptor
 
 _HALF: Final = 1 << 15
 _OVERTAKEN_MAX: Final = 16
@@ -151,19 +152,17 @@ class Reorder:
 
     def receive(self, packet: RtpPacket, now: float) -> list[ReorderEffect]:
         """Take one packet, in any order and any number of times."""
-        start, data = True, packet.payload
+        start, key, data = True, False, packet.payload
         filler = not data
         if self.kind == "video" and data:
-            try:
-                payload = parse_vp8(packet.payload)
-            except RtpError:
+            found = read_descriptor(data, 0, len(data))
+            if found is None:
                 self.malformed += 1
                 return []
-            start, data = payload.start, payload.data
+            start, key, data = found.start, found.key, data[found.payload :]
         elif not data and self.kind == "audio":
             self.malformed += 1
             return []
-        key = self.kind == "video" and start and not filler and not data[0] & 1
         held = _Held(
             packet.timestamp, packet.marker and not filler, start and not filler, data, now, filler, key
         )

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.client.media.rtp import CLOCK_RATE, RtpPacket
 from snugroom.server.wire.messages import MediaKind
 from snugroom.server.wire.rtcp import ReportBlock
+from snugroom.server.wire.rtp import CLOCK_RATES, RtpPacket
 
 _SHORT: Final = 1 << 16
 _WORD: Final = 0xFFFFFFFF
@@ -26,7 +26,7 @@ class Reception:
         self.ssrc = ssrc
         #: Payload bits a second, as of the last report.
         self.bitrate = 0
-        self._clock = CLOCK_RATE[kind]
+        self._clock = CLOCK_RATES[kind]
         self._base: int | None = None
         self._highest = 0
         self._received = 0

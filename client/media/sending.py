@@ -9,16 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from snugroom.client.media.rtp import (
-    CLOCK_RATE,
-    PAYLOAD_TYPE,
-    RtpPacket,
-    build_rtp,
-    packetize_vp8,
-    stamped,
-    with_extensions,
-)
-from snugroom.server.wire import limits
+from snugroom.server.wire import rtp, vp8
 from snugroom.server.wire.messages import MediaKind
 from snugroom.server.wire.rtcp import SenderReport
 
@@ -81,22 +72,22 @@ class Sender:
 
     def timestamp(self, media_time: float) -> int:
         """Return the RTP timestamp for a media time in seconds since the stream started."""
-        return (self._timestamp + round(media_time * CLOCK_RATE[self.kind])) & 0xFFFFFFFF
+        return (self._timestamp + round(media_time * rtp.CLOCK_RATES[self.kind])) & 0xFFFFFFFF
 
     def packetize(self, sealed: bytes, media_time: float) -> list[bytes]:
         """Return the packets of one sealed frame, in sending order. Each packet may be sent once."""
         if self.kind == "audio":
             payloads = [sealed]
         else:
-            payloads = packetize_vp8(sealed, self._picture_id)
+            payloads = vp8.packetize(sealed, self._picture_id)
             self._picture_id = (self._picture_id + 1) & 0x7FFF
         out = []
         for number, payload in enumerate(payloads, 1):
             # RFC 7587 4.1: the marker begins a talkspurt of Opus; without DTX there is only one talkspurt
             marker = self.kind == "video" and number == len(payloads)
-            packet = build_rtp(
-                RtpPacket(
-                    PAYLOAD_TYPE[self.kind],
+            packet = rtp.build(
+                rtp.RtpPacket(
+                    rtp.PAYLOAD_TYPES[self.kind],
                     marker,
                     self._sequence,
                     self.timestamp(media_time),
@@ -104,7 +95,7 @@ class Sender:
                     payload,
                 )
             )
-            out.append(with_extensions(packet) if self.numbered else packet)
+            out.append(rtp.with_twcc(packet, bytes(3)) if self.numbered else packet)
             self._sequence = (self._sequence + 1) & 0xFFFF
             self.packets += 1
             self.octets += len(payload)
@@ -118,7 +109,7 @@ class Sender:
 
         Call it once for each packet: SRTP must not seal two versions of one packet.
         """
-        packet = stamped(packet, number, now)
+        packet = rtp.stamped(packet, number, now)
         if packet[8:12] == self.ssrc.to_bytes(4, "big"):
             self._keep(packet)
         return packet
@@ -135,7 +126,7 @@ class Sender:
             packet = self._cache.get(sequence)
             if packet is not None and self._resend_count < RESENDS:
                 self._resend_count += 1
-                out.append(packet if self.rtx is None else self._again(packet, self.rtx))
+                out.append(packet if self.rtx is None else self._wrap(packet, self.rtx))
                 self._resent_at.append((now, len(packet)))
         self.resent += len(out)
         return out
@@ -146,24 +137,11 @@ class Sender:
         while len(self._cache) > CACHE[self.kind]:
             del self._cache[next(iter(self._cache))]
 
-    def _again(self, packet: bytes, rtx: int) -> bytes:
-        """Wrap a packet as RTX (RFC 4588 4).
-
-        RTX has its own SSRC, payload type and sequence number; the original number precedes the payload.
-        """
-        header = 24 if self.numbered else 12
-        again = build_rtp(
-            RtpPacket(
-                limits.RTX_PAYLOAD_TYPE,
-                bool(packet[1] & 0x80),
-                self._rtx_sequence,
-                int.from_bytes(packet[4:8], "big"),
-                rtx,
-                packet[2:4] + packet[header:],
-            )
-        )
+    def _wrap(self, packet: bytes, rtx: int) -> bytes:
+        """Return a packet as RTX, with the next RTX sequence number."""
+        again = rtp.wrap_rtx(packet, rtx, self._rtx_sequence)
         self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
-        return with_extensions(again) if self.numbered else again
+        return again
 
     def report(self, now: float, clock_offset: float) -> SenderReport:
         """Return a sender report (RFC 3550 6.4.1).

@@ -120,10 +120,14 @@ def parse(data: bytes) -> list[Item]:
         if first >> 6 != 2 or end > size:
             raise RtcpError("header")
         part = data[position:end]
-        if first & 0x20:  # libwebrtc pads transport-wide feedback with 1 to 3 bytes
-            if end != size or not 1 <= part[-1] <= len(part) - 8:
+        if first & 0x20:
+            padding = part[-1]
+            if end != size or not 1 <= padding <= len(part) - 8:
                 raise RtcpError("padding")
-            part = part[: -part[-1]]
+            # libwebrtc pads transport-wide feedback with 1 to 3 bytes.
+            if padding % 4 and (kind, first & 31) != (RTPFB, 15):
+                raise RtcpError("padding")
+            part = part[:-padding]
         if kind in (RTPFB, PSFB) and len(part) < 12:
             raise RtcpError("feedback")
         if kind in (SR, RR):
@@ -154,7 +158,7 @@ def _reports(part: bytes, kind: int, count: int) -> Iterable[Item]:
 
 def _nack(part: bytes, room: int) -> tuple[Nack, int]:
     """Read about `room` sequence numbers; return the NACK and how many were read, duplicates included."""
-    if len(part) < 16 or len(part) % 4:
+    if len(part) < 16:
         raise RtcpError("nack")
     sequences: dict[int, None] = {}
     steps = 0

@@ -1,19 +1,24 @@
-"""Checks and conversions of the RTP that the SFU forwards: RFC 3550 5.1, RFC 8285 4.2, RFC 4588.
+"""RTP for both ends: RFC 3550 5.1, RFC 8285 4.2 (header extensions), RFC 4588 (RTX).
 
-Receivers parse packets from other members, and some crash on a malformed header extension. So the SFU
-forwards a packet only if every header field is as expected.
+Clients read and write whole packets (`parse`, `build`). The SFU works on bytes. Receivers parse packets from
+other members, and some crash on a malformed header extension. So the SFU forwards a packet only if every
+header field is as expected (`check`).
 """
 
 from __future__ import annotations
 
+import struct
+from dataclasses import dataclass
 from typing import Final
 
 from snugroom.server.wire.limits import (
+    AUDIO_CLOCK,
     AUDIO_PAYLOAD_TYPE,
     FEEDBACK_EXTENSION,
     RTP_MAX,
     RTX_PAYLOAD_TYPE,
     SEND_TIME_EXTENSION,
+    VIDEO_CLOCK,
     VIDEO_PAYLOAD_TYPE,
 )
 from snugroom.server.wire.messages import MediaKind
@@ -21,7 +26,9 @@ from snugroom.server.wire.messages import MediaKind
 HEADER: Final = 12
 _ONE_BYTE_PROFILE: Final = b"\xbe\xde"
 
+#: The protocol fixes the payload types for all participants: nothing is negotiated.
 PAYLOAD_TYPES: Final[dict[MediaKind, int]] = {"audio": AUDIO_PAYLOAD_TYPE, "video": VIDEO_PAYLOAD_TYPE}
+CLOCK_RATES: Final[dict[MediaKind, int]] = {"audio": AUDIO_CLOCK, "video": VIDEO_CLOCK}
 
 #: Header extensions that may pass: id -> exact length. abs-send-time is 3 bytes, the transport-wide sequence
 #: number 2. Audio has none, since an audio level would show the server who speaks.
@@ -42,8 +49,55 @@ TWCC_PAYLOAD_AT: Final = 24
 TWCC_GROWTH_MAX: Final = 12
 
 
+class RtpError(ValueError):
+    """The bytes are not an RTP packet of this protocol, or a frame is empty; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class RtpPacket:
+    """One RTP packet, without padding and header extension.
+
+    Sequence numbers have 16 bits and timestamps 32. `transport` is its transport-wide number, or None.
+    """
+
+    payload_type: int
+    marker: bool
+    sequence: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+    transport: int | None = None
+
+
+def parse(data: bytes) -> RtpPacket:
+    """Read one RTP packet; RtpError if malformed. Extensions but the transport-wide number are skipped."""
+    size = len(data)
+    if size < HEADER or (data[0] & 0x10 and size < HEADER + 4):
+        raise RtpError("RTP header cut short")
+    first, second, sequence, timestamp, ssrc = struct.unpack_from("!BBHLL", data)
+    if first & 0xCF != 0x80:
+        raise RtpError("not RTP version 2 without contributing sources")
+    start = payload_start(data)
+    if start > size:
+        raise RtpError("header longer than the packet")
+    padding = data[-1] if first & 0x20 else 0
+    if first & 0x20 and not 1 <= padding <= size - start:
+        raise RtpError("padding longer than the payload")
+    payload = data[start : size - padding]
+    return RtpPacket(second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, payload, twcc_number(data))
+
+
+def build(packet: RtpPacket) -> bytes:
+    """Return the wire form, without padding and extensions."""
+    numbers = (packet.sequence & 0xFFFF, packet.timestamp & 0xFFFFFFFF, packet.ssrc)
+    return struct.pack("!BBHLL", 0x80, packet.payload_type | packet.marker << 7, *numbers) + packet.payload
+
+
+# -- on bytes --------------------------------------------------------------------------------
+
+
 def payload_start(packet: bytes | memoryview) -> int:
-    """Return where the payload begins in a packet that passed `check`: after the extension, if any."""
+    """Return where the payload begins in a packet without CSRCs: after the extension, if any."""
     return HEADER + 4 + 4 * (packet[14] << 8 | packet[15]) if packet[0] & 0x10 else HEADER
 
 
@@ -111,14 +165,14 @@ def _has_twcc(packet: bytes) -> bool:
 
 
 def twcc_number(packet: bytes) -> int | None:
-    """Return the transport-wide sequence number of an authenticated video packet, or None."""
+    """Return the transport-wide sequence number of a packet with an RTP header; None if it has none."""
     if not packet[0] & 0x10:
         return None
     if _has_twcc(packet):
         return packet[TWCC_AT] << 8 | packet[TWCC_AT + 1]
-    if packet[12:17] == _SEND_TIME_ONLY:
+    if packet[12:17] == _SEND_TIME_ONLY or packet[12:14] != _ONE_BYTE_PROFILE or len(packet) < HEADER + 4:
         return None
-    position, end = HEADER + 4, min(payload_start(packet), len(packet) - 2) if len(packet) > 15 else 0
+    position, end = HEADER + 4, min(payload_start(packet), len(packet)) - 2
     while position < end:
         head = packet[position]
         if head == _TWCC_ELEMENT:
@@ -133,11 +187,18 @@ def abs_send_time(now: float) -> bytes:
 
 
 def with_twcc(packet: bytes, send_time: bytes) -> bytes:
-    """Return a checked packet with room for a number at `TWCC_AT`, and with `send_time` as its send time."""
+    """Return a valid packet with room for a number at `TWCC_AT`, and with `send_time` as its send time."""
     if packet[12:17] == _TWCC:  # the usual one
         return b"".join((packet[:17], send_time, b"\x51\0\0\0", packet[TWCC_PAYLOAD_AT:]))
     first = bytes((packet[0] | 0x10,))
     return b"".join((first, packet[1:12], _TWCC, send_time, b"\x51\0\0\0", packet[payload_start(packet) :]))
+
+
+def stamped(packet: bytes, number: int, now: float) -> bytes:
+    """Return a packet of a sender with its send time `now` and its transport-wide number."""
+    out = bytearray(with_twcc(packet, abs_send_time(now)))
+    out[TWCC_AT : TWCC_AT + 2] = (number & 0xFFFF).to_bytes(2, "big")
+    return bytes(out)
 
 
 def unwrap_rtx(packet: bytes, ssrc: int) -> bytes | None:

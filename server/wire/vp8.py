@@ -1,4 +1,4 @@
-"""The VP8 payload descriptor: RFC 7741 4.2.
+"""VP8 in RTP for both ends: the payload descriptor of RFC 7741 4.2.
 
 The descriptor is in the clear in front of the sealed frame. Of the frame itself the SFU reads one bit: bit 0
 of its first byte, which the constant clear header reserves for this (protocol 10).
@@ -6,7 +6,13 @@ of its first byte, which the constant clear header reserves for this (protocol 1
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import struct
+from typing import Final, NamedTuple
+
+from snugroom.server.wire.rtp import RtpError
+
+#: Bytes of a frame in one packet, without the descriptor. With SRTP, UDP and IPv6 it stays below 1,200.
+PAYLOAD_MAX: Final = 1_100
 
 
 class Descriptor(NamedTuple):
@@ -31,14 +37,16 @@ class Descriptor(NamedTuple):
     payload: int
 
 
-def read_descriptor(packet: bytes | memoryview, start: int) -> Descriptor | None:
+def read_descriptor(packet: bytes | memoryview, start: int, end: int | None = None) -> Descriptor | None:
     """Return the descriptor that begins at `start`; None if it is cut short or no byte of a frame follows it.
 
-    Never raises, whatever the bytes, if `packet` has an RTP header.
+    The payload goes on to `end`; without it, `packet` has an RTP header, and the payload ends before the
+    padding. Never raises, whatever the bytes.
     """
-    end = len(packet)
-    if packet[0] & 0x20 and end:
-        end -= packet[end - 1]
+    if end is None:
+        end = len(packet)
+        if packet[0] & 0x20:
+            end -= packet[end - 1]
     if start >= end:
         return None
     first = packet[start]
@@ -88,3 +96,20 @@ def _extent(packet: bytes | memoryview, position: int, end: int) -> int:
     if more & 0x80 and position + 1 < end and packet[position + 1] & 0x80:
         extent += 1
     return extent
+
+
+def packetize(frame: bytes, picture_id: int) -> list[bytes]:
+    """Cut a frame into payloads of at most PAYLOAD_MAX bytes, each with a 15-bit PictureID.
+
+    A sealed frame has no visible partitions, so all of it is partition 0. The pieces have about equal size,
+    so that the last one reveals less about the size of the frame. RtpError if the frame is empty.
+    """
+    if not frame:
+        raise RtpError("an empty frame has no packets")
+    count = -(-len(frame) // PAYLOAD_MAX)
+    size = -(-len(frame) // count)
+    tail = b"\x80" + struct.pack("!H", 0x8000 | picture_id & 0x7FFF)
+    return [
+        (b"\x90" if start == 0 else b"\x80") + tail + frame[start : start + size]
+        for start in range(0, len(frame), size)
+    ]

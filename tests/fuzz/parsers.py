@@ -15,7 +15,6 @@ import msgspec
 from aiortc import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 
-from snugroom.client.media import rtp as client_rtp
 from snugroom.client.media.ice import IceClient
 from snugroom.client.media.reorder import Reorder
 from snugroom.client.session.catalogue import content
@@ -167,7 +166,7 @@ def _rtp(data: bytes) -> None:
     for kind in ("audio", "video"):
         if rtp.check(data, kind) is None:
             stock = RtpPacket.parse(data, STOCK)
-            ours = client_rtp.parse_rtp(data)
+            ours = rtp.parse(data)
             assert (stock.ssrc, stock.sequence_number) == (ours.ssrc, ours.sequence)
             assert not data[0] & 15
             if kind == "video":
@@ -175,23 +174,24 @@ def _rtp(data: bytes) -> None:
 
 
 def _client_rtp(data: bytes) -> None:
-    with contextlib.suppress(client_rtp.RtpError):
-        read = client_rtp.parse_rtp(data)
-        client_rtp.parse_vp8(read.payload)
+    with contextlib.suppress(rtp.RtpError):
+        read = rtp.parse(data)
+        vp8.read_descriptor(read.payload, 0, len(read.payload))
+        if read.transport is not None:
+            assert read.transport.to_bytes(2, "big") in data[12:]
 
 
 def _vp8(data: bytes) -> None:
-    """Both ends read one descriptor alike, and numbers that are moved are all that changes."""
+    """A descriptor is read alike without an RTP header; numbers that are moved are all that changes."""
     whole = packet(1, 7, data[:1200])
     found = vp8.read_descriptor(whole, 12)
-    try:
-        ours = client_rtp.parse_vp8(data[:1200])
-    except client_rtp.RtpError:
-        assert found is None
+    alone = vp8.read_descriptor(data[:1200], 0, len(data[:1200]))
+    if found is None:
+        assert alone is None
         return
-    assert found is not None
-    assert whole[found.payload :] == ours.data
-    assert (found.picture_id if found.bits else None) == ours.picture_id
+    assert alone is not None
+    assert (alone.payload + 12, alone.start, alone.key) == (found.payload, found.start, found.key)
+    assert (alone.picture_id, alone.bits, alone.tl0) == (found.picture_id, found.bits, found.tl0)
     out = bytearray(whole)
     offsets = rewriter.Offsets(5, 6, 7, 8)
     rewriter.rewrite(out, 0, 7, 99, found, offsets)
@@ -213,8 +213,8 @@ class Order:
     def feed(self, data: bytes) -> None:
         self._now += 0.002
         try:
-            read = client_rtp.parse_rtp(data)
-        except client_rtp.RtpError:
+            read = rtp.parse(data)
+        except rtp.RtpError:
             return
         for buffer in self._buffers.values():
             buffer.receive(read, self._now)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from snugroom.client.media.rtp import RtpPacket, build_rtp, packetize_vp8
 from snugroom.client.tools.lab.intruder import Intruder, SealedFrame, frames
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import EpochKeys, MediaKeys, seal_frame
+from snugroom.server.wire import rtp, vp8
+from snugroom.server.wire.rtp import RtpPacket
 
 BASE, TAGS = b"b" * 16, b"t" * 32
 SOUND = bytes(range(80))
@@ -20,11 +21,11 @@ def sealed(kind: Kind, frame: bytes) -> bytes:
 
 
 def packets(sound: bytes, picture: bytes) -> list[tuple[int | None, bytes]]:
-    parts = packetize_vp8(picture, 7)
+    parts = vp8.packetize(picture, 7)
     video = [
-        build_rtp(RtpPacket(96, i == len(parts) - 1, 500 + i, 9000, 22, part)) for i, part in enumerate(parts)
+        rtp.build(RtpPacket(96, i == len(parts) - 1, 500 + i, 9000, 22, part)) for i, part in enumerate(parts)
     ]
-    return [(1, build_rtp(RtpPacket(111, True, 10, 960, 11, sound))), *((2, packet) for packet in video)]
+    return [(1, rtp.build(RtpPacket(111, True, 10, 960, 11, sound))), *((2, packet) for packet in video)]
 
 
 def test_frames_are_put_together_from_packets() -> None:

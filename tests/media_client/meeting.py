@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from snugroom.client.media.rtp import parse_rtp
 from snugroom.client.media.twcc import INTERVAL, Arrivals
 from snugroom.crypto.errors import AuthenticationError, MalformedError, ReplayError
 from snugroom.crypto.media.keys import FutureEpochError
-from snugroom.server.wire import rtcp, twcc
+from snugroom.server.wire import rtcp, rtp, twcc
 from snugroom.server.wire.messages import HandleStream, MediaKind, Stream, Transport
 from tests.patience import PATIENCE
 
@@ -149,7 +148,7 @@ class Forwarder:
 
     def _acknowledge(self, handle: bytes, packet: bytes) -> None:
         """Report to the sender which of its numbered packets have come."""
-        number = parse_rtp(packet).transport
+        number = rtp.parse(packet).transport
         if number is None:
             return
         now = asyncio.get_running_loop().time()

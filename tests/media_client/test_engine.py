@@ -17,15 +17,11 @@ from snugroom.client.media.codec import CodecError, RawFrame, Sound, Vp8Decoder
 from snugroom.client.media.engine import EngineError, MediaEngine, StreamStats
 from snugroom.client.media.record import Recorder
 from snugroom.client.media.reorder import Frame, Reorder
-from snugroom.client.media.rtp import (
-    RtpPacket,
-    build_rtp,
-    parse_rtp,
-)
 from snugroom.client.media.sources import Source, TestCard
 from snugroom.client.media.transport import MediaTransport, TransportError
-from snugroom.server.wire import rtcp, twcc
+from snugroom.server.wire import rtcp, rtp, twcc
 from snugroom.server.wire.messages import HandleStream, MediaKind
+from snugroom.server.wire.rtp import RtpPacket
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import NOWHERE, Forwarder, MemoryLink, TestCrypto, until
 
@@ -188,7 +184,7 @@ async def test_nothing_unauthenticated_reaches_a_decoder_or_the_disk(tmp_path: P
         """Once no longer honest: flip a bit of every packet's payload, here and there."""
         if honest[0]:
             return packet
-        parsed = parse_rtp(packet)
+        parsed = rtp.parse(packet)
         at = 12 + 5 + parsed.sequence * 7 % (len(parsed.payload) - 5)
         return packet[:at] + bytes([packet[at] ^ 1]) + packet[at + 1 :]
 
@@ -220,7 +216,7 @@ async def test_nothing_unauthenticated_reaches_a_decoder_or_the_disk(tmp_path: P
         # frames that the server makes up itself
         ssrc = ada.of(1, "audio").ssrc
         for i in range(20):
-            made_up = build_rtp(RtpPacket(111, False, 40_000 + i, 0, ssrc, bytes([i]) * 120))
+            made_up = rtp.build(RtpPacket(111, False, 40_000 + i, 0, ssrc, bytes([i]) * 120))
             forwarder.links[ada.handle].on_rtp(made_up)
     assert seen
     assert set(seen) <= set(sealed)  # frames that the codec of the sender made, and none else
@@ -267,7 +263,7 @@ async def test_without_keys_nothing_leaves() -> None:
         owned = {s.ssrc for s in bob.engine.streams}
         forwarder.packets.clear()
         await asyncio.sleep(0.3)
-        assert not [p for p in forwarder.packets if parse_rtp(p).ssrc in owned]
+        assert not [p for p in forwarder.packets if rtp.parse(p).ssrc in owned]
         assert all(own.withheld > 0 for own in bob.engine.own_stats())
         bob.crypto.paused = False
         before = ada.of(1, "video").key_frames
@@ -336,7 +332,7 @@ async def test_sound_that_is_never_sent_again_is_found_in_the_packet_behind_it()
 
     class Lossy(MemoryLink):
         def send_rtp(self, packet: bytes) -> None:
-            if packet[1] & 0x7F != 111 or parse_rtp(packet).sequence % 10:
+            if packet[1] & 0x7F != 111 or rtp.parse(packet).sequence % 10:
                 super().send_rtp(packet)
 
     def options(number: int) -> dict[str, object]:
@@ -378,7 +374,7 @@ async def test_three_layers_show_one_moment_in_three_sizes() -> None:
     sound, pictures = party.engine.streams
     assert (sound.layers, sound.rtx) == ([], [])
     assert (len(pictures.layers), len(pictures.rtx)) == (2, 3)
-    packets = [parse_rtp(packet) for packet in forwarder.packets]
+    packets = [rtp.parse(packet) for packet in forwarder.packets]
     moments: list[set[int]] = []
     for layer, ssrc in enumerate([pictures.ssrc, *pictures.layers]):
         reorder, decoder, sizes = Reorder("video"), Vp8Decoder(), set()
@@ -431,7 +427,7 @@ async def test_pictures_sent_again_come_as_rtx_and_are_shown() -> None:
         assert seen.again > 0
         assert seen.failed == 0
         assert bob.engine.own_stats()[1].resent > 0
-    sent = [parse_rtp(p) for p in forwarder.packets]
+    sent = [rtp.parse(p) for p in forwarder.packets]
     again = [p for p in sent if p.ssrc == pictures.rtx[0]]
     assert {p.payload_type for p in again} == {97}
     numbered = [p.sequence for p in sent if p.ssrc == pictures.ssrc]
@@ -498,7 +494,7 @@ async def test_over_a_socket_and_again_after_the_server_was_lost() -> None:
             if is_rtcp:
                 reports += len(rtcp.parse(data))
             else:
-                heard.append((number, parse_rtp(data)))
+                heard.append((number, rtp.parse(data)))
 
         server.on_media = on_media
         servers.append(server)

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snugroom.client.media.reorder import POLICIES, Ask, Frame, Lost, Reorder, ReorderEffect
-from snugroom.client.media.rtp import RtpPacket, packetize_vp8
+from snugroom.server.wire import vp8
 from snugroom.server.wire.messages import MediaKind
+from snugroom.server.wire.rtp import RtpPacket
 
 
 def audio(sequence: int) -> RtpPacket:
@@ -21,7 +22,7 @@ def audio(sequence: int) -> RtpPacket:
 
 def video(first: int, number: int, packets: int) -> list[RtpPacket]:
     """Frame `number` in `packets` packets, from sequence number `first` on."""
-    payloads = packetize_vp8(bytes([number & 0xFF]) * (1_000 * packets), number)
+    payloads = vp8.packetize(bytes([number & 0xFF]) * (1_000 * packets), number)
     assert len(payloads) == packets
     return [
         RtpPacket(96, i == packets - 1, (first + i) & 0xFFFF, number * 6_000, 1, payload)
@@ -131,7 +132,7 @@ def test_a_key_frame_ends_the_wait_for_what_is_before_it() -> None:
     delta, key = b"\xf1\xff\xff", b"\xf0\xff\xff"
 
     def picture(first: int, number: int, head: bytes, packets: int = 2) -> list[RtpPacket]:
-        payloads = packetize_vp8(head + bytes(1_000 * packets), number)
+        payloads = vp8.packetize(head + bytes(1_000 * packets), number)
         last = len(payloads) - 1
         return [RtpPacket(96, i == last, first + i, number * 6_000, 1, p) for i, p in enumerate(payloads)]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.media.reports import Reception, RoundTrip
-from snugroom.client.media.rtp import RtpPacket
 from snugroom.server.wire.rtcp import ReportBlock
+from snugroom.server.wire.rtp import RtpPacket
 
 
 def packet(sequence: int, timestamp: int, size: int = 100) -> RtpPacket:

@@ -21,15 +21,21 @@ from snugroom.client.media.ice import (
 )
 from snugroom.client.media.receiving import AskKey, Conceal, Deliver, Opened, ReceiveEffect, Receiver
 from snugroom.client.media.reorder import Ask
-from snugroom.client.media.rtp import PAYLOAD_TYPE, RtpPacket, parse_rtp, parse_vp8, unwrap_rtx
 from snugroom.client.media.sending import CACHE, KEY_SPACING, RESENDS, KeyGate, Pace, Sender, random_ssrc
 from snugroom.crypto.errors import AuthenticationError, MissingKeyError
+from snugroom.server.wire import rtp, vp8
 from snugroom.server.wire.messages import MediaKind
-from snugroom.server.wire.rtp import check as check_rtp
+from snugroom.server.wire.rtp import RtpPacket
 from tests.media_client.meeting import TestCrypto
 
 KEY = b"\x10\x00\x00\x9d\x01\x2a\x40\x01\xb4\x00 a key frame"
 DELTA = b"\x11\x00\x00 not a key frame"
+
+
+def descriptor(packet: RtpPacket) -> vp8.Descriptor:
+    found = vp8.read_descriptor(packet.payload, 0, len(packet.payload))
+    assert found is not None
+    return found
 
 
 def seeded(seed: int) -> Callable[[int], bytes]:
@@ -49,7 +55,7 @@ class Wire:
     def packets(self, frame: bytes, at: float) -> list[RtpPacket]:
         sealed = self.sealer.seal(self.kind, frame)
         assert sealed is not None
-        return [parse_rtp(p) for p in self.sender.packetize(sealed, at)]
+        return [rtp.parse(p) for p in self.sender.packetize(sealed, at)]
 
     def send(self, frame: bytes, at: float) -> list[ReceiveEffect]:
         return [e for p in self.packets(frame, at) for e in self.receiver.receive(p, at)]
@@ -137,7 +143,7 @@ def test_pictures_recover_within_a_second_of_an_outage(outage: float) -> None:
             sent += wire.packets((KEY if gate.take(now) else DELTA) * 60, now)
         for ask in [a for at, a in asking if at == ms]:
             if isinstance(ask, Ask):
-                sent += [parse_rtp(p) for p in wire.sender.resend(ask.sequences, now)]
+                sent += [rtp.parse(p) for p in wire.sender.resend(ask.sequences, now)]
             else:
                 gate.ask()
         arriving += [(ms + 25, packet) for packet in sent if not out]
@@ -248,7 +254,7 @@ def test_the_wrong_payload_type_is_not_looked_at() -> None:
         raise AssertionError
 
     receiver = Receiver(1, "audio", explode)  # type: ignore[arg-type]  # never returns anything
-    assert receiver.receive(RtpPacket(PAYLOAD_TYPE["video"], True, 1, 1, 1, b"x"), 0.0) == []
+    assert receiver.receive(RtpPacket(rtp.PAYLOAD_TYPES["video"], True, 1, 1, 1, b"x"), 0.0) == []
 
 
 def test_open_is_told_which_stream_it_is() -> None:
@@ -291,14 +297,14 @@ def test_each_layer_counts_for_itself_and_begins_with_a_key_frame() -> None:
 
 def test_a_frame_becomes_packets_of_one_timestamp() -> None:
     sender = Sender(5, "video", seeded(2), started=0.0)
-    first = [parse_rtp(p) for p in sender.packetize(b"a" * 3_000, 0.0)]
-    second = [parse_rtp(p) for p in sender.packetize(b"b" * 10, 1 / 15)]
+    first = [rtp.parse(p) for p in sender.packetize(b"a" * 3_000, 0.0)]
+    second = [rtp.parse(p) for p in sender.packetize(b"b" * 10, 1 / 15)]
     assert [p.marker for p in first + second] == [False, False, True, True]
     assert {p.timestamp for p in first} == {first[0].timestamp}
     assert (second[0].timestamp - first[0].timestamp) & 0xFFFFFFFF == 6_000
     sequences = [p.sequence for p in first + second]
     assert sequences == [(sequences[0] + i) & 0xFFFF for i in range(4)]
-    ids = [parse_vp8(p.payload).picture_id for p in (first[0], second[0])]
+    ids = [descriptor(p).picture_id for p in (first[0], second[0])]
     assert ids[0] is not None
     assert ids[1] == (ids[0] + 1) & 0x7FFF
     assert sequences[0] < 1 << 15
@@ -307,8 +313,8 @@ def test_a_frame_becomes_packets_of_one_timestamp() -> None:
 def test_resending_is_the_same_bytes_and_bounded() -> None:
     sender = Sender(5, "audio", seeded(3), started=0.0)
     sent = [sender.packetize(b"%d" % i, i * 0.02)[0] for i in range(CACHE["audio"] + 10)]
-    last = parse_rtp(sent[-1]).sequence
-    gone = parse_rtp(sent[0]).sequence
+    last = rtp.parse(sent[-1]).sequence
+    gone = rtp.parse(sent[0]).sequence
     assert sender.resend([last, gone, 65_000], 5.0) == [sent[-1]]
     assert len(sender.resend([last] * 10_000, 5.1)) == RESENDS - 1
     assert len(sender.resend([last], 6.2)) == 1
@@ -322,10 +328,10 @@ def test_packets_of_pictures_say_when_they_leave_and_which_they_are_of_all() -> 
     assert len(left) == len(made)
     moment = round(6.5 * (1 << 18))  # of 64 seconds
     assert left[12:24].hex() == f"bede000232{moment:06x}51123400"
-    packet = parse_rtp(left)
+    packet = rtp.parse(left)
     assert packet.transport == 0x1234
-    assert parse_vp8(packet.payload).data == b"a" * 500
-    assert check_rtp(left, "video") is None  # the server lets it pass
+    assert packet.payload[descriptor(packet).payload :] == b"a" * 500
+    assert rtp.check(left, "video") is None  # the server lets it pass
     assert sender.resend([packet.sequence], 1.0) == [
         left
     ]  # the very same bytes: SRTP sealed them under its number
@@ -333,7 +339,7 @@ def test_packets_of_pictures_say_when_they_leave_and_which_they_are_of_all() -> 
 
 def test_what_is_sent_again_is_reckoned_for_a_second() -> None:
     sender = Sender(5, "video", seeded(3), started=0.0, rtx=6)
-    sequences = [parse_rtp(packet).sequence for packet in sender.packetize(b"a" * 10_000, 0.0)]
+    sequences = [rtp.parse(packet).sequence for packet in sender.packetize(b"a" * 10_000, 0.0)]
     assert sender.resent_rate(0.0) == 0
     sender.resend(sequences, 0.5)
     assert sender.resent_rate(1.4) == pytest.approx(80_000, rel=0.05)
@@ -343,7 +349,7 @@ def test_what_is_sent_again_is_reckoned_for_a_second() -> None:
 def test_what_has_not_left_yet_is_not_sent_again() -> None:
     sender = Sender(5, "video", seeded(3), started=0.0, numbered=True)
     (made,) = sender.packetize(b"a" * 500, 0.0)
-    assert sender.resend([parse_rtp(made).sequence], 0.0) == []
+    assert sender.resend([rtp.parse(made).sequence], 0.0) == []
 
 
 @pytest.mark.parametrize("numbered", [False, True])
@@ -352,21 +358,25 @@ def test_with_rtx_what_is_sent_again_is_a_packet_of_its_own(numbered: bool) -> N
     packets = sender.packetize(b"a" * 3_000, 0.2)
     if numbered:
         packets = [sender.leave(packet, n, 1.0) for n, packet in enumerate(packets)]
-    originals = [parse_rtp(packet) for packet in packets]
+    originals = [rtp.parse(packet) for packet in packets]
     again = sender.resend([p.sequence for p in originals[1:]], 1.0)
     assert sender.resent == 2
     if numbered:
         again = [sender.leave(packet, 100 + n, 1.5) for n, packet in enumerate(again)]
-        assert [parse_rtp(p).transport for p in again] == [100, 101]
-    parsed = [parse_rtp(packet) for packet in again]
+        assert [rtp.parse(p).transport for p in again] == [100, 101]
+    parsed = [rtp.parse(packet) for packet in again]
     assert {p.ssrc for p in parsed} == {6}
     assert (parsed[1].sequence - parsed[0].sequence) & 0xFFFF == 1
     assert [p.marker for p in parsed] == [False, True]
-    found = [unwrap_rtx(p, 5) for p in parsed]
-    assert found == [dataclasses.replace(p, transport=None) for p in originals[1:]]
+    found = [rtp.parse(original) for p in again if (original := rtp.unwrap_rtx(p, 5)) is not None]
+    # the extensions are those of the packet in which it came
+    assert [p.transport for p in found] == [p.transport for p in parsed]
+    assert [dataclasses.replace(p, transport=None) for p in found] == [
+        dataclasses.replace(p, transport=None) for p in originals[1:]
+    ]
     # what was sent again once can be asked for once more, and is another packet then
     (third,) = sender.resend([originals[2].sequence], 1.0)
-    assert parse_rtp(third).sequence == (parsed[1].sequence + 1) & 0xFFFF
+    assert rtp.parse(third).sequence == (parsed[1].sequence + 1) & 0xFFFF
 
 
 def test_reports_tie_both_streams_to_one_clock() -> None:

@@ -8,15 +8,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from snugroom.client.media.dtls import Certificate
-from snugroom.client.media.rtp import RtpPacket, build_rtp
 from snugroom.client.media.transport import MediaTransport, TransportError
+from snugroom.server.wire import rtp
 from snugroom.server.wire.rtcp import key_frame_request
+from snugroom.server.wire.rtp import RtpPacket
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import until
 
 
 def packet(sequence: int) -> bytes:
-    return build_rtp(RtpPacket(111, False, sequence, 960 * sequence, 7, b"x" * 80))
+    return rtp.build(RtpPacket(111, False, sequence, 960 * sequence, 7, b"x" * 80))
 
 
 @pytest.fixture

@@ -9,14 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.media.rtp import parse_rtp, parse_vp8
 from snugroom.client.tools.bench import machine, room
 from snugroom.client.tools.bench.drain import Drain
 from snugroom.client.tools.bench.flow import FRAMES, Audio, Video
 from snugroom.client.tools.bench.house import BenchServer, table
 from snugroom.client.tools.bench.light import LightError, LightPeer, LightRoom, gathering
 from snugroom.server.sfu.io import mmsg
-from snugroom.server.wire import rtp
+from snugroom.server.wire import rtp, vp8
 from snugroom.server.wire.messages import Stream
 from tests.patience import PATIENCE
 
@@ -106,6 +105,12 @@ async def test_the_highest_rate_is_found_between_what_is_carried_and_what_is_not
     assert len(await room.highest(server, 2, 1.0)) == 2  # type: ignore[arg-type]
 
 
+def descriptor(payload: bytes) -> vp8.Descriptor:
+    found = vp8.read_descriptor(payload, 0, len(payload))
+    assert found is not None
+    return found
+
+
 def test_a_publishers_packets_are_what_the_server_lets_pass() -> None:
     numbers = iter(range(1_000))
     video = Video(77, 300.0, 0.0, lambda: next(numbers))
@@ -115,16 +120,16 @@ def test_a_publishers_packets_are_what_the_server_lets_pass() -> None:
     plain = Video(77, 300.0, 0.0).due(0.1)
     for packet in plain:
         assert rtp.check(packet, "video") is None
-    parsed = [parse_rtp(packet) for packet in packets]
+    parsed = [rtp.parse(packet) for packet in packets]
     assert [(p.sequence - parsed[0].sequence) & 0xFFFF for p in parsed] == list(range(300))
-    starts = [p for p in parsed if parse_vp8(p.payload).start]
+    starts = [p for p in parsed if descriptor(p.payload).start]
     assert len(starts) == len([p for p in parsed if p.marker]) == FRAMES
-    keys = [not parse_vp8(p.payload).data[0] & 1 for p in starts]
+    keys = [descriptor(p.payload).key for p in starts]
     assert keys == [True] + 29 * [False]
     video.key_frame()
-    (again, *_) = [parse_vp8(parse_rtp(packet).payload) for packet in video.due(1.02)]
+    (again, *_) = [descriptor(rtp.parse(packet).payload) for packet in video.due(1.02)]
     assert again.start
-    assert not again.data[0] & 1
+    assert again.key
     sound = [packet for i in range(1, 21) for packet in Audio(5, 0.0).due(i / 20)]
     assert {len(packet) for packet in sound} == {152}
     assert all(rtp.check(packet, "audio") is None for packet in sound)

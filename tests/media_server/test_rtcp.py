@@ -72,7 +72,7 @@ def test_reads_a_compound_packet() -> None:
         b"\x82\xce\x00\x01" + bytes(4),  # feedback that nobody reads, without the SSRC that it is about
         b"\x81\xc8\x00\x06" + bytes(24),  # a report block that isn't there
         b"\x81\xcd\x00\x02" + bytes(8),  # a NACK of nothing
-        b"\xa1\xcd\x00\x04" + bytes(15) + b"\1",  # padded to the middle of an entry
+        b"\xa1\xcd\x00\x04" + bytes(15) + b"\1",  # padded to the middle of a word
         b"\xa1\xce\x00\x02" + bytes(8),  # padding of zero bytes
         b"\xa1\xce\x00\x02" + bytes(7) + b"\x04" + rtcp.key_frame_request(1, 2),  # padding not at the end
         b"\x8f\xce\x00\x04" + bytes(8) + b"REMB" + struct.pack("!BBH", 2, 0, 0) + bytes(4),

@@ -1,4 +1,4 @@
-"""VP8's payload descriptor, and numbers that go on when the layer changes."""
+"""VP8's payload descriptor for both ends, and numbers that go on when the layer changes."""
 
 from __future__ import annotations
 
@@ -116,8 +116,50 @@ def test_padding_is_no_frame() -> None:
     assert vp8.read_descriptor(header(first=0xA0) + descriptor(picture_id=1) + b"\x01", 12) is None
 
 
+@given(st.binary(min_size=1, max_size=20_000), st.integers(0, 0x7FFF))
+def test_payloads_join_to_the_frame(frame: bytes, picture_id: int) -> None:
+    payloads = vp8.packetize(frame, picture_id)
+    found = [vp8.read_descriptor(p, 0, len(p)) for p in payloads]
+    assert b"".join(p[f.payload :] for p, f in zip(payloads, found, strict=True) if f is not None) == frame
+    assert [f is not None and f.start for f in found] == [True] + [False] * (len(payloads) - 1)
+    assert {f and (f.picture_id, f.bits) for f in found} == {(picture_id, 15)}
+    assert all(len(p) <= vp8.PAYLOAD_MAX + 4 for p in payloads)
+
+
+@pytest.mark.parametrize(
+    ("wire", "start", "picture_id"),
+    [
+        ("10aa", True, -1),  # no extension at all
+        ("00aa", False, -1),
+        ("11aa", False, -1),  # the start of partition 1 is not the start of a frame
+        ("908005aa", True, 5),  # a short PictureID
+        ("90808005aa", True, 5),
+        ("90f080050102aa", True, 5),  # with TL0PICIDX, TID and KEYIDX
+        ("9060" + "0102aa", True, -1),
+    ],
+)
+def test_every_form_of_the_descriptor(wire: str, start: bool, picture_id: int) -> None:
+    payload = bytes.fromhex(wire)
+    found = vp8.read_descriptor(payload, 0, len(payload))
+    assert found is not None
+    assert (found.start, found.picture_id, payload[found.payload :]) == (start, picture_id, b"\xaa")
+
+
+@pytest.mark.parametrize("wire", ["", "10", "90", "9080", "908080", "90f08005", "90f0800501"])
+def test_a_descriptor_cut_short_is_refused(wire: str) -> None:
+    payload = bytes.fromhex(wire)
+    assert vp8.read_descriptor(payload, 0, len(payload)) is None
+
+
+def test_an_empty_frame_is_not_sent() -> None:
+    with pytest.raises(rtp.RtpError):
+        vp8.packetize(b"", 1)
+
+
 @given(st.binary(max_size=40), st.integers(0, 12))
 def test_any_bytes_are_read_or_refused(data: bytes, start: int) -> None:
+    payload = vp8.read_descriptor(data, 0, len(data))
+    assert payload is None or 0 < payload.payload < len(data)
     packet = header(first=0x80 | (data[0] & 0x30 if data else 0)) + data
     found = vp8.read_descriptor(packet, 12 + start)
     assert found is None or 12 + start < found.payload < len(packet)

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from snugroom.client.media.rtp import RtpPacket, build_rtp
 from snugroom.client.media.transport import MediaTransport, TransportError
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Sfu
+from snugroom.server.wire import rtp
 from snugroom.server.wire.messages import Media, Stream, Transport
+from snugroom.server.wire.rtp import RtpPacket
 from tests.media_server.test_networks import ipv6
 from tests.network.namespace import UnavailableError, inside
 from tests.network.proxy import PROXY, SERVER, Proxy
@@ -53,7 +54,7 @@ class Talker:
     def talk(self) -> None:
         self.sequence += 1
         packet = RtpPacket(111, False, self.sequence, 960 * self.sequence, self.ssrc, b"x" * 80)
-        self.link.send_rtp(build_rtp(packet))
+        self.link.send_rtp(rtp.build(packet))
 
     def _heard(self, _packet: bytes) -> None:
         self.times.append(time.monotonic())

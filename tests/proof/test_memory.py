@@ -11,8 +11,8 @@ import numpy as np
 
 from snugroom.client.media.check import tones_in
 from snugroom.client.media.codec import CodecError, OpusDecoder, OpusEncoder
-from snugroom.client.media.rtp import PAYLOAD_TYPE, parse_rtp
 from snugroom.client.media.sources import TestCard
+from snugroom.server.wire import rtp
 from snugroom.server.wire.rtcp import is_rtcp
 from tests.patience import PATIENCE
 from tests.proof.blind import Tree
@@ -209,7 +209,7 @@ def test_its_log_at_the_most_talkative_level_has_none_of_it(meeting: Record) -> 
 def test_the_pitch_is_not_to_be_heard_in_what_the_server_carried(meeting: Record) -> None:
     pitch = TestCard("Ada", 0).pitch  # the host's leaf is 0, and with it the identity
     packets = [data for kind, data in Tap.read(meeting.people["ada"].tap) if kind == RTP_OUT]
-    payloads = [parse_rtp(data).payload for data in packets if not is_rtcp(data) and _is_audio(data)]
+    payloads = [rtp.parse(data).payload for data in packets if not is_rtcp(data) and _is_audio(data)]
     assert len(payloads) > 200
     for skipped in (0, 1, 2, 3, 4):  # with the header, and behind it wherever it may end
         # noise has a little of every pitch
@@ -220,7 +220,7 @@ def test_the_pitch_is_not_to_be_heard_in_what_the_server_carried(meeting: Record
 
 
 def _is_audio(data: bytes) -> bool:
-    return parse_rtp(data).payload_type == PAYLOAD_TYPE["audio"]
+    return rtp.parse(data).payload_type == rtp.PAYLOAD_TYPES["audio"]
 
 
 def _decoded(frames: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

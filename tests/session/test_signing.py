@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from snugroom.client.media.receiving import Conceal, Deliver, Receiver
-from snugroom.client.media.rtp import parse_rtp
 from snugroom.client.media.sending import Sender
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
@@ -25,6 +24,7 @@ from snugroom.crypto.media.keys import FutureEpochError
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import MEDIA_KEY_LABEL, FrameList, Run, Signer, certified, digest
 from snugroom.server.wire import messages as wire
+from snugroom.server.wire import rtp
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.world import Participant, World, seeded, seeds
 
@@ -739,7 +739,7 @@ def test_a_receiver_holds_what_is_not_signed_yet_and_loses_nothing() -> None:
             sealed = mallory.seal(leaf_of(bo), counter_of(sealed))
             sent.pop()
         for packet in sender.packetize(sealed, w.now - began):
-            took(receiver.receive(parse_rtp(packet), w.now))
+            took(receiver.receive(rtp.parse(packet), w.now))
         w.run(0.02)
         took(receiver.tick(w.now))
     for _ in range(100):
@@ -765,7 +765,7 @@ def test_a_receiver_gives_up_on_what_nobody_signs() -> None:
     counter = counter_of(media.last["Bo"]) + 1
     for n in range(300):
         for packet in sender.packetize(mallory.seal(leaf_of(bo), counter + n), n * 0.02):
-            assert not any(isinstance(e, Deliver) for e in receiver.receive(parse_rtp(packet), w.now))
+            assert not any(isinstance(e, Deliver) for e in receiver.receive(rtp.parse(packet), w.now))
         w.run(0.02)
         assert not any(isinstance(e, Deliver) for e in receiver.keys_changed(w.now)), "tried again, to no end"
     assert receiver.failed >= 150

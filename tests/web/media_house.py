@@ -19,15 +19,15 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from snugroom.client.media.rtp import RtpPacket, parse_rtp, parse_vp8
 from snugroom.client.web.node import ensure_installed, run
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import EpochKeys, MediaKeys, OpenedFrame, open_frame
 from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.sfu import Link, Sfu
-from snugroom.server.wire import rtp
+from snugroom.server.wire import rtp, vp8
 from snugroom.server.wire.messages import Media, MediaKind, Stream
+from snugroom.server.wire.rtp import RtpPacket
 from tests.web.browsers import Browser, Tab
 
 PAGES: Final = Path(__file__).parent / "pages"
@@ -168,7 +168,7 @@ class House:
         packets: dict[int, RtpPacket] = {}
         last = 0
         for taken in self.of(ssrc):
-            packet = parse_rtp(taken.data)
+            packet = rtp.parse(taken.data)
             step = (packet.sequence - last + 0x8000) % 0x10000 - 0x8000 if packets else packet.sequence
             last += step
             if has_payload(taken.data):
@@ -178,9 +178,10 @@ class House:
             if kind == "audio":
                 frames.append(packet.payload)
                 continue
-            piece = parse_vp8(packet.payload)
-            pieces, begun = (b"", True) if piece.start else (pieces, begun)
-            pieces += piece.data
+            found = vp8.read_descriptor(packet.payload, 0, len(packet.payload))
+            assert found is not None
+            pieces, begun = (b"", True) if found.start else (pieces, begun)
+            pieces += packet.payload[found.payload :]
             if packet.marker and begun:
                 frames.append(pieces)
                 begun = False

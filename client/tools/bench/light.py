@@ -22,7 +22,7 @@ from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.ice import Connected, ConsentLost, IceClient, IceEffect, Send, make_credentials
 from snugroom.client.media.srtp import Srtp, SrtpError
 from snugroom.client.media.twcc import INTERVAL, Arrivals
-from snugroom.server.wire import limits, rtcp, signed
+from snugroom.server.wire import limits, rtcp, rtp, signed
 from snugroom.server.wire.messages import (
     Challenge,
     Closing,
@@ -52,11 +52,6 @@ _REPORT: Final = 1.0
 _DRAIN: Final = 64
 _DATAGRAM_MAX: Final = 2048
 _BUFFER: Final = 1 << 21
-
-
-#: Start of the extension block with a transport-wide sequence number, and the byte before that number.
-_WIDE: Final = b"\xbe\xde\0\2\x32"
-_NUMBER: Final = limits.FEEDBACK_EXTENSION << 4 | 1
 
 
 class LightError(Exception):
@@ -324,13 +319,9 @@ class LightPeer:
             return
         self.marks.setdefault("first", time.perf_counter())
         self.highest[int.from_bytes(packet[8:12], "big")] = int.from_bytes(packet[2:4], "big")
-        self.arrived(packet, self._crowd.now)
+        if self._arrivals is not None and (number := rtp.twcc_number(packet)) is not None:
+            self._arrivals.record(number, self._crowd.now)
         self.on_rtp(packet)
-
-    def arrived(self, head: bytes, now: float) -> None:
-        """Record a packet for feedback. `head`: at least its header and the block of extensions."""
-        if self._arrivals is not None and head[12:17] == _WIDE and head[20] == _NUMBER:
-            self._arrivals.record(int.from_bytes(head[21:23], "big"), now)
 
     def _perform(self, effects: list[IceEffect]) -> None:
         for effect in effects:

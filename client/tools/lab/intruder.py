@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from snugroom.client.media.reorder import Frame, Reorder
-from snugroom.client.media.rtp import PAYLOAD_TYPE, RtpError, parse_rtp
 from snugroom.client.session import Session
 from snugroom.crypto.entry.invite import Invite, link_psk
 from snugroom.crypto.errors import SnugCryptoError
@@ -19,9 +18,10 @@ from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import BASE_KEY_LABEL, BASE_KEY_SIZE, SUITE
 from snugroom.crypto.media.sframe import FrameKey, Header, extract
 from snugroom.crypto.mls import Group
+from snugroom.server.wire import rtp
 from snugroom.server.wire.messages import MediaKind
 
-_KINDS: dict[int, MediaKind] = {number: kind for kind, number in PAYLOAD_TYPE.items()}
+_KINDS: dict[int, MediaKind] = {number: kind for kind, number in rtp.PAYLOAD_TYPES.items()}
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ def frames(packets: Iterable[tuple[int | None, bytes]]) -> list[SealedFrame]:
     buffers: dict[int, Reorder] = {}
     for now, (sender, data) in enumerate(packets):
         try:
-            packet = parse_rtp(data)
+            packet = rtp.parse(data)
             kind = _KINDS[packet.payload_type]
-        except (RtpError, KeyError):
+        except (rtp.RtpError, KeyError):
             continue
         buffer = buffers.setdefault(packet.ssrc, Reorder(kind))
         # one millisecond per packet: only the order matters

@@ -19,8 +19,8 @@ from snugroom.server.sfu.core.effects import P
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire import rtcp
-from snugroom.server.wire.limits import AUDIO_CLOCK, VIDEO_CLOCK
 from snugroom.server.wire.messages import MediaKind
+from snugroom.server.wire.rtp import CLOCK_RATES
 
 #: Packets a second that a stream may send, however small they are.
 _PACKETS_VIDEO: Final = 6000
@@ -55,7 +55,7 @@ class Track(Generic[P]):
         self.owner = owner
         self.ssrc = ssrc
         self.kind: MediaKind = kind
-        self.clock = VIDEO_CLOCK if video else AUDIO_CLOCK
+        self.clock = CLOCK_RATES[kind]
         #: The SSRC of the publisher's RTX, which is also announced to receivers. None: it resends packets
         #: unchanged.
         self.rtx = rtx
