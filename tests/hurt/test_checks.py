@@ -6,7 +6,7 @@ from snugroom.server.sfu.io.ice import CHECK_BURST, CHECK_RATE, MOVE_BURST, IceL
 from snugroom.server.wire import stun
 from tests.media_server.conftest import Rig
 from tests.media_server.peer import Peer, rtp
-from tests.media_server.test_stun import ADA, LOCAL, nominating, request
+from tests.wire.test_stun import ADA, LOCAL, nominating, request
 
 
 def agent() -> IceLite:
