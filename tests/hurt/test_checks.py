@@ -6,7 +6,8 @@ from snugroom.server.sfu.io.ice import CHECK_BURST, CHECK_RATE, MOVE_BURST, IceL
 from snugroom.server.wire import stun
 from tests.media_server.conftest import Rig
 from tests.media_server.peer import Peer, rtp
-from tests.wire.test_stun import ADA, LOCAL, nominating, request
+from tests.media_server.test_ice_lite import LOCAL
+from tests.wire.test_stun import ADA, nominating, request
 
 
 def agent() -> IceLite:
