@@ -58,15 +58,13 @@ class Message:
     """A syntactically valid message. Its fields are unproven until `authentic` returns True.
 
     `attributes`: the first of each kind that is read. `unknown`: comprehension-required attributes that are
-    not read. MESSAGE-INTEGRITY protects `covered` with `tag`.
+    not read. MESSAGE-INTEGRITY protects `covered`.
     """
 
-    kind: int
     transaction: bytes
     attributes: dict[int, bytes]
     unknown: tuple[int, ...]
     covered: bytes
-    tag: bytes
 
     @property
     def username(self) -> bytes:
@@ -75,9 +73,7 @@ class Message:
 
 def parse_request(datagram: bytes) -> Message:
     """Parse a binding request with USERNAME and MESSAGE-INTEGRITY; StunError for anything else."""
-    message = _parse(datagram)
-    if message.kind != BINDING_REQUEST:
-        raise StunError("header")
+    message = _parse(datagram, BINDING_REQUEST)
     if not 1 <= len(message.attributes.get(USERNAME, b"")) <= _USERNAME_MAX:
         raise StunError("unauthenticated")
     return message
@@ -85,14 +81,11 @@ def parse_request(datagram: bytes) -> Message:
 
 def parse_success(datagram: bytes) -> Message:
     """Parse a binding success response with MESSAGE-INTEGRITY; StunError for anything else."""
-    message = _parse(datagram)
-    if message.kind != BINDING_SUCCESS:
-        raise StunError("header")
-    return message
+    return _parse(datagram, BINDING_SUCCESS)
 
 
-def _parse(datagram: bytes) -> Message:
-    """Parse any message with MESSAGE-INTEGRITY.
+def _parse(datagram: bytes, expected: int) -> Message:
+    """Parse a message of the expected type with MESSAGE-INTEGRITY.
 
     A FINGERPRINT is optional; it must be last and correct. Other attributes after MESSAGE-INTEGRITY are
     ignored.
@@ -101,7 +94,7 @@ def _parse(datagram: bytes) -> Message:
     if not HEADER <= size <= MESSAGE_MAX or size % 4:
         raise StunError("size")
     kind, length, cookie = struct.unpack_from("!HHL", datagram)
-    if cookie != COOKIE or length != size - HEADER:
+    if kind != expected or cookie != COOKIE or length != size - HEADER:
         raise StunError("header")
     found: dict[int, bytes] = {}
     unknown: list[int] = []
@@ -132,12 +125,13 @@ def _parse(datagram: bytes) -> Message:
         position += 4 + (length + 3 & ~3)
     if not covered:
         raise StunError("unauthenticated")
-    return Message(kind, datagram[8:20], found, tuple(unknown), covered, found[MESSAGE_INTEGRITY])
+    return Message(datagram[8:20], found, tuple(unknown), covered)
 
 
 def authentic(message: Message, password: bytes) -> bool:
     """Whether MESSAGE-INTEGRITY is valid under `password`, compared in constant time."""
-    return hmac.compare_digest(hmac.digest(password, message.covered, "sha1"), message.tag)
+    tag = message.attributes[MESSAGE_INTEGRITY]
+    return hmac.compare_digest(hmac.digest(password, message.covered, "sha1"), tag)
 
 
 def _attribute(name: int, value: bytes) -> bytes:
