@@ -32,7 +32,7 @@ from snugroom.client.media.sending import random_ssrc
 from snugroom.client.media.sources import Source
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.media.transport import Link, MediaTransport, TransportError
-from snugroom.client.media.twcc import INTERVAL
+from snugroom.client.media.twcc_arrivals import INTERVAL
 from snugroom.server.wire import rtcp, rtp, twcc
 from snugroom.server.wire.messages import HandleStream, MediaKind, Stream, Transport
 

@@ -19,7 +19,7 @@ from snugroom.client.media.record import Recorder, Taken
 from snugroom.client.media.reorder import Ask
 from snugroom.client.media.reports import Reception
 from snugroom.client.media.stats import StreamStats
-from snugroom.client.media.twcc import Arrivals
+from snugroom.client.media.twcc_arrivals import Arrivals
 from snugroom.server.wire import rtcp, rtp
 from snugroom.server.wire.messages import HandleStream, MediaKind
 
@@ -217,7 +217,7 @@ class Incoming:
             remote.receiver.reorder.round_trip = seconds
 
     def acknowledge(self) -> None:
-        """Report the numbered packets that have arrived. Call it every `client.media.twcc.INTERVAL`."""
+        """Report the numbered packets that have arrived. Call it every `twcc_arrivals.INTERVAL` seconds."""
         for report in self._arrivals.take(self._feedback_ssrc):
             self._send_rtcp(report)
 

@@ -70,7 +70,10 @@ class RtpPacket:
 
 
 def parse(data: bytes) -> RtpPacket:
-    """Read one RTP packet; RtpError if malformed. Extensions but the transport-wide number are skipped."""
+    """Read one RTP packet; RtpError if malformed.
+
+    Extensions other than the transport-wide number are skipped.
+    """
     size = len(data)
     if size < HEADER or (data[0] & 0x10 and size < HEADER + 4):
         raise RtpError("RTP header cut short")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from snugroom.client.media.twcc import Arrivals as ClientArrivals
+from snugroom.client.media.twcc_arrivals import Arrivals as ClientArrivals
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.wire import twcc

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from snugroom.client.media.twcc import INTERVAL, Arrivals
+from snugroom.client.media.twcc_arrivals import INTERVAL, Arrivals
 from snugroom.crypto.errors import AuthenticationError, MalformedError, ReplayError
 from snugroom.crypto.media.keys import FutureEpochError
 from snugroom.server.wire import rtcp, rtp, twcc

@@ -21,7 +21,7 @@ from nacl.signing import SigningKey
 from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.ice import Connected, ConsentLost, IceClient, IceEffect, Send, make_credentials
 from snugroom.client.media.srtp import Srtp, SrtpError
-from snugroom.client.media.twcc import INTERVAL, Arrivals
+from snugroom.client.media.twcc_arrivals import INTERVAL, Arrivals
 from snugroom.server.wire import limits, rtcp, rtp, signed
 from snugroom.server.wire.messages import (
     Challenge,

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from snugroom.client.media.twcc import Arrivals
+from snugroom.client.media.twcc_arrivals import Arrivals
 from snugroom.server.wire import twcc
 
 
