@@ -288,20 +288,12 @@ class Forwarding(Generic[P]):
             data = rtcp.sender_report(report)
             return [SendRtcp(receiver, data) for receiver in self.subscriptions.receivers(track)]
         source = track.source
-        return [
-            SendRtcp(
-                peer,
-                rtcp.sender_report(
-                    replace(
-                        report,
-                        ssrc=source.ssrc,
-                        timestamp=report.timestamp
-                        + source.subscriptions[peer].stream_rewriter.offsets.timestamp,
-                    )
-                ),
-            )
-            for peer in track.receivers
-        ]
+        effects: list[Effect[P]] = []
+        for peer in track.receivers:
+            offset = source.subscriptions[peer].stream_rewriter.offsets.timestamp
+            seen = replace(report, ssrc=source.ssrc, timestamp=report.timestamp + offset)
+            effects.append(SendRtcp(peer, rtcp.sender_report(seen)))
+        return effects
 
     def _resend(
         self, peer: P, known: Peer[P], received: Track[P] | Subscription[P], request: rtcp.Nack, now: float
