@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from snugroom.crypto import hpke, kdf
+from snugroom.crypto.entry import knocks as record
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.knocks import Accepted, Ignored, Knocks
 from snugroom.crypto.entry.lobby import BUCKETS, Answer, OpenedKnock, Refusal, Reply, post, read, reply
@@ -214,8 +215,8 @@ def test_time_ends_cards_and_patience() -> None:
 
 
 def test_the_book_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lobby, "PENDING_MAX", 3)
-    monkeypatch.setattr(lobby, "SEEN_MAX", 4)
+    monkeypatch.setattr(record, "PENDING_MAX", 3)
+    monkeypatch.setattr(record, "SEEN_MAX", 4)
     book = _book(each=100)
     knocks = [_from(6, b"%d" % n) for n in range(6)]
     assert [book.consider(k, NOW) for k in knocks[:3]] == [Accepted(1), Accepted(2), Accepted(3)]
