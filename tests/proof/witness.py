@@ -168,12 +168,12 @@ def watch_frames(secrets: Secrets) -> None:
     import numpy as np
 
     from snugroom.client.media.sources import TestCard
-    from snugroom.client.session import Session
+    from snugroom.client.session.kernel.frames import Frames
     from snugroom.client.session.kernel.room import RoomSession
     from snugroom.crypto import mls
 
     def sealing(
-        sealed: bytes | None, session: Session, kind: str, stream: int, frame: bytes, now: float
+        sealed: bytes | None, frames: Frames, kind: str, stream: int, frame: bytes, now: float
     ) -> None:
         secrets.window("Opus frame" if kind == "audio" else "VP8 frame", frame, len(frame) // 3)
 
@@ -188,7 +188,7 @@ def watch_frames(secrets: Secrets) -> None:
         init(room, *arguments, **named)
 
     _after(mls.Group, "export", lambda out, _, label, *__: secrets.note(f"exported {label}", out))
-    _after(Session, "seal", sealing)
+    _after(Frames, "seal", sealing)
     _after(TestCard, "audio", sounding)
     RoomSession.__init__ = entering  # type: ignore[method-assign,assignment]  # a witness around it
     _after(
@@ -202,7 +202,7 @@ def watch_wire(tap: Tap) -> None:
     """Note all that the media server is sent and sends, and what is sealed in which epoch."""
     from snugroom.client.media.srtp import Srtp
     from snugroom.client.media.transport import MediaTransport
-    from snugroom.client.session import Session
+    from snugroom.client.session.kernel.frames import Frames
 
     protect, unprotect = Srtp.protect, Srtp.unprotect
     send, receive = MediaTransport._send, MediaTransport._receive
@@ -237,14 +237,14 @@ def watch_wire(tap: Tap) -> None:
         install(self, keys, own_leaf=own_leaf, removed=removed, is_removal=is_removal, now=now)
         tap.note(REMOVAL if is_removal else EPOCH, struct.pack(">Q", keys.epoch))
 
-    def sealing(sealed: bytes | None, session: Session, kind: str, *_: Any) -> None:
+    def sealing(sealed: bytes | None, frames: Frames, kind: str, *_: Any) -> None:
         if sealed is not None:
             tap.note(SEALED_AUDIO if kind == "audio" else SEALED_VIDEO, sealed)
 
     Srtp.protect, Srtp.unprotect = protecting, unprotecting  # type: ignore[method-assign]  # witnesses
     MediaTransport._send, MediaTransport._receive = sending, receiving  # type: ignore[method-assign]
     media_keys.MediaKeys.install = installing  # type: ignore[method-assign]
-    _after(Session, "seal", sealing)
+    _after(Frames, "seal", sealing)
 
 
 def main() -> int:
