@@ -88,7 +88,7 @@ def ask(w: World, bo: Participant, by: Participant, *messages: recovery.Message)
     """What members in the lobby hear, as if it had been posted there."""
     key = recovery.recovery_key(by.room.door_key.seed)
     day = day_of(w.now)
-    envelope_key = bo.session._members._connections._envelope_keys[day]  # type: ignore[union-attr]
+    envelope_key = bo.session._members._envelope_keys[day]  # type: ignore[union-attr]
     for message in messages:
         blob = lobby.post(envelope_key, recovery.seal(key, message, rng=w.rng), rng=w.rng)
         w._feed(bo, ev.Received(ev.Endpoint(day), wire.Posted(blob)))
