@@ -120,7 +120,8 @@ async def test_a_relayed_frame_is_noise_to_a_decoder(tabs: tuple[Page, Page]) ->
                 break
         text = await window.inner_text(".seen")
         bits, noise = map(float, re.findall(r"(\d\.\d\d)", re.search(r".* bits a byte.*", text)[0]))  # type: ignore[index]
-        assert abs(bits - noise) < 0.25, text
+        # seven standard deviations of noise of this length
+        assert abs(bits - noise) < 0.5, text
         if kind == "sound":
             assert "Opus makes a sound of almost any bytes" in text or "It refuses" in text
         else:
