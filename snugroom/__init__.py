@@ -5,8 +5,15 @@
 - `snugroom.client`: sessions, media, the command line and the tools
 """
 
+import os
 from pathlib import Path
 from typing import Final
 
 #: The folder that a new process needs in `PYTHONPATH` to import this package.
 IMPORT_FROM: Final = Path(__file__).absolute().parents[1]
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment for a new process that imports this package."""
+    path = os.pathsep.join(filter(None, (str(IMPORT_FROM), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path}

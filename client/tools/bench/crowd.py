@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Final, Self
 
-from snugroom import IMPORT_FROM
+from snugroom import environment
 from snugroom.client.connection import Connection
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
@@ -87,7 +87,6 @@ class CrowdProcess:
     async def __aenter__(self) -> Self:
         if not self._count:
             return self
-        path = os.pathsep.join(filter(None, (str(IMPORT_FROM), os.environ.get("PYTHONPATH"))))
         arguments = (self._link, str(self._count), str(self._seconds))
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -96,7 +95,7 @@ class CrowdProcess:
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
+            env=environment(),
         )
         assert process.stdout is not None
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any, Final
@@ -11,7 +10,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from snugroom import IMPORT_FROM
+from snugroom import environment
 
 _TIMEOUT = 300.0
 #: Maximum cost of the path at the fan-outs `JUDGED`, as a multiple of the compiled loop or of the floor. The
@@ -35,12 +34,9 @@ def run(json_output: bool, packets: int = 36_000) -> int:
     Exit status: 0, or 1 if the measurement failed. The output says whether the goal is met (in JSON: `met`).
     """
     command = [sys.executable, "-m", "snugroom.server.sfu.bench.command", "--packets", str(packets)]
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(IMPORT_FROM), *_inherited())))
-    }
     try:
         done = subprocess.run(  # noqa: S603 - our own module
-            command, env=environment, stdout=subprocess.PIPE, check=True, timeout=_TIMEOUT
+            command, env=environment(), stdout=subprocess.PIPE, check=True, timeout=_TIMEOUT
         )
         measured: dict[str, Any] = json.loads(done.stdout)
     except (subprocess.SubprocessError, OSError, ValueError) as error:
@@ -60,10 +56,6 @@ def met(result: dict[str, Any]) -> bool:
     path: float = result["path_us"]
     compiled: float | None = result["compiled_us"]
     return path <= FLOORS * result["floor_us"] or (compiled is not None and path <= LOOPS * compiled)
-
-
-def _inherited() -> list[str]:
-    return os.environ.get("PYTHONPATH", "").split(os.pathsep)
 
 
 def _times(cost: float, yardstick: float | None) -> str:

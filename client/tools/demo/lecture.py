@@ -25,7 +25,7 @@ from aiohttp import hdrs, web
 from rich.console import Console
 from rich.text import Text
 
-from snugroom import IMPORT_FROM
+from snugroom import environment
 from snugroom.client.cli import page as page_cli
 from snugroom.client.cli.participant import Status
 from snugroom.client.media.codec import HEIGHT, WIDTH
@@ -155,7 +155,6 @@ def _line(value: dict[str, Any]) -> bytes:
 @contextlib.asynccontextmanager
 async def play(name: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
     """Run ``snug lab NAME --json`` in a separate process, which is always stopped on exit."""
-    path = os.pathsep.join(filter(None, (str(IMPORT_FROM), os.environ.get("PYTHONPATH"))))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -167,7 +166,7 @@ async def play(name: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         limit=_LINE_MAX,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
         # Ctrl-C is for this process only: `_end` stops the scene, once
         start_new_session=True,
     )

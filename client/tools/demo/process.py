@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import sys
 from collections import deque
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
-from snugroom import IMPORT_FROM
+from snugroom import environment
 
 _START_TIME: Final = 20.0
 _ANSWER_TIME: Final = 10.0
@@ -59,7 +58,6 @@ class ServerProcess:
         return self._process is not None and self._process.returncode is None
 
     async def __aenter__(self) -> Self:
-        path = os.pathsep.join(filter(None, (str(IMPORT_FROM), os.environ.get("PYTHONPATH"))))
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -71,7 +69,7 @@ class ServerProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=self.line_max,
-            env={**os.environ, "PYTHONPATH": path},
+            env=environment(),
         )
         self._readers = [asyncio.create_task(self._read_out()), asyncio.create_task(self._read_log())]
         try:

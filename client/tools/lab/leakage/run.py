@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib.util
-import os
 import signal
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from snugroom import IMPORT_FROM
+from snugroom import environment
 from snugroom.client.tools.lab.leakage import seen as s
 from snugroom.client.tools.lab.leakage.plan import Plan, draw
 from snugroom.client.tools.lab.leakage.questions import QUESTIONS, Result, ask
@@ -39,7 +38,6 @@ class LeakageError(Exception):
 
 
 async def _process(module: str, *arguments: str) -> asyncio.subprocess.Process:
-    path = os.pathsep.join(filter(None, (str(IMPORT_FROM), os.environ.get("PYTHONPATH"))))
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -48,7 +46,7 @@ async def _process(module: str, *arguments: str) -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=1 << 22,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment(),
     )
 
 
