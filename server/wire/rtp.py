@@ -212,11 +212,9 @@ def unwrap_rtx(packet: bytes, ssrc: int) -> bytes | None:
     """
     if len(packet) <= HEADER + 2 or packet[1] & 0x7F != RTX_PAYLOAD_TYPE or packet[0] & 0xCF != 0x80:
         return None
-    at = HEADER
-    if packet[0] & 0x10:
-        if len(packet) < HEADER + 4:
-            return None
-        at += 4 + 4 * (packet[14] << 8 | packet[15])
+    if packet[0] & 0x10 and len(packet) < HEADER + 4:
+        return None
+    at = payload_start(packet)
     padding = packet[-1] if packet[0] & 0x20 else 0
     if at + 2 >= len(packet) - padding:
         return None
