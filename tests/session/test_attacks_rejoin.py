@@ -10,10 +10,10 @@ from functools import partial
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.entry.helper import _ticket
 from snugroom.client.session.entry.recovery import RejoinLobby
 from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
 from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.session.kernel.views import ticket_of
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.agreed.room_state import ANY_HOST, REJOIN_SLOTS, RejoinTicket
@@ -91,7 +91,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoinLobby:
     asked = next(a.asked for a in lobby._asked if a.leaf == old.m.own_leaf)
     m = old.m
     package = KeyPackageIn.decode(asked.key_package).verify(m.group.suite, now=int(w.now))
-    staged = m.stage(RejoinIntent(1, package, _ticket(package) or b"", victim.label))
+    staged = m.stage(RejoinIntent(1, package, ticket_of(package) or b"", victim.label))
     assert staged is not None
     welcome = staged.stage.welcome
     assert welcome is not None

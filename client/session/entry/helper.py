@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.entry.lobby_connections import MIDNIGHT, LobbyConnections
+from snugroom.client.session.entry.lobby_connections import LobbyConnections, days_around
 from snugroom.client.session.kernel.intents import HostReturnIntent, RejoinIntent
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import check_name
-from snugroom.crypto.agreed.room_state import REJOIN_EXTENSION, Identity, RejoinTicket, host_return_message
+from snugroom.crypto.agreed.room_state import Identity, RejoinTicket, host_return_message
 from snugroom.crypto.entry import invite, lobby, recovery
-from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, verify
 
@@ -125,7 +125,7 @@ class RejoinHelper:
                 message = host_return_message(m.group.group_id, H(said.key_package), said.slot)
                 verify(m.policy.host_public, message, said.signature)
             else:
-                ticket = RejoinTicket.decode(_ticket(package) or b"")
+                ticket = RejoinTicket.decode(ticket_of(package) or b"")
                 if ticket.group_id != m.group.group_id or ticket.by != m.own_leaf:
                     return  # for another group, or another member
         except SnugCryptoError:
@@ -173,7 +173,7 @@ class MembersLobby(LobbyConnections):
 
     def tick(self, now: float) -> None:
         """Stay in the lobby."""
-        self.stay_in({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
+        self.stay_in(days_around(now), now)
 
 
 def _is_here(room: Room, name: str, now: float) -> bool:
@@ -182,11 +182,7 @@ def _is_here(room: Room, name: str, now: float) -> bool:
     return any(room.heard_recently(leaf, now) for leaf in hosts)
 
 
-def _ticket(package: mls.KeyPackage) -> bytes | None:
-    return next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
-
-
 def _intent(number: int, asked: _Asked) -> HostReturnIntent | RejoinIntent:
     if isinstance(asked.asked, recovery.HostReturnRequest):
         return HostReturnIntent(number, asked.package, asked.asked.proof, asked.name)
-    return RejoinIntent(number, asked.package, _ticket(asked.package) or b"", asked.name)
+    return RejoinIntent(number, asked.package, ticket_of(asked.package) or b"", asked.name)

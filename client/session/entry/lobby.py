@@ -15,21 +15,21 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.entry.invites import InviteBook, invite_name
-from snugroom.client.session.entry.lobby_connections import MIDNIGHT, LobbyConnections
+from snugroom.client.session.entry.lobby_connections import LobbyConnections, days_around
 from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import look_alike
 from snugroom.crypto.agreed.room_state import (
     ANY_HOST,
-    REJOIN_EXTENSION,
     SINGLE_USE,
     Identity,
     Mode,
     RejoinTicket,
 )
 from snugroom.crypto.entry import knocks, lobby
-from snugroom.crypto.entry.invite import HostSeed, day_of
+from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng
 from snugroom.server.wire import messages as wire
@@ -106,7 +106,7 @@ class HostLobby:
 
     def tick(self, now: float) -> None:
         """Stay in today's lobby, near midnight in two; renew cards; erase old secrets."""
-        self._connections.stay_in({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
+        self._connections.stay_in(days_around(now), now)
         for day, secrets in self._cards.items():
             for secret in secrets:
                 if secret.expired(now):
@@ -209,7 +209,7 @@ class HostLobby:
             break
         else:
             return None
-        ticket = next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
+        ticket = ticket_of(package)
         if ticket is not None:
             return self._rejoin(_Asked(opened, day, package, ticket, mark), membership, now)
         if identity != Identity(opened.name):

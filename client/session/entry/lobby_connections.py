@@ -7,7 +7,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.entry.invite import door_message, lobby_envelope_key, lobby_key
+from snugroom.crypto.entry.invite import day_of, door_message, lobby_envelope_key, lobby_key
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.server.wire import messages as wire
@@ -21,6 +21,11 @@ POST_BURST: Final = 60.0
 CROWDED: Final = 32
 #: Maximum waiting posts: somebody who floods the lobby makes us answer, and the oldest is dropped.
 WAITING_MAX: Final = 256
+
+
+def days_around(now: float) -> set[int]:
+    """Return the days whose lobbies a host with waiting knocks must be in: two near midnight."""
+    return {day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}
 
 
 class LobbyConnections:

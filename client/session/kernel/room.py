@@ -710,4 +710,4 @@ class RoomSession:
             self.ended = ev.Ended(reason, text)
             self.m.media.wipe()
             self.tell(self.ended)
-            self.effects.append(ev.Disconnect(ev.ROOM))
+            self.perform(ev.Disconnect(ev.ROOM))

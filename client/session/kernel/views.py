@@ -22,18 +22,22 @@ def leaf_view(leaf: mls.LeafNode) -> LeafView:
     )
 
 
+def ticket_of(package: mls.KeyPackage) -> bytes | None:
+    """Return the encoded rejoin ticket of a KeyPackage; None without one."""
+    return next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
+
+
 def proposal_view(proposal: mls.Proposal, sender: int | None, by_reference: bool = False) -> ProposalView:
     """Return the facts of one proposal."""
     if isinstance(proposal, mls.Add):
         package = proposal.key_package
-        ticket = next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
         return ProposalView(
             "add",
             sender,
             by_reference,
             added=leaf_view(package.leaf_node),
             package=H(package.encoded),
-            ticket=ticket,
+            ticket=ticket_of(package),
             suite=package.cipher_suite,
             version=package.version,
         )

@@ -10,12 +10,13 @@ import { H, verify } from "../../crypto/kdf";
 import type * as lobby from "../../crypto/entry/lobby";
 import { checkName } from "../../crypto/agreed/names";
 import * as recovery from "../../crypto/entry/recovery";
-import { hostReturnMessage, Identity, REJOIN_EXTENSION, RejoinTicket } from "../../crypto/agreed/roomState";
+import { hostReturnMessage, Identity, RejoinTicket } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { Effect } from "../events";
 import type { RejoinIntent, HostReturnIntent } from "../kernel/intents";
 import { LobbyConnections, daysAround } from "./lobbyConnections";
 import type { Room } from "../kernel/ports";
+import { ticketOf } from "../kernel/views";
 
 /** Members that wait in the lobby while no host is there: those with the lowest leaves. */
 export const ATTENDANTS_MAX = 8;
@@ -116,8 +117,7 @@ export class RejoinHelper {
     try {
       keyPackage = await mls.KeyPackageIn.decode(said.keyPackage).verify(m.group.suite, Math.floor(now));
       name = checkName(Identity.decode(keyPackage.leafNode.credential.identity).name);
-      encoded =
-        keyPackage.extensions.find((e) => e.extensionType === REJOIN_EXTENSION)?.data ?? new Uint8Array();
+      encoded = ticketOf(keyPackage) ?? new Uint8Array();
       if (said.type === "HostReturnRequest") {
         const message = hostReturnMessage(m.group.groupId, H(said.keyPackage), said.slot);
         await verify(m.policy.hostPublic, message, said.signature);

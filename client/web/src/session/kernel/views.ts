@@ -27,6 +27,10 @@ export function leafView(leaf: mls.LeafNode): LeafView {
 const pairs = (extensions: readonly mls.Extension[]): readonly ExtensionView[] =>
   extensions.map((each) => [each.extensionType, each.data] as const);
 
+/** Return the encoded rejoin ticket of a KeyPackage; null without one. */
+export const ticketOf = ({ extensions }: mls.KeyPackage): Bytes | null =>
+  extensions.find((each) => each.extensionType === REJOIN_EXTENSION)?.data ?? null;
+
 /** Return the facts of one proposal. */
 export function proposalView(
   proposal: mls.Proposal,
@@ -35,8 +39,8 @@ export function proposalView(
 ): ProposalView {
   switch (proposal.type) {
     case "Add": {
-      const { leafNode, extensions, encoded, cipherSuite, version } = proposal.keyPackage;
-      const ticket = extensions.find((each) => each.extensionType === REJOIN_EXTENSION)?.data ?? null;
+      const { leafNode, encoded, cipherSuite, version } = proposal.keyPackage;
+      const ticket = ticketOf(proposal.keyPackage);
       const added = { added: leafView(leafNode), package: H(encoded), ticket, suite: cipherSuite, version };
       return fact("add", sender, { byReference, ...added });
     }
