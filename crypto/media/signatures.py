@@ -46,31 +46,12 @@ MEMBERS_A_SECOND: Final = 50
 FRAMES_MAX: Final = 1024
 RUNS_MAX: Final = 64
 LISTS_MAX: Final = 1 << 32
-#: State per leaf at a receiver: unlisted frames, and per key id, listed frames that have not arrived: as many
-#: as SFrame's replay window accepts.
-UNLISTED_MAX: Final = 1024
-LISTED_MAX: Final = 1024
-#: Seconds for which a list is kept for frames that arrive after it.
-LISTED_TIME: Final = 6.0
-#: Seconds of verified frames after which a leaf's frames are again played at once.
-RECOVERY: Final = 10.0
-#: A frame's cost in seconds of audio or video: the time since the previous frame, clamped to these bounds.
-PLAYED: Final = (0.002, 0.2)
 #: Seconds around a reconnect of this client during which lists may have been missed.
 EXCUSED: Final = 2.0
-#: Maximum of excused seconds of audio or video per minute: an attacker that can cut this client's connection
-#: can do so repeatedly. And maximum of unlisted frames of one key id (6 s of audio at 20 ms each): frames in
-#: a burst cost almost no time.
-EXCUSED_MAX: Final = 6.0
-UNLISTED_KID_MAX: Final = 300
-#: Frames beyond the last listed frame that are played before they are listed: some seconds of audio.
-AHEAD_MAX: Final = 300
-#: Seconds after which the unlisted seconds of an ended epoch are forgotten.
-WRITE_OFF: Final = 60.0
 
 #: Label under which a leaf certifies its media key.
 MEDIA_KEY_LABEL: Final = "snug 1 media key"
-_LIST_LABEL: Final = b"snug 1 signatures"
+LIST_LABEL: Final = b"snug 1 signatures"
 
 
 class UnverifiedFrameError(FutureEpochError):
@@ -145,7 +126,7 @@ class FrameList:
     def signed(self, scope_: bytes, key: SigningKey) -> bytes:
         """Return the complete encoding, signed with the media key."""
         body = self.body
-        return body + key.sign(_LIST_LABEL + scope_ + body)
+        return body + key.sign(LIST_LABEL + scope_ + body)
 
     @classmethod
     def decode(cls, data: bytes) -> FrameList:

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from enum import Enum
 from math import inf
-from typing import Literal
+from typing import Final, Literal
 
 from snugroom.crypto.agreed.policy import MEDIA_SIGNATURE_TIME, snug_22
 from snugroom.crypto.errors import (
@@ -18,17 +18,8 @@ from snugroom.crypto.errors import (
 from snugroom.crypto.kdf import verify
 from snugroom.crypto.media.keys import STREAMS
 from snugroom.crypto.media.signatures import (
-    _LIST_LABEL,
-    AHEAD_MAX,
-    EXCUSED_MAX,
-    LISTED_MAX,
-    LISTED_TIME,
+    LIST_LABEL,
     MEDIA_KEY_LABEL,
-    PLAYED,
-    RECOVERY,
-    UNLISTED_KID_MAX,
-    UNLISTED_MAX,
-    WRITE_OFF,
     FrameList,
     Run,
     UnverifiedFrameError,
@@ -36,6 +27,26 @@ from snugroom.crypto.media.signatures import (
     digest,
 )
 from snugroom.crypto.mls.labels import verify_with_label
+
+#: State per leaf at a receiver: unlisted frames, and per key id, listed frames that have not arrived: as many
+#: as SFrame's replay window accepts.
+UNLISTED_MAX: Final = 1024
+LISTED_MAX: Final = 1024
+#: Seconds for which a list is kept for frames that arrive after it.
+LISTED_TIME: Final = 6.0
+#: Seconds of verified frames after which a leaf's frames are again played at once.
+RECOVERY: Final = 10.0
+#: A frame's cost in seconds of audio or video: the time since the previous frame, clamped to these bounds.
+PLAYED: Final = (0.002, 0.2)
+#: Maximum of excused seconds of audio or video per minute: an attacker that can cut this client's connection
+#: can do so repeatedly. And maximum of unlisted frames of one key id (6 s of audio at 20 ms each): frames in
+#: a burst cost almost no time.
+EXCUSED_MAX: Final = 6.0
+UNLISTED_KID_MAX: Final = 300
+#: Frames beyond the last listed frame that are played before they are listed: some seconds of audio.
+AHEAD_MAX: Final = 300
+#: Seconds after which the unlisted seconds of an ended epoch are forgotten.
+WRITE_OFF: Final = 60.0
 
 
 class Finding(Enum):
@@ -302,7 +313,7 @@ class FrameVerifier:
             verify_with_label(leaf_key, MEDIA_KEY_LABEL, vouched, received.certificate)
         elif held.key != received.key:
             raise AuthenticationError("a list under another media key than this leaf's")
-        verify(received.key, _LIST_LABEL + scope_ + received.body, received.signature)
+        verify(received.key, LIST_LABEL + scope_ + received.body, received.signature)
         held.in_order(received)
         held.take(received, now)
         self._epochs[epoch] = held

@@ -11,19 +11,17 @@ from snugroom.crypto.errors import (
     ValidationError,
 )
 from snugroom.crypto.kdf import H
-from snugroom.crypto.media.signatures import (
+from snugroom.crypto.media.signatures import DIGEST_SIZE, UnverifiedFrameError, digest
+from snugroom.crypto.media.verifier import (
     AHEAD_MAX,
-    DIGEST_SIZE,
     LISTED_MAX,
     LISTED_TIME,
     RECOVERY,
     UNLISTED_KID_MAX,
     UNLISTED_MAX,
     WRITE_OFF,
-    UnverifiedFrameError,
-    digest,
+    Finding,
 )
-from snugroom.crypto.media.verifier import Finding
 from tests.crypto.test_media_signatures import AUDIO, EPOCH, VIDEO, Bo, signer
 
 # -- what is found out -----------------------------------------------------------------------------------

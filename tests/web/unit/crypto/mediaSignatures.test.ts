@@ -10,7 +10,8 @@ import {
 } from "../../../../client/web/src/crypto/errors";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../../client/web/src/crypto/labels";
-import { AHEAD_MAX, certified, digest, FrameList, interval, LISTED_MAX, LISTED_TIME, MEDIA_KEY_LABEL, RECOVERY, Run, scope, Signer, UNLISTED_KID_MAX, UNLISTED_MAX, UnverifiedFrameError, WRITE_OFF } from "../../../../client/web/src/crypto/media/signatures";
+import { certified, digest, FrameList, interval, MEDIA_KEY_LABEL, Run, scope, Signer, UnverifiedFrameError } from "../../../../client/web/src/crypto/media/signatures";
+import { AHEAD_MAX, LISTED_MAX, LISTED_TIME, RECOVERY, UNLISTED_KID_MAX, UNLISTED_MAX, WRITE_OFF } from "../../../../client/web/src/crypto/media/verifier";
 import { FrameVerifier } from "../../../../client/web/src/crypto/media/verifier";
 import { flipped, given, type Outcome, outcomeOf, refused } from "./given";
 

@@ -39,33 +39,8 @@ export const MEMBERS_A_SECOND = 50;
 export const FRAMES_MAX = 1024;
 export const RUNS_MAX = 64;
 export const LISTS_MAX = 2 ** 32;
-/**
- * State per leaf at a receiver: unlisted frames, and per key id, listed frames that have not arrived: as many
- * as SFrame's replay window accepts.
- */
-export const UNLISTED_MAX = 1024;
-export const LISTED_MAX = 1024;
-/** Seconds for which a list is kept for frames that arrive after it. */
-export const LISTED_TIME = 6;
-/** Seconds of verified frames after which a leaf's frames are again played at once. */
-export const RECOVERY = 10;
-/**
- * A frame's cost in seconds of audio or video: the time since the previous frame, clamped to these bounds.
- */
-export const PLAYED = [0.002, 0.2] as const;
 /** Seconds around a reconnect of this client during which lists may have been missed. */
 export const EXCUSED = 2;
-/**
- * Maximum of excused seconds of audio or video per minute: an attacker that can cut this client's connection
- * can do so repeatedly. And maximum of unlisted frames of one key id (6 s of audio at 20 ms each): frames in
- * a burst cost almost no time.
- */
-export const EXCUSED_MAX = 6;
-export const UNLISTED_KID_MAX = 300;
-/** Frames beyond the last listed frame that are played before they are listed: some seconds of audio. */
-export const AHEAD_MAX = 300;
-/** Seconds after which the unlisted seconds of an ended epoch are forgotten. */
-export const WRITE_OFF = 60;
 
 /** Label under which a leaf certifies its media key. */
 export const MEDIA_KEY_LABEL = "snug 1 media key";

@@ -6,7 +6,41 @@ import { verify } from "../kdf";
 import { verifyWithLabel } from "../labels";
 import { STREAMS } from "./keys";
 import { MEDIA_SIGNATURE_TIME, snug22 } from "../agreed/policy";
-import { AHEAD_MAX, EXCUSED_MAX, FrameList, LIST_LABEL, LISTED_MAX, LISTED_TIME, PLAYED, RECOVERY, UNLISTED_KID_MAX, UNLISTED_MAX, UnverifiedFrameError, WRITE_OFF, MEDIA_KEY_LABEL, certified, digest, type Run } from "./signatures";
+import {
+  certified,
+  digest,
+  FrameList,
+  LIST_LABEL,
+  MEDIA_KEY_LABEL,
+  type Run,
+  UnverifiedFrameError,
+} from "./signatures";
+
+/**
+ * State per leaf at a receiver: unlisted frames, and per key id, listed frames that have not arrived: as many
+ * as SFrame's replay window accepts.
+ */
+export const UNLISTED_MAX = 1024;
+export const LISTED_MAX = 1024;
+/** Seconds for which a list is kept for frames that arrive after it. */
+export const LISTED_TIME = 6;
+/** Seconds of verified frames after which a leaf's frames are again played at once. */
+export const RECOVERY = 10;
+/**
+ * A frame's cost in seconds of audio or video: the time since the previous frame, clamped to these bounds.
+ */
+export const PLAYED = [0.002, 0.2] as const;
+/**
+ * Maximum of excused seconds of audio or video per minute: an attacker that can cut this client's connection
+ * can do so repeatedly. And maximum of unlisted frames of one key id (6 s of audio at 20 ms each): frames in
+ * a burst cost almost no time.
+ */
+export const EXCUSED_MAX = 6;
+export const UNLISTED_KID_MAX = 300;
+/** Frames beyond the last listed frame that are played before they are listed: some seconds of audio. */
+export const AHEAD_MAX = 300;
+/** Seconds after which the unlisted seconds of an ended epoch are forgotten. */
+export const WRITE_OFF = 60;
 
 /**
  * A result of a `FrameVerifier` about its leaf, reported once until it changes.
