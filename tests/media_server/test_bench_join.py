@@ -89,7 +89,7 @@ async def hosted(admission: Admission) -> AsyncIterator[str]:
 
 @pytest.mark.parametrize(("admission", "inside", "seconds"), [("all", 3, 60.0), ("ask", 0, 3.0)])
 async def test_a_crowd_says_how_many_of_it_are_in(admission: Admission, inside: int, seconds: float) -> None:
-    async with hosted(admission) as link, CrowdProcess(link, 3, seconds) as crowd:
+    async with hosted(admission) as link, CrowdProcess(link, 3, seconds, nice=0) as crowd:
         assert crowd.inside == inside
     assert crowd.ended == 0
 

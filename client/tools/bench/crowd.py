@@ -1,10 +1,10 @@
 """Members without media, many in one process: they hold the whole meeting, but send and receive no frames.
 
-    python -m snugroom.client.tools.bench.crowd LINK MEMBERS SECONDS
+    python -m snugroom.client.tools.bench.crowd LINK MEMBERS SECONDS NICE
 
 Prints a line with the number of members inside, when all are in or after SECONDS, and leaves when standard
-input ends. The process has the lowest priority: members of a meeting have machines of their own, and must
-take no CPU time from the measurement.
+input ends. Benchmarks give it the lowest priority (NICE is 19): members of a meeting have machines of their
+own, and must take no CPU time from what is measured.
 """
 
 from __future__ import annotations
@@ -73,21 +73,25 @@ async def run(link: str, count: int, seconds: float) -> int:
 
 
 class CrowdProcess:
-    """Runs such a process inside ``async with``; `inside` is the number of members. TimeoutError, OSError."""
+    """Runs such a process inside ``async with``; `inside` is the number of members. TimeoutError, OSError.
 
-    def __init__(self, link: str, count: int, seconds: float) -> None:
+    `nice` is its niceness, 0 to 19: a busy machine may leave the lowest priority no CPU time for minutes.
+    """
+
+    def __init__(self, link: str, count: int, seconds: float, *, nice: int = _NICE) -> None:
         self.inside = 0
         #: The process's exit status, set on exit.
         self.ended: int | None = None
         self._link = link
         self._count = count
         self._seconds = seconds
+        self._nice = nice
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:
         if not self._count:
             return self
-        arguments = (self._link, str(self._count), str(self._seconds))
+        arguments = (self._link, str(self._count), str(self._seconds), str(self._nice))
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -121,5 +125,5 @@ class CrowdProcess:
 
 
 if __name__ == "__main__":
-    os.nice(_NICE)
+    os.nice(int(sys.argv[4]))
     sys.exit(asyncio.run(run(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))))
