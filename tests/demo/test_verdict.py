@@ -62,14 +62,17 @@ def test_what_can_be_excused_passes() -> None:
         good(),
         pairs=tuple(
             replace(
-                p, sound=replace(SOUND, sent=150, received=148), sight=replace(SIGHT, sent=40, received=38)
+                p, sound=replace(SOUND, sent=150, received=60), sight=replace(SIGHT, sent=40, received=11)
             )
             for p in good().pairs
         ),
     )
     for facts in (unreadable, alarmed, busy):
         assert verdict(facts) == []
-    assert busy.pace == pytest.approx(0.3)
+    assert busy.pace == pytest.approx(40 / 150)
+    slow_camera = replace(good(), pairs=with_pair(sight=replace(SIGHT, sent=120, received=60)))
+    assert slow_camera.pace == pytest.approx(0.8)
+    assert verdict(slow_camera) == []
 
 
 SILENT = Stream(opened=520, decoded=0, sent=500)

@@ -17,11 +17,10 @@ from rich.text import Text
 from snugroom.client.cli import qr
 from snugroom.client.cli.json_output import as_json
 from snugroom.client.session import events as ev
-from snugroom.client.tools.demo.facts import Facts, Pair, Stream
+from snugroom.client.tools.demo.facts import BUSY, Facts, Pair, Stream
 from snugroom.client.tools.demo.robot import Robot
 from snugroom.crypto.proof.verification import grouped
 
-_PACE_WORTH_A_WORD: Final = 0.9
 _KINDS: Final = ("audio", "video")
 #: Seconds between two lines of counters if there is no terminal.
 _PLAIN_EVERY: Final = 5.0
@@ -220,8 +219,8 @@ class HumanShow:
         if facts.pairs:
             self._console.print(table)
             self._say(f"{self._tick}: pitch and colour in the recording are the sender's own.")
-        if facts.pairs and facts.pace < _PACE_WORTH_A_WORD:
-            self._say(f"This machine is busy: of the sound that was due {facts.pace:.0%} could be sent.")
+        if facts.pairs and facts.pace < BUSY:
+            self._say(f"This machine is busy: it sent {facts.pace:.0%} of the media that were due.")
 
     def _mark(self, stream: Stream) -> str:
         return f"[green]{self._tick}[/]" if stream.proved else "[bold red]no[/]"
