@@ -14,7 +14,7 @@ from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import MediaKeys, Stream, open_frame
 from snugroom.server.wire.messages import Committed, Relayed
 from tests.proof.hoard import Hoard
-from tests.proof.meeting import Person, Record, nearly_all_opened
+from tests.proof.meeting import Person, Record, mostly_opened
 from tests.proof.witness import EPOCH, REMOVAL, SEALED_AUDIO, SEALED_VIDEO, Tap
 from tests.session.world import Participant, World
 
@@ -207,4 +207,4 @@ def test_real_counters_of_a_member_that_came_late_and_was_removed(meeting: Recor
     for who, other in (("ada", "cem"), ("cem", "ada")):
         person = meeting.people[who]
         assert person.opened(other, "audio") > meeting.opened_at_removal[who] + 50, "the others went on"
-        assert all(nearly_all_opened(row) for row in person.of("media"))
+        assert all(mostly_opened(row) for row in person.of("media"))
