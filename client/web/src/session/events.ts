@@ -1,5 +1,5 @@
 /**
- * The inputs, events and effects of a session: `client/session/events.py`, type by type.
+ * The inputs, events and effects of a session: `client/session/events/`, type by type.
  *
  * Where Python has a sentence in English, this file has a `Sentence`, which the page words in its reader's language.
  */

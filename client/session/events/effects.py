@@ -1,0 +1,65 @@
+"""What a session has its shell do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from snugroom.client.session.events.events import Event
+from snugroom.client.session.events.inputs import Endpoint
+from snugroom.server.wire.messages import ClientMessage, HandleStream, Transport
+
+
+@dataclass(frozen=True)
+class Connect:
+    """Open a connection to this endpoint of the server."""
+
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True)
+class Disconnect:
+    """Close the connection to this endpoint."""
+
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True)
+class Transmit:
+    """Send a message on the connection to this endpoint."""
+
+    endpoint: Endpoint
+    message: ClientMessage
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Show an event to the person or the script."""
+
+    event: Event
+
+
+@dataclass(frozen=True)
+class Save:
+    """Write a file for the person, readable by nobody else."""
+
+    what: Literal["evidence", "report"]
+    path: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class MediaTransport:
+    """The server's media transport parameters, for the media engine to connect to."""
+
+    transport: Transport
+
+
+@dataclass(frozen=True)
+class RemoteStreams:
+    """The streams that others send now, as the server lists them."""
+
+    streams: tuple[HandleStream, ...]
+
+
+Effect = Connect | Disconnect | Transmit | Tell | Save | MediaTransport | RemoteStreams

@@ -1,0 +1,92 @@
+"""What a shell feeds to a session: server messages, time, commands, and the media engine's parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from snugroom.client.session.events.commands import Command
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.messages import ServerMessage
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The purpose of one connection: a room (`day` is None), the lobby of a UTC day, or a probe.
+
+    A probe is a room that this participant opens alone, to test whether the server still serves others.
+    """
+
+    day: int | None = None
+    probe: bool = False
+
+    def __str__(self) -> str:
+        if self.probe:
+            return "probe"
+        return "room" if self.day is None else f"lobby {self.day}"
+
+
+ROOM = Endpoint()
+PROBE = Endpoint(probe=True)
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message from the server on one connection. The first message on a connection is a Challenge."""
+
+    endpoint: Endpoint
+    message: ServerMessage
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A connection closed or could not be made; `why` is text for a person.
+
+    `answered`: the server accepted the connection, or refused it with a message.
+    """
+
+    endpoint: Endpoint
+    why: str
+    answered: bool = False
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time has passed. The shell feeds one about every 100 ms."""
+
+
+@dataclass(frozen=True)
+class Publish:
+    """The media engine's transport parameters and streams; sent on every new connection to the room.
+
+    `layers` and `rtx` map a stream's own SSRC to its further SSRCs; `feedback` and `takes_rtx` are as in
+    `server.wire.messages.Media`.
+    """
+
+    ufrag: str
+    password: str
+    fingerprint: bytes
+    streams: tuple[tuple[int, Literal["audio", "video"], int], ...]  # (SSRC, kind, stream number)
+    layers: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    rtx: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    feedback: bool = False
+    takes_rtx: bool = False
+
+    def message(self) -> wire.Media:
+        """Return the message that publishes these parameters to the server."""
+        streams = [
+            wire.Stream(ssrc, kind, list(self.layers.get(ssrc, ())), list(self.rtx.get(ssrc, ())))
+            for ssrc, kind, _ in self.streams
+        ]
+        return wire.Media(
+            self.ufrag,
+            self.password,
+            self.fingerprint,
+            streams,
+            feedback=self.feedback,
+            rtx=self.takes_rtx,
+        )
+
+
+Input = Received | Lost | Tick | Publish | Command
