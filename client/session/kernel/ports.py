@@ -124,6 +124,10 @@ class Course(Protocol):
     @property
     def needs_rejoin(self) -> bool: ...
     @property
+    def leaving(self) -> bool:
+        """Whether we have proposed our own removal."""
+
+    @property
     def ended(self) -> ev.Ended | None: ...
     def pass_over(self, blob: bytes, now: float) -> None:
         """Go on after the slot that we are stuck at: its commit, `blob`, is void."""

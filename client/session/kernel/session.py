@@ -452,8 +452,9 @@ class Session:
             self._close_members()
             return
         helper = self._helping(room)
-        connected = room.connection is not None and room.connection.entered
-        attend = self._host is None and connected and room.rank < ATTENDANTS_MAX and room.hostless(now)
+        attend = (
+            self._host is None and room.sync.is_entered and room.rank < ATTENDANTS_MAX and room.hostless(now)
+        )
         if attend and self._members is None:
             self._members = MembersLobby(self._invite, rng=self._rng)
         elif not attend:

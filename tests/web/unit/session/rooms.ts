@@ -154,6 +154,7 @@ export class Room {
   hostSeed = null;
   stuckAt: number | null = null;
   needsRejoin = false;
+  leaving = false;
   ended: Event | null = null;
   serverKey: Bytes | null = new Uint8Array(32).fill(5);
   serverSlot: number | null;

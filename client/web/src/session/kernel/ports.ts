@@ -86,6 +86,8 @@ export interface Course {
   /** Whether a host has set the gate of that slot to our pass: it is void. */
   readonly regated: boolean;
   readonly needsRejoin: boolean;
+  /** Whether we have proposed our own removal. */
+  readonly leaving: boolean;
   readonly ended: Ended | null;
   /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */
   passOver(blob: Bytes, now: number): Promise<void>;

@@ -511,8 +511,8 @@ export class Session implements Owner {
       return;
     }
     const helper = this.#helping(room);
-    const connected = room.connection !== null && room.connection.entered;
-    const attend = this.#host === null && connected && room.rank < ATTENDANTS_MAX && room.hostless(now);
+    const { isEntered } = room.sync;
+    const attend = this.#host === null && isEntered && room.rank < ATTENDANTS_MAX && room.hostless(now);
     if (!attend) this.#closeMembers();
     else this.#members ??= new MembersLobby(this.#invite, this.#rng);
     await this.#members?.tick(now);

@@ -1,0 +1,164 @@
+"""Commits as the server places them in slots, our own and the others': judged, then adopted, void or stuck.
+
+Protocol sections 5 and 6. `membership` judges; `commit_queue` has our commits until they come back here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.kernel.announcer import Announcer
+from snugroom.client.session.kernel.commit_queue import CommitQueue
+from snugroom.client.session.kernel.feature import Hooks
+from snugroom.client.session.kernel.message_log import MessageLog
+from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.sync import Sync
+from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
+from snugroom.crypto.entry import invite
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.server.wire import messages as wire
+
+#: Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway.
+ANNOUNCE_STEP: Final = 0.01
+
+
+class ReceivedCommits:
+    """One membership's way from slot to slot."""
+
+    def __init__(
+        self,
+        room: Room,
+        hooks: Hooks,
+        *,
+        sync: Sync,
+        queue: CommitQueue,
+        message_log: MessageLog,
+        announcer: Announcer,
+    ) -> None:
+        self._room = room
+        self._hooks = hooks
+        self._sync = sync
+        self._queue = queue
+        self._message_log = message_log
+        self._announcer = announcer
+
+    def received(self, message: wire.Committed, now: float) -> None:
+        """Process the blob that has taken a slot."""
+        room, sync, journal = self._room, self._sync, self._room.m.journal
+        sync.move_to(max(sync.slot or 0, message.slot), now)
+        if sync.connection is not None and sync.connection.handing_over == message.slot:
+            sync.connection.handing_over = None
+        if message.slot <= journal.slot:
+            known = journal.chains.get(message.slot)
+            if known is not None and known != message.chain:
+                room.tell(sentences.two_stories(message.slot))
+            return
+        if message.slot != journal.slot + 1 or sync.stuck_at is not None or room.needs_rejoin:
+            return  # `Sync.step` catches up
+        if message.chain != journal.chain_after(message.blob):
+            room.tell(sentences.two_stories(message.slot))
+        else:
+            self.check_receipt(message.slot, message.chain, message.signature, now)
+        own = self._queue.slot_taken(message.blob)
+        if own is not None:
+            self._adopt(own, message.blob, now)
+        else:
+            self._judge(message.blob, now)
+
+    def _judge(self, blob: bytes, now: float) -> None:
+        room = self._room
+        verdict = room.m.judge(blob)
+        if isinstance(verdict, Valid):
+            if verdict.removes_us:
+                sender = verdict.view.sender
+                by = "somebody" if sender is None else room.m.name(sender)
+                if room.leaving:
+                    room.finish("left", "You left.")
+                else:
+                    room.finish("removed", f"You were removed by {by}.")
+                return
+            self._adopt(verdict, blob, now)
+        elif isinstance(verdict, Void):
+            slot = room.m.journal.slot + 1
+            room.m.void(blob)
+            if self._sync.connection is not None:
+                self._sync.connection.shown = None  # our pass must be shown for this slot too
+            room.tell(sentences.void_commit(verdict.text, self._author_name(verdict.author), slot))
+            for feature in self._hooks.features_with("voided"):
+                feature.voided(slot, verdict.author, now)
+        else:
+            self._sync.stuck_at = room.m.journal.slot + 1
+            for feature in self._hooks.features_with("stuck"):
+                feature.stuck(blob, now)
+            room.tell(sentences.stuck(self._author_name(verdict.author)))
+            self._sync.show_while_stuck()
+
+    def pass_over(self, blob: bytes, now: float) -> None:
+        """Go on after the slot that we are stuck at: its commit, `blob`, is void."""
+        sync = self._sync
+        regated, slot = sync.regated, sync.stuck_at
+        assert slot is not None
+        sync.stuck_at = None
+        self._room.m.void(blob)
+        if sync.connection is not None and not regated:
+            sync.connection.shown = sync.connection.showing = None
+        for feature in self._hooks.features_with("voided"):
+            feature.voided(slot, None, now)
+
+    def _author_name(self, leaf: int | None) -> str:
+        """Return the author's name for a person; "a member or the server" if it is unknown."""
+        return "a member or the server" if leaf is None else self._room.m.name(leaf)
+
+    def _adopt(self, step: Valid | Staged, blob: bytes, now: float) -> None:
+        room = self._room
+        change = room.m.adopt(step, blob, now)
+        if self._sync.connection is not None:
+            self._sync.connection.refused_at = None
+        if isinstance(step, Staged):
+            self._queue.adopted(step)
+        gone = {leaf for leaf, _, _ in change.removed}
+        for leaf in gone:
+            room.announcements.forget(leaf)
+        if change.added:
+            # Members announce one after the other, to spare a large room's server a burst.
+            self._announcer.announce_at(now + ANNOUNCE_STEP * room.member_index)
+        tell_roster(room, change)
+        for feature in self._hooks.features_with("adopted"):
+            feature.adopted(change, now)
+        self._message_log.new_epoch(now)
+
+    def check_receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
+        """Check the server's receipt for a slot; report a wrong one, and give a right one to the features."""
+        room = self._room
+        if room.server_key is None:
+            return
+        try:
+            invite.verify_receipt(room.server_key, room.number, slot, chain, signature)
+        except SnugCryptoError:
+            room.tell(sentences.receipt())
+            return
+        for feature in self._hooks.features_with("receipt"):
+            feature.receipt(slot, chain, signature, now)
+
+
+def tell_roster(room: Room, change: Change | None = None) -> None:
+    """Report the members and the epoch's code; `change` led to this epoch, None: we have just come in."""
+    members = tuple(ev.Member(*m) for m in room.m.members())
+    hosts = {m.leaf for m in members if m.host}
+    added = () if change is None else change.added
+    removed = () if change is None else change.removed
+    room.tell(
+        ev.Roster(
+            room.m.group.epoch,
+            members,
+            tuple(ev.Member(leaf, name, leaf in hosts) for leaf, name in added),
+            tuple(ev.Member(leaf, name, False) for leaf, name, _ in removed),
+            None if change is None else change.by,
+            change is not None and change.rejoined,
+            None if change is None else change.invite,
+            left=() if change is None else tuple(sorted(change.left)),
+        )
+    )
+    room.tell(ev.Code(room.m.group.epoch, room.m.code))

@@ -1,0 +1,165 @@
+/**
+ * Commits as the server places them in slots, our own and the others': judged, then adopted, void or stuck.
+ *
+ * Protocol sections 5 and 6. `membership` judges; `commitQueue` has our commits until they come back here.
+ */
+import { type Bytes, same } from "../../crypto/bytes";
+import { SnugCryptoError } from "../../crypto/errors";
+import * as invite from "../../crypto/entry/invite";
+import type { Committed } from "../../wire/messages";
+import { type Arg, sentence } from "../../words/sentence";
+import type { Announcer } from "./announcer";
+import type { CommitQueue } from "./commitQueue";
+import { type Feature, featuresWith } from "./feature";
+import type { Member } from "../events";
+import type { MessageLog } from "./messageLog";
+import type { Room } from "./ports";
+import type { Sync } from "./sync";
+import type { Change, Newcomer, Staged, Valid } from "./verdict";
+import * as sentences from "../catalogue/sentences";
+
+/** Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway. */
+export const ANNOUNCE_STEP = 0.01;
+
+/** The parts of a room session that commits concern. */
+export interface Parts {
+  readonly sync: Sync;
+  readonly queue: CommitQueue;
+  readonly messageLog: MessageLog;
+  readonly announcer: Announcer;
+}
+
+/** One membership's way from slot to slot. */
+export class ReceivedCommits {
+  readonly #room: Room;
+  readonly #features: readonly Feature[];
+  readonly #sync: Sync;
+  readonly #queue: CommitQueue;
+  readonly #messageLog: MessageLog;
+  readonly #announcer: Announcer;
+
+  constructor(room: Room, features: readonly Feature[], { sync, queue, messageLog, announcer }: Parts) {
+    this.#room = room;
+    this.#features = features;
+    this.#sync = sync;
+    this.#queue = queue;
+    this.#messageLog = messageLog;
+    this.#announcer = announcer;
+  }
+
+  /** Process the blob that has taken a slot. */
+  async received(message: Committed, now: number): Promise<void> {
+    const room = this.#room;
+    const sync = this.#sync;
+    sync.moveTo(Math.max(sync.slot ?? 0, message.slot), now);
+    if (sync.connection?.handingOver === message.slot) sync.connection.handingOver = null;
+    const { journal } = room.m;
+    if (message.slot <= journal.slot) {
+      const known = journal.chains.get(message.slot);
+      if (known !== undefined && !same(known, message.chain)) room.tell(sentences.twoStories(message.slot));
+      return;
+    }
+    // `Sync.step` catches up.
+    if (message.slot !== journal.slot + 1 || sync.stuckAt !== null || room.needsRejoin) return;
+    if (!same(message.chain, journal.chainAfter(message.blob))) room.tell(sentences.twoStories(message.slot));
+    else await this.checkReceipt(message.slot, message.chain, message.signature, now);
+    const own = this.#queue.slotTaken(message.blob);
+    if (own !== null) await this.#adopt(own, message.blob, now);
+    else await this.#judge(message.blob, now);
+  }
+
+  async #judge(blob: Bytes, now: number): Promise<void> {
+    const room = this.#room;
+    const sync = this.#sync;
+    const verdict = await room.m.judge(blob);
+    switch (verdict.type) {
+      case "Valid": {
+        if (!verdict.removesUs) {
+          await this.#adopt(verdict, blob, now);
+          return;
+        }
+        const { sender } = verdict.view;
+        if (room.leaving) room.finish("left", sentence("room.you_left"));
+        else room.finish("removed", sentence("room.removed_by", { by: room.m.who(sender ?? -1) }));
+        return;
+      }
+      case "Void": {
+        const slot = room.m.journal.slot + 1;
+        room.m.void(blob);
+        if (sync.connection !== null) sync.connection.shown = null; // our pass must be shown for this slot too
+        room.tell(sentences.voidCommit(verdict.text, this.#authorName(verdict.author), slot));
+        for (const feature of this.#features) await feature.voided(slot, verdict.author, now);
+        return;
+      }
+      case "Stuck": {
+        sync.stuckAt = room.m.journal.slot + 1;
+        for (const feature of featuresWith(this.#features, "stuck")) await feature.stuck(blob, now);
+        room.tell(sentences.stuck(this.#authorName(verdict.author)));
+        sync.showWhileStuck();
+      }
+    }
+  }
+
+  /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */
+  async passOver(blob: Bytes, now: number): Promise<void> {
+    const sync = this.#sync;
+    const { regated, stuckAt } = sync;
+    if (stuckAt === null) return;
+    sync.stuckAt = null;
+    this.#room.m.void(blob);
+    if (sync.connection !== null && !regated) sync.connection.shown = sync.connection.showing = null;
+    for (const feature of this.#features) await feature.voided(stuckAt, null, now);
+  }
+
+  /** Return the author's name for a person; "a member or the server" if it is unknown. */
+  #authorName(leaf: number | null): Arg {
+    return leaf === null ? sentence("room.member_or_server") : this.#room.m.who(leaf);
+  }
+
+  async #adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<void> {
+    const room = this.#room;
+    const change = await room.m.adopt(step, blob, now);
+    for (const { leaf } of change.removed) room.announcements.forget(leaf);
+    if (this.#sync.connection !== null) this.#sync.connection.refusedAt = null;
+    if (step.type === "Staged") this.#queue.adopted(step);
+    // Members announce one after the other, to spare a large room's server a burst.
+    if (change.added.length > 0) this.#announcer.announceAt(now + ANNOUNCE_STEP * room.memberIndex);
+    tellRoster(room, change);
+    for (const feature of this.#features) await feature.adopted(change, now);
+    await this.#messageLog.newEpoch(now);
+  }
+
+  /** Check the server's receipt for a slot; report a wrong one, and give a right one to the features. */
+  async checkReceipt(slot: number, chain: Bytes, signature: Bytes, now: number): Promise<void> {
+    const room = this.#room;
+    if (room.serverKey === null) return;
+    try {
+      await invite.verifyReceipt(room.serverKey, room.number, slot, chain, signature);
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
+      room.tell(sentences.receipt());
+      return;
+    }
+    for (const feature of this.#features) await feature.receipt(slot, chain, signature, now);
+  }
+}
+
+/** Report the members and the epoch's code; `change` led to this epoch, null: we have just come in. */
+export function tellRoster(room: Room, change: Change | null = null): void {
+  const { m } = room;
+  const { epoch } = m.group;
+  const asMember = ({ leaf, name }: Newcomer): Member => ({ leaf, name, host: m.isHost(leaf) });
+  room.tell({
+    type: "Roster",
+    epoch,
+    members: m.members(),
+    added: (change?.added ?? []).map(asMember),
+    removed: (change?.removed ?? []).map(({ leaf, name }) => ({ leaf, name, host: false })),
+    by: change?.by ?? null,
+    rejoined: change?.rejoined ?? false,
+    invite: change?.invite ?? null,
+    label: null,
+    left: [...(change?.left ?? [])].sort((a, b) => a - b),
+  });
+  room.tell({ type: "Code", epoch, digits: m.code });
+}
