@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
+from typing import Final
+
+#: Seconds for which a member's confirmation holds, or that many beat intervals if they are longer.
+FRESH: Final = (15.0, 3)
 
 
 class Freshness:

@@ -6,6 +6,9 @@
  * other members hold. Otherwise a member evicted by a withheld removal could go on listening.
  */
 
+/** Seconds for which a member's confirmation holds, or that many beat intervals if they are longer. */
+export const FRESH = [15, 3] as const;
+
 /** All times are in seconds; this class reads no clock. */
 export class Freshness {
   readonly #until = new Map<number, number>();

@@ -1,0 +1,75 @@
+"""Messages that the server has given in another order or under another number, or holds back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.monitor.member_table import MemberTable
+from snugroom.client.session.monitor.ordering import Ordering
+from snugroom.crypto.agreed.heartbeat import Heartbeat
+
+#: Seconds for which messages that others have may be on their way to us.
+BEHIND: Final = 10.0
+#: Seconds, or beat intervals if they are longer, after which more members with messages that we lack are
+#: news: the first to claim them may have lied.
+NEWS: Final = (20.0, 3)
+
+
+class Disorder:
+    """Reports what `ordering` finds, once."""
+
+    def __init__(self, room: Room, members: MemberTable) -> None:
+        self._room = room
+        self._members = members
+        self.ordering = Ordering()
+        self._disorder: set[int] = set()
+        self._behind: set[int] = set()
+        self._behind_at = 0.0
+        self._contradicted = False
+
+    def forget(self, leaf: int) -> None:
+        """Forget the member of a leaf that is empty now or has another member."""
+        self.ordering.forget(leaf)
+        self._disorder.discard(leaf)
+        self._behind.discard(leaf)
+
+    def relayed(self, number: int, digest: bytes) -> None:
+        """Process the number of a relay that has arrived, and H(blob)."""
+        self.ordering.set_incarnation(self._room.incarnation or bytes(8))
+        if not self.ordering.record(number, digest):
+            if not self._contradicted:
+                self._contradicted = True
+                self._room.tell(sentences.renumbered())
+            return
+        self._tell_disorder(self.ordering.check_waiting_claims())
+
+    def heard(self, beat: Heartbeat, now: float) -> None:
+        """Process the window of a member's beat."""
+        leaf = beat.leaf
+        if beat.incarnation != self._room.incarnation:
+            self._tell_disorder([leaf])  # a server broadcasts within one incarnation only
+        elif self.ordering.check_claim(leaf, beat.relay, beat.window, now):
+            self._tell_disorder([leaf])
+
+    def _tell_disorder(self, leaves: list[int]) -> None:
+        new = [leaf for leaf in leaves if leaf not in self._disorder]
+        if new and len(self._disorder) < 2:
+            self._room.tell(sentences.reordered(self._members.names(new)))
+        self._disorder.update(new)
+
+    def judge(self, now: float) -> None:
+        """Report messages that others have and that do not come, and when they have come."""
+        connected = self._room.is_synced(now) and self._members.connected_for(now) > BEHIND
+        behind = set(self.ordering.ahead_since(now - BEHIND)) if connected else set()
+        # The others claim the same with their next beats; much later it is news: the first may have lied.
+        late = not self._behind or now - self._behind_at > self._members.span(NEWS)
+        if behind - self._behind and late:
+            self._behind_at = now
+            self._room.tell(sentences.held_back(self._members.names(behind - self._behind)))
+        elif self._behind and not behind and connected:
+            self._room.tell(ev.Status("cleared", "The messages that were missing here have come."))
+        if connected:
+            self._behind = behind

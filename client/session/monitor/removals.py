@@ -1,0 +1,65 @@
+"""Removals on their way to the others: hosts get a report of whom each has reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.monitor.member_table import MemberTable
+
+#: Seconds after which a report names the members that a removal has not reached.
+REMOVAL_WAIT: Final = 10.0
+#: Removals that are remembered.
+REMOVALS_MAX: Final = 8
+
+
+@dataclass
+class _Removal:
+    """A removal on its way to the others."""
+
+    slot: int
+    names: tuple[str, ...]
+    waiting: set[int]
+    total: int
+    at: float
+    told: bool = False
+
+
+class Removals:
+    """The last removals, each until it has reached everybody."""
+
+    def __init__(self, room: Room, members: MemberTable) -> None:
+        self._room = room
+        self._members = members
+        self._removals: list[_Removal] = []
+
+    def track(self, names: Iterable[str], now: float) -> None:
+        """Track the removal, in the current slot, of the members with those names, if we are a host."""
+        others = self._members.others
+        if self._members.host and others:
+            slot = self._room.m.journal.slot
+            self._removals.append(_Removal(slot, tuple(names), set(others), len(others), now))
+            del self._removals[:-REMOVALS_MAX]
+
+    def heard(self, leaf: int, slot: int) -> None:
+        """Process the slot that a member has reached."""
+        for removal in self._removals:
+            if slot >= removal.slot:
+                removal.waiting.discard(leaf)
+
+    def judge(self, now: float) -> None:
+        """Report removals that have reached everybody, and those that take too long."""
+        for removal in list(self._removals):
+            removal.waiting &= self._members.others.keys()
+            if not removal.waiting:
+                self._removals.remove(removal)
+            elif removal.told or now - removal.at <= REMOVAL_WAIT:
+                continue
+            removal.told = True
+            missing = self._members.names(removal.waiting)
+            text = sentences.removal_reach(removal.names, removal.total, missing, len(removal.waiting))
+            self._room.tell(ev.Status("removal_reach", text))

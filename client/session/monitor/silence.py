@@ -1,0 +1,120 @@
+"""Members that have fallen silent, and members that do not hear us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.monitor.freshness import FRESH
+from snugroom.client.session.monitor.heartbeats import Heartbeats, interval
+from snugroom.client.session.monitor.member_table import MemberTable
+
+#: Seconds of silence (or beat intervals if longer) before hosts are offered a member's removal.
+GONE: Final = (60.0, 12)
+#: Beats of a member that acknowledge nothing newer of ours, and minimum age in seconds of the missed beat.
+DEAF: Final = 3
+DEAF_FOR: Final = 10.0
+#: Seconds after which a beat of ours counts as missed in another member's beat.
+UNDER_WAY: Final = 2.0
+#: Seconds for which further silent members are collected for one alarm.
+GATHER: Final = 3.0
+
+
+class Reported:
+    """Leaves with one kind of finding that was reported and is not over."""
+
+    def __init__(self) -> None:
+        self.leaves: set[int] = set()
+
+    def update(self, now_so: Iterable[int]) -> tuple[list[int], list[int]]:
+        """Return (leaves to report now, leaves whose finding is over)."""
+        so = set(now_so)
+        new, over = sorted(so - self.leaves), sorted(self.leaves - so)
+        self.leaves = so
+        return new, over
+
+
+class Silence:
+    """Judges the times and the acknowledgements of the members' beats."""
+
+    def __init__(self, room: Room, members: MemberTable, heartbeats: Heartbeats) -> None:
+        self._room = room
+        self._members = members
+        self._heartbeats = heartbeats
+        self._deaf: dict[int, int] = {}  # each member's beats that did not acknowledge ours
+        self._silent, self._gone, self._unheard = Reported(), Reported(), Reported()
+        self._gathered = 0.0
+        self._deaf_since: float | None = None
+
+    def reset(self) -> None:
+        """Start over on a new connection of ours."""
+        self._deaf.clear()
+
+    def reset_member(self, leaf: int) -> None:
+        """Start over with a member that has a new connection."""
+        self._deaf[leaf] = 0
+
+    def forget(self, leaf: int) -> None:
+        """Forget the member of a leaf that is empty now or has another member."""
+        self._deaf.pop(leaf, None)
+        for told in (self._silent, self._gone, self._unheard):
+            told.leaves.discard(leaf)
+
+    def heard(self, leaf: int, acknowledged: int, now: float) -> None:
+        """Process the number of our beat that a member's beat acknowledges."""
+        missed = self._heartbeats.first_sent_after(
+            acknowledged, max(self._members.since[leaf], self._members.synced_at or now)
+        )
+        deaf = missed is not None and now - missed > UNDER_WAY
+        self._deaf[leaf] = self._deaf.get(leaf, 0) + 1 if deaf else 0
+        if deaf and missed is not None and now - missed < DEAF_FOR:
+            self._deaf[leaf] = min(self._deaf[leaf], DEAF - 1)
+
+    def judge(self, now: float) -> None:
+        """Report who has fallen silent, who does not hear us, and who can be heard and hears again."""
+        self._judge_silence(now)
+        self._judge_unheard(now)
+
+    def _judge_silence(self, now: float) -> None:
+        room, members = self._room, self._members
+        if members.synced_at is None or not room.is_synced(now):
+            return
+        quiet = {leaf: now - max(members.last_heard(leaf), members.synced_at) for leaf in members.others}
+        silent = {leaf for leaf, seconds in quiet.items() if seconds > members.span(FRESH)}
+        if silent - self._silent.leaves and now < self._gathered:
+            silent &= self._silent.leaves
+        new, over = self._silent.update(silent)
+        if new:
+            self._gathered = now + GATHER
+            room.tell(sentences.silent(members.names(new), members.span(FRESH)))
+        self._over(over, lambda who: f"{who} can be heard again.")
+        gone = {leaf for leaf, seconds in quiet.items() if seconds > members.span(GONE)}
+        new, _ = self._gone.update(gone)
+        if members.host:
+            for leaf in new:
+                room.tell(sentences.gone(members.name(leaf), leaf, members.span(GONE)))
+
+    def _judge_unheard(self, now: float) -> None:
+        members = self._members
+        deaf = {leaf for leaf, beats in self._deaf.items() if beats >= DEAF and leaf in members.others}
+        everybody = deaf >= members.others.keys()
+        if not deaf - self._unheard.leaves:
+            self._deaf_since = None
+        elif self._deaf_since is None:
+            self._deaf_since = now
+        if self._deaf_since is not None and not everybody and now - self._deaf_since < interval(len(deaf)):
+            deaf &= self._unheard.leaves  # other beats follow within an interval: one alarm
+        new, over = self._unheard.update(deaf)
+        if new:
+            everybody = everybody and len(new) > 1
+            who = "The others" if everybody else members.names(new)
+            self._room.tell(sentences.unheard(who, everybody))
+        self._over(over, lambda who: f"What you send reaches {who} again.")
+
+    def _over(self, leaves: Iterable[int], sentence: Callable[[str], str]) -> None:
+        here = [leaf for leaf in leaves if leaf in self._members.others]
+        if here:
+            self._room.tell(ev.Status("cleared", sentence(self._members.names(here))))

@@ -1,0 +1,77 @@
+/** Messages that the server has given in another order or under another number, or holds back. */
+import type { Heartbeat } from "../../crypto/agreed/heartbeat";
+import { type Bytes, same } from "../../crypto/bytes";
+import * as sentences from "../catalogue/sentences";
+import type { Room } from "../kernel/ports";
+import { type MemberTable, type Span, without } from "./memberTable";
+import { Ordering } from "./ordering";
+
+/** Seconds for which messages that others have may be on their way to us. */
+export const BEHIND = 10;
+/** The time after which more members with messages that we lack are news: the first to claim them may have lied. */
+export const NEWS: Span = [20, 3];
+
+/** Reports what `ordering` finds, once. */
+export class Disorder {
+  readonly #room: Room;
+  readonly #members: MemberTable;
+  readonly ordering = new Ordering();
+  readonly #disorder = new Set<number>();
+  #behind = new Set<number>();
+  #behindAt = 0;
+  #contradicted = false;
+
+  constructor(room: Room, members: MemberTable) {
+    this.#room = room;
+    this.#members = members;
+  }
+
+  /** Forget the member of a leaf that is empty now or has another member. */
+  forget(leaf: number): void {
+    this.ordering.forget(leaf);
+    this.#disorder.delete(leaf);
+    this.#behind.delete(leaf);
+  }
+
+  /** Process the number of a relay that has arrived, and H(blob). */
+  relayed(number: number, digest: Bytes): void {
+    this.ordering.setIncarnation(this.#room.incarnation ?? new Uint8Array(8));
+    if (this.ordering.record(number, digest)) this.#tellDisorder(this.ordering.checkWaitingClaims());
+    else if (!this.#contradicted) {
+      this.#contradicted = true;
+      this.#room.tell(sentences.alarm("reordered.renumbered"));
+    }
+  }
+
+  /** Process the window of a member's beat. */
+  heard(beat: Heartbeat, now: number): void {
+    const { leaf } = beat;
+    const { incarnation } = this.#room;
+    // A server broadcasts a beat within one incarnation only.
+    if (incarnation === null || !same(beat.incarnation, incarnation)) this.#tellDisorder([leaf]);
+    else if (this.ordering.checkClaim(leaf, beat.relay, beat.window, now)) this.#tellDisorder([leaf]);
+  }
+
+  #tellDisorder(leaves: readonly number[]): void {
+    const fresh = leaves.filter((leaf) => !this.#disorder.has(leaf));
+    if (fresh.length > 0 && this.#disorder.size < 2)
+      this.#room.tell(sentences.alarm("reordered", { who: this.#members.names(fresh) }));
+    for (const leaf of fresh) this.#disorder.add(leaf);
+  }
+
+  /** Report messages that others have and that do not come, and when they have come. */
+  judge(now: number): void {
+    const connected = this.#room.isSynced(now) && this.#members.connectedFor(now) > BEHIND;
+    const behind = new Set(connected ? this.ordering.aheadSince(now - BEHIND) : []);
+    const fresh = without(behind, this.#behind);
+    // The others claim the same with their next beats; much later it is news: the first may have lied.
+    const late = this.#behind.size === 0 || now - this.#behindAt > this.#members.span(NEWS);
+    if (fresh.size > 0 && late) {
+      this.#behindAt = now;
+      this.#room.tell(sentences.alarm("reordered.held_back", { who: this.#members.names(fresh) }));
+    } else if (this.#behind.size > 0 && behind.size === 0 && connected) {
+      this.#room.tell(sentences.status("cleared.messages"));
+    }
+    if (connected) this.#behind = behind;
+  }
+}

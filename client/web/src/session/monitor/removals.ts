@@ -1,0 +1,65 @@
+/** Removals on their way to the others: hosts get a report of whom each has reached. */
+import * as sentences from "../catalogue/sentences";
+import type { Room } from "../kernel/ports";
+import type { MemberTable } from "./memberTable";
+
+/** Seconds after which a report names the members that a removal has not reached. */
+export const REMOVAL_WAIT = 10;
+/** Removals that are remembered. */
+export const REMOVALS_MAX = 8;
+
+/** A removal on its way to the others. */
+interface Removal {
+  readonly slot: number;
+  readonly names: readonly string[];
+  readonly waiting: Set<number>;
+  readonly total: number;
+  readonly at: number;
+  told: boolean;
+}
+
+/** The last removals, each until it has reached everybody. */
+export class Removals {
+  readonly #room: Room;
+  readonly #members: MemberTable;
+  #removals: Removal[] = [];
+
+  constructor(room: Room, members: MemberTable) {
+    this.#room = room;
+    this.#members = members;
+  }
+
+  /** Track the removal, in the current slot, of the members with those names, if we are a host. */
+  track(names: readonly string[], now: number): void {
+    const { host, others } = this.#members;
+    if (!host || others.size === 0) return;
+    const { slot } = this.#room.m.journal;
+    this.#removals.push({
+      slot, names, waiting: new Set(others.keys()), total: others.size, at: now, told: false,
+    });
+    this.#removals = this.#removals.slice(-REMOVALS_MAX);
+  }
+
+  /** Process the slot that a member has reached. */
+  heard(leaf: number, slot: number): void {
+    for (const removal of this.#removals) if (slot >= removal.slot) removal.waiting.delete(leaf);
+  }
+
+  /** Report removals that have reached everybody, and those that take too long. */
+  judge(now: number): void {
+    for (const removal of [...this.#removals]) {
+      for (const leaf of [...removal.waiting])
+        if (!this.#members.others.has(leaf)) removal.waiting.delete(leaf);
+      const { names, total } = removal;
+      if (removal.waiting.size === 0) this.#removals = this.#removals.filter((each) => each !== removal);
+      else if (removal.told || now - removal.at <= REMOVAL_WAIT) continue;
+      removal.told = true;
+      const missing = this.#members.names(removal.waiting);
+      this.#room.tell(
+        missing.length === 0
+          ? sentences.status("removal_reach.all", { names, total })
+          : sentences.status("removal_reach", { names, total, reached: total - missing.length, missing }),
+      );
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/** Changes of the room that others have and the server keeps from us, and histories that differ from ours. */
+import type { Heartbeat } from "../../crypto/agreed/heartbeat";
+import { type Bytes, same } from "../../crypto/bytes";
+import { sentence } from "../../words/sentence";
+import * as sentences from "../catalogue/sentences";
+import type { Room } from "../kernel/ports";
+import { type MemberTable, without } from "./memberTable";
+
+/** Seconds for which a change may be on its way to us while others have it. */
+export const WITHHELD = 3;
+/** Seconds for which a single member's claim of a later slot stops us, while all others are with us. */
+export const DOUBT = 15;
+
+/** A member that has signed a slot that we have not reached. */
+interface Ahead {
+  readonly slot: number;
+  readonly chain: Bytes;
+  readonly since: number;
+}
+
+/** Compares the slots and chains in the members' beats, and the server's slot, with our history. */
+export class Withholding {
+  readonly #room: Room;
+  readonly #members: MemberTable;
+  readonly #ahead = new Map<number, Ahead>();
+  #serverAhead: number | null = null;
+  // Reported so far.
+  #withheld = new Set<number>();
+  #withheldAt = 0;
+  #serverWithholds = false;
+  readonly #forkReporters = new Set<number>();
+
+  constructor(room: Room, members: MemberTable) {
+    this.#room = room;
+    this.#members = members;
+  }
+
+  /** Whether a change is withheld and was reported. */
+  get isReported(): boolean {
+    return this.#withheld.size > 0 || this.#serverWithholds;
+  }
+
+  /** Forget the server's slot: the connection is lost. */
+  lost(): void {
+    this.#serverAhead = null;
+  }
+
+  /** Forget the member of a leaf that is empty now or has another member. */
+  forget(leaf: number): void {
+    this.#ahead.delete(leaf);
+    this.#withheld.delete(leaf);
+    this.#forkReporters.delete(leaf);
+  }
+
+  /** Process the slot and chain of a beat; return whether they are in our history, as far as we know. */
+  agrees({ leaf, slot, chain }: Heartbeat, now: number): boolean {
+    const { journal } = this.#room.m;
+    if (slot > journal.slot) {
+      this.#ahead.set(leaf, { slot, chain, since: this.#ahead.get(leaf)?.since ?? now });
+      return false;
+    }
+    this.#ahead.delete(leaf);
+    const known = journal.chains.get(slot);
+    if (known === undefined || same(known, chain)) return true;
+    this.#reportFork(leaf, slot);
+    return false;
+  }
+
+  /** Check the claims of members that were ahead, now that this slot has been judged. */
+  checkClaims(slot: number): void {
+    for (const [leaf, ahead] of [...this.#ahead]) {
+      if (ahead.slot > slot) continue;
+      this.#ahead.delete(leaf);
+      const known = this.#room.m.journal.chains.get(ahead.slot);
+      if (known !== undefined && !same(known, ahead.chain)) this.#reportFork(leaf, ahead.slot);
+    }
+  }
+
+  #reportFork(leaf: number, slot: number): void {
+    if (this.#forkReporters.has(leaf)) return;
+    this.#forkReporters.add(leaf);
+    // One may lie; more than two add nothing.
+    if (this.#forkReporters.size <= 2)
+      this.#room.tell(sentences.twoStories(slot, this.#members.names(this.#forkReporters)));
+  }
+
+  /** Return whether media must wait for a change; `fresh`: enough members have confirmed our epoch. */
+  pauses(now: number, fresh: boolean): boolean {
+    // A member with another chain than ours pauses nothing.
+    const doubt = [...this.#ahead].some(
+      ([leaf, ahead]) => !this.#forkReporters.has(leaf) && (now - ahead.since < DOUBT || !fresh),
+    );
+    return doubt || this.#serverWithholds;
+  }
+
+  /** Report a change that does not come, and when it has come; return whether there was an alarm. */
+  judge(now: number): boolean {
+    const room = this.#room;
+    const outOfStep = room.stuckAt !== null || room.needsRejoin;
+    const entered = room.serverSlot !== null && !outOfStep;
+    if (entered && (room.serverSlot ?? 0) > room.m.journal.slot) this.#serverAhead ??= now;
+    else this.#serverAhead = null;
+    const late = this.#serverAhead !== null && now - this.#serverAhead > WITHHELD;
+    const connected = this.#members.connectedFor(now);
+    const ahead = new Set<number>();
+    for (const [leaf, a] of this.#ahead)
+      if (Math.min(now - a.since, connected) > WITHHELD && !this.#forkReporters.has(leaf)) ahead.add(leaf);
+    if (outOfStep) return false;
+    const told = this.isReported;
+    // Later claims of the same are no news, unless the first claim has stood alone for long.
+    const more = without(ahead, this.#withheld).size > 0 && now - this.#withheldAt > DOUBT;
+    const alarm = (ahead.size > 0 || late) && (!told || more);
+    if (alarm) {
+      this.#withheldAt = now;
+      const slot = Math.max(...[...this.#ahead.values()].map((a) => a.slot), room.serverSlot ?? 0);
+      const who = ahead.size > 0 ? this.#members.names(ahead) : sentence("watch.server_itself");
+      room.tell(sentences.alarm("withheld", { slot, who }));
+    } else if (told && ahead.size === 0 && !late) {
+      room.tell(sentences.status("cleared.handed_over"));
+    }
+    this.#withheld = ahead;
+    this.#serverWithholds = late;
+    return alarm;
+  }
+}
