@@ -97,7 +97,7 @@ def test_what_is_no_commit_takes_a_slot_in_vain() -> None:
     ada, bo, cem = World(204).meeting("Ada", "Bo", "Cem")
     m = bo.room.m
     said = m.group.protect(b"hello")
-    proposed = m.propose_own_removal()
+    proposed = m.leave_proposals.propose()
     assert judged(cover(m, said), ada, cem) == [(1, "SNUG-2")] * 2, "signed by a member, who is named"
     assert judged(cover(m, proposed), ada, cem) == [(1, "SNUG-2")] * 2
     assert judged(m._cover("relay", envelope.pack([said])), ada) == [(None, "SNUG-2")], "of the other kind"
@@ -245,13 +245,13 @@ def test_a_message_of_a_removed_member_is_heard_no_more() -> None:
 def test_a_relay_blob_carries_one_message_and_no_handshake() -> None:
     ada, bo = World(213).meeting("Ada", "Bo")
     m = bo.room.m
-    for messages in ([m.group.protect(b"a"), m.group.protect(b"b")], [m.propose_own_removal()]):
+    for messages in ([m.group.protect(b"a"), m.group.protect(b"b")], [m.leave_proposals.propose()]):
         with pytest.raises(MalformedError):
             ada.room.m.open_relay(m._cover("relay", envelope.pack(messages)))
     with pytest.raises(SnugCryptoError):
         ada.room.m.open_relay(m._cover("commit", envelope.pack([m.group.protect(b"a")])))
     with pytest.raises(MalformedError):
-        ada.room.m.store_proposal(m.group.protect(b"a"))
+        ada.room.m.leave_proposals.store(m.group.protect(b"a"))
 
 
 @pytest.mark.parametrize(("by_host", "now"), [(False, True), (True, False)])

@@ -11,6 +11,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.kernel.me import Me
+from snugroom.client.session.kernel.proposals import Built
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
@@ -157,7 +158,9 @@ def test_proposals_that_nobody_will_commit_are_not_kept() -> None:
     w.until(lambda: "Cem" not in ada.roster, 10)
 
 
-def test_what_somebody_said_is_not_put_in_the_mouth_of_who_sits_there_next() -> None:
+def test_what_somebody_said_is_not_put_in_the_mouth_of_who_sits_there_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A host can put somebody else at a leaf in the very commit that removes the one before."""
     w = World(446)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
@@ -168,11 +171,11 @@ def test_what_somebody_said_is_not_put_in_the_mouth_of_who_sits_there_next() -> 
         m.group.suite, now=int(w.now)
     )
     link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
-    real = m._proposals
-    m._proposals = lambda intent: ([mls.Remove(1), link, mls.Add(dana)], [], [], 0)
-    ada.room.queue(HealIntent(m.group.epoch), w.now)
-    w.do(ada, ev.Tick())
-    m._proposals = real
+    swap = Built([mls.Remove(1), link, mls.Add(dana)], invite=0)
+    with monkeypatch.context() as patch:
+        patch.setattr("snugroom.client.session.kernel.membership.proposals_for", lambda *_: swap)
+        ada.room.queue(HealIntent(m.group.epoch), w.now)
+        w.do(ada, ev.Tick())
     w.until(lambda: "Dana" in cem.roster)
     assert cem.room.m.name(1) == "Dana"
     w._ascend(cem.links[ev.ROOM], wire.encode(wire.Relay(blob)))

@@ -118,7 +118,7 @@ class Mallory:
 
     def uncarried_proposal(self) -> None:
         m = self.m
-        reference = m._references[H(m.propose_own_removal())]
+        reference = m.leave_proposals._references[H(m.leave_proposals.propose())]
         context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
         stage = m.group.stage([], include_stored=[reference], authenticated_data=context.encode())
         blob = m._cover("commit", envelope.pack([stage.message]))

@@ -394,9 +394,9 @@ def test_a_commit_that_does_not_carry_what_it_names_splits_nobody_off() -> None:
     """Some have got the farewell through the relay and some have not: the verdict is the same."""
     w = World(100)
     ada, bo, cem, dana = w.meeting("Ada", "Bo", "Cem", "Dana")
-    farewell = cem.room.m.propose_own_removal()
+    farewell = cem.room.m.leave_proposals.propose()
     for who in (bo, dana):
-        who.room.m.store_proposal(farewell)
+        who.room.m.leave_proposals.store(farewell)
     (reference,) = bo.room.m.group.stored_proposals
     m = bo.room.m
     context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
@@ -423,7 +423,7 @@ def test_what_comes_through_the_relay_uses_up_no_handshake_key() -> None:
         cem.room.m.open_relay(early)  # Cem gets it, and Ada does not
     private = m.group.propose(mls.Remove(1), private=True)
     with pytest.raises(MalformedError):
-        cem.room.m.store_proposal(private)
+        cem.room.m.leave_proposals.store(private)
     blob = m._cover("commit", envelope.pack([stage.message]))
     post_commit(w, bo, blob, room_pass)
     w.until(lambda: ada.epoch == cem.epoch == 3, 5)

@@ -24,7 +24,7 @@ class Maintenance(Feature):
         m = self.room.m
         if self._proposed_epoch != m.group.epoch:  # once in each epoch
             self._proposed_epoch = m.group.epoch
-            self.room.relay(content.Leaving(m.propose_own_removal()))
+            self.room.relay(content.Leaving(m.leave_proposals.propose()))
 
     def adopted(self, change: Change, now: float) -> None:
         added = (leaf for leaf, _ in change.added)
@@ -44,7 +44,7 @@ class Maintenance(Feature):
         if not isinstance(what, content.Leaving):
             return False
         try:
-            stored = self.room.m.store_proposal(what.proposal)
+            stored = self.room.m.leave_proposals.store(what.proposal)
         except SnugCryptoError:
             return True
         if stored.sender == received.sender and isinstance(stored.proposal, mls.Remove):

@@ -6,22 +6,18 @@ members share (protocol sections 5 and 6).
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final, Literal
 
 from snugroom.client.session.kernel.intents import (
-    AddIntent,
     HostReturnIntent,
     Intent,
-    PolicyIntent,
-    RejoinIntent,
-    RemoveIntent,
     SelfRemoveIntent,
 )
 from snugroom.client.session.kernel.journal import Journal
+from snugroom.client.session.kernel.leave_proposals import LeaveProposals
+from snugroom.client.session.kernel.proposals import proposals_for
 from snugroom.client.session.kernel.verdict import (
     Change,
     Staged,
@@ -46,12 +42,11 @@ from snugroom.crypto.agreed.room_state import (
 from snugroom.crypto.errors import (
     MalformedError,
     MissingKeyError,
-    ReplayError,
     SnugCryptoError,
     StateError,
     ValidationError,
 )
-from snugroom.crypto.kdf import H, Rng
+from snugroom.crypto.kdf import Rng
 from snugroom.crypto.media.keys import EpochKeys, MediaKeys
 from snugroom.crypto.proof.verification import long_code
 from snugroom.server.wire.limits import BUCKETS
@@ -116,7 +111,7 @@ class Membership:
         self.journal = Journal(slot, chain, room_pass(group, room))
         self.media = MediaKeys()
         self._psks = {policy.LINK_PSK_ID: link_psk}
-        self._references: dict[bytes, bytes] = {}  # H(proposal message) -> ProposalRef, of this epoch
+        self.leave_proposals = LeaveProposals(group)
         self._rng = rng
         self.epoch_slot = slot
         self._members: tuple[int, Policy, tuple[tuple[int, str, bool], ...]] | None = None
@@ -204,17 +199,16 @@ class Membership:
 
         ValidationError if the commit breaks the policy: it is judged like any other before it is sent.
         """
-        built = self._proposals(intent)
+        built = proposals_for(self, intent, self._rng)
         if built is None:
             return None
-        proposals, references, carried, invite = built
         prior_state = self.prior_state()
         returned = intent.host_return if isinstance(intent, HostReturnIntent) else None
         context = CommitContext(
-            self.room, prior_state.slot, prior_state.chain, self.ledger.digest(), invite, returned
+            self.room, prior_state.slot, prior_state.chain, self.ledger.digest(), built.invite, returned
         )
         own = self.own_leaf
-        facts = [proposal_view(p, own) for p in proposals]
+        facts = [proposal_view(p, own) for p in built.proposals]
         if isinstance(intent, SelfRemoveIntent):
             facts.append(proposal_view(mls.Remove(intent.leaf), intent.leaf, by_reference=True))
         view = prior_state.view(
@@ -225,80 +219,21 @@ class Membership:
         )
         policy.judge_commit(view)
         stage = self.group.stage(
-            proposals,
-            include_stored=references,
+            built.proposals,
+            include_stored=built.references,
             authenticated_data=context.encode(),
             force_path=True,
             psks=self._psks,
         )
-        blob = self._cover("commit", envelope.pack([*carried, stage.message]))
+        blob = self._cover("commit", envelope.pack([*built.carried, stage.message]))
         return Staged(intent, prior_state.slot, blob, room_pass(stage.group, self.room), stage, view)
-
-    def _proposals(
-        self, intent: Intent
-    ) -> tuple[list[mls.Proposal], list[bytes], list[bytes], int | None] | None:
-        link = mls.PreSharedKey.external(policy.LINK_PSK_ID, self._rng)
-        members = {m.leaf: m.leaf_node.signature_key for m in self.group.members()}
-        if isinstance(intent, AddIntent):
-            if intent.key_package.leaf_node.signature_key in members.values():
-                return None
-            return [link, mls.Add(intent.key_package)], [], [], intent.invite
-        if isinstance(intent, RejoinIntent):
-            key = intent.key_package.leaf_node.signature_key
-            leaf = next((leaf for leaf, k in members.items() if k == key), None)
-            ticket = RejoinTicket.decode(intent.ticket)
-            if leaf is None or any(r.nonce == ticket.nonce for r in self.ledger.rejoins):
-                return None
-            if self.journal.chains.get(ticket.slot, ticket.chain) != ticket.chain:
-                raise ValidationError("SNUG-8", "the ticket is of another history")
-            return [mls.Remove(leaf), link, mls.Add(intent.key_package)], [], [], None
-        if isinstance(intent, HostReturnIntent):
-            known = intent.key_package.leaf_node.signature_key in members.values()
-            return None if known else (self._host_return(intent, link), [], [], None)
-        if isinstance(intent, RemoveIntent):
-            if members.get(intent.leaf) != intent.signature_key:
-                return None
-            return [mls.Remove(intent.leaf)], [], [], None
-        if isinstance(intent, PolicyIntent):
-            changed = intent.change(self.policy)
-            if changed is None:
-                return None
-            return [self._with_policy(changed)], [], [], None
-        if isinstance(intent, SelfRemoveIntent):
-            if intent.leaf not in members or intent.reference not in self.group.stored_proposals:
-                return None
-            return [], [intent.reference], [intent.proposal], None
-        return ([], [], [], None) if intent.epoch == self.group.epoch else None
-
-    def _with_policy(self, changed: Policy) -> mls.Proposal:
-        kept = self.group.extensions[0]
-        return mls.GroupContextExtensions((kept, mls.Extension(POLICY_EXTENSION, changed.encode())))
-
-    def _host_return(self, intent: HostReturnIntent, link: mls.Proposal) -> list[mls.Proposal]:
-        """Replace the returning host's old leaf, if it is still in the tree, by the new one."""
-        leaf = intent.key_package.leaf_node
-        old = next(
-            (
-                m
-                for m in self.group.members()
-                if m.leaf_node.signature_key in self.policy.hosts
-                and m.leaf_node.credential.identity == leaf.credential.identity
-            ),
-            None,
-        )
-        hosts = set(self.policy.hosts) | {leaf.signature_key}
-        if old is not None:
-            hosts.discard(old.leaf_node.signature_key)
-        changed = replace(self.policy, version=self.policy.version + 1, hosts=tuple(sorted(hosts)))
-        gone: list[mls.Proposal] = [] if old is None else [mls.Remove(old.leaf)]
-        return [*gone, link, mls.Add(intent.key_package), self._with_policy(changed)]
 
     def judge(self, blob: bytes) -> Valid | Void | Stuck:
         """Judge a blob for the next slot. Changes nothing except consumed ratchet generations."""
         try:
             return self._judge(blob)
         finally:
-            self._tidy()
+            self.leave_proposals.tidy()
 
     def _judge(self, blob: bytes) -> Valid | Void | Stuck:
         try:
@@ -308,7 +243,7 @@ class Membership:
             return Void(None, "SNUG-2", "a commit that nobody can read: by a member or the server")
         prior_state = self.prior_state()
         try:
-            carried = {self._store(message) for message in messages[:-1]}
+            carried = {self.leave_proposals.store_carried(message) for message in messages[:-1]}
             received = self.group.process(messages[-1], psks=self._psks)
         except mls.PathError as error:
             return self._judge_unreadable(error, prior_state, carried)
@@ -338,13 +273,6 @@ class Membership:
         except ValidationError as broken:
             return Void(to_blame(view, broken), broken.rule, str(broken))
         return Stuck(error.commit.sender, str(error))
-
-    def _store(self, message: bytes) -> bytes | None:
-        """Store a proposal that a commit carries; return its reference, None if it is unknown."""
-        # A proposal that also came through the relay, or is our own, is stored already and found by hash.
-        with contextlib.suppress(ReplayError, StateError):
-            self._take_in(message)
-        return self._references.get(H(message))
 
     def adopt(self, step: Valid | Staged, blob: bytes, now: float) -> Change:
         """Apply the commit that has taken the next slot: group, ledger and all keys advance."""
@@ -380,7 +308,7 @@ class Membership:
         )
         self.journal.append(blob, room_pass(self.group, self.room))
         self.epoch_slot = slot
-        self._references.clear()  # proposals end with their epoch
+        self.leave_proposals.clear()
         if any(revoke.values()):
             self.heartbeat_key = exported(self.group, "beat")
         self._envelope_keys[slot] = exported(self.group, "veil")
@@ -411,48 +339,6 @@ class Membership:
         """Return a relay blob with an application message."""
         return self._cover("relay", envelope.pack([self.group.protect(content)]))
 
-    def propose_own_removal(self) -> bytes:
-        """Return a proposal to remove ourselves, as an MLSMessage.
-
-        It is a PublicMessage (the envelope hides it as any other). A PrivateMessage would consume a handshake
-        generation, and relays do not reach everybody: a later commit with that generation would be readable
-        for some members and a replay for others.
-        """
-        before = self.group.stored_proposals.keys()
-        message = self.group.propose(mls.Remove(self.own_leaf), private=False)
-        (self._references[H(message)],) = self.group.stored_proposals.keys() - before
-        return message
-
-    def store_proposal(self, message: bytes) -> mls.ReceivedProposal:
-        """Store a leaver's proposal; errors as in `Group.process`, MalformedError for other proposals.
-
-        A commit may reference no other kind of proposal (SNUG-3). Only the last one of each member is kept.
-        """
-        received = self._take_in(message)
-        self._tidy()
-        if received.reference not in self.group.stored_proposals:
-            raise MalformedError("a proposal that is not somebody's own leaving")
-        return received
-
-    def _take_in(self, message: bytes) -> mls.ReceivedProposal:
-        if mls.kind_of(message) != (mls.WireFormat.PUBLIC_MESSAGE, mls.ContentType.PROPOSAL):
-            raise MalformedError("a message that is no public proposal stands in the place of one")
-        received = self.group.process(message)
-        assert isinstance(received, mls.ReceivedProposal)
-        self._references[H(message)] = received.reference
-        return received
-
-    def _tidy(self) -> None:
-        """Keep only each member's last proposal to leave, so that the store is bounded."""
-        kept: dict[int | None, bytes] = {}
-        stored = self.group.stored_proposals
-        for reference, item in stored.items():
-            if isinstance(item.proposal, mls.Remove) and item.proposal.removed == item.sender:
-                kept[item.sender] = reference
-        for reference in stored.keys() - set(kept.values()):
-            self.group.discard(reference)
-        self._references = {h: r for h, r in self._references.items() if r in kept.values()}
-
     def open_relay(self, blob: bytes) -> mls.ApplicationMessage:
         """Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17)."""
         payload = envelope.open(self._envelope_key(envelope.epoch_slot(blob)), "relay", self.room, blob)
@@ -460,7 +346,7 @@ class Membership:
         if len(messages) != 1:
             raise MalformedError("a relay blob carries one message")
         if mls.kind_of(messages[0]) != (mls.WireFormat.PRIVATE_MESSAGE, mls.ContentType.APPLICATION):
-            # Checked before processing: see `propose_own_removal`.
+            # Checked before processing: see `LeaveProposals.propose`.
             raise MalformedError("a relay blob carries an application message and nothing else")
         received = self.group.process(messages[0])
         assert isinstance(received, mls.ApplicationMessage)

@@ -29,6 +29,10 @@ export function same(one: Uint8Array, other: Uint8Array): boolean {
   return differs === 0;
 }
 
+/** Return whether a key (a byte string) is among others. */
+export const among = (key: Bytes | null, keys: readonly Bytes[]): boolean =>
+  key !== null && keys.some((each) => same(each, key));
+
 /** Compare in the order of Python's bytes: a negative number, 0 or a positive number. */
 export function compare(one: Uint8Array, other: Uint8Array): number {
   const shared = Math.min(one.length, other.length);

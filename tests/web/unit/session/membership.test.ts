@@ -352,11 +352,11 @@ test("a relay holds one application message, and nothing that a commit may need 
     MalformedError,
   );
   await assert.rejects(
-    cem.openRelay(await cover(bo, "relay", [await bo.proposeOwnRemoval()])),
+    cem.openRelay(await cover(bo, "relay", [await bo.leaveProposals.propose()])),
     MalformedError,
   );
   await assert.rejects(
-    cem.storeProposal(await bo.group.propose(mls.remove(1), { private: true })),
+    cem.leaveProposals.store(await bo.group.propose(mls.remove(1), { private: true })),
     MalformedError,
   );
   for (const m of [ada, cem])
@@ -365,8 +365,8 @@ test("a relay holds one application message, and nothing that a commit may need 
 
 test("a farewell is committed by another, carried along, and revokes nothing", async () => {
   const [ada, bo, cem] = await three();
-  const farewell = await cem.proposeOwnRemoval();
-  const stored = await ada.storeProposal(farewell);
+  const farewell = await cem.leaveProposals.propose();
+  const stored = await ada.leaveProposals.store(farewell);
   assert.deepEqual([stored.sender, stored.proposal], [2, { type: "Remove", removed: 2 }]);
   const intent: Intent = { type: "SelfRemoveIntent", leaf: 2, reference: stored.reference, proposal: farewell };
   const staged = await ada.stage(intent);
@@ -383,9 +383,9 @@ test("a farewell is committed by another, carried along, and revokes nothing", a
 
 test("a commit that does not carry what it names is void, whoever has had it elsewhere", async () => {
   const [ada, bo, cem] = await three();
-  const farewell = await cem.proposeOwnRemoval();
-  const { reference } = await bo.storeProposal(farewell);
-  await ada.storeProposal(farewell); // and Cem has it too, being its author
+  const farewell = await cem.leaveProposals.propose();
+  const { reference } = await bo.leaveProposals.store(farewell);
+  await ada.leaveProposals.store(farewell); // and Cem has it too, being its author
   const { slot, chain } = bo.priorState();
   const authenticatedData = new CommitContext({
     room: ROOM,
@@ -409,14 +409,14 @@ test("a commit that does not carry what it names is void, whoever has had it els
 test("only somebody's own leaving is kept, and of each member the last", async () => {
   const [ada, bo, cem] = await three();
   await assert.rejects(
-    ada.storeProposal(await bo.group.propose(mls.remove(2), { private: false })),
+    ada.leaveProposals.store(await bo.group.propose(mls.remove(2), { private: false })),
     MalformedError,
   );
   assert.equal(ada.group.storedProposals.size, 0);
-  const first = await cem.proposeOwnRemoval();
+  const first = await cem.leaveProposals.propose();
   const second = await cem.group.propose(mls.remove(2), { private: false, authenticatedData: utf8("again") });
-  await ada.storeProposal(first);
-  await ada.storeProposal(second);
+  await ada.leaveProposals.store(first);
+  await ada.leaveProposals.store(second);
   assert.equal(ada.group.storedProposals.size, 1);
 });
 

@@ -1,5 +1,5 @@
 /** A newcomer in the lobby, with its knock (protocol section 4). */
-import { type Bytes, type Rng, same, systemRng } from "../../crypto/bytes";
+import { type Bytes, among, type Rng, same, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import type { IdentityKey } from "../../crypto/proof/identity";
 import { dayOf, type Invite } from "../../crypto/entry/invite";
@@ -8,7 +8,7 @@ import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { type Sentence, sentence } from "../../words/sentence";
 import type { Effect, EventOf } from "../events";
-import { among, policyOf } from "../kernel/membership";
+import { policyOf } from "../kernel/membership";
 import * as sentences from "../catalogue/sentences";
 import { LobbyConnections } from "./lobbyConnections";
 import { reasonOf } from "./refusals";

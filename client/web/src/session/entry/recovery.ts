@@ -5,7 +5,7 @@
  * the members know the epoch, and that no host is there. Even with the server's help, a member can commit only a
  * return that the host key has signed. A server sees that messages are exchanged in the lobby.
  */
-import { type Bytes, hex, type Rng, same, systemRng } from "../../crypto/bytes";
+import { type Bytes, among, hex, type Rng, same, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
 import type * as lobby from "../../crypto/entry/lobby";
@@ -20,7 +20,7 @@ import { type Effect, ROOM } from "../events";
 import { type Entry, GuestLobby } from "./guest";
 import { ATTENDANTS_MAX, PATIENCE } from "./helper";
 import { LobbyConnections } from "./lobbyConnections";
-import { among, policyOf } from "../kernel/membership";
+import { policyOf } from "../kernel/membership";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 

@@ -4,14 +4,13 @@
  * A receiver proves that it has the seed with a signature that only the seed makes. Until then the seed is sent
  * again, after a growing interval: a lost connection delays it and loses nothing.
  */
-import { type Bytes, hex, same } from "../../crypto/bytes";
+import { type Bytes, among, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import { verify } from "../../crypto/kdf";
 import type { ApplicationMessage } from "../../mls";
 import { grantedMessage, openGrant, sealGrant } from "../kernel/announcements";
 import { Feature } from "../kernel/feature";
 import type { AnyContent, Grant, Granted } from "../catalogue/content";
-import { among } from "../kernel/membership";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 

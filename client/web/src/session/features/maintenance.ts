@@ -24,7 +24,7 @@ export class Maintenance extends Feature {
     const { m } = this.room;
     if (this.#proposedEpoch === m.group.epoch) return; // once in each epoch
     this.#proposedEpoch = m.group.epoch;
-    await this.room.relay({ type: "leaving", proposal: await m.proposeOwnRemoval() });
+    await this.room.relay({ type: "leaving", proposal: await m.leaveProposals.propose() });
   }
 
   override adopted(change: Change, now: number): void {
@@ -46,7 +46,7 @@ export class Maintenance extends Feature {
     if (what.type !== "leaving") return false;
     let stored: ReceivedProposal;
     try {
-      stored = await this.room.m.storeProposal(what.proposal);
+      stored = await this.room.m.leaveProposals.store(what.proposal);
     } catch (error) {
       if (error instanceof SnugCryptoError) return true;
       throw error;

@@ -4,13 +4,13 @@
  * All of these are commits that change the policy (SNUG-7, SNUG-13): every member checks them, and reports their
  * author to its person.
  */
-import { type Bytes, compare, hex, same } from "../../crypto/bytes";
+import { type Bytes, among, compare, hex, same } from "../../crypto/bytes";
 import { HOSTS_MAX, Mode, type Policy } from "../../crypto/agreed/roomState";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import type { PolicyChanged } from "../events";
 import { HostKeyTransfer } from "./hostKeyTransfer";
-import { type Membership, among } from "../kernel/membership";
+import type { Membership } from "../kernel/membership";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";

@@ -5,16 +5,14 @@
  * share (protocol sections 5 and 6). Operations must not overlap: await each before the next. Media frames are sealed
  * and opened between them, so an operation changes media state only after its last await.
  */
-import { type Bytes, type Rng, hex, same, systemRng } from "../../crypto/bytes";
+import { type Bytes, type Rng, among, hex, same, systemRng } from "../../crypto/bytes";
 import {
   MalformedError,
   MissingKeyError,
-  ReplayError,
   SnugCryptoError,
   StateError,
   ValidationError,
 } from "../../crypto/errors";
-import { H } from "../../crypto/kdf";
 import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
 import * as policy from "../../crypto/agreed/policy";
 import {
@@ -32,8 +30,10 @@ import * as mls from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { type Arg, sentence } from "../../words/sentence";
 import type { Member } from "../events";
-import type { Intent, HostReturnIntent } from "./intents";
+import type { Intent } from "./intents";
 import { Journal } from "./journal";
+import { LeaveProposals } from "./leaveProposals";
+import { proposalsFor } from "./proposals";
 import { type Change, type Staged, type Stuck, type Valid, type Void, brokenBy, nothing, toBlame } from "./verdict";
 import { PriorState, namesOf, proposalView } from "./views";
 import { ruled } from "../catalogue/sentences";
@@ -61,10 +61,6 @@ export function policyOf(group: mls.Group): Policy {
   }
 }
 
-/** Return whether a key (a byte string) is among others. */
-export const among = (key: Bytes | null, keys: readonly Bytes[]): boolean =>
-  key !== null && keys.some((each) => same(each, key));
-
 export interface MembershipFacts {
   readonly room: Bytes;
   readonly slot: number;
@@ -81,13 +77,6 @@ interface Row extends Member {
   readonly key: Bytes;
 }
 
-interface Built {
-  readonly proposals: readonly mls.Proposal[];
-  readonly references?: readonly Bytes[];
-  readonly carried?: readonly Bytes[];
-  readonly invite?: number | null;
-}
-
 /**
  * State and judgement; every method either succeeds or changes nothing.
  *
@@ -102,11 +91,10 @@ export class Membership {
   ledger: Ledger;
   readonly journal: Journal;
   readonly media = new MediaKeys();
+  readonly leaveProposals: LeaveProposals;
   /** The slot whose commit began our epoch. */
   epochSlot: number;
   readonly #psks: mls.Psks;
-  /** H(proposal message) -> ProposalRef, of this epoch. */
-  #references = new Map<string, Bytes>();
   readonly #rng: Rng;
   readonly #envelopeKeys = new Map<number, Bytes>();
   #rows: readonly Row[] = [];
@@ -121,6 +109,7 @@ export class Membership {
   private constructor(group: mls.Group, facts: MembershipFacts) {
     this.group = group;
     this.room = facts.room;
+    this.leaveProposals = new LeaveProposals(group);
     this.#rng = facts.rng ?? systemRng;
     this.heartbeatKey = facts.handed ? this.#masked(facts.handed) : exported(group, "beat");
     this.policy = policyOf(group);
@@ -240,7 +229,7 @@ export class Membership {
    * ValidationError if the commit breaks the policy: it is judged like any other before it is sent.
    */
   async stage(intent: Intent): Promise<Staged | null> {
-    const built = this.#proposals(intent);
+    const built = proposalsFor(this, intent, this.#rng);
     if (built === null) return null;
     const { proposals, references = [], carried = [], invite = null } = built;
     const priorState = this.priorState();
@@ -281,69 +270,12 @@ export class Membership {
     };
   }
 
-  #proposals(intent: Intent): Built | null {
-    const link = mls.externalPsk(policy.LINK_PSK_ID, this.#rng);
-    switch (intent.type) {
-      case "AddIntent":
-        if (this.leafOf(intent.keyPackage.leafNode.signatureKey) !== null) return null;
-        return { proposals: [link, mls.add(intent.keyPackage)], invite: intent.invite };
-      case "RejoinIntent": {
-        const leaf = this.leafOf(intent.keyPackage.leafNode.signatureKey);
-        const ticket = RejoinTicket.decode(intent.ticket);
-        if (leaf === null || this.ledger.rejoins.some((each) => same(each.nonce, ticket.nonce))) return null;
-        const known = this.journal.chains.get(ticket.slot);
-        if (known !== undefined && !same(known, ticket.chain))
-          throw new ValidationError("SNUG-8", "the ticket is of another history");
-        return { proposals: [mls.remove(leaf), link, mls.add(intent.keyPackage)] };
-      }
-      case "HostReturnIntent":
-        if (this.leafOf(intent.keyPackage.leafNode.signatureKey) !== null) return null;
-        return { proposals: this.#hostReturn(intent, link) };
-      case "RemoveIntent": {
-        const key = this.signatureKey(intent.leaf);
-        if (key === null || !same(key, intent.signatureKey)) return null;
-        return { proposals: [mls.remove(intent.leaf)] };
-      }
-      case "PolicyIntent": {
-        const changed = intent.change(this.policy);
-        return changed === null ? null : { proposals: [this.#withPolicy(changed)] };
-      }
-      case "SelfRemoveIntent":
-        if (this.signatureKey(intent.leaf) === null || !this.group.storedProposals.has(hex(intent.reference)))
-          return null;
-        return { proposals: [], references: [intent.reference], carried: [intent.proposal] };
-      case "HealIntent":
-        return intent.epoch === this.group.epoch ? { proposals: [] } : null;
-    }
-  }
-
-  #withPolicy(changed: Policy): mls.Proposal {
-    const kept = this.group.extensions.slice(0, 1);
-    return mls.groupContextExtensions([...kept, { extensionType: POLICY_EXTENSION, data: changed.encode() }]);
-  }
-
-  /** Replace the returning host's old leaf, if it is still in the tree, by the new one. */
-  #hostReturn(intent: HostReturnIntent, link: mls.Proposal): mls.Proposal[] {
-    const leaf = intent.keyPackage.leafNode;
-    const old = this.group
-      .members()
-      .find(
-        ({ leafNode }) =>
-          among(leafNode.signatureKey, this.policy.hosts) &&
-          same(leafNode.credential.identity, leaf.credential.identity),
-      );
-    const without = old === undefined ? this.policy : this.policy.withoutHost(old.leafNode.signatureKey);
-    const changed = without.withHost(leaf.signatureKey).with({ version: this.policy.version + 1 });
-    const gone = old === undefined ? [] : [mls.remove(old.leaf)];
-    return [...gone, link, mls.add(intent.keyPackage), this.#withPolicy(changed)];
-  }
-
   /** Judge a blob for the next slot. Changes nothing except consumed ratchet generations. */
   async judge(blob: Bytes): Promise<Valid | Void | Stuck> {
     try {
       return await this.#judge(blob);
     } finally {
-      this.#tidy();
+      this.leaveProposals.tidy();
     }
   }
 
@@ -361,7 +293,7 @@ export class Membership {
     let received: Awaited<ReturnType<mls.Group["process"]>>;
     try {
       for (const message of messages.slice(0, -1)) {
-        const reference = await this.#store(message);
+        const reference = await this.leaveProposals.storeCarried(message);
         if (reference !== null) carried.add(hex(reference));
       }
       received = await this.group.process(messages[messages.length - 1] ?? new Uint8Array(), this.#psks);
@@ -388,17 +320,6 @@ export class Membership {
     const broken = await brokenBy(error.commit, view, carried);
     if (broken !== null) return nothing(toBlame(view, broken), broken.rule, ruled(broken));
     return { type: "Stuck", author: error.commit.sender, text: error.message };
-  }
-
-  /** Store a proposal that a commit carries; return its reference, null if it is unknown. */
-  async #store(message: Bytes): Promise<Bytes | null> {
-    // A proposal that also came through the relay, or is our own, is stored already and found by hash.
-    try {
-      await this.#takeIn(message);
-    } catch (error) {
-      if (!(error instanceof ReplayError || error instanceof StateError)) throw error;
-    }
-    return this.#references.get(hex(H(message))) ?? null;
   }
 
   /** Apply the commit that has taken the next slot: group, ledger and all keys advance. */
@@ -439,7 +360,7 @@ export class Membership {
     });
     this.journal.append(blob, roomPass(this.group, this.room));
     this.epochSlot = slot;
-    this.#references.clear(); // proposals end with their epoch
+    this.leaveProposals.clear();
     if ([...revoke.values()].some((gone) => gone)) this.heartbeatKey = exported(this.group, "beat");
     this.#envelopeKeys.set(slot, exported(this.group, "veil"));
     for (const began of [...this.#envelopeKeys.keys()].slice(0, -ENVELOPE_KEYS_MAX)) this.#envelopeKeys.delete(began);
@@ -475,56 +396,6 @@ export class Membership {
     return this.#cover("relay", envelope.pack([await this.group.protect(content)]));
   }
 
-  /**
-   * Return a proposal to remove ourselves, as an MLSMessage.
-   *
-   * It is a PublicMessage (the envelope hides it like any other). A PrivateMessage would consume a handshake generation,
-   * and relays do not reach everybody: a later commit with that generation would be readable for some members and a
-   * replay for others.
-   */
-  async proposeOwnRemoval(): Promise<Bytes> {
-    const before = new Set(this.group.storedProposals.keys());
-    const message = await this.group.propose(mls.remove(this.ownLeaf), { private: false });
-    for (const [key, item] of this.group.storedProposals)
-      if (!before.has(key) && item.reference !== null) this.#references.set(hex(H(message)), item.reference);
-    return message;
-  }
-
-  /**
-   * Store a leaver's proposal; errors as in `Group.process`, MalformedError for other proposals.
-   *
-   * A commit may reference no other kind of proposal (SNUG-3). Only the last one of each member is kept.
-   */
-  async storeProposal(message: Bytes): Promise<mls.ReceivedProposal> {
-    const received = await this.#takeIn(message);
-    this.#tidy();
-    if (!this.group.storedProposals.has(hex(received.reference)))
-      throw new MalformedError("a proposal that is not somebody's own leaving");
-    return received;
-  }
-
-  async #takeIn(message: Bytes): Promise<mls.ReceivedProposal> {
-    const kind = mls.kindOf(message);
-    if (kind?.[0] !== mls.WireFormat.PUBLIC_MESSAGE || kind[1] !== mls.ContentType.PROPOSAL)
-      throw new MalformedError("a message that is no public proposal stands in the place of one");
-    const received = await this.group.process(message);
-    if (received.type !== "ReceivedProposal") throw new MalformedError("a message that is no proposal");
-    this.#references.set(hex(H(message)), received.reference);
-    return received;
-  }
-
-  /** Keep only each member's last proposal to leave, so that the store is bounded. */
-  #tidy(): void {
-    const kept = new Map<number | null, string>();
-    for (const [key, item] of this.group.storedProposals)
-      if (item.proposal.type === "Remove" && item.proposal.removed === item.sender)
-        kept.set(item.sender, key);
-    const keep = new Set(kept.values());
-    for (const [key, item] of [...this.group.storedProposals])
-      if (!keep.has(key) && item.reference !== null) this.group.discard(item.reference);
-    this.#references = new Map([...this.#references].filter(([, reference]) => keep.has(hex(reference))));
-  }
-
   /** Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17). */
   async openRelay(blob: Bytes): Promise<mls.ApplicationMessage> {
     const payload = await envelope.open(this.#envelopeKey(envelope.epochSlot(blob)), "relay", this.room, blob);
@@ -533,7 +404,7 @@ export class Membership {
       throw new MalformedError("a relay blob carries one message");
     const kind = mls.kindOf(message);
     if (kind?.[0] !== mls.WireFormat.PRIVATE_MESSAGE || kind[1] !== mls.ContentType.APPLICATION)
-      // Checked before processing: see `proposeOwnRemoval`.
+      // Checked before processing: see `LeaveProposals.propose`.
       throw new MalformedError("a relay blob carries an application message and nothing else");
     const received = await this.group.process(message);
     if (received.type !== "ApplicationMessage")

@@ -1,0 +1,110 @@
+"""The proposals of the commit for each intent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from snugroom.client.session.kernel.intents import (
+    AddIntent,
+    HostReturnIntent,
+    Intent,
+    PolicyIntent,
+    RejoinIntent,
+    RemoveIntent,
+    SelfRemoveIntent,
+)
+from snugroom.client.session.kernel.journal import Journal
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import policy
+from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, Ledger, Policy, RejoinTicket
+from snugroom.crypto.errors import ValidationError
+from snugroom.crypto.kdf import Rng
+
+
+class State(Protocol):
+    """The state of a room that proposals depend on: `Membership` has it."""
+
+    @property
+    def group(self) -> mls.Group: ...
+    @property
+    def policy(self) -> Policy: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def journal(self) -> Journal: ...
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a commit contains."""
+
+    proposals: Sequence[mls.Proposal]
+    references: Sequence[bytes] = ()  # of stored proposals
+    carried: Sequence[bytes] = ()  # the messages of those
+    invite: int | None = None  # the one that admits the newcomer
+
+
+def proposals_for(state: State, intent: Intent, rng: Rng) -> Built | None:
+    """Return the content of the commit for an intent; None if nothing is left to do.
+
+    ValidationError("SNUG-8") if a rejoin ticket is of another history.
+    """
+    link = mls.PreSharedKey.external(policy.LINK_PSK_ID, rng)
+    members = {m.leaf: m.leaf_node.signature_key for m in state.group.members()}
+    if isinstance(intent, AddIntent):
+        if intent.key_package.leaf_node.signature_key in members.values():
+            return None
+        return Built([link, mls.Add(intent.key_package)], invite=intent.invite)
+    if isinstance(intent, RejoinIntent):
+        key = intent.key_package.leaf_node.signature_key
+        leaf = next((leaf for leaf, k in members.items() if k == key), None)
+        ticket = RejoinTicket.decode(intent.ticket)
+        if leaf is None or any(r.nonce == ticket.nonce for r in state.ledger.rejoins):
+            return None
+        if state.journal.chains.get(ticket.slot, ticket.chain) != ticket.chain:
+            raise ValidationError("SNUG-8", "the ticket is of another history")
+        return Built([mls.Remove(leaf), link, mls.Add(intent.key_package)])
+    if isinstance(intent, HostReturnIntent):
+        known = intent.key_package.leaf_node.signature_key in members.values()
+        return None if known else Built(_host_return(state, intent, link))
+    if isinstance(intent, RemoveIntent):
+        if members.get(intent.leaf) != intent.signature_key:
+            return None
+        return Built([mls.Remove(intent.leaf)])
+    if isinstance(intent, PolicyIntent):
+        changed = intent.change(state.policy)
+        if changed is None:
+            return None
+        return Built([_with_policy(state, changed)])
+    if isinstance(intent, SelfRemoveIntent):
+        if intent.leaf not in members or intent.reference not in state.group.stored_proposals:
+            return None
+        return Built([], [intent.reference], [intent.proposal])
+    return Built([]) if intent.epoch == state.group.epoch else None
+
+
+def _with_policy(state: State, changed: Policy) -> mls.Proposal:
+    kept = state.group.extensions[0]
+    return mls.GroupContextExtensions((kept, mls.Extension(POLICY_EXTENSION, changed.encode())))
+
+
+def _host_return(state: State, intent: HostReturnIntent, link: mls.Proposal) -> list[mls.Proposal]:
+    """Replace the returning host's old leaf, if it is still in the tree, by the new one."""
+    leaf = intent.key_package.leaf_node
+    old = next(
+        (
+            m
+            for m in state.group.members()
+            if m.leaf_node.signature_key in state.policy.hosts
+            and m.leaf_node.credential.identity == leaf.credential.identity
+        ),
+        None,
+    )
+    hosts = set(state.policy.hosts) | {leaf.signature_key}
+    if old is not None:
+        hosts.discard(old.leaf_node.signature_key)
+    changed = replace(state.policy, version=state.policy.version + 1, hosts=tuple(sorted(hosts)))
+    gone: list[mls.Proposal] = [] if old is None else [mls.Remove(old.leaf)]
+    return [*gone, link, mls.Add(intent.key_package), _with_policy(state, changed)]
