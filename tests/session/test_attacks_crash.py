@@ -38,7 +38,7 @@ def test_a_box_that_is_no_key_costs_its_owner_the_seed() -> None:
 def test_a_reply_key_that_is_none_costs_who_asked_the_answer() -> None:
     w = World(461)
     _, (bo, mallory) = crashed(w, "Bo", "Mallory")
-    w.until(lambda: bo.session._members is not None)
+    w.until(lambda: bo.session._readmission.members is not None)
     m = mallory.room.m
     by = bo.room.m.own_leaf
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=by)
@@ -53,8 +53,9 @@ def test_a_reply_key_that_is_none_costs_who_asked_the_answer() -> None:
 def test_an_answer_that_is_too_large_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     w = World(462)
     ada, bo = w.meeting("Ada", "Bo")
-    real = ada.session._answer
-    monkeypatch.setattr(ada.session, "_answer", lambda *a: replace(real(*a), ledger=bytes(lobby.BUCKETS[-1])))
+    real = ada.session._admissions.answer
+    too_large = bytes(lobby.BUCKETS[-1])
+    monkeypatch.setattr(ada.session._admissions, "answer", lambda *a: replace(real(*a), ledger=too_large))
     cem = w.guest(w.link_of(ada), "Cem")
     w.until(lambda: cem.ended is not None, 10)
     assert cem.ended is not None

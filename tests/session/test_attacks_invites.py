@@ -28,7 +28,7 @@ def test_a_host_who_was_thrown_out_is_not_waved_in_by_a_link_of_her_own() -> Non
     for throw in (ev.Remove(1), ev.Undeputise(1)):
         w = World(901)
         ada, mallory, cem = deputy(w)
-        link = mallory.session._link(mallory.room.host_seed, 4711).link()
+        link = mallory.session._invites.invite(mallory.room.host_seed, 4711).link()
         w.do(ada, throw)
         w.until(lambda: len(asked_again(ada)) == 1, 10)
         assert asked_again(ada)[0].startswith("Mallory was a host")

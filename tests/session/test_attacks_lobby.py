@@ -72,8 +72,8 @@ def test_a_name_that_is_none_costs_a_host_one_check(credential: mls.Credential) 
 def test_a_member_whose_new_name_is_none_costs_those_in_the_lobby_one_check() -> None:
     w = World(401)
     _, (bo, cem) = crashed(w, "Bo", "Cem")
-    w.until(lambda: bo.session._members is not None)
-    helper = bo.session._rejoin_helper
+    w.until(lambda: bo.session._readmission.members is not None)
+    helper = bo.session._readmission._helper
     assert helper is not None
     me, m = cem.session._me, cem.room.m
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=1).encode()
@@ -88,7 +88,7 @@ def ask(w: World, bo: Participant, by: Participant, *messages: recovery.Message)
     """What members in the lobby hear, as if it had been posted there."""
     key = recovery.recovery_key(by.room.door_key.seed)
     day = day_of(w.now)
-    envelope_key = bo.session._members._envelope_keys[day]  # type: ignore[union-attr]
+    envelope_key = bo.session._readmission.members._envelope_keys[day]  # type: ignore[union-attr]
     for message in messages:
         blob = lobby.post(envelope_key, recovery.seal(key, message, rng=w.rng), rng=w.rng)
         w._feed(bo, ev.Received(ev.Endpoint(day), wire.Posted(blob)))
@@ -97,8 +97,8 @@ def ask(w: World, bo: Participant, by: Participant, *messages: recovery.Message)
 def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> None:
     w = World(402)
     kept, (bo, cem) = crashed(w, "Bo", "Cem")
-    w.until(lambda: bo.session._members is not None)
-    helper = bo.session._rejoin_helper
+    w.until(lambda: bo.session._readmission.members is not None)
+    helper = bo.session._readmission._helper
     assert helper is not None
     me, m = cem.session._me, cem.room.m
     host, _ = recovery.make_host_return_request(
@@ -149,7 +149,7 @@ def test_a_members_rejoins_that_wait_are_few() -> None:
         bundle = package_of(me, w.now, ticket=ticket)
         day = day_of(w.now)
         knock, _ = lobby.knock(
-            bo.session._invite, host._cards[day][-1].card, bundle.encoded, "Bo", "", rng=w.rng
+            bo.session._invites.own, host._cards[day][-1].card, bundle.encoded, "Bo", "", rng=w.rng
         )
         wanted.append(host._knocked(day, knock, ada.room.m, w.now))
     assert len(host._asked) <= 2

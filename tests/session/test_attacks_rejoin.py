@@ -165,8 +165,13 @@ def test_who_is_asked_for_a_rejoin_and_keeps_the_welcome_is_asked_once() -> None
     w = World(426)
     ada, mallory, bo, cem = w.meeting("Ada", "Mallory", "Bo", "Cem")
     w.kill(ada)
-    w.until(lambda: mallory.session._members is not None and cem.session._members is not None, 40)
-    helper = mallory.session._rejoin_helper
+    w.until(
+        lambda: (
+            mallory.session._readmission.members is not None and cem.session._readmission.members is not None
+        ),
+        40,
+    )
+    helper = mallory.session._readmission._helper
     assert helper is not None
     helper.answer = lambda number, answer, post: None  # type: ignore[method-assign]  # commits, and answers nothing
     for round_ in range(2):

@@ -317,7 +317,7 @@ def test_an_invite_that_was_taken_back_is_refused_by_all_hosts() -> None:
     w.do(ada, ev.Revoke(one.index))
     with pytest.raises(ValueError, match="opens nothing any more"):
         w.do(ada, ev.Revoke(one.index))
-    w.until(lambda: one.index in bo.session._book.taken_back)
+    w.until(lambda: one.index in bo.session._invites.book.taken_back)
     assert ev.Status("revoked", f"Ada has invite {one.index} taken back.") in bo.told
     assert rows(w, ada)[one.index].revoked
     before = len(knocks(ada)) + len(knocks(bo))
@@ -356,21 +356,21 @@ def test_hosts_who_were_away_or_come_later_hear_what_was_taken_back() -> None:
     w.do(ada, ev.Revoke(two.index))  # while nobody can be told
     w.run(1)
     w.start_server()
-    w.until(lambda: two.index in bo.session._book.taken_back, 20)
+    w.until(lambda: two.index in bo.session._invites.book.taken_back, 20)
     dana = w.guest(made(ada, "").link, "Dana")
     w.until(lambda: w.agreed([ada, bo, cem, dana]), 20)
     w.do(ada, ev.Deputise(3))
     both = {one.index, two.index}
-    w.until(lambda: dana.session._host is not None and both <= dana.session._book.taken_back, 20)
+    w.until(lambda: dana.session._host is not None and both <= dana.session._invites.book.taken_back, 20)
     w.down_filter = lambda who, message: who is not bo or type(message).__name__ != "Relayed"
     w.do(ada, ev.Revoke(three.index))
     w.run(2)
-    assert three.index not in bo.session._book.taken_back
+    assert three.index not in bo.session._invites.book.taken_back
     w.down_filter = lambda who, message: True
     bo.room.needs_rejoin = True  # it has lost what was said meanwhile, and its state
     w.do(bo, ev.Tick())
-    w.until(lambda: not bo.room.needs_rejoin and three.index in bo.session._book.taken_back, 40)
-    assert both <= bo.session._book.taken_back
+    w.until(lambda: not bo.room.needs_rejoin and three.index in bo.session._invites.book.taken_back, 40)
+    assert both <= bo.session._invites.book.taken_back
 
 
 def test_what_was_taken_back_is_told_again_until_it_has_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,7 +388,7 @@ def test_what_was_taken_back_is_told_again_until_it_has_come_back(monkeypatch: p
     w.run(2)  # nothing else is on its way
     monkeypatch.setattr(ada.room, "send", lossy)
     w.do(ada, ev.Revoke(one.index))
-    w.until(lambda: one.index in bo.session._book.taken_back, 8)
+    w.until(lambda: one.index in bo.session._invites.book.taken_back, 8)
     assert type(sent[0]).__name__ == "Relay", "the first one was lost"
 
 
@@ -399,7 +399,7 @@ def test_only_hosts_take_invites_back() -> None:
     cem.room.relay(content.Revoked([one.index, 0]))
     w.run(3)
     for host in (ada, bo):
-        assert not host.session._book.taken_back
+        assert not host.session._invites.book.taken_back
         assert not host.room.feature(Revocation).revoked
     dana = w.guest(one.link, "Dana")
     w.until(lambda: w.agreed([ada, bo, cem, dana]))

@@ -53,7 +53,7 @@ def test_a_host_comes_back_and_is_host_again() -> None:
     w.do(ada, ev.Remove(cem))
     w.until(lambda: w.agreed([ada, people[0], dana]), 10)
     # and the members have left the lobby
-    assert people[0].session._members is None
+    assert people[0].session._readmission.members is None
 
 
 def test_it_comes_back_to_a_server_that_has_restarted_meanwhile() -> None:
@@ -130,7 +130,7 @@ def test_members_stay_out_of_the_lobby_while_a_host_is_heard() -> None:
     w = World(306)
     people = w.meeting("Ada", "Bo", "Cem")
     w.run(30)
-    assert all(p.session._members is None for p in people)
+    assert all(p.session._readmission.members is None for p in people)
 
 
 def test_what_is_said_about_a_return_is_for_those_admitted() -> None:
@@ -185,7 +185,7 @@ def test_a_rejoin_that_host_and_members_hear_of_takes_place_once() -> None:
     w.run(20)
     # to Bo the host is silent, so Bo stands in the lobby; to Cem it answers
     w.down_filter = lambda who, message: not (who is bo and isinstance(message, wire.Broadcasted))
-    w.until(lambda: bo.session._members is not None, 40)
+    w.until(lambda: bo.session._readmission.members is not None, 40)
     slot = ada.room.m.journal.slot
     cem.room.needs_rejoin = True
     w.do(cem, ev.Tick())
@@ -204,7 +204,7 @@ def test_who_is_no_member_any_more_is_not_let_in_that_way_either() -> None:
     w.do(ada, ev.Remove(gone.m.own_leaf))
     w.until(lambda: w.agreed([ada, bo]))
     w.kill(ada)
-    w.until(lambda: bo.session._members is not None, 40)
+    w.until(lambda: bo.session._readmission.members is not None, 40)
     gone.ended, cem.session._ended, gone.needs_rejoin = None, None, True
     again = w.add("Cem again", cem.session)
     w.run(30)

@@ -12,34 +12,36 @@ from dataclasses import replace
 from typing import Literal
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.guest import Entry, GuestLobby
-from snugroom.client.session.entry.helper import ATTENDANTS_MAX, FIRST_NUMBER, MembersLobby, RejoinHelper
-from snugroom.client.session.entry.invites import InviteBook, invite_name
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.entry.recovery import HostReturnLobby, RejoinLobby
 from snugroom.client.session.features.build import build
-from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.reporting import Reporting
-from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.features.roles import Roles
+from snugroom.client.session.kernel.admissions import Admissions
 from snugroom.client.session.kernel.commands import carry_out
+from snugroom.client.session.kernel.entering import (
+    Arrival,
+    enter_meeting,
+    found_meeting,
+    recovery_data,
+    rejoin_lobby,
+)
 from snugroom.client.session.kernel.frames import Frames
-from snugroom.client.session.kernel.intents import AddIntent, EntryIntent, RejoinIntent
+from snugroom.client.session.kernel.intents import RejoinIntent
 from snugroom.client.session.kernel.me import Me
-from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.meeting_invites import MeetingInvites
+from snugroom.client.session.kernel.readmission import Readmission
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.client.session.options import Options
-from snugroom.crypto import mls
-from snugroom.crypto.agreed import policy
-from snugroom.crypto.agreed.room_state import REPORTS, SINGLE_USE, Ledger, Mode, Policy, RejoinTicket
+from snugroom.crypto.agreed.room_state import Mode, Policy
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
+from snugroom.crypto.entry.invite import HostSeed, Invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.kdf import H, Rng, SigningKey
+from snugroom.crypto.kdf import Rng
 from snugroom.server.wire.messages import ServerMessage
 
 Admission = Literal["ask", "all"]
@@ -50,26 +52,20 @@ class Session:
 
     def __init__(self, me: Me, invite: Invite, options: Options, rng: Rng) -> None:
         self._me = me
-        self._invite = invite
-        self._book = InviteBook()
-        #: Index of the open invite, for everybody without a personal one; None without one.
-        self._open: int | None = None
+        self._invites = MeetingInvites(invite, rng)
+        self._admissions = Admissions()
+        self._readmission = Readmission(rng)
         self._options = options
         self._rng = rng
         self._effects: list[ev.Effect] = []
         self._room: RoomSession | None = None
         self._host: HostLobby | None = None
         self._guest: GuestLobby | HostReturnLobby | None = None
-        self._members: MembersLobby | None = None
-        self._rejoin_helper: RejoinHelper | None = None
         self._helper: int | None = None  # the leaf of the member who let us rejoin last
         self._kept: HostRecoveryData | None = None
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
         self._policy: Policy | None = None  # as of the last check whether we are a host
-        # The results of our commits for newcomers, answered at the end of the input that brought them.
-        self._admitted: list[tuple[EntryIntent, bytes]] = []
-        self._not_admitted: list[tuple[EntryIntent, str]] = []
 
     # -- constructors ----------------------------------------------------------------------------
 
@@ -96,31 +92,17 @@ class Session:
         secret = rng(16)
         session = cls(me, seed.invite(origin, secret, 0), options, rng)
         mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
-        flags = REPORTS if options.reports else 0
-        group = me.found(Policy(1, (me.public,), seed.host_public, mode, title, flags=flags), now)
-        door_key = SigningKey.generate(rng)
-        room_admin = seed.room_admin_key(group.group_id).public
-        number = room_number(door_key.public, room_admin)
-        membership = Membership(
-            group,
-            room=number,
-            slot=0,
-            chain=H(b"snug 1 chain", number),
-            ledger=Ledger(keys=frozenset({me.public})),
-            link_psk=link_psk(secret),
-            now=now,
-            rng=rng,
+        founded = found_meeting(
+            me, seed, secret, title=title, mode=mode, reports=options.reports, now=now, rng=rng
         )
-        session._room = session._make_room(membership, door_key, room_admin, seed, now)
+        session._room = session._make_room(founded, seed, now)
         session._room.start()
         session._host = session._host_lobby(seed, now)
-        session._policy = membership.policy
+        session._policy = founded.membership.policy
         if open_invite:
-            session._open = 0
-            session._book.first()
-            session._tell(ev.InviteMade(session._invite.link(), 0))
+            session._tell(session._invites.opened())
         for wanted in invites:
-            session._new_invite(session._room, wanted)
+            session._tell(session._invites.make(session._room, wanted))
         session._collect(now)
         return session
 
@@ -140,11 +122,11 @@ class Session:
         session = cls(me, Invite.parse(link), options, rng)
         book = options.contacts
         session._guest = GuestLobby(
-            session._invite,
+            session._invites.own,
             name,
             greeting,
             me.package,
-            session._psks(),
+            session._invites.psks,
             identity=book.own if book is not None and options.show_identity else None,
             now=now,
             rng=rng,
@@ -165,26 +147,13 @@ class Session:
         me = Me(kept.name, rng)
         session = cls(me, kept.host_seed.invite(kept.origin, kept.secret, 0), options, rng)
         session._kept = kept
-        session._guest = HostReturnLobby(kept, me.package, session._psks(), now=now, rng=rng)
+        session._guest = HostReturnLobby(kept, me.package, session._invites.psks, now=now, rng=rng)
         session._collect(now)
         return session
 
     def kept(self) -> HostRecoveryData | None:
         """Return the data for a host to keep, sealed, for `rejoin_as_host`; None for others."""
-        room = self._room
-        if room is None or room.host_seed is None:
-            return None
-        return HostRecoveryData(
-            room.host_seed,
-            room.door_key.seed,
-            self._invite.secret,
-            room.m.group.group_id,
-            self._invite.origin,
-            self._me.name,
-        )
-
-    def _psks(self) -> dict[bytes, bytes]:
-        return {policy.LINK_PSK_ID: link_psk(self._invite.secret)}
+        return None if self._room is None else recovery_data(self._me, self._room, self._invites.own)
 
     # -- for the shell -----------------------------------------------------------------------------
 
@@ -195,7 +164,7 @@ class Session:
     @property
     def origin(self) -> str:
         """The origin of the server that holds this meeting."""
-        return self._invite.origin
+        return self._invites.own.origin
 
     @property
     def ended(self) -> ev.Ended | None:
@@ -265,12 +234,13 @@ class Session:
                 self._as_host().refuse(knock, "The host did not let you in.", now)
             case ev.NewInvite():
                 self._as_host()
-                self._new_invite(self._in_room(), what)
+                self._tell(self._invites.make(self._in_room(), what))
             case ev.ListInvites():
                 self._as_host()
-                self._tell(ev.Invites(self._book.rows(self._in_room().m)))
+                self._tell(ev.Invites(self._invites.book.rows(self._in_room().m)))
             case ev.Revoke(index):
-                self._revoke(self._as_host(), self._in_room(), index)
+                in_lobby = self._as_host().knows(index)
+                self._tell(self._invites.revoke(self._in_room(), index, in_lobby=in_lobby))
             case _:
                 carry_out(self._in_room(), what, now)
 
@@ -284,10 +254,10 @@ class Session:
                 self._room.received(message, now)
             elif isinstance(self._guest, HostReturnLobby):
                 self._guest.received_in_room(message)
-        elif self._members is not None and self._room is not None:
-            said = self._members.received(endpoint.day, message)
+        elif self._readmission.members is not None and self._room is not None:
+            said = self._readmission.members.received(endpoint.day, message)
             if isinstance(said, lobby.RecoveryMessage):
-                self._helping(self._room).message_posted(endpoint.day, said, self._room, self._room.rank, now)
+                self._readmission.message_posted(endpoint.day, said, self._room, now)
         elif self._host is not None and self._room is not None and self._guest is None:
             self._in_lobby(self._host, self._room, endpoint.day, message, now)
         if endpoint.day is not None and self._guest is not None:
@@ -299,16 +269,16 @@ class Session:
         """Process a message in a lobby where we are a host."""
         match host.received(day, message, room.m, now):
             case ev.Knocked() as knocked:
-                self._tell(replace(knocked, label=self._book.label(knocked.invite)))
+                self._tell(replace(knocked, label=self._invites.book.label(knocked.invite)))
                 if room.m.policy.mode is Mode.WAVE_IN and not room.feature(Roles).seed_exposed:
                     self._admit(host, room, knocked.knock, now)
             case RejoinIntent() as intent:
                 room.queue(intent, now)
             case lobby.RecoveryMessage() as said:
-                self._helping(room).message_posted(day, said, room, room.rank, now)
+                self._readmission.message_posted(day, said, room, now)
 
     def _admit(self, host: HostLobby, room: RoomSession, knock: int, now: float) -> None:
-        """Let a newcomer in: the room commits it, and `admitted` or `not_admitted` has the result."""
+        """Let a newcomer in: the room commits it, and `Admissions` has the result."""
         room.queue(host.admit(knock, now), now)
 
     def _lost(self, endpoint: ev.Endpoint, why: str, now: float) -> None:
@@ -318,8 +288,8 @@ class Session:
         else:
             if self._host is not None:
                 self._host.lost(endpoint.day, now)
-            if self._members is not None:
-                self._members.lost(endpoint.day, now)
+            if self._readmission.members is not None:
+                self._readmission.members.lost(endpoint.day, now)
             if self._guest is not None:
                 self._guest.lost(endpoint.day, why, now)
 
@@ -345,8 +315,8 @@ class Session:
     def _collect(self, now: float) -> None:
         """Pass results between lobby and room, and collect effects."""
         if self._room is not None:
-            self._keep_book(self._room)
-            self._answer_helped(self._room)
+            self._invites.record(self._room)
+            self._admissions.answer_readmitted(self._room, self._readmission, self._host)
             if self._host is not None:
                 self._serve(self._host, self._room, now)
         if self._guest is not None:
@@ -361,7 +331,7 @@ class Session:
                 self._become_host(room.host_seed, now)
             if room.needs_rejoin and self._guest is None and room.ended is None:
                 self._rejoin(room, now)
-        for part in (self._room, self._host, self._guest, self._members):
+        for part in (self._room, self._host, self._guest, self._readmission.members):
             if part is not None:
                 self._effects += part.effects
                 part.effects.clear()
@@ -369,147 +339,23 @@ class Session:
             self._end(room.ended)
 
     def _serve(self, host: HostLobby, room: RoomSession, now: float) -> None:
-        m = room.m
-        admitted, self._admitted = self._admitted, []
-        for done, welcome in admitted:
-            identity = host.answer(done.knock, self._answer(room, done, welcome))
-            if isinstance(done, AddIntent):
-                host.used(done.invite)
-            if identity is not None:
-                key = done.key_package.leaf_node.signature_key
-                room.feature(Vouching).record_identity(key, identity)
-        failed, self._not_admitted = self._not_admitted, []
-        for intent, why in failed:
-            if isinstance(intent, AddIntent | RejoinIntent):
-                host.not_added(intent, why, m)
-        for index in m.ledger.revoked | self._book.taken_back:
+        self._admissions.answer_newcomers(room, host)
+        for index in room.m.ledger.revoked | self._invites.book.taken_back:
             host.revoke(index)
-        if m.policy.mode is Mode.LOCKED:
+        if room.m.policy.mode is Mode.LOCKED:
             host.lock(now)
-        self._replace_open(room)
-
-    def _keep_book(self, room: RoomSession) -> None:
-        """Record who joined and left by which invite, and revocations by hosts; add our labels."""
-        for i, effect in enumerate(room.effects):
-            if isinstance(effect, ev.Tell) and isinstance(effect.event, ev.Roster):
-                roster = effect.event
-                self._book.changed(roster)
-                if roster.invite is not None:
-                    room.effects[i] = ev.Tell(replace(roster, label=self._book.label(roster.invite)))
-        self._book.taken_back |= room.feature(Revocation).revoked
-
-    # -- invites -----------------------------------------------------------------------------------------
-
-    def _link(self, seed: HostSeed, index: int) -> Invite:
-        return seed.invite(self._invite.origin, self._invite.secret, index, self._invite.servers)
-
-    def _new_invite(self, room: RoomSession, wanted: ev.NewInvite) -> None:
-        assert room.host_seed is not None
-        known = room.m.ledger.used | room.m.ledger.revoked
-        index = self._book.make(wanted.label, wanted.once, known, self._rng)
-        link = self._link(room.host_seed, index).link()
-        self._tell(ev.InviteMade(link, index, wanted.label, wanted.once))
-
-    def _replace_open(self, room: RoomSession) -> None:
-        """Replace the open link after a removal has revoked it: the removed member still holds it."""
-        old = self._open
-        if (
-            old is None
-            or old not in room.m.ledger.revoked
-            or room.host_seed is None
-            or room.ended is not None
-        ):
-            return
-        self._open = None
-        if old in self._book.taken_back:
-            return
-        try:
-            self._open = self._book.make("", False, room.m.ledger.used | room.m.ledger.revoked, self._rng)
-        except ValueError as error:
-            self._tell(sentences.not_done(str(error)))
-            return
-        self._invite = self._link(room.host_seed, self._open)
-        self._tell(ev.InviteMade(self._invite.link(), self._open, replaces=old))
-
-    def _take_back(self, index: int) -> None:
-        self._in_room().feature(Revocation).revoke(index)
-        self._book.taken_back.add(index)
-
-    def _revoke(self, host: HostLobby, room: RoomSession, index: int) -> None:
-        if not self._book.known(index) and not host.knows(index):
-            raise ValueError(f"no invite {index} is known here: /invites lists them")
-        if index in self._book.taken_back or index in room.m.ledger.revoked:
-            raise ValueError(f"invite {index} opens nothing any more")
-        if index == self._open:
-            self._open = None
-        self._take_back(index)
-        name = invite_name(index, self._book.label(index))
-        self._tell(ev.Status("revoked", f"{name[:1].upper()}{name[1:]} opens nothing any more."))
+        replaced = self._invites.replace_open(room)
+        if replaced is not None:
+            self._tell(replaced)
 
     def _attend_lobby(self, room: RoomSession, now: float) -> None:
         """Let crashed hosts and members out of step back in, as a host or while no host is active."""
         if self._guest is not None or room.ended is not None:
-            self._close_members()
-            return
-        helper = self._helping(room)
-        attend = (
-            self._host is None and room.sync.is_entered and room.rank < ATTENDANTS_MAX and room.hostless(now)
-        )
-        if attend and self._members is None:
-            self._members = MembersLobby(self._invite, rng=self._rng)
-        elif not attend:
-            self._close_members()
-        place = self._host or self._members
-        if self._members is not None:
-            self._members.tick(now)
-        if place is not None:
-            for wanted in helper.tick(room, room.rank, place.post, now):
-                room.queue(wanted, now)
+            self._effects += self._readmission.close()
+        else:
+            self._effects += self._readmission.attend(room, self._host, self._invites.own, now)
 
-    def _helping(self, room: RoomSession) -> RejoinHelper:
-        if self._rejoin_helper is None:
-            self._rejoin_helper = RejoinHelper(room.door_key.seed, rng=self._rng)
-        return self._rejoin_helper
-
-    def _close_members(self) -> None:
-        if self._members is not None:
-            self._members.close()
-            self._effects += self._members.effects
-            self._members = None
-
-    # -- for the room ----------------------------------------------------------------------------------------
-
-    def admitted(self, intent: EntryIntent, welcome: bytes) -> None:
-        """Answer the newcomer of `intent` at the end of this input: `_answer_helped` or `_serve` does."""
-        self._admitted.append((intent, welcome))
-
-    def not_admitted(self, intent: EntryIntent, why: str) -> None:
-        """Refuse the newcomer of `intent` at the end of this input: `_serve` does."""
-        self._not_admitted.append((intent, why))
-
-    def _answer_helped(self, room: RoomSession) -> None:
-        """Answer members and hosts whom we have let in again as a `RejoinHelper`."""
-        place = self._host or self._members
-        for done, welcome in self._admitted:
-            if done.knock >= FIRST_NUMBER and place is not None:
-                self._helping(room).answer(done.knock, self._answer(room, done, welcome), place.post)
-        self._admitted = [each for each in self._admitted if each[0].knock < FIRST_NUMBER]
-        # After a failure, the requester asks again, or asks another member.
-        failed = [] if self._host is None else self._not_admitted
-        self._not_admitted = [each for each in failed if each[0].knock < FIRST_NUMBER]
-
-    def _answer(self, room: RoomSession, done: EntryIntent, welcome: bytes) -> lobby.Answer:
-        key = done.key_package.leaf_node.signature_key
-        return lobby.Answer(
-            welcome=welcome,
-            door_seed=room.door_key.seed,
-            room_admin_public=room.room_admin_public,
-            heartbeat_key=room.m.hand_heartbeat_key(),
-            slot=room.m.journal.slot,
-            chain=room.m.journal.chain,
-            ledger=room.m.ledger.encode(),
-            admission=room.feature(Reporting).admission_for(key),
-        )
+    # -- entering, again too -----------------------------------------------------------------------------
 
     def _check_guest(self, guest: GuestLobby | HostReturnLobby, now: float) -> None:
         if guest.refusal is not None:
@@ -526,20 +372,8 @@ class Session:
         self._guest = None
 
     def _enter(self, guest: GuestLobby | HostReturnLobby, entry: Entry, now: float) -> None:
-        answer = entry.answer
-        door_key = SigningKey(answer.door_seed)
         try:
-            membership = Membership(
-                entry.group,
-                room=room_number(door_key.public, answer.room_admin_public),
-                slot=answer.slot,
-                chain=answer.chain,
-                ledger=Ledger.decode(answer.ledger),
-                link_psk=link_psk(self._invite.secret),
-                now=now,
-                handed=answer.heartbeat_key,
-                rng=self._rng,
-            )
+            arrival = enter_meeting(entry, self._invites.own.secret, now, self._rng)
         except SnugCryptoError as error:
             if not isinstance(guest, GuestLobby) or isinstance(guest, RejoinLobby):
                 guest.entry = None  # the answer may be from a former member: another may still come
@@ -548,13 +382,12 @@ class Session:
             self._check_guest(guest, now)
             return
         old = self._room
-        self._room = self._make_room(membership, door_key, answer.room_admin_public, self._seed(), now)
+        self._room = self._make_room(arrival, self._seed(), now)
         self._policy = None
-        self._admitted.clear()
-        self._not_admitted.clear()
+        self._admissions.clear()
         if isinstance(guest, RejoinLobby) and guest.helped_by is not None:
             self._helper = guest.helped_by
-        self._book.enter(membership)
+        self._invites.book.enter(arrival.membership)
         self._close_guest(guest)
         if old is not None:
             self._effects += old.effects
@@ -564,29 +397,22 @@ class Session:
             self._room.carry_over(old)
         elif self._kept is not None:
             self._room.feature(Monitor).forget_confirmations()
-        self._room.feature(Reporting).take(answer.admission)
+        self._room.feature(Reporting).take(entry.answer.admission)
         self._room.start()
         if self._kept is not None and self._host is None:
             self._become_host(self._kept.host_seed, now)
-            self._tell(ev.InviteMade(self._invite.link(), self._invite.index))
+            self._tell(ev.InviteMade(self._invites.own.link(), self._invites.own.index))
         if self._publish is not None:
             self._room.publish(self._publish, now)
 
-    def _make_room(
-        self,
-        membership: Membership,
-        door_key: SigningKey,
-        room_admin: bytes,
-        seed: HostSeed | None,
-        now: float,
-    ) -> RoomSession:
+    def _make_room(self, arrival: Arrival, seed: HostSeed | None, now: float) -> RoomSession:
         return RoomSession(
-            membership,
-            origin=self._invite.origin,
-            door_key=door_key,
-            room_admin_public=room_admin,
+            arrival.membership,
+            origin=self._invites.own.origin,
+            door_key=arrival.door_key,
+            room_admin_public=arrival.room_admin_public,
             host_seed=seed,
-            owner=self,
+            owner=self._admissions,
             build_features=build,
             now=now,
             options=self._options,
@@ -600,45 +426,26 @@ class Session:
         return None if self._kept is None else self._kept.host_seed
 
     def _rejoin(self, room: RoomSession, now: float) -> None:
-        ticket = RejoinTicket(
-            group_id=room.m.group.group_id,
-            slot=room.m.journal.slot,
-            chain=room.m.journal.chain,
-            nonce=b"",  # set for each KeyPackage
-            stuck=room.stuck_at is not None,
-        )
-
-        def package(at: float, nonce: bytes, by: int) -> mls.KeyPackageBundle:
-            return self._me.package(at, replace(ticket, nonce=nonce, by=by))
-
         if self._host is not None:
             self._host.close()  # until we are in again; guests there knock at our next card
-        self._close_members()
+        self._effects += self._readmission.close()
         self._tell(ev.Alarm("rejoining", "This participant fell out of step, and asks to be let in again."))
-        self._guest = RejoinLobby(
-            self._invite,
-            self._me.name,
-            room,
-            package,
-            self._psks(),
-            first=self._helper,
-            now=now,
-            rng=self._rng,
+        self._guest = rejoin_lobby(
+            self._me, room, self._invites.own, self._invites.psks, first=self._helper, now=now, rng=self._rng
         )
 
     def _become_host(self, seed: HostSeed, now: float) -> None:
-        self._invite = self._link(seed, self._invite.index)
-        self._open = None if self._invite.index & SINGLE_USE else self._invite.index
+        self._invites.become_host(seed)
         self._host = self._host_lobby(seed, now)
         self._tell(ev.Status("host", "You are a host of this meeting now."))
 
     def _host_lobby(self, seed: HostSeed, now: float) -> HostLobby:
         return HostLobby(
             seed,
-            self._invite.secret,
-            self._invite.origin,
-            self._book,
-            take_back=self._take_back,
+            self._invites.own.secret,
+            self._invites.own.origin,
+            self._invites.book,
+            take_back=lambda index: self._invites.take_back(self._in_room(), index),
             contacts=self._options.contacts,
             now=now,
             rng=self._rng,
@@ -647,9 +454,8 @@ class Session:
     def _stop_hosting(self, room: RoomSession) -> None:
         """Forget, as far as a program can, what only hosts have: we have lost or given up the host role."""
         room.drop_host_seed()
-        self._admitted.clear()
-        self._not_admitted.clear()
-        self._open = None
+        self._admissions.clear()
+        self._invites.stop_hosting()
         if self._host is not None:
             self._host.close()
             self._effects += self._host.effects
@@ -658,7 +464,7 @@ class Session:
 
     def _end(self, ended: ev.Ended) -> None:
         self._ended = ended
-        self._close_members()
+        self._effects += self._readmission.close()
         if self._host is not None:
             self._host.close()
             self._effects += self._host.effects

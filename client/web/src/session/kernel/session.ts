@@ -5,38 +5,31 @@
  * shell anchors a monotonic clock to the wall clock once. Inputs are processed strictly one after another, in the
  * order of the calls; only media frames are sealed and opened between.
  */
-import { type Bytes, hex, type Rng, systemRng, utf8 } from "../../crypto/bytes";
+import { type Bytes, type Rng, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
-import { HostSeed, Invite, linkPsk, roomNumber } from "../../crypto/entry/invite";
-import { H, SigningKey } from "../../crypto/kdf";
-import type * as lobby from "../../crypto/entry/lobby";
-import { LINK_PSK_ID } from "../../crypto/agreed/policy";
-import { HostRecoveryData } from "../../crypto/entry/recovery";
-import { Ledger, Mode, Policy, REPORTS, RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
-import type * as mls from "../../mls";
+import { HostSeed, Invite } from "../../crypto/entry/invite";
+import type { HostRecoveryData } from "../../crypto/entry/recovery";
+import { Mode, type Policy } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { build as buildFeatures } from "../features/build";
 import { Dropped } from "../monitor/dropped";
 import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import type { Frames } from "./frames";
-import { Vouching } from "../features/identity";
-import type { EntryIntent } from "./intents";
-import { inviteName, InviteBook } from "../entry/invites";
 import { type Entry, GuestLobby } from "../entry/guest";
 import { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
+import { Admissions } from "./admissions";
+import { type Arrival, enterMeeting, foundMeeting, recoveryData, rejoinLobby } from "./entering";
 import { Me } from "./me";
-import { Membership } from "./membership";
+import { inviteMade, MeetingInvites } from "./meetingInvites";
 import { OPTIONS, type Options } from "../options";
 import { Pages } from "../features/pages";
 import { Roles } from "../features/roles";
 import { Reporting } from "../features/reporting";
-import { ATTENDANTS_MAX, FIRST_NUMBER, MembersLobby, RejoinHelper } from "../entry/helper";
 import { HostReturnLobby, RejoinLobby } from "../entry/recovery";
-import { Revocation } from "../features/revocation";
+import { Readmission } from "./readmission";
 import { carryOut } from "./commands";
-import type { Owner } from "./ports";
 import { RoomSession } from "./room";
 import { Monitor } from "../monitor/monitor";
 import * as sentences from "../catalogue/sentences";
@@ -66,20 +59,17 @@ export interface JoinFacts extends Common {
 type Guest = GuestLobby | HostReturnLobby;
 
 /** One participant: create it by `host`, `join` or `rejoinAsHost`, feed inputs, perform the effects. */
-export class Session implements Owner {
+export class Session {
   readonly #me: Me;
-  #invite: Invite;
-  readonly #book = new InviteBook();
-  /** Index of the open invite, for everybody without a personal one; null without one. */
-  #open: number | null = null;
+  readonly #invites: MeetingInvites;
+  readonly #admissions = new Admissions();
+  readonly #readmission: Readmission;
   readonly #options: Options;
   readonly #rng: Rng;
   readonly #effects: Effect[] = [];
   #room: RoomSession | null = null;
   #host: HostLobby | null = null;
   #guest: Guest | null = null;
-  #members: MembersLobby | null = null;
-  #rejoinHelper: RejoinHelper | null = null;
   /** The leaf of the member that let us rejoin last. */
   #helper: number | null = null;
   #kept: HostRecoveryData | null = null;
@@ -89,14 +79,12 @@ export class Session implements Owner {
   #page: Bytes | null = null;
   /** As of the last check whether we are a host. */
   #policy: Policy | null = null;
-  /** The results of our commits for newcomers, answered at the end of the input that brought them. */
-  #admitted: (readonly [EntryIntent, Bytes])[] = [];
-  #notAdmitted: (readonly [EntryIntent, Sentence])[] = [];
   #handled: Promise<unknown> = Promise.resolve();
 
   private constructor(me: Me, invite: Invite, options: Options, rng: Rng) {
     this.#me = me;
-    this.#invite = invite;
+    this.#invites = new MeetingInvites(invite, rng);
+    this.#readmission = new Readmission(rng);
     this.#options = options;
     this.#rng = rng;
   }
@@ -115,39 +103,15 @@ export class Session implements Owner {
     const seed = await HostSeed.fromRandom(rng);
     const secret = rng(16);
     const session = new Session(me, seed.invite(origin, secret, 0), options, rng);
-    const first = new Policy({
-      version: 1,
-      hosts: [me.public],
-      hostPublic: seed.hostPublic,
-      mode: admission === "all" ? Mode.WAVE_IN : Mode.ASK,
-      title,
-      flags: options.reports ? REPORTS : 0,
-    });
-    const group = await me.found(first, now);
-    const doorKey = await SigningKey.generate(rng, true);
-    const roomAdmin = await seed.roomAdminKey(group.groupId);
-    const number = roomNumber(doorKey.public, roomAdmin.public);
-    const membership = await Membership.create(group, {
-      room: number,
-      slot: 0,
-      chain: H(utf8("snug 1 chain"), number),
-      ledger: new Ledger({ keys: new Set([hex(me.public)]) }),
-      linkPsk: linkPsk(secret),
-      now,
-      rng,
-    });
-    const facilities = { origin, doorKey, roomAdminPublic: roomAdmin.public, hostSeed: seed, now, options, rng };
-    const room = await RoomSession.create(membership, { ...facilities, owner: session, buildFeatures });
+    const mode = admission === "all" ? Mode.WAVE_IN : Mode.ASK;
+    const founded = await foundMeeting({ me, seed, secret, title, mode, reports: options.reports, now, rng });
+    const room = await session.#makeRoom(founded, seed, now);
     session.#room = room;
     room.start();
     session.#host = await session.#hostLobby(seed, now);
-    session.#policy = membership.policy;
-    if (openInvite) {
-      session.#open = 0;
-      session.#book.first();
-      session.#tellInvite(session.#invite, "", false);
-    }
-    for (const wanted of facts.invites ?? []) session.#newInvite(room, wanted);
+    session.#policy = founded.membership.policy;
+    if (openInvite) session.#tell(session.#invites.opened());
+    for (const wanted of facts.invites ?? []) session.#tell(session.#invites.make(room, wanted));
     await session.#collect(now);
     return session;
   }
@@ -158,11 +122,11 @@ export class Session implements Owner {
     const me = await Me.make(name, rng);
     const session = new Session(me, Invite.parse(link), options, rng);
     session.#guest = await GuestLobby.open({
-      link: session.#invite,
+      link: session.#invites.own,
       name,
       greeting,
       makePackage: (at) => me.package(at),
-      psks: session.#psks(),
+      psks: session.#invites.psks,
       identity: options.showIdentity ? (options.contacts?.own ?? null) : null,
       now,
       rng,
@@ -177,7 +141,7 @@ export class Session implements Owner {
     const me = await Me.make(kept.name, rng);
     const session = new Session(me, kept.hostSeed.invite(kept.origin, kept.secret, 0), options, rng);
     session.#kept = kept;
-    const psks = session.#psks();
+    const psks = session.#invites.psks;
     session.#guest = await HostReturnLobby.open({ kept, makePackage: (at) => me.package(at), psks, now, rng });
     await session.#collect(now);
     return session;
@@ -185,27 +149,15 @@ export class Session implements Owner {
 
   /** Return the data for a host to keep, sealed, for `rejoinAsHost`; null for others. */
   kept(): HostRecoveryData | null {
-    const room = this.#room;
-    if (room === null || room.hostSeed === null) return null;
-    return new HostRecoveryData({
-      hostSeed: room.hostSeed,
-      doorSeed: room.doorKey.seed,
-      secret: this.#invite.secret,
-      groupId: room.m.group.groupId,
-      origin: this.#invite.origin,
-      name: this.#me.name,
-    });
-  }
-
-  #psks(): mls.Psks {
-    return new Map([[hex(LINK_PSK_ID), linkPsk(this.#invite.secret)]]);
+    return this.#room === null ? null : recoveryData(this.#me, this.#room, this.#invites.own);
   }
 
   #hostLobby(seed: HostSeed, now: number): Promise<HostLobby> {
-    const { secret, origin } = this.#invite;
+    const { book, own } = this.#invites;
+    const { secret, origin } = own;
     const contacts = this.#options.contacts;
-    const takeBack = (index: number): void => this.#takeBack(index);
-    return HostLobby.open({ seed, secret, origin, book: this.#book, takeBack, contacts, now, rng: this.#rng });
+    const takeBack = (index: number): void => this.#invites.takeBack(this.#room, index);
+    return HostLobby.open({ seed, secret, origin, book, takeBack, contacts, now, rng: this.#rng });
   }
 
   // -- for the shell ---------------------------------------------------------------------------------------
@@ -217,7 +169,7 @@ export class Session implements Owner {
 
   /** The origin of the server that holds this meeting. */
   get origin(): string {
-    return this.#invite.origin;
+    return this.#invites.own.origin;
   }
 
   /** The reason that the session ended; null while it runs. */
@@ -315,12 +267,12 @@ export class Session implements Owner {
         return await this.#asHost().refuse(what.knock, NOT_LET_IN, now);
       case "NewInvite":
         this.#asHost();
-        return this.#newInvite(room, what);
+        return this.#tell(this.#invites.make(room, what));
       case "ListInvites":
         this.#asHost();
-        return this.#tell({ type: "Invites", rows: this.#book.rows(room.m) });
+        return this.#tell({ type: "Invites", rows: this.#invites.book.rows(room.m) });
       case "Revoke":
-        return this.#revoke(this.#asHost(), room, what.index);
+        return this.#tell(this.#invites.revoke(room, what.index, this.#asHost().knows(what.index)));
       default:
         return await carryOut(room, what, now);
     }
@@ -337,10 +289,11 @@ export class Session implements Owner {
       else if (this.#guest instanceof HostReturnLobby) await this.#guest.receivedInRoom(message);
       return;
     }
-    if (this.#members !== null && room !== null) {
-      const said = await this.#members.received(endpoint.day, message);
+    const { members } = this.#readmission;
+    if (members !== null && room !== null) {
+      const said = await members.received(endpoint.day, message);
       if (typeof said !== "boolean" && said.type === "RecoveryMessage")
-        await this.#helping(room).messagePosted(endpoint.day, said, room, now);
+        await this.#readmission.messagePosted(endpoint.day, said, room, now);
     } else if (this.#host !== null && room !== null && this.#guest === null)
       await this.#inLobby(this.#host, room, endpoint.day, message, now);
     await this.#guest?.received(endpoint.day, message, now);
@@ -351,18 +304,18 @@ export class Session implements Owner {
     const left = await host.received(day, message, room.m, now);
     switch (left?.type) {
       case "Knocked":
-        this.#tell({ ...left, label: this.#book.label(left.invite) });
+        this.#tell({ ...left, label: this.#invites.book.label(left.invite) });
         if (room.m.policy.mode === Mode.WAVE_IN && !room.feature(Roles).seedExposed)
           await this.#admit(host, room, left.knock, now);
         return;
       case "RejoinIntent":
         return await room.queue(left, now);
       case "RecoveryMessage":
-        return await this.#helping(room).messagePosted(day, left, room, now);
+        return await this.#readmission.messagePosted(day, left, room, now);
     }
   }
 
-  /** Let a newcomer in: the room commits it, and `admitted` or `notAdmitted` has the result. */
+  /** Let a newcomer in: the room commits it, and `Admissions` has the result. */
   async #admit(host: HostLobby, room: RoomSession, knock: number, now: number): Promise<void> {
     await room.queue(host.admit(knock, now), now);
   }
@@ -373,7 +326,7 @@ export class Session implements Owner {
       return;
     }
     this.#host?.lost(endpoint.day, now);
-    this.#members?.lost(endpoint.day, now);
+    this.#readmission.members?.lost(endpoint.day, now);
     this.#guest?.lost(endpoint.day, why, now);
   }
 
@@ -405,8 +358,8 @@ export class Session implements Owner {
   /** Pass results between lobby and room, and collect effects. */
   async #collect(now: number): Promise<void> {
     if (this.#room !== null) {
-      this.#keepBook(this.#room);
-      await this.#answerHelped(this.#room);
+      this.#invites.record(this.#room);
+      await this.#admissions.answerReadmitted(this.#room, this.#readmission, this.#host);
       if (this.#host !== null) await this.#serve(this.#host, this.#room, now);
     }
     if (this.#guest !== null) await this.#checkGuest(this.#guest, now);
@@ -419,7 +372,8 @@ export class Session implements Owner {
       if (room.hostSeed !== null && this.#host === null) await this.#becomeHost(room.hostSeed, now);
       if (room.needsRejoin && this.#guest === null && room.ended === null) await this.#rejoin(room, now);
     }
-    for (const part of [this.#room, this.#host, this.#guest, this.#members]) this.#gather(part);
+    for (const part of [this.#room, this.#host, this.#guest, this.#readmission.members])
+      this.#gather(part);
     if (room !== null && room.ended !== null && this.#ended === null) this.#end(room.ended);
   }
 
@@ -428,147 +382,21 @@ export class Session implements Owner {
   }
 
   async #serve(host: HostLobby, room: RoomSession, now: number): Promise<void> {
-    const { m } = room;
-    for (const [done, welcome] of this.#admitted.splice(0)) {
-      const identity = await host.answer(done.knock, await this.#answer(room, done, welcome));
-      if (done.type === "AddIntent") host.used(done.invite);
-      if (identity !== null)
-        room.feature(Vouching).recordIdentity(done.keyPackage.leafNode.signatureKey, identity);
-    }
-    for (const [intent, why] of this.#notAdmitted.splice(0))
-      if (intent.type === "AddIntent" || intent.type === "RejoinIntent") await host.notAdded(intent, why, m);
-    for (const index of new Set([...m.ledger.revoked, ...this.#book.takenBack])) await host.revoke(index);
-    if (m.policy.mode === Mode.LOCKED) await host.lock(now);
-    this.#replaceOpen(room);
-  }
-
-  /** Record who joined and left by which invite, and revocations by hosts; add our labels. */
-  #keepBook(room: RoomSession): void {
-    for (const [i, effect] of room.effects.entries()) {
-      if (effect.type !== "Tell" || effect.event.type !== "Roster") continue;
-      const roster = effect.event;
-      this.#book.changed(roster);
-      if (roster.invite !== null)
-        room.effects[i] = { type: "Tell", event: { ...roster, label: this.#book.label(roster.invite) } };
-    }
-    for (const index of room.feature(Revocation).revoked) this.#book.takenBack.add(index);
-  }
-
-  // -- invites ---------------------------------------------------------------------------------------------
-
-  #link(seed: HostSeed, index: number): Invite {
-    return seed.invite(this.#invite.origin, this.#invite.secret, index, this.#invite.servers);
-  }
-
-  #tellInvite(invite: Invite, label: string, once: boolean, replaces: number | null = null): void {
-    this.#tell({ type: "InviteMade", link: invite.link(), index: invite.index, label, once, replaces });
-  }
-
-  #newInvite(room: RoomSession, wanted: { readonly label: string; readonly once: boolean }): void {
-    if (room.hostSeed === null) throw new CommandError(sentence("room.host_only"));
-    const known = [...room.m.ledger.used, ...room.m.ledger.revoked];
-    const index = this.#book.make(wanted.label, wanted.once, known, this.#rng);
-    this.#tellInvite(this.#link(room.hostSeed, index), wanted.label, wanted.once);
-  }
-
-  /** Replace the open link after a removal has revoked it: the removed member still holds it. */
-  #replaceOpen(room: RoomSession): void {
-    const old = this.#open;
-    const { ledger } = room.m;
-    if (old === null || !ledger.revoked.has(old) || room.hostSeed === null || room.ended !== null) return;
-    this.#open = null;
-    if (this.#book.takenBack.has(old)) return;
-    try {
-      this.#open = this.#book.make("", false, [...ledger.used, ...ledger.revoked], this.#rng);
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      this.#tell(sentences.notDone(error.sentence));
-      return;
-    }
-    this.#invite = this.#link(room.hostSeed, this.#open);
-    this.#tellInvite(this.#invite, "", false, old);
-  }
-
-  #takeBack(index: number): void {
-    this.#room?.feature(Revocation).revoke(index);
-    this.#book.takenBack.add(index);
-  }
-
-  #revoke(host: HostLobby, room: RoomSession, index: number): void {
-    if (!this.#book.known(index) && !host.knows(index))
-      throw new CommandError(sentence("cant.invite_unknown", { index }));
-    if (this.#book.takenBack.has(index) || room.m.ledger.revoked.has(index))
-      throw new CommandError(sentence("cant.invite_over", { index }));
-    if (index === this.#open) this.#open = null;
-    this.#takeBack(index);
-    this.#tell(sentences.status("revoked", { invite: inviteName(index, this.#book.label(index)) }));
+    await this.#admissions.answerNewcomers(room, host);
+    for (const index of new Set([...room.m.ledger.revoked, ...this.#invites.book.takenBack]))
+      await host.revoke(index);
+    if (room.m.policy.mode === Mode.LOCKED) await host.lock(now);
+    const replaced = this.#invites.replaceOpen(room);
+    if (replaced !== null) this.#tell(replaced);
   }
 
   /** Let crashed hosts and members out of step back in, as a host or while no host is active. */
   async #attendLobby(room: RoomSession, now: number): Promise<void> {
-    if (this.#guest !== null || room.ended !== null) {
-      this.#closeMembers();
-      return;
-    }
-    const helper = this.#helping(room);
-    const { isEntered } = room.sync;
-    const attend = this.#host === null && isEntered && room.rank < ATTENDANTS_MAX && room.hostless(now);
-    if (!attend) this.#closeMembers();
-    else this.#members ??= new MembersLobby(this.#invite, this.#rng);
-    await this.#members?.tick(now);
-    const place = this.#host ?? this.#members;
-    if (place === null) return;
-    for (const wanted of await helper.tick(room, place, now)) await room.queue(wanted, now);
+    if (this.#guest !== null || room.ended !== null) this.#effects.push(...this.#readmission.close());
+    else this.#effects.push(...(await this.#readmission.attend(room, this.#host, this.#invites.own, now)));
   }
 
-  #helping(room: RoomSession): RejoinHelper {
-    return (this.#rejoinHelper ??= new RejoinHelper(room.doorKey.seed, this.#rng));
-  }
-
-  #closeMembers(): void {
-    this.#members?.close();
-    this.#gather(this.#members);
-    this.#members = null;
-  }
-
-  // -- for the room ----------------------------------------------------------------------------------------
-
-  /** Answer the newcomer of `intent` at the end of this input: `#answerHelped` or `#serve` does. */
-  admitted(intent: EntryIntent, welcome: Bytes): void {
-    this.#admitted.push([intent, welcome]);
-  }
-
-  /** Refuse the newcomer of `intent` at the end of this input: `#serve` does. */
-  notAdmitted(intent: EntryIntent, why: Sentence): void {
-    this.#notAdmitted.push([intent, why]);
-  }
-
-  /** Answer members and hosts whom we have let in again as a `RejoinHelper`. */
-  async #answerHelped(room: RoomSession): Promise<void> {
-    const place = this.#host ?? this.#members;
-    for (const [done, welcome] of this.#admitted)
-      if (done.knock >= FIRST_NUMBER && place !== null)
-        await this.#helping(room).answer(done.knock, await this.#answer(room, done, welcome), place);
-    this.#admitted = this.#admitted.filter(([{ knock }]) => knock < FIRST_NUMBER);
-    // After a failure, the requester asks again, or asks another member.
-    const failed = this.#host === null ? [] : this.#notAdmitted;
-    this.#notAdmitted = failed.filter(([{ knock }]) => knock < FIRST_NUMBER);
-  }
-
-  async #answer(room: RoomSession, done: EntryIntent, welcome: Bytes): Promise<lobby.Answer> {
-    const { m } = room;
-    return {
-      type: "Answer",
-      welcome,
-      doorSeed: room.doorKey.seed,
-      roomAdminPublic: room.roomAdminPublic,
-      heartbeatKey: m.handHeartbeatKey(),
-      slot: m.journal.slot,
-      chain: m.journal.chain,
-      ledger: m.ledger.encode(),
-      admission: await room.feature(Reporting).admissionFor(done.keyPackage.leafNode.signatureKey),
-    };
-  }
+  // -- entering, again too --------------------------------------------------------------------------------
 
   async #checkGuest(guest: Guest, now: number): Promise<void> {
     if (guest.refusal !== null) {
@@ -585,22 +413,10 @@ export class Session implements Owner {
     this.#guest = null;
   }
 
-  async #enter(guest: Guest, { answer, group }: Entry, now: number): Promise<void> {
-    const { roomAdminPublic } = answer;
-    const rng = this.#rng;
-    const doorKey = await SigningKey.fromSeed(answer.doorSeed, true);
-    let membership: Membership;
+  async #enter(guest: Guest, entry: Entry, now: number): Promise<void> {
+    let arrival: Arrival;
     try {
-      membership = await Membership.create(group, {
-        room: roomNumber(doorKey.public, roomAdminPublic),
-        slot: answer.slot,
-        chain: answer.chain,
-        ledger: Ledger.decode(answer.ledger),
-        linkPsk: linkPsk(this.#invite.secret),
-        now,
-        handed: answer.heartbeatKey,
-        rng,
-      });
+      arrival = await enterMeeting(entry, this.#invites.own.secret, { now, rng: this.#rng });
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       if (!(guest instanceof GuestLobby) || guest instanceof RejoinLobby) {
@@ -614,52 +430,43 @@ export class Session implements Owner {
     const old = this.#room;
     const kept = this.#kept;
     const hostSeed = old === null ? (kept?.hostSeed ?? null) : old.hostSeed;
-    const options = this.#options;
-    const facilities = { origin: this.#invite.origin, doorKey, roomAdminPublic, hostSeed, now, options, rng };
-    const room = await RoomSession.create(membership, { ...facilities, owner: this, buildFeatures });
+    const room = await this.#makeRoom(arrival, hostSeed, now);
     this.#policy = null;
-    this.#admitted = [];
-    this.#notAdmitted = [];
+    this.#admissions.clear();
     if (guest instanceof RejoinLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;
-    this.#book.enter(membership);
+    this.#invites.book.enter(arrival.membership);
     this.#closeGuest(guest);
     this.#gather(old);
     if (old !== null || kept !== null) this.#effects.push({ type: "Disconnect", endpoint: ROOM });
     if (old !== null) await room.carryOver(old);
     else if (kept !== null) room.feature(Monitor).forgetConfirmations();
     this.#room = room; // media use the new keys from here on
-    await room.feature(Reporting).take(answer.admission);
+    await room.feature(Reporting).take(entry.answer.admission);
     room.start();
     if (kept !== null && this.#host === null) {
       await this.#becomeHost(kept.hostSeed, now);
-      this.#tellInvite(this.#invite, "", false);
+      this.#tell(inviteMade(this.#invites.own));
     }
     if (this.#publish !== null) await room.publish(this.#publish, now);
     if (this.#page !== null && old === null) await room.feature(Pages).run(this.#page, now);
   }
 
+  #makeRoom({ membership, ...keys }: Arrival, hostSeed: HostSeed | null, now: number): Promise<RoomSession> {
+    const { origin } = this.#invites.own;
+    const [options, rng, owner] = [this.#options, this.#rng, this.#admissions];
+    return RoomSession.create(membership, { ...keys, origin, hostSeed, owner, buildFeatures, now, options, rng });
+  }
+
   async #rejoin(room: RoomSession, now: number): Promise<void> {
-    const { m } = room;
-    const { slot, chain } = m.journal;
-    const ticket = { groupId: m.group.groupId, slot, chain, stuck: room.stuckAt !== null };
     this.#host?.close(); // until we are in again; guests there knock at our next card
-    this.#closeMembers();
+    this.#effects.push(...this.#readmission.close());
     this.#tell(sentences.alarm("rejoining"));
-    this.#guest = await RejoinLobby.begin({
-      link: this.#invite,
-      name: this.#me.name,
-      old: room,
-      makePackage: (at, nonce, by) => this.#me.package(at, new RejoinTicket({ ...ticket, nonce, by })),
-      psks: this.#psks(),
-      first: this.#helper,
-      now,
-      rng: this.#rng,
-    });
+    const facts = { psks: this.#invites.psks, first: this.#helper, now, rng: this.#rng };
+    this.#guest = await rejoinLobby(this.#me, room, this.#invites.own, facts);
   }
 
   async #becomeHost(seed: HostSeed, now: number): Promise<void> {
-    this.#invite = this.#link(seed, this.#invite.index);
-    this.#open = this.#invite.index & SINGLE_USE ? null : this.#invite.index;
+    this.#invites.becomeHost(seed);
     this.#host = await this.#hostLobby(seed, now);
     this.#tell(sentences.status("host"));
   }
@@ -667,9 +474,8 @@ export class Session implements Owner {
   /** Forget, as far as a program can, what only hosts have: we have lost or given up the host role. */
   #stopHosting(room: RoomSession): void {
     room.dropHostSeed();
-    this.#admitted = [];
-    this.#notAdmitted = [];
-    this.#open = null;
+    this.#admissions.clear();
+    this.#invites.stopHosting();
     this.#host?.close();
     this.#gather(this.#host);
     this.#host = null;
@@ -678,7 +484,7 @@ export class Session implements Owner {
 
   #end(ended: Ended): void {
     this.#ended = ended;
-    this.#closeMembers();
+    this.#effects.push(...this.#readmission.close());
     this.#host?.close();
     this.#gather(this.#host);
   }

@@ -1,0 +1,73 @@
+"""Answers to newcomers whom our commits have let in, and to those whom no commit lets in."""
+
+from __future__ import annotations
+
+from snugroom.client.session.entry.helper import FIRST_NUMBER
+from snugroom.client.session.entry.lobby import HostLobby
+from snugroom.client.session.features.identity import Vouching
+from snugroom.client.session.features.reporting import Reporting
+from snugroom.client.session.kernel.intents import AddIntent, EntryIntent, RejoinIntent
+from snugroom.client.session.kernel.readmission import Readmission
+from snugroom.client.session.kernel.room import RoomSession
+from snugroom.crypto.entry import lobby
+
+
+class Admissions:
+    """The `Owner` of a room: answers at the end of the input that brought the results."""
+
+    def __init__(self) -> None:
+        self._admitted: list[tuple[EntryIntent, bytes]] = []
+        self._not_admitted: list[tuple[EntryIntent, str]] = []
+
+    def admitted(self, intent: EntryIntent, welcome: bytes) -> None:
+        """Answer the newcomer of `intent`, with this Welcome."""
+        self._admitted.append((intent, welcome))
+
+    def not_admitted(self, intent: EntryIntent, why: str) -> None:
+        """Refuse the newcomer of `intent`."""
+        self._not_admitted.append((intent, why))
+
+    def clear(self) -> None:
+        """Forget the results: they are of a membership or of a host role that has ended."""
+        self._admitted.clear()
+        self._not_admitted.clear()
+
+    def answer_readmitted(self, room: RoomSession, readmission: Readmission, host: HostLobby | None) -> None:
+        """Answer members and hosts whom we have let in again."""
+        place = host or readmission.members
+        for done, welcome in self._admitted:
+            if done.knock >= FIRST_NUMBER and place is not None:
+                readmission.answer(done.knock, self.answer(room, done, welcome), room, place)
+        self._admitted = [each for each in self._admitted if each[0].knock < FIRST_NUMBER]
+        # After a failure, the requester asks again, or asks another member.
+        failed = [] if host is None else self._not_admitted
+        self._not_admitted = [each for each in failed if each[0].knock < FIRST_NUMBER]
+
+    def answer_newcomers(self, room: RoomSession, host: HostLobby) -> None:
+        """Answer and refuse those who have knocked."""
+        admitted, self._admitted = self._admitted, []
+        for done, welcome in admitted:
+            identity = host.answer(done.knock, self.answer(room, done, welcome))
+            if isinstance(done, AddIntent):
+                host.used(done.invite)
+            if identity is not None:
+                key = done.key_package.leaf_node.signature_key
+                room.feature(Vouching).record_identity(key, identity)
+        failed, self._not_admitted = self._not_admitted, []
+        for intent, why in failed:
+            if isinstance(intent, AddIntent | RejoinIntent):
+                host.not_added(intent, why, room.m)
+
+    def answer(self, room: RoomSession, done: EntryIntent, welcome: bytes) -> lobby.Answer:
+        """Return what a newcomer needs to join, beside its Welcome."""
+        key = done.key_package.leaf_node.signature_key
+        return lobby.Answer(
+            welcome=welcome,
+            door_seed=room.door_key.seed,
+            room_admin_public=room.room_admin_public,
+            heartbeat_key=room.m.hand_heartbeat_key(),
+            slot=room.m.journal.slot,
+            chain=room.m.journal.chain,
+            ledger=room.m.ledger.encode(),
+            admission=room.feature(Reporting).admission_for(key),
+        )

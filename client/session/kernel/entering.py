@@ -1,0 +1,99 @@
+"""A membership of a meeting that we open, or that somebody lets us into; and the lobby to be let in again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from snugroom.client.session.entry.guest import Entry
+from snugroom.client.session.entry.recovery import RejoinLobby
+from snugroom.client.session.kernel.me import Me
+from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.room import RoomSession
+from snugroom.crypto import mls
+from snugroom.crypto.agreed.room_state import REPORTS, Ledger, Mode, Policy, RejoinTicket
+from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
+from snugroom.crypto.entry.recovery import HostRecoveryData
+from snugroom.crypto.kdf import H, Rng, SigningKey
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A new membership, and the keys of its room at the server."""
+
+    membership: Membership
+    door_key: SigningKey
+    room_admin_public: bytes
+
+
+def found_meeting(
+    me: Me, seed: HostSeed, secret: bytes, *, title: str, mode: Mode, reports: bool, now: float, rng: Rng
+) -> Arrival:
+    """Open a meeting; `secret` is its invites' (16 bytes)."""
+    flags = REPORTS if reports else 0
+    group = me.found(Policy(1, (me.public,), seed.host_public, mode, title, flags=flags), now)
+    door_key = SigningKey.generate(rng)
+    room_admin = seed.room_admin_key(group.group_id).public
+    number = room_number(door_key.public, room_admin)
+    membership = Membership(
+        group,
+        room=number,
+        slot=0,
+        chain=H(b"snug 1 chain", number),
+        ledger=Ledger(keys=frozenset({me.public})),
+        link_psk=link_psk(secret),
+        now=now,
+        rng=rng,
+    )
+    return Arrival(membership, door_key, room_admin)
+
+
+def enter_meeting(entry: Entry, secret: bytes, now: float, rng: Rng) -> Arrival:
+    """Enter with the answer from a lobby; SnugCryptoError if the answer cannot be used."""
+    answer = entry.answer
+    door_key = SigningKey(answer.door_seed)
+    membership = Membership(
+        entry.group,
+        room=room_number(door_key.public, answer.room_admin_public),
+        slot=answer.slot,
+        chain=answer.chain,
+        ledger=Ledger.decode(answer.ledger),
+        link_psk=link_psk(secret),
+        now=now,
+        handed=answer.heartbeat_key,
+        rng=rng,
+    )
+    return Arrival(membership, door_key, answer.room_admin_public)
+
+
+def rejoin_lobby(
+    me: Me,
+    room: RoomSession,
+    link: Invite,
+    psks: dict[bytes, bytes],
+    *,
+    first: int | None,
+    now: float,
+    rng: Rng,
+) -> RejoinLobby:
+    """Ask the members of `room` to let us in again: we are out of step with it. `first` is asked first."""
+    ticket = RejoinTicket(
+        group_id=room.m.group.group_id,
+        slot=room.m.journal.slot,
+        chain=room.m.journal.chain,
+        nonce=b"",  # set for each KeyPackage
+        stuck=room.stuck_at is not None,
+    )
+
+    def package(at: float, nonce: bytes, by: int) -> mls.KeyPackageBundle:
+        return me.package(at, replace(ticket, nonce=nonce, by=by))
+
+    return RejoinLobby(link, me.name, room, package, psks, first=first, now=now, rng=rng)
+
+
+def recovery_data(me: Me, room: RoomSession, link: Invite) -> HostRecoveryData | None:
+    """Return the data for a host to keep, sealed, to return by after a crash; None for others."""
+    if room.host_seed is None:
+        return None
+    return HostRecoveryData(
+        room.host_seed, room.door_key.seed, link.secret, room.m.group.group_id, link.origin, me.name
+    )

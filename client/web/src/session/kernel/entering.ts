@@ -1,0 +1,99 @@
+/** A membership of a meeting that we open, or that somebody lets us into; and the lobby to be let in again. */
+import { type Bytes, hex, type Rng, utf8 } from "../../crypto/bytes";
+import { type HostSeed, type Invite, linkPsk, roomNumber } from "../../crypto/entry/invite";
+import { H, SigningKey } from "../../crypto/kdf";
+import { HostRecoveryData } from "../../crypto/entry/recovery";
+import { Ledger, type Mode, Policy, REPORTS, RejoinTicket } from "../../crypto/agreed/roomState";
+import type * as mls from "../../mls";
+import type { Entry } from "../entry/guest";
+import { RejoinLobby } from "../entry/recovery";
+import type { Me } from "./me";
+import { Membership } from "./membership";
+import type { RoomSession } from "./room";
+
+/** A new membership, and the keys of its room at the server. */
+export interface Arrival {
+  readonly membership: Membership;
+  readonly doorKey: SigningKey;
+  readonly roomAdminPublic: Bytes;
+}
+
+interface Common {
+  readonly now: number;
+  readonly rng: Rng;
+}
+
+export interface MeetingFacts extends Common {
+  readonly me: Me;
+  readonly seed: HostSeed;
+  /** The secret of the meeting's invites, 16 bytes. */
+  readonly secret: Bytes;
+  readonly title: string;
+  readonly mode: Mode;
+  readonly reports: boolean;
+}
+
+/** Open a meeting. */
+export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
+  const { me, seed, secret, title, mode, now, rng } = facts;
+  const { hostPublic } = seed;
+  const flags = facts.reports ? REPORTS : 0;
+  const group = await me.found(new Policy({ version: 1, hosts: [me.public], hostPublic, mode, title, flags }), now);
+  const doorKey = await SigningKey.generate(rng, true);
+  const roomAdmin = await seed.roomAdminKey(group.groupId);
+  const number = roomNumber(doorKey.public, roomAdmin.public);
+  const membership = await Membership.create(group, {
+    room: number,
+    slot: 0,
+    chain: H(utf8("snug 1 chain"), number),
+    ledger: new Ledger({ keys: new Set([hex(me.public)]) }),
+    linkPsk: linkPsk(secret),
+    now,
+    rng,
+  });
+  return { membership, doorKey, roomAdminPublic: roomAdmin.public };
+}
+
+/** Enter with the answer from a lobby; SnugCryptoError if the answer cannot be used. */
+export async function enterMeeting({ answer, group }: Entry, secret: Bytes, { now, rng }: Common): Promise<Arrival> {
+  const { roomAdminPublic } = answer;
+  const doorKey = await SigningKey.fromSeed(answer.doorSeed, true);
+  const membership = await Membership.create(group, {
+    room: roomNumber(doorKey.public, roomAdminPublic),
+    slot: answer.slot,
+    chain: answer.chain,
+    ledger: Ledger.decode(answer.ledger),
+    linkPsk: linkPsk(secret),
+    now,
+    handed: answer.heartbeatKey,
+    rng,
+  });
+  return { membership, doorKey, roomAdminPublic };
+}
+
+export interface RejoinFacts extends Common {
+  readonly psks: mls.Psks;
+  /** The leaf of the member that is asked first. */
+  readonly first: number | null;
+}
+
+/** Ask the members of `room` to let us in again: we are out of step with it. */
+export function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts: RejoinFacts): Promise<RejoinLobby> {
+  const { m } = room;
+  const { slot, chain } = m.journal;
+  const ticket = { groupId: m.group.groupId, slot, chain, stuck: room.stuckAt !== null };
+  return RejoinLobby.begin({
+    link,
+    name: me.name,
+    old: room,
+    makePackage: (at, nonce, by) => me.package(at, new RejoinTicket({ ...ticket, nonce, by })),
+    ...facts,
+  });
+}
+
+/** Return the data for a host to keep, sealed, to return by after a crash; null for others. */
+export function recoveryData({ name }: Me, room: RoomSession, { secret, origin }: Invite): HostRecoveryData | null {
+  const { hostSeed, doorKey, m } = room;
+  if (hostSeed === null) return null;
+  return new HostRecoveryData({ hostSeed, doorSeed: doorKey.seed, secret, groupId: m.group.groupId, origin, name });
+}
