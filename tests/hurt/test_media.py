@@ -21,9 +21,8 @@ from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Stream
 from tests.hurt.conftest import StartRig
-from tests.media_server.conftest import ROOM, Rig
+from tests.media_server.conftest import ROOM, Clock, Rig, until
 from tests.media_server.peer import Peer, rtp
-from tests.media_server.test_sfu import Clock, until
 from tests.patience import PATIENCE
 
 ELSEWHERE = b"e" * 16

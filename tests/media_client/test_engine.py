@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,61 +14,14 @@ from snugroom.client.media import check
 from snugroom.client.media.codec import CodecError, RawFrame, Sound, Vp8Decoder
 from snugroom.client.media.engine import EngineError, MediaEngine, StreamStats
 from snugroom.client.media.record import Recorder
-from snugroom.client.media.reorder import Frame, Reorder
 from snugroom.client.media.sources import Source, TestCard
 from snugroom.client.media.transport import MediaTransport, TransportError
-from snugroom.server.wire import rtcp, rtp, twcc
+from snugroom.server.wire import rtcp, rtp
 from snugroom.server.wire.messages import HandleStream, MediaKind
 from snugroom.server.wire.rtp import RtpPacket
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import NOWHERE, Forwarder, MemoryLink, TestCrypto, until
-
-NAMES = ["Ada", "Bob", "Cem"]
-
-
-class Party:
-    """One participant of a meeting in memory."""
-
-    def __init__(self, forwarder: Forwarder, number: int, **options: object) -> None:
-        self.handle = bytes([number]) * 8
-        self.number = number
-        self.identity = number * 4 + 1
-        self.crypto = TestCrypto(number)
-        self.forwarder = forwarder
-        self.failed: list[str] = []
-        values: dict[str, object] = {
-            "source": TestCard(NAMES[number], self.identity),
-            "link": lambda: MemoryLink(forwarder, self.handle),
-            "name_of": NAMES.__getitem__,
-            "on_failed": self.failed.append,
-        }
-        self.engine = MediaEngine(crypto=self.crypto, **(values | options))  # type: ignore[arg-type]  # as above
-        forwarder.publish(self.handle, self.engine.streams)
-
-    async def connect(self) -> None:
-        self.engine.set_remote(self.forwarder.others(self.handle))
-        self.engine.parameters()
-        await self.engine.connect(NOWHERE)
-
-    def of(self, number: int, kind: str) -> StreamStats:
-        handle = bytes([number]) * 8
-        (stats,) = [s for s in self.engine.stats() if s.handle == handle and s.kind == kind]
-        return stats
-
-
-@asynccontextmanager
-async def meeting(
-    forwarder: Forwarder, count: int, options: Callable[[int], dict[str, object]] = lambda n: {}
-) -> AsyncIterator[list[Party]]:
-    parties = [Party(forwarder, n, **options(n)) for n in range(count)]
-    try:
-        for party in parties:
-            await party.connect()
-        yield parties
-    finally:
-        for party in parties:
-            await party.engine.close()
-    assert not any(party.failed for party in parties)
+from tests.media_client.parties import NAMES, Party, Talker, meeting
 
 
 async def test_three_hear_and_see_each_other(tmp_path: Path) -> None:
@@ -135,18 +86,6 @@ async def test_at_five_percent_loss_sound_goes_on_and_pictures_come_back(tmp_pat
     gaps = np.diff([t for t, _ in pictures])
     assert len(pictures) > 60
     assert gaps.max() < 1.0  # never a second without a picture
-
-
-async def test_pictures_recover_from_an_outage() -> None:
-    forwarder = Forwarder()
-    async with meeting(forwarder, 2) as (ada, bob):
-        await until(lambda: ada.of(1, "video").decoded > 10)
-        forwarder.loss = 1.0
-        await asyncio.sleep(0.6)
-        forwarder.loss = 0.0
-        before = ada.of(1, "video").decoded
-        await until(lambda: ada.of(1, "video").decoded > before + 2)
-        assert bob.engine.own_stats()[1].key_frames >= 1
 
 
 class Spy:
@@ -353,90 +292,6 @@ async def test_sound_that_is_never_sent_again_is_found_in_the_packet_behind_it()
     assert sound.concealed + sound.recovered <= sound.lost
 
 
-class Talker(TestCard):
-    """Something like a voice that never pauses: silence, and what sounds on and on, gets no copy."""
-
-    def audio(self, index: int) -> Sound:
-        t = (np.arange(960) + index * 960) / 48_000
-        wave = sum(np.sin(2 * np.pi * n * 140 * t) / n for n in range(1, 12))
-        return (np.asarray(wave) * (0.2 + np.sin(np.pi * 3 * t) ** 2) * 6_000).astype(np.int16)
-
-
-async def test_three_layers_show_one_moment_in_three_sizes() -> None:
-    forwarder = Forwarder()
-    party = Party(forwarder, 1, layers=3)
-    try:
-        await party.connect()
-        await until(lambda: all(own.sealed > 20 for own in party.engine.own_stats()), 10)
-    finally:
-        await party.engine.close()
-    assert not party.failed
-    sound, pictures = party.engine.streams
-    assert (sound.layers, sound.rtx) == ([], [])
-    assert (len(pictures.layers), len(pictures.rtx)) == (2, 3)
-    packets = [rtp.parse(packet) for packet in forwarder.packets]
-    moments: list[set[int]] = []
-    for layer, ssrc in enumerate([pictures.ssrc, *pictures.layers]):
-        reorder, decoder, sizes = Reorder("video"), Vp8Decoder(), set()
-        of_this = [p for p in packets if p.ssrc == ssrc]
-        frames = [e for p in of_this for e in reorder.receive(p, 0.0) if isinstance(e, Frame)]
-        for frame in frames:
-            opened = TestCrypto(0).open(ssrc, "video", frame.data)
-            assert opened.stream == (1, 4, 5)[layer]
-            shown = decoder.decode(opened.frame)
-            assert shown is not None
-            sizes.add((shown.shape[1], shown.shape[0] * 2 // 3))
-            counter = check.counter_in(shown) if layer else 0
-            assert counter is not None
-        assert sizes == {(640 >> 2 - layer, 360 >> 2 - layer)}
-        moments.append({p.timestamp for p in of_this})
-    assert moments[2] <= moments[1] <= moments[0]  # larger ones begin once there is room for them
-    # numbers count over all of them, in the order in which they left
-    numbers = [p.transport for p in packets if p.payload_type == 96]
-    assert numbers == list(range(len(numbers)))
-    assert {p.transport for p in packets if p.payload_type == 111} == {None}
-
-
-async def test_pictures_get_what_the_server_says_that_there_is_room_for() -> None:
-    forwarder = Forwarder()
-    async with meeting(forwarder, 2, lambda n: {"layers": 2} if n else {}) as (ada, bob):
-        await until(lambda: all(own.sealed > 10 for own in bob.engine.own_stats()), 10)
-        link = forwarder.links[bob.handle]
-        ssrcs = tuple(own.ssrc for own in bob.engine.own_stats() if own.kind == "video")
-        small, large = bob.engine.own_stats()[1:]
-        assert large.bitrate > small.bitrate > 0
-        link.on_rtcp(rtcp.remb(1, 100_000, ssrcs))
-        await until(lambda: bob.engine.own_stats()[2].bitrate == 0)
-        assert 0 < bob.engine.own_stats()[1].bitrate <= 100_000
-        before = bob.engine.own_stats()[2]
-        await asyncio.sleep(0.3)
-        assert bob.engine.own_stats()[2].sealed <= before.sealed + 1  # the larger one has stopped
-        link.on_rtcp(rtcp.remb(1, 2_000_000, ssrcs))
-        await until(lambda: bob.engine.own_stats()[2].bitrate > 0)
-        await until(lambda: bob.engine.own_stats()[2].key_frames > before.key_frames)  # and begins so again
-        assert ada.of(1, "audio").concealed == 0
-
-
-async def test_pictures_sent_again_come_as_rtx_and_are_shown() -> None:
-    """Numbered packets and RTX from end to end, with a tenth of all lost each way."""
-    forwarder = Forwarder(loss=0.1, seed=4)
-    async with meeting(forwarder, 2) as (ada, bob):
-        pictures = bob.engine.streams[1]
-        await until(lambda: ada.of(1, "video").opened > 60, 20)
-        seen = ada.of(1, "video")
-        assert seen.again > 0
-        assert seen.failed == 0
-        assert bob.engine.own_stats()[1].resent > 0
-    sent = [rtp.parse(p) for p in forwarder.packets]
-    again = [p for p in sent if p.ssrc == pictures.rtx[0]]
-    assert {p.payload_type for p in again} == {97}
-    numbered = [p.sequence for p in sent if p.ssrc == pictures.ssrc]
-    assert len(set(numbered)) == len(numbered)  # nothing went out twice under its own number
-    reports = [r for r in forwarder.reports if isinstance(r, twcc.Report)]
-    assert len(reports) > 10
-    assert any(isinstance(r, rtcp.ReportBlock) for r in forwarder.reports)
-
-
 class Broken:
     """A source whose sound fails after a while."""
 
@@ -526,22 +381,6 @@ async def test_over_a_socket_and_again_after_the_server_was_lost() -> None:
     finally:
         await engine.close()
         servers[-1].close()
-
-
-async def test_pli_is_answered_with_a_key_frame_and_not_twice() -> None:
-    forwarder = Forwarder(delay=0.0)
-    async with meeting(forwarder, 2) as (ada, bob):
-        await until(lambda: ada.of(1, "video").decoded > 8)
-        video = ada.of(1, "video").ssrc
-        before = bob.engine.own_stats()[1].key_frames
-        for _ in range(10):
-            forwarder.feedback(
-                forwarder.links[ada.handle], b"\x81\xce\x00\x02" + bytes(4) + video.to_bytes(4, "big")
-            )
-        await until(lambda: bob.engine.own_stats()[1].key_frames > before)
-        await asyncio.sleep(0.25)
-        assert bob.engine.own_stats()[1].key_frames == before + 1
-        assert any(isinstance(asked, rtcp.KeyFrameRequest) for asked in forwarder.asked)
 
 
 async def test_what_is_gone_leaves_its_counters_and_nothing_else() -> None:

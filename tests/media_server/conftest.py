@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from snugroom.server.sfu.sfu import MediaLimits, Sfu
 from tests.media_server.peer import Peer
+from tests.patience import PATIENCE
 
 ROOM = b"r" * 16
 
@@ -72,3 +74,18 @@ async def start_rig() -> AsyncIterator[StartRig]:
 @pytest.fixture
 async def rig(start_rig: StartRig) -> Rig:
     return await start_rig()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def until(condition: Any, seconds: float = PATIENCE) -> None:
+    """Until something at the server is so; polled, since the server has no events for tests."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)

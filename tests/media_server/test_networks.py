@@ -13,10 +13,9 @@ from snugroom.server.sfu.io.sockets import BindError, bind_addresses, open_socke
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire.stun import parse_request
-from tests.media_server.conftest import ROOM, Rig, StartRig
+from tests.media_server.conftest import ROOM, Clock, Rig, StartRig, until
 from tests.media_server.framed import Framed, by_tcp, dial, put
 from tests.media_server.peer import Peer, rtp
-from tests.media_server.test_sfu import Clock, until
 from tests.patience import PATIENCE
 
 

@@ -17,7 +17,6 @@ from snugroom.crypto.mls import (
     Extension,
     ExternalInit,
     ExternalPsk,
-    ExternalSender,
     GroupContextExtensions,
     LeafNodeSource,
     Lifetime,
@@ -30,7 +29,6 @@ from snugroom.crypto.mls import (
     ResumptionPsk,
     Update,
 )
-from snugroom.crypto.mls.codec import vector
 from snugroom.crypto.mls.framing import to_be_signed
 from snugroom.crypto.mls.labels import sign_with_label
 from snugroom.crypto.mls.messages import (
@@ -42,10 +40,8 @@ from snugroom.crypto.mls.messages import (
     WireFormat,
     encode_message,
 )
-from snugroom.crypto.mls.nodes import ExtensionType
 from snugroom.crypto.mls.proposals import Commit, HpkeCiphertext, ProposalOrRef, UpdatePath, UpdatePathNode
 from snugroom.crypto.mls.treekem import NewPath
-from tests.mls.newcomer import NEWCOMER, join_from_outside
 from tests.mls.world import (
     NOW,
     OTHER_SUITE,
@@ -57,7 +53,6 @@ from tests.mls.world import (
     make_package,
     new_bundle,
     rng,
-    sign_framed,
     state_of,
     wire,
 )
@@ -448,86 +443,4 @@ MEMBERS = [
     Case("MLS-12.4.2-1", f"{NEW}.psk_known", message(unknown_psk), lambda secret: b"public"),
     Case("MLS-12.4.2-2", f"{NEW}.path_keys_new", message(stage_with(old_key_in_path))),
     Case("MLS-12.4.2-3", "commit.check_confirmation", message(wrong_tag)),
-]
-
-
-# --- messages from outside ---
-
-
-def outside(content: Callable[[Room], Any], kind: SenderType, index: int = 0) -> Callable[[Off], object]:
-    """A PublicMessage of somebody outside, of a room that has one external sender."""
-
-    def attempt(off: Off) -> object:
-        private = rng(32)
-        leaf = make_leaf(private)
-        sender = ExternalSender(leaf.signature_key, leaf.credential)
-        listed = Extension(ExtensionType.EXTERNAL_SENDERS, vector([sender.encode()]))
-        room = Room(2, extensions=(listed,))
-        signed = sign_framed(
-            room[0], content(room), sender=Sender(kind, index), private=False, signature_private=private
-        )
-        return room[1].process(encode_message(PublicMessage(signed, None)))
-
-    return attempt
-
-
-def newcomer(*items: ProposalOrRef, others: tuple[str, ...] = ()) -> Callable[[Off], object]:
-    """An external commit with a path of its own leaf."""
-
-    def attempt(off: Off) -> object:
-        room = Room(3)
-        private = rng(32)
-        leaf = make_leaf(private, source=LeafNodeSource.COMMIT, group_id=b"room", leaf=3)
-        signed = sign_framed(
-            room[0],
-            Commit(items, UpdatePath(leaf, ())),
-            sender=NEWCOMER,
-            private=False,
-            signature_private=private,
-        )
-        return room[1].process(encode_message(PublicMessage(signed, None)))
-
-    return attempt
-
-
-def replacing_another(off: Off) -> object:
-    room = Room(3)
-    commit, _ = join_from_outside(room[0].group_info(), new_bundle("not member 2"), resync=2)
-    return room[1].process(commit)
-
-
-INIT = ExternalInit(bytes(range(32)))
-AN_UPDATE = Update(make_leaf(bytes(32), source=LeafNodeSource.UPDATE))
-
-OUTSIDE = [
-    Case("MLS-6-2", f"{NEW}.external_sends_proposals", outside(lambda r: Commit(()), SenderType.EXTERNAL)),
-    Case(
-        "MLS-6-3",
-        f"{NEW}.newcomer_proposes_add",
-        outside(lambda r: Remove(0), SenderType.NEW_MEMBER_PROPOSAL),
-    ),
-    Case(
-        "MLS-6-4",
-        f"{NEW}.newcomer_commits_with_path",
-        outside(lambda r: Commit(()), SenderType.NEW_MEMBER_COMMIT),
-    ),
-    Case(
-        "MLS-6-4",
-        f"{NEW}.newcomer_commits_with_path",
-        outside(lambda r: Remove(0), SenderType.NEW_MEMBER_COMMIT),
-    ),
-    Case(
-        "MLS-12.1.8-1",
-        f"{NEW}.external_sender_listed",
-        outside(lambda r: Remove(0), SenderType.EXTERNAL, 1),
-    ),
-    Case("MLS-12.1.8-2", f"{NEW}.external_may_propose", outside(lambda r: AN_UPDATE, SenderType.EXTERNAL)),
-    Case("MLS-12.1.2-1", f"{NEW}.update_from_member", newcomer(INIT, AN_UPDATE)),
-    Case("MLS-12.2-13", f"{NEW}.one_external_init", newcomer()),
-    Case("MLS-12.2-13", f"{NEW}.one_external_init", newcomer(INIT, INIT)),
-    Case("MLS-12.2-14", f"{NEW}.one_removal", newcomer(INIT, Remove(0), Remove(1))),
-    Case("MLS-12.2-15", f"{NEW}.replaces_own_leaf", replacing_another),
-    Case("MLS-12.2-16", f"{NEW}.nothing_else", newcomer(INIT, GCE)),
-    Case("MLS-12.2-7", f"{NEW}.distinct_psks", newcomer(INIT, PSK, PSK)),
-    Case("MLS-12.4.3.2-1", f"{NEW}.external_by_value", newcomer(INIT, bytes(32))),
 ]

@@ -37,7 +37,6 @@ from snugroom.crypto.primitives import hpke_generate
 from tests.mls.rule_cases import (
     GCE,
     MEMBERS,
-    OUTSIDE,
     PACKAGES,
     PSK,
     UNKNOWN,
@@ -51,6 +50,7 @@ from tests.mls.rule_cases import (
     with_nodes,
 )
 from tests.mls.rule_cases_entering import TREES, WELCOMES, welcomed
+from tests.mls.rule_cases_outside import OUTSIDE
 from tests.mls.world import (
     NOW,
     SUITE,

@@ -16,7 +16,8 @@ import pytest
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.errors import ValidationError
-from tests.policy.cases import BO, CEM, Case, all_cases, commit, leaf, remove
+from tests.policy.cases import Case, all_cases
+from tests.policy.commits import BO, CEM, commit, leaf, remove
 
 
 def verdict(view: CommitView, module: Any = policy) -> str | None:

@@ -11,7 +11,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity
 from snugroom.crypto.errors import ValidationError
-from tests.policy.cases import BO, MEMBERS, POLICY, REQUIRED, leaf
+from tests.policy.commits import BO, MEMBERS, POLICY, REQUIRED, leaf
 from tests.session.world import Participant, World
 
 CARRIED = (POLICY_EXTENSION, POLICY.encode())

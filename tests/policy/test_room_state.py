@@ -27,7 +27,7 @@ from snugroom.crypto.agreed.room_state import (
     RejoinTicket,
 )
 from snugroom.crypto.errors import MalformedError
-from tests.policy.cases import LEDGER, POLICY, TICKET, h
+from tests.policy.commits import LEDGER, POLICY, TICKET, h
 
 b16, b32, b64 = (st.binary(min_size=n, max_size=n) for n in (16, 32, 64))
 # of 8 bytes a number takes at most 53 bits: a browser holds no more

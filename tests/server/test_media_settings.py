@@ -18,8 +18,8 @@ from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Media, Refused, Stream, Transport
+from tests.media_server.conftest import until
 from tests.media_server.peer import Peer
-from tests.media_server.test_sfu import until
 from tests.server.guests import quiet, visiting
 
 SECONDS = (0, -1, 86401, math.nan, math.inf)

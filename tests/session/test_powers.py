@@ -9,26 +9,14 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.entry.lobby import IS_LOCKED, HostLobby
+from snugroom.client.session.entry.lobby import IS_LOCKED
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.kernel.intents import AddIntent, PolicyIntent
 from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.entry.invite import HostSeed
+from tests.session.hosts import lobby_of, two_hosts
 from tests.session.world import Participant, World, seeds
-
-
-def two_hosts(w: World, *others: str) -> list[Participant]:
-    people = w.meeting("Ada", "Bo", *others)
-    w.do(people[0], ev.Deputise(1))
-    w.until(lambda: people[1].session._host is not None, why="Bo is a host")
-    w.until(lambda: bool(people[0].room.feature(HostKeyTransfer).confirmed), why="and has shown it")
-    return people
-
-
-def lobby_of(who: Participant) -> HostLobby:
-    assert who.session._host is not None
-    return who.session._host
 
 
 def changes(who: Participant) -> list[str]:

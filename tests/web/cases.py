@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from snugroom.crypto import hpke
+from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng
 
@@ -119,3 +120,21 @@ ODD_KEYS: Final = (
     bytes(31),
     bytes(33),
 )
+
+
+_SAFE: Final = 2**53 - 1
+
+
+def _outcome(attempt: Callable[[], object]) -> object:
+    """What comes of it: a value that JSON knows, or the kind of error."""
+    try:
+        value = attempt()
+    except SnugCryptoError as error:
+        return {"error": type(error).__name__}
+    return value.hex() if isinstance(value, bytes) else value
+
+
+_HOST: Final = HostSeed(filled("host seed"))
+
+
+_SECRET: Final = filled("secret", 16)

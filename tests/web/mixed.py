@@ -6,6 +6,7 @@ import inspect
 import itertools
 import math
 import os
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from snugroom.client.session import Session
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.kdf import Rng
+from tests.session import world
 from tests.session.world import ORIGIN, Participant, World, seeded, seeds
 from tests.web.ts_session import SessionProcess, TsSession, Who
 
@@ -142,22 +144,23 @@ def mix(name: str) -> Who:
 
 
 def scenarios(
-    module: ModuleType,
+    *modules: ModuleType,
     mixes: Collection[str] = ("host", "guests"),
-    *,
     other: Mapping[str, str] = MappingProxyType({}),
     without: Collection[str] = (),
 ) -> list[Any]:
-    """(function, its arguments, mix) for all tests of a module: each in one of `mixes`, by turns.
+    """(function, its arguments, mix) for all tests of the modules: each in one of `mixes`, by turns.
 
     `other` has the mixes (in one text) of those that have somebody do what only our own code can be made
     to: the last of these is played. `without` are those that look too far inside.
     """
     found: list[Any] = []
     named = {*without, *other}
-    for name, function in inspect.getmembers(module, inspect.isfunction):
+    own = {module.__name__ for module in modules}
+    tests = (test for module in modules for test in inspect.getmembers(module, inspect.isfunction))
+    for name, function in sorted(tests, key=lambda test: test[0]):
         short = name.removeprefix("test_")
-        if short == name or function.__module__ != module.__name__:
+        if short == name or function.__module__ not in own:
             continue
         named.discard(short)
         if short in without or hasattr(function, "is_hypothesis_test"):
@@ -167,8 +170,14 @@ def scenarios(
             if not EVERY_WAY:
                 ways = ways[-1:] if short in other else [ways[len(found) % len(ways)]]
             found += [pytest.param(function, arguments, mix(w), id=f"{short}{suffix}-{w}") for w in ways]
-    assert not named, f"{module.__name__} has no {named}"
+    assert not named, f"{own} have no {named}"
     return found
+
+
+def _names() -> list[tuple[ModuleType, str, object]]:
+    """All names in the scenarios' modules and their helpers, which open meetings too."""
+    modules = [m for name, m in sys.modules.items() if name.startswith("tests.session.") and m is not world]
+    return [(module, *item) for module in modules for item in vars(module).items()]
 
 
 def _play(
@@ -179,10 +188,8 @@ def _play(
     who: Who,
 ) -> None:
     """Run a scenario of tests/session with the people whom `who` names running the page's code."""
-    module = inspect.getmodule(function)
-    assert module is not None
     ticks = 1 if EVERY_WAY or function.__name__ in EACH_TICK else 2
-    for name, value in list(vars(module).items()):
+    for module, name, value in _names():
         if inspect.isclass(value) and issubclass(value, World):
             monkeypatch.setattr(module, name, mixed_world(process, who, value, ticks))
         elif value is Session:

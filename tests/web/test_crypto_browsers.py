@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from tests.web.browsers import Browser
-from tests.web.vectors_media import SHARED
+from tests.web.write_shared import SHARED
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -14,12 +14,15 @@ import pytest
 from snugroom.client.cli.main import main
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.proof import evidence, report
-from tests.web.vectors_media import FILES, SHARED, written
+from tests.web import vectors_media, vectors_proof
+from tests.web.write_shared import SHARED, shared
+
+NAMES = (*vectors_media.FILES, *vectors_proof.FILES)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_shared_vectors_are_what_is_reckoned_here(name: str) -> None:
-    assert (SHARED / f"{name}.json").read_text("utf-8") == written(name)
+    assert (SHARED / f"{name}.json").read_text("utf-8") == shared()[name]()
 
 
 def _shared(name: str) -> Any:

@@ -5,4 +5,4 @@ from __future__ import annotations
 from tests.session import test_ending, test_meeting
 from tests.web.mixed import MIXES, played, scenarios
 
-test_meetings = played([*scenarios(test_meeting, MIXES), *scenarios(test_ending, MIXES)])
+test_meetings = played([*scenarios(test_meeting, mixes=MIXES), *scenarios(test_ending, mixes=MIXES)])

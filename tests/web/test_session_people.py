@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from tests.session import test_comparing, test_identity, test_reporting, test_sharing
+from tests.session import (
+    test_comparing,
+    test_comparing_changes,
+    test_comparing_interrupted,
+    test_identity,
+    test_identity_contacts,
+    test_reporting,
+    test_sharing,
+)
 from tests.web.mixed import played, scenarios
 
 SCENARIOS = [
     *scenarios(
         test_identity,
+        test_identity_contacts,
         other={
             "a_knock_that_shows_what_it_does_not_hold_is_not_shown": "host -Mallory",
             "a_leaf_has_one_identity_and_the_first_counts": "-Bo-Mallory",
@@ -24,6 +33,8 @@ SCENARIOS = [
     ),
     *scenarios(
         test_comparing,
+        test_comparing_changes,
+        test_comparing_interrupted,
         other={
             "a_code_that_was_made_to_begin_like_another_is_not_taken_for_it": "guests",
             "a_hundred_runs_of_one_opener_are_one_every_five_seconds": "-Ada-Mallory",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.session import test_invites, test_powers, test_trouble
+from tests.session import test_invites, test_invites_leaked, test_powers, test_trouble
 from tests.web.mixed import by_turns, mixed_world, played, scenarios
 from tests.web.ts_session import SessionProcess, Who
 
@@ -40,6 +40,7 @@ SCENARIOS = [
     ),
     *scenarios(
         test_invites,
+        test_invites_leaked,
         other={
             "a_knock_that_is_played_again_by_the_server_is_no_second_use": "guests",
             "an_invite_that_was_taken_back_is_refused_by_all_hosts": "host -Bo",

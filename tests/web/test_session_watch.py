@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.session import test_dropped, test_layers, test_signing, test_watch, test_watch_members
+from tests.session import (
+    test_dropped,
+    test_layers,
+    test_monitor_forks,
+    test_monitor_media,
+    test_monitor_order,
+    test_signing,
+    test_signing_attacks,
+    test_signing_epochs,
+    test_watch,
+    test_watch_members,
+)
 from tests.web.mixed import played, scenarios
 
 # those that take long are played once
@@ -41,6 +52,8 @@ SCENARIOS = [
     ),
     *scenarios(
         test_signing,
+        test_signing_attacks,
+        test_signing_epochs,
         other={
             "a_slow_line_and_one_trouble_after_the_other_alarm_nobody": "host",
             "connections_break_and_servers_restart_and_nobody_is_alarmed": "host",
@@ -77,6 +90,9 @@ SCENARIOS = [
     ),
     *scenarios(
         test_watch,
+        test_monitor_forks,
+        test_monitor_media,
+        test_monitor_order,
         other={
             "a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others": "host",
             "a_slow_network_is_no_hostile_act": "host",

@@ -17,13 +17,15 @@ from tests.web.browsers import Browser, Tab
 from tests.web.vectors_agreed import FILES as AGREED
 from tests.web.vectors_crypto import FILES as CRYPTO
 from tests.web.vectors_entering import FILES as ENTERING
+from tests.web.vectors_identity import FILES as IDENTITY
 from tests.web.vectors_names import FILES as NAMES
+from tests.web.vectors_recovery import FILES as RECOVERY
 from tests.web.write_shared import SHARED
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _PAGES: Final = Path(__file__).parent / "pages"
-_FILES: Final = [*CRYPTO, *AGREED, *ENTERING, *NAMES]
+_FILES: Final = [*CRYPTO, *AGREED, *ENTERING, *RECOVERY, *IDENTITY, *NAMES]
 _HTML: Final = "<!doctype html><title>unit tests</title><script type=module src=/unit/unit.js></script>"
 
 

@@ -15,7 +15,8 @@ from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
 from snugroom.crypto.errors import ValidationError
 from tests.policy import as_json
-from tests.policy.cases import BO, MEMBERS, POLICY, REQUIRED, all_cases, leaf
+from tests.policy.cases import all_cases
+from tests.policy.commits import BO, MEMBERS, POLICY, REQUIRED, leaf
 from tests.policy.test_commits import CALLS
 from tests.policy.test_groups import CARRIED
 

@@ -1,0 +1,214 @@
+"""The room of the cases, and commits in it that are valid or wrong in one place.
+
+In this room Ada (leaf 0) is the host; Bo, Cem and Dana are not; slot 100 is about to be taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+from snugroom.crypto.agreed.commit_view import CommitView, LeafView, ProposalView
+from snugroom.crypto.agreed.policy import LINK_PSK_ID
+from snugroom.crypto.agreed.room_state import (
+    POLICY_EXTENSION,
+    SINGLE_USE,
+    CommitContext,
+    HostReturn,
+    Identity,
+    Ledger,
+    Mode,
+    Policy,
+    Rejoined,
+    RejoinTicket,
+    host_return_message,
+)
+from snugroom.crypto.kdf import SigningKey
+
+ADA, BO, CEM, DANA, NOBODY = 0, 1, 2, 3, 9
+SLOT = 100
+#: Invites: an open one, one of a single use, and both again as they stand in the ledger.
+OPEN, SINGLE, USED_OPEN, USED_SINGLE, REVOKED = 7, SINGLE_USE | 7, 0, SINGLE_USE | 1, 5
+
+
+def h(*parts: object) -> bytes:
+    """32 bytes that differ from all others."""
+    return hashlib.sha256(repr(parts).encode()).digest()
+
+
+def leaf(who: int | str, name: str = "", **other: Any) -> LeafView:
+    facts: dict[str, Any] = {
+        "signature_key": h("signature", who),
+        "identity": Identity(name).encode(),
+        "encryption_key": h("encryption", who),
+        "capabilities": b"\x01\x02capabilities",
+        "extensions": b"",
+    }
+    return LeafView(**(facts | other))
+
+
+#: The signature key of a host who comes back.
+AGAIN = h("signature", "ada again")
+HOST_KEY = SigningKey(h("host seed"))
+MEMBERS = {ADA: leaf(ADA, "Ada"), BO: leaf(BO, "Bo"), CEM: leaf(CEM, "Cem"), DANA: leaf(DANA, "Dana")}
+POLICY = Policy(
+    4, (MEMBERS[ADA].signature_key,), HOST_KEY.public, Mode.ASK, "Weekly", ("https://two.example",)
+)
+REQUIRED = (0x0003, bytes.fromhex("02f0010000"))
+ROOM, CHAIN, GROUP_ID = h("room")[:16], h("chain"), h("group")[:16]
+LEDGER = Ledger(
+    used=frozenset({USED_OPEN, USED_SINGLE}),
+    revoked=frozenset({REVOKED}),
+    keys=frozenset({m.signature_key for m in MEMBERS.values()} | {h("signature", "gone")}),
+    invites=((BO, USED_OPEN), (CEM, USED_SINGLE), (DANA, USED_OPEN)),
+    rejoins=(Rejoined(90, h("signature", CEM), h("nonce", 90)[:16]),),
+)
+GROUND = CommitView(
+    private=True,
+    sender=BO,
+    proposals=(),
+    path_leaf=None,
+    authenticated_data=b"",
+    members=MEMBERS,
+    policy=POLICY,
+    extensions=(REQUIRED, (POLICY_EXTENSION, POLICY.encode())),
+    group_id=GROUP_ID,
+    suite=0x0001,
+    room=ROOM,
+    slot=SLOT,
+    chain=CHAIN,
+    ledger=LEDGER,
+)
+
+
+# -- making commits --------------------------------------------------------------------------------
+
+
+def commit(
+    sender: int | None, *proposals: ProposalView, context: dict[str, Any] | None = None, **other: Any
+) -> CommitView:
+    """A commit with a fresh path; `context` changes what it says of itself, `other` what is so."""
+    old = None if sender is None else MEMBERS.get(sender)
+    path = None if old is None else replace(old, encryption_key=h("fresh", sender))
+    view = replace(GROUND, **({"sender": sender, "proposals": proposals, "path_leaf": path} | other))
+    if "authenticated_data" in other:
+        return view
+    said = CommitContext(view.room, view.slot, view.chain, view.ledger.digest())
+    return replace(view, authenticated_data=replace(said, **(context or {})).encode())
+
+
+def psk(sender: int = ADA, **other: Any) -> ProposalView:
+    return replace(ProposalView("psk", sender, psk_external=True, psk_id=LINK_PSK_ID), **other)
+
+
+def add(name: str = "Eve", sender: int = ADA, *, who: LeafView | None = None, **other: Any) -> ProposalView:
+    return replace(ProposalView("add", sender, added=who or leaf(name, name)), **other)
+
+
+def remove(removed: int, sender: int = ADA, **other: Any) -> ProposalView:
+    return replace(ProposalView("remove", sender, removed=removed), **other)
+
+
+def farewell(who: int) -> ProposalView:
+    """A Remove that its target has proposed of itself."""
+    return ProposalView("remove", who, by_reference=True, removed=who)
+
+
+def gce(sender: int = ADA, *, of: Policy = POLICY, **changes: Any) -> ProposalView:
+    """A policy that follows `of`."""
+    return raw_gce(
+        REQUIRED,
+        (POLICY_EXTENSION, replace(of, **({"version": of.version + 1} | changes)).encode()),
+        sender=sender,
+    )
+
+
+def raw_gce(*extensions: tuple[int, bytes], sender: int = ADA) -> ProposalView:
+    return ProposalView("gce", sender, extensions=extensions)
+
+
+TICKET = RejoinTicket(GROUP_ID, 97, h("chain", 97), h("nonce", "new")[:16], by=BO)
+
+
+def back(
+    who: int, sender: int = BO, *, ticket: bytes | None = None, at: RejoinTicket = TICKET, **leaf_other: Any
+) -> ProposalView:
+    """The Add of a member whose state is lost."""
+    new = replace(MEMBERS[who], **({"encryption_key": h("anew", who)} | leaf_other))
+    return ProposalView("add", sender, added=new, ticket=at.encode() if ticket is None else ticket)
+
+
+def rejoin(
+    sender: int = BO,
+    who: int = CEM,
+    *,
+    context: dict[str, Any] | None = None,
+    view: dict[str, Any] | None = None,
+    **other: Any,
+) -> CommitView:
+    return commit(
+        sender,
+        remove(who, sender),
+        psk(sender),
+        back(who, sender, **other),
+        context=context,
+        **(view or {}),
+    )
+
+
+def admission(
+    name: str = "Eve", *, invite: int | None = OPEN, view: dict[str, Any] | None = None, **other: Any
+) -> CommitView:
+    """The host lets somebody in."""
+    return commit(ADA, psk(), add(name, **other), context={"invite": invite}, **(view or {}))
+
+
+def rejoins(count: int, *, slot: int = 95, who: int = CEM, stuck: bool = False) -> Ledger:
+    """The ledger after that many rejoins of one leaf, the last of them at `slot`."""
+    key = h("signature", who)
+    taken = (Rejoined(slot - n, key, h("nonce", n)[:16], stuck) for n in reversed(range(count)))
+    return replace(LEDGER, rejoins=tuple(taken))
+
+
+def crowd(size: int) -> dict[int, LeafView]:
+    """That many members: the four of the other cases, and others."""
+    return MEMBERS | {n: leaf(n, f"Member {n}") for n in range(len(MEMBERS), size)}
+
+
+def full_ledger(keys: int) -> Ledger:
+    """A ledger with that many signature keys."""
+    more = (h("signature", "once", n) for n in range(keys - len(LEDGER.keys)))
+    return replace(LEDGER, keys=LEDGER.keys | frozenset(more))
+
+
+def returning(
+    *,
+    key: SigningKey = HOST_KEY,
+    package: bytes = h("package", "ada again"),
+    group_id: bytes = GROUP_ID,
+    at: int = SLOT - 1,
+    removed: int | None = ADA,
+    name: str = "Ada",
+    hosts: tuple[bytes, ...] | None = None,
+    title: str = POLICY.title,
+    mode: Mode = POLICY.mode,
+    view: dict[str, Any] | None = None,
+) -> CommitView:
+    """Ada has crashed and comes back: Dana, who is no host, commits it."""
+    new, old = leaf("ada again", name), replace(POLICY, mode=mode)
+    left = () if removed is None else (remove(removed, DANA),)
+    gone = set() if removed is None else {MEMBERS[removed].signature_key}
+    kept = set(POLICY.hosts) - gone
+    named = tuple(sorted(kept | {new.signature_key})) if hosts is None else tuple(sorted(hosts))
+    message = host_return_message(group_id, package, at)
+    # what is signed is for the package that it names; the commit carries the real one
+    return commit(
+        DANA,
+        *left,
+        psk(DANA),
+        add(sender=DANA, who=new, package=h("package", "ada again")),
+        gce(DANA, of=old, hosts=named, title=title),
+        context={"host_return": HostReturn(at, key.sign(message))},
+        **({"policy": old, "extensions": (REQUIRED, (POLICY_EXTENSION, old.encode()))} | (view or {})),
+    )

@@ -1,0 +1,244 @@
+"""What scenarios look at inside of a page's session: its room, membership, features."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final, Protocol
+
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue.content import AnyContent
+from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
+from snugroom.client.session.features.revocation import Revocation
+from snugroom.client.session.features.roles import Roles
+from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.intents import HealIntent, Intent
+from snugroom.client.session.monitor.dropped import Dropped
+from snugroom.client.session.monitor.monitor import Monitor
+from snugroom.crypto.agreed.room_state import Mode
+
+
+class PageSession(Protocol):
+    """The calls of `ts_session.TsSession` that answer what scenarios look at."""
+
+    def call(self, op: str, **arguments: object) -> dict[str, Any]: ...
+
+    def look(self, *path: object, feature: str | None = None) -> Any: ...
+
+
+class _Look:
+    """Something of a page's membership, asked for anew each time; it can't be changed from here."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: PageSession) -> None:
+        self._session = session
+
+    def _at(self, *path: object) -> Any:
+        return self._session.look(*path)
+
+
+class _Group(_Look):
+    __slots__ = ()
+
+    @property
+    def epoch(self) -> int:
+        return int(self._at("m", "group", "epoch"))
+
+    @property
+    def group_id(self) -> bytes:
+        return bytes(self._at("m", "group", "groupId"))
+
+
+class _Journal(_Look):
+    __slots__ = ()
+
+    @property
+    def slot(self) -> int:
+        return int(self._at("m", "journal", "slot"))
+
+    @property
+    def chain(self) -> bytes:
+        return bytes(self._at("m", "journal", "chain"))
+
+
+@dataclasses.dataclass(frozen=True)
+class PublicHalf:
+    """All of a key that a page gives out."""
+
+    public: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class _Policy:
+    version: int
+    hosts: tuple[bytes, ...]
+    mode: Mode
+    title: str
+    encoded: bytes
+
+    def encode(self) -> bytes:
+        return self.encoded
+
+
+class _Membership(_Look):
+    __slots__ = ()
+
+    @property
+    def group(self) -> _Group:
+        return _Group(self._session)
+
+    @property
+    def journal(self) -> _Journal:
+        return _Journal(self._session)
+
+    @property
+    def policy(self) -> _Policy:
+        raw = self._at("m", "policy")
+        return _Policy(
+            raw["version"],
+            raw["hosts"],
+            Mode(raw["mode"]),
+            raw["title"],
+            self._at("m", "policy", ["encode"]),
+        )
+
+    @property
+    def own_leaf(self) -> int:
+        return int(self._at("m", "ownLeaf"))
+
+    @property
+    def code(self) -> str:
+        return str(self._at("m", "code"))
+
+    @property
+    def heartbeat_key(self) -> bytes:
+        return bytes(self._at("m", "heartbeatKey"))
+
+    def ledger_bytes(self) -> bytes:
+        return bytes(self._at("m", "ledger", ["encode"]))
+
+    def signature_key(self, leaf: int) -> bytes | None:
+        return self._at("m", ["signatureKey", leaf])  # type: ignore[no-any-return]
+
+    def is_host(self, leaf: int) -> bool:
+        return bool(self._at("m", ["isHost", leaf]))
+
+    def name(self, leaf: int) -> str:
+        return str(self._at("m", ["name", leaf]))
+
+    def members(self) -> list[tuple[int, str, bool]]:
+        return [(m["leaf"], m["name"], m["host"]) for m in self._at("m", ["members"])]
+
+
+class _HostKeyTransfer(_Look):
+    __slots__ = ()
+
+    @property
+    def confirmed(self) -> set[bytes]:
+        return {bytes.fromhex(key) for key in self._session.look("confirmed", feature="HostKeyTransfer")}
+
+
+class _Roles(_Look):
+    __slots__ = ()
+
+    @property
+    def seed_exposed(self) -> bool:
+        return bool(self._session.look("seedExposed", feature="Roles"))
+
+
+class _Revocation(_Look):
+    __slots__ = ()
+
+    @property
+    def revoked(self) -> set[int]:
+        return set(self._session.look("revoked", feature="Revocation"))
+
+
+class _Monitor(_Look):
+    __slots__ = ()
+
+    def pause_reason(self, now: float) -> str | None:
+        return self._session.look(["pauseReason", now], feature="Monitor")  # type: ignore[no-any-return]
+
+
+class _Dropped(_Look):
+    __slots__ = ()
+
+    def export(self, names: bool, now: float) -> bytes:
+        return bytes(self._session.look(["export", names, now], feature="Dropped"))
+
+
+_FEATURES: Final[dict[type[Feature], type[_Look]]] = {
+    HostKeyTransfer: _HostKeyTransfer,
+    Roles: _Roles,
+    Revocation: _Revocation,
+    Monitor: _Monitor,
+    Dropped: _Dropped,
+}
+
+
+class _Announcements(_Look):
+    __slots__ = ()
+
+    def boxes(self) -> list[tuple[int, bytes]]:
+        return list(self._session.look("announcements", ["boxes"]))
+
+
+class _Room(_Look):
+    """As far as scenarios look into a `RoomSession`, and have it do what no person can ask for."""
+
+    __slots__ = ()
+
+    @property
+    def m(self) -> _Membership:
+        return _Membership(self._session)
+
+    @property
+    def frames(self) -> Any:
+        return self._session
+
+    def feature(self, kind: type[Feature]) -> Any:
+        return _FEATURES[kind](self._session)
+
+    def is_synced(self, now: float) -> bool:
+        return bool(self._at(["isSynced", now]))
+
+    @property
+    def needs_rejoin(self) -> bool:
+        return bool(self._at("needsRejoin"))
+
+    @needs_rejoin.setter
+    def needs_rejoin(self, value: bool) -> None:
+        assert value
+        self._session.call("rejoin")
+
+    @property
+    def stuck_at(self) -> int | None:
+        return self._at("stuckAt")  # type: ignore[no-any-return]
+
+    @property
+    def host_seed(self) -> object | None:
+        return self._at("hostSeed")  # type: ignore[no-any-return]
+
+    @property
+    def number(self) -> bytes:
+        return bytes(self._at("number"))
+
+    @property
+    def handle(self) -> bytes:
+        return bytes(self._at("handle"))
+
+    @property
+    def door_key(self) -> PublicHalf:
+        return PublicHalf(self._at("doorKey", "public"))
+
+    @property
+    def announcements(self) -> _Announcements:
+        return _Announcements(self._session)
+
+    def queue(self, intent: Intent, now: float) -> None:
+        assert isinstance(intent, HealIntent), "of all intents a person's program can be told this one"
+        self._session.call("heal", now=now)
+
+    def relay(self, what: AnyContent) -> None:
+        self._session.call("relay", content=content.encode(what))

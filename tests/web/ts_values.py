@@ -1,0 +1,126 @@
+"""Options, inputs and events of sessions as the page's process has them in JSON, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.options import Options
+from snugroom.server.wire.messages import encode
+
+_T = TypeVar("_T")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray):
+        return {"$bytes": bytes(value).hex()}
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _real(value: Any) -> Any:
+    """JSON back as Python's values: bytes as bytes, sentences as text, lists as tuples."""
+    if isinstance(value, dict):
+        if "$bytes" in value:
+            return bytes.fromhex(value["$bytes"])
+        if "$sentence" in value:
+            return value["$sentence"]
+        return {k: _real(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return tuple(_real(v) for v in value)
+    return value
+
+
+_RENAMED: Final = {
+    "looksLike": "looks_like",
+    "newSince": "new_since",
+    "usedBy": "used_by",
+}
+#: Fields that the page's events have and ours have not.
+_MORE: Final = {"ShortCode": {"indices"}, "type": set()}
+
+
+def _dataclass(kind: type[_T], fields: dict[str, Any]) -> _T:
+    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    given = {_RENAMED.get(k, k): v for k, v in fields.items() if k != "type"}
+    extra = given.keys() - known - _MORE.get(kind.__name__, set())
+    assert not extra, f"{kind.__name__} has no {extra}"
+    return kind(**{k: v for k, v in given.items() if k in known})
+
+
+def _members(rows: Sequence[dict[str, Any]], kind: type[Any] = ev.Member) -> tuple[Any, ...]:
+    return tuple(_dataclass(kind, row) for row in rows)
+
+
+def _event(raw: dict[str, Any]) -> ev.Event:
+    kind: str = raw["type"]
+    fields = dict(raw)
+    if kind == "StateTold":
+        return ev.StateTold(fields["leaf"], fields["name"], **fields["state"])
+    if kind == "Pages":
+        return ev.Pages(
+            tuple(ev.RunsPage(p["leaf"], p["name"], bytes.fromhex(p["hash"])) for p in fields["pages"])
+        )
+    if kind == "Invites":
+        return ev.Invites(tuple(_dataclass(ev.InviteRow, row) for row in fields["rows"]))
+    for name in ("members", "added", "removed"):
+        if name in fields:
+            fields[name] = _members(fields[name], ev.Known if kind == "Comparison" else ev.Member)
+    return _dataclass(getattr(ev, kind), fields)  # type: ignore[no-any-return]
+
+
+def _endpoint(raw: dict[str, Any]) -> ev.Endpoint:
+    return ev.Endpoint(raw["day"], raw["probe"])
+
+
+def _input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
+    kind = type(what).__name__
+    if isinstance(what, ev.RaiseHand):
+        what = dataclasses.replace(state, hand=what.up)
+    if isinstance(what, ev.SetState):
+        return {"type": "SetState", "state": dataclasses.asdict(what)}
+    if isinstance(what, ev.Received):
+        return {
+            "type": kind,
+            "endpoint": dataclasses.asdict(what.endpoint),
+            "message": encode(what.message).decode(),
+        }
+    if isinstance(what, ev.RunPage):
+        return {"type": "RunsPage", "hash": what.hash}
+    fields = {f.name: getattr(what, f.name) for f in dataclasses.fields(what)}
+    if isinstance(what, ev.Lost):
+        fields["endpoint"] = dataclasses.asdict(what.endpoint)
+    if isinstance(what, ev.Publish):
+        fields["streams"] = [
+            {
+                "ssrc": s,
+                "kind": k,
+                "stream": n,
+                "layers": what.layers.get(s, ()),
+                "rtx": what.rtx.get(s, ()),
+            }
+            for s, k, n in what.streams
+        ]
+        fields["takesRtx"] = fields.pop("takes_rtx")
+        del fields["layers"], fields["rtx"]
+    if isinstance(what, ev.SelectStreams):
+        fields["maxLayers"] = list(what.max_layers.items())
+    if isinstance(what, ev.SaveReport | ev.SaveEvidence | ev.SendFile | ev.SendImage):
+        del fields["path"]
+    return {"type": kind, **fields}
+
+
+def _options(options: Options) -> dict[str, Any]:
+    return {
+        "contacts": None if options.contacts is None else options.contacts.encode(),
+        "showIdentity": options.show_identity,
+        "reports": options.reports,
+        "evidence": options.evidence is not None,
+        "evidenceNames": options.evidence_names,
+        "patience": options.patience,
+    }

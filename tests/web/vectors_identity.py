@@ -1,0 +1,107 @@
+"""Shared vectors of identities (crypto/proof/identity.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from snugroom.crypto import fields, hpke
+from snugroom.crypto.proof import identity
+from snugroom.crypto.proof.identity import IdentityKey, VouchContext
+from tests.web.cases import ODD_KEYS, SUITE, Cases, Seed, filled
+
+
+def _ends(given: list[Any]) -> VouchContext:
+    return VouchContext(*given)
+
+
+def identity_cases() -> Any:
+    """crypto/proof/identity.py."""
+    cases = Cases(
+        check_public=identity.check_public,
+        fingerprint=identity.fingerprint,
+        public=lambda private: IdentityKey(private).public,
+        show=lambda private, *rest: IdentityKey(private).knock_proof(*rest),
+        check_shown=identity.verify_knock_proof,
+        ends=lambda *given: VouchContext(*given).encode(),
+        vouch=lambda private, ends, box, rng: IdentityKey(private).vouch(_ends(ends), box, rng=rng),
+        heard=lambda sealed, box, key, group, ends: identity.open_vouch(sealed, box, key, group).check(
+            _ends(ends), box
+        ),
+    )
+    ada, card, bo = filled("ada"), filled("card"), filled("bo's box")
+    public = cases.do("public", ada)
+    cases.do("public", ada[1:])
+    for key in (public, hpke.public_key(bo), *ODD_KEYS):
+        cases.do("check_public", key)
+        cases.do("fingerprint", key)
+    card_hash, enc = filled("card hash"), filled("enc")
+    shown = cases.do("show", ada, hpke.public_key(card), card_hash, enc, b"package")
+    cases.do("show", ada, bytes(32), card_hash, enc, b"package")
+    for given in (
+        (shown, card, card_hash, enc, b"package"),
+        (shown, bo, card_hash, enc, b"package"),
+        (shown, card, enc, enc, b"package"),
+        (shown, card, card_hash, card_hash, b"package"),
+        (shown, card, card_hash, enc, b"packagf"),
+        (shown[:-1] + b"\0", card, card_hash, enc, b"package"),
+        (shown[:-1], card, card_hash, enc, b"package"),
+        (bytes(64), card, card_hash, enc, b"package"),
+        (b"\xff" * 64, card, card_hash, enc, b"package"),
+    ):
+        cases.do("check_shown", *given)
+    box = filled("ada's box")
+    ends: list[Any] = [
+        b"group",
+        1,
+        filled("ada signs"),
+        hpke.public_key(box),
+        2,
+        filled("bo signs"),
+        hpke.public_key(bo),
+    ]
+    cases.do("ends", *ends)
+    for at in (2, 3, 5, 6):
+        cases.do("ends", *(each[1:] if i == at else each for i, each in enumerate(ends)))
+    sealed = cases.do("vouch", ada, ends, box, Seed("vouch"))
+    for at, other in ((3, filled("another")), (6, bytes(32))):
+        cases.do(
+            "vouch", ada, [other if i == at else each for i, each in enumerate(ends)], box, Seed("vouch")
+        )
+    cases.do("heard", sealed, bo, ends[5], b"group", ends)
+    heard: list[tuple[Any, ...]] = [
+        (sealed, box, ends[5], b"group", ends),
+        (sealed, bo, ends[2], b"group", ends),
+        (sealed, bo, ends[5], b"groups", ends),
+        (sealed[:-1], bo, ends[5], b"group", ends),
+        (bytes(len(sealed)), bo, ends[5], b"group", ends),
+        *(
+            (sealed, bo, ends[5], b"group", [other if i == at else each for i, each in enumerate(ends)])
+            for at, other in enumerate(
+                (b"groups", 3, filled("x"), hpke.public_key(filled("x")), 3, filled("x"))
+            )
+        ),
+        (sealed, bo, ends[5], b"group", [bytes(32) if i == 3 else each for i, each in enumerate(ends)]),
+    ]
+    for given in heard:
+        cases.do("heard", *given)
+    # what was proven of one leaf, said of another
+    proof = identity._vouch_mac(
+        identity._exchange(bo, public),
+        identity._exchange(bo, hpke.public_key(box)),
+        public,
+        VouchContext(*ends),
+    )
+    for leaf in (1, 2):
+        body = fields.uint(leaf, 4) + public + proof
+        other_leaf = hpke.seal(SUITE, ends[6], b"snug 1 id vouchgroup", ends[5], body, rng=Seed("leaf").rng())
+        cases.do("heard", other_leaf.enc + other_leaf.ciphertext, bo, ends[5], b"group", ends)
+    for claimed, leaf in ((bytes(32), 1), (b"\xff" * 32, 1), (hpke.public_key(box), 1), (public, 2)):
+        body = fields.uint(leaf, 4) + claimed + bytes(32)
+        forged = hpke.seal(SUITE, ends[6], b"snug 1 id vouchgroup", ends[5], body, rng=Seed("forged").rng())
+        cases.do("heard", forged.enc + forged.ciphertext, bo, ends[5], b"group", ends)
+    return cases
+
+
+#: By the name of the file.
+FILES: Final[dict[str, Callable[[], Any]]] = {"identity": identity_cases}

@@ -1,0 +1,141 @@
+"""Shared vectors of how hosts and members come back in (crypto/entry/recovery.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from snugroom.crypto import fields, hpke, kdf
+from snugroom.crypto.entry import lobby, recovery
+from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.lobby import Answer, Refusal
+from snugroom.crypto.kdf import H, Rng
+from tests.web.cases import _HOST, _SECRET, ORIGIN, SUITE, Cases, Seed, filled
+
+
+def _inside(door_seed: bytes, message: Any, rng: Rng) -> bytes:
+    key = recovery.recovery_key(door_seed)
+    inside = recovery.seal(key, message, rng=rng)
+    assert recovery.open(key, inside) == message
+    return inside.sealed
+
+
+def _uncovered(raw: bytes) -> Any:
+    """What is read of bytes under the key of a door seed of zeros."""
+    key = recovery.recovery_key(bytes(32))
+    inside = lobby.RecoveryMessage(
+        kdf.seal(key, fields.padded(raw, 4 + len(raw)), b"snug 1 inside", rng=Seed("inside").rng())
+    )
+    return recovery.open(key, inside)
+
+
+def _asked(seed: bytes, group_id: bytes, slot: int, package: bytes, rng: Rng) -> recovery.HostReturnRequest:
+    asked, _ = recovery.make_host_return_request(HostSeed(seed), group_id, slot, package, rng=rng)
+    return asked
+
+
+def _back(asked: Any, answer: Answer, rng: Rng) -> Any:
+    back = recovery.make_recovery_reply(asked, answer, rng=rng)
+    return [back, back.open(asked, filled("reply"))]
+
+
+def returning_cases() -> Any:
+    """crypto/entry/recovery.py."""
+    cases = Cases(
+        inside_key=recovery.recovery_key,
+        inside=_inside,
+        uncovered=_uncovered,
+        make_return=_asked,
+        id=lambda asked: asked.id,
+        back=_back,
+        open_back=lambda back, asked, private: back.open(asked, private),
+        kept=_kept,
+    )
+    cases.do("inside_key", filled("door"))
+    cases.do("inside_key", bytes(31))
+    asked = cases.do("make_return", _HOST.seed, b"group", 5, b"package", Seed("return"))
+    public = hpke.public_key(filled("reply"))
+    ours = replace(asked, reply_public=public)
+    again = recovery.RejoinRequest(public, b"package")
+    answer = Answer(
+        b"welcome", filled("door"), filled("steward"), filled("beat"), 9, filled("chain"), b"ledger"
+    )
+    back, _ = cases.do("back", ours, answer, Seed("back"))
+    cases.do("back", again, answer, Seed("back"))
+    cases.do("back", replace(again, reply_public=bytes(32)), answer, Seed("back"))
+    for each in (asked, ours, again):
+        cases.do("id", each)
+    cases.do("open_back", back, ours, filled("reply"))
+    cases.do("open_back", back, asked, filled("reply"))
+    cases.do("open_back", back, again, filled("reply"))
+    cases.do("open_back", back, ours, filled("another"))
+    cases.do("open_back", replace(back, id=bytes(8)), ours, filled("reply"))
+    no = hpke.seal(
+        SUITE,
+        public,
+        b"snug 1 back" + H(again.encode()),
+        again.id,
+        lobby.encode_answer(Refusal("no")),
+        rng=Seed("no").rng(),
+    )
+    cases.do("open_back", recovery.RecoveryReply(again.id, no.enc, no.ciphertext), again, filled("reply"))
+    nonce = filled("nonce", 16)
+    for message in (
+        recovery.HelperQuery(nonce),
+        recovery.HelperOffer(nonce, 2**53 - 1, filled("chain"), filled("gate")),
+        ours,
+        again,
+        replace(again, key_package=bytes(8192)),
+        back,
+        recovery.HelperQuery(nonce[1:]),
+    ):
+        cases.do("inside", filled("door"), message, Seed("inside"))
+    large = fields.uint(5, 1) + public + bytes(8193)
+    for raw in (
+        b"",
+        b"\0",
+        b"\1" + nonce,
+        b"\1" + nonce + b"\0",
+        b"\2" + bytes(88),
+        b"\2" + bytes(87),
+        b"\2" + bytes(89),
+    ):
+        cases.do("uncovered", raw)
+    for raw in (
+        b"\3" + bytes(104),
+        b"\3" + bytes(105),
+        b"\4" + bytes(40),
+        b"\4" + bytes(39),
+        b"\5" + bytes(32),
+        large,
+        b"\6",
+    ):
+        cases.do("uncovered", raw)
+    kept = recovery.HostRecoveryData(_HOST, filled("door"), _SECRET, b"group", ORIGIN, "Ada")
+    cases.cuts("kept", kept.encode())
+    for wrong in (
+        replace(kept, origin="https://Meet.example"),
+        replace(kept, origin="x"),
+        replace(kept, name="Ada:"),
+    ):
+        cases.do("kept", wrong.encode())
+    return cases
+
+
+def _kept(data: bytes) -> Any:
+    kept = recovery.HostRecoveryData.decode(data)
+    assert kept.encode() == data
+    return [
+        kept.host_seed.seed,
+        kept.door_seed,
+        kept.secret,
+        kept.group_id,
+        kept.origin,
+        kept.name,
+        kept.door_key.public,
+    ]
+
+
+#: By the name of the file.
+FILES: Final[dict[str, Callable[[], Any]]] = {"returning": returning_cases}
