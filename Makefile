@@ -105,7 +105,7 @@ fuzz: $(DEV)
 
 # every view, light and dark, on a phone and on a wide screen: some minutes. The README's are kept in git, no others.
 screenshots: $(DEV) browsers
-	.venv/bin/python -m tests.web.shots docs/images
+	.venv/bin/python -m tests.web.screenshots docs/images
 
 clean:
 	rm -rf .venv .uv client/web/node_modules server/page/bundle server/page/landlord server/page/.built

@@ -15,8 +15,8 @@ from snugroom.server.hostile.server import HostileServer
 from snugroom.server.wire.messages import Relay, Relayed, Streams, Transport, WireError
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
-from tests.server.guests import Calls, Guest, Place, quiet, visiting
 from tests.server.people import blob
+from tests.server.wire_clients import Calls, Guest, Place, quiet, visiting
 
 
 class Stage(Place):

@@ -8,8 +8,8 @@ from nacl.signing import SigningKey
 
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import Entered, Relay, Relayed, Shown
-from tests.server.guests import Guest, Place
 from tests.server.people import blob, opening, room_door, show
+from tests.server.wire_clients import Guest, Place
 
 
 def keys(name: str) -> tuple[SigningKey, SigningKey]:

@@ -22,10 +22,10 @@ from snugroom.crypto.mls.messages import GroupInfo
 from tests.interop.page_room import PageBundle, PageError, PageGroup, PageRoom, as_ours
 from tests.interop.peer import PeerError
 from tests.interop.ts_peer import PageProcess
-from tests.mls import rule_cases, rule_cases_entering, rule_cases_outside
+from tests.mls import rule_cases, rule_cases_entering, rule_cases_external
 from tests.mls.rule_cases import MEMBERS, PACKAGES, Case, switched_off
 from tests.mls.rule_cases_entering import WELCOMES
-from tests.mls.rule_cases_outside import OUTSIDE
+from tests.mls.rule_cases_external import OUTSIDE
 from tests.mls.world import Room, add_of, forge, new_bundle, state_of
 
 
@@ -99,7 +99,7 @@ BY_COMMIT = 6
 @pytest.mark.parametrize("case", OUTSIDE, ids=ids(OUTSIDE))
 def test_messages_from_outside(page: PageProcess, monkeypatch: pytest.MonkeyPatch, case: Case) -> None:
     """Commits from outside are not read at all: SNUG-2 would refuse each."""
-    monkeypatch.setattr(rule_cases_outside, "Room", at(page, 1))
+    monkeypatch.setattr(rule_cases_external, "Room", at(page, 1))
     by_commit = case in OUTSIDE[BY_COMMIT:] or case.rule == "MLS-6-4"
     with pytest.raises(PageError if by_commit else ValidationError) as caught:
         case.attempt(case.off)

@@ -50,7 +50,7 @@ from tests.mls.rule_cases import (
     with_nodes,
 )
 from tests.mls.rule_cases_entering import TREES, WELCOMES, welcomed
-from tests.mls.rule_cases_outside import OUTSIDE
+from tests.mls.rule_cases_external import OUTSIDE
 from tests.mls.world import (
     NOW,
     SUITE,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.cli.processes import Process
-from tests.network.between import SERVER, SERVER6, Cable
 from tests.network.namespace import UnavailableError
+from tests.network.namespace_pair import SERVER, SERVER6, Cable
 
 CUT = 10.0
 #: From when the network is whole again to when sound comes again, seconds, on a busy machine. A quiet one

@@ -22,9 +22,9 @@ from typing import Any
 
 from snugroom.crypto.proof.verification import grouped
 from tests.patience import PATIENCE
-from tests.proof.blind import ROOT, Tree
 from tests.proof.memory import Found, Searcher, Snapshot, search_snapshots, snapshot
 from tests.proof.proxy import Proxy, unmasked
+from tests.proof.server_only import ROOT, Tree
 from tests.proof.witness import DATAGRAM_IN, DATAGRAM_OUT, RTP_IN, RTP_OUT, Secrets, Tap
 
 NAMES = {"ada": "Ada Quagga-Thylacine", "bob": "Bob Żółw Dodo", "cem": "Cem Aurochs-Moa"}

@@ -13,7 +13,7 @@ from snugroom.crypto.errors import MissingKeyError, SnugCryptoError, StateError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import MediaKeys, Stream, open_frame
 from snugroom.server.wire.messages import Committed, Relayed
-from tests.proof.hoard import Hoard
+from tests.proof.kept_keys import Hoard
 from tests.proof.meeting import Person, Record, mostly_opened
 from tests.proof.witness import EPOCH, REMOVAL, SEALED_AUDIO, SEALED_VIDEO, Tap
 from tests.session.world import Participant, World

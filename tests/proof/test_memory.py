@@ -15,9 +15,9 @@ from snugroom.client.media.sources import TestCard
 from snugroom.server.wire import rtp
 from snugroom.server.wire.rtcp import is_rtcp
 from tests.patience import PATIENCE
-from tests.proof.blind import Tree
 from tests.proof.meeting import NAMES, Record, class_of, mostly_opened, shown_passes
 from tests.proof.memory import Found, Searcher
+from tests.proof.server_only import Tree
 from tests.proof.witness import RTP_IN, RTP_OUT, Secrets, Tap
 
 #: What each participant has while it is in the meeting.

@@ -23,7 +23,6 @@ from snugroom.server.wire import signed
 from snugroom.server.wire.messages import Committed, Relay, Relayed, Shown, Stale, Stream, Streams, Transport
 from tests.media_server.framed import dial
 from tests.media_server.peer import Peer, rtp
-from tests.server.guests import CLIENT_ADDRESS, Guest, Place, eventually, quiet, visiting
 from tests.server.people import (
     DOOR,
     NUMBER,
@@ -36,6 +35,7 @@ from tests.server.people import (
     room_pass,
     show,
 )
+from tests.server.wire_clients import CLIENT_ADDRESS, Guest, Place, eventually, quiet, visiting
 
 ROOT = __file__.rpartition("/tests/")[0]
 AGENT = "canary-agent/1.0"

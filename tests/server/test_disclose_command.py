@@ -15,9 +15,9 @@ import pytest
 from snugroom.server.disclosure import command, view
 from snugroom.server.disclosure.text import brief, sentences
 from tests.patience import PATIENCE
-from tests.server.guests import eventually, visiting
 from tests.server.test_disclose import ROOT, meeting
 from tests.server.test_process import running
+from tests.server.wire_clients import eventually, visiting
 
 # -- read aloud ------------------------------------------------------------------------------------------
 

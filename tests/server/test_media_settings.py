@@ -20,7 +20,7 @@ from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Media, Refused, Stream, Transport
 from tests.media_server.conftest import until
 from tests.media_server.peer import Peer
-from tests.server.guests import quiet, visiting
+from tests.server.wire_clients import quiet, visiting
 
 SECONDS = (0, -1, 86401, math.nan, math.inf)
 #: For every name: a value that is not the default, and values that are out of bounds.

@@ -18,9 +18,9 @@ from snugroom.server.disclosure import metrics
 from snugroom.server.disclosure.metrics import Metrics
 from snugroom.server.wire.messages import Refused, Streams, Transport
 from tests.media_server.peer import Peer, rtp
-from tests.server.guests import CLIENT_ADDRESS, Guest, Place, quiet, visiting
 from tests.server.people import DOOR, NUMBER, ROOM_ADMIN, lobby_door, media
 from tests.server.test_process import fails, running
+from tests.server.wire_clients import CLIENT_ADDRESS, Guest, Place, quiet, visiting
 
 #: The text format 0.0.4: comments, and samples with or without labels.
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="[^"\\\n]*",?)+)\})? (-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)')

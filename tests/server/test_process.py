@@ -28,7 +28,6 @@ from snugroom.server.wire.messages import (
     Transport,
 )
 from tests.patience import PATIENCE
-from tests.server.guests import CLIENT_ADDRESS, Place, visiting
 from tests.server.people import (
     CLIENT_NONCE,
     DOOR,
@@ -41,6 +40,7 @@ from tests.server.people import (
     room_door,
     show,
 )
+from tests.server.wire_clients import CLIENT_ADDRESS, Place, visiting
 
 ROOT = Path(__file__).parents[2]
 

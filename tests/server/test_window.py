@@ -22,9 +22,9 @@ from snugroom.server.disclosure import audit, view, window
 from snugroom.server.disclosure.window import Window, snapshot
 from snugroom.server.wire.messages import Streams, Transport
 from tests.media_server.peer import Peer, rtp
-from tests.server.guests import CLIENT_ADDRESS, Guest, Place, quiet, visiting
 from tests.server.people import NUMBER
 from tests.server.test_process import fails, running
+from tests.server.wire_clients import CLIENT_ADDRESS, Guest, Place, quiet, visiting
 
 FILES = {"index.html": b"<!doctype html><title>a window</title>", "main.js": b"0;"}
 

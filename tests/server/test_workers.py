@@ -29,9 +29,9 @@ from snugroom.server.wire import signed
 from snugroom.server.wire.messages import Entered, Refused, Shown, Streams, Subscribe, Transport
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
-from tests.server.guests import Guest, Place, quiet, visiting
 from tests.server.people import opening, room_door, show
 from tests.server.test_window import bundle as bundle  # a window of two files
+from tests.server.wire_clients import Guest, Place, quiet, visiting
 
 LIMITS = MediaLimits()
 

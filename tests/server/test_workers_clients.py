@@ -16,7 +16,7 @@ from snugroom.client.session import events as ev
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.server.app import Server
 from snugroom.server.sfu.workers.pool import Workers
-from tests.server.guests import quiet
+from tests.server.wire_clients import quiet
 
 PATIENCE = float(os.environ.get("SNUG_TEST_PATIENCE", "60"))
 

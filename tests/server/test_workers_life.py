@@ -22,11 +22,11 @@ from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire.messages import Transport
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
-from tests.proof.blind import Tree
-from tests.server.guests import CLIENT_ADDRESS, eventually, quiet, visiting
+from tests.proof.server_only import Tree
 from tests.server.test_process import fails, running
 from tests.server.test_window import bundle as bundle  # a window of two files
 from tests.server.test_workers import _children, _sentences, member, pool, two_rooms, until
+from tests.server.wire_clients import CLIENT_ADDRESS, eventually, quiet, visiting
 
 # -- start and end -----------------------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from snugroom.client.session import events as ev
 from snugroom.crypto.entry.recovery import HostRecoveryData
-from tests.session.test_returning import come_back
-from tests.session.test_trouble import two_hosts
+from tests.session.test_failures import two_hosts
+from tests.session.test_recovery import come_back
 from tests.session.world import Participant, World
 
 

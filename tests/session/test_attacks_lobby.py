@@ -16,7 +16,7 @@ from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REJOIN_EXTENSION
 from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.server.wire import messages as wire
-from tests.session.test_returning import crashed
+from tests.session.test_recovery import crashed
 from tests.session.world import ORIGIN, START, Participant, World, seeded
 
 

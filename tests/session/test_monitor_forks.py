@@ -10,7 +10,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.crypto.agreed.heartbeat import Got
 from snugroom.server.wire import messages as wire
-from tests.session.hostile import (
+from tests.session.forked import (
     Forked,
     Media,
     heal,

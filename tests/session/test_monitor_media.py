@@ -7,7 +7,7 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.messages import decode_client
-from tests.session.hostile import (
+from tests.session.forked import (
     Media,
     ours,
     texts,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snugroom.client.session import events as ev
 from snugroom.server.wire import messages as wire
-from tests.session.hostile import (
+from tests.session.forked import (
     ours,
     texts,
 )

@@ -14,9 +14,9 @@ import pytest_asyncio
 from snugroom.client.web import node
 from snugroom.server import page
 from tests.interop.ts_setup import ensure_installed
-from tests.web import browsers, media_house
+from tests.web import browsers, media_server
 from tests.web.browsers import NAMES, Browser, Chromium, Firefox, Name
-from tests.web.media_house import House
+from tests.web.media_server import House
 from tests.web.storybook import Book, served
 from tests.web.ts_session import SessionProcess
 
@@ -25,7 +25,7 @@ from tests.web.ts_session import SessionProcess
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tests' own pages, built."""
     out = tmp_path_factory.mktemp("pages")
-    media_house.build(out)
+    media_server.build(out)
     return out
 
 
@@ -61,7 +61,7 @@ async def book(chromium: Chromium) -> AsyncIterator[Book]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def house(pages: Path) -> AsyncIterator[House]:
     """A media server that can be looked into, and a page for it. Its tabs are closed in the end."""
-    async with media_house.start(pages) as made:
+    async with media_server.start(pages) as made:
         yield made
         for tab in made.tabs:
             await tab.close()

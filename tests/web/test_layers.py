@@ -13,7 +13,7 @@ from snugroom.server.wire import rtp
 from snugroom.server.wire.limits import RTX_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
-from tests.web.media_house import House, Packet, has_payload, keys, open_all
+from tests.web.media_server import House, Packet, has_payload, keys, open_all
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

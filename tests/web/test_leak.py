@@ -14,7 +14,7 @@ from snugroom.crypto.media.clear_header import DELTA_HEADER, KEY_HEADER
 from snugroom.server.wire.messages import MediaKind
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
-from tests.web.media_house import House, keys, open_all
+from tests.web.media_server import House, keys, open_all
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -15,7 +15,7 @@ from snugroom.client.media.codec import AUDIO_BITRATE, OpusDecoder
 from snugroom.server.wire import rtcp
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
-from tests.web.media_house import House, Packet, has_payload, keys, open_all
+from tests.web.media_server import House, Packet, has_payload, keys, open_all
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

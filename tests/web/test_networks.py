@@ -14,9 +14,9 @@ from snugroom.server.sfu.io.turn import TurnServer
 from tests.media_server.test_networks import ipv6
 from tests.network import coturn
 from tests.network.proxy import SERVER, Proxy
-from tests.web import media_house
+from tests.web import media_server
 from tests.web.browsers import Browser, Tab
-from tests.web.media_house import House, address
+from tests.web.media_server import House, address
 from tests.web.test_media import count, goes_on, hears, person, sees
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -35,7 +35,7 @@ RELAY = """
 
 @contextlib.asynccontextmanager
 async def house(pages: Path, **options: Any) -> AsyncIterator[House]:
-    async with media_house.start(pages, **options) as made:
+    async with media_server.start(pages, **options) as made:
         yield made
         for tab in made.tabs:
             await tab.close()

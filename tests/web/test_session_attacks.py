@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from tests.session import (
-    test_attacks_crash,
+    test_attacks_false_claims,
     test_attacks_host,
     test_attacks_invites,
     test_attacks_lobby,
     test_attacks_media,
     test_attacks_rejoin,
-    test_attacks_words,
+    test_attacks_sealing,
     test_hostile_members,
-    test_returning,
+    test_recovery,
 )
 from tests.web.mixed import played, scenarios
 
@@ -24,7 +24,7 @@ SCENARIOS = [
         },
     ),
     *scenarios(
-        test_attacks_crash,
+        test_attacks_sealing,
         other={
             "a_box_that_is_no_key_costs_its_owner_the_seed": "host -Mallory",
             "a_reply_key_that_is_none_costs_who_asked_the_answer": "host",
@@ -67,7 +67,7 @@ SCENARIOS = [
         ],
     ),
     *scenarios(
-        test_attacks_words,
+        test_attacks_false_claims,
         other={
             "a_member_that_cries_wolf_stops_nobody_for_long": "host -Liar",
             "a_server_cannot_have_an_honest_member_blamed_for_where_it_puts_its_commit": "host -Bo",
@@ -80,7 +80,7 @@ SCENARIOS = [
         },
     ),
     *scenarios(
-        test_returning,
+        test_recovery,
         other={
             "a_host_comes_back_and_is_host_again": "host -Bo",
             "a_member_cannot_make_a_return_up": "-Ada-Bo",

@@ -15,7 +15,7 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.options import Options
-from tests.session.hostile import Media
+from tests.session.forked import Media
 from tests.session.world import Participant, World, seeded
 from tests.web.mixed import by_turns, mixed_world
 from tests.web.ts_session import SessionProcess, Who

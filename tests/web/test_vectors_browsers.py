@@ -16,8 +16,8 @@ from tests.interop.ts_setup import ensure_installed
 from tests.web.browsers import Browser, Tab
 from tests.web.vectors_agreed import FILES as AGREED
 from tests.web.vectors_crypto import FILES as CRYPTO
-from tests.web.vectors_entering import FILES as ENTERING
 from tests.web.vectors_identity import FILES as IDENTITY
+from tests.web.vectors_lobby import FILES as ENTERING
 from tests.web.vectors_names import FILES as NAMES
 from tests.web.vectors_recovery import FILES as RECOVERY
 from tests.web.write_shared import SHARED

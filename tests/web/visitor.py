@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 from snugroom.client.media.sources import PATCH
 from tests.cli.processes import Process, running
 from tests.web.browsers import Browser, Tab, source
-from tests.web.media_house import address
+from tests.web.media_server import address
 
 #: No step takes longer, however busy the machine; every wait ends as soon as what it waits for is there.
 PATIENCE: Final = float(os.environ.get("SNUG_TEST_PATIENCE", "90"))

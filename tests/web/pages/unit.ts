@@ -12,9 +12,9 @@ async function run(names: readonly string[], change?: readonly [name: string, fr
   await import("../unit/crypto/hpke.test");
   await import("../unit/crypto/invite.test");
   await import("../unit/crypto/roomState.test");
-  await import("../unit/crypto/veil.test");
+  await import("../unit/crypto/envelope.test");
   await import("../unit/crypto/lobby.test");
-  await import("../unit/crypto/returning.test");
+  await import("../unit/crypto/recovery.test");
   await import("../unit/crypto/identity.test");
   await import("../unit/crypto/names.test");
   const failed: string[] = [];

@@ -1,6 +1,6 @@
 /**
  * What the session reckons with, alone: order, reach, turns, announcements (as
- * tests/session/test_reckoning.py).
+ * tests/session/test_monitor_parts.py).
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -22,7 +22,6 @@ from snugroom.server.wire.messages import (
     Subscribe,
     Transport,
 )
-from tests.server.guests import Calls, Guest, quiet, serving
 from tests.server.people import (
     NUMBER,
     blob,
@@ -32,6 +31,7 @@ from tests.server.people import (
     room_door,
     show,
 )
+from tests.server.wire_clients import Calls, Guest, quiet, serving
 
 
 async def left(watcher: Guest, who: Guest) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.session import test_invites, test_invites_leaked, test_powers, test_trouble
+from tests.session import test_failures, test_invites, test_invites_leaked, test_roles
 from tests.web.mixed import by_turns, mixed_world, played, scenarios
 from tests.web.ts_session import SessionProcess, Who
 
 SCENARIOS = [
     *scenarios(
-        test_trouble,
+        test_failures,
         other={
             "a_bad_commit_is_void_for_all_and_the_meeting_goes_on": "host",
             "a_commit_that_does_not_carry_what_it_names_splits_nobody_off": "host",
@@ -24,7 +24,7 @@ SCENARIOS = [
         },
     ),
     *scenarios(
-        test_powers,
+        test_roles,
         other={
             "a_grant_that_was_lost_is_handed_over_again": "guests",
             "a_handover_survives_ones_own_rejoin": "host -Cem",
@@ -64,5 +64,5 @@ def test_cut_anywhere_and_everybody_is_back(
     monkeypatch: pytest.MonkeyPatch, sessions: SessionProcess, seed: int, who: Who
 ) -> None:
     """Links break and the server dies at random moments; in the end all agree and all is said once."""
-    monkeypatch.setattr(test_trouble, "World", mixed_world(sessions, who))
-    test_trouble.test_cut_anywhere_and_everybody_is_back.hypothesis.inner_test(seed)  # type: ignore[attr-defined]
+    monkeypatch.setattr(test_failures, "World", mixed_world(sessions, who))
+    test_failures.test_cut_anywhere_and_everybody_is_back.hypothesis.inner_test(seed)  # type: ignore[attr-defined]

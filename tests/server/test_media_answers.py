@@ -20,8 +20,8 @@ from snugroom.server.wire.messages import (
     Subscribe,
     Transport,
 )
-from tests.server.guests import Calls, Guest, Place, eventually, quiet, serving
 from tests.server.people import NUMBER, Table, blob, media
+from tests.server.wire_clients import Calls, Guest, Place, eventually, quiet, serving
 
 
 class Later(Calls):

@@ -14,9 +14,9 @@ from snugroom.crypto.agreed.room_state import RejoinTicket
 from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.server.wire import messages as wire
+from tests.session.test_attacks_false_claims import say
 from tests.session.test_attacks_lobby import ask
-from tests.session.test_attacks_words import say
-from tests.session.test_returning import crashed
+from tests.session.test_recovery import crashed
 from tests.session.world import ORIGIN, START, World, seeded
 
 

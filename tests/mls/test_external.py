@@ -20,7 +20,7 @@ from snugroom.crypto.mls import (
 from snugroom.crypto.mls.codec import vector
 from snugroom.crypto.mls.messages import PublicMessage, Sender, SenderType, decode_message, encode_message
 from snugroom.crypto.mls.nodes import Credential, ExtensionType, external_senders
-from tests.mls.newcomer import join_from_outside
+from tests.mls.external_joiner import join_from_outside
 from tests.mls.world import SUITE, Room, add_of, new_bundle, rng, sign_framed
 
 

@@ -15,7 +15,7 @@ from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import labels, treekem
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
-from tests.session.hostile import (
+from tests.session.forked import (
     heal,
     last_beat,
     monitor,

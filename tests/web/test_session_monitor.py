@@ -5,21 +5,21 @@ from __future__ import annotations
 from tests.session import (
     test_dropped,
     test_layers,
+    test_monitor,
     test_monitor_forks,
     test_monitor_media,
+    test_monitor_members,
     test_monitor_order,
     test_signing,
     test_signing_attacks,
     test_signing_epochs,
-    test_watch,
-    test_watch_members,
 )
 from tests.web.mixed import played, scenarios
 
 # those that take long are played once
 SCENARIOS = [
     *scenarios(
-        test_watch_members,
+        test_monitor_members,
         other={
             "beats_that_the_server_repeats_or_mixes_up_accuse_nobody": "host -Bo",
             "garbage_and_strangers_beats_cost_one_check_and_no_word": "host",
@@ -89,7 +89,7 @@ SCENARIOS = [
         ],
     ),
     *scenarios(
-        test_watch,
+        test_monitor,
         test_monitor_forks,
         test_monitor_media,
         test_monitor_order,

@@ -22,7 +22,7 @@ from snugroom.crypto.mls.messages import (
 )
 from snugroom.crypto.mls.nodes import ExtensionType
 from snugroom.crypto.mls.proposals import Commit, ProposalOrRef, UpdatePath
-from tests.mls.newcomer import NEWCOMER, join_from_outside
+from tests.mls.external_joiner import NEWCOMER, join_from_outside
 from tests.mls.rule_cases import GCE, NEW, PSK, Case, Off
 from tests.mls.world import (
     Room,

@@ -21,7 +21,7 @@ from snugroom.crypto.mls import labels, treekem
 from snugroom.server.config import Settings
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
-from tests.session.hostile import FROM_BEATS
+from tests.session.forked import FROM_BEATS
 from tests.session.world import Participant, World, seeds
 
 

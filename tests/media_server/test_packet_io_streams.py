@@ -19,7 +19,7 @@ from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.peer import Peer
 from tests.media_server.peer import rtp as packet_of
 from tests.media_server.test_layers import layer
-from tests.media_server.test_path import KINDS, PROFILES, Sink, make
+from tests.media_server.test_packet_io import KINDS, PROFILES, Sink, make
 
 BLOCK = b"\xbe\xde\0\2\x32abc\x51"
 

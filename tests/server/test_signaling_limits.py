@@ -27,7 +27,6 @@ from snugroom.server.wire.messages import (
     Streams,
 )
 from tests.patience import PATIENCE
-from tests.server.guests import CLIENT_ADDRESS, Calls, Guest, Place, eventually, quiet, serving
 from tests.server.people import (
     CLIENT_NONCE,
     NUMBER,
@@ -39,7 +38,8 @@ from tests.server.people import (
     room_door,
     show,
 )
-from tests.server.test_shell import left
+from tests.server.test_signaling import left
+from tests.server.wire_clients import CLIENT_ADDRESS, Calls, Guest, Place, eventually, quiet, serving
 
 # -- limits of time and number -------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from snugroom.crypto.errors import AuthenticationError, MalformedError, Validati
 from snugroom.crypto.kdf import H
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
-from tests.session.test_trouble import two_hosts
+from tests.session.test_failures import two_hosts
 from tests.session.world import Participant, World, seeded
 
 

@@ -33,8 +33,8 @@ from snugroom.server.wire.messages import (
 )
 from tests.hostile.stage import Stage, playing, say, words
 from tests.patience import PATIENCE
-from tests.server.guests import Guest
 from tests.server.people import DOOR, NUMBER, ROOM_ADMIN, blob, commit, media, room_door, show
+from tests.server.wire_clients import Guest
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from snugroom.server.rooms import backpressure
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import CatchUp, Relay, Relayed, encode
 from tests.hurt.rooms import Innocent, member
-from tests.server.guests import Place, eventually, quiet, serving
 from tests.server.people import blob
+from tests.server.wire_clients import Place, eventually, quiet, serving
 
 #: The smallest frames of a client there are (RFC 6455 5.2): masked, and empty.
 PIECE, TEXT, PING, PONG = (bytes([first]) + b"\x80mask" for first in (0x00, 0x81, 0x89, 0x8A))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
-from tests.session.hostile import (
+from tests.session.forked import (
     Media,
     last_beat,
     ours,

@@ -1,6 +1,6 @@
 """Screenshots of every story, light and dark, on a phone and on a wide screen:
 
-python -m tests.web.shots OUTDIR [part of a story's name] [--language de] [--theme dark] [--screen phone]
+python -m tests.web.screenshots OUT [part of a story's name] [--language de] [--theme dark] [--screen phone]
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ async def take(out: Path, part: str, language: str, themes: list[str], screens: 
 
 def main() -> None:
     """From the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.web.shots")
+    parser = argparse.ArgumentParser(prog="python -m tests.web.screenshots")
     parser.add_argument("out", type=Path)
     parser.add_argument("part", nargs="?", default="")
     parser.add_argument("--language", default="en")
