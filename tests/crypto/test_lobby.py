@@ -14,17 +14,13 @@ from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostSeed, Invite
 from snugroom.crypto.entry.lobby import (
     BUCKETS,
-    Answer,
     Card,
     CardRequest,
     Knock,
     LobbyMessage,
-    OpenedKnock,
-    PendingKnock,
     Refusal,
     Reply,
     knock,
-    make_card,
     open_knock,
     post,
     read,
@@ -40,30 +36,20 @@ from snugroom.crypto.errors import (
 )
 from snugroom.crypto.fields import padded, prefixed, uint, unpadded
 from snugroom.crypto.proof.identity import IdentityKey
+from tests.crypto.lobby_people import (
+    DAY,
+    ENVELOPE_KEY,
+    KEY_PACKAGE,
+    NOW,
+    ORIGIN,
+    SECRET,
+    SEED,
+    TEXTS,
+    _card,
+    _knocked,
+)
 
-ORIGIN, DAY = "https://meet.example", 20_000
-NOW = DAY * 86_400.0
-SEED = HostSeed(bytes(range(32)))
-SECRET = bytes(range(16))
-ENVELOPE_KEY = bytes(32)
 INVITE = SEED.invite(ORIGIN, SECRET, 5)
-KEY_PACKAGE = b"a KeyPackage " * 20
-
-
-def _card(now: float = NOW) -> lobby.CardSecret:
-    return make_card(SEED.host_key, ORIGIN, DAY, now)
-
-
-def _knocked(
-    key_package: bytes = KEY_PACKAGE, index: int = 5, now: float = NOW
-) -> tuple[OpenedKnock, PendingKnock]:
-    secret = _card(now)
-    sent, pending = knock(SEED.invite(ORIGIN, SECRET, index), secret.card, key_package, "Ada", "hello")
-    return open_knock(secret, sent, SEED.invite_token), pending
-
-
-def _answer(welcome: bytes = b"welcome") -> Answer:
-    return Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, 2**40, b"c" * 32, b"ledger")
 
 
 # -- in the envelope -----------------------------------------------------------------------------
@@ -206,7 +192,6 @@ def test_a_card_s_secret_goes() -> None:
 # -- knocks -------------------------------------------------------------------------------------
 
 NAMES = st.sampled_from(["Ada", "B", "Zoë", "名前", "x" * 64, "O'Neill-Smith 3rd"])
-TEXTS = st.sampled_from(["", "hi", "ä" * 140, "x" * 280, "👋🏽 grüezi"])
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])

@@ -20,7 +20,7 @@ from snugroom.crypto.errors import (
     UnsupportedError,
 )
 from snugroom.crypto.fields import padded, prefixed, uint
-from tests.crypto.test_lobby import ENVELOPE_KEY, NOW, TEXTS, _answer, _knocked
+from tests.crypto.lobby_people import ENVELOPE_KEY, NOW, TEXTS, _answer, _knocked
 
 # -- replies ------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from snugroom.crypto.media.keys import FutureEpochError, seal_frame
 from snugroom.crypto.mls.proposals import Commit
 from snugroom.server.wire import messages as wire
 from tests.mls.world import forge
-from tests.session.test_failures import forged
+from tests.session.dishonest import forged
 from tests.session.world import Participant, World
 
 AUDIO = 1001

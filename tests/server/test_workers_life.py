@@ -25,8 +25,8 @@ from tests.patience import PATIENCE
 from tests.proof.server_only import Tree
 from tests.server.test_process import fails, running
 from tests.server.test_window import bundle as bundle  # a window of two files
-from tests.server.test_workers import _children, _sentences, member, pool, two_rooms, until
 from tests.server.wire_clients import CLIENT_ADDRESS, eventually, quiet, visiting
+from tests.server.worker_pools import _children, _sentences, member, pool, two_rooms, until
 
 # -- start and end -----------------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
+from tests.session.dishonest import post_commit
 from tests.session.forked import texts
-from tests.session.test_failures import post_commit
 from tests.session.world import Participant, World
 
 

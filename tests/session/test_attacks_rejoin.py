@@ -22,8 +22,8 @@ from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.entry.lobby import Answer, RecoveryMessage
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.mls import KeyPackageIn
+from tests.session.dishonest import spoil_path
 from tests.session.forked import texts
-from tests.session.test_failures import spoil_path
 from tests.session.test_hostile_members import together
 from tests.session.world import Participant, World
 

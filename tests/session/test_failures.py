@@ -14,13 +14,12 @@ from snugroom.client.session.kernel.intents import HealIntent, PolicyIntent
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope, policy
 from snugroom.crypto.agreed.room_state import CommitContext
-from snugroom.crypto.entry.invite import gate
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.kdf import H
-from snugroom.crypto.mls import labels, treekem
 from snugroom.server.config import Settings
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
+from tests.session.dishonest import forged, post_commit, spoil_path
 from tests.session.forked import FROM_BEATS
 from tests.session.world import Participant, World, seeds
 
@@ -171,35 +170,6 @@ def test_cut_anywhere_and_everybody_is_back(seed: int) -> None:
             assert told or "missed" in listener.alarms
 
 
-def post_commit(w: World, who: Participant, blob: bytes, room_pass: bytes) -> None:
-    """Take the next slot with whatever a member likes."""
-    slot = who.room.m.journal.slot + 1
-    w._ascend(who.links[ev.ROOM], wire.encode(wire.Commit(slot, blob, gate(room_pass))))
-
-
-def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -> tuple[bytes, bytes]:
-    """A commit that is well signed and that no honest client would make: (blob, next pass)."""
-    m = who.room.m
-    prior_state = m.prior_state()
-    facts = {
-        "room": m.room,
-        "slot": prior_state.slot,
-        "chain": prior_state.chain,
-        "ledger": m.ledger.digest(),
-        **context,
-    }
-    stage = m.group.stage(
-        proposals,
-        authenticated_data=CommitContext(**facts).encode(),
-        force_path=True,
-        psks=m._psks,
-    )
-    blob = m._cover("commit", envelope.pack([stage.message]))
-    room_pass = stage.group.export("snug 1 pass", m.room, 32)
-    stage.drop()
-    return blob, room_pass
-
-
 @pytest.mark.parametrize("kind", ["garbage", "remove", "wrong_chain", "policy"])
 def test_a_bad_commit_is_void_for_all_and_the_meeting_goes_on(kind: str) -> None:
     w = World(90)
@@ -240,23 +210,6 @@ def test_a_replayed_commit_is_void() -> None:
     w.until(lambda: "void_commit" in cem.alarms, 5)
     w.do(ada, ev.Say("on we go"))
     w.until(lambda: ("Ada", "on we go") in cem.said)
-
-
-def spoil_path(monkeypatch: pytest.MonkeyPatch, committer: Participant, victim: Participant) -> None:
-    """The committer encrypts every path secret wrongly for the victim, and rightly for others."""
-    real = labels.encrypt_with_label
-    bad = {
-        n.encryption_key
-        for _, n in committer.room.m.group._live.tree.leaves()
-        if n.signature_key == victim.room.m.signature_key(victim.room.m.own_leaf)
-    }
-
-    def spoiled(suite, public, label, context, plaintext, rng):  # type: ignore[no-untyped-def]
-        if public in bad:
-            plaintext = bytes(len(plaintext))
-        return real(suite, public, label, context, plaintext, rng)
-
-    monkeypatch.setattr(treekem, "encrypt_with_label", spoiled)
 
 
 def test_a_member_who_alone_cannot_read_a_commit_rejoins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,8 @@ from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import treekem
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
-from tests.session.test_failures import forged, post_commit, spoil_path, two_hosts
+from tests.session.dishonest import forged, post_commit, spoil_path
+from tests.session.test_failures import two_hosts
 from tests.session.world import Participant, World
 
 HONEST = ("Ada", "Bo", "Cem")

@@ -1,0 +1,40 @@
+"""A host's invite, a card and a knock, for tests of the lobby."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.lobby import (
+    Answer,
+    OpenedKnock,
+    PendingKnock,
+    knock,
+    make_card,
+    open_knock,
+)
+
+ORIGIN, DAY = "https://meet.example", 20_000
+NOW = DAY * 86_400.0
+SEED = HostSeed(bytes(range(32)))
+SECRET = bytes(range(16))
+ENVELOPE_KEY = bytes(32)
+KEY_PACKAGE = b"a KeyPackage " * 20
+TEXTS = st.sampled_from(["", "hi", "ä" * 140, "x" * 280, "👋🏽 grüezi"])
+
+
+def _card(now: float = NOW) -> lobby.CardSecret:
+    return make_card(SEED.host_key, ORIGIN, DAY, now)
+
+
+def _knocked(
+    key_package: bytes = KEY_PACKAGE, index: int = 5, now: float = NOW
+) -> tuple[OpenedKnock, PendingKnock]:
+    secret = _card(now)
+    sent, pending = knock(SEED.invite(ORIGIN, SECRET, index), secret.card, key_package, "Ada", "hello")
+    return open_knock(secret, sent, SEED.invite_token), pending
+
+
+def _answer(welcome: bytes = b"welcome") -> Answer:
+    return Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, 2**40, b"c" * 32, b"ledger")

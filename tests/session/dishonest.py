@@ -1,0 +1,60 @@
+"""Commits that no honest member makes."""
+
+from __future__ import annotations
+
+import pytest
+
+from snugroom.client.session import events as ev
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.agreed.room_state import CommitContext
+from snugroom.crypto.entry.invite import gate
+from snugroom.crypto.mls import labels, treekem
+from snugroom.server.wire import messages as wire
+from tests.session.world import Participant, World
+
+
+def post_commit(w: World, who: Participant, blob: bytes, room_pass: bytes) -> None:
+    """Take the next slot with whatever a member likes."""
+    slot = who.room.m.journal.slot + 1
+    w._ascend(who.links[ev.ROOM], wire.encode(wire.Commit(slot, blob, gate(room_pass))))
+
+
+def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -> tuple[bytes, bytes]:
+    """A commit that is well signed and that no honest client would make: (blob, next pass)."""
+    m = who.room.m
+    prior_state = m.prior_state()
+    facts = {
+        "room": m.room,
+        "slot": prior_state.slot,
+        "chain": prior_state.chain,
+        "ledger": m.ledger.digest(),
+        **context,
+    }
+    stage = m.group.stage(
+        proposals,
+        authenticated_data=CommitContext(**facts).encode(),
+        force_path=True,
+        psks=m._psks,
+    )
+    blob = m._cover("commit", envelope.pack([stage.message]))
+    room_pass = stage.group.export("snug 1 pass", m.room, 32)
+    stage.drop()
+    return blob, room_pass
+
+
+def spoil_path(monkeypatch: pytest.MonkeyPatch, committer: Participant, victim: Participant) -> None:
+    """The committer encrypts every path secret wrongly for the victim, and rightly for others."""
+    real = labels.encrypt_with_label
+    bad = {
+        n.encryption_key
+        for _, n in committer.room.m.group._live.tree.leaves()
+        if n.signature_key == victim.room.m.signature_key(victim.room.m.own_leaf)
+    }
+
+    def spoiled(suite, public, label, context, plaintext, rng):  # type: ignore[no-untyped-def]
+        if public in bad:
+            plaintext = bytes(len(plaintext))
+        return real(suite, public, label, context, plaintext, rng)
+
+    monkeypatch.setattr(treekem, "encrypt_with_label", spoiled)
