@@ -24,17 +24,17 @@ KEY_PACKAGE = b"a KeyPackage " * 20
 TEXTS = st.sampled_from(["", "hi", "ä" * 140, "x" * 280, "👋🏽 grüezi"])
 
 
-def _card(now: float = NOW) -> lobby.CardSecret:
+def host_card(now: float = NOW) -> lobby.CardSecret:
     return make_card(SEED.host_key, ORIGIN, DAY, now)
 
 
-def _knocked(
+def knocked(
     key_package: bytes = KEY_PACKAGE, index: int = 5, now: float = NOW
 ) -> tuple[OpenedKnock, PendingKnock]:
-    secret = _card(now)
+    secret = host_card(now)
     sent, pending = knock(SEED.invite(ORIGIN, SECRET, index), secret.card, key_package, "Ada", "hello")
     return open_knock(secret, sent, SEED.invite_token), pending
 
 
-def _answer(welcome: bytes = b"welcome") -> Answer:
+def an_answer(welcome: bytes = b"welcome") -> Answer:
     return Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, 2**40, b"c" * 32, b"ledger")

@@ -45,8 +45,8 @@ from tests.crypto.lobby_people import (
     SECRET,
     SEED,
     TEXTS,
-    _card,
-    _knocked,
+    host_card,
+    knocked,
 )
 
 INVITE = SEED.invite(ORIGIN, SECRET, 5)
@@ -77,12 +77,12 @@ def test_messages_round_trip_in_buckets(message: LobbyMessage) -> None:
 
 
 def test_small_messages_look_alike() -> None:
-    refusal = reply(_knocked()[0], Refusal("not today"))
-    assert {len(post(ENVELOPE_KEY, m)) for m in (CardRequest(), _card().card, refusal)} == {BUCKETS[0]}
+    refusal = reply(knocked()[0], Refusal("not today"))
+    assert {len(post(ENVELOPE_KEY, m)) for m in (CardRequest(), host_card().card, refusal)} == {BUCKETS[0]}
 
 
 def test_the_envelope_hides_and_binds() -> None:
-    card = _card().card
+    card = host_card().card
     blob = post(ENVELOPE_KEY, card)
     assert blob != post(ENVELOPE_KEY, card)
     assert card.eph_public not in blob
@@ -140,7 +140,7 @@ def test_the_largest_message() -> None:
 
 
 def test_a_card_is_good_for_ten_minutes() -> None:
-    card = _card().card
+    card = host_card().card
     assert card.expiry == NOW + 600
     card.verify(SEED.host_public, ORIGIN, DAY, NOW)
     card.verify(SEED.host_public, ORIGIN, DAY, NOW + 600 + lobby.CLOCK_SKEW - 1)
@@ -157,7 +157,7 @@ def test_a_card_is_good_for_ten_minutes() -> None:
 
 
 def test_a_card_is_the_host_s_for_this_server() -> None:
-    card = _card().card
+    card = host_card().card
     with pytest.raises(AuthenticationError):
         card.verify(HostSeed.from_random().host_public, ORIGIN, DAY, NOW)
     with pytest.raises(AuthenticationError):
@@ -176,7 +176,7 @@ def test_a_card_is_the_host_s_for_this_server() -> None:
 
 
 def test_a_card_s_secret_goes() -> None:
-    secret = _card()
+    secret = host_card()
     sent, _ = knock(INVITE, secret.card, KEY_PACKAGE, "Ada", "")
     assert not secret.expired(NOW + 599)
     assert secret.expired(NOW + 600)
@@ -197,7 +197,7 @@ NAMES = st.sampled_from(["Ada", "B", "Zoë", "名前", "x" * 64, "O'Neill-Smith 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 65_535), st.binary(min_size=1, max_size=3000), NAMES, TEXTS)
 def test_knocks_round_trip(index: int, key_package: bytes, name: str, greeting: str) -> None:
-    secret = _card()
+    secret = host_card()
     sent, _ = knock(SEED.invite(ORIGIN, SECRET, index), secret.card, key_package, name, greeting)
     again = read(ENVELOPE_KEY, post(ENVELOPE_KEY, sent))
     assert isinstance(again, Knock)
@@ -207,7 +207,7 @@ def test_knocks_round_trip(index: int, key_package: bytes, name: str, greeting: 
 
 
 def test_a_knock_s_size_tells_nothing_of_its_words() -> None:
-    card = _card().card
+    card = host_card().card
     sizes = {
         len(post(ENVELOPE_KEY, knock(INVITE, card, bytes(400), name, greeting)[0]))
         for name, greeting in (("A", ""), ("x" * 64, "y" * 280))
@@ -220,7 +220,7 @@ def test_a_knock_s_size_tells_nothing_of_its_words() -> None:
 
 
 def test_only_the_card_s_holder_reads_a_knock() -> None:
-    secret, other = _card(), _card()
+    secret, other = host_card(), host_card()
     sent, _ = knock(INVITE, secret.card, KEY_PACKAGE, "Ada", "")
     with pytest.raises(AuthenticationError):
         open_knock(other, sent, SEED.invite_token)
@@ -238,7 +238,7 @@ def test_only_the_card_s_holder_reads_a_knock() -> None:
 
 
 def test_only_the_invite_s_holder_makes_a_knock() -> None:
-    secret = _card()
+    secret = host_card()
     forged = Invite(ORIGIN, SECRET, SEED.host_public, 6, INVITE.token)
     sent, _ = knock(forged, secret.card, KEY_PACKAGE, "Ada", "")
     with pytest.raises(AuthenticationError, match="invite 6"):
@@ -298,13 +298,13 @@ def _rest(
     ],
 )
 def test_a_holder_s_wrong_knock_is_refused(rest: bytes, kind: type[SnugCryptoError]) -> None:
-    secret = _card()
+    secret = host_card()
     with pytest.raises(kind):
         open_knock(secret, _raw_knock(secret, rest), SEED.invite_token)
 
 
 def test_a_knock_may_show_an_identity_and_its_size_does_not_tell() -> None:
-    secret, me = _card(), IdentityKey.generate()
+    secret, me = host_card(), IdentityKey.generate()
     for size in range(1400, 1800, 7):  # around the edge of a bucket too
         package = bytes(size)
         sent, _ = knock(INVITE, secret.card, package, "Ada", "", identity=me)
@@ -318,7 +318,7 @@ def test_a_knock_may_show_an_identity_and_its_size_does_not_tell() -> None:
 
 def test_an_identity_that_another_knock_has_shown_is_not_shown_again_by_somebody_else() -> None:
     # a host (or who holds this card) has Ada's proof; it fits no other card, encryption or KeyPackage
-    secret, other, me = _card(), _card(), IdentityKey.generate()
+    secret, other, me = host_card(), host_card(), IdentityKey.generate()
     sent, _ = knock(INVITE, secret.card, KEY_PACKAGE, "Ada", "", identity=me)
     opened = hpke.open(
         lobby.SUITE, secret.private, sent.enc, b"snug 1 knock" + secret.card.hash, b"", sent.ciphertext
@@ -332,7 +332,7 @@ def test_an_identity_that_another_knock_has_shown_is_not_shown_again_by_somebody
 
 
 def test_a_raw_knock_by_the_rules_opens() -> None:
-    secret = _card()
+    secret = host_card()
     opened = open_knock(secret, _raw_knock(secret, _rest()), SEED.invite_token)
     assert (opened.index, opened.key_package, opened.name, opened.greeting) == (5, b"kp", "Ada", "")
     for wrong in (_raw_knock(secret, _rest(), proof=bytes(32)), _raw_knock(secret, _rest(), token=bytes(16))):
@@ -342,14 +342,14 @@ def test_a_raw_knock_by_the_rules_opens() -> None:
 
 def test_the_proof_comes_first() -> None:
     # nothing of a knock that isn't proven is judged: its wrong name must not matter
-    secret = _card()
+    secret = host_card()
     with pytest.raises(AuthenticationError):
         open_knock(secret, _raw_knock(secret, _rest(name=b""), proof=bytes(32)), SEED.invite_token)
 
 
 def test_the_proof_holds_for_one_encryption_alone() -> None:
     # a host who was knocked at can't pass the knock on as its own to another card of the same meeting
-    secret, other = _card(), _card()
+    secret, other = host_card(), host_card()
     rest = _rest()
     proof = kdf.mac(INVITE.token, b"snug 1 use", secret.card.hash, bytes(32), kdf.H(rest))
     for card in (secret, other):
@@ -372,4 +372,4 @@ def test_the_proof_holds_for_one_encryption_alone() -> None:
 )
 def test_the_newcomer_s_end_refuses_too(key_package: bytes, name: str, greeting: str) -> None:
     with pytest.raises((MalformedError, ValidationError)):
-        knock(INVITE, _card().card, key_package, name, greeting)
+        knock(INVITE, host_card().card, key_package, name, greeting)

@@ -20,7 +20,7 @@ from snugroom.crypto.errors import (
     UnsupportedError,
 )
 from snugroom.crypto.fields import padded, prefixed, uint
-from tests.crypto.lobby_people import ENVELOPE_KEY, NOW, TEXTS, _answer, _knocked
+from tests.crypto.lobby_people import ENVELOPE_KEY, NOW, TEXTS, an_answer, knocked
 
 # -- replies ------------------------------------------------------------------------------------
 
@@ -32,7 +32,7 @@ from tests.crypto.lobby_people import ENVELOPE_KEY, NOW, TEXTS, _answer, _knocke
     st.sampled_from((b"", b"a" * 64)),
 )
 def test_answers_round_trip(welcome: bytes, ledger: bytes, slot: int, admission: bytes) -> None:
-    opened, pending = _knocked()
+    opened, pending = knocked()
     answer = Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, slot, b"c" * 32, ledger, admission)
     blob = post(ENVELOPE_KEY, reply(opened, answer))
     posted = read(ENVELOPE_KEY, blob)
@@ -44,15 +44,15 @@ def test_answers_round_trip(welcome: bytes, ledger: bytes, slot: int, admission:
 
 @given(TEXTS)
 def test_refusals_round_trip(reason: str) -> None:
-    opened, pending = _knocked()
+    opened, pending = knocked()
     assert pending.open(reply(opened, Refusal(reason))) == Refusal(reason)
 
 
 def test_only_who_opened_the_knock_can_answer_it() -> None:
-    opened, pending = _knocked()
-    other, _ = _knocked()
-    sent = reply(opened, _answer())
-    elsewhere = reply(other, _answer())
+    opened, pending = knocked()
+    other, _ = knocked()
+    sent = reply(opened, an_answer())
+    elsewhere = reply(other, an_answer())
     assert not pending.owns(elsewhere)
     with pytest.raises(AuthenticationError, match="another knock"):
         pending.open(elsewhere)
@@ -65,21 +65,21 @@ def test_only_who_opened_the_knock_can_answer_it() -> None:
 
 
 def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
-    opened, pending = _knocked()
-    fixed = len(post(ENVELOPE_KEY, reply(opened, _answer(b""))))
+    opened, pending = knocked()
+    fixed = len(post(ENVELOPE_KEY, reply(opened, an_answer(b""))))
     assert fixed == 512
     most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 32 * 4 + 8 + 4 + len(b"ledger") + 1)
-    large = reply(opened, _answer(bytes(most)))
+    large = reply(opened, an_answer(bytes(most)))
     assert len(post(ENVELOPE_KEY, large)) == BUCKETS[-1]
-    assert pending.open(large) == _answer(bytes(most))
+    assert pending.open(large) == an_answer(bytes(most))
     with pytest.raises(MalformedError):
-        reply(opened, _answer(bytes(most + 1)))
+        reply(opened, an_answer(bytes(most + 1)))
 
 
 @pytest.mark.parametrize("field", ["door_seed", "room_admin_public", "heartbeat_key", "chain", "admission"])
 def test_an_answer_s_sizes(field: str) -> None:
-    opened, _ = _knocked()
-    values = {name: getattr(_answer(), name) for name in Answer.__dataclass_fields__}
+    opened, _ = knocked()
+    values = {name: getattr(an_answer(), name) for name in Answer.__dataclass_fields__}
     with pytest.raises(MalformedError):
         reply(opened, Answer(**(values | {field: bytes(31)})))
     with pytest.raises(MalformedError):
@@ -87,7 +87,7 @@ def test_an_answer_s_sizes(field: str) -> None:
 
 
 def test_a_refusal_s_words_are_checked_at_both_ends() -> None:
-    opened, _ = _knocked()
+    opened, _ = knocked()
     for reason in ("x" * 281, "bell\x07"):
         with pytest.raises(MalformedError):
             reply(opened, Refusal(reason))
@@ -103,7 +103,7 @@ ANSWER_BODY = b"\x01" + prefixed(b"w", 4) + bytes(96) + uint(7, 8) + bytes(32) +
 
 
 def test_what_is_no_answer() -> None:
-    opened, pending = _knocked()
+    opened, pending = knocked()
     good = Answer(b"w", bytes(32), bytes(32), bytes(32), 7, bytes(32), b"l")
     assert pending.open(_raw_reply(opened, ANSWER_BODY)) == good
     for cut in range(len(ANSWER_BODY)):
@@ -117,8 +117,8 @@ def test_what_is_no_answer() -> None:
 
 
 def test_secrets_don_t_print() -> None:
-    opened, pending = _knocked()
-    shown = repr((opened, pending, _answer()))
+    opened, pending = knocked()
+    shown = repr((opened, pending, an_answer()))
     assert repr(opened.exporter.secret) not in shown
     assert "dddddddd" not in shown
     assert "bbbbbbbb" not in shown
@@ -135,7 +135,7 @@ def _book(*, each: int = 1) -> Knocks:
 
 
 def _from(index: int = 5, key_package: bytes = b"kp", now: float = NOW) -> OpenedKnock:
-    return _knocked(key_package, index, now)[0]
+    return knocked(key_package, index, now)[0]
 
 
 def test_a_good_knock_waits_and_is_taken() -> None:

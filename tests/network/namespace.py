@@ -22,28 +22,28 @@ class UnavailableError(Exception):
     """There is no such network here; the text says why."""
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     if done.returncode:
         raise UnavailableError(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
-def _enter(netem: tuple[str, ...]) -> None:
+def enter(netem: tuple[str, ...]) -> None:
     for tool in ("ip", "tc"):
         if shutil.which(tool) is None:
             raise UnavailableError(f"there is no `{tool}` here")
     if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET):
         raise UnavailableError(f"no network namespace: {os.strerror(ctypes.get_errno())}")
-    _run("ip", "link", "set", "lo", "up")
+    run("ip", "link", "set", "lo", "up")
     if netem:
-        _run("tc", "qdisc", "add", "dev", "lo", "root", "netem", *netem)
+        run("tc", "qdisc", "add", "dev", "lo", "root", "netem", *netem)
 
 
 def inside(work: Callable[[], T], *netem: str) -> T:
     """What `work` returns, done behind a loopback with these netem parameters; UnavailableError."""
 
     def whole() -> T:
-        _enter(netem)
+        enter(netem)
         return work()
 
     # a thread: a child inherits the namespace of the thread that starts it

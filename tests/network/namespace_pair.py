@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeVar
 
-from tests.network.namespace import _enter, _run
+from tests.network.namespace import enter, run
 
 T = TypeVar("T")
 #: Of the server's end, and of the participants'.
@@ -36,7 +36,7 @@ class Cable:
 
     def __enter__(self) -> Cable:
         try:
-            self.here(lambda: _enter(()))
+            self.here(lambda: enter(()))
             thread = self.here(threading.get_native_id)
             self.there(lambda: self._lay(thread))
             self.here(lambda: self._plug("snugc", CLIENT, CLIENT6))
@@ -63,35 +63,35 @@ class Cable:
         return self._here.submit(work).result()
 
     def _lay(self, thread: int) -> None:
-        _enter(())
-        _run("ip", "link", "add", "snugs", "type", "veth", "peer", "name", "snugc")
-        _run("ip", "link", "set", "snugc", "netns", str(thread))
+        enter(())
+        run("ip", "link", "add", "snugs", "type", "veth", "peer", "name", "snugc")
+        run("ip", "link", "set", "snugc", "netns", str(thread))
         self._plug("snugs", SERVER, SERVER6)
 
     def _plug(self, end: str, address: str, address6: str) -> None:
-        _run("ip", "link", "set", end, "mtu", str(self._mtu))
-        _run("ip", "addr", "add", f"{address}/24", "dev", end)
-        _run("ip", "addr", "add", f"{address6}/64", "dev", end, "nodad")
+        run("ip", "link", "set", end, "mtu", str(self._mtu))
+        run("ip", "addr", "add", f"{address}/24", "dev", end)
+        run("ip", "addr", "add", f"{address6}/64", "dev", end, "nodad")
         # pulled and plugged in again, an end keeps its addresses
         subprocess.run(
             ["sysctl", "-qw", f"net.ipv6.conf.{end}.keep_addr_on_down=1"], check=False, capture_output=True
         )
-        _run("ip", "link", "set", end, "up")
+        run("ip", "link", "set", end, "up")
 
     # -- faults --------------------------------------------------------------------------------------
 
     def pull(self) -> None:
         """Nothing goes through, either way."""
-        self.there(lambda: _run("ip", "link", "set", "snugs", "down"))
+        self.there(lambda: run("ip", "link", "set", "snugs", "down"))
 
     def plug_in(self) -> None:
         """Everything goes through again."""
-        self.there(lambda: _run("ip", "link", "set", "snugs", "up"))
+        self.there(lambda: run("ip", "link", "set", "snugs", "up"))
 
     def deafen(self, deaf: bool) -> None:
         """What the server sends is lost on the way, and it can't know; what it is sent arrives."""
         change = ("replace", CLIENT, "lladdr", _NOBODY, "dev", "snugs", "nud", "permanent")
-        self.there(lambda: _run("ip", "neigh", *(change if deaf else ("del", CLIENT, "dev", "snugs"))))
+        self.there(lambda: run("ip", "neigh", *(change if deaf else ("del", CLIENT, "dev", "snugs"))))
 
     def fragments(self) -> tuple[int, int]:
         """IP fragments that each end has made of what was too large: the server's, the participants'."""

@@ -19,7 +19,7 @@ from snugroom.server.wire.messages import Refused, Subscribe
 from tests.media_server.peer import Peer
 from tests.patience import PATIENCE
 from tests.server.test_window import bundle as bundle  # a window of two files
-from tests.server.worker_pools import _sentences, pid, pool, two_rooms, until, workers_of
+from tests.server.worker_pools import pid, pool, sentences_of, two_rooms, until, workers_of
 
 # -- which room is where -----------------------------------------------------------------------------------
 
@@ -142,7 +142,7 @@ async def test_a_worker_that_hangs_is_replaced() -> None:
         # meanwhile what is held is told of those that answer, and the silent one is counted
         held = await view.media_view(place.server)
         assert (held.workers, held.silent, held.totals["peers"]) == (2, 1, 2)
-        assert "did not answer" in "".join(_sentences(place, held))
+        assert "did not answer" in "".join(sentences_of(place, held))
         assert (await party.guests[0].until(Refused)).code == "lost"
         await party.guests[1].until(Refused)
         party.new_peers()

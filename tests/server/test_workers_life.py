@@ -26,7 +26,7 @@ from tests.proof.server_only import Tree
 from tests.server.test_process import fails, running
 from tests.server.test_window import bundle as bundle  # a window of two files
 from tests.server.wire_clients import CLIENT_ADDRESS, eventually, quiet, visiting
-from tests.server.worker_pools import _children, _sentences, member, pool, two_rooms, until
+from tests.server.worker_pools import children_of, member, pool, sentences_of, two_rooms, until
 
 # -- start and end -----------------------------------------------------------------------------------------
 
@@ -92,7 +92,7 @@ async def test_without_workers_all_is_in_one_process() -> None:
     await server.start()
     try:
         assert isinstance(server.signaling.media, Sfu)
-        assert not _children(os.getpid())
+        assert not children_of(os.getpid())
     finally:
         await server.stop()
 
@@ -111,7 +111,7 @@ def _alive(child: int) -> bool:
 @pytest.mark.parametrize("end", ["told", "killed", "killed while a worker hangs"])
 async def test_workers_end_with_their_parent(end: str) -> None:
     async with running("--listen", "127.0.0.1:0", "--workers", "2") as server:
-        children = _children(server.process.pid)
+        children = children_of(server.process.pid)
         assert len(children) == 3, "two, and one that waits for its turn"
         if end == "told":
             # what is meant for the server ends no worker by itself
@@ -126,7 +126,7 @@ async def test_workers_end_with_their_parent(end: str) -> None:
                     await peer.connect(await guest.until(Transport))
                 finally:
                     peer.close()
-            assert _children(server.process.pid) == children
+            assert children_of(server.process.pid) == children
             status, errors = await server.end()
             assert status == 0
             assert "has ended" not in errors
@@ -149,7 +149,7 @@ async def test_they_start_from_a_tree_that_holds_the_server_alone(tmp_path: Path
         assert tree_server.stdout is not None
         async with asyncio.timeout(PATIENCE):
             url = (await tree_server.stdout.readline()).decode().strip().removeprefix("listening on ")
-        paths = [_environment(child)["PYTHONPATH"] for child in _children(tree_server.pid)]
+        paths = [_environment(child)["PYTHONPATH"] for child in children_of(tree_server.pid)]
         assert [path.split(":")[0] for path in paths] == [str(tree.path)] * 3
         async with visiting(url) as place:
             guest = await member(place, "a")
@@ -191,7 +191,7 @@ async def test_what_workers_hold_is_disclosed_with_the_rest() -> None:
         with pytest.raises(TypeError):
             view.disclosure(place.server)  # nothing may be left out unnoticed
         assert "Media passes through 2 processes" in "".join(
-            _sentences(place, await view.media_view(place.server))
+            sentences_of(place, await view.media_view(place.server))
         )
         text = await view.line(place.server)
         assert text.startswith("disclosure {")

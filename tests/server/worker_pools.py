@@ -48,11 +48,11 @@ async def pool(count: int = 2, port: int = 0, limits: MediaLimits = LIMITS) -> A
     finally:
         await made.close()
     assert not any(slot.child is not None and slot.child.running for slot in made.slots)
-    assert _children(os.getpid()) == []
+    assert children_of(os.getpid()) == []
 
 
 @asynccontextmanager
-async def house(**settings: Any) -> AsyncIterator[Place]:
+async def server_with_workers(**settings: Any) -> AsyncIterator[Place]:
     """A whole server with two workers."""
     server = Server(quiet(page=False, workers=2, **settings))
     url = await server.start()
@@ -93,7 +93,7 @@ async def member(place: Place, room: str) -> Guest:
 
 @asynccontextmanager
 async def two_rooms(**settings: Any) -> AsyncIterator[tuple[Place, Party, Party]]:
-    async with house(**settings) as place:
+    async with server_with_workers(**settings) as place:
         parties = Party(place, "a", 1111), Party(place, "b", 2222)
         try:
             for party in parties:
@@ -104,7 +104,7 @@ async def two_rooms(**settings: Any) -> AsyncIterator[tuple[Place, Party, Party]
                 party.close()
 
 
-def _children(parent: int) -> list[int]:
+def children_of(parent: int) -> list[int]:
     """Processes whose parent is `parent`, and that run a media worker."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -116,7 +116,7 @@ def _children(parent: int) -> list[int]:
     return found
 
 
-def _sentences(place: Place, media: MediaView) -> list[str]:
+def sentences_of(place: Place, media: MediaView) -> list[str]:
     return sentences(view.disclosure(place.server, media=media))
 
 

@@ -122,10 +122,10 @@ ODD_KEYS: Final = (
 )
 
 
-_SAFE: Final = 2**53 - 1
+SAFE: Final = 2**53 - 1
 
 
-def _outcome(attempt: Callable[[], object]) -> object:
+def outcome_of(attempt: Callable[[], object]) -> object:
     """What comes of it: a value that JSON knows, or the kind of error."""
     try:
         value = attempt()
@@ -134,7 +134,7 @@ def _outcome(attempt: Callable[[], object]) -> object:
     return value.hex() if isinstance(value, bytes) else value
 
 
-_HOST: Final = HostSeed(filled("host seed"))
+HOST: Final = HostSeed(filled("host seed"))
 
 
-_SECRET: Final = filled("secret", 16)
+SECRET: Final = filled("secret", 16)

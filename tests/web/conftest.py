@@ -16,7 +16,7 @@ from snugroom.server import page
 from tests.interop.ts_setup import ensure_installed
 from tests.web import browsers, media_server
 from tests.web.browsers import NAMES, Browser, Chromium, Firefox, Name
-from tests.web.media_server import House
+from tests.web.media_server import MediaServer
 from tests.web.storybook import Book, served
 from tests.web.ts_session import SessionProcess
 
@@ -59,7 +59,7 @@ async def book(chromium: Chromium) -> AsyncIterator[Book]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def house(pages: Path) -> AsyncIterator[House]:
+async def sfu_server(pages: Path) -> AsyncIterator[MediaServer]:
     """A media server that can be looked into, and a page for it. Its tabs are closed in the end."""
     async with media_server.start(pages) as made:
         yield made

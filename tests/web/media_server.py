@@ -119,7 +119,7 @@ class TapSfu(Sfu):
 
 
 @dataclass
-class House:
+class MediaServer:
     """`url` is the page's."""
 
     sfu: TapSfu
@@ -226,11 +226,11 @@ def build(out: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def start(folder: Path, **options: Any) -> AsyncIterator[House]:
-    """A house that serves the pages built in `folder`; `options` are the SFU's."""
+async def start(folder: Path, **options: Any) -> AsyncIterator[MediaServer]:
+    """A media server that serves the pages built in `folder`; `options` are the SFU's."""
     sfu = TapSfu(**{"address": address(), **options})
     await sfu.start()
-    house = House(sfu, "")
+    sfu_server = MediaServer(sfu, "")
 
     async def join(_request: web.Request) -> web.Response:
         return web.json_response({"handle": os.urandom(8).hex()})
@@ -239,7 +239,7 @@ async def start(folder: Path, **options: Any) -> AsyncIterator[House]:
         body = await request.json()
         streams = [Stream(s["ssrc"], s["kind"], s["layers"], s["rtx"]) for s in body["streams"]]
         handle = bytes.fromhex(body["handle"])
-        house.published[handle] = streams
+        sfu_server.published[handle] = streams
         told = sfu.join(
             ROOM,
             handle,
@@ -276,7 +276,7 @@ async def start(folder: Path, **options: Any) -> AsyncIterator[House]:
                 "layers": len(s.layers),
                 "rtx": next(iter(s.rtx), None),
             }
-            for handle, theirs in house.published.items()
+            for handle, theirs in sfu_server.published.items()
             for s in theirs
             if handle != own
         ]
@@ -299,9 +299,9 @@ async def start(folder: Path, **options: Any) -> AsyncIterator[House]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    house.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    sfu_server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
     try:
-        yield house
+        yield sfu_server
     finally:
         sfu.close()
         await runner.cleanup()

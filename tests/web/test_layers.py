@@ -13,7 +13,7 @@ from snugroom.server.wire import rtp
 from snugroom.server.wire.limits import RTX_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
-from tests.web.media_server import House, Packet, has_payload, keys, open_all
+from tests.web.media_server import MediaServer, Packet, has_payload, keys, open_all
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -27,19 +27,19 @@ FREEZE: Final = 2.5
 
 
 async def sender(
-    browser: Browser, house: House, leaf: int = 2, layers: int = 3
+    browser: Browser, sfu_server: MediaServer, leaf: int = 2, layers: int = 3
 ) -> tuple[Tab, dict[str, Any]]:
     """Somebody who sends so many layers, and their video as it is published."""
-    tab = await house.tab(browser, LARGE)
+    tab = await sfu_server.tab(browser, LARGE)
     await tab.js(f"(test.layers = {layers}, 1)")
-    await house.join(tab, leaf)
+    await sfu_server.join(tab, leaf)
     return tab, (await tab.js("test.published.streams"))[1]
 
 
-async def come(house: House, ssrcs: list[int], least: int = 20, seconds: float = PATIENCE) -> None:
+async def come(sfu_server: MediaServer, ssrcs: list[int], least: int = 20, seconds: float = PATIENCE) -> None:
     """Until so many packets of each have come."""
     async with asyncio.timeout(seconds):
-        while any(len(house.of(ssrc)) < least for ssrc in ssrcs):  # noqa: ASYNC110 - packets tell nobody
+        while any(len(sfu_server.of(ssrc)) < least for ssrc in ssrcs):  # noqa: ASYNC110 - packets tell nobody
             await asyncio.sleep(0.05)
 
 
@@ -58,19 +58,19 @@ def extensions(packet: bytes) -> dict[int, int]:
     return found
 
 
-async def test_three_sizes_leave_each_sealed_as_its_own(chromium: Browser, house: House) -> None:
-    _, video = await sender(chromium, house)
+async def test_three_sizes_leave_each_sealed_as_its_own(chromium: Browser, sfu_server: MediaServer) -> None:
+    _, video = await sender(chromium, sfu_server)
     ssrcs = [video["ssrc"], *video["layers"]]
     assert len(ssrcs) == len(video["rtx"]) == 3
-    await come(house, ssrcs)
-    assert {p.ssrc for p in house.sfu.packets if p.payload_type != 111} <= {*ssrcs, *video["rtx"]}
-    assert {p.ssrc for p in house.fresh() if p.payload_type != 111} == set(ssrcs)
+    await come(sfu_server, ssrcs)
+    assert {p.ssrc for p in sfu_server.sfu.packets if p.payload_type != 111} <= {*ssrcs, *video["rtx"]}
+    assert {p.ssrc for p in sfu_server.fresh() if p.payload_type != 111} == set(ssrcs)
     for layer, ssrc in enumerate(ssrcs):
-        packets = [packet.data for packet in house.of(ssrc)]
+        packets = [packet.data for packet in sfu_server.of(ssrc)]
         assert {packet[1] & 0x7F for packet in packets} == {VIDEO_PAYLOAD_TYPE}
         assert all(extensions(packet) == {3: 3, 5: 2} for packet in packets)
         assert all(rtp.check(packet, "video") is None for packet in packets)
-        opened = open_all("video", house.frames(ssrc, "video"), keys())
+        opened = open_all("video", sfu_server.frames(ssrc, "video"), keys())
         assert {(frame.leaf, frame.stream) for frame in opened} == {(2, layer_stream(1, layer))}
         assert opened[0].counter == 0, "a frame before the first"
         assert [frame.counter for frame in opened] == list(range(len(opened)))
@@ -78,9 +78,9 @@ async def test_three_sizes_leave_each_sealed_as_its_own(chromium: Browser, house
         assert int.from_bytes(opened[0].frame[8:10], "little") & 0x3FFF == HEIGHTS[layer]
 
 
-async def test_what_is_sent_again_was_sealed_before(chromium: Browser, house: House) -> None:
+async def test_what_is_sent_again_was_sealed_before(chromium: Browser, sfu_server: MediaServer) -> None:
     """RTX, asked for or to measure the path, carries packets as they were and nothing else."""
-    _, video = await sender(chromium, house)
+    _, video = await sender(chromium, sfu_server)
     dropped: set[bytes] = set()
 
     def lose(packet: Packet) -> bytes | None:
@@ -91,48 +91,50 @@ async def test_what_is_sent_again_was_sealed_before(chromium: Browser, house: Ho
         dropped.add(number)
         return None
 
-    house.sfu.change = lose
-    await come(house, [video["ssrc"]], 200)
+    sfu_server.sfu.change = lose
+    await come(sfu_server, [video["ssrc"]], 200)
     await asyncio.sleep(1)
-    again = house.of(*video["rtx"])
+    again = sfu_server.of(*video["rtx"])
     assert {packet.payload_type for packet in again} == {RTX_PAYLOAD_TYPE}
     assert all(extensions(packet.data) == {3: 3, 5: 2} for packet in again)
     assert [packet for packet in again if has_payload(packet.data)]
     # all of it is a copy
-    assert {packet.ssrc for packet in house.fresh()}.isdisjoint(video["rtx"])
+    assert {packet.ssrc for packet in sfu_server.fresh()}.isdisjoint(video["rtx"])
 
 
-async def test_a_small_machine_sends_two_sizes(chromium: Browser, house: House) -> None:
-    _, video = await sender(chromium, house, layers=2)
+async def test_a_small_machine_sends_two_sizes(chromium: Browser, sfu_server: MediaServer) -> None:
+    _, video = await sender(chromium, sfu_server, layers=2)
     assert len(video["layers"]) == 1
-    await come(house, [video["ssrc"], *video["layers"]])
+    await come(sfu_server, [video["ssrc"], *video["layers"]])
     for layer, height in enumerate(HEIGHTS[1:]):
         [first, *_] = open_all(
-            "video", house.frames([video["ssrc"], *video["layers"]][layer], "video"), keys()
+            "video", sfu_server.frames([video["ssrc"], *video["layers"]][layer], "video"), keys()
         )
         assert int.from_bytes(first.frame[8:10], "little") & 0x3FFF == height
 
 
-async def test_firefox_sends_one_size(firefox: Browser, house: House) -> None:
-    tab = await house.tab(firefox, LARGE)
+async def test_firefox_sends_one_size(firefox: Browser, sfu_server: MediaServer) -> None:
+    tab = await sfu_server.tab(firefox, LARGE)
     await tab.js("(test.layers = 3, 1)")
-    await house.join(tab, 2)
+    await sfu_server.join(tab, 2)
     video = (await tab.js("test.published.streams"))[1]
     assert (video["layers"], len(video["rtx"])) == ([], 1)
-    await come(house, [video["ssrc"]])
-    opened = open_all("video", house.frames(video["ssrc"], "video"), keys())
+    await come(sfu_server, [video["ssrc"]])
+    opened = open_all("video", sfu_server.frames(video["ssrc"], "video"), keys())
     assert {frame.stream for frame in opened} == {1}
 
 
-async def test_what_is_of_no_published_layer_does_not_leave(chromium: Browser, house: House) -> None:
+async def test_what_is_of_no_published_layer_does_not_leave(
+    chromium: Browser, sfu_server: MediaServer
+) -> None:
     """The worker was told of the smallest alone: nothing else goes out, not under its number either."""
-    tab = await house.tab(chromium, LARGE)
+    tab = await sfu_server.tab(chromium, LARGE)
     await tab.js("(test.layers = 3, test.hidden = 2, 1)")
-    await house.join(tab, 2)
+    await sfu_server.join(tab, 2)
     video = (await tab.js("test.published.streams"))[1]
-    await come(house, [video["ssrc"]], 60)
-    assert {p.ssrc for p in house.fresh() if p.payload_type != 111} == {video["ssrc"]}
-    opened = open_all("video", house.frames(video["ssrc"], "video"), keys())
+    await come(sfu_server, [video["ssrc"]], 60)
+    assert {p.ssrc for p in sfu_server.fresh() if p.payload_type != 111} == {video["ssrc"]}
+    opened = open_all("video", sfu_server.frames(video["ssrc"], "video"), keys())
     assert {frame.stream for frame in opened} == {1}
 
 
@@ -147,18 +149,20 @@ async def tall(tab: Tab, ssrc: int, height: int) -> None:
     await until(tab, f"test.see({ssrc})?.[1] === {height}", 60)
 
 
-async def test_another_size_comes_without_a_glitch(shown: Browser, chromium: Browser, house: House) -> None:
-    _, video = await sender(chromium, house)
-    await come(house, [video["ssrc"], *video["layers"]])
-    tab = await house.tab(shown, source("#0a0", 880))
-    await house.join(tab, 3)
+async def test_another_size_comes_without_a_glitch(
+    shown: Browser, chromium: Browser, sfu_server: MediaServer
+) -> None:
+    _, video = await sender(chromium, sfu_server)
+    await come(sfu_server, [video["ssrc"], *video["layers"]])
+    tab = await sfu_server.tab(shown, source("#0a0", 880))
+    await sfu_server.join(tab, 3)
     await tab.js("test.remote()")
     ssrc = video["ssrc"]
     await tall(tab, ssrc, HEIGHTS[2])
     await tab.js(f"test.watch({ssrc})")
     before = await counted(tab, ssrc, "pliCount")
     for layer in LAYERS:
-        await house.subscribe(tab, ssrc, layer)
+        await sfu_server.subscribe(tab, ssrc, layer)
         await tall(tab, ssrc, HEIGHTS[layer])
         assert await tab.js(
             f"test.see({ssrc}).slice(2).every((part, i) => Math.abs(part - [204, 0, 0][i]) < 40)"

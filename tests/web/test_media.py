@@ -15,7 +15,7 @@ from snugroom.client.media.codec import AUDIO_BITRATE, OpusDecoder
 from snugroom.server.wire import rtcp
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
-from tests.web.media_server import House, Packet, has_payload, keys, open_all
+from tests.web.media_server import MediaServer, Packet, has_payload, keys, open_all
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -74,11 +74,13 @@ async def goes_on(tab: Tab, ssrc: int, opened: int) -> None:
     await until(tab, f"test.counts().then(({{ streams }}) => streams.some({enough}))")
 
 
-async def test_everybody_sees_and_hears_everybody(chromium: Browser, firefox: Browser, house: House) -> None:
+async def test_everybody_sees_and_hears_everybody(
+    chromium: Browser, firefox: Browser, sfu_server: MediaServer
+) -> None:
     """Two Chromium tabs and a Firefox: each pair, by colour and by pitch."""
     tabs = {2: chromium, 3: firefox, 4: chromium}
-    people = {leaf: await house.tab(made, person(leaf)) for leaf, made in tabs.items()}
-    ssrcs = {leaf: await house.join(tab, leaf) for leaf, tab in people.items()}
+    people = {leaf: await sfu_server.tab(made, person(leaf)) for leaf, made in tabs.items()}
+    ssrcs = {leaf: await sfu_server.join(tab, leaf) for leaf, tab in people.items()}
     for tab in people.values():
         await tab.js("test.remote()")
     for leaf, tab in people.items():
@@ -93,11 +95,11 @@ async def test_everybody_sees_and_hears_everybody(chromium: Browser, firefox: Br
         assert await tab.js("test.told") == []
 
 
-async def pair(shown: Browser, house: House) -> tuple[Tab, Tab, list[int]]:
+async def pair(shown: Browser, sfu_server: MediaServer) -> tuple[Tab, Tab, list[int]]:
     """Leaf 2, who sends, leaf 3, who has seen it, and leaf 2's SSRCs."""
-    sender, receiver = await house.tab(shown, person(2)), await house.tab(shown, person(3))
-    ssrcs = await house.join(sender, 2)
-    await house.join(receiver, 3)
+    sender, receiver = await sfu_server.tab(shown, person(2)), await sfu_server.tab(shown, person(3))
+    ssrcs = await sfu_server.join(sender, 2)
+    await sfu_server.join(receiver, 3)
     await receiver.js("test.remote()")
     await sees(receiver, ssrcs[1], 2)
     return sender, receiver, ssrcs
@@ -111,23 +113,25 @@ def pitch(packets: list[bytes]) -> float:
     return float(np.argmax(spectrum)) * 48_000 / len(sound)
 
 
-async def test_sound_has_one_size_whether_one_speaks_or_is_muted(shown: Browser, house: House) -> None:
+async def test_sound_has_one_size_whether_one_speaks_or_is_muted(
+    shown: Browser, sfu_server: MediaServer
+) -> None:
     """The headless client's size, in either browser; and its decoder reads them."""
-    tab = await house.tab(shown, person(2))
-    ssrc, _ = await house.join(tab, 2)
+    tab = await sfu_server.tab(shown, person(2))
+    ssrc, _ = await sfu_server.join(tab, 2)
     await until(tab, "test.connected()")
     await until(tab, "test.counts().then(({ sealed }) => sealed[0] > 100)")
-    begun = len(house.of(ssrc))
+    begun = len(sfu_server.of(ssrc))
     await tab.js("test.mute(true)")
     await asyncio.sleep(1)
-    muted = len(house.of(ssrc))
+    muted = len(sfu_server.of(ssrc))
     await tab.js("test.mute(false)")
     await asyncio.sleep(1)
     assert muted - begun > 30, "who is muted sends as many packets"
-    packets = house.of(ssrc)
+    packets = sfu_server.of(ssrc)
     assert {packet.payload_type for packet in packets} == {111}
     assert not any(packet.data[0] & 0x10 for packet in packets), "no header extension with sound"
-    opened = open_all("audio", house.frames(ssrc, "audio"), keys())
+    opened = open_all("audio", sfu_server.frames(ssrc, "audio"), keys())
     assert {len(frame.frame) for frame in opened} == {AUDIO_BITRATE // 8 // 50}
     # the counter within it grows by a byte now and then, and says nothing
     assert len({len(packet.data) for packet in packets}) <= 3
@@ -135,7 +139,7 @@ async def test_sound_has_one_size_whether_one_speaks_or_is_muted(shown: Browser,
 
 
 async def test_sound_has_one_size_with_what_was_lost_in_it_too(
-    shown: Browser, house: House, monkeypatch: pytest.MonkeyPatch
+    shown: Browser, sfu_server: MediaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Told of losses, browsers put the sound before into each packet, and pad in another way: who is silent,
     or muted, still sends as many packets, and as large ones, as who speaks."""
@@ -147,11 +151,11 @@ async def test_sound_has_one_size_with_what_was_lost_in_it_too(
     monkeypatch.setattr(rtcp, "receiver_report", lossy)
     library = opus.load()
     assert library is not None
-    tab = await house.tab(shown, person(2))
-    ssrc, _ = await house.join(tab, 2, "{ audio: true }")
+    tab = await sfu_server.tab(shown, person(2))
+    ssrc, _ = await sfu_server.join(tab, 2, "{ audio: true }")
 
     def sound() -> list[bytes]:
-        return [frame.frame for frame in open_all("audio", house.frames(ssrc, "audio"), keys())]
+        return [frame.frame for frame in open_all("audio", sfu_server.frames(ssrc, "audio"), keys())]
 
     async with asyncio.timeout(PATIENCE):
         while not any(library.opus_packet_has_lbrr(packet, len(packet)) for packet in sound()[-100:]):  # noqa: ASYNC110
@@ -161,12 +165,12 @@ async def test_sound_has_one_size_with_what_was_lost_in_it_too(
     await asyncio.sleep(3)
     assert len(sound()) - before > 100, "who is muted sends as many packets: 50 a second"
     assert {len(packet) for packet in sound()} == {AUDIO_BITRATE // 8 // 50}
-    assert len({len(packet.data) for packet in house.of(ssrc)}) <= 3
+    assert len({len(packet.data) for packet in sfu_server.of(ssrc)}) <= 3
 
 
 @pytest.mark.parametrize("which", ["audio", "video"])
-async def test_a_changed_frame_is_not_shown(shown: Browser, house: House, which: str) -> None:
-    _, receiver, ssrcs = await pair(shown, house)
+async def test_a_changed_frame_is_not_shown(shown: Browser, sfu_server: MediaServer, which: str) -> None:
+    _, receiver, ssrcs = await pair(shown, sfu_server)
     await hears(receiver, ssrcs[0], 2)
     ssrc = ssrcs[which == "video"]
 
@@ -175,14 +179,14 @@ async def test_a_changed_frame_is_not_shown(shown: Browser, house: House, which:
             return packet.data
         return packet.data[:-1] + bytes([packet.data[-1] ^ 1])  # within the tag
 
-    house.sfu.change = flip
+    sfu_server.sfu.change = flip
     await asyncio.sleep(0.5)
     before = await count(receiver, ssrc)
     await asyncio.sleep(1.5)
     after = await count(receiver, ssrc)
     assert after["failed"] > before["failed"]
     assert after["opened"] == before["opened"]
-    house.sfu.change = lambda packet: packet.data
+    sfu_server.sfu.change = lambda packet: packet.data
     if which == "video":
         await goes_on(receiver, ssrc, after["opened"])
     await sees(receiver, ssrcs[1], 2)
@@ -197,25 +201,25 @@ PLAIN: Final = """
 """
 
 
-async def test_plaintext_that_somebody_puts_in_is_not_shown(shown: Browser, house: House) -> None:
+async def test_plaintext_that_somebody_puts_in_is_not_shown(shown: Browser, sfu_server: MediaServer) -> None:
     """A stream that was never sealed, of an SSRC that the server lists: not a frame of it is given out."""
-    receiver = await house.tab(shown, person(3))
-    await house.join(receiver, 3)
-    sender = await house.tab(shown, person(2), PLAIN)
-    ssrcs = await house.join(sender, 2)
+    receiver = await sfu_server.tab(shown, person(3))
+    await sfu_server.join(receiver, 3)
+    sender = await sfu_server.tab(shown, person(2), PLAIN)
+    ssrcs = await sfu_server.join(sender, 2)
     await receiver.js("test.remote()")
     await asyncio.sleep(3)
-    assert len([p for p in house.of(*ssrcs) if has_payload(p.data)]) > 50, "it was sent"
+    assert len([p for p in sfu_server.of(*ssrcs) if has_payload(p.data)]) > 50, "it was sent"
     for ssrc in ssrcs:
         assert (await count(receiver, ssrc))["opened"] == 0
     assert await receiver.js(f"test.see({ssrcs[1]})") is None
     assert (await receiver.js(f"test.hear({ssrcs[0]})"))[1] == 0
 
 
-async def test_frames_wait_for_their_announcement(shown: Browser, house: House) -> None:
-    sender, receiver = await house.tab(shown, person(2)), await house.tab(shown, person(3))
-    ssrcs = await house.join(sender, 2)
-    await house.join(receiver, 3)
+async def test_frames_wait_for_their_announcement(shown: Browser, sfu_server: MediaServer) -> None:
+    sender, receiver = await sfu_server.tab(shown, person(2)), await sfu_server.tab(shown, person(3))
+    ssrcs = await sfu_server.join(sender, 2)
+    await sfu_server.join(receiver, 3)
     await receiver.js("test.tell({ unknown: true })")
     await receiver.js("test.remote()")
     await asyncio.sleep(2)
@@ -227,39 +231,41 @@ async def test_frames_wait_for_their_announcement(shown: Browser, house: House) 
 
 
 async def test_silence_of_the_session_lets_nothing_out_and_a_whole_picture_follows(
-    shown: Browser, house: House
+    shown: Browser, sfu_server: MediaServer
 ) -> None:
-    sender, receiver, ssrcs = await pair(shown, house)
+    sender, receiver, ssrcs = await pair(shown, sfu_server)
     await sender.js("test.tell({ silent: true })")
     sealed = (await sender.js("test.counts()"))["sealed"]
     await asyncio.sleep(1)  # what was sealed before is on its way
-    before = len([p for p in house.of(*ssrcs) if has_payload(p.data)])
+    before = len([p for p in sfu_server.of(*ssrcs) if has_payload(p.data)])
     await asyncio.sleep(1.5)
     assert (await sender.js("test.counts()"))["sealed"] == sealed
-    after = len([p for p in house.of(*ssrcs) if has_payload(p.data)])
+    after = len([p for p in sfu_server.of(*ssrcs) if has_payload(p.data)])
     assert after == before
     opened = (await count(receiver, ssrcs[1]))["opened"]
     await sender.js("test.tell({ silent: false })")
     await goes_on(receiver, ssrcs[1], opened)
     # nobody had to ask for it: what leaves first can be decoded
-    frames = house.frames(ssrcs[1], "video")
+    frames = sfu_server.frames(ssrcs[1], "video")
     assert sum(frame.startswith(b"\xf0") for frame in frames) >= 2
 
 
-async def test_a_camera_that_is_off_sends_nothing(shown: Browser, house: House) -> None:
-    sender, receiver, ssrcs = await pair(shown, house)
+async def test_a_camera_that_is_off_sends_nothing(shown: Browser, sfu_server: MediaServer) -> None:
+    sender, receiver, ssrcs = await pair(shown, sfu_server)
     await sender.js("test.camera(false)")
     await asyncio.sleep(0.5)
-    before = len([p for p in house.of(ssrcs[1]) if has_payload(p.data)])
+    before = len([p for p in sfu_server.of(ssrcs[1]) if has_payload(p.data)])
     await asyncio.sleep(1)
-    assert len([p for p in house.of(ssrcs[1]) if has_payload(p.data)]) <= before + 1
+    assert len([p for p in sfu_server.of(ssrcs[1]) if has_payload(p.data)]) <= before + 1
     opened = (await count(receiver, ssrcs[1]))["opened"]
     await sender.js("test.camera(true)")
     await goes_on(receiver, ssrcs[1], opened)
 
 
-async def test_streams_come_and_go_and_their_places_are_taken_again(shown: Browser, house: House) -> None:
-    sender, receiver, ssrcs = await pair(shown, house)
+async def test_streams_come_and_go_and_their_places_are_taken_again(
+    shown: Browser, sfu_server: MediaServer
+) -> None:
+    sender, receiver, ssrcs = await pair(shown, sfu_server)
     for turn in range(3):
         fresh = await sender.js("test.link()")
         assert set(fresh).isdisjoint(ssrcs), turn
@@ -271,9 +277,9 @@ async def test_streams_come_and_go_and_their_places_are_taken_again(shown: Brows
     assert sections == 4, "ended streams' places were taken again"
 
 
-async def test_a_screen_is_a_stream_more(shown: Browser, house: House) -> None:
+async def test_a_screen_is_a_stream_more(shown: Browser, sfu_server: MediaServer) -> None:
     """Shared by one who receives others' streams: theirs keep their places."""
-    sender, sharer, ssrcs = await pair(shown, house)
+    sender, sharer, ssrcs = await pair(shown, sfu_server)
     all_of_them = await sharer.js(f"test.share({COLOURS[4][0]!r})")
     assert len(all_of_them) == 3
     assert sorted(await sender.js("test.remote()")) == sorted(all_of_them)
@@ -285,22 +291,22 @@ async def test_a_screen_is_a_stream_more(shown: Browser, house: House) -> None:
     assert await sharer.js("test.lost") == []
 
 
-async def test_a_screen_is_shared_by_one_whose_camera_is_off(shown: Browser, house: House) -> None:
-    tab, other = await house.tab(shown, person(2)), await house.tab(shown, person(3))
-    ssrcs = await house.join(tab, 2, "{ audio: true }")
-    await house.join(other, 3)
+async def test_a_screen_is_shared_by_one_whose_camera_is_off(shown: Browser, sfu_server: MediaServer) -> None:
+    tab, other = await sfu_server.tab(shown, person(2)), await sfu_server.tab(shown, person(3))
+    ssrcs = await sfu_server.join(tab, 2, "{ audio: true }")
+    await sfu_server.join(other, 3)
     await tab.js("test.remote()")
     all_of_them = await tab.js(f"test.share({COLOURS[4][0]!r})")
     assert all_of_them[:2] == ssrcs
     await other.js("test.remote()")
     await sees(other, all_of_them[2], 4)
-    assert not [p for p in house.of(ssrcs[1]) if has_payload(p.data)]
+    assert not [p for p in sfu_server.of(ssrcs[1]) if has_payload(p.data)]
 
 
-async def test_a_server_that_is_gone_is_told(shown: Browser, house: House) -> None:
-    tab = await house.tab(shown, person(2))
-    await house.join(tab, 2)
+async def test_a_server_that_is_gone_is_told(shown: Browser, sfu_server: MediaServer) -> None:
+    tab = await sfu_server.tab(shown, person(2))
+    await sfu_server.join(tab, 2)
     await until(tab, "test.connected()")
-    house.sfu.close()
+    sfu_server.sfu.close()
     await until(tab, "test.events.includes('lost')", 30)
     assert await tab.js("test.lost") == [[{"key": "shell.media_gone"}, True]]

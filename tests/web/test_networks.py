@@ -16,7 +16,7 @@ from tests.network import coturn
 from tests.network.proxy import SERVER, Proxy
 from tests.web import media_server
 from tests.web.browsers import Browser, Tab
-from tests.web.media_server import House, address
+from tests.web.media_server import MediaServer, address
 from tests.web.test_media import count, goes_on, hears, person, sees
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -34,14 +34,14 @@ RELAY = """
 
 
 @contextlib.asynccontextmanager
-async def house(pages: Path, **options: Any) -> AsyncIterator[House]:
+async def sfu_server(pages: Path, **options: Any) -> AsyncIterator[MediaServer]:
     async with media_server.start(pages, **options) as made:
         yield made
         for tab in made.tabs:
             await tab.close()
 
 
-async def meet(place: House, browser: Browser, *scripts: str) -> tuple[Tab, Tab, list[list[int]]]:
+async def meet(place: MediaServer, browser: Browser, *scripts: str) -> tuple[Tab, Tab, list[list[int]]]:
     """Leaves 2 and 3, who see and hear each other, and the SSRCs of each."""
     tabs = [await place.tab(browser, person(leaf), *scripts) for leaf in (2, 3)]
     ssrcs = [await place.join(tab, leaf) for leaf, tab in zip((2, 3), tabs, strict=True)]
@@ -54,13 +54,13 @@ async def meet(place: House, browser: Browser, *scripts: str) -> tuple[Tab, Tab,
     return tabs[0], tabs[1], ssrcs
 
 
-def kinds(place: House) -> list[int]:
+def kinds(place: MediaServer) -> list[int]:
     """Of all peers' addresses: 2 IPv4, 4 IPv6, 3 TCP."""
     return [0 if link.address is None else len(link.address) for link in place.sfu._links.values()]
 
 
 async def test_over_tcp_where_udp_is_dropped(shown: Browser, pages: Path) -> None:
-    async with house(pages, tcp=True) as place:
+    async with sfu_server(pages, tcp=True) as place:
         assert place.sfu._socket is not None
         asyncio.get_running_loop().remove_reader(place.sfu._socket.fileno())
         await meet(place, shown)
@@ -68,14 +68,14 @@ async def test_over_tcp_where_udp_is_dropped(shown: Browser, pages: Path) -> Non
 
 
 async def test_udp_is_taken_where_it_passes(shown: Browser, pages: Path) -> None:
-    async with house(pages, tcp=True) as place:
+    async with sfu_server(pages, tcp=True) as place:
         await meet(place, shown)
         assert kinds(place) == [2, 2]
 
 
 @ipv6
 async def test_over_ipv6_where_ipv4_is_dead(chromium: Browser, pages: Path) -> None:
-    async with house(pages, address="127.0.0.1", also=["::1"]) as place:
+    async with sfu_server(pages, address="127.0.0.1", also=["::1"]) as place:
         assert place.sfu._socket is not None
         # A connected socket receives only from its peer, and nothing comes from there. Removing its reader is
         # not enough: the SFU drains both sockets when one is readable.
@@ -91,7 +91,7 @@ async def test_a_changed_address_is_one_pause_and_no_other_handshake(shown: Brow
     """When a page tries again is tested on a simulated clock (tests/web/unit/media/reach.test.ts)."""
     here = address()
     with Proxy(front=here) as proxy:
-        async with house(pages, address=here, bind=SERVER, port=proxy.port) as place:
+        async with sfu_server(pages, address=here, bind=SERVER, port=proxy.port) as place:
             one, two, ssrcs = await meet(place, shown)
             handshakes = place.sfu.totals()["handshakes"]
             for _ in range(2):
@@ -115,7 +115,7 @@ async def test_a_changed_address_is_one_pause_and_no_other_handshake(shown: Brow
 
 
 async def test_a_quiet_meeting_is_not_begun_anew(shown: Browser, pages: Path) -> None:
-    async with house(pages) as place:
+    async with sfu_server(pages) as place:
         tab = await place.tab(shown, person(2))
         await place.join(tab, 2, "{}")  # neither camera nor microphone, and nobody else
         await asyncio.sleep(6)
@@ -133,7 +133,7 @@ def relay(tmp_path: Path) -> Iterator[TurnServer]:
 
 
 async def test_over_a_relay(shown: Browser, pages: Path, relay: TurnServer) -> None:
-    async with house(pages, turn=[relay]) as place:
+    async with sfu_server(pages, turn=[relay]) as place:
         await meet(place, shown, RELAY)
         ports = {link.address[1] for link in place.sfu._links.values() if link.address is not None}
         assert len(ports) == 2

@@ -184,7 +184,7 @@ class _Announcements(_Look):
         return list(self._session.look("announcements", ["boxes"]))
 
 
-class _Room(_Look):
+class TsRoom(_Look):
     """As far as scenarios look into a `RoomSession`, and have it do what no person can ask for."""
 
     __slots__ = ()

@@ -19,8 +19,16 @@ from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
 from snugroom.server.wire.messages import HandleStream, Transport, decode_client, decode_server
 from tests.interop.lines import LineProcess
 from tests.interop.ts_setup import ROOT, Node
-from tests.web.ts_room import _Room
-from tests.web.ts_values import _dataclass, _endpoint, _event, _input, _options, _plain, _real
+from tests.web.ts_room import TsRoom
+from tests.web.ts_values import (
+    from_input,
+    from_options,
+    from_plain,
+    to_dataclass,
+    to_endpoint,
+    to_event,
+    to_plain,
+)
 
 ANSWER_SECONDS: Final = 60.0
 _PROGRAM: Final = ROOT / "tests" / "web" / "peers" / "session_peer.ts"
@@ -38,7 +46,7 @@ class SessionProcess(LineProcess):
 
     def call(self, op: str, who: int, **arguments: object) -> dict[str, Any]:
         """One request. Raises what Python's session would, and PageError for what it never would."""
-        plain = {name: _plain(value) for name, value in arguments.items()}
+        plain = {name: to_plain(value) for name, value in arguments.items()}
         answer = self.answer({"op": op, "who": who, **plain})
         if not answer.pop("ok"):
             raise _error(answer)
@@ -79,7 +87,7 @@ class TsSession:
         cls, process: SessionProcess, op: str, seed: str, now: float, options: Options, **more: Any
     ) -> TsSession:
         made = cls(process, options)
-        made._first = made._effects(made.call(op, seed=seed, now=now, options=_options(options), **more))
+        made._first = made._effects(made.call(op, seed=seed, now=now, options=from_options(options), **more))
         return made
 
     @classmethod
@@ -118,7 +126,7 @@ class TsSession:
     def handle(self, what: ev.Input, now: float) -> list[ev.Effect]:
         if isinstance(what, ev.SaveReport | ev.SaveEvidence):
             self._path = what.path
-        answer = self.call("handle", input=_input(what, self._shows), now=now)
+        answer = self.call("handle", input=from_input(what, self._shows), now=now)
         if isinstance(what, ev.SetState):
             self._shows = what
         elif isinstance(what, ev.RaiseHand):
@@ -136,7 +144,7 @@ class TsSession:
         return OpenedFrame(**opened | {"frame": bytes.fromhex(opened["frame"])})
 
     def kept(self) -> HostRecoveryData | None:
-        raw = _real(self.call("kept")["value"])
+        raw = from_plain(self.call("kept")["value"])
         return None if raw is None else HostRecoveryData.decode(raw)
 
     @property
@@ -146,7 +154,7 @@ class TsSession:
     @property
     def ended(self) -> ev.Ended | None:
         raw = self._state["ended"]
-        return None if raw is None else _dataclass(ev.Ended, raw)
+        return None if raw is None else to_dataclass(ev.Ended, raw)
 
     @property
     def own_leaf(self) -> int | None:
@@ -162,8 +170,8 @@ class TsSession:
     # -- inside -------------------------------------------------------------------------------------------
 
     @property
-    def _room(self) -> _Room | None:
-        return _Room(self) if self.inside else None
+    def _room(self) -> TsRoom | None:
+        return TsRoom(self) if self.inside else None
 
     @property
     def _host(self) -> object | None:
@@ -175,38 +183,40 @@ class TsSession:
 
     def look(self, *path: object, feature: str | None = None) -> Any:
         more = {} if feature is None else {"feature": feature}
-        return _real(self.call("look", path=list(path), **more)["value"])
+        return from_plain(self.call("look", path=list(path), **more)["value"])
 
     def close(self) -> None:
         self.call("close")
 
     def _effects(self, answer: dict[str, Any]) -> list[ev.Effect]:
-        self._state = _real(answer["state"])
+        self._state = from_plain(answer["state"])
         return [self._effect(raw) for raw in answer["effects"]]
 
     def _effect(self, raw: dict[str, Any]) -> ev.Effect:
         match raw["type"]:
             case "Connect":
-                return ev.Connect(_endpoint(raw["endpoint"]))
+                return ev.Connect(to_endpoint(raw["endpoint"]))
             case "Disconnect":
-                return ev.Disconnect(_endpoint(raw["endpoint"]))
+                return ev.Disconnect(to_endpoint(raw["endpoint"]))
             case "Transmit":
-                return ev.Transmit(_endpoint(raw["endpoint"]), decode_client(raw["message"].encode()))
+                return ev.Transmit(to_endpoint(raw["endpoint"]), decode_client(raw["message"].encode()))
             case "Tell":
-                event = _event(_real(raw["event"]))
+                event = to_event(from_plain(raw["event"]))
                 if isinstance(event, ev.BookChanged) and self._options.contacts is not None:
                     # as whoever keeps the book does; the page has a copy of its own
-                    self._options.contacts.learn(event.public, event.name, event.at, verified=event.verified)
+                    self._options.contacts.learn(
+                        event.public, event.name, event.at, verified=event.verified
+                    )
                 return ev.Tell(event)
             case "Save":
                 path = self._path or self._options.evidence or ""
-                return ev.Save(raw["what"], path, _real(raw["data"]))
+                return ev.Save(raw["what"], path, from_plain(raw["data"]))
             case "MediaTransport":
                 transport = decode_server(raw["transport"].encode())
                 assert isinstance(transport, Transport)
                 return ev.MediaTransport(transport)
             case "RemoteStreams":
-                return ev.RemoteStreams(tuple(HandleStream(**_real(row)) for row in raw["streams"]))
+                return ev.RemoteStreams(tuple(HandleStream(**from_plain(row)) for row in raw["streams"]))
             case other:
                 raise PageError(f"an effect that nobody knows: {other}")
 

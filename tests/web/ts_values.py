@@ -13,26 +13,26 @@ from snugroom.server.wire.messages import encode
 _T = TypeVar("_T")
 
 
-def _plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     if isinstance(value, bytes | bytearray):
         return {"$bytes": bytes(value).hex()}
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: to_plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(v) for v in value]
+        return [to_plain(v) for v in value]
     return value
 
 
-def _real(value: Any) -> Any:
+def from_plain(value: Any) -> Any:
     """JSON back as Python's values: bytes as bytes, sentences as text, lists as tuples."""
     if isinstance(value, dict):
         if "$bytes" in value:
             return bytes.fromhex(value["$bytes"])
         if "$sentence" in value:
             return value["$sentence"]
-        return {k: _real(v) for k, v in value.items()}
+        return {k: from_plain(v) for k, v in value.items()}
     if isinstance(value, list):
-        return tuple(_real(v) for v in value)
+        return tuple(from_plain(v) for v in value)
     return value
 
 
@@ -45,7 +45,7 @@ _RENAMED: Final = {
 _MORE: Final = {"ShortCode": {"indices"}, "type": set()}
 
 
-def _dataclass(kind: type[_T], fields: dict[str, Any]) -> _T:
+def to_dataclass(kind: type[_T], fields: dict[str, Any]) -> _T:
     known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     given = {_RENAMED.get(k, k): v for k, v in fields.items() if k != "type"}
     extra = given.keys() - known - _MORE.get(kind.__name__, set())
@@ -54,10 +54,10 @@ def _dataclass(kind: type[_T], fields: dict[str, Any]) -> _T:
 
 
 def _members(rows: Sequence[dict[str, Any]], kind: type[Any] = ev.Member) -> tuple[Any, ...]:
-    return tuple(_dataclass(kind, row) for row in rows)
+    return tuple(to_dataclass(kind, row) for row in rows)
 
 
-def _event(raw: dict[str, Any]) -> ev.Event:
+def to_event(raw: dict[str, Any]) -> ev.Event:
     kind: str = raw["type"]
     fields = dict(raw)
     if kind == "StateTold":
@@ -67,18 +67,18 @@ def _event(raw: dict[str, Any]) -> ev.Event:
             tuple(ev.RunsPage(p["leaf"], p["name"], bytes.fromhex(p["hash"])) for p in fields["pages"])
         )
     if kind == "Invites":
-        return ev.Invites(tuple(_dataclass(ev.InviteRow, row) for row in fields["rows"]))
+        return ev.Invites(tuple(to_dataclass(ev.InviteRow, row) for row in fields["rows"]))
     for name in ("members", "added", "removed"):
         if name in fields:
             fields[name] = _members(fields[name], ev.Known if kind == "Comparison" else ev.Member)
-    return _dataclass(getattr(ev, kind), fields)  # type: ignore[no-any-return]
+    return to_dataclass(getattr(ev, kind), fields)  # type: ignore[no-any-return]
 
 
-def _endpoint(raw: dict[str, Any]) -> ev.Endpoint:
+def to_endpoint(raw: dict[str, Any]) -> ev.Endpoint:
     return ev.Endpoint(raw["day"], raw["probe"])
 
 
-def _input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
+def from_input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
     kind = type(what).__name__
     if isinstance(what, ev.RaiseHand):
         what = dataclasses.replace(state, hand=what.up)
@@ -115,7 +115,7 @@ def _input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
     return {"type": kind, **fields}
 
 
-def _options(options: Options) -> dict[str, Any]:
+def from_options(options: Options) -> dict[str, Any]:
     return {
         "contacts": None if options.contacts is None else options.contacts.encode(),
         "showIdentity": options.show_identity,

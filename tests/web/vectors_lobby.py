@@ -13,7 +13,7 @@ from snugroom.crypto.entry.lobby import Answer, Refusal
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
-from tests.web.cases import _HOST, _SECRET, DAY, NOW, ORIGIN, OTHER, SUITE, Cases, Seed, filled
+from tests.web.cases import DAY, HOST, NOW, ORIGIN, OTHER, SECRET, SUITE, Cases, Seed, filled
 
 
 def _card(seed: bytes, origin: str, day: int, now: float, rng: Rng) -> lobby.Card:
@@ -28,7 +28,7 @@ def _check_card(card: bytes, host: bytes, origin: str, day: int, now: float) -> 
 
 
 def _pair(card_rng: Rng) -> lobby.CardSecret:
-    return lobby.make_card(_HOST.host_key, ORIGIN, DAY, NOW, rng=card_rng)
+    return lobby.make_card(HOST.host_key, ORIGIN, DAY, NOW, rng=card_rng)
 
 
 def _knock(
@@ -36,7 +36,7 @@ def _knock(
 ) -> Any:
     shown = None if own is None else IdentityKey(own)
     made, _ = lobby.knock(
-        _HOST.invite(ORIGIN, _SECRET, index),
+        HOST.invite(ORIGIN, SECRET, index),
         _pair(card_rng).card,
         package,
         name,
@@ -48,16 +48,16 @@ def _knock(
 
 
 def _open_knock(card_rng: Rng, enc: bytes, ciphertext: bytes) -> Any:
-    return lobby.open_knock(_pair(card_rng), lobby.Knock(enc, ciphertext), _HOST.invite_token)
+    return lobby.open_knock(_pair(card_rng), lobby.Knock(enc, ciphertext), HOST.invite_token)
 
 
 def _reply(card_rng: Rng, rng: Rng, answer: Answer | Refusal, reply_rng: Rng) -> Any:
     """The way there and back: what is answered to a knock, and what the newcomer finds in it."""
     made, pending = lobby.knock(
-        _HOST.invite(ORIGIN, _SECRET, 0), _pair(card_rng).card, b"package", "Ada", "", rng=rng
+        HOST.invite(ORIGIN, SECRET, 0), _pair(card_rng).card, b"package", "Ada", "", rng=rng
     )
     reply = lobby.reply(
-        lobby.open_knock(_pair_again(card_rng), made, _HOST.invite_token), answer, rng=reply_rng
+        lobby.open_knock(_pair_again(card_rng), made, HOST.invite_token), answer, rng=reply_rng
     )
     return [reply.id, reply.sealed, pending.open(reply)]
 
@@ -128,8 +128,8 @@ def lobby_cases() -> Any:
         read=lobby.read,
         book=_book,
     )
-    card = cases.do("card", _HOST.seed, ORIGIN, DAY, NOW + 0.7, Seed("card"))
-    raw, host = card.encode(), _HOST.host_public
+    card = cases.do("card", HOST.seed, ORIGIN, DAY, NOW + 0.7, Seed("card"))
+    raw, host = card.encode(), HOST.host_public
     for given in (
         (raw, host, ORIGIN, DAY, NOW),
         (raw, host, OTHER, DAY, NOW),
@@ -275,9 +275,7 @@ def _forged(package: bytes, own: bytes) -> list[tuple[bytes, bytes]]:
     def make(rest: Callable[[bytes], bytes], *, index: int = 1, token: int | None = None) -> None:
         sender = hpke.Sender(SUITE, card.eph_public, b"snug 1 knock" + card.hash, rng=Seed("forged").rng())
         inner = fields.uint(index, 2) + rest(sender.enc)
-        proof = lobby._use(
-            _HOST.invite_token(index if token is None else token), card.hash, sender.enc, inner
-        )
+        proof = lobby._use(HOST.invite_token(index if token is None else token), card.hash, sender.enc, inner)
         forged.append((sender.enc, sender.seal(b"", fields.padded(proof + inner, 4096))))
 
     def said(

@@ -38,7 +38,7 @@ from snugroom.crypto.media.signatures import (
 )
 from snugroom.crypto.media.verifier import FrameVerifier
 from snugroom.crypto.mls.labels import sign_with_label
-from tests.web.cases import _SAFE, _outcome
+from tests.web.cases import SAFE, outcome_of
 
 SHARED: Final = Path(__file__).parent / "shared"
 SUITE: Final = Suite.AES_128_GCM_SHA256_128
@@ -50,8 +50,8 @@ SUITE: Final = Suite.AES_128_GCM_SHA256_128
 def sframe() -> dict[str, Any]:
     """Headers, good and bad; keys, and frames sealed under them."""
     draw = random.Random("sframe")
-    edges = [0, 7, 8, *(256**n + d for n in range(1, 7) for d in (-1, 0)), 2**32, _SAFE]
-    pairs = [(kid, counter) for kid in edges for counter in (0, 8, _SAFE)]
+    edges = [0, 7, 8, *(256**n + d for n in range(1, 7) for d in (-1, 0)), 2**32, SAFE]
+    pairs = [(kid, counter) for kid in edges for counter in (0, 8, SAFE)]
     pairs += [(draw.choice(edges), draw.choice(edges)) for _ in range(40)]
     read = ["", "8007", "0807", "900001", "0900ff", "ff" + "00" * 16, "80", "0f01", "88", "99ff", "7f"]
     read += [draw.randbytes(draw.randrange(1, 19)).hex() for _ in range(400)]
@@ -95,7 +95,7 @@ def _header(data: bytes) -> list[int] | None:
         header = Header.decode(data)
     except MalformedError:
         return None
-    if max(header.kid, header.counter) > _SAFE:
+    if max(header.kid, header.counter) > SAFE:
         return None
     return [header.kid, header.counter, header.size]
 
@@ -124,7 +124,7 @@ def media_keys() -> dict[str, Any]:
             }
         )
     layers = [
-        {"base": base, "layer": layer, "stream": _outcome(partial(layer_stream, base, layer))}
+        {"base": base, "layer": layer, "stream": outcome_of(partial(layer_stream, base, layer))}
         for base in range(-1, 9)
         for layer in range(-1, 4)
     ]
@@ -154,7 +154,7 @@ def _story(seed: int) -> list[dict[str, Any]]:
         removed, is_removal = removals.get(number, ([], False))
         base_key, tags = _epoch_keys(number)
         keys = EpochKeys.derive(epoch=number, base_key=base_key, tags=tags, leaf_count=_LEAVES)
-        outcome = _outcome(
+        outcome = outcome_of(
             lambda: members[who].install(
                 keys, own_leaf=who, removed=frozenset(removed) - {who}, is_removal=is_removal, now=now
             )
@@ -179,7 +179,7 @@ def _story(seed: int) -> list[dict[str, Any]]:
                 kind: clear_header.Kind = draw.choice(("audio", "video"))
                 stream = draw.choice((0, 2, 0, 2, 1)) if kind == "audio" else draw.choice((1, 3, 4, 0))
                 frame = draw.choice((b"\x10key", b"\x11delta", b"")) + draw.randbytes(draw.randrange(6))
-                outcome = _outcome(partial(seal_frame, members[who], kind, stream, frame, now))
+                outcome = outcome_of(partial(seal_frame, members[who], kind, stream, frame, now))
                 step("seal", who, outcome, kind=kind, stream=stream, frame=frame.hex())
                 if isinstance(outcome, str):
                     frames.append((kind, bytes.fromhex(outcome)))
@@ -188,7 +188,7 @@ def _story(seed: int) -> list[dict[str, Any]]:
                 if draw.random() < 0.1:
                     place = draw.randrange(len(data))
                     data = data[:place] + bytes((data[place] ^ 1 << draw.randrange(8),)) + data[place + 1 :]
-                outcome = _outcome(partial(_open, members[who], as_kind, data, now))
+                outcome = outcome_of(partial(_open, members[who], as_kind, data, now))
                 step("open", who, outcome, kind=as_kind, data=data.hex())
             case _ if draw.random() < 0.1:
                 members[who].wipe()
@@ -291,7 +291,7 @@ def _checked(seed: int) -> list[list[Any]]:
         given = [H(b"x") if a is None else a for a in arguments]
         if what == "hear":
             given = [epoch, _SCOPE, FrameList.decode(arguments[0]), _LEAF.public]
-        outcome = _outcome(lambda: getattr(checker, named.get(what, what))(*given, *at))
+        outcome = outcome_of(lambda: getattr(checker, named.get(what, what))(*given, *at))
         told = [a.hex() if isinstance(a, bytes) else a for a in arguments]
         found = [finding.value for finding in checker.findings]
         checker.findings.clear()

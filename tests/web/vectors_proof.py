@@ -33,7 +33,7 @@ from snugroom.crypto.proof.evidence import (
 )
 from snugroom.crypto.proof.report import Report, ReportedMessage
 from snugroom.crypto.proof.verification import grouped, long_code
-from tests.web.cases import _SAFE, _outcome
+from tests.web.cases import SAFE, outcome_of
 
 # -- codes -----------------------------------------------------------------------------------------------
 
@@ -76,7 +76,7 @@ def _beat(draw: random.Random) -> Heartbeat:
         seq=draw.choice((1, 2**32 - 1, draw.randrange(1, 1000))),
         prev=draw.choice((NO_HEARTBEAT, draw.randbytes(32))),
         at=draw.choice((0, 1_790_000_000)),
-        epoch=draw.choice((0, _SAFE)),
+        epoch=draw.choice((0, SAFE)),
         slot=since + draw.randrange(100),
         chain=draw.randbytes(32),
         authenticator=draw.randbytes(32),
@@ -119,7 +119,7 @@ def beats() -> dict[str, Any]:
     bad = [_changed(plain, change).encode() for change in wrong]
     bad += [raw[:-1], raw + b"\0", b"", b"\2" + raw[1:], raw[:100]]
     bad += [data for data in (_flipped(draw, raw) for _ in range(100)) if _fits(data)]
-    read = [{"data": data.hex(), "outcome": _outcome(partial(_heard, data, key))} for data in bad]
+    read = [{"data": data.hex(), "outcome": outcome_of(partial(_heard, data, key))} for data in bad]
     windows = []
     for count in range(10):
         incarnation, digests = draw.randbytes(8), [draw.randbytes(32) for _ in range(count)]
@@ -139,7 +139,7 @@ def _fits(data: bytes) -> bool:
         beat = Heartbeat.decode(data)
     except MalformedError:
         return True
-    return max(beat.since, beat.at, beat.epoch, beat.slot, beat.relay) <= _SAFE
+    return max(beat.since, beat.at, beat.epoch, beat.slot, beat.relay) <= SAFE
 
 
 def _heard(data: bytes, key: SigningKey) -> bool:
@@ -200,7 +200,7 @@ def evidence_files() -> dict[str, Any]:
         [exhibit(0, 3, 2, probed=True)],
         [exhibit(1, 0, 0, probed=None, last_words=[])],
         [exhibit(0, 5, 1, probed=False), exhibit(2, 2, 3, probed=True)],
-        [exhibit(2, 1, 0, probed=None, leaves=leaves, at=_SAFE)],
+        [exhibit(2, 1, 0, probed=None, leaves=leaves, at=SAFE)],
     ]
     return {
         "seeds": {key.public.hex(): key.seed.hex() for key in keys},
@@ -301,7 +301,7 @@ def reports() -> dict[str, Any]:
     return {
         "host_seed": host.seed.hex(),
         "group_id": group.hex(),
-        "cases": [{"accused": shown(one), "outcome": _outcome(partial(proven, one))} for one in cases],
+        "cases": [{"accused": shown(one), "outcome": outcome_of(partial(proven, one))} for one in cases],
         "file": report.encode(Report(report.FORMAT, host.public, [good, cases[4]])).decode(),
     }
 

@@ -11,7 +11,7 @@ from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.entry.lobby import Answer, Refusal
 from snugroom.crypto.kdf import H, Rng
-from tests.web.cases import _HOST, _SECRET, ORIGIN, SUITE, Cases, Seed, filled
+from tests.web.cases import HOST, ORIGIN, SECRET, SUITE, Cases, Seed, filled
 
 
 def _inside(door_seed: bytes, message: Any, rng: Rng) -> bytes:
@@ -54,7 +54,7 @@ def returning_cases() -> Any:
     )
     cases.do("inside_key", filled("door"))
     cases.do("inside_key", bytes(31))
-    asked = cases.do("make_return", _HOST.seed, b"group", 5, b"package", Seed("return"))
+    asked = cases.do("make_return", HOST.seed, b"group", 5, b"package", Seed("return"))
     public = hpke.public_key(filled("reply"))
     ours = replace(asked, reply_public=public)
     again = recovery.RejoinRequest(public, b"package")
@@ -112,7 +112,7 @@ def returning_cases() -> Any:
         b"\6",
     ):
         cases.do("uncovered", raw)
-    kept = recovery.HostRecoveryData(_HOST, filled("door"), _SECRET, b"group", ORIGIN, "Ada")
+    kept = recovery.HostRecoveryData(HOST, filled("door"), SECRET, b"group", ORIGIN, "Ada")
     cases.cuts("kept", kept.encode())
     for wrong in (
         replace(kept, origin="https://Meet.example"),

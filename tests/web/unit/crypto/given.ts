@@ -18,7 +18,7 @@ export function kindOf(error: unknown): string {
 
 export type Outcome = { readonly error: string } | string | number | boolean | null | object;
 
-/** What comes of it, as Python's `_outcome` tells it. */
+/** What comes of it, as Python's `outcome_of` tells it. */
 export async function outcomeOf(attempt: () => unknown): Promise<Outcome> {
   try {
     const value = await attempt();
