@@ -14,6 +14,19 @@ from tests.cli.processes import Process, free_port, names, running, server
 NO_MEDIA = ("--no-audio", "--no-video")
 
 
+def each_sees_another(ada: Process, bo: Process, cem: Process) -> None:
+    """Wait for sound and video of another member at each of the three."""
+    for listener, of in ((ada, "Bo"), (bo, "Cem"), (cem, "Ada")):
+        for stream in ("audio", "video"):
+            media = listener.wait(
+                "media",
+                lambda e, of=of, stream=stream: (  # type: ignore[misc]
+                    e["from"] == of and e["stream"] == stream and e["decoded"] > 20
+                ),
+            )
+            assert media["failed"] == 0
+
+
 def test_a_scripted_meeting_from_beginning_to_end() -> None:
     with (
         server() as (_, url),
@@ -44,16 +57,7 @@ def test_a_scripted_meeting_from_beginning_to_end() -> None:
             for other in (ada, cem):
                 assert other.wait("chat")["text"] == "Good morning \u2713"
                 assert other.wait("chat")["from"] == "Bo"
-            for listener, of in ((ada, "Bo"), (bo, "Cem"), (cem, "Ada")):
-                for stream in ("audio", "video"):
-                    media = listener.wait(
-                        "media",
-                        lambda e, of=of, stream=stream: (  # type: ignore[misc]
-                            e["from"] == of and e["stream"] == stream and e["decoded"] > 20
-                        ),
-                    )
-                    assert media["failed"] == 0
-
+            each_sees_another(ada, bo, cem)
             ada.send("this is no JSON")
             ada.send({"admit": 99})
             ada.send({"jump": 1})

@@ -52,8 +52,8 @@ def hostile(acts: str) -> Iterator[tuple[Process, str]]:
         assert process.status() == 0
 
 
-def test_a_meeting_that_the_server_ends_on_invented_grounds(tmp_path: Path) -> None:
-    files = {name: tmp_path / f"{name}.json" for name in NAMES}
+def dropped_meeting(tmp_path: Path, files: dict[str, Path]) -> None:
+    """A meeting of three, which the server drops; each member writes evidence to its file."""
 
     def options(name: str) -> tuple[str, ...]:
         own = ("--name", name, "--json", "--evidence", str(files[name]), "--patience", "6s")
@@ -91,6 +91,10 @@ def test_a_meeting_that_the_server_ends_on_invented_grounds(tmp_path: Path) -> N
                 ]
                 assert files[name].stat().st_mode & 0o777 == 0o600
 
+
+def test_a_meeting_that_the_server_ends_on_invented_grounds(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.json" for name in NAMES}
+    dropped_meeting(tmp_path, files)
     each = run("evidence", "verify", str(files[NAMES[1]]), "--json")
     assert each.returncode == 0, each.stderr
     found = json.loads(each.stdout)
@@ -125,7 +129,8 @@ def test_a_meeting_that_the_server_ends_on_invented_grounds(tmp_path: Path) -> N
         assert "own statement is not signed" in bad.stdout + bad.stderr
 
 
-def test_a_report_is_judged_by_whom_the_host_names(tmp_path: Path) -> None:
+def reported_meeting(tmp_path: Path, file: Path) -> str:
+    """A meeting in which Cem reports Bo's text and image, written to `file`; returns its link."""
     picture = tmp_path / "vile.png"
     picture.write_bytes(PNG)
     with (
@@ -153,7 +158,6 @@ def test_a_report_is_judged_by_whom_the_host_names(tmp_path: Path) -> None:
             assert seen["leaf"] == chat["leaf"]
             assert Path(seen["path"]).read_bytes() == PNG
             assert Path(seen["path"]).parent == tmp_path / "got"
-            file = tmp_path / "report.json"
             wanted = {"report": {"messages": [chat["id"], seen["id"]], "file": str(file)}}
             while not cem.events("saved"):  # as soon as Bo's program has shown the host's admission
                 since = len(cem.lines)
@@ -168,6 +172,12 @@ def test_a_report_is_judged_by_whom_the_host_names(tmp_path: Path) -> None:
             for process in (ada, bo, cem):
                 assert process.status() == 0
 
+    return str(link)
+
+
+def test_a_report_is_judged_by_whom_the_host_names(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    link = reported_meeting(tmp_path, file)
     good = run("report", "verify", str(file), "--link", link)
     assert good.returncode == 0, good.stdout + good.stderr
     assert "wrote: \u201ca threat\u201d, in the meeting of the host key" in good.stdout

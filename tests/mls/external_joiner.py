@@ -36,6 +36,26 @@ from tests.mls.world import rng
 NEWCOMER = Sender(SenderType.NEW_MEMBER_COMMIT)
 
 
+def _seen_from_outside(info: GroupInfo, tree: RatchetTree, leaf: int, bundle: KeyPackageBundle) -> EpochState:
+    """The epoch as the joiner knows it: without its secrets."""
+    suite = suite_of(bundle.suite)
+    return EpochState(
+        suite=suite,
+        limits=Limits(),
+        context=info.context,
+        tree=tree,
+        own_leaf=leaf,
+        signature_private=bundle.signature_private,
+        private_keys={},
+        secrets=epoch_secrets(suite, b"unknown to us")[0],
+        secret_tree=SecretTree(suite, 1, b""),
+        confirmation_tag=info.confirmation_tag,
+        interim_transcript_hash=interim_transcript_hash(
+            suite, info.context.confirmed_transcript_hash, info.confirmation_tag
+        ),
+    )
+
+
 def join_from_outside(
     group_info: bytes,
     bundle: KeyPackageBundle,
@@ -61,21 +81,7 @@ def join_from_outside(
         tree.remove(resync)
         tree.truncate()
     leaf = tree.blank_leaf()
-    old = EpochState(
-        suite=suite,
-        limits=Limits(),
-        context=info.context,
-        tree=tree,
-        own_leaf=leaf,
-        signature_private=bundle.signature_private,
-        private_keys={},
-        secrets=epoch_secrets(suite, b"unknown to us")[0],
-        secret_tree=SecretTree(suite, 1, b""),
-        confirmation_tag=info.confirmation_tag,
-        interim_transcript_hash=interim_transcript_hash(
-            suite, info.context.confirmed_transcript_hash, info.confirmation_tag
-        ),
-    )
+    old = _seen_from_outside(info, tree, leaf, bundle)
     new = create_path(
         tree,
         leaf,

@@ -112,6 +112,12 @@ def _valid() -> Iterator[tuple[str, CommitView]]:
     yield "add, the last place", admission(view={"members": crowd(999)})
     yield "add, the last key of the ledger", admission(view={"ledger": full_ledger(LEDGER_KEYS_MAX - 1)})
     yield "add with a ticket and no Remove is an ordinary one", admission(ticket=TICKET.encode())
+    yield from _valid_removals()
+    yield from _valid_rejoins()
+
+
+def _valid_removals() -> Iterator[tuple[str, CommitView]]:
+    """Removals, changes of the policy, and farewells."""
     yield "remove", commit(ADA, remove(BO))
     yield "remove two", commit(ADA, remove(BO), remove(CEM))
     yield (
@@ -137,6 +143,9 @@ def _valid() -> Iterator[tuple[str, CommitView]]:
     yield "farewell of two", commit(BO, farewell(CEM), farewell(DANA))
     yield "farewell of the host", commit(BO, farewell(ADA))
     yield "farewell beside a removal", commit(ADA, farewell(CEM), remove(BO))
+
+
+def _valid_rejoins() -> Iterator[tuple[str, CommitView]]:
     yield "rejoin", rejoin()
     yield "rejoin, by the host", rejoin(ADA, at=replace(TICKET, by=ANY_HOST))
     yield "rejoin, by the host, who was asked for", rejoin(ADA, at=replace(TICKET, by=ADA))

@@ -258,8 +258,22 @@ async def _let_in(host: Person, who: str) -> None:
 async def _meet(record: Record, server: int) -> None:
     """The meeting itself. Memory is only read here, and searched when all is over."""
     held: dict[bytes, bytes] = {}
-    ada, bob, cem = (record.people[who] for who in ("ada", "bob", "cem"))
     began = time.monotonic()
+    link = await _two_meet(record)
+    await _bob_comes(record, server, link, held)
+    await _bob_is_removed(record)
+    record.server["after the removal"] = await asyncio.to_thread(snapshot, server, held)
+    for who in ("cem", "ada"):
+        person = record.people[who]
+        person.tell(leave=True)
+        record.statuses[person.who] = await person.end()
+    record.seconds = time.monotonic() - began
+    record.server["when all have left"] = await asyncio.to_thread(snapshot, server, held)
+
+
+async def _two_meet(record: Record) -> str:
+    """Ada and Cem see, hear and write to each other. Returns the link."""
+    ada, cem = record.people["ada"], record.people["cem"]
     await ada.start("host", "--server", record.proxy.url, "--title", TITLE, noted=True)
     await ada.until(lambda: ada.of("invite"), "the invite")
     link = ada.of("invite")[0]["link"]
@@ -274,6 +288,12 @@ async def _meet(record: Record, server: int) -> None:
     await ada.until(lambda: ada.heard(CHATS["cem"]), "Cem's chat")
     await cem.until(lambda: cem.heard(CHATS["ada"]), "Ada's chat")
 
+    return str(link)
+
+
+async def _bob_comes(record: Record, server: int, link: str, held: dict[bytes, bytes]) -> None:
+    """Bob knocks and comes in. The memory of all processes is read, before and after."""
+    ada, bob, cem = (record.people[who] for who in ("ada", "bob", "cem"))
     await bob.start("join", link, "--greeting", GREETINGS["bob"], noted=True)
     await ada.until(lambda: _knock(ada, "bob"), "Bob's knock")
     for person in (bob, ada):
@@ -300,6 +320,10 @@ async def _meet(record: Record, server: int) -> None:
         await asyncio.sleep(_BETWEEN_BEEPS)
         record.participants[f"ada, {moment}"] = await asyncio.to_thread(snapshot, ada.pid, held)
 
+
+async def _bob_is_removed(record: Record) -> None:
+    """Ada removes Bob; she and Cem go on for some seconds."""
+    ada, bob, cem = (record.people[who] for who in ("ada", "bob", "cem"))
     leaf = next(m["leaf"] for m in ada.of("roster")[-1]["members"] if m["name"] == NAMES["bob"])
     ada.tell(remove=leaf)
     await bob.until(lambda: bob.of("end"), "its end")
@@ -313,12 +337,6 @@ async def _meet(record: Record, server: int) -> None:
         least = record.opened_at_removal[person.who] + 60
         await person.until(lambda p=person, o=other, n=least: p.opened(o, "audio") > n, "more media")  # type: ignore[misc]  # bound now
     assert _agree(ada, cem)
-    record.server["after the removal"] = await asyncio.to_thread(snapshot, server, held)
-    for person in (cem, ada):
-        person.tell(leave=True)
-        record.statuses[person.who] = await person.end()
-    record.seconds = time.monotonic() - began
-    record.server["when all have left"] = await asyncio.to_thread(snapshot, server, held)
 
 
 def _wire(record: Record) -> bytes:

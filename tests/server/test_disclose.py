@@ -91,6 +91,34 @@ async def _with_media(who: Guest, peer: Peer) -> None:
     await who.until(Streams)
 
 
+def known_of(
+    members: tuple[Guest, ...], guests: tuple[Guest, ...], peers: tuple[Peer, ...], packets: list[bytes]
+) -> dict[bytes | str, set[str]]:
+    """What the server knows of the meeting, and the kinds of data under which it does."""
+    chain = signed.next_chain(ZERO, 1, blob("commit 1"))
+    return {
+        NUMBER: {"number"},
+        bytes(ROOM_ADMIN.verify_key): {"key", "lobby"},
+        chain: {"chain"},
+        gate(1): {"gate"},
+        gate(2): {"gate"},
+        blob("commit 1"): {"blob"},
+        blob("waits"): {"blob"},
+        blob("relayed", 2048): {"blob"},
+        CLIENT_ADDRESS: {"address"},
+        "127.0.0.1": {"address", "setting"},
+        AGENT: set(),
+        "between two servers": {"setting"},
+        **{who.handle: {"handle"} for who in members},
+        **{who.challenge.nonce: {"nonce"} for who in guests},
+        **{packet: {"packet"} for packet in packets},
+        **{peer.ufrag: {"ice"} for peer in peers},
+        **{peer.password: {"ice"} for peer in peers},
+        # own_key: these peers make their certificates with the server's class
+        peers[0].media.fingerprint: {"fingerprint", "own_key"},
+    }
+
+
 @asynccontextmanager
 async def meeting() -> AsyncIterator[Meeting]:
     """Two members with media, one of them with a commit that waits; one in a lobby, one at the door."""
@@ -135,28 +163,7 @@ async def meeting() -> AsyncIterator[Meeting]:
             hub = server.signaling.hub
             await ada.say(commit(2, "waits"))  # she won the last slot, he lost it: hers waits
             await eventually(lambda: any(room.held_bytes for room in hub.rooms()))
-            chain = signed.next_chain(ZERO, 1, blob("commit 1"))
-            known: dict[bytes | str, set[str]] = {
-                NUMBER: {"number"},
-                bytes(ROOM_ADMIN.verify_key): {"key", "lobby"},
-                chain: {"chain"},
-                gate(1): {"gate"},
-                gate(2): {"gate"},
-                blob("commit 1"): {"blob"},
-                blob("waits"): {"blob"},
-                blob("relayed", 2048): {"blob"},
-                CLIENT_ADDRESS: {"address"},
-                "127.0.0.1": {"address", "setting"},
-                AGENT: set(),
-                "between two servers": {"setting"},
-                **{who.handle: {"handle"} for who in (ada, bob)},
-                **{who.challenge.nonce: {"nonce"} for who in (ada, bob, lobby, door)},
-                **{packet: {"packet"} for packet in packets},
-                **{peer.ufrag: {"ice"} for peer in (one, two)},
-                **{peer.password: {"ice"} for peer in (one, two)},
-                # own_key: these peers make their certificates with the server's class
-                one.media.fingerprint: {"fingerprint", "own_key"},
-            }
+            known = known_of((ada, bob), (ada, bob, lobby, door), (one, two), packets)
             nowhere: list[bytes | str] = [
                 bytes(DOOR.verify_key),
                 room_pass(0),

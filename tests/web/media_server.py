@@ -225,46 +225,17 @@ def build(out: Path) -> None:
     run(node, [node.node, str(PAGES / "build.mjs"), str(out)])
 
 
-@contextlib.asynccontextmanager
-async def start(folder: Path, **options: Any) -> AsyncIterator[MediaServer]:
-    """A media server that serves the pages built in `folder`; `options` are the SFU's."""
-    sfu = TapSfu(**{"address": address(), **options})
-    await sfu.start()
-    sfu_server = MediaServer(sfu, "")
+def _routes(server: MediaServer, folder: Path) -> list[web.AbstractRouteDef]:
+    """The page, and the messages of the WebSocket as HTTP requests."""
+
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(text=_HTML, content_type="text/html")
 
     async def join(_request: web.Request) -> web.Response:
         return web.json_response({"handle": os.urandom(8).hex()})
 
     async def media(request: web.Request) -> web.Response:
-        body = await request.json()
-        streams = [Stream(s["ssrc"], s["kind"], s["layers"], s["rtx"]) for s in body["streams"]]
-        handle = bytes.fromhex(body["handle"])
-        sfu_server.published[handle] = streams
-        told = sfu.join(
-            ROOM,
-            handle,
-            Media(
-                ufrag=body["ufrag"],
-                password=body["password"],
-                fingerprint=base64.b64decode(body["fingerprint"]),
-                streams=streams,
-                feedback=body["feedback"],
-                rtx=body["takesRtx"],
-            ),
-        )
-        return web.json_response(
-            {
-                "type": "transport",
-                "ufrag": told.ufrag,
-                "password": told.password,
-                "fingerprint": base64.b64encode(told.fingerprint).decode(),
-                "address": told.address,
-                "port": told.port,
-                "others": told.others,
-                "tcp": told.tcp,
-                "turn": msgspec.to_builtins(told.turn),
-            }
-        )
+        return web.json_response(_transport(server, await request.json()))
 
     async def streams(request: web.Request) -> web.Response:
         own = bytes.fromhex((await request.json())["handle"])
@@ -276,32 +247,66 @@ async def start(folder: Path, **options: Any) -> AsyncIterator[MediaServer]:
                 "layers": len(s.layers),
                 "rtx": next(iter(s.rtx), None),
             }
-            for handle, theirs in sfu_server.published.items()
+            for handle, theirs in server.published.items()
             for s in theirs
             if handle != own
         ]
         return web.json_response({"streams": listed})
 
-    async def page(_request: web.Request) -> web.Response:
-        return web.Response(text=_HTML, content_type="text/html")
+    return [
+        web.get("/", page),
+        web.post("/join", join),
+        web.post("/media", media),
+        web.post("/streams", streams),
+        web.static("/", folder),
+    ]
 
-    app = web.Application()
-    app.add_routes(
-        [
-            web.get("/", page),
-            web.post("/join", join),
-            web.post("/media", media),
-            web.post("/streams", streams),
-            web.static("/", folder),
-        ]
+
+def _transport(server: MediaServer, body: dict[str, Any]) -> dict[str, Any]:
+    """Let a peer join; the server's answer."""
+    streams = [Stream(s["ssrc"], s["kind"], s["layers"], s["rtx"]) for s in body["streams"]]
+    handle = bytes.fromhex(body["handle"])
+    server.published[handle] = streams
+    told = server.sfu.join(
+        ROOM,
+        handle,
+        Media(
+            ufrag=body["ufrag"],
+            password=body["password"],
+            fingerprint=base64.b64decode(body["fingerprint"]),
+            streams=streams,
+            feedback=body["feedback"],
+            rtx=body["takesRtx"],
+        ),
     )
+    return {
+        "type": "transport",
+        "ufrag": told.ufrag,
+        "password": told.password,
+        "fingerprint": base64.b64encode(told.fingerprint).decode(),
+        "address": told.address,
+        "port": told.port,
+        "others": told.others,
+        "tcp": told.tcp,
+        "turn": msgspec.to_builtins(told.turn),
+    }
+
+
+@contextlib.asynccontextmanager
+async def start(folder: Path, **options: Any) -> AsyncIterator[MediaServer]:
+    """A media server that serves the pages built in `folder`; `options` are the SFU's."""
+    sfu = TapSfu(**{"address": address(), **options})
+    await sfu.start()
+    server = MediaServer(sfu, "")
+    app = web.Application()
+    app.add_routes(_routes(server, folder))
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    sfu_server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
     try:
-        yield sfu_server
+        yield server
     finally:
         sfu.close()
         await runner.cleanup()

@@ -204,9 +204,7 @@ class TsSession:
                 event = to_event(from_plain(raw["event"]))
                 if isinstance(event, ev.BookChanged) and self._options.contacts is not None:
                     # as whoever keeps the book does; the page has a copy of its own
-                    self._options.contacts.learn(
-                        event.public, event.name, event.at, verified=event.verified
-                    )
+                    self._options.contacts.learn(event.public, event.name, event.at, verified=event.verified)
                 return ev.Tell(event)
             case "Save":
                 path = self._path or self._options.evidence or ""

@@ -45,20 +45,8 @@ def _after(data: bytes, slot: int, how: dict[str, Any]) -> Any:
     return [after.encode(), after.digest(), [after.invite_of(leaf) for leaf in range(8)]]
 
 
-def room_state_cases() -> Any:
-    """crypto/agreed/room_state.py."""
-    cases = Cases(
-        policy=partial(_again, Policy),
-        with_host=lambda data, key: Policy.decode(data).with_host(key).encode(),
-        without_host=lambda data, key: Policy.decode(data).without_host(key).encode(),
-        identity=partial(_again, Identity),
-        ticket=partial(_again, RejoinTicket),
-        context=partial(_again, CommitContext),
-        ledger=partial(_again, Ledger),
-        after=_after,
-        host_return=host_return_message,
-    )
-    keys = sorted(filled(f"key {i}") for i in range(20))
+def _policies(cases: Cases, keys: list[bytes]) -> None:
+    """Policies, and hosts that are added and removed."""
     small = Policy(1, (keys[0],), keys[1])
     policies = [
         small,
@@ -86,19 +74,10 @@ def room_state_cases() -> Any:
     for key in (keys[0], keys[2], keys[19]):
         cases.do("with_host", raw, key)
         cases.do("without_host", raw, key)
-    for data in (b"", b"\0", b"\0Ada", b"\1Ada", b"\0\xef\xbb\xbfAda", b"\0\xff", b"\0Zo\xc3\xab"):
-        cases.do("identity", data)
-    ticket = RejoinTicket(b"group", 12, keys[0], filled("n", 16), True, 3)
-    cases.cuts("ticket", ticket.encode())
-    cases.do("ticket", replace(ticket, by=ANY_HOST, stuck=False, slot=2**53 - 1).encode())
-    context = CommitContext(filled("room", 16), 9, keys[0], keys[1])
-    back = HostReturn(4, filled("signature", 64))
-    for each in (context, replace(context, invite=0xFFFF), replace(context, invite=0, host_return=back)):
-        cases.cuts("context", each.encode())
-    raw = context.encode()
-    for flags in (b"\0\1", b"\1\0", b"\2\0\0\0", b"\0\2" + back.encode(), b"\xff\0\7\0"):
-        cases.do("context", raw[:-2] + flags)
-    cases.do("host_return", b"group", keys[0], 5)
+
+
+def _ledgers(cases: Cases, keys: list[bytes]) -> None:
+    """Ledgers, and what commits make of one."""
     ledger = Ledger(
         frozenset({1, 2, 0x8001}),
         frozenset({3}),
@@ -142,6 +121,42 @@ def room_state_cases() -> Any:
         (20, {"host_lost": True, "removed": [[0, True]]}),
     ):
         cases.do("after", start, slot, nothing | how)
+
+
+def _contexts(cases: Cases, keys: list[bytes]) -> None:
+    """Tickets to rejoin, and the contexts of commits."""
+    ticket = RejoinTicket(b"group", 12, keys[0], filled("n", 16), True, 3)
+    cases.cuts("ticket", ticket.encode())
+    cases.do("ticket", replace(ticket, by=ANY_HOST, stuck=False, slot=2**53 - 1).encode())
+    context = CommitContext(filled("room", 16), 9, keys[0], keys[1])
+    back = HostReturn(4, filled("signature", 64))
+    for each in (context, replace(context, invite=0xFFFF), replace(context, invite=0, host_return=back)):
+        cases.cuts("context", each.encode())
+    raw = context.encode()
+    for flags in (b"\0\1", b"\1\0", b"\2\0\0\0", b"\0\2" + back.encode(), b"\xff\0\7\0"):
+        cases.do("context", raw[:-2] + flags)
+    cases.do("host_return", b"group", keys[0], 5)
+
+
+def room_state_cases() -> Any:
+    """crypto/agreed/room_state.py."""
+    cases = Cases(
+        policy=partial(_again, Policy),
+        with_host=lambda data, key: Policy.decode(data).with_host(key).encode(),
+        without_host=lambda data, key: Policy.decode(data).without_host(key).encode(),
+        identity=partial(_again, Identity),
+        ticket=partial(_again, RejoinTicket),
+        context=partial(_again, CommitContext),
+        ledger=partial(_again, Ledger),
+        after=_after,
+        host_return=host_return_message,
+    )
+    keys = sorted(filled(f"key {i}") for i in range(20))
+    _policies(cases, keys)
+    for data in (b"", b"\0", b"\0Ada", b"\1Ada", b"\0\xef\xbb\xbfAda", b"\0\xff", b"\0Zo\xc3\xab"):
+        cases.do("identity", data)
+    _contexts(cases, keys)
+    _ledgers(cases, keys)
     assert SINGLE_USE == 0x8000
     return cases
 

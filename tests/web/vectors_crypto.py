@@ -27,23 +27,8 @@ def _read(data: bytes, steps: list[list[Any]]) -> list[Any]:
     return found
 
 
-def kdf_cases() -> Any:
-    """crypto/fields.py and crypto/kdf.py."""
-    cases = Cases(
-        uint=fields.uint,
-        prefixed=fields.prefixed,
-        padded=fields.padded,
-        unpadded=fields.unpadded,
-        read=_read,
-        H=kdf.H,
-        KDF=kdf.KDF,
-        mac=kdf.mac,
-        seal=lambda key, plaintext, aad, rng: kdf.seal(key, plaintext, aad, rng=rng),
-        unseal=kdf.unseal,
-        public=lambda seed: SigningKey(seed).public,
-        sign=lambda seed, message: SigningKey(seed).sign(message),
-        verify=kdf.verify,
-    )
+def _fields(cases: Cases) -> None:
+    """Encodings of numbers, bytes and texts, and what is read of them."""
     for value, size in (
         (0, 1),
         (255, 1),
@@ -81,6 +66,26 @@ def kdf_cases() -> Any:
         (b"\0abc", [["text", 1], ["rest"], ["end"]]),
     ):
         cases.do("read", data, steps)
+
+
+def kdf_cases() -> Any:
+    """crypto/fields.py and crypto/kdf.py."""
+    cases = Cases(
+        uint=fields.uint,
+        prefixed=fields.prefixed,
+        padded=fields.padded,
+        unpadded=fields.unpadded,
+        read=_read,
+        H=kdf.H,
+        KDF=kdf.KDF,
+        mac=kdf.mac,
+        seal=lambda key, plaintext, aad, rng: kdf.seal(key, plaintext, aad, rng=rng),
+        unseal=kdf.unseal,
+        public=lambda seed: SigningKey(seed).public,
+        sign=lambda seed, message: SigningKey(seed).sign(message),
+        verify=kdf.verify,
+    )
+    _fields(cases)
     cases.do("H", b"ab", b"", b"c")
     for length in (16, 32, 80):
         cases.do("KDF", filled("key"), "a label", length)
@@ -277,30 +282,8 @@ def _keys_of(seed: bytes, group_id: bytes) -> Any:
     return [host.host_public, host.room_admin_key(group_id).public, tokens]
 
 
-def invite_cases() -> Any:
-    """crypto/entry/invite.py."""
-    cases = Cases(
-        origin=invite.canonical_origin,
-        origin_field=invite.origin_field,
-        link=_invited,
-        parse=_parsed,
-        keys=_keys_of,
-        token=lambda seed, index: HostSeed(seed).invite_token(index),
-        lobby=lambda secret, origin, day: [
-            invite.lobby_key(secret, origin, day).public,
-            invite.lobby_envelope_key(secret, origin, day),
-        ],
-        psk=invite.link_psk,
-        day=invite.day_of,
-        number=invite.room_number,
-        door=invite.door_message,
-        open=invite.open_message,
-        regate=invite.regate_message,
-        receipt=invite.receipt_message,
-        verify_receipt=invite.verify_receipt,
-        chain=invite.chain_next,
-        gate=invite.gate,
-    )
+def _origins(cases: Cases) -> None:
+    """Addresses of servers, in many writings."""
     for address in (*_ADDRESSES, *(f"https://[{six}]" for six in _SIXES)):
         cases.do("origin", address)
     draw = random.Random("addresses")
@@ -311,26 +294,10 @@ def invite_cases() -> Any:
         cases.do("origin", f"http://[{':'.join(groups)}]:80")
     for address in ("https://meet.example", "https://Meet.example", "https://meet.example/", "nothing"):
         cases.do("origin_field", address)
-    secret, host, token = filled("secret", 16), filled("host"), filled("token", 16)
-    good: tuple[Any, ...] = (ORIGIN, secret, host, 7, token, [])
-    links = [
-        cases.do("link", *good),
-        cases.do("link", OTHER, secret, host, 0xFFFF, token, [ORIGIN, "https://[::1]:444"]),
-        cases.do("link", "https://[::1]", secret, host, 0, token, [f"https://{i}.example" for i in range(8)]),
-    ]
-    for at, wrong in (
-        (0, "https://Meet.example"),
-        (1, secret[1:]),
-        (2, host[1:]),
-        (3, 65_536),
-        (3, -1),
-        (4, token + b"\0"),
-        (5, [f"https://{i}.example" for i in range(9)]),
-        (5, [ORIGIN]),
-        (5, [OTHER, OTHER]),
-        (5, ["nothing"]),
-    ):
-        cases.do("link", *(wrong if i == at else each for i, each in enumerate(good)))
+
+
+def _parsed_variants(cases: Cases, links: list[str]) -> None:
+    """Links with text around them, cut, or changed in one place."""
     for link in links:
         address, _, code = link.partition("#")
         for text in (
@@ -360,6 +327,31 @@ def invite_cases() -> Any:
             cases.do("parse", link[:-cut])
         for last in "ABCDEFGHIJKLMNOP-_":
             cases.do("parse", link[:-1] + last)
+
+
+def _links(cases: Cases, secret: bytes, host: bytes) -> None:
+    """Links that are made, and what is read of links that are cut or changed."""
+    token = filled("token", 16)
+    good: tuple[Any, ...] = (ORIGIN, secret, host, 7, token, [])
+    links = [
+        cases.do("link", *good),
+        cases.do("link", OTHER, secret, host, 0xFFFF, token, [ORIGIN, "https://[::1]:444"]),
+        cases.do("link", "https://[::1]", secret, host, 0, token, [f"https://{i}.example" for i in range(8)]),
+    ]
+    for at, wrong in (
+        (0, "https://Meet.example"),
+        (1, secret[1:]),
+        (2, host[1:]),
+        (3, 65_536),
+        (3, -1),
+        (4, token + b"\0"),
+        (5, [f"https://{i}.example" for i in range(9)]),
+        (5, [ORIGIN]),
+        (5, [OTHER, OTHER]),
+        (5, ["nothing"]),
+    ):
+        cases.do("link", *(wrong if i == at else each for i, each in enumerate(good)))
+    _parsed_variants(cases, links)
     for tail in (
         b"\0",
         b"\1",
@@ -370,21 +362,10 @@ def invite_cases() -> Any:
     ):
         raw = secret + host + b"\0\7" + token + tail
         cases.do("parse", f"{ORIGIN}/#1{invite._base64url(raw)}")
-    cases.do("keys", filled("host seed"), b"group")
-    cases.do("keys", bytes(31), b"group")
-    for index in (-1, 65_536):
-        cases.do("token", filled("host seed"), index)
-    for key, origin, day in (
-        (secret, ORIGIN, DAY),
-        (secret, OTHER, DAY + 1),
-        (secret[1:], ORIGIN, DAY),
-        (secret, "x", 1),
-    ):
-        cases.do("lobby", key, origin, day)
-    cases.do("psk", secret)
-    cases.do("psk", secret + b"\0")
-    for moment in (0, 86_399.9, 86_400, NOW + 0.5):
-        cases.do("day", moment)
+
+
+def _room_messages(cases: Cases, host: bytes) -> None:
+    """What a room's keys sign for the server."""
     door, room_admin = SigningKey(filled("door")), SigningKey(filled("steward"))
     number = cases.do("number", door.public, room_admin.public)
     cases.do("number", door.public[1:], room_admin.public)
@@ -407,6 +388,51 @@ def invite_cases() -> Any:
     cases.do("verify_receipt", door.public, number, 5, chain, signature)
     cases.do("gate", filled("pass"))
     cases.do("gate", bytes(31))
+
+
+def invite_cases() -> Any:
+    """crypto/entry/invite.py."""
+    cases = Cases(
+        origin=invite.canonical_origin,
+        origin_field=invite.origin_field,
+        link=_invited,
+        parse=_parsed,
+        keys=_keys_of,
+        token=lambda seed, index: HostSeed(seed).invite_token(index),
+        lobby=lambda secret, origin, day: [
+            invite.lobby_key(secret, origin, day).public,
+            invite.lobby_envelope_key(secret, origin, day),
+        ],
+        psk=invite.link_psk,
+        day=invite.day_of,
+        number=invite.room_number,
+        door=invite.door_message,
+        open=invite.open_message,
+        regate=invite.regate_message,
+        receipt=invite.receipt_message,
+        verify_receipt=invite.verify_receipt,
+        chain=invite.chain_next,
+        gate=invite.gate,
+    )
+    _origins(cases)
+    secret, host = filled("secret", 16), filled("host")
+    _links(cases, secret, host)
+    cases.do("keys", filled("host seed"), b"group")
+    cases.do("keys", bytes(31), b"group")
+    for index in (-1, 65_536):
+        cases.do("token", filled("host seed"), index)
+    for key, origin, day in (
+        (secret, ORIGIN, DAY),
+        (secret, OTHER, DAY + 1),
+        (secret[1:], ORIGIN, DAY),
+        (secret, "x", 1),
+    ):
+        cases.do("lobby", key, origin, day)
+    cases.do("psk", secret)
+    cases.do("psk", secret + b"\0")
+    for moment in (0, 86_399.9, 86_400, NOW + 0.5):
+        cases.do("day", moment)
+    _room_messages(cases, host)
     return cases
 
 

@@ -15,26 +15,9 @@ def _ends(given: list[Any]) -> VouchContext:
     return VouchContext(*given)
 
 
-def identity_cases() -> Any:
-    """crypto/proof/identity.py."""
-    cases = Cases(
-        check_public=identity.check_public,
-        fingerprint=identity.fingerprint,
-        public=lambda private: IdentityKey(private).public,
-        show=lambda private, *rest: IdentityKey(private).knock_proof(*rest),
-        check_shown=identity.verify_knock_proof,
-        ends=lambda *given: VouchContext(*given).encode(),
-        vouch=lambda private, ends, box, rng: IdentityKey(private).vouch(_ends(ends), box, rng=rng),
-        heard=lambda sealed, box, key, group, ends: identity.open_vouch(sealed, box, key, group).check(
-            _ends(ends), box
-        ),
-    )
-    ada, card, bo = filled("ada"), filled("card"), filled("bo's box")
-    public = cases.do("public", ada)
-    cases.do("public", ada[1:])
-    for key in (public, hpke.public_key(bo), *ODD_KEYS):
-        cases.do("check_public", key)
-        cases.do("fingerprint", key)
+def _knock_proofs(cases: Cases, ada: bytes, bo: bytes) -> None:
+    """Identities that knocks show."""
+    card = filled("card")
     card_hash, enc = filled("card hash"), filled("enc")
     shown = cases.do("show", ada, hpke.public_key(card), card_hash, enc, b"package")
     cases.do("show", ada, bytes(32), card_hash, enc, b"package")
@@ -50,6 +33,71 @@ def identity_cases() -> Any:
         (b"\xff" * 64, card, card_hash, enc, b"package"),
     ):
         cases.do("check_shown", *given)
+
+
+def _vouches_heard(cases: Cases, sealed: bytes, ends: list[Any]) -> None:
+    """A vouch, heard by the right member and by others."""
+    bo, box = filled("bo's box"), filled("ada's box")
+    cases.do("heard", sealed, bo, ends[5], b"group", ends)
+    heard: list[tuple[Any, ...]] = [
+        (sealed, box, ends[5], b"group", ends),
+        (sealed, bo, ends[2], b"group", ends),
+        (sealed, bo, ends[5], b"groups", ends),
+        (sealed[:-1], bo, ends[5], b"group", ends),
+        (bytes(len(sealed)), bo, ends[5], b"group", ends),
+        *(
+            (sealed, bo, ends[5], b"group", [other if i == at else each for i, each in enumerate(ends)])
+            for at, other in enumerate(
+                (b"groups", 3, filled("x"), hpke.public_key(filled("x")), 3, filled("x"))
+            )
+        ),
+        (sealed, bo, ends[5], b"group", [bytes(32) if i == 3 else each for i, each in enumerate(ends)]),
+    ]
+    for given in heard:
+        cases.do("heard", *given)
+
+
+def _forged_vouches(cases: Cases, public: bytes, ends: list[Any]) -> None:
+    """A proof of one leaf under the name of another, and keys that prove nothing."""
+    bo, box = filled("bo's box"), filled("ada's box")
+    # what was proven of one leaf, said of another
+    proof = identity._vouch_mac(
+        identity._exchange(bo, public),
+        identity._exchange(bo, hpke.public_key(box)),
+        public,
+        VouchContext(*ends),
+    )
+    for leaf in (1, 2):
+        body = fields.uint(leaf, 4) + public + proof
+        other_leaf = hpke.seal(SUITE, ends[6], b"snug 1 id vouchgroup", ends[5], body, rng=Seed("leaf").rng())
+        cases.do("heard", other_leaf.enc + other_leaf.ciphertext, bo, ends[5], b"group", ends)
+    for claimed, leaf in ((bytes(32), 1), (b"\xff" * 32, 1), (hpke.public_key(box), 1), (public, 2)):
+        body = fields.uint(leaf, 4) + claimed + bytes(32)
+        forged = hpke.seal(SUITE, ends[6], b"snug 1 id vouchgroup", ends[5], body, rng=Seed("forged").rng())
+        cases.do("heard", forged.enc + forged.ciphertext, bo, ends[5], b"group", ends)
+
+
+def identity_cases() -> Any:
+    """crypto/proof/identity.py."""
+    cases = Cases(
+        check_public=identity.check_public,
+        fingerprint=identity.fingerprint,
+        public=lambda private: IdentityKey(private).public,
+        show=lambda private, *rest: IdentityKey(private).knock_proof(*rest),
+        check_shown=identity.verify_knock_proof,
+        ends=lambda *given: VouchContext(*given).encode(),
+        vouch=lambda private, ends, box, rng: IdentityKey(private).vouch(_ends(ends), box, rng=rng),
+        heard=lambda sealed, box, key, group, ends: identity.open_vouch(sealed, box, key, group).check(
+            _ends(ends), box
+        ),
+    )
+    ada, bo = filled("ada"), filled("bo's box")
+    public = cases.do("public", ada)
+    cases.do("public", ada[1:])
+    for key in (public, hpke.public_key(bo), *ODD_KEYS):
+        cases.do("check_public", key)
+        cases.do("fingerprint", key)
+    _knock_proofs(cases, ada, bo)
     box = filled("ada's box")
     ends: list[Any] = [
         b"group",
@@ -68,38 +116,8 @@ def identity_cases() -> Any:
         cases.do(
             "vouch", ada, [other if i == at else each for i, each in enumerate(ends)], box, Seed("vouch")
         )
-    cases.do("heard", sealed, bo, ends[5], b"group", ends)
-    heard: list[tuple[Any, ...]] = [
-        (sealed, box, ends[5], b"group", ends),
-        (sealed, bo, ends[2], b"group", ends),
-        (sealed, bo, ends[5], b"groups", ends),
-        (sealed[:-1], bo, ends[5], b"group", ends),
-        (bytes(len(sealed)), bo, ends[5], b"group", ends),
-        *(
-            (sealed, bo, ends[5], b"group", [other if i == at else each for i, each in enumerate(ends)])
-            for at, other in enumerate(
-                (b"groups", 3, filled("x"), hpke.public_key(filled("x")), 3, filled("x"))
-            )
-        ),
-        (sealed, bo, ends[5], b"group", [bytes(32) if i == 3 else each for i, each in enumerate(ends)]),
-    ]
-    for given in heard:
-        cases.do("heard", *given)
-    # what was proven of one leaf, said of another
-    proof = identity._vouch_mac(
-        identity._exchange(bo, public),
-        identity._exchange(bo, hpke.public_key(box)),
-        public,
-        VouchContext(*ends),
-    )
-    for leaf in (1, 2):
-        body = fields.uint(leaf, 4) + public + proof
-        other_leaf = hpke.seal(SUITE, ends[6], b"snug 1 id vouchgroup", ends[5], body, rng=Seed("leaf").rng())
-        cases.do("heard", other_leaf.enc + other_leaf.ciphertext, bo, ends[5], b"group", ends)
-    for claimed, leaf in ((bytes(32), 1), (b"\xff" * 32, 1), (hpke.public_key(box), 1), (public, 2)):
-        body = fields.uint(leaf, 4) + claimed + bytes(32)
-        forged = hpke.seal(SUITE, ends[6], b"snug 1 id vouchgroup", ends[5], body, rng=Seed("forged").rng())
-        cases.do("heard", forged.enc + forged.ciphertext, bo, ends[5], b"group", ends)
+    _vouches_heard(cases, sealed, ends)
+    _forged_vouches(cases, public, ends)
     return cases
 
 

@@ -113,21 +113,8 @@ def _book(each: int, steps: list[list[Any]]) -> list[Any]:
     return told
 
 
-def lobby_cases() -> Any:
-    """crypto/entry/lobby.py."""
-    cases = Cases(
-        card=_card,
-        check_card=_check_card,
-        text=lobby.check_text,
-        knock=_knock,
-        open_knock=_open_knock,
-        reply=_reply,
-        answer=_answer,
-        post=_posted,
-        under=_in_an_envelope,
-        read=lobby.read,
-        book=_book,
-    )
+def _cards(cases: Cases) -> lobby.Card:
+    """A card, and the checks of it."""
     card = cases.do("card", HOST.seed, ORIGIN, DAY, NOW + 0.7, Seed("card"))
     raw, host = card.encode(), HOST.host_public
     for given in (
@@ -144,21 +131,11 @@ def lobby_cases() -> Any:
         (raw[:55] + bytes([raw[55] ^ 1]) + raw[56:], host, ORIGIN, DAY, NOW),
     ):
         cases.do("check_card", *given)
-    for text, most in (
-        ("", 0),
-        ("a", 0),
-        ("é", 2),
-        ("é", 1),
-        ("e\u0301", 9),
-        ("\u212b", 9),
-        *(
-            (f"a{c}b", 9)
-            for c in "\n\t\0\x7f\x9f\u200b\u200d\u202a\u202e\u2066\u2069\u2028\u2029\ufeff\ue000\U0001f98a"
-        ),
-        ("a\ud800b", 9),
-        ("a\U0001fae8b", 9),
-    ):
-        cases.do("text", text, most)
+    return card  # type: ignore[no-any-return]
+
+
+def _knocks(cases: Cases) -> tuple[bytes, bytes]:
+    """Knocks, good and forged; the parts of one good knock."""
     own, package = filled("identity"), filled("package", 300)
     knocks = [
         cases.do("knock", Seed("card"), *given, Seed(f"knock {i}"))
@@ -183,6 +160,11 @@ def lobby_cases() -> Any:
     cases.do("open_knock", Seed("card"), bytes(32), ciphertext)
     for forged in _forged(package, own):
         cases.do("open_knock", Seed("card"), *forged)
+    return enc, ciphertext
+
+
+def _answers(cases: Cases) -> None:
+    """Answers and refusals of hosts."""
     answer = Answer(
         b"welcome", filled("door"), filled("steward"), filled("beat"), 2**53 - 1, filled("chain"), b"ledger"
     )
@@ -207,6 +189,11 @@ def lobby_cases() -> Any:
     ):
         cases.cuts("answer", body)
     cases.do("answer", b"\3")
+
+
+def _messages(cases: Cases, card: lobby.Card, enc: bytes, ciphertext: bytes) -> None:
+    """Messages in the lobby's envelope."""
+    raw = card.encode()
     envelope_key = filled("veil")
     messages: list[Any] = [
         lobby.CardRequest(),
@@ -234,6 +221,42 @@ def lobby_cases() -> Any:
         cases.do("under", inner, 512)
     cases.do("under", b"\1", 600)
     cases.do("read", envelope_key, bytes(512))
+
+
+def lobby_cases() -> Any:
+    """crypto/entry/lobby.py."""
+    cases = Cases(
+        card=_card,
+        check_card=_check_card,
+        text=lobby.check_text,
+        knock=_knock,
+        open_knock=_open_knock,
+        reply=_reply,
+        answer=_answer,
+        post=_posted,
+        under=_in_an_envelope,
+        read=lobby.read,
+        book=_book,
+    )
+    card = _cards(cases)
+    for text, most in (
+        ("", 0),
+        ("a", 0),
+        ("é", 2),
+        ("é", 1),
+        ("e\u0301", 9),
+        ("\u212b", 9),
+        *(
+            (f"a{c}b", 9)
+            for c in "\n\t\0\x7f\x9f\u200b\u200d\u202a\u202e\u2066\u2069\u2028\u2029\ufeff\ue000\U0001f98a"
+        ),
+        ("a\ud800b", 9),
+        ("a\U0001fae8b", 9),
+    ):
+        cases.do("text", text, most)
+    enc, ciphertext = _knocks(cases)
+    _answers(cases)
+    _messages(cases, card, enc, ciphertext)
     cases.do("book", 1, _STEPS)
     cases.do("book", 2, _STEPS)
     crowd = [["issue", i, False] for i in range(66)]

@@ -256,7 +256,7 @@ def media_signatures() -> dict[str, Any]:
         "intervals": [[n, interval(n)] for n in (1, 2, 25, 26, 40, 50, 51, 1000)],
         "adds": adds,
         "read": [{"data": data.hex(), "good": _reads(data)} for data in (good, *bad)],
-        "stories": [_checked(seed) for seed in range(5)],
+        "stories": [_Story(seed).run() for seed in range(5)],
     }
 
 
@@ -268,87 +268,113 @@ def _reads(data: bytes) -> bool:
     return True
 
 
-def _checked(seed: int) -> list[list[Any]]:
-    """Each: when, what, of what, and the error; then doubt, findings, seconds unlisted and excused."""
-    draw = random.Random(f"checker {seed}")
-    # how often frames are lost, forged, lists lost; seconds between lists
-    loss, forgery, lost, pause = (
+class _Story:
+    """A verifier between a sender and a bad network. Each call of the verifier is a row.
+
+    A row has: when, what, of what, and the error; then doubt, findings, seconds unlisted and excused.
+    """
+
+    #: By seed: how often frames are lost, forged, lists lost; seconds between lists.
+    _NETWORKS: Final = (
         (0.0, 0.0, 0.0, 0.5),
         (0.05, 0.0, 0.1, 0.5),
         (0.02, 0.01, 0.0, 0.5),
         (0.0, 0.0, 0.6, 1.0),
         (0.3, 0.02, 0.3, 0.5),
-    )[seed]
-    named = {"hear": "receive", "publish": "mark_disclosed"}  # what the rows call them
-    checker, epoch, now, rows = FrameVerifier(), 5, 100.0, list[list[Any]]()
-    media = SigningKey(H(b"media of story", bytes((seed,))))
-    signer, counters, last_list = _signer(media), {0x15: 0, 0x25: 0}, 100.0
-    waiting: list[tuple[int, int, bytes]] = []
-    held: list[tuple[int, int, bytes]] = []
+    )
+    #: The names of the rows differ from those of the calls.
+    _CALLS: Final = {"hear": "receive", "publish": "mark_disclosed"}
 
-    def do(what: str, *arguments: Any) -> bool:
-        at = () if what in ("excuse", "publish", "listed_in") else (now,)
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(f"checker {seed}")
+        self.loss, self.forgery, self.lost, self.pause = self._NETWORKS[seed]
+        self.checker, self.epoch, self.now = FrameVerifier(), 5, 100.0
+        self.rows: list[list[Any]] = []
+        self.media = SigningKey(H(b"media of story", bytes((seed,))))
+        self.signer, self.counters, self.last_list = _signer(self.media), {0x15: 0, 0x25: 0}, 100.0
+        self.waiting: list[tuple[int, int, bytes]] = []
+        self.held: list[tuple[int, int, bytes]] = []
+
+    def do(self, what: str, *arguments: Any) -> bool:
+        """Call the verifier; whether it refused nothing."""
+        at = () if what in ("excuse", "publish", "listed_in") else (self.now,)
         given = [H(b"x") if a is None else a for a in arguments]
         if what == "hear":
-            given = [epoch, _SCOPE, FrameList.decode(arguments[0]), _LEAF.public]
-        outcome = outcome_of(lambda: getattr(checker, named.get(what, what))(*given, *at))
+            given = [self.epoch, _SCOPE, FrameList.decode(arguments[0]), _LEAF.public]
+        call = getattr(self.checker, self._CALLS.get(what, what))
+        outcome = outcome_of(lambda: call(*given, *at))
         told = [a.hex() if isinstance(a, bytes) else a for a in arguments]
-        found = [finding.value for finding in checker.findings]
-        checker.findings.clear()
-        sums = [round(checker.unlisted(now), 9), round(checker.excused(now), 9)]
-        rows.append([now, what, told, outcome, checker.doubt, found, *sums])
+        found = [finding.value for finding in self.checker.findings]
+        self.checker.findings.clear()
+        sums = [round(self.checker.unlisted(self.now), 9), round(self.checker.excused(self.now), 9)]
+        self.rows.append([self.now, what, told, outcome, self.checker.doubt, found, *sums])
         return outcome is None
 
-    def play(which: tuple[int, int, bytes]) -> None:
+    def play(self, which: tuple[int, int, bytes]) -> None:
         if which[1] % 3 == 0:
-            do("listed_in", epoch, which[0], max(0, which[1] - (which[1] // 3) % 60))
-        if do("opening", epoch, *which):
-            do("opened", epoch, *which)
-        elif rows[-1][3] == {"error": "UnverifiedFrameError"} and draw.random() < 0.3:
-            held.append(which)  # tried again when the next list is there
+            self.do("listed_in", self.epoch, which[0], max(0, which[1] - (which[1] // 3) % 60))
+        if self.do("opening", self.epoch, *which):
+            self.do("opened", self.epoch, *which)
+        elif self.rows[-1][3] == {"error": "UnverifiedFrameError"} and self.draw.random() < 0.3:
+            self.held.append(which)  # tried again when the next list is there
 
-    for _ in range(600):
-        now = round(now + draw.choice((0.02, 0.02, 0.02, 0.03, 0.07)), 3)
+    def frame(self) -> None:
+        """The sender seals a frame; some that wait arrive."""
+        draw = self.draw
         kid = draw.choice((0x15, 0x15, 0x15, 0x25))
-        counter = counters[kid]
-        counters[kid] += 1 if draw.random() < 0.995 else draw.choice((2, 2, 2, 400))
+        counter = self.counters[kid]
+        self.counters[kid] += 1 if draw.random() < 0.995 else draw.choice((2, 2, 2, 400))
         frame = b"%d of %d" % (counter, kid)
-        signer.add(kid, counter, frame, now)
-        if draw.random() >= loss:
-            waiting.append((kid, counter, b"forged" if draw.random() < forgery else frame))
-        while waiting and (draw.random() < 0.9 or len(waiting) > 5):
-            which = waiting.pop(0 if draw.random() < 0.9 else -1)
-            play(which)
-        if now - last_list >= pause:
-            last_list = now
-            for data in signer.take():
-                if draw.random() >= lost:
-                    do("hear", data)
-                    if draw.random() < 0.02:
-                        do("hear", data)
-            again, held = held, []
-            for which in again:
-                play(which)
+        self.signer.add(kid, counter, frame, self.now)
+        if draw.random() >= self.loss:
+            self.waiting.append((kid, counter, b"forged" if draw.random() < self.forgery else frame))
+        while self.waiting and (draw.random() < 0.9 or len(self.waiting) > 5):
+            which = self.waiting.pop(0 if draw.random() < 0.9 else -1)
+            self.play(which)
+
+    def lists(self) -> None:
+        """The sender signs its lists; then held frames are tried again."""
+        self.last_list = self.now
+        for data in self.signer.take():
+            if self.draw.random() >= self.lost:
+                self.do("hear", data)
+                if self.draw.random() < 0.02:
+                    self.do("hear", data)
+        again, self.held = self.held, []
+        for which in again:
+            self.play(which)
+
+    def chance(self) -> None:
+        """Now and then: a tick, an excuse, the end of an epoch, a minute of nothing."""
+        draw = self.draw
         if draw.random() < 0.2:
-            do("tick")
+            self.do("tick")
         if draw.random() < 0.005:
-            do("excuse", round(now + draw.choice((0.5, 2.0, 5.0)), 3))
+            self.do("excuse", round(self.now + draw.choice((0.5, 2.0, 5.0)), 3))
         if draw.random() < 0.003:
-            do("end_epoch", epoch)
-            epoch += 1
-            counters = {0x15: 0, 0x25: 0}
-            waiting.clear()
-            held.clear()
-            signer = _signer(media)
+            self.do("end_epoch", self.epoch)
+            self.epoch += 1
+            self.counters = {0x15: 0, 0x25: 0}
+            self.waiting.clear()
+            self.held.clear()
+            self.signer = _signer(self.media)
         if draw.random() < 0.002:
-            now += 61.0
-    do("publish", H(b"another key"))
-    signer.add(0x15, counters[0x15], b"after", now)
-    do("publish", media.public)
-    for data in signer.take():
-        do("hear", data)
-    do("end_all")
-    return rows
+            self.now += 61.0
+
+    def run(self) -> list[list[Any]]:
+        for _ in range(600):
+            self.now = round(self.now + self.draw.choice((0.02, 0.02, 0.02, 0.03, 0.07)), 3)
+            self.frame()
+            if self.now - self.last_list >= self.pause:
+                self.lists()
+            self.chance()
+        self.do("publish", H(b"another key"))
+        self.signer.add(0x15, self.counters[0x15], b"after", self.now)
+        self.do("publish", self.media.public)
+        for data in self.signer.take():
+            self.do("hear", data)
+        self.do("end_all")
+        return self.rows
 
 
 #: By the name of the file.

@@ -221,88 +221,97 @@ def evidence_files() -> dict[str, Any]:
 _SAID: Final = b'{"type":"say","id":"AAECAwQFBgcICQoLDA0ODw==","text":"\xc3\x84rger"}'
 
 
-def reports() -> dict[str, Any]:
-    """A whole report, and messages one by one: what each proves, or why it is refused."""
-    host, writer, other = (SigningKey(H(b"report", bytes((n,)))) for n in range(3))
-    group = H(b"group")
-    policy = Policy(1, (writer.public,), host.public, title="Ärger", flags=REPORTS)
-    context = GroupContext(1, group, 9, bytes(32), bytes(32), (Extension(POLICY_EXTENSION, policy.encode()),))
+_REPORT_HOST, _WRITER, _OTHER = (SigningKey(H(b"report", bytes((n,)))) for n in range(3))
+_GROUP: Final = H(b"group")
+_POLICY: Final = Policy(1, (_WRITER.public,), _REPORT_HOST.public, title="Ärger", flags=REPORTS)
+_CONTEXT: Final = GroupContext(
+    1, _GROUP, 9, bytes(32), bytes(32), (Extension(POLICY_EXTENSION, _POLICY.encode()),)
+)
 
-    def accused(
-        data: Any = _SAID,
-        *,
-        of: GroupContext = context,
-        epoch: int = 9,
-        sender: Sender = Sender(SenderType.MEMBER, 1),  # noqa: B008 - frozen
-        wire: WireFormat = WireFormat.PRIVATE_MESSAGE,
-        label: str = "FramedContentTBS",
-        invite: int = 3,
-        admitted: int | None = None,
-        tail: bytes = b"",
-    ) -> ReportedMessage:
-        framed = FramedContent(group, epoch, sender, b"aad", data)
-        tbs = to_be_signed(wire, framed, of.encoded) + tail
-        admission = report.sign_admission(
-            host, group, writer.public, invite if admitted is None else admitted
-        )
-        return ReportedMessage(
-            tbs, sign_with_label(writer.seed, label, tbs), writer.public, invite, admission
-        )
 
-    def context_with(*extensions: Extension, **changed: Any) -> GroupContext:
-        facts = {"cipher_suite": 1, "group_id": group, "epoch": 9, "tree_hash": bytes(32)}
-        facts |= {"confirmed_transcript_hash": b"", "extensions": extensions}
-        return GroupContext(**(facts | changed))  # type: ignore[arg-type]
+def _accused(
+    data: Any = _SAID,
+    *,
+    of: GroupContext = _CONTEXT,
+    epoch: int = 9,
+    sender: Sender = Sender(SenderType.MEMBER, 1),  # noqa: B008 - frozen
+    wire: WireFormat = WireFormat.PRIVATE_MESSAGE,
+    label: str = "FramedContentTBS",
+    invite: int = 3,
+    admitted: int | None = None,
+    tail: bytes = b"",
+) -> ReportedMessage:
+    framed = FramedContent(_GROUP, epoch, sender, b"aad", data)
+    tbs = to_be_signed(wire, framed, of.encoded) + tail
+    admission = report.sign_admission(
+        _REPORT_HOST, _GROUP, _WRITER.public, invite if admitted is None else admitted
+    )
+    return ReportedMessage(tbs, sign_with_label(_WRITER.seed, label, tbs), _WRITER.public, invite, admission)
 
-    plain = Extension(POLICY_EXTENSION, Policy(1, (), host.public).encode())
-    ours = context.extensions[0]
-    others = Extension(POLICY_EXTENSION, Policy(1, (), other.public, flags=REPORTS).encode())
-    good = accused()
-    cases = [
+
+def _context_with(*extensions: Extension, **changed: Any) -> GroupContext:
+    facts = {"cipher_suite": 1, "group_id": _GROUP, "epoch": 9, "tree_hash": bytes(32)}
+    facts |= {"confirmed_transcript_hash": b"", "extensions": extensions}
+    return GroupContext(**(facts | changed))  # type: ignore[arg-type]
+
+
+def _reported_messages() -> list[ReportedMessage]:
+    """A good message first; then others, most of them wrong in one place."""
+    plain = Extension(POLICY_EXTENSION, Policy(1, (), _REPORT_HOST.public).encode())
+    ours = _CONTEXT.extensions[0]
+    others = Extension(POLICY_EXTENSION, Policy(1, (), _OTHER.public, flags=REPORTS).encode())
+    good = _accused()
+    return [
         good,
-        accused(b"", invite=report.NO_INVITE),
-        accused(b"x" * 70),
-        accused(b"x" * 20_000),
-        accused(of=context_with(Extension(0x0A0A, b"grease"), ours)),
+        _accused(b"", invite=report.NO_INVITE),
+        _accused(b"x" * 70),
+        _accused(b"x" * 20_000),
+        _accused(of=_context_with(Extension(0x0A0A, b"grease"), ours)),
         msgspec.structs.replace(good, tbs=good.tbs[:-1]),
-        accused(tail=b"\0"),
+        _accused(tail=b"\0"),
         msgspec.structs.replace(good, signature=bytes(64)),
-        msgspec.structs.replace(good, signature_key=other.public),
+        msgspec.structs.replace(good, signature_key=_OTHER.public),
         msgspec.structs.replace(good, invite=4),
         msgspec.structs.replace(good, admission=bytes(64)),
-        accused(label="LeafNodeTBS"),
-        accused(admitted=5),
-        accused(epoch=8),
-        accused(of=context_with(ours, group_id=b"elsewhere")),
-        accused(of=context_with(plain)),
-        accused(of=context_with(others)),
-        accused(of=context_with()),
-        accused(of=context_with(ours, ours)),
-        accused(of=context_with(Extension(POLICY_EXTENSION, b"\1"))),
-        accused(wire=WireFormat.PUBLIC_MESSAGE),
-        accused(Remove(0)),
-        accused(b"", sender=Sender(SenderType.EXTERNAL, 0)),
+        _accused(label="LeafNodeTBS"),
+        _accused(admitted=5),
+        _accused(epoch=8),
+        _accused(of=_context_with(ours, group_id=b"elsewhere")),
+        _accused(of=_context_with(plain)),
+        _accused(of=_context_with(others)),
+        _accused(of=_context_with()),
+        _accused(of=_context_with(ours, ours)),
+        _accused(of=_context_with(Extension(POLICY_EXTENSION, b"\1"))),
+        _accused(wire=WireFormat.PUBLIC_MESSAGE),
+        _accused(Remove(0)),
+        _accused(b"", sender=Sender(SenderType.EXTERNAL, 0)),
         *(msgspec.structs.replace(good, tbs=good.tbs[:n]) for n in (0, 3, 4, 40, 60)),
         # the length of the group id in two bytes where one would do, and with the prefix that is none
         msgspec.structs.replace(good, tbs=good.tbs[:4] + b"\x40" + good.tbs[4:]),
         msgspec.structs.replace(good, tbs=good.tbs[:4] + b"\xff" + good.tbs[5:]),
     ]
 
-    def shown(one: ReportedMessage) -> dict[str, Any]:
-        return {
-            name: value.hex() if isinstance(value, bytes) else value
-            for name, value in msgspec.structs.asdict(one).items()
-        }
 
-    def proven(one: ReportedMessage) -> dict[str, Any]:
-        found = asdict(report.verify_message(one, host.public))
-        return {name: value.hex() if isinstance(value, bytes) else value for name, value in found.items()}
-
+def _shown(one: ReportedMessage) -> dict[str, Any]:
     return {
-        "host_seed": host.seed.hex(),
-        "group_id": group.hex(),
-        "cases": [{"accused": shown(one), "outcome": outcome_of(partial(proven, one))} for one in cases],
-        "file": report.encode(Report(report.FORMAT, host.public, [good, cases[4]])).decode(),
+        name: value.hex() if isinstance(value, bytes) else value
+        for name, value in msgspec.structs.asdict(one).items()
+    }
+
+
+def _proven(one: ReportedMessage) -> dict[str, Any]:
+    found = asdict(report.verify_message(one, _REPORT_HOST.public))
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in found.items()}
+
+
+def reports() -> dict[str, Any]:
+    """A whole report, and messages one by one: what each proves, or why it is refused."""
+    cases = _reported_messages()
+    return {
+        "host_seed": _REPORT_HOST.seed.hex(),
+        "group_id": _GROUP.hex(),
+        "cases": [{"accused": _shown(one), "outcome": outcome_of(partial(_proven, one))} for one in cases],
+        "file": report.encode(Report(report.FORMAT, _REPORT_HOST.public, [cases[0], cases[4]])).decode(),
     }
 
 

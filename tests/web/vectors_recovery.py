@@ -40,20 +40,8 @@ def _back(asked: Any, answer: Answer, rng: Rng) -> Any:
     return [back, back.open(asked, filled("reply"))]
 
 
-def returning_cases() -> Any:
-    """crypto/entry/recovery.py."""
-    cases = Cases(
-        inside_key=recovery.recovery_key,
-        inside=_inside,
-        uncovered=_uncovered,
-        make_return=_asked,
-        id=lambda asked: asked.id,
-        back=_back,
-        open_back=lambda back, asked, private: back.open(asked, private),
-        kept=_kept,
-    )
-    cases.do("inside_key", filled("door"))
-    cases.do("inside_key", bytes(31))
+def _answered(cases: Cases) -> tuple[Any, Any, Any]:
+    """Requests, and replies to them; a host's request, a member's, and a reply."""
     asked = cases.do("make_return", HOST.seed, b"group", 5, b"package", Seed("return"))
     public = hpke.public_key(filled("reply"))
     ours = replace(asked, reply_public=public)
@@ -80,17 +68,12 @@ def returning_cases() -> Any:
         rng=Seed("no").rng(),
     )
     cases.do("open_back", recovery.RecoveryReply(again.id, no.enc, no.ciphertext), again, filled("reply"))
-    nonce = filled("nonce", 16)
-    for message in (
-        recovery.HelperQuery(nonce),
-        recovery.HelperOffer(nonce, 2**53 - 1, filled("chain"), filled("gate")),
-        ours,
-        again,
-        replace(again, key_package=bytes(8192)),
-        back,
-        recovery.HelperQuery(nonce[1:]),
-    ):
-        cases.do("inside", filled("door"), message, Seed("inside"))
+    return ours, again, back
+
+
+def _malformed(cases: Cases) -> None:
+    """Bytes that are no message."""
+    nonce, public = filled("nonce", 16), hpke.public_key(filled("reply"))
     large = fields.uint(5, 1) + public + bytes(8193)
     for raw in (
         b"",
@@ -112,6 +95,35 @@ def returning_cases() -> Any:
         b"\6",
     ):
         cases.do("uncovered", raw)
+
+
+def returning_cases() -> Any:
+    """crypto/entry/recovery.py."""
+    cases = Cases(
+        inside_key=recovery.recovery_key,
+        inside=_inside,
+        uncovered=_uncovered,
+        make_return=_asked,
+        id=lambda asked: asked.id,
+        back=_back,
+        open_back=lambda back, asked, private: back.open(asked, private),
+        kept=_kept,
+    )
+    cases.do("inside_key", filled("door"))
+    cases.do("inside_key", bytes(31))
+    ours, again, back = _answered(cases)
+    nonce = filled("nonce", 16)
+    for message in (
+        recovery.HelperQuery(nonce),
+        recovery.HelperOffer(nonce, 2**53 - 1, filled("chain"), filled("gate")),
+        ours,
+        again,
+        replace(again, key_package=bytes(8192)),
+        back,
+        recovery.HelperQuery(nonce[1:]),
+    ):
+        cases.do("inside", filled("door"), message, Seed("inside"))
+    _malformed(cases)
     kept = recovery.HostRecoveryData(HOST, filled("door"), SECRET, b"group", ORIGIN, "Ada")
     cases.cuts("kept", kept.encode())
     for wrong in (
