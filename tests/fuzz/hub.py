@@ -306,4 +306,4 @@ def anew(data: bytes, rng: random.Random) -> bytes:
     return rng.randbytes(1 + int(rng.random() * 40))
 
 
-TARGETS: Final = [Target("house", HubHarness, _acts, anew, share=0.5)]
+TARGETS: Final = [Target("hub", HubHarness, _acts, anew, share=0.5)]

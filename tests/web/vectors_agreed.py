@@ -203,5 +203,5 @@ def envelope_cases() -> Any:
 #: By the name of the file.
 FILES: Final[dict[str, Callable[[], Any]]] = {
     "room_state": room_state_cases,
-    "veil": envelope_cases,
+    "envelope": envelope_cases,
 }

@@ -92,7 +92,7 @@ def _beat(draw: random.Random) -> Heartbeat:
     )
 
 
-def beats() -> dict[str, Any]:
+def heartbeats() -> dict[str, Any]:
     """Beats with all their fields, as they are signed; what is none; and windows."""
     draw = random.Random("beats")
     key = SigningKey(H(b"beating"))
@@ -318,7 +318,7 @@ def reports() -> dict[str, Any]:
 #: By the name of the file.
 FILES: Final[dict[str, Callable[[], Any]]] = {
     "codes": codes,
-    "beats": beats,
+    "heartbeats": heartbeats,
     "evidence": evidence_files,
     "reports": reports,
 }

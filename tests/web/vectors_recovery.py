@@ -97,7 +97,7 @@ def _malformed(cases: Cases) -> None:
         cases.do("uncovered", raw)
 
 
-def returning_cases() -> Any:
+def recovery_cases() -> Any:
     """crypto/entry/recovery.py."""
     cases = Cases(
         inside_key=recovery.recovery_key,
@@ -150,4 +150,4 @@ def _kept(data: bytes) -> Any:
 
 
 #: By the name of the file.
-FILES: Final[dict[str, Callable[[], Any]]] = {"returning": returning_cases}
+FILES: Final[dict[str, Callable[[], Any]]] = {"recovery": recovery_cases}

@@ -1,7 +1,7 @@
 import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import { compareWithPython } from "./cases";
 
-compareWithPython("veil", {
+compareWithPython("envelope", {
   cover: envelope.seal,
   uncover: envelope.open,
   slot: envelope.epochSlot,

@@ -26,7 +26,7 @@ interface Shared {
   readonly read: readonly { readonly data: string; readonly outcome: Outcome }[];
   readonly windows: readonly (readonly [string, number, readonly string[], string])[];
 }
-const shared = given<Shared>("beats");
+const shared = given<Shared>("heartbeats");
 const number = unhex(shared.number);
 const key = await SigningKey.fromSeed(unhex(shared.seed));
 const sign = (label: string, data: Parameters<typeof labeled>[1]) => key.sign(labeled(label, data));

@@ -39,7 +39,7 @@ function messageOf(fields: Fields): recovery.Message {
 
 const reply = X25519Key.fromPrivate(seeded("reply")(32));
 
-compareWithPython("returning", {
+compareWithPython("recovery", {
   inside_key: recovery.recoveryKey,
   inside: async (doorSeed: Bytes, fields: Fields, rng: Rng) => {
     const [key, message] = [recovery.recoveryKey(doorSeed), messageOf(fields)];
