@@ -51,7 +51,18 @@ SCENARIOS = [
             "rejoins_of_nobody_are_not_kept_and_alarm_nobody",
         ],
     ),
-    *scenarios(test_attacks_media),
+    *scenarios(
+        test_attacks_media,
+        other={
+            "a_burst_is_no_way_to_say_much_in_little_time": "-Ada-Mallory",
+            "a_server_that_begins_the_connection_anew_in_its_midst_excuses_nothing": "-Ada-Mallory",
+            "cuts_with_changes_of_keys_excuse_no_more": "-Ada-Mallory",
+            "cutting_the_connection_again_and_again_excuses_no_voice": "-Ada-Mallory",
+            "nothing_is_played_before_the_connection_is_in_step": "-Ada-Mallory",
+            "who_comes_in_anew_still_doubts_whom_it_doubted": "-Ada",
+            "who_lets_the_victim_come_in_anew_has_no_new_credit": "-Ada",
+        },
+    ),
     *scenarios(
         test_attacks_rejoin,
         other={
