@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-#: What each of the two commands needs.
+#: The target that sets up each of the two commands.
 TARGETS = {"demo": "setup-demo", "test": "setup"}
 
 

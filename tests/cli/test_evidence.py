@@ -248,7 +248,7 @@ def test_a_key_of_ones_own_making_does_not_pass_for_the_servers(
 def test_origin_and_names_are_told_as_what_they_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever makes an exhibit writes the origin; and can take a leaf from another meeting for its name."""
+    """The maker of an exhibit writes its origin, and can add a leaf of another meeting for its name."""
     elsewhere = Room(2)
     node = state_of(elsewhere[0]).tree.leaf(0)
     assert node is not None

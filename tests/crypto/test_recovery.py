@@ -1,4 +1,4 @@
-"""What members and a returning host say to each other in the lobby (protocol section 6), byte by byte."""
+"""Messages of members and a returning host in the lobby (protocol section 6), byte by byte."""
 
 from __future__ import annotations
 

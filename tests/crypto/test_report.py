@@ -212,7 +212,7 @@ def test_an_outsider_with_the_host_key_in_its_policy(meeting: Meeting) -> None:
 
 
 def test_a_context_swapped_for_another_epochs(meeting: Meeting) -> None:
-    """What was said in a quiet moment, shown as said in another."""
+    """A message of one epoch is shown as a message of another."""
     first = Meeting.make(7)
     real = first.accuse(BO)
     old_context = state_of(first.room[ADA]).context
@@ -257,7 +257,7 @@ def test_a_commit_and_a_public_message_are_no_words(meeting: Meeting) -> None:
 
 
 def test_a_signature_for_something_else_of_the_same_key(meeting: Meeting) -> None:
-    """What a leaf signs in other places can't pass for a message: the labels differ."""
+    """Other signatures of a leaf do not pass for a message: the labels differ."""
     real = meeting.accuse(BO)
     other_label = sign_with_label(meeting.private(BO), "LeafNodeTBS", real.tbs)
     refused(msgspec.structs.replace(real, signature=other_label), meeting.seed.host_public, "not signed")

@@ -273,7 +273,7 @@ def test_a_share_that_was_not_committed_to_is_named() -> None:
 
 
 def test_another_v_is_a_fork_and_not_a_cheat() -> None:
-    """Who holds another commitment of its own than we do shows a share that doesn't fit ours, honestly."""
+    """A member can know another commitment of its own than we do: its share is honest, and misfits."""
     ada, bo, other_bo = a_run(2)[0], *a_run(2)[1:], a_run(2, 2)[1]
     ada.committed(0, ada.own_commitment())
     ada.committed(1, other_bo.own_commitment())

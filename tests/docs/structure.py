@@ -1,4 +1,4 @@
-"""What imports what, and how long files and functions are: for `test_structure.py`."""
+"""Imports between modules, and lengths of files and functions: for `test_structure.py`."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from snugroom.client.session.events import Alarm
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs/reference/alarms"
 PAGES = sorted(path for path in FOLDER.glob("*.md") if path.stem != "README")
-#: What a page says, in this order.
+#: The parts of a page, in this order.
 PARTS = ["Meaning.", "Malice.", "Innocence.", "How soon.", "Do this."]
 #: Where something else, such as a name, stands in a sentence.
 HOLE = "\0"
@@ -32,7 +32,7 @@ class Hole:
 
 
 def _values(kind: Any, default: Any) -> list[Any]:
-    """What a sentence is made with, to see all its forms."""
+    """Arguments that produce all forms of a sentence."""
     own = [] if default in (inspect.Parameter.empty, None) else [default]
     if kind is bool:
         return [False, True]

@@ -39,7 +39,7 @@ def rows(text: str) -> dict[str, str]:
 
 
 def chapter(text: str, heading: str) -> str:
-    """What stands under a heading, up to the next one of its level or above."""
+    """The text under a heading, up to the next heading of its level or above."""
     level = len(heading) - len(heading.lstrip("#"))
     _, found, rest = text.partition(f"\n{heading}\n")
     assert found, f"no heading {heading!r}"

@@ -1,4 +1,4 @@
-"""What the README and the threat model say of the lab's scenes is what these are held to."""
+"""The lab judges its scenes by the verdicts that the README and the threat model state."""
 
 from __future__ import annotations
 

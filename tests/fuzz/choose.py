@@ -36,7 +36,7 @@ class Lines:
 
 
 def passed(run: Plain, data: bytes) -> set[tuple[str, int, int]]:
-    """What `feed` goes through for this input."""
+    """The lines that `feed` runs for this input."""
     lines = Lines()
     sys.settrace(lines)
     try:

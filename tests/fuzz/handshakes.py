@@ -53,7 +53,7 @@ def fragments(record: bytes, at: int, lie: int, serial: int) -> list[bytes]:
 
 
 def way(datagram: bytes, data: bytes, serial: int) -> list[bytes]:
-    """What arrives of a datagram; the first byte says what happens to it."""
+    """The datagrams that arrive in place of one; the first byte of the input decides."""
     fate = data[0] if data else 0
     a, b = (data[1:3] + bytes(2))[:2]
     if fate < 120:
@@ -154,7 +154,7 @@ class Server:
         self._begin()
 
     def look(self) -> None:
-        """Whoever behaves gets in: with the same context, in the midst."""
+        """A well-behaved peer completes its handshake in the midst, with the same context."""
         self._begin(0)
         for _ in range(8):
             if self._server.state is dtls.State.ESTABLISHED:

@@ -171,7 +171,7 @@ class HubHarness:
             self._perform(self.hub.media_refused(who))
         else:
             message = self._message(who, tape)
-            # as it comes over the wire: some of what can be made is none
+            # as it comes over the wire: some of the messages that can be made are malformed
             try:
                 said = decode_client(encode(message))
             except ValueError:

@@ -102,7 +102,7 @@ class Checks:
 
 
 class Answers:
-    """What a client reads: sealed answers of all kinds, and raw bytes."""
+    """Answers that a client reads: sealed answers of all kinds, and raw bytes."""
 
     def __init__(self) -> None:
         self._count = itertools.count()
@@ -162,7 +162,7 @@ STOCK.configure(
 
 
 def _rtp(data: bytes) -> None:
-    """What passes may surprise no receiver, ours or stock: some of those die of a bad extension."""
+    """A packet that passes must surprise no receiver, ours or stock: a bad extension ends some of those."""
     for kind in ("audio", "video"):
         if rtp.check(data, kind) is None:
             stock = RtpPacket.parse(data, STOCK)

@@ -42,7 +42,7 @@ def _media(peer: Peer, streams: list[Stream]) -> Media:
 
 
 def _ignore(peer: Peer) -> None:
-    """What comes to it is nobody's business, and not all of it can be opened."""
+    """Drop all that reaches the peer: no test reads it, and not all of it can be opened."""
     peer.drop = lambda _datagram: True
 
 
@@ -146,7 +146,7 @@ class Members:
         self._eve.send(stun._message(stun.BINDING_REQUEST, bytes(12), body, password))
 
     def _signal(self, body: bytes) -> None:
-        """What the hub may let pass: other streams, other wishes, a restart, a leave."""
+        """Requests that the hub may let pass: other streams, other subscriptions, a restart, a leave."""
         what = (body[0] if body else 0) % 8
         rng = random.Random(body)
         handle = self._rig.handle(self._eve)

@@ -1,4 +1,4 @@
-"""What a fuzz target is, and how one is run: seeded, bounded, and with its rate and slowest input told.
+"""Fuzz targets, and the run of one: seeded and bounded. A run reports its rate and its slowest input.
 
 An input is bytes. A target makes of them whatever it tries: a packet, the body of one that is sealed with the
 right key, or the next act of somebody in a world that goes on from input to input.
@@ -27,7 +27,7 @@ class Run(Protocol):
     """A target at work."""
 
     def feed(self, data: bytes) -> None:
-        """One input. Whatever is raised here is a find."""
+        """One input. Any exception is a find."""
 
     def look(self) -> None:
         """Are others served still, and is all that is held bounded? AssertionError if not."""

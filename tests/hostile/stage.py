@@ -38,7 +38,7 @@ class Stage(Place):
         return self.deeds[-1]
 
     def did(self, act: str) -> list[str]:
-        """What an act has told of."""
+        """The deeds that an act has reported."""
         return [str(deed["did"]) for deed in self.deeds if deed["act"] == act and "did" in deed]
 
     async def member(self) -> Guest:

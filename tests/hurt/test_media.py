@@ -1,7 +1,7 @@
-"""What one member, or nobody's member, can do to others through the media socket.
+"""Harm that a member, or a stranger, can do to others through the media socket.
 
 Each flood has its limit and its counter, and while it goes on two innocent people in another room hear each
-other. What an operation costs isn't measured here (`tests.hurt.costs` does), but how often it is done.
+other. These tests count operations; `tests.hurt.costs` measures the cost of one.
 """
 
 from __future__ import annotations

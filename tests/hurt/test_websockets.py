@@ -1,4 +1,4 @@
-"""What one WebSocket can do to the others: floods of empty frames, and readers that don't read."""
+"""Harm that one WebSocket can do to the others: floods of empty frames, and readers that don't read."""
 
 from __future__ import annotations
 

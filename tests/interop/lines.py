@@ -58,7 +58,7 @@ class LineProcess:
         return None
 
     def answer(self, request: Mapping[str, object]) -> dict[str, Any]:
-        """One request's answer, whatever it says. SilentError if there is none."""
+        """One request's answer, even a refusal. SilentError if the program does not answer."""
         assert self._process.stdin is not None
         data = memoryview(_ENCODER.encode(request) + b"\n")
         while data:  # a pipe takes what it has place for

@@ -1,4 +1,4 @@
-"""What the tests ask of a group member, whoever wrote it."""
+"""The interface of a group member, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Staged:
 
 @dataclass(frozen=True)
 class Received:
-    """What a peer made of a message. `sender` is a leaf index, None where the peer does not tell it."""
+    """A peer's reading of a message. `sender` is a leaf index, None where the peer does not tell it."""
 
     kind: Literal["application", "proposal", "commit", "removed"]
     sender: int | None
@@ -39,7 +39,7 @@ class Received:
 
 @dataclass(frozen=True)
 class View:
-    """What all members of an epoch must agree on. None: this implementation does not show it."""
+    """The values on which all members of an epoch must agree. None: this implementation does not show it."""
 
     epoch: int | None
     exported: bytes

@@ -1,6 +1,6 @@
 """AWS's mls-rs as a group member, through the bindings of `agentvault-mls-rs-uniffi`.
 
-What the bindings offer, found by trying: suite 1 only; a group id of one's own; handshakes are sent as
+The bindings offer, found by trying: suite 1 only; a group id of one's own; handshakes are sent as
 PublicMessage (PrivateMessage ones are understood); Add and Remove by value and by reference; empty
 commits; exporter; the ratchet tree. Not offered: PSKs, GroupContextExtensions, Update, extra capabilities,
 the epoch, its authenticator, the tree hash, authenticated data, the sender's leaf. Its members know the

@@ -32,7 +32,7 @@ def makers(ts: TsProcess) -> Mapping[str, Make]:
 
 @dataclass(frozen=True)
 class Rules:
-    """What may happen in a churn beyond adds, removals and empty commits."""
+    """The events of a churn beyond adds, removals and empty commits."""
 
     policy: bool = False
     """External PSKs and GroupContextExtensions: whoever comes must know the policy extension."""
@@ -88,7 +88,7 @@ def propose(rng: random.Random, meeting: Meeting, others: Sequence[Peer], rules:
 
 
 def extensions(rng: random.Random) -> list[tuple[int, bytes]]:
-    """What our protocol has in each GroupContext: required_capabilities and the policy."""
+    """The extensions of each GroupContext in our protocol: required_capabilities and the policy."""
     return [
         (3, RequiredCapabilities(extensions=(POLICY,)).encode()),
         (POLICY, rng.randbytes(rng.randrange(100))),

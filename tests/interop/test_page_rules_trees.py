@@ -159,7 +159,7 @@ PRIVATE = ("MLS-7.5-1", "MLS-7.5-2", "MLS-12.4.2-3")
 
 
 def verdict(process: Callable[[bytes], object], message: bytes) -> object:
-    """What somebody makes of a message: None, or the rule and the blamed leaf, or the kind of a refusal."""
+    """The verdict on a message: None, or the rule and the blamed leaf, or the kind of a refusal."""
     try:
         process(message)
     except CommitError as error:
@@ -174,7 +174,7 @@ def verdict(process: Callable[[bytes], object], message: bytes) -> object:
 
 
 def content_of(stage: Stage) -> tuple[Commit, bytes]:
-    """What a public commit carries, and its confirmation tag."""
+    """The content of a public commit, and its confirmation tag."""
     decoded = decode_message(stage.message)
     assert isinstance(decoded, PublicMessage)
     content, tag = decoded.content.framed.content, decoded.content.confirmation_tag

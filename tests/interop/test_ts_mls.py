@@ -29,7 +29,7 @@ def name(world: tuple[str, int]) -> str:
 
 @pytest.fixture(params=[*STOCK, ("page", 1)], ids=name)
 def world(request: pytest.FixtureRequest) -> tuple[str, int]:
-    """Whose MLS the others have, and the suite."""
+    """The implementation that the others run, and the suite."""
     value: tuple[str, int] = request.param
     return value
 
@@ -149,7 +149,7 @@ def test_commits_without_a_path(them: TsProcess, suite: int, pair: Pair, ours_fi
 
 @both_ways
 def test_an_add_with_the_psk_of_the_link(them: TsProcess, suite: int, pair: Pair, ours_first: bool) -> None:
-    """What our protocol does at each admission: external PSK and Add in one commit."""
+    """Our protocol's admission: external PSK and Add in one commit."""
     meeting = meet(pair, ours_first)
     for n, by in enumerate(both(pair)):
         for newcomer in (

@@ -3,7 +3,7 @@
 The server tells transport parameters and SSRCs and never SDP: whoever joins composes the offer that a server
 would have made (ICE-lite, `actpass`, the protocol's payload types, one way a line), and answers it.
 
-What is not public of aiortc and aioice is touched in this file alone: the list of host addresses (both leave
+Only this file uses private names of aiortc and aioice: the list of host addresses (both leave
 out 127.0.0.1) and the sender's SSRC.
 """
 
@@ -117,7 +117,7 @@ class Arrivals:
             self.identities.add(identity_of_colour(colour_in(picture)))
 
     def heard(self) -> int | None:
-        """Whose pitch is the strongest of the last four seconds."""
+        """The identity whose pitch is the strongest of the last four seconds."""
         tones = tones_in(np.concatenate(self._sound)) if self._sound else []
         return identity_of_pitch(tones[0].hz) if tones else None
 
@@ -131,7 +131,7 @@ class Arrivals:
 
 
 async def until(condition: Callable[[], object | Awaitable[object]], seconds: float = PATIENCE) -> Any:
-    """What `condition` gives as soon as that is true; TimeoutError after `seconds`."""
+    """Wait until `condition` gives a true value, and return it; TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while True:
             found = condition()
@@ -221,7 +221,7 @@ class StockPeer:
         await self.connection.setLocalDescription(await self.connection.createAnswer())
 
     def offer(self) -> str:
-        """What a server would offer, from the parameters that it told."""
+        """The offer that a server would make, from the parameters that it told."""
         transport = self.transport
         assert transport is not None
         fingerprint = transport.fingerprint.hex(":").upper()
@@ -271,7 +271,7 @@ class StockPeer:
         return any(s.type == "outbound-rtp" and s.packetsSent >= packets for s in stats.values())
 
     async def report(self, kind: MediaKind) -> Any | None:
-        """What the last receiver report says of my own stream; None before the first."""
+        """The last receiver report on my own stream; None before the first."""
         stats = await self.senders[kind].getStats()
         return next((s for s in stats.values() if s.type == "remote-inbound-rtp"), None)
 

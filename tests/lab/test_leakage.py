@@ -1,4 +1,4 @@
-"""The leakage lab: it finds a leak where there is one, and none where there is none."""
+"""The leakage lab finds a planted leak, and finds nothing in a client without one."""
 
 from __future__ import annotations
 

@@ -62,11 +62,11 @@ class Network:
 
     @property
     def candidate(self) -> Candidate | None:
-        """What all goes by."""
+        """The candidate in use."""
         return self.open.get(self.chosen[-1][1]) if self.chosen else None
 
     def candidates(self) -> list[Candidate]:
-        """What sockets were opened for, in order."""
+        """The candidates for which sockets were opened, in order."""
         return [candidate for _, candidate in self.opened]
 
     def run(self, seconds: float) -> None:

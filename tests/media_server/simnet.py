@@ -158,7 +158,7 @@ class Path:
         return sum(found) / len(found)
 
     def rate(self, begin: float, end: float) -> float:
-        """What arrived, bits a second."""
+        """The rate of arrivals, bits a second."""
         return sum(8 * size for at, size in self.passed if begin <= at < end) / (end - begin)
 
     def first(self, begin: float, holds: Callable[[float], bool]) -> float:

@@ -1,4 +1,4 @@
-"""What a receiver can be sent: by delay, by loss, by REMB; in a simulated network and by itself."""
+"""The estimate of a receiver's path: by delay, by loss, by REMB; in a simulated network and by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever comes to the socket: nothing raises out of the callback, and others' packets go on."""
+"""No datagram makes the socket's callback raise, and others' packets go on."""
 
 from __future__ import annotations
 

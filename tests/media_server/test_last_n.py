@@ -71,7 +71,7 @@ def test_in_pictures_a_room_of_a_hundred_costs_each_what_one_of_ten_does() -> No
 
 
 def test_without_asking_each_is_sent_everything() -> None:
-    """What is counted above is a difference."""
+    """The counts above differ from those without a subscription."""
     got = forwarded(room(PEOPLE, None), PEOPLE)
     assert {count["video"] for count in got.values()} == {(PEOPLE - 1) * PICTURES}
 

@@ -103,7 +103,7 @@ def which(packet: bytes) -> int:
 
 
 def consecutive(packets: list[bytes]) -> None:
-    """What a receiver sees: one SSRC, each number the next one, time going on, key frames at changes."""
+    """A receiver sees one SSRC, consecutive numbers, increasing timestamps, and key frames at changes."""
     assert {p[8:12] for p in packets} == {SMALL.to_bytes(4, "big")}
     found = [vp8.read_descriptor(p, rtp.payload_start(p)) for p in packets]
     assert found[0] is not None

@@ -50,7 +50,7 @@ async def join(rig: Rig, *streams: tuple[int, str], way: str = "tcp", **options:
 
 
 def framed_of(peer: Peer) -> Framed:
-    """What a peer over TCP speaks through."""
+    """The framed connection of a peer over TCP."""
     framed: object = peer.socket
     assert isinstance(framed, Framed)
     return framed

@@ -10,7 +10,7 @@ Reports = list[tuple[float, int, float | None]]
 
 
 def burst(plan: ProbePlan, now: float, capacity: float, *, lost: int = 0) -> Reports:
-    """What the feedback says of a probe begun `now` over a link of `capacity`, and of a packet after it."""
+    """The feedback on a probe that begins `now` over a link of `capacity`, and on a packet after it."""
     reports: Reports = []
     free = 0.0
     gap = 1100 * 8 / plan.rate

@@ -170,7 +170,7 @@ def test_a_slow_link_beside_a_fast_one_gets_what_it_carries() -> None:
     fast = sim.join("eve", 20_000_000)
     slow = sim.join("bob", 500_000)
     sim.run(40.0)
-    # the fast one is none the worse
+    # the fast receiver loses nothing by it
     assert fast.rate(5, 40, LARGE) > 0.95 * RATES[LARGE]
     assert fast.dropped == 0
     # the slow one has sound and the layer that fits, most of the time, and hardly any queue

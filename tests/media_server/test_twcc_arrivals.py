@@ -1,4 +1,4 @@
-"""What the SFU reports to publishers by number, and how it matches receivers' reports with what it sent."""
+"""The SFU reports arrivals to publishers by number, and matches receivers' reports with its packets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What breaks each rule on key packages, proposals, commits and senders. See `test_rules`."""
+"""Attempts that break each rule on key packages, proposals, commits and senders. See `test_rules`."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def switched_off(*targets: tuple[str, Any]) -> Iterator[None]:
 
 
 def nothing(*arguments: Any, **options: Any) -> None:
-    """What a switched off rule does."""
+    """A rule that is switched off."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What breaks each rule on trees and Welcomes. See `test_rules`."""
+"""Attempts that break each rule on trees and Welcomes. See `test_rules`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What breaks each rule on messages from outside a group. See `test_rules`."""
+"""Attempts that break each rule on messages from outside a group. See `test_rules`."""
 
 from __future__ import annotations
 

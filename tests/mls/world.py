@@ -184,7 +184,7 @@ class Room:
 
 
 def state_of(group: GroupView) -> EpochState:
-    """What no user of the package reaches for."""
+    """The group's state, which is private to the package."""
     assert group._state is not None
     return group._state
 

@@ -12,7 +12,7 @@ from tests.cli.processes import Event, Process, running
 
 @dataclass(frozen=True)
 class Heard:
-    """What one participant got of the other, and what it told of its own pictures each second.
+    """The media that one participant got of the other, and its reports on its own video each second.
 
     `gap`: the longest time without a new picture in the recording, seconds.
     """

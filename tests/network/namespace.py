@@ -40,7 +40,7 @@ def enter(netem: tuple[str, ...]) -> None:
 
 
 def inside(work: Callable[[], T], *netem: str) -> T:
-    """What `work` returns, done behind a loopback with these netem parameters; UnavailableError."""
+    """Do `work` behind a loopback with these netem parameters, and return its result; UnavailableError."""
 
     def whole() -> T:
         enter(netem)

@@ -55,11 +55,11 @@ class Cable:
         self._here.shutdown()
 
     def there(self, work: Callable[[], T]) -> T:
-        """What `work` returns, done where the server is."""
+        """Do `work` in the server's namespace, and return its result."""
         return self._there.submit(work).result()
 
     def here(self, work: Callable[[], T]) -> T:
-        """What `work` returns, done where the participants are."""
+        """Do `work` in the participants' namespace, and return its result."""
         return self._here.submit(work).result()
 
     def _lay(self, thread: int) -> None:
@@ -89,7 +89,7 @@ class Cable:
         self.there(lambda: run("ip", "link", "set", "snugs", "up"))
 
     def deafen(self, deaf: bool) -> None:
-        """What the server sends is lost on the way, and it can't know; what it is sent arrives."""
+        """The server's packets are lost, and it can't know; packets to the server arrive."""
         change = ("replace", CLIENT, "lladdr", _NOBODY, "dev", "snugs", "nud", "permanent")
         self.there(lambda: run("ip", "neigh", *(change if deaf else ("del", CLIENT, "dev", "snugs"))))
 

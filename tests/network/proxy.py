@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-#: What happens to a datagram; `up`: to the server. The delay of each copy in seconds, none: it is lost.
+#: Decides about a datagram; `up`: to the server. Returns the delay of each copy in seconds.
+#: Without copies it is lost.
 Fate = Callable[[bytes, bool], tuple[float, ...]]
 Address = tuple[str, int]
 
@@ -132,7 +133,7 @@ class Proxy:
         self._order = itertools.count()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        #: What broke the proxy itself.
+        #: The error that ended the proxy itself.
         self.error: Exception | None = None
 
     def __enter__(self) -> Proxy:

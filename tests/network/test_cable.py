@@ -18,8 +18,8 @@ CUT = 10.0
 #: From when the network is whole again to when sound comes again, seconds, on a busy machine. A quiet one
 #: takes 3 s: TCP tries again after 2.6 s, and a beat has to come before sound may flow.
 BACK_MAX = 60.0
-#: What may be told of ten seconds without a network: others weren't heard, nor heard us, and what came first
-#: afterwards was sound, before the words that vouch for it. Who cuts is nobody's to know; none of it accuses.
+#: Alarms that ten seconds without a network may raise: others weren't heard, nor heard us, and sound came
+#: back before the lists that sign it. Nobody can know who cuts; no alarm accuses anybody.
 EXPECTED = {"stale", "silent", "unheard", "unverified_media"}
 
 
@@ -119,7 +119,7 @@ def test_a_cut_of_ten_seconds_is_a_pause() -> None:
 
 
 def test_a_network_that_is_deaf_one_way() -> None:
-    """What the participants send arrives, and nothing comes back: that is no connection either."""
+    """The participants' packets arrive, and nothing comes back: such a connection counts as lost."""
     with meeting() as held:
         held.cable.deafen(True)
         time.sleep(1.0)

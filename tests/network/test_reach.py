@@ -217,7 +217,7 @@ def ip(*words: str) -> None:
 
 
 def come_from(address: str) -> None:
-    """What goes to the server leaves from this address of ours."""
+    """Packets to the server leave from this address of ours."""
     ip("route", "replace", "local", HERE, "dev", "lo", "table", "local", "src", address)
 
 

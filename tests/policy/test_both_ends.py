@@ -1,4 +1,4 @@
-"""What the server checks and what the client signs are the same bytes, though neither imports the other."""
+"""The server checks the same bytes that the client signs, though neither imports the other."""
 
 from __future__ import annotations
 

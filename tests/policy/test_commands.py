@@ -1,4 +1,4 @@
-"""What comes in on standard input."""
+"""Commands on standard input."""
 
 from __future__ import annotations
 

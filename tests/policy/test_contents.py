@@ -1,4 +1,4 @@
-"""What members say inside application messages, and the history that each keeps."""
+"""The contents of application messages, and the history that each member keeps."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def test_a_hosts_return_is_refused_from_a_host_too() -> None:
 
 
 def returning(who: Participant, now: float, **changes: object) -> tuple[mls.KeyPackage, RejoinTicket]:
-    """What a member sends whose state is lost."""
+    """The KeyPackage and ticket of a member that has lost its state."""
     m = who.room.m
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=1)
     ticket = replace(ticket, **changes)  # type: ignore[arg-type]  # a test's liberty

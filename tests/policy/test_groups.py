@@ -1,4 +1,4 @@
-"""What a newcomer asks of the group that a host leads it into."""
+"""A newcomer's checks of the group into which a host leads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a participant prints: the JSON of each event, sentences, and nothing that others could smuggle in."""
+"""A participant prints the JSON of each event, sentences, and nothing that others could smuggle in."""
 
 from __future__ import annotations
 

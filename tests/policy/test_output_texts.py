@@ -79,7 +79,7 @@ def test_whatever_is_said_is_one_line_of_json_and_comes_back(name: str, text: st
 
 
 def _unsafe(text: str) -> set[str]:
-    """What in a text could move a cursor, turn a line around, or not be encoded."""
+    """The characters of a text that could move a cursor, reverse a line, or not be encoded."""
     reversing = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
     return {c for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in reversing}
 

@@ -320,7 +320,7 @@ def test_a_ledger_that_is_none(raw: bytes, why: str) -> None:
 
 
 def test_the_fullest_ledger_can_grow_for_as_long_as_anybody_may_come_in() -> None:
-    """What a newcomer is handed can't make a later, valid admission overflow."""
+    """The ledger that a newcomer gets can't make a later, valid admission overflow."""
     indices = frozenset(range(LEDGER_KEYS_MAX))
     keys = frozenset(h(n) for n in range(LEDGER_KEYS_MAX - 1))
     rejoins = tuple(Rejoined(n, h(1), h(n)[:16]) for n in range(REJOIN_SLOTS))

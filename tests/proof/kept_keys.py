@@ -22,7 +22,7 @@ class Hoard:
 
     @classmethod
     def of_group(cls, group: Group) -> Hoard:
-        """What a member can export in the epoch that it is in."""
+        """The base key that a member can export in its epoch."""
         return cls([group.export("SFrame 1.0 Base Key", b"", BASE_KEY_SIZE)])
 
     @classmethod

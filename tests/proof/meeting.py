@@ -36,7 +36,7 @@ CHATS = {
     "bob": "I have copied all of the minutes of 1989",
     "after": "Now that Bob is gone: the password is swordfish-7",
 }
-#: What a witness notes for the tests, and the one secret that the server is shown by design.
+#: A witness's notes for the tests, and the one secret that the server sees by design.
 NO_CANARIES = {"copy of keys", "exported snug 1 pass"}
 _BETWEEN_BEEPS = 0.35
 Canaries = dict[str, bytes | str]
@@ -144,7 +144,7 @@ def mostly_opened(row: dict[str, Any]) -> bool:
 
 @dataclass(repr=False, eq=False)  # it is large
 class Record:
-    """What the meeting left behind."""
+    """The traces that the meeting left behind."""
 
     folder: Path
     people: dict[str, Person]
@@ -163,7 +163,7 @@ class Record:
     wire_bytes: int = 0
     #: Bytes by which this process grew at most.
     grown: int = 0
-    #: What the server is told by design, and what was found of it in its memory while all were there.
+    #: Data that the server gets by design, and the part of it found in its memory while all were there.
     public: Canaries = field(default_factory=dict)
     public_in_server: Found = field(default_factory=dict)
     output: bytes = b""
@@ -192,7 +192,7 @@ def messages_of(stream: bytes) -> list[dict[str, Any]]:
 
 
 def shown_passes(proxy: Proxy) -> set[bytes]:
-    """What members have shown to the server as passes."""
+    """The passes that members have shown to the server."""
     return {
         base64.b64decode(message["room_pass"])
         for stream in proxy.up
@@ -220,7 +220,7 @@ def canaries_of(record: Record) -> Canaries:
 
 
 def public_of(proxy: Proxy) -> Canaries:
-    """What the server is told by design, as of now."""
+    """Data that the server has got by design, as of now."""
     out: Canaries = {}
     for stream in proxy.up:
         for message in messages_of(bytes(stream)):

@@ -161,7 +161,7 @@ class Snapshot:
 
 
 def search_snapshots(snapshots: Iterable[Snapshot], canaries: Mapping[str, bytes | str]) -> list[Found]:
-    """The same in several snapshots. What is equal in them, such as libraries, is searched once."""
+    """The same in several snapshots. Equal parts, such as libraries, are searched once."""
     searcher = Searcher(canaries)
     known: dict[bytes, Found] = {}
     results = []

@@ -7,7 +7,7 @@ import contextlib
 
 
 def unmasked(stream: bytes) -> list[bytes]:
-    """What a WebSocket client sent (RFC 6455 section 5.2): the request's head, then the frames' payloads.
+    """The bytes of a WebSocket client (RFC 6455 section 5.2): the request's head, then the frames' payloads.
 
     Clients mask their frames, so in the stream itself nothing could be found.
     """

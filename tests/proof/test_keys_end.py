@@ -40,7 +40,7 @@ def _opened(hoard: Hoard, frames: list[Sealed]) -> int:
 
 
 class _Blobs:
-    """What the server handed to anybody."""
+    """All blobs that the server handed to anybody."""
 
     def __init__(self, w: World) -> None:
         self.commits: list[bytes] = []
@@ -164,7 +164,7 @@ def test_clients_let_go_of_what_they_must_not_have() -> None:
 
 
 def _spans(record: Record, person: Person) -> dict[str, list[Sealed]]:
-    """What a participant has sealed before Bob's entrance, while he was in, and after his removal."""
+    """A participant's sealed frames from before Bob's entrance, while he was in, and after his removal."""
     out: dict[str, list[Sealed]] = {"before": [], "during": [], "after": []}
     span = "before"
     for kind, data in Tap.read(person.tap):

@@ -1,4 +1,4 @@
-"""What the server had in its memory, in its logs and on its wires, of a meeting that it served: nothing."""
+"""The server's memory, logs and connections hold nothing of a meeting that it served."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.proof.memory import Found, Searcher
 from tests.proof.server_only import Tree
 from tests.proof.witness import RTP_IN, RTP_OUT, Secrets, Tap
 
-#: What each participant has while it is in the meeting.
+#: Secrets of each participant while it is in the meeting.
 HELD_BY_ALL = {
     "name",
     "title",
@@ -41,7 +41,7 @@ HELD_BY_ALL = {
     "exported snug 1 beat",
     "SFrame key",
 }
-#: What one of them at least has.
+#: Secrets of at least one participant.
 HELD_BY_SOME = {
     "host seed",
     "signature seed",
@@ -51,7 +51,8 @@ HELD_BY_SOME = {
     "VP8 frame",
     "PCM, 16 bits",
 }
-#: What is searched for too, and is nowhere for long: used at once, or kept otherwise (a salt is a number).
+#: The search covers these too. They are nowhere for long: used at once, or kept in another form (a salt is
+#: a number).
 PASSING = {
     "code",
     "link",

@@ -6,7 +6,7 @@
 server sees, and what the epochs were in between. `--secrets`: every secret that this participant makes or
 derives, and every frame before it is sealed. The program itself runs unchanged.
 
-What is noted is masked at once (each byte XOR 0xA5), so that a secret which is later found in this process
+Notes are masked at once (each byte XOR 0xA5), so that a secret which is later found in this process
 is there because the participant had it, and not because the witness had.
 """
 

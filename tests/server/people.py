@@ -141,7 +141,7 @@ class Table:
         return self._note(self.room.leave(who, self.now))
 
     def says(self, who: bytes, message: ClientMessage) -> list[Message]:
-        """What `who` is sent when it says `message`."""
+        """The messages to `who` after it sends `message`."""
         before = len(self.inbox[who])
         self._note(self.room.handle(who, message, self.now))
         return self.inbox[who][before:]
@@ -152,7 +152,7 @@ class Table:
         return self._note(self.room.tick(self.now))
 
     def heard(self, who: bytes) -> list[Message]:
-        """What `who` has been sent since it was asked last."""
+        """The messages to `who` since the last call."""
         return self.inbox.pop(who, [])
 
     def opened(self, *who: bytes, slot: int = 0) -> Table:

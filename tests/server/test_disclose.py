@@ -1,4 +1,4 @@
-"""What a server could hand over: complete, compared with its living objects; and who is told."""
+"""The disclosure is complete, compared with the server's live objects, and members learn of it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.server.wire_clients import CLIENT_ADDRESS, Guest, Place, eventually, 
 
 ROOT = __file__.rpartition("/tests/")[0]
 AGENT = "canary-agent/1.0"
-#: What there is only with media workers, or for a moment (tests/server/test_workers.py).
+#: Attributes that exist only with media workers, or for a moment (tests/server/test_workers.py).
 WITH_WORKERS = {
     name
     for name in inventory.ATTRIBUTES
@@ -94,7 +94,7 @@ async def _with_media(who: Guest, peer: Peer) -> None:
 def known_of(
     members: tuple[Guest, ...], guests: tuple[Guest, ...], peers: tuple[Peer, ...], packets: list[bytes]
 ) -> dict[bytes | str, set[str]]:
-    """What the server knows of the meeting, and the kinds of data under which it does."""
+    """The data of the meeting that the server knows, and the kinds under which the inventory lists it."""
     chain = signed.next_chain(ZERO, 1, blob("commit 1"))
     return {
         NUMBER: {"number"},

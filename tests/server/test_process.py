@@ -45,7 +45,7 @@ from tests.server.wire_clients import CLIENT_ADDRESS, Place, visiting
 ROOT = Path(__file__).parents[2]
 
 
-#: What asyncio says in its debug mode on a busy machine: a step took more than 0.1 s.
+#: asyncio's debug mode says on a busy machine that a step took more than 0.1 s.
 _SLOW = re.compile(r" WARNING asyncio: .*/asyncio/base_events\.py:\d+$")
 
 

@@ -31,7 +31,7 @@ SLOTS_BACK = st.integers(0, 3)
 
 @dataclass
 class Person:
-    """What one connection has done, as the protocol sees it."""
+    """The state of one connection, as the protocol sees it."""
 
     shown: int = -1
     won: int = -1

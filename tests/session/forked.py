@@ -184,7 +184,7 @@ def last_beat(who: Participant) -> Heartbeat:
 
 
 def last_digest(seen: Monitor, leaf: int) -> bytes:
-    """What the next beat of that leaf has to follow."""
+    """The digest that the next heartbeat of that leaf has to follow."""
     last = seen._heartbeats.histories[leaf].last
     assert last is not None
     return last.digest

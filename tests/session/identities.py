@@ -80,7 +80,7 @@ def statuses(who: Participant) -> list[str]:
 
 
 class Wire:
-    """What the server hands on without keeping it, and to whom."""
+    """Records the messages that the server broadcasts without keeping them, and their receivers."""
 
     def __init__(self, w: World) -> None:
         self.seen: list[tuple[str, bytes]] = []

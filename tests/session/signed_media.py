@@ -54,7 +54,7 @@ class Media:
     opened: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     withheld: Counter[str] = field(default_factory=Counter)
-    #: What each last sent of its sound, behind the clear header.
+    #: Each member's last frame of sound, behind the clear header.
     last: dict[str, bytes] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
 

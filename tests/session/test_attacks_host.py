@@ -1,4 +1,4 @@
-"""What a host can do to other hosts in their name, with the seed that they share."""
+"""A host attacks other hosts in their name, with the seed that they share."""
 
 from __future__ import annotations
 

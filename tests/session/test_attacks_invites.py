@@ -1,4 +1,4 @@
-"""Links that a host makes who is none any more."""
+"""A former host makes links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody with the link, or admitted once, can do to those who stand in a lobby: nothing lasting."""
+"""A holder of the link, or a former member, does no lasting harm to people in a lobby."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_member_whose_new_name_is_none_costs_those_in_the_lobby_one_check() ->
 
 
 def ask(w: World, bo: Participant, by: Participant, *messages: recovery.Message) -> None:
-    """What members in the lobby hear, as if it had been posted there."""
+    """Feed messages to a member in the lobby, as if they had been posted there."""
     key = recovery.recovery_key(by.room.door_key.seed)
     day = day_of(w.now)
     envelope_key = bo.session._readmission.members._envelope_keys[day]  # type: ignore[union-attr]

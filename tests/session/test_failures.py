@@ -386,7 +386,7 @@ def test_what_comes_through_the_relay_uses_up_no_handshake_key() -> None:
 
 
 def test_a_catch_up_that_is_cut_off_is_asked_for_again() -> None:
-    """What is said live meanwhile must not hide what was still to come."""
+    """Live messages must not hide the part of the catch-up that is still missing."""
     w = World(102)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(2)

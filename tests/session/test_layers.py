@@ -98,7 +98,7 @@ class Camera:
             self.opened[to.label, opened.stream] += 1
 
     def show_again(self, to: Participant, sender: Participant, layer: int, since: float, until: float) -> int:
-        """What a layer's frames of that time, given once more, make the receiver open."""
+        """Deliver a layer's frames of that time once more; how many the receiver opens."""
         number = layer_stream(Stream.VIDEO, layer)
         before = self.opened[to.label, number]
         for at, data in self.kept[sender.label, layer]:
@@ -170,7 +170,7 @@ def test_keys_change_and_people_come_while_layers_change() -> None:
 
 
 def test_a_server_that_changes_layers_does_not_show_the_past_again() -> None:
-    """What Bo has seen small must not be played to him once more, large."""
+    """Bo must not be shown in large what he has seen in small before."""
     w, camera, (ada, bo) = meeting(2905, "Ada", "Bo")
     began = w.now
     w.run(5)
@@ -253,7 +253,7 @@ def test_a_layer_is_not_announced_by_itself() -> None:
 
 
 def wants(w: World) -> list[tuple[float, str, object, list[int]]]:
-    """What each asks the server for from here on: when, who, which, and the largest layers."""
+    """Record all subscriptions from here on: when, who, which streams, and the largest layers."""
     told: list[tuple[float, str, object, list[int]]] = []
     real = w._ascend
 

@@ -1,4 +1,4 @@
-"""What beats show: every act of a hostile server that they are there for, and honest trouble that is none."""
+"""Heartbeats raise no alarm in an honest meeting, whatever goes wrong in it."""
 
 from __future__ import annotations
 

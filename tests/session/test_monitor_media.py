@@ -115,7 +115,7 @@ def test_who_is_muted_or_has_just_come_is_not_missed() -> None:
 
 
 def asked(w: World) -> list[tuple[str, object]]:
-    """What each has asked the server for, from here on."""
+    """Record all subscriptions from here on."""
     told: list[tuple[str, object]] = []
     real = w._ascend
 

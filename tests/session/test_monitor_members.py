@@ -1,4 +1,4 @@
-"""What beats show of members: commits that some can't read, beats that contradict each other, evidence."""
+"""Heartbeats show commits that some can't read, and members whose heartbeats contradict each other."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_one_member_alone_lets_it_in_when_the_first_in_rank_is_gone() -> None:
 
 
 def test_who_was_removed_as_a_host_does_not_come_back_by_the_seed() -> None:
-    """The seed can't be made to be forgotten: from the first host who is none any more it opens nothing."""
+    """Nobody can make a removed host forget the seed: once a host is removed, the seed opens nothing."""
     w = World(304)
     ada, bo, cem = two_hosts(w, "Cem")
     kept = bo.session.kept()

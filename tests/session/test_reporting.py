@@ -274,7 +274,7 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_threat_can_not_hide_behind_a_harmless_message_of_the_same_id(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What has been shown is forgotten sooner than what is kept, for whoever floods."""
+    """A flood makes members forget shown messages sooner than kept ones."""
     monkeypatch.setattr("snugroom.client.session.kernel.outbox.SEEN_MAX", 8)
     w = World(18)
     ada, mallory = meeting(w, "Ada", "Mallory")

@@ -1,4 +1,4 @@
-"""What hosts may do to the room, who is told, and what it takes to stop being one."""
+"""Hosts change the room, name and remove other hosts, and step down; members hear of it."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_connections_break_and_servers_restart_and_nobody_is_alarmed() -> None:
 
 
 def test_a_long_absence_of_the_sender_is_no_forgery() -> None:
-    """What it could not sign any more when its connection broke, it signs when it is back."""
+    """After a reconnect, a sender signs the frames that it could not sign before."""
     w, _media, (ada, bo) = meeting(3, "Ada", "Bo")
     w.down_filter = lambda who, message: not (isinstance(message, wire.Entered) and who is bo)
     w.cut(bo.links[ev.ROOM])

@@ -1,4 +1,4 @@
-"""What the families of MLS vectors have in common: entries in a list, hex strings, a cipher suite each."""
+"""The common parts of all MLS vectors: entries in a list, hex strings, a cipher suite each."""
 
 from __future__ import annotations
 

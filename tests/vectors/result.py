@@ -1,4 +1,4 @@
-"""What running one file of public vectors found."""
+"""The result of one file of public vectors."""
 
 from __future__ import annotations
 

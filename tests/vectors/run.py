@@ -45,7 +45,7 @@ def is_sframe(path: Path, data: object) -> bool:
 
 
 def run_file(path: Path) -> tuple[str, Result]:
-    """(family, result) of a file. Whatever can't be run is a failure."""
+    """(family, result) of a file. A vector that can't be run is a failure."""
     try:
         data: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

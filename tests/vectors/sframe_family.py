@@ -28,7 +28,7 @@ Entry = Mapping[str, Any]
 
 
 class MismatchError(Exception):
-    """What we compute is not what the vector says."""
+    """Our value differs from the vector's."""
 
 
 def _same(what: str, ours: object, theirs: object) -> None:

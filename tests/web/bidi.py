@@ -82,7 +82,7 @@ class Bidi:
                 future.set_exception(BidiError("Firefox is gone"))
 
     async def command(self, method: str, **params: Any) -> dict[str, Any]:
-        """The result; BidiError if there is none."""
+        """The result of a command; BidiError if it fails."""
         number = next(self._ids)
         future = self._waiting[number] = asyncio.get_running_loop().create_future()
         await self._ws.send_json({"id": number, "method": method, "params": params})

@@ -1,4 +1,4 @@
-"""What the shared vectors are made of: operations, what they were given, and what came of them.
+"""The form of shared vectors: operations, their arguments and their results.
 
 Errors stand with their kind and words. Bytes are {"hex"}, or {"repeat"} where they are many of one kind, and
 where randomness goes in stands {"rng": seed}: SHA-256 in counter mode, the same on both sides.
@@ -92,7 +92,7 @@ class Cases(list[Any]):
         return value
 
     def cuts(self, name: str, data: bytes, *more: Any) -> None:
-        """What was encoded, and the same cut short, with more behind it, and changed in one byte."""
+        """Try encoded data as it is, cut short, with more behind it, and changed in one byte."""
         self.do(name, data, *more)
         for wrong in (b"", data[:-1], data[: len(data) // 2], data + b"\0"):
             self.do(name, wrong, *more)
@@ -126,7 +126,7 @@ SAFE: Final = 2**53 - 1
 
 
 def outcome_of(attempt: Callable[[], object]) -> object:
-    """What comes of it: a value that JSON knows, or the kind of error."""
+    """The result of an attempt: a value that JSON knows, or the kind of error."""
     try:
         value = attempt()
     except SnugCryptoError as error:

@@ -55,7 +55,7 @@ def address() -> str:
 
 @dataclass
 class Packet:
-    """What arrived from a peer, after SRTP: `known` if the peer had announced its SSRC as a stream's."""
+    """A packet from a peer, after SRTP. `known`: the peer had announced its SSRC as a stream's."""
 
     handle: bytes
     ssrc: int
@@ -147,12 +147,12 @@ class MediaServer:
         self.sfu.subscribe(ROOM, bytes.fromhex(await tab.js("test.handle()")), [ssrc], [top])
 
     def of(self, *ssrcs: int) -> list[Packet]:
-        """What has arrived of these."""
+        """The packets that arrived with these SSRCs."""
         return [packet for packet in self.sfu.packets if packet.ssrc in ssrcs]
 
     def fresh(self, since: int = 0) -> list[Packet]:
-        """What has come from the packet with that number on, but padding, and RTX of what came under the
-        stream's own SSRC: such a copy is the same, byte for byte, so it is sealed if that was."""
+        """The packets from that number on, without padding, and without RTX copies of packets that also came
+        under the stream's own SSRC: such a copy is the same, byte for byte, so it is sealed if that was."""
         streams = [stream for theirs in self.published.values() for stream in theirs]
         of = {rtx: ssrc for s in streams for rtx, ssrc in zip(s.rtx, (s.ssrc, *s.layers), strict=False)}
         sent = {(p.ssrc, p.data[2:4], payload(p.data)) for p in self.of(*of.values())}

@@ -42,7 +42,7 @@ def all_but(*names: str) -> Who:
 
 
 def sessions_of(process: SessionProcess, who: Who) -> Any:
-    """What `Session` is to scenarios: its beginnings, of the page's code where `who` says so."""
+    """Stands in for `Session` in scenarios: begins a session of the page's code where `who` says so."""
 
     class Sessions:
         @staticmethod

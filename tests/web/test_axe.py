@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def violations(page: Page, **only: Any) -> list[str]:
-    """What axe finds on the page as it is now: by all of its rules, or by `only`."""
+    """The violations that axe finds on the page as it is now: by all of its rules, or by `only`."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE)
     found: list[dict[str, Any]] = await page.evaluate(

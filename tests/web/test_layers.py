@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HEIGHTS: Final = (135, 270, 540)
 LARGE: Final = source("#c00", 440, size=(960, 540))
-#: What a tile is good for, one after the other.
+#: The layers that a tile can show, one after the other.
 LAYERS: Final = (0, 2, 1, 0, 2)
 #: Seconds without a new picture: a change that went wrong is mended after a second of asking at the earliest,
 #: and machines that run all of this may stop for a while by themselves.
@@ -139,7 +139,7 @@ async def test_what_is_of_no_published_layer_does_not_leave(
 
 
 async def counted(tab: Tab, ssrc: int, what: str) -> int:
-    """What the browser counts of a stream that it receives."""
+    """One of the browser's counts of a stream that it receives."""
     report = f"(s) => s.type === 'inbound-rtp' && s.ssrc === {ssrc}"
     return int(await tab.js(f"test.stats().then((all) => all.find({report})?.{what} ?? 0)"))
 

@@ -63,7 +63,7 @@ async def hears(tab: Tab, ssrc: int, leaf: int, seconds: float = PATIENCE) -> No
 
 
 async def count(tab: Tab, ssrc: int) -> dict[str, Any]:
-    """What the worker has counted of a stream."""
+    """The worker's counts of a stream."""
     streams: list[dict[str, Any]] = (await tab.js("test.counts()"))["streams"]
     return next(s for s in streams if s["ssrc"] == ssrc)
 

@@ -1,4 +1,4 @@
-"""What the page is held to is what Python reckons now; and files that the page writes say what they should.
+"""The shared media vectors are current, and Python accepts the files that the page writes.
 
 The page's unit tests hold it to these bytes, in both directions: so what verifies here are the page's files.
 """

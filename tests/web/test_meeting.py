@@ -139,7 +139,7 @@ async def leave(*people: Visitor) -> None:
 
 
 def recorded(folder: Path) -> None:
-    """What the headless one has recorded of the two: each one's pitch and colour, and no other's."""
+    """The headless participant's recordings hold each one's pitch and colour, and no other's."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     assert len(files) == 2, files
     colours = {"Ada": uv(LOOKS["Ada"][1]), "Bo": uv(LOOKS["Bo"][1])}

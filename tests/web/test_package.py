@@ -43,7 +43,7 @@ def test_the_wheel_carries_the_page_and_nothing_that_it_is_built_of(bundle: Path
 
 
 def test_the_sdist_carries_the_page_and_its_sources(bundle: Path, tmp_path: Path) -> None:
-    """Who installs from it needs no npm registry, and can build the page all the same."""
+    """An installation from it needs no npm registry, and can build the page all the same."""
     with tarfile.open(build("sdist", tmp_path / "out")) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}
     for name in page.load().files:

@@ -1,4 +1,4 @@
-"""What the room's views do when people press, write and wait.
+"""The room's views react to presses, text and time.
 
 In Chromium, on stories whose model the tests change.
 """
@@ -24,7 +24,7 @@ async def page(book: Book) -> AsyncIterator[Page]:
 
 
 async def asked(page: Page) -> list[Any]:
-    """What the views have asked the store for, but for what they refresh and measure by themselves."""
+    """The views' requests to the store, without those that they make by themselves."""
     every: list[Any] = await page.evaluate("JSON.parse(JSON.stringify(window.asked))")
     return [one for one in every if one[0] not in ("refreshInvites", "measured")]
 

@@ -1,4 +1,4 @@
-"""What hostile members do to the page's people, and to ours beside them: the same checks, the same alarms."""
+"""Hostile members meet page participants and Python participants: the same checks, the same alarms."""
 
 from __future__ import annotations
 

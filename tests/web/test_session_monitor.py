@@ -1,4 +1,4 @@
-"""What the page's people and ours know of their server, of each other's beats, and of sound and pictures."""
+"""Page participants and Python participants monitor their server, each other's heartbeats, and media."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who people are, what they compare, show and send each other, and what can be shown of it."""
+"""Page participants and Python participants vouch, compare codes, report, and send files."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def asked(page: Page) -> list[list[Any]]:
-    """What commands the model was given."""
+    """The commands that the model got."""
     told: list[list[Any]] = await page.evaluate("window.asked")
     return told
 

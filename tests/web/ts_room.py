@@ -1,4 +1,4 @@
-"""What scenarios look at inside of a page's session: its room, membership, features."""
+"""The parts of a page's session that scenarios look at: its room, membership, features."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The page's session as Python's: the same inputs, effects and events, over a Node process in JSON lines.
 
-So the meetings of tests/session can have people who run the page's code among people who run ours. What the
-page says comes in English, so that each sentence can be held to ours.
+So the meetings of tests/session can have page participants among Python participants. The page's sentences
+come in English, so that tests compare each with ours.
 """
 
 from __future__ import annotations

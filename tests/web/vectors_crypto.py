@@ -365,7 +365,7 @@ def _links(cases: Cases, secret: bytes, host: bytes) -> None:
 
 
 def _room_messages(cases: Cases, host: bytes) -> None:
-    """What a room's keys sign for the server."""
+    """Messages that a room's keys sign for the server."""
     door, room_admin = SigningKey(filled("door")), SigningKey(filled("steward"))
     number = cases.do("number", door.public, room_admin.public)
     cases.do("number", door.public[1:], room_admin.public)

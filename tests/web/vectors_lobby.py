@@ -80,7 +80,7 @@ def _posted(envelope_key: bytes, message: Any, rng: Rng) -> Any:
 
 
 def _in_an_envelope(inner: bytes, size: int) -> Any:
-    """What is read of bytes in the envelope under the key of 32 zeros, padded to a blob of that size."""
+    """Read bytes that are in the envelope under the key of 32 zeros, padded to a blob of that size."""
     key = bytes(32)
     sealed = kdf.seal(
         key, fields.padded(inner, size - kdf.SEAL_OVERHEAD), b"snug 1 posted", rng=Seed("veil").rng()

@@ -42,7 +42,7 @@ GROUPS: Final[list[dict[str, Any]]] = [
 
 
 def verdict(judge: Callable[[], None]) -> str | None:
-    """What a check says: the rule and its words, None if it holds."""
+    """The verdict of a check: the rule and its words, None if it holds."""
     try:
         judge()
     except ValidationError as error:

@@ -93,7 +93,7 @@ def _beat(draw: random.Random) -> Heartbeat:
 
 
 def heartbeats() -> dict[str, Any]:
-    """Beats with all their fields, as they are signed; what is none; and windows."""
+    """Signed heartbeats with all their fields, malformed ones, and windows."""
     draw = random.Random("beats")
     key = SigningKey(H(b"beating"))
     rows = []
@@ -286,7 +286,7 @@ def _reported_messages() -> list[ReportedMessage]:
         _accused(Remove(0)),
         _accused(b"", sender=Sender(SenderType.EXTERNAL, 0)),
         *(msgspec.structs.replace(good, tbs=good.tbs[:n]) for n in (0, 3, 4, 40, 60)),
-        # the length of the group id in two bytes where one would do, and with the prefix that is none
+        # the length of the group id in two bytes where one would do, and with an invalid prefix
         msgspec.structs.replace(good, tbs=good.tbs[:4] + b"\x40" + good.tbs[4:]),
         msgspec.structs.replace(good, tbs=good.tbs[:4] + b"\xff" + good.tbs[5:]),
     ]

@@ -22,7 +22,7 @@ def _inside(door_seed: bytes, message: Any, rng: Rng) -> bytes:
 
 
 def _uncovered(raw: bytes) -> Any:
-    """What is read of bytes under the key of a door seed of zeros."""
+    """Read bytes that are sealed under the key of a door seed of zeros."""
     key = recovery.recovery_key(bytes(32))
     inside = lobby.RecoveryMessage(
         kdf.seal(key, fields.padded(raw, 4 + len(raw)), b"snug 1 inside", rng=Seed("inside").rng())

@@ -1,6 +1,6 @@
-"""What sessions reckon alike on both sides, beside cryptography: python -m tests.web.vectors_session
+"""Shared vectors of sessions, beside cryptography: python -m tests.web.vectors_session
 
-Freshness, draws of invites, names of files, what is odd about a name, and the contact book's bytes.
+Freshness, draws of invites, names of files, oddities of a name, and the contact book's bytes.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def near(seen: Collection[float] | None, wanted: Colour) -> bool:
 
 
 def rgb_of(yuv: tuple[float, float, float]) -> Colour:
-    """What a browser shows of BT.601 video of limited range."""
+    """The colour that a browser shows for BT.601 video of limited range."""
     y, u, v = (yuv[0] - 16) * 1.164, yuv[1] - 128, yuv[2] - 128
     parts = (y + 1.596 * v, y - 0.392 * u - 0.813 * v, y + 2.017 * u)
     return tuple(min(255, max(0, round(part))) for part in parts)  # type: ignore[return-value]
@@ -228,7 +228,7 @@ _SHOWN: Final = "document.body.innerText.slice(0, 900)"
 
 
 def _noise(line: str) -> bool:
-    """What browsers say by themselves of the tests' own doings, or of connections that tests cut."""
+    """Browsers' own messages about the tests, or about connections that tests cut."""
     return any(word in line for word in ("WebSocket connection", "establish a connection", "was interrupted"))
 
 

@@ -84,7 +84,7 @@ def test_any_bytes_get_an_answer(data: bytes, kind: str) -> None:
 
 @given(st.binary(max_size=60), st.integers(0, 20))
 def test_what_passes_is_what_a_plain_parser_understands(block: bytes, words: int) -> None:
-    """Whatever the extension block: if it passes, it has each of both extensions at most once."""
+    """An extension block that passes has each of both extensions at most once."""
     packet = packet_of(1, 1, block + b"payload", first=0x90, extension=struct.pack("!HH", 0xBEDE, words))
     if rtp.check(packet, "video") is not None:
         return
