@@ -1,4 +1,4 @@
-// What a test sees of the page from outside: it runs before the page, which knows nothing of it.
+// A test's view of the page from outside: this script runs before the page, which knows nothing of it.
 (() => {
   const probe = window.probe = {
     sounds: new Map(), analysers: new Map(), workers: [], peers: [], violations: [], copied: [], asked: [],

@@ -1,4 +1,4 @@
-/** What WebCrypto does in media, in a browser: `check` tells where it differs from Python's vectors. */
+/** A browser's WebCrypto on media: `check` tells where it differs from Python's vectors. */
 import { type Bytes, hex, unhex, utf8 } from "../../../client/web/src/crypto/bytes";
 import { SigningKey } from "../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../client/web/src/crypto/labels";

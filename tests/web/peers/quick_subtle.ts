@@ -81,7 +81,7 @@ const isEd25519 = (how: unknown, key: CryptoKey, use: KeyUsage): boolean =>
 
 const nameOf = (how: AlgorithmIdentifier): string => (typeof how === "string" ? how : how.name);
 
-/** What Node calls a hash, by its name in WebCrypto. */
+/** Node's name of a hash, by its name in WebCrypto. */
 const HASHES: Readonly<Record<string, string>> = { "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512" };
 
 subtle.digest = async (how, data) => {

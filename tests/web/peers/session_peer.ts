@@ -42,7 +42,7 @@ const unhex = (text: string): Bytes => new Uint8Array(Buffer.from(text, "hex"));
 
 const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null;
 
-/** What JSON holds, with bytes as bytes. */
+/** The value of JSON, with bytes as bytes. */
 function read(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(read);
   if (!isObject(value)) return value;
@@ -74,7 +74,7 @@ function unworded(sentence: Sentence): string | undefined {
   return undefined;
 }
 
-/** What JSON can hold. */
+/** The value in a form that JSON can hold. */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return { $bytes: hex(value) };
   if (value instanceof Map) return [...value].map(plain);

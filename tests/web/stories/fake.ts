@@ -2,7 +2,7 @@
 import { type Signal, signal } from "@preact/signals";
 import type { Commands, Devices, Model } from "../../../client/web/src/app/model";
 
-/** What commands were given, in order: [name, ...arguments]. */
+/** The commands that were given, in order: [name, ...arguments]. */
 export const asked: unknown[][] = [];
 
 /** When all stories play: a fixed second. */

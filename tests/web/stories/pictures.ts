@@ -17,7 +17,7 @@ export function painted(seed: number, width = 640, height = 360): MediaStream {
   return canvas.captureStream(30);
 }
 
-/** What paints on, of the story that is shown. */
+/** The painters of the story that is shown. */
 const painting = new Map<() => void, ReturnType<typeof setInterval>>();
 
 /** All pictures have been seen: they go on at leisure. */

@@ -1,4 +1,4 @@
-/** What stands beside the stage: people, code, chat, settings. */
+/** The panels beside the stage: people, code, chat, settings. */
 import type { ChatLine, CodeView } from "../../../client/web/src/app/model";
 import type { Comparison, ShortCode } from "../../../client/web/src/session/events";
 import { fake, HASH, NOW } from "./fake";

@@ -7,7 +7,7 @@ export interface Story {
   readonly name: string;
   /** Called when the story is shown. */
   readonly model: () => Model;
-  /** What is shown of it; without: the whole page. */
+  /** The part of the page that is shown; without it, the whole page. */
   readonly view?: (model: Model) => VNode;
   /** Done when it is drawn: to open a menu, say. */
   readonly play?: (root: HTMLElement) => void | Promise<void>;

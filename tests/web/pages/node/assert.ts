@@ -1,4 +1,4 @@
-/** What the unit tests of crypto/ use of node:assert/strict, in a browser. */
+/** The part of node:assert/strict that the unit tests of crypto/ use, for a browser. */
 
 function alike(one: unknown, other: unknown): boolean {
   if (Object.is(one, other)) return true;

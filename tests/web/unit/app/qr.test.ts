@@ -5,7 +5,7 @@ import { qr } from "../../../../client/web/src/app/qrModules";
 
 const LINK = `https://meet.example/#1${"Yx3_-9".repeat(15)}`;
 
-/** What another implementation makes of it. */
+/** The text that another implementation reads. */
 function other(text: string): boolean[][] {
   const code = generator(0, "M");
   code.addData(text, "Byte");

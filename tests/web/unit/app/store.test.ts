@@ -14,7 +14,7 @@ const SECRET = "A".repeat(21) + "A".repeat(40);
 // Node 20 has none
 if (!("navigator" in globalThis)) Object.defineProperty(globalThis, "navigator", { value: { languages: ["en"] } });
 
-/** What a worker is to the page; what the page says to it is kept, and answered by hand. */
+/** Stands in for the page's worker: it keeps the page's messages, and tests answer them. */
 class FakeWorker extends EventTarget {
   readonly said: ToWorker[] = [];
   terminated = false;

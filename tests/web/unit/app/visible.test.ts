@@ -1,4 +1,4 @@
-/** Whose pictures are asked for, and how large; and that nothing of it follows a voice. */
+/** The page subscribes to video by what it shows and how large; never by who speaks. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signal } from "@preact/signals";

@@ -1,4 +1,4 @@
-/** What the tests of crypto share: Python's vectors, and kinds of error. */
+/** Helpers of the crypto tests: Python's vectors, and kinds of error. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ export function kindOf(error: unknown): string {
 
 export type Outcome = { readonly error: string } | string | number | boolean | null | object;
 
-/** What comes of it, as Python's `outcome_of` tells it. */
+/** The result of an attempt, in the form of Python's `outcome_of`. */
 export async function outcomeOf(attempt: () => unknown): Promise<Outcome> {
   try {
     const value = await attempt();

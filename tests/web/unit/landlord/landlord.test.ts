@@ -1,4 +1,4 @@
-/** What the landlord's window remembers and reckons. */
+/** The landlord's window: its history, and the figures that it computes. */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -31,7 +31,7 @@ const LINES: readonly Line[] = [
   { mid: "4", kind: "video", use: "own", ssrc: 0, layers: 3 },
 ];
 
-/** What a browser answers to an offer: the same, seen from the other side. */
+/** A browser's answer to an offer: the same, seen from the other side. */
 function answer(to: string): string {
   const turned: Record<string, string> = { "a=recvonly": "a=sendonly", "a=sendonly": "a=recvonly", "a=setup:actpass": "a=setup:active" };
   const out: string[] = [];

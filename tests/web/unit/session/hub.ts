@@ -101,7 +101,7 @@ export class Hub {
   #handles = 0;
   #lives = 1;
   up = true;
-  /** What the server sends instead of what it should; null: nothing. */
+  /** The message that the server sends in place of another; null: nothing. */
   tells: (to: Participant, message: ServerMessage, endpoint: Endpoint) => ServerMessage | null = (_, message) =>
     message;
 

@@ -61,7 +61,7 @@ async function guest(seed: HostSeed): Promise<GuestLobby> {
   return made;
 }
 
-/** What was posted since, read. */
+/** The messages posted since, decoded. */
 async function posted(effects: Effect[]): Promise<lobby.LobbyMessage[]> {
   const found: lobby.LobbyMessage[] = [];
   for (const effect of effects.splice(0))

@@ -45,7 +45,7 @@ interface Blob {
   readonly data: Bytes;
 }
 
-/** What all members have in common, and the server between them. */
+/** The state that all members share, and the server between them. */
 export class World {
   readonly rooms: Room[] = [];
   now = START;
@@ -54,7 +54,7 @@ export class World {
   relays = 0;
   incarnation: Bytes = new Uint8Array(8).fill(7);
   readonly chains = new Map<number, Bytes>([[3, H(utf8("chain 3"))]]);
-  /** Who is not given what is relayed, or passed on, by whom. */
+  /** Whether a receiver gets nothing that a sender relays or broadcasts. */
   withheld: (to: Room, from: Room) => boolean = () => false;
   /** Relays that the server has and has not given out yet; null: it gives them out at once. */
   held: (() => Promise<void>)[] | null = null;
@@ -298,7 +298,7 @@ export class Room {
     this.told.push(this.ended);
   }
 
-  /** What was said goes out: features never see it come back while they say it. */
+  /** Send all waiting messages: a feature never sees its message come back while it sends it. */
   async flush(): Promise<void> {
     while (this.isInSync && this.#relaying.length + this.#passing.length > 0) {
       for (const blob of this.#relaying.splice(0)) await this.world.relay(blob);
