@@ -82,7 +82,7 @@ def test_a_scripted_meeting_from_beginning_to_end() -> None:
         assert not ada.errors, "nothing but JSON, and nothing on standard error"
 
 
-def test_who_wants_no_pictures_is_sent_none_and_hears_everybody() -> None:
+def test_a_participant_without_video_gets_none_and_hears_everybody() -> None:
     with (
         server() as (_, url),
         running("host", "--server", url, "--admit", "all", "--name", "Ada", "--json") as ada,
@@ -95,7 +95,7 @@ def test_who_wants_no_pictures_is_sent_none_and_hears_everybody() -> None:
 
 
 @pytest.mark.parametrize("number", ["-1", "all", "1.5"])
-def test_a_number_of_pictures_is_a_number(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_number_of_videos_is_a_number(number: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["join", "http://127.0.0.1:1/#x", "--visible", number])
     assert end.value.code == 2

@@ -328,7 +328,7 @@ def test_a_file_that_can_not_be_written_is_said(tmp_path: Path) -> None:
     assert [line["kind"] for line in heard.lines] == ["file"]
 
 
-def test_names_of_pictures_are_of_our_own_making(tmp_path: Path) -> None:
+def test_image_files_get_names_of_our_own(tmp_path: Path) -> None:
     keeper = SavedFiles(Heard(), tmp_path / "in")
     put = [keeper.image(picture(n)).path for n in (1, 1, 2)]
     assert [Path(p or "").parent for p in put] == [tmp_path / "in"] * 3
@@ -340,7 +340,7 @@ def test_names_of_pictures_are_of_our_own_making(tmp_path: Path) -> None:
     assert SavedFiles(Heard()).image(picture(1)).path is None
 
 
-def test_pictures_fill_no_disk(tmp_path: Path) -> None:
+def test_images_fill_no_disk(tmp_path: Path) -> None:
     heard = Heard()
     keeper = SavedFiles(heard, tmp_path)
     large = bytes(content.IMAGE_MAX)
@@ -349,7 +349,7 @@ def test_pictures_fill_no_disk(tmp_path: Path) -> None:
     assert [line["kind"] for line in heard.lines] == ["file"]
 
 
-def test_a_picture_file_is_read_up_to_what_may_be_sent(tmp_path: Path) -> None:
+def test_an_image_file_is_read_up_to_the_largest_size(tmp_path: Path) -> None:
     keeper, path = SavedFiles(Heard()), tmp_path / "x"
     path.write_bytes(bytes(content.IMAGE_MAX + 5000))
     assert len(keeper.read(ev.SendImage(str(path))).data) == content.IMAGE_MAX + 1

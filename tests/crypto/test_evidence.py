@@ -120,7 +120,7 @@ def test_a_history_that_the_server_has_not_signed_is_not_said_to_be_served() -> 
     assert not any(found.served_by(member) for member in found.members)
 
 
-def test_the_newest_beat_of_a_key_counts_once_over_all_exhibits() -> None:
+def test_the_newest_heartbeat_of_a_key_counts_once_over_all_exhibits() -> None:
     beats = [beat(0), beat(0, seq=2, at=1009, slot=8, chain=H(b"8")), beat(1)]
     merged = evidence.merge([of(exhibit(beats=beats)), of(exhibit(1))])
     found = evidence.verify_evidence(merged)

@@ -56,7 +56,7 @@ counters = st.dictionaries(st.integers(0, 7), st.integers(0, 2**48 - 1)).map(
     st.booleans(),
     st.dictionaries(st.integers(0, 2**32 - 1), st.tuples(st.integers(0, 2**32 - 1), counters), max_size=12),
 )
-def test_a_beat_comes_back(seq: int, slot: int, sent: Any, want: bool, got: Any) -> None:
+def test_a_heartbeat_decodes_to_itself(seq: int, slot: int, sent: Any, want: bool, got: Any) -> None:
     heard = tuple(Got(leaf, last, frames) for leaf, (last, frames) in sorted(got.items()))
     made = beat(seq=seq, slot=slot + 3, sent=sent, want=want, got=heard)
     assert Heartbeat.decode(made.encode()) == made
@@ -122,7 +122,7 @@ def test_what_has_no_encoding_is_refused(name: str, value: Any) -> None:
         beat(**{name: value})
 
 
-def test_an_unsigned_beat_is_not_sent() -> None:
+def test_an_unsigned_heartbeat_is_not_sent() -> None:
     with pytest.raises(MalformedError):
         replace(beat(), signature=b"").encode()
 

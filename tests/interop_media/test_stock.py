@@ -124,7 +124,7 @@ async def little_lost(ask: Callable[[], Awaitable[Any | None]], most: int = 0) -
     await until(complete)
 
 
-async def test_a_picture_that_does_not_decode_is_asked_for_anew(meeting: Meeting) -> None:
+async def test_a_frame_that_does_not_decode_is_requested_anew(meeting: Meeting) -> None:
     """PLI from a stock receiver, through the SFU, to the sender and to nobody else."""
     eve = await meeting.raw_peer((0xE0E, "video"))
     bob = await meeting.stock_peer(1)

@@ -61,7 +61,7 @@ def test_sound_survives_and_a_hole_fades_out() -> None:
     assert holes[-1] < level / 50
 
 
-def test_pictures_survive_and_key_frames_come_when_asked() -> None:
+def test_frames_survive_and_key_frames_come_on_request() -> None:
     encoder, decoder, card = Vp8Encoder(), Vp8Decoder(), TestCard("Ada", 2)
     keys = []
     for i in range(30):
@@ -97,7 +97,7 @@ def test_a_running_encoder_takes_another_rate(bitrate: int) -> None:
     assert keys == 1
 
 
-def test_a_picture_after_a_pause_is_no_larger_than_others() -> None:
+def test_a_frame_after_a_pause_is_no_larger_than_others() -> None:
     encoder, rng = Vp8Encoder(), np.random.default_rng(1)
     sizes = []
     for i in range(60):
@@ -148,12 +148,12 @@ def test_garbage_is_refused_and_harms_nothing(size: int) -> None:
     assert decoder.decode(frame) is not None
 
 
-def test_an_enormous_picture_is_refused() -> None:
+def test_an_enormous_frame_is_refused() -> None:
     with pytest.raises(CodecError, match="larger"):
         Vp8Decoder().decode(bytes.fromhex("1000009d012aff3fff3f") + bytes(50))
 
 
-def test_a_picture_has_three_planes() -> None:
+def test_a_frame_has_three_planes() -> None:
     y, u, v = planes(blank(64, 48))
     assert (y.shape, u.shape, v.shape) == ((48, 64), (24, 32), (24, 32))
     assert (y[0, 0], u[0, 0], v[0, 0]) == (16, 128, 128)

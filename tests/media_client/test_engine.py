@@ -67,7 +67,7 @@ async def test_three_hear_and_see_each_other(tmp_path: Path) -> None:
             assert abs(streams.audio_end - streams.video_end) < 0.3
 
 
-async def test_at_five_percent_loss_sound_goes_on_and_pictures_come_back(tmp_path: Path) -> None:
+async def test_at_five_percent_loss_sound_goes_on_and_video_comes_back(tmp_path: Path) -> None:
     now = asyncio.get_running_loop().time()
     forwarder = Forwarder(loss=0.05, seed=5)
 

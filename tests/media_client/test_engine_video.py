@@ -12,7 +12,7 @@ from tests.media_client.meeting import Forwarder, TestCrypto, until
 from tests.media_client.parties import Party, meeting
 
 
-async def test_pictures_recover_from_an_outage() -> None:
+async def test_video_recovers_from_an_outage() -> None:
     forwarder = Forwarder()
     async with meeting(forwarder, 2) as (ada, bob):
         await until(lambda: ada.of(1, "video").decoded > 10)
@@ -59,7 +59,7 @@ async def test_three_layers_show_one_moment_in_three_sizes() -> None:
     assert {p.transport for p in packets if p.payload_type == 111} == {None}
 
 
-async def test_pictures_get_what_the_server_says_that_there_is_room_for() -> None:
+async def test_video_takes_the_rate_that_the_server_allows() -> None:
     forwarder = Forwarder()
     async with meeting(forwarder, 2, lambda n: {"layers": 2} if n else {}) as (ada, bob):
         await until(lambda: all(own.sealed > 10 for own in bob.engine.own_stats()), 10)
@@ -79,7 +79,7 @@ async def test_pictures_get_what_the_server_says_that_there_is_room_for() -> Non
         assert ada.of(1, "audio").concealed == 0
 
 
-async def test_pictures_sent_again_come_as_rtx_and_are_shown() -> None:
+async def test_video_packets_sent_again_come_as_rtx_and_are_shown() -> None:
     """Numbered packets and RTX from end to end, with a tenth of all lost each way."""
     forwarder = Forwarder(loss=0.1, seed=4)
     async with meeting(forwarder, 2) as (ada, bob):

@@ -47,7 +47,7 @@ class Feed:
         return sorted(taken, key=lambda t: t.arrived)
 
 
-def test_a_participant_is_one_file_with_sound_and_pictures(tmp_path: Path) -> None:
+def test_a_participant_is_one_file_with_sound_and_video(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "new" / "folder", zero=0.0)
     for taken in Feed(3).both(4):
         recorder.write(2, "Ada", BOTH, taken)
@@ -114,7 +114,7 @@ def test_holes_stay_holes(tmp_path: Path) -> None:
     assert streams.audio_end == pytest.approx(5.0, abs=0.05)
 
 
-def test_pictures_begin_with_a_key_frame(tmp_path: Path) -> None:
+def test_video_begins_with_a_key_frame(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, zero=0.0)
     feed = Feed()
     for i in range(90):
@@ -129,7 +129,7 @@ def test_pictures_begin_with_a_key_frame(tmp_path: Path) -> None:
     assert len(check.read_video(path)) == 20
 
 
-def test_a_participant_without_pictures_in_time_is_recorded_all_the_same(tmp_path: Path) -> None:
+def test_a_participant_without_video_in_time_is_recorded_all_the_same(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, zero=0.0)
     feed = Feed()
     for i in range(int(KEY_WAIT * 50) + 100):
@@ -264,7 +264,7 @@ time.sleep(60)
     assert check.identity_of_pitch(check.pitch_of(path)[0][0]) == 3
 
 
-def test_pictures_that_change_their_size_are_recorded_on(tmp_path: Path) -> None:
+def test_video_that_changes_its_size_is_recorded_on(tmp_path: Path) -> None:
     """Another layer is another size, from a key frame on: one file, in which every picture can be read."""
     card, recorder = TestCard("Ada", 7), Recorder(tmp_path, zero=0.0)
     small, large = Vp8Encoder(320, 180), Vp8Encoder()

@@ -177,7 +177,7 @@ def play(source: FileSource, seconds: float) -> tuple[list[float], list[float]]:
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.webm", "clip.mkv", "clip.mov"])
-def test_a_file_loops_with_sound_and_pictures_in_step(tmp_path: Path, name: str) -> None:
+def test_a_file_loops_with_sound_and_video_in_step(tmp_path: Path, name: str) -> None:
     source = FileSource(make_file(tmp_path / name))
     assert (source.has_audio, source.has_video) == (True, True)
     loud, lit = play(source, 7.5)
@@ -210,7 +210,7 @@ def test_a_file_without_sound_is_silent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("size", "box"), [((320, 240), (80, 0)), ((640, 180), (0, 90)), ((180, 320), (219, 0))]
 )
-def test_pictures_keep_their_shape(tmp_path: Path, size: tuple[int, int], box: tuple[int, int]) -> None:
+def test_video_keeps_its_aspect_ratio(tmp_path: Path, size: tuple[int, int], box: tuple[int, int]) -> None:
     source = FileSource(make_file(tmp_path / "clip.mkv", size=size, seconds=0.4, audio=False))
     raw_frame = source.video(0.1)
     assert raw_frame.shape == (540, 640)

@@ -89,7 +89,7 @@ def test_sound_in_another_order_than_it_was_sealed_is_not_played() -> None:
     assert wire.receiver.failed == 1
 
 
-def test_pictures_in_another_order_wait_for_a_key_frame() -> None:
+def test_frames_in_another_order_wait_for_a_key_frame() -> None:
     wire = Wire("video")
     wire.send(KEY, 0.0)
     (one,), (two,) = wire.packets(DELTA, 0.1), wire.packets(DELTA, 0.2)
@@ -104,7 +104,7 @@ def test_pictures_in_another_order_wait_for_a_key_frame() -> None:
     assert delivered(wire.send(KEY, 0.4)) == [KEY]
 
 
-def test_pictures_are_delivered_from_a_key_frame_on() -> None:
+def test_frames_are_delivered_from_a_key_frame_on() -> None:
     wire = Wire("video")
     effects = wire.send(DELTA, 0.0)
     assert delivered(effects) == []
@@ -128,7 +128,7 @@ def test_after_a_hole_only_a_key_frame_helps() -> None:
 
 
 @pytest.mark.parametrize("outage", [0.05, 0.3, 0.6, 2.0])
-def test_pictures_recover_within_a_second_of_an_outage(outage: float) -> None:
+def test_video_recovers_within_a_second_of_an_outage(outage: float) -> None:
     """25 ms each way, 15 pictures a second; what is asked for in time is sent again, or a key frame made."""
     wire = Wire("video")
     gate = KeyGate()
@@ -321,7 +321,7 @@ def test_resending_is_the_same_bytes_and_bounded() -> None:
     assert len(sender._cache) == CACHE["audio"]
 
 
-def test_packets_of_pictures_say_when_they_leave_and_which_they_are_of_all() -> None:
+def test_video_packets_carry_their_send_time_and_number() -> None:
     sender = Sender(5, "video", seeded(3), started=0.0, numbered=True)
     (made,) = sender.packetize(b"a" * 500, 0.0)
     left = sender.leave(made, 0x1234, 70.5)

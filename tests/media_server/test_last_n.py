@@ -58,13 +58,13 @@ def forwarded(core: Core, people: int) -> dict[str, Counter[str]]:
 
 
 @pytest.mark.parametrize("seconds", [0.0, 3 * TURN])
-def test_each_is_sent_nine_pictures_and_all_sound(seconds: float) -> None:
+def test_each_is_sent_nine_videos_and_all_sound(seconds: float) -> None:
     got = forwarded(room(PEOPLE, SEEN, seconds), PEOPLE)
     assert {count["video"] for count in got.values()} == {SEEN * PICTURES}
     assert {count["audio"] for count in got.values()} == {(PEOPLE - 1) * SOUND}
 
 
-def test_in_pictures_a_room_of_a_hundred_costs_each_what_one_of_ten_does() -> None:
+def test_video_of_a_room_of_a_hundred_costs_as_much_as_of_ten() -> None:
     large = forwarded(room(PEOPLE, SEEN), PEOPLE)
     small = forwarded(room(SEEN + 1, None), SEEN + 1)
     assert {count["video"] for count in large.values()} == {count["video"] for count in small.values()}
@@ -76,7 +76,7 @@ def test_without_asking_each_is_sent_everything() -> None:
     assert {count["video"] for count in got.values()} == {(PEOPLE - 1) * PICTURES}
 
 
-def test_a_picture_that_nobody_sees_goes_to_nobody() -> None:
+def test_video_that_nobody_sees_goes_to_nobody() -> None:
     core = room(PEOPLE, SEEN)
     receivers = [
         len(core.send(100, 2.0, stream=pictures(person), peer=str(person)).receivers)

@@ -351,7 +351,7 @@ async def test_who_reads_nothing_is_cut_and_holds_nobody_up(start_rig: StartRig)
     await bob.until(lambda: len(bob.rtp) == 4001)
 
 
-async def test_sound_may_wait_where_pictures_may_not(start_rig: StartRig) -> None:
+async def test_sound_may_wait_where_video_may_not(start_rig: StartRig) -> None:
     limits = MediaLimits(tcp_buffer=65_536, video_bitrate=1 << 40)
     rig = await start_rig(limits, tcp=True)
     ada, bob = await join(rig, (1, "video"), (2, "audio")), await join(rig, way="udp")

@@ -199,7 +199,7 @@ def test_a_link_that_grows_is_found_out_and_one_that_shrinks_is_followed() -> No
     assert bob.rate(52, 60, SMALL) + bob.rate(52, 60, MIDDLE) > 0.9 * RATES[SMALL]
 
 
-def test_a_picture_without_layers_is_stopped_where_it_does_not_fit_and_comes_back() -> None:
+def test_video_without_layers_stops_where_it_does_not_fit_and_comes_back() -> None:
     sim = Sim(Stream(LARGE, "video", [], [0xA3]))
     fast = sim.join("eve", 20_000_000)
     bob = sim.join("bob", 400_000)
@@ -212,7 +212,7 @@ def test_a_picture_without_layers_is_stopped_where_it_does_not_fit_and_comes_bac
     assert bob.rate(60, 75, LARGE) > 0.95 * RATES[LARGE]
 
 
-def test_loss_that_is_nobody_s_queue_does_not_stop_the_picture() -> None:
+def test_loss_without_a_queue_does_not_stop_the_video() -> None:
     sim = Sim()
     bob = sim.join("bob", 20_000_000, loss=0.1)
     sim.run(40.0)

@@ -116,7 +116,7 @@ def noise(path: Path) -> Path:
     return path
 
 
-def test_pictures_make_room_for_sound_on_a_narrow_line(tmp_path: Path) -> None:
+def test_video_makes_room_for_sound_on_a_narrow_connection(tmp_path: Path) -> None:
     """500 kbit/s each way, of which pictures that are hard to encode would take all, and sound needs 80."""
     lines: list[Narrow] = []
 

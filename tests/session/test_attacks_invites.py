@@ -70,7 +70,7 @@ def test_who_was_a_host_once_and_is_thrown_out_later_is_one_too() -> None:
     assert ada.room is old or ada.room.feature(Roles).seed_exposed
 
 
-def test_who_reads_the_answer_to_anothers_knock_reads_no_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reader_of_anothers_answer_reads_no_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host who was thrown out signs cards, and brings Dana's KeyPackage in a knock of her own."""
     w = World(904)
     ada, _, cem = deputy(w)

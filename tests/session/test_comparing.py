@@ -55,7 +55,7 @@ def test_every_run_has_another_code() -> None:
     assert len(set(shown)) == 4
 
 
-def test_two_who_ask_at_once_get_one_code() -> None:
+def test_two_members_who_request_a_code_at_once_get_one_code() -> None:
     for seed in seeds(range(12)):
         w = World(100 + seed, latency=0.2)
         people = w.meeting("Ada", "Bo", "Cem", "Dana")
@@ -67,7 +67,7 @@ def test_two_who_ask_at_once_get_one_code() -> None:
         assert [(len(codes(p)), ours(p), texts(p, "no_code")) for p in people] == [(1, [], [])] * 4
 
 
-def test_of_two_runs_the_lower_leafs_is_made() -> None:
+def test_the_run_of_the_lower_leaf_wins() -> None:
     w = World(77)
     people = w.meeting("Ada", "Bo", "Cem", "Dana")
     w.run(1)
@@ -80,7 +80,7 @@ def test_of_two_runs_the_lower_leafs_is_made() -> None:
         assert [r.opener for r in runs if r is not None] == [wins] * 4
 
 
-def test_an_opening_that_is_under_way_outlives_the_run_that_another_one_ends() -> None:
+def test_an_opening_on_its_way_survives_the_end_of_another_run() -> None:
     for seed in seeds(range(8)):
         w = World(350 + seed)
         people = w.meeting("Ada", "Bo", "Cem", "Dana")
@@ -95,7 +95,7 @@ def test_an_opening_that_is_under_way_outlives_the_run_that_another_one_ends() -
         assert [r.opener for r in runs if r is not None] == [1] * 4, f"seed {seed}"
 
 
-def test_a_code_needs_somebody_else_and_is_asked_for_once() -> None:
+def test_a_code_needs_another_member_and_is_requested_once() -> None:
     w = World(51)
     ada = w.host("Ada")
     w.until(lambda: bool(ada.code))
@@ -112,7 +112,7 @@ def test_a_code_needs_somebody_else_and_is_asked_for_once() -> None:
     assert len(codes(bo)) == 1
 
 
-def test_the_share_is_gone_when_the_run_is_over() -> None:
+def test_a_run_that_is_over_leaves_no_share() -> None:
     w = World(52)
     people = w.meeting("Ada", "Bo")
     w.do(people[0], ev.Compare())
@@ -125,7 +125,7 @@ def test_the_share_is_gone_when_the_run_is_over() -> None:
 # -- members who lie -----------------------------------------------------------------------------------------
 
 
-def test_the_last_to_show_can_only_abort_and_is_named() -> None:
+def test_the_last_member_to_reveal_can_only_abort_and_is_named() -> None:
     """Mallory sees all other shares, knows the code before anybody, and does not like it."""
     w = World(53)
     ada, bo, mallory = people = w.meeting("Ada", "Bo", "Mallory")
@@ -155,7 +155,7 @@ def test_the_last_to_show_can_only_abort_and_is_named() -> None:
     assert codes(ada)[0].words != tuple(word for _, word in code_emoji(secret))
 
 
-def test_a_change_of_keys_is_no_way_out_either() -> None:
+def test_a_change_of_keys_does_not_hide_who_aborts() -> None:
     w = World(54)
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
     keeps_back(mallory, content.CodeReveal)
@@ -173,7 +173,7 @@ def test_a_change_of_keys_is_no_way_out_either() -> None:
     assert not codes(ada), "and it is not opened again as if nothing had been"
 
 
-def test_a_share_that_was_not_promised_is_named() -> None:
+def test_a_share_that_differs_from_its_commitment_is_named() -> None:
     w = World(55)
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
     kept = keeps_back(mallory, content.CodeReveal)
@@ -189,7 +189,7 @@ def test_a_share_that_was_not_promised_is_named() -> None:
         assert not codes(p)
 
 
-def test_two_stories_of_a_commitment_are_a_fork() -> None:
+def test_two_commitments_of_one_member_are_a_fork() -> None:
     """Mallory commits twice, and a server that helps shows one to Ada and the other to Bo."""
     w = World(56)
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
@@ -216,7 +216,7 @@ def test_two_stories_of_a_commitment_are_a_fork() -> None:
     assert not codes(bo)
 
 
-def test_a_server_that_keeps_one_members_shares_back_is_seen() -> None:
+def test_a_server_that_withholds_shares_aborts_the_run() -> None:
     w = World(57)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     real = w.down_filter
@@ -236,7 +236,7 @@ def test_a_server_that_keeps_one_members_shares_back_is_seen() -> None:
     assert not codes(cem)
 
 
-def test_a_hundred_runs_of_one_opener_are_one_every_five_seconds() -> None:
+def test_one_opener_begins_at_most_one_run_every_five_seconds() -> None:
     w = World(58)
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
     keeps_back(mallory, content.CodeCommit)  # so that none comes to anything
@@ -262,7 +262,7 @@ def test_a_hundred_runs_of_one_opener_are_one_every_five_seconds() -> None:
     assert len(part(ada)._opened) <= 3
 
 
-def test_an_id_is_used_once() -> None:
+def test_the_id_of_a_run_is_used_once() -> None:
     """Else what belongs to an old run could be taken for a word of the new one, and its author blamed."""
     w = World(59)
     ada, _, cem = people = w.meeting("Ada", "Bo", "Cem")
@@ -279,7 +279,7 @@ def test_an_id_is_used_once() -> None:
     assert [(len(codes(p)), ours(p)) for p in people] == [(1, [])] * 3
 
 
-def test_what_is_no_run_of_this_room_is_not_taken_up() -> None:
+def test_messages_of_no_run_of_this_room_are_ignored() -> None:
     w = World(60)
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
     m = mallory.room.m

@@ -28,7 +28,7 @@ from tests.session.world import Participant, World
 @pytest.mark.parametrize(
     "how", [None, lambda w, who: w.do(who, ev.Compared(True, ""))], ids=["words", "digits"]
 )
-def test_who_compared_is_told_what_changed_since_and_by_whom(
+def test_a_member_who_compared_hears_of_later_changes_and_their_authors(
     how: Callable[[World, Participant], None] | None,
 ) -> None:
     w = World(66)
@@ -64,7 +64,7 @@ def test_who_compared_is_told_what_changed_since_and_by_whom(
     assert told.compared == first.epoch < told.epoch
 
 
-def test_an_epoch_in_which_nobody_came_or_went_is_no_news() -> None:
+def test_an_epoch_without_joins_or_leaves_is_no_news() -> None:
     w = World(67)
     ada, bo = compared(w, "Ada", "Bo")
     bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
@@ -80,7 +80,7 @@ def test_an_epoch_in_which_nobody_came_or_went_is_no_news() -> None:
     )
 
 
-def test_who_rejoins_is_nobody_new_and_remembers() -> None:
+def test_a_member_who_rejoins_is_not_new_and_remembers() -> None:
     w = World(68)
     ada, bo, cem = people = compared(w, "Ada", "Bo", "Cem")
     same(w, bo)
@@ -97,7 +97,7 @@ def test_who_rejoins_is_nobody_new_and_remembers() -> None:
     assert cem.ended is None
 
 
-def test_who_came_in_while_one_was_out_of_step_is_new() -> None:
+def test_a_member_who_joined_during_a_rejoin_is_new() -> None:
     w = World(69)
     ada, bo = people = compared(w, "Ada", "Bo")
     same(w, bo)
@@ -124,7 +124,7 @@ def test_another_key_under_the_same_name_is_new() -> None:
     assert new_since(ada) == ["Bo"]
 
 
-def test_codes_that_differ_are_an_alarm() -> None:
+def test_different_codes_raise_an_alarm() -> None:
     w = World(71)
     ada, bo = people = compared(w, "Ada", "Bo")
     w.do(ada, ev.Compared(False))
@@ -138,7 +138,7 @@ def test_codes_that_differ_are_an_alarm() -> None:
     assert len(comparisons(ada)) == before, "there is nothing that changes could be told since"
 
 
-def test_a_code_that_is_said_to_be_the_same_later_stands_for_whom_it_was_made() -> None:
+def test_a_late_comparison_counts_for_the_members_of_its_code() -> None:
     w = World(72)
     ada, bo = people = w.meeting("Ada", "Bo")
     w.do(ada, ev.Compare())
@@ -150,7 +150,7 @@ def test_a_code_that_is_said_to_be_the_same_later_stands_for_whom_it_was_made() 
     assert comparisons(bo)[-1].changes == ("Dana came in (let in by Ada, the open invite)",)
 
 
-def test_a_code_that_takes_the_place_of_another_is_not_taken_for_it() -> None:
+def test_a_newer_code_is_not_compared_in_place_of_an_older_one() -> None:
     w = World(73)
     ada, bo = people = w.meeting("Ada", "Bo")
     w.do(ada, ev.Compare())
@@ -165,7 +165,7 @@ def test_a_code_that_takes_the_place_of_another_is_not_taken_for_it() -> None:
     assert comparisons(ada)[-1].same
 
 
-def test_digits_are_those_that_were_read() -> None:
+def test_a_comparison_of_digits_names_the_digits_that_were_read() -> None:
     w = World(74)
     ada, bo = w.meeting("Ada", "Bo")
     w.run(15)
@@ -186,7 +186,7 @@ def test_digits_are_those_that_were_read() -> None:
     assert new_since(cem) == []
 
 
-def test_a_code_that_was_made_to_begin_like_another_is_not_taken_for_it(
+def test_the_first_ten_digits_do_not_identify_a_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     w = World(78)
@@ -205,7 +205,7 @@ def test_a_code_that_was_made_to_begin_like_another_is_not_taken_for_it(
     assert bo.ended is None
 
 
-def test_falling_out_of_step_is_no_way_to_try_out_codes_unseen() -> None:
+def test_a_forced_rejoin_does_not_hide_an_aborted_run() -> None:
     """Mallory, a host, knows the code; the server makes Bo fall out of step; she lets Bo in anew at once."""
     w = World(79)
     mallory, ada, bo = w.meeting("Mallory", "Ada", "Bo")
@@ -222,7 +222,7 @@ def test_falling_out_of_step_is_no_way_to_try_out_codes_unseen() -> None:
         assert "for Mallory did not show" in texts(p, "code_aborted")[0]
 
 
-def test_who_asked_and_comes_in_anew_is_told_that_there_is_no_code() -> None:
+def test_a_requester_who_rejoins_hears_that_there_is_no_code() -> None:
     w = World(80)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     keeps_back(cem, content.CodeCommit)

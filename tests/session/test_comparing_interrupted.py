@@ -69,7 +69,7 @@ def test_hosts_do_not_hold_their_commits_for_ever() -> None:
     assert "Zoe" in ada.roster
 
 
-def test_who_comes_in_meanwhile_starts_it_anew() -> None:
+def test_a_join_during_a_run_starts_it_anew() -> None:
     """A commit that is under way when the OPEN comes is nobody's fault."""
     for seed in seeds(range(15)):
         w = World(200 + seed, latency=0.15)
@@ -85,7 +85,7 @@ def test_who_comes_in_meanwhile_starts_it_anew() -> None:
         assert cem.ended is None
 
 
-def test_who_leaves_meanwhile_does_not_stop_it() -> None:
+def test_a_leave_during_a_run_does_not_stop_it() -> None:
     for seed in seeds(range(8)):
         w = World(230 + seed, latency=0.05)
         ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
@@ -99,7 +99,7 @@ def test_who_leaves_meanwhile_does_not_stop_it() -> None:
         assert not ours(bo)
 
 
-def test_an_opener_tries_twice_and_then_says_so() -> None:
+def test_an_opener_tries_twice_and_then_reports_failure() -> None:
     w = World(63)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     keeps_back(cem, content.CodeCommit)
@@ -124,7 +124,7 @@ def test_an_opener_tries_twice_and_then_says_so() -> None:
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32 - 1))
-def test_a_connection_that_is_lost_meanwhile_blames_nobody(seed: int) -> None:
+def test_a_connection_lost_during_a_run_blames_nobody(seed: int) -> None:
     w = World(seed, latency=0.08)
     people = w.meeting("Ada", "Bo", "Cem")
     w.run(w.random.uniform(0, 3))
@@ -143,7 +143,7 @@ def test_a_connection_that_is_lost_meanwhile_blames_nobody(seed: int) -> None:
         assert sum(len(texts(p, "no_code")) for p in people) == 1, "who asked is told"
 
 
-def test_a_server_that_restarts_meanwhile_blames_nobody() -> None:
+def test_a_server_that_restarts_during_a_run_blames_nobody() -> None:
     for seed in seeds(range(20)):
         w = World(300 + seed, latency=0.05)
         people = w.meeting("Ada", "Bo", "Cem")
@@ -159,7 +159,7 @@ def test_a_server_that_restarts_meanwhile_blames_nobody() -> None:
         assert len({tuple(codes(p)) for p in people}) == 1
 
 
-def test_who_was_away_for_long_takes_no_part_in_what_is_over() -> None:
+def test_a_member_who_was_away_ignores_a_run_that_is_over() -> None:
     w = World(64)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(1)
@@ -176,7 +176,7 @@ def test_who_was_away_for_long_takes_no_part_in_what_is_over() -> None:
     assert [ours(p) for p in (ada, bo, cem)] == [[]] * 3
 
 
-def test_an_own_connection_that_broke_is_said_to_be_that() -> None:
+def test_a_member_whose_connection_broke_hears_that_as_the_reason() -> None:
     w = World(65)
     ada, bo = w.meeting("Ada", "Bo")
     w.do(ada, ev.Compare())

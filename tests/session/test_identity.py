@@ -80,7 +80,7 @@ def test_the_receiver_could_have_made_the_whole_message() -> None:
     assert real == identity._seal_vouch(about, own.own.public, proof, random.Random(5).randbytes)
 
 
-def test_what_one_was_given_convinces_nobody_else() -> None:
+def test_a_vouch_convinces_only_its_receiver() -> None:
     w = World(3)
     own = book()
     ada, mallory, cem = meeting(w, ("Ada", own), ("Mallory", None), ("Cem", None))
@@ -130,7 +130,7 @@ def test_an_operator_changes_nothing_and_saying_it_twice_is_saying_it_once() -> 
     assert not bo.alarms
 
 
-def test_the_vouch_of_another_meeting_is_nothing_here() -> None:
+def test_the_vouch_of_another_meeting_is_refused() -> None:
     w = World(6)
     own = book()
     ada, bo = meeting(w, ("Ada", own), ("Bo", None))
@@ -167,7 +167,7 @@ def test_a_leaf_has_one_identity_and_the_first_counts() -> None:
 # -- connections that come and go -------------------------------------------------------------------
 
 
-def test_who_was_away_is_shown_it_when_back() -> None:
+def test_a_member_who_was_away_gets_the_vouch_afterwards() -> None:
     w = World(9)
     ada, bo, cem = meeting(w, ("Ada", book()), ("Bo", None), ("Cem", None))
     seen = Wire(w)
@@ -203,7 +203,7 @@ def test_a_vouch_that_overtakes_its_makers_announcement_waits_for_it() -> None:
     assert dict(bo.room.announcements.boxes())[0] == announcement
 
 
-def test_a_removal_gives_everybody_another_beat_key_and_vouches_still_arrive() -> None:
+def test_vouches_arrive_under_the_heartbeat_key_after_a_removal() -> None:
     w = World(11)
     ada, bo, cem = meeting(w, ("Ada", book()), ("Bo", None), ("Cem", None))
     seen = Wire(w)

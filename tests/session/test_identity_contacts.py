@@ -23,7 +23,7 @@ from tests.session.world import World
 # -- the book in a meeting ----------------------------------------------------------------------------
 
 
-def test_who_has_vouched_is_kept_named_and_verified() -> None:
+def test_a_member_who_vouched_is_kept_named_and_verified() -> None:
     w = World(13)
     own, bos = book(), book(2)
     ada, bo = meeting(w, ("Ada", own), ("Bo", bos))
@@ -76,7 +76,7 @@ def test_two_contacts_cannot_have_names_that_look_alike() -> None:
 # -- at the door ---------------------------------------------------------------------------------------
 
 
-def test_a_knock_shows_an_identity_only_if_it_is_to() -> None:
+def test_a_knock_shows_an_identity_only_on_request() -> None:
     w = World(17)
     adas = book()
     ada = host(w, "Ada", adas, admission="ask")
@@ -141,7 +141,7 @@ def test_a_contacts_name_without_its_key_is_flagged_before_the_host_says_yes() -
     ), "and no word against Bo"
 
 
-def test_a_key_known_by_another_name_is_told() -> None:
+def test_the_host_hears_of_a_key_known_by_another_name() -> None:
     contacts, other = book(), book(2)
     contacts.learn(other.own.public, "Bo", 1.0)
     seen = check_identity("Zoe", other.own.public, contacts)
@@ -166,7 +166,7 @@ def test_without_a_book_identities_are_new_and_names_are_still_compared() -> Non
     assert check_identity("Bo", None, None).standing == "none"
 
 
-def test_a_knock_that_shows_what_it_does_not_hold_is_not_shown() -> None:
+def test_a_knock_with_a_stolen_identity_is_not_shown() -> None:
     w = World(20)
     ada = host(w, "Ada", book(), admission="ask")
     victim = book(9).own
@@ -178,13 +178,13 @@ def test_a_knock_that_shows_what_it_does_not_hold_is_not_shown() -> None:
     w.until(lambda: len(knocks(ada)) == 1)
 
 
-def test_what_is_read_of_a_meeting_has_no_private_key_in_it() -> None:
+def test_the_repr_of_a_session_has_no_private_key() -> None:
     own = book()
     assert own.own.private.hex() not in repr(Options(contacts=own))
     assert repr(own.own.private) not in repr(Options(contacts=own))
 
 
-def test_who_takes_a_leaf_over_is_not_verified_in_the_place_of_who_was_there() -> None:
+def test_the_next_member_at_a_leaf_is_not_verified_by_the_last_ones_vouch() -> None:
     """Ada reads Bo's digits; before she has typed it somebody else is at Bo's leaf, called Bo as well."""
     w = World(95)
     mine = book(1)

@@ -19,7 +19,7 @@ from tests.session.world import ORIGIN, Participant, World, seeded
 # -- making and using --------------------------------------------------------------------------------
 
 
-def test_everybody_sees_by_which_invite_somebody_came_in_and_the_host_for_whom() -> None:
+def test_everybody_sees_a_members_invite_and_the_host_sees_its_label() -> None:
     w = World(1)
     ada = w.host("Ada", admission="ask")
     for_bo, for_cem = invite(w, ada, "Bo", once=True), invite(w, ada, "Cem")
@@ -47,7 +47,7 @@ def test_everybody_sees_by_which_invite_somebody_came_in_and_the_host_for_whom()
     }
 
 
-def test_a_meeting_begins_with_the_invites_that_were_asked_for() -> None:
+def test_a_meeting_begins_with_the_requested_invites() -> None:
     w = World(2)
     wanted = [ev.NewInvite("Bo", True), ev.NewInvite("Cem", True)]
     session = Session.host(

@@ -43,7 +43,7 @@ def test_a_second_use_of_a_used_invite_alarms_and_says_which_leaked_and_who_came
     assert ada.roster == ["Ada", "Bo"]
 
 
-def test_two_who_knock_with_one_invite_are_both_turned_away() -> None:
+def test_two_knocks_with_one_invite_are_both_refused() -> None:
     w = World(11)
     ada = w.host("Ada", admission="ask")
     once = invite(w, ada, "Bo", once=True)
@@ -63,7 +63,7 @@ def test_two_who_knock_with_one_invite_are_both_turned_away() -> None:
     assert len(alarms(ada, "invite_leaked")) == 1
 
 
-def test_one_who_is_being_let_in_is_not_kept_out_by_a_second_use() -> None:
+def test_a_second_use_does_not_stop_an_admission_on_its_way() -> None:
     w = World(12, latency=0.2)
     ada = w.host("Ada", admission="all")
     once = invite(w, ada, "Bo", once=True)
@@ -75,7 +75,7 @@ def test_one_who_is_being_let_in_is_not_kept_out_by_a_second_use() -> None:
     assert len(alarms(ada, "invite_leaked")) == 1
 
 
-def test_who_knocks_again_with_the_same_invite_has_not_leaked_it() -> None:
+def test_a_second_knock_of_one_person_is_no_leak() -> None:
     """A new card, a lost connection, another host: one person knocks with one key, and is no second use."""
     w = World(13)
     ada = w.host("Ada", admission="ask")
@@ -162,7 +162,7 @@ def test_an_invite_that_leaked_to_two_hosts_at_once_is_told_too() -> None:
 # -- taking back -------------------------------------------------------------------------------------
 
 
-def test_an_invite_that_was_taken_back_is_refused_by_all_hosts() -> None:
+def test_a_revoked_invite_is_refused_by_all_hosts() -> None:
     w = World(30)
     ada, bo = two_hosts(w)
     one = invite(w, ada, "Cem")
@@ -186,7 +186,7 @@ def test_an_invite_that_was_taken_back_is_refused_by_all_hosts() -> None:
         w.do(bo, ev.Revoke(4711))
 
 
-def test_who_waits_by_an_invite_that_is_taken_back_is_told_so() -> None:
+def test_a_guest_who_waits_by_a_revoked_invite_hears_of_it() -> None:
     w = World(31)
     ada = w.host("Ada", admission="ask")
     bo = w.guest(w.link_of(ada), "Bo")
@@ -198,7 +198,7 @@ def test_who_waits_by_an_invite_that_is_taken_back_is_told_so() -> None:
     assert len(ada.of(ev.InviteMade)) == 1, "taking back is not exchanging"
 
 
-def test_hosts_who_were_away_or_come_later_hear_what_was_taken_back() -> None:
+def test_hosts_who_were_away_or_come_later_hear_of_revocations() -> None:
     w = World(32)
     ada, bo, cem = two_hosts(w, "Cem")
     one, two, three = (invite(w, ada, name) for name in ("x", "y", "z"))
@@ -225,7 +225,7 @@ def test_hosts_who_were_away_or_come_later_hear_what_was_taken_back() -> None:
     assert both <= bo.session._invites.book.taken_back
 
 
-def test_what_was_taken_back_is_told_again_until_it_has_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_revocation_is_sent_again_until_it_has_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     w = World(36)
     ada, bo = two_hosts(w)
     one = invite(w, ada, "x")
@@ -244,7 +244,7 @@ def test_what_was_taken_back_is_told_again_until_it_has_come_back(monkeypatch: p
     assert type(sent[0]).__name__ == "Relay", "the first one was lost"
 
 
-def test_only_hosts_take_invites_back() -> None:
+def test_only_hosts_revoke_invites() -> None:
     w = World(33)
     ada, bo, cem = two_hosts(w, "Cem")
     one = invite(w, ada, "Dana")
@@ -257,7 +257,7 @@ def test_only_hosts_take_invites_back() -> None:
     w.until(lambda: w.agreed([ada, bo, cem, dana]))
 
 
-def test_a_removal_gives_a_new_open_link_and_turns_away_who_comes_by_the_old() -> None:
+def test_a_removal_makes_a_new_open_link_and_the_old_one_is_refused() -> None:
     w = World(34)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     first = w.link_of(ada)
@@ -274,7 +274,7 @@ def test_a_removal_gives_a_new_open_link_and_turns_away_who_comes_by_the_old() -
     assert not alarms(ada, "invite_leaked")
 
 
-def test_who_leaves_and_comes_back_by_a_single_use_invite_is_told_as_a_second_use() -> None:
+def test_a_return_by_a_single_use_invite_is_told_as_a_second_use() -> None:
     """An innocent cause, which the alarm's page names; the next invite lets them in."""
     w = World(35)
     ada = w.host("Ada", admission="all")

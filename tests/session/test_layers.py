@@ -133,7 +133,7 @@ def test_whoever_gets_one_layer_misses_nothing() -> None:
     assert camera.refused == []
 
 
-def test_who_gets_no_layer_at_all_is_told_once_that_pictures_do_not_come() -> None:
+def test_a_member_without_any_layer_hears_once_that_video_does_not_come() -> None:
     w, camera, (ada, bo) = meeting(2902, "Ada", "Bo")
     w.run(20)
     camera.passes = lambda kind, receiver: not (receiver is bo and kind == "video")
@@ -208,7 +208,7 @@ def test_around_a_reconnect_the_past_waits_for_a_list_that_does_not_come() -> No
     assert camera.opened["Bo", 4] > 20
 
 
-def test_layers_belong_to_pictures_that_were_announced() -> None:
+def test_layers_belong_to_video_that_was_announced() -> None:
     w = World(2907)
     ada, bo = w.meeting("Ada", "Bo")
     streams = ((100, "audio", 0), (101, "video", 1))

@@ -16,7 +16,7 @@ from tests.session.world import World
 # -- honest trouble --------------------------------------------------------------------------------------
 
 
-def test_an_honest_meeting_has_no_alarm_and_all_that_is_said_of_it_is_so() -> None:
+def test_an_honest_meeting_has_no_alarm_and_true_heartbeats() -> None:
     w = World(1)
     people = w.meeting("Ada", "Bo", "Cem", "Dana")
     media = Media(w, people)
@@ -34,7 +34,7 @@ def test_an_honest_meeting_has_no_alarm_and_all_that_is_said_of_it_is_so() -> No
     assert beat.relay > 0
 
 
-def test_beats_come_every_five_seconds_and_not_more_often() -> None:
+def test_heartbeats_come_every_five_seconds_and_not_more_often() -> None:
     w = World(2)
     ada, bo = w.meeting("Ada", "Bo")
     w.run(5)
@@ -44,7 +44,7 @@ def test_beats_come_every_five_seconds_and_not_more_often() -> None:
     assert ada.epoch == bo.epoch
 
 
-def test_alone_nothing_is_asked_of_anybody() -> None:
+def test_a_member_alone_needs_no_confirmation() -> None:
     w = World(3)
     ada = w.host("Ada")
     w.run(100)

@@ -64,7 +64,7 @@ def test_a_silent_partition_silences_the_side_without_a_host_and_both_halves() -
     assert all(len(texts(p, "stale")) == 1 for p in people)
 
 
-def test_of_two_sides_the_larger_one_with_the_host_goes_on() -> None:
+def test_the_larger_side_of_a_partition_with_the_host_goes_on() -> None:
     w = Forked(32)
     *many, eve = people = w.meeting("Ada", "Bo", "Cem", "Dana", "Eve")
     media = Media(w, people)
@@ -98,7 +98,7 @@ def test_a_withheld_change_stops_media_at_once_and_is_told() -> None:
     assert len(texts(bo, "withheld")) == 1
 
 
-def test_a_change_that_the_server_owns_up_to_and_does_not_hand_over() -> None:
+def test_a_change_that_the_server_admits_and_withholds() -> None:
     w = World(34)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(10)
@@ -167,7 +167,7 @@ def test_a_removal_that_reached_everybody_is_told_to_the_host() -> None:
     assert cem.ended is not None
 
 
-def test_beats_that_are_held_back_do_not_pass_for_fresh() -> None:
+def test_delayed_heartbeats_do_not_pass_for_fresh() -> None:
     w = World(37)
     _, bo, _ = people = w.meeting("Ada", "Bo", "Cem")
     media = Media(w, people)
@@ -189,7 +189,7 @@ def test_beats_that_are_held_back_do_not_pass_for_fresh() -> None:
     w.until(lambda: media.sealed_after(bo, w.now - 1) > 5, 3)
 
 
-def test_a_beat_of_another_group_state_at_our_own_slot_is_not_fresh() -> None:
+def test_a_heartbeat_of_another_group_state_at_our_own_slot_is_not_fresh() -> None:
     w = World(41)
     ada, bo = w.meeting("Ada", "Bo")
     w.run(12)

@@ -80,7 +80,7 @@ def test_a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others(kind:
     assert all(len(texts(p, "not_reaching")) == 1 for p in people)
 
 
-def test_two_who_report_the_same_put_it_on_the_server() -> None:
+def test_two_equal_reports_put_the_blame_on_the_server() -> None:
     w = World(53)
     ada, bo, cem, dana = people = w.meeting("Ada", "Bo", "Cem", "Dana")
     media = Media(w, people)
@@ -93,7 +93,7 @@ def test_two_who_report_the_same_put_it_on_the_server() -> None:
     )
 
 
-def test_who_is_muted_or_has_just_come_is_not_missed() -> None:
+def test_a_muted_member_and_a_newcomer_are_not_missed() -> None:
     w = World(54)
     ada, _, _ = people = w.meeting("Ada", "Bo", "Cem")
     media = Media(w, people)
@@ -129,7 +129,7 @@ def asked(w: World) -> list[tuple[str, object]]:
     return told
 
 
-def test_who_asks_for_fewer_streams_misses_none_and_is_missed_by_nobody() -> None:
+def test_a_subscriber_to_fewer_streams_misses_none_and_is_not_missed() -> None:
     w = World(55)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     media = Media(w, people)
@@ -152,7 +152,7 @@ def test_who_asks_for_fewer_streams_misses_none_and_is_missed_by_nobody() -> Non
     w.until(lambda: all(texts(p, "not_reaching") for p in (ada, bo, cem)), 30)
 
 
-def test_what_is_asked_for_is_said_again_on_each_connection() -> None:
+def test_a_subscription_is_repeated_on_each_connection() -> None:
     w = World(56)
     people = w.meeting("Ada", "Bo")
     Media(w, people)

@@ -45,7 +45,7 @@ def stuck(w: World, monkeypatch: pytest.MonkeyPatch, committer: Participant, *vi
     return slot
 
 
-def test_who_makes_commits_that_others_cannot_read_is_named_to_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hosts_hear_who_makes_commits_that_others_cannot_read(monkeypatch: pytest.MonkeyPatch) -> None:
     w = World(80)
     ada, bo, cem, dana = people = w.meeting("Ada", "Bo", "Cem", "Dana")
     w.run(12)
@@ -63,7 +63,7 @@ def test_who_makes_commits_that_others_cannot_read_is_named_to_hosts(monkeypatch
     assert not [text for p in people for text in ours(p) if text not in texts(ada, "unreadable_commit")]
 
 
-def test_the_others_beats_say_that_a_commit_was_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_others_heartbeats_say_that_a_commit_was_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     w = World(81)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(12)
@@ -76,7 +76,7 @@ def test_the_others_beats_say_that_a_commit_was_valid(monkeypatch: pytest.Monkey
     assert monitor(ada).verdict_on_slot(slot + 1) is None
 
 
-def test_the_others_beats_say_that_a_commit_was_void() -> None:
+def test_the_others_heartbeats_say_that_a_commit_was_void() -> None:
     w = World(82)
     ada, bo, cem, dana = w.meeting("Ada", "Bo", "Cem", "Dana")
     w.run(12)
@@ -116,7 +116,7 @@ def test_without_a_host_it_takes_more_than_half_of_the_others() -> None:
 # -- members that lie ----------------------------------------------------------------------------------------
 
 
-def test_two_beats_of_one_number_name_their_author() -> None:
+def test_two_heartbeats_of_one_number_name_their_author() -> None:
     w = World(70)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     w.run(12)
@@ -130,7 +130,7 @@ def test_two_beats_of_one_number_name_their_author() -> None:
     assert [len(texts(p, "double_beat")) for p in people] == [1, 1, 0]
 
 
-def test_beats_that_the_server_repeats_or_mixes_up_accuse_nobody() -> None:
+def test_heartbeats_that_the_server_repeats_or_reorders_accuse_nobody() -> None:
     w = World(71)
     _, bo, _ = people = w.meeting("Ada", "Bo", "Cem")
     passed: list[wire.Broadcasted] = []
@@ -150,7 +150,7 @@ def test_beats_that_the_server_repeats_or_mixes_up_accuse_nobody() -> None:
     assert monitor(bo)._heartbeats.histories[0].gaps > 0
 
 
-def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
+def test_garbage_and_strangers_heartbeats_cost_one_check_and_no_alarm() -> None:
     w = World(72)
     _, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(12)
@@ -180,7 +180,7 @@ def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
     }
 
 
-def test_who_beats_too_often_pushes_nobody_elses_beats_out() -> None:
+def test_too_frequent_heartbeats_displace_nobody_elses() -> None:
     w = World(74)
     _, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(120)
@@ -197,7 +197,7 @@ def test_who_beats_too_often_pushes_nobody_elses_beats_out() -> None:
     assert len(monitor(bo).record.beats) == RECORDED
 
 
-def test_what_is_kept_as_evidence_is_bounded_and_a_stranger_can_check_it() -> None:
+def test_evidence_is_bounded_and_a_stranger_can_check_it() -> None:
     w = World(73)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(400)

@@ -40,7 +40,7 @@ def test_rewritten_order_is_seen_by_everybody() -> None:
     assert all(len(texts(p, "reordered")) <= 2 for p in people)
 
 
-def test_messages_that_are_held_back_are_missed() -> None:
+def test_messages_that_are_withheld_are_missed() -> None:
     w = World(61)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(20)

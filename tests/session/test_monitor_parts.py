@@ -91,7 +91,7 @@ def reports(
     return told
 
 
-def test_three_beats_without_what_is_sent_are_told_once_and_so_is_the_end() -> None:
+def test_three_heartbeats_without_delivery_are_told_once_and_so_is_the_end() -> None:
     delivery = Delivery()
     told = reports(
         delivery, (0, 0), (250, 250), (500, 250), (750, 250), (1000, 250), (1250, 250), (1500, 600)
@@ -101,13 +101,13 @@ def test_three_beats_without_what_is_sent_are_told_once_and_so_is_the_end() -> N
     assert delivery.not_reached((0, 0)) == []
 
 
-def test_what_is_not_sent_is_not_missed() -> None:
+def test_a_stream_that_is_not_sent_is_not_missed() -> None:
     delivery = Delivery()
     told = reports(delivery, (0, 0), (250, 200), *[(252, 200)] * 10)
     assert all(lost == [] for lost, _ in told)
 
 
-def test_of_layers_one_is_enough_and_none_is_a_loss_of_one_stream() -> None:
+def test_one_layer_is_enough_and_none_is_the_loss_of_one_stream() -> None:
     delivery = Delivery()
     # the larger ones are not forwarded; later the smallest alone is sent, and it does not come
     for at in range(8):
@@ -126,7 +126,7 @@ def test_of_layers_one_is_enough_and_none_is_a_loss_of_one_stream() -> None:
     assert delivery.not_reached((0, 1)) == [1]
 
 
-def test_beats_in_quick_succession_count_as_one() -> None:
+def test_heartbeats_in_quick_succession_count_as_one() -> None:
     delivery = Delivery()
     for n in range(18):
         delivery.record_sent(0, [(0, 50 * n)])
@@ -154,7 +154,7 @@ def ordering(*numbers: int, life: bytes = LIFE) -> Ordering:
     return made
 
 
-def test_who_has_the_same_relays_vouches_for_the_same() -> None:
+def test_members_with_the_same_relays_have_the_same_window() -> None:
     ours, theirs = ordering(*range(1, 20)), ordering(*range(11, 20))  # who came later has fewer
     assert theirs.newest() == ours.newest()
     assert theirs.newest()[0] == 19
@@ -162,7 +162,7 @@ def test_who_has_the_same_relays_vouches_for_the_same() -> None:
     assert ours.window_at(18) != ours.window_at(19)
 
 
-def test_nothing_is_vouched_for_without_all_that_a_window_covers() -> None:
+def test_a_window_needs_all_relays_that_it_covers() -> None:
     assert Ordering().newest() == (0, NO_HEARTBEAT)
     assert ordering(5, 6, 7).newest() == (0, NO_HEARTBEAT)
     assert ordering(1, 2, 4).newest()[0] == 2
@@ -179,7 +179,7 @@ def test_a_difference_is_told_at_the_second_time_and_once() -> None:
     assert not ours.check_claim(1, 3, b"w" * 32, 0.0), "not twice on end"
 
 
-def test_what_others_have_and_we_have_not_is_compared_when_it_comes() -> None:
+def test_relays_that_only_others_have_are_compared_when_they_come() -> None:
     ours, theirs = ordering(1, 2), ordering(1, 2, 3)
     assert not ours.check_claim(1, *theirs.newest(), 5.0)
     assert not ours.check_claim(1, 3, b"w" * 32, 9.0), "the first claim stays"

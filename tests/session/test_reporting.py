@@ -303,7 +303,7 @@ def pictures(who: Participant) -> list[ev.Image]:
     return [e for e in who.told if isinstance(e, ev.Image)]
 
 
-def test_pictures_reach_everybody_once() -> None:
+def test_images_reach_everybody_once() -> None:
     w = World(20)
     ada, bo, cem = meeting(w, "Ada", "Bo", "Cem", options=Options())
     w.do(bo, ev.SendImage("me.png", PNG))
@@ -315,7 +315,7 @@ def test_pictures_reach_everybody_once() -> None:
     assert pictures(bo) == []
 
 
-def test_a_picture_is_sent_again_after_a_lost_connection() -> None:
+def test_an_image_is_sent_again_after_a_lost_connection() -> None:
     w = World(21, latency=0.2)
     ada, bo = meeting(w, "Ada", "Bo", options=Options())
     w.do(bo, ev.SendImage("x", PNG))
@@ -328,7 +328,7 @@ def test_a_picture_is_sent_again_after_a_lost_connection() -> None:
     assert len(pictures(ada)) == 1
 
 
-def test_the_largest_picture_fits_and_a_larger_one_is_refused() -> None:
+def test_the_largest_image_fits_and_a_larger_one_is_refused() -> None:
     w = World(22)
     ada, bo = meeting(w, "Ada", "Bo", options=Options())
     largest = PNG.ljust(content.IMAGE_MAX, b"x")
@@ -373,7 +373,7 @@ def test_kinds_are_told_by_the_first_bytes(data: bytes, mime: str | None) -> Non
     assert mime_of(data) == mime
 
 
-def test_a_picture_can_be_reported() -> None:
+def test_an_image_can_be_reported() -> None:
     w = World(24)
     ada, bo = meeting(w, "Ada", "Bo")
     w.do(bo, ev.SendImage("x", PNG))
@@ -386,7 +386,7 @@ def test_a_picture_can_be_reported() -> None:
     assert shown.data == PNG
 
 
-def test_nobody_is_shown_anothers_picture_as_their_own_twice() -> None:
+def test_nobody_is_shown_anothers_image_as_their_own_twice() -> None:
     """The id is the sender's choice: Bo's reuse of Cem's id hides nothing of Cem's."""
     w = World(25)
     ada, bo, cem = meeting(w, "Ada", "Bo", "Cem", options=Options())

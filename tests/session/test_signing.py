@@ -36,7 +36,7 @@ def test_honest_media_with_five_percent_lost_gives_no_alarm() -> None:
     assert not media.withheld
 
 
-def test_people_come_go_heal_and_are_removed_and_nobody_is_alarmed() -> None:
+def test_joins_leaves_heals_and_removals_raise_no_alarm() -> None:
     w, media, people = meeting(2, "Ada", "Bo", "Cem")
     ada, bo, cem = people
     media.passes = lambda sender, receiver: w.random.random() >= 0.05
@@ -59,7 +59,7 @@ def test_people_come_go_heal_and_are_removed_and_nobody_is_alarmed() -> None:
     assert sum(media.refused.values()) == 0
 
 
-def test_connections_break_and_servers_restart_and_nobody_is_alarmed() -> None:
+def test_broken_connections_and_restarts_raise_no_alarm() -> None:
     for seed in seeds(range(3)):
         w, media, people = meeting(100 + seed, "Ada", "Bo", "Cem", "Dana")
         chance = random.Random(seed)
@@ -101,7 +101,7 @@ def test_a_long_absence_of_the_sender_is_no_forgery() -> None:
     assert signing(ada).refused == 0, "what is passed on twice is nobody's fault"
 
 
-def test_a_slow_line_and_one_trouble_after_the_other_alarm_nobody() -> None:
+def test_a_slow_connection_with_many_failures_raises_no_alarm() -> None:
     """Each hop takes up to 0.3 s; these seeds have alarmed once, with less patience at either end."""
     for seed in seeds((2001, 2022)):
         w = World(seed, latency=0.3)
@@ -126,7 +126,7 @@ def test_a_slow_line_and_one_trouble_after_the_other_alarm_nobody() -> None:
         assert [of_media(p) for p in people] == [[]] * 4, seed
 
 
-def test_what_went_by_around_our_own_reconnect_is_held_against_nobody() -> None:
+def test_lists_missed_around_our_own_reconnect_accuse_nobody() -> None:
     w, _, (ada, bo) = meeting(24, "Ada", "Bo")
     w.down_filter = lambda who, message: who is not ada or lists_in(who, message) is None
     w.run(1.4)
@@ -142,7 +142,7 @@ def test_what_went_by_around_our_own_reconnect_is_held_against_nobody() -> None:
     assert of_media(bo) == []
 
 
-def test_who_is_connected_and_out_of_step_stops_sealing() -> None:
+def test_a_connected_member_out_of_step_stops_sealing() -> None:
     w, media, (ada, bo) = meeting(25, "Ada", "Bo")
     media.silent.add("Bo")
     w.run(1)
@@ -155,7 +155,7 @@ def test_who_is_connected_and_out_of_step_stops_sealing() -> None:
     assert of_media(ada) == []
 
 
-def test_a_leaf_in_doubt_is_not_the_next_one_who_sits_there() -> None:
+def test_doubt_about_a_leaf_ends_with_its_member() -> None:
     w, _, (ada, bo, cem) = meeting(26, "Ada", "Bo", "Cem")
     leaf = leaf_of(bo)
     signing(cem)._checker(leaf).doubt = "forged"
@@ -167,7 +167,7 @@ def test_a_leaf_in_doubt_is_not_the_next_one_who_sits_there() -> None:
     assert signing(cem)._checker(leaf).doubt is None
 
 
-def test_who_can_sign_nothing_seals_nothing() -> None:
+def test_a_member_who_cannot_sign_does_not_seal() -> None:
     w, _media, (ada, bo) = meeting(4, "Ada", "Bo")
     w.kill_server()
     w.run(0.1)

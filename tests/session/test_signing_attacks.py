@@ -23,7 +23,7 @@ from tests.session.signed_media import (
 from tests.session.world import Participant
 
 
-def test_mallory_speaks_in_bos_place_and_is_found_with_bos_next_list() -> None:
+def test_mallory_speaks_in_bos_place_and_bos_next_list_shows_it() -> None:
     w, media, (ada, bo, cem) = meeting(5, "Ada", "Bo", "Cem")
     mallory = Mallory(w, media, cem)
     swapped = 0
@@ -163,7 +163,7 @@ def test_mallory_replays_bos_frames_of_another_epoch() -> None:
     assert of_media(ada) == []
 
 
-def test_the_server_holds_back_one_members_lists_and_gives_them_back() -> None:
+def test_the_server_withholds_one_members_lists_and_returns_them() -> None:
     w, media, (ada, bo, cem) = meeting(12, "Ada", "Bo", "Cem")
 
     def drop(who: Participant, message: object) -> bool:
@@ -193,7 +193,7 @@ def test_the_server_holds_back_one_members_lists_and_gives_them_back() -> None:
     assert of_media(ada) == ["unverified_media"]
 
 
-def test_lists_of_several_that_do_not_come_are_one_alarm() -> None:
+def test_missing_lists_of_several_members_raise_one_alarm() -> None:
     w, media, people = meeting(13, "Ada", "Bo", "Cem", "Dana")
     ada = people[0]
     media.passes = lambda sender, receiver: False
@@ -206,7 +206,7 @@ def test_lists_of_several_that_do_not_come_are_one_alarm() -> None:
     assert all(any(name in text for text in alarms) for name in ("Bo", "Cem", "Dana"))
 
 
-def test_a_newcomer_is_not_deceived_either() -> None:
+def test_a_newcomer_is_not_deceived() -> None:
     w, media, (ada, bo, cem) = meeting(14, "Ada", "Bo", "Cem")
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: w.agreed([ada, bo, cem, dana]))

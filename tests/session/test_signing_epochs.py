@@ -56,7 +56,7 @@ def test_lists_of_an_epoch_that_we_have_not_reached_wait_for_it() -> None:
     assert of_media(ada) == []
 
 
-def test_the_epochs_key_is_told_to_all_a_minute_later() -> None:
+def test_the_epochs_key_is_disclosed_a_minute_later() -> None:
     w, _media, (ada, bo, cem) = meeting(16, "Ada", "Bo", "Cem")
     w.run(1)
     old = list(signing(bo)._epochs.values())[-1]
@@ -115,7 +115,7 @@ def test_the_last_list_of_an_epoch_goes_out_with_the_next_ones_first_frame() -> 
     assert before.signer.oldest is None
 
 
-def test_what_was_not_signed_when_the_connection_broke_is_signed_at_once_when_it_is_back() -> None:
+def test_frames_unsigned_at_a_break_are_signed_at_the_reconnect() -> None:
     w, media, (_, bo) = meeting(28, "Ada", "Bo")
     signer = list(signing(bo)._epochs.values())[-1].signer
     assert signer is not None
@@ -129,7 +129,7 @@ def test_what_was_not_signed_when_the_connection_broke_is_signed_at_once_when_it
     assert signer.oldest is None
 
 
-def test_a_key_that_has_signed_nothing_is_not_told() -> None:
+def test_a_key_that_has_signed_nothing_is_not_disclosed() -> None:
     w, _, (_, bo) = meeting(29, "Ada", "Bo")
     epoch = list(signing(bo)._epochs.values())[-1]
     assert epoch.signer is not None
@@ -138,7 +138,7 @@ def test_a_key_that_has_signed_nothing_is_not_told() -> None:
     assert epoch.signer.secret not in {secret for _, secret in signing(bo)._secrets}
 
 
-def test_a_key_that_nobody_saw_is_not_told() -> None:
+def test_a_key_that_nobody_saw_is_not_disclosed() -> None:
     w = World(17)
     ada, bo = w.meeting("Ada", "Bo")
     said: list[content.AnyContent] = []
@@ -155,7 +155,7 @@ def test_a_key_that_nobody_saw_is_not_told() -> None:
     assert not any(isinstance(what, content.MediaSecret) for what in said)
 
 
-def test_a_key_told_too_early_signs_nothing_any_more() -> None:
+def test_a_key_disclosed_too_early_signs_nothing_any_more() -> None:
     w, _media, (ada, bo) = meeting(18, "Ada", "Bo")
     epoch = list(signing(bo)._epochs.values())[-1]
     assert epoch.signer is not None
@@ -164,7 +164,7 @@ def test_a_key_told_too_early_signs_nothing_any_more() -> None:
     assert of_media(ada) == ["unverified_media"], "anybody could have made Bo's lists"
 
 
-def test_one_cannot_tell_anothers_key_away() -> None:
+def test_a_member_cannot_disclose_anothers_key() -> None:
     w, _media, (ada, bo, cem) = meeting(19, "Ada", "Bo", "Cem")
     epoch = list(signing(bo)._epochs.values())[-1]
     assert epoch.signer is not None
@@ -188,7 +188,7 @@ def test_garbage_costs_one_check_and_no_word() -> None:
     assert of_media(ada) == []
 
 
-def test_what_is_shown_of_epochs_and_signers_holds_no_key() -> None:
+def test_the_repr_of_epochs_and_signers_holds_no_key() -> None:
     _w, _media, (_ada, bo) = meeting(21, "Ada", "Bo")
     for epoch in signing(bo)._epochs.values():
         assert epoch.signer is not None
@@ -200,7 +200,7 @@ def test_what_is_shown_of_epochs_and_signers_holds_no_key() -> None:
 # -- through the media engine's receiver ---------------------------------------------------------------------
 
 
-def test_a_receiver_holds_what_is_not_signed_yet_and_loses_nothing() -> None:
+def test_a_receiver_holds_unsigned_frames_and_loses_nothing() -> None:
     """In doubt: sound comes half a second late, all of it, in order; Mallory's never."""
     w, media, (ada, bo, cem) = meeting(22, "Ada", "Bo", "Cem")
     media.silent |= {"Ada", "Bo", "Cem"}
@@ -248,7 +248,7 @@ def test_a_receiver_holds_what_is_not_signed_yet_and_loses_nothing() -> None:
     assert receiver.unkeyed == 0
 
 
-def test_a_receiver_gives_up_on_what_nobody_signs() -> None:
+def test_a_receiver_gives_up_on_frames_that_nobody_signs() -> None:
     w, media, (ada, bo, cem) = meeting(23, "Ada", "Bo", "Cem")
     w.kill(bo)
     media.silent.add("Cem")

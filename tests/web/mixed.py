@@ -27,7 +27,7 @@ USUAL = Options()
 #: Whether each scenario is played in every way: usually in one, by turns, for each takes its time.
 EVERY_WAY = os.environ.get("SNUG_EVERY_MIX") == "1"
 #: Scenarios in which a tenth of a second decides. In others ticks are half as many: a fifth less work.
-EACH_TICK = {"test_who_makes_commits_that_others_cannot_read_is_named_to_hosts"}
+EACH_TICK = {"test_hosts_hear_who_makes_commits_that_others_cannot_read"}
 #: The ways to mix them: who opens the meeting, and who comes in.
 MIXES: dict[str, Who] = {
     "host": lambda name, opens: opens,

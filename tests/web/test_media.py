@@ -230,7 +230,7 @@ async def test_frames_wait_for_their_announcement(shown: Browser, sfu_server: Me
     await hears(receiver, ssrcs[0], 2)
 
 
-async def test_silence_of_the_session_lets_nothing_out_and_a_whole_picture_follows(
+async def test_a_silent_session_lets_nothing_out_and_a_key_frame_follows(
     shown: Browser, sfu_server: MediaServer
 ) -> None:
     sender, receiver, ssrcs = await pair(shown, sfu_server)

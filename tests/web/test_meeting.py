@@ -232,7 +232,7 @@ async def test_a_meeting_outlives_its_server(both: dict[Name, Browser], tmp_path
             await leave(bo, ada)
 
 
-async def test_pictures_that_were_not_asked_for_do_not_come_and_come_again_when_they_are(
+async def test_video_without_a_subscription_stops_and_resumes_with_one(
     chromium: Browser, bundle: Path, tmp_path: Path
 ) -> None:
     """The server does as it is asked, sound goes on, and nobody takes it for a picture that is held back."""

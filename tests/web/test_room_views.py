@@ -74,7 +74,7 @@ class TestPages:
         tiles = await page.eval_on_selector_all(".tile", "all => all.map((e) => e.dataset.tile)")
         assert sorted(tiles) == ["0 camera", "10 camera", "11 camera", "12 camera"]
 
-    async def test_the_stage_tells_how_large_pictures_are_and_not_who_speaks(
+    async def test_the_stage_tells_how_large_videos_are_and_not_who_speaks(
         self, book: Book, page: Page
     ) -> None:
         await book.show(page, "room-people-5")
@@ -403,7 +403,7 @@ class TestWhatIsShown:
         assert await page.locator(".alarm").count() == 3, "the store takes them away, nothing else"
         assert await asked(page) == [["dismissAlarm", 1]]
 
-    async def test_a_frozen_picture_is_frosted_and_no_picture_is_shown_before_the_first(
+    async def test_frozen_video_is_frosted_and_nothing_is_shown_before_the_first_frame(
         self, book: Book, page: Page
     ) -> None:
         await book.show(page, "room-tile-states")
@@ -419,7 +419,7 @@ class TestWhatIsShown:
         assert "blur" in await page.evaluate(blurred)
         assert await page.locator("[data-tile='1 camera'] video").count() == 0
 
-    async def test_the_picture_is_the_stream_itself(self, book: Book, page: Page) -> None:
+    async def test_the_video_is_the_stream_itself(self, book: Book, page: Page) -> None:
         await book.show(page, "room-people-2")
         same = """[...document.querySelectorAll('video')].every(
           (video, place) => video.srcObject === model.tiles.value[place].picture && video.muted

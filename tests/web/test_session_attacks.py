@@ -36,7 +36,7 @@ SCENARIOS = [
         test_attacks_invites,
         other={
             "a_host_who_was_thrown_out_is_not_waved_in_by_a_link_of_her_own": "host",
-            "who_reads_the_answer_to_anothers_knock_reads_no_beats": "guests",
+            "a_reader_of_anothers_answer_reads_no_heartbeats": "guests",
         },
     ),
     *scenarios(

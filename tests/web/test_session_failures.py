@@ -43,14 +43,14 @@ SCENARIOS = [
         test_invites_leaked,
         other={
             "a_knock_that_is_played_again_by_the_server_is_no_second_use": "guests",
-            "an_invite_that_was_taken_back_is_refused_by_all_hosts": "host -Bo",
-            "hosts_who_were_away_or_come_later_hear_what_was_taken_back": "host",
-            "only_hosts_take_invites_back": "-Ada-Bo",
+            "a_revoked_invite_is_refused_by_all_hosts": "host -Bo",
+            "hosts_who_were_away_or_come_later_hear_of_revocations": "host",
+            "only_hosts_revoke_invites": "-Ada-Bo",
         },
         without=[
             "refusals_that_nobody_asked_for_are_bounded",
-            "what_was_taken_back_is_told_again_until_it_has_come_back",
-            "who_knocks_again_with_the_same_invite_has_not_leaked_it",
+            "a_revocation_is_sent_again_until_it_has_come_back",
+            "a_second_knock_of_one_person_is_no_leak",
         ],
     ),
 ]

@@ -110,7 +110,7 @@ async def test_a_host_says_who_comes_in_and_what_it_is_called(book: Book) -> Non
         assert await asked(page) == [["toggleCamera"], ["toggleMic"], ["chooseMicrophone", "m2"]]
 
 
-async def test_the_picture_of_oneself_is_a_mirror_and_makes_no_sound(book: Book) -> None:
+async def test_the_own_video_is_mirrored_and_silent(book: Book) -> None:
     async with book.page(WIDE, "light") as page:
         await book.show(page, "prejoin-host")
         video = page.locator("video")
