@@ -29,7 +29,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
 
 
 def hears_everybody(process: Process, path: Path, people: int) -> None:
-    """Wait until a member could show beats of that many."""
+    """Wait until a member has heartbeats of that many members."""
     end = time.monotonic() + PATIENCE
     found = 0
     while found < people:

@@ -1,4 +1,4 @@
-"""`snug host --keep` and `--return`, as processes: a host is killed, and comes back."""
+"""`snug host --keep` and `--return`, as processes: a host that was killed comes back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pictures are asked for: so many at a time, all in turn, and no voice has a say in it."""
+"""Video subscriptions: a fixed number at a time, all members in turn, independent of who speaks."""
 
 from __future__ import annotations
 

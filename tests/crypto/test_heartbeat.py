@@ -1,4 +1,4 @@
-"""Beats: one encoding, one signature that a stranger can check."""
+"""Heartbeats have one encoding, and one signature that a stranger can check."""
 
 from __future__ import annotations
 

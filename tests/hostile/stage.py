@@ -1,4 +1,4 @@
-"""A hostile server in this process, and people who speak the wire to it and nothing more."""
+"""A hostile server in this process, and participants that speak only the wire protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`snug lab` without a meeting: what can be chosen, what is told, and the exit status."""
+"""`snug lab` without a meeting: its options, its output and its exit status."""
 
 from __future__ import annotations
 

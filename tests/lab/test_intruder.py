@@ -1,4 +1,4 @@
-"""The intruder opens what its keys open, sees what is in the clear, and nothing else."""
+"""The intruder opens frames of its own keys, reads clear data, and nothing else."""
 
 from __future__ import annotations
 

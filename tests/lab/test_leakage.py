@@ -87,7 +87,7 @@ def test_plans_are_balanced_and_repeat() -> None:
     assert plans != [draw(n, 15.0, 2) for n in range(60)]
     states = Counter(x.state for p in plans for part in p.parts for x in part.stretches)
     assert len(set(states.values())) == 1
-    # nothing about time, place or name gives an answer away
+    # features hold no time, place or name that gives an answer away
     for plan in plans:
         for k in range(6):
             assert len({part.stretches[k].state for part in plan.parts}) == 3
@@ -289,7 +289,7 @@ def test_too_much_is_a_failure(
 def test_what_cannot_be_measured_is_no_success(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert Answer(BY_NAME["muted"], None).too_much  # nothing measured is no promise kept
+    assert Answer(BY_NAME["muted"], None).too_much  # without a measurement, no promise is kept
     assert run.main(["--meetings", "1"]) == 2
 
     async def measure(*arguments: object, **more: object) -> Result:

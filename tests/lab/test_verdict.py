@@ -1,4 +1,4 @@
-"""How scenes are judged: whatever must not happen makes the verdict worse, and nothing untried passes."""
+"""Verdicts on scenes: each forbidden event makes the verdict worse, and an untried scene does not pass."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DETECTED = detected("stale", within=20.0)
 
 
 def facts(worked: bool = False, kind: str | None = None, after: float = 1.0, **changes: object) -> Facts:
-    """Everybody was told `kind`, if any, and nothing else happened."""
+    """A good outcome: everybody heard the alarm `kind`, if any, and nothing else happened."""
     seen = [] if kind is None else [Seen(after, "alarm", kind, "A sentence.")]
     good = Facts(Outcome(worked, "It did."), {"inject": 2}, {name: list(seen) for name in NAMES})
     return replace(good, **changes)  # type: ignore[arg-type] # by name

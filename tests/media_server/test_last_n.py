@@ -1,4 +1,4 @@
-"""A room of a hundred of whom nine are seen costs each what nine cost, and everybody's sound."""
+"""In a room of a hundred, each subscriber to nine videos costs nine videos and everybody's sound."""
 
 from __future__ import annotations
 

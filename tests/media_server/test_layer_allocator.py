@@ -1,4 +1,4 @@
-"""Layers for one receiver: sound first, everybody a little before anybody much, and no flapping."""
+"""Layers for one receiver: sound first, a low layer of all before a high one of anybody, no flapping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two ways through the socket: the same packets come out, in order, whatever the kernel says."""
+"""Batched and single socket calls send the same packets in order, whatever the kernel returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers of each receiver's own, layers and RTX over real sockets, by both ways through the socket."""
+"""Per-receiver TWCC numbers, layers and RTX over real sockets, with batched and single calls."""
 
 from __future__ import annotations
 

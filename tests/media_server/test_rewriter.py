@@ -1,4 +1,4 @@
-"""Numbers that go on when the layer changes."""
+"""Rewritten streams have continuous numbers when the layer changes."""
 
 from __future__ import annotations
 

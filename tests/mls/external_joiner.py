@@ -1,4 +1,4 @@
-"""Somebody outside: joins by an external commit (RFC 9420 section 12.4.3.2), or proposes from there.
+"""A client outside a group joins by an external commit (RFC 9420 section 12.4.3.2), or sends proposals.
 
 Snug doesn't send these, but must understand them; so the sending side lives here.
 """
@@ -63,7 +63,7 @@ def join_from_outside(
     resync: int | None = None,
     extra: Sequence[ProposalOrRef] = (),
 ) -> tuple[bytes, Group]:
-    """(the external commit, the newcomer's group). `resync` is the leaf of our own that we replace."""
+    """(the external commit, the newcomer's group). `resync` is the newcomer's old leaf, which it replaces."""
     info = decode_message(group_info)
     assert isinstance(info, GroupInfo)
     suite = suite_of(bundle.suite)

@@ -77,9 +77,9 @@ def nothing(*arguments: Any, **options: Any) -> None:
 class Case:
     rule: str
     target: str
-    """Where the rule's function is, below `crypto.mls`."""
+    """The rule's function, below `crypto.mls`."""
     attempt: Callable[[Off], object]
-    """Tries to get something through; gets a context manager under which the rule (and more) is off."""
+    """Attempts a breach of the rule; gets a context manager that switches the rule (and more) off."""
     instead: Any = nothing
     """Stands in for the rule when it is off."""
 
@@ -161,7 +161,7 @@ PACKAGES = [
 
 
 def message(make: Callable[[Room, Off], bytes], size: int = 3, **options: Any) -> Callable[[Off], object]:
-    """The last member of a room processes what somebody has forged with the rule switched off."""
+    """The last member of a room processes a message that was forged with the rule switched off."""
 
     def attempt(off: Off) -> object:
         room = Room(size, **options)
@@ -172,7 +172,7 @@ def message(make: Callable[[Room, Off], bytes], size: int = 3, **options: Any) -
 
 
 def committed(*items: ProposalOrRef) -> Callable[[Off], object]:
-    """A commit of these by member 0, signed properly."""
+    """A correctly signed commit of these proposals by member 0."""
     return message(lambda room, off: forge(room[0], Commit(items)))
 
 

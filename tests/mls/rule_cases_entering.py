@@ -30,7 +30,7 @@ from tests.mls.world import (
 
 
 def tree_with(change: Callable[[RatchetTree], None]) -> Callable[[Off], object]:
-    """The shape of a tree of eight leaves, all parents set, is changed and then checked."""
+    """Change the shape of a tree of eight leaves with all parents set, and check it."""
 
     def attempt(off: Off) -> object:
         room = Room(8)

@@ -34,7 +34,7 @@ from tests.mls.world import (
 
 
 def outside(content: Callable[[Room], Any], kind: SenderType, index: int = 0) -> Callable[[Off], object]:
-    """A PublicMessage of somebody outside, of a room that has one external sender."""
+    """A PublicMessage from outside, to a room that has one external sender."""
 
     def attempt(off: Off) -> object:
         private = rng(32)

@@ -1,4 +1,4 @@
-"""RFC 9420 section 2.1, and that every structure has one encoding."""
+"""The presentation language (RFC 9420 section 2.1): every structure has one encoding."""
 
 from __future__ import annotations
 

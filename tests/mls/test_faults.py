@@ -1,4 +1,4 @@
-"""The faults that a published MLS package had, each as something that ours must not do.
+"""Faults that a published MLS package had: ours has none of them.
 
 Exporter without the context's hash; commits with a path that are never signed again; unsigned messages
 accepted; replays accepted; an unknown PSK that becomes a public value; a restored state that reuses a key;

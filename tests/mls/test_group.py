@@ -1,4 +1,4 @@
-"""A group's life: entering, talking, committing in stages, leaving."""
+"""A group's life: joins, messages, staged commits, leaves."""
 
 from __future__ import annotations
 

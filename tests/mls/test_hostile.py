@@ -1,4 +1,4 @@
-"""A member may sign anything: whatever it is, receivers raise one clear error and go on."""
+"""A member signs arbitrary content: receivers raise one clear error and continue."""
 
 from __future__ import annotations
 

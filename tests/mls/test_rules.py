@@ -1,4 +1,4 @@
-"""Every numbered rule of RFC 9420 refuses what it must, and without its function that would go through.
+"""Every numbered rule of RFC 9420 refuses an attempt that would succeed without the rule's function.
 
 Each case attempts something that breaks one rule. `test_the_rule_refuses` wants exactly that rule's number;
 `test_nothing_else_refuses_in_its_place` runs the same attempt with the rule's function switched off and wants

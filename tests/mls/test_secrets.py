@@ -1,4 +1,4 @@
-"""The secret tree: order, loss, replay, bounds, and that what was used is gone (RFC 9420 section 9)."""
+"""The secret tree: order, loss, replay, bounds, and deletion of used keys (RFC 9420 section 9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Members in memory, a group kept in step, and a forger who can sign what no honest member would."""
+"""Members in memory, a group in step, and a forger who signs content that no honest member would."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ NOW = 1_500
 
 
 class SeededRng:
-    """Randomness that a failing test can be repeated with."""
+    """Seeded randomness, so that a failing test can be repeated."""
 
     def __init__(self, seed: str) -> None:
         self._seed = seed
@@ -87,12 +87,12 @@ def new_bundle(
 
 
 def add_of(bundle: KeyPackageBundle) -> Add:
-    """An Add of what the bundle's owner has sent."""
+    """An Add of the bundle's KeyPackage."""
     return Add(KeyPackageIn.decode(bundle.encoded).verify(bundle.suite, NOW))
 
 
 class Room:
-    """Groups of all members, who all process and adopt every commit, and must agree after each."""
+    """The groups of all members. All process and adopt every commit, and must agree after each."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Room:
         return next(group for group in self.groups if group.own_leaf == leaf)
 
     def add(self, name: str, by: int = 0, **options: Any) -> Group:
-        """One member more, admitted by the member in a place."""
+        """Admit another member; `by` is the place of the member that commits."""
         bundle = self.bundle(name)
         stage = self.commit([add_of(bundle)], by=by, **options)
         return self.enter(stage, bundle)
@@ -156,7 +156,7 @@ class Room:
         self.check()
 
     def tell(self, message: bytes, by: Group) -> None:
-        """Let all but its author process a message."""
+        """Let all members except the author process a message."""
         for group in self.groups:
             if group is not by:
                 group.process(message, psks=self.psks)
@@ -228,7 +228,7 @@ def make_leaf(
     encryption_key: bytes | None = None,
     **changes: Any,
 ) -> LeafNode:
-    """A leaf with whatever contents, signed properly."""
+    """A correctly signed leaf with any content."""
     made: dict[str, Any] = {
         "encryption_key": encryption_key or hpke_generate(rng)[1],
         "signature_key": signature_public(signature_private),
@@ -250,7 +250,7 @@ def make_package(
     init_key: bytes | None = None,
     extensions: Sequence[Extension] = (),
 ) -> KeyPackage:
-    """A key package around any leaf, signed properly and checked by nobody."""
+    """A correctly signed key package around any leaf, without checks."""
     init = init_key or hpke_generate(rng)[1]
     parts = (version, suite, init, leaf, tuple(extensions))
     content = KeyPackage(*parts, b"")._content()
@@ -258,7 +258,7 @@ def make_package(
 
 
 def wire(package: KeyPackage) -> KeyPackageIn:
-    """As the other side gets it."""
+    """The value as the other side decodes it."""
     return KeyPackageIn.decode(package.encoded)
 
 

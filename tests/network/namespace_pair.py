@@ -1,4 +1,4 @@
-"""Two network namespaces with a cable between them: servers in one, participants in the other.
+"""Two network namespaces joined by a cable: servers in one, participants in the other.
 
 Each is a thread's own, and goes with it; what the thread starts is in it. The cable is real as far as the
 kernel goes: it has an MTU, it can be pulled, and one end of it can be deaf.

@@ -16,7 +16,7 @@ from tests.network.namespace_pair import SERVER, SERVER6, Cable
 
 CUT = 10.0
 #: From when the network is whole again to when sound comes again, seconds, on a busy machine. A quiet one
-#: takes 3 s: TCP tries again after 2.6 s, and a beat has to come before sound may flow.
+#: takes 3 s: TCP tries again after 2.6 s, and a heartbeat has to come before sound may flow.
 BACK_MAX = 60.0
 #: Alarms that ten seconds without a network may raise: others weren't heard, nor heard us, and sound came
 #: back before the lists that sign it. Nobody can know who cuts; no alarm accuses anybody.

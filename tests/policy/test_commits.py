@@ -161,7 +161,7 @@ def _says(module: Any, case: Case) -> str | None:
         return type(error).__name__
 
 
-#: Beats 4 and 6 are known, as (prev, digest), and 5 comes or another: (seq, prev, digest, known, verdict).
+#: Heartbeats 4 and 6 are known, as (prev, digest); 5 or another comes: (seq, prev, digest, known, verdict).
 _KNOWN = {4: (b"3", b"4"), 6: (b"5", b"6")}
 _BEATS: list[tuple[int, bytes, bytes, dict[int, tuple[bytes, bytes]], bool | str]] = [
     (1, bytes(32), b"1", {}, True),

@@ -1,4 +1,4 @@
-"""The envelope: sizes, keys, and what it refuses."""
+"""The envelope of blobs: sizes, keys and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A member's copy of its media keys, used without any of a client's scruples."""
+"""A member's copy of its media keys, used without the checks of a client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`snug-server`, started from a tree that holds server/ and nothing else of this project.
+"""`snug-server`, started from a tree that holds only server/ of this project.
 
 This project is installed into the environment that tests run in, so a copy of the folder isn't enough: the
 interpreter starts without `site` (no .pth file, no PYTHONPATH, no current directory), and sees the standard

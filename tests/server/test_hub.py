@@ -1,4 +1,4 @@
-"""Lobby, hub, buckets and what is signed: in memory, time as an argument."""
+"""Hub, lobby, rate limits and signed texts: in memory, time as an argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Media answers that come later: their order among what else a connection is sent, and who gets none."""
+"""Media answers that come later: their order among other messages, and connections that get none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server over loopback: doors, rooms, lobbies, limits, and the guests who misbehave."""
+"""The server's WebSockets over loopback: doors, rooms, lobbies, limits, and clients that misbehave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server on loopback, and guests who speak the wire to it and nothing more."""
+"""A server on loopback, and clients that speak only the wire protocol."""
 
 from __future__ import annotations
 

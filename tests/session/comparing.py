@@ -48,7 +48,7 @@ def same(w: World, *people: Participant) -> None:
 
 
 def keeps_back(who: Participant, kind: type[content.Content]) -> list[content.Content]:
-    """From now on this member's program says nothing of that kind; what it would have said."""
+    """Withhold a member's messages of that kind from now on. Returns the withheld messages."""
     feature = part(who)
     kept: list[content.Content] = []
     real = feature._say
@@ -64,7 +64,7 @@ def keeps_back(who: Participant, kind: type[content.Content]) -> list[content.Co
 
 
 def open_run(who: Participant, sid: bytes, now: float) -> None:
-    """A member's own program says OPEN, whatever it thinks of that itself."""
+    """Make a member's program send OPEN, even if it would refuse that itself."""
     m, feature = who.room.m, part(who)
     feature._request = _Request(now, sid=sid, sent_at=now)
     leaves = [leaf for leaf, _, _ in m.members()]

@@ -15,13 +15,13 @@ from tests.session.world import Participant, World
 
 
 def post_commit(w: World, who: Participant, blob: bytes, room_pass: bytes) -> None:
-    """Take the next slot with whatever a member likes."""
+    """Take the next slot with any blob."""
     slot = who.room.m.journal.slot + 1
     w._ascend(who.links[ev.ROOM], wire.encode(wire.Commit(slot, blob, gate(room_pass))))
 
 
 def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -> tuple[bytes, bytes]:
-    """A commit that is well signed and that no honest client would make: (blob, next pass)."""
+    """A correctly signed commit that no honest client would make: (blob, next pass)."""
     m = who.room.m
     prior_state = m.prior_state()
     facts = {

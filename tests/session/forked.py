@@ -1,4 +1,4 @@
-"""A server that forks the room in memory, and media between participants, for tests of what beats show."""
+"""A server that forks the room in memory, and media between participants, for tests of heartbeats."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from snugroom.server.wire.limits import BUCKETS
 from snugroom.server.wire.messages import Broadcasted, decode_client
 from tests.session.world import Link, Participant, World
 
-#: Alarms that come of beats.
-FROM_BEATS = {
+#: Alarms that heartbeats raise.
+HEARTBEAT_ALARMS = {
     "two_stories",
     "withheld",
     "stale",
@@ -36,10 +36,10 @@ FROM_BEATS = {
 
 
 class Forked(World):
-    """After `fork`, two rooms go on from one: each side is served by a copy of the server of its own."""
+    """After `fork`, one room continues as two: each side has its own copy of the server."""
 
     other: Hub | None = None
-    bridged = False  # whether what is passed on (beats) crosses over
+    bridged = False  # whether broadcasts (heartbeats) reach the other side
 
     def fork(self, beyond: Sequence[Participant]) -> None:
         self._beyond = list(beyond)
@@ -77,7 +77,7 @@ class Forked(World):
 
 
 class Media:
-    """Every participant sends 5 frames of sound and 2.5 pictures a second; each goes to all others.
+    """Every participant sends 5 frames of sound and 2.5 of video a second; each goes to all others.
 
     `carries(sender, kind, receiver)`: False drops a frame on its way.
     """
@@ -143,7 +143,7 @@ def texts(who: Participant, kind: str) -> list[str]:
 
 
 def ours(who: Participant) -> list[str]:
-    return [text for kind in sorted(FROM_BEATS) for text in texts(who, kind)]
+    return [text for kind in sorted(HEARTBEAT_ALARMS) for text in texts(who, kind)]
 
 
 def monitor(who: Participant) -> Monitor:
@@ -163,22 +163,22 @@ def beat_of(who: Participant, blob: bytes) -> Heartbeat:
 
 
 def signed_by(reader: Participant, blob: bytes) -> int | None:
-    """The leaf of a beat that `reader` has the key for."""
+    """The leaf of a heartbeat, if `reader` has its key."""
     try:
         return beat_of(reader, blob).leaf
     except SnugCryptoError:
         return None
 
 
-def send_beat(w: World, who: Participant, beat: Heartbeat) -> None:
-    """Pass on whatever a member likes to sign."""
+def send_heartbeat(w: World, who: Participant, beat: Heartbeat) -> None:
+    """Broadcast a heartbeat with any content, signed by a member."""
     m = who.room.m
     signed = beat.signed(who.room.number, m.sign)
     blob = envelope.seal(m.heartbeat_key, "beat", who.room.number, m.epoch_slot, signed.encode(), BUCKETS)
     w._ascend(who.links[ev.ROOM], wire.encode(wire.Broadcast(blob)))
 
 
-def last_beat(who: Participant) -> Heartbeat:
+def last_heartbeat(who: Participant) -> Heartbeat:
     key = who.room.m.signature_key(who.room.m.own_leaf)
     return next(Heartbeat.decode(raw) for raw, by in reversed(monitor(who).record.beats) if by == key)
 

@@ -1,4 +1,4 @@
-"""Participants with identities, and what the server passes on of their vouches."""
+"""Participants with identities, and the vouches that the server broadcasts."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Wire:
         return not self.stops(who)
 
     def vouches(self, anybody: Participant) -> list[tuple[str, bytes]]:
-        """Those of them that are vouches, to a member's eyes."""
+        """The recorded messages that are vouches, read with a member's key."""
         found = []
         for label, blob in self.seen:
             try:
@@ -119,7 +119,7 @@ def ends(by: Participant, to: Participant) -> VouchContext:
 
 
 def broadcast(w: World, by: Participant, vouch: bytes) -> None:
-    """A member sends what it likes as a vouch."""
+    """Broadcast any bytes as a member's vouch."""
     room = by.room
     room.broadcast(
         envelope.seal(room.m.heartbeat_key, "vouch", room.number, room.m.epoch_slot, vouch, BUCKETS)

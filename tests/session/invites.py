@@ -1,4 +1,4 @@
-"""Invites of hosts, and what hosts are told of them."""
+"""Invites of hosts, and the events that tell hosts about them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Media in memory, and Mallory, who holds all media keys and has the server's help."""
+"""Media in memory, and Mallory, who holds all media keys and whom the server helps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def leaf_of(who: Participant) -> int:
 
 
 def ssrc_of(who: Participant) -> int:
-    """Of the sound; pictures have the next one."""
+    """The SSRC of sound; video has the next one."""
     return 1000 + 10 * ord(who.label[0])
 
 
@@ -44,7 +44,7 @@ def of_media(who: Participant) -> list[str]:
 
 @dataclass
 class Media:
-    """An SFU in memory: sound (50 a second) and pictures (15) of all members to all others.
+    """An SFU in memory: sound (50 frames a second) and video (15) of all members to all others.
 
     `passes(sender, receiver)`: False drops a frame. `opened` counts by (receiver, sender) what was played.
     """
@@ -81,7 +81,7 @@ class Media:
                 self.deliver(other, who, kind, data)
 
     def deliver(self, to: Participant, sender: Participant, kind: clear_header.Kind, data: bytes) -> None:
-        """A frame on the stream of `sender`, whoever made it."""
+        """Deliver a frame on the stream of `sender`, even one that another member made."""
         ssrc = ssrc_of(sender) + (kind == "video")
         self.w._after(
             self.w.random.uniform(0, self.w.latency),
@@ -124,7 +124,7 @@ def meeting(seed: int, *names: str) -> tuple[World, Media, list[Participant]]:
 
 
 class Mallory:
-    """A member with a friend at the server: seals under anybody's key id, and gets it onto any stream."""
+    """A member whom the server helps: she seals under any key id, and gets frames onto any stream."""
 
     def __init__(self, w: World, media: Media, who: Participant) -> None:
         self.w = w
@@ -144,7 +144,7 @@ def counter_of(sealed: bytes) -> int:
 
 
 def lists_in(who: Participant, message: object) -> FrameList | None:
-    """The list that a message of the server carries, read with a member's keys."""
+    """The list of frames in a message of the server, read with a member's keys."""
     if isinstance(message, wire.Broadcasted):
         for epoch in signing(who)._epochs.values():
             try:

@@ -1,4 +1,4 @@
-"""Lies in what members sign, and blame that is put on others: who lies is told, and nobody else is hurt."""
+"""Members sign lies, or try to have others blamed: alarms name the liar, and nobody else is harmed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.session.world import Participant, World
 
 
 def void(w: World, by: Participant, people: list[Participant], blob: bytes) -> None:
-    """The server puts that into the next slot, and it is void for all."""
+    """Let the server put a blob into the next slot; it is void for all."""
     slot = by.room.m.journal.slot
     post_commit(w, by, blob, w.rng(32))
     w.until(lambda: all(p.room.m.journal.slot == slot + 1 and p.room.is_synced(w.now) for p in people), 10)

@@ -27,7 +27,7 @@ def package_of(
     credential: mls.Credential | None = None,
     ticket: bytes | None = None,
 ) -> mls.KeyPackageBundle:
-    """A KeyPackage that is well signed, and that no honest program would make."""
+    """A correctly signed KeyPackage that no honest program would make."""
     credential = credential or mls.Credential.basic(Identity(me.name).encode())
     return mls.create_key_package(
         SUITE,
@@ -43,7 +43,7 @@ def package_of(
 
 
 def knocker(w: World, link: str, name: str, make: Callable[[Me, float], mls.KeyPackageBundle]) -> Participant:
-    """Somebody who has the link, and knocks with another KeyPackage than programs make."""
+    """A holder of the link knocks with a KeyPackage that no program makes."""
     rng = seeded(w.random.getrandbits(32))
     session = Session.join(link, name=name, now=w.now, rng=rng)
     assert session._guest is not None

@@ -21,7 +21,7 @@ from tests.session.world import Participant, World
 
 
 def bos_silence(seed: int) -> tuple[World, Media, list[Participant], Callable[[], None]]:
-    """Ada hears nothing of Bo's, lists neither; what Mallory says as Bo comes through."""
+    """Ada gets no frames and no lists of Bo; Mallory's frames in Bo's name arrive."""
     w, media, people = meeting(seed, "Ada", "Bo", "Mallory")
     ada, bo, mallory = people
     heard = lists_in
@@ -89,7 +89,7 @@ def test_a_server_that_begins_the_connection_anew_in_its_midst_excuses_nothing()
 
 
 def test_nothing_is_played_before_the_connection_is_in_step() -> None:
-    """The server lets Ada in at its door and no further, and sends sound meanwhile."""
+    """The server accepts Ada's connection, keeps her out of step, and sends sound meanwhile."""
     w, media, (ada, _bo, _), speak = bos_silence(804)
     before = w.down_filter
 

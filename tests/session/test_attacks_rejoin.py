@@ -1,5 +1,4 @@
-"""Members who use the ways back into step against others: throwing somebody out again and again, or luring
-somebody into a room of their own."""
+"""Members misuse rejoins to throw others out again and again, or into a fork of their own."""
 
 from __future__ import annotations
 

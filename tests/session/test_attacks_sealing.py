@@ -1,4 +1,4 @@
-"""Keys and sizes that make sealing fail: it costs whoever brings them, and nobody else's program."""
+"""Keys and sizes that make sealing fail harm only the member that sends them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Four words that are the same for all, whatever a member or the server does; and what changed since."""
+"""Runs of the short code: all members see the same four words, or learn who prevented it."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ def test_a_server_that_withholds_shares_aborts_the_run() -> None:
 def test_one_opener_begins_at_most_one_run_every_five_seconds() -> None:
     w = World(58)
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
-    keeps_back(mallory, content.CodeCommit)  # so that none comes to anything
+    keeps_back(mallory, content.CodeCommit)  # so that no run completes
     begun: list[float] = []
     real = part(ada)._begin
 
@@ -263,7 +263,7 @@ def test_one_opener_begins_at_most_one_run_every_five_seconds() -> None:
 
 
 def test_the_id_of_a_run_is_used_once() -> None:
-    """Else what belongs to an old run could be taken for a word of the new one, and its author blamed."""
+    """Otherwise a message of an old run could pass for one of the new run, and its author be blamed."""
     w = World(59)
     ada, _, cem = people = w.meeting("Ada", "Bo", "Cem")
     w.do(ada, ev.Compare())

@@ -1,4 +1,4 @@
-"""The short code after it was made: what has changed since, and what a comparison stands for."""
+"""After a comparison, members hear of later changes; a comparison counts for the code that was shown."""
 
 from __future__ import annotations
 

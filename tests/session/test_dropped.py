@@ -1,4 +1,4 @@
-"""How a meeting ends, told apart; and what can be shown of a server that drops one."""
+"""Members tell the ends of a meeting apart, and have evidence against a server that drops one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.session.world import Link, Participant, World
 
 
 class Meetings(World):
-    """Everybody is not only in, but in step with the server."""
+    """A world in which `meeting` also waits until all are in step with the server."""
 
     def meeting(self, *names: str) -> list[Participant]:
         people = super().meeting(*names)
@@ -99,7 +99,7 @@ def test_an_end_that_came_while_a_member_was_away_is_the_hosts() -> None:
 def test_a_meeting_that_the_server_drops() -> None:
     w = Dropping(3)
     people = w.meeting("Ada", "Bo", "Cem")
-    w.run(12)  # beats have gone round
+    w.run(12)  # heartbeats have gone round
     last = w.now
     w.throw_out(people)
     took = w.until(lambda: all("dropped" in p.alarms for p in people), 5)

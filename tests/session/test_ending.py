@@ -1,4 +1,4 @@
-"""The end of a meeting by a host: heard by all, whatever happens at the same moment."""
+"""A host ends the meeting: all hear of it, even if something else happens at the same moment."""
 
 from __future__ import annotations
 

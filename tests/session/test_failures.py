@@ -1,4 +1,4 @@
-"""What goes wrong: races, lost connections, a server that dies, members that lie."""
+"""Failures: races, lost connections, a server that dies, members that lie."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from snugroom.server.config import Settings
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.dishonest import forged, post_commit, spoil_path
-from tests.session.forked import FROM_BEATS
+from tests.session.forked import HEARTBEAT_ALARMS
 from tests.session.world import Participant, World, seeds
 
 
@@ -157,7 +157,8 @@ def test_cut_anywhere_and_everybody_is_back(seed: int) -> None:
     w.until(lambda: w.agreed(people), 40)
     w.run(8)
     assert w.agreed(people)
-    assert not [alarm for p in people for alarm in p.alarms if alarm in FROM_BEATS], "nobody was hostile"
+    raised = {alarm for p in people for alarm in p.alarms}
+    assert not raised & HEARTBEAT_ALARMS, "nobody was hostile"
     for listener in people[:3]:  # those who were there from the beginning
         others = sorted(words for words in said if words[0] != listener.label)
         lost = [words for words in others if words not in listener.said]
@@ -364,7 +365,7 @@ def test_a_commit_that_does_not_carry_what_it_names_splits_nobody_off() -> None:
 
 
 def test_what_comes_through_the_relay_uses_up_no_handshake_key() -> None:
-    """Else a commit that some have seen in the relay would be a replay to them, and valid to others."""
+    """Otherwise a commit seen in the relay would be a replay to some members, and valid to others."""
     w = World(101)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     m = bo.room.m

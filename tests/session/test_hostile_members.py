@@ -1,4 +1,4 @@
-"""Hostile members among honest ones: whatever they do, those who are honest stay together, and none is lost.
+"""Hostile members act at random: all honest members stay in the room, and agree.
 
 Protocol section 6. A hostile member here has a real membership, keys and all, and signs what no honest
 program would make; it can't do more than post blobs with the pass that it has.
@@ -63,7 +63,7 @@ class Mallory:
         ]
 
     def act(self) -> None:
-        """One of them; nothing if it is not in the room right now."""
+        """Do one of the acts, or nothing while it is not in the room."""
         room = self.who.session._room
         if self.who.ended is not None or room is None or ev.ROOM not in self.who.links or room.needs_rejoin:
             return
@@ -261,7 +261,7 @@ def test_honest_members_stay_together_whatever_others_do(seed: int) -> None:
 
 
 def test_the_acts_are_what_they_are_called() -> None:
-    """Each really makes an honest program object, or is really taken; else the test above shows nothing."""
+    """Each act makes an honest program object, or is accepted: otherwise the test above shows nothing."""
     for name in ("forged_removal", "forged_policy", "forged_context", "unknown_invite", "garbage_commit"):
         w = World(7)
         ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")

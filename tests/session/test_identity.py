@@ -1,4 +1,4 @@
-"""Identities in meetings: who is shown one, who learns nothing, what a host is told before it says yes."""
+"""Vouches in meetings: one member verifies an identity, and the others learn nothing."""
 
 from __future__ import annotations
 

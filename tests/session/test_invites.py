@@ -1,4 +1,4 @@
-"""Invites that can be told apart by hosts and by nobody else, and what happens when one has leaked."""
+"""Invites: hosts tell them apart, and nobody else can."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_refusals_that_nobody_asked_for_are_bounded() -> None:
 
 
 def posted_by(w: World, link: str, name: str, ada: Participant) -> list[tuple[str, int, tuple[str, ...]]]:
-    """All that the server gets of one knock: type, size of the frame, names of the fields."""
+    """The server's view of one knock: types, sizes of the frames, names of the fields."""
     got: set[tuple[str, int, tuple[str, ...]]] = set()
     hub = w.hub
     real = hub.handle

@@ -76,7 +76,7 @@ def test_a_second_use_does_not_stop_an_admission_on_its_way() -> None:
 
 
 def test_a_second_knock_of_one_person_is_no_leak() -> None:
-    """A new card, a lost connection, another host: one person knocks with one key, and is no second use."""
+    """One person knocks with one key after a new card, a lost connection, at another host: no second use."""
     w = World(13)
     ada = w.host("Ada", admission="ask")
     once = invite(w, ada, "Bo", once=True)

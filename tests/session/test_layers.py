@@ -1,4 +1,4 @@
-"""Pictures in several sizes: any layer is the stream, no layer is missed, and none shows the past."""
+"""Simulcast: any layer counts as the stream, no layer is missed, and none shows the past."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LAYERS = (0, 1, 2)
 
 
 def ssrc_of(who: Participant) -> int:
-    """Of the sound; pictures have the next one, and their larger layers those after it."""
+    """The SSRC of sound; video has the next one, and its larger layers those after it."""
     return 1000 + 10 * ord(who.label[0])
 
 
@@ -38,7 +38,7 @@ def trouble(who: Participant) -> list[str]:
 
 
 class Camera:
-    """Everybody sends sound and three layers of pictures; the server forwards to each the layer in `picks`.
+    """Everybody sends sound and three layers of video; the server forwards to each the layer in `picks`.
 
     `kept` holds all that has been sealed of somebody's layer: when, and what. `passes(kind, receiver)` and
     `lets(sender, receiver)`: False drops a frame.
@@ -79,7 +79,7 @@ class Camera:
                 self.give(other, who, kind, data)
 
     def give(self, to: Participant, sender: Participant, kind: str, data: bytes) -> None:
-        """A frame under the SSRC of the sender's stream, as the server writes it."""
+        """Deliver a frame under the SSRC of the sender's stream, as the server writes it."""
         since = self.w.now
         self.w._after(0.01, lambda: self._receive(to, sender, kind, data, since))
 
@@ -191,7 +191,7 @@ def test_a_server_that_changes_layers_does_not_show_the_past_again() -> None:
 
 
 def test_around_a_reconnect_the_past_waits_for_a_list_that_does_not_come() -> None:
-    """Lists that went by while Bo was away can't tell how old a frame is: then it is not shown at all."""
+    """Bo missed lists while he was away, and can't tell how old a frame is: he is not shown it at all."""
     w, camera, (ada, bo) = meeting(2906, "Ada", "Bo")
     w.run(3)
     w.down_filter = lambda who, message: who is not bo
@@ -277,7 +277,7 @@ def test_sizes_are_told_with_all_streams_and_all_are_still_wanted() -> None:
     w.do(bo, ev.SelectStreams(None, {ssrc_of(ada) + 1: 2}))
     w.run(1)
     assert [row[1:] for row in told[1:]] == [("Bo", None, [])], "the largest of all is how it began"
-    # a member that asks for sizes is still told when nothing comes
+    # a member that subscribes to sizes still hears when nothing comes
     w.do(bo, ev.SelectStreams(None, {ssrc_of(ada) + 1: 0}))
     w.run(20)
     camera.passes = lambda kind, receiver: not (receiver is bo and kind == "video")
@@ -287,7 +287,7 @@ def test_sizes_are_told_with_all_streams_and_all_are_still_wanted() -> None:
 def test_who_asks_for_fewer_is_told_itself_when_what_it_asked_for_does_not_come() -> None:
     w, camera, people = meeting(2917, "Ada", "Bo", "Cem")
     ada, bo, cem = people
-    # the page's way in a large room: all sound, and the pictures that are shown
+    # as the page does in a large room: all sound, and the videos that are shown
     w.do(bo, ev.SelectStreams((ssrc_of(ada), ssrc_of(cem), ssrc_of(cem) + 1)))
     camera.passes = lambda kind, receiver: not (receiver is bo and kind == "video")
     w.until(lambda: "not_reaching" in bo.alarms, 60)

@@ -7,7 +7,7 @@ import pytest
 from snugroom.client.session import events as ev
 from tests.session.forked import (
     Media,
-    last_beat,
+    last_heartbeat,
     ours,
     texts,
 )
@@ -24,11 +24,11 @@ def test_an_honest_meeting_has_no_alarm_and_true_heartbeats() -> None:
     assert [ours(p) for p in people] == [[]] * 4
     assert all(len(media.opened[a.label, b.label]) > 800 for a in people for b in people if a is not b)
     ada, bo = people[:2]
-    beat = last_beat(bo)
+    beat = last_heartbeat(bo)
     assert beat.slot == bo.room.m.journal.slot
     assert beat.chain == ada.room.m.journal.chain
     sent = dict(beat.sent)
-    got = {g.leaf: dict(g.frames) for g in last_beat(ada).got}[1]
+    got = {g.leaf: dict(g.frames) for g in last_heartbeat(ada).got}[1]
     assert sent[0] == pytest.approx(2 * sent[1])
     assert 0 <= sent[0] - got[0] <= 75, "what Ada has opened of Bo is what Bo has sent, but for one beat"
     assert beat.relay > 0
@@ -38,9 +38,9 @@ def test_heartbeats_come_every_five_seconds_and_not_more_often() -> None:
     w = World(2)
     ada, bo = w.meeting("Ada", "Bo")
     w.run(5)
-    first = last_beat(bo).seq
+    first = last_heartbeat(bo).seq
     w.run(100)
-    assert 19 <= last_beat(bo).seq - first <= 24
+    assert 19 <= last_heartbeat(bo).seq - first <= 24
     assert ada.epoch == bo.epoch
 
 

@@ -1,4 +1,4 @@
-"""Heartbeats against a server that forks the room, or withholds a change; and members who invent one."""
+"""Heartbeats show forks and withheld changes; a member that invents a change is named."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.session.forked import (
     Forked,
     Media,
     heal,
-    last_beat,
     last_digest,
+    last_heartbeat,
     monitor,
     ours,
-    send_beat,
+    send_heartbeat,
     signed_by,
     texts,
 )
@@ -194,10 +194,10 @@ def test_a_heartbeat_of_another_group_state_at_our_own_slot_is_not_fresh() -> No
     ada, bo = w.meeting("Ada", "Bo")
     w.run(12)
     bo.alive = False
-    beat = replace(last_beat(bo), got=(Got(0, 2**31, ()),))  # it acknowledges all that Ada ever sends
+    beat = replace(last_heartbeat(bo), got=(Got(0, 2**31, ()),))  # it acknowledges all that Ada ever sends
     for _ in range(6):
         beat = replace(beat, seq=beat.seq + 1, prev=last_digest(monitor(ada), 1), authenticator=bytes(32))
-        send_beat(w, bo, beat)
+        send_heartbeat(w, bo, beat)
         w.run(5)
     assert texts(ada, "stale")
     assert not texts(ada, "silent")
@@ -207,8 +207,9 @@ def test_a_liar_does_not_cover_up_what_is_true() -> None:
     w = World(40)
     _, bo, cem, _ = people = w.meeting("Ada", "Bo", "Cem", "Dana")
     w.run(12)
-    beat = last_beat(cem)
-    send_beat(w, cem, replace(beat, seq=beat.seq + 1, prev=beat.digest, slot=beat.slot + 9, chain=bytes(32)))
+    beat = last_heartbeat(cem)
+    lie = replace(beat, seq=beat.seq + 1, prev=beat.digest, slot=beat.slot + 9, chain=bytes(32))
+    send_heartbeat(w, cem, lie)
     cem.alive = False
     w.until(lambda: bool(texts(bo, "withheld")), 5)
     w.run(14)
@@ -225,10 +226,10 @@ def test_a_member_who_invents_a_later_change_is_named_and_stops_nobody_for_long(
     w.run(12)
     cem.alive = False  # its program is its own now
     lied = w.now
-    beat = last_beat(cem)
+    beat = last_heartbeat(cem)
     for _ in range(8):
         beat = replace(beat, seq=beat.seq + 1, prev=beat.digest, slot=beat.slot + 1000, chain=bytes(32))
-        send_beat(w, cem, beat)
+        send_heartbeat(w, cem, beat)
         w.run(5)
     assert texts(ada, "withheld") == texts(bo, "withheld")
     assert "by the word of Cem" in texts(ada, "withheld")[0]

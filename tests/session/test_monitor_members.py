@@ -17,10 +17,10 @@ from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.forked import (
     heal,
-    last_beat,
+    last_heartbeat,
     monitor,
     ours,
-    send_beat,
+    send_heartbeat,
     texts,
 )
 from tests.session.world import Participant, World
@@ -29,7 +29,7 @@ from tests.session.world import Participant, World
 
 
 def stuck(w: World, monkeypatch: pytest.MonkeyPatch, committer: Participant, *victims: Participant) -> int:
-    """The committer takes a slot with a commit that these alone can't read; the slot."""
+    """Take a slot with a commit that only these members can't read. Returns the slot."""
     slot = int(committer.room.m.journal.slot) + 1
     keys = [victim.room.m.signature_key(victim.room.m.own_leaf) for victim in victims]
     leaves = committer.room.m.group._live.tree.leaves()
@@ -81,7 +81,7 @@ def test_the_others_heartbeats_say_that_a_commit_was_void() -> None:
     ada, bo, cem, dana = w.meeting("Ada", "Bo", "Cem", "Dana")
     w.run(12)
     slot = ada.room.m.journal.slot + 1
-    # Dana is given nothing of the slot but what the others sign of it
+    # Dana gets nothing of the slot except the others' heartbeats
     w.down_filter = lambda who, message: not (who is dana and isinstance(message, wire.Committed))
     w._ascend(bo.links[ev.ROOM], wire.encode(wire.Commit(slot, w.rng(512), bytes(32))))
     w.until(lambda: "void_commit" in cem.alarms, 5)
@@ -99,7 +99,7 @@ def test_without_a_host_it_takes_more_than_half_of_the_others() -> None:
     slot = m.journal.slot + 1
     seen = monitor(eve)
     for who, verdict in ((people[1], None), (people[2], None), (people[3], "void")):
-        beat = last_beat(who)
+        beat = last_heartbeat(who)
         forged = replace(
             beat,
             seq=beat.seq + 1,
@@ -120,12 +120,12 @@ def test_two_heartbeats_of_one_number_name_their_author() -> None:
     w = World(70)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     w.run(12)
-    send_beat(w, cem, replace(last_beat(cem), at=1))
+    send_heartbeat(w, cem, replace(last_heartbeat(cem), at=1))
     w.run(1)
     assert "Cem has signed two different accounts" in texts(bo, "double_beat")[0]
     assert "/remove 2" in texts(ada, "double_beat")[0]
     assert "/remove" not in texts(bo, "double_beat")[0]
-    send_beat(w, cem, replace(last_beat(cem), at=2))
+    send_heartbeat(w, cem, replace(last_heartbeat(cem), at=2))
     w.run(30)
     assert [len(texts(p, "double_beat")) for p in people] == [1, 1, 0]
 
@@ -156,7 +156,7 @@ def test_garbage_and_strangers_heartbeats_cost_one_check_and_no_alarm() -> None:
     w.run(12)
     told = len(bo.told)
     m = cem.room.m
-    base = last_beat(cem)
+    base = last_heartbeat(cem)
     later = replace(base, seq=base.seq + 1, prev=base.digest)
     for beat in (
         replace(later, leaf=9),
@@ -166,7 +166,8 @@ def test_garbage_and_strangers_heartbeats_cost_one_check_and_no_alarm() -> None:
         replace(later, since=later.since - 1),
         replace(later, since=later.since + 1, slot=later.slot + 1),
     ):
-        send_beat(w, cem, beat)  # nobody's, Ada's by Cem's key, Bo's own, of memberships that there were not
+        # of no leaf, Ada's under Cem's key, Bo's own, of memberships that did not exist
+        send_heartbeat(w, cem, beat)
     for payload in (b"", b"\x01", later.signed(cem.room.number, m.sign).encode()[:-1]):
         blob = envelope.seal(m.heartbeat_key, "beat", cem.room.number, m.epoch_slot, payload, BUCKETS)
         w._ascend(cem.links[ev.ROOM], wire.encode(wire.Broadcast(blob)))
@@ -187,10 +188,10 @@ def test_too_frequent_heartbeats_displace_nobody_elses() -> None:
     key = bo.room.m.signature_key(0)
     before = sum(by == key for _, by in monitor(bo).record.beats)
     cem.alive = False
-    beat = last_beat(cem)
+    beat = last_heartbeat(cem)
     for _ in range(100):
         beat = replace(beat, seq=beat.seq + 1, prev=beat.digest)
-        send_beat(w, cem, beat)
+        send_heartbeat(w, cem, beat)
         w.run(0.05)
     assert before > 15
     assert sum(by == key for _, by in monitor(bo).record.beats) >= before

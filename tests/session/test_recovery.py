@@ -1,4 +1,4 @@
-"""A host that has crashed comes back by the host seed, let in by whoever is there (SNUG-9)."""
+"""A crashed host comes back by the host seed; any member lets it in (SNUG-9)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def come_back(w: World, kept: HostRecoveryData) -> Participant:
 
 
 def crashed(w: World, *others: str) -> tuple[HostRecoveryData, list[Participant]]:
-    """A meeting whose only host dies; what it had kept, and who is left."""
+    """A meeting whose only host dies. Returns the host's recovery data and the others."""
     host, *people = w.meeting("Ada", *others)
     kept = host.session.kept()
     assert kept is not None

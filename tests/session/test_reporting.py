@@ -1,4 +1,4 @@
-"""Meetings that can be reported, and those that can't; pictures in the chat."""
+"""Reports in meetings that allow them, none in others; images in the chat."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_member_who_withholds_its_admission_is_named_once() -> None:
 def test_whom_a_host_gives_no_admission_learns_it_before_others_suspect_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A host who wants Bo to look as if Bo did not answer for anything."""
+    """A host tries to make Bo look like a member who withholds its admission."""
     w = World(19)
     monkeypatch.setattr(Reporting, "admission_for", lambda self, key: b"")
     ada, bo = meeting(w, "Ada", "Bo")
@@ -229,7 +229,7 @@ def test_an_answer_with_a_wrong_admission_is_not_shown_on() -> None:
 
 
 def test_a_member_can_not_report_what_nobody_said() -> None:
-    """Mallory has all that a member has, and makes bundles of it by hand."""
+    """Mallory has everything that a member has, and makes reports by hand."""
     w = World(13)
     ada, bo, mallory = meeting(w, "Ada", "Bo", "Mallory")
     w.do(bo, ev.Say("good morning"))

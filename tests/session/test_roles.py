@@ -418,7 +418,7 @@ def test_who_left_and_who_was_removed_are_told_apart() -> None:
 
 
 def test_powers_know_who_is_meant_when_it_is_done() -> None:
-    """The one at the leaf when it was decided, not whoever sits there when it is committed."""
+    """A role change is for the member at the leaf when it was decided, not for the next one there."""
     w = World(72)
     ada, bo, cem = two_hosts(w, "Cem")
     w.do(ada, ev.Undeputise(1))

@@ -1,4 +1,4 @@
-"""States, reactions, pages and files: what members tell each other beside what they say."""
+"""Members share states, reactions, page hashes and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Media signatures in meetings: Mallory holds all media keys, and the server does what she wants."""
+"""Media signatures in honest meetings raise no alarm, whatever goes wrong."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_mallory_speaks_in_bos_place_and_bos_next_list_shows_it() -> None:
 
 
 def test_mallory_speaks_while_bo_is_held_back() -> None:
-    """Counters that Bo hasn't come to: its later lists name its own frames there."""
+    """Mallory uses counters that Bo has not reached: Bo's later lists name Bo's own frames there."""
     w, media, (ada, bo, cem) = meeting(6, "Ada", "Bo", "Cem")
     mallory = Mallory(w, media, cem)
     media.passes = lambda sender, receiver: sender is not bo

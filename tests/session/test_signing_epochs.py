@@ -201,7 +201,7 @@ def test_the_repr_of_epochs_and_signers_holds_no_key() -> None:
 
 
 def test_a_receiver_holds_unsigned_frames_and_loses_nothing() -> None:
-    """In doubt: sound comes half a second late, all of it, in order; Mallory's never."""
+    """In doubt, all sound comes half a second late and in order; Mallory's never comes."""
     w, media, (ada, bo, cem) = meeting(22, "Ada", "Bo", "Cem")
     media.silent |= {"Ada", "Bo", "Cem"}
     signing(ada)._checker(leaf_of(bo)).doubt = "forged"

@@ -1,4 +1,4 @@
-"""Sessions and a real server core, joined in memory: a clock that tests turn, links that tests cut.
+"""Sessions and a real server core, joined in memory. Tests turn the clock and cut the links.
 
 Nothing here sleeps or opens a socket. A connection delivers in order and without loss, as TCP does, until
 it is cut; what was under way then is lost. Several connections overtake each other at random (seeded).
@@ -26,16 +26,16 @@ from snugroom.server.wire.messages import decode_client, decode_server, encode
 _E = TypeVar("_E")
 
 ORIGIN = "http://127.0.0.1:8080"
-START = 1_790_000_000.0  # some day, at ten to two
+START = 1_790_000_000.0  # some day, at 14:13 UTC
 
 
 def seeds(of: Sequence[int]) -> Sequence[int]:
-    """Those with which a scenario plays chance; `tests/web/mixed.py` puts fewer in the place of this."""
+    """The seeds of a scenario's random choices; `tests/web/mixed.py` replaces this function to use fewer."""
     return of
 
 
 def seeded(seed: int) -> Callable[[int], bytes]:
-    """Bytes that are the same in every run: keys of a test, never of anybody else."""
+    """Random bytes that are the same in every run, for the keys of tests."""
     source = random.Random(seed)
     return source.randbytes
 
@@ -54,13 +54,13 @@ class Link:
 
 @dataclass
 class Participant:
-    """A session, and all that it has told."""
+    """A session, and all events that it has told."""
 
     label: str
     session: Session
     links: dict[ev.Endpoint, Link] = field(default_factory=dict)
     told: list[ev.Event] = field(default_factory=list)
-    performed: list[ev.Effect] = field(default_factory=list)  # all effects but messages and what is told
+    performed: list[ev.Effect] = field(default_factory=list)  # all effects but messages and events
     alive: bool = True
 
     def of(self, kind: type[_E]) -> list[_E]:
@@ -116,7 +116,7 @@ class World:
         self.server_up = True
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = 0
-        #: Tests that stand between: called with (participant, message), False drops it.
+        #: Called with (participant, message) for each message of the server; False drops it.
         self.down_filter: Callable[[Participant, object], bool] = lambda who, message: True
         self.start_server()
         self._every(self.SERVER_TICK, self._server_tick)
@@ -136,7 +136,7 @@ class World:
         self.server_up = True
 
     def kill_server(self) -> None:
-        """SIGKILL: every connection is gone, and all that it knew."""
+        """SIGKILL: all connections and the server's state are lost."""
         self.server_up = False
         for link in list(self.handles.values()):
             self.cut(link)
@@ -252,7 +252,7 @@ class World:
             self._server(self.hub.leave(link.handle, self.now))
 
     def cut(self, link: Link) -> None:
-        """The connection breaks: both ends notice, what was under way is lost."""
+        """The connection breaks: both ends notice, and messages on their way are lost."""
         if not link.up:
             return
         link.up = False
@@ -312,7 +312,8 @@ class World:
         people = [host]
         for name in names[1:]:
             people.append(self.guest(self.link_of(host), name))
-            self.until(lambda: self.agreed(people), why="everybody in")  # so that leaves go by order
+            # each by itself, so that leaf indices follow the order of the names
+            self.until(lambda: self.agreed(people), why="everybody in")
         return people
 
     def agreed(self, people: Sequence[Participant]) -> bool:

@@ -25,7 +25,7 @@ SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 
 @dataclass(frozen=True)
 class Seed:
-    """Where an operation draws from."""
+    """The seed of an operation's randomness."""
 
     seed: str
 
@@ -45,7 +45,7 @@ class Seed:
 
 
 def filled(what: str, size: int = 32) -> bytes:
-    """Bytes of that size which say nothing."""
+    """Bytes of that size that differ for each `what`."""
     return Seed(what).rng()(size)
 
 
@@ -74,14 +74,14 @@ def plain(value: Any) -> Any:
 
 
 class Cases(list[Any]):
-    """Operations by name, done one by one."""
+    """A list of cases: operations by name, their arguments and their results."""
 
     def __init__(self, **operations: Callable[..., Any]) -> None:
         super().__init__()
         self._operations = operations
 
     def do(self, name: str, *given: Any) -> Any:
-        """Do one and keep what came of it; None where it was an error."""
+        """Do an operation and keep its result. Returns the result, None for an error."""
         drawn = [each.rng() if isinstance(each, Seed) else each for each in given]
         try:
             value = self._operations[name](*drawn)

@@ -1,4 +1,4 @@
-"""Processes that this one has started, found by a word on their command lines."""
+"""Child processes of this one, found by a word on their command lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A media server for browsers' tests: the real SFU, whose operator looks into every packet and may change it.
+"""A media server for tests in browsers: the real SFU, whose operator reads and may change every packet.
 
 Beside it the test's own page around `MediaLink` (tests/web/pages/media.ts), and a little HTTP in place of the
 WebSocket. Pages share one base key, so that what arrives can be opened here too.

@@ -1,4 +1,4 @@
-"""Worlds in which some run the page's code and some run ours, and the scenarios of tests/session in them."""
+"""Worlds of page participants and Python participants, and the scenarios of tests/session in them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MIXES: dict[str, Who] = {
 
 
 def all_but(*names: str) -> Who:
-    """Everybody but these, who are hostile in a way that only our own code can be made to be."""
+    """Everybody but these, whose hostile acts need Python sessions."""
     return lambda name, opens: name not in names
 
 
@@ -205,7 +205,7 @@ def _play(
 
 
 def played(found: list[Any]) -> Any:
-    """The test that plays these scenarios, each by itself."""
+    """A test function that plays each of these scenarios."""
 
     @pytest.mark.parametrize(("scenario", "arguments", "who"), found)
     def test(

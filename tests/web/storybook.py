@@ -1,4 +1,4 @@
-"""The page's views in states made up for looking at them: built, served on loopback, shown in Chromium.
+"""Stories, which are views in prepared states: built, served on loopback, shown in Chromium.
 
 A story is a fake `Model` (tests/web/stories/*.tsx). They are served under the policy of the product's page.
 """

@@ -1,4 +1,4 @@
-"""`snug bench page` as a person starts it, and what it makes of what it has seen."""
+"""`snug bench page` as a person starts it, and its summary of the measurements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing is waited for in a way that fails when it is not there at once."""
+"""The browsers' waits do not fail when a condition is not true at once."""
 
 from __future__ import annotations
 

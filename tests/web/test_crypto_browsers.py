@@ -1,4 +1,4 @@
-"""WebCrypto as browsers have it: the same key ids, frames and lists as Python's, each frame opened once."""
+"""Browsers' WebCrypto gives the same key ids, frames and lists as Python, and opens each frame once."""
 
 from __future__ import annotations
 

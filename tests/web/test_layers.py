@@ -1,4 +1,4 @@
-"""Pictures in several sizes: what leaves Chromium, how it is sealed, and how another size comes."""
+"""Simulcast in Chromium: the layers that leave it, how they are sealed, and changes of the layer."""
 
 from __future__ import annotations
 

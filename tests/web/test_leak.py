@@ -1,4 +1,4 @@
-"""Nothing leaves a browser that isn't sealed, from the first packet on. The SFU's operator looks.
+"""Every packet that leaves a browser is sealed, from the first one on, as the SFU's operator sees.
 
 The page's keys are known here, so it is not the look of a packet that is judged: every frame opens, as the
 frame of the member that sent it, and nothing else has come.

@@ -1,4 +1,4 @@
-"""`snug demo --lecture` without a browser: the command, its questions, and processes that play scenes."""
+"""`snug demo --lecture` without a browser: the command, its prompts, and the processes that play scenes."""
 
 from __future__ import annotations
 

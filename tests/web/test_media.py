@@ -1,4 +1,4 @@
-"""Media between browsers, by picture and pitch: the page's own link and transforms, the real SFU between."""
+"""Media between browsers through the real SFU, recognised by colour and pitch."""
 
 from __future__ import annotations
 

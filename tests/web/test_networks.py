@@ -1,4 +1,4 @@
-"""Browsers by every way to the media server: IPv6, TCP, a relay, and from one network into another."""
+"""Browsers reach the media server by IPv6, by TCP, through a relay, and after a change of network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page as it is built, served, compared and opened: what it is made of, and what it leaves behind."""
+"""The page is built, served, compared with its hash and opened; it leaves nothing behind."""
 
 from __future__ import annotations
 

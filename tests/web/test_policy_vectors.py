@@ -1,4 +1,4 @@
-"""The vectors that the page's checks are held to are what is judged here."""
+"""The shared vectors of the policy checks are current."""
 
 from __future__ import annotations
 

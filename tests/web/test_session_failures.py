@@ -1,4 +1,4 @@
-"""The page's people among ours when things go wrong, and what hosts do about the room and its invites."""
+"""Failures, roles and invites in meetings of page participants and Python participants."""
 
 from __future__ import annotations
 

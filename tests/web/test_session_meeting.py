@@ -1,4 +1,4 @@
-"""Meetings of the page's people and ours: entering, talking, removing, leaving, ending."""
+"""Page participants and Python participants meet: joins, messages, removals, leaves, the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same meeting of our people, of the page's, and of both: everybody is told the same, at the same time.
+"""One meeting of Python participants, of page participants, and of both: all hear the same at the same time.
 
 The world's chance is seeded, and so is when each message arrives: two programs that do the same at the same
 moments see the same world. Values that differ by nature (keys, codes, links, drawn numbers) are left out.

@@ -1,4 +1,4 @@
-"""The vectors that the page's session is held to are what is reckoned here."""
+"""The shared vectors of the session are current."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that one side writes and both read are what would be written now."""
+"""Generated files that both languages read are current."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The views around the room, as somebody with a keyboard alone meets them."""
+"""The views around the room, used with only a keyboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page whose media worker is killed comes back by itself, and so does who is at the other end."""
+"""A page reconnects by itself after its media worker is killed, and so does the other end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shared vectors of what a page seals, signs and shows: SFrame, media keys, signatures, codes, beats, files.
+"""Shared vectors of media: SFrame, media keys, and lists of signed frames.
 
 Each function gives one file of tests/web/shared; Python reckons, the page's unit tests reckon the same. Bytes
 are hex. `python -m tests.web.vectors_media` writes them.

@@ -53,7 +53,7 @@ def codes() -> dict[str, Any]:
     return {"long": rows}
 
 
-# -- beats -----------------------------------------------------------------------------------------------
+# -- heartbeats ------------------------------------------------------------------------------------------
 
 _NUMBER: Final = H(b"room")[:16]
 
@@ -134,7 +134,7 @@ def _changed(beat: Heartbeat, change: dict[str, Any]) -> Heartbeat:
 
 
 def _fits(data: bytes) -> bool:
-    """Whether the page's numbers hold what is in it, if it is a beat."""
+    """Whether JavaScript numbers hold the values of the heartbeat, if the data is one."""
     try:
         beat = Heartbeat.decode(data)
     except MalformedError:

@@ -1,4 +1,4 @@
-"""Somebody in a browser at the real page: what they press and type, what they see and hear, what it did.
+"""A visitor in a browser at the real page: presses, types, sees and hears; and the page's own log.
 
 The page under test knows nothing of this: `PROBE` runs before it, and looks from outside at what is played,
 at the browser's own objects and at the policy's complaints.
