@@ -35,7 +35,7 @@ async def raw(place: Place) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def end(reader: asyncio.StreamReader) -> None:
-    """Until the server has closed, or cut, the connection."""
+    """Wait until the server has closed, or cut, the connection."""
     with contextlib.suppress(ConnectionError):
         while await reader.read(65_536):
             pass

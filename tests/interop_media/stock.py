@@ -122,7 +122,7 @@ class Arrivals:
         return identity_of_pitch(tones[0].hz) if tones else None
 
     async def more(self, frames: int, seconds: float = PATIENCE) -> None:
-        """Until so many further frames have come; TimeoutError otherwise."""
+        """Wait until so many further frames have come; TimeoutError otherwise."""
         wanted = self.frames + frames
         await until(lambda: self.frames >= wanted, seconds)
 

@@ -85,7 +85,7 @@ class Clock:
 
 
 async def until(condition: Any, seconds: float = PATIENCE) -> None:
-    """Until something at the server is so; polled, since the server has no events for tests."""
+    """Wait until something at the server is so; polled, since the server has no events for tests."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

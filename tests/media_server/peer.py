@@ -243,7 +243,7 @@ class Peer:
                 self.rtp.append(self.receive_session.unprotect(datagram))
 
     async def until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-        """Until something received makes `condition` true; TimeoutError otherwise."""
+        """Wait until something received makes `condition` true; TimeoutError otherwise."""
         async with asyncio.timeout(seconds):
             while not condition():
                 self.changed.clear()

@@ -80,7 +80,7 @@ async def test_what_is_asked_for_reaches_the_room() -> None:
 
 
 async def _eventually(made: Workers, ssrc: int, *, receivers: int, packets: int) -> None:
-    """Until a stream has so many receivers, and so many packets of it have come."""
+    """Wait until a stream has so many receivers, and so many packets of it have come."""
     seen: list[tuple[int, int]] = []
     async with asyncio.timeout(PATIENCE):
         while seen != [(receivers, packets)]:

@@ -1,4 +1,4 @@
-"""Firefox by WebDriver BiDi, spoken directly: Debian has no geckodriver. Only what the tests need of it.
+"""Firefox by WebDriver BiDi, without geckodriver, which Debian lacks: only the parts that the tests need.
 
 https://w3c.github.io/webdriver-bidi/
 """
@@ -22,7 +22,7 @@ EXECUTABLE: Final = "/usr/bin/firefox-esr"
 _START: Final = 60.0
 _ANSWER: Final = 60.0
 
-#: No word to anybody outside, fake devices, loopback candidates, sound without a gesture.
+#: No requests to others, fake devices, loopback candidates, sound without a gesture.
 PREFERENCES: Final[dict[str, Any]] = {
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,
@@ -48,7 +48,7 @@ PREFERENCES: Final[dict[str, Any]] = {
     "services.settings.server": "data:,",
     "remote.active-protocols": 1,
     "layout.frame_rate": 20,
-    # what a tab that isn't shown does must not differ from one that is
+    # a tab in the background must behave like one in front
     "dom.min_background_timeout_value": 4,
     "dom.timeout.enable_budget_timer_throttling": False,
 }
@@ -68,7 +68,7 @@ class Bidi:
         self.log: list[tuple[str, str]] = []
 
     async def read(self) -> None:
-        """Until the connection ends."""
+        """Wait until the connection ends."""
         async for frame in self._ws:
             message = json.loads(frame.data)
             future = self._waiting.pop(message.get("id", -1), None)
@@ -114,7 +114,7 @@ class FirefoxTab:
         """The value of an expression, awaited, by way of JSON."""
         answer = await self._bidi.command(
             "script.evaluate",
-            # an exception is caught there: BiDi can't tell of all kinds, and the stack says where
+            # caught in the page: BiDi does not report all kinds of errors, and the stack shows the place
             expression="(async () => { try { return JSON.stringify({ value: await ("
             + expression
             + ") }); } catch (e) { return JSON.stringify({ error: `${e} ${e.stack ?? ''}` }); } })()",
@@ -154,7 +154,7 @@ async def _address(process: asyncio.subprocess.Process) -> str:
 
 
 async def _drain(stream: asyncio.StreamReader) -> None:
-    """A pipe that nobody reads would stop it in the end."""
+    """Read the pipe, because a full one would stop Firefox."""
     while await stream.read(65_536):
         pass
 
@@ -205,6 +205,6 @@ async def start(**preferences: Any) -> AsyncIterator[Bidi]:
 
 
 async def open_tab(bidi: Bidi, user: str = "default") -> FirefoxTab:
-    """A tab of that user context: each keeps for itself what pages keep."""
+    """A tab of that user context: each has cookies and storage of its own."""
     answer = await bidi.command("browsingContext.create", type="tab", userContext=user)
     return FirefoxTab(bidi, answer["context"])

@@ -17,11 +17,11 @@ from tests.web import bidi
 CHROMIUM: Final = "/usr/bin/chromium"
 FLAGS: Final = (
     "--no-sandbox",
-    # drawing in software, and composing that with a GPU that is software too, costs more than drawing alone
+    # with an emulated GPU, composing costs more than drawing in software
     "--disable-gpu",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
-    # with nothing but `lo` up, Chromium gathers no address otherwise
+    # without this, Chromium gathers no address when only `lo` is up
     "--allow-loopback-in-peer-connection",
     "--autoplay-policy=no-user-gesture-required",
     "--disable-background-networking",
@@ -30,7 +30,7 @@ FLAGS: Final = (
     "--disable-sync",
     "--no-default-browser-check",
     "--no-first-run",
-    # a tab that isn't in front is as good as one that is
+    # a tab in the background must behave like one in front
     "--disable-background-timer-throttling",
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
@@ -155,7 +155,7 @@ async def firefox(**preferences: Any) -> AsyncIterator[Firefox]:
 
 
 async def until(tab: Tab, condition: str, seconds: float = PATIENCE) -> Any:
-    """Until the expression is truthy: its value. AssertionError, with what it was, after that time."""
+    """Wait until the expression is truthy: its value. AssertionError, with what it was, after that time."""
     value: Any = None
     try:
         async with asyncio.timeout(seconds):
@@ -167,7 +167,7 @@ async def until(tab: Tab, condition: str, seconds: float = PATIENCE) -> Any:
 
 
 def source(colour: str, pitch: float, *, size: tuple[int, int] = (320, 180)) -> str:
-    """A script that makes getUserMedia give pictures of one colour and a tone, so that both can be told.
+    """A script that makes getUserMedia give video of one colour and a tone, so that tests recognise both.
 
     `colour` is CSS's; `pitch` in Hz; `size` in pixels. The page under test doesn't know: it asks for devices
     as ever.

@@ -30,7 +30,7 @@ class Seed:
     seed: str
 
     def rng(self) -> Rng:
-        """As `seeded` in the page's tests."""
+        """The same bytes as `seeded` in the page's tests."""
         drawn = 0
 
         def draw(count: int) -> bytes:
@@ -50,7 +50,7 @@ def filled(what: str, size: int = 32) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """As JSON has it."""
+    """The value in the form of the JSON file."""
     match value:
         case bytes() if len(value) > 64 and len(set(value)) == 1:
             return {"repeat": [value[0], len(value)]}

@@ -26,7 +26,7 @@ def children(parent: int, word: str) -> list[int]:
 
 
 async def appear(parent: int, word: str, count: int) -> list[int]:
-    """The same, once there are so many: a child has its command line only some time after it was started."""
+    """Wait for that many children: a child has its command line only some time after its start."""
     async with asyncio.timeout(PATIENCE):
         while len(found := children(parent, word)) != count:  # noqa: ASYNC110 - what is waited for is in /proc
             await asyncio.sleep(0.05)

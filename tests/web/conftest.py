@@ -45,7 +45,7 @@ async def firefox() -> AsyncIterator[Firefox]:
 
 @pytest.fixture(scope="session")
 def sessions() -> Iterator[SessionProcess]:
-    """A Node process for everybody who runs the page's session in a scenario."""
+    """A Node process for all page participants of a scenario."""
     process = SessionProcess(ensure_installed())
     yield process
     process.close()
@@ -60,7 +60,7 @@ async def book(chromium: Chromium) -> AsyncIterator[Book]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def sfu_server(pages: Path) -> AsyncIterator[MediaServer]:
-    """A media server that can be looked into, and a page for it. Its tabs are closed in the end."""
+    """A media server with a page for it. Its tabs are closed at the end."""
     async with media_server.start(pages) as made:
         yield made
         for tab in made.tabs:

@@ -1,7 +1,7 @@
 """A media server for tests in browsers: the real SFU, whose operator reads and may change every packet.
 
 Beside it the test's own page around `MediaLink` (tests/web/pages/media.ts), and a little HTTP in place of the
-WebSocket. Pages share one base key, so that what arrives can be opened here too.
+WebSocket. Pages share one base key, so that tests can open what arrives.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class Packet:
 
 
 class TapSfu(Sfu):
-    """Takes down every RTP packet of every peer, from the first on; `change` may put another in its place.
+    """Records every RTP packet of every peer, from the first on; `change` may replace a packet.
 
-    Packets of an SSRC that nobody announced are taken down too: the SFU forwards none of them.
+    It also records packets of an SSRC that nobody announced: the SFU forwards none of them.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -89,7 +89,7 @@ class TapSfu(Sfu):
             return
         packet = Packet(link.key[1], ssrc, view[: self._length[0]].tobytes(), track is not None)
         self.packets.append(packet)
-        # what is sent again, or measures the path, is reported on like all else
+        # feedback also covers retransmissions and probes
         by_rtx = self._core.subscriptions.find_rtx(link, ssrc) if track is None else None
         of = track or by_rtx
         if of is None:
@@ -137,13 +137,13 @@ class MediaServer:
         return tab
 
     async def join(self, tab: Tab, leaf: int, kinds: str = "undefined", *, keys: bool = True) -> list[int]:
-        """The tab's own SSRCs: sound, pictures."""
+        """Let a tab join; returns its SSRCs of sound and video."""
         place = json.dumps({"leaf": leaf, "base": BASE.hex(), "tags": TAGS.hex(), "keys": keys})
         ssrcs: list[int] = await tab.js(f"test.join({place}, {kinds})")
         return ssrcs
 
     async def subscribe(self, tab: Tab, ssrc: int, top: int) -> None:
-        """The tab's tile for that stream is good for a picture of that layer at most."""
+        """Subscribe the tab to that stream, up to that layer."""
         self.sfu.subscribe(ROOM, bytes.fromhex(await tab.js("test.handle()")), [ssrc], [top])
 
     def of(self, *ssrcs: int) -> list[Packet]:
@@ -164,7 +164,7 @@ class MediaServer:
         return [p for p in self.sfu.packets[since:] if payload(p.data) and not is_copy(p)]
 
     def frames(self, ssrc: int, kind: MediaKind) -> list[bytes]:
-        """Whole frames as they were sent, put together of the packets that came."""
+        """Whole frames as they were sent, reassembled from packets."""
         packets: dict[int, RtpPacket] = {}
         last = 0
         for taken in self.of(ssrc):
@@ -189,19 +189,19 @@ class MediaServer:
 
 
 def payload(packet: bytes) -> bytes:
-    """Without padding."""
+    """The payload of a packet, without padding."""
     start = 12 + (4 + 4 * int.from_bytes(packet[14:16], "big") if packet[0] & 0x10 else 0)
     padding = packet[-1] if packet[0] & 0x20 else 0
     return packet[start : len(packet) - padding]
 
 
 def has_payload(packet: bytes) -> bool:
-    """False of packets that are padding and nothing else: a sender measures the path with them."""
+    """Whether a packet has more than padding: a sender probes the path with pure padding."""
     return bool(payload(packet))
 
 
 def keys(epoch: int = 1) -> MediaKeys:
-    """Those that the pages have, as leaf 7 has them."""
+    """The pages' media keys, as leaf 7 has them."""
     held = MediaKeys()
     made = EpochKeys.derive(epoch=epoch, base_key=BASE, tags=TAGS, leaf_count=LEAVES)
     held.install(made, own_leaf=7, removed=frozenset(), is_removal=True, now=0)
@@ -209,7 +209,7 @@ def keys(epoch: int = 1) -> MediaKeys:
 
 
 def open_all(kind: Kind, frames: list[bytes], held: MediaKeys) -> list[OpenedFrame]:
-    """All of them; AssertionError with the first that is no frame of a member's."""
+    """Open all frames; AssertionError names the first that is not a member's."""
     out = []
     for i, frame in enumerate(frames):
         try:

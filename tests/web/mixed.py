@@ -24,11 +24,11 @@ from tests.web.ts_session import SessionProcess, TsSession, Who
 T = TypeVar("T")
 USUAL = Options()
 
-#: Whether each scenario is played in every way: usually in one, by turns, for each takes its time.
+#: Whether each scenario runs in every mix. Usually it runs in one, by turns, to save time.
 EVERY_WAY = os.environ.get("SNUG_EVERY_MIX") == "1"
-#: Scenarios in which a tenth of a second decides. In others ticks are half as many: a fifth less work.
+#: Scenarios in which a tenth of a second decides. Others have half as many ticks: a fifth less work.
 EACH_TICK = {"test_hosts_hear_who_makes_commits_that_others_cannot_read"}
-#: The ways to mix them: who opens the meeting, and who comes in.
+#: The mixes: page participants by their role, hosts or guests.
 MIXES: dict[str, Who] = {
     "host": lambda name, opens: opens,
     "guests": lambda name, opens: not opens,
@@ -73,7 +73,7 @@ def sessions_of(process: SessionProcess, who: Who) -> Any:
 def mixed_world(
     process: SessionProcess, who: Who, base: type[World] = World, ticks: float = 1
 ) -> type[World]:
-    """A World whose people run the page's code where `who` says so, and where ticks are so much rarer."""
+    """A World whose participants run the page's code where `who` says so; `ticks` makes ticks rarer."""
 
     class Mixed(base):  # type: ignore[valid-type, misc]
         TICK = ticks * base.TICK
@@ -107,7 +107,7 @@ def mixed_world(
 
 
 def fewer(of: Sequence[T]) -> Sequence[T]:
-    """A quarter of a scenario's seeds: our people play all of them."""
+    """A quarter of a scenario's seeds: Python participants play all of them."""
     return of if EVERY_WAY else of[: math.ceil(len(of) / 4)]
 
 
@@ -187,7 +187,7 @@ def _play(
     arguments: dict[str, Any],
     who: Who,
 ) -> None:
-    """Run a scenario of tests/session with the people whom `who` names running the page's code."""
+    """Run a scenario of tests/session; the participants named by `who` run the page's code."""
     ticks = 1 if EVERY_WAY or function.__name__ in EACH_TICK else 2
     for module, name, value in _names():
         if inspect.isclass(value) and issubclass(value, World):

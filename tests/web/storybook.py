@@ -154,7 +154,7 @@ class Book:
             raise AssertionError("the page complained:\n" + "\n".join(wrong))
 
     async def names(self, part: str = "") -> list[str]:
-        """Of the stories that have `part` in their names."""
+        """The names of the stories that contain `part`."""
         async with self.page(WIDE, "light") as page:
             await page.goto(self._address)
             await page.evaluate("window.drawn")
@@ -169,7 +169,7 @@ class Book:
         await page.evaluate("window.drawn")
 
     async def turn(self, page: Page, story: str, *, language: str = "en") -> None:
-        """The same without a new page, where one story is on it already: for who looks at all of them."""
+        """The same without a new page, where one story is on it already: faster for a test of all stories."""
         if page.url.startswith(self._address):
             await page.evaluate("([story, language]) => window.turn(story, language)", [story, language])
         else:

@@ -49,7 +49,7 @@ async def test_no_story_violates_anything(book: Book, screen: Screen) -> None:
 
 @pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
 async def test_no_story_is_hard_to_read_in_the_dark(book: Book, screen: Screen) -> None:
-    """Only colours are others there."""
+    """In the dark theme only colours differ."""
 
     async def wrong(page: Page, name: str) -> list[str]:
         return await violations(page, type="rule", values=["color-contrast"])

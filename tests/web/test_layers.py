@@ -21,15 +21,15 @@ HEIGHTS: Final = (135, 270, 540)
 LARGE: Final = source("#c00", 440, size=(960, 540))
 #: The layers that a tile can show, one after the other.
 LAYERS: Final = (0, 2, 1, 0, 2)
-#: Seconds without a new picture: a change that went wrong is mended after a second of asking at the earliest,
-#: and machines that run all of this may stop for a while by themselves.
+#: Seconds without a new frame: a failed change is mended after a second of requests at the earliest,
+#: and a busy machine may pause by itself.
 FREEZE: Final = 2.5
 
 
 async def sender(
     browser: Browser, sfu_server: MediaServer, leaf: int = 2, layers: int = 3
 ) -> tuple[Tab, dict[str, Any]]:
-    """Somebody who sends so many layers, and their video as it is published."""
+    """A sender of that many layers, and its published video stream."""
     tab = await sfu_server.tab(browser, LARGE)
     await tab.js(f"(test.layers = {layers}, 1)")
     await sfu_server.join(tab, leaf)
@@ -37,7 +37,7 @@ async def sender(
 
 
 async def come(sfu_server: MediaServer, ssrcs: list[int], least: int = 20, seconds: float = PATIENCE) -> None:
-    """Until so many packets of each have come."""
+    """Wait until so many packets of each have come."""
     async with asyncio.timeout(seconds):
         while any(len(sfu_server.of(ssrc)) < least for ssrc in ssrcs):  # noqa: ASYNC110 - packets tell nobody
             await asyncio.sleep(0.05)
@@ -84,7 +84,7 @@ async def test_what_is_sent_again_was_sealed_before(chromium: Browser, sfu_serve
     dropped: set[bytes] = set()
 
     def lose(packet: Packet) -> bytes | None:
-        """One of twenty doesn't come, the first time."""
+        """Drop one packet of twenty, the first time."""
         number = packet.data[2:4]
         if packet.ssrc != video["ssrc"] or number in dropped or number[1] % 20:
             return packet.data
@@ -127,7 +127,7 @@ async def test_firefox_sends_one_size(firefox: Browser, sfu_server: MediaServer)
 async def test_what_is_of_no_published_layer_does_not_leave(
     chromium: Browser, sfu_server: MediaServer
 ) -> None:
-    """The worker was told of the smallest alone: nothing else goes out, not under its number either."""
+    """The worker knows of the smallest layer alone: no other leaves, not even under its number."""
     tab = await sfu_server.tab(chromium, LARGE)
     await tab.js("(test.layers = 3, test.hidden = 2, 1)")
     await sfu_server.join(tab, 2)
@@ -145,7 +145,7 @@ async def counted(tab: Tab, ssrc: int, what: str) -> int:
 
 
 async def tall(tab: Tab, ssrc: int, height: int) -> None:
-    """Until the picture is that tall."""
+    """Wait until the video is that tall."""
     await until(tab, f"test.see({ssrc})?.[1] === {height}", 60)
 
 

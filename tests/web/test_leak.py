@@ -23,14 +23,14 @@ FEW = 40
 
 
 async def sent(sfu_server: MediaServer, tab: Tab, ssrcs: list[int], least: int = FEW) -> None:
-    """Until so many packets of each stream have come."""
+    """Wait until so many packets of each stream have come."""
     async with asyncio.timeout(PATIENCE):
         while any(len(sfu_server.of(ssrc)) < least for ssrc in ssrcs):  # noqa: ASYNC110 - packets tell nobody
             await asyncio.sleep(0.05)
 
 
 def judge(sfu_server: MediaServer, ssrcs: list[int], leaf: int) -> None:
-    """All that has come is sealed by that leaf, and its first frame is the first of its counters."""
+    """Every packet is sealed by that leaf, and its first frame has the first counter."""
     packets = sfu_server.fresh()
     assert {packet.ssrc for packet in packets} <= set(ssrcs), "a stream that was not announced"
     for kind, ssrc, stream in zip(KINDS, ssrcs, (0, 1), strict=True):

@@ -36,7 +36,7 @@ def shows(seen: list[int] | None, leaf: int) -> bool:
 
 
 async def sees(tab: Tab, ssrc: int, leaf: int, seconds: float = PATIENCE) -> None:
-    """Until the picture of that stream is that person's."""
+    """Wait until the video of that stream shows that person's colour."""
     seen: Any = None
     try:
         async with asyncio.timeout(seconds):
@@ -48,7 +48,7 @@ async def sees(tab: Tab, ssrc: int, leaf: int, seconds: float = PATIENCE) -> Non
 
 
 async def hears(tab: Tab, ssrc: int, leaf: int, seconds: float = PATIENCE) -> None:
-    """Until the strongest pitch of that stream is that person's."""
+    """Wait until the strongest pitch of that stream is that person's."""
     heard: Any = None
     try:
         async with asyncio.timeout(seconds):
@@ -69,7 +69,7 @@ async def count(tab: Tab, ssrc: int) -> dict[str, Any]:
 
 
 async def goes_on(tab: Tab, ssrc: int, opened: int) -> None:
-    """Until some more frames of a stream than that have opened."""
+    """Wait until some more frames of a stream than that have opened."""
     enough = f"({{ ssrc, opened }}) => ssrc === {ssrc} && opened > {opened + 5}"
     await until(tab, f"test.counts().then(({{ streams }}) => streams.some({enough}))")
 
@@ -77,7 +77,7 @@ async def goes_on(tab: Tab, ssrc: int, opened: int) -> None:
 async def test_everybody_sees_and_hears_everybody(
     chromium: Browser, firefox: Browser, sfu_server: MediaServer
 ) -> None:
-    """Two Chromium tabs and a Firefox: each pair, by colour and by pitch."""
+    """Two Chromium tabs and a Firefox: each sees and hears the others, by colour and pitch."""
     tabs = {2: chromium, 3: firefox, 4: chromium}
     people = {leaf: await sfu_server.tab(made, person(leaf)) for leaf, made in tabs.items()}
     ssrcs = {leaf: await sfu_server.join(tab, leaf) for leaf, tab in people.items()}
@@ -116,7 +116,7 @@ def pitch(packets: list[bytes]) -> float:
 async def test_sound_has_one_size_whether_one_speaks_or_is_muted(
     shown: Browser, sfu_server: MediaServer
 ) -> None:
-    """The headless client's size, in either browser; and its decoder reads them."""
+    """Opus packets have the headless client's size in both browsers, and its decoder reads them."""
     tab = await sfu_server.tab(shown, person(2))
     ssrc, _ = await sfu_server.join(tab, 2)
     await until(tab, "test.connected()")
@@ -133,7 +133,7 @@ async def test_sound_has_one_size_whether_one_speaks_or_is_muted(
     assert not any(packet.data[0] & 0x10 for packet in packets), "no header extension with sound"
     opened = open_all("audio", sfu_server.frames(ssrc, "audio"), keys())
     assert {len(frame.frame) for frame in opened} == {AUDIO_BITRATE // 8 // 50}
-    # the counter within it grows by a byte now and then, and says nothing
+    # the counter grows by a byte now and then, independent of the sound
     assert len({len(packet.data) for packet in packets}) <= 3
     assert abs(pitch([frame.frame for frame in opened[40:90]]) - PITCHES[2]) < PITCH_SLACK
 
@@ -141,8 +141,8 @@ async def test_sound_has_one_size_whether_one_speaks_or_is_muted(
 async def test_sound_has_one_size_with_what_was_lost_in_it_too(
     shown: Browser, sfu_server: MediaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Told of losses, browsers put the sound before into each packet, and pad in another way: who is silent,
-    or muted, still sends as many packets, and as large ones, as who speaks."""
+    """After loss reports, browsers repeat the previous sound in each packet, and pad in another way. A silent
+    or muted member still sends as many packets, as large, as one who speaks."""
     lossless = rtcp.receiver_report
 
     def lossy(sender: int, blocks: Sequence[rtcp.ReportBlock]) -> bytes:
@@ -202,7 +202,7 @@ PLAIN: Final = """
 
 
 async def test_plaintext_that_somebody_puts_in_is_not_shown(shown: Browser, sfu_server: MediaServer) -> None:
-    """A stream that was never sealed, of an SSRC that the server lists: not a frame of it is given out."""
+    """The page shows no frame of an unsealed stream, even under an SSRC that the server lists."""
     receiver = await sfu_server.tab(shown, person(3))
     await sfu_server.join(receiver, 3)
     sender = await sfu_server.tab(shown, person(2), PLAIN)
@@ -245,7 +245,7 @@ async def test_a_silent_session_lets_nothing_out_and_a_key_frame_follows(
     opened = (await count(receiver, ssrcs[1]))["opened"]
     await sender.js("test.tell({ silent: false })")
     await goes_on(receiver, ssrcs[1], opened)
-    # nobody had to ask for it: what leaves first can be decoded
+    # without a request: the first frame that leaves is a key frame
     frames = sfu_server.frames(ssrcs[1], "video")
     assert sum(frame.startswith(b"\xf0") for frame in frames) >= 2
 
@@ -278,7 +278,7 @@ async def test_streams_come_and_go_and_their_places_are_taken_again(
 
 
 async def test_a_screen_is_a_stream_more(shown: Browser, sfu_server: MediaServer) -> None:
-    """Shared by one who receives others' streams: theirs keep their places."""
+    """The sharer also receives others' streams: theirs keep their places."""
     sender, sharer, ssrcs = await pair(shown, sfu_server)
     all_of_them = await sharer.js(f"test.share({COLOURS[4][0]!r})")
     assert len(all_of_them) == 3

@@ -26,12 +26,12 @@ from tests.web.visitor import Visitor, distance, meeting_server, rgb_of, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-#: As CSS has it, as it is seen, and in Hz.
+#: A colour in CSS, the colour that is seen, and a pitch in Hz.
 LOOKS: Final = {
     "Ada": ("#c00000", (192, 0, 0), 500.0),
     "Bo": ("#00a000", (0, 160, 0), 900.0),
 }
-#: The headless one's test card goes by their leaf: they come in third.
+#: The headless participant's test card follows its leaf: it comes in third.
 CEM_LEAF: Final = 2
 
 
@@ -57,7 +57,7 @@ async def eventually(look: Callable[[], Awaitable[Event]]) -> Event:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def both(chromium: Browser, firefox: Browser, bundle: Path) -> AsyncIterator[dict[Name, Browser]]:
-    """Both browsers at once, with nothing that was kept before."""
+    """Both browsers, with empty storage."""
     async with chromium.fresh() as one, firefox.fresh() as other:
         yield {"chromium": one, "firefox": other}
 
@@ -203,7 +203,7 @@ async def test_a_host_at_the_page_admits_refuses_locks_and_removes(
 
 
 async def test_a_meeting_outlives_its_server(both: dict[Name, Browser], tmp_path: Path) -> None:
-    """Killed in the middle and started anew: chat that was written meanwhile comes, in the same epoch."""
+    """The server is killed and started anew: chat that was written meanwhile arrives, in the same epoch."""
     port = free_port()
     with meeting_server(tmp_path, port) as (first, url):
         ada = await Visitor.at(both["chromium"], url, "Ada", look("Ada"))
@@ -235,7 +235,7 @@ async def test_a_meeting_outlives_its_server(both: dict[Name, Browser], tmp_path
 async def test_video_without_a_subscription_stops_and_resumes_with_one(
     chromium: Browser, bundle: Path, tmp_path: Path
 ) -> None:
-    """The server does as it is asked, sound goes on, and nobody takes it for a picture that is held back."""
+    """The server follows the subscription, sound goes on, and nobody takes the video for withheld."""
     got = """Promise.all(probe.peers.map(async (peer) => [...(await peer.getStats()).values()]
         .filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video')
         .map(({ ssrc, packetsReceived }) => [ssrc, packetsReceived]))).then((all) => all.flat())"""
@@ -274,7 +274,7 @@ async def test_video_without_a_subscription_stops_and_resumes_with_one(
 
 
 async def quiet(who: Visitor, counters: str) -> list[tuple[int, int]]:
-    """Until one of two counters has stood still for a second, while the other has risen; both."""
+    """Wait until one of two counters has stood still for a second, while the other has risen; both."""
     last: list[tuple[int, int]] = []
 
     async def one_stands() -> bool:
@@ -320,7 +320,7 @@ async def test_devices_are_changed_in_the_room_and_a_tile_has_a_window_of_its_ow
 
 
 async def test_without_its_worker_nothing_leaves(fresh: Browser, bundle: Path, tmp_path: Path) -> None:
-    """Fail closed: what seals is gone, so nothing goes out, and what goes on coming in isn't shown."""
+    """Fail closed: without the worker that seals, nothing leaves, and nothing that arrives is shown."""
     with meeting_server(tmp_path) as (_, url):
         ada = await Visitor.at(fresh, url, "Ada", look("Ada"))
         link = await ada.open_room()
@@ -354,7 +354,7 @@ async def test_a_media_server_that_firefox_never_reaches_is_told_with_the_way_ou
 
 
 async def settled(who: Visitor) -> None:
-    """Until two looks at what is sent, a second apart, are the same."""
+    """Wait until two looks at what is sent, a second apart, are the same."""
     before: Any = None
 
     async def look() -> bool:

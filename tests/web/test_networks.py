@@ -21,7 +21,7 @@ from tests.web.test_media import count, goes_on, hears, person, sees
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-#: In front of the page's own scripts: relayed candidates alone count, as where nothing else gets out.
+#: Runs before the page's own scripts: only relayed candidates count, as behind a strict firewall.
 RELAY = """
 (() => {
   const Real = window.RTCPeerConnection;
@@ -55,7 +55,7 @@ async def meet(place: MediaServer, browser: Browser, *scripts: str) -> tuple[Tab
 
 
 def kinds(place: MediaServer) -> list[int]:
-    """Of all peers' addresses: 2 IPv4, 4 IPv6, 3 TCP."""
+    """The kinds of all peers' addresses: 2 IPv4, 4 IPv6, 3 TCP."""
     return [0 if link.address is None else len(link.address) for link in place.sfu._links.values()]
 
 
@@ -88,7 +88,7 @@ async def test_over_ipv6_where_ipv4_is_dead(chromium: Browser, pages: Path) -> N
 
 
 async def test_a_changed_address_is_one_pause_and_no_other_handshake(shown: Browser, pages: Path) -> None:
-    """When a page tries again is tested on a simulated clock (tests/web/unit/media/reach.test.ts)."""
+    """The times of retries are tested on a simulated clock (tests/web/unit/media/reach.test.ts)."""
     here = address()
     with Proxy(front=here) as proxy:
         async with sfu_server(pages, address=here, bind=SERVER, port=proxy.port) as place:

@@ -1,4 +1,4 @@
-"""The page in what is installed: in the wheel as it is served, in the sdist with what it is built of."""
+"""The wheel contains the page as it is served, the sdist also its sources."""
 
 from __future__ import annotations
 

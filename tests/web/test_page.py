@@ -42,7 +42,7 @@ def packed(data: bytes) -> int:
 
 
 def loaded_first(bundle: page.Bundle) -> set[str]:
-    """The files without which there is no meeting: what index.html names, and what that imports at once."""
+    """The files that a meeting needs: those that index.html names, and those that these import at once."""
     todo, found = ["index.html", "main.js", "main.css", "worker.js"], set()
     while todo:
         name = todo.pop()
@@ -93,7 +93,7 @@ def test_the_page_does_not_grow(bundle: Path, record_property: Any) -> None:
 
 
 def test_the_page_names_no_other_place(bundle: Path) -> None:
-    """No address of anybody else's is in it, but of vocabularies, which are names and never asked for."""
+    """The page names no other origin, except vocabularies, which are names and never requested."""
     allowed = {"http://www.w3.org", "http://www.webrtc.org", "http://www.ietf.org", "https://meet.example"}
     for name, file in page.load().files.items():
         found = set(re.findall(r"https?://[a-zA-Z0-9.-]+\.[a-z]{2,}", file.data.decode()))
@@ -152,7 +152,7 @@ async def test_what_the_server_says_with_the_page(bundle: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(bundle: page.Bundle, origin: str | None = None) -> AsyncIterator[str]:
-    """That page, as `snug page` serves it; its URL."""
+    """Serve a page with `snug page`; its URL."""
     app = web.Application()
     where = {"origin": origin, "own": origin is not None, "lecture": False}
     app.add_routes(page.routes(bundle, where=where, connect=[page.sockets(origin)] if origin else []))
@@ -167,7 +167,7 @@ async def serving(bundle: page.Bundle, origin: str | None = None) -> AsyncIterat
 
 
 def changed(bundle: page.Bundle, name: str, more: bytes) -> page.Bundle:
-    """With something added to one file, and a manifest that fits: what a server can serve."""
+    """A changed page: one file has an addition, and the manifest fits, as a server could serve it."""
     file = bundle.files[name]
     data = file.data + more
     other = dataclasses.replace(
@@ -241,7 +241,7 @@ async def test_only_own_pages_and_the_servers_may_connect(bundle: Path) -> None:
 
 @IN_BROWSERS
 async def test_opening_it_leaves_nothing_behind(fresh: Browser, bundle: Path, tmp_path: Path) -> None:
-    """The link leaves the address and the history; only how the page looks is kept; nobody else is asked."""
+    """The link leaves the address and the history; only the theme is stored; no other origin is requested."""
     with meeting_server(tmp_path) as (_, url), running("host", "--server", url, "--json") as host:
         link = (await asyncio.to_thread(host.wait, "invite"))["link"]
         bo = await Visitor.at(fresh, link, "Bo")

@@ -36,7 +36,7 @@ KNOCK = """{
 
 
 async def measured(page: Page) -> dict[str, Any]:
-    """How large the stage has last said that pictures are."""
+    """The sizes of videos that the stage has last told."""
     await settled(page)
     told = await page.evaluate(
         "JSON.parse(JSON.stringify(window.asked.filter((one) => one[0] === 'measured')))"
@@ -425,7 +425,7 @@ class TestWhatIsShown:
           (video, place) => video.srcObject === model.tiles.value[place].picture && video.muted
         )"""
         assert await page.evaluate(same)
-        # another drawing of the tile must not start the picture anew
+        # a tile that is drawn again must not restart the video
         await page.evaluate("document.querySelector('video').dataset.kept = 1")
         await page.evaluate("model.tiles.value = model.tiles.value.map(tile => ({ ...tile, hand: 1 }))")
         await page.wait_for_selector(".mark.hand")

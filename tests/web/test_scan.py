@@ -1,4 +1,4 @@
-"""A link is scanned off a screen: by the browser's own reader where it has one, else by a library's."""
+"""The page scans a link from a screen, with the browser's own reader or with a library."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tests.session import (
 )
 from tests.web.mixed import played, scenarios
 
-# those that take long are played once
+# long scenarios are played once
 SCENARIOS = [
     *scenarios(
         test_monitor_members,
@@ -43,7 +43,7 @@ SCENARIOS = [
             "layers_belong_to_video_that_was_announced": "host guests",
             "whoever_gets_one_layer_misses_nothing": "guests",
         },
-        # they set what only our code lets a test set, or ask for what the page's types don't have
+        # they set attributes of Python sessions, or use commands that the page does not have
         without=[
             "a_frame_that_no_list_can_place_waits",
             "lists_name_all_layers",

@@ -20,7 +20,7 @@ from tests.session.world import Participant, World, seeded
 from tests.web.mixed import by_turns, mixed_world
 from tests.web.ts_session import SessionProcess, Who
 
-#: Fields whose values are drawn, or follow from keys.
+#: Fields whose values are random, or derived from keys.
 DRAWN = {"digits", "link", "id", "fingerprint", "public", "emoji", "words", "hash"}
 
 Told = list[tuple[float, Any]]
@@ -31,7 +31,7 @@ def book(seed: int) -> Options:
 
 
 class Script:
-    """A world whose people's news are noted with the time at which they were told."""
+    """A world that records all participants' events with their times."""
 
     def __init__(self, make: type[World], seed: int) -> None:
         self.w = make(seed)
@@ -70,12 +70,12 @@ def _plain(value: Any) -> Any:
 
 
 def leaf(of: Participant, name: str) -> int:
-    """Where somebody sits, as `of` was told last."""
+    """The leaf of a member in the last roster of `of`."""
     return next(m.leaf for m in of.of(ev.Roster)[-1].members if m.name == name)
 
 
 def powers(s: Script) -> None:
-    """Entering, talking, hosting together, a lock, a removal, a handover, a farewell, the end."""
+    """Joins, messages, two hosts, a lock, a removal, a handover, a leave, the end."""
     ada = s.w.host("Ada", admission="ask", title="Tea")
     s.run(1)
     link = s.w.link_of(ada)
@@ -162,7 +162,7 @@ def trust(s: Script) -> None:
 
 
 def trouble(s: Script) -> None:
-    """A server that dies, lost connections, one who falls silent, one who falls out of step; with media."""
+    """A server that dies, lost connections, a silent member, a member out of step; with media."""
     people = [s.w.host("Ada")]
     s.run(1)
     for name in ("Bo", "Cem", "Dana"):

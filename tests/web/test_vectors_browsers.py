@@ -39,7 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def address(built: Path) -> AsyncIterator[str]:
-    """Where they and the vectors are served."""
+    """Serve the tests and the vectors; their address."""
 
     async def page(_request: web.Request) -> web.Response:
         return web.Response(text=_HTML, content_type="text/html")

@@ -19,7 +19,7 @@ from tests.web.visitor import Visitor, meeting_server, rgb_of
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CEM_LEAF = 1
-#: Frames by which a stream of before is known from one that has just begun: seconds of either.
+#: A stream with more frames than this began before the kill: seconds of sound or video.
 OLD = {"audio": 300, "video": 120}
 
 

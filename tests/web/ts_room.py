@@ -26,7 +26,7 @@ class PageSession(Protocol):
 
 
 class _Look:
-    """Something of a page's membership, asked for anew each time; it can't be changed from here."""
+    """A read-only view of a page's membership; each access requests the value anew."""
 
     __slots__ = ("_session",)
 
@@ -63,7 +63,7 @@ class _Journal(_Look):
 
 @dataclasses.dataclass(frozen=True)
 class PublicHalf:
-    """All of a key that a page gives out."""
+    """The public half of a key: a page gives out no more."""
 
     public: bytes
 
@@ -185,7 +185,7 @@ class _Announcements(_Look):
 
 
 class TsRoom(_Look):
-    """As far as scenarios look into a `RoomSession`, and have it do what no person can ask for."""
+    """The parts of a `RoomSession` that scenarios read, and the acts that no command offers."""
 
     __slots__ = ()
 

@@ -35,7 +35,7 @@ _PROGRAM: Final = ROOT / "tests" / "web" / "peers" / "session_peer.ts"
 
 
 class PageError(AssertionError):
-    """The page's code failed in a way that it has no word for; the text has its stack."""
+    """The page's code threw an unknown error; the text has its stack."""
 
 
 class SessionProcess(LineProcess):
@@ -45,7 +45,7 @@ class SessionProcess(LineProcess):
         super().__init__(node, _PROGRAM, ANSWER_SECONDS)
 
     def call(self, op: str, who: int, **arguments: object) -> dict[str, Any]:
-        """One request. Raises what Python's session would, and PageError for what it never would."""
+        """Send a request. Raises the errors of Python's session, and PageError for all others."""
         plain = {name: to_plain(value) for name, value in arguments.items()}
         answer = self.answer({"op": op, "who": who, **plain})
         if not answer.pop("ok"):
@@ -66,9 +66,9 @@ def _error(answer: dict[str, Any]) -> Exception:
 
 
 class TsSession:
-    """One participant who runs the page's code; what `client.session.Session` is for one who runs ours."""
+    """The session of a page participant, with the interface of `client.session.Session`."""
 
-    # a scenario that wants to change more of a session than it can must fail, and not run as if nothing was
+    # a scenario that sets an attribute that this class lacks must fail
     __slots__ = ("_first", "_number", "_options", "_path", "_process", "_shows", "_state")
 
     def __init__(self, process: SessionProcess, options: Options) -> None:
@@ -133,7 +133,7 @@ class TsSession:
             self._shows = dataclasses.replace(self._shows, hand=what.up)
         return self._effects(answer)
 
-    # most calls are these two: their bytes go without the wrapping that says that they are bytes
+    # most calls are these two: they send bytes as plain hex
 
     def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
         sealed = self.call("seal", kind=kind, stream=stream, frame=frame.hex(), now=now)["value"]
@@ -175,7 +175,7 @@ class TsSession:
 
     @property
     def _host(self) -> object | None:
-        """Something, once it is a host who can host."""
+        """An object once this participant can host, otherwise None."""
         return self if self._state["hosts"] else None
 
     def call(self, op: str, **arguments: object) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class TsSession:
             case "Tell":
                 event = to_event(from_plain(raw["event"]))
                 if isinstance(event, ev.BookChanged) and self._options.contacts is not None:
-                    # as whoever keeps the book does; the page has a copy of its own
+                    # as the owner of the contact book does; the page has its own copy
                     self._options.contacts.learn(event.public, event.name, event.at, verified=event.verified)
                 return ev.Tell(event)
             case "Save":
@@ -219,5 +219,5 @@ class TsSession:
                 raise PageError(f"an effect that nobody knows: {other}")
 
 
-#: Which people run the page's code, by their name and whether they open the meeting.
+#: Whether a participant runs the page's code, by name and whether it opens the meeting.
 Who = Callable[[str, bool], bool]

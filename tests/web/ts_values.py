@@ -24,7 +24,7 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(value: Any) -> Any:
-    """JSON back as Python's values: bytes as bytes, sentences as text, lists as tuples."""
+    """Python's values of the page's JSON: bytes as bytes, sentences as text, lists as tuples."""
     if isinstance(value, dict):
         if "$bytes" in value:
             return bytes.fromhex(value["$bytes"])
@@ -41,7 +41,7 @@ _RENAMED: Final = {
     "newSince": "new_since",
     "usedBy": "used_by",
 }
-#: Fields that the page's events have and ours have not.
+#: Fields that only the page's events have.
 _MORE: Final = {"ShortCode": {"indices"}, "type": set()}
 
 

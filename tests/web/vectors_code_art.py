@@ -14,7 +14,7 @@ PATH: Final = Path(__file__).parent / "shared" / "code_art.json"
 
 
 def vectors() -> dict[str, Any]:
-    """Codes and their code art; and the outlines of petals, across half of one."""
+    """Codes with their code art, and outlines of petals."""
     draw = random.Random("seal")
     codes = ["0" * 40, "9" * 40, *("".join(draw.choices("0123456789", k=40)) for _ in range(62))]
     return {

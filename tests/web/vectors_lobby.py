@@ -1,4 +1,4 @@
-"""Shared vectors of how one gets in, and back in, and shows who one is."""
+"""Shared vectors of cards, knocks and replies (crypto/entry/lobby.py, crypto/entry/knocks.py)."""
 
 from __future__ import annotations
 

@@ -1,17 +1,15 @@
 """Shared vectors of media: SFrame, media keys, and lists of signed frames.
 
-Each function gives one file of tests/web/shared; Python reckons, the page's unit tests reckon the same. Bytes
-are hex. `python -m tests.web.vectors_media` writes them.
+Each function gives one file of tests/web/shared; the page's unit tests compute the same. Bytes
+are hex.
 """
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from snugroom.crypto.errors import MalformedError
@@ -40,7 +38,6 @@ from snugroom.crypto.media.verifier import FrameVerifier
 from snugroom.crypto.mls.labels import sign_with_label
 from tests.web.cases import SAFE, outcome_of
 
-SHARED: Final = Path(__file__).parent / "shared"
 SUITE: Final = Suite.AES_128_GCM_SHA256_128
 
 
@@ -383,13 +380,3 @@ FILES: Final[dict[str, Callable[[], Any]]] = {
     "media_keys": media_keys,
     "media_signatures": media_signatures,
 }
-
-
-def written(name: str) -> str:
-    """A file's text."""
-    return json.dumps(FILES[name](), separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n"
-
-
-if __name__ == "__main__":
-    for name in FILES:
-        (SHARED / f"{name}.json").write_text(written(name), "utf-8")

@@ -1,4 +1,4 @@
-"""Shared vectors of how hosts and members come back in (crypto/entry/recovery.py)."""
+"""Shared vectors of rejoins and hosts' returns (crypto/entry/recovery.py)."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def meeting_server(folder: Path, port: int = 0, *more: str) -> Iterator[tuple[Pr
 
 
 async def until(look: Callable[[], Awaitable[T]], what: str, seconds: float = PATIENCE) -> T:
-    """Until it gives something truthy; AssertionError, with the last that it gave, after that time."""
+    """Wait until it gives something truthy; AssertionError, with the last that it gave, after that time."""
     end = time.monotonic() + seconds
     while not (value := await look()):
         assert time.monotonic() < end, f"{what}: {value!r}"
@@ -121,7 +121,7 @@ class Visitor:
         await self._do(f"probe.pick({json.dumps(label)}, {json.dumps(option)})")
 
     async def reads(self, text: str) -> None:
-        """Until that is written somewhere on the page."""
+        """Wait until that is written somewhere on the page."""
 
         async def look() -> bool:
             return bool(await self.tab.js(f"probe.says({json.dumps(text)})"))
@@ -153,7 +153,7 @@ class Visitor:
         await self.press("Knock")
 
     async def here(self, *names: str) -> None:
-        """Until these are in the room with them, as their tiles say."""
+        """Wait until these are in the room with them, as their tiles say."""
         wanted = sorted([*names, f"{self.name} (you)"])
         listed = (
             "[...document.querySelectorAll('.tile.camera .tile-name bdi')].map((e) => e.textContent).sort()"
@@ -188,7 +188,7 @@ class Visitor:
         return digits
 
     async def sees(self, name: str, colour: Colour) -> None:
-        """Until that person's tile plays a picture of that colour."""
+        """Wait until that person's tile plays a picture of that colour."""
 
         async def look() -> bool:
             return near(await self.tab.js(f"probe.sees({json.dumps(name)})"), colour)
@@ -202,7 +202,7 @@ class Visitor:
             ) from None
 
     async def hears(self, pitch: float) -> None:
-        """Until something that is played has that as its strongest pitch."""
+        """Wait until something that is played has that as its strongest pitch."""
 
         async def look() -> bool:
             return any(

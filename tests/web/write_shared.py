@@ -1,7 +1,7 @@
 """Writes tests/web/shared, which tests of both sides read: `python -m tests.web.write_shared [NAME ...]`
 
-Each module `tests.web.vectors_*` says in `FILES` what makes the value in each of its files, by their names,
-and may say in `written` how the text of one is made. (Those that have but one file write it themselves.)
+The `FILES` of each module `tests.web.vectors_*` map names of files to functions that make their values.
+With `ASCII = False` a module's files have other characters unescaped. (Modules with one file write it.)
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, Final
 SHARED: Final = Path(__file__).parent / "shared"
 
 
-def _text(make: Callable[[], Any]) -> str:
-    return json.dumps(make(), separators=(",", ":"), allow_nan=False) + "\n"
+def _text(make: Callable[[], Any], ascii_only: bool) -> str:
+    return json.dumps(make(), separators=(",", ":"), ensure_ascii=ascii_only, allow_nan=False) + "\n"
 
 
 def shared() -> dict[str, Callable[[], str]]:
@@ -30,8 +30,7 @@ def shared() -> dict[str, Callable[[], str]]:
             continue
         module = importlib.import_module(f"tests.web.{info.name}")
         for name, make in getattr(module, "FILES", {}).items():
-            own = getattr(module, "written", None)
-            found[name] = partial(_text, make) if own is None else partial(own, name)
+            found[name] = partial(_text, make, getattr(module, "ASCII", True))
     return found
 
 
