@@ -14,26 +14,26 @@ from snugroom.crypto.mls import Group
 from tests.proof.witness import Secrets
 
 
-class Hoard:
+class KeptKeys:
     """Base keys of epochs: whoever has one can make the key of every sender and stream in that epoch."""
 
     def __init__(self, base_keys: Iterable[bytes]) -> None:
         self._secrets = [extract(SUITE, key) for key in base_keys]
 
     @classmethod
-    def of_group(cls, group: Group) -> Hoard:
+    def of_group(cls, group: Group) -> KeptKeys:
         """The base key that a member can export in its epoch."""
         return cls([group.export("SFrame 1.0 Base Key", b"", BASE_KEY_SIZE)])
 
     @classmethod
-    def of_witness(cls, secrets: Path) -> Hoard:
+    def of_witness(cls, secrets: Path) -> KeptKeys:
         """All that a participant's process ever had."""
         head = struct.calcsize(">QI")
         copies = [data for kind, data in Secrets.read(secrets) if kind == "copy of keys"]
         return cls(copy[head : head + BASE_KEY_SIZE] for copy in copies)
 
-    def __add__(self, other: Hoard) -> Hoard:
-        both = Hoard([])
+    def __add__(self, other: KeptKeys) -> KeptKeys:
+        both = KeptKeys([])
         both._secrets = self._secrets + other._secrets
         return both
 

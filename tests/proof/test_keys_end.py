@@ -13,7 +13,7 @@ from snugroom.crypto.errors import MissingKeyError, SnugCryptoError, StateError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import MediaKeys, Stream, open_frame
 from snugroom.server.wire.messages import Committed, Relayed
-from tests.proof.kept_keys import Hoard
+from tests.proof.kept_keys import KeptKeys
 from tests.proof.meeting import Person, Record, mostly_opened
 from tests.proof.witness import EPOCH, REMOVAL, SEALED_AUDIO, SEALED_VIDEO, Tap
 from tests.session.world import Participant, World
@@ -35,8 +35,8 @@ def _talk(w: World, who: Participant) -> list[Sealed]:
     return out
 
 
-def _opened(hoard: Hoard, frames: list[Sealed]) -> int:
-    return sum(hoard.opens(kind, sealed) for kind, sealed in frames)
+def _opened(kept: KeptKeys, frames: list[Sealed]) -> int:
+    return sum(kept.opens(kind, sealed) for kind, sealed in frames)
 
 
 class _Blobs:
@@ -63,9 +63,9 @@ def test_who_is_gone_opens_nothing_that_comes_after(how: str) -> None:
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(1)
     membership = bo.room.m
-    hoard = Hoard.of_group(membership.group)
+    kept = KeptKeys.of_group(membership.group)
     before = _talk(w, ada) + _talk(w, cem)
-    assert _opened(hoard, before) == len(before) == 4 * FRAMES, "as long as Bo is there he opens all"
+    assert _opened(kept, before) == len(before) == 4 * FRAMES, "as long as Bo is there he opens all"
 
     commits = len(blobs.commits)
     blobs.withheld_from = bo
@@ -80,22 +80,22 @@ def test_who_is_gone_opens_nothing_that_comes_after(how: str) -> None:
     w.until(lambda: ("Ada", "he is gone") in cem.said)
 
     # he keeps everything that he had, and is handed every commit, every frame and every message
-    assert _opened(hoard, after) == 0
-    assert _opened(hoard, before) == len(before), "what he could open he always can"
+    assert _opened(kept, after) == 0
+    assert _opened(kept, before) == len(before), "what he could open he always can"
     (commit,) = blobs.commits[commits:]
     verdict = membership.judge(commit)
     assert isinstance(verdict, Valid)
     assert verdict.removes_us
     with pytest.raises(StateError):
         membership.group.adopt(verdict.candidate)
-    hoard += Hoard.of_group(membership.group)
-    assert _opened(hoard, after) == 0, "the commit tells him no key"
+    kept += KeptKeys.of_group(membership.group)
+    assert _opened(kept, after) == 0, "the commit tells him no key"
     assert len(blobs.relays) > relays
     for blob in blobs.relays[relays:]:
         with pytest.raises(SnugCryptoError):
             membership.open_relay(blob)
 
-    assert _opened(Hoard.of_group(cem.room.m.group), after) == len(after)
+    assert _opened(KeptKeys.of_group(cem.room.m.group), after) == len(after)
 
 
 def test_a_newcomer_opens_nothing_that_came_before() -> None:
@@ -107,16 +107,16 @@ def test_a_newcomer_opens_nothing_that_came_before() -> None:
     w.until(lambda: ("Ada", "before") in bo.said)
     before = _talk(w, ada) + _talk(w, bo)
     commits, relays = list(blobs.commits), list(blobs.relays)
-    assert _opened(Hoard.of_group(ada.room.m.group), before) == len(before)
+    assert _opened(KeptKeys.of_group(ada.room.m.group), before) == len(before)
     cem = w.guest(w.link_of(ada), "Cem")
     w.until(lambda: w.agreed([ada, bo, cem]))
     w.run(1)  # senders have changed to the new epoch
     after = _talk(w, ada) + _talk(w, bo)
 
     membership = cem.room.m
-    hoard = Hoard.of_group(membership.group)
-    assert _opened(hoard, before) == 0
-    assert _opened(hoard, after) == len(after)
+    kept = KeptKeys.of_group(membership.group)
+    assert _opened(kept, before) == 0
+    assert _opened(kept, after) == len(after)
     for blob in relays:
         with pytest.raises(MissingKeyError):
             membership.open_relay(blob)
@@ -135,7 +135,7 @@ def test_between_the_commit_and_the_change_a_newcomer_opens_nothing_either() -> 
     between = [s for s in (ada.room.frames.seal("audio", 0, bytes([n]) * 99, w.now) for n in range(9)) if s]
     w.until(lambda: cem.room is not None)
     assert len(between) == 9
-    assert _opened(Hoard.of_group(cem.room.m.group), [("audio", s) for s in between]) == 0
+    assert _opened(KeptKeys.of_group(cem.room.m.group), [("audio", s) for s in between]) == 0
 
 
 def test_clients_let_go_of_what_they_must_not_have() -> None:
@@ -183,14 +183,14 @@ def test_real_frames_before_and_after_a_member(meeting: Record, sender: str) -> 
     for frames in spans.values():
         assert {kind for kind, _ in frames} == {"audio", "video"}
         assert len(frames) > 50
-    bob = Hoard.of_witness(meeting.people["bob"].secrets)
+    bob = KeptKeys.of_witness(meeting.people["bob"].secrets)
     assert len(bob) == 1, "Bob was there for one epoch"
     assert _opened(bob, spans["before"]) == 0
     assert _opened(bob, spans["after"]) == 0
     during = [bob.opens(kind, sealed) for kind, sealed in spans["during"]]
     assert sum(during) > 50
     assert during == sorted(during), "the old epoch for half a second, then his to the end"
-    ada = Hoard.of_witness(meeting.people["ada"].secrets)
+    ada = KeptKeys.of_witness(meeting.people["ada"].secrets)
     for frames in spans.values():
         assert _opened(ada, frames) == len(frames), "Ada was there all the time"
 
@@ -199,9 +199,9 @@ def test_real_frames_before_and_after_a_member(meeting: Record, sender: str) -> 
 def test_real_counters_of_a_member_that_came_late_and_was_removed(meeting: Record, sender: str) -> None:
     spans = _spans(meeting, meeting.people[sender])
     bob = meeting.people["bob"]
-    hoard = Hoard.of_witness(bob.secrets)
+    kept = KeptKeys.of_witness(bob.secrets)
     for kind in ("audio", "video"):
-        his = sum(hoard.opens(k, s) for k, s in spans["during"] if k == kind)
+        his = sum(kept.opens(k, s) for k, s in spans["during"] if k == kind)
         assert 10 < bob.opened(sender, kind) <= his
     assert bob.of("end")[-1]["reason"] == "removed"
     for who, other in (("ada", "cem"), ("cem", "ada")):

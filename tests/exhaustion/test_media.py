@@ -1,7 +1,7 @@
 """Harm that a member, or a stranger, can do to others through the media socket.
 
 Each flood has its limit and its counter, and while it goes on two innocent people in another room hear each
-other. These tests count operations; `tests.hurt.costs` measures the cost of one.
+other. These tests count operations; `tests.exhaustion.costs` measures the cost of one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from snugroom.server.sfu.io import dtls, srtp
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Stream
-from tests.hurt.conftest import StartRig
+from tests.exhaustion.conftest import StartRig
 from tests.media_server.conftest import ROOM, Clock, Rig, until
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
@@ -282,7 +282,7 @@ def _sources(count: int) -> list[socket.socket]:
 
 
 async def test_a_flood_from_unknown_addresses_is_forgotten(rig: Rig) -> None:
-    """20,000 datagrams from 1,000 addresses leave no object behind. (`tests.hurt.costs` has more of them.)"""
+    """20,000 datagrams from 1,000 addresses leave no object behind (more: `tests.exhaustion.costs`)."""
     innocent = await Innocent.at(rig)
     assert rig.peers[0].transport is not None
     stranger = rig.peer()

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from snugroom.server.sfu.io import tcp
-from tests.hurt.conftest import StartRig
+from tests.exhaustion.conftest import StartRig
 from tests.media_server.conftest import Rig
 from tests.media_server.framed import by_tcp, dial
 from tests.media_server.peer import Peer, rtp

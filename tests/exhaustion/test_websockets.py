@@ -12,7 +12,7 @@ import pytest
 from snugroom.server.rooms import backpressure
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import CatchUp, Relay, Relayed, encode
-from tests.hurt.rooms import Innocent, member
+from tests.exhaustion.rooms import Innocent, member
 from tests.server.people import blob
 from tests.server.wire_clients import Place, eventually, quiet, serving
 
