@@ -14,7 +14,7 @@ from tests.server.wire_clients import Guest, Place
 
 def keys(name: str) -> tuple[SigningKey, SigningKey]:
     """Door and room admin of the room `name`."""
-    door, room_admin = (SigningKey(sha256(f"{name} {of}".encode()).digest()) for of in ("door", "steward"))
+    door, room_admin = (SigningKey(sha256(f"{name} {of}".encode()).digest()) for of in ("door", "room admin"))
     return door, room_admin
 
 

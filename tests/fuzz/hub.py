@@ -69,7 +69,7 @@ class Tape:
 
 
 def _keys(name: str) -> tuple[SigningKey, SigningKey]:
-    door, room_admin = (SigningKey(sha256(f"{name} {of}".encode()).digest()) for of in ("door", "steward"))
+    door, room_admin = (SigningKey(sha256(f"{name} {of}".encode()).digest()) for of in ("door", "room admin"))
     return door, room_admin
 
 

@@ -29,7 +29,7 @@ from snugroom.server.wire.messages import (
 ZERO = bytes(32)
 CLIENT_NONCE = b"c" * 32
 DOOR = SigningKey(sha256(b"door").digest())
-ROOM_ADMIN = SigningKey(sha256(b"steward").digest())
+ROOM_ADMIN = SigningKey(sha256(b"room admin").digest())
 SERVER = SigningKey(sha256(b"server").digest())
 NUMBER = signed.room_number(bytes(DOOR.verify_key), bytes(ROOM_ADMIN.verify_key))
 

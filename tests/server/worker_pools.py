@@ -78,7 +78,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def member(place: Place, room: str) -> Guest:
     """Somebody in a room of that name, the pass shown; opens it if nobody has."""
-    door, room_admin = (SigningKey(sha256((room + end).encode()).digest()) for end in ("door", "steward"))
+    door, room_admin = (SigningKey(sha256((room + end).encode()).digest()) for end in ("door", "room admin"))
     number = signed.room_number(bytes(door.verify_key), bytes(room_admin.verify_key))
     guest = await place.guest()
     await guest.say(room_door(guest.challenge.origin, guest.challenge.nonce, door, room_admin))

@@ -10,7 +10,7 @@ test("a message comes back as it was", () => {
   assert.deepEqual(server.decode(server.encode(message)), message);
 });
 
-test("what msgspec refuses is refused here", () => {
+test("the codec refuses what msgspec refuses", () => {
   const wrong = [
     "", "[]", "null", '{"type":"stale"}', '{"type":"stale","asked":1,"slot":1,"more":1}',
     '{"type":"stale","asked":-1,"slot":1}', '{"type":"stale","asked":1.5,"slot":1}', '{"type":"nothing"}',

@@ -32,7 +32,7 @@ test("a tree is as wide as a power of two of leaves", () => {
   equal(layout([node("alone")]).rows, 1);
 });
 
-test("what is new is what another key stands for", () => {
+test("a node is new when it has another key", () => {
   const before = view(1, [node("a"), node("p"), node("b")]);
   deepEqual([...fresh(null, before)], []);
   deepEqual([...fresh(before, before)], []);
@@ -42,7 +42,7 @@ test("what is new is what another key stands for", () => {
   deepEqual([...fresh(before, view(2, [node("a"), node("p"), node("b"), node("r"), node("c")]))], [3, 4]);
 });
 
-test("who holds a key: who is below, is there, and was told", () => {
+test("the holders of a node's key are the members below it that got it", () => {
   const tree = view(4, [node("a"), node("p"), node("b"), node("r", { unmerged: [3] }), node("c"), null, node("d")]);
   deepEqual(holders(tree, 1), [0, 1]);
   deepEqual(holders(tree, 3), [0, 1, 2]);

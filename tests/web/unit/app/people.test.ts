@@ -27,7 +27,7 @@ test("a tile goes by the stream that there is, not by one of a link that is no m
   assert.equal(tile?.pictureState, "live");
 });
 
-test("a picture that was not asked for is said to be spared, and none that has stopped", () => {
+test("a tile says that video is spared without a subscription, and not when video has stopped", () => {
   const state = (asked: ReadonlySet<number> | null): string | undefined =>
     tilesOf([BO], { camera: null, screen: null }, [PICTURE], [count(22, NOW - 60_000)], asked, NOW)[0]?.pictureState;
   assert.equal(state(new Set([21])), "spared");

@@ -41,7 +41,7 @@ test("the mask is chosen among all eight, and the same one each time", () => {
   assert.deepEqual(qr(LINK), qr(LINK));
 });
 
-test("what is too long is refused", () => {
+test("a text that is too long is refused", () => {
   qr("a".repeat(2331));
   assert.throws(() => qr("a".repeat(2332)), RangeError);
 });

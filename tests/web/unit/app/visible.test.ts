@@ -26,7 +26,7 @@ function room(others: number) {
 const cameras = (asked: readonly number[] | null): number[] | null =>
   asked === null ? null : asked.filter((ssrc) => ssrc % 10 === 1).map((ssrc) => (ssrc - 1) / 10);
 
-test("what is asked for where one camera is wanted: that one, all sound, all screens", () => {
+test("a page that shows one camera subscribes to it, all sound and all screens", () => {
   const remote = [of(10, 1, 0), of(11, 1, 1), of(13, 1, 3), of(20, 2, 0), of(21, 2, 1), of(22, 2, 2)];
   assert.deepEqual([...sparing(remote, 2)], [10, 13, 20, 21, 22]);
   assert.deepEqual([...sparing(remote, null)], [10, 11, 13, 20, 22], "the first, while nobody has spoken");
@@ -42,7 +42,7 @@ test("up to nine others there is one page, and all are asked for", () => {
   assert.equal(visible.request.value.ssrcs, null);
 });
 
-test("of a hundred nine cameras are asked for, in the order of the room, and everybody's sound", () => {
+test("in a room of a hundred, a page subscribes to nine cameras in the room's order, and all sound", () => {
   const { visible } = room(99);
   assert.deepEqual([visible.pages.value, visible.page.value], [11, 0]);
   const { ssrcs } = visible.request.value;
@@ -70,7 +70,7 @@ test("whoever speaks changes nothing that the server is told", () => {
   assert.deepEqual(visible.request.value.maxLayers, [[201, 2]]);
 });
 
-test("who was chosen to be seen is asked for from every page", () => {
+test("a pinned member is subscribed to from every page", () => {
   const { seen, visible } = room(30);
   seen.pinned.value = "25 camera";
   assert.deepEqual(cameras(visible.request.value.ssrcs), [1, 2, 3, 4, 5, 6, 7, 8, 9, 25]);
@@ -94,7 +94,7 @@ test("the page that is shown is there, however many have gone", () => {
   assert.equal(visible.page.value, 0, "another meeting begins at its first page");
 });
 
-test("a picture is wanted as large as its place", () => {
+test("the subscribed layer fits the size of its tile", () => {
   assert.deepEqual([0, 150, 151, 300, 301, 2000].map((height) => maxLayerFor(height, undefined)), [0, 0, 1, 1, 2, 2]);
   // a window that is dragged to and fro about a step asks once
   assert.deepEqual([290, 260, 255].map((height) => maxLayerFor(height, 2)), [2, 2, 1]);

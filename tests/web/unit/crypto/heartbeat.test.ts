@@ -37,7 +37,7 @@ function fieldsOf({ signature: _, ...w }: Written): HeartbeatFields {
   return { ...w, handle, prev, chain, authenticator, incarnation, window: unhex(w.window) };
 }
 
-test("beats are Python's, in both directions", async () => {
+test("heartbeats are Python's, in both directions", async () => {
   for (const { fields, encoded, digest } of shared.beats) {
     const beat = await new Heartbeat(fieldsOf(fields)).signed(number, sign);
     assert.equal(hex(beat.signature), fields.signature);
@@ -49,7 +49,7 @@ test("beats are Python's, in both directions", async () => {
   }
 });
 
-test("what Python refuses is refused for the same reason", async () => {
+test("the page refuses what Python refuses, for the same reason", async () => {
   const kinds = new Set<string>();
   for (const { data, outcome } of shared.read) {
     const attempt = async (): Promise<boolean> => {
@@ -63,7 +63,7 @@ test("what Python refuses is refused for the same reason", async () => {
   assert.equal(kinds.size, 2);
 });
 
-test("a beat is for one room and by one key", async () => {
+test("a heartbeat is for one room and by one key", async () => {
   const beat = Heartbeat.decode(unhex(shared.beats[0]?.encoded ?? ""));
   await beat.verify(number, key.public);
   await refused(() => beat.verify(new Uint8Array(16), key.public), AuthenticationError);
@@ -72,7 +72,7 @@ test("a beat is for one room and by one key", async () => {
   await refused(() => beat.verify(new Uint8Array(15), key.public), MalformedError);
 });
 
-test("what has no encoding is refused, and what is not signed is not sent", async () => {
+test("a heartbeat without an encoding is refused, and an unsigned one is not sent", async () => {
   const fields = fieldsOf(shared.beats[0]?.fields ?? assert.fail());
   const wrong: Partial<HeartbeatFields>[] = [
     { leaf: 2 ** 32 },

@@ -43,7 +43,7 @@ test("a key of the browser's own making signs like any", async () => {
   await assert.rejects(async () => verify(key.public, key.public, await key.sign(message)), AuthenticationError);
 });
 
-test("what is read is a copy: who changes it changes nothing else", () => {
+test("a read value is a copy: changes of it change nothing else", () => {
   const data = Uint8Array.of(1, 2, 3);
   new Reader(data).take(2)[0] = 9;
   assert.deepEqual(data, Uint8Array.of(1, 2, 3));

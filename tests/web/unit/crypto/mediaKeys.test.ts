@@ -316,7 +316,7 @@ test("secrets of ended epochs are forgotten", async () => {
   await refused(() => bo.install(wiped, { ...change, now: 13 }), StateError, /can't follow/);
 });
 
-test("who takes a removed leaf's place is heard", async () => {
+test("the next member at a removed leaf is heard", async () => {
   const [bo, old] = [await member(1), await member(2)];
   const before = await old.seal(0, none, utf8("before"), 9);
   await enter(bo, 2, 10, 1, [2]);

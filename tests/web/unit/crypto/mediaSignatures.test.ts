@@ -57,7 +57,7 @@ test("lists are Python's, byte by byte", async () => {
   assert.deepEqual(await made.take(), [], "nothing to say, nothing said");
 });
 
-test("what no sender would write is no list", async () => {
+test("a list that no sender would write is refused", async () => {
   for (const { data, good } of shared.read) {
     if (good) {
       const heard = FrameList.decode(unhex(data));
@@ -209,7 +209,7 @@ test("a key that was told signs nothing any more, and anybody makes the same sig
   await refused(() => bo.passOn(), AuthenticationError, /no secret/);
 });
 
-test("what is sealed while lists are being signed stands in the next", async () => {
+test("a frame that is sealed while lists are being signed is in the next list", async () => {
   const made = await signer();
   made.add(AUDIO, 0, utf8("0"), 1);
   const [taking] = [made.take()];

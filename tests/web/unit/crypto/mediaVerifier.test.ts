@@ -31,7 +31,7 @@ test("an honest sender gives no alarm; two seconds without a list do, once", asy
   assert.deepEqual(bo.found, ["verified"]);
 });
 
-test("who is behind with lists judges only what was opened when the look was due", async () => {
+test("a verifier that is behind with lists judges only frames that were opened when its tick was due", async () => {
   const bo = await Bo.make();
   await bo.run(5);
   const due = bo.now;
@@ -90,7 +90,7 @@ test("a list that comes while a frame is opened is heeded: a forged one is not p
   bo.play([kid, counter, data]);
 });
 
-test("who falls into doubt while a frame is opened is not played on", async () => {
+test("a sender who falls into doubt while a frame is opened is not played on", async () => {
   const bo = await Bo.make();
   const frame = bo.seal();
   bo.checker.opening(EPOCH, ...frame, bo.now);
@@ -110,7 +110,7 @@ test("one frame far ahead waits and makes no other too old", async () => {
   assert.deepEqual(bo.found, []);
 });
 
-test("what comes after its list is forgotten is refused, and accuses nobody", async () => {
+test("a frame after its list is forgotten is refused, and accuses nobody", async () => {
   const bo = await Bo.make();
   await bo.run(2);
   const held: Frame[] = [];
@@ -176,7 +176,7 @@ test("a flood is bounded and found, of one key id and of many", async () => {
   assert.deepEqual(listed.found, ["unverified"]);
 });
 
-test("what is kept of lists is bounded by number as well as by age", async () => {
+test("the memory of lists is bounded by number and by age", async () => {
   for (const age of [0, LISTED_TIME]) {
     const bo = await Bo.make();
     const frames = Array.from({ length: age > 0 ? 10 : LISTED_MAX }, () => bo.seal());
@@ -196,7 +196,7 @@ test("what is kept of lists is bounded by number as well as by age", async () =>
   }
 });
 
-test("what is excused is bounded too, and forgotten after a minute", async () => {
+test("excused frames are bounded too, and forgotten after a minute", async () => {
   for (const pause of [0, 20]) {
     const bo = await Bo.make();
     let counter = 0;
@@ -213,7 +213,7 @@ test("what is excused is bounded too, and forgotten after a minute", async () =>
   }
 });
 
-test("what is excused in epochs that are over counts as well", async () => {
+test("excused frames of past epochs count as well", async () => {
   const bo = await Bo.make();
   for (let epoch = EPOCH; epoch < EPOCH + 12; epoch++) {
     bo.checker.excuse(bo.now + 2);

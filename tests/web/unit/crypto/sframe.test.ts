@@ -249,7 +249,7 @@ test("replays, and the window's edge", async () => {
   assert.equal((await opener.open(none, await frame(3)))[0], 3);
 });
 
-test("of copies that are opened at once one opens", async () => {
+test("one of several copies that are opened at once opens", async () => {
   const frameKey = key();
   const opener = new Opener(frameKey);
   for (const counter of [0, 1, 5000]) {

@@ -173,7 +173,7 @@ test("another V is a fork and not a cheat", () => {
   assert.deepEqual(ada.judge(), { kind: "fork", leaf: 1 });
 });
 
-test("what is shown before all have committed waits to be judged", () => {
+test("a share that is revealed before all have committed waits", () => {
   const runs = aRun(2);
   const [ada, bo] = runs;
   assert.ok(ada && bo);

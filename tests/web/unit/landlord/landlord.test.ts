@@ -104,7 +104,7 @@ test("entropy is bits a byte, and that of noise what chance makes of it", () => 
   ok(Math.abs(sum / rounds - entropyOfNoise(700)) < 0.02);
 });
 
-test("what is said to be measured is what docs/explanation/leakage.md says", () => {
+test("the figures of the window are those of docs/explanation/leakage.md", () => {
   const text = readFileSync(join(import.meta.dirname, "../../../docs/explanation/leakage.md"), "utf8");
   const rows: Readonly<Record<keyof typeof MEASURED, string>> = {
     speaks: "Who speaks (microphone open)",

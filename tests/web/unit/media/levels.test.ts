@@ -23,7 +23,7 @@ class Room {
   }
 }
 
-test("who speaks is chosen, and stays so in silence", () => {
+test("the speaker is chosen, and stays chosen in silence", () => {
   const room = new Room();
   assert.deepEqual(room.hear(1, { 1: 0.1, 2: 0.05 }), [null]);
   assert.deepEqual(room.hear(1, { 1: 0.1, 2: 0.7 }), [2]);
@@ -37,7 +37,7 @@ test("a cough moves nobody", () => {
   assert.deepEqual(room.hear(5, { 1: 0.6, 2: 0.1 }), [1]);
 });
 
-test("who goes on louder takes over, and not before some time", () => {
+test("a louder speaker takes over after some time", () => {
   const room = new Room();
   room.hear(3, { 1: 0.6, 2: 0.1 });
   const began = room.now;
@@ -49,7 +49,7 @@ test("who goes on louder takes over, and not before some time", () => {
   assert.ok(changes <= 10 / HOLD, `${changes} changes in ten seconds`);
 });
 
-test("who has left speaks no more", () => {
+test("a member who left is no speaker any more", () => {
   const room = new Room();
   room.hear(2, { 1: 0.8, 2: 0.1 });
   assert.deepEqual(room.hear(1, { 2: 0.1 }), [null]);

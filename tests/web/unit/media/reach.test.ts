@@ -23,7 +23,7 @@ test("every address is a candidate of UDP and of TCP, UDP before TCP", () => {
   assert.equal(priorities[0], 2130706431);
 });
 
-test("without TCP there is none, and without an address nothing", () => {
+test("without TCP there is no TCP candidate, and without an address no candidate", () => {
   assert.deepEqual(candidates({ address: "192.0.2.7", port: 1 }), ["candidate:1 1 udp 2130706431 192.0.2.7 1 typ host"]);
   assert.deepEqual(candidates({ ...SERVER, tcp: false }).length, 3);
   assert.deepEqual(candidates({ ...SERVER, address: null }), []);
@@ -56,7 +56,7 @@ function listen(silence: Silence, from: number, to: number, speaks: (now: number
   return due;
 }
 
-test("who hears something now and then is well connected", () => {
+test("packets now and then prove a connection", () => {
   assert.deepEqual(listen(new Silence(), 0, 60, () => true), []);
   assert.deepEqual(listen(new Silence(), 0, 60, (now) => now % 1 < 0.4), []);
 });

@@ -114,7 +114,7 @@ test("whatever a browser answers is refused, or says what we asked for", () => {
   assert.ok(taken > RUNS / 50 && refused > RUNS / 4, `${taken} taken, ${refused} refused`);
 });
 
-test("whatever a server tells of its transport, each line of the offer stays one", () => {
+test("each line of the offer stays one, for any transport that a server tells", () => {
   const next = numbers(Number(process.env.SNUG_SEED ?? 1) + 1);
   const count = offer(SERVER, LINES, 1).split("\r\n").length;
   const odd = (text: string): string => {

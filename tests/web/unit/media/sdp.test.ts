@@ -53,7 +53,7 @@ test("an offer has what the protocol says, and no more", () => {
   assert.doesNotMatch(sdp, /tcptype/);
 });
 
-test("nothing that a server says begins a line of its own", () => {
+test("no value of a server begins a line of its own", () => {
   for (const wrong of [
     { address: "192.0.2.7 1 typ host\r\na=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level" },
     { address: "meet.example" },

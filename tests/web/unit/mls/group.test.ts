@@ -53,7 +53,7 @@ const agree = (one: mls.GroupView, other: mls.GroupView): void => {
   assert.equal(hex(one.export("x", utf8("y"), 40)), hex(other.export("x", utf8("y"), 40)));
 };
 
-test("who was let in agrees with who let it in, and knows who that was", async () => {
+test("a newcomer agrees with its inviter, and knows it", async () => {
   const ada = await create();
   const bo = await enter(ada, "Bo");
   agree(ada, bo);
@@ -107,7 +107,7 @@ test("a candidate of another epoch, or another's group, is not adopted", async (
   ada.adopt(stage);
 });
 
-test("who is removed has no next epoch, and its late words are not read", async () => {
+test("a removed member has no next epoch, and its late messages are not read", async () => {
   const ada = await create();
   const bo = await enter(ada, "Bo");
   const late = await bo.protect(utf8("late"));
@@ -123,7 +123,7 @@ test("who is removed has no next epoch, and its late words are not read", async 
   );
 });
 
-test("who was removed and added again in one commit is told that it is removed", async () => {
+test("a member that one commit removes and adds again hears that it is removed", async () => {
   const ada = await create();
   const key = await mls.generateSignatureKey(SUITE);
   const first = await bundle("Bo", key);

@@ -43,7 +43,7 @@ test("looking changes nothing, and a used key is overwritten and gone", () => {
   tree.peek(1, "application", 0).consume();
 });
 
-test("what is kept of skipped generations opens them and none after", () => {
+test("kept keys of skipped generations open these and no later ones", () => {
   const [sender, receiver] = both();
   for (let n = 0; n < 5; n++) sender.next(1, "application");
   receiver.peek(1, "application", 4).consume();

@@ -50,7 +50,7 @@ test("all are shown the same code, and told what changes once they have compared
   assert.deepEqual(ada.events("Comparison"), []); // who has said nothing is told nothing
 });
 
-test("two who open at once come to one code", async () => {
+test("two members who open at once get one code", async () => {
   const world = await three();
   const [bo, cem] = [world.room(1), world.room(2)];
   world.held = [];
@@ -92,7 +92,7 @@ function sidOf(world: World): Uint8Array<ArrayBuffer> {
   return opened.sid;
 }
 
-test("whose part is missing is named, before and after anybody has shown anything", async () => {
+test("a member whose part is missing is named, before and after the first reveal", async () => {
   const world = await three();
   const [ada, cem] = [world.room(0), world.room(2)];
   cem.isInSync = false; // commits to nothing
@@ -133,7 +133,7 @@ test("a change of keys after shares are out is somebody's choice, and is told", 
   assert.match(ada.alarms("code_aborted")[0] ?? "", /Cem changed the meeting's keys in the middle of it/);
 });
 
-test("what can't be compared is refused with a sentence", async () => {
+test("a comparison that is not possible is refused with a sentence", async () => {
   const alone = await World.of([{ name: "Ada" }], features);
   const ada = alone.room(0);
   const comparing = ada.feature(Comparing);

@@ -96,7 +96,7 @@ test("a book is kept and read again, and nothing else is read", async () => {
     await assert.rejects(decodeContacts(utf8(wrong)), MalformedError, wrong.slice(0, 60));
 });
 
-test("who takes a contact's name without its key is told of", async () => {
+test("a knock with a contact's name and another key is told", async () => {
   const book = await Contacts.make(seeded("me"));
   const [ada, other] = [await key(1), await key(2)];
   book.learn(ada, "Ada", 0);

@@ -193,7 +193,7 @@ test("members agree on everything, commit after commit", async () => {
   assert.deepEqual([...ada.ledger.revoked], [0x8001], "the invite goes with whom it let in");
 });
 
-test("what an adopted commit changed is told", async () => {
+test("the changes of an adopted commit are told", async () => {
   const [ada, bo, cem] = await three();
   const staged = await ada.stage({
     type: "RemoveIntent",
@@ -293,7 +293,7 @@ test("a commit is of one slot, and of no other room", async () => {
   assert.ok(verdict.type === "Void" && verdict.rule === "SNUG-2");
 });
 
-test("what is said is read once, in this epoch and the last, by those who are there", async () => {
+test("a message is read once, in this epoch and the last, by present members", async () => {
   const [ada, bo, cem] = await three();
   const now = await bo.protect(utf8("now"));
   const late = await bo.protect(utf8("late"));

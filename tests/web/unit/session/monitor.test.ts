@@ -20,7 +20,7 @@ const why = (room: Room): string | null => {
   return reason === null ? null : worded(reason);
 };
 
-test("where all is well nothing is told, and sound and pictures may flow", async () => {
+test("in a healthy meeting no alarm is raised, and media may flow", async () => {
   const world = await three();
   await world.run(120);
   for (const room of world.rooms) {
@@ -31,7 +31,7 @@ test("where all is well nothing is told, and sound and pictures may flow", async
   assert.ok(world.room(1).feature(Monitor).record.beats.length >= 60);
 });
 
-test("who is not heard is told of once, and again when it is over", async () => {
+test("a silent member is told once, and so is the end", async () => {
   const world = await three();
   const [ada, bo] = [world.room(0), world.room(1)];
   await world.run(20);
@@ -52,7 +52,7 @@ test("who is not heard is told of once, and again when it is over", async () => 
   assert.deepEqual(bo.statuses("cleared"), ["Cem can be heard again."]);
 });
 
-test("without a host's word sound and pictures pause, until somebody says to go on", async () => {
+test("without a host's heartbeat media pauses, until an override", async () => {
   const world = await three();
   const [bo, cem] = [world.room(1), world.room(2)];
   await world.run(10);
@@ -78,7 +78,7 @@ test("without a host's word sound and pictures pause, until somebody says to go 
   assert.equal(why(bo), null);
 });
 
-test("a change that others have and we are not given stops our sound and pictures, and is told", async () => {
+test("a withheld change stops our media, and is told", async () => {
   const world = await three();
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
   await world.run(8);
@@ -110,7 +110,7 @@ test("the word of who stands in an epoch that is long over is worth nothing", as
   assert.match(why(ada) ?? "", /too few of the others/);
 });
 
-test("two who were told different changes find that out", async () => {
+test("two members with different changes find that out", async () => {
   const world = await three();
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
   await world.run(8);
@@ -161,7 +161,7 @@ test("other messages in another order are told, and one number for two messages 
   assert.match(ada.alarms("reordered").at(-1) ?? "", /two different messages under one number/);
 });
 
-test("a beat forged in another's name, or by somebody who is none of us, is nothing", async () => {
+test("a heartbeat forged in another's name, or by a stranger, is ignored", async () => {
   const world = await three();
   const [ada, bo] = [world.room(0), world.room(1)];
   const beats = new Heartbeats(ada.asPorts, world.now);
@@ -189,7 +189,7 @@ const orderOf = (): Parameters<Heartbeats["send"]>[1] =>
     Heartbeats["send"]
   >[1];
 
-test("a line of beats holds each against those before it", () => {
+test("a history compares each heartbeat with those before it", () => {
   const history = new BeatHistory(0);
   const beat = (seq: number, slot: number, prev = "0"): Heartbeat =>
     new Heartbeat({
@@ -218,7 +218,7 @@ test("a line of beats holds each against those before it", () => {
   assert.throws(() => history.accept(beat(6, 5, "z"), H(utf8("back"))), ValidationError);
 });
 
-test("evidence is bounded, and who beats most pushes out none but its own", () => {
+test("evidence is bounded, and too frequent heartbeats displace only their own", () => {
   const record = new Record();
   const [much, little] = [utf8("much"), utf8("little")];
   record.add(utf8("first"), little);

@@ -37,7 +37,7 @@ function reports(delivery: Delivery, rounds: readonly (readonly [number, number]
   });
 }
 
-test("three beats without what is sent are told once, and so is the end", () => {
+test("three heartbeats without delivery are told once, and so is the end", () => {
   const delivery = new Delivery();
   const told = reports(delivery, [
     [0, 0],
@@ -60,7 +60,7 @@ test("three beats without what is sent are told once, and so is the end", () => 
   assert.deepEqual(delivery.notReached([0, 0]), []);
 });
 
-test("what is not sent is not missed, and beats in quick succession count as one", () => {
+test("a stream that is not sent is not missed, and heartbeats in quick succession count as one", () => {
   const still = Array.from({ length: 10 }, () => [252, 200] as const);
   assert.ok(reports(new Delivery(), [[0, 0], [250, 200], ...still]).every(({ lost }) => lost.length === 0));
   const delivery = new Delivery();
@@ -70,7 +70,7 @@ test("what is not sent is not missed, and beats in quick succession count as one
   }
 });
 
-test("of layers one is enough, and none is a loss of one stream", () => {
+test("one layer is enough, and none is the loss of one stream", () => {
   const delivery = new Delivery();
   const came = (small: number, larger: number) => new Map([[0, new Map([[1, small], [4, larger]])]]); // prettier-ignore
   for (let at = 0; at < 8; at++) {
@@ -142,7 +142,7 @@ function ordering(numbers: readonly number[], life = LIFE): Ordering {
   return made;
 }
 
-test("who has the same relays vouches for the same", () => {
+test("members with the same relays have the same window", () => {
   const [ours, theirs] = [ordering(range(1, 20)), ordering(range(11, 20))]; // who came later has fewer
   assert.deepEqual(theirs.newest(), ours.newest());
   assert.equal(theirs.newest()[0], 19);
@@ -170,7 +170,7 @@ test("a difference is told at the second time, and once", () => {
   );
 });
 
-test("what others have and we have not is compared when it comes", () => {
+test("relays that only others have are compared when they come", () => {
   let ours = ordering([1, 2]);
   assert.equal(ours.checkClaim(1, ...ordering([1, 2, 3]).newest(), 5), false);
   assert.equal(ours.checkClaim(1, 3, OTHER, 9), false, "the first claim stays");

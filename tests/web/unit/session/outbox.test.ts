@@ -34,7 +34,7 @@ function sent(box: Outbox, text: string, at: number): OutgoingMessage {
 
 const texts = (box: Outbox): unknown[] => box.unsent().map(({ text }) => text);
 
-test("what has not come back is sent again, and what has is not", () => {
+test("a message is sent again until it has come back", () => {
   const box = new Outbox();
   const first = sent(box, "one", 0);
   sent(box, "two", 0);
@@ -75,7 +75,7 @@ test("the outbox is bounded by what has come back", () => {
   assert.equal(box.unsent().length, RECENT_MAX);
 });
 
-test("what is seen is remembered, the oldest forgotten beyond the most", () => {
+test("seen ids are remembered, and the oldest forgotten beyond the maximum", () => {
   const seen = new SeenDigests();
   for (let n = 0; n <= SEEN_MAX; n++) seen.add(digest(n));
   assert.equal(seen.has(digest(0)), false);
@@ -151,7 +151,7 @@ test("a mark is of what is said, by whom, under which id", () => {
   assert.equal(new Set(marks.map((m) => m.join())).size, marks.length);
 });
 
-test("a picture is what its first bytes say", () => {
+test("the first bytes of an image decide its type", () => {
   const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0);
   assert.equal(mimeOf(png), "image/png");
   assert.equal(mimeOf(Uint8Array.of(0xff, 0xd8, 0xff, 0xe0)), "image/jpeg");

@@ -122,7 +122,7 @@ test("a refusal, a lock, a used invite and one taken back each say so", async ()
   assert.match(await hub.refusal(ada, { type: "Revoke", index: 999 }), /no invite 999 is known here/);
 });
 
-test("who is waved in is not asked about; who is removed is told, and the link is another one then", async () => {
+test("a wave-in needs no question; a removed member hears of it, and the link changes", async () => {
   const { hub, ada, link } = await hosted({ admission: "all" });
   const bo = await knocks(hub, link, "Bo");
   await hub.until(() => bo.session.inside);
@@ -342,7 +342,7 @@ test("inputs are handled in their order, however fast they come", async () => {
   );
 });
 
-test("who falls out of step goes on only from what it knows", async () => {
+test("a member out of step continues only from what it knows", async () => {
   const { hub, ada, link } = await hosted();
   const bo = await comes(hub, ada, link, "Bo");
   const cem = await comes(hub, ada, link, "Cem");

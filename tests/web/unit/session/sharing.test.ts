@@ -119,7 +119,7 @@ test("a member who runs another page is shown to all, once", async () => {
   assert.equal(ada.alarms("page_differs").length, 1);
 });
 
-test("who runs none is told when two differ, and of equals the first is the measure", async () => {
+test("a member without a page hears when two differ; among equals the first decides", async () => {
   const world = await three();
   const cem = world.room(2);
   await cem.hear(world.room(0), { type: "page", hash: new Uint8Array(32).fill(1) });
@@ -168,7 +168,7 @@ test("pieces that were lost are asked for again, of the sender alone; what never
   assert.match(worded(bo.events("FileFailed")[0]!.why), /^It stopped coming/);
 });
 
-test("what is not what was offered is not given out", async () => {
+test("a file that differs from its offer is not delivered", async () => {
   const world = await three();
   const [ada, bo] = [world.room(0), world.room(1)];
   const wrong = world.keep.bind(world);

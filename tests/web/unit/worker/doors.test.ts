@@ -57,7 +57,7 @@ const show = { type: "show", room_pass: new Uint8Array(32) } as const;
 const shown = JSON.stringify({ type: "shown", slot: 3 });
 const settled = (): Promise<void> => new Promise((done) => setImmediate(done));
 
-test("what is said while it connects is said once it has, in order", () => {
+test("messages during a connection attempt are sent afterwards, in order", () => {
   const all = connections();
   all.connect(ROOM);
   assert.deepEqual(urls, ["wss://meet.example/ws"]);
@@ -111,7 +111,7 @@ test("a connection that ends was answered, one that was never made only if someb
   ]);
 });
 
-test("nobody who answers in time is nobody", async () => {
+test("a connection without a timely answer is lost", async () => {
   mock.timers.enable({ apis: ["setTimeout"] });
   try {
     const all = connections();
@@ -141,7 +141,7 @@ test("a connection in another's place hears nothing of it, and an old one is not
   assert.deepEqual(told, [["received", ROOM, "shown"]]);
 });
 
-test("what was said last goes out before it is closed, and the end is not told", async () => {
+test("the last message leaves before the connection is closed, and no loss is reported", async () => {
   const all = connections();
   all.connect(ROOM);
   all.transmit(ROOM, show);

@@ -71,7 +71,7 @@ class Rig {
   }
 }
 
-test("pictures are given from a key frame on, in the order in which they were sealed", async () => {
+test("video frames are delivered from a key frame on, in the order in which they were sealed", async () => {
   const rig = new Rig();
   await rig.come(1, 3);
   assert.deepEqual(rig.given, []);
@@ -84,7 +84,7 @@ test("pictures are given from a key frame on, in the order in which they were se
   assert.equal(rig.incoming.leaf, 3);
 });
 
-test("a picture that was overtaken is waited for, and not asked to be whole", async () => {
+test("the decoder waits for an overtaken frame, without a request for a key frame", async () => {
   const rig = new Rig();
   await rig.come(1, 0, true);
   for (const counter of [2, 3]) await rig.come(1, counter);
@@ -96,7 +96,7 @@ test("a picture that was overtaken is waited for, and not asked to be whole", as
   assert.equal(rig.asked, 0);
 });
 
-test("what doesn't come in time is a hole: nothing more until a key frame, which is asked for", async () => {
+test("a frame that does not come in time stops delivery until a requested key frame", async () => {
   const rig = new Rig();
   await rig.come(1, 0, true);
   await rig.come(1, 2);
@@ -123,7 +123,7 @@ test("a key frame passes over what is missing, and nothing older is given out af
   assert.equal(rig.asked, 0);
 });
 
-test("not more than so many pictures wait for one that is missing", async () => {
+test("the number of frames that wait for a missing one is bounded", async () => {
   const rig = new Rig();
   await rig.come(1, 0, true);
   for (let i = 0; i <= AHEAD_MAX; i++) await rig.come(1, 2 + i);
@@ -190,7 +190,7 @@ test("frames wait for their keys and are tried again in their order", async () =
   assert.equal(rig.incoming.held, 0);
 });
 
-test("of those that wait for different things too", async () => {
+test("the bound also covers frames that wait for different things", async () => {
   const rig = new Rig("audio");
   for (const [counter, what] of ["unverified", "future", "unverified"].entries()) await rig.come(1, counter, false, what as What);
   rig.crypto.waits = false;
@@ -233,7 +233,7 @@ test("a key frame is asked for at most once a second, and less often in the end"
   assert.deepEqual(asked.map(Math.round), [1, 2, 4, 9, 14, 19]);
 });
 
-test("what is no verdict on a frame is not taken for one", async () => {
+test("an unknown error is no verdict on a frame", async () => {
   const rig = new Rig();
   await assert.rejects(rig.come(1, 0, true, "broken"), TypeError);
   assert.deepEqual(rig.given, []);
@@ -258,7 +258,7 @@ test("every packet of sound leaves in one size", async () => {
   assert.equal(outgoing.varies, false);
 });
 
-test("nothing leaves that isn't sealed, and what leaves next is a whole picture", async () => {
+test("no unsealed frame leaves, and the next frame that leaves is a key frame", async () => {
   const crypto = new Fake();
   let asked = 0;
   const outgoing = new Outgoing("video", 1, crypto, () => asked++);
@@ -304,7 +304,7 @@ test("another size begins with a key frame, and each is counted by itself", asyn
   assert.equal(rig.asked, 0);
 });
 
-test("what comes late of the size before is passed over, whole pictures too", async () => {
+test("late frames of the previous layer are passed over, key frames too", async () => {
   const rig = new Rig();
   await rig.layer(1, 0, 1000, true);
   await rig.layer(5, 0, 4000, true);
@@ -340,7 +340,7 @@ test("a size whose key frame doesn't come is no use without one, which is asked 
   assert.deepEqual(rig.given, ["1.0", "5.3"]);
 });
 
-test("sizes that change twice while a whole picture is overtaken cost nothing", async () => {
+test("two changes of layer while a key frame is overtaken cost nothing", async () => {
   const rig = new Rig();
   await rig.layer(1, 0, 1000, true);
   await rig.layer(6, 1, 4000);

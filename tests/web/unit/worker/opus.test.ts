@@ -36,7 +36,7 @@ test("a padded packet has the wanted size and the same frame and configuration i
     }
 });
 
-test("what an encoder has padded itself is padded further, or less", () => {
+test("packets that an encoder padded itself are padded further, or less", () => {
   for (const inner of [60, 70, 119, 300])
     for (const length of [1, 2, 40, 50]) {
       const packet = Uint8Array.from({ length }, (_, i) => (i === 0 ? 0x48 : (i * 7) & 0xff));
@@ -50,7 +50,7 @@ test("what an encoder has padded itself is padded further, or less", () => {
   assert.deepEqual(frames(padOpus(Uint8Array.of(0x4b, 0x81, 9, 8), 20) ?? new Uint8Array()), [[9, 8]]);
 });
 
-test("what is too large, empty, or of several frames isn't padded", () => {
+test("packets that are too large, empty, or of several frames are not padded", () => {
   assert.equal(padOpus(new Uint8Array(0)), null);
   assert.equal(padOpus(new Uint8Array(SOUND_SIZE + 1).fill(0x78)), null);
   for (const code of [1, 2]) assert.equal(padOpus(Uint8Array.of(0x78 | code, 1, 2)), null);

@@ -200,7 +200,7 @@ test("a server that never answers is given up", async () => {
   assert.equal(rig.done.at(-1), "close");
 });
 
-test("what should never happen ends all of it, and nothing passes any more", async () => {
+test("an internal error ends the worker's work, and nothing passes any more", async () => {
   await rig.shell.hear(HOST);
   await rig.enters();
   const own = transformer({ role: "seal", kind: "audio", stream: 0 });

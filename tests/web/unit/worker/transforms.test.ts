@@ -82,7 +82,7 @@ test("each layer is sealed under a stream number of its own", async () => {
   assert.deepEqual(transforms.sealed(), { 1: 4 });
 });
 
-test("a picture whose layer can't be told, or is of another stream, goes nowhere", async () => {
+test("a frame of an unknown layer, or of another stream, is dropped", async () => {
   const { transforms, put, out } = layers();
   await put(KEY, 10); // not published yet
   transforms.publish([
@@ -98,7 +98,7 @@ test("a picture whose layer can't be told, or is of another stream, goes nowhere
   assert.deepEqual(firsts(out), [1]);
 });
 
-test("after what was withheld of a layer, a whole picture of that layer is asked for", async () => {
+test("after withheld frames of a layer, the worker requests a key frame of that layer", async () => {
   let sealing = false;
   const { transforms, put, out, asked } = layers(() => sealing);
   transforms.publish([{ ssrc: 10, kind: "video", stream: 1, layers: [11] }]);
