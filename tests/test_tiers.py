@@ -71,7 +71,7 @@ def test_tiers_run_what_they_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("silent", ["not_in_check", "only_in_test_all"])
-def test_what_is_left_out_without_a_reason_is_refused(silent: str, tmp_path: Path) -> None:
+def test_an_omission_without_a_reason_is_refused(silent: str, tmp_path: Path) -> None:
     lists = tmp_path / "tiers.toml"
     tables = {"not_in_check": "modules", "only_in_test_all": "tests"}
     lists.write_text(

@@ -280,7 +280,7 @@ def test_powers_and_invites_from_the_command_line() -> None:
         (("host", "--server", "http://127.0.0.1:1", "--invite", "x" * 65), "64 bytes"),
     ],
 )
-def test_what_is_typed_wrongly_is_status_2_and_one_sentence(arguments: tuple[str, ...], says: str) -> None:
+def test_a_mistyped_command_gives_status_2_and_one_sentence(arguments: tuple[str, ...], says: str) -> None:
     with running(*arguments) as snug:
         assert snug.status() == 2
         assert says in " ".join(snug.errors)

@@ -114,7 +114,7 @@ def test_contacts_are_added_named_verified_and_forgotten(snug: Snug, book: Path)
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(
+def test_an_impossible_command_is_explained_and_changes_nothing(
     snug: Snug, book: Path, arguments: tuple[str, ...], why: str
 ) -> None:
     Book.open(book, WORD).update(lambda c: (c.learn(ADA.public, "Ada", NOW), c.learn(BO.public, "Bo", NOW)))
@@ -146,7 +146,7 @@ def test_a_wrong_passphrase_and_a_damaged_book_are_told_apart(snug: Snug, book: 
     assert "holds 'host return'" in snug("list", book, status=2)
 
 
-def test_what_opens_and_is_no_book_is_left_alone(book: Path) -> None:
+def test_a_sealed_file_that_is_no_book_is_left_alone(book: Path) -> None:
     opened = Book.open(book, WORD)
     other = SealedFile.open(book, WORD, KIND)
     other.update(lambda was: b'{"version": 2}')
@@ -203,7 +203,7 @@ def test_a_book_is_not_endless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
-def test_what_is_no_book_is_an_error(data: bytes) -> None:
+def test_a_file_that_is_no_book_is_an_error(data: bytes) -> None:
     with pytest.raises(MalformedError):
         Contacts.decode(data)
 

@@ -267,7 +267,7 @@ def test_an_empty_exhibit_proves_next_to_nothing(tmp_path: Path, capsys: pytest.
     assert "Nothing but that the exhibits are their makers'" in capsys.readouterr().out
 
 
-def test_what_a_server_said_can_not_move_the_terminal(
+def test_the_servers_words_can_not_move_the_cursor(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [evidence.ServerEvent(1, "idle", "\x1b[2Jgone\nProven:\n  - all of it")]

@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "book"
 
 
-def test_what_is_sealed_comes_back(path: Path) -> None:
+def test_a_sealed_file_opens(path: Path) -> None:
     for payload in (b"", b"x", os.urandom(5000)):
         seal_file(path, PASS, "contacts", payload, cost=CHEAP)
         assert open_file(path, PASS, "contacts") == payload
@@ -82,7 +82,7 @@ def test_a_wrong_passphrase_is_one_error_and_damage_another(path: Path) -> None:
             open_file(path, PASS, "contacts")
 
 
-def test_who_mends_the_checksum_has_changed_nothing_that_opens(path: Path) -> None:
+def test_a_mended_checksum_does_not_make_a_changed_file_open(path: Path) -> None:
     seal_file(path, PASS, "contacts", b"payload", cost=CHEAP)
     body = path.read_bytes()[:-32]
     for at in range(len(body)):
@@ -118,7 +118,7 @@ def test_kinds_are_told_apart(path: Path) -> None:
         open_file(path, PASS, "contacts")
 
 
-def test_what_cannot_be_read_is_never_written_over(path: Path) -> None:
+def test_an_unreadable_file_is_never_written_over(path: Path) -> None:
     seal_file(path, PASS, "contacts", b"payload", cost=CHEAP)
     whole = path.read_bytes()
     for content, passphrase, kind in (
@@ -194,9 +194,7 @@ def test_a_write_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.
     assert [p.name for p in path.parent.iterdir()] == ["book"]
 
 
-def test_who_keeps_the_folder_locked_stops_nobody_for_long(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_on_the_folder_stops_nobody_for_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     book = SealedFile.create(path, "secret", "contacts", b"old", cost=CHEAP)
     monkeypatch.setattr(sealed_file, "LOCK_TIME", 0.05)
     folder = os.open(path.parent, os.O_RDONLY)

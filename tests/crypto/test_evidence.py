@@ -220,7 +220,7 @@ def _by_another() -> Receipt:
 
 
 @pytest.mark.parametrize(("bad", "why"), [case[1:] for case in made_up()], ids=[c[0] for c in made_up()])
-def test_what_is_made_up_fails(bad: Exhibit, why: str) -> None:
+def test_invented_evidence_fails(bad: Exhibit, why: str) -> None:
     with pytest.raises(SnugCryptoError, match=why):
         evidence.verify_evidence(of(bad))
 

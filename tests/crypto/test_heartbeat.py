@@ -100,7 +100,7 @@ def test_cut_or_with_more_behind_it_is_refused() -> None:
     ],
     ids=str,
 )
-def test_what_no_member_would_write_is_refused(changes: dict[str, Any]) -> None:
+def test_a_heartbeat_that_no_member_would_write_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(MalformedError):
         Heartbeat.decode(beat(**changes).encode())
 
@@ -117,7 +117,7 @@ def test_a_flag_or_version_of_another_kind_is_refused() -> None:
     ("name", "value"),
     [("leaf", 2**32), ("handle", b""), ("prev", b""), ("chain", bytes(31)), ("window", b""), ("at", -1)],
 )
-def test_what_has_no_encoding_is_refused(name: str, value: Any) -> None:
+def test_a_heartbeat_without_an_encoding_is_refused(name: str, value: Any) -> None:
     with pytest.raises(MalformedError):
         beat(**{name: value})
 

@@ -129,7 +129,7 @@ def test_nobody_else_opens_it_or_can_check_it() -> None:
             to_bo(sealed).check(ENDS, box)
 
 
-def test_what_bo_was_given_does_not_convince_cem() -> None:
+def test_a_vouch_to_bo_does_not_convince_cem() -> None:
     """Mallory in Bo's place: relays to Cem what it has of Ada, sealed anew, for its own leaf or for Ada's."""
     opened = to_bo(ADA.vouch(ENDS, ADA_BOX))
     to_cem = replace(ENDS, to_leaf=2, to_signature_key=b"c" * 32, to_box=hpke.public_key(CEM_BOX))
@@ -180,7 +180,7 @@ class Thief(IdentityKey):
         self.public = victim
 
 
-def test_who_has_a_public_key_alone_can_prove_nothing_with_it() -> None:
+def test_a_public_key_alone_proves_nothing() -> None:
     ends = replace(ENDS, leaf=3, signature_key=b"m" * 32, box=hpke.public_key(MALLORY_BOX))
     with pytest.raises(AuthenticationError):
         to_bo(Thief(ADA.public).vouch(ends, MALLORY_BOX)).check(ends, BO_BOX)

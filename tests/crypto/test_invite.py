@@ -217,7 +217,7 @@ RAW = SECRET + SEED.host_public + b"\0\1" + SEED.invite_token(1)
         (_coded(RAW + b"\x09" + b"".join(b"\x08http://" + bytes((97 + i,)) for i in range(9))), "at most 8"),
     ],
 )
-def test_what_is_wrong_with_a_link_is_said(link: str, words: str) -> None:
+def test_the_error_says_what_is_wrong_with_a_link(link: str, words: str) -> None:
     with pytest.raises(MalformedError, match=words):
         Invite.parse(link)
 

@@ -123,7 +123,7 @@ def _inner(inner: bytes) -> bytes:
         (_sealed(uint(481, 4) + bytes(480)), MalformedError),
     ],
 )
-def test_what_is_no_message(blob: bytes, kind: type[SnugCryptoError]) -> None:
+def test_bytes_that_are_no_message_are_refused(blob: bytes, kind: type[SnugCryptoError]) -> None:
     assert len(blob) == BUCKETS[0]
     with pytest.raises(kind):
         read(ENVELOPE_KEY, blob)

@@ -102,7 +102,7 @@ def _raw_reply(opened: OpenedKnock, body: bytes) -> Reply:
 ANSWER_BODY = b"\x01" + prefixed(b"w", 4) + bytes(96) + uint(7, 8) + bytes(32) + prefixed(b"l", 4) + b"\0"
 
 
-def test_what_is_no_answer() -> None:
+def test_bytes_that_are_no_answer_are_refused() -> None:
     opened, pending = knocked()
     good = Answer(b"w", bytes(32), bytes(32), bytes(32), 7, bytes(32), b"l")
     assert pending.open(_raw_reply(opened, ANSWER_BODY)) == good
@@ -234,7 +234,7 @@ def test_the_book_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     st.lists(st.tuples(st.sampled_from(["knock", "take", "revoke", "use"]), st.integers(0, 5)), max_size=30)
 )
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)
-def test_what_waits_is_always_allowed(steps: list[tuple[str, int]]) -> None:
+def test_waiting_knocks_always_have_a_valid_invite(steps: list[tuple[str, int]]) -> None:
     book = Knocks()
     single = {index: index % 2 == 0 for index in range(5)}
     for index, one in single.items():

@@ -209,7 +209,7 @@ def test_any_cut_or_changed_list_is_refused_and_changes_nothing() -> None:
     ],
     ids=str,
 )
-def test_what_no_sender_would_write(runs: tuple[Run, ...]) -> None:
+def test_a_list_that_no_sender_would_write_is_refused(runs: tuple[Run, ...]) -> None:
     made = FrameList(2, 0, bytes(32), bytes(64), runs).signed(SCOPE, SigningKey(bytes(32)))
     with pytest.raises(MalformedError):
         FrameList.decode(made)

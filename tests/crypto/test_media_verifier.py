@@ -182,7 +182,7 @@ def test_two_seconds_without_a_list_and_nothing_is_played_unsigned() -> None:
     assert bo.found == [], "told once"
 
 
-def test_who_is_behind_with_lists_judges_only_what_was_opened_when_the_look_was_due() -> None:
+def test_a_verifier_behind_with_lists_judges_only_frames_opened_when_its_tick_was_due() -> None:
     """A busy client opens frames while lists that have come wait to be heard, behind a look that is late."""
     bo = Bo()
     bo.run(5)
@@ -238,7 +238,7 @@ def test_recovery_takes_ten_seconds_without_a_gap() -> None:
     assert bo.checker.doubt == "unverified"
 
 
-def test_who_was_forged_once_is_compared_for_ever() -> None:
+def test_a_sender_that_was_forged_once_stays_in_doubt() -> None:
     bo = Bo()
     kid, counter, _ = bo.seal()
     bo.play((kid, counter, b"mallory's"))
@@ -294,7 +294,7 @@ def test_one_frame_a_little_ahead_is_found_when_its_place_is_listed() -> None:
     assert bo.found == [Finding.FORGED]
 
 
-def test_who_has_sealed_much_since_the_last_list_that_came_is_played_on_from_the_next() -> None:
+def test_a_sender_far_ahead_of_its_lists_is_played_on_from_the_next_list() -> None:
     bo = Bo()
     bo.run(1)
     for _ in range(2 * AHEAD_MAX):
@@ -327,7 +327,7 @@ def test_a_flood_over_many_key_ids_is_bounded_and_found() -> None:
     assert len(bo.checker._unlisted) == UNLISTED_MAX
 
 
-def test_what_is_excused_is_bounded_too_and_forgotten_after_a_minute() -> None:
+def test_excused_frames_are_bounded_and_forgotten_after_a_minute() -> None:
     for pause, found in ((0.0, [Finding.UNVERIFIED]), (20.0, [])):
         bo = Bo()
         counter = 0
@@ -346,7 +346,7 @@ def test_what_is_excused_is_bounded_too_and_forgotten_after_a_minute() -> None:
         assert len(bo.checker._unlisted) <= UNLISTED_KID_MAX
 
 
-def test_what_was_excused_and_is_listed_after_all_counts_for_nothing() -> None:
+def test_an_excused_frame_that_is_listed_later_does_not_count() -> None:
     bo = Bo()
     for _ in range(30):
         bo.checker.excuse(bo.now + 2.0)
@@ -356,7 +356,7 @@ def test_what_was_excused_and_is_listed_after_all_counts_for_nothing() -> None:
     assert bo.checker.excused(bo.now) < 1.0
 
 
-def test_what_a_checker_keeps_of_lists_is_bounded() -> None:
+def test_the_memory_of_lists_is_bounded() -> None:
     bo = Bo()
     for _ in range(4 * LISTED_MAX):
         bo.seal(), bo.frame()
@@ -373,7 +373,7 @@ def test_what_a_checker_keeps_of_lists_is_bounded() -> None:
     assert bo.found == [], "what is not known any more is not called forged"
 
 
-def test_what_comes_after_its_list_is_forgotten_is_refused_and_accuses_nobody() -> None:
+def test_a_frame_after_its_list_is_forgotten_is_refused_and_accuses_nobody() -> None:
     """The path of media is cut for half a minute, the lists are not; then the server sends old frames."""
     bo = Bo()
     bo.run(2.0)
@@ -409,7 +409,7 @@ def test_around_a_reconnect_nothing_is_held_against_anybody() -> None:
     assert bo.found == [Finding.UNVERIFIED]
 
 
-def test_what_is_excused_can_still_be_forged() -> None:
+def test_an_excused_frame_can_still_be_forged() -> None:
     bo = Bo()
     bo.checker.excuse(bo.now + 2.0)
     kid, counter, _ = bo.seal()
@@ -432,7 +432,7 @@ def test_an_epochs_end_forgets_its_frames_but_not_what_they_owed() -> None:
     assert not bo.checker._unlisted
 
 
-def test_what_was_owed_does_not_come_back_after_a_minute() -> None:
+def test_forgotten_unlisted_frames_do_not_come_back() -> None:
     bo = Bo()
     bo.run(1.5, listed=False)
     bo.checker.end_epoch(EPOCH, bo.now)
@@ -453,7 +453,7 @@ def test_no_flood_makes_a_forged_leaf_less_doubtful() -> None:
     assert bo.found == []
 
 
-def test_what_one_epoch_owed_is_forgotten_after_a_minute() -> None:
+def test_unlisted_frames_of_an_epoch_are_forgotten_after_a_minute() -> None:
     bo = Bo()
     for epoch in range(EPOCH, EPOCH + 8):
         for counter in range(25):

@@ -46,7 +46,7 @@ def inside(raw: bytes, key: bytes = KEY) -> lobby.RecoveryMessage:
 
 
 @given(messages)
-def test_what_is_said_is_heard_as_it_was_and_has_one_size(message: Message) -> None:
+def test_messages_round_trip_and_have_one_size(message: Message) -> None:
     said = recovery.seal(KEY, message)
     assert recovery.open(KEY, said) == message
     assert len(said.sealed) == len(recovery.seal(KEY, HelperQuery(bytes(16))).sealed)
@@ -67,7 +67,7 @@ def test_what_is_said_is_heard_as_it_was_and_has_one_size(message: Message) -> N
         (uint(6, 1) + bytes(99), UnsupportedError),
     ],
 )
-def test_what_says_nothing(raw: bytes, kind: type[Exception]) -> None:
+def test_bytes_that_are_no_recovery_message_are_refused(raw: bytes, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         recovery.open(KEY, inside(raw))
 
@@ -108,7 +108,7 @@ def test_an_answer_is_for_who_asked_and_for_what_was_asked() -> None:
         recovery.make_recovery_reply(asked, REFUSAL).open(asked, private)  # type: ignore[arg-type]
 
 
-def test_what_a_host_keeps_has_one_form() -> None:
+def test_a_hosts_recovery_data_has_one_form() -> None:
     kept = HostRecoveryData(SEED, bytes([1]) * 32, bytes([2]) * 16, GROUP, "https://meet.example", "Ada")
     raw = kept.encode()
     assert HostRecoveryData.decode(raw) == kept

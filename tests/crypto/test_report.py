@@ -86,7 +86,7 @@ def refused(accused: ReportedMessage, host_public: bytes, why: str) -> None:
         report.verify_message(accused, host_public)
 
 
-def test_what_bo_wrote_is_proven(meeting: Meeting) -> None:
+def test_a_message_of_bo_is_proven(meeting: Meeting) -> None:
     data = report.encode(meeting.bundle(meeting.accuse(BO, b"a threat")))
     read = report.decode_report(data)
     proven = report.verify_message(read.messages[0], meeting.seed.host_public)
@@ -96,7 +96,7 @@ def test_what_bo_wrote_is_proven(meeting: Meeting) -> None:
     )
 
 
-def test_who_opened_the_meeting_used_no_invite(meeting: Meeting) -> None:
+def test_the_opener_of_a_meeting_used_no_invite(meeting: Meeting) -> None:
     proven = report.verify_message(meeting.accuse(ADA, by=BO), meeting.seed.host_public)
     assert (proven.invite, proven.signature_key) == (None, meeting.key(ADA))
 

@@ -283,7 +283,7 @@ def test_another_v_is_a_fork_and_not_a_cheat() -> None:
     assert ada.judge() == CodeFailure("fork", 1)
 
 
-def test_what_is_shown_before_all_have_committed_waits_to_be_judged() -> None:
+def test_a_share_revealed_before_all_have_committed_waits() -> None:
     ada, bo = a_run(2)
     for r in (ada, bo):
         bo.committed(r.own_leaf, r.own_commitment())

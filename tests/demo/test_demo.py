@@ -123,7 +123,7 @@ async def test_a_person_is_told_in_plain_lines_when_piped() -> None:
     assert "press Enter" not in out
 
 
-async def test_who_comes_in_by_the_link_is_let_in_and_not_thrown_out() -> None:
+async def test_a_visitor_by_the_link_is_let_in_and_not_removed() -> None:
     """The meeting goes on while they are in it, and all that was to hold of the others does."""
     process = await start("demo", "--participants", "2", "--seconds", "3", "--json")
     assert process.stdout is not None
@@ -239,7 +239,7 @@ class Deaf(Witness):
         return opened
 
 
-async def test_what_is_not_opened_and_what_is_not_the_senders_own_is_told(
+async def test_unopened_frames_and_a_wrong_test_card_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Witness] = []

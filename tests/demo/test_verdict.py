@@ -55,7 +55,7 @@ def test_a_visitor_is_no_stranger() -> None:
     assert verdict(replace(good(), rosters=rosters)) == ["Bo Ekman saw Zoe in the room, whom nobody sent."]
 
 
-def test_what_can_be_excused_passes() -> None:
+def test_an_excusable_finding_passes() -> None:
     unreadable = replace(good(), search=None, search_refused="Permission denied: /proc/7/mem")
     alarmed = replace(good(), alarms=((BO, "media_lost", "The media connection is gone."),))
     busy = replace(

@@ -35,7 +35,7 @@ def test_few_sentences_hide_their_subject() -> None:
         ("The receiver's address selects the transport.", False),
     ],
 )
-def test_what_is_odd(text: str, odd: bool, tmp_path: Path) -> None:
+def test_sentences_that_hide_their_subject_are_found(text: str, odd: bool, tmp_path: Path) -> None:
     for name, source in (
         ("a.md", f"# Title\n\n{text}\n"),
         ("a.py", f'"""{text}"""\n'),

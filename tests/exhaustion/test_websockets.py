@@ -94,7 +94,7 @@ async def test_honest_messages_in_pieces_are_never_too_much() -> None:
             assert (await ada.until(Relayed)).relay == number + 1
 
 
-async def test_who_reads_least_goes_when_all_together_wait_for_too_much() -> None:
+async def test_the_slowest_reader_is_closed_when_the_total_backlog_is_too_large() -> None:
     settings = quiet(
         queue_total_bytes=6_000_000, byte_burst=1e9, message_burst=1e4, catch_up_burst=1000.0, errors_max=100
     )

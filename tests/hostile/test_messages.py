@@ -156,7 +156,7 @@ async def test_two_worlds_share_their_past_and_nothing_else(stage: Stage) -> Non
     assert await words(cem, 1) == [(1, blob("for there"))]
 
 
-async def test_who_comes_back_after_a_partition_comes_back_to_its_own_world(stage: Stage) -> None:
+async def test_a_reconnect_after_a_partition_leads_to_the_same_side(stage: Stage) -> None:
     ada, bob = await stage.members(2)
     stage.begin("partition", apart=[2])
     await ada.say(commit(1, "here"))

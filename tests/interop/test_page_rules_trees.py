@@ -104,7 +104,7 @@ def test_trees(full: tuple[Room, PageBundle], rule: str, change: Callable[[Ratch
     assert caught.value.rule == rule
 
 
-def test_who_vouches_for_a_parent_knows_its_secret(full: tuple[Room, PageBundle]) -> None:
+def test_a_leaf_that_vouches_for_a_parent_knows_its_secret(full: tuple[Room, PageBundle]) -> None:
     """All hashes are right; but the one leaf that vouches for node 13 is said to be unmerged there."""
 
     def change(tree: RatchetTree) -> None:
@@ -274,7 +274,7 @@ def test_commits_of_any_lists(page: PageProcess, seed: int) -> None:
     assert len(set(judged)) > 15
 
 
-def test_what_can_be_read_is_the_same(page: PageProcess) -> None:
+def test_changed_bytes_get_the_same_verdict(page: PageProcess) -> None:
     """Bytes of the wire itself: what one takes for a message is one to the other."""
     room = PageRoom(page, 3)
     seen = []
@@ -377,7 +377,7 @@ def test_the_gap_and_the_window_are_those_of_the_protocol(page: PageProcess) -> 
     assert room.theirs.process(messages[100]).data == b"100"
 
 
-def test_what_is_forged_uses_up_nothing(page: PageProcess) -> None:
+def test_a_forged_message_uses_up_no_key(page: PageProcess) -> None:
     room = PageRoom(page, 3)
     message = room[0].protect(b"authentic")
     bad = forge(room[1], b"forged", signature_private=rng(32))
@@ -398,7 +398,7 @@ def test_a_bad_commit_uses_up_its_key(page: PageProcess) -> None:
     room.commit(by=1)
 
 
-def test_of_the_last_epoch_application_data_alone(page: PageProcess) -> None:
+def test_only_application_data_of_the_last_epoch_is_read(page: PageProcess) -> None:
     room = PageRoom(page, 4)
     late = [room[place].protect(b"late") for place in (0, 1, 2)]
     lost = room[1].stage()
@@ -410,7 +410,7 @@ def test_of_the_last_epoch_application_data_alone(page: PageProcess) -> None:
     assert refused(room.theirs, late[1]).startswith("MissingKeyError")
 
 
-def test_what_was_signed_can_be_shown_to_others(page: PageProcess) -> None:
+def test_the_page_gives_the_same_signed_bytes_of_a_message(page: PageProcess) -> None:
     room = PageRoom(page, 3)
     message = room[0].protect(b"said")
     ours = room[1].process(message)

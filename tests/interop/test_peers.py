@@ -76,7 +76,7 @@ def test_a_dropped_stage_spends_its_generation(ts: TsProcess) -> None:
     meeting.commit(alice)
 
 
-def test_what_was_read_while_a_stage_was_out_cannot_be_replayed_after_it(ts: TsProcess) -> None:
+def test_a_message_read_during_a_stage_cannot_be_replayed_after_it(ts: TsProcess) -> None:
     alice, bob = ts.member("alice"), ts.member("bob")
     meeting = Meeting(alice)
     meeting.commit(alice, Changes(adds=[bob]))

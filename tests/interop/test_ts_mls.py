@@ -231,7 +231,9 @@ def test_policy_and_add_in_one_commit(them: TsProcess, suite: int, pair: Pair, o
         meeting.commit(by, Changes(adds=[newcomer], extensions=[REQUIRED, (POLICY, b"after next")]))
 
 
-def test_who_lacks_the_required_capability_is_not_added(them: TsProcess, suite: int, pair: Pair) -> None:
+def test_a_client_without_the_required_capability_is_not_added(
+    them: TsProcess, suite: int, pair: Pair
+) -> None:
     ours, theirs = pair
     meeting = meet(pair, True)
     for lacking in (them.member("plain", suite=suite), OurPeer("plain", suite=suite)):
@@ -338,7 +340,7 @@ def test_the_winner_of_two_commits_is_followed(pair: Pair) -> None:
 
 
 @both_wire_formats
-def test_what_was_tampered_with_is_refused_and_does_no_harm(pair: Pair, manner: Manner) -> None:
+def test_a_tampered_message_is_refused_and_does_no_harm(pair: Pair, manner: Manner) -> None:
     ours, theirs = pair
     meeting = meet(pair, True)
     staged = theirs.stage(manner=manner)

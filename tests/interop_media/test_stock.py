@@ -77,7 +77,7 @@ async def test_a_stock_peer_and_our_client(meeting: Meeting) -> None:
     assert received(ours, "video").key_frames >= 1
 
 
-async def test_what_is_lost_on_either_way_comes_again(lossy_meeting: Meeting) -> None:
+async def test_packets_lost_in_either_direction_come_again(lossy_meeting: Meeting) -> None:
     ada = await lossy_meeting.stock_peer(0)
     bob = await lossy_meeting.stock_peer(1)
     await bob.receive(*ada.streams)

@@ -136,7 +136,7 @@ def test_every_scene_stands_in_the_documentation_with_its_verdict() -> None:
     assert rows == {scene.id: str(scene.documented) for scene in SCENES}
 
 
-def test_what_scenes_wait_for_is_something_that_members_are_told() -> None:
+def test_scenes_wait_for_events_that_members_hear() -> None:
     told = "\n".join(
         p.read_text(encoding="utf-8") for p in (ROOT / "client").rglob("*.py") if "lab" not in p.parts
     )

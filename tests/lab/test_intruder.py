@@ -49,7 +49,7 @@ def test_the_right_key_opens_and_others_do_not() -> None:
     assert BASE.hex() not in repr(intruder)
 
 
-def test_what_stands_in_the_clear_needs_no_key() -> None:
+def test_clear_data_needs_no_key() -> None:
     pieces = {SOUND[12:36]}
     clear = [SealedFrame(1, "audio", b"header" + SOUND)]
     assert Intruder().attack(clear, pieces) == 1

@@ -44,7 +44,7 @@ def test_the_auc_is_what_it_is() -> None:
         assert _fast_auc(many, scores) == pytest.approx(auc(many, scores))
 
 
-def test_what_is_there_is_found_and_what_is_not_is_not() -> None:
+def test_the_guess_finds_an_effect_and_no_noise() -> None:
     rng = np.random.default_rng(8)  # a 95% interval misses the truth for one seed in twenty
     meetings = np.repeat(np.arange(12), 20)
     truth = (rng.random(240) < 0.5).astype(np.float64)
@@ -286,7 +286,7 @@ def test_too_much_is_a_failure(
     assert json.loads(capsys.readouterr().out)["too_much"] == (["muted"] if status else [])
 
 
-def test_what_cannot_be_measured_is_no_success(
+def test_a_missing_measurement_is_no_success(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert Answer(BY_NAME["muted"], None).too_much  # without a measurement, no promise is kept

@@ -69,7 +69,7 @@ def test_harm_is_worse_than_anything_documented(documented: Documented, harm: di
     assert judge(documented, replace(good, **harm)).worse  # type: ignore[arg-type] # by name
 
 
-def test_what_an_act_is_for_is_no_harm_of_it() -> None:
+def test_the_purpose_of_an_act_does_not_count_as_harm() -> None:
     out = Outcome(True, "It did.", loses=True, reads=True)
     assert not judge(succeeds(), facts(outcome=out, lost=["Bo"], frames_opened=9)).worse
 

@@ -162,7 +162,7 @@ async def test_nothing_unauthenticated_reaches_a_decoder_or_the_disk(tmp_path: P
     assert ada.of(1, "audio").concealed > 0
 
 
-async def test_what_does_not_decode_is_counted_and_a_key_frame_helps() -> None:
+async def test_undecodable_frames_are_counted_and_a_key_frame_helps() -> None:
     class Fussy(Vp8Decoder):
         count = 0
 
@@ -383,7 +383,7 @@ async def test_over_a_socket_and_again_after_the_server_was_lost() -> None:
         servers[-1].close()
 
 
-async def test_what_is_gone_leaves_its_counters_and_nothing_else() -> None:
+async def test_a_stream_that_is_gone_leaves_only_its_counters() -> None:
     """A decoder and its windows are a megabyte: a long meeting must not keep those of all who ever came."""
     decoders: list[weakref.ref[Vp8Decoder]] = []
 

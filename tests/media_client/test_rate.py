@@ -109,7 +109,7 @@ def test_half_of_all_lost_is_too_much_even_without_a_queue() -> None:
     assert drive(Way(20_000_000, loss=0.5), 15)[-1] < 100_000
 
 
-def test_what_the_encoder_never_sent_is_not_believed_in() -> None:
+def test_the_estimate_stays_near_the_rate_that_the_encoder_sends() -> None:
     targets = drive(Way(20_000_000), 60, appetite=150_000)
     assert targets[-1] < 700_000
 
@@ -175,7 +175,7 @@ def test_a_small_frame_leaves_as_the_rate_says() -> None:
     assert [round(at, 3) for at, _ in leave(pacer, 0.1)] == pytest.approx([0.0, 0.001, 0.005], abs=0.0021)
 
 
-def test_what_is_sent_again_goes_first_and_nothing_grows_without_end() -> None:
+def test_retransmissions_go_first_and_queues_are_bounded() -> None:
     pacer: Pacer[int] = Pacer()
     for n in range(3):
         pacer.push(1_000, n)

@@ -150,7 +150,7 @@ def test_tcp_is_tried_where_udp_does_not_answer_in_a_moment() -> None:
 
 
 @pytest.mark.parametrize("dead", [V4, V6])
-def test_of_two_families_the_one_that_works(dead: Candidate) -> None:
+def test_the_address_family_that_works_is_chosen(dead: Candidate) -> None:
     net = Network(BOTH, passes=lambda _number, candidate: candidate != dead)
     net.run(1)
     assert net.candidate == (V6 if dead == V4 else V4)
@@ -179,7 +179,7 @@ def test_with_one_way_the_first_check_nominates() -> None:
     assert [nominated for _, _, nominated in Network(tcp=False).sent] == [True]
 
 
-def test_what_was_tried_is_told() -> None:
+def test_the_error_names_the_tried_addresses() -> None:
     net = Network(BOTH, passes=lambda _number, _way: False)
     net.run(5)
     assert net.candidate is None
@@ -207,7 +207,7 @@ def test_another_address_is_found_out_soon(addresses: tuple[str, ...]) -> None:
     assert len(net.chosen) == 2
 
 
-def test_who_is_on_tcp_tries_it_again_at_once_beside_udp() -> None:
+def test_a_client_on_tcp_retries_tcp_beside_udp() -> None:
     net = Network(passes=lambda _number, candidate: candidate.tcp)
     net.run(7)
     net.cut()
@@ -237,7 +237,7 @@ def test_a_quiet_server_that_answers_is_there() -> None:
     assert len([at for at, _, _ in net.sent if at > 1]) <= 60
 
 
-def test_who_hears_and_is_not_heard_looks_for_another_way_too() -> None:
+def test_a_client_that_is_not_heard_looks_for_another_path() -> None:
     net = Network()
     net.run(7)
     net.cut()
@@ -247,7 +247,7 @@ def test_who_hears_and_is_not_heard_looks_for_another_way_too() -> None:
     assert net.chosen[1][0] - 7 < 4
 
 
-def test_what_comes_back_by_itself_is_kept() -> None:
+def test_a_connection_that_recovers_is_kept() -> None:
     net = Network()
     net.run(7)
     net.passes = lambda _number, _way: False
@@ -301,7 +301,7 @@ def test_where_nothing_can_be_opened_it_is_not_tried_all_the_time() -> None:
     assert net.reach.steady
 
 
-def test_what_the_server_did_not_seal_changes_nothing() -> None:
+def test_packets_that_the_server_did_not_seal_change_nothing() -> None:
     net = Network(BOTH, passes=lambda _number, _way: False)
     net.run(0.5)
     reply = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, b"t" * 12)

@@ -226,7 +226,7 @@ def test_a_stream_that_begins_anew_is_followed_after_two_packets() -> None:
     assert buffer.restarts == 1
 
 
-def test_what_never_ends_is_bounded() -> None:
+def test_an_endless_frame_is_bounded() -> None:
     buffer = Reorder("video")
     for sequence in range(5_000):
         start = b"\x90\x80\x00" if sequence == 0 else b"\x80\x80\x00"
@@ -348,7 +348,7 @@ def test_no_order_of_packets_upsets_it(packets: list[tuple[int, bool, bool, int]
 
 
 @pytest.mark.parametrize("kind", ["audio", "video"])
-def test_who_numbers_wildly_has_nobody_look_for_what_never_was(kind: MediaKind) -> None:
+def test_wild_jumps_of_sequence_numbers_are_bounded(kind: MediaKind) -> None:
     """Every packet is as far from the last as one may be: what is missing is remembered within bounds."""
     buffer = Reorder(kind)
     jump = POLICIES[kind].jump_max

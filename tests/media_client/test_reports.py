@@ -31,7 +31,7 @@ def test_loss_is_counted_for_the_time_since_the_last_report() -> None:
     assert (block.fraction, block.lost) == (0, 9)
 
 
-def test_what_is_sent_again_makes_good_what_was_lost() -> None:
+def test_a_retransmission_makes_good_a_loss() -> None:
     reception = Reception(5, "video")
     for n in (0, 1, 3, 4, 2):
         reception.receive(packet(n, n * 6_000), n / 15)

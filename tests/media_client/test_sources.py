@@ -68,7 +68,7 @@ def test_the_counter_is_readable_after_the_codec_and_at_another_size() -> None:
     assert check.identity_of_colour(check.colour_in(small)) == 1
 
 
-def test_what_is_no_test_card_is_not_taken_for_one() -> None:
+def test_other_video_is_not_taken_for_a_test_card() -> None:
     assert check.counter_in(blank(luma=125)) is None
     assert check.counter_in(blank()) is None
     assert check.identity_of_colour(check.colour_in(blank())) is None
@@ -251,7 +251,7 @@ def test_times_may_jump_ahead(tmp_path: Path) -> None:
     assert planes(source.video(5.1))[0][180, 320] > 120
 
 
-def test_what_is_no_medium_is_an_error(tmp_path: Path) -> None:
+def test_a_file_without_media_is_an_error(tmp_path: Path) -> None:
     text = tmp_path / "noise.bin"
     text.write_bytes(b"\xfenot a film at all\x00" * 100)
     for path in (text, tmp_path / "missing.mp4", tmp_path):

@@ -168,7 +168,7 @@ def test_key_frames_are_asked_for_again_and_ever_less_often() -> None:
     assert len(asks) < 15
 
 
-def test_what_is_forged_is_counted_and_never_delivered() -> None:
+def test_a_forged_frame_is_counted_and_never_delivered() -> None:
     wire = Wire("video")
     wire.send(KEY, 0.0)
     (packet,) = wire.packets(DELTA, 0.1)
@@ -337,7 +337,7 @@ def test_video_packets_carry_their_send_time_and_number() -> None:
     ]  # the very same bytes: SRTP sealed them under its number
 
 
-def test_what_is_sent_again_is_reckoned_for_a_second() -> None:
+def test_retransmissions_count_towards_the_rate_for_a_second() -> None:
     sender = Sender(5, "video", seeded(3), started=0.0, rtx=6)
     sequences = [rtp.parse(packet).sequence for packet in sender.packetize(b"a" * 10_000, 0.0)]
     assert sender.resent_rate(0.0) == 0
@@ -346,7 +346,7 @@ def test_what_is_sent_again_is_reckoned_for_a_second() -> None:
     assert sender.resent_rate(1.6) == 0
 
 
-def test_what_has_not_left_yet_is_not_sent_again() -> None:
+def test_a_packet_that_has_not_left_yet_is_not_resent() -> None:
     sender = Sender(5, "video", seeded(3), started=0.0, numbered=True)
     (made,) = sender.packetize(b"a" * 500, 0.0)
     assert sender.resend([rtp.parse(made).sequence], 0.0) == []

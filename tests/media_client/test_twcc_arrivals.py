@@ -38,7 +38,7 @@ def test_the_bytes_are_those_of_the_draft() -> None:
 
 @pytest.mark.parametrize("start", [0, 65_000])
 @pytest.mark.parametrize("loss", [0.0, 0.1, 0.6])
-def test_what_came_is_told_and_what_did_not_too(start: int, loss: float) -> None:
+def test_arrivals_and_losses_are_reported(start: int, loss: float) -> None:
     rng = random.Random(start)
     arrivals = Arrivals()
     came: dict[int, float] = {}
@@ -63,7 +63,7 @@ def test_what_came_is_told_and_what_did_not_too(start: int, loss: float) -> None
     assert [r.feedback for r in reports] == [n & 0xFF for n in range(len(reports))]
 
 
-def test_what_overtook_is_told_with_a_step_back() -> None:
+def test_overtaken_packets_are_reported_with_a_step_back() -> None:
     arrivals = Arrivals()
     for number, at in ((10, 1.0), (12, 1.01), (11, 1.02), (13, 1.03)):
         arrivals.record(number, at)

@@ -34,7 +34,7 @@ async def test_rooms_in_which_nothing_comes_are_not_measured(
     assert "got nothing" in capsys.readouterr().err
 
 
-def test_what_the_server_needs_anyhow_is_not_counted() -> None:
+def test_the_servers_base_memory_is_not_counted() -> None:
     points = [{"peers": n, "resident": 70_000_000 + 130_000 * n, "own": 9 * n} for n in (2, 52, 102)]
     measured = memory.summary(49, points)
     assert measured["bytes_a_subscriber"] == 130_000

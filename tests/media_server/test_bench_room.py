@@ -40,7 +40,9 @@ async def test_a_room_is_measured_from_the_real_way_in(capsys: pytest.CaptureFix
     assert "packets for each" in capsys.readouterr().out
 
 
-async def test_what_subscribers_do_not_read_is_not_the_servers_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_packets_that_subscribers_do_not_read_are_not_the_servers_loss(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with BenchServer({"video_bitrate": 10**12}) as server, gathering(server.url) as crowd:
         load = room.Load(server, crowd, 1, 2)
         await load.begin()

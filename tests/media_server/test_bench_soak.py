@@ -31,7 +31,7 @@ async def test_half_a_minute_of_joins_and_leaves_leaves_nothing(capsys: pytest.C
     assert "resident" in capsys.readouterr().out
 
 
-async def test_what_stays_when_all_have_left_is_told() -> None:
+async def test_objects_that_stay_after_all_have_left_are_reported() -> None:
     told = iter([{"rooms": 2, "files": 9}, {"rooms": 1, "files": 5}, {"files": 6}, {"files": 5}])
 
     async def sizes() -> dict[str, int]:
@@ -67,7 +67,7 @@ def test_noise_is_no_growth() -> None:
     assert not soak.summary(30, 1, samples(), Counter(), {"rooms": 1})["met"]
 
 
-def test_what_grows_is_found() -> None:
+def test_growth_is_found() -> None:
     # two entries every ten seconds: as many as come and go in this time are ten times that
     assert verdict(files=0.5) == []
     assert verdict(files=2.0) == ["files"]
@@ -77,7 +77,7 @@ def test_what_grows_is_found() -> None:
     assert verdict(own=1_000) == []
 
 
-def test_what_grew_before_and_has_stopped_does_not_grow() -> None:
+def test_growth_that_has_stopped_is_no_growth() -> None:
     filled = [float(min(i, 40)) for i in range(100)]
     assert not trend([float(i) for i in range(100)], filled, 0.05, 1.0).grows
     assert trend([float(i) for i in range(100)], [float(i) for i in range(100)], 0.05, 1.0).grows

@@ -64,7 +64,7 @@ def test_a_burst_counts_as_one() -> None:
     assert said == {BandwidthUsage.NORMAL}
 
 
-def test_what_was_held_up_and_let_go_at_once_is_one_burst() -> None:
+def test_packets_held_up_and_released_at_once_are_one_burst() -> None:
     trend = DelayTrend()
     play(trend, (0.05 for _ in range(60)))
     # a radio sleeps for 80 ms, four times: five packets arrive within 1 ms of each other
@@ -101,7 +101,7 @@ def test_one_point_is_no_queue_and_a_spike_moves_no_threshold() -> None:
     assert trend._threshold == threshold
 
 
-def test_what_is_resent_says_nothing() -> None:
+def test_resent_packets_are_no_delay_samples() -> None:
     trend = DelayTrend()
     play(trend, (0.05 for _ in range(60)))
     state = (trend._delay, trend._deltas, trend._came)

@@ -270,7 +270,7 @@ def test_little_loss_is_no_matter() -> None:
     assert loss.limit == math.inf
 
 
-def test_what_stays_when_less_is_sent_is_the_link_s() -> None:
+def test_loss_that_stays_at_a_lower_rate_is_the_links() -> None:
     loss = LossBasedController()
     rate = 1e6
     for i in range(40):
@@ -285,7 +285,7 @@ def test_what_stays_when_less_is_sent_is_the_link_s() -> None:
     assert rate >= lowest
 
 
-def test_what_falls_with_the_rate_is_ours() -> None:
+def test_loss_that_falls_with_the_rate_is_congestion() -> None:
     loss = LossBasedController()
     rate = 1e6
     for i in range(40):

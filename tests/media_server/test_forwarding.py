@@ -146,7 +146,7 @@ def test_old_streams_are_forgotten_and_their_numbers_burnt() -> None:
     core.subscriptions.join(ROOM, "ada", [Stream(ssrc=13, kind="audio")], 1.0)
 
 
-def test_who_comes_later_gets_nothing_from_before() -> None:
+def test_a_late_subscriber_gets_no_older_packets() -> None:
     core = meeting("bob")
     core.send(65_534)
     core.send(0)  # 65,535 is missing
@@ -227,7 +227,7 @@ def test_a_jump_is_mended_by_a_key_frame() -> None:
     assert nacked(core.tick(3.0)) == []
 
 
-def test_what_is_missing_is_bounded() -> None:
+def test_the_list_of_missing_packets_is_bounded() -> None:
     core = meeting("bob", limits=MediaLimits(gap=50))
     number = 0
     for _ in range(20):

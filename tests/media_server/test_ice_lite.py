@@ -49,7 +49,7 @@ def test_ipv6_addresses_are_answered() -> None:
         request(username="serverfrag"),
     ],
 )
-def test_who_isnt_the_peer_gets_no_answer_and_changes_nothing(datagram: bytes) -> None:
+def test_a_stranger_gets_no_answer_and_changes_nothing(datagram: bytes) -> None:
     ice = agent()
     assert ice.check(stun.parse_request(datagram), ADA, 1.0) is None
     assert (ice.selected, ice.addresses, ice.consent_at) == (None, {}, None)
@@ -64,7 +64,7 @@ def test_who_isnt_the_peer_gets_no_answer_and_changes_nothing(datagram: bytes) -
         (request(LIFETIME=5), 420),
     ],
 )
-def test_what_is_wrong_is_said_to_the_peer_alone(datagram: bytes, code: int) -> None:
+def test_a_wrong_request_of_the_peer_gets_an_error(datagram: bytes, code: int) -> None:
     ice = agent()
     answer = ice.check(stun.parse_request(datagram), ADA, 1.0)
     assert answer is not None

@@ -77,7 +77,7 @@ def test_a_larger_layer_needs_headroom_and_stays_without() -> None:
     assert layers(allocator, 499e3, demands("a"), 3.0) == "0"
 
 
-def test_what_was_taken_back_waits_and_longer_each_time() -> None:
+def test_a_layer_taken_back_waits_longer_each_time() -> None:
     allocator = LayerAllocator[str]()
     layers(allocator, 1e6, demands("a"), 0.0)
     now, waits = 1.0, []
@@ -155,7 +155,7 @@ def test_the_next_step_is_what_is_worth_probing_for() -> None:
     assert allocator.choose(9e6, 0, demands("ab"), 3.1).wanted == 0
 
 
-def test_who_is_gone_is_forgotten() -> None:
+def test_a_receiver_that_is_gone_is_forgotten() -> None:
     allocator = LayerAllocator[str]()
     for i in range(100):
         allocator.choose(1e6, 0, [VideoDemand(str(i), RATES)], float(i))
@@ -174,7 +174,7 @@ def test_who_is_gone_is_forgotten() -> None:
         max_size=20,
     )
 )
-def test_what_is_given_fits_and_is_sent(
+def test_allocated_layers_fit_and_are_sent(
     steps: list[tuple[float, list[tuple[list[float], int]], float]],
 ) -> None:
     allocator, twin, now = LayerAllocator[int](), LayerAllocator[int](), 0.0

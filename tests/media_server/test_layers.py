@@ -131,7 +131,7 @@ def test_the_largest_layer_is_sent_as_one_stream() -> None:
     assert m.core.counts["layers_refused"] == 0
 
 
-def test_who_has_small_tiles_gets_small_layers_and_changes_at_key_frames() -> None:
+def test_small_tiles_get_small_layers_and_changes_come_at_key_frames() -> None:
     m = Meeting("bob", "eve")
     m.frame(key=True)
     m.effects.clear()
@@ -189,7 +189,7 @@ def test_a_key_frame_that_doesnt_come_is_asked_for_again() -> None:
     assert {which(p) for p in m.got["bob"][-40:]} == {LARGE}
 
 
-def test_who_doesnt_want_it_for_a_while_goes_on_where_it_was() -> None:
+def test_a_resumed_subscription_continues_its_numbers() -> None:
     m = Meeting("bob", "eve")
     m.frame(key=True)
     m.core.subscriptions.subscribe("bob", [], m.now)
@@ -204,7 +204,7 @@ def test_who_doesnt_want_it_for_a_while_goes_on_where_it_was() -> None:
     consecutive(m.got["bob"])
 
 
-def test_what_was_lost_is_found_across_a_change_of_layer() -> None:
+def test_lost_packets_are_found_across_a_change_of_layer() -> None:
     m = Meeting("bob")
     m.frame(key=True)
     m.frame()
@@ -219,7 +219,7 @@ def test_what_was_lost_is_found_across_a_change_of_layer() -> None:
     assert m.core.on_rtcp("bob", [rtcp.Nack(SMALL, unknown)], m.now) == []
 
 
-def test_who_takes_rtx_gets_it_under_numbers_of_its_own() -> None:
+def test_a_receiver_of_rtx_gets_it_under_its_own_numbers() -> None:
     m = Meeting("bob", rtx=True, feedback=True)
     m.frame(key=True)
     m.frame()
@@ -234,7 +234,7 @@ def test_who_takes_rtx_gets_it_under_numbers_of_its_own() -> None:
 
 @pytest.mark.parametrize("stream", [SIMULCAST, Stream(SMALL, "video", [], [0xA1])])
 @pytest.mark.parametrize("who", ["receiver", "publisher"])
-def test_what_was_sent_with_a_number_is_never_sent_again_without(stream: Stream, who: str) -> None:
+def test_a_packet_sent_with_a_twcc_number_is_never_resent_without_one(stream: Stream, who: str) -> None:
     """The same index of SRTP with other bytes gives the key of authentication away (GCM)."""
     m = Meeting("bob", stream=stream, rtx=True, feedback=True)
     layers = (SMALL, *stream.layers)

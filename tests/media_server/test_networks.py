@@ -85,7 +85,7 @@ ANY = "0.0.0.0"  # noqa: S104 - nothing is sent
         ("10.0.0.1", ["203.0.113.7", "2001:db8::1", "2001:db8:0::1"], ["10.0.0.1", "2001:db8::1"]),
     ],
 )
-def test_what_is_bound_follows_from_what_is_told(bind: str, told: list[str], bound: list[str]) -> None:
+def test_bound_addresses_follow_from_advertised_ones(bind: str, told: list[str], bound: list[str]) -> None:
     assert bind_addresses(bind, told) == bound
 
 
@@ -250,7 +250,7 @@ async def closed(sock: socket.socket) -> bool:
         b"\x00\x20\x80\x60" + bytes(30),  # RTP from somebody who was never checked
     ],
 )
-async def test_what_is_no_client_is_cut_at_once(start_rig: StartRig, greeting: bytes) -> None:
+async def test_a_connection_of_no_client_is_closed_at_once(start_rig: StartRig, greeting: bytes) -> None:
     rig = await start_rig(tcp=True)
     sock = await dial("127.0.0.1", rig.sfu.port)
     sock.send(greeting)
@@ -323,7 +323,7 @@ async def test_connections_are_limited_altogether_and_from_one_address(start_rig
         sock.close()
 
 
-async def test_who_reads_nothing_is_cut_and_holds_nobody_up(start_rig: StartRig) -> None:
+async def test_a_client_that_reads_nothing_is_closed_and_delays_nobody(start_rig: StartRig) -> None:
     clock = Clock()
     limits = MediaLimits(tcp_buffer=65_536, tcp_stall=5.0, video_bitrate=1 << 40)
     rig = await start_rig(limits, tcp=True, clock=clock)

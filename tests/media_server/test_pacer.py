@@ -131,7 +131,7 @@ def test_a_new_key_frame_takes_the_place_of_what_waits() -> None:
     assert (pacer.lost(), pacer.blocked(1)) == ([], False)
 
 
-def test_what_is_forgotten_is_not_sent() -> None:
+def test_forgotten_packets_are_not_sent() -> None:
     pacer: P = Pacer(50e3)
     full(pacer, 0.0)
     frame(pacer, "a", 5, 0.0, key=True)

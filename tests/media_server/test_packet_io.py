@@ -123,7 +123,7 @@ def test_one_who_cant_be_sent_to_doesnt_stop_the_others(kind: str, sock: socket.
 
 
 @KINDS
-def test_what_cant_be_sealed_doesnt_leave(
+def test_a_packet_that_cannot_be_sealed_does_not_leave(
     kind: str, sock: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packet_io = make(kind, sock)

@@ -118,7 +118,7 @@ async def test_receivers_with_feedback_are_counted_for_and_others_get_what_was_s
     assert sorted(set(arrived)) == list(range(500, 512))
 
 
-async def test_what_publishers_send_again_comes_by_rtx_and_never_twice(start_rig: StartRig) -> None:
+async def test_publishers_retransmissions_come_by_rtx_and_never_twice(start_rig: StartRig) -> None:
     rig = await start_rig()
     ada = rig.peer()
     ada.media = msgspec.structs.replace(ada.media, streams=[Stream(1, "video", [], [2])])

@@ -43,7 +43,7 @@ def test_only_what_is_wanted_is_looked_for() -> None:
     assert not prober.sends(plan.duration)
 
 
-def test_what_passes_is_told_and_the_next_one_comes_soon() -> None:
+def test_a_probe_that_passes_is_reported_and_the_next_comes_soon() -> None:
     prober = Prober()
     plan = begin(prober, 0.0)
     assert plan.rate == 1.5e6
@@ -56,7 +56,7 @@ def test_what_passes_is_told_and_the_next_one_comes_soon() -> None:
     assert begin(prober, 0.5, target=1.5e6).rate == pytest.approx(2.2e6)
 
 
-def test_what_the_link_takes_is_told_though_the_probe_failed() -> None:
+def test_a_failed_probe_still_reports_the_capacity() -> None:
     prober = Prober()
     plan = begin(prober, 0.0)
     rate = prober.feedback(burst(plan, 0.0, 800e3), 500e3, 0.1, 0.3)
@@ -131,7 +131,7 @@ def test_a_few_packets_tell_nothing() -> None:
     assert prober.feedback([*reports[:4], reports[-1]], 500e3, 0.1, 0.3) is None
 
 
-def test_what_was_sent_before_and_after_is_not_of_the_probe() -> None:
+def test_packets_before_and_after_a_probe_do_not_count() -> None:
     prober = Prober()
     plan = begin(prober, 5.0)
     before: Reports = [(4.9 + 0.001 * i, 1100, 10.0 + 0.1 * i) for i in range(50)]

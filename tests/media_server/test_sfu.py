@@ -115,7 +115,7 @@ async def test_wants_and_changed_streams(rig: Rig) -> None:
         rtp(1, 1, b"xxxx", first=0x81),
     ],
 )
-async def test_what_could_kill_a_client_is_dropped_and_counted(rig: Rig, bad: bytes) -> None:
+async def test_packets_that_could_crash_a_client_are_dropped_and_counted(rig: Rig, bad: bytes) -> None:
     ada = await rig.join((1, "video"))
     bob = await rig.join()
     ada.send_rtp(bad)

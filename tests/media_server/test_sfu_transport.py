@@ -144,7 +144,9 @@ async def test_silent_peers_are_dropped_and_may_come_back(start_rig: StartRig) -
         {"profiles": b"SRTP_AES128_CM_SHA1_32"},
     ],
 )
-async def test_who_cant_prove_itself_gets_no_keys(start_rig: StartRig, options: dict[str, Any]) -> None:
+async def test_a_peer_that_cannot_prove_itself_gets_no_keys(
+    start_rig: StartRig, options: dict[str, Any]
+) -> None:
     rig = await start_rig(MediaLimits(handshake_tries=2))
     eve = rig.peer(**options)
     transport = rig.sfu.join(ROOM, rig.handle(eve), eve.media)

@@ -133,7 +133,7 @@ class Sent:
         return self._twcc_sequence.match_report(self._row, report)
 
 
-def test_what_was_sent_is_laid_beside_the_report() -> None:
+def test_reports_are_matched_with_sent_packets() -> None:
     sent = Sent()
     numbers = [sent.number(1000 + i, float(i)) for i in range(4)]
     assert numbers == [0, 1, 2, 3]

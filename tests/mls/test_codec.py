@@ -89,7 +89,7 @@ def test_the_prefix_11_is_refused(first: int) -> None:
         decode(bytes([first]) + bytes(8), Reader.varint)
 
 
-def test_what_is_too_long_to_announce_is_not_written() -> None:
+def test_a_value_too_long_for_its_length_is_not_written() -> None:
     with pytest.raises(ValueError, match="too long"):
         varint(MAX_VECTOR + 1)
 
@@ -344,7 +344,7 @@ def test_a_cut_message_is_one_clear_error_to_a_group(kind: str) -> None:
     assert room[1].process(message)
 
 
-def test_what_is_no_framed_message_is_malformed_to_a_group(messages: dict[str, bytes]) -> None:
+def test_messages_of_other_kinds_are_malformed_to_a_group(messages: dict[str, bytes]) -> None:
     room = Room(1)
     for kind in ("welcome", "group info", "key package"):
         with pytest.raises(MalformedError, match="neither"):

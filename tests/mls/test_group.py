@@ -310,7 +310,7 @@ def test_commits_by_reference(private: bool) -> None:
         room.commit(by=place)
 
 
-def test_what_is_stored_is_chosen_as_the_rfc_advises() -> None:
+def test_stored_proposals_are_chosen_as_the_rfc_advises() -> None:
     room = Room(4)
     updates = [room[1].propose(room[1].make_update()) for _ in range(2)]
     for message in (*updates, room[2].propose(room[2].make_update()), room[3].propose(Remove(2))):

@@ -127,7 +127,7 @@ def test_a_rejoin_in_one_commit_takes_the_old_place() -> None:
     room.enter(stage, again)
 
 
-def test_who_is_added_gets_its_path_secret_in_the_welcome_alone() -> None:
+def test_a_newcomer_gets_its_path_secret_only_in_the_welcome() -> None:
     room = Room(2)
     message = room[0].stage([add_of(room.bundle("new"))], private=False).message
     decoded = decode_message(message)
@@ -176,7 +176,7 @@ def test_a_signature_counts_in_its_epoch_only() -> None:
 # --- leaving ---
 
 
-def test_who_is_removed_is_told_and_gets_nothing_of_the_next_epoch() -> None:
+def test_a_removed_member_hears_of_it_and_gets_nothing_of_the_next_epoch() -> None:
     room = Room(3)
     evicted = room[2]
     stage = room[0].stage([Remove(2)])
@@ -202,7 +202,7 @@ def test_who_is_removed_is_told_and_gets_nothing_of_the_next_epoch() -> None:
             use()
 
 
-def test_what_an_evicted_member_said_before_is_not_heard_after() -> None:
+def test_messages_of_an_evicted_member_are_not_read_after_its_removal() -> None:
     room = Room(3)
     late = [group.protect(b"late") for group in room.groups]
     room.commit([Remove(2)])
@@ -346,7 +346,7 @@ def test_a_lifetime_is_judged_when_somebody_asks() -> None:
     assert Group.join(again.welcome, bundle).epoch == 2
 
 
-def test_what_contradicts_its_own_capabilities_is_not_made() -> None:
+def test_a_leaf_that_contradicts_its_own_capabilities_is_not_made() -> None:
     with pytest.raises(ValidationError, match=r"MLS-7\.3-6"):
         new_bundle("x", leaf_extensions=(Extension(POLICY, b""),))
     with pytest.raises(ValidationError, match=r"MLS-10-1"):
@@ -443,7 +443,7 @@ def test_a_group_of_a_hundred() -> None:
     assert len(room[0].members()) == 99
 
 
-def test_what_a_message_claims_to_be_is_read_without_using_it_up() -> None:
+def test_the_header_of_a_message_is_read_without_using_up_keys() -> None:
     room = Room(2)
     ada, bob = room[0], room[1]
     sent = ada.protect(b"hello")

@@ -86,7 +86,7 @@ def test_the_window_of_skipped_keys_is_bounded() -> None:
         use(tree.peek(0, APPLICATION, generation))
 
 
-def test_what_was_used_is_overwritten() -> None:
+def test_used_keys_are_overwritten() -> None:
     tree = new_tree()
     peeked = tree.peek(0, APPLICATION, 3)
     ratchet = tree._ratchets[0, APPLICATION]
@@ -330,7 +330,7 @@ def test_an_epochs_secrets_are_gone_after_the_next() -> None:
             assert not holds(kept, secret)
 
 
-def test_of_the_last_epoch_others_application_keys_alone_are_kept() -> None:
+def test_only_others_application_keys_of_the_last_epoch_are_kept() -> None:
     room = Room(2)
     late = room[0].protect(b"late")
     for group in room.groups:

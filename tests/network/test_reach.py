@@ -160,7 +160,7 @@ async def test_over_tcp_where_udp_is_dropped() -> None:
         assert sfu.totals()["handshakes"] == 2
 
 
-async def test_what_was_tried_in_vain_is_named() -> None:
+async def test_the_error_names_the_paths_that_failed() -> None:
     sfu = Sfu(address="127.0.0.1", tcp=True)
     await sfu.start()
     ada = Talker(sfu, b"a", 1)

@@ -21,7 +21,7 @@ def test_a_case_survives_json_and_is_judged_the_same(case: Case) -> None:
     assert verdict(again.view) == case.rule
 
 
-def test_what_json_holds_is_what_decides() -> None:
+def test_a_changed_case_in_json_has_a_changed_verdict() -> None:
     """A changed byte in the text is a changed case: nothing is taken from elsewhere."""
     case = next(c for c in all_cases() if c.name == "valid: rejoin")
     value = json.loads(dumps(case))

@@ -155,7 +155,7 @@ def test_json_that_is_no_command(line: str) -> None:
         ("/end", ev.EndMeeting()),
     ],
 )
-def test_what_a_person_types(line: str, expected: ev.Input | None) -> None:
+def test_typed_commands(line: str, expected: ev.Input | None) -> None:
     assert parse_human(line) == expected
 
 
@@ -184,7 +184,7 @@ def test_a_person_says_whom_by_name(line: str, expected: ev.Input) -> None:
 @pytest.mark.parametrize(
     "line", ["/remove bo", "/remove Eve", "/remove 7", "/remove #", "/known Eve", "/remove -1"]
 )
-def test_whom_nobody_can_mean(line: str) -> None:
+def test_ambiguous_or_unknown_members_are_refused(line: str) -> None:
     """Seven is a leaf and somebody's name: whoever calls themselves a number has nobody else removed."""
     with pytest.raises(CommandError):
         parse_human(line, {0: "Ada", 1: "Bo", 7: "Cem", 5: "7"})
@@ -213,7 +213,7 @@ def test_whom_nobody_can_mean(line: str) -> None:
         "\udc80",
     ],
 )
-def test_what_a_person_mistypes(line: str) -> None:
+def test_mistyped_commands(line: str) -> None:
     with pytest.raises(CommandError) as caught:
         parse_human(line)
     assert str(caught.value)

@@ -247,7 +247,7 @@ def test_a_check_by_itself(name: str, arguments: dict[str, Any], holds: bool | s
     assert _holds(policy, name, arguments, holds)
 
 
-def test_what_mls_refuses_is_snug_16() -> None:
+def test_a_message_that_mls_refuses_breaks_snug_16() -> None:
     error = policy.snug_16(ValidationError("MLS-12.2-3", "two Removes of one leaf"))
     assert error.rule == "SNUG-16"
     assert "MLS-12.2-3: two Removes of one leaf" in str(error)

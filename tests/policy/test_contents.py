@@ -101,7 +101,7 @@ STREAM = {"ssrc": 1, "kind": "audio", "stream": 0}
     ],
     ids=lambda raw: repr(raw[:40]),
 )
-def test_what_is_no_content(raw: bytes) -> None:
+def test_bytes_that_are_no_content_are_refused(raw: bytes) -> None:
     with pytest.raises(MalformedError):
         content.decode(raw)
 
@@ -165,7 +165,7 @@ def test_it_keeps_the_last_blobs_and_chains_and_no_more(slots: int) -> None:
     assert sorted(journal.chains) == list(range(max(100, last - CHAINS + 1), last + 1))
 
 
-def test_what_follows_the_oldest_entry_can_be_handed_over() -> None:
+def test_entries_after_the_oldest_can_be_handed_over() -> None:
     journal = filled(20)
     chain = journal.oldest.chain
     for slot in range(journal.oldest.slot + 1, journal.slot + 1):

@@ -93,7 +93,7 @@ def test_a_commit_with_anothers_signature_names_nobody() -> None:
     assert judged(cover(m, false), ada, cem) == [(None, "SNUG-16")] * 2
 
 
-def test_what_is_no_commit_takes_a_slot_in_vain() -> None:
+def test_a_blob_that_is_no_commit_takes_a_slot_in_vain() -> None:
     ada, bo, cem = World(204).meeting("Ada", "Bo", "Cem")
     m = bo.room.m
     said = m.group.protect(b"hello")
@@ -114,7 +114,7 @@ def test_what_is_no_commit_takes_a_slot_in_vain() -> None:
         ({"invite": 3}, "SNUG-12"),
     ],
 )
-def test_what_a_commit_says_of_itself(context: dict[str, object], rule: str) -> None:
+def test_the_context_of_a_commit_is_checked(context: dict[str, object], rule: str) -> None:
     ada, bo, cem = World(205).meeting("Ada", "Bo", "Cem")
     blob, _ = forged(bo, [], **context)
     assert judged(blob, ada, cem) == [(1, rule)] * 2

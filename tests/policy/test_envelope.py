@@ -116,7 +116,7 @@ def test_packed_strictly(data: bytes) -> None:
     assert envelope.pack(messages) == data
 
 
-def test_what_is_no_pack() -> None:
+def test_bytes_that_are_no_pack_are_refused() -> None:
     whole = envelope.pack([b"one", b"", b"three"])
     for size in range(len(whole)):
         with pytest.raises(MalformedError):

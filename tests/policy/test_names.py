@@ -178,7 +178,7 @@ def test_not_alike(one: str, other: str) -> None:
     assert not look_alike(one, other)
 
 
-def test_of_all_latin_letters_and_digits_few_look_alike() -> None:
+def test_few_latin_letters_and_digits_look_alike() -> None:
     """Case aside: so that hardly anybody is kept out by accident."""
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     alike = {

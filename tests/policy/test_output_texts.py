@@ -355,7 +355,7 @@ def test_four_words_are_shown_with_what_to_do() -> None:
     assert "/different" in shown
 
 
-def test_what_changed_since_is_told_when_it_is_news() -> None:
+def test_changes_since_a_comparison_are_told_when_they_are_news() -> None:
     known = (ev.Known(1, "Bo", False, True),)
     news = ev.Comparison(7, 5, "short", True, True, known, ("Bo came in",), "Since: Bo\x1b[31m came in.")
     assert "Since: Bo\ufffd[31m came in." in human(news)
@@ -373,7 +373,7 @@ def test_messages_are_named_where_they_can_be_reported() -> None:
     assert human(put) == "Bo\ufffd[2J sent a picture (GIF, 1 bytes). It is at in/1.gif.\n"
 
 
-def test_who_asks_for_the_code_sees_its_code_art_and_a_pipe_does_not() -> None:
+def test_a_terminal_shows_the_code_art_and_a_pipe_does_not() -> None:
     code, other = ev.Code(3, "1234567890" * 4), ev.Code(4, "0987654321" * 4)
     seal = [line for line in blocks(code_art_of(code.digits), 22) if line]
     assert all(line not in human(code, terminal=True) for line in seal)

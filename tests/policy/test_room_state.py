@@ -92,7 +92,7 @@ FULL: list[Value] = [
 
 
 @given(anything)
-def test_what_is_encoded_comes_back(value: Value) -> None:
+def test_encoded_values_decode_to_themselves(value: Value) -> None:
     assert type(value).decode(value.encode()) == value
 
 
@@ -362,7 +362,7 @@ def test_an_eviction_revokes_the_invite_and_a_farewell_does_not() -> None:
     assert founder.revoked == frozenset(), "who came by no invite takes none along"
 
 
-def test_who_rejoins_keeps_the_invite_and_its_eviction_revokes_it() -> None:
+def test_a_member_who_rejoins_keeps_its_invite_and_its_eviction_revokes_it() -> None:
     mark = Rejoined(9, h(1), h("n")[:16])
     present = Ledger().after(1, removed={}, added={1: (h(1), 4)}).after(2, removed={}, added={2: (h(2), 5)})
     back = present.after(9, removed={1: False}, added={1: (h(1), None)}, rejoined=mark)

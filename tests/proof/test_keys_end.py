@@ -57,7 +57,7 @@ class _Blobs:
 
 
 @pytest.mark.parametrize("how", ["removed", "left"])
-def test_who_is_gone_opens_nothing_that_comes_after(how: str) -> None:
+def test_a_member_who_is_gone_opens_no_later_frames(how: str) -> None:
     w = World(31)
     blobs = _Blobs(w)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")

@@ -154,7 +154,7 @@ def test_searching_takes_a_bounded_part_of_ours(meeting: Record) -> None:
     assert meeting.grown < 1 << 30
 
 
-def test_what_it_is_told_by_design_is_found_there(meeting: Record) -> None:
+def test_data_that_the_server_gets_by_design_is_found(meeting: Record) -> None:
     names = {"room admin key", "sealed commit", "sealed message", "certificate fingerprint"}
     assert meeting.public.keys() == meeting.public_in_server.keys() == names
 

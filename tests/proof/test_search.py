@@ -58,14 +58,14 @@ def _written(found: Found, name: str = "it") -> set[str]:
         ("b'x' * 5_000_001 + data.hex().encode()", "hex"),
     ],
 )
-def test_what_a_process_holds_is_found(expression: str, encoding: str) -> None:
+def test_a_secret_that_a_process_holds_is_found(expression: str, encoding: str) -> None:
     with _child(7, expression) as pid:
         found = search(pid, {"it": _canary(7), "other": _canary(8)})
     assert encoding in _written(found)
     assert "other" not in found
 
 
-def test_what_a_process_does_not_hold_is_not_found() -> None:
+def test_a_secret_that_a_process_does_not_hold_is_not_found() -> None:
     with _child(7, "bytes(reversed(data.translate(bytes(range(255, -1, -1)))))") as pid:
         whole = snapshot(pid)
         found = whole.search({f"{seed}": _canary(seed) for seed in range(50, 90)})
@@ -102,7 +102,7 @@ def test_nothing_is_missed_between_two_chunks() -> None:
         assert Searcher({"it": canary}).search(data, 0x1000)["it"] == [("raw", 0x1000 + at)]
 
 
-def test_what_is_too_short_to_search_for_is_refused() -> None:
+def test_a_canary_that_is_too_short_is_refused() -> None:
     with pytest.raises(ValueError, match="too short"):
         Searcher({"it": b"ten bytes!"})
     with pytest.raises(ValueError, match="too plain"):

@@ -46,7 +46,7 @@ def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
         ('listen = "::1:8080"', "brackets"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
+def test_the_error_names_the_wrong_setting(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "snug.toml"
     file.write_text(text)
     with pytest.raises(ConfigError, match=says) as error:
@@ -71,7 +71,7 @@ def test_listen_is_taken_apart(listen: str, expected: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize("listen", ["", ":80", "host", "host:", "host:x", "host:65536", "host:-1", "host:²"])
-def test_what_is_no_host_and_port_is_refused(listen: str) -> None:
+def test_a_value_that_is_no_host_and_port_is_refused(listen: str) -> None:
     with pytest.raises(ConfigError):
         config.host_and_port(listen)
 

@@ -309,7 +309,7 @@ async def test_no_address_is_kept_longer_than_its_connection() -> None:
 # -- the audit can fail ----------------------------------------------------------------------------------
 
 
-async def test_what_is_hidden_is_found() -> None:
+async def test_a_hidden_attribute_is_found() -> None:
     async with meeting() as held:
         hub = held.server.signaling.hub
         [room] = hub._rooms.values()
@@ -360,7 +360,7 @@ async def test_an_object_that_nobody_can_reach_is_looked_at_too() -> None:
         del elsewhere
 
 
-async def test_what_somebody_has_added_to_a_server_shows() -> None:
+async def test_an_attribute_added_to_the_server_is_found() -> None:
     gc.collect()
     before = audit.live_objects()
     server = HostileServer(quiet(), Runner({}, lambda line: None))

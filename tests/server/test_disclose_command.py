@@ -170,7 +170,7 @@ async def test_a_taken_name_does_not_keep_a_server_from_starting() -> None:
             disclosure_socket.stop()
 
 
-def test_what_is_printed_is_short_whatever_is_held_and_names_every_field() -> None:
+def test_the_disclosure_is_short_and_names_every_field() -> None:
     def room(blobs: int) -> dict[str, Any]:
         return {
             "slot": blobs,

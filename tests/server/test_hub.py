@@ -230,7 +230,7 @@ def test_an_empty_lobby_is_gone_at_once_and_an_empty_room_after_its_linger() -> 
     assert entered.message == Entered(handle, b"incarnat")
 
 
-def test_who_was_dropped_by_a_room_is_nobody_to_the_hub() -> None:
+def test_the_hub_forgets_a_connection_that_a_room_dropped() -> None:
     harness = HubHarness(Settings(idle_time=60))
     handle, nonce = harness.in_room()
     assert any(isinstance(e, Drop) for e in harness.hub.tick(61.0))
@@ -291,7 +291,7 @@ def test_a_guard_counts_messages_bytes_and_errors_apart() -> None:
 # -- what is signed ----------------------------------------------------------------------------------
 
 
-def test_what_is_signed_is_fixed_to_the_byte() -> None:
+def test_signed_texts_are_fixed_to_the_byte() -> None:
     number, nonce = bytes(range(16)), bytes(range(32))
     assert signed.door("http://x", number, nonce, nonce).hex() == (
         b"snug 1 door\x00\x08http://x".hex() + number.hex() + nonce.hex() * 2

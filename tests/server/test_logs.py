@@ -43,7 +43,7 @@ def test_texts_of_libraries_are_withheld(stream: io.StringIO, name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["aiohttp.server", "snugroom.server.rooms.signaling"])
-def test_of_an_exception_type_and_place_are_kept(stream: io.StringIO, name: str) -> None:
+def test_only_the_type_and_place_of_an_exception_are_kept(stream: io.StringIO, name: str) -> None:
     try:
         try:
             raise KeyError(SECRET)
@@ -55,7 +55,7 @@ def test_of_an_exception_type_and_place_are_kept(stream: io.StringIO, name: str)
     assert SECRET not in text
     assert "ValueError" in text
     assert "test_logs.py" in text
-    assert "test_of_an_exception_type_and_place_are_kept" in text
+    assert "test_only_the_type_and_place_of_an_exception_are_kept" in text
 
 
 def test_our_own_texts_are_kept(stream: io.StringIO) -> None:

@@ -104,7 +104,7 @@ async def test_the_last_one_refused_is_no_media() -> None:
         await ada.expect(Relayed)  # and no list
 
 
-async def test_who_has_left_gets_no_answer_and_leaves_nothing_behind() -> None:
+async def test_a_connection_that_left_gets_no_answer_and_leaves_nothing_behind() -> None:
     async with two() as (place, calls, ada, bob):
         await ada.say(media(1))
         await eventually(lambda: len(calls.asked) == 1)
@@ -116,7 +116,7 @@ async def test_who_has_left_gets_no_answer_and_leaves_nothing_behind() -> None:
         assert place.server.signaling._pending_media == {}
 
 
-async def test_whose_media_has_lapsed_meanwhile_gets_no_answer() -> None:
+async def test_a_connection_whose_media_lapsed_gets_no_answer() -> None:
     async with two() as (place, calls, ada, _):
         await ada.say(media(1))
         await eventually(lambda: len(calls.asked) == 1)

@@ -106,7 +106,7 @@ def test_a_file_changes_the_one_that_it_names(tmp_path: Path, name: str) -> None
 
 
 @pytest.mark.parametrize(("name", "value"), refused())
-def test_what_is_out_of_bounds_is_named(name: str, value: Any) -> None:
+def test_the_error_names_a_setting_out_of_bounds(name: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=name) as error:
         config.checked({"media": {name: value}})
     assert "\n" not in str(error.value)
@@ -124,14 +124,14 @@ def test_what_is_out_of_bounds_is_named(name: str, value: Any) -> None:
         ("[[media]]\npeers = 3", "media"),
     ],
 )
-def test_what_is_not_known_is_named(tmp_path: Path, text: str, says: str) -> None:
+def test_the_error_names_an_unknown_setting(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "snug.toml"
     file.write_text(text)
     with pytest.raises(ConfigError, match=says):
         config.load(file)
 
 
-def test_what_contradicts_itself_can_not_be_made_in_code_either() -> None:
+def test_contradictory_limits_cannot_be_made_in_code() -> None:
     with pytest.raises(ValueError, match="power of two"):
         MediaLimits(audio_cache=48)
     with pytest.raises(ValueError, match="remb_floor"):

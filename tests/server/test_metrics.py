@@ -155,7 +155,7 @@ async def test_a_refused_packet_is_counted_by_its_reason() -> None:
         assert sum(refused.values()) == 1
 
 
-def test_what_is_no_word_of_the_codes_own_is_shown_to_nobody() -> None:
+def test_unknown_labels_become_other() -> None:
     page = metrics.Page()
     family = ("snug_refusals_total", "counter", "Refusals.")
     for label in ("ssrc", "0a1b2c", "203.0.113.7", 'a"b', "a\nb", "", "Ada", "10.0.0.1"):

@@ -148,7 +148,7 @@ async def test_killed_and_started_again_it_is_reopened_where_it_was() -> None:
         assert (await server.end()) == (0, "")
 
 
-async def test_what_keeps_it_from_starting_is_one_sentence_and_status_2(tmp_path: Path) -> None:
+async def test_a_failed_start_gives_one_sentence_and_status_2(tmp_path: Path) -> None:
     settings = tmp_path / "snug.toml"
     settings.write_text("max_memebers = 3\n")
     with socket.socket() as taken:

@@ -72,7 +72,7 @@ def relays(messages: list[Message]) -> list[int]:
 # -- coming and going ------------------------------------------------------------------------------
 
 
-def test_who_enters_learns_who_is_there_and_they_learn_of_it() -> None:
+def test_an_entrant_learns_who_is_there_and_they_learn_of_it() -> None:
     t = Table()
     t.arrive(A)
     assert only(Entered, t.heard(A)) == Entered(A, b"incarnat", None, None, [])
@@ -110,7 +110,7 @@ def test_an_empty_room_lingers_then_is_forgotten() -> None:
     assert t.wait(0.2) == [Forget(NUMBER)]
 
 
-def test_who_comes_back_in_time_stops_the_forgetting() -> None:
+def test_a_member_who_comes_back_in_time_keeps_the_room() -> None:
     t = Table(Settings(room_linger=30.0)).opened(A)
     t.leave(A)
     t.wait(20)
@@ -256,7 +256,7 @@ def test_every_bucket_is_taken() -> None:
         assert codes(t.says(A, Relay(bytes(size)))) == ["Relayed"]
 
 
-def test_what_is_passed_on_reaches_the_others_who_are_here_and_is_kept_for_nobody() -> None:
+def test_a_broadcast_reaches_present_members_and_is_not_stored() -> None:
     t = Table().opened(A, B)
     t.arrive(C)
     for who in (A, B, C):
@@ -338,7 +338,7 @@ def test_the_grace_of_a_slot_runs_from_its_taking_whatever_is_taken_since() -> N
     assert slots(t.heard(B)) == []
 
 
-def test_who_shows_the_pass_late_receives_again_and_asks_for_the_rest() -> None:
+def test_a_member_who_shows_the_pass_late_receives_again_and_catches_up() -> None:
     t = Table().opened(A, B)
     t.says(A, commit(1))
     t.says(A, show(1))
@@ -433,7 +433,7 @@ def test_a_pass_that_has_left_the_window_catches_up_no_more() -> None:
     assert codes(t.says(B, CatchUp(0, 0))) == ["pass"]
 
 
-def test_what_is_no_longer_held_is_said_to_be_gone() -> None:
+def test_messages_no_longer_held_are_reported_as_gone() -> None:
     t = Table(Settings(commit_bytes=2048)).opened(A)
     for n in range(1, 5):
         t.says(A, commit(n, size=1024))

@@ -115,7 +115,7 @@ def race(t: Table, slot: int, first: bytes, second: bytes) -> None:
     t.inbox.clear()
 
 
-def test_of_two_who_race_the_loser_wins_next() -> None:
+def test_the_loser_of_a_race_wins_the_next_slot() -> None:
     t = Table().opened(A, B)
     race(t, 1, A, B)
     assert t.says(A, commit(2, "A again")) == []
@@ -166,7 +166,7 @@ def test_a_loser_who_leaves_is_not_waited_for() -> None:
     assert t.room.slot == 2
 
 
-def test_who_leaves_while_held_is_forgotten() -> None:
+def test_a_member_who_leaves_while_its_commit_waits_is_forgotten() -> None:
     t = Table().opened(A, B)
     race(t, 1, A, B)
     t.says(A, commit(2))
@@ -203,7 +203,7 @@ def test_only_one_is_held_and_the_others_learn_who_took_the_slot() -> None:
     assert t.heard(A)[1:] == [only(Committed, t.heard(B)), Stale(3, 3)]
 
 
-def test_who_never_had_the_pass_is_no_loser() -> None:
+def test_a_connection_without_the_pass_loses_no_race() -> None:
     t = Table().opened(A)
     t.arrive(B)
     t.says(A, commit(1))

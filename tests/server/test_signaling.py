@@ -292,7 +292,7 @@ async def test_a_slow_reader_is_dropped_and_holds_nobody_up() -> None:
         assert gone == {slow.handle}
 
 
-async def test_who_vanishes_without_a_word_has_left() -> None:
+async def test_vanished_connections_have_left() -> None:
     async with serving() as place:
         ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
         bob.transport().abort()

@@ -88,7 +88,7 @@ async def test_a_websocket_outlives_the_handshake_time() -> None:
         await guest.until(Relayed)
 
 
-async def test_who_is_idle_is_closed_but_not_who_answers_pings() -> None:
+async def test_an_idle_connection_is_closed_unless_it_answers_pings() -> None:
     async with serving(quiet(idle_time=0.6, heartbeat=0.2)) as place:
         lively = await (await place.guest()).member()
         waiting = asyncio.create_task(lively.until(Left))

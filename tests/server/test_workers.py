@@ -64,7 +64,7 @@ async def test_answers_keep_their_order_and_refusals_come_too() -> None:
             peer.close()
 
 
-async def test_what_is_asked_for_reaches_the_room() -> None:
+async def test_a_subscription_reaches_the_rooms_worker() -> None:
     async with two_rooms() as (_, party, other):
         await party.guests[1].say(Subscribe([]))
         made = workers_of(party.place)
@@ -175,7 +175,7 @@ async def test_a_worker_that_takes_nothing_more_is_replaced(monkeypatch: pytest.
             peer.close()
 
 
-async def test_who_waits_for_an_answer_gets_it_from_the_successor() -> None:
+async def test_a_waiting_request_is_answered_by_the_successor() -> None:
     async with pool() as made:
         peer = Peer()
         lost: list[tuple[bytes, list[bytes]]] = []

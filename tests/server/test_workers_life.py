@@ -167,7 +167,7 @@ async def test_they_start_from_a_tree_that_holds_the_server_alone(tmp_path: Path
 # -- what is held ------------------------------------------------------------------------------------------
 
 
-async def test_what_workers_hold_is_disclosed_with_the_rest() -> None:
+async def test_the_workers_data_is_disclosed_with_the_rest() -> None:
     async with two_rooms() as (place, party, other):
         for each in (party, other):
             each.send()

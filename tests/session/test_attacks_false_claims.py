@@ -88,7 +88,7 @@ def test_a_member_that_cries_wolf_stops_nobody_for_long(monkeypatch: pytest.Monk
     assert "rejoining" not in [*ada.alarms, *bo.alarms]
 
 
-def test_who_is_known_to_tell_another_story_stops_nobody_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_liar_about_history_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     w = World(443)
     ada, bo, liar = w.meeting("Ada", "Bo", "Liar")
     w.run(20)
@@ -103,7 +103,7 @@ def test_who_is_known_to_tell_another_story_stops_nobody_by_it(monkeypatch: pyte
     assert len(texts(bo, "two_stories")) == 1
 
 
-def test_who_lies_about_messages_does_not_hide_that_others_are_held_back(
+def test_lies_about_messages_do_not_hide_withheld_ones(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     w = World(447)
@@ -158,7 +158,7 @@ def test_proposals_that_nobody_will_commit_are_not_kept() -> None:
     w.until(lambda: "Cem" not in ada.roster, 10)
 
 
-def test_what_somebody_said_is_not_put_in_the_mouth_of_who_sits_there_next(
+def test_a_members_messages_are_not_attributed_to_the_next_at_its_leaf(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A host can put somebody else at a leaf in the very commit that removes the one before."""

@@ -43,7 +43,7 @@ def test_a_host_who_was_thrown_out_is_not_waved_in_by_a_link_of_her_own() -> Non
         w.until(lambda: again.session.inside, 10)
 
 
-def test_who_lays_the_powers_down_or_leaves_changes_nothing() -> None:
+def test_stepping_down_and_leaving_do_not_expose_the_seed() -> None:
     w = World(902)
     ada, mallory, cem = deputy(w)
     w.do(mallory, ev.Undeputise(1))
@@ -56,7 +56,7 @@ def test_who_lays_the_powers_down_or_leaves_changes_nothing() -> None:
     assert not ada.room.feature(Roles).seed_exposed
 
 
-def test_who_was_a_host_once_and_is_thrown_out_later_is_one_too() -> None:
+def test_a_removed_former_host_exposes_the_seed() -> None:
     w = World(903)
     ada, mallory, _ = deputy(w)
     w.do(mallory, ev.Undeputise(1))

@@ -156,7 +156,7 @@ def test_a_members_rejoins_that_wait_are_few() -> None:
     assert len(wanted) - wanted.count(None) <= 2
 
 
-def test_what_waits_to_be_posted_is_bounded() -> None:
+def test_the_queue_of_posts_is_bounded() -> None:
     secret, day = bytes(16), day_of(START)
     connections = LobbyConnections(secret, ORIGIN, [], seeded(1))
     connections.stay_in({day}, START)

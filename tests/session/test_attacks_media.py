@@ -107,7 +107,7 @@ def test_nothing_is_played_before_the_connection_is_in_step() -> None:
     assert media.opened["Ada", "Bo"] == played
 
 
-def test_who_comes_in_anew_still_doubts_whom_it_doubted() -> None:
+def test_a_member_who_rejoins_keeps_its_doubts() -> None:
     w, media, (ada, bo, cem) = meeting(805, "Ada", "Bo", "Cem")
     signing(ada)._checker(leaf_of(bo)).doubt = "forged"
     old = ada.room
@@ -122,7 +122,7 @@ def test_who_comes_in_anew_still_doubts_whom_it_doubted() -> None:
     assert of_media(ada) == of_media(cem) == []
 
 
-def test_who_lets_the_victim_come_in_anew_has_no_new_credit() -> None:
+def test_a_rejoin_of_the_victim_gives_no_new_credit() -> None:
     w, media, (ada, bo, cem) = meeting(807, "Ada", "Bo", "Cem")
     signing(ada)._checker(leaf_of(bo)).doubt = "forged"
     old = bo.room

@@ -57,7 +57,7 @@ def test_a_member_cannot_shut_another_out_by_commits_that_it_alone_cannot_read()
     assert texts(cem, "unreadable_commit") == []
 
 
-def test_who_may_not_rejoin_yet_is_not_lost() -> None:
+def test_a_member_who_may_not_rejoin_yet_is_not_lost() -> None:
     """A server can bring a member out of step as often as it likes: the end must not look like the host's."""
     w = World(421)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
@@ -111,7 +111,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoinLobby:
     return lobby
 
 
-def test_who_has_seen_a_removal_is_not_lured_back_before_it() -> None:
+def test_a_member_who_saw_a_removal_is_not_lured_back_before_it() -> None:
     w = World(422)
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
     w.run(1)
@@ -131,7 +131,7 @@ def test_who_has_seen_a_removal_is_not_lured_back_before_it() -> None:
     assert bo.session._guest is lobby
 
 
-def test_who_was_lured_into_a_fork_seals_nothing_there() -> None:
+def test_a_member_lured_into_a_fork_seals_nothing_there() -> None:
     """From Bo the removal is withheld; so Bo can't tell the fork from the room by its members."""
     w = World(423)
     ada, bo, mallory, cem = w.meeting("Ada", "Bo", "Mallory", "Cem")
@@ -160,7 +160,7 @@ def test_who_was_lured_into_a_fork_seals_nothing_there() -> None:
         w.run(0.1)
 
 
-def test_who_is_asked_for_a_rejoin_and_keeps_the_welcome_is_asked_once() -> None:
+def test_a_helper_that_keeps_the_welcome_is_asked_once() -> None:
     w = World(426)
     ada, mallory, bo, cem = w.meeting("Ada", "Mallory", "Bo", "Cem")
     w.kill(ada)
@@ -196,7 +196,7 @@ def test_nobody_but_who_is_asked_can_commit_a_rejoin() -> None:
         assert (ada if by == ANY_HOST else cem).room.m.stage(intent) is not None
 
 
-def test_who_rejoins_among_honest_members_is_heard_within_seconds() -> None:
+def test_a_rejoin_among_honest_members_takes_seconds() -> None:
     w = World(424)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     w.run(30)

@@ -64,7 +64,7 @@ def test_an_answer_that_is_too_large_is_a_refusal(monkeypatch: pytest.MonkeyPatc
     w.until(lambda: ("Ada", "still here") in bo.said)
 
 
-def test_what_is_too_large_for_a_lobby_is_not_posted() -> None:
+def test_a_message_too_large_for_a_lobby_is_not_posted() -> None:
     secret, day = bytes(16), day_of(START)
     effects: list[ev.Effect] = []
     connections = LobbyConnections(secret, ORIGIN, effects, seeded(1))

@@ -151,7 +151,7 @@ def test_several_members_evidence_is_one_file() -> None:
     assert found.split_slots == []
 
 
-def test_what_the_server_said_last_is_kept() -> None:
+def test_the_servers_last_words_are_kept() -> None:
     w = Dropping(6)
     people = w.meeting("Ada", "Bo")
     w.throw_out(people, say="an invented ground")
@@ -179,7 +179,7 @@ def test_evidence_is_written_by_itself_when_asked_for() -> None:
     assert ada.ended is None, "her patience is a minute"
 
 
-def test_who_is_let_back_in_goes_on_and_can_still_show_it() -> None:
+def test_a_dropped_member_who_is_back_still_has_evidence() -> None:
     w = Dropping(8)
     ada, bo = people = w.meeting("Ada", "Bo")
     w.throw_out(people)

@@ -49,7 +49,7 @@ def test_a_server_that_keeps_the_end_to_itself_does_not_keep_the_host() -> None:
     assert bo.ended is None
 
 
-def test_who_is_no_host_ends_nothing_and_is_named() -> None:
+def test_a_member_who_is_no_host_cannot_end_the_meeting_and_is_named() -> None:
     w = World(512)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(1)

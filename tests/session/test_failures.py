@@ -364,7 +364,7 @@ def test_a_commit_that_does_not_carry_what_it_names_splits_nobody_off() -> None:
     assert w.agreed([ada, bo, cem, dana])
 
 
-def test_what_comes_through_the_relay_uses_up_no_handshake_key() -> None:
+def test_relayed_messages_use_up_no_handshake_key() -> None:
     """Otherwise a commit seen in the relay would be a replay to some members, and valid to others."""
     w = World(101)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")

@@ -284,7 +284,7 @@ def test_sizes_are_told_with_all_streams_and_all_are_still_wanted() -> None:
     w.until(lambda: "not_reaching" in bo.alarms and "not_reaching" in ada.alarms, 50)
 
 
-def test_who_asks_for_fewer_is_told_itself_when_what_it_asked_for_does_not_come() -> None:
+def test_a_subscriber_to_fewer_hears_when_its_streams_do_not_come() -> None:
     w, camera, people = meeting(2917, "Ada", "Bo", "Cem")
     ada, bo, cem = people
     # as the page does in a large room: all sound, and the videos that are shown
@@ -317,7 +317,7 @@ def test_sizes_of_streams_without_layers_are_not_told() -> None:
     assert told == []
 
 
-def test_who_comes_later_is_asked_for_too() -> None:
+def test_a_subscription_to_all_covers_newcomers() -> None:
     w, _camera, people = meeting(2911, "Ada", "Bo")
     ada, bo = people
     w.do(bo, ev.SelectStreams(None, {ssrc_of(ada) + 1: 0}))
@@ -347,7 +347,7 @@ def test_a_window_that_is_dragged_larger_asks_twice_a_second_and_the_last_word_c
     assert told[-1][3] == [tops[-1]]
 
 
-def test_what_was_asked_for_is_said_again_with_its_sizes() -> None:
+def test_a_subscription_is_repeated_with_its_layers() -> None:
     w, _, (ada, bo) = meeting(2913, "Ada", "Bo")
     ssrc = ssrc_of(ada) + 1
     w.do(bo, ev.SelectStreams((ssrc,), {ssrc: 1}))

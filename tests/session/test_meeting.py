@@ -121,7 +121,7 @@ def test_only_hosts_remove() -> None:
         w.do(bo, ev.Admit(1))
 
 
-def test_who_leaves_is_taken_out_of_the_keys() -> None:
+def test_a_member_who_leaves_is_removed_from_the_group() -> None:
     w = World(9)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     first = w.link_of(ada)

@@ -51,9 +51,7 @@ def test_a_host_and_more_than_half_are_needed(
 
 
 @given(st.integers(2, 40), st.data())
-def test_of_two_sides_that_hear_only_themselves_at_most_one_goes_on(
-    members: int, data: st.DataObject
-) -> None:
+def test_at_most_one_side_of_a_partition_goes_on(members: int, data: st.DataObject) -> None:
     side = data.draw(st.sets(st.integers(0, members - 1)))
     goes_on = set()
     for own in range(members):

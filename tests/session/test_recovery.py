@@ -89,7 +89,7 @@ def test_one_member_alone_lets_it_in_when_the_first_in_rank_is_gone() -> None:
     )
 
 
-def test_who_was_removed_as_a_host_does_not_come_back_by_the_seed() -> None:
+def test_a_removed_host_does_not_come_back_by_the_seed() -> None:
     """Nobody can make a removed host forget the seed: once a host is removed, the seed opens nothing."""
     w = World(304)
     ada, bo, cem = two_hosts(w, "Cem")
@@ -133,7 +133,7 @@ def test_members_stay_out_of_the_lobby_while_a_host_is_heard() -> None:
     assert all(p.session._readmission.members is None for p in people)
 
 
-def test_what_is_said_about_a_return_is_for_those_admitted() -> None:
+def test_messages_about_a_return_are_readable_only_by_members() -> None:
     w = World(307)
     posted: list[bytes] = []
 
@@ -156,7 +156,7 @@ def test_what_is_said_about_a_return_is_for_those_admitted() -> None:
         recovery.open(recovery.recovery_key(bytes(32)), said)
 
 
-def test_what_a_host_keeps_survives_its_bytes_and_nothing_else_passes() -> None:
+def test_a_hosts_recovery_data_round_trips_and_nothing_else_decodes() -> None:
     seed = HostSeed(bytes(range(32)))
     kept = HostRecoveryData(seed, bytes(32), bytes(16), bytes(16), "https://meet.example", "Ada")
     raw = kept.encode()
@@ -197,7 +197,7 @@ def test_a_rejoin_that_host_and_members_hear_of_takes_place_once() -> None:
     assert cem.ended is None
 
 
-def test_who_is_no_member_any_more_is_not_let_in_that_way_either() -> None:
+def test_a_former_member_is_not_let_in_by_a_rejoin() -> None:
     w = World(310)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     gone = cem.room

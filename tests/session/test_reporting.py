@@ -102,7 +102,7 @@ def test_hosts_can_be_reported_too() -> None:
     assert (proven.invite, proven.claims_host) == (None, True)
 
 
-def test_what_somebody_said_who_has_been_removed_since() -> None:
+def test_a_message_of_a_removed_member_can_be_reported() -> None:
     w = World(5)
     ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
     w.do(bo, ev.Say("and then gone"))
@@ -140,7 +140,7 @@ def test_a_meeting_that_is_not_reportable_has_nothing_to_report() -> None:
     assert ada.room.feature(Reporting)._kept == {}
 
 
-def test_what_can_not_be_reported_is_said() -> None:
+def test_a_report_of_unknown_messages_is_refused() -> None:
     w = World(8)
     ada, bo = meeting(w, "Ada", "Bo")
     w.do(bo, ev.Say("x"))
@@ -168,7 +168,7 @@ def test_a_member_who_withholds_its_admission_is_named_once() -> None:
         w.do(cem, ev.SaveReport((name_of(cem, "one"),), "r.json"))
 
 
-def test_whom_a_host_gives_no_admission_learns_it_before_others_suspect_it(
+def test_a_member_without_an_admission_hears_it_before_others_suspect_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A host tries to make Bo look like a member who withholds its admission."""
@@ -252,7 +252,7 @@ def test_a_member_can_not_report_what_nobody_said() -> None:
             report.verify_message(report.ReportedMessage(changed, s, k, 0, own), key)
 
 
-def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_reportable_messages_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     w = World(14)
     ada, bo = meeting(w, "Ada", "Bo")
     kept = ada.room.feature(Reporting)
@@ -345,7 +345,7 @@ def test_the_largest_image_fits_and_a_larger_one_is_refused() -> None:
         w.do(bo, ev.SendImage("x", PNG))
 
 
-def test_what_lies_about_its_kind_is_shown_to_nobody() -> None:
+def test_an_image_that_lies_about_its_type_is_shown_to_nobody() -> None:
     w = World(23)
     ada, bo = meeting(w, "Ada", "Bo", options=Options())
     bo.room.relay(content.Image(bytes(16), "image/gif", PNG))

@@ -67,7 +67,7 @@ def test_a_locked_room_refuses_and_an_unlocked_one_is_as_before(admission: str, 
     w.until(lambda: w.agreed([ada, bo, dana]))
 
 
-def test_who_waits_when_the_room_is_locked_is_told_so() -> None:
+def test_a_waiting_guest_hears_that_the_room_is_locked() -> None:
     w = World(2)
     ada = w.host("Ada", admission="ask")
     bo = w.guest(w.link_of(ada), "Bo")
@@ -244,7 +244,7 @@ def test_a_grant_that_was_lost_is_handed_over_again(monkeypatch: pytest.MonkeyPa
     w.until(lambda: bool(ada.room.feature(HostKeyTransfer).confirmed), 12)
 
 
-def test_what_shows_that_one_has_the_seed_can_be_made_by_nobody_without_it() -> None:
+def test_a_proof_of_the_seed_needs_the_seed() -> None:
     w = World(31)
     ada, bo, cem = two_hosts(w, "Cem")
     transfer = ada.room.feature(HostKeyTransfer)
@@ -358,7 +358,7 @@ def test_a_handover_survives_ones_own_rejoin() -> None:
     w.until(lambda: w.agreed([ada, bo, cem]))
 
 
-def test_who_knocked_at_a_host_that_steps_down_comes_in_by_the_next() -> None:
+def test_a_guest_of_a_host_that_steps_down_is_let_in_by_the_next() -> None:
     w = World(60)
     ada = w.host("Ada", admission="ask")
     bo = w.guest(w.link_of(ada), "Bo")
@@ -406,7 +406,7 @@ def test_a_policy_that_changes_at_once_in_all_is_told_in_full() -> None:
     ]
 
 
-def test_who_left_and_who_was_removed_are_told_apart() -> None:
+def test_leaves_and_removals_are_told_apart() -> None:
     w = World(71)
     ada, bo, cem, dana = w.meeting("Ada", "Bo", "Cem", "Dana")
     w.do(bo, ev.Leave())

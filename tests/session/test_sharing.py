@@ -25,7 +25,7 @@ def done(who: Participant) -> list[ev.FileDone]:
     return who.of(ev.FileDone)
 
 
-def test_what_one_shows_is_told_to_all_and_to_who_comes_later() -> None:
+def test_a_state_is_told_to_all_and_to_newcomers() -> None:
     w = World(31)
     ada, bo = w.meeting("Ada", "Bo")
     w.do(bo, ev.SetState(mic=False, camera=True))
@@ -135,7 +135,7 @@ def test_a_file_arrives_whole_with_all() -> None:
     assert done(bo)[0].id == offered.id, "its sender is told when it has gone out"
 
 
-def test_what_was_missed_is_asked_for_again() -> None:
+def test_missed_pieces_are_requested_again() -> None:
     w = World(38)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.do(bo, ev.SendFile("x", "plan.pdf", "application/pdf", FILE))
@@ -197,7 +197,7 @@ def test_more_than_a_few_at_a_time_are_refused() -> None:
 @pytest.mark.parametrize(
     "name", ["../x", "a/b", "a\\b", ".profile", "", "a\nb", "x" * 201, "a\u202eb", "a:b"]
 )
-def test_what_is_no_name_is_not_sent_and_not_shown(name: str) -> None:
+def test_an_invalid_file_name_is_not_sent_and_not_shown(name: str) -> None:
     w = World(43)
     ada, bo = w.meeting("Ada", "Bo")
     with pytest.raises(ValueError, match="name"):
@@ -216,7 +216,7 @@ def test_an_empty_file_and_one_too_large_are_refused() -> None:
             w.do(bo, ev.SendFile("x", "a", "a/b", data))
 
 
-def test_who_asks_too_often_is_served_so_far_and_no_further() -> None:
+def test_too_many_requests_are_served_up_to_a_limit() -> None:
     w = World(45)
     _, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.do(bo, ev.SendFile("x", "a", "a/b", b"x"))

@@ -121,7 +121,7 @@ def test_another_suite_is_skipped_and_never_passed(tmp_path: Path) -> None:
         ("mystery.json", "[]", "no family"),
     ],
 )
-def test_what_cannot_be_run_is_a_failure(
+def test_a_vector_that_cannot_be_run_is_a_failure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: str, complaint: str
 ) -> None:
     path = tmp_path / name

@@ -82,7 +82,7 @@ async def sideways(page: Page, screen: Screen) -> list[str]:
     return [f"{width} px wide on a screen of {NARROW}"] if width > NARROW else []
 
 
-async def test_what_is_wrong_is_found(book: Book) -> None:
+async def test_violations_are_found(book: Book) -> None:
     """The test above can fail: by a button without a name, by words too pale, by an input without a label."""
     async with book.page(WIDE, "dark") as page:
         await book.show(page, "start")

@@ -37,7 +37,7 @@ def test_blocks_fill_their_square_and_no_more() -> None:
         assert lines == [line.rstrip() for line in lines]
 
 
-def test_what_blocks_can_show_is_told_apart_by_them() -> None:
+def test_block_characters_distinguish_code_art() -> None:
     first = code_art.code_art_of(CODE)
     first = replace(first, petals=8, fill="both", weave="left", eye="star", points=5)
     others = [

@@ -78,7 +78,7 @@ async def test_three_sizes_leave_each_sealed_as_its_own(chromium: Browser, sfu_s
         assert int.from_bytes(opened[0].frame[8:10], "little") & 0x3FFF == HEIGHTS[layer]
 
 
-async def test_what_is_sent_again_was_sealed_before(chromium: Browser, sfu_server: MediaServer) -> None:
+async def test_retransmitted_packets_were_sealed_before(chromium: Browser, sfu_server: MediaServer) -> None:
     """RTX, asked for or to measure the path, carries packets as they were and nothing else."""
     _, video = await sender(chromium, sfu_server)
     dropped: set[bytes] = set()
@@ -124,9 +124,7 @@ async def test_firefox_sends_one_size(firefox: Browser, sfu_server: MediaServer)
     assert {frame.stream for frame in opened} == {1}
 
 
-async def test_what_is_of_no_published_layer_does_not_leave(
-    chromium: Browser, sfu_server: MediaServer
-) -> None:
+async def test_frames_of_unpublished_layers_do_not_leave(chromium: Browser, sfu_server: MediaServer) -> None:
     """The worker knows of the smallest layer alone: no other leaves, not even under its number."""
     tab = await sfu_server.tab(chromium, LARGE)
     await tab.js("(test.layers = 3, test.hidden = 2, 1)")

@@ -114,7 +114,7 @@ def test_a_page_that_was_changed_where_it_lies_is_not_served(bundle: Path, tmp_p
 # -- served ------------------------------------------------------------------------------------
 
 
-async def test_what_the_server_says_with_the_page(bundle: Path) -> None:
+async def test_the_headers_that_the_server_sends_with_the_page(bundle: Path) -> None:
     made = page.load()
     with server() as (_, url):
         async with aiohttp.ClientSession(auto_decompress=False) as http:
@@ -318,7 +318,9 @@ async def test_a_page_of_ones_own_meets_elsewhere(fresh: Browser, bundle: Path, 
 
 
 @IN_BROWSERS
-async def test_who_was_served_another_page_is_shown(fresh: Browser, bundle: Path, tmp_path: Path) -> None:
+async def test_a_member_who_was_served_another_page_is_named(
+    fresh: Browser, bundle: Path, tmp_path: Path
+) -> None:
     other = changed(page.load(), "main.js", b"\n//another")
     with meeting_server(tmp_path) as (_, url):
         ada = await Visitor.at(fresh, url, "Ada")

@@ -65,7 +65,7 @@ class TestPages:
         await book.show(page, "room-people-9")
         assert await page.locator(".pages").count() == 0
 
-    async def test_who_speaks_off_the_page_is_not_put_on_it(self, book: Book, page: Page) -> None:
+    async def test_a_speaker_off_the_page_is_not_put_on_it(self, book: Book, page: Page) -> None:
         await book.show(page, "room-pages-speaker")
         await page.evaluate("model.speaker.value = 5")
         await page.evaluate("model.speaker.value = 11")
@@ -124,7 +124,7 @@ class TestAdmission:
         await page.keyboard.type("all, yes a\n")
         assert await asked(page) == [["say", "Dear all, yes a"]]
 
-    async def test_of_a_double_click_only_the_first_half_counts(self, book: Book, page: Page) -> None:
+    async def test_only_the_first_half_of_a_double_click_counts(self, book: Book, page: Page) -> None:
         await book.show(page, "room-admission")
         # alike, so that the next one's button stands where the last one's was
         await page.evaluate(f"window.model.knocks.value = [{KNOCK % 3}, {KNOCK % 4}, {KNOCK % 5}]")
@@ -291,7 +291,7 @@ class TestChat:
         assert await asked(page) == [["say", "one\ntwo"]]
         assert await page.input_value("textarea") == ""
 
-    async def test_what_is_too_long_or_too_large_is_not_sent_and_that_is_said(
+    async def test_a_too_long_text_or_too_large_file_is_refused_with_a_message(
         self, book: Book, page: Page
     ) -> None:
         await book.show(page, "room-chat-empty")
@@ -349,7 +349,7 @@ class TestChat:
         assert "<img src=x" in await page.inner_text(".chat-text")
         assert "<b>Bo</b>" in await page.inner_text(".chat-head")
 
-    async def test_what_is_written_stays_while_the_panel_is_closed(self, book: Book, page: Page) -> None:
+    async def test_a_draft_stays_while_the_panel_is_closed(self, book: Book, page: Page) -> None:
         await book.show(page, "room-chat-empty")
         await page.fill("textarea", "half a thou")
         await page.press("textarea", "Escape")
@@ -357,9 +357,7 @@ class TestChat:
         await page.keyboard.press("c")
         assert await page.input_value("textarea") == "half a thou"
 
-    async def test_who_reads_the_end_is_taken_along_and_who_reads_above_is_not(
-        self, book: Book, page: Page
-    ) -> None:
+    async def test_the_chat_scrolls_along_only_for_a_reader_at_the_end(self, book: Book, page: Page) -> None:
         await book.show(page, "room-chat")
         rest = """() => {
           const list = document.querySelector(".chat-lines");

@@ -49,7 +49,7 @@ def before_the_camera(*texts: str) -> str:
     """
 
 
-async def test_who_scans_a_link_stands_before_its_door(fresh: Browser, bundle: Path, tmp_path: Path) -> None:
+async def test_a_scanned_link_leads_to_its_prejoin_view(fresh: Browser, bundle: Path, tmp_path: Path) -> None:
     with (
         meeting_server(tmp_path) as (_, url),
         running("host", "--server", url, "--name", "Ada", "--admit", "all", "--json") as ada,

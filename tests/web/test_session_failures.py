@@ -20,7 +20,7 @@ SCENARIOS = [
             "a_replayed_commit_is_void": "guests",
             "an_evicted_member_who_kept_everything_gets_nowhere": "host -Bo",
             "garbage_in_the_relay_costs_one_check_and_no_word": "host -Bo",
-            "what_comes_through_the_relay_uses_up_no_handshake_key": "host",
+            "relayed_messages_use_up_no_handshake_key": "host",
         },
     ),
     *scenarios(
@@ -35,7 +35,7 @@ SCENARIOS = [
             "every_member_voids_an_add_to_a_locked_room": "-Ada-Bo",
             "nobody_steps_down_for_who_has_not_shown_that_it_can_host": "host -Bo",
             "powers_know_who_is_meant_when_it_is_done": "guests",
-            "what_shows_that_one_has_the_seed_can_be_made_by_nobody_without_it": "host",
+            "a_proof_of_the_seed_needs_the_seed": "host",
         },
     ),
     *scenarios(

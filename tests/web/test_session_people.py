@@ -67,8 +67,8 @@ SCENARIOS = [
             "a_member_can_not_report_what_nobody_said": "host -Mallory",
             "a_member_who_withholds_its_admission_is_named_once": "-Ada-Cem",
             "an_admission_that_is_not_the_hosts_word_is_none": "-Ada-Cem",
-            "what_is_kept_is_bounded": "guests",
-            "whom_a_host_gives_no_admission_learns_it_before_others_suspect_it": "guests",
+            "the_memory_of_reportable_messages_is_bounded": "guests",
+            "a_member_without_an_admission_hears_it_before_others_suspect_it": "guests",
         },
         without=[
             "an_answer_with_a_wrong_admission_is_not_shown_on",
@@ -82,8 +82,8 @@ SCENARIOS = [
             "a_file_whose_pieces_never_come_is_given_up": "host -Bo",
             "false_pieces_are_found_by_the_digest": "host -Bo",
             "more_than_a_few_at_a_time_are_refused": "host -Bo",
-            "what_is_no_name_is_not_sent_and_not_shown": "host",
-            "who_asks_too_often_is_served_so_far_and_no_further": "host -Bo",
+            "an_invalid_file_name_is_not_sent_and_not_shown": "host",
+            "too_many_requests_are_served_up_to_a_limit": "host -Bo",
         },
     ),
 ]

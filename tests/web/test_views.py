@@ -45,7 +45,7 @@ async def test_a_pasted_link_is_followed_without_the_spaces_around_it(book: Book
         assert page.url.startswith("http://127.0.0.1:")
 
 
-async def test_what_is_wrong_with_a_link_is_read_out_and_stands_by_the_field(book: Book) -> None:
+async def test_an_error_in_a_link_is_read_out_and_shown_by_the_field(book: Book) -> None:
     async with book.page(PHONE, "dark") as page:
         await book.show(page, "start-wrong-link")
         field = page.get_by_label("The link you were given")

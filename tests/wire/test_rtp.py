@@ -83,7 +83,7 @@ def test_any_bytes_get_an_answer(data: bytes, kind: str) -> None:
 
 
 @given(st.binary(max_size=60), st.integers(0, 20))
-def test_what_passes_is_what_a_plain_parser_understands(block: bytes, words: int) -> None:
+def test_packets_that_pass_are_understood_by_a_plain_parser(block: bytes, words: int) -> None:
     """An extension block that passes has each of both extensions at most once."""
     packet = packet_of(1, 1, block + b"payload", first=0x90, extension=struct.pack("!HH", 0xBEDE, words))
     if rtp.check(packet, "video") is not None:
@@ -171,7 +171,7 @@ def test_the_transport_wide_number_is_read_wherever_it_stands(block: str, number
     assert packet.payload == b"payload"
 
 
-def test_what_was_sent_again_is_taken_out_of_rtx() -> None:
+def test_the_original_packet_is_taken_out_of_rtx() -> None:
     original = RtpPacket(96, True, 0xABCD, 6_000, 77, b"\x90\x80\x01x")
     again = rtp.build(RtpPacket(97, True, 3, 6_000, 78, b"\xab\xcd" + original.payload))
     assert rtp.unwrap_rtx(again, 77) == rtp.build(original)

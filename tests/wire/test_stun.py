@@ -58,7 +58,7 @@ def test_a_changed_request_is_refused_or_not_authentic(position: int, change: in
         assert not stun.authentic(parsed, PASSWORD.encode())
 
 
-def test_what_follows_the_integrity_is_ignored() -> None:
+def test_attributes_after_the_integrity_are_ignored() -> None:
     message = request()
     without = message[:-8]  # the fingerprint
     smuggled = without + b"\x00\x25\x00\x00"

@@ -128,7 +128,7 @@ TICKS = st.lists(st.none() | st.integers(-300, 40_000), max_size=700)
 
 
 @given(st.integers(0, 0xFFFF), st.integers(0, 2**35), st.integers(0, 20), TICKS, st.integers(0, 255))
-def test_what_is_written_is_read(
+def test_written_reports_are_read(
     base: int, start: int, missing: int, gaps: list[int | None], feedback: int
 ) -> None:
     tick = start
