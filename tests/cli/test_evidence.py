@@ -1,4 +1,4 @@
-"""Evidence, reports and pictures as people and scripts use them; the server really drops a meeting."""
+"""Evidence, reports and images as people and scripts use them; the server really drops a meeting."""
 
 from __future__ import annotations
 
@@ -131,8 +131,8 @@ def test_a_meeting_that_the_server_ends_on_invented_grounds(tmp_path: Path) -> N
 
 def reported_meeting(tmp_path: Path, file: Path) -> str:
     """A meeting in which Cem reports Bo's text and image, written to `file`; returns its link."""
-    picture = tmp_path / "vile.png"
-    picture.write_bytes(PNG)
+    image = tmp_path / "vile.png"
+    image.write_bytes(PNG)
     with (
         server() as (_, url),
         running(
@@ -150,7 +150,7 @@ def reported_meeting(tmp_path: Path, file: Path) -> str:
                 process.wait("roster", lambda e: len(e["members"]) == 3)
                 process.wait("status", lambda e: e["kind"] == "reports")
             bo.send({"chat": "a threat"})
-            bo.send({"image": str(picture)})
+            bo.send({"image": str(image)})
             bo.send({"image": str(tmp_path / "none.png")})
             assert "can't be read" in bo.wait("alarm", lambda e: e["kind"] == "input")["text"]
             chat, seen = cem.wait("chat"), cem.wait("image")
@@ -299,7 +299,7 @@ class Heard(JsonOutput):
         self.lines.append(value)
 
 
-def picture(number: int, leaf: int = 1, mime: str = "image/png", data: bytes = PNG) -> ev.Image:
+def image(number: int, leaf: int = 1, mime: str = "image/png", data: bytes = PNG) -> ev.Image:
     return ev.Image(leaf, "../Bo", f"{number:032x}", mime, data)
 
 
@@ -330,21 +330,21 @@ def test_a_file_that_can_not_be_written_is_said(tmp_path: Path) -> None:
 
 def test_image_files_get_names_of_our_own(tmp_path: Path) -> None:
     keeper = SavedFiles(Heard(), tmp_path / "in")
-    put = [keeper.image(picture(n)).path for n in (1, 1, 2)]
+    put = [keeper.image(image(n)).path for n in (1, 1, 2)]
     assert [Path(p or "").parent for p in put] == [tmp_path / "in"] * 3
     assert len({*put}) == 3
     assert all(Path(p or "").read_bytes() == PNG for p in put)
     odd = ev.Image(1, "Bo", "../../etc/passwd", "image/png", PNG)
     assert keeper.image(odd).path is None
     assert (tmp_path / "in").stat().st_mode & 0o777 == 0o700
-    assert SavedFiles(Heard()).image(picture(1)).path is None
+    assert SavedFiles(Heard()).image(image(1)).path is None
 
 
 def test_images_fill_no_disk(tmp_path: Path) -> None:
     heard = Heard()
     keeper = SavedFiles(heard, tmp_path)
     large = bytes(content.IMAGE_MAX)
-    put = [keeper.image(picture(n, data=large)).path for n in range(600)]
+    put = [keeper.image(image(n, data=large)).path for n in range(600)]
     assert sum(p is not None for p in put) == 512
     assert [line["kind"] for line in heard.lines] == ["file"]
 

@@ -12,7 +12,7 @@ from snugroom.server.wire.messages import HandleStream
 
 
 def room(people: int) -> list[HandleStream]:
-    """Each has sound, and pictures under the next number."""
+    """Each has sound, and video under the next number."""
     return [
         HandleStream(bytes(8), 10 * person + of, "video" if of else "audio")
         for person in range(1, people + 1)
@@ -20,7 +20,7 @@ def room(people: int) -> list[HandleStream]:
     ]
 
 
-def pictures(asked: tuple[int, ...] | None) -> list[int]:
+def videos(asked: tuple[int, ...] | None) -> list[int]:
     assert asked is not None
     return [ssrc // 10 for ssrc in asked if ssrc % 10]
 
@@ -31,7 +31,7 @@ def test_few_are_all_and_nothing_needs_to_be_said() -> None:
 
 
 def test_many_have_their_turn() -> None:
-    asked = [pictures(turns(room(10), 4, TURN * n)) for n in range(4)]
+    asked = [videos(turns(room(10), 4, TURN * n)) for n in range(4)]
     assert asked == [[1, 2, 3, 4], [5, 6, 7, 8], [1, 2, 9, 10], [3, 4, 5, 6]]
     assert turns(room(10), 4, TURN - 0.01) == turns(room(10), 4, 0.0)
 
@@ -41,7 +41,7 @@ def test_nobody_goes_unheard() -> None:
         asked = turns(room(100), most, 1000.0)
         assert asked is not None
         assert [ssrc for ssrc in asked if ssrc % 10 == 0] == [10 * n for n in range(1, 101)]
-        assert len(pictures(asked)) == most
+        assert len(videos(asked)) == most
         assert list(asked) == sorted(asked)
 
 
@@ -49,7 +49,7 @@ def test_nobody_goes_unheard() -> None:
 def test_turns_are_fair(people: int, most: int) -> None:
     if people <= most:
         return
-    seen = Counter(n for turn in range(people) for n in pictures(turns(room(people), most, TURN * turn)))
+    seen = Counter(n for turn in range(people) for n in videos(turns(room(people), most, TURN * turn)))
     assert set(seen.values()) == {most}
 
 

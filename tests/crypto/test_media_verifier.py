@@ -93,7 +93,7 @@ def test_a_lost_list_tears_every_stream_of_its_sender() -> None:
     picture = bo.seal(VIDEO)
     bo.lists()  # lost
     bo.seal(AUDIO)
-    bo.pass_on()  # names no picture
+    bo.pass_on()  # names no video frame
     bo.play(picture)
     bo.seal(VIDEO)
     bo.pass_on()

@@ -1,7 +1,7 @@
 """``python -m tests.exhaustion.costs``: what the server spends on a hostile packet, against an honest one.
 
 A member's packets go to nine others, through the very code that the socket's go through. Each line has CPU
-microseconds for one datagram, the ratio to an honest one of pictures in the same run, and what was counted. A
+microseconds for one datagram, the ratio to an honest one of video in the same run, and what was counted. A
 ratio far above 1 is a way to hurt others cheaply, unless a rate stands before it. Then 200,000 datagrams come
 from 2,000 addresses that nobody knows, and what the process has grown by is told.
 """

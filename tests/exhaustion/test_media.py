@@ -181,7 +181,7 @@ def _key_frames_asked(rig: Rig) -> int:
 
 @pytest.mark.parametrize("way", ["pli", "fir", "subscribe"])
 async def test_one_receiver_cant_have_key_frames_for_ever(start_rig: StartRig, way: str) -> None:
-    """A key frame is ten times a picture: a publisher that makes three a second spoils it for everybody."""
+    """A key frame is ten times as large as others: a publisher with three a second harms everybody."""
     clock = Clock()
     rig = await start_rig(MediaLimits(idle=1e9, report_interval=1e9), clock=clock)
     innocent = await Innocent.at(rig)

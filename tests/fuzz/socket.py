@@ -32,7 +32,7 @@ LIMITS: Final = MediaLimits(
 )  # fmt: skip
 
 
-#: One picture in three sizes, with RTX, and sound.
+#: Video in three layers, with RTX, and sound.
 STREAMS: Final = [Stream(1, "video", [4, 5], [6, 7, 8]), Stream(2, "audio")]
 
 

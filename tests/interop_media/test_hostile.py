@@ -109,9 +109,9 @@ async def test_malformed_packets_reach_nobody_and_a_stock_peer_goes_on(meeting: 
     raw = await meeting.raw_peer((EVE_VIDEO, "video"), (EVE_AUDIO, "audio"))
     theirs = [Stream(ssrc=EVE_VIDEO, kind="video"), Stream(ssrc=EVE_AUDIO, kind="audio")]
     await bob.receive(*ada.streams, *theirs)
-    sound, pictures = bob.audio_of(ada.streams), bob.video_of(ada.streams)
+    sound, video = bob.audio_of(ada.streams), bob.video_of(ada.streams)
     await sound.more(20)
-    await pictures.more(5)
+    await video.more(5)
     eve = Eve(raw)
 
     # a packet that is in order passes: the way from eve to bob is open

@@ -64,7 +64,7 @@ async def test_two_stock_peers_hear_and_see_each_other(meeting: Meeting) -> None
 
 async def test_a_stock_peer_and_our_client(meeting: Meeting) -> None:
     ada = await meeting.stock_peer(0)
-    # pictures have long begun when ours comes: a key frame is there because it was asked for
+    # video has long begun when ours comes: a key frame is there because it was requested
     await until(partial(ada.has_sent, "video", 30))
     ours = await meeting.engine(3, *ada.streams)
     await ada.receive(*ours.streams)
@@ -141,5 +141,5 @@ async def test_a_frame_that_does_not_decode_is_requested_anew(meeting: Meeting) 
 
     await until(asked_anew)
     assert eve.feedback(206, 1)[1][8:12] == (0xE0E).to_bytes(4, "big")
-    assert meeting.total("key_frame_requests") == 3  # and one for eve, who receives bob's pictures
+    assert meeting.total("key_frame_requests") == 3  # and one for eve, who receives bob's video
     assert bob.alive

@@ -60,7 +60,7 @@ class TestCrypto:
         head = bytes([self.epoch, self.leaf | layer << 4]) + self.counter.to_bytes(6, "big")
         sealed = head + self._key(self.epoch).encrypt(head + bytes(4), frame, kind.encode())
         self.sizes[kind].add(len(sealed))
-        # what the clear header says of pictures: whether this is a key frame
+        # the clear header tells whether a video frame is a key frame
         return sealed if kind == "audio" else bytes([0xF0 | frame[0] & 1]) + sealed
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> PlainOpened:

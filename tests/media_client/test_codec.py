@@ -76,7 +76,7 @@ def test_frames_survive_and_key_frames_come_on_request() -> None:
 
 
 def noisy(index: int, rng: np.random.Generator) -> RawFrame:
-    """A picture that costs a lot: noise that moves."""
+    """A frame that costs many bits: noise that moves."""
     raw_frame: RawFrame = rng.integers(115, 140, (540, 640)).astype(np.uint8)
     return raw_frame
 

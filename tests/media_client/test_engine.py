@@ -58,7 +58,7 @@ async def test_three_hear_and_see_each_other(tmp_path: Path) -> None:
             colour = check.patch_colour_of(path)
             assert colour is not None
             assert check.identity_of_colour(colour) == other.identity
-            counters = [check.counter_in(picture) for _, picture in check.read_video(path)]
+            counters = [check.counter_in(frame) for _, frame in check.read_video(path)]
             assert len(counters) >= 40
             assert None not in counters
             streams = check.streams_of(path)
@@ -82,9 +82,9 @@ async def test_at_five_percent_loss_sound_goes_on_and_video_comes_back(tmp_path:
             assert missing <= 0.08 * (sound.opened + missing)
         assert forwarder.dropped > 30
         assert any(isinstance(asked, rtcp.Nack) for asked in forwarder.asked)
-    pictures = check.read_video(tmp_path / "Bob-1.webm")
-    gaps = np.diff([t for t, _ in pictures])
-    assert len(pictures) > 60
+    frames = check.read_video(tmp_path / "Bob-1.webm")
+    gaps = np.diff([t for t, _ in frames])
+    assert len(frames) > 60
     assert gaps.max() < 1.0  # never a second without a picture
 
 

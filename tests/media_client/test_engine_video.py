@@ -33,12 +33,12 @@ async def test_three_layers_show_one_moment_in_three_sizes() -> None:
     finally:
         await party.engine.close()
     assert not party.failed
-    sound, pictures = party.engine.streams
+    sound, video = party.engine.streams
     assert (sound.layers, sound.rtx) == ([], [])
-    assert (len(pictures.layers), len(pictures.rtx)) == (2, 3)
+    assert (len(video.layers), len(video.rtx)) == (2, 3)
     packets = [rtp.parse(packet) for packet in forwarder.packets]
     moments: list[set[int]] = []
-    for layer, ssrc in enumerate([pictures.ssrc, *pictures.layers]):
+    for layer, ssrc in enumerate([video.ssrc, *video.layers]):
         reorder, decoder, sizes = Reorder("video"), Vp8Decoder(), set()
         of_this = [p for p in packets if p.ssrc == ssrc]
         frames = [e for p in of_this for e in reorder.receive(p, 0.0) if isinstance(e, Frame)]
@@ -83,16 +83,16 @@ async def test_video_packets_sent_again_come_as_rtx_and_are_shown() -> None:
     """Numbered packets and RTX from end to end, with a tenth of all lost each way."""
     forwarder = Forwarder(loss=0.1, seed=4)
     async with meeting(forwarder, 2) as (ada, bob):
-        pictures = bob.engine.streams[1]
+        video = bob.engine.streams[1]
         await until(lambda: ada.of(1, "video").opened > 60, 20)
         seen = ada.of(1, "video")
         assert seen.again > 0
         assert seen.failed == 0
         assert bob.engine.own_stats()[1].resent > 0
     sent = [rtp.parse(p) for p in forwarder.packets]
-    again = [p for p in sent if p.ssrc == pictures.rtx[0]]
+    again = [p for p in sent if p.ssrc == video.rtx[0]]
     assert {p.payload_type for p in again} == {97}
-    numbered = [p.sequence for p in sent if p.ssrc == pictures.ssrc]
+    numbered = [p.sequence for p in sent if p.ssrc == video.ssrc]
     assert len(set(numbered)) == len(numbered)  # nothing went out twice under its own number
     reports = [r for r in forwarder.reports if isinstance(r, twcc.Report)]
     assert len(reports) > 10

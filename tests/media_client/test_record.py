@@ -1,4 +1,4 @@
-"""Recordings: names that can't escape, sound and pictures aligned, files that stay whole."""
+"""Recordings: names that can't escape the folder, sound and video aligned, files that stay whole."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ time.sleep(60)
 
 
 def test_video_that_changes_its_size_is_recorded_on(tmp_path: Path) -> None:
-    """Another layer is another size, from a key frame on: one file, in which every picture can be read."""
+    """Another layer has another size, from a key frame on: one file, in which every frame can be read."""
     card, recorder = TestCard("Ada", 7), Recorder(tmp_path, zero=0.0)
     small, large = Vp8Encoder(320, 180), Vp8Encoder()
     for i in range(60):

@@ -129,7 +129,7 @@ def test_after_a_hole_only_a_key_frame_helps() -> None:
 
 @pytest.mark.parametrize("outage", [0.05, 0.3, 0.6, 2.0])
 def test_video_recovers_within_a_second_of_an_outage(outage: float) -> None:
-    """25 ms each way, 15 pictures a second; what is asked for in time is sent again, or a key frame made."""
+    """25 ms each way, 15 frames a second: requests in time bring packets again, later ones a key frame."""
     wire = Wire("video")
     gate = KeyGate()
     arriving: list[tuple[float, RtpPacket]] = []

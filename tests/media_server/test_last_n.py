@@ -14,30 +14,30 @@ from tests.media_server.forwarding import ROOM, Core
 
 PEOPLE: Final = 100
 SEEN: Final = 9
-#: Of each second: 50 packets of sound, and 15 pictures of two packets.
-SOUND, PICTURES = 5, 3
+#: In each second: 50 packets of sound, and 15 video frames of two packets.
+SOUND, VIDEO_PACKETS = 5, 3
 
 
 def sound(person: int) -> Stream:
     return Stream(ssrc=1000 + 10 * person, kind="audio")
 
 
-def pictures(person: int) -> Stream:
+def video(person: int) -> Stream:
     return Stream(ssrc=1001 + 10 * person, kind="video")
 
 
 def room(people: int, seen: int | None, seconds: float = 0.0) -> Core:
-    """All send and all receive; each asks for `seen` pictures, as the headless client does; None: for all."""
+    """All send and receive; each subscribes to `seen` videos, as the headless client does; None: to all."""
     core = Core(MediaLimits())
     for person in range(people):
-        core.subscriptions.join(ROOM, str(person), [sound(person), pictures(person)], 0.0)
+        core.subscriptions.join(ROOM, str(person), [sound(person), video(person)], 0.0)
         core.subscriptions.ready(str(person), True, 0.0)
     for person in range(people) if seen is not None else ():
         others = [
             HandleStream(bytes(8), stream.ssrc, stream.kind)
             for other in range(people)
             if other != person
-            for stream in (sound(other), pictures(other))
+            for stream in (sound(other), video(other))
         ]
         core.subscriptions.subscribe(str(person), turns(others, seen or 0, seconds), 0.0)
     return core
@@ -49,7 +49,7 @@ def forwarded(core: Core, people: int) -> dict[str, Counter[str]]:
     for person in range(people):
         for kind, stream, count in (
             ("audio", sound(person), SOUND),
-            ("video", pictures(person), PICTURES),
+            ("video", video(person), VIDEO_PACKETS),
         ):
             for sequence in range(count):
                 for to in core.send(sequence, 1.0 + sequence / 50, stream=stream, peer=str(person)).receivers:
@@ -60,7 +60,7 @@ def forwarded(core: Core, people: int) -> dict[str, Counter[str]]:
 @pytest.mark.parametrize("seconds", [0.0, 3 * TURN])
 def test_each_is_sent_nine_videos_and_all_sound(seconds: float) -> None:
     got = forwarded(room(PEOPLE, SEEN, seconds), PEOPLE)
-    assert {count["video"] for count in got.values()} == {SEEN * PICTURES}
+    assert {count["video"] for count in got.values()} == {SEEN * VIDEO_PACKETS}
     assert {count["audio"] for count in got.values()} == {(PEOPLE - 1) * SOUND}
 
 
@@ -73,14 +73,13 @@ def test_video_of_a_room_of_a_hundred_costs_as_much_as_of_ten() -> None:
 def test_without_asking_each_is_sent_everything() -> None:
     """The counts above differ from those without a subscription."""
     got = forwarded(room(PEOPLE, None), PEOPLE)
-    assert {count["video"] for count in got.values()} == {(PEOPLE - 1) * PICTURES}
+    assert {count["video"] for count in got.values()} == {(PEOPLE - 1) * VIDEO_PACKETS}
 
 
 def test_video_that_nobody_sees_goes_to_nobody() -> None:
     core = room(PEOPLE, SEEN)
     receivers = [
-        len(core.send(100, 2.0, stream=pictures(person), peer=str(person)).receivers)
-        for person in range(PEOPLE)
+        len(core.send(100, 2.0, stream=video(person), peer=str(person)).receivers) for person in range(PEOPLE)
     ]
     # all look at the same first ones, but for those themselves: they look at one further
     assert receivers == [*[PEOPLE - 1] * SEEN, SEEN, *[0] * (PEOPLE - SEEN - 1)]

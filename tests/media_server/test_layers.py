@@ -1,4 +1,4 @@
-"""One picture in several sizes, and receivers who see one stream: the core, without a socket."""
+"""Video in several layers, and receivers who see one stream: the core, without a socket."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SIMULCAST = Stream(SMALL, "video", [MIDDLE, LARGE], [0xA1, 0xA2, 0xA3])
 
 
 def layer(
-    ssrc: int, sequence: int, stamp: int, picture: int, *, key: bool = False, start: bool = True
+    ssrc: int, sequence: int, stamp: int, picture_id: int, *, key: bool = False, start: bool = True
 ) -> bytes:
     """A packet as browsers send it: PictureID of 15 bits, TL0PICIDX (here the PictureID's low byte), TID."""
     head = struct.pack("!BBHLL", 0x80, 96, sequence & 0xFFFF, stamp & 0xFFFFFFFF, ssrc)
     descriptor = struct.pack(
-        "!BBHBB", 0x90 if start else 0x80, 0xE0, 0x8000 | picture & 0x7FFF, picture & 0xFF, 0
+        "!BBHBB", 0x90 if start else 0x80, 0xE0, 0x8000 | picture_id & 0x7FFF, picture_id & 0xFF, 0
     )
     return (
         head + descriptor + (b"\xf0\xff\xff" if key else b"\xf1\xff\xff") + b"sealed %d %d" % (ssrc, sequence)
@@ -46,7 +46,7 @@ class Meeting:
         #: Where each layer's own numbers stand: far apart, and one about to wrap.
         self.numbers = {SMALL: 65_533, MIDDLE: 1_000, LARGE: 30_000}
         self.stamps = {SMALL: 4_294_967_000, MIDDLE: 77_000, LARGE: 500_000_000}
-        self.pictures = {SMALL: 32_766, MIDDLE: 9, LARGE: 255}
+        self.picture_ids = {SMALL: 32_766, MIDDLE: 9, LARGE: 255}
 
     def packet(self, data: bytes) -> None:
         track = self.core.subscriptions.find("ada", int.from_bytes(data[8:12], "big"))
@@ -62,12 +62,12 @@ class Meeting:
                 self.got[peer].append(bytes(out))
 
     def frame(self, *ssrcs: int, key: bool | Iterable[int] = False, packets: int = 2) -> None:
-        """One picture, in these layers (all), 40 ms after the last."""
+        """Send a frame in these layers (default: all), 40 ms after the last."""
         self.now += 0.04
         for ssrc in ssrcs or (SMALL, MIDDLE, LARGE):
             keyed = key if isinstance(key, bool) else ssrc in key
             self.stamps[ssrc] += 3600
-            self.pictures[ssrc] += 1
+            self.picture_ids[ssrc] += 1
             for i in range(packets):
                 self.numbers[ssrc] += 1
                 self.packet(
@@ -75,7 +75,7 @@ class Meeting:
                         ssrc,
                         self.numbers[ssrc],
                         self.stamps[ssrc],
-                        self.pictures[ssrc],
+                        self.picture_ids[ssrc],
                         key=keyed,
                         start=not i,
                     )
@@ -260,7 +260,7 @@ def test_a_late_packet_goes_to_who_still_gets_that_layer() -> None:
     m = Meeting("bob", "eve")
     m.frame(key=True)
     m.numbers[LARGE] += 1
-    late = layer(LARGE, m.numbers[LARGE], m.stamps[LARGE] + 3600, m.pictures[LARGE] + 1)
+    late = layer(LARGE, m.numbers[LARGE], m.stamps[LARGE] + 3600, m.picture_ids[LARGE] + 1)
     m.frame()
     m.core.subscriptions.subscribe("bob", [SMALL], m.now, [0])
     m.frame(key=[SMALL])

@@ -18,7 +18,7 @@ from tests.media_server.test_layers import LARGE, MIDDLE, SIMULCAST, SMALL, laye
 
 ROOM = b"r" * 16
 SOUND = Stream(0xA0D, "audio")
-#: Bits a second of each layer, at 25 pictures a second.
+#: Bits a second of each layer, at 25 frames a second.
 RATES = {SMALL: 100_000, MIDDLE: 350_000, LARGE: 1_200_000}
 FPS = 25
 
@@ -35,7 +35,7 @@ class Link:
         self.arrivals = Arrivals()
         self.free = 0.0
         self.got: list[tuple[float, bytes]] = []
-        #: Sequence numbers of pictures as they were sent, before the link lost any.
+        #: Sequence numbers of video packets as they were sent, before the link lost any.
         self.numbers: list[int] = []
         self.delays: list[float] = []
         self.dropped = 0

@@ -14,12 +14,12 @@ from tests.cli.processes import Event, Process, running
 class Heard:
     """The media that one participant got of the other, and its reports on its own video each second.
 
-    `gap`: the longest time without a new picture in the recording, seconds.
+    `gap`: the longest time without a new frame in the recording, seconds.
     """
 
     audio: Event
     video: Event
-    pictures: int
+    frames: int
     gap: float
     pitch: int | None
     sending: list[Event]
@@ -69,7 +69,7 @@ def _heard(who: Process, of: str) -> Heard:
     end = check.streams_of(recording).audio_end
     assert times, "no picture came"
     assert end is not None, "no sound came"
-    # up to where the sound ends: a picture that stood still at the end is a gap too
+    # up to the end of the sound: video that stands still at the end is a gap too
     gap = max(b - a for a, b in pairwise([*times, max(end, times[-1])]))
     tones = check.pitch_of(recording)
     pitch = check.identity_of_pitch(tones[0][0]) if tones else None

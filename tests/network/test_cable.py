@@ -80,7 +80,7 @@ def meeting(mtu: int = 1500, host: str = SERVER) -> Iterator[Meeting]:
 
 @pytest.mark.parametrize("host", [SERVER, SERVER6], ids=["ipv4", "ipv6"])
 def test_nothing_is_too_large_for_1280_bytes(host: str) -> None:
-    """Handshakes, pictures, reports: with IPv6's and UDP's headers all of it fits (RFC 8200 5)."""
+    """Handshakes, video and reports fit with IPv6's and UDP's headers (RFC 8200 5)."""
     with meeting(1280, host) as held:
         for who in (held.ada, held.bo):
             who.wait("media", lambda e: e["stream"] == "video" and e["opened"] > 60)

@@ -16,17 +16,17 @@ SECONDS = 14.0
 #: Of the frames of sound; 8% is the promise. In 15 runs it was 0 to 0.9%, and 5% when receivers asked for
 #: nothing again.
 MISSING_MAX = 0.03
-#: Seconds without a new picture. In 15 runs 0.07 to 1.0: what one lost frame and one lost request cost.
+#: Seconds without a new frame. In 15 runs 0.07 to 1.0: the cost of one lost frame and one lost request.
 GAP_MAX = 1.5
 
 
 def stands(heard: Heard, identity: int) -> None:
-    """Sound has next to no holes, pictures go on, and nothing is refused by the keys."""
+    """Sound has few holes, video goes on, and every frame authenticates."""
     assert heard.pitch == identity
     assert heard.audio["failed"] == heard.video["failed"] == 0
     assert heard.audio["opened"] > 250
     assert heard.missing <= MISSING_MAX
-    assert heard.pictures > 75
+    assert heard.frames > 75
     assert heard.gap <= GAP_MAX
 
 
@@ -68,12 +68,12 @@ def test_five_percent_loss_in_a_network_namespace(tmp_path: Path) -> None:
 
 def keeps_moving(heard: Heard, identity: int) -> None:
     """A tenth lost each way, and 100 ms there and back. Before there were RTX, FEC and round trips, 1.6% of
-    the sound was made up and pictures stood still for 0.9 s."""
+    the sound was concealed and video stood still for 0.9 s."""
     assert heard.pitch == identity
     assert heard.audio["failed"] == heard.video["failed"] == 0
     assert heard.audio["opened"] > 500
     assert heard.missing <= 0.05
-    assert heard.pictures > 150
+    assert heard.frames > 150
     assert heard.video["frozen"] <= 1.0
     assert heard.sending[-1]["round_trip"] > 0.09
     assert heard.sending[-1]["resent"] > 10
@@ -103,7 +103,7 @@ def test_a_tenth_lost_each_way_in_a_network_namespace(tmp_path: Path) -> None:
 
 
 def noise(path: Path) -> Path:
-    """Three seconds of pictures that cost any encoder all that it may spend."""
+    """Three seconds of video that cost any encoder its whole bitrate."""
     rng = np.random.default_rng(1)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=15)
@@ -117,7 +117,7 @@ def noise(path: Path) -> Path:
 
 
 def test_video_makes_room_for_sound_on_a_narrow_connection(tmp_path: Path) -> None:
-    """500 kbit/s each way, of which pictures that are hard to encode would take all, and sound needs 80."""
+    """500 kbit/s each way: video that is hard to encode would take all of it, and sound needs 80."""
     lines: list[Narrow] = []
 
     def line() -> Narrow:
@@ -131,7 +131,7 @@ def test_video_makes_room_for_sound_on_a_narrow_connection(tmp_path: Path) -> No
     for heard in (ada, bo):
         assert heard.missing <= 0.005
         assert heard.video["frozen"] <= 2.5  # in 8 runs 0.2 to 1.4
-        assert heard.pictures > 100
+        assert heard.frames > 100
         late = [e["target"] for e in heard.sending[8:]]
         assert max(late) < 470_000
         assert sum(late) / len(late) > 150_000
@@ -139,4 +139,4 @@ def test_video_makes_room_for_sound_on_a_narrow_connection(tmp_path: Path) -> No
         begin = each.waited[0][0][0] + 8.0
         waits = sorted(wait for at, wait in each.waited[0] if at > begin)
         assert waits
-        assert waits[len(waits) * 95 // 100] < 0.2  # nor does sound wait long behind pictures
+        assert waits[len(waits) * 95 // 100] < 0.2  # nor does sound wait long behind video

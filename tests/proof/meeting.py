@@ -105,7 +105,7 @@ class Person:
         return max(counts, default=0)
 
     def decoded(self, sender: str) -> bool:
-        """Whether some of somebody's sound and pictures have been decoded."""
+        """Whether some of a person's sound and video has been decoded."""
         rows = [e for e in self.of("media") if e["from"] == NAMES[sender] and e["decoded"] > 10]
         return {e["stream"] for e in rows} == {"audio", "video"}
 

@@ -1,4 +1,4 @@
-"""When a media worker is killed participants come back by themselves: sound and pictures, both ways."""
+"""After a media worker is killed, participants reconnect by themselves: sound and video, both ways."""
 
 from __future__ import annotations
 

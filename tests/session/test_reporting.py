@@ -296,10 +296,10 @@ def test_nobody_is_given_the_number_that_stands_for_no_invite() -> None:
     assert NO_INVITE == 0xFFFF
 
 
-# -- pictures --------------------------------------------------------------------------------------
+# -- images ----------------------------------------------------------------------------------------
 
 
-def pictures(who: Participant) -> list[ev.Image]:
+def images(who: Participant) -> list[ev.Image]:
     return [e for e in who.told if isinstance(e, ev.Image)]
 
 
@@ -307,12 +307,12 @@ def test_images_reach_everybody_once() -> None:
     w = World(20)
     ada, bo, cem = meeting(w, "Ada", "Bo", "Cem", options=Options())
     w.do(bo, ev.SendImage("me.png", PNG))
-    w.until(lambda: all(pictures(p) for p in (ada, cem)))
+    w.until(lambda: all(images(p) for p in (ada, cem)))
     for who in (ada, cem):
-        (got,) = pictures(who)
+        (got,) = images(who)
         assert (got.leaf, got.name, got.mime, got.data, got.path) == (1, "Bo", "image/png", PNG, None)
         assert str(PNG) not in repr(got)
-    assert pictures(bo) == []
+    assert images(bo) == []
 
 
 def test_an_image_is_sent_again_after_a_lost_connection() -> None:
@@ -320,12 +320,12 @@ def test_an_image_is_sent_again_after_a_lost_connection() -> None:
     ada, bo = meeting(w, "Ada", "Bo", options=Options())
     w.do(bo, ev.SendImage("x", PNG))
     w.cut(bo.links[ev.ROOM])
-    w.until(lambda: len(pictures(ada)) == 1)
+    w.until(lambda: len(images(ada)) == 1)
     w.kill_server()
     w.run(0.5)
     w.start_server()
     w.run(10)
-    assert len(pictures(ada)) == 1
+    assert len(images(ada)) == 1
 
 
 def test_the_largest_image_fits_and_a_larger_one_is_refused() -> None:
@@ -333,8 +333,8 @@ def test_the_largest_image_fits_and_a_larger_one_is_refused() -> None:
     ada, bo = meeting(w, "Ada", "Bo", options=Options())
     largest = PNG.ljust(content.IMAGE_MAX, b"x")
     w.do(bo, ev.SendImage("x", largest))
-    w.until(lambda: bool(pictures(ada)))
-    assert pictures(ada)[0].data == largest
+    w.until(lambda: bool(images(ada)))
+    assert images(ada)[0].data == largest
     assert "refused" not in bo.alarms
     w.run(5)
     for data, why in ((largest + b"x", "at most"), (b"MZ" + bytes(50), "PNG, JPEG"), (b"", "PNG, JPEG")):
@@ -352,7 +352,7 @@ def test_an_image_that_lies_about_its_type_is_shown_to_nobody() -> None:
     bo.room.relay(content.Image(bytes(15) + b"1", "image/png", b"<svg onload=x>"))
     w.do(bo, ev.Say("after"))
     hear(ada, w=w, text="after")
-    assert pictures(ada) == []
+    assert images(ada) == []
 
 
 @pytest.mark.parametrize(
@@ -377,8 +377,8 @@ def test_an_image_can_be_reported() -> None:
     w = World(24)
     ada, bo = meeting(w, "Ada", "Bo")
     w.do(bo, ev.SendImage("x", PNG))
-    w.until(lambda: bool(pictures(ada)))
-    w.do(ada, ev.SaveReport((pictures(ada)[0].id,), "r.json"))
+    w.until(lambda: bool(images(ada)))
+    w.do(ada, ev.SaveReport((images(ada)[0].id,), "r.json"))
     save = [e for e in ada.performed if isinstance(e, ev.Save)][-1]
     (proven,) = judged(save.data, host_key(w, ada))
     shown = content.decode(proven.data)
@@ -393,15 +393,15 @@ def test_nobody_is_shown_anothers_image_as_their_own_twice() -> None:
     same = bytes(16)
     bo.room.relay(content.Image(same, "image/png", PNG + b"b"))
     w.do(bo, ev.Tick())
-    w.until(lambda: len(pictures(ada)) == 1)
+    w.until(lambda: len(images(ada)) == 1)
     cem.room.relay(content.Image(same, "image/png", PNG + b"c"))
     w.do(cem, ev.Tick())
-    w.until(lambda: len(pictures(ada)) == 2)
-    assert [p.name for p in pictures(ada)] == ["Bo", "Cem"]
+    w.until(lambda: len(images(ada)) == 2)
+    assert [p.name for p in images(ada)] == ["Bo", "Cem"]
     cem.room.relay(content.Image(same, "image/png", PNG + b"c"))
     w.do(cem, ev.Say("after"))
     hear(ada, w=w, text="after")
-    assert len(pictures(ada)) == 2, "one picture of one sender under one id is shown once"
+    assert len(images(ada)) == 2, "one image of one sender under one id is shown once"
     cem.room.relay(content.Image(same, "image/png", PNG + b"d"))
-    w.until(lambda: len(pictures(ada)) == 3)
-    assert len({p.id for p in pictures(ada)}) == 3, "and another one is another"
+    w.until(lambda: len(images(ada)) == 3)
+    assert len({p.id for p in images(ada)}) == 3, "and another one is another"

@@ -27,7 +27,7 @@ PATIENCE: Final = float(os.environ.get("SNUG_TEST_PATIENCE", "90"))
 COLOUR_SLACK: Final = 45
 PITCH_SLACK: Final = 20.0
 
-#: Where pictures are read: in the middle of a test card's patch.
+#: The point where video is read: the middle of a test card's patch.
 _ACROSS, _DOWN = (PATCH[0] + PATCH[2]) / 2, (PATCH[1] + PATCH[3]) / 2
 
 PROBE: Final = (
@@ -188,7 +188,7 @@ class Visitor:
         return digits
 
     async def sees(self, name: str, colour: Colour) -> None:
-        """Wait until that person's tile plays a picture of that colour."""
+        """Wait until that person's tile plays video of that colour."""
 
         async def look() -> bool:
             return near(await self.tab.js(f"probe.sees({json.dumps(name)})"), colour)
