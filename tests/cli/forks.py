@@ -1,4 +1,4 @@
-"""Our commands as processes that are forked, ready to run, from one that has imported them.
+"""Commands of Snug as processes, forked from one that has imported them already.
 
 Imports take a `snug` four fifths of a second, and tests start hundreds. A child is what `python -m MODULE` is
 from the call of its `main` to its end: it has streams, arguments, a status and a traceback of its own, and

@@ -1,4 +1,4 @@
-"""The commands as people and scripts use them, against a real server on loopback."""
+"""Commands used by people and by scripts, against a real server on loopback."""
 
 from __future__ import annotations
 

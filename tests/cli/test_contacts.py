@@ -1,4 +1,4 @@
-"""`snug contacts`, and a book in a meeting of processes."""
+"""`snug contacts`, and a contact book in a meeting of processes."""
 
 from __future__ import annotations
 

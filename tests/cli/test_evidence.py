@@ -1,4 +1,4 @@
-"""Evidence, reports and images as people and scripts use them; the server really drops a meeting."""
+"""Evidence, reports and images on the command line, with a server that drops a meeting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forked commands are as started ones: their streams, status, and end."""
+"""Forked commands behave like started ones: their streams, their status, their end."""
 
 from __future__ import annotations
 

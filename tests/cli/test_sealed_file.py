@@ -1,4 +1,4 @@
-"""Sealed files: what opens them, what doesn't, and that nothing is lost."""
+"""Sealed files open with the right passphrase only, and no write loses data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence: what a stranger can check, and that nothing in a file can be changed or made up."""
+"""Evidence: a stranger can check it, and nobody can change or invent it."""
 
 from __future__ import annotations
 

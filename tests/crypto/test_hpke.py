@@ -1,4 +1,4 @@
-"""RFC 9180: its own vectors, interoperation with `cryptography`'s HPKE, and what must be refused."""
+"""HPKE (RFC 9180): its vectors, interoperation with `cryptography`'s HPKE, and refusals."""
 
 from __future__ import annotations
 

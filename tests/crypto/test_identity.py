@@ -1,4 +1,4 @@
-"""Identities: who is convinced by a proof, who isn't, and who could have made it."""
+"""Identities: a proof convinces its receiver only, who could have made it."""
 
 from __future__ import annotations
 

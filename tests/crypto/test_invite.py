@@ -1,4 +1,4 @@
-"""The link, the host's seed, and what is signed for the server."""
+"""Links, host seeds, and the texts that are signed for the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields and primitives: one encoding of each value, known answers, and what doesn't verify."""
+"""Fields and primitives: one encoding of each value, known answers, and refusals."""
 
 from __future__ import annotations
 

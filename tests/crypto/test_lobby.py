@@ -1,4 +1,4 @@
-"""Card, knock and reply: round trips, who can read what, and every way to be refused."""
+"""Cards and knocks: round trips, readers, and every refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replies of hosts to knocks, and the record that a host keeps of knocks."""
+"""Replies of hosts to knocks, and a host's record of knocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Media keys across epochs: which frames open under which epoch's keys."""
+"""Media keys across epochs: each frame opens only under the keys of its epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Media keys: key ids that can't be followed, epoch changes on time, who can open what; clear headers."""
+"""Media keys: key ids that can't be traced, epoch changes on time, readers of frames; clear headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Media signatures: the lists' bytes, who is believed, and what a checker finds out about one leaf."""
+"""Media signatures: the encoding of frame lists, their signers, and a verifier's findings about one leaf."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts of receivers on lists of signed frames."""
+"""A receiver's verdicts on frames, compared with signed lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports: what is proven, and every way to make one up that we could think of."""
+"""Reports: the proven facts, and all forgeries that we could think of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SFrame: the public vectors, sealers that never repeat, openers that open once."""
+"""SFrame: the public vectors, no repeated counter, and each frame opens once."""
 
 from __future__ import annotations
 

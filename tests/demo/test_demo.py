@@ -1,4 +1,4 @@
-"""`snug demo` and `snug bench join` as a person starts them; and demos in which something is wrong."""
+"""`snug demo` and `snug bench join` as a person starts them, and demos with a planted fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading and searching a process's memory: what is there is found, in whatever form, and nothing else."""
+"""The search of a process's memory finds what is there, in every form, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QR codes in the terminal: what is drawn is the code, and nothing is drawn that could not be read."""
+"""QR codes in the terminal: each drawn code can be scanned, otherwise none is drawn."""
 
 from __future__ import annotations
 

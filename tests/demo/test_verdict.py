@@ -1,4 +1,4 @@
-"""The verdict over a demo, rule by rule: a good meeting passes, and each single thing amiss is told."""
+"""The verdict on a demo, rule by rule: a good meeting passes, and each fault is reported."""
 
 from __future__ import annotations
 

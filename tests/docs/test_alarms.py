@@ -1,4 +1,4 @@
-"""Every alarm has a page, the pages have one form, and they quote the sentences that the code makes."""
+"""Every alarm has a page; all pages have one form, and quote the sentences of the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation says what the code does, as far as names, fields and numbers go."""
+"""The documentation agrees with the code in names, fields and numbers."""
 
 from __future__ import annotations
 

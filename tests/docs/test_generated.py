@@ -1,4 +1,4 @@
-"""The generated parts of the reference are what the code says now, and nothing in the code is left out."""
+"""The generated parts of the reference are current and complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m tests.exhaustion.costs``: what the server spends on a hostile packet, against an honest one.
+"""``python -m tests.exhaustion.costs``: the server's cost of a hostile packet, against an honest one.
 
 A member's packets go to nine others, through the very code that the socket's go through. Each line has CPU
 microseconds for one datagram, the ratio to an honest one of video in the same run, and what was counted. A

@@ -1,4 +1,4 @@
-"""Rooms of their own at one server, to look at one of them while another is attacked."""
+"""Separate rooms at one server: tests watch one while another is attacked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""STUN: what one peer, or nobody's peer, can cost with connectivity checks."""
+"""STUN: the cost of connectivity checks from one peer, or from strangers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of threats says what is so: tests exist, counters are counted, settings can be set."""
+"""The table of threats is true: its tests, counters and settings exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TCP for media: floods of frames that mean nothing."""
+"""TCP for media: floods of meaningless frames."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Whatever comes: seeded, bounded fuzzing of all that reads what others sent (`make fuzz`)."""
+"""Seeded, bounded fuzzing of all code that reads input from others (`make fuzz`)."""

@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz.choose [--runs N] [NAME...]``: a small corpus, chosen by what inputs reach.
+"""``python -m tests.fuzz.choose [--runs N] [NAME...]``: a small corpus, chosen by the lines that they reach.
 
 For targets that keep nothing from input to input. Chosen ones are written to tests/fuzz/corpus/NAME: `fuzz`
 feeds them first, and makes others of them.

@@ -1,4 +1,4 @@
-"""ICE over TCP at its socket: frames of any size in pieces of any size, from people that come and go.
+"""ICE over TCP at its socket: frames of any size in pieces of any size, from peers that come and go.
 
 Bob hears Ada over TCP meanwhile, through the same listener.
 """

@@ -1,4 +1,4 @@
-"""The hub with all its rooms and lobbies, and people who say anything in any order, some of it nearly right.
+"""The hub with its rooms and lobbies, and clients that send anything in any order, some of it nearly right.
 
 One room is innocent: two members, who say a word now and then and hear each other's. Nothing of what is tried
 is aimed at it by its keys, everything by what all rooms share.

@@ -1,4 +1,4 @@
-"""Targets that read one thing: the documented error, or an answer that others agree with."""
+"""Targets that parse one format: each raises its documented error, or agrees with another parser."""
 
 from __future__ import annotations
 

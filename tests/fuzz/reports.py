@@ -1,4 +1,4 @@
-"""Transport-wide feedback: what is made of any report, and of packets in any order, at both ends."""
+"""Transport-wide feedback: any report, and packets in any order, at both ends."""
 
 from __future__ import annotations
 

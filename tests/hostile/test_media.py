@@ -1,4 +1,4 @@
-"""Acts on frames: what a receiver's transport gets is not what the sender's sent."""
+"""Acts on frames: the receiver's transport gets other packets than the sender's sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Acts on messages, doors and slots: each really changes what a running server says to its people."""
+"""Acts on messages, doors and slots: each changes the messages of a running server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program of ours in a Node process, spoken to in JSON lines: a request a line, its answer a line."""
+"""A program of ours in a Node process, driven by JSON lines: one request a line, one answer a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's MLS in the rooms of `tests/mls`: whoever attacks our members there attacks it too."""
+"""The page's MLS in the rooms of `tests/mls`: attacks on our members there attack it too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page refuses what our members refuse, by the same numbered rule, and blames the same leaf.
+"""The page refuses the same messages as our members, by the same numbered rule, and blames the same leaf.
 
 Every case of `tests/mls` that breaks a rule of RFC 9420 is tried on the page's MLS: who judges otherwise than
 the others splits the room. Commits with random bytes changed are given to both, and both must say the same.

@@ -1,4 +1,4 @@
-"""The judges judged: ts-mls and mls-rs agree with each other, so a disagreement with ours means something."""
+"""ts-mls and mls-rs agree with each other, so a disagreement with ours means something."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ts-mls and the page's MLS as members, many in one node process, spoken to in JSON lines.
+"""ts-mls and the page's MLS as members, many in one Node process, driven by JSON lines.
 
 The programs are `ts/peer.mjs` (ts-mls by itself, as its authors mean it) and `tests/web/peers/mls_peer.ts`
 (the page's own code, which uses ts-mls).

@@ -1,4 +1,4 @@
-"""One member sends what it likes over its own association; a stock peer in the room lives on."""
+"""One member sends arbitrary packets over its own association; a stock peer in the room continues."""
 
 from __future__ import annotations
 

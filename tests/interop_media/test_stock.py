@@ -1,4 +1,4 @@
-"""The SFU, and our client's media, against a stock WebRTC stack: what comes, and what is repaired."""
+"""The SFU, and our client's media, against a stock WebRTC stack: delivery and repair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A meeting without a server: engines joined in memory by a forwarder that reads headers and no more."""
+"""A meeting without a server: engines joined in memory by a forwarder that reads only headers."""
 
 from __future__ import annotations
 

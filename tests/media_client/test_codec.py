@@ -1,4 +1,4 @@
-"""Opus and VP8: sizes that don't speak, key frames on demand, garbage refused."""
+"""Opus and VP8: sizes that tell nothing of the sound, key frames on demand, refusal of garbage."""
 
 from __future__ import annotations
 

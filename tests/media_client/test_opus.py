@@ -1,4 +1,4 @@
-"""Opus with in-band FEC: one size and one mode, and a lost packet found in the one behind it."""
+"""Opus with in-band FEC: one size and one mode, and a lost packet is recovered from the next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sender's estimate against made-up links, the pacer, and how layers share a rate."""
+"""The sender's estimate on simulated links, the pacer, and the rates of layers."""
 
 from __future__ import annotations
 

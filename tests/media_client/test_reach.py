@@ -1,4 +1,4 @@
-"""Which socket the media server is reached by: the core, with a network that a test makes up."""
+"""The choice of the path to the media server: the core, on a simulated network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receiver reports and the round trip that follows from them."""
+"""Receiver reports, and the round-trip time computed from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shell over a real socket, against an ICE-lite server of the tests' own."""
+"""The shell over a real socket, against the tests' own ICE-lite server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When and what a client reports about its server's video packets: loss, wrap, overtaking, silence."""
+"""A client's reports on its server's video packets: loss, wrap, overtaking, silence."""
 
 from __future__ import annotations
 

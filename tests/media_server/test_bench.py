@@ -1,4 +1,4 @@
-"""The bench of forwarding measures what it says, small."""
+"""`snug bench forward`, on a small scale, measures what it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`snug bench join` in rooms where somebody is already: what is the transport's, and what the meeting's."""
+"""`snug bench join` in occupied rooms: the parts of transport and of meeting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`snug bench room`: a server process, light members, and where what was lost went."""
+"""`snug bench room`: a server process, light members, and the places of losses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`snug bench soak`: half a minute of it, and what it takes for a thing that grows."""
+"""`snug bench soak`: half a minute of it, and its judgement of growth."""
 
 from __future__ import annotations
 

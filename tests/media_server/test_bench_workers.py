@@ -1,4 +1,4 @@
-"""`snug bench workers`: servers with one and with two workers, two rooms, and what is made of the figures."""
+"""`snug bench workers`: servers with one and with two workers, two rooms, and the summary of the figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The delay towards a receiver: a queue that grows is told from one that doesn't, and noise from both."""
+"""The delay towards a receiver: a growing queue, a steady one and noise are told apart."""
 
 from __future__ import annotations
 

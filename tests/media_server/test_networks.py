@@ -1,4 +1,4 @@
-"""How peers reach the SFU: over IPv4 and IPv6 at once, and over TCP where UDP doesn't pass."""
+"""Peers reach the SFU over IPv4 and IPv6 at once, and over TCP where UDP doesn't pass."""
 
 from __future__ import annotations
 

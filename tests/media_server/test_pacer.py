@@ -1,4 +1,4 @@
-"""The pacer: what goes when, what is dropped, and that nothing grows."""
+"""The pacer: the order and times of packets, drops, and bounded queues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes: when they begin, how they are judged, and that they wait longer each time that they fail."""
+"""Probes: their start, their verdict, and longer waits after each failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One publisher, receivers behind links of their own: each gets what its link carries. Simulated."""
+"""One publisher, and receivers behind simulated links: each gets the layer that its link carries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A meeting of two real participants at a real server, and what came of it."""
+"""A meeting of two real participants at a real server, and the media that arrived."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Meetings over a cable of their own: a narrow one, one that is pulled for ten seconds, one deaf one way."""
+"""Meetings over a cable of their own: with a small MTU, pulled for ten seconds, deaf in one direction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packets are lost, or the line is narrow: a meeting of real processes stays one."""
+"""Meetings of real processes survive packet loss and a narrow connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The headless client's link, by every way that there is, and from one network into another."""
+"""The headless client's media over every kind of path, and after a change of network."""
 
 from __future__ import annotations
 

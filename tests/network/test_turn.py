@@ -1,4 +1,4 @@
-"""Credentials for relays: what they are made of, and that coturn takes them until they lapse."""
+"""Credentials for relays: their form, and coturn accepts them until they lapse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shared cases can leave this language and come back."""
+"""The shared cases survive a round trip through JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SNUG-1 to SNUG-15 on one commit each, and proof that no check and no part of one is idle."""
+"""SNUG-1 to SNUG-15 on one commit each; no check, and no condition of one, is idle."""
 
 from __future__ import annotations
 

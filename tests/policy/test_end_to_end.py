@@ -1,4 +1,4 @@
-"""The rules on real groups: commits, messages and frames of no honest member, as others judge them."""
+"""The rules on real groups: others judge commits, messages and frames of dishonest members."""
 
 from __future__ import annotations
 

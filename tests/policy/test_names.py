@@ -1,4 +1,4 @@
-"""Which names are allowed, and which two look alike."""
+"""Allowed names, and names that look alike."""
 
 from __future__ import annotations
 

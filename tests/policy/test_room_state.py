@@ -1,4 +1,4 @@
-"""The encodings that all members must agree on: one for each value, and nothing else is read."""
+"""Encodings on which all members agree: each value has one, and no other bytes decode."""
 
 from __future__ import annotations
 

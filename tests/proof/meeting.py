@@ -1,4 +1,4 @@
-"""A whole meeting, held by processes and watched from all sides; what was found is kept for the tests.
+"""A whole meeting of processes, watched from all sides; the findings are kept for the tests.
 
 snug-server   from a tree without crypto/ and client/, behind a proxy that keeps all bytes
 Ada           hosts; all her secrets are noted

@@ -1,4 +1,4 @@
-"""A TCP proxy that stands before the server and keeps every byte that goes through, both ways."""
+"""A TCP proxy before the server, which keeps every byte of both directions."""
 
 from __future__ import annotations
 

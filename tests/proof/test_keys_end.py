@@ -1,4 +1,4 @@
-"""Keys end: who is gone opens nothing that is sent afterwards, who is new nothing that was sent before."""
+"""Keys end: a former member opens no later frame, and a newcomer no earlier one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search itself: it finds what is there, in every writing, and nothing where nothing is."""
+"""The search finds a secret in every encoding, and finds nothing where there is none."""
 
 from __future__ import annotations
 

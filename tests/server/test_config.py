@@ -1,4 +1,4 @@
-"""Settings: defaults that hold, and one clear sentence for whatever is wrong."""
+"""Settings: valid defaults, and one clear sentence for each error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The disclosure read aloud, and its command."""
+"""The disclosure as text, and its command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SFU's limits as settings: a name in the file, bounds, and the way to the SFU of a server."""
+"""The SFU's limits as settings: names, bounds, and their effect on a server's SFU."""
 
 from __future__ import annotations
 

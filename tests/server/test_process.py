@@ -1,4 +1,4 @@
-"""``snug-server`` as a process of its own: start, signals, exit statuses, and logs that can't tell."""
+"""``snug-server`` as a process: start, signals, exit statuses, and logs without personal data."""
 
 from __future__ import annotations
 

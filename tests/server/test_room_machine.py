@@ -1,4 +1,4 @@
-"""A room under random interleavings, watched by a model that knows the protocol and not the code."""
+"""A room under random interleavings, compared with a model of the protocol."""
 
 from __future__ import annotations
 

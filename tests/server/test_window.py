@@ -1,4 +1,4 @@
-"""The landlord's window: off by default, for this machine and who has the token alone, and it only reads."""
+"""The landlord's window: off by default, only for this machine and holders of the token, and read-only."""
 
 from __future__ import annotations
 

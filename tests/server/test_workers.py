@@ -1,4 +1,4 @@
-"""Media workers: rooms on processes of their own, one that dies, and what that costs the others.
+"""Media workers: rooms in separate processes, and the cost of a worker that dies.
 
 The workers are real processes, and peers reach them over UDP on the loopback.
 """

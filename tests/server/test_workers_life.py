@@ -1,4 +1,4 @@
-"""Media workers: how they start and end, and what the disclosure says of them."""
+"""Media workers: their start, their end, and their part of the disclosure."""
 
 from __future__ import annotations
 

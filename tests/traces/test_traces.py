@@ -1,4 +1,4 @@
-"""Ten meetings and all vectors are as they were before names and files changed."""
+"""Ten meetings and all vectors are unchanged since before names and files changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public vectors pass, the runner's verdicts mean something, and what can't be run is a failure."""
+"""The public vectors pass, and a vector that can't be run is a failure."""
 
 from __future__ import annotations
 

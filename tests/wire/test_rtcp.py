@@ -1,4 +1,4 @@
-"""RTCP for both ends: what is read, what is refused, and that what we write we and others can read."""
+"""RTCP for both ends: parsing, refusals, and round trips with ours and others' parsers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RTP for both ends: exact bytes, round trips, what may pass, and each thing that may not."""
+"""RTP for both ends: exact bytes, round trips, and each condition on packets that may pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transport-wide feedback: what is read and refused, and what we write."""
+"""Transport-wide feedback: parsing, refusals and encoding."""
 
 from __future__ import annotations
 
