@@ -15,15 +15,7 @@ ALL: Final = ("client", "crypto", "server", "snugroom", "tests")
 DATA: Final = {"server/disclosure/inventory.py"}
 # being split
 SPLIT_FILES: Final = {
-    "client/session/events.py",
-    "client/session/kernel/room.py",
-    "client/session/kernel/session.py",
-    "client/session/monitor/monitor.py",
     "client/web/src/app/store.ts",
-    "client/web/src/session/kernel/membership.ts",
-    "client/web/src/session/kernel/room.ts",
-    "client/web/src/session/kernel/session.ts",
-    "client/web/src/session/monitor/monitor.ts",
     "crypto/mls/group.py",
     "server/rooms/room.py",
     "server/sfu/core/forwarding.py",

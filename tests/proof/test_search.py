@@ -1,4 +1,4 @@
-"""The search finds a secret in every encoding, and finds nothing where there is none."""
+"""The search finds a secret in every encoding, and finds nothing else."""
 
 from __future__ import annotations
 
