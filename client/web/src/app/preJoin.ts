@@ -1,0 +1,102 @@
+/** The way into a meeting: the link that the person follows, and the form before the room. */
+import { batch, computed, signal } from "@preact/signals";
+import { SnugCryptoError } from "../crypto/errors";
+import { Invite } from "../crypto/entry/invite";
+import { H } from "../crypto/kdf";
+import { checkName } from "../crypto/agreed/names";
+import { utf8 } from "../crypto/bytes";
+import type { ToWorker } from "../worker/messages";
+import { type Sentence, sentence } from "../words/sentence";
+import type { Where } from "./model";
+import { holdTab, reaches } from "./where";
+
+export class PreJoin {
+  readonly going = signal<{ readonly as: "host" | "guest"; readonly origin: string } | null>(null);
+  readonly name = signal("");
+  readonly title = signal("");
+  readonly greeting = signal("");
+  readonly admission = signal<"ask" | "all">("ask");
+  readonly linkTrouble = signal<Sentence | null>(null);
+  readonly #tried = signal(false);
+  readonly nameTrouble = computed(() => (this.#tried.value || this.name.value !== "" ? nameTrouble(this.name.value) : null));
+  readonly opening = signal(false);
+  /** The link that the person follows; null: none, or a new room. */
+  link: string | null = null;
+
+  /** Forget the goal. */
+  clear(): void {
+    this.going.value = null;
+    this.linkTrouble.value = null;
+  }
+
+  /** Head for a new room on the page's own server; return whether there is one. */
+  openRoom({ origin }: Where): boolean {
+    if (origin === null) {
+      this.linkTrouble.value = sentence("note.no_server");
+      return false;
+    }
+    this.link = null;
+    this.#goal("host", origin);
+    return true;
+  }
+
+  /** Head for the room of a link; return whether the page can open it. */
+  follow(link: string, where: Where): boolean {
+    let invite: Invite;
+    try {
+      invite = Invite.parse(link);
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
+      this.linkTrouble.value = error.sentence;
+      return false;
+    }
+    if (!reaches(where, invite.origin)) {
+      this.linkTrouble.value = sentence("note.other_server", { origin: invite.origin });
+      return false;
+    }
+    this.link = link;
+    this.#goal("guest", invite.origin);
+    return true;
+  }
+
+  #goal(as: "host" | "guest", origin: string): void {
+    batch(() => {
+      this.going.value = { as, origin };
+      this.linkTrouble.value = null;
+    });
+  }
+
+  /** Begin to enter; return the goal, or null if the form is not complete or was sent already. */
+  begin(): { readonly origin: string } | null {
+    const going = this.going.value;
+    this.#tried.value = true;
+    if (going === null || this.opening.value || nameTrouble(this.name.value) !== null) return null;
+    this.opening.value = true;
+    return going;
+  }
+
+  /** Return whether this tab is the only one in the meeting of the link, and stays so. */
+  async holdTab(): Promise<boolean> {
+    return this.link === null || (await holdTab(H(utf8("tab"), Invite.parse(this.link).secret).slice(0, 8)));
+  }
+
+  /** Return the worker's first message: what the person wants. */
+  wish(origin: string, name: string): ToWorker {
+    return this.link === null
+      ? { type: "host", origin, name, title: this.title.value.trim(), admission: this.admission.value, reports: false }
+      : { type: "join", link: this.link, name, greeting: this.greeting.value.trim() };
+  }
+}
+
+/** Return the name as it is signed: NFC, without spaces around it. */
+export const normal = (name: string): string => name.trim().normalize("NFC");
+
+function nameTrouble(name: string): Sentence | null {
+  try {
+    checkName(normal(name));
+    return null;
+  } catch (error) {
+    if (error instanceof SnugCryptoError) return error.sentence;
+    throw error;
+  }
+}
