@@ -117,17 +117,7 @@ class MediaEngine:
         self.malformed = 0
         #: Paths of the recordings, after `close`.
         self.recordings: list[Path] = []
-        wanted: dict[MediaKind, bool] = {
-            "audio": audio and source is not None,
-            "video": video and source is not None and source.has_video,
-        }
-        self._streams: list[Stream] = []
-        if wanted["audio"]:
-            self._streams.append(Stream(random_ssrc(rng), "audio"))
-        if wanted["video"]:
-            ssrc, *larger = (random_ssrc(rng) for _ in range(layers))
-            again = [random_ssrc(rng) for _ in range(layers)] if rtx else []
-            self._streams.append(Stream(ssrc, "video", larger, again))
+        self._streams = _own_streams(source, audio, video, layers, rtx, rng)
 
     @property
     def streams(self) -> list[Stream]:
@@ -315,3 +305,17 @@ class MediaEngine:
                 self._incoming.report(now)
                 if self._outgoing is not None:
                     self._outgoing.report(now)
+
+
+def _own_streams(
+    source: Source | None, audio: bool, video: bool, layers: int, rtx: bool, rng: Callable[[int], bytes]
+) -> list[Stream]:
+    """Return the streams that a source has and that are wanted, with new SSRCs."""
+    streams: list[Stream] = []
+    if source is not None and audio:
+        streams.append(Stream(random_ssrc(rng), "audio"))
+    if source is not None and video and source.has_video:
+        ssrc, *larger = (random_ssrc(rng) for _ in range(layers))
+        again = [random_ssrc(rng) for _ in range(layers)] if rtx else []
+        streams.append(Stream(ssrc, "video", larger, again))
+    return streams
