@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from snugroom.client.tools.lab.newcomer import NEWCOMER, join_from_outside
 from snugroom.crypto.mls import (
     Extension,
     ExternalInit,
@@ -22,7 +23,6 @@ from snugroom.crypto.mls.messages import (
 )
 from snugroom.crypto.mls.nodes import ExtensionType
 from snugroom.crypto.mls.proposals import Commit, ProposalOrRef, UpdatePath
-from tests.mls.external_joiner import NEWCOMER, join_from_outside
 from tests.mls.rule_cases import GCE, NEW, PSK, Case, Off
 from tests.mls.world import (
     Room,
@@ -71,7 +71,7 @@ def newcomer(*items: ProposalOrRef, others: tuple[str, ...] = ()) -> Callable[[O
 
 def replacing_another(off: Off) -> object:
     room = Room(3)
-    commit, _ = join_from_outside(room[0].group_info(), new_bundle("not member 2"), resync=2)
+    commit, _ = join_from_outside(room[0].group_info(), new_bundle("not member 2"), resync=2, rng=rng)
     return room[1].process(commit)
 
 

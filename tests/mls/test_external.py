@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from snugroom.client.tools.lab.newcomer import join_from_outside
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.mls import (
     Add,
@@ -20,13 +21,12 @@ from snugroom.crypto.mls import (
 from snugroom.crypto.mls.codec import vector
 from snugroom.crypto.mls.messages import PublicMessage, Sender, SenderType, decode_message, encode_message
 from snugroom.crypto.mls.nodes import Credential, ExtensionType, external_senders
-from tests.mls.external_joiner import join_from_outside
 from tests.mls.world import SUITE, Room, add_of, new_bundle, rng, sign_framed
 
 
 def test_a_newcomer_joins_by_an_external_commit() -> None:
     room = Room(3)
-    commit, joined = join_from_outside(room[0].group_info(), new_bundle("newcomer"))
+    commit, joined = join_from_outside(room[0].group_info(), new_bundle("newcomer"), rng=rng)
     for group in room.groups:
         candidate = group.process(commit)
         assert isinstance(candidate, CandidateCommit)
@@ -49,7 +49,7 @@ def test_a_member_replaces_its_own_leaf_from_outside(size: int) -> None:
     lost = room.enter(room.commit([add_of(old)]), old)
     room.groups.remove(lost)
     again = new_bundle("ada", signature_private=private)
-    commit, joined = join_from_outside(room[0].group_info(), again, resync=size - 1)
+    commit, joined = join_from_outside(room[0].group_info(), again, resync=size - 1, rng=rng)
     told = lost.process(commit)
     assert isinstance(told, CandidateCommit)
     assert told.removes_us
@@ -65,7 +65,7 @@ def test_a_member_replaces_its_own_leaf_from_outside(size: int) -> None:
 
 def test_an_external_commit_extends_a_full_tree() -> None:
     room = Room(4)
-    commit, joined = join_from_outside(room[1].group_info(), new_bundle("fifth"))
+    commit, joined = join_from_outside(room[1].group_info(), new_bundle("fifth"), rng=rng)
     for group in room.groups:
         candidate = group.process(commit)
         assert isinstance(candidate, CandidateCommit)
@@ -77,7 +77,7 @@ def test_an_external_commit_extends_a_full_tree() -> None:
 
 def test_an_external_commit_must_be_signed_by_its_leaf() -> None:
     room = Room(2)
-    commit, _ = join_from_outside(room[0].group_info(), new_bundle("newcomer"))
+    commit, _ = join_from_outside(room[0].group_info(), new_bundle("newcomer"), rng=rng)
     decoded = decode_message(commit)
     assert isinstance(decoded, PublicMessage)
     forged = replace(decoded.content, signature=bytes(64))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from snugroom.client.connection import SessionCrypto
@@ -12,6 +12,7 @@ from snugroom.client.media.receiving import Opened
 from snugroom.client.session import Session
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.membership import SUITE, room_pass
+from snugroom.client.tools.lab.newcomer import join_from_outside
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope, policy
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, CommitContext, Identity
@@ -20,28 +21,6 @@ from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import BASE_KEY_LABEL, BASE_KEY_SIZE, TAGS_SIZE, EpochKeys, Stream
 from snugroom.crypto.media.keys import SUITE as SFRAME
 from snugroom.crypto.media.sframe import FrameKey, extract
-from snugroom.crypto.mls.apply import AppliedProposals
-from snugroom.crypto.mls.codec import decode
-from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, next_epoch, provisional_context
-from snugroom.crypto.mls.framing import sign_content
-from snugroom.crypto.mls.messages import (
-    FramedContent,
-    GroupInfo,
-    PublicMessage,
-    Sender,
-    SenderType,
-    WireFormat,
-    decode_message,
-    encode_message,
-)
-from snugroom.crypto.mls.nodes import ExtensionType, find_extension
-from snugroom.crypto.mls.proposals import Commit, ProposalOrRef
-from snugroom.crypto.mls.schedule import epoch_secrets, interim_transcript_hash
-from snugroom.crypto.mls.secrets import SecretTree
-from snugroom.crypto.mls.state import EpochState, Limits
-from snugroom.crypto.mls.tree import RatchetTree, read_tree
-from snugroom.crypto.mls.treekem import create_path
-from snugroom.crypto.primitives import hpke_send_export, suite_of
 from snugroom.server.wire.messages import MediaKind
 
 
@@ -108,67 +87,14 @@ def join_by_welcome(session: Session, forged: ForgedCommit, bundle: mls.KeyPacka
 def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[ForgedCommit, mls.Group]:
     """Let the ghost add itself (RFC 9420 section 12.4.3.2), with a member's GroupInfo and envelope key."""
     m = _membership(session)
-    info = decode_message(m.group.group_info(external_pub=True))
-    assert isinstance(info, GroupInfo)
-    suite = suite_of(bundle.suite)
-    tree_data = find_extension(info.extensions, ExtensionType.RATCHET_TREE)
-    external = find_extension(info.extensions, ExtensionType.EXTERNAL_PUB)
-    assert tree_data is not None
-    assert external is not None
-    tree = RatchetTree.verified(suite, decode(tree_data, read_tree), info.context.group_id)
-    # the extension holds the key after a length of one byte
-    kem, init_secret = hpke_send_export(suite, external[1:], EXTERNAL_INIT_LABEL, suite.nh, os.urandom)
-    items: list[ProposalOrRef] = [mls.ExternalInit(kem)]
-    applied = AppliedProposals(tree, info.context.extensions)
-    leaf = tree.blank_leaf()
-    old = EpochState(
-        suite=suite,
-        limits=Limits(),
-        context=info.context,
-        tree=tree,
-        own_leaf=leaf,
-        signature_private=bundle.signature_private,
-        private_keys={},
-        secrets=epoch_secrets(suite, b"unknown to the ghost")[0],
-        secret_tree=SecretTree(suite, 1, b""),
-        confirmation_tag=info.confirmation_tag,
-        interim_transcript_hash=interim_transcript_hash(
-            suite, info.context.confirmed_transcript_hash, info.confirmation_tag
-        ),
-    )
-    new = create_path(
-        tree,
-        leaf,
-        bundle.key_package.leaf_node,
-        group_id=info.context.group_id,
-        signature_private=bundle.signature_private,
-        context=lambda tree_hash: provisional_context(old, applied, tree_hash).encoded,
-        excluding=(),
-        rng=os.urandom,
-    )
     prior_state = m.prior_state()
-    data = CommitContext(m.room, prior_state.slot, prior_state.chain, m.ledger.digest()).encode()
-    framed = FramedContent(
-        info.context.group_id,
-        info.context.epoch,
-        Sender(SenderType.NEW_MEMBER_COMMIT),
-        data,
-        Commit(tuple(items), new.path),
+    message, group = join_from_outside(
+        m.group.group_info(external_pub=True),
+        bundle,
+        authenticated_data=CommitContext(
+            m.room, prior_state.slot, prior_state.chain, m.ledger.digest()
+        ).encode(),
     )
-    signed = sign_content(WireFormat.PUBLIC_MESSAGE, framed, info.context.encoded, bundle.signature_private)
-    following = next_epoch(
-        old,
-        applied,
-        dict(new.private_keys),
-        signed,
-        commit_secret=new.commit_secret,
-        psks=(),
-        init_secret=init_secret,
-    )
-    message = encode_message(
-        PublicMessage(replace(signed, confirmation_tag=following.state.confirmation_tag), None)
-    )
-    group = mls.Group(following.state, os.urandom)
     blob = m._cover("commit", envelope.pack([message]))
     return ForgedCommit(blob, gate(room_pass(group, m.room)), None), group
 

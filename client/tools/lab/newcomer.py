@@ -1,16 +1,19 @@
-"""A client outside a group joins by an external commit (RFC 9420 section 12.4.3.2), or sends proposals.
+"""Join a group from outside, by an external commit (RFC 9420 section 12.4.3.2).
 
-Snug doesn't send these, but must understand them; so the sending side lives here.
+No honest client does that: `mallory` does, and so do the tests of a group that receives such a commit.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
+from snugroom.crypto.kdf import Rng
 from snugroom.crypto.mls import ExternalInit, Group, KeyPackageBundle, Limits, Remove
 from snugroom.crypto.mls.apply import AppliedProposals
-from snugroom.crypto.mls.codec import decode, opaque
+from snugroom.crypto.mls.codec import decode
 from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, next_epoch, provisional_context
 from snugroom.crypto.mls.framing import sign_content
 from snugroom.crypto.mls.messages import (
@@ -31,29 +34,8 @@ from snugroom.crypto.mls.state import EpochState
 from snugroom.crypto.mls.tree import RatchetTree, read_tree
 from snugroom.crypto.mls.treekem import create_path
 from snugroom.crypto.primitives import hpke_send_export, suite_of
-from tests.mls.world import rng
 
-NEWCOMER = Sender(SenderType.NEW_MEMBER_COMMIT)
-
-
-def _seen_from_outside(info: GroupInfo, tree: RatchetTree, leaf: int, bundle: KeyPackageBundle) -> EpochState:
-    """The epoch as the joiner knows it: without its secrets."""
-    suite = suite_of(bundle.suite)
-    return EpochState(
-        suite=suite,
-        limits=Limits(),
-        context=info.context,
-        tree=tree,
-        own_leaf=leaf,
-        signature_private=bundle.signature_private,
-        private_keys={},
-        secrets=epoch_secrets(suite, b"unknown to us")[0],
-        secret_tree=SecretTree(suite, 1, b""),
-        confirmation_tag=info.confirmation_tag,
-        interim_transcript_hash=interim_transcript_hash(
-            suite, info.context.confirmed_transcript_hash, info.confirmation_tag
-        ),
-    )
+NEWCOMER: Final = Sender(SenderType.NEW_MEMBER_COMMIT)
 
 
 def join_from_outside(
@@ -62,8 +44,10 @@ def join_from_outside(
     *,
     resync: int | None = None,
     extra: Sequence[ProposalOrRef] = (),
+    authenticated_data: bytes = b"",
+    rng: Rng = os.urandom,
 ) -> tuple[bytes, Group]:
-    """(the external commit, the newcomer's group). `resync` is the newcomer's old leaf, which it replaces."""
+    """Return the external commit, and the newcomer's group. `resync`: the own leaf that we replace."""
     info = decode_message(group_info)
     assert isinstance(info, GroupInfo)
     suite = suite_of(bundle.suite)
@@ -71,8 +55,8 @@ def join_from_outside(
     external = find_extension(info.extensions, ExtensionType.EXTERNAL_PUB)
     assert tree_data is not None
     assert external is not None
-    assert external[:1] == opaque(bytes(32))[:1]
     tree = RatchetTree.verified(suite, decode(tree_data, read_tree), info.context.group_id)
+    # The extension holds the key after a length of one byte.
     kem_output, init_secret = hpke_send_export(suite, external[1:], EXTERNAL_INIT_LABEL, suite.nh, rng)
     items: list[ProposalOrRef] = [ExternalInit(kem_output), *extra]
     applied = AppliedProposals(tree, info.context.extensions)
@@ -80,11 +64,10 @@ def join_from_outside(
         items.append(Remove(resync))
         tree.remove(resync)
         tree.truncate()
-    leaf = tree.blank_leaf()
-    old = _seen_from_outside(info, tree, leaf, bundle)
+    old = _state(info, tree, tree.blank_leaf(), bundle)
     new = create_path(
         tree,
-        leaf,
+        old.own_leaf,
         bundle.key_package.leaf_node,
         group_id=info.context.group_id,
         signature_private=bundle.signature_private,
@@ -92,9 +75,8 @@ def join_from_outside(
         excluding=(),
         rng=rng,
     )
-    framed = FramedContent(
-        info.context.group_id, info.context.epoch, NEWCOMER, b"", Commit(tuple(items), new.path)
-    )
+    commit = Commit(tuple(items), new.path)
+    framed = FramedContent(info.context.group_id, info.context.epoch, NEWCOMER, authenticated_data, commit)
     signed = sign_content(WireFormat.PUBLIC_MESSAGE, framed, info.context.encoded, bundle.signature_private)
     following = next_epoch(
         old,
@@ -107,3 +89,23 @@ def join_from_outside(
     )
     tagged = replace(signed, confirmation_tag=following.state.confirmation_tag)
     return encode_message(PublicMessage(tagged, None)), Group(following.state, rng)
+
+
+def _state(info: GroupInfo, tree: RatchetTree, leaf: int, bundle: KeyPackageBundle) -> EpochState:
+    """Return the epoch as far as a newcomer knows it: without the epoch's secrets."""
+    suite, context = suite_of(bundle.suite), info.context
+    return EpochState(
+        suite=suite,
+        limits=Limits(),
+        context=context,
+        tree=tree,
+        own_leaf=leaf,
+        signature_private=bundle.signature_private,
+        private_keys={},
+        secrets=epoch_secrets(suite, b"unknown to the newcomer")[0],
+        secret_tree=SecretTree(suite, 1, b""),
+        confirmation_tag=info.confirmation_tag,
+        interim_transcript_hash=interim_transcript_hash(
+            suite, context.confirmed_transcript_hash, info.confirmation_tag
+        ),
+    )
