@@ -90,7 +90,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         settings = msgspec.structs.replace(settings, metrics=arguments.metrics)
     if arguments.workers is not None:
         if not 1 <= arguments.workers <= config.WORKERS_MAX:
-            raise ConfigError(f"--workers takes 1 to {config.WORKERS_MAX}")
+            raise ConfigError(f"--workers must be from 1 to {config.WORKERS_MAX}")
         settings = msgspec.structs.replace(settings, workers=arguments.workers)
     if settings.window is not None:
         window.loopback_address(settings.window)
@@ -98,7 +98,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         metrics.loopback_address(settings.metrics)
     config.check_ports(settings)
     if arguments.hostile and settings.workers > 1:
-        raise ConfigError("a hostile server does all in one process: it takes no --workers")
+        raise ConfigError("a hostile server runs in one process: leave out --workers")
     return settings
 
 
@@ -145,7 +145,7 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
         try:
             await disclosure_socket.start()
         except OSError:
-            log.warning("disclose gets no answer from this process")
+            log.warning("the disclosure socket failed to open: `disclose` gets no answer")
         loop.add_signal_handler(signal.SIGUSR1, tell)
         print(f"listening on {url}", flush=True)
         if settings.window is not None:

@@ -36,7 +36,7 @@ async def _resolve(host: str) -> tuple[socket.AddressFamily, str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
     except OSError:
-        raise StartError(f"there is no address for {host!r}") from None
+        raise StartError(f"the host name {host!r} can't be resolved") from None
     family, _, _, _, address = found[0]
     return family, str(address[0])
 
@@ -88,7 +88,7 @@ class Server:
         host, port = config.host_and_port(s.listen)
         family, address = await _resolve(host)
         if config.is_wildcard(address) and (s.origin is None or s.media_address is None):
-            raise ConfigError("listening on every address, the settings must name origin and media_address")
+            raise ConfigError("the server listens on every address: set origin and media_address")
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -155,7 +155,7 @@ class Server:
             self._sfu = self._make_sfu(**setup.options())
             await self._sfu.start()
         except BindError as error:
-            raise StartError(f"can't take {error.what} for media: {error.strerror}") from None
+            raise StartError(f"can't open {error.what} for media: {error.strerror}") from None
         return self._sfu
 
     # -- parts of the server, which `server.hostile` replaces -----------------------------------

@@ -165,7 +165,7 @@ def load(path: Path) -> Settings:
     except UnicodeDecodeError:
         raise ConfigError("the settings file is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"the settings file is no TOML: {error}") from None
+        raise ConfigError(f"the settings file is not valid TOML: {error}") from None
     return checked(table)
 
 
@@ -182,11 +182,11 @@ def checked(table: dict[str, object]) -> Settings:
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"a setting is wrong: {error}") from None
+        raise ConfigError(f"a setting is not valid: {error}") from None
     host_and_port(settings.listen)
     for number, relay in enumerate(settings.turn):
         if (relay.secret is None) == (relay.secret_file is None):
-            raise ConfigError(f"turn[{number}] wants one of secret and secret_file")
+            raise ConfigError(f"turn[{number}] needs either secret or secret_file, and not both")
     return settings
 
 
@@ -207,8 +207,8 @@ def check_ports(settings: Settings) -> None:
     """Raise ConfigError if the workers' UDP ports exceed 65535."""
     if settings.media_port and settings.media_port + settings.workers - 1 > 65535:
         raise ConfigError(
-            f"{settings.workers} workers take as many UDP ports, and from {settings.media_port} on there are "
-            f"{65536 - settings.media_port}"
+            f"{settings.workers} workers need as many UDP ports: from media_port {settings.media_port} on "
+            f"there are {65536 - settings.media_port}"
         )
 
 
@@ -220,7 +220,7 @@ def host_and_port(listen: str) -> tuple[str, int]:
     elif ":" in host:
         raise ConfigError(f"{listen!r}: an IPv6 address goes in brackets, like [::1]:8080")
     if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise ConfigError(f"{listen!r} is not HOST:PORT")
+        raise ConfigError(f"{listen!r} is not HOST:PORT, like 127.0.0.1:8080")
     return host, int(port)
 
 

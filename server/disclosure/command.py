@@ -121,7 +121,7 @@ def ask(process: int, *, identifiers: bool = False, complete: bool = False) -> d
             answer = b""
             sock.connect(f"\0{_PREFIX}{process}")
             if _user_of(sock) != os.geteuid():
-                raise DiscloseError(f"process {process} is another user's: ask as the user that it runs as")
+                raise DiscloseError(f"process {process} runs as another user: run this command as that user")
             sock.sendall(json.dumps(question).encode() + b"\n")
             while not answer.endswith(b"\n") and len(answer) < _ANSWER_MAX and (part := sock.recv(65_536)):
                 answer += part
@@ -134,9 +134,9 @@ def ask(process: int, *, identifiers: bool = False, complete: bool = False) -> d
     try:
         disclosed = json.loads(answer)
     except ValueError:
-        raise DiscloseError(f"process {process} gives no answer to this user, or is too busy") from None
+        raise DiscloseError(f"process {process} refuses to answer this user, or is too busy") from None
     if not isinstance(disclosed, dict):
-        raise DiscloseError(f"process {process} answers something else")
+        raise DiscloseError(f"process {process} sent an unexpected answer")
     return disclosed
 
 

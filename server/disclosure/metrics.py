@@ -150,7 +150,7 @@ def loopback_address(listen: str) -> tuple[str, int]:
     found = config.loopback(listen)
     if found is None:
         host, _ = config.host_and_port(listen)
-        raise ConfigError(f"metrics are for this machine: they are served on 127.0.0.1, and not on {host}")
+        raise ConfigError(f"metrics are served on a loopback address, like 127.0.0.1, and not on {host}")
     return found
 
 

@@ -35,7 +35,7 @@ def loopback_address(listen: str) -> tuple[str, int]:
     if found is None:
         host, _ = config.host_and_port(listen)
         raise ConfigError(
-            f"the window shows all that you can see: it listens on 127.0.0.1, and not on {host}"
+            f"the window shows private data: it listens on a loopback address, and not on {host}"
         )
     return found
 

@@ -67,13 +67,13 @@ class Context:
         """Return the room that the acts attack: the oldest open room. Raises OrderError without one."""
         for room in self.hub.all_rooms():
             return room
-        raise OrderError("there is no meeting here")
+        raise OrderError("no meeting is running")
 
     def handle(self, number: int) -> bytes:
         """Return the connection of a participant in the room. Raises OrderError for an unknown number."""
         found = self.participants.handles(self.room().number).get(number)
         if found is None:
-            raise OrderError(f"nobody in the room has the number {number}")
+            raise OrderError(f"no member has the number {number}")
         return found
 
     def deliver(self, handle: bytes, message: Message) -> None:

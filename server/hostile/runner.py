@@ -63,7 +63,7 @@ class Runner(Context):
         """End an act. Raises OrderError if it is not in play."""
         act = self.active.pop(name, None)
         if act is None:
-            raise OrderError(f"{name!r} is not being played")
+            raise OrderError(f"{name!r} is not running")
         act.end(self.now)
         self.report({"act": name, "ended": True, "done": act.times})
 

@@ -71,7 +71,7 @@ class Hub:
         about = str(type(message).__struct_config__.tag)
         if self.inside(handle):
             if isinstance(message, LobbyDoor | RoomDoor):
-                return [Send(handle, Refused("state", "this connection is through its door", about))]
+                return [Send(handle, Refused("state", "this connection has entered already", about))]
             room = self._in_room.get(handle)
             if room is not None:
                 return self._performed(room.handle(handle, message, now))
@@ -81,7 +81,7 @@ class Hub:
         elif isinstance(message, RoomDoor):
             effects = self._enter_room(handle, message, now)
         else:
-            refused = Refused("state", "the door comes first", about, fatal=True)
+            refused = Refused("state", "the first message must be room_door or lobby_door", about, fatal=True)
             effects = [Drop(handle, refused)]
         return self._performed(effects)
 
@@ -142,9 +142,7 @@ class Hub:
         lobby = self._lobbies.get(door.lobby_key)
         if lobby is None:
             if len(self._lobbies) >= self._settings.max_lobbies:
-                return [
-                    Drop(handle, Refused("full", "the server has no lobby left", "lobby_door", fatal=True))
-                ]
+                return [Drop(handle, Refused("full", "all lobbies are in use", "lobby_door", fatal=True))]
             lobby = self._lobbies[door.lobby_key] = Lobby(self._settings)
         self._in_lobby[handle] = door.lobby_key
         return lobby.arrive(handle, self._incarnation, now)
@@ -156,7 +154,7 @@ class Hub:
         room = self._rooms.get(number)
         if room is None:
             if len(self._rooms) >= self._settings.max_rooms:
-                return [Drop(handle, Refused("full", "the server has no room left", "room_door", fatal=True))]
+                return [Drop(handle, Refused("full", "all rooms are in use", "room_door", fatal=True))]
             room = self._rooms[number] = self._make_room(number, door.room_admin_key)
         self._in_room[handle] = room
         return room.arrive(handle, self._nonces[handle], self._incarnation, now)

@@ -46,7 +46,7 @@ class Lobby:
         """Handle a message from `handle`, which must have arrived."""
         if not isinstance(message, Post):
             about = str(type(message).__struct_config__.tag)
-            return [Send(handle, Refused("state", "this has no place in a lobby", about))]
+            return [Send(handle, Refused("state", "a lobby does not take this message", about))]
         size = len(message.blob)
         if size not in limits.BUCKETS or size > self._settings.lobby_blob_bytes:
             text = "a blob in a lobby has the size of a bucket, and not of the largest"

@@ -214,11 +214,11 @@ class Room:
         seat = self._seats[handle]
         about = str(type(message).__struct_config__.tag)
         if isinstance(message, Commit | Relay | Broadcast) and len(message.blob) not in limits.BUCKETS:
-            return refuse(handle, "size", "a blob has the size of a bucket", about)
+            return refuse(handle, "size", "a blob must have the size of a bucket", about)
         if isinstance(message, Open):
             return self._open(seat, message, now)
         if not isinstance(message, Show | Commit | Regate | CatchUp | Relay | Broadcast | Media | Subscribe):
-            return refuse(handle, "state", "this has no place in a room", about)
+            return refuse(handle, "state", "a room does not take this message", about)
         if self.slot is None:
             return refuse(handle, "unopened", "nobody has opened this room yet", about)
         if isinstance(message, Show):
@@ -250,7 +250,7 @@ class Room:
         wanted = None if message.ssrcs is None else tuple(message.ssrcs)
         max_layers = tuple(message.max_layers)
         if max_layers and len(max_layers) != len(wanted or ()):
-            return refuse(handle, "layers", "one layer for each of the streams, or none", about)
+            return refuse(handle, "layers", "give one layer for each of the streams, or none", about)
         return [MediaSubscribe(self.number, handle, wanted, max_layers)]
 
     def _signed_by_room_admin(self, text: bytes, signature: bytes) -> bool:
@@ -293,7 +293,7 @@ class Room:
             if hmac.compare_digest(gate, expected):
                 slot = max(slot, n)
         if slot < 0:
-            return refuse(seat.handle, "pass", "this pass opens no gate of the last slots", "show")
+            return refuse(seat.handle, "pass", "this pass fits no gate of the last slots", "show")
         shown: list[Effect] = [Send(seat.handle, Shown(slot))]
         if seat.shown is None or slot > seat.shown:
             seat.below, seat.shown = seat.shown, slot
@@ -432,7 +432,7 @@ class Room:
         if seat.shown is None or seat.shown < message.slot - 1 or seat.shown not in self._gates:
             return refuse(seat.handle, "pass", "show the pass of that slot, or a later one", "catch_up")
         if message.slot > current:
-            return refuse(seat.handle, "slot", "the room has not come to that slot", "catch_up")
+            return refuse(seat.handle, "slot", "the room has not reached that slot", "catch_up")
         oldest = self._commits[0].slot if self._commits else current + 1
         if message.slot + 1 < oldest:
             return refuse(seat.handle, "gone", "the blobs after that slot are no longer held", "catch_up")
@@ -484,9 +484,9 @@ class Room:
             )
         for stream in message.streams:
             if stream.layers and stream.kind == "audio":
-                return refuse(seat.handle, "layers", "sound has no layers", "media")
+                return refuse(seat.handle, "layers", "audio has no layers", "media")
             if stream.rtx and (stream.kind == "audio" or len(stream.rtx) != 1 + len(stream.layers)):
-                return refuse(seat.handle, "rtx", "one SSRC of RTX for each of video", "media")
+                return refuse(seat.handle, "rtx", "give one RTX SSRC for each SSRC of video", "media")
         if not seat.media_changes.take(now):
             return refuse(seat.handle, "rate", "too many changes of media", "media")
         seat.media = message

@@ -288,7 +288,7 @@ class Signaling:
 
     @staticmethod
     def _no_place_for(handle: bytes) -> list[Effect]:
-        return [Send(handle, Refused("media", "the media server has no place for this", "media"))]
+        return [Send(handle, Refused("media", "the media server has no capacity left", "media"))]
 
     def media_lost(self, room: bytes, handles: list[bytes]) -> None:
         """End the media of these connections of `room`, because their media worker has ended."""
@@ -301,7 +301,7 @@ class Signaling:
         if self._stopping:
             return Refused("stopping", "the server is stopping", fatal=True)
         if self._sockets >= s.max_connections:
-            return Refused("full", "the server has no connection left", fatal=True)
+            return Refused("full", "the server has no capacity for another connection", fatal=True)
         if s.max_connections_per_address and self._addresses[address] >= s.max_connections_per_address:
             return Refused("full", "too many connections from one place", fatal=True)
         return None
@@ -383,9 +383,9 @@ class Signaling:
                 message = await ws.receive(timeout=max(limit, 0.001))
             except TimeoutError:
                 last = (
-                    Closing("idle", "nothing came for too long")
+                    Closing("idle", "no message arrived for too long")
                     if inside
-                    else Refused("time", "the door must be opened at once", fatal=True)
+                    else Refused("time", "no door message arrived in time", fatal=True)
                 )
                 self.perform(self._expel(handle, last))
                 return
@@ -415,7 +415,7 @@ class Signaling:
         self, connection: SignalingConnection, handle: bytes, data: bytes | str, is_text: bool
     ) -> None:
         if not is_text:
-            self.perform([Send(handle, Refused("message", "frames are text"))])
+            self.perform([Send(handle, Refused("message", "frames must be text"))])
             return
         try:
             message = decode_client(data)

@@ -158,6 +158,6 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         for name in ("video_cache", "audio_cache"):
             size = getattr(self, name)
             if size < 1 or size & (size - 1):
-                raise ValueError(f"{name}: a cache holds a power of two of packets")
+                raise ValueError(f"{name}: the number of packets must be a power of two")
         if self.remb_floor > self.remb_ceiling:
             raise ValueError("remb_floor is above remb_ceiling")

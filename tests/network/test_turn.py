@@ -67,8 +67,8 @@ def test_settings_name_urls_and_a_secret_or_its_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (f'urls = ["{URL}"]', "turn\\[0\\] wants one of secret and secret_file"),
-        (f'urls = ["{URL}"]\nsecret = "a"\nsecret_file = "/b"', "one of"),
+        (f'urls = ["{URL}"]', "turn\\[0\\] needs either secret or secret_file"),
+        (f'urls = ["{URL}"]\nsecret = "a"\nsecret_file = "/b"', "either"),
         ('urls = ["https://relay.example"]\nsecret = "a"', "turn"),
         ('urls = []\nsecret = "a"', "turn"),
         ('secret = "a"', "urls"),

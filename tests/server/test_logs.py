@@ -79,7 +79,7 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
         '"started"',
         '"stopped"',
         '"the page has not been built, or is not whole, and is not served: run `make page`"',
-        '"disclose gets no answer from this process"',
+        '"the disclosure socket failed to open: `disclose` gets no answer"',
         '"a tick failed"',
         '"dropping a connection: %s", effect.last.code',
         '"uncaught %s", text',
@@ -89,12 +89,12 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
         '"a handshake failed"',
         # of media workers there are numbers, counted from 0
         '"%d media workers", len(self.slots)',
-        '"media worker %d takes nothing more", self.number',
-        '"media worker %d is silent", slot.number',
-        '"media worker %d has ended: another one is started in %.1f s", slot.number, delay',
+        '"media worker %d does not read its messages", self.number',
+        '"media worker %d sends no heartbeats", slot.number',
+        '"media worker %d has ended: a new one starts in %.1f s", slot.number, delay',
         '"a media worker can\'t be started: error %d", error.errno or 0',
-        '"telling of a lost worker raised %s", type(error).__name__',
-        '"what was asked of a media worker raised %s", type(error).__name__',
+        '"reporting a lost worker raised %s", type(error).__name__',
+        '"a request to a media worker raised %s", type(error).__name__',
     }
     found = set()
     for file in Path(snugroom.server.__file__).parent.rglob("*.py"):

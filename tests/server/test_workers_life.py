@@ -61,7 +61,7 @@ async def test_ports_follow_on_each_other_and_a_taken_one_is_told() -> None:
         with pytest.raises(StartError, match="in use"):
             await server.start()
         await server.stop()
-    with pytest.raises(ConfigError, match="2 workers take as many UDP ports, and from 65535 on there are 1"):
+    with pytest.raises(ConfigError, match="2 workers need as many UDP ports: from media_port 65535"):
         config.check_ports(quiet(workers=2, media_port=65535))
     config.check_ports(quiet(workers=2, media_port=65534))
 
@@ -72,11 +72,11 @@ async def test_settings_and_the_command_line_are_checked(tmp_path: Path) -> None
     other = tmp_path / "other.toml"
     other.write_text("media_port = 65535\n")
     for arguments, says in (
-        (("--workers", "0"), "--workers takes 1 to 64"),
-        (("--workers", "65"), "--workers takes 1 to 64"),
+        (("--workers", "0"), "--workers must be from 1 to 64"),
+        (("--workers", "65"), "--workers must be from 1 to 64"),
         (("--config", str(file)), "workers"),
-        (("--workers", "2", "--hostile", "all"), "a hostile server does all in one process"),
-        (("--workers", "2", "--config", str(other)), "from 65535 on there are 1"),
+        (("--workers", "2", "--hostile", "all"), "a hostile server runs in one process"),
+        (("--workers", "2", "--config", str(other)), "from media_port 65535 on there are 1"),
     ):
         with pytest.raises(ConfigError, match=says):
             __main__._settings(__main__._arguments(arguments))

@@ -48,12 +48,12 @@ class Inject(Act):
         orders, context = self._orders, self.context
         if orders.into == "frame":
             if orders.name_of is None:
-                raise OrderError("a frame needs name_of: in whose stream it is to appear")
+                raise OrderError("a frame needs name_of: the member in whose stream it appears")
             return
         for _ in range(orders.count):
             blob = os.urandom(orders.size) if orders.blob is None else orders.blob
             if len(blob) not in limits.BUCKETS:
-                raise OrderError("a blob has the size of a bucket")
+                raise OrderError("a blob must have the size of a bucket")
             if orders.into == "lobby":
                 for handle in context.hub.lobby_handles():
                     context.deliver(handle, Posted(blob))

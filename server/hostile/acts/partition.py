@@ -33,7 +33,7 @@ class Partition(Act):
     def begin(self, now: float) -> None:
         room = self.context.room()
         if not self._apart or not self._apart < set(self.context.participants.handles(room.number)):
-            raise OrderError("some of those in the room are to be apart, and not all")
+            raise OrderError("name some of the members to separate, and not all")
         self.context.hub.split_off(self._apart)
         self.did("parted the meeting", apart=sorted(self._apart))
 

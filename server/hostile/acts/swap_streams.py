@@ -38,7 +38,7 @@ class SwapStreams(Act):
             self._other[streams[0][kind]] = streams[1][kind]
             self._other[streams[1][kind]] = streams[0][kind]
         if not self._other:
-            raise OrderError("these two send nothing of one kind")
+            raise OrderError("these two members send no streams of the same kind")
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
         other = self._other.get(ssrc_of(packet))

@@ -54,7 +54,7 @@ class Subscriptions(Generic[P]):
         """
         known = self.peers.get(peer)
         if known is None and len(self.peers) >= self._limits.peers:
-            raise MediaError("full", "the server carries no more connections with media")
+            raise MediaError("full", "the server has no capacity for another connection with media")
         if sum(1 + len(stream.layers) for stream in streams) > self._limits.streams_per_peer:
             raise MediaError("streams", f"at most {self._limits.streams_per_peer} streams")
         if known is not None and known.room.number != room:
@@ -91,7 +91,7 @@ class Subscriptions(Generic[P]):
         sent = [ssrc for s in streams for ssrc in (s.ssrc, *s.layers)]
         requested = sent + [ssrc for s in streams for ssrc in s.rtx]
         if len(set(requested)) != len(requested):
-            raise MediaError("ssrc", "two streams with one SSRC")
+            raise MediaError("ssrc", "two streams have the same SSRC")
         if home is None:
             return
         taken = {
@@ -103,7 +103,7 @@ class Subscriptions(Generic[P]):
         if taken.intersection(requested):
             raise MediaError("ssrc", "this SSRC is another member's")
         if any(ssrc in home.forbidden_ssrcs for ssrc in requested):
-            raise MediaError("ssrc", "this SSRC was used before; take another")
+            raise MediaError("ssrc", "this SSRC was used before: choose another at random")
 
     @staticmethod
     def _shape(track: Track[P]) -> tuple[object, ...]:

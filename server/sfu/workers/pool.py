@@ -127,7 +127,7 @@ class WorkerSlot:
         if self.up and self.child is not None:
             self.child.send(message)
             if self.child.waiting > STUCK:
-                log.error("media worker %d takes nothing more", self.number)
+                log.error("media worker %d does not read its messages", self.number)
                 self.kill()
         elif len(self.queued) < QUEUED_MAX or isinstance(message, pipe.Join):
             self.queued.append(message)
@@ -255,7 +255,7 @@ class Workers:
                         await slot.child.gone.wait()
                 self._expire_pins(loop.time())
                 if slot.up and loop.time() - slot.heartbeat_at > self.silent:
-                    log.error("media worker %d is silent", slot.number)
+                    log.error("media worker %d sends no heartbeats", slot.number)
                     slot.kill()
                     break
             self._on_exit(slot, loop.time())
@@ -265,7 +265,7 @@ class Workers:
             delay = BACK_OFF[min(slot.exits, len(BACK_OFF) - 1)]
             slot.exits += 1
             self.replaced += 1
-            log.error("media worker %d has ended: another one is started in %.1f s", slot.number, delay)
+            log.error("media worker %d has ended: a new one starts in %.1f s", slot.number, delay)
             await asyncio.sleep(delay)
             try:
                 await self._launch(slot)
@@ -309,7 +309,7 @@ class Workers:
         try:
             self.on_lost(room, lost)
         except Exception as error:  # continue: other rooms need the report, and the slot a new worker
-            log.error("telling of a lost worker raised %s", type(error).__name__)
+            log.error("reporting a lost worker raised %s", type(error).__name__)
 
     def _expire_pins(self, now: float) -> None:
         for room, pin in list(self._pins.items()):
@@ -348,7 +348,7 @@ class Workers:
         pin = self._pins.get(room)
         slot = self._least_loaded() if pin is None else pin.slot
         if slot.busy():
-            raise MediaError("busy", "the media worker of this room has too much to do")
+            raise MediaError("busy", "the media worker of this room is overloaded")
         if pin is None:
             pin = self._pins[room] = _Pin(slot)
         slot.peers += handle not in pin.handles

@@ -64,7 +64,7 @@ class Worker:
             try:
                 self._dispatch(self._sfu, message)
             except Exception as error:  # a fault of one room must not affect the others
-                log.error("what was asked of a media worker raised %s", type(error).__name__)
+                log.error("a request to a media worker raised %s", type(error).__name__)
                 if isinstance(message, pipe.Join):
                     self._pipe.send(Joined(message.ticket, code="error"))
 
