@@ -18,7 +18,7 @@ UINT_MAX: Final = (1 << 53) - 1
 def uint(value: int, size: int) -> bytes:
     """Encode `value` in `size` bytes, big-endian. MalformedError if it does not fit or is above 2^53 - 1."""
     if not 0 <= value <= UINT_MAX or value >= 1 << (8 * size):
-        raise MalformedError(f"{value} is no unsigned integer of {size} bytes")
+        raise MalformedError(f"{value} is not an unsigned integer of {size} bytes")
     return value.to_bytes(size, "big")
 
 
@@ -50,7 +50,7 @@ def unpadded(data: bytes) -> bytes:
     inner = reader.prefixed(4)
     rest = reader.rest()
     if rest.count(0) != len(rest):
-        raise MalformedError("padding that is not zero")
+        raise MalformedError("the padding must be zero")
     return inner
 
 
@@ -86,7 +86,7 @@ class Reader:
         try:
             return self.prefixed(size).decode("utf-8")
         except UnicodeDecodeError:
-            raise MalformedError("text that is not UTF-8") from None
+            raise MalformedError("the text is not UTF-8") from None
 
     def rest(self) -> bytes:
         """Read all remaining bytes."""

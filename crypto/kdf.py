@@ -73,13 +73,13 @@ def unseal(key: bytes, sealed: bytes, aad: bytes) -> bytes:
     `aad`.
     """
     if len(sealed) < SEAL_OVERHEAD:
-        raise MalformedError(f"{len(sealed)} bytes are too short for something sealed")
+        raise MalformedError(f"{len(sealed)} bytes are too few for sealed data")
     try:
         return AESGCM(exactly(key, KEY_SIZE, "a sealing key")).decrypt(
             sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], aad
         )
     except InvalidTag:
-        raise AuthenticationError("not sealed under this key, or changed since") from None
+        raise AuthenticationError("the data was not sealed under this key, or has changed since") from None
 
 
 class SigningKey:

@@ -77,5 +77,5 @@ def unpack(payload: bytes) -> list[bytes]:
     messages = [reader.prefixed(4) for _ in range(reader.uint(1))]
     reader.end()
     if not messages:
-        raise MalformedError("a blob without a message")
+        raise MalformedError("a blob must have at least one message")
     return messages

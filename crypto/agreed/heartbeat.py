@@ -108,7 +108,7 @@ class Heartbeat:
         """Decode a heartbeat of this version. MalformedError for anything but its one valid encoding."""
         reader = Reader(data)
         if reader.uint(1) != VERSION:
-            raise MalformedError("a beat of another version")
+            raise MalformedError("the beat has an unknown version")
         heartbeat = cls(
             leaf=reader.uint(4),
             handle=reader.take(8),
@@ -133,7 +133,7 @@ class Heartbeat:
         )
         reader.end()
         if heartbeat.seq < 1 or heartbeat.slot < heartbeat.since:
-            raise MalformedError("a beat before its membership began")
+            raise MalformedError("the beat's slot is before its membership began")
         _rising(g.leaf for g in heartbeat.got)
         return heartbeat
 
@@ -167,14 +167,14 @@ def _read_counters(reader: Reader) -> Counters:
     counters = tuple((reader.uint(1), reader.uint(6)) for _ in range(count))
     _rising(stream for stream, _ in counters)
     if any(stream >= STREAMS_MAX for stream, _ in counters):
-        raise MalformedError(f"a stream has a number below {STREAMS_MAX}")
+        raise MalformedError(f"a stream number must be below {STREAMS_MAX}")
     return counters
 
 
 def _read_flag(reader: Reader) -> bool:
     value = reader.uint(1)
     if value > 1:
-        raise MalformedError("a flag is 0 or 1")
+        raise MalformedError("a flag must be 0 or 1")
     return value == 1
 
 
@@ -188,5 +188,5 @@ def _rising(numbers: Iterable[int]) -> None:
     last = -1
     for number in numbers:
         if number <= last:
-            raise MalformedError("a list that is not in order")
+            raise MalformedError("the list is not in order")
         last = number

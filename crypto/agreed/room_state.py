@@ -80,7 +80,7 @@ class Policy:
         """Decode a policy. MalformedError for anything but the canonical encoding within the limits."""
         r = Reader(data)
         if r.uint(1) != 1:
-            raise MalformedError("policy: another format than 1")
+            raise MalformedError("policy: the format must be 1")
         version = r.uint(4)
         hosts = tuple(r.take(32) for _ in range(r.uint(1)))
         host_public = r.take(32)
@@ -169,7 +169,7 @@ class RejoinTicket:
         stuck = r.uint(1)
         r.end()
         if stuck > 1:
-            raise MalformedError("rejoin ticket: a flag that is neither 0 nor 1")
+            raise MalformedError("rejoin ticket: a flag must be 0 or 1")
         return replace(ticket, stuck=bool(stuck))
 
 
@@ -213,7 +213,7 @@ class CommitContext:
     def decode(cls, data: bytes) -> CommitContext:
         r = Reader(data)
         if r.uint(1) != 1:
-            raise MalformedError("commit context: another format than 1")
+            raise MalformedError("commit context: the format must be 1")
         room, slot, chain, ledger = r.take(16), r.uint(8), r.take(32), r.take(32)
         has_invite = r.uint(1)
         invite = r.uint(2) if has_invite else None
@@ -221,7 +221,7 @@ class CommitContext:
         host_return = HostReturn(r.uint(8), r.take(64)) if has_return else None
         r.end()
         if has_invite > 1 or has_return > 1:
-            raise MalformedError("commit context: a flag that is neither 0 nor 1")
+            raise MalformedError("commit context: a flag must be 0 or 1")
         return cls(room, slot, chain, ledger, invite, host_return)
 
 
@@ -272,7 +272,7 @@ class Ledger:
     def decode(cls, data: bytes) -> Ledger:
         r = Reader(data)
         if r.uint(1) != 1:
-            raise MalformedError("ledger: another format than 1")
+            raise MalformedError("ledger: the format must be 1")
         used, revoked = (_u16s(r.prefixed(2)) for _ in range(2))
         keys = frozenset(r.take(32) for _ in range(r.uint(2)))
         invites = tuple((r.uint(4), r.uint(2)) for _ in range(r.uint(2)))
@@ -282,7 +282,7 @@ class Ledger:
         returned, closed = r.uint(8), r.uint(1)
         r.end()
         if closed > 1:
-            raise MalformedError("ledger: a flag that is neither 0 nor 1")
+            raise MalformedError("ledger: a flag must be 0 or 1")
         if (
             max(len(used), len(revoked), len(keys), len(invites)) > LEDGER_KEYS_MAX
             or len(rejoins) > REJOIN_SLOTS
@@ -343,5 +343,5 @@ class Ledger:
 
 def _u16s(data: bytes) -> frozenset[int]:
     if len(data) % 2:
-        raise MalformedError("ledger: half a number")
+        raise MalformedError("ledger: a number is cut off")
     return frozenset(int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2))

@@ -305,7 +305,7 @@ class PendingKnock:
         MalformedError if it does not contain an answer.
         """
         if not self.owns(reply):
-            raise AuthenticationError("a reply to another knock")
+            raise AuthenticationError("the reply is to another knock")
         return read_answer(unpadded(unseal(_reply_key(self.exporter), reply.sealed, reply.id)))
 
 
@@ -426,7 +426,7 @@ def encode_answer(answer: Answer | Refusal) -> bytes:
                 uint(_ANSWER, 1),
                 prefixed(answer.welcome, 4),
                 exactly(answer.door_seed, 32, "a door seed"),
-                exactly(answer.room_admin_public, 32, "a steward's public key"),
+                exactly(answer.room_admin_public, 32, "a room admin's public key"),
                 exactly(answer.heartbeat_key, 32, "a beat key"),
                 uint(answer.slot, 8),
                 exactly(answer.chain, 32, "a chain value"),

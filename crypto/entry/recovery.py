@@ -105,7 +105,7 @@ class RecoveryReply:
         opened = hpke.open(_SUITE, reply_private, self.enc, info, self.id, self.sealed)
         answer = lobby.read_answer(opened.plaintext)
         if not isinstance(answer, lobby.Answer):
-            raise MalformedError("an answer to a return says no")
+            raise MalformedError("the reply to a host's return must be an answer")
         return answer
 
 
@@ -179,7 +179,7 @@ def open(key: bytes, inside: lobby.RecoveryMessage) -> Message:
 
 def _of_a_size(key_package: bytes) -> None:
     if not 0 < len(key_package) <= lobby.KEY_PACKAGE_MAX:
-        raise MalformedError("a request without a KeyPackage, or with too large a one")
+        raise MalformedError("the request must have a KeyPackage, and not too large a one")
 
 
 @dataclass(frozen=True)
@@ -217,10 +217,10 @@ class HostRecoveryData:
         """Decode. MalformedError, or ValidationError("SNUG-11") if the name is not allowed."""
         r = Reader(data)
         if r.uint(1) != 1:
-            raise MalformedError("what a host keeps: another format than 1")
+            raise MalformedError("host recovery data: the format must be 1")
         seed, door, secret, group_id = HostSeed(r.take(32)), r.take(32), r.take(16), r.prefixed(1)
         origin, name = r.text(2), r.text(1)
         r.end()
         if canonical_origin(origin) != origin:
-            raise MalformedError("what a host keeps: the server's address is not in its one form")
+            raise MalformedError("host recovery data: the server's address is not in canonical form")
         return cls(seed, door, secret, group_id, origin, check_name(name))

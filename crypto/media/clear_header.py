@@ -23,7 +23,7 @@ DELTA_HEADER: Final = bytes.fromhex("F1FFFF")
 def is_key_frame(frame: bytes) -> bool:
     """Return whether a VP8 frame is a key frame (bit 0 of its first byte). MalformedError if it is empty."""
     if not frame:
-        raise MalformedError("an empty VP8 frame")
+        raise MalformedError("the VP8 frame is empty")
     return not frame[0] & 1
 
 
@@ -41,7 +41,7 @@ def split(kind: Kind, data: bytes) -> tuple[bytes, bytes]:
     for header in (KEY_HEADER, DELTA_HEADER):
         if data.startswith(header):
             return header, data[len(header) :]
-    raise MalformedError("a video frame without the constant clear header")
+    raise MalformedError("the video frame must have the constant clear header")
 
 
 def metadata(kind: Kind, header: bytes) -> bytes:

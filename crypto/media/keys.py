@@ -137,7 +137,7 @@ class EpochKeys:
             leaf, stream = divmod(self._order[tag], STREAMS)
             if leaf < self.leaf_count:
                 return leaf, stream
-        raise MissingKeyError(f"key id {kid} is nobody's in epoch {self.epoch}")
+        raise MissingKeyError(f"key id {kid} belongs to no member in epoch {self.epoch}")
 
     def key(self, kid: int) -> FrameKey:
         """Return the cipher of a key id. StateError once wiped."""
@@ -250,7 +250,7 @@ class MediaKeys(NotCopyable):
         self._prune(now)
         held = self._sending(now)
         if held is None:
-            raise MissingKeyError("no media keys yet, or no more")
+            raise MissingKeyError("there are no media keys: none were installed, or they were wiped")
         sealer = held.sealers.get(stream)
         if sealer is None:
             sealer = held.sealers[stream] = Sealer(held.keys.key(held.keys.kid(held.own_leaf, stream)))
@@ -288,13 +288,15 @@ class MediaKeys(NotCopyable):
         held = self._by_bits.get(bits)
         if held is None:
             if self._by_bits and 0 < (bits - self._newest) % _EPOCHS <= FUTURE_EPOCHS:
-                raise FutureEpochError("a frame of an epoch that we haven't entered yet")
-            raise MissingKeyError("a frame of an epoch whose keys we don't have")
+                raise FutureEpochError("the frame is of an epoch that we have not entered yet")
+            raise MissingKeyError("the frame is of an epoch whose keys are not here")
         leaf, stream = held.keys.leaf_and_stream(header.kid)
         if leaf in held.refused:
             raise MissingKeyError(f"a frame of leaf {leaf}, which has been removed")
         if leaf == held.own_leaf:
-            raise AuthenticationError("a frame under our own key, which we didn't expect back")
+            raise AuthenticationError(
+                "the frame is under our own key: members don't receive their own frames"
+            )
         return held, leaf, stream
 
     def wipe(self) -> None:

@@ -175,10 +175,10 @@ def _field(data: bytes, at: int, code: int) -> tuple[int, int]:
         return code, at
     end = at + (code & 7) + 1
     if end > len(data):
-        raise MalformedError("an SFrame header that is cut short")
+        raise MalformedError("the SFrame header is cut short")
     value = int.from_bytes(data[at:end], "big")
     if value < 8 or (end - at > 1 and data[at] == 0):
-        raise MalformedError("an SFrame header that is not in its shortest form")
+        raise MalformedError("the SFrame header is not in its shortest form")
     return value, end
 
 
@@ -302,7 +302,7 @@ class ReplayWindow:
         if behind >= self.size:
             raise ReplayError(f"a frame {behind} behind the newest, too old to be told from a replay")
         if self._bits >> behind & 1:
-            raise ReplayError("a frame that was seen before")
+            raise ReplayError("the frame was received before")
 
     def advance(self, counter: int) -> None:
         """Mark a counter as seen. Call it after `check`, and only after the frame has authenticated."""

@@ -144,7 +144,7 @@ class FrameList:
             total += count
             after = not runs or (kid, first) > (runs[-1].kid, runs[-1].last + 1)
             if not count or not after or run.last >= 1 << 32:
-                raise MalformedError("a list of frames in another order than theirs")
+                raise MalformedError("the frames of the list are not in order")
             runs.append(run)
         if not runs or len(runs) > RUNS_MAX or total > FRAMES_MAX:
             raise MalformedError(f"a list of {len(runs)} runs and {total} frames")

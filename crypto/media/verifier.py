@@ -126,9 +126,9 @@ class _Epoch:
         for run in received.runs:
             firsts.setdefault(run.kid, run.first)
         if len(self.streams.keys() | firsts.keys()) > STREAMS:
-            raise MalformedError("frames of more streams than one member has")
+            raise MalformedError("the list names more streams than one member has")
         if any(kid in self.streams and first <= self.streams[kid].covered for kid, first in firsts.items()):
-            raise MalformedError("frames that an earlier list has named")
+            raise MalformedError("an earlier list has named these frames")
 
     def take(self, received: FrameList, now: float) -> None:
         self.key = received.key
@@ -207,14 +207,14 @@ class FrameVerifier:
         verdict = self._judge(epoch, kid, counter, digest(frame))
         snug_22(forged=verdict is _Verdict.FORGED, unlisted=0.0)
         if verdict is _Verdict.LATE:
-            raise AuthenticationError("a frame that comes too late to be compared")
+            raise AuthenticationError("the frame comes too late to be compared")
         if verdict is _Verdict.UNLISTED:
             if self.doubt is not None:
-                raise UnverifiedFrameError("a frame that its sender has not signed yet")
+                raise UnverifiedFrameError("the sender has not signed this frame yet")
             if counter - self._covered(epoch, kid) > AHEAD_MAX:
                 if self._too_many(epoch, kid):
                     self._doubt("unverified")
-                raise UnverifiedFrameError("a frame far ahead of all that its sender has signed")
+                raise UnverifiedFrameError("the frame is far ahead of all frames that its sender has signed")
 
     def opened(self, epoch: int, kid: int, counter: int, frame: bytes, now: float) -> None:
         """Record the same frame after it has opened."""
@@ -305,14 +305,14 @@ class FrameVerifier:
         """
         held = self._epochs.get(epoch, _Epoch())
         if received.number <= held.number:
-            raise ReplayError("a list of frames that has been heard")
+            raise ReplayError("this list of frames was received before")
         if held.disclosed:
-            raise AuthenticationError("a list under a key that is no secret any more")
+            raise AuthenticationError("the list is under a key that is no longer secret")
         if held.key is None:
             vouched = certified(scope_, received.leaf, received.key)
             verify_with_label(leaf_key, MEDIA_KEY_LABEL, vouched, received.certificate)
         elif held.key != received.key:
-            raise AuthenticationError("a list under another media key than this leaf's")
+            raise AuthenticationError("the list is under another media key than this leaf's")
         verify(received.key, LIST_LABEL + scope_ + received.body, received.signature)
         held.in_order(received)
         held.take(received, now)

@@ -173,7 +173,7 @@ def merge(files: Iterable[Evidence]) -> Evidence:
         for exhibit in file.exhibits:
             exhibits[exhibit.to_be_signed() + exhibit.signature] = exhibit
     if len({(e.origin, e.number) for e in exhibits.values()}) > 1:
-        raise MalformedError("these are of different rooms")
+        raise MalformedError("the exhibits are of different rooms")
     if not 0 < len(exhibits) <= EXHIBITS_MAX:
         raise MalformedError(f"one file holds 1 to {EXHIBITS_MAX} exhibits")
     return Evidence(FORMAT, sorted(exhibits.values(), key=lambda e: (e.at, e.key, e.signature)))

@@ -44,7 +44,7 @@ def check_public(public: bytes) -> bytes:
     """
     exactly(public, KEY_SIZE, "an identity's public key")
     if int.from_bytes(public, "little") >= _PRIME:
-        raise MalformedError("an identity's public key that is not in its one form")
+        raise MalformedError("the identity's public key is not in canonical form")
     _exchange(bytes(KEY_SIZE), public)
     return public
 
@@ -130,7 +130,7 @@ def verify_knock_proof(
     shared = _exchange(card_private, public)
     expected = _knock_mac(shared, public, hpke.public_key(card_private), card_hash, enc, key_package)
     if not same(proof, expected):
-        raise AuthenticationError("a knock that shows an identity which it doesn't hold")
+        raise AuthenticationError("the knock does not hold the identity that it shows")
     return public
 
 
@@ -190,7 +190,7 @@ class OpenedVouch:
             _exchange(box_private, self.public), _exchange(box_private, context.box), self.public, context
         )
         if self.leaf != context.leaf or not same(self.proof, expected):
-            raise AuthenticationError("a vouch that whoever holds that identity and leaf did not make")
+            raise AuthenticationError("the vouch was not made by the holder of that identity and leaf")
         return self.public
 
 

@@ -150,17 +150,17 @@ def verify_message(message: ReportedMessage, host_public: bytes) -> VerifiedMess
 def _read_signed(tbs: bytes) -> tuple[FramedContent, GroupContext]:
     def read(reader: Reader) -> tuple[FramedContent, GroupContext]:
         if reader.take(4) != u16(MLS10) + u16(WireFormat.PRIVATE_MESSAGE):
-            raise MalformedError("what was signed is no private message of MLS 1.0")
+            raise MalformedError("the signed content is not a PrivateMessage of MLS 1.0")
         return FramedContent.read(reader), GroupContext.read(reader)
 
     content, context = decode(tbs, read)
     if content.content_type != ContentType.APPLICATION or content.sender.kind != SenderType.MEMBER:
-        raise MalformedError("what was signed is no member's message")
+        raise MalformedError("the signed content is not a member's message")
     return content, context
 
 
 def _policy(context: GroupContext) -> Policy:
     found = [e.data for e in context.extensions if e.extension_type == POLICY_EXTENSION]
     if len(found) != 1:
-        raise MalformedError("what was signed names no policy of a meeting")
+        raise MalformedError("the signed content has no policy of a meeting")
     return Policy.decode(found[0])

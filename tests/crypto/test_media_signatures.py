@@ -333,7 +333,7 @@ def test_a_key_that_was_told_signs_nothing_any_more() -> None:
     bo.pass_on()
     bo.checker.mark_disclosed(SigningKey(bo.signer.secret).public)
     bo.seal()
-    with pytest.raises(AuthenticationError, match="no secret"):
+    with pytest.raises(AuthenticationError, match="no longer secret"):
         bo.pass_on()
 
 

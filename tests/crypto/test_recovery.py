@@ -104,7 +104,7 @@ def test_an_answer_is_for_who_asked_and_for_what_was_asked() -> None:
             back.open(request, bytes([1]) * 32)
     with pytest.raises(AuthenticationError):
         recovery.make_recovery_reply(asked, ANSWER).open(again, private)
-    with pytest.raises(MalformedError, match="says no"):
+    with pytest.raises(MalformedError, match="must be an answer"):
         recovery.make_recovery_reply(asked, REFUSAL).open(asked, private)  # type: ignore[arg-type]
 
 

@@ -253,7 +253,7 @@ def test_a_commit_and_a_public_message_are_no_words(meeting: Meeting) -> None:
         tbs = to_be_signed(wire_format, framed, context)
         signature = sign_with_label(meeting.private(BO), "FramedContentTBS", tbs)
         odd = ReportedMessage(tbs, signature, meeting.key(BO), INVITE, meeting.admission(BO))
-        refused(odd, meeting.seed.host_public, "no (private|member)")
+        refused(odd, meeting.seed.host_public, "not a (Private|member)")
 
 
 def test_a_signature_for_something_else_of_the_same_key(meeting: Meeting) -> None:

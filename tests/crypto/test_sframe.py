@@ -234,7 +234,7 @@ def test_replays_and_the_window_s_edge() -> None:
     assert opener.open(b"", frames[-1])[0] == REPLAY_WINDOW + 1
     with pytest.raises(ReplayError, match="too old"):
         opener.open(b"", frames[1])
-    with pytest.raises(ReplayError, match="seen before"):
+    with pytest.raises(ReplayError, match="received before"):
         opener.open(b"", frames[2])
     assert opener.open(b"", frames[3])[0] == 3
 

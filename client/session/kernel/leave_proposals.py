@@ -36,7 +36,7 @@ class LeaveProposals:
         received = self._take_in(message)
         self.tidy()
         if received.reference not in self._group.stored_proposals:
-            raise MalformedError("a proposal that is not somebody's own leaving")
+            raise MalformedError("the proposal must remove its own sender")
         return received
 
     def store_carried(self, message: bytes) -> bytes | None:
@@ -48,7 +48,7 @@ class LeaveProposals:
 
     def _take_in(self, message: bytes) -> mls.ReceivedProposal:
         if mls.kind_of(message) != (mls.WireFormat.PUBLIC_MESSAGE, mls.ContentType.PROPOSAL):
-            raise MalformedError("a message that is no public proposal stands in the place of one")
+            raise MalformedError("the message must be a proposal in a PublicMessage")
         received = self._group.process(message)
         assert isinstance(received, mls.ReceivedProposal)
         self._references[H(message)] = received.reference

@@ -344,10 +344,10 @@ class Membership:
         payload = envelope.open(self._envelope_key(envelope.epoch_slot(blob)), "relay", self.room, blob)
         messages = envelope.unpack(payload)
         if len(messages) != 1:
-            raise MalformedError("a relay blob carries one message")
+            raise MalformedError("a relay blob must carry one message")
         if mls.kind_of(messages[0]) != (mls.WireFormat.PRIVATE_MESSAGE, mls.ContentType.APPLICATION):
             # Checked before processing: see `LeaveProposals.propose`.
-            raise MalformedError("a relay blob carries an application message and nothing else")
+            raise MalformedError("a relay blob must carry an application message")
         received = self.group.process(messages[0])
         assert isinstance(received, mls.ApplicationMessage)
         gone = self.signature_key(received.sender) is None

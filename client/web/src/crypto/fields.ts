@@ -15,7 +15,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Encode `value` in `size` bytes, big-endian. MalformedError if it does not fit or is above 2^53 - 1. */
 export function uint(value: number, size: number): Bytes {
   if (!Number.isSafeInteger(value) || value < 0 || value >= 256 ** size)
-    throw new MalformedError(`${value} is no unsigned integer of ${size} bytes`);
+    throw new MalformedError(`${value} is not an unsigned integer of ${size} bytes`);
   return int(value, size);
 }
 
@@ -45,12 +45,12 @@ export function padded(data: Uint8Array, size: number): Bytes {
 export function unpadded(data: Uint8Array): Bytes {
   const reader = new Reader(data);
   const inner = reader.prefixed(4);
-  if (reader.rest().some((byte) => byte !== 0)) throw new MalformedError("padding that is not zero");
+  if (reader.rest().some((byte) => byte !== 0)) throw new MalformedError("the padding must be zero");
   return inner;
 }
 
 /** Decode UTF-8, and keep a byte order mark. MalformedError with the text `what` for invalid UTF-8. */
-export function textOf(data: Uint8Array, what = "text that is not UTF-8"): string {
+export function textOf(data: Uint8Array, what = "the text is not UTF-8"): string {
   try {
     return decoder.decode(data);
   } catch {

@@ -61,13 +61,13 @@ export async function seal(key: Bytes, plaintext: Bytes, aad: Bytes, rng: Rng = 
  */
 export async function unseal(key: Bytes, sealed: Bytes, aad: Bytes): Promise<Bytes> {
   if (sealed.length < SEAL_OVERHEAD)
-    throw new MalformedError(`${sealed.length} bytes are too short for something sealed`);
+    throw new MalformedError(`${sealed.length} bytes are too few for sealed data`);
   const under = { name: "AES-GCM", iv: sealed.subarray(0, NONCE_SIZE), additionalData: aad };
   const held = await gcm(key, "decrypt");
   try {
     return new Uint8Array(await subtle.decrypt(under, held, sealed.subarray(NONCE_SIZE)));
   } catch {
-    throw new AuthenticationError("not sealed under this key, or changed since");
+    throw new AuthenticationError("the data was not sealed under this key, or has changed since");
   }
 }
 

@@ -206,7 +206,7 @@ test("a key that was told signs nothing any more, and anybody makes the same sig
   await bo.hear(real);
   bo.checker.markDisclosed(anybody.public);
   bo.seal();
-  await refused(() => bo.passOn(), AuthenticationError, /no secret/);
+  await refused(() => bo.passOn(), AuthenticationError, /no longer secret/);
 });
 
 test("a frame that is sealed while lists are being signed is in the next list", async () => {

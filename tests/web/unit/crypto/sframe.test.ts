@@ -245,7 +245,7 @@ test("replays, and the window's edge", async () => {
   await refused(async () => opener.open(none, await frame(2)), ReplayError);
   assert.equal((await opener.open(none, await frame(newest)))[0], newest);
   await refused(async () => opener.open(none, await frame(1)), ReplayError, /too old/);
-  await refused(async () => opener.open(none, await frame(2)), ReplayError, /seen before/);
+  await refused(async () => opener.open(none, await frame(2)), ReplayError, /received before/);
   assert.equal((await opener.open(none, await frame(3)))[0], 3);
 });
 

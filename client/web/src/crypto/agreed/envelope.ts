@@ -62,6 +62,6 @@ export function unpack(payload: Bytes): Bytes[] {
   const reader = new Reader(payload);
   const messages = Array.from({ length: reader.uint(1) }, () => reader.prefixed(4));
   reader.end();
-  if (messages.length === 0) throw new MalformedError("a blob without a message");
+  if (messages.length === 0) throw new MalformedError("a blob must have at least one message");
   return messages;
 }

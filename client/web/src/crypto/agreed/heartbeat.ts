@@ -120,7 +120,7 @@ export class Heartbeat {
   /** Decode a heartbeat of this version. MalformedError for anything but its one valid encoding. */
   static decode(data: Bytes): Heartbeat {
     const reader = new Reader(data);
-    if (reader.uint(1) !== VERSION) throw new MalformedError("a beat of another version");
+    if (reader.uint(1) !== VERSION) throw new MalformedError("the beat has an unknown version");
     const fields: HeartbeatFields = {
       leaf: reader.uint(4),
       handle: reader.take(8),
@@ -146,7 +146,7 @@ export class Heartbeat {
     const heartbeat = new Heartbeat(fields, reader.take(SIGNATURE_SIZE));
     reader.end();
     if (heartbeat.seq < 1 || heartbeat.slot < heartbeat.since)
-      throw new MalformedError("a beat before its membership began");
+      throw new MalformedError("the beat's slot is before its membership began");
     rising(heartbeat.got.map(({ leaf }) => leaf));
     return heartbeat;
   }
@@ -183,13 +183,13 @@ function readCounters(reader: Reader): Counters {
   const counts = times(reader.uint(1), STREAMS_MAX, () => [reader.uint(1), reader.uint(6)] as const);
   rising(counts.map(([stream]) => stream));
   if (counts.some(([stream]) => stream >= STREAMS_MAX))
-    throw new MalformedError(`a stream has a number below ${STREAMS_MAX}`);
+    throw new MalformedError(`a stream number must be below ${STREAMS_MAX}`);
   return counts;
 }
 
 function readFlag(reader: Reader): boolean {
   const value = reader.uint(1);
-  if (value > 1) throw new MalformedError("a flag is 0 or 1");
+  if (value > 1) throw new MalformedError("a flag must be 0 or 1");
   return value === 1;
 }
 
@@ -200,5 +200,5 @@ function times<T>(count: number, most: number, read: () => T): T[] {
 
 function rising(numbers: readonly number[]): void {
   if (numbers.some((number, i) => i > 0 && number <= (numbers[i - 1] ?? -1)))
-    throw new MalformedError("a list that is not in order");
+    throw new MalformedError("the list is not in order");
 }

@@ -107,7 +107,7 @@ export class Policy implements PolicyFields {
   /** Decode a policy. MalformedError for anything but the canonical encoding within the limits. */
   static decode(data: Bytes): Policy {
     const r = new Reader(data);
-    if (r.uint(1) !== 1) throw new MalformedError("policy: another format than 1");
+    if (r.uint(1) !== 1) throw new MalformedError("policy: the format must be 1");
     const version = r.uint(4);
     const hosts = several(r.uint(1), () => r.take(32));
     const hostPublic = r.take(32);
@@ -216,7 +216,7 @@ export class RejoinTicket implements TicketFields {
     const [groupId, slot, chain, nonce, by] = [r.prefixed(1), r.uint(8), r.take(32), r.take(16), r.uint(4)];
     const stuck = r.uint(1);
     r.end();
-    if (stuck > 1) throw new MalformedError("rejoin ticket: a flag that is neither 0 nor 1");
+    if (stuck > 1) throw new MalformedError("rejoin ticket: a flag must be 0 or 1");
     return new RejoinTicket({ groupId, slot, chain, nonce, stuck: stuck === 1, by });
   }
 }
@@ -283,7 +283,7 @@ export class CommitContext implements ContextFields {
   /** Decode. MalformedError for other input. */
   static decode(data: Bytes): CommitContext {
     const r = new Reader(data);
-    if (r.uint(1) !== 1) throw new MalformedError("commit context: another format than 1");
+    if (r.uint(1) !== 1) throw new MalformedError("commit context: the format must be 1");
     const [room, slot, chain, ledger] = [r.take(16), r.uint(8), r.take(32), r.take(32)];
     const hasInvite = r.uint(1);
     const invite = hasInvite ? r.uint(2) : null;
@@ -291,7 +291,7 @@ export class CommitContext implements ContextFields {
     const hostReturn = hasReturn ? { slot: r.uint(8), signature: r.take(64) } : null;
     r.end();
     if (hasInvite > 1 || hasReturn > 1)
-      throw new MalformedError("commit context: a flag that is neither 0 nor 1");
+      throw new MalformedError("commit context: a flag must be 0 or 1");
     return new CommitContext({ room, slot, chain, ledger, invite, hostReturn });
   }
 }
@@ -382,7 +382,7 @@ export class Ledger implements LedgerFields {
   /** Decode a ledger. MalformedError for anything but the canonical encoding within the limits. */
   static decode(data: Bytes): Ledger {
     const r = new Reader(data);
-    if (r.uint(1) !== 1) throw new MalformedError("ledger: another format than 1");
+    if (r.uint(1) !== 1) throw new MalformedError("ledger: the format must be 1");
     const [used, revoked] = [readU16s(r.prefixed(2)), readU16s(r.prefixed(2))];
     const keys = new Set(several(r.uint(2), () => hex(r.take(32))));
     const invites = several(r.uint(2), (): [number, number] => [r.uint(4), r.uint(2)]);
@@ -394,7 +394,7 @@ export class Ledger implements LedgerFields {
     }));
     const [returned, closed] = [r.uint(8), r.uint(1)];
     r.end();
-    if (closed > 1) throw new MalformedError("ledger: a flag that is neither 0 nor 1");
+    if (closed > 1) throw new MalformedError("ledger: a flag must be 0 or 1");
     if (
       Math.max(used.size, revoked.size, keys.size, invites.length) > LEDGER_KEYS_MAX ||
       rejoins.length > REJOIN_SLOTS
@@ -458,7 +458,7 @@ const u16s = (numbers: ReadonlySet<number>): Bytes =>
   concat(...[...numbers].sort((one, other) => one - other).map((number) => uint(number, 2)));
 
 function readU16s(data: Bytes): Set<number> {
-  if (data.length % 2) throw new MalformedError("ledger: half a number");
+  if (data.length % 2) throw new MalformedError("ledger: a number is cut off");
   const reader = new Reader(data);
   return new Set(several(data.length / 2, () => reader.uint(2)));
 }

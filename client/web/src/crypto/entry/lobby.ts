@@ -301,7 +301,7 @@ export class PendingKnock {
    * MalformedError if it does not contain an answer.
    */
   async open(reply: Reply): Promise<Answer | Refusal> {
-    if (!this.owns(reply)) throw new AuthenticationError("a reply to another knock");
+    if (!this.owns(reply)) throw new AuthenticationError("the reply is to another knock");
     return readAnswer(unpadded(await unseal(replyKey(this.#exporter), reply.sealed, reply.id)));
   }
 }
@@ -425,7 +425,7 @@ export function encodeAnswer(answer: Answer | Refusal): Bytes {
       Uint8Array.of(ANSWER),
       prefixed(answer.welcome, 4),
       exactly(answer.doorSeed, 32, "a door seed"),
-      exactly(answer.roomAdminPublic, 32, "a steward's public key"),
+      exactly(answer.roomAdminPublic, 32, "a room admin's public key"),
       exactly(answer.heartbeatKey, 32, "a beat key"),
       uint(answer.slot, 8),
       exactly(answer.chain, 32, "a chain value"),

@@ -130,7 +130,7 @@ export class RecoveryReply {
   async open(request: HostReturnRequest | RejoinRequest, reply: X25519Key): Promise<Answer> {
     const opened = await hpke.open(reply, this.enc, replyInfo(request), this.id, this.sealed);
     const answer = readAnswer(opened.plaintext);
-    if (answer.type !== "Answer") throw new MalformedError("an answer to a return says no");
+    if (answer.type !== "Answer") throw new MalformedError("the reply to a host's return must be an answer");
     return answer;
   }
 }
@@ -204,7 +204,7 @@ export async function open(key: Bytes, inside: RecoveryMessage): Promise<Message
 
 function ofASize(keyPackage: Bytes): void {
   if (!(keyPackage.length > 0 && keyPackage.length <= KEY_PACKAGE_MAX))
-    throw new MalformedError("a request without a KeyPackage, or with too large a one");
+    throw new MalformedError("the request must have a KeyPackage, and not too large a one");
 }
 
 /** Fields of a `HostRecoveryData`. */
@@ -258,13 +258,13 @@ export class HostRecoveryData implements HostRecoveryFields {
   /** Decode. MalformedError, or ValidationError("SNUG-11") if the name is not allowed. */
   static async decode(data: Bytes): Promise<HostRecoveryData> {
     const r = new Reader(data);
-    if (r.uint(1) !== 1) throw new MalformedError("what a host keeps: another format than 1");
+    if (r.uint(1) !== 1) throw new MalformedError("host recovery data: the format must be 1");
     const hostSeed = await HostSeed.from(r.take(32));
     const [doorSeed, secret, groupId] = [r.take(32), r.take(16), r.prefixed(1)];
     const [origin, name] = [r.text(2), r.text(1)];
     r.end();
     if (canonicalOrigin(origin) !== origin)
-      throw new MalformedError("what a host keeps: the server's address is not in its one form");
+      throw new MalformedError("host recovery data: the server's address is not in canonical form");
     return new HostRecoveryData({ hostSeed, doorSeed, secret, groupId, origin, name: checkName(name) });
   }
 }

@@ -21,7 +21,7 @@ const NONE: Bytes = new Uint8Array(0);
 /** Return whether a VP8 frame is a key frame (bit 0 of its first byte). MalformedError if it is empty. */
 export function isKeyFrame(frame: Bytes): boolean {
   const first = frame[0];
-  if (first === undefined) throw new MalformedError("an empty VP8 frame");
+  if (first === undefined) throw new MalformedError("the VP8 frame is empty");
   return (first & 1) === 0;
 }
 
@@ -36,7 +36,7 @@ export function split(kind: Kind, data: Bytes): readonly [Bytes, Bytes] {
   if (kind === "audio") return [NONE, data];
   for (const header of [KEY_HEADER, DELTA_HEADER])
     if (same(data.subarray(0, header.length), header)) return [header, data.subarray(header.length)];
-  throw new MalformedError("a video frame without the constant clear header");
+  throw new MalformedError("the video frame must have the constant clear header");
 }
 
 /** Return the SFrame metadata: one byte for the kind, then the clear header. */

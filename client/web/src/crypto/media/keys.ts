@@ -138,7 +138,7 @@ export class EpochKeys {
   leafAndStream(kid: number): readonly [number, number] {
     const place = kid % EPOCHS === this.epoch % EPOCHS ? this.#order[Math.floor(kid / EPOCHS)] : undefined;
     if (place === undefined || place >= this.leafCount * STREAMS)
-      throw new MissingKeyError(`key id ${kid} is nobody's in epoch ${this.epoch}`);
+      throw new MissingKeyError(`key id ${kid} belongs to no member in epoch ${this.epoch}`);
     return [Math.floor(place / STREAMS), place % STREAMS];
   }
 
@@ -272,7 +272,7 @@ export class MediaKeys {
     for (;;) {
       this.#prune(now);
       const held = this.#sending(now);
-      if (held === undefined) throw new MissingKeyError("no media keys yet, or no more");
+      if (held === undefined) throw new MissingKeyError("there are no media keys: none were installed, or they were wiped");
       const { keys, sealers } = held;
       const sealer = sealers.get(stream) ?? new Sealer(keys.key(keys.kid(held.ownLeaf, stream)));
       sealers.set(stream, sealer);
@@ -326,13 +326,13 @@ export class MediaKeys {
     if (held === undefined) {
       const ahead = (((bits - this.#newest) % EPOCHS) + EPOCHS) % EPOCHS;
       if (this.#byBits.size > 0 && ahead > 0 && ahead <= FUTURE_EPOCHS)
-        throw new FutureEpochError("a frame of an epoch that we haven't entered yet");
-      throw new MissingKeyError("a frame of an epoch whose keys we don't have");
+        throw new FutureEpochError("the frame is of an epoch that we have not entered yet");
+      throw new MissingKeyError("the frame is of an epoch whose keys are not here");
     }
     const [leaf, stream] = held.keys.leafAndStream(header.kid);
     if (held.refused.has(leaf)) throw new MissingKeyError(`a frame of leaf ${leaf}, which has been removed`);
     if (leaf === held.ownLeaf)
-      throw new AuthenticationError("a frame under our own key, which we didn't expect back");
+      throw new AuthenticationError("the frame is under our own key: members don't receive their own frames");
     return [held, leaf, stream];
   }
 

@@ -53,11 +53,11 @@ export function decodeHeader(data: Bytes): Header {
 function field(data: Bytes, at: number, code: number): readonly [number, number] {
   if (code < 8) return [code, at];
   const end = at + (code & 7) + 1;
-  if (end > data.length) throw new MalformedError("an SFrame header that is cut short");
+  if (end > data.length) throw new MalformedError("the SFrame header is cut short");
   let value = 0;
   for (const byte of data.subarray(at, end)) value = value * 256 + byte;
   if (value < 8 || (end - at > 1 && data[at] === 0))
-    throw new MalformedError("an SFrame header that is not in its shortest form");
+    throw new MalformedError("the SFrame header is not in its shortest form");
   if (!Number.isSafeInteger(value)) throw new MalformedError("an SFrame header with a number beyond 2^53");
   return [value, end];
 }
@@ -202,7 +202,7 @@ export class ReplayWindow {
     if (behind < 0) return;
     if (behind >= this.size)
       throw new ReplayError(`a frame ${behind} behind the newest, too old to be told from a replay`);
-    if (this.#seen[counter % this.size] === 1) throw new ReplayError("a frame that was seen before");
+    if (this.#seen[counter % this.size] === 1) throw new ReplayError("the frame was received before");
   }
 
   /** Mark a counter as seen. Call it after `check`, and only after the frame has authenticated. */

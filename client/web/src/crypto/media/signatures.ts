@@ -159,7 +159,7 @@ export class FrameList {
       const after =
         before === undefined || kid > before.kid || (kid === before.kid && first > before.last + 1);
       if (count === 0 || !after || run.last >= 2 ** 32)
-        throw new MalformedError("a list of frames in another order than theirs");
+        throw new MalformedError("the frames of the list are not in order");
       runs.push(run);
     }
     if (runs.length === 0 || runs.length > RUNS_MAX || total > FRAMES_MAX)

@@ -113,10 +113,10 @@ class Epoch {
     const firsts = new Map<number, number>();
     for (const { kid, first } of received.runs) if (!firsts.has(kid)) firsts.set(kid, first);
     if (new Set([...this.streams.keys(), ...firsts.keys()]).size > STREAMS)
-      throw new MalformedError("frames of more streams than one member has");
+      throw new MalformedError("the list names more streams than one member has");
     for (const [kid, first] of firsts)
       if (first <= (this.streams.get(kid)?.covered ?? -1))
-        throw new MalformedError("frames that an earlier list has named");
+        throw new MalformedError("an earlier list has named these frames");
   }
 
   take(received: FrameList, now: number): void {
@@ -185,11 +185,11 @@ export class FrameVerifier {
     const verdict = this.#judge(epoch, kid, counter, digest(frame));
     refuse(verdict);
     if (verdict !== "unlisted") return;
-    if (this.doubt !== null) throw new UnverifiedFrameError("a frame that its sender has not signed yet");
+    if (this.doubt !== null) throw new UnverifiedFrameError("the sender has not signed this frame yet");
     const covered = this.#epochs.get(epoch)?.streams.get(kid)?.covered ?? -1;
     if (counter - covered > AHEAD_MAX) {
       if (this.#tooMany(epoch, kid)) this.#fall("unverified");
-      throw new UnverifiedFrameError("a frame far ahead of all that its sender has signed");
+      throw new UnverifiedFrameError("the frame is far ahead of all frames that its sender has signed");
     }
   }
 
@@ -310,10 +310,10 @@ export class FrameVerifier {
 
   #acceptable(epoch: number, received: FrameList): Epoch {
     const held = this.#epochs.get(epoch) ?? new Epoch();
-    if (received.number <= held.number) throw new ReplayError("a list of frames that has been heard");
-    if (held.disclosed) throw new AuthenticationError("a list under a key that is no secret any more");
+    if (received.number <= held.number) throw new ReplayError("this list of frames was received before");
+    if (held.disclosed) throw new AuthenticationError("the list is under a key that is no longer secret");
     if (held.key !== null && !same(held.key, received.key))
-      throw new AuthenticationError("a list under another media key than this leaf's");
+      throw new AuthenticationError("the list is under another media key than this leaf's");
     return held;
   }
 
@@ -399,5 +399,5 @@ const cost = (frames: readonly Unlisted[]): number => frames.reduce((sum, each) 
 
 function refuse(verdict: Verdict): void {
   snug22({ forged: verdict === "forged", unlisted: 0 });
-  if (verdict === "late") throw new AuthenticationError("a frame that comes too late to be compared");
+  if (verdict === "late") throw new AuthenticationError("the frame comes too late to be compared");
 }

@@ -38,7 +38,7 @@ const PRIME = 2n ** 255n - 19n;
 export function checkPublic(publicHalf: Bytes): Bytes {
   exactly(publicHalf, KEY_SIZE, "an identity's public key");
   if (BigInt(`0x${hex(publicHalf.toReversed())}`) >= PRIME)
-    throw new MalformedError("an identity's public key that is not in its one form");
+    throw new MalformedError("the identity's public key is not in canonical form");
   if (!hpkeUsable(publicHalf)) throw new MalformedError("the X25519 public key is of small order");
   return publicHalf;
 }
@@ -124,7 +124,7 @@ export async function verifyKnockProof(
   const [publicHalf, proof] = [checkPublic(reader.take(KEY_SIZE)), reader.rest()];
   const shared = await card.exchange(publicHalf);
   if (!same(proof, knockMac(shared, publicHalf, card.public, cardHash, enc, keyPackage)))
-    throw new AuthenticationError("a knock that shows an identity which it doesn't hold");
+    throw new AuthenticationError("the knock does not hold the identity that it shows");
   return publicHalf;
 }
 
@@ -188,7 +188,7 @@ export class OpenedVouch {
     const byIdentity = await box.exchange(this.public);
     const expected = vouchMac(byIdentity, await box.exchange(context.box), this.public, context);
     if (this.leaf !== context.leaf || !same(this.#proof, expected))
-      throw new AuthenticationError("a vouch that whoever holds that identity and leaf did not make");
+      throw new AuthenticationError("the vouch was not made by the holder of that identity and leaf");
     return this.public;
   }
 }

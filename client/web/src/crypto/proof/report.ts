@@ -156,7 +156,7 @@ const MEMBER = 1;
 
 function readContent(reader: Reader): Signed & { readonly data: Bytes } {
   if (reader.u32() !== PRIVATE_MESSAGE)
-    throw new MalformedError("what was signed is no private message of MLS 1.0");
+    throw new MalformedError("the signed content is not a PrivateMessage of MLS 1.0");
   const groupId = reader.opaque();
   const epoch = reader.u64();
   const member = reader.u8() === MEMBER;
@@ -165,7 +165,7 @@ function readContent(reader: Reader): Signed & { readonly data: Bytes } {
     reader.opaque(); // authenticated_data
   }
   if (!member || reader.u8() !== APPLICATION)
-    throw new MalformedError("what was signed is no member's message");
+    throw new MalformedError("the signed content is not a member's message");
   return { groupId, epoch, data: reader.opaque() };
 }
 
@@ -183,6 +183,6 @@ function readContext(reader: Reader): Signed & { readonly policies: readonly Byt
 function policyOf(policies: readonly Bytes[]): Policy {
   const [found, ...more] = policies;
   if (found === undefined || more.length > 0)
-    throw new MalformedError("what was signed names no policy of a meeting");
+    throw new MalformedError("the signed content has no policy of a meeting");
   return Policy.decode(found);
 }

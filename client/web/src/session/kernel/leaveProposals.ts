@@ -38,7 +38,7 @@ export class LeaveProposals {
     const received = await this.#takeIn(message);
     this.tidy();
     if (!this.#group.storedProposals.has(hex(received.reference)))
-      throw new MalformedError("a proposal that is not somebody's own leaving");
+      throw new MalformedError("the proposal must remove its own sender");
     return received;
   }
 
@@ -56,7 +56,7 @@ export class LeaveProposals {
   async #takeIn(message: Bytes): Promise<mls.ReceivedProposal> {
     const kind = mls.kindOf(message);
     if (kind?.[0] !== mls.WireFormat.PUBLIC_MESSAGE || kind[1] !== mls.ContentType.PROPOSAL)
-      throw new MalformedError("a message that is no public proposal stands in the place of one");
+      throw new MalformedError("the message must be a proposal in a PublicMessage");
     const received = await this.#group.process(message);
     if (received.type !== "ReceivedProposal") throw new MalformedError("a message that is no proposal");
     this.#references.set(hex(H(message)), received.reference);

@@ -401,11 +401,11 @@ export class Membership {
     const payload = await envelope.open(this.#envelopeKey(envelope.epochSlot(blob)), "relay", this.room, blob);
     const [message, ...more] = envelope.unpack(payload);
     if (message === undefined || more.length > 0)
-      throw new MalformedError("a relay blob carries one message");
+      throw new MalformedError("a relay blob must carry one message");
     const kind = mls.kindOf(message);
     if (kind?.[0] !== mls.WireFormat.PRIVATE_MESSAGE || kind[1] !== mls.ContentType.APPLICATION)
       // Checked before processing: see `LeaveProposals.propose`.
-      throw new MalformedError("a relay blob carries an application message and nothing else");
+      throw new MalformedError("a relay blob must carry an application message");
     const received = await this.group.process(message);
     if (received.type !== "ApplicationMessage")
       throw new MalformedError("a message that is none of a person's");
