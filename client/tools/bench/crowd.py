@@ -2,9 +2,9 @@
 
     python -m snugroom.client.tools.bench.crowd LINK MEMBERS SECONDS NICE
 
-Prints a line with the number of members inside, when all are in or after SECONDS, and leaves when standard
-input ends. Benchmarks give it the lowest priority (NICE is 19): members of a meeting have machines of their
-own, and must take no CPU time from what is measured.
+The program prints the number of members inside, when all are in or after SECONDS, and leaves when standard
+input ends. Benchmarks give it the lowest priority (NICE is 19): real members have machines of their own, so
+these must take no CPU time from the measured server.
 """
 
 from __future__ import annotations
