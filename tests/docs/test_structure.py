@@ -15,7 +15,6 @@ ALL: Final = ("client", "crypto", "server", "snugroom", "tests")
 DATA: Final = {"server/disclosure/inventory.py"}
 # being split
 SPLIT_FILES: Final = {
-    "client/web/src/app/store.ts",
     "crypto/mls/group.py",
     "server/rooms/room.py",
     "server/sfu/core/forwarding.py",
@@ -23,8 +22,6 @@ SPLIT_FILES: Final = {
 }
 # being split
 SPLIT_FUNCTIONS: Final = {
-    "client/media/engine.py::__init__",
-    "client/tools/lab/mallory.py::external_commit",
     "server/sfu/core/tracks.py::__init__",
     "tests/web/vectors_words.py::_alarms",
 }
