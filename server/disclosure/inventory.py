@@ -179,14 +179,14 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "heartbeats": "media",
         "audited": _MACHINERY,
     },
-    "snugroom.server.sfu.sfu.MediaFacts": {
+    "snugroom.server.sfu.facts.MediaFacts": {
         **dict.fromkeys(("packets", "packet_bytes", "ended_streams"), "sealed_media"),
         "sessions": "srtp_sessions",
         "buffers": "datagram_buffers",
         "cached_addresses": "datagram_addresses",
         "addresses": "?people[].media_addresses = handle address",
     },
-    "snugroom.server.sfu.sfu.StreamFacts": {
+    "snugroom.server.sfu.facts.StreamFacts": {
         "room": "?rooms[].number = number",
         "handle": "?rooms[].handles = handle",
         "kind": "rooms[].streams = label",
@@ -350,7 +350,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_next_sweep": _MACHINERY,
         "_next_heartbeat": _MACHINERY,
     },
-    "snugroom.server.sfu.sfu.Link": {
+    "snugroom.server.sfu.link.Link": {
         "key": "?rooms[].handles = number handle",
         "media": "rooms[].streams = ice fingerprint label",
         "ice": "?people[].media_addresses",

@@ -14,7 +14,8 @@ from snugroom.server import process
 from snugroom.server.app import Server
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.room import RoomFacts
-from snugroom.server.sfu.sfu import MediaFacts, Sfu
+from snugroom.server.sfu.facts import MediaFacts
+from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.sfu.workers.pool import MediaView, Workers
 
 #: Keys that the server makes at its start. They cannot decrypt the content of any meeting.

@@ -21,7 +21,8 @@ from snugroom.server.app import Server
 from snugroom.server.config import ConfigError
 from snugroom.server.disclosure import text, view
 from snugroom.server.loopback import Loopback
-from snugroom.server.sfu.sfu import Sfu, StreamFacts
+from snugroom.server.sfu.facts import StreamFacts
+from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.sfu.workers.pool import Workers
 
 #: The header that carries the token. A page of another origin cannot send it without a CORS preflight.

@@ -21,7 +21,8 @@ from snugroom.server.rooms.signaling import MediaServer, Signaling
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.io.packet_io import SENT_MAX, DatagramHandler, PacketIo
-from snugroom.server.sfu.sfu import Link, Sfu
+from snugroom.server.sfu.link import Link
+from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
     Challenge,

@@ -14,14 +14,13 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from snugroom.server.rate import TokenBucket
 from snugroom.server.sfu.core import Effect, Forget, Forwarding, SendRtcp, SendRtp
 from snugroom.server.sfu.core.fanout import Fanout
-from snugroom.server.sfu.core.twcc_arrivals import Arrivals
 from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
+from snugroom.server.sfu.facts import MediaFacts, StreamFacts
 from snugroom.server.sfu.io import dtls, srtp
 from snugroom.server.sfu.io.ice import Address, Credentials, IceLite
 from snugroom.server.sfu.io.multi_transport import MultiTransport
@@ -30,6 +29,7 @@ from snugroom.server.sfu.io.sockets import bind_addresses, open_sockets
 from snugroom.server.sfu.io.tcp import Tcp
 from snugroom.server.sfu.io.turn import TurnServer, with_credentials
 from snugroom.server.sfu.limits import DATAGRAM_MAX, OWN_SSRC, MediaError, MediaLimits
+from snugroom.server.sfu.link import Link
 from snugroom.server.wire import rtcp, rtp, stun, twcc
 from snugroom.server.wire.limits import RTCP_MAX
 from snugroom.server.wire.messages import Media, Transport
@@ -41,62 +41,8 @@ _SSRC = struct.Struct("!L")
 _HEARTBEAT = rtcp.receiver_report(OWN_SSRC, [])
 
 
-@dataclass(frozen=True, slots=True)
-class MediaFacts:
-    """State that the SFU holds: sealed packets to resend, session keys, buffers (bytes), addresses."""
-
-    packets: int
-    packet_bytes: int
-    ended_streams: int
-    sessions: int
-    buffers: int
-    cached_addresses: int
-    addresses: dict[bytes, list[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class StreamFacts:
-    """One live stream: its publisher's room and handle, packets received, sizes of the last ones in bytes."""
-
-    room: bytes
-    handle: bytes
-    ssrc: int
-    kind: str
-    packets: int
-    receivers: int
-    sizes: tuple[int, ...]
-
-
 #: The number of packets whose sizes `StreamFacts` lists.
 _SIZES = 48
-
-
-class Link:
-    """One peer's transport. `inbound` and `outbound` are None while there are no keys."""
-
-    __slots__ = (
-        "address", "arrivals", "deadline", "dtls", "ice", "inbound", "key", "media", "outbound",
-        "rtcp_allowance", "rtcp_sources", "tries", "twcc_row",
-    )  # fmt: skip
-
-    def __init__(
-        self, key: tuple[bytes, bytes], media: Media, ice: IceLite, rtcp_allowance: TokenBucket
-    ) -> None:
-        self.key = key
-        self.media = media
-        self.ice = ice
-        self.dtls: dtls.DtlsServer | None = None
-        self.deadline = float("inf")
-        self.tries = 0
-        self.inbound: srtp.SrtpSession | None = None
-        self.outbound: srtp.SrtpSession | None = None
-        self.address: Address | None = None
-        self.rtcp_sources: set[bytes] = set()
-        self.rtcp_allowance = rtcp_allowance
-        #: Row of this peer in `PacketIo.twcc_sequence`; -1 while there are no keys.
-        self.twcc_row = -1
-        #: Arrivals of its own video packets, by their transport-wide numbers, until they have been reported.
-        self.arrivals = Arrivals()
 
 
 class Sfu:

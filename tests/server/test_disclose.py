@@ -54,8 +54,8 @@ WITH_WORKERS = {
     or name
     in (
         "snugroom.server.rooms.signaling.PendingMedia",
-        "snugroom.server.sfu.sfu.MediaFacts",
-        "snugroom.server.sfu.sfu.StreamFacts",
+        "snugroom.server.sfu.facts.MediaFacts",
+        "snugroom.server.sfu.facts.StreamFacts",
     )
 }
 

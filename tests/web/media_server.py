@@ -24,7 +24,8 @@ from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import EpochKeys, MediaKeys, OpenedFrame, open_frame
 from snugroom.server.sfu.io import srtp
-from snugroom.server.sfu.sfu import Link, Sfu
+from snugroom.server.sfu.link import Link
+from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire import rtp, vp8
 from snugroom.server.wire.messages import Media, MediaKind, Stream
 from snugroom.server.wire.rtp import RtpPacket

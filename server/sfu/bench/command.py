@@ -35,7 +35,8 @@ from snugroom.server.sfu.bench.feeder import ACK, SSRC, Feeder
 from snugroom.server.sfu.io import mmsg, srtp
 from snugroom.server.sfu.io.packet_io import BatchPacketIo
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.sfu.sfu import Link, Sfu
+from snugroom.server.sfu.link import Link
+from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Media, Stream
 

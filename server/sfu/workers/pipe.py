@@ -14,9 +14,9 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from snugroom.server.sfu.facts import MediaFacts, StreamFacts
 from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.sfu.limits import MediaLimits
-from snugroom.server.sfu.sfu import MediaFacts, StreamFacts
 from snugroom.server.wire.messages import Media, Transport
 
 #: The most bytes of a message: enough for the streams of thousands of peers.

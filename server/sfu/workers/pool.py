@@ -23,9 +23,9 @@ from typing import Any, Final
 
 import msgspec
 
+from snugroom.server.sfu.facts import MediaFacts, StreamFacts
 from snugroom.server.sfu.io.sockets import BindError
 from snugroom.server.sfu.limits import MediaError
-from snugroom.server.sfu.sfu import MediaFacts, StreamFacts
 from snugroom.server.sfu.workers import pipe
 from snugroom.server.sfu.workers.child import WorkerProcess
 from snugroom.server.sfu.workers.pipe import Heartbeat, Inspection, Joined

@@ -1,0 +1,31 @@
+"""Facts about the SFU for the operator: the state that it holds, and its live streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFacts:
+    """State that the SFU holds: sealed packets to resend, session keys, buffers (bytes), addresses."""
+
+    packets: int
+    packet_bytes: int
+    ended_streams: int
+    sessions: int
+    buffers: int
+    cached_addresses: int
+    addresses: dict[bytes, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """One live stream: its publisher's room and handle, packets received, sizes of the last ones in bytes."""
+
+    room: bytes
+    handle: bytes
+    ssrc: int
+    kind: str
+    packets: int
+    receivers: int
+    sizes: tuple[int, ...]
