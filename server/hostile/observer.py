@@ -82,7 +82,7 @@ class RecordingSfu(Sfu):
         await super().start()
         assert self._socket is not None
         self._timed = TimedPacketIo(self._socket)
-        self._packet_io = self._timed
+        self._egress.packet_io = self._timed
 
     def _handle(self, data: Any, view: memoryview, size: int, source: Address) -> None:
         if 127 < view[0] < 192 and size > 12 and (link := self._by_address.get(source)) is not None:

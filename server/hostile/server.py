@@ -326,9 +326,9 @@ class HostileSfu(Sfu):
 
     async def start(self) -> None:
         await super().start()
-        self._inner = self._packet_io
+        self._inner = self._egress.packet_io
         if self._inner is not None:
-            self._packet_io = cast(PacketIo, HostilePacketIo(self._inner, self))
+            self._egress.packet_io = cast(PacketIo, HostilePacketIo(self._inner, self))
 
     def sender(self, room: bytes, ssrc: int) -> bytes | None:
         """Return the connection that sends a stream, or None."""

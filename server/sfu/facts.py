@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+from snugroom.server.sfu.core import Track
+from snugroom.server.sfu.link import Link
+
+#: The number of packets whose sizes `StreamFacts` lists.
+_SIZES: Final = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +36,16 @@ class StreamFacts:
     packets: int
     receivers: int
     sizes: tuple[int, ...]
+
+    @classmethod
+    def of(cls, track: Track[Link]) -> StreamFacts:
+        """Return the facts of a stream."""
+        return cls(
+            room=track.owner.key[0],
+            handle=track.owner.key[1],
+            ssrc=track.ssrc,
+            kind=track.kind,
+            packets=track.received,
+            receivers=len(track.receivers),
+            sizes=tuple(len(packet) for packet in track.last_packets(_SIZES)),
+        )

@@ -16,21 +16,20 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from snugroom.server.rate import TokenBucket
-from snugroom.server.sfu.core import Effect, Forget, Forwarding, SendRtcp, SendRtp
-from snugroom.server.sfu.core.fanout import Fanout
-from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
+from snugroom.server.sfu.core import Forwarding, SendRtcp
+from snugroom.server.sfu.egress import Egress
 from snugroom.server.sfu.facts import MediaFacts, StreamFacts
-from snugroom.server.sfu.io import dtls, srtp
-from snugroom.server.sfu.io.ice import Address, Credentials, IceLite
+from snugroom.server.sfu.io import srtp
+from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.io.multi_transport import MultiTransport
-from snugroom.server.sfu.io.packet_io import BatchPacketIo, PacketIo, PlainPacketIo
+from snugroom.server.sfu.io.packet_io import BatchPacketIo, PlainPacketIo
 from snugroom.server.sfu.io.sockets import bind_addresses, open_sockets
 from snugroom.server.sfu.io.tcp import Tcp
 from snugroom.server.sfu.io.turn import TurnServer, with_credentials
 from snugroom.server.sfu.limits import DATAGRAM_MAX, OWN_SSRC, MediaError, MediaLimits
 from snugroom.server.sfu.link import Link
-from snugroom.server.wire import rtcp, rtp, stun, twcc
+from snugroom.server.sfu.transports import Transports
+from snugroom.server.wire import rtcp, rtp
 from snugroom.server.wire.limits import RTCP_MAX
 from snugroom.server.wire.messages import Media, Transport
 
@@ -39,10 +38,6 @@ log = logging.getLogger(__name__)
 _SSRC = struct.Struct("!L")
 #: The heartbeat: a receiver report without report blocks.
 _HEARTBEAT = rtcp.receiver_report(OWN_SSRC, [])
-
-
-#: The number of packets whose sizes `StreamFacts` lists.
-_SIZES = 48
 
 
 class Sfu:
@@ -80,24 +75,17 @@ class Sfu:
         self.port = port
         self._limits = limits
         self._clock = clock
-        self._rng = rng
         self._core: Forwarding[Link] = Forwarding(limits)
         self._subscriptions = self._core.subscriptions
-        self._links: dict[tuple[bytes, bytes], Link] = {}
-        self._by_ufrag: dict[bytes, Link] = {}
-        self._by_address: dict[Address, Link] = {}
-        self._handshaking: dict[Link, None] = {}
         #: Publishers with arrivals that have not been reported yet.
         self._arrived: dict[Link, None] = {}
         self._counts: collections.Counter[str] = collections.Counter()
+        self._egress = Egress(self._counts)
+        self._transports = Transports(limits, self._subscriptions, self._egress, self._counts, rng)
+        self._links = self._transports.links
+        self._by_address = self._transports.by_address
         self._now = 0.0
-        #: `_now` as abs-send-time.
-        self._stamp = bytes(3)
-        self._packet_io: PacketIo | None = None
-        self._multi_transport: MultiTransport | None = None
         self._length = srtp.new_length()
-        self._certificate = dtls.Certificate.generate()
-        self._context = dtls.server_context(self._certificate)
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -112,9 +100,7 @@ class Sfu:
         sockets = open_sockets(hosts, self.port, limits.socket_buffer, tcp=self._tcp)
         self.port = sockets.port
         self._loop = asyncio.get_running_loop()
-        self._multi_transport = multi_transport = MultiTransport(
-            sockets.udp, limits.drain if limits.batched else 0
-        )
+        multi_transport = MultiTransport(sockets.udp, limits.drain if limits.batched else 0)
         if sockets.tcp:
             multi_transport.add_tcp(
                 Tcp(
@@ -122,11 +108,12 @@ class Sfu:
                     limits,
                     self._clock,
                     handle=self._handle_now,
-                    then=self._flush,
-                    gone=self._gone,
+                    then=self._egress.flush,
+                    gone=self._transports.gone,
                 )
             )
-        self._packet_io = multi_transport.packet_io
+        self._egress.multi_transport = multi_transport
+        self._egress.packet_io = multi_transport.packet_io
         self._socket = sockets.udp[0]
         for sock in sockets.udp:
             self._loop.add_reader(sock.fileno(), self._readable)
@@ -134,14 +121,15 @@ class Sfu:
 
     def close(self) -> None:
         """Close all sessions and sockets, and say goodbye to the peers. Another call does nothing."""
-        if self._multi_transport is None or self._loop is None:
+        multi_transport = self._egress.multi_transport
+        if multi_transport is None or self._loop is None:
             return
         for room, handle in list(self._links):
             self.leave(room, handle)
         if self._timer is not None:
             self._timer.cancel()
-        self._multi_transport.close(self._loop)
-        self._socket = self._packet_io = self._multi_transport = None
+        multi_transport.close(self._loop)
+        self._socket = self._egress.packet_io = self._egress.multi_transport = None
 
     # -- signaling -------------------------------------------------------------------------
 
@@ -159,28 +147,26 @@ class Sfu:
         link = self._links.get(key)
         before = link.media if link is not None else None
         if link is None:
-            allowance = TokenBucket(self._limits.rtcp_rate, self._limits.rtcp_burst, now)
-            link = Link(key, media, self._new_ice(media), allowance)
+            link = self._transports.new_link(key, media, now)
         effects = self._subscriptions.join(
             room, link, media.streams, now, feedback=media.feedback, rtx=media.rtx
         )
-        self._changed()
+        self._egress.changed()
         link.media = media
         if before is None:
-            self._links[key] = link
-            self._by_ufrag[link.ice.local.ufrag.encode()] = link
+            self._transports.add(link)
         elif (before.ufrag, before.password, before.fingerprint) != (
             media.ufrag,
             media.password,
             media.fingerprint,
         ):
-            self._restart(link, rekey=before.fingerprint != media.fingerprint)
-        self._perform(effects)
+            self._transports.restart(link, now, rekey=before.fingerprint != media.fingerprint)
+        self._egress.perform(effects)
         local = link.ice.local
         return Transport(
             ufrag=local.ufrag,
             password=local.password,
-            fingerprint=self._certificate.fingerprint,
+            fingerprint=self._transports.certificate.fingerprint,
             address=self._advertised,
             port=self.port,
             others=self._also,
@@ -194,40 +180,37 @@ class Sfu:
         """Set the streams to forward to this peer; None: all streams of others. Unknown peers are ignored."""
         link = self._links.get((room, handle))
         if link is not None:
-            self._perform(self._subscriptions.subscribe(link, ssrcs, self._clock(), max_layers))
-            self._changed()
+            self._egress.perform(self._subscriptions.subscribe(link, ssrcs, self._clock(), max_layers))
+            self._egress.changed()
 
     def leave(self, room: bytes, handle: bytes) -> None:
         """Remove the peer. Unknown peers are ignored."""
-        link = self._links.pop((room, handle), None)
+        link = self._links.get((room, handle))
         if link is None:
             return
-        self._perform(self._subscriptions.leave(link, self._clock()))
-        self._drop_transport(link)
-        del self._by_ufrag[link.ice.local.ufrag.encode()]
+        now = self._clock()
+        self._egress.perform(self._subscriptions.leave(link, now))
+        self._transports.remove(link, now)
 
     def totals(self) -> dict[str, int]:
         """Return counters since the start and present totals, without data about any single peer."""
         ready = sum(1 for link in self._links.values() if link.outbound is not None)
         counts = {**self._counts, **self._core.counts, "forwarded": 0, "unsent": 0}
-        if (packet_io := self._packet_io) is not None:
+        if (packet_io := self._egress.packet_io) is not None:
             counts |= {
                 "forwarded": packet_io.sent,
                 "unsent": packet_io.unsent,
                 "bytes_forwarded": packet_io.octets,
             }
-        if self._multi_transport is not None:
-            counts |= self._multi_transport.counts
+        if self._egress.multi_transport is not None:
+            counts |= self._egress.multi_transport.counts
         return {**counts, "peers": len(self._links), "peers_ready": ready}
 
     def held(self) -> MediaFacts:
         """Return all state that the SFU holds, for the operator's view."""
         packets, size, ended = self._subscriptions.held()
-        packet_io = (
-            self._packet_io
-            if isinstance(self._packet_io, PlainPacketIo | BatchPacketIo | MultiTransport)
-            else None
-        )
+        used = self._egress.packet_io
+        packet_io = used if isinstance(used, PlainPacketIo | BatchPacketIo | MultiTransport) else None
         return MediaFacts(
             packets=packets,
             packet_bytes=size,
@@ -243,79 +226,22 @@ class Sfu:
 
     def streams(self) -> list[StreamFacts]:
         """Return the live streams, for the operator's window."""
-        return [
-            StreamFacts(
-                room=track.owner.key[0],
-                handle=track.owner.key[1],
-                ssrc=track.ssrc,
-                kind=track.kind,
-                packets=track.received,
-                receivers=len(track.receivers),
-                sizes=tuple(len(packet) for packet in track.last_packets(_SIZES)),
-            )
-            for track in self._subscriptions.tracks()
-        ]
+        return [StreamFacts.of(track) for track in self._subscriptions.tracks()]
 
     def last_frame(self, ssrc: int) -> list[bytes]:
         """Return the packets of a stream's last whole frame, as RTP with a sealed payload; may be empty."""
         track = next((track for track in self._subscriptions.tracks() if track.ssrc == ssrc), None)
-        if track is None:
-            return []
-        frames: list[list[bytes]] = []
-        for packet in track.last_packets(track.mask + 1):
-            if not frames or frames[-1][0][4:8] != packet[4:8]:
-                frames.append([])
-            frames[-1].append(packet)
-        # The last frame may still be incomplete.
-        return frames[-2] if len(frames) > 1 else []
-
-    def _changed(self) -> None:
-        if self._packet_io is not None:
-            self._packet_io.changed()
-
-    def _new_ice(self, media: Media) -> IceLite:
-        limits = self._limits
-        while (local := Credentials.fresh(self._rng)).ufrag.encode() in self._by_ufrag:
-            pass
-        return IceLite(local, media.ufrag, limits.addresses_per_peer, limits.rebinding)
-
-    def _restart(self, link: Link, *, rekey: bool) -> None:
-        """Restart ICE (RFC 8445 9): new credentials at once, the old pair until a new one is selected."""
-        old = link.ice
-        if rekey:
-            self._drop_transport(link)
-        del self._by_ufrag[old.local.ufrag.encode()]
-        link.ice = self._new_ice(link.media)
-        link.ice.addresses, link.ice.consent_at = dict(old.addresses), old.consent_at
-        link.tries = 0
-        self._by_ufrag[link.ice.local.ufrag.encode()] = link
-
-    def _drop_transport(self, link: Link) -> None:
-        """Drop the peer's keys and address. It needs a whole new handshake to be accepted again."""
-        if link.dtls is not None and link.address is not None:
-            for datagram in link.dtls.close():
-                self._send(datagram, link.address)
-        self._perform(self._subscriptions.ready(link, False, self._clock()))
-        self._changed()
-        self._handshaking.pop(link, None)
-        link.dtls = link.inbound = link.outbound = link.address = None
-        if link.twcc_row >= 0 and self._packet_io is not None:
-            self._packet_io.twcc_sequence.close(link.twcc_row)
-            link.twcc_row = -1
-        for address in link.ice.addresses:
-            if self._by_address.get(address) is link:
-                del self._by_address[address]
-        link.ice.release()
-        link.rtcp_sources.clear()
+        return [] if track is None else track.last_frame()
 
     # -- datagrams -------------------------------------------------------------------------
 
     def _readable(self) -> None:
         """Drain the socket, up to `drain` datagrams, and send the resulting packets."""
-        packet_io = self._packet_io
+        egress = self._egress
+        packet_io = egress.packet_io
         if packet_io is not None:
             self._now = packet_io.now = self._clock()
-            self._stamp = rtp.abs_send_time(self._now)
+            egress.stamp = rtp.abs_send_time(self._now)
             packet_io.drain(self._limits.drain, self._handle)
             packet_io.flush()
 
@@ -323,10 +249,6 @@ class Sfu:
         """Handle a frame from TCP, for which the clock has not been read yet."""
         self._now = self._clock()
         self._handle(data, view, size, source)
-
-    def _flush(self) -> None:
-        if self._packet_io is not None:
-            self._packet_io.flush()
 
     def _handle(self, data: Any, view: memoryview, size: int, source: Address) -> None:
         """Handle a datagram. An error that it causes does not affect other peers."""
@@ -345,13 +267,13 @@ class Sfu:
         if not 12 < size < DATAGRAM_MAX:
             self._counts["garbage"] += 1
         elif first < 4:
-            self._stun(bytes(view[:size]), source, now)
+            self._transports.on_stun(bytes(view[:size]), source, now)
         elif 19 < first < 64 or 127 < first < 192:
             link = self._by_address.get(source)
             if link is None:
                 self._counts["strangers"] += 1
             elif first < 64:
-                self._dtls(link, bytes(view[:size]), source, now)
+                self._transports.on_dtls(link, bytes(view[:size]), source, now)
             else:
                 self._rtcp(link, bytes(view[:size]), now)
         else:
@@ -395,13 +317,14 @@ class Sfu:
         counts["received"] += 1
         counts["bytes_received"] += len(packet)
         if fanouts:
-            assert self._packet_io is not None
-            video = track.kind == "video"
+            egress = self._egress
+            packet_io, video = egress.packet_io, track.kind == "video"
+            assert packet_io is not None
             for fanout in fanouts:
-                out = rtp.with_twcc(packet, self._stamp) if fanout.twcc else packet
-                self._packet_io.fan_out(out, fanout, burst=video)
+                out = rtp.with_twcc(packet, egress.stamp) if fanout.twcc else packet
+                packet_io.fan_out(out, fanout, burst=video)
         if effects:
-            self._perform(effects)
+            self._egress.perform(effects)
 
     def _rtcp(self, link: Link, datagram: bytes, now: float) -> None:
         if link.inbound is None:
@@ -427,143 +350,10 @@ class Sfu:
         except rtcp.RtcpError:
             self._counts["refused_rtcp"] += 1
             return
-        self._perform(self._core.on_rtcp(link, [self._matched(link, item) for item in items], now))
+        matched = [self._egress.matched(link, item) for item in items]
+        self._egress.perform(self._core.on_rtcp(link, matched, now))
 
-    def _matched(self, link: Link, item: rtcp.Item) -> rtcp.Item | TwccFeedback:
-        """Match the numbers of transport-wide feedback with the packets that were sent under them."""
-        if not isinstance(item, twcc.Report):
-            return item
-        if link.twcc_row < 0 or self._packet_io is None:
-            return TwccFeedback(())
-        return TwccFeedback(tuple(self._packet_io.twcc_sequence.match_report(link.twcc_row, item)))
-
-    def _stun(self, datagram: bytes, source: Address, now: float) -> None:
-        try:
-            request = stun.parse_request(datagram)
-        except stun.StunError:
-            self._counts["garbage"] += 1
-            return
-        link = self._by_ufrag.get(request.username.partition(b":")[0])
-        if link is None:
-            self._counts["strangers"] += 1
-            return
-        holder = self._by_address.get(source)
-        if holder is not None and holder is not link and self._holds(holder, source, now):
-            # A member can forge the source of a check; this must not give it another member's address.
-            self._counts["contested"] += 1
-            return
-        refused = link.ice.refused
-        answer = link.ice.check(request, source, now)
-        if answer is None:
-            self._counts["refused_checks" if link.ice.refused > refused else "strangers"] += 1
-            return
-        self._send(answer.reply, source)
-        if not answer.good:
-            return
-        self._claim(link, source)
-        if answer.selected:
-            link.address = source
-            self._changed()
-            if link.outbound is not None:
-                self._counts["moved"] += 1
-
-    def _gone(self, address: Address) -> None:
-        """Release the address of a closed TCP connection, so that the next checked address is selected."""
-        link = self._by_address.pop(address, None)
-        if link is not None:
-            link.ice.forget(address)
-
-    def _holds(self, holder: Link, address: Address, now: float) -> bool:
-        return now - holder.ice.addresses.get(address, float("-inf")) < self._limits.address_hold
-
-    def _claim(self, link: Link, source: Address) -> None:
-        """Assign `source` to this peer, and release the addresses that its agent has dropped."""
-        holder = self._by_address.get(source)
-        if holder is link:
-            return
-        if holder is not None:
-            holder.ice.addresses.pop(source, None)
-            if holder.address == source:
-                self._drop_transport(holder)
-        self._by_address[source] = link
-        for address, owner in list(self._by_address.items()):
-            if owner is link and address not in link.ice.addresses:
-                del self._by_address[address]
-
-    # -- DTLS ------------------------------------------------------------------------------
-
-    def _dtls(self, link: Link, datagram: bytes, source: Address, now: float) -> None:
-        association = link.dtls
-        if association is None:
-            if not dtls.is_client_hello(datagram) or link.tries >= self._limits.handshake_tries:
-                self._counts["garbage"] += 1
-                return
-            link.tries += 1
-            fingerprint = link.media.fingerprint
-            association = dtls.DtlsServer(self._context, fingerprint, self._limits.handshake_bytes)
-            link.dtls, link.deadline = association, now + self._limits.handshake_time
-            self._handshaking[link] = None
-        for answer in association.receive(datagram):
-            self._send(answer, link.address or source)
-        self._settle(link, association, now)
-
-    def _settle(self, link: Link, association: dtls.DtlsServer, now: float) -> None:
-        """Act on the association's state."""
-        state = association.state
-        if state is dtls.State.ESTABLISHED:
-            if link in self._handshaking:
-                del self._handshaking[link]
-                assert association.keys is not None
-                self._secure(link, association.keys, now)
-        elif state is dtls.State.FAILED:
-            self._counts["handshakes_failed"] += 1
-            log.info("a handshake failed")
-            self._handshaking.pop(link, None)
-            link.dtls = None
-        elif state is dtls.State.CLOSED:
-            self._drop_transport(link)
-
-    def _secure(self, link: Link, keys: srtp.Keys, now: float) -> None:
-        """Set up the SRTP sessions after the handshake: packets now flow in both directions."""
-        link.inbound = srtp.SrtpSession(keys.profile, keys.client, outbound=False)
-        link.outbound = srtp.SrtpSession(keys.profile, keys.server, outbound=True)
-        link.rtcp_sources.clear()
-        self._counts["handshakes"] += 1
-        assert self._packet_io is not None
-        link.twcc_row = self._packet_io.twcc_sequence.open()
-        self._perform(self._subscriptions.ready(link, True, now, rekeyed=True))
-        self._changed()
-
-    # -- effects and timers ----------------------------------------------------------------
-
-    def _perform(self, effects: Sequence[Effect[Link]]) -> None:
-        for effect in effects:
-            link = effect.to
-            if link.outbound is None or link.address is None:
-                continue
-            if isinstance(effect, SendRtp):
-                assert self._packet_io is not None
-                packet = rtp.with_twcc(effect.packet, self._stamp) if effect.twcc else effect.packet
-                self._packet_io.fan_out(packet, Fanout((link,), twcc=effect.twcc, once=True))
-            elif isinstance(effect, Forget):
-                link.outbound.forget(effect.ssrc)
-                if link.inbound is not None:
-                    link.inbound.forget(effect.ssrc)
-            else:
-                try:
-                    sealed = link.outbound.protect_rtcp(effect.data)
-                except srtp.SrtpError:
-                    self._counts["unanswered"] += 1
-                    continue
-                self._send(sealed, link.address)
-
-    def _send(self, datagram: bytes, address: Address) -> None:
-        if self._multi_transport is None:
-            return
-        try:
-            self._multi_transport.send(datagram, address)
-        except OSError:
-            self._counts["unanswered"] += 1
+    # -- timers ----------------------------------------------------------------------------
 
     def _tick(self) -> None:
         assert self._loop is not None
@@ -571,23 +361,22 @@ class Sfu:
         now = self._clock()
         try:
             self._now = now
-            self._stamp = rtp.abs_send_time(now)
-            if self._packet_io is not None:
-                self._packet_io.now = now
-            self._perform(self._core.tick(now))
+            self._egress.stamp = rtp.abs_send_time(now)
+            if self._egress.packet_io is not None:
+                self._egress.packet_io.now = now
+            self._egress.perform(self._core.tick(now))
             self._report_arrivals(now)
-            self._tick_handshakes(now)
+            self._transports.tick(now)
             if now >= self._next_heartbeat:
                 self._next_heartbeat = now + self._limits.beat
                 # A client that receives nothing at all can tell a broken network from a quiet meeting.
                 ready = [link for link in self._links.values() if link.outbound is not None]
-                self._perform([SendRtcp(link, _HEARTBEAT) for link in ready])
+                self._egress.perform([SendRtcp(link, _HEARTBEAT) for link in ready])
             if now >= self._next_sweep:
                 self._next_sweep = now + 1.0
-                self._sweep(now)
-                self._changed()  # don't keep addresses of former peers or of strangers
-            if self._packet_io is not None:
-                self._packet_io.flush()
+                self._transports.sweep(now)
+                self._egress.changed()  # don't keep addresses of former peers or of strangers
+            self._egress.flush()
         except Exception as error:  # the next tick must still come
             self._counts["errors"] += 1
             log.error("a tick raised %s", type(error).__name__)
@@ -599,30 +388,7 @@ class Sfu:
             reports = link.arrivals.due(streams[-1].ssrc, now) if streams else []
             if reports or link.outbound is None:
                 del self._arrived[link]
-            self._perform([SendRtcp(link, report) for report in reports])
-
-    def _tick_handshakes(self, now: float) -> None:
-        for link in list(self._handshaking):
-            association = link.dtls
-            assert association is not None
-            if now >= link.deadline:
-                association.state = dtls.State.FAILED
-            elif link.address is not None:
-                for datagram in association.timer():
-                    self._send(datagram, link.address)
-            self._settle(link, association, now)
-
-    def _sweep(self, now: float) -> None:
-        """Stop sending to peers that have not renewed consent in the last `idle` seconds (RFC 7675)."""
-        if self._multi_transport is not None:
-            self._multi_transport.sweep(now, self._by_address)
-        for link in self._links.values():
-            consent_at = link.ice.consent_at
-            if consent_at is not None and now - consent_at > self._limits.idle:
-                self._counts["silent"] += 1
-                link.ice.consent_at = None
-                link.tries = 0
-                self._drop_transport(link)
+            self._egress.perform([SendRtcp(link, report) for report in reports])
 
 
 __all__ = ["MediaError", "MediaLimits", "Sfu"]

@@ -30,14 +30,14 @@ _Packets = Sequence[bytes]
 
 def feed(sfu: Sfu, datagrams: _Packets, sources: Sequence[Address]) -> float:
     """CPU seconds for one."""
-    assert sfu._packet_io is not None
+    assert sfu._egress.packet_io is not None
     begin = time.process_time()
     for i, datagram in enumerate(datagrams):
         _BUFFER.view[: len(datagram)] = datagram
         sfu._handle_now(_BUFFER.data, _BUFFER.view, len(datagram), sources[i % len(sources)])
         if i % 32 == 31:
-            sfu._packet_io.flush()
-    sfu._packet_io.flush()
+            sfu._egress.packet_io.flush()
+    sfu._egress.packet_io.flush()
     return (time.process_time() - begin) / len(datagrams)
 
 

@@ -94,8 +94,8 @@ class Callers:
         totals = self._sfu.totals()
         assert totals["peers"] == 3
         assert totals["tcp_taken"] > _PEOPLE
-        assert self._sfu._multi_transport is not None
-        tcp = self._sfu._multi_transport._tcp
+        assert self._sfu._egress.multi_transport is not None
+        tcp = self._sfu._egress.multi_transport._tcp
         assert tcp is not None
         assert tcp.connections <= LIMITS.tcp_connections
         assert tcp.buffers < 2**16, "what has been read is kept"

@@ -127,6 +127,6 @@ async def test_a_flood_of_garbage_leaves_nothing_behind() -> None:
             sfu._handle(None, memoryview(bytearray([first]) + bytes(60)), 61, ("192.0.2.9", first + 1))
         assert sfu.totals()["peers"] == 0
         assert sfu._counts["errors"] == 0
-        assert (sfu._by_address, sfu._handshaking) == ({}, {})
+        assert (sfu._by_address, sfu._transports.handshaking) == ({}, {})
     finally:
         sfu.close()

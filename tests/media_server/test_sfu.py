@@ -241,7 +241,8 @@ async def test_nothing_is_left_when_all_have_gone(rig: Rig) -> None:
     for peer in rig.peers:
         rig.sfu.leave(ROOM, rig.handle(peer))
     sfu = rig.sfu
-    assert (sfu._links, sfu._by_ufrag, sfu._by_address, sfu._handshaking) == ({}, {}, {}, {})
+    assert (sfu._transports.links, sfu._transports.by_ufrag) == ({}, {})
+    assert (sfu._transports.by_address, sfu._transports.handshaking) == ({}, {})
     assert (
         sfu._core.subscriptions.rooms,
         sfu._core.subscriptions.peers,

@@ -151,10 +151,10 @@ async def test_over_tcp_where_udp_is_dropped() -> None:
         assert kinds(sfu, ada) == kinds(sfu, bob) == {3}
         assert sfu.totals()["handshakes"] == 2
         # and when the connections break, over others
-        assert sfu._multi_transport is not None
-        assert sfu._multi_transport._tcp is not None
-        for connection in list(sfu._multi_transport._tcp._connections.values()):
-            sfu._multi_transport._tcp._close(connection)
+        assert sfu._egress.multi_transport is not None
+        assert sfu._egress.multi_transport._tcp is not None
+        for connection in list(sfu._egress.multi_transport._tcp._connections.values()):
+            sfu._egress.multi_transport._tcp._close(connection)
         await talking(ada, bob, both_hear(ada, bob, 100))
         assert (ada.lost, bob.lost) == ([], [])
         assert sfu.totals()["handshakes"] == 2

@@ -113,10 +113,10 @@ class TapSfu(Sfu):
             return
         fanouts, effects = self._core.on_rtp(track, forwarded, self._now)
         for fanout in fanouts:
-            assert self._packet_io is not None
-            out = rtp.with_twcc(forwarded, self._stamp) if fanout.twcc else forwarded
-            self._packet_io.fan_out(out, fanout)
-        self._perform(effects)
+            assert self._egress.packet_io is not None
+            out = rtp.with_twcc(forwarded, self._egress.stamp) if fanout.twcc else forwarded
+            self._egress.packet_io.fan_out(out, fanout)
+        self._egress.perform(effects)
 
 
 @dataclass

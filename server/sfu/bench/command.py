@@ -135,8 +135,9 @@ class _Measure:
         link.address = address
         for track in self._sfu._core.subscriptions.tracks():
             track.packet_cost_min = 0.0  # no limit on packets a second
-        self._sfu._claim(link, address)
-        self._sfu._secure(link, srtp.Keys(srtp.AEAD_AES_128_GCM, key, key), time.monotonic())
+        now = time.monotonic()
+        self._sfu._transports.claim(link, address, now)
+        self._sfu._transports.secure(link, srtp.Keys(srtp.AEAD_AES_128_GCM, key, key), now)
 
     async def path(self, packets: int, *, bad: bool = False) -> tuple[float, int]:
         """Return CPU seconds for `packets` packets in, and how many went out."""
@@ -158,7 +159,7 @@ class _Measure:
             if received >= packets and not done.done():
                 done.set_result(None)
 
-        packet_io = self._sfu._packet_io
+        packet_io = self._sfu._egress.packet_io
         assert packet_io is not None
         assert self._sfu._socket is not None
         loop.add_reader(self._sfu._socket.fileno(), turn)
@@ -204,7 +205,7 @@ class _Measure:
     @contextlib.contextmanager
     def segmenting(self, wanted: bool) -> Iterator[None]:
         """Run the block with UDP_SEGMENT, or without."""
-        packet_io = self._sfu._packet_io
+        packet_io = self._sfu._egress.packet_io
         if isinstance(packet_io, BatchPacketIo) and not wanted:
             before, packet_io.segments_max = packet_io.segments_max, 1
             yield

@@ -118,6 +118,16 @@ class Track(Generic[P]):
         cached = (self.cache[number & self.mask] for number in range(first, self.high + 1))
         return [packet for packet in cached if packet is not None]
 
+    def last_frame(self) -> list[bytes]:
+        """Return the packets of the last whole frame that are cached; may be empty."""
+        frames: list[list[bytes]] = []
+        for packet in self.last_packets(self.mask + 1):
+            if not frames or frames[-1][0][4:8] != packet[4:8]:
+                frames.append([])
+            frames[-1].append(packet)
+        # The last frame may still be incomplete.
+        return frames[-2] if len(frames) > 1 else []
+
     def cached(self, number: int) -> bytes | None:
         """Return the packet with this extended sequence number, if it is still cached."""
         if self.high is None or not self.high - self.mask <= number <= self.high:
