@@ -1,23 +1,18 @@
-"""All rooms' streams and their receivers: packets in, fan-outs and effects out.
-
-The REMB for a video sender without layers is the largest rate that any of its receivers can take, capped by
-``remb_ceiling``. The smallest rate would let one slow receiver spoil the video for everybody. A receiver that
-cannot keep up gets fewer streams.
-"""
+"""All rooms' streams and their receivers: packets in, fan-outs and effects out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final, Generic
 
 from snugroom.server.sfu.core import rewriter
+from snugroom.server.sfu.core.allocation import BandwidthAllocation
 from snugroom.server.sfu.core.effects import Effect, P, SendRtcp, SendRtp
 from snugroom.server.sfu.core.fanout import Fanout
-from snugroom.server.sfu.core.layer_allocator import VideoDemand
 from snugroom.server.sfu.core.pacer import PacketKind
 from snugroom.server.sfu.core.pacing import Pacing, QueuedPacket
 from snugroom.server.sfu.core.peers import Peer
+from snugroom.server.sfu.core.reports import Reports
 from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import Subscription, Track
 from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
@@ -26,17 +21,6 @@ from snugroom.server.wire import rtcp, rtp, twcc
 
 #: Packets from one to the next that keeps a paused receiver's rollover counter; a power of two.
 _ROC_KEEPALIVE: Final = 4096
-#: Seconds between two checks of the available layers and of each receiver's share.
-_ALLOCATION_INTERVAL: Final = 0.25
-#: Seconds after a stopped video resumes during which its receiver's loss reports are ignored: packets that
-#: were not sent look like loss.
-_RESUME_GRACE: Final = 5.0
-#: Rank of streams that the receiver has not named.
-_RANK_LAST: Final = 1 << 20
-#: The number of a stream's last packets that a probe may resend.
-_PADDING_MAX: Final = 32
-#: Seconds after which a pending change of layer asks for its key frame again.
-_KEY_FRAME_RETRY: Final = 1.0
 _Fanouts = tuple[Fanout[P], ...]
 
 
@@ -49,9 +33,8 @@ class Forwarding(Generic[P]):
         self._limits = limits
         self._peers = self.subscriptions.peers
         self._repairing = self.subscriptions.repairing
-        self._busy = self._pacing.busy
-        self._next_report = float("-inf")
-        self._next_allocation = self._allocated_at = float("-inf")
+        self._allocation = BandwidthAllocation(self.subscriptions, self._pacing)
+        self._reports = Reports(self.subscriptions, limits)
         self.counts = self.subscriptions.counts
 
     # -- RTP: the hot path -----------------------------------------------------------------
@@ -247,7 +230,7 @@ class Forwarding(Generic[P]):
         blocks: list[rtcp.ReportBlock] = []
         for item in items:
             if isinstance(item, rtcp.SenderReport):
-                effects += self._sender_report(known, item, now)
+                effects += self._reports.sender_report(known, item, now)
             elif isinstance(item, rtcp.Remb):
                 known.remb, known.remb_at = item.bitrate, now
                 known.budget.on_remb(item.bitrate, now)
@@ -265,7 +248,7 @@ class Forwarding(Generic[P]):
                 if now >= known.resumed.get(item.ssrc, now):
                     blocks.append(item)
                 if isinstance(received, Track):
-                    self._estimate(peer, received, item)
+                    self._reports.estimate(peer, received, item)
         known.budget.on_receiver_report(blocks, now)
         return effects
 
@@ -278,22 +261,6 @@ class Forwarding(Generic[P]):
             if track is None or not self.subscriptions.may_request_key_frame(known, track, now)
             else self.subscriptions.request_key_frame(track, now)
         )
-
-    def _sender_report(self, known: Peer[P], report: rtcp.SenderReport, now: float) -> list[Effect[P]]:
-        track = known.tracks.get(report.ssrc)
-        if track is None or now - track.sr_at < self._limits.sr_interval:
-            return []
-        track.last_sr, track.sr_at = report.middle_ntp, now
-        if track.source is None:
-            data = rtcp.sender_report(report)
-            return [SendRtcp(receiver, data) for receiver in self.subscriptions.receivers(track)]
-        source = track.source
-        effects: list[Effect[P]] = []
-        for peer in track.receivers:
-            offset = source.subscriptions[peer].stream_rewriter.offsets.timestamp
-            seen = replace(report, ssrc=source.ssrc, timestamp=report.timestamp + offset)
-            effects.append(SendRtcp(peer, rtcp.sender_report(seen)))
-        return effects
 
     def _resend(
         self, peer: P, known: Peer[P], received: Track[P] | Subscription[P], request: rtcp.Nack, now: float
@@ -316,29 +283,17 @@ class Forwarding(Generic[P]):
             if packet is None:
                 continue
             self.counts["resent"] += 1
-            effect = SendRtp(peer, packet) if rtx is None else self._as_rtx(peer, known, packet, rtx)
+            effect = SendRtp(peer, packet) if rtx is None else known.as_rtx(peer, packet, rtx)
             if known.pacer is None:
                 effects.append(effect)
             else:
                 known.pacer.push(QueuedPacket(effect), len(packet), PacketKind.RESENT, now)
         return effects if known.pacer is None else self._pacing.release_due(peer, known, now)
 
-    def _estimate(self, peer: P, track: Track[P], block: rtcp.ReportBlock) -> None:
-        """The loss-based half of draft-ietf-rmcat-gcc-02 (section 6), for one receiver of one stream."""
-        if track.kind != "video":
-            return
-        limits = self._limits
-        estimate = track.estimates.get(peer, float(limits.remb_ceiling))
-        if block.fraction > 26:  # over 10%
-            estimate *= 1 - block.fraction / 512
-        elif block.fraction < 5:  # under 2%
-            estimate *= 1.08
-        track.estimates[peer] = min(max(estimate, limits.remb_floor), limits.remb_ceiling)
-
     # -- timers ----------------------------------------------------------------------------
 
     def tick(self, now: float) -> list[Effect[P]]:
-        """Send due NACKs and delayed PLIs, and report to publishers once in `report_interval`."""
+        """Send due NACKs and delayed PLIs, allocate bandwidth, and report to publishers."""
         effects: list[Effect[P]] = []
         for track in list(self._repairing):
             if track.missing:
@@ -347,136 +302,7 @@ class Forwarding(Generic[P]):
                 effects += self.subscriptions.request_key_frame(track, now)
             if not track.missing and not track.pli_due:
                 del self._repairing[track]
-        if now >= self._next_allocation:
-            self._next_allocation = now + _ALLOCATION_INTERVAL
-            effects += self._allocate(now)
-        for peer in list(self._busy):
-            effects += self._tick_receiver(peer, now)
-        if now >= self._next_report:
-            self._next_report = now + self._limits.report_interval
-            for peer, known in self._peers.items():
-                if known.ready and known.tracks:
-                    effects += self._report(peer, known, now)
-        return effects
-
-    def _allocate(self, now: float) -> list[Effect[P]]:
-        """Measure rates, share out each receiver's bandwidth, and select layers."""
-        passed, self._allocated_at = now - self._allocated_at, now
-        if 0 < passed < 1e6:  # otherwise it is the first call
-            for track in self.subscriptions.tracks():
-                track.measure_rate(now, passed)
-        effects: list[Effect[P]] = []
-        for home in self.subscriptions.rooms.values():
-            for peer, known in home.peers.items():
-                if known.ready and known.receives:
-                    effects += self._allocate_bandwidth(peer, known, now)
-            for source in home.sources.values():
-                for subscription in source.subscriptions.values():
-                    effects += self.subscriptions.request_layer(subscription, now)
-                for track in source.tracks:
-                    if (
-                        track.pending_subscriptions
-                        and now - track.last_pli >= _KEY_FRAME_RETRY
-                        and track.alive(now)
-                    ):
-                        effects += self.subscriptions.request_key_frame(track, now)
-        return effects
-
-    def _allocate_bandwidth(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
-        """Divide the bandwidth of one receiver among the streams that it wants."""
-        octets = audio = 0.0
-        able = False
-        videos: dict[int, tuple[Track[P] | Subscription[P], VideoDemand[int]]] = {}
-        budget = known.budget
-        delayed = budget.estimate.delayed(now)
-        for ssrc, received in known.receives.items():
-            track = received.track if isinstance(received, Subscription) else received
-            if track is not None:
-                octets += track.window
-                able = able or known.uses_twcc(track)
-            if isinstance(received, Subscription):
-                # While the queue grows, no larger layer is offered.
-                max_layer = (
-                    received.max_layer
-                    if track is None or not delayed
-                    else min(received.max_layer, track.layer)
-                )
-                videos[ssrc] = (
-                    received,
-                    VideoDemand(ssrc, [t.rate for t in received.source.tracks], max_layer),
-                )
-            elif received.kind == "video":
-                videos[ssrc] = received, VideoDemand(ssrc, [received.rate], 0)
-            else:
-                audio += received.rate
-        for ssrc, track in known.stopped.items():
-            videos[ssrc] = track, VideoDemand(ssrc, [track.rate], 0)
-        budget.measure(now, int(octets), reported=able)
-        if budget.target is None:
-            return []
-        demands = [
-            videos[ssrc][1] for ssrc in sorted(videos, key=lambda ssrc: known.ranks.get(ssrc, _RANK_LAST))
-        ]
-        chosen = budget.choose(audio, demands, now)
-        effects: list[Effect[P]] = []
-        for ssrc, (received, demand) in videos.items():
-            # A stream that is not being sent costs nothing and is not stopped.
-            share = chosen.layers[ssrc] if any(demand.rates) else demand.max_layer
-            effects += self._apply_allocation(peer, known, received, share, now)
-        if chosen.wanted and budget.probe(chosen.wanted, now, able=able) is not None:
-            self._busy[peer] = None
-        return effects + self._pacing.update(peer, known, now)
-
-    def _apply_allocation(
-        self, peer: P, known: Peer[P], received: Track[P] | Subscription[P], share: int | None, now: float
-    ) -> list[Effect[P]]:
-        if isinstance(received, Subscription):
-            received.allocated_layer = share
-            return []  # `_allocate` then calls `request_layer`
-        stopped = received.ssrc in known.stopped
-        if share is None and not stopped:
-            self.subscriptions.disconnect(received, peer, known)
-            received.paused[peer] = None
-            known.stopped[received.ssrc] = received
-            self.counts["stopped"] += 1
-        elif share is not None and stopped:
-            del known.stopped[received.ssrc]
-            known.resumed[received.ssrc] = now + _RESUME_GRACE
-            return self.subscriptions.connect(received, peer, now)
-        return []
-
-    def _tick_receiver(self, peer: P, now: float) -> list[Effect[P]]:
-        """Do one receiver's work of each tick: pad a probe, and send packets that waited."""
-        known = self._peers.get(peer)
-        if known is None or (known.pacer is None and known.budget.prober.running is None):
-            del self._busy[peer]
-            return []
-        effects = [] if known.budget.prober.running is None else self._pad_probe(peer, known, now)
-        return effects + self._pacing.release_due(peer, known, now)
-
-    def _pad_probe(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
-        """Fill a running probe up to its rate with recent packets as RTX, whose loss does no harm."""
-        due = known.budget.padding(now)
-        if due <= 0:
-            return []
-        effects: list[Effect[P]] = []
-        for received in known.receives.values():
-            track = received if isinstance(received, Track) else received.track
-            if track is None or not known.uses_twcc(track) or (rtx := known.rtx_of(track)) is None:
-                continue
-            for packet in reversed(track.last_packets(_PADDING_MAX)):
-                if due <= 0:
-                    break
-                due -= len(packet)
-                effects.append(self._as_rtx(peer, known, packet, rtx))
-        self.counts["padding"] += len(effects)
-        return effects
-
-    def _as_rtx(self, peer: P, known: Peer[P], packet: bytes, rtx: int) -> SendRtp[P]:
-        """Return a packet as RTX, with the receiver's next RTX sequence number."""
-        number = known.rtx_sequences.get(rtx, 0)
-        known.rtx_sequences[rtx] = number + 1
-        return SendRtp(peer, rtp.wrap_rtx(packet, rtx, number), twcc=known.feedback)
+        return effects + self._allocation.tick(now) + self._reports.tick(now)
 
     def _nack_missing(self, track: Track[P], now: float) -> list[Effect[P]]:
         delays = self._limits.nack_delays
@@ -496,30 +322,3 @@ class Forwarding(Generic[P]):
             self._nack(track, sorted(due_numbers)[start : start + rtcp.NACK_MAX])
             for start in range(0, len(due_numbers), rtcp.NACK_MAX)
         ]
-
-    def _report(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
-        blocks = [b for track in known.tracks.values() if (b := track.reception_report(now)) is not None]
-        if not blocks:
-            return []
-        data = rtcp.receiver_report(OWN_SSRC, blocks)
-        video = [track for track in known.tracks.values() if track.kind == "video"]
-        if video:
-            rate = sum(self._bitrate(track, now) for track in video)
-            data += rtcp.remb(OWN_SSRC, rate, [track.ssrc for track in video])
-        return [SendRtcp(peer, data)]
-
-    def _bitrate(self, track: Track[P], now: float) -> int:
-        """Return the rate that the stream's best receiver can take; for a layer, the ceiling."""
-        limits = self._limits
-        if track.source is not None:
-            return limits.remb_ceiling
-        best = 0.0
-        for peer in track.receivers:
-            known = self._peers[peer]
-            can = track.estimates.get(peer, float(limits.remb_ceiling))
-            if now - known.remb_at <= limits.remb_age:
-                can = min(can, known.remb / max(1, known.videos))
-            best = max(best, can)
-        if not track.receivers:
-            best = float(limits.remb_ceiling)
-        return int(min(max(best, limits.remb_floor), limits.remb_ceiling))

@@ -8,9 +8,10 @@ from typing import Any, Generic
 from snugroom.server.rate import TokenBucket
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import Budget
-from snugroom.server.sfu.core.effects import P
+from snugroom.server.sfu.core.effects import P, SendRtp
 from snugroom.server.sfu.core.pacer import Pacer
 from snugroom.server.sfu.core.tracks import SimulcastSource, Subscription, Track
+from snugroom.server.wire import rtp
 
 
 @dataclass(slots=True)
@@ -59,6 +60,12 @@ class Peer(Generic[P]):
         RTX.
         """
         return self.feedback and self.rtx and track.kind == "video" and self.rtx_of(track) is not None
+
+    def as_rtx(self, peer: P, packet: bytes, rtx: int) -> SendRtp[P]:
+        """Return a packet as RTX to this peer (`peer`), with the next number of that RTX stream."""
+        number = self.rtx_sequences.get(rtx, 0)
+        self.rtx_sequences[rtx] = number + 1
+        return SendRtp(peer, rtp.wrap_rtx(packet, rtx, number), twcc=self.feedback)
 
     @staticmethod
     def rtx_of(track: Track[P]) -> int | None:
