@@ -10,6 +10,7 @@ key frame, which one bit of the sealed frame's clear header marks.
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import Final, Generic
 
 from snugroom.server.rate import TokenBucket
@@ -29,86 +30,85 @@ _PACKETS_AUDIO: Final = 500
 ALIVE: Final = 1.0
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Track(Generic[P]):
     """One SSRC of a publisher. Sequence numbers are kept extended (RFC 3550 A.1): they never wrap."""
 
-    __slots__ = (
-        "allowance", "allowed_at", "arrived", "base", "bytes_rate", "cache", "clock", "estimates",
-        "fanouts", "floor", "high", "jitter", "kind", "last_pli", "last_sr", "latest", "layer", "mask",
-        "missing", "nack_budget", "octets", "owner", "paced", "packet_cost_min", "paused",
-        "pending_subscriptions", "pli_due", "prior", "rate", "received", "receivers", "rtx",
-        "source", "sr_at", "ssrc", "stamp", "transit", "window",
-    )  # fmt: skip
+    owner: P
+    ssrc: int
+    kind: MediaKind
+    limits: InitVar[MediaLimits]
+    _: KW_ONLY
+    now: InitVar[float]
+    #: Highest extended sequence number, None before the first packet.
+    high: int | None
+    #: The SSRC of the publisher's RTX, which is also announced to receivers. None: it resends packets
+    #: unchanged.
+    rtx: int | None
+    #: Ticks a second of the RTP timestamp.
+    clock: int = field(init=False)
+    #: The video of which this is a layer, and its index: 0 is the smallest. None: a stream without layers.
+    source: SimulcastSource[P] | None = None
+    layer: int = 0
+    #: Subscriptions that change to this layer at its next key frame.
+    pending_subscriptions: dict[Subscription[P], None] = field(default_factory=dict)
+    #: Each receiver, and the highest sequence number when it began to receive.
+    receivers: dict[P, int] = field(default_factory=dict)
+    fanouts: tuple[Fanout[P], ...] | None = None
+    #: Receivers that are paced; valid when `fanouts` is.
+    paced: tuple[P, ...] = ()
+    #: Peers that received the stream in their present SRTP session and do not want it now. They get one
+    #: packet in `_ROC_KEEPALIVE`, so that both ends of the session keep the same rollover counter (RFC 3711
+    #: 3.3.1). Otherwise the counter would be lost after 2^15 packets, and an index used twice.
+    paused: dict[P, None] = field(default_factory=dict)
+    cache: list[bytes | None] = field(init=False)
+    mask: int = field(init=False)
+    #: No packet at or below this number is forwarded: it was forwarded under an earlier key of the sender.
+    #: The receivers' SRTP sessions continue, and must not seal two packets with one index.
+    floor: int | None = field(init=False)
+    #: The first number, and the packets since; (expected, lost) at the last report.
+    base: int | None = None
+    received: int = 0
+    prior: tuple[int, int] = (0, 0)
+    #: The timestamp of the last new frame and when it arrived; for a layer its latest position.
+    stamp: bytes = b""
+    arrived: float = float("-inf")
+    latest: rewriter.StreamPosition | None = None
+    transit: int | None = None
+    jitter: float = 0.0
+    #: Missing packets: when each is asked for again, and how often it has been asked for.
+    missing: dict[int, tuple[float, int]] = field(default_factory=dict)
+    #: Allowance of packets to ask for (again).
+    nack_budget: TokenBucket = field(init=False)
+    last_pli: float = float("-inf")
+    pli_due: bool = False
+    last_sr: int = 0
+    sr_at: float = float("-inf")
+    #: Bytes a second that the stream may send, and how many of them it may send now.
+    bytes_rate: float = field(init=False)
+    allowance: float = field(init=False)
+    allowed_at: float = field(init=False)
+    #: The bytes that the smallest packet counts for: every packet costs, however small it is.
+    packet_cost_min: float = field(init=False)
+    #: Bytes since the last rate measurement.
+    octets: int = 0
+    #: Bytes between the last two measurements, and the smoothed rate in bits a second.
+    window: int = 0
+    rate: float = 0.0
+    #: The rate that each receiver's loss allows, in bits a second.
+    estimates: dict[P, float] = field(default_factory=dict)
 
-    def __init__(
-        self,
-        owner: P,
-        ssrc: int,
-        kind: MediaKind,
-        limits: MediaLimits,
-        *,
-        high: int | None,
-        rtx: int | None,
-        now: float,
-    ) -> None:
-        video = kind == "video"
-        self.owner = owner
-        self.ssrc = ssrc
-        self.kind: MediaKind = kind
-        self.clock = CLOCK_RATES[kind]
-        #: The SSRC of the publisher's RTX, which is also announced to receivers. None: it resends packets
-        #: unchanged.
-        self.rtx = rtx
-        #: The video of which this is a layer, and its index: 0 is the smallest. None: a stream without
-        #: layers.
-        self.source: SimulcastSource[P] | None = None
-        self.layer = 0
-        #: Subscriptions that change to this layer at its next key frame.
-        self.pending_subscriptions: dict[Subscription[P], None] = {}
-        #: Each receiver, and the highest sequence number when it began to receive.
-        self.receivers: dict[P, int] = {}
-        self.fanouts: tuple[Fanout[P], ...] | None = None
-        #: Receivers that are paced; valid when `fanouts` is.
-        self.paced: tuple[P, ...] = ()
-        #: Peers that received the stream in their present SRTP session and do not want it now. They get one
-        #: packet in `_ROC_KEEPALIVE`, so that both ends of the session keep the same rollover counter (RFC
-        #: 3711 3.3.1). Otherwise the counter would be lost after 2^15 packets, and an index used twice.
-        self.paused: dict[P, None] = {}
-        self.cache: list[bytes | None] = [None] * (limits.video_cache if video else limits.audio_cache)
+    def __post_init__(self, limits: MediaLimits, now: float) -> None:
+        video = self.kind == "video"
+        self.clock = CLOCK_RATES[self.kind]
+        self.cache = [None] * (limits.video_cache if video else limits.audio_cache)
         self.mask = len(self.cache) - 1
-        #: Highest extended sequence number, None before the first packet.
-        self.high = high
-        #: No packet at or below this number is forwarded: it was forwarded under an earlier key of the
-        #: sender. The receivers' SRTP sessions continue, and must not seal two packets with one index.
-        self.floor = high
-        self.base: int | None = None
-        self.received = 0
-        self.prior = (0, 0)
-        self.stamp = b""
-        #: When the last new frame arrived, and for a layer its latest position.
-        self.arrived = float("-inf")
-        self.latest: rewriter.StreamPosition | None = None
-        self.transit: int | None = None
-        self.jitter = 0.0
-        self.missing: dict[int, tuple[float, int]] = {}
-        #: Allowance of packets to ask for (again).
+        self.floor = self.high
         self.nack_budget = TokenBucket(limits.ask_rate, limits.ask_burst, now)
-        self.last_pli = float("-inf")
-        self.pli_due = False
-        self.last_sr = 0
-        self.sr_at = float("-inf")
         self.bytes_rate = (limits.video_bitrate if video else limits.audio_bitrate) / 8
-        #: The bytes that the smallest packet counts for: every packet costs, however small it is.
         self.packet_cost_min = self.bytes_rate / (_PACKETS_VIDEO if video else _PACKETS_AUDIO)
         self.allowance = self.bytes_rate
         self.allowed_at = now
-        #: Bytes since the last rate measurement.
-        self.octets = 0
-        #: Bytes between the last two measurements, and the smoothed rate in bits a second.
-        self.window = 0
-        self.rate = 0.0
-        #: The rate that each receiver's loss allows, in bits a second.
-        self.estimates: dict[P, float] = {}
 
     def last_packets(self, count: int) -> list[bytes]:
         """Return the packets that are cached of the last `count`, in order."""
