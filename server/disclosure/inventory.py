@@ -298,7 +298,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_forget_at": _MACHINERY,
         "deadline": _MACHINERY,
     },
-    "snugroom.server.rooms.room._Seat": {
+    "snugroom.server.rooms.seat.Seat": {
         "handle": "?rooms[].handles = handle",
         "nonce": "?people[].nonce = nonce",
         "since": "rooms[].seats[].age",

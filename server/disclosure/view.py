@@ -12,8 +12,8 @@ from typing import Any
 
 from snugroom.server import process
 from snugroom.server.app import Server
+from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.hub import Hub
-from snugroom.server.rooms.room import RoomFacts
 from snugroom.server.sfu.facts import MediaFacts
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.sfu.workers.pool import MediaView, Workers

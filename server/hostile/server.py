@@ -16,7 +16,8 @@ from snugroom.server.config import Settings
 from snugroom.server.hostile.participants import Participants
 from snugroom.server.rooms.effects import Effect, Send
 from snugroom.server.rooms.hub import Hub
-from snugroom.server.rooms.room import Room, _Seat
+from snugroom.server.rooms.room import Room
+from snugroom.server.rooms.seat import Seat
 from snugroom.server.rooms.signaling import MediaServer, Signaling
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
@@ -66,7 +67,7 @@ class HostileRoom(Room):
     #: The chain value of the slot before the current one.
     before = b""
 
-    def _take(self, seat: _Seat, message: Commit, now: float) -> list[Effect]:
+    def _take(self, seat: Seat, message: Commit, now: float) -> list[Effect]:
         self.before = self.chain
         return super()._take(seat, message, now)
 
@@ -78,7 +79,7 @@ class HostileRoom(Room):
         """Take the next slot with `blob`, without a pass. Chain and receipt are valid."""
         assert self.slot is not None
         nobody = next(iter(self._seats.values()))
-        nobody = _Seat(bytes(limits.HANDLE_SIZE), b"", now, nobody.catch_ups, nobody.media_changes)
+        nobody = Seat(bytes(limits.HANDLE_SIZE), b"", now, nobody.catch_ups, nobody.media_changes)
         return self._take(nobody, Commit(self.slot + 1, blob, gate), now)
 
     def relay(self, blob: bytes, now: float) -> list[Effect]:

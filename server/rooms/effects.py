@@ -64,3 +64,8 @@ class Forget:
 
 
 Effect = Send | Drop | MediaJoin | MediaSubscribe | MediaLeave | Forget
+
+
+def refuse(handle: bytes, code: str, text: str, about: str) -> list[Effect]:
+    """Return the effect that sends one error to `handle`. The connection stays open."""
+    return [Send(handle, Refused(code, text, about))]

@@ -13,8 +13,9 @@ from nacl.signing import VerifyKey
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Effect, Forget, Send
+from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.lobby import Lobby
-from snugroom.server.rooms.room import Room, RoomFacts
+from snugroom.server.rooms.room import Room
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import Challenge, ClientMessage, LobbyDoor, Refused, RoomDoor
 

@@ -24,7 +24,18 @@ from nacl.signing import VerifyKey
 
 from snugroom.server.config import Settings
 from snugroom.server.rate import TokenBucket
-from snugroom.server.rooms.effects import Drop, Effect, Forget, MediaJoin, MediaLeave, MediaSubscribe, Send
+from snugroom.server.rooms.effects import (
+    Drop,
+    Effect,
+    Forget,
+    MediaJoin,
+    MediaLeave,
+    MediaSubscribe,
+    Send,
+    refuse,
+)
+from snugroom.server.rooms.facts import RoomFacts
+from snugroom.server.rooms.seat import Seat
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
     Arrived,
@@ -61,34 +72,11 @@ def _ssrcs(media: Media) -> list[int]:
     return [ssrc for stream in media.streams for ssrc in (stream.ssrc, *stream.layers, *stream.rtx)]
 
 
-def refuse(handle: bytes, code: str, text: str, about: str) -> list[Effect]:
-    """Return the effect that sends one error to `handle`. The connection stays open."""
-    return [Send(handle, Refused(code, text, about))]
-
-
-@dataclass(slots=True)
-class _Seat:
-    """One connection in the room. `nonce` is the nonce of its challenge."""
-
-    handle: bytes
-    nonce: bytes
-    since: float
-    catch_ups: TokenBucket
-    media_changes: TokenBucket
-    shown: int | None = None  # the highest slot whose pass the connection has shown
-    below: int | None = None  # the previous value of `shown`, restored when the current slot is regated
-    until: float = -math.inf  # end of receiving; infinity while `shown` is the current slot
-    won: int = -1  # the last slot that the connection has taken
-    lost: int = -1  # the current slot when its last commit came too late; -1 after it has won
-    media: Media | None = None
-    view: list[HandleStream] | None = None  # the last `streams` sent to it since it joined media
-
-
 @dataclass(frozen=True, slots=True)
 class _Held:
     """A commit on hold, in favour of a connection that has lost the last race (G6)."""
 
-    seat: _Seat
+    seat: Seat
     commit: Commit
     until: float
 
@@ -105,7 +93,7 @@ class Room:
         self._room_admin_key = room_admin_key
         self._settings = settings
         self._sign = sign
-        self._seats: dict[bytes, _Seat] = {}
+        self._seats: dict[bytes, Seat] = {}
         self._gates: dict[int, bytes] = {}
         self._taken_at: dict[int, float] = {}
         self._commits: deque[Committed] = deque()
@@ -114,7 +102,7 @@ class Room:
         self._relay_bytes = 0
         self._relay = 0
         self._held: _Held | None = None
-        self._rivals: list[_Seat] = []
+        self._rivals: list[Seat] = []
         self._forget_at = math.inf
         #: The earliest time at which `tick` may have work; infinity if it has none.
         self.deadline = math.inf
@@ -127,7 +115,7 @@ class Room:
         if len(self._seats) >= s.max_members:
             return [Drop(handle, Refused("full", "the room is full", "room_door", fatal=True))]
         others = list(self._seats)
-        self._seats[handle] = _Seat(
+        self._seats[handle] = Seat(
             handle,
             nonce,
             now,
@@ -270,7 +258,7 @@ class Room:
         assert slot is not None
         return Opened(slot, self.chain, self._sign(signed.receipt(self.number, slot, self.chain)))
 
-    def _open(self, seat: _Seat, message: Open, now: float) -> list[Effect]:
+    def _open(self, seat: Seat, message: Open, now: float) -> list[Effect]:
         text = signed.open_room(self.number, message.slot, message.gate, message.chain, seat.nonce)
         if not self._signed_by_room_admin(text, message.signature):
             return refuse(seat.handle, "signature", "the room admin's signature is wrong", "open")
@@ -285,7 +273,7 @@ class Room:
 
     # -- passes (G3) -------------------------------------------------------------------------
 
-    def _show(self, seat: _Seat, message: Show, current: int, now: float) -> list[Effect]:
+    def _show(self, seat: Seat, message: Show, current: int, now: float) -> list[Effect]:
         gate = signed.gate(message.room_pass)
         slot = -1
         for n, expected in self._gates.items():
@@ -308,7 +296,7 @@ class Room:
 
     # -- G2 and G6: commit -------------------------------------------------------------------
 
-    def _commit(self, seat: _Seat, message: Commit, current: int, now: float) -> list[Effect]:
+    def _commit(self, seat: Seat, message: Commit, current: int, now: float) -> list[Effect]:
         if seat.shown is None:
             return refuse(seat.handle, "pass", "show the pass of the slot before", "commit")
         if message.slot != current + 1:
@@ -332,7 +320,7 @@ class Room:
             self._rivals.append(seat)
         return []
 
-    def _older_loser(self, seat: _Seat) -> bool:
+    def _older_loser(self, seat: Seat) -> bool:
         """Return whether another seat lost the last race, and won less recently than `seat`, or never."""
         return any(
             other.lost == self.slot and other.won < seat.won
@@ -344,7 +332,7 @@ class Room:
         assert self.slot is not None
         return self.slot
 
-    def _take(self, seat: _Seat, message: Commit, now: float) -> list[Effect]:
+    def _take(self, seat: Seat, message: Commit, now: float) -> list[Effect]:
         slot = message.slot
         late = [s for s in (self._held.seat if self._held else None, *self._rivals) if s and s is not seat]
         self._held, self._rivals = None, []
@@ -385,7 +373,7 @@ class Room:
 
     # -- G5: regate --------------------------------------------------------------------------
 
-    def _regate(self, seat: _Seat, message: Regate, current: int, now: float) -> list[Effect]:
+    def _regate(self, seat: Seat, message: Regate, current: int, now: float) -> list[Effect]:
         text = signed.regate(self.number, message.slot, message.gate, seat.nonce)
         if not self._signed_by_room_admin(text, message.signature):
             return refuse(seat.handle, "signature", "the room admin's signature is wrong", "regate")
@@ -423,7 +411,7 @@ class Room:
 
     # -- G4: catch up ------------------------------------------------------------------------
 
-    def _catch_up(self, seat: _Seat, message: CatchUp, current: int, now: float) -> list[Effect]:
+    def _catch_up(self, seat: Seat, message: CatchUp, current: int, now: float) -> list[Effect]:
         """Send held commits to a connection with a pass of the last slots, and relays if it may receive.
 
         If it may not receive, `relay` in the answer has the value of the request: the client asks again after
@@ -468,7 +456,7 @@ class Room:
 
     # -- media -------------------------------------------------------------------------------
 
-    def _media(self, seat: _Seat, message: Media, now: float) -> list[Effect]:
+    def _media(self, seat: Seat, message: Media, now: float) -> list[Effect]:
         mine = _ssrcs(message)
         taken = {
             ssrc
@@ -562,27 +550,3 @@ class Room:
             waiting=(self._held is not None) + len(self._rivals),
             seats=tuple((s.since, s.shown, s.won, s.lost) for s in self._seats.values()),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class RoomFacts:
-    """Everything that a room holds. `commits` are (slot, bytes, time taken), `relays` (number, bytes).
-
-    `seats` has for each connection its time of arrival, the highest slot whose pass it has shown, the last
-    slot won, and the last slot lost (-1: none). `waiting` is the number of commits on hold, and `held_bytes`
-    the size of the first of them. Times are monotonic seconds.
-    """
-
-    number: bytes
-    room_admin_key: bytes
-    slot: int | None
-    handles: tuple[bytes, ...]
-    commits: tuple[tuple[int, int, float], ...]
-    relays: tuple[tuple[int, int], ...]
-    gates: int
-    passes_current: int
-    streams: tuple[str, ...]
-    held_bytes: int
-    chain: bytes
-    waiting: int
-    seats: tuple[tuple[float, int | None, int, int], ...]
