@@ -16,6 +16,7 @@ from snugroom.server.config import Settings
 from snugroom.server.hostile.participants import Participants
 from snugroom.server.rooms.effects import Effect, Send
 from snugroom.server.rooms.hub import Hub
+from snugroom.server.rooms.media import RoomMedia
 from snugroom.server.rooms.room import Room
 from snugroom.server.rooms.seat import Seat
 from snugroom.server.rooms.signaling import MediaServer, Signaling
@@ -84,7 +85,8 @@ class HostileRoom(Room):
 
     def relay(self, blob: bytes, now: float) -> list[Effect]:
         """Relay a blob that no member has sent."""
-        return self._relay_blob(Relay(blob), now)
+        assert self.slot is not None
+        return self._relay(Relay(blob), self.slot, now)
 
     def admit(self, handle: bytes) -> None:
         """Let a connection receive as if it had shown the current pass."""
@@ -104,9 +106,10 @@ class HostileRoom(Room):
         """Return a second room with the same past, and move these connections there without a message."""
         other = copy.copy(self)
         other._gates, other._taken_at = dict(self._gates), dict(self._taken_at)
-        other._commits, other._relays = self._commits.copy(), self._relays.copy()
+        other._backlog = self._backlog.copy()
         other._held, other._rivals = None, []
         other._seats = {h: self._seats.pop(h) for h in handles if h in self._seats}
+        other.media = RoomMedia(self.number, other._seats)
         self._rivals = [seat for seat in self._rivals if seat.handle in self._seats]
         if self._held is not None and self._held.seat.handle not in self._seats:
             self._held = None

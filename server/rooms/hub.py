@@ -102,12 +102,12 @@ class Hub:
     def media_refused(self, handle: bytes) -> list[Effect]:
         """Undo `handle`'s media, because the SFU has refused it."""
         room = self._in_room.get(handle)
-        return [] if room is None else self._performed(room.media_refused(handle))
+        return [] if room is None else self._performed(room.media.refused(handle))
 
     def media_lost(self, number: bytes, handles: Iterable[bytes]) -> list[Effect]:
         """End the media of these connections of room `number`, because their media worker has ended."""
         room = self._rooms.get(number)
-        return [] if room is None else self._performed(room.media_lost(handles))
+        return [] if room is None else self._performed(room.media.lost(handles))
 
     def tick(self, now: float) -> list[Effect]:
         """Apply the passage of time to all rooms. It is cheap; call it several times a second."""

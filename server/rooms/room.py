@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import hmac
 import math
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nacl.exceptions import BadSignatureError
@@ -24,17 +23,16 @@ from nacl.signing import VerifyKey
 
 from snugroom.server.config import Settings
 from snugroom.server.rate import TokenBucket
+from snugroom.server.rooms.backlog import Backlog
 from snugroom.server.rooms.effects import (
     Drop,
     Effect,
     Forget,
-    MediaJoin,
-    MediaLeave,
-    MediaSubscribe,
     Send,
     refuse,
 )
 from snugroom.server.rooms.facts import RoomFacts
+from snugroom.server.rooms.media import RoomMedia
 from snugroom.server.rooms.seat import Seat
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
@@ -48,7 +46,6 @@ from snugroom.server.wire.messages import (
     Commit,
     Committed,
     Entered,
-    HandleStream,
     Left,
     Media,
     Message,
@@ -58,18 +55,11 @@ from snugroom.server.wire.messages import (
     Regate,
     Regated,
     Relay,
-    Relayed,
     Show,
     Shown,
     Stale,
-    Streams,
     Subscribe,
 )
-
-
-def _ssrcs(media: Media) -> list[int]:
-    """Return all SSRCs of `media`, with those of layers and RTX."""
-    return [ssrc for stream in media.streams for ssrc in (stream.ssrc, *stream.layers, *stream.rtx)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +86,8 @@ class Room:
         self._seats: dict[bytes, Seat] = {}
         self._gates: dict[int, bytes] = {}
         self._taken_at: dict[int, float] = {}
-        self._commits: deque[Committed] = deque()
-        self._commit_bytes = 0
-        self._relays: deque[tuple[int, Relayed]] = deque()  # each with the current slot at its arrival
-        self._relay_bytes = 0
-        self._relay = 0
+        self._backlog = Backlog(settings)
+        self.media = RoomMedia(number, self._seats)
         self._held: _Held | None = None
         self._rivals: list[Seat] = []
         self._forget_at = math.inf
@@ -134,12 +121,11 @@ class Room:
         seat = self._seats.pop(handle, None)
         if seat is None:
             return []
-        effects: list[Effect] = []
-        if seat.media is not None:
-            effects.append(MediaLeave(self.number, handle))
+        had_media = seat.media is not None
+        effects = self.media.end(seat)
         effects += [Send(h, Left(handle)) for h in self._seats]
-        if seat.media is not None:
-            effects += self._changed_stream_lists()
+        if had_media:
+            effects += self.media.changed_lists()
         self._rivals = [rival for rival in self._rivals if rival is not seat]
         if self._held is not None and self._held.seat is seat:
             # its rivals for this slot have had no answer yet: let them try again
@@ -161,16 +147,7 @@ class Room:
         effects: list[Effect] = []
         if self._held is not None and now >= self._held.until:
             effects += self._take(self._held.seat, self._held.commit, now)
-        lapsed = [s for s in self._seats.values() if s.media is not None and now >= s.until]
-        for seat in lapsed:
-            seat.media = None
-            seat.view = None
-            effects.append(MediaLeave(self.number, seat.handle))
-            effects += refuse(
-                seat.handle, "pass", "the pass is no longer current: show it, then send media again", "media"
-            )
-        if lapsed:
-            effects += self._changed_stream_lists()
+        effects += self.media.lapse(now)
         if self.slot is None:
             for seat in list(self._seats.values()):
                 if now >= seat.since + self._settings.idle_time:
@@ -230,16 +207,13 @@ class Room:
                     for s in self._seats.values()
                     if now < s.until and s is not seat
                 ]
-            return self._relay_blob(message, now)
+            return self._relay(message, self.slot, now)
         if isinstance(message, Media):
-            return self._media(seat, message, now)
-        if seat.media is None:
-            return refuse(handle, "media", "send media first", about)
-        wanted = None if message.ssrcs is None else tuple(message.ssrcs)
-        max_layers = tuple(message.max_layers)
-        if max_layers and len(max_layers) != len(wanted or ()):
-            return refuse(handle, "layers", "give one layer for each of the streams, or none", about)
-        return [MediaSubscribe(self.number, handle, wanted, max_layers)]
+            effects = self.media.join(seat, message, now)
+            if seat.media is not None:
+                self._wake_by(seat.until)
+            return effects
+        return self.media.subscribe(seat, message)
 
     def _signed_by_room_admin(self, text: bytes, signature: bytes) -> bool:
         try:
@@ -350,12 +324,7 @@ class Room:
         self._taken_at[slot] = now
         self._gates.pop(slot - limits.CATCH_UP_SLOTS, None)
         self._taken_at.pop(slot - limits.CATCH_UP_SLOTS, None)
-        self._commits.append(committed)
-        self._commit_bytes += len(message.blob)
-        while len(self._commits) > limits.CATCH_UP_SLOTS or (
-            self._commit_bytes > self._settings.commit_bytes and len(self._commits) > 1
-        ):
-            self._commit_bytes -= len(self._commits.popleft().blob)
+        self._backlog.add_commit(committed)
         seat.won = slot
         seat.lost = -1
         effects: list[Effect] = []
@@ -421,113 +390,24 @@ class Room:
             return refuse(seat.handle, "pass", "show the pass of that slot, or a later one", "catch_up")
         if message.slot > current:
             return refuse(seat.handle, "slot", "the room has not reached that slot", "catch_up")
-        oldest = self._commits[0].slot if self._commits else current + 1
-        if message.slot + 1 < oldest:
+        commits = self._backlog.commits
+        if message.slot + 1 < (commits[0].slot if commits else current + 1):
             return refuse(seat.handle, "gone", "the blobs after that slot are no longer held", "catch_up")
         if not seat.catch_ups.take(now):
             return refuse(seat.handle, "rate", "too many catch-ups", "catch_up")
-        effects: list[Effect] = []
-        commits = [c for c in self._commits if c.slot > message.slot]
-        relay, missing = message.relay, 0
-        if now < seat.until:
-            # a number above ours is from before this room was opened: all held relays are new to the member
-            after = message.relay if message.relay <= self._relay else 0
-            # in order of arrival, so that a member reads a blob of an old epoch before it erases the keys
-            for at, relayed in self._relays:
-                if relayed.relay > after:
-                    while commits and commits[0].slot <= at:
-                        effects.append(Send(seat.handle, commits.pop(0)))
-                    effects.append(Send(seat.handle, relayed))
-            relay, missing = self._relay, max(0, self._relay - len(self._relays) - after)
-        effects += [Send(seat.handle, c) for c in commits]
-        return [*effects, Send(seat.handle, CaughtUp(current, relay, missing))]
+        receives = now < seat.until
+        blobs, missing = self._backlog.since(message.slot, message.relay if receives else None)
+        relay = self._backlog.last_relay if receives else message.relay
+        return [
+            *(Send(seat.handle, blob) for blob in blobs),
+            Send(seat.handle, CaughtUp(current, relay, missing)),
+        ]
 
     # -- relay -------------------------------------------------------------------------------
 
-    def _relay_blob(self, message: Relay, now: float) -> list[Effect]:
-        self._relay += 1
-        relayed = Relayed(self._relay, message.blob)
-        assert self.slot is not None
-        self._relays.append((self.slot, relayed))
-        self._relay_bytes += len(message.blob)
-        while len(self._relays) > self._settings.ring_relays or self._relay_bytes > self._settings.ring_bytes:
-            self._relay_bytes -= len(self._relays.popleft()[1].blob)
+    def _relay(self, message: Relay, current: int, now: float) -> list[Effect]:
+        relayed = self._backlog.add_relay(current, message.blob)
         return [Send(s.handle, relayed) for s in self._seats.values() if now < s.until]
-
-    # -- media -------------------------------------------------------------------------------
-
-    def _media(self, seat: Seat, message: Media, now: float) -> list[Effect]:
-        mine = _ssrcs(message)
-        taken = {
-            ssrc
-            for other in self._seats.values()
-            if other is not seat and other.media is not None
-            for ssrc in _ssrcs(other.media)
-        }
-        if len(set(mine)) < len(mine) or taken.intersection(mine):
-            return refuse(seat.handle, "ssrc", "an SSRC is taken: choose another at random", "media")
-        if sum(1 + len(stream.layers) for stream in message.streams) > limits.STREAMS_MAX:
-            return refuse(
-                seat.handle, "streams", f"at most {limits.STREAMS_MAX} streams, layers counted", "media"
-            )
-        for stream in message.streams:
-            if stream.layers and stream.kind == "audio":
-                return refuse(seat.handle, "layers", "audio has no layers", "media")
-            if stream.rtx and (stream.kind == "audio" or len(stream.rtx) != 1 + len(stream.layers)):
-                return refuse(seat.handle, "rtx", "give one RTX SSRC for each SSRC of video", "media")
-        if not seat.media_changes.take(now):
-            return refuse(seat.handle, "rate", "too many changes of media", "media")
-        seat.media = message
-        self._wake_by(seat.until)
-        return [MediaJoin(self.number, seat.handle, message), *self._changed_stream_lists()]
-
-    def media_refused(self, handle: bytes) -> list[Effect]:
-        """Undo `handle`'s media, because the SFU has refused it."""
-        seat = self._seats.get(handle)
-        if seat is None or seat.media is None:
-            return []
-        seat.media = None
-        seat.view = None
-        return [MediaLeave(self.number, handle), *self._changed_stream_lists()]
-
-    def media_lost(self, handles: Iterable[bytes]) -> list[Effect]:
-        """End the media of these connections, because their media worker has ended.
-
-        Each gets `refused` with the code `lost`, and may send its media again.
-        """
-        effects: list[Effect] = []
-        for handle in handles:
-            seat = self._seats.get(handle)
-            if seat is not None and seat.media is not None:
-                seat.media = None
-                seat.view = None
-                text = "the media server was started anew: send media again, for a new transport"
-                effects += refuse(handle, "lost", text, "media")
-        return [*effects, *self._changed_stream_lists()]
-
-    def _changed_stream_lists(self) -> list[Effect]:
-        """Return `streams` for every connection with media whose list of other streams has changed."""
-        streams = [
-            HandleStream(
-                seat.handle,
-                stream.ssrc,
-                stream.kind,
-                layers=len(stream.layers),
-                rtx=stream.rtx[0] if stream.rtx else None,
-            )
-            for seat in self._seats.values()
-            if seat.media is not None
-            for stream in seat.media.streams
-        ]
-        effects: list[Effect] = []
-        for seat in self._seats.values():
-            if seat.media is None:
-                continue
-            view = [stream for stream in streams if stream.handle != seat.handle]
-            if view != seat.view:
-                seat.view = view
-                effects.append(Send(seat.handle, Streams(view)))
-        return effects
 
     # -- facts -------------------------------------------------------------------------------
 
@@ -538,8 +418,10 @@ class Room:
             room_admin_key=self._room_admin_key,
             slot=self.slot,
             handles=tuple(self._seats),
-            commits=tuple((c.slot, len(c.blob), self._taken_at.get(c.slot, math.nan)) for c in self._commits),
-            relays=tuple((r.relay, len(r.blob)) for _, r in self._relays),
+            commits=tuple(
+                (c.slot, len(c.blob), self._taken_at.get(c.slot, math.nan)) for c in self._backlog.commits
+            ),
+            relays=tuple((r.relay, len(r.blob)) for _, r in self._backlog.relays),
             gates=len(self._gates),
             passes_current=sum(s.until == math.inf for s in self._seats.values()),
             streams=tuple(

@@ -146,7 +146,7 @@ def test_members_whose_media_is_lost_are_told_and_the_others_see_their_streams_e
     for number, who in enumerate((b"ada", b"bob", b"cem")):
         table.says(who, media(number + 1))
     table.inbox.clear()
-    table._note(table.room.media_lost([b"ada", b"cem", b"nobody"]))
+    table._note(table.room.media.lost([b"ada", b"cem", b"nobody"]))
     for who in (b"ada", b"cem"):
         [refused] = table.heard(who)
         assert isinstance(refused, Refused)
@@ -159,4 +159,4 @@ def test_members_whose_media_is_lost_are_told_and_the_others_see_their_streams_e
     assert isinstance(
         table.says(b"ada", Media("abcd", "p" * 24, bytes(32), [Stream(1, "audio")]))[0], Streams
     )
-    assert table.room.media_lost([b"nobody"]) == []
+    assert table.room.media.lost([b"nobody"]) == []

@@ -346,10 +346,10 @@ def test_media_that_the_sfu_refuses_is_taken_back() -> None:
     t = Table().opened(A, B)
     t.says(A, media(1))
     t.says(B, media(2))
-    effects = t.room.media_refused(B)
+    effects = t.room.media.refused(B)
     assert effects[0] == MediaLeave(NUMBER, B)
     assert effects[1:] == [Send(A, Streams([]))]
-    assert t.room.media_refused(B) == []
+    assert t.room.media.refused(B) == []
 
 
 def test_changes_of_media_have_a_rate() -> None:
