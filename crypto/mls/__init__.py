@@ -2,8 +2,8 @@
 
 `codec` 2.1; `labels` 5.1, 5.2; `nodes` 5.3, 7.1, 7.2; `keypackage` 10; `proposals` 12.1; `messages` 6;
 `treemath`, `tree` 4, 7; `treekem` 7.4 to 7.6; `schedule` 8; `secrets` 9; `framing` 6; `validate` and
-`validate_commit` the numbered rules; `apply` 12.2, 12.3; `commit`, `welcome` 12.4; `state`, `view`,
-`outcomes`, `group` a member.
+`validate_commit` the numbered rules; `apply` 12.2, 12.3; `commit`, `welcome` 12.4; `receive` 6; `state`,
+`view`, `outcomes`, `group` a member.
 """
 
 from snugroom.crypto.mls.errors import CommitError, PathError

@@ -12,40 +12,27 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from weakref import WeakSet
 
-from snugroom.crypto.errors import MalformedError, MissingKeyError, StateError, ValidationError
+from snugroom.crypto.errors import StateError
 from snugroom.crypto.kdf import Rng
 from snugroom.crypto.mls import validate, welcome
 from snugroom.crypto.mls import validate_commit as rules
 from snugroom.crypto.mls.apply import attributed_to, verify_proposal
 from snugroom.crypto.mls.commit import ProcessedCommit, enter_epoch, process_commit, send, stage_commit
 from snugroom.crypto.mls.errors import PathError
-from snugroom.crypto.mls.framing import (
-    PadTo,
-    VerifiedContent,
-    open_sender_data,
-    sign_content,
-    to_be_signed,
-    unprotect_private,
-    unprotect_public,
-    verify_content,
-)
+from snugroom.crypto.mls.framing import PadTo, VerifiedContent, sign_content
 from snugroom.crypto.mls.keypackage import KeyPackageBundle
 from snugroom.crypto.mls.labels import proposal_ref, sign_with_label
 from snugroom.crypto.mls.messages import (
     AuthenticatedContent,
     Content,
-    ContentType,
     FramedContent,
     GroupContext,
-    PrivateMessage,
-    PublicMessage,
     Sender,
     SenderType,
     WireFormat,
-    decode_message,
     encode_message,
 )
-from snugroom.crypto.mls.nodes import Extension, LeafNode, LeafNodeSource, external_senders
+from snugroom.crypto.mls.nodes import Extension, LeafNode, LeafNodeSource
 from snugroom.crypto.mls.outcomes import ApplicationMessage, CandidateCommit, ReceivedProposal, Stage
 from snugroom.crypto.mls.proposals import (
     Commit,
@@ -56,6 +43,7 @@ from snugroom.crypto.mls.proposals import (
     Remove,
     Update,
 )
+from snugroom.crypto.mls.receive import open_message
 from snugroom.crypto.mls.state import EpochState, Limits, PastEpoch
 from snugroom.crypto.mls.tree import RatchetTree
 from snugroom.crypto.mls.view import GroupView
@@ -371,103 +359,14 @@ class Group(GroupView):
         the sender, and `PathError` if a commit is valid but has no usable path secret for this member.
         """
         state = self._active
-        decoded = decode_message(message)
-        if isinstance(decoded, PrivateMessage):
-            return self._process_private(state, decoded, psks, now)
-        if isinstance(decoded, PublicMessage):
-            return self._process_public(state, decoded, psks, now)
-        raise MalformedError("the message is neither a PublicMessage nor a PrivateMessage")
-
-    def _process_private(
-        self,
-        state: EpochState,
-        message: PrivateMessage,
-        psks: Mapping[bytes, Buffer],
-        now: int | None,
-    ) -> ApplicationMessage | ReceivedProposal | CandidateCommit:
-        epoch = self._epoch_of(state, message)
-        sender = open_sender_data(state.suite, message, epoch.sender_data_secret)
-        leaf = rules.sender_is_member(epoch.tree, sender.leaf)
-        if sender.leaf == state.own_leaf:
-            raise StateError("this message is our own")
-        if sender.leaf in epoch.departed:
-            raise ValidationError("SNUG-17", f"leaf {sender.leaf} has been removed since")
-        content, key = unprotect_private(state.suite, message, sender, epoch.secret_tree)
-        verified = verify_content(content, epoch.context.encoded, leaf.signature_key)
-        key.consume()
-        data = content.framed.content
-        if isinstance(data, bytes):
-            return ApplicationMessage(
-                sender.leaf,
-                message.epoch,
-                sender.generation,
-                message.authenticated_data,
-                data,
-                to_be_signed(content.wire_format, content.framed, epoch.context.encoded),
-                content.signature,
-            )
-        return self._process_handshake(state, verified, psks, now)
-
-    def _epoch_of(self, state: EpochState, message: PrivateMessage) -> PastEpoch:
-        """Return the keys of a message's epoch; those of past epochs open application data only."""
-        self._check_group(state, message.group_id)
-        if message.epoch == state.context.epoch:
-            return PastEpoch(state.context, state.tree, state.secrets.sender_data, state.secret_tree)
-        for past in state.past:
-            if past.context.epoch == message.epoch and message.content_type == ContentType.APPLICATION:
-                return past
-        raise MissingKeyError(f"a message of epoch {message.epoch}; we are in {state.context.epoch}")
-
-    @staticmethod
-    def _check_group(state: EpochState, group_id: bytes) -> None:
-        if group_id != state.group_id:
-            raise MissingKeyError("a message of another group")
-
-    def _process_public(
-        self,
-        state: EpochState,
-        message: PublicMessage,
-        psks: Mapping[bytes, Buffer],
-        now: int | None,
-    ) -> ReceivedProposal | CandidateCommit:
-        framed = message.content.framed
-        self._check_group(state, framed.group_id)
-        if framed.epoch != state.context.epoch:
-            raise MissingKeyError(f"a message of epoch {framed.epoch}; we are in {state.context.epoch}")
-        context = state.context.encoded
-        content = unprotect_public(state.suite, message, context, state.secrets.membership_key)
-        verified = verify_content(content, context, self._signature_key(state, framed))
-        if framed.sender.leaf == state.own_leaf:
-            raise StateError("this message is our own")
-        return self._process_handshake(state, verified, psks, now)
-
-    @staticmethod
-    def _signature_key(state: EpochState, framed: FramedContent) -> bytes:
-        """Return the signature key that a PublicMessage must verify under (section 6.1)."""
-        match framed.sender.kind:
-            case SenderType.MEMBER:
-                return rules.sender_is_member(state.tree, framed.sender.index).signature_key
-            case SenderType.EXTERNAL:
-                rules.external_sends_proposals(framed)
-                senders = external_senders(state.context.extensions)
-                return rules.external_sender_listed(senders, framed.sender.index).signature_key
-            case SenderType.NEW_MEMBER_PROPOSAL:
-                return rules.newcomer_proposes_add(framed).key_package.leaf_node.signature_key
-            case SenderType.NEW_MEMBER_COMMIT:
-                return rules.newcomer_commits_with_path(framed).leaf_node.signature_key
-
-    def _process_handshake(
-        self,
-        state: EpochState,
-        verified: VerifiedContent,
-        psks: Mapping[bytes, Buffer],
-        now: int | None,
-    ) -> ReceivedProposal | CandidateCommit:
-        content = verified.framed.content
+        opened = open_message(state, message)
+        if isinstance(opened, ApplicationMessage):
+            return opened
+        content = opened.framed.content
         if isinstance(content, Commit):
-            return self._candidate(state, verified, process_commit(state, verified, psks, now))
+            return self._candidate(state, opened, process_commit(state, opened, psks, now))
         assert not isinstance(content, bytes), "application data does not get here"
-        return self._receive_proposal(state, verified, content, now)
+        return self._receive_proposal(state, opened, content, now)
 
     def _receive_proposal(
         self, state: EpochState, verified: VerifiedContent, proposal: ProposalIn, now: int | None

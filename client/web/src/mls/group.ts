@@ -9,41 +9,23 @@
 
 import { type GroupContext } from "ts-mls/groupContext.js";
 import { initializeKeySchedule } from "ts-mls/keySchedule.js";
-import type { PrivateMessage } from "ts-mls/privateMessage.js";
 import type { ProposalOrRef } from "ts-mls/proposalOrRefType.js";
-import type { PublicMessage } from "ts-mls/publicMessage.js";
 import { treeHashRoot } from "ts-mls/treeHash.js";
-import { type Bytes, hex, type Rng, same } from "../crypto/bytes";
-import {
-  MalformedError,
-  MissingKeyError,
-  StateError,
-  UnsupportedError,
-  ValidationError,
-} from "../crypto/errors";
+import { type Bytes, hex, type Rng } from "../crypto/bytes";
+import { StateError } from "../crypto/errors";
 import { labeled } from "../crypto/labels";
 import { processCommit, stageCommit } from "./commit";
 import { PathError } from "./errors";
-import {
-  framedBy,
-  openSenderData,
-  proposalRef,
-  send,
-  type Signed,
-  signContent,
-  unprotectPrivate,
-  unprotectPublic,
-  verifyContent,
-} from "./framing";
+import { framedBy, proposalRef, send, type Signed, signContent } from "./framing";
 import type { KeyPackageBundle } from "./keyPackage";
 import { CandidateCommit, Stage } from "./outcomes";
 import { attributedTo, type Psks, verifyProposal } from "./proposals";
-import { decodeMessage, MLS10, suiteName, versionName } from "./read";
+import { MLS10, suiteName, versionName } from "./read";
+import { type OpenedHandshake, openMessage } from "./receive";
 import { committedOf, leafOf, proposalOf, toExtension, toProposal } from "./shapes";
 import {
   type EpochState,
   enterEpoch,
-  type OpenEpoch,
   openEpoch,
   PAST_EPOCHS,
   STORED_PROPOSALS,
@@ -51,15 +33,10 @@ import {
   wipeSecrets,
 } from "./state";
 import { deriveSecret, hash, kdf, NH, SUITE } from "./suite";
-import type {
-  ApplicationMessage,
-  Extension,
-  Proposal,
-  ReceivedProposal,
-} from "./types";
+import type { ApplicationMessage, Extension, Proposal, ReceivedProposal } from "./types";
 import * as validate from "./validate";
 import { must } from "./validate";
-import * as rules from "./validateCommit";
+import type { ResolvedProposal } from "./validateCommit";
 import { GroupView } from "./view";
 import { join, makeWelcome } from "./welcome";
 
@@ -215,7 +192,7 @@ export class Group extends GroupView {
   #store(
     state: EpochState,
     signed: Signed,
-    item: Omit<rules.ResolvedProposal, "reference"> & { reference: null },
+    item: Omit<ResolvedProposal, "reference"> & { reference: null },
   ): Bytes {
     const reference = proposalRef(signed);
     const stored = state.proposals.size;
@@ -318,102 +295,13 @@ export class Group extends GroupView {
     psks: Psks = NO_PSKS,
   ): Promise<ApplicationMessage | ReceivedProposal | CandidateCommit> {
     const state = this.#active;
-    const decoded = decodeMessage(message);
-    if (decoded.kind === "private") return this.#processPrivate(state, decoded.message, psks);
-    if (decoded.kind === "public") return this.#processPublic(state, decoded.message, psks);
-    throw new MalformedError("the message is neither a PublicMessage nor a PrivateMessage");
-  }
-
-  async #processPrivate(
-    state: EpochState,
-    message: PrivateMessage,
-    psks: Psks,
-  ): Promise<ApplicationMessage | ReceivedProposal | CandidateCommit> {
-    const epoch = this.#epochOf(state, message);
-    const sender = await openSenderData(message, epoch.senderDataSecret);
-    const leaf = rules.senderIsMember(epoch.tree, sender.leaf);
-    if (sender.leaf === state.ownLeaf) throw new StateError("this message is our own");
-    if (epoch.departed.has(sender.leaf))
-      throw new ValidationError("SNUG-17", `leaf ${sender.leaf} has been removed since`);
-    const [signed, key] = await unprotectPrivate(message, sender, epoch.secretTree);
-    const tbs = await verifyContent(signed, epoch.encodedContext, leaf.signaturePublicKey);
-    key.consume();
-    const { content } = signed;
-    if (content.contentType !== "application")
-      return this.#processHandshake(state, signed, sender.leaf, psks);
-    return {
-      type: "ApplicationMessage",
-      sender: sender.leaf,
-      epoch: Number(message.epoch),
-      generation: sender.generation,
-      authenticatedData: message.authenticatedData as Bytes,
-      data: content.applicationData as Bytes,
-      tbs,
-      signature: signed.auth.signature as Bytes,
-    };
-  }
-
-  /** Return the keys of a message's epoch; those of past epochs open application data only. */
-  #epochOf(state: EpochState, message: PrivateMessage): OpenEpoch {
-    this.#checkGroup(state, message.groupId);
-    if (message.epoch === state.context.epoch) return openEpoch(state);
-    for (const past of state.past)
-      if (past.context.epoch === message.epoch && message.contentType === "application") return past;
-    throw new MissingKeyError(`a message of epoch ${message.epoch}; we are in ${state.context.epoch}`);
-  }
-
-  #checkGroup(state: EpochState, groupId: Uint8Array): void {
-    if (!same(groupId, state.context.groupId)) throw new MissingKeyError("a message of another group");
-  }
-
-  async #processPublic(
-    state: EpochState,
-    message: PublicMessage,
-    psks: Psks,
-  ): Promise<ReceivedProposal | CandidateCommit> {
-    const { content } = message;
-    this.#checkGroup(state, content.groupId);
-    if (content.epoch !== state.context.epoch)
-      throw new MissingKeyError(`a message of epoch ${content.epoch}; we are in ${state.context.epoch}`);
-    const signed = unprotectPublic(message, state.encodedContext, state.secrets.membershipKey);
-    await verifyContent(signed, state.encodedContext, this.#signatureKey(state, signed));
-    const leaf = content.sender.senderType === "member" ? content.sender.leafIndex : null;
-    if (leaf === state.ownLeaf) throw new StateError("this message is our own");
-    return this.#processHandshake(state, signed, leaf, psks);
-  }
-
-  /** Return the signature key that a PublicMessage must verify under (section 6.1). */
-  #signatureKey(state: EpochState, { content }: Signed): Uint8Array {
-    const { sender } = content;
-    switch (sender.senderType) {
-      case "member":
-        return rules.senderIsMember(state.tree, sender.leafIndex).signaturePublicKey;
-      case "external": {
-        must(
-          content.contentType === "proposal",
-          "6-2",
-          "an external sender sends something else than a proposal",
-        );
-        const key = validate.externalSenders(state.context.extensions)[sender.senderIndex];
-        must(key !== undefined, "12.1.8-1", `there is no external sender ${sender.senderIndex}`);
-        return key;
-      }
-      case "new_member_proposal":
-        must(
-          content.contentType === "proposal" && content.proposal.proposalType === "add",
-          "6-3",
-          "a newcomer proposes something else than an Add",
-        );
-        return content.proposal.add.keyPackage.leafNode.signaturePublicKey;
-      case "new_member_commit":
-        throw new UnsupportedError("nobody comes in by a commit of its own");
-    }
+    const opened = await openMessage(state, message);
+    return "type" in opened ? opened : this.#processHandshake(state, opened, psks);
   }
 
   async #processHandshake(
     state: EpochState,
-    signed: Signed,
-    sender: number | null,
+    { signed, sender }: OpenedHandshake,
     psks: Psks,
   ): Promise<ReceivedProposal | CandidateCommit> {
     const { content } = signed;

@@ -5,8 +5,8 @@
  * ts-mls provides the encodings, the tree arithmetic, paths and the key schedule. Every step on which all
  * members must reach the same verdict is implemented here: `reader`, `read` (strict decoding), `validate`,
  * `validateCommit` (the numbered rules), `secrets`, `framing` (one key per message, consumed once its
- * signature has verified), `proposals`, `commit`, `welcome`, `state`, `view`, `group`. `suite` connects ts-mls to
- * the browser's cryptography.
+ * signature has verified), `proposals`, `commit`, `welcome`, `receive`, `state`, `view`, `group`. `suite`
+ * connects ts-mls to the browser's cryptography.
  */
 
 export { CommitError, PathError } from "./errors";
