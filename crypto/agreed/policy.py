@@ -22,12 +22,14 @@ SNUG-13  GroupContextExtensions change only `snug_policy`: version + 1, host_pub
 SNUG-14  no external senders
 SNUG-15  suite, version and sizes conform to the profile
 SNUG-16  all of RFC 9420 12.2 to 12.4 (crypto.mls checks them; `snug_16` gives them this name)
-SNUG-17  a message's epoch is the current or the last, its generation within 200, its sender not removed
+SNUG-17  a message's epoch is the current or the last, its sender not removed, and its generation at most 200
+         ahead (`crypto.mls.secrets` checks this part, before it derives a key)
 SNUG-18  END and MOVE come from a host, on the current chain
 SNUG-19  a member's heartbeats do not contradict each other: one per number, each follows the previous one,
          none from an earlier slot or epoch
 SNUG-20  a media stream is announced by the leaf that its key id names
-SNUG-21  SFrame: the full tag, and a replay window
+SNUG-21  SFrame: the full tag, and a replay window (`crypto.media.sframe` checks both: the suite in use has
+         the full tag, and a key's `Opener` opens each frame once)
 SNUG-22  a media frame is in its sender's signed list, within 2 s
 =======  ====================================================================================
 """
@@ -63,11 +65,8 @@ REQUIRED_CAPABILITIES: Final = 0x0003
 EXTERNAL_SENDERS: Final = 0x0005
 SUITES: Final = frozenset({0x0001, 0x0003})
 MEMBERS_MAX: Final = 1000
-GENERATION_GAP: Final = 200
 #: Maximum number of slots between the signature of a host's return and its commit.
 RETURN_SLOTS: Final = 8
-#: Bytes of the tag in the SFrame suite in use (0x0004).
-SFRAME_TAG: Final = 16
 #: Maximum seconds of audio or video without a signature of the sender.
 MEDIA_SIGNATURE_TIME: Final = 2.0
 
@@ -380,12 +379,10 @@ def judge_group(*, suite: int, extensions: Sequence[tuple[int, bytes]], members:
         _allowed_name(member)
 
 
-def snug_17(*, epoch: int, current: int, generation_gap: int, sender_removed: bool) -> None:
+def snug_17(*, epoch: int, current: int, sender_removed: bool) -> None:
     """A member's message is recent, and its sender is still a member."""
     if not current - 1 <= epoch <= current:
         raise ValidationError("SNUG-17", f"a message of epoch {epoch}, in epoch {current}")
-    if generation_gap > GENERATION_GAP:
-        raise ValidationError("SNUG-17", f"a message {generation_gap} generations ahead")
     if sender_removed:
         raise ValidationError("SNUG-17", "a message of a member who has been removed")
 
@@ -428,14 +425,6 @@ def snug_20(*, announcers: Mapping[int, int], key_leaf: int, stream: int) -> Non
         raise ValidationError("SNUG-20", "a stream sealed by another than who announced it")
     if announcers[key_leaf] != stream:
         raise ValidationError("SNUG-20", "a stream sealed as another than it was announced")
-
-
-def snug_21(*, tag_size: int, replayed: bool) -> None:
-    """Frames carry the full tag, and each frame is opened once."""
-    if tag_size != SFRAME_TAG:
-        raise ValidationError("SNUG-21", f"a tag of {tag_size} bytes")
-    if replayed:
-        raise ValidationError("SNUG-21", "a frame that has been seen")
 
 
 def snug_22(*, forged: bool, unlisted: float) -> None:

@@ -351,7 +351,7 @@ class Membership:
         received = self.group.process(messages[0])
         assert isinstance(received, mls.ApplicationMessage)
         gone = self.signature_key(received.sender) is None
-        policy.snug_17(epoch=received.epoch, current=self.group.epoch, generation_gap=0, sender_removed=gone)
+        policy.snug_17(epoch=received.epoch, current=self.group.epoch, sender_removed=gone)
         return received
 
     def keeps_epoch(self, began: int) -> bool:

@@ -34,11 +34,8 @@ export const REQUIRED_CAPABILITIES = 0x0003;
 export const EXTERNAL_SENDERS = 0x0005;
 export const SUITES: ReadonlySet<number> = new Set([0x0001, 0x0003]);
 export const MEMBERS_MAX = 1000;
-export const GENERATION_GAP = 200;
 /** Maximum number of slots between the signature of a host's return and its commit. */
 export const RETURN_SLOTS = 8;
-/** Bytes of the tag in the SFrame suite in use (0x0004). */
-export const SFRAME_TAG = 16;
 /** Maximum seconds of audio or video without a signature of the sender. */
 export const MEDIA_SIGNATURE_TIME = 2;
 
@@ -330,12 +327,10 @@ export function judgeGroup(group: {
 export function snug17(message: {
   readonly epoch: number;
   readonly current: number;
-  readonly generationGap: number;
   readonly senderRemoved: boolean;
 }): void {
-  const { epoch, current, generationGap } = message;
+  const { epoch, current } = message;
   if (epoch < current - 1 || epoch > current) throw broken(17, "epoch", { said: epoch, epoch: current });
-  if (generationGap > GENERATION_GAP) throw broken(17, "gap", { gap: generationGap });
   if (message.senderRemoved) throw broken(17, "removed");
 }
 
@@ -384,12 +379,6 @@ export function snug20(frame: {
   const announced = frame.announcers.get(frame.keyLeaf);
   if (announced === undefined) throw broken(20, "stream_leaf");
   if (announced !== frame.stream) throw broken(20, "stream_other");
-}
-
-/** Frames carry the full tag, and each frame is opened once. */
-export function snug21(frame: { readonly tagSize: number; readonly replayed: boolean }): void {
-  if (frame.tagSize !== SFRAME_TAG) throw broken(21, "tag", { bytes: frame.tagSize });
-  if (frame.replayed) throw broken(21, "replay");
 }
 
 /**

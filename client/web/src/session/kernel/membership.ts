@@ -410,7 +410,7 @@ export class Membership {
     if (received.type !== "ApplicationMessage")
       throw new MalformedError("a message that is none of a person's");
     const senderRemoved = this.signatureKey(received.sender) === null;
-    policy.snug17({ epoch: received.epoch, current: this.group.epoch, generationGap: 0, senderRemoved });
+    policy.snug17({ epoch: received.epoch, current: this.group.epoch, senderRemoved });
     return received;
   }
 

@@ -51,7 +51,6 @@ export default {
   "snug.people": "mehr als {most} Personen in einem Treffen",
   "snug.added_suite": "wer neu ist, spricht andere Verfahren oder eine andere Version",
   "snug.epoch": "eine Nachricht aus Abschnitt {said}, in Abschnitt {epoch}",
-  "snug.gap": "eine Nachricht, die {gap} Schritte voraus ist",
   "snug.removed": "eine Nachricht von jemandem, der entfernt wurde",
   "snug.end": "nur die Leitung beendet oder verlegt das Treffen",
   "snug.end_history": "sie spricht von einer anderen Vorgeschichte als unserer",
@@ -61,8 +60,6 @@ export default {
   "snug.unannounced": "Ton oder Bild, das niemand angekündigt hat",
   "snug.stream_leaf": "Ton oder Bild ist von jemand anderem versiegelt, als angekündigt war",
   "snug.stream_other": "Ton oder Bild ist anders versiegelt, als angekündigt war",
-  "snug.tag": "ein Siegel von {bytes} Bytes",
-  "snug.replay": "ein Stück Ton oder Bild, das schon da war",
   "snug.unsigned": "ein Stück Ton oder Bild ohne die Unterschrift dessen, von dem es kommt",
   "snug.unlisted": "Ton oder Bild, das niemand rechtzeitig unterschrieben hat",
 } satisfies Texts;

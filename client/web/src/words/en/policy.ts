@@ -52,7 +52,6 @@ export default {
   "snug.people": "more than {most} people in one meeting",
   "snug.added_suite": "an added member speaks another suite or version",
   "snug.epoch": "a message of epoch {said}, in epoch {epoch}",
-  "snug.gap": "a message {gap} generations ahead",
   "snug.removed": "a message of a member who has been removed",
   "snug.end": "only a host ends or moves the meeting",
   "snug.end_history": "it speaks of another history than ours",
@@ -62,8 +61,6 @@ export default {
   "snug.unannounced": "a stream that nobody has announced",
   "snug.stream_leaf": "a stream sealed by another than who announced it",
   "snug.stream_other": "a stream sealed as another than it was announced",
-  "snug.tag": "a tag of {bytes} bytes",
-  "snug.replay": "a frame that has been seen",
   "snug.unsigned": "a frame that its sender has not signed",
   "snug.unlisted": "sound or pictures that nobody has signed in time",
 } satisfies Texts;

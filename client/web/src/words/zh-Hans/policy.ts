@@ -51,7 +51,6 @@ export default {
   "snug.people": "一场会议超过 {most} 人",
   "snug.added_suite": "新成员用的是别的密码套件或版本",
   "snug.epoch": "消息属于第 {said} 段，现在是第 {epoch} 段",
-  "snug.gap": "消息超前了 {gap} 代",
   "snug.removed": "消息来自已被请出去的成员",
   "snug.end": "只有主持人能结束会议或迁移会议",
   "snug.end_history": "它说的经过和我们的不同",
@@ -61,8 +60,6 @@ export default {
   "snug.unannounced": "没有人声明过的声音或画面",
   "snug.stream_leaf": "封住声音或画面的人，不是声明它的人",
   "snug.stream_other": "声音或画面封的方式和声明的不同",
-  "snug.tag": "标签有 {bytes} 字节",
-  "snug.replay": "已经见过的片段",
   "snug.unsigned": "发送的人没有签名的片段",
   "snug.unlisted": "没有人及时签名的声音或画面",
 } satisfies Texts;

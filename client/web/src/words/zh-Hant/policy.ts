@@ -51,7 +51,6 @@ export default {
   "snug.people": "一場會議超過 {most} 人",
   "snug.added_suite": "新成員用的是別的加密套件或版本",
   "snug.epoch": "訊息屬於第 {said} 段，現在是第 {epoch} 段",
-  "snug.gap": "訊息超前了 {gap} 代",
   "snug.removed": "訊息來自已被請出去的成員",
   "snug.end": "只有主持人能結束會議或搬移會議",
   "snug.end_history": "它說的經過和我們的不同",
@@ -61,8 +60,6 @@ export default {
   "snug.unannounced": "沒有人宣告過的聲音或畫面",
   "snug.stream_leaf": "封住聲音或畫面的人，不是宣告它的人",
   "snug.stream_other": "聲音或畫面封的方式和宣告的不同",
-  "snug.tag": "標籤有 {bytes} 位元組",
-  "snug.replay": "已經見過的片段",
   "snug.unsigned": "傳送的人沒有簽名的片段",
   "snug.unlisted": "沒有人及時簽名的聲音或畫面",
 } satisfies Texts;
