@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from snugroom.crypto.errors import SnugCryptoError, ValidationError
@@ -41,9 +41,12 @@ class PageBundle:
         self.suite = SUITE
         self.encoded = self.peer.key_package.removeprefix(KEY_PACKAGE_HEAD)
 
-    def join(self, welcome: bytes, psks: Mapping[bytes, bytes]) -> PageGroup:
+    def join(
+        self, welcome: bytes, psks: Mapping[bytes, bytes], known_groups: Collection[bytes] = ()
+    ) -> PageGroup:
         try:
-            self.peer.join(welcome, [Psk(name, secret, b"") for name, secret in psks.items()])
+            self.peer.know([Psk(name, secret, b"") for name, secret in psks.items()])
+            self.peer.call("join", welcome=welcome, knownGroups=list(known_groups))
         except PeerError as error:
             raise as_ours(error) from error
         return PageGroup(self.peer)

@@ -118,16 +118,16 @@ class _Joining:
 
     @staticmethod
     def join(welcome: bytes, bundle: PageBundle, **options: Any) -> PageGroup:
-        return bundle.join(welcome, options.get("psks", {}))
+        return bundle.join(welcome, options.get("psks", {}), options.get("known_groups", ()))
 
 
-# the page judges no lifetimes when it joins, and is in no other group; suite 3 it doesn't have; two cases
-# reach into our own code, and are tried below
+# the page judges no lifetimes when it joins; suite 3 it doesn't have; two cases reach into our own code, and
+# are tried below
 ENTERING = [
     case
     for case in WELCOMES
     if case.attempt not in (rule_cases_entering.leaf_elsewhere, rule_cases_entering.tampered_tree)
-    and case.rule not in ("MLS-12.4.3.1-2", "MLS-12.4.3.1-6", "MLS-7.3-5", "MLS-13.4-3")
+    and case.rule not in ("MLS-12.4.3.1-2", "MLS-7.3-5", "MLS-13.4-3")
 ]
 
 

@@ -101,6 +101,7 @@ class Member {
   async join(request: Json): Promise<Json> {
     this.#group = await mls.Group.join(bytes(request["welcome"]), this.bundle, {
       psks: this.#psks,
+      knownGroups: list(request["knownGroups"] ?? []).map(bytes),
       rng: systemRng,
     });
     return { welcomedBy: this.#group.welcomedBy };

@@ -110,15 +110,16 @@ export class Group extends GroupView {
    * Join with a Welcome (section 12.4.3.1), an MLSMessage. Success consumes the bundle, failure leaves it
    * unchanged.
    *
-   * MalformedError, UnsupportedError, AuthenticationError, ValidationError, MissingKeyError (no tree),
-   * StateError (a used bundle). Lifetimes are not checked.
+   * `knownGroups` are the ids of the groups that this client is in. MalformedError, UnsupportedError,
+   * AuthenticationError, ValidationError, MissingKeyError (no tree), StateError (a used bundle). Lifetimes are
+   * not checked.
    */
   static async join(
     welcome: Bytes,
     bundle: KeyPackageBundle,
-    options: { readonly psks?: Psks; readonly rng: Rng },
+    options: { readonly psks?: Psks; readonly knownGroups?: readonly Bytes[]; readonly rng: Rng },
   ): Promise<Group> {
-    const state = await join(welcome, bundle, options.psks ?? NO_PSKS);
+    const state = await join(welcome, bundle, options.psks ?? NO_PSKS, options.knownGroups ?? []);
     bundle.wipe();
     return new Group(state, options.rng);
   }

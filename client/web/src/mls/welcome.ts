@@ -1,8 +1,7 @@
 /**
  * Welcomes (RFC 9420 section 12.4.3.1): creating one for the added members, and joining with one.
  *
- * Each rule of a Welcome, MLS-12.4.3.1-1 to 10 without 6, is raised as ValidationError and numbered as in
- * Python. Rule 6 (we are not in a group with this id already) is not checked here.
+ * Each rule of a Welcome, MLS-12.4.3.1-1 to 10, is thrown as ValidationError and numbered as in Python.
  */
 
 import { encode } from "ts-mls/codec/tlsEncoder.js";
@@ -103,7 +102,12 @@ export async function makeWelcome(staged: StagedCommit, rng: Rng): Promise<Bytes
 const RULE = "12.4.3.1-";
 
 /** Join a group with a Welcome. The bundle stays unchanged; see `Group.join` for the errors. */
-export async function join(message: Bytes, bundle: KeyPackageBundle, psks: Psks): Promise<EpochState> {
+export async function join(
+  message: Bytes,
+  bundle: KeyPackageBundle,
+  psks: Psks,
+  knownGroups: readonly Bytes[],
+): Promise<EpochState> {
   const decoded = decodeMessage(message);
   if (decoded.kind !== "welcome") throw new MalformedError("the message is not a Welcome");
   const welcome = decoded.message;
@@ -147,6 +151,11 @@ export async function join(message: Bytes, bundle: KeyPackageBundle, psks: Psks)
     context.version === versionName(MLS10) && context.cipherSuite === suiteName(SUITE),
     `${RULE}7`,
     "the group is of another version or cipher suite",
+  );
+  must(
+    !knownGroups.some((id) => same(id, context.groupId)),
+    `${RULE}6`,
+    "we are in a group of this id already",
   );
   if (context.epoch >= 2n ** 53n) throw new MalformedError("an epoch that no group gets to");
   const encoded = validate.findExtension(info.extensions, ExtensionType.RATCHET_TREE);

@@ -123,6 +123,20 @@ test("a removed member has no next epoch, and its late messages are not read", a
   );
 });
 
+test("a client that is in a group refuses a Welcome to a group with the same id (RFC 9420 12.4.3.1)", async () => {
+  const ada = await create();
+  const own = await bundle("Bo");
+  const { welcome } = await ada.stage(await admit(own), { psks: PSKS });
+  assert.ok(welcome);
+  const join = (...ids: string[]): Promise<mls.Group> =>
+    mls.Group.join(welcome, own, { psks: PSKS, knownGroups: ids.map(utf8), rng: systemRng });
+  await assert.rejects(
+    join("another", "group"),
+    (error) => error instanceof ValidationError && error.rule === "MLS-12.4.3.1-6",
+  );
+  assert.equal((await join("another", "group of another id")).epoch, 1);
+});
+
 test("a member that one commit removes and adds again hears that it is removed", async () => {
   const ada = await create();
   const key = await mls.generateSignatureKey(SUITE);
