@@ -241,7 +241,7 @@ class Server:
         try:
             bundle = page.load()
         except page.PageError:
-            log.warning("the page has not been built, or is not whole, and is not served: run `make page`")
+            log.warning("the page is missing or damaged, and is not served: run `make page`")
             return [web.get("/", self._hello)]
         where = {"origin": origin, "own": False, "lecture": False}
         return page.routes(bundle, where=where, connect=[page.sockets(origin)])

@@ -1,8 +1,8 @@
 """Parts of a ratchet tree: credentials, capabilities, leaf and parent nodes (RFC 9420 5.3, 7.1, 7.2).
 
 A `LeafNodeIn` is received and unverified; `LeafNodeIn.verify` turns it into a `LeafNode`, whose signature has
-been verified. `LeafNodeIn.unverified`, for tools and tests, is the only other way to make a `LeafNode` of
-received bytes.
+been verified. Only `LeafNodeIn.unverified`, for tools and tests, makes a `LeafNode` of received bytes without
+this check.
 """
 
 from __future__ import annotations

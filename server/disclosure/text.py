@@ -54,9 +54,10 @@ def sentences(view: dict[str, Any]) -> list[str]:
         "it has no key to any of them.",
         f"It carries {audio} and {video}, and holds their last {packets}, {_size(sealed['bytes'])}, to send "
         "again what gets lost; it has no key to what is in them.",
-        f"It shares transport keys with {_count(view['srtp_sessions'], 'connection')}: they open the way "
-        "between it and them, not the frames.",
-        "Its own keys sign receipts and secure that way; they were made when it started and open no meeting.",
+        f"It shares transport keys with {_count(view['srtp_sessions'], 'connection')}: they open the "
+        "transport between it and them, not the frames.",
+        "Its own keys sign receipts and secure that transport; they were made when it started and open no "
+        "meeting.",
         f"It has counted {_count(media.get('received', 0), 'packet')} and {_count(refused, 'refusal')} since "
         "it started, and not whose they were.",
         "It writes to no file."

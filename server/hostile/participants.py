@@ -15,7 +15,7 @@ class Participants:
 
     A connection that arrives within `SAME_PERSON` seconds after a participant's departure gets the number of
     that participant; of several, the number of the earliest departure. An operator that stores no addresses
-    would guess in this way.
+    would guess so.
     """
 
     def __init__(self) -> None:

@@ -255,7 +255,7 @@ class HostileSignaling(Signaling):
 
 
 class HostilePacketIo:
-    """A packet path that passes each packet through the acts, separately for each receiver."""
+    """Packet I/O that passes each packet through the acts, separately for each receiver."""
 
     def __init__(self, inner: PacketIo, sfu: HostileSfu) -> None:
         self._inner = inner

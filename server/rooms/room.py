@@ -1,4 +1,4 @@
-"""The core of a room: slots, gates, relay and the list of media streams.
+"""The core of a room: slots, gates and relay.
 
 docs/reference/protocol.md, section 3, G1 to G6.
 

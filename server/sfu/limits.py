@@ -81,9 +81,9 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     How long
         idle: without a STUN check, forwarding stops after this time (RFC 7675).
-        address_hold: no other client can claim an address for so long after its last check.
-        rebinding: a nominated address without STUN for so long gives way to another one that passes a check.
-        remb_age: a receiver's own REMB is valid for so long.
+        address_hold: no other client can claim an address within this time after its last check.
+        rebinding: a nominated address without STUN for this time yields to another one that passes a check.
+        remb_age: a receiver's own REMB is valid for this time.
 
     Loss and reports
         gap: a larger gap of missing packets is not requested again: a key frame repairs it.

@@ -5,7 +5,7 @@
 For each fan-out a real `Sfu` forwards SRTP packets of 1,200 bytes (AEAD_AES_128_GCM) that another process
 sends in frames of eight. They take the usual path: `add_reader`, unprotect, checks, cache, protect, send.
 There are two yardsticks. The floor is bare `sendmmsg` of as many prepared packets to the same receivers. The
-compiled loop (`bench_loop.c`) receives, opens, seals and sends with the same system calls and the same
+compiled loop (`loop.c`) receives, opens, seals and sends with the same system calls and the same
 libsrtp, with the same input, and does nothing else. All take turns, in one process on one core; the medians
 count. The bench measures the process's own CPU time, user and system. The receivers are loopback sockets that
 nobody reads: reading is not part of the forwarder's cost.

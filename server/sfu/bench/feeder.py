@@ -20,7 +20,7 @@ from snugroom.server.sfu.io import srtp
 SSRC: Final = 0x0BE7C4
 #: Packets of one frame, which share a timestamp.
 FRAME: Final = 8
-#: A byte on its standard input acknowledges so many packets.
+#: The number of packets that one byte on its standard input acknowledges.
 ACK: Final = 32
 #: The most packets in flight.
 _CREDIT: Final = 96
@@ -59,7 +59,7 @@ class Feeder:
         return self._process.stdin.fileno()
 
     async def prepare(self, packets: int, *, bad: bool = False) -> None:
-        """Make so many packets, to be sent at `go`. `bad`: their extension is malformed."""
+        """Make this number of packets, to be sent at `go`. `bad`: their extension is malformed."""
         assert self._process.stdout is not None
         self._tell([packets, bad])
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The compiled yardstick of the forwarding bench: `bench_loop.c`, built on demand.
+"""The compiled yardstick of the forwarding bench: `loop.c`, built on demand.
 
 The system's compiler builds a shared library in a temporary folder; libsrtp is the one that the server uses.
 Without a compiler there is no yardstick, and the bench reports that.

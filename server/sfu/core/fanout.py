@@ -1,4 +1,4 @@
-"""The receivers of a packet, and how it is changed for each: the core decides, and the path performs."""
+"""The receivers of a packet, and its changes for each: the core decides, and the packet I/O performs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Fanout(Generic[R]):
     `offsets`, one for each receiver: the packet's numbers are rewritten, and it is sent under `ssrc`; None:
     the packet stays as it is. `twcc`: each receiver gets a transport-wide sequence number of its own, in a
     packet prepared for it (`rtp.with_twcc`). `once`: the fan-out is used for one packet only. `plan`: the
-    send plan that the path caches for a fan-out that is used again.
+    send plan that the packet I/O caches for a fan-out that is used again.
     """
 
     __slots__ = ("offsets", "once", "plan", "receivers", "ssrc", "twcc")

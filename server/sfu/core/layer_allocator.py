@@ -18,13 +18,13 @@ K = TypeVar("K", bound=Hashable)
 
 #: A larger layer than now must leave this much of the budget, so that the next dip does not take it away.
 HEADROOM: Final = 1.15
-#: A layer that was taken away is not given again for so long; for twice as long if it was given within
-#: `_SOON`, at most `_HOLD_MAX`.
+#: Seconds until a layer that was taken away may be given again. Each time it had been given for less than
+#: `_SOON` seconds, the wait doubles, up to `_HOLD_MAX`.
 _HOLD: Final = 3.0
 _HOLD_MAX: Final = 48.0
 _SOON: Final = 10.0
-#: Where not all videos fit, each stays for so long. A video that has waited for so many turns goes before all
-#: others.
+#: Seconds of a video's turn, where not all videos fit. A video that has waited for `_PATIENCE` turns goes
+#: before all others.
 _TURN: Final = 10.0
 _PATIENCE: Final = 3
 

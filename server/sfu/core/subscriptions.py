@@ -50,7 +50,7 @@ class Subscriptions(Generic[P]):
     ) -> list[Effect[P]]:
         """Add a peer, or replace the streams of a known one. MediaError if refused; then nothing has changed.
 
-        `feedback`, `rtx`: what the peer supports as a receiver, as in `server.wire.messages.Media`.
+        `feedback`, `rtx`: the peer supports these as a receiver, as in `server.wire.messages.Media`.
         """
         known = self.peers.get(peer)
         if known is None and len(self.peers) >= self._limits.peers:

@@ -43,7 +43,7 @@ _ADDRESSES_MAX: Final = 4096
 #: The kernel's reasons not to cut a message into datagrams.
 _UNSEGMENTED: Final = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.EOPNOTSUPP)
 _NO_SIZES: Final = array.array("H")
-#: With so many receivers or more, arrays are cheaper than a loop.
+#: From this number of receivers on, arrays are cheaper than a loop.
 _VECTORIZE_MIN: Final = 7
 
 

@@ -1,6 +1,6 @@
 """A media worker: one SFU in its own process, controlled by the process that started it.
 
-    python -m snugroom.server.sfu DESCRIPTOR        the other end of a `server.sfu.workers.pipe`
+    python -m snugroom.server.sfu.workers DESCRIPTOR        the other end of a `server.sfu.workers.pipe`
 
 The worker handles no WebSocket and no blob: rooms, handles and transport parameters come over the pipe, media
 over its own UDP socket. It ends when the pipe ends, and in any case with its parent. Its parent handles the

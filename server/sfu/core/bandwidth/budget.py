@@ -28,12 +28,12 @@ _STANDING: Final = 0.25
 _LESS: Final = 0.85
 #: Seconds in one window. The minimum delay holds for one to two windows, because paths change.
 _WINDOW: Final = 15.0
-#: After so many seconds without feedback, earlier measurements are discarded.
+#: Seconds without feedback after which earlier measurements are discarded.
 _GAP: Final = 3.0
 #: Seconds for which feedback counts as current.
 _FEEDBACK_AGE: Final = 30.0
-#: Video is stopped only when the smallest layers need more than so many times the available rate. An estimate
-#: is no more exact than that, and a video that stops is worse than one that stutters.
+#: Video is stopped only when the smallest layers need more than this multiple of the available rate. An
+#: estimate is no more exact than that, and a video that stops is worse than one that stutters.
 _STRETCH: Final = 1.6
 #: Seconds after the end of a probe during which its queue is ignored.
 _AFTER: Final = 0.6

@@ -25,8 +25,8 @@ _GROWTH: Final = 1.08
 #: The target is never raised beyond this multiple of the arrival rate, and a little.
 _AHEAD: Final = 1.5
 _AHEAD_LEAST: Final = 10_000
-#: Throughput is counted in slots of so many seconds: over so many slots, and over fewer when the path is
-#: full, because its throughput is then even.
+#: Seconds of one slot in which throughput is counted, the number of slots of a measurement, and a smaller
+#: number for a full path, whose throughput is even.
 _SLOT: Final = 0.02
 _SLOTS: Final = 25
 _SLOTS_FULL: Final = 10
@@ -39,7 +39,7 @@ _SILENCE: Final = 1.0
 _SILENCE_FACTOR: Final = 0.8
 #: The least share of the earlier rate to which it falls.
 _SILENCE_LEAST: Final = 0.25
-#: For so many seconds after the queue has grown, the rate should not be raised.
+#: Seconds after the queue has grown during which the rate should not be raised.
 _DELAYED: Final = 1.0
 
 

@@ -27,7 +27,7 @@ _PACKETS_LEAST: Final = 10
 #: Seconds after a full queue has proved to be the cause, in which the rate is not tried higher while some
 #: loss continues.
 _SHOWN: Final = 10.0
-#: The sent rate must change by so much, or the change is no trial.
+#: The smallest change of the sent rate, as a share of it, that counts as a trial.
 _TRIED: Final = 0.02
 
 

@@ -15,8 +15,8 @@ _TIME: Final = 0.1
 _TIME_MAX: Final = 0.25
 _PACKETS: Final = 12
 _PACKET: Final = 1100
-#: The rate of a probe: a little more than is wanted, since less will be measured; and at most so many times
-#: the target, before a probe has failed, and after that.
+#: The rate of a probe: a little more than is wanted, since less will be measured. At most these multiples of
+#: the target: before a probe has failed, and afterwards.
 _MORE: Final = 1.1
 _STEP_FIRST: Final = 3.0
 _STEP: Final = 2.0
@@ -31,7 +31,7 @@ _WAIT: Final = 1.0
 _WAIT_MAX: Final = 10.0
 #: Without enough feedback, a probe ends after this time and a round trip.
 _PATIENCE: Final = 1.0
-#: So many packets of a burst must have arrived, and so large a share of the reported bytes.
+#: The number of packets of a burst, and the share of the reported bytes, that must have arrived.
 _TOLD: Final = 5
 _ARRIVED: Final = 0.7
 
