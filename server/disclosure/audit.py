@@ -21,7 +21,8 @@ from typing import Any, Final
 
 import msgspec
 
-from snugroom.server.disclosure.inventory import KINDS, entry
+from snugroom.server.disclosure.inventory import entry
+from snugroom.server.disclosure.kinds import KINDS
 
 _PLAIN: Final = (int, float, complex, type(None), enum.Enum)
 #: Types at which the walk ends: code and its surroundings, from which everything in the process is reachable.
