@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -96,6 +96,29 @@ def resolve(
         else:
             resolved.append(CommittedProposal(verify_proposal(state, item, sender, now), sender.leaf))
     return tuple(resolved)
+
+
+def selected(state: EpochState, include: bool | Iterable[bytes]) -> list[bytes]:
+    """Return the references to commit; for True, Remove takes precedence over Update (section 12.2)."""
+    if include is False:
+        return []
+    if include is not True:
+        return list(include)
+    leaving = {
+        item.proposal.removed for item in state.proposals.values() if isinstance(item.proposal, Remove)
+    }
+    chosen: dict[object, bytes] = {}
+    for reference, item in state.proposals.items():
+        match item.proposal:
+            case Update():
+                if item.sender != state.own_leaf and item.sender not in leaving:
+                    chosen["leaf", item.sender] = reference
+            case Remove(leaf):
+                if leaf != state.own_leaf:
+                    chosen["leaf", leaf] = reference
+            case _:
+                chosen[reference] = reference
+    return list(chosen.values())
 
 
 @dataclass

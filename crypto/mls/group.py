@@ -16,7 +16,7 @@ from snugroom.crypto.errors import StateError
 from snugroom.crypto.kdf import Rng
 from snugroom.crypto.mls import validate, welcome
 from snugroom.crypto.mls import validate_commit as rules
-from snugroom.crypto.mls.apply import attributed_to, verify_proposal
+from snugroom.crypto.mls.apply import attributed_to, selected, verify_proposal
 from snugroom.crypto.mls.commit import ProcessedCommit, enter_epoch, process_commit, send, stage_commit
 from snugroom.crypto.mls.errors import PathError
 from snugroom.crypto.mls.framing import PadTo, VerifiedContent, sign_content
@@ -40,7 +40,6 @@ from snugroom.crypto.mls.proposals import (
     Proposal,
     ProposalIn,
     ProposalOrRef,
-    Remove,
     Update,
 )
 from snugroom.crypto.mls.receive import open_message
@@ -256,7 +255,7 @@ class Group(GroupView):
         not valid together, `StateError`.
         """
         state = self._sending
-        references = self._selected(state, include_stored)
+        references = selected(state, include_stored)
         items: list[ProposalOrRef] = [*references, *proposals]
         staged = stage_commit(
             state,
@@ -284,29 +283,6 @@ class Group(GroupView):
         )
         self._candidates.add(stage)
         return stage
-
-    @staticmethod
-    def _selected(state: EpochState, include: bool | Iterable[bytes]) -> list[bytes]:
-        """Return the references to commit; for True, Remove takes precedence over Update (section 12.2)."""
-        if include is False:
-            return []
-        if include is not True:
-            return list(include)
-        leaving = {
-            item.proposal.removed for item in state.proposals.values() if isinstance(item.proposal, Remove)
-        }
-        chosen: dict[object, bytes] = {}
-        for reference, item in state.proposals.items():
-            match item.proposal:
-                case Update():
-                    if item.sender != state.own_leaf and item.sender not in leaving:
-                        chosen["leaf", item.sender] = reference
-                case Remove(leaf):
-                    if leaf != state.own_leaf:
-                        chosen["leaf", leaf] = reference
-                case _:
-                    chosen[reference] = reference
-        return list(chosen.values())
 
     # --- epochs ---
 
