@@ -54,7 +54,9 @@ class RoomMedia:
         wanted = None if message.ssrcs is None else tuple(message.ssrcs)
         max_layers = tuple(message.max_layers)
         if max_layers and len(max_layers) != len(wanted or ()):
-            return refuse(seat.handle, "layers", "give one layer for each of the streams, or none", "subscribe")
+            return refuse(
+                seat.handle, "layers", "give one layer for each of the streams, or none", "subscribe"
+            )
         return [MediaSubscribe(self._number, seat.handle, wanted, max_layers)]
 
     def end(self, seat: Seat) -> list[Effect]:

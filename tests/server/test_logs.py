@@ -78,7 +78,7 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
     allowed = {
         '"started"',
         '"stopped"',
-        '"the page has not been built, or is not whole, and is not served: run `make page`"',
+        '"the page is missing or damaged, and is not served: run `make page`"',
         '"the disclosure socket failed to open: `disclose` gets no answer"',
         '"a tick failed"',
         '"dropping a connection: %s", effect.last.code',
