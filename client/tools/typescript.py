@@ -1,4 +1,4 @@
-"""Writes the page's wire types from the structs of the server and the headless client.
+"""Writes what the page shares with the server and the headless client: wire types, limits, tables, sentences.
 
 `python -m snugroom.client.tools.typescript` writes the files below `client/web/src`; a test fails if they are
 stale. The files contain TypeScript types, and the tables that `wire/codec.ts` uses to check incoming
@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect
 
 from snugroom.client.session.catalogue import content
-from snugroom.client.tools import typescript_names
+from snugroom.client.tools import typescript_names, typescript_sentences
 from snugroom.server.wire import limits, messages
 
 WEB: Final = Path(__file__).parents[1] / "web" / "src"
@@ -159,6 +159,7 @@ def files() -> dict[Path, str]:
         + "\n".join(lines)
         + "\n",
         **typescript_names.files(WEB / "crypto"),
+        **typescript_sentences.files(WEB / "words"),
     }
 
 

@@ -11,6 +11,8 @@ FILE_LINES: Final = 500
 #: Without the docstring.
 FUNCTION_LINES: Final = 60
 ALL: Final = ("client", "crypto", "server", "snugroom", "tests")
+#: How a file begins that nobody reads to change it.
+GENERATED: Final = "// Written by `python -m snugroom.client.tools.typescript`"
 #: Data in the form of code: a table of the attributes of all objects of the server.
 DATA: Final = {"server/disclosure/inventory.py"}
 # being split
@@ -37,7 +39,7 @@ def test_python_has_no_import_cycle() -> None:
 def test_typescript_has_no_import_cycle() -> None:
     graph = typescript()
     assert sum(map(len, graph.values())) > 600
-    assert "client/web/src/words/entry.ts" in graph["client/web/src/words/index.ts"]
+    assert "client/web/src/words/sentence.ts" in graph["client/web/src/words/index.ts"]
     assert cycle(graph) == []
 
 
@@ -47,10 +49,11 @@ def test_a_cycle_is_found() -> None:
 
 
 def test_no_file_is_long() -> None:
-    lengths = {
-        shown(path): path.read_text(encoding="utf-8").count("\n")
+    texts = {
+        shown(path): path.read_text(encoding="utf-8")
         for path in sources([".py", ".ts", ".tsx", ".mjs", ".css"], ALL)
     }
+    lengths = {name: text.count("\n") for name, text in texts.items() if not text.startswith(GENERATED)}
     assert len(lengths) > 600
     long = {name for name, lines in lengths.items() if lines > FILE_LINES}
     assert long - DATA - SPLIT_FILES == set()

@@ -1,7 +1,7 @@
 """The page's session as Python's: the same inputs, effects and events, over a Node process in JSON lines.
 
 So the meetings of tests/session can have page participants among Python participants. The page's sentences
-come in English, so that tests compare each with ours.
+come as keys and arguments, and become sentences of ours.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class SessionProcess(LineProcess):
 
 
 def _error(answer: dict[str, Any]) -> Exception:
-    kind, text = answer["kind"], answer["text"]
+    kind, text = answer["kind"], from_plain(answer["text"])
     if kind == "CommandError":
         return ValueError(text)
     if kind == "FutureEpochError":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import Sentence
 from snugroom.client.session.options import Options
 from snugroom.server.wire.messages import encode
 
@@ -29,11 +30,22 @@ def from_plain(value: Any) -> Any:
         if "$bytes" in value:
             return bytes.fromhex(value["$bytes"])
         if "$sentence" in value:
-            return value["$sentence"]
+            return _sentence(value["$sentence"])
         return {k: from_plain(v) for k, v in value.items()}
     if isinstance(value, list):
         return tuple(from_plain(v) for v in value)
     return value
+
+
+def _sentence(raw: dict[str, Any]) -> Sentence:
+    """A sentence by its key and arguments: one that the catalogue lacks, or that lacks an argument, fails."""
+
+    def arg(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _sentence(value)
+        return [arg(each) for each in value] if isinstance(value, list) else value
+
+    return Sentence(raw["key"], {name: arg(value) for name, value in raw.get("args", {}).items()})
 
 
 _RENAMED: Final = {

@@ -1,15 +1,12 @@
-"""Writes tests/web/shared/words.json: what Python says, for the page to say word for word in English.
+"""Writes tests/web/shared/words.json: what Python says, for the catalogue to have word for word in English.
 
-`rows` are sentences by key and arguments, as the functions of client/session make them; `templates` are
-texts in client/session's source, with {} where something is filled in. A page's entry is one of either.
+`rows` are sentences by key and arguments, as the functions of client/session make them.
 `python -m tests.web.vectors_words`
 """
 
 from __future__ import annotations
 
-import ast
 import json
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -32,10 +29,7 @@ from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.proof.identity import DIGITS, IdentityKey
 
-ROOT: Final = Path(__file__).parents[2]
 PATH: Final = Path(__file__).parent / "shared" / "words.json"
-ENGLISH: Final = ROOT / "client" / "web" / "src" / "words" / "en"
-SOURCES: Final = (*sorted((ROOT / "client/session").rglob("*.py")), ROOT / "client/files/contact_book.py")
 
 _FEW: Final = (["Ada"], ["Ada", "Bo"], ["Ada", "Bo", "Cem"], ["Ada", "Bo", "Cem", "Dana", "Eve", "Ada", "Bo"])
 
@@ -302,24 +296,8 @@ def _refusal(act: Callable[[], object]) -> str:
     raise AssertionError("it was done")
 
 
-def _templates() -> list[str]:
-    """Texts in the source of client/session, formatted ones with {} where something is filled in: of all of
-    them those that the page has too."""
-    pages = "".join((ENGLISH / name).read_text() for name in ("room.ts", "watch.ts"))
-    pages = re.sub(r"\{\w+(:n)?\}", "{}", pages)
-    found: set[str] = set()
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.JoinedStr):
-                parts = [str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values]
-                found.add("".join(parts))
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.add(node.value)
-    return sorted(text for text in found if " " in text and f'"{text}"' in pages)
-
-
 def vectors() -> dict[str, Any]:
-    """Rows and templates; the rows are as many as there are functions that make sentences, and more."""
+    """Rows, as many as there are functions that make sentences, and more."""
     rows = [*_alarms(), *_invites(), *_statuses(), *_codes(), *_looks(), *_refused()]
     rows += [*_roles(), *_streams()]
     return {
@@ -332,7 +310,6 @@ def vectors() -> dict[str, Any]:
             }
             for key, args, said in rows
         ],
-        "templates": _templates(),
     }
 
 

@@ -2,7 +2,7 @@
 //
 // Request  {"op": name, "who": id, ...}.
 // Answer   {"ok": true, ...} or {"ok": false, "kind": the error's name, "text": ...}.
-// Bytes are {"$bytes": hex}; a Sentence goes out in English as {"$sentence": text}; messages are the frames that
+// Bytes are {"$bytes": hex}; a Sentence goes out as {"$sentence": {key, args}}; messages are the frames that
 // would go over the wire. One process holds any number of sessions.
 import "./quick_subtle";
 import { type Bytes, type Rng, utf8 } from "../../../client/web/src/crypto/bytes";
@@ -25,7 +25,6 @@ import {
   type ServerMessage,
   ServerMessageNames,
 } from "../../../client/web/src/wire/messages";
-import { english, render } from "../../../client/web/src/words";
 import { CommandError, type Sentence, verbatim } from "../../../client/web/src/words/sentence";
 import { lines, answer as tell } from "./lines.mjs";
 
@@ -53,27 +52,6 @@ function read(value: unknown): unknown {
 const isSentence = (value: Json): value is Json & Sentence =>
   typeof value["key"] === "string" && Object.keys(value).every((key) => key === "key" || key === "args");
 
-/** In English; an error if a language's file lacks it, or it lacks an argument. */
-function worded(sentence: Sentence): string {
-  const missing = unworded(sentence);
-  if (missing !== undefined) throw new Error(`no English for ${missing}`);
-  const text = render(english, "en", sentence.key, sentence.args ?? {});
-  if (/\{\w+(:n)?\}|undefined/.test(text))
-    throw new Error(`an argument is missing for ${sentence.key}: ${text}`);
-  return text;
-}
-
-function unworded(sentence: Sentence): string | undefined {
-  if (!Object.hasOwn(english, sentence.key)) return sentence.key;
-  for (const arg of Object.values(sentence.args ?? {}))
-    for (const each of Array.isArray(arg) ? arg : [arg])
-      if (isObject(each) && isSentence(each)) {
-        const missing = unworded(each);
-        if (missing !== undefined) return missing;
-      }
-  return undefined;
-}
-
 /** The value in a form that JSON can hold. */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return { $bytes: hex(value) };
@@ -81,7 +59,7 @@ function plain(value: unknown): unknown {
   if (value instanceof Set) return [...value].map(plain);
   if (Array.isArray(value)) return value.map(plain);
   if (!isObject(value)) return value;
-  if (isSentence(value)) return { $sentence: worded(value) };
+  if (isSentence(value)) return { $sentence: value };
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)]));
 }
 
@@ -239,7 +217,7 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
 };
 
 function refusal(error: unknown): Json {
-  if (error instanceof CommandError) return { ok: false, kind: "CommandError", text: worded(error.sentence) };
+  if (error instanceof CommandError) return { ok: false, kind: "CommandError", text: plain(error.sentence) };
   if (error instanceof FutureEpochError)
     return { ok: false, kind: "FutureEpochError", error: error.constructor.name, text: error.message };
   if (error instanceof ValidationError)

@@ -2,16 +2,15 @@
  * Error classes of `crypto`. The class says which party is at fault and how the caller reacts.
  *
  * Each message says what happened and why. The class alone is enough to decide what to do. A message for
- * people is a sentence of the language files (`words/en/crypto.ts`).
+ * people is a sentence of the catalogue (`client/session/catalogue/sentences/errors.toml`).
  */
 
-import english from "../words/en/crypto";
-import policy from "../words/en/policy";
+import english from "../words/enErrors";
 import { type Sentence, verbatim } from "../words/sentence";
 
-const texts: Readonly<Record<string, string>> = { ...english, ...policy, verbatim: "{text}" };
+const texts: Readonly<Record<string, string>> = { ...english, verbatim: "{text}" };
 
-/** Return the English text of a sentence of `words/en/crypto.ts`; for an unknown sentence, its key. */
+/** Return the English text of a error's sentence; for an unknown sentence, its key. */
 export const inEnglish = ({ key, args }: Sentence): string =>
   (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, arg: string) => String(args?.[arg]));
 

@@ -5,20 +5,12 @@
  */
 import { signal } from "@preact/signals";
 import type { Language } from "../app/model";
-import enCrypto from "./en/crypto";
-import enMeeting from "./en/meeting";
-import enPolicy from "./en/policy";
-import enNotes from "./en/notes";
-import enPage from "./en/page";
-import enRoom from "./en/room";
-import enShell from "./en/shell";
-import enStart from "./en/start";
-import enWatch from "./en/watch";
-import type { Words } from "./entry";
-import type { Arg, Sentence } from "./sentence";
+import en from "./en";
+import errors from "./enErrors";
+import type { Arg, Sentence, Words } from "./sentence";
 
-/** Every entry there is; what another language lacks is said in English. */
-export const english = { ...enCrypto, ...enPolicy, ...enRoom, ...enWatch, ...enShell, ...enStart, ...enMeeting, ...enNotes, verbatim: "{text}" } satisfies Words;
+/** All sentences in English. A sentence that another language lacks is shown in English. */
+export const english = { ...errors, ...en, verbatim: "{text}" } satisfies Words;
 
 /** The keys of the page's own sentences, checked where they are written. */
 export type Key = Extract<keyof typeof english, string>;
@@ -33,10 +25,7 @@ export const LANGUAGES: readonly (readonly [Language, string])[] = [
 /** How Intl is to write numbers, lists and times; lists in English as "Ada, Bo and Cem". */
 const LOCALES: Readonly<Record<Language, string>> = { en: "en-GB", de: "de", "zh-Hant": "zh-Hant", "zh-Hans": "zh-Hans" };
 
-/** English as the page speaks it. */
-export const shown: Words = { ...english, ...enPage };
-
-const spoken = signal<{ readonly language: Language; readonly words: Words }>({ language: "en", words: shown });
+const spoken = signal<{ readonly language: Language; readonly words: Words }>({ language: "en", words: english });
 let wanted: Language = "en";
 
 const load = {
@@ -48,7 +37,7 @@ const load = {
 /** Has all views speak that language from now on. Rejects, and changes nothing, if its file can't be had. */
 export async function speak(language: Language): Promise<void> {
   wanted = language;
-  const words: Words = language === "en" ? shown : (await load[language]()).default;
+  const words: Words = language === "en" ? english : (await load[language]()).default;
   if (wanted !== language) return;
   spoken.value = { language, words };
   if (typeof document !== "undefined") document.documentElement.lang = language;
@@ -78,10 +67,14 @@ export function word(what: string | Sentence, args?: Readonly<Record<string, Arg
   return typeof what === "string" ? render(words, language, what, args ?? {}) : render(words, language, what.key, what.args ?? {});
 }
 
+/**
+ * The arguments of a template, as `client/session/catalogue/sentence.py` describes them: {name}, {name:form}, and
+ * {name|one|other}, whose forms may contain simple arguments.
+ */
+const HOLE = /\{(\w+)(?::(\w+)|\|((?:[^{}|]|\{[^{}]*\})*)\|((?:[^{}|]|\{[^{}]*\})*))?\}/g;
+
 /** A sentence in a given language's words: what `word` does, for tests and for what isn't shown. */
 export function render(words: Words, language: Language, key: string, args: Readonly<Record<string, Arg>>): string {
-  const entry = own(words, key) ?? own(english as Words, key);
-  if (entry === undefined) return key;
   const text = (arg: Arg): string => {
     if (arg === null) return "";
     if (typeof arg === "string") return arg;
@@ -89,26 +82,28 @@ export function render(words: Words, language: Language, key: string, args: Read
     if ("key" in arg) return render(words, language, arg.key, arg.args ?? {});
     return list(words, language, arg.map(text));
   };
-  if (typeof entry === "string") {
-    return entry.replace(/\{(\w+)(:n)?\}/g, (hole, name: string, asNumber?: string) => {
+  const fill = (template: string): string =>
+    template.replace(HOLE, (hole, name: string, form?: string, one?: string, other?: string) => {
       const arg = own(args, name);
       if (arg === undefined) return hole;
-      return asNumber && typeof arg === "number" ? format(language, arg) : text(arg);
+      if (one !== undefined && other !== undefined) return fill(count(arg) === 1 ? one : other);
+      if (form === "n" && typeof arg === "number") return format(language, arg);
+      return form === "capital" ? capital(text(arg)) : form === "clause" ? text(arg).replace(/[.。]$/, "") : text(arg);
     });
-  }
-  const texts: Record<string, string> = {};
-  for (const [name, arg] of Object.entries(args)) texts[name] = text(arg);
-  return entry(texts, (name) => {
-    const arg = own(args, name) ?? null;
-    return typeof arg === "number" ? arg : Array.isArray(arg) ? arg.length : arg ? 1 : 0;
-  });
+  const template = own(words, key) ?? own<string>(english, key);
+  return template === undefined ? key : fill(template);
 }
+
+const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+
+/** A number's own, a list's length, 1 for any other argument that isn't empty. */
+const count = (arg: Arg): number => (typeof arg === "number" ? arg : Array.isArray(arg) ? arg.length : arg ? 1 : 0);
 
 /** The reason of a refusal, which is worded to stand within a sentence, as a sentence of its own. */
 export function whole(reason: Sentence): string {
   const text = word(reason);
   const end = /[.!?…。！？]$/.test(text) ? "" : speaking().startsWith("zh") ? "。" : ".";
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${end}`;
+  return `${capital(text)}${end}`;
 }
 
 /** Names as one says them: "Ada", "Ada and Bo", "Ada, Bo and Cem"; beyond six the others are counted. */

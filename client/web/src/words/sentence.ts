@@ -1,7 +1,7 @@
 /**
  * A sentence as what it says, not in which language: the session and its worker make them, the page words them.
  *
- * `key` names an entry of the languages' files (`words/en/...`), `args` are what stands in its braces: texts and
+ * `key` names a sentence of the catalogue (`client/session/catalogue/sentences`), `args` are what stands in its braces: texts and
  * numbers, lists of names (worded as "Ada, Bo and Cem", of sentences as well: "Ada's sound and you"), or further
  * sentences.
  */
@@ -11,6 +11,9 @@ export interface Sentence {
   readonly key: string;
   readonly args?: Readonly<Record<string, Arg>>;
 }
+
+/** A language's templates by key. */
+export type Words = Readonly<Record<string, string>>;
 
 /** A sentence with that key. */
 export const sentence = (key: string, args?: Readonly<Record<string, Arg>>): Sentence =>

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { duration, languageFor, listed, number, render, shown, size, speak, speaking, whole, word } from "../../../../client/web/src/words/index";
+import { duration, languageFor, listed, number, render, size, speak, speaking, whole, word } from "../../../../client/web/src/words/index";
 import { sentence, verbatim } from "../../../../client/web/src/words/sentence";
 
 const words = {
   plain: "{who} says {what}.",
   counted: "{n:n} of {m}",
-  plural: (a: Readonly<Record<string, string>>, n: (arg: string) => number) => `${a["names"]} ${n("names") === 1 ? "is" : "are"}`,
-  flags: (_: unknown, n: (arg: string) => number) => `${n("yes")}${n("no")}${n("nothing")}${n("text")}${n("empty")}${n("missing")}`,
+  plural: "{names} {names|is|are}",
+  invites: "{n|invite {index}|{n:n} invites}",
+  flags: "{yes|1|0}{no|1|0}{nothing|1|0}{text|1|0}{empty|1|0}",
+  upper: "{what:capital} {what:clause}",
 };
 const say = (key: string, args: Parameters<typeof render>[3]) => render(words, "en", key, args);
 
@@ -28,10 +30,17 @@ test("sentences stand within sentences, and in lists", () => {
   assert.equal(say("plain", { who: ["Ada", verbatim("Bo"), "Cem"], what: "so" }), "Ada, Bo and Cem says so.");
 });
 
-test("functions are given texts, and numbers to count by", () => {
+test("a form is chosen by the number of an argument", () => {
   assert.equal(say("plural", { names: ["Ada"] }), "Ada is");
   assert.equal(say("plural", { names: ["Ada", "Bo"] }), "Ada and Bo are");
-  assert.equal(say("flags", { yes: true, no: false, nothing: null, text: "x", empty: "" }), "100100");
+  assert.equal(say("invites", { n: 1, index: 7 }), "invite 7");
+  assert.equal(say("invites", { n: 1204, index: 7 }), "1,204 invites");
+  assert.equal(say("flags", { yes: true, no: false, nothing: null, text: "x", empty: "" }), "10010");
+});
+
+test("an argument may begin with a capital letter, or lose its full stop", () => {
+  assert.equal(say("upper", { what: "the end." }), "The end. the end");
+  assert.equal(say("upper", { what: "{a} $&" }), "{a} $& {a} $&");
 });
 
 test("a reason stands by itself as a sentence", async () => {
@@ -88,11 +97,16 @@ test("lengths of time and sizes are told in whole words", () => {
   assert.equal(size(8_388_608), "8.4 MB");
 });
 
-test("nobody is told to type what only a terminal understands", () => {
-  for (const [key, entry] of Object.entries(shown))
-    assert.doesNotMatch(typeof entry === "string" ? entry : entry({}, () => 1), /(^|\s)\/[a-z]/, key);
+test("the page names its buttons where the terminal names commands", () => {
   assert.equal(
     word(sentence("compared.since.new", { changes: ["Eve came in"], names: ["Eve"] })),
     "Since you compared codes: Eve came in. Eve is not in what you compared: compare anew under Code.",
   );
+});
+
+test("what a language lacks is said in English, and what nobody has by its key", () => {
+  assert.equal(render({}, "de", "prejoin.at", { origin: "meet.example" }), "At meet.example");
+  assert.equal(render({}, "de", "no.such", {}), "no.such");
+  assert.equal(render({}, "de", "toString", {}), "toString");
+  assert.equal(render({}, "de", "__proto__", {}), "__proto__");
 });

@@ -1,7 +1,7 @@
 /**
  * The sentences of alarms and statuses: what happened, what it means, what to do (`client/session/catalogue/sentences.py`).
  *
- * This file has only their keys: the English is in `words/en/room.ts` and `words/en/watch.ts`.
+ * This file has only their keys: the texts are in `client/session/catalogue/sentences/*.toml`.
  */
 import { inEnglish, SnugCryptoError, ValidationError } from "../../crypto/errors";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";

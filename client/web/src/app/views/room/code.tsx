@@ -94,6 +94,7 @@ function Compare({ code }: { readonly code: CodeView }) {
   const { model } = useUi();
   const digits = useSignal(false);
   const { short, running, comparison } = code;
+  const words = word("code.words").split(" ");
   const answer = (how: "short" | "digits") => (
     <div class="stack tight">
       <button type="button" class="button wide" onClick={() => model.do.compared(true, how)}>
@@ -115,7 +116,7 @@ function Compare({ code }: { readonly code: CodeView }) {
                 <span class="emoji" aria-hidden="true">
                   {emoji}
                 </span>
-                <span>{word("meet.sign", { n: short.indices[place] ?? 0 })}</span>
+                <span>{words[short.indices[place] ?? 0]}</span>
               </li>
             ))}
           </ol>

@@ -2,12 +2,16 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { listed, number, size, word } from "../../../words";
+import { lecture } from "../../../words/lecture";
+import { speaker } from "../../../words/own";
 import type { TreeView } from "../../../worker/messages";
 import { Icon } from "../../icons";
 import { GUESSES, type Guess, noticed, play, type Played, scenes, type SceneView } from "./lecturePlay";
 import { epochs, fresh, holders, layout } from "./lectureTree";
-import { say } from "./lectureWords";
 import { useUi } from "./ui";
+
+/** The lecture's own words, in the language of the page. */
+const say = speaker<keyof typeof lecture.en>(lecture);
 
 export function Lecture() {
   const { model } = useUi();

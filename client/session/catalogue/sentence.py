@@ -1,0 +1,138 @@
+"""Sentences for people, in four languages: the only place that turns a key and arguments into text.
+
+`sentences/*.toml` has all of them. A table is a sentence: its key, and its template in each language.
+`terminal.en` and the like stand beside a template that names a button, where a terminal has a command.
+
+A template is a text with arguments in braces:
+
+    {name}           the argument: a text, a number, a list as "Ada, Bo and Cem", a sentence
+    {size:n}         a number, written as the language does: 1,204
+    {why:capital}    the argument, its first letter in upper case
+    {why:clause}     the argument, without the full stop at its end
+    {names|is|are}   the first form for one, the second otherwise: the number itself, the length of a list, 1
+                     for any other text. A form may contain arguments: {n|invite {index}|{n} invites}
+
+`python -m snugroom.client.tools.typescript` writes the same data for the page, which renders it in
+`client/web/src/words/index.ts`.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final, Literal, Self, cast, get_args
+
+Language = Literal["en", "de", "zh-Hans", "zh-Hant"]
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+
+#: What an argument may be. A list contains names or sentences.
+Arg = str | int | float | None | Sequence[str]
+
+_FOLDER: Final = Path(__file__).parent / "sentences"
+#: The files with sentences that the session or the command line tell.
+_TOLD: Final = ("errors", "alarms", "session")
+#: Simple arguments and both forms of a plural; a form contains no form.
+_HOLE: Final = re.compile(r"\{(\w+)(?::(\w+)|\|((?:[^{}|]|\{[^{}]*\})*)\|((?:[^{}|]|\{[^{}]*\})*))?\}")
+_FULL_STOP: Final = re.compile(r"[.。]\Z")
+#: A list names this many at most; beyond, the others are counted.
+_LISTED_MAX: Final = 6
+_COMMA: Final[Mapping[Language, str]] = {"en": ", ", "de": ", ", "zh-Hans": "、", "zh-Hant": "、"}
+_AND: Final[Mapping[Language, str]] = {"en": " and ", "de": " und ", "zh-Hans": "和", "zh-Hant": "和"}
+
+
+class Sentence(str):
+    """A sentence. As a `str` it is the English text; `key` and `args` give the same in another language."""
+
+    key: str
+    args: Mapping[str, Arg]
+
+    def __new__(cls, key: str, args: Mapping[str, Arg]) -> Self:
+        """Return the sentence with this key; KeyError if the catalogue or `args` lacks something."""
+        made = super().__new__(cls, render(key, args, "en"))
+        made.key = key
+        made.args = args
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.key, self.args)
+
+
+def sentence(key: str, /, **args: Arg) -> Sentence:
+    """Return the sentence with this key; KeyError if the catalogue has none, or if an argument is missing."""
+    return Sentence(key, args)
+
+
+def in_language(text: str, language: Language) -> str:
+    """Return a sentence in this language; any other text as it is."""
+    return render(text.key, text.args, language) if isinstance(text, Sentence) else str(text)
+
+
+def render(key: str, args: Mapping[str, Arg], language: Language) -> str:
+    """Return the text of a sentence, worded for a terminal; KeyError as for `sentence`."""
+    if key == "verbatim":  # a text that is in no language: a name, or something that a server said
+        return str(args["text"])
+    return fill(templates(language)[key], args, language)
+
+
+def fill(template: str, args: Mapping[str, Arg], language: Language) -> str:
+    """Return a template with its arguments filled in; KeyError if one is missing."""
+    return _HOLE.sub(partial(_fill, args, language), template)
+
+
+def listed(names: Sequence[str], language: Language = "en") -> str:
+    """Join names: "Ada", "Ada and Bo", "Ada, Bo and Cem"; beyond six the rest is counted."""
+    known = [in_language(name, language) for name in names]
+    if len(known) > _LISTED_MAX:
+        rest = len(known) - _LISTED_MAX + 1
+        known = [*known[: _LISTED_MAX - 1], render("list.more", {"count": rest}, language)]
+    head, last = _COMMA[language].join(known[:-1]), known[-1] if known else ""
+    return f"{head}{_AND[language]}{last}" if head else last
+
+
+def number(value: float, language: Language) -> str:
+    """Return a whole number as the language writes it: 1,204."""
+    text = f"{value:,.0f}"
+    return text.replace(",", ".") if language == "de" else text
+
+
+def _fill(args: Mapping[str, Arg], language: Language, hole: re.Match[str]) -> str:
+    name, form, one, other = hole.groups()
+    arg = args[name]
+    if one is not None:
+        return fill(one if _count(arg) == 1 else other, args, language)
+    if form == "n" and isinstance(arg, int | float):
+        return number(arg, language)
+    text = _text(arg, language)
+    if form == "capital":
+        return text[:1].upper() + text[1:]
+    return _FULL_STOP.sub("", text) if form == "clause" else text
+
+
+def _text(arg: Arg, language: Language) -> str:
+    if arg is None:
+        return ""
+    if isinstance(arg, str):
+        return in_language(arg, language)
+    return str(arg) if isinstance(arg, int | float) else listed(arg, language)
+
+
+def _count(arg: Arg) -> float:
+    if isinstance(arg, int | float):
+        return arg
+    return int(bool(arg)) if arg is None or isinstance(arg, str) else len(arg)
+
+
+@cache
+def table(name: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return a file of sentences: for each key, its text by language, and perhaps a table `terminal`."""
+    return tomllib.loads((_FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def templates(language: Language) -> Mapping[str, str]:
+    """Return the template of each key that this program tells, worded for a terminal."""
+    rows = {key: row for name in _TOLD for key, row in table(name).items()}
+    return {key: cast(str, row.get("terminal", row)[language]) for key, row in rows.items()}
