@@ -17,6 +17,8 @@ import aiohttp
 from snugroom.client.media.engine import MediaEngine, StreamStats, TransportError
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import recognised, sentence
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
 from snugroom.server.wire import limits
@@ -143,7 +145,7 @@ class Connection:
                         self.feed(ev.Tick())
                     self._consider_engine()
                     if not self._ever_connected and self.clock() - began > self._patience:
-                        self.cannot_connect = f"The server at {self.session.origin} does not answer."
+                        self.cannot_connect = sentence("shell.cannot_connect", origin=self.session.origin)
                         return None
             finally:
                 await self._close()
@@ -213,7 +215,8 @@ class Connection:
 
     async def _serve(self, endpoint: ev.Endpoint, queue: asyncio.Queue[bytes]) -> None:
         """Run one connection from its beginning to its end."""
-        why, answered = "the connection ended", False
+        why: str
+        why, answered = sentence("shell.ended"), False
         try:
             assert self._http is not None
             async with self._http.ws_connect(
@@ -242,25 +245,19 @@ class Connection:
     async def _read(self, endpoint: ev.Endpoint, ws: aiohttp.ClientWebSocketResponse) -> str:
         async for frame in ws:
             if frame.type is not aiohttp.WSMsgType.TEXT:
-                return "the server sent something that is not of this protocol"
+                return sentence("shell.alien")
             try:
                 message = decode_server(frame.data)
             except WireError:
-                return "the server sent something that is not of this protocol"
+                return sentence("shell.alien")
             self._hear(endpoint, message)
-        return "the connection ended"
+        return sentence("shell.ended")
 
     def _hear(self, endpoint: ev.Endpoint, message: ServerMessage) -> None:
         if self._on_message is not None:
             self._on_message(endpoint, message)
         if isinstance(message, Challenge) and message.version != limits.PROTOCOL_VERSION:
-            self._on_event(
-                ev.Alarm(
-                    "version",
-                    f"The server speaks version {message.version} of the protocol, and this program "
-                    f"version {limits.PROTOCOL_VERSION}.",
-                )
-            )
+            self._on_event(sentences.alarm("version", theirs=message.version, ours=limits.PROTOCOL_VERSION))
         self.feed(ev.Received(endpoint, message))
         if (
             endpoint == ev.ROOM
@@ -271,7 +268,7 @@ class Connection:
         if isinstance(message, Closing):
             return
         if isinstance(message, Refused) and (message.about, message.code) == ("media", "lost"):
-            self.media_lost("the media server has stopped answering")
+            self.media_lost(sentence("shell.media_gone"))
         self._consider_engine()
 
     # -- media -------------------------------------------------------------------------------------
@@ -300,7 +297,7 @@ class Connection:
         """Handle a lost media link (the engine's `on_lost`): report it, and request another one."""
         if self.session.ended is not None:
             return  # the server closes media at the end of a meeting
-        self._on_event(ev.Alarm("media_lost", f"The media connection is gone ({why}). Trying again..."))
+        self._on_event(sentences.alarm("media_lost", why=recognised(why, "shell")))
         self._publish()
 
     async def _connect_media(self, engine: MediaEngine, transport: Transport) -> None:
@@ -310,9 +307,8 @@ class Connection:
             await engine.connect(transport)
         except TransportError as error:
             if self.session.ended is None and not self._done.is_set():
-                self._on_event(
-                    ev.Alarm("media_unreachable", f"No media connection: {error}. Trying again...")
-                )
+                why = recognised(str(error), "shell")
+                self._on_event(sentences.alarm("media_unreachable", why=why))
                 await asyncio.sleep(_MEDIA_RETRY)
                 self._publish()
 
@@ -333,9 +329,9 @@ def _refused_in_words(error: BaseException) -> bool:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.WSServerHandshakeError):
-        return f"it answered with status {error.status}"
+        return sentence("terminal.answered_status", status=error.status)
     if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
-        return "nobody listens there"
+        return sentence("shell.nobody_there")
     if isinstance(error, TimeoutError):
-        return "it does not answer"
-    return "the connection broke"
+        return sentence("shell.no_answer")
+    return sentence("terminal.broke")

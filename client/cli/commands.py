@@ -10,21 +10,13 @@ from typing import Any, Final, get_args
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue.sentence import sentence
 
 
 class CommandError(ValueError):
     """The line is not a command; the text shows the expected form."""
 
 
-_HELP = (
-    "/admit N, /refuse N, /remove WHO, /deputy WHO, /undeputy WHO, /handover WHO, /lock, /unlock, "
-    "/compare, /same [digits], /different [digits], /code, "
-    "/override, /vouch WHO, /known WHO [NAME], /verified WHO (WHO is a name, or #LEAF), "
-    '/invite [--for "NAME"] [--once], /invites, /revoke N, '
-    "/image FILE, /file FILE, /hand, /unhand, /react SIGN, "
-    "/report MESSAGE... FILE, /evidence FILE [--names], "
-    "/leave, /end; anything else is said to all"
-)
 #: Commands about a member, by leaf index.
 _ABOUT_SOMEBODY: Final[dict[str, Callable[[int], ev.Input]]] = {
     "remove": ev.Remove,
@@ -57,9 +49,9 @@ def parse_json(line: str) -> ev.Input:
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):
-        raise CommandError("a line of input is no JSON object") from None
+        raise CommandError(sentence("terminal.no_object")) from None
     if not isinstance(value, dict) or len(value) != 1:
-        raise CommandError('a command is a JSON object with one key, such as {"admit": 1}')
+        raise CommandError(sentence("terminal.one_key", example='{"admit": 1}'))
     ((name, argument),) = value.items()
     if name == "chat" and isinstance(argument, str):
         return _said(argument)
@@ -89,13 +81,15 @@ def parse_json(line: str) -> ev.Input:
         return _know(argument)
     if name in _NUMBERED and type(argument) is int:
         return _NUMBERED[name](argument)
-    raise CommandError(f"no such command, or not with that value: {name[:40]!r}")
+    raise CommandError(sentence("terminal.no_command", name=repr(name[:40])))
 
 
 def _invite(wanted: dict[str, Any]) -> ev.NewInvite:
     label, once = wanted.get("for", ""), wanted.get("once", False)
     if not wanted.keys() <= {"for", "once"} or not isinstance(label, str) or not isinstance(once, bool):
-        raise CommandError('an invite is made by {"invite": {"for": "Ada", "once": true}}, both optional')
+        raise CommandError(
+            sentence("terminal.invite_form", example='{"invite": {"for": "Ada", "once": true}}')
+        )
     return ev.NewInvite(label, once)
 
 
@@ -106,19 +100,19 @@ def _digits(text: str) -> str | None:
         return None
     if word == "digits":
         return first.replace(" ", "")
-    raise CommandError("/same (or /different) is about the four words, /same digits about the long code")
+    raise CommandError(sentence("terminal.same_form"))
 
 
 def _know(wanted: dict[str, Any]) -> ev.Know:
     leaf, name = wanted.get("leaf"), wanted.get("name")
     if not wanted.keys() <= {"leaf", "name"} or type(leaf) is not int or not isinstance(name, str | None):
-        raise CommandError('a contact is kept by {"know": {"leaf": 2, "name": "Ada"}}, the name optional')
+        raise CommandError(sentence("terminal.know_form", example='{"know": {"leaf": 2, "name": "Ada"}}'))
     return ev.Know(leaf, name)
 
 
 def _path(text: str) -> str:
     if not text or "\0" in text or not text.isprintable():
-        raise CommandError("that is no name of a file")
+        raise CommandError(sentence("terminal.no_file_name"))
     return text
 
 
@@ -126,7 +120,7 @@ def _reaction(text: str) -> ev.React:
     for sign in get_args(content.ReactionKind):
         if text.strip() == sign:
             return ev.React(sign)
-    raise CommandError(f"a sign is one of {', '.join(get_args(content.ReactionKind))}")
+    raise CommandError(sentence("terminal.signs", signs=", ".join(get_args(content.ReactionKind))))
 
 
 def _report(messages: object, file: object, whole: bool = True) -> ev.SaveReport:
@@ -136,7 +130,9 @@ def _report(messages: object, file: object, whole: bool = True) -> ev.SaveReport
         or not all(isinstance(m, str) for m in messages)
         or not isinstance(file, str)
     ):
-        raise CommandError('a report is made by {"report": {"messages": ["ID"], "file": "FILE"}}')
+        raise CommandError(
+            sentence("terminal.report_form", example='{"report": {"messages": ["ID"], "file": "FILE"}}')
+        )
     return ev.SaveReport(tuple(messages), _path(file))
 
 
@@ -147,7 +143,7 @@ def _evidence(wanted: object) -> ev.SaveEvidence:
         file, names = wanted.get("file"), wanted.get("names", False)
         if isinstance(file, str) and isinstance(names, bool):
             return ev.SaveEvidence(_path(file), names)
-    raise CommandError('evidence is written by {"evidence": "FILE"}')
+    raise CommandError(sentence("terminal.evidence_form", example='{"evidence": "FILE"}'))
 
 
 def _typed_files(name: str, text: str) -> ev.Input:
@@ -167,12 +163,12 @@ def _typed_files(name: str, text: str) -> ev.Input:
             return ev.SaveEvidence(_path(path))
         case "evidence", [path, "--names"] | ["--names", path]:
             return ev.SaveEvidence(_path(path), names=True)
-    raise CommandError("/image FILE, /file FILE, /report MESSAGE... FILE, /evidence FILE [--names]")
+    raise CommandError(sentence("terminal.files_typed"))
 
 
 def _typed_invite(text: str) -> ev.NewInvite:
     """Parse the arguments of /invite: ``[--for NAME] [--once]``."""
-    wrong = CommandError('an invite is made by /invite, with --for "NAME" and --once if you like')
+    wrong = CommandError(sentence("terminal.invite_typed"))
     try:
         words = shlex.split(text)
     except ValueError:
@@ -196,7 +192,7 @@ def _typed_known(text: str, names: Mapping[int, str]) -> ev.Know:
     try:
         who, *petname = shlex.split(text)
     except ValueError:
-        raise CommandError('somebody is kept by /known WHO [NAME], such as /known "Ada L." Ada') from None
+        raise CommandError(sentence("terminal.known_typed")) from None
     return ev.Know(_somebody(who, names), " ".join(petname) or None)
 
 
@@ -204,7 +200,7 @@ def _said(text: str) -> ev.Say:
     try:
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate: JSON can escape one, UTF-8 can't carry it
-        raise CommandError("a text that is not Unicode") from None
+        raise CommandError(sentence("terminal.no_unicode")) from None
     return ev.Say(text)
 
 
@@ -217,11 +213,11 @@ def _somebody(who: str, names: Mapping[int, str]) -> int:
         return leaf
     named = [place for place, name in names.items() if name == who]
     if leaf is not None and named and named != [leaf]:
-        raise CommandError(f"{who} is a number and somebody's name: write #{leaf} or #{named[0]}")
+        raise CommandError(sentence("terminal.number_and_name", who=who, leaf=leaf, other=named[0]))
     if named:
         return named[0]
     if leaf is None:
-        raise CommandError(f"nobody of that name is in the room: {who[:64]!r}")
+        raise CommandError(sentence("terminal.nobody_named", who=repr(who[:64])))
     return leaf
 
 
@@ -260,4 +256,4 @@ def parse_human(line: str, names: Mapping[int, str] = MappingProxyType({})) -> e
     try:
         return _NUMBERED[name](int(argument))
     except (KeyError, ValueError):
-        raise CommandError(f"what you can type: {_HELP}") from None
+        raise CommandError(sentence("terminal.commands")) from None

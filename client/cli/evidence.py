@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from snugroom.client.cli.text import plain
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.catalogue.sentences import listed
+from snugroom.client.session.catalogue.sentence import listed
 from snugroom.client.session.features.images import mime_of
 from snugroom.crypto.entry.invite import Invite
 from snugroom.crypto.errors import SnugCryptoError
@@ -192,7 +192,7 @@ def proven_of(found: Findings) -> list[str]:
             f"{_clock(last.at)}."
         )
     for member in found.members:
-        by = listed(_server(key) for key in found.served_by(member))
+        by = listed([_server(key) for key in found.served_by(member)])
         served = f"{by} signed the same history" if by else "no receipt for that here"
         sentences.append(
             f"{_who(found, member.key).capitalize()} was there at {_clock(member.at)}, at slot {member.slot} "

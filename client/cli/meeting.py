@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from snugroom.client.cli import language
 from snugroom.client.cli.arguments import count, duration, first_line, usage
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.output import HumanOutput
@@ -21,6 +22,8 @@ from snugroom.client.files.sealed_file import SealedFileError
 from snugroom.client.media.files import SourceError
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import reasons
+from snugroom.client.session.catalogue.sentence import in_language
 from snugroom.client.session.entry.invites import LabelError
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import canonical_origin
@@ -39,6 +42,7 @@ def add_parser(commands: Any) -> None:
         metavar="60s",
         help="keep trying for this time if the server drops the meeting (default 60s)",
     )
+    language.add_argument(shared)
     shared.add_argument("--json", action="store_true", help="one JSON object per line, in and out")
     shared.add_argument("--for", dest="seconds", type=duration, metavar="30s", help="leave after this time")
     _host(commands.add_parser("host", parents=[shared], help="open a meeting"))
@@ -138,6 +142,7 @@ def _run(
     start: Callable[[argparse.Namespace, Options], tuple[str, Callable[[float], Session]]],
 ) -> int:
     """Run a participant; `start` returns its name and the function that makes its session at a time."""
+    spoken = language.chosen(arguments.lang, os.environ)
     media = MediaChoice(
         arguments.play,
         not arguments.no_audio,
@@ -154,7 +159,7 @@ def _run(
             make,
             name=name,
             media=media,
-            output=JsonOutput() if arguments.json else HumanOutput(),
+            output=JsonOutput() if arguments.json else HumanOutput(language=spoken),
             seconds=arguments.seconds,
             book=book,
             pictures=arguments.pictures,
@@ -163,7 +168,7 @@ def _run(
         if keep is not None:
             host_recovery_file.keep(participant.session, keep, _phrase(arguments, keep, twice=True))
     except (SourceError, SealedFileError, passphrase.PassphraseError, SnugCryptoError, LabelError) as error:
-        return usage(str(error))
+        return usage(in_language(reasons.in_full(error), spoken))
     return asyncio.run(participant.run())
 
 

@@ -15,9 +15,11 @@ from rich.text import Text
 
 from snugroom.client.cli.code_art import COLOURS, blocks, code_art_of
 from snugroom.client.cli.json_output import JsonOutput
+from snugroom.client.cli.speech import Speech, Styled, bold
 from snugroom.client.cli.text import plain
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import Language, Sentence, render, sentence
 from snugroom.client.session.entry.contacts import Standing
 from snugroom.client.session.entry.invites import invite_name
 from snugroom.crypto.proof.verification import grouped
@@ -31,20 +33,8 @@ _SIGNS: Final[dict[str, str]] = {
     "party": "\U0001f389",
 }
 
-
-def _file(offered: ev.FileOffered | None) -> str:
-    if offered is None:
-        return "a file"
-    return f"the file \u201c{plain(offered.filename)}\u201d ({offered.size:,} bytes)"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 #: Prefix of a message's further lines, so that they can't pass for another member's message.
 _CONTINUED = "\n  | "
-
 
 #: Number of lines in which code art is drawn.
 _CODE_ART_ROWS = 22
@@ -52,23 +42,27 @@ _CODE_ART_ROWS = 22
 #: Kinds of alarms about the user's own input: their sentence is complete.
 _PLAIN = {"book", "file", "input", "not_done", "source"}
 
-#: The first hint for a host.
-_HOSTS_HINT = (
-    'An invite for one person: /invite --for "Ada" --once. All of them: /invites. One taken back: /revoke N. '
-    "Nobody new: /lock."
-)
+
+def _identity(standing: Standing, contact: str | None, fingerprint: str) -> Sentence:
+    digits = grouped(fingerprint)
+    if contact is None:
+        return sentence("terminal.identity_new", digits=digits)
+    key = "verified" if standing == "verified" else "known"
+    return sentence(f"terminal.identity_{key}", contact=contact, digits=digits)
 
 
-def _identity(standing: Standing, contact: str | None, fingerprint: str) -> str:
-    who = "an identity that is not in your book" if contact is None else f"your contact {plain(contact)}"
-    return f"{who}{', verified' if standing == 'verified' else ''}. Fingerprint {grouped(fingerprint)}."
+def _file(offered: ev.FileOffered | None) -> Sentence:
+    if offered is None:
+        return sentence("terminal.a_file")
+    return sentence("terminal.the_file", name=offered.filename, size=offered.size)
 
 
 class HumanOutput:
-    """Prints sentences, and a table at the end; without styles when piped."""
+    """Prints sentences in the chosen language, and a table at the end; without styles when piped."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, language: Language = "en") -> None:
         self._console = console or Console(highlight=False)
+        self._speech = Speech(self._console, language)
         self._names: dict[int, str] = {}
         self._inside = False
         self._reports = False
@@ -77,10 +71,6 @@ class HumanOutput:
         self._states: dict[int, ev.StateTold] = {}
         self._code = ""
 
-    def _say(self, *parts: str | tuple[str, str]) -> None:
-        # parts instead of markup: other members' text must not be parsed for styles or emoji names
-        self._console.print(Text.assemble(*parts), soft_wrap=True)
-
     def event(self, event: ev.Event) -> None:
         """Print an event as a sentence."""
         match event:
@@ -88,8 +78,6 @@ class HumanOutput:
                 self._invite(event)
             case ev.Invites(rows):
                 self._invites(rows)
-            case ev.PolicyChanged():
-                self._say(plain(event.text))
             case ev.Knocked():
                 self._knocked(event)
             case ev.Roster():
@@ -100,159 +88,183 @@ class HumanOutput:
                 self._short_code(event)
             case ev.Comparison():
                 if event.news:
-                    self._say((plain(event.text), "bold" if event.changes else "dim"))
-            case ev.Said():
-                words = plain(event.text, lines=_CONTINUED)
-                self._say((plain(event.name), "bold"), ": ", words, *self._short_id(event.id))
-            case ev.Image():
-                self._image(event)
-            case ev.FileOffered():
-                self._files[event.id] = event
-                self._say((plain(event.name), "bold"), f" sends {_file(event)}.")
-            case ev.FileDone(file_id, _, path):
-                where = "" if path is None else f" It is at {plain(path)}."
-                self._say(f"{_capital(_file(self._files.pop(file_id, None)))} has arrived whole.{where}")
-            case ev.FileFailed(file_id, why):
-                self._say(f"{_capital(_file(self._files.pop(file_id, None)))} did not come. {plain(why)}")
+                    self._speech.write(
+                        Styled(self._speech.text(event.text), "bold" if event.changes else "dim")
+                    )
+            case ev.Said() | ev.Image() | ev.Reacted():
+                self._message(event)
+            case ev.FileOffered() | ev.FileDone() | ev.FileFailed():
+                self._file_event(event)
             case ev.StateTold():
                 self._state(event)
-            case ev.Reacted():
-                self._say((plain(event.name), "bold"), f" {_SIGNS[event.reaction]}")
             case ev.FileProgress() | ev.Pages():
                 pass  # an alarm reports members with another page
             case ev.Vouched():
                 self._vouched(event)
             case ev.BookChanged():
-                verified = ", verified" if event.verified else ""
-                self._say(
-                    f"In your book: {plain(event.name)}{verified}. Fingerprint {grouped(event.fingerprint)}."
-                )
-            case ev.Alarm(kind, text):
-                self._say(("!", "bold red"), " ", plain(text))
-                if not self._hinted and kind not in _PLAIN:
-                    self._hinted = True  # one hint a meeting is enough
-                    self._say((f"  More, in another window: snug explain {kind}", "dim"))
+                key = "terminal.book_verified" if event.verified else "terminal.book"
+                self._speech.say(key, name=event.name, digits=grouped(event.fingerprint))
+            case ev.Alarm():
+                self._alarm(event)
             case ev.Status(kind, text):
                 self._reports = self._reports or kind == "reports"
-                self._say((plain(text), "dim"))
-            case ev.Ended(_, text):
-                self._say(plain(text))
+                self._speech.hint(text)
+            case ev.PolicyChanged() | ev.Ended():
+                self._speech.write(self._speech.text(event.text))
+
+    def _alarm(self, event: ev.Alarm) -> None:
+        self._speech.warn(event.text)
+        if not self._hinted and event.kind not in _PLAIN:
+            self._hinted = True  # one hint a meeting is enough
+            self._speech.write(Styled("  " + self._speech.word("terminal.explain", kind=event.kind), "dim"))
+
+    # -- codes -------------------------------------------------------------------------------------
 
     def _long_code(self, digits: str) -> None:
-        self._say("  code  ", (grouped(digits), "bold yellow"), "  (the same for everybody in the room)")
+        self._speech.say("terminal.code", digits=Styled(grouped(digits), "bold yellow"))
         if digits == self._code:  # this code was printed before, so a person has asked for it
             self._code_art(digits)
         self._code = digits
 
     def _short_code(self, event: ev.ShortCode) -> None:
-        pairs = "   ".join(f"{e} {w}" for e, w in zip(event.emoji, event.words, strict=True))
-        self._say("  ", (pairs, "bold yellow"))
-        self._say("Read the four words aloud. If everybody has the same, type /same; if not, /different.")
+        spoken = [render("code.words", {}, language).split(" ") for language in ("en", self._speech.language)]
+        word_of = dict(zip(*spoken, strict=True))
+        pairs = (f"{e} {word_of[w]}" for e, w in zip(event.emoji, event.words, strict=True))
+        self._speech.write("  ", Styled("   ".join(pairs).replace("\xad", ""), "bold yellow"))
+        self._speech.say("terminal.read_words")
 
     def _code_art(self, digits: str) -> None:
         """Draw the rosette that the meeting page shows beside the code, if the terminal has room."""
         if self._console.is_terminal and self._console.width >= 2 * _CODE_ART_ROWS + 2:
             shape = code_art_of(digits)
             for line in blocks(shape, _CODE_ART_ROWS):
-                self._say("  ", (line, COLOURS[shape.tint]))
+                self._speech.write("  ", Styled(line, COLOURS[shape.tint]))
+
+    # -- invites and knocks ------------------------------------------------------------------------
 
     def _invite(self, event: ev.InviteMade) -> None:
-        link = (event.link, "bold")
+        link = bold(event.link)
         if event.replaces is not None:
-            self._say("A new invite, since the last one opens nothing any more: ", link)
+            self._speech.say("terminal.invite_new", link=link)
         elif event.index == 0:
-            self._say("Invite: ", link)
+            self._speech.say("terminal.invite_open", link=link)
         else:
-            whom = f" for \u201c{plain(event.label)}\u201d" if event.label else ""
-            good = ", good once" if event.once else ""
-            self._say(f"Invite{whom}{good} (no. {event.index}): ", link)
-        if event.once:
-            self._say("The first who comes in by it uses it up; a second use is told to you.")
-        else:
-            self._say("Whoever has this link can knock; nobody comes in without a host.")
+            key = f"terminal.invite_{'for' if event.label else 'number'}{'_once' if event.once else ''}"
+            self._speech.say(key, label=event.label, index=event.index, link=link)
+        self._speech.say("terminal.invite_once_note" if event.once else "terminal.invite_note")
 
     def _invites(self, rows: tuple[ev.InviteRow, ...]) -> None:
         if not rows:
-            self._say("There are no invites yet. ", ('/invite --for "Ada" --once', "bold"), " makes one.")
+            self._speech.say("terminal.invites_none", command=bold('/invite --for "Ada" --once'))
         for row in rows:
-            used = f"used by {', '.join(map(plain, row.used_by))}" if row.used_by else "not used"
-            state = f"{used}, opens nothing any more" if row.revoked else used
-            kind = "once" if row.once else "open"
-            self._say(f"  {plain(invite_name(row.index, row.label))}: {kind}, {state}")
-
-    def _image(self, event: ev.Image) -> None:
-        size = f"{event.mime.removeprefix('image/').upper()}, {len(event.data):,} bytes"
-        where = "" if event.path is None else f" It is at {plain(event.path)}."
-        self._say((plain(event.name), "bold"), f" sent a picture ({size}).{where}", *self._short_id(event.id))
-
-    def _short_id(self, name: str) -> list[tuple[str, str]]:
-        """Return the short identifier by which a message can be reported; empty without reports."""
-        return [(f"  [{name[:8]}]", "dim")] if self._reports and name else []
+            names = list(row.used_by)
+            self._speech.say(
+                "terminal.invite_row_over" if row.revoked else "terminal.invite_row",
+                invite=invite_name(row.index, row.label),
+                kind=sentence("terminal.invite_once" if row.once else "terminal.invite_many"),
+                used=sentence("terminal.used_by", names=names) if names else sentence("terminal.not_used"),
+            )
 
     def _knocked(self, event: ev.Knocked) -> None:
-        greeting = f' "{plain(event.greeting)}"' if event.greeting else ""
-        self._say(
-            (plain(event.name), "bold"),
-            f" knocks, by {plain(invite_name(event.invite, event.label))}.{greeting} Type ",
-            (f"/admit {event.knock}", "bold"),
-            " or ",
-            (f"/refuse {event.knock}", "bold"),
-            ".",
+        self._speech.say(
+            "terminal.knock_greeting" if event.greeting else "terminal.knock",
+            name=bold(event.name),
+            invite=invite_name(event.invite, event.label),
+            greeting=event.greeting,
+            admit=bold(f"/admit {event.knock}"),
+            refuse=bold(f"/refuse {event.knock}"),
         )
         if event.looks_like is not None:
-            self._say(
-                ("!", "bold red"),
-                f" This name looks like {plain(event.looks_like)}'s, who is in the room already, "
-                "and has another key.",
-            )
+            self._speech.warn(sentence("terminal.knock_looks_like", name=event.looks_like))
         if event.fingerprint is not None:
-            self._say("  ", _identity(event.standing, event.contact, event.fingerprint))
-        self._warn(event.warnings)
+            identity = _identity(event.standing, event.contact, event.fingerprint)
+            self._speech.say("terminal.knock_identity", identity=identity)
+        for warning in event.warnings:
+            self._speech.warn(warning)
+
+    def _vouched(self, event: ev.Vouched) -> None:
+        identity = _identity(event.standing, event.contact, event.fingerprint)
+        self._speech.say("terminal.vouched", name=bold(event.name), identity=identity)
+        for warning in event.warnings:
+            self._speech.warn(warning)
+        if event.standing != "verified":
+            key = "terminal.vouched_hint_new" if event.standing == "new" else "terminal.vouched_hint"
+            self._speech.hint(sentence(key, leaf=event.leaf))
+
+    # -- messages, files and states ----------------------------------------------------------------
+
+    def _message(self, event: ev.Said | ev.Image | ev.Reacted) -> None:
+        name = bold(plain(event.name))
+        match event:
+            case ev.Said():
+                words = plain(event.text, lines=_CONTINUED)
+                self._speech.write(name, ": ", words, *self._short_id(event.id))
+            case ev.Image():
+                kind = event.mime.removeprefix("image/").upper()
+                more: list[str | Styled] = [*self._stored(event.path), *self._short_id(event.id)]
+                self._speech.say("terminal.picture", *more, name=name, kind=kind, size=len(event.data))
+            case ev.Reacted():
+                self._speech.write(name, f" {_SIGNS[event.reaction]}")
+
+    def _file_event(self, event: ev.FileOffered | ev.FileDone | ev.FileFailed) -> None:
+        match event:
+            case ev.FileOffered():
+                self._files[event.id] = event
+                self._speech.say("terminal.file_sent", name=bold(event.name), file=_file(event))
+            case ev.FileDone(file_id, _, path):
+                file = _file(self._files.pop(file_id, None))
+                self._speech.say("terminal.file_done", *self._stored(path), file=file)
+            case ev.FileFailed(file_id, why):
+                self._speech.say("terminal.file_failed", file=_file(self._files.pop(file_id, None)), why=why)
+
+    def _stored(self, path: str | None) -> list[str]:
+        return [] if path is None else [" " + self._speech.word("terminal.stored", path=path)]
+
+    def _short_id(self, name: str) -> list[Styled]:
+        """Return the short identifier by which a message can be reported; empty without reports."""
+        return [Styled(f"  [{name[:8]}]", "dim")] if self._reports and name else []
 
     def _state(self, event: ev.StateTold) -> None:
         """Print a change that others should notice: a hand, a screen, a recording."""
         before = self._states.get(event.leaf)
         self._states[event.leaf] = event
         for now, was, begins, ends in (
-            (event.hand, before is not None and before.hand, "raises a hand", "takes the hand down"),
-            (event.screen, before is not None and before.screen, "shows a screen", "shows it no more"),
-            (event.recording, before is not None and before.recording, "is recording", "records no more"),
+            (event.hand, before is not None and before.hand, "hand_up", "hand_down"),
+            (event.screen, before is not None and before.screen, "screen_on", "screen_off"),
+            (event.recording, before is not None and before.recording, "recording_on", "recording_off"),
         ):
             if now != was:
-                self._say((plain(event.name), "bold"), f" {begins if now else ends}.")
+                self._speech.say(f"terminal.{begins if now else ends}", name=bold(event.name))
 
-    def _vouched(self, event: ev.Vouched) -> None:
-        identity = _identity(event.standing, event.contact, event.fingerprint)
-        self._say((plain(event.name), "bold"), f" shows you who they are: {identity}")
-        self._warn(event.warnings)
-        if event.standing != "verified":
-            keep = f" To keep it: /known {event.leaf}." if event.standing == "new" else ""
-            self._say((f"When they have read out these digits to you: /verified {event.leaf}.{keep}", "dim"))
-
-    def _warn(self, warnings: tuple[str, ...]) -> None:
-        for warning in warnings:
-            self._say(("!", "bold red"), f" {plain(warning)}")
+    # -- members -----------------------------------------------------------------------------------
 
     def _roster(self, event: ev.Roster) -> None:
-        self._names |= {m.leaf: plain(m.name) for m in event.members}
+        self._names |= {m.leaf: m.name for m in event.members}
         by = self._names.get(event.by) if event.by is not None else None
         if not self._inside:
             self._inside = True
-            self._say("You are in.")
+            self._speech.say("terminal.inside")
             if event.by is None and [m.host for m in event.members] == [True]:
-                self._say((_HOSTS_HINT, "dim"))
+                self._speech.hint(sentence("terminal.hosts_hint"))
         for member in event.added:
-            how = "is back" if event.rejoined else "came in"
-            way = (
-                "" if event.invite is None else f", by {plain(invite_name(event.invite, event.label or ''))}"
+            key = f"terminal.{'back' if event.rejoined else 'came'}{'' if event.invite is None else '_by'}"
+            self._speech.say(
+                key,
+                name=bold(member.name),
+                by=by or sentence("terminal.a_host"),
+                invite=None if event.invite is None else invite_name(event.invite, event.label or ""),
             )
-            self._say((plain(member.name), "bold"), f" {how}. {by or 'A host'} let them in{way}.")
-        if not event.rejoined:
-            for member in event.removed:
-                went = "left" if member.leaf in event.left else f"was removed by {by or 'a host'}"
-                self._say((plain(member.name), "bold"), f" {went}, and can read nothing from here on.")
-        people = ", ".join(f"{plain(m.name)} (host)" if m.host else plain(m.name) for m in event.members)
-        self._say(f"  in the room: {people}")
+        for member in () if event.rejoined else event.removed:
+            key = "terminal.left" if member.leaf in event.left else "terminal.removed"
+            self._speech.say(key, name=bold(member.name), by=by or sentence("terminal.some_host"))
+        # without a limit, other than a list of names within a sentence
+        people = ", ".join(
+            self._speech.word("terminal.host", name=m.name) if m.host else plain(m.name)
+            for m in event.members
+        )
+        self._speech.write("  ", self._speech.word("terminal.people", people=people))
+
+    # -- this program ------------------------------------------------------------------------------
 
     def media(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
         """Print nothing: counters are not shown while the meeting runs."""
@@ -262,18 +274,18 @@ class HumanOutput:
 
     def note(self, kind: str, text: str, **more: Any) -> None:
         """Print a note about this program itself."""
-        self._say((plain(text), "dim"))
+        self._speech.hint(text)
 
     def summary(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
         """Print a table of the frames received from each member."""
         listed = [row for row in rows if row[0].leaf is not None]
         if not listed:
             return
-        table = Table(title="Heard and seen (frames)", title_justify="left")
+        table = Table(title=self._speech.word("terminal.frames"), title_justify="left")
         for heading in ("from", "stream"):
-            table.add_column(heading)
+            table.add_column(self._speech.word(f"terminal.frames_{heading}"))
         for heading in ("opened", "decoded", "failed", "lost"):
-            table.add_column(heading, justify="right")
+            table.add_column(self._speech.word(f"terminal.frames_{heading}"), justify="right")
         for stats, name in listed:
             counters = (stats.opened, stats.decoded, stats.failed, stats.lost)
             table.add_row(Text(plain(name)), stats.kind, *(str(c) for c in counters))

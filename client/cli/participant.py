@@ -27,6 +27,8 @@ from snugroom.client.media.record import Recorder
 from snugroom.client.media.sources import Source, TestCard
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import reasons, sentences
+from snugroom.client.session.catalogue.sentence import recognised, sentence
 from snugroom.client.session.entry.contacts import ContactError
 
 _REPORT: Final = 1.0
@@ -146,7 +148,7 @@ class Participant:
                 lambda c: c.learn(changed.public, changed.name, changed.at, verified=changed.verified)
             )
         except (SealedFileError, ContactError) as error:
-            self._output.event(ev.Alarm("book", f"Your contact book was not changed: {error}"))
+            self._output.event(sentences.alarm("book", why=reasons.because(error)))
             return False
         return True
 
@@ -155,7 +157,9 @@ class Participant:
         try:
             source = self._media.source(self._name, leaf)
         except SourceError as error:
-            self._output.event(ev.Alarm("source", str(error)))
+            self._output.event(
+                sentences.alarm("source", why=recognised(str(error), "terminal", "terminal.source"))
+            )
             source = None
         sends = source is not None
         shown = ev.SetState(
@@ -176,8 +180,11 @@ class Participant:
             recorder=recorder,
             name_of=self._name_of,
             on_lost=self.connection.media_lost,
-            on_failed=lambda why: self._output.event(ev.Alarm("media_failed", why)),
+            on_failed=self._sending_failed,
         )
+
+    def _sending_failed(self, why: str) -> None:
+        self._output.event(ev.Alarm("media_failed", recognised(why, "alarms", "alarm.media_failed")))
 
     async def run(self) -> Status:
         """Run until the session ends, a signal arrives, or the time is up; return the exit status."""
@@ -204,9 +211,11 @@ class Participant:
         self._tell_sending()
         self._output.summary(self._rows())
         for path in [] if self.connection.engine is None else self.connection.engine.recordings:
-            self._output.note("recording", f"Recorded {path.name}", path=str(path))
+            self._output.note("recording", sentence("terminal.recorded", file=path.name), path=str(path))
         if ended is None:
-            self._output.event(ev.Ended("failed", self.connection.cannot_connect or "It did not work out."))
+            self._output.event(
+                ev.Ended("failed", self.connection.cannot_connect or sentence("terminal.failed"))
+            )
             return Status.UNREACHABLE
         self._output.event(ended)
         if ended.reason == "left" and not was_inside:
@@ -271,7 +280,7 @@ class Participant:
                 what = self._saved_files.read_file(what)
             self.connection.feed(what)
         except ValueError as error:
-            self._output.event(ev.Alarm("input", f"{str(error)[:1].upper()}{str(error)[1:]}."))
+            self._output.event(sentences.alarm("input", why=reasons.because(error)))
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Read commands from standard input until it ends; the meeting continues without it.
@@ -303,7 +312,7 @@ class Participant:
             as_json = isinstance(self._output, JsonOutput)
             what = parse_json(line) if as_json else parse_human(line, self.session.names)
         except CommandError as error:
-            self._output.event(ev.Alarm("input", f"{str(error)[:1].upper()}{str(error)[1:]}."))
+            self._output.event(sentences.alarm("input", why=reasons.because(error)))
             return
         if what is not None:
             self._feed(what)

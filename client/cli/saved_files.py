@@ -15,7 +15,8 @@ from typing import Final
 
 from snugroom.client.cli.output import Output
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.images import SUFFIX
 
 #: Number of names tried if a name is taken: FILE, FILE.1, FILE.2 ...
@@ -48,10 +49,10 @@ class SavedFiles:
                 if save.what == "evidence":
                     self._ours[save.path] = path
         except OSError as error:
-            self._alarm(f"the {save.what} could not be written to {save.path}: {error.strerror or error}")
+            self._alarm(save.what, file=save.path, why=error.strerror or str(error))
             return
         self._output.note(
-            "saved", f"The {save.what} is in {path}. Nobody else has it.", what=save.what, path=str(path)
+            "saved", sentence(f"terminal.saved_{save.what}", file=str(path)), what=save.what, path=str(path)
         )
 
     def image(self, image: ev.Image) -> ev.Image:
@@ -59,7 +60,7 @@ class SavedFiles:
         if self._folder is None or not _MESSAGE_ID.match(image.id):
             return image
         name = f"{image.leaf}-{image.id}{SUFFIX[image.mime]}"
-        path = self._put_away(name, image.data, "a picture")
+        path = self._put_away(name, image.data, "received_picture")
         return image if path is None else replace(image, path=str(path))
 
     def _put_away(self, name: str, data: bytes, what: str) -> Path | None:
@@ -67,13 +68,13 @@ class SavedFiles:
         if self._put >= SAVED_MAX or self._bytes + len(data) > SAVED_BYTES:
             if not self._full:
                 self._full = True
-                self._alarm("no more pictures and files are put away: too many came")
+                self._alarm("too_many")
             return None
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = _write_new(self._folder / name, data)
         except OSError as error:
-            self._alarm(f"{what} could not be put away: {error.strerror or error}")
+            self._alarm(what, why=error.strerror or str(error))
             return None
         self._put += 1
         self._bytes += len(data)
@@ -83,7 +84,7 @@ class SavedFiles:
         """Save another member's file, like an image; return the event with its path."""
         if self._folder is None or not _MESSAGE_ID.match(done.id):
             return done
-        path = self._put_away(f"{leaf}-{done.id}.file", done.data, "a file")
+        path = self._put_away(f"{leaf}-{done.id}.file", done.data, "received")
         return done if path is None else replace(done, path=str(path))
 
     def read(self, image: ev.SendImage) -> ev.SendImage:
@@ -98,8 +99,8 @@ class SavedFiles:
         mime = mimetypes.guess_type(file.path)[0] or "application/octet-stream"
         return replace(file, name=Path(file.path).name, mime=mime, data=_read(file.path, content.FILE_MAX))
 
-    def _alarm(self, text: str) -> None:
-        self._output.event(ev.Alarm("file", f"{text[:1].upper()}{text[1:]}."))
+    def _alarm(self, key: str, **args: str) -> None:
+        self._output.event(sentences.alarm(f"file.{key}", **args))
 
 
 def _read(path: str, most: int) -> bytes:
@@ -109,7 +110,7 @@ def _read(path: str, most: int) -> bytes:
             return file.read(most + 1)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else None
-        raise ValueError(f"{path} can't be read: {why or error}") from None
+        raise ValueError(sentence("terminal.unreadable", file=path, why=why or str(error))) from None
 
 
 def _write_new(path: Path, data: bytes) -> Path:

@@ -31,8 +31,8 @@ _REQUEST_MAX: Final = 1 << 16
 
 
 def environment() -> dict[str, str]:
-    """Ours for a child: with the project to import, and output that comes at once."""
-    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    """Ours for a child: with the project to import, output that comes at once, and in English."""
+    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
 
 
 class Forked:

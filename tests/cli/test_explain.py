@@ -55,10 +55,10 @@ def test_the_first_alarm_of_a_meeting_says_where_there_is_more() -> None:
     output = HumanOutput(Console(file=stream, width=100))
     output.event(Alarm("input", "There is no command /hepl."))
     assert "explain" not in stream.getvalue(), "what one has typed wrong needs no page"
-    output.event(sentences.silent("Bo", 15.0))
+    output.event(sentences.alarm("silent", who="Bo", seconds=15))
     assert stream.getvalue().endswith("  More, in another window: snug explain silent\n")
-    output.event(sentences.silent("Cem", 15.0))
-    output.event(sentences.receipt())
+    output.event(sentences.alarm("silent", who="Cem", seconds=15))
+    output.event(sentences.alarm("receipt"))
     assert stream.getvalue().count("explain") == 1
 
 

@@ -1,89 +1,54 @@
-"""Every alarm has a page; all pages have one form, and quote the sentences of the code."""
+"""Every alarm has a page; all pages have one form, and quote the sentences of the catalogue."""
 
 from __future__ import annotations
 
-import ast
-import inspect
-import itertools
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from snugroom.client.session.catalogue import sentences as catalogue
-from snugroom.client.session.events import Alarm
+from snugroom.client.session.catalogue import sentence as catalogue
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs/reference/alarms"
 PAGES = sorted(path for path in FOLDER.glob("*.md") if path.stem != "README")
-#: The parts of a page, in this order.
+#: What a page says, in this order.
 PARTS = ["Meaning.", "Malice.", "Innocence.", "How soon.", "Do this."]
 #: Where something else, such as a name, stands in a sentence.
 HOLE = "\0"
+#: What a probe says of a server that has dropped us.
+_DROPS = {f"dropped.{what}" for what in ("serves", "restarted", "refuses", "forgotten")}
 
 
-class Hole:
-    """A number of which only its place in the sentence is known."""
-
-    def __format__(self, spec: str) -> str:
-        return HOLE
-
-
-def _values(kind: Any, default: Any) -> list[Any]:
-    """Arguments that produce all forms of a sentence."""
-    own = [] if default in (inspect.Parameter.empty, None) else [default]
-    if kind is bool:
-        return [False, True]
-    if get_origin(kind) is Literal:
-        return list(get_args(kind))
-    if kind in (int, float):
-        return [Hole()]
-    if type(None) in get_args(kind):
-        return [HOLE, None]
-    assert kind is str, kind
-    return [HOLE, *own]
+def _forms(template: str) -> list[str]:
+    """What a template can say, with holes for its arguments."""
+    forms = re.search(r"\{\w+\|((?:[^{}|]|\{[^{}]*\})*)\|((?:[^{}|]|\{[^{}]*\})*)\}", template)
+    if forms is not None:
+        before, after = template[: forms.start()], template[forms.end() :]
+        return [each for form in forms.groups() for each in _forms(before + form + after)]
+    inner = {
+        "what": [row["en"] for key, row in catalogue.table("session").items() if key in _DROPS],
+        "proof": [catalogue.templates("en")[key] for key in ("dropped.proof", "dropped.saved")],
+    }
+    for arg, texts in inner.items():
+        if f"{{{arg}}}" in template:
+            return [each for text in texts for each in _forms(template.replace(f"{{{arg}}}", text))]
+    return [re.sub(r"\{[^}]*\}", HOLE, template)]
 
 
-def _spoken() -> list[tuple[str, str]]:
-    """(kind, sentence) of all that client/session/catalogue/sentences.py can say, in every form."""
-    found = []
-    for make in vars(catalogue).values():
-        if not inspect.isfunction(make) or get_type_hints(make).get("return") is not Alarm:
-            continue
-        hints = get_type_hints(make)
-        choices = [_values(hints[p.name], p.default) for p in inspect.signature(make).parameters.values()]
-        alarms = [make(*args) for args in itertools.product(*choices)]
-        # an invite that two people wait on has two names: a form without one of them is never asked for
-        found += [(alarm.kind, alarm.text) for alarm in alarms if "\u201cNone\u201d" not in alarm.text]
-    return found
-
-
-def _written() -> list[tuple[str, str]]:
-    """The same of alarms that are made elsewhere, read from the source."""
-    found = []
-    for file in (ROOT / "client").rglob("*.py"):
-        if {"demo", "bench", "lab"} & set(file.relative_to(ROOT).parts) or file.name == "sentences.py":
-            continue
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or ast.unparse(node.func) not in ("Alarm", "ev.Alarm"):
-                continue
-            match node.args:
-                case [ast.Constant(value=str(kind)), ast.Constant(value=str(text))]:
-                    found.append((kind, text))
-                case [ast.Constant(value=str(kind)), ast.JoinedStr(values=values)]:
-                    parts = [str(v.value) if isinstance(v, ast.Constant) else HOLE for v in values]
-                    found.append((kind, "".join(parts)))
-                case [ast.Constant(value=str(kind)), _]:
-                    found.append((kind, HOLE))
-    return found
+def _spoken() -> Iterator[tuple[str, str]]:
+    """(kind, sentence) of all alarms of the catalogue, worded for a terminal."""
+    for key, template in catalogue.templates("en").items():
+        if key.startswith("alarm."):
+            yield from ((key.split(".")[1], form) for form in _forms(template))
 
 
 @cache
 def sentences() -> dict[str, list[str]]:
     out: dict[str, list[str]] = {}
-    for kind, text in _spoken() + _written():
+    for kind, text in _spoken():
         out.setdefault(kind, []).append(text)
     return out
 
@@ -111,7 +76,7 @@ def test_every_kind_has_a_page_and_every_page_a_kind() -> None:
 
 def test_every_kind_stands_in_the_table() -> None:
     table = (FOLDER / "README.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| `(\w+)` \| [^|]+\. \| \[(\w+)\]\((\w+)\.md\) \|$", table, re.MULTILINE)
+    listed = re.findall(r"^\| `(\w+)` \| [^|]+\.\*? \| \[(\w+)\]\((\w+)\.md\) \|$", table, re.MULTILINE)
     assert all(kind == name == page for kind, name, page in listed)
     assert sorted(kind for kind, _, _ in listed) == [path.stem for path in PAGES], "each once"
 

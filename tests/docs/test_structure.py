@@ -25,7 +25,6 @@ SPLIT_FILES: Final = {
 # being split
 SPLIT_FUNCTIONS: Final = {
     "server/sfu/core/tracks.py::__init__",
-    "tests/web/vectors_words.py::_alarms",
 }
 
 

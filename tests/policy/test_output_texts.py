@@ -91,7 +91,7 @@ def _unsafe(text: str) -> set[str]:
             ev.InviteMade("https://meet.example/#1abc", 0),
             [
                 "Invite: https://meet.example/#1abc",
-                "Whoever has this link can knock; nobody comes in without a host.",
+                "Anybody who has this link can knock; nobody comes in without a host.",
             ],
         ),
         (
@@ -119,7 +119,7 @@ def _unsafe(text: str) -> set[str]:
         ),
         (
             ev.InviteMade("l", 7),
-            ["Invite (no. 7): l", "Whoever has this link can knock; nobody comes in without a host."],
+            ["Invite (no. 7): l", "Anybody who has this link can knock; nobody comes in without a host."],
         ),
         (ev.Invites(()), ['There are no invites yet. /invite --for "Ada" --once makes one.']),
         (
@@ -131,7 +131,7 @@ def _unsafe(text: str) -> set[str]:
                 )
             ),
             [
-                "  the open invite: open, used by Bo, Cem",
+                "  the open invite: open, used by Bo and Cem",
                 "  the invite for \u201cBo\u201d (no. 32775): once, not used",
                 "  an invite that another host made (no. 9): open, not used, opens nothing any more",
             ],
@@ -366,11 +366,11 @@ def test_changes_since_a_comparison_are_told_when_they_are_news() -> None:
 
 def test_messages_are_named_where_they_can_be_reported() -> None:
     said, shown = ev.Said(1, "Bo", "hello", "5f" * 16), ev.Image(1, "Bo", "ab" * 16, "image/gif", b"12345")
-    assert human(said, shown) == "Bo: hello\nBo sent a picture (GIF, 5 bytes).\n"
+    assert human(said, shown) == "Bo: hello\nBo sent an image (GIF, 5 bytes).\n"
     told = human(ev.Status("reports", "It keeps signatures."), said, shown)
-    assert told.splitlines()[1:] == ["Bo: hello  [5f5f5f5f]", "Bo sent a picture (GIF, 5 bytes).  [abababab]"]
+    assert told.splitlines()[1:] == ["Bo: hello  [5f5f5f5f]", "Bo sent an image (GIF, 5 bytes).  [abababab]"]
     put = ev.Image(1, "Bo\x1b[2J", "ab" * 16, "image/gif", b"1", "in/1.gif")
-    assert human(put) == "Bo\ufffd[2J sent a picture (GIF, 1 bytes). It is at in/1.gif.\n"
+    assert human(put) == "Bo\ufffd[2J sent an image (GIF, 1 bytes). It is at in/1.gif.\n"
 
 
 def test_a_terminal_shows_the_code_art_and_a_pipe_does_not() -> None:

@@ -128,7 +128,7 @@ def test_different_codes_raise_an_alarm() -> None:
     w = World(71)
     ada, bo = people = compared(w, "Ada", "Bo")
     w.do(ada, ev.Compared(False))
-    assert sentences.code_different() in ada.told
+    assert sentences.alarm("code_different") in ada.told
     told = comparisons(ada)[-1]
     assert (told.same, new_since(ada)) == (False, ["Ada", "Bo"])
     assert not ours(bo)

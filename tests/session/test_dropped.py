@@ -382,7 +382,7 @@ def test_a_server_that_lets_in_and_drops_again_and_again_is_told_of_once() -> No
         w.until(lambda: ev.ROOM in bo.links and bo.room.is_synced(w.now), 5)
         w.run(2)
     told = [e.text for e in bo.told if isinstance(e, ev.Alarm) and e.kind == "dropped"]
-    assert told == [sentences.dropped_often(10).text]
+    assert told == [sentences.alarm("dropped.often", count=10).text]
     assert "dropped" not in ada.alarms
     # and a bad moment now and then is nothing
     w = World(78)

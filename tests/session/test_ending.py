@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.server.wire import messages as wire
 from tests.session.world import Participant, World
@@ -45,7 +46,7 @@ def test_a_server_that_keeps_the_end_to_itself_does_not_keep_the_host() -> None:
     w.do(ada, ev.EndMeeting())
     w.until(lambda: ada.ended is not None, 8)
     assert ada.ended is not None
-    assert ada.ended.text == sentences.ENDED_UNHEARD
+    assert ada.ended.text == sentence("room.ended_unheard")
     assert bo.ended is None
 
 

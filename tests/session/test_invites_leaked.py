@@ -6,8 +6,8 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.guest import GuestLobby
-from snugroom.client.session.entry.lobby import IS_OVER
 from snugroom.client.session.features.revocation import Revocation
 from snugroom.crypto.agreed.room_state import SINGLE_USE
 from snugroom.server.wire.messages import decode_client
@@ -35,7 +35,7 @@ def test_a_second_use_of_a_used_invite_alarms_and_says_which_leaked_and_who_came
         "something that only the right one can know, or remove them."
     )
     w.until(lambda: mallory.ended is not None)
-    assert mallory.ended == ev.Ended("refused", IS_OVER), "an answer rather than silence"
+    assert mallory.ended == ev.Ended("refused", sentence("refusal.over")), "an answer rather than silence"
     third = w.guest(once.link, "Trudy")
     w.until(lambda: third.ended is not None)
     assert len(alarms(ada, "invite_leaked")) == 1, "once an invite"
@@ -51,7 +51,7 @@ def test_two_knocks_with_one_invite_are_both_refused() -> None:
     w.until(lambda: len(knocks(ada)) == 1)
     two = w.guest(once.link, "Bob")
     w.until(lambda: one.ended is not None and two.ended is not None)
-    assert one.ended == two.ended == ev.Ended("refused", IS_OVER)
+    assert one.ended == two.ended == ev.Ended("refused", sentence("refusal.over"))
     (text,) = alarms(ada, "invite_leaked")
     assert "\u201cBo\u201d and \u201cBob\u201d knock with it" in text
     with pytest.raises(ValueError, match="nobody waits"):
@@ -70,7 +70,7 @@ def test_a_second_use_does_not_stop_an_admission_on_its_way() -> None:
     one, two = w.guest(once.link, "Bo"), w.guest(once.link, "Bob")
     w.until(lambda: one.ended is not None or two.ended is not None)
     loser, winner = (one, two) if one.ended is not None else (two, one)
-    assert loser.ended == ev.Ended("refused", IS_OVER)
+    assert loser.ended == ev.Ended("refused", sentence("refusal.over"))
     w.until(lambda: w.agreed([ada, winner]))
     assert len(alarms(ada, "invite_leaked")) == 1
 
@@ -151,7 +151,7 @@ def test_an_invite_that_leaked_to_two_hosts_at_once_is_told_too() -> None:
     w.do(bo, ev.Admit(knocks(bo)[0].knock))
     w.until(lambda: one.ended is not None or two.ended is not None)
     loser, winner, alarmed = (one, two, ada) if one.ended is not None else (two, one, bo)
-    assert loser.ended == ev.Ended("refused", IS_OVER)
+    assert loser.ended == ev.Ended("refused", sentence("refusal.over"))
     w.until(lambda: w.agreed([ada, bo, winner]))
     assert "not_admitted" in alarmed.alarms
     (text,) = alarms(alarmed, "invite_leaked")
@@ -175,11 +175,11 @@ def test_a_revoked_invite_is_refused_by_all_hosts() -> None:
     before = len(knocks(ada)) + len(knocks(bo))
     cem = w.guest(one.link, "Cem")
     w.until(lambda: cem.ended is not None)
-    assert cem.ended == ev.Ended("refused", IS_OVER)
+    assert cem.ended == ev.Ended("refused", sentence("refusal.over"))
     w.kill(ada)
     dana = w.guest(one.link, "Dana")
     w.until(lambda: dana.ended is not None, 30)
-    assert dana.ended == ev.Ended("refused", IS_OVER)
+    assert dana.ended == ev.Ended("refused", sentence("refusal.over"))
     assert len(knocks(ada)) + len(knocks(bo)) == before
     assert not alarms(bo, "invite_leaked"), "somebody who has an old link is no leak"
     with pytest.raises(ValueError, match="no invite 4711 is known"):
@@ -193,7 +193,7 @@ def test_a_guest_who_waits_by_a_revoked_invite_hears_of_it() -> None:
     w.until(lambda: len(knocks(ada)) == 1)
     w.do(ada, ev.Revoke(0))
     w.until(lambda: bo.ended is not None, 1, "at once, and not when Bo knocks again")
-    assert bo.ended == ev.Ended("refused", IS_OVER)
+    assert bo.ended == ev.Ended("refused", sentence("refusal.over"))
     assert ev.Status("revoked", "The open invite opens nothing any more.") in ada.told
     assert len(ada.of(ev.InviteMade)) == 1, "taking back is not exchanging"
 
@@ -268,7 +268,7 @@ def test_a_removal_makes_a_new_open_link_and_the_old_one_is_refused() -> None:
     assert 0 < new.index < SINGLE_USE
     again, friend = w.guest(first, "Boris"), w.guest(first, "Somebody")
     w.until(lambda: again.ended is not None and friend.ended is not None)
-    assert again.ended == friend.ended == ev.Ended("refused", IS_OVER)
+    assert again.ended == friend.ended == ev.Ended("refused", sentence("refusal.over"))
     (text,) = alarms(ada, "removed_knocks")
     assert "by which Bo had come in, who was removed" in text
     assert not alarms(ada, "invite_leaked")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.crypto.agreed.heartbeat import Got
 from snugroom.server.wire import messages as wire
 from tests.session.forked import (
@@ -185,7 +185,7 @@ def test_delayed_heartbeats_do_not_pass_for_fresh() -> None:
     assert texts(bo, "stale")
     assert media.sealed_after(bo, began + 26) == 0
     w.down_filter = lambda who, message: True
-    w.until(lambda: sentences.FRESH_AGAIN in texts(bo, "cleared"), 12)
+    w.until(lambda: sentence("status.cleared.fresh") in texts(bo, "cleared"), 12)
     w.until(lambda: media.sealed_after(bo, w.now - 1) > 5, 3)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.entry.lobby import IS_LOCKED
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.kernel.intents import AddIntent, PolicyIntent
@@ -50,7 +50,7 @@ def test_a_locked_room_refuses_and_an_unlocked_one_is_as_before(admission: str, 
     knocks = len(ada.of(ev.Knocked))
     cem = w.guest(w.link_of(ada), "Cem")
     w.until(lambda: cem.ended is not None)
-    assert cem.ended == ev.Ended("refused", IS_LOCKED)
+    assert cem.ended == ev.Ended("refused", sentence("refusal.locked"))
     assert len(ada.of(ev.Knocked)) == knocks, "nobody is asked about"
     assert ada.roster == ["Ada", "Bo"]
     with pytest.raises(ValueError, match="is locked"):
@@ -74,7 +74,7 @@ def test_a_waiting_guest_hears_that_the_room_is_locked() -> None:
     w.until(lambda: bool(ada.of(ev.Knocked)))
     w.do(ada, ev.Lock(True))
     w.until(lambda: bo.ended is not None)
-    assert bo.ended == ev.Ended("refused", IS_LOCKED)
+    assert bo.ended == ev.Ended("refused", sentence("refusal.locked"))
     with pytest.raises(ValueError, match="nobody waits"):
         w.do(ada, ev.Admit(1))
 
@@ -86,7 +86,7 @@ def test_an_admission_that_crosses_another_hosts_lock_is_refused_as_locked() -> 
     w.do(ada, ev.Lock(True))
     cem = w.guest(link, "Cem")  # knocks while the lock is under way; the room lets everybody in
     w.until(lambda: cem.ended is not None, 15)
-    assert cem.ended == ev.Ended("refused", IS_LOCKED)
+    assert cem.ended == ev.Ended("refused", sentence("refusal.locked"))
     assert ada.roster == bo.roster == ["Ada", "Bo"]
 
 

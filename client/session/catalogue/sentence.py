@@ -9,6 +9,7 @@ A template is a text with arguments in braces:
     {size:n}         a number, written as the language does: 1,204
     {why:capital}    the argument, its first letter in upper case
     {why:clause}     the argument, without the full stop at its end
+    {changes:all}    a list of any length: "Ada left; Bo left"
     {names|is|are}   the first form for one, the second otherwise: the number itself, the length of a list, 1
                      for any other text. A form may contain arguments: {n|invite {index}|{n} invites}
 
@@ -33,13 +34,14 @@ Arg = str | int | float | None | Sequence[str]
 
 _FOLDER: Final = Path(__file__).parent / "sentences"
 #: The files with sentences that the session or the command line tell.
-_TOLD: Final = ("errors", "alarms", "session")
+_TOLD: Final = ("errors", "alarms", "session", "shell", "terminal")
 #: Simple arguments and both forms of a plural; a form contains no form.
 _HOLE: Final = re.compile(r"\{(\w+)(?::(\w+)|\|((?:[^{}|]|\{[^{}]*\})*)\|((?:[^{}|]|\{[^{}]*\})*))?\}")
 _FULL_STOP: Final = re.compile(r"[.。]\Z")
 #: A list names this many at most; beyond, the others are counted.
 _LISTED_MAX: Final = 6
 _COMMA: Final[Mapping[Language, str]] = {"en": ", ", "de": ", ", "zh-Hans": "、", "zh-Hant": "、"}
+_SEMICOLON: Final[Mapping[Language, str]] = {"en": "; ", "de": "; ", "zh-Hans": "\uff1b", "zh-Hant": "\uff1b"}
 _AND: Final[Mapping[Language, str]] = {"en": " and ", "de": " und ", "zh-Hans": "和", "zh-Hant": "和"}
 
 
@@ -82,6 +84,35 @@ def fill(template: str, args: Mapping[str, Arg], language: Language) -> str:
     return _HOLE.sub(partial(_fill, args, language), template)
 
 
+def recognised(text: str, name: str, prefix: str = "") -> str:
+    """Return the sentence of the file `name` of which this is the English text; else the text itself.
+
+    A part that must not know the catalogue, or another program, sends its text in English.
+    """
+    for key, pattern in _patterns(name, prefix):
+        found = pattern.fullmatch(text)
+        if found is not None:
+            return Sentence(key, found.groupdict())
+    return text
+
+
+@cache
+def _patterns(name: str, prefix: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Return a pattern for the English text of each sentence; templates with forms are never sent."""
+
+    def pattern(template: str) -> re.Pattern[str]:
+        seen: set[str] = set()
+        parts = re.split(r"\{(\w+)\}", template)
+        for i in range(1, len(parts), 2):
+            arg = parts[i]
+            parts[i] = f"(?P={arg})" if arg in seen else f"(?P<{arg}>.+?)"
+            seen.add(arg)
+        parts[::2] = map(re.escape, parts[::2])
+        return re.compile("".join(parts), re.DOTALL)
+
+    return [(key, pattern(row["en"])) for key, row in table(name).items() if key.startswith(prefix)]
+
+
 def listed(names: Sequence[str], language: Language = "en") -> str:
     """Join names: "Ada", "Ada and Bo", "Ada, Bo and Cem"; beyond six the rest is counted."""
     known = [in_language(name, language) for name in names]
@@ -105,6 +136,8 @@ def _fill(args: Mapping[str, Arg], language: Language, hole: re.Match[str]) -> s
         return fill(one if _count(arg) == 1 else other, args, language)
     if form == "n" and isinstance(arg, int | float):
         return number(arg, language)
+    if form == "all" and not isinstance(arg, str | int | float | None):
+        return _SEMICOLON[language].join(in_language(each, language) for each in arg)
     text = _text(arg, language)
     if form == "capital":
         return text[:1].upper() + text[1:]

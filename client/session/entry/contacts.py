@@ -16,6 +16,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from snugroom.client.session.catalogue import reasons
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.crypto.agreed.names import check_name, look_alike
 from snugroom.crypto.errors import MalformedError, ValidationError
 from snugroom.crypto.kdf import Rng
@@ -131,7 +133,7 @@ class Contacts:
         for contact in self._by_print.values():
             if what == contact.petname or digits == contact.fingerprint:
                 return contact
-        raise ContactError(f"there is no contact named {what!r}")
+        raise ContactError(sentence("cant.no_contact", what=what))
 
     # -- changing ------------------------------------------------------------------------------------
 
@@ -149,11 +151,9 @@ class Contacts:
                 public = check_public(bytes.fromhex(text))
                 digits = fingerprint(public)
         except (ValueError, MalformedError):
-            raise ContactError(
-                f"that is neither a fingerprint ({DIGITS} digits) nor a public key (64 hex digits)"
-            ) from None
+            raise ContactError(sentence("cant.no_key", digits=DIGITS)) from None
         if digits in self._by_print:
-            raise ContactError(f"that key is in the book already: {self._by_print[digits].petname}")
+            raise ContactError(sentence("cant.in_book", petname=self._by_print[digits].petname))
         return self._put(Contact(digits, petname, int(now), public=public))
 
     def learn(self, public: bytes, petname: str | None, now: float, *, verified: bool = False) -> Contact:
@@ -164,7 +164,7 @@ class Contacts:
         known = self.find(public)
         if known is None:
             if petname is None:
-                raise ContactError("a new contact needs a name")
+                raise ContactError(sentence("cant.contact_name"))
             return self._put(Contact(fingerprint(public), petname, int(now), verified, public))
         return self._put(
             replace(
@@ -191,14 +191,14 @@ class Contacts:
         try:
             check_name(contact.petname)
         except ValidationError as error:
-            raise ContactError(f"that is no name for a contact: {error.text}") from None
+            raise ContactError(sentence("cant.petname", why=reasons.because(error))) from None
         if contact.fingerprint == fingerprint(self.own.public):
-            raise ContactError("that is your own key")
+            raise ContactError(sentence("cant.own_key"))
         for other in self.alike(contact.petname):
             if other.fingerprint != contact.fingerprint:
-                raise ContactError(f"you know somebody else as {other.petname}: choose another name")
+                raise ContactError(sentence("cant.known_as", petname=other.petname))
         if contact.fingerprint not in self._by_print and len(self._by_print) >= CONTACTS_MAX:
-            raise ContactError(f"a book holds at most {CONTACTS_MAX} contacts")
+            raise ContactError(sentence("cant.book_full", most=CONTACTS_MAX))
         self._by_print[contact.fingerprint] = contact
         return contact
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import reasons, sentences
+from snugroom.client.session.catalogue.sentence import recognised, sentence
 from snugroom.client.session.entry.lobby_connections import LobbyConnections
 from snugroom.client.session.kernel.membership import policy_of
 from snugroom.crypto import mls
@@ -72,13 +74,13 @@ class GuestLobby:
         self._called_at = 0.0
         self._sent: list[_Sent] = []
         self._told = ""
-        self._tell("waiting", "Waiting for a host to open the door...")
+        self._tell(sentences.status("waiting"))
         self.tick(now)
 
-    def _tell(self, kind: str, text: str) -> None:
-        if self._told != kind:
-            self._told = kind
-            self.effects.append(ev.Tell(ev.Status(kind, text)))
+    def _tell(self, status: ev.Status) -> None:
+        if self._told != status.kind:
+            self._told = status.kind
+            self.effects.append(ev.Tell(status))
 
     def tick(self, now: float) -> None:
         """Stay in today's lobby; call until there is a card; knock again until there is an answer."""
@@ -98,7 +100,7 @@ class GuestLobby:
     def lost(self, day: int, why: str, now: float) -> None:
         """Handle a lost connection to the lobby."""
         self._connections.lost(day, now)
-        self._tell("away", f"The server is away ({why}). Trying again...")
+        self._tell(sentences.status("away", why=why))
 
     def received(self, day: int, message: wire.ServerMessage, now: float) -> None:
         """Process a message from the server in the lobby."""
@@ -137,7 +139,7 @@ class GuestLobby:
         self._sent.append(_Sent(knock, pending, bundle, day, card.nonce, now, now))
         del self._sent[:-4]
         self._connections.post(day, knock)
-        self._tell("knocking", "Knocked. Waiting for the host's answer...")
+        self._tell(sentences.status("knocking"))
 
     def _replied(self, reply: lobby.Reply) -> None:
         sent = next((s for s in self._sent if s.pending.owns(reply)), None)
@@ -148,17 +150,17 @@ class GuestLobby:
         except SnugCryptoError:
             return  # not from the host who opened our knock
         if isinstance(opened, lobby.Refusal):
-            self.refusal = opened.reason or "The host did not let you in."
+            self.refusal = reason_of(opened.reason)
             return
         try:
             group = mls.Group.join(opened.welcome, sent.bundle, psks=self._psks, rng=self._rng)
             policy = policy_of(group)
             signer = next(m.leaf_node for m in group.members() if m.leaf == group.welcomed_by)
         except (SnugCryptoError, StopIteration) as error:
-            self.refusal = f"The host's answer can't be used: {error}"
+            self.refusal = sentence("refusal.unusable", why=reasons.in_full(error))
             return
         if policy.host_public != self._link.host_public or signer.signature_key not in policy.hosts:
-            self.refusal = "The answer is not by a host of the meeting that the link names."
+            self.refusal = sentence("refusal.not_by_host")
             return
         if self.fits(opened, group):
             self.entry = Entry(opened, group)
@@ -170,3 +172,8 @@ class GuestLobby:
     def close(self) -> None:
         """Leave the lobby."""
         self._connections.close()
+
+
+def reason_of(text: str) -> str:
+    """Return the reason in a host's refusal, as a sentence if it is one of ours."""
+    return recognised(text, "errors", "refusal.") if text else sentence("refusal.no")

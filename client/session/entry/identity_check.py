@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.contacts import Contacts, Standing
 from snugroom.crypto.agreed.names import look_alike
 from snugroom.crypto.proof.identity import fingerprint
@@ -26,7 +28,7 @@ def check_identity(
     contacts: Contacts | None,
     *,
     waiting: Iterable[tuple[int, str]] = (),
-    verb: str = "knocks",
+    verb: Literal["knocks", "here"] = "knocks",
 ) -> IdentityCheck:
     """Judge a person named `name` with the proven identity `public` (32 bytes; None: none).
 
@@ -34,19 +36,19 @@ def check_identity(
     """
     standing: Standing = "none" if public is None else "new"
     contact = None if contacts is None else contacts.find(public)
-    warnings = []
+    warnings: list[str] = []
     if contacts is not None:
         standing = contacts.standing(public)
         if contact is not None and not look_alike(contact.petname, name):
-            warnings.append(f"You know this key as {contact.petname}.")
+            warnings.append(sentence("look.known_as", petname=contact.petname))
         # Contacts with another key only: of several similar contacts, the key identifies the right one.
         others = [] if contact is not None and look_alike(contact.petname, name) else contacts.alike(name)
         warnings += [_impostor(other.petname, name, public, verb) for other in others]
     for knock, other_name in waiting:
         if other_name == name:
-            warnings.append(f"Somebody else who waits (knock {knock}) calls itself {other_name} too.")
+            warnings.append(sentence("look.same_waits", knock=knock, name=other_name))
         elif look_alike(other_name, name):
-            warnings.append(f"This name looks like that of {other_name}, who waits too (knock {knock}).")
+            warnings.append(sentence("look.alike_waits", knock=knock, name=other_name))
     return IdentityCheck(
         standing,
         None if contact is None else contact.petname,
@@ -56,7 +58,6 @@ def check_identity(
 
 
 def _impostor(petname: str, name: str, public: bytes | None, verb: str) -> str:
-    key = f"without {petname}'s key" if public is None else f"with another key than {petname}'s"
-    if petname == name:
-        return f"A contact named {petname} {verb} {key}: it may be somebody else."
-    return f"This name looks like that of your contact {petname}, and comes {key}: it may be somebody else."
+    which = "no_key" if public is None else "other_key"
+    look = verb if petname == name else "alike"
+    return sentence(f"look.{look}.{which}", petname=petname)

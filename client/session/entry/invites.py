@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto.agreed.room_state import SINGLE_USE
 from snugroom.crypto.kdf import Rng
@@ -66,14 +67,14 @@ class InviteBook:
         if len(label.encode("utf-8", "surrogatepass")) > LABEL_MAX or any(
             unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in label
         ):
-            raise LabelError(f"a label has at most {LABEL_MAX} bytes, and no control characters")
+            raise LabelError(sentence("cant.label", most=LABEL_MAX))
         if len(self._mine) >= MINE_MAX:
-            raise LabelError(f"{MINE_MAX} invites are as many as one host makes in one meeting")
+            raise LabelError(sentence("cant.invites", most=MINE_MAX))
         taken = {i & ~SINGLE_USE for i in (*known, *self._mine, *self._came, *self.taken_back, 0, NO_INVITE)}
         drawn = (int.from_bytes(rng(2), "big") & ~SINGLE_USE for _ in range(_DRAWS))
         number = next((n for n in drawn if n not in taken), None)
         if number is None:
-            raise LabelError("nearly all invites of this meeting have been made: open another meeting")
+            raise LabelError(sentence("cant.invites_all"))
         index = number | (SINGLE_USE if single else 0)
         self._mine[index] = _Mine(label, single)
         return index
@@ -143,12 +144,10 @@ class InviteBook:
         )
 
 
-def invite_name(index: int, label: str | None) -> str:
+def invite_name(index: int, label: str | None) -> Sentence:
     """Return the phrase that names an invite in a sentence."""
     if label:
-        return f"the invite for “{label}” (no. {index})"
+        return sentence("invite.label", label=label, index=index)
     if index == 0:
-        return "the open invite"
-    if label is None:
-        return f"an invite that another host made (no. {index})"
-    return f"invite {index}"
+        return sentence("invite.open")
+    return sentence("invite.other" if label is None else "invite.number", index=index)

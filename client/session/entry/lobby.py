@@ -12,6 +12,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.entry.invites import InviteBook, invite_name
@@ -44,11 +45,6 @@ CARD_EVERY: Final = 0.5
 REPLIES_KEPT: Final = 64
 #: Minimum seconds between two rejoin requests of one member that count.
 REJOIN_EVERY: Final = 5.0
-
-#: Refusals of knocks that no host is asked about.
-IS_LOCKED: Final = "The room is locked: nobody new is let in now."
-IS_FULL: Final = "So many people have been in this meeting that nobody new can be told all of it."
-IS_OVER: Final = "This invite has been used or taken back. Ask for another one."
 
 
 @dataclass
@@ -129,14 +125,14 @@ class HostLobby:
             self._shut.add(index)
             self._issued(index)
             for number in self._waiting_by(index):
-                self.fail(number, IS_OVER)
+                self.fail(number, sentence("refusal.over"))
             self._knocks.revoke(index)
 
     def lock(self, now: float) -> None:
         """Refuse all waiting knocks: the room is locked."""
         for waiting in self._knocks.waiting(now):
             self._knocks.take(waiting.id, now)
-            self.fail(waiting.id, IS_LOCKED)
+            self.fail(waiting.id, sentence("refusal.locked"))
 
     def used(self, index: int) -> None:
         """Record that a newcomer was admitted by that invite."""
@@ -242,9 +238,9 @@ class HostLobby:
         Nothing is kept for it: the same knock gets the same answer again.
         """
         if self._opens_nothing(asked, m):
-            why = IS_OVER
+            why = sentence("refusal.over")
         elif m.policy.mode is Mode.LOCKED:
-            why = IS_LOCKED
+            why = sentence("refusal.locked")
         else:
             return False
         if not self._connections.crowded:
@@ -258,9 +254,9 @@ class HostLobby:
         known = asked.who in m.ledger.keys  # a current or former member: no second use
         if index in m.ledger.revoked or (single and index in m.ledger.used):
             if removed is not None and not known:
-                self._alarm(
-                    index, sentences.removed_knocks(self._invite_name(index), removed, asked.knock.name)
-                )
+                invite, name = self._invite_name(index), asked.knock.name
+                alarm = sentences.alarm("removed_knocks", invite=invite, removed=removed, name=name)
+                self._alarm(index, alarm)
             elif single and not known:
                 self._leaks(asked, self._book.came_in(index), came_in=True)
             return True
@@ -276,15 +272,15 @@ class HostLobby:
 
     def _leaks(self, asked: _Asked, earlier: str | None, *, came_in: bool) -> None:
         index = asked.knock.index
-        self._alarm(
-            index, sentences.invite_leaked(self._invite_name(index), earlier, asked.knock.name, came_in)
-        )
+        key = "both_wait" if not came_in else "came_in" if earlier else "somebody_in"
+        invite, name = self._invite_name(index), asked.knock.name
+        self._alarm(index, sentences.alarm(f"invite_leaked.{key}", invite=invite, earlier=earlier, name=name))
 
     def _alarm(self, index: int, alarm: ev.Alarm) -> None:
         if self._book.first_alarm(index):
             self.effects.append(ev.Tell(alarm))
 
-    def _invite_name(self, index: int) -> str:
+    def _invite_name(self, index: int) -> Sentence:
         return invite_name(index, self._book.label(index))
 
     def _rejoin(self, asked: _Asked, m: Membership, now: float) -> RejoinIntent | None:
@@ -310,7 +306,7 @@ class HostLobby:
         """Accept a knock as the host, for the room to commit; ValueError if none waits under that number."""
         asked = self._asked.get(number)
         if asked is None or number not in {w.id for w in self._knocks.waiting(now)}:
-            raise ValueError(f"nobody waits under the number {number}")
+            raise ValueError(sentence("cant.nobody_waits", number=number))
         self._knocks.take(number, now)
         self._admitted.add(number)
         return AddIntent(number, asked.package, asked.knock.index, asked.knock.name)
@@ -318,26 +314,26 @@ class HostLobby:
     def refuse(self, number: int, reason: str, now: float) -> None:
         """Refuse a knock as the host; ValueError if none waits under that number."""
         if number not in {w.id for w in self._knocks.waiting(now)}:
-            raise ValueError(f"nobody waits under the number {number}")
+            raise ValueError(sentence("cant.nobody_waits", number=number))
         self._knocks.take(number, now)
         self.fail(number, reason)
 
     def not_added(self, intent: AddIntent | RejoinIntent, why: str, m: Membership) -> None:
         """Inform both sides that a rule prevented an admission."""
         asked = self._asked.get(intent.knock)
-        text = f"You could not be let in: {why}. Knock again with another name, or ask the host."
+        text = sentence("refusal.not_added", why=why)
         if isinstance(intent, AddIntent) and asked is not None:
             if self._opens_nothing(asked, m):
-                text = IS_OVER
+                text = sentence("refusal.over")
             elif m.policy.mode is Mode.LOCKED:
-                text = IS_LOCKED
+                text = sentence("refusal.locked")
         self.fail(intent.knock, text)
         if isinstance(intent, RejoinIntent):
             key = intent.key_package.leaf_node.signature_key
             if key in self._not_let_in:
                 return
             self._not_let_in.add(key)
-        self.effects.append(ev.Tell(ev.Alarm("not_admitted", f"{intent.name} could not be let in: {why}")))
+        self.effects.append(ev.Tell(sentences.alarm("not_admitted", name=intent.name, why=why)))
 
     def fail(self, number: int, reason: str) -> None:
         """Refuse a knock, with the reason (cut to 280 bytes)."""
@@ -363,7 +359,7 @@ class HostLobby:
         try:
             reply = lobby.reply(asked.knock, answer, rng=self._rng)
         except SnugCryptoError:
-            reply = lobby.reply(asked.knock, lobby.Refusal(IS_FULL), rng=self._rng)
+            reply = lobby.reply(asked.knock, lobby.Refusal(sentence("refusal.full")), rng=self._rng)
         self._replied[asked.mark] = reply
         if len(self._replied) > REPLIES_KEPT:
             del self._replied[next(iter(self._replied))]

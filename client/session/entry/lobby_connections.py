@@ -6,6 +6,7 @@ from collections import deque
 from typing import Final
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import day_of, door_message, lobby_envelope_key, lobby_key
 from snugroom.crypto.errors import SnugCryptoError
@@ -96,9 +97,7 @@ class LobbyConnections:
             return True
         elif isinstance(message, wire.Refused) and message.text != self._refusal:
             self._refusal = message.text  # reported once, however often it recurs
-            self._effects.append(
-                ev.Tell(ev.Alarm("refused", f"The server refused something in the lobby: {message.text}."))
-            )
+            self._effects.append(ev.Tell(sentences.alarm("refused.lobby", why=message.text)))
         elif isinstance(message, wire.Posted):
             try:
                 return lobby.read(self._envelope_keys[day], message.blob)

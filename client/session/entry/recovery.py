@@ -14,6 +14,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.entry.guest import Entry, GuestLobby
 from snugroom.client.session.entry.helper import ATTENDANTS_MAX, PATIENCE
 from snugroom.client.session.entry.lobby_connections import LobbyConnections
@@ -134,7 +135,7 @@ class RejoinLobby(GuestLobby):
             super().message_posted(day, posted, now)
             if self.refusal is not None:
                 # No person has refused, because nobody is asked: the obstacle may be temporary.
-                self._tell("not_yet", sentences.not_yet(self.refusal))
+                self._tell(sentences.status("not_yet", why=_without_advice(self.refusal)))
                 self.refusal, self._refused_at = None, now
                 self._sent.clear()
                 self._made = None
@@ -181,6 +182,13 @@ class RejoinLobby(GuestLobby):
         )
 
 
+def _without_advice(refusal: str) -> str:
+    """Return a refusal without what a person should do: the program goes on by itself."""
+    if isinstance(refusal, Sentence) and refusal.key == "refusal.not_added":
+        return sentence("refusal.not_added.yet", **refusal.args)
+    return refusal
+
+
 class HostReturnLobby:
     """A crashed host in the lobby: seeks members, and asks to be added."""
 
@@ -208,11 +216,8 @@ class HostReturnLobby:
         self._sent: _Sent | None = None
         self._sent_at = 0.0
         self._server_nonce = b""
-        self._tell("returning", "Looking for members who can let the host in again...")
+        self.effects.append(ev.Tell(sentences.status("returning")))
         self.tick(now)
-
-    def _tell(self, kind: str, text: str) -> None:
-        self.effects.append(ev.Tell(ev.Status(kind, text)))
 
     def tick(self, now: float) -> None:
         """Stay in today's lobby and seek until a member answers; begin anew after PATIENCE seconds."""

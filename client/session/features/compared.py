@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.invites import invite_name
 from snugroom.client.session.features.roles import changes as policy_changes
 from snugroom.client.session.kernel.membership import Membership
@@ -74,16 +74,16 @@ class Comparisons:
         went = [self._here[key] for key in self._here if key not in here]
         epoch = m.group.epoch
         for name in came:
-            self._changes.append((epoch, f"{name} came in while you were out of step"))
+            self._changes.append((epoch, sentence("since.came_meanwhile", name=name)))
         for name in went:
-            self._changes.append((epoch, f"{name} went while you were out of step"))
+            self._changes.append((epoch, sentence("since.went_meanwhile", name=name)))
         self._here = here
         self._digits.append(_Digits(epoch, here, now, m.code, bool(came)))
 
     def adopted(self, change: Change, m: Membership, now: float) -> bool:
         """Record an adopted commit (`m`: the membership after it); return whether more than keys changed."""
         said = list(_sentences(change, m))
-        self._changes.extend((m.group.epoch, sentence) for sentence in said)
+        self._changes.extend((m.group.epoch, text) for text in said)
         self._here = members_of(m)
         newcomers = bool(change.added) and not change.rejoined
         self._digits.append(_Digits(m.group.epoch, self._here, now, m.code, newcomers))
@@ -102,21 +102,18 @@ class Comparisons:
         """
         if which:
             if len(which) < DIGITS_MIN or not (which.isascii() and which.isdecimal()):
-                raise ValueError(f"which digits? Type at least the first {DIGITS_MIN} of the code")
+                raise ValueError(sentence("cant.digits_few", least=DIGITS_MIN))
             alike = [d for d in self._digits if d.digits.startswith(which)]
             if not alike:
-                raise ValueError("no code of the last epochs begins with these digits")
+                raise ValueError(sentence("cant.digits_none"))
             if len({d.digits for d in alike}) > 1:
                 # A committer can choose a few first digits, and so make them stand for other members.
-                raise ValueError("two codes of the last epochs begin with these digits: type more of them")
+                raise ValueError(sentence("cant.digits_two"))
             found = alike[-1]
         else:
             found = self._digits[-1]
             if any(d.newcomers and now - d.at < JUST_NOW for d in list(self._digits)[1:]):
-                raise ValueError(
-                    "somebody has just come in, and the digits are others now: type the first "
-                    f"{DIGITS_MIN} of those that you have compared, as in /same digits 12345 67890"
-                )
+                raise ValueError(sentence("cant.digits_new", least=DIGITS_MIN))
         self._basis = _Basis("digits", same, found)
 
     # -- queries ---------------------------------------------------------------------------------------
@@ -150,15 +147,13 @@ class Comparisons:
 
 def _text(basis: _Basis, since: Iterable[str], new: list[str]) -> str:
     if not basis.same:
-        return "You said that the codes are not the same. Leave, and meet anew in another room."
-    since = list(since)
-    if not since:
-        return "Since you compared codes nobody has come in or gone."
-    told = f"Since you compared codes: {'; '.join(since)}."
+        return sentence("compared.different")
+    changes = list(since)
+    if not changes:
+        return sentence("compared.same")
     if not new:
-        return told
-    what = "is not in" if len(new) == 1 else "are not in"
-    return f"{told} {sentences.listed(new)} {what} what you compared: type /compare to compare anew."
+        return sentence("compared.since", changes=changes)
+    return sentence("compared.since.new", changes=changes, names=new)
 
 
 def _sentences(change: Change, m: Membership) -> Iterator[str]:
@@ -166,14 +161,15 @@ def _sentences(change: Change, m: Membership) -> Iterator[str]:
     by = m.name(change.by)
     if not change.rejoined:
         for _, name in change.added:
-            way = "" if change.invite is None else f", {_invite(change.invite)}"
-            yield f"{name} came in (let in by {by}{way})"
+            if change.invite is None:
+                yield sentence("since.came", name=name, by=by)
+            else:
+                yield sentence("since.came_by", name=name, by=by, invite=invite_name(change.invite, ""))
         for leaf, name, _ in change.removed:
-            yield f"{name} left" if leaf in change.left else f"{name} was removed by {by}"
+            if leaf in change.left:
+                yield sentence("since.left", name=name)
+            else:
+                yield sentence("since.removed", name=name, by=by)
     for event in policy_changes(change, m):
         if event.kind in ("host", "no_host"):
-            yield event.text.rstrip(".")
-
-
-def _invite(index: int) -> str:
-    return invite_name(index, "")
+            yield sentence("since.policy", text=event.text)

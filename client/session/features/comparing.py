@@ -14,6 +14,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.features.compared import Comparisons, ShownCode, members_of
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
@@ -45,7 +46,6 @@ SLIP: Final = 2.0
 OWN_MAX: Final = 3
 #: Runs of this epoch whose ids are kept, so that no id is used twice.
 SIDS_MAX: Final = 256
-_NO_CODE: Final = "There is no code this time: {}. Type /compare to try again."
 
 
 @dataclass
@@ -113,9 +113,9 @@ class Comparing(Feature):
         self._compared.begin(self.room.m, self._in_touch)
         if before._running is not None and before._running.out:
             # Otherwise an attacker that can make us fall out of step could try out codes unnoticed.
-            self._alarm_missing(before._running, "your program had to come in anew in the middle of it")
+            self._alarm_missing(before._running, sentence("nocode.anew_out"))
         elif before._asked:
-            self._tell("no_code", _NO_CODE.format("your program had to come in anew meanwhile"))
+            self.room.tell(sentences.status("no_code", why=sentence("nocode.anew")))
         self._tell_comparison(news=True)
 
     # -- commands ------------------------------------------------------------------------------------
@@ -124,13 +124,11 @@ class Comparing(Feature):
         """Request a run; ValueError, with a sentence, if none is possible."""
         count = len(self.room.m.members())
         if count < 2:
-            raise ValueError("there is nobody here to compare with")
+            raise ValueError(sentence("cant.nobody_to_compare"))
         if count > content.COMPARING_MAX:
-            raise ValueError(
-                f"the short code is for up to {content.COMPARING_MAX}: compare the long one, /code"
-            )
+            raise ValueError(sentence("cant.compare_many", most=content.COMPARING_MAX))
         self._asked = True
-        self._tell("comparing", "A code is being made with everybody in the room...")
+        self.room.tell(sentences.status("comparing"))
         if self._running is None and self._request is None:
             self._request = _Request(now)
             self._open(now)
@@ -140,14 +138,14 @@ class Comparing(Feature):
         if digits is not None:
             self._compared.digits(same, digits.replace(" ", ""), now)
         elif self._seen is None:
-            raise ValueError("there is no code to compare yet: type /compare")
+            raise ValueError(sentence("cant.no_code_yet"))
         elif now < self._slip_until:
-            raise ValueError("another code has come just now: look again")
+            raise ValueError(sentence("cant.another_code"))
         else:
             self._answered = True
             self._compared.short(same, self._seen)
         if not same:
-            self.room.tell(sentences.code_different())
+            self.room.tell(sentences.alarm("code_different"))
         self._tell_comparison(news=True)
 
     def show(self) -> None:
@@ -208,11 +206,11 @@ class Comparing(Feature):
         if running is not None:
             if running.out:
                 who = self.room.m.name(change.by)
-                self._alarm_missing(running, f"{who} changed the meeting's keys in the middle of it")
+                self._alarm_missing(running, sentence("nocode.keys_out", who=who))
             elif running.opener == self.room.m.own_leaf:
                 unheard, again = True, running.again
             elif self._asked:
-                self._no_code("somebody came, went or changed keys meanwhile")
+                self._no_code(sentence("nocode.changed"))
         if unheard:
             self._once_more(again, now)
         news = self._compared.adopted(change, self.room.m, now)
@@ -264,10 +262,10 @@ class Comparing(Feature):
             return
         if request.sid is not None:
             if now - request.sent_at > PHASE:
-                self._no_code("the server did not pass it on")
+                self._no_code(sentence("nocode.not_passed"))
             return
         if now - request.since > REQUEST_MAX:
-            self._no_code("the server can't be reached")
+            self._no_code(sentence("nocode.unreachable"))
             return
         room, m = self.room, self.room.m
         rested = self._seen is None or now - self._seen.at >= REST + MARGIN
@@ -289,13 +287,13 @@ class Comparing(Feature):
         if not again:
             self._request = _Request(now, again=True)
         else:
-            self._no_code("somebody came, went or changed keys meanwhile")
+            self._no_code(sentence("nocode.changed"))
 
     def _no_code(self, why: str) -> None:
         self._request = None
         if self._asked:
             self._asked = False
-            self._tell("no_code", _NO_CODE.format(why))
+            self.room.tell(sentences.status("no_code", why=why))
 
     # -- receiving -------------------------------------------------------------------------------------
 
@@ -385,9 +383,7 @@ class Comparing(Feature):
             name = running.names[finding.leaf]
             self._over(now)
             self._asked, self._request = False, None
-            self.room.tell(
-                sentences.code_fork(name) if finding.kind == "fork" else sentences.code_cheat(name)
-            )
+            self.room.tell(sentences.alarm(f"code_{finding.kind}", name=name))
             return
         code = run.code
         if code is None:
@@ -419,17 +415,16 @@ class Comparing(Feature):
         self._over(now)
         self._request = None
         if not running.out:
-            self._no_code(f"nothing came from {_listed(running)}")
+            self._no_code(sentence("nocode.nothing_from", names=_waited_for(running)))
             return
         self._asked = False
         gone = running.cut and not self.room.is_synced(now)
-        self._alarm_missing(
-            running, "your own connection broke" if gone else f"nothing came for {PHASE:.0f} seconds"
-        )
+        why = sentence("nocode.broke") if gone else sentence("nocode.nothing", seconds=round(PHASE))
+        self._alarm_missing(running, why)
 
     def _alarm_missing(self, running: _Running, why: str) -> None:
         self._asked, self._request = False, None
-        self.room.tell(sentences.code_aborted(_listed(running), why))
+        self.room.tell(sentences.alarm("code_aborted", names=_waited_for(running), why=why))
 
 
 def _enter(run: CodeRun, leaf: int, what: content.CodeCommit | content.CodeReveal) -> None:
@@ -439,8 +434,8 @@ def _enter(run: CodeRun, leaf: int, what: content.CodeCommit | content.CodeRevea
         run.revealed(leaf, what.digest, what.share)
 
 
-def _listed(running: _Running) -> str:
+def _waited_for(running: _Running) -> list[str] | Sentence:
     """Return the names that the run waits for; ourselves only if there is nobody else."""
     waited = running.run.waiting_for()
     others = [running.names[leaf] for leaf in waited if leaf != running.run.own_leaf]
-    return sentences.listed(others) if others else "this participant"
+    return others or sentence("nocode.this_participant")

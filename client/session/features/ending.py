@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue import content, reasons, sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
@@ -42,7 +43,7 @@ class Ending(Feature):
             self._chain = room.m.journal.chain
             self._digest = H(room.relay(content.End(self._chain)))
         if now - self._since > END_WAIT:
-            room.finish("ended", sentences.ENDED_UNHEARD)
+            room.finish("ended", sentence("room.ended_unheard"))
 
     def adopted(self, change: Change, now: float) -> None:
         self._false -= {leaf for leaf, _, _ in change.removed}
@@ -52,7 +53,7 @@ class Ending(Feature):
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
         if self._since is not None and digest == self._digest and self._chain == self.room.m.journal.chain:
-            self.room.finish("ended", "You ended the meeting.")
+            self.room.finish("ended", sentence("room.you_ended"))
 
     def content_received(
         self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
@@ -68,7 +69,7 @@ class Ending(Feature):
         except ValidationError as error:
             if leaf not in self._false:
                 self._false.add(leaf)
-                room.tell(sentences.false_end(room.m.name(leaf), str(error)))
+                room.tell(sentences.alarm("false_end", name=room.m.name(leaf), why=reasons.in_full(error)))
         else:
-            room.finish("ended", f"{room.m.name(leaf)} ended the meeting.")
+            room.finish("ended", sentence("room.ended_by", name=room.m.name(leaf)))
         return True

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.client.session.kernel.ports import Room
@@ -86,18 +87,18 @@ class Files(Feature):
             if coming.leaf in leaves and same:
                 self._in[coming.offer.id] = coming
             else:
-                self._fail(coming, sentences.FILE_SENDER_GONE)
+                self._fail(coming, "sender_gone")
 
     # -- our files -------------------------------------------------------------------------------------
 
     def send(self, name: str, mime: str, data: bytes, now: float) -> None:
         """Send a file; ValueError if it is empty or too large, the name is bad, or too many are under way."""
         if not 0 < len(data) <= content.FILE_MAX:
-            raise ValueError(f"a file has 1 to {content.FILE_MAX:,} bytes, and this has {len(data):,}")
+            raise ValueError(sentence("cant.file_size", most=content.FILE_MAX, size=len(data)))
         if not 0 < len(name) <= 200 or not is_name(name):
-            raise ValueError("that can't be a file's name for others")
+            raise ValueError(sentence("cant.file_name"))
         if sum(not out.done for out in self._out) >= OUT_MAX:
-            raise ValueError(f"{OUT_MAX} files are on their way: wait until one has arrived")
+            raise ValueError(sentence("cant.files_many", most=OUT_MAX))
         rng = self.room.rng
         offer = content.File(rng(16), name, mime, len(data), H(data), rng(32))
         count = pieces_of(len(data))
@@ -158,7 +159,7 @@ class Files(Feature):
         coming = _In(leaf, offer, {}, now)
         whole = sum(c.offer.size for c in self._in.values()) + offer.size
         if len(self._in) >= IN_MAX or whole > IN_BYTES:
-            self._fail(coming, sentences.FILE_TOO_MANY)
+            self._fail(coming, "too_many")
         else:
             self._in[offer.id] = coming
 
@@ -204,7 +205,7 @@ class Files(Feature):
             if H(whole) == offer.digest:
                 self.room.tell(ev.FileDone(offer.id.hex(), whole))
             else:
-                self._fail(coming, sentences.FILE_WRONG)
+                self._fail(coming, "wrong")
 
     def _ask(self, now: float) -> None:
         for coming in list(self._in.values()):
@@ -212,7 +213,7 @@ class Files(Feature):
                 continue
             if coming.asked >= ASK_MAX:
                 del self._in[coming.offer.id]
-                self._fail(coming, sentences.FILE_STOPPED)
+                self._fail(coming, "stopped")
                 continue
             coming.asked += 1
             coming.heard_at = now
@@ -223,7 +224,7 @@ class Files(Feature):
         gone = {leaf for leaf, _, _ in change.removed}
         for coming in [c for c in self._in.values() if c.leaf in gone]:
             del self._in[coming.offer.id]
-            self._fail(coming, sentences.FILE_SENDER_GONE)
+            self._fail(coming, "sender_gone")
 
-    def _fail(self, coming: _In, why: str) -> None:
-        self.room.tell(ev.FileFailed(coming.offer.id.hex(), why))
+    def _fail(self, coming: _In, why: Literal["sender_gone", "too_many", "wrong", "stopped"]) -> None:
+        self.room.tell(ev.FileFailed(coming.offer.id.hex(), sentence(f"file.{why}")))

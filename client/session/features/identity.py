@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue import content, reasons, sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.contacts import ContactError, Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.kernel.feature import Feature
@@ -81,32 +82,30 @@ class Vouching(Feature):
         name = self.room.m.name(leaf)
         public = self._identities.get(key)
         if public is None:
-            raise ValueError(f"{name} has shown you no identity: there is no key to keep")
+            raise ValueError(sentence("cant.no_identity", name=name))
         if petname is None and book.find(public) is None:
             petname = name
         try:
             contact = book.learn(public, petname, now, verified=verified)
         except ContactError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(reasons.because(error)) from None
         self.room.tell(ev.BookChanged(contact.petname, contact.fingerprint, contact.verified, public, now))
 
     def _other(self, leaf: int, now: float) -> bytes:
         key = self.room.m.signature_key(leaf)
         if key is None or leaf == self.room.m.own_leaf:
-            raise ValueError(f"there is nobody else at leaf {leaf}")
+            raise ValueError(sentence("cant.nobody_else", leaf=leaf))
         taken_at, before = self._taken.pop(leaf, (float("-inf"), ""))
         if now - taken_at < TAKEN:
             # The digits that the person has just compared are the previous member's.
-            raise ValueError(
-                f"{self.room.m.name(leaf)} is at leaf {leaf} since a moment ago, where {before} was: if you "
-                "mean who is there now, say it again"
-            )
+            name = self.room.m.name(leaf)
+            raise ValueError(sentence("cant.leaf_taken", name=name, leaf=leaf, before=before))
         return key
 
     def _book(self) -> Contacts:
         book = self.room.options.contacts
         if book is None:
-            raise ValueError("there is no contact book here: start with --contacts BOOK")
+            raise ValueError(sentence("cant.no_book"))
         return book
 
     # -- to others -----------------------------------------------------------------------------------
@@ -154,10 +153,7 @@ class Vouching(Feature):
             )
             if key not in self._told:
                 self._told.add(key)
-                name = m.name(leaf)
-                room.tell(
-                    ev.Status("vouched", f"{name} can see now who you are, and can prove it to nobody else.")
-                )
+                room.tell(sentences.status("vouched", name=m.name(leaf)))
 
     # -- to us -----------------------------------------------------------------------------------------
 
@@ -227,7 +223,7 @@ class Vouching(Feature):
             return
         self._identities[signature_key] = public
         name = m.name(leaf)
-        seen = check_identity(name, public, self.room.options.contacts, verb="is here")
+        seen = check_identity(name, public, self.room.options.contacts, verb="here")
         self.room.tell(
             ev.Vouched(leaf, name, seen.standing, seen.contact, fingerprint(public), seen.warnings)
         )

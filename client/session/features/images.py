@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.client.session.kernel.ports import Room
@@ -55,11 +56,11 @@ class Images(Feature):
         """Send an image; ValueError if it is no image, too large, or too soon after the last one."""
         mime = mime_of(data)
         if mime is None:
-            raise ValueError("a picture is a PNG, JPEG, WebP or GIF file")
+            raise ValueError(sentence("room.no_picture"))
         if len(data) > content.IMAGE_MAX:
-            raise ValueError(f"a picture has at most {content.IMAGE_MAX:,} bytes, and this has {len(data):,}")
+            raise ValueError(sentence("room.picture_size", most=content.IMAGE_MAX, size=len(data)))
         if self._sent_at is not None and now - self._sent_at < EVERY:
-            raise ValueError(f"one picture every {EVERY:.0f} seconds: try again in a moment")
+            raise ValueError(sentence("room.picture_soon", seconds=round(EVERY)))
         self._sent_at = now
         self.room.post(content.Image(self.room.rng(16), mime, data), now)
 

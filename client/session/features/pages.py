@@ -93,11 +93,10 @@ class Pages(Feature):
             self._told |= new
             names = [m.name(leaf) for leaf in sorted(others)]
             self.room.tell(
-                sentences.page_differs(
-                    sentences.listed(names),
-                    len(names) > 1,
-                    len(by_hash[most]),
-                    len(pages),
-                    self._own is not None,
+                sentences.alarm(
+                    "page_differs" if self._own is not None else "page_differs.others",
+                    names=names,
+                    most=len(by_hash[most]),
+                    of=len(pages),
                 )
             )

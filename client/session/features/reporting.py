@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue import content, reasons, sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
@@ -126,10 +127,10 @@ class Reporting(Feature):
             return
         if not self._told:
             self._told = True
-            self.room.tell(sentences.reports())
+            self.room.tell(sentences.status("reports"))
         if not self._told_without and now - self._began > PATIENCE and not self._own():
             self._told_without = True
-            self.room.tell(sentences.no_admission())
+            self.room.tell(sentences.status("no_admission"))
         if self._show_at is not None and now >= self._show_at and self.room.is_synced(now):
             self._show_at = None
             own = self._own()
@@ -173,7 +174,7 @@ class Reporting(Feature):
         late = now - max(self._began, self._since.get(leaf, 0.0)) > PATIENCE
         if late and key not in self._admissions and leaf not in self._suspect:
             self._suspect.add(leaf)
-            self.room.tell(sentences.unreportable(m.name(leaf)))
+            self.room.tell(sentences.alarm("unreportable", name=m.name(leaf)))
 
     def save(self, names: tuple[str, ...], path: str) -> None:
         """Write a report of these messages; ValueError, with a sentence, if that is impossible."""
@@ -182,23 +183,23 @@ class Reporting(Feature):
     def make(self, names: tuple[str, ...]) -> bytes:
         """Return the report file. ValueError if the meeting, or one of the messages, cannot be reported."""
         if not self.on:
-            raise ValueError("this meeting keeps no signatures for reports: its host has not asked for that")
+            raise ValueError(sentence("cant.report_off"))
         if not 0 < len(names) <= report.MESSAGES_MAX or len(set(names)) != len(names):
-            raise ValueError(f"a report is of 1 to {report.MESSAGES_MAX} messages, each once")
+            raise ValueError(sentence("cant.report_count", most=report.MESSAGES_MAX))
         host_public = self.room.m.policy.host_public
         made = Report(report.FORMAT, host_public, [self._accused(name) for name in names])
         try:
             report.verify_report(made, host_public)
         except SnugCryptoError as error:
-            raise ValueError(f"a report of that would prove nothing: {error}") from None
+            raise ValueError(sentence("cant.report_proves_nothing", why=reasons.in_full(error))) from None
         return report.encode(made)
 
     def _accused(self, name: str) -> ReportedMessage:
         found = [kept for full, kept in self._kept.items() if full.startswith(name)]
         if len(name) < NAME_MIN or len(found) != 1:
-            raise ValueError(f"no message {name[:40]!r} is among the last {KEPT_MAX} that others wrote")
+            raise ValueError(sentence("cant.report_unknown", name=name[:40], most=KEPT_MAX))
         (kept,) = found
         if kept.signature_key not in self._admissions:
-            raise ValueError(f"{kept.name} has not shown the host's admission, so nothing can be proven")
+            raise ValueError(sentence("cant.report_no_admission", name=kept.name))
         invite, admission = self._admissions[kept.signature_key]
         return ReportedMessage(kept.tbs, kept.signature, kept.signature_key, invite, admission)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
@@ -78,6 +77,6 @@ class Revocation(Feature):
             self.revoked |= new
             self._unsent.difference_update(what.invites)
             if new and m.is_host(m.own_leaf):
-                what_went = f"invite {min(new)}" if len(new) == 1 else f"{len(new)} invites"
-                self.room.tell(ev.Status("revoked", f"{m.name(received.sender)} has {what_went} taken back."))
+                name = m.name(received.sender)
+                self.room.tell(sentences.status("revoked.by", name=name, count=len(new), invite=min(new)))
         return True

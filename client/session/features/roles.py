@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import PolicyIntent
@@ -29,7 +30,6 @@ MODES: Final[dict[Mode, Literal["ask", "all", "locked"]]] = {
     Mode.WAVE_IN: "all",
     Mode.LOCKED: "locked",
 }
-_NAME_ANOTHER: Final = "there would be no host left: name another host first"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Roles(Feature):
         """Lock the room, or unlock it; ValueError if it is so already, or we are not a host."""
         self.room.host_only()
         if on == (self.room.m.policy.mode is Mode.LOCKED):
-            raise ValueError(f"the room is {'locked' if on else 'not locked'}")
+            raise ValueError(sentence("room.locked_already" if on else "room.not_locked"))
 
         def change(policy: Policy) -> Policy | None:
             if on == (policy.mode is Mode.LOCKED):
@@ -85,7 +85,7 @@ class Roles(Feature):
                 return None
             named = policy.with_host(key)
             if len(named.hosts) > HOSTS_MAX:
-                raise StateError(f"a room has at most {HOSTS_MAX} hosts")
+                raise StateError(sentence("room.hosts_max", most=HOSTS_MAX))
             return named
 
         self.room.feature(HostKeyTransfer).schedule(key)
@@ -98,9 +98,9 @@ class Roles(Feature):
         """
         key = self._key_of(leaf)
         if key not in self.room.m.policy.hosts:
-            raise ValueError(f"{self.room.m.name(leaf)} is no host")
+            raise ValueError(sentence("room.is_no_host", name=self.room.m.name(leaf)))
         if not self._others(key, self.room.m.policy):
-            raise ValueError(_NAME_ANOTHER)
+            raise ValueError(sentence("room.name_another"))
         self._remove_host(key, None, now)
 
     def hand_over(self, leaf: int, now: float) -> None:
@@ -110,12 +110,12 @@ class Roles(Feature):
         """
         key = self._key_of(leaf)
         if leaf == self.room.m.own_leaf:
-            raise ValueError("you can't hand over to yourself")
+            raise ValueError(sentence("room.hand_to_oneself"))
         if self._handover is not None:
-            raise ValueError(f"you are handing over to {self._handover.name} already")
+            raise ValueError(sentence("room.handing_already", name=self._handover.name))
         name = self.room.m.name(leaf)
         self._handover = _Handover(key, name, now)
-        self.room.tell(ev.Status("handing_over", f"Handing the meeting over to {name}..."))
+        self.room.tell(sentences.status("handing_over", name=name))
         self.deputise(leaf, now)
 
     # -- hooks ---------------------------------------------------------------------------------------
@@ -127,16 +127,12 @@ class Roles(Feature):
         if not room.m.is_host(room.m.own_leaf):
             self._handover = None  # another host was quicker
         elif self._leaf_of(handover.key) is None:
-            self._cancel_handover(
-                f"{handover.name} went before the meeting was theirs; you are a host as before."
-            )
+            self._cancel_handover(sentence("room.handover_gone", name=handover.name))
         elif handover.key in room.m.policy.hosts and handover.key in room.feature(HostKeyTransfer).confirmed:
             self._handover = None
             self._remove_host(room.m.signature_key(room.m.own_leaf) or b"", handover.key, now)
         elif now - handover.since > HANDOVER_WAIT:
-            self._cancel_handover(
-                f"{handover.name} has not shown that it can host; you are a host as before."
-            )
+            self._cancel_handover(sentence("room.handover_unshown", name=handover.name))
 
     def adopted(self, change: Change, now: float) -> None:
         if change.policy_after.mode is not Mode.LOCKED:
@@ -160,12 +156,12 @@ class Roles(Feature):
         self.seed_exposed = True
         if change.policy_after.mode is Mode.WAVE_IN and m.is_host(m.own_leaf):
             leaf = leaf_of(m, key := min(gone))
-            whom = thrown.get(key, "A host") if leaf is None else m.name(leaf)
-            self.room.tell(sentences.asks_again(whom))
+            whom = thrown.get(key, sentence("room.a_host")) if leaf is None else m.name(leaf)
+            self.room.tell(sentences.status("asks_again", name=whom))
 
     def _cancel_handover(self, why: str) -> None:
         self._handover = None
-        self.room.tell(sentences.not_done(why))
+        self.room.tell(sentences.alarm("not_done", why=why))
 
     def _remove_host(self, key: bytes, to: bytes | None, now: float) -> None:
         """Commit the removal of `key` from the hosts, as long as a host (`to`, if given) remains."""
@@ -174,7 +170,7 @@ class Roles(Feature):
             if key not in policy.hosts:
                 return None
             if not self._others(key, policy) or (to is not None and to not in self._others(key, policy)):
-                raise StateError(_NAME_ANOTHER)
+                raise StateError(sentence("room.name_another"))
             return policy.without_host(key)
 
         self.room.queue(PolicyIntent(change), now)
@@ -187,7 +183,7 @@ class Roles(Feature):
     def _key_of(self, leaf: int) -> bytes:
         key = self.room.m.signature_key(leaf)
         if key is None:
-            raise ValueError(f"there is nobody at leaf {leaf}")
+            raise ValueError(sentence("room.nobody_there", leaf=leaf))
         self.room.host_only()
         return key
 
@@ -208,8 +204,8 @@ def changes(change: Change, m: Membership) -> Iterator[ev.PolicyChanged]:
     who = m.name(by)
     if change.returned and change.added:
         back, name = change.added[0]
-        whose = "the host's own key" if len(before.hosts) == 1 else "the key that all hosts have"
-        text = f"{name} is back as a host, by {whose}. {who}'s program let them in."
+        which = "own" if len(before.hosts) == 1 else "shared"
+        text = sentence(f"room.back_by_{which}_key", name=name, who=who)
         yield ev.PolicyChanged(by, "host", text, back)
         return
     went = {key: name for _, name, key in change.removed}
@@ -219,27 +215,26 @@ def changes(change: Change, m: Membership) -> Iterator[ev.PolicyChanged]:
     ):
         for key in sorted(keys):
             leaf = leaf_of(m, key)
-            whom = went.get(key, "somebody who is not in the room") if leaf is None else m.name(leaf)
+            whom = went.get(key, sentence("room.somebody_else")) if leaf is None else m.name(leaf)
             if kind == "host":
-                yield ev.PolicyChanged(by, "host", f"{who} made {whom} a host.", leaf)
+                yield ev.PolicyChanged(by, "host", sentence("room.made_host", who=who, whom=whom), leaf)
             elif leaf == by:
-                yield ev.PolicyChanged(by, "no_host", f"{who} has laid down the host's powers.", leaf)
+                yield ev.PolicyChanged(by, "no_host", sentence("room.laid_down", who=who), leaf)
             else:
-                yield ev.PolicyChanged(by, "no_host", f"{who} took the host's powers from {whom}.", leaf)
+                text = sentence("room.took_powers", who=who, whom=whom)
+                yield ev.PolicyChanged(by, "no_host", text, leaf)
     if before.mode is not after.mode:
         yield ev.PolicyChanged(
             by, "mode", _mode_sentence(who, before.mode, after.mode), mode=MODES[after.mode]
         )
     if before.title != after.title:
-        yield ev.PolicyChanged(by, "title", f"{who} named the meeting \u201c{after.title}\u201d.")
+        yield ev.PolicyChanged(by, "title", sentence("room.titled", who=who, title=after.title))
     if before.servers != after.servers:
-        yield ev.PolicyChanged(by, "servers", f"{who} changed the servers that the meeting may move to.")
+        yield ev.PolicyChanged(by, "servers", sentence("room.servers", who=who))
 
 
 def _mode_sentence(who: str, before: Mode, after: Mode) -> str:
     if after is Mode.LOCKED:
-        return f"{who} locked the room: nobody new."
-    how = "a host is asked about everybody" if after is Mode.ASK else "whoever has a good invite comes in"
-    return (
-        f"{who} unlocked the room: {how}." if before is Mode.LOCKED else f"{who} changed who comes in: {how}."
-    )
+        return sentence("room.mode_locked", who=who)
+    how = "unlocked" if before is Mode.LOCKED else "changed"
+    return sentence(f"room.mode_{how}_{MODES[after]}", who=who)

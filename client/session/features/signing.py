@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import exported
 from snugroom.client.session.kernel.ports import Room
@@ -196,10 +196,10 @@ class Signing(Feature):
     def pause_reason(self, now: float) -> str | None:
         if not self._connected:
             # Receivers have little patience: frames that cannot be signed now would count against us later.
-            return "Sound and pictures wait until the server is back."
+            return sentence("signing.away")
         oldest = min((at for e in self._epochs.values() if (at := _oldest(e)) is not None), default=now)
         if now - oldest > interval(self._members) + PATIENCE:
-            return "Sound and pictures wait: what was sent last can't be signed: we are out of step."
+            return sentence("signing.out_of_step")
         return None
 
     def frame_sealed(self, stream: int, frame: bytes, now: float) -> None:
@@ -320,12 +320,11 @@ class Signing(Feature):
                 found.setdefault(finding, []).append(self.room.m.name(leaf))
             checker.findings.clear()
         for name in found.get(Finding.FORGED, ()):
-            self.room.tell(sentences.forged_media(name))
+            self.room.tell(sentences.alarm("forged_media", name=name))
         if Finding.UNVERIFIED in found:
-            self.room.tell(sentences.unverified_media(sentences.listed(found[Finding.UNVERIFIED])))
+            self.room.tell(sentences.alarm("unverified_media", names=found[Finding.UNVERIFIED]))
         if Finding.VERIFIED in found:
-            names = sentences.listed(found[Finding.VERIFIED])
-            self.room.tell(ev.Status("verified", f"Sound and pictures of {names} are signed again."))
+            self.room.tell(sentences.status("verified", names=found[Finding.VERIFIED]))
 
 
 def _oldest(epoch: _Epoch) -> float | None:

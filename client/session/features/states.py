@@ -10,6 +10,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
@@ -104,9 +105,9 @@ class Reactions(Feature):
     def react(self, what: content.Reaction, now: float) -> None:
         """Send a reaction; ValueError if nobody would see it, or too soon after the last one."""
         if not self.room.is_synced(now):
-            raise ValueError("the server is away: nobody would see it")
+            raise ValueError(sentence("cant.react_away"))
         if now - self._said_at < REACTION_EVERY:
-            raise ValueError("one at a time: try again in a moment")
+            raise ValueError(sentence("cant.react_soon"))
         self._said_at = now
         self.room.relay(what)
         own = self.room.m.own_leaf

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue import reasons, sentences
 from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.intents import (
     EntryIntent,
@@ -17,7 +17,7 @@ from snugroom.client.session.kernel.intents import (
 from snugroom.client.session.kernel.ports import Owner, Room
 from snugroom.client.session.kernel.verdict import Staged
 from snugroom.crypto.entry import invite
-from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server.wire import messages as wire
 
 #: Seconds without an answer to our commit before it is sent again.
@@ -76,7 +76,7 @@ class CommitQueue:
                 staged = room.m.stage(intent)
             except SnugCryptoError as error:
                 self._intents.popleft()
-                self._failed(intent, error.text if isinstance(error, ValidationError) else str(error))
+                self._failed(intent, reasons.because(error))
                 continue
             if staged is None:
                 self._intents.popleft()
@@ -121,4 +121,4 @@ class CommitQueue:
         if isinstance(intent, EntryIntent):
             self._owner.not_admitted(intent, why)
         else:
-            self._room.tell(sentences.not_done(why))
+            self._room.tell(sentences.alarm("not_done", why=why))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto.agreed import policy
@@ -23,7 +24,7 @@ class Frames:
         if room.ended is not None:
             return room.ended.text
         if room.stuck_at is not None or room.needs_rejoin:
-            return "We fell out of step with the others."
+            return sentence("room.out_of_step")
         reasons = (feature.pause_reason(now) for feature in self._hooks.features_with("pause_reason"))
         return next((reason for reason in reasons if reason is not None), None)
 

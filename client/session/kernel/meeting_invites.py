@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue import reasons, sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.invites import InviteBook, invite_name
 from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.kernel.room import RoomSession
@@ -78,7 +79,7 @@ class MeetingInvites:
         try:
             self._open = self.book.make("", False, room.m.ledger.used | room.m.ledger.revoked, self._rng)
         except ValueError as error:
-            return sentences.not_done(str(error))
+            return sentences.alarm("not_done", why=reasons.because(error))
         self.own = self.invite(room.host_seed, self._open)
         return ev.InviteMade(self.own.link(), self._open, replaces=old)
 
@@ -90,14 +91,13 @@ class MeetingInvites:
     def revoke(self, room: RoomSession, index: int, *, in_lobby: bool) -> ev.Status:
         """Revoke an invite as a person asks; ValueError if it is unknown (`in_lobby`: not to us) or over."""
         if not self.book.known(index) and not in_lobby:
-            raise ValueError(f"no invite {index} is known here: /invites lists them")
+            raise ValueError(sentence("cant.invite_unknown", index=index))
         if index in self.book.taken_back or index in room.m.ledger.revoked:
-            raise ValueError(f"invite {index} opens nothing any more")
+            raise ValueError(sentence("cant.invite_over", index=index))
         if index == self._open:
             self._open = None
         self.take_back(room, index)
-        name = invite_name(index, self.book.label(index))
-        return ev.Status("revoked", f"{name[:1].upper()}{name[1:]} opens nothing any more.")
+        return sentences.status("revoked", invite=invite_name(index, self.book.label(index)))
 
     # -- recording ---------------------------------------------------------------------------------
 

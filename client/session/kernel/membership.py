@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from snugroom.client.session.catalogue import reasons
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.intents import (
     HostReturnIntent,
     Intent,
@@ -135,7 +137,7 @@ class Membership:
 
     def name(self, leaf: int) -> str:
         """Return the name at a leaf; "somebody" if the leaf is empty."""
-        return next((name for at, name, _ in self.members() if at == leaf), "somebody")
+        return next((name for at, name, _ in self.members() if at == leaf), sentence("room.somebody"))
 
     def members(self) -> tuple[tuple[int, str, bool], ...]:
         """Return (leaf, name, whether a host) of all members, in leaf order."""
@@ -240,7 +242,7 @@ class Membership:
             began = envelope.epoch_slot(blob)
             messages = envelope.unpack(envelope.open(self._envelope_key(began), "commit", self.room, blob))
         except SnugCryptoError:
-            return Void(None, "SNUG-2", "a commit that nobody can read: by a member or the server")
+            return Void(None, "SNUG-2", sentence("room.void_unreadable"))
         prior_state = self.prior_state()
         try:
             carried = {self.leave_proposals.store_carried(message) for message in messages[:-1]}
@@ -249,17 +251,17 @@ class Membership:
             return self._judge_unreadable(error, prior_state, carried)
         except mls.CommitError as error:
             verdict = policy.snug_16(error)
-            return Void(error.sender, verdict.rule, str(verdict))
+            return Void(error.sender, verdict.rule, reasons.in_full(verdict))
         except (SnugCryptoError, StateError) as error:
-            return Void(None, "SNUG-16", f"a commit that is not a member's: {error}")
+            return Void(None, "SNUG-16", sentence("room.void_of_no_member", why=reasons.because(error)))
         if not isinstance(received, mls.CandidateCommit):
-            return Void(received.sender, "SNUG-2", "a message that is no commit took a slot")
+            return Void(received.sender, "SNUG-2", sentence("room.void_no_commit"))
         view = prior_state.of_candidate(received)
         try:
             self_contained(received, carried)
             policy.judge_commit(view)
         except ValidationError as error:
-            return Void(to_blame(view, error), error.rule, str(error))
+            return Void(to_blame(view, error), error.rule, reasons.in_full(error))
         return Valid(received, view, received.removes_us)
 
     def _judge_unreadable(
@@ -271,7 +273,7 @@ class Membership:
             self_contained(error.commit, carried)
             policy.judge_commit(view)
         except ValidationError as broken:
-            return Void(to_blame(view, broken), broken.rule, str(broken))
+            return Void(to_blame(view, broken), broken.rule, reasons.in_full(broken))
         return Stuck(error.commit.sender, str(error))
 
     def adopt(self, step: Valid | Staged, blob: bytes, now: float) -> Change:

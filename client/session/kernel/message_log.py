@@ -93,7 +93,7 @@ class MessageLog:
         """Report the number of missed messages, after catching up."""
         if self._missed:
             missed, self._missed = self._missed, 0
-            self._room.tell(sentences.missed(missed))
+            self._room.tell(sentences.alarm("missed", count=missed))
 
     def new_epoch(self, now: float) -> None:
         """Try the early blobs again: the keys of a new epoch are here."""

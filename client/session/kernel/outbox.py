@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue.sentence import sentence
 
 #: Seconds for which a message is resent to a restarted server.
 RECENT: Final = 120.0
@@ -32,7 +33,7 @@ class OutgoingMessage:
         """The text by which a person recognises it."""
         if isinstance(self.what, content.Say):
             return self.what.text
-        return "(a picture)" if isinstance(self.what, content.Image) else "(a file)"
+        return sentence("room.a_picture" if isinstance(self.what, content.Image) else "room.a_file")
 
 
 class Outbox:

@@ -9,6 +9,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.announcer import Announcer
 from snugroom.client.session.kernel.commit_queue import CommitQueue
 from snugroom.client.session.kernel.feature import Hooks
@@ -73,11 +74,11 @@ class ReceivedCommits:
         if isinstance(verdict, Valid):
             if verdict.removes_us:
                 sender = verdict.view.sender
-                by = "somebody" if sender is None else room.m.name(sender)
+                by = sentence("room.somebody") if sender is None else room.m.name(sender)
                 if room.leaving:
-                    room.finish("left", "You left.")
+                    room.finish("left", sentence("room.you_left"))
                 else:
-                    room.finish("removed", f"You were removed by {by}.")
+                    room.finish("removed", sentence("room.removed_by", by=by))
                 return
             self._adopt(verdict, blob, now)
         elif isinstance(verdict, Void):
@@ -85,14 +86,15 @@ class ReceivedCommits:
             room.m.void(blob)
             if self._sync.connection is not None:
                 self._sync.connection.shown = None  # our pass must be shown for this slot too
-            room.tell(sentences.void_commit(verdict.text, self._author_name(verdict.author), slot))
+            who = self._author_name(verdict.author)
+            room.tell(sentences.alarm("void_commit", why=verdict.text, who=who, slot=slot))
             for feature in self._hooks.features_with("voided"):
                 feature.voided(slot, verdict.author, now)
         else:
             self._sync.stuck_at = room.m.journal.slot + 1
             for feature in self._hooks.features_with("stuck"):
                 feature.stuck(blob, now)
-            room.tell(sentences.stuck(self._author_name(verdict.author)))
+            room.tell(sentences.alarm("stuck", who=self._author_name(verdict.author)))
             self._sync.show_while_stuck()
 
     def pass_over(self, blob: bytes, now: float) -> None:
@@ -109,7 +111,7 @@ class ReceivedCommits:
 
     def _author_name(self, leaf: int | None) -> str:
         """Return the author's name for a person; "a member or the server" if it is unknown."""
-        return "a member or the server" if leaf is None else self._room.m.name(leaf)
+        return sentence("room.member_or_server") if leaf is None else self._room.m.name(leaf)
 
     def _adopt(self, step: Valid | Staged, blob: bytes, now: float) -> None:
         room = self._room
@@ -137,7 +139,7 @@ class ReceivedCommits:
         try:
             invite.verify_receipt(room.server_key, room.number, slot, chain, signature)
         except SnugCryptoError:
-            room.tell(sentences.receipt())
+            room.tell(sentences.alarm("receipt"))
             return
         for feature in self._hooks.features_with("receipt"):
             feature.receipt(slot, chain, signature, now)

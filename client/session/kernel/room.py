@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeVar
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.kernel.announcer import Announcer
 from snugroom.client.session.kernel.commit_queue import CommitQueue
@@ -180,7 +181,7 @@ class RoomSession:
     def say(self, text: str, now: float) -> None:
         """Send a chat message; ValueError if the text is empty or too long."""
         if not 0 < len(text) <= content.TEXT_MAX:
-            raise ValueError(f"a message has 1 to {content.TEXT_MAX} characters")
+            raise ValueError(sentence("room.text_size", most=content.TEXT_MAX))
         self.post(content.Say(self.rng(16), text), now)
 
     def post(self, what: content.Posted, now: float) -> None:
@@ -192,21 +193,21 @@ class RoomSession:
         """Remove the member at `leaf`; ValueError if the leaf is empty or our own, or we are not a host."""
         key = self.m.signature_key(leaf)
         if key is None or leaf == self.m.own_leaf:
-            raise ValueError(f"there is nobody else at leaf {leaf}")
+            raise ValueError(sentence("room.nobody_else_there", leaf=leaf))
         self.host_only()
         self.queue(RemoveIntent(leaf, key), now)
 
     def host_only(self) -> None:
         """Check that we are a host; ValueError if not."""
         if not self.m.is_host(self.m.own_leaf):
-            raise ValueError("only a host can do that")
+            raise ValueError(sentence("room.host_only"))
 
     def leave(self, now: float) -> None:
         """Propose our own removal; leave when it is committed, or after two seconds."""
         if self._leaving_since is None:
             self._leaving_since = now
         if len(self.m.members()) == 1 or not self.sync.is_entered:
-            self.finish("left", "You left.")
+            self.finish("left", sentence("room.you_left"))
             return
         self._drive(now)
 
@@ -243,7 +244,7 @@ class RoomSession:
             return
         self.sync.tick(now)
         if self._leaving_since is not None and now - self._leaving_since > SELF_REMOVE_WAIT:
-            self.finish("left", "You left.")
+            self.finish("left", sentence("room.you_left"))
             return
         self._commits.tick(now)
         if not self.catching_up:
@@ -294,7 +295,7 @@ class RoomSession:
             case wire.Closing():
                 for feature in self._features_with("server_notice"):
                     feature.server_notice(message.code, message.text, now)
-                self.tell(ev.Status("closing", f"The server says: {message.text}"))
+                self.tell(sentences.status("closing", text=message.text))
             case wire.Transport():
                 self.effects.append(ev.MediaTransport(message))
             case wire.Streams():
@@ -319,7 +320,7 @@ class RoomSession:
         lost = refused.about == "media" and refused.code == "lost"
         if refused.code != "pass" and not lost and refused.about != "open" and refused.text != self._refusal:
             self._refusal = refused.text  # reported once, however often it recurs
-            self.tell(sentences.refused(refused.text))
+            self.tell(sentences.alarm("refused", why=refused.text))
 
     def _drive(self, now: float) -> None:
         connection = self.sync.step()

@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Literal
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import reasons, sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.guest import Entry, GuestLobby
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.entry.recovery import HostReturnLobby, RejoinLobby
@@ -231,7 +233,7 @@ class Session:
             case ev.Admit(knock):
                 self._admit(self._as_host(), self._in_room(), knock, now)
             case ev.Refuse(knock):
-                self._as_host().refuse(knock, "The host did not let you in.", now)
+                self._as_host().refuse(knock, sentence("refusal.no"), now)
             case ev.NewInvite():
                 self._as_host()
                 self._tell(self._invites.make(self._in_room(), what))
@@ -295,20 +297,21 @@ class Session:
 
     def _in_room(self) -> RoomSession:
         if self._room is None:
-            raise ValueError("you are not in the room yet")
+            raise ValueError(sentence("cant.not_inside"))
         return self._room
 
     def _as_host(self) -> HostLobby:
         if self._host is None:
-            raise ValueError("only a host can do that")
+            raise ValueError(sentence("room.host_only"))
         return self._host
 
     def _leave(self, now: float) -> None:
         if self._room is not None:
             self._room.leave(now)
         else:
-            self._end(ev.Ended("left", "You left."))
-            self._tell(ev.Ended("left", "You left."))
+            left = ev.Ended("left", sentence("room.you_left"))
+            self._end(left)
+            self._tell(left)
 
     # -- between lobby and room --------------------------------------------------------------------------
 
@@ -378,7 +381,7 @@ class Session:
             if not isinstance(guest, GuestLobby) or isinstance(guest, RejoinLobby):
                 guest.entry = None  # the answer may be from a former member: another may still come
                 return
-            guest.refusal = f"The host's answer can't be used: {error}"
+            guest.refusal = sentence("refusal.unusable", why=reasons.in_full(error))
             self._check_guest(guest, now)
             return
         old = self._room
@@ -429,7 +432,7 @@ class Session:
         if self._host is not None:
             self._host.close()  # until we are in again; guests there knock at our next card
         self._effects += self._readmission.close()
-        self._tell(ev.Alarm("rejoining", "This participant fell out of step, and asks to be let in again."))
+        self._tell(sentences.alarm("rejoining"))
         self._guest = rejoin_lobby(
             self._me, room, self._invites.own, self._invites.psks, first=self._helper, now=now, rng=self._rng
         )
@@ -437,7 +440,7 @@ class Session:
     def _become_host(self, seed: HostSeed, now: float) -> None:
         self._invites.become_host(seed)
         self._host = self._host_lobby(seed, now)
-        self._tell(ev.Status("host", "You are a host of this meeting now."))
+        self._tell(sentences.status("host"))
 
     def _host_lobby(self, seed: HostSeed, now: float) -> HostLobby:
         return HostLobby(
@@ -460,7 +463,7 @@ class Session:
             self._host.close()
             self._effects += self._host.effects
             self._host = None
-        self._tell(ev.Status("no_host", "You are no host of this meeting any more."))
+        self._tell(sentences.status("no_host"))
 
     def _end(self, ended: ev.Ended) -> None:
         self._ended = ended

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Final
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.crypto.entry import invite
@@ -95,7 +96,7 @@ class Sync:
         """Connect again after 0.2 s, later after up to 1.5 s."""
         if not self._away:
             self._away = True
-            self._room.tell(ev.Status("away", f"The server is away ({why}). Trying again..."))
+            self._room.tell(sentences.status("away", why=why))
         delay = min(0.2 * 2**self._failures, 1.5)
         self._failures += 1
         self._reconnect_at = now + delay
@@ -136,7 +137,7 @@ class Sync:
             self._settling = True
         if self._away:
             self._away = False
-            self._room.tell(ev.Status("back", "The server is back."))
+            self._room.tell(sentences.status("back"))
         return restarted
 
     # -- the server's answers ----------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.member_table import MemberTable
@@ -42,7 +41,7 @@ class Disorder:
         if not self.ordering.record(number, digest):
             if not self._contradicted:
                 self._contradicted = True
-                self._room.tell(sentences.renumbered())
+                self._room.tell(sentences.alarm("reordered.renumbered"))
             return
         self._tell_disorder(self.ordering.check_waiting_claims())
 
@@ -57,7 +56,7 @@ class Disorder:
     def _tell_disorder(self, leaves: list[int]) -> None:
         new = [leaf for leaf in leaves if leaf not in self._disorder]
         if new and len(self._disorder) < 2:
-            self._room.tell(sentences.reordered(self._members.names(new)))
+            self._room.tell(sentences.alarm("reordered", who=self._members.names(new)))
         self._disorder.update(new)
 
     def judge(self, now: float) -> None:
@@ -68,8 +67,9 @@ class Disorder:
         late = not self._behind or now - self._behind_at > self._members.span(NEWS)
         if behind - self._behind and late:
             self._behind_at = now
-            self._room.tell(sentences.held_back(self._members.names(behind - self._behind)))
+            who = self._members.names(behind - self._behind)
+            self._room.tell(sentences.alarm("reordered.held_back", who=who))
         elif self._behind and not behind and connected:
-            self._room.tell(ev.Status("cleared", "The messages that were missing here have come."))
+            self._room.tell(sentences.status("cleared.messages"))
         if connected:
             self._behind = behind

@@ -14,6 +14,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.monitor import Monitor
@@ -152,7 +153,7 @@ class Dropped(Feature):
         often = len(self._lost_at) == OFTEN and now - self._lost_at[0] < OFTEN_WITHIN
         if often and now - self._often_told > OFTEN_AGAIN:
             self._often_told = now
-            self.room.tell(sentences.dropped_often(OFTEN))
+            self.room.tell(sentences.alarm("dropped.often", count=OFTEN))
         if drop.run is not None:
             self.room.perform(ev.Disconnect(ev.PROBE))
             drop.run = None
@@ -235,8 +236,8 @@ class Dropped(Feature):
         if not drop.answered or self._restarted():
             if not drop.told_away and drop.told_at is None:
                 drop.told_away = True
-                reachable = self._restarted()
-                self.room.tell(sentences.restarted() if reachable else sentences.unreachable())
+                why = "restarted" if self._restarted() else "unreachable"
+                self.room.tell(sentences.status(f"away.{why}"))
             return
         if drop.answered_at is not None and now - drop.answered_at < SETTLE:
             return  # the network is back: perhaps the room is as well
@@ -246,7 +247,8 @@ class Dropped(Feature):
             self._save(now)
         elif now - drop.told_at + TELL_AFTER > self.room.options.patience:
             self._save(now)
-            self.room.finish("dropped", sentences.dropped_end(self._what(drop)))
+            why = sentence(f"dropped.{self._what(drop)}")
+            self.room.finish("dropped", sentence("dropped.gave_up", what=why))
 
     def _what(self, drop: Drop) -> sentences.Drop:
         receipt = None if drop.probe is None else drop.probe.receipt
@@ -271,7 +273,7 @@ class Dropped(Feature):
     def export(self, names: bool, now: float) -> bytes:
         """Return the evidence file, on now and the last drop. ValueError if we were never in step."""
         if self._server_key is None:
-            raise ValueError("there is nothing to show yet: you have not been in the room")
+            raise ValueError(sentence("cant.no_evidence"))
         exhibits = [
             self._exhibit(drop, int(drop.at), drop.probe, names, now)
             for drop in (self._last, self._drop)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.heartbeats import interval
 
@@ -76,8 +76,8 @@ class MemberTable:
 
     def name(self, leaf: int) -> str:
         """Return the name at a leaf; "somebody" if the leaf is empty."""
-        return self._names.get(leaf, "somebody")
+        return self._names.get(leaf) or sentence("room.somebody")
 
-    def names(self, leaves: Iterable[int], *more: str) -> str:
-        """Return the names at leaves, and `more`, as a phrase."""
-        return sentences.listed([*(self.name(leaf) for leaf in sorted(leaves)), *more])
+    def names(self, leaves: Iterable[int]) -> list[str]:
+        """Return the names at leaves, for a list in a sentence."""
+        return [self.name(leaf) for leaf in sorted(leaves)]

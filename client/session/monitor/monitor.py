@@ -12,8 +12,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from typing import Final, Literal
 
-from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
@@ -101,9 +101,9 @@ class Monitor(Feature):
         Holds until freshness is back, a member comes or goes, or another confirmation is missing.
         """
         if self.pause_reason(now) is None:
-            raise ValueError("sound and pictures are not paused")
+            raise ValueError(sentence("cant.not_paused"))
         self._override = frozenset(self._fresh.missing(self._members.others, now))
-        self.room.tell(ev.Status("override", sentences.OVERRIDE))
+        self.room.tell(sentences.status("override"))
 
     def forget_confirmations(self) -> None:
         """Seal nothing until the others have answered us here.
@@ -124,7 +124,7 @@ class Monitor(Feature):
         self._heartbeats.record = before.record
         self._stale = before._stale
         if before._withholding.is_reported:
-            self.room.tell(ev.Status("cleared", sentences.HANDED_OVER))
+            self.room.tell(sentences.status("cleared.handed_over"))
 
     # -- hooks ---------------------------------------------------------------------------------------
 
@@ -188,8 +188,8 @@ class Monitor(Feature):
             return None
         fresh = self._fresh.until(self._members.others, host=self._members.host) > now
         if self._withholding.pauses(now, fresh=fresh):
-            return sentences.PAUSED_WITHHELD
-        return None if fresh else sentences.PAUSED_STALE
+            return sentence("watch.paused_withheld")
+        return None if fresh else sentence("watch.paused_stale")
 
     def heard_recently(self, leaf: int, now: float) -> bool:
         if leaf not in self._members.others:
@@ -205,7 +205,8 @@ class Monitor(Feature):
             if heard.leaf not in self._doubled:
                 self._doubled.add(heard.leaf)
                 who = self._members.name(heard.leaf)
-                self.room.tell(sentences.double_beat(who, heard.leaf, self._members.host))
+                key = "double_beat.host" if self._members.host else "double_beat"
+                self.room.tell(sentences.alarm(key, who=who, leaf=heard.leaf))
         elif heard is not None:
             self._heard_beat(heard, now)
         return True
@@ -274,7 +275,7 @@ class Monitor(Feature):
             if self._stale and until < now + STEADY:
                 return  # confirmed by an old beat of ours: wait for a newer one
             if self._stale or self._override is not None:
-                self.room.tell(ev.Status("cleared", sentences.FRESH_AGAIN))
+                self.room.tell(sentences.status("cleared.fresh"))
             self._stale, self._override = False, None
             return
         missing = self._fresh.missing(members.others, now)
@@ -284,7 +285,8 @@ class Monitor(Feature):
             self._stale = True
             hosts = [leaf for leaf, host in members.others.items() if host]
             no_host = bool(hosts) and not members.host and not set(hosts) - set(missing)
-            self.room.tell(sentences.stale(members.names(missing), no_host))
+            key = "stale.no_host" if no_host else "stale"
+            self.room.tell(sentences.alarm(key, who=members.names(missing)))
 
     def _judge_delivery(
         self,
@@ -302,11 +304,13 @@ class Monitor(Feature):
             streams = [s for s in lost if self._is_blamed(s) == blamed]
             if streams:
                 losers = {loser for s in streams for loser in self._delivery.not_reached(s)}
-                whom = members.names(losers - {own}, *(["you"] if own in losers else []))
-                self.room.tell(sentences.not_reaching(self._streams(streams), whom, blamed))
+                whom = [*members.names(losers - {own}), *([sentence("watch.you")] if own in losers else [])]
+                key = "not_reaching.blamed" if blamed else "not_reaching"
+                self.room.tell(sentences.alarm(key, streams=self._streams(streams), whom=whom))
         if back:
-            whom = "you" if listener == own else members.name(listener)
-            self.room.tell(ev.Status("cleared", f"Reaching {whom} again: {self._streams(back)}."))
+            back_to = sentence("watch.you") if listener == own else members.name(listener)
+            status = sentences.status("cleared.reaching", whom=back_to, streams=self._streams(back))
+            self.room.tell(status)
 
     def _is_blamed(self, stream: Stream) -> bool:
         losers = self._delivery.not_reached(stream)
@@ -334,9 +338,9 @@ class Monitor(Feature):
     def _authenticator(self) -> bytes:
         return H(self.room.m.group.epoch_authenticator)
 
-    def _streams(self, streams: Iterable[Stream]) -> str:
-        own = self.room.m.own_leaf
-        return sentences.listed(
-            sentences.stream_of("your" if leaf == own else f"{self._members.name(leaf)}'s", number)
+    def _streams(self, streams: Iterable[Stream]) -> list[Sentence]:
+        own, name = self.room.m.own_leaf, self._members.name
+        return [
+            sentences.stream_of(None if leaf == own else name(leaf), number)
             for leaf, number in sorted(streams)
-        )
+        ]

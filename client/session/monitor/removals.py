@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.member_table import MemberTable
@@ -60,6 +59,11 @@ class Removals:
             elif removal.told or now - removal.at <= REMOVAL_WAIT:
                 continue
             removal.told = True
-            missing = self._members.names(removal.waiting)
-            text = sentences.removal_reach(removal.names, removal.total, missing, len(removal.waiting))
-            self._room.tell(ev.Status("removal_reach", text))
+            names, total, missing = removal.names, removal.total, self._members.names(removal.waiting)
+            if not missing:
+                self._room.tell(sentences.status("removal_reach.all", names=names, total=total))
+                continue
+            reached = total - len(missing)
+            self._room.tell(
+                sentences.status("removal_reach", names=names, total=total, reached=reached, missing=missing)
+            )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Literal
 
-from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.freshness import FRESH
@@ -89,13 +88,15 @@ class Silence:
         new, over = self._silent.update(silent)
         if new:
             self._gathered = now + GATHER
-            room.tell(sentences.silent(members.names(new), members.span(FRESH)))
-        self._over(over, lambda who: f"{who} can be heard again.")
+            seconds = round(members.span(FRESH))
+            room.tell(sentences.alarm("silent", who=members.names(new), seconds=seconds))
+        self._over(over, "heard")
         gone = {leaf for leaf, seconds in quiet.items() if seconds > members.span(GONE)}
         new, _ = self._gone.update(gone)
         if members.host:
             for leaf in new:
-                room.tell(sentences.gone(members.name(leaf), leaf, members.span(GONE)))
+                who, seconds = members.name(leaf), round(members.span(GONE))
+                room.tell(sentences.alarm("gone", who=who, leaf=leaf, seconds=seconds))
 
     def _judge_unheard(self, now: float) -> None:
         members = self._members
@@ -109,12 +110,11 @@ class Silence:
             deaf &= self._unheard.leaves  # other beats follow within an interval: one alarm
         new, over = self._unheard.update(deaf)
         if new:
-            everybody = everybody and len(new) > 1
-            who = "The others" if everybody else members.names(new)
-            self._room.tell(sentences.unheard(who, everybody))
-        self._over(over, lambda who: f"What you send reaches {who} again.")
+            key = "unheard.everybody" if everybody and len(new) > 1 else "unheard"
+            self._room.tell(sentences.alarm(key, who=members.names(new)))
+        self._over(over, "reaches")
 
-    def _over(self, leaves: Iterable[int], sentence: Callable[[str], str]) -> None:
+    def _over(self, leaves: Iterable[int], what: Literal["heard", "reaches"]) -> None:
         here = [leaf for leaf in leaves if leaf in self._members.others]
         if here:
-            self._room.tell(ev.Status("cleared", sentence(self._members.names(here))))
+            self._room.tell(sentences.status(f"cleared.{what}", who=self._members.names(here)))

@@ -40,13 +40,16 @@ class UnreadableCommits:
             return
         who = self._members.name(leaf)
         if len(victims) == 2:
-            self._room.tell(sentences.unreadable_commit(who, leaf))
+            self._room.tell(sentences.alarm("unreadable_commit", who=who, leaf=leaf))
         for victim, name in change.added:
             pair = (m.signature_key(victim) or b"", key)
             self._unread[pair] = self._unread.get(pair, 0) + 1
             trim(self._unread)
             if self._unread[pair] == 2:
-                self._room.tell(sentences.unreadable_again(name, victim, who, leaf))
+                alarm = sentences.alarm(
+                    "unreadable_commit.again", victim=name, victim_leaf=victim, who=who, leaf=leaf
+                )
+                self._room.tell(alarm)
 
 
 def trim(known: OrderedDict[Any, Any]) -> None:

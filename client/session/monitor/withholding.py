@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.crypto.agreed.heartbeat import Heartbeat
@@ -113,8 +113,9 @@ class Withholding:
         if alarm:
             self._withheld_at = now
             slot = max([a.slot for a in self._ahead.values()] + [room.server_slot or 0])
-            room.tell(sentences.withheld(slot, self._members.names(ahead)))
+            who = self._members.names(ahead) or sentence("watch.server_itself")
+            room.tell(sentences.alarm("withheld", slot=slot, who=who))
         elif told and not ahead and not late:
-            room.tell(ev.Status("cleared", sentences.HANDED_OVER))
+            room.tell(sentences.status("cleared.handed_over"))
         self._withheld, self._server_withholds = ahead, late
         return alarm

@@ -80,4 +80,9 @@ export default {
   "snug.stream_other": "a stream sealed as another than it was announced",
   "snug.unsigned": "a frame that its sender has not signed",
   "snug.unlisted": "sound or pictures that nobody has signed in time",
+  "refusal.full": "So many people have been in this meeting that nobody new can be told all of it.",
+  "refusal.locked": "The room is locked: nobody new is let in now.",
+  "refusal.no": "The host did not let you in.",
+  "refusal.not_added": "You could not be let in: {why}. Knock again with another name, or ask the host.",
+  "refusal.over": "This invite has been used or taken back. Ask for another one.",
 };

@@ -87,6 +87,7 @@ export function render(words: Words, language: Language, key: string, args: Read
       const arg = own(args, name);
       if (arg === undefined) return hole;
       if (one !== undefined && other !== undefined) return fill(count(arg) === 1 ? one : other);
+      if (form === "all" && Array.isArray(arg)) return arg.map(text).join(language.startsWith("zh") ? "；" : "; ");
       if (form === "n" && typeof arg === "number") return format(language, arg);
       return form === "capital" ? capital(text(arg)) : form === "clause" ? text(arg).replace(/[.。]$/, "") : text(arg);
     });

@@ -9,6 +9,7 @@ import type { ServerMessage } from "../../wire/messages";
 import { type Sentence, sentence } from "../../words/sentence";
 import type { Effect, EventOf } from "../events";
 import { policyOf } from "../kernel/membership";
+import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 import { LobbyConnections } from "./lobbyConnections";
 import { reasonOf } from "./refusals";
@@ -184,7 +185,7 @@ export class GuestLobby {
         among(signer.signatureKey, policy.hosts);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      this.refusal = sentence("refusal.unusable", { why: sentences.inFull(error) });
+      this.refusal = sentence("refusal.unusable", { why: reasons.inFull(error) });
       return;
     }
     if (!byHost) this.refusal = sentence("refusal.not_by_host");

@@ -21,9 +21,10 @@ import { inviteName, type InviteBook } from "./invites";
 import type { Membership } from "../kernel/membership";
 import { ticketOf } from "../kernel/views";
 import { checkIdentity } from "./identityCheck";
+import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 import { LobbyConnections, daysAround } from "./lobbyConnections";
-import { IS_FULL, IS_LOCKED, IS_OVER, NOT_ADDED } from "./refusals";
+import { IS_FULL, IS_LOCKED, IS_OVER, notAdded } from "./refusals";
 
 /** Remaining seconds of a card below which it is replaced. */
 export const CARD_RENEW = 120;
@@ -381,7 +382,7 @@ export class HostLobby {
   /** Inform both sides that a rule prevented an admission. */
   async notAdded(intent: AddIntent | RejoinIntent, why: Sentence, m: Membership): Promise<void> {
     const asked = this.#asked.get(intent.knock);
-    let text = NOT_ADDED.join(sentences.plain(why));
+    let text = notAdded(reasons.plain(why));
     if (intent.type === "AddIntent" && asked !== undefined) {
       if (this.#opensNothing(asked, m)) text = IS_OVER;
       else if (m.policy.mode === Mode.LOCKED) text = IS_LOCKED;

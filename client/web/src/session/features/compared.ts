@@ -150,11 +150,9 @@ export class Comparisons {
 
 function comparisonText(basis: Basis, since: readonly Sentence[], names: readonly string[]): Sentence {
   if (!basis.same) return sentence("compared.different");
-  const [first, ...more] = since;
-  if (first === undefined) return sentence("compared.same");
-  const changes = more.reduce((before, next) => sentence("since.and", { before, next }), first);
-  if (names.length === 0) return sentence("compared.since", { changes });
-  return sentence(names.length === 1 ? "compared.since.new" : "compared.since.news", { changes, names });
+  if (since.length === 0) return sentence("compared.same");
+  if (names.length === 0) return sentence("compared.since", { changes: since });
+  return sentence("compared.since.new", { changes: since, names });
 }
 
 /** Return a commit's changes that matter to a comparison, each with its author. */

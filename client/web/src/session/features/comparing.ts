@@ -123,7 +123,7 @@ export class Comparing extends Feature {
     // Otherwise an attacker that can make us fall out of step could try out codes unnoticed.
     if (before.#running !== null && isOut(before.#running))
       this.#alarmMissing(before.#running, sentence("nocode.anew_out"));
-    else if (before.#asked) this.room.tell(sentences.noCode(sentence("nocode.anew")));
+    else if (before.#asked) this.room.tell(sentences.status("no_code", { why: sentence("nocode.anew") }));
     this.#tellComparison(true);
   }
 
@@ -312,7 +312,7 @@ export class Comparing extends Feature {
     this.#request = null;
     if (!this.#asked) return;
     this.#asked = false;
-    this.room.tell(sentences.noCode(why));
+    this.room.tell(sentences.status("no_code", { why }));
   }
 
   // -- receiving -------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import { sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/verdict";
+import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds after which a host who ended the meeting leaves, even if the server has not relayed the end. */
@@ -35,7 +36,7 @@ export class Ending extends Feature {
       this.#chain = room.m.journal.chain;
       this.#digest = H(await room.relay({ type: "end", chain: this.#chain }));
     }
-    if (now - this.#since > END_WAIT) room.finish("ended", sentences.ENDED_UNHEARD);
+    if (now - this.#since > END_WAIT) room.finish("ended", sentence("room.ended_unheard"));
   }
 
   override adopted(change: Change): void {
@@ -65,7 +66,7 @@ export class Ending extends Feature {
       if (!(error instanceof ValidationError)) throw error;
       if (!this.#false.has(leaf)) {
         this.#false.add(leaf);
-        room.tell(sentences.falseEnd(room.m.name(leaf), sentences.ruled(error)));
+        room.tell(sentences.alarm("false_end", { name: room.m.name(leaf), why: reasons.ruled(error) }));
       }
       return true;
     }

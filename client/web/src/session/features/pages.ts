@@ -94,6 +94,7 @@ export class Pages extends Feature {
     if (marks.every((mark) => this.#told.has(mark))) return;
     for (const mark of marks) this.#told.add(mark);
     const names = others.map(([leaf]) => m.name(leaf));
-    this.room.tell(sentences.pageDiffers(names, most[1].length, pages.size, own !== null));
+    const key = own !== null ? "page_differs" : "page_differs.others";
+    this.room.tell(sentences.alarm(key, { names, most: most[1].length, of: pages.size }));
   }
 }

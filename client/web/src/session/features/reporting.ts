@@ -21,6 +21,7 @@ import {
 } from "../catalogue/content";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
+import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 
 /** Messages that are kept, and their total bytes: the oldest are dropped first. */
@@ -225,7 +226,7 @@ export class Reporting extends Feature {
       await report.verifyReport(made, hostPublic);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      throw new CommandError(sentence("cant.report_proves_nothing", { why: sentences.inFull(error) }));
+      throw new CommandError(sentence("cant.report_proves_nothing", { why: reasons.inFull(error) }));
     }
     return report.encode(made);
   }

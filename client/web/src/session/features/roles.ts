@@ -148,12 +148,13 @@ export class Roles extends Feature {
     if (change.policyAfter.mode !== Mode.WAVE_IN || !m.isHost(m.ownLeaf)) return;
     const leaf = m.leafOf(first);
     const name = leaf === null ? thrown.find(({ key }) => same(key, first))?.name : m.name(leaf);
-    this.room.tell(sentences.asksAgain(name ?? sentence("room.a_host")));
+    this.room.tell(sentences.status("asks_again", { name: name ?? sentence("room.a_host") }));
   }
 
   #cancelHandover(key: string, handover: Handover): void {
     this.#handover = null;
-    this.room.tell(sentences.notDone(sentence(`room.${key}`, { name: handover.name })));
+    const why = sentence(`room.${key}`, { name: handover.name });
+    this.room.tell(sentences.alarm("not_done", { why }));
   }
 
   /** Commit the removal of `key` from the hosts, as long as a host (`to`, if given) remains. */

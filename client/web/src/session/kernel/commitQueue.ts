@@ -2,6 +2,7 @@
 import { type Bytes, same } from "../../crypto/bytes";
 import { gate } from "../../crypto/entry/invite";
 import type { Sentence } from "../../words/sentence";
+import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 import type { Feature } from "./feature";
 import { type Intent, letsIn, sameSelfRemove } from "./intents";
@@ -76,7 +77,7 @@ export class CommitQueue {
         made = await m.stage(intent);
       } catch (error) {
         this.#intents.shift();
-        this.#failed(intent, sentences.because(error));
+        this.#failed(intent, reasons.because(error));
         continue;
       }
       if (made === null) {
@@ -127,6 +128,6 @@ export class CommitQueue {
 
   #failed(intent: Intent, why: Sentence): void {
     if (letsIn(intent)) this.#owner.notAdmitted(intent, why);
-    else this.#room.tell(sentences.notDone(why));
+    else this.#room.tell(sentences.alarm("not_done", { why }));
   }
 }

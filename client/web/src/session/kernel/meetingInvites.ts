@@ -76,7 +76,7 @@ export class MeetingInvites {
       this.#open = this.book.make("", false, [...ledger.used, ...ledger.revoked], this.#rng);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      return sentences.notDone(error.sentence);
+      return sentences.alarm("not_done", { why: error.sentence });
     }
     this.own = this.invite(room.hostSeed, this.#open);
     return { ...inviteMade(this.own), replaces: old };

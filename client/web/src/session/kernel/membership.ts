@@ -36,7 +36,7 @@ import { LeaveProposals } from "./leaveProposals";
 import { proposalsFor } from "./proposals";
 import { type Change, type Staged, type Stuck, type Valid, type Void, brokenBy, nothing, toBlame } from "./verdict";
 import { PriorState, namesOf, proposalView } from "./views";
-import { ruled } from "../catalogue/sentences";
+import { ruled } from "../catalogue/reasons";
 
 export const SUITE = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519;
 /** Epochs whose envelope key is kept: this one and the last. */

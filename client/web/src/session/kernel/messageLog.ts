@@ -96,7 +96,7 @@ export class MessageLog {
   /** Report the number of missed messages, after catching up. */
   tellMissed(): void {
     if (this.#missed === 0) return;
-    this.#room.tell(sentences.missed(this.#missed));
+    this.#room.tell(sentences.alarm("missed", { count: this.#missed }));
     this.#missed = 0;
   }
 

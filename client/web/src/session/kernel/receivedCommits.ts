@@ -87,14 +87,15 @@ export class ReceivedCommits {
         const slot = room.m.journal.slot + 1;
         room.m.void(blob);
         if (sync.connection !== null) sync.connection.shown = null; // our pass must be shown for this slot too
-        room.tell(sentences.voidCommit(verdict.text, this.#authorName(verdict.author), slot));
+        const args = { why: verdict.text, who: this.#authorName(verdict.author), slot };
+        room.tell(sentences.alarm("void_commit", args));
         for (const feature of this.#features) await feature.voided(slot, verdict.author, now);
         return;
       }
       case "Stuck": {
         sync.stuckAt = room.m.journal.slot + 1;
         for (const feature of featuresWith(this.#features, "stuck")) await feature.stuck(blob, now);
-        room.tell(sentences.stuck(this.#authorName(verdict.author)));
+        room.tell(sentences.alarm("stuck", { who: this.#authorName(verdict.author) }));
         sync.showWhileStuck();
       }
     }
@@ -137,7 +138,7 @@ export class ReceivedCommits {
       await invite.verifyReceipt(room.serverKey, room.number, slot, chain, signature);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      room.tell(sentences.receipt());
+      room.tell(sentences.alarm("receipt"));
       return;
     }
     for (const feature of this.#features) await feature.receipt(slot, chain, signature, now);

@@ -360,7 +360,7 @@ export class RoomSession implements Room {
     const lost = about === "media" && code === "lost";
     if (code !== "pass" && !lost && about !== "open" && refused.text !== this.#refusal) {
       this.#refusal = refused.text; // reported once, however often it recurs
-      this.tell(sentences.refused(refused.text));
+      this.tell(sentences.alarm("refused", { why: refused.text }));
     }
   }
 

@@ -32,6 +32,7 @@ import { Readmission } from "./readmission";
 import { carryOut } from "./commands";
 import { RoomSession } from "./room";
 import { Monitor } from "../monitor/monitor";
+import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 
 interface Common {
@@ -423,7 +424,7 @@ export class Session {
         guest.entry = null; // the answer may be from a former member: another may still come
         return;
       }
-      guest.refusal = sentence("refusal.unusable", { why: sentences.inFull(error) });
+      guest.refusal = sentence("refusal.unusable", { why: reasons.inFull(error) });
       await this.#checkGuest(guest, now);
       return;
     }

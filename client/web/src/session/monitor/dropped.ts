@@ -16,6 +16,7 @@ import { Feature } from "../kernel/feature";
 import { PROBE } from "../events";
 import type { Room } from "../kernel/ports";
 import { Monitor } from "./monitor";
+import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds without the room before the first probe; between two probes; and for one probe. */
@@ -113,7 +114,7 @@ export class Dropped extends Feature {
   override lost(why: Sentence, now: number): void {
     // null: we were never in, and nothing could be dropped.
     if (this.#serverKey === null || this.#drop !== null) return;
-    this.#noted(now, "lost", sentences.plain(why));
+    this.#noted(now, "lost", reasons.plain(why));
     this.#drop = this.#newDrop(now, this.#serverKey);
     this.#lostAt.push(now);
     if (this.#lostAt.length > OFTEN) this.#lostAt.shift();
@@ -240,7 +241,7 @@ export class Dropped extends Feature {
     const drop = this.#drop;
     if (drop === null || drop.run === null) return;
     const there = answered || drop.run.serverKey.length > 0;
-    await this.#probeOver(drop, now, `The server did not serve a new room: ${sentences.plain(why)}`, there);
+    await this.#probeOver(drop, now, `The server did not serve a new room: ${reasons.plain(why)}`, there);
   }
 
   async #probeOver(

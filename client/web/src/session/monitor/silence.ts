@@ -127,8 +127,8 @@ export class Silence {
       deaf = within(deaf, this.#unheard.leaves);
     const { fresh, over } = this.#unheard.update(deaf);
     if (fresh.length > 0) {
-      const which = everybody && fresh.length > 1 ? "everybody" : fresh.length > 1 ? "many" : "one";
-      this.#room.tell(sentences.alarm(`unheard.${which}`, { who: members.names(fresh) }));
+      const key = everybody && fresh.length > 1 ? "unheard.everybody" : "unheard";
+      this.#room.tell(sentences.alarm(key, { who: members.names(fresh) }));
     }
     this.#over(over, "reaches");
   }

@@ -49,7 +49,7 @@ export class UnreadableCommits {
       this.#unread.set(pair, count);
       trim(this.#unread, EPOCHS);
       if (count === 2)
-        this.#room.tell(sentences.alarm("unreadable_commit.again", { victim, victimLeaf, who, leaf }));
+        this.#room.tell(sentences.alarm("unreadable_commit.again", { victim, victim_leaf: victimLeaf, who, leaf }));
     }
   }
 }
