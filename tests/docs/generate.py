@@ -1,8 +1,8 @@
 """Writes the parts of the reference that the code knows: ``python -m tests.docs.generate``.
 
 A page has text by hand, the line `MARK`, and below it a generated part. The settings' descriptions are in the
-docstrings of `Settings` and `MediaLimits`; the command line's are in the parsers. `test_generated.py` fails
-if a page is stale.
+docstrings of `Settings` and `MediaLimits`; the command line's are in the parsers; the index of the alarms has
+those of the catalogue of sentences. `test_generated.py` fails if a page is stale.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import msgspec
 from msgspec import inspect
 
 from snugroom.client.cli import main as cli
+from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.tools.lab.leakage import run as leakage
 from snugroom.server import __main__ as server
 from snugroom.server.config import Settings
@@ -135,9 +136,48 @@ def command_line() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+# -- the alarms ------------------------------------------------------------------------------
+
+#: The parts of the index, by the word `about` in the catalogue of sentences.
+_ALARMS: Final = {
+    "listening": "Somebody may be listening, or speaking for somebody else",
+    "kept_out": "Somebody is kept out, or kept from being heard",
+    "tried": "A member, or the server, tried something",
+    "lost": "Something is lost, or on its way back",
+    "program": "This program, or its files",
+}
+
+
+def _example(kind: str) -> str:
+    """Return the first sentence of an alarm's example, the quote on its page."""
+    page = (REFERENCE / "alarms" / f"{kind}.md").read_text(encoding="utf-8")
+    quote = " ".join(" ".join(re.findall(r"^> ?(.*)$", page, re.MULTILINE)).split())
+    (first, *_) = re.split(r"(?<=\.)\s(?=[A-Z])", quote)
+    return first if first.endswith((".", ".*")) else f"{first}."
+
+
+def alarms() -> str:
+    """Return the index of the alarms: those of the catalogue, in its order."""
+    parts: dict[str, list[str]] = {about: [] for about in _ALARMS}
+    for name in ("alarms", "terminal"):
+        for key, row in table(name).items():
+            if "about" in row:
+                kind = key.split(".")[1]
+                parts[row["about"]].append(f"| `{kind}` | {_example(kind)} | [{kind}]({kind}.md) |")
+    chapters = (
+        "\n".join((f"## {_ALARMS[about]}\n\n| Kind | Sentence | Page |\n|---|---|---|", *rows))
+        for about, rows in parts.items()
+    )
+    return "\n\n".join(chapters) + "\n"
+
+
 # -- the pages -------------------------------------------------------------------------------
 
-PAGES: Final[dict[str, Callable[[], str]]] = {"settings.md": settings, "command-line.md": command_line}
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "settings.md": settings,
+    "command-line.md": command_line,
+    "alarms/README.md": alarms,
+}
 
 
 def page(name: str) -> str:
