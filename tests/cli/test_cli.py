@@ -249,10 +249,10 @@ def test_powers_and_invites_from_the_command_line() -> None:
                 "kind": "mode",
                 "leaf": None,
                 "mode": "locked",
-                "text": "Ada locked the room: nobody new.",
+                "text": "Ada locked the room: nobody new comes in.",
             }
             ada.send("/handover 1")
-            ada.wait_line(lambda line: line == "You are no host of this meeting any more.")
+            ada.wait_line(lambda line: line == "You are no longer a host of this meeting.")
             bo.send({"lock": False})
             ada.wait_line(lambda line: line.startswith("Bo unlocked the room"))
             bo.send({"invite": {"for": "Dana", "once": True}})

@@ -106,7 +106,7 @@ def test_contacts_are_added_named_verified_and_forgotten(snug: Snug, book: Path)
         (("add", "ff" * 32, "Cem"), "neither a fingerprint"),
         (("add", "1" * 40, "\u0410da"), "somebody else as Ada"),
         (("add", "1" * 40, " Cem"), "no name for a contact"),
-        (("add", fingerprint(ADA.public), "Cem"), "in the book already: Ada"),
+        (("add", fingerprint(ADA.public), "Cem"), "already in the book, as Ada"),
         (("rename", "Zoe", "Cem"), "no contact named 'Zoe'"),
         (("rename", "Bo", "ADA"), "somebody else as Ada"),
         (("verify", "Zoe"), "no contact named"),

@@ -79,7 +79,7 @@ def dropped_meeting(tmp_path: Path, files: dict[str, Path]) -> None:
             operator.send({"act": "end", "begin": {}})
             for process in people.values():
                 alarm = process.wait("alarm", lambda e: e["kind"] == "dropped")
-                assert alarm["text"].startswith("The server dropped us; nobody in the room did.")
+                assert alarm["text"].startswith("The server dropped you; nobody in the room did.")
                 told = process.wait("status", lambda e: e["kind"] == "closing")
                 assert told["text"] == "The server says: The host has ended this meeting."
             for name, process in people.items():

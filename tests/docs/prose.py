@@ -6,6 +6,7 @@ import ast
 import io
 import re
 import tokenize
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -23,9 +24,15 @@ _WORDS_MIN: Final = 4
 
 
 def sentences(path: Path) -> Iterator[str]:
-    """The sentences of a Markdown page, or of the docstrings and comments of a Python module."""
+    """The sentences of a Markdown page, of a module's docstrings and comments, or of the catalogue."""
     source = path.read_text(encoding="utf-8")
-    text = _of_markdown(source) if path.suffix == ".md" else "\n\n".join(_of_python(source))
+    match path.suffix:
+        case ".md":
+            text = _of_markdown(source)
+        case ".toml":
+            text = "\n\n".join(_of_catalogue(source))
+        case _:
+            text = "\n\n".join(_of_python(source))
     for part in _ENDS.split(text):
         sentence = " ".join(part.split()).lstrip("-*#> 0123456789.")
         if len(sentence.split()) >= _WORDS_MIN:
@@ -37,6 +44,11 @@ def _of_markdown(source: str) -> str:
     without = re.sub(r"^(```|~~~).*?^\1", "", source, flags=re.M | re.S)
     without = re.sub(r"^( {4}|\||>).*$", "", without, flags=re.M)
     return re.sub(r"^\*\*[^*]+\*\*", "", without, flags=re.M)
+
+
+def _of_catalogue(source: str) -> Iterator[str]:
+    for row in tomllib.loads(source).values():
+        yield from {row["en"], row.get("terminal", row)["en"]}
 
 
 def _of_python(source: str) -> Iterator[str]:

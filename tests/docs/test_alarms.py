@@ -24,10 +24,7 @@ _DROPS = {f"dropped.{what}" for what in ("serves", "restarted", "refuses", "forg
 
 def _forms(template: str) -> list[str]:
     """What a template can say, with holes for its arguments."""
-    forms = re.search(r"\{\w+\|((?:[^{}|]|\{[^{}]*\})*)\|((?:[^{}|]|\{[^{}]*\})*)\}", template)
-    if forms is not None:
-        before, after = template[: forms.start()], template[forms.end() :]
-        return [each for form in forms.groups() for each in _forms(before + form + after)]
+    template = re.sub(r"\{\w+\|(?:[^{}|]|\{[^{}]*\})*\|(?:[^{}|]|\{[^{}]*\})*\}", HOLE, template)
     inner = {
         "what": [row["en"] for key, row in catalogue.table("session").items() if key in _DROPS],
         "proof": [catalogue.templates("en")[key] for key in ("dropped.proof", "dropped.saved")],

@@ -15,7 +15,8 @@ MOST = 0.4
 
 
 def checked() -> list[Path]:
-    return [*PAGES, *sources([".py"], ("client", "crypto", "server", "tests"))]
+    catalogue = (ROOT / "client/session/catalogue/sentences").glob("*.toml")
+    return [*PAGES, *catalogue, *sources([".py"], ("client", "crypto", "server", "tests"))]
 
 
 def test_few_sentences_hide_their_subject() -> None:

@@ -137,8 +137,8 @@ def _unsafe(text: str) -> set[str]:
             ],
         ),
         (
-            ev.PolicyChanged(0, "mode", "Ada locked the room: nobody new.", mode="locked"),
-            ["Ada locked the room: nobody new."],
+            ev.PolicyChanged(0, "mode", "Ada locked the room: nobody new comes in.", mode="locked"),
+            ["Ada locked the room: nobody new comes in."],
         ),
         (
             ev.Roster(5, (ADA, BO), (BO,), (), 0),

@@ -106,7 +106,7 @@ def test_a_meeting_that_the_server_drops() -> None:
     assert took >= 2.5, "a moment without the room is nothing yet"
     for who in people:
         (text,) = texts(who, "dropped")
-        assert text.startswith("The server dropped us; nobody in the room did. It still serves others")
+        assert text.startswith("The server dropped you; nobody in the room did. It still serves others")
         assert who.ended is None, "it is tried again"
         found = shown(who, w)
         assert len(found.members) == 3
@@ -247,7 +247,7 @@ def test_a_restart_without_the_host_is_said_as_what_it_is() -> None:
     w.start_server()
     w.run(30)
     assert "dropped" not in bo.alarms
-    assert any("started anew" in text for text in texts(bo, "away"))
+    assert any("was restarted" in text for text in texts(bo, "away"))
 
 
 def test_a_server_started_anew_that_keeps_the_meeting_out() -> None:
@@ -258,7 +258,7 @@ def test_a_server_started_anew_that_keeps_the_meeting_out() -> None:
     w.run(1)
     w.start_server()
     w.until(lambda: all("dropped" in p.alarms for p in people), 20)
-    assert "was started anew" in texts(people[0], "dropped")[0]
+    assert "was restarted" in texts(people[0], "dropped")[0]
     assert not any(p.same_server for p in shown(people[0], w).probes)
 
 
@@ -331,7 +331,7 @@ def test_a_server_that_forgot_the_room_while_we_were_away_is_not_accused() -> No
     assert "dropped" not in bo.alarms
     unplugged = False
     w.until(lambda: "dropped" in bo.alarms, 20)
-    assert texts(bo, "dropped")[0].startswith("The server knows nothing of this meeting any more")
+    assert texts(bo, "dropped")[0].startswith("The server no longer knows this meeting")
     assert "nobody in the room did" not in texts(bo, "dropped")[0]
 
 

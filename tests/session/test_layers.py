@@ -141,7 +141,7 @@ def test_a_member_without_any_layer_hears_once_that_video_does_not_come() -> Non
     w.run(20)
     told = [e.text for e in bo.told if isinstance(e, ev.Alarm) and e.kind == "not_reaching"]
     assert len(told) == 1
-    assert "Ada's pictures" in told[0]
+    assert "Ada's video" in told[0]
     assert trouble(ada) == ["not_reaching"]
 
 
@@ -294,7 +294,7 @@ def test_a_subscriber_to_fewer_hears_when_its_streams_do_not_come() -> None:
     w.run(30)
     told = [e.text for e in bo.told if isinstance(e, ev.Alarm) and e.kind == "not_reaching"]
     assert len(told) == 1
-    assert "Cem's pictures" in told[0]
+    assert "Cem's video" in told[0]
     assert "Ada's" not in told[0], "which were not asked for"
     assert trouble(ada) == trouble(cem) == [], "who can't know what Bo asked for"
     camera.passes = lambda kind, receiver: True

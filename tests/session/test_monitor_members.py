@@ -122,7 +122,7 @@ def test_two_heartbeats_of_one_number_name_their_author() -> None:
     w.run(12)
     send_heartbeat(w, cem, replace(last_heartbeat(cem), at=1))
     w.run(1)
-    assert "Cem has signed two different accounts" in texts(bo, "double_beat")[0]
+    assert "Cem has signed two contradictory reports" in texts(bo, "double_beat")[0]
     assert "/remove 2" in texts(ada, "double_beat")[0]
     assert "/remove" not in texts(bo, "double_beat")[0]
     send_heartbeat(w, cem, replace(last_heartbeat(cem), at=2))

@@ -216,8 +216,8 @@ def test_the_memory_of_relays_is_bounded() -> None:
 def test_streams_have_names() -> None:
     assert [stream_of("Ada", n) for n in (0, 1, 2, 3, 7)] == [
         "Ada's sound",
-        "Ada's pictures",
+        "Ada's video",
         "Ada's screen's sound",
         "Ada's screen",
-        "Ada's pictures",
+        "Ada's video",
     ]

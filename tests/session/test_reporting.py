@@ -64,8 +64,7 @@ def test_everybody_is_told_the_price_on_coming_in_and_nobody_elsewhere() -> None
     for who in meeting(w, "Ada", "Bo"):
         told = [e.text for e in who.told if isinstance(e, ev.Status) and e.kind == "reports"]
         assert told == [
-            "What you write here can be proven to others afterwards: "
-            "this meeting keeps signatures for reports."
+            "This meeting keeps signatures for reports: others can prove later what you write here."
         ]
     other = World(2)
     for who in meeting(other, "Ada", "Bo", options=Options()):
@@ -180,7 +179,7 @@ def test_a_member_without_an_admission_hears_it_before_others_suspect_it(
     w.do(bo, ev.Say("one"))
     hear(ada, w=w, text="one")
     (text,) = [e.text for e in ada.told if isinstance(e, ev.Alarm) and e.kind == "unreportable"]
-    assert "if it is honest and the host's has given it" in text
+    assert "An honest program shows the signature" in text
 
 
 def test_no_honest_member_is_suspected() -> None:

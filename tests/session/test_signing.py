@@ -177,7 +177,7 @@ def test_a_member_who_cannot_sign_does_not_seal() -> None:
     assert bo.room.frames.seal("audio", 0, SOUND, w.now) is None
     reason = signing(bo).pause_reason(w.now)
     assert reason is not None
-    assert reason.startswith("Sound and pictures wait")
+    assert reason.startswith("Sound and video wait")
     w.start_server()
     w.run(5)
     assert bo.room.frames.seal("audio", 0, SOUND, w.now) is not None

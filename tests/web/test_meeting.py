@@ -190,7 +190,7 @@ async def test_a_host_at_the_page_admits_refuses_locks_and_removes(
             await eventually(
                 lambda: wait(dana, "end", lambda e: e["reason"] in ("refused", "failed", "locked"))
             )
-        await ada.press("What you can do about Bo")
+        await ada.press("Actions for Bo")
         await ada.press("Remove from the room...")
         await ada.press("Remove")
         await bo.reads("You were removed")
@@ -250,11 +250,11 @@ async def test_video_without_a_subscription_stops_and_resumes_with_one(
                     cards = {name: rgb_of(colour_of_identity(leaf)) for name, leaf in (("Bo", 1), ("Cem", 2))}
                     for name, card in cards.items():
                         await ada.sees(name, card)
-                    await ada.press("What you can do with Cem's tile")
+                    await ada.press("Actions for Cem's tile")
                     await ada.press("Show large")
                     await ada.press("More")
                     await ada.press("Settings")
-                    await ada.choose("Ask only for the picture of who speaks")
+                    await ada.choose("Ask only for the video of the speaker")
                     await ada.reads("Not asked for")
                     before = dict(await quiet(ada, got))
                     await ada.sees("Cem", cards["Cem"])
@@ -263,7 +263,7 @@ async def test_video_without_a_subscription_stops_and_resumes_with_one(
                     still = [ssrc for ssrc in after if after[ssrc] == before[ssrc]]
                     assert len(after) == 2
                     assert len(still) == 1, "one goes on, one doesn't come"
-                    await ada.choose("Ask only for the picture of who speaks")
+                    await ada.choose("Ask only for the video of the speaker")
                     await ada.sees("Bo", cards["Bo"])
                     for who in (bo, cem):
                         assert who.events("alarm") == []
@@ -312,7 +312,7 @@ async def test_devices_are_changed_in_the_room_and_a_tile_has_a_window_of_its_ow
                 await ada.press("Turn your camera on")
                 await wait(bo, "media", lambda e: e["stream"] == "video" and e["decoded"] > before + 80)
                 assert {e["failed"] for e in bo.events("media")} == {0}
-                await ada.press("What you can do with Bo's tile")
+                await ada.press("Actions for Bo's tile")
                 await ada.press("In a window of its own")
                 await until(lambda: ada.tab.js("document.pictureInPictureElement !== null"), "no window")
                 assert bo.events("alarm") == []
@@ -372,6 +372,6 @@ async def test_a_browser_that_cannot_seal_is_told_so_and_connects_to_nobody(
     with meeting_server(tmp_path) as (_, url):
         script = "delete window.RTCRtpScriptTransform;"
         ada = await Visitor.at(fresh, url, "Ada", look("Ada"), script)
-        await ada.reads("This browser can't seal pictures before it sends them")
+        await ada.reads("This browser can't seal video before it sends it")
         assert await ada.tab.js("[probe.peers.length, probe.workers.length]") == [0, 0]
         await ada.clean()

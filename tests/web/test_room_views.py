@@ -234,7 +234,7 @@ class TestKeys:
         await see_focus(page, "Hand the room over...")
         await page.keyboard.press("Escape")
         assert await page.locator(":popover-open").count() == 0
-        await see_focus(page, "What you can do about Bo")
+        await see_focus(page, "Actions for Bo")
         assert await page.locator(".panel").count() == 1
         await page.keyboard.press("Escape")
         await page.wait_for_selector(".panel", state="detached")
@@ -407,9 +407,9 @@ class TestWhatIsShown:
         await book.show(page, "room-tile-states")
         words = await page.locator(".tile-state").all_inner_texts()
         for state in (
-            "Waiting for the first picture",
+            "Waiting for the first video",
             "Not decrypting: asking for a key frame",
-            "The picture has stopped",
+            "The video has stopped",
             "Camera off",
         ):
             assert state in words

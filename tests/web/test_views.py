@@ -100,7 +100,7 @@ async def test_one_knock_is_enough(book: Book) -> None:
 async def test_a_host_says_who_comes_in_and_what_it_is_called(book: Book) -> None:
     async with book.page(WIDE, "light") as page:
         await book.show(page, "prejoin-host")
-        await page.get_by_label("What the meeting is called").fill("Choir")
+        await page.get_by_label("Name of the meeting").fill("Choir")
         await page.get_by_label("Everybody who has a link").check()
         assert await page.evaluate("window.model.title.value") == "Choir"
         assert await page.evaluate("window.model.admission.value") == "all"
@@ -200,7 +200,7 @@ async def test_the_theme_is_the_systems_until_one_is_chosen(book: Book) -> None:
 async def test_where_the_page_comes_from_opens_from_the_keyboard(book: Book) -> None:
     async with book.page(WIDE, "light") as page:
         await book.show(page, "start")
-        await tab_to(page, "This page comes from meet.example. Whoever runs it could change it.")
+        await tab_to(page, "This page comes from meet.example. Its operator could change it.")
         await page.keyboard.press("Enter")
         assert await page.get_by_text("5f2b9d0c").is_visible()
         await page.get_by_role("button", name="Copy snug verify-page https://meet.example").click()

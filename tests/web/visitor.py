@@ -139,7 +139,7 @@ class Visitor:
         """From the start to the inside of a new room; its link."""
         await self.press("Open a room")
         await self.type("Your name", self.name)
-        await self.type("What the meeting is called", title)
+        await self.type("Name of the meeting", title)
         await self.choose(admission)
         await self.press("Open the room")
         await self.press("Copy the invite link")

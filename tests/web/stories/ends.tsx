@@ -30,7 +30,7 @@ const unable = (why: Unable): Story => ({
 });
 
 export default [
-  { name: "waiting-knocking", model: waiting("knocking", "Knocked. Waiting for the host's answer...", 84) },
+  { name: "waiting-knocking", model: waiting("knocking", "You knocked. Waiting for the host's answer...", 84) },
   { name: "waiting-no-host", model: waiting("waiting", "Waiting for a host to open the door...", 3900) },
   {
     name: "waiting-away",
@@ -44,7 +44,7 @@ export default [
     name: "ended-dropped",
     model: ended(
       "dropped",
-      "The server dropped us; nobody in the room did. It still serves others, and has signed that. We gave up trying " +
+      "The server dropped you; nobody in the room did. It still serves others, and has signed that. Your program gave up trying " +
         "to get back in.",
       true,
     ),

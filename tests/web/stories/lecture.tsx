@@ -30,7 +30,7 @@ const SCENES = [
 const PLAYED = {
   scene: "kicked", prediction: "The operator throws one member out, and says that the host did; it is told that the server dropped it, and that nobody in the room did.",
   documented: { verdict: "detected", by: ["dropped"] }, verdict: "detected", after: 4.21, why: "Bo was thrown out.", worse: false, frames_tried: 214, frames_opened: 0,
-  seen: { Bo: [{ after: 4.2, kind: "dropped", text: "The server dropped us; nobody in the room did. It still serves others, and has signed that." }] },
+  seen: { Bo: [{ after: 4.2, kind: "dropped", text: "The server dropped you; nobody in the room did. It still serves others, and has signed that." }] },
 };
 
 function stage(): void {

@@ -183,7 +183,7 @@ export default [
     room(some(3), { panel: "people", knocks: [{ ...knock, standing: "verified", contact: "Dana K.", fingerprint: "9134820571630028491756620384715590263847" }] })),
   story("alarm", () => room(some(3), { alarms: [ALARMS[2]!] })),
   story("alarms", () => room(some(3), { alarms: ALARMS })),
-  story("banner", () => room(some(3), { banner: said("The server dropped us. Nobody in the room did this. Moving on... (3 s)") })),
+  story("banner", () => room(some(3), { banner: said("The server dropped you. Nobody in the room did this. Moving on... (3 s)") })),
   story("silent", () =>
     room(some(3), {
       encryption: { sealed: 1204, opened: 3410, silent: { key: "watch.paused_stale" } },

@@ -9,7 +9,7 @@ export const landlord = {
     "go_on": "Go on",
     "waiting": "Asking the server...",
     "trouble_token": "Open the address that the server printed, all of it: the part behind the # lets you in.",
-    "trouble_gone": "The server does not answer. What stands here is how it was; it is asked again and again.",
+    "trouble_gone": "The server does not answer. This page shows its last answer, and keeps asking.",
     "rooms": "{n|room|rooms}",
     "connections": "{n|connection|connections}",
     "blobs": "sealed {n|blob|blobs}",
@@ -108,7 +108,7 @@ export const landlord = {
     "measured": "Measured by {command}, and explained in {page}: 0.5 is a coin, 1 is certainty.",
     "aloud": "To be read aloud",
     "whole": "Every word of it",
-    "whole_text": "What {command} prints, and no more.",
+    "whole_text": "The output of {command}, and no more.",
   },
   "de": {
     "title": "Das Fenster des Hauswirts",

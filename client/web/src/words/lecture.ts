@@ -2,7 +2,7 @@
 export const lecture = {
   "en": {
     "tree": "The ratchet tree",
-    "tree_text": "Each circle is a public key that everybody in the room knows. Who holds the private half can open what is meant for all below it.",
+    "tree_text": "Each circle is a public key that everybody in the room knows. A member who holds the private half can open messages for all members below it.",
     "tree_waiting": "The tree comes as soon as one is in the room.",
     "tree_label": "The ratchet tree of epoch {epoch}; {fresh} keys are new.",
     "step_back": "One epoch back",
@@ -52,9 +52,9 @@ export const lecture = {
     "told_in": "Everybody whom it concerns had been told after {seconds} s.",
     "held": "As you said: “{guess}”.",
     "not_held": "You had said: “{guess}”. Why is it not so?",
-    "frames": "Who should not read tried its keys on {tried} {tried|frame|frames}, and opened {opened}.",
+    "frames": "The attacker tried its keys on {tried} {tried|frame|frames}, and opened {opened}.",
     "worse": "That is worse than what is documented: please report it.",
-    "noticed": "Who noticed, and by which words",
+    "noticed": "Members who noticed, and their alarms",
     "told_after": "{name}, after {seconds} s:",
   },
   "de": {

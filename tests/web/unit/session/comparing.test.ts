@@ -37,7 +37,7 @@ test("all are shown the same code, and told what changes once they have compared
   bo.feature(Comparing).compared(true, null, world.now);
   assert.equal(
     worded(bo.events("Comparison").at(-1)!.text),
-    "Since you compared codes nobody has come in or gone.",
+    "Since you compared codes, nobody has come in or left.",
   );
   await world.commit(0, { removed: [world.room(2).gone] }, [ada, bo]);
   const last = bo.events("Comparison").at(-1)!;
@@ -81,8 +81,8 @@ test("a server that tells two stories of a commitment is found out, and there is
     world.rooms.flatMap((room) => room.events("ShortCode")),
     [],
   );
-  assert.match(bo.alarms("code_fork")[0] ?? "", /was told other things than you/);
-  assert.match(ada.alarms("code_fork")[0] ?? "", /^Bo was told other things than you/);
+  assert.match(bo.alarms("code_fork")[0] ?? "", /received other data than you/);
+  assert.match(ada.alarms("code_fork")[0] ?? "", /^Bo received other data than you/);
 });
 
 /** The run that is open, from what Ada has said. */
@@ -110,7 +110,7 @@ test("a member whose part is missing is named, before and after the first reveal
   for (const room of [first, second])
     assert.match(
       room.alarms("code_aborted")[0] ?? "",
-      /^There is no code, for Cem did not show a part of it when others had: nothing came for 8 seconds/,
+      /^There is no code: Cem did not show their part of it when the others had shown theirs \(nothing came for 8 seconds\)/,
     );
 });
 
@@ -140,12 +140,12 @@ test("a comparison that is not possible is refused with a sentence", async () =>
   assert.equal(await refused(() => comparing.compare(alone.now)), "there is nobody here to compare with");
   assert.equal(
     await refused(() => comparing.compared(true, null, alone.now)),
-    "there is no code to compare yet: type /compare",
+    "there is no code to compare yet: begin under Code",
   );
   assert.match(await refused(() => comparing.compared(true, "12", alone.now)), /at least the first 10/);
   assert.match(
     await refused(() => comparing.compared(true, "99999 99999", alone.now)),
-    /no code of the last epochs/,
+    /no recent code begins/,
   );
   comparing.compared(true, "12345 67890", alone.now);
   assert.equal(ada.events("Comparison").at(-1)?.how, "digits");

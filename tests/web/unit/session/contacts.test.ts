@@ -55,7 +55,7 @@ test("a contact is found by its fingerprint, before its key was ever met", async
     );
   assert.match(
     refusal(() => book.add(hex(ada), "Dana", 0)),
-    /in the book already: Ada/,
+    /already in the book, as Ada/,
   );
   assert.match(
     refusal(() => book.add(hex(book.own.public), "Dana", 0)),

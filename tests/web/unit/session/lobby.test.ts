@@ -141,7 +141,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
     else
       assert.equal(
         bo.refusal && worded(bo.refusal),
-        "The answer is not by a host of the meeting that the link names.",
+        "The answer is not from a host of the meeting that the link names.",
       );
     assert.equal(bo.entry === null, !honest);
   }

@@ -70,7 +70,7 @@ test("a guest knocks, is let in, and all talk", async () => {
   );
   assert.deepEqual(bo.statuses(), [
     "Waiting for a host to open the door...",
-    "Knocked. Waiting for the host's answer...",
+    "You knocked. Waiting for the host's answer...",
   ]);
   assert.equal(await hub.refusal(bo, { type: "Say", text: "?" }), "you are not in the room yet");
   assert.equal(await hub.refusal(bo, { type: "Admit", knock: 1 }), "only a host can do that");
@@ -101,7 +101,7 @@ test("a refusal, a lock, a used invite and one taken back each say so", async ()
   assert.equal(dana.ended, "This invite has been used or taken back. Ask for another one.");
   assert.match(
     ada.alarms()[0] ?? "",
-    /^The invite for “Cem” \(no\. \d+\) was used twice: it has leaked\. Cem came in by it, and now somebody who says “Dana” knocks/,
+    /^The invite for “Cem” \(no\. \d+\) was used twice: it has leaked\. Cem came in with it, and now somebody who says “Dana” knocks/,
   );
   await hub.feed(ada, { type: "Lock", on: true });
   assert.equal((await knocks(hub, link, "Eve")).ended, "The room is locked: nobody new is let in now.");
@@ -138,7 +138,7 @@ test("a wave-in needs no question; a removed member hears of it, and the link ch
   assert.match((await knocks(hub, link, "Bo")).ended, /^This invite has been used or taken back/);
   assert.match(
     ada.alarms().at(-1) ?? "",
-    /^Somebody who says “Bo” knocks with the open invite, by which Bo had come in, who was removed\./,
+    /^Somebody who says “Bo” knocks with the open invite\. Bo came in with that invite, and was removed\./,
   );
 });
 
@@ -148,7 +148,7 @@ test("hosts share and hand over their powers", async () => {
   await hub.feed(ada, { type: "HandOver", leaf: 1 });
   await hub.run(8);
   assert.ok(bo.statuses().includes("You are a host of this meeting now."));
-  assert.ok(ada.statuses().includes("You are no host of this meeting any more."));
+  assert.ok(ada.statuses().includes("You are no longer a host of this meeting."));
   const cem = await comes(hub, bo, link, "Cem");
   assert.deepEqual(cem.names, ["Ada", "Bo", "Cem"]);
   assert.equal(
@@ -191,7 +191,7 @@ test("a member out of step comes in anew, and keeps its place", async () => {
   const bo = await comes(hub, ada, link, "Bo");
   const cem = await comes(hub, ada, link, "Cem");
   bo.session.room!.needsRejoin = true;
-  await hub.until(() => bo.alarms().some((text) => text.startsWith("This participant fell out of step")));
+  await hub.until(() => bo.alarms().some((text) => text.startsWith("Your program fell out of step")));
   await hub.until(() => bo.session.room?.needsRejoin === false);
   await hub.run(2);
   await hub.feed(bo, { type: "Say", text: "back" });
@@ -289,7 +289,7 @@ test("a server that drops the room and serves others is shown to have done that"
   await hub.run(8);
   assert.match(
     bo.alarms().at(-1) ?? "",
-    /^The server dropped us; nobody in the room did\. It still serves others, and has signed that\./,
+    /^The server dropped you; nobody in the room did\. It still serves others, and has signed that\./,
   );
   await hub.feed(bo, { type: "SaveEvidence", names: true });
   const saved = bo.effects.find((effect) => effect.type === "Save");

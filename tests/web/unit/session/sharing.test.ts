@@ -106,7 +106,7 @@ test("a member who runs another page is shown to all, once", async () => {
   await cem.act(cem.feature(Pages).run(other, world.now));
   assert.match(
     ada.alarms("page_differs")[0] ?? "",
-    /^Cem runs another page than you: 2 of 3 here run the same one\. Whoever served it/,
+    /^Cem runs another page than you: 2 of 3 people here run the same one\. The server of that page/,
   );
   assert.match(cem.alarms("page_differs")[0] ?? "", /^Ada and Bo run another page than you: 1 of 3/);
   await world.commit(0, { added: [{ leaf: 2, name: "Cem" }] });
@@ -165,7 +165,7 @@ test("pieces that were lost are asked for again, of the sender alone; what never
   bo.broadcastReceived = async () => false;
   await ada.act(ada.feature(Files).send("more.pdf", "application/pdf", data, world.now));
   await world.run(60);
-  assert.match(worded(bo.events("FileFailed")[0]!.why), /^It stopped coming/);
+  assert.match(worded(bo.events("FileFailed")[0]!.why), /^It stopped arriving/);
 });
 
 test("a file that differs from its offer is not delivered", async () => {
@@ -177,7 +177,7 @@ test("a file that differs from its offer is not delivered", async () => {
   await ada.act(ada.feature(Files).send("notes.pdf", "application/pdf", seeded("a file")(1000), world.now));
   await world.run(2);
   assert.deepEqual(bo.events("FileDone"), []);
-  assert.match(worded(bo.events("FileFailed")[0]!.why), /^What came is not what was sent/);
+  assert.match(worded(bo.events("FileFailed")[0]!.why), /^It is not the file that was sent/);
 });
 
 test("a file whose sender goes fails, and names of files stay names", async () => {
@@ -196,7 +196,7 @@ test("a file whose sender goes fails, and names of files stay names", async () =
   await bo.hear(cem, { ...offer, id: new Uint8Array(16).fill(1), name: "../x" });
   assert.equal(bo.events("FileOffered").length, 1);
   await world.commit(0, { removed: [cem.gone] }, [ada, bo]);
-  assert.match(worded(bo.events("FileFailed")[0]!.why), /has gone/);
+  assert.match(worded(bo.events("FileFailed")[0]!.why), /^The sender left/);
   for (const name of [
     "..",
     ".x",
@@ -215,15 +215,15 @@ test("a file whose sender goes fails, and names of files stay names", async () =
   const files = ada.feature(Files);
   assert.match(
     await refused(() => files.send("x", "a/b", new Uint8Array(), world.now)),
-    /^a file has 1 to 8,388,608 bytes, and this has 0$/,
+    /^a file has 1 to 8,388,608 bytes, and this one has 0$/,
   );
   assert.match(
     await refused(() => files.send("a/b", "a/b", new Uint8Array(1), world.now)),
-    /can't be a file's name/,
+    /can't have this name/,
   );
   for (let i = 0; i < 8; i++) await files.send("x", "a/b", new Uint8Array(1), world.now);
   assert.match(
     await refused(() => files.send("x", "a/b", new Uint8Array(1), world.now)),
-    /^8 files are on their way/,
+    /^8 files are being sent/,
   );
 });
