@@ -38,7 +38,7 @@ ALIKE: Final[dict[str, set[str]]] = {
 }
 #: Sentences that send a person to a button, by the button's own words.
 BUTTONS: Final = {
-    "cant.no_code_yet": "meet.compare",
+    "cannot.no_code_yet": "meet.compare",
     "dropped.proof": "meet.alarm_evidence",
     "alarm.stale": "meet.override_yes",
     "alarm.stale.no_host": "meet.override_yes",
@@ -139,7 +139,7 @@ def test_a_sentence_is_its_english_text_and_can_be_said_in_other_languages() -> 
 
 
 def test_a_sentence_inside_a_sentence_is_in_the_same_language() -> None:
-    streams = [sentence("stream.own.sound"), sentence("stream.pictures", whose="Bo")]
+    streams = [sentence("stream.own.sound"), sentence("stream.video", whose="Bo")]
     said = sentence("status.cleared.reaching", whom=[sentence("watch.you"), "Cem"], streams=streams)
     assert said.startswith("Your sound")
     assert "your" not in in_language(said, "de").lower()

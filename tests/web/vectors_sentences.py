@@ -19,7 +19,7 @@ _VALUES: Final[tuple[Arg, ...]] = (
     ["Ada"],
     ["Ada", "Bo"],
     ["Ada", "Bo", "Cem", "Dana", "Eve", "Finn", "Gül", "Hal"],
-    [sentence("stream.own.sound"), sentence("stream.pictures", whose="Bo")],
+    [sentence("stream.own.sound"), sentence("stream.video", whose="Bo")],
     sentence("invite.number", index=5),
     sentence("room.made_host", who="Ada", whom="Bo"),
 )

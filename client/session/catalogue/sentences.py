@@ -10,7 +10,7 @@ from snugroom.client.session.events import Alarm, Status
 Drop = Literal["serves", "restarted", "refuses", "forgotten"]
 """What a probe says of a server that has dropped us: it serves others (by which key), or nobody new."""
 
-_STREAMS: Final = ("sound", "pictures", "screen_sound", "screen")
+_STREAMS: Final = ("sound", "video", "screen_sound", "screen")
 
 
 def alarm(key: str, /, **args: Arg) -> Alarm:
@@ -41,5 +41,5 @@ def dropped(what: Drop, saved: str | None) -> Alarm:
 
 def stream_of(whose: str | None, number: int) -> Sentence:
     """Name a stream for a person: "Ada's sound"; `whose` is None for our own."""
-    kind = _STREAMS[number] if number < len(_STREAMS) else "pictures"
+    kind = _STREAMS[number] if number < len(_STREAMS) else "video"
     return sentence(f"stream.own.{kind}") if whose is None else sentence(f"stream.{kind}", whose=whose)

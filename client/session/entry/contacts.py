@@ -133,7 +133,7 @@ class Contacts:
         for contact in self._by_print.values():
             if what == contact.petname or digits == contact.fingerprint:
                 return contact
-        raise ContactError(sentence("cant.no_contact", what=what))
+        raise ContactError(sentence("cannot.no_contact", what=what))
 
     # -- changing ------------------------------------------------------------------------------------
 
@@ -151,9 +151,9 @@ class Contacts:
                 public = check_public(bytes.fromhex(text))
                 digits = fingerprint(public)
         except (ValueError, MalformedError):
-            raise ContactError(sentence("cant.no_key", digits=DIGITS)) from None
+            raise ContactError(sentence("cannot.no_key", digits=DIGITS)) from None
         if digits in self._by_print:
-            raise ContactError(sentence("cant.in_book", petname=self._by_print[digits].petname))
+            raise ContactError(sentence("cannot.in_book", petname=self._by_print[digits].petname))
         return self._put(Contact(digits, petname, int(now), public=public))
 
     def learn(self, public: bytes, petname: str | None, now: float, *, verified: bool = False) -> Contact:
@@ -164,7 +164,7 @@ class Contacts:
         known = self.find(public)
         if known is None:
             if petname is None:
-                raise ContactError(sentence("cant.contact_name"))
+                raise ContactError(sentence("cannot.contact_name"))
             return self._put(Contact(fingerprint(public), petname, int(now), verified, public))
         return self._put(
             replace(
@@ -191,14 +191,14 @@ class Contacts:
         try:
             check_name(contact.petname)
         except ValidationError as error:
-            raise ContactError(sentence("cant.petname", why=reasons.because(error))) from None
+            raise ContactError(sentence("cannot.petname", why=reasons.because(error))) from None
         if contact.fingerprint == fingerprint(self.own.public):
-            raise ContactError(sentence("cant.own_key"))
+            raise ContactError(sentence("cannot.own_key"))
         for other in self.alike(contact.petname):
             if other.fingerprint != contact.fingerprint:
-                raise ContactError(sentence("cant.known_as", petname=other.petname))
+                raise ContactError(sentence("cannot.known_as", petname=other.petname))
         if contact.fingerprint not in self._by_print and len(self._by_print) >= CONTACTS_MAX:
-            raise ContactError(sentence("cant.book_full", most=CONTACTS_MAX))
+            raise ContactError(sentence("cannot.book_full", most=CONTACTS_MAX))
         self._by_print[contact.fingerprint] = contact
         return contact
 

@@ -40,15 +40,15 @@ def check_identity(
     if contacts is not None:
         standing = contacts.standing(public)
         if contact is not None and not look_alike(contact.petname, name):
-            warnings.append(sentence("look.known_as", petname=contact.petname))
+            warnings.append(sentence("warning.known_as", petname=contact.petname))
         # Contacts with another key only: of several similar contacts, the key identifies the right one.
         others = [] if contact is not None and look_alike(contact.petname, name) else contacts.alike(name)
         warnings += [_impostor(other.petname, name, public, verb) for other in others]
     for knock, other_name in waiting:
         if other_name == name:
-            warnings.append(sentence("look.same_waits", knock=knock, name=other_name))
+            warnings.append(sentence("warning.same_waits", knock=knock, name=other_name))
         elif look_alike(other_name, name):
-            warnings.append(sentence("look.alike_waits", knock=knock, name=other_name))
+            warnings.append(sentence("warning.alike_waits", knock=knock, name=other_name))
     return IdentityCheck(
         standing,
         None if contact is None else contact.petname,
@@ -60,4 +60,4 @@ def check_identity(
 def _impostor(petname: str, name: str, public: bytes | None, verb: str) -> str:
     which = "no_key" if public is None else "other_key"
     look = verb if petname == name else "alike"
-    return sentence(f"look.{look}.{which}", petname=petname)
+    return sentence(f"warning.{look}.{which}", petname=petname)

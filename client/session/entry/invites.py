@@ -67,14 +67,14 @@ class InviteBook:
         if len(label.encode("utf-8", "surrogatepass")) > LABEL_MAX or any(
             unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in label
         ):
-            raise LabelError(sentence("cant.label", most=LABEL_MAX))
+            raise LabelError(sentence("cannot.label", most=LABEL_MAX))
         if len(self._mine) >= MINE_MAX:
-            raise LabelError(sentence("cant.invites", most=MINE_MAX))
+            raise LabelError(sentence("cannot.invites", most=MINE_MAX))
         taken = {i & ~SINGLE_USE for i in (*known, *self._mine, *self._came, *self.taken_back, 0, NO_INVITE)}
         drawn = (int.from_bytes(rng(2), "big") & ~SINGLE_USE for _ in range(_DRAWS))
         number = next((n for n in drawn if n not in taken), None)
         if number is None:
-            raise LabelError(sentence("cant.invites_all"))
+            raise LabelError(sentence("cannot.invites_all"))
         index = number | (SINGLE_USE if single else 0)
         self._mine[index] = _Mine(label, single)
         return index

@@ -306,7 +306,7 @@ class HostLobby:
         """Accept a knock as the host, for the room to commit; ValueError if none waits under that number."""
         asked = self._asked.get(number)
         if asked is None or number not in {w.id for w in self._knocks.waiting(now)}:
-            raise ValueError(sentence("cant.nobody_waits", number=number))
+            raise ValueError(sentence("cannot.nobody_waits", number=number))
         self._knocks.take(number, now)
         self._admitted.add(number)
         return AddIntent(number, asked.package, asked.knock.index, asked.knock.name)
@@ -314,7 +314,7 @@ class HostLobby:
     def refuse(self, number: int, reason: str, now: float) -> None:
         """Refuse a knock as the host; ValueError if none waits under that number."""
         if number not in {w.id for w in self._knocks.waiting(now)}:
-            raise ValueError(sentence("cant.nobody_waits", number=number))
+            raise ValueError(sentence("cannot.nobody_waits", number=number))
         self._knocks.take(number, now)
         self.fail(number, reason)
 

@@ -102,18 +102,18 @@ class Comparisons:
         """
         if which:
             if len(which) < DIGITS_MIN or not (which.isascii() and which.isdecimal()):
-                raise ValueError(sentence("cant.digits_few", least=DIGITS_MIN))
+                raise ValueError(sentence("cannot.digits_few", least=DIGITS_MIN))
             alike = [d for d in self._digits if d.digits.startswith(which)]
             if not alike:
-                raise ValueError(sentence("cant.digits_none"))
+                raise ValueError(sentence("cannot.digits_none"))
             if len({d.digits for d in alike}) > 1:
                 # A committer can choose a few first digits, and so make them stand for other members.
-                raise ValueError(sentence("cant.digits_two"))
+                raise ValueError(sentence("cannot.digits_two"))
             found = alike[-1]
         else:
             found = self._digits[-1]
             if any(d.newcomers and now - d.at < JUST_NOW for d in list(self._digits)[1:]):
-                raise ValueError(sentence("cant.digits_new", least=DIGITS_MIN))
+                raise ValueError(sentence("cannot.digits_new", least=DIGITS_MIN))
         self._basis = _Basis("digits", same, found)
 
     # -- queries ---------------------------------------------------------------------------------------

@@ -113,9 +113,9 @@ class Comparing(Feature):
         self._compared.begin(self.room.m, self._in_touch)
         if before._running is not None and before._running.out:
             # Otherwise an attacker that can make us fall out of step could try out codes unnoticed.
-            self._alarm_missing(before._running, sentence("nocode.anew_out"))
+            self._alarm_missing(before._running, sentence("no_code.anew_out"))
         elif before._asked:
-            self.room.tell(sentences.status("no_code", why=sentence("nocode.anew")))
+            self.room.tell(sentences.status("no_code", why=sentence("no_code.anew")))
         self._tell_comparison(news=True)
 
     # -- commands ------------------------------------------------------------------------------------
@@ -124,9 +124,9 @@ class Comparing(Feature):
         """Request a run; ValueError, with a sentence, if none is possible."""
         count = len(self.room.m.members())
         if count < 2:
-            raise ValueError(sentence("cant.nobody_to_compare"))
+            raise ValueError(sentence("cannot.nobody_to_compare"))
         if count > content.COMPARING_MAX:
-            raise ValueError(sentence("cant.compare_many", most=content.COMPARING_MAX))
+            raise ValueError(sentence("cannot.compare_many", most=content.COMPARING_MAX))
         self._asked = True
         self.room.tell(sentences.status("comparing"))
         if self._running is None and self._request is None:
@@ -138,9 +138,9 @@ class Comparing(Feature):
         if digits is not None:
             self._compared.digits(same, digits.replace(" ", ""), now)
         elif self._seen is None:
-            raise ValueError(sentence("cant.no_code_yet"))
+            raise ValueError(sentence("cannot.no_code_yet"))
         elif now < self._slip_until:
-            raise ValueError(sentence("cant.another_code"))
+            raise ValueError(sentence("cannot.another_code"))
         else:
             self._answered = True
             self._compared.short(same, self._seen)
@@ -206,11 +206,11 @@ class Comparing(Feature):
         if running is not None:
             if running.out:
                 who = self.room.m.name(change.by)
-                self._alarm_missing(running, sentence("nocode.keys_out", who=who))
+                self._alarm_missing(running, sentence("no_code.keys_out", who=who))
             elif running.opener == self.room.m.own_leaf:
                 unheard, again = True, running.again
             elif self._asked:
-                self._no_code(sentence("nocode.changed"))
+                self._no_code(sentence("no_code.changed"))
         if unheard:
             self._once_more(again, now)
         news = self._compared.adopted(change, self.room.m, now)
@@ -262,10 +262,10 @@ class Comparing(Feature):
             return
         if request.sid is not None:
             if now - request.sent_at > PHASE:
-                self._no_code(sentence("nocode.not_passed"))
+                self._no_code(sentence("no_code.not_passed"))
             return
         if now - request.since > REQUEST_MAX:
-            self._no_code(sentence("nocode.unreachable"))
+            self._no_code(sentence("no_code.unreachable"))
             return
         room, m = self.room, self.room.m
         rested = self._seen is None or now - self._seen.at >= REST + MARGIN
@@ -287,7 +287,7 @@ class Comparing(Feature):
         if not again:
             self._request = _Request(now, again=True)
         else:
-            self._no_code(sentence("nocode.changed"))
+            self._no_code(sentence("no_code.changed"))
 
     def _no_code(self, why: str) -> None:
         self._request = None
@@ -415,11 +415,11 @@ class Comparing(Feature):
         self._over(now)
         self._request = None
         if not running.out:
-            self._no_code(sentence("nocode.nothing_from", names=_waited_for(running)))
+            self._no_code(sentence("no_code.nothing_from", names=_waited_for(running)))
             return
         self._asked = False
         gone = running.cut and not self.room.is_synced(now)
-        why = sentence("nocode.broke") if gone else sentence("nocode.nothing", seconds=round(PHASE))
+        why = sentence("no_code.broke") if gone else sentence("no_code.nothing", seconds=round(PHASE))
         self._alarm_missing(running, why)
 
     def _alarm_missing(self, running: _Running, why: str) -> None:
@@ -438,4 +438,4 @@ def _waited_for(running: _Running) -> list[str] | Sentence:
     """Return the names that the run waits for; ourselves only if there is nobody else."""
     waited = running.run.waiting_for()
     others = [running.names[leaf] for leaf in waited if leaf != running.run.own_leaf]
-    return others or sentence("nocode.this_participant")
+    return others or sentence("no_code.this_participant")

@@ -94,11 +94,11 @@ class Files(Feature):
     def send(self, name: str, mime: str, data: bytes, now: float) -> None:
         """Send a file; ValueError if it is empty or too large, the name is bad, or too many are under way."""
         if not 0 < len(data) <= content.FILE_MAX:
-            raise ValueError(sentence("cant.file_size", most=content.FILE_MAX, size=len(data)))
+            raise ValueError(sentence("cannot.file_size", most=content.FILE_MAX, size=len(data)))
         if not 0 < len(name) <= 200 or not is_name(name):
-            raise ValueError(sentence("cant.file_name"))
+            raise ValueError(sentence("cannot.file_name"))
         if sum(not out.done for out in self._out) >= OUT_MAX:
-            raise ValueError(sentence("cant.files_many", most=OUT_MAX))
+            raise ValueError(sentence("cannot.files_many", most=OUT_MAX))
         rng = self.room.rng
         offer = content.File(rng(16), name, mime, len(data), H(data), rng(32))
         count = pieces_of(len(data))

@@ -82,7 +82,7 @@ class Vouching(Feature):
         name = self.room.m.name(leaf)
         public = self._identities.get(key)
         if public is None:
-            raise ValueError(sentence("cant.no_identity", name=name))
+            raise ValueError(sentence("cannot.no_identity", name=name))
         if petname is None and book.find(public) is None:
             petname = name
         try:
@@ -94,18 +94,18 @@ class Vouching(Feature):
     def _other(self, leaf: int, now: float) -> bytes:
         key = self.room.m.signature_key(leaf)
         if key is None or leaf == self.room.m.own_leaf:
-            raise ValueError(sentence("cant.nobody_else", leaf=leaf))
+            raise ValueError(sentence("cannot.nobody_else", leaf=leaf))
         taken_at, before = self._taken.pop(leaf, (float("-inf"), ""))
         if now - taken_at < TAKEN:
             # The digits that the person has just compared are the previous member's.
             name = self.room.m.name(leaf)
-            raise ValueError(sentence("cant.leaf_taken", name=name, leaf=leaf, before=before))
+            raise ValueError(sentence("cannot.leaf_taken", name=name, leaf=leaf, before=before))
         return key
 
     def _book(self) -> Contacts:
         book = self.room.options.contacts
         if book is None:
-            raise ValueError(sentence("cant.no_book"))
+            raise ValueError(sentence("cannot.no_book"))
         return book
 
     # -- to others -----------------------------------------------------------------------------------

@@ -56,11 +56,11 @@ class Images(Feature):
         """Send an image; ValueError if it is no image, too large, or too soon after the last one."""
         mime = mime_of(data)
         if mime is None:
-            raise ValueError(sentence("room.no_picture"))
+            raise ValueError(sentence("room.not_an_image"))
         if len(data) > content.IMAGE_MAX:
-            raise ValueError(sentence("room.picture_size", most=content.IMAGE_MAX, size=len(data)))
+            raise ValueError(sentence("room.image_size", most=content.IMAGE_MAX, size=len(data)))
         if self._sent_at is not None and now - self._sent_at < EVERY:
-            raise ValueError(sentence("room.picture_soon", seconds=round(EVERY)))
+            raise ValueError(sentence("room.image_soon", seconds=round(EVERY)))
         self._sent_at = now
         self.room.post(content.Image(self.room.rng(16), mime, data), now)
 

@@ -183,23 +183,23 @@ class Reporting(Feature):
     def make(self, names: tuple[str, ...]) -> bytes:
         """Return the report file. ValueError if the meeting, or one of the messages, cannot be reported."""
         if not self.on:
-            raise ValueError(sentence("cant.report_off"))
+            raise ValueError(sentence("cannot.report_off"))
         if not 0 < len(names) <= report.MESSAGES_MAX or len(set(names)) != len(names):
-            raise ValueError(sentence("cant.report_count", most=report.MESSAGES_MAX))
+            raise ValueError(sentence("cannot.report_count", most=report.MESSAGES_MAX))
         host_public = self.room.m.policy.host_public
         made = Report(report.FORMAT, host_public, [self._accused(name) for name in names])
         try:
             report.verify_report(made, host_public)
         except SnugCryptoError as error:
-            raise ValueError(sentence("cant.report_proves_nothing", why=reasons.in_full(error))) from None
+            raise ValueError(sentence("cannot.report_proves_nothing", why=reasons.in_full(error))) from None
         return report.encode(made)
 
     def _accused(self, name: str) -> ReportedMessage:
         found = [kept for full, kept in self._kept.items() if full.startswith(name)]
         if len(name) < NAME_MIN or len(found) != 1:
-            raise ValueError(sentence("cant.report_unknown", name=name[:40], most=KEPT_MAX))
+            raise ValueError(sentence("cannot.report_unknown", name=name[:40], most=KEPT_MAX))
         (kept,) = found
         if kept.signature_key not in self._admissions:
-            raise ValueError(sentence("cant.report_no_admission", name=kept.name))
+            raise ValueError(sentence("cannot.report_no_admission", name=kept.name))
         invite, admission = self._admissions[kept.signature_key]
         return ReportedMessage(kept.tbs, kept.signature, kept.signature_key, invite, admission)

@@ -105,9 +105,9 @@ class Reactions(Feature):
     def react(self, what: content.Reaction, now: float) -> None:
         """Send a reaction; ValueError if nobody would see it, or too soon after the last one."""
         if not self.room.is_synced(now):
-            raise ValueError(sentence("cant.react_away"))
+            raise ValueError(sentence("cannot.react_away"))
         if now - self._said_at < REACTION_EVERY:
-            raise ValueError(sentence("cant.react_soon"))
+            raise ValueError(sentence("cannot.react_soon"))
         self._said_at = now
         self.room.relay(what)
         own = self.room.m.own_leaf

@@ -91,9 +91,9 @@ class MeetingInvites:
     def revoke(self, room: RoomSession, index: int, *, in_lobby: bool) -> ev.Status:
         """Revoke an invite as a person asks; ValueError if it is unknown (`in_lobby`: not to us) or over."""
         if not self.book.known(index) and not in_lobby:
-            raise ValueError(sentence("cant.invite_unknown", index=index))
+            raise ValueError(sentence("cannot.invite_unknown", index=index))
         if index in self.book.taken_back or index in room.m.ledger.revoked:
-            raise ValueError(sentence("cant.invite_over", index=index))
+            raise ValueError(sentence("cannot.invite_over", index=index))
         if index == self._open:
             self._open = None
         self.take_back(room, index)

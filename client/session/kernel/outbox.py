@@ -33,7 +33,7 @@ class OutgoingMessage:
         """The text by which a person recognises it."""
         if isinstance(self.what, content.Say):
             return self.what.text
-        return sentence("room.a_picture" if isinstance(self.what, content.Image) else "room.a_file")
+        return sentence("room.an_image" if isinstance(self.what, content.Image) else "room.a_file")
 
 
 class Outbox:

@@ -297,7 +297,7 @@ class Session:
 
     def _in_room(self) -> RoomSession:
         if self._room is None:
-            raise ValueError(sentence("cant.not_inside"))
+            raise ValueError(sentence("cannot.not_inside"))
         return self._room
 
     def _as_host(self) -> HostLobby:

@@ -273,7 +273,7 @@ class Dropped(Feature):
     def export(self, names: bool, now: float) -> bytes:
         """Return the evidence file, on now and the last drop. ValueError if we were never in step."""
         if self._server_key is None:
-            raise ValueError(sentence("cant.no_evidence"))
+            raise ValueError(sentence("cannot.no_evidence"))
         exhibits = [
             self._exhibit(drop, int(drop.at), drop.probe, names, now)
             for drop in (self._last, self._drop)

@@ -101,7 +101,7 @@ class Monitor(Feature):
         Holds until freshness is back, a member comes or goes, or another confirmation is missing.
         """
         if self.pause_reason(now) is None:
-            raise ValueError(sentence("cant.not_paused"))
+            raise ValueError(sentence("cannot.not_paused"))
         self._override = frozenset(self._fresh.missing(self._members.others, now))
         self.room.tell(sentences.status("override"))
 

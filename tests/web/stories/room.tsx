@@ -144,7 +144,7 @@ const alarm = (id: number, kind: string, key: string, args: Sentence["args"] = {
   id, kind, at: NOW - id * 60, text: sentence(`alarm.${key}`, args),
 });
 const ALARMS = [
-  alarm(3, "not_reaching", "not_reaching.blamed", { streams: [sentence("stream.pictures", { whose: "Ada" })], whom: ["Bo", "Dana"] }),
+  alarm(3, "not_reaching", "not_reaching.blamed", { streams: [sentence("stream.video", { whose: "Ada" })], whom: ["Bo", "Dana"] }),
   alarm(2, "receipt", "receipt"),
   alarm(1, "two_stories", "two_stories", { slot: 12 }),
 ];
@@ -173,7 +173,7 @@ export default [
       knocks: [
         {
           ...knock, name: "Вo", greeting: "", invite: 0, label: "", looksLike: "Bo", standing: "new", fingerprint: "9134820571630028491756620384715590263847",
-          warnings: [sentence("look.alike.other_key", { petname: "Bo" })],
+          warnings: [sentence("warning.alike.other_key", { petname: "Bo" })],
         },
         { ...knock, knock: 4 },
         { ...knock, knock: 5, name: "Eve" },

@@ -75,7 +75,7 @@ export class Chat {
   async #sendImage(data: Bytes): Promise<boolean> {
     for (;;) {
       const why = await this.#place.ask({ type: "SendImage", data });
-      if (why?.key !== "room.picture_soon") {
+      if (why?.key !== "room.image_soon") {
         if (why !== null) this.#place.toast(why);
         return why === null && this.#place.inRoom();
       }

@@ -177,7 +177,7 @@ export class Shell {
     const session = this.#session;
     const silent =
       session === null
-        ? sentence("cant.not_inside")
+        ? sentence("cannot.not_inside")
         : (session.pauseReason(this.#around.now()) ?? (this.#transforms.varies ? sentence("shell.sizes_vary") : null));
     const counts = {
       sealed: this.#transforms.sealed(),

@@ -237,14 +237,14 @@ describe("the store", () => {
     await until(1);
     tab.answer("SendImage");
     await until(2);
-    tab.answer("SendImage", sentence("room.picture_soon", { seconds: 3 }));
+    tab.answer("SendImage", sentence("room.image_soon", { seconds: 3 }));
     await until(3);
     assert.equal(store.chat.value.length, 1);
     assert.equal(store.toasts.value.length, 0);
-    tab.answer("SendImage", sentence("room.no_picture"));
+    tab.answer("SendImage", sentence("room.not_an_image"));
     await turn();
     assert.equal(store.chat.value.length, 1);
-    assert.deepEqual(store.toasts.value.map(({ text }) => text.key), ["room.no_picture"]);
+    assert.deepEqual(store.toasts.value.map(({ text }) => text.key), ["room.not_an_image"]);
   });
 
   it("counts what was not read, until the chat is open", async () => {

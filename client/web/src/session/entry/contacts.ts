@@ -72,7 +72,7 @@ export class Contacts {
     const digits = digitsOf(what);
     for (const contact of this.#byPrint.values())
       if (what === contact.petname || digits === contact.fingerprint) return contact;
-    throw new CommandError(sentence("cant.no_contact", { what }));
+    throw new CommandError(sentence("cannot.no_contact", { what }));
   }
 
   // -- changing ------------------------------------------------------------------------------------------
@@ -92,11 +92,11 @@ export class Contacts {
         digits = fingerprint(known);
       } catch (error) {
         if (!(error instanceof RangeError || error instanceof MalformedError)) throw error;
-        throw new CommandError(sentence("cant.no_key", { digits: DIGITS }));
+        throw new CommandError(sentence("cannot.no_key", { digits: DIGITS }));
       }
     }
     const there = this.#byPrint.get(digits);
-    if (there !== undefined) throw new CommandError(sentence("cant.in_book", { petname: there.petname }));
+    if (there !== undefined) throw new CommandError(sentence("cannot.in_book", { petname: there.petname }));
     return this.#put({
       fingerprint: digits,
       petname,
@@ -114,7 +114,7 @@ export class Contacts {
   learn(key: Bytes, petname: string | null, now: number, verified = false): Contact {
     const known = this.find(key);
     if (known === null) {
-      if (petname === null) throw new CommandError(sentence("cant.contact_name"));
+      if (petname === null) throw new CommandError(sentence("cannot.contact_name"));
       return this.#put({
         fingerprint: fingerprint(key),
         petname,
@@ -151,15 +151,15 @@ export class Contacts {
       checkName(contact.petname);
     } catch (error) {
       if (!(error instanceof ValidationError)) throw error;
-      throw new CommandError(sentence("cant.petname", { why: error.sentence }));
+      throw new CommandError(sentence("cannot.petname", { why: error.sentence }));
     }
     if (contact.fingerprint === fingerprint(this.own.public))
-      throw new CommandError(sentence("cant.own_key"));
+      throw new CommandError(sentence("cannot.own_key"));
     for (const other of this.alike(contact.petname))
       if (other.fingerprint !== contact.fingerprint)
-        throw new CommandError(sentence("cant.known_as", { petname: other.petname }));
+        throw new CommandError(sentence("cannot.known_as", { petname: other.petname }));
     if (!this.#byPrint.has(contact.fingerprint) && this.#byPrint.size >= CONTACTS_MAX)
-      throw new CommandError(sentence("cant.book_full", { most: CONTACTS_MAX }));
+      throw new CommandError(sentence("cannot.book_full", { most: CONTACTS_MAX }));
     this.#byPrint.set(contact.fingerprint, contact);
     return contact;
   }

@@ -33,14 +33,14 @@ export function checkIdentity(
   if (contacts !== null) {
     standing = contacts.standing(key);
     const fits = contact !== null && lookAlike(contact.petname, name);
-    if (contact !== null && !fits) warnings.push(sentence("look.known_as", { petname: contact.petname }));
+    if (contact !== null && !fits) warnings.push(sentence("warning.known_as", { petname: contact.petname }));
     // Contacts with another key only: of several similar contacts, the key identifies the right one.
     for (const other of fits ? [] : contacts.alike(name))
       warnings.push(impostor(other.petname, name, key, verb));
   }
   for (const [knock, other] of waiting) {
-    if (other === name) warnings.push(sentence("look.same_waits", { knock, name: other }));
-    else if (lookAlike(other, name)) warnings.push(sentence("look.alike_waits", { knock, name: other }));
+    if (other === name) warnings.push(sentence("warning.same_waits", { knock, name: other }));
+    else if (lookAlike(other, name)) warnings.push(sentence("warning.alike_waits", { knock, name: other }));
   }
   return {
     standing,
@@ -52,5 +52,5 @@ export function checkIdentity(
 
 function impostor(petname: string, name: string, key: Bytes | null, verb: "knocks" | "here"): Sentence {
   const which = key === null ? "no_key" : "other_key";
-  return sentence(petname === name ? `look.${verb}.${which}` : `look.alike.${which}`, { petname });
+  return sentence(petname === name ? `warning.${verb}.${which}` : `warning.alike.${which}`, { petname });
 }

@@ -51,8 +51,8 @@ export class InviteBook {
    */
   make(label: string, single: boolean, known: Iterable<number>, rng: Rng): number {
     if (utf8(label).length > LABEL_MAX || CONTROLS.test(label))
-      throw new CommandError(sentence("cant.label", { most: LABEL_MAX }));
-    if (this.#mine.size >= MINE_MAX) throw new CommandError(sentence("cant.invites", { most: MINE_MAX }));
+      throw new CommandError(sentence("cannot.label", { most: LABEL_MAX }));
+    if (this.#mine.size >= MINE_MAX) throw new CommandError(sentence("cannot.invites", { most: MINE_MAX }));
     const all = [...known, ...this.#mine.keys(), ...this.#came.keys(), ...this.takenBack, 0, NO_INVITE];
     const taken = new Set(all.map((index) => index & ~SINGLE_USE));
     for (let draw = 0; draw < DRAWS; draw++) {
@@ -63,7 +63,7 @@ export class InviteBook {
       this.#mine.set(index, label);
       return index;
     }
-    throw new CommandError(sentence("cant.invites_all"));
+    throw new CommandError(sentence("cannot.invites_all"));
   }
 
   // -- recording -------------------------------------------------------------------------------------------

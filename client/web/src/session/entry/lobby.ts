@@ -365,7 +365,7 @@ export class HostLobby {
   admit(number: number, now: number): AddIntent {
     const asked = this.#asked.get(number);
     if (asked === undefined || !this.#waits(number, now))
-      throw new CommandError(sentence("cant.nobody_waits", { number }));
+      throw new CommandError(sentence("cannot.nobody_waits", { number }));
     this.#knocks.take(number, now);
     this.#admitted.add(number);
     const { index: invite, name } = asked.knock;
@@ -374,7 +374,7 @@ export class HostLobby {
 
   /** Refuse a knock as the host; CommandError if none waits under that number. */
   async refuse(number: number, reason: string, now: number): Promise<void> {
-    if (!this.#waits(number, now)) throw new CommandError(sentence("cant.nobody_waits", { number }));
+    if (!this.#waits(number, now)) throw new CommandError(sentence("cannot.nobody_waits", { number }));
     this.#knocks.take(number, now);
     await this.fail(number, reason);
   }

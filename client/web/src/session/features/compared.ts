@@ -103,14 +103,14 @@ export class Comparisons {
     let found = this.#digits.at(-1);
     if (which) {
       if (which.length < DIGITS_MIN || !/^[0-9]+$/.test(which))
-        throw new CommandError(sentence("cant.digits_few", { least: DIGITS_MIN }));
+        throw new CommandError(sentence("cannot.digits_few", { least: DIGITS_MIN }));
       const alike = this.#digits.filter((d) => d.digits.startsWith(which));
-      if (alike.length === 0) throw new CommandError(sentence("cant.digits_none"));
+      if (alike.length === 0) throw new CommandError(sentence("cannot.digits_none"));
       // A committer can choose a few first digits, and so make them stand for other members.
-      if (new Set(alike.map((d) => d.digits)).size > 1) throw new CommandError(sentence("cant.digits_two"));
+      if (new Set(alike.map((d) => d.digits)).size > 1) throw new CommandError(sentence("cannot.digits_two"));
       found = alike.at(-1);
     } else if (this.#digits.slice(1).some((d) => d.newcomers && now - d.at < JUST_NOW)) {
-      throw new CommandError(sentence("cant.digits_new", { least: DIGITS_MIN }));
+      throw new CommandError(sentence("cannot.digits_new", { least: DIGITS_MIN }));
     }
     if (found !== undefined) this.#basis = { how: "digits", same, seen: found };
   }

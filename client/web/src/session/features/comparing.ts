@@ -122,8 +122,8 @@ export class Comparing extends Feature {
     this.#compared.begin(this.room.m, this.#inTouch);
     // Otherwise an attacker that can make us fall out of step could try out codes unnoticed.
     if (before.#running !== null && isOut(before.#running))
-      this.#alarmMissing(before.#running, sentence("nocode.anew_out"));
-    else if (before.#asked) this.room.tell(sentences.status("no_code", { why: sentence("nocode.anew") }));
+      this.#alarmMissing(before.#running, sentence("no_code.anew_out"));
+    else if (before.#asked) this.room.tell(sentences.status("no_code", { why: sentence("no_code.anew") }));
     this.#tellComparison(true);
   }
 
@@ -132,8 +132,8 @@ export class Comparing extends Feature {
   /** Request a run; CommandError if none is possible. */
   async compare(now: number): Promise<void> {
     const count = this.room.m.members().length;
-    if (count < 2) throw new CommandError(sentence("cant.nobody_to_compare"));
-    if (count > COMPARING_MAX) throw new CommandError(sentence("cant.compare_many", { most: COMPARING_MAX }));
+    if (count < 2) throw new CommandError(sentence("cannot.nobody_to_compare"));
+    if (count > COMPARING_MAX) throw new CommandError(sentence("cannot.compare_many", { most: COMPARING_MAX }));
     this.#asked = true;
     this.room.tell(sentences.status("comparing"));
     if (this.#running === null && this.#request === null) {
@@ -145,8 +145,8 @@ export class Comparing extends Feature {
   /** Record a person's comparison; CommandError if the compared code is unclear. */
   compared(isSame: boolean, digits: string | null, now: number): void {
     if (digits !== null) this.#compared.digits(isSame, digits.replaceAll(" ", ""), now);
-    else if (this.#seen === null) throw new CommandError(sentence("cant.no_code_yet"));
-    else if (now < this.#slipUntil) throw new CommandError(sentence("cant.another_code"));
+    else if (this.#seen === null) throw new CommandError(sentence("cannot.no_code_yet"));
+    else if (now < this.#slipUntil) throw new CommandError(sentence("cannot.another_code"));
     else {
       this.#answered = true;
       this.#compared.short(isSame, this.#seen);
@@ -214,11 +214,11 @@ export class Comparing extends Feature {
     this.#sids.clear(); // messages are bound to their epoch
     if (running !== null) {
       if (isOut(running)) {
-        this.#alarmMissing(running, sentence("nocode.keys_out", { who: this.room.m.who(change.by) }));
+        this.#alarmMissing(running, sentence("no_code.keys_out", { who: this.room.m.who(change.by) }));
       } else if (running.opener === this.room.m.ownLeaf) {
         unheard = true;
         again = running.again;
-      } else if (this.#asked) this.#noCode(sentence("nocode.changed"));
+      } else if (this.#asked) this.#noCode(sentence("no_code.changed"));
     }
     if (unheard) this.#onceMore(again, now);
     const news = this.#compared.adopted(change, this.room.m, now);
@@ -271,11 +271,11 @@ export class Comparing extends Feature {
     const request = this.#request;
     if (request === null) return;
     if (request.sid !== null) {
-      if (now - request.sentAt > PHASE) this.#noCode(sentence("nocode.not_passed"));
+      if (now - request.sentAt > PHASE) this.#noCode(sentence("no_code.not_passed"));
       return;
     }
     if (now - request.since > REQUEST_MAX) {
-      this.#noCode(sentence("nocode.unreachable"));
+      this.#noCode(sentence("no_code.unreachable"));
       return;
     }
     const room = this.room;
@@ -304,7 +304,7 @@ export class Comparing extends Feature {
 
   /** Open another run, but only once: ours ended before anybody had revealed a share. */
   #onceMore(again: boolean, now: number): void {
-    if (again) this.#noCode(sentence("nocode.changed"));
+    if (again) this.#noCode(sentence("no_code.changed"));
     else this.#request = requestOf(now, true);
   }
 
@@ -451,14 +451,14 @@ export class Comparing extends Feature {
     this.#over(now);
     this.#request = null;
     if (!isOut(running)) {
-      this.#noCode(sentence("nocode.nothing_from", { names: waitedFor(running) }));
+      this.#noCode(sentence("no_code.nothing_from", { names: waitedFor(running) }));
       return;
     }
     this.#asked = false;
     const gone = running.cut && !this.room.isSynced(now);
     this.#alarmMissing(
       running,
-      gone ? sentence("nocode.broke") : sentence("nocode.nothing", { seconds: PHASE }),
+      gone ? sentence("no_code.broke") : sentence("no_code.nothing", { seconds: PHASE }),
     );
   }
 
@@ -478,5 +478,5 @@ function enter(run: CodeRun, leaf: number, what: Word): void {
 function waitedFor(running: Running): Arg {
   const others = running.run.waitingFor().filter((leaf) => leaf !== running.run.ownLeaf);
   const names = others.map((leaf) => running.names.get(leaf) ?? "");
-  return names.length > 0 ? names : sentence("nocode.this_participant");
+  return names.length > 0 ? names : sentence("no_code.this_participant");
 }

@@ -83,12 +83,12 @@ export class Files extends Feature {
   /** Send a file; CommandError if it is empty or too large, the name is bad, or too many are under way. */
   async send(name: string, mime: string, data: Bytes, now: number): Promise<void> {
     if (data.length < 1 || data.length > FILE_MAX)
-      throw new CommandError(sentence("cant.file_size", { most: FILE_MAX, size: data.length }));
+      throw new CommandError(sentence("cannot.file_size", { most: FILE_MAX, size: data.length }));
     const characters = [...name].length;
     if (characters < 1 || characters > NAME_MAX || !isName(name))
-      throw new CommandError(sentence("cant.file_name"));
+      throw new CommandError(sentence("cannot.file_name"));
     if (this.#out.filter((out) => !out.done).length >= OUT_MAX)
-      throw new CommandError(sentence("cant.files_many", { most: OUT_MAX }));
+      throw new CommandError(sentence("cannot.files_many", { most: OUT_MAX }));
     const { rng, m } = this.room;
     const offer: File = {
       type: "file",

@@ -86,7 +86,7 @@ export class Vouching extends Feature {
     const book = this.#book();
     const name = this.room.m.name(leaf);
     const identity = this.#identities.get(hex(key));
-    if (identity === undefined) throw new CommandError(sentence("cant.no_identity", { name }));
+    if (identity === undefined) throw new CommandError(sentence("cannot.no_identity", { name }));
     const called = petname ?? (book.find(identity) === null ? name : null);
     const contact = book.learn(identity, called, now, verified);
     this.room.tell({
@@ -102,18 +102,18 @@ export class Vouching extends Feature {
   #other(leaf: number, now: number): Bytes {
     const m = this.room.m;
     const key = m.signatureKey(leaf);
-    if (key === null || leaf === m.ownLeaf) throw new CommandError(sentence("cant.nobody_else", { leaf }));
+    if (key === null || leaf === m.ownLeaf) throw new CommandError(sentence("cannot.nobody_else", { leaf }));
     const taken = this.#taken.get(leaf);
     this.#taken.delete(leaf);
     // The digits that the person has just compared are the previous member's.
     if (taken !== undefined && now - taken[0] < TAKEN)
-      throw new CommandError(sentence("cant.leaf_taken", { name: m.name(leaf), leaf, before: taken[1] }));
+      throw new CommandError(sentence("cannot.leaf_taken", { name: m.name(leaf), leaf, before: taken[1] }));
     return key;
   }
 
   #book(): Contacts {
     const book = this.room.options.contacts;
-    if (book === null) throw new CommandError(sentence("cant.no_book"));
+    if (book === null) throw new CommandError(sentence("cannot.no_book"));
     return book;
   }
 

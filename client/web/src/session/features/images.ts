@@ -38,11 +38,11 @@ export class Images extends Feature {
   /** Send an image; CommandError if it is no image, too large, or too soon after the last one. */
   async send(data: Bytes, now: number): Promise<void> {
     const mime = mimeOf(data);
-    if (mime === null) throw new CommandError(sentence("room.no_picture"));
+    if (mime === null) throw new CommandError(sentence("room.not_an_image"));
     if (data.length > IMAGE_MAX)
-      throw new CommandError(sentence("room.picture_size", { most: IMAGE_MAX, size: data.length }));
+      throw new CommandError(sentence("room.image_size", { most: IMAGE_MAX, size: data.length }));
     if (this.#sentAt !== null && now - this.#sentAt < EVERY)
-      throw new CommandError(sentence("room.picture_soon", { seconds: EVERY }));
+      throw new CommandError(sentence("room.image_soon", { seconds: EVERY }));
     this.#sentAt = now;
     await this.room.post({ type: "image", id: this.room.rng(16), mime, data }, now);
   }

@@ -213,9 +213,9 @@ export class Reporting extends Feature {
 
   /** Return the report file. CommandError if the meeting, or one of the messages, cannot be reported. */
   async make(names: readonly string[]): Promise<Bytes> {
-    if (!this.on) throw new CommandError(sentence("cant.report_off"));
+    if (!this.on) throw new CommandError(sentence("cannot.report_off"));
     if (names.length === 0 || names.length > report.MESSAGES_MAX || new Set(names).size !== names.length)
-      throw new CommandError(sentence("cant.report_count", { most: report.MESSAGES_MAX }));
+      throw new CommandError(sentence("cannot.report_count", { most: report.MESSAGES_MAX }));
     const hostPublic = this.room.m.policy.hostPublic;
     const made: report.Report = {
       format: report.FORMAT,
@@ -226,7 +226,7 @@ export class Reporting extends Feature {
       await report.verifyReport(made, hostPublic);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      throw new CommandError(sentence("cant.report_proves_nothing", { why: reasons.inFull(error) }));
+      throw new CommandError(sentence("cannot.report_proves_nothing", { why: reasons.inFull(error) }));
     }
     return report.encode(made);
   }
@@ -235,10 +235,10 @@ export class Reporting extends Feature {
     const found = [...this.#kept].filter(([full]) => full.startsWith(name)).map(([, kept]) => kept);
     const [kept] = found;
     if (name.length < NAME_MIN || kept === undefined || found.length !== 1)
-      throw new CommandError(sentence("cant.report_unknown", { name: name.slice(0, 40), most: KEPT_MAX }));
+      throw new CommandError(sentence("cannot.report_unknown", { name: name.slice(0, 40), most: KEPT_MAX }));
     const shown = this.#admissions.get(hex(kept.signatureKey));
     if (shown === undefined)
-      throw new CommandError(sentence("cant.report_no_admission", { name: kept.name }));
+      throw new CommandError(sentence("cannot.report_no_admission", { name: kept.name }));
     return { tbs: kept.tbs, signature: kept.signature, signature_key: kept.signatureKey, ...shown };
   }
 }

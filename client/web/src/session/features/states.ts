@@ -109,8 +109,8 @@ export class Reactions extends Feature {
 
   /** Send a reaction; CommandError if nobody would see it, or too soon after the last one. */
   async react(reaction: ReactionKind, now: number): Promise<void> {
-    if (!this.room.isSynced(now)) throw new CommandError(sentence("cant.react_away"));
-    if (now - this.#saidAt < REACTION_EVERY) throw new CommandError(sentence("cant.react_soon"));
+    if (!this.room.isSynced(now)) throw new CommandError(sentence("cannot.react_away"));
+    if (now - this.#saidAt < REACTION_EVERY) throw new CommandError(sentence("cannot.react_soon"));
     this.#saidAt = now;
     await this.room.relay({ type: "reaction", reaction });
     this.#tell(this.room.m.ownLeaf, reaction);

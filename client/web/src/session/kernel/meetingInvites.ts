@@ -91,9 +91,9 @@ export class MeetingInvites {
   /** Revoke an invite as a person asks; CommandError if it is unknown (`inLobby`: not to us) or over. */
   revoke(room: RoomSession, index: number, inLobby: boolean): Event {
     if (!this.book.known(index) && !inLobby)
-      throw new CommandError(sentence("cant.invite_unknown", { index }));
+      throw new CommandError(sentence("cannot.invite_unknown", { index }));
     if (this.book.takenBack.has(index) || room.m.ledger.revoked.has(index))
-      throw new CommandError(sentence("cant.invite_over", { index }));
+      throw new CommandError(sentence("cannot.invite_over", { index }));
     if (index === this.#open) this.#open = null;
     this.takeBack(room, index);
     return sentences.status("revoked", { invite: inviteName(index, this.book.label(index)) });

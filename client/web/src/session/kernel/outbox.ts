@@ -30,7 +30,7 @@ export class OutgoingMessage {
   /** The text by which a person recognises it. */
   get text(): Arg {
     if (this.what.type === "say") return this.what.text;
-    return sentence(this.what.type === "image" ? "room.a_picture" : "room.a_file");
+    return sentence(this.what.type === "image" ? "room.an_image" : "room.a_file");
   }
 }
 

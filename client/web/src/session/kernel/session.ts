@@ -210,7 +210,7 @@ export class Session {
 
   /** Return the reason that our media may not be sent now; null: it may. */
   pauseReason(now: number): Sentence | null {
-    return this.#room === null ? sentence("cant.not_inside") : this.#room.frames.pauseReason(now);
+    return this.#room === null ? sentence("cannot.not_inside") : this.#room.frames.pauseReason(now);
   }
 
   /** Seals and opens media frames under the room's current keys; null while we are not a member. */
@@ -335,7 +335,7 @@ export class Session {
     if (this.#room === null) {
       // This error comes first for hosts' commands: nobody outside is a host.
       const hostly = ["Admit", "Refuse", "NewInvite", "ListInvites", "Revoke"];
-      throw new CommandError(sentence(hostly.includes(command) ? "room.host_only" : "cant.not_inside"));
+      throw new CommandError(sentence(hostly.includes(command) ? "room.host_only" : "cannot.not_inside"));
     }
     return this.#room;
   }

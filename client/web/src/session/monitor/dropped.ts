@@ -312,7 +312,7 @@ export class Dropped extends Feature {
 
   /** Return the evidence file, on now and the last drop. CommandError if we were never in step. */
   async export(names: boolean, now: number): Promise<Bytes> {
-    if (this.#serverKey === null) throw new CommandError(sentence("cant.no_evidence"));
+    if (this.#serverKey === null) throw new CommandError(sentence("cannot.no_evidence"));
     const exhibits: evidence.Exhibit[] = [];
     for (const drop of [this.#last, this.#drop])
       if (drop !== null)

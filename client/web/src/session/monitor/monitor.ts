@@ -103,7 +103,7 @@ export class Monitor extends Feature {
    * Holds until freshness is back, a member comes or goes, or another confirmation is missing.
    */
   override(now: number): void {
-    if (this.pauseReason(now) === null) throw new CommandError(sentence("cant.not_paused"));
+    if (this.pauseReason(now) === null) throw new CommandError(sentence("cannot.not_paused"));
     this.#override = new Set(this.#fresh.missing(this.#members.others, now));
     this.room.tell(sentences.status("override"));
   }
@@ -359,7 +359,7 @@ export class Monitor extends Feature {
     return [...streams]
       .sort((one, other) => one[0] - other[0] || one[1] - other[1])
       .map(([leaf, number]) => {
-        const kind = ["sound", "pictures", "screen_sound", "screen"][number] ?? "pictures";
+        const kind = ["sound", "video", "screen_sound", "screen"][number] ?? "video";
         return leaf === own
           ? sentence(`stream.own.${kind}`)
           : sentence(`stream.${kind}`, { whose: this.#members.name(leaf) });
