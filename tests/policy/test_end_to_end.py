@@ -45,10 +45,10 @@ def cover(m: Membership, *messages: bytes) -> bytes:
 
 def heal(w: World, who: Participant, everybody: list[Participant]) -> None:
     """One commit more, by `who`, that changes nothing but keys."""
-    slot = who.room.m.journal.slot
-    who.room.queue(HealIntent(who.room.m.group.epoch), w.now)
+    slot = who.room.membership.journal.slot
+    who.room.queue(HealIntent(who.room.membership.group.epoch), w.now)
     w.do(who, ev.Tick())
-    w.until(lambda: all(p.room.m.journal.slot == slot + 1 for p in everybody))
+    w.until(lambda: all(p.room.membership.journal.slot == slot + 1 for p in everybody))
 
 
 # -- commits -------------------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def judged(blob: bytes, *people: Participant) -> list[tuple[int | None, str] | N
     """(author, rule) as each says, None for a valid commit; nobody's state changes by judging."""
     verdicts: list[tuple[int | None, str] | None] = []
     for who in people:
-        m = who.room.m
+        m = who.room.membership
         before = (m.group.epoch, m.journal.slot, m.ledger, m.policy)
         verdict = m.judge(blob)
         assert (m.group.epoch, m.journal.slot, m.ledger, m.policy) == before
@@ -72,7 +72,7 @@ def judged(blob: bytes, *people: Participant) -> list[tuple[int | None, str] | N
 
 def test_a_commit_in_clear_is_void_and_its_author_named() -> None:
     ada, bo, cem = World(201).meeting("Ada", "Bo", "Cem")
-    m = bo.room.m
+    m = bo.room.membership
     stage = m.group.stage([], authenticated_data=context_of(m), private=False)
     assert judged(cover(m, stage.message), ada, cem) == [(1, "SNUG-2")] * 2
     stage.drop()
@@ -82,21 +82,21 @@ def test_a_commit_in_clear_is_void_and_its_author_named() -> None:
 
 def test_a_commit_that_mls_refuses_is_void_and_its_author_named() -> None:
     ada, bo, cem = World(202).meeting("Ada", "Bo", "Cem")
-    m = bo.room.m
+    m = bo.room.membership
     nobody = forge(m.group, Commit((mls.Remove(9),), None), authenticated_data=context_of(m))
     assert judged(cover(m, nobody), ada, cem) == [(1, "SNUG-16")] * 2
 
 
 def test_a_commit_with_anothers_signature_names_nobody() -> None:
     ada, bo, cem = World(203).meeting("Ada", "Bo", "Cem")
-    m = bo.room.m
+    m = bo.room.membership
     false = forge(m.group, Commit((), None), authenticated_data=context_of(m), signature_private=bytes(32))
     assert judged(cover(m, false), ada, cem) == [(None, "SNUG-16")] * 2
 
 
 def test_a_blob_that_is_no_commit_takes_a_slot_in_vain() -> None:
     ada, bo, cem = World(204).meeting("Ada", "Bo", "Cem")
-    m = bo.room.m
+    m = bo.room.membership
     said = m.group.protect(b"hello")
     proposed = m.leave_proposals.propose()
     assert judged(cover(m, said), ada, cem) == [(1, "SNUG-2")] * 2, "signed by a member, who is named"
@@ -129,7 +129,7 @@ def test_a_hosts_return_is_refused_from_a_host_too() -> None:
 
 def returning(who: Participant, now: float, **changes: object) -> tuple[mls.KeyPackage, RejoinTicket]:
     """The KeyPackage and ticket of a member that has lost its state."""
-    m = who.room.m
+    m = who.room.membership
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=1)
     ticket = replace(ticket, **changes)  # type: ignore[arg-type]  # a test's liberty
     bundle = who.session._me.package(now, ticket)
@@ -145,28 +145,30 @@ def test_a_rejoin_is_judged_alike_by_who_was_there_and_by_who_came_later() -> No
     for_a_host, its_ticket = returning(cem, w.now, slot=2, chain=bytes(32), by=ANY_HOST)
     link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
     blob, _ = forged(bo, [mls.Remove(2), link, mls.Add(package)])
-    assert 2 in ada.room.m.journal.chains
-    assert 2 not in dana.room.m.journal.chains
+    assert 2 in ada.room.membership.journal.chains
+    assert 2 not in dana.room.membership.journal.chains
     assert judged(blob, ada, dana) == [None] * 2
     # no honest member makes such a commit
     with pytest.raises(ValidationError, match="SNUG-8: the ticket is of another history"):
-        ada.room.m.stage(RejoinIntent(-1, for_a_host, its_ticket.encode(), "Cem"))
+        ada.room.membership.stage(RejoinIntent(-1, for_a_host, its_ticket.encode(), "Cem"))
 
 
 def test_a_ticket_is_used_once() -> None:
     w = World(208)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     package, ticket = returning(cem, w.now, by=ANY_HOST)
-    staged = ada.room.m.stage(RejoinIntent(-1, package, ticket.encode(), "Cem"))
+    staged = ada.room.membership.stage(RejoinIntent(-1, package, ticket.encode(), "Cem"))
     assert staged is not None
-    verdict = bo.room.m.judge(staged.blob)
+    verdict = bo.room.membership.judge(staged.blob)
     assert isinstance(verdict, Valid)
     for who, step in ((ada, staged), (bo, verdict)):
-        who.room.m.adopt(step, staged.blob, w.now)
-    assert ada.room.m.ledger == bo.room.m.ledger
-    assert [r.nonce for r in bo.room.m.ledger.rejoins] == [ticket.nonce]
-    assert bo.room.m.ledger.invite_of(2) == 0, "the invite that let Cem in still does"
-    assert ada.room.m.stage(RejoinIntent(-2, package, ticket.encode(), "Cem")) is None, "done already"
+        who.room.membership.adopt(step, staged.blob, w.now)
+    assert ada.room.membership.ledger == bo.room.membership.ledger
+    assert [r.nonce for r in bo.room.membership.ledger.rejoins] == [ticket.nonce]
+    assert bo.room.membership.ledger.invite_of(2) == 0, "the invite that let Cem in still does"
+    assert ada.room.membership.stage(RejoinIntent(-2, package, ticket.encode(), "Cem")) is None, (
+        "done already"
+    )
     again, _ = returning(cem, w.now, nonce=ticket.nonce)
     link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
     blob, _ = forged(bo, [mls.Remove(2), link, mls.Add(again)])
@@ -182,8 +184,8 @@ def test_where_a_commit_stands_is_the_servers_choice(context: dict[str, object])
 
 def test_a_removal_is_laundered_through_no_host() -> None:
     ada, bo, cem = World(209).meeting("Ada", "Bo", "Cem")
-    proposal = bo.room.m.group.propose(mls.Remove(2), private=False)
-    m = ada.room.m
+    proposal = bo.room.membership.group.propose(mls.Remove(2), private=False)
+    m = ada.room.membership
     stored = m.group.process(proposal)
     assert isinstance(stored, mls.ReceivedProposal)
     stage = m.group.stage(
@@ -198,59 +200,59 @@ def test_a_removal_is_laundered_through_no_host() -> None:
 def test_a_message_of_the_last_epoch_is_heard_and_an_older_one_is_not() -> None:
     w = World(210)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
-    early, late = (bo.room.m.protect(text) for text in (b"one", b"two"))
+    early, late = (bo.room.membership.protect(text) for text in (b"one", b"two"))
     heal(w, cem, people)
-    assert ada.room.m.open_relay(early).data == b"one"
+    assert ada.room.membership.open_relay(early).data == b"one"
     heal(w, cem, people)
     with pytest.raises(MissingKeyError):
-        ada.room.m.open_relay(late)
+        ada.room.membership.open_relay(late)
 
 
 def test_a_message_too_far_ahead_is_refused_and_costs_nothing() -> None:
     ada, bo = World(211).meeting("Ada", "Bo")
-    blobs = [bo.room.m.protect(b"%d" % n) for n in range(203)]
+    blobs = [bo.room.membership.protect(b"%d" % n) for n in range(203)]
     while True:  # what Bo's client had said before counts as well
         try:
-            first = int(ada.room.m.open_relay(blobs[0]).data)
+            first = int(ada.room.membership.open_relay(blobs[0]).data)
             break
         except ReplayError:
             blobs.pop(0)
     assert first == 0
     for blob in (blobs[-1], blobs[-1]):
         with pytest.raises(ValidationError) as caught:
-            ada.room.m.open_relay(blob)
+            ada.room.membership.open_relay(blob)
         assert caught.value.rule == "SNUG-17"
-    assert ada.room.m.open_relay(blobs[201]).data == b"201", "200 ahead of the next is not too far"
-    assert ada.room.m.open_relay(blobs[-1]).data == b"202", "and then nor is this"
-    assert ada.room.m.open_relay(blobs[1]).data == b"1", "late ones are kept for"
+    assert ada.room.membership.open_relay(blobs[201]).data == b"201", "200 ahead of the next is not too far"
+    assert ada.room.membership.open_relay(blobs[-1]).data == b"202", "and then nor is this"
+    assert ada.room.membership.open_relay(blobs[1]).data == b"1", "late ones are kept for"
     with pytest.raises(ReplayError):
-        ada.room.m.open_relay(blobs[-1])
+        ada.room.membership.open_relay(blobs[-1])
 
 
 def test_a_message_of_a_removed_member_is_heard_no_more() -> None:
     w = World(212)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
-    last = bo.room.m.protect(b"one more thing")
-    of_cem = cem.room.m.protect(b"me too")
+    last = bo.room.membership.protect(b"one more thing")
+    of_cem = cem.room.membership.protect(b"me too")
     w.do(ada, ev.Remove(1))
     w.until(lambda: w.agreed([ada, cem]))
     for who in (ada, cem):
         with pytest.raises(ValidationError) as caught:
-            who.room.m.open_relay(last)
+            who.room.membership.open_relay(last)
         assert caught.value.rule == "SNUG-17"
-    assert ada.room.m.open_relay(of_cem).data == b"me too", "others' last words are heard"
+    assert ada.room.membership.open_relay(of_cem).data == b"me too", "others' last words are heard"
 
 
 def test_a_relay_blob_carries_one_message_and_no_handshake() -> None:
     ada, bo = World(213).meeting("Ada", "Bo")
-    m = bo.room.m
+    m = bo.room.membership
     for messages in ([m.group.protect(b"a"), m.group.protect(b"b")], [m.leave_proposals.propose()]):
         with pytest.raises(MalformedError):
-            ada.room.m.open_relay(m._cover("relay", envelope.pack(messages)))
+            ada.room.membership.open_relay(m._cover("relay", envelope.pack(messages)))
     with pytest.raises(SnugCryptoError):
-        ada.room.m.open_relay(m._cover("commit", envelope.pack([m.group.protect(b"a")])))
+        ada.room.membership.open_relay(m._cover("commit", envelope.pack([m.group.protect(b"a")])))
     with pytest.raises(MalformedError):
-        ada.room.m.leave_proposals.store(m.group.protect(b"a"))
+        ada.room.membership.leave_proposals.store(m.group.protect(b"a"))
 
 
 @pytest.mark.parametrize(("by_host", "now"), [(False, True), (True, False)])
@@ -258,8 +260,8 @@ def test_an_end_that_is_none(by_host: bool, now: bool) -> None:
     w = World(214)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     sender = ada if by_host else bo
-    chain = sender.room.m.journal.chain if now else bytes(32)
-    blob = sender.room.m.protect(content.encode(content.End(chain)))
+    chain = sender.room.membership.journal.chain if now else bytes(32)
+    blob = sender.room.membership.protect(content.encode(content.End(chain)))
     w._ascend(sender.links[ev.ROOM], wire.encode(wire.Relay(blob)))
     w.until(lambda: "false_end" in cem.alarms)
     assert cem.ended is None
@@ -296,7 +298,7 @@ def test_a_frame_is_opened_by_its_announcers_key_only() -> None:
     with pytest.raises(ValidationError) as caught:
         ada.room.frames.open(AUDIO, "audio", of_cem, w.now)
     assert caught.value.rule == "SNUG-20"
-    other_stream = seal_frame(bo.room.m.media, "audio", 2, b"opus", w.now)
+    other_stream = seal_frame(bo.room.membership.media, "audio", 2, b"opus", w.now)
     with pytest.raises(ValidationError) as caught:
         ada.room.frames.open(AUDIO, "audio", other_stream, w.now)
     assert caught.value.rule == "SNUG-20"
@@ -349,13 +351,15 @@ def test_an_older_announcement_does_not_undo_a_newer_one() -> None:
     """Catching up brings messages that were said before those which have come in meanwhile."""
     w, ada, bo, _ = with_audio(224)
     handle, box = bytes(8), bytes(32)
-    older = bo.room.m.protect(content.encode(content.Announce(handle, box, [])))
+    older = bo.room.membership.protect(content.encode(content.Announce(handle, box, [])))
     screen = [content.OwnStream(AUDIO, "audio", 0), content.OwnStream(AUDIO + 1, "audio", 2)]
-    newer = bo.room.m.protect(content.encode(content.Announce(handle, box, screen)))
+    newer = bo.room.membership.protect(content.encode(content.Announce(handle, box, screen)))
     for blob in (newer, older):
         ada.room._message_log.relayed(blob, w.now)
     assert ada.room.announcements.streams(1) == {AUDIO: 0, AUDIO + 1: 2}
-    ada.room._message_log.relayed(bo.room.m.protect(content.encode(content.Announce(handle, box, []))), w.now)
+    ada.room._message_log.relayed(
+        bo.room.membership.protect(content.encode(content.Announce(handle, box, []))), w.now
+    )
     assert ada.room.announcements.streams(1) == {}, "and the newest counts"
 
 

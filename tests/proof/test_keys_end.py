@@ -62,7 +62,7 @@ def test_a_member_who_is_gone_opens_no_later_frames(how: str) -> None:
     blobs = _Blobs(w)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(1)
-    membership = bo.room.m
+    membership = bo.room.membership
     kept = KeptKeys.of_group(membership.group)
     before = _talk(w, ada) + _talk(w, cem)
     assert _opened(kept, before) == len(before) == 4 * FRAMES, "as long as Bo is there he opens all"
@@ -95,7 +95,7 @@ def test_a_member_who_is_gone_opens_no_later_frames(how: str) -> None:
         with pytest.raises(SnugCryptoError):
             membership.open_relay(blob)
 
-    assert _opened(KeptKeys.of_group(cem.room.m.group), after) == len(after)
+    assert _opened(KeptKeys.of_group(cem.room.membership.group), after) == len(after)
 
 
 def test_a_newcomer_opens_nothing_that_came_before() -> None:
@@ -107,13 +107,13 @@ def test_a_newcomer_opens_nothing_that_came_before() -> None:
     w.until(lambda: ("Ada", "before") in bo.said)
     before = _talk(w, ada) + _talk(w, bo)
     commits, relays = list(blobs.commits), list(blobs.relays)
-    assert _opened(KeptKeys.of_group(ada.room.m.group), before) == len(before)
+    assert _opened(KeptKeys.of_group(ada.room.membership.group), before) == len(before)
     cem = w.guest(w.link_of(ada), "Cem")
     w.until(lambda: w.agreed([ada, bo, cem]))
     w.run(1)  # senders have changed to the new epoch
     after = _talk(w, ada) + _talk(w, bo)
 
-    membership = cem.room.m
+    membership = cem.room.membership
     kept = KeptKeys.of_group(membership.group)
     assert _opened(kept, before) == 0
     assert _opened(kept, after) == len(after)
@@ -135,14 +135,14 @@ def test_between_the_commit_and_the_change_a_newcomer_opens_nothing_either() -> 
     between = [s for s in (ada.room.frames.seal("audio", 0, bytes([n]) * 99, w.now) for n in range(9)) if s]
     w.until(lambda: cem.room is not None)
     assert len(between) == 9
-    assert _opened(KeptKeys.of_group(cem.room.m.group), [("audio", s) for s in between]) == 0
+    assert _opened(KeptKeys.of_group(cem.room.membership.group), [("audio", s) for s in between]) == 0
 
 
 def test_clients_let_go_of_what_they_must_not_have() -> None:
     w = World(34)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(1)
-    keys: MediaKeys = bo.room.m.media
+    keys: MediaKeys = bo.room.membership.media
     his, others = _talk(w, bo), _talk(w, ada)
     w.do(ada, ev.Remove(1))
     w.until(lambda: bo.ended is not None and w.agreed([ada, cem]))
@@ -152,12 +152,12 @@ def test_clients_let_go_of_what_they_must_not_have() -> None:
             open_frame(keys, kind, sealed, w.now)
     for kind, sealed in his:
         with pytest.raises(MissingKeyError, match="has been removed"):
-            open_frame(cem.room.m.media, kind, sealed, w.now)
+            open_frame(cem.room.membership.media, kind, sealed, w.now)
     for kind, sealed in others:  # what Ada had sealed before may still arrive for two seconds
-        assert open_frame(cem.room.m.media, kind, sealed, w.now).leaf == 0
+        assert open_frame(cem.room.membership.media, kind, sealed, w.now).leaf == 0
     w.run(2.1)
     for kind, sealed in _talk(w, ada)[:2]:
-        assert open_frame(cem.room.m.media, kind, sealed, w.now).leaf == 0
+        assert open_frame(cem.room.membership.media, kind, sealed, w.now).leaf == 0
 
 
 # -- once more with processes, a server and real media -------------------------------------------

@@ -65,7 +65,7 @@ def keeps_back(who: Participant, kind: type[content.Content]) -> list[content.Co
 
 def open_run(who: Participant, sid: bytes, now: float) -> None:
     """Make a member's program send OPEN, even if it would refuse that itself."""
-    m, feature = who.room.m, part(who)
+    m, feature = who.room.membership, part(who)
     feature._request = _Request(now, sid=sid, sent_at=now)
     leaves = [leaf for leaf, _, _ in m.members()]
     what = content.CodeOpen(sid, m.group.epoch, m.journal.chain, leaves)

@@ -16,13 +16,13 @@ from tests.session.world import Participant, World
 
 def post_commit(w: World, who: Participant, blob: bytes, room_pass: bytes) -> None:
     """Take the next slot with any blob."""
-    slot = who.room.m.journal.slot + 1
+    slot = who.room.membership.journal.slot + 1
     w._ascend(who.links[ev.ROOM], wire.encode(wire.Commit(slot, blob, gate(room_pass))))
 
 
 def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -> tuple[bytes, bytes]:
     """A correctly signed commit that no honest client would make: (blob, next pass)."""
-    m = who.room.m
+    m = who.room.membership
     prior_state = m.prior_state()
     facts = {
         "room": m.room,
@@ -48,8 +48,8 @@ def spoil_path(monkeypatch: pytest.MonkeyPatch, committer: Participant, victim: 
     real = labels.encrypt_with_label
     bad = {
         n.encryption_key
-        for _, n in committer.room.m.group._live.tree.leaves()
-        if n.signature_key == victim.room.m.signature_key(victim.room.m.own_leaf)
+        for _, n in committer.room.membership.group._live.tree.leaves()
+        if n.signature_key == victim.room.membership.signature_key(victim.room.membership.own_leaf)
     }
 
     def spoiled(suite, public, label, context, plaintext, rng):  # type: ignore[no-untyped-def]

@@ -153,12 +153,12 @@ def monitor(who: Participant) -> Monitor:
 
 
 def heal(w: World, who: Participant) -> None:
-    who.room.queue(HealIntent(who.room.m.group.epoch), w.now)
+    who.room.queue(HealIntent(who.room.membership.group.epoch), w.now)
     w.do(who, ev.Tick())
 
 
 def beat_of(who: Participant, blob: bytes) -> Heartbeat:
-    m = who.room.m
+    m = who.room.membership
     return Heartbeat.decode(envelope.open(m.heartbeat_key, "beat", who.room.number, blob))
 
 
@@ -172,14 +172,14 @@ def signed_by(reader: Participant, blob: bytes) -> int | None:
 
 def send_heartbeat(w: World, who: Participant, beat: Heartbeat) -> None:
     """Broadcast a heartbeat with any content, signed by a member."""
-    m = who.room.m
+    m = who.room.membership
     signed = beat.signed(who.room.number, m.sign)
     blob = envelope.seal(m.heartbeat_key, "beat", who.room.number, m.epoch_slot, signed.encode(), BUCKETS)
     w._ascend(who.links[ev.ROOM], wire.encode(wire.Broadcast(blob)))
 
 
 def last_heartbeat(who: Participant) -> Heartbeat:
-    key = who.room.m.signature_key(who.room.m.own_leaf)
+    key = who.room.membership.signature_key(who.room.membership.own_leaf)
     return next(Heartbeat.decode(raw) for raw, by in reversed(monitor(who).record.beats) if by == key)
 
 

@@ -98,7 +98,7 @@ class Wire:
         found = []
         for label, blob in self.seen:
             try:
-                envelope.open(anybody.room.m.heartbeat_key, "vouch", anybody.room.number, blob)
+                envelope.open(anybody.room.membership.heartbeat_key, "vouch", anybody.room.number, blob)
             except SnugCryptoError:
                 continue
             found.append((label, blob))
@@ -108,12 +108,12 @@ class Wire:
 def ends(by: Participant, to: Participant) -> VouchContext:
     a, b = by.room, to.room
     return VouchContext(
-        a.m.group.group_id,
-        a.m.own_leaf,
-        a.m.signature_key(a.m.own_leaf),
+        a.membership.group.group_id,
+        a.membership.own_leaf,
+        a.membership.signature_key(a.membership.own_leaf),
         hpke.public_key(a.box),
-        b.m.own_leaf,
-        b.m.signature_key(b.m.own_leaf),
+        b.membership.own_leaf,
+        b.membership.signature_key(b.membership.own_leaf),
         hpke.public_key(b.box),
     )
 
@@ -122,6 +122,8 @@ def broadcast(w: World, by: Participant, vouch: bytes) -> None:
     """Broadcast any bytes as a member's vouch."""
     room = by.room
     room.broadcast(
-        envelope.seal(room.m.heartbeat_key, "vouch", room.number, room.m.epoch_slot, vouch, BUCKETS)
+        envelope.seal(
+            room.membership.heartbeat_key, "vouch", room.number, room.membership.epoch_slot, vouch, BUCKETS
+        )
     )
     w.run(2)

@@ -132,7 +132,7 @@ class Mallory:
         self.who = who
 
     def seal(self, leaf: int, counter: int, frame: bytes = b"I resign") -> bytes:
-        keys: Any = self.who.room.m.media._sending(self.w.now).keys
+        keys: Any = self.who.room.membership.media._sending(self.w.now).keys
         return bytes(keys.key(keys.kid(leaf, 0)).encrypt(counter, clear_header.metadata("audio", b""), frame))
 
     def speaks_as(self, victim: Participant, to: Participant, *, counter: int) -> None:
@@ -148,7 +148,9 @@ def lists_in(who: Participant, message: object) -> FrameList | None:
     if isinstance(message, wire.Broadcasted):
         for epoch in signing(who)._epochs.values():
             try:
-                return FrameList.decode(envelope.open(epoch.key, "signatures", who.room.m.room, message.blob))
+                return FrameList.decode(
+                    envelope.open(epoch.key, "signatures", who.room.membership.room, message.blob)
+                )
             except SnugCryptoError:
                 continue
     return None

@@ -25,16 +25,19 @@ from tests.session.world import Participant, World
 
 def void(w: World, by: Participant, people: list[Participant], blob: bytes) -> None:
     """Let the server put a blob into the next slot; it is void for all."""
-    slot = by.room.m.journal.slot
+    slot = by.room.membership.journal.slot
     post_commit(w, by, blob, w.rng(32))
-    w.until(lambda: all(p.room.m.journal.slot == slot + 1 and p.room.is_synced(w.now) for p in people), 10)
+    w.until(
+        lambda: all(p.room.membership.journal.slot == slot + 1 and p.room.is_synced(w.now) for p in people),
+        10,
+    )
 
 
 def test_a_server_cannot_have_an_honest_member_blamed_for_where_it_puts_its_commit() -> None:
     w = World(440)
     _, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     w.run(1)
-    staged = bo.room.m.stage(HealIntent(bo.room.m.group.epoch))  # the server holds it back
+    staged = bo.room.membership.stage(HealIntent(bo.room.membership.group.epoch))  # the server holds it back
     void(w, cem, people, w.rng(BUCKETS[2]))
     void(w, cem, people, staged.blob)
     for p in people:
@@ -46,7 +49,7 @@ def test_nor_for_a_history_that_the_server_has_shown_to_it_alone() -> None:
     w = World(441)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(1)
-    m = bo.room.m
+    m = bo.room.membership
     # to Bo the server shows one thing that is void, and to the others another
     m.void(w.rng(BUCKETS[2]))
     staged = m.stage(HealIntent(m.group.epoch))
@@ -59,7 +62,7 @@ def test_nor_for_a_history_that_the_server_has_shown_to_it_alone() -> None:
 def lying(
     monkeypatch: pytest.MonkeyPatch, liar: Participant, change: Callable[[Heartbeat], Heartbeat]
 ) -> None:
-    real, own = Heartbeat.signed, liar.room.m.own_leaf
+    real, own = Heartbeat.signed, liar.room.membership.own_leaf
 
     def signed(self: Heartbeat, number: bytes, sign: Callable[[str, bytes], bytes]) -> Heartbeat:
         return real(change(self) if self.leaf == own else self, number, sign)
@@ -96,7 +99,7 @@ def test_a_known_liar_about_history_stops_nobody(monkeypatch: pytest.MonkeyPatch
     paused = 0
     for n in range(1200):
         if n % 200 == 199:
-            ada.room.queue(HealIntent(ada.room.m.group.epoch), w.now)
+            ada.room.queue(HealIntent(ada.room.membership.group.epoch), w.now)
         w.run(0.1)
         paused += bo.room.feature(Monitor).pause_reason(w.now) is not None
     assert 0 < paused <= 160, paused
@@ -124,14 +127,14 @@ def test_lies_about_messages_do_not_hide_withheld_ones(
 
 
 def say(w: World, who: Participant, what: content.AnyContent) -> None:
-    w._ascend(who.links[ev.ROOM], wire.encode(wire.Relay(who.room.m.protect(content.encode(what)))))
+    w._ascend(who.links[ev.ROOM], wire.encode(wire.Relay(who.room.membership.protect(content.encode(what)))))
 
 
 def test_false_ends_alarm_once() -> None:
     w = World(444)
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
     for _ in range(20):
-        say(w, mallory, content.End(mallory.room.m.journal.chain))
+        say(w, mallory, content.End(mallory.room.membership.journal.chain))
         w.run(0.2)
     assert ada.alarms.count("false_end") == bo.alarms.count("false_end") == 1
 
@@ -139,20 +142,23 @@ def test_false_ends_alarm_once() -> None:
 def test_proposals_that_nobody_will_commit_are_not_kept() -> None:
     w = World(445)
     ada, bo, mallory, cem = w.meeting("Ada", "Bo", "Mallory", "Cem")
-    group = mallory.room.m.group
+    group = mallory.room.membership.group
     for n in range(30):
         proposal = mls.PreSharedKey.external(b"x%d" % n, w.rng)
         say(w, mallory, content.Leaving(group.propose(proposal, private=False)))
         say(w, mallory, content.Leaving(group.propose(mls.Remove(0), private=False)))
         w.run(0.3)
-    assert len(bo.room.m.group.stored_proposals) <= 1
+    assert len(bo.room.membership.group.stored_proposals) <= 1
     # nor those that a commit carries, which is void then
     messages = [group.propose(mls.Remove(1), authenticated_data=bytes([n]), private=False) for n in range(40)]
     stage = group.stage([], authenticated_data=b"")
     void(
-        w, mallory, [ada, bo, cem], mallory.room.m._cover("commit", envelope.pack([*messages, stage.message]))
+        w,
+        mallory,
+        [ada, bo, cem],
+        mallory.room.membership._cover("commit", envelope.pack([*messages, stage.message])),
     )
-    assert len(bo.room.m.group.stored_proposals) <= 2
+    assert len(bo.room.membership.group.stored_proposals) <= 2
     # and those who go still can
     w.do(cem, ev.Leave())
     w.until(lambda: "Cem" not in ada.roster, 10)
@@ -165,8 +171,8 @@ def test_a_members_messages_are_not_attributed_to_the_next_at_its_leaf(
     w = World(446)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(1)
-    m = ada.room.m
-    blob = bo.room.m.protect(content.encode(content.Say(bytes(16), "I said that")))
+    m = ada.room.membership
+    blob = bo.room.membership.protect(content.encode(content.Say(bytes(16), "I said that")))
     dana = mls.KeyPackageIn.decode(Me("Dana", w.rng).package(w.now).encoded).verify(
         m.group.suite, now=int(w.now)
     )
@@ -177,7 +183,7 @@ def test_a_members_messages_are_not_attributed_to_the_next_at_its_leaf(
         ada.room.queue(HealIntent(m.group.epoch), w.now)
         w.do(ada, ev.Tick())
     w.until(lambda: "Dana" in cem.roster)
-    assert cem.room.m.name(1) == "Dana"
+    assert cem.room.membership.name(1) == "Dana"
     w._ascend(cem.links[ev.ROOM], wire.encode(wire.Relay(blob)))
     w.run(2)
     assert cem.said == []

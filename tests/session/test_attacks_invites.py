@@ -90,7 +90,11 @@ def test_a_reader_of_anothers_answer_reads_no_heartbeats(monkeypatch: pytest.Mon
     w.do(ada, ev.Admit(next(e.knock for e in reversed(ada.told) if isinstance(e, ev.Knocked))))
     w.until(lambda: w.agreed([ada, cem, dana]), 10)
     (answer,) = answers
-    assert dana.room.m.heartbeat_key == ada.room.m.heartbeat_key == cem.room.m.heartbeat_key
-    assert ada.room.m.heartbeat_key not in lobby.encode_answer(answer)
+    assert (
+        dana.room.membership.heartbeat_key
+        == ada.room.membership.heartbeat_key
+        == cem.room.membership.heartbeat_key
+    )
+    assert ada.room.membership.heartbeat_key not in lobby.encode_answer(answer)
     w.run(8)
     assert not {"silent", "unheard", "gone"} & {*ada.alarms, *dana.alarms, *cem.alarms}

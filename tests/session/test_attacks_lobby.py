@@ -75,7 +75,7 @@ def test_a_member_whose_new_name_is_none_costs_those_in_the_lobby_one_check() ->
     w.until(lambda: bo.session._readmission.members is not None)
     helper = bo.session._readmission._helper
     assert helper is not None
-    me, m = cem.session._me, cem.room.m
+    me, m = cem.session._me, cem.room.membership
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=1).encode()
     bundle = package_of(me, w.now, credential=mls.Credential.basic(b"\x00\xff\xfe"), ticket=ticket)
     ask(w, bo, cem, recovery.RejoinRequest(bytes(range(32)), bundle.encoded))
@@ -100,7 +100,7 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
     w.until(lambda: bo.session._readmission.members is not None)
     helper = bo.session._readmission._helper
     assert helper is not None
-    me, m = cem.session._me, cem.room.m
+    me, m = cem.session._me, cem.room.membership
     host, _ = recovery.make_host_return_request(
         kept.host_seed,
         kept.group_id,
@@ -111,7 +111,7 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
     flood = []
     for n in range(40):
         ticket = RejoinTicket(
-            m.group.group_id, m.journal.slot, m.journal.chain, bytes([n]) * 16, by=bo.room.m.own_leaf
+            m.group.group_id, m.journal.slot, m.journal.chain, bytes([n]) * 16, by=bo.room.membership.own_leaf
         ).encode()
         flood.append(recovery.RejoinRequest(bytes(range(32)), package_of(me, w.now, ticket=ticket).encoded))
     ask(w, bo, cem, host, *flood)
@@ -141,7 +141,7 @@ def test_rejoins_of_nobody_are_not_kept_and_alarm_nobody() -> None:
 def test_a_members_rejoins_that_wait_are_few() -> None:
     w = World(404)
     ada, bo = w.meeting("Ada", "Bo")
-    host, me, m = ada.session._host, bo.session._me, bo.room.m
+    host, me, m = ada.session._host, bo.session._me, bo.room.membership
     assert host is not None
     wanted = []
     for n in range(40):
@@ -151,7 +151,7 @@ def test_a_members_rejoins_that_wait_are_few() -> None:
         knock, _ = lobby.knock(
             bo.session._invites.own, host._cards[day][-1].card, bundle.encoded, "Bo", "", rng=w.rng
         )
-        wanted.append(host._knocked(day, knock, ada.room.m, w.now))
+        wanted.append(host._knocked(day, knock, ada.room.membership, w.now))
     assert len(host._asked) <= 2
     assert len(wanted) - wanted.count(None) <= 2
 

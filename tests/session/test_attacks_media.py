@@ -65,7 +65,7 @@ def test_cuts_with_changes_of_keys_excuse_no_more() -> None:
         for _ in range(80):
             speak()
             w.run(0.02)
-        mallory.room.queue(HealIntent(mallory.room.m.group.epoch), w.now)
+        mallory.room.queue(HealIntent(mallory.room.membership.group.epoch), w.now)
     assert "unverified_media" in of_media(ada)
     assert media.opened["Ada", "Bo"] - played <= 50 * 9
 
@@ -74,7 +74,7 @@ def test_a_server_that_begins_the_connection_anew_in_its_midst_excuses_nothing()
     w, media, (ada, _bo, _), speak = bos_silence(803)
     challenge = wire.Challenge(1, ada.room.origin, bytes(32), ada.room.server_key)
     entered = wire.Entered(
-        ada.room.handle, ada.room.incarnation, ada.room.server_slot, ada.room.m.journal.chain, []
+        ada.room.handle, ada.room.incarnation, ada.room.server_slot, ada.room.membership.journal.chain, []
     )
     played = media.opened["Ada", "Bo"]
     for _ in range(8):
@@ -115,7 +115,7 @@ def test_a_member_who_rejoins_keeps_its_doubts() -> None:
     w.until(lambda: ada.room is not old and ada.room.is_synced(w.now), 30)
     checker = signing(ada)._checkers[leaf_of(bo)]
     assert checker.doubt == "forged"
-    assert not checker._epochs or max(checker._epochs) >= ada.room.m.group.epoch - 1
+    assert not checker._epochs or max(checker._epochs) >= ada.room.membership.group.epoch - 1
     played = media.opened["Ada", "Bo"]
     w.run(5)
     assert media.opened["Ada", "Bo"] > played + 200, "what Bo signs is played"

@@ -30,7 +30,7 @@ from tests.session.world import Participant, World
 def spoil(w: World, mallory: Participant, victim: Participant) -> None:
     with pytest.MonkeyPatch.context() as patch:
         spoil_path(patch, mallory, victim)
-        mallory.room.queue(HealIntent(mallory.room.m.group.epoch), w.now)
+        mallory.room.queue(HealIntent(mallory.room.membership.group.epoch), w.now)
         w.do(mallory, ev.Tick())
 
 
@@ -72,7 +72,7 @@ def test_a_member_who_may_not_rejoin_yet_is_not_lost() -> None:
     assert isinstance(bo.session._guest, RejoinLobby)
     assert texts(bo, "not_yet")
     assert ada.alarms.count("not_admitted") == 1
-    m = ada.room.m
+    m = ada.room.membership
     while m.journal.slot + 1 - m.ledger.rejoins[0].slot < REJOIN_SLOTS:  # as they heal, its turn comes
         ada.room.queue(HealIntent(m.group.epoch), w.now)
         w.run(0.2)
@@ -84,11 +84,11 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoinLobby:
     """An evicted member answers a rejoin in its own room, forked from the last epoch that it was in."""
     lobby = victim.session._guest
     assert isinstance(lobby, RejoinLobby)
-    if old.m.own_leaf not in lobby._helpers:
-        lobby._helpers.append(old.m.own_leaf)
-    w.until(lambda: any(a.leaf == old.m.own_leaf for a in lobby._asked), 30)
-    asked = next(a.asked for a in lobby._asked if a.leaf == old.m.own_leaf)
-    m = old.m
+    if old.membership.own_leaf not in lobby._helpers:
+        lobby._helpers.append(old.membership.own_leaf)
+    w.until(lambda: any(a.leaf == old.membership.own_leaf for a in lobby._asked), 30)
+    asked = next(a.asked for a in lobby._asked if a.leaf == old.membership.own_leaf)
+    m = old.membership
     package = KeyPackageIn.decode(asked.key_package).verify(m.group.suite, now=int(w.now))
     staged = m.stage(RejoinIntent(1, package, ticket_of(package) or b"", victim.label))
     assert staged is not None
@@ -116,15 +116,17 @@ def test_a_member_who_saw_a_removal_is_not_lured_back_before_it() -> None:
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
     w.run(1)
     kept = mallory.room
-    w.do(ada, ev.Remove(kept.m.own_leaf))
+    w.do(ada, ev.Remove(kept.membership.own_leaf))
     w.until(lambda: w.agreed([ada, bo]))
     w.kill(ada)
     bo.room.needs_rejoin = True
     w.do(bo, ev.Tick())
     for _ in range(3):  # slots of Mallory's own, until that of the ticket fits
-        staged = kept.m.stage(HealIntent(kept.m.group.epoch))
-        kept.m.adopt(staged, staged.blob, w.now)
-    kept.m.journal.chains[bo.room.m.journal.slot] = bo.room.m.journal.chain  # and she minds no other history
+        staged = kept.membership.stage(HealIntent(kept.membership.group.epoch))
+        kept.membership.adopt(staged, staged.blob, w.now)
+    kept.membership.journal.chains[bo.room.membership.journal.slot] = (
+        bo.room.membership.journal.chain
+    )  # and she minds no other history
     lobby = lure(w, bo, kept)
     assert lobby.entry is None
     w.run(1)
@@ -138,7 +140,7 @@ def test_a_member_lured_into_a_fork_seals_nothing_there() -> None:
     w.run(1)
     kept = mallory.room
     w.down_filter = lambda who, message: who is not bo  # Bo hears nothing any more
-    w.do(ada, ev.Remove(kept.m.own_leaf))
+    w.do(ada, ev.Remove(kept.membership.own_leaf))
     w.until(lambda: "Mallory" not in [*ada.roster, *cem.roster])
     began = w.now
     w.run(26)
@@ -152,7 +154,7 @@ def test_a_member_lured_into_a_fork_seals_nothing_there() -> None:
     lure(w, bo, kept)
     w.do(bo, ev.Tick())
     assert bo.session._guest is None, "it can't be told from the room"
-    assert bo.room.m.signature_key(kept.m.own_leaf) is not None
+    assert bo.room.membership.signature_key(kept.membership.own_leaf) is not None
     # asked by itself: the fork's server would serve Bo all that else is needed
     monitor = bo.room.feature(Monitor)
     for _ in range(200):
@@ -179,21 +181,23 @@ def test_a_helper_that_keeps_the_welcome_is_asked_once() -> None:
         took = w.until(lambda: bo.session._guest is None and together([bo, cem]), 40, f"round {round_}")
         assert took < 30
         w.run(6)
-    assert len(cem.room.m.ledger.rejoins) == 3, "one of them used up by Mallory, and none the second time"
+    assert len(cem.room.membership.ledger.rejoins) == 3, (
+        "one of them used up by Mallory, and none the second time"
+    )
 
 
 def test_nobody_but_who_is_asked_can_commit_a_rejoin() -> None:
     w = World(427)
     ada, mallory, bo, cem = w.meeting("Ada", "Mallory", "Bo", "Cem")
-    for by in (ANY_HOST, cem.room.m.own_leaf):
-        m = bo.room.m
+    for by in (ANY_HOST, cem.room.membership.own_leaf):
+        m = bo.room.membership
         ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=by)
         bundle = bo.session._me.package(w.now, ticket)
         package = KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(w.now))
         intent = RejoinIntent(1, package, ticket.encode(), "Bo")
         with pytest.raises(ValidationError, match="SNUG-8"):
-            mallory.room.m.stage(intent)
-        assert (ada if by == ANY_HOST else cem).room.m.stage(intent) is not None
+            mallory.room.membership.stage(intent)
+        assert (ada if by == ANY_HOST else cem).room.membership.stage(intent) is not None
 
 
 def test_a_rejoin_among_honest_members_takes_seconds() -> None:
@@ -214,7 +218,7 @@ def test_nobody_who_lies_alone_makes_a_host_fall_out_of_step() -> None:
     w.do(ada, ev.Deputise(1))
     w.until(lambda: liar.session._host is not None)
     w.run(6)
-    real, own = Heartbeat.signed, liar.room.m.own_leaf
+    real, own = Heartbeat.signed, liar.room.membership.own_leaf
 
     def lying(self: Heartbeat, number: bytes, sign: Callable[[str, bytes], bytes]) -> Heartbeat:
         if self.leaf == own:

@@ -39,13 +39,13 @@ def test_a_reply_key_that_is_none_costs_who_asked_the_answer() -> None:
     w = World(461)
     _, (bo, mallory) = crashed(w, "Bo", "Mallory")
     w.until(lambda: bo.session._readmission.members is not None)
-    m = mallory.room.m
-    by = bo.room.m.own_leaf
+    m = mallory.room.membership
+    by = bo.room.membership.own_leaf
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=by)
     bundle = mallory.session._me.package(w.now, ticket)
     slot = m.journal.slot
     ask(w, bo, mallory, recovery.RejoinRequest(bytes(32), bundle.encoded))
-    w.until(lambda: bo.room.m.journal.slot > slot, 10)
+    w.until(lambda: bo.room.membership.journal.slot > slot, 10)
     w.run(5)
     assert bo.ended is None
 

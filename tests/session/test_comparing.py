@@ -162,7 +162,7 @@ def test_a_change_of_keys_does_not_hide_who_aborts() -> None:
     part(mallory).holds_commits = lambda now: False  # type: ignore[method-assign]
     w.do(ada, ev.Compare())
     w.until(lambda: all((r := part(p)._running) is not None and r.out for p in (ada, bo)), 5)
-    mallory.room.queue(HealIntent(mallory.room.m.group.epoch), w.now)
+    mallory.room.queue(HealIntent(mallory.room.membership.group.epoch), w.now)
     w.do(mallory, ev.Tick())
     w.run(2)
     for p in (ada, bo):
@@ -244,7 +244,7 @@ def test_one_opener_begins_at_most_one_run_every_five_seconds() -> None:
     real = part(ada)._begin
 
     def begin(opener: int, what: content.CodeOpen, again: bool, now: float) -> None:
-        if opener == mallory.room.m.own_leaf:
+        if opener == mallory.room.membership.own_leaf:
             begun.append(now)
         real(opener, what, again, now)
 
@@ -282,7 +282,7 @@ def test_the_id_of_a_run_is_used_once() -> None:
 def test_messages_of_no_run_of_this_room_are_ignored() -> None:
     w = World(60)
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
-    m = mallory.room.m
+    m = mallory.room.membership
     good = content.CodeOpen(bytes(16), m.group.epoch, m.journal.chain, [0, 1, 2])
     wrong = [
         content.CodeOpen(b"\1" * 16, m.group.epoch + 1, m.journal.chain, [0, 1, 2]),

@@ -67,7 +67,7 @@ def test_a_member_who_compared_hears_of_later_changes_and_their_authors(
 def test_an_epoch_without_joins_or_leaves_is_no_news() -> None:
     w = World(67)
     ada, bo = compared(w, "Ada", "Bo")
-    bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
+    bo.room.queue(HealIntent(bo.room.membership.group.epoch), w.now)
     before = len(comparisons(ada))
     epoch = ada.epoch
     w.until(lambda: ada.epoch == epoch + 1, 5)
@@ -263,7 +263,7 @@ def test_what_is_remembered_is_bounded() -> None:
     for i in range(1000):
         memory._changes.append((ada.epoch + 1, f"change {i}"))
     for _ in range(30):
-        bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
+        bo.room.queue(HealIntent(bo.room.membership.group.epoch), w.now)
         epoch = ada.epoch
         w.until(lambda: min(ada.epoch, bo.epoch) > epoch, 5)
     assert len(memory._changes) == 200

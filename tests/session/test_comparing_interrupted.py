@@ -38,7 +38,7 @@ def test_hosts_hold_their_commits_while_a_code_is_made_except_removals() -> None
     w.until(lambda: w.agreed([ada, bo, cem, dana]), PHASE)
     w.do(bo, ev.Compare())
     w.until(lambda: len(kept) == 2, 10)
-    w.do(ada, ev.Remove(cem.room.m.own_leaf))
+    w.do(ada, ev.Remove(cem.room.membership.own_leaf))
     w.until(lambda: cem.ended is not None, 1, "a removal does not wait")
     have_code(w, [ada, bo, dana], 20)
     assert not ours(ada)
@@ -107,7 +107,7 @@ def test_an_opener_tries_twice_and_then_reports_failure() -> None:
     for _ in range(2):
         w.until(lambda: part(ada)._running is not None, 10)
         part(cem).holds_commits = lambda now: False  # type: ignore[method-assign]
-        cem.room.queue(HealIntent(cem.room.m.group.epoch), w.now)
+        cem.room.queue(HealIntent(cem.room.membership.group.epoch), w.now)
         w.do(cem, ev.Tick())
         w.until(lambda: part(ada)._running is None, 3)
     w.run(0.5)

@@ -131,7 +131,7 @@ def test_names_are_added_on_request_and_are_signed() -> None:
     w.until(lambda: "dropped" in people[0].alarms, 5)
     found = shown(people[0], w, names=True)
     assert sorted(n.name for n in found.names) == ["Ada", "Bo"]
-    keys = {people[0].room.m.signature_key(leaf) for leaf in (0, 1)}
+    keys = {people[0].room.membership.signature_key(leaf) for leaf in (0, 1)}
     assert {n.key for n in found.names} == keys
     assert {m.key for m in found.members} <= keys
 

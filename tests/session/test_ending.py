@@ -56,7 +56,7 @@ def test_a_member_who_is_no_host_cannot_end_the_meeting_and_is_named() -> None:
     w.run(1)
     with pytest.raises(ValueError, match="only a host"):
         w.do(bo, ev.EndMeeting())
-    bo.room.relay(content.End(bo.room.m.journal.chain))
+    bo.room.relay(content.End(bo.room.membership.journal.chain))
     w.run(1)
     for other in (ada, cem):
         assert other.ended is None

@@ -117,7 +117,7 @@ def test_a_straggler_catches_up_on_commits() -> None:
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: dana.roster == bo.roster == ["Ada", "Bo", "Cem", "Dana"])
     for _ in range(4):
-        ada.room.queue(HealIntent(ada.room.m.group.epoch), w.now)
+        ada.room.queue(HealIntent(ada.room.membership.group.epoch), w.now)
         w.do(ada, ev.Tick())
         w.run(1)
     w.do(ada, ev.Say("are you there?"))
@@ -185,8 +185,8 @@ def test_a_bad_commit_is_void_for_all_and_the_meeting_goes_on(kind: str) -> None
         # the server can put a commit behind another history than its author's
         (blob, room_pass), named = forged(bo, [], chain=bytes(32)), False
     else:
-        changed = bo.room.m.policy.with_host(bo.room.m.signature_key(1))
-        kept = bo.room.m.group.extensions[0]
+        changed = bo.room.membership.policy.with_host(bo.room.membership.signature_key(1))
+        kept = bo.room.membership.group.extensions[0]
         new = mls.GroupContextExtensions((kept, mls.Extension(0xF001, changed.encode())))
         blob, room_pass = forged(bo, [new])
     post_commit(w, bo, blob, room_pass)
@@ -195,7 +195,7 @@ def test_a_bad_commit_is_void_for_all_and_the_meeting_goes_on(kind: str) -> None
     assert ("from Bo" in text) is named
     assert ("a member or the server" in text) is not named
     assert ada.epoch == cem.epoch == epoch
-    assert ada.room.m.journal.chain == cem.room.m.journal.chain
+    assert ada.room.membership.journal.chain == cem.room.membership.journal.chain
     # the hosts mend the gate, and the room goes on for everybody, the author too
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: w.agreed([*people, dana]), 10)
@@ -205,8 +205,8 @@ def test_a_replayed_commit_is_void() -> None:
     w = World(91)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     ada.room.queue(HealIntent(ada.epoch), w.now)
-    w.until(lambda: w.agreed(people) and ada.room.m.journal.slot == 3)
-    old = ada.room.m.journal.entry(3).blob
+    w.until(lambda: w.agreed(people) and ada.room.membership.journal.slot == 3)
+    old = ada.room.membership.journal.entry(3).blob
     post_commit(w, bo, old, bytes(32))
     w.until(lambda: "void_commit" in cem.alarms, 5)
     w.do(ada, ev.Say("on we go"))
@@ -307,10 +307,10 @@ def test_garbage_in_the_relay_costs_one_check_and_no_word() -> None:
     told = len(cem.told)
     for size in (512, 1024):
         w._ascend(bo.links[ev.ROOM], wire.encode(wire.Relay(w.rng(size))))
-    real = bo.room.m.protect(content.encode(content.Say(bytes(16), "once")))
+    real = bo.room.membership.protect(content.encode(content.Say(bytes(16), "once")))
     for _ in range(3):  # replayed
         w._ascend(bo.links[ev.ROOM], wire.encode(wire.Relay(real)))
-    w._ascend(bo.links[ev.ROOM], wire.encode(wire.Relay(bo.room.m.protect(b"{}"))))
+    w._ascend(bo.links[ev.ROOM], wire.encode(wire.Relay(bo.room.membership.protect(b"{}"))))
     w.run(3)
     assert cem.said == [("Bo", "once")]
     assert len(cem.told) == told + 1
@@ -319,15 +319,15 @@ def test_garbage_in_the_relay_costs_one_check_and_no_word() -> None:
 def test_a_policy_change_is_done_once_and_only_by_hosts() -> None:
     w = World(98)
     ada, bo, _ = people = w.meeting("Ada", "Bo", "Cem")
-    key = bo.room.m.signature_key(1)
+    key = bo.room.membership.signature_key(1)
     assert key is not None
     change = PolicyIntent(lambda p: None if key in p.hosts else p.with_host(key))
     ada.room.queue(change, w.now)
     ada.room.queue(change, w.now)
-    w.until(lambda: w.agreed(people) and bo.room.m.is_host(1))
+    w.until(lambda: w.agreed(people) and bo.room.membership.is_host(1))
     w.run(2)
-    assert bo.room.m.policy.version == 2
-    assert H(ada.room.m.policy.encode()) == H(bo.room.m.policy.encode())
+    assert bo.room.membership.policy.version == 2
+    assert H(ada.room.membership.policy.encode()) == H(bo.room.membership.policy.encode())
     assert policy.LINK_PSK_ID == b"snug 1 link"
 
 
@@ -348,11 +348,11 @@ def test_a_commit_that_does_not_carry_what_it_names_splits_nobody_off() -> None:
     """Some have got the farewell through the relay and some have not: the verdict is the same."""
     w = World(100)
     ada, bo, cem, dana = w.meeting("Ada", "Bo", "Cem", "Dana")
-    farewell = cem.room.m.leave_proposals.propose()
+    farewell = cem.room.membership.leave_proposals.propose()
     for who in (bo, dana):
-        who.room.m.leave_proposals.store(farewell)
-    (reference,) = bo.room.m.group.stored_proposals
-    m = bo.room.m
+        who.room.membership.leave_proposals.store(farewell)
+    (reference,) = bo.room.membership.group.stored_proposals
+    m = bo.room.membership
     context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
     stage = m.group.stage([], include_stored=[reference], authenticated_data=context.encode())
     blob = m._cover("commit", envelope.pack([stage.message]))  # and not the proposal with it
@@ -368,16 +368,16 @@ def test_relayed_messages_use_up_no_handshake_key() -> None:
     """Otherwise a commit seen in the relay would be a replay to some members, and valid to others."""
     w = World(101)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
-    m = bo.room.m
+    m = bo.room.membership
     context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
     stage = m.group.stage([], authenticated_data=context.encode(), psks=m._psks)
     room_pass = stage.group.export("snug 1 pass", m.room, 32)
     early = m._cover("relay", envelope.pack([stage.message]))
     with pytest.raises(MalformedError):
-        cem.room.m.open_relay(early)  # Cem gets it, and Ada does not
+        cem.room.membership.open_relay(early)  # Cem gets it, and Ada does not
     private = m.group.propose(mls.Remove(1), private=True)
     with pytest.raises(MalformedError):
-        cem.room.m.leave_proposals.store(private)
+        cem.room.membership.leave_proposals.store(private)
     blob = m._cover("commit", envelope.pack([stage.message]))
     post_commit(w, bo, blob, room_pass)
     w.until(lambda: ada.epoch == cem.epoch == 3, 5)

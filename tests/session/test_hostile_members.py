@@ -73,8 +73,8 @@ class Mallory:
             return  # it was removed, or is out of step itself
 
     @property
-    def m(self):  # type: ignore[no-untyped-def]
-        return self.who.room.m
+    def membership(self):  # type: ignore[no-untyped-def]
+        return self.who.room.membership
 
     def say(self, message: wire.Message) -> None:
         self.w._ascend(self.who.links[ev.ROOM], wire.encode(message))
@@ -90,11 +90,11 @@ class Mallory:
         post_commit(self.w, self.who, blob, room_pass)
 
     def forged_removal(self) -> None:
-        self._post([mls.Remove(self.victims()[0].room.m.own_leaf)])
+        self._post([mls.Remove(self.victims()[0].room.membership.own_leaf)])
 
     def forged_policy(self) -> None:
-        changed = self.m.policy.with_host(self.m.signature_key(self.m.own_leaf))
-        kept = self.m.group.extensions[0]
+        changed = self.membership.policy.with_host(self.membership.signature_key(self.membership.own_leaf))
+        kept = self.membership.group.extensions[0]
         self._post([mls.GroupContextExtensions((kept, mls.Extension(POLICY_EXTENSION, changed.encode())))])
 
     def forged_context(self) -> None:
@@ -118,7 +118,7 @@ class Mallory:
         self.spoiled_path(gate=False)
 
     def uncarried_proposal(self) -> None:
-        m = self.m
+        m = self.membership
         reference = m.leave_proposals._references[H(m.leave_proposals.propose())]
         context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
         stage = m.group.stage([], include_stored=[reference], authenticated_data=context.encode())
@@ -127,7 +127,7 @@ class Mallory:
         post_commit(self.w, self.who, blob, self.w.rng(32))
 
     def old_commit_again(self) -> None:
-        entries = [e for e in self.m.journal._entries if e.blob is not None]
+        entries = [e for e in self.membership.journal._entries if e.blob is not None]
         if entries:
             post_commit(self.w, self.who, self.chance.choice(entries).blob, self.w.rng(32))
 
@@ -135,30 +135,41 @@ class Mallory:
         for size in BUCKETS[:3]:
             self.say(wire.Relay(self.w.rng(size)))
             self.say(wire.Broadcast(self.w.rng(size)))
-        self.say(wire.Relay(self.m.protect(b"{}")))
+        self.say(wire.Relay(self.membership.protect(b"{}")))
 
     def false_end(self) -> None:
-        self.say(wire.Relay(self.m.protect(content.encode(content.End(self.m.journal.chain)))))
+        self.say(
+            wire.Relay(self.membership.protect(content.encode(content.End(self.membership.journal.chain))))
+        )
 
     def false_grant(self) -> None:
-        leaf = self.victims()[-1].room.m.own_leaf
+        leaf = self.victims()[-1].room.membership.own_leaf
         grant = content.Grant(leaf, self.w.rng(32), self.w.rng(48))
-        self.say(wire.Relay(self.m.protect(content.encode(grant))))
+        self.say(wire.Relay(self.membership.protect(content.encode(grant))))
 
     def steal_streams(self) -> None:
         streams = [content.OwnStream(77, "audio", 0)]
-        self.say(wire.Relay(self.m.protect(content.encode(content.Announce(bytes(8), bytes(32), streams)))))
+        self.say(
+            wire.Relay(
+                self.membership.protect(content.encode(content.Announce(bytes(8), bytes(32), streams)))
+            )
+        )
 
     def bad_box(self) -> None:
-        self.say(wire.Relay(self.m.protect(content.encode(content.Announce(bytes(8), bytes(32), [])))))
+        self.say(
+            wire.Relay(self.membership.protect(content.encode(content.Announce(bytes(8), bytes(32), []))))
+        )
 
     def odd_leavings(self) -> None:
-        for proposal in (mls.Remove(self.victims()[0].room.m.own_leaf), mls.PreSharedKey.external(b"x")):
-            leaving = content.Leaving(self.m.group.propose(proposal, private=False))
-            self.say(wire.Relay(self.m.protect(content.encode(leaving))))
+        for proposal in (
+            mls.Remove(self.victims()[0].room.membership.own_leaf),
+            mls.PreSharedKey.external(b"x"),
+        ):
+            leaving = content.Leaving(self.membership.group.propose(proposal, private=False))
+            self.say(wire.Relay(self.membership.protect(content.encode(leaving))))
 
     def lie_in_a_beat(self) -> None:
-        m = self.m
+        m = self.membership
         beat = Heartbeat(
             leaf=m.own_leaf,
             handle=self.w.rng(8),
@@ -186,7 +197,7 @@ class Mallory:
         )
 
     def commit_in_the_relay(self) -> None:
-        m = self.m
+        m = self.membership
         context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
         stage = m.group.stage([], authenticated_data=context.encode(), psks=m._psks)
         self.say(wire.Relay(m._cover("relay", envelope.pack([stage.message]))))
@@ -194,7 +205,7 @@ class Mallory:
 
     def quick_heals(self) -> None:
         for _ in range(3):
-            self.who.room.queue(HealIntent(self.m.group.epoch), self.w.now)
+            self.who.room.queue(HealIntent(self.membership.group.epoch), self.w.now)
 
     def cut_off(self) -> None:
         self.w.cut(self.who.links[ev.ROOM])
@@ -231,7 +242,9 @@ def play(seed: int, steps: int = 10) -> None:
     assert all(p.ended is None for p in honest), "no honest member is lost"
     # the room goes on: a host removes them, and somebody new comes in
     for h in hostile:
-        leaf = next((leaf for leaf, name, _ in honest[0].room.m.members() if name == h.who.label), None)
+        leaf = next(
+            (leaf for leaf, name, _ in honest[0].room.membership.members() if name == h.who.label), None
+        )
         if leaf is not None:
             w.do(honest[0], ev.Remove(leaf))
     w.until(lambda: sorted(honest[0].roster) == sorted(HONEST) and together(honest), 40, f"seed {seed}")
@@ -290,7 +303,7 @@ def test_two_whom_a_commit_shuts_out_name_its_author_to_the_host() -> None:
     mallory = Mallory(w, first, random.Random(1))
     epoch = ada.epoch
     with pytest.MonkeyPatch.context() as patch:
-        bad = [p.room.m.signature_key(p.room.m.own_leaf) for p in others]
+        bad = [p.room.membership.signature_key(p.room.membership.own_leaf) for p in others]
         spoil_for(patch, mallory.who, bad)
         blob, room_pass = forged(mallory.who, [])
     post_commit(w, mallory.who, blob, room_pass)
@@ -305,7 +318,7 @@ def test_two_whom_a_commit_shuts_out_name_its_author_to_the_host() -> None:
 def spoil_for(patch: pytest.MonkeyPatch, committer: Participant, keys: list[bytes]) -> None:
     """As `spoil_path`, for several."""
     real = treekem.encrypt_with_label  # type: ignore[attr-defined]  # what the test replaces
-    tree = committer.room.m.group._live.tree
+    tree = committer.room.membership.group._live.tree
     bad = {n.encryption_key for _, n in tree.leaves() if n.signature_key in keys}
 
     def spoiled(suite, public, label, context, plaintext, rng):  # type: ignore[no-untyped-def]

@@ -50,7 +50,7 @@ def test_one_member_is_shown_an_identity_and_the_others_learn_nothing() -> None:
     blobs = seen.vouches(cem)
     assert {label for label, _ in blobs} == {"Bo", "Cem"}, "all are handed it, one can read it"
     for _, blob in blobs:
-        inner = envelope.open(cem.room.m.heartbeat_key, "vouch", cem.room.number, blob)
+        inner = envelope.open(cem.room.membership.heartbeat_key, "vouch", cem.room.number, blob)
         assert (len(blob), len(inner)) == (BUCKETS[0], VOUCH_SIZE)
         assert own.own.public not in inner
         for box in (cem.room.box, ada.room.box):
@@ -69,7 +69,7 @@ def test_the_receiver_could_have_made_the_whole_message() -> None:
         identity._exchange(box, own.own.public), identity._exchange(box, about.box), own.own.public, about
     )
     by_bo = identity._seal_vouch(about, own.own.public, proof, os.urandom)
-    key, number, slot = bo.room.m.heartbeat_key, bo.room.number, bo.room.m.epoch_slot
+    key, number, slot = bo.room.membership.heartbeat_key, bo.room.number, bo.room.membership.epoch_slot
     assert bo.room.feature(Vouching).broadcast_received(
         envelope.seal(key, "vouch", number, slot, by_bo, BUCKETS), w.now
     )

@@ -390,7 +390,7 @@ def test_a_frame_that_no_list_can_place_waits() -> None:
     assert isinstance(signing, Signing)
     leaf = ada.session.own_leaf
     assert leaf is not None
-    for stream in signing._checkers[leaf]._epochs[ada.room.m.group.epoch].streams.values():
+    for stream in signing._checkers[leaf]._epochs[ada.room.membership.group.epoch].streams.values():
         stream.torn = True
     data = ada.room.frames.seal("video", layer_stream(Stream.VIDEO, 2), PICTURE, w.now)
     assert data is not None

@@ -161,7 +161,7 @@ def test_a_member_who_is_no_host_cannot_end_it() -> None:
     ada, bo, _ = w.meeting("Ada", "Bo", "Cem")
     from snugroom.client.session.catalogue import content
 
-    bo.room.relay(content.End(bo.room.m.journal.chain))
+    bo.room.relay(content.End(bo.room.membership.journal.chain))
     w.run(3)
     assert ada.ended is None
     assert "false_end" in ada.alarms

@@ -25,8 +25,8 @@ def test_an_honest_meeting_has_no_alarm_and_true_heartbeats() -> None:
     assert all(len(media.opened[a.label, b.label]) > 800 for a in people for b in people if a is not b)
     ada, bo = people[:2]
     beat = last_heartbeat(bo)
-    assert beat.slot == bo.room.m.journal.slot
-    assert beat.chain == ada.room.m.journal.chain
+    assert beat.slot == bo.room.membership.journal.slot
+    assert beat.chain == ada.room.membership.journal.chain
     sent = dict(beat.sent)
     got = {g.leaf: dict(g.frames) for g in last_heartbeat(ada).got}[1]
     assert sent[0] == pytest.approx(2 * sent[1])

@@ -30,9 +30,9 @@ from tests.session.world import Participant, World
 
 def stuck(w: World, monkeypatch: pytest.MonkeyPatch, committer: Participant, *victims: Participant) -> int:
     """Take a slot with a commit that only these members can't read. Returns the slot."""
-    slot = int(committer.room.m.journal.slot) + 1
-    keys = [victim.room.m.signature_key(victim.room.m.own_leaf) for victim in victims]
-    leaves = committer.room.m.group._live.tree.leaves()
+    slot = int(committer.room.membership.journal.slot) + 1
+    keys = [victim.room.membership.signature_key(victim.room.membership.own_leaf) for victim in victims]
+    leaves = committer.room.membership.group._live.tree.leaves()
     bad = {node.encryption_key for _, node in leaves if node.signature_key in keys}
     real = labels.encrypt_with_label
 
@@ -80,7 +80,7 @@ def test_the_others_heartbeats_say_that_a_commit_was_void() -> None:
     w = World(82)
     ada, bo, cem, dana = w.meeting("Ada", "Bo", "Cem", "Dana")
     w.run(12)
-    slot = ada.room.m.journal.slot + 1
+    slot = ada.room.membership.journal.slot + 1
     # Dana gets nothing of the slot except the others' heartbeats
     w.down_filter = lambda who, message: not (who is dana and isinstance(message, wire.Committed))
     w._ascend(bo.links[ev.ROOM], wire.encode(wire.Commit(slot, w.rng(512), bytes(32))))
@@ -95,7 +95,7 @@ def test_without_a_host_it_takes_more_than_half_of_the_others() -> None:
     w.run(12)
     eve = people[-1]
     eve.alive = False
-    m = eve.room.m
+    m = eve.room.membership
     slot = m.journal.slot + 1
     seen = monitor(eve)
     for who, verdict in ((people[1], None), (people[2], None), (people[3], "void")):
@@ -107,7 +107,7 @@ def test_without_a_host_it_takes_more_than_half_of_the_others() -> None:
             slot=slot,
             epoch=m.group.epoch,
             authenticator=H(m.group.epoch_authenticator),
-        ).signed(who.room.number, who.room.m.sign)
+        ).signed(who.room.number, who.room.membership.sign)
         blob = envelope.seal(m.heartbeat_key, "beat", who.room.number, m.epoch_slot, forged.encode(), BUCKETS)
         assert seen.broadcast_received(blob, w.now)
         assert seen.verdict_on_slot(slot) == verdict
@@ -155,7 +155,7 @@ def test_garbage_and_strangers_heartbeats_cost_one_check_and_no_alarm() -> None:
     _, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(12)
     told = len(bo.told)
-    m = cem.room.m
+    m = cem.room.membership
     base = last_heartbeat(cem)
     later = replace(base, seq=base.seq + 1, prev=base.digest)
     for beat in (
@@ -185,7 +185,7 @@ def test_too_frequent_heartbeats_displace_nobody_elses() -> None:
     w = World(74)
     _, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.run(120)
-    key = bo.room.m.signature_key(0)
+    key = bo.room.membership.signature_key(0)
     before = sum(by == key for _, by in monitor(bo).record.beats)
     cem.alive = False
     beat = last_heartbeat(cem)

@@ -43,13 +43,13 @@ def test_a_host_comes_back_and_is_host_again() -> None:
     assert ada.roster == people[0].roster
     assert sorted(ada.roster) == ["Ada", "Bo", "Cem"], "in place of the leaf that it had"
     assert ada.session._room is not None
-    assert ada.session._room.m.is_host(ada.session._room.m.own_leaf)
+    assert ada.session._room.membership.is_host(ada.session._room.membership.own_leaf)
     w.do(ada, ev.Say("here again"))
     w.until(lambda: all(("Ada", "here again") in p.said for p in people))
     # with all its powers: lets somebody in, and removes somebody
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: w.agreed([ada, *people, dana]), 20)
-    cem = next(leaf for leaf, name, _ in ada.room.m.members() if name == "Cem")
+    cem = next(leaf for leaf, name, _ in ada.room.membership.members() if name == "Cem")
     w.do(ada, ev.Remove(cem))
     w.until(lambda: w.agreed([ada, people[0], dana]), 10)
     # and the members have left the lobby
@@ -95,9 +95,9 @@ def test_a_removed_host_does_not_come_back_by_the_seed() -> None:
     ada, bo, cem = two_hosts(w, "Cem")
     kept = bo.session.kept()
     assert kept is not None
-    w.do(ada, ev.Remove(bo.room.m.own_leaf))
+    w.do(ada, ev.Remove(bo.room.membership.own_leaf))
     w.until(lambda: w.agreed([ada, cem]))
-    assert ada.room.m.ledger.returns_closed
+    assert ada.room.membership.ledger.returns_closed
     w.kill(ada)
     w.run(20)
     back = come_back(w, kept)
@@ -118,11 +118,11 @@ def test_a_member_cannot_make_a_return_up() -> None:
     package = mls.create_key_package  # a member's own program would refuse to stage it
     assert package is not None
     bundle = back.session._me.package(w.now)
-    slot = bo.room.m.journal.slot
+    slot = bo.room.membership.journal.slot
     signature = mallory.host_key.sign(host_return_message(kept.group_id, H(bundle.encoded), slot))
-    verified = mls.KeyPackageIn.decode(bundle.encoded).verify(bo.room.m.group.suite, now=int(w.now))
+    verified = mls.KeyPackageIn.decode(bundle.encoded).verify(bo.room.membership.group.suite, now=int(w.now))
     with pytest.raises(ValidationError, match="host key"):
-        bo.room.m.stage(HostReturnIntent(1, verified, HostReturn(slot, signature), "Ada"))
+        bo.room.membership.stage(HostReturnIntent(1, verified, HostReturn(slot, signature), "Ada"))
     assert cem.roster == ["Ada", "Bo", "Cem"]
 
 
@@ -186,13 +186,13 @@ def test_a_rejoin_that_host_and_members_hear_of_takes_place_once() -> None:
     # to Bo the host is silent, so Bo stands in the lobby; to Cem it answers
     w.down_filter = lambda who, message: not (who is bo and isinstance(message, wire.Broadcasted))
     w.until(lambda: bo.session._readmission.members is not None, 40)
-    slot = ada.room.m.journal.slot
+    slot = ada.room.membership.journal.slot
     cem.room.needs_rejoin = True
     w.do(cem, ev.Tick())
     w.until(lambda: cem.session._guest is None and not cem.room.needs_rejoin, 30)
     w.run(10)
     w.until(lambda: w.agreed(people), 10)
-    rejoins = [r for r in ada.room.m.ledger.rejoins if r.slot > slot]
+    rejoins = [r for r in ada.room.membership.ledger.rejoins if r.slot > slot]
     assert len(rejoins) == 1
     assert cem.ended is None
 
@@ -201,7 +201,7 @@ def test_a_former_member_is_not_let_in_by_a_rejoin() -> None:
     w = World(310)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     gone = cem.room
-    w.do(ada, ev.Remove(gone.m.own_leaf))
+    w.do(ada, ev.Remove(gone.membership.own_leaf))
     w.until(lambda: w.agreed([ada, bo]))
     w.kill(ada)
     w.until(lambda: bo.session._readmission.members is not None, 40)
@@ -221,7 +221,7 @@ def test_a_host_comes_back_while_another_is_there() -> None:
     w.run(5)
     again = come_back(w, kept)
     w.until(lambda: w.agreed([again, bo, cem]), 20)
-    assert again.room.m.is_host(again.room.m.own_leaf)
-    assert bo.room.m.is_host(bo.room.m.own_leaf)
+    assert again.room.membership.is_host(again.room.membership.own_leaf)
+    assert bo.room.membership.is_host(bo.room.membership.own_leaf)
     dana = w.guest(w.link_of(again), "Dana")
     w.until(lambda: w.agreed([again, bo, cem, dana]), 20)

@@ -84,12 +84,12 @@ def test_a_report_of_one_message_shows_that_one_and_who_signed_it() -> None:
     said = content.decode(proven.data)
     assert isinstance(said, content.Say)
     assert said.text == "a threat"
-    assert proven.signature_key == cem.room.m.signature_key(1)
+    assert proven.signature_key == cem.room.membership.signature_key(1)
     assert (proven.invite, proven.claims_host) == (0, False)
     raw = report.decode_report(data)
     assert b"confidence" not in b"".join(m.tbs for m in raw.messages)
     for who in (ada, cem):
-        assert (who.room.m.signature_key(0) or b"x") not in data, "nobody else's key, in any form"
+        assert (who.room.membership.signature_key(0) or b"x") not in data, "nobody else's key, in any form"
 
 
 def test_hosts_can_be_reported_too() -> None:
@@ -121,7 +121,11 @@ def test_newcomers_and_those_who_rejoin_are_shown_all_admissions() -> None:
     w.until(lambda: w.agreed([ada, bo, dana]) and dana.room.is_synced(w.now))
     w.run(1)
     for who in (ada, bo, dana):
-        others = {who.room.m.signature_key(leaf) for leaf in (0, 1, 2) if leaf != who.room.m.own_leaf}
+        others = {
+            who.room.membership.signature_key(leaf)
+            for leaf in (0, 1, 2)
+            if leaf != who.room.membership.own_leaf
+        }
         assert set(who.room.feature(Reporting)._admissions) >= others
     w.do(bo, ev.Say("after a rejoin"))
     hear(dana, w=w, text="after a rejoin")
@@ -155,7 +159,7 @@ def test_a_member_who_withholds_its_admission_is_named_once() -> None:
     w = World(9)
     ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
     for who in (ada, cem):
-        key = who.room.m.signature_key(1)
+        key = who.room.membership.signature_key(1)
         del who.room.feature(Reporting)._admissions[key]
     w.run(15)
     for text in ("one", "two"):
@@ -197,12 +201,12 @@ def test_no_honest_member_is_suspected() -> None:
 def test_an_admission_that_is_not_the_hosts_word_is_none(how: str) -> None:
     w = World(11)
     ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
-    key, group = bo.room.m.signature_key(1), bo.room.m.group.group_id
+    key, group = bo.room.membership.signature_key(1), bo.room.membership.group.group_id
     seed = ada.room.host_seed.host_key
     other = HostSeed(b"x" * 32).host_key
     invite, admission = {
         "another invite": (5, report.sign_admission(seed, group, key, 5)),
-        "another's key": (0, report.sign_admission(seed, group, cem.room.m.signature_key(2), 0)),
+        "another's key": (0, report.sign_admission(seed, group, cem.room.membership.signature_key(2), 0)),
         "another host": (0, report.sign_admission(other, group, key, 0)),
         "no signature": (0, bytes(64)),
     }[how]
@@ -223,7 +227,9 @@ def test_an_answer_with_a_wrong_admission_is_not_shown_on() -> None:
     right = own._admission
     own.take(bytes(64))
     assert own._admission == right
-    own.take(report.sign_admission(ada.room.host_seed.host_key, bo.room.m.group.group_id, bytes(32), 0))
+    own.take(
+        report.sign_admission(ada.room.host_seed.host_key, bo.room.membership.group.group_id, bytes(32), 0)
+    )
     assert own._admission == right
 
 
@@ -244,8 +250,8 @@ def test_a_member_can_not_report_what_nobody_said() -> None:
     with pytest.raises(SnugCryptoError):
         report.verify_message(forged, key)
     own = mallory.room.feature(Reporting)._admission
-    hers = mallory.room.m.signature_key(2)
-    signed = mallory.room.m.sign("snug 1 evidence", changed)
+    hers = mallory.room.membership.signature_key(2)
+    signed = mallory.room.membership.sign("snug 1 evidence", changed)
     for k, s in ((hers, signed), (accused.signature_key, signed)):
         with pytest.raises(SnugCryptoError):
             report.verify_message(report.ReportedMessage(changed, s, k, 0, own), key)

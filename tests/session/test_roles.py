@@ -99,7 +99,9 @@ def test_every_member_voids_an_add_to_a_locked_room() -> None:
     link = w.link_of(ada)
     w.do(ada, ev.Lock(True))
     w.until(lambda: len(changes(cem)) == 2 and len(changes(bo)) == 2)
-    bo.room.m.policy = replace(bo.room.m.policy, mode=Mode.WAVE_IN)  # its own idea of the policy
+    bo.room.membership.policy = replace(
+        bo.room.membership.policy, mode=Mode.WAVE_IN
+    )  # its own idea of the policy
     lobby_of(ada)._turned_away = lambda asked, m: True  # type: ignore[method-assign]  # leave it to Bo
     dana = w.guest(link, "Dana")
     w.until(lambda: "void_commit" in ada.alarms and "void_commit" in cem.alarms, 40)
@@ -114,13 +116,13 @@ def test_the_mode_before_the_lock_survives_another_host_and_a_rejoin() -> None:
     w = World(5)
     ada, bo = two_hosts(w)
     w.do(ada, ev.Lock(True))
-    w.until(lambda: bo.room.m.policy.mode is Mode.LOCKED)
+    w.until(lambda: bo.room.membership.policy.mode is Mode.LOCKED)
     bo.room.needs_rejoin = True
     w.do(bo, ev.Tick())
     w.until(lambda: not bo.room.needs_rejoin and w.agreed([ada, bo]), 30)
-    assert bo.room.m.policy.mode is Mode.LOCKED, "a rejoin is nobody new"
+    assert bo.room.membership.policy.mode is Mode.LOCKED, "a rejoin is nobody new"
     w.do(bo, ev.Lock(False))
-    w.until(lambda: ada.room.m.policy.mode is Mode.WAVE_IN)
+    w.until(lambda: ada.room.membership.policy.mode is Mode.WAVE_IN)
     assert changes(ada)[-1].startswith("Bo unlocked the room")
 
 
@@ -131,10 +133,10 @@ def test_a_room_is_unlocked_to_what_it_was_last_and_not_at_first() -> None:
         lambda p: None if p.mode is Mode.ASK else replace(p, version=p.version + 1, mode=Mode.ASK)
     )
     ada.room.queue(asked, w.now)
-    w.until(lambda: bo.room.m.policy.mode is Mode.ASK)
+    w.until(lambda: bo.room.membership.policy.mode is Mode.ASK)
     for on, mode in ((True, Mode.LOCKED), (False, Mode.ASK)):
         w.do(ada, ev.Lock(on))
-        w.until(lambda mode=mode: bo.room.m.policy.mode is mode)  # type: ignore[misc]
+        w.until(lambda mode=mode: bo.room.membership.policy.mode is mode)  # type: ignore[misc]
 
 
 def test_only_hosts_have_these_powers() -> None:
@@ -163,7 +165,7 @@ def test_a_lock_by_a_member_who_is_no_host_is_void_and_named() -> None:
         bo.room.queue(intent, w.now)  # staged and sent while its own check is off
     w.until(lambda: "void_commit" in ada.alarms and "void_commit" in cem.alarms)
     assert not changes(ada)
-    assert ada.room.m.policy.mode is Mode.WAVE_IN
+    assert ada.room.membership.policy.mode is Mode.WAVE_IN
 
 
 # -- naming hosts, and taking it back --------------------------------------------------------------
@@ -203,7 +205,7 @@ def test_a_room_keeps_a_host() -> None:
     w.kill(bo)
     w.do(ada, ev.Remove(1))
     w.until(lambda: ada.roster == ["Ada"])
-    assert len(ada.room.m.policy.hosts) == 2, "the one who is gone stands there still"
+    assert len(ada.room.membership.policy.hosts) == 2, "the one who is gone stands there still"
     with pytest.raises(ValueError, match="make somebody else a host first"):
         w.do(ada, ev.Undeputise(0))
 
@@ -216,7 +218,7 @@ def test_two_hosts_who_step_down_at_once_leave_one() -> None:
         w.do(bo, ev.Undeputise(1))
         w.until(lambda: bool(not_done(ada) or not_done(bo)), 10)
         w.run(1)
-        hosts = [[leaf for leaf, _, host in p.room.m.members() if host] for p in (ada, bo, cem)]
+        hosts = [[leaf for leaf, _, host in p.room.membership.members() if host] for p in (ada, bo, cem)]
         assert hosts in ([[0]] * 3, [[1]] * 3)
         stayed = (ada, bo)[hosts[0][0]]
         assert not_done(stayed) == [
@@ -250,11 +252,11 @@ def test_a_proof_of_the_seed_needs_the_seed() -> None:
     w = World(31)
     ada, bo, cem = two_hosts(w, "Cem")
     transfer = ada.room.feature(HostKeyTransfer)
-    bos = bo.room.m.signature_key(1)
+    bos = bo.room.membership.signature_key(1)
     assert transfer.confirmed == {bos}
     w.do(ada, ev.Deputise(2))
     cem.room.feature(HostKeyTransfer)._receive_seed = lambda sender, grant: None  # it never gets it
-    w.until(lambda: cem.room.m.is_host(2))
+    w.until(lambda: cem.room.membership.is_host(2))
     w.run(1)
     wrong = HostSeed(bytes(32)).host_key.sign(b"snug 1 granted")
     cem.room.relay(content.Granted(wrong))
@@ -273,7 +275,11 @@ def test_a_host_hands_over() -> None:
     w.do(ada, ev.HandOver(1))
     w.until(lambda: "no_host" in statuses(ada))
     w.until(lambda: changes(cem) == ["Ada made Bo a host.", "Ada gave up the host role."])
-    assert [(leaf, host) for leaf, _, host in cem.room.m.members()] == [(0, False), (1, True), (2, False)]
+    assert [(leaf, host) for leaf, _, host in cem.room.membership.members()] == [
+        (0, False),
+        (1, True),
+        (2, False),
+    ]
     assert ada.session._host is None
     assert ada.room.host_seed is None
     assert bo.session._host is not None
@@ -308,7 +314,7 @@ def test_nobody_steps_down_for_who_has_not_shown_that_it_can_host() -> None:
     assert not_done(ada) == [
         "That could not be done: Bo has not shown that it can host; you are still a host."
     ]
-    assert ada.room.m.is_host(0)
+    assert ada.room.membership.is_host(0)
     assert ada.session._host is not None
 
 
@@ -324,7 +330,7 @@ def test_a_handover_to_who_goes_meanwhile_is_given_up() -> None:
         "That could not be done: Bo left before taking over the meeting; you are still a host."
     ]
     assert w.agreed([ada, cem])
-    assert ada.room.m.is_host(0)
+    assert ada.room.membership.is_host(0)
     with pytest.raises(ValueError, match="yourself"):
         w.do(ada, ev.HandOver(0))
     w.do(ada, ev.HandOver(2))
@@ -351,7 +357,7 @@ def test_a_handover_survives_ones_own_rejoin() -> None:
     cems = cem.room.feature(HostKeyTransfer)
     cems._receive_seed, take = (lambda sender, grant: None), cems._receive_seed
     w.do(ada, ev.HandOver(2))
-    w.until(lambda: cem.room.m.is_host(2))
+    w.until(lambda: cem.room.membership.is_host(2))
     ada.room.needs_rejoin = True
     w.do(ada, ev.Tick())
     w.until(lambda: any(r.rejoined for r in bo.of(ev.Roster) if isinstance(r, ev.Roster)), 20)

@@ -46,7 +46,7 @@ def test_joins_leaves_heals_and_removals_raise_no_alarm() -> None:
     media.join(dana, eve)
     w.run(5)
     for _ in range(3):
-        bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
+        bo.room.queue(HealIntent(bo.room.membership.group.epoch), w.now)
         w.run(1)
     w.do(ada, ev.Remove(leaf_of(cem)))
     w.until(lambda: cem.ended is not None)
@@ -72,7 +72,7 @@ def test_broken_connections_and_restarts_raise_no_alarm() -> None:
             elif ev.ROOM in victim.links:
                 w.cut(victim.links[ev.ROOM])
             if chance.random() < 0.4:
-                people[0].room.queue(HealIntent(people[0].room.m.group.epoch), w.now)
+                people[0].room.queue(HealIntent(people[0].room.membership.group.epoch), w.now)
             w.run(chance.uniform(0.3, 6))
         w.run(10)
         assert [of_media(p) for p in people] == [[]] * 4, seed
@@ -120,7 +120,7 @@ def test_a_slow_connection_with_many_failures_raises_no_alarm() -> None:
             elif dice < 0.6 and ev.ROOM in victim.links:
                 w.cut(victim.links[ev.ROOM])
             if chance.random() < 0.5:
-                people[0].room.queue(HealIntent(people[0].room.m.group.epoch), w.now)
+                people[0].room.queue(HealIntent(people[0].room.membership.group.epoch), w.now)
             w.run(chance.uniform(0.1, 5))
         w.run(10)
         assert [of_media(p) for p in people] == [[]] * 4, seed

@@ -91,7 +91,7 @@ def test_mallory_speaks_in_bursts_and_across_epochs_for_bo_who_has_crashed() -> 
     w.kill(bo)
     played = media.opened["Ada", "Bo"]
     for _ in range(6):
-        cem.room.queue(HealIntent(cem.room.m.group.epoch), w.now)
+        cem.room.queue(HealIntent(cem.room.membership.group.epoch), w.now)
         w.run(4)
         for n in range(40):
             mallory.speaks_as(bo, ada, counter=n)
@@ -104,7 +104,7 @@ def test_mallory_signs_in_bos_name() -> None:
     w, media, (ada, bo, cem) = meeting(9, "Ada", "Bo", "Cem")
     mallory = Mallory(w, media, cem)
     w.kill(bo)
-    m, key, hers = cem.room.m, SigningKey(bytes(32)), dict[int, Signer]()
+    m, key, hers = cem.room.membership, SigningKey(bytes(32)), dict[int, Signer]()
     counter = counter_of(media.last["Bo"]) + 1
     for n in range(200):
         sealed = mallory.seal(leaf_of(bo), counter + n)
@@ -133,7 +133,9 @@ def test_mallory_spoils_no_list_of_bos() -> None:
     for number in range(1000, 1100):
         forged = FrameList(leaf_of(bo), number, key.public, bytes(64), (Run(5, 0, bytes(16)),))
         made = forged.signed(epoch.scope, key)
-        room.broadcast(envelope.seal(epoch.key, "signatures", room.m.room, epoch.slot, made, BUCKETS))
+        room.broadcast(
+            envelope.seal(epoch.key, "signatures", room.membership.room, epoch.slot, made, BUCKETS)
+        )
         w.run(0.05)
     w.run(0.3)
     assert signing(ada).refused == 100
@@ -153,7 +155,7 @@ def test_mallory_replays_bos_frames_of_another_epoch() -> None:
     w.run(1.5)
     media.silent.add("Bo")
     assert len(kept) > 50
-    cem.room.queue(HealIntent(cem.room.m.group.epoch), w.now)
+    cem.room.queue(HealIntent(cem.room.membership.group.epoch), w.now)
     w.run(4)
     before = media.opened["Ada", "Bo"]
     for sealed in kept:

@@ -41,7 +41,7 @@ def test_lists_of_an_epoch_that_we_have_not_reached_wait_for_it() -> None:
         return True
 
     w.down_filter = hold
-    bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
+    bo.room.queue(HealIntent(bo.room.membership.group.epoch), w.now)
     w.run(1.6)
     assert late
     waiting = len(signing(ada)._early)
@@ -73,7 +73,7 @@ def test_the_epochs_key_is_disclosed_a_minute_later() -> None:
 
     feature.content_received = listen  # type: ignore[method-assign]  # listens in
     began = w.now
-    cem.room.queue(HealIntent(cem.room.m.group.epoch), w.now)
+    cem.room.queue(HealIntent(cem.room.membership.group.epoch), w.now)
     for _ in range(int(PUBLISH_AFTER) - 2):
         signing(bo)._publish_at = 0.0  # whatever it has told meanwhile
         w.run(1)
@@ -84,14 +84,14 @@ def test_the_epochs_key_is_disclosed_a_minute_later() -> None:
     # whoever was told it can make lists under it; nobody believes them
     refused, epoch = signing(ada).refused, list(signing(ada)._epochs.values())[-1]
     key = SigningKey(old.signer.secret)
-    vouched = bo.room.m.sign(MEDIA_KEY_LABEL, certified(old.scope, leaf_of(bo), public))
+    vouched = bo.room.membership.sign(MEDIA_KEY_LABEL, certified(old.scope, leaf_of(bo), public))
     forged = FrameList(leaf_of(bo), 10_000, public, vouched, (Run(5, 0, digest(b"invented")),))
     blob = envelope.seal(
-        old.key, "signatures", cem.room.m.room, old.slot, forged.signed(old.scope, key), BUCKETS
+        old.key, "signatures", cem.room.membership.room, old.slot, forged.signed(old.scope, key), BUCKETS
     )
     assert not feature.broadcast_received(blob, w.now), "of an epoch that is over"
     blob = envelope.seal(
-        epoch.key, "signatures", cem.room.m.room, epoch.slot, forged.signed(old.scope, key), BUCKETS
+        epoch.key, "signatures", cem.room.membership.room, epoch.slot, forged.signed(old.scope, key), BUCKETS
     )
     assert feature.broadcast_received(blob, w.now)
     assert signing(ada).refused == refused + 1
@@ -101,7 +101,7 @@ def test_the_epochs_key_is_disclosed_a_minute_later() -> None:
 def test_the_last_list_of_an_epoch_goes_out_with_the_next_ones_first_frame() -> None:
     w, _, (_, bo) = meeting(27, "Ada", "Bo")
     before = list(signing(bo)._epochs.values())[-1]
-    bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
+    bo.room.queue(HealIntent(bo.room.membership.group.epoch), w.now)
 
     def moved() -> bool:
         newest = list(signing(bo)._epochs.values())[-1]
@@ -150,7 +150,7 @@ def test_a_key_that_nobody_saw_is_not_disclosed() -> None:
 
     feature.content_received = listen  # type: ignore[method-assign]  # listens in
     for _ in range(4):
-        bo.room.queue(HealIntent(bo.room.m.group.epoch), w.now)
+        bo.room.queue(HealIntent(bo.room.membership.group.epoch), w.now)
         w.run(30)
     assert not any(isinstance(what, content.MediaSecret) for what in said)
 
@@ -177,7 +177,7 @@ def test_garbage_costs_one_check_and_no_word() -> None:
     w, _media, (ada, _bo) = meeting(20, "Ada", "Bo")
     epoch = list(signing(ada)._epochs.values())[-1]
     for payload in (b"", b"\1", b"\2" + bytes(200), bytes(400)):
-        blob = envelope.seal(epoch.key, "signatures", ada.room.m.room, epoch.slot, payload, BUCKETS)
+        blob = envelope.seal(epoch.key, "signatures", ada.room.membership.room, epoch.slot, payload, BUCKETS)
         assert signing(ada).broadcast_received(blob, w.now)
     assert signing(ada).refused == 4
     for blob in (bytes(512), b"", b"\xff" * 512, epoch.slot.to_bytes(8, "big") + bytes(504)):

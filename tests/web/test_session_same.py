@@ -221,14 +221,14 @@ def test_everybody_keeps_the_same_of_the_room(sessions: SessionProcess) -> None:
     w.until(lambda: w.agreed(people[:3]))
     w.do(people[0], ev.Deputise(1))
     w.until(lambda: people[1].session._host is not None)
-    w.until(lambda: len({p.room.m.journal.chain for p in people[:3]}) == 1)
+    w.until(lambda: len({p.room.membership.journal.chain for p in people[:3]}) == 1)
     kept = [
         (m.journal.slot, m.journal.chain, m.group.epoch, m.code, m.policy.encode(), m.heartbeat_key)
-        for m in (p.room.m for p in people[:3])
+        for m in (p.room.membership for p in people[:3])
     ]
     assert kept == kept[:1] * 3
     ledgers = {
         m.ledger_bytes() if hasattr(m, "ledger_bytes") else m.ledger.encode()
-        for m in (p.room.m for p in people[:3])
+        for m in (p.room.membership for p in people[:3])
     }
     assert len(ledgers) == 1

@@ -42,11 +42,11 @@ class _Group(_Look):
 
     @property
     def epoch(self) -> int:
-        return int(self._at("m", "group", "epoch"))
+        return int(self._at("membership", "group", "epoch"))
 
     @property
     def group_id(self) -> bytes:
-        return bytes(self._at("m", "group", "groupId"))
+        return bytes(self._at("membership", "group", "groupId"))
 
 
 class _Journal(_Look):
@@ -54,11 +54,11 @@ class _Journal(_Look):
 
     @property
     def slot(self) -> int:
-        return int(self._at("m", "journal", "slot"))
+        return int(self._at("membership", "journal", "slot"))
 
     @property
     def chain(self) -> bytes:
-        return bytes(self._at("m", "journal", "chain"))
+        return bytes(self._at("membership", "journal", "chain"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,41 +93,41 @@ class _Membership(_Look):
 
     @property
     def policy(self) -> _Policy:
-        raw = self._at("m", "policy")
+        raw = self._at("membership", "policy")
         return _Policy(
             raw["version"],
             raw["hosts"],
             Mode(raw["mode"]),
             raw["title"],
-            self._at("m", "policy", ["encode"]),
+            self._at("membership", "policy", ["encode"]),
         )
 
     @property
     def own_leaf(self) -> int:
-        return int(self._at("m", "ownLeaf"))
+        return int(self._at("membership", "ownLeaf"))
 
     @property
     def code(self) -> str:
-        return str(self._at("m", "code"))
+        return str(self._at("membership", "code"))
 
     @property
     def heartbeat_key(self) -> bytes:
-        return bytes(self._at("m", "heartbeatKey"))
+        return bytes(self._at("membership", "heartbeatKey"))
 
     def ledger_bytes(self) -> bytes:
-        return bytes(self._at("m", "ledger", ["encode"]))
+        return bytes(self._at("membership", "ledger", ["encode"]))
 
     def signature_key(self, leaf: int) -> bytes | None:
-        return self._at("m", ["signatureKey", leaf])  # type: ignore[no-any-return]
+        return self._at("membership", ["signatureKey", leaf])  # type: ignore[no-any-return]
 
     def is_host(self, leaf: int) -> bool:
-        return bool(self._at("m", ["isHost", leaf]))
+        return bool(self._at("membership", ["isHost", leaf]))
 
     def name(self, leaf: int) -> str:
-        return str(self._at("m", ["name", leaf]))
+        return str(self._at("membership", ["name", leaf]))
 
     def members(self) -> list[tuple[int, str, bool]]:
-        return [(m["leaf"], m["name"], m["host"]) for m in self._at("m", ["members"])]
+        return [(m["leaf"], m["name"], m["host"]) for m in self._at("membership", ["members"])]
 
 
 class _HostKeyTransfer(_Look):
@@ -190,7 +190,7 @@ class TsRoom(_Look):
     __slots__ = ()
 
     @property
-    def m(self) -> _Membership:
+    def membership(self) -> _Membership:
         return _Membership(self._session)
 
     @property

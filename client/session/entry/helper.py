@@ -69,7 +69,7 @@ class RejoinHelper:
         for nonce, (due, day) in list(self._here_due.items()):
             if now >= due:
                 del self._here_due[nonce]
-                journal = room.m.journal
+                journal = room.membership.journal
                 here = recovery.HelperOffer(
                     nonce, journal.slot, journal.chain, invite.gate(journal.room_pass)
                 )
@@ -115,7 +115,7 @@ class RejoinHelper:
     ) -> None:
         if any(known.asked.key_package == said.key_package for known in self._asked.values()):
             return
-        m = room.m
+        m = room.membership
         if isinstance(said, recovery.HostReturnRequest) and m.ledger.returns_closed:
             return  # a former host's: it is void, and must not displace others
         try:
@@ -141,7 +141,7 @@ class RejoinHelper:
     def _may_ask(self, package: mls.KeyPackage, room: Room, now: float) -> bool:
         """Return whether a member of the room may ask again; its previous request is then forgotten."""
         key = package.leaf_node.signature_key
-        if key not in [leaf.signature_key for leaf in room.m.leaves()]:
+        if key not in [leaf.signature_key for leaf in room.membership.leaves()]:
             return False
         for number, asked in list(self._asked.items()):
             if (
@@ -178,7 +178,7 @@ class MembersLobby(LobbyConnections):
 
 def _is_here(room: Room, name: str, now: float) -> bool:
     """Return whether a host of that name has signed something lately."""
-    hosts = [leaf for leaf, known, host in room.m.members() if host and known == name]
+    hosts = [leaf for leaf, known, host in room.membership.members() if host and known == name]
     return any(room.heard_recently(leaf, now) for leaf in hosts)
 
 

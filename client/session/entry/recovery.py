@@ -76,7 +76,9 @@ class RejoinLobby(GuestLobby):
         """
         self._old = old
         self._rejoining_package = make_package
-        others = (leaf for leaf, _, host in old.m.members() if not host and leaf != old.m.own_leaf)
+        others = (
+            leaf for leaf, _, host in old.membership.members() if not host and leaf != old.membership.own_leaf
+        )
         #: Leaves that may be asked in the lobby, the last helper first.
         self._helpers = sorted(list(others)[:ATTENDANTS_MAX], key=lambda leaf: leaf != first)
         #: The leaf of the member that let us in, if it was one of them.
@@ -160,25 +162,25 @@ class RejoinLobby(GuestLobby):
         A removed member can answer as well, in a room that goes on from an epoch before its removal.
         """
         old = self._old
-        before = old.m.ledger
+        before = old.membership.ledger
         try:
-            same_host = policy_of(group).host_public == old.m.policy.host_public
+            same_host = policy_of(group).host_public == old.membership.policy.host_public
             after = Ledger.decode(answer.ledger)
         except SnugCryptoError:
             return False
         here = {member.leaf_node.signature_key for member in group.members()}
         return (
             same_host
-            and group.group_id == old.m.group.group_id
+            and group.group_id == old.membership.group.group_id
             and answer.door_seed == old.door_key.seed
             and answer.room_admin_public == old.room_admin_public
-            and answer.slot > old.m.journal.slot
-            and group.epoch > old.m.group.epoch
+            and answer.slot > old.membership.journal.slot
+            and group.epoch > old.membership.group.epoch
             and before.keys <= after.keys
             and before.revoked <= after.revoked
             and before.used <= after.used
             and after.returns_closed >= before.returns_closed
-            and here & before.keys <= {leaf.signature_key for leaf in old.m.leaves()}
+            and here & before.keys <= {leaf.signature_key for leaf in old.membership.leaves()}
         )
 
 

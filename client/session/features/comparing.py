@@ -104,13 +104,13 @@ class Comparing(Feature):
         self._held_since = 0.0
         self._idle_since = float("-inf")
         self._compared = Comparisons()
-        self._compared.begin(room.m, now)
+        self._compared.begin(room.membership, now)
 
     def carry_over(self, old: Room) -> None:
         before = old.feature(Comparing)
         self._compared, self._seen, self._signs = before._compared, before._seen, before._signs
         self._answered = before._answered
-        self._compared.begin(self.room.m, self._in_touch)
+        self._compared.begin(self.room.membership, self._in_touch)
         if before._running is not None and before._running.out:
             # Otherwise an attacker that can make us fall out of step could try out codes unnoticed.
             self._alarm_missing(before._running, sentence("no_code.anew_out"))
@@ -122,7 +122,7 @@ class Comparing(Feature):
 
     def compare(self, now: float) -> None:
         """Request a run; ValueError, with a sentence, if none is possible."""
-        count = len(self.room.m.members())
+        count = len(self.room.membership.members())
         if count < 2:
             raise ValueError(sentence("cannot.nobody_to_compare"))
         if count > content.COMPARING_MAX:
@@ -150,7 +150,7 @@ class Comparing(Feature):
 
     def show(self) -> None:
         """Show the codes again, and the changes since the comparison."""
-        m = self.room.m
+        m = self.room.membership
         self.room.tell(ev.Code(m.group.epoch, m.code))
         if self._seen is not None and self._seen.epoch == m.group.epoch:
             self._tell_code()
@@ -158,12 +158,12 @@ class Comparing(Feature):
 
     def _tell_code(self) -> None:
         assert self._seen is not None
-        members = tuple(ev.Member(*member) for member in self.room.m.members())
+        members = tuple(ev.Member(*member) for member in self.room.membership.members())
         emoji, spelled = zip(*self._signs, strict=True)
         self.room.tell(ev.ShortCode(self._seen.epoch, emoji, spelled, members))
 
     def _tell_comparison(self, *, news: bool) -> None:
-        comparison = self._compared.state(self.room.m, news=news)
+        comparison = self._compared.state(self.room.membership, news=news)
         if comparison is not None:
             self.room.tell(comparison)
 
@@ -205,22 +205,22 @@ class Comparing(Feature):
         self._sids.clear()  # messages are bound to their epoch
         if running is not None:
             if running.out:
-                who = self.room.m.name(change.by)
+                who = self.room.membership.name(change.by)
                 self._alarm_missing(running, sentence("no_code.keys_out", who=who))
-            elif running.opener == self.room.m.own_leaf:
+            elif running.opener == self.room.membership.own_leaf:
                 unheard, again = True, running.again
             elif self._asked:
                 self._no_code(sentence("no_code.changed"))
         if unheard:
             self._once_more(again, now)
-        news = self._compared.adopted(change, self.room.m, now)
+        news = self._compared.adopted(change, self.room.membership, now)
         if self._compared.verified:
             self._tell_comparison(news=news)
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
         what = self._mine.pop(digest, None)
         if what is not None:
-            self._take(self.room.m.own_leaf, what, now)
+            self._take(self.room.membership.own_leaf, what, now)
 
     def content_received(
         self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
@@ -229,7 +229,7 @@ class Comparing(Feature):
             self._running.leaver = True
         if not isinstance(what, content.CodeOpen | content.CodeCommit | content.CodeReveal):
             return False
-        if received.epoch == self.room.m.group.epoch:
+        if received.epoch == self.room.membership.group.epoch:
             self._take(received.sender, what, now)
         return True
 
@@ -267,7 +267,7 @@ class Comparing(Feature):
         if now - request.since > REQUEST_MAX:
             self._no_code(sentence("no_code.unreachable"))
             return
-        room, m = self.room, self.room.m
+        room, m = self.room, self.room.membership
         rested = self._seen is None or now - self._seen.at >= REST + MARGIN
         if (
             self._running is not None
@@ -317,7 +317,7 @@ class Comparing(Feature):
             ]
 
     def _take_open(self, leaf: int, what: content.CodeOpen, now: float) -> None:
-        m = self.room.m
+        m = self.room.membership
         own = leaf == m.own_leaf
         if own and (self._request is None or self._request.sid != what.sid):
             return  # given up meanwhile
@@ -350,7 +350,7 @@ class Comparing(Feature):
         self._begin(leaf, what, again, now)
 
     def _begin(self, opener: int, what: content.CodeOpen, again: bool, now: float) -> None:
-        m = self.room.m
+        m = self.room.membership
         ground = CodeContext(
             what.sid, m.group.group_id, what.chain, m.group.epoch_authenticator, m.group.tree_hash
         )

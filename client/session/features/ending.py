@@ -39,8 +39,8 @@ class Ending(Feature):
         room = self.room
         if self._since is None or room.ended is not None:
             return
-        if room.is_synced(now) and self._chain != room.m.journal.chain:
-            self._chain = room.m.journal.chain
+        if room.is_synced(now) and self._chain != room.membership.journal.chain:
+            self._chain = room.membership.journal.chain
             self._digest = H(room.relay(content.End(self._chain)))
         if now - self._since > END_WAIT:
             room.finish("ended", sentence("room.ended_unheard"))
@@ -52,7 +52,11 @@ class Ending(Feature):
         self._chain = b""  # it may not have arrived
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
-        if self._since is not None and digest == self._digest and self._chain == self.room.m.journal.chain:
+        if (
+            self._since is not None
+            and digest == self._digest
+            and self._chain == self.room.membership.journal.chain
+        ):
             self.room.finish("ended", sentence("room.you_ended"))
 
     def content_received(
@@ -61,15 +65,17 @@ class Ending(Feature):
         if not isinstance(what, content.End):
             return False
         room, leaf = self.room, received.sender
-        by_host, chain = room.m.is_host(leaf), room.m.journal.chain
-        if by_host and what.chain != chain and what.chain in room.m.journal.chains.values():
+        by_host, chain = room.membership.is_host(leaf), room.membership.journal.chain
+        if by_host and what.chain != chain and what.chain in room.membership.journal.chains.values():
             return True  # a commit came between: the host sends it again
         try:
             policy.snug_18(by_host=by_host, chain=what.chain, current_chain=chain)
         except ValidationError as error:
             if leaf not in self._false:
                 self._false.add(leaf)
-                room.tell(sentences.alarm("false_end", name=room.m.name(leaf), why=reasons.in_full(error)))
+                room.tell(
+                    sentences.alarm("false_end", name=room.membership.name(leaf), why=reasons.in_full(error))
+                )
         else:
-            room.finish("ended", sentence("room.ended_by", name=room.m.name(leaf)))
+            room.finish("ended", sentence("room.ended_by", name=room.membership.name(leaf)))
         return True

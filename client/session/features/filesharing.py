@@ -81,9 +81,11 @@ class Files(Feature):
     def carry_over(self, old: Room) -> None:
         before = old.feature(Files)
         self._out, self._seen = before._out, before._seen
-        leaves = {leaf for leaf, _, _ in self.room.m.members()}
+        leaves = {leaf for leaf, _, _ in self.room.membership.members()}
         for coming in before._in.values():
-            same = self.room.m.signature_key(coming.leaf) == old.m.signature_key(coming.leaf)
+            same = self.room.membership.signature_key(coming.leaf) == old.membership.signature_key(
+                coming.leaf
+            )
             if coming.leaf in leaves and same:
                 self._in[coming.offer.id] = coming
             else:
@@ -103,7 +105,7 @@ class Files(Feature):
         offer = content.File(rng(16), name, mime, len(data), H(data), rng(32))
         count = pieces_of(len(data))
         self._out.append(_Out(offer, data, deque(range(count)), budget=AGAIN_TIMES * count))
-        m = self.room.m
+        m = self.room.membership
         self.room.tell(self._offered(m.own_leaf, offer))
         self.room.post(offer, now)
 
@@ -122,7 +124,7 @@ class Files(Feature):
         start = index * content.PIECE_SIZE
         payload = out.offer.id + uint(index, 4) + out.data[start : start + content.PIECE_SIZE]
         room = self.room
-        key, slot = out.offer.key, room.m.epoch_slot
+        key, slot = out.offer.key, room.membership.epoch_slot
         room.broadcast(envelope.seal(key, "piece", room.number, slot, payload, BUCKETS, rng=room.rng))
         self._piece_at = out.sent_at = now
         if not out.done:
@@ -146,11 +148,11 @@ class Files(Feature):
         return False
 
     def _offered(self, leaf: int, offer: content.File) -> ev.FileOffered:
-        name = self.room.m.name(leaf)
+        name = self.room.membership.name(leaf)
         return ev.FileOffered(leaf, name, offer.id.hex(), offer.name, offer.mime, offer.size)
 
     def _offer(self, leaf: int, offer: content.File, now: float) -> None:
-        mark = H(b"file", offer.id, self.room.m.signature_key(leaf) or b"")
+        mark = H(b"file", offer.id, self.room.membership.signature_key(leaf) or b"")
         ours = any(out.offer.id == offer.id for out in self._out)
         if mark in self._seen or ours or offer.id in self._in or not is_name(offer.name):
             return

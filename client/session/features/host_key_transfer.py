@@ -57,19 +57,19 @@ class HostKeyTransfer(Feature):
             return
         if self._confirm_due:
             self._confirm_due = False
-            own = room.m.signature_key(room.m.own_leaf) or b""
-            message = granted_message(room.m.group.group_id, own)
+            own = room.membership.signature_key(room.membership.own_leaf) or b""
+            message = granted_message(room.membership.group.group_id, own)
             room.relay(content.Granted(room.host_seed.host_key.sign(message)))
         if not self._pending:
             return
         for leaf, box in room.announcements.boxes():
-            key = room.m.signature_key(leaf)
+            key = room.membership.signature_key(leaf)
             pending = None if key is None else self._pending.get(key)
-            if key is None or pending is None or now < pending.at or key not in room.m.policy.hosts:
+            if key is None or pending is None or now < pending.at or key not in room.membership.policy.hosts:
                 continue
             pending.at, pending.wait = now + pending.wait, min(2 * pending.wait, RESEND_AFTER_MAX)
             try:
-                grant = seal_grant(room.host_seed, leaf, key, box, room.m.group.group_id, room.rng)
+                grant = seal_grant(room.host_seed, leaf, key, box, room.membership.group.group_id, room.rng)
             except SnugCryptoError:
                 continue  # a box that is no key: its owner cannot be sent a seed
             room.relay(grant)
@@ -78,7 +78,7 @@ class HostKeyTransfer(Feature):
         rejoined = {key for _, _, key in change.removed} if change.rejoined else set()
         gone = {key for _, _, key in change.removed} - rejoined
         gone |= set(change.policy_before.hosts) - set(change.policy_after.hosts)
-        if self.room.m.signature_key(self.room.m.own_leaf) in gone:
+        if self.room.membership.signature_key(self.room.membership.own_leaf) in gone:
             self._pending.clear()  # we are no longer a host
         self.confirmed -= gone
         for key in gone & self._pending.keys():
@@ -97,25 +97,29 @@ class HostKeyTransfer(Feature):
 
     def _receive_seed(self, sender: int, grant: content.Grant) -> None:
         room = self.room
-        if grant.leaf != room.m.own_leaf or not room.m.is_host(sender):
+        if grant.leaf != room.membership.own_leaf or not room.membership.is_host(sender):
             return
         if room.host_seed is None:
-            own_key = room.m.signature_key(room.m.own_leaf) or b""
-            seed = open_grant(grant, own_key, room.box, room.m.group.group_id)
-            if seed is None or seed.host_public != room.m.policy.host_public:
+            own_key = room.membership.signature_key(room.membership.own_leaf) or b""
+            seed = open_grant(grant, own_key, room.box, room.membership.group.group_id)
+            if seed is None or seed.host_public != room.membership.policy.host_public:
                 return
-            if seed.room_admin_key(room.m.group.group_id).public != room.room_admin_public:
+            if seed.room_admin_key(room.membership.group.group_id).public != room.room_admin_public:
                 return
             room.take_host_seed(seed)
         self._confirm_due = True
 
     def _receive_confirmation(self, sender: int, granted: content.Granted) -> None:
         room = self.room
-        key = room.m.signature_key(sender)
-        if key is None or key not in room.m.policy.hosts:
+        key = room.membership.signature_key(sender)
+        if key is None or key not in room.membership.policy.hosts:
             return
         try:
-            verify(room.m.policy.host_public, granted_message(room.m.group.group_id, key), granted.signature)
+            verify(
+                room.membership.policy.host_public,
+                granted_message(room.membership.group.group_id, key),
+                granted.signature,
+            )
         except SnugCryptoError:
             return  # it has another seed, and cannot host
         self.confirmed.add(key)

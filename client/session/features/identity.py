@@ -79,7 +79,7 @@ class Vouching(Feature):
     def _learn(self, leaf: int, petname: str | None, now: float, *, verified: bool) -> None:
         key = self._other(leaf, now)
         book = self._book()
-        name = self.room.m.name(leaf)
+        name = self.room.membership.name(leaf)
         public = self._identities.get(key)
         if public is None:
             raise ValueError(sentence("cannot.no_identity", name=name))
@@ -92,13 +92,13 @@ class Vouching(Feature):
         self.room.tell(ev.BookChanged(contact.petname, contact.fingerprint, contact.verified, public, now))
 
     def _other(self, leaf: int, now: float) -> bytes:
-        key = self.room.m.signature_key(leaf)
-        if key is None or leaf == self.room.m.own_leaf:
+        key = self.room.membership.signature_key(leaf)
+        if key is None or leaf == self.room.membership.own_leaf:
             raise ValueError(sentence("cannot.nobody_else", leaf=leaf))
         taken_at, before = self._taken.pop(leaf, (float("-inf"), ""))
         if now - taken_at < TAKEN:
             # The digits that the person has just compared are the previous member's.
-            name = self.room.m.name(leaf)
+            name = self.room.membership.name(leaf)
             raise ValueError(sentence("cannot.leaf_taken", name=name, leaf=leaf, before=before))
         return key
 
@@ -134,7 +134,7 @@ class Vouching(Feature):
         room, book = self.room, self.room.options.contacts
         if not self._to or book is None or not room.is_synced(now):
             return
-        m = room.m
+        m = room.membership
         for leaf, box in room.announcements.boxes():
             key = m.signature_key(leaf)
             if key is None or leaf == m.own_leaf or self._to.get(key, box) == box:
@@ -164,7 +164,7 @@ class Vouching(Feature):
             leaf = received.sender
             if self._handles.get(leaf) != what.handle:  # a new connection, which has received nothing yet
                 self._handles[leaf] = what.handle
-                key = self.room.m.signature_key(leaf)
+                key = self.room.membership.signature_key(leaf)
                 self._again(k for k in self._to if k == key)
             self._announced.add(leaf)  # the room stores it after this hook
         return False
@@ -172,12 +172,12 @@ class Vouching(Feature):
     def broadcast_received(self, blob: bytes, now: float) -> bool:
         room = self.room
         try:
-            vouch = envelope.open(room.m.heartbeat_key, "vouch", room.number, blob)
+            vouch = envelope.open(room.membership.heartbeat_key, "vouch", room.number, blob)
         except SnugCryptoError:
             return False
-        own = room.m.signature_key(room.m.own_leaf) or b""
+        own = room.membership.signature_key(room.membership.own_leaf) or b""
         try:
-            opened = open_vouch(vouch, room.box, own, room.m.group.group_id)
+            opened = open_vouch(vouch, room.box, own, room.membership.group.group_id)
         except SnugCryptoError:
             return True  # for another member, or garbage: it costs one check
         if not self._consider(opened, now):
@@ -194,7 +194,7 @@ class Vouching(Feature):
 
     def _consider(self, opened: OpenedVouch, now: float) -> bool:
         """Return whether a vouch is settled; False: its sender's announcement may still arrive."""
-        m = self.room.m
+        m = self.room.membership
         key, box = m.signature_key(opened.leaf), dict(self.room.announcements.boxes()).get(opened.leaf)
         if opened.leaf == m.own_leaf:
             return True
@@ -217,7 +217,7 @@ class Vouching(Feature):
         """
         if signature_key in self._identities:
             return
-        m = self.room.m
+        m = self.room.membership
         leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == signature_key), None)
         if leaf is None:
             return

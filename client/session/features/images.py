@@ -69,7 +69,7 @@ class Images(Feature):
     ) -> bool:
         if not isinstance(what, content.Image):
             return False
-        m = self.room.m
+        m = self.room.membership
         mark = content.message_id(what, m.signature_key(received.sender) or b"")
         if mark not in self._seen:
             self._seen.add(mark)

@@ -17,11 +17,11 @@ class Maintenance(Feature):
 
     def __init__(self, room: Room, now: float) -> None:
         super().__init__(room)
-        self._rota = CommitRota((leaf for leaf, _, _ in room.m.members()), now)
+        self._rota = CommitRota((leaf for leaf, _, _ in room.membership.members()), now)
         self._proposed_epoch: int | None = None
 
     def leaving(self, now: float) -> None:
-        m = self.room.m
+        m = self.room.membership
         if self._proposed_epoch != m.group.epoch:  # once in each epoch
             self._proposed_epoch = m.group.epoch
             self.room.relay(content.Leaving(m.leave_proposals.propose()))
@@ -33,9 +33,9 @@ class Maintenance(Feature):
     def tick(self, now: float) -> None:
         room = self.room
         if room.idle:
-            leaves = [leaf for leaf, _, _ in room.m.members()]
-            if self._rota.heal_due(leaves, room.m.own_leaf, now):
-                room.queue(HealIntent(room.m.group.epoch), now)
+            leaves = [leaf for leaf, _, _ in room.membership.members()]
+            if self._rota.heal_due(leaves, room.membership.own_leaf, now):
+                room.queue(HealIntent(room.membership.group.epoch), now)
         self._commit_self_removes(now)
 
     def content_received(
@@ -44,7 +44,7 @@ class Maintenance(Feature):
         if not isinstance(what, content.Leaving):
             return False
         try:
-            stored = self.room.m.leave_proposals.store(what.proposal)
+            stored = self.room.membership.leave_proposals.store(what.proposal)
         except SnugCryptoError:
             return True
         if stored.sender == received.sender and isinstance(stored.proposal, mls.Remove):
@@ -54,6 +54,6 @@ class Maintenance(Feature):
 
     def _commit_self_removes(self, now: float) -> None:
         room = self.room
-        members = [(leaf, host) for leaf, _, host in room.m.members()]
-        for self_remove in self._rota.self_removes_due(members, room.m.own_leaf, now):
+        members = [(leaf, host) for leaf, _, host in room.membership.members()]
+        for self_remove in self._rota.self_removes_due(members, room.membership.own_leaf, now):
             room.queue_once(self_remove, now)

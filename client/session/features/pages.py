@@ -73,7 +73,7 @@ class Pages(Feature):
         return True
 
     def _compare(self) -> None:
-        m = self.room.m
+        m = self.room.membership
         pages = dict(self._heard)
         if self._own is not None:
             pages[m.own_leaf] = self._own

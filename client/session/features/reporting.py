@@ -50,7 +50,7 @@ class Reporting(Feature):
 
     def __init__(self, room: Room, now: float) -> None:
         super().__init__(room)
-        self.on = room.m.policy.reports
+        self.on = room.membership.policy.reports
         self._told = self._told_without = False
         self._admission = b""
         self._show_at: float | None = None
@@ -72,12 +72,12 @@ class Reporting(Feature):
 
     def invite_of(self, leaf: int) -> int:
         """Return the invite of a leaf according to the ledger; NO_INVITE for the meeting's opener."""
-        index = self.room.m.ledger.invite_of(leaf)
+        index = self.room.membership.ledger.invite_of(leaf)
         return NO_INVITE if index is None else index
 
     def admission_for(self, signature_key: bytes) -> bytes:
         """As a host, return our signature (64 bytes) on the admission of a key; empty without reports."""
-        m, seed = self.room.m, self.room.host_seed
+        m, seed = self.room.membership, self.room.host_seed
         leaf = next((x.leaf for x in m.group.members() if x.leaf_node.signature_key == signature_key), None)
         if not self.on or seed is None or leaf is None:
             return b""
@@ -85,12 +85,12 @@ class Reporting(Feature):
 
     def take(self, admission: bytes) -> None:
         """Store our own admission from the host's answer, if it is valid."""
-        own = self.room.m.own_leaf
+        own = self.room.membership.own_leaf
         if self.on and admission and self._is_right(own, self.invite_of(own), admission):
             self._admission = admission
 
     def _is_right(self, leaf: int, invite: int, admission: bytes) -> bool:
-        m = self.room.m
+        m = self.room.membership
         key = m.signature_key(leaf)
         if key is None or invite != self.invite_of(leaf):
             return False
@@ -101,7 +101,7 @@ class Reporting(Feature):
         return True
 
     def _own(self) -> bytes:
-        m = self.room.m
+        m = self.room.membership
         key = m.signature_key(m.own_leaf)
         if not self._admission and key is not None and self.room.host_seed is not None:
             self._admission = self.admission_for(key)  # an opener or returned host signs for itself
@@ -135,7 +135,7 @@ class Reporting(Feature):
             self._show_at = None
             own = self._own()
             if own:
-                self.room.relay(content.Admitted(self.invite_of(self.room.m.own_leaf), own))
+                self.room.relay(content.Admitted(self.invite_of(self.room.membership.own_leaf), own))
 
     # -- messages --------------------------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ class Reporting(Feature):
         return False
 
     def _admitted(self, leaf: int, what: content.Admitted) -> None:
-        key = self.room.m.signature_key(leaf)
+        key = self.room.membership.signature_key(leaf)
         if key is None or key in self._admissions or not self._is_right(leaf, what.invite, what.admission):
             return
         self._admissions[key] = (what.invite, what.admission)
@@ -159,7 +159,7 @@ class Reporting(Feature):
             self._admissions.popitem(last=False)
 
     def _keep(self, received: mls.ApplicationMessage, what: content.Say | content.Image, now: float) -> None:
-        m, leaf = self.room.m, received.sender
+        m, leaf = self.room.membership, received.sender
         key = m.signature_key(leaf)
         if key is None:
             return
@@ -186,7 +186,7 @@ class Reporting(Feature):
             raise ValueError(sentence("cannot.report_off"))
         if not 0 < len(names) <= report.MESSAGES_MAX or len(set(names)) != len(names):
             raise ValueError(sentence("cannot.report_count", most=report.MESSAGES_MAX))
-        host_public = self.room.m.policy.host_public
+        host_public = self.room.membership.policy.host_public
         made = Report(report.FORMAT, host_public, [self._accused(name) for name in names])
         try:
             report.verify_report(made, host_public)

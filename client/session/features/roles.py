@@ -45,10 +45,12 @@ class Roles(Feature):
     def __init__(self, room: Room) -> None:
         super().__init__(room)
         #: The mode that unlocking restores; the stricter mode if this member never saw the room unlocked.
-        self._open_mode = Mode.ASK if room.m.policy.mode is Mode.LOCKED else room.m.policy.mode
+        self._open_mode = (
+            Mode.ASK if room.membership.policy.mode is Mode.LOCKED else room.membership.policy.mode
+        )
         self._handover: _Handover | None = None
         #: All hosts since we came in: they have had the host seed, which makes links.
-        self._ever_hosts = set(room.m.policy.hosts)
+        self._ever_hosts = set(room.membership.policy.hosts)
         #: Whether one of them was removed, or lost the role by another's act: a valid invite then proves
         #: little.
         self.seed_exposed = False
@@ -57,7 +59,7 @@ class Roles(Feature):
         before = old.feature(Roles)
         self._ever_hosts |= before._ever_hosts
         self.seed_exposed = before.seed_exposed
-        if self.room.m.policy.mode is Mode.LOCKED:
+        if self.room.membership.policy.mode is Mode.LOCKED:
             self._open_mode = before._open_mode
         self._handover = before._handover
 
@@ -66,7 +68,7 @@ class Roles(Feature):
     def lock(self, on: bool, now: float) -> None:
         """Lock the room, or unlock it; ValueError if it is so already, or we are not a host."""
         self.room.host_only()
-        if on == (self.room.m.policy.mode is Mode.LOCKED):
+        if on == (self.room.membership.policy.mode is Mode.LOCKED):
             raise ValueError(sentence("room.locked_already" if on else "room.not_locked"))
 
         def change(policy: Policy) -> Policy | None:
@@ -97,9 +99,9 @@ class Roles(Feature):
         ValueError if the leaf is empty or not a host's, if no host would be left, or if we are not a host.
         """
         key = self._key_of(leaf)
-        if key not in self.room.m.policy.hosts:
-            raise ValueError(sentence("room.is_no_host", name=self.room.m.name(leaf)))
-        if not self._others(key, self.room.m.policy):
+        if key not in self.room.membership.policy.hosts:
+            raise ValueError(sentence("room.is_no_host", name=self.room.membership.name(leaf)))
+        if not self._others(key, self.room.membership.policy):
             raise ValueError(sentence("room.name_another"))
         self._remove_host(key, None, now)
 
@@ -109,11 +111,11 @@ class Roles(Feature):
         ValueError if no other member is there, or we are not a host, or a handover is under way already.
         """
         key = self._key_of(leaf)
-        if leaf == self.room.m.own_leaf:
+        if leaf == self.room.membership.own_leaf:
             raise ValueError(sentence("room.hand_to_oneself"))
         if self._handover is not None:
             raise ValueError(sentence("room.handing_already", name=self._handover.name))
-        name = self.room.m.name(leaf)
+        name = self.room.membership.name(leaf)
         self._handover = _Handover(key, name, now)
         self.room.tell(sentences.status("handing_over", name=name))
         self.deputise(leaf, now)
@@ -124,27 +126,32 @@ class Roles(Feature):
         handover, room = self._handover, self.room
         if handover is None:
             return
-        if not room.m.is_host(room.m.own_leaf):
+        if not room.membership.is_host(room.membership.own_leaf):
             self._handover = None  # another host was quicker
         elif self._leaf_of(handover.key) is None:
             self._cancel_handover(sentence("room.handover_gone", name=handover.name))
-        elif handover.key in room.m.policy.hosts and handover.key in room.feature(HostKeyTransfer).confirmed:
+        elif (
+            handover.key in room.membership.policy.hosts
+            and handover.key in room.feature(HostKeyTransfer).confirmed
+        ):
             self._handover = None
-            self._remove_host(room.m.signature_key(room.m.own_leaf) or b"", handover.key, now)
+            self._remove_host(
+                room.membership.signature_key(room.membership.own_leaf) or b"", handover.key, now
+            )
         elif now - handover.since > HANDOVER_WAIT:
             self._cancel_handover(sentence("room.handover_unshown", name=handover.name))
 
     def adopted(self, change: Change, now: float) -> None:
         if change.policy_after.mode is not Mode.LOCKED:
             self._open_mode = change.policy_after.mode
-        for event in changes(change, self.room.m):
+        for event in changes(change, self.room.membership):
             self.room.tell(event)
         self._check_seed_exposure(change)
 
     # -- internals -----------------------------------------------------------------------------------
 
     def _check_seed_exposure(self, change: Change) -> None:
-        m, before = self.room.m, change.policy_before.hosts
+        m, before = self.room.membership, change.policy_before.hosts
         evicts = not change.rejoined and not change.returned
         thrown = {key: name for leaf, name, key in change.removed if evicts and leaf not in change.left}
         by = m.signature_key(change.by)
@@ -177,18 +184,18 @@ class Roles(Feature):
 
     def _others(self, key: bytes, policy: Policy) -> set[bytes]:
         """Return the signature keys of the hosts in the room, except `key`."""
-        present = {self.room.m.signature_key(leaf) for leaf, _, _ in self.room.m.members()}
+        present = {self.room.membership.signature_key(leaf) for leaf, _, _ in self.room.membership.members()}
         return {host for host in policy.hosts if host != key and host in present}
 
     def _key_of(self, leaf: int) -> bytes:
-        key = self.room.m.signature_key(leaf)
+        key = self.room.membership.signature_key(leaf)
         if key is None:
             raise ValueError(sentence("room.nobody_there", leaf=leaf))
         self.room.host_only()
         return key
 
     def _leaf_of(self, key: bytes) -> int | None:
-        return leaf_of(self.room.m, key)
+        return leaf_of(self.room.membership, key)
 
 
 def leaf_of(m: Membership, key: bytes) -> int | None:

@@ -98,12 +98,12 @@ class Signing(Feature):
         # Doubt about members stays. Otherwise an attacker that can force our rejoin could again speak in
         # their names.
         for leaf, checker in before._checkers.items():
-            self._keep(checker, old.m.signature_key(leaf), before._now)
+            self._keep(checker, old.membership.signature_key(leaf), before._now)
 
     def _keep(self, checker: FrameVerifier, key: bytes | None, now: float) -> None:
         """Move a checker to the current leaf of the member with that signature key (32 bytes)."""
-        members = self.room.m.members()
-        leaf = next((n for n, _, _ in members if self.room.m.signature_key(n) == key), None)
+        members = self.room.membership.members()
+        leaf = next((n for n, _, _ in members if self.room.membership.signature_key(n) == key), None)
         if leaf is not None:
             checker.end_all(now)
             self._checkers[leaf] = checker
@@ -145,7 +145,7 @@ class Signing(Feature):
     # -- epochs --------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        m = self.room.m
+        m = self.room.membership
         slot = m.epoch_slot
         bound = scope(m.room, slot, m.group.epoch_authenticator)
         self._epochs[slot] = _Epoch(m.group.epoch, slot, exported(m.group, "signatures"), bound)
@@ -162,7 +162,7 @@ class Signing(Feature):
                 # The same member: doubt about it stays, and it cannot list its unlisted frames any more.
                 checker.excuse(max(now, self._excused_until))
                 self._keep(checker, key, now)
-        bits = self.room.m.group.epoch % (1 << EPOCH_BITS)
+        bits = self.room.membership.group.epoch % (1 << EPOCH_BITS)
         for epoch in list(self._epochs.values()):
             if epoch.number % (1 << EPOCH_BITS) == bits:
                 self._end(epoch, now)  # the keys of its frames are gone too
@@ -208,9 +208,9 @@ class Signing(Feature):
         if epoch is None:
             return  # sealed with keys that nobody has any more
         if epoch.signer is None:
-            leaf = self.room.m.own_leaf
+            leaf = self.room.membership.own_leaf
             key = SigningKey.generate(self.room.rng)
-            certificate = self.room.m.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf, key.public))
+            certificate = self.room.membership.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf, key.public))
             epoch.signer = Signer(leaf, epoch.scope, key, certificate)
         epoch.signer.add(header.kid, header.counter, frame, now)
 
@@ -223,7 +223,7 @@ class Signing(Feature):
             # Once we seal in the next epoch, this epoch's list is complete: send it at once.
             if all_of_it or epoch is not waiting[-1] or now - signer.oldest >= interval(self._members):
                 for signed in signer.take():
-                    m = self.room.m
+                    m = self.room.membership
                     blob = envelope.seal(
                         epoch.key, "signatures", m.room, epoch.slot, signed, BUCKETS, rng=self.room.rng
                     )
@@ -248,7 +248,7 @@ class Signing(Feature):
         epoch = self._epoch_of(header.kid)
         if epoch is None:
             raise MissingKeyError("a frame of an epoch that no list could name any more")
-        if leaf != self.room.m.own_leaf:
+        if leaf != self.room.membership.own_leaf:
             self._checker(leaf).opening(epoch.number, header.kid, header.counter, frame, now)
 
     def frame_opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
@@ -270,10 +270,10 @@ class Signing(Feature):
             slot = envelope.epoch_slot(blob)
             epoch = self._epochs.get(slot)
             if epoch is None:
-                if slot > self.room.m.epoch_slot and len(blob) <= _LIST_BLOB_MAX:
+                if slot > self.room.membership.epoch_slot and len(blob) <= _LIST_BLOB_MAX:
                     self._early.append(blob)
                 return False
-            payload = envelope.open(epoch.key, "signatures", self.room.m.room, blob)
+            payload = envelope.open(epoch.key, "signatures", self.room.membership.room, blob)
         except SnugCryptoError:
             return False  # another feature's, or garbage
         if now < epoch.over_at:
@@ -281,7 +281,7 @@ class Signing(Feature):
         return True
 
     def _hear(self, epoch: _Epoch, payload: bytes, now: float) -> None:
-        m = self.room.m
+        m = self.room.membership
         try:
             heard = FrameList.decode(payload)
             leaf_key = m.signature_key(heard.leaf)
@@ -317,7 +317,7 @@ class Signing(Feature):
         found: dict[Finding, list[str]] = {}
         for leaf, checker in self._checkers.items():
             for finding in checker.findings:
-                found.setdefault(finding, []).append(self.room.m.name(leaf))
+                found.setdefault(finding, []).append(self.room.membership.name(leaf))
             checker.findings.clear()
         for name in found.get(Finding.FORGED, ()):
             self.room.tell(sentences.alarm("forged_media", name=name))

@@ -47,7 +47,7 @@ class States(Feature):
         self._own = state
         self._say_at = max(now, self._said_at + EVERY)
         self._say(now)
-        self._tell(self.room.m.own_leaf, state)
+        self._tell(self.room.membership.own_leaf, state)
 
     def raise_hand(self, up: bool, now: float) -> None:
         """Keep the rest of our state, with the hand up or down."""
@@ -88,7 +88,7 @@ class States(Feature):
         return True
 
     def _tell(self, leaf: int, state: content.State) -> None:
-        name = self.room.m.name(leaf)
+        name = self.room.membership.name(leaf)
         self.room.tell(
             ev.StateTold(leaf, name, state.mic, state.camera, state.screen, state.hand, state.recording)
         )
@@ -110,8 +110,8 @@ class Reactions(Feature):
             raise ValueError(sentence("cannot.react_soon"))
         self._said_at = now
         self.room.relay(what)
-        own = self.room.m.own_leaf
-        self.room.tell(ev.Reacted(own, self.room.m.name(own), what.reaction))
+        own = self.room.membership.own_leaf
+        self.room.tell(ev.Reacted(own, self.room.membership.name(own), what.reaction))
 
     def content_received(
         self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
@@ -121,6 +121,6 @@ class Reactions(Feature):
         recent = [at for at in self._shown.get(received.sender, []) if now - at < 10.0]
         if not self.room.catching_up and len(recent) < REACTIONS_MAX:
             self._shown[received.sender] = [*recent, now]
-            name = self.room.m.name(received.sender)
+            name = self.room.membership.name(received.sender)
             self.room.tell(ev.Reacted(received.sender, name, what.reaction))
         return True

@@ -56,7 +56,7 @@ class Admissions:
         failed, self._not_admitted = self._not_admitted, []
         for intent, why in failed:
             if isinstance(intent, AddIntent | RejoinIntent):
-                host.not_added(intent, why, room.m)
+                host.not_added(intent, why, room.membership)
 
     def answer(self, room: RoomSession, done: EntryIntent, welcome: bytes) -> lobby.Answer:
         """Return what a newcomer needs to join, beside its Welcome."""
@@ -65,9 +65,9 @@ class Admissions:
             welcome=welcome,
             door_seed=room.door_key.seed,
             room_admin_public=room.room_admin_public,
-            heartbeat_key=room.m.hand_heartbeat_key(),
-            slot=room.m.journal.slot,
-            chain=room.m.journal.chain,
-            ledger=room.m.ledger.encode(),
+            heartbeat_key=room.membership.hand_heartbeat_key(),
+            slot=room.membership.journal.slot,
+            chain=room.membership.journal.chain,
+            ledger=room.membership.ledger.encode(),
             admission=room.feature(Reporting).admission_for(key),
         )

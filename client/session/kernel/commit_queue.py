@@ -59,7 +59,7 @@ class CommitQueue:
     def send_next(self, now: float) -> None:
         """Send the commit of the first intent that can be staged; only while in sync."""
         room = self._room
-        slot = room.m.journal.slot + 1
+        slot = room.membership.journal.slot + 1
         if self._staged is not None and self._staged.slot == slot:
             if self._sent_at == 0.0:
                 self._sent_at = now
@@ -73,7 +73,7 @@ class CommitQueue:
                     return
             intent = self._intents[0]
             try:
-                staged = room.m.stage(intent)
+                staged = room.membership.stage(intent)
             except SnugCryptoError as error:
                 self._intents.popleft()
                 self._failed(intent, reasons.because(error))

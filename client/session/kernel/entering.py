@@ -77,9 +77,9 @@ def rejoin_lobby(
 ) -> RejoinLobby:
     """Ask the members of `room` to let us in again: we are out of step with it. `first` is asked first."""
     ticket = RejoinTicket(
-        group_id=room.m.group.group_id,
-        slot=room.m.journal.slot,
-        chain=room.m.journal.chain,
+        group_id=room.membership.group.group_id,
+        slot=room.membership.journal.slot,
+        chain=room.membership.journal.chain,
         nonce=b"",  # set for each KeyPackage
         stuck=room.stuck_at is not None,
     )
@@ -95,5 +95,5 @@ def recovery_data(me: Me, room: RoomSession, link: Invite) -> HostRecoveryData |
     if room.host_seed is None:
         return None
     return HostRecoveryData(
-        room.host_seed, room.door_key.seed, link.secret, room.m.group.group_id, link.origin, me.name
+        room.host_seed, room.door_key.seed, link.secret, room.membership.group.group_id, link.origin, me.name
     )

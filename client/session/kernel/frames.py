@@ -32,7 +32,7 @@ class Frames:
         """Seal a frame by SFrame and put the clear header in front; None while no media may be sent."""
         if self.pause_reason(now) is not None:
             return None
-        data = seal_frame(self._room.m.media, kind, stream, frame, now)
+        data = seal_frame(self._room.membership.media, kind, stream, frame, now)
         _, sealed = clear_header.split(kind, data)
         for feature in self._hooks.features_with("frame_sealed"):
             feature.frame_sealed(stream, sealed, now)
@@ -44,7 +44,7 @@ class Frames:
         FutureEpochError if keys, the announcement or data that a feature waits for may still arrive; other
         subclasses of SnugCryptoError are final.
         """
-        media = self._room.m.media
+        media = self._room.membership.media
         announcers = self._room.announcements.announcers(ssrc)
         if not announcers:
             raise FutureEpochError("a stream that nobody has announced yet")

@@ -58,7 +58,7 @@ class MeetingInvites:
     def make(self, room: RoomSession, wanted: ev.NewInvite) -> ev.InviteMade:
         """Make an invite; ValueError if that is impossible."""
         assert room.host_seed is not None
-        known = room.m.ledger.used | room.m.ledger.revoked
+        known = room.membership.ledger.used | room.membership.ledger.revoked
         index = self.book.make(wanted.label, wanted.once, known, self._rng)
         link = self.invite(room.host_seed, index).link()
         return ev.InviteMade(link, index, wanted.label, wanted.once)
@@ -68,7 +68,7 @@ class MeetingInvites:
         old = self._open
         if (
             old is None
-            or old not in room.m.ledger.revoked
+            or old not in room.membership.ledger.revoked
             or room.host_seed is None
             or room.ended is not None
         ):
@@ -77,7 +77,9 @@ class MeetingInvites:
         if old in self.book.taken_back:
             return None
         try:
-            self._open = self.book.make("", False, room.m.ledger.used | room.m.ledger.revoked, self._rng)
+            self._open = self.book.make(
+                "", False, room.membership.ledger.used | room.membership.ledger.revoked, self._rng
+            )
         except ValueError as error:
             return sentences.alarm("not_done", why=reasons.because(error))
         self.own = self.invite(room.host_seed, self._open)
@@ -92,7 +94,7 @@ class MeetingInvites:
         """Revoke an invite as a person asks; ValueError if it is unknown (`in_lobby`: not to us) or over."""
         if not self.book.known(index) and not in_lobby:
             raise ValueError(sentence("cannot.invite_unknown", index=index))
-        if index in self.book.taken_back or index in room.m.ledger.revoked:
+        if index in self.book.taken_back or index in room.membership.ledger.revoked:
             raise ValueError(sentence("cannot.invite_over", index=index))
         if index == self._open:
             self._open = None

@@ -33,7 +33,7 @@ class MessageLog:
         self._outbox = Outbox()
         self._seen = SeenDigests()
         self._early: list[bytes] = []
-        self._joined_slot = room.m.epoch_slot
+        self._joined_slot = room.membership.epoch_slot
         self._missed = 0
         self._lost_at: float | None = None
 
@@ -50,7 +50,7 @@ class MessageLog:
 
     def relay(self, what: content.AnyContent) -> bytes:
         """Send to all members through the relay, and return the blob; only while in sync."""
-        blob = self._room.m.protect(content.encode(what))
+        blob = self._room.membership.protect(content.encode(what))
         self._seen.add(H(blob))
         self._room.send(wire.Relay(blob))
         return blob
@@ -69,7 +69,7 @@ class MessageLog:
             self._send(message)
 
     def _send(self, message: OutgoingMessage) -> None:
-        m = self._room.m
+        m = self._room.membership
         over = message.epoch_slot != m.epoch_slot
         if over and not message.shown:
             message.blob = self.relay(message.what)
@@ -103,7 +103,7 @@ class MessageLog:
 
     def relayed(self, blob: bytes, now: float) -> None:
         """Process a blob that the server relayed."""
-        m, digest = self._room.m, H(blob)
+        m, digest = self._room.membership, H(blob)
         if digest in self._seen:
             self._outbox.came_back(digest, now)
             return
@@ -134,11 +134,16 @@ class MessageLog:
         match what:
             case content.Say():
                 # A resent message has the same id, and is shown once.
-                mark = content.message_id(what, room.m.signature_key(leaf) or b"")
+                mark = content.message_id(what, room.membership.signature_key(leaf) or b"")
                 if mark not in self._seen:
                     self._seen.add(mark)
                     room.tell(
-                        ev.Said(leaf, room.m.name(leaf), what.text, mark.hex()[: content.MESSAGE_ID_DIGITS])
+                        ev.Said(
+                            leaf,
+                            room.membership.name(leaf),
+                            what.text,
+                            mark.hex()[: content.MESSAGE_ID_DIGITS],
+                        )
                     )
             case content.Announce():
                 room.announcements.store(leaf, received.epoch, received.generation, what)

@@ -47,7 +47,7 @@ class ReceivedCommits:
 
     def received(self, message: wire.Committed, now: float) -> None:
         """Process the blob that has taken a slot."""
-        room, sync, journal = self._room, self._sync, self._room.m.journal
+        room, sync, journal = self._room, self._sync, self._room.membership.journal
         sync.move_to(max(sync.slot or 0, message.slot), now)
         if sync.connection is not None and sync.connection.handing_over == message.slot:
             sync.connection.handing_over = None
@@ -70,11 +70,11 @@ class ReceivedCommits:
 
     def _judge(self, blob: bytes, now: float) -> None:
         room = self._room
-        verdict = room.m.judge(blob)
+        verdict = room.membership.judge(blob)
         if isinstance(verdict, Valid):
             if verdict.removes_us:
                 sender = verdict.view.sender
-                by = sentence("room.somebody") if sender is None else room.m.name(sender)
+                by = sentence("room.somebody") if sender is None else room.membership.name(sender)
                 if room.leaving:
                     room.finish("left", sentence("room.you_left"))
                 else:
@@ -82,8 +82,8 @@ class ReceivedCommits:
                 return
             self._adopt(verdict, blob, now)
         elif isinstance(verdict, Void):
-            slot = room.m.journal.slot + 1
-            room.m.void(blob)
+            slot = room.membership.journal.slot + 1
+            room.membership.void(blob)
             if self._sync.connection is not None:
                 self._sync.connection.shown = None  # our pass must be shown for this slot too
             who = self._author_name(verdict.author)
@@ -91,7 +91,7 @@ class ReceivedCommits:
             for feature in self._hooks.features_with("voided"):
                 feature.voided(slot, verdict.author, now)
         else:
-            self._sync.stuck_at = room.m.journal.slot + 1
+            self._sync.stuck_at = room.membership.journal.slot + 1
             for feature in self._hooks.features_with("stuck"):
                 feature.stuck(blob, now)
             room.tell(sentences.alarm("stuck", who=self._author_name(verdict.author)))
@@ -103,7 +103,7 @@ class ReceivedCommits:
         regated, slot = sync.regated, sync.stuck_at
         assert slot is not None
         sync.stuck_at = None
-        self._room.m.void(blob)
+        self._room.membership.void(blob)
         if sync.connection is not None and not regated:
             sync.connection.shown = sync.connection.showing = None
         for feature in self._hooks.features_with("voided"):
@@ -111,11 +111,11 @@ class ReceivedCommits:
 
     def _author_name(self, leaf: int | None) -> str:
         """Return the author's name for a person; "a member or the server" if it is unknown."""
-        return sentence("room.member_or_server") if leaf is None else self._room.m.name(leaf)
+        return sentence("room.member_or_server") if leaf is None else self._room.membership.name(leaf)
 
     def _adopt(self, step: Valid | Staged, blob: bytes, now: float) -> None:
         room = self._room
-        change = room.m.adopt(step, blob, now)
+        change = room.membership.adopt(step, blob, now)
         if self._sync.connection is not None:
             self._sync.connection.refused_at = None
         if isinstance(step, Staged):
@@ -147,13 +147,13 @@ class ReceivedCommits:
 
 def tell_roster(room: Room, change: Change | None = None) -> None:
     """Report the members and the epoch's code; `change` led to this epoch, None: we have just come in."""
-    members = tuple(ev.Member(*m) for m in room.m.members())
+    members = tuple(ev.Member(*m) for m in room.membership.members())
     hosts = {m.leaf for m in members if m.host}
     added = () if change is None else change.added
     removed = () if change is None else change.removed
     room.tell(
         ev.Roster(
-            room.m.group.epoch,
+            room.membership.group.epoch,
             members,
             tuple(ev.Member(leaf, name, leaf in hosts) for leaf, name in added),
             tuple(ev.Member(leaf, name, False) for leaf, name, _ in removed),
@@ -163,4 +163,4 @@ def tell_roster(room: Room, change: Change | None = None) -> None:
             left=() if change is None else tuple(sorted(change.left)),
         )
     )
-    room.tell(ev.Code(room.m.group.epoch, room.m.code))
+    room.tell(ev.Code(room.membership.group.epoch, room.membership.code))

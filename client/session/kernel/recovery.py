@@ -47,8 +47,11 @@ class Recovery(Feature):
     def _consider_astray(self, now: float) -> None:
         """Rejoin if the others are in a later epoch at our own slot: their verdict on a commit differs."""
         room = self.room
-        level = room.server_slot == room.m.journal.slot and room.ended is None
-        if not level or room.feature(Monitor).verdict_on_slot(room.m.journal.slot, doubted=True) != "valid":
+        level = room.server_slot == room.membership.journal.slot and room.ended is None
+        if (
+            not level
+            or room.feature(Monitor).verdict_on_slot(room.membership.journal.slot, doubted=True) != "valid"
+        ):
             self._astray = None
         elif self._astray is None:
             self._astray = now

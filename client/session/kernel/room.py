@@ -52,7 +52,7 @@ class RoomSession:
         options: Options = Options(),  # noqa: B008 - frozen
         rng: Rng = os.urandom,
     ) -> None:
-        self.m = membership
+        self.membership = membership
         self.origin = origin
         self.door_key = door_key
         self.room_admin_public = room_admin_public
@@ -155,18 +155,18 @@ class RoomSession:
     @property
     def member_index(self) -> int:
         """Our index among the members, by leaf."""
-        return [leaf for leaf, _, _ in self.m.members()].index(self.m.own_leaf)
+        return [leaf for leaf, _, _ in self.membership.members()].index(self.membership.own_leaf)
 
     @property
     def rank(self) -> int:
         """Our index among the hosts if we are a host, else among the other members, by leaf."""
-        own = self.m.own_leaf
-        alike = self.m.is_host(own)
-        return sum(leaf < own and host == alike for leaf, _, host in self.m.members())
+        own = self.membership.own_leaf
+        alike = self.membership.is_host(own)
+        return sum(leaf < own and host == alike for leaf, _, host in self.membership.members())
 
     def hostless(self, now: float) -> bool:
         """Whether the tree has no host, or no host has been active lately."""
-        hosts = [leaf for leaf, _, host in self.m.members() if host]
+        hosts = [leaf for leaf, _, host in self.membership.members() if host]
         return not any(self.heard_recently(leaf, now) for leaf in hosts)
 
     def heard_recently(self, leaf: int, now: float) -> bool:
@@ -191,22 +191,22 @@ class RoomSession:
 
     def remove(self, leaf: int, now: float) -> None:
         """Remove the member at `leaf`; ValueError if the leaf is empty or our own, or we are not a host."""
-        key = self.m.signature_key(leaf)
-        if key is None or leaf == self.m.own_leaf:
+        key = self.membership.signature_key(leaf)
+        if key is None or leaf == self.membership.own_leaf:
             raise ValueError(sentence("room.nobody_else_there", leaf=leaf))
         self.host_only()
         self.queue(RemoveIntent(leaf, key), now)
 
     def host_only(self) -> None:
         """Check that we are a host; ValueError if not."""
-        if not self.m.is_host(self.m.own_leaf):
+        if not self.membership.is_host(self.membership.own_leaf):
             raise ValueError(sentence("room.host_only"))
 
     def leave(self, now: float) -> None:
         """Propose our own removal; leave when it is committed, or after two seconds."""
         if self._leaving_since is None:
             self._leaving_since = now
-        if len(self.m.members()) == 1 or not self.sync.is_entered:
+        if len(self.membership.members()) == 1 or not self.sync.is_entered:
             self.finish("left", sentence("room.you_left"))
             return
         self._drive(now)
@@ -397,6 +397,6 @@ class RoomSession:
         """End this membership: erase the media keys, report the reason and disconnect."""
         if self.ended is None:
             self.ended = ev.Ended(reason, text)
-            self.m.media.wipe()
+            self.membership.media.wipe()
             self.tell(self.ended)
             self.perform(ev.Disconnect(ev.ROOM))

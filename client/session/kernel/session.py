@@ -181,18 +181,18 @@ class Session:
     @property
     def own_leaf(self) -> int | None:
         """Our leaf; None while we are not a member."""
-        return None if self._room is None else self._room.m.own_leaf
+        return None if self._room is None else self._room.membership.own_leaf
 
     @property
     def names(self) -> dict[int, str]:
         """The members' names by leaf; empty while we are not a member."""
-        return {} if self._room is None else {leaf: name for leaf, name, _ in self._room.m.members()}
+        return {} if self._room is None else {leaf: name for leaf, name, _ in self._room.membership.members()}
 
     def name_of(self, leaf: int) -> str | None:
         """Return the name of the member at a leaf; None if there is no member."""
-        if self._room is None or self._room.m.signature_key(leaf) is None:
+        if self._room is None or self._room.membership.signature_key(leaf) is None:
             return None
-        return self._room.m.name(leaf)
+        return self._room.membership.name(leaf)
 
     @property
     def frames(self) -> Frames | None:
@@ -239,7 +239,7 @@ class Session:
                 self._tell(self._invites.make(self._in_room(), what))
             case ev.ListInvites():
                 self._as_host()
-                self._tell(ev.Invites(self._invites.book.rows(self._in_room().m)))
+                self._tell(ev.Invites(self._invites.book.rows(self._in_room().membership)))
             case ev.Revoke(index):
                 in_lobby = self._as_host().knows(index)
                 self._tell(self._invites.revoke(self._in_room(), index, in_lobby=in_lobby))
@@ -269,10 +269,10 @@ class Session:
         self, host: HostLobby, room: RoomSession, day: int, message: ServerMessage, now: float
     ) -> None:
         """Process a message in a lobby where we are a host."""
-        match host.received(day, message, room.m, now):
+        match host.received(day, message, room.membership, now):
             case ev.Knocked() as knocked:
                 self._tell(replace(knocked, label=self._invites.book.label(knocked.invite)))
-                if room.m.policy.mode is Mode.WAVE_IN and not room.feature(Roles).seed_exposed:
+                if room.membership.policy.mode is Mode.WAVE_IN and not room.feature(Roles).seed_exposed:
                     self._admit(host, room, knocked.knock, now)
             case RejoinIntent() as intent:
                 room.queue(intent, now)
@@ -326,9 +326,9 @@ class Session:
             self._check_guest(self._guest, now)
         room = self._room
         if room is not None:
-            if self._policy is not room.m.policy:
-                self._policy = room.m.policy
-                if room.host_seed is not None and not room.m.is_host(room.m.own_leaf):
+            if self._policy is not room.membership.policy:
+                self._policy = room.membership.policy
+                if room.host_seed is not None and not room.membership.is_host(room.membership.own_leaf):
                     self._stop_hosting(room)
             if room.host_seed is not None and self._host is None:
                 self._become_host(room.host_seed, now)
@@ -343,9 +343,9 @@ class Session:
 
     def _serve(self, host: HostLobby, room: RoomSession, now: float) -> None:
         self._admissions.answer_newcomers(room, host)
-        for index in room.m.ledger.revoked | self._invites.book.taken_back:
+        for index in room.membership.ledger.revoked | self._invites.book.taken_back:
             host.revoke(index)
-        if room.m.policy.mode is Mode.LOCKED:
+        if room.membership.policy.mode is Mode.LOCKED:
             host.lock(now)
         replaced = self._invites.replace_open(room)
         if replaced is not None:

@@ -69,7 +69,7 @@ class Sync:
         return (
             connection is not None
             and connection.entered
-            and self.slot == room.m.journal.slot
+            and self.slot == room.membership.journal.slot
             and connection.shown is not None
             and connection.shown >= self.slot
             and connection.sync_done
@@ -213,7 +213,7 @@ class Sync:
         if connection is not None:
             connection.shown = connection.refused_at = None
             connection.showing = self.stuck_at
-            self._room.send(wire.Show(self._room.m.journal.room_pass))
+            self._room.send(wire.Show(self._room.membership.journal.room_pass))
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -222,7 +222,7 @@ class Sync:
         connection, room = self.connection, self._room
         if connection is None or not connection.entered or room.ended is not None or room.needs_rejoin:
             return None
-        mine = room.m.journal.slot
+        mine = room.membership.journal.slot
         if self.slot is None:
             self._open_room(connection)
         elif self.slot > mine:
@@ -247,7 +247,7 @@ class Sync:
         """Request what we have missed, unless that is under way."""
         if not connection.catching_up:
             connection.catching_up = True
-            self._room.send(wire.CatchUp(self._room.m.journal.slot, self._relay))
+            self._room.send(wire.CatchUp(self._room.membership.journal.slot, self._relay))
 
     def _is_shown(self, connection: RoomConnection, slot: int) -> bool:
         """Whether the server knows that we hold the pass of `slot`; shows the pass if that is still to do."""
@@ -259,7 +259,7 @@ class Sync:
             if self.slot is not None and self.slot > slot and self.stuck_at is None:
                 self._room.give_up()  # too far behind for the server and for blobs handed over
             return False
-        entry = self._room.m.journal.entry(slot)
+        entry = self._room.membership.journal.entry(slot)
         if entry is not None:
             connection.showing = slot
             self._room.send(wire.Show(entry.room_pass))
@@ -269,16 +269,16 @@ class Sync:
         room = self._room
         if room.host_seed is None or connection.opening:
             return
-        oldest = room.m.journal.oldest
+        oldest = room.membership.journal.oldest
         gate = invite.gate(oldest.room_pass)
-        room_admin = room.host_seed.room_admin_key(room.m.group.group_id)
+        room_admin = room.host_seed.room_admin_key(room.membership.group.group_id)
         message = invite.open_message(room.number, oldest.slot, gate, oldest.chain, connection.nonce)
         connection.opening = True
         room.send(wire.Open(oldest.slot, gate, oldest.chain, room_admin.sign(message)))
 
     def _hand_over(self, connection: RoomConnection, slot: int) -> None:
         """Send the server, which is behind us, the blob that follows its slot."""
-        journal = self._room.m.journal
+        journal = self._room.membership.journal
         following = journal.entry(slot + 1)
         if following is None or following.blob is None or journal.entry(slot) is None:
             return
@@ -297,8 +297,8 @@ class Sync:
         """Replace the gate of this slot: its author posted a gate that is not our pass's (G5)."""
         room = self._room
         assert room.host_seed is not None
-        gate = invite.gate(room.m.journal.room_pass)
-        room_admin = room.host_seed.room_admin_key(room.m.group.group_id)
+        gate = invite.gate(room.membership.journal.room_pass)
+        room_admin = room.host_seed.room_admin_key(room.membership.group.group_id)
         message = invite.regate_message(room.number, slot, gate, connection.nonce)
         connection.regated_at = slot
         room.send(wire.Regate(slot, gate, room_admin.sign(message)))

@@ -288,7 +288,7 @@ class Dropped(Feature):
     def _exhibit(
         self, drop: Drop, dropped_at: int | None, probe: Probe | None, names: bool, now: float
     ) -> Exhibit:
-        m = self.room.m
+        m = self.room.membership
         leaves = []
         if names:
             members = m.group.members()

@@ -104,10 +104,10 @@ class Heartbeats:
 
     def __init__(self, room: Room, now: float) -> None:
         self._room = room
-        self._key = room.m.heartbeat_key
+        self._key = room.membership.heartbeat_key
         self._old_key: tuple[bytes, float] | None = None  # and until when it is kept
         self._goodbye = False  # the next beat is also sent under the key from before an eviction
-        self.since = room.m.journal.slot
+        self.since = room.membership.journal.slot
         self._seq = 0
         self._prev = NO_HEARTBEAT
         self._last_sent = 0.0
@@ -124,7 +124,7 @@ class Heartbeats:
     def schedule_soon(self, now: float, members: list[int]) -> None:
         """Beat as soon as it is our turn, because the others need to know of a change."""
         n = len(members)
-        own = self._room.m.own_leaf
+        own = self._room.membership.own_leaf
         rank = members.index(own) if own in members else n
         turn = URGENT_STEP * rank if n * URGENT_STEP <= URGENT_INTERVAL_MIN else interval(n) * rank / n
         gap = max(URGENT_INTERVAL_MIN, interval(n) / 5)
@@ -135,7 +135,7 @@ class Heartbeats:
 
     def send(self, now: float, ordering: Ordering, *, members: int, want: bool) -> Heartbeat:
         """Sign a beat and broadcast it."""
-        room, m = self._room, self._room.m
+        room, m = self._room, self._room.membership
         relay, window = ordering.newest()
         heard = {
             leaf: history.last.seq for leaf, history in self.histories.items() if history.last is not None
@@ -208,7 +208,7 @@ class Heartbeats:
 
         None for anything else: malformed, of an unknown leaf or membership, late, or seen before.
         """
-        m = self._room.m
+        m = self._room.membership
         try:
             beat = Heartbeat.decode(payload)
             key = m.signature_key(beat.leaf)
@@ -236,7 +236,7 @@ class Heartbeats:
     def change_key(self, now: float) -> None:
         """Switch to the membership's new heartbeat key."""
         self._old_key = (self._key, now + OLD_KEY)
-        self._key = self._room.m.heartbeat_key
+        self._key = self._room.membership.heartbeat_key
         self._goodbye = True
 
     def member_joined(self, leaf: int, slot: int) -> None:

@@ -36,8 +36,8 @@ class MemberTable:
 
     def update(self, now: float) -> list[int]:
         """Record the current members; return the new ones, which get time before they are judged."""
-        members = self._room.m.members()
-        own = self._room.m.own_leaf
+        members = self._room.membership.members()
+        own = self._room.membership.own_leaf
         self.leaves = [leaf for leaf, _, _ in members]
         self.others = {leaf: host for leaf, _, host in members if leaf != own}
         self._names = {leaf: name for leaf, name, _ in members}

@@ -83,7 +83,7 @@ class Monitor(Feature):
         for leaf, history in self._heartbeats.histories.items():
             if history.last is not None and leaf in others and history.last.slot >= slot:
                 old = history.last.authenticator == ours
-                if old or history.last.epoch > self.room.m.group.epoch:
+                if old or history.last.epoch > self.room.membership.group.epoch:
                     verdicts["void" if old else "valid"].append(leaf)
         carried = [
             verdict
@@ -116,9 +116,9 @@ class Monitor(Feature):
     def carry_over(self, old: Room) -> None:
         before = old.feature(Monitor)
         self.forget_confirmations()
-        was = {old.m.signature_key(leaf): leaf for leaf in before._members.others}
+        was = {old.membership.signature_key(leaf): leaf for leaf in before._members.others}
         for leaf in self._members.others:
-            known = was.get(self.room.m.signature_key(leaf))
+            known = was.get(self.room.membership.signature_key(leaf))
             if known is not None:
                 self._fresh.confirm(leaf, before._fresh.confirmed_until(known))
         self._heartbeats.record = before.record
@@ -131,9 +131,9 @@ class Monitor(Feature):
     def synced(self, now: float) -> None:
         self._members.synced_at = now
         self._disorder.ordering.set_incarnation(self.room.incarnation or bytes(8))
-        self._delivery.reset(self.room.m.own_leaf)
+        self._delivery.reset(self.room.membership.own_leaf)
         self._silence.reset()
-        self._members.unsettle(self.room.m.own_leaf, now)
+        self._members.unsettle(self.room.membership.own_leaf, now)
         self._heartbeats.schedule_soon(now, self._members.leaves)
 
     def lost(self, why: str, now: float) -> None:
@@ -142,7 +142,7 @@ class Monitor(Feature):
         self._disorder.ordering.disconnected()
 
     def adopted(self, change: Change, now: float) -> None:
-        m = self.room.m
+        m = self.room.membership
         for leaf, _, _ in change.removed:
             self._forget(leaf)
         for leaf, _ in change.added:
@@ -193,7 +193,7 @@ class Monitor(Feature):
 
     def heard_recently(self, leaf: int, now: float) -> bool:
         if leaf not in self._members.others:
-            return leaf == self.room.m.own_leaf
+            return leaf == self.room.membership.own_leaf
         return now - self._members.last_heard(leaf) <= self._members.span(FRESH)
 
     def broadcast_received(self, blob: bytes, now: float) -> bool:
@@ -217,12 +217,12 @@ class Monitor(Feature):
             members.synced_at = now  # we slept: missing beats are nobody's fault
         self._ticked = now
         if members.others and self._heartbeats.is_due(now) and self.room.is_synced(now):
-            self._delivery.record_sent(self.room.m.own_leaf, self._heartbeats.sent.items())
+            self._delivery.record_sent(self.room.membership.own_leaf, self._heartbeats.sent.items())
             subscriptions = self.room.feature(Subscriptions)
             want = subscriptions.subscribes_to_all
             self._heartbeats.send(now, self._disorder.ordering, members=len(members.leaves), want=want)
             wanted = None if want else subscriptions.subscribed
-            self._judge_delivery(self.room.m.own_leaf, self._heartbeats.got, now, wanted)
+            self._judge_delivery(self.room.membership.own_leaf, self._heartbeats.got, now, wanted)
         if self._withholding.judge(now):
             self._override = None
         self._judge_freshness(now)
@@ -243,7 +243,7 @@ class Monitor(Feature):
             self._silence.reset_member(leaf)
             # It is new or back, and knows nothing of us.
             self._heartbeats.schedule_soon(now, self._members.leaves)
-        acknowledged = next((g.seq for g in beat.got if g.leaf == self.room.m.own_leaf), 0)
+        acknowledged = next((g.seq for g in beat.got if g.leaf == self.room.membership.own_leaf), 0)
         if self._withholding.agrees(beat, now):
             self._confirm(beat, acknowledged, now)
         self._silence.heard(leaf, acknowledged, now)
@@ -295,7 +295,7 @@ class Monitor(Feature):
         now: float,
         wanted: Callable[[int], Collection[int]] | None = None,
     ) -> None:
-        own, members = self.room.m.own_leaf, self._members
+        own, members = self.room.membership.own_leaf, self._members
         if not members.is_settled(listener, now):
             return
         settled = [leaf for leaf in members.leaves if members.is_settled(leaf, now)]
@@ -314,7 +314,7 @@ class Monitor(Feature):
 
     def _is_blamed(self, stream: Stream) -> bool:
         losers = self._delivery.not_reached(stream)
-        return len(losers) > 1 or self.room.m.own_leaf in losers
+        return len(losers) > 1 or self.room.membership.own_leaf in losers
 
     # -- internals ---------------------------------------------------------------------------------------
 
@@ -336,10 +336,10 @@ class Monitor(Feature):
         self._doubled.discard(leaf)
 
     def _authenticator(self) -> bytes:
-        return H(self.room.m.group.epoch_authenticator)
+        return H(self.room.membership.group.epoch_authenticator)
 
     def _streams(self, streams: Iterable[Stream]) -> list[Sentence]:
-        own, name = self.room.m.own_leaf, self._members.name
+        own, name = self.room.membership.own_leaf, self._members.name
         return [
             sentences.stream_of(None if leaf == own else name(leaf), number)
             for leaf, number in sorted(streams)

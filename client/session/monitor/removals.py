@@ -40,7 +40,7 @@ class Removals:
         """Track the removal, in the current slot, of the members with those names, if we are a host."""
         others = self._members.others
         if self._members.host and others:
-            slot = self._room.m.journal.slot
+            slot = self._room.membership.journal.slot
             self._removals.append(_Removal(slot, tuple(names), set(others), len(others), now))
             del self._removals[:-REMOVALS_MAX]
 

@@ -27,7 +27,7 @@ class UnreadableCommits:
 
     def adopted(self, change: Change) -> None:
         """Record a commit's author, and a member that it lets in again because it was stuck."""
-        m = self._room.m
+        m = self._room.membership
         self._committers[m.journal.slot] = (change.by, m.signature_key(change.by) or b"")
         trim(self._committers)
         if change.stuck_slot is None:

@@ -57,7 +57,7 @@ class Withholding:
 
     def agrees(self, beat: Heartbeat, now: float) -> bool:
         """Process the slot and chain of a beat; return whether they are in our history, as far as we know."""
-        leaf, journal = beat.leaf, self._room.m.journal
+        leaf, journal = beat.leaf, self._room.membership.journal
         if beat.slot > journal.slot:
             ahead = self._ahead.setdefault(leaf, _Ahead(beat.slot, beat.chain, now))
             ahead.slot, ahead.chain = beat.slot, beat.chain
@@ -74,7 +74,7 @@ class Withholding:
         for leaf, ahead in list(self._ahead.items()):
             if ahead.slot <= slot:
                 del self._ahead[leaf]
-                known = self._room.m.journal.chains.get(ahead.slot)
+                known = self._room.membership.journal.chains.get(ahead.slot)
                 if known is not None and known != ahead.chain:
                     self._report_fork(leaf, ahead.slot)
 
@@ -96,7 +96,7 @@ class Withholding:
         """Report a change that does not come, and when it has come; return whether there was an alarm."""
         room = self._room
         entered = room.server_slot is not None and room.stuck_at is None and not room.needs_rejoin
-        if entered and (room.server_slot or 0) > room.m.journal.slot:
+        if entered and (room.server_slot or 0) > room.membership.journal.slot:
             self._server_ahead = self._server_ahead or now
         else:
             self._server_ahead = None

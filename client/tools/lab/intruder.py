@@ -85,8 +85,8 @@ class Intruder:
     def take_session(self, session: Session) -> None:
         """Add the base key that a member has now; add nothing outside a room."""
         room = session._room
-        if room is not None and not room.m.group.wiped:
-            self.take_group(room.m.group)
+        if room is not None and not room.membership.group.wiped:
+            self.take_group(room.membership.group)
 
     def attack(self, sealed: Iterable[SealedFrame], plain: Iterable[bytes] = ()) -> int:
         """Try every key on every frame; return how many of these frames were opened.

@@ -36,7 +36,7 @@ class ForgedCommit:
 def _membership(session: Session) -> Any:
     room = session._room
     assert room is not None
-    return room.m
+    return room.membership
 
 
 def ghost(name: str, now: float) -> mls.KeyPackageBundle:
@@ -103,7 +103,7 @@ def false_end(session: Session) -> None:
     """Send END although this member is not a host."""
     room = session._room
     assert room is not None
-    room.relay(content.End(room.m.journal.chain))
+    room.relay(content.End(room.membership.journal.chain))
 
 
 class AllMediaKeys:

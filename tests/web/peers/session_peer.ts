@@ -193,7 +193,7 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
   /** A commit that nobody asked for, so that there is one. */
   heal: async (request) => {
     const held = room(request);
-    await held.queue({ type: "HealIntent", epoch: held.m.group.epoch }, Number(request["now"]));
+    await held.queue({ type: "HealIntent", epoch: held.membership.group.epoch }, Number(request["now"]));
     return {};
   },
   /** As if it had found itself out of step. */

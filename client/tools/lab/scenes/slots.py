@@ -72,15 +72,15 @@ async def _part(stage: Stage) -> None:
     await stage.act("partition", apart=[3], beats=True, media=True)
     cem = stage.member("Cem")
     room = room_of(cem.session)
-    before = room.m.journal.slot
+    before = room.membership.journal.slot
     stage.host.do(ev.Lock(True))
-    room.queue(HealIntent(room.m.group.epoch), cem.connection.clock())
+    room.queue(HealIntent(room.membership.group.epoch), cem.connection.clock())
     cem.do(ev.Tick())
-    await stage.until(lambda: room.m.journal.slot > before, 10.0)
+    await stage.until(lambda: room.membership.journal.slot > before, 10.0)
 
 
 def _chain(member: Member) -> bytes:
-    return room_of(member.session).m.journal.chain
+    return room_of(member.session).membership.journal.chain
 
 
 @scene(
@@ -94,7 +94,7 @@ async def one_code_for_two_worlds(stage: Stage) -> Outcome:
     """The code has 40 digits and covers the whole history of the room."""
     await _part(stage)
     await asyncio.sleep(1.0)
-    codes = {m.name: room_of(m.session).m.code for m in stage.honest}
+    codes = {m.name: room_of(m.session).membership.code for m in stage.honest}
     same = codes["Ada"] == codes["Cem"]
     for member in (stage.host, stage.member("Cem")):
         member.do(ev.Compared(same=same, digits=codes[member.name]))
@@ -357,7 +357,7 @@ async def downgrade(stage: Stage) -> Outcome:
     await stage.act("downgrade", how="version")
     await stage.told(["version"], 10.0)
     await stage.operator.end("downgrade")
-    suites = {str(room_of(m.session).m.group.suite) for m in stage.honest}
+    suites = {str(room_of(m.session).membership.group.suite) for m in stage.honest}
     return Outcome(len(suites) != 1, "Nothing was spoken but version 1.", harms=await goes_on(stage))
 
 

@@ -209,7 +209,7 @@ export class Shell {
     const leaf = session.ownLeaf;
     if (session.inside && leaf !== null && leaf !== this.#leaf) {
       this.#leaf = leaf;
-      const policy = session.room?.m.policy;
+      const policy = session.room?.membership.policy;
       this.#around.post({
         type: "inside",
         ownLeaf: leaf,
@@ -338,7 +338,7 @@ export class Shell {
 
   /** Report the tree of a new epoch, and the change that began it. */
   #tree(what: Sentence, roster: EventOf<"Roster"> | null, bytes: number): void {
-    const m = this.#session?.room?.m;
+    const m = this.#session?.room?.membership;
     if (!this.#watching || m === undefined || m.group.epoch === this.#epoch) return;
     this.#epoch = m.group.epoch;
     const nodes = m.group.treeView().map((node) =>

@@ -186,7 +186,7 @@ test("a helper lets nobody back in whom the host key has not signed for", async 
     journal: { slot: 5, chain: H(utf8("chain")), roomPass: H(utf8("token")) },
     members: () => [],
   };
-  const room = { m, rank: 0, heardRecently: () => false } as unknown as Room;
+  const room = { membership: m, rank: 0, heardRecently: () => false } as unknown as Room;
   const said: lobby.LobbyMessage[] = [];
   const place = { post: async (_: number, message: lobby.LobbyMessage) => void said.push(message) };
   const key = recovery.recoveryKey(door.seed);
@@ -233,7 +233,7 @@ test("nobody vouches for a leaf of somebody else", async () => {
   const mallory = (await Contacts.make(seeded("mallory"))).own;
   for (const leaf of [bo, cem]) {
     const ends = {
-      groupId: ada.m.group.groupId,
+      groupId: ada.membership.group.groupId,
       leaf: leaf.leaf,
       signatureKey: leaf.key.public,
       box: leaf.box.public,
@@ -242,7 +242,7 @@ test("nobody vouches for a leaf of somebody else", async () => {
       toBox: ada.box.public,
     };
     const vouch = await mallory.vouch(ends, cem.box, seeded("vouch"));
-    const blob = await envelope.seal(ada.m.heartbeatKey, "vouch", ada.number, ada.m.epochSlot, vouch, BUCKETS);
+    const blob = await envelope.seal(ada.membership.heartbeatKey, "vouch", ada.number, ada.membership.epochSlot, vouch, BUCKETS);
     assert.ok(await ada.broadcastReceived(blob));
     assert.ok(!(await bo.broadcastReceived(blob)) || bo.events("Vouched").length === 0);
   }

@@ -172,13 +172,13 @@ test("a heartbeat forged in another's name, or by a stranger, is ignored", async
   assert.equal((await beats.receive(honest.encode()))?.leaf, 1);
   assert.equal(await beats.receive(honest.encode()), null); // heard before
   const forged = await new Heartbeat({ ...honest, leaf: 2, seq: 9 }).signed(ada.number, (label, data) =>
-    bo.m.sign(label, data),
+    bo.membership.sign(label, data),
   );
   assert.equal(await beats.receive(forged.encode()), null);
   assert.equal(await beats.receive(utf8("garbage")), null);
   // but two that contradict each other under one key are told
   const other = await new Heartbeat({ ...honest, relay: 99 }).signed(ada.number, (label, data) =>
-    bo.m.sign(label, data),
+    bo.membership.sign(label, data),
   );
   const double = await beats.receive(other.encode());
   assert.equal(double?.constructor.name, "DoubleBeat");

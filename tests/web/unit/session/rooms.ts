@@ -161,7 +161,7 @@ export class Room {
   origin = "http://127.0.0.1:8080";
   number: Bytes = new Uint8Array(16).fill(6);
   doorHandle: Bytes;
-  readonly m;
+  readonly membership;
   readonly #relaying: Bytes[] = [];
   readonly #passing: Bytes[] = [];
 
@@ -199,7 +199,7 @@ export class Room {
     this.serverSlot = world.slot;
     const room = this;
     const chains = new Map(world.chains);
-    this.m = {
+    this.membership = {
       ownLeaf: leaf,
       room: this.number,
       heartbeatKey: H(utf8("beat key")),
@@ -212,7 +212,7 @@ export class Room {
         groupId: utf8("the group"),
         treeHash: H(utf8("tree")),
         epochAuthenticator: H(utf8(`epoch ${world.epoch}`)),
-        export: (label: string) => H(utf8(`${label} ${room.m.group.epoch}`)),
+        export: (label: string) => H(utf8(`${label} ${room.membership.group.epoch}`)),
       },
       journal: {
         slot: world.slot,
@@ -222,15 +222,15 @@ export class Room {
         chains,
       },
       here: null as readonly Room[] | null,
-      rooms: (): readonly Room[] => room.m.here ?? world.rooms,
-      members: (): Member[] => room.m.rooms().map((r) => ({ leaf: r.leaf, name: r.name, host: r.host })),
+      rooms: (): readonly Room[] => room.membership.here ?? world.rooms,
+      members: (): Member[] => room.membership.rooms().map((r) => ({ leaf: r.leaf, name: r.name, host: r.host })),
       signatureKey: (at: number): Bytes | null =>
-        room.m.rooms().find((r) => r.leaf === at)?.key.public ?? null,
+        room.membership.rooms().find((r) => r.leaf === at)?.key.public ?? null,
       leafOf: (known: Bytes): number | null =>
-        room.m.rooms().find((r) => same(r.key.public, known))?.leaf ?? null,
-      name: (at: number): string => room.m.rooms().find((r) => r.leaf === at)?.name ?? "somebody",
-      who: (at: number): string => room.m.name(at),
-      isHost: (at: number): boolean => room.m.rooms().find((r) => r.leaf === at)?.host ?? false,
+        room.membership.rooms().find((r) => same(r.key.public, known))?.leaf ?? null,
+      name: (at: number): string => room.membership.rooms().find((r) => r.leaf === at)?.name ?? "somebody",
+      who: (at: number): string => room.membership.name(at),
+      isHost: (at: number): boolean => room.membership.rooms().find((r) => r.leaf === at)?.host ?? false,
       sign: (label: string, data: Bytes): Promise<Bytes> => room.key.sign(labeled(label, data)),
     };
   }
@@ -248,7 +248,7 @@ export class Room {
   }
 
   get memberIndex(): number {
-    return this.m.members().findIndex(({ leaf }) => leaf === this.leaf);
+    return this.membership.members().findIndex(({ leaf }) => leaf === this.leaf);
   }
 
   begin(features: (room: Ports, now: number) => Feature[]): void {
@@ -343,7 +343,7 @@ export class Room {
     const received: ApplicationMessage = {
       type: "ApplicationMessage",
       sender: from.leaf,
-      epoch: this.m.group.epoch,
+      epoch: this.membership.group.epoch,
       generation,
       authenticatedData: new Uint8Array(),
       data,
@@ -363,24 +363,24 @@ export class Room {
 
   async adopt(by: number, change: Partial<Change>, slot: number, epoch: number): Promise<void> {
     const gone = new Set((change.removed ?? []).map((removed) => removed.leaf));
-    this.m.here = this.m
+    this.membership.here = this.membership
       .rooms()
       .filter((room) => !gone.has(room.leaf) || (change.added ?? []).some((a) => a.leaf === room.leaf));
-    this.m.journal.slot = slot;
-    this.m.journal.chains.set(slot, this.world.chains.get(slot) ?? new Uint8Array(32));
-    this.m.group.epoch = epoch;
-    this.m.group.epochAuthenticator = H(utf8(`epoch ${epoch}`));
-    this.m.epochSlot = slot;
+    this.membership.journal.slot = slot;
+    this.membership.journal.chains.set(slot, this.world.chains.get(slot) ?? new Uint8Array(32));
+    this.membership.group.epoch = epoch;
+    this.membership.group.epochAuthenticator = H(utf8(`epoch ${epoch}`));
+    this.membership.epochSlot = slot;
     this.serverSlot = slot;
-    if (gone.size > 0 && !change.rejoined) this.m.heartbeatKey = H(utf8(`beat key ${epoch}`));
+    if (gone.size > 0 && !change.rejoined) this.membership.heartbeatKey = H(utf8(`beat key ${epoch}`));
     const whole: Change = {
       by,
       added: [],
       removed: [],
       rejoined: false,
       hostsChanged: false,
-      policyBefore: this.m.policy,
-      policyAfter: this.m.policy,
+      policyBefore: this.membership.policy,
+      policyAfter: this.membership.policy,
       invite: null,
       left: new Set(),
       returned: false,

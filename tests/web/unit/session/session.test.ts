@@ -351,7 +351,7 @@ test("a member out of step continues only from what it knows", async () => {
   await hub.feed(ada, { type: "Lock", on: true });
   await hub.run(2);
   const [old, now, others] = [bo.session.room!, ada.session.room!, cem.session.room!];
-  assert.equal(others.m.journal.slot, old.m.journal.slot + 1);
+  assert.equal(others.membership.journal.slot, old.membership.journal.slot + 1);
   const lobby = await RejoinLobby.begin({
     link: Invite.parse(link),
     name: "Bo",
@@ -367,19 +367,19 @@ test("a member out of step continues only from what it knows", async () => {
     doorSeed: now.doorKey.seed,
     roomAdminPublic: now.roomAdminPublic,
     heartbeatKey: new Uint8Array(32),
-    slot: now.m.journal.slot,
-    chain: now.m.journal.chain,
-    ledger: now.m.ledger.encode(),
+    slot: now.membership.journal.slot,
+    chain: now.membership.journal.chain,
+    ledger: now.membership.ledger.encode(),
     admission: new Uint8Array(),
   };
-  const group = now.m.group;
+  const group = now.membership.group;
   assert.ok(lobby.fits(answer, group));
-  assert.ok(!lobby.fits({ ...answer, slot: old.m.journal.slot }, group));
+  assert.ok(!lobby.fits({ ...answer, slot: old.membership.journal.slot }, group));
   assert.ok(!lobby.fits({ ...answer, doorSeed: new Uint8Array(32) }, group));
   assert.ok(!lobby.fits({ ...answer, roomAdminPublic: new Uint8Array(32) }, group));
   assert.ok(!lobby.fits({ ...answer, ledger: new Uint8Array(3) }, group));
-  assert.ok(!lobby.fits({ ...answer, ledger: now.m.ledger.with({ keys: new Set() }).encode() }, group));
-  assert.ok(!lobby.fits(answer, old.m.group));
+  assert.ok(!lobby.fits({ ...answer, ledger: now.membership.ledger.with({ keys: new Set() }).encode() }, group));
+  assert.ok(!lobby.fits(answer, old.membership.group));
 });
 
 test("links and names that are none are refused before anything is sent", async () => {

@@ -12,7 +12,7 @@ test("frames wait until their list is handed over, however long it takes to sign
   const [ada] = world.rooms;
   assert.ok(ada !== undefined);
   const signing = ada.feature(Signing);
-  const kid = (7 << EPOCH_BITS) | (ada.m.group.epoch % (1 << EPOCH_BITS));
+  const kid = (7 << EPOCH_BITS) | (ada.membership.group.epoch % (1 << EPOCH_BITS));
   const seal = (counter: number, now: number): void =>
     signing.frameSealed(0, concat(encodeHeader(kid, counter), utf8("a frame")), now);
 

@@ -66,7 +66,7 @@ export class RejoinHelper {
 
   /** Send the answers that are due, unless another member has; return intents for the room to commit. */
   async tick(room: Room, lobbyPost: LobbyPost, now: number): Promise<(HostReturnIntent | RejoinIntent)[]> {
-    const { journal } = room.m;
+    const { journal } = room.membership;
     for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
       if (now < due) continue;
       this.#hereDue.delete(key);
@@ -110,7 +110,7 @@ export class RejoinHelper {
     now: number,
   ): Promise<void> {
     for (const known of this.#asked.values()) if (same(known.asked.keyPackage, said.keyPackage)) return;
-    const { m } = room;
+    const { membership: m } = room;
     // A former host's: it is void, and must not displace others.
     if (said.type === "HostReturnRequest" && m.ledger.returnsClosed) return;
     let keyPackage: mls.KeyPackage, name: string, encoded: Bytes;
@@ -152,7 +152,7 @@ export class RejoinHelper {
   /** Return whether a member of the room may ask again; its previous request is then forgotten. */
   #mayAsk(keyPackage: mls.KeyPackage, room: Room, now: number): boolean {
     const key = keyPackage.leafNode.signatureKey;
-    if (room.m.leafOf(key) === null) return false;
+    if (room.membership.leafOf(key) === null) return false;
     for (const [number, asked] of [...this.#asked]) {
       if (asked.asked.type !== "RejoinRequest" || !same(asked.keyPackage.leafNode.signatureKey, key)) continue;
       if (now - asked.due < REQUEST_EVERY) return false;
@@ -179,7 +179,7 @@ export class RejoinHelper {
 
 /** Return whether a host of that name has signed something lately. */
 function isHere(room: Room, name: string, now: number): boolean {
-  const hosts = room.m.members().filter((member) => member.host && member.name === name);
+  const hosts = room.membership.members().filter((member) => member.host && member.name === name);
   return hosts.some(({ leaf }) => room.heardRecently(leaf, now));
 }
 

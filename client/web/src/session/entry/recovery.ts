@@ -91,7 +91,7 @@ export class RejoinLobby extends GuestLobby {
     });
     this.#old = old;
     this.#packageFor = facts.makePackage;
-    const { m } = old;
+    const { membership: m } = old;
     const others = m.members().filter(({ leaf, host }) => !host && leaf !== m.ownLeaf);
     const helpers = others.slice(0, ATTENDANTS_MAX).map(({ leaf }) => leaf);
     this.#helpers = [
@@ -182,7 +182,7 @@ export class RejoinLobby extends GuestLobby {
    * A removed member can answer as well, in a room that goes on from an epoch before its removal.
    */
   override fits(answer: lobby.Answer, group: mls.Group): boolean {
-    const { m, doorKey, roomAdminPublic } = this.#old;
+    const { membership: m, doorKey, roomAdminPublic } = this.#old;
     const before = m.ledger;
     let after: Ledger;
     try {

@@ -110,7 +110,7 @@ export class Comparing extends Feature {
   constructor(room: Room, now: number) {
     super(room);
     this.#now = this.#inTouch = now;
-    this.#compared.begin(room.m, now);
+    this.#compared.begin(room.membership, now);
   }
 
   override carryOver(old: Room): void {
@@ -119,7 +119,7 @@ export class Comparing extends Feature {
     this.#seen = before.#seen;
     this.#code = before.#code;
     this.#answered = before.#answered;
-    this.#compared.begin(this.room.m, this.#inTouch);
+    this.#compared.begin(this.room.membership, this.#inTouch);
     // Otherwise an attacker that can make us fall out of step could try out codes unnoticed.
     if (before.#running !== null && isOut(before.#running))
       this.#alarmMissing(before.#running, sentence("no_code.anew_out"));
@@ -131,7 +131,7 @@ export class Comparing extends Feature {
 
   /** Request a run; CommandError if none is possible. */
   async compare(now: number): Promise<void> {
-    const count = this.room.m.members().length;
+    const count = this.room.membership.members().length;
     if (count < 2) throw new CommandError(sentence("cannot.nobody_to_compare"));
     if (count > COMPARING_MAX) throw new CommandError(sentence("cannot.compare_many", { most: COMPARING_MAX }));
     this.#asked = true;
@@ -157,7 +157,7 @@ export class Comparing extends Feature {
 
   /** Show the codes again, and the changes since the comparison. */
   show(): void {
-    const m = this.room.m;
+    const m = this.room.membership;
     this.room.tell({ type: "Code", epoch: m.group.epoch, digits: m.code });
     if (this.#seen !== null && this.#seen.epoch === m.group.epoch) this.#tellCode(this.#seen);
     this.#tellComparison(true);
@@ -171,12 +171,12 @@ export class Comparing extends Feature {
       emoji: four.map(([emoji]) => emoji),
       words: four.map(([, word]) => word),
       indices: indices(this.#code),
-      members: this.room.m.members(),
+      members: this.room.membership.members(),
     });
   }
 
   #tellComparison(news: boolean): void {
-    const comparison = this.#compared.state(this.room.m, news);
+    const comparison = this.#compared.state(this.room.membership, news);
     if (comparison !== null) this.room.tell(comparison);
   }
 
@@ -214,14 +214,14 @@ export class Comparing extends Feature {
     this.#sids.clear(); // messages are bound to their epoch
     if (running !== null) {
       if (isOut(running)) {
-        this.#alarmMissing(running, sentence("no_code.keys_out", { who: this.room.m.who(change.by) }));
-      } else if (running.opener === this.room.m.ownLeaf) {
+        this.#alarmMissing(running, sentence("no_code.keys_out", { who: this.room.membership.who(change.by) }));
+      } else if (running.opener === this.room.membership.ownLeaf) {
         unheard = true;
         again = running.again;
       } else if (this.#asked) this.#noCode(sentence("no_code.changed"));
     }
     if (unheard) this.#onceMore(again, now);
-    const news = this.#compared.adopted(change, this.room.m, now);
+    const news = this.#compared.adopted(change, this.room.membership, now);
     if (this.#compared.verified) this.#tellComparison(news);
   }
 
@@ -230,13 +230,13 @@ export class Comparing extends Feature {
     const what = this.#mine.get(key);
     if (what === undefined) return;
     this.#mine.delete(key);
-    await this.#take(this.room.m.ownLeaf, what, now);
+    await this.#take(this.room.membership.ownLeaf, what, now);
   }
 
   override async contentReceived(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
     if (what.type === "leaving" && this.#running !== null) this.#running.leaver = true;
     if (what.type !== "code_open" && what.type !== "code_commit" && what.type !== "code_reveal") return false;
-    if (received.epoch === this.room.m.group.epoch) await this.#take(received.sender, what, now);
+    if (received.epoch === this.room.membership.group.epoch) await this.#take(received.sender, what, now);
     return true;
   }
 
@@ -279,7 +279,7 @@ export class Comparing extends Feature {
       return;
     }
     const room = this.room;
-    const m = room.m;
+    const m = room.membership;
     const rested = this.#seen === null || now - this.#seen.at >= REST + MARGIN;
     if (
       this.#running !== null ||
@@ -335,7 +335,7 @@ export class Comparing extends Feature {
   }
 
   async #takeOpen(leaf: number, what: CodeOpen, now: number): Promise<void> {
-    const m = this.room.m;
+    const m = this.room.membership;
     const own = leaf === m.ownLeaf;
     const request = this.#request;
     const ours = own && request !== null && request.sid !== null && same(request.sid, what.sid);
@@ -375,7 +375,7 @@ export class Comparing extends Feature {
   }
 
   async #begin(opener: number, what: CodeOpen, again: boolean, now: number): Promise<void> {
-    const m = this.room.m;
+    const m = this.room.membership;
     const ground: CodeContext = {
       sid: what.sid,
       groupId: m.group.groupId,

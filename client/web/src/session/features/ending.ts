@@ -32,8 +32,8 @@ export class Ending extends Feature {
   override async tick(now: number): Promise<void> {
     const { room } = this;
     if (this.#since === null || room.ended !== null) return;
-    if (room.isSynced(now) && !same(this.#chain, room.m.journal.chain)) {
-      this.#chain = room.m.journal.chain;
+    if (room.isSynced(now) && !same(this.#chain, room.membership.journal.chain)) {
+      this.#chain = room.membership.journal.chain;
       this.#digest = H(await room.relay({ type: "end", chain: this.#chain }));
     }
     if (now - this.#since > END_WAIT) room.finish("ended", sentence("room.ended_unheard"));
@@ -48,7 +48,7 @@ export class Ending extends Feature {
   }
 
   override relayed(_number: number, digest: Bytes): void {
-    if (this.#since !== null && same(digest, this.#digest) && same(this.#chain, this.room.m.journal.chain))
+    if (this.#since !== null && same(digest, this.#digest) && same(this.#chain, this.room.membership.journal.chain))
       this.room.finish("ended", sentence("room.you_ended"));
   }
 
@@ -56,8 +56,8 @@ export class Ending extends Feature {
     if (what.type !== "end") return false;
     const { room } = this;
     const leaf = received.sender;
-    const byHost = room.m.isHost(leaf);
-    const { chain, chains } = room.m.journal;
+    const byHost = room.membership.isHost(leaf);
+    const { chain, chains } = room.membership.journal;
     if (byHost && !same(what.chain, chain) && [...chains.values()].some((known) => same(known, what.chain)))
       return true; // a commit came between: the host sends it again
     try {
@@ -66,11 +66,11 @@ export class Ending extends Feature {
       if (!(error instanceof ValidationError)) throw error;
       if (!this.#false.has(leaf)) {
         this.#false.add(leaf);
-        room.tell(sentences.alarm("false_end", { name: room.m.name(leaf), why: reasons.ruled(error) }));
+        room.tell(sentences.alarm("false_end", { name: room.membership.name(leaf), why: reasons.ruled(error) }));
       }
       return true;
     }
-    room.finish("ended", sentence("room.ended_by", { name: room.m.name(leaf) }));
+    room.finish("ended", sentence("room.ended_by", { name: room.membership.name(leaf) }));
     return true;
   }
 }

@@ -72,7 +72,7 @@ export class Files extends Feature {
     this.#out = before.#out;
     this.#seen = before.#seen;
     for (const [id, coming] of before.#in) {
-      const [here, there] = [this.room.m.signatureKey(coming.leaf), old.m.signatureKey(coming.leaf)];
+      const [here, there] = [this.room.membership.signatureKey(coming.leaf), old.membership.signatureKey(coming.leaf)];
       if (here !== null && there !== null && same(here, there)) this.#in.set(id, coming);
       else this.#fail(coming, "sender_gone");
     }
@@ -89,7 +89,7 @@ export class Files extends Feature {
       throw new CommandError(sentence("cannot.file_name"));
     if (this.#out.filter((out) => !out.done).length >= OUT_MAX)
       throw new CommandError(sentence("cannot.files_many", { most: OUT_MAX }));
-    const { rng, m } = this.room;
+    const { rng, membership: m } = this.room;
     const offer: File = {
       type: "file",
       id: rng(16),
@@ -121,7 +121,7 @@ export class Files extends Feature {
     const start = index * PIECE_SIZE;
     const payload = concat(id, uint(index, 4), out.data.subarray(start, start + PIECE_SIZE));
     const { room } = this;
-    room.broadcast(await envelope.seal(key, "piece", room.number, room.m.epochSlot, payload, BUCKETS, room.rng));
+    room.broadcast(await envelope.seal(key, "piece", room.number, room.membership.epochSlot, payload, BUCKETS, room.rng));
     this.#pieceAt = out.sentAt = now;
     if (out.done) return;
     const last = out.waiting.length === 0;
@@ -143,12 +143,12 @@ export class Files extends Feature {
 
   #offered(leaf: number, offer: File): EventOf<"FileOffered"> {
     const { id, name: filename, mime, size } = offer;
-    return { type: "FileOffered", leaf, name: this.room.m.name(leaf), id: hex(id), filename, mime, size };
+    return { type: "FileOffered", leaf, name: this.room.membership.name(leaf), id: hex(id), filename, mime, size };
   }
 
   #offer(leaf: number, offer: File, now: number): void {
     const id = hex(offer.id);
-    const mark = H(utf8("file"), offer.id, this.room.m.signatureKey(leaf) ?? new Uint8Array());
+    const mark = H(utf8("file"), offer.id, this.room.membership.signatureKey(leaf) ?? new Uint8Array());
     const ours = this.#out.some((out) => same(out.offer.id, offer.id));
     if (this.#seen.has(mark) || ours || this.#in.has(id) || !isName(offer.name)) return;
     this.#seen.add(mark);

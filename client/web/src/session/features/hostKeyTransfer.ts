@@ -48,18 +48,18 @@ export class HostKeyTransfer extends Feature {
     const { room } = this;
     const { hostSeed } = room;
     if (hostSeed === null || !room.isSynced(now)) return;
-    const { groupId } = room.m.group;
+    const { groupId } = room.membership.group;
     if (this.#confirmDue) {
       this.#confirmDue = false;
-      const own = room.m.signatureKey(room.m.ownLeaf) ?? new Uint8Array();
+      const own = room.membership.signatureKey(room.membership.ownLeaf) ?? new Uint8Array();
       const signature = await hostSeed.hostKey.sign(grantedMessage(groupId, own));
       await room.relay({ type: "granted", signature });
     }
     if (this.#pending.size === 0) return;
     for (const [leaf, box] of room.announcements.boxes()) {
-      const key = room.m.signatureKey(leaf);
+      const key = room.membership.signatureKey(leaf);
       const pending = key === null ? undefined : this.#pending.get(hex(key));
-      if (key === null || pending === undefined || now < pending.at || !among(key, room.m.policy.hosts)) continue;
+      if (key === null || pending === undefined || now < pending.at || !among(key, room.membership.policy.hosts)) continue;
       this.#pending.set(hex(key), { at: now + pending.wait, wait: Math.min(2 * pending.wait, RESEND_AFTER_MAX) });
       let grant: Grant;
       try {
@@ -73,7 +73,7 @@ export class HostKeyTransfer extends Feature {
   }
 
   override adopted(change: Change): void {
-    const { m } = this.room;
+    const { membership: m } = this.room;
     const gone = change.rejoined ? [] : change.removed.map(({ key }) => key);
     gone.push(...change.policyBefore.hosts.filter((host) => !among(host, change.policyAfter.hosts)));
     if (among(m.signatureKey(m.ownLeaf), gone)) this.#pending.clear(); // we are no longer a host
@@ -92,7 +92,7 @@ export class HostKeyTransfer extends Feature {
 
   async #receiveSeed(sender: number, grant: Grant): Promise<void> {
     const { room } = this;
-    const { m } = room;
+    const { membership: m } = room;
     if (grant.leaf !== m.ownLeaf || !m.isHost(sender)) return;
     if (room.hostSeed === null) {
       const own = m.signatureKey(m.ownLeaf) ?? new Uint8Array();
@@ -105,7 +105,7 @@ export class HostKeyTransfer extends Feature {
   }
 
   async #receiveConfirmation(sender: number, granted: Granted): Promise<void> {
-    const { m } = this.room;
+    const { membership: m } = this.room;
     const key = m.signatureKey(sender);
     if (key === null || !among(key, m.policy.hosts)) return;
     try {

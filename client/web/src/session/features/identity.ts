@@ -84,7 +84,7 @@ export class Vouching extends Feature {
   #learn(leaf: number, petname: string | null, now: number, verified: boolean): void {
     const key = this.#other(leaf, now);
     const book = this.#book();
-    const name = this.room.m.name(leaf);
+    const name = this.room.membership.name(leaf);
     const identity = this.#identities.get(hex(key));
     if (identity === undefined) throw new CommandError(sentence("cannot.no_identity", { name }));
     const called = petname ?? (book.find(identity) === null ? name : null);
@@ -100,7 +100,7 @@ export class Vouching extends Feature {
   }
 
   #other(leaf: number, now: number): Bytes {
-    const m = this.room.m;
+    const m = this.room.membership;
     const key = m.signatureKey(leaf);
     if (key === null || leaf === m.ownLeaf) throw new CommandError(sentence("cannot.nobody_else", { leaf }));
     const taken = this.#taken.get(leaf);
@@ -151,7 +151,7 @@ export class Vouching extends Feature {
     const room = this.room;
     const book = room.options.contacts;
     if (this.#to.size === 0 || book === null || !room.isSynced(now)) return;
-    const m = room.m;
+    const m = room.membership;
     for (const [leaf, box] of room.announcements.boxes()) {
       const signatureKey = m.signatureKey(leaf);
       if (signatureKey === null || leaf === m.ownLeaf) continue;
@@ -193,7 +193,7 @@ export class Vouching extends Feature {
     if (this.#handles.get(leaf) !== handle) {
       // A new connection, which has received nothing yet.
       this.#handles.set(leaf, handle);
-      const key = this.room.m.signatureKey(leaf);
+      const key = this.room.membership.signatureKey(leaf);
       if (key !== null && this.#to.has(hex(key))) this.#again([hex(key)]);
     }
     this.#announced.add(leaf); // the room stores it after this hook
@@ -202,7 +202,7 @@ export class Vouching extends Feature {
 
   override async broadcastReceived(blob: Bytes, _now: number): Promise<boolean> {
     const room = this.room;
-    const m = room.m;
+    const m = room.membership;
     let vouch: Bytes;
     try {
       vouch = await envelope.open(m.heartbeatKey, "vouch", room.number, blob);
@@ -236,7 +236,7 @@ export class Vouching extends Feature {
 
   /** Return whether a vouch is settled; false: its sender's announcement may still arrive. */
   async #consider(opened: OpenedVouch): Promise<boolean> {
-    const m = this.room.m;
+    const m = this.room.membership;
     if (opened.leaf === m.ownLeaf) return true;
     const key = m.signatureKey(opened.leaf);
     const box = new Map(this.room.announcements.boxes()).get(opened.leaf);
@@ -268,7 +268,7 @@ export class Vouching extends Feature {
    */
   recordIdentity(signatureKey: Bytes, identity: Bytes): void {
     if (this.#identities.has(hex(signatureKey))) return;
-    const m = this.room.m;
+    const m = this.room.membership;
     const found = m.members().find(({ leaf }) => {
       const key = m.signatureKey(leaf);
       return key !== null && same(key, signatureKey);

@@ -49,7 +49,7 @@ export class Images extends Feature {
 
   override contentReceived(received: ApplicationMessage, what: AnyContent): boolean {
     if (what.type !== "image") return false;
-    const { m } = this.room;
+    const { membership: m } = this.room;
     const leaf = received.sender;
     const known = messageId(what, m.signatureKey(leaf) ?? new Uint8Array());
     if (this.#seen.has(known)) return true;

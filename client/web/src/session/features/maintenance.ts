@@ -15,13 +15,13 @@ export class Maintenance extends Feature {
   constructor(room: Room, now: number) {
     super(room);
     this.#rota = new CommitRota(
-      room.m.members().map(({ leaf }) => leaf),
+      room.membership.members().map(({ leaf }) => leaf),
       now,
     );
   }
 
   override async leaving(): Promise<void> {
-    const { m } = this.room;
+    const { membership: m } = this.room;
     if (this.#proposedEpoch === m.group.epoch) return; // once in each epoch
     this.#proposedEpoch = m.group.epoch;
     await this.room.relay({ type: "leaving", proposal: await m.leaveProposals.propose() });
@@ -35,9 +35,9 @@ export class Maintenance extends Feature {
   override async tick(now: number): Promise<void> {
     const { room } = this;
     if (room.idle) {
-      const leaves = room.m.members().map(({ leaf }) => leaf);
-      if (this.#rota.healDue(leaves, room.m.ownLeaf, now))
-        await room.queue({ type: "HealIntent", epoch: room.m.group.epoch }, now);
+      const leaves = room.membership.members().map(({ leaf }) => leaf);
+      if (this.#rota.healDue(leaves, room.membership.ownLeaf, now))
+        await room.queue({ type: "HealIntent", epoch: room.membership.group.epoch }, now);
     }
     await this.#commitSelfRemoves(now);
   }
@@ -46,7 +46,7 @@ export class Maintenance extends Feature {
     if (what.type !== "leaving") return false;
     let stored: ReceivedProposal;
     try {
-      stored = await this.room.m.leaveProposals.store(what.proposal);
+      stored = await this.room.membership.leaveProposals.store(what.proposal);
     } catch (error) {
       if (error instanceof SnugCryptoError) return true;
       throw error;
@@ -64,8 +64,8 @@ export class Maintenance extends Feature {
 
   async #commitSelfRemoves(now: number): Promise<void> {
     const { room } = this;
-    const members = room.m.members().map(({ leaf, host }) => [leaf, host] as const);
-    for (const selfRemove of this.#rota.selfRemovesDue(members, room.m.ownLeaf, now))
+    const members = room.membership.members().map(({ leaf, host }) => [leaf, host] as const);
+    for (const selfRemove of this.#rota.selfRemovesDue(members, room.membership.ownLeaf, now))
       await room.queueOnce(selfRemove, now);
   }
 }

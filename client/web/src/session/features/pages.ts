@@ -69,7 +69,7 @@ export class Pages extends Feature {
   }
 
   #compare(): void {
-    const { m } = this.room;
+    const { membership: m } = this.room;
     const own = this.#own === null ? null : hex(this.#own);
     const pages = new Map([...this.#heard].map(([leaf, hash]) => [leaf, hex(hash)]));
     if (own !== null) pages.set(m.ownLeaf, own);

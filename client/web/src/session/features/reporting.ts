@@ -68,7 +68,7 @@ export class Reporting extends Feature {
 
   constructor(room: Room, now: number) {
     super(room);
-    this.on = room.m.policy.reports;
+    this.on = room.membership.policy.reports;
     this.#began = now;
   }
 
@@ -85,12 +85,12 @@ export class Reporting extends Feature {
 
   /** Return the invite of a leaf according to the ledger; NO_INVITE for the meeting's opener. */
   inviteOf(leaf: number): number {
-    return this.room.m.ledger.inviteOf(leaf) ?? report.NO_INVITE;
+    return this.room.membership.ledger.inviteOf(leaf) ?? report.NO_INVITE;
   }
 
   /** As a host, return our signature (64 bytes) on the admission of a key; empty without reports. */
   async admissionFor(signatureKey: Bytes): Promise<Bytes> {
-    const m = this.room.m;
+    const m = this.room.membership;
     const seed = this.room.hostSeed;
     const member = m.group.members().find((x) => same(x.leafNode.signatureKey, signatureKey));
     if (!this.on || seed === null || member === undefined) return new Uint8Array();
@@ -99,13 +99,13 @@ export class Reporting extends Feature {
 
   /** Store our own admission from the host's answer, if it is valid. */
   async take(admission: Bytes): Promise<void> {
-    const own = this.room.m.ownLeaf;
+    const own = this.room.membership.ownLeaf;
     if (this.on && admission.length > 0 && (await this.#isRight(own, this.inviteOf(own), admission)))
       this.#admission = admission;
   }
 
   async #isRight(leaf: number, invite: number, admission: Bytes): Promise<boolean> {
-    const m = this.room.m;
+    const m = this.room.membership;
     const key = m.signatureKey(leaf);
     if (key === null || invite !== this.inviteOf(leaf)) return false;
     try {
@@ -118,7 +118,7 @@ export class Reporting extends Feature {
   }
 
   async #own(): Promise<Bytes> {
-    const m = this.room.m;
+    const m = this.room.membership;
     const key = m.signatureKey(m.ownLeaf);
     // An opener or returned host signs for itself.
     if (this.#admission.length === 0 && key !== null && this.room.hostSeed !== null)
@@ -138,7 +138,7 @@ export class Reporting extends Feature {
     }
     for (const { leaf } of change.added) this.#since.set(leaf, now);
     if (change.added.length > 0) {
-      const m = this.room.m;
+      const m = this.room.membership;
       const rank = m.members().findIndex(({ leaf }) => leaf === m.ownLeaf);
       this.#showAt = now + STEP * rank;
     }
@@ -158,7 +158,7 @@ export class Reporting extends Feature {
     this.#showAt = null;
     const admission = await this.#own();
     if (admission.length > 0)
-      await this.room.relay({ type: "admitted", invite: this.inviteOf(this.room.m.ownLeaf), admission });
+      await this.room.relay({ type: "admitted", invite: this.inviteOf(this.room.membership.ownLeaf), admission });
   }
 
   // -- messages --------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ export class Reporting extends Feature {
   }
 
   async #admitted(leaf: number, what: Admitted): Promise<void> {
-    const key = this.room.m.signatureKey(leaf);
+    const key = this.room.membership.signatureKey(leaf);
     if (key === null || this.#admissions.has(hex(key))) return;
     if (!(await this.#isRight(leaf, what.invite, what.admission))) return;
     this.#admissions.set(hex(key), { invite: what.invite, admission: what.admission });
@@ -184,7 +184,7 @@ export class Reporting extends Feature {
   }
 
   #keep(received: ApplicationMessage, what: Say | Image, now: number): void {
-    const m = this.room.m;
+    const m = this.room.membership;
     const leaf = received.sender;
     const key = m.signatureKey(leaf);
     if (key === null) return;
@@ -216,7 +216,7 @@ export class Reporting extends Feature {
     if (!this.on) throw new CommandError(sentence("cannot.report_off"));
     if (names.length === 0 || names.length > report.MESSAGES_MAX || new Set(names).size !== names.length)
       throw new CommandError(sentence("cannot.report_count", { most: report.MESSAGES_MAX }));
-    const hostPublic = this.room.m.policy.hostPublic;
+    const hostPublic = this.room.membership.policy.hostPublic;
     const made: report.Report = {
       format: report.FORMAT,
       host_public: hostPublic,

@@ -59,7 +59,7 @@ export class Revocation extends Feature {
 
   override adopted(change: Change): void {
     // A returning host may have missed them.
-    if (change.added.some(({ leaf }) => this.room.m.isHost(leaf))) this.#resendAll();
+    if (change.added.some(({ leaf }) => this.room.membership.isHost(leaf))) this.#resendAll();
   }
 
   #resendAll(): void {
@@ -74,7 +74,7 @@ export class Revocation extends Feature {
       return false;
     }
     if (what.type !== "revoked") return false;
-    const { m } = this.room;
+    const { membership: m } = this.room;
     if (m.isHost(received.sender)) {
       const fresh = [...new Set(what.invites)].filter((index) => !this.revoked.has(index));
       for (const index of fresh) this.revoked.add(index);

@@ -41,7 +41,7 @@ export class Roles extends Feature {
 
   constructor(room: Room) {
     super(room);
-    const { mode, hosts } = room.m.policy;
+    const { mode, hosts } = room.membership.policy;
     this.#openMode = mode === Mode.LOCKED ? Mode.ASK : mode;
     this.#everHosts = new Set(hosts.map(hex));
   }
@@ -50,7 +50,7 @@ export class Roles extends Feature {
     const before = old.feature(Roles);
     for (const key of before.#everHosts) this.#everHosts.add(key);
     this.seedExposed = before.seedExposed;
-    if (this.room.m.policy.mode === Mode.LOCKED) this.#openMode = before.#openMode;
+    if (this.room.membership.policy.mode === Mode.LOCKED) this.#openMode = before.#openMode;
     this.#handover = before.#handover;
   }
 
@@ -59,7 +59,7 @@ export class Roles extends Feature {
   /** Lock the room, or unlock it; CommandError if it is so already, or we are not a host. */
   async lock(on: boolean, now: number): Promise<void> {
     this.room.hostOnly();
-    if (on === (this.room.m.policy.mode === Mode.LOCKED)) throw refuse(on ? "locked_already" : "not_locked");
+    if (on === (this.room.membership.policy.mode === Mode.LOCKED)) throw refuse(on ? "locked_already" : "not_locked");
     const change = (policy: Policy): Policy | null =>
       on === (policy.mode === Mode.LOCKED)
         ? null
@@ -86,7 +86,7 @@ export class Roles extends Feature {
    */
   async undeputise(leaf: number, now: number): Promise<void> {
     const key = this.#keyOf(leaf);
-    const { m } = this.room;
+    const { membership: m } = this.room;
     if (!among(key, m.policy.hosts)) throw refuse("is_no_host", { name: m.name(leaf) });
     if (this.#others(key, m.policy).length === 0) throw refuse("name_another");
     await this.#removeHost(key, null, now);
@@ -99,9 +99,9 @@ export class Roles extends Feature {
    */
   async handOver(leaf: number, now: number): Promise<void> {
     const key = this.#keyOf(leaf);
-    if (leaf === this.room.m.ownLeaf) throw refuse("hand_to_oneself");
+    if (leaf === this.room.membership.ownLeaf) throw refuse("hand_to_oneself");
     if (this.#handover !== null) throw refuse("handing_already", { name: this.#handover.name });
-    const name = this.room.m.name(leaf);
+    const name = this.room.membership.name(leaf);
     this.#handover = { key, name, since: now };
     this.room.tell(sentences.status("handing_over", { name }));
     await this.deputise(leaf, now);
@@ -112,7 +112,7 @@ export class Roles extends Feature {
   override async tick(now: number): Promise<void> {
     const handover = this.#handover;
     const { room } = this;
-    const { m } = room;
+    const { membership: m } = room;
     if (handover === null) return;
     if (!m.isHost(m.ownLeaf))
       this.#handover = null; // another host was quicker
@@ -125,14 +125,14 @@ export class Roles extends Feature {
 
   override adopted(change: Change): void {
     if (change.policyAfter.mode !== Mode.LOCKED) this.#openMode = change.policyAfter.mode;
-    for (const event of changes(change, this.room.m)) this.room.tell(event);
+    for (const event of changes(change, this.room.membership)) this.room.tell(event);
     this.#checkSeedExposure(change);
   }
 
   // -- internals ------------------------------------------------------------------------------------------
 
   #checkSeedExposure(change: Change): void {
-    const { m } = this.room;
+    const { membership: m } = this.room;
     const evicts = !change.rejoined && !change.returned;
     const thrown = evicts ? change.removed.filter(({ leaf }) => !change.left.has(leaf)) : [];
     const by = m.signatureKey(change.by);
@@ -170,11 +170,11 @@ export class Roles extends Feature {
 
   /** Return the signature keys of the hosts in the room, except `key`. */
   #others(key: Bytes, policy: Policy): Bytes[] {
-    return policy.hosts.filter((host) => !same(host, key) && this.room.m.leafOf(host) !== null);
+    return policy.hosts.filter((host) => !same(host, key) && this.room.membership.leafOf(host) !== null);
   }
 
   #keyOf(leaf: number): Bytes {
-    const key = this.room.m.signatureKey(leaf);
+    const key = this.room.membership.signatureKey(leaf);
     if (key === null) throw refuse("nobody_there", { leaf });
     this.room.hostOnly();
     return key;

@@ -102,12 +102,12 @@ export class Signing extends Feature {
     for (const epoch of before.#epochs.values()) this.#retire(epoch, before.#lostAt ?? 0);
     // Doubt about members stays. Otherwise an attacker that can force our rejoin could again speak in their names.
     for (const [leaf, checker] of before.#checkers)
-      this.#keep(checker, old.m.signatureKey(leaf), before.#now);
+      this.#keep(checker, old.membership.signatureKey(leaf), before.#now);
   }
 
   /** Move a checker to the current leaf of the member with that signature key (32 bytes). */
   #keep(checker: FrameVerifier, key: Bytes | null, now: number): void {
-    const leaf = key === null ? null : this.room.m.leafOf(key);
+    const leaf = key === null ? null : this.room.membership.leafOf(key);
     if (leaf === null) return;
     checker.endAll(now);
     this.#checkers.set(leaf, checker);
@@ -149,7 +149,7 @@ export class Signing extends Feature {
   // -- epochs ----------------------------------------------------------------------------------------------
 
   #beginEpoch(): Epoch {
-    const m = this.room.m;
+    const m = this.room.membership;
     const slot = m.epochSlot;
     this.#members = m.members().length;
     const known = this.#epochs.get(slot);
@@ -170,7 +170,7 @@ export class Signing extends Feature {
 
   /** Return the epochs before the current one. */
   #past(): Epoch[] {
-    return [...this.#epochs.values()].filter(({ slot }) => slot !== this.room.m.epochSlot);
+    return [...this.#epochs.values()].filter(({ slot }) => slot !== this.room.membership.epochSlot);
   }
 
   override async adopted(change: Change, now: number): Promise<void> {
@@ -187,7 +187,7 @@ export class Signing extends Feature {
       checker.excuse(Math.max(now, this.#excusedUntil));
       this.#keep(checker, key, now);
     }
-    const bits = bitsOf(this.room.m.group.epoch);
+    const bits = bitsOf(this.room.membership.group.epoch);
     // The keys of its frames are gone too.
     for (const epoch of this.#past()) if (bitsOf(epoch.number) === bits) this.#end(epoch, now);
     this.#beginEpoch();
@@ -210,7 +210,7 @@ export class Signing extends Feature {
   #epochOf(kid: number): Epoch | undefined {
     const bits = bitsOf(kid);
     // A frame may arrive between a commit's adoption and our `adopted` hook.
-    if (bitsOf(this.room.m.group.epoch) === bits) return this.#beginEpoch();
+    if (bitsOf(this.room.membership.group.epoch) === bits) return this.#beginEpoch();
     return [...this.#epochs.values()].find((epoch) => bitsOf(epoch.number) === bits);
   }
 
@@ -234,9 +234,9 @@ export class Signing extends Feature {
   }
 
   async #makeSigner(epoch: Epoch): Promise<Signer> {
-    const leaf = this.room.m.ownLeaf;
+    const leaf = this.room.membership.ownLeaf;
     const key = await SigningKey.generate(this.room.rng, true);
-    const certificate = await this.room.m.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf, key.public));
+    const certificate = await this.room.membership.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf, key.public));
     const signer = new Signer(leaf, epoch.scope, key, certificate);
     // Nothing below awaits: a frame sealed meanwhile is in `waiting`, or the signer has it.
     epoch.signer = signer;
@@ -267,7 +267,7 @@ export class Signing extends Feature {
     const signed = await signer.take();
     return Promise.all(
       signed.map((list) =>
-        envelope.seal(key, "signatures", this.room.m.room, slot, list, BUCKETS, this.room.rng),
+        envelope.seal(key, "signatures", this.room.membership.room, slot, list, BUCKETS, this.room.rng),
       ),
     );
   }
@@ -296,7 +296,7 @@ export class Signing extends Feature {
     const epoch = this.#epochOf(kid);
     if (epoch === undefined)
       throw new MissingKeyError("a frame of an epoch that no list could name any more");
-    if (leaf !== this.room.m.ownLeaf) this.#checker(leaf).opening(epoch.number, kid, counter, frame, now);
+    if (leaf !== this.room.membership.ownLeaf) this.#checker(leaf).opening(epoch.number, kid, counter, frame, now);
   }
 
   override frameOpened(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
@@ -318,13 +318,13 @@ export class Signing extends Feature {
       const slot = envelope.epochSlot(blob);
       epoch = this.#epochs.get(slot);
       if (epoch === undefined) {
-        if (slot > this.room.m.epochSlot && blob.length <= LIST_BLOB_MAX) {
+        if (slot > this.room.membership.epochSlot && blob.length <= LIST_BLOB_MAX) {
           this.#early.push(blob);
           if (this.#early.length > EARLY_MAX) this.#early.shift();
         }
         return false;
       }
-      payload = await envelope.open(epoch.key, "signatures", this.room.m.room, blob);
+      payload = await envelope.open(epoch.key, "signatures", this.room.membership.room, blob);
     } catch (error) {
       if (error instanceof SnugCryptoError) return false; // another feature's, or garbage
       throw error;
@@ -334,7 +334,7 @@ export class Signing extends Feature {
   }
 
   async #hear(epoch: Epoch, payload: Bytes, now: number): Promise<void> {
-    const m = this.room.m;
+    const m = this.room.membership;
     try {
       const heard = FrameList.decode(payload);
       const leafKey = m.signatureKey(heard.leaf);
@@ -374,7 +374,7 @@ export class Signing extends Feature {
       for (const finding of checker.findings) {
         const names = found.get(finding) ?? [];
         found.set(finding, names);
-        names.push(this.room.m.name(leaf));
+        names.push(this.room.membership.name(leaf));
       }
       checker.findings.length = 0;
     }

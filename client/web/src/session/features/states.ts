@@ -57,7 +57,7 @@ export class States extends Feature {
     this.#own = bare(state);
     this.#sayAt = Math.max(now, this.#saidAt + EVERY);
     await this.#say(now);
-    this.#tell(this.room.m.ownLeaf, this.#own);
+    this.#tell(this.room.membership.ownLeaf, this.#own);
   }
 
   override synced(now: number): void {
@@ -98,7 +98,7 @@ export class States extends Feature {
   }
 
   #tell(leaf: number, state: OwnState): void {
-    this.room.tell({ type: "StateTold", leaf, name: this.room.m.name(leaf), state });
+    this.room.tell({ type: "StateTold", leaf, name: this.room.membership.name(leaf), state });
   }
 }
 
@@ -113,7 +113,7 @@ export class Reactions extends Feature {
     if (now - this.#saidAt < REACTION_EVERY) throw new CommandError(sentence("cannot.react_soon"));
     this.#saidAt = now;
     await this.room.relay({ type: "reaction", reaction });
-    this.#tell(this.room.m.ownLeaf, reaction);
+    this.#tell(this.room.membership.ownLeaf, reaction);
   }
 
   override contentReceived(received: ApplicationMessage, what: AnyContent, now: number): boolean {
@@ -127,6 +127,6 @@ export class Reactions extends Feature {
   }
 
   #tell(leaf: number, reaction: ReactionKind): void {
-    this.room.tell({ type: "Reacted", leaf, name: this.room.m.name(leaf), reaction });
+    this.room.tell({ type: "Reacted", leaf, name: this.room.membership.name(leaf), reaction });
   }
 }

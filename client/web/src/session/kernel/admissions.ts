@@ -54,13 +54,13 @@ export class Admissions implements Owner {
     }
     for (const [intent, why] of this.#notAdmitted.splice(0))
       if (intent.type === "AddIntent" || intent.type === "RejoinIntent")
-        await host.notAdded(intent, why, room.m);
+        await host.notAdded(intent, why, room.membership);
   }
 }
 
 /** Return what a newcomer needs to join, beside its Welcome. */
 async function answerFor(room: RoomSession, done: EntryIntent, welcome: Bytes): Promise<lobby.Answer> {
-  const { m } = room;
+  const { membership: m } = room;
   return {
     type: "Answer",
     welcome,

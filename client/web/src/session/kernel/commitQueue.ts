@@ -54,7 +54,7 @@ export class CommitQueue {
 
   /** Send the commit of the first intent that can be staged; only while in sync. */
   async sendNext(now: number): Promise<void> {
-    const { m } = this.#room;
+    const { membership: m } = this.#room;
     const staged = this.#staged;
     if (staged !== null && staged.slot === m.journal.slot + 1) {
       if (this.#sentAt === 0) {

@@ -79,7 +79,7 @@ export interface RejoinFacts extends Common {
 
 /** Ask the members of `room` to let us in again: we are out of step with it. */
 export function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts: RejoinFacts): Promise<RejoinLobby> {
-  const { m } = room;
+  const { membership: m } = room;
   const { slot, chain } = m.journal;
   const ticket = { groupId: m.group.groupId, slot, chain, stuck: room.stuckAt !== null };
   return RejoinLobby.begin({
@@ -93,7 +93,7 @@ export function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts: Rejo
 
 /** Return the data for a host to keep, sealed, to return by after a crash; null for others. */
 export function recoveryData({ name }: Me, room: RoomSession, { secret, origin }: Invite): HostRecoveryData | null {
-  const { hostSeed, doorKey, m } = room;
+  const { hostSeed, doorKey, membership: m } = room;
   if (hostSeed === null) return null;
   return new HostRecoveryData({ hostSeed, doorSeed: doorKey.seed, secret, groupId: m.group.groupId, origin, name });
 }

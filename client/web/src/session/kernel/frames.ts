@@ -37,7 +37,7 @@ export class Frames {
    */
   seal(kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null> {
     if (this.pauseReason(now) !== null) return Promise.resolve(null);
-    const sealing = sealFrame(this.#room.m.media, kind, stream, frame, now);
+    const sealing = sealFrame(this.#room.membership.media, kind, stream, frame, now);
     const before = this.#last;
     const done = (async () => {
       const data = await sealing;
@@ -57,7 +57,7 @@ export class Frames {
    * SnugCryptoError are final.
    */
   async open(ssrc: number, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame> {
-    const { announcements, m } = this.#room;
+    const { announcements, membership: m } = this.#room;
     const announcers = announcements.announcers(ssrc);
     if (announcers.size === 0) throw new FutureEpochError("a stream that nobody has announced yet");
     const [, sealed] = split(kind, data);

@@ -60,7 +60,7 @@ export class MeetingInvites {
   /** Make an invite; CommandError if that is impossible. */
   make(room: RoomSession, wanted: { readonly label: string; readonly once: boolean }): InviteMade {
     if (room.hostSeed === null) throw new CommandError(sentence("room.host_only"));
-    const known = [...room.m.ledger.used, ...room.m.ledger.revoked];
+    const known = [...room.membership.ledger.used, ...room.membership.ledger.revoked];
     const index = this.book.make(wanted.label, wanted.once, known, this.#rng);
     return inviteMade(this.invite(room.hostSeed, index), wanted);
   }
@@ -68,7 +68,7 @@ export class MeetingInvites {
   /** Replace the open link after a removal has revoked it: the removed member still holds it. */
   replaceOpen(room: RoomSession): Event | null {
     const old = this.#open;
-    const { ledger } = room.m;
+    const { ledger } = room.membership;
     if (old === null || !ledger.revoked.has(old) || room.hostSeed === null || room.ended !== null) return null;
     this.#open = null;
     if (this.book.takenBack.has(old)) return null;
@@ -92,7 +92,7 @@ export class MeetingInvites {
   revoke(room: RoomSession, index: number, inLobby: boolean): Event {
     if (!this.book.known(index) && !inLobby)
       throw new CommandError(sentence("cannot.invite_unknown", { index }));
-    if (this.book.takenBack.has(index) || room.m.ledger.revoked.has(index))
+    if (this.book.takenBack.has(index) || room.membership.ledger.revoked.has(index))
       throw new CommandError(sentence("cannot.invite_over", { index }));
     if (index === this.#open) this.#open = null;
     this.takeBack(room, index);

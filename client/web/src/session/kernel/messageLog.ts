@@ -33,7 +33,7 @@ export class MessageLog {
   constructor(room: Room, features: readonly Feature[]) {
     this.#room = room;
     this.#features = features;
-    this.#joinedSlot = room.m.epochSlot;
+    this.#joinedSlot = room.membership.epochSlot;
   }
 
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
@@ -51,7 +51,7 @@ export class MessageLog {
 
   /** Send to all members through the relay, and return the blob; only while in sync. */
   async relay(what: AnyContent): Promise<Bytes> {
-    const blob = await this.#room.m.protect(encode(what));
+    const blob = await this.#room.membership.protect(encode(what));
     this.#seen.add(H(blob));
     this.#room.send({ type: "relay", blob });
     return blob;
@@ -73,7 +73,7 @@ export class MessageLog {
   }
 
   async #send(message: OutgoingMessage): Promise<void> {
-    const { m } = this.#room;
+    const { membership: m } = this.#room;
     const over = message.epochSlot !== m.epochSlot;
     if (over && !message.shown) {
       message.blob = await this.relay(message.what);
@@ -109,7 +109,7 @@ export class MessageLog {
 
   /** Process a blob that the server relayed. */
   async relayed(blob: Bytes, now: number): Promise<void> {
-    const { m } = this.#room;
+    const { membership: m } = this.#room;
     const digest = H(blob);
     if (this.#seen.has(digest)) {
       this.#outbox.cameBack(digest, now);
@@ -144,11 +144,11 @@ export class MessageLog {
     if (taken) return;
     if (what.type === "say") {
       // A resent message has the same id, and is shown once.
-      const known = messageId(what, room.m.signatureKey(leaf) ?? new Uint8Array());
+      const known = messageId(what, room.membership.signatureKey(leaf) ?? new Uint8Array());
       if (this.#seen.has(known)) return;
       this.#seen.add(known);
       const id = hex(known).slice(0, MESSAGE_ID_DIGITS);
-      room.tell({ type: "Said", leaf, name: room.m.name(leaf), text: what.text, id });
+      room.tell({ type: "Said", leaf, name: room.membership.name(leaf), text: what.text, id });
     } else if (what.type === "announce") room.announcements.store(leaf, received.epoch, received.generation, what);
   }
 }

@@ -26,7 +26,7 @@ export interface Owner {
 
 /** The members, and our place among them. */
 export interface Members {
-  readonly m: Membership;
+  readonly membership: Membership;
   readonly announcements: Announcements;
   /** Our index among the members, by leaf. */
   readonly memberIndex: number;

@@ -53,7 +53,7 @@ export class ReceivedCommits {
     const sync = this.#sync;
     sync.moveTo(Math.max(sync.slot ?? 0, message.slot), now);
     if (sync.connection?.handingOver === message.slot) sync.connection.handingOver = null;
-    const { journal } = room.m;
+    const { journal } = room.membership;
     if (message.slot <= journal.slot) {
       const known = journal.chains.get(message.slot);
       if (known !== undefined && !same(known, message.chain)) room.tell(sentences.twoStories(message.slot));
@@ -71,7 +71,7 @@ export class ReceivedCommits {
   async #judge(blob: Bytes, now: number): Promise<void> {
     const room = this.#room;
     const sync = this.#sync;
-    const verdict = await room.m.judge(blob);
+    const verdict = await room.membership.judge(blob);
     switch (verdict.type) {
       case "Valid": {
         if (!verdict.removesUs) {
@@ -80,12 +80,12 @@ export class ReceivedCommits {
         }
         const { sender } = verdict.view;
         if (room.leaving) room.finish("left", sentence("room.you_left"));
-        else room.finish("removed", sentence("room.removed_by", { by: room.m.who(sender ?? -1) }));
+        else room.finish("removed", sentence("room.removed_by", { by: room.membership.who(sender ?? -1) }));
         return;
       }
       case "Void": {
-        const slot = room.m.journal.slot + 1;
-        room.m.void(blob);
+        const slot = room.membership.journal.slot + 1;
+        room.membership.void(blob);
         if (sync.connection !== null) sync.connection.shown = null; // our pass must be shown for this slot too
         const args = { why: verdict.text, who: this.#authorName(verdict.author), slot };
         room.tell(sentences.alarm("void_commit", args));
@@ -93,7 +93,7 @@ export class ReceivedCommits {
         return;
       }
       case "Stuck": {
-        sync.stuckAt = room.m.journal.slot + 1;
+        sync.stuckAt = room.membership.journal.slot + 1;
         for (const feature of featuresWith(this.#features, "stuck")) await feature.stuck(blob, now);
         room.tell(sentences.alarm("stuck", { who: this.#authorName(verdict.author) }));
         sync.showWhileStuck();
@@ -107,19 +107,19 @@ export class ReceivedCommits {
     const { regated, stuckAt } = sync;
     if (stuckAt === null) return;
     sync.stuckAt = null;
-    this.#room.m.void(blob);
+    this.#room.membership.void(blob);
     if (sync.connection !== null && !regated) sync.connection.shown = sync.connection.showing = null;
     for (const feature of this.#features) await feature.voided(stuckAt, null, now);
   }
 
   /** Return the author's name for a person; "a member or the server" if it is unknown. */
   #authorName(leaf: number | null): Arg {
-    return leaf === null ? sentence("room.member_or_server") : this.#room.m.who(leaf);
+    return leaf === null ? sentence("room.member_or_server") : this.#room.membership.who(leaf);
   }
 
   async #adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<void> {
     const room = this.#room;
-    const change = await room.m.adopt(step, blob, now);
+    const change = await room.membership.adopt(step, blob, now);
     for (const { leaf } of change.removed) room.announcements.forget(leaf);
     if (this.#sync.connection !== null) this.#sync.connection.refusedAt = null;
     if (step.type === "Staged") this.#queue.adopted(step);
@@ -147,7 +147,7 @@ export class ReceivedCommits {
 
 /** Report the members and the epoch's code; `change` led to this epoch, null: we have just come in. */
 export function tellRoster(room: Room, change: Change | null = null): void {
-  const { m } = room;
+  const { membership: m } = room;
   const { epoch } = m.group;
   const asMember = ({ leaf, name }: Newcomer): Member => ({ leaf, name, host: m.isHost(leaf) });
   room.tell({

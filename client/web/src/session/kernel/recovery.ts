@@ -40,8 +40,8 @@ export class Recovery extends Feature {
   /** Rejoin if the others are in a later epoch at our own slot: their verdict on a commit differs. */
   #considerAstray(now: number): void {
     const { room } = this;
-    const level = room.serverSlot === room.m.journal.slot && room.ended === null;
-    if (!level || room.feature(Monitor).verdictOnSlot(room.m.journal.slot, true) !== "valid")
+    const level = room.serverSlot === room.membership.journal.slot && room.ended === null;
+    if (!level || room.feature(Monitor).verdictOnSlot(room.membership.journal.slot, true) !== "valid")
       this.#astray = null;
     else if (this.#astray === null) this.#astray = now;
     else if (now - this.#astray > ASTRAY_WAIT) room.giveUp();

@@ -45,7 +45,7 @@ export interface RoomFacts {
 
 /** One member's room. Feed it with `received`, `lost`, `tick` and commands; drain `effects`. */
 export class RoomSession implements Room {
-  readonly m: Membership;
+  readonly membership: Membership;
   readonly origin: string;
   readonly doorKey: SigningKey;
   readonly roomAdminPublic: Bytes;
@@ -77,7 +77,7 @@ export class RoomSession implements Room {
   }
 
   private constructor(membership: Membership, facts: RoomFacts, rng: Rng, box: X25519Key) {
-    this.m = membership;
+    this.membership = membership;
     this.origin = facts.origin;
     this.doorKey = facts.doorKey;
     this.roomAdminPublic = facts.roomAdminPublic;
@@ -173,19 +173,19 @@ export class RoomSession implements Room {
 
   /** Our index among the members, by leaf. */
   get memberIndex(): number {
-    return this.m.members().findIndex(({ leaf }) => leaf === this.m.ownLeaf);
+    return this.membership.members().findIndex(({ leaf }) => leaf === this.membership.ownLeaf);
   }
 
   /** Our index among the hosts if we are a host, else among the other members, by leaf. */
   get rank(): number {
-    const own = this.m.ownLeaf;
-    const alike = this.m.isHost(own);
-    return this.m.members().filter(({ leaf, host }) => leaf < own && host === alike).length;
+    const own = this.membership.ownLeaf;
+    const alike = this.membership.isHost(own);
+    return this.membership.members().filter(({ leaf, host }) => leaf < own && host === alike).length;
   }
 
   /** Return whether the tree has no host, or no host has been active lately. */
   hostless(now: number): boolean {
-    const hosts = this.m.members().filter(({ host }) => host);
+    const hosts = this.membership.members().filter(({ host }) => host);
     return !hosts.some(({ leaf }) => this.heardRecently(leaf, now));
   }
 
@@ -214,8 +214,8 @@ export class RoomSession implements Room {
 
   /** Remove the member at `leaf`; CommandError if the leaf is empty or our own, or we are not a host. */
   async remove(leaf: number, now: number): Promise<void> {
-    const signatureKey = this.m.signatureKey(leaf);
-    if (signatureKey === null || leaf === this.m.ownLeaf)
+    const signatureKey = this.membership.signatureKey(leaf);
+    if (signatureKey === null || leaf === this.membership.ownLeaf)
       throw new CommandError(sentence("room.nobody_else_there", { leaf }));
     this.hostOnly();
     await this.queue({ type: "RemoveIntent", leaf, signatureKey }, now);
@@ -223,13 +223,13 @@ export class RoomSession implements Room {
 
   /** Check that we are a host; CommandError if not. */
   hostOnly(): void {
-    if (!this.m.isHost(this.m.ownLeaf)) throw new CommandError(sentence("room.host_only"));
+    if (!this.membership.isHost(this.membership.ownLeaf)) throw new CommandError(sentence("room.host_only"));
   }
 
   /** Propose our own removal; leave when it is committed, or after two seconds. */
   async leave(now: number): Promise<void> {
     this.#leavingSince ??= now;
-    if (this.m.members().length === 1 || !this.sync.isEntered) this.finish("left", sentence("room.you_left"));
+    if (this.membership.members().length === 1 || !this.sync.isEntered) this.finish("left", sentence("room.you_left"));
     else await this.#drive(now);
   }
 
@@ -446,7 +446,7 @@ export class RoomSession implements Room {
   finish(reason: Ended["reason"], text: Sentence): void {
     if (this.ended !== null) return;
     this.ended = { type: "Ended", reason, text };
-    this.m.media.wipe();
+    this.membership.media.wipe();
     this.tell(this.ended);
     this.perform({ type: "Disconnect", endpoint: ROOM });
   }

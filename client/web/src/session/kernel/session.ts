@@ -185,12 +185,12 @@ export class Session {
 
   /** Our leaf; null while we are not a member. */
   get ownLeaf(): number | null {
-    return this.#room?.m.ownLeaf ?? null;
+    return this.#room?.membership.ownLeaf ?? null;
   }
 
   /** The members' names by leaf; empty while we are not a member. */
   get names(): Map<number, string> {
-    return new Map((this.#room?.m.members() ?? []).map(({ leaf, name }) => [leaf, name]));
+    return new Map((this.#room?.membership.members() ?? []).map(({ leaf, name }) => [leaf, name]));
   }
 
   /** Return the name of the member at a leaf; null if there is no member. */
@@ -205,7 +205,7 @@ export class Session {
 
   /** Return the numbers of the knocks that wait for a host's answer; null if we are not a host. */
   waiting(now: number): readonly number[] | null {
-    return this.#host === null || this.#room === null ? null : this.#host.waiting(this.#room.m, now);
+    return this.#host === null || this.#room === null ? null : this.#host.waiting(this.#room.membership, now);
   }
 
   /** Return the reason that our media may not be sent now; null: it may. */
@@ -271,7 +271,7 @@ export class Session {
         return this.#tell(this.#invites.make(room, what));
       case "ListInvites":
         this.#asHost();
-        return this.#tell({ type: "Invites", rows: this.#invites.book.rows(room.m) });
+        return this.#tell({ type: "Invites", rows: this.#invites.book.rows(room.membership) });
       case "Revoke":
         return this.#tell(this.#invites.revoke(room, what.index, this.#asHost().knows(what.index)));
       default:
@@ -302,11 +302,11 @@ export class Session {
 
   /** Process a message in a lobby where we are a host. */
   async #inLobby(host: HostLobby, room: RoomSession, day: number, message: ServerMessage, now: number): Promise<void> {
-    const left = await host.received(day, message, room.m, now);
+    const left = await host.received(day, message, room.membership, now);
     switch (left?.type) {
       case "Knocked":
         this.#tell({ ...left, label: this.#invites.book.label(left.invite) });
-        if (room.m.policy.mode === Mode.WAVE_IN && !room.feature(Roles).seedExposed)
+        if (room.membership.policy.mode === Mode.WAVE_IN && !room.feature(Roles).seedExposed)
           await this.#admit(host, room, left.knock, now);
         return;
       case "RejoinIntent":
@@ -366,9 +366,9 @@ export class Session {
     if (this.#guest !== null) await this.#checkGuest(this.#guest, now);
     const room = this.#room;
     if (room !== null) {
-      if (this.#policy !== room.m.policy) {
-        this.#policy = room.m.policy;
-        if (room.hostSeed !== null && !room.m.isHost(room.m.ownLeaf)) this.#stopHosting(room);
+      if (this.#policy !== room.membership.policy) {
+        this.#policy = room.membership.policy;
+        if (room.hostSeed !== null && !room.membership.isHost(room.membership.ownLeaf)) this.#stopHosting(room);
       }
       if (room.hostSeed !== null && this.#host === null) await this.#becomeHost(room.hostSeed, now);
       if (room.needsRejoin && this.#guest === null && room.ended === null) await this.#rejoin(room, now);
@@ -384,9 +384,9 @@ export class Session {
 
   async #serve(host: HostLobby, room: RoomSession, now: number): Promise<void> {
     await this.#admissions.answerNewcomers(room, host);
-    for (const index of new Set([...room.m.ledger.revoked, ...this.#invites.book.takenBack]))
+    for (const index of new Set([...room.membership.ledger.revoked, ...this.#invites.book.takenBack]))
       await host.revoke(index);
-    if (room.m.policy.mode === Mode.LOCKED) await host.lock(now);
+    if (room.membership.policy.mode === Mode.LOCKED) await host.lock(now);
     const replaced = this.#invites.replaceOpen(room);
     if (replaced !== null) this.#tell(replaced);
   }

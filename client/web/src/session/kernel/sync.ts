@@ -71,7 +71,7 @@ export class Sync {
     return (
       connection !== null &&
       connection.entered &&
-      this.slot === room.m.journal.slot &&
+      this.slot === room.membership.journal.slot &&
       connection.shown !== null &&
       connection.shown >= this.slot &&
       connection.syncDone &&
@@ -225,7 +225,7 @@ export class Sync {
     if (connection === null) return;
     connection.shown = connection.refusedAt = null;
     connection.showing = this.stuckAt;
-    this.#room.send({ type: "show", room_pass: this.#room.m.journal.roomPass });
+    this.#room.send({ type: "show", room_pass: this.#room.membership.journal.roomPass });
   }
 
   // -- steps ----------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ export class Sync {
     const connection = this.connection;
     const room = this.#room;
     if (connection === null || !connection.entered || room.ended !== null || room.needsRejoin) return null;
-    const mine = room.m.journal.slot;
+    const mine = room.membership.journal.slot;
     if (this.slot === null) await this.#openRoom(connection);
     else if (this.slot > mine) {
       if (this.#isShown(connection, mine)) this.catchUp(connection);
@@ -257,7 +257,7 @@ export class Sync {
   catchUp(connection: RoomConnection): void {
     if (connection.catchingUp) return;
     connection.catchingUp = true;
-    this.#room.send({ type: "catch_up", slot: this.#room.m.journal.slot, relay: this.#relay });
+    this.#room.send({ type: "catch_up", slot: this.#room.membership.journal.slot, relay: this.#relay });
   }
 
   /** Return whether the server knows that we hold the pass of `slot`; show the pass if that is still to do. */
@@ -269,7 +269,7 @@ export class Sync {
       if (this.slot !== null && this.slot > slot && this.stuckAt === null) this.#room.giveUp();
       return false;
     }
-    const entry = this.#room.m.journal.entry(slot);
+    const entry = this.#room.membership.journal.entry(slot);
     if (entry !== null) {
       connection.showing = slot;
       this.#room.send({ type: "show", room_pass: entry.roomPass });
@@ -281,16 +281,16 @@ export class Sync {
     const room = this.#room;
     if (room.hostSeed === null || connection.opening) return;
     connection.opening = true;
-    const { slot, roomPass, chain } = room.m.journal.oldest;
+    const { slot, roomPass, chain } = room.membership.journal.oldest;
     const gate = invite.gate(roomPass);
-    const roomAdmin = await room.hostSeed.roomAdminKey(room.m.group.groupId);
+    const roomAdmin = await room.hostSeed.roomAdminKey(room.membership.group.groupId);
     const signature = await roomAdmin.sign(invite.openMessage(room.number, slot, gate, chain, connection.nonce));
     room.send({ type: "open", slot, gate, chain, signature });
   }
 
   /** Send the server, which is behind us, the blob that follows its slot. */
   #handOver(connection: RoomConnection, slot: number): void {
-    const { journal } = this.#room.m;
+    const { journal } = this.#room.membership;
     const following = journal.entry(slot + 1);
     if (following === null || following.blob === null || journal.entry(slot) === null) return;
     if (this.#isShown(connection, slot) && connection.handingOver !== slot + 1) {
@@ -302,7 +302,7 @@ export class Sync {
 
   /** Replace the gate of this slot: its author posted a gate that is not our pass's (G5). */
   async #regate(connection: RoomConnection, seed: HostSeed): Promise<void> {
-    const { m, number } = this.#room;
+    const { membership: m, number } = this.#room;
     const { slot, roomPass } = m.journal;
     const gate = invite.gate(roomPass);
     connection.regatedAt = slot;

@@ -329,7 +329,7 @@ export class Dropped extends Feature {
     names: boolean,
     now: number,
   ): Promise<evidence.Exhibit> {
-    const m = this.room.m;
+    const m = this.room.membership;
     const leaves = names
       ? m.group
           .members()

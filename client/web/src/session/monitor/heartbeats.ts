@@ -139,8 +139,8 @@ export class Heartbeats {
 
   constructor(room: Room, now: number) {
     this.#room = room;
-    this.#key = room.m.heartbeatKey;
-    this.since = room.m.journal.slot;
+    this.#key = room.membership.heartbeatKey;
+    this.since = room.membership.journal.slot;
     this.#due = now;
   }
 
@@ -149,7 +149,7 @@ export class Heartbeats {
   /** Beat as soon as it is our turn, because the others need to know of a change. */
   scheduleSoon(now: number, members: readonly number[]): void {
     const n = members.length;
-    const place = members.indexOf(this.#room.m.ownLeaf);
+    const place = members.indexOf(this.#room.membership.ownLeaf);
     const rank = place < 0 ? n : place;
     const turn = n * URGENT_STEP <= URGENT_INTERVAL_MIN ? URGENT_STEP * rank : (interval(n) * rank) / n;
     const gap = Math.max(URGENT_INTERVAL_MIN, interval(n) / 5);
@@ -163,7 +163,7 @@ export class Heartbeats {
   /** Sign a beat and broadcast it. */
   async send(now: number, ordering: Ordering, members: number, want: boolean): Promise<Heartbeat> {
     const room = this.#room;
-    const m = room.m;
+    const m = room.membership;
     const [relay, window] = ordering.newest();
     const heard = new Map<number, number>();
     for (const [leaf, history] of this.histories) if (history.last !== null) heard.set(leaf, history.last.seq);
@@ -237,7 +237,7 @@ export class Heartbeats {
    * null for anything else: malformed, of an unknown leaf or membership, late, or seen before.
    */
   async receive(payload: Bytes): Promise<Heartbeat | DoubleBeat | null> {
-    const m = this.#room.m;
+    const m = this.#room.membership;
     let beat: Heartbeat, key: Bytes | null, digest: Bytes, history: BeatHistory | undefined;
     try {
       beat = Heartbeat.decode(payload);
@@ -270,7 +270,7 @@ export class Heartbeats {
   /** Switch to the membership's new heartbeat key. */
   changeKey(now: number): void {
     this.#oldKey = [this.#key, now + OLD_KEY];
-    this.#key = this.#room.m.heartbeatKey;
+    this.#key = this.#room.membership.heartbeatKey;
     this.#goodbye = true;
   }
 

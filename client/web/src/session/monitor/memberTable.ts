@@ -36,8 +36,8 @@ export class MemberTable {
 
   /** Record the current members; return the new ones, which get time before they are judged. */
   update(now: number): number[] {
-    const members = this.#room.m.members();
-    const own = this.#room.m.ownLeaf;
+    const members = this.#room.membership.members();
+    const own = this.#room.membership.ownLeaf;
     this.leaves = members.map(({ leaf }) => leaf);
     this.others = new Map(members.filter(({ leaf }) => leaf !== own).map(({ leaf, host }) => [leaf, host]));
     this.#names = new Map(members.map(({ leaf, name }) => [leaf, name]));

@@ -86,7 +86,7 @@ export class Monitor extends Feature {
     for (const [leaf, { last }] of this.#heartbeats.histories) {
       if (last === null || !others.has(leaf) || last.slot < slot) continue;
       if (hex(last.authenticator) === ours) verdicts.void.push(leaf);
-      else if (last.epoch > this.room.m.group.epoch) verdicts.valid.push(leaf);
+      else if (last.epoch > this.room.membership.group.epoch) verdicts.valid.push(leaf);
     }
     const split = verdicts.void.length > 0 && verdicts.valid.length > 0;
     const carried = (["void", "valid"] as const).filter((verdict) => {
@@ -136,9 +136,9 @@ export class Monitor extends Feature {
   override synced(now: number): void {
     this.#members.syncedAt = now;
     this.#disorder.ordering.setIncarnation(this.room.incarnation ?? new Uint8Array(8));
-    this.#delivery.reset(this.room.m.ownLeaf);
+    this.#delivery.reset(this.room.membership.ownLeaf);
     this.#silence.reset();
-    this.#members.unsettle(this.room.m.ownLeaf, now);
+    this.#members.unsettle(this.room.membership.ownLeaf, now);
     this.#heartbeats.scheduleSoon(now, this.#members.leaves);
   }
 
@@ -149,7 +149,7 @@ export class Monitor extends Feature {
   }
 
   override adopted(change: Change, now: number): void {
-    const m = this.room.m;
+    const m = this.room.membership;
     for (const { leaf } of change.removed) this.#forget(leaf);
     for (const { leaf } of change.added) this.#heartbeats.memberJoined(leaf, m.journal.slot);
     for (const [authenticator, over] of this.#epochs) if (over === null) this.#epochs.set(authenticator, now);
@@ -202,7 +202,7 @@ export class Monitor extends Feature {
 
   override heardRecently(leaf: number, now: number): boolean {
     const members = this.#members;
-    if (!members.others.has(leaf)) return leaf === this.room.m.ownLeaf;
+    if (!members.others.has(leaf)) return leaf === this.room.membership.ownLeaf;
     return now - members.lastHeard(leaf) <= members.span(FRESH);
   }
 
@@ -226,12 +226,12 @@ export class Monitor extends Feature {
     if (members.syncedAt !== null && now - this.#ticked > ASLEEP) members.syncedAt = now;
     this.#ticked = now;
     if (members.others.size > 0 && this.#heartbeats.isDue(now) && this.room.isSynced(now)) {
-      this.#delivery.recordSent(this.room.m.ownLeaf, this.#heartbeats.sent);
+      this.#delivery.recordSent(this.room.membership.ownLeaf, this.#heartbeats.sent);
       const subscriptions = this.room.feature(Subscriptions);
       const want = subscriptions.subscribesToAll;
       await this.#heartbeats.send(now, this.#disorder.ordering, members.leaves.length, want);
       const wanted = want ? null : (leaf: number) => subscriptions.subscribed(leaf);
-      this.#judgeDelivery(this.room.m.ownLeaf, this.#heartbeats.got, now, wanted);
+      this.#judgeDelivery(this.room.membership.ownLeaf, this.#heartbeats.got, now, wanted);
     }
     if (this.#withholding.judge(now)) this.#override = null;
     this.#judgeFreshness(now);
@@ -257,7 +257,7 @@ export class Monitor extends Feature {
       // It is new or back, and knows nothing of us.
       this.#heartbeats.scheduleSoon(now, members.leaves);
     }
-    const acknowledged = beat.got.find((g) => g.leaf === this.room.m.ownLeaf)?.seq ?? 0;
+    const acknowledged = beat.got.find((g) => g.leaf === this.room.membership.ownLeaf)?.seq ?? 0;
     if (this.#withholding.agrees(beat, now)) this.#confirm(beat, acknowledged, since, now);
     this.#silence.heard(leaf, acknowledged, now);
     this.#disorder.heard(beat, now);
@@ -309,7 +309,7 @@ export class Monitor extends Feature {
     now: number,
     wanted: ((leaf: number) => ReadonlySet<number>) | null = null,
   ): void {
-    const own = this.room.m.ownLeaf;
+    const own = this.room.membership.ownLeaf;
     const members = this.#members;
     if (!members.isSettled(listener, now)) return;
     const settled = members.leaves.filter((leaf) => members.isSettled(leaf, now));
@@ -331,7 +331,7 @@ export class Monitor extends Feature {
 
   #isBlamed(stream: Stream): boolean {
     const losers = this.#delivery.notReached(stream);
-    return losers.length > 1 || losers.includes(this.room.m.ownLeaf);
+    return losers.length > 1 || losers.includes(this.room.membership.ownLeaf);
   }
 
   // -- internals -------------------------------------------------------------------------------------------
@@ -350,12 +350,12 @@ export class Monitor extends Feature {
   }
 
   #authenticator(): string {
-    return hex(H(this.room.m.group.epochAuthenticator));
+    return hex(H(this.room.membership.group.epochAuthenticator));
   }
 
   /** Return phrases that name streams for a person, for example "Ada's sound". */
   #streams(streams: readonly Stream[]): Sentence[] {
-    const own = this.room.m.ownLeaf;
+    const own = this.room.membership.ownLeaf;
     return [...streams]
       .sort((one, other) => one[0] - other[0] || one[1] - other[1])
       .map(([leaf, number]) => {
@@ -373,4 +373,4 @@ const PAUSED_STALE = sentence("watch.paused_stale");
 const PAUSED_WITHHELD = sentence("watch.paused_withheld");
 const YOU = sentence("watch.you");
 
-const keyOf = (room: Room, leaf: number): string => hex(room.m.signatureKey(leaf) ?? new Uint8Array());
+const keyOf = (room: Room, leaf: number): string => hex(room.membership.signatureKey(leaf) ?? new Uint8Array());

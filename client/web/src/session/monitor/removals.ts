@@ -33,7 +33,7 @@ export class Removals {
   track(names: readonly string[], now: number): void {
     const { host, others } = this.#members;
     if (!host || others.size === 0) return;
-    const { slot } = this.#room.m.journal;
+    const { slot } = this.#room.membership.journal;
     this.#removals.push({
       slot, names, waiting: new Set(others.keys()), total: others.size, at: now, told: false,
     });

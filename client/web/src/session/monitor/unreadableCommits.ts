@@ -27,7 +27,7 @@ export class UnreadableCommits {
 
   /** Record a commit's author, and a member that it lets in again because it was stuck. */
   adopted(change: Change): void {
-    const { m } = this.#room;
+    const { membership: m } = this.#room;
     const author = { leaf: change.by, key: m.signatureKey(change.by) ?? new Uint8Array() };
     this.#committers.set(m.journal.slot, author);
     trim(this.#committers, EPOCHS);

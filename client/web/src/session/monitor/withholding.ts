@@ -54,7 +54,7 @@ export class Withholding {
 
   /** Process the slot and chain of a beat; return whether they are in our history, as far as we know. */
   agrees({ leaf, slot, chain }: Heartbeat, now: number): boolean {
-    const { journal } = this.#room.m;
+    const { journal } = this.#room.membership;
     if (slot > journal.slot) {
       this.#ahead.set(leaf, { slot, chain, since: this.#ahead.get(leaf)?.since ?? now });
       return false;
@@ -71,7 +71,7 @@ export class Withholding {
     for (const [leaf, ahead] of [...this.#ahead]) {
       if (ahead.slot > slot) continue;
       this.#ahead.delete(leaf);
-      const known = this.#room.m.journal.chains.get(ahead.slot);
+      const known = this.#room.membership.journal.chains.get(ahead.slot);
       if (known !== undefined && !same(known, ahead.chain)) this.#reportFork(leaf, ahead.slot);
     }
   }
@@ -98,7 +98,7 @@ export class Withholding {
     const room = this.#room;
     const outOfStep = room.stuckAt !== null || room.needsRejoin;
     const entered = room.serverSlot !== null && !outOfStep;
-    if (entered && (room.serverSlot ?? 0) > room.m.journal.slot) this.#serverAhead ??= now;
+    if (entered && (room.serverSlot ?? 0) > room.membership.journal.slot) this.#serverAhead ??= now;
     else this.#serverAhead = null;
     const late = this.#serverAhead !== null && now - this.#serverAhead > WITHHELD;
     const connected = this.#members.connectedFor(now);
