@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from snugroom.crypto.entry.lobby import OpenedKnock
-from snugroom.crypto.errors import (
-    StateError,
-)
-from snugroom.crypto.kdf import (
-    H,
-)
+from snugroom.crypto.errors import StateError
+from snugroom.crypto.kdf import H
 
 #: Knocks waiting for the host's decision, for all invites together.
 PENDING_MAX: Final = 64

@@ -26,10 +26,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from snugroom.crypto.errors import (
-    MalformedError,
-    StateError,
-)
+from snugroom.crypto.errors import MalformedError, StateError
 from snugroom.crypto.fields import Reader, exactly, uint
 from snugroom.crypto.kdf import KEY_SIZE, SIGNATURE_SIZE, H, NotCopyable, SigningKey
 from snugroom.crypto.media.keys import FutureEpochError

@@ -9,12 +9,7 @@ from math import inf
 from typing import Final, Literal
 
 from snugroom.crypto.agreed.policy import MEDIA_SIGNATURE_TIME, snug_22
-from snugroom.crypto.errors import (
-    AuthenticationError,
-    MalformedError,
-    ReplayError,
-    ValidationError,
-)
+from snugroom.crypto.errors import AuthenticationError, MalformedError, ReplayError, ValidationError
 from snugroom.crypto.kdf import verify
 from snugroom.crypto.media.keys import STREAMS
 from snugroom.crypto.media.signatures import (

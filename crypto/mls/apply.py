@@ -11,10 +11,7 @@ from snugroom.crypto.mls import validate
 from snugroom.crypto.mls import validate_commit as rules
 from snugroom.crypto.mls.errors import CommitError
 from snugroom.crypto.mls.keypackage import KeyPackage
-from snugroom.crypto.mls.messages import (
-    Sender,
-    SenderType,
-)
+from snugroom.crypto.mls.messages import Sender, SenderType
 from snugroom.crypto.mls.nodes import Extension, LeafNode
 from snugroom.crypto.mls.proposals import (
     Add,

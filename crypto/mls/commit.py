@@ -13,13 +13,7 @@ from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import Rng
 from snugroom.crypto.mls import schedule, treekem, treemath, validate
 from snugroom.crypto.mls import validate_commit as rules
-from snugroom.crypto.mls.apply import (
-    AppliedProposals,
-    apply_proposals,
-    attributed_to,
-    find_psks,
-    resolve,
-)
+from snugroom.crypto.mls.apply import AppliedProposals, apply_proposals, attributed_to, find_psks, resolve
 from snugroom.crypto.mls.framing import PadTo, VerifiedContent, protect_private, protect_public, sign_content
 from snugroom.crypto.mls.messages import (
     AuthenticatedContent,

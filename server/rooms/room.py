@@ -24,13 +24,7 @@ from nacl.signing import VerifyKey
 from snugroom.server.config import Settings
 from snugroom.server.rate import TokenBucket
 from snugroom.server.rooms.backlog import Backlog
-from snugroom.server.rooms.effects import (
-    Drop,
-    Effect,
-    Forget,
-    Send,
-    refuse,
-)
+from snugroom.server.rooms.effects import Drop, Effect, Forget, Send, refuse
 from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.media import RoomMedia
 from snugroom.server.rooms.seat import Seat

@@ -22,13 +22,7 @@ from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import look_alike
-from snugroom.crypto.agreed.room_state import (
-    ANY_HOST,
-    SINGLE_USE,
-    Identity,
-    Mode,
-    RejoinTicket,
-)
+from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mode, RejoinTicket
 from snugroom.crypto.entry import knocks, lobby
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.errors import SnugCryptoError

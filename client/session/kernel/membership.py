@@ -12,11 +12,7 @@ from typing import Final, Literal
 
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.client.session.kernel.intents import (
-    HostReturnIntent,
-    Intent,
-    SelfRemoveIntent,
-)
+from snugroom.client.session.kernel.intents import HostReturnIntent, Intent, SelfRemoveIntent
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.client.session.kernel.leave_proposals import LeaveProposals
 from snugroom.client.session.kernel.proposals import proposals_for
