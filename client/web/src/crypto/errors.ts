@@ -57,12 +57,10 @@ export class ReplayError extends SnugCryptoError {
  */
 export class ValidationError extends SnugCryptoError {
   override readonly name = "ValidationError";
-  readonly rule: string;
   readonly text: string;
 
-  constructor(rule: string, why: string | Sentence) {
+  constructor(readonly rule: string, why: string | Sentence) {
     super(why);
-    this.rule = rule;
     this.text = this.message;
     this.message = `${rule}: ${this.text}`;
   }

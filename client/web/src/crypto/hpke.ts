@@ -98,11 +98,9 @@ class Context {
 export class Sender {
   readonly #context: Context;
   #spent = false;
-  readonly enc: Bytes;
 
-  private constructor(context: Context, enc: Bytes) {
+  private constructor(context: Context, readonly enc: Bytes) {
     this.#context = context;
-    this.enc = enc;
   }
 
   /**

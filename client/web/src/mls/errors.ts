@@ -10,11 +10,9 @@ import type { CandidateCommit } from "./outcomes";
  */
 export class CommitError extends ValidationError {
   override readonly name: "ValidationError" = "ValidationError";
-  readonly sender: number | null;
 
-  constructor(rule: string, text: string, sender: number | null) {
+  constructor(rule: string, text: string, readonly sender: number | null) {
     super(rule, text);
-    this.sender = sender;
   }
 }
 
@@ -24,10 +22,7 @@ export class CommitError extends ValidationError {
  * `commit` describes the commit (its `group` is null), so that the caller can apply its policy first.
  */
 export class PathError extends CommitError {
-  readonly commit: CandidateCommit;
-
-  constructor(rule: string, text: string, sender: number | null, commit: CandidateCommit) {
+  constructor(rule: string, text: string, sender: number | null, readonly commit: CandidateCommit) {
     super(rule, text, sender);
-    this.commit = commit;
   }
 }

@@ -23,15 +23,7 @@ import { attributedTo, type Psks, verifyProposal } from "./proposals";
 import { MLS10, suiteName, versionName } from "./read";
 import { type OpenedHandshake, openMessage } from "./receive";
 import { committedOf, leafOf, proposalOf, toExtension, toProposal } from "./shapes";
-import {
-  type EpochState,
-  enterEpoch,
-  openEpoch,
-  PAST_EPOCHS,
-  STORED_PROPOSALS,
-  wipePast,
-  wipeSecrets,
-} from "./state";
+import { type EpochState, enterEpoch, openEpoch, PAST_EPOCHS, STORED_PROPOSALS, wipePast, wipeSecrets } from "./state";
 import { deriveSecret, hash, kdf, NH, SUITE } from "./suite";
 import type { ApplicationMessage, Extension, Proposal, ReceivedProposal } from "./types";
 import * as validate from "./validate";

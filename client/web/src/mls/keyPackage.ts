@@ -17,11 +17,9 @@ import type { KeyPackage, Lifetime, Proposal, SignatureKey } from "./types";
 /** A received KeyPackage, completely unverified. */
 export class KeyPackageIn {
   readonly #read: TsKeyPackage;
-  readonly encoded: Bytes;
 
-  private constructor(read: TsKeyPackage, encoded: Bytes) {
+  private constructor(read: TsKeyPackage, readonly encoded: Bytes) {
     this.#read = read;
-    this.encoded = encoded;
   }
 
   /** Decode a bare KeyPackage (without MLSMessage). MalformedError. */
@@ -50,12 +48,10 @@ export interface BundleKeys {
 
 /** Our KeyPackage with its private keys. Joining a group with it drops the keys: use it once. */
 export class KeyPackageBundle {
-  readonly made: TsKeyPackage;
   readonly keyPackage: KeyPackage;
   #keys: BundleKeys | null;
 
-  constructor(made: TsKeyPackage, keys: BundleKeys) {
-    this.made = made;
+  constructor(readonly made: TsKeyPackage, keys: BundleKeys) {
     this.keyPackage = keyPackageOf(made);
     this.#keys = keys;
   }

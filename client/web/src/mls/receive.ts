@@ -7,13 +7,7 @@
 import type { PrivateMessage } from "ts-mls/privateMessage.js";
 import type { PublicMessage } from "ts-mls/publicMessage.js";
 import { type Bytes, same } from "../crypto/bytes";
-import {
-  MalformedError,
-  MissingKeyError,
-  StateError,
-  UnsupportedError,
-  ValidationError,
-} from "../crypto/errors";
+import { MalformedError, MissingKeyError, StateError, UnsupportedError, ValidationError } from "../crypto/errors";
 import { openSenderData, type Signed, unprotectPrivate, unprotectPublic, verifyContent } from "./framing";
 import { decodeMessage } from "./read";
 import { type EpochState, type OpenEpoch, openEpoch } from "./state";

@@ -8,23 +8,9 @@
 import type { Extension } from "ts-mls/extension.js";
 import type { KeyPackage } from "ts-mls/keyPackage.js";
 import type { LeafNode } from "ts-mls/leafNode.js";
-import {
-  getHpkePublicKey,
-  type Node,
-  type RatchetTree,
-  removeLeaves,
-  resolution,
-} from "ts-mls/ratchetTree.js";
+import { getHpkePublicKey, type Node, type RatchetTree, removeLeaves, resolution } from "ts-mls/ratchetTree.js";
 import { treeHash } from "ts-mls/treeHash.js";
-import {
-  directPath,
-  left,
-  leafWidth,
-  type NodeIndex,
-  right,
-  toLeafIndex,
-  toNodeIndex,
-} from "ts-mls/treemath.js";
+import { directPath, left, leafWidth, type NodeIndex, right, toLeafIndex, toNodeIndex } from "ts-mls/treemath.js";
 import { type Bytes, compare, concat, hex, same } from "../crypto/bytes";
 import { ValidationError } from "../crypto/errors";
 import { H } from "../crypto/kdf";

@@ -6,12 +6,7 @@
 
 import { encode } from "ts-mls/codec/tlsEncoder.js";
 import { decryptWithLabel, encryptWithLabel } from "ts-mls/crypto/hpke.js";
-import {
-  type GroupInfo,
-  extractWelcomeSecret,
-  signGroupInfo,
-  verifyGroupInfoSignature,
-} from "ts-mls/groupInfo.js";
+import { type GroupInfo, extractWelcomeSecret, signGroupInfo, verifyGroupInfoSignature } from "ts-mls/groupInfo.js";
 import { groupSecretsEncoder } from "ts-mls/groupSecrets.js";
 import { deriveKeySchedule } from "ts-mls/keySchedule.js";
 import { encodeLeafNode } from "ts-mls/leafNode.js";
@@ -26,32 +21,12 @@ import { AuthenticationError, MalformedError, MissingKeyError } from "../crypto/
 import type { X25519Key } from "../crypto/primitives";
 import { deriveUpwards, type StagedCommit } from "./commit";
 import type { KeyPackageBundle } from "./keyPackage";
-import {
-  decodeMessage,
-  MLS10,
-  readGroupInfo,
-  readGroupSecrets,
-  readTree,
-  suiteName,
-  versionName,
-} from "./read";
+import { decodeMessage, MLS10, readGroupInfo, readGroupSecrets, readTree, suiteName, versionName } from "./read";
 import { decode } from "./reader";
 import { keyPackageOf } from "./shapes";
 import { noRng, type Psks, verifyLeaf } from "./proposals";
 import { type EpochState, enterEpoch } from "./state";
-import {
-  handle,
-  hash,
-  kdf,
-  macMatches,
-  NH,
-  open,
-  pickGrease,
-  refHash,
-  signature,
-  SUITE,
-  suiteWith,
-} from "./suite";
+import { handle, hash, kdf, macMatches, NH, open, pickGrease, refHash, signature, SUITE, suiteWith } from "./suite";
 import { ExtensionType } from "./types";
 import * as validate from "./validate";
 import { must } from "./validate";

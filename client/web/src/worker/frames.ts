@@ -66,8 +66,6 @@ class KeyFrameBackoff {
  * After a withheld video frame, only a key frame may follow: other frames would refer to a frame that no receiver has.
  */
 export class Outgoing {
-  readonly kind: Kind;
-  readonly stream: number;
   sealed = 0;
   withheld = 0;
   /** Much of the audio cannot be sent: the browser's packets cannot be padded to one size. */
@@ -79,9 +77,7 @@ export class Outgoing {
   #sounds = 0;
   readonly #tooLarge: number[] = [];
 
-  constructor(kind: Kind, stream: number, crypto: FrameCrypto, askKey: () => void) {
-    this.kind = kind;
-    this.stream = stream;
+  constructor(readonly kind: Kind, readonly stream: number, crypto: FrameCrypto, askKey: () => void) {
     this.#crypto = crypto;
     this.#askKey = askKey;
   }
@@ -164,8 +160,6 @@ export interface Out<T> {
  * A call waits while a frame is being opened.
  */
 export class Incoming<T> {
-  readonly kind: Kind;
-  readonly ssrc: number;
   leaf = -1;
   /** The stream number of the current layer (`layerStream`). */
   stream = -1;
@@ -192,9 +186,7 @@ export class Incoming<T> {
   #needKey: boolean;
   #work: Promise<unknown> = Promise.resolve();
 
-  constructor(kind: Kind, ssrc: number, crypto: FrameCrypto, out: Out<T>) {
-    this.kind = kind;
-    this.ssrc = ssrc;
+  constructor(readonly kind: Kind, readonly ssrc: number, crypto: FrameCrypto, out: Out<T>) {
     this.#crypto = crypto;
     this.#out = out;
     this.#needKey = kind === "video";

@@ -7,14 +7,7 @@
 import { SnugCryptoError } from "../crypto/errors";
 import { Identity, Mode } from "../crypto/agreed/roomState";
 import { hex } from "../crypto/bytes";
-import {
-  type Endpoint,
-  type Effect,
-  type Event,
-  type EventOf,
-  type Input,
-  type OwnStream,
-} from "../session/events";
+import { type Endpoint, type Effect, type Event, type EventOf, type Input, type OwnStream } from "../session/events";
 import { OPTIONS } from "../session/options";
 import { Session } from "../session/kernel/session";
 import { PROTOCOL_VERSION } from "../wire/limits";

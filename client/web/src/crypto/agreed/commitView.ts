@@ -98,11 +98,7 @@ export function reading<T>(rule: number, read: () => T): T {
 
 /** A commit whose signature has verified, with all facts that its validation needs. */
 export class CommitView {
-  readonly facts: CommitFacts;
-
-  constructor(facts: CommitFacts) {
-    this.facts = facts;
-  }
+  constructor(readonly facts: CommitFacts) {}
 
   get sender(): number | null {
     return this.facts.sender;

@@ -142,13 +142,7 @@ export class Policy implements PolicyFields {
 
 /** Contents of a leaf's basic credential: one byte of flags (none is defined yet), and the name. */
 export class Identity {
-  readonly name: string;
-  readonly flags: number;
-
-  constructor(name: string, flags = 0) {
-    this.name = name;
-    this.flags = flags;
-  }
+  constructor(readonly name: string, readonly flags = 0) {}
 
   encode(): Bytes {
     return concat(uint(this.flags, 1), utf8(this.name));

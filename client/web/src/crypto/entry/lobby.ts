@@ -119,35 +119,22 @@ function cardMessage(card: Card, origin: string): Bytes {
 /** A knock, sealed to a card: only hosts can read it. */
 export class Knock {
   readonly type = "Knock";
-  readonly enc: Bytes;
-  readonly ciphertext: Bytes;
 
-  constructor(enc: Bytes, ciphertext: Bytes) {
-    this.enc = enc;
-    this.ciphertext = ciphertext;
-  }
+  constructor(readonly enc: Bytes, readonly ciphertext: Bytes) {}
 }
 
 /** A sealed answer or refusal; the newcomer recognises it by `id`, which means nothing to others. */
 export class Reply {
   readonly type = "Reply";
-  readonly id: Bytes;
-  readonly sealed: Bytes;
 
-  constructor(id: Bytes, sealed: Bytes) {
-    this.id = id;
-    this.sealed = sealed;
-  }
+  constructor(readonly id: Bytes, readonly sealed: Bytes) {}
 }
 
 /** A message between members and a returning host (`crypto/entry/recovery`), sealed a second time. */
 export class RecoveryMessage {
   readonly type = "RecoveryMessage";
-  readonly sealed: Bytes;
 
-  constructor(sealed: Bytes) {
-    this.sealed = sealed;
-  }
+  constructor(readonly sealed: Bytes) {}
 }
 
 export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage;
@@ -216,10 +203,8 @@ function bucket(size: number, least = 0): number {
  */
 export class CardSecret {
   #private: X25519Key | null;
-  readonly card: Card;
 
-  constructor(card: Card, privateHalf: X25519Key) {
-    this.card = card;
+  constructor(readonly card: Card, privateHalf: X25519Key) {
     this.#private = privateHalf;
   }
 

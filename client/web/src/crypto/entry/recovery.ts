@@ -34,43 +34,27 @@ const SIZE_MIN = 2048;
 /** A host's search for members. `nonce` (16 bytes) links the answers to it. */
 export class HelperQuery {
   readonly type = "HelperQuery";
-  readonly nonce: Bytes;
 
-  constructor(nonce: Bytes) {
-    this.nonce = nonce;
-  }
+  constructor(readonly nonce: Bytes) {}
 }
 
 /** A member's answer: the room's slot, the chain after it (32 bytes) and its gate (32 bytes). */
 export class HelperOffer {
   readonly type = "HelperOffer";
-  readonly nonce: Bytes;
-  readonly slot: number;
-  readonly chain: Bytes;
-  readonly gate: Bytes;
 
-  constructor(nonce: Bytes, slot: number, chain: Bytes, gate: Bytes) {
-    this.nonce = nonce;
-    this.slot = slot;
-    this.chain = chain;
-    this.gate = gate;
-  }
+  constructor(readonly nonce: Bytes, readonly slot: number, readonly chain: Bytes, readonly gate: Bytes) {}
 }
 
 /** A host's unverified request to be added. `replyPublic` is an X25519 key for the answer. */
 export class HostReturnRequest {
   readonly type = "HostReturnRequest";
-  readonly replyPublic: Bytes;
-  readonly slot: number;
-  readonly signature: Bytes;
-  readonly keyPackage: Bytes;
 
-  constructor(replyPublic: Bytes, slot: number, signature: Bytes, keyPackage: Bytes) {
-    this.replyPublic = replyPublic;
-    this.slot = slot;
-    this.signature = signature;
-    this.keyPackage = keyPackage;
-  }
+  constructor(
+    readonly replyPublic: Bytes,
+    readonly slot: number,
+    readonly signature: Bytes,
+    readonly keyPackage: Bytes,
+  ) {}
 
   encode(): Bytes {
     return concat(this.replyPublic, uint(this.slot, 8), this.signature, this.keyPackage);
@@ -90,13 +74,8 @@ export class HostReturnRequest {
 /** A member's request to replace its old leaf (SNUG-8); the ticket is in the KeyPackage. */
 export class RejoinRequest {
   readonly type = "RejoinRequest";
-  readonly replyPublic: Bytes;
-  readonly keyPackage: Bytes;
 
-  constructor(replyPublic: Bytes, keyPackage: Bytes) {
-    this.replyPublic = replyPublic;
-    this.keyPackage = keyPackage;
-  }
+  constructor(readonly replyPublic: Bytes, readonly keyPackage: Bytes) {}
 
   encode(): Bytes {
     return concat(this.replyPublic, this.keyPackage);
@@ -113,15 +92,8 @@ const replyInfo = (request: HostReturnRequest | RejoinRequest): Bytes => concat(
 /** The answer to a `HostReturnRequest` or a `RejoinRequest`. */
 export class RecoveryReply {
   readonly type = "RecoveryReply";
-  readonly id: Bytes;
-  readonly enc: Bytes;
-  readonly sealed: Bytes;
 
-  constructor(id: Bytes, enc: Bytes, sealed: Bytes) {
-    this.id = id;
-    this.enc = enc;
-    this.sealed = sealed;
-  }
+  constructor(readonly id: Bytes, readonly enc: Bytes, readonly sealed: Bytes) {}
 
   /**
    * Open the answer. AuthenticationError if it is for another request; MalformedError if it contains no

@@ -80,15 +80,11 @@ export class FutureEpochError extends MissingKeyError {}
 
 /** All media keys of one epoch, derived on demand. */
 export class EpochKeys {
-  readonly epoch: number;
-  readonly leafCount: number;
   #secret: Bytes | null;
   readonly #order: readonly number[];
   readonly #tags: number[];
 
-  private constructor(epoch: number, secret: Bytes, order: readonly number[], leafCount: number) {
-    this.epoch = epoch;
-    this.leafCount = leafCount;
+  private constructor(readonly epoch: number, secret: Bytes, order: readonly number[], readonly leafCount: number) {
     this.#secret = secret;
     this.#order = order;
     this.#tags = new Array<number>(order.length).fill(0);

@@ -100,15 +100,13 @@ export function expand(secret: Bytes, kid: number): readonly [Bytes, Bytes] {
 
 /** The cipher of one key id; its key is imported once. Callers of `encrypt` must count: use a `Sealer`. */
 export class FrameKey {
-  readonly kid: number;
   readonly #key: Promise<CryptoKey>;
   readonly #salt: Bytes;
 
   /** `secret` comes from `extract`. MalformedError if `kid` does not fit in 53 bits. */
-  constructor(secret: Bytes, kid: number) {
+  constructor(secret: Bytes, readonly kid: number) {
     code(kid);
     const [key, salt] = expand(secret, kid);
-    this.kid = kid;
     this.#key = crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt", "decrypt"]);
     this.#salt = salt;
   }
@@ -182,12 +180,10 @@ export class Sealer {
 
 /** Record of the last `size` counters. */
 export class ReplayWindow {
-  readonly size: number;
   #highest = -1;
   readonly #seen: Uint8Array; // indexed by counter modulo size
 
-  constructor(size = REPLAY_WINDOW) {
-    this.size = size;
+  constructor(readonly size = REPLAY_WINDOW) {
     this.#seen = new Uint8Array(size);
   }
 

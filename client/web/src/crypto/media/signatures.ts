@@ -68,15 +68,7 @@ export const certified = (bound: Bytes, leaf: number, key: Bytes): Bytes =>
 
 /** Frames of one key id with consecutive counters; `digests` are 16 bytes each. */
 export class Run {
-  readonly kid: number;
-  readonly first: number;
-  readonly digests: Bytes;
-
-  constructor(kid: number, first: number, digests: Bytes) {
-    this.kid = kid;
-    this.first = first;
-    this.digests = digests;
-  }
+  constructor(readonly kid: number, readonly first: number, readonly digests: Bytes) {}
 
   get length(): number {
     return Math.floor(this.digests.length / DIGEST_SIZE);
@@ -96,28 +88,14 @@ export class Run {
 
 /** One sender's list in decoded form. It is unverified until `FrameVerifier.receive` accepts it. */
 export class FrameList {
-  readonly leaf: number;
-  readonly number: number;
-  readonly key: Bytes;
-  readonly certificate: Bytes;
-  readonly runs: readonly Run[];
-  readonly signature: Bytes;
-
   constructor(
-    leaf: number,
-    number: number,
-    key: Bytes,
-    certificate: Bytes,
-    runs: readonly Run[],
-    signature: Bytes = new Uint8Array(0),
-  ) {
-    this.leaf = leaf;
-    this.number = number;
-    this.key = key;
-    this.certificate = certificate;
-    this.runs = runs;
-    this.signature = signature;
-  }
+    readonly leaf: number,
+    readonly number: number,
+    readonly key: Bytes,
+    readonly certificate: Bytes,
+    readonly runs: readonly Run[],
+    readonly signature: Bytes = new Uint8Array(0),
+  ) {}
 
   /** The signed bytes, without label and scope. MalformedError if a value does not fit. */
   get body(): Bytes {

@@ -167,12 +167,10 @@ export function encodeVouchContext(context: VouchContext): Bytes {
 
 /** A vouch to this member, opened but unverified: `leaf` claims the identity `public` (32 bytes). */
 export class OpenedVouch {
-  readonly leaf: number;
   readonly public: Bytes;
   readonly #proof: Bytes;
 
-  constructor(leaf: number, publicHalf: Bytes, proof: Bytes) {
-    this.leaf = leaf;
+  constructor(readonly leaf: number, publicHalf: Bytes, proof: Bytes) {
     this.public = publicHalf;
     this.#proof = proof;
   }

@@ -134,7 +134,6 @@ export interface CodeFailure {
  * ignored. It holds our share, which is secret until the reveal.
  */
 export class CodeRun {
-  readonly ownLeaf: number;
   readonly #context: CodeContext;
   readonly #members: ReadonlyMap<number, Bytes>;
   readonly #share: Bytes;
@@ -143,8 +142,7 @@ export class CodeRun {
   readonly #checked = new Set<number>();
 
   /** `members`: signature keys (32 bytes) by leaf, including ours. MalformedError on wrong sizes. */
-  constructor(context: CodeContext, members: ReadonlyMap<number, Bytes>, ownLeaf: number, share: Bytes) {
-    this.ownLeaf = ownLeaf;
+  constructor(context: CodeContext, members: ReadonlyMap<number, Bytes>, readonly ownLeaf: number, share: Bytes) {
     this.#context = context;
     this.#members = new Map(members);
     this.#share = share;

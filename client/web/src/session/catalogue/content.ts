@@ -3,14 +3,7 @@ import { type Bytes, utf8 } from "../../crypto/bytes";
 import { MalformedError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
 import { Codec } from "../../wire/codec";
-import {
-  type AnyContent,
-  AnyContentNames,
-  type File,
-  type Image,
-  type Say,
-  schemas,
-} from "../../wire/content";
+import { type AnyContent, AnyContentNames, type File, type Image, type Say, schemas } from "../../wire/content";
 
 export type * from "../../wire/content";
 export {

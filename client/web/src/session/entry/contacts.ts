@@ -26,11 +26,9 @@ export interface Contact {
 
 /** The owner's identity and contacts. */
 export class Contacts {
-  readonly own: IdentityKey;
   readonly #byPrint: Map<string, Contact>;
 
-  constructor(own: IdentityKey, contacts: Iterable<Contact> = []) {
-    this.own = own;
+  constructor(readonly own: IdentityKey, contacts: Iterable<Contact> = []) {
     this.#byPrint = new Map([...contacts].map((contact) => [contact.fingerprint, contact]));
   }
 

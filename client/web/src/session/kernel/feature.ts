@@ -22,11 +22,7 @@ export type Soon<T> = T | Promise<T>;
  * between the others' awaits.
  */
 export class Feature {
-  readonly room: Room;
-
-  constructor(room: Room) {
-    this.room = room;
-  }
+  constructor(readonly room: Room) {}
 
   /** Finish the construction where a cipher has to be awaited: called once, after the constructor. */
   begin(): Soon<void> {}

@@ -17,12 +17,10 @@ const SKEW = 3600;
 
 /** A participant's own leaf data: one signature key for one meeting. */
 export class Me {
-  readonly name: string;
   readonly #rng: Rng;
   readonly #key: mls.SignatureKey;
 
-  private constructor(name: string, key: mls.SignatureKey, rng: Rng) {
-    this.name = name;
+  private constructor(readonly name: string, key: mls.SignatureKey, rng: Rng) {
     this.#key = key;
     this.#rng = rng;
   }

@@ -6,13 +6,7 @@
  * and opened between them, so an operation changes media state only after its last await.
  */
 import { type Bytes, type Rng, among, hex, same, systemRng } from "../../crypto/bytes";
-import {
-  MalformedError,
-  MissingKeyError,
-  SnugCryptoError,
-  StateError,
-  ValidationError,
-} from "../../crypto/errors";
+import { MalformedError, MissingKeyError, SnugCryptoError, StateError, ValidationError } from "../../crypto/errors";
 import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
 import * as policy from "../../crypto/agreed/policy";
 import {
@@ -83,7 +77,6 @@ interface Row extends Member {
  * `create` throws ValidationError if the group breaks SNUG-11, 13, 14 or 15 (`policy.judgeGroup`).
  */
 export class Membership {
-  readonly group: mls.Group;
   /** X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers. */
   heartbeatKey: Bytes;
   readonly room: Bytes;
@@ -106,8 +99,7 @@ export class Membership {
     return m;
   }
 
-  private constructor(group: mls.Group, facts: MembershipFacts) {
-    this.group = group;
+  private constructor(readonly group: mls.Group, facts: MembershipFacts) {
     this.room = facts.room;
     this.leaveProposals = new LeaveProposals(group);
     this.#rng = facts.rng ?? systemRng;

@@ -12,7 +12,6 @@ export const SEEN_MAX = 4096;
 export class OutgoingMessage {
   /** Receivers recognise the message by its id. */
   readonly what: Posted;
-  readonly at: number;
   /** As it was sent last, and the slot at which the epoch of its keys began. */
   blob: Bytes = new Uint8Array();
   epochSlot = -1;
@@ -22,9 +21,8 @@ export class OutgoingMessage {
   /** It came back from a server that has restarted since: some members may have it. */
   shown = false;
 
-  constructor(what: Posted, at: number) {
+  constructor(what: Posted, readonly at: number) {
     this.what = what;
-    this.at = at;
   }
 
   /** The text by which a person recognises it. */

@@ -45,13 +45,11 @@ export interface RoomFacts {
 
 /** One member's room. Feed it with `received`, `lost`, `tick` and commands; drain `effects`. */
 export class RoomSession implements Room {
-  readonly membership: Membership;
   readonly origin: string;
   readonly doorKey: SigningKey;
   readonly roomAdminPublic: Bytes;
   hostSeed: HostSeed | null;
   readonly options: Options;
-  readonly rng: Rng;
   readonly effects: Effect[] = [];
   /** Set when this membership cannot continue: the facade rejoins with a ticket. */
   needsRejoin = false;
@@ -76,14 +74,12 @@ export class RoomSession implements Room {
     return room;
   }
 
-  private constructor(membership: Membership, facts: RoomFacts, rng: Rng, box: X25519Key) {
-    this.membership = membership;
+  private constructor(readonly membership: Membership, facts: RoomFacts, readonly rng: Rng, box: X25519Key) {
     this.origin = facts.origin;
     this.doorKey = facts.doorKey;
     this.roomAdminPublic = facts.roomAdminPublic;
     this.hostSeed = facts.hostSeed;
     this.options = facts.options ?? OPTIONS;
-    this.rng = rng;
     this.box = box;
     this.sync = new Sync(this, facts.now);
     this.features = facts.buildFeatures(this, facts.now);

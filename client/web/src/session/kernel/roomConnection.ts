@@ -5,7 +5,6 @@ import type { Bytes } from "../../crypto/bytes";
 export class RoomConnection {
   /** The server's nonce. */
   readonly nonce: Bytes;
-  readonly serverKey: Bytes;
   handle: Bytes = new Uint8Array();
   entered = false;
   /** The highest slot whose pass the server has acknowledged. */
@@ -25,8 +24,7 @@ export class RoomConnection {
   handingOver: number | null = null;
   regatedAt: number | null = null;
 
-  constructor(nonce: Bytes, serverKey: Bytes) {
+  constructor(nonce: Bytes, readonly serverKey: Bytes) {
     this.nonce = nonce;
-    this.serverKey = serverKey;
   }
 }

@@ -79,11 +79,7 @@ export interface GroundFacts {
 
 /** The state that a commit is judged against: this member's, before the commit. */
 export class PriorState {
-  readonly facts: GroundFacts;
-
-  constructor(facts: GroundFacts) {
-    this.facts = facts;
-  }
+  constructor(readonly facts: GroundFacts) {}
 
   get members(): ReadonlyMap<number, LeafView> {
     return this.facts.members;

@@ -66,18 +66,11 @@ export class Record {
 
 /** A leaf has signed two beats that contradict each other; `text` says how. */
 export class DoubleBeat {
-  readonly leaf: number;
-  readonly text: string;
-
-  constructor(leaf: number, text: string) {
-    this.leaf = leaf;
-    this.text = text;
-  }
+  constructor(readonly leaf: number, readonly text: string) {}
 }
 
 /** The received beats of one membership. */
 export class BeatHistory {
-  readonly since: number;
   /** seq -> (prev, digest) */
   readonly known = new Map<number, readonly [Bytes, Bytes]>();
   last: Heartbeat | null = null;
@@ -86,9 +79,7 @@ export class BeatHistory {
   /** Beats that never arrived. */
   gaps = 0;
 
-  constructor(since: number) {
-    this.since = since;
-  }
+  constructor(readonly since: number) {}
 
   /** Check a beat against earlier ones; return false if it is late. ValidationError("SNUG-19"). */
   accept(beat: Heartbeat, digest: Bytes): boolean {
