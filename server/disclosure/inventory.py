@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from snugroom.server.disclosure import inventory_media
-from snugroom.server.disclosure.kinds import COUNT, LIMITS, MACHINERY, PAGE, SETTINGS
+from snugroom.server.disclosure.kinds import COUNT, LIMITS, MACHINERY, PAGE, SETTINGS, every
 
 ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.app.Server": {
@@ -32,9 +32,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_greeting": "greeting = http",
         "_reading": "greeting = http",
     },
-    "snugroom.server.config.Settings": dict.fromkeys(
-        ("listen", "origin", "allowed_origins", "media_address", "media_bind", "media_also", "metrics"),
-        SETTINGS + " = setting",
+    "snugroom.server.config.Settings": every(
+        "listen origin allowed_origins media_address media_bind media_also metrics", SETTINGS + " = setting"
     ),
     "snugroom.server.rooms.signaling.Signaling": {
         "hub": "rooms",
@@ -75,8 +74,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "answers": "media = http",
         "streams": "rooms[].streams = handle label",
     },
-    "snugroom.server.rate.TokenBucket": dict.fromkeys(("_at", "_burst", "_rate", "_tokens"), LIMITS),
-    "snugroom.server.rooms.rate_limits.RateLimits": dict.fromkeys(("_bytes", "_errors", "_messages"), LIMITS),
+    "snugroom.server.rate.TokenBucket": every("_at _burst _rate _tokens", LIMITS),
+    "snugroom.server.rooms.rate_limits.RateLimits": every("_bytes _errors _messages", LIMITS),
     "snugroom.server.rooms.hub.Hub": {
         "_settings": SETTINGS,
         "_origin": SETTINGS + " = setting",
@@ -142,8 +141,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "commit": "rooms[].waiting_commit_bytes = blob gate",
         "until": MACHINERY,
     },
-    "snugroom.server.page.Bundle": dict.fromkeys(("files", "hash"), PAGE + " = page"),
-    "snugroom.server.page.File": dict.fromkeys(("name", "data", "sha256", "packed"), PAGE + " = page"),
+    "snugroom.server.page.Bundle": every("files hash", PAGE + " = page"),
+    "snugroom.server.page.File": every("name data sha256 packed", PAGE + " = page"),
     "snugroom.server.disclosure.window.Window": {
         "_server": MACHINERY,
         "_address": SETTINGS + " = setting",
@@ -186,7 +185,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_ready": MACHINERY + " = http",
     },
     "snugroom.server.sfu.workers.pool.WorkerSlot": {
-        **dict.fromkeys(("number", "port", "up", "exits"), MACHINERY),
+        **every("number port up exits", MACHINERY),
         "inspections": MACHINERY + " = http",
         "child": "media_workers",
         "pending_joins": "media",
@@ -218,7 +217,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "audited": MACHINERY,
     },
     "snugroom.server.sfu.facts.MediaFacts": {
-        **dict.fromkeys(("packets", "packet_bytes", "ended_streams"), "sealed_media"),
+        **every("packets packet_bytes ended_streams", "sealed_media"),
         "sessions": "srtp_sessions",
         "buffers": "datagram_buffers",
         "cached_addresses": "datagram_addresses",
@@ -228,7 +227,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "room": "?rooms[].number = number",
         "handle": "?rooms[].handles = handle",
         "kind": "rooms[].streams = label",
-        **dict.fromkeys(("ssrc", "packets", "receivers", "sizes"), "rooms[].streams"),
+        **every("ssrc packets receivers sizes", "rooms[].streams"),
     },
     # messages between the server's process and its media workers
     "snugroom.server.sfu.workers.pipe.Pipe": {
@@ -239,8 +238,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_received": MACHINERY + " = packet",
     },
     "snugroom.server.sfu.workers.pipe.Setup": {
-        **dict.fromkeys(("port", "tcp", "turn", "turn_time", "limits"), SETTINGS),
-        **dict.fromkeys(("address", "bind", "also", "level"), SETTINGS + " = setting"),
+        **every("port tcp turn turn_time limits", SETTINGS),
+        **every("address bind also level", SETTINGS + " = setting"),
     },
     "snugroom.server.sfu.workers.pipe.Join": {
         "ticket": MACHINERY,
@@ -258,12 +257,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "room": "?rooms[].number = number",
         "handle": "?rooms[].handles = handle",
     },
-    "snugroom.server.sfu.workers.pipe.Inspect": dict.fromkeys(
-        ("ticket", "held", "streams", "audit"), MACHINERY
-    ),
+    "snugroom.server.sfu.workers.pipe.Inspect": every("ticket held streams audit", MACHINERY),
     "snugroom.server.sfu.workers.pipe.LastFrame": {"ticket": MACHINERY, "ssrc": "rooms[].streams"},
     "snugroom.server.sfu.workers.pipe.Ready": {
-        **dict.fromkeys(("port", "error"), MACHINERY),
+        **every("port error", MACHINERY),
         "what": SETTINGS + " = setting",
     },
     "snugroom.server.sfu.workers.pipe.Joined": {
@@ -285,8 +282,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "packets": "sealed_media.packets = packet",
         "audited": MACHINERY,
     },
-    "snugroom.server.sfu.workers.pipe.AuditResult": dict.fromkeys(
-        ("objects", "undeclared", "misplaced"), MACHINERY + " = setting"
+    "snugroom.server.sfu.workers.pipe.AuditResult": every(
+        "objects undeclared misplaced", MACHINERY + " = setting"
     ),
     "snugroom.server.sfu.workers.worker.Worker": {
         "ended": MACHINERY + " = http",

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.server.disclosure.kinds import COUNT, LIMITS, MACHINERY, SETTINGS
+from snugroom.server.disclosure.kinds import COUNT, LIMITS, MACHINERY, SETTINGS, every
 
 ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
-    "snugroom.server.sfu.io.turn.TurnServer": dict.fromkeys(
-        ("urls", "secret", "secret_file"), SETTINGS + " = setting"
-    ),
+    "snugroom.server.sfu.io.turn.TurnServer": every("urls secret secret_file", SETTINGS + " = setting"),
     "snugroom.server.sfu.limits.MediaLimits": {},
     "snugroom.server.sfu.sfu.Sfu": {
         "_advertised": SETTINGS + " = setting",
@@ -104,7 +102,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.io.srtp.Profile": {
         "name": "- a public name = srtp",
-        **dict.fromkeys(("number", "key", "salt", "tag"), MACHINERY),
+        **every("number key salt tag", MACHINERY),
     },
     "snugroom.server.sfu.io.srtp.SrtpSession": {
         "profile": MACHINERY,
@@ -137,7 +135,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_slots": "datagram_buffers = packet",
         "_data": "datagram_buffers",
         "_columns": "datagram_buffers",
-        **dict.fromkeys(("_lengths", "_length_at"), MACHINERY),
+        **every("_lengths _length_at", MACHINERY),
         "_sizes": MACHINERY + " = counts",
         "now": MACHINERY,
         "twcc_sequence": COUNT,
@@ -191,15 +189,15 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "waits": MACHINERY,
     },
     "snugroom.server.sfu.io.packet_io._SendPlan": {
-        **dict.fromkeys(("count", "batch", "tags"), MACHINERY),
+        **every("count batch tags", MACHINERY),
         "names": "datagram_addresses = sockaddr",
         "pointers": "srtp_sessions",
         "sessions": "srtp_sessions",
-        **dict.fromkeys(("offsets", "ssrc"), "rooms[].streams"),
-        **dict.fromkeys(("offset_columns", "rows"), COUNT + " = counts"),
+        **every("offsets ssrc", "rooms[].streams"),
+        **every("offset_columns rows", COUNT + " = counts"),
     },
-    "snugroom.server.sfu.io.packet_io._GsoBatch": dict.fromkeys(
-        ("lengths", "message", "plan", "capacity", "size", "slot", "used"), MACHINERY
+    "snugroom.server.sfu.io.packet_io._GsoBatch": every(
+        "lengths message plan capacity size slot used", MACHINERY
     ),
     "snugroom.server.sfu.io.mmsg.Vector": {
         "_libc": MACHINERY + " = library",
@@ -211,10 +209,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_control": MACHINERY,
         "messages": MACHINERY,
         "names": "datagram_buffers = sockaddr",
-        **dict.fromkeys(
-            ("lengths", "_iov_words", "_iovlen_words", "_control_words", "_segments"),
-            MACHINERY + " = packet",
-        ),
+        **every("lengths _iov_words _iovlen_words _control_words _segments", MACHINERY + " = packet"),
     },
     "snugroom.server.sfu.core.forwarding.Forwarding": {
         "subscriptions": "rooms[].streams",
@@ -228,8 +223,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.core.allocation.BandwidthAllocation": {
         "_subscriptions": "rooms[].streams",
-        **dict.fromkeys(("_pacing", "_peers", "_busy"), "media"),
-        **dict.fromkeys(("_next_allocation", "_allocated_at"), MACHINERY),
+        **every("_pacing _peers _busy", "media"),
+        **every("_next_allocation _allocated_at", MACHINERY),
     },
     "snugroom.server.sfu.core.reports.Reports": {
         "_subscriptions": "rooms[].streams",
@@ -257,140 +252,48 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.core.peers.Peer": {
         "room": "rooms[].streams",
-        **dict.fromkeys(
-            (
-                "tracks",
-                "tracks_by_rtx",
-                "receives",
-                "subscribed_ssrcs",
-                "max_layers",
-                "unrewritten_ssrcs",
-                "stream_rewriters",
-                "rtx_sequences",
-                "videos",
-                "stopped",
-                "resumed",
-                "ranks",
-            ),
+        **every(
+            "tracks tracks_by_rtx receives subscribed_ssrcs max_layers unrewritten_ssrcs stream_rewriters"
+            " rtx_sequences videos stopped resumed ranks",
             "rooms[].streams",
         ),
-        **dict.fromkeys(("ready", "feedback", "rtx"), "media"),
-        **dict.fromkeys(("resend_budget", "key_frames"), LIMITS),
+        **every("ready feedback rtx", "media"),
+        **every("resend_budget key_frames", LIMITS),
         "budget": COUNT,
         "pacer": "sealed_media.packets",
         "remb": COUNT,
         "remb_at": MACHINERY,
     },
-    "snugroom.server.sfu.core.bandwidth.budget.Budget": dict.fromkeys(
-        (
-            "_padded",
-            "_probed",
-            "_since",
-            "_tried",
-            "_wait",
-            "allocator",
-            "estimate",
-            "has_estimate",
-            "prober",
-            "rate",
-        ),
+    "snugroom.server.sfu.core.bandwidth.budget.Budget": every(
+        "_padded _probed _since _tried _wait allocator estimate has_estimate prober rate", COUNT
+    ),
+    "snugroom.server.sfu.core.bandwidth.budget.PathEstimate": every(
+        "_base _base_until _before _lowered queue _by_delay _by_loss _ceiling _delayed_at _feedback_at"
+        " _floor _quiet _remb _remb_at _report_at _throughput _trend target rtt",
         COUNT,
     ),
-    "snugroom.server.sfu.core.bandwidth.budget.PathEstimate": dict.fromkeys(
-        (
-            "_base",
-            "_base_until",
-            "_before",
-            "_lowered",
-            "queue",
-            "_by_delay",
-            "_by_loss",
-            "_ceiling",
-            "_delayed_at",
-            "_feedback_at",
-            "_floor",
-            "_quiet",
-            "_remb",
-            "_remb_at",
-            "_report_at",
-            "_throughput",
-            "_trend",
-            "target",
-            "rtt",
-        ),
+    "snugroom.server.sfu.core.bandwidth.delay.DelayTrend": every(
+        "_anchor _arrived _backwards _begun _came _delay _deltas _first _fresh _last _modified_at _over"
+        " _over_count _points _prior_came _prior_last _slope _smoothed _sx _sxx _sxy _sy _threshold usage",
         COUNT,
     ),
-    "snugroom.server.sfu.core.bandwidth.delay.DelayTrend": dict.fromkeys(
-        (
-            "_anchor",
-            "_arrived",
-            "_backwards",
-            "_begun",
-            "_came",
-            "_delay",
-            "_deltas",
-            "_first",
-            "_fresh",
-            "_last",
-            "_modified_at",
-            "_over",
-            "_over_count",
-            "_points",
-            "_prior_came",
-            "_prior_last",
-            "_slope",
-            "_smoothed",
-            "_sx",
-            "_sxx",
-            "_sxy",
-            "_sy",
-            "_threshold",
-            "usage",
-        ),
-        COUNT,
+    "snugroom.server.sfu.core.bandwidth.loss.LossBasedController": every(
+        "_before _bits _count _end _lost _not_before _shown _start inherent limit", COUNT
     ),
-    "snugroom.server.sfu.core.bandwidth.loss.LossBasedController": dict.fromkeys(
-        (
-            "_before",
-            "_bits",
-            "_count",
-            "_end",
-            "_lost",
-            "_not_before",
-            "_shown",
-            "_start",
-            "inherent",
-            "limit",
-        ),
-        COUNT,
+    "snugroom.server.sfu.core.bandwidth.probe.Prober": every(
+        "_arrived _end _failed _next _plan _start _reports _waits", COUNT
     ),
-    "snugroom.server.sfu.core.bandwidth.probe.Prober": dict.fromkeys(
-        ("_arrived", "_end", "_failed", "_next", "_plan", "_start", "_reports", "_waits"), COUNT
-    ),
-    "snugroom.server.sfu.core.bandwidth.estimate.Throughput": dict.fromkeys(
-        ("_begin", "_bytes", "_slot"), COUNT
-    ),
-    "snugroom.server.sfu.core.bandwidth.estimate.LinkCapacity": dict.fromkeys(("_deviation", "mean"), COUNT),
-    "snugroom.server.sfu.core.bandwidth.estimate.DelayBasedController": dict.fromkeys(
-        ("_capacity", "_changed", "_growing", "rate"), COUNT
+    "snugroom.server.sfu.core.bandwidth.estimate.Throughput": every("_begin _bytes _slot", COUNT),
+    "snugroom.server.sfu.core.bandwidth.estimate.LinkCapacity": every("_deviation mean", COUNT),
+    "snugroom.server.sfu.core.bandwidth.estimate.DelayBasedController": every(
+        "_capacity _changed _growing rate", COUNT
     ),
     "snugroom.server.sfu.core.layer_allocator.LayerAllocator": {"_videos": "rooms[].streams"},
-    "snugroom.server.sfu.core.layer_allocator._VideoState": dict.fromkeys(
-        ("layer", "raised_at", "hold_until", "changed_at", "hold", "shown"), "rooms[].streams"
+    "snugroom.server.sfu.core.layer_allocator._VideoState": every(
+        "layer raised_at hold_until changed_at hold shown", "rooms[].streams"
     ),
-    "snugroom.server.sfu.core.pacer.Pacer": dict.fromkeys(
-        (
-            "_allowance",
-            "_at",
-            "_blocked",
-            "_keys",
-            "_lost",
-            "_audio",
-            "_rate",
-            "_resent",
-            "_video",
-            "queued",
-        ),
+    "snugroom.server.sfu.core.pacer.Pacer": every(
+        "_allowance _at _blocked _keys _lost _audio _rate _resent _video queued",
         "sealed_media.packets = packet",
     ),
     "snugroom.server.sfu.core.effects.SendRtp": {
@@ -398,43 +301,30 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "packet": "sealed_media.packets = packet",
         "twcc": MACHINERY,
     },
-    "snugroom.server.sfu.core.tracks.SimulcastSource": dict.fromkeys(
-        ("owner", "ssrc", "subscriptions", "tracks"), "rooms[].streams"
+    "snugroom.server.sfu.core.tracks.SimulcastSource": every(
+        "owner ssrc subscriptions tracks", "rooms[].streams"
     ),
-    "snugroom.server.sfu.core.tracks.Subscription": dict.fromkeys(
-        (
-            "allocated_layer",
-            "first",
-            "paced",
-            "peer",
-            "sent",
-            "source",
-            "stream_rewriter",
-            "max_layer",
-            "track",
-            "pending_track",
-        ),
+    "snugroom.server.sfu.core.tracks.Subscription": every(
+        "allocated_layer first paced peer sent source stream_rewriter max_layer track pending_track",
         "rooms[].streams",
     ),
-    "snugroom.server.sfu.core.rewriter.StreamRewriter": dict.fromkeys(
-        ("_segments", "_last", "layer", "offsets"), COUNT
-    ),
+    "snugroom.server.sfu.core.rewriter.StreamRewriter": every("_segments _last layer offsets", COUNT),
     "snugroom.server.sfu.core.fanout.Fanout": {
-        **dict.fromkeys(("receivers", "offsets", "ssrc"), "rooms[].streams"),
-        **dict.fromkeys(("twcc", "once"), MACHINERY),
+        **every("receivers offsets ssrc", "rooms[].streams"),
+        **every("twcc once", MACHINERY),
         "plan": "datagram_addresses",
     },
     "snugroom.server.sfu.core.twcc_sequence.TwccSequence": {
-        **dict.fromkeys(("_next", "_log"), COUNT + " = counts"),
+        **every("_next _log", COUNT + " = counts"),
         "_free": MACHINERY,
         "_ticks": COUNT,
     },
-    "snugroom.server.sfu.core.twcc_arrivals.Arrivals": dict.fromkeys(
-        ("_feedback", "_high", "_last", "_new", "_next", "_ticks"), COUNT
+    "snugroom.server.sfu.core.twcc_arrivals.Arrivals": every(
+        "_feedback _high _last _new _next _ticks", COUNT
     ),
     "snugroom.server.sfu.io.packet_io._Columns": {
         "_outbox": "datagram_buffers = packet",
-        **dict.fromkeys(("bytes", "sequence", "timestamp", "ssrc", "number"), "datagram_buffers = counts"),
+        **every("bytes sequence timestamp ssrc number", "datagram_buffers = counts"),
         "_others": "datagram_buffers = counts",
     },
     "snugroom.server.sfu.io.srtp.Lengths": {"_data": MACHINERY, "view": MACHINERY + " = packet"},
@@ -443,18 +333,13 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "ssrc": "rooms[].streams",
         "kind": "rooms[].streams = label",
         "clock": MACHINERY,
-        **dict.fromkeys(
-            ("receivers", "fanouts", "paced", "paused", "rtx", "source", "layer", "pending_subscriptions"),
-            "rooms[].streams",
-        ),
+        **every("receivers fanouts paced paused rtx source layer pending_subscriptions", "rooms[].streams"),
         "cache": "sealed_media.packets = packet",
         "mask": LIMITS,
         "stamp": COUNT + " = stamp",
-        **dict.fromkeys(
-            ("high", "floor", "base", "received", "prior", "arrived", "latest", "transit", "jitter"), COUNT
-        ),
-        **dict.fromkeys(("missing", "octets", "window", "rate", "estimates"), COUNT),
-        **dict.fromkeys(("last_pli", "pli_due", "last_sr", "sr_at"), MACHINERY),
-        **dict.fromkeys(("bytes_rate", "allowance", "allowed_at", "packet_cost_min", "nack_budget"), LIMITS),
+        **every("high floor base received prior arrived latest transit jitter", COUNT),
+        **every("missing octets window rate estimates", COUNT),
+        **every("last_pli pli_due last_sr sr_at", MACHINERY),
+        **every("bytes_rate allowance allowed_at packet_cost_min nack_budget", LIMITS),
     },
 }

@@ -57,3 +57,8 @@ MACHINERY: Final = "- machinery"
 SETTINGS: Final = "- the operator's own settings"
 PAGE: Final = "- the page, the same for everybody"
 COUNT: Final = "- a count of bytes or packets, within what is counted there"
+
+
+def every(names: str, entry: str) -> dict[str, str]:
+    """Return a table in which all these attributes, separated by spaces, have the same entry."""
+    return dict.fromkeys(names.split(), entry)
