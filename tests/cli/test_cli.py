@@ -10,6 +10,7 @@ import pytest
 from snugroom.client.cli.main import main
 from snugroom.client.media import check
 from tests.cli.processes import Process, free_port, names, running, server
+from tests.media_client import recordings
 
 NO_MEDIA = ("--no-audio", "--no-video")
 
@@ -183,8 +184,8 @@ def test_files_are_played_and_recorded(tmp_path: Path) -> None:
         ada.send({"leave": True})
         assert ada.status() == 0
         recorded = Path(ada.wait("recording")["path"])
-    assert check.identity_of_pitch(check.pitch_of(recorded)[0][0]) == 1
-    colour = check.patch_colour_of(recorded)
+    assert check.identity_of_pitch(recordings.pitch_of(recorded)[0][0]) == 1
+    colour = recordings.patch_colour_of(recorded)
     assert colour is not None
     assert check.identity_of_colour(colour) == 1
     # what was recorded is played by another: its tone is heard, not that of a test card
@@ -204,7 +205,7 @@ def test_files_are_played_and_recorded(tmp_path: Path) -> None:
         assert ada.status() == 0
         again = Path(ada.wait("recording")["path"])
     assert again.name.startswith("Dana-1")
-    assert check.identity_of_pitch(check.pitch_of(again)[0][0]) == 1
+    assert check.identity_of_pitch(recordings.pitch_of(again)[0][0]) == 1
 
 
 def test_human_text_is_plain_when_piped() -> None:

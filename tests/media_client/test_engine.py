@@ -19,6 +19,7 @@ from snugroom.client.media.transport import MediaTransport, TransportError
 from snugroom.server.wire import rtcp, rtp
 from snugroom.server.wire.messages import HandleStream, MediaKind
 from snugroom.server.wire.rtp import RtpPacket
+from tests.media_client import recordings
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import NOWHERE, Forwarder, MemoryLink, TestCrypto, until
 from tests.media_client.parties import NAMES, Party, Talker, meeting
@@ -52,16 +53,16 @@ async def test_three_hear_and_see_each_other(tmp_path: Path) -> None:
         assert sorted(p.name for p in paths) == sorted(f"{NAMES[p.number]}-{p.number}.webm" for p in others)
         for other in others:
             path = tmp_path / str(party.number) / f"{NAMES[other.number]}-{other.number}.webm"
-            (tone, *rest) = check.pitch_of(path)
+            (tone, *rest) = recordings.pitch_of(path)
             assert check.identity_of_pitch(tone[0]) == other.identity
             assert sum(strength for _, strength in rest) < 0.05  # and nobody else is to be heard
-            colour = check.patch_colour_of(path)
+            colour = recordings.patch_colour_of(path)
             assert colour is not None
             assert check.identity_of_colour(colour) == other.identity
-            counters = [check.counter_in(frame) for _, frame in check.read_video(path)]
+            counters = [recordings.counter_in(frame) for _, frame in recordings.read_video(path)]
             assert len(counters) >= 40
             assert None not in counters
-            streams = check.streams_of(path)
+            streams = recordings.streams_of(path)
             assert streams.audio_end is not None
             assert streams.video_end is not None
             assert abs(streams.audio_end - streams.video_end) < 0.3
@@ -82,7 +83,7 @@ async def test_at_five_percent_loss_sound_goes_on_and_video_comes_back(tmp_path:
             assert missing <= 0.08 * (sound.opened + missing)
         assert forwarder.dropped > 30
         assert any(isinstance(asked, rtcp.Nack) for asked in forwarder.asked)
-    frames = check.read_video(tmp_path / "Bob-1.webm")
+    frames = recordings.read_video(tmp_path / "Bob-1.webm")
     gaps = np.diff([t for t, _ in frames])
     assert len(frames) > 60
     assert gaps.max() < 1.0  # never a second without a picture
@@ -222,9 +223,9 @@ async def test_muted_sound_flows_on_in_the_same_size(tmp_path: Path) -> None:
         await until(lambda: ada.of(1, "audio").decoded > 60 and ada.of(1, "video").decoded > 15)
         assert len(bob.crypto.sizes["audio"]) == 1
     path = tmp_path / "Bob-1.webm"
-    sound = check.read_audio(path)
+    sound = recordings.read_audio(path)
     assert np.abs(sound[9_600:]).max() < 0.01
-    assert check.counter_in(check.read_video(path)[-1][1]) is None
+    assert recordings.counter_in(recordings.read_video(path)[-1][1]) is None
 
 
 async def test_streams_come_and_go() -> None:
@@ -262,7 +263,7 @@ async def test_listening_only_and_not_decoding(tmp_path: Path) -> None:
         assert ada.of(1, "audio").decoded == 0
         assert ada.engine.own_stats() == []
     assert [(s.leaf, s.kind) for s in opened] == [(1, "audio")]
-    assert check.identity_of_pitch(check.pitch_of(tmp_path / "Bob-1.webm")[0][0]) == bob.identity
+    assert check.identity_of_pitch(recordings.pitch_of(tmp_path / "Bob-1.webm")[0][0]) == bob.identity
 
 
 async def test_sound_that_is_never_sent_again_is_found_in_the_packet_behind_it() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from snugroom.client.media import check
 from snugroom.client.media.codec import Vp8Decoder
 from snugroom.client.media.reorder import Frame, Reorder
 from snugroom.server.wire import rtcp, rtp, twcc
+from tests.media_client import recordings
 from tests.media_client.meeting import Forwarder, TestCrypto, until
 from tests.media_client.parties import Party, meeting
 
@@ -48,7 +48,7 @@ async def test_three_layers_show_one_moment_in_three_sizes() -> None:
             shown = decoder.decode(opened.frame)
             assert shown is not None
             sizes.add((shown.shape[1], shown.shape[0] * 2 // 3))
-            counter = check.counter_in(shown) if layer else 0
+            counter = recordings.counter_in(shown) if layer else 0
             assert counter is not None
         assert sizes == {(640 >> 2 - layer, 360 >> 2 - layer)}
         moments.append({p.timestamp for p in of_this})

@@ -21,6 +21,7 @@ from snugroom.client.media.codec import (
 )
 from snugroom.client.media.record import Recorder, Taken
 from snugroom.client.media.sources import TestCard, silence
+from tests.media_client import recordings
 
 AUDIO = frozenset({"audio"})
 
@@ -139,8 +140,8 @@ def test_a_recording_plays_without_a_click_in_ffmpegs_own_decoder(tmp_path: Path
     (path,) = recorder.close()
     with av.open(str(path)) as container:
         assert container.streams.audio[0].codec_context.name == "opus"  # not libopus
-    tones = check.pitch_of(path)
+    tones = recordings.pitch_of(path)
     assert check.identity_of_pitch(tones[0][0]) == 7
     assert tones[0][1] > 0.95
-    heard = check.read_audio(path)
+    heard = recordings.read_audio(path)
     assert np.abs(heard[round(2.2 * SAMPLE_RATE) : round(2.8 * SAMPLE_RATE)]).max() < 0.01

@@ -18,6 +18,7 @@ from snugroom.client.media.codec import OpusEncoder, Vp8Encoder, scaled
 from snugroom.client.media.record import KEY_WAIT, Recorder, Taken, Timeline, file_stem
 from snugroom.client.media.sources import TestCard
 from snugroom.server.wire.messages import MediaKind
+from tests.media_client import recordings
 
 BOTH: frozenset[MediaKind] = frozenset({"audio", "video"})
 SOUND: frozenset[MediaKind] = frozenset({"audio"})
@@ -53,14 +54,14 @@ def test_a_participant_is_one_file_with_sound_and_video(tmp_path: Path) -> None:
         recorder.write(2, "Ada", BOTH, taken)
     (path,) = recorder.close()
     assert path == tmp_path / "new" / "folder" / "Ada-2.webm"
-    (tone, *_) = check.pitch_of(path)
+    (tone, *_) = recordings.pitch_of(path)
     assert check.identity_of_pitch(tone[0]) == 3
     assert tone[1] > 0.95
-    colour = check.patch_colour_of(path)
+    colour = recordings.patch_colour_of(path)
     assert colour is not None
     assert check.identity_of_colour(colour) == 3
-    raw_frames = check.read_video(path)
-    assert [check.counter_in(raw_frame) for _, raw_frame in raw_frames] == list(range(60))
+    raw_frames = recordings.read_video(path)
+    assert [recordings.counter_in(raw_frame) for _, raw_frame in raw_frames] == list(range(60))
     assert all(abs(t - i / 15) < 0.02 for i, (t, _) in enumerate(raw_frames))
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
@@ -76,7 +77,7 @@ def test_reports_align_what_arrives_apart(tmp_path: Path) -> None:
             recorder.report(1, "Ada", 1, 5_000.0, 0xFFFFF000)
             recorder.report(1, "Ada", 2, 5_000.0, 777)
     (path,) = recorder.close()
-    streams = check.streams_of(path)
+    streams = recordings.streams_of(path)
     assert streams.audio_start == pytest.approx(0.02, abs=0.01)
     assert streams.video_start == pytest.approx(0.02, abs=0.01)
     assert streams.video_frames == 45
@@ -87,7 +88,7 @@ def test_without_reports_arrival_decides(tmp_path: Path) -> None:
     for taken in Feed().both(3, audio_late=0.02, video_late=0.32):
         recorder.write(1, "Ada", BOTH, taken)
     (path,) = recorder.close()
-    streams = check.streams_of(path)
+    streams = recordings.streams_of(path)
     assert streams.audio_start == pytest.approx(0.02, abs=0.01)
     assert streams.video_start == pytest.approx(0.32, abs=0.01)
 
@@ -100,8 +101,8 @@ def test_all_files_share_time_zero(tmp_path: Path) -> None:
         later = Taken(taken.ssrc, taken.kind, taken.frame, taken.timestamp, taken.arrived + 3)
         recorder.write(2, "Bob", BOTH, later)
     first, second = recorder.close()
-    assert check.streams_of(first).audio_start == pytest.approx(2.0, abs=0.01)
-    assert check.streams_of(second).audio_start == pytest.approx(5.0, abs=0.01)
+    assert recordings.streams_of(first).audio_start == pytest.approx(2.0, abs=0.01)
+    assert recordings.streams_of(second).audio_start == pytest.approx(5.0, abs=0.01)
 
 
 def test_holes_stay_holes(tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_holes_stay_holes(tmp_path: Path) -> None:
     for i in [*range(100), *range(150, 250)]:
         recorder.write(1, "Ada", SOUND, feed.audio(i))
     (path,) = recorder.close()
-    streams = check.streams_of(path)
+    streams = recordings.streams_of(path)
     assert streams.audio_end == pytest.approx(5.0, abs=0.05)
 
 
@@ -125,8 +126,8 @@ def test_video_begins_with_a_key_frame(tmp_path: Path) -> None:
             continue  # the encoder's own first key frame is lost
         recorder.write(1, "Ada", BOTH, taken)
     (path,) = recorder.close()
-    assert check.streams_of(path).video_frames == 20
-    assert len(check.read_video(path)) == 20
+    assert recordings.streams_of(path).video_frames == 20
+    assert len(recordings.read_video(path)) == 20
 
 
 def test_a_participant_without_video_in_time_is_recorded_all_the_same(tmp_path: Path) -> None:
@@ -138,8 +139,8 @@ def test_a_participant_without_video_in_time_is_recorded_all_the_same(tmp_path: 
     for i in range(75, 105):
         recorder.write(1, "Ada", BOTH, feed.video(i, key=i == 75))
     (path,) = recorder.close()
-    assert check.streams_of(path).video_frames == 30
-    assert check.streams_of(path).video_start == pytest.approx(5.0, abs=0.02)
+    assert recordings.streams_of(path).video_frames == 30
+    assert recordings.streams_of(path).video_start == pytest.approx(5.0, abs=0.02)
 
 
 def test_a_stream_that_nobody_announced_begins_another_file(tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ def test_a_stream_that_nobody_announced_begins_another_file(tmp_path: Path) -> N
         recorder.write(1, "Ada", BOTH, feed.audio(140 + i))
     recorder.close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["Ada-1-2.webm", "Ada-1.webm"]
-    assert check.streams_of(tmp_path / "Ada-1-2.webm").video_frames == 30
+    assert recordings.streams_of(tmp_path / "Ada-1-2.webm").video_frames == 30
 
 
 def test_one_who_comes_back_goes_on_in_the_same_file(tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_one_who_comes_back_goes_on_in_the_same_file(tmp_path: Path) -> None:
         later = Taken(taken.ssrc, taken.kind, taken.frame, taken.timestamp + 12_345, taken.arrived + 6)
         recorder.write(1, "Ada", BOTH, later)
     (path,) = recorder.close()
-    streams = check.streams_of(path)
+    streams = recordings.streams_of(path)
     assert streams.audio_end == pytest.approx(8.0, abs=0.05)
     assert streams.video_frames == 60
 
@@ -257,11 +258,11 @@ time.sleep(60)
             process.send_signal(signal.SIGKILL)
             process.wait(10)
     path = tmp_path / "Ada-1.webm"
-    streams = check.streams_of(path)
+    streams = recordings.streams_of(path)
     assert streams.audio_end is not None
     assert streams.audio_end > 4.0
     assert streams.video_frames >= 60
-    assert check.identity_of_pitch(check.pitch_of(path)[0][0]) == 3
+    assert check.identity_of_pitch(recordings.pitch_of(path)[0][0]) == 3
 
 
 def test_video_that_changes_its_size_is_recorded_on(tmp_path: Path) -> None:
@@ -275,11 +276,11 @@ def test_video_that_changes_its_size_is_recorded_on(tmp_path: Path) -> None:
         assert frame is not None
         recorder.write(0, "Ada", frozenset({"video"}), Taken(6, "video", frame, i * 6_000, i / 15))
     (path,) = recorder.close()
-    raw_frames = check.read_video(path)
+    raw_frames = recordings.read_video(path)
     assert [raw_frame.shape for _, raw_frame in raw_frames] == ([(270, 320)] * 15 + [(540, 640)] * 15) * 2
-    counters = [check.counter_in(raw_frame) for _, raw_frame in raw_frames]
+    counters = [recordings.counter_in(raw_frame) for _, raw_frame in raw_frames]
     assert None not in counters
     assert counters == sorted(counters, key=lambda c: c or 0)
-    colour = check.patch_colour_of(path)
+    colour = recordings.patch_colour_of(path)
     assert colour is not None
     assert check.identity_of_colour(colour) == 7

@@ -25,6 +25,7 @@ from snugroom.client.media.sources import (
     pitch_of_identity,
     planes,
 )
+from tests.media_client import recordings
 
 # -- the test card -------------------------------------------------------------------------
 
@@ -62,15 +63,15 @@ def test_the_counter_is_readable_after_the_codec_and_at_another_size() -> None:
         assert frame is not None
         shown = decoder.decode(frame)
         assert shown is not None
-        assert check.counter_in(shown) == expected
+        assert recordings.counter_in(shown) == expected
     small = TestCard("Ada", 1, width=320, height=180).video(0.0)
-    assert check.counter_in(small) == 0
+    assert recordings.counter_in(small) == 0
     assert check.identity_of_colour(check.colour_in(small)) == 1
 
 
 def test_other_video_is_not_taken_for_a_test_card() -> None:
-    assert check.counter_in(blank(luma=125)) is None
-    assert check.counter_in(blank()) is None
+    assert recordings.counter_in(blank(luma=125)) is None
+    assert recordings.counter_in(blank()) is None
     assert check.identity_of_colour(check.colour_in(blank())) is None
     assert check.tones_in(np.zeros(48_000)) == []
     assert check.identity_of_pitch(100.0) is None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snugroom.client.media import check
 from tests.cli.processes import Event, Process, running
+from tests.media_client import recordings
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,13 @@ def hold(
 def _heard(who: Process, of: str) -> Heard:
     last = {e["stream"]: e for e in who.events("media") if e["from"] == of}
     recording = next(e["path"] for e in who.events("recording") if f"{of}-" in Path(e["path"]).name)
-    times = [time for time, _ in check.read_video(recording)]
-    end = check.streams_of(recording).audio_end
+    times = [time for time, _ in recordings.read_video(recording)]
+    end = recordings.streams_of(recording).audio_end
     assert times, "no picture came"
     assert end is not None, "no sound came"
     # up to the end of the sound: video that stands still at the end is a gap too
     gap = max(b - a for a, b in pairwise([*times, max(end, times[-1])]))
-    tones = check.pitch_of(recording)
+    tones = recordings.pitch_of(recording)
     pitch = check.identity_of_pitch(tones[0][0]) if tones else None
     sending = [e for e in who.events("sending") if e["stream"] == "video"]
     return Heard(last["audio"], last["video"], len(times), gap, pitch, sending)

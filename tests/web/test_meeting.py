@@ -20,6 +20,7 @@ import pytest_asyncio
 from snugroom.client.media import check
 from snugroom.client.media.sources import colour_of_identity, pitch_of_identity
 from tests.cli.processes import Event, Process, free_port, running
+from tests.media_client import recordings
 from tests.web import browsers
 from tests.web.browsers import Browser, Name
 from tests.web.visitor import Visitor, distance, meeting_server, rgb_of, until
@@ -145,11 +146,11 @@ def recorded(folder: Path) -> None:
     colours = {"Ada": uv(LOOKS["Ada"][1]), "Bo": uv(LOOKS["Bo"][1])}
     found = {}
     for file in files:
-        strongest = check.pitch_of(file)[0]
+        strongest = recordings.pitch_of(file)[0]
         name = min(LOOKS, key=lambda name: abs(LOOKS[name][2] - strongest[0]))
-        assert abs(strongest[0] - LOOKS[name][2]) < 8, check.pitch_of(file)
-        assert strongest[1] > 0.8, check.pitch_of(file)
-        pictures = [check.colour_in(picture) for _, picture in check.read_video(file)]
+        assert abs(strongest[0] - LOOKS[name][2]) < 8, recordings.pitch_of(file)
+        assert strongest[1] > 0.8, recordings.pitch_of(file)
+        pictures = [check.colour_in(picture) for _, picture in recordings.read_video(file)]
         seen = (float(np.median([c.u for c in pictures])), float(np.median([c.v for c in pictures])))
         assert len(pictures) > 30
         assert distance(seen, colours[name]) < 30, (name, seen, colours)
