@@ -32,7 +32,6 @@ from snugroom.client.session.catalogue.sentence import recognised, sentence
 from snugroom.client.session.entry.contacts import ContactError
 
 _REPORT: Final = 1.0
-_LEAVE_TIME: Final = 4.0
 _LINE_MAX: Final = 65_536
 
 

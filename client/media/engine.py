@@ -13,16 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from snugroom.client.media import opus
-from snugroom.client.media.codec import (
-    HEIGHT,
-    WIDTH,
-    OpusEncoder,
-    SoundDecoder,
-    SoundEncoder,
-    VideoDecoder,
-    Vp8Decoder,
-)
+from snugroom.client.media import codec, opus
 from snugroom.client.media.incoming import Disk, Incoming
 from snugroom.client.media.outgoing import Outgoing
 from snugroom.client.media.receiving import FrameCrypto, Opened
@@ -72,15 +63,15 @@ class MediaEngine:
         recorder: Recorder | None = None,
         name_of: Callable[[int], str] = str,
         decode: bool = True,
-        size: tuple[int, int] = (WIDTH, HEIGHT),
+        size: tuple[int, int] = (codec.WIDTH, codec.HEIGHT),
         layers: int = 1,
         rtx: bool = True,
         numbered: bool = True,
         rng: Callable[[int], bytes] = os.urandom,
         link: Callable[[], Link] | None = None,
-        sound_encoder: Callable[[], SoundEncoder] = OpusEncoder,
-        sound_decoder: Callable[[], SoundDecoder] = opus.sound_decoder,
-        video_decoder: Callable[[], VideoDecoder] = Vp8Decoder,
+        sound_encoder: Callable[[], codec.SoundEncoder] = codec.OpusEncoder,
+        sound_decoder: Callable[[], codec.SoundDecoder] = opus.sound_decoder,
+        video_decoder: Callable[[], codec.VideoDecoder] = codec.Vp8Decoder,
         on_lost: Callable[[str], None] | None = None,
         on_failed: Callable[[str], None] | None = None,
         on_opened: Callable[[StreamStats], None] | None = None,
@@ -207,10 +198,6 @@ class MediaEngine:
     def own_stats(self) -> list[OwnStats]:
         """Return counters of own streams; empty before the first connect."""
         return self._outgoing.stats() if self._outgoing is not None else []
-
-    @property
-    def recording_errors(self) -> list[str]:
-        return self._disk.errors if self._disk is not None else []
 
     async def close(self) -> list[Path]:
         """Stop sending and receiving, close the link, and return the paths of the finished recordings.

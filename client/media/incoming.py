@@ -41,10 +41,6 @@ class Disk:
         self._waiting = 0
         self.dropped = 0
 
-    @property
-    def errors(self) -> list[str]:
-        return list(self._recorder.errors)
-
     def write(self, leaf: int, name: str, kinds: frozenset[MediaKind], taken: Taken) -> None:
         self._submit(self._recorder.write, leaf, name, kinds, taken)
 

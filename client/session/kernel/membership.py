@@ -12,31 +12,14 @@ from typing import Final, Literal
 
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.kernel import verdict
 from snugroom.client.session.kernel.intents import HostReturnIntent, Intent, SelfRemoveIntent
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.client.session.kernel.leave_proposals import LeaveProposals
 from snugroom.client.session.kernel.proposals import proposals_for
-from snugroom.client.session.kernel.verdict import (
-    Change,
-    Staged,
-    Stuck,
-    Valid,
-    Void,
-    self_contained,
-    to_blame,
-)
 from snugroom.client.session.kernel.views import PriorState, names_of, proposal_view
 from snugroom.crypto import mls
-from snugroom.crypto.agreed import envelope, policy
-from snugroom.crypto.agreed.room_state import (
-    POLICY_EXTENSION,
-    CommitContext,
-    Identity,
-    Ledger,
-    Policy,
-    Rejoined,
-    RejoinTicket,
-)
+from snugroom.crypto.agreed import envelope, policy, room_state
 from snugroom.crypto.errors import (
     MalformedError,
     MissingKeyError,
@@ -64,12 +47,12 @@ def room_pass(group: mls.GroupView, room: bytes) -> bytes:
     return group.export("snug 1 pass", room, 32)
 
 
-def policy_of(group: mls.Group) -> Policy:
+def policy_of(group: mls.Group) -> room_state.Policy:
     """Return the group's policy; ValidationError("SNUG-13") if it has no readable one."""
     for extension in group.extensions:
-        if extension.extension_type == POLICY_EXTENSION:
+        if extension.extension_type == room_state.POLICY_EXTENSION:
             try:
-                return Policy.decode(extension.data)
+                return room_state.Policy.decode(extension.data)
             except MalformedError as error:
                 raise ValidationError("SNUG-13", str(error)) from None
     raise ValidationError("SNUG-13", "the group has no policy")
@@ -88,7 +71,7 @@ class Membership:
         room: bytes,
         slot: int,
         chain: bytes,
-        ledger: Ledger,
+        ledger: room_state.Ledger,
         link_psk: bytes,
         now: float,
         handed: bytes | None = None,
@@ -112,7 +95,7 @@ class Membership:
         self.leave_proposals = LeaveProposals(group)
         self._rng = rng
         self.epoch_slot = slot
-        self._members: tuple[int, Policy, tuple[tuple[int, str, bool], ...]] | None = None
+        self._members: tuple[int, room_state.Policy, tuple[tuple[int, str, bool], ...]] | None = None
         self._envelope_keys = {slot: exported(group, "veil")}
         self._install_media(frozenset(), False, now)
 
@@ -143,7 +126,7 @@ class Membership:
             listed = tuple(
                 (
                     m.leaf,
-                    Identity.decode(m.leaf_node.credential.identity).name,
+                    room_state.Identity.decode(m.leaf_node.credential.identity).name,
                     m.leaf_node.signature_key in self.policy.hosts,
                 )
                 for m in self.group.members()
@@ -192,7 +175,7 @@ class Membership:
 
     # -- committing ------------------------------------------------------------------------------
 
-    def stage(self, intent: Intent) -> Staged | None:
+    def stage(self, intent: Intent) -> verdict.Staged | None:
         """Make the commit for an intent; None if nothing is left to do.
 
         ValidationError if the commit breaks the policy: it is judged like any other before it is sent.
@@ -202,7 +185,7 @@ class Membership:
             return None
         prior_state = self.prior_state()
         returned = intent.host_return if isinstance(intent, HostReturnIntent) else None
-        context = CommitContext(
+        context = room_state.CommitContext(
             self.room, prior_state.slot, prior_state.chain, self.ledger.digest(), built.invite, returned
         )
         own = self.own_leaf
@@ -224,21 +207,21 @@ class Membership:
             psks=self._psks,
         )
         blob = self._cover("commit", envelope.pack([*built.carried, stage.message]))
-        return Staged(intent, prior_state.slot, blob, room_pass(stage.group, self.room), stage, view)
+        return verdict.Staged(intent, prior_state.slot, blob, room_pass(stage.group, self.room), stage, view)
 
-    def judge(self, blob: bytes) -> Valid | Void | Stuck:
+    def judge(self, blob: bytes) -> verdict.Valid | verdict.Void | verdict.Stuck:
         """Judge a blob for the next slot. Changes nothing except consumed ratchet generations."""
         try:
             return self._judge(blob)
         finally:
             self.leave_proposals.tidy()
 
-    def _judge(self, blob: bytes) -> Valid | Void | Stuck:
+    def _judge(self, blob: bytes) -> verdict.Valid | verdict.Void | verdict.Stuck:
         try:
             began = envelope.epoch_slot(blob)
             messages = envelope.unpack(envelope.open(self._envelope_key(began), "commit", self.room, blob))
         except SnugCryptoError:
-            return Void(None, "SNUG-2", sentence("room.void_unreadable"))
+            return verdict.Void(None, "SNUG-2", sentence("room.void_unreadable"))
         prior_state = self.prior_state()
         try:
             carried = {self.leave_proposals.store_carried(message) for message in messages[:-1]}
@@ -246,39 +229,41 @@ class Membership:
         except mls.PathError as error:
             return self._judge_unreadable(error, prior_state, carried)
         except mls.CommitError as error:
-            verdict = policy.snug_16(error)
-            return Void(error.sender, verdict.rule, reasons.in_full(verdict))
+            broken = policy.snug_16(error)
+            return verdict.Void(error.sender, broken.rule, reasons.in_full(broken))
         except (SnugCryptoError, StateError) as error:
-            return Void(None, "SNUG-16", sentence("room.void_of_no_member", why=reasons.because(error)))
+            return verdict.Void(
+                None, "SNUG-16", sentence("room.void_of_no_member", why=reasons.because(error))
+            )
         if not isinstance(received, mls.CandidateCommit):
-            return Void(received.sender, "SNUG-2", sentence("room.void_no_commit"))
+            return verdict.Void(received.sender, "SNUG-2", sentence("room.void_no_commit"))
         view = prior_state.of_candidate(received)
         try:
-            self_contained(received, carried)
+            verdict.self_contained(received, carried)
             policy.judge_commit(view)
         except ValidationError as error:
-            return Void(to_blame(view, error), error.rule, reasons.in_full(error))
-        return Valid(received, view, received.removes_us)
+            return verdict.Void(verdict.to_blame(view, error), error.rule, reasons.in_full(error))
+        return verdict.Valid(received, view, received.removes_us)
 
     def _judge_unreadable(
         self, error: mls.PathError, prior_state: PriorState, carried: set[bytes | None]
-    ) -> Void | Stuck:
+    ) -> verdict.Void | verdict.Stuck:
         # A commit that breaks the policy is void for everybody, readable here or not.
         view = prior_state.of_candidate(error.commit)
         try:
-            self_contained(error.commit, carried)
+            verdict.self_contained(error.commit, carried)
             policy.judge_commit(view)
         except ValidationError as broken:
-            return Void(to_blame(view, broken), broken.rule, reasons.in_full(broken))
-        return Stuck(error.commit.sender, str(error))
+            return verdict.Void(verdict.to_blame(view, broken), broken.rule, reasons.in_full(broken))
+        return verdict.Stuck(error.commit.sender, str(error))
 
-    def adopt(self, step: Valid | Staged, blob: bytes, now: float) -> Change:
+    def adopt(self, step: verdict.Valid | verdict.Staged, blob: bytes, now: float) -> verdict.Change:
         """Apply the commit that has taken the next slot: group, ledger and all keys advance."""
         view = step.view
         slot = self.journal.slot + 1
         before = {m.leaf: m.leaf_node for m in self.group.members()}
         old_policy = self.policy
-        self.group.adopt(step.candidate if isinstance(step, Valid) else step.stage)
+        self.group.adopt(step.candidate if isinstance(step, verdict.Valid) else step.stage)
         after = {m.leaf: m.leaf_node for m in self.group.members()}
         rejoin_leaf = view.rejoin_leaf
         removed = [p.removed for p in view.of("remove") if p.removed is not None]
@@ -290,9 +275,11 @@ class Membership:
         invite = view.context.invite
         rejoined = stuck_slot = None
         if rejoin_leaf is not None:
-            ticket = RejoinTicket.decode(view.of("add")[0].ticket or b"")
+            ticket = room_state.RejoinTicket.decode(view.of("add")[0].ticket or b"")
             stuck_slot = ticket.slot + 1 if ticket.stuck else None
-            rejoined = Rejoined(slot, before[rejoin_leaf].signature_key, ticket.nonce, ticket.stuck)
+            rejoined = room_state.Rejoined(
+                slot, before[rejoin_leaf].signature_key, ticket.nonce, ticket.stuck
+            )
         self.policy = policy_of(self.group)
         evicted = {before[leaf].signature_key for leaf, gone in revoke.items() if gone and leaf in before}
         hosts = set(old_policy.hosts)
@@ -313,12 +300,11 @@ class Membership:
         for old in sorted(self._envelope_keys)[:-_ENVELOPE_KEYS_MAX]:
             del self._envelope_keys[old]
         self._install_media(frozenset(removed), bool(removed), now)
-        return Change(
+        return verdict.Change(
             by=view.sender if view.sender is not None else -1,
             added=tuple((leaf, _name(after[leaf])) for leaf in added),
             removed=tuple((leaf, _name(before[leaf]), before[leaf].signature_key) for leaf in removed),
             rejoined=rejoin_leaf is not None,
-            hosts_changed=old_policy.hosts != self.policy.hosts,
             policy_before=old_policy,
             policy_after=self.policy,
             invite=self.ledger.invite_of(added[0]) if added else None,
@@ -381,4 +367,4 @@ class Membership:
 
 
 def _name(leaf: mls.LeafNode) -> str:
-    return Identity.decode(leaf.credential.identity).name
+    return room_state.Identity.decode(leaf.credential.identity).name

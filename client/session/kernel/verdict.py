@@ -59,7 +59,6 @@ class Change:
     added: tuple[tuple[int, str], ...]  # (leaf, name)
     removed: tuple[tuple[int, str, bytes], ...]  # (leaf, name, signature key)
     rejoined: bool
-    hosts_changed: bool
     policy_before: Policy
     policy_after: Policy
     invite: int | None  # the added member's invite; at a rejoin, of its first entry

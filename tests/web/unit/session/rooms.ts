@@ -378,7 +378,6 @@ export class Room {
       added: [],
       removed: [],
       rejoined: false,
-      hostsChanged: false,
       policyBefore: this.membership.policy,
       policyAfter: this.membership.policy,
       invite: null,

@@ -9,15 +9,7 @@ import { type Bytes, type Rng, among, hex, same, systemRng } from "../../crypto/
 import { MalformedError, MissingKeyError, SnugCryptoError, StateError, ValidationError } from "../../crypto/errors";
 import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
 import * as policy from "../../crypto/agreed/policy";
-import {
-  CommitContext,
-  Identity,
-  type Ledger,
-  POLICY_EXTENSION,
-  Policy,
-  RejoinTicket,
-  type Rejoined,
-} from "../../crypto/agreed/roomState";
+import * as roomState from "../../crypto/agreed/roomState";
 import * as envelope from "../../crypto/agreed/envelope";
 import { longCode } from "../../crypto/proof/verification";
 import * as mls from "../../mls";
@@ -44,11 +36,11 @@ export const exported = (group: mls.GroupView, label: string): Bytes =>
 export const roomPass = (group: mls.GroupView, room: Bytes): Bytes => group.export("snug 1 pass", room, 32);
 
 /** Return the group's policy; ValidationError("SNUG-13") if it has no readable one. */
-export function policyOf(group: mls.Group): Policy {
-  const extension = group.extensions.find((each) => each.extensionType === POLICY_EXTENSION);
+export function policyOf(group: mls.Group): roomState.Policy {
+  const extension = group.extensions.find((each) => each.extensionType === roomState.POLICY_EXTENSION);
   if (extension === undefined) throw new ValidationError("SNUG-13", "the group has no policy");
   try {
-    return Policy.decode(extension.data);
+    return roomState.Policy.decode(extension.data);
   } catch (error) {
     if (error instanceof MalformedError) throw new ValidationError("SNUG-13", error.message);
     throw error;
@@ -59,7 +51,7 @@ export interface MembershipFacts {
   readonly room: Bytes;
   readonly slot: number;
   readonly chain: Bytes;
-  readonly ledger: Ledger;
+  readonly ledger: roomState.Ledger;
   readonly linkPsk: Bytes;
   readonly now: number;
   /** The result of `handHeartbeatKey` in the group's epoch; null: we created the group. */
@@ -80,8 +72,8 @@ export class Membership {
   /** X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers. */
   heartbeatKey: Bytes;
   readonly room: Bytes;
-  policy: Policy;
-  ledger: Ledger;
+  policy: roomState.Policy;
+  ledger: roomState.Ledger;
   readonly journal: Journal;
   readonly media = new MediaKeys();
   readonly leaveProposals: LeaveProposals;
@@ -225,7 +217,7 @@ export class Membership {
     if (built === null) return null;
     const { proposals, references = [], carried = [], invite = null } = built;
     const priorState = this.priorState();
-    const authenticatedData = new CommitContext({
+    const authenticatedData = new roomState.CommitContext({
       room: this.room,
       slot: priorState.slot,
       chain: priorState.chain,
@@ -333,11 +325,11 @@ export class Membership {
     const revoke = new Map(removals.map((p) => [p.leaf, !p.byReference && evicts]));
     const addedKeys = view.of("add").flatMap((p) => (p.added === null ? [] : [p.added.signatureKey]));
     const added = after.filter(({ leafNode }) => among(leafNode.signatureKey, addedKeys));
-    let rejoined: Rejoined | null = null;
+    let rejoined: roomState.Rejoined | null = null;
     let stuckSlot: number | null = null;
     const old = rejoinLeaf === null ? undefined : before.get(rejoinLeaf);
     if (old !== undefined) {
-      const ticket = RejoinTicket.decode(view.of("add")[0]?.ticket ?? new Uint8Array());
+      const ticket = roomState.RejoinTicket.decode(view.of("add")[0]?.ticket ?? new Uint8Array());
       stuckSlot = ticket.stuck ? ticket.slot + 1 : null;
       rejoined = { slot, signatureKey: old.signatureKey, nonce: ticket.nonce, stuck: ticket.stuck };
     }
@@ -366,7 +358,6 @@ export class Membership {
         return node === undefined ? [] : [{ leaf, name: nameOf(node), key: node.signatureKey }];
       }),
       rejoined: rejoinLeaf !== null,
-      hostsChanged: oldPolicy.hosts.length !== this.policy.hosts.length || hostsLeft(oldPolicy, this.policy),
       policyBefore: oldPolicy,
       policyAfter: this.policy,
       invite: added[0] === undefined ? null : this.ledger.inviteOf(added[0].leaf),
@@ -444,7 +435,4 @@ const epochKeys = (group: mls.GroupView): Promise<EpochKeys> =>
     leafCount: group.leafCount,
   });
 
-const hostsLeft = (before: Policy, after: Policy): boolean =>
-  before.hosts.some((host) => !among(host, after.hosts));
-
-const nameOf = (leaf: mls.LeafNode): string => Identity.decode(leaf.credential.identity).name;
+const nameOf = (leaf: mls.LeafNode): string => roomState.Identity.decode(leaf.credential.identity).name;

@@ -59,7 +59,6 @@ export interface Change {
   readonly added: readonly Newcomer[];
   readonly removed: readonly Gone[];
   readonly rejoined: boolean;
-  readonly hostsChanged: boolean;
   readonly policyBefore: Policy;
   readonly policyAfter: Policy;
   /** The added member's invite; at a rejoin, of its first entry. */
