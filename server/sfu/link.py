@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from snugroom.server.rate import TokenBucket
 from snugroom.server.sfu.core.twcc_arrivals import Arrivals
-from snugroom.server.sfu.io import dtls, srtp
+from snugroom.server.sfu.io import srtp
+from snugroom.server.sfu.io.dtls import DtlsServer
 from snugroom.server.sfu.io.ice import Address, IceLite
 from snugroom.server.wire.messages import Media
 
 
+@dataclass(eq=False, repr=False, slots=True)
 class Link:
     """One peer's transport. `inbound` and `outbound` are None while there are no keys."""
 
-    __slots__ = (
-        "address", "arrivals", "deadline", "dtls", "ice", "inbound", "key", "media", "outbound",
-        "rtcp_allowance", "rtcp_sources", "tries", "twcc_row",
-    )  # fmt: skip
-
-    def __init__(
-        self, key: tuple[bytes, bytes], media: Media, ice: IceLite, rtcp_allowance: TokenBucket
-    ) -> None:
-        self.key = key
-        self.media = media
-        self.ice = ice
-        self.dtls: dtls.DtlsServer | None = None
-        self.deadline = float("inf")
-        self.tries = 0
-        self.inbound: srtp.SrtpSession | None = None
-        self.outbound: srtp.SrtpSession | None = None
-        self.address: Address | None = None
-        self.rtcp_sources: set[bytes] = set()
-        self.rtcp_allowance = rtcp_allowance
-        #: Row of this peer in `PacketIo.twcc_sequence`; -1 while there are no keys.
-        self.twcc_row = -1
-        #: Arrivals of its own video packets, by their transport-wide numbers, until they have been reported.
-        self.arrivals = Arrivals()
+    key: tuple[bytes, bytes]
+    media: Media
+    ice: IceLite
+    rtcp_allowance: TokenBucket
+    dtls: DtlsServer | None = None
+    deadline: float = float("inf")
+    tries: int = 0
+    inbound: srtp.SrtpSession | None = None
+    outbound: srtp.SrtpSession | None = None
+    address: Address | None = None
+    rtcp_sources: set[bytes] = field(default_factory=set)
+    #: Row of this peer in `PacketIo.twcc_sequence`; -1 while there are no keys.
+    twcc_row: int = -1
+    #: Arrivals of its own video packets, by their transport-wide numbers, until they have been reported.
+    arrivals: Arrivals = field(default_factory=Arrivals)

@@ -53,17 +53,8 @@ class Pacer(Generic[T, K]):
     """`T` is the type of the packets, returned as they were pushed; `K` identifies a stream."""
 
     __slots__ = (
-        "_allowance",
-        "_at",
-        "_audio",
-        "_blocked",
-        "_keys",
-        "_lost",
-        "_rate",
-        "_resent",
-        "_video",
-        "queued",
-    )
+        "_allowance", "_at", "_audio", "_blocked", "_keys", "_lost", "_rate", "_resent", "_video", "queued",
+    )  # fmt: skip
 
     def __init__(self, target: float = _RATE_LEAST) -> None:
         self._rate = 0.0

@@ -178,17 +178,9 @@ class Subscription(Generic[P]):
     """
 
     __slots__ = (
-        "allocated_layer",
-        "first",
-        "max_layer",
-        "paced",
-        "peer",
-        "pending_track",
-        "sent",
-        "source",
-        "stream_rewriter",
-        "track",
-    )
+        "allocated_layer", "first", "max_layer", "paced", "peer", "pending_track", "sent", "source",
+        "stream_rewriter", "track",
+    )  # fmt: skip
 
     def __init__(self, source: SimulcastSource[P], peer: P, stream_rewriter: rewriter.StreamRewriter) -> None:
         self.source = source

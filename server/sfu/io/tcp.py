@@ -53,16 +53,8 @@ class TcpConnection:
     """
 
     __slots__ = (
-        "address",
-        "greeted",
-        "incoming",
-        "known_at",
-        "moved_at",
-        "outgoing",
-        "place",
-        "sock",
-        "waits",
-    )
+        "address", "greeted", "incoming", "known_at", "moved_at", "outgoing", "place", "sock", "waits",
+    )  # fmt: skip
 
     def __init__(self, sock: socket.socket, address: Address, now: float) -> None:
         self.sock = sock

@@ -109,17 +109,9 @@ class Budget:
     """The bandwidth of one receiver. Rates are bits a second, times seconds."""
 
     __slots__ = (
-        "_padded",
-        "_probed",
-        "_since",
-        "_tried",
-        "_wait",
-        "allocator",
-        "estimate",
-        "has_estimate",
-        "prober",
+        "_padded", "_probed", "_since", "_tried", "_wait", "allocator", "estimate", "has_estimate", "prober",
         "rate",
-    )
+    )  # fmt: skip
 
     def __init__(self, limits: MediaLimits, now: float) -> None:
         self.estimate = PathEstimate(limits.receiver_start, limits.receiver_floor, limits.receiver_ceiling)
