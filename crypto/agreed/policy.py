@@ -40,22 +40,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from snugroom.crypto.agreed import room_state
 from snugroom.crypto.agreed.commit_view import MLS10, CommitView, LeafView, ProposalView
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
 from snugroom.crypto.agreed.names import check_name, look_alike
-from snugroom.crypto.agreed.room_state import (
-    ANY_HOST,
-    LEDGER_KEYS_MAX,
-    POLICY_EXTENSION,
-    REJOIN_SLOTS,
-    REJOINS_MAX,
-    SINGLE_USE,
-    Identity,
-    Mode,
-    Policy,
-    RejoinTicket,
-    host_return_message,
-)
 from snugroom.crypto.errors import MalformedError, SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import verify
 
@@ -137,7 +125,7 @@ def snug_7(v: CommitView) -> None:
     if v.rejoin_leaf is not None:
         snug_8(v)
         return
-    if v.policy.mode is Mode.LOCKED and v.of("add"):
+    if v.policy.mode is room_state.Mode.LOCKED and v.of("add"):
         raise ValidationError("SNUG-7", "the room is locked: nobody new")
     if v.by_host:
         return
@@ -166,22 +154,24 @@ def snug_8(v: CommitView) -> None:
     if added.encryption_key == old.encryption_key:
         raise ValidationError("SNUG-8", "who rejoins brings no fresh key")
     try:
-        ticket = RejoinTicket.decode(raw)
+        ticket = room_state.RejoinTicket.decode(raw)
     except MalformedError as error:
         raise ValidationError("SNUG-8", str(error)) from None
     if ticket.group_id != v.group_id:
         raise ValidationError("SNUG-8", "the ticket is of another group")
-    if not v.by_host if ticket.by == ANY_HOST else ticket.by != v.sender:
+    if not v.by_host if ticket.by == room_state.ANY_HOST else ticket.by != v.sender:
         raise ValidationError("SNUG-8", "the ticket is for somebody else to commit")
-    if not 0 <= v.slot - 1 - ticket.slot < REJOIN_SLOTS:
+    if not 0 <= v.slot - 1 - ticket.slot < room_state.REJOIN_SLOTS:
         raise ValidationError("SNUG-8", f"the ticket is of slot {ticket.slot}, too far from {v.slot}")
-    recent = [r for r in v.ledger.rejoins if v.slot - r.slot < REJOIN_SLOTS]
+    recent = [r for r in v.ledger.rejoins if v.slot - r.slot < room_state.REJOIN_SLOTS]
     if any(r.nonce == ticket.nonce for r in recent):
         raise ValidationError("SNUG-8", "the ticket has been used")
     if ticket.stuck and ticket.slot + 1 < v.slot:
         return  # another member's commit caused this, and could cause it repeatedly
-    if sum(r.signature_key == old.signature_key and not r.stuck for r in recent) >= REJOINS_MAX:
-        raise ValidationError("SNUG-8", f"more than {REJOINS_MAX} rejoins in {REJOIN_SLOTS} slots")
+    if sum(r.signature_key == old.signature_key and not r.stuck for r in recent) >= room_state.REJOINS_MAX:
+        raise ValidationError(
+            "SNUG-8", f"more than {room_state.REJOINS_MAX} rejoins in {room_state.REJOIN_SLOTS} slots"
+        )
 
 
 def snug_9(v: CommitView) -> None:
@@ -203,7 +193,7 @@ def snug_9(v: CommitView) -> None:
         raise ValidationError("SNUG-9", "somebody holds the host seed who is no host any more")
     if not v.ledger.returned <= returned.slot < v.slot or v.slot - returned.slot > RETURN_SLOTS:
         raise ValidationError("SNUG-9", f"the return was signed at slot {returned.slot}, this is {v.slot}")
-    message = host_return_message(v.group_id, adds[0].package, returned.slot)
+    message = room_state.host_return_message(v.group_id, adds[0].package, returned.slot)
     try:
         verify(v.policy.host_public, message, returned.signature)
     except SnugCryptoError:
@@ -223,7 +213,7 @@ def snug_9(v: CommitView) -> None:
 
 def _changes_hosts_alone(v: CommitView, change: ProposalView, hosts: set[bytes]) -> None:
     expected = replace(v.policy, version=v.policy.version + 1, hosts=tuple(sorted(hosts))).encode()
-    if change.extensions[1:] != ((POLICY_EXTENSION, expected),):
+    if change.extensions[1:] != ((room_state.POLICY_EXTENSION, expected),):
         raise ValidationError("SNUG-9", "a return changes who is a host, and nothing else")
 
 
@@ -255,7 +245,7 @@ def snug_11(v: CommitView) -> None:
 
 def _allowed_name(leaf: LeafView) -> str:
     try:
-        identity = Identity.decode(leaf.identity)
+        identity = room_state.Identity.decode(leaf.identity)
     except MalformedError as error:
         raise ValidationError("SNUG-11", str(error)) from None
     if identity.flags:
@@ -265,7 +255,7 @@ def _allowed_name(leaf: LeafView) -> str:
 
 def _looks_like(member: LeafView, name: str) -> bool:
     try:
-        return look_alike(Identity.decode(member.identity).name, name)
+        return look_alike(room_state.Identity.decode(member.identity).name, name)
     except MalformedError:
         return False  # the creator of the group accepted it: a name that cannot be displayed misleads nobody
 
@@ -281,7 +271,7 @@ def snug_12(v: CommitView) -> None:
         raise ValidationError("SNUG-12", "somebody is added without an invite")
     if invite in v.ledger.revoked:
         raise ValidationError("SNUG-12", f"invite {invite} has been revoked")
-    if invite & SINGLE_USE and invite in v.ledger.used:
+    if invite & room_state.SINGLE_USE and invite in v.ledger.used:
         raise ValidationError("SNUG-12", f"invite {invite} was for a single use")
 
 
@@ -292,7 +282,7 @@ def snug_13(v: CommitView) -> None:
         if p.extensions[0] not in v.extensions:
             raise ValidationError("SNUG-13", "the required capabilities changed")
         try:
-            new = Policy.decode(p.extensions[1][1])
+            new = room_state.Policy.decode(p.extensions[1][1])
         except MalformedError as error:
             raise ValidationError("SNUG-13", str(error)) from None
         if new.version != v.policy.version + 1 or new.host_public != v.policy.host_public:
@@ -303,7 +293,7 @@ def snug_13(v: CommitView) -> None:
 
 
 def _exactly_two(extensions: Sequence[tuple[int, bytes]]) -> None:
-    if tuple(kind for kind, _ in extensions) != (REQUIRED_CAPABILITIES, POLICY_EXTENSION):
+    if tuple(kind for kind, _ in extensions) != (REQUIRED_CAPABILITIES, room_state.POLICY_EXTENSION):
         raise ValidationError("SNUG-13", "the context does not carry exactly its two extensions")
 
 
@@ -329,8 +319,8 @@ def snug_15(v: CommitView) -> None:
     if len(v.members) + len(v.of("add")) - len(v.of("remove")) > MEMBERS_MAX:
         raise ValidationError("SNUG-15", f"more than {MEMBERS_MAX} members")
     people = v.ledger.keys | {p.added.signature_key for p in v.of("add") if p.added is not None}
-    if len(people) > LEDGER_KEYS_MAX:
-        raise ValidationError("SNUG-15", f"more than {LEDGER_KEYS_MAX} people in one meeting")
+    if len(people) > room_state.LEDGER_KEYS_MAX:
+        raise ValidationError("SNUG-15", f"more than {room_state.LEDGER_KEYS_MAX} people in one meeting")
     for p in v.of("add"):
         if p.suite != v.suite or p.version != MLS10:
             raise ValidationError("SNUG-15", "an added member speaks another suite or version")

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from snugroom.crypto import hpke
+from snugroom.crypto import hpke, kdf
 from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.entry.invite import Invite, origin_field
 from snugroom.crypto.errors import (
@@ -30,18 +30,6 @@ from snugroom.crypto.errors import (
     ValidationError,
 )
 from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
-from snugroom.crypto.kdf import (
-    SEAL_OVERHEAD,
-    H,
-    NotCopyable,
-    Rng,
-    SigningKey,
-    mac,
-    same,
-    seal,
-    unseal,
-    verify,
-)
 from snugroom.crypto.proof.identity import KNOCK_PROOF_SIZE, IdentityKey, verify_knock_proof
 
 #: Allowed blob sizes (bytes); the largest is the maximum of a lobby.
@@ -66,11 +54,10 @@ _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069
 #: Placeholder for an absent identity; no identity key starts with these bytes.
 _NO_IDENTITY: Final = bytes(KNOCK_PROOF_SIZE)
 _REPLY_ID: Final = 8
-_CARD_SIZE: Final = 32 + 16 + 8 + 4 + 64
 #: Bytes that the envelope adds to a message: seal, length, kind.
-_ENVELOPE_OVERHEAD: Final = SEAL_OVERHEAD + 4 + 1
+_ENVELOPE_OVERHEAD: Final = kdf.SEAL_OVERHEAD + 4 + 1
 _KNOCK_OVERHEAD: Final = _ENVELOPE_OVERHEAD + hpke.KEY_SIZE + hpke.TAG_SIZE
-_REPLY_OVERHEAD: Final = _ENVELOPE_OVERHEAD + _REPLY_ID + SEAL_OVERHEAD
+_REPLY_OVERHEAD: Final = _ENVELOPE_OVERHEAD + _REPLY_ID + kdf.SEAL_OVERHEAD
 
 
 # -- in the envelope ---------------------------------------------------------------------------
@@ -101,7 +88,7 @@ class Card:
     @property
     def hash(self) -> bytes:
         """H(Card); every knock is bound to it."""
-        return H(self.encode())
+        return kdf.H(self.encode())
 
     def verify(self, host_public: bytes, origin: str, day: int, now: float) -> None:
         """Verify the card against the link: `now` in Unix seconds, `day` is its lobby's day.
@@ -109,7 +96,7 @@ class Card:
         AuthenticationError if the link's host did not sign it; ValidationError ("CARD-DAY", "CARD-EXPIRED",
         "CARD-LIFETIME") if it is of another day, has expired, or claims a longer lifetime than cards have.
         """
-        verify(host_public, _card_message(self, origin), self.signature)
+        kdf.verify(host_public, _card_message(self, origin), self.signature)
         if self.day != day:
             raise ValidationError("CARD-DAY", f"the host's card is of day {self.day}, and this is day {day}")
         if self.expiry + CLOCK_SKEW <= now:
@@ -157,15 +144,18 @@ class RecoveryMessage:
 LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage
 
 
-def post(envelope_key: bytes, message: LobbyMessage, *, rng: Rng = os.urandom) -> bytes:
+def post(envelope_key: bytes, message: LobbyMessage, *, rng: kdf.Rng = os.urandom) -> bytes:
     """Seal a message under the envelope key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
 
     MalformedError if the message is too large for a lobby.
     """
     kind, body = _encode(message)
     inner = uint(kind, 1) + body
-    return seal(
-        envelope_key, padded(inner, _bucket(len(inner) + SEAL_OVERHEAD + 4) - SEAL_OVERHEAD), _AAD, rng=rng
+    return kdf.seal(
+        envelope_key,
+        padded(inner, _bucket(len(inner) + kdf.SEAL_OVERHEAD + 4) - kdf.SEAL_OVERHEAD),
+        _AAD,
+        rng=rng,
     )
 
 
@@ -177,7 +167,7 @@ def read(envelope_key: bytes, blob: bytes) -> LobbyMessage:
     """
     if len(blob) not in BUCKETS:
         raise MalformedError(f"a lobby's blob doesn't have {len(blob)} bytes")
-    reader = Reader(unpadded(unseal(envelope_key, blob, _AAD)))
+    reader = Reader(unpadded(kdf.unseal(envelope_key, blob, _AAD)))
     kind = reader.uint(1)
     message: LobbyMessage
     if kind == _CARD_REQUEST:
@@ -218,7 +208,7 @@ def _bucket(size: int, least: int = 0) -> int:
 # -- cards ------------------------------------------------------------------------------------
 
 
-class CardSecret(NotCopyable):
+class CardSecret(kdf.NotCopyable):
     """A card with its private half, to be erased after ten minutes.
 
     A phone seized later then cannot reveal the names in the knocks.
@@ -247,7 +237,7 @@ class CardSecret(NotCopyable):
 
 
 def make_card(
-    host_key: SigningKey, origin: str, day: int, now: float, *, rng: Rng = os.urandom
+    host_key: kdf.SigningKey, origin: str, day: int, now: float, *, rng: kdf.Rng = os.urandom
 ) -> CardSecret:
     """Create a card that is valid for ten minutes from `now` (Unix seconds)."""
     private = exactly(rng(hpke.KEY_SIZE), hpke.KEY_SIZE, "an X25519 private key")
@@ -296,7 +286,7 @@ class PendingKnock:
 
     def owns(self, reply: Reply) -> bool:
         """Return whether the reply belongs to this knock."""
-        return same(reply.id, _reply_id(self.exporter))
+        return kdf.same(reply.id, _reply_id(self.exporter))
 
     def open(self, reply: Reply) -> Answer | Refusal:
         """Open the host's reply.
@@ -306,7 +296,7 @@ class PendingKnock:
         """
         if not self.owns(reply):
             raise AuthenticationError("the reply is to another knock")
-        return read_answer(unpadded(unseal(_reply_key(self.exporter), reply.sealed, reply.id)))
+        return read_answer(unpadded(kdf.unseal(_reply_key(self.exporter), reply.sealed, reply.id)))
 
 
 def knock(
@@ -317,7 +307,7 @@ def knock(
     greeting: str,
     *,
     identity: IdentityKey | None = None,
-    rng: Rng = os.urandom,
+    rng: kdf.Rng = os.urandom,
 ) -> tuple[Knock, PendingKnock]:
     """Create a knock for a *verified* card; `name` must pass `check_name`, `greeting` has at most 280 bytes.
 
@@ -360,7 +350,7 @@ def open_knock(secret: CardSecret, knock: Knock, token_of: Callable[[int], bytes
     proof, rest = inner.take(32), inner.rest()
     reader = Reader(rest)
     index = reader.uint(2)
-    if not same(proof, _use(token_of(index), card_hash, knock.enc, rest)):
+    if not kdf.same(proof, _use(token_of(index), card_hash, knock.enc, rest)):
         raise AuthenticationError(f"a knock that names invite {index} and wasn't made with it")
     key_package, name, greeting = reader.prefixed(2), reader.text(1), reader.text(2)
     knock_proof = reader.take(KNOCK_PROOF_SIZE)
@@ -380,7 +370,7 @@ def _knock_info(card_hash: bytes) -> bytes:
 
 
 def _use(token: bytes, card_hash: bytes, enc: bytes, rest: bytes) -> bytes:
-    return mac(token, b"snug 1 use", card_hash, enc, H(rest))
+    return kdf.mac(token, b"snug 1 use", card_hash, enc, kdf.H(rest))
 
 
 # -- replies ----------------------------------------------------------------------------------
@@ -410,12 +400,12 @@ class Refusal:
     reason: str
 
 
-def reply(opened: OpenedKnock, answer: Answer | Refusal, *, rng: Rng = os.urandom) -> Reply:
+def reply(opened: OpenedKnock, answer: Answer | Refusal, *, rng: kdf.Rng = os.urandom) -> Reply:
     """Seal an answer or a refusal to the newcomer. MalformedError if a part has a wrong size."""
     body = encode_answer(answer)
     size = _bucket(len(body) + 4 + _REPLY_OVERHEAD) - _REPLY_OVERHEAD
     name = _reply_id(opened.exporter)
-    return Reply(name, seal(_reply_key(opened.exporter), padded(body, size), name, rng=rng))
+    return Reply(name, kdf.seal(_reply_key(opened.exporter), padded(body, size), name, rng=rng))
 
 
 def encode_answer(answer: Answer | Refusal) -> bytes:

@@ -11,16 +11,8 @@ from typing import Final, Literal
 from snugroom.crypto.agreed.policy import MEDIA_SIGNATURE_TIME, snug_22
 from snugroom.crypto.errors import AuthenticationError, MalformedError, ReplayError, ValidationError
 from snugroom.crypto.kdf import verify
+from snugroom.crypto.media import signatures
 from snugroom.crypto.media.keys import STREAMS
-from snugroom.crypto.media.signatures import (
-    LIST_LABEL,
-    MEDIA_KEY_LABEL,
-    FrameList,
-    Run,
-    UnverifiedFrameError,
-    certified,
-    digest,
-)
 from snugroom.crypto.mls.labels import verify_with_label
 
 #: State per leaf at a receiver: unlisted frames, and per key id, listed frames that have not arrived: as many
@@ -65,7 +57,9 @@ class _Stream:
     __slots__ = ("_runs", "covered", "forgotten", "known_from", "torn")
 
     def __init__(self, torn: bool) -> None:
-        self._runs: deque[tuple[float, int, Run]] = deque()  # arrival time, number of the list, run
+        self._runs: deque[tuple[float, int, signatures.Run]] = (
+            deque()
+        )  # arrival time, number of the list, run
         #: All frames that the sender sealed with counters from `known_from` to `covered` are known.
         self.known_from = 0
         self.covered = -1
@@ -92,7 +86,7 @@ class _Stream:
                 return number
         return None
 
-    def extend(self, run: Run, number: int, now: float) -> None:
+    def extend(self, run: signatures.Run, number: int, now: float) -> None:
         if self.torn:
             self.torn, self.known_from = False, run.first
         self._runs.append((now, number, run))
@@ -115,7 +109,7 @@ class _Epoch:
         self.disclosed = False
         self.streams: dict[int, _Stream] = {}
 
-    def in_order(self, received: FrameList) -> None:
+    def in_order(self, received: signatures.FrameList) -> None:
         """Raise MalformedError if a list names frames again, or more key ids than a leaf has."""
         firsts: dict[int, int] = {}
         for run in received.runs:
@@ -125,7 +119,7 @@ class _Epoch:
         if any(kid in self.streams and first <= self.streams[kid].covered for kid, first in firsts.items()):
             raise MalformedError("an earlier list has named these frames")
 
-    def take(self, received: FrameList, now: float) -> None:
+    def take(self, received: signatures.FrameList, now: float) -> None:
         self.key = received.key
         if received.number != self.number + 1:
             self.whole = False
@@ -157,20 +151,9 @@ class FrameVerifier:
     """
 
     __slots__ = (
-        "_epochs",
-        "_excused",
-        "_excused_until",
-        "_frame_at",
-        "_good_since",
-        "_played",
-        "_step",
-        "_unlisted",
-        "_verified_at",
-        "_written_off",
-        "_written_off_at",
-        "doubt",
-        "findings",
-    )
+        "_epochs", "_excused", "_excused_until", "_frame_at", "_good_since", "_played", "_step", "_unlisted",
+        "_verified_at", "_written_off", "_written_off_at", "doubt", "findings",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.doubt: Literal["forged", "unverified"] | None = None
@@ -199,21 +182,23 @@ class FrameVerifier:
         # Count time here, not in `opened`: otherwise one frame far ahead, after which no frame opens, would
         # stay unnoticed.
         self._play(now)
-        verdict = self._judge(epoch, kid, counter, digest(frame))
+        verdict = self._judge(epoch, kid, counter, signatures.digest(frame))
         snug_22(forged=verdict is _Verdict.FORGED, unlisted=0.0)
         if verdict is _Verdict.LATE:
             raise AuthenticationError("the frame comes too late to be compared")
         if verdict is _Verdict.UNLISTED:
             if self.doubt is not None:
-                raise UnverifiedFrameError("the sender has not signed this frame yet")
+                raise signatures.UnverifiedFrameError("the sender has not signed this frame yet")
             if counter - self._covered(epoch, kid) > AHEAD_MAX:
                 if self._too_many(epoch, kid):
                     self._doubt("unverified")
-                raise UnverifiedFrameError("the frame is far ahead of all frames that its sender has signed")
+                raise signatures.UnverifiedFrameError(
+                    "the frame is far ahead of all frames that its sender has signed"
+                )
 
     def opened(self, epoch: int, kid: int, counter: int, frame: bytes, now: float) -> None:
         """Record the same frame after it has opened."""
-        hash_ = digest(frame)
+        hash_ = signatures.digest(frame)
         if self._judge(epoch, kid, counter, hash_) is _Verdict.LISTED:
             self._verified(now)
             return
@@ -291,7 +276,9 @@ class FrameVerifier:
 
     # -- lists ---------------------------------------------------------------------------------
 
-    def receive(self, epoch: int, scope_: bytes, received: FrameList, leaf_key: bytes, now: float) -> None:
+    def receive(
+        self, epoch: int, scope_: bytes, received: signatures.FrameList, leaf_key: bytes, now: float
+    ) -> None:
         """Process a list in this leaf's name, of a current epoch. `leaf_key`: the leaf's signature key.
 
         ReplayError if this list or a later one was processed before; AuthenticationError if the leaf has not
@@ -304,11 +291,11 @@ class FrameVerifier:
         if held.disclosed:
             raise AuthenticationError("the list is under a key that is no longer secret")
         if held.key is None:
-            vouched = certified(scope_, received.leaf, received.key)
-            verify_with_label(leaf_key, MEDIA_KEY_LABEL, vouched, received.certificate)
+            vouched = signatures.certified(scope_, received.leaf, received.key)
+            verify_with_label(leaf_key, signatures.MEDIA_KEY_LABEL, vouched, received.certificate)
         elif held.key != received.key:
             raise AuthenticationError("the list is under another media key than this leaf's")
-        verify(received.key, LIST_LABEL + scope_ + received.body, received.signature)
+        verify(received.key, signatures.LIST_LABEL + scope_ + received.body, received.signature)
         held.in_order(received)
         held.take(received, now)
         self._epochs[epoch] = held

@@ -11,19 +11,10 @@ from dataclasses import dataclass
 
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import Rng
-from snugroom.crypto.mls import schedule, treekem, treemath, validate
+from snugroom.crypto.mls import messages, schedule, treekem, treemath, validate
 from snugroom.crypto.mls import validate_commit as rules
 from snugroom.crypto.mls.apply import AppliedProposals, apply_proposals, attributed_to, find_psks, resolve
 from snugroom.crypto.mls.framing import PadTo, VerifiedContent, protect_private, protect_public, sign_content
-from snugroom.crypto.mls.messages import (
-    AuthenticatedContent,
-    FramedContent,
-    GroupContext,
-    Sender,
-    SenderType,
-    WireFormat,
-    encode_message,
-)
 from snugroom.crypto.mls.nodes import LeafNode, LeafNodeIn
 from snugroom.crypto.mls.proposals import (
     Commit,
@@ -47,7 +38,7 @@ EXTERNAL_INIT_LABEL = b"MLS 1.0 external init secret"
 def enter_epoch(
     suite: Suite,
     limits: Limits,
-    context: GroupContext,
+    context: messages.GroupContext,
     tree: RatchetTree,
     own_leaf: int,
     *,
@@ -78,10 +69,12 @@ def enter_epoch(
     )
 
 
-def provisional_context(state: EpochState, applied: AppliedProposals, tree_hash: bytes) -> GroupContext:
+def provisional_context(
+    state: EpochState, applied: AppliedProposals, tree_hash: bytes
+) -> messages.GroupContext:
     """Return the next GroupContext, still with the old confirmed transcript hash (section 12.4.1)."""
     old = state.context
-    return GroupContext(
+    return messages.GroupContext(
         cipher_suite=old.cipher_suite,
         group_id=old.group_id,
         epoch=old.epoch + 1,
@@ -104,7 +97,7 @@ def next_epoch(
     state: EpochState,
     applied: AppliedProposals,
     private_keys: dict[int, bytes],
-    commit: AuthenticatedContent,
+    commit: messages.AuthenticatedContent,
     *,
     commit_secret: Buffer,
     psks: Sequence[tuple[PskId, Buffer]],
@@ -112,7 +105,7 @@ def next_epoch(
 ) -> NextEpoch:
     """Run the key schedule for a signed commit whose proposals and path are in `applied.tree`."""
     suite = state.suite
-    context = GroupContext(
+    context = messages.GroupContext(
         cipher_suite=state.context.cipher_suite,
         group_id=state.group_id,
         epoch=state.context.epoch + 1,
@@ -187,7 +180,7 @@ def stage_commit(
 
     Raises `ValidationError` if the proposals are not valid together.
     """
-    suite, own = state.suite, Sender(SenderType.MEMBER, state.own_leaf)
+    suite, own = state.suite, messages.Sender(messages.SenderType.MEMBER, state.own_leaf)
     proposals = resolve(state, items, own, now)
     rules.member_list(proposals, state.own_leaf, state.tree)
     found = find_psks(state, applied_psks(proposals), psks)
@@ -213,10 +206,10 @@ def stage_commit(
             private_keys.pop(index, None)
         private_keys.update(new.private_keys)
     check_members(state, applied)
-    framed = FramedContent(
+    framed = messages.FramedContent(
         state.group_id, state.context.epoch, own, authenticated_data, Commit(tuple(items), path)
     )
-    wire_format = WireFormat.PRIVATE_MESSAGE if private else WireFormat.PUBLIC_MESSAGE
+    wire_format = messages.WireFormat.PRIVATE_MESSAGE if private else messages.WireFormat.PUBLIC_MESSAGE
     signed = sign_content(wire_format, framed, state.context.encoded, state.signature_private)
     following = next_epoch(
         state,
@@ -227,7 +220,9 @@ def stage_commit(
         psks=found,
         init_secret=state.secrets.init,
     )
-    signed = AuthenticatedContent(wire_format, framed, signed.signature, following.state.confirmation_tag)
+    signed = messages.AuthenticatedContent(
+        wire_format, framed, signed.signature, following.state.confirmation_tag
+    )
     message = send(state, signed, pad_to, rng)
     return StagedCommit(following, applied, proposals, path_secrets, path is not None, message)
 
@@ -244,10 +239,10 @@ def check_members(state: EpochState, applied: AppliedProposals) -> None:
     validate.unique_parent_keys(applied.tree)
 
 
-def send(state: EpochState, content: AuthenticatedContent, pad_to: PadTo | None, rng: Rng) -> bytes:
+def send(state: EpochState, content: messages.AuthenticatedContent, pad_to: PadTo | None, rng: Rng) -> bytes:
     """Return our signed content as an encoded MLSMessage, in the wire format that it was signed for."""
-    if content.wire_format == WireFormat.PRIVATE_MESSAGE:
-        return encode_message(
+    if content.wire_format == messages.WireFormat.PRIVATE_MESSAGE:
+        return messages.encode_message(
             protect_private(
                 state.suite,
                 content,
@@ -257,7 +252,7 @@ def send(state: EpochState, content: AuthenticatedContent, pad_to: PadTo | None,
                 rng=rng,
             )
         )
-    return encode_message(
+    return messages.encode_message(
         protect_public(state.suite, content, state.context.encoded, state.secrets.membership_key)
     )
 
@@ -290,14 +285,14 @@ def process_commit(
 
 def _process(
     state: EpochState,
-    content: AuthenticatedContent,
-    sender: Sender,
+    content: messages.AuthenticatedContent,
+    sender: messages.Sender,
     psks: Mapping[bytes, Buffer],
     now: int | None,
 ) -> ProcessedCommit:
     commit = content.framed.content
     assert isinstance(commit, Commit)
-    external = sender.kind == SenderType.NEW_MEMBER_COMMIT
+    external = sender.kind == messages.SenderType.NEW_MEMBER_COMMIT
     if external:
         rules.external_by_value(commit.proposals)
     proposals = resolve(state, commit.proposals, sender, now)

@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 from snugroom.crypto.errors import StateError
 from snugroom.crypto.kdf import Rng
-from snugroom.crypto.mls import validate, welcome
+from snugroom.crypto.mls import messages, validate, welcome
 from snugroom.crypto.mls import validate_commit as rules
 from snugroom.crypto.mls.apply import attributed_to, selected, verify_proposal
 from snugroom.crypto.mls.commit import ProcessedCommit, enter_epoch, process_commit, send, stage_commit
@@ -22,16 +22,6 @@ from snugroom.crypto.mls.errors import PathError
 from snugroom.crypto.mls.framing import PadTo, VerifiedContent, sign_content
 from snugroom.crypto.mls.keypackage import KeyPackageBundle
 from snugroom.crypto.mls.labels import proposal_ref, sign_with_label
-from snugroom.crypto.mls.messages import (
-    AuthenticatedContent,
-    Content,
-    FramedContent,
-    GroupContext,
-    Sender,
-    SenderType,
-    WireFormat,
-    encode_message,
-)
 from snugroom.crypto.mls.nodes import Extension, LeafNode, LeafNodeSource
 from snugroom.crypto.mls.outcomes import ApplicationMessage, CandidateCommit, ReceivedProposal, Stage
 from snugroom.crypto.mls.proposals import (
@@ -81,7 +71,9 @@ class Group(GroupView):
         leaf = bundle.key_package.leaf_node
         validate.membership([leaf], suite.identifier, extensions)
         tree = RatchetTree(suite, [leaf])
-        context = GroupContext(suite.identifier, group_id, 0, tree.tree_hash(), b"", tuple(extensions))
+        context = messages.GroupContext(
+            suite.identifier, group_id, 0, tree.tree_hash(), b"", tuple(extensions)
+        )
         state = enter_epoch(
             suite,
             limits,
@@ -151,13 +143,15 @@ class Group(GroupView):
         """Return an MLSMessage with a signed GroupInfo, the tree and, optionally, the external commit key."""
         state = self._sending
         listed = welcome.info_extensions(state, extensions, external_pub=external_pub, rng=self._rng)
-        return encode_message(welcome.make_group_info(state, listed))
+        return messages.encode_message(welcome.make_group_info(state, listed))
 
     # --- sending ---
 
-    def _framed(self, state: EpochState, authenticated_data: bytes, content: Content) -> FramedContent:
-        own = Sender(SenderType.MEMBER, state.own_leaf)
-        return FramedContent(state.group_id, state.context.epoch, own, authenticated_data, content)
+    def _framed(
+        self, state: EpochState, authenticated_data: bytes, content: messages.Content
+    ) -> messages.FramedContent:
+        own = messages.Sender(messages.SenderType.MEMBER, state.own_leaf)
+        return messages.FramedContent(state.group_id, state.context.epoch, own, authenticated_data, content)
 
     def protect(self, data: bytes, *, authenticated_data: bytes = b"", pad_to: PadTo | None = None) -> bytes:
         """Encrypt application data as an MLSMessage (a PrivateMessage). Each call consumes a key.
@@ -168,7 +162,7 @@ class Group(GroupView):
         state = self._sending
         framed = self._framed(state, authenticated_data, bytes(data))
         signed = sign_content(
-            WireFormat.PRIVATE_MESSAGE, framed, state.context.encoded, state.signature_private
+            messages.WireFormat.PRIVATE_MESSAGE, framed, state.context.encoded, state.signature_private
         )
         return send(state, signed, pad_to, self._rng)
 
@@ -217,13 +211,13 @@ class Group(GroupView):
         state = self._sending
         framed = self._framed(state, authenticated_data, proposal)
         verify_proposal(state, proposal, framed.sender, None)
-        wire_format = WireFormat.PRIVATE_MESSAGE if private else WireFormat.PUBLIC_MESSAGE
+        wire_format = messages.WireFormat.PRIVATE_MESSAGE if private else messages.WireFormat.PUBLIC_MESSAGE
         signed = sign_content(wire_format, framed, state.context.encoded, state.signature_private)
         self._store(state, signed, CommittedProposal(proposal, state.own_leaf, by_reference=True))
         return send(state, signed, pad_to, self._rng)
 
     @staticmethod
-    def _store(state: EpochState, signed: AuthenticatedContent, item: CommittedProposal) -> bytes:
+    def _store(state: EpochState, signed: messages.AuthenticatedContent, item: CommittedProposal) -> bytes:
         reference = proposal_ref(state.suite, signed.encode())
         if reference not in state.proposals:
             rules.room_for_proposal(len(state.proposals), state.limits.stored_proposals)
@@ -271,7 +265,7 @@ class Group(GroupView):
         welcome_message = None
         if staged.applied.added:
             made = welcome.make_welcome(staged, welcome_extensions, self._rng)
-            welcome_message = encode_message(made)
+            welcome_message = messages.encode_message(made)
         stage = Stage(
             state.token,
             Group(staged.next.state, self._rng, adopted=False),
@@ -369,7 +363,7 @@ class Group(GroupView):
             added=done.added,
             removed=done.removed,
             removes_us=done.removes_us,
-            private=verified.content.wire_format == WireFormat.PRIVATE_MESSAGE,
+            private=verified.content.wire_format == messages.WireFormat.PRIVATE_MESSAGE,
         )
         if done.path_failure is not None:
             failure = done.path_failure

@@ -14,21 +14,9 @@ from typing import ClassVar, Self
 
 from snugroom.crypto.errors import AuthenticationError, StateError, ValidationError
 from snugroom.crypto.kdf import NotCopyable, Rng
-from snugroom.crypto.mls import validate
+from snugroom.crypto.mls import nodes, validate
 from snugroom.crypto.mls.codec import Reader, decode, opaque, u16
 from snugroom.crypto.mls.labels import key_package_ref, sign_with_label, verify_with_label
-from snugroom.crypto.mls.nodes import (
-    MLS10,
-    Capabilities,
-    Credential,
-    Extension,
-    LeafNode,
-    LeafNodeIn,
-    LeafNodeSource,
-    Lifetime,
-    encode_extensions,
-    read_extensions,
-)
 from snugroom.crypto.primitives import Buffer, CipherSuite, hpke_generate, signature_public, suite_of
 
 
@@ -39,8 +27,8 @@ class KeyPackageIn:
     version: int
     cipher_suite: int
     init_key: bytes
-    leaf_node: LeafNodeIn
-    extensions: tuple[Extension, ...]
+    leaf_node: nodes.LeafNodeIn
+    extensions: tuple[nodes.Extension, ...]
     signature: bytes
 
     LABEL: ClassVar[str] = "KeyPackageTBS"
@@ -51,7 +39,7 @@ class KeyPackageIn:
             + u16(self.cipher_suite)
             + opaque(self.init_key)
             + self.leaf_node.encode()
-            + encode_extensions(self.extensions)
+            + nodes.encode_extensions(self.extensions)
         )
 
     @cached_property
@@ -67,8 +55,8 @@ class KeyPackageIn:
             reader.u16(),
             reader.u16(),
             reader.opaque(),
-            LeafNodeIn.read(reader),
-            read_extensions(reader),
+            nodes.LeafNodeIn.read(reader),
+            nodes.read_extensions(reader),
             reader.opaque(),
         )
 
@@ -109,7 +97,7 @@ class KeyPackageIn:
 class KeyPackage(KeyPackageIn):
     """A KeyPackage with verified signatures and contents, or one of our own."""
 
-    leaf_node: LeafNode
+    leaf_node: nodes.LeafNode
 
     @property
     def reference(self) -> bytes:
@@ -192,11 +180,11 @@ def create_key_package(
     suite: CipherSuite,
     *,
     signature_private: Buffer,
-    credential: Credential,
-    capabilities: Capabilities | None = None,
-    lifetime: Lifetime,
-    extensions: Sequence[Extension] = (),
-    leaf_extensions: Sequence[Extension] = (),
+    credential: nodes.Credential,
+    capabilities: nodes.Capabilities | None = None,
+    lifetime: nodes.Lifetime,
+    extensions: Sequence[nodes.Extension] = (),
+    leaf_extensions: Sequence[nodes.Extension] = (),
     grease: bool = True,
     rng: Rng = os.urandom,
 ) -> KeyPackageBundle:
@@ -208,25 +196,25 @@ def create_key_package(
     Raises `ValidationError` if the leaf contradicts its own capabilities.
     """
     row = suite_of(suite)
-    capabilities = capabilities or Capabilities()
+    capabilities = capabilities or nodes.Capabilities()
     if grease:
         capabilities = capabilities.with_grease(rng)
         unknown = capabilities.extensions[-1]
-        extensions = (*extensions, Extension(unknown, rng(rng(1)[0] % 16)))
-        leaf_extensions = (*leaf_extensions, Extension(unknown, rng(rng(1)[0] % 16)))
+        extensions = (*extensions, nodes.Extension(unknown, rng(rng(1)[0] % 16)))
+        leaf_extensions = (*leaf_extensions, nodes.Extension(unknown, rng(rng(1)[0] % 16)))
     init_private, init_key = hpke_generate(rng)
     encryption_private, encryption_key = hpke_generate(rng)
-    leaf = LeafNode.sign(
+    leaf = nodes.LeafNode.sign(
         signature_private,
         encryption_key=encryption_key,
         signature_key=signature_public(signature_private),
         credential=credential,
         capabilities=capabilities,
-        source=LeafNodeSource.KEY_PACKAGE,
+        source=nodes.LeafNodeSource.KEY_PACKAGE,
         lifetime=lifetime,
         extensions=leaf_extensions,
     )
-    parts = (MLS10, int(row.identifier), init_key, leaf, tuple(extensions))
+    parts = (nodes.MLS10, int(row.identifier), init_key, leaf, tuple(extensions))
     signature = sign_with_label(signature_private, KeyPackage.LABEL, KeyPackage(*parts, b"")._content())
     package = KeyPackage(*parts, signature)
     validate.key_package(package)

@@ -10,18 +10,10 @@ from enum import IntEnum
 from functools import cached_property
 
 from snugroom.crypto.errors import MalformedError, UnsupportedError
+from snugroom.crypto.mls import proposals
 from snugroom.crypto.mls.codec import Reader, decode, opaque, optional, u8, u16, u32, u64, vector
 from snugroom.crypto.mls.keypackage import KeyPackageIn
 from snugroom.crypto.mls.nodes import MLS10, Extension, encode_extensions, read_extensions
-from snugroom.crypto.mls.proposals import (
-    Commit,
-    HpkeCiphertext,
-    ProposalIn,
-    PskId,
-    encode_proposal,
-    read_proposal,
-    read_psk_id,
-)
 
 
 class ContentType(IntEnum):
@@ -118,19 +110,19 @@ class Sender:
 
 
 #: Application data, a proposal or a commit.
-Content = bytes | ProposalIn | Commit
+Content = bytes | proposals.ProposalIn | proposals.Commit
 
 
 def content_type_of(content: Content) -> ContentType:
     if isinstance(content, bytes):
         return ContentType.APPLICATION
-    return ContentType.COMMIT if isinstance(content, Commit) else ContentType.PROPOSAL
+    return ContentType.COMMIT if isinstance(content, proposals.Commit) else ContentType.PROPOSAL
 
 
 def encode_content(content: Content) -> bytes:
     if isinstance(content, bytes):
         return opaque(content)
-    return content.encode() if isinstance(content, Commit) else encode_proposal(content)
+    return content.encode() if isinstance(content, proposals.Commit) else proposals.encode_proposal(content)
 
 
 def read_content(reader: Reader, kind: ContentType) -> Content:
@@ -138,9 +130,9 @@ def read_content(reader: Reader, kind: ContentType) -> Content:
         case ContentType.APPLICATION:
             return reader.opaque()
         case ContentType.PROPOSAL:
-            return read_proposal(reader)
+            return proposals.read_proposal(reader)
         case ContentType.COMMIT:
-            return Commit.read(reader)
+            return proposals.Commit.read(reader)
 
 
 @dataclass(frozen=True)
@@ -286,7 +278,7 @@ class GroupSecrets:
 
     joiner_secret: bytes
     path_secret: bytes | None
-    psks: tuple[PskId, ...]
+    psks: tuple[proposals.PskId, ...]
 
     def encode(self) -> bytes:
         path = None if self.path_secret is None else opaque(self.path_secret)
@@ -294,7 +286,7 @@ class GroupSecrets:
 
     @classmethod
     def read(cls, reader: Reader) -> GroupSecrets:
-        return cls(reader.opaque(), reader.optional(Reader.opaque), reader.vector(read_psk_id))
+        return cls(reader.opaque(), reader.optional(Reader.opaque), reader.vector(proposals.read_psk_id))
 
 
 @dataclass(frozen=True)
@@ -302,14 +294,14 @@ class EncryptedGroupSecrets:
     """Sealed secrets for one newcomer; `new_member` is the newcomer's KeyPackageRef."""
 
     new_member: bytes
-    sealed: HpkeCiphertext
+    sealed: proposals.HpkeCiphertext
 
     def encode(self) -> bytes:
         return opaque(self.new_member) + self.sealed.encode()
 
     @classmethod
     def read(cls, reader: Reader) -> EncryptedGroupSecrets:
-        return cls(reader.opaque(), HpkeCiphertext.read(reader))
+        return cls(reader.opaque(), proposals.HpkeCiphertext.read(reader))
 
 
 @dataclass(frozen=True)

@@ -43,19 +43,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from snugroom.crypto.errors import ValidationError
-from snugroom.crypto.mls import treemath
-from snugroom.crypto.mls.nodes import (
-    DEFAULT_EXTENSIONS,
-    DEFAULT_PROPOSALS,
-    MLS10,
-    Extension,
-    LeafNode,
-    LeafNodeIn,
-    LeafNodeSource,
-    RequiredCapabilities,
-    external_senders,
-    required_capabilities,
-)
+from snugroom.crypto.mls import nodes, treemath
 from snugroom.crypto.mls.tree import RatchetTree
 from snugroom.crypto.primitives import hpke_usable
 
@@ -71,44 +59,44 @@ def usable_key(public: bytes) -> None:
         raise ValidationError("MLS-5.1.1-1", "an HPKE public key is unusable")
 
 
-def capabilities_list_suite(leaf: LeafNodeIn, suite: int) -> None:
-    if MLS10 not in leaf.capabilities.versions or suite not in leaf.capabilities.cipher_suites:
+def capabilities_list_suite(leaf: nodes.LeafNodeIn, suite: int) -> None:
+    if nodes.MLS10 not in leaf.capabilities.versions or suite not in leaf.capabilities.cipher_suites:
         raise ValidationError("MLS-7.2-1", "a leaf does not list its own version or cipher suite")
 
 
-def capabilities_list_credential(leaf: LeafNodeIn) -> None:
+def capabilities_list_credential(leaf: nodes.LeafNodeIn) -> None:
     if leaf.credential.credential_type not in leaf.capabilities.credentials:
         raise ValidationError("MLS-7.2-2", "a leaf does not list the type of its own credential")
 
 
-def lifetime_length(leaf: LeafNodeIn, longest: int) -> None:
+def lifetime_length(leaf: nodes.LeafNodeIn, longest: int) -> None:
     if leaf.lifetime is not None and leaf.lifetime.not_after - leaf.lifetime.not_before > longest:
         raise ValidationError("MLS-7.2-3", f"a leaf's lifetime is longer than {longest} seconds")
 
 
-def lifetime_now(leaf: LeafNodeIn, now: int) -> None:
+def lifetime_now(leaf: nodes.LeafNodeIn, now: int) -> None:
     if leaf.lifetime is not None and not leaf.lifetime.not_before <= now <= leaf.lifetime.not_after:
         raise ValidationError("MLS-7.3-5", "a leaf's lifetime does not include now")
 
 
-def lifetime(leaf: LeafNodeIn, now: int, longest: int) -> None:
+def lifetime(leaf: nodes.LeafNodeIn, now: int, longest: int) -> None:
     """Apply both rules on lifetimes; only leaves of KeyPackages have a lifetime."""
     lifetime_length(leaf, longest)
     lifetime_now(leaf, now)
 
 
-def extensions_listed(leaf: LeafNodeIn) -> None:
-    known = DEFAULT_EXTENSIONS.union(leaf.capabilities.extensions)
+def extensions_listed(leaf: nodes.LeafNodeIn) -> None:
+    known = nodes.DEFAULT_EXTENSIONS.union(leaf.capabilities.extensions)
     if any(extension.extension_type not in known for extension in leaf.extensions):
         raise ValidationError("MLS-7.3-6", "a leaf has an extension that its capabilities don't list")
 
 
-def unique_extensions(extensions: Sequence[Extension]) -> None:
+def unique_extensions(extensions: Sequence[nodes.Extension]) -> None:
     if len({extension.extension_type for extension in extensions}) != len(extensions):
         raise ValidationError("MLS-13.4-1", "a list of extensions has two of one type")
 
 
-def leaf_alone(leaf: LeafNodeIn, suite: int) -> None:
+def leaf_alone(leaf: nodes.LeafNodeIn, suite: int) -> None:
     """Apply all rules on a leaf that need no other data."""
     capabilities_list_suite(leaf, suite)
     capabilities_list_credential(leaf)
@@ -116,29 +104,29 @@ def leaf_alone(leaf: LeafNodeIn, suite: int) -> None:
     unique_extensions(leaf.extensions)
 
 
-def new_leaf(leaf: LeafNodeIn, suite: int) -> None:
+def new_leaf(leaf: nodes.LeafNodeIn, suite: int) -> None:
     """Apply all rules on a newly received leaf that need no other data."""
     usable_key(leaf.encryption_key)
     leaf_alone(leaf, suite)
 
 
-def source_key_package(leaf: LeafNodeIn) -> None:
-    if leaf.source != LeafNodeSource.KEY_PACKAGE:
+def source_key_package(leaf: nodes.LeafNodeIn) -> None:
+    if leaf.source != nodes.LeafNodeSource.KEY_PACKAGE:
         raise ValidationError("MLS-7.3-7", "the leaf of a key package is not of that source")
 
 
-def source_update(leaf: LeafNodeIn) -> None:
-    if leaf.source != LeafNodeSource.UPDATE:
+def source_update(leaf: nodes.LeafNodeIn) -> None:
+    if leaf.source != nodes.LeafNodeSource.UPDATE:
         raise ValidationError("MLS-7.3-8", "the leaf of an Update is not of that source")
 
 
-def new_encryption_key(leaf: LeafNodeIn, replaced: LeafNodeIn) -> None:
+def new_encryption_key(leaf: nodes.LeafNodeIn, replaced: nodes.LeafNodeIn) -> None:
     if leaf.encryption_key == replaced.encryption_key:
         raise ValidationError("MLS-7.3-9", "a leaf is replaced by one with the same encryption key")
 
 
-def source_commit(leaf: LeafNodeIn) -> None:
-    if leaf.source != LeafNodeSource.COMMIT:
+def source_commit(leaf: nodes.LeafNodeIn) -> None:
+    if leaf.source != nodes.LeafNodeSource.COMMIT:
         raise ValidationError("MLS-7.3-10", "the leaf of a commit's path is not of that source")
 
 
@@ -155,18 +143,18 @@ class KeyPackageFields(Protocol):
     @property
     def init_key(self) -> bytes: ...
     @property
-    def leaf_node(self) -> LeafNodeIn: ...
+    def leaf_node(self) -> nodes.LeafNodeIn: ...
     @property
-    def extensions(self) -> tuple[Extension, ...]: ...
+    def extensions(self) -> tuple[nodes.Extension, ...]: ...
 
 
 def key_package_suite(package: KeyPackageFields, suite: int | None) -> None:
-    if package.version != MLS10 or (suite is not None and package.cipher_suite != suite):
+    if package.version != nodes.MLS10 or (suite is not None and package.cipher_suite != suite):
         raise ValidationError("MLS-10.1-1", "a key package is of another version or cipher suite")
 
 
 def key_package_extensions(package: KeyPackageFields) -> None:
-    known = DEFAULT_EXTENSIONS.union(package.leaf_node.capabilities.extensions)
+    known = nodes.DEFAULT_EXTENSIONS.union(package.leaf_node.capabilities.extensions)
     if any(extension.extension_type not in known for extension in package.extensions):
         raise ValidationError("MLS-10-1", "a key package has an extension that its capabilities don't list")
 
@@ -188,44 +176,44 @@ def key_package(package: KeyPackageFields) -> None:
 # --- the leaves of a group together ---
 
 
-def supports_required(leaf: LeafNodeIn, required: RequiredCapabilities) -> None:
+def supports_required(leaf: nodes.LeafNodeIn, required: nodes.RequiredCapabilities) -> None:
     own = leaf.capabilities
     missing = (
-        {*required.extensions} - DEFAULT_EXTENSIONS - {*own.extensions}
-        or {*required.proposals} - DEFAULT_PROPOSALS - {*own.proposals}
+        {*required.extensions} - nodes.DEFAULT_EXTENSIONS - {*own.extensions}
+        or {*required.proposals} - nodes.DEFAULT_PROPOSALS - {*own.proposals}
         or {*required.credentials} - {*own.credentials}
     )
     if missing:
         raise ValidationError("MLS-7.3-2", "a leaf lacks a capability that the group requires")
 
 
-def supports_credentials(leaves: Sequence[LeafNodeIn]) -> None:
+def supports_credentials(leaves: Sequence[nodes.LeafNodeIn]) -> None:
     used = {leaf.credential.credential_type for leaf in leaves}
     if any(not used.issubset(leaf.capabilities.credentials) for leaf in leaves):
         raise ValidationError("MLS-7.3-3", "a member does not support a credential type that is in use")
 
 
-def unique_signature_keys(leaves: Sequence[LeafNodeIn]) -> None:
+def unique_signature_keys(leaves: Sequence[nodes.LeafNodeIn]) -> None:
     if len({leaf.signature_key for leaf in leaves}) != len(leaves):
         raise ValidationError("MLS-7.3-11", "two members have the same signature key")
 
 
-def unique_encryption_keys(leaves: Sequence[LeafNodeIn]) -> None:
+def unique_encryption_keys(leaves: Sequence[nodes.LeafNodeIn]) -> None:
     if len({leaf.encryption_key for leaf in leaves}) != len(leaves):
         raise ValidationError("MLS-7.3-12", "two members have the same encryption key")
 
 
-def supports_extensions(leaf: LeafNodeIn, extensions: Iterable[Extension]) -> None:
-    known = DEFAULT_EXTENSIONS.union(leaf.capabilities.extensions)
+def supports_extensions(leaf: nodes.LeafNodeIn, extensions: Iterable[nodes.Extension]) -> None:
+    known = nodes.DEFAULT_EXTENSIONS.union(leaf.capabilities.extensions)
     if any(extension.extension_type not in known for extension in extensions):
         raise ValidationError("MLS-13.4-2", "a member does not support an extension of the group")
 
 
-def membership(leaves: Sequence[LeafNode], suite: int, extensions: Sequence[Extension]) -> None:
+def membership(leaves: Sequence[nodes.LeafNode], suite: int, extensions: Sequence[nodes.Extension]) -> None:
     """Apply all rules on the leaves of a group together, under the extensions of its GroupContext."""
     unique_extensions(extensions)
-    external_senders(extensions)  # raises MalformedError if undecodable
-    required = required_capabilities(extensions)
+    nodes.external_senders(extensions)  # raises MalformedError if undecodable
+    required = nodes.required_capabilities(extensions)
     for leaf in leaves:
         leaf_alone(leaf, suite)
         supports_required(leaf, required)

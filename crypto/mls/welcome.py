@@ -23,7 +23,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from snugroom.crypto.errors import MalformedError, MissingKeyError, ValidationError
 from snugroom.crypto.kdf import Rng
-from snugroom.crypto.mls import schedule, treekem, treemath, validate
+from snugroom.crypto.mls import messages, nodes, schedule, treekem, treemath, validate
 from snugroom.crypto.mls.codec import decode
 from snugroom.crypto.mls.commit import StagedCommit, enter_epoch
 from snugroom.crypto.mls.keypackage import KeyPackage, KeyPackageBundle
@@ -32,23 +32,6 @@ from snugroom.crypto.mls.labels import (
     encrypt_with_label,
     sign_with_label,
     verify_with_label,
-)
-from snugroom.crypto.mls.messages import (
-    EncryptedGroupSecrets,
-    GroupContext,
-    GroupInfo,
-    GroupSecrets,
-    Welcome,
-    decode_message,
-)
-from snugroom.crypto.mls.nodes import (
-    DEFAULT_EXTENSIONS,
-    MLS10,
-    Extension,
-    ExtensionType,
-    LeafNodeIn,
-    find_extension,
-    pick_grease,
 )
 from snugroom.crypto.mls.proposals import ExternalPsk, HpkeCiphertext, PskId, PskUsage, ResumptionPsk
 from snugroom.crypto.mls.state import EpochState, Limits
@@ -65,25 +48,25 @@ ResumptionPsks = Mapping[tuple[bytes, int], Buffer]
 # --- making ---
 
 
-def make_group_info(state: EpochState, extensions: Sequence[Extension]) -> GroupInfo:
+def make_group_info(state: EpochState, extensions: Sequence[nodes.Extension]) -> messages.GroupInfo:
     """Return a signed GroupInfo of the epoch (section 12.4.3)."""
     parts = (state.context, tuple(extensions), state.confirmation_tag, state.own_leaf)
-    unsigned = GroupInfo(*parts, signature=b"").to_be_signed()
-    return GroupInfo(*parts, sign_with_label(state.signature_private, _INFO_LABEL, unsigned))
+    unsigned = messages.GroupInfo(*parts, signature=b"").to_be_signed()
+    return messages.GroupInfo(*parts, sign_with_label(state.signature_private, _INFO_LABEL, unsigned))
 
 
 def info_extensions(
-    state: EpochState, extra: Sequence[Extension], *, external_pub: bool, rng: Rng
-) -> list[Extension]:
+    state: EpochState, extra: Sequence[nodes.Extension], *, external_pub: bool, rng: Rng
+) -> list[nodes.Extension]:
     """Return the tree, the optional external key, the caller's extensions, and GREASE (section 13.5)."""
-    extensions = [Extension(ExtensionType.RATCHET_TREE, state.tree.encode())]
+    extensions = [nodes.Extension(nodes.ExtensionType.RATCHET_TREE, state.tree.encode())]
     if external_pub:
         public = state.secrets.external_public
-        extensions.append(Extension(ExtensionType.EXTERNAL_PUB, bytes([len(public)]) + public))
-    return [*extensions, *extra, Extension(pick_grease(rng), rng(rng(1)[0] % 16))]
+        extensions.append(nodes.Extension(nodes.ExtensionType.EXTERNAL_PUB, bytes([len(public)]) + public))
+    return [*extensions, *extra, nodes.Extension(nodes.pick_grease(rng), rng(rng(1)[0] % 16))]
 
 
-def make_welcome(staged: StagedCommit, extra: Sequence[Extension], rng: Rng) -> Welcome:
+def make_welcome(staged: StagedCommit, extra: Sequence[nodes.Extension], rng: Rng) -> messages.Welcome:
     """Create one Welcome for all members that a staged commit adds."""
     state = staged.next.state
     suite = state.suite
@@ -95,21 +78,21 @@ def make_welcome(staged: StagedCommit, extra: Sequence[Extension], rng: Rng) -> 
     for leaf, package in staged.applied.added.items():
         ancestor = treemath.common_ancestor(leaf, state.own_leaf)
         path_secret = staged.path_secrets[ancestor] if staged.has_path else None
-        plain = GroupSecrets(staged.next.joiner_secret, path_secret, psks).encode()
+        plain = messages.GroupSecrets(staged.next.joiner_secret, path_secret, psks).encode()
         sealed = encrypt_with_label(suite, package.init_key, _WELCOME_LABEL, encrypted_info, plain, rng)
-        secrets.append(EncryptedGroupSecrets(package.reference, HpkeCiphertext(*sealed)))
-    return Welcome(suite.identifier, tuple(secrets), encrypted_info)
+        secrets.append(messages.EncryptedGroupSecrets(package.reference, HpkeCiphertext(*sealed)))
+    return messages.Welcome(suite.identifier, tuple(secrets), encrypted_info)
 
 
 # --- joining ---
 
 
-def of_our_suite(welcome: Welcome, package: KeyPackage) -> None:
+def of_our_suite(welcome: messages.Welcome, package: KeyPackage) -> None:
     if welcome.cipher_suite != package.cipher_suite:
         raise ValidationError("MLS-12.4.3.1-2", "the Welcome is of another cipher suite")
 
 
-def find_secrets(welcome: Welcome, package: KeyPackage) -> EncryptedGroupSecrets:
+def find_secrets(welcome: messages.Welcome, package: KeyPackage) -> messages.EncryptedGroupSecrets:
     for secrets in welcome.secrets:
         if secrets.new_member == package.reference:
             return secrets
@@ -143,8 +126,8 @@ def find_welcome_psks(
 
 
 def open_secrets(
-    suite: Suite, welcome: Welcome, sealed: HpkeCiphertext, init_private: Buffer
-) -> GroupSecrets:
+    suite: Suite, welcome: messages.Welcome, sealed: HpkeCiphertext, init_private: Buffer
+) -> messages.GroupSecrets:
     """Decrypt our secrets. Raises `AuthenticationError` or `MalformedError`."""
     plain = decrypt_with_label(
         suite,
@@ -154,44 +137,44 @@ def open_secrets(
         sealed.kem_output,
         sealed.ciphertext,
     )
-    return decode(plain, GroupSecrets.read)
+    return decode(plain, messages.GroupSecrets.read)
 
 
-def open_info(suite: Suite, welcome: Welcome, member_secret: Buffer) -> GroupInfo:
+def open_info(suite: Suite, welcome: messages.Welcome, member_secret: Buffer) -> messages.GroupInfo:
     """Decrypt the GroupInfo, signature unchecked. Raises `AuthenticationError` or `MalformedError`."""
     key, nonce = schedule.welcome_key(suite, member_secret)
-    return decode(suite.open(key, nonce, welcome.encrypted_group_info, b""), GroupInfo.read)
+    return decode(suite.open(key, nonce, welcome.encrypted_group_info, b""), messages.GroupInfo.read)
 
 
-def verify_info(info: GroupInfo, signature_key: bytes) -> None:
+def verify_info(info: messages.GroupInfo, signature_key: bytes) -> None:
     """Verify the signature of a GroupInfo. Raises `AuthenticationError`."""
     verify_with_label(signature_key, _INFO_LABEL, info.to_be_signed(), info.signature)
 
 
-def of_our_context(context: GroupContext, suite: Suite) -> None:
-    if context.version != MLS10 or context.cipher_suite != suite.identifier:
+def of_our_context(context: messages.GroupContext, suite: Suite) -> None:
+    if context.version != nodes.MLS10 or context.cipher_suite != suite.identifier:
         raise ValidationError("MLS-12.4.3.1-7", "the group is of another version or cipher suite")
 
 
-def group_is_new(context: GroupContext, known_groups: Collection[bytes]) -> None:
+def group_is_new(context: messages.GroupContext, known_groups: Collection[bytes]) -> None:
     if context.group_id in known_groups:
         raise ValidationError("MLS-12.4.3.1-6", "we are in a group of this id already")
 
 
-def signer_leaf(info: GroupInfo, nodes: Sequence[NodeIn | None]) -> LeafNodeIn:
+def signer_leaf(info: messages.GroupInfo, tree_nodes: Sequence[NodeIn | None]) -> nodes.LeafNodeIn:
     index = 2 * info.signer
-    signer = nodes[index] if index < len(nodes) else None
-    if not isinstance(signer, LeafNodeIn):
+    signer = tree_nodes[index] if index < len(tree_nodes) else None
+    if not isinstance(signer, nodes.LeafNodeIn):
         raise ValidationError("MLS-12.4.3.1-5", "the signer of the GroupInfo is not a member")
     return signer
 
 
-def tree_hash_matches(tree: RatchetTree, info: GroupInfo) -> None:
+def tree_hash_matches(tree: RatchetTree, info: messages.GroupInfo) -> None:
     if tree.tree_hash() != info.context.tree_hash:
         raise ValidationError("MLS-12.4.3.1-8", "the ratchet tree is not that of the tree hash")
 
 
-def check_tree(tree: RatchetTree, info: GroupInfo, now: int | None) -> None:
+def check_tree(tree: RatchetTree, info: messages.GroupInfo, now: int | None) -> None:
     """Check the integrity of the tree."""
     tree_hash_matches(tree, info)
     validate.tree_structure(tree)
@@ -209,18 +192,18 @@ def find_own_leaf(tree: RatchetTree, package: KeyPackage) -> int:
     raise ValidationError("MLS-12.4.3.1-9", "our leaf is not in the ratchet tree")
 
 
-def signer_is_another(info: GroupInfo, leaf: int) -> None:
+def signer_is_another(info: messages.GroupInfo, leaf: int) -> None:
     if info.signer == leaf:
         raise ValidationError("MLS-12.4.3.1-5", "the GroupInfo is signed by the newcomer's own leaf")
 
 
-def we_support(package: KeyPackage, extensions: Sequence[Extension]) -> None:
-    known = DEFAULT_EXTENSIONS.union(package.leaf_node.capabilities.without_grease().extensions)
+def we_support(package: KeyPackage, extensions: Sequence[nodes.Extension]) -> None:
+    known = nodes.DEFAULT_EXTENSIONS.union(package.leaf_node.capabilities.without_grease().extensions)
     if any(extension.extension_type not in known for extension in extensions):
         raise ValidationError("MLS-13.4-3", "the group has an extension that we don't support")
 
 
-def tag_matches(state: EpochState, info: GroupInfo) -> None:
+def tag_matches(state: EpochState, info: messages.GroupInfo) -> None:
     confirmed = info.context.confirmed_transcript_hash
     if not state.suite.mac_matches(state.secrets.confirmation_key, confirmed, info.confirmation_tag):
         raise ValidationError("MLS-12.4.3.1-10", "the confirmation tag of the GroupInfo is wrong")
@@ -238,8 +221,8 @@ def join(
     limits: Limits,
 ) -> EpochState:
     """Join a group with a Welcome. The bundle stays unchanged; see `Group.join` for the errors."""
-    welcome = decode_message(message)
-    if not isinstance(welcome, Welcome):
+    welcome = messages.decode_message(message)
+    if not isinstance(welcome, messages.Welcome):
         raise MalformedError("the message is not a Welcome")
     package = bundle.key_package
     of_our_suite(welcome, package)
@@ -252,13 +235,13 @@ def join(
     validate.unique_extensions(info.extensions)
     of_our_context(info.context, suite)
     group_is_new(info.context, known_groups)
-    encoded = find_extension(info.extensions, ExtensionType.RATCHET_TREE)
+    encoded = nodes.find_extension(info.extensions, nodes.ExtensionType.RATCHET_TREE)
     encoded = ratchet_tree if encoded is None else encoded
     if encoded is None:
         raise MissingKeyError("neither the Welcome nor the caller brings the ratchet tree")
-    nodes = decode(encoded, read_tree)
-    verify_info(info, signer_leaf(info, nodes).signature_key)
-    tree = RatchetTree.verified(suite, nodes, info.context.group_id)
+    tree_nodes = decode(encoded, read_tree)
+    verify_info(info, signer_leaf(info, tree_nodes).signature_key)
+    tree = RatchetTree.verified(suite, tree_nodes, info.context.group_id)
     check_tree(tree, info, now)
     we_support(package, info.context.extensions)
     leaf = find_own_leaf(tree, package)
