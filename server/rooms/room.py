@@ -28,32 +28,7 @@ from snugroom.server.rooms.effects import Drop, Effect, Forget, Send, refuse
 from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.media import RoomMedia
 from snugroom.server.rooms.seat import Seat
-from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import (
-    Arrived,
-    Broadcast,
-    Broadcasted,
-    CatchUp,
-    CaughtUp,
-    ClientMessage,
-    Closing,
-    Commit,
-    Committed,
-    Entered,
-    Left,
-    Media,
-    Message,
-    Open,
-    Opened,
-    Refused,
-    Regate,
-    Regated,
-    Relay,
-    Show,
-    Shown,
-    Stale,
-    Subscribe,
-)
+from snugroom.server.wire import limits, messages, signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +36,7 @@ class _Held:
     """A commit on hold, in favour of a connection that has lost the last race (G6)."""
 
     seat: Seat
-    commit: Commit
+    commit: messages.Commit
     until: float
 
 
@@ -94,7 +69,7 @@ class Room:
         """Admit a connection whose door signature is valid. A full room drops it."""
         s = self._settings
         if len(self._seats) >= s.max_members:
-            return [Drop(handle, Refused("full", "the room is full", "room_door", fatal=True))]
+            return [Drop(handle, messages.Refused("full", "the room is full", "room_door", fatal=True))]
         others = list(self._seats)
         self._seats[handle] = Seat(
             handle,
@@ -107,8 +82,8 @@ class Room:
         is_open = self.slot is not None
         if not is_open:
             self._wake_by(now + s.idle_time)
-        entered = Entered(handle, incarnation, self.slot, self.chain if is_open else None, others)
-        return [Send(handle, entered), *(Send(h, Arrived(handle)) for h in others)]
+        entered = messages.Entered(handle, incarnation, self.slot, self.chain if is_open else None, others)
+        return [Send(handle, entered), *(Send(h, messages.Arrived(handle)) for h in others)]
 
     def leave(self, handle: bytes, now: float) -> list[Effect]:
         """Remove a connection. The last connection to leave starts the room's linger."""
@@ -117,7 +92,7 @@ class Room:
             return []
         had_media = seat.media is not None
         effects = self.media.end(seat)
-        effects += [Send(h, Left(handle)) for h in self._seats]
+        effects += [Send(h, messages.Left(handle)) for h in self._seats]
         if had_media:
             effects += self.media.changed_lists()
         self._rivals = [rival for rival in self._rivals if rival is not seat]
@@ -125,7 +100,7 @@ class Room:
             # its rivals for this slot have had no answer yet: let them try again
             rivals, self._held, self._rivals = self._rivals, None, []
             slot = self._held_slot()
-            effects += [Send(rival.handle, Stale(slot + 1, slot)) for rival in rivals]
+            effects += [Send(rival.handle, messages.Stale(slot + 1, slot)) for rival in rivals]
         elif self._held is not None and not self._older_loser(self._held.seat):
             effects += self._take(self._held.seat, self._held.commit, now)
         if not self._seats:
@@ -145,7 +120,9 @@ class Room:
         if self.slot is None:
             for seat in list(self._seats.values()):
                 if now >= seat.since + self._settings.idle_time:
-                    effects.append(Drop(seat.handle, Closing("unopened", "nobody has opened this room")))
+                    effects.append(
+                        Drop(seat.handle, messages.Closing("unopened", "nobody has opened this room"))
+                    )
                     effects += self.leave(seat.handle, now)
         if now >= self._forget_at:
             effects.append(Forget(self.number))
@@ -168,41 +145,54 @@ class Room:
 
     # -- messages --------------------------------------------------------------------------
 
-    def handle(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
+    def handle(self, handle: bytes, message: messages.ClientMessage, now: float) -> list[Effect]:
         """Handle a message from `handle`, which must have arrived."""
         seat = self._seats[handle]
         about = str(type(message).__struct_config__.tag)
-        if isinstance(message, Commit | Relay | Broadcast) and len(message.blob) not in limits.BUCKETS:
+        if (
+            isinstance(message, messages.Commit | messages.Relay | messages.Broadcast)
+            and len(message.blob) not in limits.BUCKETS
+        ):
             return refuse(handle, "size", "a blob must have the size of a bucket", about)
-        if isinstance(message, Open):
+        if isinstance(message, messages.Open):
             return self._open(seat, message, now)
-        if not isinstance(message, Show | Commit | Regate | CatchUp | Relay | Broadcast | Media | Subscribe):
+        if not isinstance(
+            message,
+            messages.Show
+            | messages.Commit
+            | messages.Regate
+            | messages.CatchUp
+            | messages.Relay
+            | messages.Broadcast
+            | messages.Media
+            | messages.Subscribe,
+        ):
             return refuse(handle, "state", "a room does not take this message", about)
         if self.slot is None:
             return refuse(handle, "unopened", "nobody has opened this room yet", about)
-        if isinstance(message, Show):
+        if isinstance(message, messages.Show):
             return self._show(seat, message, self.slot, now)
-        if isinstance(message, Commit):
+        if isinstance(message, messages.Commit):
             return self._commit(seat, message, self.slot, now)
-        if isinstance(message, Regate):
+        if isinstance(message, messages.Regate):
             return self._regate(seat, message, self.slot, now)
-        if isinstance(message, CatchUp):
+        if isinstance(message, messages.CatchUp):
             return self._catch_up(seat, message, self.slot, now)
         if now >= seat.until:
             return refuse(handle, "pass", "show the pass of the current slot first", about)
-        if isinstance(message, Relay | Broadcast):
+        if isinstance(message, messages.Relay | messages.Broadcast):
             if seat.shown is None or seat.shown < self.slot - 1:
                 # still receiving, but two slots behind: no member has the keys of its blobs any more
                 return refuse(handle, "pass", "catch up, and show the pass of the current slot", about)
-            if isinstance(message, Broadcast):
-                broadcasted = Broadcasted(message.blob)
+            if isinstance(message, messages.Broadcast):
+                broadcasted = messages.Broadcasted(message.blob)
                 return [
                     Send(s.handle, broadcasted)
                     for s in self._seats.values()
                     if now < s.until and s is not seat
                 ]
             return self._relay(message, self.slot, now)
-        if isinstance(message, Media):
+        if isinstance(message, messages.Media):
             effects = self.media.join(seat, message, now)
             if seat.media is not None:
                 self._wake_by(seat.until)
@@ -216,17 +206,17 @@ class Room:
             return False
         return True
 
-    def _to_all(self, message: Message) -> list[Effect]:
+    def _to_all(self, message: messages.Message) -> list[Effect]:
         return [Send(handle, message) for handle in self._seats]
 
     # -- G1: open ----------------------------------------------------------------------------
 
-    def _opened(self) -> Opened:
+    def _opened(self) -> messages.Opened:
         slot = self.slot
         assert slot is not None
-        return Opened(slot, self.chain, self._sign(signed.receipt(self.number, slot, self.chain)))
+        return messages.Opened(slot, self.chain, self._sign(signed.receipt(self.number, slot, self.chain)))
 
-    def _open(self, seat: Seat, message: Open, now: float) -> list[Effect]:
+    def _open(self, seat: Seat, message: messages.Open, now: float) -> list[Effect]:
         text = signed.open_room(self.number, message.slot, message.gate, message.chain, seat.nonce)
         if not self._signed_by_room_admin(text, message.signature):
             return refuse(seat.handle, "signature", "the room admin's signature is wrong", "open")
@@ -241,7 +231,7 @@ class Room:
 
     # -- passes (G3) -------------------------------------------------------------------------
 
-    def _show(self, seat: Seat, message: Show, current: int, now: float) -> list[Effect]:
+    def _show(self, seat: Seat, message: messages.Show, current: int, now: float) -> list[Effect]:
         gate = signed.gate(message.room_pass)
         slot = -1
         for n, expected in self._gates.items():
@@ -250,7 +240,7 @@ class Room:
                 slot = max(slot, n)
         if slot < 0:
             return refuse(seat.handle, "pass", "this pass fits no gate of the last slots", "show")
-        shown: list[Effect] = [Send(seat.handle, Shown(slot))]
+        shown: list[Effect] = [Send(seat.handle, messages.Shown(slot))]
         if seat.shown is None or slot > seat.shown:
             seat.below, seat.shown = seat.shown, slot
             until = self._grace_end(slot, current)
@@ -264,13 +254,13 @@ class Room:
 
     # -- G2 and G6: commit -------------------------------------------------------------------
 
-    def _commit(self, seat: Seat, message: Commit, current: int, now: float) -> list[Effect]:
+    def _commit(self, seat: Seat, message: messages.Commit, current: int, now: float) -> list[Effect]:
         if seat.shown is None:
             return refuse(seat.handle, "pass", "show the pass of the slot before", "commit")
         if message.slot != current + 1:
             if current - 1 <= message.slot <= current and seat.shown >= message.slot - 1:
                 seat.lost = current
-            return [Send(seat.handle, Stale(message.slot, current))]
+            return [Send(seat.handle, messages.Stale(message.slot, current))]
         if seat.shown != current:
             return refuse(seat.handle, "pass", "show the pass of the slot before", "commit")
         held = self._held
@@ -300,7 +290,7 @@ class Room:
         assert self.slot is not None
         return self.slot
 
-    def _take(self, seat: Seat, message: Commit, now: float) -> list[Effect]:
+    def _take(self, seat: Seat, message: messages.Commit, now: float) -> list[Effect]:
         slot = message.slot
         late = [s for s in (self._held.seat if self._held else None, *self._rivals) if s and s is not seat]
         self._held, self._rivals = None, []
@@ -311,7 +301,7 @@ class Room:
                     self._wake_by(other.until)
         self.slot = slot
         self.chain = signed.next_chain(self.chain, slot, message.blob)
-        committed = Committed(
+        committed = messages.Committed(
             slot, message.blob, self.chain, self._sign(signed.receipt(self.number, slot, self.chain))
         )
         self._gates[slot] = message.gate
@@ -323,7 +313,7 @@ class Room:
         seat.lost = -1
         effects: list[Effect] = []
         # `opened` tells connections that may not have the blob when to show their pass
-        moved = Opened(slot, self.chain, committed.signature)
+        moved = messages.Opened(slot, self.chain, committed.signature)
         for other in self._seats.values():
             if now < other.until:
                 effects.append(Send(other.handle, committed))
@@ -331,22 +321,22 @@ class Room:
                 effects.append(Send(other.handle, moved))
         for other in late:
             other.lost = slot
-            effects.append(Send(other.handle, Stale(slot, slot)))
+            effects.append(Send(other.handle, messages.Stale(slot, slot)))
         return effects
 
     # -- G5: regate --------------------------------------------------------------------------
 
-    def _regate(self, seat: Seat, message: Regate, current: int, now: float) -> list[Effect]:
+    def _regate(self, seat: Seat, message: messages.Regate, current: int, now: float) -> list[Effect]:
         text = signed.regate(self.number, message.slot, message.gate, seat.nonce)
         if not self._signed_by_room_admin(text, message.signature):
             return refuse(seat.handle, "signature", "the room admin's signature is wrong", "regate")
         if message.slot != current:
-            return [Send(seat.handle, Stale(message.slot, current))]
+            return [Send(seat.handle, messages.Stale(message.slot, current))]
         effects: list[Effect] = []
         if message.gate != self._gates[current]:
             self._gates[current] = message.gate
             effects += self._close_gate(current, now)
-        return effects + self._to_all(Regated(current))
+        return effects + self._to_all(messages.Regated(current))
 
     def _close_gate(self, current: int, now: float) -> list[Effect]:
         """Void the passes shown at the old gate of the current slot, and refuse the commits on hold.
@@ -374,7 +364,7 @@ class Room:
 
     # -- G4: catch up ------------------------------------------------------------------------
 
-    def _catch_up(self, seat: Seat, message: CatchUp, current: int, now: float) -> list[Effect]:
+    def _catch_up(self, seat: Seat, message: messages.CatchUp, current: int, now: float) -> list[Effect]:
         """Send held commits to a connection with a pass of the last slots, and relays if it may receive.
 
         If it may not receive, `relay` in the answer has the value of the request: the client asks again after
@@ -394,12 +384,12 @@ class Room:
         relay = self._backlog.last_relay if receives else message.relay
         return [
             *(Send(seat.handle, blob) for blob in blobs),
-            Send(seat.handle, CaughtUp(current, relay, missing)),
+            Send(seat.handle, messages.CaughtUp(current, relay, missing)),
         ]
 
     # -- relay -------------------------------------------------------------------------------
 
-    def _relay(self, message: Relay, current: int, now: float) -> list[Effect]:
+    def _relay(self, message: messages.Relay, current: int, now: float) -> list[Effect]:
         relayed = self._backlog.add_relay(current, message.blob)
         return [Send(s.handle, relayed) for s in self._seats.values() if now < s.until]
 

@@ -23,17 +23,7 @@ from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaSubscribe, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.rate_limits import RateLimits
-from snugroom.server.wire.messages import (
-    Closing,
-    Media,
-    Message,
-    Refused,
-    Streams,
-    Transport,
-    WireError,
-    decode_client,
-    encode,
-)
+from snugroom.server.wire import messages
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +37,9 @@ _NO_ERRORS: Final = frozenset({"lost"})
 class MediaServer(Protocol):
     """The SFU's interface to signaling: `server.sfu.sfu.Sfu` or `server.sfu.workers.pool.Workers`."""
 
-    def join(self, room: bytes, handle: bytes, media: Media) -> Transport | asyncio.Future[Transport]:
+    def join(
+        self, room: bytes, handle: bytes, media: messages.Media
+    ) -> messages.Transport | asyncio.Future[messages.Transport]:
         """Add or change streams and transport parameters of a connection. Raises ValueError on refusal.
 
         A future delivers the transport, or the exception, later.
@@ -67,8 +59,8 @@ class MediaServer(Protocol):
 class PendingMedia:
     """The pending `media` of a connection. `streams` is sent after the last of `answers`."""
 
-    answers: list[asyncio.Future[Transport]] = field(default_factory=list)
-    streams: Streams | None = None
+    answers: list[asyncio.Future[messages.Transport]] = field(default_factory=list)
+    streams: messages.Streams | None = None
 
 
 class SignalingConnection:
@@ -197,13 +189,13 @@ class Signaling:
     def perform(self, effects: Iterable[Effect]) -> None:
         """Perform `effects` of the hub, and the effects that result from them."""
         todo = deque(effects)
-        encoded: tuple[Message, bytes] | None = None
+        encoded: tuple[messages.Message, bytes] | None = None
         while todo:
             effect = todo.popleft()
             if isinstance(effect, Send):
                 # a message to many connections is one object: encode it once
                 if encoded is None or encoded[0] is not effect.message:
-                    encoded = (effect.message, encode(effect.message))
+                    encoded = (effect.message, messages.encode(effect.message))
                 todo.extend(self._send(effect, encoded[1]))
             elif isinstance(effect, Drop):
                 self._drop(effect)
@@ -224,21 +216,23 @@ class Signaling:
         if connection is None or connection.dropped:
             return []
         if (
-            isinstance(effect.message, Streams)
+            isinstance(effect.message, messages.Streams)
             and (waiting := self._pending_media.get(effect.handle)) is not None
         ):
             waiting.streams = effect.message  # each list is complete: keep only the last
             return []
-        if isinstance(effect.message, Refused):
+        if isinstance(effect.message, messages.Refused):
             code = effect.message.code
             self.refusals[code] += 1
             if code not in _NO_ERRORS and not connection.rate_limits.allow_error(self._clock()):
-                return self._expel(effect.handle, Refused("errors", "too many errors", fatal=True))
+                return self._expel(effect.handle, messages.Refused("errors", "too many errors", fatal=True))
         if not connection.put(frame):
-            return self._expel(effect.handle, Closing("slow", "too much was waiting for this connection"))
+            return self._expel(
+                effect.handle, messages.Closing("slow", "too much was waiting for this connection")
+            )
         return []
 
-    def _expel(self, handle: bytes, last: Closing | Refused) -> list[Effect]:
+    def _expel(self, handle: bytes, last: messages.Closing | messages.Refused) -> list[Effect]:
         """Drop a connection that the hub still has, and return the resulting effects."""
         self._drop(Drop(handle, last))
         return self.hub.leave(handle, self._clock())
@@ -246,10 +240,10 @@ class Signaling:
     def _drop(self, effect: Drop) -> None:
         connection = self._connections.get(effect.handle)
         if connection is not None and not connection.dropped:
-            if isinstance(effect.last, Refused):
+            if isinstance(effect.last, messages.Refused):
                 self.refusals[effect.last.code] += 1
             log.debug("dropping a connection: %s", effect.last.code)
-            connection.drop(encode(effect.last))
+            connection.drop(messages.encode(effect.last))
 
     def _join(self, effect: MediaJoin) -> tuple[list[Effect], list[Effect]]:
         """Return the answer and the effects that result. Both are empty if `_joined` sends them later."""
@@ -257,13 +251,13 @@ class Signaling:
             answer = self.media.join(effect.room, effect.handle, effect.media)
         except ValueError:
             return self._no_place(effect.handle)
-        if isinstance(answer, Transport):
+        if isinstance(answer, messages.Transport):
             return [Send(effect.handle, answer)], []
         self._pending_media.setdefault(effect.handle, PendingMedia()).answers.append(answer)
         answer.add_done_callback(partial(self._joined, effect.handle))
         return [], []
 
-    def _joined(self, handle: bytes, answer: asyncio.Future[Transport]) -> None:
+    def _joined(self, handle: bytes, answer: asyncio.Future[messages.Transport]) -> None:
         """Send the answer of a media worker. Each `media` gets one, in order, and then a list of streams."""
         refused = answer.cancelled() or answer.exception() is not None
         waiting = self._pending_media.get(handle)
@@ -288,7 +282,7 @@ class Signaling:
 
     @staticmethod
     def _no_place_for(handle: bytes) -> list[Effect]:
-        return [Send(handle, Refused("media", "the media server has no capacity left", "media"))]
+        return [Send(handle, messages.Refused("media", "the media server has no capacity left", "media"))]
 
     def media_lost(self, room: bytes, handles: list[bytes]) -> None:
         """End the media of these connections of `room`, because their media worker has ended."""
@@ -296,14 +290,14 @@ class Signaling:
 
     # -- one connection ------------------------------------------------------------------------
 
-    def _refusal(self, address: str) -> Refused | None:
+    def _refusal(self, address: str) -> messages.Refused | None:
         s = self._settings
         if self._stopping:
-            return Refused("stopping", "the server is stopping", fatal=True)
+            return messages.Refused("stopping", "the server is stopping", fatal=True)
         if self._sockets >= s.max_connections:
-            return Refused("full", "the server has no capacity for another connection", fatal=True)
+            return messages.Refused("full", "the server has no capacity for another connection", fatal=True)
         if s.max_connections_per_address and self._addresses[address] >= s.max_connections_per_address:
-            return Refused("full", "too many connections from one place", fatal=True)
+            return messages.Refused("full", "too many connections from one place", fatal=True)
         return None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -330,7 +324,7 @@ class Signaling:
             if refusal is not None:
                 self.refusals[refusal.code] += 1
                 async with asyncio.timeout(CLOSE_TIMEOUT):
-                    await ws.send_frame(encode(refusal), WSMsgType.TEXT)
+                    await ws.send_frame(messages.encode(refusal), WSMsgType.TEXT)
                     await ws.close()
                 return ws
             byte_limiter = self.byte_limiters.get(request.protocol)
@@ -358,7 +352,7 @@ class Signaling:
         handle, challenge = self.hub.connect()
         self._connections[handle] = connection
         try:
-            connection.put(encode(challenge))
+            connection.put(messages.encode(challenge))
             await self._read(ws, connection, handle, now, byte_limiter)
         finally:
             self.perform(self.hub.leave(handle, self._clock()))
@@ -383,9 +377,9 @@ class Signaling:
                 message = await ws.receive(timeout=max(limit, 0.001))
             except TimeoutError:
                 last = (
-                    Closing("idle", "no message arrived for too long")
+                    messages.Closing("idle", "no message arrived for too long")
                     if inside
-                    else Refused("time", "no door message arrived in time", fatal=True)
+                    else messages.Refused("time", "no door message arrived in time", fatal=True)
                 )
                 self.perform(self._expel(handle, last))
                 return
@@ -408,19 +402,19 @@ class Signaling:
     def _within_rates(self, connection: SignalingConnection, handle: bytes, size: int) -> bool:
         if connection.rate_limits.allow_frame(size, self._clock()):
             return True
-        self.perform(self._expel(handle, Refused("rate", "too much at once", fatal=True)))
+        self.perform(self._expel(handle, messages.Refused("rate", "too much at once", fatal=True)))
         return False
 
     def _frame(
         self, connection: SignalingConnection, handle: bytes, data: bytes | str, is_text: bool
     ) -> None:
         if not is_text:
-            self.perform([Send(handle, Refused("message", "frames must be text"))])
+            self.perform([Send(handle, messages.Refused("message", "frames must be text"))])
             return
         try:
-            message = decode_client(data)
-        except WireError as error:
-            self.perform([Send(handle, Refused("message", str(error)))])
+            message = messages.decode_client(data)
+        except messages.WireError as error:
+            self.perform([Send(handle, messages.Refused("message", str(error)))])
             return
         self.perform(self.hub.handle(handle, message, self._clock()))
 
@@ -447,7 +441,7 @@ class Signaling:
                 return
             waiting -= connection.queued_bytes
             if not connection.dropped:
-                last = Closing("slow", "too much was waiting for this connection")
+                last = messages.Closing("slow", "too much was waiting for this connection")
                 connection.clear_queue()
                 self.perform(self._expel(handle, last))
 
@@ -455,7 +449,7 @@ class Signaling:
         """Send `closing` to all connections, and wait at most `stop_time` until they are closed."""
         self._stopping = True
         connections = list(self._connections.items())
-        last = Closing("stopping", "the server is stopping")
+        last = messages.Closing("stopping", "the server is stopping")
         for handle, _ in connections:
             self.perform([Drop(handle, last)])
         tasks = [connection.finish() for _, connection in connections]
