@@ -21,28 +21,13 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import recognised, sentence
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import (
-    Broadcasted,
-    Challenge,
-    Closing,
-    Committed,
-    HandleStream,
-    MediaKind,
-    Refused,
-    Relayed,
-    ServerMessage,
-    Transport,
-    WireError,
-    decode_server,
-    encode,
-)
+from snugroom.server.wire import limits, messages
 
 _TICK: Final = 0.1
 _CONNECT_TIME: Final = 5.0
 _GOODBYE_TIME: Final = 1.0
 _MEDIA_RETRY: Final = 1.0
-_STREAM_OF: Final[dict[MediaKind, Stream]] = {"audio": Stream.AUDIO, "video": Stream.VIDEO}
+_STREAM_OF: Final[dict[messages.MediaKind, Stream]] = {"audio": Stream.AUDIO, "video": Stream.VIDEO}
 
 
 class Clock:
@@ -62,14 +47,14 @@ class SessionCrypto:
     session: Session
     clock: Clock
 
-    def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
+    def seal(self, kind: messages.MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
         """Return the sealed frame; None if it may not be sent now. `layer`: 0 is the smallest; audio: 0."""
         frames = self.session.frames  # those of another membership after a rejoin
         if frames is None:
             return None
         return frames.seal(kind, layer_stream(_STREAM_OF[kind], layer), frame, self.clock())
 
-    def open(self, ssrc: int, kind: MediaKind, data: bytes) -> OpenedFrame:
+    def open(self, ssrc: int, kind: messages.MediaKind, data: bytes) -> OpenedFrame:
         """Return the authenticated frame; a SnugCryptoError if it is refused."""
         frames = self.session.frames
         if frames is None:
@@ -92,7 +77,7 @@ class Connection:
         *,
         make_engine: Callable[[Session, SessionCrypto], MediaEngine | None],
         on_event: Callable[[ev.Event], None],
-        on_message: Callable[[ev.Endpoint, ServerMessage], None] | None = None,
+        on_message: Callable[[ev.Endpoint, messages.ServerMessage], None] | None = None,
         on_save: Callable[[ev.Save], None] | None = None,
         clock: Clock | None = None,
         patience: float = 10.0,
@@ -101,7 +86,7 @@ class Connection:
         self.clock = clock or Clock()
         self.engine: MediaEngine | None = None
         #: Streams of other members, as the server lists them.
-        self.streams: tuple[HandleStream, ...] = ()
+        self.streams: tuple[messages.HandleStream, ...] = ()
         self.cannot_connect: str | None = None
         self._make_engine = make_engine
         self._on_event = on_event
@@ -182,7 +167,7 @@ class Connection:
                 case ev.Transmit(endpoint, message):
                     queue = self._queues.get(endpoint)
                     if queue is not None:
-                        queue.put_nowait(encode(message))
+                        queue.put_nowait(messages.encode(message))
                 case ev.Connect(endpoint):
                     self._connect(endpoint)
                 case ev.Disconnect(endpoint):
@@ -247,27 +232,27 @@ class Connection:
             if frame.type is not aiohttp.WSMsgType.TEXT:
                 return sentence("shell.alien")
             try:
-                message = decode_server(frame.data)
-            except WireError:
+                message = messages.decode_server(frame.data)
+            except messages.WireError:
                 return sentence("shell.alien")
             self._hear(endpoint, message)
         return sentence("shell.ended")
 
-    def _hear(self, endpoint: ev.Endpoint, message: ServerMessage) -> None:
+    def _hear(self, endpoint: ev.Endpoint, message: messages.ServerMessage) -> None:
         if self._on_message is not None:
             self._on_message(endpoint, message)
-        if isinstance(message, Challenge) and message.version != limits.PROTOCOL_VERSION:
+        if isinstance(message, messages.Challenge) and message.version != limits.PROTOCOL_VERSION:
             self._on_event(sentences.alarm("version", theirs=message.version, ours=limits.PROTOCOL_VERSION))
         self.feed(ev.Received(endpoint, message))
         if (
             endpoint == ev.ROOM
             and self.engine is not None
-            and isinstance(message, Committed | Relayed | Broadcasted)
+            and isinstance(message, messages.Committed | messages.Relayed | messages.Broadcasted)
         ):
             self.engine.keys_changed()  # retry frames that arrived before their keys or announcement
-        if isinstance(message, Closing):
+        if isinstance(message, messages.Closing):
             return
-        if isinstance(message, Refused) and (message.about, message.code) == ("media", "lost"):
+        if isinstance(message, messages.Refused) and (message.about, message.code) == ("media", "lost"):
             self.media_lost(sentence("shell.media_gone"))
         self._consider_engine()
 
@@ -300,7 +285,7 @@ class Connection:
         self._on_event(sentences.alarm("media_lost", why=recognised(why, "shell")))
         self._publish()
 
-    async def _connect_media(self, engine: MediaEngine, transport: Transport) -> None:
+    async def _connect_media(self, engine: MediaEngine, transport: messages.Transport) -> None:
         if not engine.waiting:
             return  # a second answer to the same parameters: the first one is in use
         try:

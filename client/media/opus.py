@@ -14,14 +14,7 @@ import av
 import numpy as np
 from cffi import FFI
 
-from snugroom.client.media.codec import (
-    FRAME_SAMPLES,
-    SAMPLE_RATE,
-    CodecError,
-    OpusDecoder,
-    Sound,
-    SoundDecoder,
-)
+from snugroom.client.media import codec
 
 ffi: Final[Any] = FFI()
 ffi.cdef(
@@ -37,7 +30,7 @@ int opus_packet_has_lbrr(const unsigned char packet[], int32_t length);
 )
 
 #: Samples of the longest possible packet, 120 ms (RFC 6716 3.1).
-_SAMPLES_MAX: Final = 6 * FRAME_SAMPLES
+_SAMPLES_MAX: Final = 6 * codec.FRAME_SAMPLES
 
 
 def _names() -> list[str]:
@@ -66,24 +59,24 @@ class FecDecoder:
 
     def __init__(self, library: Any) -> None:
         error = ffi.new("int *")
-        state = library.opus_decoder_create(SAMPLE_RATE, 1, error)
+        state = library.opus_decoder_create(codec.SAMPLE_RATE, 1, error)
         if error[0]:
-            raise CodecError(f"libopus would not begin: {error[0]}")
+            raise codec.CodecError(f"libopus would not begin: {error[0]}")
         self._library = library
         self._state = ffi.gc(state, library.opus_decoder_destroy)
         self._pcm = ffi.new("int16_t[]", _SAMPLES_MAX)
 
-    def decode(self, frame: bytes) -> Sound:
+    def decode(self, frame: bytes) -> codec.Sound:
         """Return the audio of one packet; CodecError if it is not Opus."""
         if not frame:
-            raise CodecError("an Opus packet without sound")
+            raise codec.CodecError("an Opus packet without sound")
         return self._decode(frame, _SAMPLES_MAX, fec=False)
 
-    def conceal(self) -> Sound:
+    def conceal(self) -> codec.Sound:
         """Return 20 ms in place of a missing packet."""
-        return self._decode(b"", FRAME_SAMPLES, fec=False)
+        return self._decode(b"", codec.FRAME_SAMPLES, fec=False)
 
-    def recover(self, following: bytes) -> Sound | None:
+    def recover(self, following: bytes) -> codec.Sound | None:
         """Return the 20 ms before the packet `following`, decoded from the copy in it.
 
         Return None without a change of state if there is no copy: encoders add copies only to audio that they
@@ -92,20 +85,20 @@ class FecDecoder:
         if not following or self._library.opus_packet_has_lbrr(following, len(following)) <= 0:
             return None
         try:
-            return self._decode(following, FRAME_SAMPLES, fec=True)
-        except CodecError:
+            return self._decode(following, codec.FRAME_SAMPLES, fec=True)
+        except codec.CodecError:
             return None
 
-    def _decode(self, data: bytes, samples: int, *, fec: bool) -> Sound:
+    def _decode(self, data: bytes, samples: int, *, fec: bool) -> codec.Sound:
         count = self._library.opus_decode(
             self._state, data or ffi.NULL, len(data), self._pcm, samples, int(fec)
         )
         if count <= 0:
-            raise CodecError(f"not decodable as Opus: error {count}")
+            raise codec.CodecError(f"not decodable as Opus: error {count}")
         return np.frombuffer(ffi.buffer(self._pcm, 2 * count), np.int16).copy()
 
 
-def sound_decoder() -> SoundDecoder:
+def sound_decoder() -> codec.SoundDecoder:
     """Return the best decoder available on this machine."""
     library = load()
-    return OpusDecoder() if library is None else FecDecoder(library)
+    return codec.OpusDecoder() if library is None else FecDecoder(library)

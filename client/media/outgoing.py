@@ -12,17 +12,7 @@ from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from snugroom.client.media.codec import (
-    FRAME_SECONDS,
-    VIDEO_RATE,
-    OpusEncoder,
-    RawFrame,
-    Sound,
-    SoundEncoder,
-    Vp8Encoder,
-    is_key_frame,
-    scaled,
-)
+from snugroom.client.media import codec
 from snugroom.client.media.layers import Layer, layers_of, share
 from snugroom.client.media.pacing import Pacer
 from snugroom.client.media.rate import Estimate
@@ -55,7 +45,7 @@ class _LayerEncoder:
     def __init__(self, layer: Layer, own: _Own) -> None:
         self.layer = layer
         self.own = own
-        self.encoder: Vp8Encoder | None = None
+        self.encoder: codec.Vp8Encoder | None = None
 
 
 class Outgoing:
@@ -74,7 +64,7 @@ class Outgoing:
         muted: Set[str],
         size: tuple[int, int],
         rng: Callable[[int], bytes],
-        sound_encoder: Callable[[], SoundEncoder] = OpusEncoder,
+        sound_encoder: Callable[[], codec.SoundEncoder] = codec.OpusEncoder,
         numbered: bool = True,
         on_failed: Callable[[str], None] | None = None,
     ) -> None:
@@ -99,7 +89,7 @@ class Outgoing:
             if stream.kind == "audio":
                 own = _Own(Sender(stream.ssrc, "audio", rng, started=started), 0)
                 self._own.append(own)
-                jobs.append(self._send_audio(own, Pace(started, FRAME_SECONDS)))
+                jobs.append(self._send_audio(own, Pace(started, codec.FRAME_SECONDS)))
                 continue
             ssrcs = [stream.ssrc, *stream.layers]
             layers = layers_of(*size, len(ssrcs))
@@ -112,7 +102,7 @@ class Outgoing:
                 own = _Own(sender, number)
                 self._own.append(own)
                 self._layer_encoders.append(_LayerEncoder(layer, own))
-            jobs += [self._send_video(Pace(started, 1 / VIDEO_RATE)), self._leave_in_turn()]
+            jobs += [self._send_video(Pace(started, 1 / codec.VIDEO_RATE)), self._leave_in_turn()]
         # headers and retransmissions come on top of the encoders' output
         ceiling = round(1.2 * sum(layer_encoder.layer.most for layer_encoder in self._layer_encoders))
         self._estimate = Estimate(ceiling, started)
@@ -201,14 +191,14 @@ class Outgoing:
         if error is not None and self._on_failed is not None:
             self._on_failed(f"sending stopped: {error}")
 
-    def _fetch(self, first: int) -> list[Sound]:
+    def _fetch(self, first: int) -> list[codec.Sound]:
         return [self._source.audio(first + i) for i in range(_PREFETCH)]
 
     async def _send_audio(self, own: _Own, pace: Pace) -> None:
         loop = asyncio.get_running_loop()
         encoder = self._sound_encoder()
-        sounds: dict[int, Sound] = {}
-        fetching: asyncio.Future[list[Sound]] | None = None
+        sounds: dict[int, codec.Sound] = {}
+        fetching: asyncio.Future[list[codec.Sound]] | None = None
         first = 0
         fetched_to = 0
         while True:
@@ -221,7 +211,7 @@ class Outgoing:
                 fetching = loop.run_in_executor(self._thread, self._fetch, first)
             if fetching is not None and index >= first:
                 # wait a little past the due time, or the source would stay late for ever
-                await asyncio.wait([fetching], timeout=wait + FRAME_SECONDS)
+                await asyncio.wait([fetching], timeout=wait + codec.FRAME_SECONDS)
             if fetching is not None and fetching.done():
                 sounds.update(enumerate(fetching.result(), first))
                 fetching = None
@@ -237,7 +227,7 @@ class Outgoing:
             packet = encoder.encode(silence() if "audio" in self._muted else sound) if connected else b""
             await asyncio.sleep(max(0.0, due - loop.time()))
             if packet:
-                self._send(own, packet, index * FRAME_SECONDS)
+                self._send(own, packet, index * codec.FRAME_SECONDS)
 
     async def _send_video(self, pace: Pace) -> None:
         loop = asyncio.get_running_loop()
@@ -249,7 +239,7 @@ class Outgoing:
                 layer_encoder.own.skipped = pace.skipped
             if self._link() is None:
                 continue
-            at, now = index / VIDEO_RATE, loop.time()
+            at, now = index / codec.VIDEO_RATE, loop.time()
             target = self._estimate.target(now)
             # retransmissions are part of the target: on top of it they would be lost as well
             again = sum(layer_encoder.own.sender.resent_rate(now) for layer_encoder in self._layer_encoders)
@@ -271,7 +261,7 @@ class Outgoing:
             for (layer_encoder, _, key), frame in zip(wanted, frames, strict=True):
                 own = layer_encoder.own
                 if frame is not None and self._send(own, frame, at):
-                    own.key_frames += is_key_frame(frame)
+                    own.key_frames += codec.is_key_frame(frame)
                 elif frame is not None or key:
                     # the next frame would refer to a frame that nobody has
                     own.gate.ask()
@@ -281,13 +271,15 @@ class Outgoing:
         self, wanted: list[tuple[_LayerEncoder, int, bool]], at: float, muted: bool
     ) -> list[bytes | None]:
         """Return one frame of each of these layers, all of the same moment."""
-        whole: RawFrame = self._source.video(at)
+        whole: codec.RawFrame = self._source.video(at)
         out = []
         for layer_encoder, rate, key in wanted:
             layer = layer_encoder.layer
             if layer_encoder.encoder is None:
-                layer_encoder.encoder = Vp8Encoder(layer.width, layer.height, bitrate=layer.most)
-            shown = blank(layer.width, layer.height) if muted else scaled(whole, layer.width, layer.height)
+                layer_encoder.encoder = codec.Vp8Encoder(layer.width, layer.height, bitrate=layer.most)
+            shown = (
+                blank(layer.width, layer.height) if muted else codec.scaled(whole, layer.width, layer.height)
+            )
             out.append(layer_encoder.encoder.encode(shown, round(at * 90_000), key=key, bitrate=rate))
         return out
 

@@ -23,14 +23,7 @@ from av.audio.stream import AudioStream
 from av.container.output import OutputContainer
 from av.stream import Stream
 
-from snugroom.client.media.codec import (
-    FRAME_SECONDS,
-    HEIGHT,
-    SAMPLE_RATE,
-    WIDTH,
-    is_key_frame,
-    key_frame_size,
-)
+from snugroom.client.media import codec
 from snugroom.server.wire.messages import MediaKind
 from snugroom.server.wire.rtp import CLOCK_RATES
 
@@ -155,7 +148,7 @@ class _File:
         self._last.clear()
 
     def _settled(self, now: float) -> bool:
-        seen = {t.kind for t in self._waiting if t.kind == "audio" or is_key_frame(t.frame)}
+        seen = {t.kind for t in self._waiting if t.kind == "audio" or codec.is_key_frame(t.frame)}
         waited = now - self._waiting[0].arrived
         if seen >= self.kinds:
             ssrcs = {t.ssrc for t in self._waiting}
@@ -176,14 +169,14 @@ class _File:
         self._container = container
         kinds = self.kinds | {t.kind for t in waiting}
         if "video" in kinds:
-            keys = (t.frame for t in waiting if t.kind == "video" and is_key_frame(t.frame))
-            width, height = next((key_frame_size(frame) for frame in keys), (WIDTH, HEIGHT))
+            keys = (t.frame for t in waiting if t.kind == "video" and codec.is_key_frame(t.frame))
+            width, height = next((codec.key_frame_size(frame) for frame in keys), (codec.WIDTH, codec.HEIGHT))
             self._streams["video"] = container.add_mux_stream(
                 "vp8", width=width, height=height, time_base=_MILLISECOND
             )
         if "audio" in kinds:
             # never encodes: it supplies the OpusHead that a WebM file must carry
-            audio = container.add_stream("libopus", rate=SAMPLE_RATE)
+            audio = container.add_stream("libopus", rate=codec.SAMPLE_RATE)
             assert isinstance(audio, AudioStream)
             audio.codec_context.layout = "mono"
             self._streams["audio"] = audio
@@ -204,7 +197,7 @@ class _File:
 
     def _write(self, taken: Taken) -> None:
         assert self._container is not None
-        key = taken.kind == "audio" or is_key_frame(taken.frame)
+        key = taken.kind == "audio" or codec.is_key_frame(taken.frame)
         if taken.kind not in self._last and not key:
             return
         at = round((self.timeline.place(taken) - self._zero) * 1_000)
@@ -215,7 +208,7 @@ class _File:
         packet.time_base = _MILLISECOND
         packet.pts = packet.dts = at
         if taken.kind == "audio":
-            packet.duration = round(FRAME_SECONDS * 1_000)
+            packet.duration = round(codec.FRAME_SECONDS * 1_000)
         packet.is_keyframe = key
         self._container.mux(packet)
 

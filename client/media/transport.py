@@ -11,19 +11,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from snugroom.client.media import reach
 from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.ice import make_credentials
-from snugroom.client.media.reach import (
-    Candidate,
-    Chosen,
-    Open,
-    Reach,
-    ReachEffect,
-    Send,
-    Shut,
-    Unreachable,
-    unreached,
-)
 from snugroom.client.media.sockets import TcpWire, UdpWire, Wire
 from snugroom.client.media.srtp import SrtpError
 from snugroom.server.wire.messages import Transport
@@ -89,7 +79,7 @@ class MediaTransport:
         self._loss = loss
         self._ufrag, self._password = make_credentials(rng)
         self._certificate = Certificate.generate()
-        self._ice = Reach(self._ufrag, rng)
+        self._ice = reach.Reach(self._ufrag, rng)
         self._dtls: DtlsAssociation | None = None
         self._wires: dict[int, Wire] = {}
         self._chosen: Wire | None = None
@@ -141,7 +131,7 @@ class MediaTransport:
             await self.close()
             if self._ice.connected:
                 raise TransportError("the media server did not answer the DTLS handshake") from None
-            raise TransportError(unreached(self._ice.tried)) from None
+            raise TransportError(reach.unreached(self._ice.tried)) from None
         except BaseException:
             await self.close()
             raise
@@ -163,11 +153,11 @@ class MediaTransport:
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _open(self, number: int, candidate: Candidate) -> None:
+    def _open(self, number: int, candidate: reach.Candidate) -> None:
         def receive(data: bytes) -> None:
             self._receive(data, number)
 
-        def tell(event: Callable[[int, float], list[ReachEffect]]) -> None:
+        def tell(event: Callable[[int, float], list[reach.ReachEffect]]) -> None:
             self._perform(event(number, asyncio.get_running_loop().time()))
 
         try:
@@ -219,25 +209,25 @@ class MediaTransport:
         self._ice.heard(asyncio.get_running_loop().time())
         (self.on_rtcp if rtcp else self.on_rtp)(packet)
 
-    def _perform(self, effects: Sequence[ReachEffect]) -> None:
+    def _perform(self, effects: Sequence[reach.ReachEffect]) -> None:
         for effect in effects:
             if self._closed:
                 return
             match effect:
-                case Open(number, candidate):
+                case reach.Open(number, candidate):
                     self._open(number, candidate)
-                case Send(number, data):
+                case reach.Send(number, data):
                     self._send(data, number)
-                case Shut(number):
+                case reach.Shut(number):
                     gone = self._wires.pop(number, None)
                     if gone is not None:
                         gone.close()
-                case Chosen(number, first):
+                case reach.Chosen(number, first):
                     self._chosen = self._wires.get(number)
                     if first:
                         self._dtls = DtlsAssociation(self._certificate, self._fingerprint)
                         self._dtls_step(DtlsAssociation.start)
-                case Unreachable():
+                case reach.Unreachable():
                     self._fail("the media server has stopped answering")
 
     def _dtls_step(self, step: Callable[[DtlsAssociation], list[bytes]]) -> None:

@@ -4,46 +4,6 @@
 sides of a lobby.
 """
 
-from snugroom.client.session.events import (
-    Alarm,
-    Code,
-    Connect,
-    Disconnect,
-    Effect,
-    Ended,
-    Endpoint,
-    Event,
-    InviteMade,
-    Knocked,
-    MediaTransport,
-    Member,
-    RemoteStreams,
-    Roster,
-    Said,
-    Status,
-    Tell,
-    Transmit,
-)
 from snugroom.client.session.kernel.session import Session
 
-__all__ = [
-    "Alarm",
-    "Code",
-    "Connect",
-    "Disconnect",
-    "Effect",
-    "Ended",
-    "Endpoint",
-    "Event",
-    "InviteMade",
-    "Knocked",
-    "MediaTransport",
-    "Member",
-    "RemoteStreams",
-    "Roster",
-    "Said",
-    "Session",
-    "Status",
-    "Tell",
-    "Transmit",
-]
+__all__ = ["Session"]

@@ -6,14 +6,8 @@ from typing import Final
 
 from snugroom.client.session.kernel.membership import SUITE
 from snugroom.crypto import mls
+from snugroom.crypto.agreed import room_state
 from snugroom.crypto.agreed.names import check_name
-from snugroom.crypto.agreed.room_state import (
-    POLICY_EXTENSION,
-    REJOIN_EXTENSION,
-    Identity,
-    Policy,
-    RejoinTicket,
-)
 from snugroom.crypto.kdf import Rng
 
 #: Lifetime of a KeyPackage in seconds; only the admitting host checks it.
@@ -29,29 +23,31 @@ class Me:
         self.rng = rng
         self.private, self.public = mls.generate_signature_key(SUITE, rng)
 
-    def package(self, now: float, ticket: RejoinTicket | None = None) -> mls.KeyPackageBundle:
+    def package(self, now: float, ticket: room_state.RejoinTicket | None = None) -> mls.KeyPackageBundle:
         """Return a fresh KeyPackage, with a rejoin ticket if one is given."""
-        extensions = () if ticket is None else (mls.Extension(REJOIN_EXTENSION, ticket.encode()),)
+        extensions = () if ticket is None else (mls.Extension(room_state.REJOIN_EXTENSION, ticket.encode()),)
         return mls.create_key_package(
             SUITE,
             signature_private=self.private,
-            credential=mls.Credential.basic(Identity(self.name).encode()),
-            capabilities=mls.Capabilities(extensions=(POLICY_EXTENSION, REJOIN_EXTENSION)),
+            credential=mls.Credential.basic(room_state.Identity(self.name).encode()),
+            capabilities=mls.Capabilities(
+                extensions=(room_state.POLICY_EXTENSION, room_state.REJOIN_EXTENSION)
+            ),
             lifetime=mls.Lifetime(int(now) - _SKEW, int(now) + PACKAGE_LIFETIME),
             extensions=extensions,
             rng=self.rng,
         )
 
-    def found(self, policy: Policy, now: float) -> mls.Group:
+    def found(self, policy: room_state.Policy, now: float) -> mls.Group:
         """Return a new meeting's group, with us as its only member and `policy` as its first."""
         bundle = self.package(now)
         required = mls.Extension(
             mls.ExtensionType.REQUIRED_CAPABILITIES,
-            mls.RequiredCapabilities(extensions=(POLICY_EXTENSION,)).encode(),
+            mls.RequiredCapabilities(extensions=(room_state.POLICY_EXTENSION,)).encode(),
         )
         return mls.Group.create(
             bundle,
             group_id=self.rng(16),
-            extensions=(required, mls.Extension(POLICY_EXTENSION, policy.encode())),
+            extensions=(required, mls.Extension(room_state.POLICY_EXTENSION, policy.encode())),
             rng=self.rng,
         )

@@ -6,15 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from snugroom.client.session.kernel.intents import (
-    AddIntent,
-    HostReturnIntent,
-    Intent,
-    PolicyIntent,
-    RejoinIntent,
-    RemoveIntent,
-    SelfRemoveIntent,
-)
+from snugroom.client.session.kernel import intents
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
@@ -46,18 +38,18 @@ class Built:
     invite: int | None = None  # the one that admits the newcomer
 
 
-def proposals_for(state: State, intent: Intent, rng: Rng) -> Built | None:
+def proposals_for(state: State, intent: intents.Intent, rng: Rng) -> Built | None:
     """Return the content of the commit for an intent; None if nothing is left to do.
 
     ValidationError("SNUG-8") if a rejoin ticket is of another history.
     """
     link = mls.PreSharedKey.external(policy.LINK_PSK_ID, rng)
     members = {m.leaf: m.leaf_node.signature_key for m in state.group.members()}
-    if isinstance(intent, AddIntent):
+    if isinstance(intent, intents.AddIntent):
         if intent.key_package.leaf_node.signature_key in members.values():
             return None
         return Built([link, mls.Add(intent.key_package)], invite=intent.invite)
-    if isinstance(intent, RejoinIntent):
+    if isinstance(intent, intents.RejoinIntent):
         key = intent.key_package.leaf_node.signature_key
         leaf = next((leaf for leaf, k in members.items() if k == key), None)
         ticket = RejoinTicket.decode(intent.ticket)
@@ -66,19 +58,19 @@ def proposals_for(state: State, intent: Intent, rng: Rng) -> Built | None:
         if state.journal.chains.get(ticket.slot, ticket.chain) != ticket.chain:
             raise ValidationError("SNUG-8", "the ticket is of another history")
         return Built([mls.Remove(leaf), link, mls.Add(intent.key_package)])
-    if isinstance(intent, HostReturnIntent):
+    if isinstance(intent, intents.HostReturnIntent):
         known = intent.key_package.leaf_node.signature_key in members.values()
         return None if known else Built(_host_return(state, intent, link))
-    if isinstance(intent, RemoveIntent):
+    if isinstance(intent, intents.RemoveIntent):
         if members.get(intent.leaf) != intent.signature_key:
             return None
         return Built([mls.Remove(intent.leaf)])
-    if isinstance(intent, PolicyIntent):
+    if isinstance(intent, intents.PolicyIntent):
         changed = intent.change(state.policy)
         if changed is None:
             return None
         return Built([_with_policy(state, changed)])
-    if isinstance(intent, SelfRemoveIntent):
+    if isinstance(intent, intents.SelfRemoveIntent):
         if intent.leaf not in members or intent.reference not in state.group.stored_proposals:
             return None
         return Built([], [intent.reference], [intent.proposal])
@@ -90,7 +82,7 @@ def _with_policy(state: State, changed: Policy) -> mls.Proposal:
     return mls.GroupContextExtensions((kept, mls.Extension(POLICY_EXTENSION, changed.encode())))
 
 
-def _host_return(state: State, intent: HostReturnIntent, link: mls.Proposal) -> list[mls.Proposal]:
+def _host_return(state: State, intent: intents.HostReturnIntent, link: mls.Proposal) -> list[mls.Proposal]:
     """Replace the returning host's old leaf, if it is still in the tree, by the new one."""
     leaf = intent.key_package.leaf_node
     old = next(

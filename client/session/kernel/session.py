@@ -20,15 +20,9 @@ from snugroom.client.session.entry.recovery import HostReturnLobby, RejoinLobby
 from snugroom.client.session.features.build import build
 from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.features.roles import Roles
+from snugroom.client.session.kernel import entering
 from snugroom.client.session.kernel.admissions import Admissions
 from snugroom.client.session.kernel.commands import carry_out
-from snugroom.client.session.kernel.entering import (
-    Arrival,
-    enter_meeting,
-    found_meeting,
-    recovery_data,
-    rejoin_lobby,
-)
 from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.intents import RejoinIntent
 from snugroom.client.session.kernel.me import Me
@@ -94,7 +88,7 @@ class Session:
         secret = rng(16)
         session = cls(me, seed.invite(origin, secret, 0), options, rng)
         mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
-        founded = found_meeting(
+        founded = entering.found_meeting(
             me, seed, secret, title=title, mode=mode, reports=options.reports, now=now, rng=rng
         )
         session._room = session._make_room(founded, seed, now)
@@ -155,7 +149,7 @@ class Session:
 
     def kept(self) -> HostRecoveryData | None:
         """Return the data for a host to keep, sealed, for `rejoin_as_host`; None for others."""
-        return None if self._room is None else recovery_data(self._me, self._room, self._invites.own)
+        return None if self._room is None else entering.recovery_data(self._me, self._room, self._invites.own)
 
     # -- for the shell -----------------------------------------------------------------------------
 
@@ -376,7 +370,7 @@ class Session:
 
     def _enter(self, guest: GuestLobby | HostReturnLobby, entry: Entry, now: float) -> None:
         try:
-            arrival = enter_meeting(entry, self._invites.own.secret, now, self._rng)
+            arrival = entering.enter_meeting(entry, self._invites.own.secret, now, self._rng)
         except SnugCryptoError as error:
             if not isinstance(guest, GuestLobby) or isinstance(guest, RejoinLobby):
                 guest.entry = None  # the answer may be from a former member: another may still come
@@ -408,7 +402,7 @@ class Session:
         if self._publish is not None:
             self._room.publish(self._publish, now)
 
-    def _make_room(self, arrival: Arrival, seed: HostSeed | None, now: float) -> RoomSession:
+    def _make_room(self, arrival: entering.Arrival, seed: HostSeed | None, now: float) -> RoomSession:
         return RoomSession(
             arrival.membership,
             origin=self._invites.own.origin,
@@ -433,7 +427,7 @@ class Session:
             self._host.close()  # until we are in again; guests there knock at our next card
         self._effects += self._readmission.close()
         self._tell(sentences.alarm("rejoining"))
-        self._guest = rejoin_lobby(
+        self._guest = entering.rejoin_lobby(
             self._me, room, self._invites.own, self._invites.psks, first=self._helper, now=now, rng=self._rng
         )
 

@@ -22,28 +22,9 @@ from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.ice import Connected, ConsentLost, IceClient, IceEffect, Send, make_credentials
 from snugroom.client.media.srtp import Srtp, SrtpError
 from snugroom.client.media.twcc_arrivals import INTERVAL, Arrivals
-from snugroom.server.wire import limits, rtcp, rtp, signed
-from snugroom.server.wire.messages import (
-    Challenge,
-    Closing,
-    Entered,
-    Media,
-    Message,
-    Open,
-    Refused,
-    RoomDoor,
-    Show,
-    Shown,
-    Stream,
-    Streams,
-    Subscribe,
-    Transport,
-    WireError,
-    decode_server,
-    encode,
-)
+from snugroom.server.wire import limits, messages, rtcp, rtp, signed
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound=messages.Message)
 
 #: Seconds to wait for an answer of the server.
 PATIENCE: Final = 20.0
@@ -69,22 +50,22 @@ class LightRoom:
         self._keys = door, room_admin
         self.number = signed.room_number(door, room_admin)
 
-    def door(self, challenge: Challenge) -> RoomDoor:
+    def door(self, challenge: messages.Challenge) -> messages.RoomDoor:
         """Return the answer to a challenge."""
         nonce = os.urandom(limits.NONCE_SIZE)
         text = signed.door(challenge.origin, self.number, challenge.nonce, nonce)
-        return RoomDoor(*self._keys, nonce, self._door.sign(text).signature)
+        return messages.RoomDoor(*self._keys, nonce, self._door.sign(text).signature)
 
-    def open(self, challenge: Challenge) -> Open:
+    def open(self, challenge: messages.Challenge) -> messages.Open:
         """Return the message with which the room admin opens the room at slot 0."""
         gate, chain = signed.gate(self._token), bytes(32)
         text = signed.open_room(self.number, 0, gate, chain, challenge.nonce)
-        return Open(0, gate, chain, self._room_admin.sign(text).signature)
+        return messages.Open(0, gate, chain, self._room_admin.sign(text).signature)
 
     @property
-    def show(self) -> Show:
+    def show(self) -> messages.Show:
         """The message that shows the pass of slot 0."""
-        return Show(self._token)
+        return messages.Show(self._token)
 
 
 class LightPeer:
@@ -98,7 +79,7 @@ class LightPeer:
         self,
         crowd: Crowd,
         room: LightRoom,
-        streams: Sequence[Stream] = (),
+        streams: Sequence[messages.Stream] = (),
         *,
         feedback: bool = False,
         rtx: bool = False,
@@ -107,7 +88,7 @@ class LightPeer:
         self.streams = list(streams)
         self.marks: dict[str, float] = {}
         self.handle = b""
-        self.remote: Streams | None = None
+        self.remote: messages.Streams | None = None
         self.srtp: Srtp | None = None
         self.socket: socket.socket | None = None
         self.on_rtp: Callable[[bytes], None] = lambda _packet: None
@@ -121,10 +102,10 @@ class LightPeer:
         self._options = {"feedback": feedback, "rtx": rtx}
         self._ws: aiohttp.ClientWebSocketResponse | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._inbox: asyncio.Queue[messages.Message | None] = asyncio.Queue()
         self._ice: IceClient | None = None
         self._dtls: DtlsAssociation | None = None
-        self._transport: Transport | None = None
+        self._transport: messages.Transport | None = None
         self._ready = asyncio.Event()
         self._failed = ""
         self._next_report = self._next_feedback = 0.0
@@ -139,14 +120,14 @@ class LightPeer:
             self._crowd.url + "/ws", compress=0, max_msg_size=limits.FRAME_MAX
         )
         self._reader = asyncio.get_running_loop().create_task(self._read(self._ws))
-        challenge = await self._expect(Challenge)
+        challenge = await self._expect(messages.Challenge)
         await self._say(self.room.door(challenge))
-        entered = await self._expect(Entered)
+        entered = await self._expect(messages.Entered)
         self.handle = entered.handle
         if entered.slot is None:
             await self._say(self.room.open(challenge))
         await self._say(self.room.show)
-        await self._expect(Shown)
+        await self._expect(messages.Shown)
 
     async def connect(self) -> None:
         """Set up media, after `enter`. LightError.
@@ -158,7 +139,7 @@ class LightPeer:
         ice = self._begin()
         self.marks["media"] = time.perf_counter()
         await self._say(self._media())
-        self._transport = transport = await self._expect(Transport)
+        self._transport = transport = await self._expect(messages.Transport)
         self.marks["transport"] = time.perf_counter()
         self.socket = sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
@@ -173,14 +154,14 @@ class LightPeer:
         """Restart ICE over the same socket (RFC 8445 section 9). DTLS and its keys continue. LightError."""
         ice = self._begin()
         await self._say(self._media())
-        self._transport = transport = await self._expect(Transport)
+        self._transport = transport = await self._expect(messages.Transport)
         self._ready.clear()
         self._perform(ice.start(transport.ufrag, transport.password, self._crowd.now))
         await self._settled()
 
     async def subscribe(self, ssrcs: list[int] | None) -> None:
         """Subscribe to these streams; None: all."""
-        await self._say(Subscribe(ssrcs))
+        await self._say(messages.Subscribe(ssrcs))
 
     async def leave(self) -> None:
         """Leave and close everything. Harmless before `enter`, and when called twice."""
@@ -204,20 +185,20 @@ class LightPeer:
     async def _read(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         try:
             async for frame in ws:
-                message = decode_server(frame.data)
-                if isinstance(message, Streams):
+                message = messages.decode_server(frame.data)
+                if isinstance(message, messages.Streams):
                     self.remote = message
                 else:
                     self._inbox.put_nowait(message)
-        except WireError as error:
+        except messages.WireError as error:
             self._failed = str(error)
         finally:
             self._inbox.put_nowait(None)
 
-    async def _say(self, message: Message) -> None:
+    async def _say(self, message: messages.Message) -> None:
         assert self._ws is not None
         try:
-            await self._ws.send_str(encode(message).decode())
+            await self._ws.send_str(messages.encode(message).decode())
         except (aiohttp.ClientError, ConnectionError):
             raise LightError("The connection to the server is gone.") from None
 
@@ -229,7 +210,7 @@ class LightPeer:
                     message = await self._inbox.get()
                     if isinstance(message, kind):
                         return message
-                    if message is None or isinstance(message, Refused | Closing):
+                    if message is None or isinstance(message, messages.Refused | messages.Closing):
                         why = self._failed or ("it closed" if message is None else message.text)
                         raise LightError(f"The server did not answer with {kind.__name__}: {why}.")
         except TimeoutError:
@@ -240,8 +221,8 @@ class LightPeer:
         self._ice = IceClient(self._ufrag, os.urandom)
         return self._ice
 
-    def _media(self) -> Media:
-        return Media(
+    def _media(self) -> messages.Media:
+        return messages.Media(
             self._ufrag, self._password, self._crowd.certificate.fingerprint, self.streams, **self._options
         )
 

@@ -11,21 +11,11 @@ from dataclasses import replace
 from typing import Final
 
 from snugroom.crypto.kdf import Rng
-from snugroom.crypto.mls import ExternalInit, Group, KeyPackageBundle, Limits, Remove
+from snugroom.crypto.mls import ExternalInit, Group, KeyPackageBundle, Limits, Remove, messages
 from snugroom.crypto.mls.apply import AppliedProposals
 from snugroom.crypto.mls.codec import decode
 from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, next_epoch, provisional_context
 from snugroom.crypto.mls.framing import sign_content
-from snugroom.crypto.mls.messages import (
-    FramedContent,
-    GroupInfo,
-    PublicMessage,
-    Sender,
-    SenderType,
-    WireFormat,
-    decode_message,
-    encode_message,
-)
 from snugroom.crypto.mls.nodes import ExtensionType, find_extension
 from snugroom.crypto.mls.proposals import Commit, ProposalOrRef
 from snugroom.crypto.mls.schedule import epoch_secrets, interim_transcript_hash
@@ -35,7 +25,7 @@ from snugroom.crypto.mls.tree import RatchetTree, read_tree
 from snugroom.crypto.mls.treekem import create_path
 from snugroom.crypto.primitives import hpke_send_export, suite_of
 
-NEWCOMER: Final = Sender(SenderType.NEW_MEMBER_COMMIT)
+NEWCOMER: Final = messages.Sender(messages.SenderType.NEW_MEMBER_COMMIT)
 
 
 def join_from_outside(
@@ -48,8 +38,8 @@ def join_from_outside(
     rng: Rng = os.urandom,
 ) -> tuple[bytes, Group]:
     """Return the external commit, and the newcomer's group. `resync`: the own leaf that we replace."""
-    info = decode_message(group_info)
-    assert isinstance(info, GroupInfo)
+    info = messages.decode_message(group_info)
+    assert isinstance(info, messages.GroupInfo)
     suite = suite_of(bundle.suite)
     tree_data = find_extension(info.extensions, ExtensionType.RATCHET_TREE)
     external = find_extension(info.extensions, ExtensionType.EXTERNAL_PUB)
@@ -76,8 +66,12 @@ def join_from_outside(
         rng=rng,
     )
     commit = Commit(tuple(items), new.path)
-    framed = FramedContent(info.context.group_id, info.context.epoch, NEWCOMER, authenticated_data, commit)
-    signed = sign_content(WireFormat.PUBLIC_MESSAGE, framed, info.context.encoded, bundle.signature_private)
+    framed = messages.FramedContent(
+        info.context.group_id, info.context.epoch, NEWCOMER, authenticated_data, commit
+    )
+    signed = sign_content(
+        messages.WireFormat.PUBLIC_MESSAGE, framed, info.context.encoded, bundle.signature_private
+    )
     following = next_epoch(
         old,
         applied,
@@ -88,10 +82,10 @@ def join_from_outside(
         init_secret=init_secret,
     )
     tagged = replace(signed, confirmation_tag=following.state.confirmation_tag)
-    return encode_message(PublicMessage(tagged, None)), Group(following.state, rng)
+    return messages.encode_message(messages.PublicMessage(tagged, None)), Group(following.state, rng)
 
 
-def _state(info: GroupInfo, tree: RatchetTree, leaf: int, bundle: KeyPackageBundle) -> EpochState:
+def _state(info: messages.GroupInfo, tree: RatchetTree, leaf: int, bundle: KeyPackageBundle) -> EpochState:
     """Return the epoch as far as a newcomer knows it: without the epoch's secrets."""
     suite, context = suite_of(bundle.suite), info.context
     return EpochState(

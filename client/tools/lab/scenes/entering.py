@@ -16,17 +16,7 @@ from snugroom.client.tools.lab.stage import Stage, room_of
 from snugroom.client.tools.lab.verdict import Outcome, impossible, succeeds
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostSeed, Invite, day_of, lobby_envelope_key
-from snugroom.server.wire import limits
-from snugroom.server.wire.messages import (
-    Challenge,
-    Committed,
-    Entered,
-    Relayed,
-    RoomDoor,
-    WireError,
-    decode_server,
-    encode,
-)
+from snugroom.server.wire import limits, messages
 
 _THEME = "entering"
 #: Seconds of the meeting that are recorded after an act.
@@ -183,7 +173,7 @@ async def replayed_knock(stage: Stage) -> Outcome:
 async def _outsider(stage: Stage) -> list[bytes]:
     """Let the operator admit a connection without keys; return the blobs that it receives within 6 s."""
     room = room_of(stage.host.session)
-    door = RoomDoor(room.door_key.public, room.room_admin_public, os.urandom(32), os.urandom(64))
+    door = messages.RoomDoor(room.door_key.public, room.room_admin_public, os.urandom(32), os.urandom(64))
     blobs: list[bytes] = []
     async with (
         aiohttp.ClientSession() as http,
@@ -192,13 +182,13 @@ async def _outsider(stage: Stage) -> list[bytes]:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(6.0):
                 async for frame in ws:
-                    with contextlib.suppress(WireError):
-                        message = decode_server(frame.data)
-                        if isinstance(message, Challenge):
-                            await ws.send_str(encode(door).decode())
-                        elif isinstance(message, Entered):
+                    with contextlib.suppress(messages.WireError):
+                        message = messages.decode_server(frame.data)
+                        if isinstance(message, messages.Challenge):
+                            await ws.send_str(messages.encode(door).decode())
+                        elif isinstance(message, messages.Entered):
                             stage.say(stage.host, "Is anybody listening?")
-                        elif isinstance(message, Relayed | Committed):
+                        elif isinstance(message, messages.Relayed | messages.Committed):
                             blobs.append(message.blob)
     return blobs
 
