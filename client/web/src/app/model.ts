@@ -113,41 +113,27 @@ export interface Places {
   readonly voice: number | null;
 }
 
+interface MemberLine {
+  readonly id: string;
+  readonly at: number;
+  readonly leaf: number;
+  readonly name: string;
+  readonly self: boolean;
+}
+
 export type ChatLine =
-  | {
-      readonly kind: "text";
-      readonly id: string;
-      readonly at: number;
-      readonly leaf: number;
-      readonly name: string;
-      readonly self: boolean;
-      readonly text: string;
-    }
-  | {
-      readonly kind: "image";
-      readonly id: string;
-      readonly at: number;
-      readonly leaf: number;
-      readonly name: string;
-      readonly self: boolean;
-      /** A blob: URL that the page created. */
-      readonly url: string;
-      readonly mime: string;
-    }
-  | {
+  | (MemberLine & { readonly kind: "text"; readonly text: string })
+  /** `url`: a blob: URL that the page created. */
+  | (MemberLine & { readonly kind: "image"; readonly url: string; readonly mime: string })
+  | (MemberLine & {
       readonly kind: "file";
-      readonly id: string;
-      readonly at: number;
-      readonly leaf: number;
-      readonly name: string;
-      readonly self: boolean;
       readonly filename: string;
       readonly mime: string;
       readonly size: number;
       readonly done: number;
       readonly url: string | null;
       readonly failed: Sentence | null;
-    }
+    })
   /** A member has joined or left, became a host, and so on: shown between the messages. */
   | { readonly kind: "note"; readonly id: string; readonly at: number; readonly text: Sentence };
 

@@ -131,15 +131,9 @@ export class Store implements Model {
     ({ alarms: this.alarms, banner: this.banner } = meeting);
     ({ lines: this.chat, unread: this.unread } = this.#chat);
     this.reactions = meeting.reactions.list;
-    this.devices = media.devices;
-    this.preview = media.preview;
-    this.ownLevel = media.ownLevel;
-    this.mic = media.mic;
-    this.camera = media.camera;
-    this.levels = media.levels;
-    this.speaker = media.speaker;
+    ({ devices: this.devices, preview: this.preview, ownLevel: this.ownLevel, can: this.can } = media);
+    ({ mic: this.mic, camera: this.camera, levels: this.levels, speaker: this.speaker } = media);
     this.recording = media.recording;
-    this.can = media.can;
     this.sharing = computed(() => media.screen.value !== null);
     const own = computed(
       (): OwnState => ({

@@ -5,17 +5,11 @@
 import { type Endpoint, endpointKey } from "../session/events";
 import { Codec } from "../wire/codec";
 import { FRAME_MAX } from "../wire/limits";
-import {
-  type ClientMessage,
-  ClientMessageNames,
-  schemas,
-  type ServerMessage,
-  ServerMessageNames,
-} from "../wire/messages";
+import * as messages from "../wire/messages";
 import { type Sentence, sentence } from "../words/sentence";
 
-const clientCodec = new Codec<ClientMessage>(schemas, ClientMessageNames);
-const serverCodec = new Codec<ServerMessage>(schemas, ServerMessageNames);
+const clientCodec = new Codec<messages.ClientMessage>(messages.schemas, messages.ClientMessageNames);
+const serverCodec = new Codec<messages.ServerMessage>(messages.schemas, messages.ServerMessageNames);
 
 /** Seconds for establishing a connection, including sending its queue before it closes. */
 export const CONNECT_TIME = 5;
@@ -30,7 +24,7 @@ export interface Socket {
 }
 
 export interface ConnectionEvents {
-  received(endpoint: Endpoint, message: ServerMessage): void;
+  received(endpoint: Endpoint, message: messages.ServerMessage): void;
   /** `answered`: the server accepted the connection, or refused it with an HTTP response. */
   lost(endpoint: Endpoint, why: Sentence, answered: boolean): void;
 }
@@ -104,7 +98,7 @@ export class Connections {
   }
 
   /** Send a message; without a connection it is dropped, because the session repeats what matters on the next one. */
-  transmit(endpoint: Endpoint, message: ClientMessage): void {
+  transmit(endpoint: Endpoint, message: messages.ClientMessage): void {
     const open = this.#open.get(endpointKey(endpoint));
     if (open === undefined) return;
     const frame = clientCodec.encode(message);
@@ -123,7 +117,7 @@ export class Connections {
   }
 
   #frame(open: Open, data: unknown): void {
-    let message: ServerMessage;
+    let message: messages.ServerMessage;
     try {
       if (typeof data !== "string" || data.length > FRAME_MAX) throw new TypeError("no frame of this protocol");
       message = serverCodec.decode(data);

@@ -14,19 +14,7 @@ import { type Bytes, hex, same, utf8 } from "../bytes";
 import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
 import { verify } from "../kdf";
 import { checkName, lookAlike } from "./names";
-import {
-  ANY_HOST,
-  hostReturnMessage,
-  Identity,
-  LEDGER_KEYS_MAX,
-  Mode,
-  Policy,
-  POLICY_EXTENSION,
-  REJOIN_SLOTS,
-  REJOINS_MAX,
-  RejoinTicket,
-  SINGLE_USE,
-} from "./roomState";
+import * as roomState from "./roomState";
 
 /** PSK id of the link's secret. */
 export const LINK_PSK_ID = utf8("snug 1 link");
@@ -93,7 +81,7 @@ function snug7(v: CommitView): void {
     snug8(v);
     return;
   }
-  if (v.facts.policy.mode === Mode.LOCKED && v.of("add").length > 0) throw broken(7, "locked");
+  if (v.facts.policy.mode === roomState.Mode.LOCKED && v.of("add").length > 0) throw broken(7, "locked");
   if (v.byHost) return;
   for (const p of v.facts.proposals)
     if (p.kind === "add" || p.kind === "gce" || (p.kind === "remove" && !isSelfRemove(p)))
@@ -122,17 +110,17 @@ function snug8(v: CommitView): void {
   if (!same(added.signatureKey, old.signatureKey) || !same(added.identity, old.identity))
     throw broken(8, "rejoin_other");
   if (same(added.encryptionKey, old.encryptionKey)) throw broken(8, "rejoin_stale");
-  const ticket = reading(8, () => RejoinTicket.decode(raw));
+  const ticket = reading(8, () => roomState.RejoinTicket.decode(raw));
   if (!same(ticket.groupId, facts.groupId)) throw broken(8, "ticket_group");
-  if (ticket.by === ANY_HOST ? !v.byHost : ticket.by !== facts.sender) throw broken(8, "ticket_by");
+  if (ticket.by === roomState.ANY_HOST ? !v.byHost : ticket.by !== facts.sender) throw broken(8, "ticket_by");
   const age = facts.slot - 1 - ticket.slot;
-  if (age < 0 || age >= REJOIN_SLOTS) throw broken(8, "ticket_slot", { said: ticket.slot, slot: facts.slot });
-  const recent = facts.ledger.rejoins.filter((r) => facts.slot - r.slot < REJOIN_SLOTS);
+  if (age < 0 || age >= roomState.REJOIN_SLOTS) throw broken(8, "ticket_slot", { said: ticket.slot, slot: facts.slot });
+  const recent = facts.ledger.rejoins.filter((r) => facts.slot - r.slot < roomState.REJOIN_SLOTS);
   if (recent.some((r) => same(r.nonce, ticket.nonce))) throw broken(8, "ticket_used");
   // another member's commit caused this, and could cause it repeatedly
   if (ticket.stuck && ticket.slot + 1 < facts.slot) return;
-  if (recent.filter((r) => same(r.signatureKey, old.signatureKey) && !r.stuck).length >= REJOINS_MAX)
-    throw broken(8, "rejoins", { most: REJOINS_MAX, slots: REJOIN_SLOTS });
+  if (recent.filter((r) => same(r.signatureKey, old.signatureKey) && !r.stuck).length >= roomState.REJOINS_MAX)
+    throw broken(8, "rejoins", { most: roomState.REJOINS_MAX, slots: roomState.REJOIN_SLOTS });
 }
 
 /**
@@ -157,7 +145,7 @@ async function snug9(v: CommitView): Promise<void> {
   const fresh = facts.ledger.returned <= returned.slot && returned.slot < facts.slot;
   if (!fresh || facts.slot - returned.slot > RETURN_SLOTS)
     throw broken(9, "return_slot", { said: returned.slot, slot: facts.slot });
-  const message = hostReturnMessage(facts.groupId, add.package, returned.slot);
+  const message = roomState.hostReturnMessage(facts.groupId, add.package, returned.slot);
   try {
     await verify(policy.hostPublic, message, returned.signature);
   } catch (error) {
@@ -176,7 +164,7 @@ async function snug9(v: CommitView): Promise<void> {
     next = next.with({ hosts: [...next.hosts, add.added.signatureKey] });
   const expected = next.with({ version: policy.version + 1 }).encode();
   const [, second, ...more] = change.extensions;
-  const alone = second !== undefined && more.length === 0 && second[0] === POLICY_EXTENSION;
+  const alone = second !== undefined && more.length === 0 && second[0] === roomState.POLICY_EXTENSION;
   if (!alone || !same(second[1], expected)) throw broken(9, "return_more");
 }
 
@@ -202,14 +190,14 @@ function snug11(v: CommitView): void {
 }
 
 function allowedName(leaf: LeafView): string {
-  const identity = reading(11, () => Identity.decode(leaf.identity));
+  const identity = reading(11, () => roomState.Identity.decode(leaf.identity));
   if (identity.flags !== 0) throw broken(11, "leaf_flags");
   return checkName(identity.name);
 }
 
 function looksLike(member: LeafView, name: string): boolean {
   try {
-    return lookAlike(Identity.decode(member.identity).name, name);
+    return lookAlike(roomState.Identity.decode(member.identity).name, name);
   } catch (error) {
     if (error instanceof MalformedError) return false; // a name that cannot be displayed misleads nobody
     throw error;
@@ -225,7 +213,7 @@ function snug12(v: CommitView): void {
   }
   if (invite === null) throw broken(12, "no_invite");
   if (v.facts.ledger.revoked.has(invite)) throw broken(12, "invite_revoked", { invite });
-  if ((invite & SINGLE_USE) !== 0 && v.facts.ledger.used.has(invite))
+  if ((invite & roomState.SINGLE_USE) !== 0 && v.facts.ledger.used.has(invite))
     throw broken(12, "invite_used", { invite });
 }
 
@@ -236,7 +224,7 @@ function snug13(v: CommitView): void {
     const [required, carried] = exactlyTwo(extensions);
     if (!ours.some(([kind, data]) => kind === required[0] && same(data, required[1])))
       throw broken(13, "required");
-    const next = reading(13, () => Policy.decode(carried[1]));
+    const next = reading(13, () => roomState.Policy.decode(carried[1]));
     if (next.version !== policy.version + 1 || !same(next.hostPublic, policy.hostPublic))
       throw broken(13, "version");
     // members have written under these flags: provability of messages is fixed at creation
@@ -246,7 +234,7 @@ function snug13(v: CommitView): void {
 
 function exactlyTwo(extensions: readonly ExtensionView[]): readonly [ExtensionView, ExtensionView] {
   const [first, second, ...more] = extensions;
-  if (first?.[0] !== REQUIRED_CAPABILITIES || second?.[0] !== POLICY_EXTENSION || more.length > 0)
+  if (first?.[0] !== REQUIRED_CAPABILITIES || second?.[0] !== roomState.POLICY_EXTENSION || more.length > 0)
     throw broken(13, "two");
   return [first, second];
 }
@@ -272,8 +260,8 @@ function snug15(v: CommitView): void {
   if (facts.members.size + adds.length - v.of("remove").length > MEMBERS_MAX)
     throw broken(15, "members", { most: MEMBERS_MAX });
   const added = adds.flatMap((p) => (p.added === null ? [] : [hex(p.added.signatureKey)]));
-  if (new Set([...facts.ledger.keys, ...added]).size > LEDGER_KEYS_MAX)
-    throw broken(15, "people", { most: LEDGER_KEYS_MAX });
+  if (new Set([...facts.ledger.keys, ...added]).size > roomState.LEDGER_KEYS_MAX)
+    throw broken(15, "people", { most: roomState.LEDGER_KEYS_MAX });
   if (adds.some((p) => p.suite !== facts.suite || p.version !== MLS10)) throw broken(15, "added_suite");
 }
 

@@ -60,24 +60,15 @@ export class CardRequest {
 /** A host's key for knocks. Decoding does not verify it: call `verify` before use. */
 export class Card {
   readonly type = "Card";
-  /** 32 bytes. */
-  readonly ephPublic: Bytes;
-  /** 16 bytes. */
-  readonly nonce: Bytes;
-  /** Unix seconds. */
-  readonly expiry: number;
-  /** The UTC day of the card's lobby. */
-  readonly day: number;
-  /** 64 bytes. */
-  readonly signature: Bytes;
 
-  constructor(ephPublic: Bytes, nonce: Bytes, expiry: number, day: number, signature: Bytes) {
-    this.ephPublic = ephPublic;
-    this.nonce = nonce;
-    this.expiry = expiry;
-    this.day = day;
-    this.signature = signature;
-  }
+  /** Sizes: `ephPublic` 32, `nonce` 16, `signature` 64. `expiry`: Unix seconds. `day`: the UTC day of the card's lobby. */
+  constructor(
+    readonly ephPublic: Bytes,
+    readonly nonce: Bytes,
+    readonly expiry: number,
+    readonly day: number,
+    readonly signature: Bytes,
+  ) {}
 
   /** Encode the card, 124 bytes. */
   encode(): Bytes {

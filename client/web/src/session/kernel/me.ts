@@ -1,13 +1,7 @@
 /** A participant's own leaf, and the group of a meeting that it opens. */
 import type { Bytes, Rng } from "../../crypto/bytes";
 import { checkName } from "../../crypto/agreed/names";
-import {
-  Identity,
-  type Policy,
-  POLICY_EXTENSION,
-  REJOIN_EXTENSION,
-  type RejoinTicket,
-} from "../../crypto/agreed/roomState";
+import * as roomState from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import { SUITE } from "./membership";
 
@@ -35,22 +29,22 @@ export class Me {
   }
 
   /** Return a fresh KeyPackage, with a rejoin ticket if one is given. */
-  package(now: number, ticket: RejoinTicket | null = null): Promise<mls.KeyPackageBundle> {
+  package(now: number, ticket: roomState.RejoinTicket | null = null): Promise<mls.KeyPackageBundle> {
     return mls.createKeyPackage(SUITE, {
       signatureKey: this.#key,
-      identity: new Identity(this.name).encode(),
-      supports: [POLICY_EXTENSION, REJOIN_EXTENSION],
+      identity: new roomState.Identity(this.name).encode(),
+      supports: [roomState.POLICY_EXTENSION, roomState.REJOIN_EXTENSION],
       lifetime: { notBefore: Math.floor(now) - SKEW, notAfter: Math.floor(now) + PACKAGE_LIFETIME },
-      extensions: ticket === null ? [] : [{ extensionType: REJOIN_EXTENSION, data: ticket.encode() }],
+      extensions: ticket === null ? [] : [{ extensionType: roomState.REJOIN_EXTENSION, data: ticket.encode() }],
       rng: this.#rng,
     });
   }
 
   /** Return a new meeting's group, with us as its only member and `policy` as its first. */
-  async found(policy: Policy, now: number): Promise<mls.Group> {
+  async found(policy: roomState.Policy, now: number): Promise<mls.Group> {
     const extensions = [
-      mls.requiredCapabilities([POLICY_EXTENSION]),
-      { extensionType: POLICY_EXTENSION, data: policy.encode() },
+      mls.requiredCapabilities([roomState.POLICY_EXTENSION]),
+      { extensionType: roomState.POLICY_EXTENSION, data: policy.encode() },
     ];
     return await mls.Group.create(await this.package(now), this.#rng(16), extensions, this.#rng);
   }
