@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields, replace
 
 from snugroom.client.cli import code_art
-from tests.web.vectors_code_art import PATH, vectors
 
 CODE = "1234567890" * 4
-
-
-def test_the_shared_vectors_are_what_is_reckoned_here() -> None:
-    assert json.loads(PATH.read_text()) == vectors()
 
 
 def test_another_code_has_other_code_art() -> None:

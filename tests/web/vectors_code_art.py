@@ -1,16 +1,13 @@
-"""Writes tests/web/shared/code_art.json, which both sides read: python -m tests.web.vectors_code_art"""
+"""Shared vectors of code art."""
 
 from __future__ import annotations
 
-import json
 import random
+from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 from snugroom.client.cli.code_art import DEPTH, EYE, PROFILES, RING, SHEAR, TIP, code_art_of
-
-PATH: Final = Path(__file__).parent / "shared" / "code_art.json"
 
 
 def vectors() -> dict[str, Any]:
@@ -26,5 +23,5 @@ def vectors() -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
-    PATH.write_text(json.dumps(vectors(), indent=1) + "\n")
+#: By the name of the file.
+FILES: Final[dict[str, Callable[[], Any]]] = {"code_art": vectors}

@@ -1,14 +1,13 @@
 """Shared vectors of what members check: commits, single checks, groups, each with the verdict in words.
 
-Python judges, and the page's unit tests judge the same. `python -m tests.web.vectors_policy` writes
-tests/web/shared/policy.json. Bytes are hex; what many views share stands once, in `shared`.
+Python judges, and the page's unit tests judge the same. Bytes are hex; what many views share stands once, in
+`shared`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from snugroom.crypto.agreed import policy
@@ -20,7 +19,6 @@ from tests.policy.commits import BO, MEMBERS, POLICY, REQUIRED, leaf
 from tests.policy.test_commits import CALLS
 from tests.policy.test_groups import CARRIED
 
-PATH: Final = Path(__file__).parent / "shared" / "policy.json"
 #: Characters of a case that is left out: full rooms and ledgers, which the page's tests fill themselves.
 HEAVY: Final = 20_000
 SHARED: Final = ("members", "policy", "ledger", "extensions", "path_leaf")
@@ -124,10 +122,6 @@ def vectors() -> dict[str, Any]:
     }
 
 
-def written() -> str:
-    """The file's text."""
-    return json.dumps(vectors(), separators=(",", ":"), ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    PATH.write_text(written(), "utf-8")
+#: By the name of the file.
+FILES: Final[dict[str, Callable[[], Any]]] = {"policy": vectors}
+ASCII: Final = False

@@ -1,15 +1,14 @@
-"""Shared vectors of sessions, beside cryptography: python -m tests.web.vectors_session
+"""Shared vectors of sessions, beside cryptography.
 
 Freshness, draws of invites, names of files, oddities of a name, and the contact book's bytes.
 """
 
 from __future__ import annotations
 
-import json
 import random
 from base64 import b64encode
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from snugroom.client.session.entry import contacts, identity_check, invites
@@ -18,7 +17,6 @@ from snugroom.client.session.monitor.freshness import Freshness
 from snugroom.client.session.monitor.heartbeats import interval
 from snugroom.crypto.proof.identity import IdentityKey, fingerprint
 
-PATH: Final = Path(__file__).parent / "shared" / "session.json"
 _CHARACTERS: Final = (
     *range(0x20, 0x100),
     *(0x2D0, 0x300, 0x61C, 0x1680, 0x180E, 0x2000, 0x200B, 0x200D, 0x2028, 0x202E, 0x2060, 0x3000, 0x4E00),
@@ -114,5 +112,5 @@ def vectors() -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
-    PATH.write_text(json.dumps(vectors(), indent=1) + "\n")
+#: By the name of the file.
+FILES: Final[dict[str, Callable[[], Any]]] = {"session": vectors}

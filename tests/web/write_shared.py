@@ -1,7 +1,7 @@
 """Writes tests/web/shared, which tests of both sides read: `python -m tests.web.write_shared [NAME ...]`
 
 The `FILES` of each module `tests.web.vectors_*` map names of files to functions that make their values.
-With `ASCII = False` a module's files have other characters unescaped. (Modules with one file write it.)
+With `ASCII = False` a module's files have other characters unescaped.
 """
 
 from __future__ import annotations
