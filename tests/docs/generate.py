@@ -2,7 +2,9 @@
 
 A page has text by hand, the line `MARK`, and below it a generated part. The settings' descriptions are in the
 docstrings of `Settings` and `MediaLimits`; the command line's are in the parsers; the index of the alarms has
-those of the catalogue of sentences. `test_generated.py` fails if a page is stale.
+those of the catalogue of sentences; the lab's scenes describe themselves.
+
+`test_generated.py` fails if a page is stale.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from msgspec import inspect
 from snugroom.client.cli import main as cli
 from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.tools.lab.leakage import run as leakage
+from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.server import __main__ as server
 from snugroom.server.config import Settings
 from snugroom.server.disclosure import command as disclose
@@ -171,12 +174,37 @@ def alarms() -> str:
     return "\n\n".join(chapters) + "\n"
 
 
+# -- the lab ---------------------------------------------------------------------------------
+
+#: The headings of the lab's page, by theme.
+_THEMES: Final = {
+    "entering": "Getting in",
+    "ending": "Ending, and silence",
+    "media": "Sound and pictures",
+    "slots": "Words and slots",
+    "plainly": "Said plainly",
+}
+
+
+def lab() -> str:
+    """Return the tables of all scenes, in the order of their definition."""
+    themes: dict[str, list[str]] = {theme: [] for theme in _THEMES}
+    for scene in SCENES:
+        themes[scene.theme].append(
+            f"| `{scene.id}` | {scene.mirrors} | {scene.documented} | {scene.prediction} |"
+        )
+    head = "| Scene | Mirrors | Documented | What is predicted |\n|---|---|---|---|"
+    chapters = ("\n".join((f"### {_THEMES[theme]}\n\n{head}", *rows)) for theme, rows in themes.items())
+    return "\n\n".join(chapters) + "\n"
+
+
 # -- the pages -------------------------------------------------------------------------------
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "settings.md": settings,
     "command-line.md": command_line,
     "alarms/README.md": alarms,
+    "lab.md": lab,
 }
 
 
