@@ -20,6 +20,7 @@ from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import table
+from snugroom.client.session.monitor import heartbeats
 from snugroom.client.tools.lab import scene
 from snugroom.client.tools.lab.leakage import report as leakage
 from snugroom.crypto.agreed import policy
@@ -163,6 +164,21 @@ def test_every_content_message_is_documented(kind: type[msgspec.Struct]) -> None
         str(kind.__struct_config__.tag)
     ]
     assert set(re.findall(r"`(\w+)`", row.replace(r"\|", "").split("|")[2])) == nested(kind)
+
+
+def test_the_limits_of_what_members_say_are_documented() -> None:
+    protocol = rows(chapter(page("docs/reference/protocol.md"), "## 7. What members say"))
+    text = f"1 to {content.TEXT_MAX:,} characters"
+    assert text in protocol["say"]
+    assert page("docs/reference/json.md").count(text) == 2, "of the command, and of the event"
+    assert f"1 to {content.IMAGE_MAX:,} bytes" in protocol["image"]
+
+
+def test_the_interval_of_heartbeats_is_documented() -> None:
+    least, each = heartbeats.INTERVAL_MIN, heartbeats.INTERVAL_PER_MEMBER
+    told = f"max({least:g} s, N / {1 / each:g} s)"
+    assert told in chapter(page("docs/reference/protocol.md"), "### Beats")
+    assert f"every {least:g} s" in page("docs/reference/alarms/silent.md")
 
 
 def test_every_refusal_is_documented() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
 from snugroom.crypto.entry.invite import Invite
 from snugroom.crypto.errors import MalformedError, ValidationError
 from tests.session.world import World
@@ -209,6 +210,6 @@ def test_names_and_links_are_checked_where_they_are_typed() -> None:
 def test_silly_texts_are_refused_to_their_author() -> None:
     w = World(17)
     ada, _ = w.meeting("Ada", "Bo")
-    for text in ("", "x" * 8001):
+    for text in ("", "x" * (content.TEXT_MAX + 1)):
         with pytest.raises(ValueError, match="characters"):
             w.do(ada, ev.Say(text))

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import FilePayload, Page
 
+from snugroom.client.session.catalogue.content import TEXT_MAX
 from tests.web.storybook import PHONE, WIDE, Book, see, see_focus, settled
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -295,12 +296,10 @@ class TestChat:
         self, book: Book, page: Page
     ) -> None:
         await book.show(page, "room-chat-empty")
-        await page.fill("textarea", "\U0001f436" * 8000)
+        await page.fill("textarea", "\U0001f436" * TEXT_MAX)
         await page.press("textarea", "Enter")
-        assert [one[0] for one in await asked(page)] == ["say"], (
-            "8,000 characters, by code points, are no more"
-        )
-        await page.fill("textarea", "x" * 8002)
+        assert [one[0] for one in await asked(page)] == ["say"], "characters are counted by code points"
+        await page.fill("textarea", "x" * (TEXT_MAX + 2))
         await page.press("textarea", "Enter")
         assert len(await asked(page)) == 1
         assert "too long by 2 characters" in await page.inner_text(".composer [role=alert]")

@@ -102,7 +102,7 @@ SCENARIOS = [
             "a_muted_member_and_a_newcomer_are_not_missed": "host",
             "a_liar_does_not_cover_up_what_is_true": "host -Cem",
             "a_member_who_invents_a_later_change_is_named_and_stops_nobody_for_long": "host -Cem",
-            "heartbeats_come_every_five_seconds_and_not_more_often": "host -Bo",
+            "heartbeats_come_at_every_interval_and_not_more_often": "host -Bo",
         },
         without=[
             "a_heartbeat_of_another_group_state_at_our_own_slot_is_not_fresh",

@@ -6,6 +6,8 @@ import asyncio
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.client.session.monitor.freshness import FRESH
+from snugroom.client.session.monitor.heartbeats import INTERVAL_MIN
 from snugroom.client.tools.lab import mallory
 from snugroom.client.tools.lab.intruder import Intruder
 from snugroom.client.tools.lab.member import Member
@@ -17,8 +19,8 @@ from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof.evidence import decode_evidence, merge, verify_evidence
 
 _THEME = "slots"
-#: Seconds: freshness lasts 15 s, a heartbeat may be 5 s old, and 5 s are a margin.
-_FRESH = 25.0
+#: Seconds: how long freshness lasts, how old a heartbeat may be, and a margin.
+_FRESH = FRESH[0] + INTERVAL_MIN + 5.0
 _FRESH_KINDS = ("stale", "withheld", "two_stories", "silent")
 
 
