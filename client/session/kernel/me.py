@@ -13,6 +13,8 @@ from snugroom.crypto.kdf import Rng
 #: Lifetime of a KeyPackage in seconds; only the admitting host checks it.
 PACKAGE_LIFETIME: Final = 24 * 3600
 _SKEW: Final = 3600
+#: What every leaf of a meeting supports.
+CAPABILITIES: Final = mls.Capabilities(extensions=(room_state.POLICY_EXTENSION, room_state.REJOIN_EXTENSION))
 
 
 class Me:
@@ -30,9 +32,7 @@ class Me:
             SUITE,
             signature_private=self.private,
             credential=mls.Credential.basic(room_state.Identity(self.name).encode()),
-            capabilities=mls.Capabilities(
-                extensions=(room_state.POLICY_EXTENSION, room_state.REJOIN_EXTENSION)
-            ),
+            capabilities=CAPABILITIES,
             lifetime=mls.Lifetime(int(now) - _SKEW, int(now) + PACKAGE_LIFETIME),
             extensions=extensions,
             rng=self.rng,

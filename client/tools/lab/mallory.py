@@ -11,11 +11,12 @@ from snugroom.client.connection import SessionCrypto
 from snugroom.client.media.receiving import Opened
 from snugroom.client.session import Session
 from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel.me import CAPABILITIES
 from snugroom.client.session.kernel.membership import SUITE, room_pass
 from snugroom.client.tools.lab.newcomer import join_from_outside
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope, policy
-from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, CommitContext, Identity
+from snugroom.crypto.agreed.room_state import CommitContext, Identity
 from snugroom.crypto.entry.invite import gate
 from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import BASE_KEY_LABEL, BASE_KEY_SIZE, TAGS_SIZE, EpochKeys, Stream
@@ -46,7 +47,7 @@ def ghost(name: str, now: float) -> mls.KeyPackageBundle:
         SUITE,
         signature_private=private,
         credential=mls.Credential.basic(Identity(name).encode()),
-        capabilities=mls.Capabilities(extensions=(POLICY_EXTENSION, REJOIN_EXTENSION)),
+        capabilities=CAPABILITIES,
         lifetime=mls.Lifetime(int(now) - 3600, int(now) + 3600),
         rng=os.urandom,
     )
