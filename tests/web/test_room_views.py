@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import FilePayload, Page
 
 from snugroom.client.session.catalogue.content import TEXT_MAX
+from snugroom.client.session.catalogue.sentence import LANGUAGES
 from tests.web.storybook import PHONE, WIDE, Book, see, see_focus, settled
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -457,7 +458,7 @@ class TestCode:
         assert await asked(page) == [["compared", True, "short"], ["compared", False, "short"]]
 
     async def test_every_language_has_a_word_for_each_sign(self, book: Book, page: Page) -> None:
-        for language in ("en", "de", "zh-Hant", "zh-Hans"):
+        for language in LANGUAGES:
             await book.show(page, "room-code-short", language=language)
             every = await page.evaluate(
                 """async () => {

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 from playwright.async_api import Page
 
+from snugroom.client.session.catalogue.sentence import LANGUAGES
 from tests.web.storybook import Book, Screen
 
 #: A small phone: where there is the least place.
@@ -56,7 +57,7 @@ async def cut(page: Page) -> list[str]:
     return [one for one in found if "Thursday seminar" not in one]
 
 
-@pytest.mark.parametrize("language", ["en", "de", "zh-Hant", "zh-Hans"])
+@pytest.mark.parametrize("language", LANGUAGES)
 async def test_nothing_is_cut_on_a_small_phone(book: Book, language: str) -> None:
     found: dict[str, list[str]] = {}
     async with book.page(SMALL, "light") as page:
