@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.commit_view import CommitView, LeafView, ProposalView
@@ -54,7 +55,9 @@ def proposal_view(proposal: mls.Proposal, sender: int | None, by_reference: bool
         return ProposalView("update", sender, by_reference)
     if isinstance(proposal, mls.ReInit):
         return ProposalView("reinit", sender, by_reference)
-    return ProposalView("external_init", sender, by_reference)
+    if isinstance(proposal, mls.ExternalInit):
+        return ProposalView("external_init", sender, by_reference)
+    assert_never(proposal)
 
 
 @dataclass(frozen=True)
