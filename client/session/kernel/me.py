@@ -13,7 +13,7 @@ from snugroom.crypto.kdf import Rng
 #: Lifetime of a KeyPackage in seconds; only the admitting host checks it.
 PACKAGE_LIFETIME: Final = 24 * 3600
 _SKEW: Final = 3600
-#: What every leaf of a meeting supports.
+#: Capabilities of every leaf of a meeting.
 CAPABILITIES: Final = mls.Capabilities(extensions=(room_state.POLICY_EXTENSION, room_state.REJOIN_EXTENSION))
 
 

@@ -1,4 +1,4 @@
-"""What a feature may ask of its room, as protocols. `kernel.room.RoomSession` implements them.
+"""Protocols of the room: all that a feature may ask of it. `kernel.room.RoomSession` implements them.
 
 Features, monitor and entry depend on this file and never on the room. All attributes are read-only here: a
 feature changes the room through a method.

@@ -30,7 +30,7 @@ class State(Protocol):
 
 @dataclass(frozen=True)
 class Built:
-    """What a commit contains."""
+    """Proposals of a commit."""
 
     proposals: Sequence[mls.Proposal]
     references: Sequence[bytes] = ()  # of stored proposals
