@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -111,7 +110,7 @@ class FirstTimesLost:
     """Every `period`-th RTP packet is lost when it comes for the first time; asked for again, it passes.
 
     No packet is lost on both its ways: aiortc asks once for what is missing, and then only when the next gap
-    shows. `lost` counts, those to the server first; `lost_of` counts those from the server, by SSRC.
+    shows. `lost` counts, those to the server first.
     """
 
     def __init__(self, period: int) -> None:
@@ -119,7 +118,6 @@ class FirstTimesLost:
         self._seen: set[tuple[bool, bytes]] = set()
         self.active = False
         self.lost = [0, 0]
-        self.lost_of: Counter[int] = Counter()
 
     def __call__(self, datagram: bytes, up: bool) -> tuple[float, ...]:
         if not self.active or not 127 < datagram[0] < 192 or 191 < datagram[1] < 224:
@@ -131,8 +129,6 @@ class FirstTimesLost:
             return (0.0,)
         self._seen.add(which)
         self.lost[0 if up else 1] += 1
-        if not up:
-            self.lost_of[int.from_bytes(datagram[8:12], "big")] += 1
         return ()
 
 
