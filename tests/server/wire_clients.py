@@ -169,7 +169,13 @@ async def visiting(url: str, server: Server | None = None) -> AsyncIterator[Plac
 @asynccontextmanager
 async def serving(settings: Settings | None = None, calls: Calls | None = None) -> AsyncIterator[Place]:
     """A server in this process, without an SFU: its calls are noted."""
-    server = Server(settings or quiet(), media=calls or Calls())
+    async with running(Server(settings or quiet(), media=calls or Calls())) as place:
+        yield place
+
+
+@asynccontextmanager
+async def running(server: Server) -> AsyncIterator[Place]:
+    """Start a server, visit it, and stop it in the end."""
     url = await server.start()
     try:
         async with visiting(url, server) as place:

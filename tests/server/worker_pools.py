@@ -24,7 +24,7 @@ from snugroom.server.wire.messages import Entered, Shown, Streams, Transport
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
 from tests.server.people import opening, room_door, show
-from tests.server.wire_clients import Guest, Place, quiet, visiting
+from tests.server.wire_clients import Guest, Place, quiet, running
 
 LIMITS = MediaLimits()
 
@@ -54,14 +54,8 @@ async def pool(count: int = 2, port: int = 0, limits: MediaLimits = LIMITS) -> A
 @asynccontextmanager
 async def server_with_workers(**settings: Any) -> AsyncIterator[Place]:
     """A whole server with two workers."""
-    server = Server(quiet(page=False, workers=2, **settings))
-    url = await server.start()
-    try:
-        async with visiting(url, server) as place:
-            yield place
-    finally:
-        async with asyncio.timeout(PATIENCE):
-            await server.stop()
+    async with running(Server(quiet(page=False, workers=2, **settings))) as place:
+        yield place
 
 
 def workers_of(place: Place) -> Workers:
