@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto.agreed.heartbeat import GOT_MAX, NO_HEARTBEAT, Got, Heartbeat, window
+from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Got, Heartbeat, window
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls.labels import sign_with_label
+from tests.crypto.heartbeats import WRONG_FIELDS
 
 NUMBER = bytes(range(16))
 KEY = SigningKey(bytes(range(32)))
@@ -89,14 +90,7 @@ def test_cut_or_with_more_behind_it_is_refused() -> None:
     [
         {"seq": 0},
         {"slot": 2},
-        {"sent": ((1, 1), (0, 1))},
-        {"sent": ((0, 1), (0, 1))},
-        {"sent": ((8, 1),)},
-        {"sent": tuple((n, 0) for n in range(9))},
-        {"got": (Got(2, 0, ()), Got(1, 0, ()))},
-        {"got": (Got(1, 0, ()), Got(1, 0, ()))},
-        {"got": (Got(1, 0, ((1, 0), (0, 0))),)},
-        {"got": tuple(Got(n, 0, ()) for n in range(GOT_MAX + 1))},
+        *WRONG_FIELDS,
     ],
     ids=str,
 )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from snugroom.crypto.agreed.heartbeat import GOT_MAX, NO_HEARTBEAT, Counters, Got, Heartbeat, window
+from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat, window
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REPORTS, Policy
 from snugroom.crypto.entry.invite import receipt_message
 from snugroom.crypto.errors import MalformedError
@@ -32,6 +32,7 @@ from snugroom.crypto.proof.evidence import (
 )
 from snugroom.crypto.proof.report import Report, ReportedMessage
 from snugroom.crypto.proof.verification import grouped, long_code
+from tests.crypto.heartbeats import WRONG_FIELDS
 from tests.web.cases import SAFE, outcome_of
 
 # -- codes -----------------------------------------------------------------------------------------------
@@ -106,14 +107,7 @@ def heartbeats() -> dict[str, Any]:
     wrong: list[dict[str, Any]] = [
         {"seq": 0},
         {"slot": plain.since - 1, "since": plain.since} if plain.since else {"slot": 0, "since": 1},
-        {"sent": ((1, 1), (0, 1))},
-        {"sent": ((0, 1), (0, 1))},
-        {"sent": ((8, 1),)},
-        {"sent": tuple((n, 0) for n in range(9))},
-        {"got": (Got(2, 0, ()), Got(1, 0, ()))},
-        {"got": (Got(1, 0, ()), Got(1, 0, ()))},
-        {"got": (Got(1, 0, ((1, 0), (0, 0))),)},
-        {"got": tuple(Got(n, 0, ()) for n in range(GOT_MAX + 1))},
+        *WRONG_FIELDS,
     ]
     bad = [_changed(plain, change).encode() for change in wrong]
     bad += [raw[:-1], raw + b"\0", b"", b"\2" + raw[1:], raw[:100]]
