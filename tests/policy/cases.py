@@ -51,6 +51,7 @@ from tests.policy.commits import (
     psk,
     raw_gce,
     rejoin,
+    rejoin_key,
     rejoins,
     remove,
     returning,
@@ -169,6 +170,9 @@ def _valid_rejoins() -> Iterator[tuple[str, CommitView]]:
     yield "rejoin, ledger full", rejoin(view={"ledger": full_ledger(LEDGER_KEYS_MAX)})
     yield "rejoin, room full", rejoin(view={"members": crowd(1000)})
     yield "rejoin, a ticket whose chain few can know", rejoin(at=replace(TICKET, chain=bytes(32)))
+    others = (rejoin_key(DANA), rejoin_key(ADA))
+    yield "rejoin, the last of three signatures", rejoin(signers=(*others, rejoin_key(CEM)))
+    yield "rejoin, once more, before its own commit", rejoin(rejoin_key=MEMBERS[CEM].rejoin_key)
 
 
 def _snug_1() -> Iterator[tuple[str, CommitView]]:
@@ -226,12 +230,25 @@ def _snug_5() -> Iterator[tuple[str, CommitView]]:
 
 
 def _snug_6() -> Iterator[tuple[str, CommitView]]:
-    old = MEMBERS[BO]
+    old = replace(MEMBERS[BO], rejoin_key=h("new"))
     yield "signature key", commit(BO, path_leaf=replace(old, signature_key=h("new")))
     yield "name", commit(BO, path_leaf=replace(old, identity=Identity("Ada").encode()))
     yield "flags", commit(BO, path_leaf=replace(old, identity=Identity("Bo", 1).encode()))
     yield "capabilities", commit(BO, path_leaf=replace(old, capabilities=b""))
     yield "extensions", commit(BO, path_leaf=replace(old, extensions=b"\x00"))
+    yield "the same rejoin key", commit(BO, path_leaf=replace(old, rejoin_key=MEMBERS[BO].rejoin_key))
+    yield "no rejoin key", commit(BO, path_leaf=replace(old, rejoin_key=b""))
+    yield "a rejoin key of another size", commit(BO, path_leaf=replace(old, rejoin_key=bytes(33)))
+    yield "an added leaf without a rejoin key", admission(who=leaf("Eve", "Eve", rejoin_key=b""))
+    yield "a rejoin whose new leaf has no rejoin key", rejoin(rejoin_key=b"")
+    yield "a host's return without a rejoin key", _without_rejoin_key(returning())
+
+
+def _without_rejoin_key(view: CommitView) -> CommitView:
+    proposals = tuple(
+        p if p.added is None else replace(p, added=replace(p.added, rejoin_key=b"")) for p in view.proposals
+    )
+    return replace(view, proposals=proposals)
 
 
 def _snug_7() -> Iterator[tuple[str, CommitView]]:
@@ -292,7 +309,10 @@ def _snug_8() -> Iterator[tuple[str, CommitView]]:
     yield "the old encryption key", rejoin(encryption_key=MEMBERS[CEM].encryption_key)
     yield "a ticket that is none", rejoin(ticket=b"")
     yield "a ticket with something behind", rejoin(ticket=TICKET.encode() + b"\0")
-    yield "a ticket with a flag of 2", rejoin(ticket=TICKET.encode()[:-1] + b"\x02")
+    yield "a ticket with a flag of 2", rejoin(ticket=TICKET.encode()[:-2] + b"\x02\0")
+    yield "a ticket with a signature too many", rejoin(signers=(rejoin_key(CEM),) * 4)
+    yield "a ticket that lacks its signature", rejoin(ticket=TICKET.encode()[:-1] + b"\x01")
+    yield from _unsigned_tickets()
     yield "for a host", rejoin(at=replace(TICKET, by=ANY_HOST))
     yield "for another member", rejoin(at=replace(TICKET, by=DANA))
     yield "for a member, by the host", rejoin(ADA)
@@ -309,6 +329,36 @@ def _snug_8() -> Iterator[tuple[str, CommitView]]:
         "a fourth time, stuck, and nothing has come since the slot that it knows",
         rejoin(at=replace(TICKET, slot=SLOT - 1, stuck=True), view={"ledger": rejoins(3)}),
     )
+
+
+def _unsigned_tickets() -> Iterator[tuple[str, CommitView]]:
+    """Tickets that the leaf's current rejoin key has not signed, or not as they are."""
+    yield "a ticket without a signature", rejoin(signers=())
+    yield "a ticket signed with another's rejoin key", rejoin(signers=(rejoin_key(DANA),))
+    yield (
+        "a ticket signed with an earlier rejoin key",
+        rejoin(signers=(SigningKey(h("rejoin", "before")),) * 3),
+    )
+    yield (
+        "a ticket signed with its new rejoin key alone",
+        rejoin(rejoin_key=SigningKey(h("thief")).public, signers=(SigningKey(h("thief")),)),
+    )
+    yield (
+        "a ticket for a leaf whose rejoin key is no key",
+        rejoin(view={"members": MEMBERS | {CEM: replace(MEMBERS[CEM], rejoin_key=bytes(32))}}),
+    )
+    for name, changes in (
+        ("group", {"group_id": h("other group")[:16]}),
+        ("slot", {"slot": TICKET.slot + 1}),
+        ("chain", {"chain": h("another")}),
+        ("nonce", {"nonce": h("another")[:16]}),
+        ("committer", {"by": ANY_HOST}),
+        ("flag", {"stuck": True}),
+        ("init key", {"init_key": h("another")}),
+        ("encryption key", {"encryption_key": h("another")}),
+        ("rejoin key", {"rejoin_key": h("another")}),
+    ):
+        yield f"a ticket signed for another {name}", rejoin(signed=changes)
 
 
 def _snug_9() -> Iterator[tuple[str, CommitView]]:

@@ -28,7 +28,7 @@ from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.mls.proposals import Commit
 from snugroom.server.wire import messages as wire
 from tests.mls.world import forge
-from tests.session.dishonest import forged
+from tests.session.dishonest import forged, package_with
 from tests.session.world import Participant, World
 
 AUDIO = 1001
@@ -132,7 +132,7 @@ def returning(who: Participant, now: float, **changes: object) -> tuple[mls.KeyP
     m = who.room.membership
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=1)
     ticket = replace(ticket, **changes)  # type: ignore[arg-type]  # a test's liberty
-    bundle = who.session._me.package(now, ticket)
+    bundle = package_with(who, ticket, now)
     return mls.KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(now)), ticket
 
 

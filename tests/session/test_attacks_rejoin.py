@@ -21,7 +21,7 @@ from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.entry.lobby import Answer, RecoveryMessage
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.mls import KeyPackageIn
-from tests.session.dishonest import spoil_path
+from tests.session.dishonest import package_with, spoil_path
 from tests.session.forked import texts
 from tests.session.test_hostile_members import together
 from tests.session.world import Participant, World
@@ -102,6 +102,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoinLobby:
         heartbeat_key=m.hand_heartbeat_key(),
         slot=m.journal.slot,
         chain=m.journal.chain,
+        at=int(w.now),
         ledger=m.ledger.encode(),
     )
     back = recovery.make_recovery_reply(asked, answer, rng=w.rng)
@@ -192,7 +193,7 @@ def test_nobody_but_who_is_asked_can_commit_a_rejoin() -> None:
     for by in (ANY_HOST, cem.room.membership.own_leaf):
         m = bo.room.membership
         ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=by)
-        bundle = bo.session._me.package(w.now, ticket)
+        bundle = package_with(bo, ticket, w.now)
         package = KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(w.now))
         intent = RejoinIntent(1, package, ticket.encode(), "Bo")
         with pytest.raises(ValidationError, match="SNUG-8"):

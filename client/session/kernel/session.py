@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from snugroom.client.session import events as ev
@@ -37,7 +38,7 @@ from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostSeed, Invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.kdf import Rng
+from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.server.wire.messages import ServerMessage
 
 Admission = Literal["ask", "all"]
@@ -117,12 +118,14 @@ class Session:
         me = Me(name, rng)
         session = cls(me, Invite.parse(link), options, rng)
         book = options.contacts
+        rejoin_key = SigningKey.generate(rng)
         session._guest = GuestLobby(
             session._invites.own,
             name,
             greeting,
-            me.package,
+            partial(me.package, rejoin_key=rejoin_key),
             session._invites.psks,
+            rejoin_key,
             identity=book.own if book is not None and options.show_identity else None,
             now=now,
             rng=rng,
@@ -143,7 +146,9 @@ class Session:
         me = Me(kept.name, rng)
         session = cls(me, kept.host_seed.invite(kept.origin, kept.secret, 0), options, rng)
         session._kept = kept
-        session._guest = HostReturnLobby(kept, me.package, session._invites.psks, now=now, rng=rng)
+        rejoin_key = SigningKey.generate(rng)
+        package = partial(me.package, rejoin_key=rejoin_key)
+        session._guest = HostReturnLobby(kept, package, session._invites.psks, rejoin_key, now=now, rng=rng)
         session._collect(now)
         return session
 
@@ -313,7 +318,7 @@ class Session:
         """Pass results between lobby and room, and collect effects."""
         if self._room is not None:
             self._invites.record(self._room)
-            self._admissions.answer_readmitted(self._room, self._readmission, self._host)
+            self._admissions.answer_readmitted(self._room, self._readmission, self._host, now)
             if self._host is not None:
                 self._serve(self._host, self._room, now)
         if self._guest is not None:
@@ -336,7 +341,7 @@ class Session:
             self._end(room.ended)
 
     def _serve(self, host: HostLobby, room: RoomSession, now: float) -> None:
-        self._admissions.answer_newcomers(room, host)
+        self._admissions.answer_newcomers(room, host, now)
         for index in room.membership.ledger.revoked | self._invites.book.taken_back:
             host.revoke(index)
         if room.membership.policy.mode is Mode.LOCKED:
@@ -394,6 +399,7 @@ class Session:
             self._room.carry_over(old)
         elif self._kept is not None:
             self._room.feature(Monitor).forget_confirmations()
+        self._room.feature(Monitor).let_in(now - entry.answer.at)
         self._room.feature(Reporting).take(entry.answer.admission)
         self._room.start()
         if self._kept is not None and self._host is None:
