@@ -232,6 +232,9 @@ class Monitor(Feature):
             self._heard_beat(heard, now)
         return True
 
+    def replaced(self, now: float) -> None:
+        self._heartbeats.send(now, self._disorder.ordering, members=len(self._members.leaves), want=True)
+
     def tick(self, now: float) -> None:
         members = self._members
         if members.synced_at is not None and now - self._ticked > ASLEEP:

@@ -10,6 +10,7 @@ import { SnugCryptoError } from "../../crypto/errors";
 import { HostSeed, Invite } from "../../crypto/entry/invite";
 import type { HostRecoveryData } from "../../crypto/entry/recovery";
 import { Mode, type Policy } from "../../crypto/agreed/roomState";
+import { SigningKey } from "../../crypto/kdf";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { build as buildFeatures } from "../features/build";
@@ -122,12 +123,14 @@ export class Session {
     const { link, name, greeting = "", options = OPTIONS, now, rng = systemRng } = facts;
     const me = await Me.make(name, rng);
     const session = new Session(me, Invite.parse(link), options, rng);
+    const rejoinKey = await SigningKey.fresh();
     session.#guest = await GuestLobby.open({
       link: session.#invites.own,
       name,
       greeting,
-      makePackage: (at) => me.package(at),
+      makePackage: (at) => me.package(at, rejoinKey),
       psks: session.#invites.psks,
+      rejoinKey,
       identity: options.showIdentity ? (options.contacts?.own ?? null) : null,
       now,
       rng,
@@ -143,7 +146,9 @@ export class Session {
     const session = new Session(me, kept.hostSeed.invite(kept.origin, kept.secret, 0), options, rng);
     session.#kept = kept;
     const psks = session.#invites.psks;
-    session.#guest = await HostReturnLobby.open({ kept, makePackage: (at) => me.package(at), psks, now, rng });
+    const rejoinKey = await SigningKey.fresh();
+    const makePackage = (at: number) => me.package(at, rejoinKey);
+    session.#guest = await HostReturnLobby.open({ kept, makePackage, psks, rejoinKey, now, rng });
     await session.#collect(now);
     return session;
   }
@@ -360,7 +365,7 @@ export class Session {
   async #collect(now: number): Promise<void> {
     if (this.#room !== null) {
       this.#invites.record(this.#room);
-      await this.#admissions.answerReadmitted(this.#room, this.#readmission, this.#host);
+      await this.#admissions.answerReadmitted(this.#room, this.#readmission, this.#host, now);
       if (this.#host !== null) await this.#serve(this.#host, this.#room, now);
     }
     if (this.#guest !== null) await this.#checkGuest(this.#guest, now);
@@ -383,7 +388,7 @@ export class Session {
   }
 
   async #serve(host: HostLobby, room: RoomSession, now: number): Promise<void> {
-    await this.#admissions.answerNewcomers(room, host);
+    await this.#admissions.answerNewcomers(room, host, now);
     for (const index of new Set([...room.membership.ledger.revoked, ...this.#invites.book.takenBack]))
       await host.revoke(index);
     if (room.membership.policy.mode === Mode.LOCKED) await host.lock(now);
@@ -441,6 +446,7 @@ export class Session {
     if (old !== null || kept !== null) this.#effects.push({ type: "Disconnect", endpoint: ROOM });
     if (old !== null) await room.carryOver(old);
     else if (kept !== null) room.feature(Monitor).forgetConfirmations();
+    room.feature(Monitor).letIn(now - entry.answer.at);
     this.#room = room; // media use the new keys from here on
     await room.feature(Reporting).take(entry.answer.admission);
     room.start();
