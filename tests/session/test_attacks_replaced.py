@@ -39,7 +39,9 @@ def rejoin_by(
 ) -> RejoinIntent:
     """A rejoin in the owner's place with its signature key, for `by` to commit."""
     m = owner.room.membership
-    leaf = ANY_HOST if by.room.membership.is_host(by.room.membership.own_leaf) else by.room.membership.own_leaf
+    leaf = (
+        ANY_HOST if by.room.membership.is_host(by.room.membership.own_leaf) else by.room.membership.own_leaf
+    )
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, w.rng(16), by=leaf)
     bundle = package_with(owner, ticket, w.now, signers)
     package = KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(w.now))
@@ -286,7 +288,9 @@ def test_a_held_first_knock_before_that_costs_the_member_seconds(monkeypatch: py
     w.until(lambda: all(("Bo", "here") in p.said for p in people[:2]), 5)
 
 
-def test_a_member_whose_answer_is_withheld_comes_in_by_its_next_knock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_whose_answer_is_withheld_comes_in_by_its_next_knock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The first ticket was carried out, and the server keeps the answer: the next one still counts."""
     w = World(490)
     monkeypatch.setattr(rejoining, "TICKET_FOR", 10.0)

@@ -1,7 +1,7 @@
 /** Memberships with each other and no server: what is staged, judged, adopted, void, said and left. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Bytes, hex, utf8 } from "../../../../client/web/src/crypto/bytes";
+import { type Bytes, hex, same, utf8 } from "../../../../client/web/src/crypto/bytes";
 import {
   MalformedError,
   MissingKeyError,
@@ -19,11 +19,14 @@ import {
   Policy,
   POLICY_EXTENSION,
   REJOIN_EXTENSION,
+  REJOIN_KEY_EXTENSION,
 } from "../../../../client/web/src/crypto/agreed/roomState";
+import { SigningKey } from "../../../../client/web/src/crypto/kdf";
 import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import * as mls from "../../../../client/web/src/mls";
 import type { Intent } from "../../../../client/web/src/session/kernel/intents";
 import { exported, Membership, SUITE } from "../../../../client/web/src/session/kernel/membership";
+import { leafView, rejoinKeyExtension } from "../../../../client/web/src/session/kernel/views";
 import { BUCKETS } from "../../../../client/web/src/wire/limits";
 import { seeded } from "./rooms";
 
@@ -34,19 +37,22 @@ const psks: mls.Psks = new Map([[hex(LINK_PSK_ID), PSK]]);
 
 interface Person {
   readonly key: mls.SignatureKey;
+  readonly rejoinKey: SigningKey;
   readonly bundle: mls.KeyPackageBundle;
 }
 
 async function person(name: string): Promise<Person> {
   const key = await mls.generateSignatureKey(SUITE);
+  const rejoinKey = await SigningKey.fresh();
   const bundle = await mls.createKeyPackage(SUITE, {
     signatureKey: key,
     identity: new Identity(name).encode(),
-    supports: [POLICY_EXTENSION, REJOIN_EXTENSION],
+    supports: [POLICY_EXTENSION, REJOIN_EXTENSION, REJOIN_KEY_EXTENSION],
+    leafExtensions: [rejoinKeyExtension(rejoinKey)],
     lifetime: { notBefore: NOW - 3600, notAfter: NOW + 3600 },
     rng: seeded(name),
   });
-  return { key, bundle };
+  return { key, rejoinKey, bundle };
 }
 
 async function hosted(mode: Mode = Mode.ASK): Promise<Membership> {
@@ -65,6 +71,7 @@ async function hosted(mode: Mode = Mode.ASK): Promise<Membership> {
     chain: new Uint8Array(32),
     ledger,
     linkPsk: PSK,
+    rejoinKey: ada.rejoinKey,
     now: NOW,
     rng: seeded("ada"),
   });
@@ -73,9 +80,9 @@ async function hosted(mode: Mode = Mode.ASK): Promise<Membership> {
 const enter = async (
   name: string,
   invite: number,
-): Promise<Intent & { readonly bundle: mls.KeyPackageBundle }> => {
-  const { bundle } = await person(name);
-  return { type: "AddIntent", knock: 1, keyPackage: bundle.keyPackage, invite, name, bundle };
+): Promise<Intent & Omit<Person, "key">> => {
+  const { bundle, rejoinKey } = await person(name);
+  return { type: "AddIntent", knock: 1, keyPackage: bundle.keyPackage, invite, name, bundle, rejoinKey };
 };
 
 /** `by` commits it, and all others judge it good and adopt it; gives the Welcome for whoever is let in. */
@@ -107,6 +114,7 @@ async function lets(
     slot: by.journal.slot,
     chain: by.journal.chain,
     linkPsk: PSK,
+    rejoinKey: intent.rejoinKey,
     now: NOW,
     rng: seeded(name),
   };
@@ -468,8 +476,40 @@ test("the heartbeat key is handed to the newcomer alone", async () => {
   assert.notDeepEqual(ada.handHeartbeatKey(), ada.heartbeatKey);
   const group = await mls.Group.join(welcome, intent.bundle, { psks, rng: seeded("joins") });
   const facts = { room: ROOM, slot: 1, chain: ada.journal.chain, ledger: ada.ledger, linkPsk: PSK, now: NOW };
-  const bo = await Membership.create(group, { ...facts, handed: ada.handHeartbeatKey() });
+  const bo = await Membership.create(group, { ...facts, rejoinKey: intent.rejoinKey, handed: ada.handHeartbeatKey() });
   assert.deepEqual(bo.heartbeatKey, ada.heartbeatKey);
+});
+
+test("every commit of a leaf brings it another rejoin key, and its extensions stay", async () => {
+  const ada = await hosted();
+  const bo = await lets(ada, "Bo", 0, []);
+  const seen = [leafView(bo.group.member(1)!)];
+  const other = leafView(bo.group.member(0)!).rejoinKey;
+  for (let round = 0; round < 3; round++) {
+    await commits(bo, { type: "HealIntent", epoch: bo.group.epoch }, [ada]);
+    const [mine, theirs] = [leafView(bo.group.member(1)!), leafView(ada.group.member(1)!)];
+    assert.deepEqual(mine, theirs);
+    assert.deepEqual(mine.rejoinKey, bo.rejoinKeys()[0]?.public);
+    assert.ok(seen.every(({ rejoinKey }) => !same(rejoinKey, mine.rejoinKey)));
+    assert.deepEqual(mine.extensions, seen[0]?.extensions);
+    seen.push(mine);
+  }
+  assert.deepEqual(leafView(ada.group.member(0)!).rejoinKey, other, "nobody else's");
+});
+
+test("a commit that is out may have been taken: its rejoin key counts too", async () => {
+  const ada = await hosted();
+  const bo = await lets(ada, "Bo", 0, []);
+  const [now] = bo.rejoinKeys();
+  const staged = await bo.stage({ type: "HealIntent", epoch: bo.group.epoch });
+  assert.ok(staged && now);
+  const [, next] = bo.rejoinKeys();
+  assert.ok(next);
+  staged.stage.drop();
+  assert.equal((await bo.stage({ type: "HealIntent", epoch: bo.group.epoch }))?.slot, staged.slot);
+  assert.deepEqual(bo.rejoinKeys(), [now, next], "the same for every commit that is sent for a slot");
+  await commits(ada, { type: "HealIntent", epoch: ada.group.epoch }, [bo]);
+  assert.deepEqual(bo.rejoinKeys(), [now], "another has taken the slot");
 });
 
 test("a group that no commits could have brought about is none of ours", async () => {
@@ -481,6 +521,7 @@ test("a group that no commits could have brought about is none of ours", async (
       chain: new Uint8Array(32),
       ledger: new Ledger(),
       linkPsk: PSK,
+      rejoinKey: ada.rejoinKey,
       now: NOW,
     });
   await assert.rejects(

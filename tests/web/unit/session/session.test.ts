@@ -4,6 +4,7 @@ import type { Bytes } from "../../../../client/web/src/crypto/bytes";
 import { MalformedError, ValidationError } from "../../../../client/web/src/crypto/errors";
 import { Invite } from "../../../../client/web/src/crypto/entry/invite";
 import type { Answer } from "../../../../client/web/src/crypto/entry/lobby";
+import { SigningKey } from "../../../../client/web/src/crypto/kdf";
 import { Contacts } from "../../../../client/web/src/session/entry/contacts";
 import type { Participant } from "./hub";
 import { Hub, ORIGIN } from "./hub";
@@ -357,6 +358,7 @@ test("a member out of step continues only from what it knows", async () => {
     name: "Bo",
     old,
     makePackage: () => Promise.reject(new Error("not asked")),
+    rejoinKey: await SigningKey.fresh(),
     psks: new Map(),
     first: null,
     now: hub.now,
@@ -369,6 +371,7 @@ test("a member out of step continues only from what it knows", async () => {
     heartbeatKey: new Uint8Array(32),
     slot: now.membership.journal.slot,
     chain: now.membership.journal.chain,
+    at: hub.now,
     ledger: now.membership.ledger.encode(),
     admission: new Uint8Array(),
   };

@@ -14,7 +14,7 @@ export const FRESH = [15, 3] as const;
  * Whether the others have answered us since we came in: an answer from the lobby may be old.
  *
  * It says that we are in the room as it was then. A server that holds it back, and serves us that room, could have us
- * talk to a member that was evicted since. But nobody can answer our heartbeats there for a host.
+ * talk to a member that was evicted since. Nobody there can answer our heartbeats as a host.
  */
 export class Beginning {
   /** The members that were here before us: only heartbeats that answer ours count. */
