@@ -17,6 +17,7 @@ from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto.agreed.heartbeat import Got
 from snugroom.crypto.agreed.room_state import ANY_HOST, RejoinTicket
 from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry.invite import gate
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls import KeyPackageIn
@@ -84,12 +85,11 @@ def test_a_member_that_helps_the_thief_is_named() -> None:
     w.until(lambda: w.agreed([*people, cem]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("snugroom.crypto.agreed.policy.judge_commit", lambda view: None)
-        patch.setattr("snugroom.crypto.mls.treekem.RatchetTree", object, raising=False)
         staged = mallory.room.membership.stage(rejoin_by(w, bo, mallory, stolen))
     assert staged is not None
     w._ascend(
         mallory.links[ev.ROOM],
-        wire.encode(wire.Commit(staged.slot, staged.blob, _gate(staged.room_pass))),
+        wire.encode(wire.Commit(staged.slot, staged.blob, gate(staged.room_pass))),
     )
     w.run(3)
     for who in (ada, bo, cem):
@@ -98,12 +98,6 @@ def test_a_member_that_helps_the_thief_is_named() -> None:
         assert len(told) == 1
         assert "Mallory" in told[0]
     assert ada.roster == bo.roster == cem.roster
-
-
-def _gate(room_pass: bytes) -> bytes:
-    from snugroom.crypto.entry.invite import gate
-
-    return gate(room_pass)
 
 
 def test_the_owner_itself_still_rejoins_after_its_key_rotations() -> None:
@@ -180,6 +174,7 @@ def test_a_replaced_program_that_goes_on_is_reported_even_if_the_rejoin_is_kept_
     for who in (ada, cem):
         signed = again.signed(bo.room.number, bo.room.membership.sign)
         monitor(who)._replacements.heard(signed.encode())
+    w.run(0.2)
     assert w.now - began < 20
     for who in (ada, cem):
         assert len(texts(who, "replaced")) == 1
@@ -269,7 +264,7 @@ def test_a_held_first_knock_opens_nothing_once_the_member_has_committed(
     w.run(3)
     assert [p.epoch for p in people] == epochs, "the first commit of the new leaf has ended all its tickets"
     assert [p.ended for p in people] == [None] * 3
-    assert people[0].alarms == people[1].alarms == []
+    assert {*people[0].alarms, *people[1].alarms} <= {"silent"}, "Bo was away for a while"
 
 
 def test_a_held_first_knock_before_that_costs_the_member_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,9 +33,9 @@ from snugroom.crypto.kdf import H
 
 #: Maximum age of our acknowledged beat, in seconds or beat intervals: a held-back beat is not fresh.
 ECHO: Final = (25.0, 5)
-#: Seconds on a new connection before lost freshness is reported (after coming in, beat intervals if longer):
+#: Seconds on a new connection before lost freshness is reported (after coming in, a beat interval if longer):
 #: the others beat when they see us.
-RETURN: Final = (8.0, 2)
+RETURN: Final = (8.0, 1)
 #: Age in seconds from which an answer of the lobby is called old, if nobody answers us in the room.
 OLD_ANSWER: Final = 60.0
 #: Seconds between two ticks that indicate that this machine has slept.

@@ -28,10 +28,10 @@ import * as sentences from "../catalogue/sentences";
 /** Maximum age of our acknowledged beat: a held-back beat is not fresh. */
 export const ECHO: Span = [25, 5];
 /**
- * Seconds on a new connection before lost freshness is reported (after coming in, beat intervals if longer): the others
+ * Seconds on a new connection before lost freshness is reported (after coming in, a beat interval if longer): the others
  * beat when they see us.
  */
-export const RETURN: Span = [8, 2];
+export const RETURN: Span = [8, 1];
 /** Age in seconds from which an answer of the lobby is called old, if nobody answers us in the room. */
 export const OLD_ANSWER = 60;
 /** Seconds between two ticks that indicate that this machine has slept. */
