@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.room_state import CommitContext, RejoinTicket
@@ -21,6 +22,11 @@ def post_commit(w: World, who: Participant, blob: bytes, room_pass: bytes) -> No
     """Take the next slot with any blob."""
     slot = who.room.membership.journal.slot + 1
     w._ascend(who.links[ev.ROOM], wire.encode(wire.Commit(slot, blob, gate(room_pass))))
+
+
+def fresh_leaf(m: Membership) -> list[mls.Extension]:
+    """The extensions that a commit gives its author's leaf: another rejoin key (SNUG-6)."""
+    return m._leaf_extensions(SigningKey.generate())
 
 
 def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -> tuple[bytes, bytes]:
@@ -39,7 +45,7 @@ def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -
         authenticated_data=CommitContext(**facts).encode(),
         force_path=True,
         psks=m._psks,
-        leaf_extensions=m._leaf_extensions(SigningKey.generate()),
+        leaf_extensions=fresh_leaf(m),
     )
     blob = m._cover("commit", envelope.pack([stage.message]))
     room_pass = stage.group.export("snug 1 pass", m.room, 32)
