@@ -67,7 +67,7 @@ class HeldAnswer(Forked):
                 self.cut(link)
 
 
-def test_a_newcomer_whose_answer_was_held_for_half_an_hour_says_nothing_to_who_was_evicted(
+def test_a_held_answer_does_not_have_a_newcomer_talk_to_who_was_evicted_since(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(commit_rota, "HEAL_ROUND", 1e6)  # Mallory makes no commit of her own

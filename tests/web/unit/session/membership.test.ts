@@ -145,6 +145,13 @@ function agreed(...all: readonly Membership[]): void {
 
 const envelopeKey = (m: Membership): Bytes => exported(m.group, "veil");
 
+/** The extensions that a commit gives its author's leaf: another rejoin key (SNUG-6). */
+async function freshLeaf({ group }: Membership): Promise<mls.Extension[]> {
+  const others = group.member(group.ownLeaf)?.extensions ?? [];
+  const kept = others.filter(({ extensionType }) => extensionType !== REJOIN_KEY_EXTENSION);
+  return [rejoinKeyExtension(await SigningKey.fresh()), ...kept];
+}
+
 /** A commit that no honest member makes, sealed as a member seals. */
 async function forged(
   by: Membership,
@@ -157,6 +164,7 @@ async function forged(
     authenticatedData: context.encode(),
     forcePath: true,
     psks,
+    leafExtensions: await freshLeaf(by),
   });
   const blob = await cover(by, "commit", [stage.message]);
   stage.drop();
@@ -351,7 +359,8 @@ test("a relay holds one application message, and nothing that a commit may need 
     chain,
     ledger: bo.ledger.digest(),
   }).encode();
-  const stage = await bo.group.stage([], { authenticatedData, forcePath: true, psks });
+  const leafExtensions = await freshLeaf(bo);
+  const stage = await bo.group.stage([], { authenticatedData, forcePath: true, psks, leafExtensions });
   await assert.rejects(cem.openRelay(await cover(bo, "relay", [stage.message])), MalformedError);
   await assert.rejects(
     cem.openRelay(
@@ -406,6 +415,7 @@ test("a commit that does not carry what it names is void, whoever has had it els
     authenticatedData,
     forcePath: true,
     psks,
+    leafExtensions: await freshLeaf(bo),
   });
   const blob = await cover(bo, "commit", [stage.message]);
   for (const m of [ada, cem]) {

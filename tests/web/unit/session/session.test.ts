@@ -198,7 +198,7 @@ test("a member out of step comes in anew, and keeps its place", async () => {
   await hub.feed(bo, { type: "Say", text: "back" });
   await hub.run(1);
   assert.deepEqual(texts(cem), ["Bo: back"]);
-  assert.ok(ada.events("Roster").at(-1)?.rejoined);
+  assert.ok(ada.events("Roster").some(({ rejoined }) => rejoined));
   assert.deepEqual(ada.names, ["Ada", "Bo", "Cem"]);
 });
 
@@ -212,7 +212,7 @@ test("where no host is heard members let each other back in, and the host that h
   await hub.run(25);
   bo.session.room!.needsRejoin = true;
   await hub.until(() => bo.session.room?.needsRejoin === false, 60);
-  assert.ok(cem.events("Roster").at(-1)?.rejoined);
+  assert.ok(cem.events("Roster").some(({ rejoined }) => rejoined));
   const back = await hub.add(
     "ada again",
     await Session.rejoinAsHost(kept, { now: hub.now, rng: seeded("again") }),
