@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from snugroom.client.session.kernel.membership import SUITE
@@ -28,6 +28,11 @@ class Me:
         self.name = check_name(name)
         self.rng = rng
         self.private, self.public = mls.generate_signature_key(SUITE, rng)
+
+    def new_leaf(self) -> tuple[SigningKey, Callable[[float], mls.KeyPackageBundle]]:
+        """Return a new leaf's rejoin key, and a function of the time that makes KeyPackages for that leaf."""
+        rejoin_key = SigningKey.generate(self.rng)
+        return rejoin_key, lambda now: self.package(now, rejoin_key)
 
     def package(
         self,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Literal
 
 from snugroom.client.session import events as ev
@@ -38,7 +37,7 @@ from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostSeed, Invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.kdf import Rng, SigningKey
+from snugroom.crypto.kdf import Rng
 from snugroom.server.wire.messages import ServerMessage
 
 Admission = Literal["ask", "all"]
@@ -118,12 +117,12 @@ class Session:
         me = Me(name, rng)
         session = cls(me, Invite.parse(link), options, rng)
         book = options.contacts
-        rejoin_key = SigningKey.generate(rng)
+        rejoin_key, make_package = me.new_leaf()
         session._guest = GuestLobby(
             session._invites.own,
             name,
             greeting,
-            partial(me.package, rejoin_key=rejoin_key),
+            make_package,
             session._invites.psks,
             rejoin_key,
             identity=book.own if book is not None and options.show_identity else None,
@@ -146,9 +145,9 @@ class Session:
         me = Me(kept.name, rng)
         session = cls(me, kept.host_seed.invite(kept.origin, kept.secret, 0), options, rng)
         session._kept = kept
-        rejoin_key = SigningKey.generate(rng)
-        package = partial(me.package, rejoin_key=rejoin_key)
-        session._guest = HostReturnLobby(kept, package, session._invites.psks, rejoin_key, now=now, rng=rng)
+        rejoin_key, make_package = me.new_leaf()
+        psks = session._invites.psks
+        session._guest = HostReturnLobby(kept, make_package, psks, rejoin_key, now=now, rng=rng)
         session._collect(now)
         return session
 
@@ -397,9 +396,8 @@ class Session:
             self._effects.append(ev.Disconnect(ev.ROOM))
         if old is not None:
             self._room.carry_over(old)
-        elif self._kept is not None:
-            self._room.feature(Monitor).forget_confirmations()
-        self._room.feature(Monitor).let_in(now - entry.answer.at)
+        by_member = old is None and self._kept is not None
+        self._room.feature(Monitor).let_in(now - entry.answer.at, by_member=by_member)
         self._room.feature(Reporting).take(entry.answer.admission)
         self._room.start()
         if self._kept is not None and self._host is None:

@@ -113,9 +113,14 @@ class Monitor(Feature):
         self._override = frozenset(self._missing(now))
         self.room.tell(sentences.status("override"))
 
-    def let_in(self, age: float) -> None:
-        """Record how old the answer was by which we came in, in seconds, as far as two clocks show it."""
+    def let_in(self, age: float, *, by_member: bool) -> None:
+        """Record how old the answer was by which we came in, in seconds, as far as two clocks show it.
+
+        `by_member`: it need not be a host's, and we have no confirmations from before.
+        """
         self._answer_age = age
+        if by_member:
+            self.forget_confirmations()
 
     def forget_confirmations(self) -> None:
         """Seal nothing until the others have answered us here.

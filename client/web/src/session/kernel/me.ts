@@ -2,7 +2,7 @@
 import type { Bytes, Rng } from "../../crypto/bytes";
 import { checkName } from "../../crypto/agreed/names";
 import * as roomState from "../../crypto/agreed/roomState";
-import type { SigningKey } from "../../crypto/kdf";
+import { SigningKey } from "../../crypto/kdf";
 import * as mls from "../../mls";
 import { SUITE } from "./membership";
 import { rejoinKeyExtension } from "./views";
@@ -10,6 +10,11 @@ import { rejoinKeyExtension } from "./views";
 /** Lifetime of a KeyPackage in seconds; only the admitting host checks it. */
 export const PACKAGE_LIFETIME = 24 * 3600;
 const SKEW = 3600;
+
+interface NewLeaf {
+  readonly rejoinKey: SigningKey;
+  readonly makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
+}
 
 /** A participant's own leaf data: one signature key for one meeting. */
 export class Me {
@@ -28,6 +33,12 @@ export class Me {
 
   get public(): Bytes {
     return this.#key.public;
+  }
+
+  /** Return a new leaf's rejoin key, and a function of the time that makes KeyPackages for that leaf. */
+  async newLeaf(): Promise<NewLeaf> {
+    const rejoinKey = await SigningKey.fresh();
+    return { rejoinKey, makePackage: (now) => this.package(now, rejoinKey) };
   }
 
   /**

@@ -10,7 +10,6 @@ import { SnugCryptoError } from "../../crypto/errors";
 import { HostSeed, Invite } from "../../crypto/entry/invite";
 import type { HostRecoveryData } from "../../crypto/entry/recovery";
 import { Mode, type Policy } from "../../crypto/agreed/roomState";
-import { SigningKey } from "../../crypto/kdf";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { build as buildFeatures } from "../features/build";
@@ -123,14 +122,12 @@ export class Session {
     const { link, name, greeting = "", options = OPTIONS, now, rng = systemRng } = facts;
     const me = await Me.make(name, rng);
     const session = new Session(me, Invite.parse(link), options, rng);
-    const rejoinKey = await SigningKey.fresh();
     session.#guest = await GuestLobby.open({
       link: session.#invites.own,
       name,
       greeting,
-      makePackage: (at) => me.package(at, rejoinKey),
+      ...(await me.newLeaf()),
       psks: session.#invites.psks,
-      rejoinKey,
       identity: options.showIdentity ? (options.contacts?.own ?? null) : null,
       now,
       rng,
@@ -145,10 +142,8 @@ export class Session {
     const me = await Me.make(kept.name, rng);
     const session = new Session(me, kept.hostSeed.invite(kept.origin, kept.secret, 0), options, rng);
     session.#kept = kept;
-    const psks = session.#invites.psks;
-    const rejoinKey = await SigningKey.fresh();
-    const makePackage = (at: number) => me.package(at, rejoinKey);
-    session.#guest = await HostReturnLobby.open({ kept, makePackage, psks, rejoinKey, now, rng });
+    const leaf = { ...(await me.newLeaf()), psks: session.#invites.psks };
+    session.#guest = await HostReturnLobby.open({ kept, ...leaf, now, rng });
     await session.#collect(now);
     return session;
   }
@@ -445,8 +440,7 @@ export class Session {
     this.#gather(old);
     if (old !== null || kept !== null) this.#effects.push({ type: "Disconnect", endpoint: ROOM });
     if (old !== null) await room.carryOver(old);
-    else if (kept !== null) room.feature(Monitor).forgetConfirmations();
-    room.feature(Monitor).letIn(now - entry.answer.at);
+    room.feature(Monitor).letIn(now - entry.answer.at, old === null && kept !== null);
     this.#room = room; // media use the new keys from here on
     await room.feature(Reporting).take(entry.answer.admission);
     room.start();

@@ -121,9 +121,14 @@ export class Monitor extends Feature {
     this.room.tell(sentences.status("override"));
   }
 
-  /** Record how old the answer was by which we came in, in seconds, as far as two clocks show it. */
-  letIn(age: number): void {
+  /**
+   * Record how old the answer was by which we came in, in seconds, as far as two clocks show it.
+   *
+   * `byMember`: it need not be a host's, and we have no confirmations from before.
+   */
+  letIn(age: number, byMember: boolean): void {
     this.#answerAge = age;
+    if (byMember) this.forgetConfirmations();
   }
 
   /**
