@@ -1,6 +1,6 @@
 /** Memberships with each other and no server, for tests. */
 import assert from "node:assert/strict";
-import { type Bytes, hex, same } from "../../../../client/web/src/crypto/bytes";
+import { type Bytes, hex } from "../../../../client/web/src/crypto/bytes";
 import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { LINK_PSK_ID } from "../../../../client/web/src/crypto/agreed/policy";
 import {
