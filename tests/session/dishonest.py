@@ -25,8 +25,9 @@ def post_commit(w: World, who: Participant, blob: bytes, room_pass: bytes) -> No
 
 
 def fresh_leaf(m: Membership) -> list[mls.Extension]:
-    """The extensions that a commit gives its author's leaf: another rejoin key (SNUG-6)."""
-    return m._leaf_extensions(SigningKey.generate())
+    """The extensions that a commit gives its author's leaf: another rejoin key, which its program keeps."""
+    m._next_rejoin_key = m._next_rejoin_key or SigningKey.generate()
+    return m._leaf_extensions(m._next_rejoin_key)
 
 
 def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -> tuple[bytes, bytes]:
