@@ -281,6 +281,7 @@ def held_knock(w: World, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Particip
 
 def deliver(w: World, people: Sequence[Participant], day: int, knock: lobby.Knock) -> None:
     for host in people[:2]:
+        assert host.session._host is not None
         intent = host.session._host._knocked(day, knock, host.room.membership, w.now)
         if isinstance(intent, RejoinIntent):
             host.room.queue(intent, w.now)
@@ -329,12 +330,14 @@ def test_a_member_whose_answer_is_withheld_comes_in_by_its_next_knock(
     bo.room.needs_rejoin = True
     slot = ada.room.membership.journal.slot
     w.do(bo, ev.Tick())
-    real = bo.session._guest._replied
-    bo.session._guest._replied = lambda reply: None
+    guest = bo.session._guest
+    assert isinstance(guest, RejoinLobby)
+    real = guest._replied
+    guest._replied = lambda reply: None  # type: ignore[method-assign]  # the server keeps the answer
     w.until(lambda: ada.room.membership.journal.slot > slot, 10)
     w.run(9)
-    assert bo.session._guest is not None
-    bo.session._guest._sent.clear()  # the server never yields the first answer
-    bo.session._guest._replied = real
+    assert bo.session._guest is guest
+    guest._sent.clear()  # the server never yields the first answer
+    guest._replied = real  # type: ignore[method-assign]
     w.until(lambda: bo.session._guest is None and w.agreed(people), 30)
     assert [p.ended for p in people] == [None] * 3

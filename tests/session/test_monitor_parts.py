@@ -79,7 +79,7 @@ def test_a_newcomer_waits_for_a_host_or_for_more_than_half(
 def test_a_newcomer_waits_for_nobody_who_has_gone() -> None:
     beginning = Beginning({1: True, 2: False})
     beginning.forget(1, {2: False})
-    assert not beginning.over
+    assert beginning.missing({2: False}) == [2]
     beginning.answered(2, {2: False})
     assert beginning.over
     alone = Beginning({1: True})
