@@ -17,7 +17,7 @@ from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto.agreed.heartbeat import Got
 from snugroom.crypto.agreed.room_state import ANY_HOST, RejoinTicket
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.entry.invite import gate
+from snugroom.crypto.entry.invite import day_of, gate
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls import KeyPackageIn
@@ -248,6 +248,44 @@ def test_an_answer_to_our_own_earlier_membership_accuses_nobody() -> None:
         w._feed(cem, ev.Received(ev.ROOM, wire.Broadcasted(blob)))
     w.run(1)
     assert "replaced" not in cem.alarms
+
+
+def knock_of(
+    w: World, who: Participant, host: Participant, slot: int, signers: Sequence[SigningKey]
+) -> lobby.Knock:
+    """A knock of a member that has to rejoin, at the host's card."""
+    m = who.room.membership
+    ticket = RejoinTicket(m.group.group_id, slot, m.journal.chain, w.rng(16))
+    bundle = package_with(who, ticket, w.now, signers)
+    assert host.session._host is not None
+    card = host.session._host._cards[day_of(w.now)][-1].card
+    return lobby.knock(who.session._invites.own, card, bundle.encoded, who.label, "", rng=w.rng)[0]
+
+
+def test_a_ticket_without_the_leafs_key_gets_a_refusal_and_alarms_nobody() -> None:
+    w = World(492)
+    ada, bo, _ = people = w.meeting("Ada", "Bo", "Cem")
+    w.run(1)
+    stolen = bo.room.membership.rejoin_keys()
+    rotate(w, bo, people, 1)
+    host, m, day = ada.session._host, ada.room.membership, day_of(w.now)
+    assert host is not None
+    posted: list[lobby.LobbyMessage] = []
+    host._connections.post = lambda day, message: posted.append(message)  # type: ignore[method-assign]
+    slot = m.journal.slot
+    for _ in range(3):
+        assert host._knocked(day, knock_of(w, bo, ada, slot, stolen), m, w.now) is None
+    assert len(posted) == 3
+    assert all(isinstance(message, lobby.Reply) for message in posted)
+    assert not host._asked, "nothing is kept for it"
+    # a host that has not come so far yet can't judge, and says nothing
+    assert host._knocked(day, knock_of(w, bo, ada, slot + 1, stolen), m, w.now) is None
+    assert len(posted) == 3
+    assert (
+        host._knocked(day, knock_of(w, bo, ada, slot, bo.room.membership.rejoin_keys()), m, w.now) is not None
+    )
+    w.run(1)
+    assert ada.alarms == []
 
 
 # -- a request that was held back -------------------------------------------------------------------------

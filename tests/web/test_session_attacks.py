@@ -95,6 +95,7 @@ SCENARIOS = [
             "a_held_first_knock_opens_nothing_once_the_member_has_committed",
             "a_replaced_program_that_goes_on_is_reported_even_if_the_rejoin_is_kept_from_it",
             "a_thief_of_a_leafs_keys_does_not_rejoin_six_key_rotations_later",
+            "a_ticket_without_the_leafs_key_gets_a_refusal_and_alarms_nobody",
             "an_answer_to_our_own_earlier_membership_accuses_nobody",
         ],
     ),

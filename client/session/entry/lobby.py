@@ -25,7 +25,7 @@ from snugroom.crypto.agreed.names import look_alike
 from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mode
 from snugroom.crypto.entry import knocks, lobby
 from snugroom.crypto.entry.invite import HostSeed
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import H, Rng
 from snugroom.server.wire import messages as wire
 
@@ -286,11 +286,12 @@ class HostLobby:
         leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == asked.who), None)
         if leaf is None or now - self._rejoined_at.get(leaf, 0.0) < REJOIN_EVERY:
             return None  # not a member, or it asked just now
-        ticket = m.ticket_from(asked.package)
-        if ticket is None:  # it is not signed with the key that the leaf has now
+        try:
+            ticket = m.ticket_from(asked.package)
+        except ValidationError:
             self._turn_away(asked, sentence("refusal.replaced"))
             return None
-        if ticket.by not in (ANY_HOST, m.own_leaf):
+        if ticket is None or ticket.by not in (ANY_HOST, m.own_leaf):
             return None
         assert asked.ticket is not None
         self._rejoined_at[leaf] = now

@@ -173,7 +173,11 @@ class Membership:
         return [self._rejoin_key] if following is None else [self._rejoin_key, following]
 
     def ticket_from(self, package: mls.KeyPackage) -> room_state.RejoinTicket | None:
-        """Return the ticket in a KeyPackage if a member of this group has signed it with its current keys."""
+        """Return the ticket in a member's KeyPackage; None if it is not for this group and history.
+
+        None too for a ticket of a slot that we have not reached. ValidationError("SNUG-8") if the member's
+        current rejoin key has not signed it.
+        """
         leaf = leaf_view(package.leaf_node)
         old = next(
             (m.leaf_node for m in self.group.members() if m.leaf_node.signature_key == leaf.signature_key),
@@ -183,10 +187,11 @@ class Membership:
             ticket = room_state.RejoinTicket.decode(ticket_of(package) or b"")
         except MalformedError:
             return None
-        if old is None or ticket.group_id != self.group.group_id:
+        if old is None or ticket.group_id != self.group.group_id or ticket.slot > self.journal.slot:
             return None
-        signed = policy.ticket_is_signed(ticket, leaf_view(old), leaf, package.init_key)
-        return ticket if signed else None
+        if not policy.ticket_is_signed(ticket, leaf_view(old), leaf, package.init_key):
+            raise ValidationError("SNUG-8", "the ticket is not signed with the leaf's current rejoin key")
+        return ticket
 
     def hand_heartbeat_key(self) -> bytes:
         """Return the masked heartbeat key (32 bytes) for a newcomer of this epoch and for no other reader.

@@ -4,13 +4,13 @@
  * Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host is in two.
  */
 import { type Bytes, hex, type Rng, same, systemRng, utf8 } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugCryptoError, ValidationError } from "../../crypto/errors";
 import type { HostSeed } from "../../crypto/entry/invite";
 import { H } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
 import { Knocks } from "../../crypto/entry/knocks";
 import { lookAlike } from "../../crypto/agreed/names";
-import { ANY_HOST, Identity, Mode, SINGLE_USE } from "../../crypto/agreed/roomState";
+import { ANY_HOST, Identity, Mode, type RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
@@ -338,13 +338,15 @@ export class HostLobby {
     const leaf = m.leafOf(keyPackage.leafNode.signatureKey);
     // Not a member, or it asked just now.
     if (leaf === null || now - (this.#rejoinedAt.get(leaf) ?? 0) < REJOIN_EVERY) return null;
-    const ticket = await m.ticketFrom(keyPackage);
-    if (ticket === null) {
-      // It is not signed with the key that the leaf has now.
+    let ticket: RejoinTicket | null;
+    try {
+      ticket = await m.ticketFrom(keyPackage);
+    } catch (error) {
+      if (!(error instanceof ValidationError)) throw error;
       await this.#turnAway(asked, IS_REPLACED);
       return null;
     }
-    if (ticket.by !== ANY_HOST && ticket.by !== m.ownLeaf) return null;
+    if (ticket === null || (ticket.by !== ANY_HOST && ticket.by !== m.ownLeaf)) return null;
     this.#rejoinedAt.set(leaf, now);
     this.#asked = new Map([...this.#asked].filter(([number, a]) => number > 0 || a.who !== asked.who));
     const knock = this.#rejoining--;

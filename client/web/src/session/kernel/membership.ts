@@ -193,7 +193,12 @@ export class Membership {
     return this.#nextRejoinKey === null ? [this.#rejoinKey] : [this.#rejoinKey, this.#nextRejoinKey];
   }
 
-  /** Return the ticket in a KeyPackage if a member of this group has signed it with its current keys; else null. */
+  /**
+   * Return the ticket in a member's KeyPackage; null if it is not for this group and history.
+   *
+   * null too for a ticket of a slot that we have not reached. ValidationError("SNUG-8") if the member's current rejoin
+   * key has not signed it.
+   */
   async ticketFrom(keyPackage: mls.KeyPackage): Promise<roomState.RejoinTicket | null> {
     const leaf = leafView(keyPackage.leafNode);
     const old = this.group.members().find(({ leafNode }) => same(leafNode.signatureKey, leaf.signatureKey));
@@ -204,9 +209,10 @@ export class Membership {
       if (error instanceof MalformedError) return null;
       throw error;
     }
-    if (old === undefined || !same(ticket.groupId, this.group.groupId)) return null;
-    const signed = await policy.ticketIsSigned(ticket, leafView(old.leafNode), leaf, keyPackage.initKey);
-    return signed ? ticket : null;
+    if (old === undefined || !same(ticket.groupId, this.group.groupId) || ticket.slot > this.journal.slot) return null;
+    if (!(await policy.ticketIsSigned(ticket, leafView(old.leafNode), leaf, keyPackage.initKey)))
+      throw new ValidationError("SNUG-8", "the ticket is not signed with the leaf's current rejoin key");
+    return ticket;
   }
 
   /**
