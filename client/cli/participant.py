@@ -43,7 +43,7 @@ class Status(IntEnum):
     USAGE = 2  # the command line, a file or the link is invalid
     UNREACHABLE = 3  # the server never answered
     REFUSED = 4  # a host refused the knock
-    REMOVED = 5  # a host removed this participant
+    REMOVED = 5  # a host removed this participant, or somebody with its keys took its place
     NOT_ADMITTED = 6  # the time was up before a host admitted this participant
     FAILED = 7  # a check of `snug demo`, `snug lab` or `snug verify-page` failed
     DROPPED = 8  # the server dropped the meeting, and did not let the participant return
@@ -54,6 +54,7 @@ _STATUS_OF_END: Final = {
     "ended": Status.OK,
     "refused": Status.REFUSED,
     "removed": Status.REMOVED,
+    "replaced": Status.REMOVED,
     "dropped": Status.DROPPED,
     "failed": Status.ERROR,
 }

@@ -22,7 +22,8 @@ class LeafView:
     identity: bytes  # bytes of the basic credential
     encryption_key: bytes
     capabilities: bytes  # encoded
-    extensions: bytes  # encoded
+    extensions: bytes  # encoded, without the rejoin key
+    rejoin_key: bytes  # contents of extension 0xF003; empty if the leaf has none
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class ProposalView:
     by_reference: bool = False
     added: LeafView | None = None
     package: bytes = b""  # of an Add: H(KeyPackage), 32 bytes
+    init_key: bytes = b""  # of an added KeyPackage
     ticket: bytes | None = None  # rejoin extension of an added KeyPackage
     suite: int = 0x0001  # of an added KeyPackage
     version: int = MLS10

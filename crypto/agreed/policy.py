@@ -9,10 +9,12 @@ SNUG-2   it is a PrivateMessage from a member
 SNUG-3   its proposals are by value and the committer's own; exception: a by-reference Remove of oneself
 SNUG-4   only Add, Remove, PreSharedKey and GroupContextExtensions
 SNUG-5   it has a path
-SNUG-6   the path's leaf keeps signature key, credential, capabilities and extensions
+SNUG-6   the path's leaf keeps signature key, credential, capabilities and extensions, and has another rejoin
+         key than before; an added leaf has a rejoin key
 SNUG-7   Add, Remove and GroupContextExtensions come from a host under the old policy;
          nobody is added while the room is locked
-SNUG-8   ... except a rejoin: exactly {Remove, Add, PSK} of one leaf with a valid ticket
+SNUG-8   ... except a rejoin: exactly {Remove, Add, PSK} of one leaf, with a ticket that the leaf's current
+         rejoin key has signed
 SNUG-9   ... and a host's return: exactly {PSK, Add, GCE}, and the Remove of its old leaf, signed by the
          key of the host seed, as long as no host has lost the role
 SNUG-10  an Add comes with exactly one PSK, external, the link's
@@ -105,7 +107,13 @@ def snug_5(v: CommitView) -> None:
 
 
 def snug_6(v: CommitView) -> None:
-    """A commit must not change its author's identity."""
+    """A commit must not change its author's identity, and renews its author's rejoin key.
+
+    Whoever stole the keys of a leaf can therefore not rejoin in its place once the leaf has made a commit.
+    """
+    for p in v.of("add"):
+        if p.added is not None:
+            _has_rejoin_key(p.added)
     old, new = None if v.sender is None else v.members.get(v.sender), v.path_leaf
     if old is None or new is None:
         return  # SNUG-2 and SNUG-5 cover this
@@ -116,6 +124,14 @@ def snug_6(v: CommitView) -> None:
         new.extensions,
     ):
         raise ValidationError("SNUG-6", "the committer's leaf changed its key, name or capabilities")
+    _has_rejoin_key(new)
+    if new.rejoin_key == old.rejoin_key:
+        raise ValidationError("SNUG-6", "the committer's leaf keeps its rejoin key")
+
+
+def _has_rejoin_key(leaf: LeafView) -> None:
+    if len(leaf.rejoin_key) != room_state.REJOIN_KEY_SIZE:
+        raise ValidationError("SNUG-6", "a leaf has no rejoin key")
 
 
 def snug_7(v: CommitView) -> None:
@@ -136,6 +152,10 @@ def snug_7(v: CommitView) -> None:
 
 def snug_8(v: CommitView) -> None:
     """A rejoin: exactly {Remove(i), Add, PSK}, same key and credential, a fresh ticket of this group.
+
+    The leaf's current rejoin key must have signed the ticket. After a rejoin, the member's other tickets are
+    signed with the new leaf's key too, and count until that leaf has made a commit: before that, the member
+    may not know that it is in again.
 
     Only the member that commits the ticket compares the ticket's chain: members that joined later do not know
     it, and the verdict must not depend on it. A member that is stuck on another member's commit has no rejoin
@@ -166,12 +186,28 @@ def snug_8(v: CommitView) -> None:
     recent = [r for r in v.ledger.rejoins if v.slot - r.slot < room_state.REJOIN_SLOTS]
     if any(r.nonce == ticket.nonce for r in recent):
         raise ValidationError("SNUG-8", "the ticket has been used")
+    if not ticket_is_signed(ticket, old, added, adds[0].init_key):
+        raise ValidationError("SNUG-8", "the ticket is not signed with the leaf's current rejoin key")
     if ticket.stuck and ticket.slot + 1 < v.slot:
         return  # another member's commit caused this, and could cause it repeatedly
     if sum(r.signature_key == old.signature_key and not r.stuck for r in recent) >= room_state.REJOINS_MAX:
         raise ValidationError(
             "SNUG-8", f"more than {room_state.REJOINS_MAX} rejoins in {room_state.REJOIN_SLOTS} slots"
         )
+
+
+def ticket_is_signed(ticket: room_state.RejoinTicket, old: LeafView, new: LeafView, init_key: bytes) -> bool:
+    """Return whether the rejoin key of the leaf `old` has signed a ticket for `new` and its init key."""
+    message = ticket.message(init_key, new.encryption_key, new.rejoin_key)
+    return any(_is_signed(old.rejoin_key, message, signature) for signature in ticket.signatures)
+
+
+def _is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    try:
+        verify(public, message, signature)
+    except SnugCryptoError:
+        return False
+    return True
 
 
 def snug_9(v: CommitView) -> None:
@@ -360,13 +396,14 @@ def judge_commit(view: CommitView) -> None:
 def judge_group(*, suite: int, extensions: Sequence[tuple[int, bytes]], members: Iterable[LeafView]) -> None:
     """Check a newcomer's group for properties that no valid commit could have introduced.
 
-    ValidationError with SNUG-11, 13, 14 or 15. No member has validated the creation of the group.
+    ValidationError with SNUG-6, 11, 13, 14 or 15. No member has validated the creation of the group.
     """
     _known_suite(suite)
     _no_external_senders(extensions)
     _exactly_two(extensions)
     for member in members:
         _allowed_name(member)
+        _has_rejoin_key(member)
 
 
 def snug_17(*, epoch: int, current: int, sender_removed: bool) -> None:

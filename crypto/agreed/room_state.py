@@ -7,17 +7,25 @@ other encoding is malformed.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.fields import Reader, prefixed, uint
+from snugroom.crypto.kdf import SigningKey
 
 #: GroupContext extension that carries the policy (a private-use number of RFC 9420 17.3).
 POLICY_EXTENSION: Final = 0xF001
 #: KeyPackage extension that carries a rejoin ticket.
 REJOIN_EXTENSION: Final = 0xF002
+#: LeafNode extension that carries the leaf's rejoin key, an Ed25519 public key (32 bytes).
+REJOIN_KEY_EXTENSION: Final = 0xF003
+REJOIN_KEY_SIZE: Final = 32
+#: Maximum number of signatures on a ticket: by the leaf's rejoin key, by the key of its own commit if that
+#: may have been adopted, and by the key of the new leaf.
+TICKET_SIGNATURES_MAX: Final = 3
 #: Bit of an invite index that marks a single-use invite.
 SINGLE_USE: Final = 0x8000
 
@@ -140,7 +148,9 @@ class RejoinTicket:
 
     docs/reference/protocol.md, section 6.
 
-    The ticket is in its new KeyPackage, signed with the old leaf's signature key: nobody else can make one.
+    The ticket is in its new KeyPackage. Two keys of the old leaf must have signed it: the signature key (by
+    the KeyPackage's signature), and the leaf's current rejoin key, which changes with every commit of the
+    leaf. A signature key that was stolen earlier is therefore not enough.
     """
 
     group_id: bytes
@@ -149,8 +159,10 @@ class RejoinTicket:
     nonce: bytes  # 16 bytes
     stuck: bool = False  # True: the member could not process the commit of slot + 1
     by: int = ANY_HOST  # leaf that may commit the rejoin
+    #: Signatures of `message` (64 bytes each), of which one must be by the leaf's current rejoin key.
+    signatures: tuple[bytes, ...] = ()
 
-    def encode(self) -> bytes:
+    def _fields(self) -> bytes:
         return b"".join(
             (
                 prefixed(self.group_id, 1),
@@ -162,15 +174,32 @@ class RejoinTicket:
             )
         )
 
+    def encode(self) -> bytes:
+        return self._fields() + uint(len(self.signatures), 1) + b"".join(self.signatures)
+
     @classmethod
     def decode(cls, data: bytes) -> RejoinTicket:
         r = Reader(data)
         ticket = cls(r.prefixed(1), r.uint(8), r.take(32), r.take(16), False, r.uint(4))
-        stuck = r.uint(1)
-        r.end()
+        stuck, count = r.uint(1), r.uint(1)
         if stuck > 1:
             raise MalformedError("rejoin ticket: a flag must be 0 or 1")
-        return replace(ticket, stuck=bool(stuck))
+        if count > TICKET_SIGNATURES_MAX:
+            raise MalformedError(f"rejoin ticket: more than {TICKET_SIGNATURES_MAX} signatures")
+        signatures = tuple(r.take(64) for _ in range(count))
+        r.end()
+        return replace(ticket, stuck=bool(stuck), signatures=signatures)
+
+    def message(self, init_key: bytes, encryption_key: bytes, rejoin_key: bytes) -> bytes:
+        """Return the message that a rejoin key signs; the arguments are the new leaf's (32 bytes each)."""
+        return b"snug 1 rejoin" + self._fields() + init_key + encryption_key + rejoin_key
+
+    def signed(
+        self, keys: Iterable[SigningKey], init_key: bytes, encryption_key: bytes, rejoin_key: bytes
+    ) -> RejoinTicket:
+        """Return the ticket with the signatures of `keys`."""
+        message = self.message(init_key, encryption_key, rejoin_key)
+        return replace(self, signatures=tuple(key.sign(message) for key in keys))
 
 
 @dataclass(frozen=True)

@@ -387,6 +387,8 @@ class Answer:
     heartbeat_key: bytes = field(repr=False)
     slot: int
     chain: bytes
+    #: The replying member's clock, in Unix seconds: shows how long the answer was under way.
+    at: int
     #: Opaque in this module: used invites, all signature keys ever seen, recent rejoins.
     ledger: bytes
     #: The host's signature that it admitted this key (`proof.report`, 64 bytes); empty without reports.
@@ -420,6 +422,7 @@ def encode_answer(answer: Answer | Refusal) -> bytes:
                 exactly(answer.heartbeat_key, 32, "a beat key"),
                 uint(answer.slot, 8),
                 exactly(answer.chain, 32, "a chain value"),
+                uint(answer.at, 8),
                 prefixed(answer.ledger, 4),
                 prefixed(_admission(answer.admission), 1),
             )
@@ -445,6 +448,7 @@ def read_answer(body: bytes) -> Answer | Refusal:
             reader.take(32),
             reader.uint(8),
             reader.take(32),
+            reader.uint(8),
             reader.prefixed(4),
             _admission(reader.prefixed(1)),
         )

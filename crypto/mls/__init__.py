@@ -21,6 +21,7 @@ from snugroom.crypto.mls.nodes import (
     LeafNodeSource,
     Lifetime,
     RequiredCapabilities,
+    find_extension,
     required_capabilities,
 )
 from snugroom.crypto.mls.outcomes import ApplicationMessage, CandidateCommit, ReceivedProposal, Stage
@@ -80,6 +81,7 @@ __all__ = [
     "Update",
     "WireFormat",
     "create_key_package",
+    "find_extension",
     "generate_signature_key",
     "kind_of",
     "required_capabilities",

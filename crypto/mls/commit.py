@@ -7,7 +7,7 @@ new `EpochState` that `Group` adopts or discards.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import Rng
@@ -15,7 +15,7 @@ from snugroom.crypto.mls import messages, schedule, treekem, treemath, validate
 from snugroom.crypto.mls import validate_commit as rules
 from snugroom.crypto.mls.apply import AppliedProposals, apply_proposals, attributed_to, find_psks, resolve
 from snugroom.crypto.mls.framing import PadTo, VerifiedContent, protect_private, protect_public, sign_content
-from snugroom.crypto.mls.nodes import LeafNode, LeafNodeIn
+from snugroom.crypto.mls.nodes import Extension, LeafNode, LeafNodeIn
 from snugroom.crypto.mls.proposals import (
     Commit,
     CommittedProposal,
@@ -173,6 +173,7 @@ def stage_commit(
     private: bool,
     pad_to: PadTo | None,
     psks: Mapping[bytes, Buffer],
+    leaf_extensions: Sequence[Extension] | None,
     now: int | None,
     rng: Rng,
 ) -> StagedCommit:
@@ -191,6 +192,8 @@ def stage_commit(
     if force_path or rules.needs_path(proposals):
         current = applied.tree.leaf(state.own_leaf)
         assert current is not None
+        if leaf_extensions is not None:
+            current = replace(current, extensions=tuple(leaf_extensions))
         new = treekem.create_path(
             applied.tree,
             state.own_leaf,

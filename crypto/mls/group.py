@@ -238,15 +238,17 @@ class Group(GroupView):
         private: bool = True,
         pad_to: PadTo | None = None,
         psks: Mapping[bytes, Buffer] = _NO_PSKS,
+        leaf_extensions: Sequence[Extension] | None = None,
         welcome_extensions: Sequence[Extension] = (),
         now: int | None = None,
     ) -> Stage:
         """Create a commit (section 12.4.1) that takes effect with `adopt`. Each call uses a handshake key.
 
         `include_stored` names stored proposals by reference; True selects all that can be committed together.
-        Without `force_path` there is a path only if the proposals need one. `now` (seconds since the Unix
-        epoch) enables the lifetime check of added KeyPackages. Raises `ValidationError` if the proposals are
-        not valid together, `StateError`.
+        Without `force_path` there is a path only if the proposals need one. `leaf_extensions` replace those
+        of our leaf in the path (None: they stay). `now` (seconds since the Unix epoch) enables the lifetime
+        check of added KeyPackages. Raises `ValidationError` if the proposals are not valid together,
+        `StateError`.
         """
         state = self._sending
         references = selected(state, include_stored)
@@ -259,6 +261,7 @@ class Group(GroupView):
             private=private,
             pad_to=pad_to,
             psks=psks,
+            leaf_extensions=leaf_extensions,
             now=now,
             rng=self._rng,
         )

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import ClassVar, Self
@@ -183,27 +183,30 @@ def create_key_package(
     credential: nodes.Credential,
     capabilities: nodes.Capabilities | None = None,
     lifetime: nodes.Lifetime,
-    extensions: Sequence[nodes.Extension] = (),
+    extensions: Sequence[nodes.Extension] | Callable[[bytes, bytes], Sequence[nodes.Extension]] = (),
     leaf_extensions: Sequence[nodes.Extension] = (),
     grease: bool = True,
     rng: Rng = os.urandom,
 ) -> KeyPackageBundle:
     """Create and sign a KeyPackage with new init and encryption keys.
 
-    `signature_private` is a 32-byte Ed25519 seed. `capabilities` defaults to those of this implementation
+    `signature_private` is a 32-byte Ed25519 seed. `extensions` may be a function of the new init key and
+    encryption key, for an extension that signs them. `capabilities` defaults to those of this implementation
     without any extension. With `grease`, random GREASE values are added to the capabilities and to both lists
     of extensions (RFC 9420 section 13.5), so that other implementations' tolerance is always exercised.
     Raises `ValidationError` if the leaf contradicts its own capabilities.
     """
     row = suite_of(suite)
     capabilities = capabilities or nodes.Capabilities()
+    init_private, init_key = hpke_generate(rng)
+    encryption_private, encryption_key = hpke_generate(rng)
+    if callable(extensions):
+        extensions = extensions(init_key, encryption_key)
     if grease:
         capabilities = capabilities.with_grease(rng)
         unknown = capabilities.extensions[-1]
         extensions = (*extensions, nodes.Extension(unknown, rng(rng(1)[0] % 16)))
         leaf_extensions = (*leaf_extensions, nodes.Extension(unknown, rng(rng(1)[0] % 16)))
-    init_private, init_key = hpke_generate(rng)
-    encryption_private, encryption_key = hpke_generate(rng)
     leaf = nodes.LeafNode.sign(
         signature_private,
         encryption_key=encryption_key,

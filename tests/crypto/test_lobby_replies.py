@@ -33,7 +33,7 @@ from tests.crypto.lobby_people import ENVELOPE_KEY, NOW, TEXTS, an_answer, knock
 )
 def test_answers_round_trip(welcome: bytes, ledger: bytes, slot: int, admission: bytes) -> None:
     opened, pending = knocked()
-    answer = Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, slot, b"c" * 32, ledger, admission)
+    answer = Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, slot, b"c" * 32, slot, ledger, admission)
     blob = post(ENVELOPE_KEY, reply(opened, answer))
     posted = read(ENVELOPE_KEY, blob)
     assert isinstance(posted, Reply)
@@ -68,7 +68,7 @@ def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
     opened, pending = knocked()
     fixed = len(post(ENVELOPE_KEY, reply(opened, an_answer(b""))))
     assert fixed == 512
-    most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 32 * 4 + 8 + 4 + len(b"ledger") + 1)
+    most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 32 * 4 + 8 + 8 + 4 + len(b"ledger") + 1)
     large = reply(opened, an_answer(bytes(most)))
     assert len(post(ENVELOPE_KEY, large)) == BUCKETS[-1]
     assert pending.open(large) == an_answer(bytes(most))
@@ -84,6 +84,8 @@ def test_an_answer_s_sizes(field: str) -> None:
         reply(opened, Answer(**(values | {field: bytes(31)})))
     with pytest.raises(MalformedError):
         reply(opened, Answer(**(values | {"slot": 2**64})))
+    with pytest.raises(MalformedError):
+        reply(opened, Answer(**(values | {"at": -1})))
 
 
 def test_a_refusal_s_words_are_checked_at_both_ends() -> None:
@@ -99,12 +101,14 @@ def _raw_reply(opened: OpenedKnock, body: bytes) -> Reply:
     return Reply(name, kdf.seal(key, padded(body, 600), name))
 
 
-ANSWER_BODY = b"\x01" + prefixed(b"w", 4) + bytes(96) + uint(7, 8) + bytes(32) + prefixed(b"l", 4) + b"\0"
+ANSWER_BODY = (
+    b"\x01" + prefixed(b"w", 4) + bytes(96) + uint(7, 8) + bytes(32) + uint(9, 8) + prefixed(b"l", 4) + b"\0"
+)
 
 
 def test_bytes_that_are_no_answer_are_refused() -> None:
     opened, pending = knocked()
-    good = Answer(b"w", bytes(32), bytes(32), bytes(32), 7, bytes(32), b"l")
+    good = Answer(b"w", bytes(32), bytes(32), bytes(32), 7, bytes(32), 9, b"l")
     assert pending.open(_raw_reply(opened, ANSWER_BODY)) == good
     for cut in range(len(ANSWER_BODY)):
         with pytest.raises(MalformedError):

@@ -47,6 +47,7 @@ def _proposal(value: Any) -> ProposalView:
     changed = {
         "added": _leaf(value["added"]),
         "package": bytes.fromhex(value["package"]),
+        "init_key": bytes.fromhex(value["init_key"]),
         "ticket": None if ticket is None else bytes.fromhex(ticket),
         "psk_id": bytes.fromhex(value["psk_id"]),
         "extensions": _pairs(value["extensions"]),

@@ -12,7 +12,6 @@ from functools import cache
 
 from snugroom.crypto.agreed.commit_view import CommitView, ProposalView
 from snugroom.crypto.agreed.room_state import (
-    ANY_HOST,
     LEDGER_KEYS_MAX,
     POLICY_EXTENSION,
     HostReturn,
@@ -20,6 +19,7 @@ from snugroom.crypto.agreed.room_state import (
     Mode,
 )
 from snugroom.crypto.kdf import SigningKey
+from tests.policy.cases_rejoin import snug_8, valid_rejoins
 from tests.policy.commits import (
     ADA,
     AGAIN,
@@ -51,7 +51,6 @@ from tests.policy.commits import (
     psk,
     raw_gce,
     rejoin,
-    rejoins,
     remove,
     returning,
 )
@@ -113,7 +112,7 @@ def _valid() -> Iterator[tuple[str, CommitView]]:
     yield "add, the last key of the ledger", admission(view={"ledger": full_ledger(LEDGER_KEYS_MAX - 1)})
     yield "add with a ticket and no Remove is an ordinary one", admission(ticket=TICKET.encode())
     yield from _valid_removals()
-    yield from _valid_rejoins()
+    yield from valid_rejoins()
 
 
 def _valid_removals() -> Iterator[tuple[str, CommitView]]:
@@ -143,32 +142,6 @@ def _valid_removals() -> Iterator[tuple[str, CommitView]]:
     yield "farewell of two", commit(BO, farewell(CEM), farewell(DANA))
     yield "farewell of the host", commit(BO, farewell(ADA))
     yield "farewell beside a removal", commit(ADA, farewell(CEM), remove(BO))
-
-
-def _valid_rejoins() -> Iterator[tuple[str, CommitView]]:
-    yield "rejoin", rejoin()
-    yield "rejoin, by the host", rejoin(ADA, at=replace(TICKET, by=ANY_HOST))
-    yield "rejoin, by the host, who was asked for", rejoin(ADA, at=replace(TICKET, by=ADA))
-    yield "rejoin of the host", rejoin(BO, ADA)
-    yield "rejoin, while the room is locked", rejoin(view={"policy": replace(POLICY, mode=Mode.LOCKED)})
-    yield "rejoin, stuck", rejoin(at=replace(TICKET, stuck=True))
-    yield "rejoin, newest ticket", rejoin(at=replace(TICKET, slot=SLOT - 1))
-    yield "rejoin, oldest ticket", rejoin(at=replace(TICKET, slot=SLOT - 64))
-    yield "rejoin, other capabilities", rejoin(capabilities=b"\x02\x01", extensions=b"more")
-    yield "rejoin, the third", rejoin(view={"ledger": rejoins(2)})
-    yield (
-        "rejoin, stuck, the fourth",
-        rejoin(at=replace(TICKET, slot=SLOT - 2, stuck=True), view={"ledger": rejoins(3)}),
-    )
-    yield "rejoin, three before, stuck on others' commits", rejoin(view={"ledger": rejoins(3, stuck=True)})
-    yield (
-        "rejoin, three before, the first of them long ago",
-        rejoin(view={"ledger": rejoins(3, slot=SLOT - 62)}),
-    )
-    yield "rejoin, three of somebody else", rejoin(view={"ledger": rejoins(3, who=DANA)})
-    yield "rejoin, ledger full", rejoin(view={"ledger": full_ledger(LEDGER_KEYS_MAX)})
-    yield "rejoin, room full", rejoin(view={"members": crowd(1000)})
-    yield "rejoin, a ticket whose chain few can know", rejoin(at=replace(TICKET, chain=bytes(32)))
 
 
 def _snug_1() -> Iterator[tuple[str, CommitView]]:
@@ -226,12 +199,25 @@ def _snug_5() -> Iterator[tuple[str, CommitView]]:
 
 
 def _snug_6() -> Iterator[tuple[str, CommitView]]:
-    old = MEMBERS[BO]
+    old = replace(MEMBERS[BO], rejoin_key=h("new"))
     yield "signature key", commit(BO, path_leaf=replace(old, signature_key=h("new")))
     yield "name", commit(BO, path_leaf=replace(old, identity=Identity("Ada").encode()))
     yield "flags", commit(BO, path_leaf=replace(old, identity=Identity("Bo", 1).encode()))
     yield "capabilities", commit(BO, path_leaf=replace(old, capabilities=b""))
     yield "extensions", commit(BO, path_leaf=replace(old, extensions=b"\x00"))
+    yield "the same rejoin key", commit(BO, path_leaf=replace(old, rejoin_key=MEMBERS[BO].rejoin_key))
+    yield "no rejoin key", commit(BO, path_leaf=replace(old, rejoin_key=b""))
+    yield "a rejoin key of another size", commit(BO, path_leaf=replace(old, rejoin_key=bytes(33)))
+    yield "an added leaf without a rejoin key", admission(who=leaf("Eve", "Eve", rejoin_key=b""))
+    yield "a rejoin whose new leaf has no rejoin key", rejoin(rejoin_key=b"")
+    yield "a host's return without a rejoin key", _without_rejoin_key(returning())
+
+
+def _without_rejoin_key(view: CommitView) -> CommitView:
+    proposals = tuple(
+        p if p.added is None else replace(p, added=replace(p.added, rejoin_key=b"")) for p in view.proposals
+    )
+    return replace(view, proposals=proposals)
 
 
 def _snug_7() -> Iterator[tuple[str, CommitView]]:
@@ -272,42 +258,6 @@ def _snug_7() -> Iterator[tuple[str, CommitView]]:
     yield (
         "an Add with a ticket and a Remove of nobody",
         commit(BO, replace(remove(CEM, BO), removed=None), psk(BO), back(CEM)),
-    )
-
-
-def _snug_8() -> Iterator[tuple[str, CommitView]]:
-    yield "no PSK", commit(BO, remove(CEM, BO), back(CEM))
-    yield "two PSKs", commit(BO, remove(CEM, BO), psk(BO), psk(BO), back(CEM))
-    yield "a policy instead of the PSK", commit(BO, remove(CEM, BO), gce(BO), back(CEM))
-    yield (
-        "a policy beside",
-        commit(ADA, remove(CEM), psk(), back(CEM, ADA, at=replace(TICKET, by=ANY_HOST)), gce()),
-    )
-    yield "the Remove by reference", commit(BO, farewell(CEM), psk(BO), back(CEM))
-    yield "of an empty leaf", commit(BO, remove(NOBODY, BO), psk(BO), back(CEM))
-    yield "an Add without a leaf", commit(BO, remove(CEM, BO), psk(BO), replace(back(CEM), added=None))
-    yield "another key", rejoin(signature_key=h("another"))
-    yield "another name", rejoin(identity=Identity("Ada").encode())
-    yield "in another's place", commit(BO, remove(DANA, BO), psk(BO), back(CEM))
-    yield "the old encryption key", rejoin(encryption_key=MEMBERS[CEM].encryption_key)
-    yield "a ticket that is none", rejoin(ticket=b"")
-    yield "a ticket with something behind", rejoin(ticket=TICKET.encode() + b"\0")
-    yield "a ticket with a flag of 2", rejoin(ticket=TICKET.encode()[:-1] + b"\x02")
-    yield "for a host", rejoin(at=replace(TICKET, by=ANY_HOST))
-    yield "for another member", rejoin(at=replace(TICKET, by=DANA))
-    yield "for a member, by the host", rejoin(ADA)
-    yield "another group", rejoin(at=replace(TICKET, group_id=h("other group")[:16]))
-    yield "a ticket of this slot", rejoin(at=replace(TICKET, slot=SLOT))
-    yield "a ticket too old", rejoin(at=replace(TICKET, slot=SLOT - 65))
-    yield "a ticket twice", rejoin(at=replace(TICKET, nonce=LEDGER.rejoins[0].nonce))
-    yield (
-        "a ticket twice, at the end of its time",
-        rejoin(at=replace(TICKET, nonce=h("nonce", 0)[:16]), view={"ledger": rejoins(1, slot=SLOT - 63)}),
-    )
-    yield "a fourth time", rejoin(view={"ledger": rejoins(3)})
-    yield (
-        "a fourth time, stuck, and nothing has come since the slot that it knows",
-        rejoin(at=replace(TICKET, slot=SLOT - 1, stuck=True), view={"ledger": rejoins(3)}),
     )
 
 
@@ -484,7 +434,7 @@ def all_cases() -> tuple[Case, ...]:
     """Every case, valid ones first."""
     cases = [Case(f"valid: {name}", view, None) for name, view in _valid()]
     groups = (
-        _snug_1, _snug_2, _snug_3, _snug_4, _snug_5, _snug_6, _snug_7, _snug_8,
+        _snug_1, _snug_2, _snug_3, _snug_4, _snug_5, _snug_6, _snug_7, snug_8,
         _snug_9, _snug_10, _snug_11, _snug_12, _snug_13, _snug_14, _snug_15,
     )  # fmt: skip
     for number, group in enumerate(groups, 1):

@@ -6,6 +6,7 @@ In this room Ada (leaf 0) is the host; Bo, Cem and Dana are not; slot 100 is abo
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,10 @@ def h(*parts: object) -> bytes:
     return hashlib.sha256(repr(parts).encode()).digest()
 
 
+def rejoin_key(who: int | str) -> SigningKey:
+    return SigningKey(h("rejoin", who))
+
+
 def leaf(who: int | str, name: str = "", **other: Any) -> LeafView:
     facts: dict[str, Any] = {
         "signature_key": h("signature", who),
@@ -44,6 +49,7 @@ def leaf(who: int | str, name: str = "", **other: Any) -> LeafView:
         "encryption_key": h("encryption", who),
         "capabilities": b"\x01\x02capabilities",
         "extensions": b"",
+        "rejoin_key": rejoin_key(who).public,
     }
     return LeafView(**(facts | other))
 
@@ -90,7 +96,9 @@ def commit(
 ) -> CommitView:
     """A commit with a fresh path; `context` changes what it says of itself, `other` what is so."""
     old = None if sender is None else MEMBERS.get(sender)
-    path = None if old is None else replace(old, encryption_key=h("fresh", sender))
+    path = (
+        None if old is None else replace(old, encryption_key=h("fresh", sender), rejoin_key=h("new", sender))
+    )
     view = replace(GROUND, **({"sender": sender, "proposals": proposals, "path_leaf": path} | other))
     if "authenticated_data" in other:
         return view
@@ -132,11 +140,30 @@ TICKET = RejoinTicket(GROUP_ID, 97, h("chain", 97), h("nonce", "new")[:16], by=B
 
 
 def back(
-    who: int, sender: int = BO, *, ticket: bytes | None = None, at: RejoinTicket = TICKET, **leaf_other: Any
+    who: int,
+    sender: int = BO,
+    *,
+    ticket: bytes | None = None,
+    at: RejoinTicket = TICKET,
+    signers: Sequence[SigningKey] | None = None,
+    signed: dict[str, Any] | None = None,
+    **leaf_other: Any,
 ) -> ProposalView:
-    """The Add of a member whose state is lost."""
-    new = replace(MEMBERS[who], **({"encryption_key": h("anew", who)} | leaf_other))
-    return ProposalView("add", sender, added=new, ticket=at.encode() if ticket is None else ticket)
+    """The Add of a member whose state is lost; `signed` changes what its keys have signed."""
+    changed = {"encryption_key": h("anew", who), "rejoin_key": h("rejoin anew", who)}
+    new, init_key = replace(MEMBERS[who], **(changed | leaf_other)), h("init", who)
+    about: dict[str, Any] = {
+        "init_key": init_key,
+        "encryption_key": new.encryption_key,
+        "rejoin_key": new.rejoin_key,
+    }
+    tickets = {key: value for key, value in (signed or {}).items() if key not in about}
+    keys = {key: value for key, value in (signed or {}).items() if key in about}
+    made = replace(at, **tickets).signed((rejoin_key(who),) if signers is None else signers, **(about | keys))
+    whole = replace(at, signatures=made.signatures).encode()
+    return ProposalView(
+        "add", sender, added=new, init_key=init_key, ticket=whole if ticket is None else ticket
+    )
 
 
 def rejoin(

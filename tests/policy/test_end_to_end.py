@@ -28,7 +28,7 @@ from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.mls.proposals import Commit
 from snugroom.server.wire import messages as wire
 from tests.mls.world import forge
-from tests.session.dishonest import forged
+from tests.session.dishonest import forged, fresh_leaf, package_with
 from tests.session.world import Participant, World
 
 AUDIO = 1001
@@ -73,10 +73,11 @@ def judged(blob: bytes, *people: Participant) -> list[tuple[int | None, str] | N
 def test_a_commit_in_clear_is_void_and_its_author_named() -> None:
     ada, bo, cem = World(201).meeting("Ada", "Bo", "Cem")
     m = bo.room.membership
-    stage = m.group.stage([], authenticated_data=context_of(m), private=False)
+    fresh = fresh_leaf(m)
+    stage = m.group.stage([], authenticated_data=context_of(m), private=False, leaf_extensions=fresh)
     assert judged(cover(m, stage.message), ada, cem) == [(1, "SNUG-2")] * 2
     stage.drop()
-    honest = m.group.stage([], authenticated_data=context_of(m))
+    honest = m.group.stage([], authenticated_data=context_of(m), leaf_extensions=fresh)
     assert judged(cover(m, honest.message), ada, cem) == [None] * 2, "the same under encryption is valid"
 
 
@@ -132,7 +133,7 @@ def returning(who: Participant, now: float, **changes: object) -> tuple[mls.KeyP
     m = who.room.membership
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=1)
     ticket = replace(ticket, **changes)  # type: ignore[arg-type]  # a test's liberty
-    bundle = who.session._me.package(now, ticket)
+    bundle = package_with(who, ticket, now)
     return mls.KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(now)), ticket
 
 
@@ -189,7 +190,11 @@ def test_a_removal_is_laundered_through_no_host() -> None:
     stored = m.group.process(proposal)
     assert isinstance(stored, mls.ReceivedProposal)
     stage = m.group.stage(
-        [], include_stored=[stored.reference], authenticated_data=context_of(m), psks=m._psks
+        [],
+        include_stored=[stored.reference],
+        authenticated_data=context_of(m),
+        psks=m._psks,
+        leaf_extensions=fresh_leaf(m),
     )
     assert judged(cover(m, proposal, stage.message), bo, cem) == [(0, "SNUG-3")] * 2
 

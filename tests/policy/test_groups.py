@@ -35,6 +35,7 @@ def test_a_sound_group(changes: dict[str, Any]) -> None:
         ({"members": (leaf(1, identity=b"\0\xff"),)}, "SNUG-11"),
         ({"members": (MEMBERS[BO], leaf(2, identity=Identity("Cem", 1).encode()))}, "SNUG-11"),
         ({"members": (MEMBERS[BO], leaf(2, "C\x1bem"))}, "SNUG-11"),
+        ({"members": (MEMBERS[BO], leaf(2, "Cem", rejoin_key=b""))}, "SNUG-6"),
     ],
 )
 def test_a_group_that_is_none_of_ours(changes: dict[str, Any], rule: str) -> None:

@@ -57,6 +57,7 @@ tickets = st.builds(
     nonce=b16,
     stuck=st.booleans(),
     by=st.integers(0, 2**32 - 1),
+    signatures=st.lists(b64, max_size=3).map(tuple),
 )
 contexts = st.builds(
     CommitContext,
@@ -145,12 +146,21 @@ def test_another_format_is_refused(value: Value) -> None:
 def test_flags_are_0_or_1(flag: int) -> None:
     ticket = TICKET.encode()
     with pytest.raises(MalformedError, match="must be 0 or 1"):
-        RejoinTicket.decode(ticket[:-1] + bytes([flag]))
+        RejoinTicket.decode(ticket[:-2] + bytes([flag, 0]))
     bare = CommitContext(bytes(16), 1, bytes(32), bytes(32)).encode()
     with pytest.raises(MalformedError, match="must be 0 or 1"):
         CommitContext.decode(bare[:-2] + bytes([flag]) + bytes(2) + b"\0")
     with pytest.raises(MalformedError, match="must be 0 or 1"):
         CommitContext.decode(bare[:-1] + bytes([flag]) + bytes(72))
+
+
+def test_a_ticket_has_at_most_three_signatures() -> None:
+    one = bytes(64)
+    for count in range(4):
+        ticket = replace(TICKET, signatures=(one,) * count)
+        assert RejoinTicket.decode(ticket.encode()) == ticket
+    with pytest.raises(MalformedError, match="more than 3"):
+        RejoinTicket.decode(replace(TICKET, signatures=(one,) * 4).encode())
 
 
 def test_a_credential_is_utf8_behind_its_flags() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.agreed.room_state import CommitContext
+from snugroom.crypto.agreed.room_state import CommitContext, RejoinTicket
 from snugroom.crypto.entry.invite import gate
+from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls import labels, treekem
 from snugroom.server.wire import messages as wire
 from tests.session.world import Participant, World
@@ -18,6 +22,12 @@ def post_commit(w: World, who: Participant, blob: bytes, room_pass: bytes) -> No
     """Take the next slot with any blob."""
     slot = who.room.membership.journal.slot + 1
     w._ascend(who.links[ev.ROOM], wire.encode(wire.Commit(slot, blob, gate(room_pass))))
+
+
+def fresh_leaf(m: Membership) -> list[mls.Extension]:
+    """The extensions that a commit gives its author's leaf: another rejoin key, which its program keeps."""
+    m._next_rejoin_key = m._next_rejoin_key or SigningKey.generate()
+    return m._leaf_extensions(m._next_rejoin_key)
 
 
 def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -> tuple[bytes, bytes]:
@@ -36,11 +46,20 @@ def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -
         authenticated_data=CommitContext(**facts).encode(),
         force_path=True,
         psks=m._psks,
+        leaf_extensions=fresh_leaf(m),
     )
     blob = m._cover("commit", envelope.pack([stage.message]))
     room_pass = stage.group.export("snug 1 pass", m.room, 32)
     stage.drop()
     return blob, room_pass
+
+
+def package_with(
+    who: Participant, ticket: RejoinTicket, now: float, signers: Sequence[SigningKey] | None = None
+) -> mls.KeyPackageBundle:
+    """A KeyPackage of a member with a ticket that it signs with its current rejoin key, or with `signers`."""
+    keys = who.room.membership.rejoin_keys() if signers is None else signers
+    return who.session._me.package(now, SigningKey.generate(), ticket, keys)
 
 
 def spoil_path(monkeypatch: pytest.MonkeyPatch, committer: Participant, victim: Participant) -> None:

@@ -16,6 +16,7 @@ from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
+from snugroom.crypto.kdf import SigningKey
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.dishonest import post_commit
@@ -173,9 +174,9 @@ def test_a_members_messages_are_not_attributed_to_the_next_at_its_leaf(
     w.run(1)
     m = ada.room.membership
     blob = bo.room.membership.protect(content.encode(content.Say(bytes(16), "I said that")))
-    dana = mls.KeyPackageIn.decode(Me("Dana", w.rng).package(w.now).encoded).verify(
-        m.group.suite, now=int(w.now)
-    )
+    dana = mls.KeyPackageIn.decode(
+        Me("Dana", w.rng).package(w.now, SigningKey.generate(w.rng)).encoded
+    ).verify(m.group.suite, now=int(w.now))
     link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
     swap = Built([mls.Remove(1), link, mls.Add(dana)], invite=0)
     with monkeypatch.context() as patch:

@@ -12,10 +12,17 @@ from snugroom.client.session.entry.lobby_connections import WAITING_MAX, LobbyCo
 from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.membership import SUITE
 from snugroom.crypto import mls
-from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity, RejoinTicket
+from snugroom.crypto.agreed.room_state import (
+    POLICY_EXTENSION,
+    REJOIN_EXTENSION,
+    REJOIN_KEY_EXTENSION,
+    Identity,
+    RejoinTicket,
+)
 from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.server.wire import messages as wire
+from tests.session.dishonest import package_with
 from tests.session.test_recovery import crashed
 from tests.session.world import ORIGIN, START, Participant, World, seeded
 
@@ -34,7 +41,8 @@ def package_of(
         signature_private=me.private,
         credential=credential,
         capabilities=mls.Capabilities(
-            extensions=(POLICY_EXTENSION, REJOIN_EXTENSION), credentials=(credential.credential_type,)
+            extensions=(POLICY_EXTENSION, REJOIN_EXTENSION, REJOIN_KEY_EXTENSION),
+            credentials=(credential.credential_type,),
         ),
         lifetime=mls.Lifetime(int(now) - 60, int(now) + 3600),
         extensions=() if ticket is None else (mls.Extension(REJOIN_EXTENSION, ticket),),
@@ -100,7 +108,7 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
     w.until(lambda: bo.session._readmission.members is not None)
     helper = bo.session._readmission._helper
     assert helper is not None
-    me, m = cem.session._me, cem.room.membership
+    m = cem.room.membership
     host, _ = recovery.make_host_return_request(
         kept.host_seed,
         kept.group_id,
@@ -112,8 +120,8 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
     for n in range(40):
         ticket = RejoinTicket(
             m.group.group_id, m.journal.slot, m.journal.chain, bytes([n]) * 16, by=bo.room.membership.own_leaf
-        ).encode()
-        flood.append(recovery.RejoinRequest(bytes(range(32)), package_of(me, w.now, ticket=ticket).encoded))
+        )
+        flood.append(recovery.RejoinRequest(bytes(range(32)), package_with(cem, ticket, w.now).encoded))
     ask(w, bo, cem, host, *flood)
     assert host in [asked.asked for asked in helper._asked.values()]
     assert len(helper._asked) <= 4, "one member's requests are few"
@@ -141,12 +149,12 @@ def test_rejoins_of_nobody_are_not_kept_and_alarm_nobody() -> None:
 def test_a_members_rejoins_that_wait_are_few() -> None:
     w = World(404)
     ada, bo = w.meeting("Ada", "Bo")
-    host, me, m = ada.session._host, bo.session._me, bo.room.membership
+    host, m = ada.session._host, bo.room.membership
     assert host is not None
     wanted = []
     for n in range(40):
-        ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes([n]) * 16).encode()
-        bundle = package_of(me, w.now, ticket=ticket)
+        ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes([n]) * 16)
+        bundle = package_with(bo, ticket, w.now)
         day = day_of(w.now)
         knock, _ = lobby.knock(
             bo.session._invites.own, host._cards[day][-1].card, bundle.encoded, "Bo", "", rng=w.rng

@@ -21,7 +21,7 @@ from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.entry.lobby import Answer, RecoveryMessage
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.mls import KeyPackageIn
-from tests.session.dishonest import spoil_path
+from tests.session.dishonest import package_with, spoil_path
 from tests.session.forked import texts
 from tests.session.test_hostile_members import together
 from tests.session.world import Participant, World
@@ -40,7 +40,8 @@ def stuck_again(who: Participant, before: int) -> bool:
 
 def test_a_member_cannot_shut_another_out_by_commits_that_it_alone_cannot_read() -> None:
     w = World(420)
-    ada, mallory, bo, cem = people = w.meeting("Ada", "Mallory", "Bo", "Cem")
+    # Bo is Mallory's sibling in the tree: a path secret for it is sealed to its leaf alone
+    ada, cem, mallory, bo = people = w.meeting("Ada", "Cem", "Mallory", "Bo")
     w.run(1)
     for round_ in range(6):
         w.until(lambda: w.agreed(people) and bo.room.is_synced(w.now), 40, f"round {round_}")
@@ -102,6 +103,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoinLobby:
         heartbeat_key=m.hand_heartbeat_key(),
         slot=m.journal.slot,
         chain=m.journal.chain,
+        at=int(w.now),
         ledger=m.ledger.encode(),
     )
     back = recovery.make_recovery_reply(asked, answer, rng=w.rng)
@@ -192,7 +194,7 @@ def test_nobody_but_who_is_asked_can_commit_a_rejoin() -> None:
     for by in (ANY_HOST, cem.room.membership.own_leaf):
         m = bo.room.membership
         ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=by)
-        bundle = bo.session._me.package(w.now, ticket)
+        bundle = package_with(bo, ticket, w.now)
         package = KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(w.now))
         intent = RejoinIntent(1, package, ticket.encode(), "Bo")
         with pytest.raises(ValidationError, match="SNUG-8"):

@@ -14,6 +14,7 @@ from snugroom.crypto.agreed.room_state import RejoinTicket
 from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.server.wire import messages as wire
+from tests.session.dishonest import package_with
 from tests.session.test_attacks_false_claims import say
 from tests.session.test_attacks_lobby import ask
 from tests.session.test_recovery import crashed
@@ -42,7 +43,7 @@ def test_a_reply_key_that_is_none_costs_who_asked_the_answer() -> None:
     m = mallory.room.membership
     by = bo.room.membership.own_leaf
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=by)
-    bundle = mallory.session._me.package(w.now, ticket)
+    bundle = package_with(mallory, ticket, w.now)
     slot = m.journal.slot
     ask(w, bo, mallory, recovery.RejoinRequest(bytes(32), bundle.encoded))
     w.until(lambda: bo.room.membership.journal.slot > slot, 10)

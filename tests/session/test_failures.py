@@ -19,7 +19,7 @@ from snugroom.crypto.kdf import H
 from snugroom.server.config import Settings
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
-from tests.session.dishonest import forged, post_commit, spoil_path
+from tests.session.dishonest import forged, fresh_leaf, post_commit, spoil_path
 from tests.session.forked import HEARTBEAT_ALARMS
 from tests.session.world import Participant, World, seeds
 
@@ -354,7 +354,12 @@ def test_a_commit_that_does_not_carry_what_it_names_splits_nobody_off() -> None:
     (reference,) = bo.room.membership.group.stored_proposals
     m = bo.room.membership
     context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
-    stage = m.group.stage([], include_stored=[reference], authenticated_data=context.encode())
+    stage = m.group.stage(
+        [],
+        include_stored=[reference],
+        authenticated_data=context.encode(),
+        leaf_extensions=fresh_leaf(m),
+    )
     blob = m._cover("commit", envelope.pack([stage.message]))  # and not the proposal with it
     stage.drop()
     post_commit(w, bo, blob, bytes(32))
@@ -370,7 +375,9 @@ def test_relayed_messages_use_up_no_handshake_key() -> None:
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     m = bo.room.membership
     context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
-    stage = m.group.stage([], authenticated_data=context.encode(), psks=m._psks)
+    stage = m.group.stage(
+        [], authenticated_data=context.encode(), psks=m._psks, leaf_extensions=fresh_leaf(m)
+    )
     room_pass = stage.group.export("snug 1 pass", m.room, 32)
     early = m._cover("relay", envelope.pack([stage.message]))
     with pytest.raises(MalformedError):

@@ -24,7 +24,7 @@ from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import treekem
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
-from tests.session.dishonest import forged, post_commit, spoil_path
+from tests.session.dishonest import forged, fresh_leaf, post_commit, spoil_path
 from tests.session.test_failures import two_hosts
 from tests.session.world import Participant, World
 
@@ -121,7 +121,12 @@ class Mallory:
         m = self.membership
         reference = m.leave_proposals._references[H(m.leave_proposals.propose())]
         context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
-        stage = m.group.stage([], include_stored=[reference], authenticated_data=context.encode())
+        stage = m.group.stage(
+            [],
+            include_stored=[reference],
+            authenticated_data=context.encode(),
+            leaf_extensions=fresh_leaf(m),
+        )
         blob = m._cover("commit", envelope.pack([stage.message]))
         stage.drop()
         post_commit(self.w, self.who, blob, self.w.rng(32))
@@ -199,7 +204,9 @@ class Mallory:
     def commit_in_the_relay(self) -> None:
         m = self.membership
         context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
-        stage = m.group.stage([], authenticated_data=context.encode(), psks=m._psks)
+        stage = m.group.stage(
+            [], authenticated_data=context.encode(), psks=m._psks, leaf_extensions=fresh_leaf(m)
+        )
         self.say(wire.Relay(m._cover("relay", envelope.pack([stage.message]))))
         stage.drop()
 

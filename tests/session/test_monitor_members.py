@@ -12,7 +12,7 @@ from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.entry.invite import verify_receipt
 from snugroom.crypto.kdf import H
-from snugroom.crypto.mls import labels, treekem
+from snugroom.crypto.mls import labels, treekem, treemath
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.forked import (
@@ -32,8 +32,12 @@ def stuck(w: World, monkeypatch: pytest.MonkeyPatch, committer: Participant, *vi
     """Take a slot with a commit that only these members can't read. Returns the slot."""
     slot = int(committer.room.membership.journal.slot) + 1
     keys = [victim.room.membership.signature_key(victim.room.membership.own_leaf) for victim in victims]
-    leaves = committer.room.membership.group._live.tree.leaves()
-    bad = {node.encryption_key for _, node in leaves if node.signature_key in keys}
+    tree = committer.room.membership.group._live.tree
+    places = {leaf for leaf, node in tree.leaves() if node.signature_key in keys}
+    bad = {node.encryption_key for leaf, node in tree.leaves() if leaf in places}
+    for index, node in tree.parents():  # those that no other member is below
+        if {leaf for leaf, _ in tree.leaves() if treemath.is_below(2 * leaf, index)} <= places:
+            bad.add(node.encryption_key)
     real = labels.encrypt_with_label
 
     def spoiled(suite, public, label, context, plaintext, rng):  # type: ignore[no-untyped-def]

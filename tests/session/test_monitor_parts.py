@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from snugroom.client.session.catalogue.sentences import stream_of
 from snugroom.client.session.monitor.delivery import Delivery
-from snugroom.client.session.monitor.freshness import Freshness
+from snugroom.client.session.monitor.freshness import Beginning, Freshness
 from snugroom.client.session.monitor.heartbeats import interval
 from snugroom.client.session.monitor.ordering import KEPT, Ordering
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
@@ -48,6 +48,43 @@ def test_a_host_and_more_than_half_are_needed(
 ) -> None:
     others = {leaf: leaf in hosts for leaf in words}
     assert fresh(words).until(others, host=host) == until
+
+
+@pytest.mark.parametrize(
+    ("others", "hosts", "answers", "over"),
+    [
+        (0, set(), (), True),
+        (1, {1}, (), False),
+        (1, {1}, (1,), True),
+        (3, {1}, (2, 3), False),  # an evicted member and its friends are no host
+        (3, {1, 2}, (2,), True),
+        (2, set(), (), False),
+        (2, set(), (2,), True),  # two of three are more than half
+        (3, set(), (2,), False),
+        (3, set(), (2, 2), False),
+        (3, set(), (2, 3), True),
+    ],
+)
+def test_a_newcomer_waits_for_a_host_or_for_more_than_half(
+    others: int, hosts: set[int], answers: tuple[int, ...], over: bool
+) -> None:
+    here = {leaf: leaf in hosts for leaf in range(1, others + 1)}
+    beginning = Beginning(here)
+    for leaf in answers:
+        beginning.answered(leaf, here)
+    assert beginning.over == over
+    assert set(beginning.missing(here)) == (hosts or set(here)) - set(answers)
+
+
+def test_a_newcomer_waits_for_nobody_who_has_gone() -> None:
+    beginning = Beginning({1: True, 2: False})
+    beginning.forget(1, {2: False})
+    assert beginning.missing({2: False}) == [2]
+    beginning.answered(2, {2: False})
+    assert beginning.over
+    alone = Beginning({1: True})
+    alone.forget(1, {})
+    assert alone.over
 
 
 @given(st.integers(2, 40), st.data())

@@ -13,7 +13,7 @@ from snugroom.crypto.entry import recovery
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import AuthenticationError, MalformedError, ValidationError
-from snugroom.crypto.kdf import H
+from snugroom.crypto.kdf import H, SigningKey
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.test_failures import two_hosts
@@ -117,7 +117,7 @@ def test_a_member_cannot_make_a_return_up() -> None:
     # nor by committing one itself, over what it has signed
     package = mls.create_key_package  # a member's own program would refuse to stage it
     assert package is not None
-    bundle = back.session._me.package(w.now)
+    bundle = back.session._me.package(w.now, SigningKey.generate())
     slot = bo.room.membership.journal.slot
     signature = mallory.host_key.sign(host_return_message(kept.group_id, H(bundle.encoded), slot))
     verified = mls.KeyPackageIn.decode(bundle.encoded).verify(bo.room.membership.group.suite, now=int(w.now))
@@ -176,6 +176,11 @@ def test_a_member_out_of_step_is_let_in_where_no_host_is() -> None:
     w.until(lambda: cem.session._guest is None and not cem.room.needs_rejoin, 30)
     w.until(lambda: len({p.code for p in people}) == 1)
     w.do(cem, ev.Say("here again"))
+    w.until(lambda: "stale" in cem.alarms, 30)
+    assert bo.said == dana.said == [], (
+        "no host has answered: this could be a room of somebody who was evicted"
+    )
+    w.do(cem, ev.Override())
     w.until(lambda: ("Cem", "here again") in bo.said and ("Cem", "here again") in dana.said)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from tests.session import (
     test_attacks_false_claims,
+    test_attacks_held_answer,
     test_attacks_host,
     test_attacks_invites,
     test_attacks_lobby,
     test_attacks_media,
     test_attacks_rejoin,
+    test_attacks_replaced,
     test_attacks_sealing,
     test_hostile_members,
     test_recovery,
@@ -76,6 +78,35 @@ SCENARIOS = [
         without=[
             "nobody_but_who_is_asked_can_commit_a_rejoin",
         ],
+    ),
+    *scenarios(
+        test_attacks_replaced,
+        other={
+            "a_foreign_signature_under_an_old_leaf_accuses_nobody": "-Bo-Cem",
+            "a_member_rejoins_whose_own_commit_was_taken_and_kept_from_it": "-Bo",
+            "a_member_that_helps_the_thief_is_named": "-Bo-Mallory",
+            "a_member_whose_answer_is_withheld_comes_in_by_its_next_knock": "-Bo",
+            "a_program_whose_place_is_taken_is_told_so_and_tells_everybody": "-Ada-Bo",
+            "old_heartbeats_of_a_member_that_came_back_accuse_nobody": "-Bo",
+            "the_owner_itself_still_rejoins_after_its_key_rotations": "-Bo",
+        },
+        without=[
+            "a_held_first_knock_before_that_costs_the_member_seconds",
+            "a_held_first_knock_opens_nothing_once_the_member_has_committed",
+            "a_replaced_program_that_goes_on_is_reported_even_if_the_rejoin_is_kept_from_it",
+            "a_thief_of_a_leafs_keys_does_not_rejoin_six_key_rotations_later",
+            "a_ticket_without_the_leafs_key_gets_a_refusal_and_alarms_nobody",
+            "an_answer_to_our_own_earlier_membership_accuses_nobody",
+        ],
+    ),
+    *scenarios(
+        test_attacks_held_answer,
+        other={
+            "a_member_that_came_back_says_nothing_until_a_host_has_answered": "-Bo",
+            "a_held_answer_does_not_have_a_newcomer_talk_to_who_was_evicted_since": "-Ada-Bo-Mallory",
+            "the_newcomer_is_told_within_nine_seconds": "-Mallory",
+            "the_person_can_decide_otherwise": "-Mallory",
+        },
     ),
     *scenarios(
         test_attacks_false_claims,

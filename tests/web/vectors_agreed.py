@@ -22,6 +22,7 @@ from snugroom.crypto.agreed.room_state import (
     RejoinTicket,
     host_return_message,
 )
+from snugroom.crypto.kdf import SigningKey
 from tests.web.cases import ORIGIN, OTHER, Cases, Seed, filled
 
 # -- what members agree on -----------------------------------------------------------------------
@@ -123,10 +124,21 @@ def _ledgers(cases: Cases, keys: list[bytes]) -> None:
         cases.do("after", start, slot, nothing | how)
 
 
+def _signed_ticket(data: bytes, one: bytes, other: bytes, *keys: bytes) -> bytes:
+    signers = (SigningKey(one), SigningKey(other))
+    return RejoinTicket.decode(data).signed(signers, *keys).encode()
+
+
 def _contexts(cases: Cases, keys: list[bytes]) -> None:
     """Tickets to rejoin, and the contexts of commits."""
     ticket = RejoinTicket(b"group", 12, keys[0], filled("n", 16), True, 3)
     cases.cuts("ticket", ticket.encode())
+    key, other = SigningKey(filled("rejoin")), SigningKey(filled("another"))
+    signed = ticket.signed((key, other), *keys[:3])
+    cases.cuts("ticket", signed.encode())
+    cases.do("ticket", replace(signed, signatures=signed.signatures * 2).encode())
+    cases.do("ticket_message", signed.encode(), *keys[:3])
+    cases.do("ticket_signed", ticket.encode(), key.seed, other.seed, *keys[:3])
     cases.do("ticket", replace(ticket, by=ANY_HOST, stuck=False, slot=2**53 - 1).encode())
     context = CommitContext(filled("room", 16), 9, keys[0], keys[1])
     back = HostReturn(4, filled("signature", 64))
@@ -146,6 +158,8 @@ def room_state_cases() -> Any:
         without_host=lambda data, key: Policy.decode(data).without_host(key).encode(),
         identity=partial(_again, Identity),
         ticket=partial(_again, RejoinTicket),
+        ticket_message=lambda data, *keys: RejoinTicket.decode(data).message(*keys),
+        ticket_signed=_signed_ticket,
         context=partial(_again, CommitContext),
         ledger=partial(_again, Ledger),
         after=_after,

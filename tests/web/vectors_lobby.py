@@ -166,7 +166,14 @@ def _knocks(cases: Cases) -> tuple[bytes, bytes]:
 def _answers(cases: Cases) -> None:
     """Answers and refusals of hosts."""
     answer = Answer(
-        b"welcome", filled("door"), filled("steward"), filled("beat"), 2**53 - 1, filled("chain"), b"ledger"
+        b"welcome",
+        filled("door"),
+        filled("steward"),
+        filled("beat"),
+        2**53 - 1,
+        filled("chain"),
+        2**31,
+        b"ledger",
     )
     replies = (
         answer,
@@ -174,6 +181,7 @@ def _answers(cases: Cases) -> None:
         replace(answer, admission=bytes(63)),
         replace(answer, door_seed=bytes(31)),
         replace(answer, slot=-1),
+        replace(answer, at=-1),
         replace(answer, welcome=bytes(131_000)),
         Refusal(""),
         Refusal("r" * 280),

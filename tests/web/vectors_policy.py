@@ -36,6 +36,7 @@ GROUPS: Final[list[dict[str, Any]]] = [
     {"members": [leaf(1, identity=b"\0\xff")]},
     {"members": [MEMBERS[BO], leaf(2, identity=b"\1Cem")]},
     {"members": [MEMBERS[BO], leaf(2, "C\x1bem")]},
+    {"members": [MEMBERS[BO], leaf(2, "Cem", rejoin_key=b"")]},
 ]
 
 

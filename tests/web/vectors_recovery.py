@@ -47,7 +47,7 @@ def _answered(cases: Cases) -> tuple[Any, Any, Any]:
     ours = replace(asked, reply_public=public)
     again = recovery.RejoinRequest(public, b"package")
     answer = Answer(
-        b"welcome", filled("door"), filled("steward"), filled("beat"), 9, filled("chain"), b"ledger"
+        b"welcome", filled("door"), filled("steward"), filled("beat"), 9, filled("chain"), 2**31, b"ledger"
     )
     back, _ = cases.do("back", ours, answer, Seed("back"))
     cases.do("back", again, answer, Seed("back"))

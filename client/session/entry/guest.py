@@ -16,7 +16,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import Invite, day_of
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.kdf import Rng
+from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
 from snugroom.server.wire import messages as wire
 
@@ -43,6 +43,8 @@ class Entry:
 
     answer: lobby.Answer
     group: mls.Group = field(repr=False)
+    #: The rejoin key of our new leaf.
+    rejoin_key: SigningKey
 
 
 class GuestLobby:
@@ -55,13 +57,16 @@ class GuestLobby:
         greeting: str,
         make_package: Callable[[float], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
+        rejoin_key: SigningKey,
         *,
         identity: IdentityKey | None = None,
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
+        """`make_package` takes a time; `rejoin_key` is that of the leaves in its KeyPackages."""
         self.effects: list[ev.Effect] = []
         self.entry: Entry | None = None
+        self._rejoin_key = rejoin_key
         self.refusal: str | None = None
         self._link = link
         self._name = name
@@ -163,7 +168,7 @@ class GuestLobby:
             self.refusal = sentence("refusal.not_by_host")
             return
         if self.fits(opened, group):
-            self.entry = Entry(opened, group)
+            self.entry = Entry(opened, group, self._rejoin_key)
 
     def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
         """Return whether the answer leads to the expected meeting."""

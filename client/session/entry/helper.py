@@ -18,7 +18,7 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import check_name
-from snugroom.crypto.agreed.room_state import Identity, RejoinTicket, host_return_message
+from snugroom.crypto.agreed.room_state import Identity, host_return_message
 from snugroom.crypto.entry import invite, lobby, recovery
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, verify
@@ -125,9 +125,9 @@ class RejoinHelper:
                 message = host_return_message(m.group.group_id, H(said.key_package), said.slot)
                 verify(m.policy.host_public, message, said.signature)
             else:
-                ticket = RejoinTicket.decode(ticket_of(package) or b"")
-                if ticket.group_id != m.group.group_id or ticket.by != m.own_leaf:
-                    return  # for another group, or another member
+                ticket = m.ticket_from(package)
+                if ticket is None or ticket.by != m.own_leaf:
+                    return  # for another group or member, or not signed with the leaf's current key
         except SnugCryptoError:
             return  # from a member, former or current, without the host key
         if isinstance(said, recovery.RejoinRequest) and not self._may_ask(package, room, now):

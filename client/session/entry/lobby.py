@@ -22,10 +22,10 @@ from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import look_alike
-from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mode, RejoinTicket
+from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mode
 from snugroom.crypto.entry import knocks, lobby
 from snugroom.crypto.entry.invite import HostSeed
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import H, Rng
 from snugroom.server.wire import messages as wire
 
@@ -237,9 +237,12 @@ class HostLobby:
             why = sentence("refusal.locked")
         else:
             return False
+        self._turn_away(asked, why)
+        return True
+
+    def _turn_away(self, asked: _Asked, why: str) -> None:
         if not self._connections.crowded:
             self._connections.post(asked.day, lobby.reply(asked.knock, lobby.Refusal(why), rng=self._rng))
-        return True
 
     def _opens_nothing(self, asked: _Asked, m: Membership) -> bool:
         """Return whether that knock's invite is over; alarm the host, once an invite, if it has leaked."""
@@ -284,12 +287,13 @@ class HostLobby:
         if leaf is None or now - self._rejoined_at.get(leaf, 0.0) < REJOIN_EVERY:
             return None  # not a member, or it asked just now
         try:
-            assert asked.ticket is not None
-            ticket = RejoinTicket.decode(asked.ticket)
-            if ticket.group_id != m.group.group_id or ticket.by not in (ANY_HOST, m.own_leaf):
-                return None
-        except SnugCryptoError:
+            ticket = m.ticket_from(asked.package)
+        except ValidationError:
+            self._turn_away(asked, sentence("refusal.replaced"))
             return None
+        if ticket is None or ticket.by not in (ANY_HOST, m.own_leaf):
+            return None
+        assert asked.ticket is not None
         self._rejoined_at[leaf] = now
         self._asked = {n: a for n, a in self._asked.items() if n > 0 or a.who != asked.who}
         number, self._rejoining = self._rejoining, self._rejoining - 1

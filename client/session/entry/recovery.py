@@ -25,7 +25,7 @@ from snugroom.crypto.agreed.room_state import ANY_HOST, Ledger
 from snugroom.crypto.entry import invite, lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.kdf import Rng
+from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.server.wire import messages as wire
 
 SEEK_EVERY: Final = 3.0
@@ -65,6 +65,7 @@ class RejoinLobby(GuestLobby):
         old: Room,
         make_package: Callable[[float, bytes, int], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
+        rejoin_key: SigningKey,
         *,
         first: int | None = None,
         now: float,
@@ -101,7 +102,7 @@ class RejoinLobby(GuestLobby):
                 self._asked.clear()
             return self._made[1]
 
-        super().__init__(link, name, "", one, psks, now=now, rng=rng)
+        super().__init__(link, name, "", one, psks, rejoin_key, now=now, rng=rng)
 
     def tick(self, now: float) -> None:
         if self._refused_at is not None and now - self._refused_at < REFUSED_WAIT:
@@ -154,7 +155,7 @@ class RejoinLobby(GuestLobby):
         except SnugCryptoError:
             return  # from a former member: another may still answer
         if self.fits(answer, group):
-            self.entry, self.helped_by = Entry(answer, group), ours.leaf
+            self.entry, self.helped_by = Entry(answer, group, self._rejoin_key), ours.leaf
 
     def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
         """Return whether the answer continues the meeting that we were in.
@@ -199,11 +200,14 @@ class HostReturnLobby:
         kept: recovery.HostRecoveryData,
         make_package: Callable[[float], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
+        rejoin_key: SigningKey,
         *,
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
+        """`make_package` takes a time; `rejoin_key` is that of the leaves in its KeyPackages."""
         self.effects: list[ev.Effect] = []
+        self._rejoin_key = rejoin_key
         self.entry: Entry | None = None
         self.refusal: str | None = None
         self._kept = kept
@@ -300,7 +304,7 @@ class HostReturnLobby:
         ours = group.group_id == self._kept.group_id and answer.door_seed == self._kept.door_seed
         ours = ours and answer.room_admin_public == room_admin
         if ours and policy.host_public == self._kept.host_seed.host_public and own in policy.hosts:
-            self.entry = Entry(answer, group)
+            self.entry = Entry(answer, group, self._rejoin_key)
 
     def close(self) -> None:
         """Leave the lobby."""

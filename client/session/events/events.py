@@ -284,7 +284,7 @@ class Status:
 class Ended:
     """The meeting is over for this participant."""
 
-    reason: Literal["left", "removed", "refused", "ended", "dropped", "failed"]
+    reason: Literal["left", "removed", "replaced", "refused", "ended", "dropped", "failed"]
     text: str
 
 

@@ -19,6 +19,11 @@ class Maintenance(Feature):
         super().__init__(room)
         self._rota = CommitRota((leaf for leaf, _, _ in room.membership.members()), now)
         self._proposed_epoch: int | None = None
+        #: Whether a commit of ours has to end the tickets by which we came back.
+        self._unconfirmed = False
+
+    def carry_over(self, old: Room) -> None:
+        self._unconfirmed = True
 
     def leaving(self, now: float) -> None:
         m = self.room.membership
@@ -29,12 +34,15 @@ class Maintenance(Feature):
     def adopted(self, change: Change, now: float) -> None:
         added = (leaf for leaf, _ in change.added)
         self._rota.committed(change.by, added, (leaf for leaf, _, _ in change.removed), now)
+        if change.by == self.room.membership.own_leaf:
+            self._unconfirmed = False
 
     def tick(self, now: float) -> None:
         room = self.room
         if room.idle:
             leaves = [leaf for leaf, _, _ in room.membership.members()]
-            if self._rota.heal_due(leaves, room.membership.own_leaf, now):
+            confirm = self._unconfirmed and room.is_synced(now)
+            if confirm or self._rota.heal_due(leaves, room.membership.own_leaf, now):
                 room.queue(HealIntent(room.membership.group.epoch), now)
         self._commit_self_removes(now)
 

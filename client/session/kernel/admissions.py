@@ -32,22 +32,24 @@ class Admissions:
         self._admitted.clear()
         self._not_admitted.clear()
 
-    def answer_readmitted(self, room: RoomSession, readmission: Readmission, host: HostLobby | None) -> None:
+    def answer_readmitted(
+        self, room: RoomSession, readmission: Readmission, host: HostLobby | None, now: float
+    ) -> None:
         """Answer members and hosts whom we have let in again."""
         place = host or readmission.members
         for done, welcome in self._admitted:
             if done.knock >= FIRST_NUMBER and place is not None:
-                readmission.answer(done.knock, self.answer(room, done, welcome), room, place)
+                readmission.answer(done.knock, self.answer(room, done, welcome, now), room, place)
         self._admitted = [each for each in self._admitted if each[0].knock < FIRST_NUMBER]
         # After a failure, the requester asks again, or asks another member.
         failed = [] if host is None else self._not_admitted
         self._not_admitted = [each for each in failed if each[0].knock < FIRST_NUMBER]
 
-    def answer_newcomers(self, room: RoomSession, host: HostLobby) -> None:
+    def answer_newcomers(self, room: RoomSession, host: HostLobby, now: float) -> None:
         """Answer and refuse those who have knocked."""
         admitted, self._admitted = self._admitted, []
         for done, welcome in admitted:
-            identity = host.answer(done.knock, self.answer(room, done, welcome))
+            identity = host.answer(done.knock, self.answer(room, done, welcome, now))
             if isinstance(done, AddIntent):
                 host.used(done.invite)
             if identity is not None:
@@ -58,7 +60,7 @@ class Admissions:
             if isinstance(intent, AddIntent | RejoinIntent):
                 host.not_added(intent, why, room.membership)
 
-    def answer(self, room: RoomSession, done: EntryIntent, welcome: bytes) -> lobby.Answer:
+    def answer(self, room: RoomSession, done: EntryIntent, welcome: bytes, now: float) -> lobby.Answer:
         """Return what a newcomer needs to join, beside its Welcome."""
         key = done.key_package.leaf_node.signature_key
         return lobby.Answer(
@@ -68,6 +70,7 @@ class Admissions:
             heartbeat_key=room.membership.hand_heartbeat_key(),
             slot=room.membership.journal.slot,
             chain=room.membership.journal.chain,
+            at=int(now),
             ledger=room.membership.ledger.encode(),
             admission=room.feature(Reporting).admission_for(key),
         )

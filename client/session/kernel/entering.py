@@ -30,7 +30,8 @@ def found_meeting(
 ) -> Arrival:
     """Open a meeting; `secret` is its invites' (16 bytes)."""
     flags = REPORTS if reports else 0
-    group = me.found(Policy(1, (me.public,), seed.host_public, mode, title, flags=flags), now)
+    rejoin_key = SigningKey.generate(rng)
+    group = me.found(Policy(1, (me.public,), seed.host_public, mode, title, flags=flags), rejoin_key, now)
     door_key = SigningKey.generate(rng)
     room_admin = seed.room_admin_key(group.group_id).public
     number = room_number(door_key.public, room_admin)
@@ -41,6 +42,7 @@ def found_meeting(
         chain=H(b"snug 1 chain", number),
         ledger=Ledger(keys=frozenset({me.public})),
         link_psk=link_psk(secret),
+        rejoin_key=rejoin_key,
         now=now,
         rng=rng,
     )
@@ -58,6 +60,7 @@ def enter_meeting(entry: Entry, secret: bytes, now: float, rng: Rng) -> Arrival:
         chain=answer.chain,
         ledger=Ledger.decode(answer.ledger),
         link_psk=link_psk(secret),
+        rejoin_key=entry.rejoin_key,
         now=now,
         handed=answer.heartbeat_key,
         rng=rng,
@@ -75,7 +78,14 @@ def rejoin_lobby(
     now: float,
     rng: Rng,
 ) -> RejoinLobby:
-    """Ask the members of `room` to let us in again: we are out of step with it. `first` is asked first."""
+    """Ask the members of `room` to let us in again: we are out of step with it. `first` is asked first.
+
+    All tickets bring the same new rejoin key, and are signed with it too: if the answer to one of them is
+    withheld, the next one still counts, until our first commit ends them all.
+    """
+    rejoin_key = SigningKey.generate(rng)
+    signers = [*room.membership.rejoin_keys(), rejoin_key]
+    room.membership.own_requests.add(rejoin_key.public)
     ticket = RejoinTicket(
         group_id=room.membership.group.group_id,
         slot=room.membership.journal.slot,
@@ -85,9 +95,9 @@ def rejoin_lobby(
     )
 
     def package(at: float, nonce: bytes, by: int) -> mls.KeyPackageBundle:
-        return me.package(at, replace(ticket, nonce=nonce, by=by))
+        return me.package(at, rejoin_key, replace(ticket, nonce=nonce, by=by), signers)
 
-    return RejoinLobby(link, me.name, room, package, psks, first=first, now=now, rng=rng)
+    return RejoinLobby(link, me.name, room, package, psks, rejoin_key, first=first, now=now, rng=rng)
 
 
 def recovery_data(me: Me, room: RoomSession, link: Invite) -> HostRecoveryData | None:

@@ -67,12 +67,19 @@ class Feature:
     def stuck(self, blob: bytes, now: float) -> None:
         """The next slot holds a commit, `blob`, that breaks no rule and that we cannot read."""
 
+    def replaced(self, now: float) -> None:
+        """The next slot's commit puts a leaf in the place of ours, with our keys and not at our request."""
+
     def leaving(self, now: float) -> None:
         """We are leaving, and in step with the server."""
 
     def pause_reason(self, now: float) -> str | None:
         """Return None if media may be sealed; else the reason, as a sentence for a person."""
         return None
+
+    def holds_messages(self, now: float) -> bool:
+        """Return whether our chat messages, images and files have to wait."""
+        return False
 
     def heard_recently(self, leaf: int, now: float) -> bool:
         """Return whether data signed by this leaf has arrived in the last seconds."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from snugroom.client.session.kernel.membership import SUITE
+from snugroom.client.session.kernel.views import rejoin_key_extension
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import room_state
 from snugroom.crypto.agreed.names import check_name
-from snugroom.crypto.kdf import Rng
+from snugroom.crypto.kdf import Rng, SigningKey
 
 #: Lifetime of a KeyPackage in seconds; only the admitting host checks it.
 PACKAGE_LIFETIME: Final = 24 * 3600
 _SKEW: Final = 3600
 #: Capabilities of every leaf of a meeting.
-CAPABILITIES: Final = mls.Capabilities(extensions=(room_state.POLICY_EXTENSION, room_state.REJOIN_EXTENSION))
+CAPABILITIES: Final = mls.Capabilities(
+    extensions=(room_state.POLICY_EXTENSION, room_state.REJOIN_EXTENSION, room_state.REJOIN_KEY_EXTENSION)
+)
 
 
 class Me:
@@ -25,9 +29,29 @@ class Me:
         self.rng = rng
         self.private, self.public = mls.generate_signature_key(SUITE, rng)
 
-    def package(self, now: float, ticket: room_state.RejoinTicket | None = None) -> mls.KeyPackageBundle:
-        """Return a fresh KeyPackage, with a rejoin ticket if one is given."""
-        extensions = () if ticket is None else (mls.Extension(room_state.REJOIN_EXTENSION, ticket.encode()),)
+    def new_leaf(self) -> tuple[SigningKey, Callable[[float], mls.KeyPackageBundle]]:
+        """Return a new leaf's rejoin key, and a function of the time that makes KeyPackages for that leaf."""
+        rejoin_key = SigningKey.generate(self.rng)
+        return rejoin_key, lambda now: self.package(now, rejoin_key)
+
+    def package(
+        self,
+        now: float,
+        rejoin_key: SigningKey,
+        ticket: room_state.RejoinTicket | None = None,
+        signers: Sequence[SigningKey] = (),
+    ) -> mls.KeyPackageBundle:
+        """Return a fresh KeyPackage, with a rejoin ticket if one is given, which `signers` sign.
+
+        `rejoin_key` is the new leaf's.
+        """
+
+        def extensions(init_key: bytes, encryption_key: bytes) -> Sequence[mls.Extension]:
+            if ticket is None:
+                return ()
+            signed = ticket.signed(signers, init_key, encryption_key, rejoin_key.public)
+            return (mls.Extension(room_state.REJOIN_EXTENSION, signed.encode()),)
+
         return mls.create_key_package(
             SUITE,
             signature_private=self.private,
@@ -35,12 +59,13 @@ class Me:
             capabilities=CAPABILITIES,
             lifetime=mls.Lifetime(int(now) - _SKEW, int(now) + PACKAGE_LIFETIME),
             extensions=extensions,
+            leaf_extensions=(rejoin_key_extension(rejoin_key),),
             rng=self.rng,
         )
 
-    def found(self, policy: room_state.Policy, now: float) -> mls.Group:
+    def found(self, policy: room_state.Policy, rejoin_key: SigningKey, now: float) -> mls.Group:
         """Return a new meeting's group, with us as its only member and `policy` as its first."""
-        bundle = self.package(now)
+        bundle = self.package(now, rejoin_key)
         required = mls.Extension(
             mls.ExtensionType.REQUIRED_CAPABILITIES,
             mls.RequiredCapabilities(extensions=(room_state.POLICY_EXTENSION,)).encode(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, Literal
 
 from snugroom.client.session.catalogue import reasons
@@ -17,7 +18,14 @@ from snugroom.client.session.kernel.intents import HostReturnIntent, Intent, Sel
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.client.session.kernel.leave_proposals import LeaveProposals
 from snugroom.client.session.kernel.proposals import proposals_for
-from snugroom.client.session.kernel.views import PriorState, names_of, proposal_view
+from snugroom.client.session.kernel.views import (
+    PriorState,
+    leaf_view,
+    names_of,
+    proposal_view,
+    rejoin_key_extension,
+    ticket_of,
+)
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope, policy, room_state
 from snugroom.crypto.errors import (
@@ -27,7 +35,7 @@ from snugroom.crypto.errors import (
     StateError,
     ValidationError,
 )
-from snugroom.crypto.kdf import Rng
+from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.crypto.media.keys import EpochKeys, MediaKeys
 from snugroom.crypto.proof.verification import long_code
 from snugroom.server.wire.limits import BUCKETS
@@ -61,7 +69,7 @@ def policy_of(group: mls.Group) -> room_state.Policy:
 class Membership:
     """State and judgement; every method either succeeds or changes nothing.
 
-    Raises ValidationError if the group breaks SNUG-11, 13, 14 or 15 (`policy.judge_group`).
+    Raises ValidationError if the group breaks SNUG-6, 11, 13, 14 or 15 (`policy.judge_group`).
     """
 
     def __init__(
@@ -73,12 +81,21 @@ class Membership:
         chain: bytes,
         ledger: room_state.Ledger,
         link_psk: bytes,
+        rejoin_key: SigningKey,
         now: float,
         handed: bytes | None = None,
         rng: Rng = os.urandom,
     ) -> None:
-        """`handed`: the result of `hand_heartbeat_key` in the group's epoch; None: we created the group."""
+        """`rejoin_key`: that of our leaf.
+
+        `handed`: the result of `hand_heartbeat_key` in the group's epoch; None: we created the group.
+        """
         self.group = group
+        self._rejoin_key = rejoin_key
+        #: The rejoin key that our next commit brings; None: no commit of ours can have been adopted unseen.
+        self._next_rejoin_key: SigningKey | None = None
+        #: Public rejoin keys of the leaves for which we have made tickets; a rejoin to one of them is ours.
+        self.own_requests = {rejoin_key.public}
         #: X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers.
         self.heartbeat_key = exported(group, "beat") if handed is None else self._masked(handed)
         self.room = room
@@ -147,6 +164,35 @@ class Membership:
         """Sign data other than MLS messages with our leaf (64 bytes); `label` begins with "snug 1 "."""
         return self.group.sign(label, data)
 
+    def rejoin_keys(self) -> list[SigningKey]:
+        """Return the keys that our leaf may have in the others' tree.
+
+        If our commit was taken and the server keeps that from us, the leaf has the next key there.
+        """
+        following = self._next_rejoin_key
+        return [self._rejoin_key] if following is None else [self._rejoin_key, following]
+
+    def ticket_from(self, package: mls.KeyPackage) -> room_state.RejoinTicket | None:
+        """Return the ticket in a member's KeyPackage; None if it is not for this group and history.
+
+        None too for a ticket of a slot that we have not reached. ValidationError("SNUG-8") if the member's
+        current rejoin key has not signed it.
+        """
+        leaf = leaf_view(package.leaf_node)
+        old = next(
+            (m.leaf_node for m in self.group.members() if m.leaf_node.signature_key == leaf.signature_key),
+            None,
+        )
+        try:
+            ticket = room_state.RejoinTicket.decode(ticket_of(package) or b"")
+        except MalformedError:
+            return None
+        if old is None or ticket.group_id != self.group.group_id or ticket.slot > self.journal.slot:
+            return None
+        if not policy.ticket_is_signed(ticket, leaf_view(old), leaf, package.init_key):
+            raise ValidationError("SNUG-8", "the ticket is not signed with the leaf's current rejoin key")
+        return ticket
+
     def hand_heartbeat_key(self) -> bytes:
         """Return the masked heartbeat key (32 bytes) for a newcomer of this epoch and for no other reader.
 
@@ -192,10 +238,11 @@ class Membership:
         facts = [proposal_view(p, own) for p in built.proposals]
         if isinstance(intent, SelfRemoveIntent):
             facts.append(proposal_view(mls.Remove(intent.leaf), intent.leaf, by_reference=True))
+        rejoin_key = self._next_rejoin_key or SigningKey.generate(self._rng)
         view = prior_state.view(
             sender=own,
             proposals=facts,
-            path_leaf=prior_state.members[own],
+            path_leaf=replace(prior_state.members[own], rejoin_key=rejoin_key.public),
             authenticated_data=context.encode(),
         )
         policy.judge_commit(view)
@@ -205,9 +252,18 @@ class Membership:
             authenticated_data=context.encode(),
             force_path=True,
             psks=self._psks,
+            leaf_extensions=self._leaf_extensions(rejoin_key),
         )
+        self._next_rejoin_key = rejoin_key
         blob = self._cover("commit", envelope.pack([*built.carried, stage.message]))
         return verdict.Staged(intent, prior_state.slot, blob, room_pass(stage.group, self.room), stage, view)
+
+    def _leaf_extensions(self, rejoin_key: SigningKey) -> list[mls.Extension]:
+        """Return our leaf's extensions, with another rejoin key."""
+        leaf = self.group.member(self.own_leaf)
+        assert leaf is not None
+        others = (e for e in leaf.extensions if e.extension_type != room_state.REJOIN_KEY_EXTENSION)
+        return [rejoin_key_extension(rejoin_key), *others]
 
     def judge(self, blob: bytes) -> verdict.Valid | verdict.Void | verdict.Stuck:
         """Judge a blob for the next slot. Changes nothing except consumed ratchet generations."""
@@ -264,6 +320,9 @@ class Membership:
         before = {m.leaf: m.leaf_node for m in self.group.members()}
         old_policy = self.policy
         self.group.adopt(step.candidate if isinstance(step, verdict.Valid) else step.stage)
+        if isinstance(step, verdict.Staged) and self._next_rejoin_key is not None:
+            self._rejoin_key = self._next_rejoin_key
+        self._next_rejoin_key = None
         after = {m.leaf: m.leaf_node for m in self.group.members()}
         rejoin_leaf = view.rejoin_leaf
         removed = [p.removed for p in view.of("remove") if p.removed is not None]

@@ -135,7 +135,9 @@ class Course(Protocol):
     def give_up(self) -> None:
         """Stop here, and rejoin with a ticket."""
 
-    def finish(self, reason: Literal["left", "removed", "ended", "dropped", "failed"], text: str) -> None:
+    def finish(
+        self, reason: Literal["left", "removed", "replaced", "ended", "dropped", "failed"], text: str
+    ) -> None:
         """End this membership: erase the media keys, report the reason and disconnect."""
 
 

@@ -17,6 +17,7 @@ from snugroom.client.session.kernel.message_log import MessageLog
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
+from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server.wire import messages as wire
@@ -73,12 +74,7 @@ class ReceivedCommits:
         verdict = room.membership.judge(blob)
         if isinstance(verdict, Valid):
             if verdict.removes_us:
-                sender = verdict.view.sender
-                by = sentence("room.somebody") if sender is None else room.membership.name(sender)
-                if room.leaving:
-                    room.finish("left", sentence("room.you_left"))
-                else:
-                    room.finish("removed", sentence("room.removed_by", by=by))
+                self._removed(verdict.view, blob, now)
                 return
             self._adopt(verdict, blob, now)
         elif isinstance(verdict, Void):
@@ -96,6 +92,24 @@ class ReceivedCommits:
                 feature.stuck(blob, now)
             room.tell(sentences.alarm("stuck", who=self._author_name(verdict.author)))
             self._sync.show_while_stuck()
+
+    def _removed(self, view: CommitView, blob: bytes, now: float) -> None:
+        """End this membership: the next slot's commit removes our leaf."""
+        room = self._room
+        if room.leaving:
+            room.finish("left", sentence("room.you_left"))
+        elif view.rejoin_leaf == room.membership.own_leaf:
+            added = view.of("add")[0].added
+            if added is not None and added.rejoin_key in room.membership.own_requests:
+                room.give_up()  # a request of ours from before we came in, which came late
+                return
+            room.membership.void(blob)  # the last heartbeat names this slot: it proves that we have seen it
+            for feature in self._hooks.features_with("replaced"):
+                feature.replaced(now)
+            room.finish("replaced", sentence("room.replaced"))
+        else:
+            by = sentence("room.somebody") if view.sender is None else room.membership.name(view.sender)
+            room.finish("removed", sentence("room.removed_by", by=by))
 
     def pass_over(self, blob: bytes, now: float) -> None:
         """Go on after the slot that we are stuck at: its commit, `blob`, is void."""

@@ -341,7 +341,8 @@ class RoomSession:
             for feature in self._features_with("leaving"):
                 feature.leaving(now)
             return
-        self._message_log.send_waiting()
+        if not any(feature.holds_messages(now) for feature in self._features_with("holds_messages")):
+            self._message_log.send_waiting()
         self._commits.send_next(now)
 
     # -- the relay ---------------------------------------------------------------------------------
@@ -393,7 +394,9 @@ class RoomSession:
         """Whether we have proposed our own removal."""
         return self._leaving_since is not None
 
-    def finish(self, reason: Literal["left", "removed", "ended", "dropped", "failed"], text: str) -> None:
+    def finish(
+        self, reason: Literal["left", "removed", "replaced", "ended", "dropped", "failed"], text: str
+    ) -> None:
         """End this membership: erase the media keys, report the reason and disconnect."""
         if self.ended is None:
             self.ended = ev.Ended(reason, text)

@@ -117,12 +117,14 @@ class Session:
         me = Me(name, rng)
         session = cls(me, Invite.parse(link), options, rng)
         book = options.contacts
+        rejoin_key, make_package = me.new_leaf()
         session._guest = GuestLobby(
             session._invites.own,
             name,
             greeting,
-            me.package,
+            make_package,
             session._invites.psks,
+            rejoin_key,
             identity=book.own if book is not None and options.show_identity else None,
             now=now,
             rng=rng,
@@ -143,7 +145,9 @@ class Session:
         me = Me(kept.name, rng)
         session = cls(me, kept.host_seed.invite(kept.origin, kept.secret, 0), options, rng)
         session._kept = kept
-        session._guest = HostReturnLobby(kept, me.package, session._invites.psks, now=now, rng=rng)
+        rejoin_key, make_package = me.new_leaf()
+        psks = session._invites.psks
+        session._guest = HostReturnLobby(kept, make_package, psks, rejoin_key, now=now, rng=rng)
         session._collect(now)
         return session
 
@@ -313,7 +317,7 @@ class Session:
         """Pass results between lobby and room, and collect effects."""
         if self._room is not None:
             self._invites.record(self._room)
-            self._admissions.answer_readmitted(self._room, self._readmission, self._host)
+            self._admissions.answer_readmitted(self._room, self._readmission, self._host, now)
             if self._host is not None:
                 self._serve(self._host, self._room, now)
         if self._guest is not None:
@@ -336,7 +340,7 @@ class Session:
             self._end(room.ended)
 
     def _serve(self, host: HostLobby, room: RoomSession, now: float) -> None:
-        self._admissions.answer_newcomers(room, host)
+        self._admissions.answer_newcomers(room, host, now)
         for index in room.membership.ledger.revoked | self._invites.book.taken_back:
             host.revoke(index)
         if room.membership.policy.mode is Mode.LOCKED:
@@ -392,8 +396,8 @@ class Session:
             self._effects.append(ev.Disconnect(ev.ROOM))
         if old is not None:
             self._room.carry_over(old)
-        elif self._kept is not None:
-            self._room.feature(Monitor).forget_confirmations()
+        by_member = old is None and self._kept is not None
+        self._room.feature(Monitor).let_in(now - entry.answer.at, by_member=by_member)
         self._room.feature(Reporting).take(entry.answer.admission)
         self._room.start()
         if self._kept is not None and self._host is None:

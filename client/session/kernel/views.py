@@ -8,8 +8,8 @@ from typing import assert_never
 
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.commit_view import CommitView, LeafView, ProposalView
-from snugroom.crypto.agreed.room_state import REJOIN_EXTENSION, Ledger, Policy
-from snugroom.crypto.kdf import H
+from snugroom.crypto.agreed.room_state import REJOIN_EXTENSION, REJOIN_KEY_EXTENSION, Ledger, Policy
+from snugroom.crypto.kdf import H, SigningKey
 
 
 def leaf_view(leaf: mls.LeafNode) -> LeafView:
@@ -19,13 +19,19 @@ def leaf_view(leaf: mls.LeafNode) -> LeafView:
         identity=leaf.credential.identity,
         encryption_key=leaf.encryption_key,
         capabilities=leaf.capabilities.encode(),
-        extensions=b"".join(e.encode() for e in leaf.extensions),
+        extensions=b"".join(e.encode() for e in leaf.extensions if e.extension_type != REJOIN_KEY_EXTENSION),
+        rejoin_key=mls.find_extension(leaf.extensions, REJOIN_KEY_EXTENSION) or b"",
     )
+
+
+def rejoin_key_extension(key: SigningKey) -> mls.Extension:
+    """Return the extension of a leaf that names its rejoin key."""
+    return mls.Extension(REJOIN_KEY_EXTENSION, key.public)
 
 
 def ticket_of(package: mls.KeyPackage) -> bytes | None:
     """Return the encoded rejoin ticket of a KeyPackage; None without one."""
-    return next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
+    return mls.find_extension(package.extensions, REJOIN_EXTENSION)
 
 
 def proposal_view(proposal: mls.Proposal, sender: int | None, by_reference: bool = False) -> ProposalView:
@@ -38,6 +44,7 @@ def proposal_view(proposal: mls.Proposal, sender: int | None, by_reference: bool
             by_reference,
             added=leaf_view(package.leaf_node),
             package=H(package.encoded),
+            init_key=package.init_key,
             ticket=ticket_of(package),
             suite=package.cipher_suite,
             version=package.version,

@@ -1,18 +1,57 @@
 """How long this member may assume that the others share its epoch (protocol section 7).
 
-A confirmation is a member's recent signed statement that it is in our epoch, or in one that ours has lately
+After coming in, we seal and say nothing until the members have answered us (`Beginning`). Then
+a confirmation is a member's recent signed statement that it is in our epoch, or in one that ours has lately
 followed; it holds for a while. Audio and video are sealed only while the confirmations of a host and of
 enough other members hold. Otherwise a member evicted by a withheld removal could go on listening.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Final
 
 #: Seconds for which a member's confirmation holds, or that many beat intervals if they are longer.
 FRESH: Final = (15.0, 3)
+
+
+class Beginning:
+    """Whether the others have answered us since we came in: an answer from the lobby may be old.
+
+    It says that we are in the room as it was then. A server that holds it back, and serves us that room,
+    could have us talk to a member that was evicted since. Nobody there can answer our heartbeats as a host.
+    """
+
+    def __init__(self, others: Iterable[int]) -> None:
+        #: The members that were here before us: only heartbeats that answer ours count.
+        self.before_us = set(others)
+        #: Whether we may speak.
+        self.over = not self.before_us
+        self._answered: set[int] = set()
+
+    def answered(self, leaf: int, others: Mapping[int, bool]) -> None:
+        """Record a member's answer to a heartbeat of ours, and judge."""
+        self._answered.add(leaf)
+        self.over = self.over or self._is_enough(others)
+
+    def forget(self, leaf: int, others: Mapping[int, bool]) -> None:
+        """Forget the member of a leaf that is empty now or has another member."""
+        self.before_us.discard(leaf)
+        self._answered.discard(leaf)
+        self.over = self.over or not others
+
+    def missing(self, others: Mapping[int, bool]) -> list[int]:
+        """Return the leaves whose answer would be enough: hosts, if there are any."""
+        hosts = [leaf for leaf, host in others.items() if host]
+        return [leaf for leaf in hosts or others if leaf not in self._answered]
+
+    def _is_enough(self, others: Mapping[int, bool]) -> bool:
+        """Return whether a host has answered; without a host, more than half of all members."""
+        hosts = {leaf for leaf, host in others.items() if host}
+        if hosts:
+            return bool(hosts & self._answered)
+        return 2 * (1 + len(self._answered & others.keys())) > 1 + len(others)
 
 
 class Freshness:

@@ -20,10 +20,11 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.delivery import Delivery, Stream
 from snugroom.client.session.monitor.disorder import Disorder
-from snugroom.client.session.monitor.freshness import FRESH, Freshness
+from snugroom.client.session.monitor.freshness import FRESH, Beginning, Freshness
 from snugroom.client.session.monitor.heartbeats import DoubleBeat, Heartbeats, Record, SignedReceipt
 from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.client.session.monitor.removals import Removals
+from snugroom.client.session.monitor.replacements import Replacements
 from snugroom.client.session.monitor.silence import Silence
 from snugroom.client.session.monitor.unreadable_commits import UnreadableCommits, trim
 from snugroom.client.session.monitor.withholding import Withholding
@@ -32,8 +33,11 @@ from snugroom.crypto.kdf import H
 
 #: Maximum age of our acknowledged beat, in seconds or beat intervals: a held-back beat is not fresh.
 ECHO: Final = (25.0, 5)
-#: Seconds on a new connection before lost freshness is reported: the others beat when they see us.
-RETURN: Final = 8.0
+#: Seconds on a new connection before lost freshness is reported (after coming in, a beat interval if longer):
+#: the others beat when they see us.
+RETURN: Final = (8.0, 1)
+#: Age in seconds from which an answer of the lobby is called old, if nobody answers us in the room.
+OLD_ANSWER: Final = 60.0
 #: Seconds between two ticks that indicate that this machine has slept.
 ASLEEP: Final = 3.0
 #: Seconds for which freshness must last before it is reported as restored.
@@ -54,6 +58,7 @@ class Monitor(Feature):
         self._withholding = Withholding(room, self._members)
         self._disorder = Disorder(room, self._members)
         self._removals = Removals(room, self._members)
+        self._replacements = Replacements(room, self._heartbeats)
         self._unreadable_commits = UnreadableCommits(room, self._members)
         #: H(epoch_authenticator) -> when the next epoch began; None: it is the current epoch.
         self._epochs: OrderedDict[bytes, float | None] = OrderedDict()
@@ -63,6 +68,9 @@ class Monitor(Feature):
         self._doubled: set[int] = set()
         self._update_members(now)
         self._epochs[self._authenticator()] = None
+        self._beginning = Beginning(self._members.others)
+        self._came_back = False  # our confirmations from before a rejoin still count for media
+        self._answer_age = 0.0
 
     # -- for other modules ---------------------------------------------------------------------------
 
@@ -102,8 +110,17 @@ class Monitor(Feature):
         """
         if self.pause_reason(now) is None:
             raise ValueError(sentence("cannot.not_paused"))
-        self._override = frozenset(self._fresh.missing(self._members.others, now))
+        self._override = frozenset(self._missing(now))
         self.room.tell(sentences.status("override"))
+
+    def let_in(self, age: float, *, by_member: bool) -> None:
+        """Record how old the answer was by which we came in, in seconds, as far as two clocks show it.
+
+        `by_member`: it need not be a host's, and we have no confirmations from before.
+        """
+        self._answer_age = age
+        if by_member:
+            self.forget_confirmations()
 
     def forget_confirmations(self) -> None:
         """Seal nothing until the others have answered us here.
@@ -115,12 +132,14 @@ class Monitor(Feature):
 
     def carry_over(self, old: Room) -> None:
         before = old.feature(Monitor)
+        self._came_back = True
         self.forget_confirmations()
         was = {old.membership.signature_key(leaf): leaf for leaf in before._members.others}
         for leaf in self._members.others:
             known = was.get(self.room.membership.signature_key(leaf))
             if known is not None:
                 self._fresh.confirm(leaf, before._fresh.confirmed_until(known))
+        self._replacements.came_back(old)
         self._heartbeats.record = before.record
         self._stale = before._stale
         if before._withholding.is_reported:
@@ -159,6 +178,7 @@ class Monitor(Feature):
         if evicted:
             self._heartbeats.change_key(now)
             self._removals.track((name for _, name, _ in evicted), now)
+        self._replacements.adopted(change, now)
         self._unreadable_commits.adopted(change)
         self._withholding.check_claims(m.journal.slot)
         self._heartbeats.schedule_soon(now, self._members.leaves)
@@ -186,10 +206,15 @@ class Monitor(Feature):
     def pause_reason(self, now: float) -> str | None:
         if self._override is not None:
             return None
+        if self._is_new:
+            return sentence("watch.paused_new")
         fresh = self._fresh.until(self._members.others, host=self._members.host) > now
         if self._withholding.pauses(now, fresh=fresh):
             return sentence("watch.paused_withheld")
         return None if fresh else sentence("watch.paused_stale")
+
+    def holds_messages(self, now: float) -> bool:
+        return not self._beginning.over and self._override is None
 
     def heard_recently(self, leaf: int, now: float) -> bool:
         if leaf not in self._members.others:
@@ -200,6 +225,7 @@ class Monitor(Feature):
         payload = self._heartbeats.uncover(blob, now)
         if payload is None:
             return False
+        self._replacements.heard(payload)
         heard = self._heartbeats.receive(payload)
         if isinstance(heard, DoubleBeat):
             if heard.leaf not in self._doubled:
@@ -210,6 +236,9 @@ class Monitor(Feature):
         elif heard is not None:
             self._heard_beat(heard, now)
         return True
+
+    def replaced(self, now: float) -> None:
+        self._heartbeats.send(now, self._disorder.ordering, members=len(self._members.leaves), want=True)
 
     def tick(self, now: float) -> None:
         members = self._members
@@ -260,6 +289,10 @@ class Monitor(Feature):
         if beat.authenticator not in self._epochs:
             return
         over, span = self._epochs[beat.authenticator], self._members.span
+        if acknowledged:
+            self._beginning.answered(beat.leaf, self._members.others)
+        elif beat.leaf in self._beginning.before_us:
+            return  # it may be from before we came in
         answered = self._heartbeats.sent_at(acknowledged) if acknowledged else self._members.since[beat.leaf]
         if answered is None:
             return
@@ -270,7 +303,7 @@ class Monitor(Feature):
 
     def _judge_freshness(self, now: float) -> None:
         members = self._members
-        until = self._fresh.until(members.others, host=members.host)
+        until = 0.0 if self._is_new else self._fresh.until(members.others, host=members.host)
         if until > now:
             if self._stale and until < now + STEADY:
                 return  # confirmed by an old beat of ours: wait for a newer one
@@ -278,15 +311,27 @@ class Monitor(Feature):
                 self.room.tell(sentences.status("cleared.fresh"))
             self._stale, self._override = False, None
             return
-        missing = self._fresh.missing(members.others, now)
+        missing = self._missing(now)
         if self._override is not None and not self._override.issuperset(missing):
             self._override, self._stale = None, False
-        if not self._stale and self._override is None and members.connected_for(now) > RETURN:
+        patience = members.span(RETURN) if self._is_new else RETURN[0]
+        if not self._stale and self._override is None and members.connected_for(now) > patience:
             self._stale = True
+            if self._is_new:
+                self._tell_unanswered(missing)
+                return
             hosts = [leaf for leaf, host in members.others.items() if host]
             no_host = bool(hosts) and not members.host and not set(hosts) - set(missing)
             key = "stale.no_host" if no_host else "stale"
             self.room.tell(sentences.alarm(key, who=members.names(missing)))
+
+    def _tell_unanswered(self, missing: list[int]) -> None:
+        who = self._members.names(missing)
+        if self._answer_age < OLD_ANSWER:
+            self.room.tell(sentences.alarm("stale.new", who=who))
+        else:
+            minutes = round(self._answer_age / 60)
+            self.room.tell(sentences.alarm("stale.old_answer", who=who, minutes=minutes))
 
     def _judge_delivery(
         self,
@@ -318,6 +363,16 @@ class Monitor(Feature):
 
     # -- internals ---------------------------------------------------------------------------------------
 
+    @property
+    def _is_new(self) -> bool:
+        """Whether we have come in, for the first time, and nobody has answered us yet."""
+        return not (self._beginning.over or self._came_back)
+
+    def _missing(self, now: float) -> list[int]:
+        """Return the leaves whose confirmation we lack."""
+        others = self._members.others
+        return self._beginning.missing(others) if self._is_new else self._fresh.missing(others, now)
+
     def _update_members(self, now: float) -> None:
         for leaf in self._members.update(now):
             self._fresh.confirm(leaf, now + self._members.span(FRESH))
@@ -333,6 +388,7 @@ class Monitor(Feature):
             self._disorder,
         ):
             part.forget(leaf)
+        self._beginning.forget(leaf, self._members.others)
         self._doubled.discard(leaf)
 
     def _authenticator(self) -> bytes:

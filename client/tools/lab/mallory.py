@@ -13,11 +13,13 @@ from snugroom.client.session import Session
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.me import CAPABILITIES
 from snugroom.client.session.kernel.membership import SUITE, room_pass
+from snugroom.client.session.kernel.views import rejoin_key_extension
 from snugroom.client.tools.lab.newcomer import join_from_outside
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope, policy
 from snugroom.crypto.agreed.room_state import CommitContext, Identity
 from snugroom.crypto.entry.invite import gate
+from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import BASE_KEY_LABEL, BASE_KEY_SIZE, TAGS_SIZE, EpochKeys, Stream
 from snugroom.crypto.media.keys import SUITE as SFRAME
@@ -49,6 +51,7 @@ def ghost(name: str, now: float) -> mls.KeyPackageBundle:
         credential=mls.Credential.basic(Identity(name).encode()),
         capabilities=CAPABILITIES,
         lifetime=mls.Lifetime(int(now) - 3600, int(now) + 3600),
+        leaf_extensions=(rejoin_key_extension(SigningKey.generate()),),
         rng=os.urandom,
     )
 
@@ -65,7 +68,11 @@ def forged_commit(session: Session, proposals: Sequence[mls.Proposal], **context
         **context,
     }
     stage = m.group.stage(
-        list(proposals), authenticated_data=CommitContext(**facts).encode(), force_path=True, psks=m._psks
+        list(proposals),
+        authenticated_data=CommitContext(**facts).encode(),
+        force_path=True,
+        psks=m._psks,
+        leaf_extensions=m._leaf_extensions(SigningKey.generate()),
     )
     blob = m._cover("commit", envelope.pack([stage.message]))
     next_pass = room_pass(stage.group, m.room)

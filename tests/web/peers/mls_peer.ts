@@ -64,7 +64,7 @@ class Member {
       identity: utf8(text(request["name"])),
       supports: list(request["extensions"]).map(number),
       lifetime: { notBefore: number(notBefore), notAfter: number(notAfter) },
-      extensions: extensions(request["packageExtensions"] ?? []),
+      extensions: () => Promise.resolve(extensions(request["packageExtensions"] ?? [])),
       rng: systemRng,
     });
     return new Member(key, bundle);

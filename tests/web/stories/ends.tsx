@@ -39,6 +39,10 @@ export default [
   { name: "ended-left", model: ended("left", "You left.") },
   { name: "ended-refused", model: ended("refused", "The host did not let you in.") },
   { name: "ended-removed", model: ended("removed", "Ada removed you from the meeting.") },
+  {
+    name: "ended-replaced",
+    model: ended("replaced", "Somebody with your program's keys came back in its place. No host removed you."),
+  },
   { name: "ended-over", model: ended("ended", "Ada has ended the meeting.") },
   {
     name: "ended-dropped",

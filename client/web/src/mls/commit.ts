@@ -34,8 +34,10 @@ import {
   resolve,
   verifyLeaf,
 } from "./proposals";
+import { toExtension } from "./shapes";
 import { type EpochState, enterEpoch } from "./state";
 import { deriveSecret, handle, hash, kdf, macMatches, NH, suiteWith } from "./suite";
+import type { Extension } from "./types";
 import * as validate from "./validate";
 import { must } from "./validate";
 import * as rules from "./validateCommit";
@@ -129,6 +131,8 @@ export interface StagedCommit {
 export interface StageWish {
   readonly authenticatedData: Bytes;
   readonly forcePath: boolean;
+  /** Extensions of our leaf in the path; null: they stay. */
+  readonly leafExtensions: readonly Extension[] | null;
   readonly private: boolean;
   readonly psks: Psks;
   readonly rng: Rng;
@@ -155,8 +159,9 @@ export async function stageCommit(
   let commitSecret: Uint8Array = new Uint8Array(NH);
   if (wish.forcePath || rules.needsPath(items)) {
     const excluded = applied.added.map(([leaf]) => toNodeIndex(2 * leaf));
+    // ts-mls takes the new leaf's extensions from the old leaf
     const made = await createUpdatePath(
-      applied.tree,
+      wish.leafExtensions === null ? applied.tree : withExtensions(applied.tree, ownLeaf, wish.leafExtensions),
       toLeafIndex(ownLeaf),
       applied.context,
       handle(state.signatureKey),
@@ -195,6 +200,14 @@ export async function stageCommit(
   } as const;
   const message = await send(state, { ...unconfirmed, auth }, wish.rng);
   return { next, items, added: applied.added, removed: applied.removed, pathSecrets, message };
+}
+
+/** Return a copy of the tree in which a leaf has other extensions. */
+function withExtensions(tree: RatchetTree, at: number, extensions: readonly Extension[]): RatchetTree {
+  const copy = tree.slice();
+  const leaf = rules.senderIsMember(tree, at);
+  copy[2 * at] = { nodeType: "leaf", leaf: { ...leaf, extensions: extensions.map(toExtension) } };
+  return copy;
 }
 
 // -- processing a commit --

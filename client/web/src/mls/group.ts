@@ -37,6 +37,8 @@ export interface StageOptions {
   readonly includeStored?: readonly Bytes[];
   readonly authenticatedData?: Bytes;
   readonly forcePath?: boolean;
+  /** Extensions of our leaf in the path; without them, they stay. */
+  readonly leafExtensions?: readonly Extension[];
   readonly private?: boolean;
   readonly psks?: Psks;
 }
@@ -220,6 +222,7 @@ export class Group extends GroupView {
     const staged = await stageCommit(state, items, {
       authenticatedData: options.authenticatedData ?? NOTHING,
       forcePath: options.forcePath ?? true,
+      leafExtensions: options.leafExtensions ?? null,
       private: options.private ?? true,
       psks: options.psks ?? NO_PSKS,
       rng: this.#rng,

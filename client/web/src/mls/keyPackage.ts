@@ -89,7 +89,9 @@ export interface KeyPackageOptions {
   /** Extension types that the leaf supports. */
   readonly supports: readonly number[];
   readonly lifetime: Lifetime;
-  readonly extensions?: readonly Extension[];
+  /** Of the KeyPackage: a function of the new init key and encryption key, for an extension that signs them. */
+  readonly extensions?: (initKey: Bytes, encryptionKey: Bytes) => Promise<readonly Extension[]>;
+  readonly leafExtensions?: readonly Extension[];
   readonly rng: Rng;
 }
 
@@ -124,17 +126,18 @@ export async function createKeyPackage(suite: number, options: KeyPackageOptions
         credentials: ["basic", credentialName(pickGrease(rng))],
       },
       lifetime: { notBefore: BigInt(notBefore), notAfter: BigInt(notAfter) },
-      extensions: [toExtension(grease())],
+      extensions: [...(options.leafExtensions ?? []), grease()].map(toExtension),
     },
     key,
     signature,
   );
+  const extensions = (await options.extensions?.(init.public, encryption.public)) ?? [];
   const content = {
     version: versionName(MLS10),
     cipherSuite: suiteName(SUITE),
     initKey: init.public,
     leafNode,
-    extensions: [...(options.extensions ?? []), grease()].map(toExtension),
+    extensions: [...extensions, grease()].map(toExtension),
   };
   const made = await signKeyPackage(content, key, signature);
   await checkKeyPackage(made, SUITE, null);

@@ -52,8 +52,9 @@ class Leaf implements LeafNode {
     return (this.#capabilities ??= encodeCapabilities(this.#leaf.capabilities) as Bytes);
   }
 
-  get encodedExtensions(): Bytes {
-    return concat(...this.#leaf.extensions.map((e) => encodeExtension(e)));
+  encodedExtensions(except?: number): Bytes {
+    const kept = this.#leaf.extensions.filter(({ extensionType }) => extensionType !== except);
+    return concat(...kept.map((e) => encodeExtension(e)));
   }
 }
 
@@ -70,6 +71,7 @@ export const keyPackageOf = (keyPackage: TsKeyPackage): KeyPackage => ({
   version: Number(keyPackage.version),
   cipherSuite: Number(keyPackage.cipherSuite),
   leafNode: leafOf(keyPackage.leafNode),
+  initKey: keyPackage.initKey as Bytes,
   extensions: keyPackage.extensions.map(extensionOf),
   encoded: encodeKeyPackage(keyPackage) as Bytes,
 });

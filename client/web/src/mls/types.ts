@@ -72,13 +72,15 @@ export interface LeafNode {
   /** The encoded Capabilities. */
   readonly encodedCapabilities: Bytes;
   /** The encoded extensions, concatenated without the length header of the list. */
-  readonly encodedExtensions: Bytes;
+  /** Return the encoded extensions, without those of one type. */
+  encodedExtensions(except?: number): Bytes;
 }
 
 /** A KeyPackage with verified signatures and contents, or one of our own. */
 export interface KeyPackage {
   readonly version: number;
   readonly cipherSuite: number;
+  readonly initKey: Bytes;
   readonly leafNode: LeafNode;
   readonly extensions: readonly Extension[];
   /** The bare KeyPackage. */

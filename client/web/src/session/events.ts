@@ -204,7 +204,7 @@ export interface Comparison {
 
 export interface Ended {
   readonly type: "Ended";
-  readonly reason: "left" | "removed" | "refused" | "ended" | "dropped" | "failed";
+  readonly reason: "left" | "removed" | "replaced" | "refused" | "ended" | "dropped" | "failed";
   readonly text: Sentence;
 }
 

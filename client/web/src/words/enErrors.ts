@@ -31,6 +31,8 @@ export default {
   "snug.leaf_changed": "the committer's leaf changed its key, name or capabilities",
   "snug.locked": "the room is locked: nobody new",
   "snug.hosts_only": "only a host may do that ({kind})",
+  "snug.no_rejoin_key": "a leaf has no rejoin key",
+  "snug.rejoin_key_kept": "the committer's leaf keeps its rejoin key",
   "snug.rejoin_shape": "a rejoin is one Remove, one Add and one PSK",
   "snug.rejoin_leaf": "a rejoin replaces a member's leaf, and carries a ticket",
   "snug.rejoin_other": "who rejoins has another key or name than the leaf had",
@@ -39,6 +41,7 @@ export default {
   "snug.ticket_by": "the ticket is for somebody else to commit",
   "snug.ticket_slot": "the ticket is of slot {said}, too far from {slot}",
   "snug.ticket_used": "the ticket has been used",
+  "snug.ticket_unsigned": "the ticket is not signed with the leaf's current rejoin key",
   "snug.rejoins": "more than {most} rejoins in {slots} slots",
   "snug.return_shape": "a host's return is one Add, one PSK, one change of the policy",
   "snug.return_alone": "a host's return stands by itself",
@@ -84,5 +87,6 @@ export default {
   "refusal.locked": "The room is locked: nobody new is let in now.",
   "refusal.no": "The host did not let you in.",
   "refusal.not_added": "You could not be let in: {why}. Knock again with another name, or ask the host.",
+  "refusal.replaced": "Your place in the meeting has another key now. Somebody may have come back in your place with a copy of your keys: ask a host to remove that member, then join again.",
   "refusal.over": "This invite has been used or taken back. Ask for another one.",
 };

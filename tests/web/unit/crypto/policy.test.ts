@@ -39,6 +39,7 @@ function leaf(value: Json | undefined): LeafView {
     encryptionKey: bytes(of["encryption_key"]),
     capabilities: bytes(of["capabilities"]),
     extensions: bytes(of["extensions"]),
+    rejoinKey: bytes(of["rejoin_key"]),
   };
 }
 
@@ -53,6 +54,7 @@ function proposal(value: Json): ProposalView {
     byReference: of["by_reference"] === true,
     added: of["added"] === null ? null : leaf(of["added"]),
     package: bytes(of["package"]),
+    initKey: bytes(of["init_key"]),
     ticket: of["ticket"] === null ? null : bytes(of["ticket"]),
     suite: Number(of["suite"]),
     version: Number(of["version"]),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, hex, same, unhex } from "../../../../client/web/src/crypto/bytes";
+import { SigningKey } from "../../../../client/web/src/crypto/kdf";
 import * as state from "../../../../client/web/src/crypto/agreed/roomState";
 import { CommitContext, Identity, Ledger, Policy, RejoinTicket } from "../../../../client/web/src/crypto/agreed/roomState";
 import { compareWithPython } from "./cases";
@@ -32,6 +33,12 @@ compareWithPython("room_state", {
   without_host: (data: Bytes, key: Bytes) => Policy.decode(data).withoutHost(key).encode(),
   identity: again("Identity", Identity),
   ticket: again("RejoinTicket", RejoinTicket),
+  ticket_message: (data: Bytes, ...[init, encryption, rejoin]: [Bytes, Bytes, Bytes]) =>
+    RejoinTicket.decode(data).message(init, encryption, rejoin),
+  ticket_signed: async (data: Bytes, one: Bytes, other: Bytes, ...keys: [Bytes, Bytes, Bytes]) => {
+    const signers = [await SigningKey.fromSeed(one), await SigningKey.fromSeed(other)];
+    return (await RejoinTicket.decode(data).signed(signers, ...keys)).encode();
+  },
   context: (data: Bytes) => {
     const { hostReturn, ...rest } = again("CommitContext", CommitContext)(data) as CommitContext;
     return { ...rest, hostReturn: hostReturn && { type: "HostReturn", ...hostReturn } };

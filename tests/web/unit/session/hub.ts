@@ -198,7 +198,8 @@ export class Hub {
       else if (effect.type === "Disconnect") {
         const link = who.links.get(endpointKey(effect.endpoint));
         who.links.delete(endpointKey(effect.endpoint));
-        if (link !== undefined) this.#links.delete(link);
+        // what was sent before still goes out
+        if (link !== undefined) this.#way.push(() => Promise.resolve(void this.#links.delete(link)));
       } else if (effect.type === "Transmit") {
         const link = who.links.get(endpointKey(effect.endpoint));
         if (link !== undefined) this.#way.push(() => this.#heard(link, effect.message));
@@ -222,7 +223,7 @@ export class Hub {
     const message = this.tells(link.who, honest, link.endpoint);
     if (message === null) return;
     this.#way.push(async () => {
-      if (!this.#links.has(link) || !link.who.alive) return;
+      if (link.who.links.get(endpointKey(link.endpoint)) !== link || !link.who.alive) return;
       await this.#input(link.who, { type: "Received", endpoint: link.endpoint, message });
     });
   }

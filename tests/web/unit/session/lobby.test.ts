@@ -9,7 +9,7 @@ import {
   Identity,
   Policy,
   POLICY_EXTENSION,
-  REJOIN_EXTENSION,
+  REJOIN_EXTENSION, REJOIN_KEY_EXTENSION,
 } from "../../../../client/web/src/crypto/agreed/roomState";
 import * as mls from "../../../../client/web/src/mls";
 import { Contacts } from "../../../../client/web/src/session/entry/contacts";
@@ -43,7 +43,8 @@ const packageOf = async (name: string, key: mls.SignatureKey): Promise<mls.KeyPa
   mls.createKeyPackage(SUITE, {
     signatureKey: key,
     identity: new Identity(name).encode(),
-    supports: [POLICY_EXTENSION, REJOIN_EXTENSION],
+    supports: [POLICY_EXTENSION, REJOIN_EXTENSION, REJOIN_KEY_EXTENSION],
+    leafExtensions: [{ extensionType: REJOIN_KEY_EXTENSION, data: seeded(`${name} rejoins`)(32) }],
     lifetime: { notBefore: START - 10, notAfter: START + 1000 },
     rng: seeded(name),
   });
@@ -55,6 +56,7 @@ async function guest(seed: HostSeed): Promise<GuestLobby> {
     name: "Bo",
     greeting: "",
     makePackage: () => packageOf("Bo", key),
+    rejoinKey: await SigningKey.fresh(),
   };
   const made = await GuestLobby.open({ ...facts, psks: new Map(), now: START, rng: seeded("guest") });
   await made.received(DAY, ENTERED, START);
@@ -133,6 +135,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
       heartbeatKey: some,
       slot: 1,
       chain: some,
+      at: START,
       ledger: some,
       admission: new Uint8Array(),
     };

@@ -1,170 +1,39 @@
 /** Memberships with each other and no server: what is staged, judged, adopted, void, said and left. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Bytes, hex, utf8 } from "../../../../client/web/src/crypto/bytes";
+import { hex, same, utf8 } from "../../../../client/web/src/crypto/bytes";
 import {
   MalformedError,
   MissingKeyError,
   ReplayError,
   ValidationError,
 } from "../../../../client/web/src/crypto/errors";
-import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { openFrame, sealFrame } from "../../../../client/web/src/crypto/media/keys";
-import { LINK_PSK_ID } from "../../../../client/web/src/crypto/agreed/policy";
-import {
-  CommitContext,
-  Identity,
-  Ledger,
-  Mode,
-  Policy,
-  POLICY_EXTENSION,
-  REJOIN_EXTENSION,
-} from "../../../../client/web/src/crypto/agreed/roomState";
+import { CommitContext, Ledger, Policy, POLICY_EXTENSION } from "../../../../client/web/src/crypto/agreed/roomState";
 import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import * as mls from "../../../../client/web/src/mls";
 import type { Intent } from "../../../../client/web/src/session/kernel/intents";
-import { exported, Membership, SUITE } from "../../../../client/web/src/session/kernel/membership";
+import { Membership } from "../../../../client/web/src/session/kernel/membership";
+import { leafView } from "../../../../client/web/src/session/kernel/views";
 import { BUCKETS } from "../../../../client/web/src/wire/limits";
 import { seeded } from "./rooms";
-
-const NOW = 1_790_000_000;
-const ROOM = new Uint8Array(16).fill(9);
-const PSK = new Uint8Array(32).fill(8);
-const psks: mls.Psks = new Map([[hex(LINK_PSK_ID), PSK]]);
-
-interface Person {
-  readonly key: mls.SignatureKey;
-  readonly bundle: mls.KeyPackageBundle;
-}
-
-async function person(name: string): Promise<Person> {
-  const key = await mls.generateSignatureKey(SUITE);
-  const bundle = await mls.createKeyPackage(SUITE, {
-    signatureKey: key,
-    identity: new Identity(name).encode(),
-    supports: [POLICY_EXTENSION, REJOIN_EXTENSION],
-    lifetime: { notBefore: NOW - 3600, notAfter: NOW + 3600 },
-    rng: seeded(name),
-  });
-  return { key, bundle };
-}
-
-async function hosted(mode: Mode = Mode.ASK): Promise<Membership> {
-  const ada = await person("Ada");
-  const seed = await HostSeed.fromRandom(seeded("host seed"));
-  const first = new Policy({ version: 1, hosts: [ada.key.public], hostPublic: seed.hostPublic, mode });
-  const extensions = [
-    mls.requiredCapabilities([POLICY_EXTENSION]),
-    { extensionType: POLICY_EXTENSION, data: first.encode() },
-  ];
-  const group = await mls.Group.create(ada.bundle, new Uint8Array(16), extensions, seeded("group"));
-  const ledger = new Ledger({ keys: new Set([hex(ada.key.public)]) });
-  return Membership.create(group, {
-    room: ROOM,
-    slot: 0,
-    chain: new Uint8Array(32),
-    ledger,
-    linkPsk: PSK,
-    now: NOW,
-    rng: seeded("ada"),
-  });
-}
-
-const enter = async (
-  name: string,
-  invite: number,
-): Promise<Intent & { readonly bundle: mls.KeyPackageBundle }> => {
-  const { bundle } = await person(name);
-  return { type: "AddIntent", knock: 1, keyPackage: bundle.keyPackage, invite, name, bundle };
-};
-
-/** `by` commits it, and all others judge it good and adopt it; gives the Welcome for whoever is let in. */
-async function commits(by: Membership, intent: Intent, others: readonly Membership[]): Promise<Bytes | null> {
-  const staged = await by.stage(intent);
-  assert.ok(staged);
-  const { welcome } = staged.stage;
-  await by.adopt(staged, staged.blob, NOW);
-  for (const other of others) {
-    const verdict = await other.judge(staged.blob);
-    assert.equal(verdict.type, "Valid");
-    if (verdict.type === "Valid" && !verdict.removesUs) await other.adopt(verdict, staged.blob, NOW);
-  }
-  return welcome;
-}
-
-async function lets(
-  by: Membership,
-  name: string,
-  invite: number,
-  others: readonly Membership[],
-): Promise<Membership> {
-  const intent = await enter(name, invite);
-  const welcome = await commits(by, intent, others);
-  assert.ok(welcome);
-  const group = await mls.Group.join(welcome, intent.bundle, { psks, rng: seeded(`${name} joins`) });
-  const facts = {
-    room: ROOM,
-    slot: by.journal.slot,
-    chain: by.journal.chain,
-    linkPsk: PSK,
-    now: NOW,
-    rng: seeded(name),
-  };
-  const ledger = Ledger.decode(by.ledger.encode());
-  return Membership.create(group, { ...facts, ledger, handed: by.handHeartbeatKey() });
-}
-
-async function three(): Promise<readonly [Membership, Membership, Membership]> {
-  const ada = await hosted();
-  const bo = await lets(ada, "Bo", 0, []);
-  return [ada, bo, await lets(ada, "Cem", 0x8001, [bo])];
-}
-
-/** Whether all keep the same of the room. */
-function agreed(...all: readonly Membership[]): void {
-  const states = all.map((m) =>
-    [
-      m.code,
-      hex(m.journal.chain),
-      hex(m.journal.roomPass),
-      hex(m.ledger.encode()),
-      hex(m.policy.encode()),
-      hex(m.heartbeatKey),
-    ].join(),
-  );
-  assert.equal(new Set(states).size, 1, "one room");
-}
-
-const envelopeKey = (m: Membership): Bytes => exported(m.group, "veil");
-
-/** A commit that no honest member makes, sealed as a member seals. */
-async function forged(
-  by: Membership,
-  proposals: readonly mls.Proposal[],
-  more: Partial<CommitContext> = {},
-): Promise<Bytes> {
-  const { slot, chain } = by.priorState();
-  const context = new CommitContext({ room: ROOM, slot, chain, ledger: by.ledger.digest(), ...more });
-  const stage = await by.group.stage(proposals, {
-    authenticatedData: context.encode(),
-    forcePath: true,
-    psks,
-  });
-  const blob = await cover(by, "commit", [stage.message]);
-  stage.drop();
-  return blob;
-}
-
-const cover = (by: Membership, kind: "commit" | "relay", messages: readonly Bytes[]): Promise<Bytes> =>
-  envelope.seal(
-    envelopeKey(by),
-    kind,
-    ROOM,
-    by.epochSlot,
-    envelope.pack(messages),
-    BUCKETS,
-    seeded(`forged ${by.ownLeaf} ${by.journal.slot}`),
-  );
+import {
+  NOW,
+  ROOM,
+  PSK,
+  psks,
+  person,
+  hosted,
+  enter,
+  commits,
+  lets,
+  three,
+  agreed,
+  envelopeKey,
+  freshLeaf,
+  forged,
+  cover,
+} from "./memberships";
 
 test("members agree on everything, commit after commit", async () => {
   const [ada, bo, cem] = await three();
@@ -343,7 +212,8 @@ test("a relay holds one application message, and nothing that a commit may need 
     chain,
     ledger: bo.ledger.digest(),
   }).encode();
-  const stage = await bo.group.stage([], { authenticatedData, forcePath: true, psks });
+  const leafExtensions = await freshLeaf(bo);
+  const stage = await bo.group.stage([], { authenticatedData, forcePath: true, psks, leafExtensions });
   await assert.rejects(cem.openRelay(await cover(bo, "relay", [stage.message])), MalformedError);
   await assert.rejects(
     cem.openRelay(
@@ -398,6 +268,7 @@ test("a commit that does not carry what it names is void, whoever has had it els
     authenticatedData,
     forcePath: true,
     psks,
+    leafExtensions: await freshLeaf(bo),
   });
   const blob = await cover(bo, "commit", [stage.message]);
   for (const m of [ada, cem]) {
@@ -468,8 +339,40 @@ test("the heartbeat key is handed to the newcomer alone", async () => {
   assert.notDeepEqual(ada.handHeartbeatKey(), ada.heartbeatKey);
   const group = await mls.Group.join(welcome, intent.bundle, { psks, rng: seeded("joins") });
   const facts = { room: ROOM, slot: 1, chain: ada.journal.chain, ledger: ada.ledger, linkPsk: PSK, now: NOW };
-  const bo = await Membership.create(group, { ...facts, handed: ada.handHeartbeatKey() });
+  const bo = await Membership.create(group, { ...facts, rejoinKey: intent.rejoinKey, handed: ada.handHeartbeatKey() });
   assert.deepEqual(bo.heartbeatKey, ada.heartbeatKey);
+});
+
+test("every commit of a leaf brings it another rejoin key, and its extensions stay", async () => {
+  const ada = await hosted();
+  const bo = await lets(ada, "Bo", 0, []);
+  const seen = [leafView(bo.group.member(1)!)];
+  const other = leafView(bo.group.member(0)!).rejoinKey;
+  for (let round = 0; round < 3; round++) {
+    await commits(bo, { type: "HealIntent", epoch: bo.group.epoch }, [ada]);
+    const [mine, theirs] = [leafView(bo.group.member(1)!), leafView(ada.group.member(1)!)];
+    assert.deepEqual(mine, theirs);
+    assert.deepEqual(mine.rejoinKey, bo.rejoinKeys()[0]?.public);
+    assert.ok(seen.every(({ rejoinKey }) => !same(rejoinKey, mine.rejoinKey)));
+    assert.deepEqual(mine.extensions, seen[0]?.extensions);
+    seen.push(mine);
+  }
+  assert.deepEqual(leafView(ada.group.member(0)!).rejoinKey, other, "nobody else's");
+});
+
+test("a commit that is out may have been taken: its rejoin key counts too", async () => {
+  const ada = await hosted();
+  const bo = await lets(ada, "Bo", 0, []);
+  const [now] = bo.rejoinKeys();
+  const staged = await bo.stage({ type: "HealIntent", epoch: bo.group.epoch });
+  assert.ok(staged && now);
+  const [, next] = bo.rejoinKeys();
+  assert.ok(next);
+  staged.stage.drop();
+  assert.equal((await bo.stage({ type: "HealIntent", epoch: bo.group.epoch }))?.slot, staged.slot);
+  assert.deepEqual(bo.rejoinKeys(), [now, next], "the same for every commit that is sent for a slot");
+  await commits(ada, { type: "HealIntent", epoch: ada.group.epoch }, [bo]);
+  assert.deepEqual(bo.rejoinKeys(), [now], "another has taken the slot");
 });
 
 test("a group that no commits could have brought about is none of ours", async () => {
@@ -481,6 +384,7 @@ test("a group that no commits could have brought about is none of ours", async (
       chain: new Uint8Array(32),
       ledger: new Ledger(),
       linkPsk: PSK,
+      rejoinKey: ada.rejoinKey,
       now: NOW,
     });
   await assert.rejects(

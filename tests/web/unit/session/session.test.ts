@@ -4,6 +4,18 @@ import type { Bytes } from "../../../../client/web/src/crypto/bytes";
 import { MalformedError, ValidationError } from "../../../../client/web/src/crypto/errors";
 import { Invite } from "../../../../client/web/src/crypto/entry/invite";
 import type { Answer } from "../../../../client/web/src/crypto/entry/lobby";
+import { SigningKey } from "../../../../client/web/src/crypto/kdf";
+import {
+  Identity,
+  POLICY_EXTENSION,
+  REJOIN_EXTENSION,
+  REJOIN_KEY_EXTENSION,
+  RejoinTicket,
+} from "../../../../client/web/src/crypto/agreed/roomState";
+import * as mls from "../../../../client/web/src/mls";
+import type { Intent } from "../../../../client/web/src/session/kernel/intents";
+import { SUITE } from "../../../../client/web/src/session/kernel/membership";
+import { rejoinKeyExtension, ticketOf } from "../../../../client/web/src/session/kernel/views";
 import { Contacts } from "../../../../client/web/src/session/entry/contacts";
 import type { Participant } from "./hub";
 import { Hub, ORIGIN } from "./hub";
@@ -197,8 +209,61 @@ test("a member out of step comes in anew, and keeps its place", async () => {
   await hub.feed(bo, { type: "Say", text: "back" });
   await hub.run(1);
   assert.deepEqual(texts(cem), ["Bo: back"]);
-  assert.ok(ada.events("Roster").at(-1)?.rejoined);
+  assert.ok(ada.events("Roster").some(({ rejoined }) => rejoined));
   assert.deepEqual(ada.names, ["Ada", "Bo", "Cem"]);
+});
+
+/** A rejoin in a member's place with all of its keys, for a host to commit. */
+async function rejoinOf(who: Participant, rejoinKey: SigningKey, now: number): Promise<Intent> {
+  const { membership: m } = who.session.room!;
+  const { signatureKey } = (m.group as unknown as { live: { signatureKey: mls.SignatureKey } }).live;
+  const { slot, chain } = m.journal;
+  const ticket = new RejoinTicket({ groupId: m.group.groupId, slot, chain, nonce: seeded("nonce")(16) });
+  const { keyPackage } = await mls.createKeyPackage(SUITE, {
+    signatureKey,
+    identity: new Identity("Bo").encode(),
+    supports: [POLICY_EXTENSION, REJOIN_EXTENSION, REJOIN_KEY_EXTENSION],
+    lifetime: { notBefore: Math.floor(now) - 10, notAfter: Math.floor(now) + 1000 },
+    extensions: async (initKey, encryptionKey) => {
+      const signed = await ticket.signed(m.rejoinKeys(), initKey, encryptionKey, rejoinKey.public);
+      return [{ extensionType: REJOIN_EXTENSION, data: signed.encode() }];
+    },
+    leafExtensions: [rejoinKeyExtension(rejoinKey)],
+    rng: seeded("rejoins"),
+  });
+  return { type: "RejoinIntent", knock: -100, keyPackage, ticket: ticketOf(keyPackage)!, name: "Bo" };
+}
+
+test("a program whose place is taken is told so, and tells everybody", async () => {
+  const { hub, ada, link } = await hosted();
+  const bo = await comes(hub, ada, link, "Bo");
+  const cem = await comes(hub, ada, link, "Cem");
+  await hub.run(6);
+  await ada.session.room!.queue(await rejoinOf(bo, await SigningKey.fresh(), hub.now), hub.now);
+  await hub.until(() => bo.session.ended !== null, 2);
+  assert.equal(bo.session.ended?.reason, "replaced");
+  await hub.run(1);
+  for (const who of [ada, cem])
+    assert.deepEqual(
+      who.events("Alarm").map(({ kind }) => kind),
+      ["replaced"],
+    );
+});
+
+test("a request of our own that comes late costs us seconds, and is nobody's theft", async () => {
+  const { hub, ada, link } = await hosted();
+  const bo = await comes(hub, ada, link, "Bo");
+  const cem = await comes(hub, ada, link, "Cem");
+  await hub.run(6);
+  const [own] = bo.session.room!.membership.rejoinKeys();
+  await ada.session.room!.queue(await rejoinOf(bo, own!, hub.now), hub.now);
+  await hub.until(() => bo.events("Alarm").some(({ kind }) => kind === "rejoining"), 2);
+  await hub.until(() => bo.session.room?.needsRejoin === false, 30);
+  await hub.run(3);
+  await hub.feed(bo, { type: "Say", text: "still here" });
+  await hub.run(1);
+  assert.deepEqual(texts(cem), ["Bo: still here"]);
+  for (const who of [ada, bo, cem]) assert.ok(!who.events("Alarm").some(({ kind }) => kind === "replaced"));
 });
 
 test("where no host is heard members let each other back in, and the host that has crashed", async () => {
@@ -211,7 +276,7 @@ test("where no host is heard members let each other back in, and the host that h
   await hub.run(25);
   bo.session.room!.needsRejoin = true;
   await hub.until(() => bo.session.room?.needsRejoin === false, 60);
-  assert.ok(cem.events("Roster").at(-1)?.rejoined);
+  assert.ok(cem.events("Roster").some(({ rejoined }) => rejoined));
   const back = await hub.add(
     "ada again",
     await Session.rejoinAsHost(kept, { now: hub.now, rng: seeded("again") }),
@@ -357,6 +422,7 @@ test("a member out of step continues only from what it knows", async () => {
     name: "Bo",
     old,
     makePackage: () => Promise.reject(new Error("not asked")),
+    rejoinKey: await SigningKey.fresh(),
     psks: new Map(),
     first: null,
     now: hub.now,
@@ -369,6 +435,7 @@ test("a member out of step continues only from what it knows", async () => {
     heartbeatKey: new Uint8Array(32),
     slot: now.membership.journal.slot,
     chain: now.membership.journal.chain,
+    at: hub.now,
     ledger: now.membership.ledger.encode(),
     admission: new Uint8Array(),
   };

@@ -5,9 +5,9 @@ import type { Model } from "../model";
 import { Heading } from "./heading";
 import { Prose } from "./prose";
 
-const REASONS = ["left", "removed", "refused", "ended", "dropped", "failed"] as const;
+const REASONS = ["left", "removed", "replaced", "refused", "ended", "dropped", "failed"] as const;
 /** Ends of a meeting after membership: keys existed, and are deleted. */
-const WAS_IN: readonly string[] = ["left", "removed", "ended", "dropped"];
+const WAS_IN: readonly string[] = ["left", "removed", "replaced", "ended", "dropped"];
 
 /** The view after the end: the reason, the evidence that can be saved, and the way back to the start. */
 export function Ended({ model }: { readonly model: Model }) {

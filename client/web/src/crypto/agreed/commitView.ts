@@ -16,8 +16,10 @@ export interface LeafView {
   readonly encryptionKey: Bytes;
   /** Encoded. */
   readonly capabilities: Bytes;
-  /** Encoded. */
+  /** Encoded, without the rejoin key. */
   readonly extensions: Bytes;
+  /** Contents of extension 0xF003; empty if the leaf has none. */
+  readonly rejoinKey: Bytes;
 }
 
 /** An extension of a GroupContext: [type, data]. */
@@ -32,6 +34,8 @@ export interface ProposalView {
   readonly added: LeafView | null;
   /** Of an Add: H(KeyPackage), 32 bytes. */
   readonly package: Bytes;
+  /** Of an added KeyPackage. */
+  readonly initKey: Bytes;
   /** Rejoin extension of an added KeyPackage. */
   readonly ticket: Bytes | null;
   /** Of an added KeyPackage. */
@@ -56,6 +60,7 @@ export const proposal = (
   byReference: false,
   added: null,
   package: NOTHING,
+  initKey: NOTHING,
   ticket: null,
   suite: 0x0001,
   version: MLS10,

@@ -66,19 +66,30 @@ function snug5({ facts }: CommitView): void {
   if (facts.pathLeaf === null) throw broken(5, "no_path");
 }
 
-/** A commit must not change its author's identity. */
+/**
+ * A commit must not change its author's identity, and renews its author's rejoin key.
+ *
+ * Whoever stole the keys of a leaf can therefore not rejoin in its place once the leaf has made a commit.
+ */
 function snug6(v: CommitView): void {
+  for (const { added } of v.of("add")) if (added !== null) hasRejoinKey(added);
   const [old, now] = [v.committer, v.facts.pathLeaf];
   if (old === null || now === null) return; // SNUG-2 and SNUG-5 cover this
   const kept = ["signatureKey", "identity", "capabilities", "extensions"] as const;
   if (kept.some((field) => !same(old[field], now[field]))) throw broken(6, "leaf_changed");
+  hasRejoinKey(now);
+  if (same(now.rejoinKey, old.rejoinKey)) throw broken(6, "rejoin_key_kept");
+}
+
+function hasRejoinKey({ rejoinKey }: LeafView): void {
+  if (rejoinKey.length !== roomState.REJOIN_KEY_SIZE) throw broken(6, "no_rejoin_key");
 }
 
 /** Add, Remove and policy changes are reserved to hosts, except SNUG-8, SNUG-9 and self-removal. */
-function snug7(v: CommitView): void {
+async function snug7(v: CommitView): Promise<void> {
   if (v.context.hostReturn !== null) return; // SNUG-9 has checked it
   if (v.rejoinLeaf !== null) {
-    snug8(v);
+    await snug8(v);
     return;
   }
   if (v.facts.policy.mode === roomState.Mode.LOCKED && v.of("add").length > 0) throw broken(7, "locked");
@@ -91,12 +102,16 @@ function snug7(v: CommitView): void {
 /**
  * A rejoin: exactly {Remove(i), Add, PSK}, same key and credential, a fresh ticket of this group.
  *
+ * The leaf's current rejoin key must have signed the ticket. After a rejoin, the member's other tickets are signed
+ * with the new leaf's key too, and count until that leaf has made a commit: before that, the member may not know that
+ * it is in again.
+ *
  * Only the member that commits the ticket compares the ticket's chain: members that joined later do not know
  * it, and the verdict must not depend on it. A member that is stuck on another member's commit has no rejoin
  * limit: otherwise three bad commits would exclude it. A ticket names the leaf that may commit it: otherwise
  * any member could use it up and withhold the Welcome.
  */
-function snug8(v: CommitView): void {
+async function snug8(v: CommitView): Promise<void> {
   const [adds, removes] = [v.of("add"), v.of("remove")];
   const { facts } = v;
   const [add, remove] = [adds[0], removes[0]];
@@ -117,10 +132,33 @@ function snug8(v: CommitView): void {
   if (age < 0 || age >= roomState.REJOIN_SLOTS) throw broken(8, "ticket_slot", { said: ticket.slot, slot: facts.slot });
   const recent = facts.ledger.rejoins.filter((r) => facts.slot - r.slot < roomState.REJOIN_SLOTS);
   if (recent.some((r) => same(r.nonce, ticket.nonce))) throw broken(8, "ticket_used");
+  if (!(await ticketIsSigned(ticket, old, added, add.initKey))) throw broken(8, "ticket_unsigned");
   // another member's commit caused this, and could cause it repeatedly
   if (ticket.stuck && ticket.slot + 1 < facts.slot) return;
   if (recent.filter((r) => same(r.signatureKey, old.signatureKey) && !r.stuck).length >= roomState.REJOINS_MAX)
     throw broken(8, "rejoins", { most: roomState.REJOINS_MAX, slots: roomState.REJOIN_SLOTS });
+}
+
+/** Return whether the rejoin key of the leaf `old` has signed a ticket for the leaf `now` and its init key. */
+export async function ticketIsSigned(
+  ticket: roomState.RejoinTicket,
+  old: LeafView,
+  now: LeafView,
+  initKey: Bytes,
+): Promise<boolean> {
+  const message = ticket.message(initKey, now.encryptionKey, now.rejoinKey);
+  for (const signature of ticket.signatures) if (await isSigned(old.rejoinKey, message, signature)) return true;
+  return false;
+}
+
+async function isSigned(publicHalf: Bytes, message: Bytes, signature: Bytes): Promise<boolean> {
+  try {
+    await verify(publicHalf, message, signature);
+  } catch (error) {
+    if (error instanceof SnugCryptoError) return false;
+    throw error;
+  }
+  return true;
 }
 
 /**
@@ -298,7 +336,7 @@ export async function judgeCommit(view: CommitView): Promise<void> {
 /**
  * Check a newcomer's group for properties that no valid commit could have introduced.
  *
- * ValidationError with SNUG-11, 13, 14 or 15. No member has validated the creation of the group.
+ * ValidationError with SNUG-6, 11, 13, 14 or 15. No member has validated the creation of the group.
  */
 export function judgeGroup(group: {
   readonly suite: number;
@@ -308,7 +346,10 @@ export function judgeGroup(group: {
   knownSuite(group.suite);
   noExternalSenders(group.extensions);
   exactlyTwo(group.extensions);
-  for (const member of group.members) allowedName(member);
+  for (const member of group.members) {
+    allowedName(member);
+    hasRejoinKey(member);
+  }
 }
 
 /** A member's message is recent, and its sender is still a member. */

@@ -8,12 +8,20 @@
 import { type Bytes, compare, concat, hex, same, unhex, utf8 } from "../bytes";
 import { MalformedError } from "../errors";
 import { prefixed, Reader, textOf, uint } from "../fields";
-import { H } from "../kdf";
+import { H, type SigningKey } from "../kdf";
 
 /** GroupContext extension that carries the policy (a private-use number of RFC 9420 17.3). */
 export const POLICY_EXTENSION = 0xf001;
 /** KeyPackage extension that carries a rejoin ticket. */
 export const REJOIN_EXTENSION = 0xf002;
+/** LeafNode extension that carries the leaf's rejoin key, an Ed25519 public key (32 bytes). */
+export const REJOIN_KEY_EXTENSION = 0xf003;
+export const REJOIN_KEY_SIZE = 32;
+/**
+ * Maximum number of signatures on a ticket: by the leaf's rejoin key, by the key of its own commit if that may have
+ * been adopted, and by the key of the new leaf.
+ */
+export const TICKET_SIGNATURES_MAX = 3;
 /** Bit of an invite index that marks a single-use invite. */
 export const SINGLE_USE = 0x8000;
 
@@ -169,12 +177,15 @@ export interface TicketFields {
   readonly stuck?: boolean;
   /** Leaf that may commit the rejoin. */
   readonly by?: number;
+  readonly signatures?: readonly Bytes[];
 }
 
 /**
  * Request of a member without state to be added in place of its old leaf (docs/reference/protocol.md, section 6).
  *
- * The ticket is in its new KeyPackage, signed with the old leaf's signature key: nobody else can make one.
+ * The ticket is in its new KeyPackage. Two keys of the old leaf must have signed it: the signature key (by the
+ * KeyPackage's signature), and the leaf's current rejoin key, which changes with every commit of the leaf. A signature
+ * key that was stolen earlier is therefore not enough.
  */
 export class RejoinTicket implements TicketFields {
   readonly groupId: Bytes;
@@ -183,6 +194,8 @@ export class RejoinTicket implements TicketFields {
   readonly nonce: Bytes;
   readonly stuck: boolean;
   readonly by: number;
+  /** Signatures of `message` (64 bytes each), of which one must be by the leaf's current rejoin key. */
+  readonly signatures: readonly Bytes[];
 
   constructor(fields: TicketFields) {
     this.groupId = fields.groupId;
@@ -191,9 +204,10 @@ export class RejoinTicket implements TicketFields {
     this.nonce = fields.nonce;
     this.stuck = fields.stuck ?? false;
     this.by = fields.by ?? ANY_HOST;
+    this.signatures = fields.signatures ?? [];
   }
 
-  encode(): Bytes {
+  #fields(): Bytes {
     return concat(
       prefixed(this.groupId, 1),
       uint(this.slot, 8),
@@ -204,14 +218,39 @@ export class RejoinTicket implements TicketFields {
     );
   }
 
+  encode(): Bytes {
+    return concat(this.#fields(), uint(this.signatures.length, 1), ...this.signatures);
+  }
+
+  /** Return the message that a rejoin key signs; the arguments are the new leaf's (32 bytes each). */
+  message(initKey: Bytes, encryptionKey: Bytes, rejoinKey: Bytes): Bytes {
+    return concat(utf8("snug 1 rejoin"), this.#fields(), initKey, encryptionKey, rejoinKey);
+  }
+
+  /** Return the ticket with the signatures of `keys`. */
+  async signed(
+    keys: readonly SigningKey[],
+    initKey: Bytes,
+    encryptionKey: Bytes,
+    rejoinKey: Bytes,
+  ): Promise<RejoinTicket> {
+    const message = this.message(initKey, encryptionKey, rejoinKey);
+    const signatures: Bytes[] = [];
+    for (const key of keys) signatures.push(await key.sign(message));
+    return new RejoinTicket({ ...this, signatures });
+  }
+
   /** Decode. MalformedError for other input. */
   static decode(data: Bytes): RejoinTicket {
     const r = new Reader(data);
     const [groupId, slot, chain, nonce, by] = [r.prefixed(1), r.uint(8), r.take(32), r.take(16), r.uint(4)];
-    const stuck = r.uint(1);
-    r.end();
+    const [stuck, count] = [r.uint(1), r.uint(1)];
     if (stuck > 1) throw new MalformedError("rejoin ticket: a flag must be 0 or 1");
-    return new RejoinTicket({ groupId, slot, chain, nonce, stuck: stuck === 1, by });
+    if (count > TICKET_SIGNATURES_MAX)
+      throw new MalformedError(`rejoin ticket: more than ${TICKET_SIGNATURES_MAX} signatures`);
+    const signatures = several(count, () => r.take(64));
+    r.end();
+    return new RejoinTicket({ groupId, slot, chain, nonce, stuck: stuck === 1, by, signatures });
   }
 }
 

@@ -370,6 +370,8 @@ export interface Answer {
   readonly heartbeatKey: Bytes;
   readonly slot: number;
   readonly chain: Bytes;
+  /** The replying member's clock, in Unix seconds: shows how long the answer was under way. */
+  readonly at: number;
   /** Opaque in this module: used invites, all signature keys ever seen, recent rejoins. */
   readonly ledger: Bytes;
   /** The host's signature that it admitted this key (`crypto/report`, 64 bytes); empty without reports. */
@@ -405,6 +407,7 @@ export function encodeAnswer(answer: Answer | Refusal): Bytes {
       exactly(answer.heartbeatKey, 32, "a beat key"),
       uint(answer.slot, 8),
       exactly(answer.chain, 32, "a chain value"),
+      uint(answer.at, 8),
       prefixed(answer.ledger, 4),
       prefixed(checkAdmission(answer.admission), 1),
     );
@@ -429,6 +432,7 @@ export function readAnswer(body: Bytes): Answer | Refusal {
       heartbeatKey: reader.take(32),
       slot: reader.uint(8),
       chain: reader.take(32),
+      at: reader.uint(8),
       ledger: reader.prefixed(4),
       admission: checkAdmission(reader.prefixed(1)),
     };

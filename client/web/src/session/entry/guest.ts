@@ -4,6 +4,7 @@ import { SnugCryptoError } from "../../crypto/errors";
 import type { IdentityKey } from "../../crypto/proof/identity";
 import { dayOf, type Invite } from "../../crypto/entry/invite";
 import * as lobby from "../../crypto/entry/lobby";
+import type { SigningKey } from "../../crypto/kdf";
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { type Sentence, sentence } from "../../words/sentence";
@@ -33,6 +34,8 @@ interface Sent {
 export interface Entry {
   readonly answer: lobby.Answer;
   readonly group: mls.Group;
+  /** The rejoin key of our new leaf. */
+  readonly rejoinKey: SigningKey;
 }
 
 export interface GuestLobbyFacts {
@@ -41,6 +44,8 @@ export interface GuestLobbyFacts {
   readonly greeting: string;
   readonly makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
   readonly psks: mls.Psks;
+  /** That of the leaves in the KeyPackages. */
+  readonly rejoinKey: SigningKey;
   readonly identity?: IdentityKey | null;
   readonly now: number;
   readonly rng?: Rng;
@@ -53,6 +58,7 @@ export class GuestLobby {
   refusal: Sentence | null = null;
   protected readonly connections: LobbyConnections;
   protected readonly psks: mls.Psks;
+  protected readonly rejoinKey: SigningKey;
   protected readonly rng: Rng;
   protected sent: Sent[] = [];
   readonly #link: Invite;
@@ -81,6 +87,7 @@ export class GuestLobby {
     this.#greeting = facts.greeting;
     this.#makePackage = facts.makePackage;
     this.psks = facts.psks;
+    this.rejoinKey = facts.rejoinKey;
     this.#identity = facts.identity ?? null;
     this.rng = facts.rng ?? systemRng;
     this.connections = new LobbyConnections(facts.link.secret, facts.link.origin, this.effects, this.rng);
@@ -189,7 +196,7 @@ export class GuestLobby {
       return;
     }
     if (!byHost) this.refusal = sentence("refusal.not_by_host");
-    else if (this.fits(opened, group)) this.entry = { answer: opened, group };
+    else if (this.fits(opened, group)) this.entry = { answer: opened, group, rejoinKey: this.rejoinKey };
   }
 
   /** Return whether the answer leads to the expected meeting. */

@@ -10,7 +10,7 @@ import { H, verify } from "../../crypto/kdf";
 import type * as lobby from "../../crypto/entry/lobby";
 import { checkName } from "../../crypto/agreed/names";
 import * as recovery from "../../crypto/entry/recovery";
-import { hostReturnMessage, Identity, RejoinTicket } from "../../crypto/agreed/roomState";
+import { hostReturnMessage, Identity } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { Effect } from "../events";
 import type { RejoinIntent, HostReturnIntent } from "../kernel/intents";
@@ -122,9 +122,9 @@ export class RejoinHelper {
         const message = hostReturnMessage(m.group.groupId, H(said.keyPackage), said.slot);
         await verify(m.policy.hostPublic, message, said.signature);
       } else {
-        const ticket = RejoinTicket.decode(encoded);
-        // For another group, or another member.
-        if (!same(ticket.groupId, m.group.groupId) || ticket.by !== m.ownLeaf) return;
+        const ticket = await m.ticketFrom(keyPackage);
+        // For another group or member, or not signed with the leaf's current key.
+        if (ticket?.by !== m.ownLeaf) return;
       }
     } catch (error) {
       if (error instanceof SnugCryptoError) return; // from a member, former or current, without the host key

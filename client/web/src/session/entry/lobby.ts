@@ -4,13 +4,13 @@
  * Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host is in two.
  */
 import { type Bytes, hex, type Rng, same, systemRng, utf8 } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugCryptoError, ValidationError } from "../../crypto/errors";
 import type { HostSeed } from "../../crypto/entry/invite";
 import { H } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
 import { Knocks } from "../../crypto/entry/knocks";
 import { lookAlike } from "../../crypto/agreed/names";
-import { ANY_HOST, Identity, Mode, RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
+import { ANY_HOST, Identity, Mode, type RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
@@ -24,7 +24,7 @@ import { checkIdentity } from "./identityCheck";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 import { LobbyConnections, daysAround } from "./lobbyConnections";
-import { IS_FULL, IS_LOCKED, IS_OVER, notAdded } from "./refusals";
+import { IS_FULL, IS_LOCKED, IS_OVER, IS_REPLACED, notAdded } from "./refusals";
 
 /** Remaining seconds of a card below which it is replaced. */
 export const CARD_RENEW = 120;
@@ -220,7 +220,7 @@ export class HostLobby {
     const ticket = ticketOf(keyPackage);
     const who = hex(keyPackage.leafNode.signatureKey);
     const asked: Asked = { knock: opened.knock, day, keyPackage, ticket, mark, who };
-    if (ticket !== null) return this.#rejoin(asked, ticket, m, now);
+    if (ticket !== null) return await this.#rejoin(asked, ticket, m, now);
     const { name, greeting, index } = opened.knock;
     if (identity.name !== name || identity.flags !== 0) return null;
     this.#issued(index);
@@ -284,12 +284,16 @@ export class HostLobby {
     if (this.#opensNothing(asked, m)) reason = IS_OVER;
     else if (m.policy.mode === Mode.LOCKED) reason = IS_LOCKED;
     else return false;
+    await this.#turnAway(asked, reason);
+    return true;
+  }
+
+  async #turnAway(asked: Asked, reason: string): Promise<void> {
     if (!this.#connections.crowded)
       await this.#connections.post(
         asked.day,
         await lobby.reply(asked.knock, { type: "Refusal", reason }, this.#rng),
       );
-    return true;
   }
 
   /** Return whether that knock's invite is over; alarm the host, once an invite, if it has leaked. */
@@ -328,20 +332,21 @@ export class HostLobby {
     return inviteName(index, this.#book.label(index));
   }
 
-  #rejoin(asked: Asked, encoded: Bytes, m: Membership, now: number): RejoinIntent | null {
+  async #rejoin(asked: Asked, encoded: Bytes, m: Membership, now: number): Promise<RejoinIntent | null> {
     const { keyPackage } = asked;
     if ([...this.#asked.values()].some((a) => same(a.keyPackage.encoded, keyPackage.encoded))) return null;
     const leaf = m.leafOf(keyPackage.leafNode.signatureKey);
     // Not a member, or it asked just now.
     if (leaf === null || now - (this.#rejoinedAt.get(leaf) ?? 0) < REJOIN_EVERY) return null;
+    let ticket: RejoinTicket | null;
     try {
-      const ticket = RejoinTicket.decode(encoded);
-      if (!same(ticket.groupId, m.group.groupId)) return null;
-      if (ticket.by !== ANY_HOST && ticket.by !== m.ownLeaf) return null;
+      ticket = await m.ticketFrom(keyPackage);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return null;
-      throw error;
+      if (!(error instanceof ValidationError)) throw error;
+      await this.#turnAway(asked, IS_REPLACED);
+      return null;
     }
+    if (ticket === null || (ticket.by !== ANY_HOST && ticket.by !== m.ownLeaf)) return null;
     this.#rejoinedAt.set(leaf, now);
     this.#asked = new Map([...this.#asked].filter(([number, a]) => number > 0 || a.who !== asked.who));
     const knock = this.#rejoining--;

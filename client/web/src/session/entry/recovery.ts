@@ -9,6 +9,7 @@ import { type Bytes, among, hex, type Rng, same, systemRng } from "../../crypto/
 import { SnugCryptoError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
 import type * as lobby from "../../crypto/entry/lobby";
+import type { SigningKey } from "../../crypto/kdf";
 import { X25519Key } from "../../crypto/primitives";
 import * as recovery from "../../crypto/entry/recovery";
 import { ANY_HOST, Ledger } from "../../crypto/agreed/roomState";
@@ -48,6 +49,8 @@ export interface RejoinFacts {
   /** Takes a time, the ticket's nonce (16 bytes) and the leaf that may commit it. */
   readonly makePackage: (now: number, nonce: Bytes, by: number) => Promise<mls.KeyPackageBundle>;
   readonly psks: mls.Psks;
+  /** That of the leaves in the KeyPackages. */
+  readonly rejoinKey: SigningKey;
   /** The leaf of the member that helped before, if any. */
   readonly first: number | null;
   readonly now: number;
@@ -79,12 +82,13 @@ export class RejoinLobby extends GuestLobby {
   }
 
   private constructor(facts: RejoinFacts) {
-    const { link, name, old, psks, first, now, rng = systemRng } = facts;
+    const { link, name, old, psks, rejoinKey, first, now, rng = systemRng } = facts;
     super({
       link,
       name,
       greeting: "",
       psks,
+      rejoinKey,
       now,
       rng,
       makePackage: (at) => facts.makePackage(at, rng(16), ANY_HOST),
@@ -168,7 +172,7 @@ export class RejoinLobby extends GuestLobby {
       const answer = await said.open(ours.asked, ours.privateKey);
       const group = await mls.Group.join(answer.welcome, ours.bundle, { psks: this.psks, rng: this.rng });
       if (!this.fits(answer, group)) return;
-      this.entry = { answer, group };
+      this.entry = { answer, group, rejoinKey: this.rejoinKey };
       this.helpedBy = ours.leaf;
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
@@ -220,6 +224,8 @@ export interface HostReturnFacts {
   readonly kept: recovery.HostRecoveryData;
   readonly makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
   readonly psks: mls.Psks;
+  /** That of the leaves in the KeyPackages. */
+  readonly rejoinKey: SigningKey;
   readonly now: number;
   readonly rng?: Rng;
 }
@@ -239,6 +245,7 @@ export class HostReturnLobby {
   readonly #kept: recovery.HostRecoveryData;
   readonly #makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
   readonly #psks: mls.Psks;
+  readonly #rejoinKey: SigningKey;
   readonly #rng: Rng;
   readonly #key: Bytes;
   readonly #connections: LobbyConnections;
@@ -254,10 +261,11 @@ export class HostReturnLobby {
     return lobby;
   }
 
-  private constructor({ kept, makePackage, psks, rng = systemRng }: HostReturnFacts) {
+  private constructor({ kept, makePackage, psks, rejoinKey, rng = systemRng }: HostReturnFacts) {
     this.#kept = kept;
     this.#makePackage = makePackage;
     this.#psks = psks;
+    this.#rejoinKey = rejoinKey;
     this.#rng = rng;
     this.#key = recovery.recoveryKey(kept.doorSeed);
     this.#connections = new LobbyConnections(kept.secret, kept.origin, this.effects, rng);
@@ -359,7 +367,7 @@ export class HostReturnLobby {
         same(answer.roomAdminPublic, roomAdmin.public) &&
         same(policy.hostPublic, hostSeed.hostPublic);
       const own = group.member(group.ownLeaf);
-      if (ours && own !== null && among(own.signatureKey, policy.hosts)) this.entry = { answer, group };
+      if (ours && own !== null && among(own.signatureKey, policy.hosts)) this.entry = { answer, group, rejoinKey: this.#rejoinKey };
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       // From a former member: another may still answer.

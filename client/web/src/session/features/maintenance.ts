@@ -11,6 +11,8 @@ import { CommitRota } from "./commitRota";
 export class Maintenance extends Feature {
   readonly #rota: CommitRota;
   #proposedEpoch: number | null = null;
+  /** Whether a commit of ours has to end the tickets by which we came back. */
+  #unconfirmed = false;
 
   constructor(room: Room, now: number) {
     super(room);
@@ -18,6 +20,10 @@ export class Maintenance extends Feature {
       room.membership.members().map(({ leaf }) => leaf),
       now,
     );
+  }
+
+  override carryOver(): void {
+    this.#unconfirmed = true;
   }
 
   override async leaving(): Promise<void> {
@@ -30,13 +36,15 @@ export class Maintenance extends Feature {
   override adopted(change: Change, now: number): void {
     const leaves = (of: readonly { readonly leaf: number }[]) => of.map(({ leaf }) => leaf);
     this.#rota.committed(change.by, leaves(change.added), leaves(change.removed), now);
+    if (change.by === this.room.membership.ownLeaf) this.#unconfirmed = false;
   }
 
   override async tick(now: number): Promise<void> {
     const { room } = this;
     if (room.idle) {
       const leaves = room.membership.members().map(({ leaf }) => leaf);
-      if (this.#rota.healDue(leaves, room.membership.ownLeaf, now))
+      const confirm = this.#unconfirmed && room.isSynced(now);
+      if (confirm || this.#rota.healDue(leaves, room.membership.ownLeaf, now))
         await room.queue({ type: "HealIntent", epoch: room.membership.group.epoch }, now);
     }
     await this.#commitSelfRemoves(now);

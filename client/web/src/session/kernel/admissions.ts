@@ -33,11 +33,16 @@ export class Admissions implements Owner {
   }
 
   /** Answer members and hosts whom we have let in again. */
-  async answerReadmitted(room: RoomSession, readmission: Readmission, host: HostLobby | null): Promise<void> {
+  async answerReadmitted(
+    room: RoomSession,
+    readmission: Readmission,
+    host: HostLobby | null,
+    now: number,
+  ): Promise<void> {
     const place = host ?? readmission.members;
     for (const [done, welcome] of this.#admitted)
       if (done.knock >= FIRST_NUMBER && place !== null)
-        await readmission.answer(done.knock, await answerFor(room, done, welcome), room, place);
+        await readmission.answer(done.knock, await answerFor(room, done, welcome, now), room, place);
     this.#admitted = this.#admitted.filter(([{ knock }]) => knock < FIRST_NUMBER);
     // After a failure, the requester asks again, or asks another member.
     const failed = host === null ? [] : this.#notAdmitted;
@@ -45,9 +50,9 @@ export class Admissions implements Owner {
   }
 
   /** Answer and refuse those who have knocked. */
-  async answerNewcomers(room: RoomSession, host: HostLobby): Promise<void> {
+  async answerNewcomers(room: RoomSession, host: HostLobby, now: number): Promise<void> {
     for (const [done, welcome] of this.#admitted.splice(0)) {
-      const identity = await host.answer(done.knock, await answerFor(room, done, welcome));
+      const identity = await host.answer(done.knock, await answerFor(room, done, welcome, now));
       if (done.type === "AddIntent") host.used(done.invite);
       if (identity !== null)
         room.feature(Vouching).recordIdentity(done.keyPackage.leafNode.signatureKey, identity);
@@ -59,7 +64,12 @@ export class Admissions implements Owner {
 }
 
 /** Return what a newcomer needs to join, beside its Welcome. */
-async function answerFor(room: RoomSession, done: EntryIntent, welcome: Bytes): Promise<lobby.Answer> {
+async function answerFor(
+  room: RoomSession,
+  done: EntryIntent,
+  welcome: Bytes,
+  now: number,
+): Promise<lobby.Answer> {
   const { membership: m } = room;
   return {
     type: "Answer",
@@ -69,6 +79,7 @@ async function answerFor(room: RoomSession, done: EntryIntent, welcome: Bytes): 
     heartbeatKey: m.handHeartbeatKey(),
     slot: m.journal.slot,
     chain: m.journal.chain,
+    at: Math.floor(now),
     ledger: m.ledger.encode(),
     admission: await room.feature(Reporting).admissionFor(done.keyPackage.leafNode.signatureKey),
   };

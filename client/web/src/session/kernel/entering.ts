@@ -38,7 +38,9 @@ export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
   const { me, seed, secret, title, mode, now, rng } = facts;
   const { hostPublic } = seed;
   const flags = facts.reports ? REPORTS : 0;
-  const group = await me.found(new Policy({ version: 1, hosts: [me.public], hostPublic, mode, title, flags }), now);
+  const rejoinKey = await SigningKey.fresh();
+  const policy = new Policy({ version: 1, hosts: [me.public], hostPublic, mode, title, flags });
+  const group = await me.found(policy, rejoinKey, now);
   const doorKey = await SigningKey.generate(rng, true);
   const roomAdmin = await seed.roomAdminKey(group.groupId);
   const number = roomNumber(doorKey.public, roomAdmin.public);
@@ -48,6 +50,7 @@ export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
     chain: H(utf8("snug 1 chain"), number),
     ledger: new Ledger({ keys: new Set([hex(me.public)]) }),
     linkPsk: linkPsk(secret),
+    rejoinKey,
     now,
     rng,
   });
@@ -55,7 +58,8 @@ export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
 }
 
 /** Enter with the answer from a lobby; SnugCryptoError if the answer cannot be used. */
-export async function enterMeeting({ answer, group }: Entry, secret: Bytes, { now, rng }: Common): Promise<Arrival> {
+export async function enterMeeting(entry: Entry, secret: Bytes, { now, rng }: Common): Promise<Arrival> {
+  const { answer, group, rejoinKey } = entry;
   const { roomAdminPublic } = answer;
   const doorKey = await SigningKey.fromSeed(answer.doorSeed, true);
   const membership = await Membership.create(group, {
@@ -64,6 +68,7 @@ export async function enterMeeting({ answer, group }: Entry, secret: Bytes, { no
     chain: answer.chain,
     ledger: Ledger.decode(answer.ledger),
     linkPsk: linkPsk(secret),
+    rejoinKey,
     now,
     handed: answer.heartbeatKey,
     rng,
@@ -77,16 +82,25 @@ export interface RejoinFacts extends Common {
   readonly first: number | null;
 }
 
-/** Ask the members of `room` to let us in again: we are out of step with it. */
-export function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts: RejoinFacts): Promise<RejoinLobby> {
+/**
+ * Ask the members of `room` to let us in again: we are out of step with it.
+ *
+ * All tickets bring the same new rejoin key, and are signed with it too: if the answer to one of them is withheld, the
+ * next one still counts, until our first commit ends them all.
+ */
+export async function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts: RejoinFacts): Promise<RejoinLobby> {
   const { membership: m } = room;
+  const rejoinKey = await SigningKey.fresh();
+  const signers = [...m.rejoinKeys(), rejoinKey];
+  m.ownRequests.add(hex(rejoinKey.public));
   const { slot, chain } = m.journal;
   const ticket = { groupId: m.group.groupId, slot, chain, stuck: room.stuckAt !== null };
   return RejoinLobby.begin({
     link,
     name: me.name,
     old: room,
-    makePackage: (at, nonce, by) => me.package(at, new RejoinTicket({ ...ticket, nonce, by })),
+    makePackage: (at, nonce, by) => me.package(at, rejoinKey, new RejoinTicket({ ...ticket, nonce, by }), signers),
+    rejoinKey,
     ...facts,
   });
 }

@@ -73,12 +73,20 @@ export class Feature {
   /** The next slot holds a commit, `blob`, that breaks no rule and that we cannot read. */
   stuck(_blob: Bytes, _now: number): Soon<void> {}
 
+  /** The next slot's commit puts a leaf in the place of ours, with our keys and not at our request. */
+  replaced(_now: number): Soon<void> {}
+
   /** We are leaving, and in step with the server. */
   leaving(_now: number): Soon<void> {}
 
   /** Return null if media may be sealed; else the reason, as a sentence for a person. */
   pauseReason(_now: number): Sentence | null {
     return null;
+  }
+
+  /** Return whether our chat messages, images and files have to wait. */
+  holdsMessages(_now: number): boolean {
+    return false;
   }
 
   /** Return whether data signed by this leaf has arrived in the last seconds. */

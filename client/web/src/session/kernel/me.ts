@@ -2,12 +2,19 @@
 import type { Bytes, Rng } from "../../crypto/bytes";
 import { checkName } from "../../crypto/agreed/names";
 import * as roomState from "../../crypto/agreed/roomState";
+import { SigningKey } from "../../crypto/kdf";
 import * as mls from "../../mls";
 import { SUITE } from "./membership";
+import { rejoinKeyExtension } from "./views";
 
 /** Lifetime of a KeyPackage in seconds; only the admitting host checks it. */
 export const PACKAGE_LIFETIME = 24 * 3600;
 const SKEW = 3600;
+
+interface NewLeaf {
+  readonly rejoinKey: SigningKey;
+  readonly makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
+}
 
 /** A participant's own leaf data: one signature key for one meeting. */
 export class Me {
@@ -28,24 +35,44 @@ export class Me {
     return this.#key.public;
   }
 
-  /** Return a fresh KeyPackage, with a rejoin ticket if one is given. */
-  package(now: number, ticket: roomState.RejoinTicket | null = null): Promise<mls.KeyPackageBundle> {
+  /** Return a new leaf's rejoin key, and a function of the time that makes KeyPackages for that leaf. */
+  async newLeaf(): Promise<NewLeaf> {
+    const rejoinKey = await SigningKey.fresh();
+    return { rejoinKey, makePackage: (now) => this.package(now, rejoinKey) };
+  }
+
+  /**
+   * Return a fresh KeyPackage, with a rejoin ticket if one is given, which `signers` sign.
+   *
+   * `rejoinKey` is the new leaf's.
+   */
+  package(
+    now: number,
+    rejoinKey: SigningKey,
+    ticket: roomState.RejoinTicket | null = null,
+    signers: readonly SigningKey[] = [],
+  ): Promise<mls.KeyPackageBundle> {
     return mls.createKeyPackage(SUITE, {
       signatureKey: this.#key,
       identity: new roomState.Identity(this.name).encode(),
-      supports: [roomState.POLICY_EXTENSION, roomState.REJOIN_EXTENSION],
+      supports: [roomState.POLICY_EXTENSION, roomState.REJOIN_EXTENSION, roomState.REJOIN_KEY_EXTENSION],
       lifetime: { notBefore: Math.floor(now) - SKEW, notAfter: Math.floor(now) + PACKAGE_LIFETIME },
-      extensions: ticket === null ? [] : [{ extensionType: roomState.REJOIN_EXTENSION, data: ticket.encode() }],
+      extensions: async (initKey, encryptionKey) => {
+        if (ticket === null) return [];
+        const signed = await ticket.signed(signers, initKey, encryptionKey, rejoinKey.public);
+        return [{ extensionType: roomState.REJOIN_EXTENSION, data: signed.encode() }];
+      },
+      leafExtensions: [rejoinKeyExtension(rejoinKey)],
       rng: this.#rng,
     });
   }
 
   /** Return a new meeting's group, with us as its only member and `policy` as its first. */
-  async found(policy: roomState.Policy, now: number): Promise<mls.Group> {
+  async found(policy: roomState.Policy, rejoinKey: SigningKey, now: number): Promise<mls.Group> {
     const extensions = [
       mls.requiredCapabilities([roomState.POLICY_EXTENSION]),
       { extensionType: roomState.POLICY_EXTENSION, data: policy.encode() },
     ];
-    return await mls.Group.create(await this.package(now), this.#rng(16), extensions, this.#rng);
+    return await mls.Group.create(await this.package(now, rejoinKey), this.#rng(16), extensions, this.#rng);
   }
 }

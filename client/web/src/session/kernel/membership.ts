@@ -7,6 +7,7 @@
  */
 import { type Bytes, type Rng, among, hex, same, systemRng } from "../../crypto/bytes";
 import { MalformedError, MissingKeyError, SnugCryptoError, StateError, ValidationError } from "../../crypto/errors";
+import { SigningKey } from "../../crypto/kdf";
 import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
 import * as policy from "../../crypto/agreed/policy";
 import * as roomState from "../../crypto/agreed/roomState";
@@ -21,7 +22,7 @@ import { Journal } from "./journal";
 import { LeaveProposals } from "./leaveProposals";
 import { proposalsFor } from "./proposals";
 import { type Change, type Staged, type Stuck, type Valid, type Void, brokenBy, nothing, toBlame } from "./verdict";
-import { PriorState, namesOf, proposalView } from "./views";
+import { PriorState, leafView, namesOf, proposalView, rejoinKeyExtension, ticketOf } from "./views";
 import { ruled } from "../catalogue/reasons";
 
 export const SUITE = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519;
@@ -53,6 +54,8 @@ export interface MembershipFacts {
   readonly chain: Bytes;
   readonly ledger: roomState.Ledger;
   readonly linkPsk: Bytes;
+  /** That of our leaf. */
+  readonly rejoinKey: SigningKey;
   readonly now: number;
   /** The result of `handHeartbeatKey` in the group's epoch; null: we created the group. */
   readonly handed?: Bytes | null;
@@ -66,7 +69,7 @@ interface Row extends Member {
 /**
  * State and judgement; every method either succeeds or changes nothing.
  *
- * `create` throws ValidationError if the group breaks SNUG-11, 13, 14 or 15 (`policy.judgeGroup`).
+ * `create` throws ValidationError if the group breaks SNUG-6, 11, 13, 14 or 15 (`policy.judgeGroup`).
  */
 export class Membership {
   /** X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers. */
@@ -79,6 +82,11 @@ export class Membership {
   readonly leaveProposals: LeaveProposals;
   /** The slot whose commit began our epoch. */
   epochSlot: number;
+  /** hex of the public rejoin keys of the leaves for which we have made tickets: a rejoin to one of them is ours. */
+  readonly ownRequests = new Set<string>();
+  #rejoinKey: SigningKey;
+  /** The rejoin key that our next commit brings; null: no commit of ours can have been adopted unseen. */
+  #nextRejoinKey: SigningKey | null = null;
   readonly #psks: mls.Psks;
   readonly #rng: Rng;
   readonly #envelopeKeys = new Map<number, Bytes>();
@@ -93,6 +101,8 @@ export class Membership {
 
   private constructor(readonly group: mls.Group, facts: MembershipFacts) {
     this.room = facts.room;
+    this.#rejoinKey = facts.rejoinKey;
+    this.ownRequests.add(hex(facts.rejoinKey.public));
     this.leaveProposals = new LeaveProposals(group);
     this.#rng = facts.rng ?? systemRng;
     this.heartbeatKey = facts.handed ? this.#masked(facts.handed) : exported(group, "beat");
@@ -175,6 +185,37 @@ export class Membership {
   }
 
   /**
+   * Return the keys that our leaf may have in the others' tree.
+   *
+   * If our commit was taken and the server keeps that from us, the leaf has the next key there.
+   */
+  rejoinKeys(): SigningKey[] {
+    return this.#nextRejoinKey === null ? [this.#rejoinKey] : [this.#rejoinKey, this.#nextRejoinKey];
+  }
+
+  /**
+   * Return the ticket in a member's KeyPackage; null if it is not for this group and history.
+   *
+   * null too for a ticket of a slot that we have not reached. ValidationError("SNUG-8") if the member's current rejoin
+   * key has not signed it.
+   */
+  async ticketFrom(keyPackage: mls.KeyPackage): Promise<roomState.RejoinTicket | null> {
+    const leaf = leafView(keyPackage.leafNode);
+    const old = this.group.members().find(({ leafNode }) => same(leafNode.signatureKey, leaf.signatureKey));
+    let ticket: roomState.RejoinTicket;
+    try {
+      ticket = roomState.RejoinTicket.decode(ticketOf(keyPackage) ?? new Uint8Array());
+    } catch (error) {
+      if (error instanceof MalformedError) return null;
+      throw error;
+    }
+    if (old === undefined || !same(ticket.groupId, this.group.groupId) || ticket.slot > this.journal.slot) return null;
+    if (!(await policy.ticketIsSigned(ticket, leafView(old.leafNode), leaf, keyPackage.initKey)))
+      throw new ValidationError("SNUG-8", "the ticket is not signed with the leaf's current rejoin key");
+    return ticket;
+  }
+
+  /**
    * Return the masked heartbeat key (32 bytes) for a newcomer of this epoch and for no other reader.
    *
    * A former host can bring another person's KeyPackage in a knock of its own, and so read the answer. The Welcome in
@@ -229,10 +270,12 @@ export class Membership {
     const facts = proposals.map((proposal) => proposalView(proposal, own));
     if (intent.type === "SelfRemoveIntent")
       facts.push(proposalView(mls.remove(intent.leaf), intent.leaf, true));
+    const rejoinKey = this.#nextRejoinKey ?? (await SigningKey.fresh());
+    const old = priorState.members.get(own);
     const view = priorState.view({
       sender: own,
       proposals: facts,
-      pathLeaf: priorState.members.get(own) ?? null,
+      pathLeaf: old === undefined ? null : { ...old, rejoinKey: rejoinKey.public },
       authenticatedData,
     });
     await policy.judgeCommit(view);
@@ -241,7 +284,9 @@ export class Membership {
       authenticatedData,
       forcePath: true,
       psks: this.#psks,
+      leafExtensions: this.#leafExtensions(rejoinKey),
     });
+    this.#nextRejoinKey = rejoinKey;
     const blob = await this.#cover("commit", envelope.pack([...carried, stage.message]));
     return {
       type: "Staged",
@@ -252,6 +297,13 @@ export class Membership {
       stage,
       view,
     };
+  }
+
+  /** Return our leaf's extensions, with another rejoin key. */
+  #leafExtensions(rejoinKey: SigningKey): mls.Extension[] {
+    const others = this.group.member(this.ownLeaf)?.extensions ?? [];
+    const kept = others.filter(({ extensionType }) => extensionType !== roomState.REJOIN_KEY_EXTENSION);
+    return [rejoinKeyExtension(rejoinKey), ...kept];
   }
 
   /** Judge a blob for the next slot. Changes nothing except consumed ratchet generations. */
@@ -318,6 +370,8 @@ export class Membership {
     const oldPolicy = this.policy;
     const { context, rejoinLeaf } = view;
     this.group.adopt(candidate);
+    if (step.type === "Staged" && this.#nextRejoinKey !== null) this.#rejoinKey = this.#nextRejoinKey;
+    this.#nextRejoinKey = null;
     const after = this.group.members();
     const removals = view.of("remove").flatMap((p) => (p.removed === null ? [] : [{ ...p, leaf: p.removed }]));
     const returned = context.hostReturn !== null;

@@ -3,7 +3,8 @@
  *
  * Protocol sections 5 and 6. `membership` judges; `commitQueue` has our commits until they come back here.
  */
-import { type Bytes, same } from "../../crypto/bytes";
+import type { CommitView } from "../../crypto/agreed/commitView";
+import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import * as invite from "../../crypto/entry/invite";
 import type { Committed } from "../../wire/messages";
@@ -78,9 +79,7 @@ export class ReceivedCommits {
           await this.#adopt(verdict, blob, now);
           return;
         }
-        const { sender } = verdict.view;
-        if (room.leaving) room.finish("left", sentence("room.you_left"));
-        else room.finish("removed", sentence("room.removed_by", { by: room.membership.who(sender ?? -1) }));
+        await this.#removed(verdict.view, blob, now);
         return;
       }
       case "Void": {
@@ -99,6 +98,23 @@ export class ReceivedCommits {
         sync.showWhileStuck();
       }
     }
+  }
+
+  /** End this membership: the next slot's commit removes our leaf. */
+  async #removed(view: CommitView, blob: Bytes, now: number): Promise<void> {
+    const room = this.#room;
+    const { membership: m } = room;
+    if (room.leaving) room.finish("left", sentence("room.you_left"));
+    else if (view.rejoinLeaf === m.ownLeaf) {
+      const added = view.of("add")[0]?.added ?? null;
+      if (added !== null && m.ownRequests.has(hex(added.rejoinKey))) {
+        room.giveUp(); // a request of ours from before we came in, which came late
+        return;
+      }
+      m.void(blob); // the last heartbeat names this slot: it proves that we have seen it
+      for (const feature of featuresWith(this.#features, "replaced")) await feature.replaced(now);
+      room.finish("replaced", sentence("room.replaced"));
+    } else room.finish("removed", sentence("room.removed_by", { by: m.who(view.sender ?? -1) }));
   }
 
   /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */

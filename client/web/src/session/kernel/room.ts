@@ -378,7 +378,8 @@ export class RoomSession implements Room {
       for (const feature of featuresWith(this.features, "leaving")) await feature.leaving(now);
       return;
     }
-    await this.#messageLog.sendWaiting();
+    const held = featuresWith(this.features, "holdsMessages").some((feature) => feature.holdsMessages(now));
+    if (!held) await this.#messageLog.sendWaiting();
     await this.#commits.sendNext(now);
   }
 

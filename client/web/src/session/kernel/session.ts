@@ -126,7 +126,7 @@ export class Session {
       link: session.#invites.own,
       name,
       greeting,
-      makePackage: (at) => me.package(at),
+      ...(await me.newLeaf()),
       psks: session.#invites.psks,
       identity: options.showIdentity ? (options.contacts?.own ?? null) : null,
       now,
@@ -142,8 +142,8 @@ export class Session {
     const me = await Me.make(kept.name, rng);
     const session = new Session(me, kept.hostSeed.invite(kept.origin, kept.secret, 0), options, rng);
     session.#kept = kept;
-    const psks = session.#invites.psks;
-    session.#guest = await HostReturnLobby.open({ kept, makePackage: (at) => me.package(at), psks, now, rng });
+    const leaf = { ...(await me.newLeaf()), psks: session.#invites.psks };
+    session.#guest = await HostReturnLobby.open({ kept, ...leaf, now, rng });
     await session.#collect(now);
     return session;
   }
@@ -360,7 +360,7 @@ export class Session {
   async #collect(now: number): Promise<void> {
     if (this.#room !== null) {
       this.#invites.record(this.#room);
-      await this.#admissions.answerReadmitted(this.#room, this.#readmission, this.#host);
+      await this.#admissions.answerReadmitted(this.#room, this.#readmission, this.#host, now);
       if (this.#host !== null) await this.#serve(this.#host, this.#room, now);
     }
     if (this.#guest !== null) await this.#checkGuest(this.#guest, now);
@@ -383,7 +383,7 @@ export class Session {
   }
 
   async #serve(host: HostLobby, room: RoomSession, now: number): Promise<void> {
-    await this.#admissions.answerNewcomers(room, host);
+    await this.#admissions.answerNewcomers(room, host, now);
     for (const index of new Set([...room.membership.ledger.revoked, ...this.#invites.book.takenBack]))
       await host.revoke(index);
     if (room.membership.policy.mode === Mode.LOCKED) await host.lock(now);
@@ -440,7 +440,7 @@ export class Session {
     this.#gather(old);
     if (old !== null || kept !== null) this.#effects.push({ type: "Disconnect", endpoint: ROOM });
     if (old !== null) await room.carryOver(old);
-    else if (kept !== null) room.feature(Monitor).forgetConfirmations();
+    room.feature(Monitor).letIn(now - entry.answer.at, old === null && kept !== null);
     this.#room = room; // media use the new keys from here on
     await room.feature(Reporting).take(entry.answer.admission);
     room.start();

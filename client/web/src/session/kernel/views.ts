@@ -1,10 +1,20 @@
 /** Convert objects of `mls` to the plain facts that `crypto/agreed/policy` judges. */
 
 import type { Bytes } from "../../crypto/bytes";
-import { H } from "../../crypto/kdf";
+import { H, type SigningKey } from "../../crypto/kdf";
 import { CommitView, type ExtensionView, type LeafView, proposal as fact, type ProposalView } from "../../crypto/agreed/commitView";
-import { type Ledger, type Policy, REJOIN_EXTENSION } from "../../crypto/agreed/roomState";
+import { type Ledger, type Policy, REJOIN_EXTENSION, REJOIN_KEY_EXTENSION } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
+
+/** Return the contents of the extension of that type; null without one. */
+const dataOf = (extensions: readonly mls.Extension[], type: number): Bytes | null =>
+  extensions.find(({ extensionType }) => extensionType === type)?.data ?? null;
+
+/** Return the extension of a leaf that names its rejoin key. */
+export const rejoinKeyExtension = (key: SigningKey): mls.Extension => ({
+  extensionType: REJOIN_KEY_EXTENSION,
+  data: key.public,
+});
 
 const views = new WeakMap<mls.LeafNode, LeafView>();
 
@@ -17,7 +27,8 @@ export function leafView(leaf: mls.LeafNode): LeafView {
       identity: leaf.credential.identity,
       encryptionKey: leaf.encryptionKey,
       capabilities: leaf.encodedCapabilities,
-      extensions: leaf.encodedExtensions,
+      extensions: leaf.encodedExtensions(REJOIN_KEY_EXTENSION),
+      rejoinKey: dataOf(leaf.extensions, REJOIN_KEY_EXTENSION) ?? new Uint8Array(),
     };
     views.set(leaf, view);
   }
@@ -28,8 +39,7 @@ const pairs = (extensions: readonly mls.Extension[]): readonly ExtensionView[] =
   extensions.map((each) => [each.extensionType, each.data] as const);
 
 /** Return the encoded rejoin ticket of a KeyPackage; null without one. */
-export const ticketOf = ({ extensions }: mls.KeyPackage): Bytes | null =>
-  extensions.find((each) => each.extensionType === REJOIN_EXTENSION)?.data ?? null;
+export const ticketOf = ({ extensions }: mls.KeyPackage): Bytes | null => dataOf(extensions, REJOIN_EXTENSION);
 
 /** Return the facts of one proposal. */
 export function proposalView(
@@ -39,9 +49,9 @@ export function proposalView(
 ): ProposalView {
   switch (proposal.type) {
     case "Add": {
-      const { leafNode, encoded, cipherSuite, version } = proposal.keyPackage;
+      const { leafNode, encoded, initKey, cipherSuite, version } = proposal.keyPackage;
       const ticket = ticketOf(proposal.keyPackage);
-      const added = { added: leafView(leafNode), package: H(encoded), ticket, suite: cipherSuite, version };
+      const added = { added: leafView(leafNode), package: H(encoded), initKey, ticket, suite: cipherSuite, version };
       return fact("add", sender, { byReference, ...added });
     }
     case "Remove":

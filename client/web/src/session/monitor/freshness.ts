@@ -1,13 +1,60 @@
 /**
  * How long this member may assume that the others share its epoch (protocol section 7).
  *
- * A confirmation is a member's recent signed statement that it is in our epoch, or in one that ours has lately
- * followed; it holds for a while. Audio and video are sealed only while the confirmations of a host and of enough
+ * After coming in, we seal and say nothing until the members have answered us (`Beginning`). Then a confirmation is a
+ * member's recent signed statement that it is in our epoch, or in one that ours has lately followed; it holds for a
+ * while. Audio and video are sealed only while the confirmations of a host and of enough
  * other members hold. Otherwise a member evicted by a withheld removal could go on listening.
  */
 
 /** Seconds for which a member's confirmation holds, or that many beat intervals if they are longer. */
 export const FRESH = [15, 3] as const;
+
+/**
+ * Whether the others have answered us since we came in: an answer from the lobby may be old.
+ *
+ * It says that we are in the room as it was then. A server that holds it back, and serves us that room, could have us
+ * talk to a member that was evicted since. Nobody there can answer our heartbeats as a host.
+ */
+export class Beginning {
+  /** The members that were here before us: only heartbeats that answer ours count. */
+  readonly beforeUs: Set<number>;
+  /** Whether we may speak. */
+  over: boolean;
+  readonly #answered = new Set<number>();
+
+  constructor(others: Iterable<number>) {
+    this.beforeUs = new Set(others);
+    this.over = this.beforeUs.size === 0;
+  }
+
+  /** Record a member's answer to a heartbeat of ours, and judge. */
+  answered(leaf: number, others: ReadonlyMap<number, boolean>): void {
+    this.#answered.add(leaf);
+    this.over ||= this.#isEnough(others);
+  }
+
+  /** Forget the member of a leaf that is empty now or has another member. */
+  forget(leaf: number, others: ReadonlyMap<number, boolean>): void {
+    this.beforeUs.delete(leaf);
+    this.#answered.delete(leaf);
+    this.over ||= others.size === 0;
+  }
+
+  /** Return the leaves whose answer would be enough: hosts, if there are any. */
+  missing(others: ReadonlyMap<number, boolean>): number[] {
+    const hosts = [...others].filter(([, host]) => host).map(([leaf]) => leaf);
+    return (hosts.length > 0 ? hosts : [...others.keys()]).filter((leaf) => !this.#answered.has(leaf));
+  }
+
+  /** Return whether a host has answered; without a host, more than half of all members. */
+  #isEnough(others: ReadonlyMap<number, boolean>): boolean {
+    const hosts = [...others].filter(([, host]) => host).map(([leaf]) => leaf);
+    if (hosts.length > 0) return hosts.some((leaf) => this.#answered.has(leaf));
+    const answered = [...others.keys()].filter((leaf) => this.#answered.has(leaf));
+    return 2 * (1 + answered.length) > 1 + others.size;
+  }
+}
 
 /** All times are in seconds; this class reads no clock. */
 export class Freshness {

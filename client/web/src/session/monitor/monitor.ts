@@ -12,12 +12,13 @@ import { type Arg, CommandError, type Sentence, sentence } from "../../words/sen
 import { Subscriptions } from "../features/subscriptions";
 import { Feature } from "../kernel/feature";
 import { Heartbeats, DoubleBeat, type Record, trim } from "./heartbeats";
-import { FRESH, Freshness } from "./freshness";
+import { Beginning, FRESH, Freshness } from "./freshness";
 import type { Change } from "../kernel/verdict";
 import { Delivery, type Stream } from "./delivery";
 import { Disorder } from "./disorder";
 import { type Leaves, MemberTable, type Span } from "./memberTable";
 import { Removals } from "./removals";
+import { Replacements } from "./replacements";
 import { Silence } from "./silence";
 import { EPOCHS, UnreadableCommits } from "./unreadableCommits";
 import { Withholding } from "./withholding";
@@ -26,8 +27,13 @@ import * as sentences from "../catalogue/sentences";
 
 /** Maximum age of our acknowledged beat: a held-back beat is not fresh. */
 export const ECHO: Span = [25, 5];
-/** Seconds on a new connection before lost freshness is reported: the others beat when they see us. */
-export const RETURN = 8;
+/**
+ * Seconds on a new connection before lost freshness is reported (after coming in, a beat interval if longer): the others
+ * beat when they see us.
+ */
+export const RETURN: Span = [8, 1];
+/** Age in seconds from which an answer of the lobby is called old, if nobody answers us in the room. */
+export const OLD_ANSWER = 60;
 /** Seconds between two ticks that indicate that this machine has slept. */
 export const ASLEEP = 3;
 /** Seconds for which freshness must last before it is reported as restored. */
@@ -43,9 +49,14 @@ export class Monitor extends Feature {
   readonly #withholding: Withholding;
   readonly #disorder: Disorder;
   readonly #removals: Removals;
+  readonly #replacements: Replacements;
   readonly #unreadableCommits: UnreadableCommits;
   /** hex(H(epoch_authenticator)) -> when the next epoch began; null: it is the current epoch. */
   readonly #epochs = new Map<string, number | null>();
+  readonly #beginning: Beginning;
+  /** Our confirmations from before a rejoin still count for media. */
+  #cameBack = false;
+  #answerAge = 0;
   // Reported so far.
   #stale = false;
   #override: Leaves | null = null;
@@ -61,8 +72,10 @@ export class Monitor extends Feature {
     this.#disorder = new Disorder(room, this.#members);
     this.#removals = new Removals(room, this.#members);
     this.#unreadableCommits = new UnreadableCommits(room, this.#members);
+    this.#replacements = new Replacements(room, this.#heartbeats);
     this.#updateMembers(now);
     this.#epochs.set(this.#authenticator(), null);
+    this.#beginning = new Beginning(this.#members.others.keys());
   }
 
   // -- for other modules -----------------------------------------------------------------------------------
@@ -104,8 +117,18 @@ export class Monitor extends Feature {
    */
   override(now: number): void {
     if (this.pauseReason(now) === null) throw new CommandError(sentence("cannot.not_paused"));
-    this.#override = new Set(this.#fresh.missing(this.#members.others, now));
+    this.#override = new Set(this.#missing(now));
     this.room.tell(sentences.status("override"));
+  }
+
+  /**
+   * Record how old the answer was by which we came in, in seconds, as far as two clocks show it.
+   *
+   * `byMember`: it need not be a host's, and we have no confirmations from before.
+   */
+  letIn(age: number, byMember: boolean): void {
+    this.#answerAge = age;
+    if (byMember) this.forgetConfirmations();
   }
 
   /**
@@ -120,12 +143,14 @@ export class Monitor extends Feature {
 
   override carryOver(old: Room): void {
     const before = old.feature(Monitor);
+    this.#cameBack = true;
     this.forgetConfirmations();
     const was = new Map([...before.#members.others.keys()].map((leaf) => [keyOf(old, leaf), leaf]));
     for (const leaf of this.#members.others.keys()) {
       const known = was.get(keyOf(this.room, leaf));
       if (known !== undefined) this.#fresh.confirm(leaf, before.#fresh.confirmedUntil(known));
     }
+    this.#replacements.cameBack(old);
     this.#heartbeats.record = before.record;
     this.#stale = before.#stale;
     if (before.#withholding.isReported) this.room.tell(sentences.status("cleared.handed_over"));
@@ -163,6 +188,7 @@ export class Monitor extends Feature {
       const names = evicted.map(({ name }) => name);
       this.#removals.track(names, now);
     }
+    this.#replacements.adopted(change, now);
     this.#unreadableCommits.adopted(change);
     this.#withholding.checkClaims(m.journal.slot);
     this.#heartbeats.scheduleSoon(now, this.#members.leaves);
@@ -195,9 +221,14 @@ export class Monitor extends Feature {
 
   override pauseReason(now: number): Sentence | null {
     if (this.#override !== null) return null;
+    if (this.#isNew) return PAUSED_NEW;
     const fresh = this.#fresh.until(this.#members.others, this.#members.host) > now;
     if (this.#withholding.pauses(now, fresh)) return PAUSED_WITHHELD;
     return fresh ? null : PAUSED_STALE;
+  }
+
+  override holdsMessages(_now: number): boolean {
+    return !this.#beginning.over && this.#override === null;
   }
 
   override heardRecently(leaf: number, now: number): boolean {
@@ -209,6 +240,7 @@ export class Monitor extends Feature {
   override async broadcastReceived(blob: Bytes, now: number): Promise<boolean> {
     const payload = await this.#heartbeats.uncover(blob, now);
     if (payload === null) return false;
+    await this.#replacements.heard(payload);
     const heard = await this.#heartbeats.receive(payload);
     if (heard instanceof DoubleBeat) {
       if (!this.#doubled.has(heard.leaf)) {
@@ -218,6 +250,10 @@ export class Monitor extends Feature {
       }
     } else if (heard !== null) this.#heardBeat(heard, now);
     return true;
+  }
+
+  override async replaced(now: number): Promise<void> {
+    await this.#heartbeats.send(now, this.#disorder.ordering, this.#members.leaves.length, true);
   }
 
   override async tick(now: number): Promise<void> {
@@ -271,6 +307,8 @@ export class Monitor extends Feature {
   #confirm(beat: Heartbeat, acknowledged: number, since: number, now: number): void {
     const over = this.#epochs.get(hex(beat.authenticator));
     if (over === undefined) return;
+    if (acknowledged) this.#beginning.answered(beat.leaf, this.#members.others);
+    else if (this.#beginning.beforeUs.has(beat.leaf)) return; // it may be from before we came in
     const answered = acknowledged ? this.#heartbeats.sentAt(acknowledged) : since;
     if (answered === null) return;
     const until = Math.min(now, over ?? now) + this.#members.span(FRESH);
@@ -281,7 +319,7 @@ export class Monitor extends Feature {
 
   #judgeFreshness(now: number): void {
     const members = this.#members;
-    const until = this.#fresh.until(members.others, members.host);
+    const until = this.#isNew ? 0 : this.#fresh.until(members.others, members.host);
     if (until > now) {
       // Confirmed by an old beat of ours: wait for a newer one before the report.
       if (this.#stale && until < now + STEADY) return;
@@ -290,17 +328,29 @@ export class Monitor extends Feature {
       this.#override = null;
       return;
     }
-    const missing = this.#fresh.missing(members.others, now);
+    const missing = this.#missing(now);
     const override = this.#override;
     if (override !== null && missing.some((leaf) => !override.has(leaf))) {
       this.#override = null;
       this.#stale = false;
     }
-    if (this.#stale || this.#override !== null || members.connectedFor(now) <= RETURN) return;
+    const patience = this.#isNew ? members.span(RETURN) : RETURN[0];
+    if (this.#stale || this.#override !== null || members.connectedFor(now) <= patience) return;
     this.#stale = true;
+    if (this.#isNew) {
+      this.#tellUnanswered(missing);
+      return;
+    }
     const hosts = [...members.others].filter(([, host]) => host).map(([leaf]) => leaf);
     const noHost = hosts.length > 0 && !members.host && hosts.every((leaf) => missing.includes(leaf));
     this.room.tell(sentences.alarm(noHost ? "stale.no_host" : "stale", { who: members.names(missing) }));
+  }
+
+  #tellUnanswered(missing: readonly number[]): void {
+    const who = this.#members.names(missing);
+    const minutes = Math.round(this.#answerAge / 60);
+    const alarm = this.#answerAge < OLD_ANSWER ? sentences.alarm("stale.new", { who }) : null;
+    this.room.tell(alarm ?? sentences.alarm("stale.old_answer", { who, minutes }));
   }
 
   #judgeDelivery(
@@ -336,6 +386,17 @@ export class Monitor extends Feature {
 
   // -- internals -------------------------------------------------------------------------------------------
 
+  /** Whether we have come in, for the first time, and nobody has answered us yet. */
+  get #isNew(): boolean {
+    return !(this.#beginning.over || this.#cameBack);
+  }
+
+  /** Return the leaves whose confirmation we lack. */
+  #missing(now: number): number[] {
+    const { others } = this.#members;
+    return this.#isNew ? this.#beginning.missing(others) : this.#fresh.missing(others, now);
+  }
+
   #updateMembers(now: number): void {
     for (const leaf of this.#members.update(now))
       this.#fresh.confirm(leaf, now + this.#members.span(FRESH));
@@ -346,6 +407,7 @@ export class Monitor extends Feature {
       this.#members, this.#heartbeats, this.#fresh, this.#delivery, this.#silence, this.#withholding, this.#disorder,
     ])
       part.forget(leaf);
+    this.#beginning.forget(leaf, this.#members.others);
     this.#doubled.delete(leaf);
   }
 
@@ -369,6 +431,7 @@ export class Monitor extends Feature {
 }
 
 /** Reasons that no audio and video are sent, where a missing beat or a beat's content is the cause. */
+const PAUSED_NEW = sentence("watch.paused_new");
 const PAUSED_STALE = sentence("watch.paused_stale");
 const PAUSED_WITHHELD = sentence("watch.paused_withheld");
 const YOU = sentence("watch.you");
