@@ -20,7 +20,6 @@ from snugroom.server.wire.messages import (
     Media,
     Message,
     Open,
-    Regate,
     RoomDoor,
     Show,
     Stream,
@@ -61,16 +60,24 @@ def blob(name: str, size: int = 512) -> bytes:
 
 def show(slot: int, twist: bytes = b"") -> Show:
     """Show the pass of `slot`."""
-    return Show(room_pass(slot, twist))
+    return Show([room_pass(slot, twist)])
 
 
 def commit(slot: int, name: str = "", size: int = 512, twist: bytes = b"") -> Commit:
-    """Take `slot`."""
-    return Commit(slot, blob(name or f"commit {slot}", size), gate(slot, twist))
+    """Take `slot`, with the gate of its pass."""
+    return Commit(slot, bytes(8) + gate(slot, twist) + blob(name or f"commit {slot}", size - 40))
+
+
+def hosts_commit(
+    slot: int, chain: bytes, name: str = "", twist: bytes = b"", key: SigningKey = ROOM_ADMIN
+) -> Commit:
+    """Take `slot` after `chain` as a host: the room admin signs, which closes the earlier gates."""
+    made = commit(slot, name, twist=twist)
+    text = signed.open_room(NUMBER, slot, gate(slot, twist), signed.next_chain(chain, slot, made.blob))
+    return Commit(slot, made.blob, key.sign(text).signature)
 
 
 def opening(
-    nonce: bytes,
     slot: int = 0,
     chain: bytes = ZERO,
     *,
@@ -78,15 +85,10 @@ def opening(
     number: bytes = NUMBER,
     at: bytes | None = None,
 ) -> Open:
-    """The room admin's signed open, for the connection whose challenge was `nonce`."""
+    """The room admin's signed open."""
     here = gate(slot) if at is None else at
-    text = signed.open_room(number, slot, here, chain, nonce)
+    text = signed.open_room(number, slot, here, chain)
     return Open(slot, here, chain, key.sign(text).signature)
-
-
-def regating(nonce: bytes, slot: int, new_gate: bytes, key: SigningKey = ROOM_ADMIN) -> Regate:
-    """The room admin's signed regate."""
-    return Regate(slot, new_gate, key.sign(signed.regate(NUMBER, slot, new_gate, nonce)).signature)
 
 
 def media(*ssrcs: int, ufrag: str = "abcd") -> Media:
@@ -158,7 +160,7 @@ class Table:
     def opened(self, *who: bytes, slot: int = 0) -> Table:
         """All of them in the open room, the current pass shown, nothing unread."""
         self.arrive(*who)
-        self.says(who[0], opening(self.nonce(who[0]), slot))
+        self.says(who[0], opening(slot))
         for w in who:
             self.says(w, show(slot))
         self.inbox.clear()

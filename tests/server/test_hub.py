@@ -175,7 +175,7 @@ def test_a_wrong_door_drops_the_connection(door: type, what: str) -> None:
 def test_another_room_admin_is_another_room() -> None:
     harness = HubHarness()
     first, nonce = harness.in_room()
-    harness.say(first, opening(nonce))
+    harness.say(first, opening())
     squatter = SigningKey(sha256(b"squatter").digest())
     second, nonce = harness.connect()
     [entered] = harness.say(second, room_door(ORIGIN, nonce, DOOR, squatter))
@@ -214,7 +214,7 @@ def test_an_empty_lobby_is_gone_at_once_and_an_empty_room_after_its_linger() -> 
     harness.hub.leave(handle, 0.0)
     assert harness.hub.lobby_sizes() == []
     handle, nonce = harness.in_room()
-    assert isinstance(harness.say(handle, opening(nonce))[0], Send)
+    assert isinstance(harness.say(handle, opening())[0], Send)
     harness.hub.leave(handle, 0.0)
     assert harness.hub.leave(handle, 0.0) == []
     assert harness.hub.tick(29.0) == []
@@ -235,7 +235,7 @@ def test_the_hub_forgets_a_connection_that_a_room_dropped() -> None:
     handle, nonce = harness.in_room()
     assert any(isinstance(e, Drop) for e in harness.hub.tick(61.0))
     assert not harness.hub.inside(handle)
-    assert harness.say(handle, opening(nonce)) == []
+    assert harness.say(handle, opening()) == []
     assert harness.hub.leave(handle, 62.0) == []
     assert not list(harness.hub.rooms())
 
@@ -244,7 +244,7 @@ def test_opening_reaches_who_waits() -> None:
     harness = HubHarness()
     first, _ = harness.in_room()
     second, nonce = harness.in_room()
-    effects = harness.say(second, opening(nonce))
+    effects = harness.say(second, opening())
     assert [(e.handle, type(e.message)) for e in effects if isinstance(e, Send)] == [
         (first, Opened),
         (second, Opened),

@@ -155,7 +155,7 @@ def test_the_room_admin_opens_and_all_who_wait_are_told_with_a_receipt() -> None
     t = Table()
     t.arrive(A, B)
     t.inbox.clear()
-    t.says(A, opening(t.nonce(A), 5, b"k" * 32))
+    t.says(A, opening(5, b"k" * 32))
     for who in (A, B):
         opened = only(Opened, t.heard(who))
         assert (opened.slot, opened.chain) == (5, b"k" * 32)
@@ -167,11 +167,11 @@ def test_a_forged_open_changes_nothing(what: str) -> None:
     t = Table()
     t.arrive(A, B)
     t.inbox.clear()
-    good = opening(t.nonce(A))
+    good = opening()
     forged: Open = {
-        "key": opening(t.nonce(A), key=SigningKey.generate()),
-        "nonce": opening(t.nonce(B)),
-        "number": opening(t.nonce(A), number=bytes(16)),
+        "key": opening(key=SigningKey.generate()),
+        "nonce": opening(),
+        "number": opening(number=bytes(16)),
         "slot": msgspec.structs.replace(good, slot=1),
         "gate": msgspec.structs.replace(good, gate=gate(9)),
         "chain": msgspec.structs.replace(good, chain=b"k" * 32),
@@ -185,13 +185,13 @@ def test_a_forged_open_changes_nothing(what: str) -> None:
 
 def test_an_open_room_cannot_be_opened_elsewhere_but_the_same_open_is_answered() -> None:
     t = Table().opened(A, B)
-    assert codes(t.says(B, opening(t.nonce(B)))) == ["Opened"]
+    assert codes(t.says(B, opening())) == ["Opened"]
     assert t.heard(A) == []
-    assert codes(t.says(B, opening(t.nonce(B), chain=b"k" * 32))) == ["open"]
-    assert codes(t.says(B, opening(t.nonce(B), at=gate(7)))) == ["open"]
-    assert codes(t.says(B, opening(t.nonce(B), 1))) == ["open"]
+    assert codes(t.says(B, opening(chain=b"k" * 32))) == ["open"]
+    assert codes(t.says(B, opening(at=gate(7)))) == ["open"]
+    assert codes(t.says(B, opening(1))) == ["open"]
     t.says(A, commit(1))
-    assert codes(t.says(B, opening(t.nonce(B))))[-1] == "open"
+    assert codes(t.says(B, opening()))[-1] == "open"
     assert t.room.slot == 1
 
 

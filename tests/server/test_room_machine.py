@@ -219,7 +219,7 @@ class RoomMachine(RuleBasedStateMachine):
     @rule(who=people)
     def opens_again(self, who: bytes) -> None:
         if who in self.persons and self.slot > 0:
-            [answer] = self.say(who, opening(self.table.nonce(who)))
+            [answer] = self.say(who, opening())
             assert isinstance(answer, Refused)
 
     @rule(seconds=st.sampled_from([0.1, 0.3, 0.6, 3.0, 9.0, 11.0]))

@@ -15,8 +15,9 @@ from snugroom.client.session.kernel.intents import (
     SelfRemoveIntent,
 )
 from snugroom.client.session.kernel.ports import Owner, Room
+from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Staged
-from snugroom.crypto.entry import invite
+from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server.wire import messages as wire
 
@@ -27,8 +28,9 @@ COMMIT_RETRY: Final = 3.0
 class CommitQueue:
     """One membership's intents: each is staged anew in every epoch until it is done or fails."""
 
-    def __init__(self, room: Room, hooks: Hooks, owner: Owner) -> None:
+    def __init__(self, room: Room, hooks: Hooks, owner: Owner, sync: Sync) -> None:
         self._room = room
+        self._sync = sync
         self._hooks = hooks
         self._owner = owner
         self._intents: deque[Intent] = deque()
@@ -86,7 +88,9 @@ class CommitQueue:
             return
 
     def _send(self, staged: Staged) -> None:
-        self._room.send(wire.Commit(staged.slot, staged.blob, invite.gate(staged.room_pass)))
+        chain = self._room.membership.journal.chain_after(staged.blob)
+        opening = self._sync.opening(staged.slot, envelope.gate(staged.blob), chain)
+        self._room.send(wire.Commit(staged.slot, staged.blob, opening))
 
     def refused(self, why: str) -> None:
         """Give up the commit that is out: the server never takes it."""

@@ -17,6 +17,7 @@ from snugroom.client.session.kernel.message_log import MessageLog
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
+from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server.wire import messages as wire
@@ -49,8 +50,10 @@ class ReceivedCommits:
         """Process the blob that has taken a slot."""
         room, sync, journal = self._room, self._sync, self._room.membership.journal
         sync.move_to(max(sync.slot or 0, message.slot), now)
-        if sync.connection is not None and sync.connection.handing_over == message.slot:
-            sync.connection.handing_over = None
+        if sync.connection is not None:
+            sync.connection.committed = message.slot
+            if sync.connection.handing_over == message.slot:
+                sync.connection.handing_over = None
         if message.slot <= journal.slot:
             known = journal.chains.get(message.slot)
             if known is not None and known != message.chain:
@@ -63,12 +66,26 @@ class ReceivedCommits:
         else:
             self.check_receipt(message.slot, message.chain, message.signature, now)
         own = self._queue.slot_taken(message.blob)
+        opening = self._opening(message)
         if own is not None:
-            self._adopt(own, message.blob, now)
+            self._adopt(own, message.blob, opening, now)
         else:
-            self._judge(message.blob, now)
+            self._judge(message.blob, opening, now)
+        sync.show_again()
 
-    def _judge(self, blob: bytes, now: float) -> None:
+    def _opening(self, message: wire.Committed) -> bytes | None:
+        """Return the room admin's signature for the slot, to pass on with the blob; None if it is wrong."""
+        room, opening = self._room, message.opening
+        gate = envelope.gate(message.blob)
+        try:
+            if opening is not None:
+                admin = room.room_admin_public
+                invite.verify_opening(admin, room.number, message.slot, gate, message.chain, opening)
+        except SnugCryptoError:
+            return None
+        return opening
+
+    def _judge(self, blob: bytes, opening: bytes | None, now: float) -> None:
         room = self._room
         verdict = room.membership.judge(blob)
         if isinstance(verdict, Valid):
@@ -80,10 +97,14 @@ class ReceivedCommits:
                 else:
                     room.finish("removed", sentence("room.removed_by", by=by))
                 return
-            self._adopt(verdict, blob, now)
+            self._adopt(verdict, blob, opening, now)
+            room_pass = room.membership.journal.room_pass
+            if verdict.view.sender is not None and envelope.gate(blob) != invite.gate(room_pass):
+                leaf = verdict.view.sender
+                room.tell(sentences.alarm("wrong_gate", who=room.membership.name(leaf), leaf=leaf))
         elif isinstance(verdict, Void):
             slot = room.membership.journal.slot + 1
-            room.membership.void(blob)
+            room.membership.void(blob, opening)
             if self._sync.connection is not None:
                 self._sync.connection.shown = None  # our pass must be shown for this slot too
             who = self._author_name(verdict.author)
@@ -95,16 +116,15 @@ class ReceivedCommits:
             for feature in self._hooks.features_with("stuck"):
                 feature.stuck(blob, now)
             room.tell(sentences.alarm("stuck", who=self._author_name(verdict.author)))
-            self._sync.show_while_stuck()
 
     def pass_over(self, blob: bytes, now: float) -> None:
         """Go on after the slot that we are stuck at: its commit, `blob`, is void."""
         sync = self._sync
-        regated, slot = sync.regated, sync.stuck_at
+        slot = sync.stuck_at
         assert slot is not None
         sync.stuck_at = None
         self._room.membership.void(blob)
-        if sync.connection is not None and not regated:
+        if sync.connection is not None:
             sync.connection.shown = sync.connection.showing = None
         for feature in self._hooks.features_with("voided"):
             feature.voided(slot, None, now)
@@ -113,11 +133,9 @@ class ReceivedCommits:
         """Return the author's name for a person; "a member or the server" if it is unknown."""
         return sentence("room.member_or_server") if leaf is None else self._room.membership.name(leaf)
 
-    def _adopt(self, step: Valid | Staged, blob: bytes, now: float) -> None:
+    def _adopt(self, step: Valid | Staged, blob: bytes, opening: bytes | None, now: float) -> None:
         room = self._room
-        change = room.membership.adopt(step, blob, now)
-        if self._sync.connection is not None:
-            self._sync.connection.refused_at = None
+        change = room.membership.adopt(step, blob, now, opening)
         if isinstance(step, Staged):
             self._queue.adopted(step)
         gone = {leaf for leaf, _, _ in change.removed}

@@ -22,6 +22,7 @@ from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.kernel import entering
 from snugroom.client.session.kernel.admissions import Admissions
+from snugroom.client.session.kernel.alarms import RepeatedAlarms
 from snugroom.client.session.kernel.commands import carry_out
 from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.intents import RejoinIntent
@@ -61,6 +62,7 @@ class Session:
         self._kept: HostRecoveryData | None = None
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
+        self._repeated = RepeatedAlarms()
         self._policy: Policy | None = None  # as of the last check whether we are a host
 
     # -- constructors ----------------------------------------------------------------------------
@@ -200,7 +202,7 @@ class Session:
         if self._ended is None:
             self._dispatch(what, now)
             self._collect(now)
-        return self._drain()
+        return self._drain(now)
 
     def _dispatch(self, what: ev.Input, now: float) -> None:
         match what:
@@ -248,8 +250,6 @@ class Session:
         if endpoint.day is None:
             if self._room is not None:
                 self._room.received(message, now)
-            elif isinstance(self._guest, HostReturnLobby):
-                self._guest.received_in_room(message)
         elif self._readmission.members is not None and self._room is not None:
             said = self._readmission.members.received(endpoint.day, message)
             if isinstance(said, lobby.RecoveryMessage):
@@ -470,6 +470,9 @@ class Session:
     def _tell(self, event: ev.Event) -> None:
         self._effects.append(ev.Tell(event))
 
-    def _drain(self) -> list[ev.Effect]:
+    def _drain(self, now: float | None = None) -> list[ev.Effect]:
         effects, self._effects = self._effects, []
-        return effects
+        if now is None:
+            return effects
+        told = [effect for effect in effects if self._repeated.is_new(effect, now)]
+        return [*told, *(ev.Tell(alarm) for alarm in self._repeated.due(now))]

@@ -185,7 +185,7 @@ class Dropped(Feature):
                 door = run.door_key.public, run.room_admin_key.public
                 self._send(wire.RoomDoor(*door, nonce, run.door_key.sign(text)))
                 gate = self.room.rng(32)
-                text = invite.open_message(run.number, 0, gate, run.chain, message.nonce)
+                text = invite.open_message(run.number, 0, gate, run.chain)
                 self._send(wire.Open(0, gate, run.chain, run.room_admin_key.sign(text)))
             case wire.Opened():
                 self._opened(drop, run, message, now)

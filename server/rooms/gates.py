@@ -1,0 +1,65 @@
+"""The gates of a room's last slots: whose pass opens the room (docs/reference/protocol.md, section 3).
+
+The author of a slot names its gate, and no server can check it. A gate therefore closes no other gate, so
+that a member who names a wrong one keeps nobody out. Only a slot that the room admin has signed closes the
+gates before it: a removal is always such a slot.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections.abc import Iterable
+
+from snugroom.server.wire import limits, signed
+
+
+class Gates:
+    """The gates of the last `CATCH_UP_SLOTS` slots, and the slots that have closed earlier ones."""
+
+    def __init__(self) -> None:
+        #: The gates from this slot on are open.
+        self.floor = 0
+        self._gates: dict[int, bytes] = {}
+        self._closed_at: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._gates)
+
+    def __contains__(self, slot: object) -> bool:
+        return slot in self._gates
+
+    def reset(self, slot: int, gate: bytes) -> None:
+        """Forget all gates, and open that of `slot`."""
+        self._gates, self._closed_at, self.floor = {slot: gate}, {}, slot
+
+    def add(self, slot: int, gate: bytes, *, closes: bool, now: float) -> None:
+        """Open the gate of the next slot; `closes`: close all earlier gates."""
+        self._gates[slot] = gate
+        if closes:
+            self.floor, self._closed_at[slot] = slot, now
+        old = slot - limits.CATCH_UP_SLOTS
+        # The last closed gate stays until another is closed: its holders must know that it is.
+        self._gates.pop(old, None)
+        self._closed_at.pop(old, None)
+
+    def is_gate(self, slot: int, gate: bytes) -> bool:
+        """Return whether the gate of `slot` is `gate`."""
+        return self._gates.get(slot) == gate
+
+    def fits(self, room_passes: Iterable[bytes]) -> int | None:
+        """Return the latest slot whose gate one of these passes opens; None if none does."""
+        found = None
+        for gate in [signed.gate(room_pass) for room_pass in room_passes]:
+            for slot, expected in self._gates.items():
+                # compare all gates, so that the time does not reveal which gate fits
+                if hmac.compare_digest(gate, expected):
+                    found = slot if found is None else max(found, slot)
+        return found
+
+    def end(self, slot: int) -> float:
+        """Return the time until which a pass of `slot` receives: infinity while its gate is open."""
+        if slot >= self.floor:
+            return math.inf
+        closed = [at for closing, at in self._closed_at.items() if closing > slot]
+        return min(closed, default=-math.inf) + limits.PASS_GRACE

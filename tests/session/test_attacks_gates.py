@@ -1,0 +1,222 @@
+"""Attacks on slots, gates and seats: one member, former host or stranger does not stop the others.
+
+docs/explanation/decisions/0040-gates.md
+"""
+
+from __future__ import annotations
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.client.session.kernel.room import RoomSession
+from snugroom.crypto.entry import invite
+from snugroom.server.config import Settings
+from snugroom.server.wire import messages as wire
+from tests.session.dishonest import forged, post_commit, private_commit
+from tests.session.gatecrashers import Gatecrasher, alarms_of, everybody_in_step, in_step
+from tests.session.world import Participant, World
+
+
+def agreed_with_mallory(w: World, *honest: str) -> tuple[list[Participant], Participant]:
+    people = w.meeting(*honest, "Mallory")
+    w.run(2)
+    return people[:-1], people[-1]
+
+
+def test_four_connections_with_private_gates_freeze_nobody() -> None:
+    w = World(1)
+    honest, mallory = agreed_with_mallory(w, "Ada", "Bo", "Cem")
+    crew = [Gatecrasher(w, mallory.room) for _ in range(4)]
+    own: bytes | None = None  # the pass of the last private gate
+    out_of_step = {p.label: 0.0 for p in honest}
+    for step in range(200):  # 20 s; each connection asks ten times a second
+        for each in crew:
+            if each.dropped:
+                each.enter()
+            for room_pass in (own, mallory.room.membership.journal.room_pass):
+                if room_pass is not None:
+                    each.says(wire.Show([room_pass]))
+            commit, next_pass = private_commit(w, mallory, each.at.slot + 1)
+            each.says(commit)
+            if each.at.slot == commit.slot:
+                own = next_pass
+        if step == 100:
+            w.do(honest[1], ev.Say("can you hear me?"))
+        w.run(0.1)
+        for p in honest:
+            out_of_step[p.label] = 0.0 if in_step(w, p) else out_of_step[p.label] + 0.1
+            assert out_of_step[p.label] < 2, f"{p.label} waits outside, {step / 10} s after the first slot"
+    assert ("Bo", "can you hear me?") in honest[0].said
+    w.until(lambda: everybody_in_step(w, honest), 10)
+    # its slots are void and few, and one alarm that is updated tells of them
+    for p in honest:
+        told = alarms_of(p, "void_commit")
+        assert 1 <= len(told) <= 6
+        assert told[-1].count > 10
+        assert "from Mallory" in told[-1].text
+    # a host's removal takes the next slot at once, whatever the others ask for
+    w.do(honest[0], ev.Remove(3))
+    w.until(lambda: "Mallory" not in honest[0].roster and everybody_in_step(w, honest), 2)
+
+
+def test_one_wrong_gate_without_a_host_freezes_nobody_and_names_its_author() -> None:
+    w = World(2)
+    honest, mallory = agreed_with_mallory(w, "Ada", "Bo", "Cem")
+    w.kill(honest[0])
+    members = honest[1:]
+    w.run(1)
+    epoch = members[0].epoch
+    post_commit(w, mallory, forged(mallory, [], at=w.rng(32)))
+    took = w.until(lambda: members[0].epoch == epoch + 1 and everybody_in_step(w, members), 5)
+    assert took < 1
+    for p in members:
+        assert [a.text for a in alarms_of(p, "wrong_gate")] == [
+            "Mallory gave the server a wrong key to the room. Nobody is kept out by it, and the meeting goes "
+            "on. Mallory's program may do that on purpose. A host can remove Mallory."
+        ]
+    assert not alarms_of(mallory, "wrong_gate"), "only those who did not do it are told"
+    w.do(members[0], ev.Say("all here"))
+    w.until(lambda: ("Bo", "all here") in members[1].said, 2)
+    members[1].room.queue(HealIntent(members[1].epoch), w.now)
+    w.until(lambda: members[0].epoch == epoch + 2 and everybody_in_step(w, members), 3)
+    # a connection that is made anew comes in by a pass that fits
+    w.cut(members[0].links[ev.ROOM])
+    w.until(lambda: everybody_in_step(w, members), 3)
+
+
+def test_a_wrong_gate_that_the_server_made_up_names_the_server() -> None:
+    """The gate is part of the blob, and the chain covers it: a refused pass contradicts the receipt."""
+    w = World(3)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    w.run(2)
+
+    def refuse(who: Participant, message: object) -> bool:
+        if who is bo and isinstance(message, wire.Shown):
+            refused = wire.Refused("pass", "this pass fits no gate of the last slots", "show")
+            w._deliver(bo.links[ev.ROOM], wire.encode(refused))
+            return False
+        return True
+
+    w.down_filter = refuse
+    ada.room.queue(HealIntent(ada.epoch), w.now)
+    w.until(lambda: bool(alarms_of(bo, "gate_denied")), 5)
+    assert "server" in alarms_of(bo, "gate_denied")[0].text
+    assert not alarms_of(bo, "wrong_gate")
+    assert not alarms_of(cem, "gate_denied")
+    w.down_filter = lambda who, message: True
+    w.until(lambda: everybody_in_step(w, people), 20)
+
+
+def opened_by(w: World, deputy: RoomSession, slot: int, room_pass: bytes) -> wire.Open:
+    """A room's opening that somebody with the room admin's key signs, at any slot."""
+    chain, gate = w.rng(32), invite.gate(room_pass)
+    assert deputy.host_seed is not None
+    key = deputy.host_seed.room_admin_key(deputy.membership.group.group_id)
+    text = invite.open_message(deputy.number, slot, gate, chain)
+    return wire.Open(slot, gate, chain, key.sign(text))
+
+
+def deputy_opens_first(w: World, people: list[Participant], *, host_stays: bool) -> None:
+    ada, bo, *others = people
+    w.do(ada, ev.Deputise(1))
+    w.until(lambda: bo.session._host is not None, why="Bo is a host")
+    w.do(ada, ev.Undeputise(1))
+    seed = bo.room.host_seed
+    w.until(lambda: bo.session._host is None, why="Bo is no host any more")
+    bo.room.host_seed = seed  # it has kept what it knew
+    w.run(1)
+    kept = bo.room
+    w.kill(bo)
+    if not host_stays:
+        w.kill(ada)
+    w.run(1)
+    w.kill_server()
+    w.run(0.2)
+    w.start_server()
+    own = w.rng(32)
+    first = Gatecrasher(w, kept)
+    first.says(opened_by(w, kept, kept.membership.journal.slot + 100, own))
+    first.says(wire.Show([own]))
+    here = others if not host_stays else [ada, *others]
+    w.run(20)
+    first.leave()
+    took = w.until(lambda: all(in_step(w, p) for p in here), 30, "the others are back")
+    assert took < 30
+    w.do(here[0], ev.Say("here again"))
+    w.until(lambda: all((here[0].label, "here again") in p.said for p in here[1:]), 5)
+    assert not any("two_stories" in p.alarms for p in here), "the server is not accused of it"
+
+
+def test_a_demoted_deputy_opens_a_restarted_room_100_slots_ahead() -> None:
+    w = World(4)
+    deputy_opens_first(w, w.meeting("Ada", "Bo", "Cem", "Dana"), host_stays=True)
+
+
+def test_a_demoted_deputy_opens_a_restarted_room_and_no_host_is_left() -> None:
+    w = World(5)
+    deputy_opens_first(w, w.meeting("Ada", "Bo", "Cem", "Dana"), host_stays=False)
+
+
+def test_members_without_a_host_reopen_a_restarted_room() -> None:
+    w = World(6)
+    ada, *others = w.meeting("Ada", "Bo", "Cem")
+    w.run(1)
+    w.kill(ada)
+    w.kill_server()
+    w.run(1)
+    w.start_server()
+    took = w.until(lambda: everybody_in_step(w, others), 5)
+    assert took < 5
+    w.do(others[0], ev.Say("without Ada"))
+    w.until(lambda: ("Bo", "without Ada") in others[1].said, 2)
+
+
+def test_members_whose_last_host_is_long_gone_reopen_a_restarted_room() -> None:
+    w = World(7)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(1)
+    w.kill(ada)
+    for _ in range(10):  # no slot that a host took is kept
+        bo.room.queue(HealIntent(bo.epoch), w.now)
+        w.run(0.5)
+    w.kill_server()
+    w.run(1)
+    w.start_server()
+    took = w.until(lambda: everybody_in_step(w, [bo, cem]), 30)
+    assert 9 < took < 20
+
+
+def test_an_evicted_member_with_98_connections_takes_no_members_seat() -> None:
+    w = World(8, settings=Settings(max_members=100))
+    ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
+    w.run(2)
+    kept = mallory.room
+    w.do(ada, ev.Remove(2))
+    w.until(lambda: w.agreed([ada, bo]))
+    w.run(1)
+    crowd = [Gatecrasher(w, kept) for _ in range(98)]
+    w.cut(bo.links[ev.ROOM])
+    crowd.append(Gatecrasher(w, kept))  # the seat that is free now
+    for _ in range(100):  # 10 s; each that is dropped comes back within half a second
+        for each in w.random.sample(crowd, 20):
+            if each.dropped:
+                each.enter()
+        w.run(0.1)
+    assert in_step(w, bo)
+    assert in_step(w, ada)
+    assert not bo.alarms, "and nobody is accused"
+    assert not ada.alarms
+
+
+def test_connections_without_a_pass_are_dropped_after_ten_seconds() -> None:
+    w = World(9)
+    ada, mallory = w.meeting("Ada", "Mallory")
+    kept = mallory.room
+    w.do(ada, ev.Remove(1))
+    w.until(lambda: w.agreed([ada]))
+    w.run(12)
+    stranger = Gatecrasher(w, kept)
+    w.run(9.5)
+    assert not stranger.dropped
+    w.run(1)
+    assert stranger.dropped
+    assert in_step(w, ada)
