@@ -18,7 +18,7 @@ LOBBY_BLOB_MAX: Final = 131072
 #: The largest blob that a room carries.
 ROOM_BLOB_MAX: Final = 262144
 #: A commit's blob has its gate here, after the slot of the sender's epoch. It is all that the server reads.
-BLOB_GATE: Final = slice(8, 40)
+BLOB_GATE_AT: Final = 8
 #: The largest JSON frame: the largest blob in base64, plus space for the other fields.
 FRAME_MAX: Final = 360_448
 

@@ -48,7 +48,7 @@ def gate(room_pass: bytes) -> bytes:
 
 def gate_of(blob: bytes) -> bytes:
     """Return the gate (32 bytes) that a commit's blob contains in the clear."""
-    return blob[limits.BLOB_GATE]
+    return blob[limits.BLOB_GATE_AT : limits.BLOB_GATE_AT + limits.HASH_SIZE]
 
 
 def next_chain(chain: bytes, slot: int, blob: bytes) -> bytes:

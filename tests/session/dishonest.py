@@ -46,14 +46,14 @@ def forged(
     return blob
 
 
-def private_commit(w: World, who: Participant, slot: int) -> tuple[wire.Commit, bytes]:
-    """A signed blob that is no commit, at any slot, and the only pass that fits its gate."""
+def private_commit(w: World, who: Participant, slot: int, chain: bytes) -> tuple[wire.Commit, bytes]:
+    """A signed blob that is no commit, for any slot after any chain, and the only pass that fits its gate."""
     m = who.room.membership
     own_pass = w.rng(32)
     payload = SlotPayload.signed(
         envelope.pack([b"noise"]),
         m.own_leaf,
-        Place(m.room, slot, m.journal.chain),
+        Place(m.room, slot, chain),
         gate(own_pass),
         m.sign,
     )

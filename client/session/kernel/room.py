@@ -316,7 +316,11 @@ class RoomSession:
             self._announcer.announce_at(now)
         # The owner of the media engine reports a lost media server, and sends `media` again.
         lost = refused.about == "media" and refused.code == "lost"
-        if refused.code != "pass" and not lost and refused.about != "open" and refused.text != self._refusal:
+        # `Dropped` reports a full server; a commit that comes too soon is sent again.
+        silent = (
+            lost or refused.code in ("pass", "full") or (refused.about, refused.code) == ("commit", "rate")
+        )
+        if not silent and refused.about != "open" and refused.text != self._refusal:
             self._refusal = refused.text  # reported once, however often it recurs
             self.tell(sentences.alarm("refused", why=refused.text))
 

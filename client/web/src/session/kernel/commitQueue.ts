@@ -1,6 +1,6 @@
 /** Our commits: the queue of intents, and the commit that is out for the first of them. */
 import { type Bytes, same } from "../../crypto/bytes";
-import { gate } from "../../crypto/entry/invite";
+import { gateOf } from "../../crypto/agreed/envelope";
 import type { Sentence } from "../../words/sentence";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
@@ -8,6 +8,7 @@ import type { Feature } from "./feature";
 import { type Intent, letsIn, sameSelfRemove } from "./intents";
 import type { Staged } from "./verdict";
 import type { Owner, Room } from "./ports";
+import type { Sync } from "./sync";
 
 /** Seconds without an answer to our commit before it is sent again. */
 export const COMMIT_RETRY = 3;
@@ -17,15 +18,17 @@ export class CommitQueue {
   readonly #room: Room;
   readonly #features: readonly Feature[];
   readonly #owner: Owner;
+  readonly #sync: Sync;
   #intents: Intent[] = [];
   #staged: Staged | null = null;
   /** 0: it is to be sent. */
   #sentAt = 0;
 
-  constructor(room: Room, features: readonly Feature[], owner: Owner) {
+  constructor(room: Room, features: readonly Feature[], owner: Owner, sync: Sync) {
     this.#room = room;
     this.#features = features;
     this.#owner = owner;
+    this.#sync = sync;
   }
 
   /** Take over the intents of `old` that outlive its leaf. */
@@ -40,6 +43,11 @@ export class CommitQueue {
 
   has(intent: Intent): boolean {
     return this.#intents.some((other) => sameSelfRemove(intent, other));
+  }
+
+  /** Return whether a healing commit of that epoch is queued. */
+  hasHeal(epoch: number): boolean {
+    return this.#intents.some((intent) => intent.type === "HealIntent" && intent.epoch === epoch);
   }
 
   /** Whether no intent is queued and no commit is under way. */
@@ -59,7 +67,7 @@ export class CommitQueue {
     if (staged !== null && staged.slot === m.journal.slot + 1) {
       if (this.#sentAt === 0) {
         this.#sentAt = now;
-        this.#send(staged);
+        await this.#send(staged);
       }
       return;
     }
@@ -86,13 +94,15 @@ export class CommitQueue {
       }
       this.#staged = made;
       this.#sentAt = now;
-      this.#send(made);
+      await this.#send(made);
       return;
     }
   }
 
-  #send({ slot, blob, roomPass }: Staged): void {
-    this.#room.send({ type: "commit", slot, blob, gate: gate(roomPass) });
+  async #send({ slot, blob }: Staged): Promise<void> {
+    const chain = this.#room.membership.journal.chainAfter(blob);
+    const opening = await this.#sync.opening(slot, gateOf(blob), chain);
+    this.#room.send({ type: "commit", slot, blob, opening });
   }
 
   /** Give up the commit that is out: the server never takes it. */

@@ -5,6 +5,7 @@
  */
 import { type Bytes, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
+import * as envelope from "../../crypto/agreed/envelope";
 import * as invite from "../../crypto/entry/invite";
 import type { Committed } from "../../wire/messages";
 import { type Arg, sentence } from "../../words/sentence";
@@ -52,7 +53,10 @@ export class ReceivedCommits {
     const room = this.#room;
     const sync = this.#sync;
     sync.moveTo(Math.max(sync.slot ?? 0, message.slot), now);
-    if (sync.connection?.handingOver === message.slot) sync.connection.handingOver = null;
+    if (sync.connection !== null) {
+      sync.connection.committed = message.slot;
+      if (sync.connection.handingOver === message.slot) sync.connection.handingOver = null;
+    }
     const { journal } = room.membership;
     if (message.slot <= journal.slot) {
       const known = journal.chains.get(message.slot);
@@ -64,28 +68,46 @@ export class ReceivedCommits {
     if (!same(message.chain, journal.chainAfter(message.blob))) room.tell(sentences.twoStories(message.slot));
     else await this.checkReceipt(message.slot, message.chain, message.signature, now);
     const own = this.#queue.slotTaken(message.blob);
-    if (own !== null) await this.#adopt(own, message.blob, now);
-    else await this.#judge(message.blob, now);
+    const opening = await this.#opening(message);
+    if (own !== null) await this.#adopt(own, message.blob, opening, now);
+    else await this.#judge(message.blob, opening, now);
+    sync.showAgain();
   }
 
-  async #judge(blob: Bytes, now: number): Promise<void> {
+  /** Return the room admin's signature for the slot, to pass on with the blob; null if it is wrong. */
+  async #opening({ slot, blob, chain, opening }: Committed): Promise<Bytes | null> {
+    if (opening === null) return null;
+    const room = this.#room;
+    try {
+      await invite.verifyOpening(room.roomAdminPublic, room.number, slot, envelope.gateOf(blob), chain, opening);
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
+      return null;
+    }
+    return opening;
+  }
+
+  async #judge(blob: Bytes, opening: Bytes | null, now: number): Promise<void> {
     const room = this.#room;
     const sync = this.#sync;
     const verdict = await room.membership.judge(blob);
     switch (verdict.type) {
       case "Valid": {
+        const { sender } = verdict.view;
         if (!verdict.removesUs) {
-          await this.#adopt(verdict, blob, now);
+          await this.#adopt(verdict, blob, opening, now);
+          const right = invite.gate(room.membership.journal.roomPass);
+          if (sender !== null && !same(envelope.gateOf(blob), right))
+            room.tell(sentences.alarm("wrong_gate", { who: room.membership.who(sender), leaf: sender }));
           return;
         }
-        const { sender } = verdict.view;
         if (room.leaving) room.finish("left", sentence("room.you_left"));
         else room.finish("removed", sentence("room.removed_by", { by: room.membership.who(sender ?? -1) }));
         return;
       }
       case "Void": {
         const slot = room.membership.journal.slot + 1;
-        room.membership.void(blob);
+        room.membership.void(blob, opening);
         if (sync.connection !== null) sync.connection.shown = null; // our pass must be shown for this slot too
         const args = { why: verdict.text, who: this.#authorName(verdict.author), slot };
         room.tell(sentences.alarm("void_commit", args));
@@ -96,7 +118,6 @@ export class ReceivedCommits {
         sync.stuckAt = room.membership.journal.slot + 1;
         for (const feature of featuresWith(this.#features, "stuck")) await feature.stuck(blob, now);
         room.tell(sentences.alarm("stuck", { who: this.#authorName(verdict.author) }));
-        sync.showWhileStuck();
       }
     }
   }
@@ -104,11 +125,11 @@ export class ReceivedCommits {
   /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */
   async passOver(blob: Bytes, now: number): Promise<void> {
     const sync = this.#sync;
-    const { regated, stuckAt } = sync;
+    const { stuckAt } = sync;
     if (stuckAt === null) return;
     sync.stuckAt = null;
     this.#room.membership.void(blob);
-    if (sync.connection !== null && !regated) sync.connection.shown = sync.connection.showing = null;
+    if (sync.connection !== null) sync.connection.shown = sync.connection.showing = null;
     for (const feature of this.#features) await feature.voided(stuckAt, null, now);
   }
 
@@ -117,11 +138,10 @@ export class ReceivedCommits {
     return leaf === null ? sentence("room.member_or_server") : this.#room.membership.who(leaf);
   }
 
-  async #adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<void> {
+  async #adopt(step: Valid | Staged, blob: Bytes, opening: Bytes | null, now: number): Promise<void> {
     const room = this.#room;
-    const change = await room.membership.adopt(step, blob, now);
+    const change = await room.membership.adopt(step, blob, now, opening);
     for (const { leaf } of change.removed) room.announcements.forget(leaf);
-    if (this.#sync.connection !== null) this.#sync.connection.refusedAt = null;
     if (step.type === "Staged") this.#queue.adopted(step);
     // Members announce one after the other, to spare a large room's server a burst.
     if (change.added.length > 0) this.#announcer.announceAt(now + ANNOUNCE_STEP * room.memberIndex);

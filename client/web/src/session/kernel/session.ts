@@ -20,6 +20,7 @@ import { type Entry, GuestLobby } from "../entry/guest";
 import { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
 import { Admissions } from "./admissions";
+import { RepeatedAlarms } from "./alarms";
 import { type Arrival, enterMeeting, foundMeeting, recoveryData, rejoinLobby } from "./entering";
 import { Me } from "./me";
 import { inviteMade, MeetingInvites } from "./meetingInvites";
@@ -68,6 +69,7 @@ export class Session {
   readonly #options: Options;
   readonly #rng: Rng;
   readonly #effects: Effect[] = [];
+  readonly #repeated = new RepeatedAlarms();
   #room: RoomSession | null = null;
   #host: HostLobby | null = null;
   #guest: Guest | null = null;
@@ -230,7 +232,7 @@ export class Session {
         await this.#room.feature(Dropped).save(what.names, now);
         this.#gather(this.#room);
       }
-      return this.#drain();
+      return this.#drain(now);
     });
     this.#handled = done.catch(() => undefined);
     return done;
@@ -287,7 +289,6 @@ export class Session {
     }
     if (endpoint.day === null) {
       if (room !== null) await room.received(message, now);
-      else if (this.#guest instanceof HostReturnLobby) await this.#guest.receivedInRoom(message);
       return;
     }
     const { members } = this.#readmission;
@@ -494,7 +495,10 @@ export class Session {
     this.#effects.push({ type: "Tell", event });
   }
 
-  #drain(): Effect[] {
-    return this.#effects.splice(0);
+  #drain(now: number | null = null): Effect[] {
+    const effects = this.#effects.splice(0);
+    if (now === null) return effects;
+    const told = effects.filter((effect) => this.#repeated.isNew(effect, now));
+    return [...told, ...this.#repeated.due(now).map((event): Effect => ({ type: "Tell", event }))];
   }
 }
