@@ -92,6 +92,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "number": "?rooms[].number = number",
         "slot": "rooms[].slot",
         "chain": "?rooms[].chain = chain",
+        "chain_before": "?rooms[].chain = chain",
         "_room_admin_key": "?rooms[].room_admin_key = key",
         "_settings": SETTINGS,
         "_sign": "own_keys = own_key",

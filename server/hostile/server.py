@@ -65,13 +65,6 @@ class Hooks(Protocol):
 class HostileRoom(Room):
     """A room that an act can change without a message from a member."""
 
-    #: The chain value of the slot before the current one.
-    before = b""
-
-    def _take(self, seat: Seat, message: Commit, now: float) -> list[Effect]:
-        self.before = self.chain
-        return super()._take(seat, message, now)
-
     def receipt(self, slot: int, chain: bytes) -> bytes:
         """Return the server's receipt for any slot and chain."""
         return self._sign(signed.receipt(self.number, slot, chain))

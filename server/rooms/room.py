@@ -49,6 +49,8 @@ class Room:
         self.number = number
         self.slot: int | None = None
         self.chain = b""
+        #: The chain value of the slot before the current one.
+        self.chain_before = b""
         self._room_admin_key = room_admin_key
         self._settings = settings
         self._sign = sign
@@ -271,7 +273,7 @@ class Room:
 
     def _restart(self, slot: int, gate: bytes, chain: bytes, now: float) -> None:
         """Continue at another slot: no pass has been shown for it, and no commit is held."""
-        self.slot, self.chain = slot, chain
+        self.slot, self.chain, self.chain_before = slot, chain, b""
         self._gates.reset(slot, gate)
         self._taken_at.clear()
         self._backlog.forget_commits()
@@ -302,13 +304,12 @@ class Room:
         if message.slot != current + 1:
             if current - 1 <= message.slot <= current and now < seat.until:
                 seat.lost = current
+                seat.admin = seat.admin or (
+                    message.slot == current and self._is_signed(message, self.chain_before)
+                )
             return [Send(seat.handle, messages.Stale(message.slot, current))]
         if message.opening is not None:
-            gate, chain = (
-                signed.gate_of(message.blob),
-                signed.next_chain(self.chain, message.slot, message.blob),
-            )
-            if not self._signed_by_room_admin(message.slot, gate, chain, message.opening):
+            if not self._is_signed(message, self.chain):
                 return refuse(seat.handle, "signature", "the room admin's signature is wrong", "commit")
             seat.admin = True
         elif not seat.inside:
@@ -317,17 +318,25 @@ class Room:
         if (held is not None and held.seat is seat) or seat in self._rivals:
             return refuse(seat.handle, "state", "your commit for this slot is being considered", "commit")
         wait = self._wait(seat, message, now)
-        if wait == 0:
+        behind_host = held is not None and held.commit.opening is not None and message.opening is None
+        if wait == 0 and not behind_host:
             return self._take(seat, message, now)
         if held is None:
             self._held = _Held(seat, message, now + wait)
             self._wake_by(self._held.until)
-        elif seat.won < held.seat.won:
+        elif (message.opening is None, seat.won) < (held.commit.opening is None, held.seat.won):
             self._rivals.append(held.seat)
             self._held = _Held(seat, message, held.until)
         else:
             self._rivals.append(seat)
         return []
+
+    def _is_signed(self, message: messages.Commit, before: bytes) -> bool:
+        """Return whether the room admin has signed a commit for its slot after the chain value `before`."""
+        chain = signed.next_chain(before, message.slot, message.blob)
+        gate = signed.gate_of(message.blob)
+        opening = message.opening
+        return opening is not None and self._signed_by_room_admin(message.slot, gate, chain, opening)
 
     def _wait(self, seat: Seat, message: messages.Commit, now: float) -> float:
         """Return the seconds for which a commit waits: for an older loser, and for the room's next slot."""
@@ -353,10 +362,10 @@ class Room:
             self._signed_slot = slot
             for other in self._seats.values():
                 if other.inside:
-                    other.until, other.outside_since = now + limits.PASS_GRACE, now
+                    other.until = other.outside_since = now + limits.PASS_GRACE
         else:
             self._slots.take(now)
-        self.slot = slot
+        self.slot, self.chain_before = slot, self.chain
         self.chain = signed.next_chain(self.chain, slot, message.blob)
         committed = messages.Committed(
             slot,

@@ -18,7 +18,7 @@ class Seat:
     since: float
     catch_ups: TokenBucket
     media_changes: TokenBucket
-    outside_since: float  # since when no pass of the connection fits an open gate, if none does
+    outside_since: float  # since when the connection may not receive; after a closing, the end of its grace
     won: int  # the last slot that the connection has taken, or the current slot at its arrival
     shown: int | None = None  # the highest slot whose gate a pass of the connection fits
     seen: int | None = None  # the current slot when it last showed a pass that fits an open gate

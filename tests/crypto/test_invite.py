@@ -344,6 +344,11 @@ def test_openings() -> None:
     room_admin, gate, chain = SigningKey.generate(), b"g" * 32, b"c" * 32
     signature = room_admin.sign(invite.open_message(N16, 3, gate, chain))
     invite.verify_opening(room_admin.public, N16, 3, gate, chain, signature)
-    for wrong in ((b"m" * 16, 3, gate, chain), (N16, 4, gate, chain), (N16, 3, chain, chain), (N16, 3, gate, gate)):
+    for wrong in (
+        (b"m" * 16, 3, gate, chain),
+        (N16, 4, gate, chain),
+        (N16, 3, chain, chain),
+        (N16, 3, gate, gate),
+    ):
         with pytest.raises(AuthenticationError):
             invite.verify_opening(room_admin.public, *wrong, signature)

@@ -116,7 +116,7 @@ class Table:
     """A room in memory, and what each of those around it has been sent."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.room = Room(NUMBER, bytes(ROOM_ADMIN.verify_key), settings or Settings(), sign)
+        self.room = Room(NUMBER, bytes(ROOM_ADMIN.verify_key), settings or Settings(slot_burst=1000), sign)
         self.now = 100.0
         self.inbox: dict[bytes, list[Message]] = defaultdict(list)
         self.effects: list[Effect] = []
@@ -147,6 +147,10 @@ class Table:
         before = len(self.inbox[who])
         self._note(self.room.handle(who, message, self.now))
         return self.inbox[who][before:]
+
+    def host_takes(self, who: bytes, slot: int, name: str = "", twist: bytes = b"") -> list[Message]:
+        """The messages to `who` after it takes `slot` as a host."""
+        return self.says(who, hosts_commit(slot, self.room.chain, name, twist))
 
     def wait(self, seconds: float) -> list[Effect]:
         """Time passes, in one step."""

@@ -8,9 +8,6 @@ from functools import partial
 from typing import Any, Final
 
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.agreed.slot_author import Place, SlotPayload
-from snugroom.crypto.kdf import SigningKey
-from snugroom.crypto.mls.labels import sign_with_label
 from snugroom.crypto.agreed.room_state import (
     ANY_HOST,
     REPORTS,
@@ -25,6 +22,9 @@ from snugroom.crypto.agreed.room_state import (
     RejoinTicket,
     host_return_message,
 )
+from snugroom.crypto.agreed.slot_author import Place, SlotPayload
+from snugroom.crypto.kdf import SigningKey
+from snugroom.crypto.mls.labels import sign_with_label
 from tests.web.cases import ORIGIN, OTHER, Cases, Seed, filled
 
 # -- what members agree on -----------------------------------------------------------------------
