@@ -141,7 +141,7 @@ class Room:
         elif self._empty_since is not None:
             self._empty_since = None
             for seat in self._seats.values():
-                seat.outside_since = now
+                seat.outside_since = max(seat.outside_since, now)
             self._wake_by(now + limits.PASS_WAIT)
 
     def tick(self, now: float) -> list[Effect]:
