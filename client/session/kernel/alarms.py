@@ -61,7 +61,7 @@ class RepeatedAlarms:
         for key, cause in list(self._causes.items()):
             if cause.count > cause.told and now - cause.told_at >= UPDATE_EVERY:
                 cause.told, cause.told_at = cause.count, now
-                text = sentence("alarm.repeated", alarm=cause.first.text, count=cause.count)
+                text = sentence("room.repeated", alarm=cause.first.text, count=cause.count)
                 told.append(replace(cause.first, text=text, count=cause.count))
             elif now - cause.last_at > QUIET_AFTER:
                 del self._causes[key]

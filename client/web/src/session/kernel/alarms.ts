@@ -60,7 +60,7 @@ export class RepeatedAlarms {
       if (count > cause.told && now - cause.toldAt >= UPDATE_EVERY) {
         cause.told = count;
         cause.toldAt = now;
-        told.push({ ...first, text: sentence("alarm.repeated", { alarm: first.text, count }), count });
+        told.push({ ...first, text: sentence("room.repeated", { alarm: first.text, count }), count });
       } else if (now - cause.lastAt > QUIET_AFTER) this.#causes.delete(key);
     }
     return told;
