@@ -328,11 +328,11 @@ async def test_a_hidden_attribute_is_found() -> None:
         del room._taken_at[handle]  # type: ignore[arg-type]
 
         # something of the right size, and the wrong thing: the gate of a slot where the chain should be
-        room._gates[99] = held.server.signaling.hub._nonces[handle]
+        room._gates._gates[99] = held.server.signaling.hub._nonces[handle]
         assert _astray(held, audit.audit(held.server, held.before)) == {
-            "snugroom.server.rooms.room.Room._gates"
+            "snugroom.server.rooms.gates.Gates._gates"
         }
-        del room._gates[99]
+        del room._gates._gates[99]
 
         # within a closure, within a container, within a closure
         kept = {"deep": [lambda: handle]}

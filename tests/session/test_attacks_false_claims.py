@@ -14,7 +14,6 @@ from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.proposals import Built
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto import mls
-from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
@@ -26,7 +25,7 @@ from tests.session.world import Participant, World
 def void(w: World, by: Participant, people: list[Participant], blob: bytes) -> None:
     """Let the server put a blob into the next slot; it is void for all."""
     slot = by.room.membership.journal.slot
-    post_commit(w, by, blob, w.rng(32))
+    post_commit(w, by, blob)
     w.until(
         lambda: all(p.room.membership.journal.slot == slot + 1 and p.room.is_synced(w.now) for p in people),
         10,
@@ -156,7 +155,7 @@ def test_proposals_that_nobody_will_commit_are_not_kept() -> None:
         w,
         mallory,
         [ada, bo, cem],
-        mallory.room.membership._cover("commit", envelope.pack([*messages, stage.message])),
+        mallory.room.membership.cover_commit([*messages, stage.message], bytes(32)),
     )
     assert len(bo.room.membership.group.stored_proposals) <= 2
     # and those who go still can

@@ -155,16 +155,19 @@ async function forged(
   return blob;
 }
 
+/** The blob of a commit with a gate that fits nobody's pass, or of a relay. */
 const cover = (by: Membership, kind: "commit" | "relay", messages: readonly Bytes[]): Promise<Bytes> =>
-  envelope.seal(
-    envelopeKey(by),
-    kind,
-    ROOM,
-    by.epochSlot,
-    envelope.pack(messages),
-    BUCKETS,
-    seeded(`forged ${by.ownLeaf} ${by.journal.slot}`),
-  );
+  kind === "commit"
+    ? by.coverCommit(messages, new Uint8Array(32))
+    : envelope.seal(
+        envelopeKey(by),
+        kind,
+        ROOM,
+        by.epochSlot,
+        envelope.pack(messages),
+        BUCKETS,
+        seeded(`forged ${by.ownLeaf} ${by.journal.slot}`),
+      );
 
 test("members agree on everything, commit after commit", async () => {
   const [ada, bo, cem] = await three();
@@ -253,10 +256,10 @@ test("a bad commit is void for all, its author named where that is known, and th
   const garbage = seeded("garbage");
   for (const [blob, rule, author] of [
     [named, "SNUG-7", 1],
-    [moved, "SNUG-1", null],
+    [moved, "SNUG-1", 1],
     [crowned, "SNUG-7", 1],
     [garbage(512), "SNUG-2", null],
-    [await cover(bo, "commit", [utf8("no message")]), "SNUG-16", null],
+    [await cover(bo, "commit", [utf8("no message")]), "SNUG-16", 1],
     [await cover(bo, "commit", [await bo.group.protect(utf8("no commit"))]), "SNUG-2", 1],
   ] as const)
     for (const judge of [ada, cem]) {
@@ -278,7 +281,7 @@ test("a commit is of one slot, and of no other room", async () => {
   assert.ok(staged);
   bo.void(new Uint8Array(512)); // the server has put something before it
   const late = await bo.judge(staged.blob);
-  assert.ok(late.type === "Void" && late.rule === "SNUG-1" && late.author === null);
+  assert.ok(late.type === "Void" && late.rule === "SNUG-2" && late.author === null);
   const wrongRoom = new Uint8Array(16);
   const blob = await envelope.seal(
     envelopeKey(ada),
@@ -288,9 +291,18 @@ test("a commit is of one slot, and of no other room", async () => {
     envelope.pack([staged.stage.message]),
     BUCKETS,
     seeded("other"),
+    new Uint8Array(32),
   );
   const verdict = await cem.judge(blob);
   assert.ok(verdict.type === "Void" && verdict.rule === "SNUG-2");
+});
+
+test("nobody can put another member's commit into a blob of their own", async () => {
+  const [ada, bo, cem] = await three();
+  const staged = await ada.stage({ type: "HealIntent", epoch: ada.group.epoch });
+  assert.ok(staged);
+  const verdict = await cem.judge(await cover(bo, "commit", [staged.stage.message]));
+  assert.ok(verdict.type === "Void" && verdict.rule === "SNUG-2" && verdict.author === 1, "the one who did it is named");
 });
 
 test("a message is read once, in this epoch and the last, by present members", async () => {
