@@ -8,6 +8,7 @@ from __future__ import annotations
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.session.options import Options
 from snugroom.crypto.entry import invite
 from snugroom.server.config import Settings
 from snugroom.server.wire import messages as wire
@@ -220,3 +221,26 @@ def test_connections_without_a_pass_are_dropped_after_ten_seconds() -> None:
     w.run(1)
     assert stranger.dropped
     assert in_step(w, ada)
+
+
+def test_a_full_room_is_reported_and_accuses_nobody() -> None:
+    """A member can fill a room as well, with connections that show its pass: until a host removes it."""
+    w = World(10, settings=Settings(max_members=3))
+    ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
+    bo.session._options = Options(evidence="evidence.json")
+    bo.room.options = bo.session._options
+    w.run(2)
+    w.cut(bo.links[ev.ROOM])
+    taker = Gatecrasher(w, mallory.room)
+    taker.says(wire.Show([mallory.room.membership.journal.room_pass]))
+    lost = w.now
+    w.until(lambda: bool(alarms_of(bo, "full")), 10)
+    assert w.now - lost < 4.5
+    text = "The server says that there is no place for you: the room is full"
+    assert alarms_of(bo, "full")[0].text.startswith(text)
+    w.run(10)
+    assert bo.alarms == ["full"], "and nothing else: the server is not accused"
+    assert not [e for e in bo.performed if isinstance(e, ev.Save) or e == ev.Connect(ev.PROBE)]
+    w.do(ada, ev.Remove(2))
+    took = w.until(lambda: everybody_in_step(w, [ada, bo]), 30)
+    assert took < 25
