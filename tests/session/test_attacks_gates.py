@@ -186,6 +186,40 @@ def test_members_whose_last_host_is_long_gone_reopen_a_restarted_room() -> None:
     assert 9 < took < 20
 
 
+def test_an_evicted_member_opens_a_restarted_room_first_and_the_members_take_it_back() -> None:
+    """What the room admin has signed counts more than an opening that nobody has signed."""
+    w = World(11)
+    ada, bo, mallory, cem = w.meeting("Ada", "Bo", "Mallory", "Cem")
+    w.run(1)
+    kept = mallory.room
+    w.do(ada, ev.Remove(2))
+    w.until(lambda: w.agreed([ada, bo, cem]))
+    w.kill(ada)
+    w.kill_server()
+    w.run(1)
+    w.start_server()
+    hub = w.hub
+    w.server_up = False  # the members' network is away for a while, Mallory's is not
+    first = Gatecrasher(w, kept)
+    own, slot = w.rng(32), kept.membership.journal.slot + 5
+    opening = wire.Open(slot, invite.gate(own), w.rng(32))
+    assert [a.code for a in first.says(opening)] == ["open"], "not before ten seconds are over"
+    w.run(10.5)
+    assert isinstance(first.says(opening)[-1], wire.Opened)
+    assert first.says(wire.Show([own])) == [wire.Shown(slot)]
+    assert hub is w.hub
+    w.server_up = True
+    took = w.until(lambda: everybody_in_step(w, [bo, cem]), 10)
+    assert took < 4
+    assert not first.dropped, "though Mallory is still there"
+    assert first.says(wire.Relay(w.rng(512)))[0].code == "pass"
+    # and an opening of before the eviction, which Mallory has, does not help it either
+    entry = kept.membership.journal.signed(newest=True)
+    assert entry is not None
+    old = wire.Open(entry.slot, invite.gate(entry.room_pass), entry.chain, entry.opening)
+    assert [a.code for a in first.says(old)] == ["open"]
+
+
 def test_an_evicted_member_with_98_connections_takes_no_members_seat() -> None:
     w = World(8, settings=Settings(max_members=100))
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
