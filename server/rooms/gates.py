@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hmac
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from snugroom.server.wire import limits, signed
 
 
 class Gates:
-    """The gates of the last `CATCH_UP_SLOTS` slots, and the slots that have closed earlier ones."""
+    """The gates of the last `CATCH_UP_SLOTS` slots, older ones in use, and the slots that closed gates."""
 
     def __init__(self) -> None:
         #: The gates from this slot on are open.
@@ -33,15 +33,19 @@ class Gates:
         """Forget all gates, and open that of `slot`."""
         self._gates, self._closed_at, self.floor = {slot: gate}, {}, slot
 
-    def add(self, slot: int, gate: bytes, *, closes: bool, now: float) -> None:
-        """Open the gate of the next slot; `closes`: close all earlier gates."""
+    def add(self, slot: int, gate: bytes, *, closes: bool, in_use: Container[int], now: float) -> None:
+        """Open the gate of the next slot; `closes`: close all earlier gates.
+
+        `in_use`: slots whose pass a present connection has shown. Their gates stay while they are open: many
+        slots with private gates must not push out the gate that the members' pass fits.
+        """
         self._gates[slot] = gate
         if closes:
             self.floor, self._closed_at[slot] = slot, now
-        old = slot - limits.CATCH_UP_SLOTS
-        # The last closed gate stays until another is closed: its holders must know that it is.
-        self._gates.pop(old, None)
-        self._closed_at.pop(old, None)
+        oldest = slot - limits.CATCH_UP_SLOTS + 1
+        for old in [n for n in self._gates if n < oldest and (n < self.floor or n not in in_use)]:
+            del self._gates[old]
+        self._closed_at.pop(oldest - 1, None)
 
     def is_gate(self, slot: int, gate: bytes) -> bool:
         """Return whether the gate of `slot` is `gate`."""

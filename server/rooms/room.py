@@ -374,7 +374,8 @@ class Room:
             self._sign(signed.receipt(self.number, slot, self.chain)),
             message.opening,
         )
-        self._gates.add(slot, signed.gate_of(message.blob), closes=closes, now=now)
+        in_use = {other.shown for other in self._seats.values() if other.shown is not None}
+        self._gates.add(slot, signed.gate_of(message.blob), closes=closes, in_use=in_use, now=now)
         self._taken_at[slot] = now
         self._taken_at.pop(slot - limits.CATCH_UP_SLOTS, None)
         self._backlog.add_commit(committed)

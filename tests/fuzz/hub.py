@@ -273,7 +273,7 @@ class HubHarness:
             assert len(facts.relays) <= SETTINGS.ring_relays
             assert sum(size for _, size in facts.relays) <= SETTINGS.ring_bytes
             assert len(facts.commits) <= limits.CATCH_UP_SLOTS
-            assert facts.gates <= limits.CATCH_UP_SLOTS + 1
+            assert facts.gates <= limits.CATCH_UP_SLOTS + len(facts.handles)
             assert facts.waiting <= len(facts.handles)
         # what is tried gets somewhere
         assert self._words < 3 or self.heard >= {

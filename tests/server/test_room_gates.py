@@ -52,6 +52,20 @@ def test_a_slot_that_the_room_admin_signed_closes_all_earlier_gates() -> None:
     assert codes(t.says(A, commit(3))) == ["Committed"]
 
 
+def test_many_private_gates_do_not_push_out_the_gate_that_the_members_use() -> None:
+    t = Table().opened(A, B)
+    for n in range(1, 200):
+        t.says(A, commit(n, twist=b"private"))
+    assert t.says(B, show(0)) == [Shown(199)]
+    t.arrive(C)
+    assert t.says(C, show(0))[-1] == Shown(199)
+    assert t.room.facts().gates == limits.CATCH_UP_SLOTS + 1
+    # a host's slot ends it
+    t.host_takes(B, 200)
+    assert codes(t.says(C, show(0))) == ["pass"]
+    assert t.room.facts().gates == limits.CATCH_UP_SLOTS
+
+
 def test_the_signature_of_a_slot_goes_on_to_all_who_receive() -> None:
     t = Table().opened(A, B)
     message = hosts_commit(1, t.room.chain)

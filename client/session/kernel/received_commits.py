@@ -64,6 +64,7 @@ class ReceivedCommits:
         if message.chain != journal.chain_after(message.blob):
             room.tell(sentences.two_stories(message.slot))
         else:
+            sync.goes_on()
             self.check_receipt(message.slot, message.chain, message.signature, now)
         own = self._queue.slot_taken(message.blob)
         opening = self._opening(message)

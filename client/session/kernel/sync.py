@@ -180,13 +180,23 @@ class Sync:
 
     def opened(self, slot: int | None, chain: bytes | None, now: float) -> None:
         """The room was opened at that slot, with that chain, or moves on while we are outside."""
+        connection = self.connection
         known = None if slot is None else self._room.membership.journal.chains.get(slot)
-        self._astray = known is not None and known != chain
+        if slot is not None and known is not None and known != chain:
+            if connection is not None and connection.shown is not None and slot == self.slot:
+                self._room.tell(sentences.two_stories(slot))  # it has let us in there, with our chain
+                return
+            self._astray = True
+        else:
+            self._astray = False
         self.move_to(slot, now)
-        if self.connection is not None:
-            self.connection.committed = None
-            self.connection.shown = None
+        if connection is not None:
+            connection.committed = connection.shown = None
             self.show_again()
+
+    def goes_on(self) -> None:
+        """The room goes on from our own history."""
+        self._astray = False
 
     def show_again(self) -> None:
         """Show our passes anew, whatever was refused at the slot before."""
@@ -268,7 +278,7 @@ class Sync:
             if connection.opened_at is None and room.host_seed is not None:
                 self._open_room(connection, None, now)
         elif self._astray:
-            pass  # `_wait_outside` opens the room again
+            self._is_shown(connection, mine)  # and `_wait_outside` opens the room again
         elif self.slot > mine:
             # Any pass of the last slots is enough to catch up (G4).
             shown = connection.shown is not None or self._is_shown(connection, mine)

@@ -66,7 +66,10 @@ export class ReceivedCommits {
     // `Sync.step` catches up.
     if (message.slot !== journal.slot + 1 || sync.stuckAt !== null || room.needsRejoin) return;
     if (!same(message.chain, journal.chainAfter(message.blob))) room.tell(sentences.twoStories(message.slot));
-    else await this.checkReceipt(message.slot, message.chain, message.signature, now);
+    else {
+      sync.goesOn();
+      await this.checkReceipt(message.slot, message.chain, message.signature, now);
+    }
     const own = this.#queue.slotTaken(message.blob);
     const opening = await this.#opening(message);
     if (own !== null) await this.#adopt(own, message.blob, opening, now);

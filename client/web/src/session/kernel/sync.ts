@@ -194,12 +194,23 @@ export class Sync {
 
   /** The room was opened at that slot, with that chain, or moves on while we are outside. */
   opened(slot: number | null, chain: Bytes | null, now: number): void {
+    const { connection } = this;
     const known = slot === null ? undefined : this.#room.membership.journal.chains.get(slot);
-    this.#astray = known !== undefined && (chain === null || !same(known, chain));
+    const other = known !== undefined && (chain === null || !same(known, chain));
+    if (other && slot !== null && slot === this.slot && connection !== null && connection.shown !== null) {
+      this.#room.tell(sentences.twoStories(slot)); // it has let us in there, with our chain
+      return;
+    }
+    this.#astray = other;
     this.moveTo(slot, now);
-    if (this.connection === null) return;
-    this.connection.committed = this.connection.shown = null;
+    if (connection === null) return;
+    connection.committed = connection.shown = null;
     this.showAgain();
+  }
+
+  /** The room goes on from our own history. */
+  goesOn(): void {
+    this.#astray = false;
   }
 
   /** Show our passes anew, whatever was refused at the slot before. */
@@ -278,7 +289,7 @@ export class Sync {
     const mine = room.membership.journal.slot;
     if (this.slot === null) {
       if (connection.openedAt === null && room.hostSeed !== null) await this.#openRoom(connection, null, now);
-    } else if (this.#astray) return null; // `#waitOutside` opens the room again
+    } else if (this.#astray) this.#isShown(connection, mine); // and `#waitOutside` opens the room again
     else if (this.slot > mine) {
       // Any pass of the last slots is enough to catch up (G4).
       const shown = connection.shown !== null || this.#isShown(connection, mine);
