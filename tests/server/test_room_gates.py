@@ -282,18 +282,19 @@ def test_in_a_full_room_members_take_the_place_of_who_shows_no_pass() -> None:
     t.arrive(C)
     t.inbox.clear()
     t.arrive(D)
-    assert isinstance(t.dropped[B], Closing)
-    assert t.dropped[B].code == "pass"
+    last = t.dropped[B]
+    assert isinstance(last, Closing)
+    assert last.code == "pass"
     assert isinstance(t.heard(D)[-1], Entered)
     assert t.says(D, show(0)) == [Shown(0)]
     # C goes next, and those who have shown a pass stay
     t.arrive(B)
     t.says(B, show(0))
     assert set(t.dropped) == {B, C}
-    [last] = t.arrive(b"eeeeeeee")
-    assert isinstance(last, Drop)
-    assert isinstance(last.last, Refused)
-    assert last.last.code == "full"
+    [drop] = t.arrive(b"eeeeeeee")
+    assert isinstance(drop, Drop)
+    assert isinstance(drop.last, Refused)
+    assert drop.last.code == "full"
 
 
 def test_a_stale_answer_still_names_the_current_slot() -> None:

@@ -23,7 +23,7 @@ def post_commit(w: World, who: Participant, blob: bytes) -> None:
 
 
 def forged(
-    who: Participant, proposals: list[mls.Proposal], *, at: bytes | None = None, **context: object
+    who: Participant, proposals: list[mls.Proposal], at: bytes | None = None, /, **context: object
 ) -> bytes:
     """The blob of a correctly signed commit that no honest client would make; `at`: another gate."""
     m = who.room.membership
@@ -41,7 +41,7 @@ def forged(
         force_path=True,
         psks=m._psks,
     )
-    blob = m.cover_commit([stage.message], at or gate(room_pass(stage.group, m.room)))
+    blob: bytes = m.cover_commit([stage.message], at or gate(room_pass(stage.group, m.room)))
     stage.drop()
     return blob
 

@@ -26,27 +26,34 @@ class Gatecrasher:
         self.handle, challenge = self.w.hub.connect()
         nonce = self.w.rng(32)
         keys = self._keys
-        signature = keys.door_key.sign(
-            invite.door_message(ORIGIN, self.at.number if self.at else keys.number, challenge.nonce, nonce)
-        )
+        signature = keys.door_key.sign(invite.door_message(ORIGIN, keys.number, challenge.nonce, nonce))
         answers = self.says(wire.RoomDoor(keys.door_key.public, keys.room_admin_public, nonce, signature))
         self.inside = any(isinstance(a, wire.Entered) for a in answers)
 
     @property
-    def at(self) -> Room | None:
+    def at(self) -> Room:
         """The room at the server, which the attacker knows as well as its operator."""
-        return self.w.hub._rooms.get(self._keys.number)
+        return self.w.hub._rooms[self._keys.number]
 
     @property
-    def dropped(self) -> bool:
+    def slot(self) -> int:
+        """The room's current slot."""
+        assert self.at.slot is not None
+        return self.at.slot
+
+    def is_dropped(self) -> bool:
         return self.handle not in self.w.hub._nonces
 
-    def says(self, message: wire.ClientMessage) -> list[object]:
+    def says(self, message: wire.ClientMessage) -> list[wire.Message]:
         """The server's answers to this connection; everything else goes to its receivers."""
         effects = self.w.hub.handle(self.handle, message, self.w.now)
         self.w._server(effects)
         mine = [e for e in effects if isinstance(e, Send | Drop) and e.handle == self.handle]
         return [e.message if isinstance(e, Send) else e.last for e in mine]
+
+    def refusals(self, message: wire.ClientMessage) -> list[str]:
+        """The codes with which the server refuses a message."""
+        return [a.code for a in self.says(message) if isinstance(a, wire.Refused)]
 
     def leave(self) -> None:
         self.w._server(self.w.hub.leave(self.handle, self.w.now))

@@ -104,12 +104,12 @@ class Mallory:
         self._post([], invite=self.chance.randrange(1 << 16))
 
     def wrong_gate(self) -> None:
-        post_commit(self.w, self.who, forged(self.who, [], at=self.w.rng(32)))
+        post_commit(self.w, self.who, forged(self.who, [], self.w.rng(32)))
 
     def spoiled_path(self, *, gate: bool = True) -> None:
         with pytest.MonkeyPatch.context() as patch:
             spoil_path(patch, self.who, self.chance.choice(self.victims()))
-            blob = forged(self.who, [], at=None if gate else self.w.rng(32))
+            blob = forged(self.who, [], None if gate else self.w.rng(32))
         post_commit(self.w, self.who, blob)
 
     def spoiled_path_and_gate(self) -> None:

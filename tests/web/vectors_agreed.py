@@ -232,14 +232,14 @@ def slot_author_cases() -> Any:
         cases.do("signed", b"packed", 3, *wrong)
     right = (number, 7, chain, gate, signing.public)
     cases.do("read", payload, *right)
-    for wrong in (
+    for false in (
         (filled("other", 16), *right[1:]),
         (number, 8, *right[2:]),
         (number, 7, gate, *right[3:]),
         (number, 7, chain, chain, signing.public),
         (*right[:4], SigningKey(filled("other")).public),
     ):
-        cases.do("read", payload, *wrong)
+        cases.do("read", payload, *false)
     for changed in (payload[:-1], payload[:67], b"", b"P" + payload[1:], payload[:9] + b"\4" + payload[10:]):
         cases.do("read", changed, *right)
     return cases

@@ -14,8 +14,8 @@ from snugroom.client.session.kernel.intents import (
     RemoveIntent,
     SelfRemoveIntent,
 )
+from snugroom.client.session.kernel.opening import sign_opening
 from snugroom.client.session.kernel.ports import Owner, Room
-from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Staged
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
@@ -28,9 +28,8 @@ COMMIT_RETRY: Final = 3.0
 class CommitQueue:
     """One membership's intents: each is staged anew in every epoch until it is done or fails."""
 
-    def __init__(self, room: Room, hooks: Hooks, owner: Owner, sync: Sync) -> None:
+    def __init__(self, room: Room, hooks: Hooks, owner: Owner) -> None:
         self._room = room
-        self._sync = sync
         self._hooks = hooks
         self._owner = owner
         self._intents: deque[Intent] = deque()
@@ -89,7 +88,7 @@ class CommitQueue:
 
     def _send(self, staged: Staged) -> None:
         chain = self._room.membership.journal.chain_after(staged.blob)
-        opening = self._sync.opening(staged.slot, envelope.gate(staged.blob), chain)
+        opening = sign_opening(self._room, staged.slot, envelope.gate(staged.blob), chain)
         self._room.send(wire.Commit(staged.slot, staged.blob, opening))
 
     def refused(self, why: str) -> None:

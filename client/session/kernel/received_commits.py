@@ -14,6 +14,7 @@ from snugroom.client.session.kernel.announcer import Announcer
 from snugroom.client.session.kernel.commit_queue import CommitQueue
 from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.message_log import MessageLog
+from snugroom.client.session.kernel.opening import valid_opening
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
@@ -67,24 +68,12 @@ class ReceivedCommits:
             sync.goes_on()
             self.check_receipt(message.slot, message.chain, message.signature, now)
         own = self._queue.slot_taken(message.blob)
-        opening = self._opening(message)
+        opening = valid_opening(self._room, message)
         if own is not None:
             self._adopt(own, message.blob, opening, now)
         else:
             self._judge(message.blob, opening, now)
         sync.show_again()
-
-    def _opening(self, message: wire.Committed) -> bytes | None:
-        """Return the room admin's signature for the slot, to pass on with the blob; None if it is wrong."""
-        room, opening = self._room, message.opening
-        gate = envelope.gate(message.blob)
-        try:
-            if opening is not None:
-                admin = room.room_admin_public
-                invite.verify_opening(admin, room.number, message.slot, gate, message.chain, opening)
-        except SnugCryptoError:
-            return None
-        return opening
 
     def _judge(self, blob: bytes, opening: bytes | None, now: float) -> None:
         room = self._room

@@ -72,7 +72,7 @@ class RoomSession:
         self.features = build_features(self, now)
         hooks = Hooks(self.features)
         self._features_with = hooks.features_with
-        self._commits = CommitQueue(self, hooks, owner, self.sync)
+        self._commits = CommitQueue(self, hooks, owner)
         self._message_log = MessageLog(self, hooks)
         self._announcer = Announcer(self, hooks)
         self._received_commits = ReceivedCommits(

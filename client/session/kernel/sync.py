@@ -25,6 +25,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.journal import Entry
+from snugroom.client.session.kernel.opening import sign_opening
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.crypto.agreed import envelope
@@ -319,14 +320,6 @@ class Sync:
             self._room.send(wire.Show(self._room.membership.journal.room_passes))
         return False
 
-    def opening(self, slot: int, gate: bytes, chain: bytes) -> bytes | None:
-        """Return the room admin's signature that opens a slot's gate alone; None if we are no host."""
-        room = self._room
-        if room.host_seed is None:
-            return None
-        room_admin = room.host_seed.room_admin_key(room.membership.group.group_id)
-        return room_admin.sign(invite.open_message(room.number, slot, gate, chain))
-
     def _open_room(self, connection: RoomConnection, signed: Entry | None, now: float) -> None:
         """Open the room at the slot `signed` by the room admin; None: by a host's signature, or by none."""
         journal = self._room.membership.journal
@@ -336,7 +329,9 @@ class Sync:
         unsigned = entry is None
         entry = entry or journal.oldest
         gate = invite.gate(entry.room_pass)
-        signature = None if unsigned else self.opening(entry.slot, gate, entry.chain) or entry.opening
+        signature = None
+        if not unsigned:
+            signature = sign_opening(self._room, entry.slot, gate, entry.chain) or entry.opening
         self._room.send(wire.Open(entry.slot, gate, entry.chain, signature))
 
     def _wait_outside(self, now: float) -> None:

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { type Endpoint, PROBE, ROOM } from "../../../../client/web/src/session/events";
 import { FRAME_MAX } from "../../../../client/web/src/wire/limits";
+import type { Show } from "../../../../client/web/src/wire/messages";
 import { CONNECT_TIME, Connections, type Socket } from "../../../../client/web/src/worker/doors";
 
 class FakeSocket implements Socket {
@@ -53,7 +54,7 @@ beforeEach(() => {
   [sockets, told, urls, listens] = [[], [], [], false];
 });
 
-const show = { type: "show", room_passes: [new Uint8Array(32)] } as const;
+const show: Show = { type: "show", room_passes: [new Uint8Array(32)] };
 const shown = JSON.stringify({ type: "shown", slot: 3 });
 const settled = (): Promise<void> => new Promise((done) => setImmediate(done));
 

@@ -8,7 +8,7 @@ import type { Feature } from "./feature";
 import { type Intent, letsIn, sameSelfRemove } from "./intents";
 import type { Staged } from "./verdict";
 import type { Owner, Room } from "./ports";
-import type { Sync } from "./sync";
+import { signOpening } from "./opening";
 
 /** Seconds without an answer to our commit before it is sent again. */
 export const COMMIT_RETRY = 3;
@@ -18,17 +18,15 @@ export class CommitQueue {
   readonly #room: Room;
   readonly #features: readonly Feature[];
   readonly #owner: Owner;
-  readonly #sync: Sync;
   #intents: Intent[] = [];
   #staged: Staged | null = null;
   /** 0: it is to be sent. */
   #sentAt = 0;
 
-  constructor(room: Room, features: readonly Feature[], owner: Owner, sync: Sync) {
+  constructor(room: Room, features: readonly Feature[], owner: Owner) {
     this.#room = room;
     this.#features = features;
     this.#owner = owner;
-    this.#sync = sync;
   }
 
   /** Take over the intents of `old` that outlive its leaf. */
@@ -101,7 +99,7 @@ export class CommitQueue {
 
   async #send({ slot, blob }: Staged): Promise<void> {
     const chain = this.#room.membership.journal.chainAfter(blob);
-    const opening = await this.#sync.opening(slot, gateOf(blob), chain);
+    const opening = await signOpening(this.#room, slot, gateOf(blob), chain);
     this.#room.send({ type: "commit", slot, blob, opening });
   }
 

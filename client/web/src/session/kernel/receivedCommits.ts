@@ -14,6 +14,7 @@ import type { CommitQueue } from "./commitQueue";
 import { type Feature, featuresWith } from "./feature";
 import type { Member } from "../events";
 import type { MessageLog } from "./messageLog";
+import { validOpening } from "./opening";
 import type { Room } from "./ports";
 import type { Sync } from "./sync";
 import type { Change, Newcomer, Staged, Valid } from "./verdict";
@@ -71,23 +72,10 @@ export class ReceivedCommits {
       await this.checkReceipt(message.slot, message.chain, message.signature, now);
     }
     const own = this.#queue.slotTaken(message.blob);
-    const opening = await this.#opening(message);
+    const opening = await validOpening(this.#room, message);
     if (own !== null) await this.#adopt(own, message.blob, opening, now);
     else await this.#judge(message.blob, opening, now);
     sync.showAgain();
-  }
-
-  /** Return the room admin's signature for the slot, to pass on with the blob; null if it is wrong. */
-  async #opening({ slot, blob, chain, opening }: Committed): Promise<Bytes | null> {
-    if (opening === null) return null;
-    const room = this.#room;
-    try {
-      await invite.verifyOpening(room.roomAdminPublic, room.number, slot, envelope.gateOf(blob), chain, opening);
-    } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
-      return null;
-    }
-    return opening;
   }
 
   async #judge(blob: Bytes, opening: Bytes | null, now: number): Promise<void> {

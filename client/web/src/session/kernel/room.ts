@@ -83,7 +83,7 @@ export class RoomSession implements Room {
     this.box = box;
     this.sync = new Sync(this, facts.now);
     this.features = facts.buildFeatures(this, facts.now);
-    this.#commits = new CommitQueue(this, this.features, facts.owner, this.sync);
+    this.#commits = new CommitQueue(this, this.features, facts.owner);
     this.#messageLog = new MessageLog(this, this.features);
     this.#announcer = new Announcer(this, this.features);
     this.#receivedCommits = new ReceivedCommits(this, this.features, {

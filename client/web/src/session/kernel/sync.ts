@@ -24,6 +24,7 @@ import type { Sentence } from "../../words/sentence";
 import { RoomConnection } from "./roomConnection";
 import { ROOM } from "../events";
 import type { Entry } from "./journal";
+import { signOpening } from "./opening";
 import type { Room } from "./ports";
 import * as sentences from "../catalogue/sentences";
 
@@ -330,14 +331,6 @@ export class Sync {
     return false;
   }
 
-  /** Return the room admin's signature that opens a slot's gate alone; null if we are no host. */
-  async opening(slot: number, gate: Bytes, chain: Bytes): Promise<Bytes | null> {
-    const room = this.#room;
-    if (room.hostSeed === null) return null;
-    const roomAdmin = await room.hostSeed.roomAdminKey(room.membership.group.groupId);
-    return roomAdmin.sign(invite.openMessage(room.number, slot, gate, chain));
-  }
-
   /** Open the room at the slot `signed` by the room admin; null: by a host's signature, or by none. */
   async #openRoom(connection: RoomConnection, signed: Entry | null, now: number): Promise<void> {
     const { journal } = this.#room.membership;
@@ -347,7 +340,7 @@ export class Sync {
     const best = hosts ? (this.slot === null ? journal.oldest : journal.newest) : signed;
     const { slot, roomPass, chain, opening } = best ?? journal.oldest;
     const gate = invite.gate(roomPass);
-    const signature = best === null ? null : ((await this.opening(slot, gate, chain)) ?? opening);
+    const signature = best === null ? null : ((await signOpening(this.#room, slot, gate, chain)) ?? opening);
     this.#room.send({ type: "open", slot, gate, chain, signature });
   }
 
