@@ -112,6 +112,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.rooms.gates.Gates": {
         "floor": "rooms[].gates",
         "_gates": "rooms[].gates = gate",
+        "_slot_of": "rooms[].gates = gate",
         "_closed_at": "rooms[].commits[].age",
     },
     "snugroom.server.rooms.backlog.Backlog": {

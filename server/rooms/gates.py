@@ -7,7 +7,6 @@ gates before it: a removal is always such a slot.
 
 from __future__ import annotations
 
-import hmac
 import math
 from collections.abc import Container, Iterable
 
@@ -21,6 +20,8 @@ class Gates:
         #: The gates from this slot on are open.
         self.floor = 0
         self._gates: dict[int, bytes] = {}
+        #: The latest slot of each gate. Gates are hashes, so the time of a lookup reveals nothing of a pass.
+        self._slot_of: dict[bytes, int] = {}
         self._closed_at: dict[int, float] = {}
 
     def __len__(self) -> int:
@@ -31,7 +32,7 @@ class Gates:
 
     def reset(self, slot: int, gate: bytes) -> None:
         """Forget all gates, and open that of `slot`."""
-        self._gates, self._closed_at, self.floor = {slot: gate}, {}, slot
+        self._gates, self._slot_of, self._closed_at, self.floor = {slot: gate}, {gate: slot}, {}, slot
 
     def add(self, slot: int, gate: bytes, *, closes: bool, in_use: Container[int], now: float) -> None:
         """Open the gate of the next slot; `closes`: close all earlier gates.
@@ -45,6 +46,7 @@ class Gates:
         oldest = slot - limits.CATCH_UP_SLOTS + 1
         for old in [n for n in self._gates if n < oldest and (n < self.floor or n not in in_use)]:
             del self._gates[old]
+        self._slot_of = {self._gates[n]: n for n in sorted(self._gates)}
         self._closed_at.pop(oldest - 1, None)
 
     def is_gate(self, slot: int, gate: bytes) -> bool:
@@ -53,13 +55,9 @@ class Gates:
 
     def fits(self, room_passes: Iterable[bytes]) -> int | None:
         """Return the latest slot whose gate one of these passes opens; None if none does."""
-        found = None
-        for gate in [signed.gate(room_pass) for room_pass in room_passes]:
-            for slot, expected in self._gates.items():
-                # compare all gates, so that the time does not reveal which gate fits
-                if hmac.compare_digest(gate, expected):
-                    found = slot if found is None else max(found, slot)
-        return found
+        found = [self._slot_of.get(signed.gate(room_pass), -1) for room_pass in room_passes]
+        slot = max(found, default=-1)
+        return None if slot < 0 else slot
 
     def end(self, slot: int) -> float:
         """Return the time until which a pass of `slot` receives: infinity while its gate is open."""

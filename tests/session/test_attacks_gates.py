@@ -220,6 +220,52 @@ def test_an_evicted_member_opens_a_restarted_room_first_and_the_members_take_it_
     assert first.refusals(old) == ["open"]
 
 
+def test_a_member_puts_something_else_into_a_slot_of_a_restarted_room() -> None:
+    """Members hand over what was there; the server, which knows nothing of it, is not accused."""
+    w = World(12)
+    honest, mallory = agreed_with_mallory(w, "Ada", "Bo", "Cem")
+    w.kill_server()
+    w.run(0.5)
+    w.start_server()
+    kept = mallory.room
+    w.kill(mallory)
+    other = Gatecrasher(w, kept)
+    took = False
+    for _ in range(100):
+        w.run(0.02)
+        entry = None if other.at.slot is None else kept.membership.journal.entry(other.at.slot)
+        if entry is not None and not took:
+            other.says(wire.Show([entry.room_pass]))
+            took = bool(other.says(private_commit(w, mallory, other.slot + 1, other.at.chain)[0]))
+    assert took
+    w.until(lambda: everybody_in_step(w, honest), 5)
+    w.do(honest[1], ev.Say("the same as before"))
+    w.until(lambda: ("Bo", "the same as before") in honest[0].said, 3)
+    assert not any("two_stories" in p.alarms for p in honest)
+    assert other.at.chain == honest[0].room.membership.journal.chain
+
+
+def test_valid_changes_with_wrong_gates_cost_nobody_a_connection() -> None:
+    """A server closes a connection after eight refusals in a minute: the members show no pass in vain."""
+    w = World(13)
+    honest, mallory = agreed_with_mallory(w, "Ada", "Bo")
+    w.kill(honest[0])
+    bo = honest[1]
+    refused: list[object] = []
+    w.down_filter = lambda who, message: (
+        not (who is bo and isinstance(message, wire.Refused) and refused.append(message))
+    )
+    m = mallory.room.membership
+    real = m.cover_commit
+    m.cover_commit = lambda messages, gate: real(messages, w.rng(32))
+    for _ in range(12):
+        mallory.room.queue(HealIntent(m.group.epoch), w.now)
+        w.run(1)
+        assert in_step(w, bo)
+    assert refused == []
+    assert alarms_of(bo, "wrong_gate")[-1].count > 5
+
+
 def test_an_evicted_member_with_98_connections_takes_no_members_seat() -> None:
     w = World(8, settings=Settings(max_members=100))
     ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")

@@ -6,7 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.crypto.entry.invite import chain_next
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.entry.invite import chain_next, gate
 
 #: Slots whose blobs are kept, to hand over to a restarted server and to stragglers.
 KEPT: Final = 8
@@ -23,6 +24,11 @@ class Entry:
     room_pass: bytes
     blob: bytes | None  # None for the slot at which this member began
     opening: bytes | None = None  # the room admin's signature over slot, gate and chain, if we have it
+
+    @property
+    def gate_fits(self) -> bool | None:
+        """Whether the gate that the blob names is that of our pass; None without a blob."""
+        return None if self.blob is None else envelope.gate(self.blob) == gate(self.room_pass)
 
 
 class Journal:

@@ -58,7 +58,7 @@ class ReceivedCommits:
         if message.slot <= journal.slot:
             known = journal.chains.get(message.slot)
             if known is not None and known != message.chain:
-                room.tell(sentences.two_stories(message.slot))
+                sync.another_history(message.slot)
             return
         if message.slot != journal.slot + 1 or sync.stuck_at is not None or room.needs_rejoin:
             return  # `Sync.step` catches up

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass
@@ -18,6 +19,8 @@ class RoomConnection:
     shown: int | None = None  # the highest slot whose pass the server has acknowledged
     showing: int | None = None  # the slot whose pass was sent last, unanswered
     refusals: int = 0  # at this slot: of our newest pass, and of all that we have
+    refused_at: float = -inf  # when all that we have were refused last
+    opened_behind: int | None = None  # the slot at which the room was opened, if that is before our own
     committed: int | None = (
         None  # the last slot whose blob came on this connection, unless the room was reopened
     )

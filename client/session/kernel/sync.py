@@ -28,7 +28,6 @@ from snugroom.client.session.kernel.journal import Entry
 from snugroom.client.session.kernel.opening import sign_opening
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
-from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import OPEN_WAIT
@@ -43,6 +42,8 @@ MEMBER_WAIT: Final = 1.0
 HAND_OVER_WAIT: Final = 3.0
 #: Seconds between two tries to open the room without a signature of the room admin.
 OPEN_RETRY: Final = 3.0
+#: Seconds until our passes, all refused, are shown again at a slot beyond ours.
+SHOW_RETRY: Final = 8.0
 #: Seconds outside before a person is told, and until we ask to be let in again in the lobby.
 OUTSIDE_TELL: Final = 5.0
 OUTSIDE_WAIT: Final = 45.0
@@ -175,8 +176,12 @@ class Sync:
 
     def move_to(self, slot: int | None, now: float) -> None:
         """Record the server's current slot."""
-        if slot != self.slot:
-            self.slot, self._moved_at = slot, now
+        if slot == self.slot:
+            return
+        self.slot, self._moved_at = slot, now
+        connection, mine = self.connection, self._room.membership.journal.slot
+        beyond = slot is not None and slot > mine
+        if connection is not None and not (beyond and now - connection.refused_at < SHOW_RETRY):
             self.show_again()
 
     def opened(self, slot: int | None, chain: bytes | None, now: float) -> None:
@@ -185,19 +190,35 @@ class Sync:
         known = None if slot is None else self._room.membership.journal.chains.get(slot)
         if slot is not None and known is not None and known != chain:
             if connection is not None and connection.shown is not None and slot == self.slot:
-                self._room.tell(sentences.two_stories(slot))  # it has let us in there, with our chain
-                return
+                return  # It has let us in there, with our chain. Refusals will show what is true.
             self._astray = True
         else:
             self._astray = False
         self.move_to(slot, now)
         if connection is not None:
             connection.committed = connection.shown = None
-            self.show_again()
+            mine = self._room.membership.journal.slot
+            connection.opened_behind = slot if slot is not None and slot < mine else None
+            if known == chain:
+                self.show_again()
+
+    def another_history(self, slot: int) -> None:
+        """The server's room has another blob than ours in a slot that we have.
+
+        If the room was opened before that slot, members have handed over its blobs to the server, and one of
+        them may have put something else there. Otherwise the server tells two stories.
+        """
+        behind = None if self.connection is None else self.connection.opened_behind
+        if behind is not None and slot > behind:
+            self._astray = True
+        else:
+            self._room.tell(sentences.two_stories(slot))
 
     def goes_on(self) -> None:
         """The room goes on from our own history."""
         self._astray = False
+        if self.connection is not None:
+            self.connection.opened_behind = None
 
     def show_again(self) -> None:
         """Show our passes anew, whatever was refused at the slot before."""
@@ -236,6 +257,8 @@ class Sync:
         """The server has refused one of our messages."""
         if refused.about == "show":
             self._show_refused(connection)
+            if connection.refusals > 1:
+                connection.refused_at = now
         elif refused.about == "commit":
             connection.handing_over = None
             if refused.code == "pass":
@@ -258,9 +281,8 @@ class Sync:
         if (
             connection.refusals == 0
             and entry is not None
-            and entry.blob is not None
             and connection.committed == entry.slot
-            and envelope.gate(entry.blob) == invite.gate(entry.room_pass)
+            and entry.gate_fits
         ):
             # The server has signed a chain over this gate, and says that it is another.
             self._room.tell(sentences.alarm("gate_denied"))
@@ -311,7 +333,7 @@ class Sync:
         if connection.showing is not None or connection.refusals > 1:
             return False
         entry = self._room.membership.journal.entry(slot)
-        if entry is not None and connection.refusals == 0:
+        if entry is not None and connection.refusals == 0 and entry.gate_fits is not False:
             connection.showing = slot
             self._room.send(wire.Show([entry.room_pass]))
         else:

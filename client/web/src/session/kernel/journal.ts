@@ -1,6 +1,7 @@
 /** A room's history as one member keeps it: slots, chain, passes and the last blobs. */
-import { type Bytes, hex } from "../../crypto/bytes";
-import { chainNext } from "../../crypto/entry/invite";
+import { gateOf } from "../../crypto/agreed/envelope";
+import { type Bytes, hex, same } from "../../crypto/bytes";
+import { chainNext, gate } from "../../crypto/entry/invite";
 
 /** Slots whose blobs are kept, to hand over to a restarted server and to stragglers. */
 export const KEPT = 8;
@@ -17,6 +18,10 @@ export interface Entry {
   /** The room admin's signature over slot, gate and chain, if we have it. */
   readonly opening: Bytes | null;
 }
+
+/** Return whether the gate that the blob names is that of our pass; null without a blob. */
+export const gateFits = ({ blob, roomPass }: Entry): boolean | null =>
+  blob === null ? null : same(gateOf(blob), gate(roomPass));
 
 /** Grows by one slot at a time; never forks, never goes back. */
 export class Journal {

@@ -61,7 +61,7 @@ export class ReceivedCommits {
     const { journal } = room.membership;
     if (message.slot <= journal.slot) {
       const known = journal.chains.get(message.slot);
-      if (known !== undefined && !same(known, message.chain)) room.tell(sentences.twoStories(message.slot));
+      if (known !== undefined && !same(known, message.chain)) sync.anotherHistory(message.slot);
       return;
     }
     // `Sync.step` catches up.

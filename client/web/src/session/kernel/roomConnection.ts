@@ -13,6 +13,10 @@ export class RoomConnection {
   showing: number | null = null;
   /** Refusals at this slot: of our newest pass, and of all that we have. */
   refusals = 0;
+  /** When all that we have were refused last. */
+  refusedAt = -Infinity;
+  /** The slot at which the room was opened, if that is before our own. */
+  openedBehind: number | null = null;
   /** The last slot whose blob came on this connection, unless the room was opened again. */
   committed: number | null = null;
   /** When we last tried to open the room, and the server's slot at that time. */

@@ -17,13 +17,12 @@
  */
 import { type Bytes, same } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
-import * as envelope from "../../crypto/agreed/envelope";
 import { OPEN_WAIT } from "../../wire/limits";
 import type { Challenge, Entered, Refused } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
 import { RoomConnection } from "./roomConnection";
 import { ROOM } from "../events";
-import type { Entry } from "./journal";
+import { type Entry, gateFits } from "./journal";
 import { signOpening } from "./opening";
 import type { Room } from "./ports";
 import * as sentences from "../catalogue/sentences";
@@ -40,6 +39,8 @@ export const MEMBER_WAIT = 1;
 export const HAND_OVER_WAIT = 3;
 /** Seconds between two tries to open the room without a signature of the room admin. */
 export const OPEN_RETRY = 3;
+/** Seconds until our passes, all refused, are shown again at a slot beyond ours. */
+export const SHOW_RETRY = 8;
 /** Seconds outside before a person is told, and until we ask to be let in again in the lobby. */
 export const OUTSIDE_TELL = 5;
 export const OUTSIDE_WAIT = 45;
@@ -190,7 +191,9 @@ export class Sync {
     if (slot === this.slot) return;
     this.slot = slot;
     this.#movedAt = now;
-    this.showAgain();
+    const { connection } = this;
+    const beyond = slot !== null && slot > this.#room.membership.journal.slot;
+    if (connection !== null && !(beyond && now - connection.refusedAt < SHOW_RETRY)) this.showAgain();
   }
 
   /** The room was opened at that slot, with that chain, or moves on while we are outside. */
@@ -198,20 +201,32 @@ export class Sync {
     const { connection } = this;
     const known = slot === null ? undefined : this.#room.membership.journal.chains.get(slot);
     const other = known !== undefined && (chain === null || !same(known, chain));
-    if (other && slot !== null && slot === this.slot && connection !== null && connection.shown !== null) {
-      this.#room.tell(sentences.twoStories(slot)); // it has let us in there, with our chain
-      return;
-    }
+    // It has let us in there, with our chain. Refusals will show what is true.
+    if (other && slot === this.slot && connection !== null && connection.shown !== null) return;
     this.#astray = other;
     this.moveTo(slot, now);
     if (connection === null) return;
     connection.committed = connection.shown = null;
-    this.showAgain();
+    connection.openedBehind = slot !== null && slot < this.#room.membership.journal.slot ? slot : null;
+    if (known === undefined ? slot === null : chain !== null && same(known, chain)) this.showAgain();
+  }
+
+  /**
+   * The server's room has another blob than ours in a slot that we have.
+   *
+   * If the room was opened before that slot, members have handed over its blobs to the server, and one of them may have
+   * put something else there. Otherwise the server tells two stories.
+   */
+  anotherHistory(slot: number): void {
+    const behind = this.connection?.openedBehind ?? null;
+    if (behind !== null && slot > behind) this.#astray = true;
+    else this.#room.tell(sentences.twoStories(slot));
   }
 
   /** The room goes on from our own history. */
   goesOn(): void {
     this.#astray = false;
+    if (this.connection !== null) this.connection.openedBehind = null;
   }
 
   /** Show our passes anew, whatever was refused at the slot before. */
@@ -249,8 +264,10 @@ export class Sync {
 
   /** The server has refused one of our messages. */
   refused(connection: RoomConnection, { about, code }: Refused, now: number): void {
-    if (about === "show") this.#showRefused(connection);
-    else if (about === "commit") {
+    if (about === "show") {
+      this.#showRefused(connection);
+      if (connection.refusals > 1) connection.refusedAt = now;
+    } else if (about === "commit") {
       connection.handingOver = null;
       if (code === "pass") connection.shown = null;
     } else if (about === "catch_up") {
@@ -266,14 +283,7 @@ export class Sync {
 
   #showRefused(connection: RoomConnection): void {
     const entry = this.#room.membership.journal.entry(connection.showing ?? 0);
-    const blob = entry?.blob ?? null;
-    if (
-      connection.refusals === 0 &&
-      entry !== null &&
-      blob !== null &&
-      connection.committed === entry.slot &&
-      same(envelope.gateOf(blob), invite.gate(entry.roomPass))
-    )
+    if (connection.refusals === 0 && entry !== null && connection.committed === entry.slot && gateFits(entry) === true)
       // The server has signed a chain over this gate, and says that it is another.
       this.#room.tell(sentences.alarm("gate_denied"));
     connection.refusals++;
@@ -321,7 +331,7 @@ export class Sync {
     const { journal } = this.#room.membership;
     const entry = journal.entry(slot);
     connection.showing = slot;
-    if (entry !== null && connection.refusals === 0)
+    if (entry !== null && connection.refusals === 0 && gateFits(entry) !== false)
       this.#room.send({ type: "show", room_passes: [entry.roomPass] });
     else {
       // The author of that slot named another gate: a gate before it is open too (G3).
