@@ -137,7 +137,7 @@ def test_a_later_opening_of_the_room_admin_replaces_an_earlier_one() -> None:
     assert codes(t.says(B, opening(3, b"k" * 32))) == ["open"]
     assert codes(t.says(B, opening(7))) == ["Opened"]
     assert isinstance(t.heard(A)[-1], Opened)
-    assert codes(t.says(A, Relay(blob("x")))) == ["pass"], "nobody is inside by a pass of before"
+    assert codes(t.says(A, commit(8))) == ["pass"], "nobody is inside by a pass of before"
     assert codes(t.says(A, show(3))) == ["pass"]
     assert t.says(B, show(7)) == [Shown(7)]
     # what hosts take afterwards counts as an opening too
@@ -269,6 +269,7 @@ def test_nobody_is_dropped_while_nobody_is_inside() -> None:
     assert B not in t.dropped
     t.arrive(C)
     t.says(C, show(0))
+    t.says(C, commit(1))
     t.wait(limits.PASS_WAIT - 0.1)
     assert B not in t.dropped, "B has its ten seconds from now on"
     t.wait(0.2)
