@@ -257,9 +257,13 @@ def test_valid_changes_with_wrong_gates_cost_nobody_a_connection() -> None:
     w.kill(honest[0])
     bo = honest[1]
     refused: list[object] = []
-    w.down_filter = lambda who, message: (
-        not (who is bo and isinstance(message, wire.Refused) and refused.append(message))
-    )
+
+    def note(who: Participant, message: object) -> bool:
+        if who is bo and isinstance(message, wire.Refused):
+            refused.append(message)
+        return True
+
+    w.down_filter = note
     m = mallory.room.membership
     real = m.cover_commit
     m.cover_commit = lambda messages, gate: real(messages, w.rng(32))
