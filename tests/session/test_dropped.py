@@ -333,7 +333,7 @@ def test_a_server_that_forgot_the_room_while_we_were_away_is_not_accused(opens: 
     unplugged = False
     if opens:  # Bo opens the room again, and learns that nobody else is there
         w.until(lambda: bo.room.is_synced(w.now), 15)
-        w.until(lambda: "gone" in bo.alarms, 90)
+        w.until(lambda: "silent" in bo.alarms, 60)
     else:
         w.down_filter = lambda who, message: not isinstance(message, Opened) or message.slot == 0
         w.until(lambda: "dropped" in bo.alarms, 20)
