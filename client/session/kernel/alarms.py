@@ -6,6 +6,7 @@ become one alarm that is told anew with a count, so that the other alarms stay r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -36,6 +37,11 @@ class RepeatedAlarms:
 
     def __init__(self) -> None:
         self._causes: dict[tuple[str, str], _Cause] = {}
+
+    def merged(self, effects: Sequence[ev.Effect], now: float) -> list[ev.Effect]:
+        """Return the effects to perform now: with the counted alarms that are due, without all others."""
+        told = [effect for effect in effects if self.is_new(effect, now)]
+        return [*told, *(ev.Tell(alarm) for alarm in self.due(now))]
 
     def is_new(self, effect: ev.Effect, now: float) -> bool:
         """Return False if an alarm is not to be performed now, because its cause is known: `due` tells it."""

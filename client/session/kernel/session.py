@@ -202,7 +202,7 @@ class Session:
         if self._ended is None:
             self._dispatch(what, now)
             self._collect(now)
-        return self._drain(now)
+        return self._repeated.merged(self._drain(), now)
 
     def _dispatch(self, what: ev.Input, now: float) -> None:
         match what:
@@ -470,9 +470,6 @@ class Session:
     def _tell(self, event: ev.Event) -> None:
         self._effects.append(ev.Tell(event))
 
-    def _drain(self, now: float | None = None) -> list[ev.Effect]:
+    def _drain(self) -> list[ev.Effect]:
         effects, self._effects = self._effects, []
-        if now is None:
-            return effects
-        told = [effect for effect in effects if self._repeated.is_new(effect, now)]
-        return [*told, *(ev.Tell(alarm) for alarm in self._repeated.due(now))]
+        return effects

@@ -36,6 +36,12 @@ interface Cause {
 export class RepeatedAlarms {
   readonly #causes = new Map<string, Cause>();
 
+  /** Return the effects to perform now: with the counted alarms that are due, without all others. */
+  merged(effects: readonly Effect[], now: number): Effect[] {
+    const told = effects.filter((effect) => this.isNew(effect, now));
+    return [...told, ...this.due(now).map((event): Effect => ({ type: "Tell", event }))];
+  }
+
   /** Return false if an alarm is not to be performed now, because its cause is known: `due` tells it. */
   isNew(effect: Effect, now: number): boolean {
     if (effect.type !== "Tell" || effect.event.type !== "Alarm" || !REPEATABLE.has(effect.event.kind)) return true;

@@ -232,7 +232,7 @@ export class Session {
         await this.#room.feature(Dropped).save(what.names, now);
         this.#gather(this.#room);
       }
-      return this.#drain(now);
+      return this.#repeated.merged(this.#drain(), now);
     });
     this.#handled = done.catch(() => undefined);
     return done;
@@ -287,10 +287,7 @@ export class Session {
       await room?.feature(Dropped).probeReceived(message, now);
       return;
     }
-    if (endpoint.day === null) {
-      if (room !== null) await room.received(message, now);
-      return;
-    }
+    if (endpoint.day === null) return room?.received(message, now);
     const { members } = this.#readmission;
     if (members !== null && room !== null) {
       const said = await members.received(endpoint.day, message);
@@ -495,10 +492,7 @@ export class Session {
     this.#effects.push({ type: "Tell", event });
   }
 
-  #drain(now: number | null = null): Effect[] {
-    const effects = this.#effects.splice(0);
-    if (now === null) return effects;
-    const told = effects.filter((effect) => this.#repeated.isNew(effect, now));
-    return [...told, ...this.#repeated.due(now).map((event): Effect => ({ type: "Tell", event }))];
+  #drain(): Effect[] {
+    return this.#effects.splice(0);
   }
 }
