@@ -222,6 +222,28 @@ def test_an_evicted_member_opens_a_restarted_room_first_and_the_members_take_it_
     assert first.refusals(old) == ["open"]
 
 
+def test_an_evicted_member_stays_outside_when_members_hand_its_eviction_over() -> None:
+    """The room admin's signature goes to a restarted server with the blob, whoever hands it over."""
+    w = World(14)
+    ada, bo, mallory, cem = w.meeting("Ada", "Bo", "Mallory", "Cem")
+    w.run(1)
+    kept = mallory.room
+    w.do(ada, ev.Remove(2))
+    w.until(lambda: w.agreed([ada, bo, cem]))
+    w.kill_server()
+    w.run(0.5)
+    w.start_server()
+    took = w.until(lambda: everybody_in_step(w, [ada, bo, cem]), 5)
+    assert took < 5
+    stranger = Gatecrasher(w, kept)
+    [shown] = stranger.says(wire.Show(kept.membership.journal.room_passes))
+    assert isinstance(shown, wire.Shown)
+    assert shown.slot < stranger.slot, (
+        "it opens the room at an earlier slot than the eviction, and no further"
+    )
+    assert stranger.refusals(wire.Commit(stranger.slot + 1, w.rng(512))) == ["pass"]
+
+
 @pytest.mark.parametrize("inside", [0, 1])
 def test_a_member_puts_something_else_into_a_slot_of_a_restarted_room(inside: int) -> None:
     """Members hand over what was there; the server, which knows nothing of it, is not accused."""

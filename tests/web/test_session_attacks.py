@@ -38,6 +38,7 @@ SCENARIOS = [
             "one_wrong_gate_without_a_host_freezes_nobody_and_names_its_author": "-Ada-Mallory",
             "a_demoted_deputy_opens_a_restarted_room_100_slots_ahead": "-Bo",
             "an_evicted_member_opens_a_restarted_room_first_and_the_members_take_it_back": "-Ada-Mallory",
+            "an_evicted_member_stays_outside_when_members_hand_its_eviction_over": "-Mallory",
             "a_member_puts_something_else_into_a_slot_of_a_restarted_room": "-Mallory",
             "valid_changes_with_wrong_gates_cost_nobody_a_connection": "-Ada-Mallory",
         },
