@@ -87,6 +87,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ring_relays: relayed blobs held for catching up.
         ring_bytes: total size of these blobs.
         commit_bytes: size of the commits held, never more than 64 slots.
+        slots_per_second: slots that members other than hosts take; further commits wait.
+        slot_burst: the same at once.
 
     How long
         handshake_time: from the TCP connection to the WebSocket, and from the challenge to the door.
@@ -145,6 +147,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ring_relays: Count = 1024
     ring_bytes: Size = 4_194_304
     commit_bytes: Size = 8_388_608
+    slots_per_second: Rate = 0.5
+    slot_burst: Rate = 24.0
 
     handshake_time: Seconds = 5.0
     page_time: Seconds = 30.0

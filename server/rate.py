@@ -19,9 +19,17 @@ class TokenBucket:
 
         A clock that goes back adds no tokens.
         """
-        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
-        self._at = max(self._at, now)
+        self._fill(now)
         if self._tokens < tokens:
             return False
         self._tokens -= tokens
         return True
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until a token is there; 0 if there is one."""
+        self._fill(now)
+        return max(0.0, 1.0 - self._tokens) / self._rate
+
+    def _fill(self, now: float) -> None:
+        self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
+        self._at = max(self._at, now)

@@ -35,7 +35,7 @@ _EVENTS: Final[dict[type, str]] = {
     ev.Pages: "pages pages",
     ev.Vouched: "vouched leaf name standing contact fingerprint warnings",
     ev.BookChanged: "contact name fingerprint verified",
-    ev.Alarm: "alarm kind text",
+    ev.Alarm: "alarm kind text count",
     ev.Status: "status kind text",
     ev.Ended: "end reason text",
 }

@@ -5,9 +5,12 @@ docs/reference/protocol.md, section 5.
 A PrivateMessage reveals group id, epoch, content type and authenticated_data. In its envelope, a blob reveals
 only its size bucket and the slot at which the sender's epoch began, which the server knows already.
 
-    blob = epoch slot (8 bytes) | nonce (12) | AES-256-GCM(envelope key, padded payload) | tag (16)
+    blob = head | nonce (12) | AES-256-GCM(envelope key, padded payload) | tag (16)
+    head = epoch slot (8 bytes), in a commit's blob epoch slot (8) | gate (32)
 
-with ``"snug 1 " kind | room number (16) | epoch slot (8)`` as associated data.
+with ``"snug 1 " kind | room number (16) | head`` as associated data. The server applies the gate of a
+commit's blob. The gate is part of the blob, so that the server's receipt covers it, and nobody can show the
+members another gate than the server.
 """
 
 from __future__ import annotations
@@ -18,18 +21,23 @@ from typing import Final, Literal
 
 from snugroom.crypto import kdf
 from snugroom.crypto.errors import MalformedError
-from snugroom.crypto.fields import Reader, padded, prefixed, uint, unpadded
+from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
 from snugroom.crypto.kdf import SEAL_OVERHEAD, Rng
 
 Kind = Literal["commit", "relay", "beat", "signatures", "vouch", "piece"]
 
 _SLOT: Final = 8
-#: Bytes of a blob besides payload and padding: slot, seal, length of the payload.
+GATE: Final = 32
+#: Bytes of a blob besides payload and padding: slot, seal, length of the payload. A commit's has a gate more.
 OVERHEAD: Final = _SLOT + SEAL_OVERHEAD + 4
 
 
-def _aad(kind: Kind, room: bytes, epoch_slot: int) -> bytes:
-    return b"snug 1 " + kind.encode() + room + uint(epoch_slot, _SLOT)
+def _head_size(kind: Kind) -> int:
+    return _SLOT + GATE if kind == "commit" else _SLOT
+
+
+def _aad(kind: Kind, room: bytes, head: bytes) -> bytes:
+    return b"snug 1 " + kind.encode() + room + head
 
 
 def seal(
@@ -40,14 +48,18 @@ def seal(
     payload: bytes,
     buckets: Sequence[int],
     *,
+    gate: bytes = b"",
     rng: Rng = os.urandom,
 ) -> bytes:
-    """Seal `payload` in the smallest fitting size of `buckets` (bytes). MalformedError if none fits."""
+    """Seal `payload` in the smallest fitting size of `buckets` (bytes). `gate` is that of a commit's slot.
+
+    MalformedError if no size fits, or if the gate has another size than the kind requires.
+    """
+    head = uint(epoch_slot, _SLOT) + exactly(gate, _head_size(kind) - _SLOT, "a gate")
     for size in buckets:
-        if len(payload) + OVERHEAD <= size:
-            inner = padded(payload, size - _SLOT - SEAL_OVERHEAD)
-            sealed = kdf.seal(key, inner, _aad(kind, room, epoch_slot), rng=rng)
-            return uint(epoch_slot, _SLOT) + sealed
+        if len(payload) + OVERHEAD + len(gate) <= size:
+            inner = padded(payload, size - len(head) - SEAL_OVERHEAD)
+            return head + kdf.seal(key, inner, _aad(kind, room, head), rng=rng)
     raise MalformedError(f"{len(payload)} bytes are more than one message can carry")
 
 
@@ -56,10 +68,15 @@ def epoch_slot(blob: bytes) -> int:
     return Reader(blob).uint(_SLOT)
 
 
+def gate(blob: bytes) -> bytes:
+    """Return the gate (32 bytes) of a commit's blob. It is unauthenticated until `open` succeeds."""
+    return Reader(blob).take(_SLOT + GATE)[_SLOT:]
+
+
 def open(key: bytes, kind: Kind, room: bytes, blob: bytes) -> bytes:
     """Return the payload. AuthenticationError or MalformedError if it was not sealed under this key."""
-    began = epoch_slot(blob)
-    return unpadded(kdf.unseal(key, blob[_SLOT:], _aad(kind, room, began)))
+    head = Reader(blob).take(_head_size(kind))
+    return unpadded(kdf.unseal(key, blob[len(head) :], _aad(kind, room, head)))
 
 
 def pack(messages: Sequence[bytes]) -> bytes:

@@ -40,9 +40,9 @@ __all__ = [
     "lobby_key",
     "open_message",
     "receipt_message",
-    "regate_message",
     "room_number",
     "verify",
+    "verify_opening",
     "verify_receipt",
 ]
 
@@ -317,19 +317,18 @@ def door_message(origin: str, number: bytes, server_nonce: bytes, client_nonce: 
     return b"snug 1 door" + origin_field(origin) + number + server_nonce + client_nonce
 
 
-def open_message(number: bytes, slot: int, gate: bytes, chain: bytes, server_nonce: bytes) -> bytes:
-    """Return the message that the room admin key signs to open a room (G1)."""
+def open_message(number: bytes, slot: int, gate: bytes, chain: bytes) -> bytes:
+    """Return the message that the room admin key signs to open a slot's gate alone (G1, G3)."""
     exactly(gate, HASH_SIZE, "a gate")
     exactly(chain, HASH_SIZE, "a chain value")
-    exactly(server_nonce, NONCE_SIZE, "the server's nonce")
-    return b"snug 1 open" + _numbered(number, slot) + gate + chain + server_nonce
+    return b"snug 1 open" + _numbered(number, slot) + gate + chain
 
 
-def regate_message(number: bytes, slot: int, gate: bytes, server_nonce: bytes) -> bytes:
-    """Return the message that the room admin key signs to replace a gate (G5)."""
-    exactly(gate, HASH_SIZE, "a gate")
-    exactly(server_nonce, NONCE_SIZE, "the server's nonce")
-    return b"snug 1 regate" + _numbered(number, slot) + gate + server_nonce
+def verify_opening(
+    room_admin_public: bytes, number: bytes, slot: int, gate: bytes, chain: bytes, signature: bytes
+) -> None:
+    """Raise AuthenticationError unless the room admin opened that slot's gate alone."""
+    verify(room_admin_public, open_message(number, slot, gate, chain), signature)
 
 
 def receipt_message(number: bytes, slot: int, chain: bytes) -> bytes:

@@ -65,23 +65,16 @@ class Hooks(Protocol):
 class HostileRoom(Room):
     """A room that an act can change without a message from a member."""
 
-    #: The chain value of the slot before the current one.
-    before = b""
-
-    def _take(self, seat: Seat, message: Commit, now: float) -> list[Effect]:
-        self.before = self.chain
-        return super()._take(seat, message, now)
-
     def receipt(self, slot: int, chain: bytes) -> bytes:
         """Return the server's receipt for any slot and chain."""
         return self._sign(signed.receipt(self.number, slot, chain))
 
-    def take(self, blob: bytes, gate: bytes, now: float) -> list[Effect]:
+    def take(self, blob: bytes, now: float) -> list[Effect]:
         """Take the next slot with `blob`, without a pass. Chain and receipt are valid."""
         assert self.slot is not None
         nobody = next(iter(self._seats.values()))
-        nobody = Seat(bytes(limits.HANDLE_SIZE), b"", now, nobody.catch_ups, nobody.media_changes)
-        return self._take(nobody, Commit(self.slot + 1, blob, gate), now)
+        nobody = Seat(bytes(limits.HANDLE_SIZE), b"", now, nobody.catch_ups, nobody.media_changes, now, -1)
+        return self._take(nobody, Commit(self.slot + 1, blob), now)
 
     def relay(self, blob: bytes, now: float) -> list[Effect]:
         """Relay a blob that no member has sent."""
@@ -91,7 +84,7 @@ class HostileRoom(Room):
     def admit(self, handle: bytes) -> None:
         """Let a connection receive as if it had shown the current pass."""
         seat = self._seats[handle]
-        seat.shown, seat.until = self.slot, float("inf")
+        seat.shown, seat.seen, seat.until = self.slot, self.slot, float("inf")
 
     def handles(self) -> list[bytes]:
         """Return the connections in the room, in order of arrival."""
@@ -105,7 +98,8 @@ class HostileRoom(Room):
     def fork(self, handles: Iterable[bytes]) -> HostileRoom:
         """Return a second room with the same past, and move these connections there without a message."""
         other = copy.copy(self)
-        other._gates, other._taken_at = dict(self._gates), dict(self._taken_at)
+        other._gates, other._taken_at = copy.deepcopy(self._gates), dict(self._taken_at)
+        other._slots = copy.copy(self._slots)
         other._backlog = self._backlog.copy()
         other._held, other._rivals = None, []
         other._seats = {h: self._seats.pop(h) for h in handles if h in self._seats}

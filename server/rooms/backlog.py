@@ -38,6 +38,11 @@ class Backlog:
         ):
             self._commit_bytes -= len(self.commits.popleft().blob)
 
+    def forget_commits(self) -> None:
+        """Forget all commits: the room goes on at another slot."""
+        self.commits.clear()
+        self._commit_bytes = 0
+
     def add_relay(self, slot: int, blob: bytes) -> Relayed:
         """Number a blob and keep it, and drop the oldest ones beyond the limits."""
         self.last_relay += 1

@@ -1,19 +1,18 @@
-"""The core of a room: slots, gates and relay.
+"""The core of a room: slots, gates, seats and relay.
 
-docs/reference/protocol.md, section 3, G1 to G6.
+docs/reference/protocol.md, section 3, G1 to G7.
 
 A room does no I/O: time is an argument (seconds, monotonic), and methods return effects. A room trusts no
-client and reads no blob: it compares slots and hashes of passes, and verifies the room admin's signatures on
-`open` and `regate`. A refused message changes nothing.
+client, and of a blob it reads only the gate. It compares slots and hashes of passes, and verifies the room
+admin's signatures on `open` and `commit`. A refused message changes nothing.
 
-A connection receives blobs while it has shown the pass of the current slot. A connection that has shown the
-pass of slot n-1 still receives for `PASS_GRACE` seconds after slot n was taken (G3). For earlier blobs, it
-sends `catch_up`, and gets commits and relayed blobs in the order in which they arrived.
+A connection receives blobs while it has shown a pass that fits an open gate (`server.rooms.gates`). After a
+host's slot has closed that gate, it still receives for `PASS_GRACE` seconds (G3). For earlier blobs, it sends
+`catch_up`, and gets commits and relayed blobs in the order in which they arrived.
 """
 
 from __future__ import annotations
 
-import hmac
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from snugroom.server.rate import TokenBucket
 from snugroom.server.rooms.backlog import Backlog
 from snugroom.server.rooms.effects import Drop, Effect, Forget, Send, refuse
 from snugroom.server.rooms.facts import RoomFacts
+from snugroom.server.rooms.gates import Gates
 from snugroom.server.rooms.media import RoomMedia
 from snugroom.server.rooms.seat import Seat
 from snugroom.server.wire import limits, messages, signed
@@ -33,7 +33,7 @@ from snugroom.server.wire import limits, messages, signed
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A commit on hold, in favour of a connection that has lost the last race (G6)."""
+    """A commit on hold: in favour of a connection that has lost the last race, or until its turn (G6)."""
 
     seat: Seat
     commit: messages.Commit
@@ -49,12 +49,19 @@ class Room:
         self.number = number
         self.slot: int | None = None
         self.chain = b""
+        #: The chain value of the slot before the current one.
+        self.chain_before = b""
         self._room_admin_key = room_admin_key
         self._settings = settings
         self._sign = sign
         self._seats: dict[bytes, Seat] = {}
-        self._gates: dict[int, bytes] = {}
+        self._gates = Gates()
+        #: The last slot that the room admin has signed; -1 in a room that nobody opened, or a member alone.
+        self._signed_slot = -1
         self._taken_at: dict[int, float] = {}
+        self._slots = TokenBucket(settings.slots_per_second, settings.slot_burst, 0.0)
+        #: Since when nobody is inside; None while somebody is, or nobody has ever come.
+        self._empty_since: float | None = None
         self._backlog = Backlog(settings)
         self.media = RoomMedia(number, self._seats)
         self._held: _Held | None = None
@@ -66,10 +73,19 @@ class Room:
     # -- coming and going ------------------------------------------------------------------
 
     def arrive(self, handle: bytes, nonce: bytes, incarnation: bytes, now: float) -> list[Effect]:
-        """Admit a connection whose door signature is valid. A full room drops it."""
+        """Admit a connection whose door signature is valid.
+
+        A full room drops the connection that has been there for longest without a pass, or this one if all
+        have shown a pass (G7).
+        """
         s = self._settings
+        effects: list[Effect] = []
         if len(self._seats) >= s.max_members:
-            return [Drop(handle, messages.Refused("full", "the room is full", "room_door", fatal=True))]
+            outside = [seat for seat in self._seats.values() if not seat.inside]
+            if not outside:
+                return [Drop(handle, messages.Refused("full", "the room is full", "room_door", fatal=True))]
+            first = min(outside, key=lambda seat: seat.outside_since)
+            effects += self._drop_outsider(first, "the room is full, and needs this place for a member", now)
         others = list(self._seats)
         self._seats[handle] = Seat(
             handle,
@@ -77,13 +93,16 @@ class Room:
             now,
             TokenBucket(s.catch_ups_per_second, s.catch_up_burst, now),
             TokenBucket(s.media_changes_per_second, s.media_change_burst, now),
+            outside_since=now,
+            # behind all that are here, so that a new connection gains no turn (G6)
+            won=-1 if self.slot is None else self.slot,
         )
         self._forget_at = math.inf
+        self._note_insiders(now)
         is_open = self.slot is not None
-        if not is_open:
-            self._wake_by(now + s.idle_time)
+        self._wake_by(now + (limits.PASS_WAIT if is_open else s.idle_time))
         entered = messages.Entered(handle, incarnation, self.slot, self.chain if is_open else None, others)
-        return [Send(handle, entered), *(Send(h, messages.Arrived(handle)) for h in others)]
+        return [*effects, Send(handle, entered), *(Send(h, messages.Arrived(handle)) for h in others)]
 
     def leave(self, handle: bytes, now: float) -> list[Effect]:
         """Remove a connection. The last connection to leave starts the room's linger."""
@@ -96,34 +115,50 @@ class Room:
         if had_media:
             effects += self.media.changed_lists()
         self._rivals = [rival for rival in self._rivals if rival is not seat]
-        if self._held is not None and self._held.seat is seat:
+        held = self._held
+        if held is not None and held.seat is seat:
             # its rivals for this slot have had no answer yet: let them try again
             rivals, self._held, self._rivals = self._rivals, None, []
-            slot = self._held_slot()
-            effects += [Send(rival.handle, messages.Stale(slot + 1, slot)) for rival in rivals]
-        elif self._held is not None and not self._older_loser(self._held.seat):
-            effects += self._take(self._held.seat, self._held.commit, now)
+            slot = held.commit.slot
+            effects += [Send(rival.handle, messages.Stale(slot, slot - 1)) for rival in rivals]
+        elif held is not None and self._wait(held.seat, held.commit, now) == 0:
+            effects += self._take(held.seat, held.commit, now)
+        self._note_insiders(now)
         if not self._seats:
             # a room that was never opened holds nothing, and needs no linger
             self._forget_at = now + (self._settings.room_linger if self.slot is not None else 0.0)
             self._wake_by(self._forget_at)
         return effects
 
+    def _drop_outsider(self, seat: Seat, why: str, now: float) -> list[Effect]:
+        return [Drop(seat.handle, messages.Closing("pass", why)), *self.leave(seat.handle, now)]
+
+    def _note_insiders(self, now: float) -> None:
+        """Note since when nobody has a pass that fits: then G5 applies, and nobody is dropped for it."""
+        if not any(seat.inside for seat in self._seats.values()):
+            if self._empty_since is None:
+                self._empty_since = now
+        elif self._empty_since is not None:
+            self._empty_since = None
+            for seat in self._seats.values():
+                seat.outside_since = max(seat.outside_since, now)
+            self._wake_by(now + limits.PASS_WAIT)
+
     def tick(self, now: float) -> list[Effect]:
-        """Apply the passage of time: holds, lapsed passes, the wait in an unopened room, and the linger."""
+        """Apply the passage of time: holds, lapsed passes, waits for a pass or an opening, the linger."""
         if now < self.deadline:
             return []
         effects: list[Effect] = []
         if self._held is not None and now >= self._held.until:
             effects += self._take(self._held.seat, self._held.commit, now)
         effects += self.media.lapse(now)
-        if self.slot is None:
-            for seat in list(self._seats.values()):
-                if now >= seat.since + self._settings.idle_time:
-                    effects.append(
-                        Drop(seat.handle, messages.Closing("unopened", "nobody has opened this room"))
-                    )
-                    effects += self.leave(seat.handle, now)
+        for seat in list(self._seats.values()):
+            if now >= self._seat_deadline(seat):
+                if self.slot is None:
+                    last = messages.Closing("unopened", "nobody has opened this room")
+                    effects += [Drop(seat.handle, last), *self.leave(seat.handle, now)]
+                else:
+                    effects += self._drop_outsider(seat, "this connection has shown no pass in time", now)
         if now >= self._forget_at:
             effects.append(Forget(self.number))
         self._update_deadline()
@@ -137,11 +172,16 @@ class Room:
             self._forget_at,
             math.inf if self._held is None else self._held.until,
             *(seat.until for seat in self._seats.values() if seat.media is not None),
-            *(
-                seat.since + self._settings.idle_time
-                for seat in (self._seats.values() if self.slot is None else ())
-            ),
+            *(self._seat_deadline(seat) for seat in self._seats.values()),
         )
+
+    def _seat_deadline(self, seat: Seat) -> float:
+        """Return the time at which a connection is dropped that has no pass, or waits for an opening."""
+        if self.slot is None:
+            return seat.since + self._settings.idle_time
+        if seat.inside or self._empty_since is not None:
+            return math.inf
+        return seat.outside_since + limits.PASS_WAIT
 
     # -- messages --------------------------------------------------------------------------
 
@@ -160,7 +200,6 @@ class Room:
             message,
             messages.Show
             | messages.Commit
-            | messages.Regate
             | messages.CatchUp
             | messages.Relay
             | messages.Broadcast
@@ -174,14 +213,12 @@ class Room:
             return self._show(seat, message, self.slot, now)
         if isinstance(message, messages.Commit):
             return self._commit(seat, message, self.slot, now)
-        if isinstance(message, messages.Regate):
-            return self._regate(seat, message, self.slot, now)
         if isinstance(message, messages.CatchUp):
             return self._catch_up(seat, message, self.slot, now)
         if now >= seat.until:
             return refuse(handle, "pass", "show the pass of the current slot first", about)
         if isinstance(message, messages.Relay | messages.Broadcast):
-            if seat.shown is None or seat.shown < self.slot - 1:
+            if max(seat.seen or 0, seat.shown or 0) < self.slot - 1:
                 # still receiving, but two slots behind: no member has the keys of its blobs any more
                 return refuse(handle, "pass", "catch up, and show the pass of the current slot", about)
             if isinstance(message, messages.Broadcast):
@@ -199,9 +236,11 @@ class Room:
             return effects
         return self.media.subscribe(seat, message)
 
-    def _signed_by_room_admin(self, text: bytes, signature: bytes) -> bool:
+    def _signed_by_room_admin(self, slot: int, gate: bytes, chain: bytes, signature: bytes) -> bool:
         try:
-            VerifyKey(self._room_admin_key).verify(text, signature)
+            VerifyKey(self._room_admin_key).verify(
+                signed.open_room(self.number, slot, gate, chain), signature
+            )
         except (BadSignatureError, ValueError):
             return False
         return True
@@ -209,7 +248,7 @@ class Room:
     def _to_all(self, message: messages.Message) -> list[Effect]:
         return [Send(handle, message) for handle in self._seats]
 
-    # -- G1: open ----------------------------------------------------------------------------
+    # -- G1 and G5: open ---------------------------------------------------------------------
 
     def _opened(self) -> messages.Opened:
         slot = self.slot
@@ -217,98 +256,131 @@ class Room:
         return messages.Opened(slot, self.chain, self._sign(signed.receipt(self.number, slot, self.chain)))
 
     def _open(self, seat: Seat, message: messages.Open, now: float) -> list[Effect]:
-        text = signed.open_room(self.number, message.slot, message.gate, message.chain, seat.nonce)
-        if not self._signed_by_room_admin(text, message.signature):
+        slot, gate, chain, signature = message.slot, message.gate, message.chain, message.signature
+        if signature is not None and not self._signed_by_room_admin(slot, gate, chain, signature):
             return refuse(seat.handle, "signature", "the room admin's signature is wrong", "open")
-        if self.slot is not None:
-            here = (self.slot, self._gates[self.slot], self.chain)
-            if (message.slot, message.gate, message.chain) == here:
-                return [Send(seat.handle, self._opened())]
-            return refuse(seat.handle, "open", "the room is open already", "open")
-        self.slot, self.chain = message.slot, message.chain
-        self._gates = {message.slot: message.gate}
-        return self._to_all(self._opened())
+        if (slot, chain) == (self.slot, self.chain) and self._gates.is_gate(slot, gate):
+            self._signed_slot = self._signed_slot if signature is None else slot
+            return [Send(seat.handle, self._opened())]
+        empty = self._empty_since is not None and now >= self._empty_since + limits.OPEN_WAIT
+        if not empty and (signature is None or (self.slot is not None and slot <= self._signed_slot)):
+            # A connection that waits for its turn to open sends this every few seconds.
+            why = "nobody has opened this room yet" if self.slot is None else "the room is open already"
+            return refuse(seat.handle, "open", why, "open")
+        self._signed_slot = -1 if signature is None else slot
+        self._restart(slot, gate, chain, now)
+        return [*self._to_all(self._opened()), *self.media.lapse(now)]
+
+    def _restart(self, slot: int, gate: bytes, chain: bytes, now: float) -> None:
+        """Continue at another slot: no pass has been shown for it, and no commit is held."""
+        self.slot, self.chain, self.chain_before = slot, chain, b""
+        self._gates.reset(slot, gate)
+        self._taken_at.clear()
+        self._backlog.forget_commits()
+        self._held, self._rivals = None, []
+        for seat in self._seats.values():
+            seat.shown = seat.seen = None
+            seat.until = -math.inf
+            seat.won, seat.lost, seat.outside_since = -1, -1, now
+        self._empty_since = now
+        self._update_deadline()
 
     # -- passes (G3) -------------------------------------------------------------------------
 
     def _show(self, seat: Seat, message: messages.Show, current: int, now: float) -> list[Effect]:
-        gate = signed.gate(message.room_pass)
-        slot = -1
-        for n, expected in self._gates.items():
-            # compare all gates, so that the time does not reveal which gate fits
-            if hmac.compare_digest(gate, expected):
-                slot = max(slot, n)
-        if slot < 0:
+        slot = self._gates.fits(message.room_passes)
+        if slot is None:
             return refuse(seat.handle, "pass", "this pass fits no gate of the last slots", "show")
-        shown: list[Effect] = [Send(seat.handle, messages.Shown(slot))]
-        if seat.shown is None or slot > seat.shown:
-            seat.below, seat.shown = seat.shown, slot
-            until = self._grace_end(slot, current)
-            seat.until = max(seat.until, until)
-        return shown
-
-    def _grace_end(self, slot: int, current: int) -> float:
-        if slot == current:
-            return math.inf
-        return self._taken_at.get(slot + 1, -math.inf) + limits.PASS_GRACE
+        seat.shown = slot if seat.shown is None else max(seat.shown, slot)
+        seat.until = max(seat.until, self._gates.end(slot))
+        if seat.inside:
+            seat.seen = current
+            self._note_insiders(now)
+        return [Send(seat.handle, messages.Shown(current if slot >= self._gates.floor else slot))]
 
     # -- G2 and G6: commit -------------------------------------------------------------------
 
     def _commit(self, seat: Seat, message: messages.Commit, current: int, now: float) -> list[Effect]:
-        if seat.shown is None:
-            return refuse(seat.handle, "pass", "show the pass of the slot before", "commit")
         if message.slot != current + 1:
-            if current - 1 <= message.slot <= current and seat.shown >= message.slot - 1:
+            if current - 1 <= message.slot <= current and now < seat.until:
                 seat.lost = current
+                seat.admin = seat.admin or (
+                    message.slot == current and self._is_signed(message, self.chain_before)
+                )
             return [Send(seat.handle, messages.Stale(message.slot, current))]
-        if seat.shown != current:
-            return refuse(seat.handle, "pass", "show the pass of the slot before", "commit")
+        if message.opening is not None:
+            if not self._is_signed(message, self.chain):
+                return refuse(seat.handle, "signature", "the room admin's signature is wrong", "commit")
+            seat.admin = True
+        elif not seat.inside:
+            return refuse(seat.handle, "pass", "show a pass that fits an open gate", "commit")
         held = self._held
         if (held is not None and held.seat is seat) or seat in self._rivals:
             return refuse(seat.handle, "state", "your commit for this slot is being considered", "commit")
-        if not self._older_loser(seat):
+        wait = self._wait(seat, message, now)
+        behind_host = held is not None and held.commit.opening is not None and message.opening is None
+        if wait == 0 and not behind_host:
             return self._take(seat, message, now)
         if held is None:
-            self._held = _Held(seat, message, now + limits.FAIRNESS_HOLD)
+            self._held = _Held(seat, message, now + wait)
             self._wake_by(self._held.until)
-        elif seat.won < held.seat.won:
+        elif (message.opening is None, seat.won) < (held.commit.opening is None, held.seat.won):
             self._rivals.append(held.seat)
             self._held = _Held(seat, message, held.until)
         else:
             self._rivals.append(seat)
         return []
 
-    def _older_loser(self, seat: Seat) -> bool:
-        """Return whether another seat lost the last race, and won less recently than `seat`, or never."""
+    def _is_signed(self, message: messages.Commit, before: bytes) -> bool:
+        """Return whether the room admin has signed a commit for its slot after the chain value `before`."""
+        chain = signed.next_chain(before, message.slot, message.blob)
+        gate = signed.gate_of(message.blob)
+        opening = message.opening
+        return opening is not None and self._signed_by_room_admin(message.slot, gate, chain, opening)
+
+    def _wait(self, seat: Seat, message: messages.Commit, now: float) -> float:
+        """Return the seconds for which a commit waits: for an older loser, and for the room's next slot."""
+        fair = limits.FAIRNESS_HOLD if self._older_loser(seat, message) else 0.0
+        return fair if message.opening is not None else max(fair, self._slots.wait(now))
+
+    def _older_loser(self, seat: Seat, message: messages.Commit) -> bool:
+        """Return whether another seat lost the last race, and won less recently than `seat`, or never.
+
+        A host's commit goes before those of other members, and takes turns with those of hosts.
+        """
         return any(
-            other.lost == self.slot and other.won < seat.won
+            other.lost == self.slot and other.won < seat.won and (other.admin or message.opening is None)
             for other in self._seats.values()
             if other is not seat
         )
 
-    def _held_slot(self) -> int:
-        assert self.slot is not None
-        return self.slot
-
     def _take(self, seat: Seat, message: messages.Commit, now: float) -> list[Effect]:
-        slot = message.slot
+        slot, closes = message.slot, message.opening is not None
         late = [s for s in (self._held.seat if self._held else None, *self._rivals) if s and s is not seat]
         self._held, self._rivals = None, []
-        for other in self._seats.values():
-            if other.shown == slot - 1:
-                other.until = now + limits.PASS_GRACE
-                if other.media is not None:
-                    self._wake_by(other.until)
-        self.slot = slot
+        if closes:
+            self._signed_slot = slot
+            for other in self._seats.values():
+                if other.inside:
+                    other.until = other.outside_since = now + limits.PASS_GRACE
+        else:
+            self._slots.take(now)
+        self.slot, self.chain_before = slot, self.chain
         self.chain = signed.next_chain(self.chain, slot, message.blob)
         committed = messages.Committed(
-            slot, message.blob, self.chain, self._sign(signed.receipt(self.number, slot, self.chain))
+            slot,
+            message.blob,
+            self.chain,
+            self._sign(signed.receipt(self.number, slot, self.chain)),
+            message.opening,
         )
-        self._gates[slot] = message.gate
+        in_use = {other.shown for other in self._seats.values() if other.shown is not None}
+        self._gates.add(slot, signed.gate_of(message.blob), closes=closes, in_use=in_use, now=now)
         self._taken_at[slot] = now
-        self._gates.pop(slot - limits.CATCH_UP_SLOTS, None)
         self._taken_at.pop(slot - limits.CATCH_UP_SLOTS, None)
         self._backlog.add_commit(committed)
+        self._note_insiders(now)
+        self._update_deadline()
         seat.won = slot
         seat.lost = -1
         effects: list[Effect] = []
@@ -324,44 +396,6 @@ class Room:
             effects.append(Send(other.handle, messages.Stale(slot, slot)))
         return effects
 
-    # -- G5: regate --------------------------------------------------------------------------
-
-    def _regate(self, seat: Seat, message: messages.Regate, current: int, now: float) -> list[Effect]:
-        text = signed.regate(self.number, message.slot, message.gate, seat.nonce)
-        if not self._signed_by_room_admin(text, message.signature):
-            return refuse(seat.handle, "signature", "the room admin's signature is wrong", "regate")
-        if message.slot != current:
-            return [Send(seat.handle, messages.Stale(message.slot, current))]
-        effects: list[Effect] = []
-        if message.gate != self._gates[current]:
-            self._gates[current] = message.gate
-            effects += self._close_gate(current, now)
-        return effects + self._to_all(messages.Regated(current))
-
-    def _close_gate(self, current: int, now: float) -> list[Effect]:
-        """Void the passes shown at the old gate of the current slot, and refuse the commits on hold.
-
-        Receiving connections with the pass of the previous slot get a new grace of `PASS_GRACE` seconds.
-        """
-        waiting = [s for s in (self._held.seat if self._held else None, *self._rivals) if s]
-        self._held, self._rivals = None, []
-        for seat in self._seats.values():
-            if seat.shown == current:
-                seat.shown, seat.below = seat.below, None
-                seat.until = now
-            receives = seat.until >= now
-            if receives and seat.shown is not None and seat.shown == current - 1:
-                seat.until = now + limits.PASS_GRACE
-            if seat.media is not None:
-                self._wake_by(seat.until)
-        return [
-            effect
-            for seat in waiting
-            for effect in refuse(
-                seat.handle, "pass", "the gate has been mended: show the pass again", "commit"
-            )
-        ]
-
     # -- G4: catch up ------------------------------------------------------------------------
 
     def _catch_up(self, seat: Seat, message: messages.CatchUp, current: int, now: float) -> list[Effect]:
@@ -370,8 +404,8 @@ class Room:
         If it may not receive, `relay` in the answer has the value of the request: the client asks again after
         it has shown the current pass.
         """
-        if seat.shown is None or seat.shown < message.slot - 1 or seat.shown not in self._gates:
-            return refuse(seat.handle, "pass", "show the pass of that slot, or a later one", "catch_up")
+        if seat.shown is None or (seat.shown not in self._gates and not seat.inside):
+            return refuse(seat.handle, "pass", "show a pass of the last slots", "catch_up")
         if message.slot > current:
             return refuse(seat.handle, "slot", "the room has not reached that slot", "catch_up")
         commits = self._backlog.commits
@@ -407,7 +441,7 @@ class Room:
             ),
             relays=tuple((r.relay, len(r.blob)) for _, r in self._backlog.relays),
             gates=len(self._gates),
-            passes_current=sum(s.until == math.inf for s in self._seats.values()),
+            passes_current=sum(s.inside for s in self._seats.values()),
             streams=tuple(
                 stream.kind for s in self._seats.values() if s.media is not None for stream in s.media.streams
             ),

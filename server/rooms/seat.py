@@ -18,10 +18,17 @@ class Seat:
     since: float
     catch_ups: TokenBucket
     media_changes: TokenBucket
-    shown: int | None = None  # the highest slot whose pass the connection has shown
-    below: int | None = None  # the previous value of `shown`, restored when the current slot is regated
-    until: float = -math.inf  # end of receiving; infinity while `shown` is the current slot
-    won: int = -1  # the last slot that the connection has taken
+    outside_since: float  # since when the connection may not receive; after a closing, the end of its grace
+    won: int  # the last slot that the connection has taken, or the current slot at its arrival
+    shown: int | None = None  # the highest slot whose gate a pass of the connection fits
+    seen: int | None = None  # the current slot when it last showed a pass that fits an open gate
+    until: float = -math.inf  # end of receiving; infinity while a pass of the connection fits an open gate
+    admin: bool = False  # whether it has taken a slot, or asked for one, with the room admin's signature
     lost: int = -1  # the current slot when its last commit came too late; -1 after it has won
     media: Media | None = None
     view: list[HandleStream] | None = None  # the last `streams` sent to it since it joined media
+
+    @property
+    def inside(self) -> bool:
+        """Whether a pass of the connection fits an open gate."""
+        return self.until == math.inf

@@ -31,7 +31,7 @@ TICK = 0.05
 #: Seconds for the last message and the WebSocket's closing handshake.
 CLOSE_TIMEOUT = 1.0
 #: Codes of refusals that do not count against the client.
-_NO_ERRORS: Final = frozenset({"lost"})
+_NO_ERRORS: Final = frozenset({"lost", "open"})
 
 
 class MediaServer(Protocol):

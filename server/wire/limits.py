@@ -17,6 +17,8 @@ BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 2621
 LOBBY_BLOB_MAX: Final = 131072
 #: The largest blob that a room carries.
 ROOM_BLOB_MAX: Final = 262144
+#: A commit's blob has its gate here, after the slot of the sender's epoch. It is all that the server reads.
+BLOB_GATE_AT: Final = 8
 #: The largest JSON frame: the largest blob in base64, plus space for the other fields.
 FRAME_MAX: Final = 360_448
 
@@ -64,8 +66,15 @@ SLOT_MAX: Final = 2**53 - 1
 #: Number of latest slots whose passes allow a connection to catch up (docs/reference/protocol.md section 3,
 #: G4).
 CATCH_UP_SLOTS: Final = 64
-#: Seconds for which a connection with the previous slot's pass still receives (section 3, G3).
+#: Maximum number of passes in one `show`.
+SHOW_MAX: Final = 16
+#: Seconds for which a connection still receives after a host's slot has closed the gate of its pass (section
+#: 3, G3).
 PASS_GRACE: Final = 10.0
+#: Seconds for which a connection may be in an open room without a pass that fits (section 3, G7).
+PASS_WAIT: Final = 10.0
+#: Seconds without any pass that fits until a room may be opened without the room admin (section 3, G5).
+OPEN_WAIT: Final = 10.0
 #: Seconds for which a room holds a commit in favour of the loser of the last race (section 3, G6).
 FAIRNESS_HOLD: Final = 0.5
 

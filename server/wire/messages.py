@@ -11,7 +11,7 @@ The order of messages on one connection::
     server  entered
 
     lobby:  post ->  posted (to the others)
-    room:   show, open, commit, regate, catch_up, relay, broadcast, media, subscribe  ->  their answers below
+    room:   show, open, commit, catch_up, relay, broadcast, media, subscribe  ->  their answers below
 """
 
 from __future__ import annotations
@@ -135,28 +135,35 @@ class Posted(Message, frozen=True, tag="posted"):
 
 
 class Show(Message, frozen=True, tag="show"):
-    """Client: the pass of a slot, to prove that this connection belongs to a member at that slot."""
+    """Client: passes of the last slots, to prove that this connection belongs to a member.
 
-    room_pass: Bytes32
+    A client shows its newest pass. If no gate fits that, it shows all that it has.
+    """
+
+    room_passes: Annotated[list[Bytes32], msgspec.Meta(min_length=1, max_length=limits.SHOW_MAX)]
 
 
 class Shown(Message, frozen=True, tag="shown"):
-    """Server: the pass that the client has shown opens the gate of `slot`."""
+    """Server: a pass that the client has shown fits a gate.
+
+    `slot` is the current slot if that gate is open (G3); otherwise it is the slot of the gate.
+    """
 
     slot: Slot
 
 
 class Open(Message, frozen=True, tag="open"):
-    """Client, the room admin only (G1): open the room, or reopen it after the server's restart.
+    """Client (G1, G5): open the room, or reopen it after the server's restart.
 
     `signature` is made with the room admin key over
-    ``"snug 1 open" | number | slot (8 bytes) | gate | chain | server nonce``.
+    ``"snug 1 open" | number | slot (8 bytes) | gate | chain``. Any member may pass on one that it has. None:
+    a member opens a room that nobody else opens.
     """
 
     slot: Slot
     gate: Bytes32
     chain: Bytes32
-    signature: Bytes64
+    signature: Bytes64 | None = None
 
 
 class Opened(Message, frozen=True, tag="opened"):
@@ -172,48 +179,35 @@ class Opened(Message, frozen=True, tag="opened"):
 
 
 class Commit(Message, frozen=True, tag="commit"):
-    """Client (G2): take slot `slot`, the slot after the current one. `gate` = H(pass of `slot`)."""
+    """Client (G2): take slot `slot`, the slot after the current one.
+
+    `blob` contains the slot's gate, H(pass of `slot`). `opening` is a host's: the room admin's signature, as
+    in `Open`, over this slot, its gate and the chain after it. It closes the gates of all earlier slots (G3).
+    """
 
     slot: Slot
     blob: Blob
-    gate: Bytes32
+    opening: Bytes64 | None = None
 
 
 class Committed(Message, frozen=True, tag="committed"):
     """Server, to all connections that may receive, the committer included: `blob` has taken slot `slot`.
 
     `chain` = ``H(chain before | slot (8 bytes) | H(blob))``. `signature` is made with the server key over
-    ``"snug 1 receipt" | number | slot (8 bytes) | chain``.
+    ``"snug 1 receipt" | number | slot (8 bytes) | chain``. `opening` is that of the `commit`.
     """
 
     slot: Slot
     blob: Blob
     chain: Bytes32
     signature: Bytes64
+    opening: Bytes64 | None = None
 
 
 class Stale(Message, frozen=True, tag="stale"):
     """Server: the client's message named slot `asked`, which does not fit the current slot `slot`."""
 
     asked: Slot
-    slot: Slot
-
-
-class Regate(Message, frozen=True, tag="regate"):
-    """Client, the room admin only (G5): replace the gate of the current slot.
-
-    `signature` is made with the room admin key over
-    ``"snug 1 regate" | number | slot (8 bytes) | gate | server nonce``.
-    """
-
-    slot: Slot
-    gate: Bytes32
-    signature: Bytes64
-
-
-class Regated(Message, frozen=True, tag="regated"):
-    """Server, to all connections in the room: the gate of `slot` was replaced; show the pass again."""
-
     slot: Slot
 
 
@@ -370,18 +364,7 @@ class Subscribe(Message, frozen=True, tag="subscribe"):
 
 
 ClientMessage = (
-    LobbyDoor
-    | RoomDoor
-    | Post
-    | Show
-    | Open
-    | Commit
-    | Regate
-    | CatchUp
-    | Relay
-    | Broadcast
-    | Media
-    | Subscribe
+    LobbyDoor | RoomDoor | Post | Show | Open | Commit | CatchUp | Relay | Broadcast | Media | Subscribe
 )
 ServerMessage = (
     Challenge
@@ -393,7 +376,6 @@ ServerMessage = (
     | Opened
     | Committed
     | Stale
-    | Regated
     | CaughtUp
     | Relayed
     | Broadcasted

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from snugroom.server.wire import limits
+
 
 def _u64(number: int) -> bytes:
     return number.to_bytes(8, "big")
@@ -29,14 +31,9 @@ def door(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -
     return b"snug 1 door" + len(name).to_bytes(2, "big") + name + number + server_nonce + client_nonce
 
 
-def open_room(number: bytes, slot: int, gate: bytes, chain: bytes, server_nonce: bytes) -> bytes:
-    """Return the text that the room admin signs to open a room (G1)."""
-    return b"snug 1 open" + number + _u64(slot) + gate + chain + server_nonce
-
-
-def regate(number: bytes, slot: int, gate: bytes, server_nonce: bytes) -> bytes:
-    """Return the text that the room admin signs to replace a gate (G5)."""
-    return b"snug 1 regate" + number + _u64(slot) + gate + server_nonce
+def open_room(number: bytes, slot: int, gate: bytes, chain: bytes) -> bytes:
+    """Return the text that the room admin signs to open a slot's gate alone (G1, G3)."""
+    return b"snug 1 open" + number + _u64(slot) + gate + chain
 
 
 def receipt(number: bytes, slot: int, chain: bytes) -> bytes:
@@ -47,6 +44,11 @@ def receipt(number: bytes, slot: int, chain: bytes) -> bytes:
 def gate(room_pass: bytes) -> bytes:
     """Return the gate (32 bytes) that the pass `room_pass` opens: ``H(room_pass)``."""
     return sha256(room_pass).digest()
+
+
+def gate_of(blob: bytes) -> bytes:
+    """Return the gate (32 bytes) that a commit's blob contains in the clear."""
+    return blob[limits.BLOB_GATE_AT : limits.BLOB_GATE_AT + limits.HASH_SIZE]
 
 
 def next_chain(chain: bytes, slot: int, blob: bytes) -> bytes:

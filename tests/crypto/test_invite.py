@@ -295,11 +295,8 @@ def test_messages_byte_by_byte() -> None:
         b"snug 1 door" + length + ORIGIN.encode() + N16 + b"s" * 32 + b"c" * 32
     )
     assert invite.door_message(ORIGIN, H32, b"s" * 32, b"c" * 32)[-96:-64] == H32
-    assert invite.open_message(N16, 258, b"g" * 32, b"c" * 32, b"s" * 32) == (
-        b"snug 1 open" + N16 + slot + b"g" * 32 + b"c" * 32 + b"s" * 32
-    )
-    assert invite.regate_message(N16, 258, b"g" * 32, b"s" * 32) == (
-        b"snug 1 regate" + N16 + slot + b"g" * 32 + b"s" * 32
+    assert invite.open_message(N16, 258, b"g" * 32, b"c" * 32) == (
+        b"snug 1 open" + N16 + slot + b"g" * 32 + b"c" * 32
     )
     assert invite.receipt_message(N16, 258, b"c" * 32) == b"snug 1 receipt" + N16 + slot + b"c" * 32
     assert (
@@ -318,14 +315,11 @@ def test_messages_refuse_wrong_sizes() -> None:
         lambda: invite.door_message(ORIGIN, N16, short, H32),
         lambda: invite.door_message(ORIGIN, N16, H32, short),
         lambda: invite.door_message("https://Meet.example", N16, H32, H32),
-        lambda: invite.open_message(H32, 1, H32, H32, H32),
-        lambda: invite.open_message(N16, -1, H32, H32, H32),
-        lambda: invite.open_message(N16, 1, short, H32, H32),
-        lambda: invite.open_message(N16, 1, H32, short, H32),
-        lambda: invite.open_message(N16, 1, H32, H32, short),
-        lambda: invite.regate_message(N16, 2**64, H32, H32),
-        lambda: invite.regate_message(N16, 1, short, H32),
-        lambda: invite.regate_message(N16, 1, H32, short),
+        lambda: invite.open_message(H32, 1, H32, H32),
+        lambda: invite.open_message(N16, -1, H32, H32),
+        lambda: invite.open_message(N16, 2**64, H32, H32),
+        lambda: invite.open_message(N16, 1, short, H32),
+        lambda: invite.open_message(N16, 1, H32, short),
         lambda: invite.receipt_message(N16, 1, short),
         lambda: invite.room_number(short, H32),
         lambda: invite.room_number(H32, short),
@@ -344,3 +338,17 @@ def test_receipts() -> None:
     for number, slot, chain in ((b"m" * 16, 3, H32), (N16, 4, H32), (N16, 3, b"g" * 32)):
         with pytest.raises(AuthenticationError, match=f"slot {slot}"):
             invite.verify_receipt(server.public, number, slot, chain, signature)
+
+
+def test_openings() -> None:
+    room_admin, gate, chain = SigningKey.generate(), b"g" * 32, b"c" * 32
+    signature = room_admin.sign(invite.open_message(N16, 3, gate, chain))
+    invite.verify_opening(room_admin.public, N16, 3, gate, chain, signature)
+    for wrong in (
+        (b"m" * 16, 3, gate, chain),
+        (N16, 4, gate, chain),
+        (N16, 3, chain, chain),
+        (N16, 3, gate, gate),
+    ):
+        with pytest.raises(AuthenticationError):
+            invite.verify_opening(room_admin.public, *wrong, signature)

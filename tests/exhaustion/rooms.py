@@ -27,7 +27,7 @@ async def member(place: Place, name: str) -> Guest:
     guest.handle = entered.handle
     if entered.slot is None:
         number = signed.room_number(bytes(door.verify_key), bytes(room_admin.verify_key))
-        await guest.say(opening(guest.challenge.nonce, key=room_admin, number=number))
+        await guest.say(opening(key=room_admin, number=number))
     await guest.say(show(0))
     await guest.until(Shown)
     return guest

@@ -28,7 +28,6 @@ from snugroom.server.wire.messages import (
     Message,
     Open,
     Post,
-    Regate,
     Relay,
     Relayed,
     RoomDoor,
@@ -141,9 +140,9 @@ class HubHarness:
         door, room_admin = _INNOCENT
         self._say(handle, self._room_door(handle, door, room_admin))
         number = signed.room_number(bytes(door.verify_key), bytes(room_admin.verify_key))
-        text = signed.open_room(number, 0, gate(0), bytes(32), self._challenges[handle].nonce)
+        text = signed.open_room(number, 0, gate(0), bytes(32))
         self._say(handle, Open(0, gate(0), bytes(32), room_admin.sign(text).signature))
-        self._say(handle, Show(room_pass(0)))
+        self._say(handle, Show([room_pass(0)]))
         assert any(isinstance(message, Shown) for message in self._inbox[handle])
         return handle
 
@@ -198,20 +197,21 @@ class HubHarness:
             (s for d, s in _ROOMS if signed.room_number(bytes(d.verify_key), bytes(s.verify_key)) == number),
             room_admin,
         )
-        nonce = self._challenges[who].nonce
         body = _BLOBS[tape.pick(_SIZES)]
         if choice == 0:
-            text = signed.open_room(number, slot, gate(slot), bytes(32), nonce)
-            return Open(slot, gate(slot), bytes(32), self._signed(room_admin, text, tape))
+            text = signed.open_room(number, slot, gate(slot), bytes(32))
+            signature = self._signed(room_admin, text, tape) if tape.byte() > 60 else None
+            return Open(slot, gate(slot), bytes(32), signature)
         if choice in (1, 2):
-            return Show(room_pass(slot))
+            return Show([room_pass(slot)])
         if choice == 3:
             return Post(body)
         if choice == 4:
-            return Commit(slot, body, gate(slot))
+            return Commit(slot, body[:8] + gate(slot) + body[40:])
         if choice == 5:
-            text = signed.regate(number, slot, gate(slot), nonce)
-            return Regate(slot, gate(slot), self._signed(room_admin, text, tape))
+            chain = signed.next_chain(bytes(32) if room is None else room.chain, slot, body)
+            text = signed.open_room(number, slot, signed.gate_of(body), chain)
+            return Commit(slot, body, self._signed(room_admin, text, tape))
         if choice == 6:
             return CatchUp(slot, tape.byte())
         if choice == 7:
@@ -273,7 +273,7 @@ class HubHarness:
             assert len(facts.relays) <= SETTINGS.ring_relays
             assert sum(size for _, size in facts.relays) <= SETTINGS.ring_bytes
             assert len(facts.commits) <= limits.CATCH_UP_SLOTS
-            assert facts.gates <= limits.CATCH_UP_SLOTS + 1
+            assert facts.gates <= limits.CATCH_UP_SLOTS + len(facts.handles)
             assert facts.waiting <= len(facts.handles)
         # what is tried gets somewhere
         assert self._words < 3 or self.heard >= {

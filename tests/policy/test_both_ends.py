@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import MalformedError
-from snugroom.server.wire import signed
+from snugroom.server.wire import limits, signed
 
 b32 = st.binary(min_size=32, max_size=32)
 room = st.binary(min_size=16, max_size=16)
@@ -28,14 +29,9 @@ def test_doors(origin: str, number: bytes, server: bytes, client: bytes) -> None
     assert signed.door(origin, number, server, client) == invite.door_message(origin, number, server, client)
 
 
-@given(room, slots, b32, b32, b32)
-def test_opening_mending_and_receipts(
-    number: bytes, slot: int, gate: bytes, chain: bytes, nonce: bytes
-) -> None:
-    assert signed.open_room(number, slot, gate, chain, nonce) == invite.open_message(
-        number, slot, gate, chain, nonce
-    )
-    assert signed.regate(number, slot, gate, nonce) == invite.regate_message(number, slot, gate, nonce)
+@given(room, slots, b32, b32)
+def test_openings_and_receipts(number: bytes, slot: int, gate: bytes, chain: bytes) -> None:
+    assert signed.open_room(number, slot, gate, chain) == invite.open_message(number, slot, gate, chain)
     assert signed.receipt(number, slot, chain) == invite.receipt_message(number, slot, chain)
 
 
@@ -43,13 +39,14 @@ def test_opening_mending_and_receipts(
 def test_chains_and_gates(chain: bytes, slot: int, blob: bytes) -> None:
     assert signed.next_chain(chain, slot, blob) == invite.chain_next(chain, slot, blob)
     assert signed.gate(chain) == invite.gate(chain)
+    covered = envelope.seal(chain, "commit", bytes(16), slot, b"payload", limits.BUCKETS, gate=chain)
+    assert signed.gate_of(covered) == envelope.gate(covered) == chain
 
 
 def test_no_two_kinds_of_message_can_be_taken_for_each_other() -> None:
     number, nonce, gate, chain = bytes(16), bytes(32), bytes(32), bytes(32)
     messages = [
-        invite.open_message(number, 1, gate, chain, nonce),
-        invite.regate_message(number, 1, gate, nonce),
+        invite.open_message(number, 1, gate, chain),
         invite.receipt_message(number, 1, chain),
         invite.door_message("https://meet.example", number, nonce, nonce),
     ]

@@ -14,6 +14,7 @@ from snugroom.client.session.kernel.verdict import Valid, Void
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.room_state import ANY_HOST, CommitContext, HostReturn, RejoinTicket
+from snugroom.crypto.agreed.slot_author import Place, SlotPayload
 from snugroom.crypto.errors import (
     AuthenticationError,
     MalformedError,
@@ -40,7 +41,7 @@ def context_of(m: Membership) -> bytes:
 
 
 def cover(m: Membership, *messages: bytes) -> bytes:
-    return m._cover("commit", envelope.pack(messages))
+    return m.cover_commit(messages, bytes(32))
 
 
 def heal(w: World, who: Participant, everybody: list[Participant]) -> None:
@@ -88,11 +89,37 @@ def test_a_commit_that_mls_refuses_is_void_and_its_author_named() -> None:
     assert judged(cover(m, nobody), ada, cem) == [(1, "SNUG-16")] * 2
 
 
-def test_a_commit_with_anothers_signature_names_nobody() -> None:
+def test_a_commit_with_anothers_signature_names_who_put_it_in_a_slot() -> None:
     ada, bo, cem = World(203).meeting("Ada", "Bo", "Cem")
     m = bo.room.membership
     false = forge(m.group, Commit((), None), authenticated_data=context_of(m), signature_private=bytes(32))
-    assert judged(cover(m, false), ada, cem) == [(None, "SNUG-16")] * 2
+    assert judged(cover(m, false), ada, cem) == [(1, "SNUG-16")] * 2
+
+
+def test_anothers_commit_in_a_blob_of_ones_own_is_void_and_names_who_did_it() -> None:
+    ada, bo, cem = World(208).meeting("Ada", "Bo", "Cem")
+    m = ada.room.membership
+    stage = m.group.stage([], authenticated_data=context_of(m))
+    assert judged(cover(bo.room.membership, stage.message), cem) == [(1, "SNUG-2")]
+    assert judged(cover(m, stage.message), bo) == [None], "from its author it is valid"
+
+
+@pytest.mark.parametrize("what", ["gate", "leaf", "slot", "chain", "signature"])
+def test_a_blob_that_its_author_has_not_signed_like_this_is_void_and_names_nobody(what: str) -> None:
+    ada, bo, cem = World(209).meeting("Ada", "Bo", "Cem")
+    m = bo.room.membership
+    stage = m.group.stage([], authenticated_data=context_of(m))
+    packed, gate, prior_state = envelope.pack([stage.message]), bytes(32), m.prior_state()
+    place = Place(m.room, prior_state.slot + (what == "slot"), prior_state.chain)
+    if what == "chain":
+        place = Place(m.room, place.slot, bytes(32))
+    signed = SlotPayload.signed(packed, m.own_leaf, place, gate, m.sign)
+    if what == "leaf":
+        signed = SlotPayload(packed, 0, signed.signature)
+    elif what == "signature":
+        signed = SlotPayload(packed, m.own_leaf, bytes(64))
+    blob = m._cover("commit", signed.encode(), b"g" * 32 if what == "gate" else gate)
+    assert judged(blob, ada, cem) == [(None, "SNUG-2")] * 2
 
 
 def test_a_blob_that_is_no_commit_takes_a_slot_in_vain() -> None:
@@ -118,13 +145,13 @@ def test_a_blob_that_is_no_commit_takes_a_slot_in_vain() -> None:
 )
 def test_the_context_of_a_commit_is_checked(context: dict[str, object], rule: str) -> None:
     ada, bo, cem = World(205).meeting("Ada", "Bo", "Cem")
-    blob, _ = forged(bo, [], **context)
+    blob = forged(bo, [], **context)
     assert judged(blob, ada, cem) == [(1, rule)] * 2
 
 
 def test_a_hosts_return_is_refused_from_a_host_too() -> None:
     ada, bo, cem = World(206).meeting("Ada", "Bo", "Cem")
-    blob, _ = forged(ada, [], host_return=HostReturn(1, bytes(64)))
+    blob = forged(ada, [], host_return=HostReturn(1, bytes(64)))
     assert judged(blob, bo, cem) == [(0, "SNUG-9")] * 2
 
 
@@ -145,7 +172,7 @@ def test_a_rejoin_is_judged_alike_by_who_was_there_and_by_who_came_later() -> No
     package, _ = returning(cem, w.now, slot=2, chain=bytes(32))
     for_a_host, its_ticket = returning(cem, w.now, slot=2, chain=bytes(32), by=ANY_HOST)
     link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
-    blob, _ = forged(bo, [mls.Remove(2), link, mls.Add(package)])
+    blob = forged(bo, [mls.Remove(2), link, mls.Add(package)])
     assert 2 in ada.room.membership.journal.chains
     assert 2 not in dana.room.membership.journal.chains
     assert judged(blob, ada, dana) == [None] * 2
@@ -172,15 +199,15 @@ def test_a_ticket_is_used_once() -> None:
     )
     again, _ = returning(cem, w.now, nonce=ticket.nonce)
     link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
-    blob, _ = forged(bo, [mls.Remove(2), link, mls.Add(again)])
+    blob = forged(bo, [mls.Remove(2), link, mls.Add(again)])
     assert judged(blob, ada) == [(1, "SNUG-8")]
 
 
 @pytest.mark.parametrize("context", [{"slot": 9}, {"chain": bytes(32)}])
-def test_where_a_commit_stands_is_the_servers_choice(context: dict[str, object]) -> None:
+def test_a_commit_for_another_place_than_its_blob_names_its_author(context: dict[str, object]) -> None:
     ada, bo, cem = World(205).meeting("Ada", "Bo", "Cem")
-    blob, _ = forged(bo, [], **context)
-    assert judged(blob, ada, cem) == [(None, "SNUG-1")] * 2
+    blob = forged(bo, [], **context)
+    assert judged(blob, ada, cem) == [(1, "SNUG-1")] * 2
 
 
 def test_a_removal_is_laundered_through_no_host() -> None:
@@ -255,7 +282,7 @@ def test_a_relay_blob_carries_one_message_and_no_handshake() -> None:
         with pytest.raises(MalformedError):
             ada.room.membership.open_relay(m._cover("relay", envelope.pack(messages)))
     with pytest.raises(SnugCryptoError):
-        ada.room.membership.open_relay(m._cover("commit", envelope.pack([m.group.protect(b"a")])))
+        ada.room.membership.open_relay(m._cover("commit", envelope.pack([m.group.protect(b"a")]), bytes(32)))
     with pytest.raises(MalformedError):
         ada.room.membership.leave_proposals.store(m.group.protect(b"a"))
 

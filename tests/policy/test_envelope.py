@@ -13,15 +13,16 @@ from snugroom.crypto.fields import padded, uint
 from snugroom.crypto.kdf import seal
 from snugroom.server.wire import limits
 
-KEY, ROOM = bytes(range(32)), bytes(range(16))
+KEY, ROOM, GATE = bytes(range(32)), bytes(range(16)), b"g" * 32
 BUCKETS = (512, 1024, 2048)
 
 
 def test_a_blob_comes_back() -> None:
-    blob = envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS, rng=lambda n: b"\x05" * n)
+    blob = envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS, gate=GATE, rng=lambda n: b"\x05" * n)
     assert len(blob) == 512
     assert envelope.epoch_slot(blob) == 7
-    assert blob[:20] == uint(7, 8) + b"\x05" * 12
+    assert envelope.gate(blob) == GATE
+    assert blob[:52] == uint(7, 8) + GATE + b"\x05" * 12
     assert envelope.open(KEY, "commit", ROOM, blob) == b"payload"
     assert b"payload" not in blob
 
@@ -30,12 +31,13 @@ def test_a_blob_comes_back() -> None:
 def test_any_payload_comes_back_from_the_smallest_bucket(
     payload: bytes, slot: int, kind: envelope.Kind
 ) -> None:
-    whole = len(payload) + envelope.OVERHEAD
+    gate = GATE if kind == "commit" else b""
+    whole = len(payload) + envelope.OVERHEAD + len(gate)
     if whole > BUCKETS[-1]:
         with pytest.raises(MalformedError, match="more than one message"):
-            envelope.seal(KEY, kind, ROOM, slot, payload, BUCKETS)
+            envelope.seal(KEY, kind, ROOM, slot, payload, BUCKETS, gate=gate)
         return
-    blob = envelope.seal(KEY, kind, ROOM, slot, payload, BUCKETS)
+    blob = envelope.seal(KEY, kind, ROOM, slot, payload, BUCKETS, gate=gate)
     assert len(blob) == next(size for size in BUCKETS if size >= whole)
     assert envelope.open(KEY, kind, ROOM, blob) == payload
     assert envelope.epoch_slot(blob) == slot
@@ -67,14 +69,14 @@ def test_an_empty_payload_has_a_whole_bucket() -> None:
     [(bytes(32), "commit", ROOM), (KEY, "relay", ROOM), (KEY, "commit", bytes(16))],
 )
 def test_another_key_kind_or_room(key: bytes, kind: envelope.Kind, room: bytes) -> None:
-    blob = envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS)
+    blob = envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS, gate=GATE)
     with pytest.raises(AuthenticationError):
         envelope.open(key, kind, room, blob)
 
 
 def test_every_changed_byte_is_noticed() -> None:
-    blob = envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS)
-    for at in range(len(blob)):  # the slot in front, the nonce, the text, the padding, the tag
+    blob = envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS, gate=GATE)
+    for at in range(len(blob)):  # the slot in front, the gate, the nonce, the text, the padding, the tag
         changed = blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :]
         with pytest.raises((AuthenticationError, MalformedError)):
             envelope.open(KEY, "commit", ROOM, changed)
@@ -92,13 +94,22 @@ def test_too_short_to_be_one() -> None:
     "inner", [b"", b"\0\0\0", b"\0\0\0\x05abcd", padded(b"abc", 20) + b"\x01", b"\0\0\0\0\x01"]
 )
 def test_an_inside_that_is_not_padded_as_it_should_be(inner: bytes) -> None:
-    sealed = seal(KEY, inner, b"snug 1 commit" + ROOM + uint(7, 8))
+    head = uint(7, 8) + GATE
+    sealed = seal(KEY, inner, b"snug 1 commit" + ROOM + head)
     with pytest.raises(MalformedError):
-        envelope.open(KEY, "commit", ROOM, uint(7, 8) + sealed)
+        envelope.open(KEY, "commit", ROOM, head + sealed)
+
+
+def test_commits_have_a_gate_and_nothing_else_has() -> None:
+    for kind, gate in (("commit", b""), ("commit", GATE[1:]), ("relay", GATE), ("beat", b"g")):
+        with pytest.raises(MalformedError, match="a gate"):
+            envelope.seal(KEY, kind, ROOM, 7, b"payload", BUCKETS, gate=gate)  # type: ignore[arg-type]
+    with pytest.raises(MalformedError):
+        envelope.gate(bytes(39))
 
 
 def test_two_blobs_of_the_same_are_different() -> None:
-    one, two = (envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS) for _ in range(2))
+    one, two = (envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS, gate=GATE) for _ in range(2))
     assert one != two
 
 

@@ -20,7 +20,6 @@ from snugroom.server.wire.messages import (
     Media,
     Message,
     Open,
-    Regate,
     RoomDoor,
     Show,
     Stream,
@@ -61,16 +60,24 @@ def blob(name: str, size: int = 512) -> bytes:
 
 def show(slot: int, twist: bytes = b"") -> Show:
     """Show the pass of `slot`."""
-    return Show(room_pass(slot, twist))
+    return Show([room_pass(slot, twist)])
 
 
 def commit(slot: int, name: str = "", size: int = 512, twist: bytes = b"") -> Commit:
-    """Take `slot`."""
-    return Commit(slot, blob(name or f"commit {slot}", size), gate(slot, twist))
+    """Take `slot`, with the gate of its pass."""
+    return Commit(slot, bytes(8) + gate(slot, twist) + blob(name or f"commit {slot}", size - 40))
+
+
+def hosts_commit(
+    slot: int, chain: bytes, name: str = "", twist: bytes = b"", key: SigningKey = ROOM_ADMIN
+) -> Commit:
+    """Take `slot` after `chain` as a host: the room admin signs, which closes the earlier gates."""
+    made = commit(slot, name, twist=twist)
+    text = signed.open_room(NUMBER, slot, gate(slot, twist), signed.next_chain(chain, slot, made.blob))
+    return Commit(slot, made.blob, key.sign(text).signature)
 
 
 def opening(
-    nonce: bytes,
     slot: int = 0,
     chain: bytes = ZERO,
     *,
@@ -78,15 +85,10 @@ def opening(
     number: bytes = NUMBER,
     at: bytes | None = None,
 ) -> Open:
-    """The room admin's signed open, for the connection whose challenge was `nonce`."""
+    """The room admin's signed open."""
     here = gate(slot) if at is None else at
-    text = signed.open_room(number, slot, here, chain, nonce)
+    text = signed.open_room(number, slot, here, chain)
     return Open(slot, here, chain, key.sign(text).signature)
-
-
-def regating(nonce: bytes, slot: int, new_gate: bytes, key: SigningKey = ROOM_ADMIN) -> Regate:
-    """The room admin's signed regate."""
-    return Regate(slot, new_gate, key.sign(signed.regate(NUMBER, slot, new_gate, nonce)).signature)
 
 
 def media(*ssrcs: int, ufrag: str = "abcd") -> Media:
@@ -114,7 +116,7 @@ class Table:
     """A room in memory, and what each of those around it has been sent."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.room = Room(NUMBER, bytes(ROOM_ADMIN.verify_key), settings or Settings(), sign)
+        self.room = Room(NUMBER, bytes(ROOM_ADMIN.verify_key), settings or Settings(slot_burst=1000), sign)
         self.now = 100.0
         self.inbox: dict[bytes, list[Message]] = defaultdict(list)
         self.effects: list[Effect] = []
@@ -146,6 +148,10 @@ class Table:
         self._note(self.room.handle(who, message, self.now))
         return self.inbox[who][before:]
 
+    def host_takes(self, who: bytes, slot: int, name: str = "", twist: bytes = b"") -> list[Message]:
+        """The messages to `who` after it takes `slot` as a host."""
+        return self.says(who, hosts_commit(slot, self.room.chain, name, twist))
+
     def wait(self, seconds: float) -> list[Effect]:
         """Time passes, in one step."""
         self.now += seconds
@@ -158,7 +164,7 @@ class Table:
     def opened(self, *who: bytes, slot: int = 0) -> Table:
         """All of them in the open room, the current pass shown, nothing unread."""
         self.arrive(*who)
-        self.says(who[0], opening(self.nonce(who[0]), slot))
+        self.says(who[0], opening(slot))
         for w in who:
             self.says(w, show(slot))
         self.inbox.clear()

@@ -95,15 +95,14 @@ def known_of(
     members: tuple[Guest, ...], guests: tuple[Guest, ...], peers: tuple[Peer, ...], packets: list[bytes]
 ) -> dict[bytes | str, set[str]]:
     """The data of the meeting that the server knows, and the kinds under which the inventory lists it."""
-    chain = signed.next_chain(ZERO, 1, blob("commit 1"))
+    chain = signed.next_chain(ZERO, 1, commit(1).blob)
     return {
         NUMBER: {"number"},
         bytes(ROOM_ADMIN.verify_key): {"key", "lobby"},
         chain: {"chain"},
         gate(1): {"gate"},
-        gate(2): {"gate"},
-        blob("commit 1"): {"blob"},
-        blob("waits"): {"blob"},
+        commit(1).blob: {"blob"},
+        commit(2, "waits").blob: {"blob"},
         blob("relayed", 2048): {"blob"},
         CLIENT_ADDRESS: {"address"},
         "127.0.0.1": {"address", "setting"},
@@ -264,7 +263,7 @@ async def test_the_disclosure_says_what_is_there() -> None:
             [{"connections": 1}],
         )
         assert (room["waiting_commits"], room["waiting_commit_bytes"]) == (1, 512)
-        assert sorted(seat["won"] for seat in room["seats"]) == [-1, 1]
+        assert sorted(seat["won"] for seat in room["seats"]) == [0, 1]
         assert [seat["pass_slot"] for seat in room["seats"]] == [1, 1]
         assert room["streams"] == {"audio": 2, "video": 2}
         assert disclosed["sealed_media"]["packets"] == 2
@@ -328,11 +327,11 @@ async def test_a_hidden_attribute_is_found() -> None:
         del room._taken_at[handle]  # type: ignore[arg-type]
 
         # something of the right size, and the wrong thing: the gate of a slot where the chain should be
-        room._gates[99] = held.server.signaling.hub._nonces[handle]
+        room._gates._gates[99] = held.server.signaling.hub._nonces[handle]
         assert _astray(held, audit.audit(held.server, held.before)) == {
-            "snugroom.server.rooms.room.Room._gates"
+            "snugroom.server.rooms.gates.Gates._gates"
         }
-        del room._gates[99]
+        del room._gates._gates[99]
 
         # within a closure, within a container, within a closure
         kept = {"deep": [lambda: handle]}

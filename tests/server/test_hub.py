@@ -175,7 +175,7 @@ def test_a_wrong_door_drops_the_connection(door: type, what: str) -> None:
 def test_another_room_admin_is_another_room() -> None:
     harness = HubHarness()
     first, nonce = harness.in_room()
-    harness.say(first, opening(nonce))
+    harness.say(first, opening())
     squatter = SigningKey(sha256(b"squatter").digest())
     second, nonce = harness.connect()
     [entered] = harness.say(second, room_door(ORIGIN, nonce, DOOR, squatter))
@@ -214,7 +214,7 @@ def test_an_empty_lobby_is_gone_at_once_and_an_empty_room_after_its_linger() -> 
     harness.hub.leave(handle, 0.0)
     assert harness.hub.lobby_sizes() == []
     handle, nonce = harness.in_room()
-    assert isinstance(harness.say(handle, opening(nonce))[0], Send)
+    assert isinstance(harness.say(handle, opening())[0], Send)
     harness.hub.leave(handle, 0.0)
     assert harness.hub.leave(handle, 0.0) == []
     assert harness.hub.tick(29.0) == []
@@ -232,10 +232,10 @@ def test_an_empty_lobby_is_gone_at_once_and_an_empty_room_after_its_linger() -> 
 
 def test_the_hub_forgets_a_connection_that_a_room_dropped() -> None:
     harness = HubHarness(Settings(idle_time=60))
-    handle, nonce = harness.in_room()
+    handle, _ = harness.in_room()
     assert any(isinstance(e, Drop) for e in harness.hub.tick(61.0))
     assert not harness.hub.inside(handle)
-    assert harness.say(handle, opening(nonce)) == []
+    assert harness.say(handle, opening()) == []
     assert harness.hub.leave(handle, 62.0) == []
     assert not list(harness.hub.rooms())
 
@@ -243,8 +243,8 @@ def test_the_hub_forgets_a_connection_that_a_room_dropped() -> None:
 def test_opening_reaches_who_waits() -> None:
     harness = HubHarness()
     first, _ = harness.in_room()
-    second, nonce = harness.in_room()
-    effects = harness.say(second, opening(nonce))
+    second, _ = harness.in_room()
+    effects = harness.say(second, opening())
     assert [(e.handle, type(e.message)) for e in effects if isinstance(e, Send)] == [
         (first, Opened),
         (second, Opened),
@@ -261,6 +261,9 @@ def test_a_bucket_gives_its_burst_then_its_rate() -> None:
     assert bucket.take(10.5)
     assert not bucket.take(10.5)
     assert [bucket.take(1000.0) for _ in range(4)] == [True, True, True, False]
+    assert bucket.wait(1000.0) == 0.5
+    assert bucket.wait(1000.25) == 0.25
+    assert bucket.wait(1001.0) == 0
 
 
 @given(st.lists(st.tuples(st.floats(-1, 5), st.floats(0, 4)), max_size=60))
@@ -296,12 +299,10 @@ def test_signed_texts_are_fixed_to_the_byte() -> None:
     assert signed.door("http://x", number, nonce, nonce).hex() == (
         b"snug 1 door\x00\x08http://x".hex() + number.hex() + nonce.hex() * 2
     )
-    assert signed.open_room(number, 258, nonce, nonce, nonce) == (
-        b"snug 1 open" + number + bytes.fromhex("0000000000000102") + nonce * 3
+    assert signed.open_room(number, 258, nonce, nonce[::-1]) == (
+        b"snug 1 open" + number + bytes.fromhex("0000000000000102") + nonce + nonce[::-1]
     )
-    assert signed.regate(number, 1, nonce, nonce) == (
-        b"snug 1 regate" + number + bytes.fromhex("0000000000000001") + nonce * 2
-    )
+    assert signed.gate_of(bytes(8) + nonce + bytes(99)) == nonce
     assert signed.receipt(number, 1, nonce) == (
         b"snug 1 receipt" + number + bytes.fromhex("0000000000000001") + nonce
     )

@@ -143,7 +143,7 @@ async def test_killed_and_started_again_it_is_reopened_where_it_was() -> None:
         again, bob = await place.guest(), await place.guest()
         assert (await again.enter_room()).incarnation
         await bob.enter_room()
-        await again.say(opening(again.challenge.nonce, 1, taken.chain))
+        await again.say(opening(1, taken.chain))
         assert (await bob.until(Opened)).chain == taken.chain
         assert (await server.end()) == (0, "")
 

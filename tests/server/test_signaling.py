@@ -26,7 +26,6 @@ from tests.server.people import (
     NUMBER,
     blob,
     commit,
-    gate,
     media,
     room_door,
     show,
@@ -214,7 +213,7 @@ async def test_garbage_gets_one_clear_error_each_and_harms_nobody() -> None:
             assert 0 < len(refused.text) <= 200
         await bob.ws.send_bytes(b"\x00\xff")
         assert (await bob.expect(Refused)).code == "message"
-        await bob.say(Commit(1, bytes(513), gate(1)))
+        await bob.say(Commit(1, bytes(513)))
         assert (await bob.expect(Refused)).code == "size"
         await bob.say(Post(bytes(512)))
         assert (await bob.expect(Refused)).code == "state"

@@ -159,21 +159,23 @@ async def test_unfinished_connections_are_bounded_too() -> None:
                 writer.close()
 
 
-@pytest.mark.parametrize(
-    ("settings", "door"),
-    [
-        ({"max_members": 1}, "room"),
-        ({"lobby_members": 1}, "lobby"),
-    ],
-)
-async def test_rooms_and_lobbies_have_a_size(settings: dict[str, int], door: str) -> None:
-    async with serving(quiet(**settings)) as place:
+async def test_lobbies_have_a_size() -> None:
+    async with serving(quiet(lobby_members=1)) as place:
         one, two = await place.guest(), await place.guest()
         for who in (one, two):
-            nonce = who.challenge.nonce
-            await who.say((room_door if door == "room" else lobby_door)(place.url, nonce))
+            await who.say(lobby_door(place.url, who.challenge.nonce))
         await one.expect(Entered)
         await two.dropped("full")
+
+
+async def test_rooms_have_a_size_and_members_take_the_seats_of_others() -> None:
+    async with serving(quiet(max_members=1)) as place:
+        one, two, three = await place.guest(), await place.guest(), await place.guest()
+        await one.enter_room()
+        await two.member()
+        await one.dropped("pass")
+        await three.say(room_door(place.url, three.challenge.nonce))
+        await three.dropped("full")
 
 
 async def test_a_room_lingers_then_forgets() -> None:
@@ -242,7 +244,7 @@ async def test_a_restarted_server_knows_nothing_and_is_reopened_by_the_room_admi
         await bob2.say(show(1))
         assert (await bob2.expect(Refused)).code == "unopened"
         await ada2.enter_room()
-        await ada2.say(opening(ada2.challenge.nonce, 1, before.chain))
+        await ada2.say(opening(1, before.chain))
         opened = await bob2.until(Opened)
         assert (opened.slot, opened.chain) == (1, before.chain)
         for who in (ada2, bob2):

@@ -123,7 +123,7 @@ class Guest:
     async def member(self, slot: int = 0) -> Guest:
         """In the open room, the current pass shown; opens it if nobody has."""
         if (await self.enter_room()).slot is None:
-            await self.say(opening(self.challenge.nonce, slot))
+            await self.say(opening(slot))
         await self.say(show(slot))
         while type(await self.next()).__name__ != "Shown":
             pass

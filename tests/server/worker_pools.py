@@ -79,7 +79,7 @@ async def member(place: Place, room: str) -> Guest:
     entered = await guest.expect(Entered)
     guest.handle = entered.handle
     if entered.slot is None:
-        await guest.say(opening(guest.challenge.nonce, key=room_admin, number=number))
+        await guest.say(opening(key=room_admin, number=number))
     await guest.say(show(0))
     await guest.until(Shown)
     return guest

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.membership import Membership, room_pass
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.room_state import CommitContext, RejoinTicket
+from snugroom.crypto.agreed.slot_author import Place, SlotPayload
 from snugroom.crypto.entry.invite import gate
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls import labels, treekem
@@ -18,10 +19,10 @@ from snugroom.server.wire import messages as wire
 from tests.session.world import Participant, World
 
 
-def post_commit(w: World, who: Participant, blob: bytes, room_pass: bytes) -> None:
+def post_commit(w: World, who: Participant, blob: bytes) -> None:
     """Take the next slot with any blob."""
     slot = who.room.membership.journal.slot + 1
-    w._ascend(who.links[ev.ROOM], wire.encode(wire.Commit(slot, blob, gate(room_pass))))
+    w._ascend(who.links[ev.ROOM], wire.encode(wire.Commit(slot, blob)))
 
 
 def fresh_leaf(m: Membership) -> list[mls.Extension]:
@@ -30,8 +31,10 @@ def fresh_leaf(m: Membership) -> list[mls.Extension]:
     return m._leaf_extensions(m._next_rejoin_key)
 
 
-def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -> tuple[bytes, bytes]:
-    """A correctly signed commit that no honest client would make: (blob, next pass)."""
+def forged(
+    who: Participant, proposals: list[mls.Proposal], at: bytes | None = None, /, **context: object
+) -> bytes:
+    """The blob of a correctly signed commit that no honest client would make; `at`: another gate."""
     m = who.room.membership
     prior_state = m.prior_state()
     facts = {
@@ -48,10 +51,23 @@ def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -
         psks=m._psks,
         leaf_extensions=fresh_leaf(m),
     )
-    blob = m._cover("commit", envelope.pack([stage.message]))
-    room_pass = stage.group.export("snug 1 pass", m.room, 32)
+    blob: bytes = m.cover_commit([stage.message], at or gate(room_pass(stage.group, m.room)))
     stage.drop()
-    return blob, room_pass
+    return blob
+
+
+def private_commit(w: World, who: Participant, slot: int, chain: bytes) -> tuple[wire.Commit, bytes]:
+    """A signed blob that is no commit, for any slot after any chain, and the only pass that fits its gate."""
+    m = who.room.membership
+    own_pass = w.rng(32)
+    payload = SlotPayload.signed(
+        envelope.pack([b"noise"]),
+        m.own_leaf,
+        Place(m.room, slot, chain),
+        gate(own_pass),
+        m.sign,
+    )
+    return wire.Commit(slot, m._cover("commit", payload.encode(), gate(own_pass))), own_pass
 
 
 def package_with(

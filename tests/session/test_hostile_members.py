@@ -83,11 +83,10 @@ class Mallory:
         return [p for p in self.w.people if p.label in HONEST and p.session._room is not None]
 
     def garbage_commit(self) -> None:
-        post_commit(self.w, self.who, self.w.rng(self.chance.choice(BUCKETS[:3])), self.w.rng(32))
+        post_commit(self.w, self.who, self.w.rng(self.chance.choice(BUCKETS[:3])))
 
     def _post(self, proposals: list[mls.Proposal], **context: object) -> None:
-        blob, room_pass = forged(self.who, proposals, **context)
-        post_commit(self.w, self.who, blob, room_pass)
+        post_commit(self.w, self.who, forged(self.who, proposals, **context))
 
     def forged_removal(self) -> None:
         self._post([mls.Remove(self.victims()[0].room.membership.own_leaf)])
@@ -105,14 +104,13 @@ class Mallory:
         self._post([], invite=self.chance.randrange(1 << 16))
 
     def wrong_gate(self) -> None:
-        blob, _ = forged(self.who, [])
-        post_commit(self.w, self.who, blob, self.w.rng(32))
+        post_commit(self.w, self.who, forged(self.who, [], self.w.rng(32)))
 
     def spoiled_path(self, *, gate: bool = True) -> None:
         with pytest.MonkeyPatch.context() as patch:
             spoil_path(patch, self.who, self.chance.choice(self.victims()))
-            blob, room_pass = forged(self.who, [])
-        post_commit(self.w, self.who, blob, room_pass if gate else self.w.rng(32))
+            blob = forged(self.who, [], None if gate else self.w.rng(32))
+        post_commit(self.w, self.who, blob)
 
     def spoiled_path_and_gate(self) -> None:
         self.spoiled_path(gate=False)
@@ -127,14 +125,14 @@ class Mallory:
             authenticated_data=context.encode(),
             leaf_extensions=fresh_leaf(m),
         )
-        blob = m._cover("commit", envelope.pack([stage.message]))
+        blob = m.cover_commit([stage.message], self.w.rng(32))
         stage.drop()
-        post_commit(self.w, self.who, blob, self.w.rng(32))
+        post_commit(self.w, self.who, blob)
 
     def old_commit_again(self) -> None:
         entries = [e for e in self.membership.journal._entries if e.blob is not None]
         if entries:
-            post_commit(self.w, self.who, self.chance.choice(entries).blob, self.w.rng(32))
+            post_commit(self.w, self.who, self.chance.choice(entries).blob)
 
     def relay_garbage(self) -> None:
         for size in BUCKETS[:3]:
@@ -312,8 +310,8 @@ def test_two_whom_a_commit_shuts_out_name_its_author_to_the_host() -> None:
     with pytest.MonkeyPatch.context() as patch:
         bad = [p.room.membership.signature_key(p.room.membership.own_leaf) for p in others]
         spoil_for(patch, mallory.who, bad)
-        blob, room_pass = forged(mallory.who, [])
-    post_commit(w, mallory.who, blob, room_pass)
+        blob = forged(mallory.who, [])
+    post_commit(w, mallory.who, blob)
     w.until(lambda: all("stuck" in p.alarms for p in others), 5)
     took = w.until(lambda: ada.epoch > epoch + 2 and w.agreed(people), 30)
     assert took < 15

@@ -87,7 +87,7 @@ def test_the_others_heartbeats_say_that_a_commit_was_void() -> None:
     slot = ada.room.membership.journal.slot + 1
     # Dana gets nothing of the slot except the others' heartbeats
     w.down_filter = lambda who, message: not (who is dana and isinstance(message, wire.Committed))
-    w._ascend(bo.links[ev.ROOM], wire.encode(wire.Commit(slot, w.rng(512), bytes(32))))
+    w._ascend(bo.links[ev.ROOM], wire.encode(wire.Commit(slot, w.rng(512))))
     w.until(lambda: "void_commit" in cem.alarms, 5)
     w.until(lambda: monitor(dana).verdict_on_slot(slot) is not None, 3)
     assert monitor(dana).verdict_on_slot(slot) == "void"

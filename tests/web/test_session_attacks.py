@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.session import (
     test_attacks_false_claims,
+    test_attacks_gates,
     test_attacks_held_answer,
     test_attacks_host,
     test_attacks_invites,
@@ -32,6 +33,25 @@ SCENARIOS = [
             "a_reply_key_that_is_none_costs_who_asked_the_answer": "host",
             "an_answer_that_is_too_large_is_a_refusal": "guests",
         },
+    ),
+    *scenarios(
+        test_attacks_gates,
+        other={
+            "one_wrong_gate_without_a_host_freezes_nobody_and_names_its_author": "-Ada-Mallory",
+            "a_demoted_deputy_opens_a_restarted_room_100_slots_ahead": "-Bo",
+            "an_evicted_member_opens_a_restarted_room_first_and_the_members_take_it_back": "-Ada-Mallory",
+            "an_evicted_member_stays_outside_when_members_hand_its_eviction_over": "-Mallory",
+            "a_member_puts_something_else_into_a_slot_of_a_restarted_room": "-Mallory",
+            "valid_changes_with_wrong_gates_cost_nobody_a_connection": "-Ada-Mallory",
+        },
+        without=[
+            "four_connections_with_private_gates_freeze_nobody",
+            "a_demoted_deputy_opens_a_restarted_room_and_no_host_is_left",
+            "members_whose_last_host_is_long_gone_reopen_a_restarted_room",
+            "an_evicted_member_with_98_connections_takes_no_members_seat",
+            "connections_without_a_pass_are_dropped_after_ten_seconds",
+            "a_full_room_is_reported_and_accuses_nobody",
+        ],
     ),
     *scenarios(test_attacks_host),
     *scenarios(

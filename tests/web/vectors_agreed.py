@@ -22,7 +22,9 @@ from snugroom.crypto.agreed.room_state import (
     RejoinTicket,
     host_return_message,
 )
+from snugroom.crypto.agreed.slot_author import Place, SlotPayload
 from snugroom.crypto.kdf import SigningKey
+from snugroom.crypto.mls.labels import sign_with_label
 from tests.web.cases import ORIGIN, OTHER, Cases, Seed, filled
 
 # -- what members agree on -----------------------------------------------------------------------
@@ -181,9 +183,10 @@ def room_state_cases() -> Any:
 def envelope_cases() -> Any:
     """crypto/agreed/envelope.py."""
     cases = Cases(
-        cover=lambda key, kind, room, slot, payload, buckets, rng: envelope.seal(
-            key, kind, room, slot, payload, buckets, rng=rng
+        cover=lambda key, kind, room, slot, payload, buckets, rng, gate: envelope.seal(
+            key, kind, room, slot, payload, buckets, gate=gate, rng=rng
         ),
+        gate=envelope.gate,
         uncover=envelope.open,
         slot=envelope.epoch_slot,
         pack=envelope.pack,
@@ -191,11 +194,16 @@ def envelope_cases() -> Any:
     )
     key, room = filled("veil"), filled("room", 16)
     for kind in ("commit", "relay", "beat", "signatures", "vouch", "piece"):
-        blob = cases.do("cover", key, kind, room, 7, b"payload", [64, 512], Seed(kind))
+        gate = filled("gate") if kind == "commit" else b""
+        blob = cases.do("cover", key, kind, room, 7, b"payload", [64, 128, 512], Seed(kind), gate)
+        cases.do("cover", key, kind, room, 7, b"payload", [128], Seed(kind), filled("gate")[: 32 - len(gate)])
+        cases.do("gate", blob)
         cases.do("uncover", key, kind, room, blob)
         cases.do("uncover", key, "commit", room, blob)
     for size in (0, 472, 473, 984, 985):
-        cases.do("cover", key, "commit", room, 2**53 - 1, bytes(size), [512, 1024], Seed("sizes"))
+        cases.do("cover", key, "relay", room, 2**53 - 1, bytes(size), [512, 1024], Seed("sizes"), b"")
+    for size in (440, 441):
+        cases.do("cover", key, "commit", room, 1, bytes(size), [512], Seed("sizes"), filled("gate"))
     for wrong in (
         (filled("other"), "piece", room, blob),
         (key, "piece", filled("other", 16), blob),
@@ -214,8 +222,45 @@ def envelope_cases() -> Any:
     return cases
 
 
+def slot_author_cases() -> Any:
+    """crypto/agreed/slot_author.py."""
+    signing = SigningKey(filled("leaf"))
+
+    def signed(packed: bytes, leaf: int, number: bytes, slot: int, chain: bytes, gate: bytes) -> bytes:
+        def sign(label: str, data: bytes) -> bytes:
+            return sign_with_label(signing.seed, label, data)
+
+        return SlotPayload.signed(packed, leaf, Place(number, slot, chain), gate, sign).encode()
+
+    def read(payload: bytes, number: bytes, slot: int, chain: bytes, gate: bytes, key: bytes) -> Any:
+        decoded = SlotPayload.decode(payload)
+        decoded.verify(Place(number, slot, chain), gate, key)
+        return [decoded.packed, decoded.leaf]
+
+    cases = Cases(signed=signed, read=read)
+    number, chain, gate = filled("room", 16), filled("chain"), filled("gate")
+    payload = cases.do("signed", b"packed", 3, number, 7, chain, gate)
+    cases.do("signed", b"packed", 2**32, number, 7, chain, gate)
+    for wrong in ((number[1:], 7, chain, gate), (number, -1, chain, gate), (number, 7, chain, gate[1:])):
+        cases.do("signed", b"packed", 3, *wrong)
+    right = (number, 7, chain, gate, signing.public)
+    cases.do("read", payload, *right)
+    for false in (
+        (filled("other", 16), *right[1:]),
+        (number, 8, *right[2:]),
+        (number, 7, gate, *right[3:]),
+        (number, 7, chain, chain, signing.public),
+        (*right[:4], SigningKey(filled("other")).public),
+    ):
+        cases.do("read", payload, *false)
+    for changed in (payload[:-1], payload[:67], b"", b"P" + payload[1:], payload[:9] + b"\4" + payload[10:]):
+        cases.do("read", changed, *right)
+    return cases
+
+
 #: By the name of the file.
 FILES: Final[dict[str, Callable[[], Any]]] = {
     "room_state": room_state_cases,
     "envelope": envelope_cases,
+    "slot_author": slot_author_cases,
 }

@@ -375,17 +375,19 @@ def _room_messages(cases: Cases, host: bytes) -> None:
     cases.do("door", ORIGIN, host[1:], nonce, filled("client"))
     cases.do("door", ORIGIN, host, nonce[1:], filled("client"))
     for slot in (0, 2**53 - 1, -1):
-        cases.do("open", number, slot, gate, chain, nonce)
-        cases.do("regate", number, slot, gate, nonce)
+        cases.do("open", number, slot, gate, chain)
         cases.do("receipt", number, slot, chain)
         cases.do("chain", chain, slot, b"blob")
-    cases.do("open", number, 1, gate[1:], chain, nonce)
+    cases.do("open", number, 1, gate[1:], chain)
     cases.do("receipt", number[1:], 1, chain)
     cases.do("chain", chain[1:], 1, b"blob")
     signature = room_admin.sign(invite.receipt_message(number, 5, chain))
     cases.do("verify_receipt", room_admin.public, number, 5, chain, signature)
     cases.do("verify_receipt", room_admin.public, number, 6, chain, signature)
     cases.do("verify_receipt", door.public, number, 5, chain, signature)
+    signature = room_admin.sign(invite.open_message(number, 5, gate, chain))
+    for slot, key in ((5, room_admin), (6, room_admin), (5, door)):
+        cases.do("verify_opening", key.public, number, slot, gate, chain, signature)
     cases.do("gate", filled("pass"))
     cases.do("gate", bytes(31))
 
@@ -408,7 +410,7 @@ def invite_cases() -> Any:
         number=invite.room_number,
         door=invite.door_message,
         open=invite.open_message,
-        regate=invite.regate_message,
+        verify_opening=invite.verify_opening,
         receipt=invite.receipt_message,
         verify_receipt=invite.verify_receipt,
         chain=invite.chain_next,

@@ -218,10 +218,8 @@ class HostReturnLobby:
         self._connections = LobbyConnections(kept.secret, kept.origin, self.effects, rng)
         self._nonce = b""
         self._sought_at = 0.0
-        self._here: recovery.HelperOffer | None = None
         self._sent: _Sent | None = None
         self._sent_at = 0.0
-        self._server_nonce = b""
         self.effects.append(ev.Tell(sentences.status("returning")))
         self.tick(now)
 
@@ -232,7 +230,7 @@ class HostReturnLobby:
         if today not in self._connections.entered or self.entry is not None:
             return
         if self._sent is not None and now - self._sent_at > PATIENCE:
-            self._sent, self._here = None, None
+            self._sent = None
         if self._sent is None and now - self._sought_at >= SEEK_EVERY:
             self._sought_at = now
             self._nonce = self._rng(16)
@@ -271,26 +269,8 @@ class HostReturnLobby:
         asked, private = recovery.make_host_return_request(
             self._kept.host_seed, self._kept.group_id, here.slot, bundle.encoded, rng=self._rng
         )
-        self._here, self._sent, self._sent_at = here, _Sent(asked, private, bundle), now
+        self._sent, self._sent_at = _Sent(asked, private, bundle), now
         self._post(day, asked)
-        self.effects.append(ev.Connect(ev.ROOM))  # a restarted server needs a room admin to open
-
-    def received_in_room(self, message: wire.ServerMessage) -> None:
-        """Open the room for the members, who cannot do that themselves."""
-        here, door = self._here, self._kept.door_key
-        room_admin = self._kept.host_seed.room_admin_key(self._kept.group_id)
-        number = invite.room_number(door.public, room_admin.public)
-        if isinstance(message, wire.Challenge):
-            self._server_nonce = message.nonce
-            nonce = self._rng(32)
-            signed = door.sign(invite.door_message(self._kept.origin, number, message.nonce, nonce))
-            self._transmit(wire.RoomDoor(door.public, room_admin.public, nonce, signed))
-        elif isinstance(message, wire.Entered) and message.slot is None and here is not None:
-            text = invite.open_message(number, here.slot, here.gate, here.chain, self._server_nonce)
-            self._transmit(wire.Open(here.slot, here.gate, here.chain, room_admin.sign(text)))
-
-    def _transmit(self, message: wire.ClientMessage) -> None:
-        self.effects.append(ev.Transmit(ev.ROOM, message))
 
     def _let_in(self, back: recovery.RecoveryReply, sent: _Sent) -> None:
         try:

@@ -266,10 +266,14 @@ class BookChanged:
 
 @dataclass(frozen=True)
 class Alarm:
-    """A problem that a person should know about; `kind` is stable, `text` a sentence."""
+    """A problem that a person should know about; `kind` is stable, `text` a sentence.
+
+    `count` above 1: this alarm replaces the last one of that cause, which has recurred.
+    """
 
     kind: str
     text: str
+    count: int = 1
 
 
 @dataclass(frozen=True)

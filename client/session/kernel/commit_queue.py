@@ -14,9 +14,10 @@ from snugroom.client.session.kernel.intents import (
     RemoveIntent,
     SelfRemoveIntent,
 )
+from snugroom.client.session.kernel.opening import sign_opening
 from snugroom.client.session.kernel.ports import Owner, Room
 from snugroom.client.session.kernel.verdict import Staged
-from snugroom.crypto.entry import invite
+from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server.wire import messages as wire
 
@@ -86,7 +87,9 @@ class CommitQueue:
             return
 
     def _send(self, staged: Staged) -> None:
-        self._room.send(wire.Commit(staged.slot, staged.blob, invite.gate(staged.room_pass)))
+        chain = self._room.membership.journal.chain_after(staged.blob)
+        opening = sign_opening(self._room, staged.slot, envelope.gate(staged.blob), chain)
+        self._room.send(wire.Commit(staged.slot, staged.blob, opening))
 
     def refused(self, why: str) -> None:
         """Give up the commit that is out: the server never takes it."""

@@ -7,7 +7,7 @@ members share (protocol sections 5 and 6).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -28,6 +28,9 @@ from snugroom.client.session.kernel.views import (
 )
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope, policy, room_state
+from snugroom.crypto.agreed.commit_view import CommitView
+from snugroom.crypto.agreed.slot_author import Place, SlotPayload
+from snugroom.crypto.entry.invite import gate
 from snugroom.crypto.errors import (
     MalformedError,
     MissingKeyError,
@@ -255,8 +258,17 @@ class Membership:
             leaf_extensions=self._leaf_extensions(rejoin_key),
         )
         self._next_rejoin_key = rejoin_key
-        blob = self._cover("commit", envelope.pack([*built.carried, stage.message]))
-        return verdict.Staged(intent, prior_state.slot, blob, room_pass(stage.group, self.room), stage, view)
+        blob = self.cover_commit([*built.carried, stage.message], gate(room_pass(stage.group, self.room)))
+        return verdict.Staged(intent, prior_state.slot, blob, stage, view)
+
+    def cover_commit(self, messages: Sequence[bytes], gate: bytes) -> bytes:
+        """Return the blob of a commit for the next slot, with the proposals that it carries before it."""
+        packed = envelope.pack(messages)
+        payload = SlotPayload.signed(packed, self.own_leaf, self._next_place(), gate, self.sign).encode()
+        return self._cover("commit", payload, gate)
+
+    def _next_place(self) -> Place:
+        return Place(self.room, self.journal.slot + 1, self.journal.chain)
 
     def _leaf_extensions(self, rejoin_key: SigningKey) -> list[mls.Extension]:
         """Return our leaf's extensions, with another rejoin key."""
@@ -274,8 +286,7 @@ class Membership:
 
     def _judge(self, blob: bytes) -> verdict.Valid | verdict.Void | verdict.Stuck:
         try:
-            began = envelope.epoch_slot(blob)
-            messages = envelope.unpack(envelope.open(self._envelope_key(began), "commit", self.room, blob))
+            author, messages = self._open_slot(blob)
         except SnugCryptoError:
             return verdict.Void(None, "SNUG-2", sentence("room.void_unreadable"))
         prior_state = self.prior_state()
@@ -283,38 +294,61 @@ class Membership:
             carried = {self.leave_proposals.store_carried(message) for message in messages[:-1]}
             received = self.group.process(messages[-1], psks=self._psks)
         except mls.PathError as error:
-            return self._judge_unreadable(error, prior_state, carried)
+            # A commit that breaks the policy is void for everybody, readable here or not.
+            view = prior_state.of_candidate(error.commit)
+            return self._broken(error.commit, view, carried, author) or verdict.Stuck(author, str(error))
         except mls.CommitError as error:
             broken = policy.snug_16(error)
-            return verdict.Void(error.sender, broken.rule, reasons.in_full(broken))
+            return verdict.Void(author, broken.rule, reasons.in_full(broken))
         except (SnugCryptoError, StateError) as error:
             return verdict.Void(
-                None, "SNUG-16", sentence("room.void_of_no_member", why=reasons.because(error))
+                author, "SNUG-16", sentence("room.void_of_no_member", why=reasons.because(error))
             )
         if not isinstance(received, mls.CandidateCommit):
-            return verdict.Void(received.sender, "SNUG-2", sentence("room.void_no_commit"))
+            return verdict.Void(author, "SNUG-2", sentence("room.void_no_commit"))
         view = prior_state.of_candidate(received)
+        return self._broken(received, view, carried, author) or verdict.Valid(
+            received, view, received.removes_us
+        )
+
+    def _open_slot(self, blob: bytes) -> tuple[int, list[bytes]]:
+        """Return the leaf that signed a blob for the next slot, and its messages.
+
+        SnugCryptoError if no member did.
+        """
+        began = envelope.epoch_slot(blob)
+        payload = SlotPayload.decode(envelope.open(self._envelope_key(began), "commit", self.room, blob))
+        key = self.signature_key(payload.leaf)
+        if key is None:
+            raise MissingKeyError("the blob's author is no member")
+        payload.verify(self._next_place(), envelope.gate(blob), key)
+        return payload.leaf, envelope.unpack(payload.packed)
+
+    @staticmethod
+    def _broken(
+        commit: mls.CandidateCommit, view: CommitView, carried: set[bytes | None], author: int
+    ) -> verdict.Void | None:
+        """Return the verdict on a commit that breaks a rule; None if it breaks none."""
         try:
-            verdict.self_contained(received, carried)
+            verdict.self_contained(commit, carried)
             policy.judge_commit(view)
         except ValidationError as error:
-            return verdict.Void(verdict.to_blame(view, error), error.rule, reasons.in_full(error))
-        return verdict.Valid(received, view, received.removes_us)
+            return verdict.Void(author, error.rule, reasons.in_full(error))
+        if commit.sender != author:
+            return verdict.Void(author, "SNUG-2", sentence("room.void_of_another"))
+        return None
 
-    def _judge_unreadable(
-        self, error: mls.PathError, prior_state: PriorState, carried: set[bytes | None]
-    ) -> verdict.Void | verdict.Stuck:
-        # A commit that breaks the policy is void for everybody, readable here or not.
-        view = prior_state.of_candidate(error.commit)
-        try:
-            verdict.self_contained(error.commit, carried)
-            policy.judge_commit(view)
-        except ValidationError as broken:
-            return verdict.Void(verdict.to_blame(view, broken), broken.rule, reasons.in_full(broken))
-        return verdict.Stuck(error.commit.sender, str(error))
+    def adopt(
+        self,
+        step: verdict.Valid | verdict.Staged,
+        blob: bytes,
+        now: float,
+        opening: bytes | None = None,
+    ) -> verdict.Change:
+        """Apply the commit that has taken the next slot: group, ledger and all keys advance.
 
-    def adopt(self, step: verdict.Valid | verdict.Staged, blob: bytes, now: float) -> verdict.Change:
-        """Apply the commit that has taken the next slot: group, ledger and all keys advance."""
+        `opening`: the room admin's signature for that slot, if a host took it.
+        """
         view = step.view
         slot = self.journal.slot + 1
         before = {m.leaf: m.leaf_node for m in self.group.members()}
@@ -350,7 +384,7 @@ class Membership:
             host_returned=returned,
             host_lost=not returned and bool(hosts & evicted or hosts - set(self.policy.hosts)),
         )
-        self.journal.append(blob, room_pass(self.group, self.room))
+        self.journal.append(blob, room_pass(self.group, self.room), opening)
         self.epoch_slot = slot
         self.leave_proposals.clear()
         if any(revoke.values()):
@@ -372,9 +406,9 @@ class Membership:
             stuck_slot=stuck_slot,
         )
 
-    def void(self, blob: bytes) -> None:
+    def void(self, blob: bytes, opening: bytes | None = None) -> None:
         """Record a void slot: the chain advances, epoch and pass stay."""
-        self.journal.append(blob, self.journal.room_pass)
+        self.journal.append(blob, self.journal.room_pass, opening)
 
     # -- messages ----------------------------------------------------------------------------------
 
@@ -409,9 +443,11 @@ class Membership:
             raise MissingKeyError(f"a blob of an epoch that began at slot {began}")
         return key
 
-    def _cover(self, kind: Literal["commit", "relay"], payload: bytes) -> bytes:
+    def _cover(self, kind: Literal["commit", "relay"], payload: bytes, gate: bytes = b"") -> bytes:
         key = self._envelope_keys[self.epoch_slot]
-        return envelope.seal(key, kind, self.room, self.epoch_slot, payload, BUCKETS, rng=self._rng)
+        return envelope.seal(
+            key, kind, self.room, self.epoch_slot, payload, BUCKETS, gate=gate, rng=self._rng
+        )
 
     def _install_media(self, removed: Iterable[int], is_removal: bool, now: float) -> None:
         keys = EpochKeys.derive(

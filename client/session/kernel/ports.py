@@ -118,10 +118,6 @@ class Course(Protocol):
         """The slot whose commit we alone cannot read; None without one."""
 
     @property
-    def regated(self) -> bool:
-        """Whether a host has set the gate of that slot to our pass: it is void."""
-
-    @property
     def needs_rejoin(self) -> bool: ...
     @property
     def leaving(self) -> bool:

@@ -14,9 +14,11 @@ from snugroom.client.session.kernel.announcer import Announcer
 from snugroom.client.session.kernel.commit_queue import CommitQueue
 from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.message_log import MessageLog
+from snugroom.client.session.kernel.opening import valid_opening
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
+from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugCryptoError
@@ -50,36 +52,45 @@ class ReceivedCommits:
         """Process the blob that has taken a slot."""
         room, sync, journal = self._room, self._sync, self._room.membership.journal
         sync.move_to(max(sync.slot or 0, message.slot), now)
-        if sync.connection is not None and sync.connection.handing_over == message.slot:
-            sync.connection.handing_over = None
+        if sync.connection is not None:
+            sync.connection.committed = message.slot
+            if sync.connection.handing_over == message.slot:
+                sync.connection.handing_over = None
         if message.slot <= journal.slot:
             known = journal.chains.get(message.slot)
             if known is not None and known != message.chain:
-                room.tell(sentences.two_stories(message.slot))
+                sync.another_history(message.slot)
             return
         if message.slot != journal.slot + 1 or sync.stuck_at is not None or room.needs_rejoin:
             return  # `Sync.step` catches up
         if message.chain != journal.chain_after(message.blob):
             room.tell(sentences.two_stories(message.slot))
         else:
+            sync.goes_on()
             self.check_receipt(message.slot, message.chain, message.signature, now)
         own = self._queue.slot_taken(message.blob)
+        opening = valid_opening(self._room, message)
         if own is not None:
-            self._adopt(own, message.blob, now)
+            self._adopt(own, message.blob, opening, now)
         else:
-            self._judge(message.blob, now)
+            self._judge(message.blob, opening, now)
+        sync.show_again()
 
-    def _judge(self, blob: bytes, now: float) -> None:
+    def _judge(self, blob: bytes, opening: bytes | None, now: float) -> None:
         room = self._room
         verdict = room.membership.judge(blob)
         if isinstance(verdict, Valid):
             if verdict.removes_us:
-                self._removed(verdict.view, blob, now)
+                self._removed(verdict.view, blob, opening, now)
                 return
-            self._adopt(verdict, blob, now)
+            self._adopt(verdict, blob, opening, now)
+            room_pass = room.membership.journal.room_pass
+            if verdict.view.sender is not None and envelope.gate(blob) != invite.gate(room_pass):
+                leaf = verdict.view.sender
+                room.tell(sentences.alarm("wrong_gate", who=room.membership.name(leaf), leaf=leaf))
         elif isinstance(verdict, Void):
             slot = room.membership.journal.slot + 1
-            room.membership.void(blob)
+            room.membership.void(blob, opening)
             if self._sync.connection is not None:
                 self._sync.connection.shown = None  # our pass must be shown for this slot too
             who = self._author_name(verdict.author)
@@ -91,9 +102,8 @@ class ReceivedCommits:
             for feature in self._hooks.features_with("stuck"):
                 feature.stuck(blob, now)
             room.tell(sentences.alarm("stuck", who=self._author_name(verdict.author)))
-            self._sync.show_while_stuck()
 
-    def _removed(self, view: CommitView, blob: bytes, now: float) -> None:
+    def _removed(self, view: CommitView, blob: bytes, opening: bytes | None, now: float) -> None:
         """End this membership: the next slot's commit removes our leaf."""
         room = self._room
         if room.leaving:
@@ -103,7 +113,9 @@ class ReceivedCommits:
             if added is not None and added.rejoin_key in room.membership.own_requests:
                 room.give_up()  # a request of ours from before we came in, which came late
                 return
-            room.membership.void(blob)  # the last heartbeat names this slot: it proves that we have seen it
+            room.membership.void(
+                blob, opening
+            )  # the last heartbeat names this slot: it proves that we have seen it
             for feature in self._hooks.features_with("replaced"):
                 feature.replaced(now)
             room.finish("replaced", sentence("room.replaced"))
@@ -114,11 +126,11 @@ class ReceivedCommits:
     def pass_over(self, blob: bytes, now: float) -> None:
         """Go on after the slot that we are stuck at: its commit, `blob`, is void."""
         sync = self._sync
-        regated, slot = sync.regated, sync.stuck_at
+        slot = sync.stuck_at
         assert slot is not None
         sync.stuck_at = None
         self._room.membership.void(blob)
-        if sync.connection is not None and not regated:
+        if sync.connection is not None:
             sync.connection.shown = sync.connection.showing = None
         for feature in self._hooks.features_with("voided"):
             feature.voided(slot, None, now)
@@ -127,11 +139,9 @@ class ReceivedCommits:
         """Return the author's name for a person; "a member or the server" if it is unknown."""
         return sentence("room.member_or_server") if leaf is None else self._room.membership.name(leaf)
 
-    def _adopt(self, step: Valid | Staged, blob: bytes, now: float) -> None:
+    def _adopt(self, step: Valid | Staged, blob: bytes, opening: bytes | None, now: float) -> None:
         room = self._room
-        change = room.membership.adopt(step, blob, now)
-        if self._sync.connection is not None:
-            self._sync.connection.refused_at = None
+        change = room.membership.adopt(step, blob, now, opening)
         if isinstance(step, Staged):
             self._queue.adopted(step)
         gone = {leaf for leaf, _, _ in change.removed}

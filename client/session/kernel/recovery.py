@@ -13,7 +13,7 @@ from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.monitor import Monitor
 
-#: Seconds that a stuck member waits for the others' beats, or for a host's new gate.
+#: Seconds that a stuck member waits for the others' beats.
 STUCK_WAIT: Final = 4.0
 #: Seconds for which the others must be in a later epoch at our own slot before we accept it.
 ASTRAY_WAIT: Final = 4.0
@@ -39,7 +39,7 @@ class Recovery(Feature):
             self._consider_astray(now)
             return
         verdict = room.feature(Monitor).verdict_on_slot(room.stuck_at)
-        if room.regated or verdict == "void":
+        if verdict == "void":
             room.pass_over(self._blob, now)
         elif verdict == "valid" or now - self._since > STUCK_WAIT:
             room.give_up()

@@ -18,7 +18,7 @@ from snugroom.client.session.kernel.announcer import Announcer
 from snugroom.client.session.kernel.commit_queue import CommitQueue
 from snugroom.client.session.kernel.feature import Feature, Hooks
 from snugroom.client.session.kernel.frames import Frames
-from snugroom.client.session.kernel.intents import Intent, RemoveIntent
+from snugroom.client.session.kernel.intents import HealIntent, Intent, RemoveIntent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.message_log import MessageLog
 from snugroom.client.session.kernel.ports import Owner, Room
@@ -265,7 +265,7 @@ class RoomSession:
                 restarted = sync.entered(message, now)
                 self._message_log.mark_for_resending(all_recent=restarted)  # it has lost its relays
             case wire.Opened():
-                sync.move_to(message.slot, now)
+                sync.opened(message.slot, message.chain, now)
                 self._received_commits.check_receipt(message.slot, message.chain, message.signature, now)
             case wire.Shown():
                 sync.shown(message.slot)
@@ -273,8 +273,6 @@ class RoomSession:
                 self._received_commits.received(message, now)
             case wire.Stale():
                 sync.stale(message.slot, now)
-            case wire.Regated():
-                sync.gate_replaced(message.slot)
             case wire.CaughtUp():
                 sync.caught_up(message.relay)
                 self._message_log.count_missing(message.missing)
@@ -318,12 +316,21 @@ class RoomSession:
             self._announcer.announce_at(now)
         # The owner of the media engine reports a lost media server, and sends `media` again.
         lost = refused.about == "media" and refused.code == "lost"
-        if refused.code != "pass" and not lost and refused.about != "open" and refused.text != self._refusal:
+        # `Dropped` reports a full server; a commit that comes too soon is sent again.
+        silent = (
+            lost or refused.code in ("pass", "full") or (refused.about, refused.code) == ("commit", "rate")
+        )
+        if not silent and refused.about != "open" and refused.text != self._refusal:
             self._refusal = refused.text  # reported once, however often it recurs
             self.tell(sentences.alarm("refused", why=refused.text))
 
     def _drive(self, now: float) -> None:
-        connection = self.sync.step()
+        connection = self.sync.step(now)
+        if self.sync.may_only_commit:
+            heal = HealIntent(self.membership.group.epoch)
+            if heal not in self._commits:
+                self._commits.add(heal)
+            self._commits.send_next(now)
         if connection is None or self.stuck_at is not None:
             return
         if not connection.sync_done:
@@ -375,11 +382,6 @@ class RoomSession:
     def stuck_at(self) -> int | None:
         """The slot whose commit we alone cannot read; None without one."""
         return self.sync.stuck_at
-
-    @property
-    def regated(self) -> bool:
-        """Whether a host has set the gate of that slot to our pass: it is void."""
-        return self.sync.regated
 
     def pass_over(self, blob: bytes, now: float) -> None:
         """Go on after the slot that we are stuck at: its commit, `blob`, is void."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass
@@ -17,11 +18,16 @@ class RoomConnection:
     entered: bool = False
     shown: int | None = None  # the highest slot whose pass the server has acknowledged
     showing: int | None = None  # the slot whose pass was sent last, unanswered
-    refused_at: int | None = None  # our pass was refused at this slot: wait for a regate
-    opening: bool = False
+    refusals: int = 0  # at this slot: of our newest pass, and of all that we have
+    refused_at: float = -inf  # when all that we have were refused last
+    opened_behind: int | None = None  # the slot at which the room was opened, if that is before our own
+    committed: int | None = (
+        None  # the last slot whose blob came on this connection, unless the room was reopened
+    )
+    opened_at: float | None = None  # when we last tried to open the room
+    opened_slot: int | None = None  # the server's slot at that time
     catching_up: bool = False
     catch_up_again: float | None = None  # when to repeat a catch-up that came too soon
     sync_done: bool = False  # the work to do once, after coming in sync, is done
     features_notified: bool = False  # that we are in sync
     handing_over: int | None = None
-    regated_at: int | None = None

@@ -22,6 +22,7 @@ from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.kernel import entering
 from snugroom.client.session.kernel.admissions import Admissions
+from snugroom.client.session.kernel.alarms import RepeatedAlarms
 from snugroom.client.session.kernel.commands import carry_out
 from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.intents import RejoinIntent
@@ -61,6 +62,7 @@ class Session:
         self._kept: HostRecoveryData | None = None
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
+        self._repeated = RepeatedAlarms()
         self._policy: Policy | None = None  # as of the last check whether we are a host
 
     # -- constructors ----------------------------------------------------------------------------
@@ -204,7 +206,7 @@ class Session:
         if self._ended is None:
             self._dispatch(what, now)
             self._collect(now)
-        return self._drain()
+        return self._repeated.merged(self._drain(), now)
 
     def _dispatch(self, what: ev.Input, now: float) -> None:
         match what:
@@ -252,8 +254,6 @@ class Session:
         if endpoint.day is None:
             if self._room is not None:
                 self._room.received(message, now)
-            elif isinstance(self._guest, HostReturnLobby):
-                self._guest.received_in_room(message)
         elif self._readmission.members is not None and self._room is not None:
             said = self._readmission.members.received(endpoint.day, message)
             if isinstance(said, lobby.RecoveryMessage):

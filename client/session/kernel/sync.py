@@ -4,13 +4,18 @@ Protocol sections 3, 5 and 6. One method, `step`, compares the slot of the serve
 history and takes the next step:
 
 ==========================  =================================================================
-the room is not open        hosts open it at the oldest slot that they can replay from
+the room is not open        open it at the oldest slot that we can replay from
 the room is ahead of us     show our pass, catch up
 the room is behind us       show that slot's pass, hand over the blob that followed
+no pass of ours fits        open it again, as soon as the server permits it; a host commits
 we are in sync              show our pass; then `RoomSession` announces, commits and sends
 ==========================  =================================================================
 
 A lost socket, a restarted server and a straggler are therefore one case: being at another slot.
+
+Opening (`_open_room`) needs no host: a member passes on the last signature of the room admin that it has
+(G1). Where that does not help, the server accepts any opening once nobody has been inside for `OPEN_WAIT`
+seconds (G5).
 """
 
 from __future__ import annotations
@@ -19,16 +24,29 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.kernel.journal import Entry
+from snugroom.client.session.kernel.opening import sign_opening
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.crypto.entry import invite
 from snugroom.server.wire import messages as wire
+from snugroom.server.wire.limits import OPEN_WAIT
 
 #: Seconds until a catch-up that exceeded the server's rate limit is requested again.
 CATCH_UP_RETRY: Final = 1.5
 #: Seconds for which the slot of a restarted server's room must rest before anything new is sent there: while
 #: members hand over blobs, the room passes through old slots and has not reached its members' slot.
 SETTLE: Final = 0.8
+#: Seconds for which members leave it to hosts to open the room, and to others to hand over blobs to it.
+MEMBER_WAIT: Final = 1.0
+HAND_OVER_WAIT: Final = 3.0
+#: Seconds between two tries to open the room without a signature of the room admin.
+OPEN_RETRY: Final = 3.0
+#: Seconds until our passes, all refused, are shown again at a slot beyond ours.
+SHOW_RETRY: Final = 8.0
+#: Seconds outside before a person is told, and until we ask to be let in again in the lobby.
+OUTSIDE_TELL: Final = 5.0
+OUTSIDE_WAIT: Final = 45.0
 
 
 class Sync:
@@ -44,6 +62,11 @@ class Sync:
         self.incarnation: bytes | None = None
         #: The slot whose commit we alone cannot read; None without one.
         self.stuck_at: int | None = None
+        #: Whether the server's room was opened at a slot that we have, with another history.
+        self._astray = False
+        #: Since when no pass of ours fits, or the room is not open; None while one does.
+        self._outside_since: float | None = None
+        self._told_outside = False
         self._relay = 0
         self._settling = False
         self._moved_at = now
@@ -80,10 +103,18 @@ class Sync:
         )
 
     @property
-    def regated(self) -> bool:
-        """Whether a host has set the gate of the slot that we are stuck at to our pass: it is void."""
-        shown = None if self.connection is None else self.connection.shown
-        return shown is not None and self.stuck_at is not None and shown >= self.stuck_at
+    def may_only_commit(self) -> bool:
+        """Whether the gate of our slot is wrong, and a commit of ours opens the room: we are a host."""
+        connection, room = self.connection, self._room
+        return (
+            connection is not None
+            and connection.refusals > 1
+            and room.host_seed is not None
+            and self.slot == room.membership.journal.slot
+            and not self._astray
+            and not room.needs_rejoin
+            and self.stuck_at is None
+        )
 
     # -- connections -------------------------------------------------------------------------------
 
@@ -114,6 +145,7 @@ class Sync:
             and now >= connection.catch_up_again
         ):
             connection.catch_up_again, connection.catching_up = None, False
+        self._wait_outside(now)
 
     def challenged(self, challenge: wire.Challenge) -> None:
         """Open the room's door on a new connection."""
@@ -128,7 +160,7 @@ class Sync:
         connection = self.connection
         assert connection is not None
         connection.entered, connection.handle = True, entered.handle
-        self.move_to(entered.slot, now)
+        self.opened(entered.slot, entered.chain, now)
         self._failures = 0
         restarted = self.incarnation is not None and self.incarnation != entered.incarnation
         self.incarnation = entered.incarnation
@@ -144,8 +176,54 @@ class Sync:
 
     def move_to(self, slot: int | None, now: float) -> None:
         """Record the server's current slot."""
-        if slot != self.slot:
-            self.slot, self._moved_at = slot, now
+        if slot == self.slot:
+            return
+        self.slot, self._moved_at = slot, now
+        connection, mine = self.connection, self._room.membership.journal.slot
+        beyond = slot is not None and slot > mine
+        if connection is not None and not (beyond and now - connection.refused_at < SHOW_RETRY):
+            self.show_again()
+
+    def opened(self, slot: int | None, chain: bytes | None, now: float) -> None:
+        """The room was opened at that slot, with that chain, or moves on while we are outside."""
+        connection = self.connection
+        known = None if slot is None else self._room.membership.journal.chains.get(slot)
+        if slot is not None and known is not None and known != chain:
+            if connection is not None and connection.shown is not None and slot == self.slot:
+                return  # It has let us in there, with our chain. Refusals will show what is true.
+            self._astray = True
+        else:
+            self._astray = False
+        self.move_to(slot, now)
+        if connection is not None:
+            connection.committed = connection.shown = None
+            mine = self._room.membership.journal.slot
+            connection.opened_behind = slot if slot is not None and slot < mine else None
+            if known == chain:
+                self.show_again()
+
+    def another_history(self, slot: int) -> None:
+        """The server's room has another blob than ours in a slot that we have.
+
+        If the room was opened before that slot, members have handed over its blobs to the server, and one of
+        them may have put something else there. Otherwise the server tells two stories.
+        """
+        behind = None if self.connection is None else self.connection.opened_behind
+        if behind is not None and slot > behind:
+            self._astray = True
+        else:
+            self._room.tell(sentences.two_stories(slot))
+
+    def goes_on(self) -> None:
+        """The room goes on from our own history."""
+        self._astray = False
+        if self.connection is not None:
+            self.connection.opened_behind = None
+
+    def show_again(self) -> None:
+        """Show our passes anew, whatever was refused at the slot before."""
+        if self.connection is not None:
+            self.connection.refusals = 0
 
     def shown(self, slot: int) -> None:
         """The server knows that we hold the pass of `slot`."""
@@ -155,24 +233,13 @@ class Sync:
         wanted, connection.showing = connection.showing, None
         connection.shown = slot
         if wanted is not None and slot < wanted:
-            connection.refused_at = wanted  # our pass fits an older gate only: this slot's gate is wrong
+            connection.refusals += 1  # a gate that a host has closed
 
     def stale(self, slot: int, now: float) -> None:
         """Our commit came too late: the server is at `slot`."""
         self.move_to(slot, now)
         if self.connection is not None:
             self.connection.handing_over = None
-
-    def gate_replaced(self, slot: int) -> None:
-        """A host has replaced the gate of `slot`."""
-        connection = self.connection
-        if connection is None:
-            return
-        connection.refused_at = connection.showing = None
-        if connection.shown is not None:
-            connection.shown = min(connection.shown, slot - 1)
-        if self.stuck_at is not None:
-            self.show_while_stuck()
 
     def relayed(self, number: int) -> None:
         """A relay has arrived."""
@@ -189,7 +256,9 @@ class Sync:
     def refused(self, connection: RoomConnection, refused: wire.Refused, now: float) -> None:
         """The server has refused one of our messages."""
         if refused.about == "show":
-            connection.refused_at, connection.showing = connection.showing, None
+            self._show_refused(connection)
+            if connection.refusals > 1:
+                connection.refused_at = now
         elif refused.about == "commit":
             connection.handing_over = None
             if refused.code == "pass":
@@ -207,31 +276,39 @@ class Sync:
         elif refused.about in ("broadcast", "relay") and refused.code == "pass":
             connection.shown = None
 
-    def show_while_stuck(self) -> None:
-        """Show the pass that we have: hosts that find the slot void set its gate to that pass."""
-        connection = self.connection
-        if connection is not None:
-            connection.shown = connection.refused_at = None
-            connection.showing = self.stuck_at
-            self._room.send(wire.Show(self._room.membership.journal.room_pass))
+    def _show_refused(self, connection: RoomConnection) -> None:
+        entry = self._room.membership.journal.entry(connection.showing or 0)
+        if (
+            connection.refusals == 0
+            and entry is not None
+            and connection.committed == entry.slot
+            and entry.gate_fits
+        ):
+            # The server has signed a chain over this gate, and says that it is another.
+            self._room.tell(sentences.alarm("gate_denied"))
+        connection.refusals += 1
+        connection.showing = None
 
     # -- steps -------------------------------------------------------------------------------------
 
-    def step(self) -> RoomConnection | None:
+    def step(self, now: float) -> RoomConnection | None:
         """Take the next step towards the server's slot; return the connection once we are in sync."""
         connection, room = self.connection, self._room
         if connection is None or not connection.entered or room.ended is not None or room.needs_rejoin:
             return None
         mine = room.membership.journal.slot
         if self.slot is None:
-            self._open_room(connection)
+            if connection.opened_at is None and room.host_seed is not None:
+                self._open_room(connection, None, now)
+        elif self._astray:
+            self._is_shown(connection, mine)  # and `_wait_outside` opens the room again
         elif self.slot > mine:
-            if self._is_shown(connection, mine):
+            # Any pass of the last slots is enough to catch up (G4).
+            shown = connection.shown is not None or self._is_shown(connection, mine)
+            if shown and self.stuck_at is None:
                 self.catch_up(connection)
         elif self.slot < mine:
             self._hand_over(connection, self.slot)
-        elif self._regate_wanted(connection, mine):
-            self._regate(connection, mine)
         elif self._is_shown(connection, mine):
             return connection
         return None
@@ -253,28 +330,70 @@ class Sync:
         """Whether the server knows that we hold the pass of `slot`; shows the pass if that is still to do."""
         if connection.shown is not None and connection.shown >= slot:
             return True
-        if connection.showing is not None:
-            return False
-        if connection.refused_at == slot:
-            if self.slot is not None and self.slot > slot and self.stuck_at is None:
-                self._room.give_up()  # too far behind for the server and for blobs handed over
+        if connection.showing is not None or connection.refusals > 1:
             return False
         entry = self._room.membership.journal.entry(slot)
-        if entry is not None:
+        if entry is not None and connection.refusals == 0 and entry.gate_fits is not False:
             connection.showing = slot
-            self._room.send(wire.Show(entry.room_pass))
+            self._room.send(wire.Show([entry.room_pass]))
+        else:
+            # The author of that slot named another gate: a gate before it is open too (G3).
+            connection.showing, connection.refusals = slot, 1
+            self._room.send(wire.Show(self._room.membership.journal.room_passes))
         return False
 
-    def _open_room(self, connection: RoomConnection) -> None:
-        room = self._room
-        if room.host_seed is None or connection.opening:
+    def _open_room(self, connection: RoomConnection, signed: Entry | None, now: float) -> None:
+        """Open the room at the slot `signed` by the room admin; None: by a host's signature, or by none."""
+        journal = self._room.membership.journal
+        connection.opened_at, connection.opened_slot = now, self.slot
+        hosts = self._room.host_seed is not None
+        entry = (journal.oldest if self.slot is None else journal.newest) if hosts else signed
+        unsigned = entry is None
+        entry = entry or journal.oldest
+        gate = invite.gate(entry.room_pass)
+        signature = None
+        if not unsigned:
+            signature = sign_opening(self._room, entry.slot, gate, entry.chain) or entry.opening
+        self._room.send(wire.Open(entry.slot, gate, entry.chain, signature))
+
+    def _wait_outside(self, now: float) -> None:
+        """Open the room again if no pass of ours fits, or nobody opens it."""
+        connection, room = self.connection, self._room
+        if connection is None or not connection.entered or room.ended is not None or room.needs_rejoin:
             return
-        oldest = room.membership.journal.oldest
-        gate = invite.gate(oldest.room_pass)
-        room_admin = room.host_seed.room_admin_key(room.membership.group.group_id)
-        message = invite.open_message(room.number, oldest.slot, gate, oldest.chain, connection.nonce)
-        connection.opening = True
-        room.send(wire.Open(oldest.slot, gate, oldest.chain, room_admin.sign(message)))
+        if self.stuck_at is not None:
+            return  # `Recovery` decides
+        journal = room.membership.journal
+        if not self._is_outside(connection, journal.oldest.slot, now):
+            if connection.shown is not None:
+                self._come_in()
+            return
+        if self._outside_since is None:
+            self._outside_since = now
+        waited = now - self._outside_since
+        if self.slot is not None and waited > OUTSIDE_TELL and not self._told_outside:
+            self._told_outside = True
+            room.tell(sentences.alarm("outside"))
+        if self.slot is not None and waited > OUTSIDE_WAIT:
+            room.give_up()
+        elif connection.opened_at is None or connection.opened_slot != self.slot:
+            if self.slot is not None or waited > MEMBER_WAIT:
+                self._open_room(connection, journal.signed(newest=self.slot is not None), now)
+        elif waited > OPEN_WAIT and now - connection.opened_at > OPEN_RETRY:
+            self._open_room(connection, None, now)
+
+    def _is_outside(self, connection: RoomConnection, oldest: int, now: float) -> bool:
+        """Whether the room is not open, or stands where neither our passes nor our blobs lead to us."""
+        if self.slot is None or self._astray or connection.refusals > 1:
+            return True
+        # Members with older blobs may still hand them over.
+        return self.slot < oldest and now - self._moved_at > HAND_OVER_WAIT
+
+    def _come_in(self) -> None:
+        self._outside_since = None
+        if self._told_outside:
+            self._told_outside = False
+            self._room.tell(sentences.status("cleared.outside"))
 
     def _hand_over(self, connection: RoomConnection, slot: int) -> None:
         """Send the server, which is behind us, the blob that follows its slot."""
@@ -284,21 +403,4 @@ class Sync:
             return
         if self._is_shown(connection, slot) and connection.handing_over != slot + 1:
             connection.handing_over = slot + 1
-            self._room.send(wire.Commit(slot + 1, following.blob, invite.gate(following.room_pass)))
-
-    def _regate_wanted(self, connection: RoomConnection, slot: int) -> bool:
-        return (
-            connection.refused_at == slot
-            and self._room.host_seed is not None
-            and connection.regated_at != slot
-        )
-
-    def _regate(self, connection: RoomConnection, slot: int) -> None:
-        """Replace the gate of this slot: its author posted a gate that is not our pass's (G5)."""
-        room = self._room
-        assert room.host_seed is not None
-        gate = invite.gate(room.membership.journal.room_pass)
-        room_admin = room.host_seed.room_admin_key(room.membership.group.group_id)
-        message = invite.regate_message(room.number, slot, gate, connection.nonce)
-        connection.regated_at = slot
-        room.send(wire.Regate(slot, gate, room_admin.sign(message)))
+            self._room.send(wire.Commit(slot + 1, following.blob, following.opening))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Set
 from dataclasses import dataclass
 
@@ -24,7 +23,7 @@ class Valid:
 
 @dataclass(frozen=True)
 class Void:
-    """A void slot: the epoch stays. `author` is a leaf; None if it is unknown."""
+    """A void slot: the epoch stays. `author` is the leaf that signed it; None if none did."""
 
     author: int | None
     rule: str
@@ -46,7 +45,6 @@ class Staged:
     intent: Intent
     slot: int
     blob: bytes
-    room_pass: bytes  # the next epoch's pass
     stage: mls.Stage
     view: commit_view.CommitView
 
@@ -75,12 +73,3 @@ def self_contained(commit: mls.CandidateCommit, carried: Set[bytes | None]) -> N
     for item in commit.proposals:
         if item.by_reference and item.reference not in carried:
             raise ValidationError("SNUG-3", "the commit names a proposal that it does not carry")
-
-
-def to_blame(view: commit_view.CommitView, broken: ValidationError) -> int | None:
-    """Return a bad commit's author; None if it names another slot or chain: the server places commits."""
-    if broken.rule == "SNUG-1":
-        with contextlib.suppress(ValidationError):
-            if (view.context.slot, view.context.chain) != (view.slot, view.chain):
-                return None
-    return view.sender

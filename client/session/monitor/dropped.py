@@ -48,6 +48,8 @@ SETTLE: Final = 2.0
 OFTEN: Final = 10
 OFTEN_WITHIN: Final = 60.0
 OFTEN_AGAIN: Final = 300.0
+#: Seconds after which a server that said that it was full no longer says so: we try more often than that.
+FULL_HOLDS: Final = 5.0
 #: Seconds of absence after which a server may honestly have forgotten the room (30 s, less a margin).
 FORGOTTEN: Final = 25.0
 
@@ -92,6 +94,16 @@ class Drop:
         return receipt is not None and receipt.server_key == self.server_key
 
 
+@dataclass
+class _Full:
+    """The server's claims that it has no place for us. Strangers can cause that, and nothing proves more."""
+
+    since: float
+    at: float
+    text: str
+    told: bool = False
+
+
 class Dropped(Feature):
     """Watches the room's connection, and keeps evidence of its end."""
 
@@ -103,6 +115,7 @@ class Dropped(Feature):
         self._words: deque[ServerEvent] = deque(maxlen=evidence.SERVER_EVENTS_MAX)
         self._lost_at: deque[float] = deque(maxlen=OFTEN)
         self._often_told = -inf
+        self._full: _Full | None = None
 
     def carry_over(self, old: Room) -> None:
         before = old.feature(Dropped)
@@ -116,6 +129,10 @@ class Dropped(Feature):
 
     def server_notice(self, code: str, text: str, now: float) -> None:
         self._words.append(_word(now, code, text))
+        if code == "full":
+            if self._full is None:
+                self._full = _Full(now, now, text)
+            self._full.at, self._full.text = now, text
 
     def lost(self, why: str, now: float) -> None:
         if self._server_key is None:
@@ -136,7 +153,12 @@ class Dropped(Feature):
         return bool(self.room.handle) and key is not None and key != self._server_key
 
     def tick(self, now: float) -> None:
-        drop = self._drop
+        drop, full = self._drop, self._full
+        if full is not None and (self._inside() or now - full.at > FULL_HOLDS):
+            full = self._full = None
+        if full is not None:
+            self._wait_for_a_place(full, now)
+            return
         if drop is None:
             return
         if self._inside():
@@ -148,6 +170,15 @@ class Dropped(Feature):
         if drop.run is None and due and drop.probes < PROBES_MAX and not drop.proven:
             self._start_probe(drop, now)
         self._judge(drop, now)
+
+    def _wait_for_a_place(self, full: _Full, now: float) -> None:
+        """Report a full server, without evidence: strangers can fill it, and its other rooms go on."""
+        if not full.told and now - full.since >= TELL_AFTER:
+            full.told = True
+            self.room.tell(sentences.alarm("full", why=full.text))
+        elif full.told and self._drop is not None and now - full.since > self.room.options.patience:
+            why = sentence("dropped.full")
+            self.room.finish("dropped", sentence("dropped.gave_up", what=why))
 
     def _back(self, drop: Drop, now: float) -> None:
         often = len(self._lost_at) == OFTEN and now - self._lost_at[0] < OFTEN_WITHIN
@@ -185,7 +216,7 @@ class Dropped(Feature):
                 door = run.door_key.public, run.room_admin_key.public
                 self._send(wire.RoomDoor(*door, nonce, run.door_key.sign(text)))
                 gate = self.room.rng(32)
-                text = invite.open_message(run.number, 0, gate, run.chain, message.nonce)
+                text = invite.open_message(run.number, 0, gate, run.chain)
                 self._send(wire.Open(0, gate, run.chain, run.room_admin_key.sign(text)))
             case wire.Opened():
                 self._opened(drop, run, message, now)

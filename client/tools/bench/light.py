@@ -59,13 +59,13 @@ class LightRoom:
     def open(self, challenge: messages.Challenge) -> messages.Open:
         """Return the message with which the room admin opens the room at slot 0."""
         gate, chain = signed.gate(self._token), bytes(32)
-        text = signed.open_room(self.number, 0, gate, chain, challenge.nonce)
+        text = signed.open_room(self.number, 0, gate, chain)
         return messages.Open(0, gate, chain, self._room_admin.sign(text).signature)
 
     @property
     def show(self) -> messages.Show:
         """The message that shows the pass of slot 0."""
-        return messages.Show(self._token)
+        return messages.Show([self._token])
 
 
 class LightPeer:

@@ -16,7 +16,7 @@ from snugroom.client.session.kernel.membership import SUITE, room_pass
 from snugroom.client.session.kernel.views import rejoin_key_extension
 from snugroom.client.tools.lab.newcomer import join_from_outside
 from snugroom.crypto import mls
-from snugroom.crypto.agreed import envelope, policy
+from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.room_state import CommitContext, Identity
 from snugroom.crypto.entry.invite import gate
 from snugroom.crypto.kdf import SigningKey
@@ -29,10 +29,9 @@ from snugroom.server.wire.messages import MediaKind
 
 @dataclass(frozen=True)
 class ForgedCommit:
-    """A commit with valid signatures that breaks a rule: its blob, the next epoch's gate, and the Welcome."""
+    """A commit with valid signatures that breaks a rule: its blob and the Welcome."""
 
     blob: bytes = field(repr=False)
-    gate: bytes
     welcome: bytes | None = field(repr=False)
 
 
@@ -74,10 +73,9 @@ def forged_commit(session: Session, proposals: Sequence[mls.Proposal], **context
         psks=m._psks,
         leaf_extensions=m._leaf_extensions(SigningKey.generate()),
     )
-    blob = m._cover("commit", envelope.pack([stage.message]))
-    next_pass = room_pass(stage.group, m.room)
+    blob = m.cover_commit([stage.message], gate(room_pass(stage.group, m.room)))
     stage.drop()
-    return ForgedCommit(blob, gate(next_pass), stage.welcome)
+    return ForgedCommit(blob, stage.welcome)
 
 
 def add_of(session: Session, bundle: mls.KeyPackageBundle) -> list[mls.Proposal]:
@@ -103,8 +101,8 @@ def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[For
             m.room, prior_state.slot, prior_state.chain, m.ledger.digest()
         ).encode(),
     )
-    blob = m._cover("commit", envelope.pack([message]))
-    return ForgedCommit(blob, gate(room_pass(group, m.room)), None), group
+    blob = m.cover_commit([message], gate(room_pass(group, m.room)))
+    return ForgedCommit(blob, None), group
 
 
 def false_end(session: Session) -> None:

@@ -9,7 +9,6 @@ import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.context import Context
-from snugroom.server.wire import limits
 
 
 class CommitFloodOrders(Orders, frozen=True):
@@ -38,5 +37,5 @@ class CommitFlood(Act):
             self._next += 1 / self._orders.rate
             blob = os.urandom(self._orders.size)
             room = self.context.room()
-            self.context.signaling.perform(room.take(blob, os.urandom(limits.HASH_SIZE), now))
+            self.context.signaling.perform(room.take(blob, now))
             self.did("took a slot with noise")

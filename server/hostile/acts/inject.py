@@ -19,14 +19,13 @@ from snugroom.server.wire.messages import Broadcasted, Posted
 class InjectOrders(Orders, frozen=True):
     """`blob` goes `into` the next slot, the relay, a broadcast, the lobby, or a frame, `count` times.
 
-    A slot is taken without a pass, with valid chain and receipt, and with `gate` or a random one. A frame is
-    the payload of an RTP packet in the audio stream of member `name_of`. If `blob` is None, it is `size`
-    random bytes. After a partition, `world` is the number of a member, and selects that member's world.
+    A slot is taken without a pass, with valid chain and receipt. A frame is the payload of an RTP packet in
+    the audio stream of member `name_of`. If `blob` is None, it is `size` random bytes. After a partition,
+    `world` is the number of a member, and selects that member's world.
     """
 
     into: Literal["slot", "relay", "broadcast", "lobby", "frame"]
     blob: bytes | None = None
-    gate: bytes | None = None
     name_of: int | None = None
     world: int | None = None
     size: Annotated[int, msgspec.Meta(ge=1, le=limits.ROOM_BLOB_MAX)] = 2048
@@ -69,8 +68,7 @@ class Inject(Act):
     def _put(self, room: HostileRoom, blob: bytes, now: float) -> None:
         context = self.context
         if self._orders.into == "slot":
-            gate = self._orders.gate or os.urandom(limits.HASH_SIZE)
-            context.signaling.perform(room.take(blob, gate, now))
+            context.signaling.perform(room.take(blob, now))
             self.did("took a slot", slot=room.slot)
         elif self._orders.into == "relay":
             context.signaling.perform(room.relay(blob, now))

@@ -19,7 +19,7 @@ Numbers = NDArray[np.float64]
 WINDOWS = (0.45, 1.45)
 WINDOW = 1.0
 #: Kinds of WebSocket frames that are counted separately.
-_KINDS = ("relay", "broadcast", "commit", "show", "post", "open", "regate", "catch_up", "media", "subscribe")
+_KINDS = ("relay", "broadcast", "commit", "show", "post", "open", "catch_up", "media", "subscribe")
 _CLOCK = {"audio": 48_000, "video": 90_000}
 
 

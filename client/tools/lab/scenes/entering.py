@@ -29,7 +29,7 @@ async def _ghost(stage: Stage, forged: mallory.ForgedCommit, group_key: Intruder
     The keys are those of the ghost's own epoch.
     """
     await stage.operator.begin("record")
-    await stage.act("inject", into="slot", blob=forged.blob, gate=forged.gate)
+    await stage.act("inject", into="slot", blob=forged.blob)
     await stage.told(["void_commit"], 10.0)
     await asyncio.sleep(_WHILE)
     opened = group_key.attack(await stage.recorded(), stage.truth.plain)
@@ -84,7 +84,7 @@ async def ghost_by_noise(stage: Stage) -> Outcome:
     """An operator can do this without any member's help."""
     intruder = Intruder()
     intruder.take(os.urandom(16))
-    return await _ghost(stage, mallory.ForgedCommit(os.urandom(4096), os.urandom(32), None), intruder)
+    return await _ghost(stage, mallory.ForgedCommit(os.urandom(4096), None), intruder)
 
 
 @scene(

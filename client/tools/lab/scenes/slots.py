@@ -220,7 +220,7 @@ async def bad_commit(stage: Stage) -> Outcome:
     """Cem signs the commit with its own key."""
     cem = stage.member("Cem")
     forged = mallory.forged_commit(cem.session, [mls.Remove(cem.leaf_of("Bo"))])
-    await stage.act("inject", into="slot", blob=forged.blob, gate=forged.gate)
+    await stage.act("inject", into="slot", blob=forged.blob)
     others = [stage.host, stage.member("Bo")]
     await stage.told(["void_commit"], 8.0, others)
     named = all(

@@ -124,10 +124,12 @@ export class Meeting {
     }
   }
 
-  #alarm({ kind, text }: EventOf<"Alarm">, at: number): void {
+  #alarm({ kind, text, count = 1 }: EventOf<"Alarm">, at: number): void {
     if (kind === "rejoining" || kind === "media_unreachable") this.banner.value = text;
     if (kind.startsWith("code_")) this.#running(false);
-    this.alarms.value = [...this.alarms.value, { id: ++this.#numbers, kind, text, at }].slice(-ALARMS_MAX);
+    const first = JSON.stringify(count > 1 ? text.args?.["alarm"] : text);
+    const others = count > 1 ? this.alarms.value.filter((alarm) => alarm.first !== first) : this.alarms.value;
+    this.alarms.value = [...others, { id: ++this.#numbers, kind, text, at, first }].slice(-ALARMS_MAX);
   }
 
   #records({ leaf, name, state }: EventOf<"StateTold">): void {

@@ -142,6 +142,8 @@ export interface AlarmView {
   readonly kind: string;
   readonly text: Sentence;
   readonly at: number;
+  /** The sentence when it was first told, as JSON: an alarm that recurs replaces the one with the same. */
+  readonly first?: string;
 }
 
 export interface CodeView {

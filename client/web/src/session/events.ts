@@ -263,8 +263,11 @@ export type Event =
       readonly public: Bytes;
       readonly at: number;
     }
-  /** A problem that a person should know about; `kind` names a page in docs/reference/alarms. */
-  | { readonly type: "Alarm"; readonly kind: string; readonly text: Sentence }
+  /**
+   * A problem that a person should know about; `kind` names a page in docs/reference/alarms. `count` above 1: this
+   * alarm replaces the last one of that cause, which has recurred.
+   */
+  | { readonly type: "Alarm"; readonly kind: string; readonly text: Sentence; readonly count?: number }
   | { readonly type: "Status"; readonly kind: string; readonly text: Sentence }
   | Ended;
 

@@ -26,35 +26,27 @@ export interface Post {
   readonly blob: Bytes;
 }
 
-/** Client: the pass of a slot, to prove that this connection belongs to a member at that slot. */
+/** Client: passes of the last slots, to prove that this connection belongs to a member. */
 export interface Show {
   readonly type: "show";
-  readonly room_pass: Bytes;
+  readonly room_passes: Bytes[];
 }
 
-/** Client, the room admin only (G1): open the room, or reopen it after the server's restart. */
+/** Client (G1, G5): open the room, or reopen it after the server's restart. */
 export interface Open {
   readonly type: "open";
   readonly slot: number;
   readonly gate: Bytes;
   readonly chain: Bytes;
-  readonly signature: Bytes;
+  readonly signature: Bytes | null;
 }
 
-/** Client (G2): take slot `slot`, the slot after the current one. `gate` = H(pass of `slot`). */
+/** Client (G2): take slot `slot`, the slot after the current one. */
 export interface Commit {
   readonly type: "commit";
   readonly slot: number;
   readonly blob: Bytes;
-  readonly gate: Bytes;
-}
-
-/** Client, the room admin only (G5): replace the gate of the current slot. */
-export interface Regate {
-  readonly type: "regate";
-  readonly slot: number;
-  readonly gate: Bytes;
-  readonly signature: Bytes;
+  readonly opening: Bytes | null;
 }
 
 /** Client (G4): send all held commits after slot `slot`, and all held relays after number `relay`. */
@@ -143,7 +135,7 @@ export interface Posted {
   readonly blob: Bytes;
 }
 
-/** Server: the pass that the client has shown opens the gate of `slot`. */
+/** Server: a pass that the client has shown fits a gate. */
 export interface Shown {
   readonly type: "shown";
   readonly slot: number;
@@ -164,18 +156,13 @@ export interface Committed {
   readonly blob: Bytes;
   readonly chain: Bytes;
   readonly signature: Bytes;
+  readonly opening: Bytes | null;
 }
 
 /** Server: the client's message named slot `asked`, which does not fit the current slot `slot`. */
 export interface Stale {
   readonly type: "stale";
   readonly asked: number;
-  readonly slot: number;
-}
-
-/** Server, to all connections in the room: the gate of `slot` was replaced; show the pass again. */
-export interface Regated {
-  readonly type: "regated";
   readonly slot: number;
 }
 
@@ -247,18 +234,17 @@ export interface Streams {
   readonly streams: HandleStream[];
 }
 
-export type ClientMessage = LobbyDoor | RoomDoor | Post | Show | Open | Commit | Regate | CatchUp | Relay | Broadcast | Media | Subscribe;
+export type ClientMessage = LobbyDoor | RoomDoor | Post | Show | Open | Commit | CatchUp | Relay | Broadcast | Media | Subscribe;
 
-export type ServerMessage = Challenge | Entered | Refused | Closing | Posted | Shown | Opened | Committed | Stale | Regated | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
+export type ServerMessage = Challenge | Entered | Refused | Closing | Posted | Shown | Opened | Committed | Stale | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
 
 export const schemas: Schemas = {
   LobbyDoor: {"tag": "lobby_door", "fields": {"lobby_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   RoomDoor: {"tag": "room_door", "fields": {"door_key": [["bytes", 32, 32]], "room_admin_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   Post: {"tag": "post", "fields": {"blob": [["bytes", 512, 262144]]}},
-  Show: {"tag": "show", "fields": {"room_pass": [["bytes", 32, 32]]}},
-  Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
-  Commit: {"tag": "commit", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "gate": [["bytes", 32, 32]]}},
-  Regate: {"tag": "regate", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  Show: {"tag": "show", "fields": {"room_passes": [["list", ["bytes", 32, 32], 1, 16]]}},
+  Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["or null", ["bytes", 64, 64]], null]}},
+  Commit: {"tag": "commit", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "opening": [["or null", ["bytes", 64, 64]], null]}},
   CatchUp: {"tag": "catch_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]]}},
   Relay: {"tag": "relay", "fields": {"blob": [["bytes", 512, 262144]]}},
   Broadcast: {"tag": "broadcast", "fields": {"blob": [["bytes", 512, 262144]]}},
@@ -272,9 +258,8 @@ export const schemas: Schemas = {
   Posted: {"tag": "posted", "fields": {"blob": [["bytes", 512, 262144]]}},
   Shown: {"tag": "shown", "fields": {"slot": [["int", 0, 9007199254740991]]}},
   Opened: {"tag": "opened", "fields": {"slot": [["int", 0, 9007199254740991]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
-  Committed: {"tag": "committed", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  Committed: {"tag": "committed", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]], "opening": [["or null", ["bytes", 64, 64]], null]}},
   Stale: {"tag": "stale", "fields": {"asked": [["int", 0, 9007199254740991]], "slot": [["int", 0, 9007199254740991]]}},
-  Regated: {"tag": "regated", "fields": {"slot": [["int", 0, 9007199254740991]]}},
   CaughtUp: {"tag": "caught_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]], "missing": [["int", null, null]]}},
   Relayed: {"tag": "relayed", "fields": {"relay": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]]}},
   Broadcasted: {"tag": "broadcasted", "fields": {"blob": [["bytes", 512, 262144]]}},
@@ -286,6 +271,6 @@ export const schemas: Schemas = {
   Streams: {"tag": "streams", "fields": {"streams": [["list", ["struct", "HandleStream"], 0, null]]}},
 };
 
-export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Post", "Show", "Open", "Commit", "Regate", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
+export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Post", "Show", "Open", "Commit", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
 
-export const ServerMessageNames = ["Challenge", "Entered", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "Regated", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];
+export const ServerMessageNames = ["Challenge", "Entered", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];

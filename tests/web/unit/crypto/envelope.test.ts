@@ -5,6 +5,7 @@ compareWithPython("envelope", {
   cover: envelope.seal,
   uncover: envelope.open,
   slot: envelope.epochSlot,
+  gate: envelope.gateOf,
   pack: envelope.pack,
   unpack: envelope.unpack,
 });

@@ -34,7 +34,7 @@ compareWithPython("invite", {
   number: invite.roomNumber,
   door: invite.doorMessage,
   open: invite.openMessage,
-  regate: invite.regateMessage,
+  verify_opening: invite.verifyOpening,
   receipt: invite.receiptMessage,
   verify_receipt: invite.verifyReceipt,
   chain: invite.chainNext,

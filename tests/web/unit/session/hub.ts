@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { type Bytes, hex, same, utf8 } from "../../../../client/web/src/crypto/bytes";
+import { gateOf } from "../../../../client/web/src/crypto/agreed/envelope";
 import { chainNext, gate, receiptMessage, roomNumber } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import {
@@ -27,6 +28,7 @@ interface Slot {
   readonly gate: Bytes;
   readonly chain: Bytes;
   readonly signature: Bytes;
+  readonly opening: Bytes | null;
 }
 
 interface HubRoom {
@@ -269,6 +271,7 @@ export class Hub {
 
   async #inRoom(link: Link, room: HubRoom, message: ClientMessage): Promise<void> {
     const current = room.first + room.slots.length - 1;
+    const floor = Math.max(0, room.slots.findLastIndex((slot) => slot.opening !== null));
     const all = [...this.#links].filter((other) => other.room === room);
     const shown = all.filter((other) => other.shown !== null);
     switch (message.type) {
@@ -276,13 +279,14 @@ export class Hub {
         if (room.slots.length > 0) return;
         room.first = message.slot;
         const signature = await this.#key.sign(receiptMessage(room.number, message.slot, message.chain));
-        room.slots.push({ blob: null, gate: message.gate, chain: message.chain, signature });
+        room.slots.push({ blob: null, gate: message.gate, chain: message.chain, signature, opening: null });
         for (const other of all)
           this.#send(other, { type: "opened", slot: message.slot, chain: message.chain, signature });
         return;
       }
       case "show": {
-        const at = room.slots.findLastIndex((slot) => same(slot.gate, gate(message.room_pass)));
+        const gates = message.room_passes.map(gate);
+        const at = room.slots.findLastIndex((slot) => gates.some((each) => same(slot.gate, each)));
         if (at < 0) {
           this.#send(link, {
             type: "refused",
@@ -293,7 +297,8 @@ export class Hub {
           });
           return;
         }
-        link.shown = room.first + at;
+        // the gates since a host's last slot are open, and count for the current slot
+        link.shown = at >= floor ? current : room.first + at;
         this.#send(link, { type: "shown", slot: link.shown });
         return;
       }
@@ -302,7 +307,7 @@ export class Hub {
           this.#send(link, { type: "stale", asked: message.slot, slot: current });
           return;
         }
-        if (link.shown === null || link.shown < current) {
+        if (message.opening === null && (link.shown === null || link.shown < room.first + floor)) {
           this.#send(link, {
             type: "refused",
             code: "pass",
@@ -314,14 +319,15 @@ export class Hub {
         }
         const chain = chainNext(room.slots.at(-1)?.chain ?? new Uint8Array(32), message.slot, message.blob);
         const signature = await this.#key.sign(receiptMessage(room.number, message.slot, chain));
-        room.slots.push({ blob: message.blob, gate: message.gate, chain, signature });
+        const { blob, opening } = message;
+        room.slots.push({ blob, gate: gateOf(blob), chain, signature, opening });
         // who may not have the blob still learns that the room moves on
         for (const other of all)
           this.#send(
             other,
             other.shown === null
               ? { type: "opened", slot: message.slot, chain, signature }
-              : { type: "committed", slot: message.slot, blob: message.blob, chain, signature },
+              : { type: "committed", slot: message.slot, blob, chain, signature, opening },
           );
         return;
       }
@@ -334,6 +340,7 @@ export class Hub {
               blob: slot.blob,
               chain: slot.chain,
               signature: slot.signature,
+              opening: slot.opening,
             });
         for (const [i, blob] of room.relays.entries())
           if (i + 1 > message.relay) this.#send(link, { type: "relayed", relay: i + 1, blob });

@@ -122,10 +122,10 @@ test("a bad commit is void for all, its author named where that is known, and th
   const garbage = seeded("garbage");
   for (const [blob, rule, author] of [
     [named, "SNUG-7", 1],
-    [moved, "SNUG-1", null],
+    [moved, "SNUG-1", 1],
     [crowned, "SNUG-7", 1],
     [garbage(512), "SNUG-2", null],
-    [await cover(bo, "commit", [utf8("no message")]), "SNUG-16", null],
+    [await cover(bo, "commit", [utf8("no message")]), "SNUG-16", 1],
     [await cover(bo, "commit", [await bo.group.protect(utf8("no commit"))]), "SNUG-2", 1],
   ] as const)
     for (const judge of [ada, cem]) {
@@ -145,9 +145,11 @@ test("a commit is of one slot, and of no other room", async () => {
   const [ada, bo, cem] = await three();
   const staged = await ada.stage({ type: "HealIntent", epoch: ada.group.epoch });
   assert.ok(staged);
+  const stolen = await bo.judge(await cover(cem, "commit", [staged.stage.message]));
+  assert.ok(stolen.type === "Void" && stolen.author === 2, "in a blob of somebody else, who is named");
   bo.void(new Uint8Array(512)); // the server has put something before it
   const late = await bo.judge(staged.blob);
-  assert.ok(late.type === "Void" && late.rule === "SNUG-1" && late.author === null);
+  assert.ok(late.type === "Void" && late.rule === "SNUG-2" && late.author === null);
   const wrongRoom = new Uint8Array(16);
   const blob = await envelope.seal(
     envelopeKey(ada),
@@ -157,6 +159,7 @@ test("a commit is of one slot, and of no other room", async () => {
     envelope.pack([staged.stage.message]),
     BUCKETS,
     seeded("other"),
+    new Uint8Array(32),
   );
   const verdict = await cem.judge(blob);
   assert.ok(verdict.type === "Void" && verdict.rule === "SNUG-2");

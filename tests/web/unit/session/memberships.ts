@@ -163,13 +163,16 @@ export async function forged(
   return blob;
 }
 
+/** The blob of a commit with a gate that fits nobody's pass, or of a relay. */
 export const cover = (by: Membership, kind: "commit" | "relay", messages: readonly Bytes[]): Promise<Bytes> =>
-  envelope.seal(
-    envelopeKey(by),
-    kind,
-    ROOM,
-    by.epochSlot,
-    envelope.pack(messages),
-    BUCKETS,
-    seeded(`forged ${by.ownLeaf} ${by.journal.slot}`),
-  );
+  kind === "commit"
+    ? by.coverCommit(messages, new Uint8Array(32))
+    : envelope.seal(
+        envelopeKey(by),
+        kind,
+        ROOM,
+        by.epochSlot,
+        envelope.pack(messages),
+        BUCKETS,
+        seeded(`forged ${by.ownLeaf} ${by.journal.slot}`),
+      );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Bytes, utf8 } from "../../../../client/web/src/crypto/bytes";
+import { type Bytes, hex, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { MalformedError } from "../../../../client/web/src/crypto/errors";
 import { H } from "../../../../client/web/src/crypto/kdf";
 import {
@@ -103,6 +103,19 @@ test("a journal keeps the last slots and their chain, and hands over what follow
   assert.deepEqual(journal.entry(journal.oldest.slot)?.blob, utf8(`blob ${journal.oldest.slot}`));
   assert.equal(journal.entry(journal.oldest.slot - 1), null);
   assert.notDeepEqual(first, chain);
+});
+
+test("a journal knows what opens a room: the openings that it can replay from, and the passes that may fit", () => {
+  const journal = new Journal(5, digest(0), digest(1));
+  assert.equal(journal.signed(), null);
+  journal.append(utf8("blob 6"), digest(6), digest(106));
+  journal.append(utf8("blob 7"), digest(7));
+  journal.append(utf8("blob 8"), digest(8), digest(108));
+  assert.deepEqual([journal.signed()?.slot, journal.signed({ newest: true })?.slot], [6, 8]);
+  for (let slot = 9; slot < 9 + KEPT + 3; slot++) journal.append(utf8(`blob ${slot}`), digest(Math.min(slot, 12)));
+  assert.equal(journal.signed(), null, "no host has taken one of the slots that are kept");
+  const passes = journal.roomPasses.map((pass) => hex(pass));
+  assert.deepEqual(passes, [12, 11, 8].map((n) => hex(digest(n))), "each once, the newest first, the last host's too");
 });
 
 test("contents come back as they were, and anything else is malformed", () => {

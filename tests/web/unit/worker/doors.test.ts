@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { type Endpoint, PROBE, ROOM } from "../../../../client/web/src/session/events";
 import { FRAME_MAX } from "../../../../client/web/src/wire/limits";
+import type { Show } from "../../../../client/web/src/wire/messages";
 import { CONNECT_TIME, Connections, type Socket } from "../../../../client/web/src/worker/doors";
 
 class FakeSocket implements Socket {
@@ -53,7 +54,7 @@ beforeEach(() => {
   [sockets, told, urls, listens] = [[], [], [], false];
 });
 
-const show = { type: "show", room_pass: new Uint8Array(32) } as const;
+const show: Show = { type: "show", room_passes: [new Uint8Array(32)] };
 const shown = JSON.stringify({ type: "shown", slot: 3 });
 const settled = (): Promise<void> => new Promise((done) => setImmediate(done));
 
@@ -62,13 +63,13 @@ test("messages during a connection attempt are sent afterwards, in order", () =>
   all.connect(ROOM);
   assert.deepEqual(urls, ["wss://meet.example/ws"]);
   all.transmit(ROOM, show);
-  all.transmit(ROOM, { ...show, room_pass: new Uint8Array(32).fill(1) });
+  all.transmit(ROOM, { ...show, room_passes: [new Uint8Array(32).fill(1)] });
   assert.equal(all.everConnected, false);
   sockets[0]?.opens();
   assert.equal(all.everConnected, true);
   assert.equal(sockets[0]?.sent.length, 2);
   all.transmit(ROOM, show);
-  assert.deepEqual(sockets[0]?.sent.map((text) => (JSON.parse(text) as { room_pass: string }).room_pass.slice(0, 2)), ["AA", "AQ", "AA"]);
+  assert.deepEqual(sockets[0]?.sent.map((text) => (JSON.parse(text) as { room_passes: string[] }).room_passes[0]?.slice(0, 2)), ["AA", "AQ", "AA"]);
   sockets[0]?.says(shown);
   assert.deepEqual(told, [["received", ROOM, "shown"]]);
   all.transmit(PROBE, show); // no such connection: nothing

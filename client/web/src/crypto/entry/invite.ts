@@ -311,19 +311,23 @@ export function doorMessage(origin: string, number: Bytes, serverNonce: Bytes, c
   return concat(utf8("snug 1 door"), originField(origin), number, serverNonce, clientNonce);
 }
 
-/** Return the message that the room admin key signs to open a room (G1). */
-export function openMessage(number: Bytes, slot: number, gate: Bytes, chain: Bytes, serverNonce: Bytes): Bytes {
+/** Return the message that the room admin key signs to open a slot's gate alone (G1, G3). */
+export function openMessage(number: Bytes, slot: number, gate: Bytes, chain: Bytes): Bytes {
   exactly(gate, HASH_SIZE, "a gate");
   exactly(chain, HASH_SIZE, "a chain value");
-  exactly(serverNonce, NONCE_SIZE, "the server's nonce");
-  return concat(utf8("snug 1 open"), numbered(number, slot), gate, chain, serverNonce);
+  return concat(utf8("snug 1 open"), numbered(number, slot), gate, chain);
 }
 
-/** Return the message that the room admin key signs to replace a gate (G5). */
-export function regateMessage(number: Bytes, slot: number, gate: Bytes, serverNonce: Bytes): Bytes {
-  exactly(gate, HASH_SIZE, "a gate");
-  exactly(serverNonce, NONCE_SIZE, "the server's nonce");
-  return concat(utf8("snug 1 regate"), numbered(number, slot), gate, serverNonce);
+/** Throw AuthenticationError unless the room admin opened that slot's gate alone. */
+export async function verifyOpening(
+  roomAdminPublic: Bytes,
+  number: Bytes,
+  slot: number,
+  gate: Bytes,
+  chain: Bytes,
+  signature: Bytes,
+): Promise<void> {
+  await verify(roomAdminPublic, openMessage(number, slot, gate, chain), signature);
 }
 
 /** Return the message that the server signs for each slot. Conflicting histories yield two signatures. */

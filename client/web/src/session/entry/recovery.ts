@@ -14,10 +14,10 @@ import { X25519Key } from "../../crypto/primitives";
 import * as recovery from "../../crypto/entry/recovery";
 import { ANY_HOST, Ledger } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
-import type { ClientMessage, ServerMessage } from "../../wire/messages";
+import type { ServerMessage } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
 import { sentence } from "../../words/sentence";
-import { type Effect, ROOM } from "../events";
+import type { Effect } from "../events";
 import { type Entry, GuestLobby } from "./guest";
 import { ATTENDANTS_MAX, PATIENCE } from "./helper";
 import { LobbyConnections } from "./lobbyConnections";
@@ -251,9 +251,7 @@ export class HostReturnLobby {
   readonly #connections: LobbyConnections;
   #nonce: Bytes = new Uint8Array();
   #soughtAt = 0;
-  #here: recovery.HelperOffer | null = null;
   #sent: Sent | null = null;
-  #serverNonce: Bytes = new Uint8Array();
 
   static async open(facts: HostReturnFacts): Promise<HostReturnLobby> {
     const lobby = new HostReturnLobby(facts);
@@ -277,7 +275,7 @@ export class HostReturnLobby {
     const today = invite.dayOf(now);
     await this.#connections.stayIn(new Set([today]), now);
     if (!this.#connections.entered.has(today) || this.entry !== null) return;
-    if (this.#sent !== null && now - this.#sent.at > PATIENCE) this.#sent = this.#here = null;
+    if (this.#sent !== null && now - this.#sent.at > PATIENCE) this.#sent = null;
     if (this.#sent !== null || now - this.#soughtAt < SEEK_EVERY) return;
     this.#soughtAt = now;
     this.#nonce = this.#rng(16);
@@ -324,34 +322,8 @@ export class HostReturnLobby {
       bundle.encoded,
       this.#rng,
     );
-    this.#here = here;
     this.#sent = { asked, privateKey, bundle, at: now };
     await this.#post(day, asked);
-    this.effects.push({ type: "Connect", endpoint: ROOM }); // a restarted server needs a room admin to open
-  }
-
-  /** Open the room for the members, who cannot do that themselves. */
-  async receivedInRoom(message: ServerMessage): Promise<void> {
-    const here = this.#here;
-    const { origin, hostSeed, groupId } = this.#kept;
-    const door = await this.#kept.doorKey();
-    const roomAdmin = await hostSeed.roomAdminKey(groupId);
-    const number = invite.roomNumber(door.public, roomAdmin.public);
-    if (message.type === "challenge") {
-      this.#serverNonce = message.nonce;
-      const nonce = this.#rng(32);
-      const signature = await door.sign(invite.doorMessage(origin, number, message.nonce, nonce));
-      const [door_key, room_admin_key] = [door.public, roomAdmin.public];
-      this.#transmit({ type: "room_door", door_key, room_admin_key, nonce, signature });
-    } else if (message.type === "entered" && message.slot === null && here !== null) {
-      const { slot, gate, chain } = here;
-      const signature = await roomAdmin.sign(invite.openMessage(number, slot, gate, chain, this.#serverNonce));
-      this.#transmit({ type: "open", slot, gate, chain, signature });
-    }
-  }
-
-  #transmit(message: ClientMessage): void {
-    this.effects.push({ type: "Transmit", endpoint: ROOM, message });
   }
 
   async #letIn(back: recovery.RecoveryReply, sent: Sent): Promise<void> {

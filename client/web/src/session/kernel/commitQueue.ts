@@ -1,6 +1,6 @@
 /** Our commits: the queue of intents, and the commit that is out for the first of them. */
 import { type Bytes, same } from "../../crypto/bytes";
-import { gate } from "../../crypto/entry/invite";
+import { gateOf } from "../../crypto/agreed/envelope";
 import type { Sentence } from "../../words/sentence";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
@@ -8,6 +8,7 @@ import type { Feature } from "./feature";
 import { type Intent, letsIn, sameSelfRemove } from "./intents";
 import type { Staged } from "./verdict";
 import type { Owner, Room } from "./ports";
+import { signOpening } from "./opening";
 
 /** Seconds without an answer to our commit before it is sent again. */
 export const COMMIT_RETRY = 3;
@@ -42,6 +43,11 @@ export class CommitQueue {
     return this.#intents.some((other) => sameSelfRemove(intent, other));
   }
 
+  /** Return whether a healing commit of that epoch is queued. */
+  hasHeal(epoch: number): boolean {
+    return this.#intents.some((intent) => intent.type === "HealIntent" && intent.epoch === epoch);
+  }
+
   /** Whether no intent is queued and no commit is under way. */
   get idle(): boolean {
     return this.#intents.length === 0 && this.#staged === null;
@@ -59,7 +65,7 @@ export class CommitQueue {
     if (staged !== null && staged.slot === m.journal.slot + 1) {
       if (this.#sentAt === 0) {
         this.#sentAt = now;
-        this.#send(staged);
+        await this.#send(staged);
       }
       return;
     }
@@ -86,13 +92,15 @@ export class CommitQueue {
       }
       this.#staged = made;
       this.#sentAt = now;
-      this.#send(made);
+      await this.#send(made);
       return;
     }
   }
 
-  #send({ slot, blob, roomPass }: Staged): void {
-    this.#room.send({ type: "commit", slot, blob, gate: gate(roomPass) });
+  async #send({ slot, blob }: Staged): Promise<void> {
+    const chain = this.#room.membership.journal.chainAfter(blob);
+    const opening = await signOpening(this.#room, slot, gateOf(blob), chain);
+    this.#room.send({ type: "commit", slot, blob, opening });
   }
 
   /** Give up the commit that is out: the server never takes it. */

@@ -1,6 +1,7 @@
 /** A room's history as one member keeps it: slots, chain, passes and the last blobs. */
-import type { Bytes } from "../../crypto/bytes";
-import { chainNext } from "../../crypto/entry/invite";
+import { gateOf } from "../../crypto/agreed/envelope";
+import { type Bytes, hex, same } from "../../crypto/bytes";
+import { chainNext, gate } from "../../crypto/entry/invite";
 
 /** Slots whose blobs are kept, to hand over to a restarted server and to stragglers. */
 export const KEPT = 8;
@@ -14,16 +15,24 @@ export interface Entry {
   readonly roomPass: Bytes;
   /** null for the slot at which this member began. */
   readonly blob: Bytes | null;
+  /** The room admin's signature over slot, gate and chain, if we have it. */
+  readonly opening: Bytes | null;
 }
+
+/** Return whether the gate that the blob names is that of our pass; null without a blob. */
+export const gateFits = ({ blob, roomPass }: Entry): boolean | null =>
+  blob === null ? null : same(gateOf(blob), gate(roomPass));
 
 /** Grows by one slot at a time; never forks, never goes back. */
 export class Journal {
   #last: Entry;
+  /** The last slot that a host took, which closed the gates before it, or the one at which we began. */
+  #floor: Entry;
   readonly #entries: Entry[];
   readonly chains: Map<number, Bytes>;
 
   constructor(slot: number, chain: Bytes, roomPass: Bytes) {
-    this.#last = { slot, chain, roomPass, blob: null };
+    this.#last = this.#floor = { slot, chain, roomPass, blob: null, opening: null };
     this.#entries = [this.#last];
     this.chains = new Map([[slot, chain]]);
   }
@@ -43,6 +52,11 @@ export class Journal {
     return this.#last.roomPass;
   }
 
+  /** The last slot taken. */
+  get newest(): Entry {
+    return this.#last;
+  }
+
   /** The earliest slot after which this member can hand over every blob. */
   get oldest(): Entry {
     return this.#entries[0] ?? this.#last;
@@ -53,16 +67,29 @@ export class Journal {
     return this.#entries[slot - this.oldest.slot] ?? null;
   }
 
+  /** Our different passes of slots whose gates may be open, the newest first. */
+  get roomPasses(): Bytes[] {
+    const known = [...this.#entries.toReversed(), this.#floor].map((entry) => [hex(entry.roomPass), entry.roomPass] as const);
+    return [...new Map(known).values()];
+  }
+
+  /** Return the earliest (or newest) slot that we can replay from and that the room admin has signed. */
+  signed({ newest = false } = {}): Entry | null {
+    const entries = newest ? this.#entries.toReversed() : this.#entries;
+    return entries.find((entry) => entry.opening !== null) ?? null;
+  }
+
   /** Return the chain value that results if `blob` takes the next slot. */
   chainAfter(blob: Bytes): Bytes {
     return chainNext(this.chain, this.slot + 1, blob);
   }
 
   /** Record that `blob` has taken the next slot; `roomPass` is the pass from then on. */
-  append(blob: Bytes, roomPass: Bytes): void {
+  append(blob: Bytes, roomPass: Bytes, opening: Bytes | null = null): void {
     const slot = this.slot + 1;
     const chain = this.chainAfter(blob);
-    this.#last = { slot, chain, roomPass, blob };
+    this.#last = { slot, chain, roomPass, blob, opening };
+    if (opening !== null) this.#floor = this.#last;
     this.#entries.push(this.#last);
     if (this.#entries.length > KEPT + 1) this.#entries.shift();
     this.chains.set(slot, chain);

@@ -12,6 +12,8 @@ import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
 import * as policy from "../../crypto/agreed/policy";
 import * as roomState from "../../crypto/agreed/roomState";
 import * as envelope from "../../crypto/agreed/envelope";
+import { type Place, SlotPayload } from "../../crypto/agreed/slotAuthor";
+import { gate } from "../../crypto/entry/invite";
 import { longCode } from "../../crypto/proof/verification";
 import * as mls from "../../mls";
 import { BUCKETS } from "../../wire/limits";
@@ -21,7 +23,7 @@ import type { Intent } from "./intents";
 import { Journal } from "./journal";
 import { LeaveProposals } from "./leaveProposals";
 import { proposalsFor } from "./proposals";
-import { type Change, type Staged, type Stuck, type Valid, type Void, brokenBy, nothing, toBlame } from "./verdict";
+import { type Change, type Staged, type Stuck, type Valid, type Void, nothing, voidBy } from "./verdict";
 import { PriorState, leafView, namesOf, proposalView, rejoinKeyExtension, ticketOf } from "./views";
 import { ruled } from "../catalogue/reasons";
 
@@ -287,16 +289,20 @@ export class Membership {
       leafExtensions: this.#leafExtensions(rejoinKey),
     });
     this.#nextRejoinKey = rejoinKey;
-    const blob = await this.#cover("commit", envelope.pack([...carried, stage.message]));
-    return {
-      type: "Staged",
-      intent,
-      slot: priorState.slot,
-      blob,
-      roomPass: roomPass(stage.group, this.room),
-      stage,
-      view,
-    };
+    const blob = await this.coverCommit([...carried, stage.message], gate(roomPass(stage.group, this.room)));
+    return { type: "Staged", intent, slot: priorState.slot, blob, stage, view };
+  }
+
+  /** Return the blob of a commit for the next slot, with the proposals that it carries before it. */
+  async coverCommit(messages: readonly Bytes[], gate: Bytes): Promise<Bytes> {
+    const packed = envelope.pack(messages);
+    const sign = (label: string, data: Bytes): Promise<Bytes> => this.sign(label, data);
+    const payload = await SlotPayload.signed(packed, this.ownLeaf, this.#nextPlace(), gate, sign);
+    return this.#cover("commit", payload.encode(), gate);
+  }
+
+  #nextPlace(): Place {
+    return { number: this.room, slot: this.journal.slot + 1, chain: this.journal.chain };
   }
 
   /** Return our leaf's extensions, with another rejoin key. */
@@ -316,10 +322,10 @@ export class Membership {
   }
 
   async #judge(blob: Bytes): Promise<Valid | Void | Stuck> {
+    let author: number;
     let messages: readonly Bytes[];
     try {
-      const began = envelope.epochSlot(blob);
-      messages = envelope.unpack(await envelope.open(this.#envelopeKey(began), "commit", this.room, blob));
+      ({ author, messages } = await this.#openSlot(blob));
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       return nothing(null, "SNUG-2", sentence("room.void_unreadable"));
@@ -334,32 +340,45 @@ export class Membership {
       }
       received = await this.group.process(messages[messages.length - 1] ?? new Uint8Array(), this.#psks);
     } catch (error) {
-      if (error instanceof mls.PathError) return this.#judgeUnreadable(error, priorState, carried);
+      if (error instanceof mls.PathError) {
+        // A commit that breaks the policy is void for everybody, readable here or not.
+        const void_ = await voidBy(author, error.commit, priorState.ofCandidate(error.commit), carried);
+        return void_ ?? { type: "Stuck", author, text: error.message };
+      }
       if (error instanceof mls.CommitError) {
         const verdict = policy.snug16(error);
-        return nothing(error.sender, verdict.rule, ruled(verdict));
+        return nothing(author, verdict.rule, ruled(verdict));
       }
       if (!(error instanceof SnugCryptoError)) throw error;
-      return nothing(null, "SNUG-16", sentence("room.void_of_no_member", { why: error.sentence }));
+      return nothing(author, "SNUG-16", sentence("room.void_of_no_member", { why: error.sentence }));
     }
-    if (received.type !== "CandidateCommit")
-      return nothing(received.sender, "SNUG-2", sentence("room.void_no_commit"));
+    if (received.type !== "CandidateCommit") return nothing(author, "SNUG-2", sentence("room.void_no_commit"));
     const view = priorState.ofCandidate(received);
-    const broken = await brokenBy(received, view, carried);
-    if (broken !== null) return nothing(toBlame(view, broken), broken.rule, ruled(broken));
-    return { type: "Valid", candidate: received, view, removesUs: received.removesUs };
+    const void_ = await voidBy(author, received, view, carried);
+    return void_ ?? { type: "Valid", candidate: received, view, removesUs: received.removesUs };
   }
 
-  async #judgeUnreadable(error: mls.PathError, priorState: PriorState, carried: Set<string>): Promise<Void | Stuck> {
-    // A commit that breaks the policy is void for everybody, readable here or not.
-    const view = priorState.ofCandidate(error.commit);
-    const broken = await brokenBy(error.commit, view, carried);
-    if (broken !== null) return nothing(toBlame(view, broken), broken.rule, ruled(broken));
-    return { type: "Stuck", author: error.commit.sender, text: error.message };
+  /** Return the leaf that signed a blob for the next slot, and its messages; SnugCryptoError if no member did. */
+  async #openSlot(blob: Bytes): Promise<{ readonly author: number; readonly messages: readonly Bytes[] }> {
+    const key = this.#envelopeKey(envelope.epochSlot(blob));
+    const payload = SlotPayload.decode(await envelope.open(key, "commit", this.room, blob));
+    const signatureKey = this.signatureKey(payload.leaf);
+    if (signatureKey === null) throw new MissingKeyError("the blob's author is no member");
+    await payload.verify(this.#nextPlace(), envelope.gateOf(blob), signatureKey);
+    return { author: payload.leaf, messages: envelope.unpack(payload.packed) };
   }
 
-  /** Apply the commit that has taken the next slot: group, ledger and all keys advance. */
-  async adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<Change> {
+  /**
+   * Apply the commit that has taken the next slot: group, ledger and all keys advance.
+   *
+   * `opening`: the room admin's signature for that slot, if a host took it.
+   */
+  async adopt(
+    step: Valid | Staged,
+    blob: Bytes,
+    now: number,
+    opening: Bytes | null = null,
+  ): Promise<Change> {
     const candidate = step.type === "Valid" ? step.candidate : step.stage;
     if (candidate.group === null) throw new StateError("this commit removes us: there is no next epoch for us");
     const keys = await epochKeys(candidate.group);
@@ -396,7 +415,7 @@ export class Membership {
       hostReturned: returned,
       hostLost: !returned && oldPolicy.hosts.some((host) => among(host, evicted) || !among(host, this.policy.hosts)),
     });
-    this.journal.append(blob, roomPass(this.group, this.room));
+    this.journal.append(blob, roomPass(this.group, this.room), opening);
     this.epochSlot = slot;
     this.leaveProposals.clear();
     if ([...revoke.values()].some((gone) => gone)) this.heartbeatKey = exported(this.group, "beat");
@@ -422,8 +441,8 @@ export class Membership {
   }
 
   /** Record a void slot: the chain advances, epoch and pass stay. */
-  void(blob: Bytes): void {
-    this.journal.append(blob, this.journal.roomPass);
+  void(blob: Bytes, opening: Bytes | null = null): void {
+    this.journal.append(blob, this.journal.roomPass, opening);
   }
 
   // -- messages -------------------------------------------------------------------------------------------
@@ -464,7 +483,7 @@ export class Membership {
     return key;
   }
 
-  #cover(kind: "commit" | "relay", payload: Bytes): Promise<Bytes> {
+  #cover(kind: "commit" | "relay", payload: Bytes, gate?: Bytes): Promise<Bytes> {
     return envelope.seal(
       this.#envelopeKey(this.epochSlot),
       kind,
@@ -473,6 +492,7 @@ export class Membership {
       payload,
       BUCKETS,
       this.#rng,
+      gate,
     );
   }
 

@@ -83,8 +83,6 @@ export interface Commits {
 export interface Course {
   /** The slot whose commit we alone cannot read; null without one. */
   readonly stuckAt: number | null;
-  /** Whether a host has set the gate of that slot to our pass: it is void. */
-  readonly regated: boolean;
   readonly needsRejoin: boolean;
   /** Whether we have proposed our own removal. */
   readonly leaving: boolean;

@@ -6,6 +6,7 @@
 import type { CommitView } from "../../crypto/agreed/commitView";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
+import * as envelope from "../../crypto/agreed/envelope";
 import * as invite from "../../crypto/entry/invite";
 import type { Committed } from "../../wire/messages";
 import { type Arg, sentence } from "../../words/sentence";
@@ -14,6 +15,7 @@ import type { CommitQueue } from "./commitQueue";
 import { type Feature, featuresWith } from "./feature";
 import type { Member } from "../events";
 import type { MessageLog } from "./messageLog";
+import { validOpening } from "./opening";
 import type { Room } from "./ports";
 import type { Sync } from "./sync";
 import type { Change, Newcomer, Staged, Valid } from "./verdict";
@@ -53,38 +55,50 @@ export class ReceivedCommits {
     const room = this.#room;
     const sync = this.#sync;
     sync.moveTo(Math.max(sync.slot ?? 0, message.slot), now);
-    if (sync.connection?.handingOver === message.slot) sync.connection.handingOver = null;
+    if (sync.connection !== null) {
+      sync.connection.committed = message.slot;
+      if (sync.connection.handingOver === message.slot) sync.connection.handingOver = null;
+    }
     const { journal } = room.membership;
     if (message.slot <= journal.slot) {
       const known = journal.chains.get(message.slot);
-      if (known !== undefined && !same(known, message.chain)) room.tell(sentences.twoStories(message.slot));
+      if (known !== undefined && !same(known, message.chain)) sync.anotherHistory(message.slot);
       return;
     }
     // `Sync.step` catches up.
     if (message.slot !== journal.slot + 1 || sync.stuckAt !== null || room.needsRejoin) return;
     if (!same(message.chain, journal.chainAfter(message.blob))) room.tell(sentences.twoStories(message.slot));
-    else await this.checkReceipt(message.slot, message.chain, message.signature, now);
+    else {
+      sync.goesOn();
+      await this.checkReceipt(message.slot, message.chain, message.signature, now);
+    }
     const own = this.#queue.slotTaken(message.blob);
-    if (own !== null) await this.#adopt(own, message.blob, now);
-    else await this.#judge(message.blob, now);
+    const opening = await validOpening(this.#room, message);
+    if (own !== null) await this.#adopt(own, message.blob, opening, now);
+    else await this.#judge(message.blob, opening, now);
+    sync.showAgain();
   }
 
-  async #judge(blob: Bytes, now: number): Promise<void> {
+  async #judge(blob: Bytes, opening: Bytes | null, now: number): Promise<void> {
     const room = this.#room;
     const sync = this.#sync;
     const verdict = await room.membership.judge(blob);
     switch (verdict.type) {
       case "Valid": {
+        const { sender } = verdict.view;
         if (!verdict.removesUs) {
-          await this.#adopt(verdict, blob, now);
+          await this.#adopt(verdict, blob, opening, now);
+          const right = invite.gate(room.membership.journal.roomPass);
+          if (sender !== null && !same(envelope.gateOf(blob), right))
+            room.tell(sentences.alarm("wrong_gate", { who: room.membership.who(sender), leaf: sender }));
           return;
         }
-        await this.#removed(verdict.view, blob, now);
+        await this.#removed(verdict.view, blob, opening, now);
         return;
       }
       case "Void": {
         const slot = room.membership.journal.slot + 1;
-        room.membership.void(blob);
+        room.membership.void(blob, opening);
         if (sync.connection !== null) sync.connection.shown = null; // our pass must be shown for this slot too
         const args = { why: verdict.text, who: this.#authorName(verdict.author), slot };
         room.tell(sentences.alarm("void_commit", args));
@@ -95,13 +109,12 @@ export class ReceivedCommits {
         sync.stuckAt = room.membership.journal.slot + 1;
         for (const feature of featuresWith(this.#features, "stuck")) await feature.stuck(blob, now);
         room.tell(sentences.alarm("stuck", { who: this.#authorName(verdict.author) }));
-        sync.showWhileStuck();
       }
     }
   }
 
   /** End this membership: the next slot's commit removes our leaf. */
-  async #removed(view: CommitView, blob: Bytes, now: number): Promise<void> {
+  async #removed(view: CommitView, blob: Bytes, opening: Bytes | null, now: number): Promise<void> {
     const room = this.#room;
     const { membership: m } = room;
     if (room.leaving) room.finish("left", sentence("room.you_left"));
@@ -111,7 +124,7 @@ export class ReceivedCommits {
         room.giveUp(); // a request of ours from before we came in, which came late
         return;
       }
-      m.void(blob); // the last heartbeat names this slot: it proves that we have seen it
+      m.void(blob, opening); // the last heartbeat names this slot: it proves that we have seen it
       for (const feature of featuresWith(this.#features, "replaced")) await feature.replaced(now);
       room.finish("replaced", sentence("room.replaced"));
     } else room.finish("removed", sentence("room.removed_by", { by: m.who(view.sender ?? -1) }));
@@ -120,11 +133,11 @@ export class ReceivedCommits {
   /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */
   async passOver(blob: Bytes, now: number): Promise<void> {
     const sync = this.#sync;
-    const { regated, stuckAt } = sync;
+    const { stuckAt } = sync;
     if (stuckAt === null) return;
     sync.stuckAt = null;
     this.#room.membership.void(blob);
-    if (sync.connection !== null && !regated) sync.connection.shown = sync.connection.showing = null;
+    if (sync.connection !== null) sync.connection.shown = sync.connection.showing = null;
     for (const feature of this.#features) await feature.voided(stuckAt, null, now);
   }
 
@@ -133,11 +146,10 @@ export class ReceivedCommits {
     return leaf === null ? sentence("room.member_or_server") : this.#room.membership.who(leaf);
   }
 
-  async #adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<void> {
+  async #adopt(step: Valid | Staged, blob: Bytes, opening: Bytes | null, now: number): Promise<void> {
     const room = this.#room;
-    const change = await room.membership.adopt(step, blob, now);
+    const change = await room.membership.adopt(step, blob, now, opening);
     for (const { leaf } of change.removed) room.announcements.forget(leaf);
-    if (this.#sync.connection !== null) this.#sync.connection.refusedAt = null;
     if (step.type === "Staged") this.#queue.adopted(step);
     // Members announce one after the other, to spare a large room's server a burst.
     if (change.added.length > 0) this.#announcer.announceAt(now + ANNOUNCE_STEP * room.memberIndex);

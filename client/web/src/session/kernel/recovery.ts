@@ -9,7 +9,7 @@ import type { Bytes } from "../../crypto/bytes";
 import { Feature } from "./feature";
 import { Monitor } from "../monitor/monitor";
 
-/** Seconds that a stuck member waits for the others' beats, or for a host's new gate. */
+/** Seconds that a stuck member waits for the others' beats. */
 export const STUCK_WAIT = 4;
 /** Seconds for which the others must be in a later epoch at our own slot before we accept it. */
 export const ASTRAY_WAIT = 4;
@@ -33,7 +33,7 @@ export class Recovery extends Feature {
       return;
     }
     const verdict = room.feature(Monitor).verdictOnSlot(room.stuckAt);
-    if (room.regated || verdict === "void") await room.passOver(this.#blob, now);
+    if (verdict === "void") await room.passOver(this.#blob, now);
     else if (verdict === "valid" || now - this.#since > STUCK_WAIT) room.giveUp();
   }
 

@@ -259,7 +259,7 @@ export class RoomSession implements Room {
   /** Do the work that is due at `now`. */
   async tick(now: number): Promise<void> {
     if (this.ended !== null) return;
-    this.sync.tick(now);
+    await this.sync.tick(now);
     if (this.#leavingSince !== null && now - this.#leavingSince > SELF_REMOVE_WAIT) {
       this.finish("left", sentence("room.you_left"));
       return;
@@ -290,7 +290,7 @@ export class RoomSession implements Room {
         }
         break;
       case "opened":
-        sync.moveTo(message.slot, now);
+        sync.opened(message.slot, message.chain, now);
         await this.#receivedCommits.checkReceipt(message.slot, message.chain, message.signature, now);
         break;
       case "shown":
@@ -301,9 +301,6 @@ export class RoomSession implements Room {
         break;
       case "stale":
         sync.stale(message.slot, now);
-        break;
-      case "regated":
-        sync.gateReplaced(message.slot);
         break;
       case "caught_up":
         sync.caughtUp(message.relay);
@@ -354,14 +351,21 @@ export class RoomSession implements Room {
     }
     // The page reports a lost media server, and sends media again.
     const lost = about === "media" && code === "lost";
-    if (code !== "pass" && !lost && about !== "open" && refused.text !== this.#refusal) {
+    // `Dropped` reports a full server; a commit that comes too soon is sent again.
+    const silent = lost || code === "pass" || code === "full" || (about === "commit" && code === "rate");
+    if (!silent && about !== "open" && refused.text !== this.#refusal) {
       this.#refusal = refused.text; // reported once, however often it recurs
       this.tell(sentences.alarm("refused", { why: refused.text }));
     }
   }
 
   async #drive(now: number): Promise<void> {
-    const connection = await this.sync.step();
+    const connection = await this.sync.step(now);
+    if (this.sync.mayOnlyCommit) {
+      const heal: Intent = { type: "HealIntent", epoch: this.membership.group.epoch };
+      if (!this.#commits.hasHeal(heal.epoch)) this.#commits.add(heal);
+      await this.#commits.sendNext(now);
+    }
     if (connection === null || this.stuckAt !== null) return;
     if (!connection.syncDone) {
       connection.syncDone = true;
@@ -417,11 +421,6 @@ export class RoomSession implements Room {
   /** The slot whose commit we alone cannot read; null without one. */
   get stuckAt(): number | null {
     return this.sync.stuckAt;
-  }
-
-  /** Whether a host has set the gate of that slot to our pass: it is void. */
-  get regated(): boolean {
-    return this.sync.regated;
   }
 
   /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */

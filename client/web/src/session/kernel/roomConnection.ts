@@ -11,9 +11,17 @@ export class RoomConnection {
   shown: number | null = null;
   /** The slot whose pass was sent last, unanswered. */
   showing: number | null = null;
-  /** Our pass was refused at this slot: wait for a regate. */
-  refusedAt: number | null = null;
-  opening = false;
+  /** Refusals at this slot: of our newest pass, and of all that we have. */
+  refusals = 0;
+  /** When all that we have were refused last. */
+  refusedAt = -Infinity;
+  /** The slot at which the room was opened, if that is before our own. */
+  openedBehind: number | null = null;
+  /** The last slot whose blob came on this connection, unless the room was opened again. */
+  committed: number | null = null;
+  /** When we last tried to open the room, and the server's slot at that time. */
+  openedAt: number | null = null;
+  openedSlot: number | null = null;
   catchingUp = false;
   /** When to repeat a catch-up that came too soon. */
   catchUpAgain: number | null = null;
@@ -22,7 +30,6 @@ export class RoomConnection {
   /** The features know that we are in sync. */
   featuresNotified = false;
   handingOver: number | null = null;
-  regatedAt: number | null = null;
 
   constructor(nonce: Bytes, readonly serverKey: Bytes) {
     this.nonce = nonce;

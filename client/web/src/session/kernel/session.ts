@@ -20,6 +20,7 @@ import { type Entry, GuestLobby } from "../entry/guest";
 import { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
 import { Admissions } from "./admissions";
+import { RepeatedAlarms } from "./alarms";
 import { type Arrival, enterMeeting, foundMeeting, recoveryData, rejoinLobby } from "./entering";
 import { Me } from "./me";
 import { inviteMade, MeetingInvites } from "./meetingInvites";
@@ -68,6 +69,7 @@ export class Session {
   readonly #options: Options;
   readonly #rng: Rng;
   readonly #effects: Effect[] = [];
+  readonly #repeated = new RepeatedAlarms();
   #room: RoomSession | null = null;
   #host: HostLobby | null = null;
   #guest: Guest | null = null;
@@ -230,7 +232,7 @@ export class Session {
         await this.#room.feature(Dropped).save(what.names, now);
         this.#gather(this.#room);
       }
-      return this.#drain();
+      return this.#repeated.merged(this.#drain(), now);
     });
     this.#handled = done.catch(() => undefined);
     return done;
@@ -285,11 +287,7 @@ export class Session {
       await room?.feature(Dropped).probeReceived(message, now);
       return;
     }
-    if (endpoint.day === null) {
-      if (room !== null) await room.received(message, now);
-      else if (this.#guest instanceof HostReturnLobby) await this.#guest.receivedInRoom(message);
-      return;
-    }
+    if (endpoint.day === null) return room?.received(message, now);
     const { members } = this.#readmission;
     if (members !== null && room !== null) {
       const said = await members.received(endpoint.day, message);

@@ -4,20 +4,26 @@
  * Protocol sections 3, 5 and 6. One method, `step`, compares the slot of the server's room with our own history and
  * takes the next step:
  *
- *     the room is not open       hosts open it at the oldest slot that they can replay from
+ *     the room is not open       open it at the oldest slot that we can replay from
  *     the room is ahead of us    show our pass, catch up
  *     the room is behind us      show that slot's pass, hand over the blob that followed
+ *     no pass of ours fits       open it again, as soon as the server permits it; a host commits
  *     we are in sync             show our pass; then `RoomSession` announces, commits and sends
  *
  * A lost socket, a restarted server and a straggler are therefore one case: being at another slot.
+ *
+ * Opening (`#openRoom`) needs no host: a member passes on the last signature of the room admin that it has (G1). Where
+ * that does not help, the server accepts any opening once nobody has been inside for `OPEN_WAIT` seconds (G5).
  */
 import { type Bytes, same } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
-import type { HostSeed } from "../../crypto/entry/invite";
+import { OPEN_WAIT } from "../../wire/limits";
 import type { Challenge, Entered, Refused } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
 import { RoomConnection } from "./roomConnection";
 import { ROOM } from "../events";
+import { type Entry, gateFits } from "./journal";
+import { signOpening } from "./opening";
 import type { Room } from "./ports";
 import * as sentences from "../catalogue/sentences";
 
@@ -28,6 +34,16 @@ export const CATCH_UP_RETRY = 1.5;
  * hand over blobs, the room passes through old slots and has not reached its members' slot.
  */
 export const SETTLE = 0.8;
+/** Seconds for which members leave it to hosts to open the room, and to others to hand over blobs to it. */
+export const MEMBER_WAIT = 1;
+export const HAND_OVER_WAIT = 3;
+/** Seconds between two tries to open the room without a signature of the room admin. */
+export const OPEN_RETRY = 3;
+/** Seconds until our passes, all refused, are shown again at a slot beyond ours. */
+export const SHOW_RETRY = 8;
+/** Seconds outside before a person is told, and until we ask to be let in again in the lobby. */
+export const OUTSIDE_TELL = 5;
+export const OUTSIDE_WAIT = 45;
 
 /** One membership's place in the server's room. */
 export class Sync {
@@ -40,6 +56,11 @@ export class Sync {
   incarnation: Bytes | null = null;
   /** The slot whose commit we alone cannot read; null without one. */
   stuckAt: number | null = null;
+  /** Whether the server's room was opened at a slot that we have, with another history. */
+  #astray = false;
+  /** Since when no pass of ours fits, or the room is not open; null while one does. */
+  #outsideSince: number | null = null;
+  #toldOutside = false;
   #relay = 0;
   #settling = false;
   #movedAt: number;
@@ -82,10 +103,18 @@ export class Sync {
     );
   }
 
-  /** Whether a host has set the gate of the slot that we are stuck at to our pass: it is void. */
-  get regated(): boolean {
-    const shown = this.connection?.shown ?? null;
-    return shown !== null && this.stuckAt !== null && shown >= this.stuckAt;
+  /** Whether the gate of our slot is wrong, and a commit of ours opens the room: we are a host. */
+  get mayOnlyCommit(): boolean {
+    const room = this.#room;
+    return (
+      this.connection !== null &&
+      this.connection.refusals > 1 &&
+      room.hostSeed !== null &&
+      this.slot === room.membership.journal.slot &&
+      !this.#astray &&
+      !room.needsRejoin &&
+      this.stuckAt === null
+    );
   }
 
   // -- connections ----------------------------------------------------------------------------------------
@@ -108,7 +137,7 @@ export class Sync {
   }
 
   /** Connect, or allow a catch-up, when its time has come. */
-  tick(now: number): void {
+  async tick(now: number): Promise<void> {
     if (this.#reconnectAt !== null && now >= this.#reconnectAt) {
       this.#reconnectAt = null;
       this.#room.perform({ type: "Connect", endpoint: ROOM });
@@ -118,6 +147,7 @@ export class Sync {
       connection.catchUpAgain = null;
       connection.catchingUp = false;
     }
+    await this.#waitOutside(now);
   }
 
   /** Open the room's door on a new connection. */
@@ -139,7 +169,7 @@ export class Sync {
   entered(connection: RoomConnection, entered: Entered, now: number): boolean {
     connection.entered = true;
     connection.handle = entered.handle;
-    this.moveTo(entered.slot, now);
+    this.opened(entered.slot, entered.chain, now);
     this.#failures = 0;
     const restarted = this.incarnation !== null && !same(this.incarnation, entered.incarnation);
     this.incarnation = entered.incarnation;
@@ -161,6 +191,47 @@ export class Sync {
     if (slot === this.slot) return;
     this.slot = slot;
     this.#movedAt = now;
+    const { connection } = this;
+    const beyond = slot !== null && slot > this.#room.membership.journal.slot;
+    if (connection !== null && !(beyond && now - connection.refusedAt < SHOW_RETRY)) this.showAgain();
+  }
+
+  /** The room was opened at that slot, with that chain, or moves on while we are outside. */
+  opened(slot: number | null, chain: Bytes | null, now: number): void {
+    const { connection } = this;
+    const known = slot === null ? undefined : this.#room.membership.journal.chains.get(slot);
+    const other = known !== undefined && (chain === null || !same(known, chain));
+    // It has let us in there, with our chain. Refusals will show what is true.
+    if (other && slot === this.slot && connection !== null && connection.shown !== null) return;
+    this.#astray = other;
+    this.moveTo(slot, now);
+    if (connection === null) return;
+    connection.committed = connection.shown = null;
+    connection.openedBehind = slot !== null && slot < this.#room.membership.journal.slot ? slot : null;
+    if (known === undefined ? slot === null : chain !== null && same(known, chain)) this.showAgain();
+  }
+
+  /**
+   * The server's room has another blob than ours in a slot that we have.
+   *
+   * If the room was opened before that slot, members have handed over its blobs to the server, and one of them may have
+   * put something else there. Otherwise the server tells two stories.
+   */
+  anotherHistory(slot: number): void {
+    const behind = this.connection?.openedBehind ?? null;
+    if (behind !== null && slot > behind) this.#astray = true;
+    else this.#room.tell(sentences.twoStories(slot));
+  }
+
+  /** The room goes on from our own history. */
+  goesOn(): void {
+    this.#astray = false;
+    if (this.connection !== null) this.connection.openedBehind = null;
+  }
+
+  /** Show our passes anew, whatever was refused at the slot before. */
+  showAgain(): void {
+    if (this.connection !== null) this.connection.refusals = 0;
   }
 
   /** The server knows that we hold the pass of `slot`. */
@@ -170,22 +241,13 @@ export class Sync {
     const wanted = connection.showing;
     connection.showing = null;
     connection.shown = slot;
-    if (wanted !== null && slot < wanted) connection.refusedAt = wanted; // our pass fits an older gate only
+    if (wanted !== null && slot < wanted) connection.refusals++; // a gate that a host has closed
   }
 
   /** Our commit came too late: the server is at `slot`. */
   stale(slot: number, now: number): void {
     this.moveTo(slot, now);
     if (this.connection !== null) this.connection.handingOver = null;
-  }
-
-  /** A host has replaced the gate of `slot`. */
-  gateReplaced(slot: number): void {
-    const connection = this.connection;
-    if (connection === null) return;
-    connection.refusedAt = connection.showing = null;
-    if (connection.shown !== null) connection.shown = Math.min(connection.shown, slot - 1);
-    if (this.stuckAt !== null) this.showWhileStuck();
   }
 
   /** A relay has arrived. */
@@ -203,8 +265,8 @@ export class Sync {
   /** The server has refused one of our messages. */
   refused(connection: RoomConnection, { about, code }: Refused, now: number): void {
     if (about === "show") {
-      connection.refusedAt = connection.showing;
-      connection.showing = null;
+      this.#showRefused(connection);
+      if (connection.refusals > 1) connection.refusedAt = now;
     } else if (about === "commit") {
       connection.handingOver = null;
       if (code === "pass") connection.shown = null;
@@ -219,29 +281,31 @@ export class Sync {
     } else if ((about === "broadcast" || about === "relay") && code === "pass") connection.shown = null;
   }
 
-  /** Show the pass that we have: hosts that find the slot void set its gate to that pass. */
-  showWhileStuck(): void {
-    const connection = this.connection;
-    if (connection === null) return;
-    connection.shown = connection.refusedAt = null;
-    connection.showing = this.stuckAt;
-    this.#room.send({ type: "show", room_pass: this.#room.membership.journal.roomPass });
+  #showRefused(connection: RoomConnection): void {
+    const entry = this.#room.membership.journal.entry(connection.showing ?? 0);
+    if (connection.refusals === 0 && entry !== null && connection.committed === entry.slot && gateFits(entry) === true)
+      // The server has signed a chain over this gate, and says that it is another.
+      this.#room.tell(sentences.alarm("gate_denied"));
+    connection.refusals++;
+    connection.showing = null;
   }
 
   // -- steps ----------------------------------------------------------------------------------------------
 
   /** Take the next step towards the server's slot; return the connection once we are in sync. */
-  async step(): Promise<RoomConnection | null> {
+  async step(now: number): Promise<RoomConnection | null> {
     const connection = this.connection;
     const room = this.#room;
     if (connection === null || !connection.entered || room.ended !== null || room.needsRejoin) return null;
     const mine = room.membership.journal.slot;
-    if (this.slot === null) await this.#openRoom(connection);
+    if (this.slot === null) {
+      if (connection.openedAt === null && room.hostSeed !== null) await this.#openRoom(connection, null, now);
+    } else if (this.#astray) this.#isShown(connection, mine); // and `#waitOutside` opens the room again
     else if (this.slot > mine) {
-      if (this.#isShown(connection, mine)) this.catchUp(connection);
+      // Any pass of the last slots is enough to catch up (G4).
+      const shown = connection.shown !== null || this.#isShown(connection, mine);
+      if (shown && this.stuckAt === null) this.catchUp(connection);
     } else if (this.slot < mine) this.#handOver(connection, this.slot);
-    else if (connection.refusedAt === mine && room.hostSeed !== null && connection.regatedAt !== mine)
-      await this.#regate(connection, room.hostSeed);
     else if (this.#isShown(connection, mine)) return connection;
     return null;
   }
@@ -263,29 +327,70 @@ export class Sync {
   /** Return whether the server knows that we hold the pass of `slot`; show the pass if that is still to do. */
   #isShown(connection: RoomConnection, slot: number): boolean {
     if (connection.shown !== null && connection.shown >= slot) return true;
-    if (connection.showing !== null) return false;
-    if (connection.refusedAt === slot) {
-      // Too far behind for the server and for blobs handed over.
-      if (this.slot !== null && this.slot > slot && this.stuckAt === null) this.#room.giveUp();
-      return false;
-    }
-    const entry = this.#room.membership.journal.entry(slot);
-    if (entry !== null) {
-      connection.showing = slot;
-      this.#room.send({ type: "show", room_pass: entry.roomPass });
+    if (connection.showing !== null || connection.refusals > 1) return false;
+    const { journal } = this.#room.membership;
+    const entry = journal.entry(slot);
+    connection.showing = slot;
+    if (entry !== null && connection.refusals === 0 && gateFits(entry) !== false)
+      this.#room.send({ type: "show", room_passes: [entry.roomPass] });
+    else {
+      // The author of that slot named another gate: a gate before it is open too (G3).
+      connection.refusals = 1;
+      this.#room.send({ type: "show", room_passes: journal.roomPasses });
     }
     return false;
   }
 
-  async #openRoom(connection: RoomConnection): Promise<void> {
-    const room = this.#room;
-    if (room.hostSeed === null || connection.opening) return;
-    connection.opening = true;
-    const { slot, roomPass, chain } = room.membership.journal.oldest;
+  /** Open the room at the slot `signed` by the room admin; null: by a host's signature, or by none. */
+  async #openRoom(connection: RoomConnection, signed: Entry | null, now: number): Promise<void> {
+    const { journal } = this.#room.membership;
+    connection.openedAt = now;
+    connection.openedSlot = this.slot;
+    const hosts = this.#room.hostSeed !== null;
+    const best = hosts ? (this.slot === null ? journal.oldest : journal.newest) : signed;
+    const { slot, roomPass, chain, opening } = best ?? journal.oldest;
     const gate = invite.gate(roomPass);
-    const roomAdmin = await room.hostSeed.roomAdminKey(room.membership.group.groupId);
-    const signature = await roomAdmin.sign(invite.openMessage(room.number, slot, gate, chain, connection.nonce));
-    room.send({ type: "open", slot, gate, chain, signature });
+    const signature = best === null ? null : ((await signOpening(this.#room, slot, gate, chain)) ?? opening);
+    this.#room.send({ type: "open", slot, gate, chain, signature });
+  }
+
+  /** Open the room again if no pass of ours fits, or nobody opens it. */
+  async #waitOutside(now: number): Promise<void> {
+    const { connection } = this;
+    const room = this.#room;
+    if (connection === null || !connection.entered || room.ended !== null || room.needsRejoin) return;
+    if (this.stuckAt !== null) return; // `Recovery` decides
+    const { journal } = room.membership;
+    if (!this.#isOutside(connection, journal.oldest.slot, now)) {
+      if (connection.shown !== null) this.#comeIn();
+      return;
+    }
+    this.#outsideSince ??= now;
+    const waited = now - this.#outsideSince;
+    if (this.slot !== null && waited > OUTSIDE_TELL && !this.#toldOutside) {
+      this.#toldOutside = true;
+      room.tell(sentences.alarm("outside"));
+    }
+    if (this.slot !== null && waited > OUTSIDE_WAIT) room.giveUp();
+    else if (connection.openedAt === null || connection.openedSlot !== this.slot) {
+      if (this.slot !== null || waited > MEMBER_WAIT)
+        await this.#openRoom(connection, journal.signed({ newest: this.slot !== null }), now);
+    } else if (waited > OPEN_WAIT && now - connection.openedAt > OPEN_RETRY)
+      await this.#openRoom(connection, null, now);
+  }
+
+  /** Return whether the room is not open, or stands where neither our passes nor our blobs lead to us. */
+  #isOutside(connection: RoomConnection, oldest: number, now: number): boolean {
+    if (this.slot === null || this.#astray || connection.refusals > 1) return true;
+    // Members with older blobs may still hand them over.
+    return this.slot < oldest && now - this.#movedAt > HAND_OVER_WAIT;
+  }
+
+  #comeIn(): void {
+    this.#outsideSince = null;
+    if (!this.#toldOutside) return;
+    this.#toldOutside = false;
+    this.#room.tell(sentences.status("cleared.outside"));
   }
 
   /** Send the server, which is behind us, the blob that follows its slot. */
@@ -295,19 +400,8 @@ export class Sync {
     if (following === null || following.blob === null || journal.entry(slot) === null) return;
     if (this.#isShown(connection, slot) && connection.handingOver !== slot + 1) {
       connection.handingOver = slot + 1;
-      const { blob, roomPass } = following;
-      this.#room.send({ type: "commit", slot: slot + 1, blob, gate: invite.gate(roomPass) });
+      const { blob, opening } = following;
+      this.#room.send({ type: "commit", slot: slot + 1, blob, opening });
     }
-  }
-
-  /** Replace the gate of this slot: its author posted a gate that is not our pass's (G5). */
-  async #regate(connection: RoomConnection, seed: HostSeed): Promise<void> {
-    const { membership: m, number } = this.#room;
-    const { slot, roomPass } = m.journal;
-    const gate = invite.gate(roomPass);
-    connection.regatedAt = slot;
-    const roomAdmin = await seed.roomAdminKey(m.group.groupId);
-    const signature = await roomAdmin.sign(invite.regateMessage(number, slot, gate, connection.nonce));
-    this.#room.send({ type: "regate", slot, gate, signature });
   }
 }

@@ -1,11 +1,12 @@
 /** The verdicts on a commit, and the changes by an adopted one. */
-import { type Bytes, hex, same } from "../../crypto/bytes";
+import { type Bytes, hex } from "../../crypto/bytes";
 import { ValidationError } from "../../crypto/errors";
 import * as policy from "../../crypto/agreed/policy";
 import { CommitView } from "../../crypto/agreed/commitView";
 import type { Policy } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
-import type { Sentence } from "../../words/sentence";
+import { type Sentence, sentence } from "../../words/sentence";
+import { ruled } from "../catalogue/reasons";
 import type { Intent } from "./intents";
 
 /** A commit that passed every check. */
@@ -16,7 +17,7 @@ export interface Valid {
   readonly removesUs: boolean;
 }
 
-/** A void slot: the epoch stays. `author` is a leaf; null if it is unknown. */
+/** A void slot: the epoch stays. `author` is the leaf that signed it; null if none did. */
 export interface Void {
   readonly type: "Void";
   readonly author: number | null;
@@ -37,8 +38,6 @@ export interface Staged {
   readonly intent: Intent;
   readonly slot: number;
   readonly blob: Bytes;
-  /** The next epoch's pass. */
-  readonly roomPass: Bytes;
   readonly stage: mls.Stage;
   readonly view: CommitView;
 }
@@ -78,20 +77,21 @@ export const nothing = (author: number | null, rule: string, text: Sentence): Vo
   text,
 });
 
-/** Return the first SNUG rule that a commit breaks, as the error; null if it breaks none. */
-export async function brokenBy(
+/** Return the verdict on a commit that breaks a rule, in a blob that `author` has signed; null if it breaks none. */
+export async function voidBy(
+  author: number,
   commit: mls.CandidateCommit,
   view: CommitView,
   carried: ReadonlySet<string>,
-): Promise<ValidationError | null> {
+): Promise<Void | null> {
   try {
     selfContained(commit, carried);
     await policy.judgeCommit(view);
-    return null;
   } catch (error) {
-    if (error instanceof ValidationError) return error;
+    if (error instanceof ValidationError) return nothing(author, error.rule, ruled(error));
     throw error;
   }
+  return commit.sender === author ? null : nothing(author, "SNUG-2", sentence("room.void_of_another"));
 }
 
 /**
@@ -103,16 +103,4 @@ function selfContained(commit: mls.CandidateCommit, carried: ReadonlySet<string>
   for (const item of commit.proposals)
     if (item.byReference && (item.reference === null || !carried.has(hex(item.reference))))
       throw new ValidationError("SNUG-3", "the commit names a proposal that it does not carry");
-}
-
-/** Return a bad commit's author; null if it names another slot or chain: the server places commits. */
-export function toBlame(view: CommitView, broken: ValidationError): number | null {
-  if (broken.rule === "SNUG-1") {
-    try {
-      if (view.context.slot !== view.slot || !same(view.context.chain, view.chain)) return null;
-    } catch (error) {
-      if (!(error instanceof ValidationError)) throw error;
-    }
-  }
-  return view.sender;
 }

@@ -33,6 +33,8 @@ export const SETTLE = 2;
 export const OFTEN = 10;
 export const OFTEN_WITHIN = 60;
 export const OFTEN_AGAIN = 300;
+/** Seconds after which a server that said that it was full no longer says so: we try more often than that. */
+export const FULL_HOLDS = 5;
 /** Seconds of absence after which a server may honestly have forgotten the room (30 s, less a margin). */
 export const FORGOTTEN = 25;
 /** The name of the evidence file that is saved without a request. */
@@ -77,6 +79,14 @@ const proven = (drop: Drop): boolean => {
   return receipt !== null && same(receipt.server_key, drop.serverKey);
 };
 
+/** The server's claims that it has no place for us. Strangers can cause that, and nothing proves more. */
+interface Full {
+  readonly since: number;
+  at: number;
+  text: string;
+  told: boolean;
+}
+
 /** Watches the room's connection, and keeps evidence of its end. */
 export class Dropped extends Feature {
   /** As of the last time in step. */
@@ -86,6 +96,7 @@ export class Dropped extends Feature {
   #last: Drop | null = null;
   #words: evidence.ServerEvent[] = [];
   readonly #lostAt: number[] = [];
+  #full: Full | null = null;
   #oftenTold = -Infinity;
 
   override carryOver(old: Room): void {
@@ -104,6 +115,10 @@ export class Dropped extends Feature {
 
   override serverNotice(code: string, text: string, now: number): void {
     this.#noted(now, code, text);
+    if (code !== "full") return;
+    this.#full ??= { since: now, at: now, text, told: false };
+    this.#full.at = now;
+    this.#full.text = text;
   }
 
   #noted(now: number, code: string, text: string): void {
@@ -155,6 +170,11 @@ export class Dropped extends Feature {
 
   override async tick(now: number): Promise<void> {
     const drop = this.#drop;
+    if (this.#full !== null && (this.#inside() || now - this.#full.at > FULL_HOLDS)) this.#full = null;
+    if (this.#full !== null) {
+      this.#waitForAPlace(this.#full, now);
+      return;
+    }
     if (drop === null) return;
     if (this.#inside()) {
       this.#back(drop, now);
@@ -166,6 +186,16 @@ export class Dropped extends Feature {
     if (drop.run === null && due && drop.probes < PROBES_MAX && !proven(drop))
       await this.#startProbe(drop, now);
     await this.#judge(drop, now);
+  }
+
+  /** Report a full server, without evidence: strangers can fill it, and its other rooms go on. */
+  #waitForAPlace(full: Full, now: number): void {
+    if (!full.told && now - full.since >= TELL_AFTER) {
+      full.told = true;
+      this.room.tell(sentences.alarm("full", { why: full.text }));
+    } else if (full.told && this.#drop !== null && now - full.since > this.room.options.patience) {
+      this.room.finish("dropped", sentence("dropped.gave_up", { what: sentence("dropped.full") }));
+    }
   }
 
   #back(drop: Drop, now: number): void {
@@ -213,7 +243,7 @@ export class Dropped extends Feature {
         signature: await run.doorKey.sign(text),
       });
       const gate = rng(32);
-      const opening = invite.openMessage(numberOf(run), 0, gate, run.chain, message.nonce);
+      const opening = invite.openMessage(numberOf(run), 0, gate, run.chain);
       const signature = await run.roomAdminKey.sign(opening);
       this.#send({ type: "open", slot: 0, gate, chain: run.chain, signature });
     } else if (message.type === "opened") {
