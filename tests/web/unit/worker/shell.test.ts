@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
+import type { Bytes } from "../../../../client/web/src/crypto/bytes";
 import { type Endpoint, ROOM } from "../../../../client/web/src/session/events";
 import type { ClientMessage, ServerMessage, Transport } from "../../../../client/web/src/wire/messages";
 import type { Connections } from "../../../../client/web/src/worker/doors";
@@ -25,6 +26,8 @@ class Rig {
   readonly done: string[] = [];
   everConnected = false;
   now = 1_800_000_000;
+  /** The chain value at which the session opens its room. */
+  chain: Bytes = new Uint8Array(32);
   events: Parameters<Around["connections"]>[1] | null = null;
   readonly shell = new Shell({
     post: (message) => this.posted.push(message),
@@ -39,8 +42,10 @@ class Rig {
         },
         connect: (endpoint: Endpoint) => this.done.push(`connect ${name(endpoint)}`),
         disconnect: (endpoint: Endpoint) => this.done.push(`disconnect ${name(endpoint)}`),
-        transmit: (endpoint: Endpoint, message: ClientMessage) =>
-          this.done.push(`${message.type}${message.type === "media" ? ` ${message.ufrag}` : ""} to ${name(endpoint)}`),
+        transmit: (endpoint: Endpoint, message: ClientMessage) => {
+          if (message.type === "open") this.chain = message.chain;
+          this.done.push(`${message.type}${message.type === "media" ? ` ${message.ufrag}` : ""} to ${name(endpoint)}`);
+        },
         close: () => this.done.push("close"),
         networkChanged: () => this.done.push("network"),
       } as unknown as Connections;
@@ -72,7 +77,7 @@ class Rig {
     const fixed = { nonce: new Uint8Array(32), server_key: new Uint8Array(32) };
     await this.says({ type: "challenge", version: 1, origin: ORIGIN, ...fixed });
     await this.says({ type: "entered", handle: new Uint8Array(8), incarnation: new Uint8Array(8), slot: null, chain: null, handles: [] });
-    await this.says({ type: "opened", slot: 0, chain: new Uint8Array(32), signature: new Uint8Array(64) });
+    await this.says({ type: "opened", slot: 0, chain: this.chain, signature: new Uint8Array(64) });
     await this.says({ type: "shown", slot: 0 });
   }
 }
