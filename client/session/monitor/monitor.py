@@ -95,6 +95,19 @@ class Monitor(Feature):
             return None
         return "void" if carried == ["void"] else "valid"
 
+    def oldest_epoch(self) -> int:
+        """Return the number of the oldest epoch in which a member may still be; -1 if one was never heard.
+
+        A member is past an epoch when its heartbeat names a later epoch of our history: nobody else can sign
+        that. Only a removal, and not silence, makes us wait for a member no longer.
+        """
+        oldest = self.room.membership.group.epoch
+        for leaf in self._members.others:
+            history = self._heartbeats.histories.get(leaf)
+            last = None if history is None else history.last
+            oldest = min(oldest, -1 if last is None or last.authenticator not in self._epochs else last.epoch)
+        return oldest
+
     def override(self, now: float) -> None:
         """Go on with audio and video although the listeners are unknown; ValueError if they are not paused.
 

@@ -98,6 +98,21 @@ export class Monitor extends Feature {
   }
 
   /**
+   * Return the number of the oldest epoch in which a member may still be; -1 if one was never heard.
+   *
+   * A member is past an epoch when its heartbeat names a later epoch of our history: nobody else can sign that. Only a
+   * removal, and not silence, makes us wait for a member no longer.
+   */
+  oldestEpoch(): number {
+    let oldest = this.room.membership.group.epoch;
+    for (const leaf of this.#members.others.keys()) {
+      const last = this.#heartbeats.histories.get(leaf)?.last ?? null;
+      oldest = Math.min(oldest, last === null || !this.#epochs.has(hex(last.authenticator)) ? -1 : last.epoch);
+    }
+    return oldest;
+  }
+
+  /**
    * Go on with audio and video although the listeners are unknown; CommandError if they are not paused.
    *
    * Holds until freshness is back, a member comes or goes, or another confirmation is missing.
