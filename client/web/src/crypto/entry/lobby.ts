@@ -20,7 +20,7 @@ import * as hpke from "../hpke";
 import { type IdentityKey, KNOCK_PROOF_SIZE, verifyKnockProof } from "../proof/identity";
 import { type Invite, originField } from "./invite";
 import { H, mac, SEAL_OVERHEAD, type SigningKey, same, seal, unseal, verify } from "../kdf";
-import { checkName, normalized } from "../agreed/names";
+import { checkName, checkText } from "../agreed/names";
 import { X25519Key } from "../primitives";
 
 /** Allowed blob sizes (bytes); the largest is the maximum of a lobby. */
@@ -40,8 +40,6 @@ const AAD = utf8("snug 1 posted");
 const NOTHING = new Uint8Array(0);
 const [CARD_REQUEST, CARD, KNOCK, REPLY, RECOVERY] = [1, 2, 3, 4, 5];
 const [ANSWER, REFUSAL] = [1, 2];
-/** Bidirectional overrides and isolates, which can disguise a text as another, and control characters. */
-const CONTROL = /[\u202a-\u202e\u2066-\u2069\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 /** Placeholder for an absent identity; no identity key starts with these bytes. */
 const NO_IDENTITY = new Uint8Array(KNOCK_PROOF_SIZE);
 const REPLY_ID = 8;
@@ -228,18 +226,6 @@ export async function makeCard(
   const [nonce, expiry] = [rng(16), Math.trunc(now) + CARD_LIFETIME];
   const message = cardMessage(new Card(pair.public, nonce, expiry, day, NOTHING), origin);
   return new CardSecret(new Card(pair.public, nonce, expiry, day, await hostKey.sign(message)), pair);
-}
-
-/**
- * Return the text if it is in NFC, has at most `most` bytes of UTF-8 and no control characters.
- *
- * Otherwise MalformedError.
- */
-export function checkText(text: string, most: number): string {
-  if (utf8(text).length > most) throw new MalformedError(`a text of at most ${most} bytes is allowed here`);
-  if (normalized(text, "NFC") !== text) throw new MalformedError("the text is not in NFC");
-  if (CONTROL.test(text)) throw new MalformedError("the text has a control character in it");
-  return text;
 }
 
 // -- knocks -----------------------------------------------------------------------------------
