@@ -46,7 +46,7 @@ KEY_PACKAGE_MAX: Final = 8192
 
 SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _AAD: Final = b"snug 1 posted"
-_CARD_REQUEST, _CARD, _KNOCK, _REPLY, _RECOVERY = 1, 2, 3, 4, 5
+_CARD_REQUEST, _CARD, _KNOCK, _REPLY, _RECOVERY, _CLOCK_REPORT = 1, 2, 3, 4, 5, 6
 _ANSWER, _REFUSAL = 1, 2
 #: Placeholder for an absent identity; no identity key starts with these bytes.
 _NO_IDENTITY: Final = bytes(KNOCK_PROOF_SIZE)
@@ -138,7 +138,16 @@ class RecoveryMessage:
     sealed: bytes
 
 
-LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage
+@dataclass(frozen=True, slots=True)
+class ClockReport:
+    """A newcomer has refused a card for its time. `card` is the card's hash, `at` the newcomer's clock in Unix
+    seconds."""
+
+    card: bytes
+    at: int
+
+
+LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport
 
 
 def post(envelope_key: bytes, message: LobbyMessage, *, rng: kdf.Rng = os.urandom) -> bytes:
@@ -177,6 +186,8 @@ def read(envelope_key: bytes, blob: bytes) -> LobbyMessage:
         message = Reply(reader.take(_REPLY_ID), reader.rest())
     elif kind == _RECOVERY:
         message = RecoveryMessage(reader.rest())
+    elif kind == _CLOCK_REPORT:
+        message = ClockReport(reader.take(32), reader.uint(8))
     else:
         raise UnsupportedError(f"a lobby message of the unknown kind {kind}")
     reader.end()
@@ -192,6 +203,8 @@ def _encode(message: LobbyMessage) -> tuple[int, bytes]:
         return _KNOCK, message.enc + message.ciphertext
     if isinstance(message, RecoveryMessage):
         return _RECOVERY, message.sealed
+    if isinstance(message, ClockReport):
+        return _CLOCK_REPORT, message.card + uint(message.at, 8)
     return _REPLY, message.id + message.sealed
 
 

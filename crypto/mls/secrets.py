@@ -2,8 +2,8 @@
 
 Deletion (section 9.2): a tree node's secret is wiped when its children are derived, a ratchet's when it
 steps, a message key when the message has been accepted. Keys of skipped generations are kept for late
-messages, at most `window` per ratchet, and keys of generations ahead, at most `max_gap` + 1. Looking up a generation changes no ratchet; only `MessageKey.consume`
-does, so that a forged message cannot consume a key.
+messages, at most `window` per ratchet. Looking up a generation consumes no key; only `MessageKey.consume`
+does. It derives keys once: those of generations ahead are kept, at most `max_gap` + 1 per ratchet.
 """
 
 from __future__ import annotations

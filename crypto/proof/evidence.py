@@ -273,8 +273,10 @@ def verify_exhibit(exhibit: Exhibit) -> None:
 
 
 def verify_evidence(evidence: Evidence) -> Findings:
-    """Check a file. Raises as `verify_exhibit` does, and MalformedError for exhibits of different rooms, and for
-    an exhibit that is listed twice: readers count exhibits."""
+    """Check a file. Raises as `verify_exhibit` does.
+
+    MalformedError for exhibits of different rooms, and for an exhibit listed twice: readers count exhibits.
+    """
     if len({e.to_be_signed() for e in evidence.exhibits}) < len(evidence.exhibits):
         raise MalformedError("the file lists an exhibit twice")
     for exhibit in evidence.exhibits:

@@ -13,7 +13,7 @@ A template is a text with arguments in braces:
     {names|is|are}   the first form for one, the second otherwise: the number itself, the length of a list, 1
                      for any other text. A form may contain arguments: {n|invite {index}|{n} invites}
 
-Alarms, statuses and their parts quote names: a plain text in an argument of `_NAMES` stands in quotation marks.
+Alarms, statuses and their parts quote names: a plain text in an argument of `_NAMES` is in quotation marks.
 
 `python -m snugroom.client.tools.typescript` writes the same data for the page, which renders it in
 `client/web/src/words/index.ts`.
@@ -51,8 +51,8 @@ _QUOTES: Final[Mapping[Language, tuple[str, str]]] = {
     "zh-Hans": ("\u201c", "\u201d"),
     "zh-Hant": ("\u300c", "\u300d"),
 }
-#: Arguments that are such names, and the sentences that quote them: alarms, statuses and their parts. Otherwise
-#: a member named "the server" could put an act of its own down to the server.
+#: Arguments that are such names, and the sentences that quote them: alarms, statuses and their parts.
+#: Otherwise a member named "the server" could put an act of its own down to the server.
 _NAMES: Final = frozenset(
     {"name", "names", "who", "whom", "whose", "by", "earlier", "removed", "victim", "missing"}
 )

@@ -55,8 +55,8 @@ PUBLISH_EVERY: Final = 60.0
 #: Keys that wait to be published, because a member may still be in their epoch. The oldest are dropped.
 _OLD_KEYS_MAX: Final = 1024
 _SENT_MAX: Final = 32
-#: Blobs that are kept for an epoch that we have not reached yet, their bytes in all, and the largest blob that
-#: a list needs. They are kept for LATE.
+#: Blobs that are kept for LATE for an epoch that we have not reached yet, their bytes in all, and the largest
+#: blob that a list needs.
 EARLY_MAX: Final = 64
 EARLY_BYTES: Final = 512 * 1024
 _LIST_BLOB_MAX: Final = 32_768

@@ -24,7 +24,7 @@ DOUBT: Final = 5.0
 #: Relay blobs that are kept for an epoch that we have not reached yet, their bytes in all, and their seconds.
 EARLY_MAX: Final = 256
 EARLY_BYTES: Final = 4 * 2**20
-EARLY_TIME: Final = 60.0
+EARLY_TIME: Final = 30.0
 
 
 class MessageLog:

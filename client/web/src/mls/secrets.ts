@@ -3,7 +3,8 @@
  *
  * ts-mls stores the ratchet secret of a skipped generation, from which all later keys derive. This module
  * stores only the key of that generation, and overwrites a secret once the next one has replaced it. Looking
- * up a generation changes no ratchet; only `consume` does, so that a forged message cannot consume a key.
+ * up a generation consumes no key; only `consume` does. It derives keys once: those of generations ahead are
+ * kept, at most MAX_GAP + 1 per ratchet.
  */
 
 import { directPath, left, nodeWidth, right, root, toNodeIndex } from "ts-mls/treemath.js";

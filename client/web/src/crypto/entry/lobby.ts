@@ -38,7 +38,7 @@ export const KEY_PACKAGE_MAX = 8192;
 
 const AAD = utf8("snug 1 posted");
 const NOTHING = new Uint8Array(0);
-const [CARD_REQUEST, CARD, KNOCK, REPLY, RECOVERY] = [1, 2, 3, 4, 5];
+const [CARD_REQUEST, CARD, KNOCK, REPLY, RECOVERY, CLOCK_REPORT] = [1, 2, 3, 4, 5, 6];
 const [ANSWER, REFUSAL] = [1, 2];
 /** Placeholder for an absent identity; no identity key starts with these bytes. */
 const NO_IDENTITY = new Uint8Array(KNOCK_PROOF_SIZE);
@@ -126,7 +126,14 @@ export class RecoveryMessage {
   constructor(readonly sealed: Bytes) {}
 }
 
-export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage;
+/** A newcomer has refused a card, named by `Card.hash`, for its time: `at` is its clock, in Unix seconds. */
+export class ClockReport {
+  readonly type = "ClockReport";
+
+  constructor(readonly card: Bytes, readonly at: number) {}
+}
+
+export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport;
 
 /**
  * Seal a message under the envelope key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
@@ -156,6 +163,7 @@ export async function read(envelopeKey: Bytes, blob: Bytes): Promise<LobbyMessag
   else if (kind === KNOCK) message = new Knock(reader.take(hpke.KEY_SIZE), reader.rest());
   else if (kind === REPLY) message = new Reply(reader.take(REPLY_ID), reader.rest());
   else if (kind === RECOVERY) message = new RecoveryMessage(reader.rest());
+  else if (kind === CLOCK_REPORT) message = new ClockReport(reader.take(32), reader.uint(8));
   else throw new UnsupportedError(`a lobby message of the unknown kind ${kind}`);
   reader.end();
   return message;
@@ -173,6 +181,8 @@ function encode(message: LobbyMessage): Bytes {
       return concat(Uint8Array.of(REPLY), message.id, message.sealed);
     case "RecoveryMessage":
       return concat(Uint8Array.of(RECOVERY), message.sealed);
+    case "ClockReport":
+      return concat(Uint8Array.of(CLOCK_REPORT), message.card, uint(message.at, 8));
   }
 }
 

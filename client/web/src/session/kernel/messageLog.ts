@@ -20,7 +20,7 @@ export const DOUBT = 5;
 /** Relay blobs that are kept for an epoch that we have not reached yet, their bytes in all, and their seconds. */
 export const EARLY_MAX = 256;
 export const EARLY_BYTES = 4 * 2 ** 20;
-export const EARLY_TIME = 60;
+export const EARLY_TIME = 30;
 
 /** One membership's messages, our own and the others'. */
 export class MessageLog {
