@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
-from snugroom.crypto.agreed.names import check_text
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.fields import Reader, prefixed, uint
 
@@ -95,9 +94,8 @@ class Policy:
         r.end()
         if flags & ~REPORTS:
             raise MalformedError("policy: flags that are not defined")
-        if len(hosts) > HOSTS_MAX or len(servers) > SERVERS_MAX:
+        if len(hosts) > HOSTS_MAX or len(title.encode()) > TITLE_MAX or len(servers) > SERVERS_MAX:
             raise MalformedError("policy: more than its limits allow")
-        check_text(title, TITLE_MAX)
         if len(set(hosts)) != len(hosts):
             raise MalformedError("policy: a host is named twice")
         policy = cls(version, hosts, host_public, mode, title, servers, flags)

@@ -140,7 +140,7 @@ class RecoveryMessage:
 
 @dataclass(frozen=True, slots=True)
 class ClockReport:
-    """A newcomer has refused a card for its time. `card` is the card's hash, `at` the newcomer's clock in Unix
+    """A newcomer has refused a card for its time: `card` is its hash, `at` the newcomer's clock in Unix
     seconds."""
 
     card: bytes

@@ -135,6 +135,10 @@ def _valid_removals() -> Iterator[tuple[str, CommitView]]:
     yield "policy: mode", commit(ADA, gce(mode=Mode.LOCKED))
     yield "policy: unlock", commit(ADA, gce(mode=Mode.ASK), policy=replace(POLICY, mode=Mode.LOCKED))
     yield "policy: title", commit(ADA, gce(title="Weekly, in the garden"))
+    yield (
+        "policy: a title with joiners",
+        commit(ADA, gce(title="\u2615\ufe0f \U0001f469\u200d\U0001f4bb \u06cc\u200c\u0627")),
+    )
     yield "policy: hosts", commit(ADA, gce(hosts=tuple(m.signature_key for m in MEMBERS.values())))
     yield "policy: no host", commit(ADA, gce(hosts=()))
     yield "policy: servers", commit(ADA, gce(servers=()))
@@ -433,6 +437,10 @@ def _snug_13() -> Iterator[tuple[str, CommitView]]:
     yield "too many hosts", commit(ADA, gce(hosts=tuple(h("host", n) for n in range(17))))
     yield "a host twice", commit(ADA, gce(hosts=(h(1), h(1))))
     yield "too long a title", commit(ADA, gce(title="t" * 129))
+    yield "a title with an escape sequence", commit(ADA, gce(title="Weekly\x1b[2J"))
+    yield "a title that runs backwards", commit(ADA, gce(title="\u202eylkeeW"))
+    yield "a title with too many marks", commit(ADA, gce(title="W" + 3 * "\u0330" + "eekly"))
+    yield "a title that is not in NFC", commit(ADA, gce(title="We\u0301kly"))
     yield "too many servers", commit(ADA, gce(servers=("https://s.example",) * 9))
     yield (
         "an unknown mode",

@@ -7,6 +7,7 @@ that names one of its current cards.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from statistics import median
 from typing import Final
 
@@ -32,6 +33,12 @@ def refused_card(card: Card, now: float) -> Status:
     return sentences.status("clock.fast" if fast else "clock.slow", minutes=max(1, int(apart // 60)))
 
 
+def no_card(now: float) -> Status:
+    """Return what a newcomer is told that has had no card at all."""
+    date = datetime.fromtimestamp(now, UTC).date().isoformat()
+    return sentences.status("clock.date", seconds=int(NO_CARD), date=date)
+
+
 def report(apart: float, others: Sequence[float]) -> Status | None:
     """Return what a host is told about a newcomer whose clock differs from ours by `apart` seconds.
 
@@ -48,4 +55,6 @@ def report(apart: float, others: Sequence[float]) -> Status | None:
 
 
 def _how(apart: float) -> Sentence:
-    return sentence("clock.ahead" if apart > 0 else "clock.behind", minutes=max(1, round(abs(apart) / 60)))
+    return sentence(
+        "clock.ahead" if apart > 0 else "clock.behind", minutes=max(1, int(abs(apart) / 60 + 0.5))
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from math import inf
 from typing import Final
 
@@ -98,8 +97,7 @@ class GuestLobby:
             newest.posted_at = now
             self._connections.post(today, newest.knock)
         if newest is None and now - self._began >= clocks.NO_CARD and self._told == "waiting":
-            date = datetime.fromtimestamp(now, UTC).date().isoformat()
-            self._tell(sentences.status("clock.date", seconds=int(clocks.NO_CARD), date=date))
+            self._tell(clocks.no_card(now))
         impatient = newest is None or now - newest.at >= KNOCK_PATIENCE
         if impatient and now - self._called_at >= CALL_EVERY:
             self._called_at = now

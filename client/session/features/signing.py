@@ -71,8 +71,7 @@ class _Epoch:
     key: bytes
     scope: bytes
     signer: Signer | None = None
-    #: When its senders stop, and when its last lists count.
-    ended_at: float = inf
+    #: When its last lists count: its senders have stopped before.
     over_at: float = inf
 
     def __repr__(self) -> str:
@@ -172,7 +171,6 @@ class Signing(Feature):
     def adopted(self, change: Change, now: float) -> None:
         switch = now if change.removed else now + ADD_SWITCH
         for epoch in self._epochs.values():
-            epoch.ended_at = min(epoch.ended_at, switch)
             epoch.over_at = min(epoch.over_at, switch + LATE)
         for leaf, _, key in change.removed:
             checker = self._checkers.pop(leaf, None)

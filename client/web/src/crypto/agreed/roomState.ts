@@ -9,7 +9,6 @@ import { type Bytes, compare, concat, hex, same, unhex, utf8 } from "../bytes";
 import { MalformedError } from "../errors";
 import { prefixed, Reader, textOf, uint } from "../fields";
 import { H } from "../kdf";
-import { checkText } from "./names";
 
 /** GroupContext extension that carries the policy (a private-use number of RFC 9420 17.3). */
 export const POLICY_EXTENSION = 0xf001;
@@ -119,9 +118,8 @@ export class Policy implements PolicyFields {
     const flags = r.uint(1);
     r.end();
     if (flags & ~REPORTS) throw new MalformedError("policy: flags that are not defined");
-    if (hosts.length > HOSTS_MAX || servers.length > SERVERS_MAX)
+    if (hosts.length > HOSTS_MAX || utf8(title).length > TITLE_MAX || servers.length > SERVERS_MAX)
       throw new MalformedError("policy: more than its limits allow");
-    checkText(title, TITLE_MAX);
     if (new Set(hosts.map(hex)).size !== hosts.length)
       throw new MalformedError("policy: a host is named twice");
     const policy = new Policy({ version, hosts, hostPublic, mode, title, servers, flags });

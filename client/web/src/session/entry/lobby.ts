@@ -14,6 +14,7 @@ import { ANY_HOST, Identity, Mode, RejoinTicket, SINGLE_USE } from "../../crypto
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
+import { TELL_EVERY } from "./clocks";
 import type { Contacts } from "./contacts";
 import type { Effect, EventOf, Knocked } from "../events";
 import type { AddIntent, RejoinIntent } from "../kernel/intents";
@@ -79,6 +80,7 @@ export class HostLobby {
   /** Knocks whose Add is under way. */
   readonly #admitted = new Set<number>();
   #asked = new Map<number, Asked>();
+  #clockTold = -Infinity;
   #rejoining = -1;
   /** leaf -> when we accepted its last request */
   readonly #rejoinedAt = new Map<number, number>();
@@ -174,14 +176,27 @@ export class HostLobby {
     message: ServerMessage,
     m: Membership,
     now: number,
-  ): Promise<Knocked | RejoinIntent | lobby.RecoveryMessage | null> {
+  ): Promise<Knocked | RejoinIntent | lobby.RecoveryMessage | lobby.ClockReport | null> {
     const posted = await this.#connections.received(day, message);
     if (posted === true) await this.#postCard(day, now);
     else if (posted === false) return null;
     else if (posted.type === "CardRequest") await this.#postCard(day, now);
     else if (posted.type === "RecoveryMessage") return posted;
     else if (posted.type === "Knock") return await this.#knocked(day, posted, m, now);
+    else if (posted.type === "ClockReport" && this.#heeds(day, posted, now)) return posted;
     return null;
+  }
+
+  /**
+   * Return whether the host is told of a newcomer's clock: at most once in TELL_EVERY.
+   *
+   * A report that names another card than ours tells nothing: the server may have repeated an old one.
+   */
+  #heeds(day: number, report: lobby.ClockReport, now: number): boolean {
+    const known = this.#cards.get(day)?.some(({ card }) => same(card.hash, report.card)) ?? false;
+    if (!known || now - this.#clockTold < TELL_EVERY) return false;
+    this.#clockTold = now;
+    return true;
   }
 
   /** Post a message in that day's lobby. */

@@ -72,8 +72,7 @@ interface Epoch {
   readonly scope: Bytes;
   signer: Signer | null;
   waiting: Waiting[];
-  /** When its senders stop, and when its last lists count. */
-  endedAt: number;
+  /** When its last lists count: its senders have stopped before. */
   overAt: number;
 }
 
@@ -179,7 +178,6 @@ export class Signing extends Feature {
       scope: scope(m.room, slot, m.group.epochAuthenticator),
       signer: null,
       waiting: [],
-      endedAt: Infinity,
       overAt: Infinity,
     };
     this.#epochs.set(slot, epoch);
@@ -193,10 +191,7 @@ export class Signing extends Feature {
 
   override async adopted(change: Change, now: number): Promise<void> {
     const switchAt = change.removed.length > 0 ? now : now + ADD_SWITCH;
-    for (const epoch of this.#past()) {
-      epoch.endedAt = Math.min(epoch.endedAt, switchAt);
-      epoch.overAt = Math.min(epoch.overAt, switchAt + LATE);
-    }
+    for (const epoch of this.#past()) epoch.overAt = Math.min(epoch.overAt, switchAt + LATE);
     for (const { leaf, key } of change.removed) {
       const checker = this.#checkers.get(leaf);
       this.#checkers.delete(leaf);

@@ -16,6 +16,7 @@ import { build as buildFeatures } from "../features/build";
 import { Dropped } from "../monitor/dropped";
 import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import type { Frames } from "./frames";
+import * as clocks from "../entry/clocks";
 import { type Entry, GuestLobby } from "../entry/guest";
 import { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
@@ -313,6 +314,10 @@ export class Session {
         return await room.queue(left, now);
       case "RecoveryMessage":
         return await this.#readmission.messagePosted(day, left, room, now);
+      case "ClockReport": {
+        const status = clocks.report(left.at - now, room.feature(Monitor).clocks);
+        if (status !== null) this.#tell(status);
+      }
     }
   }
 
