@@ -41,8 +41,8 @@ def test_two_hosts_who_commit_at_once_both_get_their_way() -> None:
         took = w.until(lambda: w.agreed([ada, bo, eve]), 10)
         assert took < 5
         w.until(lambda: cem.ended is not None and dana.ended is not None, 1)
-        assert cem.ended == ev.Ended("removed", "You were removed by Ada.")
-        assert dana.ended == ev.Ended("removed", "You were removed by Bo.")
+        assert cem.ended == ev.Ended("removed", "You were removed by \u201cAda\u201d.")
+        assert dana.ended == ev.Ended("removed", "You were removed by \u201cBo\u201d.")
         assert not ada.alarms
         assert not bo.alarms
 
