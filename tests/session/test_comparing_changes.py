@@ -50,7 +50,8 @@ def test_a_member_who_compared_hears_of_later_changes_and_their_authors(
     assert told.news
     assert new_since(ada) == ["Dana"]
     assert told.text.startswith(
-        "Since you compared codes: \u201cDana\u201d came in (let in by \u201cAda\u201d, the open invite). You have "
+        "Since you compared codes: \u201cDana\u201d came in (let in by \u201cAda\u201d, the open invite). "
+        "You have "
     )
     w.do(ada, ev.Deputise(1))
     w.until(lambda: bo.session._host is not None)
@@ -225,7 +226,7 @@ def test_a_forced_rejoin_does_not_hide_an_aborted_run() -> None:
     w.run(1)
     for p in (ada, bo):
         assert ours(p) == ["code_aborted"]
-        assert "Mallory did not show" in texts(p, "code_aborted")[0]
+        assert "\u201cMallory\u201d did not show" in texts(p, "code_aborted")[0]
 
 
 def test_a_requester_who_rejoins_hears_that_there_is_no_code() -> None:

@@ -30,9 +30,10 @@ def test_a_second_use_of_a_used_invite_alarms_and_says_which_leaked_and_who_came
     assert took < 5
     (text,) = alarms(ada, "invite_leaked")
     assert text == (
-        f"The invite for \u201cBo\u201d (no. {once.index}) was used twice: it has leaked. \u201cBo\u201d came in with "
-        "it, and now somebody who says \u201cMallory\u201d knocks with it. It opens nothing any more. Ask Bo "
-        "something that only the right person can know, or remove them."
+        f"The invite for \u201cBo\u201d (no. {once.index}) was used twice: it has leaked. "
+        "\u201cBo\u201d came in with it, and now somebody who says \u201cMallory\u201d knocks with it. "
+        "It opens nothing any more. Ask \u201cBo\u201d something that only the right person can know, or "
+        "remove them."
     )
     w.until(lambda: mallory.ended is not None)
     assert mallory.ended == ev.Ended("refused", sentence("refusal.over")), "an answer rather than silence"
@@ -155,7 +156,7 @@ def test_an_invite_that_leaked_to_two_hosts_at_once_is_told_too() -> None:
     w.until(lambda: w.agreed([ada, bo, winner]))
     assert "not_admitted" in alarmed.alarms
     (text,) = alarms(alarmed, "invite_leaked")
-    assert f"{winner.label} came in with it" in text
+    assert f"\u201c{winner.label}\u201d came in with it" in text
     assert f"\u201c{loser.label}\u201d knocks with it" in text
 
 

@@ -110,7 +110,7 @@ def test_every_member_voids_an_add_to_a_locked_room() -> None:
     assert ada.roster == cem.roster == ["Ada", "Bo", "Cem"]
     voided = [e.text for e in cem.told if isinstance(e, ev.Alarm) and e.kind == "void_commit"]
     assert "the room is locked" in voided[0]
-    assert "It came from Bo" in voided[0], "named"
+    assert "It came from \u201cBo\u201d" in voided[0], "named"
     assert dana.roster == [] or dana.code != cem.code
 
 
