@@ -130,8 +130,8 @@ class GuestLobby:
             return
         try:
             card.verify(self._link.host_public, self._link.origin, day, now)
-        except ValidationError:
-            if newest is None:
+        except ValidationError as error:
+            if newest is None and error.rule != "CARD-DAY":
                 self._refuse(day, card, now)
             return
         except SnugCryptoError:

@@ -144,7 +144,8 @@ export class GuestLobby {
     try {
       await card.verify(this.#link.hostPublic, this.#link.origin, day, now);
     } catch (error) {
-      if (error instanceof ValidationError && newest === undefined) await this.#refuse(day, card, now);
+      if (error instanceof ValidationError && error.rule !== "CARD-DAY" && newest === undefined)
+        await this.#refuse(day, card, now);
       // Anybody with the link can post a card, but only a host can sign it.
       if (error instanceof SnugCryptoError) return;
       throw error;
