@@ -192,7 +192,7 @@ def test_a_bad_commit_is_void_for_all_and_the_meeting_goes_on(kind: str) -> None
     post_commit(w, bo, blob, room_pass)
     w.until(lambda: all("void_commit" in p.alarms for p in (ada, cem)), 5)
     text = next(e.text for e in ada.told if isinstance(e, ev.Alarm))
-    assert ("from Bo" in text) is named
+    assert ("from \u201cBo\u201d" in text) is named
     assert ("a member or the server" in text) is not named
     assert ada.epoch == cem.epoch == epoch
     assert ada.room.membership.journal.chain == cem.room.membership.journal.chain

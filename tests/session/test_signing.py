@@ -205,7 +205,7 @@ def stall(w: World, who: Participant, seconds: float) -> None:
 
 
 def test_a_third_member_leaves_two_busy_pages_and_neither_blames_the_other() -> None:
-    """The change of keys is the work that keeps them from signing, and from hearing signatures, for seconds."""
+    """The change of keys keeps both from signing, and from processing signatures, for seconds."""
     for seconds in (1.2, 1.9, 2.6):
         w, _media, (ada, bo, cem) = meeting(30, "Ada", "Bo", "Cem")
         w.do(cem, ev.Leave())

@@ -217,7 +217,15 @@ def _messages(cases: Cases, card: lobby.Card, enc: bytes, ciphertext: bytes) -> 
         b"\3" + bytes(31),
     ):
         cases.do("under", inner, 512)
-    for inner in (b"\3" + bytes(32), b"\4" + bytes(7), b"\4" + bytes(8), b"\5", b"\6", b"\6" + bytes(40), b"\7"):
+    for inner in (
+        b"\3" + bytes(32),
+        b"\4" + bytes(7),
+        b"\4" + bytes(8),
+        b"\5",
+        b"\6",
+        b"\6" + bytes(40),
+        b"\7",
+    ):
         cases.do("under", inner, 512)
     cases.do("under", b"\1", 600)
     cases.do("read", envelope_key, bytes(512))
