@@ -21,6 +21,7 @@ from snugroom.client.session.entry.invites import InviteBook, invite_name
 from snugroom.client.session.entry.lobby_connections import LobbyConnections, days_around
 from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import look_alike
@@ -28,6 +29,7 @@ from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mo
 from snugroom.crypto.entry import knocks, lobby
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.fields import uint
 from snugroom.crypto.kdf import H, Rng
 from snugroom.server.wire import messages as wire
 
@@ -86,6 +88,8 @@ class HostLobby:
         self._knocks = knocks.Knocks(each=KNOCKS_EACH)
         self._book = book
         self._clock_told = -inf
+        #: Days and knocks that none of our cards opens: the server can repeat each of them at no cost.
+        self._unreadable = SeenDigests()
         self._known: set[int] = set()
         self._shut: set[int] = set()
         self._admitted: set[int] = set()  # knocks whose Add is under way
@@ -203,6 +207,9 @@ class HostLobby:
         if mark in self._replied:
             self._connections.post(day, self._replied[mark])
             return None
+        unreadable = H(uint(day, 4), mark)
+        if unreadable in self._unreadable:
+            return None
         for secret in self._cards.get(day, []):
             try:
                 opened = lobby.open_knock(secret, knock, self._seed.invite_token)
@@ -214,6 +221,7 @@ class HostLobby:
                 continue  # for another host's card, or without that invite: never shown
             break
         else:
+            self._unreadable.add(unreadable)
             return None
         ticket = ticket_of(package)
         if ticket is not None:

@@ -3,9 +3,10 @@
  *
  * Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host is in two.
  */
-import { type Bytes, hex, type Rng, same, systemRng, utf8 } from "../../crypto/bytes";
+import { type Bytes, hex, type Rng, same, systemRng, unhex, utf8 } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import type { HostSeed } from "../../crypto/entry/invite";
+import { uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
 import { Knocks } from "../../crypto/entry/knocks";
@@ -20,6 +21,7 @@ import type { Effect, EventOf, Knocked } from "../events";
 import type { AddIntent, RejoinIntent } from "../kernel/intents";
 import { inviteName, type InviteBook } from "./invites";
 import type { Membership } from "../kernel/membership";
+import { SeenDigests } from "../kernel/outbox";
 import { ticketOf } from "../kernel/views";
 import { checkIdentity } from "./identityCheck";
 import * as reasons from "../catalogue/reasons";
@@ -81,6 +83,8 @@ export class HostLobby {
   readonly #admitted = new Set<number>();
   #asked = new Map<number, Asked>();
   #clockTold = -Infinity;
+  /** Days and knocks that none of our cards opens: the server can repeat each of them at no cost. */
+  readonly #unreadable = new SeenDigests();
   #rejoining = -1;
   /** leaf -> when we accepted its last request */
   readonly #rejoinedAt = new Map<number, number>();
@@ -229,8 +233,13 @@ export class HostLobby {
       await this.#connections.post(day, replied);
       return null;
     }
+    const unreadable = H(uint(day, 4), unhex(mark));
+    if (this.#unreadable.has(unreadable)) return null;
     const opened = await this.#open(day, knock, m, now);
-    if (opened === null) return null;
+    if (opened === null) {
+      this.#unreadable.add(unreadable);
+      return null;
+    }
     const { keyPackage, identity } = opened;
     const ticket = ticketOf(keyPackage);
     const who = hex(keyPackage.leafNode.signatureKey);

@@ -282,10 +282,7 @@ export class Session {
 
   async #received(endpoint: Endpoint, message: ServerMessage, now: number): Promise<void> {
     const room = this.#room;
-    if (endpoint.probe) {
-      await room?.feature(Dropped).probeReceived(message, now);
-      return;
-    }
+    if (endpoint.probe) return void (await room?.feature(Dropped).probeReceived(message, now));
     if (endpoint.day === null) {
       if (room !== null) await room.received(message, now);
       else if (this.#guest instanceof HostReturnLobby) await this.#guest.receivedInRoom(message);
@@ -327,10 +324,7 @@ export class Session {
   }
 
   async #lost(endpoint: Endpoint, why: Sentence, now: number): Promise<void> {
-    if (endpoint.day === null) {
-      await this.#room?.lost(why, now);
-      return;
-    }
+    if (endpoint.day === null) return void (await this.#room?.lost(why, now));
     this.#host?.lost(endpoint.day, now);
     this.#readmission.members?.lost(endpoint.day, now);
     this.#guest?.lost(endpoint.day, why, now);
