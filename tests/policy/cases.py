@@ -437,10 +437,8 @@ def _snug_13() -> Iterator[tuple[str, CommitView]]:
     yield "too many hosts", commit(ADA, gce(hosts=tuple(h("host", n) for n in range(17))))
     yield "a host twice", commit(ADA, gce(hosts=(h(1), h(1))))
     yield "too long a title", commit(ADA, gce(title="t" * 129))
-    yield "a title with an escape sequence", commit(ADA, gce(title="Weekly\x1b[2J"))
-    yield "a title that runs backwards", commit(ADA, gce(title="\u202eylkeeW"))
-    yield "a title with too many marks", commit(ADA, gce(title="W" + 3 * "\u0330" + "eekly"))
-    yield "a title that is not in NFC", commit(ADA, gce(title="We\u0301kly"))
+    for title in ("Weekly\x1b[2J", "\u202eylkeeW", "W" + 3 * "\u0330" + "eekly", "We\u0301kly"):
+        yield f"the title {title!a}", commit(ADA, gce(title=title))
     yield "too many servers", commit(ADA, gce(servers=("https://s.example",) * 9))
     yield (
         "an unknown mode",
