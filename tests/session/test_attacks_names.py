@@ -34,12 +34,12 @@ def test_every_alarm_and_status_quotes_names(language: catalogue.Language) -> No
             args: dict[str, Any] = {each: "the server" for each, *_ in catalogue._HOLE.findall(template)}
             inner = re.findall(r"\{(\w+)\}", template)
             for each in {*args, *inner}:
-                assert each in catalogue._NAMES | NO_NAMES, (
+                assert each in catalogue.NAMES | NO_NAMES, (
                     f"{key}: is {each} a name that somebody has chosen?"
                 )
-                args[each] = "the server" if each in catalogue._NAMES else sentence("room.somebody")
+                args[each] = "the server" if each in catalogue.NAMES else sentence("room.somebody")
             for names in ("the server", ["the server", "the server"]):
-                given = {k: names if k in catalogue._NAMES else v for k, v in args.items()}
+                given = {k: names if k in catalogue.NAMES else v for k, v in args.items()}
                 text = catalogue.render(key, given, language)
                 assert text.count("the server") == text.count(f"{before}the server{after}"), (key, text)
                 quoted += text.count(f"{before}the server{after}")

@@ -7,6 +7,7 @@ import { signal } from "@preact/signals";
 import type { Language } from "../app/model";
 import en from "./en";
 import errors from "./enErrors";
+import { NAMES, QUOTES, QUOTING } from "./quoting";
 import type { Arg, Sentence, Words } from "./sentence";
 
 /** All sentences in English. A sentence that another language lacks is shown in English. */
@@ -73,22 +74,10 @@ export function word(what: string | Sentence, args?: Readonly<Record<string, Arg
  */
 const HOLE = /\{(\w+)(?::(\w+)|\|((?:[^{}|]|\{[^{}]*\})*)\|((?:[^{}|]|\{[^{}]*\})*))?\}/g;
 
-/** Marks around names that people have chosen. A name has none of them in it (`crypto/agreed/names`). */
-const QUOTES: Readonly<Record<Language, readonly [string, string]>> = {
-  en: ["\u201c", "\u201d"],
-  de: ["\u201e", "\u201c"],
-  "zh-Hans": ["\u201c", "\u201d"],
-  "zh-Hant": ["\u300c", "\u300d"],
-};
-
 /**
- * Arguments that are such names, and the sentences that quote them: alarms, statuses and their parts. Otherwise a
- * member named "the server" could put an act of its own down to the server.
+ * A name, or each name of a list, in quotation marks; sentences as they are. Otherwise a member named "the server"
+ * could put an act of its own down to the server.
  */
-const NAMES = new Set(["name", "names", "who", "whom", "whose", "by", "earlier", "removed", "victim", "missing"]);
-const QUOTING = /^(alarm|status|stream|room|since|no_code|compared)\./;
-
-/** A name, or each name of a list, in quotation marks; sentences as they are. */
 function quoted(arg: Arg, language: Language): Arg {
   const [before, after] = QUOTES[language];
   const name = (each: string | Sentence) => (typeof each === "string" && each !== "" ? `${before}${each}${after}` : each);
@@ -108,7 +97,7 @@ export function render(words: Words, language: Language, key: string, args: Read
     template.replace(HOLE, (hole, name: string, form?: string, one?: string, other?: string) => {
       const given = own(args, name);
       if (given === undefined) return hole;
-      const arg = QUOTING.test(key) && NAMES.has(name) ? quoted(given, language) : given;
+      const arg = NAMES.includes(name) && QUOTING.some((begin) => key.startsWith(begin)) ? quoted(given, language) : given;
       if (one !== undefined && other !== undefined) return fill(count(arg) === 1 ? one : other);
       if (form === "all" && Array.isArray(arg)) return arg.map(text).join(language.startsWith("zh") ? "；" : "; ");
       if (form === "n" && typeof arg === "number") return format(language, arg);
