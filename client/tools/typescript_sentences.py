@@ -50,7 +50,7 @@ def _part(name: str) -> str:
 def _quoting() -> str:
     names, keys = (json.dumps(sorted(each)) for each in (NAMES, QUOTING))
     return (
-        f"{_HEAD}/** Marks around names that people have chosen, by language. A name has none of them in it. */\n"
+        f"{_HEAD}/** Marks around names that people have chosen; no name has them in it. */\n"
         f"export const QUOTES = {json.dumps(QUOTES)} as const;\n\n"
         "/** Arguments that are such names, and how the keys of sentences begin that quote them. */\n"
         f"export const NAMES: readonly string[] = {names};\n"
