@@ -6,6 +6,7 @@ import pytest
 
 from snugroom.client.connection import Clock
 from snugroom.client.session import events as ev
+from snugroom.client.session.entry import clocks
 from snugroom.server.wire import messages as wire
 from tests.session.signed_media import meeting, of_media
 from tests.session.world import Participant, World
@@ -155,6 +156,24 @@ def test_with_nobody_else_in_the_room_either_clock_may_be_wrong() -> None:
     dana = w.guest(w.link_of(ada), "Dana", clock=-HOUR)
     w.until(lambda: bool(of_clocks(dana)) and bool(of_clocks(ada)), 5)
     assert "their clock is 60 min slow by yours. One of the two is wrong" in of_clocks(ada)[0]
+
+
+@pytest.mark.parametrize(
+    ("apart", "others", "looks_wrong"),
+    [
+        (299, [0.0], None),
+        (3600, [], "either"),
+        (3600, [120.0, 120.0], "theirs"),
+        (-3600, [1.0, -2.0, 3600.0], "theirs"),
+        (3600, [3590.0, 3600.0], "ours"),
+        (-3600, [-3600.0, -3600.0, 0.0], "ours"),
+    ],
+)
+def test_the_clock_that_is_further_from_the_others_looks_wrong(
+    apart: float, others: list[float], looks_wrong: str | None
+) -> None:
+    status = clocks.report(apart, others)
+    assert (None if status is None else status.text.key) == (looks_wrong and f"status.clock.{looks_wrong}")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("clock", [-280.0, 280.0])

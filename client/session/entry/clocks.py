@@ -21,8 +21,6 @@ REPORT_EVERY: Final = 30.0
 TELL_EVERY: Final = 600.0
 #: Seconds without any card before a newcomer is told its date: lobbies are of one day.
 NO_CARD: Final = 30.0
-#: Seconds by which our clock may differ from the median of the others' before it looks wrong.
-AGREES: Final = 60.0
 
 
 def refused_card(card: Card, now: float) -> Status:
@@ -42,15 +40,16 @@ def no_card(now: float) -> Status:
 def report(apart: float, others: Sequence[float]) -> Status | None:
     """Return what a host is told about a newcomer whose clock differs from ours by `apart` seconds.
 
-    `others`: the differences of the other members' clocks from ours. None if hosts tolerate the difference.
+    `others`: the differences of the other members' clocks from ours. The clock that is further from their
+    median looks wrong. None if newcomers tolerate the difference.
     """
     if abs(apart) < CLOCK_SKEW:
         return None
     if not others:
         return sentences.status("clock.either", how=_how(apart))
-    ours = -median(others)
-    if abs(ours) > AGREES:
-        return sentences.status("clock.ours", how=_how(ours))
+    middle = median(others)
+    if abs(middle) > abs(apart - middle):
+        return sentences.status("clock.ours", how=_how(-middle))
     return sentences.status("clock.theirs", how=_how(apart))
 
 

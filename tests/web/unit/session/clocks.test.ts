@@ -20,6 +20,7 @@ test("a host is told whose clock looks wrong, by the other members' clocks", () 
   assert.equal(told(299, []), null);
   assert.match(told(3600, []) ?? "", /their clock is 60 min fast by yours\. One of the two is wrong/);
   assert.match(told(-3600, [1, -2, 3600]) ?? "", /their clock is 60 min slow by yours\..* theirs looks wrong/);
+  assert.match(told(3600, [120, 120]) ?? "", /theirs looks wrong/);
   assert.match(told(3600, [3590, 3600]) ?? "", /this computer's clock looks wrong: it is 60 min slow by the other/);
   assert.match(told(-3600, [-3600, -3600, 0]) ?? "", /this computer's clock looks wrong: it is 60 min fast by the other/);
 });

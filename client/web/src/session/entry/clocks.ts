@@ -14,8 +14,6 @@ export const REPORT_EVERY = 30;
 export const TELL_EVERY = 600;
 /** Seconds without any card before a newcomer is told its date: lobbies are of one day. */
 export const NO_CARD = 30;
-/** Seconds by which our clock may differ from the median of the others' before it looks wrong. */
-export const AGREES = 60;
 
 /** Return what a newcomer is told that has refused a card for its time. */
 export function refusedCard(card: Card, now: number): EventOf<"Status"> {
@@ -32,13 +30,14 @@ export const noCard = (now: number): EventOf<"Status"> =>
 /**
  * Return what a host is told about a newcomer whose clock differs from ours by `apart` seconds.
  *
- * `others`: the differences of the other members' clocks from ours. null if hosts tolerate the difference.
+ * `others`: the differences of the other members' clocks from ours. The clock that is further from their median looks
+ * wrong. null if newcomers tolerate the difference.
  */
 export function report(apart: number, others: readonly number[]): EventOf<"Status"> | null {
   if (Math.abs(apart) < CLOCK_SKEW) return null;
   if (others.length === 0) return sentences.status("clock.either", { how: how(apart) });
-  const ours = -median(others);
-  if (Math.abs(ours) > AGREES) return sentences.status("clock.ours", { how: how(ours) });
+  const middle = median(others);
+  if (Math.abs(middle) > Math.abs(apart - middle)) return sentences.status("clock.ours", { how: how(-middle) });
   return sentences.status("clock.theirs", { how: how(apart) });
 }
 
