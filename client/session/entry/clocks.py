@@ -14,7 +14,7 @@ from typing import Final
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.events import Status
-from snugroom.crypto.entry.lobby import CARD_LIFETIME, CLOCK_SKEW, Card
+from snugroom.crypto.entry.lobby import CARD_LIFETIME, Card
 
 #: Seconds between two reports of one newcomer, and between two reports that a host is told.
 REPORT_EVERY: Final = 30.0
@@ -37,14 +37,12 @@ def no_card(now: float) -> Status:
     return sentences.status("clock.date", seconds=int(NO_CARD), date=date)
 
 
-def report(apart: float, others: Sequence[float]) -> Status | None:
+def report(apart: float, others: Sequence[float]) -> Status:
     """Return what a host is told about a newcomer whose clock differs from ours by `apart` seconds.
 
     `others`: the differences of the other members' clocks from ours. The clock that is further from their
-    median looks wrong. None if newcomers tolerate the difference.
+    median looks wrong.
     """
-    if abs(apart) < CLOCK_SKEW:
-        return None
     if not others:
         return sentences.status("clock.either", how=_how(apart))
     middle = median(others)

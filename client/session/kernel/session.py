@@ -274,9 +274,7 @@ class Session:
             case lobby.RecoveryMessage() as said:
                 self._readmission.message_posted(day, said, room, now)
             case lobby.ClockReport(at=at):
-                status = clocks.report(at - now, room.feature(Monitor).clocks)
-                if status is not None:
-                    self._tell(status)
+                self._tell(clocks.report(at - now, room.feature(Monitor).clocks))
 
     def _admit(self, host: HostLobby, room: RoomSession, knock: int, now: float) -> None:
         """Let a newcomer in: the room commits it, and `Admissions` has the result."""

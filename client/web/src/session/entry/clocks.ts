@@ -4,7 +4,7 @@
  * Protocol section 4. A card that a server repeats is no sign of a wrong clock: a host reacts only to a report that
  * names one of its current cards.
  */
-import { CARD_LIFETIME, CLOCK_SKEW, type Card } from "../../crypto/entry/lobby";
+import { CARD_LIFETIME, type Card } from "../../crypto/entry/lobby";
 import { type Sentence, sentence } from "../../words/sentence";
 import * as sentences from "../catalogue/sentences";
 import type { EventOf } from "../events";
@@ -31,10 +31,9 @@ export const noCard = (now: number): EventOf<"Status"> =>
  * Return what a host is told about a newcomer whose clock differs from ours by `apart` seconds.
  *
  * `others`: the differences of the other members' clocks from ours. The clock that is further from their median looks
- * wrong. null if newcomers tolerate the difference.
+ * wrong.
  */
-export function report(apart: number, others: readonly number[]): EventOf<"Status"> | null {
-  if (Math.abs(apart) < CLOCK_SKEW) return null;
+export function report(apart: number, others: readonly number[]): EventOf<"Status"> {
   if (others.length === 0) return sentences.status("clock.either", { how: how(apart) });
   const middle = median(others);
   if (Math.abs(middle) > Math.abs(apart - middle)) return sentences.status("clock.ours", { how: how(-middle) });

@@ -311,10 +311,8 @@ export class Session {
         return await room.queue(left, now);
       case "RecoveryMessage":
         return await this.#readmission.messagePosted(day, left, room, now);
-      case "ClockReport": {
-        const status = clocks.report(left.at - now, room.feature(Monitor).clocks);
-        if (status !== null) this.#tell(status);
-      }
+      case "ClockReport":
+        this.#tell(clocks.report(left.at - now, room.feature(Monitor).clocks));
     }
   }
 
