@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.signing import PUBLISH_AFTER, PUBLISH_EVERY
@@ -34,9 +32,9 @@ def published(who: Participant, by: Participant) -> list[bytes]:
     return told
 
 
-def withhold_next_epoch(w: World, victim: Participant) -> Callable[[], None]:
-    """From now on the server gives the victim nothing of a later epoch. Returns what ends that."""
-    slot = victim.room.membership.epoch_slot
+def withhold_next_epoch(w: World, victim: Participant) -> None:
+    """From now on the server gives the victim nothing of a later epoch."""
+    slot: int = victim.room.membership.epoch_slot
 
     def withholds(who: Participant, message: object) -> bool:
         if who is not victim:
@@ -48,11 +46,6 @@ def withhold_next_epoch(w: World, victim: Participant) -> Callable[[], None]:
         return True
 
     w.down_filter = withholds
-
-    def end() -> None:
-        w.down_filter = lambda who, message: True
-
-    return end
 
 
 def test_published_media_keys_sign_for_nobody_who_is_kept_in_their_epoch() -> None:

@@ -200,7 +200,7 @@ def stall(w: World, who: Participant, seconds: float) -> None:
             w._perform(who, who.session.handle(what, at if isinstance(what, ev.Tick) else w.now))
         due.clear()
 
-    w._feed = late  # type: ignore[method-assign]
+    w._feed = late  # type: ignore[assignment, method-assign]
     w._after(seconds, catch_up)
 
 

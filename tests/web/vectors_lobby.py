@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from snugroom.crypto import fields, hpke, kdf
+from snugroom.crypto.agreed.names import check_text
 from snugroom.crypto.entry import knocks, lobby
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.entry.lobby import Answer, Refusal
@@ -236,7 +237,7 @@ def lobby_cases() -> Any:
     cases = Cases(
         card=_card,
         check_card=_check_card,
-        text=lobby.check_text,
+        text=check_text,
         knock=_knock,
         open_knock=_open_knock,
         reply=_reply,

@@ -91,9 +91,14 @@ def render(key: str, args: Mapping[str, Arg], language: Language) -> str:
     """Return the text of a sentence, worded for a terminal; KeyError as for `sentence`."""
     if key == "verbatim":  # a text that is in no language: a name, or something that a server said
         return str(args["text"])
-    if key.startswith(QUOTING):
-        args = {each: _quoted(arg, language) if each in NAMES else arg for each, arg in args.items()}
-    return fill(templates(language)[key], args, language)
+    return fill(templates(language)[key], with_quotes(key, args, language), language)
+
+
+def with_quotes(key: str, args: Mapping[str, Arg], language: Language) -> Mapping[str, Arg]:
+    """Return the arguments of a sentence, names in quotation marks if it is one that quotes names."""
+    if not key.startswith(QUOTING):
+        return args
+    return {each: _quoted(arg, language) if each in NAMES else arg for each, arg in args.items()}
 
 
 def fill(template: str, args: Mapping[str, Arg], language: Language) -> str:

@@ -86,7 +86,7 @@ test("a withheld change stops our media, and is told", async () => {
   await world.run(5);
   assert.match(
     cem.alarms("withheld")[0] ?? "",
-    /^(Ada|Ada and Bo|Bo) reports? that the meeting has moved on to change 4, and/,
+    /^(“Ada”|“Ada” and “Bo”|“Bo”) reports? that the meeting has moved on to change 4, and/,
   );
   assert.match(why(cem) ?? "", /the meeting has moved on, and the change has not arrived here/);
   assert.equal(why(bo), null);
@@ -121,7 +121,7 @@ test("two members with different changes find that out", async () => {
   await world.run(8);
   assert.match(
     cem.alarms("two_stories")[0] ?? "",
-    /^(Ada|Bo) reports another history of this meeting than yours \(at slot 4\)/,
+    /^“(Ada|Bo)” reports another history of this meeting than yours \(at slot 4\)/,
   );
   assert.match(bo.alarms("two_stories")[0] ?? "", /^Cem reports another history/);
 });
@@ -134,11 +134,11 @@ test("a member who is not heard by others is told so", async () => {
   await world.run(60);
   assert.match(
     cem.alarms("unheard")[0] ?? "",
-    /^(The others do|Ada and Bo do|Ada does|Bo does) not hear you/,
+    /^(The others do|“Ada” and “Bo” do|“Ada” does|“Bo” does) not hear you/,
   );
   world.withheld = () => false;
   await world.run(12);
-  assert.match(cem.statuses("cleared").join(), /Your messages reach (Ada and Bo|Ada|Bo) again\./);
+  assert.match(cem.statuses("cleared").join(), /Your messages reach (“Ada” and “Bo”|“Ada”|“Bo”) again\./);
 });
 
 test("other messages in another order are told, and one number for two messages is", async () => {
@@ -153,7 +153,7 @@ test("other messages in another order are told, and one number for two messages 
   await world.run(20);
   assert.match(
     bo.alarms("reordered")[0] ?? "",
-    /^The server gave (Ada|Cem|Ada and Cem) other messages than you, or another order of them/,
+    /^The server gave (“Ada”|“Cem”|“Ada” and “Cem”) other messages than you, or another order of them/,
   );
   assert.match(ada.alarms("reordered")[0] ?? "", /^The server gave “Bo” other messages/);
   await ada.feature(Monitor).relayed(20, one, world.now);
