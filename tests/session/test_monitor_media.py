@@ -71,9 +71,9 @@ def test_a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others(kind:
     assert w.now - began < 26
     what = {"audio": "\u201cAda\u201d's sound", "video": "\u201cAda\u201d's video"}[kind]
     assert f"{what} is sent, and does not reach you. The server drops it" in texts(bo, "not_reaching")[0]
-    told = f"Bo reports that {what} is not reaching them."
+    told = f"\u201cBo\u201d reports that {what} is not reaching them."
     assert told in texts(cem, "not_reaching")[0]
-    assert told.replace("Ada's", "your") in texts(ada, "not_reaching")[0]
+    assert told.replace("\u201cAda\u201d's", "your") in texts(ada, "not_reaching")[0]
     w.run(30)
     media.carries = lambda sender, what, receiver: True
     w.until(
@@ -90,7 +90,8 @@ def test_two_equal_reports_put_the_blame_on_the_server() -> None:
     media.carries = lambda sender, what, receiver: not (sender is ada and receiver in (bo, cem))
     w.run(30)
     assert any(
-        text.startswith("Ada's") and "reach Bo and Cem. The server drops" in text
+        text.startswith("\u201cAda\u201d's")
+        and "reach \u201cBo\u201d and \u201cCem\u201d. The server drops" in text
         for text in texts(dana, "not_reaching")
     )
 

@@ -41,7 +41,7 @@ def test_mallory_speaks_in_bos_place_and_bos_next_list_shows_it() -> None:
     assert took <= 0.75
     assert of_media(ada) == ["forged_media"]
     (alarm,) = (e for e in ada.told if isinstance(e, ev.Alarm))
-    assert alarm.text.startswith("Somebody sent sound or video in Bo's name.")
+    assert alarm.text.startswith("Somebody sent sound or video in \u201cBo\u201d's name.")
     played = media.opened["Ada", "Bo"]
     w.run(10)
     assert swapped > 400
