@@ -33,7 +33,7 @@ def test_every_alarm_and_status_quotes_names(language: catalogue.Language) -> No
     quoted = 0
     for key, template in catalogue.templates(language).items():
         if key.startswith(("alarm.", "status.")):
-            args: dict[str, Any] = {found[0]: NAME for found in catalogue._HOLE.findall(template)}
+            args: dict[str, Any] = {hole[1]: NAME for hole in catalogue._HOLE.finditer(template)}
             inner = re.findall(r"\{(\w+)\}", template)
             for each in {*args, *inner}:
                 assert each in catalogue.NAMES | NO_NAMES, (

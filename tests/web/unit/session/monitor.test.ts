@@ -123,7 +123,7 @@ test("two members with different changes find that out", async () => {
     cem.alarms("two_stories")[0] ?? "",
     /^“(Ada|Bo)” reports another history of this meeting than yours \(at slot 4\)/,
   );
-  assert.match(bo.alarms("two_stories")[0] ?? "", /^Cem reports another history/);
+  assert.match(bo.alarms("two_stories")[0] ?? "", /^“Cem” reports another history/);
 });
 
 test("a member who is not heard by others is told so", async () => {
