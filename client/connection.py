@@ -24,6 +24,8 @@ from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
 from snugroom.server.wire import limits, messages
 
 _TICK: Final = 0.1
+#: Seconds by which the wall clock has to be ahead for the session's clock to follow it.
+_FOLLOW: Final = 1.0
 _CONNECT_TIME: Final = 5.0
 _GOODBYE_TIME: Final = 1.0
 _MEDIA_RETRY: Final = 1.0
@@ -31,13 +33,27 @@ _STREAM_OF: Final[dict[messages.MediaKind, Stream]] = {"audio": Stream.AUDIO, "v
 
 
 class Clock:
-    """Unix seconds that never go back: the wall clock at the start, advanced by a monotonic clock."""
+    """Unix seconds that never go back: the wall clock at the start, advanced by a monotonic clock.
 
-    def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
+    Where a monotonic clock stands still while a machine is suspended, this clock follows the wall clock
+    forward: else freshness would outlast the suspension, and a host's cards would look expired.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+        self._offset = wall() - monotonic()
 
     def __call__(self) -> float:
-        return time.monotonic() + self._offset
+        now, wall = self._monotonic() + self._offset, self._wall()
+        if wall - now > _FOLLOW:
+            self._offset += wall - now
+            return wall
+        return now
 
 
 @dataclass

@@ -201,7 +201,7 @@ class Receiver:
                 self._order += 1
                 held = _Held(self._order, now, frame)
             waiting = self._unverified if isinstance(error, UnverifiedFrameError) else self._future
-            waiting.hold(held, held.since)
+            waiting.hold(held, held.since, len(frame.data))
             self._count_dropped(now)
             return []
         except SnugCryptoError as error:

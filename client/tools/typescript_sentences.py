@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from snugroom.client.session.catalogue.sentence import LANGUAGES, Language, table
+from snugroom.client.session.catalogue.sentence import (
+    LANGUAGES,
+    NAMES,
+    QUOTES,
+    QUOTING,
+    Language,
+    table,
+)
 
 #: Sentences of errors of `crypto`: the worker has them in English, without those of the page.
 _ERRORS: Final = ("errors",)
@@ -40,9 +47,21 @@ def _part(name: str) -> str:
     return f"{_HEAD}export const {name} = {{\n{languages}}};\n"
 
 
+def _quoting() -> str:
+    names, keys = (json.dumps(sorted(each)) for each in (NAMES, QUOTING))
+    return (
+        f"{_HEAD}/** Marks around names that people have chosen; no name has them in it. */\n"
+        f"export const QUOTES = {json.dumps(QUOTES)} as const;\n\n"
+        "/** Arguments that are such names, and how the keys of sentences begin that quote them. */\n"
+        f"export const NAMES: readonly string[] = {names};\n"
+        f"export const QUOTING: readonly string[] = {keys};\n"
+    )
+
+
 def files(words: Path) -> dict[Path, str]:
     """Return the expected content of each generated file of `words`, the page's folder of that name."""
     found = {words / "enErrors.ts": _language(_ERRORS, "en"), words / "en.ts": _language(_PAGE, "en")}
+    found[words / "quoting.ts"] = _quoting()
     for language in LANGUAGES:
         if language != "en":
             found[words / f"{language}.ts"] = _language((*_ERRORS, *_PAGE), language)

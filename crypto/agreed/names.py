@@ -1,4 +1,4 @@
-"""Display names: validity rules, and the test whether two names look alike.
+"""Display names and other short texts of members: validity rules, and whether two names look alike.
 
 The skeleton follows Unicode UTS 39 section 4: NFD, remove ignorable characters, map confusables to their
 prototype, NFD. In addition, compatibility forms and case are folded and spaces are removed: "ADA", "A da", a
@@ -8,15 +8,24 @@ full-width "Ada" and an "Ada" with a Cyrillic first letter all look like "Ada".
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from functools import lru_cache
 from importlib import resources
 
 from snugroom.crypto.agreed.unicode14 import is_assigned
-from snugroom.crypto.errors import ValidationError
+from snugroom.crypto.errors import MalformedError, ValidationError
 
 #: Maximum size of a name in bytes of UTF-8.
 NAME_MAX = 64
+#: Maximum combining marks on one letter. Vowels of Brahmic scripts are marks, so their letters may have more.
+MARKS_MAX = 2
+BRAHMIC_MARKS_MAX = 4
+#: Blocks of Brahmic scripts, from Devanagari to Sinhala, Tibetan, Burmese, Khmer, ...
+_BRAHMIC = re.compile(
+    "[\u0900-\u0dff\u0f00-\u109f\u1700-\u17ff\u1900-\u1aaf\u1b00-\u1c4f"
+    "\ua800-\ua8ff\ua930-\uaaff\uabc0-\uabff\U00011000-\U00011fff]"
+)
 
 _LRM = "\u200e"  # the table encloses right-to-left entries in these
 
@@ -52,9 +61,9 @@ def check_name(name: str) -> str:
 
     A name is in NFC and has 1 to 64 bytes of UTF-8, all characters from Unicode 14.0. It has no control,
     format, surrogate, private-use or ignorable characters, no line or paragraph separators, no space at
-    either end, and no leading mark. It has none of the characters that user interfaces place around names
-    (`_AROUND`): otherwise "Ada: I agree. Bo" imitates a message by Ada, and "Ada (host)" imitates the label
-    of a host.
+    either end, no leading mark, and few marks on one letter (`_overloaded`). It has none of the characters
+    that user interfaces place around names (`_AROUND`): otherwise "Ada: I agree. Bo" imitates a message by
+    Ada, and "Ada (host)" imitates the label of a host.
     """
     if not name or len(name.encode("utf-8", "surrogatepass")) > NAME_MAX:
         raise ValidationError("SNUG-11", f"a name has 1 to {NAME_MAX} bytes")
@@ -67,8 +76,58 @@ def check_name(name: str) -> str:
         )
     if unicodedata.normalize("NFC", name) != name:
         raise ValidationError("SNUG-11", "the name is not in NFC")
+    if _overloaded(name):
+        raise ValidationError("SNUG-11", "a letter of the name has too many marks")
     return name
 
+
+def check_text(text: str, most: int) -> str:
+    """Return a title, greeting or reason if it is allowed; otherwise MalformedError.
+
+    It has at most `most` bytes of UTF-8, is in NFC and `is_visible`.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > most:
+        raise MalformedError(f"a text of at most {most} bytes is allowed here")
+    if unicodedata.normalize("NFC", text) != text:
+        raise MalformedError("the text is not in NFC")
+    if not is_visible(text):
+        raise MalformedError("the text has a character that does not show, or too many marks on a letter")
+    return text
+
+
+def is_visible(text: str) -> bool:
+    """Return whether a text has no control, format, surrogate or private-use character, no line or paragraph
+    separator, and few marks on one letter.
+
+    Otherwise a text could be shown as another one (bidirectional controls), act on a terminal, or cover its
+    neighbours. Joiners are allowed, because Persian and emoji need them, and so are characters that Unicode
+    14.0 does not assign.
+    """
+    return not any(_controls(c) for c in text) and not _overloaded(unicodedata.normalize("NFC", text))
+
+
+def _controls(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") and char not in _JOINERS
+
+
+def _overloaded(text: str) -> bool:
+    """Return whether a letter has more than MARKS_MAX combining marks, or BRAHMIC_MARKS_MAX with those of
+    Brahmic scripts: such marks cover the lines above and below."""
+    marks = brahmic = 0
+    for char in text:
+        if unicodedata.category(char)[0] != "M" or not is_assigned(char):
+            marks = brahmic = 0
+        elif _BRAHMIC.match(char):
+            brahmic += 1
+        else:
+            marks += 1
+        if marks > MARKS_MAX or marks + brahmic > BRAHMIC_MARKS_MAX:
+            return True
+    return False
+
+
+#: Zero-width joiner and non-joiner.
+_JOINERS = frozenset("\u200c\u200d")
 
 _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -103,7 +162,7 @@ def _shows(char: str) -> bool:
 
 
 #: Characters that programs put around names: "Ada (host)", "Ada: hello", a label in quotation marks.
-_AROUND = frozenset('():"\u201c\u201d\u201e\u201f\u00ab\u00bb')
+_AROUND = frozenset('():"\u201c\u201d\u201e\u201f\u00ab\u00bb\u300c\u300d\u300e\u300f')
 
 
 def _stands_around(char: str) -> bool:

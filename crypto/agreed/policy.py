@@ -20,7 +20,8 @@ SNUG-9   ... and a host's return: exactly {PSK, Add, GCE}, and the Remove of its
 SNUG-10  an Add comes with exactly one PSK, external, the link's
 SNUG-11  an added signature key is new; the name is allowed and does not look like that of a present member
 SNUG-12  an Add names an invite that is neither revoked nor a used single-use invite
-SNUG-13  GroupContextExtensions change only `snug_policy`: version + 1, host_public and flags unchanged
+SNUG-13  GroupContextExtensions change only `snug_policy`: version + 1, host_public and flags unchanged, and a
+         title that shows what it is (`names.check_text`)
 SNUG-14  no external senders
 SNUG-15  suite, version and sizes conform to the profile
 SNUG-16  all of RFC 9420 12.2 to 12.4 (crypto.mls checks them; `snug_16` gives them this name)
@@ -45,7 +46,7 @@ from typing import Final
 from snugroom.crypto.agreed import room_state
 from snugroom.crypto.agreed.commit_view import MLS10, CommitView, LeafView, ProposalView
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
-from snugroom.crypto.agreed.names import check_name, look_alike
+from snugroom.crypto.agreed.names import check_name, check_text, look_alike
 from snugroom.crypto.errors import MalformedError, SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import verify
 
@@ -317,15 +318,22 @@ def snug_13(v: CommitView) -> None:
         _exactly_two(p.extensions)
         if p.extensions[0] not in v.extensions:
             raise ValidationError("SNUG-13", "the required capabilities changed")
-        try:
-            new = room_state.Policy.decode(p.extensions[1][1])
-        except MalformedError as error:
-            raise ValidationError("SNUG-13", str(error)) from None
+        new = _policy(p.extensions[1][1])
         if new.version != v.policy.version + 1 or new.host_public != v.policy.host_public:
             raise ValidationError("SNUG-13", "the policy is not the next version of ours")
         if new.flags != v.policy.flags:
             # members have written under these flags: provability of messages is fixed at creation
             raise ValidationError("SNUG-13", "the meeting's flags changed")
+
+
+def _policy(data: bytes) -> room_state.Policy:
+    """Return a decoded policy with a title that shows what it is: it stands in every member's window."""
+    try:
+        found = room_state.Policy.decode(data)
+        check_text(found.title, room_state.TITLE_MAX)
+    except MalformedError as error:
+        raise ValidationError("SNUG-13", str(error)) from None
+    return found
 
 
 def _exactly_two(extensions: Sequence[tuple[int, bytes]]) -> None:
@@ -401,6 +409,7 @@ def judge_group(*, suite: int, extensions: Sequence[tuple[int, bytes]], members:
     _known_suite(suite)
     _no_external_senders(extensions)
     _exactly_two(extensions)
+    _policy(extensions[1][1])
     for member in members:
         _allowed_name(member)
         _has_rejoin_key(member)

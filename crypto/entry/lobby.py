@@ -14,13 +14,12 @@ see the name, the invite, or the answer, except as far as the blob's size reveal
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from snugroom.crypto import hpke, kdf
-from snugroom.crypto.agreed.names import check_name
+from snugroom.crypto.agreed.names import check_name, check_text
 from snugroom.crypto.entry.invite import Invite, origin_field
 from snugroom.crypto.errors import (
     AuthenticationError,
@@ -47,10 +46,8 @@ KEY_PACKAGE_MAX: Final = 8192
 
 SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _AAD: Final = b"snug 1 posted"
-_CARD_REQUEST, _CARD, _KNOCK, _REPLY, _RECOVERY = 1, 2, 3, 4, 5
+_CARD_REQUEST, _CARD, _KNOCK, _REPLY, _RECOVERY, _CLOCK_REPORT = 1, 2, 3, 4, 5, 6
 _ANSWER, _REFUSAL = 1, 2
-#: Bidirectional overrides and isolates: they can disguise a text as another.
-_BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 #: Placeholder for an absent identity; no identity key starts with these bytes.
 _NO_IDENTITY: Final = bytes(KNOCK_PROOF_SIZE)
 _REPLY_ID: Final = 8
@@ -141,7 +138,16 @@ class RecoveryMessage:
     sealed: bytes
 
 
-LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage
+@dataclass(frozen=True, slots=True)
+class ClockReport:
+    """A newcomer has refused a card for its time: `card` is its hash, `at` the newcomer's clock in Unix
+    seconds."""
+
+    card: bytes
+    at: int
+
+
+LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport
 
 
 def post(envelope_key: bytes, message: LobbyMessage, *, rng: kdf.Rng = os.urandom) -> bytes:
@@ -180,6 +186,8 @@ def read(envelope_key: bytes, blob: bytes) -> LobbyMessage:
         message = Reply(reader.take(_REPLY_ID), reader.rest())
     elif kind == _RECOVERY:
         message = RecoveryMessage(reader.rest())
+    elif kind == _CLOCK_REPORT:
+        message = ClockReport(reader.take(32), reader.uint(8))
     else:
         raise UnsupportedError(f"a lobby message of the unknown kind {kind}")
     reader.end()
@@ -195,6 +203,8 @@ def _encode(message: LobbyMessage) -> tuple[int, bytes]:
         return _KNOCK, message.enc + message.ciphertext
     if isinstance(message, RecoveryMessage):
         return _RECOVERY, message.sealed
+    if isinstance(message, ClockReport):
+        return _CLOCK_REPORT, message.card + uint(message.at, 8)
     return _REPLY, message.id + message.sealed
 
 
@@ -244,20 +254,6 @@ def make_card(
     card = Card(hpke.public_key(private), rng(16), int(now) + CARD_LIFETIME, day, b"")
     signature = host_key.sign(_card_message(card, origin))
     return CardSecret(Card(card.eph_public, card.nonce, card.expiry, day, signature), private)
-
-
-def check_text(text: str, most: int) -> str:
-    """Return the text if it is in NFC, has at most `most` bytes of UTF-8 and no control characters.
-
-    Otherwise MalformedError.
-    """
-    if len(text.encode("utf-8", "surrogatepass")) > most:
-        raise MalformedError(f"a text of at most {most} bytes is allowed here")
-    if unicodedata.normalize("NFC", text) != text:
-        raise MalformedError("the text is not in NFC")
-    if any(c in _BIDI or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
-        raise MalformedError("the text has a control character in it")
-    return text
 
 
 # -- knocks -----------------------------------------------------------------------------------

@@ -47,6 +47,8 @@ OLD_EPOCH: Final = 2.0
 FUTURE_EPOCHS: Final = 4
 FUTURE_FRAMES: Final = 64
 FUTURE_TIME: Final = 1.0
+#: Bytes of waiting frames of one stream: seconds of the largest video. Anybody may have made them.
+FUTURE_BYTES: Final = 4 * 2**20
 
 _EPOCHS: Final = 1 << EPOCH_BITS
 _T = TypeVar("_T")
@@ -349,35 +351,41 @@ def open_frame(keys: MediaKeys, kind: clear_header.Kind, data: bytes, now: float
 
 
 class FutureFrames(Generic[_T]):
-    """Buffer for frames of a future epoch: by default 64 frames, for 1 s each."""
+    """Buffer for frames of a future epoch: by default 64 frames, for 1 s each, and FUTURE_BYTES in all."""
 
     def __init__(self, *, most: int = FUTURE_FRAMES, seconds: float = FUTURE_TIME) -> None:
-        self._held: deque[tuple[float, _T]] = deque()
+        self._held: deque[tuple[float, _T, int]] = deque()
         self._most = most
         self._seconds = seconds
+        self._bytes = 0
         #: Frames dropped because they waited too long or the buffer was full.
         self.dropped = 0
 
-    def hold(self, item: _T, now: float) -> None:
-        """Keep an item; if the buffer is full, drop the oldest."""
+    def hold(self, item: _T, now: float, size: int) -> None:
+        """Keep an item of `size` bytes; if the buffer is full, drop the oldest."""
         self.expire(now)
-        self._held.append((now, item))
-        if len(self._held) > self._most:
-            self._held.popleft()
-            self.dropped += 1
+        self._held.append((now, item, size))
+        self._bytes += size
+        while len(self._held) > self._most or self._bytes > FUTURE_BYTES:
+            self._drop_oldest()
 
     def release(self, now: float) -> list[_T]:
         """Remove and return all items that have not expired, oldest first."""
         self.expire(now)
-        items = [item for _, item in self._held]
+        items = [item for _, item, _ in self._held]
         self._held.clear()
+        self._bytes = 0
         return items
 
     def expire(self, now: float) -> None:
         """Drop items that have waited too long."""
         while self._held and self._held[0][0] + self._seconds <= now:
-            self._held.popleft()
-            self.dropped += 1
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        _, _, size = self._held.popleft()
+        self._bytes -= size
+        self.dropped += 1
 
     def __len__(self) -> int:
         return len(self._held)

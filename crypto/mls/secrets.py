@@ -2,13 +2,13 @@
 
 Deletion (section 9.2): a tree node's secret is wiped when its children are derived, a ratchet's when it
 steps, a message key when the message has been accepted. Keys of skipped generations are kept for late
-messages, at most `window` per ratchet. Looking up a generation changes no ratchet; only `MessageKey.consume`
-does, so that a forged message cannot consume a key.
+messages, at most `window` per ratchet. Looking up a generation consumes no key; only `MessageKey.consume`
+does. It derives keys once: those of generations ahead are kept, at most `max_gap` + 1 per ratchet.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -45,28 +45,24 @@ class MessageKey:
 
 
 class Ratchet(NotCopyable):
-    """One sender's keys of one kind, in order (section 9.1)."""
+    """One sender's keys of one kind, in order (section 9.1).
+
+    `_secret` derives the generation after those in `_ahead`. These were derived for a message that has not
+    been authenticated, and are kept: a forged message with a high generation costs its derivations once.
+    """
 
     def __init__(self, suite: Suite, secret: bytearray, *, max_gap: int, window: int) -> None:
         self._suite = suite
         self._secret = secret
         self._next = 0
         self._max_gap, self._window = max_gap, window
+        self._ahead: deque[tuple[bytearray, bytes]] = deque()  # (key, nonce) of `_next` and the following
         self._skipped: OrderedDict[int, tuple[bytearray, bytes]] = OrderedDict()
 
     @property
     def next_generation(self) -> int:
-        """The lowest generation that has not been derived yet."""
+        """The generation after the highest that was consumed."""
         return self._next
-
-    def _derive(self, secret: bytearray, generation: int) -> tuple[bytearray, bytes, bytearray]:
-        """Return (key, nonce, next secret) of a generation."""
-        suite = self._suite
-        return (
-            bytearray(derive_tree_secret(suite, secret, "key", generation, suite.nk)),
-            derive_tree_secret(suite, secret, "nonce", generation, suite.nn),
-            bytearray(derive_tree_secret(suite, secret, "secret", generation, suite.nh)),
-        )
 
     def peek(self, generation: int) -> MessageKey:
         """Return the key of a generation without consuming it.
@@ -84,39 +80,37 @@ class Ratchet(NotCopyable):
             raise ValidationError(
                 "SNUG-17", f"generation {generation} is more than {self._max_gap} ahead of {self._next}"
             )
-        secret, passed = bytearray(self._secret), []
-        for step in range(self._next, generation):
-            key, nonce, following = self._derive(secret, step)
-            passed.append((step, (key, nonce)))
-            wipe(secret)
-            secret = following
-        key, nonce, following = self._derive(secret, generation)
+        while self._next + len(self._ahead) <= generation:
+            self._step(self._next + len(self._ahead))
+        key, nonce = self._ahead[generation - self._next]
+        return MessageKey(generation, key, nonce, lambda: self._advance(generation))
+
+    def _step(self, generation: int) -> None:
+        """Derive key and nonce of the generation that `_secret` belongs to, and the next secret."""
+        suite, secret = self._suite, self._secret
+        key = bytearray(derive_tree_secret(suite, secret, "key", generation, suite.nk))
+        self._ahead.append((key, derive_tree_secret(suite, secret, "nonce", generation, suite.nn)))
+        self._secret = bytearray(derive_tree_secret(suite, secret, "secret", generation, suite.nh))
         wipe(secret)
-        return MessageKey(generation, key, nonce, lambda: self._advance(generation, key, following, passed))
 
     def _forget(self, generation: int) -> None:
         key, _ = self._skipped.pop(generation)
         wipe(key)
 
-    def _advance(
-        self,
-        generation: int,
-        key: bytearray,
-        secret: bytearray,
-        passed: list[tuple[int, tuple[bytearray, bytes]]],
-    ) -> None:
-        wipe(self._secret)
-        wipe(key)
-        self._secret, self._next = secret, generation + 1
-        self._skipped.update(passed)
+    def _advance(self, generation: int) -> None:
+        while self._next <= generation:
+            self._skipped[self._next] = self._ahead.popleft()
+            self._next += 1
+        self._forget(generation)
         while len(self._skipped) > self._window:
             _, (dropped, _) = self._skipped.popitem(last=False)
             wipe(dropped)
 
     def wipe(self) -> None:
         wipe(self._secret)
-        for key, _ in self._skipped.values():
+        for key, _ in (*self._ahead, *self._skipped.values()):
             wipe(key)
+        self._ahead.clear()
         self._skipped.clear()
 
 

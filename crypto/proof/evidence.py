@@ -200,7 +200,7 @@ class SignedProbe:
     exhibit_key: bytes
     at: int
     server_key: bytes
-    beats: int  # number of heartbeats that the server signed over
+    beats: int  # number of distinct heartbeats that the server signed over
     keys: int  # number of distinct leaf keys of these heartbeats
     same_server: bool  # whether `server_key` has also signed receipts of this room
     claimed_server: bool  # whether `server_key` is the room's server key according to the member
@@ -273,7 +273,12 @@ def verify_exhibit(exhibit: Exhibit) -> None:
 
 
 def verify_evidence(evidence: Evidence) -> Findings:
-    """Check a file. Raises as `verify_exhibit` does, and MalformedError for exhibits of different rooms."""
+    """Check a file. Raises as `verify_exhibit` does.
+
+    MalformedError for exhibits of different rooms, and for an exhibit listed twice: readers count exhibits.
+    """
+    if len({e.to_be_signed() for e in evidence.exhibits}) < len(evidence.exhibits):
+        raise MalformedError("the file lists an exhibit twice")
     for exhibit in evidence.exhibits:
         verify_exhibit(exhibit)
     first = evidence.exhibits[0]
@@ -301,7 +306,7 @@ def verify_evidence(evidence: Evidence) -> Findings:
                 exhibit_key=e.key,
                 at=e.probe.at,
                 server_key=e.probe.receipt.server_key,
-                beats=len(e.beats),
+                beats=len({(b.key, b.beat) for b in e.beats}),
                 keys=len({b.key for b in e.beats}),
                 same_server=any(key == e.probe.receipt.server_key for key, _ in receipts),
                 claimed_server=e.probe.receipt.server_key == e.server_key,

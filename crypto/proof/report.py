@@ -110,10 +110,17 @@ def decode_report(data: bytes) -> Report:
 
 
 def verify_report(report: Report, host_public: bytes) -> list[VerifiedMessage]:
-    """Verify all messages of a report. Raises as `verify_message` does if any check fails."""
+    """Verify all messages of a report. Raises as `verify_message` does if any check fails.
+
+    MalformedError if a message is listed twice: readers count messages. A message that its sender has sealed
+    again in another epoch is the same message: its data has a random id.
+    """
     if report.host_public != host_public:
         raise AuthenticationError("the report claims to be of another host's meeting")
-    return [verify_message(message, host_public) for message in report.messages]
+    verified = [verify_message(message, host_public) for message in report.messages]
+    if len({(message.signature_key, message.data) for message in verified}) < len(verified):
+        raise MalformedError("the report lists a message twice")
+    return verified
 
 
 def verify_message(message: ReportedMessage, host_public: bytes) -> VerifiedMessage:

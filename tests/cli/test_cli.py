@@ -250,12 +250,12 @@ def test_powers_and_invites_from_the_command_line() -> None:
                 "kind": "mode",
                 "leaf": None,
                 "mode": "locked",
-                "text": "Ada locked the room: nobody new comes in.",
+                "text": "\u201cAda\u201d locked the room: nobody new comes in.",
             }
             ada.send("/handover 1")
             ada.wait_line(lambda line: line == "You are no longer a host of this meeting.")
             bo.send({"lock": False})
-            ada.wait_line(lambda line: line.startswith("Bo unlocked the room"))
+            ada.wait_line(lambda line: line.startswith("\u201cBo\u201d unlocked the room"))
             bo.send({"invite": {"for": "Dana", "once": True}})
             link = bo.wait("invite", lambda e: e["label"] == "Dana")["link"]
             with running("join", link, "--name", "Dana", "--json", *NO_MEDIA) as dana:

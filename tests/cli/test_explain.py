@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 def test_it_prints_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "silent"]) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "Nothing has come from Bo for 15 s." in told
+    assert "Nothing has come from \u201cBo\u201d for 15 s." in told
     assert "Do this. Mostly nothing: wait." in told
     assert ".md" not in told, "links lead nowhere at a terminal"
 

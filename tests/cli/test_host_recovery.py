@@ -29,7 +29,8 @@ def test_a_host_that_was_killed_comes_back(tmp_path: Path) -> None:
                     told = bo.wait("policy", since=since)
                     assert (told["kind"], told["text"]) == (
                         "host",
-                        "Ada is back as a host, by the host's own key. Bo's program let them in.",
+                        "\u201cAda\u201d is back as a host, by the host's own key. "
+                        "\u201cBo\u201d's program let them in.",
                     )
                     again.send({"end": True})
                     assert bo.wait("end")["reason"] == "ended"

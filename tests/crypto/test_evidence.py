@@ -238,6 +238,22 @@ def test_exhibits_of_two_rooms_do_not_mix() -> None:
         evidence.verify_evidence(of(exhibit(), other))
 
 
+def test_an_exhibit_listed_64_times_counts_as_no_64_exhibits() -> None:
+    assert len(evidence.verify_evidence(of(exhibit(0), exhibit(1))).exhibits) == 2
+    with pytest.raises(MalformedError, match="twice"):
+        evidence.verify_evidence(of(*[exhibit(0)] * 64))
+
+
+def test_a_heartbeat_listed_twice_counts_once() -> None:
+    once = exhibit(0)
+    (probe,) = evidence.verify_evidence(of(once)).probes
+    beats = [*once.beats, *once.beats[:1]]
+    repeated = exhibit(0, beats=beats)
+    assert len(repeated.beats) == len(once.beats) + 1
+    (again,) = evidence.verify_evidence(of(repeated)).probes
+    assert again.beats == probe.beats
+
+
 def test_merging_takes_each_exhibit_once() -> None:
     one, two = exhibit(0), exhibit(1)
     merged = evidence.merge([of(one, two), of(two), of(one)])

@@ -113,7 +113,10 @@ def _inner(inner: bytes) -> bytes:
     [
         (_inner(b""), MalformedError),
         (_inner(b"\x00"), UnsupportedError),
-        (_inner(b"\x06"), UnsupportedError),
+        (_inner(b"\x07"), UnsupportedError),
+        (_inner(b"\x06"), MalformedError),
+        (_inner(b"\x06" + bytes(39)), MalformedError),
+        (_inner(b"\x06" + bytes(41)), MalformedError),
         (_inner(b"\x01x"), MalformedError),
         (_inner(b"\x02" + bytes(123)), MalformedError),
         (_inner(b"\x02" + bytes(125)), MalformedError),

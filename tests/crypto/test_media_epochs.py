@@ -18,6 +18,7 @@ from snugroom.crypto.errors import (
 from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import (
     ADD_SWITCH,
+    FUTURE_BYTES,
     OLD_EPOCH,
     EpochKeys,
     FutureEpochError,
@@ -252,7 +253,7 @@ def test_a_held_frame_opens_once_the_epoch_comes() -> None:
     data = ada.seal(0, b"", b"early", 0.0)
     with pytest.raises(FutureEpochError):
         bob.open(b"", data, 0.0)
-    waiting.hold(data, 0.0)
+    waiting.hold(data, 0.0, len(data))
     enter(bob, 16, 0.3, leaf=1)
     assert [bob.open(b"", frame, 0.3).frame for frame in waiting.release(0.3)] == [b"early"]
     assert len(waiting) == 0
@@ -261,7 +262,7 @@ def test_a_held_frame_opens_once_the_epoch_comes() -> None:
 def test_at_most_64_wait_for_at_most_a_second() -> None:
     waiting: FutureFrames[int] = FutureFrames()
     for n in range(70):
-        waiting.hold(n, 0.001 * n)
+        waiting.hold(n, 0.001 * n, 1)
     assert len(waiting) == 64
     assert waiting.dropped == 6
     waiting.expire(1.0)
@@ -269,6 +270,18 @@ def test_at_most_64_wait_for_at_most_a_second() -> None:
     assert waiting.release(1.0105) == list(range(11, 70))
     assert waiting.dropped == 11
     assert waiting.release(1.02) == []
+
+
+def test_the_bytes_of_waiting_frames_are_bounded() -> None:
+    """Anybody who reaches the server can send frames of a stream that nobody has announced."""
+    waiting: FutureFrames[int] = FutureFrames()
+    for n in range(10):
+        waiting.hold(n, 0.001 * n, FUTURE_BYTES // 4)
+    assert (len(waiting), waiting.dropped) == (4, 6)
+    waiting.hold(10, 0.1, FUTURE_BYTES + 1)
+    assert (len(waiting), waiting.dropped) == (0, 11)
+    waiting.hold(11, 0.2, FUTURE_BYTES)
+    assert waiting.release(0.2) == [11]
 
 
 # -- the clear header ---------------------------------------------------------------------------

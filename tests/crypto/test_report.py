@@ -181,6 +181,24 @@ def test_a_message_of_another_meeting(meeting: Meeting, other: Meeting) -> None:
     refused(meeting.accuse(BO), other.seed.host_public, "another host's meeting")
 
 
+def test_a_message_listed_64_times_counts_as_no_64_messages(meeting: Meeting) -> None:
+    once, other = meeting.accuse(BO, b"a threat"), meeting.accuse(BO, b"another")
+    assert len(report.verify_report(meeting.bundle(once, other), meeting.seed.host_public)) == 2
+    read = report.decode_report(report.encode(meeting.bundle(*[once] * 64)))
+    with pytest.raises(MalformedError, match="twice"):
+        report.verify_report(read, meeting.seed.host_public)
+
+
+def test_a_message_sealed_again_in_another_epoch_is_the_same_message() -> None:
+    meeting = Meeting.make(4)
+    first = meeting.accuse(BO, b"a threat")
+    meeting.room.add("Dana")
+    again = meeting.accuse(BO, b"a threat")
+    assert again.tbs != first.tbs
+    with pytest.raises(MalformedError, match="twice"):
+        report.verify_report(meeting.bundle(first, again), meeting.seed.host_public)
+
+
 def test_a_whole_meeting_made_up_by_an_operator(meeting: Meeting) -> None:
     """It has host, members and admissions of its own: everything but the key in the link."""
     operators = Meeting.make(4)

@@ -19,6 +19,7 @@ from snugroom.crypto.errors import (
 )
 from snugroom.crypto.mls import ApplicationMessage, CommitError, Limits, Remove
 from snugroom.crypto.mls.framing import open_sender_data
+from snugroom.crypto.mls.labels import derive_tree_secret
 from snugroom.crypto.mls.messages import PrivateMessage, Sender, SenderType, decode_message, encode_message
 from snugroom.crypto.mls.proposals import Commit
 from snugroom.crypto.mls.secrets import MAX_GENERATION, MessageKey, RatchetKind, SecretTree, sender_data_key
@@ -88,11 +89,14 @@ def test_the_window_of_skipped_keys_is_bounded() -> None:
 
 def test_used_keys_are_overwritten() -> None:
     tree = new_tree()
-    peeked = tree.peek(0, APPLICATION, 3)
+    tree.peek(0, APPLICATION, 0)
     ratchet = tree._ratchets[0, APPLICATION]
-    secret, key = ratchet._secret, peeked.key
+    secret = ratchet._secret
     assert any(secret)
+    peeked = tree.peek(0, APPLICATION, 3)
+    key, ahead = peeked.key, tree.peek(0, APPLICATION, 4).key
     assert any(key)
+    assert any(ahead)
     peeked.consume()
     late, (skipped, _) = tree.peek(0, APPLICATION, 1), ratchet._skipped[1]
     late.consume()
@@ -101,6 +105,33 @@ def test_used_keys_are_overwritten() -> None:
     assert not any(skipped)
     ratchet.wipe()
     assert not any(ratchet._secret)
+    assert not any(ahead)
+
+
+@pytest.fixture
+def derived(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The generations whose keys are derived from now on."""
+    made: list[int] = []
+
+    def derive(suite: Any, secret: Any, label: str, generation: int, length: int) -> bytes:
+        made.append(generation)
+        return derive_tree_secret(suite, secret, label, generation, length)
+
+    monkeypatch.setattr("snugroom.crypto.mls.secrets.derive_tree_secret", derive)
+    return made
+
+
+def test_a_bad_message_far_ahead_costs_its_derivations_once(derived: list[int]) -> None:
+    """Any member can name any generation of anybody; the signature is checked after the key is derived."""
+    tree, order = new_tree(max_gap=200), list(range(200, -1, -1))
+    for generation in [*order, *order]:
+        tree.peek(0, APPLICATION, generation)
+    assert len(derived) == 3 * 201, "key, nonce and next secret of each generation"
+    use(tree.peek(0, APPLICATION, 0))
+    for _ in range(50):
+        tree.peek(0, APPLICATION, 201)
+    assert len(derived) == 3 * 202
+    assert use(tree.peek(0, APPLICATION, 201)) == use(new_tree(max_gap=201).peek(0, APPLICATION, 201))
 
 
 def test_a_leaf_that_is_not_there_has_no_keys() -> None:

@@ -134,6 +134,10 @@ def _valid_removals() -> Iterator[tuple[str, CommitView]]:
     yield "policy: mode", commit(ADA, gce(mode=Mode.LOCKED))
     yield "policy: unlock", commit(ADA, gce(mode=Mode.ASK), policy=replace(POLICY, mode=Mode.LOCKED))
     yield "policy: title", commit(ADA, gce(title="Weekly, in the garden"))
+    yield (
+        "policy: a title with joiners",
+        commit(ADA, gce(title="\u2615\ufe0f \U0001f469\u200d\U0001f4bb \u06cc\u200c\u0627")),
+    )
     yield "policy: hosts", commit(ADA, gce(hosts=tuple(m.signature_key for m in MEMBERS.values())))
     yield "policy: no host", commit(ADA, gce(hosts=()))
     yield "policy: servers", commit(ADA, gce(servers=()))
@@ -383,6 +387,8 @@ def _snug_13() -> Iterator[tuple[str, CommitView]]:
     yield "too many hosts", commit(ADA, gce(hosts=tuple(h("host", n) for n in range(17))))
     yield "a host twice", commit(ADA, gce(hosts=(h(1), h(1))))
     yield "too long a title", commit(ADA, gce(title="t" * 129))
+    for title in ("Weekly\x1b[2J", "\u202eylkeeW", "W" + 3 * "\u0330" + "eekly", "We\u0301kly"):
+        yield f"the title {title!a}", commit(ADA, gce(title=title))
     yield "too many servers", commit(ADA, gce(servers=("https://s.example",) * 9))
     yield (
         "an unknown mode",

@@ -305,7 +305,7 @@ def test_an_end_by_the_host() -> None:
     ada, bo = w.meeting("Ada", "Bo")
     w.do(ada, ev.EndMeeting())
     w.until(lambda: bo.ended is not None)
-    assert bo.ended == ev.Ended("ended", "Ada ended the meeting.")
+    assert bo.ended == ev.Ended("ended", "\u201cAda\u201d ended the meeting.")
 
 
 # -- media: SNUG-20, SNUG-21 -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from snugroom.crypto.errors import ValidationError
 from tests.policy.commits import BO, MEMBERS, POLICY, REQUIRED, leaf
 from tests.session.world import Participant, World
 
+BACKWARDS = (POLICY_EXTENSION, replace(POLICY, title="\u202eylkeeW").encode())
 CARRIED = (POLICY_EXTENSION, POLICY.encode())
 SOUND: dict[str, Any] = {"suite": 1, "extensions": (REQUIRED, CARRIED), "members": tuple(MEMBERS.values())}
 
@@ -31,6 +33,8 @@ def test_a_sound_group(changes: dict[str, Any]) -> None:
         ({"extensions": (REQUIRED,)}, "SNUG-13"),
         ({"extensions": (CARRIED, REQUIRED)}, "SNUG-13"),
         ({"extensions": (REQUIRED, CARRIED, CARRIED)}, "SNUG-13"),
+        ({"extensions": (REQUIRED, (POLICY_EXTENSION, b"\1"))}, "SNUG-13"),
+        ({"extensions": (REQUIRED, BACKWARDS)}, "SNUG-13"),
         ({"members": (leaf(1, identity=b""),)}, "SNUG-11"),
         ({"members": (leaf(1, identity=b"\0\xff"),)}, "SNUG-11"),
         ({"members": (MEMBERS[BO], leaf(2, identity=Identity("Cem", 1).encode()))}, "SNUG-11"),

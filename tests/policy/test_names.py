@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto.agreed.names import NAME_MAX, check_name, look_alike, skeletons
+from snugroom.crypto.agreed.names import (
+    NAME_MAX,
+    check_name,
+    check_text,
+    is_visible,
+    look_alike,
+    skeletons,
+)
 from snugroom.crypto.agreed.unicode14 import is_assigned
-from snugroom.crypto.errors import ValidationError
+from snugroom.crypto.errors import MalformedError, ValidationError
 
 
 def allowed(name: str) -> bool:
@@ -38,6 +45,10 @@ def allowed(name: str) -> bool:
         "\u00e9" * (NAME_MAX // 2),
         "1",
         "[bold]x[/]",
+        "x\u0301\u0302q\u0330\u0331",
+        "\u0e17\u0e35\u0e48",
+        "\u0f66\u0f92\u0fb2\u0f7c\u0f63\u0f0b\u0f58",  # Drolma
+        "\u1016\u103c\u102d\u102f\u1038",  # Phyo
     ],
 )
 def test_allowed(name: str) -> None:
@@ -109,6 +120,14 @@ def test_allowed(name: str) -> None:
         'Ada"',
         "\u00abAda\u00bb",
         "Ada\U0001fae8",
+        "Ada\u300c host\u300d",
+        "Ada\u300f",
+        "Ada\uff62",
+        "x\u0301\u0302\u0303",
+        "a" + 31 * "\u0335",
+        "\u0e01\u0e47\u0e48\u0e4c",
+        "\u0915" + 5 * "\u0941",
+        "\u0915\u0941\u0330\u0331\u0332",
     ],
     ids=lambda name: name.encode("unicode_escape").decode()[:20] or "empty",
 )
@@ -238,3 +257,49 @@ def test_a_newer_runtime_allows_no_more(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(unicodedata, "category", lambda char: "So" if char == newer else real(char))
     assert not allowed(f"Ada {newer}")
     assert allowed("Ada \U0001fae0"), "this one is of Unicode 14.0"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Weekly",
+        "\u2615\ufe0f",
+        "\U0001f469\u200d\U0001f4bb",
+        "\u06cc\u200c\u0627",
+        "\U0001fae8",
+        'Ada: "no" (yes)',
+    ],
+    ids=ascii,
+)
+def test_texts_that_show_what_they_are(text: str) -> None:
+    assert check_text(text, 64) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("x" * 65, "at most 64 bytes"),
+        ("\u00e9" * 33, "at most 64 bytes"),
+        ("Zoe\u0308", "NFC"),
+        ("a\x1b[2Jb", "does not show"),
+        ("a\nb", "does not show"),
+        ("a\x9bb", "does not show"),
+        ("\u202ecod.exe", "does not show"),
+        ("a\u2066b", "does not show"),
+        ("a\u200fb", "does not show"),
+        ("a\u2028b", "does not show"),
+        ("a\ue000b", "does not show"),
+        ("a\ud800b", "does not show"),
+        ("a" + 3 * "\u0330", "too many marks"),
+    ],
+    ids=ascii,
+)
+def test_texts_that_do_not(text: str, why: str) -> None:
+    with pytest.raises(MalformedError, match=why):
+        check_text(text, 64)
+
+
+def test_marks_are_counted_in_the_composed_form() -> None:
+    assert is_visible("Vie\u0302\u0323t")
+    assert not is_visible("Vie\u0302\u0323\u0330\u0331\u0332t")

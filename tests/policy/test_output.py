@@ -40,8 +40,15 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
         },
     ),
     (
-        ev.PolicyChanged(0, "host", "Ada made Bo a host.", leaf=1),
-        {"event": "policy", "by": 0, "kind": "host", "leaf": 1, "mode": None, "text": "Ada made Bo a host."},
+        ev.PolicyChanged(0, "host", "\u201cAda\u201d made \u201cBo\u201d a host.", leaf=1),
+        {
+            "event": "policy",
+            "by": 0,
+            "kind": "host",
+            "leaf": 1,
+            "mode": None,
+            "text": "\u201cAda\u201d made \u201cBo\u201d a host.",
+        },
     ),
     (
         ev.Knocked(3, "Bo", "let me in", 7, "Bob", "my friend"),

@@ -137,8 +137,10 @@ def _unsafe(text: str) -> set[str]:
             ],
         ),
         (
-            ev.PolicyChanged(0, "mode", "Ada locked the room: nobody new comes in.", mode="locked"),
-            ["Ada locked the room: nobody new comes in."],
+            ev.PolicyChanged(
+                0, "mode", "\u201cAda\u201d locked the room: nobody new comes in.", mode="locked"
+            ),
+            ["\u201cAda\u201d locked the room: nobody new comes in."],
         ),
         (
             ev.Roster(5, (ADA, BO), (BO,), (), 0),

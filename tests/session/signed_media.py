@@ -70,7 +70,7 @@ class Media:
             return
         if ev.ROOM not in who.links:
             return  # the server has dropped the media path with the connection
-        data = who.room.frames.seal(kind, stream, frame, self.w.now)
+        data = who.room.frames.seal(kind, stream, frame, self.w.now + who.clock)
         if data is None:
             self.withheld[who.label] += 1
             return
@@ -100,7 +100,7 @@ class Media:
         if not to.alive or to.ended or ev.ROOM not in to.links:
             return
         try:
-            to.room.frames.open(ssrc, kind, data, self.w.now)
+            to.room.frames.open(ssrc, kind, data, self.w.now + to.clock)
         except FutureEpochError:
             if self.w.now < since + 2.5:  # held, and tried again less and less often
                 again = max(0.1, self.w.now - since)

@@ -31,7 +31,7 @@ def test_a_host_who_was_thrown_out_is_not_waved_in_by_a_link_of_her_own() -> Non
         link = mallory.session._invites.invite(mallory.room.host_seed, 4711).link()
         w.do(ada, throw)
         w.until(lambda: len(asked_again(ada)) == 1, 10)
-        assert asked_again(ada)[0].startswith("Mallory was a host")
+        assert asked_again(ada)[0].startswith("\u201cMallory\u201d was a host")
         again = w.guest(link, "Friend of hers")
         w.until(lambda: any(isinstance(e, ev.Knocked) for e in ada.told[-5:]), 20)
         w.run(5)

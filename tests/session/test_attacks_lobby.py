@@ -188,3 +188,26 @@ def test_an_answer_that_is_asked_for_again_and_again_crowds_out_no_other() -> No
     for _ in range(10 * WAITING_MAX):
         connections.post(day, again)
     assert [message for _, message in connections._waiting] == [again, other]
+
+
+def test_a_knock_that_opens_by_no_card_costs_its_checks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server can repeat any knock, at any rate."""
+    w = World(407)
+    ada, _ = w.meeting("Ada", "Bo")
+    opened = 0
+    real = lobby.open_knock
+
+    def count(*args: object) -> lobby.OpenedKnock:
+        nonlocal opened
+        opened += 1
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(lobby, "open_knock", count)
+    host, day, m = ada.session._host, day_of(w.now), ada.room.membership
+    assert host is not None
+    knocks = [lobby.Knock(w.rng(32), w.rng(1900)) for _ in range(10)]
+    for knock in knocks * 5:
+        assert host._knocked(day, knock, m, w.now) is None
+    assert opened == 10 * len(host._cards[day])
+    dana = w.guest(w.link_of(ada), "Dana")
+    w.until(lambda: dana.session.inside, 5, why="nobody else is kept out")

@@ -146,7 +146,7 @@ def test_the_last_member_to_reveal_can_only_abort_and_is_named() -> None:
     w.run(PHASE + 3)
     for p in (ada, bo):
         assert ours(p) == ["code_aborted"]
-        assert "Mallory did not show" in texts(p, "code_aborted")[0]
+        assert "\u201cMallory\u201d did not show" in texts(p, "code_aborted")[0]
         assert not codes(p)
     # the next run draws everything anew
     part(mallory)._say = Comparing._say.__get__(part(mallory))  # type: ignore[method-assign]
@@ -167,8 +167,8 @@ def test_a_change_of_keys_does_not_hide_who_aborts() -> None:
     w.run(2)
     for p in (ada, bo):
         (text,) = texts(p, "code_aborted")
-        assert "Mallory did not show" in text
-        assert "Mallory changed the meeting's keys" in text
+        assert "\u201cMallory\u201d did not show" in text
+        assert "\u201cMallory\u201d changed the meeting's keys" in text
     w.run(30)
     assert not codes(ada), "and it is not opened again as if nothing had been"
 
@@ -185,7 +185,7 @@ def test_a_share_that_differs_from_its_commitment_is_named() -> None:
     w.run(PHASE + 5)
     for p in (ada, bo):
         assert ours(p) == ["code_cheat"]
-        assert "Mallory's program broke its promise" in texts(p, "code_cheat")[0]
+        assert "\u201cMallory\u201d's program broke its promise" in texts(p, "code_cheat")[0]
         assert not codes(p)
 
 
@@ -211,7 +211,7 @@ def test_two_commitments_of_one_member_are_a_fork() -> None:
     hidden["Ada"] = H(mallory.room.relay(content.CodeCommit(own.sid, bytes(32))))
     w.run(PHASE + 5)
     assert ours(ada) == ours(bo) == ["code_fork"]
-    assert "Bo received other data" in texts(ada, "code_fork")[0]
+    assert "\u201cBo\u201d received other data" in texts(ada, "code_fork")[0]
     assert not codes(ada)
     assert not codes(bo)
 

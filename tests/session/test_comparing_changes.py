@@ -46,11 +46,12 @@ def test_a_member_who_compared_hears_of_later_changes_and_their_authors(
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: w.agreed([ada, bo, cem, dana]))
     told = comparisons(ada)[-1]
-    assert told.changes == ("Dana came in (let in by Ada, the open invite)",)
+    assert told.changes == ("\u201cDana\u201d came in (let in by \u201cAda\u201d, the open invite)",)
     assert told.news
     assert new_since(ada) == ["Dana"]
     assert told.text.startswith(
-        "Since you compared codes: Dana came in (let in by Ada, the open invite). You have "
+        "Since you compared codes: \u201cDana\u201d came in (let in by \u201cAda\u201d, the open invite). "
+        "You have "
     )
     w.do(ada, ev.Deputise(1))
     w.until(lambda: bo.session._host is not None)
@@ -59,7 +60,11 @@ def test_a_member_who_compared_hears_of_later_changes_and_their_authors(
     w.do(dana, ev.Leave())
     w.until(lambda: w.agreed([ada, bo]))
     told = comparisons(ada)[-1]
-    assert told.changes[1:] == ("Ada made Bo a host", "Cem was removed by Bo", "Dana left")
+    assert told.changes[1:] == (
+        "\u201cAda\u201d made \u201cBo\u201d a host",
+        "\u201cCem\u201d was removed by \u201cBo\u201d",
+        "\u201cDana\u201d left",
+    )
     assert new_since(ada) == []
     assert told.compared == first.epoch < told.epoch
 
@@ -111,7 +116,7 @@ def test_a_member_who_joined_during_a_rejoin_is_new() -> None:
         w.cut(link)
     w.until(lambda: w.agreed([*people, dana]), 30)
     assert new_since(bo) == ["Dana"]
-    assert comparisons(bo)[-1].changes == ("Dana came in while you were out of step",)
+    assert comparisons(bo)[-1].changes == ("\u201cDana\u201d came in while you were out of step",)
 
 
 def test_another_key_under_the_same_name_is_new() -> None:
@@ -147,7 +152,9 @@ def test_a_late_comparison_counts_for_the_members_of_its_code() -> None:
     w.until(lambda: w.agreed([*people, dana]))
     same(w, bo)
     assert new_since(bo) == ["Dana"]
-    assert comparisons(bo)[-1].changes == ("Dana came in (let in by Ada, the open invite)",)
+    assert comparisons(bo)[-1].changes == (
+        "\u201cDana\u201d came in (let in by \u201cAda\u201d, the open invite)",
+    )
 
 
 def test_a_newer_code_is_not_compared_in_place_of_an_older_one() -> None:
@@ -219,7 +226,7 @@ def test_a_forced_rejoin_does_not_hide_an_aborted_run() -> None:
     w.run(1)
     for p in (ada, bo):
         assert ours(p) == ["code_aborted"]
-        assert "Mallory did not show" in texts(p, "code_aborted")[0]
+        assert "\u201cMallory\u201d did not show" in texts(p, "code_aborted")[0]
 
 
 def test_a_requester_who_rejoins_hears_that_there_is_no_code() -> None:

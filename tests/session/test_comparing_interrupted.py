@@ -167,7 +167,7 @@ def test_a_member_who_was_away_ignores_a_run_that_is_over() -> None:
     w.cut(cem.links[ev.ROOM])
     w.do(ada, ev.Compare())
     w.until(lambda: bool(texts(ada, "no_code")), PHASE + 5)
-    assert "nothing came from Cem" in texts(ada, "no_code")[0]
+    assert "nothing came from \u201cCem\u201d" in texts(ada, "no_code")[0]
     w.down_filter = lambda who, message: True
     if ev.ROOM in cem.links:
         w.cut(cem.links[ev.ROOM])

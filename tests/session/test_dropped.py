@@ -75,10 +75,10 @@ def test_an_end_by_a_host_and_a_removal_are_no_drops() -> None:
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     w.do(ada, ev.Remove(2))
     w.until(lambda: cem.ended is not None)
-    assert cem.ended == ev.Ended("removed", "You were removed by Ada.")
+    assert cem.ended == ev.Ended("removed", "You were removed by \u201cAda\u201d.")
     w.do(ada, ev.EndMeeting())
     w.until(lambda: bo.ended is not None)
-    assert bo.ended == ev.Ended("ended", "Ada ended the meeting.")
+    assert bo.ended == ev.Ended("ended", "\u201cAda\u201d ended the meeting.")
     w.run(10)
     assert all("dropped" not in p.alarms for p in people)
 
@@ -89,7 +89,7 @@ def test_an_end_that_came_while_a_member_was_away_is_the_hosts() -> None:
     w.cut(bo.links[ev.ROOM])
     w.do(ada, ev.EndMeeting())
     w.until(lambda: bo.ended is not None, 10)
-    assert bo.ended == ev.Ended("ended", "Ada ended the meeting.")
+    assert bo.ended == ev.Ended("ended", "\u201cAda\u201d ended the meeting.")
     assert "dropped" not in bo.alarms
 
 

@@ -22,7 +22,7 @@ def test_an_end_that_races_with_a_commit_is_heard_by_all(seed: int) -> None:
     w.do(people[0], ev.EndMeeting())
     w.until(lambda: all(p.ended is not None for p in people), 5)
     assert [p.ended.text for p in people if p.ended] == ["You ended the meeting."] + 2 * [
-        "Ada ended the meeting."
+        "\u201cAda\u201d ended the meeting."
     ]
     assert not any("false_end" in p.alarms for p in people)
 

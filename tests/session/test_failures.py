@@ -42,8 +42,8 @@ def test_two_hosts_who_commit_at_once_both_get_their_way() -> None:
         took = w.until(lambda: w.agreed([ada, bo, eve]), 10)
         assert took < 5
         w.until(lambda: cem.ended is not None and dana.ended is not None, 1)
-        assert cem.ended == ev.Ended("removed", "You were removed by Ada.")
-        assert dana.ended == ev.Ended("removed", "You were removed by Bo.")
+        assert cem.ended == ev.Ended("removed", "You were removed by \u201cAda\u201d.")
+        assert dana.ended == ev.Ended("removed", "You were removed by \u201cBo\u201d.")
         assert not ada.alarms
         assert not bo.alarms
 
@@ -192,7 +192,7 @@ def test_a_bad_commit_is_void_for_all_and_the_meeting_goes_on(kind: str) -> None
     post_commit(w, bo, blob)
     w.until(lambda: all("void_commit" in p.alarms for p in (ada, cem)), 5)
     text = next(e.text for e in ada.told if isinstance(e, ev.Alarm))
-    assert ("from Bo" in text) is named
+    assert ("from \u201cBo\u201d" in text) is named
     assert ("a member or the server" in text) is not named
     assert ada.epoch == cem.epoch == epoch
     assert ada.room.membership.journal.chain == cem.room.membership.journal.chain

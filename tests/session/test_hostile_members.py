@@ -258,7 +258,9 @@ def play(seed: int, steps: int = 10) -> None:
     w.run(5)
     blamed = {a.text for p in honest for a in p.told if isinstance(a, ev.Alarm) and a.kind == "void_commit"}
     for text in blamed:
-        assert not any(f"It came from {name} " in text for name in HONEST), "no honest member is blamed"
+        assert not any(f"It came from \u201c{name}\u201d " in text for name in HONEST), (
+            "no honest member is blamed"
+        )
     for listener in honest:
         others = [words for words in said if words[0] != listener.label]
         heard = [words for words in listener.said if words[0] in HONEST]

@@ -30,9 +30,10 @@ def test_a_second_use_of_a_used_invite_alarms_and_says_which_leaked_and_who_came
     assert took < 5
     (text,) = alarms(ada, "invite_leaked")
     assert text == (
-        f"The invite for \u201cBo\u201d (no. {once.index}) was used twice: it has leaked. Bo came in with "
-        "it, and now somebody who says \u201cMallory\u201d knocks with it. It opens nothing any more. Ask Bo "
-        "something that only the right person can know, or remove them."
+        f"The invite for \u201cBo\u201d (no. {once.index}) was used twice: it has leaked. "
+        "\u201cBo\u201d came in with it, and now somebody who says \u201cMallory\u201d knocks with it. "
+        "It opens nothing any more. Ask \u201cBo\u201d something that only the right person can know, or "
+        "remove them."
     )
     w.until(lambda: mallory.ended is not None)
     assert mallory.ended == ev.Ended("refused", sentence("refusal.over")), "an answer rather than silence"
@@ -155,7 +156,7 @@ def test_an_invite_that_leaked_to_two_hosts_at_once_is_told_too() -> None:
     w.until(lambda: w.agreed([ada, bo, winner]))
     assert "not_admitted" in alarmed.alarms
     (text,) = alarms(alarmed, "invite_leaked")
-    assert f"{winner.label} came in with it" in text
+    assert f"\u201c{winner.label}\u201d came in with it" in text
     assert f"\u201c{loser.label}\u201d knocks with it" in text
 
 
@@ -170,7 +171,7 @@ def test_a_revoked_invite_is_refused_by_all_hosts() -> None:
     with pytest.raises(ValueError, match="opens nothing any more"):
         w.do(ada, ev.Revoke(one.index))
     w.until(lambda: one.index in bo.session._invites.book.taken_back)
-    assert ev.Status("revoked", f"Ada took invite {one.index} back.") in bo.told
+    assert ev.Status("revoked", f"\u201cAda\u201d took invite {one.index} back.") in bo.told
     assert rows(w, ada)[one.index].revoked
     before = len(knocks(ada)) + len(knocks(bo))
     cem = w.guest(one.link, "Cem")
@@ -270,7 +271,7 @@ def test_a_removal_makes_a_new_open_link_and_the_old_one_is_refused() -> None:
     w.until(lambda: again.ended is not None and friend.ended is not None)
     assert again.ended == friend.ended == ev.Ended("refused", sentence("refusal.over"))
     (text,) = alarms(ada, "removed_knocks")
-    assert "Bo came in with that invite, and was removed" in text
+    assert "\u201cBo\u201d came in with that invite, and was removed" in text
     assert not alarms(ada, "invite_leaked")
 
 

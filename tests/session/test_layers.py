@@ -141,7 +141,7 @@ def test_a_member_without_any_layer_hears_once_that_video_does_not_come() -> Non
     w.run(20)
     told = [e.text for e in bo.told if isinstance(e, ev.Alarm) and e.kind == "not_reaching"]
     assert len(told) == 1
-    assert "Ada's video" in told[0]
+    assert "\u201cAda\u201d's video" in told[0]
     assert trouble(ada) == ["not_reaching"]
 
 
@@ -294,15 +294,15 @@ def test_a_subscriber_to_fewer_hears_when_its_streams_do_not_come() -> None:
     w.run(30)
     told = [e.text for e in bo.told if isinstance(e, ev.Alarm) and e.kind == "not_reaching"]
     assert len(told) == 1
-    assert "Cem's video" in told[0]
+    assert "\u201cCem\u201d's video" in told[0]
     assert "Ada's" not in told[0], "which were not asked for"
     assert trouble(ada) == trouble(cem) == [], "who can't know what Bo asked for"
     camera.passes = lambda kind, receiver: True
     camera.lets = lambda sender, receiver: not (sender is ada and receiver is bo)
     w.until(lambda: bo.alarms.count("not_reaching") == 2, 60)
     told = [e.text for e in bo.told if isinstance(e, ev.Alarm) and e.kind == "not_reaching"]
-    assert "Ada's sound" in told[1]
-    assert "Ada's sound and" not in told[1]
+    assert "\u201cAda\u201d's sound" in told[1]
+    assert "\u201cAda\u201d's sound and" not in told[1]
 
 
 def test_sizes_of_streams_without_layers_are_not_told() -> None:

@@ -101,7 +101,7 @@ def test_removal_takes_effect_and_takes_the_invite_with_it() -> None:
     first = w.link_of(ada)
     w.do(ada, ev.Remove(1))
     w.until(lambda: bo.ended is not None and w.agreed([ada, cem]))
-    assert bo.ended == ev.Ended("removed", "You were removed by Ada.")
+    assert bo.ended == ev.Ended("removed", "You were removed by \u201cAda\u201d.")
     w.until(lambda: w.link_of(ada) != first)
     again = w.guest(first, "Bo again")
     w.run(15)
@@ -154,7 +154,7 @@ def test_a_host_ends_the_meeting_for_all() -> None:
         w.do(bo, ev.EndMeeting())
     w.do(ada, ev.EndMeeting())
     w.until(lambda: bo.ended is not None and cem.ended is not None)
-    assert bo.ended == cem.ended == ev.Ended("ended", "Ada ended the meeting.")
+    assert bo.ended == cem.ended == ev.Ended("ended", "\u201cAda\u201d ended the meeting.")
 
 
 def test_a_member_who_is_no_host_cannot_end_it() -> None:

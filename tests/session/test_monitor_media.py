@@ -23,7 +23,7 @@ def test_a_member_from_whom_nothing_comes_is_named_and_then_offered_for_removal(
     died = w.now
     w.until(lambda: bool(texts(bo, "silent")), 25)
     assert w.now - died < 21
-    assert "Nothing has come from Dana for 15 s" in texts(bo, "silent")[0]
+    assert "Nothing has come from \u201cDana\u201d for 15 s" in texts(bo, "silent")[0]
     w.until(lambda: bool(texts(ada, "gone")), 60)
     assert w.now - died < 66
     assert "/remove 3" in texts(ada, "gone")[0]
@@ -69,14 +69,16 @@ def test_a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others(kind:
     began = w.now
     w.until(lambda: all(texts(p, "not_reaching") for p in people), 30)
     assert w.now - began < 26
-    what = {"audio": "Ada's sound", "video": "Ada's video"}[kind]
+    what = {"audio": "\u201cAda\u201d's sound", "video": "\u201cAda\u201d's video"}[kind]
     assert f"{what} is sent, and does not reach you. The server drops it" in texts(bo, "not_reaching")[0]
-    told = f"Bo reports that {what} is not reaching them."
+    told = f"\u201cBo\u201d reports that {what} is not reaching them."
     assert told in texts(cem, "not_reaching")[0]
-    assert told.replace("Ada's", "your") in texts(ada, "not_reaching")[0]
+    assert told.replace("\u201cAda\u201d's", "your") in texts(ada, "not_reaching")[0]
     w.run(30)
     media.carries = lambda sender, what, receiver: True
-    w.until(lambda: all(f"{what} reaches Bo again." in texts(p, "cleared") for p in (cem, dana)), 15)
+    w.until(
+        lambda: all(f"{what} reaches \u201cBo\u201d again." in texts(p, "cleared") for p in (cem, dana)), 15
+    )
     assert all(len(texts(p, "not_reaching")) == 1 for p in people)
 
 
@@ -88,7 +90,8 @@ def test_two_equal_reports_put_the_blame_on_the_server() -> None:
     media.carries = lambda sender, what, receiver: not (sender is ada and receiver in (bo, cem))
     w.run(30)
     assert any(
-        text.startswith("Ada's") and "reach Bo and Cem. The server drops" in text
+        text.startswith("\u201cAda\u201d's")
+        and "reach \u201cBo\u201d and \u201cCem\u201d. The server drops" in text
         for text in texts(dana, "not_reaching")
     )
 

@@ -60,7 +60,7 @@ def test_hosts_hear_who_makes_commits_that_others_cannot_read(monkeypatch: pytes
     w.run(5)
     stuck(w, monkeypatch, bo, cem, dana)
     w.until(lambda: bool(texts(ada, "unreadable_commit")), 30)
-    assert "could not read Bo's last change" in texts(ada, "unreadable_commit")[0]
+    assert "could not read \u201cBo\u201d's last change" in texts(ada, "unreadable_commit")[0]
     assert "/remove 1" in texts(ada, "unreadable_commit")[0]
     assert not texts(bo, "unreadable_commit")
     w.until(lambda: w.agreed(people), 20)
@@ -126,7 +126,7 @@ def test_two_heartbeats_of_one_number_name_their_author() -> None:
     w.run(12)
     send_heartbeat(w, cem, replace(last_heartbeat(cem), at=1))
     w.run(1)
-    assert "Cem has signed two contradictory reports" in texts(bo, "double_beat")[0]
+    assert "\u201cCem\u201d has signed two contradictory reports" in texts(bo, "double_beat")[0]
     assert "/remove 2" in texts(ada, "double_beat")[0]
     assert "/remove" not in texts(bo, "double_beat")[0]
     send_heartbeat(w, cem, replace(last_heartbeat(cem), at=2))

@@ -35,7 +35,7 @@ def test_rewritten_order_is_seen_by_everybody() -> None:
     began = w.now
     w.until(lambda: all(texts(p, "reordered") for p in people), 20)
     assert w.now - began < 11
-    assert "The server gave Bo other messages" in texts(ada, "reordered")[0]
+    assert "The server gave \u201cBo\u201d other messages" in texts(ada, "reordered")[0]
     w.run(60)
     assert all(len(texts(p, "reordered")) <= 2 for p in people)
 

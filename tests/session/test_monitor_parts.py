@@ -252,9 +252,9 @@ def test_the_memory_of_relays_is_bounded() -> None:
 
 def test_streams_have_names() -> None:
     assert [stream_of("Ada", n) for n in (0, 1, 2, 3, 7)] == [
-        "Ada's sound",
-        "Ada's video",
-        "Ada's screen's sound",
-        "Ada's screen",
-        "Ada's video",
+        "\u201cAda\u201d's sound",
+        "\u201cAda\u201d's video",
+        "\u201cAda\u201d's screen's sound",
+        "\u201cAda\u201d's screen",
+        "\u201cAda\u201d's video",
     ]

@@ -46,9 +46,11 @@ def test_a_locked_room_refuses_and_an_unlocked_one_is_as_before(admission: str, 
         w.do(ada, ev.Admit(1))
     w.until(lambda: w.agreed([ada, bo]))
     w.do(ada, ev.Lock(True))
-    w.until(lambda: changes(bo) == ["Ada locked the room: nobody new comes in."])
+    w.until(lambda: changes(bo) == ["\u201cAda\u201d locked the room: nobody new comes in."])
     event = bo.of(ev.PolicyChanged)[0]
-    assert event == ev.PolicyChanged(0, "mode", "Ada locked the room: nobody new comes in.", mode="locked")
+    assert event == ev.PolicyChanged(
+        0, "mode", "\u201cAda\u201d locked the room: nobody new comes in.", mode="locked"
+    )
     knocks = len(ada.of(ev.Knocked))
     cem = w.guest(w.link_of(ada), "Cem")
     w.until(lambda: cem.ended is not None)
@@ -59,7 +61,7 @@ def test_a_locked_room_refuses_and_an_unlocked_one_is_as_before(admission: str, 
         w.do(ada, ev.Lock(True))
     w.do(ada, ev.Lock(False))
     w.until(lambda: len(changes(bo)) == 2)
-    assert changes(bo)[1].startswith(f"Ada unlocked the room: {how}")
+    assert changes(bo)[1].startswith(f"\u201cAda\u201d unlocked the room: {how}")
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: len(ada.of(ev.Knocked)) > knocks)
     if admission == "ask":
@@ -108,7 +110,7 @@ def test_every_member_voids_an_add_to_a_locked_room() -> None:
     assert ada.roster == cem.roster == ["Ada", "Bo", "Cem"]
     voided = [e.text for e in cem.told if isinstance(e, ev.Alarm) and e.kind == "void_commit"]
     assert "the room is locked" in voided[0]
-    assert "It came from Bo" in voided[0], "named"
+    assert "It came from \u201cBo\u201d" in voided[0], "named"
     assert dana.roster == [] or dana.code != cem.code
 
 
@@ -123,7 +125,7 @@ def test_the_mode_before_the_lock_survives_another_host_and_a_rejoin() -> None:
     assert bo.room.membership.policy.mode is Mode.LOCKED, "a rejoin is nobody new"
     w.do(bo, ev.Lock(False))
     w.until(lambda: ada.room.membership.policy.mode is Mode.WAVE_IN)
-    assert changes(ada)[-1].startswith("Bo unlocked the room")
+    assert changes(ada)[-1].startswith("\u201cBo\u201d unlocked the room")
 
 
 def test_a_room_is_unlocked_to_what_it_was_last_and_not_at_first() -> None:
@@ -176,7 +178,10 @@ def test_hosts_are_named_and_unnamed_before_everybody() -> None:
     ada, bo, cem = two_hosts(w, "Cem")
     w.do(ada, ev.Undeputise(1))
     w.until(lambda: "no_host" in statuses(bo))
-    told = ["Ada made Bo a host.", "Ada took the host role from Bo."]
+    told = [
+        "\u201cAda\u201d made \u201cBo\u201d a host.",
+        "\u201cAda\u201d took the host role from \u201cBo\u201d.",
+    ]
     w.until(lambda: all(changes(p) == told for p in (ada, bo, cem)))
     assert [(e.kind, e.by, e.leaf) for e in cem.of(ev.PolicyChanged)] == [("host", 0, 1), ("no_host", 0, 1)]
     assert bo.session._host is None, "it has left the lobby"
@@ -196,7 +201,7 @@ def test_a_room_keeps_a_host() -> None:
     ada, bo = w.meeting("Ada", "Bo")
     with pytest.raises(ValueError, match="make somebody else a host first"):
         w.do(ada, ev.Undeputise(0))
-    with pytest.raises(ValueError, match="Bo is not a host"):
+    with pytest.raises(ValueError, match="\u201cBo\u201d is not a host"):
         w.do(ada, ev.Undeputise(1))
     with pytest.raises(ValueError, match="nobody at leaf 7"):
         w.do(ada, ev.Undeputise(7))
@@ -274,7 +279,12 @@ def test_a_host_hands_over() -> None:
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     w.do(ada, ev.HandOver(1))
     w.until(lambda: "no_host" in statuses(ada))
-    w.until(lambda: changes(cem) == ["Ada made Bo a host.", "Ada gave up the host role."])
+    w.until(
+        lambda: (
+            changes(cem)
+            == ["\u201cAda\u201d made \u201cBo\u201d a host.", "\u201cAda\u201d gave up the host role."]
+        )
+    )
     assert [(leaf, host) for leaf, _, host in cem.room.membership.members()] == [
         (0, False),
         (1, True),
@@ -297,7 +307,10 @@ def test_a_handover_to_a_host_needs_no_second_naming() -> None:
     ada, bo, cem = two_hosts(w, "Cem")
     w.do(ada, ev.HandOver(1))
     w.until(lambda: "no_host" in statuses(ada))
-    assert changes(cem) == ["Ada made Bo a host.", "Ada gave up the host role."]
+    assert changes(cem) == [
+        "\u201cAda\u201d made \u201cBo\u201d a host.",
+        "\u201cAda\u201d gave up the host role.",
+    ]
     assert bo.session._host is not None
 
 
@@ -306,13 +319,13 @@ def test_nobody_steps_down_for_who_has_not_shown_that_it_can_host() -> None:
     ada, bo = w.meeting("Ada", "Bo")
     bo.room.feature(HostKeyTransfer)._receive_seed = lambda sender, grant: None  # its program takes no seed
     w.do(ada, ev.HandOver(1))
-    with pytest.raises(ValueError, match="handing over to Bo already"):
+    with pytest.raises(ValueError, match="handing over to \u201cBo\u201d already"):
         w.do(ada, ev.HandOver(1))
     w.run(29)
     assert not not_done(ada)
     w.run(3)
     assert not_done(ada) == [
-        "That could not be done: Bo has not shown that it can host; you are still a host."
+        "That could not be done: \u201cBo\u201d has not shown that it can host; you are still a host."
     ]
     assert ada.room.membership.is_host(0)
     assert ada.session._host is not None
@@ -327,7 +340,7 @@ def test_a_handover_to_who_goes_meanwhile_is_given_up() -> None:
     w.do(bo, ev.Leave())
     w.until(lambda: bool(not_done(ada)))
     assert not_done(ada) == [
-        "That could not be done: Bo left before taking over the meeting; you are still a host."
+        "That could not be done: \u201cBo\u201d left before taking over the meeting; you are still a host."
     ]
     assert w.agreed([ada, cem])
     assert ada.room.membership.is_host(0)
@@ -400,10 +413,10 @@ def test_a_policy_that_changes_at_once_in_all_is_told_in_full() -> None:
     ada.room.queue(PolicyIntent(change), w.now)
     w.until(lambda: len(changes(bo)) == 4)
     assert changes(bo) == [
-        "Ada made somebody who is not in the room a host.",
-        "Ada changed who comes in: a host is asked about everybody.",
-        "Ada named the meeting \u201cElsewhere\u201d.",
-        "Ada changed the servers that the meeting may move to.",
+        "\u201cAda\u201d made somebody who is not in the room a host.",
+        "\u201cAda\u201d changed who comes in: a host is asked about everybody.",
+        "\u201cAda\u201d named the meeting \u201cElsewhere\u201d.",
+        "\u201cAda\u201d changed the servers that the meeting may move to.",
     ]
     kinds = [(e.kind, e.leaf, e.mode) for e in bo.of(ev.PolicyChanged)]
     assert kinds == [
@@ -434,5 +447,5 @@ def test_powers_know_who_is_meant_when_it_is_done() -> None:
     w.until(lambda: "no_host" in statuses(bo))
     w.run(2)
     assert not not_done(ada)
-    assert changes(cem).count("Ada took the host role from Bo.") == 1
+    assert changes(cem).count("\u201cAda\u201d took the host role from \u201cBo\u201d.") == 1
     assert not [i for i in ada.room._commits._intents if isinstance(i, AddIntent | PolicyIntent)]

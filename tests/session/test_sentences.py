@@ -132,9 +132,9 @@ def test_each_chinese_script_has_its_own_signs() -> None:
 
 def test_a_sentence_is_its_english_text_and_can_be_said_in_other_languages() -> None:
     said = sentence("alarm.stale", who=["Ada", "Bo", "Cem"])
-    assert said.startswith("Ada, Bo and Cem have not confirmed")
-    assert in_language(said, "de").startswith("Ada, Bo und Cem haben")
-    assert in_language(said, "zh-Hans").startswith("Ada、Bo和Cem最近")
+    assert said.startswith("\u201cAda\u201d, \u201cBo\u201d and \u201cCem\u201d have not confirmed")
+    assert in_language(said, "de").startswith("\u201eAda\u201c, \u201eBo\u201c und \u201eCem\u201c haben")
+    assert in_language(said, "zh-Hans").startswith("\u201cAda\u201d、\u201cBo\u201d和\u201cCem\u201d最近")
     assert in_language("Ada", "de") == "Ada"
 
 
@@ -148,7 +148,7 @@ def test_a_sentence_inside_a_sentence_is_in_the_same_language() -> None:
 
 def test_an_argument_is_no_template() -> None:
     said = sentence("alarm.false_end", name="{why}", why="{name}")
-    assert said == "{why} tried to end the meeting: {name}"
+    assert said == "\u201c{why}\u201d tried to end the meeting: {name}"
 
 
 def test_a_wrong_key_and_a_missing_argument_are_errors() -> None:

@@ -108,11 +108,11 @@ def test_pages_are_compared_and_the_odd_one_is_told_once() -> None:
     for who in (ada, bo, cem, dana):
         assert who.alarms.count("page_differs") == 1
     (told,) = [a.text for a in ada.of(ev.Alarm) if a.kind == "page_differs"]
-    assert told.startswith("Cem runs another page than you: 2 of 3 people here run the same one.")
+    assert told.startswith("\u201cCem\u201d runs another page than you: 2 of 3 people here run the same one.")
     (told,) = [a.text for a in dana.of(ev.Alarm) if a.kind == "page_differs"]
-    assert told.startswith("Cem runs another page than the others")
+    assert told.startswith("\u201cCem\u201d runs another page than the others")
     (told,) = [a.text for a in cem.of(ev.Alarm) if a.kind == "page_differs"]
-    assert told.startswith("Ada and Bo run another page than you: 1 of 3")
+    assert told.startswith("\u201cAda\u201d and \u201cBo\u201d run another page than you: 1 of 3")
     w.cut(cem.links[ev.ROOM])
     w.run(3)
     assert ada.alarms.count("page_differs") == 1, "not again for the same"

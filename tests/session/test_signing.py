@@ -16,7 +16,7 @@ from tests.session.signed_media import (
     of_media,
     signing,
 )
-from tests.session.world import World, seeds
+from tests.session.world import Participant, World, seeds
 
 # -- nobody is hostile ---------------------------------------------------------------------------------
 
@@ -182,3 +182,38 @@ def test_a_member_who_cannot_sign_does_not_seal() -> None:
     w.run(5)
     assert bo.room.frames.seal("audio", 0, SOUND, w.now) is not None
     assert of_media(ada) == []
+
+
+def stall(w: World, who: Participant, seconds: float) -> None:
+    """A busy page: ticks and messages wait in its queue, while its frames go on being sealed and opened."""
+    feed, due = w._feed, list[tuple[float, ev.Input]]()
+    ends = w.now + seconds
+
+    def late(person: Participant, what: ev.Input) -> None:
+        if person is who and w.now < ends:
+            due.append((w.now, what))
+        else:
+            feed(person, what)
+
+    def catch_up() -> None:
+        for at, what in due:
+            w._perform(who, who.session.handle(what, at if isinstance(what, ev.Tick) else w.now))
+        due.clear()
+
+    w._feed = late  # type: ignore[assignment, method-assign]
+    w._after(seconds, catch_up)
+
+
+def test_a_third_member_leaves_two_busy_pages_and_neither_blames_the_other() -> None:
+    """The change of keys keeps both from signing, and from processing signatures, for seconds."""
+    for seconds in (1.2, 1.9, 2.6):
+        w, _media, (ada, bo, cem) = meeting(30, "Ada", "Bo", "Cem")
+        w.do(cem, ev.Leave())
+        w.until(lambda ada=ada: len(ada.roster) == 2, 3)  # type: ignore[misc]
+        stall(w, ada, seconds)
+        w.run(0.1)
+        stall(w, bo, seconds)
+        w.run(12)
+        assert cem.ended is not None
+        assert of_media(ada) == of_media(bo) == [], seconds
+        assert ada.alarms == bo.alarms == [], seconds

@@ -41,7 +41,7 @@ def test_mallory_speaks_in_bos_place_and_bos_next_list_shows_it() -> None:
     assert took <= 0.75
     assert of_media(ada) == ["forged_media"]
     (alarm,) = (e for e in ada.told if isinstance(e, ev.Alarm))
-    assert alarm.text.startswith("Somebody sent sound or video in Bo's name.")
+    assert alarm.text.startswith("Somebody sent sound or video in \u201cBo\u201d's name.")
     played = media.opened["Ada", "Bo"]
     w.run(10)
     assert swapped > 400
@@ -177,7 +177,7 @@ def test_the_server_withholds_one_members_lists_and_returns_them() -> None:
     assert 1.5 <= took <= 2.6
     (alarm,) = (e for e in ada.told if isinstance(e, ev.Alarm))
     assert alarm.kind == "unverified_media"
-    assert "the sound and video of Bo do not arrive" in alarm.text
+    assert "the sound and video of \u201cBo\u201d do not arrive" in alarm.text
     played = media.opened["Ada", "Bo"]
     w.run(5)
     assert media.opened["Ada", "Bo"] == played

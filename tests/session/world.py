@@ -62,6 +62,8 @@ class Participant:
     told: list[ev.Event] = field(default_factory=list)
     performed: list[ev.Effect] = field(default_factory=list)  # all effects but messages and events
     alive: bool = True
+    #: Seconds by which this participant's clock is ahead of the world's.
+    clock: float = 0.0
 
     def of(self, kind: type[_E]) -> list[_E]:
         return [e for e in self.told if isinstance(e, kind)]
@@ -168,8 +170,8 @@ class World:
 
     # -- participants ----------------------------------------------------------------------------
 
-    def add(self, label: str, session: Session) -> Participant:
-        who = Participant(label, session)
+    def add(self, label: str, session: Session, *, clock: float = 0.0) -> Participant:
+        who = Participant(label, session, clock=clock)
         self.people.append(who)
         self._perform(who, session.start())
         self._every(self.TICK, lambda: self._feed(who, ev.Tick()) if who.alive else None)
@@ -182,6 +184,7 @@ class World:
         admission: str = "all",
         title: str = "",
         options: Options = Options(),  # noqa: B008 - frozen
+        clock: float = 0.0,
     ) -> Participant:
         return self.add(
             name,
@@ -191,21 +194,30 @@ class World:
                 title=title,
                 admission=admission,  # type: ignore[arg-type]  # tests say "ask" or "all"
                 options=options,
-                now=self.now,
+                now=self.now + clock,
                 rng=seeded(self.random.getrandbits(32)),
             ),
+            clock=clock,
         )
 
-    def guest(self, link: str, name: str, *, options: Options = Options()) -> Participant:  # noqa: B008 - frozen
+    def guest(
+        self,
+        link: str,
+        name: str,
+        *,
+        options: Options = Options(),  # noqa: B008 - frozen
+        clock: float = 0.0,
+    ) -> Participant:
         rng = seeded(self.random.getrandbits(32))
-        return self.add(name, Session.join(link, name=name, options=options, now=self.now, rng=rng))
+        session = Session.join(link, name=name, options=options, now=self.now + clock, rng=rng)
+        return self.add(name, session, clock=clock)
 
     def do(self, who: Participant, what: ev.Input) -> None:
         """A command."""
         self._feed(who, what)
 
     def _feed(self, who: Participant, what: ev.Input) -> None:
-        self._perform(who, who.session.handle(what, self.now))
+        self._perform(who, who.session.handle(what, self.now + who.clock))
 
     def _perform(self, who: Participant, effects: Sequence[ev.Effect]) -> None:
         who.performed += [e for e in effects if not isinstance(e, ev.Transmit | ev.Tell)]

@@ -89,11 +89,13 @@ def mixed_world(
             admission: str = "all",
             title: str = "",
             options: Options = USUAL,
+            clock: float = 0.0,
         ) -> Participant:
             rng = seeded(self.random.getrandbits(32))
             facts = {"origin": ORIGIN, "name": name, "title": title, "admission": admission}
-            session = sessions_of(process, who).host(**facts, options=options, now=self.now, rng=rng)
-            return self.add(name, session)  # type: ignore[no-any-return]
+            now = self.now + clock
+            session = sessions_of(process, who).host(**facts, options=options, now=now, rng=rng)
+            return self.add(name, session, clock=clock)  # type: ignore[no-any-return]
 
         def guest(
             self,
@@ -101,10 +103,12 @@ def mixed_world(
             name: str,
             *,
             options: Options = USUAL,
+            clock: float = 0.0,
         ) -> Participant:
             rng = seeded(self.random.getrandbits(32))
-            session = sessions_of(process, who).join(link, name=name, options=options, now=self.now, rng=rng)
-            return self.add(name, session)  # type: ignore[no-any-return]
+            now = self.now + clock
+            session = sessions_of(process, who).join(link, name=name, options=options, now=now, rng=rng)
+            return self.add(name, session, clock=clock)  # type: ignore[no-any-return]
 
     return Mixed
 

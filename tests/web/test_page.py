@@ -332,6 +332,6 @@ async def test_a_member_who_was_served_another_page_is_named(
             await ada.here("Bo")
             await ada.panel("people", "People")
             await ada.reads("Runs another page than you")
-            await ada.reads("Bo runs another page than you")
+            await ada.reads("\u201cBo\u201d runs another page than you")
             await bo.panel("people", "People")
             await bo.reads("Runs another page than you")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.session import test_failures, test_invites, test_invites_leaked, test_roles
+from tests.session import test_clocks, test_failures, test_invites, test_invites_leaked, test_roles
 from tests.web.mixed import by_turns, mixed_world, played, scenarios
 from tests.web.ts_session import SessionProcess, Who
 
@@ -22,6 +22,13 @@ SCENARIOS = [
             "garbage_in_the_relay_costs_one_check_and_no_word": "host -Bo",
             "relayed_messages_use_up_no_handshake_key": "host",
         },
+    ),
+    *scenarios(
+        test_clocks,
+        without=[
+            "the_clock_follows_the_wall_clock_forward_and_never_goes_back",
+            "the_clock_that_is_further_from_the_others_looks_wrong",
+        ],
     ),
     *scenarios(
         test_roles,

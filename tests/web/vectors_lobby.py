@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from snugroom.crypto import fields, hpke, kdf
+from snugroom.crypto.agreed.names import check_text
 from snugroom.crypto.entry import knocks, lobby
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.entry.lobby import Answer, Refusal
@@ -225,7 +226,15 @@ def _messages(cases: Cases, card: lobby.Card, enc: bytes, ciphertext: bytes) -> 
         b"\3" + bytes(31),
     ):
         cases.do("under", inner, 512)
-    for inner in (b"\3" + bytes(32), b"\4" + bytes(7), b"\4" + bytes(8), b"\5", b"\6"):
+    for inner in (
+        b"\3" + bytes(32),
+        b"\4" + bytes(7),
+        b"\4" + bytes(8),
+        b"\5",
+        b"\6",
+        b"\6" + bytes(40),
+        b"\7",
+    ):
         cases.do("under", inner, 512)
     cases.do("under", b"\1", 600)
     cases.do("read", envelope_key, bytes(512))
@@ -236,7 +245,7 @@ def lobby_cases() -> Any:
     cases = Cases(
         card=_card,
         check_card=_check_card,
-        text=lobby.check_text,
+        text=check_text,
         knock=_knock,
         open_knock=_open_knock,
         reply=_reply,

@@ -7,7 +7,15 @@ from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from typing import Any, Final
 
-from snugroom.client.session.catalogue.sentence import LANGUAGES, Arg, Sentence, fill, sentence, table
+from snugroom.client.session.catalogue.sentence import (
+    LANGUAGES,
+    Arg,
+    Sentence,
+    fill,
+    sentence,
+    table,
+    with_quotes,
+)
 
 #: Files of the page's sentences.
 PAGE: Final = ("errors", "alarms", "session", "shell", "notes", "start", "meeting")
@@ -42,7 +50,10 @@ def rows() -> Iterator[dict[str, Any]]:
                 continue
             for value in islice(values, 2):
                 args = dict.fromkeys(re.findall(r"\{(\w+)", template), value)
-                texts = {language: fill(row[language], args, language) for language in LANGUAGES}
+                texts = {
+                    language: fill(row[language], with_quotes(key, args, language), language)
+                    for language in LANGUAGES
+                }
                 yield {"key": key, "args": {arg: _raw(v) for arg, v in args.items()}, "texts": texts}
 
 

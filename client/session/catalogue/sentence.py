@@ -13,6 +13,8 @@ A template is a text with arguments in braces:
     {names|is|are}   the first form for one, the second otherwise: the number itself, the length of a list, 1
                      for any other text. A form may contain arguments: {n|invite {index}|{n} invites}
 
+Alarms, statuses and their parts quote names: a plain text in an argument of `NAMES` is in quotation marks.
+
 `python -m snugroom.client.tools.typescript` writes the same data for the page, which renders it in
 `client/web/src/words/index.ts`.
 """
@@ -42,6 +44,19 @@ _FULL_STOP: Final = re.compile(r"[.。]\Z")
 _LISTED_MAX: Final = 6
 _COMMA: Final[Mapping[Language, str]] = {"en": ", ", "de": ", ", "zh-Hans": "、", "zh-Hant": "、"}
 _SEMICOLON: Final[Mapping[Language, str]] = {"en": "; ", "de": "; ", "zh-Hans": "\uff1b", "zh-Hant": "\uff1b"}
+#: Marks around names that people have chosen. A name has none of them in it (`crypto.agreed.names`).
+QUOTES: Final[Mapping[Language, tuple[str, str]]] = {
+    "en": ("\u201c", "\u201d"),
+    "de": ("\u201e", "\u201c"),
+    "zh-Hans": ("\u201c", "\u201d"),
+    "zh-Hant": ("\u300c", "\u300d"),
+}
+#: Arguments that are such names, and the sentences that quote them: alarms, statuses and their parts.
+#: Otherwise a member named "the server" could put an act of its own down to the server.
+NAMES: Final = frozenset(
+    {"name", "names", "who", "whom", "whose", "by", "earlier", "removed", "victim", "missing"}
+)
+QUOTING: Final = ("alarm.", "status.", "stream.", "room.", "since.", "no_code.", "compared.")
 _AND: Final[Mapping[Language, str]] = {"en": " and ", "de": " und ", "zh-Hans": "和", "zh-Hant": "和"}
 
 
@@ -76,7 +91,14 @@ def render(key: str, args: Mapping[str, Arg], language: Language) -> str:
     """Return the text of a sentence, worded for a terminal; KeyError as for `sentence`."""
     if key == "verbatim":  # a text that is in no language: a name, or something that a server said
         return str(args["text"])
-    return fill(templates(language)[key], args, language)
+    return fill(templates(language)[key], with_quotes(key, args, language), language)
+
+
+def with_quotes(key: str, args: Mapping[str, Arg], language: Language) -> Mapping[str, Arg]:
+    """Return the arguments of a sentence, names in quotation marks if it is one that quotes names."""
+    if not key.startswith(QUOTING):
+        return args
+    return {each: _quoted(arg, language) if each in NAMES else arg for each, arg in args.items()}
 
 
 def fill(template: str, args: Mapping[str, Arg], language: Language) -> str:
@@ -142,6 +164,16 @@ def _fill(args: Mapping[str, Arg], language: Language, hole: re.Match[str]) -> s
     if form == "capital":
         return text[:1].upper() + text[1:]
     return _FULL_STOP.sub("", text) if form == "clause" else text
+
+
+def _quoted(arg: Arg, language: Language) -> Arg:
+    """Return a name, or each name of a list, in quotation marks; sentences as they are."""
+    if isinstance(arg, str):
+        before, after = QUOTES[language]
+        return arg if isinstance(arg, Sentence) or not arg else f"{before}{arg}{after}"
+    if arg is None or isinstance(arg, int | float):
+        return arg
+    return [each for name in arg if isinstance(each := _quoted(name, language), str)]
 
 
 def _text(arg: Arg, language: Language) -> str:

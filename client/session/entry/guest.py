@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
 from snugroom.client.session.catalogue.sentence import recognised, sentence
+from snugroom.client.session.entry import clocks
 from snugroom.client.session.entry.lobby_connections import LobbyConnections
 from snugroom.client.session.kernel.membership import policy_of
 from snugroom.crypto import mls
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import Invite, day_of
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
 from snugroom.server.wire import messages as wire
@@ -79,6 +81,8 @@ class GuestLobby:
         self._called_at = 0.0
         self._sent: list[_Sent] = []
         self._told = ""
+        self._began = now
+        self._reported_at = -inf
         self._tell(sentences.status("waiting"))
         self.tick(now)
 
@@ -97,6 +101,8 @@ class GuestLobby:
         if newest is not None and newest.day == today and now - newest.posted_at >= KNOCK_EVERY:
             newest.posted_at = now
             self._connections.post(today, newest.knock)
+        if newest is None and now - self._began >= clocks.NO_CARD and self._told == "waiting":
+            self._tell(clocks.no_card(now))
         impatient = newest is None or now - newest.at >= KNOCK_PATIENCE
         if impatient and now - self._called_at >= CALL_EVERY:
             self._called_at = now
@@ -129,6 +135,10 @@ class GuestLobby:
             return
         try:
             card.verify(self._link.host_public, self._link.origin, day, now)
+        except ValidationError as error:
+            if newest is None and error.rule != "CARD-DAY":
+                self._refuse(day, card, now)
+            return
         except SnugCryptoError:
             return  # anybody with the link can post a card, but only a host can sign it
         bundle = self._make_package(now)
@@ -145,6 +155,13 @@ class GuestLobby:
         del self._sent[:-4]
         self._connections.post(day, knock)
         self._tell(sentences.status("knocking"))
+
+    def _refuse(self, day: int, card: lobby.Card, now: float) -> None:
+        """Tell both sides that a host's card is of another time: one of the two clocks is wrong."""
+        self._tell(clocks.refused_card(card, now))
+        if now - self._reported_at >= clocks.REPORT_EVERY:
+            self._reported_at = now
+            self._connections.post(day, lobby.ClockReport(card.hash, int(now)))
 
     def _replied(self, reply: lobby.Reply) -> None:
         sent = next((s for s in self._sent if s.pending.owns(reply)), None)

@@ -6,7 +6,6 @@ index) and the bit `SINGLE_USE`; index 0 is the open invite of a new meeting.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.kernel.membership import Membership
+from snugroom.crypto.agreed.names import is_visible
 from snugroom.crypto.agreed.room_state import SINGLE_USE
 from snugroom.crypto.kdf import Rng
 from snugroom.crypto.proof.report import NO_INVITE
@@ -64,9 +64,7 @@ class InviteBook:
 
         LabelError if the label is too long or has control characters, or if there are too many invites.
         """
-        if len(label.encode("utf-8", "surrogatepass")) > LABEL_MAX or any(
-            unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in label
-        ):
+        if len(label.encode("utf-8", "surrogatepass")) > LABEL_MAX or not is_visible(label):
             raise LabelError(sentence("cannot.label", most=LABEL_MAX))
         if len(self._mine) >= MINE_MAX:
             raise LabelError(sentence("cannot.invites", most=MINE_MAX))

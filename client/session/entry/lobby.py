@@ -8,17 +8,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.client.session.entry.clocks import TELL_EVERY
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.entry.invites import InviteBook, invite_name
 from snugroom.client.session.entry.lobby_connections import LobbyConnections, days_around
 from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import look_alike
@@ -26,6 +29,7 @@ from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mo
 from snugroom.crypto.entry import knocks, lobby
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.crypto.fields import uint
 from snugroom.crypto.kdf import H, Rng
 from snugroom.server.wire import messages as wire
 
@@ -83,6 +87,9 @@ class HostLobby:
         self._card_wanted: set[int] = set()
         self._knocks = knocks.Knocks(each=KNOCKS_EACH)
         self._book = book
+        self._clock_told = -inf
+        #: Days and knocks that none of our cards opens: the server can repeat each of them at no cost.
+        self._unreadable = SeenDigests()
         self._known: set[int] = set()
         self._shut: set[int] = set()
         self._admitted: set[int] = set()  # knocks whose Add is under way
@@ -149,11 +156,11 @@ class HostLobby:
 
     def received(
         self, day: int, message: wire.ServerMessage, membership: Membership, now: float
-    ) -> ev.Knocked | RejoinIntent | lobby.RecoveryMessage | None:
+    ) -> ev.Knocked | RejoinIntent | lobby.RecoveryMessage | lobby.ClockReport | None:
         """Process a message from the server, and return the work that is left for the session.
 
-        That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, or
-        a message under the key that members have (for `recovery.RejoinHelper`).
+        That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, a
+        message under the key that members have (for `recovery.RejoinHelper`), or a newcomer's clock.
         """
         posted = self._connections.received(day, message)
         if posted is True or isinstance(posted, lobby.CardRequest):
@@ -162,7 +169,21 @@ class HostLobby:
             return posted
         elif isinstance(posted, lobby.Knock):
             return self._knocked(day, posted, membership, now)
+        elif isinstance(posted, lobby.ClockReport) and self._heeds(day, posted, now):
+            return posted
         return None
+
+    def _heeds(self, day: int, report: lobby.ClockReport, now: float) -> bool:
+        """Return whether the host is told of a newcomer's clock: at most once in TELL_EVERY.
+
+        A report that names another card than ours tells nothing: the server may have repeated an old one.
+        """
+        known = any(secret.card.hash == report.card for secret in self._cards.get(day, []))
+        tolerated = abs(report.at - now) < lobby.CLOCK_SKEW
+        if not known or tolerated or now - self._clock_told < TELL_EVERY:
+            return False
+        self._clock_told = now
+        return True
 
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
         """Post a message in that day's lobby."""
@@ -187,6 +208,9 @@ class HostLobby:
         if mark in self._replied:
             self._connections.post(day, self._replied[mark])
             return None
+        unreadable = H(uint(day, 4), mark)
+        if unreadable in self._unreadable:
+            return None
         for secret in self._cards.get(day, []):
             try:
                 opened = lobby.open_knock(secret, knock, self._seed.invite_token)
@@ -198,6 +222,7 @@ class HostLobby:
                 continue  # for another host's card, or without that invite: never shown
             break
         else:
+            self._unreadable.add(unreadable)
             return None
         ticket = ticket_of(package)
         if ticket is not None:

@@ -19,6 +19,7 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
+from snugroom.crypto.agreed.names import is_visible
 from snugroom.crypto.errors import MalformedError, SnugCryptoError
 from snugroom.crypto.fields import Reader, uint
 from snugroom.crypto.kdf import H
@@ -64,8 +65,10 @@ def pieces_of(size: int) -> int:
 
 
 def is_name(name: str) -> bool:
-    """Return whether a file name is allowed: printable, no folder or special character, no dot in front."""
-    return name.isprintable() and not set(name) & set('/\\:*?"<>|') and not name.startswith(".")
+    """Return whether a file name is allowed: visible, no folder, special character or other
+    space than the common one, no dot in front."""
+    wide = any(c.isspace() and c != " " for c in name)
+    return is_visible(name) and not wide and not set(name) & set('/\\:*?"<>|') and name[:1] != "."
 
 
 class Files(Feature):

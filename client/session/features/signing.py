@@ -7,16 +7,19 @@ module decides when lists are sent, to which epoch frames belong, and which find
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 from typing import Final
 
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.kernel.early import EarlyBlobs
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.membership import exported
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
+from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
@@ -45,12 +48,17 @@ RESEND: Final = 5.0
 #: Seconds after an epoch for which its lists count: senders of played frames may have been away when it
 #: ended. The key is published long after that.
 LATE: Final = 10.0
-#: Seconds from the end of an epoch until its media key is published, and between two such messages.
+#: Seconds after all members were heard in a later epoch until an epoch's media key is published, and between
+#: two such messages. Members accept lists of an epoch until LATE after they have left it.
 PUBLISH_AFTER: Final = 60.0
 PUBLISH_EVERY: Final = 60.0
+#: Keys that wait to be published, because a member may still be in their epoch. The oldest are dropped.
+_OLD_KEYS_MAX: Final = 1024
 _SENT_MAX: Final = 32
-#: Blobs that are kept for an epoch that we have not reached yet, and the largest blob that a list needs.
-_EARLY_MAX: Final = 64
+#: Blobs that are kept for LATE for an epoch that we have not reached yet, their bytes in all, and the largest
+#: blob that a list needs.
+EARLY_MAX: Final = 64
+EARLY_BYTES: Final = 512 * 1024
 _LIST_BLOB_MAX: Final = 32_768
 
 
@@ -63,12 +71,21 @@ class _Epoch:
     key: bytes
     scope: bytes
     signer: Signer | None = None
-    #: When its senders stop, and when its last lists count.
-    ended_at: float = inf
+    #: When its last lists count: its senders have stopped before.
     over_at: float = inf
 
     def __repr__(self) -> str:
         return f"_Epoch({self.number}, slot={self.slot})"
+
+
+@dataclass(eq=False)
+class _OldKey:
+    """The secret half of the media key of an epoch that is over here."""
+
+    epoch: int
+    secret: bytes = field(repr=False)
+    #: None while a member may still be in that epoch.
+    publish_at: float | None = None
 
 
 class Signing(Feature):
@@ -82,9 +99,9 @@ class Signing(Feature):
         self._connected = False
         self._excused_until = -inf
         self._lost_at: float | None = None
-        self._early: deque[bytes] = deque(maxlen=_EARLY_MAX)
+        self._early = EarlyBlobs(most=EARLY_MAX, size=EARLY_BYTES, seconds=LATE)
         self._sent: deque[tuple[float, bytes]] = deque(maxlen=_SENT_MAX)
-        self._secrets: list[tuple[float, bytes]] = []  # when to publish it, and the secret
+        self._old_keys: deque[_OldKey] = deque(maxlen=_OLD_KEYS_MAX)
         self._publish_at = -inf
         self._now = -inf
         self._begin()
@@ -92,9 +109,9 @@ class Signing(Feature):
     def carry_over(self, old: Room) -> None:
         """Signatures from before a rejoin must prove nothing later either."""
         before = old.feature(Signing)
-        self._secrets = before._secrets
+        self._old_keys = before._old_keys
         for epoch in before._epochs.values():
-            self._retire(epoch, before._lost_at or 0.0)
+            self._retire(epoch)
         # Doubt about members stays. Otherwise an attacker that can force our rejoin could again speak in
         # their names.
         for leaf, checker in before._checkers.items():
@@ -154,7 +171,6 @@ class Signing(Feature):
     def adopted(self, change: Change, now: float) -> None:
         switch = now if change.removed else now + ADD_SWITCH
         for epoch in self._epochs.values():
-            epoch.ended_at = min(epoch.ended_at, switch)
             epoch.over_at = min(epoch.over_at, switch + LATE)
         for leaf, _, key in change.removed:
             checker = self._checkers.pop(leaf, None)
@@ -167,8 +183,7 @@ class Signing(Feature):
             if epoch.number % (1 << EPOCH_BITS) == bits:
                 self._end(epoch, now)  # the keys of its frames are gone too
         self._begin()
-        early, self._early = self._early, deque(maxlen=_EARLY_MAX)
-        for blob in early:
+        for blob in self._early.take(now)[0]:
             self.broadcast_received(blob, now)
 
     def _end_epochs(self, now: float) -> None:
@@ -178,13 +193,13 @@ class Signing(Feature):
 
     def _end(self, epoch: _Epoch, now: float) -> None:
         del self._epochs[epoch.slot]
-        self._retire(epoch, now)
+        self._retire(epoch)
         for checker in self._checkers.values():
             checker.end_epoch(epoch.number, now)
 
-    def _retire(self, epoch: _Epoch, now: float) -> None:
+    def _retire(self, epoch: _Epoch) -> None:
         if epoch.signer is not None and epoch.signer.used:
-            self._secrets.append((min(epoch.ended_at, now) + PUBLISH_AFTER, epoch.signer.secret))
+            self._old_keys.append(_OldKey(epoch.number, epoch.signer.secret))
 
     def _epoch_of(self, kid: int) -> _Epoch | None:
         bits = kid % (1 << EPOCH_BITS)
@@ -231,12 +246,22 @@ class Signing(Feature):
                     self.room.broadcast(blob)
 
     def _publish(self, now: float) -> None:
-        """Publish the secret halves of old keys, so that holders of our signatures could have forged them."""
-        due = [secret for at, secret in self._secrets if at <= now][: content.SECRETS_MAX]
+        """Publish the secret halves of old keys, so that holders of our signatures could have forged them.
+
+        A member from whom the server withholds a commit still believes the lists of the epoch before it. So a
+        key is published only when all members have signed that they are in a later epoch.
+        """
+        oldest = self.room.feature(Monitor).oldest_epoch()
+        for key in self._old_keys:
+            if key.publish_at is None and key.epoch < oldest:
+                key.publish_at = now + PUBLISH_AFTER
+        ready = (key for key in self._old_keys if key.publish_at is not None and key.publish_at <= now)
+        due = list(islice(ready, content.SECRETS_MAX))
         if due and now >= self._publish_at:
             self._publish_at = now + PUBLISH_EVERY
-            self._secrets = [(at, secret) for at, secret in self._secrets if secret not in due]
-            self.room.relay(content.MediaSecret(due))
+            for key in due:
+                self._old_keys.remove(key)
+            self.room.relay(content.MediaSecret([key.secret for key in due]))
 
     # -- the others' frames --------------------------------------------------------------------------
 
@@ -271,7 +296,7 @@ class Signing(Feature):
             epoch = self._epochs.get(slot)
             if epoch is None:
                 if slot > self.room.membership.epoch_slot and len(blob) <= _LIST_BLOB_MAX:
-                    self._early.append(blob)
+                    self._early.add(blob, now)
                 return False
             payload = envelope.open(epoch.key, "signatures", self.room.membership.room, blob)
         except SnugCryptoError:

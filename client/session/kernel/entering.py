@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 
 from snugroom.client.session.entry.guest import Entry
@@ -10,7 +11,8 @@ from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto import mls
-from snugroom.crypto.agreed.room_state import REPORTS, Ledger, Mode, Policy, RejoinTicket
+from snugroom.crypto.agreed.names import check_text
+from snugroom.crypto.agreed.room_state import REPORTS, TITLE_MAX, Ledger, Mode, Policy, RejoinTicket
 from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.kdf import H, Rng, SigningKey
@@ -28,7 +30,8 @@ class Arrival:
 def found_meeting(
     me: Me, seed: HostSeed, secret: bytes, *, title: str, mode: Mode, reports: bool, now: float, rng: Rng
 ) -> Arrival:
-    """Open a meeting; `secret` is its invites' (16 bytes)."""
+    """Open a meeting; `secret` is its invites' (16 bytes). MalformedError if the title is not allowed."""
+    title = check_text(unicodedata.normalize("NFC", title), TITLE_MAX)
     flags = REPORTS if reports else 0
     rejoin_key = SigningKey.generate(rng)
     group = me.found(Policy(1, (me.public,), seed.host_public, mode, title, flags=flags), rejoin_key, now)

@@ -9,6 +9,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.kernel.early import EarlyBlobs
 from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.outbox import Outbox, OutgoingMessage, SeenDigests
 from snugroom.client.session.kernel.ports import Room
@@ -20,8 +21,10 @@ from snugroom.server.wire import messages as wire
 
 #: Seconds before a lost connection in which a message may not have reached everybody.
 DOUBT: Final = 5.0
-#: Relay blobs that are kept for an epoch that we have not reached yet.
+#: Relay blobs that are kept for an epoch that we have not reached yet, their bytes in all, and their seconds.
 EARLY_MAX: Final = 256
+EARLY_BYTES: Final = 4 * 2**20
+EARLY_TIME: Final = 30.0
 
 
 class MessageLog:
@@ -32,7 +35,7 @@ class MessageLog:
         self._hooks = hooks
         self._outbox = Outbox()
         self._seen = SeenDigests()
-        self._early: list[bytes] = []
+        self._early = EarlyBlobs(most=EARLY_MAX, size=EARLY_BYTES, seconds=EARLY_TIME)
         self._joined_slot = room.membership.epoch_slot
         self._missed = 0
         self._lost_at: float | None = None
@@ -97,7 +100,8 @@ class MessageLog:
 
     def new_epoch(self, now: float) -> None:
         """Try the early blobs again: the keys of a new epoch are here."""
-        early, self._early = self._early, []
+        early, dropped = self._early.take(now)
+        self._missed += dropped
         for waiting in early:
             self.relayed(waiting, now)
 
@@ -112,8 +116,8 @@ class MessageLog:
             what = content.decode(received.data)
         except MissingKeyError:
             began = envelope.epoch_slot(blob)
-            if began > m.epoch_slot and len(self._early) < EARLY_MAX:
-                self._early.append(blob)
+            if began > m.epoch_slot:
+                self._early.add(blob, now)
             elif self._joined_slot <= began < m.epoch_slot:
                 self._missed += 1  # of an epoch of ours whose keys are gone
             return

@@ -14,6 +14,7 @@ from typing import Literal
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.entry import clocks
 from snugroom.client.session.entry.guest import Entry, GuestLobby
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.entry.recovery import HostReturnLobby, RejoinLobby
@@ -276,6 +277,8 @@ class Session:
                 room.queue(intent, now)
             case lobby.RecoveryMessage() as said:
                 self._readmission.message_posted(day, said, room, now)
+            case lobby.ClockReport(at=at):
+                self._tell(clocks.report(at - now, room.feature(Monitor).clocks))
 
     def _admit(self, host: HostLobby, room: RoomSession, knock: int, now: float) -> None:
         """Let a newcomer in: the room commits it, and `Admissions` has the result."""

@@ -17,7 +17,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
-from snugroom.client.session.monitor.monitor import Monitor
+from snugroom.client.session.monitor.monitor import ASLEEP, Monitor
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import SigningKey
@@ -77,6 +77,7 @@ class Drop:
     beats: list[SignedHeartbeat]
     receipts: list[Receipt]
     server_key: bytes
+    since: float = field(init=False)  # as `at`, or when this machine woke up
     probes: int = 0
     probed_at: float | None = None
     run: _Run | None = None
@@ -86,6 +87,17 @@ class Drop:
     told_at: float | None = None
     told_away: bool = False
     last_words: list[ServerEvent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.since = self.at
+
+    def woke_up(self, now: float, slept: float) -> None:
+        """Begin anew after this machine has slept: the server was not asked, and our patience did not run."""
+        self.since = now
+        self.run = self.probe = self.probed_at = self.answered_at = None
+        self.answered = False
+        if self.told_at is not None:
+            self.told_at += slept
 
     @property
     def proven(self) -> bool:
@@ -109,6 +121,7 @@ class Dropped(Feature):
 
     def __init__(self, room: Room) -> None:
         super().__init__(room)
+        self._ticked = inf
         self._server_key: bytes | None = None  # as of the last time in step
         self._drop: Drop | None = None
         self._last: Drop | None = None  # the previous drop that was reported
@@ -153,6 +166,7 @@ class Dropped(Feature):
         return bool(self.room.handle) and key is not None and key != self._server_key
 
     def tick(self, now: float) -> None:
+        slept, self._ticked = now - self._ticked, now
         drop, full = self._drop, self._full
         if full is not None and (self._inside() or now - full.at > FULL_HOLDS):
             full = self._full = None
@@ -161,12 +175,18 @@ class Dropped(Feature):
             return
         if drop is None:
             return
+        if slept > ASLEEP:
+            if drop.run is not None:
+                self.room.perform(ev.Disconnect(ev.PROBE))
+            drop.woke_up(now, slept)
         if self._inside():
             self._back(drop, now)
             return
         if drop.run is not None and now - drop.run.began > PROBE_TIME:
             self._probe_over(drop, now, "The server took a new connection, and said nothing.", answered=True)
-        due = now - drop.at >= PROBE_AFTER if drop.probed_at is None else now - drop.probed_at >= PROBE_EVERY
+        due = (
+            now - drop.since >= PROBE_AFTER if drop.probed_at is None else now - drop.probed_at >= PROBE_EVERY
+        )
         if drop.run is None and due and drop.probes < PROBES_MAX and not drop.proven:
             self._start_probe(drop, now)
         self._judge(drop, now)
@@ -262,7 +282,7 @@ class Dropped(Feature):
     # -- conclusions -------------------------------------------------------------------------------------
 
     def _judge(self, drop: Drop, now: float) -> None:
-        if drop.probe is None or now - drop.at < TELL_AFTER:
+        if drop.probe is None or now - drop.since < TELL_AFTER:
             return
         if not drop.answered or self._restarted():
             if not drop.told_away and drop.told_at is None:

@@ -79,6 +79,11 @@ class Monitor(Feature):
         """The last 64 verified beats and 64 valid receipts."""
         return self._heartbeats.record
 
+    @property
+    def clocks(self) -> list[float]:
+        """Return how far the other members' clocks are ahead of ours, in seconds, by their last beats."""
+        return list(self._members.clocks.values())
+
     def verdict_on_slot(self, slot: int, *, doubted: bool = False) -> Literal["void", "valid"] | None:
         """Return the others' verdict on the commit in `slot` that we alone cannot read (protocol section 6).
 
@@ -102,6 +107,19 @@ class Monitor(Feature):
         if len(carried) != 1:
             return None
         return "void" if carried == ["void"] else "valid"
+
+    def oldest_epoch(self) -> int:
+        """Return the number of the oldest epoch in which a member may still be; -1 if one was never heard.
+
+        A member is past an epoch when its heartbeat names a later epoch of our history: nobody else can sign
+        that. Only a removal, and not silence, makes us wait for a member no longer.
+        """
+        oldest = self.room.membership.group.epoch
+        for leaf in self._members.others:
+            history = self._heartbeats.histories.get(leaf)
+            last = None if history is None else history.last
+            oldest = min(oldest, -1 if last is None or last.authenticator not in self._epochs else last.epoch)
+        return oldest
 
     def override(self, now: float) -> None:
         """Go on with audio and video although the listeners are unknown; ValueError if they are not paused.
@@ -265,6 +283,7 @@ class Monitor(Feature):
         leaf = beat.leaf
         history = self._heartbeats.histories[leaf]
         self._members.heard[leaf] = now
+        self._members.clocks[leaf] = beat.at - now
         if history.handle != beat.handle:
             history.handle = beat.handle
             self._members.unsettle(leaf, now)

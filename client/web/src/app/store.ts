@@ -1,5 +1,6 @@
 /** The implementation of `Model`: turns events of worker and devices into state for views, and passes on commands. */
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
+import { Clock } from "../clock";
 import { unhex } from "../crypto/bytes";
 import type { Command, Event, EventOf, OwnState } from "../session/events";
 import type { Counts, FromWorker, TreeView } from "../worker/messages";
@@ -36,6 +37,7 @@ const NOTHING: Counts = { sealed: {}, silent: null, streams: [], waiting: null }
 export class Store implements Model {
   readonly #around: Around;
   readonly #link = new WorkerLink();
+  readonly #clock = new Clock();
   readonly #preJoin = new PreJoin();
   readonly #toasts = new Passing<Toast>(TOAST_TIME);
   readonly #chat: Chat;
@@ -162,7 +164,7 @@ export class Store implements Model {
         media.remote.value,
         this.#counts.value.streams,
         visible.asked.value,
-        performance.timeOrigin + performance.now(),
+        this.#clock.now() * 1000,
       ),
     );
     this.encryption = computed((): Encryption => {

@@ -3,7 +3,8 @@
  *
  * ts-mls stores the ratchet secret of a skipped generation, from which all later keys derive. This module
  * stores only the key of that generation, and overwrites a secret once the next one has replaced it. Looking
- * up a generation changes no ratchet; only `consume` does, so that a forged message cannot consume a key.
+ * up a generation consumes no key; only `consume` does. It derives keys once: those of generations ahead are
+ * kept, at most MAX_GAP + 1 per ratchet.
  */
 
 import { directPath, left, nodeWidth, right, root, toNodeIndex } from "ts-mls/treemath.js";
@@ -31,19 +32,26 @@ export interface MessageKey {
   readonly consume: () => void;
 }
 
-type SkippedKey = readonly [key: Bytes, nonce: Bytes];
+type KeptKey = readonly [key: Bytes, nonce: Bytes];
 
-/** One sender's keys of one kind, in order (section 9.1). */
+/**
+ * One sender's keys of one kind, in order (section 9.1).
+ *
+ * `#secret` derives the generation after those in `#ahead`. These were derived for a message that has not been
+ * authenticated, and are kept: a forged message with a high generation costs its derivations once.
+ */
 class Ratchet {
   #secret: Bytes;
   #next = 0;
-  readonly #skipped = new Map<number, SkippedKey>();
+  /** The keys of `#next` and the following generations. */
+  readonly #ahead: KeptKey[] = [];
+  readonly #skipped = new Map<number, KeptKey>();
 
   constructor(secret: Bytes) {
     this.#secret = secret;
   }
 
-  /** The lowest generation that has not been derived yet. */
+  /** The generation after the highest that was consumed. */
   get nextGeneration(): number {
     return this.#next;
   }
@@ -58,48 +66,49 @@ class Ratchet {
     if (generation < this.#next) {
       const kept = this.#skipped.get(generation);
       if (kept === undefined) throw new ReplayError(`generation ${generation} was used, or is too old`);
-      const [key, nonce] = kept;
-      const consume = (): void => {
-        this.#skipped.delete(generation);
-        key.fill(0);
-      };
-      return { generation, key, nonce, consume };
+      return { generation, key: kept[0], nonce: kept[1], consume: () => this.#forget(generation) };
     }
     if (generation - this.#next > MAX_GAP)
       throw new ValidationError(
         "SNUG-17",
         `generation ${generation} is more than ${MAX_GAP} ahead of ${this.#next}`,
       );
-    let secret = this.#secret.slice();
-    const passed: [number, SkippedKey][] = [];
-    for (let step = this.#next; ; step++) {
-      const at = int(step, 4);
-      const key = expandWithLabel(secret, "key", at, 16);
-      const nonce = expandWithLabel(secret, "nonce", at, 12);
-      const following = expandWithLabel(secret, "secret", at, NH);
-      secret.fill(0);
-      secret = following;
-      if (step < generation) passed.push([step, [key, nonce]]);
-      else return { generation, key, nonce, consume: () => this.#advance(generation, key, secret, passed) };
+    let found = this.#ahead[generation - this.#next];
+    while (found === undefined) {
+      this.#step(this.#next + this.#ahead.length);
+      found = this.#ahead[generation - this.#next];
     }
+    const [key, nonce] = found;
+    return { generation, key, nonce, consume: () => this.#advance(generation) };
   }
 
-  #advance(generation: number, key: Bytes, secret: Bytes, passed: readonly [number, SkippedKey][]): void {
-    this.#secret.fill(0);
-    key.fill(0);
-    this.#secret = secret;
-    this.#next = generation + 1;
-    for (const [step, kept] of passed) this.#skipped.set(step, kept);
-    for (const [step, [dropped]] of this.#skipped) {
+  /** Derive key and nonce of the generation that `#secret` belongs to, and the next secret. */
+  #step(generation: number): void {
+    const secret = this.#secret;
+    const at = int(generation, 4);
+    this.#ahead.push([expandWithLabel(secret, "key", at, 16), expandWithLabel(secret, "nonce", at, 12)]);
+    this.#secret = expandWithLabel(secret, "secret", at, NH);
+    secret.fill(0);
+  }
+
+  #forget(generation: number): void {
+    this.#skipped.get(generation)?.[0].fill(0);
+    this.#skipped.delete(generation);
+  }
+
+  #advance(generation: number): void {
+    for (const kept of this.#ahead.splice(0, generation - this.#next + 1)) this.#skipped.set(this.#next++, kept);
+    this.#forget(generation);
+    for (const step of this.#skipped.keys()) {
       if (this.#skipped.size <= WINDOW) break;
-      this.#skipped.delete(step);
-      dropped.fill(0);
+      this.#forget(step);
     }
   }
 
   wipe(): void {
     this.#secret.fill(0);
-    for (const [key] of this.#skipped.values()) key.fill(0);
+    for (const [key] of [...this.#ahead, ...this.#skipped.values()]) key.fill(0);
+    this.#ahead.length = 0;
     this.#skipped.clear();
   }
 }

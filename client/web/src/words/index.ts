@@ -7,6 +7,7 @@ import { signal } from "@preact/signals";
 import type { Language } from "../app/model";
 import en from "./en";
 import errors from "./enErrors";
+import { NAMES, QUOTES, QUOTING } from "./quoting";
 import type { Arg, Sentence, Words } from "./sentence";
 
 /** All sentences in English. A sentence that another language lacks is shown in English. */
@@ -73,6 +74,16 @@ export function word(what: string | Sentence, args?: Readonly<Record<string, Arg
  */
 const HOLE = /\{(\w+)(?::(\w+)|\|((?:[^{}|]|\{[^{}]*\})*)\|((?:[^{}|]|\{[^{}]*\})*))?\}/g;
 
+/**
+ * A name, or each name of a list, in quotation marks; sentences as they are. Otherwise a member named "the server"
+ * could put an act of its own down to the server.
+ */
+function quoted(arg: Arg, language: Language): Arg {
+  const [before, after] = QUOTES[language];
+  const name = (each: string | Sentence) => (typeof each === "string" && each !== "" ? `${before}${each}${after}` : each);
+  return typeof arg === "string" ? name(arg) : Array.isArray(arg) ? arg.map(name) : arg;
+}
+
 /** A sentence in a given language's words: what `word` does, for tests and for what isn't shown. */
 export function render(words: Words, language: Language, key: string, args: Readonly<Record<string, Arg>>): string {
   const text = (arg: Arg): string => {
@@ -84,8 +95,9 @@ export function render(words: Words, language: Language, key: string, args: Read
   };
   const fill = (template: string): string =>
     template.replace(HOLE, (hole, name: string, form?: string, one?: string, other?: string) => {
-      const arg = own(args, name);
-      if (arg === undefined) return hole;
+      const given = own(args, name);
+      if (given === undefined) return hole;
+      const arg = NAMES.includes(name) && QUOTING.some((begin) => key.startsWith(begin)) ? quoted(given, language) : given;
       if (one !== undefined && other !== undefined) return fill(count(arg) === 1 ? one : other);
       if (form === "all" && Array.isArray(arg)) return arg.map(text).join(language.startsWith("zh") ? "；" : "; ");
       if (form === "n" && typeof arg === "number") return format(language, arg);

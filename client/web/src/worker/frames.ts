@@ -245,7 +245,8 @@ export class Incoming<T> {
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       if (error instanceof FutureEpochError) {
-        (error instanceof UnverifiedFrameError ? this.#unverified : this.#future).hold(held, held.since);
+        const waiting = error instanceof UnverifiedFrameError ? this.#unverified : this.#future;
+        waiting.hold(held, held.since, held.data.length);
         this.#countDropped(now);
         return;
       }

@@ -1,4 +1,5 @@
 /** Entry point of the worker. Session, MLS and SFrame live here; the page has none of their keys. */
+import { Clock } from "../clock";
 import { Connections } from "./doors";
 import type { FromWorker, ToWorker } from "./messages";
 import { Shell } from "./shell";
@@ -14,10 +15,10 @@ interface Scope {
 
 const scope = self as unknown as Scope;
 
+const clock = new Clock();
 const shell = new Shell({
   post: (message) => scope.postMessage(message),
-  // the wall clock at the start, advanced by a monotonic clock
-  now: () => (performance.timeOrigin + performance.now()) / 1000,
+  now: () => clock.now(),
   connections: (origin, events) => new Connections(origin, events),
 });
 

@@ -46,7 +46,7 @@ export interface StreamCount {
   /** Frames authenticated and delivered, and frames refused. */
   readonly opened: number;
   readonly failed: number;
-  /** When the last frame was opened, in ms of `performance.timeOrigin + performance.now()`. */
+  /** When the last frame was opened, in ms of `Clock`. */
   readonly lastOpened: number;
   readonly lastFailed: number;
 }

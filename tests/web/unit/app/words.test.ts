@@ -100,7 +100,7 @@ test("lengths of time and sizes are told in whole words", () => {
 test("the page names its buttons where the terminal names commands", () => {
   assert.equal(
     word(sentence("compared.since.new", { changes: ["Eve came in"], names: ["Eve"] })),
-    "Since you compared codes: Eve came in. You have not compared codes with Eve: compare again under Code.",
+    "Since you compared codes: Eve came in. You have not compared codes with “Eve”: compare again under Code.",
   );
 });
 

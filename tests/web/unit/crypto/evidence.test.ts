@@ -111,6 +111,14 @@ test("a report is written as Python writes it, and holds only for its host", asy
   await refused(() => report.verifyReport(claiming, other.public), AuthenticationError, /another host/);
 });
 
+test("a message listed 64 times counts as no 64 messages", async () => {
+  const made = held(JSON.parse(reports.file)) as report.Report;
+  const [once] = made.messages;
+  assert.ok(once);
+  const repeated = { ...made, messages: Array.from({ length: report.MESSAGES_MAX }, () => once) };
+  await refused(() => report.verifyReport(repeated, host.public), MalformedError, /twice/);
+});
+
 test("a host's admission is of one key, one group and one invite", async () => {
   const [first] = reports.cases;
   assert.ok(first);

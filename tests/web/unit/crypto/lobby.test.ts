@@ -7,6 +7,7 @@ import { Exporter } from "../../../../client/web/src/crypto/hpke";
 import { IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
 import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SEAL_OVERHEAD, seal } from "../../../../client/web/src/crypto/kdf";
+import { checkText } from "../../../../client/web/src/crypto/agreed/names";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
 import { Knocks } from "../../../../client/web/src/crypto/entry/knocks";
 import { Card, CardRequest, Knock, RecoveryMessage, Reply } from "../../../../client/web/src/crypto/entry/lobby";
@@ -67,7 +68,7 @@ compareWithPython("lobby", {
     assert.deepEqual(card.encode(), raw);
     await card.verify(hostPublic, origin, day, now);
   },
-  text: lobby.checkText,
+  text: checkText,
   knock: async (cardRng: Rng, index: number, keyPackage: Bytes, name: string, greeting: string, own: Bytes | null, rng: Rng) => {
     const { card } = await pairOf(cardRng);
     const { knock } = await knockOf(card, index, keyPackage, name, greeting, own, rng);

@@ -14,6 +14,7 @@ import {
   baseStream,
   EpochKeys,
   FutureEpochError,
+  FUTURE_BYTES,
   FutureFrames,
   layerStream,
   MediaKeys,
@@ -338,7 +339,7 @@ test("frames of the next four epochs are worth waiting for, and open once their 
   const waiting = new FutureFrames<Bytes>();
   const data = await ada.seal(0, none, utf8("early"), 0);
   await refused(() => cem.open(none, data, 0), FutureEpochError);
-  waiting.hold(data, 0);
+  waiting.hold(data, 0, data.length);
   await enter(cem, 16, 0.3, 1);
   const [held] = waiting.release(0.3);
   assert.ok(held);
@@ -348,16 +349,26 @@ test("frames of the next four epochs are worth waiting for, and open once their 
 
 test("at most 64 wait for at most a second", () => {
   const waiting = new FutureFrames<number>();
-  for (let n = 0; n < 70; n++) waiting.hold(n, 0.001 * n);
+  for (let n = 0; n < 70; n++) waiting.hold(n, 0.001 * n, 1);
   assert.deepEqual([waiting.length, waiting.dropped], [64, 6]);
   waiting.expire(1);
   assert.equal(waiting.length, 64);
   assert.deepEqual(waiting.release(1.0105), Array.from({ length: 59 }, (_, i) => i + 11));
   assert.equal(waiting.dropped, 11);
-  waiting.hold(1, 5);
+  waiting.hold(1, 5, 1);
   waiting.expire(6);
   assert.deepEqual([waiting.length, waiting.dropped], [0, 12]);
   assert.deepEqual(waiting.release(6), []);
+});
+
+test("the bytes of waiting frames are bounded", () => {
+  const waiting = new FutureFrames<number>();
+  for (let n = 0; n < 10; n++) waiting.hold(n, 0.001 * n, FUTURE_BYTES / 4);
+  assert.deepEqual([waiting.length, waiting.dropped], [4, 6]);
+  waiting.hold(10, 0.1, FUTURE_BYTES + 1);
+  assert.deepEqual([waiting.length, waiting.dropped], [0, 11]);
+  waiting.hold(11, 0.2, FUTURE_BYTES);
+  assert.deepEqual(waiting.release(0.2), [11]);
 });
 
 // -- the clear header ----------------------------------------------------------------------------------

@@ -65,6 +65,17 @@ test("the gap and the window are bounded", () => {
   tree.peek(0, "application", oldest + 1).consume();
 });
 
+test("a bad message far ahead costs its derivations once", () => {
+  const [, tree] = both();
+  const key = tree.peek(0, "application", MAX_GAP).key;
+  assert.equal(tree.peek(0, "application", MAX_GAP).key, key, "kept, not derived anew");
+  const near = tree.peek(0, "application", 3);
+  near.consume();
+  assert.equal(tree.peek(0, "application", MAX_GAP).key, key, "kept when an earlier generation is used");
+  tree.peek(0, "application", MAX_GAP).consume();
+  assert.equal(hex(key), "00".repeat(16));
+});
+
 test("a past tree keeps others' application keys alone", () => {
   const [, tree] = both();
   tree.peek(1, "handshake", 0).consume();

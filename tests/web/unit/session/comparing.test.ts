@@ -41,7 +41,7 @@ test("all are shown the same code, and told what changes once they have compared
   );
   await world.commit(0, { removed: [world.room(2).gone] }, [ada, bo]);
   const last = bo.events("Comparison").at(-1)!;
-  assert.equal(worded(last.text), "Since you compared codes: Cem was removed by Ada.");
+  assert.equal(worded(last.text), "Since you compared codes: “Cem” was removed by “Ada”.");
   assert.ok(last.news);
   assert.deepEqual(
     last.members.map(({ newSince }) => newSince),
@@ -82,7 +82,7 @@ test("a server that tells two stories of a commitment is found out, and there is
     [],
   );
   assert.match(bo.alarms("code_fork")[0] ?? "", /received other data than you/);
-  assert.match(ada.alarms("code_fork")[0] ?? "", /^Bo received other data than you/);
+  assert.match(ada.alarms("code_fork")[0] ?? "", /^“Bo” received other data than you/);
 });
 
 /** The run that is open, from what Ada has said. */
@@ -98,7 +98,7 @@ test("a member whose part is missing is named, before and after the first reveal
   cem.isInSync = false; // commits to nothing
   await ada.act(ada.feature(Comparing).compare(world.now));
   await world.run(PHASE + 1);
-  assert.match(ada.statuses("no_code")[0] ?? "", /There is no code this time: nothing came from Cem\./);
+  assert.match(ada.statuses("no_code")[0] ?? "", /There is no code this time: nothing came from “Cem”\./);
   assert.deepEqual(ada.alarms(), []);
 
   const again = await three();
@@ -110,7 +110,7 @@ test("a member whose part is missing is named, before and after the first reveal
   for (const room of [first, second])
     assert.match(
       room.alarms("code_aborted")[0] ?? "",
-      /^There is no code: Cem did not show their part of it when the others had shown theirs \(nothing came for 8 seconds\)/,
+      /^There is no code: “Cem” did not show their part of it when the others had shown theirs \(nothing came for 8 seconds\)/,
     );
 });
 
@@ -130,7 +130,7 @@ test("a change of keys after shares are out is somebody's choice, and is told", 
   world.withheld = (_, from) => from === cem && world.opened.some((w) => w.type === "code_reveal");
   await ada.act(ada.feature(Comparing).compare(world.now));
   await world.commit(2, {}, [ada, bo]);
-  assert.match(ada.alarms("code_aborted")[0] ?? "", /Cem changed the meeting's keys in the middle of it/);
+  assert.match(ada.alarms("code_aborted")[0] ?? "", /“Cem” changed the meeting's keys in the middle of it/);
 });
 
 test("a comparison that is not possible is refused with a sentence", async () => {

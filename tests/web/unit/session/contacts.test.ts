@@ -128,7 +128,7 @@ test("invites: drawn, told apart, used, taken back", () => {
   );
   assert.match(
     refusal(() => book.make("a\u202eb", false, [], seeded("x"))),
-    /no control characters/,
+    /only characters that show/,
   );
   assert.equal(worded(inviteName(5, book.label(5))), "the invite for “Bo” (no. 5)");
   assert.equal(worded(inviteName(0, book.label(0))), "the open invite");

@@ -38,18 +38,18 @@ test("a silent member is told once, and so is the end", async () => {
   world.room(2).asleep = true;
   await world.run(40);
   assert.deepEqual(bo.alarms("silent"), [
-    "Nothing has come from Cem for 15 s. The connection may be lost, or the server keeps it from you.",
+    "Nothing has come from “Cem” for 15 s. The connection may be lost, or the server keeps it from you.",
   ]);
   assert.deepEqual(bo.alarms("gone"), []);
   await world.run(30);
   assert.match(
     ada.alarms("gone")[0] ?? "",
-    /^Cem has been silent for 60 s and still has the meeting's keys\. You can remove them under People/,
+    /^“Cem” has been silent for 60 s and still has the meeting's keys\. You can remove them under People/,
   );
   assert.equal(why(bo), null); // of three two are enough
   world.room(2).asleep = false;
   await world.run(6);
-  assert.deepEqual(bo.statuses("cleared"), ["Cem can be heard again."]);
+  assert.deepEqual(bo.statuses("cleared"), ["“Cem” can be heard again."]);
 });
 
 test("without a host's heartbeat media pauses, until an override", async () => {
@@ -61,7 +61,7 @@ test("without a host's heartbeat media pauses, until an override", async () => {
   for (const room of [bo, cem]) {
     assert.match(
       room.alarms("stale")[0] ?? "",
-      /^Your program hears no host, and Ada has not confirmed lately who is in the room\./,
+      /^Your program hears no host, and “Ada” has not confirmed lately who is in the room\./,
     );
     assert.match(why(room) ?? "", /too few of the others have confirmed lately/);
   }
@@ -86,7 +86,7 @@ test("a withheld change stops our media, and is told", async () => {
   await world.run(5);
   assert.match(
     cem.alarms("withheld")[0] ?? "",
-    /^(Ada|Ada and Bo|Bo) reports? that the meeting has moved on to change 4, and/,
+    /^(“Ada”|“Ada” and “Bo”|“Bo”) reports? that the meeting has moved on to change 4, and/,
   );
   assert.match(why(cem) ?? "", /the meeting has moved on, and the change has not arrived here/);
   assert.equal(why(bo), null);
@@ -94,7 +94,7 @@ test("a withheld change stops our media, and is told", async () => {
   await world.run(10);
   assert.match(
     [...reach, ...ada.statuses("removal_reach")].at(-1) ?? "",
-    /^The removal of Cem has reached everybody \(1 of 1\)\.$/,
+    /^The removal of “Cem” has reached everybody \(1 of 1\)\.$/,
   );
 });
 
@@ -121,9 +121,9 @@ test("two members with different changes find that out", async () => {
   await world.run(8);
   assert.match(
     cem.alarms("two_stories")[0] ?? "",
-    /^(Ada|Bo) reports another history of this meeting than yours \(at slot 4\)/,
+    /^“(Ada|Bo)” reports another history of this meeting than yours \(at slot 4\)/,
   );
-  assert.match(bo.alarms("two_stories")[0] ?? "", /^Cem reports another history/);
+  assert.match(bo.alarms("two_stories")[0] ?? "", /^“Cem” reports another history/);
 });
 
 test("a member who is not heard by others is told so", async () => {
@@ -134,11 +134,11 @@ test("a member who is not heard by others is told so", async () => {
   await world.run(60);
   assert.match(
     cem.alarms("unheard")[0] ?? "",
-    /^(The others do|Ada and Bo do|Ada does|Bo does) not hear you/,
+    /^(The others do|“Ada” and “Bo” do|“Ada” does|“Bo” does) not hear you/,
   );
   world.withheld = () => false;
   await world.run(12);
-  assert.match(cem.statuses("cleared").join(), /Your messages reach (Ada and Bo|Ada|Bo) again\./);
+  assert.match(cem.statuses("cleared").join(), /Your messages reach (“Ada” and “Bo”|“Ada”|“Bo”) again\./);
 });
 
 test("other messages in another order are told, and one number for two messages is", async () => {
@@ -153,9 +153,9 @@ test("other messages in another order are told, and one number for two messages 
   await world.run(20);
   assert.match(
     bo.alarms("reordered")[0] ?? "",
-    /^The server gave (Ada|Cem|Ada and Cem) other messages than you, or another order of them/,
+    /^The server gave (“Ada”|“Cem”|“Ada” and “Cem”) other messages than you, or another order of them/,
   );
-  assert.match(ada.alarms("reordered")[0] ?? "", /^The server gave Bo other messages/);
+  assert.match(ada.alarms("reordered")[0] ?? "", /^The server gave “Bo” other messages/);
   await ada.feature(Monitor).relayed(20, one, world.now);
   await ada.feature(Monitor).relayed(20, H(utf8("two")), world.now);
   assert.match(ada.alarms("reordered").at(-1) ?? "", /two different messages under one number/);

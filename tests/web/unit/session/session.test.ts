@@ -113,7 +113,7 @@ test("a refusal, a lock, a used invite and one taken back each say so", async ()
   assert.equal(dana.ended, "This invite has been used or taken back. Ask for another one.");
   assert.match(
     ada.alarms()[0] ?? "",
-    /^The invite for “Cem” \(no\. \d+\) was used twice: it has leaked\. Cem came in with it, and now somebody who says “Dana” knocks/,
+    /^The invite for “Cem” \(no\. \d+\) was used twice: it has leaked\. “Cem” came in with it, and now somebody who says “Dana” knocks/,
   );
   await hub.feed(ada, { type: "Lock", on: true });
   assert.equal((await knocks(hub, link, "Eve")).ended, "The room is locked: nobody new is let in now.");
@@ -141,7 +141,7 @@ test("a wave-in needs no question; a removed member hears of it, and the link ch
   await hub.run(1);
   await hub.feed(ada, { type: "Remove", leaf: 1 });
   await hub.run(1);
-  assert.equal(bo.ended, "You were removed by Ada.");
+  assert.equal(bo.ended, "You were removed by “Ada”.");
   assert.deepEqual(ada.names, ["Ada"]);
   const made = ada.events("InviteMade");
   assert.equal(made.at(-1)?.replaces, 0);
@@ -150,7 +150,7 @@ test("a wave-in needs no question; a removed member hears of it, and the link ch
   assert.match((await knocks(hub, link, "Bo")).ended, /^This invite has been used or taken back/);
   assert.match(
     ada.alarms().at(-1) ?? "",
-    /^Somebody who says “Bo” knocks with the open invite\. Bo came in with that invite, and was removed\./,
+    /^Somebody who says “Bo” knocks with the open invite\. “Bo” came in with that invite, and was removed\./,
   );
 });
 
@@ -169,7 +169,7 @@ test("hosts share and hand over their powers", async () => {
   );
   await hub.feed(bo, { type: "EndMeeting" });
   await hub.run(1);
-  for (const who of [ada, cem]) assert.equal(who.ended, "Bo ended the meeting.");
+  for (const who of [ada, cem]) assert.equal(who.ended, "“Bo” ended the meeting.");
 });
 
 test("a guest leaves, and is seen to have left", async () => {

@@ -106,9 +106,9 @@ test("a member who runs another page is shown to all, once", async () => {
   await cem.act(cem.feature(Pages).run(other, world.now));
   assert.match(
     ada.alarms("page_differs")[0] ?? "",
-    /^Cem runs another page than you: 2 of 3 people here run the same one\. The server of that page/,
+    /^“Cem” runs another page than you: 2 of 3 people here run the same one\. The server of that page/,
   );
-  assert.match(cem.alarms("page_differs")[0] ?? "", /^Ada and Bo run another page than you: 1 of 3/);
+  assert.match(cem.alarms("page_differs")[0] ?? "", /^“Ada” and “Bo” run another page than you: 1 of 3/);
   await world.commit(0, { added: [{ leaf: 2, name: "Cem" }] });
   await world.run(2);
   assert.equal(ada.alarms("page_differs").length, 1); // said again, and no news
@@ -124,7 +124,7 @@ test("a member without a page hears when two differ; among equals the first deci
   const cem = world.room(2);
   await cem.hear(world.room(0), { type: "page", hash: new Uint8Array(32).fill(1) });
   await cem.hear(world.room(1), { type: "page", hash: new Uint8Array(32).fill(2) });
-  assert.match(cem.alarms("page_differs")[0] ?? "", /^Bo runs another page than the others: 1 of 2/);
+  assert.match(cem.alarms("page_differs")[0] ?? "", /^“Bo” runs another page than the others: 1 of 2/);
 });
 
 test("a file arrives as it was sent, piece by piece", async () => {

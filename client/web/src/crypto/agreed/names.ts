@@ -1,5 +1,5 @@
 /**
- * Display names: validity rules, and the test whether two names look alike.
+ * Display names and other short texts of members: validity rules, and whether two names look alike.
  *
  * The skeleton follows Unicode UTS 39 section 4: NFD, remove ignorable characters, map confusables to their
  * prototype, NFD. In addition, compatibility forms and case are folded and spaces are removed: "ADA", "A da",
@@ -10,11 +10,20 @@ import { sentence } from "../../words/sentence";
 import { isAssigned } from "./unicode14";
 import { utf8 } from "../bytes";
 import { CHARACTERS, PROTOTYPES } from "../confusables";
-import { ValidationError } from "../errors";
+import { MalformedError, ValidationError } from "../errors";
 import { trimmed, unspaced } from "../text";
 
 /** Maximum size of a name in bytes of UTF-8. */
 export const NAME_MAX = 64;
+/** Maximum combining marks on one letter. Vowels of Brahmic scripts are marks, so their letters may have more. */
+export const MARKS_MAX = 2;
+export const BRAHMIC_MARKS_MAX = 4;
+/** Blocks of Brahmic scripts, from Devanagari to Sinhala, Tibetan, Burmese, Khmer, ... */
+const BRAHMIC = new RegExp(
+  "[\\u0900-\\u0dff\\u0f00-\\u109f\\u1700-\\u17ff\\u1900-\\u1aaf\\u1b00-\\u1c4f" +
+    "\\ua800-\\ua8ff\\ua930-\\uaaff\\uabc0-\\uabff\\u{11000}-\\u{11fff}]",
+  "u",
+);
 
 let table: ReadonlyMap<string, string> | null = null;
 
@@ -68,8 +77,9 @@ function fold(char: string): string {
  *
  * A name is in NFC and has 1 to 64 bytes of UTF-8, all characters from Unicode 14.0. It has no control,
  * format, surrogate, private-use or ignorable characters, no line or paragraph separators, no space at either
- * end, and no leading mark. It has none of the characters that user interfaces place around names (`AROUND`):
- * otherwise "Ada: I agree. Bo" imitates a message by Ada, and "Ada (host)" imitates the label of a host.
+ * end, no leading mark, and few marks on one letter (`overloaded`). It has none of the characters that user
+ * interfaces place around names (`AROUND`): otherwise "Ada: I agree. Bo" imitates a message by Ada, and
+ * "Ada (host)" imitates the label of a host.
  */
 export function checkName(name: string): string {
   const wrong = (key: string): ValidationError => new ValidationError("SNUG-11", sentence(key, { most: NAME_MAX }));
@@ -78,7 +88,50 @@ export function checkName(name: string): string {
   if (name !== trimmed(name) || !chars.every(shows)) throw wrong("name.shows");
   if (/^\p{M}/u.test(name) || chars.some(standsAround)) throw wrong("name.around");
   if (normalized(name, "NFC") !== name) throw wrong("name.nfc");
+  if (overloaded(name)) throw wrong("name.marks");
   return name;
+}
+
+/**
+ * Return a title, greeting or reason if it is allowed; otherwise MalformedError.
+ *
+ * It has at most `most` bytes of UTF-8, is in NFC and `isVisible`.
+ */
+export function checkText(text: string, most: number): string {
+  if (utf8(text).length > most) throw new MalformedError(sentence("text.size", { most }));
+  if (normalized(text, "NFC") !== text) throw new MalformedError(sentence("text.nfc"));
+  if (!isVisible(text)) throw new MalformedError(sentence("text.shows"));
+  return text;
+}
+
+/**
+ * Return whether a text has no control, format, surrogate or private-use character, no line or paragraph separator,
+ * and few marks on one letter.
+ *
+ * Otherwise a text could be shown as another one (bidirectional controls), act on a terminal, or cover its neighbours.
+ * Joiners are allowed, because Persian and emoji need them, and so are characters that Unicode 14.0 does not assign.
+ */
+export const isVisible = (text: string): boolean =>
+  ![...text].some(controls) && !overloaded(normalized(text, "NFC"));
+
+/** Zero-width joiner and non-joiner are no controls. */
+const controls = (char: string): boolean =>
+  /[\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u.test(char) ||
+  (/\p{Cf}/u.test(char) && isAssigned(char) && !/[\u200c\u200d]/.test(char));
+
+/**
+ * Return whether a letter has more than MARKS_MAX combining marks, or BRAHMIC_MARKS_MAX with those of Brahmic scripts:
+ * such marks cover the lines above and below.
+ */
+function overloaded(text: string): boolean {
+  let [marks, brahmic] = [0, 0];
+  for (const char of text) {
+    if (!/\p{M}/u.test(char) || !isAssigned(char)) [marks, brahmic] = [0, 0];
+    else if (BRAHMIC.test(char)) brahmic++;
+    else marks++;
+    if (marks > MARKS_MAX || marks + brahmic > BRAHMIC_MARKS_MAX) return true;
+  }
+  return false;
 }
 
 const FORBIDDEN = /[\p{C}\p{Zl}\p{Zp}]/u;
@@ -99,7 +152,7 @@ export const shows = (char: string): boolean =>
   isAssigned(char) && !INVISIBLE.test(char) && !FORBIDDEN.test(char);
 
 /** Characters that programs put around names: "Ada (host)", "Ada: hello", a label in quotation marks. */
-const AROUND = /[():"\u201c\u201d\u201e\u201f\u00ab\u00bb]/;
+const AROUND = /[():"\u201c\u201d\u201e\u201f\u00ab\u00bb\u300c\u300d\u300e\u300f]/;
 
 export function standsAround(char: string): boolean {
   // a phonetic letter that looks like a colon

@@ -13,7 +13,7 @@ import { NO_HEARTBEAT } from "./heartbeat";
 import { type Bytes, hex, same, utf8 } from "../bytes";
 import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
 import { verify } from "../kdf";
-import { checkName, lookAlike } from "./names";
+import { checkName, checkText, lookAlike } from "./names";
 import * as roomState from "./roomState";
 
 /** PSK id of the link's secret. */
@@ -262,13 +262,21 @@ function snug13(v: CommitView): void {
     const [required, carried] = exactlyTwo(extensions);
     if (!ours.some(([kind, data]) => kind === required[0] && same(data, required[1])))
       throw broken(13, "required");
-    const next = reading(13, () => roomState.Policy.decode(carried[1]));
+    const next = soundPolicy(carried[1]);
     if (next.version !== policy.version + 1 || !same(next.hostPublic, policy.hostPublic))
       throw broken(13, "version");
     // members have written under these flags: provability of messages is fixed at creation
     if (next.flags !== policy.flags) throw broken(13, "flags");
   }
 }
+
+/** Return a decoded policy with a title that shows what it is: it stands in every member's window. */
+const soundPolicy = (data: Bytes): roomState.Policy =>
+  reading(13, () => {
+    const found = roomState.Policy.decode(data);
+    checkText(found.title, roomState.TITLE_MAX);
+    return found;
+  });
 
 function exactlyTwo(extensions: readonly ExtensionView[]): readonly [ExtensionView, ExtensionView] {
   const [first, second, ...more] = extensions;
@@ -345,7 +353,8 @@ export function judgeGroup(group: {
 }): void {
   knownSuite(group.suite);
   noExternalSenders(group.extensions);
-  exactlyTwo(group.extensions);
+  const [, carried] = exactlyTwo(group.extensions);
+  soundPolicy(carried[1]);
   for (const member of group.members) {
     allowedName(member);
     hasRejoinKey(member);

@@ -20,7 +20,7 @@ import * as hpke from "../hpke";
 import { type IdentityKey, KNOCK_PROOF_SIZE, verifyKnockProof } from "../proof/identity";
 import { type Invite, originField } from "./invite";
 import { H, mac, SEAL_OVERHEAD, type SigningKey, same, seal, unseal, verify } from "../kdf";
-import { checkName, normalized } from "../agreed/names";
+import { checkName, checkText } from "../agreed/names";
 import { X25519Key } from "../primitives";
 
 /** Allowed blob sizes (bytes); the largest is the maximum of a lobby. */
@@ -38,10 +38,8 @@ export const KEY_PACKAGE_MAX = 8192;
 
 const AAD = utf8("snug 1 posted");
 const NOTHING = new Uint8Array(0);
-const [CARD_REQUEST, CARD, KNOCK, REPLY, RECOVERY] = [1, 2, 3, 4, 5];
+const [CARD_REQUEST, CARD, KNOCK, REPLY, RECOVERY, CLOCK_REPORT] = [1, 2, 3, 4, 5, 6];
 const [ANSWER, REFUSAL] = [1, 2];
-/** Bidirectional overrides and isolates, which can disguise a text as another, and control characters. */
-const CONTROL = /[\u202a-\u202e\u2066-\u2069\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 /** Placeholder for an absent identity; no identity key starts with these bytes. */
 const NO_IDENTITY = new Uint8Array(KNOCK_PROOF_SIZE);
 const REPLY_ID = 8;
@@ -128,7 +126,14 @@ export class RecoveryMessage {
   constructor(readonly sealed: Bytes) {}
 }
 
-export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage;
+/** A newcomer has refused a card, named by `Card.hash`, for its time: `at` is its clock, in Unix seconds. */
+export class ClockReport {
+  readonly type = "ClockReport";
+
+  constructor(readonly card: Bytes, readonly at: number) {}
+}
+
+export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage | ClockReport;
 
 /**
  * Seal a message under the envelope key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
@@ -158,6 +163,7 @@ export async function read(envelopeKey: Bytes, blob: Bytes): Promise<LobbyMessag
   else if (kind === KNOCK) message = new Knock(reader.take(hpke.KEY_SIZE), reader.rest());
   else if (kind === REPLY) message = new Reply(reader.take(REPLY_ID), reader.rest());
   else if (kind === RECOVERY) message = new RecoveryMessage(reader.rest());
+  else if (kind === CLOCK_REPORT) message = new ClockReport(reader.take(32), reader.uint(8));
   else throw new UnsupportedError(`a lobby message of the unknown kind ${kind}`);
   reader.end();
   return message;
@@ -175,6 +181,8 @@ function encode(message: LobbyMessage): Bytes {
       return concat(Uint8Array.of(REPLY), message.id, message.sealed);
     case "RecoveryMessage":
       return concat(Uint8Array.of(RECOVERY), message.sealed);
+    case "ClockReport":
+      return concat(Uint8Array.of(CLOCK_REPORT), message.card, uint(message.at, 8));
   }
 }
 
@@ -228,18 +236,6 @@ export async function makeCard(
   const [nonce, expiry] = [rng(16), Math.trunc(now) + CARD_LIFETIME];
   const message = cardMessage(new Card(pair.public, nonce, expiry, day, NOTHING), origin);
   return new CardSecret(new Card(pair.public, nonce, expiry, day, await hostKey.sign(message)), pair);
-}
-
-/**
- * Return the text if it is in NFC, has at most `most` bytes of UTF-8 and no control characters.
- *
- * Otherwise MalformedError.
- */
-export function checkText(text: string, most: number): string {
-  if (utf8(text).length > most) throw new MalformedError(`a text of at most ${most} bytes is allowed here`);
-  if (normalized(text, "NFC") !== text) throw new MalformedError("the text is not in NFC");
-  if (CONTROL.test(text)) throw new MalformedError("the text has a control character in it");
-  return text;
 }
 
 // -- knocks -----------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ export const OLD_EPOCH = 2;
 export const FUTURE_EPOCHS = 4;
 export const FUTURE_FRAMES = 64;
 export const FUTURE_TIME = 1;
+/** Bytes of waiting frames of one stream: seconds of the largest video. Anybody may have made them. */
+export const FUTURE_BYTES = 4 * 2 ** 20;
 
 const EPOCHS = 2 ** EPOCH_BITS;
 
@@ -394,11 +396,12 @@ export async function openFrame(keys: MediaKeys, kind: Kind, data: Bytes, now: n
   return opened;
 }
 
-/** Buffer for frames of a future epoch: by default 64 frames, for 1 s each. */
+/** Buffer for frames of a future epoch: by default 64 frames, for 1 s each, and FUTURE_BYTES in all. */
 export class FutureFrames<T> {
   /** Frames dropped because they waited too long or the buffer was full. */
   dropped = 0;
-  #held: (readonly [number, T])[] = [];
+  #held: { readonly since: number; readonly item: T; readonly size: number }[] = [];
+  #bytes = 0;
   readonly #most: number;
   readonly #seconds: number;
 
@@ -407,31 +410,35 @@ export class FutureFrames<T> {
     this.#seconds = seconds;
   }
 
-  /** Keep an item; if the buffer is full, drop the oldest. */
-  hold(item: T, now: number): void {
+  /** Keep an item of `size` bytes; if the buffer is full, drop the oldest. */
+  hold(item: T, now: number, size: number): void {
     this.expire(now);
-    this.#held.push([now, item]);
-    if (this.#held.length > this.#most) {
-      this.#held.shift();
-      this.dropped++;
-    }
+    this.#held.push({ since: now, item, size });
+    this.#bytes += size;
+    while (this.#held.length > this.#most || this.#bytes > FUTURE_BYTES) this.#dropOldest();
   }
 
   /** Remove and return all items that have not expired, oldest first. */
   release(now: number): T[] {
     this.expire(now);
-    const items = this.#held.map(([, item]) => item);
+    const items = this.#held.map(({ item }) => item);
     this.#held = [];
+    this.#bytes = 0;
     return items;
   }
 
   /** Drop items that have waited too long. */
   expire(now: number): void {
-    const kept = this.#held.findIndex(([since]) => since + this.#seconds > now);
-    this.dropped += this.#held.splice(0, kept < 0 ? this.#held.length : kept).length;
+    for (let [first] = this.#held; first !== undefined && first.since + this.#seconds <= now; [first] = this.#held)
+      this.#dropOldest();
   }
 
   get length(): number {
     return this.#held.length;
+  }
+
+  #dropOldest(): void {
+    this.#bytes -= this.#held.shift()?.size ?? 0;
+    this.dropped++;
   }
 }

@@ -17,7 +17,7 @@
  */
 
 import { decode, type Reader } from "../../mls/reader";
-import { type Bytes, concat, same, utf8 } from "../bytes";
+import { type Bytes, concat, hex, same, utf8 } from "../bytes";
 import { AuthenticationError, MalformedError, SnugCryptoError } from "../errors";
 import { exactly, prefixed, uint } from "../fields";
 import { type SigningKey, verify } from "../kdf";
@@ -102,11 +102,19 @@ export async function verifyAdmission(
 /** Encode the file: one canonical JSON object in UTF-8, with a final newline. */
 export const encode = (report: Report): Bytes => canonicalJson.encode(report, ORDER);
 
-/** Verify all messages of a report. Throws as `verifyMessage` does if any check fails. */
+/**
+ * Verify all messages of a report. Throws as `verifyMessage` does if any check fails.
+ *
+ * MalformedError if a message is listed twice: readers count messages. A message that its sender has sealed again in
+ * another epoch is the same message: its data has a random id.
+ */
 export async function verifyReport(report: Report, hostPublic: Bytes): Promise<VerifiedMessage[]> {
   if (!same(report.host_public, hostPublic))
     throw new AuthenticationError("the report claims to be of another host's meeting");
-  return Promise.all(report.messages.map((message) => verifyMessage(message, hostPublic)));
+  const verified = await Promise.all(report.messages.map((message) => verifyMessage(message, hostPublic)));
+  const distinct = new Set(verified.map(({ signatureKey, data }) => `${hex(signatureKey)} ${hex(data)}`));
+  if (distinct.size < verified.length) throw new MalformedError("the report lists a message twice");
+  return verified;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A newcomer in the lobby, with its knock (protocol section 4). */
 import { type Bytes, among, type Rng, same, systemRng } from "../../crypto/bytes";
-import { SnugCryptoError } from "../../crypto/errors";
+import { SnugCryptoError, ValidationError } from "../../crypto/errors";
 import type { IdentityKey } from "../../crypto/proof/identity";
 import { dayOf, type Invite } from "../../crypto/entry/invite";
 import * as lobby from "../../crypto/entry/lobby";
@@ -12,6 +12,7 @@ import type { Effect, EventOf } from "../events";
 import { policyOf } from "../kernel/membership";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
+import * as clocks from "./clocks";
 import { LobbyConnections } from "./lobbyConnections";
 import { reasonOf } from "./refusals";
 
@@ -68,6 +69,8 @@ export class GuestLobby {
   readonly #identity: IdentityKey | null;
   #calledAt = 0;
   #told = "";
+  readonly #began: number;
+  #reportedAt = -Infinity;
 
   static async open(facts: GuestLobbyFacts): Promise<GuestLobby> {
     const guest = new GuestLobby(facts);
@@ -83,6 +86,7 @@ export class GuestLobby {
   /** The caller must call `tick` next. */
   protected constructor(facts: GuestLobbyFacts) {
     this.#link = facts.link;
+    this.#began = facts.now;
     this.#name = facts.name;
     this.#greeting = facts.greeting;
     this.#makePackage = facts.makePackage;
@@ -111,6 +115,8 @@ export class GuestLobby {
       newest.postedAt = now;
       await this.connections.post(today, newest.knock);
     }
+    if (newest === undefined && now - this.#began >= clocks.NO_CARD && this.#told === "waiting")
+      this.tell(clocks.noCard(now));
     const impatient = newest === undefined || now - newest.at >= KNOCK_PATIENCE;
     if (impatient && now - this.#calledAt >= CALL_EVERY) {
       this.#calledAt = now;
@@ -145,6 +151,8 @@ export class GuestLobby {
     try {
       await card.verify(this.#link.hostPublic, this.#link.origin, day, now);
     } catch (error) {
+      if (error instanceof ValidationError && error.rule !== "CARD-DAY" && newest === undefined)
+        await this.#refuse(day, card, now);
       // Anybody with the link can post a card, but only a host can sign it.
       if (error instanceof SnugCryptoError) return;
       throw error;
@@ -165,6 +173,14 @@ export class GuestLobby {
     this.sent = this.sent.slice(-4);
     await this.connections.post(day, knock);
     this.tell(sentences.status("knocking"));
+  }
+
+  /** Tell both sides that a host's card is of another time: one of the two clocks is wrong. */
+  async #refuse(day: number, card: lobby.Card, now: number): Promise<void> {
+    this.tell(clocks.refusedCard(card, now));
+    if (now - this.#reportedAt < clocks.REPORT_EVERY) return;
+    this.#reportedAt = now;
+    await this.connections.post(day, new lobby.ClockReport(card.hash, Math.floor(now)));
   }
 
   async #replied(reply: lobby.Reply): Promise<void> {

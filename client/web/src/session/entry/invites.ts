@@ -5,6 +5,7 @@
  * the bit `SINGLE_USE`; index 0 is the open invite of a new meeting.
  */
 import { type Rng, utf8 } from "../../crypto/bytes";
+import { isVisible } from "../../crypto/agreed/names";
 import { NO_INVITE } from "../../crypto/proof/report";
 import { SINGLE_USE } from "../../crypto/agreed/roomState";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
@@ -17,8 +18,6 @@ export const LABEL_MAX = 64;
 export const MINE_MAX = 1000;
 /** Attempts to draw a free index; if all fail, hardly any index is free. */
 const DRAWS = 1000;
-
-const CONTROLS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /**
  * Pure bookkeeping; it lives as long as the participant, through rejoins and changes of host.
@@ -50,7 +49,7 @@ export class InviteBook {
    * CommandError if the label is too long or has control characters, or if there are too many invites.
    */
   make(label: string, single: boolean, known: Iterable<number>, rng: Rng): number {
-    if (utf8(label).length > LABEL_MAX || CONTROLS.test(label))
+    if (utf8(label).length > LABEL_MAX || !isVisible(label))
       throw new CommandError(sentence("cannot.label", { most: LABEL_MAX }));
     if (this.#mine.size >= MINE_MAX) throw new CommandError(sentence("cannot.invites", { most: MINE_MAX }));
     const all = [...known, ...this.#mine.keys(), ...this.#came.keys(), ...this.takenBack, 0, NO_INVITE];

@@ -3,9 +3,10 @@
  *
  * Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host is in two.
  */
-import { type Bytes, hex, type Rng, same, systemRng, utf8 } from "../../crypto/bytes";
+import { type Bytes, hex, type Rng, same, systemRng, unhex, utf8 } from "../../crypto/bytes";
 import { SnugCryptoError, ValidationError } from "../../crypto/errors";
 import type { HostSeed } from "../../crypto/entry/invite";
+import { uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
 import { Knocks } from "../../crypto/entry/knocks";
@@ -14,11 +15,13 @@ import { ANY_HOST, Identity, Mode, type RejoinTicket, SINGLE_USE } from "../../c
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
+import { TELL_EVERY } from "./clocks";
 import type { Contacts } from "./contacts";
 import type { Effect, EventOf, Knocked } from "../events";
 import type { AddIntent, RejoinIntent } from "../kernel/intents";
 import { inviteName, type InviteBook } from "./invites";
 import type { Membership } from "../kernel/membership";
+import { SeenDigests } from "../kernel/outbox";
 import { ticketOf } from "../kernel/views";
 import { checkIdentity } from "./identityCheck";
 import * as reasons from "../catalogue/reasons";
@@ -79,6 +82,9 @@ export class HostLobby {
   /** Knocks whose Add is under way. */
   readonly #admitted = new Set<number>();
   #asked = new Map<number, Asked>();
+  #clockTold = -Infinity;
+  /** Days and knocks that none of our cards opens: the server can repeat each of them at no cost. */
+  readonly #unreadable = new SeenDigests();
   #rejoining = -1;
   /** leaf -> when we accepted its last request */
   readonly #rejoinedAt = new Map<number, number>();
@@ -174,14 +180,28 @@ export class HostLobby {
     message: ServerMessage,
     m: Membership,
     now: number,
-  ): Promise<Knocked | RejoinIntent | lobby.RecoveryMessage | null> {
+  ): Promise<Knocked | RejoinIntent | lobby.RecoveryMessage | lobby.ClockReport | null> {
     const posted = await this.#connections.received(day, message);
     if (posted === true) await this.#postCard(day, now);
     else if (posted === false) return null;
     else if (posted.type === "CardRequest") await this.#postCard(day, now);
     else if (posted.type === "RecoveryMessage") return posted;
     else if (posted.type === "Knock") return await this.#knocked(day, posted, m, now);
+    else if (posted.type === "ClockReport" && this.#heeds(day, posted, now)) return posted;
     return null;
+  }
+
+  /**
+   * Return whether the host is told of a newcomer's clock: at most once in TELL_EVERY.
+   *
+   * A report that names another card than ours tells nothing: the server may have repeated an old one.
+   */
+  #heeds(day: number, report: lobby.ClockReport, now: number): boolean {
+    const known = this.#cards.get(day)?.some(({ card }) => same(card.hash, report.card)) ?? false;
+    const tolerated = Math.abs(report.at - now) < lobby.CLOCK_SKEW;
+    if (!known || tolerated || now - this.#clockTold < TELL_EVERY) return false;
+    this.#clockTold = now;
+    return true;
   }
 
   /** Post a message in that day's lobby. */
@@ -214,8 +234,13 @@ export class HostLobby {
       await this.#connections.post(day, replied);
       return null;
     }
+    const unreadable = H(uint(day, 4), unhex(mark));
+    if (this.#unreadable.has(unreadable)) return null;
     const opened = await this.#open(day, knock, m, now);
-    if (opened === null) return null;
+    if (opened === null) {
+      this.#unreadable.add(unreadable);
+      return null;
+    }
     const { keyPackage, identity } = opened;
     const ticket = ticketOf(keyPackage);
     const who = hex(keyPackage.leafNode.signatureKey);

@@ -9,6 +9,7 @@ import { MalformedError, SnugCryptoError } from "../../crypto/errors";
 import { Reader, uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
 import * as envelope from "../../crypto/agreed/envelope";
+import { isVisible } from "../../crypto/agreed/names";
 import type { ApplicationMessage } from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
@@ -55,9 +56,12 @@ interface In {
 /** Return the number of pieces of a file of that size (bytes). */
 export const piecesOf = (size: number): number => Math.ceil(size / PIECE_SIZE);
 
-/** Return whether a file name is allowed: printable, no folder or special character, no dot in front. */
+/**
+ * Return whether a file name is allowed: visible, no folder, special character or other space than the common one, no
+ * dot in front.
+ */
 export const isName = (name: string): boolean =>
-  !/[^\P{C} ]|[^\P{Z} ]|[/\\:*?"<>|]/u.test(name) && !name.startsWith(".");
+  isVisible(name) && !/[^\P{Z} ]|[/\\:*?"<>|]/u.test(name) && !name.startsWith(".");
 
 /** Sends our files piece by piece, and assembles the others' files. */
 export class Files extends Feature {

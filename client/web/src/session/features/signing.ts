@@ -18,11 +18,13 @@ import * as envelope from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { type Sentence, sentence } from "../../words/sentence";
+import { EarlyBlobs } from "../kernel/early";
 import { Feature } from "../kernel/feature";
 import { type AnyContent, SECRETS_MAX } from "../catalogue/content";
 import { exported } from "../kernel/membership";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
+import { Monitor } from "../monitor/monitor";
 import * as sentences from "../catalogue/sentences";
 
 /**
@@ -37,12 +39,21 @@ export const RESEND = 5;
  * key is published long after that.
  */
 export const LATE = 10;
-/** Seconds from the end of an epoch until its media key is published, and between two such messages. */
+/**
+ * Seconds after all members were heard in a later epoch until an epoch's media key is published, and between two such
+ * messages. Members accept lists of an epoch until LATE after they have left it.
+ */
 export const PUBLISH_AFTER = 60;
 export const PUBLISH_EVERY = 60;
+/** Keys that wait to be published, because a member may still be in their epoch. The oldest are dropped. */
+const OLD_KEYS_MAX = 1024;
 const SENT_MAX = 32;
-/** Blobs that are kept for an epoch that we have not reached yet, and the largest blob that a list needs. */
-const EARLY_MAX = 64;
+/**
+ * Blobs that are kept for an epoch that we have not reached yet, their bytes in all, and the largest blob that a list
+ * needs. They are kept for LATE.
+ */
+export const EARLY_MAX = 64;
+export const EARLY_BYTES = 512 * 1024;
 const LIST_BLOB_MAX = 32_768;
 
 /** A frame that was sealed before its epoch had a signing key. */
@@ -61,9 +72,16 @@ interface Epoch {
   readonly scope: Bytes;
   signer: Signer | null;
   waiting: Waiting[];
-  /** When its senders stop, and when its last lists count. */
-  endedAt: number;
+  /** When its last lists count: its senders have stopped before. */
   overAt: number;
+}
+
+/** The secret half of the media key of an epoch that is over here. */
+interface OldKey {
+  readonly epoch: number;
+  readonly secret: Bytes;
+  /** null while a member may still be in that epoch. */
+  publishAt: number | null;
 }
 
 const oldestOf = (epoch: Epoch): number | null => epoch.signer?.oldest ?? epoch.waiting[0]?.at ?? null;
@@ -80,10 +98,9 @@ export class Signing extends Feature {
   #connected = false;
   #excusedUntil = -Infinity;
   #lostAt: number | null = null;
-  #early: Bytes[] = [];
+  readonly #early = new EarlyBlobs({ most: EARLY_MAX, size: EARLY_BYTES, seconds: LATE });
   readonly #sent: { readonly at: number; readonly blob: Bytes }[] = [];
-  /** When to publish it, and the secret. */
-  #secrets: { readonly at: number; readonly secret: Bytes }[] = [];
+  #oldKeys: OldKey[] = [];
   /** When the oldest frame was sealed whose list is being signed; null: no list is. */
   #signing: number | null = null;
   #publishAt = -Infinity;
@@ -98,8 +115,8 @@ export class Signing extends Feature {
   /** Signatures from before a rejoin must prove nothing later either. */
   override carryOver(old: Room): void {
     const before = old.feature(Signing);
-    this.#secrets = before.#secrets;
-    for (const epoch of before.#epochs.values()) this.#retire(epoch, before.#lostAt ?? 0);
+    this.#oldKeys = before.#oldKeys;
+    for (const epoch of before.#epochs.values()) this.#retire(epoch);
     // Doubt about members stays. Otherwise an attacker that can force our rejoin could again speak in their names.
     for (const [leaf, checker] of before.#checkers)
       this.#keep(checker, old.membership.signatureKey(leaf), before.#now);
@@ -161,7 +178,6 @@ export class Signing extends Feature {
       scope: scope(m.room, slot, m.group.epochAuthenticator),
       signer: null,
       waiting: [],
-      endedAt: Infinity,
       overAt: Infinity,
     };
     this.#epochs.set(slot, epoch);
@@ -175,10 +191,7 @@ export class Signing extends Feature {
 
   override async adopted(change: Change, now: number): Promise<void> {
     const switchAt = change.removed.length > 0 ? now : now + ADD_SWITCH;
-    for (const epoch of this.#past()) {
-      epoch.endedAt = Math.min(epoch.endedAt, switchAt);
-      epoch.overAt = Math.min(epoch.overAt, switchAt + LATE);
-    }
+    for (const epoch of this.#past()) epoch.overAt = Math.min(epoch.overAt, switchAt + LATE);
     for (const { leaf, key } of change.removed) {
       const checker = this.#checkers.get(leaf);
       this.#checkers.delete(leaf);
@@ -191,20 +204,20 @@ export class Signing extends Feature {
     // The keys of its frames are gone too.
     for (const epoch of this.#past()) if (bitsOf(epoch.number) === bits) this.#end(epoch, now);
     this.#beginEpoch();
-    const early = this.#early;
-    this.#early = [];
+    const [early] = this.#early.take(now);
     for (const blob of early) await this.broadcastReceived(blob, now);
   }
 
   #end(epoch: Epoch, now: number): void {
     this.#epochs.delete(epoch.slot);
-    this.#retire(epoch, now);
+    this.#retire(epoch);
     for (const checker of this.#checkers.values()) checker.endEpoch(epoch.number, now);
   }
 
-  #retire(epoch: Epoch, now: number): void {
-    if (epoch.signer?.used)
-      this.#secrets.push({ at: Math.min(epoch.endedAt, now) + PUBLISH_AFTER, secret: epoch.signer.secret });
+  #retire(epoch: Epoch): void {
+    if (!epoch.signer?.used) return;
+    this.#oldKeys.push({ epoch: epoch.number, secret: epoch.signer.secret, publishAt: null });
+    if (this.#oldKeys.length > OLD_KEYS_MAX) this.#oldKeys.shift();
   }
 
   #epochOf(kid: number): Epoch | undefined {
@@ -278,12 +291,20 @@ export class Signing extends Feature {
     this.room.broadcast(blob);
   }
 
-  /** Publish the secret halves of old keys, so that holders of our signatures could have forged them. */
+  /**
+   * Publish the secret halves of old keys, so that holders of our signatures could have forged them.
+   *
+   * A member from whom the server withholds a commit still believes the lists of the epoch before it. So a key is
+   * published only when all members have signed that they are in a later epoch.
+   */
   async #publish(now: number): Promise<void> {
-    const due = this.#secrets.filter(({ at }) => at <= now).slice(0, SECRETS_MAX);
+    const oldest = this.room.feature(Monitor).oldestEpoch();
+    for (const key of this.#oldKeys) if (key.epoch < oldest) key.publishAt ??= now + PUBLISH_AFTER;
+    const ready = this.#oldKeys.filter(({ publishAt }) => publishAt !== null && publishAt <= now);
+    const due = ready.slice(0, SECRETS_MAX);
     if (due.length === 0 || now < this.#publishAt) return;
     this.#publishAt = now + PUBLISH_EVERY;
-    this.#secrets = this.#secrets.filter((each) => !due.includes(each));
+    this.#oldKeys = this.#oldKeys.filter((each) => !due.includes(each));
     await this.room.relay({ type: "media_secret", secrets: due.map(({ secret }) => secret) });
   }
 
@@ -318,10 +339,7 @@ export class Signing extends Feature {
       const slot = envelope.epochSlot(blob);
       epoch = this.#epochs.get(slot);
       if (epoch === undefined) {
-        if (slot > this.room.membership.epochSlot && blob.length <= LIST_BLOB_MAX) {
-          this.#early.push(blob);
-          if (this.#early.length > EARLY_MAX) this.#early.shift();
-        }
+        if (slot > this.room.membership.epochSlot && blob.length <= LIST_BLOB_MAX) this.#early.add(blob, now);
         return false;
       }
       payload = await envelope.open(epoch.key, "signatures", this.room.membership.room, blob);

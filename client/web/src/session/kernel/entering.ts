@@ -3,7 +3,8 @@ import { type Bytes, hex, type Rng, utf8 } from "../../crypto/bytes";
 import { type HostSeed, type Invite, linkPsk, roomNumber } from "../../crypto/entry/invite";
 import { H, SigningKey } from "../../crypto/kdf";
 import { HostRecoveryData } from "../../crypto/entry/recovery";
-import { Ledger, type Mode, Policy, REPORTS, RejoinTicket } from "../../crypto/agreed/roomState";
+import { checkText, normalized } from "../../crypto/agreed/names";
+import { Ledger, type Mode, Policy, REPORTS, RejoinTicket, TITLE_MAX } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
 import type { Entry } from "../entry/guest";
 import { RejoinLobby } from "../entry/recovery";
@@ -33,9 +34,10 @@ export interface MeetingFacts extends Common {
   readonly reports: boolean;
 }
 
-/** Open a meeting. */
+/** Open a meeting. MalformedError if the title is not allowed. */
 export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
-  const { me, seed, secret, title, mode, now, rng } = facts;
+  const { me, seed, secret, mode, now, rng } = facts;
+  const title = checkText(normalized(facts.title, "NFC"), TITLE_MAX);
   const { hostPublic } = seed;
   const flags = facts.reports ? REPORTS : 0;
   const rejoinKey = await SigningKey.fresh();

@@ -9,6 +9,7 @@ import { H } from "../../crypto/kdf";
 import { epochSlot } from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { type AnyContent, MESSAGE_ID_DIGITS, type Posted, decode, encode, messageId } from "../catalogue/content";
+import { EarlyBlobs } from "./early";
 import type { Feature } from "./feature";
 import type { Room } from "./ports";
 import { Outbox, OutgoingMessage, SeenDigests } from "./outbox";
@@ -16,8 +17,10 @@ import * as sentences from "../catalogue/sentences";
 
 /** Seconds before a lost connection in which a message may not have reached everybody. */
 export const DOUBT = 5;
-/** Relay blobs that are kept for an epoch that we have not reached yet. */
+/** Relay blobs that are kept for an epoch that we have not reached yet, their bytes in all, and their seconds. */
 export const EARLY_MAX = 256;
+export const EARLY_BYTES = 4 * 2 ** 20;
+export const EARLY_TIME = 30;
 
 /** One membership's messages, our own and the others'. */
 export class MessageLog {
@@ -25,7 +28,7 @@ export class MessageLog {
   readonly #features: readonly Feature[];
   #outbox = new Outbox();
   #seen = new SeenDigests();
-  #early: Bytes[] = [];
+  readonly #early = new EarlyBlobs({ most: EARLY_MAX, size: EARLY_BYTES, seconds: EARLY_TIME });
   readonly #joinedSlot: number;
   #missed = 0;
   #lostAt: number | null = null;
@@ -102,8 +105,8 @@ export class MessageLog {
 
   /** Try the early blobs again: the keys of a new epoch are here. */
   async newEpoch(now: number): Promise<void> {
-    const early = this.#early;
-    this.#early = [];
+    const [early, dropped] = this.#early.take(now);
+    this.#missed += dropped;
     for (const waiting of early) await this.relayed(waiting, now);
   }
 
@@ -123,9 +126,8 @@ export class MessageLog {
     } catch (error) {
       if (error instanceof MissingKeyError) {
         const began = epochSlot(blob);
-        if (began > m.epochSlot) {
-          if (this.#early.length < EARLY_MAX) this.#early.push(blob);
-        } else if (this.#joinedSlot <= began && began < m.epochSlot) this.#missed++; // an epoch whose keys are gone
+        if (began > m.epochSlot) this.#early.add(blob, now);
+        else if (this.#joinedSlot <= began && began < m.epochSlot) this.#missed++; // an epoch whose keys are gone
         return;
       }
       // Any holder of the pass can post garbage: it costs one failed check, and no report.

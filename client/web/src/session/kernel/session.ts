@@ -16,6 +16,7 @@ import { build as buildFeatures } from "../features/build";
 import { Dropped } from "../monitor/dropped";
 import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import type { Frames } from "./frames";
+import * as clocks from "../entry/clocks";
 import { type Entry, GuestLobby } from "../entry/guest";
 import { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
@@ -283,10 +284,7 @@ export class Session {
 
   async #received(endpoint: Endpoint, message: ServerMessage, now: number): Promise<void> {
     const room = this.#room;
-    if (endpoint.probe) {
-      await room?.feature(Dropped).probeReceived(message, now);
-      return;
-    }
+    if (endpoint.probe) return void (await room?.feature(Dropped).probeReceived(message, now));
     if (endpoint.day === null) return room?.received(message, now);
     const { members } = this.#readmission;
     if (members !== null && room !== null) {
@@ -311,6 +309,8 @@ export class Session {
         return await room.queue(left, now);
       case "RecoveryMessage":
         return await this.#readmission.messagePosted(day, left, room, now);
+      case "ClockReport":
+        this.#tell(clocks.report(left.at - now, room.feature(Monitor).clocks));
     }
   }
 
@@ -320,10 +320,7 @@ export class Session {
   }
 
   async #lost(endpoint: Endpoint, why: Sentence, now: number): Promise<void> {
-    if (endpoint.day === null) {
-      await this.#room?.lost(why, now);
-      return;
-    }
+    if (endpoint.day === null) return void (await this.#room?.lost(why, now));
     this.#host?.lost(endpoint.day, now);
     this.#readmission.members?.lost(endpoint.day, now);
     this.#guest?.lost(endpoint.day, why, now);

@@ -15,7 +15,7 @@ import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { PROBE } from "../events";
 import type { Room } from "../kernel/ports";
-import { Monitor } from "./monitor";
+import { ASLEEP, Monitor } from "./monitor";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 
@@ -60,6 +60,8 @@ interface Drop {
   readonly beats: readonly evidence.SignedHeartbeat[];
   readonly receipts: readonly evidence.Receipt[];
   readonly serverKey: Bytes;
+  /** As `at`, or when this machine woke up. */
+  since: number;
   probes: number;
   probedAt: number | null;
   run: Run | null;
@@ -79,6 +81,14 @@ const proven = (drop: Drop): boolean => {
   return receipt !== null && same(receipt.server_key, drop.serverKey);
 };
 
+/** Begin anew after this machine has slept: the server was not asked, and our patience did not run. */
+function wokeUp(drop: Drop, now: number, slept: number): void {
+  drop.since = now;
+  drop.run = drop.probe = drop.probedAt = drop.answeredAt = null;
+  drop.answered = false;
+  if (drop.toldAt !== null) drop.toldAt += slept;
+}
+
 /** The server's claims that it has no place for us. Strangers can cause that, and nothing proves more. */
 interface Full {
   readonly since: number;
@@ -89,6 +99,7 @@ interface Full {
 
 /** Watches the room's connection, and keeps evidence of its end. */
 export class Dropped extends Feature {
+  #ticked = Infinity;
   /** As of the last time in step. */
   #serverKey: Bytes | null = null;
   #drop: Drop | null = null;
@@ -144,6 +155,7 @@ export class Dropped extends Feature {
         .slice(-evidence.LISTED_MAX)
         .map((r) => ({ server_key: r.serverKey, slot: r.slot, chain: r.chain, signature: r.signature })),
       serverKey,
+      since: at,
       probes: 0,
       probedAt: null,
       run: null,
@@ -169,6 +181,8 @@ export class Dropped extends Feature {
   }
 
   override async tick(now: number): Promise<void> {
+    const slept = now - this.#ticked;
+    this.#ticked = now;
     const drop = this.#drop;
     if (this.#full !== null && (this.#inside() || now - this.#full.at > FULL_HOLDS)) this.#full = null;
     if (this.#full !== null) {
@@ -176,13 +190,17 @@ export class Dropped extends Feature {
       return;
     }
     if (drop === null) return;
+    if (slept > ASLEEP) {
+      if (drop.run !== null) this.room.perform({ type: "Disconnect", endpoint: PROBE });
+      wokeUp(drop, now, slept);
+    }
     if (this.#inside()) {
       this.#back(drop, now);
       return;
     }
     if (drop.run !== null && now - drop.run.began > PROBE_TIME)
       await this.#probeOver(drop, now, "The server took a new connection, and said nothing.", true);
-    const due = drop.probedAt === null ? now - drop.at >= PROBE_AFTER : now - drop.probedAt >= PROBE_EVERY;
+    const due = drop.probedAt === null ? now - drop.since >= PROBE_AFTER : now - drop.probedAt >= PROBE_EVERY;
     if (drop.run === null && due && drop.probes < PROBES_MAX && !proven(drop))
       await this.#startProbe(drop, now);
     await this.#judge(drop, now);
@@ -296,7 +314,7 @@ export class Dropped extends Feature {
   // -- conclusions -----------------------------------------------------------------------------------------
 
   async #judge(drop: Drop, now: number): Promise<void> {
-    if (drop.probe === null || now - drop.at < TELL_AFTER) return;
+    if (drop.probe === null || now - drop.since < TELL_AFTER) return;
     if (!drop.answered || this.#restarted()) {
       if (!drop.toldAway && drop.toldAt === null) {
         drop.toldAway = true;

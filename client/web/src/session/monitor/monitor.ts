@@ -85,6 +85,11 @@ export class Monitor extends Feature {
     return this.#heartbeats.record;
   }
 
+  /** Return how far the other members' clocks are ahead of ours, in seconds, by their last beats. */
+  get clocks(): number[] {
+    return [...this.#members.clocks.values()];
+  }
+
   /**
    * Return the others' verdict on the commit in `slot` that we alone cannot read (protocol section 6).
    *
@@ -108,6 +113,21 @@ export class Monitor extends Feature {
       return 2 * leaves.length > others.size || (byHost && !(doubted && split));
     });
     return carried.length === 1 ? (carried[0] ?? null) : null;
+  }
+
+  /**
+   * Return the number of the oldest epoch in which a member may still be; -1 if one was never heard.
+   *
+   * A member is past an epoch when its heartbeat names a later epoch of our history: nobody else can sign that. Only a
+   * removal, and not silence, makes us wait for a member no longer.
+   */
+  oldestEpoch(): number {
+    let oldest = this.room.membership.group.epoch;
+    for (const leaf of this.#members.others.keys()) {
+      const last = this.#heartbeats.histories.get(leaf)?.last ?? null;
+      oldest = Math.min(oldest, last === null || !this.#epochs.has(hex(last.authenticator)) ? -1 : last.epoch);
+    }
+    return oldest;
   }
 
   /**
@@ -285,6 +305,7 @@ export class Monitor extends Feature {
     const since = members.since.get(leaf);
     if (history === undefined || since === undefined) return;
     members.heard.set(leaf, now);
+    members.clocks.set(leaf, beat.at - now);
     if (!same(history.handle, beat.handle)) {
       history.handle = beat.handle;
       members.unsettle(leaf, now);
