@@ -223,13 +223,14 @@ export class Store implements Model {
     this.#leaveRoom();
   }
 
-  /** Follow a link that the page was opened with, or that was put in its address. */
-  opened(link: string): void {
+  /** Follow a link that the page was opened with, or that was put in its address; null: it was used before. */
+  opened(link: string | null): void {
     const place = this.place.value;
     if (place === "room" || place === "waiting") return this.#toast(sentence("note.in_meeting"));
     if (this.opening.value || (place === "unable" && this.unable.value !== "second_tab")) return;
     this.do.again();
-    this.do.follow(link);
+    if (link === null) this.linkTrouble.value = sentence("note.link_used");
+    else this.do.follow(link);
   }
 
   // -- commands --------------------------------------------------------------------------------------------
@@ -324,7 +325,7 @@ export class Store implements Model {
       });
       return;
     }
-    const wish = this.#preJoin.wish(going.origin, name);
+    const wish = this.#preJoin.wish(going.origin, name, this.where.value.own);
     this.#link.start(this.#around.createWorker(), (message) => this.hear(message), (ran) => void this.#broken(ran));
     this.#link.post(wish);
   }

@@ -18,7 +18,7 @@ const shell = new Shell({
   post: (message) => scope.postMessage(message),
   // the wall clock at the start, advanced by a monotonic clock
   now: () => (performance.timeOrigin + performance.now()) / 1000,
-  connections: (origin, events) => new Connections(origin, events),
+  connections: (origin, own, events) => new Connections(origin, own, events),
 });
 
 scope.addEventListener("message", ({ data }) => void shell.hear(data));

@@ -36,6 +36,7 @@ let listens = false;
 const connections = (): Connections =>
   new Connections(
     "https://meet.example",
+    false,
     {
       received: (endpoint: Endpoint, message) => told.push(["received", endpoint, message.type]),
       lost: (endpoint: Endpoint, why, answered) => told.push(["lost", endpoint, why.key, answered]),

@@ -9,7 +9,7 @@ import type { EncodedFrame, Transformer } from "../../../../client/web/src/worke
 
 const ORIGIN = "https://meet.example";
 const HOST: ToWorker = {
-  type: "host", origin: ORIGIN, name: "Ada", title: "Plans", admission: "ask", reports: false,
+  type: "host", own: true, origin: ORIGIN, name: "Ada", title: "Plans", admission: "ask", reports: false,
 };
 const PUBLISH: ToWorker = {
   type: "publish",
@@ -25,12 +25,12 @@ class Rig {
   readonly done: string[] = [];
   everConnected = false;
   now = 1_800_000_000;
-  events: Parameters<Around["connections"]>[1] | null = null;
+  events: Parameters<Around["connections"]>[2] | null = null;
   readonly shell = new Shell({
     post: (message) => this.posted.push(message),
     now: () => this.now,
-    connections: (origin, events) => {
-      assert.equal(origin, ORIGIN);
+    connections: (origin, own, events) => {
+      assert.deepEqual([origin, own], [ORIGIN, true]);
       this.events = events;
       const rig = this;
       return {
@@ -114,7 +114,7 @@ test("a host's wish opens a meeting, and is answered", async () => {
 test("a wish that can't be granted is refused in a sentence, and another can be made", async () => {
   await rig.shell.hear({ ...HOST, name: "Ada: " } as ToWorker);
   assert.equal(rig.of("refused")[0]?.ask, 0);
-  await rig.shell.hear({ type: "join", link: "https://meet.example/#nonsense", name: "Bo", greeting: "" });
+  await rig.shell.hear({ type: "join", own: false, link: "https://meet.example/#nonsense", name: "Bo", greeting: "" });
   assert.equal(rig.of("refused").length, 2);
   await rig.shell.hear(HOST);
   assert.equal(rig.of("done").length, 1);
