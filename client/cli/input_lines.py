@@ -1,4 +1,4 @@
-"""Lines of standard input, one after the other and bounded: an endless input must not keep the meeting busy."""
+"""Lines of standard input, one by one and bounded: an endless input must not keep a meeting busy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class InputEndedError(ValueError):
 
 
 def lines(read: Callable[[], bytes]) -> Iterator[str]:
-    """Yield each line of an input, without white space around it; `read` returns some bytes, or b"" at its end.
+    """Yield each line without white space around it. `read` returns some bytes, or b"" at the end.
 
     InputEndedError at a line that is too long.
     """

@@ -21,20 +21,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-import aiohttp
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from snugroom.client.reachable import answers
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server import page
 
 #: Used at every start if it is free: an origin includes the port.
 PORT: Final = 8790
-#: Seconds for the server's answer to the probe.
-PROBE_TIME: Final = 2.0
-#: Statuses by which a proxy says that the server behind it is stopped.
-_NOBODY_THERE: Final = frozenset({502, 503, 504})
 _NAME: Final = re.compile(r"[a-z2-7]{26}")
 _NO_STORE: Final = {hdrs.CACHE_CONTROL: "no-store"}
 
@@ -136,19 +132,6 @@ class OwnPage:
         if self._origin not in (None, origin):
             raise web.HTTPForbidden(text="this page is for another server\n")
         return web.json_response(await answers(origin), headers=_NO_STORE)
-
-
-async def answers(origin: str) -> bool:
-    """Return whether the server answers a plain request, as `client/web/src/worker/doors.ts` asks for it."""
-    timeout = aiohttp.ClientTimeout(total=PROBE_TIME)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http,
-            http.head(f"{origin}/", allow_redirects=False) as answer,
-        ):
-            return answer.status not in _NOBODY_THERE
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        return False
 
 
 def _listen(port: int) -> list[socket.socket]:

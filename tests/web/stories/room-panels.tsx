@@ -44,9 +44,9 @@ const CHAT = (): ChatLine[] => [
   { kind: "text", id: "4", ...by(1, 590), text: "and the figure" },
   { kind: "image", id: "5", ...by(1, 580), url: drawn(170), mime: "image/png" },
   { kind: "note", id: "n2", at: NOW - 400, text: said("Cem came in. Ada let Cem in, with the open invite.") },
-  { kind: "file", id: "6", ...by(2, 300), filename: "minutes-of-the-last-meeting.pdf", mime: "application/pdf", size: 3_420_000, done: 3_420_000, url: "blob:x", failed: null },
-  { kind: "file", id: "7", ...by(0, 200), filename: "slides.odp", mime: "application/x", size: 6_900_000, done: 2_300_000, url: null, failed: null },
-  { kind: "file", id: "8", ...by(2, 100), filename: "recording.ogg", mime: "audio/ogg", size: 1_200_000, done: 400_000, url: null, failed: said("parts of it never came.") },
+  { kind: "file", id: "6", ...by(2, 300), filename: "minutes-of-the-last-meeting.pdf", mime: "application/pdf", size: 3_420_000, done: 3_420_000, state: "here", failed: null },
+  { kind: "file", id: "7", ...by(0, 200), filename: "slides.odp", mime: "application/x", size: 6_900_000, done: 2_300_000, state: "coming", failed: null },
+  { kind: "file", id: "8", ...by(2, 100), filename: "recording.ogg", mime: "audio/ogg", size: 1_200_000, done: 400_000, state: "coming", failed: said("parts of it never came.") },
   { kind: "text", id: "9", ...by(0, 20), text: "Thanks, reading it now" },
 ];
 

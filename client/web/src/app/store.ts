@@ -285,6 +285,7 @@ export class Store implements Model {
       measured: (places) => this.#visible.measured(places),
       say: (text) => void this.#chat.say(text),
       sendFiles: (files) => void this.#chat.sendFiles(files),
+      saveFile: (id) => this.#chat.save(id),
       admit: (knock) => this.#answered(knock, { type: "Admit", knock }),
       refuse: (knock) => this.#answered(knock, { type: "Refuse", knock }),
       copy: (text) =>

@@ -697,6 +697,7 @@ export default {
   "meet.chat_file_progress": "{done} von {size}",
   "meet.chat_save": "Speichern",
   "meet.chat_save_of": "{name} speichern",
+  "meet.chat_dropped": "Hier nicht mehr aufgehoben: Neuere Dateien haben seinen Platz.",
   "meet.chat_failed": "Nicht angekommen: {why}",
   "meet.chat_below": "Neuere Nachrichten",
   "meet.chat_told": "{name}: {text}",

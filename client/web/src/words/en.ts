@@ -612,6 +612,7 @@ export default {
   "meet.chat_file_progress": "{done} of {size}",
   "meet.chat_save": "Save",
   "meet.chat_save_of": "Save {name}",
+  "meet.chat_dropped": "No longer kept here: newer files took its place.",
   "meet.chat_failed": "Not received: {why}",
   "meet.chat_below": "Newer messages",
   "meet.chat_told": "{name}: {text}",

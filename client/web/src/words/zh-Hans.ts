@@ -697,6 +697,7 @@ export default {
   "meet.chat_file_progress": "{done}，共 {size}",
   "meet.chat_save": "保存",
   "meet.chat_save_of": "保存{name}",
+  "meet.chat_dropped": "这里不再保留：较新的文件占用了它的位置。",
   "meet.chat_failed": "没有收到：{why}",
   "meet.chat_below": "较新的消息",
   "meet.chat_told": "{name}：{text}",

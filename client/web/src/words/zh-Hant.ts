@@ -697,6 +697,7 @@ export default {
   "meet.chat_file_progress": "{done}，共 {size}",
   "meet.chat_save": "儲存",
   "meet.chat_save_of": "儲存{name}",
+  "meet.chat_dropped": "這裡不再保留：較新的檔案佔用了它的位置。",
   "meet.chat_failed": "沒有收到：{why}",
   "meet.chat_below": "較新的訊息",
   "meet.chat_told": "{name}：{text}",
