@@ -55,9 +55,14 @@ def test_a_hundred_wrong_lines_in_a_row_end_the_input() -> None:
 def test_a_host_with_endless_input_rests_and_ends_when_told(path: str) -> None:
     with server() as (_, url), open(path, "rb") as endless:
         process = subprocess.Popen(
-            [sys.executable, "-m", "snugroom.client.cli.main", "host", "--server", url, "--json", "--no-video"],
-            cwd=ROOT, env=environment(), stdin=endless, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "snugroom.client.cli.main", "host", "--server", url, "--json"],
+            cwd=ROOT,
+            env=environment(),
+            stdin=endless,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         try:
             assert process.stdout is not None
             told = next(line for line in process.stdout if "standard input is not read any further" in line)

@@ -1,4 +1,4 @@
-"""`snug page`'s own origin: its name, its two addresses, whom it answers, its link, and its question to a server."""
+"""`snug page`'s own origin: its name, its addresses, whom it answers, its link, its question to a server."""
 
 from __future__ import annotations
 
@@ -134,9 +134,11 @@ async def test_nobody_else_can_have_the_other_loopback_address() -> None:
         for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
             with pytest.raises(OSError, match="in use"):
                 socket.create_server((host, place.port), family=family)
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
-        with pytest.raises(OSError, match="in use"):
-            await OwnPage(small(), None).start(taken.getsockname()[1])
+    with (
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as taken,
+        pytest.raises(OSError, match="in use"),
+    ):
+        await OwnPage(small(), None).start(taken.getsockname()[1])
 
 
 # -- whom it answers ------------------------------------------------------------------------------

@@ -154,6 +154,28 @@ async def firefox(**preferences: Any) -> AsyncIterator[Firefox]:
         yield Firefox(client)
 
 
+@contextlib.asynccontextmanager
+async def chromium_profile(folder: Path) -> AsyncIterator[Chromium]:
+    """A headless Chromium with a profile that stays in `folder`."""
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            folder, executable_path=CHROMIUM, headless=True, args=[*FLAGS], permissions=[*PERMISSIONS]
+        )
+        try:
+            assert context.browser is not None
+            yield Chromium(context.browser, context)
+        finally:
+            await context.close()
+
+
+@contextlib.asynccontextmanager
+async def firefox_profile(folder: Path) -> AsyncIterator[Firefox]:
+    """A headless Firefox with a profile that stays in `folder`."""
+    await asyncio.to_thread(folder.mkdir)
+    async with bidi.start(folder) as client:
+        yield Firefox(client)
+
+
 async def until(tab: Tab, condition: str, seconds: float = PATIENCE) -> Any:
     """Wait until the expression is truthy: its value. AssertionError, with what it was, after that time."""
     value: Any = None

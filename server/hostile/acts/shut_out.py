@@ -7,7 +7,7 @@ from snugroom.server.hostile.context import Context
 
 
 class ShutOutOrders(Orders, frozen=True):
-    """Cut the connection of `victim`. The server still answers HTTP, and serves everybody who is connected."""
+    """Cut the connection of `victim`. The server still answers HTTP, and serves all other connections."""
 
     victim: int
 

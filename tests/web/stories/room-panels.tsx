@@ -50,6 +50,15 @@ const CHAT = (): ChatLine[] => [
   { kind: "text", id: "9", ...by(0, 20), text: "Thanks, reading it now" },
 ];
 
+/** Somebody piles marks on a letter of a message and of a file's name, between others' lines. */
+const marked = (marks: string): ChatLine[] => [
+  { kind: "text", id: "1", ...by(1, 640), text: "Hello! Can you all hear me?" },
+  { kind: "text", id: "2", ...by(2, 620), text: `Z${marks} and V${"\u0323".repeat(marks.length)}` },
+  { kind: "text", id: "3", ...by(3, 600), text: "Perfectly." },
+  { kind: "file", id: "4", ...by(2, 300), filename: `Z${marks}.pdf`, mime: "application/pdf", size: 3_420_000, done: 3_420_000, state: "here", failed: null },
+  { kind: "text", id: "5", ...by(1, 20), text: "Thanks, reading it now" },
+];
+
 const OTHER = "a".repeat(64);
 const PEOPLE = [
   person(0),
@@ -82,6 +91,7 @@ export default [
   coded("digits", {}, press(".compare summary")),
   story("code-alone", () => room([person(0)], { panel: "code" })),
   story("chat", () => room(some(4), { panel: "chat", chat: CHAT() })),
+  story("chat-marks", () => room(some(4), { panel: "chat", chat: marked("\u0301".repeat(400)) })),
   story("chat-empty", () => room(some(4), { panel: "chat" })),
   story("chat-unread", () => room(some(4), { chat: CHAT(), unread: 3 })),
   story("chat-picture", () => room(some(4), { panel: "chat", chat: CHAT() }), press(".chat-picture")),

@@ -170,3 +170,33 @@ test("another network ends all connections", async () => {
   await settled();
   assert.deepEqual(told, [["lost", ROOM, "shell.network_changed", true]]);
 });
+
+test("a page of the participant's own machine has that machine ask whether the server answers", async (t) => {
+  const asked: unknown[] = [];
+  let answer: () => Promise<Response> = () => Promise.reject(new TypeError("blocked"));
+  t.mock.method(globalThis, "fetch", (url: string, init: RequestInit) => {
+    asked.push([url, init.method, init.body]);
+    return answer();
+  });
+  const lost = async (own: boolean): Promise<unknown> => {
+    const answered: boolean[] = [];
+    const socket = new FakeSocket();
+    const events = { received: () => undefined, lost: (_: Endpoint, __: unknown, there: boolean) => void answered.push(there) };
+    new Connections("https://meet.example", own, events, () => socket).connect(ROOM);
+    socket.ends();
+    await settled();
+    return answered[0];
+  };
+  assert.equal(await lost(true), false);
+  for (const there of [true, false]) {
+    answer = async () => new Response(JSON.stringify(there));
+    assert.equal(await lost(true), there);
+  }
+  answer = async () => new Response(null, { status: 404 });
+  assert.equal(await lost(true), false, "another answer is none");
+  assert.equal(await lost(false), true);
+  answer = async () => new Response(null, { status: 503 });
+  assert.equal(await lost(false), false);
+  assert.deepEqual(asked[0], ["answers", "POST", "https://meet.example"]);
+  assert.deepEqual(asked.at(-1), ["https://meet.example/", "HEAD", undefined]);
+});
