@@ -52,6 +52,8 @@ def link_of(argument: str, spoken: Language = "en") -> str:
 
 def _first_line() -> str:
     """Return the first line of standard input without reading any further: commands follow it."""
+    if sys.stdin.isatty():
+        print("Link: ", end="", file=sys.stderr, flush=True)
     line = b""
     while len(line) <= _LINK_MAX and not line.endswith(b"\n"):
         byte = os.read(sys.stdin.fileno(), 1)

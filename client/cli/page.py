@@ -36,7 +36,10 @@ def add_parser(commands: Any) -> None:
     """Add `page` and `verify-page` to the commands."""
     own = commands.add_parser("page", help="serve the meeting page to your own browser, from this machine")
     own.add_argument(
-        "link", metavar="LINK", nargs="?", help="the link; - reads it from the first line of input"
+        "link",
+        metavar="LINK",
+        nargs="?",
+        help="the link; - reads it from the first line of input, because other users can see arguments",
     )
     own.add_argument("--server", metavar="URL", help="where to open a room, such as https://meet.example")
     own.add_argument("--port", type=int, default=None, help=f"default: {PORT}, or a free one")

@@ -87,7 +87,7 @@ async def test_no_name_and_no_secret_is_in_the_window(open_lecture: Lecture, tab
     async with aiohttp.ClientSession() as http, http.get(url + "/now", headers=headers) as answer:
         told = await answer.text()
     shown = str(await window.evaluate("document.documentElement.outerHTML + document.body.innerText"))
-    link = (open_lecture._robots[0].invite or "").partition("#")[2]
+    link = open_lecture.link.partition("#")[2]
     assert len(link) > 60
     for text in (told, shown):
         for secret in (*NAMES, NAME, "Zephyrine", TITLE, link, link[4:40]):

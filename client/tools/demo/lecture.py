@@ -221,6 +221,7 @@ class Lecture:
         #: Addresses to open: the member's page, with a token for the link, and the landlord's window.
         self.page = ""
         self.window = ""
+        self.link = ""
 
     async def __aenter__(self) -> Self:
         try:
@@ -243,10 +244,10 @@ class Lecture:
         await self._stack.enter_async_context(self.server)
         self.window = self.server.window
         self._stack.push_async_callback(self._stop_robots)
-        link = await self._gather()
+        self.link = await self._gather()
         theatre = Theatre(self._token).routes()
         origin = canonical_origin(self.server.url)
-        own = OwnPage(bundle, origin, link, lecture=True, routes=theatre)
+        own = OwnPage(bundle, origin, self.link, lecture=True, routes=theatre)
         self._stack.push_async_callback(own.close)
         self.page = await own.start(self._port, query=f"?lecture={self._token}")
 
@@ -299,6 +300,7 @@ async def run(*, open_browser: bool, port: int | None = None) -> int:
         async with Lecture(port) as lecture:
             out.print(Text(f"A member's page: {lecture.page}"), soft_wrap=True)
             out.print(Text(f"The landlord's window: {lecture.window}"), soft_wrap=True)
+            out.print(Text(f"The room's link: {lecture.link}"), soft_wrap=True)
             out.print(f"In the room: {', '.join(NAMES)}. Come in by the first, and watch in the second.")
             out.print(
                 "docs/tutorials/first-lecture.md has a script of ten minutes. Ctrl-C ends it.", style="dim"

@@ -31,7 +31,7 @@ afterEach(() => {
 });
 
 const image = (id: string, leaf = 1): void =>
-  chat.told({ type: "Image", leaf, name: `P${leaf}`, id, mime: "image/png", data: new Uint8Array(100), path: null }, 0);
+  chat.told({ type: "Image", leaf, name: `P${leaf}`, id, mime: "image/png", data: new Uint8Array(100) }, 0);
 
 const file = (id: string, leaf = 1, size = FILE): void => {
   chat.told({ type: "FileOffered", leaf, name: `P${leaf}`, id, filename: `${id}.txt`, mime: "text/plain", size }, 0);
@@ -45,7 +45,7 @@ test("an image that leaves the list leaves the browser", () => {
   image("one");
   image("two");
   assert.equal(urls.size, 2);
-  for (let i = 0; i < 1999; i++) chat.told({ type: "Said", leaf: 1, name: "Bo", id: `say ${i}`, text: "x", sent: 0 } as never, 0);
+  for (let i = 0; i < 1999; i++) chat.told({ type: "Said", leaf: 1, name: "Bo", id: `say ${i}`, text: "x" }, 0);
   assert.equal(chat.lines.value.length, 2000);
   assert.deepEqual([...urls], ["blob:2"]);
   chat.clear();
