@@ -40,9 +40,8 @@ class Place:
     """A page that listens, and a program on this machine that asks it."""
 
     def __init__(self, address: str, http: aiohttp.ClientSession) -> None:
-        self.address = address
-        self.origin, _, self.fragment = address.partition("/#")
-        self.host = self.origin.removeprefix("http://")
+        before, _, self.fragment = address.partition("#")
+        self.host = before.removeprefix("http://").removesuffix("/")
         self.port = int(self.host.partition(":")[2])
         self._http = http
 

@@ -491,7 +491,8 @@ async def test_piled_marks_cover_no_other_line(book: Book) -> None:
         removed = await page.evaluate(
             """() => {
               let removed = 0;
-              const walker = document.createTreeWalker(document.querySelector(".chat-lines"), NodeFilter.SHOW_TEXT);
+              const lines = document.querySelector(".chat-lines");
+              const walker = document.createTreeWalker(lines, NodeFilter.SHOW_TEXT);
               for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
                 const plain = node.data.replaceAll(/\\p{M}/gu, "");
                 removed += node.data.length - plain.length;
