@@ -1,6 +1,6 @@
 /** The chat keeps the data of images and files within bounds, and an address in the browser for as few as it can. */
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, mock, test } from "node:test";
 import { Chat, KEPT_ALL_MAX, KEPT_MAX } from "../../../../client/web/src/app/chat";
 import type { ChatLine } from "../../../../client/web/src/app/model";
 
@@ -70,8 +70,8 @@ test("of all members together, the oldest go first", () => {
   assert.deepEqual(states().slice(0, 2), ["dropped", "here"]);
 });
 
-test("a file has an address from the click on, for a minute", (t) => {
-  t.mock.timers.enable({ apis: ["setTimeout"] });
+test("a file has an address from the click on, for a minute", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
   const clicked: { href: string; download: string }[] = [];
   const link = { href: "", download: "", click: () => void clicked.push({ ...link }) };
   Object.defineProperty(globalThis, "document", { value: { createElement: () => link }, configurable: true });
@@ -81,9 +81,10 @@ test("a file has an address from the click on, for a minute", (t) => {
     chat.save("plan");
     assert.deepEqual(clicked.map(({ href, download }) => [href, download]), [["blob:1", "plan.txt"]]);
     assert.equal(urls.size, 1);
-    t.mock.timers.tick(60_000);
+    mock.timers.tick(60_000);
     assert.equal(urls.size, 0);
   } finally {
+    mock.timers.reset();
     Reflect.deleteProperty(globalThis, "document");
   }
 });
