@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beforeEach, mock, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { type Endpoint, PROBE, ROOM } from "../../../../client/web/src/session/events";
 import { FRAME_MAX } from "../../../../client/web/src/wire/limits";
 import { CONNECT_TIME, Connections, type Socket } from "../../../../client/web/src/worker/doors";
@@ -112,16 +112,16 @@ test("a connection that ends was answered, one that was never made only if someb
   ]);
 });
 
-test("a connection without a timely answer is lost", async () => {
-  mock.timers.enable({ apis: ["setTimeout"] });
+test("a connection without a timely answer is lost", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   try {
     const all = connections();
     all.connect(ROOM);
-    mock.timers.tick(CONNECT_TIME * 1000 - 1);
+    t.mock.timers.tick(CONNECT_TIME * 1000 - 1);
     assert.deepEqual(told, []);
-    mock.timers.tick(1);
+    t.mock.timers.tick(1);
   } finally {
-    mock.timers.reset();
+    t.mock.timers.reset();
   }
   await settled();
   assert.deepEqual(told, [["lost", ROOM, "shell.no_answer", false]]);
