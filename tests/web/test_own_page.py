@@ -26,6 +26,7 @@ from snugroom.server.wire.messages import MediaKind
 from tests.cli.processes import free_port, running
 from tests.web import browsers
 from tests.web.browsers import Browser, Chromium, Name
+from tests.web.storybook import WIDE, Book
 from tests.web.test_page import own_page
 from tests.web.visitor import Visitor, meeting_server, until
 
@@ -303,3 +304,34 @@ async def test_what_members_send_takes_no_more_memory_than_it_may(chromium: Chro
         await until(
             lambda: bo.tab.js("blobs.size <= 1"), "the image is freed; the saved file is a minute later"
         )
+
+
+@IN_BROWSERS
+async def test_piled_marks_cover_no_other_line(book: Book) -> None:
+    """Hundreds of marks on one letter are painted within their own paragraph."""
+    async with book.page(WIDE, "light") as page:
+        await book.show(page, "chat-marks")
+        neighbours = page.locator(
+            ".chat-line:nth-child(odd), .chat-line .chat-head, .panel-head, .composer, .chat-file .note"
+        )
+
+        async def pictures() -> list[bytes]:
+            return [await neighbours.nth(at).screenshot() for at in range(await neighbours.count())]
+
+        piled = await pictures()
+        assert len(piled) >= 9
+        removed = await page.evaluate(
+            """() => {
+              let removed = 0;
+              const lines = document.querySelector(".chat-lines");
+              const walker = document.createTreeWalker(lines, NodeFilter.SHOW_TEXT);
+              for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
+                const plain = node.data.replaceAll(/\\p{M}/gu, "");
+                removed += node.data.length - plain.length;
+                node.data = plain;
+              }
+              return removed;
+            }"""
+        )
+        assert removed == 1200
+        assert piled == await pictures()

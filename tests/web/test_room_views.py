@@ -473,33 +473,3 @@ class TestCode:
             )
             assert len(set(every)) == 64, language
             assert "" not in every, language
-
-
-async def test_piled_marks_cover_no_other_line(book: Book) -> None:
-    """Hundreds of marks on one letter are painted within their own paragraph."""
-    async with book.page(WIDE, "light") as page:
-        await book.show(page, "chat-marks")
-        neighbours = page.locator(
-            ".chat-line:nth-child(odd), .chat-line .chat-head, .panel-head, .composer, .chat-file .note"
-        )
-
-        async def pictures() -> list[bytes]:
-            return [await neighbours.nth(at).screenshot() for at in range(await neighbours.count())]
-
-        piled = await pictures()
-        assert len(piled) >= 9
-        removed = await page.evaluate(
-            """() => {
-              let removed = 0;
-              const lines = document.querySelector(".chat-lines");
-              const walker = document.createTreeWalker(lines, NodeFilter.SHOW_TEXT);
-              for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
-                const plain = node.data.replaceAll(/\\p{M}/gu, "");
-                removed += node.data.length - plain.length;
-                node.data = plain;
-              }
-              return removed;
-            }"""
-        )
-        assert removed == 1200
-        assert piled == await pictures()
