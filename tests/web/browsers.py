@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, cast
 
 from playwright.async_api import Browser as PlaywrightBrowser
 from playwright.async_api import BrowserContext, Page, async_playwright
@@ -162,8 +162,8 @@ async def chromium_profile(folder: Path) -> AsyncIterator[Chromium]:
             folder, executable_path=CHROMIUM, headless=True, args=[*FLAGS], permissions=[*PERMISSIONS]
         )
         try:
-            assert context.browser is not None
-            yield Chromium(context.browser, context)
+            # such a context has no browser: it opens tabs, and no fresh copies of itself
+            yield Chromium(cast(PlaywrightBrowser, context.browser), context)
         finally:
             await context.close()
 
