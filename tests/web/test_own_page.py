@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
+from playwright.async_api import Error as PlaywrightError
 
 from snugroom.client.connection import SessionCrypto
 from snugroom.client.media.codec import is_key_frame
@@ -25,6 +27,7 @@ from snugroom.server import page
 from snugroom.server.wire.messages import MediaKind
 from tests.cli.processes import free_port, running
 from tests.web import browsers
+from tests.web.bidi import BidiError
 from tests.web.browsers import Browser, Chromium, Name
 from tests.web.storybook import WIDE, Book
 from tests.web.test_page import own_page
@@ -47,7 +50,7 @@ async def program(port: int, pages: dict[str, tuple[str, str]]) -> AsyncIterator
     """Another program on this machine: paths with their types and contents. Its URL."""
     app = web.Application()
     for path, (kind, text) in pages.items():
-        app.router.add_get(path, lambda _, kind=kind, text=text: _answer(kind, text))
+        app.router.add_get(path, _answering(kind, text))
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -57,8 +60,11 @@ async def program(port: int, pages: dict[str, tuple[str, str]]) -> AsyncIterator
         await runner.cleanup()
 
 
-async def _answer(kind: str, text: str) -> web.Response:
-    return web.Response(text=text, content_type=kind)
+def _answering(kind: str, text: str) -> Handler:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=text, content_type=kind)
+
+    return answer
 
 
 # -- other programs and sites on this machine ------------------------------------------------------------
@@ -140,6 +146,8 @@ async def test_the_link_leaves_the_address_although_the_server_answers_nothing_e
         name = request.path.removeprefix("/") or "index.html"
         if name not in ("index.html", "address.js"):
             await stop.wait()
+        if name not in files:
+            raise web.HTTPNotFound
         return web.Response(body=files[name].data, content_type=files[name].content_type.partition(";")[0])
 
     app = web.Application()
@@ -149,8 +157,14 @@ async def test_the_link_leaves_the_address_although_the_server_answers_nothing_e
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     tab = await fresh.tab()
     opening = asyncio.ensure_future(tab.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/#1secret"))
+
+    async def clean() -> bool:
+        with contextlib.suppress(PlaywrightError, BidiError):  # between two documents
+            return bool(await tab.js("location.port !== '' && location.href.endsWith('/')"))
+        return False
+
     try:
-        await until(lambda: tab.js("location.port !== '' && location.href.endsWith('/')"), "it is there")
+        await until(clean, "the link is there")
     finally:
         stop.set()
         await asyncio.gather(opening, return_exceptions=True)
@@ -311,9 +325,9 @@ async def test_what_members_send_takes_no_more_memory_than_it_may(chromium: Chro
 async def test_piled_marks_cover_no_other_line(book: Book) -> None:
     """Hundreds of marks on one letter are painted within their own paragraph."""
     async with book.page(WIDE, "light") as page:
-        await book.show(page, "chat-marks")
+        await book.show(page, "room-chat-marks")
         neighbours = page.locator(
-            ".chat-line:nth-child(odd), .chat-line .chat-head, .panel-head, .composer, .chat-file .note"
+            ".chat-line:nth-child(odd), .chat-line .chat-head, .panel-head, .composer .note, .chat-file .note"
         )
 
         async def pictures() -> list[bytes]:
