@@ -262,7 +262,7 @@ def png(width: int, height: int) -> bytes:
         return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
 
     head = width.to_bytes(4) + height.to_bytes(4) + bytes([1, 0, 0, 0, 0])
-    lines = zlib.compress(bytes((1 + (width + 7) // 8) * height), 1)
+    lines = zlib.compress(bytes((1 + (width + 7) // 8) * height), 9)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", lines) + chunk(b"IEND", b"")
 
 
