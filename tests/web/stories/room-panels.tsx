@@ -50,6 +50,12 @@ const CHAT = (): ChatLine[] => [
   { kind: "text", id: "9", ...by(0, 20), text: "Thanks, reading it now" },
 ];
 
+/** The same line after newer files have taken its place. */
+const dropped = (line: ChatLine): ChatLine =>
+  line.kind === "image" ? { ...line, url: null }
+  : line.kind === "file" && line.state === "here" ? { ...line, state: "dropped" }
+  : line;
+
 /** Somebody piles marks on a letter of a message and of a file's name, between others' lines. */
 const marked = (marks: string): ChatLine[] => [
   { kind: "text", id: "1", ...by(1, 640), text: "Hello! Can you all hear me?" },
@@ -91,6 +97,7 @@ export default [
   coded("digits", {}, press(".compare summary")),
   story("code-alone", () => room([person(0)], { panel: "code" })),
   story("chat", () => room(some(4), { panel: "chat", chat: CHAT() })),
+  story("chat-dropped", () => room(some(4), { panel: "chat", chat: CHAT().map(dropped) })),
   story("chat-marks", () => room(some(4), { panel: "chat", chat: marked("\u0301".repeat(400)) })),
   story("chat-empty", () => room(some(4), { panel: "chat" })),
   story("chat-unread", () => room(some(4), { chat: CHAT(), unread: 3 })),
