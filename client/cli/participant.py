@@ -290,16 +290,23 @@ class Participant:
         This runs in a thread: reading works the same for a file, a pipe, a terminal and /dev/null.
         """
         wrong = WrongLines()
-        # the loop is closed (RuntimeError) when the participant has left
-        with contextlib.suppress(OSError, RuntimeError):
+        # standard input may be closed (ValueError), and the loop when the participant has left (RuntimeError)
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
             try:
                 for line in input_lines.lines(lambda: os.read(sys.stdin.fileno(), LINE_MAX)):
                     done: Future[bool] = Future()
-                    loop.call_soon_threadsafe(lambda line=line, done=done: done.set_result(self._line(line)))
+                    loop.call_soon_threadsafe(self._answer, line, done)
                     # the next line waits for this one, so that signals and the server come in between
                     wrong.line(done.result())
             except InputEndedError as error:
                 loop.call_soon_threadsafe(self._alarm_input, error)
+
+    def _answer(self, line: str, done: Future[bool]) -> None:
+        is_command = False
+        try:
+            is_command = self._line(line)
+        finally:
+            done.set_result(is_command)
 
     def _alarm_input(self, error: Exception) -> None:
         self._output.event(sentences.alarm("input", why=reasons.because(error)))

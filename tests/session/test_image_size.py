@@ -7,6 +7,7 @@ import io
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
@@ -36,6 +37,7 @@ def test_the_headers_of_real_encoders(codec: str, format_: str) -> None:
     out = io.BytesIO()
     with av.open(out, "w", format=format_) as container:
         stream = container.add_stream(codec, 1)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height = 300, 200
         stream.pix_fmt = {"png": "rgb24", "mjpeg": "yuvj420p", "libwebp": "yuv420p", "gif": "rgb8"}[codec]
         frame = av.VideoFrame.from_ndarray(np.zeros((200, 300, 3), np.uint8), format="rgb24")
