@@ -15,6 +15,7 @@ from typing import Final
 import aiohttp
 
 from snugroom.client.media.engine import MediaEngine, StreamStats, TransportError
+from snugroom.client.reachable import answers
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
@@ -233,7 +234,7 @@ class Connection:
                     writer.cancel()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             why = _reason(error)
-            answered = answered or _refused_in_words(error)
+            answered = answered or await answers(self.session.origin)
         finally:
             if self._connections.get(endpoint) is asyncio.current_task():
                 del self._connections[endpoint]
@@ -321,11 +322,6 @@ async def _write(ws: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[bytes
             await ws.close()
             return
         await ws.send_str(frame.decode())
-
-
-def _refused_in_words(error: BaseException) -> bool:
-    """Return whether the server itself refused: a proxy before a stopped server answers 502, 503 or 504."""
-    return isinstance(error, aiohttp.WSServerHandshakeError) and error.status not in (502, 503, 504)
 
 
 def _reason(error: BaseException) -> str:

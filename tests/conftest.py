@@ -6,6 +6,9 @@ so that the fixture is made once. The longest of these groups start first: none 
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -27,6 +30,7 @@ TOGETHER: Final = (
     (
         "tests/web/test_meeting.py",
         "tests/web/test_page.py",
+        "tests/web/test_own_page.py",
         "tests/web/test_workers.py",
         "tests/web/test_scan.py",
     ),
@@ -70,6 +74,13 @@ LEFT: Final = pytest.StashKey[int]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--tier", choices=TIERS, default="all", help="which tests run (tests/tiers.py)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # `snug page` keeps the name of its origin there: tests leave the user's alone
+    folder = tempfile.mkdtemp(prefix="snug-state-")
+    os.environ["XDG_STATE_HOME"] = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -8,6 +8,8 @@ import re
 import sys
 from typing import Final
 
+from snugroom.client.session.catalogue.sentence import Language, in_language, sentence
+
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?\Z")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 #: Bytes; the longest link has 4,096.
@@ -37,8 +39,21 @@ def numbers(text: str, least: int, most: int) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def first_line() -> str:
+def link_of(argument: str, spoken: Language = "en") -> str:
+    """Return the link of an argument; ``-`` stands for the first line of standard input.
+
+    Warn about a link in the arguments.
+    """
+    if argument == "-":
+        return _first_line()
+    print(f"snug: {in_language(sentence('terminal.link_visible'), spoken)}", file=sys.stderr)
+    return argument
+
+
+def _first_line() -> str:
     """Return the first line of standard input without reading any further: commands follow it."""
+    if sys.stdin.isatty():
+        print("Link: ", end="", file=sys.stderr, flush=True)
     line = b""
     while len(line) <= _LINK_MAX and not line.endswith(b"\n"):
         byte = os.read(sys.stdin.fileno(), 1)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from snugroom.client.cli import language
-from snugroom.client.cli.arguments import count, duration, first_line, usage
+from snugroom.client.cli.arguments import count, duration, link_of, usage
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.output import HumanOutput
 from snugroom.client.cli.participant import MediaChoice, Participant
@@ -191,7 +191,7 @@ def _hosting(arguments: argparse.Namespace, options: Options) -> tuple[str, Call
 
 
 def _joining(arguments: argparse.Namespace, options: Options) -> tuple[str, Callable[[float], Session]]:
-    link = first_line() if arguments.link == "-" else arguments.link
+    link = link_of(arguments.link, language.chosen(arguments.lang, os.environ))
     name = arguments.name or _some_name()
     make = partial(Session.join, link, name=name, greeting=arguments.greeting, options=options)
     return name, lambda now: make(now=now)

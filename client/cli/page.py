@@ -17,18 +17,16 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import aiohttp
-from aiohttp import web
 from rich.console import Console
 from rich.text import Text
 
-from snugroom.client.cli.arguments import first_line
+from snugroom.client.cli.arguments import link_of
+from snugroom.client.cli.own_page import PORT, OwnPage
 from snugroom.client.cli.participant import Status
 from snugroom.crypto.entry.invite import Invite, canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server import page
 
-#: Used at every start if it is free: browsers remember camera permissions by origin, which includes the port.
-PORT: Final = 8790
 #: Maximum number of bytes of one fetched file, and of seconds for all files.
 FILE_MAX: Final = 8 * 2**20
 FETCH_TIME: Final = 30.0
@@ -38,7 +36,10 @@ def add_parser(commands: Any) -> None:
     """Add `page` and `verify-page` to the commands."""
     own = commands.add_parser("page", help="serve the meeting page to your own browser, from this machine")
     own.add_argument(
-        "link", metavar="LINK", nargs="?", help="the link; - reads it from the first line of input"
+        "link",
+        metavar="LINK",
+        nargs="?",
+        help="the link; - reads it from the first line of input, because other users can see arguments",
     )
     own.add_argument("--server", metavar="URL", help="where to open a room, such as https://meet.example")
     own.add_argument("--port", type=int, default=None, help=f"default: {PORT}, or a free one")
@@ -57,63 +58,38 @@ def run_page(arguments: argparse.Namespace) -> int:
         if arguments.hash:
             print(bundle.hash)
             return Status.OK
-        link = first_line() if arguments.link == "-" else arguments.link
-        origin = None
-        if link is not None:
-            origin = Invite.parse(link).origin
-        elif arguments.server is not None:
-            origin = canonical_origin(arguments.server)
+        own = _own_page(bundle, arguments)
     except (page.PageError, SnugCryptoError) as error:
         print(f"snug: {error}", file=sys.stderr)
         return Status.USAGE
-    return asyncio.run(_serve(bundle, origin, link, arguments.port))
+    return asyncio.run(_serve(own, arguments.port, bundle.hash))
 
 
-def application(bundle: page.Bundle, origin: str | None, *, lecture: bool = False) -> web.Application:
-    """Return the page for a browser on this machine. With an `origin`, it may connect to that server only."""
-    app = web.Application(client_max_size=1024)
-    where = {"origin": origin, "own": True, "lecture": lecture}
-    # without an origin, the page must reach the server of any link that the user pastes
-    connect = ["ws:", "wss:"] if origin is None else [page.sockets(origin)]
-    app.add_routes(page.routes(bundle, where=where, connect=connect))
-    return app
+def _own_page(bundle: page.Bundle, arguments: argparse.Namespace) -> OwnPage:
+    """Return the page, which has the only copy of the link. SnugCryptoError if link or URL is invalid."""
+    if arguments.link is None:
+        return OwnPage(bundle, None if arguments.server is None else canonical_origin(arguments.server))
+    link, arguments.link = link_of(arguments.link), None
+    return OwnPage(bundle, Invite.parse(link).origin, link)
 
 
-async def _serve(bundle: page.Bundle, origin: str | None, link: str | None, port: int | None) -> int:
-    runner = web.AppRunner(application(bundle, origin), access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
+async def _serve(own: OwnPage, port: int | None, bundle_hash: str) -> int:
     try:
-        address = await listen(runner, port)
+        address = await own.start(port)
     except OSError as error:
-        await runner.cleanup()
         print(f"snug: can't listen on port {port}: {error.strerror}", file=sys.stderr)
         return Status.USAGE
     out = Console(highlight=False)
-    hash_part = "" if link is None else f"#{link}"
-    out.print(Text(f"The page is at {address}/{hash_part}"), soft_wrap=True)
-    out.print(Text(f"Its hash: {bundle.hash}"), soft_wrap=True)
+    out.print(Text(f"The page is at {address}"), soft_wrap=True)
+    out.print(Text(f"Its hash: {bundle_hash}"), soft_wrap=True)
     out.print("Leave this running while the meeting lasts; Ctrl-C ends it.", style="dim")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
-    await runner.cleanup()
+    await own.close()
     return Status.OK
-
-
-async def listen(runner: web.AppRunner, port: int | None) -> str:
-    """Listen on 127.0.0.1 and return the URL; OSError if the requested port is taken."""
-    site = web.TCPSite(runner, "127.0.0.1", PORT if port is None else port)
-    try:
-        await site.start()
-    except OSError:
-        if port is not None:
-            raise
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-    bound: tuple[str, int] = runner.addresses[0]
-    return f"http://127.0.0.1:{bound[1]}"
 
 
 # -- verify-page -------------------------------------------------------------------------------

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
+from snugroom.client.cli import input_lines
 from snugroom.client.cli.commands import CommandError, parse_human, parse_json
+from snugroom.client.cli.input_lines import LINE_MAX, InputEndedError, WrongLines
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.output import Output
 from snugroom.client.cli.saved_files import SavedFiles
@@ -32,7 +36,6 @@ from snugroom.client.session.catalogue.sentence import recognised, sentence
 from snugroom.client.session.entry.contacts import ContactError
 
 _REPORT: Final = 1.0
-_LINE_MAX: Final = 65_536
 
 
 class Status(IntEnum):
@@ -280,39 +283,45 @@ class Participant:
                 what = self._saved_files.read_file(what)
             self.connection.feed(what)
         except ValueError as error:
-            self._output.event(sentences.alarm("input", why=reasons.because(error)))
+            self._alarm_input(error)
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """Read commands from standard input until it ends; the meeting continues without it.
 
         This runs in a thread: reading works the same for a file, a pipe, a terminal and /dev/null.
         """
-        rest = b""
-        while True:
+        wrong = WrongLines()
+        # standard input may be closed (ValueError), and the loop when the participant has left (RuntimeError)
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
             try:
-                chunk = os.read(sys.stdin.fileno(), 65_536)
-            except (OSError, ValueError):
-                return
-            if not chunk:
-                return
-            *lines, rest = (rest + chunk).split(b"\n")
-            if len(rest) > _LINE_MAX:
-                rest = b""
-                lines.append(b"{")  # causes the alarm for a line that is not a JSON object
-            for raw in lines:
-                try:
-                    loop.call_soon_threadsafe(self._line, raw.decode("utf-8", "replace").strip())
-                except RuntimeError:
-                    return  # the loop is closed: the participant is leaving
+                for line in input_lines.lines(lambda: os.read(sys.stdin.fileno(), LINE_MAX)):
+                    done: Future[bool] = Future()
+                    loop.call_soon_threadsafe(self._answer, line, done)
+                    # the next line waits for this one, so that signals and the server come in between
+                    wrong.line(done.result())
+            except InputEndedError as error:
+                loop.call_soon_threadsafe(self._alarm_input, error)
 
-    def _line(self, line: str) -> None:
+    def _answer(self, line: str, done: Future[bool]) -> None:
+        is_command = False
+        try:
+            is_command = self._line(line)
+        finally:
+            done.set_result(is_command)
+
+    def _alarm_input(self, error: Exception) -> None:
+        self._output.event(sentences.alarm("input", why=reasons.because(error)))
+
+    def _line(self, line: str) -> bool:
+        """Run a line; return whether it is a command, or empty."""
         if not line:
-            return
+            return True
         try:
             as_json = isinstance(self._output, JsonOutput)
             what = parse_json(line) if as_json else parse_human(line, self.session.names)
         except CommandError as error:
-            self._output.event(sentences.alarm("input", why=reasons.because(error)))
-            return
+            self._alarm_input(error)
+            return False
         if what is not None:
             self._feed(what)
+        return True

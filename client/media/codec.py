@@ -32,8 +32,8 @@ WIDTH: Final = 640
 HEIGHT: Final = 360
 #: Maximum growth of the time budget from one frame to the next; libvpx treats a growth of 10% as a jump.
 _MORE_MAX: Final = 1.08
-#: Larger video frames are not decoded: no encoder of this protocol produces them.
-_PIXELS_MAX: Final = 4_096 * 2_304
+#: Maximum pixels of a video frame: decoders allocate all, and no encoder of this protocol produces more.
+PIXELS_MAX: Final = 4_096 * 2_304
 
 
 class CodecError(Exception):
@@ -236,7 +236,7 @@ def scaled(raw_frame: RawFrame, width: int, height: int) -> RawFrame:
 
 
 class Vp8Decoder:
-    """RFC 6386. Frames must arrive in order and begin with a key frame."""
+    """RFC 6386. Frames must arrive in order and begin with a key frame; `receiving` limits their size."""
 
     def __init__(self) -> None:
         context = av.CodecContext.create("vp8", "r")
@@ -246,8 +246,6 @@ class Vp8Decoder:
 
     def decode(self, frame: bytes) -> RawFrame | None:
         """Return the decoded video frame, or None for a frame that shows nothing; CodecError if not VP8."""
-        if is_key_frame(frame) and np.prod(key_frame_size(frame)) > _PIXELS_MAX:
-            raise CodecError("a picture larger than any camera's")
         try:
             frames = self._context.decode(av.Packet(frame))
         except av.FFmpegError as error:

@@ -6,11 +6,12 @@ never receives anything else. VP8 delivery begins with a key frame, and after a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from snugroom.client.media.codec import is_key_frame
+from snugroom.client.media.codec import PIXELS_MAX, is_key_frame, key_frame_size
 from snugroom.client.media.reorder import Ask, Frame, Lost, Reorder, ReorderEffect
 from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
 from snugroom.crypto.media.keys import FutureEpochError, FutureFrames, base_stream
@@ -101,9 +102,10 @@ class Receiver:
     """The receiving end of one SSRC. Counters count frames unless stated otherwise.
 
     `opened`: authenticated. `failed`: refused for good: by the keys, because a frame sealed later was
-    delivered already, or because the claimed sender has not signed it. `unkeyed`: from an epoch whose keys
-    this member does not have (mostly from before it joined), or never announced. `skipped`: opened, but
-    useless without a key frame. `lost`: given up by the reorder buffer. `key_frames`: opened key frames.
+    delivered already, because the claimed sender has not signed it, or because it has more pixels than a
+    decoder may be given. `unkeyed`: from an epoch whose keys this member does not have (mostly from before it
+    joined), or never announced. `skipped`: opened, but useless without a key frame. `lost`: given up by the
+    reorder buffer. `key_frames`: opened key frames.
     """
 
     def __init__(
@@ -215,6 +217,10 @@ class Receiver:
             # a replayed frame leaves no hole
             self._need_key |= not isinstance(error, ReplayError)
             return []
+        if self.kind == "video" and _is_oversized(opened.frame):
+            self.failed += 1
+            self._need_key = True
+            return []
         place = (opened.epoch, opened.counter)
         if place < self._places.get(opened.stream, (-1, -1)):
             # the server writes sequence numbers, but it can't change the order of sealing
@@ -263,3 +269,8 @@ class Receiver:
         self._next_ask = now + KEY_WAITS[min(self._key_asked, len(KEY_WAITS) - 1)]
         self._key_asked += 1
         return [AskKey()]
+
+
+def _is_oversized(frame: bytes) -> bool:
+    """Return whether a VP8 key frame claims too many pixels: a decoder would allocate all of them."""
+    return is_key_frame(frame) and math.prod(key_frame_size(frame)) > PIXELS_MAX

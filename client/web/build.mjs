@@ -1,7 +1,7 @@
 // Builds the page's bundle, the same bytes from the same sources: `node build.mjs [OUT]`. Without OUT, it also builds
 // the landlord's window, in its own folder.
 //
-// The output is index.html, main.js, main.css, worker.js, a chunk for each further language and each view loaded on
+// The output is index.html, address.js, main.js, main.css, worker.js, a chunk for each further language and each view loaded on
 // demand, and manifest.json: the SHA-256 of each file, and `hash`, which is SHA-256 over the lines "sha256 name\n" in
 // order.
 import { build } from "esbuild"
@@ -75,6 +75,6 @@ async function bundle(to, entryPoints, html) {
   await rename(out, to)
 }
 
-await bundle(out, { main: "src/app/main.tsx", worker: "src/worker/main.ts" }, "src/index.html")
+await bundle(out, { address: "src/app/address.ts", main: "src/app/main.tsx", worker: "src/worker/main.ts" }, "src/index.html")
 if (process.argv[2] === undefined)
   await bundle(join(here, "../../server/page/landlord"), { main: "src/landlord/main.tsx" }, "src/landlord/index.html")

@@ -9,6 +9,7 @@ import copy
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
+from aiohttp import web
 from nacl.signing import SigningKey
 
 from snugroom.server.app import Server
@@ -225,6 +226,13 @@ class HostileSignaling(Signaling):
     def __init__(self, runner: Hooks, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.runner = runner
+        #: Whether every new WebSocket is refused.
+        self.shut = False
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        if self.shut:
+            raise web.HTTPServiceUnavailable(text="down for maintenance\n", headers={"Retry-After": "3600"})
+        return await super().handle(request)
 
     def _send(self, effect: Send, frame: bytes) -> list[Effect]:
         effects: list[Effect] = []

@@ -122,13 +122,18 @@ def sockets(origin: str) -> str:
     return "ws" + origin.removeprefix("http")
 
 
+def headers(connect: Iterable[str] = ()) -> dict[str, str]:
+    """Return the headers that restrict the page. It may also connect to the origins `connect`."""
+    return {**_HEADERS, "Content-Security-Policy": content_policy(connect)}
+
+
 def routes(bundle: Bundle, *, where: Mapping[str, object], connect: Iterable[str] = ()) -> list[web.RouteDef]:
     """Return the routes of a bundle: files by name, index.html at ``/``, and `where` as ``/where.json``.
 
     `where` names the server at which the page opens a room. It is not part of the bundle, because the bundle
     is the same at every server. `connect` are further origins that the page may connect to.
     """
-    headers = {**_HEADERS, "Content-Security-Policy": content_policy(connect)}
+    told = headers(connect)
     place = json.dumps(where).encode()
 
     def serve(file: File) -> web.RouteDef:
@@ -137,22 +142,22 @@ def routes(bundle: Bundle, *, where: Mapping[str, object], connect: Iterable[str
         async def answer(request: web.Request) -> web.Response:
             # with `no-cache` (above), a browser uses its copy while the tag is the same
             if request.headers.get(hdrs.IF_NONE_MATCH) == tag:
-                return web.Response(status=304, headers={**headers, hdrs.ETAG: tag})
-            told = {**headers, hdrs.ETAG: tag, hdrs.CONTENT_TYPE: file.content_type}
-            told[hdrs.VARY] = hdrs.ACCEPT_ENCODING
+                return web.Response(status=304, headers={**told, hdrs.ETAG: tag})
+            about = {**told, hdrs.ETAG: tag, hdrs.CONTENT_TYPE: file.content_type}
+            about[hdrs.VARY] = hdrs.ACCEPT_ENCODING
             if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
-                told[hdrs.CONTENT_ENCODING] = "gzip"
-                return web.Response(body=file.packed, headers=told)
-            return web.Response(body=file.data, headers=told)
+                about[hdrs.CONTENT_ENCODING] = "gzip"
+                return web.Response(body=file.packed, headers=about)
+            return web.Response(body=file.data, headers=about)
 
         return web.get("/" if file.name == "index.html" else f"/{file.name}", answer)
 
     async def tell(_: web.Request) -> web.Response:
-        return web.Response(body=place, headers={**headers, hdrs.CONTENT_TYPE: "application/json"})
+        return web.Response(body=place, headers={**told, hdrs.CONTENT_TYPE: "application/json"})
 
     async def manifest(_: web.Request) -> web.Response:
         sums = {name: file.sha256 for name, file in bundle.files.items()}
-        return web.json_response({"hash": bundle.hash, "files": sums}, headers=headers)
+        return web.json_response({"hash": bundle.hash, "files": sums}, headers=told)
 
     return [
         *(serve(file) for file in bundle.files.values()),

@@ -32,6 +32,7 @@ TICK = 0.05
 CLOSE_TIMEOUT = 1.0
 #: Codes of refusals that do not count against the client.
 _NO_ERRORS: Final = frozenset({"lost", "open"})
+_OWN_PAGE: Final = re.compile(r"http://([a-z2-7]{26}\.localhost|127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 
 
 class MediaServer(Protocol):
@@ -476,9 +477,10 @@ class Signaling:
 
 
 def _own_page(origin: str) -> bool:
-    """Return whether `origin` is a page on the participant's own machine (`snug page`).
+    """Return whether `origin` is a page on the participant's own machine.
 
+    `snug page` has a random name below ``localhost``; a server on the same machine may have another of these.
     Such an origin gives no access: a connection proves its access with keys, never with a cookie or address.
     The check of origins keeps out pages of other sites, and none of them can have a loopback origin.
     """
-    return re.fullmatch(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", origin) is not None
+    return _OWN_PAGE.fullmatch(origin) is not None

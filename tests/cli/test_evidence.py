@@ -25,7 +25,7 @@ from tests.mls.world import Room, state_of
 
 NO_MEDIA = ("--no-audio", "--no-video")
 NAMES = ("Adelheid", "Bonifatius", "Cemile")
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\4\0\0\0\4" + bytes(184)
 
 
 def hears_everybody(process: Process, path: Path, people: int) -> None:

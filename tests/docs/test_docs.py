@@ -172,6 +172,7 @@ def test_the_limits_of_what_members_say_are_documented() -> None:
     assert text in protocol["say"]
     assert page("docs/reference/json.md").count(text) == 2, "of the command, and of the event"
     assert f"1 to {content.IMAGE_MAX:,} bytes" in protocol["image"]
+    assert f"more than {content.IMAGE_PIXELS_MAX:,} pixels" in protocol["image"]
 
 
 def test_the_interval_of_heartbeats_is_documented() -> None:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 from nacl.signing import VerifyKey
 
+from snugroom.client.reachable import answers
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import (
     Arrived,
@@ -304,6 +306,19 @@ async def test_thrown_out_again_and_again(stage: Stage) -> None:
     await back.say(_door(back))
     assert (await back.ended())[-1] == Closing("removed", "a violation")
     stage.end("kick")
+    assert (await (await stage.guest()).enter_room()).slot == 0
+
+
+async def test_shut_out_by_a_server_that_is_up(stage: Stage) -> None:
+    ada, bob = await stage.members(2)
+    stage.begin("shut_out", victim=2)
+    assert not [m for m in await bob.ended() if isinstance(m, Closing)], "without a word"
+    await ada.until(Left)
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await stage.guest()
+    assert refused.value.status == 503
+    assert await answers(stage.url), "and it answers HTTP"
+    stage.end("shut_out")
     assert (await (await stage.guest()).enter_room()).slot == 0
 
 

@@ -115,6 +115,30 @@ def test_frames_are_delivered_from_a_key_frame_on() -> None:
     assert wire.receiver.key_frames == 1
 
 
+def sized(width: int, height: int) -> bytes:
+    """A key frame that claims this size."""
+    return KEY[:6] + width.to_bytes(2, "little") + height.to_bytes(2, "little") + KEY[10:]
+
+
+@pytest.mark.parametrize("size", [(4096, 2304), (2304, 4096), (0x4000 | 640, 0xC000 | 360)])
+def test_a_key_frame_of_a_cameras_size_is_delivered(size: tuple[int, int]) -> None:
+    """The two upper bits of a side are its scale."""
+    wire = Wire("video")
+    assert delivered(wire.send(sized(*size), 0.0)) == [sized(*size)]
+
+
+@pytest.mark.parametrize("size", [(4096, 2305), (8192, 8192), (16_383, 16_383), (0xFFFF, 0xFFFF)])
+def test_a_key_frame_that_claims_more_pixels_is_refused_before_any_decoder(size: tuple[int, int]) -> None:
+    wire = Wire("video")
+    wire.send(KEY, 0.0)
+    effects = wire.send(sized(*size), 0.1)
+    assert delivered(effects) == []
+    assert AskKey() in effects
+    assert (wire.receiver.opened, wire.receiver.failed) == (1, 1)
+    assert delivered(wire.send(DELTA, 0.2)) == [], "it refers to a frame that no decoder has"
+    assert delivered(wire.send(KEY, 0.3)) == [KEY]
+
+
 def test_after_a_hole_only_a_key_frame_helps() -> None:
     wire = Wire("video")
     wire.send(KEY, 0.0)

@@ -160,9 +160,10 @@ async def _drain(stream: asyncio.StreamReader) -> None:
 
 
 @contextlib.asynccontextmanager
-async def start(**preferences: Any) -> AsyncIterator[Bidi]:
-    """A headless Firefox with a profile of its own."""
-    with tempfile.TemporaryDirectory(prefix="snug-ff-", ignore_cleanup_errors=True) as profile:
+async def start(kept: Path | None = None, **preferences: Any) -> AsyncIterator[Bidi]:
+    """A headless Firefox with a profile of its own: in the folder `kept`, or gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="snug-ff-", ignore_cleanup_errors=True) as passing:
+        profile = passing if kept is None else str(kept)
         lines = (
             f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
             for name, value in (PREFERENCES | preferences).items()

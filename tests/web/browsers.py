@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, cast
 
 from playwright.async_api import Browser as PlaywrightBrowser
 from playwright.async_api import BrowserContext, Page, async_playwright
@@ -151,6 +151,28 @@ async def chromium(*flags: str) -> AsyncIterator[Chromium]:
 async def firefox(**preferences: Any) -> AsyncIterator[Firefox]:
     """A headless Firefox with a profile of its own."""
     async with bidi.start(**preferences) as client:
+        yield Firefox(client)
+
+
+@contextlib.asynccontextmanager
+async def chromium_profile(folder: Path) -> AsyncIterator[Chromium]:
+    """A headless Chromium with a profile that stays in `folder`."""
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            folder, executable_path=CHROMIUM, headless=True, args=[*FLAGS], permissions=[*PERMISSIONS]
+        )
+        try:
+            # such a context has no browser: it opens tabs, and no fresh copies of itself
+            yield Chromium(cast(PlaywrightBrowser, context.browser), context)
+        finally:
+            await context.close()
+
+
+@contextlib.asynccontextmanager
+async def firefox_profile(folder: Path) -> AsyncIterator[Firefox]:
+    """A headless Firefox with a profile that stays in `folder`."""
+    await asyncio.to_thread(folder.mkdir)
+    async with bidi.start(folder) as client:
         yield Firefox(client)
 
 

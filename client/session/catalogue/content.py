@@ -16,6 +16,8 @@ COMPARING_MAX: Final = 100
 TEXT_MAX: Final = 8000
 #: Maximum bytes of one image: in base64, sealed and padded, it fits the largest bucket.
 IMAGE_MAX: Final = 128 * 1024
+#: Maximum pixels of one image: whoever shows it allocates four bytes for each.
+IMAGE_PIXELS_MAX: Final = 4096 * 4096
 #: Hex digits by which people and scripts name a message.
 MESSAGE_ID_DIGITS: Final = 32
 #: Maximum invites that one message revokes.

@@ -1,15 +1,17 @@
 """Images in the chat: small files of four types, recognised by their content and not by their name.
 
-Nothing here decodes an image: the first bytes and the size are checked, and the data is passed on.
+Nothing here decodes an image: the headers and the size are checked, and the data is passed on.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final, Literal
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.features.image_size import image_size
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.outbox import SeenDigests
 from snugroom.client.session.kernel.ports import Room
@@ -54,11 +56,14 @@ class Images(Feature):
 
     def send(self, data: bytes, now: float) -> None:
         """Send an image; ValueError if it is no image, too large, or too soon after the last one."""
+        size = image_size(data)
         mime = mime_of(data)
-        if mime is None:
+        if mime is None or size is None:
             raise ValueError(sentence("room.not_an_image"))
         if len(data) > content.IMAGE_MAX:
             raise ValueError(sentence("room.image_size", most=content.IMAGE_MAX, size=len(data)))
+        if math.prod(size) > content.IMAGE_PIXELS_MAX:
+            raise ValueError(sentence("room.image_pixels", width=size[0], height=size[1]))
         if self._sent_at is not None and now - self._sent_at < EVERY:
             raise ValueError(sentence("room.image_soon", seconds=round(EVERY)))
         self._sent_at = now
@@ -73,9 +78,13 @@ class Images(Feature):
         mark = content.message_id(what, m.signature_key(received.sender) or b"")
         if mark not in self._seen:
             self._seen.add(mark)
-            mime = mime_of(what.data)
-            if mime is not None and mime == what.mime:  # an image with a false type is not shown
-                name = m.name(received.sender)
+            mime, size = mime_of(what.data), image_size(what.data)
+            if mime is None or mime != what.mime or size is None:
+                return True  # not an image of that type: nothing to show
+            name = m.name(received.sender)
+            if math.prod(size) > content.IMAGE_PIXELS_MAX:
+                self.room.tell(sentences.status("image_pixels", name=name, width=size[0], height=size[1]))
+            else:
                 digits = mark.hex()[: content.MESSAGE_ID_DIGITS]
                 self.room.tell(ev.Image(received.sender, name, digits, mime, what.data))
         return True

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.text import Text
 
 from snugroom import environment
-from snugroom.client.cli import page as page_cli
+from snugroom.client.cli.own_page import OwnPage
 from snugroom.client.cli.participant import Status
 from snugroom.client.media.codec import HEIGHT, WIDTH
 from snugroom.client.session import Session
@@ -218,9 +218,10 @@ class Lecture:
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
         self.server = OperatorServer()
-        #: Addresses to open: the member's page, including the link, and the landlord's window.
+        #: Addresses to open: the member's page, with a token for the link, and the landlord's window.
         self.page = ""
         self.window = ""
+        self.link = ""
 
     async def __aenter__(self) -> Self:
         try:
@@ -243,15 +244,12 @@ class Lecture:
         await self._stack.enter_async_context(self.server)
         self.window = self.server.window
         self._stack.push_async_callback(self._stop_robots)
-        link = await self._gather()
-        app = page_cli.application(bundle, canonical_origin(self.server.url), lecture=True)
-        app.add_routes(Theatre(self._token).routes())
-        # closing the page, or going back, cancels the scene that plays for it
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
-        self._stack.push_async_callback(runner.cleanup)
-        await runner.setup()
-        address = await page_cli.listen(runner, self._port)
-        self.page = f"{address}/?lecture={self._token}#{link}"
+        self.link = await self._gather()
+        theatre = Theatre(self._token).routes()
+        origin = canonical_origin(self.server.url)
+        own = OwnPage(bundle, origin, self.link, lecture=True, routes=theatre)
+        self._stack.push_async_callback(own.close)
+        self.page = await own.start(self._port, query=f"?lecture={self._token}")
 
     async def _gather(self) -> str:
         """Let the robots join; return the open link. ServerError on failure."""
@@ -302,6 +300,7 @@ async def run(*, open_browser: bool, port: int | None = None) -> int:
         async with Lecture(port) as lecture:
             out.print(Text(f"A member's page: {lecture.page}"), soft_wrap=True)
             out.print(Text(f"The landlord's window: {lecture.window}"), soft_wrap=True)
+            out.print(Text(f"The room's link: {lecture.link}"), soft_wrap=True)
             out.print(f"In the room: {', '.join(NAMES)}. Come in by the first, and watch in the second.")
             out.print(
                 "docs/tutorials/first-lecture.md has a script of ten minutes. Ctrl-C ends it.", style="dim"

@@ -21,6 +21,7 @@ from snugroom.server.hostile.acts.partition import Partition
 from snugroom.server.hostile.acts.record import Record
 from snugroom.server.hostile.acts.reorder import Reorder
 from snugroom.server.hostile.acts.replay import Replay
+from snugroom.server.hostile.acts.shut_out import ShutOut
 from snugroom.server.hostile.acts.silence import Silence
 from snugroom.server.hostile.acts.swap_streams import SwapStreams
 from snugroom.server.hostile.acts.vbr_and_levels import VbrAndLevels
@@ -45,6 +46,7 @@ _KINDS: Final[tuple[type[Act], ...]] = (
     Record,
     Reorder,
     Replay,
+    ShutOut,
     Silence,
     SwapStreams,
     VbrAndLevels,

@@ -44,10 +44,25 @@ const CHAT = (): ChatLine[] => [
   { kind: "text", id: "4", ...by(1, 590), text: "and the figure" },
   { kind: "image", id: "5", ...by(1, 580), url: drawn(170), mime: "image/png" },
   { kind: "note", id: "n2", at: NOW - 400, text: said("Cem came in. Ada let Cem in, with the open invite.") },
-  { kind: "file", id: "6", ...by(2, 300), filename: "minutes-of-the-last-meeting.pdf", mime: "application/pdf", size: 3_420_000, done: 3_420_000, url: "blob:x", failed: null },
-  { kind: "file", id: "7", ...by(0, 200), filename: "slides.odp", mime: "application/x", size: 6_900_000, done: 2_300_000, url: null, failed: null },
-  { kind: "file", id: "8", ...by(2, 100), filename: "recording.ogg", mime: "audio/ogg", size: 1_200_000, done: 400_000, url: null, failed: said("parts of it never came.") },
+  { kind: "file", id: "6", ...by(2, 300), filename: "minutes-of-the-last-meeting.pdf", mime: "application/pdf", size: 3_420_000, done: 3_420_000, state: "here", failed: null },
+  { kind: "file", id: "7", ...by(0, 200), filename: "slides.odp", mime: "application/x", size: 6_900_000, done: 2_300_000, state: "coming", failed: null },
+  { kind: "file", id: "8", ...by(2, 100), filename: "recording.ogg", mime: "audio/ogg", size: 1_200_000, done: 400_000, state: "coming", failed: said("parts of it never came.") },
   { kind: "text", id: "9", ...by(0, 20), text: "Thanks, reading it now" },
+];
+
+/** The same line after newer files have taken its place. */
+const dropped = (line: ChatLine): ChatLine =>
+  line.kind === "image" ? { ...line, url: null }
+  : line.kind === "file" && line.state === "here" ? { ...line, state: "dropped" }
+  : line;
+
+/** Somebody piles marks on a letter of a message and of a file's name, between others' lines. */
+const marked = (marks: string): ChatLine[] => [
+  { kind: "text", id: "1", ...by(1, 640), text: "Hello! Can you all hear me?" },
+  { kind: "text", id: "2", ...by(2, 620), text: `Z${marks} and V${"\u0323".repeat(marks.length)}` },
+  { kind: "text", id: "3", ...by(3, 600), text: "Perfectly." },
+  { kind: "file", id: "4", ...by(2, 300), filename: `Z${marks}.pdf`, mime: "application/pdf", size: 3_420_000, done: 3_420_000, state: "here", failed: null },
+  { kind: "text", id: "5", ...by(1, 20), text: "Thanks, reading it now" },
 ];
 
 const OTHER = "a".repeat(64);
@@ -82,6 +97,8 @@ export default [
   coded("digits", {}, press(".compare summary")),
   story("code-alone", () => room([person(0)], { panel: "code" })),
   story("chat", () => room(some(4), { panel: "chat", chat: CHAT() })),
+  story("chat-dropped", () => room(some(4), { panel: "chat", chat: CHAT().map(dropped) })),
+  story("chat-marks", () => room(some(4), { panel: "chat", chat: marked("\u0301".repeat(400)) })),
   story("chat-empty", () => room(some(4), { panel: "chat" })),
   story("chat-unread", () => room(some(4), { chat: CHAT(), unread: 3 })),
   story("chat-picture", () => room(some(4), { panel: "chat", chat: CHAT() }), press(".chat-picture")),

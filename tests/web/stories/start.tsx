@@ -2,6 +2,7 @@ import { sentence } from "../../../client/web/src/words/sentence";
 import { fake, HASH } from "./fake";
 import type { Story } from "./story";
 
+const OWN = "http://abcdefghijklmnopqrstuvwxyz.localhost:8790";
 const press = (selector: string) => (root: HTMLElement) => root.querySelector<HTMLElement>(selector)?.click();
 
 export default [
@@ -18,10 +19,14 @@ export default [
     },
   },
   {
+    name: "start-link-used",
+    model: () => fake({ linkTrouble: sentence("note.link_used"), where: { ...fake().where.value, pageOrigin: OWN, own: true } }),
+  },
+  {
     name: "start-own-page",
     model: () =>
       fake(
-        { where: { origin: null, pageOrigin: "http://127.0.0.1:8090", own: true, hash: HASH, lecture: false } },
+        { where: { origin: null, pageOrigin: OWN, own: true, hash: HASH, lecture: false } },
         { scan: false },
       ),
     play: press("summary"),

@@ -85,6 +85,29 @@ async def kicked(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
+    detected("dropped", within=25.0),
+    "The operator cuts one member off and accepts no new connection, as if the server were down; it is told "
+    "that the server answers, and keeps it out.",
+)
+async def shut_out(stage: Stage) -> Outcome:
+    """A server that answers HTTP is not down. Behind `snug page`, the page's own machine asks it."""
+    bo = stage.member("Bo")
+    await stage.act("shut_out", victim=2)
+    await asyncio.sleep(0.5)
+    before = counts(stage)
+    await stage.told(["dropped"], 30.0, [bo])
+    out = gained(stage, before, "Ada", "Bo") == 0 and gained(stage, before, "Bo", "Ada") == 0
+    harms = tuple(_false_words([bo]))
+    await stage.operator.end("shut_out")
+    return Outcome(
+        out, "Bo was kept out for as long as the operator liked, and knew by whom.", watchers=("Bo",),
+        harms=harms + await goes_on(stage), loses=True,
+    )  # fmt: skip
+
+
+@scene(
+    _THEME,
+    "case 1",
     detected("dropped", within=30.0),
     "The operator ends the meeting and refuses its number from then on; every member is told that nobody in "
     "the room did, and can keep evidence of it.",

@@ -7,6 +7,11 @@ import { type Sentence, sentence } from "../words/sentence";
 import type { ChatLine } from "./model";
 
 const CHAT_MAX = 2000;
+/** Maximum bytes of images and files that are kept of one sender, and of all: older ones are dropped for newer ones. */
+export const KEPT_MAX = 64 * 1024 * 1024;
+export const KEPT_ALL_MAX = 4 * KEPT_MAX;
+/** Milliseconds for which a file can be read after a click: the browser saves it meanwhile. */
+const SAVE_TIME = 60_000;
 /** Milliseconds before an image that was refused as too soon is sent again. */
 const SOON = 500;
 /** Types that the chat shows as images; other types are files. */
@@ -24,12 +29,20 @@ export interface ChatPlace {
   isShown(): boolean;
 }
 
+/** The data of one line, and for an image the address under which the page shows it. */
+interface Kept {
+  readonly leaf: number;
+  readonly blob: Blob;
+  readonly url: string | null;
+}
+
 export class Chat {
   readonly lines: Signal<readonly ChatLine[]> = signal<readonly ChatLine[]>([]);
   readonly unread = signal(0);
   readonly #place: ChatPlace;
   #numbers = 0;
-  #urls: string[] = [];
+  /** The data of images and files, by the id of their line, oldest first. */
+  readonly #kept = new Map<string, Kept>();
 
   constructor(place: ChatPlace) {
     this.#place = place;
@@ -37,8 +50,7 @@ export class Chat {
 
   /** Forget everything before another meeting. */
   clear(): void {
-    for (const url of this.#urls) URL.revokeObjectURL(url);
-    this.#urls = [];
+    for (const id of [...this.#kept.keys()]) this.#drop(id);
     this.lines.value = [];
     this.unread.value = 0;
   }
@@ -61,8 +73,7 @@ export class Chat {
         continue;
       }
       if (IMAGES.includes(file.type) && data.length <= CONTENT_IMAGE_MAX) {
-        if (await this.#sendImage(data))
-          this.#line({ kind: "image", ...this.#own(), url: this.#url(data, file.type), mime: file.type });
+        if (await this.#sendImage(data)) this.#image(this.#own(), data, file.type);
       } else {
         const mime = /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/.test(file.type) ? file.type : "application/octet-stream";
         const why = await this.#place.ask({ type: "SendFile", name: file.name, mime, data });
@@ -99,26 +110,25 @@ export class Chat {
       case "Said":
         return this.#line({ kind: "text", id: event.id, at, leaf: event.leaf, name: event.name, self: false, text: event.text });
       case "Image":
-        return this.#line({
-          kind: "image", id: event.id, at, leaf: event.leaf, name: event.name, self: false,
-          url: this.#url(event.data, event.mime), mime: event.mime,
-        });
+        return this.#image({ id: event.id, at, leaf: event.leaf, name: event.name, self: false }, event.data, event.mime);
       case "FileOffered":
         return this.#line({
           kind: "file", id: event.id, at, leaf: event.leaf, name: event.name, self: event.leaf === this.#place.own().leaf,
-          filename: event.filename, mime: event.mime, size: event.size, done: 0, url: null, failed: null,
+          filename: event.filename, mime: event.mime, size: event.size, done: 0, state: "coming", failed: null,
         });
       case "FileProgress":
         return this.#file(event.id, { done: event.done });
       case "FileDone":
-        return this.#file(event.id, { url: this.#url(event.data, "application/octet-stream"), done: event.data.length });
+        return this.#fileDone(event.id, event.data);
       case "FileFailed":
         return this.#file(event.id, { failed: event.why });
     }
   }
 
   #line(line: ChatLine): void {
-    this.lines.value = [...this.lines.value, line].slice(-CHAT_MAX);
+    const lines = [...this.lines.value, line];
+    for (const old of lines.splice(0, lines.length - CHAT_MAX)) this.#drop(old.id);
+    this.lines.value = lines;
     if (line.kind !== "note" && !line.self && !this.#place.isShown()) this.unread.value++;
   }
 
@@ -126,10 +136,61 @@ export class Chat {
     this.lines.value = this.lines.value.map((line) => (line.kind === "file" && line.id === id ? { ...line, ...change } : line));
   }
 
-  #url(data: Bytes, mime: string): string {
-    // data of others never opens as a page of our origin: it is an image, or a file to save
-    const url = URL.createObjectURL(new Blob([data], { type: IMAGES.includes(mime) ? mime : "application/octet-stream" }));
-    this.#urls.push(url);
-    return url;
+  #image(of: Omit<Extract<ChatLine, { kind: "image" }>, "kind" | "url" | "mime">, data: Bytes, mime: string): void {
+    const blob = blobOf(data, mime);
+    const url = URL.createObjectURL(blob);
+    this.#line({ kind: "image", ...of, url, mime });
+    this.#keep(of.id, { leaf: of.leaf, blob, url });
+  }
+
+  #fileDone(id: string, data: Bytes): void {
+    const line = this.lines.value.find((each) => each.kind === "file" && each.id === id);
+    if (line === undefined || line.kind !== "file") return; // its line is gone: nobody can ask for it
+    this.#file(id, { state: "here", done: data.length });
+    this.#keep(id, { leaf: line.leaf, blob: blobOf(data, "application/octet-stream"), url: null });
+  }
+
+  /** Let the person save a file of the chat. It has an address only now, and only for a while. */
+  save(id: string): void {
+    const line = this.lines.value.find((each) => each.kind === "file" && each.id === id);
+    const kept = this.#kept.get(id);
+    if (kept === undefined || line?.kind !== "file") return;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(kept.blob);
+    link.download = line.filename;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), SAVE_TIME);
+  }
+
+  /** Keep the data of a line, and drop the oldest of the same sender, and of all, beyond what is kept. */
+  #keep(id: string, kept: Kept): void {
+    this.#kept.set(id, kept);
+    this.#limit(([, { leaf }]) => leaf === kept.leaf, KEPT_MAX);
+    this.#limit(() => true, KEPT_ALL_MAX);
+  }
+
+  #limit(counts: (entry: readonly [string, Kept]) => boolean, most: number): void {
+    const all = [...this.#kept].filter(counts);
+    let total = all.reduce((sum, [, { blob }]) => sum + blob.size, 0);
+    for (const [id, { blob }] of all) {
+      if (total <= most) return;
+      total -= blob.size;
+      this.#drop(id);
+      this.lines.value = this.lines.value.map((line) => (line.id === id ? withoutData(line) : line));
+    }
+  }
+
+  /** Free the data of a line. */
+  #drop(id: string): void {
+    const url = this.#kept.get(id)?.url ?? null;
+    if (url !== null) URL.revokeObjectURL(url);
+    this.#kept.delete(id);
   }
 }
+
+const withoutData = (line: ChatLine): ChatLine =>
+  line.kind === "image" ? { ...line, url: null } : line.kind === "file" ? { ...line, state: "dropped" } : line;
+
+/** Data of others never opens as a page of our origin: it is an image, or a file to save. */
+const blobOf = (data: Bytes, mime: string): Blob =>
+  new Blob([data], { type: IMAGES.includes(mime) ? mime : "application/octet-stream" });

@@ -4,7 +4,7 @@ import "./style/index.css";
 import { Media } from "../media/room";
 import { Store } from "./store";
 import { App } from "./views/app";
-import { bundleHash, takeLink, unable, where } from "./where";
+import { bundleHash, linkOf, takeFragment, unable, where } from "./where";
 
 /** The part of Trusted Types used here: `require-trusted-types-for 'script'` needs a policy for the worker's URL. */
 interface TrustedTypes {
@@ -31,23 +31,25 @@ function kept(): Storage | null {
 /** Milliseconds from the first view to the computation of the page's hash. */
 const HASH_AFTER = 400;
 
+/** Follow the link that a fragment of the address stands for. */
+async function follow(taken: string | null): Promise<void> {
+  if (taken !== null) store.opened(await linkOf(taken, at));
+}
+
 const root = document.getElementById("app");
 if (root === null) throw new Error("no place for the page");
 
+const fragment = takeFragment();
 const [at, cant] = await Promise.all([where(), unable()]);
-const link = takeLink(at, location.origin);
 const store = new Store(at, { media: new Media(), createWorker, kept: kept() });
 if (cant !== null) {
   store.unable.value = cant;
   store.place.value = "unable";
-} else if (link !== null) store.opened(link);
+} else await follow(fragment);
 root.replaceChildren();
 render(<App model={store} />, root);
 
-addEventListener("hashchange", () => {
-  const other = takeLink(at, location.origin);
-  if (other !== null) store.opened(other);
-});
+addEventListener("hashchange", () => void follow(takeFragment()));
 addEventListener("beforeunload", (event) => {
   // after a reload, the page would join as a new member
   if (store.place.value === "room" && store.people.value.length > 1) event.preventDefault();

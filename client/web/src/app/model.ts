@@ -124,14 +124,15 @@ interface MemberLine {
 export type ChatLine =
   | (MemberLine & { readonly kind: "text"; readonly text: string })
   /** `url`: a blob: URL that the page created. */
-  | (MemberLine & { readonly kind: "image"; readonly url: string; readonly mime: string })
+  | (MemberLine & { readonly kind: "image"; /** null: no longer kept. */ readonly url: string | null; readonly mime: string })
   | (MemberLine & {
       readonly kind: "file";
       readonly filename: string;
       readonly mime: string;
       readonly size: number;
       readonly done: number;
-      readonly url: string | null;
+      /** Whether its data is on the way, can be saved, or is no longer kept. */
+      readonly state: "coming" | "here" | "dropped";
       readonly failed: Sentence | null;
     })
   /** A member has joined or left, became a host, and so on: shown between the messages. */
@@ -292,6 +293,8 @@ export interface Commands {
 
   say(text: string): void;
   sendFiles(files: readonly File[]): void;
+  /** Let the browser save a file of the chat, by the id of its line. */
+  saveFile(id: string): void;
   report(messages: readonly string[]): void;
 
   admit(knock: number): void;

@@ -81,10 +81,10 @@ export class PreJoin {
   }
 
   /** Return the worker's first message: what the person wants. */
-  wish(origin: string, name: string): ToWorker {
+  wish(origin: string, name: string, own: boolean): ToWorker {
     return this.link === null
-      ? { type: "host", origin, name, title: this.title.value.trim(), admission: this.admission.value, reports: false }
-      : { type: "join", link: this.link, name, greeting: this.greeting.value.trim() };
+      ? { type: "host", own, origin, name, title: this.title.value.trim(), admission: this.admission.value, reports: false }
+      : { type: "join", own, link: this.link, name, greeting: this.greeting.value.trim() };
   }
 }
 

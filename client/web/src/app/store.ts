@@ -225,13 +225,14 @@ export class Store implements Model {
     this.#leaveRoom();
   }
 
-  /** Follow a link that the page was opened with, or that was put in its address. */
-  opened(link: string): void {
+  /** Follow a link that the page was opened with, or that was put in its address; null: it was used before. */
+  opened(link: string | null): void {
     const place = this.place.value;
     if (place === "room" || place === "waiting") return this.#toast(sentence("note.in_meeting"));
     if (this.opening.value || (place === "unable" && this.unable.value !== "second_tab")) return;
     this.do.again();
-    this.do.follow(link);
+    if (link === null) this.linkTrouble.value = sentence("note.link_used");
+    else this.do.follow(link);
   }
 
   // -- commands --------------------------------------------------------------------------------------------
@@ -286,6 +287,7 @@ export class Store implements Model {
       measured: (places) => this.#visible.measured(places),
       say: (text) => void this.#chat.say(text),
       sendFiles: (files) => void this.#chat.sendFiles(files),
+      saveFile: (id) => this.#chat.save(id),
       admit: (knock) => this.#answered(knock, { type: "Admit", knock }),
       refuse: (knock) => this.#answered(knock, { type: "Refuse", knock }),
       copy: (text) =>
@@ -326,7 +328,7 @@ export class Store implements Model {
       });
       return;
     }
-    const wish = this.#preJoin.wish(going.origin, name);
+    const wish = this.#preJoin.wish(going.origin, name, this.where.value.own);
     this.#link.start(this.#around.createWorker(), (message) => this.hear(message), (ran) => void this.#broken(ran));
     this.#link.post(wish);
   }

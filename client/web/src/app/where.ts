@@ -60,13 +60,26 @@ export async function unable(): Promise<Unable | null> {
   return null;
 }
 
-/** Return the link after the `#` of the address, and remove it from the address and the history at once. */
-export function takeLink(at: { readonly origin: string | null }, pageOrigin: string): string | null {
-  const rest = location.hash.slice(1);
-  if (rest === "") return null;
-  history.replaceState(null, "", location.pathname + location.search);
-  // the participant's own page receives complete links: http://127.0.0.1:8790/#https://meet.example/#1...
-  return /^https?:/.test(rest) ? rest : `${at.origin ?? pageOrigin}/#${rest}`;
+/** Return what stood after the `#` of the address, and remove it from the address at once; null: nothing. */
+export function takeFragment(): string | null {
+  const place = globalThis as { snugFragment?: string };
+  // the page's first script has taken it already, see address.ts
+  const taken = place.snugFragment ?? location.hash.slice(1);
+  delete place.snugFragment;
+  if (location.hash !== "") history.replaceState(null, "", location.pathname + location.search);
+  return taken === "" ? null : taken;
+}
+
+/** Return the link of a fragment; null if it stands for one that `snug page` has handed over before. */
+export async function linkOf(fragment: string, at: Where): Promise<string | null> {
+  const once = at.own ? /^once-(.+)$/.exec(fragment)?.[1] : undefined;
+  if (once !== undefined)
+    return await fetch("link", { method: "POST", body: once, cache: "no-store" }).then(
+      async (answer) => (answer.ok ? await answer.text() : null),
+      () => null,
+    );
+  // the participant's own page also receives complete links, because its server is not that of the meeting
+  return /^https?:/.test(fragment) ? fragment : `${at.origin ?? at.pageOrigin}/#${fragment}`;
 }
 
 /** Claim this meeting for this tab; false: another tab holds it. */

@@ -40,6 +40,7 @@ export const FAIRNESS_HOLD = 0.5;
 export const CONTENT_COMPARING_MAX = 100;
 export const CONTENT_TEXT_MAX = 8000;
 export const CONTENT_IMAGE_MAX = 131072;
+export const CONTENT_IMAGE_PIXELS_MAX = 16777216;
 export const CONTENT_MESSAGE_ID_DIGITS = 32;
 export const CONTENT_REVOKED_MAX = 1024;
 export const CONTENT_SECRETS_MAX = 64;

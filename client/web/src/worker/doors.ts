@@ -48,12 +48,16 @@ export class Connections {
   readonly #listens: () => Promise<boolean>;
   readonly #open = new Map<string, Open>();
 
-  /** `origin`: the server's. `listens`: whether the server answers at all, when no connection could be established. */
+  /**
+   * `origin`: the server's. `own`: the participant's own machine serves the page. `listens`: whether the server answers
+   * at all, when no connection could be established.
+   */
   constructor(
     origin: string,
+    own: boolean,
     events: ConnectionEvents,
     make: (url: string) => Socket = (url) => new WebSocket(url),
-    listens: () => Promise<boolean> = () => answers(origin),
+    listens: () => Promise<boolean> = () => answers(origin, own),
   ) {
     this.#url = `${origin.replace(/^http/, "ws")}/ws`;
     this.#events = events;
@@ -145,9 +149,17 @@ export class Connections {
   }
 }
 
-/** Return whether the server answers a plain request: a server that refuses only our WebSockets is not down. */
-async function answers(origin: string): Promise<boolean> {
+/**
+ * Return whether the server answers a plain request: a server that refuses only our WebSockets is not down.
+ *
+ * A page from the participant's own machine may not ask another origin: `snug page` asks for it.
+ */
+async function answers(origin: string, own: boolean): Promise<boolean> {
   try {
+    if (own) {
+      const told = await fetch("answers", { method: "POST", body: origin, cache: "no-store", signal: AbortSignal.timeout(4000) });
+      return (await told.json()) === true;
+    }
     const { status } = await fetch(`${origin}/`, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(2000) });
     return ![502, 503, 504].includes(status); // a proxy before a stopped server answers 502, 503 or 504
   } catch {

@@ -39,6 +39,8 @@ export const UNVERIFIED_FRAMES = 192;
  */
 export const PATIENCE = 0.4;
 export const AHEAD_MAX = 64;
+/** Maximum pixels of a video frame: decoders allocate all, and no encoder of this protocol produces more. */
+export const PIXELS_MAX = 4096 * 2304;
 /** Of the last SOUNDS audio packets, TOO_LARGE may be too large to send; beyond that, `varies` is reported. */
 export const SOUNDS = 250;
 export const TOO_LARGE = 25;
@@ -256,6 +258,10 @@ export class Incoming<T> {
       if (this.kind === "video" && !(error instanceof ReplayError)) this.#lose();
       return;
     }
+    if (this.kind === "video" && isOversized(opened.frame)) {
+      this.#refused(now);
+      return this.#lose();
+    }
     this.opened++;
     this.lastOpened = now;
     this.leaf = opened.leaf;
@@ -345,6 +351,13 @@ export class Incoming<T> {
   #askKey(now: number): void {
     if (this.#needKey && this.#order > 0 && this.#backoff.due(now)) this.#out.askKey();
   }
+}
+
+/** Whether a VP8 key frame claims more pixels than a camera has (RFC 6386 9.1): the decoder would allocate them all. */
+function isOversized(frame: Bytes): boolean {
+  if (frame.length < 10 || !isKeyFrame(frame)) return false;
+  const side = (at: number): number => ((frame[at] ?? 0) | ((frame[at + 1] ?? 0) << 8)) & 0x3fff;
+  return side(6) * side(8) > PIXELS_MAX;
 }
 
 /** Whether `one` is the later RTP timestamp. Timestamps begin anywhere and wrap around. */

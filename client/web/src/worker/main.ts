@@ -19,7 +19,7 @@ const clock = new Clock();
 const shell = new Shell({
   post: (message) => scope.postMessage(message),
   now: () => clock.now(),
-  connections: (origin, events) => new Connections(origin, events),
+  connections: (origin, own, events) => new Connections(origin, own, events),
 });
 
 scope.addEventListener("message", ({ data }) => void shell.hear(data));

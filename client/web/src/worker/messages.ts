@@ -4,8 +4,10 @@ import type { HandleStream, Transport } from "../wire/messages";
 import type { Bytes } from "../crypto/bytes";
 import type { Sentence } from "../words/sentence";
 
+/** `own`: the participant's own machine serves the page (`snug page`). */
 export interface HostWish {
   readonly type: "host";
+  readonly own: boolean;
   readonly origin: string;
   readonly name: string;
   readonly title: string;
@@ -15,6 +17,7 @@ export interface HostWish {
 
 export interface JoinWish {
   readonly type: "join";
+  readonly own: boolean;
   /** The complete invite link, in whatever page it was opened. */
   readonly link: string;
   readonly name: string;

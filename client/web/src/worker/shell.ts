@@ -26,8 +26,8 @@ export interface Around {
   post(message: FromWorker): void;
   /** Unix seconds that never go back. */
   now(): number;
-  /** Return sockets to a server. */
-  connections(origin: string, events: ConstructorParameters<typeof Connections>[1]): Connections;
+  /** Return sockets to a server. `own`: the participant's own machine serves the page. */
+  connections(origin: string, own: boolean, events: ConstructorParameters<typeof Connections>[2]): Connections;
 }
 
 type Wish = Extract<ToWorker, HostWish | JoinWish>;
@@ -146,7 +146,7 @@ export class Shell {
       return this.#around.post({ type: "refused", ask: 0, why: error.sentence });
     }
     this.#session = session;
-    this.#connections = this.#around.connections(session.origin, {
+    this.#connections = this.#around.connections(session.origin, wish.own, {
       received: (endpoint, message) => void this.#received(endpoint, message).catch((error) => this.broken(error)),
       lost: (endpoint, why, answered) => void this.#lost(endpoint, why, answered).catch((error) => this.broken(error)),
     });

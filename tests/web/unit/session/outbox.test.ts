@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { type Bytes, hex, utf8 } from "../../../../client/web/src/crypto/bytes";
+import { type Bytes, hex, unhex, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { MalformedError } from "../../../../client/web/src/crypto/errors";
 import { H } from "../../../../client/web/src/crypto/kdf";
 import {
@@ -11,6 +13,7 @@ import {
   type Posted,
 } from "../../../../client/web/src/session/catalogue/content";
 import { CHAINS, Journal, KEPT } from "../../../../client/web/src/session/kernel/journal";
+import { imageSize } from "../../../../client/web/src/session/features/imageSize";
 import { mimeOf } from "../../../../client/web/src/session/features/images";
 import {
   Outbox,
@@ -162,6 +165,12 @@ test("a mark is of what is said, by whom, under which id", () => {
     messageId({ ...picture, mime: "image/gif" }, digest(1)),
   ];
   assert.equal(new Set(marks.map((m) => m.join())).size, marks.length);
+});
+
+test("the size of an image is what its headers claim, as Python reads them", () => {
+  const sizes = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/image_sizes.json"), "utf8")) as [string, number[] | null][];
+  assert.ok(sizes.length > 250 && sizes.some(([, size]) => size === null));
+  for (const [data, size] of sizes) assert.deepEqual(imageSize(unhex(data)), size, data);
 });
 
 test("the first bytes of an image decide its type", () => {

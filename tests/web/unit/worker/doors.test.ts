@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { beforeEach, mock, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { type Endpoint, PROBE, ROOM } from "../../../../client/web/src/session/events";
 import { FRAME_MAX } from "../../../../client/web/src/wire/limits";
 import type { Show } from "../../../../client/web/src/wire/messages";
@@ -37,6 +37,7 @@ let listens = false;
 const connections = (): Connections =>
   new Connections(
     "https://meet.example",
+    false,
     {
       received: (endpoint: Endpoint, message) => told.push(["received", endpoint, message.type]),
       lost: (endpoint: Endpoint, why, answered) => told.push(["lost", endpoint, why.key, answered]),
@@ -112,16 +113,16 @@ test("a connection that ends was answered, one that was never made only if someb
   ]);
 });
 
-test("a connection without a timely answer is lost", async () => {
-  mock.timers.enable({ apis: ["setTimeout"] });
+test("a connection without a timely answer is lost", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   try {
     const all = connections();
     all.connect(ROOM);
-    mock.timers.tick(CONNECT_TIME * 1000 - 1);
+    t.mock.timers.tick(CONNECT_TIME * 1000 - 1);
     assert.deepEqual(told, []);
-    mock.timers.tick(1);
+    t.mock.timers.tick(1);
   } finally {
-    mock.timers.reset();
+    t.mock.timers.reset();
   }
   await settled();
   assert.deepEqual(told, [["lost", ROOM, "shell.no_answer", false]]);
@@ -169,4 +170,34 @@ test("another network ends all connections", async () => {
   all.networkChanged();
   await settled();
   assert.deepEqual(told, [["lost", ROOM, "shell.network_changed", true]]);
+});
+
+test("a page of the participant's own machine has that machine ask whether the server answers", async (t) => {
+  const asked: unknown[] = [];
+  let answer: () => Promise<Response> = () => Promise.reject(new TypeError("blocked"));
+  t.mock.method(globalThis, "fetch", (url: string, init: RequestInit) => {
+    asked.push([url, init.method, init.body]);
+    return answer();
+  });
+  const lost = async (own: boolean): Promise<unknown> => {
+    const answered: boolean[] = [];
+    const socket = new FakeSocket();
+    const events = { received: () => undefined, lost: (_: Endpoint, __: unknown, there: boolean) => void answered.push(there) };
+    new Connections("https://meet.example", own, events, () => socket).connect(ROOM);
+    socket.ends();
+    await settled();
+    return answered[0];
+  };
+  assert.equal(await lost(true), false);
+  for (const there of [true, false]) {
+    answer = async () => new Response(JSON.stringify(there));
+    assert.equal(await lost(true), there);
+  }
+  answer = async () => new Response(null, { status: 404 });
+  assert.equal(await lost(true), false, "another answer is none");
+  assert.equal(await lost(false), true);
+  answer = async () => new Response(null, { status: 503 });
+  assert.equal(await lost(false), false);
+  assert.deepEqual(asked[0], ["answers", "POST", "https://meet.example"]);
+  assert.deepEqual(asked.at(-1), ["https://meet.example/", "HEAD", undefined]);
 });

@@ -168,6 +168,28 @@ test("a frame that doesn't open is given to nobody", async () => {
   }
 });
 
+test("a key frame with more pixels than a camera has is refused before the decoder", async () => {
+  const header = (width: number, height: number): Bytes =>
+    new Uint8Array([0x10, 0, 0, 0x9d, 0x01, 0x2a, width & 255, width >> 8, height & 255, height >> 8]);
+  const opened = async (frame: Bytes): Promise<[number, number, number]> => {
+    const given: Bytes[] = [];
+    const crypto: FrameCrypto = {
+      seal: async () => null,
+      open: async () => ({ leaf: 3, stream: 1, epoch: 1, counter: 0, frame }),
+    };
+    let asked = 0;
+    const incoming = new Incoming<null>("video", 7, crypto, { give: (_, data) => void given.push(data), askKey: () => void asked++ });
+    await incoming.frame(new Uint8Array(20), null, 1000);
+    return [given.length, incoming.failed, asked];
+  };
+  assert.deepEqual(await opened(header(4096, 2304)), [1, 0, 0]);
+  assert.deepEqual(await opened(header(2304, 4096)), [1, 0, 0]);
+  // the two upper bits of a side are its scale
+  assert.deepEqual(await opened(header(0x4000 | 640, 0xc000 | 360)), [1, 0, 0]);
+  for (const [width, height] of [[4096, 2305], [16383, 16383], [8192, 8192], [0xffff, 0xffff]] as const)
+    assert.deepEqual(await opened(header(width, height)), [0, 1, 1], `${width} x ${height}`);
+});
+
 test("a replay leaves no hole", async () => {
   const rig = new Rig();
   await rig.come(1, 0, true);

@@ -10,7 +10,7 @@ import type { EncodedFrame, Transformer } from "../../../../client/web/src/worke
 
 const ORIGIN = "https://meet.example";
 const HOST: ToWorker = {
-  type: "host", origin: ORIGIN, name: "Ada", title: "Plans", admission: "ask", reports: false,
+  type: "host", own: true, origin: ORIGIN, name: "Ada", title: "Plans", admission: "ask", reports: false,
 };
 const PUBLISH: ToWorker = {
   type: "publish",
@@ -28,12 +28,12 @@ class Rig {
   now = 1_800_000_000;
   /** The chain value at which the session opens its room. */
   chain: Bytes = new Uint8Array(32);
-  events: Parameters<Around["connections"]>[1] | null = null;
+  events: Parameters<Around["connections"]>[2] | null = null;
   readonly shell = new Shell({
     post: (message) => this.posted.push(message),
     now: () => this.now,
-    connections: (origin, events) => {
-      assert.equal(origin, ORIGIN);
+    connections: (origin, own, events) => {
+      assert.deepEqual([origin, own], [ORIGIN, true]);
       this.events = events;
       const rig = this;
       return {
@@ -119,7 +119,7 @@ test("a host's wish opens a meeting, and is answered", async () => {
 test("a wish that can't be granted is refused in a sentence, and another can be made", async () => {
   await rig.shell.hear({ ...HOST, name: "Ada: " } as ToWorker);
   assert.equal(rig.of("refused")[0]?.ask, 0);
-  await rig.shell.hear({ type: "join", link: "https://meet.example/#nonsense", name: "Bo", greeting: "" });
+  await rig.shell.hear({ type: "join", own: false, link: "https://meet.example/#nonsense", name: "Bo", greeting: "" });
   assert.equal(rig.of("refused").length, 2);
   await rig.shell.hear(HOST);
   assert.equal(rig.of("done").length, 1);

@@ -1,15 +1,17 @@
 /**
  * Images in the chat: small files of four types, recognised by their content and not by their name.
  *
- * Nothing here decodes an image: the first bytes and the size are checked, and the data is passed on.
+ * Nothing here decodes an image: the headers and the size are checked, and the data is passed on.
  */
 import { type Bytes, hex } from "../../crypto/bytes";
 import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
-import { type AnyContent, MESSAGE_ID_DIGITS, IMAGE_MAX, type Image, messageId } from "../catalogue/content";
+import { type AnyContent, MESSAGE_ID_DIGITS, IMAGE_MAX, IMAGE_PIXELS_MAX, type Image, messageId } from "../catalogue/content";
 import type { Room } from "../kernel/ports";
 import { SeenDigests } from "../kernel/outbox";
+import { imageSize } from "./imageSize";
+import { status } from "../catalogue/sentences";
 
 /** Seconds between two images of ours: they share the server's store for catching up with the chat. */
 export const EVERY = 3;
@@ -37,10 +39,13 @@ export class Images extends Feature {
 
   /** Send an image; CommandError if it is no image, too large, or too soon after the last one. */
   async send(data: Bytes, now: number): Promise<void> {
+    const size = imageSize(data);
     const mime = mimeOf(data);
-    if (mime === null) throw new CommandError(sentence("room.not_an_image"));
+    if (mime === null || size === null) throw new CommandError(sentence("room.not_an_image"));
     if (data.length > IMAGE_MAX)
       throw new CommandError(sentence("room.image_size", { most: IMAGE_MAX, size: data.length }));
+    const [width, height] = size;
+    if (width * height > IMAGE_PIXELS_MAX) throw new CommandError(sentence("room.image_pixels", { width, height }));
     if (this.#sentAt !== null && now - this.#sentAt < EVERY)
       throw new CommandError(sentence("room.image_soon", { seconds: EVERY }));
     this.#sentAt = now;
@@ -55,11 +60,12 @@ export class Images extends Feature {
     if (this.#seen.has(known)) return true;
     this.#seen.add(known);
     const { mime, data } = what;
-    // An image with a false type is not shown.
-    if (mimeOf(data) === mime) {
-      const id = hex(known).slice(0, MESSAGE_ID_DIGITS);
-      this.room.tell({ type: "Image", leaf, name: m.name(leaf), id, mime, data });
-    }
+    const size = imageSize(data);
+    if (mimeOf(data) !== mime || size === null) return true; // not an image of that type: nothing to show
+    const name = m.name(leaf);
+    const [width, height] = size;
+    if (width * height > IMAGE_PIXELS_MAX) this.room.tell(status("image_pixels", { name, width, height }));
+    else this.room.tell({ type: "Image", leaf, name, id: hex(known).slice(0, MESSAGE_ID_DIGITS), mime, data });
     return true;
   }
 }

@@ -138,13 +138,14 @@ function Said({ line }: { readonly line: Exclude<ChatLine, { kind: "note" }> }) 
         </p>
       );
     case "image":
+      if (line.url === null) return <p class="chat-text muted">{word("meet.chat_dropped")}</p>;
       return (
         <button
           type="button"
           class="chat-picture"
           aria-label={word("meet.chat_enlarge", { name: line.name })}
           onClick={() => {
-            enlarged.value = { url: line.url, label: word("meet.chat_picture", { name: line.name }) };
+            if (line.url !== null) enlarged.value = { url: line.url, label: word("meet.chat_picture", { name: line.name }) };
           }}
         >
           <img src={line.url} alt={word("meet.chat_picture", { name: line.name })} />
@@ -156,7 +157,8 @@ function Said({ line }: { readonly line: Exclude<ChatLine, { kind: "note" }> }) 
 }
 
 function FileLine({ line }: { readonly line: Extract<ChatLine, { kind: "file" }> }) {
-  const coming = line.failed === null && line.url === null && line.done < line.size;
+  const { model } = useUi();
+  const coming = line.failed === null && line.state === "coming" && line.done < line.size;
   return (
     <div class="chat-file" data-failed={line.failed !== null}>
       <Icon name={line.mime.startsWith("image/") ? "image" : "file"} size={24} />
@@ -166,6 +168,8 @@ function FileLine({ line }: { readonly line: Extract<ChatLine, { kind: "file" }>
         </p>
         {line.failed !== null ? (
           <p class="note">{word("meet.chat_failed", { why: line.failed })}</p>
+        ) : line.state === "dropped" ? (
+          <p class="note">{word("meet.chat_dropped")}</p>
         ) : (
           <p class="note figures">
             {coming ? word("meet.chat_file_progress", { done: size(line.done), size: size(line.size) }) : size(line.size)}
@@ -173,11 +177,16 @@ function FileLine({ line }: { readonly line: Extract<ChatLine, { kind: "file" }>
         )}
         {coming && <progress max={line.size} value={line.done} aria-label={line.filename} />}
       </div>
-      {line.url !== null && line.failed === null && (
-        <a class="button small" href={line.url} download={line.filename} aria-label={word("meet.chat_save_of", { name: line.filename })}>
+      {line.state === "here" && line.failed === null && (
+        <button
+          type="button"
+          class="button small"
+          aria-label={word("meet.chat_save_of", { name: line.filename })}
+          onClick={() => model.do.saveFile(line.id)}
+        >
           <Icon name="download" size={16} />
           {word("meet.chat_save")}
-        </a>
+        </button>
       )}
     </div>
   );

@@ -1,0 +1,91 @@
+/** The chat keeps the data of images and files within bounds, and an address in the browser for as few as it can. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { Chat, KEPT_ALL_MAX, KEPT_MAX } from "../../../../client/web/src/app/chat";
+import type { ChatLine } from "../../../../client/web/src/app/model";
+
+const FILE = 8 * 1024 * 1024;
+const [make, free] = [URL.createObjectURL, URL.revokeObjectURL];
+let urls = new Set<string>();
+let chat: Chat;
+
+describe("the chat", () => {
+  beforeEach(() => {
+    urls = new Set();
+    let count = 0;
+    URL.createObjectURL = () => {
+      urls.add(`blob:${++count}`);
+      return `blob:${count}`;
+    };
+    URL.revokeObjectURL = (url) => void urls.delete(url);
+    chat = new Chat({
+      ask: async () => null,
+      toast: () => undefined,
+      own: () => ({ leaf: 0, name: "Ada" }),
+      inRoom: () => true,
+      isShown: () => true,
+    });
+  });
+
+  afterEach(() => {
+    [URL.createObjectURL, URL.revokeObjectURL] = [make, free];
+  });
+
+  const image = (id: string, leaf = 1): void =>
+    chat.told({ type: "Image", leaf, name: `P${leaf}`, id, mime: "image/png", data: new Uint8Array(100) }, 0);
+
+  const file = (id: string, leaf = 1, size = FILE): void => {
+    chat.told({ type: "FileOffered", leaf, name: `P${leaf}`, id, filename: `${id}.txt`, mime: "text/plain", size }, 0);
+    chat.told({ type: "FileDone", id, data: new Uint8Array(size) }, 0);
+  };
+
+  const states = (): string[] =>
+    chat.lines.value.map((line: ChatLine) => (line.kind === "file" ? line.state : line.kind === "image" ? String(line.url) : ""));
+
+  it("an image that leaves the list leaves the browser", () => {
+    image("one");
+    image("two");
+    assert.equal(urls.size, 2);
+    for (let i = 0; i < 1999; i++) chat.told({ type: "Said", leaf: 1, name: "Bo", id: `say ${i}`, text: "x" }, 0);
+    assert.equal(chat.lines.value.length, 2000);
+    assert.deepEqual([...urls], ["blob:2"]);
+    chat.clear();
+    assert.equal(urls.size, 0);
+  });
+
+  it("a member who sends many files pushes out their own, and nobody else's", () => {
+    file("bo", 2);
+    const most = KEPT_MAX / FILE;
+    for (let i = 0; i < most + 2; i++) file(`mallory ${i}`);
+    assert.deepEqual(states(), ["here", "dropped", "dropped", ...Array.from({ length: most }, () => "here")]);
+    image("last");
+    assert.deepEqual(states().slice(3, 5), ["dropped", "here"], "images count with them");
+    chat.save("mallory 0"); // nothing to save
+  });
+
+  it("of all members together, the oldest go first", () => {
+    const each = KEPT_MAX / FILE;
+    for (let leaf = 1; leaf <= 4; leaf++) for (let i = 0; i < each; i++) file(`${leaf}.${i}`, leaf);
+    assert.equal(states().filter((state) => state === "here").length, KEPT_ALL_MAX / FILE);
+    file("one more", 9);
+    assert.deepEqual(states().slice(0, 2), ["dropped", "here"]);
+  });
+
+  it("a file has an address from the click on, for a minute", (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const clicked: { href: string; download: string }[] = [];
+    const link = { href: "", download: "", click: () => void clicked.push({ ...link }) };
+    Object.defineProperty(globalThis, "document", { value: { createElement: () => link }, configurable: true });
+    try {
+      file("plan", 1, 10);
+      assert.equal(urls.size, 0);
+      chat.save("plan");
+      assert.deepEqual(clicked.map(({ href, download }) => [href, download]), [["blob:1", "plan.txt"]]);
+      assert.equal(urls.size, 1);
+      t.mock.timers.tick(60_000);
+      assert.equal(urls.size, 0);
+    } finally {
+      Reflect.deleteProperty(globalThis, "document");
+    }
+  });
+});
