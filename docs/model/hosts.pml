@@ -1,0 +1,119 @@
+/* Host keys and returns (SNUG-9; issue 13, invariant 6).
+
+   Ada, Bo and Cem are hosts. Ada and Cem are honest. Bo turns hostile, and keeps every seed that he had. A thief copies
+   Ada's recovery file once. The policy names the current return key, by its generation. A commit that takes the role from
+   a host names a new key. When a host has been silent for 60 s, another host names a new one.
+
+   A return needs the current return key. It replaces the leaf of a host, under that host's name. While a host is heard, a
+   host has to approve it: honest hosts approve only the person that has this name, and honest members commit nothing
+   then. With -DHOSTILE_HELPER, a hostile member commits a return that no host has approved. No shared fact forbids that.
+
+   mutant OLD_KEY breaks old_file: a return key of any generation will do
+   mutant ROTATE_LATER breaks former_out: the keys change in a later commit than the one that takes the role
+   mutant NEW_NAME breaks same_name: a return may bring a new name
+   mutant NO_AGAIN breaks seed_kept: no second rotation if the first host vanishes before it sends the seed
+   limit HOSTILE_HELPER breaks approved: a hostile member commits the return of somebody who has the current key
+   large GENERATIONS=9 */
+
+#ifndef GENERATIONS
+#define GENERATIONS 5
+#endif
+#define ADA 0
+#define BO 1
+#define CEM 2
+#define THIEF 3
+
+/* Properties. */
+bool former_out = true;                  /* a host that lost the role does not get it back by a key */
+bool old_file = true;                    /* a file from before a rotation makes nobody a host */
+bool same_name = true;                   /* a return replaces a host, and adds nobody else */
+bool approved = true;                    /* while a host is heard, no return happens without a host's approval */
+bool seed_kept = true;                   /* if a host is left, a host that is left has the current seed */
+
+byte generation = 1;
+bool role[3] = true;                     /* the policy lists a leaf of this name as a host's */
+bool honest[3];                          /* that leaf is Ada's, or Cem's, own */
+bool heard[3] = true;
+byte seed[4];                            /* the newest generation that the person has; 0: none */
+bool bo_lost_role;
+
+byte m, name;
+bool approval;
+
+inline pick(to, n) { to = 0; do :: to + 1 < n -> to++ :: break od }
+
+#define ACTS(m) (role[m] && honest[m] && heard[m])
+#define KNOWS(m) (seed[m] == generation)
+#define OTHER(m) (CEM - (m))             /* the other honest host */
+#define GRANTS(m) (ACTS(m) && KNOWS(m) && ACTS(OTHER(m)) && !KNOWS(OTHER(m)))
+#ifdef NO_AGAIN
+#define ROTATES_AGAIN(m) false
+#else
+#define ROTATES_AGAIN(m) (ACTS(m) && !KNOWS(m) && !(ACTS(OTHER(m)) && KNOWS(OTHER(m))))
+#endif
+
+inline rotate(by) { generation++; seed[by] = generation }
+
+#define HOST(m) \
+  :: atomic { ACTS(m) && role[BO] && generation < GENERATIONS -> \
+       role[BO] = false; bo_lost_role = true; ROTATE(m); printf("step demotes by=%d generation=%d\n", m, generation) } \
+  :: atomic { ACTS(m) && role[OTHER(m)] && !heard[OTHER(m)] && generation < GENERATIONS -> \
+       rotate(m); printf("step rotates by=%d generation=%d\n", m, generation) } \
+  :: atomic { GRANTS(m) -> seed[OTHER(m)] = seed[m]; printf("step grants by=%d generation=%d\n", m, generation) } \
+  :: atomic { ACTS(m) && KNOWS(m) && role[BO] && seed[BO] < generation -> \
+       seed[BO] = generation; printf("step grants to_bo generation=%d\n", generation) } \
+  :: atomic { ROTATES_AGAIN(m) -> rotate(m); printf("step rotates_again by=%d generation=%d\n", m, generation) } \
+  :: atomic { heard[m] -> heard[m] = false; printf("step silent who=%d\n", m) }
+
+#ifdef ROTATE_LATER                      /* the rotation is a commit of its own: there is a time before it */
+#define ROTATE(m) skip
+#else
+#define ROTATE(m) rotate(m)
+#endif
+
+#ifdef OLD_KEY
+#define FITS(m) (seed[m] != 0)
+#else
+#define FITS(m) KNOWS(m)
+#endif
+
+init
+{
+  honest[ADA] = true; honest[CEM] = true;
+  seed[ADA] = 1; seed[BO] = 1; seed[CEM] = 1;
+  do
+  HOST(ADA)
+  HOST(CEM)
+  :: atomic { heard[BO] -> heard[BO] = false; printf("step silent who=%d\n", BO) }
+  :: atomic { seed[THIEF] == 0 -> seed[THIEF] = seed[ADA]; printf("step theft generation=%d\n", seed[THIEF]) }
+  :: atomic {                            /* a return */
+       pick(m, 4); pick(name, 3);
+       FITS(m) &&
+#ifndef NEW_NAME
+       role[name] &&
+#endif
+       (m == name || m == BO || m == THIEF) && (m == THIEF || m == BO || !heard[m]) && !(m == BO && role[BO]) ->
+       if
+       :: m == name && (ACTS(ADA) || ACTS(CEM)) -> approval = true
+       :: !ACTS(ADA) && !ACTS(CEM) -> approval = true
+       :: role[BO] && m == THIEF -> approval = true         /* Bo is a host, and hostile: he approves */
+#ifdef HOSTILE_HELPER
+       :: approval = false
+#endif
+       fi;
+       printf("step return who=%d name=%d generation=%d approval=%d\n", m, name, seed[m], approval);
+       former_out = former_out && !(m == BO && bo_lost_role);
+       old_file = old_file && !(m == THIEF && !KNOWS(THIEF));
+       same_name = same_name && role[name];
+       approved = approved && approval;
+       role[name] = true; heard[name] = true; honest[name] = (m == name && m != BO);
+       assert(former_out); assert(old_file); assert(same_name); assert(approved);
+       m = 0; name = 0; approval = false
+     }
+  :: atomic {                            /* the hosts that are left have done all that they can */
+       !GRANTS(ADA) && !GRANTS(CEM) && !ROTATES_AGAIN(ADA) && !ROTATES_AGAIN(CEM) && (ACTS(ADA) || ACTS(CEM)) ->
+       seed_kept = seed_kept && ((ACTS(ADA) && KNOWS(ADA)) || (ACTS(CEM) && KNOWS(CEM)));
+       assert(seed_kept); break
+     }
+  od
+}
