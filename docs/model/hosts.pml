@@ -1,17 +1,18 @@
 /* Host keys and returns (SNUG-9; issue 13, invariant 6).
 
    Ada, Bo and Cem are hosts. Ada and Cem are honest. Bo turns hostile, and keeps every seed that he had. A thief copies
-   Ada's recovery file once. The policy names the current return key, by its generation. A commit that takes the role from
-   a host names a new key. When a host has been silent for 60 s, another host names a new one.
+   Ada's recovery file once. The policy names the current return key, by its generation. When a host has lost the role, no
+   return is good until a host has changed the keys. When a host has been silent for 60 s, another host changes them.
 
    A return needs the current return key. It replaces the leaf of a host, under that host's name. While a host is heard, a
    host has to approve it: honest hosts approve only the person that has this name, and honest members commit nothing
-   then. With -DHOSTILE_HELPER, a hostile member commits a return that no host has approved. No shared fact forbids that.
+   then. With HOSTILE_HELPER, a hostile member commits a return that no host has approved. No shared fact forbids that.
 
    mutant OLD_KEY breaks old_file: a return key of any generation will do
-   mutant ROTATE_LATER breaks former_out: the keys change in a later commit than the one that takes the role
+   mutant NOT_CLOSED breaks former_out: returns are good between the loss of a role and the change of the keys
    mutant NEW_NAME breaks same_name: a return may bring a new name
    mutant NO_AGAIN breaks seed_kept: no second rotation if the first host vanishes before it sends the seed
+   mutant EAGER_HELPER breaks approved: members commit returns while a host is heard
    limit HOSTILE_HELPER breaks approved: a hostile member commits the return of somebody who has the current key
    large GENERATIONS=9 */
 
@@ -36,6 +37,7 @@ bool honest[3];                          /* that leaf is Ada's, or Cem's, own */
 bool heard[3] = true;
 byte seed[4];                            /* the newest generation that the person has; 0: none */
 bool bo_lost_role;
+bool due;                                /* a former host has the current keys: returns are closed */
 
 byte m, name;
 bool approval;
@@ -52,12 +54,12 @@ inline pick(to, n) { to = 0; do :: to + 1 < n -> to++ :: break od }
 #define ROTATES_AGAIN(m) (ACTS(m) && !KNOWS(m) && !(ACTS(OTHER(m)) && KNOWS(OTHER(m))))
 #endif
 
-inline rotate(by) { generation++; seed[by] = generation }
+inline rotate(by) { generation++; seed[by] = generation; due = false }
 
 #define HOST(m) \
   :: atomic { ACTS(m) && role[BO] && generation < GENERATIONS -> \
-       role[BO] = false; bo_lost_role = true; ROTATE(m); printf("step demotes by=%d generation=%d\n", m, generation) } \
-  :: atomic { ACTS(m) && role[OTHER(m)] && !heard[OTHER(m)] && generation < GENERATIONS -> \
+       role[BO] = false; bo_lost_role = true; DUE; printf("step demotes by=%d generation=%d\n", m, generation) } \
+  :: atomic { ACTS(m) && (due || (role[OTHER(m)] && !heard[OTHER(m)])) && generation < GENERATIONS -> \
        rotate(m); printf("step rotates by=%d generation=%d\n", m, generation) } \
   :: atomic { GRANTS(m) -> seed[OTHER(m)] = seed[m]; printf("step grants by=%d generation=%d\n", m, generation) } \
   :: atomic { ACTS(m) && KNOWS(m) && role[BO] && seed[BO] < generation -> \
@@ -65,10 +67,10 @@ inline rotate(by) { generation++; seed[by] = generation }
   :: atomic { ROTATES_AGAIN(m) -> rotate(m); printf("step rotates_again by=%d generation=%d\n", m, generation) } \
   :: atomic { heard[m] -> heard[m] = false; printf("step silent who=%d\n", m) }
 
-#ifdef ROTATE_LATER                      /* the rotation is a commit of its own: there is a time before it */
-#define ROTATE(m) skip
+#ifdef NOT_CLOSED
+#define DUE skip
 #else
-#define ROTATE(m) rotate(m)
+#define DUE due = true
 #endif
 
 #ifdef OLD_KEY
@@ -88,7 +90,7 @@ init
   :: atomic { seed[THIEF] == 0 -> seed[THIEF] = seed[ADA]; printf("step theft generation=%d\n", seed[THIEF]) }
   :: atomic {                            /* a return */
        pick(m, 4); pick(name, 3);
-       FITS(m) &&
+       FITS(m) && !due &&
 #ifndef NEW_NAME
        role[name] &&
 #endif
@@ -97,7 +99,7 @@ init
        :: m == name && (ACTS(ADA) || ACTS(CEM)) -> approval = true
        :: !ACTS(ADA) && !ACTS(CEM) -> approval = true
        :: role[BO] && m == THIEF -> approval = true         /* Bo is a host, and hostile: he approves */
-#ifdef HOSTILE_HELPER
+#if defined(HOSTILE_HELPER) || defined(EAGER_HELPER)
        :: approval = false
 #endif
        fi;

@@ -1,18 +1,20 @@
 /* Slots and verdicts (protocol, sections 3 and 5; issue 13, invariant 7).
 
    Three honest members and Mallory, a hostile member. The server is honest, or hostile: a hostile server gives each
-   member any blob in any slot, with any gate. A commit carries its gate, signed by its author. The server says which
-   gate it has applied, and the chain covers this gate. All members judge a slot by shared facts.
+   member any blob in any slot. A commit carries its gate, signed by its author. The same gate is readable in the head of
+   its blob: the server applies that one, and the chain covers it. Mallory can seal a commit anew under another head.
+   All members judge a slot by shared facts.
 
    Not modelled: what a commit does (hosts.pml, rejoin.pml), and how members come back in step (sync.pml).
 
-   mutant GATE_OUTSIDE_CHAIN breaks equal_verdicts: the chain does not cover the gate that the server applied
-   mutant OWN_UNCHECKED breaks equal_verdicts: an author adopts its own commit whatever gate the server applied
+   mutant GATE_OUTSIDE_CHAIN breaks equal_verdicts: the gate stands beside the blob, and the chain does not cover it
+   mutant OWN_UNCHECKED breaks equal_verdicts: an author adopts its own commit under another head
    mutant STUCK_IS_VOID breaks equal_verdicts: a member that cannot read a path takes the slot for void
    mutant ONE_HEARTBEAT breaks equal_verdicts: a stuck member follows the heartbeat of one member that is no host
    mutant NO_SNUG_1 breaks one_history: a commit does not name its slot and chain
    mutant NAME_AT_SNUG_1 breaks true_names: the author of a commit for another slot or chain is named
-   mutant NAME_SERVER breaks true_names: the server is named when its gate is not the one in the commit
+   mutant NAME_AUTHOR breaks true_names: the author is named when the head is not the signed gate
+   mutant NAME_SERVER breaks true_names: the server is named when the head is not the signed gate
    large SLOTS=3 COMMITS=2
    large SLOTS=2 COMMITS=3 */
 
@@ -70,7 +72,7 @@ byte m, k, b, x, e, v, other;
 
 inline pick(to, n) { to = 0; do :: to + 1 < n -> to++ :: break od }
 
-/* The verdict of member m on element e: commit b, with the gate that its author signed (x = 0) or with another. */
+/* The verdict of member m on element e: commit b, under the head that its author signed (x = 0) or under another. */
 inline judge()
 {
   v = 0;
@@ -100,14 +102,12 @@ inline judge()
   fi;
   if
   :: v == 0 && x == 1 ->
-     v = VOID;                           /* a member or the server did this; the author itself knows */
+     v = VOID;                           /* a member did this, alone or with the server: nobody is named */
+#ifdef NAME_AUTHOR
+     name(author[b])
+#endif
 #ifdef NAME_SERVER
-     name_server()
-#else
-     if
-     :: author[b] == m -> name_server()
-     :: else
-     fi
+     true_names = true_names && server_hostile
 #endif
   :: else
   fi;
@@ -128,8 +128,6 @@ inline judge()
   :: else
   fi
 }
-
-inline name_server() { true_names = true_names && server_hostile }
 
 inline name(who) { true_names = true_names && who == MALLORY }
 
@@ -190,7 +188,7 @@ end:
        :: !server_hostile && placed[slot[m]] != 0 -> e = placed[slot[m]] - 1; b = e / 2; x = e % 2
        :: !server_hostile && placed[slot[m]] == 0 ->
           pick(b, made + 1);
-          if                             /* the server applies what the committer says: only Mallory lies */
+          if                             /* the server gives it to all; others' commits do not reach Mallory before */
           :: author[b] == MALLORY && b != NOISE -> pick(x, 2)
           :: else -> x = 0
           fi;

@@ -1,12 +1,12 @@
-"""Checks the models in `docs/model` with Spin: ``python -m tests.model.run``. docs/explanation/model.md explains them.
+"""Checks the models in `docs/model` with Spin: ``python -m tests.model.run`` (docs/explanation/model.md).
 
 A model is a file for Spin. The comment at its beginning lists the checks, a line each:
 
-    ends: TEXT                             no run goes round in circles
-    run NAME...: TEXT                      all properties hold with these definitions, too
-    mutant NAME breaks PROPERTY: TEXT      with this definition, a check is missing, and the property is violated
-    limit NAME breaks PROPERTY: TEXT       the same for an act that the protocol does not prevent
-    large NAME=VALUE...                    a larger size, for `--all`
+    ends: TEXT                            no run goes round in circles
+    run NAME...: TEXT                     all properties hold with these definitions, too
+    mutant NAME breaks PROPERTY: TEXT     this definition takes a check away, and the property is violated
+    limit NAME breaks PROPERTY: TEXT      the same for an act that the protocol does not prevent
+    large NAME=VALUE...                   a larger size, for `--all`
 
 A property is a variable: ``bool NAME = true; /* its meaning */``. The model asserts it.
 """
@@ -47,7 +47,7 @@ class ModelError(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """One run of Spin. `breaks` is the property that has to be violated; empty: all properties have to hold."""
+    """One run of Spin. It has to violate the property `breaks`; if that is empty, all properties have to hold."""
 
     model: str
     definitions: tuple[str, ...] = ()
@@ -78,22 +78,21 @@ class Model:
 
     @classmethod
     def load(cls, path: Path) -> Model:
-        """Read the file. ModelError if a property has no mutant, or a mutant breaks no property of the model."""
+        """Read the file. ModelError unless each property has a mutant or limit, and they break no other."""
         source, name = path.read_text(encoding="utf-8"), path.stem
         header = source[: source.index("*/") + 2]
-        properties = dict(_PROPERTY.findall(source))
+        properties = dict(_PROPERTY.findall(source.partition("/* Properties. */")[2].partition("\n\n")[0]))
         runs = [(), *(tuple(found.split()) for found in _RUN.findall(header))]
         checks = [Check(name, run) for run in runs]
         if _ENDS.search(header):
             checks += [Check(name, run, cycles=True) for run in runs]
         mutants = _MUTANT.findall(header)
         checks += [Check(name, (define,), breaks, kind, text=text) for kind, define, breaks, text in mutants]
-        broken = {breaks for kind, _, breaks, _ in mutants if kind == "mutant"}
-        if broken != {p for p in properties if p in broken} or not properties:
-            raise ModelError(f"{path.name}: a mutant breaks a property that the model does not have")
-        without = properties.keys() - {breaks for _, _, breaks, _ in mutants}
-        if without:
-            raise ModelError(f"{path.name}: no mutant breaks {', '.join(sorted(without))}")
+        broken = {breaks for _, _, breaks, _ in mutants}
+        if broken != properties.keys():
+            raise ModelError(
+                f"{path.name}: mutants break {sorted(broken)}, properties are {sorted(properties)}"
+            )
         large = [Check(name, (*run, *sizes.split())) for sizes in _LARGE.findall(header) for run in runs]
         return cls(path, properties, tuple(checks), tuple(large))
 
@@ -174,7 +173,7 @@ def verdict(check: Check, result: Result) -> tuple[bool, str]:
 
 
 def run(checks: Sequence[Check]) -> bool:
-    """Perform the checks, two at a time, and print a line for each; return whether all are as they have to be."""
+    """Perform the checks, two at a time, and print a line for each; return whether all are as expected."""
     fine = True
     with ThreadPoolExecutor(WORKERS) as pool:
         for check, result in zip(checks, pool.map(perform, checks), strict=True):
@@ -195,7 +194,9 @@ def _chosen(arguments: argparse.Namespace) -> Iterator[Check]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. 0: as it has to be, or skipped; 1: not."""
-    parser = argparse.ArgumentParser(prog="python -m tests.model.run", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.model.run", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("models", nargs="*", help="only these models (default: all)")
     parser.add_argument("--all", action="store_true", help="larger sizes, too: minutes, and gigabytes")
     parser.add_argument("--required", action="store_true", help="fail if spin or gcc is missing")
@@ -203,7 +204,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     missing = missing_tools()
     if missing:
-        print(f"The models are not checked: {' and '.join(missing)} is not installed (Debian: apt-get install spin gcc).")
+        print(
+            f"The models are not checked: {' and '.join(missing)} is missing (Debian: apt-get install spin gcc)."
+        )
         return 1 if arguments.required else 0
     chosen = list(_chosen(arguments))
     if arguments.trail:
@@ -213,7 +216,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if chosen else 1
     began = time.monotonic()
     fine = run(chosen)
-    print(f"{len(chosen)} checks in {time.monotonic() - began:.0f} s: {'all as expected' if fine else 'FAILED'}")
+    print(
+        f"{len(chosen)} checks in {time.monotonic() - began:.0f} s: {'all as expected' if fine else 'FAILED'}"
+    )
     return 0 if fine else 1
 
 
