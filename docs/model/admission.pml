@@ -1,11 +1,11 @@
 /* Two-key admission, as sets of knowledge (protocol, sections 4 and 5; no cryptography: a secret is known or not).
 
-   Ada is the host, and Gil an honest newcomer with the link. The adversary is one: the operator, an outsider, Mallory (a
-   member that Ada admitted with the link), and everybody that they share with. It has the keys of its own leaves, reads
-   all that the server carries, and knows the epochs of which it can compute the secret.
+   Ada is the host, and Gil an honest newcomer with the link. The adversary is one: the operator, an outsider, Mallory
+   (a member that Ada admitted with the link), and everybody that they share with. It has the keys of its own leaves,
+   reads all that the server carries, and knows the epochs of which it can compute the secret.
 
-   The secret of epoch n + 1 follows from that of epoch n together with the commit's path secret, which members of epoch n
-   that stay can read; or from a Welcome, which takes the private key of the KeyPackage and the link's PSK.
+   The secret of epoch n + 1 follows from that of epoch n together with the commit's path secret, which members of
+   epoch n that stay can read; or from a Welcome, which takes the private key of the KeyPackage and the link's PSK.
 
    mutant NO_SNUG_7 breaks hosts_add: a member that is no host adds somebody
    mutant NO_PSK breaks link_opens: the Welcome does not take the link's PSK (SNUG-10)

@@ -4,17 +4,15 @@
    connect again as often as he likes, takes slots with gates that he alone can open, and shows all passes that he
    knows. A gate is named by the slot that brought it. The server cannot read commits: it sees gates and passes.
 
-   The rule: a slot that the room admin took replaces all gates. A slot that another connection took leaves the gates
-   before it good, beside its own. A gate shares the bucket of the gate by whose pass its slot was taken.
+   The rule: a slot that the room admin has signed closes all earlier gates. Any other slot leaves them open, beside
+   its own. All slots that are not the room admin's come out of one bucket.
 
-   With -DNO_HOST, Ada is away for good.
-
-   run NO_HOST: without a host
-   mutant REPLACE breaks no_lockout: each slot's gate replaces the gates before it
-   mutant LAPSE breaks no_lockout: the gates before it are good again if nobody shows the pass of the new one
-   mutant NO_RETIRE breaks evicted_out: the room admin's slot leaves the gates before it good
+   run NO_HOST: Ada is away for good
+   mutant REPLACE breaks no_lockout: each slot closes the gates before it
+   mutant LAPSE breaks no_lockout: the gates before it open again if nobody shows the pass of the new one
+   mutant NO_CLOSING breaks evicted_out: the room admin's slot leaves the gates before it open
    mutant FRESH_FIRST breaks fair: a new connection comes before one that has taken a slot
-   mutant BUCKET_PER_PASS breaks rate: each gate has a bucket of its own
+   mutant BUCKET_PER_PASS breaks rate: each pass has a bucket of its own
    large SLOTS=10 MALLORYS=3 */
 
 #ifndef SLOTS
@@ -26,20 +24,24 @@
 #define MALLORYS 2                       /* Mallory's connections */
 #endif
 #define CONNECTIONS (2 + MALLORYS)
-#define BUDGET 3                         /* slots of one bucket until it is filled again */
+#define BUDGET 3                         /* slots of a bucket until it is filled again */
+#ifdef BUCKET_PER_PASS
+#define BUCKET(gate) (gate)
+#else
+#define BUCKET(gate) 0
+#endif
 
 /* Properties. */
 bool no_lockout = true;                  /* the honest members' pass opens a gate, at all times */
 bool evicted_out = true;                 /* Mallory takes no slot after Ada's commit that evicts him */
-bool fair = true;                        /* while Bo waits, Mallory takes one slot, and one for each of his connections */
-bool rate = true;                        /* one bucket bounds all slots that are not the room admin's */
+bool fair = true;                        /* while Bo waits, Mallory takes one slot for each connection, and one more */
+bool rate = true;                        /* slots that are not the room admin's are bounded, whoever takes them */
 
 byte slot;
 byte honest;                             /* the gate that the honest members' pass opens */
-short good = 1;                          /* bits: gates that admit */
+short good = 1;                          /* bits: open gates */
 short mallory = 1;                       /* bits: gates whose pass Mallory knows */
 bool evicted;
-byte bucket[SLOTS + 1];                  /* of a gate */
 byte spent[SLOTS + 1];                   /* of a bucket */
 byte taken;                              /* slots that were not the room admin's, since buckets were filled */
 byte won[CONNECTIONS];                   /* the last slot that the connection took, or at which it arrived */
@@ -54,8 +56,8 @@ byte w, c, g, before;
 
 inline pick(to, n) { to = 0; do :: to + 1 < n -> to++ :: break od }
 
-/* Connection w has sent a commit for the next slot, with the pass of gate g: does it take the slot? (G6) */
-#define BO_IS_DUE (waits && w != BO && HAS(good, honest) && spent[bucket[honest]] < BUDGET && lost[BO] == slot && won[BO] < won[w])
+/* Bo has lost the last race, and has won less recently than w: w's commit is held until Bo's is there (G6). */
+#define BO_IS_DUE (waits && HAS(good, honest) && spent[BUCKET(honest)] < BUDGET && lost[BO] == slot && won[BO] < won[w])
 
 inline take(private, by_admin)
 {
@@ -68,19 +70,13 @@ inline take(private, by_admin)
   fi;
   if
   :: by_admin ->
-     bucket[slot] = slot;
-#ifdef NO_RETIRE
+#ifdef NO_CLOSING
      good = good | BIT(slot)
 #else
      good = BIT(slot)
 #endif
   :: else ->
-     spent[bucket[g]]++; taken++;
-#ifdef BUCKET_PER_PASS
-     bucket[slot] = slot;
-#else
-     bucket[slot] = bucket[g];
-#endif
+     spent[BUCKET(g)]++; taken++;
 #ifdef REPLACE
      good = BIT(slot)
 #else
@@ -116,7 +112,7 @@ end:
   do
   :: atomic { !waits && slot < SLOTS -> waits = true; printf("step waits\n") }
   :: atomic {                            /* Bo's commit takes the slot */
-       waits && slot < SLOTS && HAS(good, honest) && spent[bucket[honest]] < BUDGET ->
+       waits && slot < SLOTS && HAS(good, honest) && spent[BUCKET(honest)] < BUDGET ->
        w = BO; g = honest; printf("step bo slot=%d\n", slot + 1); take(false, false); clear()
      }
 #ifndef NO_HOST
@@ -125,12 +121,12 @@ end:
        w = ADA; g = honest;
        if :: evicted = true :: true fi;
        printf("step ada slot=%d evicts=%d\n", slot + 1, evicted);
-       taken = 0; take(false, true); clear()
+       take(false, true); clear()
      }
 #endif
   :: atomic {                            /* Mallory takes it: with a commit, or with noise and a gate of his own */
        slot < SLOTS; pick(c, MALLORYS); w = 2 + c; pick(g, SLOTS + 1);
-       HAS(good, g) && HAS(mallory, g) && spent[bucket[g]] < BUDGET && !BO_IS_DUE ->
+       HAS(good, g) && HAS(mallory, g) && spent[BUCKET(g)] < BUDGET && !BO_IS_DUE ->
        evicted_out = evicted_out && !evicted;
        if
        :: printf("step mallory slot=%d connection=%d private=1\n", slot + 1, w); take(true, false)

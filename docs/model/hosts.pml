@@ -1,12 +1,14 @@
 /* Host keys and returns (SNUG-9; issue 13, invariant 6).
 
-   Ada, Bo and Cem are hosts. Ada and Cem are honest. Bo turns hostile, and keeps every seed that he had. A thief copies
-   Ada's recovery file once. The policy names the current return key, by its generation. When a host has lost the role, no
-   return is good until a host has changed the keys. When a host has been silent for 60 s, another host changes them.
+   Ada, Bo and Cem are hosts. Ada and Cem are honest. Bo turns hostile, and keeps every seed that he had. A thief
+   copies Ada's recovery file once. The policy names the current return key, by its generation. When a host has lost
+   the role, no return is good until a host has changed the keys. When a host has been silent for 60 s, another host
+   changes them.
 
-   A return needs the current return key. It replaces the leaf of a host, under that host's name. While a host is heard, a
-   host has to approve it: honest hosts approve only the person that has this name, and honest members commit nothing
-   then. With HOSTILE_HELPER, a hostile member commits a return that no host has approved. No shared fact forbids that.
+   A return needs the current return key. It replaces the leaf of a host, under that host's name. While a host is
+   heard, a host has to approve it: honest hosts approve only the person that has this name, and honest members commit
+   nothing then. With HOSTILE_HELPER, a hostile member commits a return that no host has approved. No shared fact
+   forbids that.
 
    mutant OLD_KEY breaks old_file: a return key of any generation will do
    mutant NOT_CLOSED breaks former_out: returns are good between the loss of a role and the change of the keys

@@ -1,9 +1,9 @@
 /* The short code (protocol, section 8; no cryptography: a commitment binds, and hides its share).
 
-   Mallory stands between two groups. In view 0 he is with Ada, in view 1 with Bo. Ada and Bo believe that they are in one
-   group, and compare their codes by voice. A code depends on all shares of its view. It has 24 bits: whoever chooses the
-   last share of two codes, and knows all others, finds one for which both codes are equal. Whoever chooses before that
-   can only guess.
+   Mallory stands between two groups. In view 0 he is with Ada, in view 1 with Bo. Ada and Bo believe that they are in
+   one group, and compare their codes by voice. A code depends on all shares of its view. It has 24 bits: whoever
+   chooses the last share of two codes, and knows all others, finds one for which both codes are equal. Whoever
+   chooses before that can only guess.
 
    A third member, Cem, is honest, and in view 0 too: Ada reveals only after Cem's commitment as well. The server is
    hostile, and delivers messages in any order, or not at all.
@@ -25,11 +25,11 @@
 /* Properties. */
 bool reveals_last = true;                /* nobody reveals a share before all members of the view have committed */
 bool no_choice = true;                   /* Mallory never chooses a share with all others of both codes known to him */
-bool tries_seen = true;                  /* each run that Mallory can have learned a code from ends with a code or an alarm */
+bool tries_seen = true;                  /* each run that can have shown Mallory a code ends with a code or an alarm */
 
 /* Of each view in its present run. */
 byte runs;                               /* of view 0 that are over */
-bool commits[3];                         /* the honest member has committed, and the others of the view have seen that */
+bool commits[3];                         /* the honest member has committed, and the others have seen it */
 bool reveals[3];                         /* it has revealed its share */
 bool committed[2];                       /* Mallory has committed in this view */
 bool fixed[2];                           /* his share in this view is fixed */

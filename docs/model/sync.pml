@@ -1,15 +1,16 @@
 /* Coming back in step (protocol, section 6; issue 13, invariants 1 and 7).
 
    Members 0 to N-1 are honest; member 0 is a host (with -DNO_HOST there is none). While the server is hostile, it
-   restarts, forks, withholds, and claims what it likes. Then it stops: it serves one room honestly, which has any of the
-   states that it can be left in. It has kept any part of the blobs. Members are at any slot of one of two histories.
-   Every honest step is one that the protocol allows at that point. All runs have to end with all members in step.
+   restarts, forks, withholds, and claims what it likes. Then it stops: it serves one room honestly, which has any of
+   the states that it can be left in. It has kept any part of the blobs. Members are at any slot of one of two
+   histories. Every honest step is one that the protocol allows at that point. All runs have to end with all members
+   in step.
 
    A member "waits" when it asks in the lobby to be admitted again. Its old membership stays usable.
 
    ends: no run goes round in circles
    run NO_HOST: without a host
-   mutant NO_BREAKER breaks in_step: only a host opens the room, and only if it is not open
+   mutant NO_BREAKER breaks in_step: only a host opens the room, and only if nobody has
    mutant WAITS_ONLY breaks in_step: a member that waits in the lobby does not go on in the room
    mutant HINT breaks kept: a member gives up its membership because the server says that blobs are gone
    large N=4 SLOTS=3
@@ -53,34 +54,25 @@ byte i, top;
 #define HANDS_OVER(m) (USABLE && MAY_GO_ON(m) && fork[m] == branch && at[m] > slot && at[m] - slot <= KEPT)
 #define GOES_ON(m) (MAY_GO_ON(m) && waits[m] && HERE(m))
 
-/* A member ahead of the room cannot hand over any more: the others hear its heartbeats, and trust the room no more. */
-#define OUTRUN(m) (USABLE && fork[m] == branch && at[m] > slot && at[m] - slot > KEPT)
-
 #if N == 4
 #define ANY(what) (what(0) || what(1) || what(2) || what(3))
 #define SOME_SYNCED (SYNCED(0) || SYNCED(1) || SYNCED(2) || SYNCED(3))
-#define SOME_OUTRUN (OUTRUN(0) || OUTRUN(1) || OUTRUN(2) || OUTRUN(3))
 #else
 #define ANY(what) (what(0) || what(1) || what(2))
 #define SOME_SYNCED (SYNCED(0) || SYNCED(1) || SYNCED(2))
-#define SOME_OUTRUN (OUTRUN(0) || OUTRUN(1) || OUTRUN(2))
 #endif
-#define REJOINS(m) (!HERE(m) && !CATCHES_UP(m) && !HANDS_OVER(m) && SOME_SYNCED && !SOME_OUTRUN)
+/* A member that is ahead by more slots than it keeps is on a history of its own, like one that the server forked. */
+#define REJOINS(m) (!HERE(m) && !CATCHES_UP(m) && !HANDS_OVER(m) && SOME_SYNCED)
 #define NO_STEP (!ANY(CATCHES_UP) && !ANY(HANDS_OVER) && !ANY(GOES_ON) && !ANY(REJOINS))
 #define DONE (SYNCED(0) && SYNCED(1) && SYNCED(2) && (N == 3 || SYNCED(N - 1)))
-
-/* Whether no member is ahead of m on m's history: the room may go on from there. */
-#define BEHIND(m, k) (fork[k] == fork[m] && at[k] > at[m])
-#define FOREMOST(m) (!BEHIND(m, 0) && !BEHIND(m, 1) && !BEHIND(m, 2) && !(N == 4 && BEHIND(m, N - 1)))
 
 /* Whether somebody has gone on without m: m hears its signed heartbeats. */
 #define APART(m, k) (fork[k] != fork[m] || at[k] > at[m])
 #define LEFT_BEHIND(m) (APART(m, 0) || APART(m, 1) || APART(m, 2) || (N == 4 && APART(m, N - 1)))
 
-inline go_on_from(m)                     /* the room is open at m's slot, with the blobs that m has kept */
+inline open_room(m)                      /* at the earliest slot of which m has all blobs that follow */
 {
-  open = true; unknown = false; slot = at[m]; branch = fork[m];
-  held = (at[m] > KEPT -> at[m] - KEPT : 0); waits[m] = false
+  open = true; unknown = false; slot = (at[m] > KEPT -> at[m] - KEPT : 0); branch = fork[m]; held = slot
 }
 
 inline rejoin(m)                         /* a member in step commits the rejoin; this takes no slot here */
@@ -97,7 +89,7 @@ inline rejoin(m)                         /* a member in step commits the rejoin;
   :: atomic { stopped && HANDS_OVER(m) -> slot++; printf("step hand_over member=%d\n", m) } \
   :: atomic { stopped && GOES_ON(m) -> waits[m] = false; printf("step goes_on member=%d\n", m) } \
   :: atomic { stopped && REJOINS(m) -> rejoin(m); printf("step rejoin member=%d\n", m) } \
-  :: atomic { stopped && BREAKS(m) -> go_on_from(m); printf("step breaker member=%d\n", m) }
+  :: atomic { stopped && BREAKS(m) -> open_room(m); printf("step opens member=%d\n", m) }
 
 #ifdef HINT                              /* the server's word alone */
 #define GIVES_UP(m) true
@@ -105,11 +97,11 @@ inline rejoin(m)                         /* a member in step commits the rejoin;
 #define GIVES_UP(m) LEFT_BEHIND(m)
 #endif
 
-/* Nobody is in step, or the room cannot follow a member that is ahead, and nothing else is left to do. */
+/* Nobody is in the room, and no other step is left: whoever comes first opens it (G5). */
 #ifdef NO_BREAKER
 #define BREAKS(m) (HOST(m) && !open && MAY_GO_ON(m))
 #else
-#define BREAKS(m) (NO_STEP && FOREMOST(m) && MAY_GO_ON(m) && (SOME_OUTRUN -> OUTRUN(m) : !SOME_SYNCED))
+#define BREAKS(m) (NO_STEP && MAY_GO_ON(m) && !SOME_SYNCED)
 #endif
 #ifdef NO_HOST
 #define HOST(m) false

@@ -47,7 +47,7 @@ class ModelError(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """One run of Spin. It has to violate the property `breaks`; if that is empty, all properties have to hold."""
+    """One run of Spin. It has to violate the property `breaks`, or none if that is empty."""
 
     model: str
     definitions: tuple[str, ...] = ()
@@ -204,9 +204,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     missing = missing_tools()
     if missing:
-        print(
-            f"The models are not checked: {' and '.join(missing)} is missing (Debian: apt-get install spin gcc)."
-        )
+        print(f"The models are not checked: {' and '.join(missing)} is missing (apt-get install spin gcc).")
         return 1 if arguments.required else 0
     chosen = list(_chosen(arguments))
     if arguments.trail:
