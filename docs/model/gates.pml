@@ -13,10 +13,11 @@
    mutant NO_CLOSING breaks evicted_out: the room admin's slot leaves the gates before it open
    mutant FRESH_FIRST breaks fair: a new connection comes before one that has taken a slot
    mutant BUCKET_PER_PASS breaks rate: each pass has a bucket of its own
-   large SLOTS=10 MALLORYS=3 */
+   large SLOTS=8
+   large SLOTS=7 MALLORYS=3 */
 
 #ifndef SLOTS
-#define SLOTS 7
+#define SLOTS 6
 #endif
 #define ADA 0
 #define BO 1

@@ -4,7 +4,8 @@
    for one leaf, with a rejoin key of its own. It is good if the rejoin key in the tree has signed it. Bo does not
    always know that key: his own commit may have been taken without his knowledge, and so may a ticket of his. He
    therefore signs each ticket with all keys that the tree may have: his leaf's, that of his commit, and that of the
-   leaf that he asks for. All his tickets ask for the same rejoin key, until he is in again or has made a commit.
+   leaf that he asks for. All his tickets ask for the same rejoin key, until he is in by one of them, or a commit was
+   taken that he sent after the last of them.
 
    A thief copies all keys that Bo has at one moment. The server holds back, delays and repeats tickets, Welcomes and
    commits, and any member may commit a ticket and keep the Welcome. Every rejoin key has a number. Signature keys are
@@ -45,6 +46,7 @@ bool inside = true;                      /* he is in step with the members, as f
 byte mine = 1;                           /* the key of the leaf that he knows */
 byte next;                               /* the key of his commit; 0: none */
 byte asks;                               /* the key that his tickets ask for; 0: none */
+byte asked_at;                           /* `sends` at the last ticket */
 bool sent;                               /* his commit is out, and he does not know its fate */
 byte sent_after;                         /* the key in the tree when he made it */
 byte sends, last;                        /* commits that he has sent, and the last one of them that was taken */
@@ -86,7 +88,14 @@ byte t, k;
 
 inline pick(to, n) { to = 0; do :: to + 1 < n -> to++ :: break od }
 
-inline entered(with) { inside = true; mine = with; next = 0; asks = 0; sent = false }
+inline entered(with) { inside = true; mine = with; next = 0; sent = false }
+
+/* Tickets that are older than a commit of ours that was taken are over. */
+inline own_commit_taken()
+{
+  if :: sends > asked_at -> asks = 0; asked_at = 0 :: else fi;
+  entered(next)
+}
 
 /* Whether a ticket that Bo makes now is good. A new key that he asks for is not in the tree. */
 inline look()
@@ -109,7 +118,7 @@ end:
        key = next; last = sends;
        if :: theft && !stolen[next] -> healed = true :: else fi;
        if
-       :: inside -> entered(next)
+       :: inside -> own_commit_taken()
        :: inside = false
        fi;
        printf("step taken key=%d inside=%d\n", key, inside); look()
@@ -124,7 +133,7 @@ end:
   :: atomic {                            /* he catches up: he sees what became of his commit */
        !inside && !thiefs && (key == mine || (sent && key == next)) ->
        if
-       :: key == next && sent -> entered(next)
+       :: key == next && sent -> own_commit_taken()
        :: else -> inside = true; sent = false;
 #ifndef REUSED_KEY
           next = 0
@@ -139,7 +148,7 @@ end:
 #else
        if :: asks == 0 -> keys++; asks = keys :: else fi;
 #endif
-       by_mine[tickets] = mine; by_next[tickets] = SIGNED(next); fresh[tickets] = asks; made_at[tickets] = sends;
+       by_mine[tickets] = mine; by_next[tickets] = SIGNED(next); fresh[tickets] = asks; made_at[tickets] = sends; asked_at = sends;
        printf("step ticket number=%d mine=%d next=%d fresh=%d\n", tickets, mine, by_next[tickets], asks);
        tickets++; look()
      }
@@ -148,7 +157,7 @@ end:
        no_late_ticket = no_late_ticket && made_at[t] >= last;
        key = fresh[t]; thiefs = false;
        if
-       :: entered(fresh[t])
+       :: entered(fresh[t]); asks = 0; asked_at = 0
        :: inside -> inside = false;      /* he reads that it was his own request */
 #ifdef TOLD_BY_ADA
           true_cause = false

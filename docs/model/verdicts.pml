@@ -1,6 +1,6 @@
 /* Slots and verdicts (protocol, sections 3 and 5; issue 13, invariant 7).
 
-   Three honest members and Mallory, a hostile member. The server is honest, or hostile: a hostile server gives each
+   Honest members (two, or three) and Mallory, a hostile member. The server is honest, or hostile: a hostile server gives each
    member any blob in any slot. A commit carries its gate, signed by its author. The same gate is readable in the head
    of its blob: the server applies that one, and the chain covers it. Mallory can seal a commit anew under another
    head. All members judge a slot by shared facts.
@@ -15,8 +15,9 @@
    mutant NAME_AT_SNUG_1 breaks true_names: the author of a commit for another slot or chain is named
    mutant NAME_AUTHOR breaks true_names: the author is named when the head is not the signed gate
    mutant NAME_SERVER breaks true_names: the server is named when the head is not the signed gate
-   large SLOTS=3 COMMITS=2
-   large SLOTS=2 COMMITS=3 */
+   large HONEST=3
+   large SLOTS=3
+   large COMMITS=3 */
 
 #ifndef SLOTS
 #define SLOTS 2
@@ -24,9 +25,10 @@
 #ifndef COMMITS
 #define COMMITS 2
 #endif
-#define HONEST 3
+#ifndef HONEST
+#define HONEST 2
+#endif
 #define MALLORY 3
-#define NOBODY 4
 #define NOISE 0                          /* the blob that nobody can read */
 
 #define VALID 1
@@ -174,8 +176,8 @@ end:
        printf("step commit member=%d blob=%d\n", m, made); clear()
      }
   :: atomic {                            /* Mallory makes one, of an epoch and chain that some member has */
-       made < COMMITS; pick(m, HONEST); pick(k, HONEST);
-       made++; author[made] = MALLORY; base[made] = CHAIN(m); began[made] = epoch[k];
+       made < COMMITS; pick(m, HONEST);
+       made++; author[made] = MALLORY; base[made] = CHAIN(m); began[made] = epoch[m];
        if :: breaks_rule[made] = true :: wrong_gate[made] = true :: true fi;
        pick(spoiled[made], HONEST + 1);
        printf("step hostile blob=%d breaks=%d gate=%d spoiled=%d\n", made, breaks_rule[made], wrong_gate[made],
@@ -184,7 +186,7 @@ end:
   :: atomic {                            /* the server gives a member the blob of its next slot */
        pick(m, HONEST); slot[m] < SLOTS && stuck[m] == 0;
        if
-       :: server_hostile -> pick(b, made + 1); pick(x, 2); e = 2 * b + x
+       :: server_hostile -> pick(b, made + 1); if :: b != NOISE -> x = 1 :: x = 0 fi; e = 2 * b + x
        :: !server_hostile && placed[slot[m]] != 0 -> e = placed[slot[m]] - 1; b = e / 2; x = e % 2
        :: !server_hostile && placed[slot[m]] == 0 ->
           pick(b, made + 1);

@@ -124,7 +124,8 @@ def perform(check: Check) -> Result:
         _call([*spin, "-a", "model.pml"], folder)
         # A mutant is searched breadth-first, for the shortest way to the violation.
         search = "-DNP" if check.cycles else "-DBFS" if check.breaks else "-DSAFETY"
-        _call(["gcc", "-O1", "-w", search, "-DNOREDUCE", "-DMEMLIM=4000", "-o", "pan", "pan.c"], folder)
+        flags = ["-O0" if check.breaks else "-O1", "-w", search, "-DNOREDUCE", "-DCOLLAPSE", "-DMEMLIM=4000"]
+        _call(["gcc", *flags, "-o", "pan", "pan.c"], folder)
         # -E: an atomic step whose guard fails in the middle is no deadlock.
         depth = [] if check.breaks else ["-m2000000"]
         report = _call(["./pan", "-E", *(["-l"] if check.cycles else []), *depth], folder)
