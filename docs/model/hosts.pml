@@ -5,21 +5,21 @@
    the role, no return is good until a host has changed the keys. When a host has been silent for 60 s, another host
    changes them.
 
-   A return needs the current return key. It replaces the leaf of a host, under that host's name. While a host is
-   heard, a host has to approve it: honest hosts approve only the person that has this name, and honest members commit
-   nothing then. With HOSTILE_HELPER, a hostile member commits a return that no host has approved. No shared fact
-   forbids that.
+   A return needs the current return key. It replaces the leaf of a host, under that host's name. A host commits it if
+   its person agrees: honest hosts agree only to the person that has this name. Another member may commit it if no
+   host has committed for 16 slots. Mallory, a hostile member, commits every return that the rules allow. A host that
+   is heard commits after 8 slots at the latest. With SWALLOWED, the server does not let it.
 
    mutant OLD_KEY breaks old_file: a return key of any generation will do
    mutant NOT_CLOSED breaks former_out: returns are good between the loss of a role and the change of the keys
    mutant NEW_NAME breaks same_name: a return may bring a new name
    mutant NO_AGAIN breaks seed_kept: no second rotation if the first host vanishes before it sends the seed
-   mutant EAGER_HELPER breaks approved: members commit returns while a host is heard
-   limit HOSTILE_HELPER breaks approved: a hostile member commits the return of somebody who has the current key
-   large GENERATIONS=9 */
+   mutant NO_COUNT breaks approved: a member commits a return at any time
+   limit SWALLOWED breaks approved: Mallory, the server and the holder of the current key let somebody in as a host
+   large GENERATIONS=8 */
 
 #ifndef GENERATIONS
-#define GENERATIONS 5
+#define GENERATIONS 4
 #endif
 #define ADA 0
 #define BO 1
@@ -30,7 +30,7 @@
 bool former_out = true;                  /* a host that lost the role does not get it back by a key */
 bool old_file = true;                    /* a file from before a rotation makes nobody a host */
 bool same_name = true;                   /* a return replaces a host, and adds nobody else */
-bool approved = true;                    /* while a host is heard, no return happens without a host's approval */
+bool approved = true;                    /* while a host is heard, no return happens without a host's agreement */
 bool seed_kept = true;                   /* if a host is left, a host that is left has the current seed */
 
 byte generation = 1;
@@ -41,6 +41,8 @@ byte seed[4];                            /* the newest generation that the perso
 bool bo_lost_role;
 bool due;                                /* a former host has the current keys: returns are closed */
 
+byte quiet;                              /* eights of slots without a commit by a host, up to two */
+
 byte m, name;
 bool approval;
 
@@ -50,29 +52,43 @@ inline pick(to, n) { to = 0; do :: to + 1 < n -> to++ :: break od }
 #define KNOWS(m) (seed[m] == generation)
 #define OTHER(m) (CEM - (m))             /* the other honest host */
 #define GRANTS(m) (ACTS(m) && KNOWS(m) && ACTS(OTHER(m)) && !KNOWS(OTHER(m)))
+#define MAY_ROTATE (generation < GENERATIONS + 2)         /* the model's bound */
 #ifdef NO_AGAIN
 #define ROTATES_AGAIN(m) false
 #else
-#define ROTATES_AGAIN(m) (ACTS(m) && !KNOWS(m) && !(ACTS(OTHER(m)) && KNOWS(OTHER(m))))
+#define ROTATES_AGAIN(m) (ACTS(m) && !KNOWS(m) && !(ACTS(OTHER(m)) && KNOWS(OTHER(m))) && MAY_ROTATE)
 #endif
 
-inline rotate(by) { generation++; seed[by] = generation; due = false }
+inline rotate(by) { generation++; seed[by] = generation; due = false; quiet = 0 }
 
 #define HOST(m) \
   :: atomic { ACTS(m) && role[BO] && generation < GENERATIONS -> \
-       role[BO] = false; bo_lost_role = true; DUE; printf("step demotes by=%d generation=%d\n", m, generation) } \
+       role[BO] = false; bo_lost_role = true; quiet = 0; DUE; printf("step demotes by=%d generation=%d\n", m, generation) } \
   :: atomic { ACTS(m) && (due || (role[OTHER(m)] && !heard[OTHER(m)])) && generation < GENERATIONS -> \
        rotate(m); printf("step rotates by=%d generation=%d\n", m, generation) } \
   :: atomic { GRANTS(m) -> seed[OTHER(m)] = seed[m]; printf("step grants by=%d generation=%d\n", m, generation) } \
   :: atomic { ACTS(m) && KNOWS(m) && role[BO] && seed[BO] < generation -> \
        seed[BO] = generation; printf("step grants to_bo generation=%d\n", generation) } \
   :: atomic { ROTATES_AGAIN(m) -> rotate(m); printf("step rotates_again by=%d generation=%d\n", m, generation) } \
-  :: atomic { heard[m] -> heard[m] = false; printf("step silent who=%d\n", m) }
+  :: atomic { heard[m] -> heard[m] = false; printf("step silent who=%d\n", m) } \
+  :: atomic { role[m] && honest[m] && !heard[m] -> heard[m] = true; quiet = 0; printf("step heard who=%d\n", m) } \
+  :: atomic { ACTS(m) && quiet != 0 -> quiet = 0; printf("step commits who=%d\n", m) }
 
 #ifdef NOT_CLOSED
 #define DUE skip
 #else
 #define DUE due = true
+#endif
+
+#ifdef SWALLOWED
+#define HOSTS_COMMIT false
+#else
+#define HOSTS_COMMIT (ACTS(ADA) || ACTS(CEM))
+#endif
+#ifdef NO_COUNT
+#define MEMBER_MAY true
+#else
+#define MEMBER_MAY (quiet == 2)
 #endif
 
 #ifdef OLD_KEY
@@ -90,6 +106,8 @@ init
   HOST(CEM)
   :: atomic { heard[BO] -> heard[BO] = false; printf("step silent who=%d\n", BO) }
   :: atomic { seed[THIEF] == 0 -> seed[THIEF] = seed[ADA]; printf("step theft generation=%d\n", seed[THIEF]) }
+  :: atomic { quiet == 0 -> quiet = 1; printf("step slots quiet=1\n") }
+  :: atomic { quiet == 1 && !HOSTS_COMMIT -> quiet = 2; printf("step slots quiet=2\n") }
   :: atomic {                            /* a return */
        pick(m, 4); pick(name, 3);
        FITS(m) && !due &&
@@ -99,12 +117,10 @@ init
        (m == name || m == BO || m == THIEF) && (m == THIEF || m == BO || !heard[m]) && !(m == BO && role[BO]) ->
        if
        :: m == name && (ACTS(ADA) || ACTS(CEM)) -> approval = true
-       :: !ACTS(ADA) && !ACTS(CEM) -> approval = true
-       :: role[BO] && m == THIEF -> approval = true         /* Bo is a host, and hostile: he approves */
-#if defined(HOSTILE_HELPER) || defined(EAGER_HELPER)
-       :: approval = false
-#endif
+       :: role[BO] -> approval = true                       /* Bo is a host, and hostile: he agrees */
+       :: MEMBER_MAY -> approval = !ACTS(ADA) && !ACTS(CEM) /* Mallory commits it */
        fi;
+       quiet = 0;
        printf("step return who=%d name=%d generation=%d approval=%d\n", m, name, seed[m], approval);
        former_out = former_out && !(m == BO && bo_lost_role);
        old_file = old_file && !(m == THIEF && !KNOWS(THIEF));
@@ -115,7 +131,7 @@ init
        m = 0; name = 0; approval = false
      }
   :: atomic {                            /* the hosts that are left have done all that they can */
-       !GRANTS(ADA) && !GRANTS(CEM) && !ROTATES_AGAIN(ADA) && !ROTATES_AGAIN(CEM) && (ACTS(ADA) || ACTS(CEM)) ->
+       !GRANTS(ADA) && !GRANTS(CEM) && !ROTATES_AGAIN(ADA) && !ROTATES_AGAIN(CEM) && MAY_ROTATE && (ACTS(ADA) || ACTS(CEM)) ->
        seed_kept = seed_kept && ((ACTS(ADA) && KNOWS(ADA)) || (ACTS(CEM) && KNOWS(CEM)));
        assert(seed_kept); break
      }

@@ -1,15 +1,13 @@
 /* Coming back in step (protocol, section 6; issue 13, invariants 1 and 7).
 
-   Members 0 to N-1 are honest; member 0 is a host (with -DNO_HOST there is none). While the server is hostile, it
-   restarts, forks, withholds, and claims what it likes. Then it stops: it serves one room honestly, which has any of
-   the states that it can be left in. It has kept any part of the blobs. Members are at any slot of one of two
-   histories. Every honest step is one that the protocol allows at that point. All runs have to end with all members
-   in step.
+   Members 0 to N-1 are honest; no step needs a host. While the server is hostile, it restarts, forks, withholds, and
+   claims what it likes. Then it stops: it serves one room honestly, which has any of the states that it can be left
+   in. It has kept any part of the blobs. Members are at any slot of one of two histories. Every honest step is one
+   that the protocol allows at that point. All runs have to end with all members in step.
 
    A member "waits" when it asks in the lobby to be admitted again. Its old membership stays usable.
 
    ends: no run goes round in circles
-   run NO_HOST: without a host
    mutant NO_BREAKER breaks in_step: only a host opens the room, and only if nobody has
    mutant WAITS_ONLY breaks in_step: a member that waits in the lobby does not go on in the room
    mutant HINT breaks kept: a member gives up its membership because the server says that blobs are gone
@@ -99,14 +97,9 @@ inline rejoin(m)                         /* a member in step commits the rejoin;
 
 /* Nobody is in the room, and no other step is left: whoever comes first opens it (G5). */
 #ifdef NO_BREAKER
-#define BREAKS(m) (HOST(m) && !open && MAY_GO_ON(m))
+#define BREAKS(m) (m == 0 && !open && MAY_GO_ON(m))
 #else
 #define BREAKS(m) (NO_STEP && MAY_GO_ON(m) && !SOME_SYNCED)
-#endif
-#ifdef NO_HOST
-#define HOST(m) false
-#else
-#define HOST(m) ((m) == 0)
 #endif
 
 inline pick(to, n) { to = 0; do :: to + 1 < n -> to++ :: break od }

@@ -1,9 +1,9 @@
 /* Slots and verdicts (protocol, sections 3 and 5; issue 13, invariant 7).
 
-   Honest members (two, or three) and Mallory, a hostile member. The server is honest, or hostile: a hostile server gives each
-   member any blob in any slot. A commit carries its gate, signed by its author. The same gate is readable in the head
-   of its blob: the server applies that one, and the chain covers it. Mallory can seal a commit anew under another
-   head. All members judge a slot by shared facts.
+   Honest members (two, or three) and Mallory, a hostile member. The server is honest, or hostile: a hostile server
+   gives each member any blob in any slot. A commit carries its gate, signed by its author. The same gate is readable
+   in the head of its blob: the server applies that one, and the chain covers it. Mallory can seal a commit anew under
+   another head. All members judge a slot by shared facts.
 
    Not modelled: what a commit does (hosts.pml, rejoin.pml), and how members come back in step (sync.pml).
 
