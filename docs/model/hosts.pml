@@ -63,7 +63,8 @@ inline rotate(by) { generation++; seed[by] = generation; due = false; quiet = 0 
 
 #define HOST(m) \
   :: atomic { ACTS(m) && role[BO] && generation < GENERATIONS -> \
-       role[BO] = false; bo_lost_role = true; quiet = 0; DUE; printf("step demotes by=%d generation=%d\n", m, generation) } \
+       role[BO] = false; bo_lost_role = true; quiet = 0; DUE; \
+       printf("step demotes by=%d generation=%d\n", m, generation) } \
   :: atomic { ACTS(m) && (due || (role[OTHER(m)] && !heard[OTHER(m)])) && generation < GENERATIONS -> \
        rotate(m); printf("step rotates by=%d generation=%d\n", m, generation) } \
   :: atomic { GRANTS(m) -> seed[OTHER(m)] = seed[m]; printf("step grants by=%d generation=%d\n", m, generation) } \
@@ -131,7 +132,8 @@ init
        m = 0; name = 0; approval = false
      }
   :: atomic {                            /* the hosts that are left have done all that they can */
-       !GRANTS(ADA) && !GRANTS(CEM) && !ROTATES_AGAIN(ADA) && !ROTATES_AGAIN(CEM) && MAY_ROTATE && (ACTS(ADA) || ACTS(CEM)) ->
+       !GRANTS(ADA) && !GRANTS(CEM) && !ROTATES_AGAIN(ADA) && !ROTATES_AGAIN(CEM) && MAY_ROTATE &&
+       (ACTS(ADA) || ACTS(CEM)) ->
        seed_kept = seed_kept && ((ACTS(ADA) && KNOWS(ADA)) || (ACTS(CEM) && KNOWS(CEM)));
        assert(seed_kept); break
      }

@@ -148,7 +148,8 @@ end:
 #else
        if :: asks == 0 -> keys++; asks = keys :: else fi;
 #endif
-       by_mine[tickets] = mine; by_next[tickets] = SIGNED(next); fresh[tickets] = asks; made_at[tickets] = sends; asked_at = sends;
+       by_mine[tickets] = mine; by_next[tickets] = SIGNED(next); fresh[tickets] = asks;
+       made_at[tickets] = sends; asked_at = sends;
        printf("step ticket number=%d mine=%d next=%d fresh=%d\n", tickets, mine, by_next[tickets], asks);
        tickets++; look()
      }
