@@ -158,7 +158,11 @@ end:
        no_late_ticket = no_late_ticket && made_at[t] >= last;
        key = fresh[t]; thiefs = false;
        if
-       :: entered(fresh[t]); asks = 0; asked_at = 0
+       :: entered(fresh[t]);
+          if                             /* by an older ticket: the later ones are still good */
+          :: fresh[t] == asks -> asks = 0; asked_at = 0
+          :: else
+          fi
        :: inside -> inside = false;      /* he reads that it was his own request */
 #ifdef TOLD_BY_ADA
           true_cause = false
