@@ -46,15 +46,14 @@ bool inside = true;                      /* he is in step with the members, as f
 byte mine = 1;                           /* the key of the leaf that he knows */
 byte next;                               /* the key of his commit; 0: none */
 byte asks;                               /* the key that his tickets ask for; 0: none */
-byte asked_at;                           /* `sends` at the last ticket */
 bool sent;                               /* his commit is out, and he does not know its fate */
 byte sent_after;                         /* the key in the tree when he made it */
-byte sends, last;                        /* commits that he has sent, and the last one of them that was taken */
+byte older;                              /* tickets that he had made before he sent it */
 
 /* His tickets. */
 byte tickets;
 byte by_mine[TICKETS], by_next[TICKETS], fresh[TICKETS];      /* keys that signed it; `fresh` is the one it asks for */
-byte made_at[TICKETS];                   /* `sends` at that time */
+byte over;                               /* tickets that a commit has ended, which he sent after them */
 
 byte t, k;
 
@@ -88,12 +87,11 @@ byte t, k;
 
 inline pick(to, n) { to = 0; do :: to + 1 < n -> to++ :: break od }
 
-inline entered(with) { inside = true; mine = with; next = 0; sent = false }
+inline entered(with) { inside = true; mine = with; next = 0; sent = false; older = 0 }
 
-/* Tickets that are older than a commit of ours that was taken are over. */
 inline own_commit_taken()
 {
-  if :: sends > asked_at -> asks = 0; asked_at = 0 :: else fi;
+  if :: older == tickets -> asks = 0 :: else fi;
   entered(next)
 }
 
@@ -111,11 +109,12 @@ end:
   :: atomic {                            /* Bo sends a commit */
        inside && !thiefs && mine == key && !sent && (next != 0 || keys < KEYS) ->
        if :: next == 0 -> keys++; next = keys :: else fi;
-       sent = true; sent_after = key; sends++; printf("step sends key=%d\n", next)
+       sent = true; sent_after = key; older = tickets; printf("step sends key=%d\n", next)
      }
   :: atomic {                            /* the server gives it a slot; Bo sees that, or does not */
-       sent && sent_after == key && !thiefs && last < sends ->
-       key = next; last = sends;
+       sent && sent_after == key && !thiefs ->
+       key = next;
+       if :: older > over -> over = older :: else fi;
        if :: theft && !stolen[next] -> healed = true :: else fi;
        if
        :: inside -> own_commit_taken()
@@ -125,7 +124,7 @@ end:
      }
   :: atomic {                            /* the slot goes to another commit, or to a void one */
        inside && sent && key == mine ->
-       sent = false;
+       sent = false; older = 0;
        if :: next = 0 :: true fi;
        printf("step not_taken\n")
      }
@@ -149,18 +148,17 @@ end:
        if :: asks == 0 -> keys++; asks = keys :: else fi;
 #endif
        by_mine[tickets] = mine; by_next[tickets] = SIGNED(next); fresh[tickets] = asks;
-       made_at[tickets] = sends; asked_at = sends;
        printf("step ticket number=%d mine=%d next=%d fresh=%d\n", tickets, mine, by_next[tickets], asks);
        tickets++; look()
      }
   :: atomic {                            /* a member commits a ticket; Bo gets the Welcome, or does not */
        pick(t, TICKETS); t < tickets && GOOD(t) ->
-       no_late_ticket = no_late_ticket && made_at[t] >= last;
+       no_late_ticket = no_late_ticket && t >= over;
        key = fresh[t]; thiefs = false;
        if
        :: entered(fresh[t]);
           if                             /* by an older ticket: the later ones are still good */
-          :: fresh[t] == asks -> asks = 0; asked_at = 0
+          :: fresh[t] == asks -> asks = 0
           :: else
           fi
        :: inside -> inside = false;      /* he reads that it was his own request */

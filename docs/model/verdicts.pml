@@ -82,6 +82,10 @@ inline judge()
   :: b == NOISE || began[b] != epoch[m] -> v = VOID
   :: else
   fi;
+  if
+  :: v == 0 && author[b] == m && staged[m] != b -> v = VOID       /* MLS has no keys to read an own commit */
+  :: else
+  fi;
 #ifdef OWN_UNCHECKED
   if
   :: v == 0 && staged[m] == b -> v = VALID
@@ -186,7 +190,7 @@ end:
   :: atomic {                            /* the server gives a member the blob of its next slot */
        pick(m, HONEST); slot[m] < SLOTS && stuck[m] == 0;
        if
-       :: server_hostile -> pick(b, made + 1); if :: b != NOISE -> x = 1 :: x = 0 fi; e = 2 * b + x
+       :: server_hostile -> pick(b, made + 1); if :: x = 0 :: b != NOISE -> x = 1 fi; e = 2 * b + x
        :: !server_hostile && placed[slot[m]] != 0 -> e = placed[slot[m]] - 1; b = e / 2; x = e % 2
        :: !server_hostile && placed[slot[m]] == 0 ->
           pick(b, made + 1);

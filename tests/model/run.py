@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +55,8 @@ class Check:
     kind: str = ""  # "mutant" or "limit", for one that breaks a property
     cycles: bool = False
     text: str = ""
+    #: Search breadth-first, for the shortest way to a violation.
+    shortest: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,10 @@ class Model:
         if _ENDS.search(header):
             checks += [Check(name, run, cycles=True) for run in runs]
         mutants = _MUTANT.findall(header)
-        checks += [Check(name, (define,), breaks, kind, text=text) for kind, define, breaks, text in mutants]
+        checks += [
+            Check(name, (define,), breaks, kind, text=text, shortest=True)
+            for kind, define, breaks, text in mutants
+        ]
         broken = {breaks for _, _, breaks, _ in mutants}
         if broken != properties.keys():
             raise ModelError(
@@ -122,15 +127,16 @@ def perform(check: Check) -> Result:
         (Path(folder) / "model.pml").write_text(source_for(check), encoding="utf-8")
         spin = ["spin", *(f"-D{definition}" for definition in check.definitions)]
         _call([*spin, "-a", "model.pml"], folder)
-        # A mutant is searched breadth-first, for the shortest way to the violation.
-        search = "-DNP" if check.cycles else "-DBFS" if check.breaks else "-DSAFETY"
+        search = "-DNP" if check.cycles else "-DBFS" if check.shortest else "-DSAFETY"
         flags = ["-O0" if check.breaks else "-O1", "-w", search, "-DNOREDUCE", "-DCOLLAPSE", "-DMEMLIM=4000"]
         _call(["gcc", *flags, "-o", "pan", "pan.c"], folder)
         # -E: an atomic step whose guard fails in the middle is no deadlock.
-        depth = [] if check.breaks else ["-m2000000"]
+        depth = [] if check.shortest else ["-m2000000"]
         report = _call(["./pan", "-E", *(["-l"] if check.cycles else []), *depth], folder)
         violated, states = _read(report, check)
         steps = _call([*spin, "-t", "model.pml"], folder) if violated and not check.cycles else ""
+    if violated and not (check.shortest or check.cycles):
+        return perform(replace(check, shortest=True))
     found = tuple(line.strip()[5:] for line in steps.splitlines() if line.strip().startswith("step "))
     return Result(violated, states, time.monotonic() - began, found)
 
