@@ -1,11 +1,11 @@
 /* Rejoins with a ticket (SNUG-8; issue 13, invariant 5).
 
-   Bo owns a leaf. Each leaf has a rejoin key, which changes with each commit that the leaf makes itself. A ticket is
+   Bo owns a leaf. Each leaf has a rejoin key, which changes with each commit that the leaf makes itself. A ticket asks
    for one leaf, with a rejoin key of its own. It is good if the rejoin key in the tree has signed it. Bo does not
    always know that key: his own commit may have been taken without his knowledge, and so may a ticket of his. He
-   therefore signs each ticket with all keys that the tree may have: his leaf's, that of his commit, and that of the
-   leaf that he asks for. All his tickets ask for the same rejoin key, until he is in by one of them, or a commit was
-   taken that he sent after the last of them.
+   therefore signs each ticket with all keys that the tree may have: his leaf's, that of his commit, and those that his
+   tickets ask for. A new stay in the lobby asks for a new key. Earlier tickets are over for him when a commit was taken
+   that he sent after them.
 
    A thief copies all keys that Bo has at one moment. The server holds back, delays and repeats tickets, Welcomes and
    commits, and any member may commit a ticket and keep the Welcome. Every rejoin key has a number. Signature keys are
@@ -16,7 +16,9 @@
    mutant REUSED_KEY breaks no_late_ticket: a commit has the key of an earlier one, which has signed tickets
    mutant ONE_KEY breaks back_in: Bo signs only with the rejoin key of the leaf that he knows
    mutant NO_NEXT breaks back_in: Bo does not sign with the key of a commit that may have been taken
-   mutant OTHER_REQUEST breaks back_in: each ticket asks for another rejoin key
+   mutant FORGOTTEN breaks back_in: Bo does not sign with the keys that tickets of earlier stays ask for
+   mutant TOO_EARLY breaks back_in: a commit ends tickets that Bo made after he had sent it
+   mutant SAME_REQUEST breaks old_key: all stays ask for the same key
    mutant TOLD_BY_ADA breaks true_cause: Bo reads a rejoin of his leaf as a removal by the member that committed it
    large KEYS=8 TICKETS=3
    large KEYS=7 TICKETS=4 */
@@ -45,53 +47,84 @@ bool healed;                             /* a commit of Bo's, with a key that wa
 bool inside = true;                      /* he is in step with the members, as far as he knows */
 byte mine = 1;                           /* the key of the leaf that he knows */
 byte next;                               /* the key of his commit; 0: none */
-byte asks;                               /* the key that his tickets ask for; 0: none */
+byte asks;                               /* the key that tickets of this stay ask for; 0: none yet */
+byte gone;                               /* his first tickets, of which he knows that they are over */
 bool sent;                               /* his commit is out, and he does not know its fate */
 byte sent_after;                         /* the key in the tree when he made it */
 byte older;                              /* tickets that he had made before he sent it */
 
 /* His tickets. */
 byte tickets;
-byte by_mine[TICKETS], by_next[TICKETS], fresh[TICKETS];      /* keys that signed it; `fresh` is the one it asks for */
+byte by_mine[TICKETS], by_next[TICKETS]; /* keys that signed it, */
+byte since[TICKETS];                     /* besides those that the tickets from this one on ask for, up to itself */
+byte fresh[TICKETS];                     /* the key that it asks for */
 byte over;                               /* tickets that a commit has ended, which he sent after them */
 
 byte t, k;
 
+/* Whether one of the tickets `from` to t asks for key k. */
+#define ASKED_AT(i, from, to, k) (i >= from && i <= to && fresh[i] == k)
+#if TICKETS == 4
+#define ASKED(from, to, k) (ASKED_AT(0, from, to, k) || ASKED_AT(1, from, to, k) || ASKED_AT(2, from, to, k) || \
+  ASKED_AT(3, from, to, k))
+#else
+#define ASKED(from, to, k) (ASKED_AT(0, from, to, k) || ASKED_AT(1, from, to, k) || ASKED_AT(2, from, to, k))
+#endif
+
+#ifdef NO_NEXT
+#define NEXT 0
+#else
+#define NEXT next
+#endif
+#ifdef FORGOTTEN
+#define SINCE tickets                    /* only the key that the new ticket asks for */
+#else
+#define SINCE gone
+#endif
+
 #ifdef ONE_KEY
 #define SIGNS(k) (k == mine)
 #else
-#ifdef NO_NEXT
-#define SIGNS(k) (k == mine || k == asks)
-#else
+#ifdef FORGOTTEN
 #define SIGNS(k) (k == mine || k == next || k == asks)
+#else
+#define SIGNS(k) (k == mine || k == NEXT || (tickets > 0 && ASKED(gone, tickets - 1, k)))
 #endif
 #endif
-#define SIGNED(k) (SIGNS(k) -> k : 0)
 
 #ifdef NO_KEY
 #define GOOD(t) true
 #define THIEF_ENTERS theft
 #else
-#ifdef NO_EXPIRY
-#define GOOD(t) (by_mine[t] <= key || by_next[t] <= key || fresh[t] <= key)
-#else
-#define GOOD(t) (by_mine[t] == key || by_next[t] == key || fresh[t] == key && SIGNED_FRESH)
-#endif
 #define THIEF_ENTERS (theft && stolen[key])
-#endif
-#ifdef ONE_KEY
-#define SIGNED_FRESH false
+#ifdef NO_EXPIRY
+#define GOOD(t) (by_mine[t] <= key)
 #else
-#define SIGNED_FRESH true
+#ifdef ONE_KEY
+#define GOOD(t) (by_mine[t] == key)
+#else
+#define GOOD(t) (by_mine[t] == key || by_next[t] == key || ASKED(since[t], t, key))
+#endif
+#endif
 #endif
 
 inline pick(to, n) { to = 0; do :: to + 1 < n -> to++ :: break od }
 
-inline entered(with) { inside = true; mine = with; next = 0; sent = false; older = 0 }
+#ifdef SAME_REQUEST
+#define END_STAY skip
+#else
+#define END_STAY asks = 0
+#endif
+
+inline entered(with) { inside = true; mine = with; next = 0; sent = false; older = 0; END_STAY }
 
 inline own_commit_taken()
 {
-  if :: older == tickets -> asks = 0 :: else fi;
+#ifdef TOO_EARLY
+  gone = tickets;
+#else
+  gone = older;
+#endif
   entered(next)
 }
 
@@ -133,7 +166,7 @@ end:
        !inside && !thiefs && (key == mine || (sent && key == next)) ->
        if
        :: key == next && sent -> own_commit_taken()
-       :: else -> inside = true; sent = false;
+       :: else -> inside = true; sent = false; END_STAY;
 #ifndef REUSED_KEY
           next = 0
 #endif
@@ -142,12 +175,8 @@ end:
      }
   :: atomic {                            /* he asks to be admitted again */
        !inside && tickets < TICKETS && keys < KEYS ->
-#ifdef OTHER_REQUEST
-       keys++; asks = keys;
-#else
        if :: asks == 0 -> keys++; asks = keys :: else fi;
-#endif
-       by_mine[tickets] = mine; by_next[tickets] = SIGNED(next); fresh[tickets] = asks;
+       by_mine[tickets] = mine; by_next[tickets] = NEXT; since[tickets] = SINCE; fresh[tickets] = asks;
        printf("step ticket number=%d mine=%d next=%d fresh=%d\n", tickets, mine, by_next[tickets], asks);
        tickets++; look()
      }
@@ -156,11 +185,7 @@ end:
        no_late_ticket = no_late_ticket && t >= over;
        key = fresh[t]; thiefs = false;
        if
-       :: entered(fresh[t]);
-          if                             /* by an older ticket: the later ones are still good */
-          :: fresh[t] == asks -> asks = 0
-          :: else
-          fi
+       :: entered(fresh[t])
        :: inside -> inside = false;      /* he reads that it was his own request */
 #ifdef TOLD_BY_ADA
           true_cause = false
@@ -170,7 +195,9 @@ end:
        printf("step rejoin ticket=%d key=%d inside=%d\n", t, key, inside); t = 0; look()
      }
   :: atomic {                            /* the theft */
-       !theft -> theft = true; stolen[mine] = true; stolen[next] = true; stolen[asks] = true; stolen[0] = false;
+       !theft -> theft = true; stolen[mine] = true; stolen[next] = true; stolen[asks] = true;
+       t = gone; do :: t < tickets -> stolen[fresh[t]] = true; t++ :: else -> break od;
+       t = 0; stolen[0] = false;
        printf("step theft\n")
      }
   :: atomic {                            /* the thief rejoins in Bo's place */
