@@ -18,7 +18,7 @@ SPREAD := -n $(WORKERS) --max-worker-restart=0
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
 .PHONY: demo check check-tests test test-all test-crypto test-page setup setup-demo page note browsers lint \
-  bench fuzz screenshots clean
+  bench fuzz model model-all screenshots clean
 
 demo: $(RUN)
 	.venv/bin/snug demo
@@ -102,6 +102,14 @@ SEED ?= $(shell date +%Y%m%d)
 fuzz: $(DEV)
 	.venv/bin/python -m tests.fuzz.run --runs $(RUNS) --seed $(SEED) $(FUZZ)
 	SNUG_FUZZ=$(RUNS) SNUG_SEED=$(SEED) .venv/bin/python client/web/node.py unit sdp.fuzz
+
+# The protocol's models in docs/model, checked with Spin: under a minute; `make model-all` takes larger sizes, for some
+# minutes. Without spin or gcc, both say so and check nothing.
+model: $(DEV)
+	@.venv/bin/python -m tests.model.run
+
+model-all: $(DEV)
+	@.venv/bin/python -m tests.model.run --all
 
 # every view, light and dark, on a phone and on a wide screen: some minutes. The README's are kept in git, no others.
 screenshots: $(DEV) browsers

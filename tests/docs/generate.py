@@ -2,7 +2,7 @@
 
 A page has text by hand, the line `MARK`, and below it a generated part. The settings' descriptions are in the
 docstrings of `Settings` and `MediaLimits`; the command line's are in the parsers; the index of the alarms has
-those of the catalogue of sentences; the lab's scenes describe themselves.
+those of the catalogue of sentences; the lab's scenes and the models in `docs/model` describe themselves.
 
 `test_generated.py` fails if a page is stale.
 """
@@ -27,6 +27,7 @@ from snugroom.server import __main__ as server
 from snugroom.server.config import Settings
 from snugroom.server.disclosure import command as disclose
 from snugroom.server.sfu.limits import MediaLimits
+from tests.model import run
 
 REFERENCE: Final = Path(__file__).parents[2] / "docs" / "reference"
 MARK: Final = "<!-- Below this line, `python -m tests.docs.generate` writes this page. -->\n"
@@ -198,6 +199,30 @@ def lab() -> str:
     return "\n\n".join(chapters) + "\n"
 
 
+# -- the models ------------------------------------------------------------------------------
+
+
+def models() -> str:
+    """Return the properties of all models, with the mutants and limits that break them."""
+    return "\n".join(line for model in run.models() for line in _model(model)).rstrip() + "\n"
+
+
+def _model(model: run.Model) -> Iterator[str]:
+    title = model.path.read_text(encoding="utf-8").split("/* ", 1)[1].split("(", 1)[0].strip()
+    yield f"## `{model.path.stem}`: {title[0].lower()}{title[1:]}\n"
+    yield "| Property | Meaning | Is violated by |\n|---|---|---|"
+    for name, meaning in model.properties.items():
+        found = [check for check in model.checks if check.breaks == name]
+        mutants = "; ".join(
+            f"{'limit ' if check.kind == 'limit' else ''}`{check.definitions[0]}`: {check.text}"
+            for check in found
+        )
+        yield f"| `{name}` | {_cell(meaning)} | {_cell(mutants)} |"
+    if any(check.cycles for check in model.checks):
+        yield "| every run ends | no order of steps goes round in circles | |"
+    yield ""
+
+
 # -- the pages -------------------------------------------------------------------------------
 
 PAGES: Final[dict[str, Callable[[], str]]] = {
@@ -205,6 +230,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "command-line.md": command_line,
     "alarms/README.md": alarms,
     "lab.md": lab,
+    "models.md": models,
 }
 
 
