@@ -20,8 +20,9 @@ from snugroom.client.session.entry.helper import ATTENDANTS_MAX, PATIENCE
 from snugroom.client.session.entry.lobby_connections import LobbyConnections
 from snugroom.client.session.kernel.membership import policy_of
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto import hpke, mls
-from snugroom.crypto.agreed.room_state import ANY_HOST, Ledger
+from snugroom.crypto.agreed.room_state import ANY_HOST, Ledger, RejoinTicket
 from snugroom.crypto.entry import invite, lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.errors import SnugCryptoError
@@ -33,6 +34,8 @@ SEEK_EVERY: Final = 3.0
 TICKET_FOR: Final = 120.0
 #: Seconds for which one member is asked to let us back in, before the next.
 HELPER_WAIT: Final = 6.0
+#: Seconds for which a member that asks to be let in again counts as waiting.
+LEVEL_FOR: Final = 3 * SEEK_EVERY
 #: Seconds until a member that could not be let back in yet asks again.
 REFUSED_WAIT: Final = 30.0
 
@@ -76,11 +79,12 @@ class RejoinLobby(GuestLobby):
         """
         self._old = old
         self._rejoining_package = make_package
-        others = (
-            leaf for leaf, _, host in old.membership.members() if not host and leaf != old.membership.own_leaf
-        )
-        #: Leaves that may be asked in the lobby, the last helper first.
-        self._helpers = sorted(list(others)[:ATTENDANTS_MAX], key=lambda leaf: leaf != first)
+        others = [
+            (leaf, host) for leaf, _, host in old.membership.members() if leaf != old.membership.own_leaf
+        ]
+        helpers = [leaf for leaf, host in others if not host] or [leaf for leaf, _ in others]
+        #: Leaves that may be asked in the lobby, the last helper first. Hosts read the knock.
+        self._helpers = sorted(helpers[:ATTENDANTS_MAX], key=lambda leaf: leaf != first)
         #: The leaf of the member that let us in, if it was one of them.
         self.helped_by: int | None = None
         self._turn = 0
@@ -90,6 +94,7 @@ class RejoinLobby(GuestLobby):
         #: Our requests to members, the newest last.
         self._asked: list[_Again] = []
         self._posted_at = now  # a host may be quicker
+        self._level: dict[int, float] = {}  # when a member last asked too, at our own slot and chain
         self._made: tuple[float, mls.KeyPackageBundle] | None = None
 
         def one(at: float) -> mls.KeyPackageBundle:
@@ -144,6 +149,8 @@ class RejoinLobby(GuestLobby):
             return
         try:
             said = recovery.open(self._key, posted)
+            if isinstance(said, recovery.RejoinRequest):
+                self._waits_too(said, now)
             if not isinstance(said, recovery.RecoveryReply):
                 return
             ours = next((a for a in self._asked if a.asked.id == said.id), None)
@@ -155,6 +162,36 @@ class RejoinLobby(GuestLobby):
             return  # from a former member: another may still answer
         if self.fits(answer, group):
             self.entry, self.helped_by = Entry(answer, group), ours.leaf
+
+    def is_for(self, room: Room) -> bool:
+        """Return whether these requests are for that membership."""
+        return self._old is room
+
+    def nobody_is_ahead(self, room: Room, now: float) -> bool:
+        """Return whether all hosts and more than half of all members wait out here, at our slot and chain.
+
+        The members have signed that in their tickets. Then no commit that we lack leads on, and the
+        membership goes on as it is.
+        """
+        members = room.membership.members()
+        level = {leaf for leaf, at in self._level.items() if now - at <= LEVEL_FOR}
+        level.add(room.membership.own_leaf)
+        return 2 * len(level) > len(members) and all(leaf in level for leaf, _, host in members if host)
+
+    def _waits_too(self, said: recovery.RejoinRequest, now: float) -> None:
+        """Note a member that asks to be let in again, if its ticket is of our slot and chain."""
+        m = self._old.membership
+        try:
+            package = mls.KeyPackageIn.decode(said.key_package).verify(m.group.suite, now=int(now))
+            ticket = RejoinTicket.decode(ticket_of(package) or b"")
+        except SnugCryptoError:
+            return
+        mine = m.group.group_id, m.journal.slot, m.journal.chain
+        if (ticket.group_id, ticket.slot, ticket.chain) == mine:
+            key = package.leaf_node.signature_key
+            for leaf, _, _ in m.members():
+                if m.signature_key(leaf) == key:
+                    self._level[leaf] = now
 
     def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
         """Return whether the answer continues the meeting that we were in.

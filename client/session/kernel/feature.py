@@ -67,11 +67,18 @@ class Feature:
     def stuck(self, blob: bytes, now: float) -> None:
         """The next slot holds a commit, `blob`, that breaks no rule and that we cannot read."""
 
+    def resumed(self, now: float) -> None:
+        """This membership goes on: all who asked to be let in again were at the same slot."""
+
     def leaving(self, now: float) -> None:
         """We are leaving, and in step with the server."""
 
+    def hold_reason(self, now: float) -> str | None:
+        """Return None if data may be sealed for the room; else why it waits, as a sentence for a person."""
+        return None
+
     def pause_reason(self, now: float) -> str | None:
-        """Return None if media may be sealed; else the reason, as a sentence for a person."""
+        """Return None if media may be sealed as well; else the reason, as a sentence for a person."""
         return None
 
     def heard_recently(self, leaf: int, now: float) -> bool:

@@ -77,6 +77,8 @@ class ReceivedCommits:
                 by = sentence("room.somebody") if sender is None else room.membership.name(sender)
                 if room.leaving:
                     room.finish("left", sentence("room.you_left"))
+                elif verdict.view.rejoin_leaf == room.membership.own_leaf and room.asked_readmission:
+                    room.give_up()  # our request was carried out: the Welcome is on its way
                 else:
                     room.finish("removed", sentence("room.removed_by", by=by))
                 return

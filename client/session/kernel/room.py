@@ -32,6 +32,10 @@ from snugroom.server.wire import messages as wire
 
 #: Seconds that a leaver waits for another member to commit its removal.
 SELF_REMOVE_WAIT: Final = 2.0
+#: Answers of the server to nothing that we have sent, before they are reported.
+UNASKED_MAX: Final = 3
+#: Different refusals that are reported: their texts are the server's.
+REFUSALS_MAX: Final = 4
 _F = TypeVar("_F")
 
 
@@ -62,13 +66,16 @@ class RoomSession:
         self.effects: list[ev.Effect] = []
         #: Set when this membership cannot continue: the facade rejoins with a ticket.
         self.needs_rejoin: bool = False
+        #: Whether we have asked the members to let us in again, now or before.
+        self.asked_readmission: bool = False
         self.ended: ev.Ended | None = None
         #: The private half of the X25519 key that we announce, for messages to us alone.
         self.box = rng(32)
         self.announcements = Announcements()
         self.sync = Sync(self, now)
         self._leaving_since: float | None = None
-        self._refusal = ""
+        self._refusals: set[str] = set()
+        self._unasked = 0
         self.features = build_features(self, now)
         hooks = Hooks(self.features)
         self._features_with = hooks.features_with
@@ -100,6 +107,20 @@ class RoomSession:
     def catching_up(self) -> bool:
         """Whether incoming messages may be old, because we are catching up."""
         return self.sync.catching_up
+
+    @property
+    def awaits_entry(self) -> bool:
+        """Whether the room is open at our slot, and the server has not acknowledged our pass yet."""
+        return self.sync.awaits_entry
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether the server claims a later slot, and refuses to hand over the way to it."""
+        return self.sync.connection is not None and self.sync.connection.out_of_reach
+
+    def ask_again(self) -> None:
+        """Request the way to the others' slot anew."""
+        self.sync.ask_again()
 
     def is_synced(self, now: float) -> bool:
         """Whether we are connected and in step with the server, so that messages reach the others now."""
@@ -178,6 +199,20 @@ class RoomSession:
         """Whether no intent is queued, no commit is under way and we are not stuck."""
         return self._commits.idle and self.stuck_at is None
 
+    @property
+    def waiting_intents(self) -> Sequence[Intent]:
+        """Our intents that have not been done yet, in order."""
+        return self._commits.waiting
+
+    def hold_reason(self, now: float) -> str | None:
+        """Return None if messages may be sealed for the room; else why they wait, as a sentence."""
+        reasons = (feature.hold_reason(now) for feature in self._features_with("hold_reason"))
+        return next((reason for reason in reasons if reason is not None), None)
+
+    def speaks(self, now: float) -> bool:
+        """Return whether messages reach the others now, and may be sealed for the room."""
+        return self.is_synced(now) and self.hold_reason(now) is None
+
     def say(self, text: str, now: float) -> None:
         """Send a chat message; ValueError if the text is empty or too long."""
         if not 0 < len(text) <= content.TEXT_MAX:
@@ -188,6 +223,16 @@ class RoomSession:
         """Send a message to all members; resend it after a lost connection until all can have it."""
         self._message_log.post(what, now)
         self._drive(now)
+
+    def send_held(self, now: float) -> bool:
+        """Send the messages that are held, as a person has decided; return whether there were any."""
+        held = self._message_log.release()
+        self._drive(now)
+        return held
+
+    def discard_held(self) -> list[content.Posted]:
+        """Discard the messages that are held, and return them."""
+        return self._message_log.discard()
 
     def remove(self, leaf: int, now: float) -> None:
         """Remove the member at `leaf`; ValueError if the leaf is empty or our own, or we are not a host."""
@@ -250,6 +295,7 @@ class RoomSession:
         if not self.catching_up:
             self._message_log.tell_missed()
         self._drive(now)
+        self._message_log.tell_held(now)
         for feature in self._features_with("tick"):
             feature.tick(now)
 
@@ -258,6 +304,8 @@ class RoomSession:
         if self.ended is not None:
             return
         sync = self.sync
+        if self._is_unasked(message):
+            return
         match message:
             case wire.Challenge() if sync.connection is None:  # once a connection: a new one excuses gaps
                 sync.challenged(message)
@@ -276,7 +324,7 @@ class RoomSession:
             case wire.Regated():
                 sync.gate_replaced(message.slot)
             case wire.CaughtUp():
-                sync.caught_up(message.relay)
+                sync.caught_up(message.slot, message.relay, now)
                 self._message_log.count_missing(message.missing)
             case wire.Relayed():
                 sync.relayed(message.relay)
@@ -306,6 +354,26 @@ class RoomSession:
                 pass  # no member has signed arrivals and departures of handles
         self._drive(now)
 
+    def _is_unasked(self, message: wire.ServerMessage) -> bool:
+        """Whether the message is an answer to nothing that we have sent: it has no effect, and is counted."""
+        match message:
+            case wire.Shown():
+                about = "show"
+            case wire.CaughtUp():
+                about = "catch_up"
+            case wire.Stale():
+                about = "commit"
+            case wire.Refused(about=("show" | "catch_up" | "commit") as about):
+                pass
+            case _:
+                return False
+        if self.sync.connection is not None and self.sync.connection.is_answer(about):
+            return False
+        self._unasked += 1
+        if self._unasked == UNASKED_MAX:
+            self.tell(sentences.alarm("unasked"))
+        return True
+
     def _refused(self, refused: wire.Refused, now: float) -> None:
         connection = self.sync.connection
         if connection is None:
@@ -318,9 +386,14 @@ class RoomSession:
             self._announcer.announce_at(now)
         # The owner of the media engine reports a lost media server, and sends `media` again.
         lost = refused.about == "media" and refused.code == "lost"
-        if refused.code != "pass" and not lost and refused.about != "open" and refused.text != self._refusal:
-            self._refusal = refused.text  # reported once, however often it recurs
+        told = refused.code == "pass" or lost or refused.about == "open" or self._hinted(refused)
+        if not told and refused.text not in self._refusals and len(self._refusals) < REFUSALS_MAX:
+            self._refusals.add(refused.text)  # reported once, however often it recurs
             self.tell(sentences.alarm("refused", why=refused.text))
+
+    def _hinted(self, refused: wire.Refused) -> bool:
+        """Whether `Recovery` reports what follows from this refusal."""
+        return refused.about == "catch_up" and refused.code == "gone"
 
     def _drive(self, now: float) -> None:
         connection = self.sync.step()
@@ -341,7 +414,7 @@ class RoomSession:
             for feature in self._features_with("leaving"):
                 feature.leaving(now)
             return
-        self._message_log.send_waiting()
+        self._message_log.send_waiting(now)
         self._commits.send_next(now)
 
     # -- the relay ---------------------------------------------------------------------------------
@@ -358,6 +431,8 @@ class RoomSession:
 
     def send(self, message: wire.ClientMessage) -> None:
         """Send a message on the room's connection."""
+        if self.sync.connection is not None:
+            self.sync.connection.asked[str(type(message).__struct_config__.tag)] += 1
         self.perform(ev.Transmit(ev.ROOM, message))
 
     def tell(self, event: ev.Event) -> None:
@@ -387,6 +462,24 @@ class RoomSession:
     def give_up(self) -> None:
         """Stop here, and rejoin with a ticket."""
         self.needs_rejoin = True
+
+    @property
+    def seeks_readmission(self) -> bool:
+        """Whether we ask to be let in again: we need to, or the server keeps the others' slot from us."""
+        return self.needs_rejoin or self.sync.seeks_readmission
+
+    def seek_readmission(self, on: bool) -> None:
+        """Ask the members to let us in again, and keep this membership meanwhile; or stop asking."""
+        self.sync.seeks_readmission = on
+        self.asked_readmission |= on
+
+    def resume(self, now: float) -> None:
+        """Go on in this membership: nobody is ahead of it. A commit that nobody could read is void."""
+        self.needs_rejoin = False
+        self.sync.seeks_readmission = False
+        for feature in self._features_with("resumed"):
+            feature.resumed(now)
+        self._drive(now)
 
     @property
     def leaving(self) -> bool:

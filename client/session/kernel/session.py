@@ -57,6 +57,7 @@ class Session:
         self._room: RoomSession | None = None
         self._host: HostLobby | None = None
         self._guest: GuestLobby | HostReturnLobby | None = None
+        self._asks: RejoinLobby | None = None  # our requests to be let in again, of the present membership
         self._helper: int | None = None  # the leaf of the member who let us rejoin last
         self._kept: HostRecoveryData | None = None
         self._ended: ev.Ended | None = None
@@ -326,8 +327,7 @@ class Session:
                     self._stop_hosting(room)
             if room.host_seed is not None and self._host is None:
                 self._become_host(room.host_seed, now)
-            if room.needs_rejoin and self._guest is None and room.ended is None:
-                self._rejoin(room, now)
+            self._consider_rejoin(room, now)
         for part in (self._room, self._host, self._guest, self._readmission.members):
             if part is not None:
                 self._effects += part.effects
@@ -380,7 +380,7 @@ class Session:
             return
         old = self._room
         self._room = self._make_room(arrival, self._seed(), now)
-        self._policy = None
+        self._policy = self._asks = None
         self._admissions.clear()
         if isinstance(guest, RejoinLobby) and guest.helped_by is not None:
             self._helper = guest.helped_by
@@ -422,14 +422,34 @@ class Session:
             return self._room.host_seed
         return None if self._kept is None else self._kept.host_seed
 
+    def _consider_rejoin(self, room: RoomSession, now: float) -> None:
+        """Ask to be let in again while the room needs it, and stop if it goes on without."""
+        guest = self._guest
+        if guest is None and room.seeks_readmission and room.ended is None:
+            self._rejoin(room, now)
+        elif isinstance(guest, RejoinLobby):
+            if room.needs_rejoin and guest.nobody_is_ahead(room, now):
+                room.resume(now)
+            if not room.seeks_readmission:
+                self._close_guest(guest)
+
     def _rejoin(self, room: RoomSession, now: float) -> None:
         if self._host is not None:
             self._host.close()  # until we are in again; guests there knock at our next card
         self._effects += self._readmission.close()
-        self._tell(sentences.alarm("rejoining"))
-        self._guest = entering.rejoin_lobby(
-            self._me, room, self._invites.own, self._invites.psks, first=self._helper, now=now, rng=self._rng
-        )
+        self._tell(sentences.alarm("rejoining" if room.needs_rejoin else "rejoining.server"))
+        if self._asks is None or not self._asks.is_for(room):
+            self._asks = entering.rejoin_lobby(
+                self._me,
+                room,
+                self._invites.own,
+                self._invites.psks,
+                first=self._helper,
+                now=now,
+                rng=self._rng,
+            )
+        # A request of before may still be carried out: its answer opens with the keys that were made for it.
+        self._guest = self._asks
 
     def _become_host(self, seed: HostSeed, now: float) -> None:
         self._invites.become_host(seed)

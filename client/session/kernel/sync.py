@@ -19,6 +19,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.crypto.entry import invite
@@ -26,6 +27,8 @@ from snugroom.server.wire import messages as wire
 
 #: Seconds until a catch-up that exceeded the server's rate limit is requested again.
 CATCH_UP_RETRY: Final = 1.5
+#: Seconds without an acknowledgement of our pass before we connect anew.
+SHOW_WAIT: Final = 8.0
 #: Seconds for which the slot of a restarted server's room must rest before anything new is sent there: while
 #: members hand over blobs, the room passes through old slots and has not reached its members' slot.
 SETTLE: Final = 0.8
@@ -47,9 +50,13 @@ class Sync:
         self._relay = 0
         self._settling = False
         self._moved_at = now
+        #: Whether the server claims a slot that it does not hand over: we ask the members to let us in again.
+        #: The membership stays, and goes on if the server yields (decision 43).
+        self.seeks_readmission = False
         self._reconnect_at: float | None = None
         self._failures = 0
         self._away = False
+        self._waiting_since: float | None = None  # since when our pass waits for its acknowledgement
 
     # -- queries -----------------------------------------------------------------------------------
 
@@ -85,6 +92,17 @@ class Sync:
         shown = None if self.connection is None else self.connection.shown
         return shown is not None and self.stuck_at is not None and shown >= self.stuck_at
 
+    @property
+    def awaits_entry(self) -> bool:
+        """Whether the room is open and at our slot, and the server has not let us in by our pass yet."""
+        connection, mine = self.connection, self._room.membership.journal.slot
+        return (
+            connection is not None
+            and self.slot == mine
+            and connection.showing is not None
+            and (connection.shown is None or connection.shown < mine)
+        )
+
     # -- connections -------------------------------------------------------------------------------
 
     def lost(self) -> None:
@@ -108,12 +126,18 @@ class Sync:
             self._reconnect_at = None
             self._room.perform(ev.Connect(ev.ROOM))
         connection = self.connection
-        if (
-            connection is not None
-            and connection.catch_up_again is not None
-            and now >= connection.catch_up_again
-        ):
+        if connection is None:
+            return
+        if connection.catch_up_again is not None and now >= connection.catch_up_again:
             connection.catch_up_again, connection.catching_up = None, False
+        if not self.awaits_entry:
+            self._waiting_since = None
+        elif self._waiting_since is None:
+            self._waiting_since = now
+        elif now - self._waiting_since > SHOW_WAIT:
+            self._waiting_since = None
+            self._room.perform(ev.Disconnect(ev.ROOM))
+            self._room.lost(sentence("away.unanswered"), now)
 
     def challenged(self, challenge: wire.Challenge) -> None:
         """Open the room's door on a new connection."""
@@ -180,8 +204,9 @@ class Sync:
             # Only without a gap: the missing relays can still be lost with the connection.
             self._relay = number
 
-    def caught_up(self, relay: int) -> None:
-        """All relays up to `relay` have arrived, or are lost."""
+    def caught_up(self, slot: int, relay: int, now: float) -> None:
+        """All commits up to `slot` and all relays up to `relay` have arrived, or are lost."""
+        self.move_to(slot, now)
         self._relay = max(self._relay, relay)
         if self.connection is not None:
             self.connection.catching_up = False
@@ -196,7 +221,7 @@ class Sync:
                 connection.shown = None
         elif refused.about == "catch_up":
             if refused.code in ("pass", "gone"):
-                self._room.give_up()  # the missed blobs are no longer available
+                self._refuse_reach(connection)
             elif refused.code == "rate":
                 connection.catch_up_again = now + CATCH_UP_RETRY
             else:
@@ -206,6 +231,24 @@ class Sync:
                 connection.shown, connection.sync_done = None, False
         elif refused.about in ("broadcast", "relay") and refused.code == "pass":
             connection.shown = None
+
+    def _refuse_reach(self, connection: RoomConnection) -> None:
+        """The server does not hand over what we have missed. Nobody has signed that: it is a hint.
+
+        `Recovery` decides what follows from it. At our own slot we have missed nothing but relays.
+        """
+        if self.slot is not None and self.slot > self._room.membership.journal.slot:
+            connection.out_of_reach = True
+        else:
+            connection.catching_up = False
+
+    def ask_again(self) -> None:
+        """Request the way to the others' slot anew, as if nothing had been refused or left unanswered."""
+        connection = self.connection
+        if connection is not None and connection.entered:
+            connection.catching_up = False
+            connection.showing = connection.refused_at = connection.catch_up_again = None
+            self.catch_up(connection)
 
     def show_while_stuck(self) -> None:
         """Show the pass that we have: hosts that find the slot void set its gate to that pass."""
@@ -256,8 +299,8 @@ class Sync:
         if connection.showing is not None:
             return False
         if connection.refused_at == slot:
-            if self.slot is not None and self.slot > slot and self.stuck_at is None:
-                self._room.give_up()  # too far behind for the server and for blobs handed over
+            if self.stuck_at is None:
+                self._refuse_reach(connection)
             return False
         entry = self._room.membership.journal.entry(slot)
         if entry is not None:

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
@@ -23,6 +24,7 @@ from snugroom.client.session.monitor.disorder import Disorder
 from snugroom.client.session.monitor.freshness import FRESH, Freshness
 from snugroom.client.session.monitor.heartbeats import DoubleBeat, Heartbeats, Record, SignedReceipt
 from snugroom.client.session.monitor.member_table import MemberTable
+from snugroom.client.session.monitor.pending import Pending
 from snugroom.client.session.monitor.removals import Removals
 from snugroom.client.session.monitor.silence import Silence
 from snugroom.client.session.monitor.unreadable_commits import UnreadableCommits, trim
@@ -55,11 +57,13 @@ class Monitor(Feature):
         self._disorder = Disorder(room, self._members)
         self._removals = Removals(room, self._members)
         self._unreadable_commits = UnreadableCommits(room, self._members)
+        self._pending = Pending(room, self._members)
         #: H(epoch_authenticator) -> when the next epoch began; None: it is the current epoch.
         self._epochs: OrderedDict[bytes, float | None] = OrderedDict()
         # reported so far
         self._stale = False
         self._override: frozenset[int] | None = None
+        self._overridden_removals: set[str] = set()  # members whose removal waits, and holds nothing
         self._doubled: set[int] = set()
         self._update_members(now)
         self._epochs[self._authenticator()] = None
@@ -96,13 +100,16 @@ class Monitor(Feature):
         return "void" if carried == ["void"] else "valid"
 
     def override(self, now: float) -> None:
-        """Go on with audio and video although the listeners are unknown; ValueError if they are not paused.
+        """Go on although the listeners are unknown; ValueError if nothing is held.
 
-        Holds until freshness is back, a member comes or goes, or another confirmation is missing.
+        Holds until freshness is back, a member comes or goes, another confirmation is missing, or another
+        removal waits.
         """
-        if self.pause_reason(now) is None:
+        if self.hold_reason(now) is None:
             raise ValueError(sentence("cannot.not_paused"))
-        self._override = frozenset(self._fresh.missing(self._members.others, now))
+        self._overridden_removals = set(self._pending.to_remove())
+        if self._doubt(now) is not None:
+            self._override = frozenset(self._fresh.missing(self._members.others, now))
         self.room.tell(sentences.status("override"))
 
     def forget_confirmations(self) -> None:
@@ -160,6 +167,9 @@ class Monitor(Feature):
             self._heartbeats.change_key(now)
             self._removals.track((name for _, name, _ in evicted), now)
         self._unreadable_commits.adopted(change)
+        if change.by == m.own_leaf:
+            self._pending.committed()
+        self._pending.adopted()
         self._withholding.check_claims(m.journal.slot)
         self._heartbeats.schedule_soon(now, self._members.leaves)
 
@@ -183,13 +193,24 @@ class Monitor(Feature):
             got = self._heartbeats.got.setdefault(leaf, {})
             got[stream] = got.get(stream, 0) + 1
 
-    def pause_reason(self, now: float) -> str | None:
-        if self._override is not None:
-            return None
+    def hold_reason(self, now: float) -> str | None:
+        removals = self._pending.to_remove()
+        if set(removals) - self._overridden_removals:
+            return sentence("watch.held_removal", names=removals)
+        return None if self._override is not None else self._doubt(now)
+
+    def _doubt(self, now: float) -> str | None:
+        """Return why it is unknown who reads what we seal; None if it is known."""
         fresh = self._fresh.until(self._members.others, host=self._members.host) > now
         if self._withholding.pauses(now, fresh=fresh):
             return sentence("watch.paused_withheld")
         return None if fresh else sentence("watch.paused_stale")
+
+    def is_ahead(self, now: float) -> bool:
+        """Return whether a host, or more than half of the others, has signed a slot that does not come."""
+        ahead = self._withholding.ahead(now)
+        others = self._members.others
+        return 2 * len(ahead) > len(others) or any(others.get(leaf) for leaf in ahead)
 
     def heard_recently(self, leaf: int, now: float) -> bool:
         if leaf not in self._members.others:
@@ -216,11 +237,21 @@ class Monitor(Feature):
         if members.synced_at is not None and now - self._ticked > ASLEEP:
             members.synced_at = now  # we slept: missing beats are nobody's fault
         self._ticked = now
+        holding = not self.room.idle and self.room.feature(Comparing).holds_commits(now)
+        self._overridden_removals &= set(self._pending.to_remove())
+        if self._pending.tick(now, holding=holding):
+            self._heartbeats.schedule_soon(now, members.leaves)
         if members.others and self._heartbeats.is_due(now) and self.room.is_synced(now):
             self._delivery.record_sent(self.room.membership.own_leaf, self._heartbeats.sent.items())
             subscriptions = self.room.feature(Subscriptions)
             want = subscriptions.subscribes_to_all
-            self._heartbeats.send(now, self._disorder.ordering, members=len(members.leaves), want=want)
+            self._heartbeats.send(
+                now,
+                self._disorder.ordering,
+                members=len(members.leaves),
+                want=want,
+                pending=self._pending.overdue(),
+            )
             wanted = None if want else subscriptions.subscribed
             self._judge_delivery(self.room.membership.own_leaf, self._heartbeats.got, now, wanted)
         if self._withholding.judge(now):
@@ -254,6 +285,7 @@ class Monitor(Feature):
         else:
             self._delivery.stop_judging(leaf)
         self._removals.heard(leaf, beat.slot)
+        self._pending.heard(beat)
 
     def _confirm(self, beat: Heartbeat, acknowledged: int, now: float) -> None:
         """Extend the member's confirmation if its beat is of our epoch or of one that ended lately."""
@@ -331,6 +363,7 @@ class Monitor(Feature):
             self._silence,
             self._withholding,
             self._disorder,
+            self._pending,
         ):
             part.forget(leaf)
         self._doubled.discard(leaf)
