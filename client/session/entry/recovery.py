@@ -174,9 +174,18 @@ class RejoinLobby(GuestLobby):
         membership goes on as it is.
         """
         members = room.membership.members()
+        if not self._asked:
+            return False  # the others have not heard of us yet
         level = {leaf for leaf, at in self._level.items() if now - at <= LEVEL_FOR}
         level.add(room.membership.own_leaf)
         return 2 * len(level) > len(members) and all(leaf in level for leaf, _, host in members if host)
+
+    def ask_once_more(self, now: float) -> None:
+        """Post our request again before we stop asking: the others draw the same conclusion from it."""
+        if self._asked:
+            self._connections.post(
+                day_of(now), recovery.seal(self._key, self._asked[-1].asked, rng=self._rng)
+            )
 
     def _waits_too(self, said: recovery.RejoinRequest, now: float) -> None:
         """Note a member that asks to be let in again, if its ticket is of our slot and chain."""

@@ -429,6 +429,7 @@ class Session:
             self._rejoin(room, now)
         elif isinstance(guest, RejoinLobby):
             if room.needs_rejoin and guest.nobody_is_ahead(room, now):
+                guest.ask_once_more(now)
                 room.resume(now)
             if not room.seeks_readmission:
                 self._close_guest(guest)

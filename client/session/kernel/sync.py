@@ -269,7 +269,7 @@ class Sync:
         if self.slot is None:
             self._open_room(connection)
         elif self.slot > mine:
-            if self._is_shown(connection, mine):
+            if self.stuck_at is None and self._is_shown(connection, mine):
                 self.catch_up(connection)
         elif self.slot < mine:
             self._hand_over(connection, self.slot)
