@@ -98,6 +98,7 @@ export class Store implements Model {
   readonly code;
   readonly alarms;
   readonly banner;
+  readonly held;
   readonly toasts: ReadonlySignal<readonly Toast[]> = this.#toasts.list;
   readonly encryption;
   readonly tree = signal<readonly TreeView[]>([]);
@@ -128,7 +129,7 @@ export class Store implements Model {
     const meeting = this.#meeting;
     ({ title: this.roomTitle, locked: this.locked, ownLeaf: this.ownLeaf, code: this.code } = meeting);
     ({ knocks: this.knocks, invites: this.invites, inviteRows: this.inviteRows } = meeting);
-    ({ alarms: this.alarms, banner: this.banner } = meeting);
+    ({ alarms: this.alarms, banner: this.banner, held: this.held } = meeting);
     ({ lines: this.chat, unread: this.unread } = this.#chat);
     this.reactions = meeting.reactions.list;
     ({ devices: this.devices, preview: this.preview, ownLevel: this.ownLevel, can: this.can } = media);

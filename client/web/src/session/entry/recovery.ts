@@ -11,7 +11,7 @@ import * as invite from "../../crypto/entry/invite";
 import type * as lobby from "../../crypto/entry/lobby";
 import { X25519Key } from "../../crypto/primitives";
 import * as recovery from "../../crypto/entry/recovery";
-import { ANY_HOST, Ledger } from "../../crypto/agreed/roomState";
+import { ANY_HOST, Ledger, RejoinTicket } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { ClientMessage, ServerMessage } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
@@ -21,6 +21,7 @@ import { type Entry, GuestLobby } from "./guest";
 import { ATTENDANTS_MAX, PATIENCE } from "./helper";
 import { LobbyConnections } from "./lobbyConnections";
 import { policyOf } from "../kernel/membership";
+import { ticketOf } from "../kernel/views";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
@@ -29,6 +30,8 @@ export const SEEK_EVERY = 3;
 export const TICKET_FOR = 120;
 /** Seconds for which one member is asked to let us back in, before the next. */
 export const HELPER_WAIT = 6;
+/** Seconds for which a member that asks to be let in again counts as waiting. */
+export const LEVEL_FOR = 3 * SEEK_EVERY;
 /** Seconds until a member that could not be let back in yet asks again. */
 export const REFUSED_WAIT = 30;
 
@@ -63,6 +66,8 @@ export class RejoinLobby extends GuestLobby {
   /** Leaves that may be asked in the lobby, the last helper first; and the number of requests so far. */
   readonly #helpers: readonly number[];
   #turn = 0;
+  /** When a member last asked too, at our own slot and chain. */
+  readonly #level = new Map<number, number>();
   #nonce: Bytes = new Uint8Array();
   #refusedAt: number | null = null;
   readonly #key: Bytes;
@@ -92,8 +97,9 @@ export class RejoinLobby extends GuestLobby {
     this.#old = old;
     this.#packageFor = facts.makePackage;
     const { membership: m } = old;
-    const others = m.members().filter(({ leaf, host }) => !host && leaf !== m.ownLeaf);
-    const helpers = others.slice(0, ATTENDANTS_MAX).map(({ leaf }) => leaf);
+    const others = m.members().filter(({ leaf }) => leaf !== m.ownLeaf);
+    const asked = others.some(({ host }) => !host) ? others.filter(({ host }) => !host) : others; // hosts read the knock
+    const helpers = asked.slice(0, ATTENDANTS_MAX).map(({ leaf }) => leaf);
     this.#helpers = [
       ...helpers.filter((leaf) => leaf === first),
       ...helpers.filter((leaf) => leaf !== first),
@@ -146,7 +152,7 @@ export class RejoinLobby extends GuestLobby {
 
   override async messagePosted(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
     if (posted.type === "RecoveryMessage" && this.entry === null) {
-      await this.#memberMessagePosted(posted);
+      await this.#memberMessagePosted(posted, now);
       return;
     }
     await super.messagePosted(day, posted, now);
@@ -159,9 +165,10 @@ export class RejoinLobby extends GuestLobby {
     this.#made = null;
   }
 
-  async #memberMessagePosted(posted: lobby.RecoveryMessage): Promise<void> {
+  async #memberMessagePosted(posted: lobby.RecoveryMessage, now: number): Promise<void> {
     try {
       const said = await recovery.open(this.#key, posted);
+      if (said.type === "RejoinRequest") await this.#waitsToo(said, now);
       if (said.type !== "RecoveryReply") return;
       const ours = this.#asked.find(({ asked }) => same(asked.id, said.id));
       if (ours === undefined) return;
@@ -173,6 +180,46 @@ export class RejoinLobby extends GuestLobby {
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       // From a former member: another may still answer.
+    }
+  }
+
+  /** Return whether these requests are for that membership. */
+  isFor(room: Room): boolean {
+    return this.#old === room;
+  }
+
+  /**
+   * Return whether all hosts and more than half of all members wait out here, at our slot and chain.
+   *
+   * The members have signed that in their tickets. Then no commit that we lack leads on, and the membership goes on as
+   * it is.
+   */
+  nobodyIsAhead({ membership: m }: Room, now: number): boolean {
+    if (this.#asked.length === 0) return false; // the others have not heard of us yet
+    const members = m.members();
+    const level = members.filter(({ leaf }) => leaf === m.ownLeaf || now - (this.#level.get(leaf) ?? 0) <= LEVEL_FOR);
+    return 2 * level.length > members.length && members.every((member) => !member.host || level.includes(member));
+  }
+
+  /** Post our request again before we stop asking: the others draw the same conclusion from it. */
+  async askOnceMore(now: number): Promise<void> {
+    const last = this.#asked.at(-1);
+    if (last !== undefined)
+      await this.connections.post(invite.dayOf(now), await recovery.seal(this.#key, last.asked, this.rng));
+  }
+
+  /** Note a member that asks to be let in again, if its ticket is of our slot and chain. */
+  async #waitsToo(said: recovery.RejoinRequest, now: number): Promise<void> {
+    const { membership: m } = this.#old;
+    try {
+      const made = await mls.KeyPackageIn.decode(said.keyPackage).verify(m.group.suite, Math.floor(now));
+      const ticket = RejoinTicket.decode(ticketOf(made) ?? new Uint8Array());
+      const { slot, chain } = m.journal;
+      if (!same(ticket.groupId, m.group.groupId) || ticket.slot !== slot || !same(ticket.chain, chain)) return;
+      const leaf = m.leafOf(made.leafNode.signatureKey);
+      if (leaf !== null) this.#level.set(leaf, now);
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
     }
   }
 

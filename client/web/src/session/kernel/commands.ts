@@ -1,4 +1,5 @@
 /** Commands of a person inside the room, each to the part that carries it out. */
+import { CommandError, sentence } from "../../words/sentence";
 import type { Input } from "../events";
 import { Subscriptions } from "../features/subscriptions";
 import { Comparing } from "../features/comparing";
@@ -22,6 +23,17 @@ export async function carryOut(room: RoomSession, what: Input, now: number): Pro
       return await room.feature(Images).send(what.data, now);
     case "SendFile":
       return await room.feature(Files).send(what.name, what.mime, what.data, now);
+    case "SendHeld": {
+      const held = await room.sendHeld(now);
+      if (!room.feature(Files).sendAnyway() && !held) throw new CommandError(sentence("cannot.nothing_held"));
+      return;
+    }
+    case "DiscardHeld": {
+      const held = room.discardHeld();
+      if (held.length === 0) throw new CommandError(sentence("cannot.nothing_held"));
+      for (const message of held) if (message.type === "file") room.feature(Files).discard(message.id);
+      return;
+    }
     case "SelectStreams":
       return room.feature(Subscriptions).subscribe(what.ssrcs, what.maxLayers ?? [], now);
     case "SetState":

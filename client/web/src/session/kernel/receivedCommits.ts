@@ -80,6 +80,8 @@ export class ReceivedCommits {
         }
         const { sender } = verdict.view;
         if (room.leaving) room.finish("left", sentence("room.you_left"));
+        else if (verdict.view.rejoinLeaf === room.membership.ownLeaf && room.askedReadmission)
+          room.giveUp(); // our request was carried out: the Welcome is on its way
         else room.finish("removed", sentence("room.removed_by", { by: room.membership.who(sender ?? -1) }));
         return;
       }

@@ -31,6 +31,13 @@ import * as sentences from "../catalogue/sentences";
 
 /** Seconds that a leaver waits for another member to commit its removal. */
 export const SELF_REMOVE_WAIT = 2;
+/** Answers of the server to nothing that we have sent, before they are reported. */
+export const UNASKED_MAX = 3;
+/** Different refusals that are reported: their texts are the server's. */
+export const REFUSALS_MAX = 4;
+/** The types of our messages that are answered one by one, by the type of the answer. */
+const ANSWERS: Readonly<Record<string, string>> = { shown: "show", caught_up: "catch_up", stale: "commit" };
+
 export interface RoomFacts {
   readonly origin: string;
   readonly doorKey: SigningKey;
@@ -53,6 +60,8 @@ export class RoomSession implements Room {
   readonly effects: Effect[] = [];
   /** Set when this membership cannot continue: the facade rejoins with a ticket. */
   needsRejoin = false;
+  /** Whether we have asked the members to let us in again, now or before. */
+  askedReadmission = false;
   ended: Ended | null = null;
   /** The X25519 key that we announce, for messages to us alone. */
   readonly box: X25519Key;
@@ -65,7 +74,8 @@ export class RoomSession implements Room {
   readonly #announcer: Announcer;
   readonly #receivedCommits: ReceivedCommits;
   #leavingSince: number | null = null;
-  #refusal = "";
+  readonly #refusals = new Set<string>();
+  #unasked = 0;
 
   static async create(membership: Membership, facts: RoomFacts): Promise<RoomSession> {
     const rng = facts.rng ?? systemRng;
@@ -112,6 +122,21 @@ export class RoomSession implements Room {
   /** Whether incoming messages may be old, because we are catching up. */
   get catchingUp(): boolean {
     return this.sync.catchingUp;
+  }
+
+  /** Whether the room is open at our slot, and the server has not acknowledged our pass yet. */
+  get awaitsEntry(): boolean {
+    return this.sync.awaitsEntry;
+  }
+
+  /** Whether the server claims a later slot, and refuses to hand over the way to it. */
+  get outOfReach(): boolean {
+    return this.sync.connection?.outOfReach ?? false;
+  }
+
+  /** Request the way to the others' slot anew. */
+  askAgain(): void {
+    this.sync.askAgain();
   }
 
   /** Return whether we are connected and in step with the server, so that messages reach the others now. */
@@ -195,6 +220,25 @@ export class RoomSession implements Room {
     return this.#commits.idle && this.stuckAt === null;
   }
 
+  /** Our intents that have not been done yet, in order. */
+  get waitingIntents(): readonly Intent[] {
+    return this.#commits.waiting;
+  }
+
+  /** Return null if messages may be sealed for the room; else why they wait. */
+  holdReason(now: number): Sentence | null {
+    for (const feature of featuresWith(this.features, "holdReason")) {
+      const reason = feature.holdReason(now);
+      if (reason !== null) return reason;
+    }
+    return null;
+  }
+
+  /** Return whether messages reach the others now, and may be sealed for the room. */
+  speaks(now: number): boolean {
+    return this.isSynced(now) && this.holdReason(now) === null;
+  }
+
   /** Send a chat message; CommandError if the text is empty or too long. */
   async say(text: string, now: number): Promise<void> {
     const size = Array.from(text).length;
@@ -206,6 +250,18 @@ export class RoomSession implements Room {
   async post(what: Posted, now: number): Promise<void> {
     this.#messageLog.post(what, now);
     await this.#drive(now);
+  }
+
+  /** Send the messages that are held, as a person has decided; return whether there were any. */
+  async sendHeld(now: number): Promise<boolean> {
+    const held = this.#messageLog.release();
+    await this.#drive(now);
+    return held;
+  }
+
+  /** Discard the messages that are held, and return them. */
+  discardHeld(): Posted[] {
+    return this.#messageLog.discard();
   }
 
   /** Remove the member at `leaf`; CommandError if the leaf is empty or our own, or we are not a host. */
@@ -259,7 +315,7 @@ export class RoomSession implements Room {
   /** Do the work that is due at `now`. */
   async tick(now: number): Promise<void> {
     if (this.ended !== null) return;
-    this.sync.tick(now);
+    await this.sync.tick(now);
     if (this.#leavingSince !== null && now - this.#leavingSince > SELF_REMOVE_WAIT) {
       this.finish("left", sentence("room.you_left"));
       return;
@@ -267,12 +323,13 @@ export class RoomSession implements Room {
     this.#commits.tick(now);
     if (!this.catchingUp) this.#messageLog.tellMissed();
     await this.#drive(now);
+    this.#messageLog.tellHeld(now);
     for (const feature of featuresWith(this.features, "tick")) await feature.tick(now);
   }
 
   /** Process a message from the server on the room's connection. */
   async received(message: ServerMessage, now: number): Promise<void> {
-    if (this.ended !== null) return;
+    if (this.ended !== null || this.#isUnasked(message)) return;
     await this.#hear(message, now);
     await this.#drive(now);
   }
@@ -306,7 +363,7 @@ export class RoomSession implements Room {
         sync.gateReplaced(message.slot);
         break;
       case "caught_up":
-        sync.caughtUp(message.relay);
+        sync.caughtUp(message.slot, message.relay, now);
         this.#messageLog.countMissing(message.missing);
         break;
       case "relayed":
@@ -342,6 +399,16 @@ export class RoomSession implements Room {
     await this.#messageLog.relayed(blob, now);
   }
 
+  /** Return whether the message is an answer to nothing that we have sent: it has no effect, and is counted. */
+  #isUnasked(message: ServerMessage): boolean {
+    const about = message.type === "refused" ? message.about : ANSWERS[message.type];
+    if (about === undefined || !Object.values(ANSWERS).includes(about)) return false;
+    if (this.sync.connection?.isAnswer(about) ?? false) return false;
+    this.#unasked++;
+    if (this.#unasked === UNASKED_MAX) this.tell(sentences.alarm("unasked"));
+    return true;
+  }
+
   #refused(refused: Refused, now: number): void {
     const { connection } = this.sync;
     if (connection === null) return;
@@ -354,10 +421,11 @@ export class RoomSession implements Room {
     }
     // The page reports a lost media server, and sends media again.
     const lost = about === "media" && code === "lost";
-    if (code !== "pass" && !lost && about !== "open" && refused.text !== this.#refusal) {
-      this.#refusal = refused.text; // reported once, however often it recurs
-      this.tell(sentences.alarm("refused", { why: refused.text }));
-    }
+    const hint = about === "catch_up" && code === "gone"; // `Recovery` reports what follows from it
+    if (code === "pass" || lost || about === "open" || hint) return;
+    if (this.#refusals.has(refused.text) || this.#refusals.size >= REFUSALS_MAX) return;
+    this.#refusals.add(refused.text); // reported once, however often it recurs
+    this.tell(sentences.alarm("refused", { why: refused.text }));
   }
 
   async #drive(now: number): Promise<void> {
@@ -378,7 +446,7 @@ export class RoomSession implements Room {
       for (const feature of featuresWith(this.features, "leaving")) await feature.leaving(now);
       return;
     }
-    await this.#messageLog.sendWaiting();
+    await this.#messageLog.sendWaiting(now);
     await this.#commits.sendNext(now);
   }
 
@@ -398,6 +466,7 @@ export class RoomSession implements Room {
 
   /** Send a message on the room's connection. */
   send(message: ClientMessage): void {
+    this.sync.connection?.asks(message.type);
     this.perform({ type: "Transmit", endpoint: ROOM, message });
   }
 
@@ -431,6 +500,25 @@ export class RoomSession implements Room {
   /** Stop here, and rejoin with a ticket. */
   giveUp(): void {
     this.needsRejoin = true;
+  }
+
+  /** Whether we ask to be let in again: we need to, or the server keeps the others' slot from us. */
+  get seeksReadmission(): boolean {
+    return this.needsRejoin || this.sync.seeksReadmission;
+  }
+
+  /** Ask the members to let us in again, and keep this membership meanwhile; or stop asking. */
+  seekReadmission(on: boolean): void {
+    this.sync.seeksReadmission = on;
+    this.askedReadmission ||= on;
+  }
+
+  /** Go on in this membership: nobody is ahead of it. A commit that nobody could read is void. */
+  async resume(now: number): Promise<void> {
+    this.needsRejoin = false;
+    this.sync.seeksReadmission = false;
+    for (const feature of featuresWith(this.features, "resumed")) await feature.resumed(now);
+    await this.#drive(now);
   }
 
   /** Whether we have proposed our own removal. */

@@ -71,6 +71,8 @@ export class Session {
   #room: RoomSession | null = null;
   #host: HostLobby | null = null;
   #guest: Guest | null = null;
+  /** Our requests to be let in again, of the present membership. */
+  #asks: RejoinLobby | null = null;
   /** The leaf of the member that let us rejoin last. */
   #helper: number | null = null;
   #kept: HostRecoveryData | null = null;
@@ -371,7 +373,7 @@ export class Session {
         if (room.hostSeed !== null && !room.membership.isHost(room.membership.ownLeaf)) this.#stopHosting(room);
       }
       if (room.hostSeed !== null && this.#host === null) await this.#becomeHost(room.hostSeed, now);
-      if (room.needsRejoin && this.#guest === null && room.ended === null) await this.#rejoin(room, now);
+      await this.#considerRejoin(room, now);
     }
     for (const part of [this.#room, this.#host, this.#guest, this.#readmission.members])
       this.#gather(part);
@@ -433,6 +435,7 @@ export class Session {
     const hostSeed = old === null ? (kept?.hostSeed ?? null) : old.hostSeed;
     const room = await this.#makeRoom(arrival, hostSeed, now);
     this.#policy = null;
+    this.#asks = null;
     this.#admissions.clear();
     if (guest instanceof RejoinLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;
     this.#invites.book.enter(arrival.membership);
@@ -458,12 +461,29 @@ export class Session {
     return RoomSession.create(membership, { ...keys, origin, hostSeed, owner, buildFeatures, now, options, rng });
   }
 
+  /** Ask to be let in again while the room needs it, and stop if it goes on without. */
+  async #considerRejoin(room: RoomSession, now: number): Promise<void> {
+    const guest = this.#guest;
+    if (guest === null && room.seeksReadmission && room.ended === null) await this.#rejoin(room, now);
+    else if (guest instanceof RejoinLobby) {
+      if (room.needsRejoin && guest.nobodyIsAhead(room, now)) {
+        await guest.askOnceMore(now);
+        await room.resume(now);
+      }
+      if (!room.seeksReadmission) this.#closeGuest(guest);
+    }
+  }
+
   async #rejoin(room: RoomSession, now: number): Promise<void> {
     this.#host?.close(); // until we are in again; guests there knock at our next card
     this.#effects.push(...this.#readmission.close());
-    this.#tell(sentences.alarm("rejoining"));
-    const facts = { psks: this.#invites.psks, first: this.#helper, now, rng: this.#rng };
-    this.#guest = await rejoinLobby(this.#me, room, this.#invites.own, facts);
+    this.#tell(sentences.alarm(room.needsRejoin ? "rejoining" : "rejoining.server"));
+    if (this.#asks === null || !this.#asks.isFor(room)) {
+      const facts = { psks: this.#invites.psks, first: this.#helper, now, rng: this.#rng };
+      this.#asks = await rejoinLobby(this.#me, room, this.#invites.own, facts);
+    }
+    // A request of before may still be carried out: its answer opens with the keys that were made for it.
+    this.#guest = this.#asks;
   }
 
   async #becomeHost(seed: HostSeed, now: number): Promise<void> {

@@ -15,7 +15,7 @@ import { type Bytes, same } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
 import type { HostSeed } from "../../crypto/entry/invite";
 import type { Challenge, Entered, Refused } from "../../wire/messages";
-import type { Sentence } from "../../words/sentence";
+import { type Sentence, sentence } from "../../words/sentence";
 import { RoomConnection } from "./roomConnection";
 import { ROOM } from "../events";
 import type { Room } from "./ports";
@@ -23,6 +23,8 @@ import * as sentences from "../catalogue/sentences";
 
 /** Seconds until a catch-up that exceeded the server's rate limit is requested again. */
 export const CATCH_UP_RETRY = 1.5;
+/** Seconds without an acknowledgement of our pass before we connect anew. */
+export const SHOW_WAIT = 8;
 /**
  * Seconds for which the slot of a restarted server's room must rest before anything new is sent there: while members
  * hand over blobs, the room passes through old slots and has not reached its members' slot.
@@ -40,12 +42,19 @@ export class Sync {
   incarnation: Bytes | null = null;
   /** The slot whose commit we alone cannot read; null without one. */
   stuckAt: number | null = null;
+  /**
+   * Whether the server claims a slot that it does not hand over: we ask the members to let us in again. The membership
+   * stays, and goes on if the server yields (decision 43).
+   */
+  seeksReadmission = false;
   #relay = 0;
   #settling = false;
   #movedAt: number;
   #reconnectAt: number | null = null;
   #failures = 0;
   #away = false;
+  /** Since when our pass waits for its acknowledgement. */
+  #waitingSince: number | null = null;
 
   constructor(room: Room, now: number) {
     this.#room = room;
@@ -88,6 +97,18 @@ export class Sync {
     return shown !== null && this.stuckAt !== null && shown >= this.stuckAt;
   }
 
+  /** Whether the room is open and at our slot, and the server has not let us in by our pass yet. */
+  get awaitsEntry(): boolean {
+    const mine = this.#room.membership.journal.slot;
+    const { connection } = this;
+    return (
+      connection !== null &&
+      this.slot === mine &&
+      connection.showing !== null &&
+      (connection.shown === null || connection.shown < mine)
+    );
+  }
+
   // -- connections ----------------------------------------------------------------------------------------
 
   /** Forget the connection. */
@@ -107,16 +128,24 @@ export class Sync {
     this.#room.perform({ type: "RemoteStreams", streams: [] });
   }
 
-  /** Connect, or allow a catch-up, when its time has come. */
-  tick(now: number): void {
+  /** Connect, anew too, or allow a catch-up, when its time has come. */
+  async tick(now: number): Promise<void> {
     if (this.#reconnectAt !== null && now >= this.#reconnectAt) {
       this.#reconnectAt = null;
       this.#room.perform({ type: "Connect", endpoint: ROOM });
     }
     const connection = this.connection;
-    if (connection !== null && connection.catchUpAgain !== null && now >= connection.catchUpAgain) {
+    if (connection === null) return;
+    if (connection.catchUpAgain !== null && now >= connection.catchUpAgain) {
       connection.catchUpAgain = null;
       connection.catchingUp = false;
+    }
+    if (!this.awaitsEntry) this.#waitingSince = null;
+    else if (this.#waitingSince === null) this.#waitingSince = now;
+    else if (now - this.#waitingSince > SHOW_WAIT) {
+      this.#waitingSince = null;
+      this.#room.perform({ type: "Disconnect", endpoint: ROOM });
+      await this.#room.lost(sentence("away.unanswered"), now);
     }
   }
 
@@ -194,8 +223,9 @@ export class Sync {
     if (number === this.#relay + 1) this.#relay = number;
   }
 
-  /** All relays up to `relay` have arrived, or are lost. */
-  caughtUp(relay: number): void {
+  /** All commits up to `slot` and all relays up to `relay` have arrived, or are lost. */
+  caughtUp(slot: number, relay: number, now: number): void {
+    this.moveTo(slot, now);
     this.#relay = Math.max(this.#relay, relay);
     if (this.connection !== null) this.connection.catchingUp = false;
   }
@@ -209,14 +239,32 @@ export class Sync {
       connection.handingOver = null;
       if (code === "pass") connection.shown = null;
     } else if (about === "catch_up") {
-      if (code === "pass" || code === "gone")
-        this.#room.giveUp(); // the missed blobs are no longer available
+      if (code === "pass" || code === "gone") this.#refuseReach(connection);
       else if (code === "rate") connection.catchUpAgain = now + CATCH_UP_RETRY;
       else connection.catchingUp = false;
     } else if (about === "media" && code === "pass") {
       connection.shown = null;
       connection.syncDone = false;
     } else if ((about === "broadcast" || about === "relay") && code === "pass") connection.shown = null;
+  }
+
+  /**
+   * The server does not hand over what we have missed. Nobody has signed that: it is a hint.
+   *
+   * `Recovery` decides what follows from it. At our own slot we have missed nothing but relays.
+   */
+  #refuseReach(connection: RoomConnection): void {
+    if (this.slot !== null && this.slot > this.#room.membership.journal.slot) connection.outOfReach = true;
+    else connection.catchingUp = false;
+  }
+
+  /** Request the way to the others' slot anew, as if nothing had been refused or left unanswered. */
+  askAgain(): void {
+    const { connection } = this;
+    if (connection === null || !connection.entered) return;
+    connection.catchingUp = false;
+    connection.showing = connection.refusedAt = connection.catchUpAgain = null;
+    this.catchUp(connection);
   }
 
   /** Show the pass that we have: hosts that find the slot void set its gate to that pass. */
@@ -238,7 +286,7 @@ export class Sync {
     const mine = room.membership.journal.slot;
     if (this.slot === null) await this.#openRoom(connection);
     else if (this.slot > mine) {
-      if (this.#isShown(connection, mine)) this.catchUp(connection);
+      if (this.stuckAt === null && this.#isShown(connection, mine)) this.catchUp(connection);
     } else if (this.slot < mine) this.#handOver(connection, this.slot);
     else if (connection.refusedAt === mine && room.hostSeed !== null && connection.regatedAt !== mine)
       await this.#regate(connection, room.hostSeed);
@@ -265,8 +313,7 @@ export class Sync {
     if (connection.shown !== null && connection.shown >= slot) return true;
     if (connection.showing !== null) return false;
     if (connection.refusedAt === slot) {
-      // Too far behind for the server and for blobs handed over.
-      if (this.slot !== null && this.slot > slot && this.stuckAt === null) this.#room.giveUp();
+      if (this.stuckAt === null) this.#refuseReach(connection);
       return false;
     }
     const entry = this.#room.membership.journal.entry(slot);

@@ -9,6 +9,7 @@ import type { Heartbeat } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
+import { Comparing } from "../features/comparing";
 import { Subscriptions } from "../features/subscriptions";
 import { Feature } from "../kernel/feature";
 import { Heartbeats, DoubleBeat, type Record, trim } from "./heartbeats";
@@ -17,6 +18,7 @@ import type { Change } from "../kernel/verdict";
 import { Delivery, type Stream } from "./delivery";
 import { Disorder } from "./disorder";
 import { type Leaves, MemberTable, type Span } from "./memberTable";
+import { Pending } from "./pending";
 import { Removals } from "./removals";
 import { Silence } from "./silence";
 import { EPOCHS, UnreadableCommits } from "./unreadableCommits";
@@ -44,11 +46,14 @@ export class Monitor extends Feature {
   readonly #disorder: Disorder;
   readonly #removals: Removals;
   readonly #unreadableCommits: UnreadableCommits;
+  readonly #pending: Pending;
   /** hex(H(epoch_authenticator)) -> when the next epoch began; null: it is the current epoch. */
   readonly #epochs = new Map<string, number | null>();
   // Reported so far.
   #stale = false;
   #override: Leaves | null = null;
+  /** Members whose removal waits, and holds nothing. */
+  #overriddenRemovals: ReadonlySet<string> = new Set();
   readonly #doubled = new Set<number>();
 
   constructor(room: Room, now: number) {
@@ -61,6 +66,7 @@ export class Monitor extends Feature {
     this.#disorder = new Disorder(room, this.#members);
     this.#removals = new Removals(room, this.#members);
     this.#unreadableCommits = new UnreadableCommits(room, this.#members);
+    this.#pending = new Pending(room, this.#members);
     this.#updateMembers(now);
     this.#epochs.set(this.#authenticator(), null);
   }
@@ -98,13 +104,14 @@ export class Monitor extends Feature {
   }
 
   /**
-   * Go on with audio and video although the listeners are unknown; CommandError if they are not paused.
+   * Go on although the listeners are unknown; CommandError if nothing is held.
    *
-   * Holds until freshness is back, a member comes or goes, or another confirmation is missing.
+   * Holds until freshness is back, a member comes or goes, another confirmation is missing, or another removal waits.
    */
   override(now: number): void {
-    if (this.pauseReason(now) === null) throw new CommandError(sentence("cannot.not_paused"));
-    this.#override = new Set(this.#fresh.missing(this.#members.others, now));
+    if (this.holdReason(now) === null) throw new CommandError(sentence("cannot.not_paused"));
+    this.#overriddenRemovals = new Set(this.#pending.toRemove().map(String));
+    if (this.#doubt(now) !== null) this.#override = new Set(this.#fresh.missing(this.#members.others, now));
     this.room.tell(sentences.status("override"));
   }
 
@@ -164,6 +171,8 @@ export class Monitor extends Feature {
       this.#removals.track(names, now);
     }
     this.#unreadableCommits.adopted(change);
+    if (change.by === m.ownLeaf) this.#pending.committed();
+    this.#pending.adopted();
     this.#withholding.checkClaims(m.journal.slot);
     this.#heartbeats.scheduleSoon(now, this.#members.leaves);
   }
@@ -193,11 +202,25 @@ export class Monitor extends Feature {
     got.set(stream, (got.get(stream) ?? 0) + 1);
   }
 
-  override pauseReason(now: number): Sentence | null {
-    if (this.#override !== null) return null;
+  override holdReason(now: number): Sentence | null {
+    const names = this.#pending.toRemove();
+    if (names.some((name) => !this.#overriddenRemovals.has(String(name))))
+      return sentence("watch.held_removal", { names });
+    return this.#override === null ? this.#doubt(now) : null;
+  }
+
+  /** Return why it is unknown who reads what we seal; null if it is known. */
+  #doubt(now: number): Sentence | null {
     const fresh = this.#fresh.until(this.#members.others, this.#members.host) > now;
     if (this.#withholding.pauses(now, fresh)) return PAUSED_WITHHELD;
     return fresh ? null : PAUSED_STALE;
+  }
+
+  /** Return whether a host, or more than half of the others, has signed a slot that does not come. */
+  isAhead(now: number): boolean {
+    const ahead = [...this.#withholding.ahead(now)];
+    const { others } = this.#members;
+    return 2 * ahead.length > others.size || ahead.some((leaf) => others.get(leaf) === true);
   }
 
   override heardRecently(leaf: number, now: number): boolean {
@@ -225,11 +248,16 @@ export class Monitor extends Feature {
     // We slept: missing beats are nobody's fault.
     if (members.syncedAt !== null && now - this.#ticked > ASLEEP) members.syncedAt = now;
     this.#ticked = now;
+    const waiting = new Set(this.#pending.toRemove().map(String));
+    this.#overriddenRemovals = new Set([...this.#overriddenRemovals].filter((name) => waiting.has(name)));
+    const holding = !this.room.idle && this.room.feature(Comparing).holdsCommits(now);
+    if (this.#pending.tick(now, holding)) this.#heartbeats.scheduleSoon(now, members.leaves);
     if (members.others.size > 0 && this.#heartbeats.isDue(now) && this.room.isSynced(now)) {
       this.#delivery.recordSent(this.room.membership.ownLeaf, this.#heartbeats.sent);
       const subscriptions = this.room.feature(Subscriptions);
       const want = subscriptions.subscribesToAll;
-      await this.#heartbeats.send(now, this.#disorder.ordering, members.leaves.length, want);
+      const report = { members: members.leaves.length, want, pending: this.#pending.overdue() };
+      await this.#heartbeats.send(now, this.#disorder.ordering, report);
       const wanted = want ? null : (leaf: number) => subscriptions.subscribed(leaf);
       this.#judgeDelivery(this.room.membership.ownLeaf, this.#heartbeats.got, now, wanted);
     }
@@ -265,6 +293,7 @@ export class Monitor extends Feature {
     if (beat.want) this.#judgeDelivery(leaf, new Map(beat.got.map((g) => [g.leaf, new Map(g.frames)])), now);
     else this.#delivery.stopJudging(leaf);
     this.#removals.heard(leaf, beat.slot);
+    this.#pending.heard(beat);
   }
 
   /** Extend the member's confirmation if its beat is of our epoch or of one that ended lately. */
@@ -344,6 +373,7 @@ export class Monitor extends Feature {
   #forget(leaf: number): void {
     for (const part of [
       this.#members, this.#heartbeats, this.#fresh, this.#delivery, this.#silence, this.#withholding, this.#disorder,
+      this.#pending,
     ])
       part.forget(leaf);
     this.#doubled.delete(leaf);
