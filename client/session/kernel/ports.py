@@ -128,6 +128,9 @@ class Commits(Protocol):
     def waiting_intents(self) -> Sequence[Intent]:
         """Our intents that have not been done yet, in order."""
 
+    def commits_wait(self, now: float) -> bool:
+        """Return whether our commits, except removals, wait for something other than the server."""
+
     def queue(self, intent: Intent, now: float) -> None:
         """Queue an intent, and commit it as soon as possible."""
 

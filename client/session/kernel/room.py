@@ -204,6 +204,10 @@ class RoomSession:
         """Our intents that have not been done yet, in order."""
         return self._commits.waiting
 
+    def commits_wait(self, now: float) -> bool:
+        """Return whether our commits, except removals, wait for something other than the server."""
+        return any(feature.holds_commits(now) for feature in self._features_with("holds_commits"))
+
     def hold_reason(self, now: float) -> str | None:
         """Return None if messages may be sealed for the room; else why they wait, as a sentence."""
         reasons = (feature.hold_reason(now) for feature in self._features_with("hold_reason"))

@@ -14,7 +14,6 @@ from typing import Final, Literal
 
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
-from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
@@ -237,9 +236,8 @@ class Monitor(Feature):
         if members.synced_at is not None and now - self._ticked > ASLEEP:
             members.synced_at = now  # we slept: missing beats are nobody's fault
         self._ticked = now
-        holding = not self.room.idle and self.room.feature(Comparing).holds_commits(now)
         self._overridden_removals &= set(self._pending.to_remove())
-        if self._pending.tick(now, holding=holding):
+        if self._pending.tick(now):
             self._heartbeats.schedule_soon(now, members.leaves)
         if members.others and self._heartbeats.is_due(now) and self.room.is_synced(now):
             self._delivery.record_sent(self.room.membership.own_leaf, self._heartbeats.sent.items())

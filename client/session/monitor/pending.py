@@ -59,11 +59,8 @@ class Pending:
         """A commit of ours was adopted: the server accepts them."""
         self._refused_for = 0.0
 
-    def tick(self, now: float, *, holding: bool) -> bool:
-        """Report acts that have waited for too long, and those that wait no more; return whether any did.
-
-        `holding`: our commits wait for something other than the server.
-        """
+    def tick(self, now: float) -> bool:
+        """Report acts that have waited for too long, and those that wait no more; return whether any did."""
         acts, m = self.acts(), self._room.membership
         self._since = {act: self._since.get(act, now) for act in acts}
         self._names.update({act.leaf: m.name(act.leaf) for act in acts if act.leaf or act.act is Act.REMOVE})
@@ -75,7 +72,8 @@ class Pending:
             self._entered_at = now
         elif now - self._entered_at > ENTERING:
             self._refused_for += passed
-        if not acts or (holding and not any(act.act is Act.REMOVE for act in acts)):
+        removes = any(act.act is Act.REMOVE for act in acts)
+        if not acts or (not removes and self._room.commits_wait(now)):
             self._refused_for = 0.0
         self._report_absence(now)
         over = self._told - acts

@@ -16,7 +16,7 @@ const three = (): Promise<World> =>
   World.of(THREE, (room, now) => [new Subscriptions(room), new Monitor(room, now)]);
 
 const why = (room: Room): string | null => {
-  const reason = room.feature(Monitor).pauseReason(room.world.now);
+  const reason = room.feature(Monitor).holdReason(room.world.now);
   return reason === null ? null : worded(reason);
 };
 
@@ -209,6 +209,7 @@ test("a history compares each heartbeat with those before it", () => {
       sent: [],
       want: false,
       got: [],
+      pending: [],
     });
   assert.ok(history.accept(beat(1, 5), H(utf8("a"))));
   assert.ok(history.accept(beat(4, 6, "x"), H(utf8("d"))));

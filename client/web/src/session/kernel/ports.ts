@@ -87,6 +87,8 @@ export interface Commits {
   readonly idle: boolean;
   /** Our intents that have not been done yet, in order. */
   readonly waitingIntents: readonly Intent[];
+  /** Return whether our commits, except removals, wait for something other than the server. */
+  commitsWait(now: number): boolean;
   /** Queue an intent, and commit it as soon as possible. */
   queue(intent: Intent, now: number): Promise<void>;
   /** Queue an intent, unless an equal one is queued already. */

@@ -225,6 +225,11 @@ export class RoomSession implements Room {
     return this.#commits.waiting;
   }
 
+  /** Return whether our commits, except removals, wait for something other than the server. */
+  commitsWait(now: number): boolean {
+    return featuresWith(this.features, "holdsCommits").some((feature) => feature.holdsCommits(now));
+  }
+
   /** Return null if messages may be sealed for the room; else why they wait. */
   holdReason(now: number): Sentence | null {
     for (const feature of featuresWith(this.features, "holdReason")) {

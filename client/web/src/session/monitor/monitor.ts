@@ -9,7 +9,6 @@ import type { Heartbeat } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
-import { Comparing } from "../features/comparing";
 import { Subscriptions } from "../features/subscriptions";
 import { Feature } from "../kernel/feature";
 import { Heartbeats, DoubleBeat, type Record, trim } from "./heartbeats";
@@ -250,8 +249,7 @@ export class Monitor extends Feature {
     this.#ticked = now;
     const waiting = new Set(this.#pending.toRemove().map(String));
     this.#overriddenRemovals = new Set([...this.#overriddenRemovals].filter((name) => waiting.has(name)));
-    const holding = !this.room.idle && this.room.feature(Comparing).holdsCommits(now);
-    if (this.#pending.tick(now, holding)) this.#heartbeats.scheduleSoon(now, members.leaves);
+    if (this.#pending.tick(now)) this.#heartbeats.scheduleSoon(now, members.leaves);
     if (members.others.size > 0 && this.#heartbeats.isDue(now) && this.room.isSynced(now)) {
       this.#delivery.recordSent(this.room.membership.ownLeaf, this.#heartbeats.sent);
       const subscriptions = this.room.feature(Subscriptions);

@@ -71,19 +71,15 @@ export class Pending {
     this.#refusedFor = 0;
   }
 
-  /**
-   * Report acts that have waited for too long, and those that wait no more; return whether any did.
-   *
-   * `holding`: our commits wait for something other than the server.
-   */
-  tick(now: number, holding: boolean): boolean {
+  /** Report acts that have waited for too long, and those that wait no more; return whether any did. */
+  tick(now: number): boolean {
     const acts = this.#acts();
     this.#since = new Map([...acts.keys()].map((number) => [number, this.#since.get(number) ?? now]));
     for (const { act, leaf } of acts.values())
       if (leaf > 0 || act === Act.REMOVE) this.#names.set(leaf, this.#room.membership.name(leaf));
     this.#count(now);
     const removes = [...acts.values()].some(({ act }) => act === Act.REMOVE);
-    if (acts.size === 0 || (holding && !removes)) this.#refusedFor = 0;
+    if (acts.size === 0 || (!removes && this.#room.commitsWait(now))) this.#refusedFor = 0;
     this.#reportAbsence(acts, now);
     const over = [...this.#told.keys()].some((number) => !acts.has(number));
     const late = [...acts].filter(([number]) => this.#isLate(number, now) && this.#refusedFor >= OVERDUE);
