@@ -105,7 +105,7 @@ def test_a_slot_out_of_reach_ends_no_membership() -> None:
         took = w.until(lambda who=who: "rejoining" in who.alarms, 6, who.label)  # type: ignore[misc]
         assert took < 6
         assert "server" in texts(who, "rejoining")[0]
-    w.run(28)
+    w.run(32)
     for who in people:
         assert len(texts(who, "rejoining")) == 2, "and after half a minute, that nobody answers"
         assert who.ended is None

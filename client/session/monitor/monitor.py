@@ -129,6 +129,7 @@ class Monitor(Feature):
                 self._fresh.confirm(leaf, before._fresh.confirmed_until(known))
         self._heartbeats.record = before.record
         self._stale = before._stale
+        self._pending.carry_over(before._pending)
         if before._withholding.is_reported:
             self.room.tell(sentences.status("cleared.handed_over"))
 
@@ -206,10 +207,16 @@ class Monitor(Feature):
         return None if fresh else sentence("watch.paused_stale")
 
     def is_ahead(self, now: float) -> bool:
-        """Return whether a host, or more than half of the others, has signed a slot that does not come."""
+        """Return whether more than half of the others have signed a slot that does not come.
+
+        While too few others confirm our epoch, a host alone decides.
+        """
         ahead = self._withholding.ahead(now)
         others = self._members.others
-        return 2 * len(ahead) > len(others) or any(others.get(leaf) for leaf in ahead)
+        if 2 * len(ahead) > len(others):
+            return True
+        fresh = self._fresh.until(others, host=self._members.host) > now
+        return not fresh and any(others.get(leaf) for leaf in ahead)
 
     def heard_recently(self, leaf: int, now: float) -> bool:
         if leaf not in self._members.others:

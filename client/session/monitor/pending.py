@@ -39,17 +39,22 @@ class Pending:
         self._others: dict[int, tuple[PendingAct, ...]] = {}  # each host's, as of its last heartbeat
         self._names: dict[int, str] = {}
 
+    def carry_over(self, old: Pending) -> None:
+        """Take over from `old` after a rejoin: what was reported is reported once."""
+        self._since, self._told, self._names = old._since, old._told, old._names
+
     # -- our acts ----------------------------------------------------------------------------------
 
     def acts(self) -> set[PendingAct]:
         """Return our acts that wait."""
         m = self._room.membership
-        found = (act_of(intent) for intent in self._room.waiting_intents)
-        return {
-            act
-            for act in found
-            if act is not None and (act.act is not Act.REMOVE or m.signature_key(act.leaf) is not None)
-        }
+        acts = set()
+        for intent in self._room.waiting_intents:
+            done = isinstance(intent, RemoveIntent) and m.signature_key(intent.leaf) != intent.signature_key
+            act = act_of(intent)
+            if act is not None and not done:
+                acts.add(act)
+        return acts
 
     def overdue(self) -> tuple[PendingAct, ...]:
         """Return our acts that have waited for too long, for our heartbeat."""
@@ -66,11 +71,12 @@ class Pending:
         self._names.update({act.leaf: m.name(act.leaf) for act in acts if act.leaf or act.act is Act.REMOVE})
         passed = min(now - (self._ticked if self._ticked is not None else now), TICK_MAX)
         self._ticked = now
-        if self._room.server_slot is None:
+        room = self._room
+        if room.server_slot is None:
             self._entered_at = None
         elif self._entered_at is None:
             self._entered_at = now
-        elif now - self._entered_at > ENTERING:
+        elif now - self._entered_at > ENTERING and self._is_up_to_the_server(now):
             self._refused_for += passed
         removes = any(act.act is Act.REMOVE for act in acts)
         if not acts or (not removes and self._room.commits_wait(now)):
@@ -90,6 +96,13 @@ class Pending:
         if over and not self._told:
             self._room.tell(sentences.status("cleared.accepted"))
         return bool(new or over)
+
+    def _is_up_to_the_server(self, now: float) -> bool:
+        """Whether nothing but the server keeps a commit of ours from being taken."""
+        room = self._room
+        if room.stuck_at is not None or room.needs_rejoin:
+            return False  # a member may have caused that
+        return room.is_synced(now) or (room.server_slot or 0) > room.membership.journal.slot
 
     def _report_absence(self, now: float) -> None:
         """Say once that an act waits because the server is away."""

@@ -134,6 +134,7 @@ export class Monitor extends Feature {
     }
     this.#heartbeats.record = before.record;
     this.#stale = before.#stale;
+    this.#pending.carryOver(before.#pending);
     if (before.#withholding.isReported) this.room.tell(sentences.status("cleared.handed_over"));
   }
 
@@ -215,11 +216,17 @@ export class Monitor extends Feature {
     return fresh ? null : PAUSED_STALE;
   }
 
-  /** Return whether a host, or more than half of the others, has signed a slot that does not come. */
+  /**
+   * Return whether more than half of the others have signed a slot that does not come.
+   *
+   * While too few others confirm our epoch, a host alone decides.
+   */
   isAhead(now: number): boolean {
     const ahead = [...this.#withholding.ahead(now)];
-    const { others } = this.#members;
-    return 2 * ahead.length > others.size || ahead.some((leaf) => others.get(leaf) === true);
+    const { others, host } = this.#members;
+    if (2 * ahead.length > others.size) return true;
+    const fresh = this.#fresh.until(others, host) > now;
+    return !fresh && ahead.some((leaf) => others.get(leaf) === true);
   }
 
   override heardRecently(leaf: number, now: number): boolean {

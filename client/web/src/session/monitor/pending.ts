@@ -6,6 +6,7 @@
  * it.
  */
 import { Act, type Heartbeat, PENDING_MAX, type PendingAct } from "../../crypto/agreed/heartbeat";
+import { same } from "../../crypto/bytes";
 import { type Sentence, sentence } from "../../words/sentence";
 import * as sentences from "../catalogue/sentences";
 import type { Intent } from "../kernel/intents";
@@ -48,6 +49,13 @@ export class Pending {
     this.#members = members;
   }
 
+  /** Take over from `old` after a rejoin: what was reported is reported once. */
+  carryOver(old: Pending): void {
+    this.#since = old.#since;
+    this.#told = old.#told;
+    for (const [leaf, name] of old.#names) this.#names.set(leaf, name);
+  }
+
   // -- our acts --------------------------------------------------------------------------------------------
 
   /** Return our acts that wait. */
@@ -56,7 +64,9 @@ export class Pending {
     const found = new Map<number, PendingAct>();
     for (const intent of this.#room.waitingIntents) {
       const act = actOf(intent);
-      if (act !== null && (act.act !== Act.REMOVE || m.signatureKey(act.leaf) !== null)) found.set(numberOf(act), act);
+      const there = intent.type === "RemoveIntent" ? m.signatureKey(intent.leaf) : null;
+      const done = intent.type === "RemoveIntent" && (there === null || !same(there, intent.signatureKey));
+      if (act !== null && !done) found.set(numberOf(act), act);
     }
     return found;
   }
@@ -99,7 +109,14 @@ export class Pending {
     this.#ticked = now;
     if (this.#room.serverSlot === null) this.#enteredAt = null;
     else if (this.#enteredAt === null) this.#enteredAt = now;
-    else if (now - this.#enteredAt > ENTERING) this.#refusedFor += passed;
+    else if (now - this.#enteredAt > ENTERING && this.#isUpToTheServer(now)) this.#refusedFor += passed;
+  }
+
+  /** Return whether nothing but the server keeps a commit of ours from being taken. */
+  #isUpToTheServer(now: number): boolean {
+    const { serverSlot, membership: m, stuckAt, needsRejoin } = this.#room;
+    if (stuckAt !== null || needsRejoin) return false; // a member may have caused that
+    return this.#room.isSynced(now) || (serverSlot ?? 0) > m.journal.slot;
   }
 
   #isLate(number: number, now: number): boolean {
