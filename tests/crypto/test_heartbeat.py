@@ -49,6 +49,7 @@ def beat(**changes: Any) -> Heartbeat:
         sent=((0, 250), (1, 75)),
         want=True,
         got=(Got(0, 6, ((0, 249),)), Got(2, 0, ())),
+        pending=(PendingAct(Act.REMOVE, 3),),
     )
     return replace(made, **changes).signed(NUMBER, sign)
 
@@ -111,7 +112,7 @@ def test_a_heartbeat_that_no_member_would_write_is_refused(changes: dict[str, An
 
 
 def test_a_flag_or_version_of_another_kind_is_refused() -> None:
-    raw = beat(got=()).encode()
+    raw = beat(got=(), pending=()).encode()
     want = len(raw) - 64 - 1 - 2 - 1
     for at, value in ((0, 2), (want, 2)):
         with pytest.raises(MalformedError):
