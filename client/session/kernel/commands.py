@@ -24,16 +24,16 @@ def carry_out(room: RoomSession, what: ev.Input, now: float) -> None:
     """Carry out a command; ValueError, with a sentence, if that is impossible."""
     match what:
         case ev.Say(text):
-            room.say(text, now)
+            room.messages.say(text, now)
         case ev.SendImage(_, data):
             room.feature(Images).send(data, now)
         case ev.SendFile(_, name, mime, data):
             room.feature(Files).send(name, mime, data, now)
         case ev.SendHeld():
-            if not (room.send_held(now) | room.feature(Files).send_anyway()):
+            if not (room.messages.release() | room.feature(Files).send_anyway()):
                 raise ValueError(sentence("cannot.nothing_held"))
         case ev.DiscardHeld():
-            held = room.discard_held()
+            held = room.messages.discard()
             if not held:
                 raise ValueError(sentence("cannot.nothing_held"))
             for message in held:

@@ -49,6 +49,12 @@ class MessageLog:
 
     # -- our messages ----------------------------------------------------------------------------
 
+    def say(self, text: str, now: float) -> None:
+        """Send a chat message; ValueError if the text is empty or too long."""
+        if not 0 < len(text) <= content.TEXT_MAX:
+            raise ValueError(sentence("room.text_size", most=content.TEXT_MAX))
+        self._room.post(content.Say(self._room.rng(16), text), now)
+
     def post(self, what: content.Posted, now: float) -> None:
         """Send a message to all members; resend it after a lost connection until all can have it."""
         self._outbox.add(OutgoingMessage(what, now, self._members()))

@@ -23,6 +23,7 @@ from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.message_log import MessageLog
 from snugroom.client.session.kernel.ports import Owner, Room
 from snugroom.client.session.kernel.received_commits import ReceivedCommits, tell_roster
+from snugroom.client.session.kernel.server_answers import ServerAnswers
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry import invite
@@ -32,10 +33,6 @@ from snugroom.server.wire import messages as wire
 
 #: Seconds that a leaver waits for another member to commit its removal.
 SELF_REMOVE_WAIT: Final = 2.0
-#: Answers of the server to nothing that we have sent, before they are reported.
-UNASKED_MAX: Final = 3
-#: Different refusals that are reported: their texts are the server's.
-REFUSALS_MAX: Final = 4
 _F = TypeVar("_F")
 
 
@@ -74,20 +71,19 @@ class RoomSession:
         self.announcements = Announcements()
         self.sync = Sync(self, now)
         self._leaving_since: float | None = None
-        self._refusals: set[str] = set()
-        self._unasked = 0
+        self._answers = ServerAnswers(self)
         self.features = build_features(self, now)
         hooks = Hooks(self.features)
         self._features_with = hooks.features_with
         self._commits = CommitQueue(self, hooks, owner)
-        self._message_log = MessageLog(self, hooks)
+        self.messages = MessageLog(self, hooks)
         self._announcer = Announcer(self, hooks)
         self._received_commits = ReceivedCommits(
             self,
             hooks,
             sync=self.sync,
             queue=self._commits,
-            message_log=self._message_log,
+            message_log=self.messages,
             announcer=self._announcer,
         )
         self.frames = Frames(self, hooks)
@@ -158,7 +154,7 @@ class RoomSession:
 
     def carry_over(self, old: RoomSession) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
-        self._message_log.carry_over(old._message_log)
+        self.messages.carry_over(old.messages)
         self._commits.carry_over(old._commits)
         for feature in self._features_with("carry_over"):
             feature.carry_over(old)
@@ -217,26 +213,10 @@ class RoomSession:
         """Return whether messages reach the others now, and may be sealed for the room."""
         return self.is_synced(now) and self.hold_reason(now) is None
 
-    def say(self, text: str, now: float) -> None:
-        """Send a chat message; ValueError if the text is empty or too long."""
-        if not 0 < len(text) <= content.TEXT_MAX:
-            raise ValueError(sentence("room.text_size", most=content.TEXT_MAX))
-        self.post(content.Say(self.rng(16), text), now)
-
     def post(self, what: content.Posted, now: float) -> None:
         """Send a message to all members; resend it after a lost connection until all can have it."""
-        self._message_log.post(what, now)
+        self.messages.post(what, now)
         self._drive(now)
-
-    def send_held(self, now: float) -> bool:
-        """Send the messages that are held, as a person has decided; return whether there were any."""
-        held = self._message_log.release()
-        self._drive(now)
-        return held
-
-    def discard_held(self) -> list[content.Posted]:
-        """Discard the messages that are held, and return them."""
-        return self._message_log.discard()
 
     def remove(self, leaf: int, now: float) -> None:
         """Remove the member at `leaf`; ValueError if the leaf is empty or our own, or we are not a host."""
@@ -280,7 +260,7 @@ class RoomSession:
     def lost(self, why: str, now: float) -> None:
         """Handle a lost or failed connection."""
         if self.sync.is_entered:
-            self._message_log.lost(now)
+            self.messages.lost(now)
         self.sync.lost()
         for feature in self._features_with("lost"):
             feature.lost(why, now)
@@ -297,9 +277,9 @@ class RoomSession:
             return
         self._commits.tick(now)
         if not self.catching_up:
-            self._message_log.tell_missed()
+            self.messages.tell_missed()
         self._drive(now)
-        self._message_log.tell_held(now)
+        self.messages.tell_held(now)
         for feature in self._features_with("tick"):
             feature.tick(now)
 
@@ -308,14 +288,14 @@ class RoomSession:
         if self.ended is not None:
             return
         sync = self.sync
-        if self._is_unasked(message):
+        if self._answers.is_unasked(message, sync.connection):
             return
         match message:
             case wire.Challenge() if sync.connection is None:  # once a connection: a new one excuses gaps
                 sync.challenged(message)
             case wire.Entered() if sync.connection is not None and not sync.is_entered:
                 restarted = sync.entered(message, now)
-                self._message_log.mark_for_resending(all_recent=restarted)  # it has lost its relays
+                self.messages.mark_for_resending(all_recent=restarted)  # it has lost its relays
             case wire.Opened():
                 sync.move_to(message.slot, now)
                 self._received_commits.check_receipt(message.slot, message.chain, message.signature, now)
@@ -329,13 +309,13 @@ class RoomSession:
                 sync.gate_replaced(message.slot)
             case wire.CaughtUp():
                 sync.caught_up(message.slot, message.relay, now)
-                self._message_log.count_missing(message.missing)
+                self.messages.count_missing(message.missing)
             case wire.Relayed():
                 sync.relayed(message.relay)
                 digest = H(message.blob)
                 for feature in self._features_with("relayed"):
                     feature.relayed(message.relay, digest, now)
-                self._message_log.relayed(message.blob, now)
+                self.messages.relayed(message.blob, now)
             case wire.Broadcasted():
                 for feature in self._features_with("broadcast_received"):
                     if feature.broadcast_received(message.blob, now):
@@ -358,26 +338,6 @@ class RoomSession:
                 pass  # no member has signed arrivals and departures of handles
         self._drive(now)
 
-    def _is_unasked(self, message: wire.ServerMessage) -> bool:
-        """Whether the message is an answer to nothing that we have sent: it has no effect, and is counted."""
-        match message:
-            case wire.Shown():
-                about = "show"
-            case wire.CaughtUp():
-                about = "catch_up"
-            case wire.Stale():
-                about = "commit"
-            case wire.Refused(about=("show" | "catch_up" | "commit") as about):
-                pass
-            case _:
-                return False
-        if self.sync.connection is not None and self.sync.connection.is_answer(about):
-            return False
-        self._unasked += 1
-        if self._unasked == UNASKED_MAX:
-            self.tell(sentences.alarm("unasked"))
-        return True
-
     def _refused(self, refused: wire.Refused, now: float) -> None:
         connection = self.sync.connection
         if connection is None:
@@ -386,18 +346,9 @@ class RoomSession:
         if refused.about == "commit" and refused.code == "size":
             self._commits.refused(refused.text)
         elif refused.about == "relay" and refused.code == "pass":
-            self._message_log.mark_for_resending()
+            self.messages.mark_for_resending()
             self._announcer.announce_at(now)
-        # The owner of the media engine reports a lost media server, and sends `media` again.
-        lost = refused.about == "media" and refused.code == "lost"
-        told = refused.code == "pass" or lost or refused.about == "open" or self._hinted(refused)
-        if not told and refused.text not in self._refusals and len(self._refusals) < REFUSALS_MAX:
-            self._refusals.add(refused.text)  # reported once, however often it recurs
-            self.tell(sentences.alarm("refused", why=refused.text))
-
-    def _hinted(self, refused: wire.Refused) -> bool:
-        """Whether `Recovery` reports what follows from this refusal."""
-        return refused.about == "catch_up" and refused.code == "gone"
+        self._answers.report(refused)
 
     def _drive(self, now: float) -> None:
         connection = self.sync.step()
@@ -418,7 +369,7 @@ class RoomSession:
             for feature in self._features_with("leaving"):
                 feature.leaving(now)
             return
-        self._message_log.send_waiting(now)
+        self.messages.send_waiting(now)
         self._commits.send_next(now)
 
     # -- the relay ---------------------------------------------------------------------------------
@@ -429,7 +380,7 @@ class RoomSession:
 
     def relay(self, what: content.AnyContent) -> bytes:
         """Send to all members through the relay, and return the blob; only while in sync."""
-        return self._message_log.relay(what)
+        return self.messages.relay(what)
 
     # -- output ------------------------------------------------------------------------------------
 

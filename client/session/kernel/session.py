@@ -28,6 +28,7 @@ from snugroom.client.session.kernel.intents import RejoinIntent
 from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.meeting_invites import MeetingInvites
 from snugroom.client.session.kernel.readmission import Readmission
+from snugroom.client.session.kernel.reentry import Reentry
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Monitor
@@ -57,8 +58,7 @@ class Session:
         self._room: RoomSession | None = None
         self._host: HostLobby | None = None
         self._guest: GuestLobby | HostReturnLobby | None = None
-        self._asks: RejoinLobby | None = None  # our requests to be let in again, of the present membership
-        self._helper: int | None = None  # the leaf of the member who let us rejoin last
+        self._reentry = Reentry(rng)
         self._kept: HostRecoveryData | None = None
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
@@ -226,7 +226,8 @@ class Session:
             case ev.Leave():
                 self._leave(now)
             case ev.Admit(knock):
-                self._admit(self._as_host(), self._in_room(), knock, now)
+                host = self._as_host()
+                self._in_room().queue(host.admit(knock, now), now)
             case ev.Refuse(knock):
                 self._as_host().refuse(knock, sentence("refusal.no"), now)
             case ev.NewInvite():
@@ -268,15 +269,11 @@ class Session:
             case ev.Knocked() as knocked:
                 self._tell(replace(knocked, label=self._invites.book.label(knocked.invite)))
                 if room.membership.policy.mode is Mode.WAVE_IN and not room.feature(Roles).seed_exposed:
-                    self._admit(host, room, knocked.knock, now)
+                    room.queue(host.admit(knocked.knock, now), now)
             case RejoinIntent() as intent:
                 room.queue(intent, now)
             case lobby.RecoveryMessage() as said:
                 self._readmission.message_posted(day, said, room, now)
-
-    def _admit(self, host: HostLobby, room: RoomSession, knock: int, now: float) -> None:
-        """Let a newcomer in: the room commits it, and `Admissions` has the result."""
-        room.queue(host.admit(knock, now), now)
 
     def _lost(self, endpoint: ev.Endpoint, why: str, now: float) -> None:
         if endpoint.day is None:
@@ -380,10 +377,9 @@ class Session:
             return
         old = self._room
         self._room = self._make_room(arrival, self._seed(), now)
-        self._policy = self._asks = None
+        self._policy = None
         self._admissions.clear()
-        if isinstance(guest, RejoinLobby) and guest.helped_by is not None:
-            self._helper = guest.helped_by
+        self._reentry.entered(guest)
         self._invites.book.enter(arrival.membership)
         self._close_guest(guest)
         if old is not None:
@@ -426,31 +422,13 @@ class Session:
         """Ask to be let in again while the room needs it, and stop if it goes on without."""
         guest = self._guest
         if guest is None and room.seeks_readmission and room.ended is None:
-            self._rejoin(room, now)
-        elif isinstance(guest, RejoinLobby):
-            if room.needs_rejoin and guest.nobody_is_ahead(room, now):
-                guest.ask_once_more(now)
-                room.resume(now)
-            if not room.seeks_readmission:
-                self._close_guest(guest)
-
-    def _rejoin(self, room: RoomSession, now: float) -> None:
-        if self._host is not None:
-            self._host.close()  # until we are in again; guests there knock at our next card
-        self._effects += self._readmission.close()
-        self._tell(sentences.alarm("rejoining" if room.needs_rejoin else "rejoining.server"))
-        if self._asks is None or not self._asks.is_for(room):
-            self._asks = entering.rejoin_lobby(
-                self._me,
-                room,
-                self._invites.own,
-                self._invites.psks,
-                first=self._helper,
-                now=now,
-                rng=self._rng,
-            )
-        # A request of before may still be carried out: its answer opens with the keys that were made for it.
-        self._guest = self._asks
+            if self._host is not None:
+                self._host.close()  # until we are in again; guests there knock at our next card
+            self._effects += self._readmission.close()
+            self._tell(sentences.alarm("rejoining" if room.needs_rejoin else "rejoining.server"))
+            self._guest = self._reentry.ask(self._me, room, self._invites, now)
+        elif isinstance(guest, RejoinLobby) and self._reentry.goes_on(guest, room, now):
+            self._close_guest(guest)
 
     def _become_host(self, seed: HostSeed, now: float) -> None:
         self._invites.become_host(seed)

@@ -18,18 +18,18 @@ import type { RoomSession } from "./room";
 export async function carryOut(room: RoomSession, what: Input, now: number): Promise<void> {
   switch (what.type) {
     case "Say":
-      return await room.say(what.text, now);
+      return await room.messages.say(what.text, now);
     case "SendImage":
       return await room.feature(Images).send(what.data, now);
     case "SendFile":
       return await room.feature(Files).send(what.name, what.mime, what.data, now);
     case "SendHeld": {
-      const held = await room.sendHeld(now);
+      const held = room.messages.release();
       if (!room.feature(Files).sendAnyway() && !held) throw new CommandError(sentence("cannot.nothing_held"));
       return;
     }
     case "DiscardHeld": {
-      const held = room.discardHeld();
+      const held = room.messages.discard();
       if (held.length === 0) throw new CommandError(sentence("cannot.nothing_held"));
       for (const message of held) if (message.type === "file") room.feature(Files).discard(message.id);
       return;

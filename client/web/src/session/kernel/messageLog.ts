@@ -8,10 +8,10 @@ import { MissingKeyError, SnugCryptoError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
 import { epochSlot } from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
-import { type AnyContent, MESSAGE_ID_DIGITS, type Posted, decode, encode, messageId } from "../catalogue/content";
+import { type AnyContent, MESSAGE_ID_DIGITS, type Posted, TEXT_MAX, decode, encode, messageId } from "../catalogue/content";
 import type { Feature } from "./feature";
 import type { HeldMessage } from "../events";
-import { type Sentence, sentence } from "../../words/sentence";
+import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import type { Room } from "./ports";
 import { Outbox, OutgoingMessage, SeenDigests } from "./outbox";
 import * as sentences from "../catalogue/sentences";
@@ -50,6 +50,13 @@ export class MessageLog {
   }
 
   // -- our messages ---------------------------------------------------------------------------------------
+
+  /** Send a chat message; CommandError if the text is empty or too long. */
+  async say(text: string, now: number): Promise<void> {
+    const size = Array.from(text).length;
+    if (size < 1 || size > TEXT_MAX) throw new CommandError(sentence("room.text_size", { most: TEXT_MAX }));
+    await this.#room.post({ type: "say", id: this.#room.rng(16), text }, now);
+  }
 
   /** Send a message to all members; resend it after a lost connection until all can have it. */
   post(what: Posted, now: number): void {

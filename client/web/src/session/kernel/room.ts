@@ -16,7 +16,7 @@ import { CommandError, type Sentence, sentence, verbatim } from "../../words/sen
 import { Announcements } from "./announcements";
 import { Announcer } from "./announcer";
 import { type Feature, featuresWith } from "./feature";
-import { type AnyContent, type Posted, TEXT_MAX } from "../catalogue/content";
+import type { AnyContent, Posted } from "../catalogue/content";
 import { type Effect, type Ended, type Event, type InputOf, ROOM } from "../events";
 import { Frames } from "./frames";
 import { CommitQueue } from "./commitQueue";
@@ -26,18 +26,12 @@ import { OPTIONS, type Options } from "../options";
 import type { FeatureClass, Owner, Room } from "./ports";
 import { MessageLog } from "./messageLog";
 import { ReceivedCommits, tellRoster } from "./receivedCommits";
+import { ServerAnswers } from "./serverAnswers";
 import { Sync } from "./sync";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds that a leaver waits for another member to commit its removal. */
 export const SELF_REMOVE_WAIT = 2;
-/** Answers of the server to nothing that we have sent, before they are reported. */
-export const UNASKED_MAX = 3;
-/** Different refusals that are reported: their texts are the server's. */
-export const REFUSALS_MAX = 4;
-/** The types of our messages that are answered one by one, by the type of the answer. */
-const ANSWERS: Readonly<Record<string, string>> = { shown: "show", caught_up: "catch_up", stale: "commit" };
-
 export interface RoomFacts {
   readonly origin: string;
   readonly doorKey: SigningKey;
@@ -70,12 +64,11 @@ export class RoomSession implements Room {
   readonly features: readonly Feature[];
   readonly frames: Frames;
   readonly #commits: CommitQueue;
-  readonly #messageLog: MessageLog;
+  readonly messages: MessageLog;
   readonly #announcer: Announcer;
   readonly #receivedCommits: ReceivedCommits;
   #leavingSince: number | null = null;
-  readonly #refusals = new Set<string>();
-  #unasked = 0;
+  readonly #answers = new ServerAnswers(this);
 
   static async create(membership: Membership, facts: RoomFacts): Promise<RoomSession> {
     const rng = facts.rng ?? systemRng;
@@ -94,12 +87,12 @@ export class RoomSession implements Room {
     this.sync = new Sync(this, facts.now);
     this.features = facts.buildFeatures(this, facts.now);
     this.#commits = new CommitQueue(this, this.features, facts.owner);
-    this.#messageLog = new MessageLog(this, this.features);
+    this.messages = new MessageLog(this, this.features);
     this.#announcer = new Announcer(this, this.features);
     this.#receivedCommits = new ReceivedCommits(this, this.features, {
       sync: this.sync,
       queue: this.#commits,
-      messageLog: this.#messageLog,
+      messageLog: this.messages,
       announcer: this.#announcer,
     });
     this.frames = new Frames(this, this.features);
@@ -176,7 +169,7 @@ export class RoomSession implements Room {
 
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
   async carryOver(old: RoomSession): Promise<void> {
-    this.#messageLog.carryOver(old.#messageLog);
+    this.messages.carryOver(old.messages);
     this.#commits.carryOver(old.#commits);
     for (const feature of this.features) await feature.carryOver(old);
   }
@@ -232,11 +225,8 @@ export class RoomSession implements Room {
 
   /** Return null if messages may be sealed for the room; else why they wait. */
   holdReason(now: number): Sentence | null {
-    for (const feature of featuresWith(this.features, "holdReason")) {
-      const reason = feature.holdReason(now);
-      if (reason !== null) return reason;
-    }
-    return null;
+    const reasons = featuresWith(this.features, "holdReason").map((feature) => feature.holdReason(now));
+    return reasons.find((reason) => reason !== null) ?? null;
   }
 
   /** Return whether messages reach the others now, and may be sealed for the room. */
@@ -244,29 +234,10 @@ export class RoomSession implements Room {
     return this.isSynced(now) && this.holdReason(now) === null;
   }
 
-  /** Send a chat message; CommandError if the text is empty or too long. */
-  async say(text: string, now: number): Promise<void> {
-    const size = Array.from(text).length;
-    if (size < 1 || size > TEXT_MAX) throw new CommandError(sentence("room.text_size", { most: TEXT_MAX }));
-    await this.post({ type: "say", id: this.rng(16), text }, now);
-  }
-
   /** Send a message to all members; resend it after a lost connection until all can have it. */
   async post(what: Posted, now: number): Promise<void> {
-    this.#messageLog.post(what, now);
+    this.messages.post(what, now);
     await this.#drive(now);
-  }
-
-  /** Send the messages that are held, as a person has decided; return whether there were any. */
-  async sendHeld(now: number): Promise<boolean> {
-    const held = this.#messageLog.release();
-    await this.#drive(now);
-    return held;
-  }
-
-  /** Discard the messages that are held, and return them. */
-  discardHeld(): Posted[] {
-    return this.#messageLog.discard();
   }
 
   /** Remove the member at `leaf`; CommandError if the leaf is empty or our own, or we are not a host. */
@@ -311,7 +282,7 @@ export class RoomSession implements Room {
 
   /** Handle a lost or failed connection. */
   async lost(why: Sentence, now: number): Promise<void> {
-    if (this.sync.isEntered) this.#messageLog.lost(now);
+    if (this.sync.isEntered) this.messages.lost(now);
     this.sync.lost();
     for (const feature of this.features) await feature.lost(why, now);
     if (this.ended === null) this.sync.reconnect(why, now);
@@ -326,15 +297,15 @@ export class RoomSession implements Room {
       return;
     }
     this.#commits.tick(now);
-    if (!this.catchingUp) this.#messageLog.tellMissed();
+    if (!this.catchingUp) this.messages.tellMissed();
     await this.#drive(now);
-    this.#messageLog.tellHeld(now);
+    this.messages.tellHeld(now);
     for (const feature of featuresWith(this.features, "tick")) await feature.tick(now);
   }
 
   /** Process a message from the server on the room's connection. */
   async received(message: ServerMessage, now: number): Promise<void> {
-    if (this.ended !== null || this.#isUnasked(message)) return;
+    if (this.ended !== null || this.#answers.isUnasked(message, this.sync.connection)) return;
     await this.#hear(message, now);
     await this.#drive(now);
   }
@@ -348,7 +319,7 @@ export class RoomSession implements Room {
       case "entered":
         if (sync.connection !== null && !sync.isEntered) {
           const restarted = sync.entered(sync.connection, message, now);
-          this.#messageLog.markForResending(restarted); // it has lost its relays
+          this.messages.markForResending(restarted); // it has lost its relays
         }
         break;
       case "opened":
@@ -369,7 +340,7 @@ export class RoomSession implements Room {
         break;
       case "caught_up":
         sync.caughtUp(message.slot, message.relay, now);
-        this.#messageLog.countMissing(message.missing);
+        this.messages.countMissing(message.missing);
         break;
       case "relayed":
         await this.#relayed(message.relay, message.blob, now);
@@ -401,17 +372,7 @@ export class RoomSession implements Room {
     this.sync.relayed(number);
     const digest = H(blob);
     for (const feature of featuresWith(this.features, "relayed")) await feature.relayed(number, digest, now);
-    await this.#messageLog.relayed(blob, now);
-  }
-
-  /** Return whether the message is an answer to nothing that we have sent: it has no effect, and is counted. */
-  #isUnasked(message: ServerMessage): boolean {
-    const about = message.type === "refused" ? message.about : ANSWERS[message.type];
-    if (about === undefined || !Object.values(ANSWERS).includes(about)) return false;
-    if (this.sync.connection?.isAnswer(about) ?? false) return false;
-    this.#unasked++;
-    if (this.#unasked === UNASKED_MAX) this.tell(sentences.alarm("unasked"));
-    return true;
+    await this.messages.relayed(blob, now);
   }
 
   #refused(refused: Refused, now: number): void {
@@ -421,16 +382,10 @@ export class RoomSession implements Room {
     this.sync.refused(connection, refused, now);
     if (about === "commit" && code === "size") this.#commits.refused(verbatim(refused.text));
     else if (about === "relay" && code === "pass") {
-      this.#messageLog.markForResending();
+      this.messages.markForResending();
       this.#announcer.announceAt(now);
     }
-    // The page reports a lost media server, and sends media again.
-    const lost = about === "media" && code === "lost";
-    const hint = about === "catch_up" && code === "gone"; // `Recovery` reports what follows from it
-    if (code === "pass" || lost || about === "open" || hint) return;
-    if (this.#refusals.has(refused.text) || this.#refusals.size >= REFUSALS_MAX) return;
-    this.#refusals.add(refused.text); // reported once, however often it recurs
-    this.tell(sentences.alarm("refused", { why: refused.text }));
+    this.#answers.report(refused);
   }
 
   async #drive(now: number): Promise<void> {
@@ -451,7 +406,7 @@ export class RoomSession implements Room {
       for (const feature of featuresWith(this.features, "leaving")) await feature.leaving(now);
       return;
     }
-    await this.#messageLog.sendWaiting(now);
+    await this.messages.sendWaiting(now);
     await this.#commits.sendNext(now);
   }
 
@@ -464,7 +419,7 @@ export class RoomSession implements Room {
 
   /** Send to all members through the relay, and return the blob; only while in sync. */
   relay(what: AnyContent): Promise<Bytes> {
-    return this.#messageLog.relay(what);
+    return this.messages.relay(what);
   }
 
   // -- output ---------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ import { type Entry, GuestLobby } from "../entry/guest";
 import { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
 import { Admissions } from "./admissions";
-import { type Arrival, enterMeeting, foundMeeting, recoveryData, rejoinLobby } from "./entering";
+import { type Arrival, enterMeeting, foundMeeting, recoveryData } from "./entering";
 import { Me } from "./me";
 import { inviteMade, MeetingInvites } from "./meetingInvites";
 import { OPTIONS, type Options } from "../options";
@@ -29,6 +29,7 @@ import { Roles } from "../features/roles";
 import { Reporting } from "../features/reporting";
 import { HostReturnLobby, RejoinLobby } from "../entry/recovery";
 import { Readmission } from "./readmission";
+import { Reentry } from "./reentry";
 import { carryOut } from "./commands";
 import { RoomSession } from "./room";
 import { Monitor } from "../monitor/monitor";
@@ -71,10 +72,7 @@ export class Session {
   #room: RoomSession | null = null;
   #host: HostLobby | null = null;
   #guest: Guest | null = null;
-  /** Our requests to be let in again, of the present membership. */
-  #asks: RejoinLobby | null = null;
-  /** The leaf of the member that let us rejoin last. */
-  #helper: number | null = null;
+  readonly #reentry: Reentry;
   #kept: HostRecoveryData | null = null;
   #ended: Ended | null = null;
   #publish: InputOf<"Publish"> | null = null;
@@ -88,6 +86,7 @@ export class Session {
     this.#me = me;
     this.#invites = new MeetingInvites(invite, rng);
     this.#readmission = new Readmission(rng);
+    this.#reentry = new Reentry(rng);
     this.#options = options;
     this.#rng = rng;
   }
@@ -265,7 +264,7 @@ export class Session {
     const room = this.#inRoom(what.type);
     switch (what.type) {
       case "Admit":
-        return await this.#admit(this.#asHost(), room, what.knock, now);
+        return await room.queue(this.#asHost().admit(what.knock, now), now);
       case "Refuse":
         return await this.#asHost().refuse(what.knock, NOT_LET_IN, now);
       case "NewInvite":
@@ -309,18 +308,13 @@ export class Session {
       case "Knocked":
         this.#tell({ ...left, label: this.#invites.book.label(left.invite) });
         if (room.membership.policy.mode === Mode.WAVE_IN && !room.feature(Roles).seedExposed)
-          await this.#admit(host, room, left.knock, now);
+          await room.queue(host.admit(left.knock, now), now);
         return;
       case "RejoinIntent":
         return await room.queue(left, now);
       case "RecoveryMessage":
         return await this.#readmission.messagePosted(day, left, room, now);
     }
-  }
-
-  /** Let a newcomer in: the room commits it, and `Admissions` has the result. */
-  async #admit(host: HostLobby, room: RoomSession, knock: number, now: number): Promise<void> {
-    await room.queue(host.admit(knock, now), now);
   }
 
   async #lost(endpoint: Endpoint, why: Sentence, now: number): Promise<void> {
@@ -435,9 +429,8 @@ export class Session {
     const hostSeed = old === null ? (kept?.hostSeed ?? null) : old.hostSeed;
     const room = await this.#makeRoom(arrival, hostSeed, now);
     this.#policy = null;
-    this.#asks = null;
     this.#admissions.clear();
-    if (guest instanceof RejoinLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;
+    this.#reentry.entered(guest);
     this.#invites.book.enter(arrival.membership);
     this.#closeGuest(guest);
     this.#gather(old);
@@ -464,26 +457,12 @@ export class Session {
   /** Ask to be let in again while the room needs it, and stop if it goes on without. */
   async #considerRejoin(room: RoomSession, now: number): Promise<void> {
     const guest = this.#guest;
-    if (guest === null && room.seeksReadmission && room.ended === null) await this.#rejoin(room, now);
-    else if (guest instanceof RejoinLobby) {
-      if (room.needsRejoin && guest.nobodyIsAhead(room, now)) {
-        await guest.askOnceMore(now);
-        await room.resume(now);
-      }
-      if (!room.seeksReadmission) this.#closeGuest(guest);
-    }
-  }
-
-  async #rejoin(room: RoomSession, now: number): Promise<void> {
-    this.#host?.close(); // until we are in again; guests there knock at our next card
-    this.#effects.push(...this.#readmission.close());
-    this.#tell(sentences.alarm(room.needsRejoin ? "rejoining" : "rejoining.server"));
-    if (this.#asks === null || !this.#asks.isFor(room)) {
-      const facts = { psks: this.#invites.psks, first: this.#helper, now, rng: this.#rng };
-      this.#asks = await rejoinLobby(this.#me, room, this.#invites.own, facts);
-    }
-    // A request of before may still be carried out: its answer opens with the keys that were made for it.
-    this.#guest = this.#asks;
+    if (guest === null && room.seeksReadmission && room.ended === null) {
+      this.#host?.close(); // until we are in again; guests there knock at our next card
+      this.#effects.push(...this.#readmission.close());
+      this.#tell(sentences.alarm(room.needsRejoin ? "rejoining" : "rejoining.server"));
+      this.#guest = await this.#reentry.ask(this.#me, room, this.#invites, now);
+    } else if (guest instanceof RejoinLobby && (await this.#reentry.goesOn(guest, room, now))) this.#closeGuest(guest);
   }
 
   async #becomeHost(seed: HostSeed, now: number): Promise<void> {

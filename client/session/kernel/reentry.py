@@ -1,0 +1,40 @@
+"""Our own requests to be let in again: made once for a membership, and taken up when it needs them again."""
+
+from __future__ import annotations
+
+from snugroom.client.session.entry.recovery import RejoinLobby
+from snugroom.client.session.kernel import entering
+from snugroom.client.session.kernel.me import Me
+from snugroom.client.session.kernel.meeting_invites import MeetingInvites
+from snugroom.client.session.kernel.room import RoomSession
+from snugroom.crypto.kdf import Rng
+
+
+class Reentry:
+    """Keeps the requests while a membership lasts: a late answer opens with the keys made for it."""
+
+    def __init__(self, rng: Rng) -> None:
+        self._rng = rng
+        self._asks: RejoinLobby | None = None
+        self._helper: int | None = None  # the leaf of the member who let us in last
+
+    def ask(self, me: Me, room: RoomSession, invites: MeetingInvites, now: float) -> RejoinLobby:
+        """Ask the members of `room` to let us in again, in their lobby."""
+        if self._asks is None or not self._asks.is_for(room):
+            self._asks = entering.rejoin_lobby(
+                me, room, invites.own, invites.psks, first=self._helper, now=now, rng=self._rng
+            )
+        return self._asks
+
+    def goes_on(self, guest: RejoinLobby, room: RoomSession, now: float) -> bool:
+        """Return whether the membership goes on without an answer."""
+        if room.needs_rejoin and guest.nobody_is_ahead(room, now):
+            guest.ask_once_more(now)
+            room.resume(now)
+        return not room.seeks_readmission
+
+    def entered(self, guest: object) -> None:
+        """Forget the requests: we are in by an answer."""
+        if isinstance(guest, RejoinLobby) and guest.helped_by is not None:
+            self._helper = guest.helped_by
+        self._asks = None
