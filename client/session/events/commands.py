@@ -233,6 +233,8 @@ Command = (
     Say
     | SendImage
     | SendFile
+    | SendHeld
+    | DiscardHeld
     | SelectStreams
     | SetState
     | RaiseHand
