@@ -6,7 +6,7 @@ type SessionCommands = Pick<
   Commands,
   | "react" | "report" | "remove" | "deputise" | "undeputise" | "handOver" | "lock" | "endMeeting" | "leave"
   | "newInvite" | "revoke" | "refreshInvites" | "compare" | "compared" | "vouch" | "know" | "verified" | "override"
-  | "sendHeld" | "discardHeld"
+  | "sendHeld"
   | "saveEvidence"
 >;
 
@@ -34,7 +34,6 @@ export function sessionCommands(ask: (command: Command) => Promise<unknown>): Se
     verified: (leaf) => tell({ type: "Verified", leaf }),
     override: () => tell({ type: "Override" }),
     sendHeld: () => tell({ type: "SendHeld" }),
-    discardHeld: () => tell({ type: "DiscardHeld" }),
     saveEvidence: (names) => tell({ type: "SaveEvidence", names }),
   };
 }

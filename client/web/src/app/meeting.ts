@@ -87,7 +87,7 @@ export class Meeting {
         return this.#compared(event);
       case "Held":
         this.held.value = event.messages;
-        return;
+        return chat.held(event.messages);
       case "Said":
       case "Image":
       case "FileOffered":

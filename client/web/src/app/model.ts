@@ -119,6 +119,8 @@ interface MemberLine {
   readonly leaf: number;
   readonly name: string;
   readonly self: boolean;
+  /** A message of ours that is not sent yet. */
+  readonly waits?: boolean;
 }
 
 export type ChatLine =

@@ -244,6 +244,10 @@ export class Store implements Model {
       });
     return {
       ...sessionCommands((command) => this.#ask(command)),
+      discardHeld: () => {
+        this.#chat.discard();
+        void this.#ask({ type: "DiscardHeld" });
+      },
       openRoom: () => this.#prepare(() => this.#preJoin.openRoom(this.where.value)),
       follow: (text) => this.#follow(text.trim()),
       back: () => {
