@@ -92,6 +92,7 @@ SCENARIOS = [
         without=[
             "a_file_that_is_under_way_waits_too",
             "a_lock_that_the_server_vetoes_is_reported_and_stops_no_media",
+            "a_removal_that_waits_for_a_dead_server_accuses_nobody",
             "an_old_message_goes_out_again_to_those_who_were_there",
             "honest_trouble_holds_nothing_for_long",
             "members_who_all_believe_to_be_behind_find_each_other",

@@ -167,7 +167,7 @@ test("a heartbeat forged in another's name, or by a stranger, is ignored", async
   const beats = new Heartbeats(ada.asPorts, world.now);
   const lie = new Heartbeats(bo.asPorts, world.now);
   const sent: Uint8Array<ArrayBuffer>[] = [];
-  const honest = await lie.send(world.now, orderOf(), 3, false);
+  const honest = await lie.send(world.now, orderOf(), { members: 3, want: false, pending: [] });
   sent.push(honest.encode());
   assert.equal((await beats.receive(honest.encode()))?.leaf, 1);
   assert.equal(await beats.receive(honest.encode()), null); // heard before
