@@ -10,7 +10,7 @@ from snugroom.client.session import events as ev
 from snugroom.crypto.mls import labels, treekem
 from snugroom.server.wire import messages as wire
 from tests.session.dishonest import forged, post_commit
-from tests.session.forked import HEARTBEAT_ALARMS, Forked, Media, texts
+from tests.session.forked import HEARTBEAT_ALARMS, Forked, Media, heal, texts
 from tests.session.world import Link, Participant, World, seeds
 
 GONE = wire.Refused("gone", "the blobs after that slot are no longer held", "catch_up")
@@ -138,6 +138,23 @@ def test_a_server_that_yields_before_the_welcome_finds_the_old_membership() -> N
     assert bo.ended is None
     assert len(bo.roster) == 3
     talk(w, [bo, ada, cem], "here I am")
+
+
+def test_a_server_that_denies_what_it_showed_is_named() -> None:
+    w = Forked(907)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(2)
+    w.fork([bo])
+    for _ in range(9):
+        heal(w, bo)
+        w.run(0.3)
+    w.fork([])  # one room again: the others'
+    w.cut(bo.links[ev.ROOM])
+    took = w.until(lambda: "rejoining" in bo.alarms, 20)
+    assert took < 15
+    assert "server has gone back" in texts(bo, "rejoining")[0]
+    assert bo.ended is None
+    assert "rejoining" not in {*ada.alarms, *cem.alarms}
 
 
 def test_members_who_all_believe_to_be_behind_find_each_other() -> None:

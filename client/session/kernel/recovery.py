@@ -40,7 +40,8 @@ class Recovery(Feature):
         self._since = 0.0
         self._blob = b""
         self._astray: float | None = None
-        self._behind: tuple[int, float] | None = None  # our slot when the others were ahead, and since when
+        #: Our slot, the server's if that is earlier (else 0), and since when they are apart.
+        self._apart: tuple[int, int, float] | None = None
         self._asked_at = now
         self._waits_since: float | None = None  # since when the members do not let us in again
         self._told = False  # that we ask them, and nobody answers
@@ -51,7 +52,7 @@ class Recovery(Feature):
     def resumed(self, now: float) -> None:
         if self.room.stuck_at is not None:
             self.room.pass_over(self._blob, now)
-        self._behind = self._astray = None
+        self._apart = self._astray = None
         self.room.tell(sentences.status("cleared.in_step"))
 
     def tick(self, now: float) -> None:
@@ -84,22 +85,23 @@ class Recovery(Feature):
             room.give_up()
 
     def _consider_reach(self, now: float) -> None:
-        """Ask the members to let us in again while they, or the server, are at a slot that does not come."""
+        """Ask to be let in again while the members, or the server, stay at another slot than ours."""
         room, mine = self.room, self.room.membership.journal.slot
         claimed = room.server_slot
         if claimed is None:
             return  # not connected, or the room is not open: that is reported as such
-        if claimed <= mine and not room.feature(Monitor).is_ahead(now):
+        if claimed == mine and not room.feature(Monitor).is_ahead(now):
             if room.seeks_readmission:
                 room.seek_readmission(False)
                 room.tell(sentences.status("cleared.in_step"))
-            self._behind = None
+            self._apart = None
             return
-        if self._behind is None or self._behind[0] != mine:
-            self._behind = mine, now
+        moved = claimed if claimed < mine else 0  # blobs are being handed over to the server
+        if self._apart is None or self._apart[0] != mine or moved > self._apart[1]:
+            self._apart = mine, moved, now
             self._asked_at = now
-        waited = now - self._behind[1]
-        if now - self._asked_at > ASK_EVERY:
+        waited = now - self._apart[2]
+        if claimed >= mine and now - self._asked_at > ASK_EVERY:
             self._asked_at = now
             room.ask_again()
         if waited > (REFUSED_WAIT if room.out_of_reach else SILENT_WAIT) and not room.seeks_readmission:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.entry.recovery import RejoinLobby
 from snugroom.client.session.kernel import entering
 from snugroom.client.session.kernel.me import Me
@@ -25,6 +27,13 @@ class Reentry:
                 me, room, invites.own, invites.psks, first=self._helper, now=now, rng=self._rng
             )
         return self._asks
+
+    def reason(self, room: RoomSession) -> ev.Alarm:
+        """Return the alarm that says why we ask."""
+        if room.needs_rejoin:
+            return sentences.alarm("rejoining")
+        outrun = (room.server_slot or 0) < room.membership.journal.slot
+        return sentences.alarm("rejoining.outrun" if outrun else "rejoining.server")
 
     def goes_on(self, guest: RejoinLobby, room: RoomSession, now: float) -> bool:
         """Return whether the membership goes on without an answer."""

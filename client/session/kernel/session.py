@@ -425,7 +425,7 @@ class Session:
             if self._host is not None:
                 self._host.close()  # until we are in again; guests there knock at our next card
             self._effects += self._readmission.close()
-            self._tell(sentences.alarm("rejoining" if room.needs_rejoin else "rejoining.server"))
+            self._tell(self._reentry.reason(room))
             self._guest = self._reentry.ask(self._me, room, self._invites, now)
         elif isinstance(guest, RejoinLobby) and self._reentry.goes_on(guest, room, now):
             self._close_guest(guest)

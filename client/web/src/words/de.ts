@@ -131,6 +131,7 @@ export default {
   "alarm.rejoining": "Du bist aus dem Takt geraten; dein Programm bittet darum, wieder hereingelassen zu werden.",
   "alarm.missed": "{count} {count|Nachricht|Nachrichten} von anderen {count|ist|sind} vorbeigegangen und hier nicht mehr zu lesen; manches davon kann aus dem Chat sein. Frag, was dir fehlt.",
   "alarm.rejoining.server": "Der Server gibt Änderungen nicht heraus, die deinem Programm fehlen: Er hält sie zurück oder hat sie nicht mehr. Niemand im Raum hat dich entfernt. Dein Programm bittet die anderen, es wieder hereinzulassen, behält so lange seinen Platz und sendet nichts, bis es im Takt ist.",
+  "alarm.rejoining.outrun": "Der Server ist zu einem früheren Stand dieses Treffens zurückgegangen: Er hat deinem Programm Änderungen gezeigt, die er jetzt leugnet, oder er wurde neu gestartet, und niemand konnte sie ihm geben. Niemand im Raum hat dich entfernt. Dein Programm bittet die anderen, es wieder hereinzulassen, und sendet nichts, bis es im Takt ist.",
   "alarm.rejoining.unanswered": "Seit {seconds} Sekunden beantwortet niemand die Bitte deines Programms, wieder hereinzukommen. Der Server hält die Bitte oder die Antworten zurück, oder es ist niemand da. Soweit dein Programm weiß, hat dich niemand im Raum entfernt. Verabredet am Telefon, wo es weitergeht.",
   "alarm.maybe_lost": "Der Server war weg, gleich nachdem du „{text}“ gesagt hast. Vielleicht haben es nicht alle bekommen; sag es noch einmal, wenn es wichtig ist.",
   "alarm.media_unreachable": "Keine Verbindung für Ton und Bild: {why}. Neuer Versuch ...",

@@ -46,6 +46,7 @@ export default {
   "alarm.rejoining": "Your program fell out of step with the others, and asks to be let in again.",
   "alarm.missed": "{count} {count|message|messages} of others went by before your program could read {count|it|them}; {count|it|some} may have been said in the chat. Ask what you missed.",
   "alarm.rejoining.server": "The server does not hand over the changes that your program lacks: it holds them back, or no longer has them. Nobody in the room has removed you. Your program asks the members to let it in again, keeps its place meanwhile, and sends nothing until it is in step.",
+  "alarm.rejoining.outrun": "The server has gone back to an earlier point of this meeting: it showed your program changes that it denies now, or it was restarted, and nobody could hand them over. Nobody in the room has removed you. Your program asks the members to let it in again, and sends nothing until it is in step.",
   "alarm.rejoining.unanswered": "For {seconds} s nobody has answered your program's request to be let in again. The server holds the request or the answers back, or no member is there. Nobody in the room has removed you, as far as your program knows. Agree by phone where to meet.",
   "alarm.maybe_lost": "The server went away right after you said “{text}”. Your message may not have reached everybody; say it again if it matters.",
   "alarm.media_unreachable": "No media connection: {why}. Trying again...",

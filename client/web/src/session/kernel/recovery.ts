@@ -35,8 +35,8 @@ export class Recovery extends Feature {
   #since = 0;
   #blob: Bytes = new Uint8Array();
   #astray: number | null = null;
-  /** Our slot when the others were ahead, and since when. */
-  #behind: { readonly slot: number; readonly since: number } | null = null;
+  /** Our slot, the server's if that is earlier (else 0), and since when they are apart. */
+  #apart: { readonly slot: number; readonly moved: number; readonly since: number } | null = null;
   #askedAt: number;
   /** Since when the members do not let us in again. */
   #waitsSince: number | null = null;
@@ -55,7 +55,7 @@ export class Recovery extends Feature {
 
   override async resumed(now: number): Promise<void> {
     if (this.room.stuckAt !== null) await this.room.passOver(this.#blob, now);
-    this.#behind = null;
+    this.#apart = null;
     this.#astray = null;
     this.room.tell(sentences.status("cleared.in_step"));
   }
@@ -84,26 +84,27 @@ export class Recovery extends Feature {
     else if (now - this.#astray > ASTRAY_WAIT) room.giveUp();
   }
 
-  /** Ask the members to let us in again while they, or the server, are at a slot that does not come. */
+  /** Ask to be let in again while the members, or the server, stay at another slot than ours. */
   #considerReach(now: number): void {
     const { room } = this;
     const mine = room.membership.journal.slot;
     const claimed = room.serverSlot;
     if (claimed === null) return; // not connected, or the room is not open: that is reported as such
-    if (claimed <= mine && !room.feature(Monitor).isAhead(now)) {
+    if (claimed === mine && !room.feature(Monitor).isAhead(now)) {
       if (room.seeksReadmission) {
         room.seekReadmission(false);
         room.tell(sentences.status("cleared.in_step"));
       }
-      this.#behind = null;
+      this.#apart = null;
       return;
     }
-    if (this.#behind?.slot !== mine) {
-      this.#behind = { slot: mine, since: now };
+    const moved = claimed < mine ? claimed : 0; // blobs are being handed over to the server
+    if (this.#apart?.slot !== mine || moved > this.#apart.moved) {
+      this.#apart = { slot: mine, moved, since: now };
       this.#askedAt = now;
     }
-    const waited = now - this.#behind.since;
-    if (now - this.#askedAt > ASK_EVERY) {
+    const waited = now - this.#apart.since;
+    if (claimed >= mine && now - this.#askedAt > ASK_EVERY) {
       this.#askedAt = now;
       room.askAgain();
     }

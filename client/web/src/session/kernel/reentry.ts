@@ -1,6 +1,8 @@
 /** Our own requests to be let in again: made once for a membership, and taken up again when it needs them again. */
 import type { Rng } from "../../crypto/bytes";
 import { RejoinLobby } from "../entry/recovery";
+import type { EventOf } from "../events";
+import * as sentences from "../catalogue/sentences";
 import { rejoinLobby } from "./entering";
 import type { Me } from "./me";
 import type { MeetingInvites } from "./meetingInvites";
@@ -22,6 +24,12 @@ export class Reentry {
     if (this.#asks === null || !this.#asks.isFor(room))
       this.#asks = await rejoinLobby(me, room, own, { psks, first: this.#helper, now, rng: this.#rng });
     return this.#asks;
+  }
+
+  /** Return the alarm that says why we ask. */
+  reason({ needsRejoin, serverSlot, membership: m }: RoomSession): EventOf<"Alarm"> {
+    if (needsRejoin) return sentences.alarm("rejoining");
+    return sentences.alarm((serverSlot ?? 0) < m.journal.slot ? "rejoining.outrun" : "rejoining.server");
   }
 
   /** Return whether the membership goes on without an answer. */

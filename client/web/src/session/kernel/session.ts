@@ -460,7 +460,7 @@ export class Session {
     if (guest === null && room.seeksReadmission && room.ended === null) {
       this.#host?.close(); // until we are in again; guests there knock at our next card
       this.#effects.push(...this.#readmission.close());
-      this.#tell(sentences.alarm(room.needsRejoin ? "rejoining" : "rejoining.server"));
+      this.#tell(this.#reentry.reason(room));
       this.#guest = await this.#reentry.ask(this.#me, room, this.#invites, now);
     } else if (guest instanceof RejoinLobby && (await this.#reentry.goesOn(guest, room, now))) this.#closeGuest(guest);
   }
