@@ -73,7 +73,7 @@ test("without a host's heartbeat media pauses, until an override", async () => {
   assert.ok(
     bo
       .statuses("cleared")
-      .includes("The others confirm again who is in the room. Sound and video are no longer paused."),
+      .includes("The others confirm again who is in the room. Sound, video and messages no longer wait."),
   );
   assert.equal(why(bo), null);
 });
