@@ -40,6 +40,8 @@ _PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
     "compare": ev.Compare,
     "code": ev.ShowCode,
     "override": ev.Override,
+    "send": ev.SendHeld,
+    "discard": ev.DiscardHeld,
     "invites": ev.ListInvites,
 }
 

@@ -26,6 +26,7 @@ _EVENTS: Final[dict[type, str]] = {
     ev.Comparison: "comparison epoch compared how same news members changes text",
     ev.Said: "chat from=name leaf text id",
     ev.Image: "image from=name leaf id bytes=data mime path",
+    ev.Held: "held messages",
     ev.FileOffered: "file leaf name id filename mime size",
     ev.FileProgress: "file_progress id done size",
     ev.FileFailed: "file_failed id why",

@@ -93,6 +93,12 @@ class HumanOutput:
                     )
             case ev.Said() | ev.Image() | ev.Reacted():
                 self._message(event)
+            case ev.Held(messages):
+                for waiting in messages:
+                    text = plain(waiting.text, lines=_CONTINUED)
+                    self._speech.warn(sentence("terminal.held", text=text, why=waiting.why))
+                if not messages:
+                    self._speech.hint(sentence("terminal.held_over"))
             case ev.FileOffered() | ev.FileDone() | ev.FileFailed():
                 self._file_event(event)
             case ev.StateTold():

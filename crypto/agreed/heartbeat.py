@@ -6,7 +6,8 @@ value::
     1 | leaf 4 | handle 8 | since 8 | seq 4 | prev 32 | at 8 | epoch 8 | slot 8 | chain 32 |
     H(epoch_authenticator) 32 | incarnation 8 | relay 8 | window 32 |
     count 1, sent (stream 1 | frames 6) by stream | want 1 |
-    count 2, got (leaf 4 | seq 4 | count 1, (stream 1 | frames 6) by stream) by leaf | signature 64
+    count 2, got (leaf 4 | seq 4 | count 1, (stream 1 | frames 6) by stream) by leaf |
+    count 1, pending (act 1 | leaf 4) in order | signature 64
 
 The signature is the SignWithLabel of MLS under the label "snug 1 beat", over room number (16 bytes) | all
 fields before the signature. Verification needs the heartbeat, the room number and the leaf's signature key.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from typing import Final
 
 from snugroom.crypto.errors import MalformedError
@@ -31,6 +33,8 @@ WINDOW: Final = 8
 NO_HEARTBEAT: Final = bytes(32)
 STREAMS_MAX: Final = 8
 GOT_MAX: Final = 1000
+#: Acts that wait for their slot, of which one heartbeat carries this many.
+PENDING_MAX: Final = 8
 
 #: (stream number, frames).
 Counters = tuple[tuple[int, int], ...]
@@ -45,6 +49,26 @@ class Got:
     leaf: int
     seq: int  # 0: no heartbeat received yet
     frames: Counters
+
+
+class Act(IntEnum):
+    """A host's act that takes a slot, or a member's request to be let in again."""
+
+    REMOVE = 1  # the member at `leaf`; for the acts that concern nobody in the tree, `leaf` is 0
+    LOCK = 2
+    UNLOCK = 3
+    HOST = 4
+    NO_HOST = 5
+    ADMIT = 6
+    REJOIN = 7  # at the sender's own leaf
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PendingAct:
+    """An act of the sender that the server has not given a slot for some seconds."""
+
+    act: Act
+    leaf: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +91,7 @@ class Heartbeat:
     sent: Counters
     want: bool  # True: the member subscribes to all streams; False: to fewer or none
     got: tuple[Got, ...]
+    pending: tuple[PendingAct, ...] = ()
     signature: bytes = field(default=b"", repr=False)
 
     def body(self) -> bytes:
@@ -91,6 +116,8 @@ class Heartbeat:
                 uint(int(self.want), 1),
                 uint(len(self.got), 2),
                 *(uint(g.leaf, 4) + uint(g.seq, 4) + _counters(g.frames) for g in self.got),
+                uint(len(self.pending), 1),
+                *(uint(p.act, 1) + uint(p.leaf, 4) for p in self.pending),
             )
         )
 
@@ -129,12 +156,17 @@ class Heartbeat:
                 Got(reader.uint(4), reader.uint(4), _read_counters(reader))
                 for _ in range(_at_most(reader.uint(2), GOT_MAX))
             ),
+            pending=tuple(
+                PendingAct(_read_act(reader), reader.uint(4))
+                for _ in range(_at_most(reader.uint(1), PENDING_MAX))
+            ),
             signature=reader.take(SIGNATURE_SIZE),
         )
         reader.end()
         if heartbeat.seq < 1 or heartbeat.slot < heartbeat.since:
             raise MalformedError("the beat's slot is before its membership began")
         _rising(g.leaf for g in heartbeat.got)
+        _rising(p.act << 32 | p.leaf for p in heartbeat.pending)
         return heartbeat
 
     def signed(self, number: bytes, sign: Sign) -> Heartbeat:
@@ -176,6 +208,13 @@ def _read_flag(reader: Reader) -> bool:
     if value > 1:
         raise MalformedError("a flag must be 0 or 1")
     return value == 1
+
+
+def _read_act(reader: Reader) -> Act:
+    try:
+        return Act(reader.uint(1))
+    except ValueError:
+        raise MalformedError("an unknown act") from None
 
 
 def _at_most(count: int, most: int) -> int:

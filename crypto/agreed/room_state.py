@@ -25,7 +25,7 @@ REJOIN_KEY_EXTENSION: Final = 0xF003
 REJOIN_KEY_SIZE: Final = 32
 #: Maximum number of signatures on a ticket: by the leaf's rejoin key, by the key of its own commit if that
 #: may have been adopted, and by the key of the new leaf.
-TICKET_SIGNATURES_MAX: Final = 3
+TICKET_SIGNATURES_MAX: Final = 8
 #: Bit of an invite index that marks a single-use invite.
 SINGLE_USE: Final = 0x8000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from snugroom.crypto.agreed.heartbeat import GOT_MAX, Got
+from snugroom.crypto.agreed.heartbeat import GOT_MAX, PENDING_MAX, Act, Got, PendingAct
 
 WRONG_FIELDS: Final[list[dict[str, Any]]] = [
     {"sent": ((1, 1), (0, 1))},
@@ -15,4 +15,8 @@ WRONG_FIELDS: Final[list[dict[str, Any]]] = [
     {"got": (Got(1, 0, ()), Got(1, 0, ()))},
     {"got": (Got(1, 0, ((1, 0), (0, 0))),)},
     {"got": tuple(Got(n, 0, ()) for n in range(GOT_MAX + 1))},
+    {"pending": (PendingAct(Act.REMOVE, 2), PendingAct(Act.REMOVE, 1))},
+    {"pending": (PendingAct(Act.LOCK, 0), PendingAct(Act.LOCK, 0))},
+    {"pending": (PendingAct(7, 0),)},  # type: ignore[arg-type]  # no act that anybody knows
+    {"pending": tuple(PendingAct(Act.REMOVE, n) for n in range(PENDING_MAX + 1))},
 ]

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Got, Heartbeat, window
+from snugroom.crypto.agreed.heartbeat import (
+    NO_HEARTBEAT,
+    PENDING_MAX,
+    Act,
+    Got,
+    Heartbeat,
+    PendingAct,
+    window,
+)
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls.labels import sign_with_label
@@ -41,6 +49,7 @@ def beat(**changes: Any) -> Heartbeat:
         sent=((0, 250), (1, 75)),
         want=True,
         got=(Got(0, 6, ((0, 249),)), Got(2, 0, ())),
+        pending=(PendingAct(Act.REMOVE, 3),),
     )
     return replace(made, **changes).signed(NUMBER, sign)
 
@@ -56,10 +65,13 @@ counters = st.dictionaries(st.integers(0, 7), st.integers(0, 2**48 - 1)).map(
     counters,
     st.booleans(),
     st.dictionaries(st.integers(0, 2**32 - 1), st.tuples(st.integers(0, 2**32 - 1), counters), max_size=12),
+    st.sets(st.builds(PendingAct, st.sampled_from(Act), st.integers(0, 2**32 - 1)), max_size=PENDING_MAX),
 )
-def test_a_heartbeat_decodes_to_itself(seq: int, slot: int, sent: Any, want: bool, got: Any) -> None:
+def test_a_heartbeat_decodes_to_itself(
+    seq: int, slot: int, sent: Any, want: bool, got: Any, pending: set[PendingAct]
+) -> None:
     heard = tuple(Got(leaf, last, frames) for leaf, (last, frames) in sorted(got.items()))
-    made = beat(seq=seq, slot=slot + 3, sent=sent, want=want, got=heard)
+    made = beat(seq=seq, slot=slot + 3, sent=sent, want=want, got=heard, pending=tuple(sorted(pending)))
     assert Heartbeat.decode(made.encode()) == made
     Heartbeat.decode(made.encode()).verify(NUMBER, KEY.public)
 
@@ -100,8 +112,8 @@ def test_a_heartbeat_that_no_member_would_write_is_refused(changes: dict[str, An
 
 
 def test_a_flag_or_version_of_another_kind_is_refused() -> None:
-    raw = beat(got=()).encode()
-    want = len(raw) - 64 - 2 - 1
+    raw = beat(got=(), pending=()).encode()
+    want = len(raw) - 64 - 1 - 2 - 1
     for at, value in ((0, 2), (want, 2)):
         with pytest.raises(MalformedError):
             Heartbeat.decode(raw[:at] + bytes([value]) + raw[at + 1 :])

@@ -239,6 +239,7 @@ def events() -> list[tuple[str, dict[str, Any]]]:
         ev.Comparison(2, 1, "short", True, False, (), (), "A sentence."),
         ev.Said(1, "Bo", "hello"),
         ev.Image(1, "Bo", "0" * 32, "image/png", b""),
+        ev.Held((ev.HeldMessage("hello", "A sentence."),)),
         ev.FileOffered(1, "Bo", "0" * 32, "plan.pdf", "application/pdf", 1),
         ev.FileProgress("0" * 32, 1, 1),
         ev.FileDone("0" * 32, b""),

@@ -123,7 +123,7 @@ class Verdicts:
         assert (step["breaks"], step["gate"], step["spoiled"]) == (0, 0, 1), "no trail has another commit"
         with pytest.MonkeyPatch.context() as patch:
             spoil_path(patch, mallory, self.people[0])
-            blob, _ = forged(mallory, [])
+            blob = forged(mallory, [])
         self._made(step["blob"], 3, blob, mallory.room.membership.journal.chain)
 
     def _made(self, number: int, author: int, blob: bytes, base: bytes) -> None:

@@ -387,9 +387,9 @@ def test_an_older_announcement_does_not_undo_a_newer_one() -> None:
     screen = [content.OwnStream(AUDIO, "audio", 0), content.OwnStream(AUDIO + 1, "audio", 2)]
     newer = bo.room.membership.protect(content.encode(content.Announce(handle, box, screen)))
     for blob in (newer, older):
-        ada.room._message_log.relayed(blob, w.now)
+        ada.room.messages.relayed(blob, w.now)
     assert ada.room.announcements.streams(1) == {AUDIO: 0, AUDIO + 1: 2}
-    ada.room._message_log.relayed(
+    ada.room.messages.relayed(
         bo.room.membership.protect(content.encode(content.Announce(handle, box, []))), w.now
     )
     assert ada.room.announcements.streams(1) == {}, "and the newest counts"

@@ -183,6 +183,10 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
         },
     ),
     (
+        ev.Held((ev.HeldMessage("hello", "Nobody confirms."),)),
+        {"event": "held", "messages": [{"text": "hello", "why": "Nobody confirms."}]},
+    ),
+    (
         ev.FileProgress("5f" * 16, 3, 7),
         {"event": "file_progress", "id": "5f" * 16, "done": 3, "size": 7},
     ),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.kernel.membership import Membership, room_pass
+from snugroom.client.session.kernel.membership import CommitOut, Membership, room_pass
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.room_state import CommitContext, RejoinTicket
@@ -27,8 +27,9 @@ def post_commit(w: World, who: Participant, blob: bytes) -> None:
 
 def fresh_leaf(m: Membership) -> list[mls.Extension]:
     """The extensions that a commit gives its author's leaf: another rejoin key, which its program keeps."""
-    m._next_rejoin_key = m._next_rejoin_key or SigningKey.generate()
-    return m._leaf_extensions(m._next_rejoin_key)
+    if not m._commits_out:
+        m._commits_out.append(CommitOut(SigningKey.generate(), set()))
+    return m._leaf_extensions(m._commits_out[-1].rejoin_key)
 
 
 def forged(

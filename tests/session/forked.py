@@ -32,6 +32,8 @@ HEARTBEAT_ALARMS = {
     "reordered",
     "double_beat",
     "unreadable_commit",
+    "pending",
+    "unasked",
 }
 
 

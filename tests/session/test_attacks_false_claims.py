@@ -84,7 +84,7 @@ def test_a_member_that_cries_wolf_stops_nobody_for_long(monkeypatch: pytest.Monk
     paused = 0
     for _ in range(1200):
         w.run(0.1)
-        paused += bo.room.feature(Monitor).pause_reason(w.now) is not None
+        paused += bo.room.feature(Monitor).hold_reason(w.now) is not None
     assert 0 < paused <= 160, "once, for 15 s"
     assert len(texts(bo, "withheld")) == 1
     assert len(texts(bo, "double_beat")) == 1
@@ -102,7 +102,7 @@ def test_a_known_liar_about_history_stops_nobody(monkeypatch: pytest.MonkeyPatch
         if n % 200 == 199:
             ada.room.queue(HealIntent(ada.room.membership.group.epoch), w.now)
         w.run(0.1)
-        paused += bo.room.feature(Monitor).pause_reason(w.now) is not None
+        paused += bo.room.feature(Monitor).hold_reason(w.now) is not None
     assert 0 < paused <= 160, paused
     assert len(texts(bo, "two_stories")) == 1
 

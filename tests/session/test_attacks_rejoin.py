@@ -160,7 +160,7 @@ def test_a_member_lured_into_a_fork_seals_nothing_there() -> None:
     # asked by itself: the fork's server would serve Bo all that else is needed
     monitor = bo.room.feature(Monitor)
     for _ in range(200):
-        assert monitor.pause_reason(w.now) is not None, w.now - began
+        assert monitor.hold_reason(w.now) is not None, w.now - began
         w.run(0.1)
 
 

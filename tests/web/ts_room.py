@@ -157,8 +157,8 @@ class _Revocation(_Look):
 class _Monitor(_Look):
     __slots__ = ()
 
-    def pause_reason(self, now: float) -> str | None:
-        return self._session.look(["pauseReason", now], feature="Monitor")  # type: ignore[no-any-return]
+    def hold_reason(self, now: float) -> str | None:
+        return self._session.look(["holdReason", now], feature="Monitor")  # type: ignore[no-any-return]
 
 
 class _Dropped(_Look):
@@ -211,6 +211,10 @@ class TsRoom(_Look):
     def needs_rejoin(self, value: bool) -> None:
         assert value
         self._session.call("rejoin")
+
+    @property
+    def seeks_readmission(self) -> bool:
+        return bool(self._at("seeksReadmission"))
 
     @property
     def stuck_at(self) -> int | None:

@@ -78,6 +78,8 @@ def to_event(raw: dict[str, Any]) -> ev.Event:
         return ev.Pages(
             tuple(ev.RunsPage(p["leaf"], p["name"], bytes.fromhex(p["hash"])) for p in fields["pages"])
         )
+    if kind == "Held":
+        return ev.Held(tuple(to_dataclass(ev.HeldMessage, message) for message in fields["messages"]))
     if kind == "Invites":
         return ev.Invites(tuple(to_dataclass(ev.InviteRow, row) for row in fields["rows"]))
     for name in ("members", "added", "removed"):

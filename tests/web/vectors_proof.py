@@ -10,7 +10,15 @@ from typing import Any, Final
 
 import msgspec
 
-from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat, window
+from snugroom.crypto.agreed.heartbeat import (
+    NO_HEARTBEAT,
+    Act,
+    Counters,
+    Got,
+    Heartbeat,
+    PendingAct,
+    window,
+)
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REPORTS, Policy
 from snugroom.crypto.entry.invite import receipt_message
 from snugroom.crypto.errors import MalformedError
@@ -88,6 +96,10 @@ def _beat(draw: random.Random) -> Heartbeat:
         got=tuple(
             Got(leaf, draw.randrange(2**32), _counters(draw))
             for leaf in sorted(draw.sample(range(300), draw.randrange(6)))
+        ),
+        pending=tuple(
+            PendingAct(act, draw.choice((0, 3, 2**32 - 1)))
+            for act in sorted(draw.sample(list(Act), draw.randrange(4)))
         ),
     )
 

@@ -56,7 +56,18 @@ QUOTES: Final[Mapping[Language, tuple[str, str]]] = {
 NAMES: Final = frozenset(
     {"name", "names", "who", "whom", "whose", "by", "earlier", "removed", "victim", "missing"}
 )
-QUOTING: Final = ("alarm.", "status.", "stream.", "room.", "since.", "no_code.", "compared.")
+QUOTING: Final = (
+    "alarm.",
+    "status.",
+    "stream.",
+    "room.",
+    "since.",
+    "no_code.",
+    "compared.",
+    "pending.",
+    "held.",
+    "watch.",
+)
 _AND: Final[Mapping[Language, str]] = {"en": " and ", "de": " und ", "zh-Hans": "和", "zh-Hant": "和"}
 
 

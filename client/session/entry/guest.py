@@ -59,13 +59,16 @@ class GuestLobby:
         greeting: str,
         make_package: Callable[[float], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
-        rejoin_key: SigningKey,
+        rejoin_key: SigningKey | None,
         *,
         identity: IdentityKey | None = None,
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
-        """`make_package` takes a time; `rejoin_key` is that of the leaves in its KeyPackages."""
+        """`make_package` takes a time; `rejoin_key` is that of the leaves in its KeyPackages.
+
+        None: `_key_of` finds it.
+        """
         self.effects: list[ev.Effect] = []
         self.entry: Entry | None = None
         self._rejoin_key = rejoin_key
@@ -184,8 +187,13 @@ class GuestLobby:
         if policy.host_public != self._link.host_public or signer.signature_key not in policy.hosts:
             self.refusal = sentence("refusal.not_by_host")
             return
-        if self.fits(opened, group):
-            self.entry = Entry(opened, group, self._rejoin_key)
+        key = self._key_of(group)
+        if key is not None and self.fits(opened, group):
+            self.entry = Entry(opened, group, key)
+
+    def _key_of(self, group: mls.Group) -> SigningKey | None:
+        """Return the rejoin key of our new leaf."""
+        return self._rejoin_key
 
     def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
         """Return whether the answer leads to the expected meeting."""

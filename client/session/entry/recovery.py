@@ -8,6 +8,7 @@ only a return that the host key has signed. A server sees that messages are exch
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -20,8 +21,9 @@ from snugroom.client.session.entry.helper import ATTENDANTS_MAX, PATIENCE
 from snugroom.client.session.entry.lobby_connections import LobbyConnections
 from snugroom.client.session.kernel.membership import policy_of
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.views import leaf_view, ticket_of
 from snugroom.crypto import hpke, mls
-from snugroom.crypto.agreed.room_state import ANY_HOST, Ledger
+from snugroom.crypto.agreed.room_state import ANY_HOST, Ledger, RejoinTicket
 from snugroom.crypto.entry import invite, lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.errors import SnugCryptoError
@@ -33,6 +35,10 @@ SEEK_EVERY: Final = 3.0
 TICKET_FOR: Final = 120.0
 #: Seconds for which one member is asked to let us back in, before the next.
 HELPER_WAIT: Final = 6.0
+#: Seconds for which a member that asks to be let in again counts as waiting.
+LEVEL_FOR: Final = 3 * SEEK_EVERY
+#: Requests with an earlier ticket whose answers still count.
+EARLIER_MAX: Final = 16
 #: Seconds until a member that could not be let back in yet asks again.
 REFUSED_WAIT: Final = 30.0
 
@@ -65,7 +71,6 @@ class RejoinLobby(GuestLobby):
         old: Room,
         make_package: Callable[[float, bytes, int], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
-        rejoin_key: SigningKey,
         *,
         first: int | None = None,
         now: float,
@@ -77,20 +82,23 @@ class RejoinLobby(GuestLobby):
         """
         self._old = old
         self._rejoining_package = make_package
-        others = (
-            leaf for leaf, _, host in old.membership.members() if not host and leaf != old.membership.own_leaf
-        )
-        #: Leaves that may be asked in the lobby, the last helper first.
-        self._helpers = sorted(list(others)[:ATTENDANTS_MAX], key=lambda leaf: leaf != first)
+        others = [
+            (leaf, host) for leaf, _, host in old.membership.members() if leaf != old.membership.own_leaf
+        ]
+        helpers = [leaf for leaf, host in others if not host] or [leaf for leaf, _ in others]
+        #: Leaves that may be asked in the lobby, the last helper first. Hosts read the knock.
+        self._helpers = sorted(helpers[:ATTENDANTS_MAX], key=lambda leaf: leaf != first)
         #: The leaf of the member that let us in, if it was one of them.
         self.helped_by: int | None = None
         self._turn = 0
         self._nonce = b""
         self._refused_at: float | None = None
         self._key = recovery.recovery_key(old.door_key.seed)
-        #: Our requests to members, the newest last.
+        #: Our requests to members with the current ticket, the newest last, and some with earlier ones.
         self._asked: list[_Again] = []
+        self._earlier: deque[_Again] = deque(maxlen=EARLIER_MAX)
         self._posted_at = now  # a host may be quicker
+        self._level: dict[int, float] = {}  # when a member last asked too, at our own slot and chain
         self._made: tuple[float, mls.KeyPackageBundle] | None = None
 
         def one(at: float) -> mls.KeyPackageBundle:
@@ -99,10 +107,11 @@ class RejoinLobby(GuestLobby):
             if self._made is None or at - self._made[0] > TICKET_FOR:
                 self._nonce = rng(16)
                 self._made = (at, make_package(at, self._nonce, ANY_HOST))
+                self._earlier += self._asked
                 self._asked.clear()
             return self._made[1]
 
-        super().__init__(link, name, "", one, psks, rejoin_key, now=now, rng=rng)
+        super().__init__(link, name, "", one, psks, None, now=now, rng=rng)
 
     def tick(self, now: float) -> None:
         if self._refused_at is not None and now - self._refused_at < REFUSED_WAIT:
@@ -145,17 +154,68 @@ class RejoinLobby(GuestLobby):
             return
         try:
             said = recovery.open(self._key, posted)
+            if isinstance(said, recovery.RejoinRequest):
+                self._waits_too(said, now)
             if not isinstance(said, recovery.RecoveryReply):
                 return
-            ours = next((a for a in self._asked if a.asked.id == said.id), None)
+            asked = (*self._earlier, *self._asked)
+            ours = next((a for a in asked if a.asked.id == said.id), None)
             if ours is None:
                 return
             answer = said.open(ours.asked, ours.private)
             group = mls.Group.join(answer.welcome, ours.bundle, psks=self._psks, rng=self._rng)
         except SnugCryptoError:
             return  # from a former member: another may still answer
-        if self.fits(answer, group):
-            self.entry, self.helped_by = Entry(answer, group, self._rejoin_key), ours.leaf
+        key = self._key_of(group)
+        if key is not None and self.fits(answer, group):
+            self.entry, self.helped_by = Entry(answer, group, key), ours.leaf
+
+    def _key_of(self, group: mls.Group) -> SigningKey | None:
+        leaf = group.member(group.own_leaf)
+        return None if leaf is None else self._old.membership.request_key(leaf_view(leaf).rejoin_key)
+
+    def begin_again(self, now: float) -> None:
+        """Begin another stay: new tickets ask for its rejoin key, and late answers to earlier ones count."""
+        self._made, self._refused_at, self._posted_at = None, None, now
+
+    def is_for(self, room: Room) -> bool:
+        """Return whether these requests are for that membership."""
+        return self._old is room
+
+    def nobody_is_ahead(self, room: Room, now: float) -> bool:
+        """Return whether all hosts and more than half of all members wait out here, at our slot and chain.
+
+        The members have signed that in their tickets. Then no commit that we lack leads on, and the
+        membership goes on as it is.
+        """
+        members = room.membership.members()
+        if not self._asked:
+            return False  # the others have not heard of us yet
+        level = {leaf for leaf, at in self._level.items() if now - at <= LEVEL_FOR}
+        level.add(room.membership.own_leaf)
+        return 2 * len(level) > len(members) and all(leaf in level for leaf, _, host in members if host)
+
+    def ask_once_more(self, now: float) -> None:
+        """Post our request again before we stop asking: the others draw the same conclusion from it."""
+        if self._asked:
+            self._connections.post(
+                day_of(now), recovery.seal(self._key, self._asked[-1].asked, rng=self._rng)
+            )
+
+    def _waits_too(self, said: recovery.RejoinRequest, now: float) -> None:
+        """Note a member that asks to be let in again, if its ticket is of our slot and chain."""
+        m = self._old.membership
+        try:
+            package = mls.KeyPackageIn.decode(said.key_package).verify(m.group.suite, now=int(now))
+            ticket = RejoinTicket.decode(ticket_of(package) or b"")
+        except SnugCryptoError:
+            return
+        mine = m.group.group_id, m.journal.slot, m.journal.chain
+        if (ticket.group_id, ticket.slot, ticket.chain) == mine:
+            key = package.leaf_node.signature_key
+            for leaf, _, _ in m.members():
+                if m.signature_key(leaf) == key:
+                    self._level[leaf] = now
 
     def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
         """Return whether the answer continues the meeting that we were in.

@@ -24,6 +24,16 @@ class SendImage:
 
 
 @dataclass(frozen=True)
+class SendHeld:
+    """Send the messages that wait (the event `Held`), whoever may read them."""
+
+
+@dataclass(frozen=True)
+class DiscardHeld:
+    """Discard the messages that wait."""
+
+
+@dataclass(frozen=True)
 class SendFile:
     """Send a file to all members. The shell reads the file at `path` and fills the other fields."""
 
@@ -223,6 +233,8 @@ Command = (
     Say
     | SendImage
     | SendFile
+    | SendHeld
+    | DiscardHeld
     | SelectStreams
     | SetState
     | RaiseHand

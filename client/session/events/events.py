@@ -166,6 +166,21 @@ class Image:
 
 
 @dataclass(frozen=True)
+class HeldMessage:
+    """A message of ours that waits; `why` is a sentence."""
+
+    text: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """All messages of ours that wait, whenever these change; none any more if `messages` is empty."""
+
+    messages: tuple[HeldMessage, ...]
+
+
+@dataclass(frozen=True)
 class FileOffered:
     """A file transfer has begun, in or out. The three events below refer to it by `id`."""
 
@@ -303,6 +318,7 @@ Event = (
     | Comparison
     | Said
     | Image
+    | Held
     | FileOffered
     | FileProgress
     | FileDone

@@ -36,7 +36,7 @@ def build(room: Room, now: float) -> list[Feature]:
         Signing(room),
         SimulcastGuard(room),
         Monitor(room, now),
-        Recovery(room),
+        Recovery(room, now),
         Ending(room),
         Dropped(room),
         Reporting(room, now),

@@ -27,6 +27,8 @@ from snugroom.server.wire import messages as wire
 
 #: Seconds for all commitments, and again for all shares.
 PHASE: Final = 8.0
+#: Seconds after which a request that has not come back is given up, and its requester told.
+OPEN_WAIT: Final = 5.0
 #: Seconds for which commits wait while runs follow each other without a pause and commitments are missing.
 HOLD_MAX: Final = 16.0
 #: Seconds without a run that count as a pause.
@@ -127,6 +129,9 @@ class Comparing(Feature):
             raise ValueError(sentence("cannot.nobody_to_compare"))
         if count > content.COMPARING_MAX:
             raise ValueError(sentence("cannot.compare_many", most=content.COMPARING_MAX))
+        held = self.room.hold_reason(now)
+        if held is not None:
+            raise ValueError(held)
         self._asked = True
         self.room.tell(sentences.status("comparing"))
         if self._running is None and self._request is None:
@@ -261,7 +266,7 @@ class Comparing(Feature):
         if request is None:
             return
         if request.sid is not None:
-            if now - request.sent_at > PHASE:
+            if now - request.sent_at > OPEN_WAIT:
                 self._no_code(sentence("no_code.not_passed"))
             return
         if now - request.since > REQUEST_MAX:
@@ -273,7 +278,7 @@ class Comparing(Feature):
             self._running is not None
             or not rested
             or now - self._own_open < OPEN_EVERY + MARGIN
-            or not room.is_synced(now)
+            or not room.speaks(now)
             or room.catching_up
         ):
             return
@@ -351,6 +356,8 @@ class Comparing(Feature):
 
     def _begin(self, opener: int, what: content.CodeOpen, again: bool, now: float) -> None:
         m = self.room.membership
+        if self.room.hold_reason(now) is not None:
+            return  # a code would vouch for members that may have been removed
         ground = CodeContext(
             what.sid, m.group.group_id, what.chain, m.group.epoch_authenticator, m.group.tree_hash
         )

@@ -47,6 +47,7 @@ class _Out:
     waiting: deque[int]
     sent_at: float | None = None
     done: bool = False
+    released: bool = False  # the person has decided that it goes on, whoever may read it
     budget: int = 0
 
 
@@ -114,13 +115,28 @@ class Files(Feature):
 
     def tick(self, now: float) -> None:
         if self.room.is_synced(now):
+            held = self.room.hold_reason(now) is not None
             if now - self._piece_at >= PIECE_EVERY:
-                self._send_one(now)
-            self._ask(now)
+                self._send_one(now, held)
+            if not held:
+                self._ask(now)
         self._out = [o for o in self._out if not o.done or now - (o.sent_at or now) < KEPT]
 
-    def _send_one(self, now: float) -> None:
-        out = next((o for o in self._out if o.waiting), None)
+    def send_anyway(self) -> bool:
+        """Go on with the files under way, as a person has decided; return whether there are any."""
+        waiting = [out for out in self._out if out.waiting]
+        for out in waiting:
+            out.released = True
+        return bool(waiting)
+
+    def discard(self, file: bytes) -> None:
+        """Forget a file whose offer was discarded."""
+        for out in [o for o in self._out if o.offer.id == file]:
+            self._out.remove(out)
+            self.room.tell(ev.FileFailed(file.hex(), sentence("file.discarded")))
+
+    def _send_one(self, now: float, held: bool) -> None:
+        out = next((o for o in self._out if o.waiting and (o.released or not held)), None)
         if out is None:
             return
         index = out.waiting.popleft()

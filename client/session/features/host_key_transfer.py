@@ -60,7 +60,7 @@ class HostKeyTransfer(Feature):
             own = room.membership.signature_key(room.membership.own_leaf) or b""
             message = granted_message(room.membership.group.group_id, own)
             room.relay(content.Granted(room.host_seed.host_key.sign(message)))
-        if not self._pending:
+        if not self._pending or room.hold_reason(now) is not None:
             return
         for leaf, box in room.announcements.boxes():
             key = room.membership.signature_key(leaf)

@@ -132,7 +132,7 @@ class Vouching(Feature):
 
     def _send(self, now: float) -> None:
         room, book = self.room, self.room.options.contacts
-        if not self._to or book is None or not room.is_synced(now):
+        if not self._to or book is None or not room.speaks(now):
             return
         m = room.membership
         for leaf, box in room.announcements.boxes():

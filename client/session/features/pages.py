@@ -58,7 +58,7 @@ class Pages(Feature):
 
     def _say(self, now: float) -> None:
         due = self._own is not None and self._say_at is not None and now >= self._say_at
-        if due and self._own is not None and self.room.is_synced(now):
+        if due and self._own is not None and self.room.speaks(now):
             self._say_at = None
             self.room.relay(content.Page(self._own))
 

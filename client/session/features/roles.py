@@ -19,6 +19,7 @@ from snugroom.client.session.kernel.intents import PolicyIntent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
+from snugroom.crypto.agreed.heartbeat import Act, PendingAct
 from snugroom.crypto.agreed.room_state import HOSTS_MAX, Mode, Policy
 from snugroom.crypto.errors import StateError
 
@@ -76,7 +77,8 @@ class Roles(Feature):
                 return None
             return replace(policy, version=policy.version + 1, mode=Mode.LOCKED if on else self._open_mode)
 
-        self.room.queue(PolicyIntent(change), now)
+        act = PendingAct(Act.LOCK if on else Act.UNLOCK, 0)
+        self.room.queue(PolicyIntent(change, act), now)
 
     def deputise(self, leaf: int, now: float) -> None:
         """Make the member at `leaf` a host. ValueError if the leaf is empty, or we are not a host."""
@@ -91,7 +93,7 @@ class Roles(Feature):
             return named
 
         self.room.feature(HostKeyTransfer).schedule(key)
-        self.room.queue(PolicyIntent(change), now)
+        self.room.queue(PolicyIntent(change, PendingAct(Act.HOST, leaf)), now)
 
     def undeputise(self, leaf: int, now: float) -> None:
         """Take the host role from the member at `leaf`, which may be our own.
@@ -180,7 +182,9 @@ class Roles(Feature):
                 raise StateError(sentence("room.name_another"))
             return policy.without_host(key)
 
-        self.room.queue(PolicyIntent(change), now)
+        leaf = self._leaf_of(key)
+        act = None if leaf is None else PendingAct(Act.NO_HOST, leaf)
+        self.room.queue(PolicyIntent(change, act), now)
 
     def _others(self, key: bytes, policy: Policy) -> set[bytes]:
         """Return the signature keys of the hosts in the room, except `key`."""

@@ -69,7 +69,7 @@ class States(Feature):
 
     def _say(self, now: float) -> None:
         if self._own is not None and self._say_at is not None and now >= self._say_at:
-            if not self.room.is_synced(now):
+            if not self.room.speaks(now):
                 return
             self._say_at, self._said_at = None, now
             self.room.relay(self._own)
@@ -106,6 +106,9 @@ class Reactions(Feature):
         """Send a reaction; ValueError if nobody would see it, or too soon after the last one."""
         if not self.room.is_synced(now):
             raise ValueError(sentence("cannot.react_away"))
+        held = self.room.hold_reason(now)
+        if held is not None:
+            raise ValueError(held)
         if now - self._said_at < REACTION_EVERY:
             raise ValueError(sentence("cannot.react_soon"))
         self._said_at = now

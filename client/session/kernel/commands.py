@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.filesharing import Files
@@ -23,11 +24,21 @@ def carry_out(room: RoomSession, what: ev.Input, now: float) -> None:
     """Carry out a command; ValueError, with a sentence, if that is impossible."""
     match what:
         case ev.Say(text):
-            room.say(text, now)
+            room.messages.say(text, now)
         case ev.SendImage(_, data):
             room.feature(Images).send(data, now)
         case ev.SendFile(_, name, mime, data):
             room.feature(Files).send(name, mime, data, now)
+        case ev.SendHeld():
+            if not (room.messages.release() | room.feature(Files).send_anyway()):
+                raise ValueError(sentence("cannot.nothing_held"))
+        case ev.DiscardHeld():
+            held = room.messages.discard()
+            if not held:
+                raise ValueError(sentence("cannot.nothing_held"))
+            for message in held:
+                if isinstance(message, content.File):
+                    room.feature(Files).discard(message.id)
         case ev.SelectStreams(ssrcs, max_layers):
             room.feature(Subscriptions).subscribe(ssrcs, max_layers, now)
         case ev.SetState():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from snugroom.client.session.catalogue import reasons, sentences
@@ -41,11 +42,23 @@ class CommitQueue:
         self._intents = deque(i for i in old._intents if not isinstance(i, SelfRemoveIntent | HealIntent))
 
     def add(self, intent: Intent) -> None:
-        """Add an intent at the end."""
-        self._intents.append(intent)
+        """Add an intent: removals first, the others in order."""
+        at = len(self._intents)
+        if isinstance(intent, RemoveIntent):
+            under_way = 0 if self._staged is None else 1
+            later = (
+                n for n, i in enumerate(self._intents) if n >= under_way and not isinstance(i, RemoveIntent)
+            )
+            at = next(later, at)
+        self._intents.insert(at, intent)
 
     def __contains__(self, intent: Intent) -> bool:
         return intent in self._intents
+
+    @property
+    def waiting(self) -> Sequence[Intent]:
+        """The intents that have not been done yet, in order."""
+        return tuple(self._intents)
 
     @property
     def idle(self) -> bool:
@@ -92,8 +105,11 @@ class CommitQueue:
         self._room.send(wire.Commit(staged.slot, staged.blob, opening))
 
     def refused(self, why: str) -> None:
-        """Give up the commit that is out: the server never takes it."""
-        if self._staged is None:
+        """Give up an admission whose commit the server says that it never takes, and tell the newcomer.
+
+        Other intents stay: nobody has signed the refusal, and `monitor.pending` reports what waits.
+        """
+        if self._staged is None or not isinstance(self._staged.intent, EntryIntent):
             return
         self._staged.stage.drop()
         intent, self._staged = self._staged.intent, None

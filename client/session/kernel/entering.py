@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from snugroom.client.session.entry.guest import Entry
 from snugroom.client.session.entry.recovery import RejoinLobby
@@ -83,24 +83,23 @@ def rejoin_lobby(
 ) -> RejoinLobby:
     """Ask the members of `room` to let us in again: we are out of step with it. `first` is asked first.
 
-    All tickets bring the same new rejoin key, and are signed with it too: if the answer to one of them is
-    withheld, the next one still counts, until our first commit ends them all.
+    All tickets of one stay there bring the same new rejoin key, and are signed with it too: if the answer to
+    one of them is withheld, the next one still counts.
     """
-    rejoin_key = SigningKey.generate(rng)
-    signers = [*room.membership.rejoin_keys(), rejoin_key]
-    room.membership.own_requests.add(rejoin_key.public)
-    ticket = RejoinTicket(
-        group_id=room.membership.group.group_id,
-        slot=room.membership.journal.slot,
-        chain=room.membership.journal.chain,
-        nonce=b"",  # set for each KeyPackage
-        stuck=room.stuck_at is not None,
-    )
+    m = room.membership
 
     def package(at: float, nonce: bytes, by: int) -> mls.KeyPackageBundle:
-        return me.package(at, rejoin_key, replace(ticket, nonce=nonce, by=by), signers)
+        ticket = RejoinTicket(
+            group_id=m.group.group_id,
+            slot=m.journal.slot,
+            chain=m.journal.chain,
+            nonce=nonce,
+            stuck=room.stuck_at is not None,
+            by=by,
+        )
+        return me.package(at, m.request, ticket, m.ticket_signers())
 
-    return RejoinLobby(link, me.name, room, package, psks, rejoin_key, first=first, now=now, rng=rng)
+    return RejoinLobby(link, me.name, room, package, psks, first=first, now=now, rng=rng)
 
 
 def recovery_data(me: Me, room: RoomSession, link: Invite) -> HostRecoveryData | None:

@@ -70,16 +70,19 @@ class Feature:
     def replaced(self, now: float) -> None:
         """The next slot's commit puts a leaf in the place of ours, with our keys and not at our request."""
 
+    def resumed(self, now: float) -> None:
+        """This membership goes on: all who asked to be let in again were at the same slot."""
+
     def leaving(self, now: float) -> None:
         """We are leaving, and in step with the server."""
+
+    def hold_reason(self, now: float) -> str | None:
+        """Return None if messages may be sealed for the room; else why they wait, as a sentence."""
+        return None
 
     def pause_reason(self, now: float) -> str | None:
         """Return None if media may be sealed; else the reason, as a sentence for a person."""
         return None
-
-    def holds_messages(self, now: float) -> bool:
-        """Return whether our chat messages, images and files have to wait."""
-        return False
 
     def heard_recently(self, leaf: int, now: float) -> bool:
         """Return whether data signed by this leaf has arrived in the last seconds."""

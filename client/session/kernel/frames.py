@@ -23,7 +23,7 @@ class Frames:
         room = self._room
         if room.ended is not None:
             return room.ended.text
-        if room.stuck_at is not None or room.needs_rejoin:
+        if room.stuck_at is not None or room.seeks_readmission:
             return sentence("room.out_of_step")
         reasons = (feature.pause_reason(now) for feature in self._hooks.features_with("pause_reason"))
         return next((reason for reason in reasons if reason is not None), None)

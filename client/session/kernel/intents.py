@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from snugroom.crypto.agreed.heartbeat import PendingAct
 from snugroom.crypto.agreed.room_state import HostReturn, Policy
 from snugroom.crypto.mls import KeyPackage
 
@@ -52,6 +53,7 @@ class PolicyIntent:
     """Change the policy; `change` returns the next version, or None if nothing is left to do."""
 
     change: Callable[[Policy], Policy | None]
+    act: PendingAct | None = None  # as heartbeats name it while it waits
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.early import EarlyBlobs
 from snugroom.client.session.kernel.feature import Hooks
 from snugroom.client.session.kernel.outbox import Outbox, OutgoingMessage, SeenDigests
@@ -21,6 +22,8 @@ from snugroom.server.wire import messages as wire
 
 #: Seconds before a lost connection in which a message may not have reached everybody.
 DOUBT: Final = 5.0
+#: Seconds for which a message waits before that is shown.
+HELD: Final = 1.0
 #: Relay blobs that are kept for an epoch that we have not reached yet, their bytes in all, and their seconds.
 EARLY_MAX: Final = 256
 EARLY_BYTES: Final = 4 * 2**20
@@ -39,17 +42,28 @@ class MessageLog:
         self._joined_slot = room.membership.epoch_slot
         self._missed = 0
         self._lost_at: float | None = None
+        self._told: tuple[ev.HeldMessage, ...] = ()  # the messages that are shown as held
 
     def carry_over(self, old: MessageLog) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
         self._outbox = old._outbox.after_rejoin()
         self._seen = old._seen
+        self._told = old._told
 
     # -- our messages ----------------------------------------------------------------------------
 
+    def say(self, text: str, now: float) -> None:
+        """Send a chat message; ValueError if the text is empty or too long."""
+        if not 0 < len(text) <= content.TEXT_MAX:
+            raise ValueError(sentence("room.text_size", most=content.TEXT_MAX))
+        self._room.post(content.Say(self._room.rng(16), text), now)
+
     def post(self, what: content.Posted, now: float) -> None:
         """Send a message to all members; resend it after a lost connection until all can have it."""
-        self._outbox.add(OutgoingMessage(what, now))
+        self._outbox.add(OutgoingMessage(what, now, self._members()))
+
+    def _members(self) -> frozenset[bytes]:
+        return frozenset(leaf.signature_key for leaf in self._room.membership.leaves())
 
     def relay(self, what: content.AnyContent) -> bytes:
         """Send to all members through the relay, and return the blob; only while in sync."""
@@ -66,10 +80,56 @@ class MessageLog:
         """Mark unconfirmed messages for resending, or all recent ones for a restarted server."""
         self._outbox.mark_for_resending(all_recent=all_recent)
 
-    def send_waiting(self) -> None:
-        """Send the messages that are due; only while in sync."""
+    def send_waiting(self, now: float) -> None:
+        """Send the messages that are due and that nothing holds; only while in sync."""
+        reason = self._room.hold_reason(now)
         for message in self._outbox.unsent():
-            self._send(message)
+            why = None if message.released else (self._newcomers(message) or reason)
+            if why is None:
+                message.held_since, message.released = None, False
+                self._send(message)
+            else:
+                message.why = why
+                if message.held_since is None:
+                    message.held_since = now
+
+    def _newcomers(self, message: OutgoingMessage) -> str | None:
+        """Return why sealing a message would show it to members that came in after it was written."""
+        m = self._room.membership
+        if message.epoch_slot == m.epoch_slot or message.shown:
+            return None  # the same blob goes out again, or none
+        new = [leaf for leaf, _, _ in m.members() if m.signature_key(leaf) not in message.audience]
+        return sentence("held.newcomers", names=[m.name(leaf) for leaf in new]) if new else None
+
+    def _held(self) -> list[OutgoingMessage]:
+        return [message for message in self._outbox.unsent() if message.held_since is not None]
+
+    def tell_held(self, now: float) -> None:
+        """Show the messages that have waited for a while, whenever these have changed."""
+        shown = {(m.text, m.why) for m in self._told}
+        held = tuple(
+            ev.HeldMessage(message.text, message.why)
+            for message in self._held()
+            if now - (message.held_since or now) >= HELD or (message.text, message.why) in shown
+        )
+        if held != self._told:
+            self._told = held
+            self._room.tell(ev.Held(held))
+
+    def release(self) -> bool:
+        """Have the held messages sent whoever reads them; return whether there were any."""
+        held = self._held()
+        for message in held:
+            message.released = True
+        return bool(held)
+
+    def discard(self) -> list[content.Posted]:
+        """Forget the held messages, and return them."""
+        held = self._held()
+        self._outbox.discard(held)
+        self._told = ()
+        self._room.tell(ev.Held(()))
+        return [message.what for message in held]
 
     def _send(self, message: OutgoingMessage) -> None:
         m = self._room.membership
@@ -77,6 +137,7 @@ class MessageLog:
         if over and not message.shown:
             message.blob = self.relay(message.what)
             message.epoch_slot = m.epoch_slot
+            message.audience |= self._members()
         elif m.keeps_epoch(message.epoch_slot):
             self._room.send(wire.Relay(message.blob))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -22,11 +22,15 @@ class OutgoingMessage:
 
     what: content.Posted  # receivers recognise the message by its id
     at: float
+    audience: frozenset[bytes]  # the signature keys of the members when it was written: nobody else reads it
     blob: bytes = b""  # as it was sent last, and the slot at which the epoch of its keys began
     epoch_slot: int = -1
     digest: bytes | None = None
     confirmed: bool = False  # the blob came back: this server, since its start, has had it
     shown: bool = False  # it came back from a server that has restarted since: some members may have it
+    released: bool = False  # its author has decided that it goes out, whoever reads it
+    held_since: float | None = None
+    why: str = ""  # it waits
 
     @property
     def text(self) -> str:
@@ -41,7 +45,8 @@ class Outbox:
 
     A message whose blob has not come back is resent on the next connection. After a restart of the server,
     messages of the last two minutes are resent too, because only some members may have them. In a new epoch,
-    a message that never came back is sealed anew with the same id. A message that came back once is resent as
+    a message that never came back is sealed anew with the same id, if all members of that epoch were members
+    when it was written. A message that came back once is resent as
     the same blob while its epoch's keys are kept: receivers drop duplicates, and later members cannot read
     it.
     """
@@ -56,6 +61,10 @@ class Outbox:
     def unsent(self) -> Iterator[OutgoingMessage]:
         """Return the messages to send now; the caller sets `digest` when one is sent."""
         return (s for s in list(self._messages) if s.digest is None)
+
+    def discard(self, messages: Sequence[OutgoingMessage]) -> None:
+        """Forget these messages."""
+        self._messages = deque(s for s in self._messages if s not in messages)
 
     def came_back(self, digest: bytes, now: float) -> None:
         """Record that the server has relayed a blob of ours."""
@@ -79,7 +88,7 @@ class Outbox:
         box = Outbox()
         for message in self._messages:
             if not message.confirmed and not message.shown:
-                box.add(replace(message, blob=b"", epoch_slot=-1, digest=None))
+                box.add(replace(message, blob=b"", epoch_slot=-1, digest=None, held_since=None))
         return box
 
 

@@ -6,6 +6,7 @@ feature changes the room through a method.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol, TypeVar
 
 from snugroom.client.session import events as ev
@@ -70,12 +71,35 @@ class Server(Protocol):
     def server_slot(self) -> int | None: ...
     @property
     def catching_up(self) -> bool: ...
+    @property
+    def awaits_entry(self) -> bool:
+        """Whether the room is open at our slot, and the server has not acknowledged our pass yet."""
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether the server claims a later slot, and refuses to hand over the way to it."""
+
+    def is_shut_out(self, now: float) -> bool:
+        """Return whether no pass of ours has fit for long: another history, or out of reach."""
+
     def is_synced(self, now: float) -> bool:
         """Return whether we are in step with the server, so that messages reach the others now."""
+
+    def ask_again(self) -> None:
+        """Request the way to the others' slot anew."""
+
+    def lost(self, why: str, now: float) -> None:
+        """Handle a lost or failed connection."""
 
 
 class Sending(Protocol):
     """Messages to the members and to the server, and effects for the shell."""
+
+    def hold_reason(self, now: float) -> str | None:
+        """Return None if messages may be sealed for the room; else why they wait, as a sentence."""
+
+    def speaks(self, now: float) -> bool:
+        """Return whether messages reach the others now, and may be sealed for the room."""
 
     def relay(self, what: content.AnyContent) -> bytes:
         """Send to all members through the relay, and return the blob; only while in sync."""
@@ -103,6 +127,13 @@ class Commits(Protocol):
     def idle(self) -> bool:
         """Whether no intent is queued, no commit is under way and we are not stuck."""
 
+    @property
+    def waiting_intents(self) -> Sequence[Intent]:
+        """Our intents that have not been done yet, in order."""
+
+    def commits_wait(self, now: float) -> bool:
+        """Return whether our commits, except removals, wait for something other than the server."""
+
     def queue(self, intent: Intent, now: float) -> None:
         """Queue an intent, and commit it as soon as possible."""
 
@@ -118,7 +149,13 @@ class Course(Protocol):
         """The slot whose commit we alone cannot read; None without one."""
 
     @property
-    def needs_rejoin(self) -> bool: ...
+    def needs_rejoin(self) -> bool:
+        """Whether this membership cannot go on, as members have signed or we have found ourselves."""
+
+    @property
+    def seeks_readmission(self) -> bool:
+        """Whether we ask to be let in again: we need to, or the server keeps the others' slot from us."""
+
     @property
     def leaving(self) -> bool:
         """Whether we have proposed our own removal."""
@@ -130,6 +167,9 @@ class Course(Protocol):
 
     def give_up(self) -> None:
         """Stop here, and rejoin with a ticket."""
+
+    def seek_readmission(self, on: bool) -> None:
+        """Ask the members to let us in again, and keep this membership meanwhile; or stop asking."""
 
     def finish(
         self, reason: Literal["left", "removed", "replaced", "ended", "dropped", "failed"], text: str

@@ -110,8 +110,8 @@ class ReceivedCommits:
             room.finish("left", sentence("room.you_left"))
         elif view.rejoin_leaf == room.membership.own_leaf:
             added = view.of("add")[0].added
-            if added is not None and added.rejoin_key in room.membership.own_requests:
-                room.give_up()  # a request of ours from before we came in, which came late
+            if added is not None and room.membership.is_own_request(added.rejoin_key):
+                room.give_up()  # a request of ours, which may have come late: the Welcome is on its way
                 return
             room.membership.void(
                 blob, opening

@@ -23,6 +23,7 @@ from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.message_log import MessageLog
 from snugroom.client.session.kernel.ports import Owner, Room
 from snugroom.client.session.kernel.received_commits import ReceivedCommits, tell_roster
+from snugroom.client.session.kernel.server_answers import ServerAnswers
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry import invite
@@ -68,19 +69,19 @@ class RoomSession:
         self.announcements = Announcements()
         self.sync = Sync(self, now)
         self._leaving_since: float | None = None
-        self._refusal = ""
+        self._answers = ServerAnswers(self)
         self.features = build_features(self, now)
         hooks = Hooks(self.features)
         self._features_with = hooks.features_with
         self._commits = CommitQueue(self, hooks, owner)
-        self._message_log = MessageLog(self, hooks)
+        self.messages = MessageLog(self, hooks)
         self._announcer = Announcer(self, hooks)
         self._received_commits = ReceivedCommits(
             self,
             hooks,
             sync=self.sync,
             queue=self._commits,
-            message_log=self._message_log,
+            message_log=self.messages,
             announcer=self._announcer,
         )
         self.frames = Frames(self, hooks)
@@ -100,6 +101,24 @@ class RoomSession:
     def catching_up(self) -> bool:
         """Whether incoming messages may be old, because we are catching up."""
         return self.sync.catching_up
+
+    @property
+    def awaits_entry(self) -> bool:
+        """Whether the room is open at our slot, and the server has not acknowledged our pass yet."""
+        return self.sync.awaits_entry
+
+    @property
+    def out_of_reach(self) -> bool:
+        """Whether the server claims a later slot, and refuses to hand over the way to it."""
+        return self.sync.connection is not None and self.sync.connection.out_of_reach
+
+    def is_shut_out(self, now: float) -> bool:
+        """Return whether no pass of ours has fit for long."""
+        return self.sync.is_shut_out(now)
+
+    def ask_again(self) -> None:
+        """Request the way to the others' slot anew."""
+        self.sync.ask_again()
 
     def is_synced(self, now: float) -> bool:
         """Whether we are connected and in step with the server, so that messages reach the others now."""
@@ -137,7 +156,8 @@ class RoomSession:
 
     def carry_over(self, old: RoomSession) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
-        self._message_log.carry_over(old._message_log)
+        self.membership.carry_over(old.membership)
+        self.messages.carry_over(old.messages)
         self._commits.carry_over(old._commits)
         for feature in self._features_with("carry_over"):
             feature.carry_over(old)
@@ -178,15 +198,27 @@ class RoomSession:
         """Whether no intent is queued, no commit is under way and we are not stuck."""
         return self._commits.idle and self.stuck_at is None
 
-    def say(self, text: str, now: float) -> None:
-        """Send a chat message; ValueError if the text is empty or too long."""
-        if not 0 < len(text) <= content.TEXT_MAX:
-            raise ValueError(sentence("room.text_size", most=content.TEXT_MAX))
-        self.post(content.Say(self.rng(16), text), now)
+    @property
+    def waiting_intents(self) -> Sequence[Intent]:
+        """Our intents that have not been done yet, in order."""
+        return self._commits.waiting
+
+    def commits_wait(self, now: float) -> bool:
+        """Return whether our commits, except removals, wait for something other than the server."""
+        return any(feature.holds_commits(now) for feature in self._features_with("holds_commits"))
+
+    def hold_reason(self, now: float) -> str | None:
+        """Return None if messages may be sealed for the room; else why they wait, as a sentence."""
+        reasons = (feature.hold_reason(now) for feature in self._features_with("hold_reason"))
+        return next((reason for reason in reasons if reason is not None), None)
+
+    def speaks(self, now: float) -> bool:
+        """Return whether messages reach the others now, and may be sealed for the room."""
+        return self.is_synced(now) and self.hold_reason(now) is None
 
     def post(self, what: content.Posted, now: float) -> None:
         """Send a message to all members; resend it after a lost connection until all can have it."""
-        self._message_log.post(what, now)
+        self.messages.post(what, now)
         self._drive(now)
 
     def remove(self, leaf: int, now: float) -> None:
@@ -231,7 +263,7 @@ class RoomSession:
     def lost(self, why: str, now: float) -> None:
         """Handle a lost or failed connection."""
         if self.sync.is_entered:
-            self._message_log.lost(now)
+            self.messages.lost(now)
         self.sync.lost()
         for feature in self._features_with("lost"):
             feature.lost(why, now)
@@ -248,8 +280,9 @@ class RoomSession:
             return
         self._commits.tick(now)
         if not self.catching_up:
-            self._message_log.tell_missed()
+            self.messages.tell_missed()
         self._drive(now)
+        self.messages.tell_held(now)
         for feature in self._features_with("tick"):
             feature.tick(now)
 
@@ -258,12 +291,14 @@ class RoomSession:
         if self.ended is not None:
             return
         sync = self.sync
+        if self._answers.is_unasked(message, sync.connection):
+            return
         match message:
             case wire.Challenge() if sync.connection is None:  # once a connection: a new one excuses gaps
                 sync.challenged(message)
             case wire.Entered() if sync.connection is not None and not sync.is_entered:
                 restarted = sync.entered(message, now)
-                self._message_log.mark_for_resending(all_recent=restarted)  # it has lost its relays
+                self.messages.mark_for_resending(all_recent=restarted)  # it has lost its relays
             case wire.Opened():
                 sync.opened(message.slot, message.chain, now)
                 self._received_commits.check_receipt(message.slot, message.chain, message.signature, now)
@@ -274,14 +309,14 @@ class RoomSession:
             case wire.Stale():
                 sync.stale(message.slot, now)
             case wire.CaughtUp():
-                sync.caught_up(message.relay)
-                self._message_log.count_missing(message.missing)
+                sync.caught_up(message.slot, message.relay, now)
+                self.messages.count_missing(message.missing)
             case wire.Relayed():
                 sync.relayed(message.relay)
                 digest = H(message.blob)
                 for feature in self._features_with("relayed"):
                     feature.relayed(message.relay, digest, now)
-                self._message_log.relayed(message.blob, now)
+                self.messages.relayed(message.blob, now)
             case wire.Broadcasted():
                 for feature in self._features_with("broadcast_received"):
                     if feature.broadcast_received(message.blob, now):
@@ -312,17 +347,9 @@ class RoomSession:
         if refused.about == "commit" and refused.code == "size":
             self._commits.refused(refused.text)
         elif refused.about == "relay" and refused.code == "pass":
-            self._message_log.mark_for_resending()
+            self.messages.mark_for_resending()
             self._announcer.announce_at(now)
-        # The owner of the media engine reports a lost media server, and sends `media` again.
-        lost = refused.about == "media" and refused.code == "lost"
-        # `Dropped` reports a full server; a commit that comes too soon is sent again.
-        silent = (
-            lost or refused.code in ("pass", "full") or (refused.about, refused.code) == ("commit", "rate")
-        )
-        if not silent and refused.about != "open" and refused.text != self._refusal:
-            self._refusal = refused.text  # reported once, however often it recurs
-            self.tell(sentences.alarm("refused", why=refused.text))
+        self._answers.report(refused)
 
     def _drive(self, now: float) -> None:
         connection = self.sync.step(now)
@@ -348,8 +375,7 @@ class RoomSession:
             for feature in self._features_with("leaving"):
                 feature.leaving(now)
             return
-        if not any(feature.holds_messages(now) for feature in self._features_with("holds_messages")):
-            self._message_log.send_waiting()
+        self.messages.send_waiting(now)
         self._commits.send_next(now)
 
     # -- the relay ---------------------------------------------------------------------------------
@@ -360,12 +386,14 @@ class RoomSession:
 
     def relay(self, what: content.AnyContent) -> bytes:
         """Send to all members through the relay, and return the blob; only while in sync."""
-        return self._message_log.relay(what)
+        return self.messages.relay(what)
 
     # -- output ------------------------------------------------------------------------------------
 
     def send(self, message: wire.ClientMessage) -> None:
         """Send a message on the room's connection."""
+        if self.sync.connection is not None:
+            self.sync.connection.asked[str(type(message).__struct_config__.tag)] += 1
         self.perform(ev.Transmit(ev.ROOM, message))
 
     def tell(self, event: ev.Event) -> None:
@@ -390,6 +418,23 @@ class RoomSession:
     def give_up(self) -> None:
         """Stop here, and rejoin with a ticket."""
         self.needs_rejoin = True
+
+    @property
+    def seeks_readmission(self) -> bool:
+        """Whether we ask to be let in again: we need to, or the server keeps the others' slot from us."""
+        return self.needs_rejoin or self.sync.seeks_readmission
+
+    def seek_readmission(self, on: bool) -> None:
+        """Ask the members to let us in again, and keep this membership meanwhile; or stop asking."""
+        self.sync.seeks_readmission = on
+
+    def resume(self, now: float) -> None:
+        """Go on in this membership: nobody is ahead of it. A commit that nobody could read is void."""
+        self.needs_rejoin = False
+        self.sync.seeks_readmission = False
+        for feature in self._features_with("resumed"):
+            feature.resumed(now)
+        self._drive(now)
 
     @property
     def leaving(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from math import inf
 
 
@@ -31,3 +32,12 @@ class RoomConnection:
     sync_done: bool = False  # the work to do once, after coming in sync, is done
     features_notified: bool = False  # that we are in sync
     handing_over: int | None = None
+    out_of_reach: bool = False  # the server claims a later slot, and refuses to hand over the way to it
+    asked: Counter[str] = field(default_factory=Counter)  # our messages without an answer, by type
+
+    def is_answer(self, about: str) -> bool:
+        """Record an answer to one of our messages of that type; return False if none waits for one."""
+        if self.asked[about] <= 0:
+            return False
+        self.asked[about] -= 1
+        return True

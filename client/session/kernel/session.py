@@ -30,6 +30,7 @@ from snugroom.client.session.kernel.intents import RejoinIntent
 from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.meeting_invites import MeetingInvites
 from snugroom.client.session.kernel.readmission import Readmission
+from snugroom.client.session.kernel.reentry import Reentry
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Monitor
@@ -59,7 +60,7 @@ class Session:
         self._room: RoomSession | None = None
         self._host: HostLobby | None = None
         self._guest: GuestLobby | HostReturnLobby | None = None
-        self._helper: int | None = None  # the leaf of the member who let us rejoin last
+        self._reentry = Reentry(rng)
         self._kept: HostRecoveryData | None = None
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
@@ -232,7 +233,8 @@ class Session:
             case ev.Leave():
                 self._leave(now)
             case ev.Admit(knock):
-                self._admit(self._as_host(), self._in_room(), knock, now)
+                host = self._as_host()
+                self._in_room().queue(host.admit(knock, now), now)
             case ev.Refuse(knock):
                 self._as_host().refuse(knock, sentence("refusal.no"), now)
             case ev.NewInvite():
@@ -272,17 +274,13 @@ class Session:
             case ev.Knocked() as knocked:
                 self._tell(replace(knocked, label=self._invites.book.label(knocked.invite)))
                 if room.membership.policy.mode is Mode.WAVE_IN and not room.feature(Roles).seed_exposed:
-                    self._admit(host, room, knocked.knock, now)
+                    room.queue(host.admit(knocked.knock, now), now)
             case RejoinIntent() as intent:
                 room.queue(intent, now)
             case lobby.RecoveryMessage() as said:
                 self._readmission.message_posted(day, said, room, now)
             case lobby.ClockReport(at=at):
                 self._tell(clocks.report(at - now, room.feature(Monitor).clocks))
-
-    def _admit(self, host: HostLobby, room: RoomSession, knock: int, now: float) -> None:
-        """Let a newcomer in: the room commits it, and `Admissions` has the result."""
-        room.queue(host.admit(knock, now), now)
 
     def _lost(self, endpoint: ev.Endpoint, why: str, now: float) -> None:
         if endpoint.day is None:
@@ -333,8 +331,7 @@ class Session:
                     self._stop_hosting(room)
             if room.host_seed is not None and self._host is None:
                 self._become_host(room.host_seed, now)
-            if room.needs_rejoin and self._guest is None and room.ended is None:
-                self._rejoin(room, now)
+            self._consider_rejoin(room, now)
         for part in (self._room, self._host, self._guest, self._readmission.members):
             if part is not None:
                 self._effects += part.effects
@@ -389,8 +386,7 @@ class Session:
         self._room = self._make_room(arrival, self._seed(), now)
         self._policy = None
         self._admissions.clear()
-        if isinstance(guest, RejoinLobby) and guest.helped_by is not None:
-            self._helper = guest.helped_by
+        self._reentry.entered(guest)
         self._invites.book.enter(arrival.membership)
         self._close_guest(guest)
         if old is not None:
@@ -429,14 +425,17 @@ class Session:
             return self._room.host_seed
         return None if self._kept is None else self._kept.host_seed
 
-    def _rejoin(self, room: RoomSession, now: float) -> None:
-        if self._host is not None:
-            self._host.close()  # until we are in again; guests there knock at our next card
-        self._effects += self._readmission.close()
-        self._tell(sentences.alarm("rejoining"))
-        self._guest = entering.rejoin_lobby(
-            self._me, room, self._invites.own, self._invites.psks, first=self._helper, now=now, rng=self._rng
-        )
+    def _consider_rejoin(self, room: RoomSession, now: float) -> None:
+        """Ask to be let in again while the room needs it, and stop if it goes on without."""
+        guest = self._guest
+        if guest is None and room.seeks_readmission and room.ended is None:
+            if self._host is not None:
+                self._host.close()  # until we are in again; guests there knock at our next card
+            self._effects += self._readmission.close()
+            self._tell(self._reentry.reason(room, now))
+            self._guest = self._reentry.ask(self._me, room, self._invites, now)
+        elif isinstance(guest, RejoinLobby) and self._reentry.goes_on(guest, room, now):
+            self._close_guest(guest)
 
     def _become_host(self, seed: HostSeed, now: float) -> None:
         self._invites.become_host(seed)

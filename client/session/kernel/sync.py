@@ -24,6 +24,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.journal import Entry
 from snugroom.client.session.kernel.opening import sign_opening
 from snugroom.client.session.kernel.ports import Room
@@ -34,6 +35,8 @@ from snugroom.server.wire.limits import OPEN_WAIT
 
 #: Seconds until a catch-up that exceeded the server's rate limit is requested again.
 CATCH_UP_RETRY: Final = 1.5
+#: Seconds without an acknowledgement of our pass before we connect anew.
+SHOW_WAIT: Final = 8.0
 #: Seconds for which the slot of a restarted server's room must rest before anything new is sent there: while
 #: members hand over blobs, the room passes through old slots and has not reached its members' slot.
 SETTLE: Final = 0.8
@@ -70,9 +73,13 @@ class Sync:
         self._relay = 0
         self._settling = False
         self._moved_at = now
+        #: Whether the server claims a slot that it does not hand over: we ask the members to let us in again.
+        #: The membership stays, and goes on if the server yields (decision 43).
+        self.seeks_readmission = False
         self._reconnect_at: float | None = None
         self._failures = 0
         self._away = False
+        self._waiting_since: float | None = None  # since when our pass waits for its acknowledgement
 
     # -- queries -----------------------------------------------------------------------------------
 
@@ -116,6 +123,17 @@ class Sync:
             and self.stuck_at is None
         )
 
+    @property
+    def awaits_entry(self) -> bool:
+        """Whether the room is open and at our slot, and the server has not let us in by our pass yet."""
+        connection, mine = self.connection, self._room.membership.journal.slot
+        return (
+            connection is not None
+            and self.slot == mine
+            and connection.showing is not None
+            and (connection.shown is None or connection.shown < mine)
+        )
+
     # -- connections -------------------------------------------------------------------------------
 
     def lost(self) -> None:
@@ -139,12 +157,18 @@ class Sync:
             self._reconnect_at = None
             self._room.perform(ev.Connect(ev.ROOM))
         connection = self.connection
-        if (
-            connection is not None
-            and connection.catch_up_again is not None
-            and now >= connection.catch_up_again
-        ):
+        if connection is None:
+            return
+        if connection.catch_up_again is not None and now >= connection.catch_up_again:
             connection.catch_up_again, connection.catching_up = None, False
+        if not self.awaits_entry:
+            self._waiting_since = None
+        elif self._waiting_since is None:
+            self._waiting_since = now
+        elif now - self._waiting_since > SHOW_WAIT:
+            self._waiting_since = None
+            self._room.perform(ev.Disconnect(ev.ROOM))
+            self._room.lost(sentence("away.unanswered"), now)
         self._wait_outside(now)
 
     def challenged(self, challenge: wire.Challenge) -> None:
@@ -247,8 +271,9 @@ class Sync:
             # Only without a gap: the missing relays can still be lost with the connection.
             self._relay = number
 
-    def caught_up(self, relay: int) -> None:
-        """All relays up to `relay` have arrived, or are lost."""
+    def caught_up(self, slot: int, relay: int, now: float) -> None:
+        """All commits up to `slot` and all relays up to `relay` have arrived, or are lost."""
+        self.move_to(slot, now)
         self._relay = max(self._relay, relay)
         if self.connection is not None:
             self.connection.catching_up = False
@@ -265,7 +290,7 @@ class Sync:
                 connection.shown = None
         elif refused.about == "catch_up":
             if refused.code in ("pass", "gone"):
-                self._room.give_up()  # the missed blobs are no longer available
+                self._refuse_reach(connection)
             elif refused.code == "rate":
                 connection.catch_up_again = now + CATCH_UP_RETRY
             else:
@@ -288,6 +313,25 @@ class Sync:
             self._room.tell(sentences.alarm("gate_denied"))
         connection.refusals += 1
         connection.showing = None
+
+    def _refuse_reach(self, connection: RoomConnection) -> None:
+        """The server does not hand over what we have missed. Nobody has signed that: it is a hint.
+
+        `Recovery` decides what follows from it. At our own slot we have missed nothing but relays.
+        """
+        if self.slot is not None and self.slot > self._room.membership.journal.slot:
+            connection.out_of_reach = True
+        else:
+            connection.catching_up = False
+
+    def ask_again(self) -> None:
+        """Request the way to the others' slot anew, as if nothing had been refused or left unanswered."""
+        connection = self.connection
+        if connection is not None and connection.entered:
+            connection.catching_up = False
+            connection.showing = connection.catch_up_again = None
+            self.show_again()
+            self.catch_up(connection)
 
     # -- steps -------------------------------------------------------------------------------------
 
@@ -330,7 +374,11 @@ class Sync:
         """Whether the server knows that we hold the pass of `slot`; shows the pass if that is still to do."""
         if connection.shown is not None and connection.shown >= slot:
             return True
-        if connection.showing is not None or connection.refusals > 1:
+        if connection.showing is not None:
+            return False
+        if connection.refusals > 1:
+            if self.stuck_at is None:
+                self._refuse_reach(connection)
             return False
         entry = self._room.membership.journal.entry(slot)
         if entry is not None and connection.refusals == 0 and entry.gate_fits is not False:
@@ -371,12 +419,11 @@ class Sync:
         if self._outside_since is None:
             self._outside_since = now
         waited = now - self._outside_since
-        if self.slot is not None and waited > OUTSIDE_TELL and not self._told_outside:
+        tell = self.slot is not None and waited > OUTSIDE_TELL and not self._told_outside
+        if tell and not room.seeks_readmission:  # that has been reported
             self._told_outside = True
             room.tell(sentences.alarm("outside"))
-        if self.slot is not None and waited > OUTSIDE_WAIT:
-            room.give_up()
-        elif connection.opened_at is None or connection.opened_slot != self.slot:
+        if connection.opened_at is None or connection.opened_slot != self.slot:
             if self.slot is not None or waited > MEMBER_WAIT:
                 self._open_room(connection, journal.signed(newest=self.slot is not None), now)
         elif waited > OPEN_WAIT and now - connection.opened_at > OPEN_RETRY:
@@ -388,6 +435,10 @@ class Sync:
             return True
         # Members with older blobs may still hand them over.
         return self.slot < oldest and now - self._moved_at > HAND_OVER_WAIT
+
+    def is_shut_out(self, now: float) -> bool:
+        """Return whether no pass of ours has fit for `OUTSIDE_WAIT`: `Recovery` asks the members then."""
+        return self._outside_since is not None and now - self._outside_since > OUTSIDE_WAIT
 
     def _come_in(self) -> None:
         self._outside_since = None

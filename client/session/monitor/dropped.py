@@ -158,7 +158,8 @@ class Dropped(Feature):
 
     def _inside(self) -> bool:
         """Return whether the server lets us into the room, and the room is open."""
-        return bool(self.room.handle) and self.room.server_slot is not None
+        there = bool(self.room.handle) and self.room.server_slot is not None
+        return there and not self.room.awaits_entry
 
     def _restarted(self) -> bool:
         """Return whether the server lets us in with another key: a new process, which knows no rooms."""

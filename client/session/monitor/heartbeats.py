@@ -9,7 +9,7 @@ from typing import Final
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.ordering import Ordering
 from snugroom.crypto.agreed import envelope, policy
-from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat
+from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat, PendingAct
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import H
 from snugroom.server.wire.limits import BUCKETS
@@ -133,7 +133,9 @@ class Heartbeats:
     def is_due(self, now: float) -> bool:
         return now >= self._due
 
-    def send(self, now: float, ordering: Ordering, *, members: int, want: bool) -> Heartbeat:
+    def send(
+        self, now: float, ordering: Ordering, *, members: int, want: bool, pending: tuple[PendingAct, ...]
+    ) -> Heartbeat:
         """Sign a beat and broadcast it."""
         room, m = self._room, self._room.membership
         relay, window = ordering.newest()
@@ -160,6 +162,7 @@ class Heartbeats:
                 Got(leaf, heard.get(leaf, 0), _counters(self.got.get(leaf, {})))
                 for leaf in sorted(heard.keys() | self.got.keys())
             ),
+            pending=pending,
         ).signed(room.number, m.sign)
         payload = beat.encode()
         keys = [self._key]

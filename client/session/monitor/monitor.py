@@ -23,6 +23,7 @@ from snugroom.client.session.monitor.disorder import Disorder
 from snugroom.client.session.monitor.freshness import FRESH, Beginning, Freshness
 from snugroom.client.session.monitor.heartbeats import DoubleBeat, Heartbeats, Record, SignedReceipt
 from snugroom.client.session.monitor.member_table import MemberTable
+from snugroom.client.session.monitor.pending import Pending
 from snugroom.client.session.monitor.removals import Removals
 from snugroom.client.session.monitor.replacements import Replacements
 from snugroom.client.session.monitor.silence import Silence
@@ -60,11 +61,13 @@ class Monitor(Feature):
         self._removals = Removals(room, self._members)
         self._replacements = Replacements(room, self._heartbeats)
         self._unreadable_commits = UnreadableCommits(room, self._members)
+        self._pending = Pending(room, self._members)
         #: H(epoch_authenticator) -> when the next epoch began; None: it is the current epoch.
         self._epochs: OrderedDict[bytes, float | None] = OrderedDict()
         # reported so far
         self._stale = False
         self._override: frozenset[int] | None = None
+        self._overridden_removals: set[str] = set()  # members whose removal waits, and holds nothing
         self._doubled: set[int] = set()
         self._update_members(now)
         self._epochs[self._authenticator()] = None
@@ -122,13 +125,16 @@ class Monitor(Feature):
         return oldest
 
     def override(self, now: float) -> None:
-        """Go on with audio and video although the listeners are unknown; ValueError if they are not paused.
+        """Go on although the listeners are unknown; ValueError if nothing is held.
 
-        Holds until freshness is back, a member comes or goes, or another confirmation is missing.
+        Holds until freshness is back, a member comes or goes, another confirmation is missing, or another
+        removal waits.
         """
-        if self.pause_reason(now) is None:
+        if self.hold_reason(now) is None:
             raise ValueError(sentence("cannot.not_paused"))
-        self._override = frozenset(self._missing(now))
+        self._overridden_removals = set(self._pending.to_remove())
+        if self._doubt(now, new=not self._beginning.over) is not None:
+            self._override = frozenset(self._missing(now))
         self.room.tell(sentences.status("override"))
 
     def let_in(self, age: float, *, by_member: bool) -> None:
@@ -160,6 +166,7 @@ class Monitor(Feature):
         self._replacements.came_back(old)
         self._heartbeats.record = before.record
         self._stale = before._stale
+        self._pending.carry_over(before._pending)
         if before._withholding.is_reported:
             self.room.tell(sentences.status("cleared.handed_over"))
 
@@ -198,6 +205,9 @@ class Monitor(Feature):
             self._removals.track((name for _, name, _ in evicted), now)
         self._replacements.adopted(change, now)
         self._unreadable_commits.adopted(change)
+        if change.by == m.own_leaf:
+            self._pending.committed()
+        self._pending.adopted()
         self._withholding.check_claims(m.journal.slot)
         self._heartbeats.schedule_soon(now, self._members.leaves)
 
@@ -221,18 +231,39 @@ class Monitor(Feature):
             got = self._heartbeats.got.setdefault(leaf, {})
             got[stream] = got.get(stream, 0) + 1
 
+    def hold_reason(self, now: float) -> str | None:
+        return self._reason(now, new=not self._beginning.over)
+
     def pause_reason(self, now: float) -> str | None:
-        if self._override is not None:
-            return None
-        if self._is_new:
+        return self._reason(now, new=self._is_new)
+
+    def _reason(self, now: float, *, new: bool) -> str | None:
+        """Return why nothing may be sealed; `new`: nobody has answered us yet, and that counts."""
+        removals = self._pending.to_remove()
+        if set(removals) - self._overridden_removals:
+            return sentence("watch.held_removal", names=removals)
+        return None if self._override is not None else self._doubt(now, new=new)
+
+    def _doubt(self, now: float, *, new: bool) -> str | None:
+        """Return why it is unknown who reads what we seal; None if it is known."""
+        if new:
             return sentence("watch.paused_new")
         fresh = self._fresh.until(self._members.others, host=self._members.host) > now
         if self._withholding.pauses(now, fresh=fresh):
             return sentence("watch.paused_withheld")
         return None if fresh else sentence("watch.paused_stale")
 
-    def holds_messages(self, now: float) -> bool:
-        return not self._beginning.over and self._override is None
+    def is_ahead(self, now: float) -> bool:
+        """Return whether more than half of the others have signed a slot that does not come.
+
+        While too few others confirm our epoch, a host alone decides.
+        """
+        ahead = self._withholding.ahead(now)
+        others = self._members.others
+        if 2 * len(ahead) > len(others):
+            return True
+        fresh = self._fresh.until(others, host=self._members.host) > now
+        return not fresh and any(others.get(leaf) for leaf in ahead)
 
     def heard_recently(self, leaf: int, now: float) -> bool:
         if leaf not in self._members.others:
@@ -256,18 +287,29 @@ class Monitor(Feature):
         return True
 
     def replaced(self, now: float) -> None:
-        self._heartbeats.send(now, self._disorder.ordering, members=len(self._members.leaves), want=True)
+        self._heartbeats.send(
+            now, self._disorder.ordering, members=len(self._members.leaves), want=True, pending=()
+        )
 
     def tick(self, now: float) -> None:
         members = self._members
         if members.synced_at is not None and now - self._ticked > ASLEEP:
             members.synced_at = now  # we slept: missing beats are nobody's fault
         self._ticked = now
+        self._overridden_removals &= set(self._pending.to_remove())
+        if self._pending.tick(now):
+            self._heartbeats.schedule_soon(now, members.leaves)
         if members.others and self._heartbeats.is_due(now) and self.room.is_synced(now):
             self._delivery.record_sent(self.room.membership.own_leaf, self._heartbeats.sent.items())
             subscriptions = self.room.feature(Subscriptions)
             want = subscriptions.subscribes_to_all
-            self._heartbeats.send(now, self._disorder.ordering, members=len(members.leaves), want=want)
+            self._heartbeats.send(
+                now,
+                self._disorder.ordering,
+                members=len(members.leaves),
+                want=want,
+                pending=self._pending.overdue(),
+            )
             wanted = None if want else subscriptions.subscribed
             self._judge_delivery(self.room.membership.own_leaf, self._heartbeats.got, now, wanted)
         if self._withholding.judge(now):
@@ -302,6 +344,7 @@ class Monitor(Feature):
         else:
             self._delivery.stop_judging(leaf)
         self._removals.heard(leaf, beat.slot)
+        self._pending.heard(beat)
 
     def _confirm(self, beat: Heartbeat, acknowledged: int, now: float) -> None:
         """Extend the member's confirmation if its beat is of our epoch or of one that ended lately."""
@@ -326,6 +369,8 @@ class Monitor(Feature):
         if until > now:
             if self._stale and until < now + STEADY:
                 return  # confirmed by an old beat of ours: wait for a newer one
+            if self._override is not None and not self._beginning.over:
+                return  # it lets our messages go until somebody has answered us
             if self._stale or self._override is not None:
                 self.room.tell(sentences.status("cleared.fresh"))
             self._stale, self._override = False, None
@@ -405,6 +450,7 @@ class Monitor(Feature):
             self._silence,
             self._withholding,
             self._disorder,
+            self._pending,
         ):
             part.forget(leaf)
         self._beginning.forget(leaf, self._members.others)

@@ -1,7 +1,7 @@
 """A member that came back in the place of a program that is still running: two programs have its keys.
 
-Protocol section 6. A program that asks to rejoin says nothing more as its old leaf. A heartbeat of that old
-membership proves that another program runs it, if it cannot be older than the rejoin.
+Protocol section 6. A program that has asked to rejoin says so in its heartbeats (`Act.REJOIN`). Another
+heartbeat of that old membership proves that another program runs it, if it cannot be older than the rejoin.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.heartbeats import Heartbeats
-from snugroom.crypto.agreed.heartbeat import Heartbeat
+from snugroom.crypto.agreed.heartbeat import Act, Heartbeat
 from snugroom.crypto.errors import SnugCryptoError
 
 #: Seconds after a rejoin during which the program before it may still go on without an alarm.
@@ -70,6 +70,8 @@ class Replacements:
             replaced = self._replaced.get(beat.leaf)
             if replaced is None or beat.since >= replaced.slot or not self._is_later(beat, replaced):
                 return
+            if any(act.act is Act.REJOIN for act in beat.pending):
+                return  # it has asked for that rejoin, and the server keeps the commit from it
             beat.verify(self._room.number, replaced.key)
         except SnugCryptoError:
             return

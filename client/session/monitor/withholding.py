@@ -85,6 +85,12 @@ class Withholding:
         if len(self._fork_reporters) <= 2:  # one may lie; more than two add nothing
             self._room.tell(sentences.two_stories(slot, self._members.names(self._fork_reporters)))
 
+    def ahead(self, now: float) -> set[int]:
+        """Return the members that have signed, for a while, a slot that does not come here."""
+        connected = self._members.connected_for(now)
+        ahead = {leaf for leaf, a in self._ahead.items() if min(now - a.since, connected) > WITHHELD}
+        return ahead - self._fork_reporters
+
     def pauses(self, now: float, *, fresh: bool) -> bool:
         """Return whether media must wait for a change; `fresh`: enough members have confirmed our epoch."""
         # A member with another chain than ours pauses nothing.
@@ -101,10 +107,8 @@ class Withholding:
         else:
             self._server_ahead = None
         late = self._server_ahead is not None and now - self._server_ahead > WITHHELD
-        connected = self._members.connected_for(now)
-        ahead = {leaf for leaf, a in self._ahead.items() if min(now - a.since, connected) > WITHHELD}
-        ahead -= self._fork_reporters
-        if room.stuck_at is not None or room.needs_rejoin:
+        ahead = self.ahead(now)
+        if room.stuck_at is not None or room.seeks_readmission:
             return False
         told = self.is_reported
         # Later claims of the same are no news, unless the first claim has stood alone for long.

@@ -87,6 +87,7 @@ const empty: Values = {
   code: null,
   alarms: [],
   banner: null,
+  held: [],
   toasts: [],
   encryption: { sealed: 0, opened: 0, silent: null },
   tree: [],

@@ -184,6 +184,18 @@ export default [
   story("alarm", () => room(some(3), { alarms: [ALARMS[2]!] })),
   story("alarms", () => room(some(3), { alarms: ALARMS })),
   story("banner", () => room(some(3), { banner: said("The server dropped you. Nobody in the room did this. Moving on... (3 s)") })),
+  story("held", () =>
+    room(some(3), {
+      panel: "chat",
+      chat: [
+        { kind: "text", id: "own 1", at: 1_790_000_000, leaf: 0, name: "Ada", self: true, text: "hello" },
+        { kind: "text", id: "own 2", at: 1_790_000_040, leaf: 0, name: "Ada", self: true, text: "the door code is 4711", waits: true },
+      ],
+      held: [
+        { text: "the door code is 4711", why: { key: "watch.held_removal", args: { names: ["Mallory"] } } },
+        { text: { key: "room.an_image" }, why: { key: "held.newcomers", args: { names: ["Cem", "Dana"] } } },
+      ],
+    })),
   story("silent", () =>
     room(some(3), {
       encryption: { sealed: 1204, opened: 3410, silent: { key: "watch.paused_stale" } },

@@ -109,7 +109,7 @@ async def one_code_for_two_worlds(stage: Stage) -> Outcome:
     "case 2",
     detected("stale", "withheld", "silent", within=_FRESH + 5),
     "A host removes somebody, and the operator keeps that from one member, who goes on talking to who is "
-    "gone: within 15 s freshness is gone, and its media pauses.",
+    "gone: within 15 s freshness is gone, and all that it sends waits.",
     names=("Ada", "Bo", "Cem", "Eve"),
 )
 async def withheld_removal(stage: Stage) -> Outcome:

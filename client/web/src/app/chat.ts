@@ -1,7 +1,7 @@
 /** The chat: its lines, the images and files in them, and notes about events in the room. */
 import { type Signal, signal } from "@preact/signals";
 import type { Bytes } from "../crypto/bytes";
-import type { Command, EventOf } from "../session/events";
+import type { Command, EventOf, HeldMessage } from "../session/events";
 import { CONTENT_IMAGE_MAX } from "../wire/limits";
 import { type Sentence, sentence } from "../words/sentence";
 import type { ChatLine } from "./model";
@@ -123,6 +123,23 @@ export class Chat {
       case "FileFailed":
         return this.#file(event.id, { failed: event.why });
     }
+  }
+
+  /** Mark our messages that wait: texts by what they say, images and files from the end. */
+  held(messages: readonly HeldMessage[]): void {
+    const texts = new Set(messages.flatMap(({ text }) => (typeof text === "string" ? [text] : [])));
+    let images = messages.filter(({ text }) => typeof text !== "string" && text.key === "room.an_image").length;
+    const marked = this.lines.value.toReversed().map((line): ChatLine => {
+      if (line.kind === "note" || line.kind === "file" || !line.self) return line;
+      const waits = line.kind === "text" ? texts.has(line.text) : images-- > 0;
+      return waits === (line.waits ?? false) ? line : { ...line, waits };
+    });
+    this.lines.value = marked.toReversed();
+  }
+
+  /** Remove our messages that wait: the person has discarded them. */
+  discard(): void {
+    this.lines.value = this.lines.value.filter((line) => line.kind === "note" || line.waits !== true);
   }
 
   #line(line: ChatLine): void {

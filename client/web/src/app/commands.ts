@@ -6,6 +6,7 @@ type SessionCommands = Pick<
   Commands,
   | "react" | "report" | "remove" | "deputise" | "undeputise" | "handOver" | "lock" | "endMeeting" | "leave"
   | "newInvite" | "revoke" | "refreshInvites" | "compare" | "compared" | "vouch" | "know" | "verified" | "override"
+  | "sendHeld"
   | "saveEvidence"
 >;
 
@@ -32,6 +33,7 @@ export function sessionCommands(ask: (command: Command) => Promise<unknown>): Se
     know: (leaf) => tell({ type: "Know", leaf, name: null }),
     verified: (leaf) => tell({ type: "Verified", leaf }),
     override: () => tell({ type: "Override" }),
+    sendHeld: () => tell({ type: "SendHeld" }),
     saveEvidence: (names) => tell({ type: "SaveEvidence", names }),
   };
 }

@@ -1,6 +1,6 @@
 /** The meeting as the session tells it: members, invites, knocks, codes, alarms. */
 import { batch, signal } from "@preact/signals";
-import type { Event, EventOf } from "../session/events";
+import type { Event, EventOf, HeldMessage } from "../session/events";
 import { type Sentence, sentence } from "../words/sentence";
 import type { Chat } from "./chat";
 import type { AlarmView, CodeView, Invite, Reaction } from "./model";
@@ -34,6 +34,7 @@ export class Meeting {
   readonly code = signal<CodeView | null>(null);
   readonly alarms = signal<readonly AlarmView[]>([]);
   readonly banner = signal<Sentence | null>(null);
+  readonly held = signal<readonly HeldMessage[]>([]);
   readonly #place: MeetingPlace;
   readonly #recorders = new Set<number>();
   #numbers = 0;
@@ -56,6 +57,7 @@ export class Meeting {
       this.invites.value = [];
       this.inviteRows.value = [];
       this.alarms.value = [];
+      this.held.value = [];
       this.roster.value++;
     });
   }
@@ -76,13 +78,16 @@ export class Meeting {
         const first = this.people.name(this.ownLeaf.value) === null;
         this.people.roster(event, at);
         if (!first) for (const text of rosterNotes(event)) chat.note(text);
-        if (event.rejoined && this.banner.value?.key === "alarm.rejoining") this.banner.value = null;
+        if (event.rejoined) this.#rejoined();
         return;
       }
       case "Code":
       case "ShortCode":
       case "Comparison":
         return this.#compared(event);
+      case "Held":
+        this.held.value = event.messages;
+        return chat.held(event.messages);
       case "Said":
       case "Image":
       case "FileOffered":
@@ -122,6 +127,10 @@ export class Meeting {
       default:
         return;
     }
+  }
+
+  #rejoined(): void {
+    if (this.banner.value?.key.startsWith("alarm.rejoining")) this.banner.value = null;
   }
 
   #alarm({ kind, text, count = 1 }: EventOf<"Alarm">, at: number): void {
@@ -172,6 +181,7 @@ export class Meeting {
       case "knocking":
         return;
       default:
+        if (text.key === "status.cleared.in_step") this.#rejoined();
         this.#place.chat.note(text);
     }
   }

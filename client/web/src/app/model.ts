@@ -4,7 +4,7 @@
  * Views depend on this alone: no view accesses a worker, a connection or a device.
  */
 import type { ReadonlySignal, Signal } from "@preact/signals";
-import type { InviteRow, Knocked, ReactionKind, ShortCode, Comparison, Standing } from "../session/events";
+import type { HeldMessage, InviteRow, Knocked, ReactionKind, ShortCode, Comparison, Standing } from "../session/events";
 import type { TreeView } from "../worker/messages";
 import type { Sentence } from "../words/sentence";
 
@@ -119,6 +119,8 @@ interface MemberLine {
   readonly leaf: number;
   readonly name: string;
   readonly self: boolean;
+  /** A message of ours that is not sent yet. */
+  readonly waits?: boolean;
 }
 
 export type ChatLine =
@@ -254,6 +256,8 @@ export interface Model {
   readonly alarms: ReadonlySignal<readonly AlarmView[]>;
   /** A line that goes when its cause is over: the server is away, the member is rejoining, and so on. */
   readonly banner: ReadonlySignal<Sentence | null>;
+  /** Messages of ours that wait. */
+  readonly held: ReadonlySignal<readonly HeldMessage[]>;
   readonly toasts: ReadonlySignal<readonly Toast[]>;
   readonly encryption: ReadonlySignal<Encryption>;
   readonly tree: ReadonlySignal<readonly TreeView[]>;
@@ -317,6 +321,9 @@ export interface Commands {
   know(leaf: number): void;
   verified(leaf: number): void;
   override(): void;
+  /** Send the messages that wait, or discard them. */
+  sendHeld(): void;
+  discardHeld(): void;
   saveEvidence(names: boolean): void;
   dismissAlarm(id: number): void;
   dismissToast(id: number): void;

@@ -100,6 +100,7 @@ export class Store implements Model {
   readonly code;
   readonly alarms;
   readonly banner;
+  readonly held;
   readonly toasts: ReadonlySignal<readonly Toast[]> = this.#toasts.list;
   readonly encryption;
   readonly tree = signal<readonly TreeView[]>([]);
@@ -130,7 +131,7 @@ export class Store implements Model {
     const meeting = this.#meeting;
     ({ title: this.roomTitle, locked: this.locked, ownLeaf: this.ownLeaf, code: this.code } = meeting);
     ({ knocks: this.knocks, invites: this.invites, inviteRows: this.inviteRows } = meeting);
-    ({ alarms: this.alarms, banner: this.banner } = meeting);
+    ({ alarms: this.alarms, banner: this.banner, held: this.held } = meeting);
     ({ lines: this.chat, unread: this.unread } = this.#chat);
     this.reactions = meeting.reactions.list;
     ({ devices: this.devices, preview: this.preview, ownLevel: this.ownLevel, can: this.can } = media);
@@ -246,6 +247,10 @@ export class Store implements Model {
       });
     return {
       ...sessionCommands((command) => this.#ask(command)),
+      discardHeld: () => {
+        this.#chat.discard();
+        void this.#ask({ type: "DiscardHeld" });
+      },
       openRoom: () => this.#prepare(() => this.#preJoin.openRoom(this.where.value)),
       follow: (text) => this.#follow(text.trim()),
       back: () => {

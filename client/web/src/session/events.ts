@@ -79,6 +79,9 @@ export type Command =
       readonly ssrcs: readonly number[] | null;
       readonly maxLayers?: readonly (readonly [ssrc: number, layer: number])[];
     }
+  /** Send the messages that wait (the event `Held`), whoever may read them; or discard them. */
+  | { readonly type: "SendHeld" }
+  | { readonly type: "DiscardHeld" }
   | { readonly type: "SetState"; readonly state: OwnState }
   | { readonly type: "React"; readonly reaction: ReactionKind }
   /** Report that this member runs the page with that hash, to all members and to newcomers. */
@@ -103,7 +106,7 @@ export type Command =
   /** `digits` null: the short code. Otherwise the long code that begins with them; "": the current long code. */
   | { readonly type: "Compared"; readonly same: boolean; readonly digits: string | null }
   | { readonly type: "ShowCode" }
-  /** Send audio and video although too few members have confirmed the membership of the room. */
+  /** Send everything although too few members have confirmed the membership of the room. */
   | { readonly type: "Override" }
   | { readonly type: "EndMeeting" }
   | { readonly type: "Leave" };
@@ -202,6 +205,12 @@ export interface Comparison {
   readonly text: Sentence;
 }
 
+/** A message of ours that waits. */
+export interface HeldMessage {
+  readonly text: string | Sentence;
+  readonly why: Sentence;
+}
+
 export interface Ended {
   readonly type: "Ended";
   readonly reason: "left" | "removed" | "replaced" | "refused" | "ended" | "dropped" | "failed";
@@ -226,6 +235,8 @@ export type Event =
       readonly mime: string;
       readonly data: Bytes;
     }
+  /** All messages of ours that wait, whenever these change; none any more if `messages` is empty. */
+  | { readonly type: "Held"; readonly messages: readonly HeldMessage[] }
   /** A file transfer has begun, in or out. The three events below refer to it by `id` (hex). */
   | {
       readonly type: "FileOffered";

@@ -4,4 +4,4 @@ export const QUOTES = {"en": ["\u201c", "\u201d"], "de": ["\u201e", "\u201c"], "
 
 /** Arguments that are such names, and how the keys of sentences begin that quote them. */
 export const NAMES: readonly string[] = ["by", "earlier", "missing", "name", "names", "removed", "victim", "who", "whom", "whose"];
-export const QUOTING: readonly string[] = ["alarm.", "compared.", "no_code.", "room.", "since.", "status.", "stream."];
+export const QUOTING: readonly string[] = ["alarm.", "compared.", "held.", "no_code.", "pending.", "room.", "since.", "status.", "stream.", "watch."];

@@ -133,6 +133,26 @@ describe("the store", () => {
     assert.deepEqual([store.opening.value, store.place.value], [false, "room"]);
   });
 
+  it("marks messages that wait, and removes those that the person discards", async () => {
+    const tab = await open();
+    for (const text of ["first", "second"]) {
+      store.do.say(text);
+      tab.answer("Say");
+      await turn();
+    }
+    const lines = (): unknown[] =>
+      store.chat.value.flatMap((line) => (line.kind === "text" ? [[line.text, line.waits ?? false]] : []));
+    const why = sentence("watch.paused_stale");
+    tab.events({ type: "Held", messages: [{ text: "second", why }] });
+    assert.deepEqual(store.held.value.map(({ text }) => text), ["second"]);
+    assert.deepEqual(lines(), [["first", false], ["second", true]]);
+    store.do.discardHeld();
+    tab.events({ type: "Held", messages: [] });
+    assert.deepEqual(lines(), [["first", false]]);
+    assert.deepEqual(store.held.value, []);
+    assert.ok(tab.commands().some(({ type }) => type === "DiscardHeld"));
+  });
+
   it("asks for the picture of who speaks alone only where that was chosen, and for all again", async () => {
     const tab = await open();
     const asked = (): unknown[] =>

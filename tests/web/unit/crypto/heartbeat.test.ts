@@ -6,6 +6,7 @@ import {
   type Got,
   Heartbeat,
   NO_HEARTBEAT,
+  type PendingAct,
   window,
 } from "../../../../client/web/src/crypto/agreed/heartbeat";
 import { hex, unhex } from "../../../../client/web/src/crypto/bytes";
@@ -17,7 +18,7 @@ import { given, type Outcome, outcomeOf, refused } from "./given";
 type Written = Readonly<
   Record<"handle" | "prev" | "chain" | "authenticator" | "incarnation" | "window" | "signature", string> &
     Record<"leaf" | "since" | "seq" | "at" | "epoch" | "slot" | "relay", number>
-> & { readonly sent: Counters; readonly want: boolean; readonly got: readonly Got[] };
+> & { readonly sent: Counters; readonly want: boolean; readonly got: readonly Got[]; readonly pending: readonly PendingAct[] };
 
 interface Shared {
   readonly seed: string;

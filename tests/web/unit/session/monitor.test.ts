@@ -16,7 +16,7 @@ const three = (): Promise<World> =>
   World.of(THREE, (room, now) => [new Subscriptions(room), new Monitor(room, now)]);
 
 const why = (room: Room): string | null => {
-  const reason = room.feature(Monitor).pauseReason(room.world.now);
+  const reason = room.feature(Monitor).holdReason(room.world.now);
   return reason === null ? null : worded(reason);
 };
 
@@ -73,7 +73,7 @@ test("without a host's heartbeat media pauses, until an override", async () => {
   assert.ok(
     bo
       .statuses("cleared")
-      .includes("The others confirm again who is in the room. Sound and video are no longer paused."),
+      .includes("The others confirm again who is in the room. Sound, video and messages no longer wait."),
   );
   assert.equal(why(bo), null);
 });
@@ -167,7 +167,7 @@ test("a heartbeat forged in another's name, or by a stranger, is ignored", async
   const beats = new Heartbeats(ada.asPorts, world.now);
   const lie = new Heartbeats(bo.asPorts, world.now);
   const sent: Uint8Array<ArrayBuffer>[] = [];
-  const honest = await lie.send(world.now, orderOf(), 3, false);
+  const honest = await lie.send(world.now, orderOf(), { members: 3, want: false, pending: [] });
   sent.push(honest.encode());
   assert.equal((await beats.receive(honest.encode()))?.leaf, 1);
   assert.equal(await beats.receive(honest.encode()), null); // heard before
@@ -209,6 +209,7 @@ test("a history compares each heartbeat with those before it", () => {
       sent: [],
       want: false,
       got: [],
+      pending: [],
     });
   assert.ok(history.accept(beat(1, 5), H(utf8("a"))));
   assert.ok(history.accept(beat(4, 6, "x"), H(utf8("d"))));

@@ -29,7 +29,7 @@ const digest = (n: number): Bytes => H(utf8(String(n)));
 
 /** Sent: out as the blob of that digest. */
 function sent(box: Outbox, text: string, at: number): OutgoingMessage {
-  const said = new OutgoingMessage(say(text), at);
+  const said = new OutgoingMessage(say(text), at, new Set());
   box.add(said);
   said.digest = H(utf8(text));
   return said;

@@ -13,6 +13,7 @@ import { Announcements } from "../../../../client/web/src/session/kernel/announc
 import type { Feature } from "../../../../client/web/src/session/kernel/feature";
 import { type AnyContent, decode, encode } from "../../../../client/web/src/session/catalogue/content";
 import type { Effect, Event, EventOf, Member } from "../../../../client/web/src/session/events";
+import type { Intent } from "../../../../client/web/src/session/kernel/intents";
 import type { Change, Gone } from "../../../../client/web/src/session/kernel/verdict";
 import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
 import type { FeatureClass, Room as Ports } from "../../../../client/web/src/session/kernel/ports";
@@ -154,6 +155,9 @@ export class Room {
   hostSeed = null;
   stuckAt: number | null = null;
   needsRejoin = false;
+  seeksReadmission = false;
+  awaitsEntry = false;
+  waitingIntents: readonly Intent[] = [];
   leaving = false;
   ended: Event | null = null;
   serverKey: Bytes | null = new Uint8Array(32).fill(5);
@@ -262,6 +266,22 @@ export class Room {
 
   isSynced(): boolean {
     return this.isInSync;
+  }
+
+  holdReason(now: number): Sentence | null {
+    for (const feature of this.features) {
+      const reason = feature.holdReason(now);
+      if (reason !== null) return reason;
+    }
+    return null;
+  }
+
+  speaks(now: number): boolean {
+    return this.isInSync && this.holdReason(now) === null;
+  }
+
+  commitsWait(): boolean {
+    return false;
   }
 
   // -- what features do -------------------------------------------------------------------------------------------

@@ -422,7 +422,6 @@ test("a member out of step continues only from what it knows", async () => {
     name: "Bo",
     old,
     makePackage: () => Promise.reject(new Error("not asked")),
-    rejoinKey: await SigningKey.fresh(),
     psks: new Map(),
     first: null,
     now: hub.now,

@@ -7,7 +7,8 @@
  *     1 | leaf 4 | handle 8 | since 8 | seq 4 | prev 32 | at 8 | epoch 8 | slot 8 | chain 32 |
  *     H(epoch_authenticator) 32 | incarnation 8 | relay 8 | window 32 |
  *     count 1, sent (stream 1 | frames 6) by stream | want 1 |
- *     count 2, got (leaf 4 | seq 4 | count 1, (stream 1 | frames 6) by stream) by leaf | signature 64
+ *     count 2, got (leaf 4 | seq 4 | count 1, (stream 1 | frames 6) by stream) by leaf |
+ *     count 1, pending (act 1 | leaf 4) in order | signature 64
  *
  * The signature is the SignWithLabel of MLS under the label "snug 1 beat", over room number (16 bytes) | all
  * fields before the signature. Verification needs the heartbeat, the room number and the leaf's signature
@@ -28,6 +29,8 @@ export const WINDOW = 8;
 export const NO_HEARTBEAT: Bytes = new Uint8Array(32);
 export const STREAMS_MAX = 8;
 export const GOT_MAX = 1000;
+/** Acts of a host that wait for their slot, of which one heartbeat carries this many. */
+export const PENDING_MAX = 8;
 
 /** [stream number, frames]. */
 export type Counters = readonly (readonly [number, number])[];
@@ -40,6 +43,17 @@ export interface Got {
   /** 0: no heartbeat received yet. */
   readonly seq: number;
   readonly frames: Counters;
+}
+
+/** A host's act that takes a slot. For the acts that concern nobody in the tree, `leaf` is 0. */
+export const Act = { REMOVE: 1, LOCK: 2, UNLOCK: 3, HOST: 4, NO_HOST: 5, ADMIT: 6, REJOIN: 7 } as const;
+export type Act = (typeof Act)[keyof typeof Act];
+const ACTS: ReadonlySet<number> = new Set(Object.values(Act));
+
+/** An act of the sender that the server has not given a slot for some seconds. */
+export interface PendingAct {
+  readonly act: Act;
+  readonly leaf: number;
 }
 
 export interface HeartbeatFields {
@@ -71,6 +85,7 @@ export interface HeartbeatFields {
   /** true: the member subscribes to all streams; false: to none. */
   readonly want: boolean;
   readonly got: readonly Got[];
+  readonly pending: readonly PendingAct[];
 }
 
 export interface Heartbeat extends HeartbeatFields {
@@ -104,6 +119,8 @@ export class Heartbeat {
       uint(this.want ? 1 : 0, 1),
       uint(this.got.length, 2),
       ...this.got.flatMap((g) => [uint(g.leaf, 4), uint(g.seq, 4), counters(g.frames)]),
+      uint(this.pending.length, 1),
+      ...this.pending.flatMap(({ act, leaf }) => [uint(act, 1), uint(leaf, 4)]),
     );
   }
 
@@ -142,12 +159,14 @@ export class Heartbeat {
         seq: reader.uint(4),
         frames: readCounters(reader),
       })),
+      pending: times(reader.uint(1), PENDING_MAX, () => ({ act: readAct(reader), leaf: reader.uint(4) })),
     };
     const heartbeat = new Heartbeat(fields, reader.take(SIGNATURE_SIZE));
     reader.end();
     if (heartbeat.seq < 1 || heartbeat.slot < heartbeat.since)
       throw new MalformedError("the beat's slot is before its membership began");
     rising(heartbeat.got.map(({ leaf }) => leaf));
+    rising(heartbeat.pending.map(({ act, leaf }) => act * 2 ** 32 + leaf));
     return heartbeat;
   }
 
@@ -191,6 +210,12 @@ function readFlag(reader: Reader): boolean {
   const value = reader.uint(1);
   if (value > 1) throw new MalformedError("a flag must be 0 or 1");
   return value === 1;
+}
+
+function readAct(reader: Reader): Act {
+  const act = reader.uint(1);
+  if (!ACTS.has(act)) throw new MalformedError("an unknown act");
+  return act as Act;
 }
 
 function times<T>(count: number, most: number, read: () => T): T[] {

@@ -21,7 +21,7 @@ export const REJOIN_KEY_SIZE = 32;
  * Maximum number of signatures on a ticket: by the leaf's rejoin key, by the key of its own commit if that may have
  * been adopted, and by the key of the new leaf.
  */
-export const TICKET_SIGNATURES_MAX = 3;
+export const TICKET_SIGNATURES_MAX = 8;
 /** Bit of an invite index that marks a single-use invite. */
 export const SINGLE_USE = 0x8000;
 

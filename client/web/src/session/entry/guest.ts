@@ -45,8 +45,8 @@ export interface GuestLobbyFacts {
   readonly greeting: string;
   readonly makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
   readonly psks: mls.Psks;
-  /** That of the leaves in the KeyPackages. */
-  readonly rejoinKey: SigningKey;
+  /** That of the leaves in the KeyPackages; null: `keyOf` finds it. */
+  readonly rejoinKey: SigningKey | null;
   readonly identity?: IdentityKey | null;
   readonly now: number;
   readonly rng?: Rng;
@@ -59,7 +59,7 @@ export class GuestLobby {
   refusal: Sentence | null = null;
   protected readonly connections: LobbyConnections;
   protected readonly psks: mls.Psks;
-  protected readonly rejoinKey: SigningKey;
+  readonly #rejoinKey: SigningKey | null;
   protected readonly rng: Rng;
   protected sent: Sent[] = [];
   readonly #link: Invite;
@@ -83,6 +83,11 @@ export class GuestLobby {
     return this.#makePackage(now);
   }
 
+  /** Return the rejoin key of our new leaf. */
+  protected keyOf(_group: mls.Group): SigningKey | null {
+    return this.#rejoinKey;
+  }
+
   /** The caller must call `tick` next. */
   protected constructor(facts: GuestLobbyFacts) {
     this.#link = facts.link;
@@ -91,7 +96,7 @@ export class GuestLobby {
     this.#greeting = facts.greeting;
     this.#makePackage = facts.makePackage;
     this.psks = facts.psks;
-    this.rejoinKey = facts.rejoinKey;
+    this.#rejoinKey = facts.rejoinKey;
     this.#identity = facts.identity ?? null;
     this.rng = facts.rng ?? systemRng;
     this.connections = new LobbyConnections(facts.link.secret, facts.link.origin, this.effects, this.rng);
@@ -212,7 +217,10 @@ export class GuestLobby {
       return;
     }
     if (!byHost) this.refusal = sentence("refusal.not_by_host");
-    else if (this.fits(opened, group)) this.entry = { answer: opened, group, rejoinKey: this.rejoinKey };
+    else {
+      const rejoinKey = this.keyOf(group);
+      if (rejoinKey !== null && this.fits(opened, group)) this.entry = { answer: opened, group, rejoinKey };
+    }
   }
 
   /** Return whether the answer leads to the expected meeting. */

@@ -12,7 +12,7 @@ import type * as lobby from "../../crypto/entry/lobby";
 import type { SigningKey } from "../../crypto/kdf";
 import { X25519Key } from "../../crypto/primitives";
 import * as recovery from "../../crypto/entry/recovery";
-import { ANY_HOST, Ledger } from "../../crypto/agreed/roomState";
+import { ANY_HOST, Ledger, RejoinTicket } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
@@ -22,14 +22,19 @@ import { type Entry, GuestLobby } from "./guest";
 import { ATTENDANTS_MAX, PATIENCE } from "./helper";
 import { LobbyConnections } from "./lobbyConnections";
 import { policyOf } from "../kernel/membership";
+import { leafView, ticketOf } from "../kernel/views";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
 export const SEEK_EVERY = 3;
+/** Requests with an earlier ticket whose answers still count. */
+const EARLIER_MAX = 16;
 /** Seconds after which a member that is not let in makes another ticket, of the slot that it then knows. */
 export const TICKET_FOR = 120;
 /** Seconds for which one member is asked to let us back in, before the next. */
 export const HELPER_WAIT = 6;
+/** Seconds for which a member that asks to be let in again counts as waiting. */
+export const LEVEL_FOR = 3 * SEEK_EVERY;
 /** Seconds until a member that could not be let back in yet asks again. */
 export const REFUSED_WAIT = 30;
 
@@ -49,8 +54,6 @@ export interface RejoinFacts {
   /** Takes a time, the ticket's nonce (16 bytes) and the leaf that may commit it. */
   readonly makePackage: (now: number, nonce: Bytes, by: number) => Promise<mls.KeyPackageBundle>;
   readonly psks: mls.Psks;
-  /** That of the leaves in the KeyPackages. */
-  readonly rejoinKey: SigningKey;
   /** The leaf of the member that helped before, if any. */
   readonly first: number | null;
   readonly now: number;
@@ -66,11 +69,14 @@ export class RejoinLobby extends GuestLobby {
   /** Leaves that may be asked in the lobby, the last helper first; and the number of requests so far. */
   readonly #helpers: readonly number[];
   #turn = 0;
+  /** When a member last asked too, at our own slot and chain. */
+  readonly #level = new Map<number, number>();
   #nonce: Bytes = new Uint8Array();
   #refusedAt: number | null = null;
   readonly #key: Bytes;
-  /** Our requests to members, the newest last. */
+  /** Our requests to members with the current ticket, the newest last, and some with earlier ones. */
   #asked: Again[] = [];
+  #earlier: readonly Again[] = [];
   /** When we last posted; initially the time of creation, because a host may be quicker. */
   #postedAt: number;
   #made: { readonly at: number; readonly bundle: mls.KeyPackageBundle } | null = null;
@@ -82,13 +88,13 @@ export class RejoinLobby extends GuestLobby {
   }
 
   private constructor(facts: RejoinFacts) {
-    const { link, name, old, psks, rejoinKey, first, now, rng = systemRng } = facts;
+    const { link, name, old, psks, first, now, rng = systemRng } = facts;
     super({
       link,
       name,
       greeting: "",
       psks,
-      rejoinKey,
+      rejoinKey: null,
       now,
       rng,
       makePackage: (at) => facts.makePackage(at, rng(16), ANY_HOST),
@@ -96,8 +102,9 @@ export class RejoinLobby extends GuestLobby {
     this.#old = old;
     this.#packageFor = facts.makePackage;
     const { membership: m } = old;
-    const others = m.members().filter(({ leaf, host }) => !host && leaf !== m.ownLeaf);
-    const helpers = others.slice(0, ATTENDANTS_MAX).map(({ leaf }) => leaf);
+    const others = m.members().filter(({ leaf }) => leaf !== m.ownLeaf);
+    const asked = others.some(({ host }) => !host) ? others.filter(({ host }) => !host) : others; // hosts read the knock
+    const helpers = asked.slice(0, ATTENDANTS_MAX).map(({ leaf }) => leaf);
     this.#helpers = [
       ...helpers.filter((leaf) => leaf === first),
       ...helpers.filter((leaf) => leaf !== first),
@@ -111,6 +118,7 @@ export class RejoinLobby extends GuestLobby {
     if (this.#made === null || now - this.#made.at > TICKET_FOR) {
       this.#nonce = this.rng(16);
       this.#made = { at: now, bundle: await this.#packageFor(now, this.#nonce, ANY_HOST) };
+      this.#earlier = [...this.#earlier, ...this.#asked].slice(-EARLIER_MAX);
       this.#asked = [];
     }
     return this.#made.bundle;
@@ -150,7 +158,7 @@ export class RejoinLobby extends GuestLobby {
 
   override async messagePosted(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
     if (posted.type === "RecoveryMessage" && this.entry === null) {
-      await this.#memberMessagePosted(posted);
+      await this.#memberMessagePosted(posted, now);
       return;
     }
     await super.messagePosted(day, posted, now);
@@ -163,20 +171,74 @@ export class RejoinLobby extends GuestLobby {
     this.#made = null;
   }
 
-  async #memberMessagePosted(posted: lobby.RecoveryMessage): Promise<void> {
+  async #memberMessagePosted(posted: lobby.RecoveryMessage, now: number): Promise<void> {
     try {
       const said = await recovery.open(this.#key, posted);
+      if (said.type === "RejoinRequest") await this.#waitsToo(said, now);
       if (said.type !== "RecoveryReply") return;
-      const ours = this.#asked.find(({ asked }) => same(asked.id, said.id));
+      const ours = [...this.#earlier, ...this.#asked].find(({ asked }) => same(asked.id, said.id));
       if (ours === undefined) return;
       const answer = await said.open(ours.asked, ours.privateKey);
       const group = await mls.Group.join(answer.welcome, ours.bundle, { psks: this.psks, rng: this.rng });
-      if (!this.fits(answer, group)) return;
-      this.entry = { answer, group, rejoinKey: this.rejoinKey };
+      const rejoinKey = this.keyOf(group);
+      if (rejoinKey === null || !this.fits(answer, group)) return;
+      this.entry = { answer, group, rejoinKey };
       this.helpedBy = ours.leaf;
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       // From a former member: another may still answer.
+    }
+  }
+
+  protected override keyOf(group: mls.Group): SigningKey | null {
+    const leaf = group.member(group.ownLeaf);
+    return leaf === null ? null : this.#old.membership.requestKey(leafView(leaf).rejoinKey);
+  }
+
+  /** Begin another stay: new tickets ask for its rejoin key, and late answers to earlier ones count. */
+  beginAgain(now: number): void {
+    this.#made = null;
+    this.#refusedAt = null;
+    this.#postedAt = now;
+  }
+
+  /** Return whether these requests are for that membership. */
+  isFor(room: Room): boolean {
+    return this.#old === room;
+  }
+
+  /**
+   * Return whether all hosts and more than half of all members wait out here, at our slot and chain.
+   *
+   * The members have signed that in their tickets. Then no commit that we lack leads on, and the membership goes on as
+   * it is.
+   */
+  nobodyIsAhead({ membership: m }: Room, now: number): boolean {
+    if (this.#asked.length === 0) return false; // the others have not heard of us yet
+    const members = m.members();
+    const level = members.filter(({ leaf }) => leaf === m.ownLeaf || now - (this.#level.get(leaf) ?? 0) <= LEVEL_FOR);
+    return 2 * level.length > members.length && members.every((member) => !member.host || level.includes(member));
+  }
+
+  /** Post our request again before we stop asking: the others draw the same conclusion from it. */
+  async askOnceMore(now: number): Promise<void> {
+    const last = this.#asked.at(-1);
+    if (last !== undefined)
+      await this.connections.post(invite.dayOf(now), await recovery.seal(this.#key, last.asked, this.rng));
+  }
+
+  /** Note a member that asks to be let in again, if its ticket is of our slot and chain. */
+  async #waitsToo(said: recovery.RejoinRequest, now: number): Promise<void> {
+    const { membership: m } = this.#old;
+    try {
+      const made = await mls.KeyPackageIn.decode(said.keyPackage).verify(m.group.suite, Math.floor(now));
+      const ticket = RejoinTicket.decode(ticketOf(made) ?? new Uint8Array());
+      const { slot, chain } = m.journal;
+      if (!same(ticket.groupId, m.group.groupId) || ticket.slot !== slot || !same(ticket.chain, chain)) return;
+      const leaf = m.leafOf(made.leafNode.signatureKey);
+      if (leaf !== null) this.#level.set(leaf, now);
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
     }
   }
 

@@ -31,7 +31,7 @@ export const build = (room: Room, now: number): Feature[] => [
   new Signing(room),
   new SimulcastGuard(room),
   new Monitor(room, now),
-  new Recovery(room),
+  new Recovery(room, now),
   new Ending(room),
   new Dropped(room),
   new Reporting(room, now),

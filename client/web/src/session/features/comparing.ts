@@ -22,6 +22,8 @@ import * as sentences from "../catalogue/sentences";
 
 /** Seconds for all commitments, and again for all shares. */
 export const PHASE = 8;
+/** Seconds after which a request that has not come back is given up, and its requester told. */
+export const OPEN_WAIT = 5;
 /** Seconds for which commits wait while runs follow each other without a pause and commitments are missing. */
 export const HOLD_MAX = 16;
 /** Seconds without a run that count as a pause. */
@@ -134,6 +136,8 @@ export class Comparing extends Feature {
     const count = this.room.membership.members().length;
     if (count < 2) throw new CommandError(sentence("cannot.nobody_to_compare"));
     if (count > COMPARING_MAX) throw new CommandError(sentence("cannot.compare_many", { most: COMPARING_MAX }));
+    const held = this.room.holdReason(now);
+    if (held !== null) throw new CommandError(held);
     this.#asked = true;
     this.room.tell(sentences.status("comparing"));
     if (this.#running === null && this.#request === null) {
@@ -271,7 +275,7 @@ export class Comparing extends Feature {
     const request = this.#request;
     if (request === null) return;
     if (request.sid !== null) {
-      if (now - request.sentAt > PHASE) this.#noCode(sentence("no_code.not_passed"));
+      if (now - request.sentAt > OPEN_WAIT) this.#noCode(sentence("no_code.not_passed"));
       return;
     }
     if (now - request.since > REQUEST_MAX) {
@@ -285,7 +289,7 @@ export class Comparing extends Feature {
       this.#running !== null ||
       !rested ||
       now - this.#ownOpen < OPEN_EVERY + MARGIN ||
-      !room.isSynced(now) ||
+      !room.speaks(now) ||
       room.catchingUp
     )
       return;
@@ -376,6 +380,7 @@ export class Comparing extends Feature {
 
   async #begin(opener: number, what: CodeOpen, again: boolean, now: number): Promise<void> {
     const m = this.room.membership;
+    if (this.room.holdReason(now) !== null) return; // a code would vouch for members that may have been removed
     const ground: CodeContext = {
       sid: what.sid,
       groupId: m.group.groupId,

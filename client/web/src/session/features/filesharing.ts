@@ -42,6 +42,8 @@ interface Out {
   readonly waiting: number[];
   sentAt: number | null;
   done: boolean;
+  /** The person has decided that it goes on, whoever may read it. */
+  released: boolean;
   budget: number;
 }
 
@@ -104,21 +106,35 @@ export class Files extends Feature {
       key: rng(32),
     };
     const waiting = [...Array(piecesOf(data.length)).keys()];
-    this.#out.push({ offer, data, waiting, sentAt: null, done: false, budget: AGAIN_TIMES * waiting.length });
+    this.#out.push({ offer, data, waiting, sentAt: null, done: false, released: false, budget: AGAIN_TIMES * waiting.length });
     this.room.tell(this.#offered(m.ownLeaf, offer));
     await this.room.post(offer, now);
   }
 
   override async tick(now: number): Promise<void> {
     if (this.room.isSynced(now)) {
-      if (now - this.#pieceAt >= PIECE_EVERY) await this.#sendOne(now);
-      await this.#ask(now);
+      const held = this.room.holdReason(now) !== null;
+      if (now - this.#pieceAt >= PIECE_EVERY) await this.#sendOne(now, held);
+      if (!held) await this.#ask(now);
     }
     this.#out = this.#out.filter((out) => !out.done || now - (out.sentAt ?? now) < KEPT);
   }
 
-  async #sendOne(now: number): Promise<void> {
-    const out = this.#out.find(({ waiting }) => waiting.length > 0);
+  /** Go on with the files under way, as a person has decided; return whether there are any. */
+  sendAnyway(): boolean {
+    const waiting = this.#out.filter((out) => out.waiting.length > 0);
+    for (const out of waiting) out.released = true;
+    return waiting.length > 0;
+  }
+
+  /** Forget a file whose offer was discarded. */
+  discard(id: Bytes): void {
+    this.#out = this.#out.filter(({ offer }) => !same(offer.id, id));
+    this.room.tell({ type: "FileFailed", id: hex(id), why: sentence("file.discarded") });
+  }
+
+  async #sendOne(now: number, held: boolean): Promise<void> {
+    const out = this.#out.find(({ waiting, released }) => waiting.length > 0 && (released || !held));
     const index = out?.waiting.shift();
     if (out === undefined || index === undefined) return;
     const { id, key, size } = out.offer;

@@ -55,7 +55,7 @@ export class HostKeyTransfer extends Feature {
       const signature = await hostSeed.hostKey.sign(grantedMessage(groupId, own));
       await room.relay({ type: "granted", signature });
     }
-    if (this.#pending.size === 0) return;
+    if (this.#pending.size === 0 || room.holdReason(now) !== null) return;
     for (const [leaf, box] of room.announcements.boxes()) {
       const key = room.membership.signatureKey(leaf);
       const pending = key === null ? undefined : this.#pending.get(hex(key));

@@ -150,7 +150,7 @@ export class Vouching extends Feature {
   async #send(now: number): Promise<void> {
     const room = this.room;
     const book = room.options.contacts;
-    if (this.#to.size === 0 || book === null || !room.isSynced(now)) return;
+    if (this.#to.size === 0 || book === null || !room.speaks(now)) return;
     const m = room.membership;
     for (const [leaf, box] of room.announcements.boxes()) {
       const signatureKey = m.signatureKey(leaf);

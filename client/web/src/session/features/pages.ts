@@ -53,7 +53,7 @@ export class Pages extends Feature {
   }
 
   async #say(now: number): Promise<void> {
-    if (this.#own === null || this.#sayAt === null || now < this.#sayAt || !this.room.isSynced(now)) return;
+    if (this.#own === null || this.#sayAt === null || now < this.#sayAt || !this.room.speaks(now)) return;
     this.#sayAt = null;
     await this.room.relay({ type: "page", hash: this.#own });
   }

@@ -77,7 +77,7 @@ export class States extends Feature {
   }
 
   async #say(now: number): Promise<void> {
-    if (this.#own === null || this.#sayAt === null || now < this.#sayAt || !this.room.isSynced(now)) return;
+    if (this.#own === null || this.#sayAt === null || now < this.#sayAt || !this.room.speaks(now)) return;
     this.#sayAt = null;
     this.#saidAt = now;
     await this.room.relay({ type: "state", ...this.#own });
@@ -110,6 +110,8 @@ export class Reactions extends Feature {
   /** Send a reaction; CommandError if nobody would see it, or too soon after the last one. */
   async react(reaction: ReactionKind, now: number): Promise<void> {
     if (!this.room.isSynced(now)) throw new CommandError(sentence("cannot.react_away"));
+    const held = this.room.holdReason(now);
+    if (held !== null) throw new CommandError(held);
     if (now - this.#saidAt < REACTION_EVERY) throw new CommandError(sentence("cannot.react_soon"));
     this.#saidAt = now;
     await this.room.relay({ type: "reaction", reaction });

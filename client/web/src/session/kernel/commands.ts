@@ -1,4 +1,5 @@
 /** Commands of a person inside the room, each to the part that carries it out. */
+import { CommandError, sentence } from "../../words/sentence";
 import type { Input } from "../events";
 import { Subscriptions } from "../features/subscriptions";
 import { Comparing } from "../features/comparing";
@@ -17,11 +18,22 @@ import type { RoomSession } from "./room";
 export async function carryOut(room: RoomSession, what: Input, now: number): Promise<void> {
   switch (what.type) {
     case "Say":
-      return await room.say(what.text, now);
+      return await room.messages.say(what.text, now);
     case "SendImage":
       return await room.feature(Images).send(what.data, now);
     case "SendFile":
       return await room.feature(Files).send(what.name, what.mime, what.data, now);
+    case "SendHeld": {
+      const held = room.messages.release();
+      if (!room.feature(Files).sendAnyway() && !held) throw new CommandError(sentence("cannot.nothing_held"));
+      return;
+    }
+    case "DiscardHeld": {
+      const held = room.messages.discard();
+      if (held.length === 0) throw new CommandError(sentence("cannot.nothing_held"));
+      for (const message of held) if (message.type === "file") room.feature(Files).discard(message.id);
+      return;
+    }
     case "SelectStreams":
       return room.feature(Subscriptions).subscribe(what.ssrcs, what.maxLayers ?? [], now);
     case "SetState":

@@ -34,9 +34,15 @@ export class CommitQueue {
     this.#intents = old.#intents.filter(({ type }) => type !== "SelfRemoveIntent" && type !== "HealIntent");
   }
 
-  /** Add an intent at the end. */
+  /** Add an intent: removals first, the others in order. */
   add(intent: Intent): void {
-    this.#intents.push(intent);
+    let at = this.#intents.length;
+    if (intent.type === "RemoveIntent") {
+      const underWay = this.#staged === null ? 0 : 1;
+      const later = this.#intents.findIndex(({ type }, n) => n >= underWay && type !== "RemoveIntent");
+      if (later >= 0) at = later;
+    }
+    this.#intents.splice(at, 0, intent);
   }
 
   has(intent: Intent): boolean {
@@ -46,6 +52,11 @@ export class CommitQueue {
   /** Return whether a healing commit of that epoch is queued. */
   hasHeal(epoch: number): boolean {
     return this.#intents.some((intent) => intent.type === "HealIntent" && intent.epoch === epoch);
+  }
+
+  /** The intents that have not been done yet, in order. */
+  get waiting(): readonly Intent[] {
+    return this.#intents;
   }
 
   /** Whether no intent is queued and no commit is under way. */
@@ -103,10 +114,14 @@ export class CommitQueue {
     this.#room.send({ type: "commit", slot, blob, opening });
   }
 
-  /** Give up the commit that is out: the server never takes it. */
+  /**
+   * Give up an admission whose commit the server says that it never takes, and tell the newcomer.
+   *
+   * Other intents stay: nobody has signed the refusal, and `monitor/pending.ts` reports what waits.
+   */
   refused(why: Sentence): void {
     const staged = this.#staged;
-    if (staged === null) return;
+    if (staged === null || !letsIn(staged.intent)) return;
     staged.stage.drop();
     this.#staged = null;
     this.#remove(staged.intent);

@@ -87,22 +87,22 @@ export interface RejoinFacts extends Common {
 /**
  * Ask the members of `room` to let us in again: we are out of step with it.
  *
- * All tickets bring the same new rejoin key, and are signed with it too: if the answer to one of them is withheld, the
- * next one still counts, until our first commit ends them all.
+ * All tickets of one stay there bring the same new rejoin key, and are signed with it too: if the answer to one of them
+ * is withheld, the next one still counts.
  */
 export async function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts: RejoinFacts): Promise<RejoinLobby> {
   const { membership: m } = room;
-  const rejoinKey = await SigningKey.fresh();
-  const signers = [...m.rejoinKeys(), rejoinKey];
-  m.ownRequests.add(hex(rejoinKey.public));
-  const { slot, chain } = m.journal;
-  const ticket = { groupId: m.group.groupId, slot, chain, stuck: room.stuckAt !== null };
+  const makePackage = (at: number, nonce: Bytes, by: number): Promise<mls.KeyPackageBundle> => {
+    const { slot, chain } = m.journal;
+    const stuck = room.stuckAt !== null;
+    const ticket = new RejoinTicket({ groupId: m.group.groupId, slot, chain, nonce, stuck, by });
+    return me.package(at, m.request, ticket, m.ticketSigners());
+  };
   return RejoinLobby.begin({
     link,
     name: me.name,
     old: room,
-    makePackage: (at, nonce, by) => me.package(at, rejoinKey, new RejoinTicket({ ...ticket, nonce, by }), signers),
-    rejoinKey,
+    makePackage,
     ...facts,
   });
 }

@@ -76,10 +76,18 @@ export class Feature {
   /** The next slot's commit puts a leaf in the place of ours, with our keys and not at our request. */
   replaced(_now: number): Soon<void> {}
 
+  /** This membership goes on: all who asked to be let in again were at the same slot. */
+  resumed(_now: number): Soon<void> {}
+
   /** We are leaving, and in step with the server. */
   leaving(_now: number): Soon<void> {}
 
-  /** Return null if media may be sealed; else the reason, as a sentence for a person. */
+  /** Return null if data may be sealed for the room; else why it waits, as a sentence for a person. */
+  holdReason(_now: number): Sentence | null {
+    return null;
+  }
+
+  /** Return null if media may be sealed as well; else the reason, as a sentence for a person. */
   pauseReason(_now: number): Sentence | null {
     return null;
   }

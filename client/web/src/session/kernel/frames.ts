@@ -22,7 +22,7 @@ export class Frames {
   pauseReason(now: number): Sentence | null {
     const room = this.#room;
     if (room.ended !== null) return room.ended.text;
-    if (room.stuckAt !== null || room.needsRejoin) return sentence("room.out_of_step");
+    if (room.stuckAt !== null || room.seeksReadmission) return sentence("room.out_of_step");
     for (const feature of featuresWith(this.#features, "pauseReason")) {
       const reason = feature.pauseReason(now);
       if (reason !== null) return reason;

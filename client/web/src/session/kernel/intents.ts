@@ -1,5 +1,6 @@
 /** A member's pending commits: an intent is staged anew in every epoch until it is done. */
 import { type Bytes, same } from "../../crypto/bytes";
+import type { PendingAct } from "../../crypto/agreed/heartbeat";
 import type { HostReturn, Policy } from "../../crypto/agreed/roomState";
 import type { KeyPackage } from "../../mls";
 
@@ -42,6 +43,8 @@ export interface PolicyIntent {
   readonly type: "PolicyIntent";
   /** Throws CommandError if the change is no longer possible. */
   readonly change: (policy: Policy) => Policy | null;
+  /** As heartbeats name it while it waits. */
+  readonly act?: PendingAct;
 }
 
 /** Commit a leaving member's Remove proposal of itself. */

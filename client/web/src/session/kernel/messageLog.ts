@@ -8,15 +8,27 @@ import { MissingKeyError, SnugCryptoError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
 import { epochSlot } from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
-import { type AnyContent, MESSAGE_ID_DIGITS, type Posted, decode, encode, messageId } from "../catalogue/content";
+import {
+  type AnyContent,
+  MESSAGE_ID_DIGITS,
+  type Posted,
+  TEXT_MAX,
+  decode,
+  encode,
+  messageId,
+} from "../catalogue/content";
 import { EarlyBlobs } from "./early";
 import type { Feature } from "./feature";
+import type { HeldMessage } from "../events";
+import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import type { Room } from "./ports";
 import { Outbox, OutgoingMessage, SeenDigests } from "./outbox";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds before a lost connection in which a message may not have reached everybody. */
 export const DOUBT = 5;
+/** Seconds for which a message waits before that is shown. */
+export const HELD = 1;
 /** Relay blobs that are kept for an epoch that we have not reached yet, their bytes in all, and their seconds. */
 export const EARLY_MAX = 256;
 export const EARLY_BYTES = 4 * 2 ** 20;
@@ -32,6 +44,8 @@ export class MessageLog {
   readonly #joinedSlot: number;
   #missed = 0;
   #lostAt: number | null = null;
+  /** The messages that are shown as held. */
+  #told: readonly HeldMessage[] = [];
 
   constructor(room: Room, features: readonly Feature[]) {
     this.#room = room;
@@ -43,13 +57,25 @@ export class MessageLog {
   carryOver(old: MessageLog): void {
     this.#outbox = old.#outbox.afterRejoin();
     this.#seen = old.#seen;
+    this.#told = old.#told;
   }
 
   // -- our messages ---------------------------------------------------------------------------------------
 
+  /** Send a chat message; CommandError if the text is empty or too long. */
+  async say(text: string, now: number): Promise<void> {
+    const size = Array.from(text).length;
+    if (size < 1 || size > TEXT_MAX) throw new CommandError(sentence("room.text_size", { most: TEXT_MAX }));
+    await this.#room.post({ type: "say", id: this.#room.rng(16), text }, now);
+  }
+
   /** Send a message to all members; resend it after a lost connection until all can have it. */
   post(what: Posted, now: number): void {
-    this.#outbox.add(new OutgoingMessage(what, now));
+    this.#outbox.add(new OutgoingMessage(what, now, this.#members()));
+  }
+
+  #members(): Set<string> {
+    return new Set(this.#room.membership.leaves().map(({ signatureKey }) => hex(signatureKey)));
   }
 
   /** Send to all members through the relay, and return the blob; only while in sync. */
@@ -70,9 +96,66 @@ export class MessageLog {
     this.#outbox.markForResending(allRecent);
   }
 
-  /** Send the messages that are due; only while in sync. */
-  async sendWaiting(): Promise<void> {
-    for (const message of this.#outbox.unsent()) await this.#send(message);
+  /** Send the messages that are due and that nothing holds; only while in sync. */
+  async sendWaiting(now: number): Promise<void> {
+    const reason = this.#room.holdReason(now);
+    for (const message of this.#outbox.unsent()) {
+      const why = message.released ? null : (this.#newcomers(message) ?? reason);
+      if (why === null) {
+        message.heldSince = null;
+        message.released = false;
+        await this.#send(message);
+      } else {
+        message.why = why;
+        message.heldSince ??= now;
+      }
+    }
+  }
+
+  /** Return why sealing a message would show it to members that came in after it was written. */
+  #newcomers(message: OutgoingMessage): Sentence | null {
+    const { membership: m } = this.#room;
+    if (message.epochSlot === m.epochSlot || message.shown) return null; // the same blob goes out again, or none
+    const names = m
+      .members()
+      .filter(({ leaf }) => !message.audience.has(hex(m.signatureKey(leaf) ?? new Uint8Array())))
+      .map(({ name }) => name);
+    return names.length > 0 ? sentence("held.newcomers", { names }) : null;
+  }
+
+  #held(): OutgoingMessage[] {
+    return this.#outbox.unsent().filter(({ heldSince }) => heldSince !== null);
+  }
+
+  /** Show the messages that have waited for a while, whenever these have changed. */
+  tellHeld(now: number): void {
+    const equal = (one: HeldMessage, other: HeldMessage | undefined): boolean =>
+      JSON.stringify(one) === JSON.stringify(other);
+    const held: HeldMessage[] = [];
+    for (const { text, why, heldSince } of this.#held()) {
+      if (why === null || heldSince === null) continue;
+      const message = { text, why };
+      if (now - heldSince >= HELD || this.#told.some((told) => equal(told, message))) held.push(message);
+    }
+    if (held.length === this.#told.length && held.every((message, i) => equal(message, this.#told[i]))) return;
+    this.#told = held;
+    this.#room.tell({ type: "Held", messages: held });
+  }
+
+  /** Have the held messages sent whoever reads them; return whether there were any. */
+  release(): boolean {
+    const held = this.#held();
+    for (const message of held) message.released = true;
+    return held.length > 0;
+  }
+
+  /** Forget the held messages, and return them. */
+  discard(): Posted[] {
+    const held = this.#held();
+    this.#outbox.discard(held);
+    this.#told = [];
+    this.#room.tell({ type: "Held", messages: [] });
+    return held.map(({ what }) => what);
   }
 
   async #send(message: OutgoingMessage): Promise<void> {
@@ -81,6 +164,7 @@ export class MessageLog {
     if (over && !message.shown) {
       message.blob = await this.relay(message.what);
       message.epochSlot = m.epochSlot;
+      message.audience = new Set([...message.audience, ...this.#members()]);
     } else if (m.keepsEpoch(message.epochSlot)) this.#room.send({ type: "relay", blob: message.blob });
     else message.confirmed = true; // it cannot be resent
     message.digest = H(message.blob);

@@ -1,6 +1,6 @@
 /** Own messages that may have to be resent, and a memory of seen messages. */
 import { type Bytes, hex, same } from "../../crypto/bytes";
-import { type Arg, sentence } from "../../words/sentence";
+import { type Sentence, sentence } from "../../words/sentence";
 import type { Posted } from "../catalogue/content";
 
 /** Seconds for which a message is resent to a restarted server. */
@@ -20,13 +20,21 @@ export class OutgoingMessage {
   confirmed = false;
   /** It came back from a server that has restarted since: some members may have it. */
   shown = false;
+  /** Its author has decided that it goes out, whoever reads it. */
+  released = false;
+  /** It waits since then, and why. */
+  heldSince: number | null = null;
+  why: Sentence | null = null;
+  /** The signature keys (hex) of the members when it was written: nobody else reads it. */
+  audience: ReadonlySet<string>;
 
-  constructor(what: Posted, readonly at: number) {
+  constructor(what: Posted, readonly at: number, audience: ReadonlySet<string>) {
     this.what = what;
+    this.audience = audience;
   }
 
   /** The text by which a person recognises it. */
-  get text(): Arg {
+  get text(): string | Sentence {
     if (this.what.type === "say") return this.what.text;
     return sentence(this.what.type === "image" ? "room.an_image" : "room.a_file");
   }
@@ -37,8 +45,9 @@ export class OutgoingMessage {
  *
  * A message whose blob has not come back is resent on the next connection. After a restart of the server, messages of
  * the last two minutes are resent too, because only some members may have them. In a new epoch, a message that never
- * came back is sealed anew with the same id. A message that came back once is resent as the same blob while its
- * epoch's keys are kept: receivers drop duplicates, and later members cannot read it.
+ * came back is sealed anew with the same id, if all members of that epoch were members when it was written. A message
+ * that came back once is resent as the same blob while its epoch's keys are kept: receivers drop duplicates, and later
+ * members cannot read it.
  */
 export class Outbox {
   #messages: OutgoingMessage[] = [];
@@ -51,6 +60,11 @@ export class Outbox {
   /** Return the messages to send now; the caller sets `digest` when one is sent. */
   unsent(): OutgoingMessage[] {
     return this.#messages.filter((message) => message.digest === null);
+  }
+
+  /** Forget these messages. */
+  discard(messages: readonly OutgoingMessage[]): void {
+    this.#messages = this.#messages.filter((message) => !messages.includes(message));
   }
 
   /** Record that the server has relayed a blob of ours. */
@@ -75,8 +89,12 @@ export class Outbox {
   /** Return the messages that a new membership has to send for the old one. */
   afterRejoin(): Outbox {
     const box = new Outbox();
-    for (const { what, at, confirmed, shown } of this.#messages)
-      if (!confirmed && !shown) box.add(new OutgoingMessage(what, at));
+    for (const message of this.#messages) {
+      if (message.confirmed || message.shown) continue;
+      const again = new OutgoingMessage(message.what, message.at, message.audience);
+      again.released = message.released;
+      box.add(again);
+    }
     return box;
   }
 }

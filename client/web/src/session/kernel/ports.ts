@@ -49,12 +49,26 @@ export interface Server {
   readonly serverKey: Bytes | null;
   readonly serverSlot: number | null;
   readonly catchingUp: boolean;
+  /** Whether the room is open at our slot, and the server has not acknowledged our pass yet. */
+  readonly awaitsEntry: boolean;
+  /** Whether the server claims a later slot, and refuses to hand over the way to it. */
+  readonly outOfReach: boolean;
+  /** Return whether no pass of ours has fit for long: the room is at another history, or out of reach. */
+  isShutOut(now: number): boolean;
   /** Return whether we are in step with the server, so that messages reach the others now. */
   isSynced(now: number): boolean;
+  /** Request the way to the others' slot anew. */
+  askAgain(): void;
+  /** Handle a lost or failed connection. */
+  lost(why: Sentence, now: number): Promise<void>;
 }
 
 /** Messages to the members and to the server, and effects for the shell. */
 export interface Sending {
+  /** Return null if messages may be sealed for the room; else why they wait. */
+  holdReason(now: number): Sentence | null;
+  /** Return whether messages reach the others now, and may be sealed for the room. */
+  speaks(now: number): boolean;
   /** Send to all members through the relay, and return the blob; only while in sync. */
   relay(what: AnyContent): Promise<Bytes>;
   /** Send a message to all members; resend it after a lost connection until all can have it. */
@@ -73,6 +87,10 @@ export interface Sending {
 export interface Commits {
   /** Whether no intent is queued, no commit is under way and we are not stuck. */
   readonly idle: boolean;
+  /** Our intents that have not been done yet, in order. */
+  readonly waitingIntents: readonly Intent[];
+  /** Return whether our commits, except removals, wait for something other than the server. */
+  commitsWait(now: number): boolean;
   /** Queue an intent, and commit it as soon as possible. */
   queue(intent: Intent, now: number): Promise<void>;
   /** Queue an intent, unless an equal one is queued already. */
@@ -83,7 +101,10 @@ export interface Commits {
 export interface Course {
   /** The slot whose commit we alone cannot read; null without one. */
   readonly stuckAt: number | null;
+  /** Whether this membership cannot go on, as members have signed or we have found ourselves. */
   readonly needsRejoin: boolean;
+  /** Whether we ask to be let in again: we need to, or the server keeps the others' slot from us. */
+  readonly seeksReadmission: boolean;
   /** Whether we have proposed our own removal. */
   readonly leaving: boolean;
   readonly ended: Ended | null;
@@ -91,6 +112,8 @@ export interface Course {
   passOver(blob: Bytes, now: number): Promise<void>;
   /** Stop here, and rejoin with a ticket. */
   giveUp(): void;
+  /** Ask the members to let us in again, and keep this membership meanwhile; or stop asking. */
+  seekReadmission(on: boolean): void;
   /** End this membership: erase the media keys, report the reason and disconnect. */
   finish(reason: Ended["reason"], text: Sentence): void;
 }

@@ -4,7 +4,7 @@
  * Protocol sections 5 and 6. `membership` judges; `commitQueue` has our commits until they come back here.
  */
 import type { CommitView } from "../../crypto/agreed/commitView";
-import { type Bytes, hex, same } from "../../crypto/bytes";
+import { type Bytes, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import * as envelope from "../../crypto/agreed/envelope";
 import * as invite from "../../crypto/entry/invite";
@@ -120,8 +120,8 @@ export class ReceivedCommits {
     if (room.leaving) room.finish("left", sentence("room.you_left"));
     else if (view.rejoinLeaf === m.ownLeaf) {
       const added = view.of("add")[0]?.added ?? null;
-      if (added !== null && m.ownRequests.has(hex(added.rejoinKey))) {
-        room.giveUp(); // a request of ours from before we came in, which came late
+      if (added !== null && m.isOwnRequest(added.rejoinKey)) {
+        room.giveUp(); // a request of ours, which may have come late: the Welcome is on its way
         return;
       }
       m.void(blob, opening); // the last heartbeat names this slot: it proves that we have seen it

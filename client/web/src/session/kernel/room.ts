@@ -16,7 +16,7 @@ import { CommandError, type Sentence, sentence, verbatim } from "../../words/sen
 import { Announcements } from "./announcements";
 import { Announcer } from "./announcer";
 import { type Feature, featuresWith } from "./feature";
-import { type AnyContent, type Posted, TEXT_MAX } from "../catalogue/content";
+import type { AnyContent, Posted } from "../catalogue/content";
 import { type Effect, type Ended, type Event, type InputOf, ROOM } from "../events";
 import { Frames } from "./frames";
 import { CommitQueue } from "./commitQueue";
@@ -26,6 +26,7 @@ import { OPTIONS, type Options } from "../options";
 import type { FeatureClass, Owner, Room } from "./ports";
 import { MessageLog } from "./messageLog";
 import { ReceivedCommits, tellRoster } from "./receivedCommits";
+import { ServerAnswers } from "./serverAnswers";
 import { Sync } from "./sync";
 import * as sentences from "../catalogue/sentences";
 
@@ -61,11 +62,11 @@ export class RoomSession implements Room {
   readonly features: readonly Feature[];
   readonly frames: Frames;
   readonly #commits: CommitQueue;
-  readonly #messageLog: MessageLog;
+  readonly messages: MessageLog;
   readonly #announcer: Announcer;
   readonly #receivedCommits: ReceivedCommits;
   #leavingSince: number | null = null;
-  #refusal = "";
+  readonly #answers = new ServerAnswers(this);
 
   static async create(membership: Membership, facts: RoomFacts): Promise<RoomSession> {
     const rng = facts.rng ?? systemRng;
@@ -84,12 +85,12 @@ export class RoomSession implements Room {
     this.sync = new Sync(this, facts.now);
     this.features = facts.buildFeatures(this, facts.now);
     this.#commits = new CommitQueue(this, this.features, facts.owner);
-    this.#messageLog = new MessageLog(this, this.features);
+    this.messages = new MessageLog(this, this.features);
     this.#announcer = new Announcer(this, this.features);
     this.#receivedCommits = new ReceivedCommits(this, this.features, {
       sync: this.sync,
       queue: this.#commits,
-      messageLog: this.#messageLog,
+      messageLog: this.messages,
       announcer: this.#announcer,
     });
     this.frames = new Frames(this, this.features);
@@ -112,6 +113,26 @@ export class RoomSession implements Room {
   /** Whether incoming messages may be old, because we are catching up. */
   get catchingUp(): boolean {
     return this.sync.catchingUp;
+  }
+
+  /** Whether the room is open at our slot, and the server has not acknowledged our pass yet. */
+  get awaitsEntry(): boolean {
+    return this.sync.awaitsEntry;
+  }
+
+  /** Whether the server claims a later slot, and refuses to hand over the way to it. */
+  get outOfReach(): boolean {
+    return this.sync.connection?.outOfReach ?? false;
+  }
+
+  /** Return whether no pass of ours has fit for long. */
+  isShutOut(now: number): boolean {
+    return this.sync.isShutOut(now);
+  }
+
+  /** Request the way to the others' slot anew. */
+  askAgain(): void {
+    this.sync.askAgain();
   }
 
   /** Return whether we are connected and in step with the server, so that messages reach the others now. */
@@ -151,7 +172,8 @@ export class RoomSession implements Room {
 
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
   async carryOver(old: RoomSession): Promise<void> {
-    this.#messageLog.carryOver(old.#messageLog);
+    this.membership.carryOver(old.membership);
+    this.messages.carryOver(old.messages);
     this.#commits.carryOver(old.#commits);
     for (const feature of this.features) await feature.carryOver(old);
   }
@@ -195,16 +217,30 @@ export class RoomSession implements Room {
     return this.#commits.idle && this.stuckAt === null;
   }
 
-  /** Send a chat message; CommandError if the text is empty or too long. */
-  async say(text: string, now: number): Promise<void> {
-    const size = Array.from(text).length;
-    if (size < 1 || size > TEXT_MAX) throw new CommandError(sentence("room.text_size", { most: TEXT_MAX }));
-    await this.post({ type: "say", id: this.rng(16), text }, now);
+  /** Our intents that have not been done yet, in order. */
+  get waitingIntents(): readonly Intent[] {
+    return this.#commits.waiting;
+  }
+
+  /** Return whether our commits, except removals, wait for something other than the server. */
+  commitsWait(now: number): boolean {
+    return featuresWith(this.features, "holdsCommits").some((feature) => feature.holdsCommits(now));
+  }
+
+  /** Return null if messages may be sealed for the room; else why they wait. */
+  holdReason(now: number): Sentence | null {
+    const reasons = featuresWith(this.features, "holdReason").map((feature) => feature.holdReason(now));
+    return reasons.find((reason) => reason !== null) ?? null;
+  }
+
+  /** Return whether messages reach the others now, and may be sealed for the room. */
+  speaks(now: number): boolean {
+    return this.isSynced(now) && this.holdReason(now) === null;
   }
 
   /** Send a message to all members; resend it after a lost connection until all can have it. */
   async post(what: Posted, now: number): Promise<void> {
-    this.#messageLog.post(what, now);
+    this.messages.post(what, now);
     await this.#drive(now);
   }
 
@@ -250,7 +286,7 @@ export class RoomSession implements Room {
 
   /** Handle a lost or failed connection. */
   async lost(why: Sentence, now: number): Promise<void> {
-    if (this.sync.isEntered) this.#messageLog.lost(now);
+    if (this.sync.isEntered) this.messages.lost(now);
     this.sync.lost();
     for (const feature of this.features) await feature.lost(why, now);
     if (this.ended === null) this.sync.reconnect(why, now);
@@ -265,14 +301,15 @@ export class RoomSession implements Room {
       return;
     }
     this.#commits.tick(now);
-    if (!this.catchingUp) this.#messageLog.tellMissed();
+    if (!this.catchingUp) this.messages.tellMissed();
     await this.#drive(now);
+    this.messages.tellHeld(now);
     for (const feature of featuresWith(this.features, "tick")) await feature.tick(now);
   }
 
   /** Process a message from the server on the room's connection. */
   async received(message: ServerMessage, now: number): Promise<void> {
-    if (this.ended !== null) return;
+    if (this.ended !== null || this.#answers.isUnasked(message, this.sync.connection)) return;
     await this.#hear(message, now);
     await this.#drive(now);
   }
@@ -286,7 +323,7 @@ export class RoomSession implements Room {
       case "entered":
         if (sync.connection !== null && !sync.isEntered) {
           const restarted = sync.entered(sync.connection, message, now);
-          this.#messageLog.markForResending(restarted); // it has lost its relays
+          this.messages.markForResending(restarted); // it has lost its relays
         }
         break;
       case "opened":
@@ -303,8 +340,8 @@ export class RoomSession implements Room {
         sync.stale(message.slot, now);
         break;
       case "caught_up":
-        sync.caughtUp(message.relay);
-        this.#messageLog.countMissing(message.missing);
+        sync.caughtUp(message.slot, message.relay, now);
+        this.messages.countMissing(message.missing);
         break;
       case "relayed":
         await this.#relayed(message.relay, message.blob, now);
@@ -336,7 +373,7 @@ export class RoomSession implements Room {
     this.sync.relayed(number);
     const digest = H(blob);
     for (const feature of featuresWith(this.features, "relayed")) await feature.relayed(number, digest, now);
-    await this.#messageLog.relayed(blob, now);
+    await this.messages.relayed(blob, now);
   }
 
   #refused(refused: Refused, now: number): void {
@@ -346,17 +383,10 @@ export class RoomSession implements Room {
     this.sync.refused(connection, refused, now);
     if (about === "commit" && code === "size") this.#commits.refused(verbatim(refused.text));
     else if (about === "relay" && code === "pass") {
-      this.#messageLog.markForResending();
+      this.messages.markForResending();
       this.#announcer.announceAt(now);
     }
-    // The page reports a lost media server, and sends media again.
-    const lost = about === "media" && code === "lost";
-    // `Dropped` reports a full server; a commit that comes too soon is sent again.
-    const silent = lost || code === "pass" || code === "full" || (about === "commit" && code === "rate");
-    if (!silent && about !== "open" && refused.text !== this.#refusal) {
-      this.#refusal = refused.text; // reported once, however often it recurs
-      this.tell(sentences.alarm("refused", { why: refused.text }));
-    }
+    this.#answers.report(refused);
   }
 
   async #drive(now: number): Promise<void> {
@@ -382,8 +412,7 @@ export class RoomSession implements Room {
       for (const feature of featuresWith(this.features, "leaving")) await feature.leaving(now);
       return;
     }
-    const held = featuresWith(this.features, "holdsMessages").some((feature) => feature.holdsMessages(now));
-    if (!held) await this.#messageLog.sendWaiting();
+    await this.messages.sendWaiting(now);
     await this.#commits.sendNext(now);
   }
 
@@ -396,13 +425,14 @@ export class RoomSession implements Room {
 
   /** Send to all members through the relay, and return the blob; only while in sync. */
   relay(what: AnyContent): Promise<Bytes> {
-    return this.#messageLog.relay(what);
+    return this.messages.relay(what);
   }
 
   // -- output ---------------------------------------------------------------------------------------------
 
   /** Send a message on the room's connection. */
   send(message: ClientMessage): void {
+    this.sync.connection?.asks(message.type);
     this.perform({ type: "Transmit", endpoint: ROOM, message });
   }
 
@@ -431,6 +461,24 @@ export class RoomSession implements Room {
   /** Stop here, and rejoin with a ticket. */
   giveUp(): void {
     this.needsRejoin = true;
+  }
+
+  /** Whether we ask to be let in again: we need to, or the server keeps the others' slot from us. */
+  get seeksReadmission(): boolean {
+    return this.needsRejoin || this.sync.seeksReadmission;
+  }
+
+  /** Ask the members to let us in again, and keep this membership meanwhile; or stop asking. */
+  seekReadmission(on: boolean): void {
+    this.sync.seeksReadmission = on;
+  }
+
+  /** Go on in this membership: nobody is ahead of it. A commit that nobody could read is void. */
+  async resume(now: number): Promise<void> {
+    this.needsRejoin = false;
+    this.sync.seeksReadmission = false;
+    for (const feature of featuresWith(this.features, "resumed")) await feature.resumed(now);
+    await this.#drive(now);
   }
 
   /** Whether we have proposed our own removal. */

@@ -30,8 +30,24 @@ export class RoomConnection {
   /** The features know that we are in sync. */
   featuresNotified = false;
   handingOver: number | null = null;
+  /** The server claims a later slot, and refuses to hand over the way to it. */
+  outOfReach = false;
+  /** Our messages without an answer, by type. */
+  readonly #asked = new Map<string, number>();
 
   constructor(nonce: Bytes, readonly serverKey: Bytes) {
     this.nonce = nonce;
+  }
+
+  /** Record a message of ours, of that type. */
+  asks(about: string): void {
+    this.#asked.set(about, (this.#asked.get(about) ?? 0) + 1);
+  }
+
+  /** Record an answer to one of our messages of that type; return false if none waits for one. */
+  isAnswer(about: string): boolean {
+    const waiting = this.#asked.get(about) ?? 0;
+    if (waiting > 0) this.#asked.set(about, waiting - 1);
+    return waiting > 0;
   }
 }

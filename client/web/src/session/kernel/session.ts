@@ -22,7 +22,7 @@ import { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
 import { Admissions } from "./admissions";
 import { RepeatedAlarms } from "./alarms";
-import { type Arrival, enterMeeting, foundMeeting, recoveryData, rejoinLobby } from "./entering";
+import { type Arrival, enterMeeting, foundMeeting, recoveryData } from "./entering";
 import { Me } from "./me";
 import { inviteMade, MeetingInvites } from "./meetingInvites";
 import { OPTIONS, type Options } from "../options";
@@ -31,6 +31,7 @@ import { Roles } from "../features/roles";
 import { Reporting } from "../features/reporting";
 import { HostReturnLobby, RejoinLobby } from "../entry/recovery";
 import { Readmission } from "./readmission";
+import { Reentry } from "./reentry";
 import { carryOut } from "./commands";
 import { RoomSession } from "./room";
 import { Monitor } from "../monitor/monitor";
@@ -74,8 +75,7 @@ export class Session {
   #room: RoomSession | null = null;
   #host: HostLobby | null = null;
   #guest: Guest | null = null;
-  /** The leaf of the member that let us rejoin last. */
-  #helper: number | null = null;
+  readonly #reentry: Reentry;
   #kept: HostRecoveryData | null = null;
   #ended: Ended | null = null;
   #publish: InputOf<"Publish"> | null = null;
@@ -89,6 +89,7 @@ export class Session {
     this.#me = me;
     this.#invites = new MeetingInvites(invite, rng);
     this.#readmission = new Readmission(rng);
+    this.#reentry = new Reentry(rng);
     this.#options = options;
     this.#rng = rng;
   }
@@ -266,7 +267,7 @@ export class Session {
     const room = this.#inRoom(what.type);
     switch (what.type) {
       case "Admit":
-        return await this.#admit(this.#asHost(), room, what.knock, now);
+        return await room.queue(this.#asHost().admit(what.knock, now), now);
       case "Refuse":
         return await this.#asHost().refuse(what.knock, NOT_LET_IN, now);
       case "NewInvite":
@@ -303,7 +304,7 @@ export class Session {
       case "Knocked":
         this.#tell({ ...left, label: this.#invites.book.label(left.invite) });
         if (room.membership.policy.mode === Mode.WAVE_IN && !room.feature(Roles).seedExposed)
-          await this.#admit(host, room, left.knock, now);
+          await room.queue(host.admit(left.knock, now), now);
         return;
       case "RejoinIntent":
         return await room.queue(left, now);
@@ -312,11 +313,6 @@ export class Session {
       case "ClockReport":
         this.#tell(clocks.report(left.at - now, room.feature(Monitor).clocks));
     }
-  }
-
-  /** Let a newcomer in: the room commits it, and `Admissions` has the result. */
-  async #admit(host: HostLobby, room: RoomSession, knock: number, now: number): Promise<void> {
-    await room.queue(host.admit(knock, now), now);
   }
 
   async #lost(endpoint: Endpoint, why: Sentence, now: number): Promise<void> {
@@ -366,7 +362,7 @@ export class Session {
         if (room.hostSeed !== null && !room.membership.isHost(room.membership.ownLeaf)) this.#stopHosting(room);
       }
       if (room.hostSeed !== null && this.#host === null) await this.#becomeHost(room.hostSeed, now);
-      if (room.needsRejoin && this.#guest === null && room.ended === null) await this.#rejoin(room, now);
+      await this.#considerRejoin(room, now);
     }
     for (const part of [this.#room, this.#host, this.#guest, this.#readmission.members])
       this.#gather(part);
@@ -429,7 +425,7 @@ export class Session {
     const room = await this.#makeRoom(arrival, hostSeed, now);
     this.#policy = null;
     this.#admissions.clear();
-    if (guest instanceof RejoinLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;
+    this.#reentry.entered(guest);
     this.#invites.book.enter(arrival.membership);
     this.#closeGuest(guest);
     this.#gather(old);
@@ -453,12 +449,15 @@ export class Session {
     return RoomSession.create(membership, { ...keys, origin, hostSeed, owner, buildFeatures, now, options, rng });
   }
 
-  async #rejoin(room: RoomSession, now: number): Promise<void> {
-    this.#host?.close(); // until we are in again; guests there knock at our next card
-    this.#effects.push(...this.#readmission.close());
-    this.#tell(sentences.alarm("rejoining"));
-    const facts = { psks: this.#invites.psks, first: this.#helper, now, rng: this.#rng };
-    this.#guest = await rejoinLobby(this.#me, room, this.#invites.own, facts);
+  /** Ask to be let in again while the room needs it, and stop if it goes on without. */
+  async #considerRejoin(room: RoomSession, now: number): Promise<void> {
+    const guest = this.#guest;
+    if (guest === null && room.seeksReadmission && room.ended === null) {
+      this.#host?.close(); // until we are in again; guests there knock at our next card
+      this.#effects.push(...this.#readmission.close());
+      this.#tell(this.#reentry.reason(room, now));
+      this.#guest = await this.#reentry.ask(this.#me, room, this.#invites, now);
+    } else if (guest instanceof RejoinLobby && (await this.#reentry.goesOn(guest, room, now))) this.#closeGuest(guest);
   }
 
   async #becomeHost(seed: HostSeed, now: number): Promise<void> {

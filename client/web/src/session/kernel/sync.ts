@@ -19,7 +19,7 @@ import { type Bytes, same } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
 import { OPEN_WAIT } from "../../wire/limits";
 import type { Challenge, Entered, Refused } from "../../wire/messages";
-import type { Sentence } from "../../words/sentence";
+import { type Sentence, sentence } from "../../words/sentence";
 import { RoomConnection } from "./roomConnection";
 import { ROOM } from "../events";
 import { type Entry, gateFits } from "./journal";
@@ -29,6 +29,8 @@ import * as sentences from "../catalogue/sentences";
 
 /** Seconds until a catch-up that exceeded the server's rate limit is requested again. */
 export const CATCH_UP_RETRY = 1.5;
+/** Seconds without an acknowledgement of our pass before we connect anew. */
+export const SHOW_WAIT = 8;
 /**
  * Seconds for which the slot of a restarted server's room must rest before anything new is sent there: while members
  * hand over blobs, the room passes through old slots and has not reached its members' slot.
@@ -61,12 +63,19 @@ export class Sync {
   /** Since when no pass of ours fits, or the room is not open; null while one does. */
   #outsideSince: number | null = null;
   #toldOutside = false;
+  /**
+   * Whether the server claims a slot that it does not hand over: we ask the members to let us in again. The membership
+   * stays, and goes on if the server yields (decision 43).
+   */
+  seeksReadmission = false;
   #relay = 0;
   #settling = false;
   #movedAt: number;
   #reconnectAt: number | null = null;
   #failures = 0;
   #away = false;
+  /** Since when our pass waits for its acknowledgement. */
+  #waitingSince: number | null = null;
 
   constructor(room: Room, now: number) {
     this.#room = room;
@@ -117,6 +126,18 @@ export class Sync {
     );
   }
 
+  /** Whether the room is open and at our slot, and the server has not let us in by our pass yet. */
+  get awaitsEntry(): boolean {
+    const mine = this.#room.membership.journal.slot;
+    const { connection } = this;
+    return (
+      connection !== null &&
+      this.slot === mine &&
+      connection.showing !== null &&
+      (connection.shown === null || connection.shown < mine)
+    );
+  }
+
   // -- connections ----------------------------------------------------------------------------------------
 
   /** Forget the connection. */
@@ -136,16 +157,24 @@ export class Sync {
     this.#room.perform({ type: "RemoteStreams", streams: [] });
   }
 
-  /** Connect, or allow a catch-up, when its time has come. */
+  /** Connect, anew too, or allow a catch-up, when its time has come. */
   async tick(now: number): Promise<void> {
     if (this.#reconnectAt !== null && now >= this.#reconnectAt) {
       this.#reconnectAt = null;
       this.#room.perform({ type: "Connect", endpoint: ROOM });
     }
     const connection = this.connection;
-    if (connection !== null && connection.catchUpAgain !== null && now >= connection.catchUpAgain) {
+    if (connection === null) return;
+    if (connection.catchUpAgain !== null && now >= connection.catchUpAgain) {
       connection.catchUpAgain = null;
       connection.catchingUp = false;
+    }
+    if (!this.awaitsEntry) this.#waitingSince = null;
+    else if (this.#waitingSince === null) this.#waitingSince = now;
+    else if (now - this.#waitingSince > SHOW_WAIT) {
+      this.#waitingSince = null;
+      this.#room.perform({ type: "Disconnect", endpoint: ROOM });
+      await this.#room.lost(sentence("away.unanswered"), now);
     }
     await this.#waitOutside(now);
   }
@@ -256,8 +285,9 @@ export class Sync {
     if (number === this.#relay + 1) this.#relay = number;
   }
 
-  /** All relays up to `relay` have arrived, or are lost. */
-  caughtUp(relay: number): void {
+  /** All commits up to `slot` and all relays up to `relay` have arrived, or are lost. */
+  caughtUp(slot: number, relay: number, now: number): void {
+    this.moveTo(slot, now);
     this.#relay = Math.max(this.#relay, relay);
     if (this.connection !== null) this.connection.catchingUp = false;
   }
@@ -271,8 +301,7 @@ export class Sync {
       connection.handingOver = null;
       if (code === "pass") connection.shown = null;
     } else if (about === "catch_up") {
-      if (code === "pass" || code === "gone")
-        this.#room.giveUp(); // the missed blobs are no longer available
+      if (code === "pass" || code === "gone") this.#refuseReach(connection);
       else if (code === "rate") connection.catchUpAgain = now + CATCH_UP_RETRY;
       else connection.catchingUp = false;
     } else if (about === "media" && code === "pass") {
@@ -288,6 +317,26 @@ export class Sync {
       this.#room.tell(sentences.alarm("gate_denied"));
     connection.refusals++;
     connection.showing = null;
+  }
+
+  /**
+   * The server does not hand over what we have missed. Nobody has signed that: it is a hint.
+   *
+   * `Recovery` decides what follows from it. At our own slot we have missed nothing but relays.
+   */
+  #refuseReach(connection: RoomConnection): void {
+    if (this.slot !== null && this.slot > this.#room.membership.journal.slot) connection.outOfReach = true;
+    else connection.catchingUp = false;
+  }
+
+  /** Request the way to the others' slot anew, as if nothing had been refused or left unanswered. */
+  askAgain(): void {
+    const { connection } = this;
+    if (connection === null || !connection.entered) return;
+    connection.catchingUp = false;
+    connection.showing = connection.catchUpAgain = null;
+    this.showAgain();
+    this.catchUp(connection);
   }
 
   // -- steps ----------------------------------------------------------------------------------------------
@@ -327,7 +376,11 @@ export class Sync {
   /** Return whether the server knows that we hold the pass of `slot`; show the pass if that is still to do. */
   #isShown(connection: RoomConnection, slot: number): boolean {
     if (connection.shown !== null && connection.shown >= slot) return true;
-    if (connection.showing !== null || connection.refusals > 1) return false;
+    if (connection.showing !== null) return false;
+    if (connection.refusals > 1) {
+      if (this.stuckAt === null) this.#refuseReach(connection);
+      return false;
+    }
     const { journal } = this.#room.membership;
     const entry = journal.entry(slot);
     connection.showing = slot;
@@ -367,12 +420,13 @@ export class Sync {
     }
     this.#outsideSince ??= now;
     const waited = now - this.#outsideSince;
-    if (this.slot !== null && waited > OUTSIDE_TELL && !this.#toldOutside) {
+    const tell = this.slot !== null && waited > OUTSIDE_TELL && !this.#toldOutside;
+    if (tell && !room.seeksReadmission) {
+      // Otherwise it has been reported that we ask to be let in again.
       this.#toldOutside = true;
       room.tell(sentences.alarm("outside"));
     }
-    if (this.slot !== null && waited > OUTSIDE_WAIT) room.giveUp();
-    else if (connection.openedAt === null || connection.openedSlot !== this.slot) {
+    if (connection.openedAt === null || connection.openedSlot !== this.slot) {
       if (this.slot !== null || waited > MEMBER_WAIT)
         await this.#openRoom(connection, journal.signed({ newest: this.slot !== null }), now);
     } else if (waited > OPEN_WAIT && now - connection.openedAt > OPEN_RETRY)
@@ -384,6 +438,11 @@ export class Sync {
     if (this.slot === null || this.#astray || connection.refusals > 1) return true;
     // Members with older blobs may still hand them over.
     return this.slot < oldest && now - this.#movedAt > HAND_OVER_WAIT;
+  }
+
+  /** Return whether no pass of ours has fit for `OUTSIDE_WAIT`: `Recovery` asks the members then. */
+  isShutOut(now: number): boolean {
+    return this.#outsideSince !== null && now - this.#outsideSince > OUTSIDE_WAIT;
   }
 
   #comeIn(): void {

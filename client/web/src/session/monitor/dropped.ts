@@ -169,7 +169,8 @@ export class Dropped extends Feature {
 
   /** Return whether the server lets us into the room, and the room is open. */
   #inside(): boolean {
-    return this.room.handle.length > 0 && this.room.serverSlot !== null;
+    const there = this.room.handle.length > 0 && this.room.serverSlot !== null;
+    return there && !this.room.awaitsEntry;
   }
 
   /** Return whether the server lets us in with another key: a new process, which knows no rooms. */

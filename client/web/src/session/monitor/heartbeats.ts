@@ -1,5 +1,5 @@
 /** Heartbeats: send and receive beats; encoding, keys and timing. `monitor` draws the conclusions. */
-import { type Counters, Heartbeat, NO_HEARTBEAT } from "../../crypto/agreed/heartbeat";
+import { type Counters, Heartbeat, NO_HEARTBEAT, type PendingAct } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { AuthenticationError, MalformedError, SnugCryptoError, ValidationError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
@@ -105,6 +105,13 @@ export function trim(known: Map<unknown, unknown>, most: number): void {
   }
 }
 
+/** What a beat reports beside the counters; `members` is their number. */
+export interface Report {
+  readonly members: number;
+  readonly want: boolean;
+  readonly pending: readonly PendingAct[];
+}
+
 /** Our own history, the others' histories, and the counters that we sign. */
 export class Heartbeats {
   readonly #room: Room;
@@ -152,7 +159,7 @@ export class Heartbeats {
   }
 
   /** Sign a beat and broadcast it. */
-  async send(now: number, ordering: Ordering, members: number, want: boolean): Promise<Heartbeat> {
+  async send(now: number, ordering: Ordering, { members, want, pending }: Report): Promise<Heartbeat> {
     const room = this.#room;
     const m = room.membership;
     const [relay, window] = ordering.newest();
@@ -176,6 +183,7 @@ export class Heartbeats {
       sent: counters(this.sent),
       want,
       got: leaves.map((leaf) => ({ leaf, seq: heard.get(leaf) ?? 0, frames: counters(this.got.get(leaf)) })),
+      pending,
     });
     const beat = await unsigned.signed(room.number, (label, data) => m.sign(label, data));
     const payload = beat.encode();

@@ -17,6 +17,7 @@ import type { Change } from "../kernel/verdict";
 import { Delivery, type Stream } from "./delivery";
 import { Disorder } from "./disorder";
 import { type Leaves, MemberTable, type Span } from "./memberTable";
+import { Pending } from "./pending";
 import { Removals } from "./removals";
 import { Replacements } from "./replacements";
 import { Silence } from "./silence";
@@ -51,6 +52,7 @@ export class Monitor extends Feature {
   readonly #removals: Removals;
   readonly #replacements: Replacements;
   readonly #unreadableCommits: UnreadableCommits;
+  readonly #pending: Pending;
   /** hex(H(epoch_authenticator)) -> when the next epoch began; null: it is the current epoch. */
   readonly #epochs = new Map<string, number | null>();
   readonly #beginning: Beginning;
@@ -60,6 +62,8 @@ export class Monitor extends Feature {
   // Reported so far.
   #stale = false;
   #override: Leaves | null = null;
+  /** Members whose removal waits, and holds nothing. */
+  #overriddenRemovals: ReadonlySet<string> = new Set();
   readonly #doubled = new Set<number>();
 
   constructor(room: Room, now: number) {
@@ -73,6 +77,7 @@ export class Monitor extends Feature {
     this.#removals = new Removals(room, this.#members);
     this.#unreadableCommits = new UnreadableCommits(room, this.#members);
     this.#replacements = new Replacements(room, this.#heartbeats);
+    this.#pending = new Pending(room, this.#members);
     this.#updateMembers(now);
     this.#epochs.set(this.#authenticator(), null);
     this.#beginning = new Beginning(this.#members.others.keys());
@@ -131,13 +136,14 @@ export class Monitor extends Feature {
   }
 
   /**
-   * Go on with audio and video although the listeners are unknown; CommandError if they are not paused.
+   * Go on although the listeners are unknown; CommandError if nothing is held.
    *
-   * Holds until freshness is back, a member comes or goes, or another confirmation is missing.
+   * Holds until freshness is back, a member comes or goes, another confirmation is missing, or another removal waits.
    */
   override(now: number): void {
-    if (this.pauseReason(now) === null) throw new CommandError(sentence("cannot.not_paused"));
-    this.#override = new Set(this.#missing(now));
+    if (this.holdReason(now) === null) throw new CommandError(sentence("cannot.not_paused"));
+    this.#overriddenRemovals = new Set(this.#pending.toRemove().map(String));
+    if (this.#doubt(now, !this.#beginning.over) !== null) this.#override = new Set(this.#missing(now));
     this.room.tell(sentences.status("override"));
   }
 
@@ -173,6 +179,7 @@ export class Monitor extends Feature {
     this.#replacements.cameBack(old);
     this.#heartbeats.record = before.record;
     this.#stale = before.#stale;
+    this.#pending.carryOver(before.#pending);
     if (before.#withholding.isReported) this.room.tell(sentences.status("cleared.handed_over"));
   }
 
@@ -210,6 +217,8 @@ export class Monitor extends Feature {
     }
     this.#replacements.adopted(change, now);
     this.#unreadableCommits.adopted(change);
+    if (change.by === m.ownLeaf) this.#pending.committed();
+    this.#pending.adopted();
     this.#withholding.checkClaims(m.journal.slot);
     this.#heartbeats.scheduleSoon(now, this.#members.leaves);
   }
@@ -239,16 +248,41 @@ export class Monitor extends Feature {
     got.set(stream, (got.get(stream) ?? 0) + 1);
   }
 
+  override holdReason(now: number): Sentence | null {
+    return this.#reason(now, !this.#beginning.over);
+  }
+
   override pauseReason(now: number): Sentence | null {
-    if (this.#override !== null) return null;
-    if (this.#isNew) return PAUSED_NEW;
+    return this.#reason(now, this.#isNew);
+  }
+
+  /** Return why nothing may be sealed; `isNew`: nobody has answered us yet, and that counts. */
+  #reason(now: number, isNew: boolean): Sentence | null {
+    const names = this.#pending.toRemove();
+    if (names.some((name) => !this.#overriddenRemovals.has(String(name))))
+      return sentence("watch.held_removal", { names });
+    return this.#override === null ? this.#doubt(now, isNew) : null;
+  }
+
+  /** Return why it is unknown who reads what we seal; null if it is known. */
+  #doubt(now: number, isNew: boolean): Sentence | null {
+    if (isNew) return PAUSED_NEW;
     const fresh = this.#fresh.until(this.#members.others, this.#members.host) > now;
     if (this.#withholding.pauses(now, fresh)) return PAUSED_WITHHELD;
     return fresh ? null : PAUSED_STALE;
   }
 
-  override holdsMessages(_now: number): boolean {
-    return !this.#beginning.over && this.#override === null;
+  /**
+   * Return whether more than half of the others have signed a slot that does not come.
+   *
+   * While too few others confirm our epoch, a host alone decides.
+   */
+  isAhead(now: number): boolean {
+    const ahead = [...this.#withholding.ahead(now)];
+    const { others, host } = this.#members;
+    if (2 * ahead.length > others.size) return true;
+    const fresh = this.#fresh.until(others, host) > now;
+    return !fresh && ahead.some((leaf) => others.get(leaf) === true);
   }
 
   override heardRecently(leaf: number, now: number): boolean {
@@ -273,7 +307,11 @@ export class Monitor extends Feature {
   }
 
   override async replaced(now: number): Promise<void> {
-    await this.#heartbeats.send(now, this.#disorder.ordering, this.#members.leaves.length, true);
+    await this.#heartbeats.send(now, this.#disorder.ordering, {
+      members: this.#members.leaves.length,
+      want: true,
+      pending: [],
+    });
   }
 
   override async tick(now: number): Promise<void> {
@@ -281,11 +319,15 @@ export class Monitor extends Feature {
     // We slept: missing beats are nobody's fault.
     if (members.syncedAt !== null && now - this.#ticked > ASLEEP) members.syncedAt = now;
     this.#ticked = now;
+    const waiting = new Set(this.#pending.toRemove().map(String));
+    this.#overriddenRemovals = new Set([...this.#overriddenRemovals].filter((name) => waiting.has(name)));
+    if (this.#pending.tick(now)) this.#heartbeats.scheduleSoon(now, members.leaves);
     if (members.others.size > 0 && this.#heartbeats.isDue(now) && this.room.isSynced(now)) {
       this.#delivery.recordSent(this.room.membership.ownLeaf, this.#heartbeats.sent);
       const subscriptions = this.room.feature(Subscriptions);
       const want = subscriptions.subscribesToAll;
-      await this.#heartbeats.send(now, this.#disorder.ordering, members.leaves.length, want);
+      const report = { members: members.leaves.length, want, pending: this.#pending.overdue() };
+      await this.#heartbeats.send(now, this.#disorder.ordering, report);
       const wanted = want ? null : (leaf: number) => subscriptions.subscribed(leaf);
       this.#judgeDelivery(this.room.membership.ownLeaf, this.#heartbeats.got, now, wanted);
     }
@@ -322,6 +364,7 @@ export class Monitor extends Feature {
     if (beat.want) this.#judgeDelivery(leaf, new Map(beat.got.map((g) => [g.leaf, new Map(g.frames)])), now);
     else this.#delivery.stopJudging(leaf);
     this.#removals.heard(leaf, beat.slot);
+    this.#pending.heard(beat);
   }
 
   /** Extend the member's confirmation if its beat is of our epoch or of one that ended lately. */
@@ -344,6 +387,7 @@ export class Monitor extends Feature {
     if (until > now) {
       // Confirmed by an old beat of ours: wait for a newer one before the report.
       if (this.#stale && until < now + STEADY) return;
+      if (this.#override !== null && !this.#beginning.over) return; // our messages go until somebody has answered us
       if (this.#stale || this.#override !== null) this.room.tell(sentences.status("cleared.fresh"));
       this.#stale = false;
       this.#override = null;
@@ -426,6 +470,7 @@ export class Monitor extends Feature {
   #forget(leaf: number): void {
     for (const part of [
       this.#members, this.#heartbeats, this.#fresh, this.#delivery, this.#silence, this.#withholding, this.#disorder,
+      this.#pending,
     ])
       part.forget(leaf);
     this.#beginning.forget(leaf, this.#members.others);

@@ -1,10 +1,10 @@
 /**
  * A member that came back in the place of a program that is still running: two programs have its keys.
  *
- * Protocol section 6. A program that asks to rejoin says nothing more as its old leaf. A heartbeat of that old
- * membership proves that another program runs it, if it cannot be older than the rejoin.
+ * Protocol section 6. A program that has asked to rejoin says so in its heartbeats (`Act.REJOIN`). Another heartbeat of
+ * that old membership proves that another program runs it, if it cannot be older than the rejoin.
  */
-import { Heartbeat } from "../../crypto/agreed/heartbeat";
+import { Act, Heartbeat } from "../../crypto/agreed/heartbeat";
 import { type Bytes, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import * as sentences from "../catalogue/sentences";
@@ -67,6 +67,7 @@ export class Replacements {
       beat = Heartbeat.decode(payload);
       replaced = this.#replaced.get(beat.leaf);
       if (replaced === undefined || beat.since >= replaced.slot || !this.#isLater(beat, replaced)) return;
+      if (beat.pending.some(({ act }) => act === Act.REJOIN)) return; // its own, which the server keeps from it
       await beat.verify(this.#room.number, replaced.key);
     } catch (error) {
       if (error instanceof SnugCryptoError) return;

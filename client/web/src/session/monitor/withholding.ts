@@ -84,6 +84,15 @@ export class Withholding {
       this.#room.tell(sentences.twoStories(slot, this.#members.names(this.#forkReporters)));
   }
 
+  /** Return the members that have signed, for a while, a slot that does not come here. */
+  ahead(now: number): Set<number> {
+    const connected = this.#members.connectedFor(now);
+    const ahead = new Set<number>();
+    for (const [leaf, a] of this.#ahead)
+      if (Math.min(now - a.since, connected) > WITHHELD && !this.#forkReporters.has(leaf)) ahead.add(leaf);
+    return ahead;
+  }
+
   /** Return whether media must wait for a change; `fresh`: enough members have confirmed our epoch. */
   pauses(now: number, fresh: boolean): boolean {
     // A member with another chain than ours pauses nothing.
@@ -96,16 +105,12 @@ export class Withholding {
   /** Report a change that does not come, and when it has come; return whether there was an alarm. */
   judge(now: number): boolean {
     const room = this.#room;
-    const outOfStep = room.stuckAt !== null || room.needsRejoin;
-    const entered = room.serverSlot !== null && !outOfStep;
+    const entered = room.serverSlot !== null && room.stuckAt === null && !room.needsRejoin;
     if (entered && (room.serverSlot ?? 0) > room.membership.journal.slot) this.#serverAhead ??= now;
     else this.#serverAhead = null;
     const late = this.#serverAhead !== null && now - this.#serverAhead > WITHHELD;
-    const connected = this.#members.connectedFor(now);
-    const ahead = new Set<number>();
-    for (const [leaf, a] of this.#ahead)
-      if (Math.min(now - a.since, connected) > WITHHELD && !this.#forkReporters.has(leaf)) ahead.add(leaf);
-    if (outOfStep) return false;
+    const ahead = this.ahead(now);
+    if (room.stuckAt !== null || room.seeksReadmission) return false;
     const told = this.isReported;
     // Later claims of the same are no news, unless the first claim has stood alone for long.
     const more = without(ahead, this.#withheld).size > 0 && now - this.#withheldAt > DOUBT;

@@ -114,7 +114,7 @@ function Line({ line, before }: { readonly line: ChatLine; readonly before: Chat
   const goesOn =
     before !== undefined && before.kind !== "note" && before.leaf === line.leaf && before.name === line.name && line.at - before.at < TOGETHER;
   return (
-    <article class="chat-line" data-own={line.self} data-goes-on={goesOn} aria-label={word("meet.chat_from", { name: line.name, time: clock(line.at) })}>
+    <article class="chat-line" data-own={line.self} data-waits={line.waits ?? false} data-goes-on={goesOn} aria-label={word("meet.chat_from", { name: line.name, time: clock(line.at) })}>
       {!goesOn && (
         <p class="chat-head" aria-hidden="true">
           <strong>

@@ -8,7 +8,7 @@ import { useUi } from "./ui";
 const ASKS_FOR_CODE = new Set(["receipt", "two_stories", "code_fork", "code_aborted", "code_cheat", "code_different", "unverified_media"]);
 
 /** Reasons for sending nothing that a person may override (`Override`); not when the page itself cannot seal. */
-const OVERRIDABLE = new Set(["watch.paused_stale", "watch.paused_withheld"]);
+const OVERRIDABLE = new Set(["watch.held_removal", "watch.paused_stale", "watch.paused_withheld"]);
 
 /** Every alarm, newest first; each stays until it is dismissed. */
 export function Alarms() {
@@ -92,6 +92,35 @@ export function Banners() {
           )}
         </div>
       )}
+      <Held />
+    </div>
+  );
+}
+
+/** Messages of ours that wait, with the person's choice. */
+function Held() {
+  const { model } = useUi();
+  const held = model.held.value;
+  if (held.length === 0) return null;
+  return (
+    <div class="banner held">
+      <Icon name="message-square" />
+      <div>
+        <p>{word("meet.held")}</p>
+        <ul>
+          {held.map(({ text, why }, i) => (
+            <li key={i}>
+              <q>{typeof text === "string" ? text : word(text)}</q> {word(why)}
+            </li>
+          ))}
+        </ul>
+      </div>
+      <button type="button" class="button small" onClick={() => model.do.sendHeld()}>
+        {word("meet.held_send")}
+      </button>
+      <button type="button" class="button small" onClick={() => model.do.discardHeld()}>
+        {word("meet.held_discard")}
+      </button>
     </div>
   );
 }

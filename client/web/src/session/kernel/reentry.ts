@@ -1,0 +1,54 @@
+/** Our own requests to be let in again: made once for a membership, and taken up again when it needs them again. */
+import type { Rng } from "../../crypto/bytes";
+import { RejoinLobby } from "../entry/recovery";
+import type { EventOf } from "../events";
+import * as sentences from "../catalogue/sentences";
+import { rejoinLobby } from "./entering";
+import type { Me } from "./me";
+import type { MeetingInvites } from "./meetingInvites";
+import type { RoomSession } from "./room";
+
+/** Keeps the requests while a membership lasts: a late answer opens with the keys made for it. */
+export class Reentry {
+  readonly #rng: Rng;
+  #asks: RejoinLobby | null = null;
+  /** The leaf of the member that let us in last. */
+  #helper: number | null = null;
+
+  constructor(rng: Rng) {
+    this.#rng = rng;
+  }
+
+  /** Ask the members of `room` to let us in again, in their lobby. */
+  async ask(me: Me, room: RoomSession, { own, psks }: MeetingInvites, now: number): Promise<RejoinLobby> {
+    await room.membership.beginRequest();
+    if (this.#asks === null || !this.#asks.isFor(room))
+      this.#asks = await rejoinLobby(me, room, own, { psks, first: this.#helper, now, rng: this.#rng });
+    else this.#asks.beginAgain(now);
+    return this.#asks;
+  }
+
+  /** Return the alarm that says why we ask. */
+  reason(room: RoomSession, now: number): EventOf<"Alarm"> {
+    if (room.needsRejoin) return sentences.alarm("rejoining");
+    const { slot: mine } = room.membership.journal;
+    const slot = room.serverSlot ?? 0;
+    if (slot === mine && room.isShutOut(now)) return sentences.alarm("rejoining"); // it has been told that it is outside
+    return sentences.alarm(slot < mine ? "rejoining.outrun" : "rejoining.server");
+  }
+
+  /** Return whether the membership goes on without an answer. */
+  async goesOn(guest: RejoinLobby, room: RoomSession, now: number): Promise<boolean> {
+    if (room.needsRejoin && guest.nobodyIsAhead(room, now)) {
+      await guest.askOnceMore(now);
+      await room.resume(now);
+    }
+    return !room.seeksReadmission;
+  }
+
+  /** Forget the requests: we are in by an answer. */
+  entered(guest: object): void {
+    if (guest instanceof RejoinLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;
+    this.#asks = null;
+  }
+}

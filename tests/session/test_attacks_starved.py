@@ -1,0 +1,445 @@
+"""The server starves memberships: by refusals, slots out of reach, silence, and vetoes of hosts' commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from snugroom.client.session import events as ev
+from snugroom.crypto.mls import labels, treekem
+from snugroom.server.wire import messages as wire
+from tests.session.dishonest import forged, post_commit
+from tests.session.forked import HEARTBEAT_ALARMS, Forked, Media, heal, texts
+from tests.session.world import Link, Participant, World, seeds
+
+GONE = wire.Refused("gone", "the blobs after that slot are no longer held", "catch_up")
+
+
+class Hostile(World):
+    """A World whose server invents, swallows and answers messages as a test tells it."""
+
+    #: Called with each message of a participant; returns the server's answers, or None for an honest server.
+    answers: Callable[[Participant, object], list[object] | None] = staticmethod(lambda who, message: None)
+
+    def _ascend(self, link: Link, frame: bytes) -> None:
+        answers = self.answers(link.who, wire.decode_client(frame))
+        if answers is None:
+            super()._ascend(link, frame)
+        for answer in answers or ():
+            self.invent(link.who, answer, link)
+
+    def invent(self, who: Participant, message: object, link: Link | None = None) -> None:
+        """Send a participant a message that the room's server core did not send."""
+        self._deliver(link or who.links[ev.ROOM], wire.encode(message))  # type: ignore[arg-type]
+
+    def behave(self) -> None:
+        """Be honest from now on."""
+        del self.answers
+        self.down_filter = lambda who, message: True
+
+
+def talk(w: World, people: Sequence[Participant], text: str) -> None:
+    """One says something that all the others read."""
+    w.do(people[0], ev.Say(text))
+    w.until(lambda: all((people[0].label, text) in p.said for p in people[1:]), 5, text)
+
+
+def waits(who: Participant) -> bool:
+    """Whether it asks the members to let it in again."""
+    return bool(who.room.seeks_readmission)
+
+
+def held(who: Participant) -> list[str]:
+    """The messages that wait, as the last event showed them."""
+    events = who.of(ev.Held)
+    return [m.text for m in events[-1].messages] if events else []
+
+
+# -- nobody is sent out by a message that nobody signed --------------------------------------------------
+
+
+def test_a_refusal_that_nothing_asked_for_sends_nobody_out() -> None:
+    w = Hostile(900)
+    people = w.meeting("Ada", "Bo", "Cem", "Dana")
+    w.run(2)
+    for who in people:
+        w.invent(who, GONE)
+    w.run(20)
+    assert not any(waits(p) for p in people)
+    assert [p.alarms for p in people] == [[]] * 4
+    assert w.agreed(people)
+    talk(w, people, "we are all still here")
+
+
+def test_many_answers_that_nothing_asked_for_are_reported_as_the_servers() -> None:
+    w = Hostile(901)
+    ada, bo = w.meeting("Ada", "Bo")
+    w.run(2)
+    slot = 1 + ada.room.membership.journal.slot
+    for answer in (GONE, wire.Stale(slot, slot + 9), wire.Shown(slot + 9), wire.CaughtUp(slot + 9, 7, 0)):
+        for _ in range(3):
+            w.invent(ada, answer)
+    w.run(20)
+    assert ada.alarms == ["unasked"]
+    assert "server" in texts(ada, "unasked")[0]
+    assert bo.alarms == []
+    talk(w, [ada, bo], "and nothing came of it")
+
+
+def lie_ahead(w: Hostile, people: Sequence[Participant]) -> None:
+    """The server claims a later slot to all, and refuses to hand over what it does not have."""
+    w.answers = lambda who, message: [GONE] if isinstance(message, wire.CatchUp) else None
+    for who in people:
+        slot = who.room.membership.journal.slot
+        w.invent(who, wire.Committed(slot + 5, bytes(512), bytes(32), bytes(64)))
+
+
+def test_a_slot_out_of_reach_ends_no_membership() -> None:
+    w = Hostile(902)
+    people = w.meeting("Ada", "Bo", "Cem", "Dana")
+    w.run(2)
+    leaves = [p.room.membership.own_leaf for p in people]
+    lie_ahead(w, people)
+    for who in people:
+        took = w.until(lambda who=who: "rejoining" in who.alarms, 6, who.label)  # type: ignore[misc]
+        assert took < 6
+        assert "server" in texts(who, "rejoining")[0]
+    w.run(32)
+    for who in people:
+        assert len(texts(who, "rejoining")) == 2, "and after half a minute, that nobody answers"
+        assert who.ended is None
+    w.behave()
+    w.until(lambda: w.agreed(people) and not any(waits(p) for p in people), 30)
+    talk(w, people, "the server has come to its senses")
+    assert [p.room.membership.own_leaf for p in people] == leaves
+    assert not any("remove" in e.text for p in people for e in p.told if isinstance(e, ev.Status))
+
+
+def test_a_server_that_yields_before_the_welcome_finds_the_old_membership() -> None:
+    w = Hostile(903)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    w.run(2)
+    slot = ada.room.membership.journal.slot
+    lie_ahead(w, [bo])
+    heard: list[object] = []  # a card, which Bo knocks at; the answers do not come
+
+    def withhold(who: Participant, message: object) -> bool:
+        if who is not bo or not isinstance(message, wire.Posted):
+            return True
+        heard.append(message)
+        return len(heard) == 1
+
+    w.down_filter = withhold
+    w.until(lambda: ada.room.membership.journal.slot > slot, 30, "Ada lets Bo in again")
+    w.run(1)
+    w.behave()
+    w.until(lambda: w.agreed(people) and not waits(bo), 30)
+    assert bo.ended is None
+    assert len(bo.roster) == 3
+    talk(w, [bo, ada, cem], "here I am")
+
+
+def test_a_server_that_denies_what_it_showed_is_named() -> None:
+    w = Forked(907)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(2)
+    w.fork([bo])
+    for _ in range(9):
+        heal(w, bo)
+        w.run(0.3)
+    w.fork([])  # one room again: the others'
+    w.cut(bo.links[ev.ROOM])
+    took = w.until(lambda: "rejoining" in bo.alarms, 20)
+    assert took < 15
+    assert "server has gone back" in texts(bo, "rejoining")[0]
+    assert bo.ended is None
+    assert "rejoining" not in {*ada.alarms, *cem.alarms}
+
+
+def test_members_who_all_believe_to_be_behind_find_each_other() -> None:
+    w = World(904)
+    people = w.meeting("Ada", "Bo", "Cem", "Dana")
+    w.run(2)
+    for who in people:
+        who.room.needs_rejoin = True
+    w.until(lambda: all(waits(p) for p in people), 5)
+    w.until(lambda: w.agreed(people) and not any(waits(p) for p in people), 30)
+    talk(w, people, "nobody was ahead of us")
+    assert all(p.ended is None for p in people)
+
+
+def test_a_commit_that_nobody_can_read_leaves_nobody_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All are stuck on one commit, the host too: their tickets show that nobody is ahead."""
+    w = World(906)
+    ada, bo, cem, mallory = w.meeting("Ada", "Bo", "Cem", "Mallory")
+    w.run(2)
+    real = labels.encrypt_with_label
+
+    def spoiled(suite, public, label, context, plaintext, rng):  # type: ignore[no-untyped-def]
+        return real(suite, public, label, context, bytes(len(plaintext)), rng)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(treekem, "encrypt_with_label", spoiled)
+        blob = forged(mallory, [])
+    post_commit(w, mallory, blob)
+    w.run(0.5)
+    w.kill(mallory)
+    w.do(ada, ev.Remove(3))
+    w.until(lambda: all(waits(p) for p in (ada, bo, cem)), 10)
+    w.until(lambda: not any(waits(p) for p in (ada, bo, cem)), 30)
+    w.until(lambda: w.agreed([ada, bo, cem]), 10)
+    assert "pending" not in ada.alarms, "not the server kept Mallory in"
+    talk(w, [ada, bo, cem], "nobody was ahead of us")
+
+
+def test_a_pass_that_is_never_acknowledged_is_a_drop() -> None:
+    w = Hostile(905)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(5)
+    w.answers = lambda who, message: [] if who is bo and isinstance(message, wire.Show) else None
+    w.cut(bo.links[ev.ROOM])
+    took = w.until(lambda: "dropped" in bo.alarms, 30)
+    assert took < 20
+    assert "server" in texts(bo, "dropped")[0]
+    w.run(10)
+    w.behave()
+    w.until(lambda: bo.room.is_synced(w.now), 30)
+    talk(w, [bo, ada, cem], "let in again")
+
+
+# -- a host's act is done, or reported -----------------------------------------------------------------------
+
+
+def veto(w: Hostile, how: str) -> None:
+    def answers(who: Participant, message: object) -> list[object] | None:
+        if not isinstance(message, wire.Commit):
+            return None
+        return [] if how == "swallowed" else [wire.Stale(message.slot, message.slot - 1)]
+
+    w.answers = answers
+
+
+@pytest.mark.parametrize("how", ["swallowed", "stale"])
+def test_a_removal_that_the_server_vetoes_is_known_to_all_and_heard_by_nobody(how: str) -> None:
+    w = Hostile(910)
+    people = ada, bo, cem, mallory = w.meeting("Ada", "Bo", "Cem", "Mallory")
+    media = Media(w, people)
+    w.run(3)
+    veto(w, how)
+    began = w.now
+    w.do(ada, ev.Remove(3))
+    took = w.until(lambda: "pending" in ada.alarms, 10, f"{how}: Ada is told")
+    assert 5 <= took < 6.5
+    assert "Mallory is still here" in texts(ada, "pending")[0]
+    for who in (bo, cem):
+        w.until(lambda who=who: "pending" in who.alarms, 5, f"{how}: {who.label} is told")  # type: ignore[misc]
+        assert "Mallory is still here" in texts(who, "pending")[0]
+        assert "Ada" in texts(who, "pending")[0]
+    told = w.now
+    assert told - began < 9
+    w.do(ada, ev.Say("now that she is gone"))
+    w.do(bo, ev.Say("I never liked her"))
+    w.run(20)
+    for who in (ada, bo, cem):
+        assert not [at for at in media.opened.get((who.label, "Mallory"), []) if at > told + 0.5], who.label
+        assert len(texts(who, "pending")) == 1, "once"
+    assert not [at for at in media.sealed["Ada"] if began < at], "the author stops at once"
+    assert not [text for _, text in mallory.said]
+    assert held(ada) == ["now that she is gone"]
+    assert held(bo) == ["I never liked her"]
+    w.behave()
+    w.until(lambda: w.agreed([ada, bo, cem]) and mallory.ended is not None, 20)
+    w.until(lambda: ("Ada", "now that she is gone") in cem.said, 5)
+    w.until(lambda: ("Bo", "I never liked her") in cem.said, 5)
+    w.until(lambda: held(ada) == held(bo) == [], 1)
+    assert not mallory.said
+    for who in (ada, bo, cem):
+        w.until(lambda who=who: texts(who, "cleared") != [], 10, who.label)  # type: ignore[misc]
+
+
+def test_a_lock_that_the_server_vetoes_is_reported_and_stops_no_media() -> None:
+    w = Hostile(912)
+    ada, bo = people = w.meeting("Ada", "Bo")
+    media = Media(w, people)
+    w.run(5)
+    veto(w, "swallowed")
+    w.do(ada, ev.Lock(True))
+    w.until(lambda: "pending" in ada.alarms and "pending" in bo.alarms, 9)
+    assert "not locked" in texts(ada, "pending")[0]
+    w.run(10)
+    assert media.sealed_after(ada, w.now - 5) > 20
+    w.behave()
+    w.until(lambda: any(e.kind == "mode" for e in bo.of(ev.PolicyChanged)), 10)
+    w.run(10)
+    assert len(texts(ada, "pending")) == len(texts(bo, "pending")) == 1
+
+
+def test_a_removal_that_waits_for_a_dead_server_accuses_nobody() -> None:
+    w = World(914)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(3)
+    w.kill_server()
+    w.do(ada, ev.Remove(2))
+    w.run(8)
+    assert texts(ada, "waits_away") == [
+        "Cem is still a member here: the removal waits until the server is back."
+    ]
+    w.start_server()
+    w.until(lambda: w.agreed([ada, bo]) and cem.ended is not None, 20)
+    assert not {"pending", "dropped"} & {*ada.alarms, *bo.alarms}
+
+
+def test_a_person_may_decide_to_speak_before_the_removal_is_done() -> None:
+    w = Hostile(913)
+    ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
+    w.run(3)
+    veto(w, "swallowed")
+    w.do(ada, ev.Remove(2))
+    w.do(ada, ev.Say("Mallory, please go"))
+    w.until(lambda: held(ada) == ["Mallory, please go"], 5)
+    w.do(ada, ev.SendHeld())
+    w.until(lambda: ("Ada", "Mallory, please go") in mallory.said and held(ada) == [], 5)
+    w.do(ada, ev.Say("a secret"))
+    w.until(lambda: held(ada) == ["a secret"], 5)
+    w.do(ada, ev.DiscardHeld())
+    assert held(ada) == []
+    w.behave()
+    w.until(lambda: w.agreed([ada, bo]), 20)
+    w.run(5)
+    assert ("Ada", "a secret") not in bo.said
+
+
+# -- everything that is encrypted for the room obeys freshness ---------------------------------------------
+
+
+def withheld_removal(w: Forked) -> tuple[Participant, Participant, Participant]:
+    """Ada removes Mallory; the server keeps that, and all that Ada says, from Bo."""
+    ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
+    w.run(6)
+    w.fork([bo, mallory])
+    w.do(ada, ev.Remove(2))
+    w.until(lambda: ada.roster == ["Ada", "Bo"], 5)
+    return ada, bo, mallory
+
+
+def test_what_a_member_writes_waits_when_a_removal_is_withheld_from_it() -> None:
+    w = Forked(920)
+    _, bo, mallory = withheld_removal(w)
+    w.run(15.5)
+    for act in (
+        ev.Say("Mallory is gone, is she?"),
+        ev.SendImage("", b"\x89PNG\r\n\x1a\n" + bytes(64)),
+        ev.SendFile("", "plans.txt", "text/plain", b"plans"),
+    ):
+        w.do(bo, act)
+    took = w.until(lambda: len(held(bo)) == 3, 5)
+    assert took < 4
+    w.run(20)
+    assert mallory.said == []
+    assert not [e for e in mallory.told if isinstance(e, ev.Image | ev.FileOffered | ev.FileDone)]
+    assert held(bo)[0] == "Mallory is gone, is she?"
+    w.do(bo, ev.SendHeld())
+    w.until(lambda: mallory.said == [("Bo", "Mallory is gone, is she?")], 5, "it is Bo's to decide")
+
+
+def test_a_file_that_is_under_way_waits_too() -> None:
+    w = Forked(921)
+    _, bo, mallory = withheld_removal(w)
+    w.run(8)
+    w.do(bo, ev.SendFile("", "plans.txt", "text/plain", bytes(61_440 * 130)))
+    w.run(30)
+    assert mallory.of(ev.FileOffered) != []
+    assert mallory.of(ev.FileDone) == []
+
+
+def test_no_code_is_made_with_members_who_may_be_gone() -> None:
+    w = Forked(922)
+    _, bo, mallory = withheld_removal(w)
+    w.run(20)
+    with pytest.raises(ValueError, match="confirmed"):
+        w.do(bo, ev.Compare())
+    w.do(mallory, ev.Override())
+    w.do(mallory, ev.Compare())
+    w.run(12)
+    assert bo.of(ev.ShortCode) == mallory.of(ev.ShortCode) == []
+
+
+def test_held_messages_go_out_when_freshness_is_back() -> None:
+    w = World(923)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(20)
+    w.down_filter = lambda who, message: not (who is bo and isinstance(message, wire.Broadcasted))
+    w.run(20)
+    w.do(bo, ev.Say("does anybody hear me?"))
+    w.until(lambda: held(bo) != [], 5)
+    assert bo.of(ev.Held)[-1].messages[0].why
+    w.run(20)
+    assert ada.said == cem.said == []
+    w.down_filter = lambda who, message: True
+    w.until(lambda: ada.said == cem.said == [("Bo", "does anybody hear me?")], 20)
+    w.until(lambda: held(bo) == [], 1)
+
+
+# -- nobody reads messages from before they joined ----------------------------------------------------------
+
+
+def test_a_withheld_echo_gives_a_newcomer_no_old_message() -> None:
+    w = World(930)
+    ada, bo = w.meeting("Ada", "Bo")
+    w.run(2)
+    w.down_filter = lambda who, message: not (who is ada and isinstance(message, wire.Relayed))
+    w.do(ada, ev.Say("before Cem came"))
+    w.until(lambda: bo.said == [("Ada", "before Cem came")], 5)
+    w.down_filter = lambda who, message: True
+    w.run(20)
+    cem = w.guest(w.link_of(ada), "Cem")
+    w.until(lambda: w.agreed([ada, bo, cem]), 10)
+    w.cut(ada.links[ev.ROOM])
+    w.until(lambda: held(ada) == ["before Cem came"], 20, "Ada is asked")
+    w.run(30)
+    assert cem.said == []
+    assert "Cem" in ada.of(ev.Held)[-1].messages[0].why
+    w.do(ada, ev.SendHeld())
+    w.until(lambda: cem.said == [("Ada", "before Cem came")], 5, "it is Ada's to decide")
+    assert bo.said == [("Ada", "before Cem came")], "and shown once"
+
+
+def test_an_old_message_goes_out_again_to_those_who_were_there() -> None:
+    w = World(931)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(2)
+    w.down_filter = lambda who, message: not isinstance(message, wire.Relayed)
+    w.do(ada, ev.Say("lost on the way"))
+    w.run(2)
+    w.down_filter = lambda who, message: True
+    w.do(cem, ev.Leave())
+    w.until(lambda: w.agreed([ada, bo]), 10)
+    w.cut(ada.links[ev.ROOM])
+    w.until(lambda: bo.said == [("Ada", "lost on the way")], 20)
+    assert ada.of(ev.Held) == []
+
+
+def test_honest_trouble_holds_nothing_for_long() -> None:
+    for seed in seeds(range(2)):
+        w = World(940 + seed, latency=0.1)
+        people = w.meeting("Ada", "Bo", "Cem")
+        for i in range(6):
+            w.run(w.random.uniform(1, 6))
+            if w.random.random() < 0.3:
+                w.kill_server()
+                w.run(w.random.uniform(0, 12))
+                w.start_server()
+            else:
+                for who in w.random.sample(people, 2):
+                    for link in list(who.links.values()):
+                        w.cut(link)
+            w.do(people[i % 3], ev.Say(f"word {i}"))
+            if i == 3:
+                w.do(people[0], ev.Lock(True))
+        w.run(20)
+        for who in people:
+            assert not set(who.alarms) & (HEARTBEAT_ALARMS | {"pending", "unasked", "rejoining"}), who.alarms
+            assert held(who) == []
+            heard = {text for _, text in who.said} | {f"word {i}" for i in range(6) if people[i % 3] is who}
+            assert heard == {f"word {i}" for i in range(6)}
