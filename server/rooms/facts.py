@@ -15,6 +15,8 @@ class RoomFacts:
     """
 
     number: bytes
+    numbers: tuple[bytes, ...]  # all that lead to the room, the current one last
+    door_key: bytes
     room_admin_key: bytes
     slot: int | None
     handles: tuple[bytes, ...]

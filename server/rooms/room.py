@@ -1,10 +1,10 @@
 """The core of a room: slots, gates and relay.
 
-docs/reference/protocol.md, section 3, G1 to G6.
+docs/reference/protocol.md, section 3, G1 to G7.
 
 A room does no I/O: time is an argument (seconds, monotonic), and methods return effects. A room trusts no
 client and reads no blob: it compares slots and hashes of passes, and verifies the room admin's signatures on
-`open` and `regate`. A refused message changes nothing.
+`open`, `regate` and `rekey`. A refused message changes nothing.
 
 A connection receives blobs while it has shown the pass of the current slot. A connection that has shown the
 pass of slot n-1 still receives for `PASS_GRACE` seconds after slot n was taken (G3). For earlier blobs, it
@@ -41,12 +41,19 @@ class _Held:
 
 
 class Room:
-    """One room. `number` has 16 bytes. `sign` makes the server's Ed25519 signatures for receipts."""
+    """One room, entered by the public keys of its door and its room admin (32 bytes each).
+
+    `sign` makes the server's Ed25519 signatures for receipts.
+    """
 
     def __init__(
-        self, number: bytes, room_admin_key: bytes, settings: Settings, sign: Callable[[bytes], bytes]
+        self, door_key: bytes, room_admin_key: bytes, settings: Settings, sign: Callable[[bytes], bytes]
     ) -> None:
-        self.number = number
+        #: The room's number at its beginning (16 bytes), by which effects name it.
+        self.number = signed.room_number(door_key, room_admin_key)
+        #: All numbers that lead here, the current one last (G7).
+        self.numbers = [self.number]
+        self._door_key = door_key
         self.slot: int | None = None
         self.chain = b""
         self._room_admin_key = room_admin_key
@@ -56,7 +63,7 @@ class Room:
         self._gates: dict[int, bytes] = {}
         self._taken_at: dict[int, float] = {}
         self._backlog = Backlog(settings)
-        self.media = RoomMedia(number, self._seats)
+        self.media = RoomMedia(self.number, self._seats)
         self._held: _Held | None = None
         self._rivals: list[Seat] = []
         self._forget_at = math.inf
@@ -65,8 +72,10 @@ class Room:
 
     # -- coming and going ------------------------------------------------------------------
 
-    def arrive(self, handle: bytes, nonce: bytes, incarnation: bytes, now: float) -> list[Effect]:
-        """Admit a connection whose door signature is valid. A full room drops it."""
+    def arrive(
+        self, handle: bytes, number: bytes, nonce: bytes, incarnation: bytes, now: float
+    ) -> list[Effect]:
+        """Admit a connection whose door signature, for `number`, is valid. A full room drops it."""
         s = self._settings
         if len(self._seats) >= s.max_members:
             return [Drop(handle, messages.Refused("full", "the room is full", "room_door", fatal=True))]
@@ -83,7 +92,10 @@ class Room:
         if not is_open:
             self._wake_by(now + s.idle_time)
         entered = messages.Entered(handle, incarnation, self.slot, self.chain if is_open else None, others)
-        return [Send(handle, entered), *(Send(h, messages.Arrived(handle)) for h in others)]
+        effects: list[Effect] = [Send(handle, entered)]
+        if number != self.numbers[-1]:
+            effects.append(Send(handle, messages.Rekeyed(self._room_admin_key)))
+        return effects + [Send(h, messages.Arrived(handle)) for h in others]
 
     def leave(self, handle: bytes, now: float) -> list[Effect]:
         """Remove a connection. The last connection to leave starts the room's linger."""
@@ -107,6 +119,13 @@ class Room:
             # a room that was never opened holds nothing, and needs no linger
             self._forget_at = now + (self._settings.room_linger if self.slot is not None else 0.0)
             self._wake_by(self._forget_at)
+        return effects
+
+    def close(self, code: str, text: str, now: float) -> list[Effect]:
+        """Drop all connections."""
+        effects: list[Effect] = []
+        for handle in list(self._seats):
+            effects += [Drop(handle, messages.Closing(code, text)), *self.leave(handle, now)]
         return effects
 
     def tick(self, now: float) -> list[Effect]:
@@ -156,6 +175,8 @@ class Room:
             return refuse(handle, "size", "a blob must have the size of a bucket", about)
         if isinstance(message, messages.Open):
             return self._open(seat, message, now)
+        if isinstance(message, messages.Rekey):
+            return self._rekey(seat, message)
         if not isinstance(
             message,
             messages.Show
@@ -214,10 +235,12 @@ class Room:
     def _opened(self) -> messages.Opened:
         slot = self.slot
         assert slot is not None
-        return messages.Opened(slot, self.chain, self._sign(signed.receipt(self.number, slot, self.chain)))
+        return messages.Opened(
+            slot, self.chain, self._sign(signed.receipt(self.numbers[-1], slot, self.chain))
+        )
 
     def _open(self, seat: Seat, message: messages.Open, now: float) -> list[Effect]:
-        text = signed.open_room(self.number, message.slot, message.gate, message.chain, seat.nonce)
+        text = signed.open_room(self.numbers[-1], message.slot, message.gate, message.chain, seat.nonce)
         if not self._signed_by_room_admin(text, message.signature):
             return refuse(seat.handle, "signature", "the room admin's signature is wrong", "open")
         if self.slot is not None:
@@ -302,7 +325,7 @@ class Room:
         self.slot = slot
         self.chain = signed.next_chain(self.chain, slot, message.blob)
         committed = messages.Committed(
-            slot, message.blob, self.chain, self._sign(signed.receipt(self.number, slot, self.chain))
+            slot, message.blob, self.chain, self._sign(signed.receipt(self.numbers[-1], slot, self.chain))
         )
         self._gates[slot] = message.gate
         self._taken_at[slot] = now
@@ -327,7 +350,7 @@ class Room:
     # -- G5: regate --------------------------------------------------------------------------
 
     def _regate(self, seat: Seat, message: messages.Regate, current: int, now: float) -> list[Effect]:
-        text = signed.regate(self.number, message.slot, message.gate, seat.nonce)
+        text = signed.regate(self.numbers[-1], message.slot, message.gate, seat.nonce)
         if not self._signed_by_room_admin(text, message.signature):
             return refuse(seat.handle, "signature", "the room admin's signature is wrong", "regate")
         if message.slot != current:
@@ -361,6 +384,24 @@ class Room:
                 seat.handle, "pass", "the gate has been mended: show the pass again", "commit"
             )
         ]
+
+    # -- G7: rekey ---------------------------------------------------------------------------
+
+    def number_with(self, room_admin_key: bytes) -> bytes:
+        """Return the number that this room has with that room admin key."""
+        return signed.room_number(self._door_key, room_admin_key)
+
+    def _rekey(self, seat: Seat, message: messages.Rekey) -> list[Effect]:
+        """Take another room admin key, and with it another number; earlier numbers lead here as well."""
+        if message.room_admin_key == self._room_admin_key:
+            return [Send(seat.handle, messages.Rekeyed(self._room_admin_key))]
+        number = self.number_with(message.room_admin_key)
+        if not self._signed_by_room_admin(signed.rekey(number, seat.nonce), message.signature):
+            return refuse(seat.handle, "signature", "the room admin's signature is wrong", "rekey")
+        self._room_admin_key = message.room_admin_key
+        earlier = [n for n in self.numbers if n != number]
+        self.numbers = [*earlier[1 - limits.ROOM_NUMBERS :], number]
+        return self._to_all(messages.Rekeyed(self._room_admin_key))
 
     # -- G4: catch up ------------------------------------------------------------------------
 
@@ -399,6 +440,8 @@ class Room:
         """Return everything that this room holds, for the operator's view."""
         return RoomFacts(
             number=self.number,
+            numbers=tuple(self.numbers),
+            door_key=self._door_key,
             room_admin_key=self._room_admin_key,
             slot=self.slot,
             handles=tuple(self._seats),

@@ -64,6 +64,8 @@ SLOT_MAX: Final = 2**53 - 1
 #: Number of latest slots whose passes allow a connection to catch up (docs/reference/protocol.md section 3,
 #: G4).
 CATCH_UP_SLOTS: Final = 64
+#: Maximum number of numbers that lead to one room, its first number aside (section 3, G7).
+ROOM_NUMBERS: Final = 16
 #: Seconds for which a connection with the previous slot's pass still receives (section 3, G3).
 PASS_GRACE: Final = 10.0
 #: Seconds for which a room holds a commit in favour of the loser of the last race (section 3, G6).

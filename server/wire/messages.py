@@ -217,6 +217,27 @@ class Regated(Message, frozen=True, tag="regated"):
     slot: Slot
 
 
+class Rekey(Message, frozen=True, tag="rekey"):
+    """Client, the room admin only (G7): hand the room to another room admin key, which renames the room.
+
+    `signature` is made with the present room admin key over ``"snug 1 rekey" | number | server nonce``, where
+    `number` is the room's number with `room_admin_key`.
+    """
+
+    room_admin_key: Bytes32
+    signature: Bytes64
+
+
+class Rekeyed(Message, frozen=True, tag="rekeyed"):
+    """Server: the room's admin key is `room_admin_key`.
+
+    It goes to all connections in the room when the key has changed, and to a connection that enters by an
+    earlier number.
+    """
+
+    room_admin_key: Bytes32
+
+
 class CatchUp(Message, frozen=True, tag="catch_up"):
     """Client (G4): send all held commits after slot `slot`, and all held relays after number `relay`."""
 
@@ -377,6 +398,7 @@ ClientMessage = (
     | Open
     | Commit
     | Regate
+    | Rekey
     | CatchUp
     | Relay
     | Broadcast
@@ -394,6 +416,7 @@ ServerMessage = (
     | Committed
     | Stale
     | Regated
+    | Rekeyed
     | CaughtUp
     | Relayed
     | Broadcasted

@@ -39,6 +39,11 @@ def regate(number: bytes, slot: int, gate: bytes, server_nonce: bytes) -> bytes:
     return b"snug 1 regate" + number + _u64(slot) + gate + server_nonce
 
 
+def rekey(number: bytes, server_nonce: bytes) -> bytes:
+    """Return the text that the room admin signs to hand the room to the key that `number` commits to (G7)."""
+    return b"snug 1 rekey" + number + server_nonce
+
+
 def receipt(number: bytes, slot: int, chain: bytes) -> bytes:
     """Return the text that the server signs when a slot is taken and when a room is opened."""
     return b"snug 1 receipt" + number + _u64(slot) + chain

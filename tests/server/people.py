@@ -21,6 +21,7 @@ from snugroom.server.wire.messages import (
     Message,
     Open,
     Regate,
+    Rekey,
     RoomDoor,
     Show,
     Stream,
@@ -89,6 +90,13 @@ def regating(nonce: bytes, slot: int, new_gate: bytes, key: SigningKey = ROOM_AD
     return Regate(slot, new_gate, key.sign(signed.regate(NUMBER, slot, new_gate, nonce)).signature)
 
 
+def rekeying(nonce: bytes, new: SigningKey, key: SigningKey = ROOM_ADMIN) -> Rekey:
+    """The room admin's signed rekey, to another key."""
+    public = bytes(new.verify_key)
+    text = signed.rekey(signed.room_number(bytes(DOOR.verify_key), public), nonce)
+    return Rekey(public, key.sign(text).signature)
+
+
 def media(*ssrcs: int, ufrag: str = "abcd") -> Media:
     """Transport parameters, and an audio stream for each SSRC."""
     return Media(ufrag, "p" * 24, bytes(32), [Stream(ssrc, "audio") for ssrc in ssrcs])
@@ -114,7 +122,7 @@ class Table:
     """A room in memory, and what each of those around it has been sent."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.room = Room(NUMBER, bytes(ROOM_ADMIN.verify_key), settings or Settings(), sign)
+        self.room = Room(bytes(DOOR.verify_key), bytes(ROOM_ADMIN.verify_key), settings or Settings(), sign)
         self.now = 100.0
         self.inbox: dict[bytes, list[Message]] = defaultdict(list)
         self.effects: list[Effect] = []
@@ -135,7 +143,11 @@ class Table:
         return effects
 
     def arrive(self, *who: bytes) -> list[Effect]:
-        return [e for w in who for e in self._note(self.room.arrive(w, self.nonce(w), b"incarnat", self.now))]
+        return [
+            e
+            for w in who
+            for e in self._note(self.room.arrive(w, NUMBER, self.nonce(w), b"incarnat", self.now))
+        ]
 
     def leave(self, who: bytes) -> list[Effect]:
         return self._note(self.room.leave(who, self.now))

@@ -11,7 +11,7 @@ from tests.session.world import Participant, World
 
 def renamed(kept: HostRecoveryData | None, name: str) -> HostRecoveryData:
     assert kept is not None
-    return HostRecoveryData(kept.host_seed, kept.door_seed, kept.secret, kept.group_id, kept.origin, name)
+    return HostRecoveryData(kept.host_keys, kept.door_seed, kept.secret, kept.group_id, kept.origin, name)
 
 
 def of_hosts(who: Participant) -> list[str]:

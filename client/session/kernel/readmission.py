@@ -37,9 +37,15 @@ class Readmission:
                 room.queue(wanted, now)
         return left
 
-    def message_posted(self, day: int, said: lobby.RecoveryMessage, room: RoomSession, now: float) -> None:
-        """Process a request, or another member's offer."""
-        self._helping(room).message_posted(day, said, room, room.rank, now)
+    def message_posted(
+        self, day: int, said: lobby.RecoveryMessage, room: RoomSession, now: float
+    ) -> ev.Knocked | None:
+        """Process a request, or another member's offer; return the question for our person, if any."""
+        return self._helping(room).message_posted(day, said, room, room.rank, now)
+
+    def decide(self, number: int, admit: bool, room: RoomSession, now: float) -> None:
+        """Let a host come back, or refuse it; ValueError if none asks under that number."""
+        self._helping(room).decide(number, admit, now)
 
     def answer(
         self, number: int, answer: lobby.Answer, room: RoomSession, place: HostLobby | MembersLobby

@@ -5,6 +5,7 @@ Protocol sections 5 and 6. `membership` judges; `commit_queue` has our commits u
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from snugroom.client.session import events as ev
@@ -18,7 +19,7 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
 from snugroom.crypto.entry import invite
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import AuthenticationError, SnugCryptoError
 from snugroom.server.wire import messages as wire
 
 #: Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway.
@@ -77,6 +78,8 @@ class ReceivedCommits:
                 by = sentence("room.somebody") if sender is None else room.membership.name(sender)
                 if room.leaving:
                     room.finish("left", sentence("room.you_left"))
+                elif verdict.view.context.host_return is not None:
+                    room.finish("removed", sentence("room.replaced", by=by))
                 else:
                     room.finish("removed", sentence("room.removed_by", by=by))
                 return
@@ -116,6 +119,8 @@ class ReceivedCommits:
     def _adopt(self, step: Valid | Staged, blob: bytes, now: float) -> None:
         room = self._room
         change = room.membership.adopt(step, blob, now)
+        if change.rotated:
+            self._sync.keys_changed()
         if self._sync.connection is not None:
             self._sync.connection.refused_at = None
         if isinstance(step, Staged):
@@ -137,12 +142,23 @@ class ReceivedCommits:
         if room.server_key is None:
             return
         try:
-            invite.verify_receipt(room.server_key, room.number, slot, chain, signature)
+            number = self._number_signed(room.server_key, slot, chain, signature)
         except SnugCryptoError:
             room.tell(sentences.alarm("receipt"))
             return
         for feature in self._hooks.features_with("receipt"):
-            feature.receipt(slot, chain, signature, now)
+            feature.receipt(number, slot, chain, signature, now)
+
+    def _number_signed(self, server_key: bytes, slot: int, chain: bytes, signature: bytes) -> bytes:
+        """Return the room's number in a receipt; AuthenticationError if it is signed for none of ours."""
+        *earlier, current = self._sync.numbers
+        for number in reversed(earlier):
+            with contextlib.suppress(AuthenticationError):
+                invite.verify_receipt(server_key, current, slot, chain, signature)
+                return current
+            current = number
+        invite.verify_receipt(server_key, current, slot, chain, signature)
+        return current
 
 
 def tell_roster(room: Room, change: Change | None = None) -> None:

@@ -22,6 +22,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.crypto.entry import invite
+from snugroom.crypto.kdf import SigningKey
 from snugroom.server.wire import messages as wire
 
 #: Seconds until a catch-up that exceeded the server's rate limit is requested again.
@@ -34,8 +35,15 @@ SETTLE: Final = 0.8
 class Sync:
     """One membership's place in the server's room."""
 
-    def __init__(self, room: Room, now: float) -> None:
+    def __init__(self, room: Room, room_admin_public: bytes, now: float) -> None:
+        """`room_admin_public` (32 bytes) is the key under which the server holds the room."""
         self._room = room
+        self.room_admin_public = room_admin_public
+        #: All keys that may have been it, the newest last.
+        self._room_admins = [room_admin_public]
+        self._told_admin = b""  # the server's word, which counts when the policy names the key
+        self._server_key: bytes | None = None
+        self.keys_changed()
         #: The open connection, None without one.
         self.connection: RoomConnection | None = None
         #: The server's current slot; None while it is unknown.
@@ -52,6 +60,16 @@ class Sync:
         self._away = False
 
     # -- queries -----------------------------------------------------------------------------------
+
+    @property
+    def numbers(self) -> list[bytes]:
+        """The room's numbers at the server since we came in (16 bytes each), the current one last."""
+        return [invite.room_number(self._room.door_key.public, key) for key in self._room_admins]
+
+    @property
+    def server_number(self) -> bytes:
+        """The number by which we enter the room at the server, 16 bytes."""
+        return invite.room_number(self._room.door_key.public, self.room_admin_public)
 
     @property
     def is_entered(self) -> bool:
@@ -118,15 +136,29 @@ class Sync:
     def challenged(self, challenge: wire.Challenge) -> None:
         """Open the room's door on a new connection."""
         room = self._room
+        if self._server_key is not None and challenge.server_key != self._server_key:
+            # Another process knows no room of before: members meet under the current key.
+            self.room_admin_public, self._told_admin = room.membership.policy.room_admin_public, b""
+        self._server_key = challenge.server_key
         self.connection = RoomConnection(challenge.nonce, challenge.server_key)
         nonce = room.rng(32)
-        signature = room.door_key.sign(invite.door_message(room.origin, room.number, challenge.nonce, nonce))
-        room.send(wire.RoomDoor(room.door_key.public, room.room_admin_public, nonce, signature))
+        signature = room.door_key.sign(
+            invite.door_message(room.origin, self.server_number, challenge.nonce, nonce)
+        )
+        room.send(wire.RoomDoor(room.door_key.public, self.room_admin_public, nonce, signature))
 
     def entered(self, entered: wire.Entered, now: float) -> bool:
         """Take the state of the room that we have entered; return whether the server has restarted."""
         connection = self.connection
         assert connection is not None
+        current = self._room.membership.policy.room_admin_public
+        if entered.slot is None and self.room_admin_public != current:
+            # The server has forgotten the room: members meet under the current key.
+            self.room_admin_public, self._told_admin = current, b""
+            self._room.perform(ev.Disconnect(ev.ROOM))
+            self.lost()
+            self._reconnect_at = now
+            return False
         connection.entered, connection.handle = True, entered.handle
         self.move_to(entered.slot, now)
         self._failures = 0
@@ -162,6 +194,22 @@ class Sync:
         self.move_to(slot, now)
         if self.connection is not None:
             self.connection.handing_over = None
+
+    def rekeyed(self, room_admin_public: bytes) -> None:
+        """The server holds the room under that key (G7)."""
+        self._told_admin = room_admin_public
+        self._follow()
+
+    def keys_changed(self) -> None:
+        """The policy names a room admin key, perhaps another one than before."""
+        named = self._room.membership.policy.room_admin_public
+        if named not in self._room_admins:
+            self._room_admins.append(named)
+        self._follow()
+
+    def _follow(self) -> None:
+        if self._told_admin in self._room_admins:
+            self.room_admin_public = self._told_admin
 
     def gate_replaced(self, slot: int) -> None:
         """A host has replaced the gate of `slot`."""
@@ -265,14 +313,21 @@ class Sync:
             self._room.send(wire.Show(entry.room_pass))
         return False
 
+    def _room_admin(self) -> SigningKey | None:
+        """Return the key under which the server holds the room, if we are a host that has it."""
+        keys = self._room.host_keys
+        if keys is None:
+            return None
+        return keys.room_admin_key(self._room.membership.group.group_id, self.room_admin_public)
+
     def _open_room(self, connection: RoomConnection) -> None:
         room = self._room
-        if room.host_seed is None or connection.opening:
+        room_admin = self._room_admin()
+        if room_admin is None or connection.opening:
             return
         oldest = room.membership.journal.oldest
         gate = invite.gate(oldest.room_pass)
-        room_admin = room.host_seed.room_admin_key(room.membership.group.group_id)
-        message = invite.open_message(room.number, oldest.slot, gate, oldest.chain, connection.nonce)
+        message = invite.open_message(self.server_number, oldest.slot, gate, oldest.chain, connection.nonce)
         connection.opening = True
         room.send(wire.Open(oldest.slot, gate, oldest.chain, room_admin.sign(message)))
 
@@ -288,17 +343,14 @@ class Sync:
 
     def _regate_wanted(self, connection: RoomConnection, slot: int) -> bool:
         return (
-            connection.refused_at == slot
-            and self._room.host_seed is not None
-            and connection.regated_at != slot
+            connection.refused_at == slot and self._room_admin() is not None and connection.regated_at != slot
         )
 
     def _regate(self, connection: RoomConnection, slot: int) -> None:
         """Replace the gate of this slot: its author posted a gate that is not our pass's (G5)."""
-        room = self._room
-        assert room.host_seed is not None
+        room, room_admin = self._room, self._room_admin()
+        assert room_admin is not None
         gate = invite.gate(room.membership.journal.room_pass)
-        room_admin = room.host_seed.room_admin_key(room.membership.group.group_id)
-        message = invite.regate_message(room.number, slot, gate, connection.nonce)
+        message = invite.regate_message(self.server_number, slot, gate, connection.nonce)
         connection.regated_at = slot
         room.send(wire.Regate(slot, gate, room_admin.sign(message)))

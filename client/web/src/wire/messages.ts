@@ -57,6 +57,13 @@ export interface Regate {
   readonly signature: Bytes;
 }
 
+/** Client, the room admin only (G7): hand the room to another room admin key, which renames the room. */
+export interface Rekey {
+  readonly type: "rekey";
+  readonly room_admin_key: Bytes;
+  readonly signature: Bytes;
+}
+
 /** Client (G4): send all held commits after slot `slot`, and all held relays after number `relay`. */
 export interface CatchUp {
   readonly type: "catch_up";
@@ -179,6 +186,12 @@ export interface Regated {
   readonly slot: number;
 }
 
+/** Server: the room's admin key is `room_admin_key`. */
+export interface Rekeyed {
+  readonly type: "rekeyed";
+  readonly room_admin_key: Bytes;
+}
+
 /** Server, after the blobs that it holds. `missing` is the number of relays that it no longer holds. */
 export interface CaughtUp {
   readonly type: "caught_up";
@@ -247,9 +260,9 @@ export interface Streams {
   readonly streams: HandleStream[];
 }
 
-export type ClientMessage = LobbyDoor | RoomDoor | Post | Show | Open | Commit | Regate | CatchUp | Relay | Broadcast | Media | Subscribe;
+export type ClientMessage = LobbyDoor | RoomDoor | Post | Show | Open | Commit | Regate | Rekey | CatchUp | Relay | Broadcast | Media | Subscribe;
 
-export type ServerMessage = Challenge | Entered | Refused | Closing | Posted | Shown | Opened | Committed | Stale | Regated | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
+export type ServerMessage = Challenge | Entered | Refused | Closing | Posted | Shown | Opened | Committed | Stale | Regated | Rekeyed | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
 
 export const schemas: Schemas = {
   LobbyDoor: {"tag": "lobby_door", "fields": {"lobby_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
@@ -259,6 +272,7 @@ export const schemas: Schemas = {
   Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   Commit: {"tag": "commit", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "gate": [["bytes", 32, 32]]}},
   Regate: {"tag": "regate", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  Rekey: {"tag": "rekey", "fields": {"room_admin_key": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   CatchUp: {"tag": "catch_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]]}},
   Relay: {"tag": "relay", "fields": {"blob": [["bytes", 512, 262144]]}},
   Broadcast: {"tag": "broadcast", "fields": {"blob": [["bytes", 512, 262144]]}},
@@ -275,6 +289,7 @@ export const schemas: Schemas = {
   Committed: {"tag": "committed", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   Stale: {"tag": "stale", "fields": {"asked": [["int", 0, 9007199254740991]], "slot": [["int", 0, 9007199254740991]]}},
   Regated: {"tag": "regated", "fields": {"slot": [["int", 0, 9007199254740991]]}},
+  Rekeyed: {"tag": "rekeyed", "fields": {"room_admin_key": [["bytes", 32, 32]]}},
   CaughtUp: {"tag": "caught_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]], "missing": [["int", null, null]]}},
   Relayed: {"tag": "relayed", "fields": {"relay": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]]}},
   Broadcasted: {"tag": "broadcasted", "fields": {"blob": [["bytes", 512, 262144]]}},
@@ -286,6 +301,6 @@ export const schemas: Schemas = {
   Streams: {"tag": "streams", "fields": {"streams": [["list", ["struct", "HandleStream"], 0, null]]}},
 };
 
-export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Post", "Show", "Open", "Commit", "Regate", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
+export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Post", "Show", "Open", "Commit", "Regate", "Rekey", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
 
-export const ServerMessageNames = ["Challenge", "Entered", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "Regated", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];
+export const ServerMessageNames = ["Challenge", "Entered", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "Regated", "Rekeyed", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];
