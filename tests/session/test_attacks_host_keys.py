@@ -8,6 +8,7 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
+from snugroom.client.session.entry import helper
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer, holds_current
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.entry import invite
@@ -43,6 +44,12 @@ def rotated(w: World, *hosts: Participant, generation: int = 2, most: float = 15
 
 def in_sync(w: World, *people: Participant) -> bool:
     return all(who.room.is_synced(w.now) for who in people)
+
+
+def reconnect(w: World, who: Participant) -> None:
+    w.down_filter = lambda who, message: True
+    for link in list(who.links.values()):
+        w.cut(link)
 
 
 # -- the keys change -------------------------------------------------------------------------------
@@ -132,7 +139,7 @@ def test_a_host_that_was_away_gets_the_new_keys_when_it_is_back() -> None:
     for link in list(bo.links.values()):
         w.cut(link)
     rotated(w, ada, most=100)
-    w.down_filter = lambda who, message: True
+    reconnect(w, bo)
     rotated(w, ada, bo, most=60)
     w.until(lambda: w.agreed([ada, bo, cem]), 20)
     assert bo.room.membership.is_host(1)
@@ -219,28 +226,39 @@ def test_a_host_that_is_refused_is_not_asked_about_again() -> None:
     assert len([e for e in ada.of(ev.Knocked) if e.returning]) == 1
 
 
-def test_a_return_that_no_host_approved_is_reported() -> None:
-    """A member that helps a thief commits the return while a host is here: all are told, the victim too."""
-    w = World(913)
+def helped(w: World, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Participant], Participant]:
+    """A member, Cem, lets a thief of Bo's file come back, and asks nobody, while both hosts are here."""
     ada, bo, cem = two_hosts(w, "Cem")
-    file = kept(bo)
-    helper = cem.session._readmission._helping(cem.room)
-    back = come_back(w, file)
-    w.run(1)
-    # Cem's program attends the lobby, and asks nobody
-    cem.room.hostless = lambda now: True  # type: ignore[method-assign]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "snugroom.client.session.entry.helper._may_return", lambda room, asked, now: room is cem.room
+    monkeypatch.setattr(helper, "_may_return", lambda room, asked, now: room is cem.room)
+    monkeypatch.setattr(cem.room, "hostless", lambda now: True)  # its program attends the lobby
+    return [ada, bo, cem], come_back(w, kept(bo))
+
+
+def test_a_member_alone_lets_no_thief_in_while_hosts_are_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = World(913)
+    (ada, bo, cem), thief = helped(w, monkeypatch)
+    w.run(45)
+    assert thief.roster == []
+    assert w.agreed([ada, bo, cem])
+    assert cem.room.membership.journal.slot > 20, "it tries"
+
+
+def test_a_return_that_no_host_approved_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the server's help, which takes no commit of a host, it is let in: all are told, the victim too."""
+    w = World(914)
+    (ada, bo, _), thief = helped(w, monkeypatch)
+    for host in (ada, bo):
+        send = host.room.send
+        monkeypatch.setattr(
+            host.room, "send", lambda m, send=send: None if isinstance(m, wire.Commit) else send(m)
         )
-        w.until(lambda: bo.ended is not None, 60)
-    assert helper is cem.session._readmission._helper
+    w.until(lambda: bo.ended is not None, 60)
     assert bo.ended is not None
     assert "Somebody came back in your place" in bo.ended.text
-    alarms = [e.text for e in ada.of(ev.Alarm) if e.kind == "unapproved_return"]
-    assert len(alarms) == 1
-    assert "Cem" in alarms[0]
-    assert back.roster
+    w.until(lambda: "unapproved_return" in ada.alarms, 1)
+    (alarm,) = [e.text for e in ada.of(ev.Alarm) if e.kind == "unapproved_return"]
+    assert alarm.startswith("Cem's program let Bo come back as a host, and no host approved it")
+    assert thief.roster
 
 
 # -- at the server -----------------------------------------------------------------------------------
@@ -320,7 +338,7 @@ def test_a_member_that_was_away_finds_the_room_by_its_old_number() -> None:
     w.do(ada, ev.Undeputise(1))
     rotated(w, ada)
     w.run(3)
-    w.down_filter = lambda who, message: True
+    reconnect(w, cem)
     w.until(lambda: w.agreed([ada, bo, cem]) and in_sync(w, cem), 20)
     assert cem.room.room_admin_public == ada.room.room_admin_public
     assert "receipt" not in cem.alarms + ada.alarms + bo.alarms

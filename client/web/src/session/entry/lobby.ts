@@ -5,7 +5,7 @@
  */
 import { type Bytes, hex, type Rng, same, systemRng, utf8 } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
-import type { HostSeed } from "../../crypto/entry/invite";
+import type { HostKeys } from "../../crypto/entry/invite";
 import { H } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
 import { Knocks } from "../../crypto/entry/knocks";
@@ -49,7 +49,7 @@ interface Asked {
 }
 
 export interface HostLobbyFacts {
-  readonly seed: HostSeed;
+  readonly keys: HostKeys;
   readonly secret: Bytes;
   readonly origin: string;
   readonly book: InviteBook;
@@ -65,7 +65,9 @@ export class HostLobby {
   readonly effects: Effect[] = [];
   readonly #takeBack: (index: number) => void;
   readonly #contacts: Contacts | null;
-  readonly #seed: HostSeed;
+  #keys: HostKeys;
+  /** The keys of each day's last card. */
+  readonly #signedWith = new Map<number, HostKeys>();
   readonly #origin: string;
   readonly #rng: Rng;
   readonly #connections: LobbyConnections;
@@ -93,10 +95,10 @@ export class HostLobby {
     return host;
   }
 
-  private constructor({ seed, secret, origin, book, takeBack, contacts, rng = systemRng }: HostLobbyFacts) {
+  private constructor({ keys, secret, origin, book, takeBack, contacts, rng = systemRng }: HostLobbyFacts) {
     this.#takeBack = takeBack;
     this.#contacts = contacts;
-    this.#seed = seed;
+    this.#keys = keys;
     this.#origin = origin;
     this.#rng = rng;
     this.#connections = new LobbyConnections(secret, origin, this.effects, rng);
@@ -120,6 +122,12 @@ export class HostLobby {
       if (this.#cardWanted.has(day) || (newest !== undefined && newest.card.expiry - now < CARD_RENEW))
         await this.#postCard(day, now);
     }
+  }
+
+  /** Go on with these host keys: post cards for newcomers with links of all their generations. */
+  async takeKeys(keys: HostKeys, now: number): Promise<void> {
+    this.#keys = keys;
+    for (const day of [...this.#connections.entered]) await this.#postCard(day, now);
   }
 
   /** Handle a lost connection to a lobby. */
@@ -194,6 +202,7 @@ export class HostLobby {
     this.#cards.set(day, cards);
     let newest = cards.at(-1);
     if (newest !== undefined && newest.card.expiry - now < CARD_RENEW) newest = undefined;
+    if (this.#signedWith.get(day) !== this.#keys) newest = undefined;
     if (newest !== undefined && now - (this.#cardPosted.get(day) ?? 0) < CARD_EVERY) {
       this.#cardWanted.add(day);
       return;
@@ -201,10 +210,17 @@ export class HostLobby {
     this.#cardWanted.delete(day);
     this.#cardPosted.set(day, now);
     if (newest === undefined) {
-      newest = await lobby.makeCard(this.#seed.hostKey, this.#origin, day, now, this.#rng);
+      newest = await lobby.makeCard(this.#keys, this.#origin, day, now, this.#rng);
       cards.push(newest);
+      this.#signedWith.set(day, this.#keys);
     }
     await this.#connections.post(day, newest.card);
+  }
+
+  /** Return the tokens that prove an invite: of an own one, in the generation of its link alone. */
+  #tokens(index: number): [Bytes, Bytes][] {
+    const made = this.#book.madeIn(index);
+    return this.#keys.tokens(index).filter(([hostPublic]) => made === null || same(made, hostPublic));
   }
 
   async #knocked(day: number, knock: lobby.Knock, m: Membership, now: number): Promise<Knocked | RejoinIntent | null> {
@@ -235,6 +251,7 @@ export class HostLobby {
       others.map((waiting) => [waiting.id, waiting.knock.name] as const),
     );
     this.#asked.set(outcome.id, asked);
+    const older = !m.policy.isCurrent(opened.knock.hostPublic);
     return {
       type: "Knocked",
       knock: outcome.id,
@@ -244,6 +261,9 @@ export class HostLobby {
       looksLike: m.members().find((member) => lookAlike(member.name, name))?.name ?? null,
       label: null,
       ...seen,
+      warnings: older ? [...seen.warnings, sentence("warning.older_link")] : seen.warnings,
+      older,
+      returning: false,
     };
   }
 
@@ -256,7 +276,7 @@ export class HostLobby {
   ): Promise<{ knock: lobby.OpenedKnock; keyPackage: mls.KeyPackage; identity: Identity } | null> {
     for (const secret of this.#cards.get(day) ?? []) {
       try {
-        const opened = await lobby.openKnock(secret, knock, (index) => this.#seed.inviteToken(index));
+        const opened = await lobby.openKnock(secret, knock, (index) => this.#tokens(index));
         const keyPackage = await mls.KeyPackageIn.decode(opened.keyPackage).verify(
           m.group.suite,
           Math.floor(now),

@@ -1,9 +1,9 @@
 /**
  * A crashed host, or a member out of step, in the lobby: both ask the members there to let them in again.
  *
- * Protocol section 6, SNUG-8 and 9. The host knows its seed, the link's secret and the door key, but not the epoch;
+ * Protocol section 6, SNUG-8 and 9. The host knows its keys, the link's secret and the door key, but not the epoch;
  * the members know the epoch, and that no host is there. Even with the server's help, a member can commit only a
- * return that the host key has signed. A server sees that messages are exchanged in the lobby.
+ * return that the return key has signed. A server sees that messages are exchanged in the lobby.
  */
 import { type Bytes, among, hex, type Rng, same, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
@@ -11,7 +11,7 @@ import * as invite from "../../crypto/entry/invite";
 import type * as lobby from "../../crypto/entry/lobby";
 import { X25519Key } from "../../crypto/primitives";
 import * as recovery from "../../crypto/entry/recovery";
-import { ANY_HOST, Ledger } from "../../crypto/agreed/roomState";
+import { ANY_HOST, Ledger, type Policy } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { ClientMessage, ServerMessage } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
@@ -182,7 +182,7 @@ export class RejoinLobby extends GuestLobby {
    * A removed member can answer as well, in a room that goes on from an epoch before its removal.
    */
   override fits(answer: lobby.Answer, group: mls.Group): boolean {
-    const { membership: m, doorKey, roomAdminPublic } = this.#old;
+    const { membership: m, doorKey, number } = this.#old;
     const before = m.ledger;
     let after: Ledger;
     try {
@@ -196,13 +196,12 @@ export class RejoinLobby extends GuestLobby {
     return (
       same(group.groupId, m.group.groupId) &&
       same(answer.doorSeed, doorKey.seed) &&
-      same(answer.roomAdminPublic, roomAdminPublic) &&
+      same(answer.number, number) &&
       answer.slot > m.journal.slot &&
       group.epoch > m.group.epoch &&
       within(before.keys, after.keys) &&
       within(before.revoked, after.revoked) &&
       within(before.used, after.used) &&
-      (after.returnsClosed || !before.returnsClosed) &&
       here.every((key) => !before.keys.has(hex(key)) || m.leafOf(key) !== null)
     );
   }
@@ -247,6 +246,7 @@ export class HostReturnLobby {
   #here: recovery.HelperOffer | null = null;
   #sent: Sent | null = null;
   #serverNonce: Bytes = new Uint8Array();
+  #toldStale = false;
 
   static async open(facts: HostReturnFacts): Promise<HostReturnLobby> {
     const lobby = new HostReturnLobby(facts);
@@ -307,10 +307,17 @@ export class HostReturnLobby {
   }
 
   async #ask(day: number, here: recovery.HelperOffer, now: number): Promise<void> {
+    const { groupId, hostKeys } = this.#kept;
+    const { current } = hostKeys;
+    if (!same(here.returnPublic, current.returnPublic)) {
+      // The word of somebody who was admitted once: another may still help.
+      if (!this.#toldStale) this.effects.push({ type: "Tell", event: sentences.status("return_stale") });
+      this.#toldStale = true;
+      return;
+    }
     const bundle = await this.#makePackage(now);
-    const { hostSeed, groupId } = this.#kept;
     const { request: asked, privateKey } = await recovery.makeHostReturnRequest(
-      hostSeed,
+      current,
       groupId,
       here.slot,
       bundle.encoded,
@@ -325,9 +332,11 @@ export class HostReturnLobby {
   /** Open the room for the members, who cannot do that themselves. */
   async receivedInRoom(message: ServerMessage): Promise<void> {
     const here = this.#here;
-    const { origin, hostSeed, groupId } = this.#kept;
+    const { origin, hostKeys, groupId } = this.#kept;
+    if (here === null) return;
     const door = await this.#kept.doorKey();
-    const roomAdmin = await hostSeed.roomAdminKey(groupId);
+    const roomAdmin = await hostKeys.roomAdminKey(groupId, here.roomAdminPublic);
+    if (roomAdmin === null) return;
     const number = invite.roomNumber(door.public, roomAdmin.public);
     if (message.type === "challenge") {
       this.#serverNonce = message.nonce;
@@ -335,7 +344,7 @@ export class HostReturnLobby {
       const signature = await door.sign(invite.doorMessage(origin, number, message.nonce, nonce));
       const [door_key, room_admin_key] = [door.public, roomAdmin.public];
       this.#transmit({ type: "room_door", door_key, room_admin_key, nonce, signature });
-    } else if (message.type === "entered" && message.slot === null && here !== null) {
+    } else if (message.type === "entered" && message.slot === null) {
       const { slot, gate, chain } = here;
       const signature = await roomAdmin.sign(invite.openMessage(number, slot, gate, chain, this.#serverNonce));
       this.#transmit({ type: "open", slot, gate, chain, signature });
@@ -351,19 +360,28 @@ export class HostReturnLobby {
       const answer = await back.open(sent.asked, sent.privateKey);
       const group = await mls.Group.join(answer.welcome, sent.bundle, { psks: this.#psks, rng: this.#rng });
       const policy = policyOf(group);
-      const { hostSeed, groupId, doorSeed } = this.#kept;
-      const roomAdmin = await hostSeed.roomAdminKey(groupId);
+      const { hostKeys, groupId, doorSeed } = this.#kept;
+      const { current } = hostKeys;
       const ours =
         same(group.groupId, groupId) &&
         same(answer.doorSeed, doorSeed) &&
-        same(answer.roomAdminPublic, roomAdmin.public) &&
-        same(policy.hostPublic, hostSeed.hostPublic);
+        same(policy.returnPublic, current.returnPublic) &&
+        policy.isCurrent(current.hostPublic) &&
+        (await this.#isNumber(answer.number, policy));
       const own = group.member(group.ownLeaf);
       if (ours && own !== null && among(own.signatureKey, policy.hosts)) this.entry = { answer, group };
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       // From a former member: another may still answer.
     }
+  }
+
+  /** Return whether it is the meeting's first number, as far as our keys tell. */
+  async #isNumber(number: Bytes, policy: Policy): Promise<boolean> {
+    const { first } = this.#kept.hostKeys;
+    if (!same(first.hostPublic, policy.hostPublic)) return true; // we were sent no key of the beginning
+    const [door, admin] = [await this.#kept.doorKey(), await first.roomAdminKey(this.#kept.groupId)];
+    return same(number, invite.roomNumber(door.public, admin.public));
   }
 
   /** Leave the lobby. */

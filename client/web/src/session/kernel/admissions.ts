@@ -65,6 +65,7 @@ async function answerFor(room: RoomSession, done: EntryIntent, welcome: Bytes): 
     type: "Answer",
     welcome,
     doorSeed: room.doorKey.seed,
+    number: room.number,
     roomAdminPublic: room.roomAdminPublic,
     heartbeatKey: m.handHeartbeatKey(),
     slot: m.journal.slot,

@@ -38,9 +38,11 @@ export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
   const { me, seed, secret, title, mode, now, rng } = facts;
   const { hostPublic } = seed;
   const flags = facts.reports ? REPORTS : 0;
-  const group = await me.found(new Policy({ version: 1, hosts: [me.public], hostPublic, mode, title, flags }), now);
+  const groupId = rng(16);
+  const roomAdmin = await seed.roomAdminKey(groupId);
+  const keys = { hostPublic, returnPublic: seed.returnPublic, roomAdminPublic: roomAdmin.public };
+  const group = await me.found(groupId, new Policy({ version: 1, hosts: [me.public], ...keys, mode, title, flags }), now);
   const doorKey = await SigningKey.generate(rng, true);
-  const roomAdmin = await seed.roomAdminKey(group.groupId);
   const number = roomNumber(doorKey.public, roomAdmin.public);
   const membership = await Membership.create(group, {
     room: number,
@@ -56,10 +58,10 @@ export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
 
 /** Enter with the answer from a lobby; SnugCryptoError if the answer cannot be used. */
 export async function enterMeeting({ answer, group }: Entry, secret: Bytes, { now, rng }: Common): Promise<Arrival> {
-  const { roomAdminPublic } = answer;
+  const { roomAdminPublic, number } = answer;
   const doorKey = await SigningKey.fromSeed(answer.doorSeed, true);
   const membership = await Membership.create(group, {
-    room: roomNumber(doorKey.public, roomAdminPublic),
+    room: number,
     slot: answer.slot,
     chain: answer.chain,
     ledger: Ledger.decode(answer.ledger),
@@ -93,7 +95,7 @@ export function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts: Rejo
 
 /** Return the data for a host to keep, sealed, to return by after a crash; null for others. */
 export function recoveryData({ name }: Me, room: RoomSession, { secret, origin }: Invite): HostRecoveryData | null {
-  const { hostSeed, doorKey, membership: m } = room;
-  if (hostSeed === null) return null;
-  return new HostRecoveryData({ hostSeed, doorSeed: doorKey.seed, secret, groupId: m.group.groupId, origin, name });
+  const { hostKeys, doorKey, membership: m } = room;
+  if (hostKeys === null) return null;
+  return new HostRecoveryData({ hostKeys, doorSeed: doorKey.seed, secret, groupId: m.group.groupId, origin, name });
 }

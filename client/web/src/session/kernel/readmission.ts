@@ -4,7 +4,7 @@ import type { Invite } from "../../crypto/entry/invite";
 import type * as lobby from "../../crypto/entry/lobby";
 import { ATTENDANTS_MAX, type LobbyPost, MembersLobby, RejoinHelper } from "../entry/helper";
 import type { HostLobby } from "../entry/lobby";
-import type { Effect } from "../events";
+import type { Effect, Knocked } from "../events";
 import type { RoomSession } from "./room";
 
 /** Attends the lobby while it is our turn, and has the room commit the requests that come there. */
@@ -33,9 +33,19 @@ export class Readmission {
     return left;
   }
 
-  /** Process a request, or another member's offer. */
-  async messagePosted(day: number, said: lobby.RecoveryMessage, room: RoomSession, now: number): Promise<void> {
-    await this.#helping(room).messagePosted(day, said, room, now);
+  /** Process a request, or another member's offer; return the question for our person, if any. */
+  messagePosted(day: number, said: lobby.RecoveryMessage, room: RoomSession, now: number): Promise<Knocked | null> {
+    return this.#helping(room).messagePosted(day, said, room, now);
+  }
+
+  /** Let a host come back, or refuse it; CommandError if none asks under that number. */
+  decide(number: number, admit: boolean, room: RoomSession, now: number): void {
+    this.#helping(room).decide(number, admit, now);
+  }
+
+  /** Return the numbers of the returning hosts that our person may still answer. */
+  waiting(now: number): number[] {
+    return this.#helper?.waiting(now) ?? [];
   }
 
   /** Answer a request, in that lobby: our commit of it has come back. */

@@ -80,7 +80,10 @@ export class ReceivedCommits {
         }
         const { sender } = verdict.view;
         if (room.leaving) room.finish("left", sentence("room.you_left"));
-        else room.finish("removed", sentence("room.removed_by", { by: room.membership.who(sender ?? -1) }));
+        else {
+          const key = verdict.view.context.hostReturn === null ? "room.removed_by" : "room.replaced";
+          room.finish("removed", sentence(key, { by: room.membership.who(sender ?? -1) }));
+        }
         return;
       }
       case "Void": {
@@ -120,6 +123,7 @@ export class ReceivedCommits {
   async #adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<void> {
     const room = this.#room;
     const change = await room.membership.adopt(step, blob, now);
+    if (change.rotated) this.#sync.keysChanged();
     for (const { leaf } of change.removed) room.announcements.forget(leaf);
     if (this.#sync.connection !== null) this.#sync.connection.refusedAt = null;
     if (step.type === "Staged") this.#queue.adopted(step);
@@ -134,14 +138,17 @@ export class ReceivedCommits {
   async checkReceipt(slot: number, chain: Bytes, signature: Bytes, now: number): Promise<void> {
     const room = this.#room;
     if (room.serverKey === null) return;
-    try {
-      await invite.verifyReceipt(room.serverKey, room.number, slot, chain, signature);
-    } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
-      room.tell(sentences.alarm("receipt"));
+    for (const number of this.#sync.numbers.reverse()) {
+      try {
+        await invite.verifyReceipt(room.serverKey, number, slot, chain, signature);
+      } catch (error) {
+        if (!(error instanceof SnugCryptoError)) throw error;
+        continue; // signed under another of the room's numbers, or wrong
+      }
+      for (const feature of this.#features) await feature.receipt(number, slot, chain, signature, now);
       return;
     }
-    for (const feature of this.#features) await feature.receipt(slot, chain, signature, now);
+    room.tell(sentences.alarm("receipt"));
   }
 }
 

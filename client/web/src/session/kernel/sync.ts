@@ -11,9 +11,9 @@
  *
  * A lost socket, a restarted server and a straggler are therefore one case: being at another slot.
  */
-import { type Bytes, same } from "../../crypto/bytes";
+import { among, type Bytes, same } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
-import type { HostSeed } from "../../crypto/entry/invite";
+import type { SigningKey } from "../../crypto/entry/invite";
 import type { Challenge, Entered, Refused } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
 import { RoomConnection } from "./roomConnection";
@@ -47,12 +47,33 @@ export class Sync {
   #failures = 0;
   #away = false;
 
-  constructor(room: Room, now: number) {
+  /** The key under which the server holds the room, 32 bytes. */
+  roomAdminPublic: Bytes;
+  /** All keys that may have been it, the newest last. */
+  readonly #roomAdmins: Bytes[];
+  /** The server's word, which counts when the policy names the key. */
+  #toldAdmin: Bytes | null = null;
+  #serverKey: Bytes | null = null;
+
+  constructor(room: Room, roomAdminPublic: Bytes, now: number) {
     this.#room = room;
     this.#movedAt = now;
+    this.roomAdminPublic = roomAdminPublic;
+    this.#roomAdmins = [roomAdminPublic];
+    this.keysChanged();
   }
 
   // -- queries --------------------------------------------------------------------------------------------
+
+  /** The room's numbers at the server since we came in (16 bytes each), the current one last. */
+  get numbers(): Bytes[] {
+    return this.#roomAdmins.map((key) => invite.roomNumber(this.#room.doorKey.public, key));
+  }
+
+  /** The number by which we enter the room at the server, 16 bytes. */
+  get serverNumber(): Bytes {
+    return invite.roomNumber(this.#room.doorKey.public, this.roomAdminPublic);
+  }
 
   /** Whether the server has let us into the room on this connection. */
   get isEntered(): boolean {
@@ -123,13 +144,16 @@ export class Sync {
   /** Open the room's door on a new connection. */
   async challenged(challenge: Challenge): Promise<void> {
     const room = this.#room;
+    // Another process knows no room of before: members meet under the current key.
+    if (this.#serverKey !== null && !same(challenge.server_key, this.#serverKey)) this.#takeCurrent();
+    this.#serverKey = challenge.server_key;
     this.connection = new RoomConnection(challenge.nonce, challenge.server_key);
     const nonce = room.rng(32);
-    const message = invite.doorMessage(room.origin, room.number, challenge.nonce, nonce);
+    const message = invite.doorMessage(room.origin, this.serverNumber, challenge.nonce, nonce);
     room.send({
       type: "room_door",
       door_key: room.doorKey.public,
-      room_admin_key: room.roomAdminPublic,
+      room_admin_key: this.roomAdminPublic,
       nonce,
       signature: await room.doorKey.sign(message),
     });
@@ -137,6 +161,14 @@ export class Sync {
 
   /** Take the state of the room that we have entered; return whether the server has restarted. */
   entered(connection: RoomConnection, entered: Entered, now: number): boolean {
+    if (entered.slot === null && !same(this.roomAdminPublic, this.#room.membership.policy.roomAdminPublic)) {
+      // The server has forgotten the room: members meet under the current key.
+      this.#takeCurrent();
+      this.#room.perform({ type: "Disconnect", endpoint: ROOM });
+      this.lost();
+      this.#reconnectAt = now;
+      return false;
+    }
     connection.entered = true;
     connection.handle = entered.handle;
     this.moveTo(entered.slot, now);
@@ -177,6 +209,28 @@ export class Sync {
   stale(slot: number, now: number): void {
     this.moveTo(slot, now);
     if (this.connection !== null) this.connection.handingOver = null;
+  }
+
+  /** The server holds the room under that key (G7). */
+  rekeyed(roomAdminPublic: Bytes): void {
+    this.#toldAdmin = roomAdminPublic;
+    this.#follow();
+  }
+
+  /** The policy names a room admin key, perhaps another one than before. */
+  keysChanged(): void {
+    const named = this.#room.membership.policy.roomAdminPublic;
+    if (!among(named, this.#roomAdmins)) this.#roomAdmins.push(named);
+    this.#follow();
+  }
+
+  #follow(): void {
+    if (this.#toldAdmin !== null && among(this.#toldAdmin, this.#roomAdmins)) this.roomAdminPublic = this.#toldAdmin;
+  }
+
+  #takeCurrent(): void {
+    this.roomAdminPublic = this.#room.membership.policy.roomAdminPublic;
+    this.#toldAdmin = null;
   }
 
   /** A host has replaced the gate of `slot`. */
@@ -240,10 +294,19 @@ export class Sync {
     else if (this.slot > mine) {
       if (this.#isShown(connection, mine)) this.catchUp(connection);
     } else if (this.slot < mine) this.#handOver(connection, this.slot);
-    else if (connection.refusedAt === mine && room.hostSeed !== null && connection.regatedAt !== mine)
-      await this.#regate(connection, room.hostSeed);
-    else if (this.#isShown(connection, mine)) return connection;
+    else {
+      const regates = connection.refusedAt === mine && connection.regatedAt !== mine;
+      const roomAdmin = regates ? await this.#roomAdmin() : null;
+      if (roomAdmin !== null) await this.#regate(connection, roomAdmin);
+      else if (this.#isShown(connection, mine)) return connection;
+    }
     return null;
+  }
+
+  /** Return the key under which the server holds the room, if we are a host that has it. */
+  async #roomAdmin(): Promise<SigningKey | null> {
+    const { hostKeys, membership: m } = this.#room;
+    return hostKeys === null ? null : await hostKeys.roomAdminKey(m.group.groupId, this.roomAdminPublic);
   }
 
   /** Return whether anything new may be sent: the slot of a restarted server's room has come to rest. */
@@ -279,12 +342,13 @@ export class Sync {
 
   async #openRoom(connection: RoomConnection): Promise<void> {
     const room = this.#room;
-    if (room.hostSeed === null || connection.opening) return;
+    const roomAdmin = connection.opening ? null : await this.#roomAdmin();
+    if (roomAdmin === null) return;
     connection.opening = true;
     const { slot, roomPass, chain } = room.membership.journal.oldest;
     const gate = invite.gate(roomPass);
-    const roomAdmin = await room.hostSeed.roomAdminKey(room.membership.group.groupId);
-    const signature = await roomAdmin.sign(invite.openMessage(room.number, slot, gate, chain, connection.nonce));
+    const message = invite.openMessage(this.serverNumber, slot, gate, chain, connection.nonce);
+    const signature = await roomAdmin.sign(message);
     room.send({ type: "open", slot, gate, chain, signature });
   }
 
@@ -301,13 +365,11 @@ export class Sync {
   }
 
   /** Replace the gate of this slot: its author posted a gate that is not our pass's (G5). */
-  async #regate(connection: RoomConnection, seed: HostSeed): Promise<void> {
-    const { membership: m, number } = this.#room;
-    const { slot, roomPass } = m.journal;
+  async #regate(connection: RoomConnection, roomAdmin: SigningKey): Promise<void> {
+    const { slot, roomPass } = this.#room.membership.journal;
     const gate = invite.gate(roomPass);
     connection.regatedAt = slot;
-    const roomAdmin = await seed.roomAdminKey(m.group.groupId);
-    const signature = await roomAdmin.sign(invite.regateMessage(number, slot, gate, connection.nonce));
+    const signature = await roomAdmin.sign(invite.regateMessage(this.serverNumber, slot, gate, connection.nonce));
     this.#room.send({ type: "regate", slot, gate, signature });
   }
 }
