@@ -201,13 +201,13 @@ def snug_9(v: CommitView) -> None:
         raise ValidationError("SNUG-9", "somebody holds the return key who is no host any more")
     if not v.ledger.returned <= returned.slot < v.slot or v.slot - returned.slot > RETURN_SLOTS:
         raise ValidationError("SNUG-9", f"the return was signed at slot {returned.slot}, this is {v.slot}")
-    if not v.by_host and v.slot - v.ledger.hosted <= RETURN_QUIET:
-        raise ValidationError("SNUG-9", "a host lets hosts in again, while hosts are here")
     message = room_state.host_return_message(v.group_id, adds[0].package, returned.slot)
     try:
         verify(v.policy.return_public, message, returned.signature)
     except SnugCryptoError:
         raise ValidationError("SNUG-9", "the return is not signed by the hosts' current return key") from None
+    if not v.by_host and v.slot - v.ledger.hosted <= RETURN_QUIET:
+        raise ValidationError("SNUG-9", "a host lets hosts in again, while hosts are here")
     old = None if removes[0].removed is None else v.members.get(removes[0].removed)
     if old is None or old.signature_key not in v.policy.hosts:
         raise ValidationError("SNUG-9", "the leaf that is replaced is no host's")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from snugroom.crypto.agreed.commit_view import CommitView, ProposalView
 from snugroom.crypto.agreed.room_state import (
@@ -18,6 +19,7 @@ from snugroom.crypto.agreed.room_state import (
     HostReturn,
     Identity,
     Mode,
+    Policy,
 )
 from snugroom.crypto.kdf import SigningKey
 from tests.policy.commits import (
@@ -26,12 +28,14 @@ from tests.policy.commits import (
     BO,
     CEM,
     DANA,
+    HOST_KEY,
     LEDGER,
     MEMBERS,
     NOBODY,
     OPEN,
     POLICY,
     REQUIRED,
+    RETURN_KEY,
     REVOKED,
     SINGLE,
     SLOT,
@@ -57,6 +61,13 @@ from tests.policy.commits import (
 )
 
 
+def rotation(*, of: Policy = POLICY, **changes: Any) -> ProposalView:
+    """All keys of the hosts change at once."""
+    keys = {"return_public": h("new returns"), "room_admin_public": h("new admin")}
+    later = {"later_keys": (*of.later_keys, h("new"))}
+    return gce(of=of, **(keys | later | changes))
+
+
 @dataclass(frozen=True)
 class Case:
     """`rule` is the first that the commit breaks, None where it breaks none."""
@@ -78,13 +89,8 @@ def _valid() -> Iterator[tuple[str, CommitView]]:
         "empty, with a member whose credential can't be read",
         commit(BO, members=MEMBERS | {4: leaf(4, identity=b"")}),
     )
-    without_ada = {place: member for place, member in MEMBERS.items() if place != ADA}
     yield "a host's return", returning()
-    yield "a host's return, eight slots after it was signed", returning(at=SLOT - 8)
-    yield (
-        "a host's return, its old leaf is gone",
-        returning(removed=None, hosts=(AGAIN, POLICY.hosts[0]), view={"members": without_ada}),
-    )
+    yield "a host's return, sixteen slots after it was signed", returning(at=SLOT - 16)
     yield "a host's return, while the room is locked", returning(mode=Mode.LOCKED)
     yield "a host's second return", returning(view={"ledger": replace(LEDGER, returned=SLOT - 1)})
     yield "add, open invite", admission()
@@ -137,6 +143,13 @@ def _valid_removals() -> Iterator[tuple[str, CommitView]]:
     yield "policy: title", commit(ADA, gce(title="Weekly, in the garden"))
     yield "policy: hosts", commit(ADA, gce(hosts=tuple(m.signature_key for m in MEMBERS.values())))
     yield "policy: no host", commit(ADA, gce(hosts=()))
+    yield "policy: new keys", commit(ADA, rotation())
+    yield "policy: new keys, and fewer hosts", commit(ADA, rotation(hosts=()))
+    full = replace(POLICY, later_keys=tuple(h("later", n) for n in range(15)))
+    yield (
+        "policy: new keys, the sixteenth",
+        commit(ADA, rotation(of=full, later_keys=(*full.later_keys[1:], h("new"))), policy=full),
+    )
     yield "policy: servers", commit(ADA, gce(servers=()))
     yield "policy and add", commit(ADA, gce(title="Eve comes"), psk(), add(), context={"invite": OPEN})
     yield "farewell", commit(BO, farewell(CEM))
@@ -320,13 +333,16 @@ def _snug_9() -> Iterator[tuple[str, CommitView]]:
     yield "signed by another", returning(key=SigningKey(h("another seed")))
     yield "signed for another KeyPackage", returning(package=h("another package"))
     yield "signed for another group", returning(group_id=h("another group")[:16])
-    yield "signed nine slots ago", returning(at=SLOT - 9)
+    yield "signed seventeen slots ago", returning(at=SLOT - 17)
     yield "signed for a slot to come", returning(at=SLOT)
     yield (
         "signed before the last return",
         returning(view={"ledger": replace(LEDGER, returned=SLOT - 1)}, at=SLOT - 2),
     )
-    yield "when a host has lost its powers", returning(view={"ledger": replace(LEDGER, returns_closed=True)})
+    yield "when a host has lost its powers", returning(view={"ledger": replace(LEDGER, rotation_due=True)})
+    yield "while hosts commit", returning(view={"ledger": replace(LEDGER, hosted=SLOT - 16)})
+    yield "signed by the key of cards", returning(key=HOST_KEY)
+    yield "in place of no leaf of a host", returning(removed=None, hosts=(AGAIN, POLICY.hosts[0]))
     yield "in place of another than a host", returning(removed=BO, name="Bo")
     # its four proposals, and what else could stand in their places
     gone, link, added, changed = returning().proposals
@@ -429,6 +445,16 @@ def _snug_13() -> Iterator[tuple[str, CommitView]]:
     yield "a version left out", commit(ADA, gce(version=6))
     yield "another host seed", commit(ADA, gce(host_public=h("another")))
     yield "reports switched on in mid-meeting", commit(ADA, gce(flags=1))
+    yield "a new return key alone", commit(ADA, gce(return_public=h("new")))
+    yield "a new room admin key alone", commit(ADA, gce(room_admin_public=h("new")))
+    yield "a new link key alone", commit(ADA, gce(later_keys=(*POLICY.later_keys, h("new"))))
+    yield "new keys, and the same return key", commit(ADA, rotation(return_public=RETURN_KEY.public))
+    yield "new keys, the old two exchanged", commit(ADA, rotation(return_public=POLICY.room_admin_public))
+    yield "new keys, and the same room admin key", commit(ADA, rotation(room_admin_public=h("room admin")))
+    yield "new keys, and no link key", commit(ADA, rotation(later_keys=POLICY.later_keys))
+    yield "new keys, and two link keys", commit(ADA, rotation(later_keys=(*POLICY.later_keys, h(1), h(2))))
+    yield "new keys, and another order", commit(ADA, rotation(later_keys=(h("new"), *POLICY.later_keys)))
+    yield "new keys, and earlier links left out", commit(ADA, rotation(later_keys=(h("new"),)))
     yield "after the last version", commit(ADA, gce(version=0), policy=replace(POLICY, version=2**32 - 1))
     yield "too many hosts", commit(ADA, gce(hosts=tuple(h("host", n) for n in range(17))))
     yield "a host twice", commit(ADA, gce(hosts=(h(1), h(1))))
@@ -444,7 +470,7 @@ def _snug_13() -> Iterator[tuple[str, CommitView]]:
                     POLICY_EXTENSION,
                     replace(POLICY, version=5, title="")
                     .encode()
-                    .replace(POLICY.host_public + b"\0", POLICY.host_public + b"\x03"),
+                    .replace(POLICY.later_keys[0] + b"\0", POLICY.later_keys[0] + b"\x03"),
                 ),
             ),
         ),

@@ -28,7 +28,7 @@ def test_a_host_who_is_heard_is_not_replaced_by_who_has_the_seed_too() -> None:
     assert ada.ended is None
     assert w.agreed([ada, bo, cem])
     w.kill(ada)
-    # once Ada is silent nobody can tell them apart: a person has to, and the words say what the proof is worth
+    # once Ada is silent no program can tell them apart: a person decides, and the words say what the proof is
     w.until(lambda: any(e.returning for e in bo.of(ev.Knocked)), 60)
     assert false_ada.roster == []
     w.do(bo, ev.Admit(bo.of(ev.Knocked)[-1].knock))

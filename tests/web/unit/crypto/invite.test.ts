@@ -22,7 +22,7 @@ compareWithPython("invite", {
   keys: async (seed: Bytes, groupId: Bytes) => {
     const host = await HostSeed.from(seed);
     const roomAdmin = await host.roomAdminKey(groupId);
-    return [host.hostPublic, roomAdmin.public, INDICES.map((index) => host.inviteToken(index))];
+    return [host.hostPublic, host.returnPublic, roomAdmin.public, INDICES.map((index) => host.inviteToken(index))];
   },
   token: async (seed: Bytes, index: number) => (await HostSeed.from(seed)).inviteToken(index),
   lobby: async (secret: Bytes, origin: string, day: number) => [
@@ -35,6 +35,7 @@ compareWithPython("invite", {
   door: invite.doorMessage,
   open: invite.openMessage,
   regate: invite.regateMessage,
+  rekey: invite.rekeyMessage,
   receipt: invite.receiptMessage,
   verify_receipt: invite.verifyReceipt,
   chain: invite.chainNext,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { dayOf, HostSeed, lobbyEnvelopeKey } from "../../../../client/web/src/crypto/entry/invite";
+import { dayOf, HostKeys, HostSeed, lobbyEnvelopeKey } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
 import * as recovery from "../../../../client/web/src/crypto/entry/recovery";
@@ -85,13 +85,13 @@ test("a guest knocks at its host's card and at nobody else's", async () => {
     (await posted(bo.effects)).map(({ type }) => type),
     ["CardRequest"],
   );
-  const forged = await lobby.makeCard(mallory.hostKey, ORIGIN, DAY, START, seeded("card"));
-  const old = await lobby.makeCard(seed.hostKey, ORIGIN, DAY, START - 1000, seeded("old card"));
-  const yesterday = await lobby.makeCard(seed.hostKey, ORIGIN, DAY - 1, START, seeded("card of yesterday"));
+  const forged = await lobby.makeCard(new HostKeys([mallory]), ORIGIN, DAY, START, seeded("card"));
+  const old = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START - 1000, seeded("old card"));
+  const yesterday = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY - 1, START, seeded("card of yesterday"));
   for (const { card } of [forged, old, yesterday]) await bo.received(DAY, await post(card), START);
   await bo.received(DAY, { type: "posted", blob: new Uint8Array(512) }, START);
   assert.deepEqual(await posted(bo.effects), []);
-  const card = await lobby.makeCard(seed.hostKey, ORIGIN, DAY, START, seeded("good card"));
+  const card = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("good card"));
   await bo.received(DAY, await post(card.card), START);
   assert.deepEqual(
     (await posted(bo.effects)).map(({ type }) => type),
@@ -103,11 +103,11 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
   for (const honest of [true, false]) {
     const seed = await HostSeed.fromRandom(seeded("host"));
     const bo = await guest(seed);
-    const secret = await lobby.makeCard(seed.hostKey, ORIGIN, DAY, START, seeded("card"));
+    const secret = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("card"));
     await bo.received(DAY, await post(secret.card), START);
     const knock = (await posted(bo.effects)).find((message) => message.type === "Knock");
     assert.ok(knock?.type === "Knock");
-    const opened = await lobby.openKnock(secret, knock, (index) => seed.inviteToken(index));
+    const opened = await lobby.openKnock(secret, knock, (index) => new HostKeys([seed]).tokens(index));
     const key = await mls.generateSignatureKey(SUITE);
     const hosts = [honest ? key.public : new Uint8Array(32).fill(1)];
     const policy = new Policy({ version: 1, hosts, hostPublic: seed.hostPublic });
@@ -128,6 +128,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
     const answer: lobby.Answer = {
       type: "Answer",
       welcome,
+      number: some.slice(0, 16),
       doorSeed: some,
       roomAdminPublic: some,
       heartbeatKey: some,

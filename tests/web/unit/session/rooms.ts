@@ -151,7 +151,9 @@ export class Room {
   asleep = false;
   catchingUp = false;
   hasMedia = false;
-  hostSeed = null;
+  hostKeys = null;
+  roomAdminPublic: Bytes = new Uint8Array(32);
+  serverNonce = null;
   stuckAt: number | null = null;
   needsRejoin = false;
   leaving = false;
@@ -383,6 +385,7 @@ export class Room {
       invite: null,
       left: new Set(),
       returned: false,
+      rotated: false,
       stuckSlot: null,
       ...change,
     };

@@ -10,7 +10,7 @@ import type { Arg } from "../../words/sentence";
 import { sentence } from "../../words/sentence";
 import { CommitView, type ExtensionView, type LeafView, MLS10, type ProposalView, reading } from "./commitView";
 import { NO_HEARTBEAT } from "./heartbeat";
-import { type Bytes, hex, same, utf8 } from "../bytes";
+import { among, type Bytes, hex, same, utf8 } from "../bytes";
 import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
 import { verify } from "../kdf";
 import { checkName, lookAlike } from "./names";
@@ -149,7 +149,6 @@ async function snug9(v: CommitView): Promise<void> {
   const fresh = facts.ledger.returned <= returned.slot && returned.slot < facts.slot;
   if (!fresh || facts.slot - returned.slot > RETURN_SLOTS)
     throw broken(9, "return_slot", { said: returned.slot, slot: facts.slot });
-  if (!v.byHost && facts.slot - facts.ledger.hosted <= RETURN_QUIET) throw broken(9, "return_by");
   const message = roomState.hostReturnMessage(facts.groupId, add.package, returned.slot);
   try {
     await verify(policy.returnPublic, message, returned.signature);
@@ -157,6 +156,7 @@ async function snug9(v: CommitView): Promise<void> {
     if (error instanceof SnugCryptoError) throw broken(9, "return_signature");
     throw error;
   }
+  if (!v.byHost && facts.slot - facts.ledger.hosted <= RETURN_QUIET) throw broken(9, "return_by");
   const old = remove.removed === null ? undefined : facts.members.get(remove.removed);
   if (old === undefined || !policy.isHost(old.signatureKey)) throw broken(9, "return_leaf");
   if (add.added === null || !same(add.added.identity, old.identity)) throw broken(9, "return_name");
@@ -243,7 +243,7 @@ function keysStayOrChange(old: roomState.Policy, next: roomState.Policy): void {
   const latest = laterKeys.at(-1) ?? next.hostPublic;
   const expected = old.withKeys(latest, returnPublic, roomAdminPublic);
   const again = secrets.some((key) => same(key, returnPublic) || same(key, roomAdminPublic));
-  if (!equal(laterKeys, expected.laterKeys) || old.isLinkKey(latest) || again) throw broken(13, "host_keys");
+  if (!equal(laterKeys, expected.laterKeys) || among(latest, old.linkKeys) || again) throw broken(13, "host_keys");
 }
 
 function exactlyTwo(extensions: readonly ExtensionView[]): readonly [ExtensionView, ExtensionView] {

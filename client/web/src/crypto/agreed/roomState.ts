@@ -92,16 +92,6 @@ export class Policy implements PolicyFields {
     return [this.hostPublic, ...this.laterKeys];
   }
 
-  /** Return whether that host key (32 bytes) is the current one. */
-  isCurrent(hostPublic: Uint8Array): boolean {
-    return same(this.laterKeys.at(-1) ?? this.hostPublic, hostPublic);
-  }
-
-  /** Return whether links to this meeting name that host key (32 bytes). */
-  isLinkKey(hostPublic: Uint8Array): boolean {
-    return this.linkKeys.some((key) => same(key, hostPublic));
-  }
-
   /** Return a copy with these changes. */
   with(changes: Partial<PolicyFields>): Policy {
     return new Policy({ ...this, ...changes });

@@ -181,7 +181,7 @@ export class GuestLobby {
       const signer = group.welcomedBy === null ? null : group.member(group.welcomedBy);
       byHost =
         signer !== null &&
-        policy.isLinkKey(this.#link.hostPublic) &&
+        among(this.#link.hostPublic, policy.linkKeys) &&
         among(signer.signatureKey, policy.hosts);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;

@@ -3,7 +3,7 @@
  *
  * Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host is in two.
  */
-import { type Bytes, hex, type Rng, same, systemRng, utf8 } from "../../crypto/bytes";
+import { among, type Bytes, hex, type Rng, same, systemRng, utf8 } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import type { HostKeys } from "../../crypto/entry/invite";
 import { H } from "../../crypto/kdf";
@@ -251,7 +251,7 @@ export class HostLobby {
       others.map((waiting) => [waiting.id, waiting.knock.name] as const),
     );
     this.#asked.set(outcome.id, asked);
-    const older = !m.policy.isCurrent(opened.knock.hostPublic);
+    const older = !among(opened.knock.hostPublic, m.policy.linkKeys.slice(-1));
     return {
       type: "Knocked",
       knock: outcome.id,

@@ -366,7 +366,7 @@ export class HostReturnLobby {
         same(group.groupId, groupId) &&
         same(answer.doorSeed, doorSeed) &&
         same(policy.returnPublic, current.returnPublic) &&
-        policy.isCurrent(current.hostPublic) &&
+        among(current.hostPublic, policy.linkKeys.slice(-1)) &&
         (await this.#isNumber(answer.number, policy));
       const own = group.member(group.ownLeaf);
       if (ours && own !== null && among(own.signatureKey, policy.hosts)) this.entry = { answer, group };

@@ -127,7 +127,7 @@ export class HostKeyTransfer extends Feature {
       const keys = await openGrant(grant, own, room.box, m.group.groupId);
       if (keys === null || !same(keys.current.returnPublic, policy.returnPublic)) return;
       if (!same((await keys.current.roomAdminKey(m.group.groupId)).public, policy.roomAdminPublic)) return;
-      if (!keys.seeds.every(({ hostPublic }) => policy.isLinkKey(hostPublic))) return;
+      if (!keys.seeds.every(({ hostPublic }) => among(hostPublic, policy.linkKeys))) return;
       room.takeHostKeys(keys);
     }
     this.#confirmDue = true;

@@ -31,31 +31,10 @@ import { HostReturnLobby, RejoinLobby } from "../entry/recovery";
 import { Readmission } from "./readmission";
 import { carryOut } from "./commands";
 import { RoomSession } from "./room";
+import type { Common, HostFacts, JoinFacts } from "./sessionFacts";
 import { Monitor } from "../monitor/monitor";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
-
-interface Common {
-  readonly options?: Options;
-  readonly now: number;
-  readonly rng?: Rng;
-}
-
-export interface HostFacts extends Common {
-  readonly origin: string;
-  readonly name: string;
-  readonly title?: string;
-  readonly admission?: "ask" | "all";
-  /** Further invites to make. */
-  readonly invites?: readonly { readonly label: string; readonly once: boolean }[];
-  readonly openInvite?: boolean;
-}
-
-export interface JoinFacts extends Common {
-  readonly link: string;
-  readonly name: string;
-  readonly greeting?: string;
-}
 
 type Guest = GuestLobby | HostReturnLobby;
 
