@@ -362,6 +362,30 @@ def test_the_room_is_found_if_the_connection_is_lost_between_the_commit_and_the_
         assert ada.room.room_admin_public == ada.room.membership.policy.room_admin_public
 
 
+@pytest.mark.parametrize("who", ["Bo", "Cem"])
+def test_a_participant_that_was_away_during_a_change_and_a_restart_comes_in_by_the_lobby(who: str) -> None:
+    """It knows the old number alone: a host would open it, and serve newcomers there by itself."""
+    w = World(925)
+    ada, bo, cem, dana = two_hosts(w, "Cem", "Dana")
+    away, others = (bo, [ada, cem, dana]) if who == "Bo" else (cem, [ada, bo, dana])
+    w.do(ada, ev.Deputise(3))
+    w.until(lambda: dana.session._host is not None)
+    w.down_filter = lambda to, message: to is not away
+    for link in list(away.links.values()):
+        w.cut(link)
+    w.do(ada, ev.Undeputise(3))
+    rotated(w, ada)
+    w.run(2)
+    w.kill_server()
+    w.run(1)
+    w.start_server()
+    reconnect(w, away)
+    took = w.until(lambda: w.agreed([away, *others]) and in_sync(w, away, *others), 60)
+    assert took < 50
+    w.do(ada, ev.Say("all here"))
+    w.until(lambda: ("Ada", "all here") in away.said, 10)
+
+
 # -- in the lobby ------------------------------------------------------------------------------------
 
 

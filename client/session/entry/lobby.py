@@ -156,20 +156,25 @@ class HostLobby:
 
     def received(
         self, day: int, message: wire.ServerMessage, membership: Membership, now: float
-    ) -> ev.Knocked | RejoinIntent | lobby.RecoveryMessage | None:
+    ) -> ev.Knocked | RejoinIntent | lobby.RecoveryMessage | lobby.Card | None:
         """Process a message from the server, and return the work that is left for the session.
 
-        That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, or
-        a message under the key that members have (for `recovery.RejoinHelper`).
+        That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, a
+        message under the key that members have (for `recovery.RejoinHelper`), or another host's card.
         """
         posted = self._connections.received(day, message)
         if posted is True or isinstance(posted, lobby.CardRequest):
             self._post_card(day, now)
-        elif isinstance(posted, lobby.RecoveryMessage):
+        elif isinstance(posted, lobby.RecoveryMessage | lobby.Card):
             return posted
         elif isinstance(posted, lobby.Knock):
             return self._knocked(day, posted, membership, now)
         return None
+
+    @property
+    def entered(self) -> frozenset[int]:
+        """The days whose lobbies we have entered."""
+        return self._connections.entered
 
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
         """Post a message in that day's lobby."""

@@ -254,7 +254,7 @@ class Session:
                 self._guest.received_in_room(message)
         elif self._readmission.members is not None and self._room is not None:
             said = self._readmission.members.received(endpoint.day, message)
-            if isinstance(said, lobby.RecoveryMessage):
+            if not isinstance(said, bool):
                 self._readmission.message_posted(endpoint.day, said, self._room, now)
         elif self._host is not None and self._room is not None and self._guest is None:
             self._in_lobby(self._host, self._room, endpoint.day, message, now)
@@ -272,7 +272,7 @@ class Session:
                     self._decide(host, room, knocked.knock, True, now)
             case RejoinIntent() as intent:
                 room.queue(intent, now)
-            case lobby.RecoveryMessage() as said:
+            case lobby.RecoveryMessage() | lobby.Card() as said:
                 returning = self._readmission.message_posted(day, said, room, now)
                 if returning is not None:
                     self._tell(returning)

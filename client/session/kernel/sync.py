@@ -52,6 +52,8 @@ class Sync:
         self.incarnation: bytes | None = None
         #: The slot whose commit we alone cannot read; None without one.
         self.stuck_at: int | None = None
+        #: When we entered a room that was new then: others may be in another one, under keys unknown to us.
+        self.new_room_since: float | None = None
         self._relay = 0
         self._settling = False
         self._moved_at = now
@@ -164,6 +166,8 @@ class Sync:
         self._failures = 0
         restarted = self.incarnation is not None and self.incarnation != entered.incarnation
         self.incarnation = entered.incarnation
+        if restarted or entered.slot is None:
+            self.new_room_since = now
         if restarted:
             self._relay = 0
             self._settling = True

@@ -174,22 +174,27 @@ export class HostLobby {
   /**
    * Process a message from the server, and return the work that is left for the session.
    *
-   * That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, or a message
-   * under the key that members have (for `recovery.RejoinHelper`).
+   * That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, a message
+   * under the key that members have (for `recovery.RejoinHelper`), or another host's card.
    */
   async received(
     day: number,
     message: ServerMessage,
     m: Membership,
     now: number,
-  ): Promise<Knocked | RejoinIntent | lobby.RecoveryMessage | null> {
+  ): Promise<Knocked | RejoinIntent | lobby.RecoveryMessage | lobby.Card | null> {
     const posted = await this.#connections.received(day, message);
     if (posted === true) await this.#postCard(day, now);
     else if (posted === false) return null;
     else if (posted.type === "CardRequest") await this.#postCard(day, now);
-    else if (posted.type === "RecoveryMessage") return posted;
+    else if (posted.type === "RecoveryMessage" || posted.type === "Card") return posted;
     else if (posted.type === "Knock") return await this.#knocked(day, posted, m, now);
     return null;
+  }
+
+  /** The days whose lobbies we have entered. */
+  get entered(): ReadonlySet<number> {
+    return this.#connections.entered;
   }
 
   /** Post a message in that day's lobby. */

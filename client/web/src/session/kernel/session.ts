@@ -276,8 +276,7 @@ export class Session {
     const { members } = this.#readmission;
     if (members !== null && room !== null) {
       const said = await members.received(endpoint.day, message);
-      if (typeof said !== "boolean" && said.type === "RecoveryMessage")
-        await this.#readmission.messagePosted(endpoint.day, said, room, now);
+      if (typeof said !== "boolean") await this.#readmission.messagePosted(endpoint.day, said, room, now);
     } else if (this.#host !== null && room !== null && this.#guest === null)
       await this.#inLobby(this.#host, room, endpoint.day, message, now);
     await this.#guest?.received(endpoint.day, message, now);
@@ -295,8 +294,10 @@ export class Session {
       case "RejoinIntent":
         return await room.queue(left, now);
       case "RecoveryMessage":
+      case "Card": {
         const asks = await this.#readmission.messagePosted(day, left, room, now);
         if (asks !== null) this.#tell(asks);
+      }
     }
   }
 

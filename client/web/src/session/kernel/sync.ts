@@ -40,6 +40,8 @@ export class Sync {
   incarnation: Bytes | null = null;
   /** The slot whose commit we alone cannot read; null without one. */
   stuckAt: number | null = null;
+  /** When we entered a room that was new then: others may be in another one, under keys unknown to us. */
+  newRoomSince: number | null = null;
   #relay = 0;
   #settling = false;
   #movedAt: number;
@@ -175,6 +177,7 @@ export class Sync {
     this.#failures = 0;
     const restarted = this.incarnation !== null && !same(this.incarnation, entered.incarnation);
     this.incarnation = entered.incarnation;
+    if (restarted || entered.slot === null) this.newRoomSince = now;
     if (restarted) {
       this.#relay = 0;
       this.#settling = true;
