@@ -29,6 +29,7 @@ from snugroom.server.wire.messages import (
     Open,
     Post,
     Regate,
+    Rekey,
     Relay,
     Relayed,
     RoomDoor,
@@ -193,7 +194,7 @@ class HubHarness:
         room = self._room_of(who)
         if room is not None and room.slot is not None and tape.byte() > 60:
             slot = min(limits.SLOT_MAX, max(0, room.slot + tape.pick((0, 1, -1))))
-        number = room.number if room is not None else bytes(16)
+        number = room.numbers[-1] if room is not None else bytes(16)
         room_admin = next(
             (s for d, s in _ROOMS if signed.room_number(bytes(d.verify_key), bytes(s.verify_key)) == number),
             room_admin,
@@ -221,6 +222,10 @@ class HubHarness:
         if choice == 10:
             ssrcs = [tape.byte() for _ in range(tape.byte() % 9)]
             return Subscribe(tape.pick((None, ssrcs)), [tape.byte() % 4 for _ in range(tape.byte() % 9)])
+        if inside and tape.byte() > 60:
+            new = bytes(tape.pick(_ROOMS)[1].verify_key)
+            named = signed.room_number(bytes(door.verify_key), new)
+            return Rekey(new, self._signed(room_admin, signed.rekey(named, nonce), tape))
         return LobbyDoor(bytes(32), bytes(32), bytes(64))
 
     @staticmethod
