@@ -198,16 +198,11 @@ def read(envelope_key: bytes, blob: bytes) -> LobbyMessage:
 
 
 def _read_card(reader: Reader) -> Card:
-    public, nonce, expiry, day, count = (
-        reader.take(32),
-        reader.take(16),
-        reader.uint(8),
-        reader.uint(4),
-        reader.uint(1),
-    )
+    fixed = reader.take(32), reader.take(16), reader.uint(8), reader.uint(4)
+    count = reader.uint(1)
     if not 0 < count <= GENERATIONS_MAX:
         raise MalformedError(f"a card has 1 to {GENERATIONS_MAX} signatures, not {count}")
-    return Card(public, nonce, expiry, day, tuple(reader.take(64) for _ in range(count)))
+    return Card(*fixed, tuple(reader.take(64) for _ in range(count)))
 
 
 def _encode(message: LobbyMessage) -> tuple[int, bytes]:

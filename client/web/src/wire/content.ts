@@ -54,7 +54,7 @@ export interface Grant {
   readonly sealed: Bytes;
 }
 
-/** Proof that the sender has the host keys: the return key's signature (`announcements.granted_message`). */
+/** The return key's signature over `announcements.granted_message`: the sender has the host keys. */
 export interface Granted {
   readonly type: "granted";
   readonly signature: Bytes;

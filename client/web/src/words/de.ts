@@ -43,6 +43,7 @@ export default {
   "snug.return_shape": "kommt die Leitung zurück, ist das ein Remove, ein PSK, ein Add und eine Änderung der Regeln",
   "snug.return_alone": "kommt die Leitung zurück, steht das für sich allein",
   "snug.return_closed": "jemand hat den Schlüssel für die Rückkehr und gehört nicht mehr zur Leitung",
+  "snug.return_by": "solange jemand von der Leitung da ist, lässt sie selbst die Leitung wieder herein",
   "snug.return_slot": "die Rückkehr wurde an Stelle {said} unterschrieben, dies ist {slot}",
   "snug.return_signature": "die Rückkehr ist nicht mit dem jetzigen Schlüssel der Leitung für die Rückkehr unterschrieben",
   "snug.return_leaf": "das ersetzte Blatt gehört nicht zur Leitung",

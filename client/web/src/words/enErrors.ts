@@ -43,6 +43,7 @@ export default {
   "snug.return_shape": "a host's return is one Remove, one PSK, one Add, one change of the policy",
   "snug.return_alone": "a host's return stands by itself",
   "snug.return_closed": "somebody holds the return key who is no host any more",
+  "snug.return_by": "a host lets hosts in again, while hosts are here",
   "snug.return_slot": "the return was signed at slot {said}, this is {slot}",
   "snug.return_signature": "the return is not signed by the hosts' current return key",
   "snug.return_leaf": "the leaf that is replaced is no host's",

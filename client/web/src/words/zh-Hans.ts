@@ -43,6 +43,7 @@ export default {
   "snug.return_shape": "主持人回来要有一个 Remove、一个 PSK、一个 Add 和一次规则变动",
   "snug.return_alone": "主持人回来必须单独进行",
   "snug.return_closed": "有个不再是主持人的人还握有返回密钥",
+  "snug.return_by": "有主持人在场时，由主持人放回来的主持人进来",
   "snug.return_slot": "回来的签名是第 {said} 位的，这里是第 {slot} 位",
   "snug.return_signature": "回来没有用主持人当前的返回密钥签名",
   "snug.return_leaf": "被替换的叶节点不是主持人的",

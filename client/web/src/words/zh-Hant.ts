@@ -43,6 +43,7 @@ export default {
   "snug.return_shape": "主持人回來要有一個 Remove、一個 PSK、一個 Add 和一次規則變動",
   "snug.return_alone": "主持人回來必須單獨進行",
   "snug.return_closed": "有個不再是主持人的人還握有返回金鑰",
+  "snug.return_by": "有主持人在場時，由主持人放回來的主持人進來",
   "snug.return_slot": "回來的簽名是第 {said} 位的，這裡是第 {slot} 位",
   "snug.return_signature": "回來沒有用主持人目前的返回金鑰簽名",
   "snug.return_leaf": "被替換的葉節點不是主持人的",
