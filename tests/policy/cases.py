@@ -79,6 +79,11 @@ def _valid() -> Iterator[tuple[str, CommitView]]:
     yield "a host's return", returning()
     yield "a host's return, sixteen slots after it was signed", returning(at=SLOT - 16)
     yield "a host's return, while the room is locked", returning(mode=Mode.LOCKED)
+    two = tuple(sorted((*POLICY.hosts, MEMBERS[BO].signature_key)))
+    yield (
+        "a host's return, by another host",
+        returning(sender=BO, were=two, view={"ledger": replace(LEDGER, hosted=SLOT - 1)}),
+    )
     yield "a host's second return", returning(view={"ledger": replace(LEDGER, returned=SLOT - 1)})
     yield "add, open invite", admission()
     yield "add, open invite, once more", admission(invite=USED_OPEN)

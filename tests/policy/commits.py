@@ -200,6 +200,7 @@ def returning(
     group_id: bytes = GROUP_ID,
     at: int = SLOT - 1,
     removed: int | None = ADA,
+    were: tuple[bytes, ...] = POLICY.hosts,
     name: str = "Ada",
     hosts: tuple[bytes, ...] | None = None,
     title: str = POLICY.title,
@@ -207,10 +208,10 @@ def returning(
     view: dict[str, Any] | None = None,
 ) -> CommitView:
     """Ada has crashed and comes back: Dana, who is no host, commits it."""
-    new, old = leaf("ada again", name), replace(POLICY, mode=mode)
+    new, old = leaf("ada again", name), replace(POLICY, mode=mode, hosts=were)
     left = () if removed is None else (remove(removed, sender),)
     gone = set() if removed is None else {MEMBERS[removed].signature_key}
-    kept = set(POLICY.hosts) - gone
+    kept = set(were) - gone
     named = tuple(sorted(kept | {new.signature_key})) if hosts is None else tuple(sorted(hosts))
     message = host_return_message(group_id, package, at)
     # what is signed is for the package that it names; the commit carries the real one

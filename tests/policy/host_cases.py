@@ -96,6 +96,8 @@ def snug_9() -> Iterator[tuple[str, CommitView]]:
     yield "in place of no leaf", instead(replace(gone, removed=None), link, added, changed)
     yield "in place of a leaf that says its farewell", instead(farewell(ADA), link, added, changed)
     yield "in place of two leaves", instead(gone, remove(BO, DANA), link, added, changed)
+    yield "with two Removes and no PSK", instead(gone, remove(BO, DANA), added, changed)
+    yield "with two PSKs and no Remove", instead(link, psk(DANA), added, changed)
     yield "with a ticket", instead(gone, link, replace(added, ticket=TICKET.encode()), changed)
     yield "with two Adds", instead(gone, link, added, add("Eve", DANA), changed)
     yield "with two Adds and no PSK", instead(gone, added, add("Eve", DANA), changed)

@@ -57,6 +57,8 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "contact": None,
             "fingerprint": None,
             "warnings": [],
+            "older": False,
+            "returning": False,
         },
     ),
     (
@@ -75,6 +77,8 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "contact": "Jim",
             "fingerprint": PRINT,
             "warnings": ["Look out."],
+            "older": False,
+            "returning": False,
         },
     ),
     (
