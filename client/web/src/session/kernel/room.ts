@@ -7,7 +7,6 @@
  * The caller awaits each call before the next; only `seal` and `open` may run between.
  */
 import { type Bytes, type Rng, systemRng } from "../../crypto/bytes";
-import * as invite from "../../crypto/entry/invite";
 import type { HostKeys, SigningKey } from "../../crypto/entry/invite";
 import { H } from "../../crypto/kdf";
 import { X25519Key } from "../../crypto/primitives";
