@@ -175,34 +175,48 @@ test("known refusals are said in the reader's language, others as they came", ()
   for (const text of ["constructor", "Come tomorrow.", why]) assert.equal(worded(reasonOf(text)), text);
 });
 
-test("a helper lets nobody back in whom the host key has not signed for", async () => {
+test("a helper lets nobody back in whom the return key has not signed for", async () => {
   const seed = await HostSeed.fromRandom(seeded("host"));
   const door = await SigningKey.generate(seeded("door"), true);
   const bundle = await packageOf("Ada", await mls.generateSignatureKey(SUITE));
   const groupId = utf8("the group");
   const m = {
     group: { suite: SUITE, groupId },
-    policy: { hostPublic: seed.hostPublic },
-    ledger: { returnsClosed: false },
+    policy: { returnPublic: seed.returnPublic },
+    ledger: { rotationDue: false, hosted: 0 },
+    ownLeaf: 1,
+    isHost: () => false,
     journal: { slot: 5, chain: H(utf8("chain")), roomPass: H(utf8("token")) },
-    members: () => [],
+    members: () => [{ leaf: 0, name: "Ada", host: true }],
   };
-  const room = { membership: m, rank: 0, heardRecently: () => false } as unknown as Room;
+  const some = new Uint8Array(32);
+  const state = { heard: false };
+  const room = {
+    membership: m,
+    rank: 0,
+    roomAdminPublic: some,
+    idle: true,
+    heardRecently: () => state.heard,
+  } as unknown as Room;
   const said: lobby.LobbyMessage[] = [];
   const place = { post: async (_: number, message: lobby.LobbyMessage) => void said.push(message) };
   const key = recovery.recoveryKey(door.seed);
-  for (const [by, closed, expected] of [
-    ["host", false, 1],
-    ["mallory", false, 0],
-    ["host", true, 0],
+  for (const [by, due, hosted, heard, expected] of [
+    ["host", false, 5 - 16, false, "HostReturnIntent"],
+    ["host", false, 5 - 15, false, "HealIntent"], // a host has committed lately
+    ["host", false, 5 - 16, true, undefined],
+    ["mallory", false, 5 - 16, false, undefined],
+    ["host", true, 5 - 16, false, undefined],
   ] as const) {
-    m.ledger.returnsClosed = closed;
+    m.ledger = { rotationDue: due, hosted };
+    state.heard = heard;
     const helper = new RejoinHelper(door.seed, seeded("desk"));
     const signer = by === "host" ? seed : await HostSeed.fromRandom(seeded(by));
     const { request: asked } = await recovery.makeHostReturnRequest(signer, groupId, 5, bundle.encoded, seeded("return"));
     await helper.messagePosted(DAY, await recovery.seal(key, asked), room, START);
     await helper.messagePosted(DAY, await recovery.seal(key, asked), room, START); // said again
-    assert.equal((await helper.tick(room, place, START)).length, expected, `${by} ${closed}`);
+    const wanted = await helper.tick(room, place, START);
+    assert.deepEqual(wanted.map(({ type }) => type), expected === undefined ? [] : [expected]);
   }
   const helper = new RejoinHelper(door.seed, seeded("desk"));
   await helper.messagePosted(DAY, await recovery.seal(key, new recovery.HelperQuery(new Uint8Array(16))), room, START);
