@@ -226,7 +226,7 @@ class RejoinHelper:
 
 
 class MembersLobby(LobbyConnections):
-    """A member without the host seed, in the lobby for as long as no host is active."""
+    """A member without the host keys, in the lobby for as long as no host is active."""
 
     def __init__(self, link: invite.Invite, *, rng: Rng = os.urandom) -> None:
         self.effects: list[ev.Effect] = []

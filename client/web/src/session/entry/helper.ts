@@ -287,7 +287,7 @@ function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): Ho
   return { type: "HostReturnIntent", knock, keyPackage, hostReturn: asked.proof, name };
 }
 
-/** A member without the host seed, in the lobby for as long as no host is active. */
+/** A member without the host keys, in the lobby for as long as no host is active. */
 export class MembersLobby extends LobbyConnections {
   readonly effects: Effect[];
 
