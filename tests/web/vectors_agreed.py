@@ -87,8 +87,8 @@ def _policies(cases: Cases, keys: list[bytes]) -> None:
     cases.do("policy", raw[:6] + keys[1] + keys[0] + raw[70:])  # hosts in another order
     cases.do("policy", small.encode()[:-3] + b"\1\xff\0\0")
     full = replace(policies[1], version=7, later_keys=tuple(keys[5:20])).encode()
-    for policy in (raw, full):
-        cases.do("with_keys", policy, keys[1], keys[2], keys[3])
+    for encoded in (raw, full):
+        cases.do("with_keys", encoded, keys[1], keys[2], keys[3])
     for key in (keys[0], keys[2], keys[19]):
         cases.do("with_host", raw, key)
         cases.do("without_host", raw, key)
