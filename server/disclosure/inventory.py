@@ -91,7 +91,6 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.rooms.room.Room": {
         "number": "?rooms[].number = number",
         "numbers": "?rooms[].numbers = number",
-        "_door_key": "?rooms[].door_key = key",
         "slot": "rooms[].slot",
         "chain": "?rooms[].chain = chain",
         "_room_admin_key": "?rooms[].room_admin_key = key",

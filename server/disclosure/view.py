@@ -44,7 +44,6 @@ def _room(facts: RoomFacts, now: float, identifiers: bool) -> dict[str, Any]:
     if identifiers:
         view["number"] = facts.number.hex()
         view["numbers"] = [number.hex() for number in facts.numbers]
-        view["door_key"] = facts.door_key.hex()
         view["room_admin_key"] = facts.room_admin_key.hex()
         view["chain"] = facts.chain.hex()
         view["handles"] = [handle.hex() for handle in facts.handles]
@@ -98,7 +97,7 @@ def disclosure(
     the workers that gave no answer; the view lacks what they hold.
 
     Blobs and packets are ciphertext, and the view gives their sizes. With `identifiers`, rooms have their
-    numbers, keys of door and room admin, chain and handles (hex), lobbies have their number and handles, and
+    numbers, room admin key, chain and handles (hex), lobbies have their number and handles, and
     `people` has the data that last as long as each connection: handle, challenge, addresses and the headers
     of its HTTP request. Secrets of the transport to the server (SRTP keys, ICE passwords) are counted and
     never printed.

@@ -16,7 +16,6 @@ class RoomFacts:
 
     number: bytes
     numbers: tuple[bytes, ...]  # all that lead to the room, the current one last
-    door_key: bytes
     room_admin_key: bytes
     slot: int | None
     handles: tuple[bytes, ...]

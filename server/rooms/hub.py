@@ -159,16 +159,16 @@ class Hub:
         if room is None:
             if self.room_count >= self._settings.max_rooms:
                 return [Drop(handle, Refused("full", "all rooms are in use", "room_door", fatal=True))]
-            room = self._rooms[number] = self._make_room(door.door_key, door.room_admin_key)
+            room = self._rooms[number] = self._make_room(number, door.room_admin_key)
         self._in_room[handle] = room
         return room.arrive(handle, number, self._nonces[handle], self._incarnation, now)
 
-    def _make_room(self, door_key: bytes, room_admin_key: bytes) -> Room:
-        return Room(door_key, room_admin_key, self._settings, self._sign)
+    def _make_room(self, number: bytes, room_admin_key: bytes) -> Room:
+        return Room(number, room_admin_key, self._settings, self._sign)
 
     def _rekey(self, room: Room, handle: bytes, message: Rekey, now: float) -> list[Effect]:
         """Have the room's new number lead to it as well (G7)."""
-        number = room.number_with(message.room_admin_key)
+        number = signed.room_number(message.door_key, message.room_admin_key)
         there = self._rooms.get(number)
         if there is not None and there is not room and there.slot is not None:
             return refuse(handle, "open", "another room is open under that key", "rekey")

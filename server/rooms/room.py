@@ -41,19 +41,15 @@ class _Held:
 
 
 class Room:
-    """One room, entered by the public keys of its door and its room admin (32 bytes each).
-
-    `sign` makes the server's Ed25519 signatures for receipts.
-    """
+    """One room. `number` has 16 bytes. `sign` makes the server's Ed25519 signatures for receipts."""
 
     def __init__(
-        self, door_key: bytes, room_admin_key: bytes, settings: Settings, sign: Callable[[bytes], bytes]
+        self, number: bytes, room_admin_key: bytes, settings: Settings, sign: Callable[[bytes], bytes]
     ) -> None:
-        #: The room's number at its beginning (16 bytes), by which effects name it.
-        self.number = signed.room_number(door_key, room_admin_key)
+        #: The room's number at its beginning, by which effects name it.
+        self.number = number
         #: All numbers that lead here, the current one last (G7).
-        self.numbers = [self.number]
-        self._door_key = door_key
+        self.numbers = [number]
         self.slot: int | None = None
         self.chain = b""
         self._room_admin_key = room_admin_key
@@ -63,7 +59,7 @@ class Room:
         self._gates: dict[int, bytes] = {}
         self._taken_at: dict[int, float] = {}
         self._backlog = Backlog(settings)
-        self.media = RoomMedia(self.number, self._seats)
+        self.media = RoomMedia(number, self._seats)
         self._held: _Held | None = None
         self._rivals: list[Seat] = []
         self._forget_at = math.inf
@@ -387,15 +383,13 @@ class Room:
 
     # -- G7: rekey ---------------------------------------------------------------------------
 
-    def number_with(self, room_admin_key: bytes) -> bytes:
-        """Return the number that this room has with that room admin key."""
-        return signed.room_number(self._door_key, room_admin_key)
-
     def _rekey(self, seat: Seat, message: messages.Rekey) -> list[Effect]:
         """Take another room admin key, and with it another number; earlier numbers lead here as well."""
         if message.room_admin_key == self._room_admin_key:
             return [Send(seat.handle, messages.Rekeyed(self._room_admin_key))]
-        number = self.number_with(message.room_admin_key)
+        if signed.room_number(message.door_key, self._room_admin_key) != self.numbers[-1]:
+            return refuse(seat.handle, "signature", "the door key is not this room's", "rekey")
+        number = signed.room_number(message.door_key, message.room_admin_key)
         if not self._signed_by_room_admin(signed.rekey(number, seat.nonce), message.signature):
             return refuse(seat.handle, "signature", "the room admin's signature is wrong", "rekey")
         self._room_admin_key = message.room_admin_key
@@ -441,7 +435,6 @@ class Room:
         return RoomFacts(
             number=self.number,
             numbers=tuple(self.numbers),
-            door_key=self._door_key,
             room_admin_key=self._room_admin_key,
             slot=self.slot,
             handles=tuple(self._seats),

@@ -221,9 +221,10 @@ class Rekey(Message, frozen=True, tag="rekey"):
     """Client, the room admin only (G7): hand the room to another room admin key, which renames the room.
 
     `signature` is made with the present room admin key over ``"snug 1 rekey" | number | server nonce``, where
-    `number` is the room's number with `room_admin_key`.
+    `number` is the room's number with `room_admin_key`. The server keeps no `door_key`, so it is said again.
     """
 
+    door_key: Bytes32
     room_admin_key: Bytes32
     signature: Bytes64
 

@@ -225,7 +225,9 @@ class HubHarness:
         if inside and tape.byte() > 60:
             new = bytes(tape.pick(_ROOMS)[1].verify_key)
             named = signed.room_number(bytes(door.verify_key), new)
-            return Rekey(new, self._signed(room_admin, signed.rekey(named, nonce), tape))
+            return Rekey(
+                bytes(door.verify_key), new, self._signed(room_admin, signed.rekey(named, nonce), tape)
+            )
         return LobbyDoor(bytes(32), bytes(32), bytes(64))
 
     @staticmethod
@@ -270,7 +272,8 @@ class HubHarness:
         assert set(self._challenges) == set(hub._nonces) == here
         assert set(hub._in_room) | set(hub._in_lobby) <= here
         assert set(self._media) <= set(hub._in_room)
-        assert len(hub._rooms) <= SETTINGS.max_rooms
+        assert hub.room_count <= SETTINGS.max_rooms
+        assert len(hub._rooms) <= (limits.ROOM_NUMBERS + 1) * SETTINGS.max_rooms
         assert len(hub._lobbies) <= SETTINGS.max_lobbies
         assert all(hub._lobbies.values()), "a lobby without anybody"
         for facts in hub.rooms():

@@ -94,7 +94,7 @@ def rekeying(nonce: bytes, new: SigningKey, key: SigningKey = ROOM_ADMIN) -> Rek
     """The room admin's signed rekey, to another key."""
     public = bytes(new.verify_key)
     text = signed.rekey(signed.room_number(bytes(DOOR.verify_key), public), nonce)
-    return Rekey(public, key.sign(text).signature)
+    return Rekey(bytes(DOOR.verify_key), public, key.sign(text).signature)
 
 
 def media(*ssrcs: int, ufrag: str = "abcd") -> Media:
@@ -122,7 +122,7 @@ class Table:
     """A room in memory, and what each of those around it has been sent."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.room = Room(bytes(DOOR.verify_key), bytes(ROOM_ADMIN.verify_key), settings or Settings(), sign)
+        self.room = Room(NUMBER, bytes(ROOM_ADMIN.verify_key), settings or Settings(), sign)
         self.now = 100.0
         self.inbox: dict[bytes, list[Message]] = defaultdict(list)
         self.effects: list[Effect] = []

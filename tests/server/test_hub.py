@@ -30,6 +30,7 @@ from snugroom.server.wire.messages import (
     Refused,
     Regate,
     Regated,
+    Rekey,
     Rekeyed,
     Relay,
 )
@@ -325,6 +326,17 @@ def test_all_numbers_of_a_room_lead_to_it_while_it_lives() -> None:
     [entered] = harness.say(handle, room_door(ORIGIN, other, DOOR, LATER))
     assert isinstance(entered, Send)
     assert entered.message == Entered(handle, b"incarnat"), "a number of before is another room"
+
+
+def test_a_room_is_rekeyed_for_its_own_door_alone() -> None:
+    harness = HubHarness()
+    first, nonce = harness.in_room()
+    harness.say(first, opening(nonce))
+    other = bytes(SigningKey(sha256(b"another door").digest()).verify_key)
+    number = signed.room_number(other, bytes(LATER.verify_key))
+    signature = ROOM_ADMIN.sign(signed.rekey(number, nonce)).signature
+    effects = harness.say(first, Rekey(other, bytes(LATER.verify_key), signature))
+    assert refusals(effects) == [(first, "signature")]
 
 
 def test_who_was_early_at_the_new_number_connects_again() -> None:

@@ -149,5 +149,6 @@ class HostKeyRotation(Feature):
         self._rekeyed_at = now
         key = room.host_keys.room_admin_key(room.membership.group.group_id, room.room_admin_public)
         if key is not None:
-            number = invite.room_number(room.door_key.public, wanted)
-            room.send(wire.Rekey(wanted, key.sign(invite.rekey_message(number, nonce))))
+            door = room.door_key.public
+            signature = key.sign(invite.rekey_message(invite.room_number(door, wanted), nonce))
+            room.send(wire.Rekey(door, wanted, signature))

@@ -60,6 +60,7 @@ export interface Regate {
 /** Client, the room admin only (G7): hand the room to another room admin key, which renames the room. */
 export interface Rekey {
   readonly type: "rekey";
+  readonly door_key: Bytes;
   readonly room_admin_key: Bytes;
   readonly signature: Bytes;
 }
@@ -272,7 +273,7 @@ export const schemas: Schemas = {
   Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   Commit: {"tag": "commit", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "gate": [["bytes", 32, 32]]}},
   Regate: {"tag": "regate", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
-  Rekey: {"tag": "rekey", "fields": {"room_admin_key": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  Rekey: {"tag": "rekey", "fields": {"door_key": [["bytes", 32, 32]], "room_admin_key": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   CatchUp: {"tag": "catch_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]]}},
   Relay: {"tag": "relay", "fields": {"blob": [["bytes", 512, 262144]]}},
   Broadcast: {"tag": "broadcast", "fields": {"blob": [["bytes", 512, 262144]]}},

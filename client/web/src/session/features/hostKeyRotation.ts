@@ -150,8 +150,8 @@ export class HostKeyRotation extends Feature {
     this.#rekeyedAt = now;
     const key = await keys.roomAdminKey(room.membership.group.groupId, room.roomAdminPublic);
     if (key === null) return;
-    const number = invite.roomNumber(room.doorKey.public, wanted);
-    const signature = await key.sign(invite.rekeyMessage(number, nonce));
-    room.send({ type: "rekey", room_admin_key: wanted, signature });
+    const door = room.doorKey.public;
+    const signature = await key.sign(invite.rekeyMessage(invite.roomNumber(door, wanted), nonce));
+    room.send({ type: "rekey", door_key: door, room_admin_key: wanted, signature });
   }
 }
