@@ -52,7 +52,7 @@ class _Asked:
 #: The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down.
 FIRST_NUMBER: Final = 1_000_000
 #: Seconds between two commits of a member that shows that no host commits (SNUG-9).
-HURRY: Final = 1.0
+HURRY: Final = 0.4
 #: Seconds for which a host's person has time to answer a returning host, whose program asks again meanwhile.
 ASKED_FOR: Final = 60.0
 #: Seconds for which a refused host is not asked about again.

@@ -34,7 +34,7 @@ export const REQUEST_EVERY = 5;
 /** The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down. */
 export const FIRST_NUMBER = 1_000_000;
 /** Seconds between two commits of a member that shows that no host commits (SNUG-9). */
-export const HURRY = 1;
+export const HURRY = 0.4;
 /** Seconds for which a host's person has time to answer a returning host, whose program asks again meanwhile. */
 export const ASKED_FOR = 60;
 /** Seconds for which a refused host is not asked about again. */
