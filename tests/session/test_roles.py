@@ -283,7 +283,7 @@ def test_a_host_hands_over() -> None:
     assert ada.session._host is None
     assert ada.room.host_keys is None
     assert bo.session._host is not None
-    w.until(lambda: len(cem.room.membership.policy.link_keys) == 2, why="with keys of its own")
+    w.until(lambda: len(bo.room.membership.policy.link_keys) == 2, why="with keys of its own")
     dana = w.guest(a_link_of(bo, w), "Dana")
     w.until(lambda: w.agreed([ada, bo, cem, dana]), why="Bo hosts")
 
