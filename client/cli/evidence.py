@@ -198,8 +198,8 @@ def proven_of(found: Findings) -> list[str]:
             f"{_who(found, member.key).capitalize()} was there at {_clock(member.at)}, at slot {member.slot} "
             f"(history {member.chain.hex()[:16]}): {served}."
         )
-    for server_key in sorted({key for key, _ in found.receipts}):
-        slots = [slot for key, slot in found.receipts if key == server_key]
+    for server_key in sorted({key for key, _, _ in found.receipts}):
+        slots = [slot for key, _, slot in found.receipts if key == server_key]
         sentences.append(
             f"The server with the key {server_key.hex()} served this room: it signed slots {min(slots)} to "
             f"{max(slots)}."

@@ -19,7 +19,8 @@ _EVENTS: Final[dict[type, str]] = {
     ev.InviteMade: "invite link index label once replaces",
     ev.Invites: "invites invites=rows",
     ev.PolicyChanged: "policy by kind leaf mode text",
-    ev.Knocked: "knock id=knock name greeting invite looks_like label standing contact fingerprint warnings",
+    ev.Knocked: "knock id=knock name greeting invite looks_like label standing contact fingerprint warnings "
+    "older returning",
     ev.Roster: "roster epoch members added removed by rejoined invite label left",
     ev.Code: "code epoch digits",
     ev.ShortCode: "short_code epoch emoji words members",

@@ -173,7 +173,11 @@ class HumanOutput:
 
     def _knocked(self, event: ev.Knocked) -> None:
         self._speech.say(
-            "terminal.knock_greeting" if event.greeting else "terminal.knock",
+            "terminal.knock_returning"
+            if event.returning
+            else "terminal.knock_greeting"
+            if event.greeting
+            else "terminal.knock",
             name=bold(event.name),
             invite=invite_name(event.invite, event.label),
             greeting=event.greeting,

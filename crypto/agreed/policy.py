@@ -15,13 +15,13 @@ SNUG-7   Add, Remove and GroupContextExtensions come from a host under the old p
          nobody is added while the room is locked
 SNUG-8   ... except a rejoin: exactly {Remove, Add, PSK} of one leaf, with a ticket that the leaf's current
          rejoin key has signed
-SNUG-9   ... and a host's return: exactly {PSK, Add, GCE}, and the Remove of its old leaf, signed by the
-         key of the host seed, as long as no host has lost the role
+SNUG-9   ... and a host's return: exactly {Remove, PSK, Add, GCE}, in place of a host's leaf of that name,
+         signed by the current return key, while no former host has that key
 SNUG-10  an Add comes with exactly one PSK, external, the link's
 SNUG-11  an added signature key is new; the name is allowed and does not look like that of a present member
 SNUG-12  an Add names an invite that is neither revoked nor a used single-use invite
 SNUG-13  GroupContextExtensions change only `snug_policy`: version + 1, host_public and flags unchanged, and a
-         title that shows what it is (`names.check_text`)
+         title that shows what it is (`names.check_text`); the keys of the hosts stay, or all change at once
 SNUG-14  no external senders
 SNUG-15  suite, version and sizes conform to the profile
 SNUG-16  all of RFC 9420 12.2 to 12.4 (crypto.mls checks them; `snug_16` gives them this name)
@@ -57,7 +57,9 @@ EXTERNAL_SENDERS: Final = 0x0005
 SUITES: Final = frozenset({0x0001, 0x0003})
 MEMBERS_MAX: Final = 1000
 #: Maximum number of slots between the signature of a host's return and its commit.
-RETURN_SLOTS: Final = 8
+RETURN_SLOTS: Final = 16
+#: Number of slots without a commit of a host after which any member may commit a host's return.
+RETURN_QUIET: Final = 16
 #: Maximum seconds of audio or video without a signature of the sender.
 MEDIA_SIGNATURE_TIME: Final = 2.0
 
@@ -212,39 +214,42 @@ def _is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def snug_9(v: CommitView) -> None:
-    """A crashed host returns: the host seed's key signs its KeyPackage, and any member may commit it.
+    """A crashed host returns: the current return key signs its KeyPackage, and a host commits it.
 
-    The host is added and becomes a host in place of its old leaf, if that is still present; nothing else
-    changes. Once a host was removed or has lost its role, a non-host has the seed too, and no further return
-    is accepted.
+    Any member may commit it once no host has committed for `RETURN_QUIET` slots. Hosts' programs commit more
+    often than that: a member that helps a thief of the key needs the server's help to get past them.
+
+    The host is added and becomes a host in place of its old leaf, under the same name; nothing else changes.
+    Once a host was removed, has left or has lost its role, a non-host has the return key too, and no return
+    is accepted until the hosts' keys have changed.
     """
     returned = v.context.host_return
     if returned is None:
         return
     adds, removes, changes = v.of("add"), v.of("remove"), v.of("gce")
-    if len(adds) != 1 or len(changes) != 1 or len(removes) > 1 or len(v.proposals) != 3 + len(removes):
-        raise ValidationError("SNUG-9", "a host's return is one Add, one PSK, one change of the policy")
+    if len(adds) != 1 or len(changes) != 1 or len(removes) != 1 or len(v.proposals) != 4:
+        raise ValidationError(
+            "SNUG-9", "a host's return is one Remove, one PSK, one Add, one change of the policy"
+        )
     if any(p.by_reference for p in v.proposals) or adds[0].ticket is not None:
         raise ValidationError("SNUG-9", "a host's return stands by itself")
-    if v.ledger.returns_closed:
-        raise ValidationError("SNUG-9", "somebody holds the host seed who is no host any more")
+    if v.ledger.rotation_due:
+        raise ValidationError("SNUG-9", "somebody holds the return key who is no host any more")
     if not v.ledger.returned <= returned.slot < v.slot or v.slot - returned.slot > RETURN_SLOTS:
         raise ValidationError("SNUG-9", f"the return was signed at slot {returned.slot}, this is {v.slot}")
     message = room_state.host_return_message(v.group_id, adds[0].package, returned.slot)
     try:
-        verify(v.policy.host_public, message, returned.signature)
+        verify(v.policy.return_public, message, returned.signature)
     except SnugCryptoError:
-        raise ValidationError("SNUG-9", "the return is not signed by the host key") from None
-    hosts = set(v.policy.hosts)
-    if removes:
-        old = None if removes[0].removed is None else v.members.get(removes[0].removed)
-        if old is None or old.signature_key not in hosts:
-            raise ValidationError("SNUG-9", "the leaf that is replaced is no host's")
-        if adds[0].added is None or adds[0].added.identity != old.identity:
-            raise ValidationError("SNUG-9", "who returns has another name than the leaf had")
-        hosts.discard(old.signature_key)
-    if adds[0].added is not None:
-        hosts.add(adds[0].added.signature_key)
+        raise ValidationError("SNUG-9", "the return is not signed by the hosts' current return key") from None
+    if not v.by_host and v.slot - v.ledger.hosted <= RETURN_QUIET:
+        raise ValidationError("SNUG-9", "a host lets hosts in again, while hosts are here")
+    old = None if removes[0].removed is None else v.members.get(removes[0].removed)
+    if old is None or old.signature_key not in v.policy.hosts:
+        raise ValidationError("SNUG-9", "the leaf that is replaced is no host's")
+    if adds[0].added is None or adds[0].added.identity != old.identity:
+        raise ValidationError("SNUG-9", "who returns has another name than the leaf had")
+    hosts = (set(v.policy.hosts) - {old.signature_key}) | {adds[0].added.signature_key}
     _changes_hosts_alone(v, changes[0], hosts)
 
 
@@ -324,6 +329,23 @@ def snug_13(v: CommitView) -> None:
         if new.flags != v.policy.flags:
             # members have written under these flags: provability of messages is fixed at creation
             raise ValidationError("SNUG-13", "the meeting's flags changed")
+        _keys_stay_or_change(v.policy, new)
+
+
+def _keys_stay_or_change(old: room_state.Policy, new: room_state.Policy) -> None:
+    """All keys of the hosts change at once, so that no key is left to somebody who lost the others."""
+    secrets = old.return_public, old.room_admin_public
+    if (new.later_keys, new.return_public, new.room_admin_public) == (old.later_keys, *secrets):
+        return
+    latest = new.link_keys[-1]
+    expected = old.with_keys(latest, new.return_public, new.room_admin_public)
+    if (
+        new.later_keys != expected.later_keys
+        or latest in old.link_keys
+        or new.return_public in secrets
+        or new.room_admin_public in secrets
+    ):
+        raise ValidationError("SNUG-13", "the hosts' keys change all at once, or not at all")
 
 
 def _policy(data: bytes) -> room_state.Policy:

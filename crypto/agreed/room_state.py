@@ -32,6 +32,8 @@ SINGLE_USE: Final = 0x8000
 TITLE_MAX: Final = 128
 HOSTS_MAX: Final = 16
 SERVERS_MAX: Final = 8
+#: Host keys of later generations whose links work, besides the first.
+LATER_KEYS_MAX: Final = 15
 #: Flag bit of the policy: the meeting keeps signatures for reports (docs/reference/protocol.md, section 13).
 REPORTS: Final = 0x01
 #: Number of slots during which a ticket is fresh, and over which rejoins of one leaf are counted.
@@ -52,15 +54,25 @@ class Mode(IntEnum):
 
 @dataclass(frozen=True)
 class Policy:
-    """The extension `snug_policy`: the hosts, and the settings of the room."""
+    """The extension `snug_policy`: the hosts and their public keys, and the settings of the room."""
 
     version: int
     hosts: tuple[bytes, ...]  # signature keys (32 bytes), sorted
-    host_public: bytes  # public key of the host seed, 32 bytes
+    host_public: bytes  # host key of the first generation, 32 bytes: in the meeting's first links
     mode: Mode = Mode.ASK
     title: str = ""
     servers: tuple[str, ...] = ()
     flags: int = 0
+    #: Of the current generation, 32 bytes each. No signature is valid under a key of zeros.
+    return_public: bytes = bytes(32)
+    room_admin_public: bytes = bytes(32)
+    #: Host keys of the later generations, oldest first: those of the links that were made since.
+    later_keys: tuple[bytes, ...] = ()
+
+    @property
+    def link_keys(self) -> tuple[bytes, ...]:
+        """The host keys that links to this meeting name, the current one last."""
+        return (self.host_public, *self.later_keys)
 
     @property
     def reports(self) -> bool:
@@ -75,6 +87,10 @@ class Policy:
                 uint(len(self.hosts), 1),
                 *sorted(self.hosts),
                 self.host_public,
+                self.return_public,
+                self.room_admin_public,
+                uint(len(self.later_keys), 1),
+                *self.later_keys,
                 uint(self.mode, 1),
                 prefixed(self.title.encode(), 1),
                 uint(len(self.servers), 1),
@@ -91,7 +107,8 @@ class Policy:
             raise MalformedError("policy: the format must be 1")
         version = r.uint(4)
         hosts = tuple(r.take(32) for _ in range(r.uint(1)))
-        host_public = r.take(32)
+        host_public, return_public, room_admin_public = r.take(32), r.take(32), r.take(32)
+        later_keys = tuple(r.take(32) for _ in range(r.uint(1)))
         try:
             mode = Mode(r.uint(1))
         except ValueError:
@@ -102,11 +119,24 @@ class Policy:
         r.end()
         if flags & ~REPORTS:
             raise MalformedError("policy: flags that are not defined")
+        if len(later_keys) > LATER_KEYS_MAX or len({host_public, *later_keys}) != 1 + len(later_keys):
+            raise MalformedError("policy: too many keys of links, or one of them twice")
         if len(hosts) > HOSTS_MAX or len(title.encode()) > TITLE_MAX or len(servers) > SERVERS_MAX:
             raise MalformedError("policy: more than its limits allow")
         if len(set(hosts)) != len(hosts):
             raise MalformedError("policy: a host is named twice")
-        policy = cls(version, hosts, host_public, mode, title, servers, flags)
+        policy = cls(
+            version,
+            hosts,
+            host_public,
+            mode,
+            title,
+            servers,
+            flags,
+            return_public,
+            room_admin_public,
+            later_keys,
+        )
         if policy.encode() != data:
             raise MalformedError("policy: not in canonical form")
         return policy
@@ -119,6 +149,16 @@ class Policy:
         """Return the next version, without this host."""
         return replace(
             self, version=self.version + 1, hosts=tuple(h for h in self.hosts if h != signature_key)
+        )
+
+    def with_keys(self, host_public: bytes, return_public: bytes, room_admin_public: bytes) -> Policy:
+        """Return the next version, with the public keys of another generation."""
+        return replace(
+            self,
+            version=self.version + 1,
+            return_public=return_public,
+            room_admin_public=room_admin_public,
+            later_keys=(*self.later_keys, host_public)[-LATER_KEYS_MAX:],
         )
 
 
@@ -204,7 +244,7 @@ class RejoinTicket:
 
 @dataclass(frozen=True)
 class HostReturn:
-    """Request of a crashed host to be added, signed by the host seed's key.
+    """Request of a crashed host to be added, signed by the current return key.
 
     docs/reference/protocol.md, section 6.
     """
@@ -217,7 +257,7 @@ class HostReturn:
 
 
 def host_return_message(group_id: bytes, key_package: bytes, slot: int) -> bytes:
-    """Return the message that the host key signs for a return; `key_package` is H of the KeyPackage."""
+    """Return the message that the return key signs; `key_package` is H of the KeyPackage."""
     return b"snug 1 return" + prefixed(group_id, 2) + key_package + uint(slot, 8)
 
 
@@ -277,8 +317,9 @@ class Ledger:
     invites: tuple[tuple[int, int], ...] = ()  # (leaf, invite), sorted by leaf
     rejoins: tuple[Rejoined, ...] = field(default=())
     returned: int = 0  # slot of the last host return (SNUG-9), 0: never
-    #: A former host has lost that role: from then on the host seed proves nothing.
-    returns_closed: bool = False
+    hosted: int = 0  # slot of the last commit by a host
+    #: Somebody who is no host any more holds the current host seed: it proves nothing until the keys change.
+    rotation_due: bool = False
 
     def encode(self) -> bytes:
         return b"".join(
@@ -293,7 +334,8 @@ class Ledger:
                 uint(len(self.rejoins), 1),
                 *(uint(r.slot, 8) + r.signature_key + r.nonce + uint(r.stuck, 1) for r in self.rejoins),
                 uint(self.returned, 8),
-                uint(self.returns_closed, 1),
+                uint(self.hosted, 8),
+                uint(self.rotation_due, 1),
             )
         )
 
@@ -308,9 +350,9 @@ class Ledger:
         rejoins = tuple(
             Rejoined(r.uint(8), r.take(32), r.take(16), bool(r.uint(1))) for _ in range(r.uint(1))
         )
-        returned, closed = r.uint(8), r.uint(1)
+        returned, hosted, due = r.uint(8), r.uint(8), r.uint(1)
         r.end()
-        if closed > 1:
+        if due > 1:
             raise MalformedError("ledger: a flag must be 0 or 1")
         if (
             max(len(used), len(revoked), len(keys), len(invites)) > LEDGER_KEYS_MAX
@@ -318,7 +360,7 @@ class Ledger:
         ):
             raise MalformedError("ledger: more than a meeting can hold")
         leaves, slots = [leaf for leaf, _ in invites], [r.slot for r in rejoins]
-        ledger = cls(used, revoked, keys, invites, rejoins, returned, bool(closed))
+        ledger = cls(used, revoked, keys, invites, rejoins, returned, hosted, bool(due))
         if leaves != sorted(set(leaves)) or slots != sorted(set(slots)) or ledger.encode() != data:
             raise MalformedError("ledger: not in canonical order")
         return ledger
@@ -339,6 +381,8 @@ class Ledger:
         rejoined: Rejoined | None = None,
         host_returned: bool = False,
         host_lost: bool = False,
+        rotated: bool = False,
+        by_host: bool = False,
     ) -> Ledger:
         """Return the ledger after a commit that was adopted at `slot`."""
         by_leaf = dict(self.invites)
@@ -366,7 +410,8 @@ class Ledger:
             tuple(sorted(by_leaf.items())),
             recent,
             slot if host_returned else self.returned,
-            self.returns_closed or host_lost,
+            slot if by_host else self.hosted,
+            (self.rotation_due or host_lost) and not rotated,
         )
 
 

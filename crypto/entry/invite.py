@@ -27,6 +27,7 @@ from snugroom.crypto.kdf import KDF, H, Rng, SigningKey, verify
 
 __all__ = [
     "LINK_PSK_ID",
+    "HostKeys",
     "HostSeed",
     "Invite",
     "SigningKey",
@@ -40,6 +41,7 @@ __all__ = [
     "lobby_key",
     "open_message",
     "receipt_message",
+    "rekey_message",
     "room_number",
     "verify",
     "verify_opening",
@@ -58,6 +60,8 @@ SERVERS_MAX: Final = 8
 LINK_MAX: Final = 4096
 #: ID of the link's PSK in MLS (an external psk_id).
 LINK_PSK_ID: Final = b"snug 1 link"
+#: Maximum number of generations of host keys whose links work: the first, and the latest.
+GENERATIONS_MAX: Final = 16
 _FIXED: Final = SECRET_SIZE + 32 + 2 + TOKEN_SIZE
 _VERSION: Final = "1"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -130,7 +134,7 @@ def origin_field(origin: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class HostSeed:
-    """The seed of the hosts: 32 random bytes known only to hosts. All host keys derive from it."""
+    """The seed of one generation of host keys: 32 random bytes known only to the hosts of its time."""
 
     seed: bytes = field(repr=False)
 
@@ -139,18 +143,28 @@ class HostSeed:
 
     @classmethod
     def from_random(cls, rng: Rng = os.urandom) -> HostSeed:
-        """Generate the seed of a new meeting."""
+        """Generate the seed of a new generation."""
         return cls(rng(32))
 
     @property
     def host_key(self) -> SigningKey:
-        """The key that signs cards; its public half is in every link."""
+        """The key that signs cards and admissions; its public half is in every link of this generation."""
         return SigningKey(KDF(self.seed, "snug 1 host"))
 
     @property
     def host_public(self) -> bytes:
         """The public half of `host_key`, 32 bytes."""
         return self.host_key.public
+
+    @property
+    def return_key(self) -> SigningKey:
+        """The key that signs a host's return (SNUG-9) and a new host's proof that it has the seed."""
+        return SigningKey(KDF(self.seed, "snug 1 returns"))
+
+    @property
+    def return_public(self) -> bytes:
+        """The public half of `return_key`, 32 bytes."""
+        return self.return_key.public
 
     def room_admin_key(self, group_id: bytes) -> SigningKey:
         """Return the key that opens this MLS group's room at the server and replaces its gate."""
@@ -164,6 +178,49 @@ class HostSeed:
     def invite(self, origin: str, secret: bytes, index: int, servers: tuple[str, ...] = ()) -> Invite:
         """Return the invite with this index."""
         return Invite(origin, secret, self.host_public, index, self.invite_token(index), servers)
+
+
+@dataclass(frozen=True, slots=True)
+class HostKeys:
+    """The host seeds that a host holds, the newest generation last (docs/reference/protocol.md, section 1).
+
+    Links name the key of their generation, so earlier seeds serve newcomers with earlier links, and nothing
+    else. MalformedError unless there are 1 to `GENERATIONS_MAX` different seeds.
+    """
+
+    seeds: tuple[HostSeed, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.seeds) <= GENERATIONS_MAX or len(set(self.seeds)) != len(self.seeds):
+            raise MalformedError(f"host keys have 1 to {GENERATIONS_MAX} generations, each once")
+
+    @property
+    def current(self) -> HostSeed:
+        """The newest seed."""
+        return self.seeds[-1]
+
+    def with_next(self, seed: HostSeed) -> HostKeys:
+        """Return the keys with one more generation. The first and the latest are kept."""
+        first, *later = self.seeds
+        return HostKeys((first, *[*later, seed][1 - GENERATIONS_MAX :]))
+
+    def tokens(self, index: int) -> list[tuple[bytes, bytes]]:
+        """Return (host key 32, token 16) of the invite `index` in each generation, the newest first."""
+        return [(seed.host_public, seed.invite_token(index)) for seed in reversed(self.seeds)]
+
+    def room_admin_key(self, group_id: bytes, public: bytes) -> SigningKey | None:
+        """Return the room admin key of this MLS group with that public half; None if no seed makes it."""
+        keys = (seed.room_admin_key(group_id) for seed in reversed(self.seeds))
+        return next((key for key in keys if key.public == public), None)
+
+    def encode(self) -> bytes:
+        """Encode: a count of 1 byte, then the seeds, the newest last."""
+        return uint(len(self.seeds), 1) + b"".join(seed.seed for seed in self.seeds)
+
+    @classmethod
+    def read(cls, reader: Reader) -> HostKeys:
+        """Read the result of `encode`. MalformedError on other input."""
+        return cls(tuple(HostSeed(reader.take(32)) for _ in range(reader.uint(1))))
 
 
 # -- the link ---------------------------------------------------------------------------------
@@ -329,6 +386,15 @@ def verify_opening(
 ) -> None:
     """Raise AuthenticationError unless the room admin opened that slot's gate alone."""
     verify(room_admin_public, open_message(number, slot, gate, chain), signature)
+
+
+def rekey_message(number: bytes, server_nonce: bytes) -> bytes:
+    """Return the message that the room admin key signs to hand the room to its successor (G8).
+
+    `number` is the room's number with the successor's public half.
+    """
+    exactly(number, NUMBER_SIZE, "a room's number")
+    return b"snug 1 rekey" + number + exactly(server_nonce, NONCE_SIZE, "the server's nonce")
 
 
 def receipt_message(number: bytes, slot: int, chain: bytes) -> bytes:

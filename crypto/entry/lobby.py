@@ -14,13 +14,13 @@ see the name, the invite, or the answer, except as far as the blob's size reveal
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from snugroom.crypto import hpke, kdf
 from snugroom.crypto.agreed.names import check_name, check_text
-from snugroom.crypto.entry.invite import Invite, origin_field
+from snugroom.crypto.entry.invite import GENERATIONS_MAX, HostKeys, Invite, origin_field
 from snugroom.crypto.errors import (
     AuthenticationError,
     MalformedError,
@@ -69,18 +69,20 @@ class CardRequest:
 class Card:
     """A host's key for knocks. Decoding does not verify it: call `verify` before use.
 
-    `expiry` is in Unix seconds, `day` is the UTC day of the card's lobby.
+    `expiry` is in Unix seconds, `day` is the UTC day of the card's lobby. Each generation of host keys has
+    signed it, because a newcomer knows only the key of its link's generation.
     """
 
     eph_public: bytes
     nonce: bytes
     expiry: int
     day: int
-    signature: bytes
+    signatures: tuple[bytes, ...]  # 1 to 16, of 64 bytes each
 
     def encode(self) -> bytes:
-        """Encode the card, 124 bytes."""
-        return self.eph_public + self.nonce + uint(self.expiry, 8) + uint(self.day, 4) + self.signature
+        """Encode the card: 61 bytes, and 64 for each signature."""
+        fixed = self.eph_public + self.nonce + uint(self.expiry, 8) + uint(self.day, 4)
+        return fixed + uint(len(self.signatures), 1) + b"".join(self.signatures)
 
     @property
     def hash(self) -> bytes:
@@ -93,13 +95,22 @@ class Card:
         AuthenticationError if the link's host did not sign it; ValidationError ("CARD-DAY", "CARD-EXPIRED",
         "CARD-LIFETIME") if it is of another day, has expired, or claims a longer lifetime than cards have.
         """
-        kdf.verify(host_public, _card_message(self, origin), self.signature)
+        if not any(_signed_by(host_public, self, origin, signature) for signature in self.signatures):
+            raise AuthenticationError("the card is not signed by the host key in the link")
         if self.day != day:
             raise ValidationError("CARD-DAY", f"the host's card is of day {self.day}, and this is day {day}")
         if self.expiry + CLOCK_SKEW <= now:
             raise ValidationError("CARD-EXPIRED", "the host's card has expired; ask for another")
         if self.expiry > now + CARD_LIFETIME + CLOCK_SKEW:
             raise ValidationError("CARD-LIFETIME", "the host's card claims to live longer than cards may")
+
+
+def _signed_by(host_public: bytes, card: Card, origin: str, signature: bytes) -> bool:
+    try:
+        kdf.verify(host_public, _card_message(card, origin), signature)
+    except AuthenticationError:
+        return False
+    return True
 
 
 def _card_message(card: Card, origin: str) -> bytes:
@@ -179,7 +190,7 @@ def read(envelope_key: bytes, blob: bytes) -> LobbyMessage:
     if kind == _CARD_REQUEST:
         message = CardRequest()
     elif kind == _CARD:
-        message = Card(reader.take(32), reader.take(16), reader.uint(8), reader.uint(4), reader.take(64))
+        message = _read_card(reader)
     elif kind == _KNOCK:
         message = Knock(reader.take(hpke.KEY_SIZE), reader.rest())
     elif kind == _REPLY:
@@ -192,6 +203,14 @@ def read(envelope_key: bytes, blob: bytes) -> LobbyMessage:
         raise UnsupportedError(f"a lobby message of the unknown kind {kind}")
     reader.end()
     return message
+
+
+def _read_card(reader: Reader) -> Card:
+    fixed = reader.take(32), reader.take(16), reader.uint(8), reader.uint(4)
+    count = reader.uint(1)
+    if not 0 < count <= GENERATIONS_MAX:
+        raise MalformedError(f"a card has 1 to {GENERATIONS_MAX} signatures, not {count}")
+    return Card(*fixed, tuple(reader.take(64) for _ in range(count)))
 
 
 def _encode(message: LobbyMessage) -> tuple[int, bytes]:
@@ -246,14 +265,13 @@ class CardSecret(kdf.NotCopyable):
         self._private = None
 
 
-def make_card(
-    host_key: kdf.SigningKey, origin: str, day: int, now: float, *, rng: kdf.Rng = os.urandom
-) -> CardSecret:
-    """Create a card that is valid for ten minutes from `now` (Unix seconds)."""
+def make_card(keys: HostKeys, origin: str, day: int, now: float, *, rng: kdf.Rng = os.urandom) -> CardSecret:
+    """Create a card for the links of all generations, valid for ten minutes from `now` (Unix seconds)."""
     private = exactly(rng(hpke.KEY_SIZE), hpke.KEY_SIZE, "an X25519 private key")
-    card = Card(hpke.public_key(private), rng(16), int(now) + CARD_LIFETIME, day, b"")
-    signature = host_key.sign(_card_message(card, origin))
-    return CardSecret(Card(card.eph_public, card.nonce, card.expiry, day, signature), private)
+    card = Card(hpke.public_key(private), rng(16), int(now) + CARD_LIFETIME, day, ())
+    message = _card_message(card, origin)
+    signatures = tuple(seed.host_key.sign(message) for seed in keys.seeds)
+    return CardSecret(replace(card, signatures=signatures), private)
 
 
 # -- knocks -----------------------------------------------------------------------------------
@@ -264,6 +282,8 @@ class OpenedKnock:
     """A knock after decryption, with a proven invite. The KeyPackage is still unverified."""
 
     index: int
+    #: The host key (32 bytes) of the generation in which the invite was made.
+    host_public: bytes
     key_package: bytes
     name: str
     greeting: str
@@ -333,8 +353,10 @@ def knock(
     return Knock(sender.enc, sender.seal(b"", padded(inner, room))), PendingKnock(sender.exporter)
 
 
-def open_knock(secret: CardSecret, knock: Knock, token_of: Callable[[int], bytes]) -> OpenedKnock:
-    """Open a knock; `token_of` returns the token of an invite (`HostSeed.invite_token`).
+def open_knock(
+    secret: CardSecret, knock: Knock, tokens: Callable[[int], Iterable[tuple[bytes, bytes]]]
+) -> OpenedKnock:
+    """Open a knock; `tokens` returns the tokens of an invite by generation (`HostKeys.tokens`).
 
     StateError once the card is erased. AuthenticationError if the knock is not sealed to this card, or if its
     author does not hold the named invite and the shown identity: such a knock is not shown to the host.
@@ -346,7 +368,10 @@ def open_knock(secret: CardSecret, knock: Knock, token_of: Callable[[int], bytes
     proof, rest = inner.take(32), inner.rest()
     reader = Reader(rest)
     index = reader.uint(2)
-    if not kdf.same(proof, _use(token_of(index), card_hash, knock.enc, rest)):
+    made = [
+        public for public, token in tokens(index) if kdf.same(proof, _use(token, card_hash, knock.enc, rest))
+    ]
+    if not made:
         raise AuthenticationError(f"a knock that names invite {index} and wasn't made with it")
     key_package, name, greeting = reader.prefixed(2), reader.text(1), reader.text(2)
     knock_proof = reader.take(KNOCK_PROOF_SIZE)
@@ -358,7 +383,9 @@ def open_knock(secret: CardSecret, knock: Knock, token_of: Callable[[int], bytes
     identity = None
     if knock_proof != _NO_IDENTITY:
         identity = verify_knock_proof(knock_proof, secret.private, card_hash, knock.enc, key_package)
-    return OpenedKnock(index, key_package, name, greeting, secret.card.expiry, opened.exporter, identity)
+    return OpenedKnock(
+        index, made[0], key_package, name, greeting, secret.card.expiry, opened.exporter, identity
+    )
 
 
 def _knock_info(card_hash: bytes) -> bytes:
@@ -377,7 +404,10 @@ class Answer:
     """Admission: the data that a newcomer needs and that only members know."""
 
     welcome: bytes
+    #: The meeting's first number (16 bytes), to which members bind what they sign and seal.
+    number: bytes
     door_seed: bytes = field(repr=False)
+    #: The key under which the server holds the room now; the policy names a newer one for a moment.
     room_admin_public: bytes
     #: XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome.
     heartbeat_key: bytes = field(repr=False)
@@ -413,6 +443,7 @@ def encode_answer(answer: Answer | Refusal) -> bytes:
             (
                 uint(_ANSWER, 1),
                 prefixed(answer.welcome, 4),
+                exactly(answer.number, 16, "a room's number"),
                 exactly(answer.door_seed, 32, "a door seed"),
                 exactly(answer.room_admin_public, 32, "a room admin's public key"),
                 exactly(answer.heartbeat_key, 32, "a beat key"),
@@ -439,6 +470,7 @@ def read_answer(body: bytes) -> Answer | Refusal:
     if kind == _ANSWER:
         answer = Answer(
             reader.prefixed(4),
+            reader.take(16),
             reader.take(32),
             reader.take(32),
             reader.take(32),

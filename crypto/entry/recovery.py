@@ -6,8 +6,8 @@ the door seed, which only admitted members have. (An evicted member has it too, 
 returns.)
 
     HelperQuery        the host: is a member here?
-    HelperOffer        a member: the slot, the chain, and the gate
-    HostReturnRequest  the host: its new KeyPackage, and the host key's signature for that slot
+    HelperOffer        a member: the slot, the chain, the gate, and the hosts' current public keys
+    HostReturnRequest  the host: its new KeyPackage, and the return key's signature for that slot
     RejoinRequest      a member that must rejoin and finds no host: its new KeyPackage, with its ticket
     RecoveryReply      the member that committed either: the answer for newcomers, sealed to the requester
 """
@@ -22,7 +22,7 @@ from snugroom.crypto import hpke, kdf
 from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.agreed.room_state import HostReturn, host_return_message
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.entry.invite import HostSeed, canonical_origin
+from snugroom.crypto.entry.invite import HostKeys, HostSeed, canonical_origin
 from snugroom.crypto.errors import MalformedError, UnsupportedError
 from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
 from snugroom.crypto.kdf import KDF, H, Rng, SigningKey
@@ -44,12 +44,17 @@ class HelperQuery:
 
 @dataclass(frozen=True, slots=True)
 class HelperOffer:
-    """A member's answer: the room's slot, the chain after it (32 bytes) and its gate (32 bytes)."""
+    """A member's answer: the room's slot, the chain after it, its gate and two public keys (32 bytes each).
+
+    `return_public` is the policy's, `room_admin_public` the one under which the server holds the room.
+    """
 
     nonce: bytes
     slot: int
     chain: bytes
     gate: bytes
+    return_public: bytes
+    room_admin_public: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +120,9 @@ Message = HelperQuery | HelperOffer | HostReturnRequest | RejoinRequest | Recove
 def make_host_return_request(
     seed: HostSeed, group_id: bytes, slot: int, key_package: bytes, *, rng: Rng = os.urandom
 ) -> tuple[HostReturnRequest, bytes]:
-    """Return the request, signed by the host key, and the private half of its reply key (32 bytes)."""
+    """Return the request, signed by the return key, and the private half of its reply key (32 bytes)."""
     private = exactly(rng(hpke.KEY_SIZE), hpke.KEY_SIZE, "an X25519 private key")
-    signature = seed.host_key.sign(host_return_message(group_id, H(key_package), slot))
+    signature = seed.return_key.sign(host_return_message(group_id, H(key_package), slot))
     return HostReturnRequest(hpke.public_key(private), slot, signature, key_package), private
 
 
@@ -143,6 +148,7 @@ def seal(key: bytes, message: Message, *, rng: Rng = os.urandom) -> lobby.Recove
             raw = uint(_QUERY, 1) + exactly(message.nonce, 16, "a nonce")
         case HelperOffer():
             raw = uint(_OFFER, 1) + message.nonce + uint(message.slot, 8) + message.chain + message.gate
+            raw += message.return_public + message.room_admin_public
         case HostReturnRequest():
             raw = uint(_RETURN, 1) + message.encode()
         case RejoinRequest():
@@ -160,7 +166,8 @@ def open(key: bytes, inside: lobby.RecoveryMessage) -> Message:
     if kind == _QUERY:
         message = HelperQuery(reader.take(16))
     elif kind == _OFFER:
-        message = HelperOffer(reader.take(16), reader.uint(8), reader.take(32), reader.take(32))
+        nonce, slot = reader.take(16), reader.uint(8)
+        message = HelperOffer(nonce, slot, *(reader.take(32) for _ in range(4)))
     elif kind == _RETURN:
         message = HostReturnRequest(
             reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest()
@@ -184,9 +191,12 @@ def _of_a_size(key_package: bytes) -> None:
 
 @dataclass(frozen=True)
 class HostRecoveryData:
-    """A host's sealed file for a return after a crash. It holds no key that decrypts any message."""
+    """A host's sealed file for a return after a crash. It holds no key that decrypts any message.
 
-    host_seed: HostSeed
+    It serves until the hosts' keys change: then its return key proves nothing.
+    """
+
+    host_keys: HostKeys
     door_seed: bytes = field(repr=False)  # 32 bytes
     secret: bytes = field(repr=False)  # the link's secret, 16 bytes
     group_id: bytes
@@ -203,7 +213,7 @@ class HostRecoveryData:
         return b"".join(
             (
                 uint(1, 1),
-                self.host_seed.seed,
+                self.host_keys.encode(),
                 self.door_seed,
                 self.secret,
                 prefixed(self.group_id, 1),
@@ -218,9 +228,9 @@ class HostRecoveryData:
         r = Reader(data)
         if r.uint(1) != 1:
             raise MalformedError("host recovery data: the format must be 1")
-        seed, door, secret, group_id = HostSeed(r.take(32)), r.take(32), r.take(16), r.prefixed(1)
+        keys, door, secret, group_id = HostKeys.read(r), r.take(32), r.take(16), r.prefixed(1)
         origin, name = r.text(2), r.text(1)
         r.end()
         if canonical_origin(origin) != origin:
             raise MalformedError("host recovery data: the server's address is not in canonical form")
-        return cls(seed, door, secret, group_id, origin, check_name(name))
+        return cls(keys, door, secret, group_id, origin, check_name(name))

@@ -5,7 +5,7 @@ received, the server's receipts, the server's last messages, and a *probe*. A pr
 member opens at the same server after the drop, with the chain value ::
 
     H("snug 1 probe" | H(number 16 | count 2, (key 32 | len32(beat)) |
-                         count 2, (server key 32 | slot 8 | chain 32 | signature 64)))
+                         count 2, (number 16 | server key 32 | slot 8 | chain 32 | signature 64)))
 
 The server's receipt for the probe room proves that the server was alive, and served others, after those
 heartbeats were made. The member's leaf signs the whole exhibit by SignWithLabel under "snug 1 evidence". One
@@ -67,9 +67,11 @@ class SignedHeartbeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The server's signature over the chain value of one slot of this room.
 
-    docs/reference/protocol.md, section 3.
+    docs/reference/protocol.md, section 3. `number` is the room's at that time: it changes with the keys of
+    the hosts.
     """
 
+    number: Number
     server_key: Key
     slot: Slot
     chain: Hash
@@ -149,7 +151,7 @@ def probe_chain(number: bytes, beats: Sequence[SignedHeartbeat], receipts: Seque
     parts = [number, uint(len(beats), 2)]
     parts += [b.key + prefixed(b.beat, 4) for b in beats]
     parts.append(uint(len(receipts), 2))
-    parts += [r.server_key + uint(r.slot, 8) + r.chain + r.signature for r in receipts]
+    parts += [r.number + r.server_key + uint(r.slot, 8) + r.chain + r.signature for r in receipts]
     return H(b"snug 1 probe", H(*parts))
 
 
@@ -222,8 +224,9 @@ class Findings:
     number: bytes
     exhibits: tuple[Exhibit, ...]
     members: tuple[LastHeartbeat, ...]  # newest first
-    #: (server key, slot) -> the distinct chain values that the key signed: more than one proves equivocation.
-    receipts: dict[tuple[bytes, int], tuple[bytes, ...]]
+    #: (server key, room number, slot) -> the distinct chain values that the key signed: more than one proves
+    #: equivocation.
+    receipts: dict[tuple[bytes, bytes, int], tuple[bytes, ...]]
     #: Slot -> the distinct chain values that heartbeats report for it.
     histories: dict[int, tuple[bytes, ...]]
     probes: tuple[SignedProbe, ...]
@@ -232,7 +235,7 @@ class Findings:
     @property
     def equivocations(self) -> list[tuple[bytes, int]]:
         """Return the (server key, slot) pairs for which one key signed different histories."""
-        return sorted(place for place, chains in self.receipts.items() if len(chains) > 1)
+        return sorted((key, slot) for (key, _, slot), chains in self.receipts.items() if len(chains) > 1)
 
     @property
     def split_slots(self) -> list[int]:
@@ -243,7 +246,7 @@ class Findings:
         """Return all keys that signed the slot and chain value of this member's newest heartbeat."""
         return sorted(
             key
-            for (key, slot), chains in self.receipts.items()
+            for (key, _, slot), chains in self.receipts.items()
             if slot == member.slot and member.chain in chains
         )
 
@@ -258,7 +261,7 @@ def verify_exhibit(exhibit: Exhibit) -> None:
         except SnugCryptoError:
             raise AuthenticationError(f"beat {place} is not signed by its key for this room") from None
     for receipt in exhibit.receipts:
-        verify_receipt(receipt.server_key, exhibit.number, receipt.slot, receipt.chain, receipt.signature)
+        verify_receipt(receipt.server_key, receipt.number, receipt.slot, receipt.chain, receipt.signature)
     probe = None if exhibit.probe is None else exhibit.probe.receipt
     if probe is not None:
         chain = probe_chain(exhibit.number, exhibit.beats, exhibit.receipts)
@@ -266,7 +269,7 @@ def verify_exhibit(exhibit: Exhibit) -> None:
             verify_receipt(probe.server_key, probe.number, 0, chain, probe.signature)
         except SnugCryptoError:
             raise AuthenticationError("the server did not sign a probe over these beats") from None
-        if probe.number == exhibit.number:
+        if probe.number in (exhibit.number, *(receipt.number for receipt in exhibit.receipts)):
             raise AuthenticationError("the probe is of this room, and not of one of its own")
     for leaf in exhibit.leaves:
         _name(leaf)
@@ -284,10 +287,10 @@ def verify_evidence(evidence: Evidence) -> Findings:
     first = evidence.exhibits[0]
     if any((e.origin, e.number) != (first.origin, first.number) for e in evidence.exhibits):
         raise MalformedError("the exhibits are of different rooms")
-    receipts: dict[tuple[bytes, int], set[bytes]] = {}
+    receipts: dict[tuple[bytes, bytes, int], set[bytes]] = {}
     for exhibit in evidence.exhibits:
         for r in exhibit.receipts:
-            receipts.setdefault((r.server_key, r.slot), set()).add(r.chain)
+            receipts.setdefault((r.server_key, r.number, r.slot), set()).add(r.chain)
     histories: dict[int, set[bytes]] = {}
     for exhibit in evidence.exhibits:
         for signed in exhibit.beats:
@@ -308,7 +311,7 @@ def verify_evidence(evidence: Evidence) -> Findings:
                 server_key=e.probe.receipt.server_key,
                 beats=len({(b.key, b.beat) for b in e.beats}),
                 keys=len({b.key for b in e.beats}),
-                same_server=any(key == e.probe.receipt.server_key for key, _ in receipts),
+                same_server=any(key == e.probe.receipt.server_key for key, _, _ in receipts),
                 claimed_server=e.probe.receipt.server_key == e.server_key,
             )
             for e in evidence.exhibits

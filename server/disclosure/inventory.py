@@ -90,6 +90,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.rooms.room.Room": {
         "number": "?rooms[].number = number",
+        "numbers": "?rooms[].numbers = number",
         "slot": "rooms[].slot",
         "chain": "?rooms[].chain = chain",
         "chain_before": "?rooms[].chain = chain",

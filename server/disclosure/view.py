@@ -43,6 +43,7 @@ def _room(facts: RoomFacts, now: float, identifiers: bool) -> dict[str, Any]:
     }
     if identifiers:
         view["number"] = facts.number.hex()
+        view["numbers"] = [number.hex() for number in facts.numbers]
         view["room_admin_key"] = facts.room_admin_key.hex()
         view["chain"] = facts.chain.hex()
         view["handles"] = [handle.hex() for handle in facts.handles]
@@ -96,9 +97,10 @@ def disclosure(
     the workers that gave no answer; the view lacks what they hold.
 
     Blobs and packets are ciphertext, and the view gives their sizes. With `identifiers`, rooms have their
-    number, room admin key, chain and handles (hex), lobbies have their number and handles, and `people` has
-    the data that last as long as each connection: handle, challenge, addresses and the headers of its HTTP
-    request. Secrets of the transport to the server (SRTP keys, ICE passwords) are counted and never printed.
+    numbers, room admin key, chain and handles (hex), lobbies have their number and handles, and
+    `people` has the data that last as long as each connection: handle, challenge, addresses and the headers
+    of its HTTP request. Secrets of the transport to the server (SRTP keys, ICE passwords) are counted and
+    never printed.
     `addresses` is the number of different addresses that are connected now. `server.disclosure.inventory`
     names the place of each attribute in the view.
     """

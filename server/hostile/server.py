@@ -68,7 +68,7 @@ class HostileRoom(Room):
 
     def receipt(self, slot: int, chain: bytes) -> bytes:
         """Return the server's receipt for any slot and chain."""
-        return self._sign(signed.receipt(self.number, slot, chain))
+        return self._sign(signed.receipt(self.numbers[-1], slot, chain))
 
     def take(self, blob: bytes, now: float) -> list[Effect]:
         """Take the next slot with `blob`, without a pass. Chain and receipt are valid."""
@@ -179,7 +179,7 @@ class HostileHub(Hub):
 
     def forget(self, number: bytes) -> None:
         """Forget a room and its worlds, whatever connections they have."""
-        self._rooms.pop(number, None)
+        self._rooms = {n: room for n, room in self._rooms.items() if room.number != number}
         self.worlds = [(numbers, room) for numbers, room in self.worlds if room.number != number]
 
     def _make_room(self, number: bytes, room_admin_key: bytes) -> Room:
@@ -197,8 +197,9 @@ class HostileHub(Hub):
 
     def _enter_room(self, handle: bytes, door: RoomDoor, now: float) -> list[Effect]:
         number = signed.room_number(door.door_key, door.room_admin_key)
-        world = self._world(number, now)
         first = self._rooms.get(number)
+        place = number if first is None else first.number
+        world = self._world(place, now)
         if world is not None:
             self._rooms[number] = world
         try:
@@ -207,7 +208,7 @@ class HostileHub(Hub):
             if world is not None and first is not None:
                 self._rooms[number] = first
         if handle in self._in_room:
-            self.runner.participants.arrive(number, handle, now)
+            self.runner.participants.arrive(place, handle, now)
             self.runner.arrived(handle, now)
         return effects
 

@@ -15,6 +15,7 @@ class RoomFacts:
     """
 
     number: bytes
+    numbers: tuple[bytes, ...]  # all that lead to the room, the current one last
     room_admin_key: bytes
     slot: int | None
     handles: tuple[bytes, ...]

@@ -12,12 +12,12 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from snugroom.server.config import Settings
-from snugroom.server.rooms.effects import Drop, Effect, Forget, Send
+from snugroom.server.rooms.effects import Drop, Effect, Forget, Send, refuse
 from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.lobby import Lobby
 from snugroom.server.rooms.room import Room
 from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import Challenge, ClientMessage, LobbyDoor, Refused, RoomDoor
+from snugroom.server.wire.messages import Challenge, ClientMessage, LobbyDoor, Refused, Rekey, RoomDoor
 
 
 class Hub:
@@ -74,6 +74,8 @@ class Hub:
             if isinstance(message, LobbyDoor | RoomDoor):
                 return [Send(handle, Refused("state", "this connection has entered already", about))]
             room = self._in_room.get(handle)
+            if isinstance(message, Rekey) and room is not None:
+                return self._performed(self._rekey(room, handle, message, now))
             if room is not None:
                 return self._performed(room.handle(handle, message, now))
             return self._lobbies[self._in_lobby[handle]].handle(handle, message, now)
@@ -111,7 +113,7 @@ class Hub:
 
     def tick(self, now: float) -> list[Effect]:
         """Apply the passage of time to all rooms. It is cheap; call it several times a second."""
-        due = [room for room in self._rooms.values() if room.deadline <= now]
+        due = [room for room in dict.fromkeys(self._rooms.values()) if room.deadline <= now]
         return [effect for room in due for effect in self._performed(room.tick(now))]
 
     def _performed(self, effects: Iterable[Effect]) -> list[Effect]:
@@ -119,7 +121,8 @@ class Hub:
         effects = list(effects)
         for effect in effects:
             if isinstance(effect, Forget):
-                self._rooms.pop(effect.room, None)
+                room = self._rooms.get(effect.room)
+                self._rooms = {number: r for number, r in self._rooms.items() if r is not room}
             elif isinstance(effect, Drop):
                 # the room or lobby has removed the connection already
                 self._nonces.pop(effect.handle, None)
@@ -154,25 +157,41 @@ class Hub:
             return [Drop(handle, Refused("door", "the signature is wrong", "room_door", fatal=True))]
         room = self._rooms.get(number)
         if room is None:
-            if len(self._rooms) >= self._settings.max_rooms:
+            if self.room_count >= self._settings.max_rooms:
                 return [Drop(handle, Refused("full", "all rooms are in use", "room_door", fatal=True))]
             room = self._rooms[number] = self._make_room(number, door.room_admin_key)
         self._in_room[handle] = room
-        return room.arrive(handle, self._nonces[handle], self._incarnation, now)
+        return room.arrive(handle, number, self._nonces[handle], self._incarnation, now)
 
     def _make_room(self, number: bytes, room_admin_key: bytes) -> Room:
         return Room(number, room_admin_key, self._settings, self._sign)
+
+    def _rekey(self, room: Room, handle: bytes, message: Rekey, now: float) -> list[Effect]:
+        """Have the room's new number lead to it as well (G8)."""
+        number = signed.room_number(message.door_key, message.room_admin_key)
+        there = self._rooms.get(number)
+        if there is not None and there is not room and there.slot is not None:
+            return refuse(handle, "open", "another room is open under that key", "rekey")
+        effects = room.handle(handle, message, now)
+        if room.numbers[-1] == number and there is not room:
+            if there is not None:  # connections that were early wait in a room that nobody has opened
+                effects += there.close(
+                    "unopened", "this room goes on under the same number: connect again", now
+                )
+            lead = {n: r for n, r in self._rooms.items() if r is not room and r is not there}
+            self._rooms = {**lead, **dict.fromkeys((room.number, *room.numbers), room)}
+        return effects
 
     # -- facts ---------------------------------------------------------------------------------
 
     @property
     def room_count(self) -> int:
         """The number of rooms."""
-        return len(self._rooms)
+        return len(set(self._rooms.values()))
 
     def rooms(self) -> Iterator[RoomFacts]:
         """Return the facts of each room."""
-        return (room.facts() for room in self._rooms.values())
+        return (room.facts() for room in dict.fromkeys(self._rooms.values()))
 
     def lobby_sizes(self) -> list[int]:
         """Return the number of connections in each lobby."""

@@ -1,10 +1,10 @@
 """The core of a room: slots, gates, seats and relay.
 
-docs/reference/protocol.md, section 3, G1 to G7.
+docs/reference/protocol.md, section 3, G1 to G8.
 
 A room does no I/O: time is an argument (seconds, monotonic), and methods return effects. A room trusts no
 client, and of a blob it reads only the gate. It compares slots and hashes of passes, and verifies the room
-admin's signatures on `open` and `commit`. A refused message changes nothing.
+admin's signatures on `open`, `commit` and `rekey`. A refused message changes nothing.
 
 A connection receives blobs while it has shown a pass that fits an open gate (`server.rooms.gates`). After a
 host's slot has closed that gate, it still receives for `PASS_GRACE` seconds (G3). For earlier blobs, it sends
@@ -46,7 +46,10 @@ class Room:
     def __init__(
         self, number: bytes, room_admin_key: bytes, settings: Settings, sign: Callable[[bytes], bytes]
     ) -> None:
+        #: The room's number at its beginning, by which effects name it.
         self.number = number
+        #: All numbers that lead here, the current one last (G8).
+        self.numbers = [number]
         self.slot: int | None = None
         self.chain = b""
         #: The chain value of the slot before the current one.
@@ -72,8 +75,10 @@ class Room:
 
     # -- coming and going ------------------------------------------------------------------
 
-    def arrive(self, handle: bytes, nonce: bytes, incarnation: bytes, now: float) -> list[Effect]:
-        """Admit a connection whose door signature is valid.
+    def arrive(
+        self, handle: bytes, number: bytes, nonce: bytes, incarnation: bytes, now: float
+    ) -> list[Effect]:
+        """Admit a connection whose door signature, for `number`, is valid.
 
         A full room drops the connection that has been there for longest without a pass, or this one if all
         have shown a pass (G7).
@@ -102,7 +107,10 @@ class Room:
         is_open = self.slot is not None
         self._wake_by(now + (limits.PASS_WAIT if is_open else s.idle_time))
         entered = messages.Entered(handle, incarnation, self.slot, self.chain if is_open else None, others)
-        return [*effects, Send(handle, entered), *(Send(h, messages.Arrived(handle)) for h in others)]
+        effects.append(Send(handle, entered))
+        if number != self.numbers[-1]:
+            effects.append(Send(handle, messages.Rekeyed(self._room_admin_key)))
+        return effects + [Send(h, messages.Arrived(handle)) for h in others]
 
     def leave(self, handle: bytes, now: float) -> list[Effect]:
         """Remove a connection. The last connection to leave starts the room's linger."""
@@ -143,6 +151,13 @@ class Room:
             for seat in self._seats.values():
                 seat.outside_since = max(seat.outside_since, now)
             self._wake_by(now + limits.PASS_WAIT)
+
+    def close(self, code: str, text: str, now: float) -> list[Effect]:
+        """Drop all connections."""
+        effects: list[Effect] = []
+        for handle in list(self._seats):
+            effects += [Drop(handle, messages.Closing(code, text)), *self.leave(handle, now)]
+        return effects
 
     def tick(self, now: float) -> list[Effect]:
         """Apply the passage of time: holds, lapsed passes, waits for a pass or an opening, the linger."""
@@ -196,6 +211,8 @@ class Room:
             return refuse(handle, "size", "a blob must have the size of a bucket", about)
         if isinstance(message, messages.Open):
             return self._open(seat, message, now)
+        if isinstance(message, messages.Rekey):
+            return self._rekey(seat, message)
         if not isinstance(
             message,
             messages.Show
@@ -236,14 +253,17 @@ class Room:
             return effects
         return self.media.subscribe(seat, message)
 
-    def _signed_by_room_admin(self, slot: int, gate: bytes, chain: bytes, signature: bytes) -> bool:
+    def _signed_by_room_admin(self, text: bytes, signature: bytes) -> bool:
         try:
-            VerifyKey(self._room_admin_key).verify(
-                signed.open_room(self.number, slot, gate, chain), signature
-            )
+            VerifyKey(self._room_admin_key).verify(text, signature)
         except (BadSignatureError, ValueError):
             return False
         return True
+
+    def _is_opening(self, slot: int, gate: bytes, chain: bytes, signature: bytes) -> bool:
+        """Return whether the present room admin has signed it, under the present number."""
+        text = signed.open_room(self.numbers[-1], slot, gate, chain)
+        return self._signed_by_room_admin(text, signature)
 
     def _to_all(self, message: messages.Message) -> list[Effect]:
         return [Send(handle, message) for handle in self._seats]
@@ -253,11 +273,13 @@ class Room:
     def _opened(self) -> messages.Opened:
         slot = self.slot
         assert slot is not None
-        return messages.Opened(slot, self.chain, self._sign(signed.receipt(self.number, slot, self.chain)))
+        return messages.Opened(
+            slot, self.chain, self._sign(signed.receipt(self.numbers[-1], slot, self.chain))
+        )
 
     def _open(self, seat: Seat, message: messages.Open, now: float) -> list[Effect]:
         slot, gate, chain, signature = message.slot, message.gate, message.chain, message.signature
-        if signature is not None and not self._signed_by_room_admin(slot, gate, chain, signature):
+        if signature is not None and not self._is_opening(slot, gate, chain, signature):
             return refuse(seat.handle, "signature", "the room admin's signature is wrong", "open")
         if (slot, chain) == (self.slot, self.chain) and self._gates.is_gate(slot, gate):
             self._signed_slot = self._signed_slot if signature is None else slot
@@ -336,7 +358,7 @@ class Room:
         chain = signed.next_chain(before, message.slot, message.blob)
         gate = signed.gate_of(message.blob)
         opening = message.opening
-        return opening is not None and self._signed_by_room_admin(message.slot, gate, chain, opening)
+        return opening is not None and self._is_opening(message.slot, gate, chain, opening)
 
     def _wait(self, seat: Seat, message: messages.Commit, now: float) -> float:
         """Return the seconds for which a commit waits: for an older loser, and for the room's next slot."""
@@ -371,7 +393,7 @@ class Room:
             slot,
             message.blob,
             self.chain,
-            self._sign(signed.receipt(self.number, slot, self.chain)),
+            self._sign(signed.receipt(self.numbers[-1], slot, self.chain)),
             message.opening,
         )
         in_use = {other.shown for other in self._seats.values() if other.shown is not None}
@@ -395,6 +417,22 @@ class Room:
             other.lost = slot
             effects.append(Send(other.handle, messages.Stale(slot, slot)))
         return effects
+
+    # -- G8: rekey ---------------------------------------------------------------------------
+
+    def _rekey(self, seat: Seat, message: messages.Rekey) -> list[Effect]:
+        """Take another room admin key, and with it another number; earlier numbers lead here as well."""
+        if message.room_admin_key == self._room_admin_key:
+            return [Send(seat.handle, messages.Rekeyed(self._room_admin_key))]
+        if signed.room_number(message.door_key, self._room_admin_key) != self.numbers[-1]:
+            return refuse(seat.handle, "signature", "the door key is not this room's", "rekey")
+        number = signed.room_number(message.door_key, message.room_admin_key)
+        if not self._signed_by_room_admin(signed.rekey(number, seat.nonce), message.signature):
+            return refuse(seat.handle, "signature", "the room admin's signature is wrong", "rekey")
+        self._room_admin_key = message.room_admin_key
+        earlier = [n for n in self.numbers if n != number]
+        self.numbers = [*earlier[1 - limits.ROOM_NUMBERS :], number]
+        return self._to_all(messages.Rekeyed(self._room_admin_key))
 
     # -- G4: catch up ------------------------------------------------------------------------
 
@@ -433,6 +471,7 @@ class Room:
         """Return everything that this room holds, for the operator's view."""
         return RoomFacts(
             number=self.number,
+            numbers=tuple(self.numbers),
             room_admin_key=self._room_admin_key,
             slot=self.slot,
             handles=tuple(self._seats),

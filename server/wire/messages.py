@@ -211,6 +211,28 @@ class Stale(Message, frozen=True, tag="stale"):
     slot: Slot
 
 
+class Rekey(Message, frozen=True, tag="rekey"):
+    """Client, the room admin only (G8): hand the room to another room admin key, which renames the room.
+
+    `signature` is made with the present room admin key over ``"snug 1 rekey" | number | server nonce``, where
+    `number` is the room's number with `room_admin_key`. The server keeps no `door_key`, so it is said again.
+    """
+
+    door_key: Bytes32
+    room_admin_key: Bytes32
+    signature: Bytes64
+
+
+class Rekeyed(Message, frozen=True, tag="rekeyed"):
+    """Server: the room's admin key is `room_admin_key`.
+
+    It goes to all connections in the room when the key has changed, and to a connection that enters by an
+    earlier number.
+    """
+
+    room_admin_key: Bytes32
+
+
 class CatchUp(Message, frozen=True, tag="catch_up"):
     """Client (G4): send all held commits after slot `slot`, and all held relays after number `relay`."""
 
@@ -364,7 +386,18 @@ class Subscribe(Message, frozen=True, tag="subscribe"):
 
 
 ClientMessage = (
-    LobbyDoor | RoomDoor | Post | Show | Open | Commit | CatchUp | Relay | Broadcast | Media | Subscribe
+    LobbyDoor
+    | RoomDoor
+    | Post
+    | Show
+    | Open
+    | Commit
+    | Rekey
+    | CatchUp
+    | Relay
+    | Broadcast
+    | Media
+    | Subscribe
 )
 ServerMessage = (
     Challenge
@@ -376,6 +409,7 @@ ServerMessage = (
     | Opened
     | Committed
     | Stale
+    | Rekeyed
     | CaughtUp
     | Relayed
     | Broadcasted

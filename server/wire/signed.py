@@ -36,6 +36,11 @@ def open_room(number: bytes, slot: int, gate: bytes, chain: bytes) -> bytes:
     return b"snug 1 open" + number + _u64(slot) + gate + chain
 
 
+def rekey(number: bytes, server_nonce: bytes) -> bytes:
+    """Return the text that the room admin signs to hand the room to the key that `number` commits to (G8)."""
+    return b"snug 1 rekey" + number + server_nonce
+
+
 def receipt(number: bytes, slot: int, chain: bytes) -> bytes:
     """Return the text that the server signs when a slot is taken and when a room is opened."""
     return b"snug 1 receipt" + number + _u64(slot) + chain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.invite import HostKeys, HostSeed
 from snugroom.crypto.entry.lobby import (
     Answer,
     OpenedKnock,
@@ -18,6 +18,7 @@ from snugroom.crypto.entry.lobby import (
 ORIGIN, DAY = "https://meet.example", 20_000
 NOW = DAY * 86_400.0
 SEED = HostSeed(bytes(range(32)))
+KEYS = HostKeys((SEED,))
 SECRET = bytes(range(16))
 ENVELOPE_KEY = bytes(32)
 KEY_PACKAGE = b"a KeyPackage " * 20
@@ -25,7 +26,7 @@ TEXTS = st.sampled_from(["", "hi", "ä" * 140, "x" * 280, "👋🏽 grüezi"])
 
 
 def host_card(now: float = NOW) -> lobby.CardSecret:
-    return make_card(SEED.host_key, ORIGIN, DAY, now)
+    return make_card(KEYS, ORIGIN, DAY, now)
 
 
 def knocked(
@@ -33,8 +34,8 @@ def knocked(
 ) -> tuple[OpenedKnock, PendingKnock]:
     secret = host_card(now)
     sent, pending = knock(SEED.invite(ORIGIN, SECRET, index), secret.card, key_package, "Ada", "hello")
-    return open_knock(secret, sent, SEED.invite_token), pending
+    return open_knock(secret, sent, KEYS.tokens), pending
 
 
 def an_answer(welcome: bytes = b"welcome") -> Answer:
-    return Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, 2**40, b"c" * 32, 2**31, b"ledger")
+    return Answer(welcome, b"n" * 16, b"d" * 32, b"s" * 32, b"b" * 32, 2**40, b"c" * 32, 2**31, b"ledger")

@@ -62,7 +62,7 @@ def beat(who: int, *, seq: int = 1, at: int = 1000, slot: int = 7, chain: bytes 
 
 
 def receipt(slot: int, chain: bytes = CHAIN, server: SigningKey = SERVER, number: bytes = NUMBER) -> Receipt:
-    return Receipt(server.public, slot, chain, server.sign(receipt_message(number, slot, chain)))
+    return Receipt(number, server.public, slot, chain, server.sign(receipt_message(number, slot, chain)))
 
 
 def probed(
@@ -133,6 +133,9 @@ def test_two_receipts_of_one_slot_are_two_stories() -> None:
     one, two = exhibit(0), exhibit(1, receipts=[receipt(7, H(b"the other story"))])
     found = evidence.verify_evidence(evidence.merge([of(one), of(two)]))
     assert found.equivocations == [(SERVER.public, 7)]
+    # after the hosts' keys changed, the room has another number: a room of that number is another room
+    elsewhere = exhibit(1, receipts=[receipt(7, H(b"the other story"), number=PROBED[::-1])])
+    assert evidence.verify_evidence(evidence.merge([of(one), of(elsewhere)])).equivocations == []
     # another server's key (a restart) tells another story at most of itself
     three = exhibit(1, receipts=[receipt(7, H(b"the other story"), OTHER_SERVER)])
     assert evidence.verify_evidence(evidence.merge([of(one), of(three)])).equivocations == []
@@ -193,7 +196,7 @@ def made_up() -> list[tuple[str, Exhibit, str]]:
         ),
         ("a beat that is none", exhibit(beats=[SignedHeartbeat(KEYS[0].public, b"\1")]), "cut short"),
         ("a receipt by another key", exhibit(receipts=[_by_another()]), "not signed by its key"),
-        ("a receipt of another room", exhibit(receipts=[receipt(7, number=PROBED)]), "not signed by its key"),
+        ("a receipt for another number", exhibit(receipts=[_for_another()]), "not signed by its key"),
         (
             "a probe over fewer beats",
             exhibit(beats=good, receipts=receipts, probe=old),
@@ -217,6 +220,10 @@ def made_up() -> list[tuple[str, Exhibit, str]]:
 
 def _by_another() -> Receipt:
     return msgspec.structs.replace(receipt(7, server=OTHER_SERVER), server_key=SERVER.public)
+
+
+def _for_another() -> Receipt:
+    return msgspec.structs.replace(receipt(7, number=PROBED), number=NUMBER)
 
 
 @pytest.mark.parametrize(("bad", "why"), [case[1:] for case in made_up()], ids=[c[0] for c in made_up()])

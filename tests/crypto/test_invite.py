@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snugroom.crypto.entry import invite
-from snugroom.crypto.entry.invite import HostSeed, Invite, SigningKey, canonical_origin
+from snugroom.crypto.entry.invite import HostKeys, HostSeed, Invite, SigningKey, canonical_origin
 from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError
+from snugroom.crypto.fields import Reader
 from snugroom.crypto.kdf import KDF
 
 ORIGIN = "https://meet.example"
@@ -121,12 +122,40 @@ def test_everything_of_a_host_comes_from_its_seed() -> None:
     assert same.room_admin_key(b"g").public == SEED.room_admin_key(b"g").public
     assert same.invite_token(7) == SEED.invite_token(7)
     assert SEED.host_key.seed == KDF(SEED.seed, "snug 1 host")
-    distinct = {SEED.host_public, SEED.room_admin_key(b"g").public, SEED.room_admin_key(b"h").public}
+    assert SEED.return_key.seed == KDF(SEED.seed, "snug 1 returns")
+    distinct = {
+        SEED.host_public,
+        SEED.return_public,
+        SEED.room_admin_key(b"g").public,
+        SEED.room_admin_key(b"h").public,
+    }
     distinct |= {HostSeed.from_random().host_public, HostSeed.from_random().host_public}
     distinct |= {SEED.invite_token(i) for i in range(300)}
-    assert len(distinct) == 5 + 300
+    assert len(distinct) == 6 + 300
     assert repr(SEED.seed) not in repr(SEED)
     assert SEED.seed.hex() not in repr(SEED)
+
+
+def test_host_keys_keep_the_first_generation_and_the_latest() -> None:
+    seeds = [HostSeed(bytes([n]) * 32) for n in range(20)]
+    keys = HostKeys((seeds[0],))
+    for seed in seeds[1:]:
+        keys = keys.with_next(seed)
+    assert keys.seeds == (seeds[0], *seeds[5:])
+    assert keys.current == seeds[19]
+    reader = Reader(keys.encode())
+    assert HostKeys.read(reader) == keys
+    reader.end()
+    for seed in (seeds[0], seeds[7]):
+        admin = seed.room_admin_key(b"g")
+        found = keys.room_admin_key(b"g", admin.public)
+        assert found is not None
+        assert found.seed == admin.seed
+    assert keys.room_admin_key(b"g", seeds[1].room_admin_key(b"g").public) is None
+    for wrong in ((), (seeds[0], seeds[0]), tuple(seeds)):
+        with pytest.raises(MalformedError):
+            HostKeys(wrong)
+    assert seeds[0].seed.hex() not in repr(keys)
 
 
 def test_a_seed_has_32_bytes_and_an_index_16_bits() -> None:

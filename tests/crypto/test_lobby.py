@@ -21,6 +21,7 @@ from snugroom.crypto.entry.lobby import (
     Refusal,
     Reply,
     knock,
+    make_card,
     open_knock,
     post,
     read,
@@ -40,6 +41,7 @@ from tests.crypto.lobby_people import (
     DAY,
     ENVELOPE_KEY,
     KEY_PACKAGE,
+    KEYS,
     NOW,
     ORIGIN,
     SECRET,
@@ -62,7 +64,7 @@ messages = st.one_of(
         st.binary(min_size=16, max_size=16),
         st.integers(0, 2**53 - 1),
         st.integers(0, 2**32 - 1),
-        st.binary(min_size=64, max_size=64),
+        st.lists(st.binary(min_size=64, max_size=64), min_size=1, max_size=16).map(tuple),
     ),
     st.builds(Knock, st.binary(min_size=32, max_size=32), st.binary(max_size=3000)),
     st.builds(Reply, st.binary(min_size=8, max_size=8), st.binary(max_size=3000)),
@@ -166,16 +168,40 @@ def test_a_card_is_the_host_s_for_this_server() -> None:
     with pytest.raises(AuthenticationError):
         card.verify(SEED.host_public, "https://other.example", DAY, NOW)
     changes: list[Card] = [
-        Card(bytes(32), card.nonce, card.expiry, card.day, card.signature),
-        Card(card.eph_public, bytes(16), card.expiry, card.day, card.signature),
-        Card(card.eph_public, card.nonce, card.expiry + 1, card.day, card.signature),
-        Card(card.eph_public, card.nonce, card.expiry, card.day + 1, card.signature),
-        Card(card.eph_public, card.nonce, card.expiry, card.day, bytes(64)),
+        Card(bytes(32), card.nonce, card.expiry, card.day, card.signatures),
+        Card(card.eph_public, bytes(16), card.expiry, card.day, card.signatures),
+        Card(card.eph_public, card.nonce, card.expiry + 1, card.day, card.signatures),
+        Card(card.eph_public, card.nonce, card.expiry, card.day + 1, card.signatures),
+        Card(card.eph_public, card.nonce, card.expiry, card.day, (bytes(64),)),
     ]
     for changed in changes:
         with pytest.raises(AuthenticationError):
             changed.verify(SEED.host_public, ORIGIN, changed.day, NOW)
         assert changed.hash != card.hash
+
+
+def test_a_card_is_for_the_links_of_all_generations() -> None:
+    later, former = HostSeed(bytes(32)), HostSeed(bytes([1]) * 32)
+    card = make_card(KEYS.with_next(later), ORIGIN, DAY, NOW).card
+    assert read(ENVELOPE_KEY, post(ENVELOPE_KEY, card)) == card
+    for seed in (SEED, later):
+        card.verify(seed.host_public, ORIGIN, DAY, NOW)
+    with pytest.raises(AuthenticationError):
+        card.verify(former.host_public, ORIGIN, DAY, NOW)
+    for count in (0, 17):
+        wrong = Card(card.eph_public, card.nonce, card.expiry, card.day, card.signatures[:1] * count)
+        with pytest.raises(MalformedError, match="1 to 16 signatures"):
+            read(ENVELOPE_KEY, post(ENVELOPE_KEY, wrong))
+
+
+def test_a_knock_tells_of_which_generation_its_invite_is() -> None:
+    later = HostSeed(bytes(32))
+    keys = KEYS.with_next(later)
+    secret = make_card(keys, ORIGIN, DAY, NOW)
+    for seed in (SEED, later):
+        sent, _ = knock(seed.invite(ORIGIN, SECRET, 5), secret.card, KEY_PACKAGE, "Ada", "")
+        opened = open_knock(secret, sent, keys.tokens)
+        assert (opened.index, opened.host_public) == (5, seed.host_public)
 
 
 def test_a_card_s_secret_goes() -> None:
@@ -189,7 +215,7 @@ def test_a_card_s_secret_goes() -> None:
     secret.erase()
     secret.erase()
     with pytest.raises(StateError, match="erased"):
-        open_knock(secret, sent, SEED.invite_token)
+        open_knock(secret, sent, KEYS.tokens)
 
 
 # -- knocks -------------------------------------------------------------------------------------
@@ -204,7 +230,7 @@ def test_knocks_round_trip(index: int, key_package: bytes, name: str, greeting: 
     sent, _ = knock(SEED.invite(ORIGIN, SECRET, index), secret.card, key_package, name, greeting)
     again = read(ENVELOPE_KEY, post(ENVELOPE_KEY, sent))
     assert isinstance(again, Knock)
-    opened = open_knock(secret, again, SEED.invite_token)
+    opened = open_knock(secret, again, KEYS.tokens)
     assert (opened.index, opened.key_package) == (index, key_package)
     assert (opened.name, opened.greeting, opened.expiry) == (name, greeting, secret.card.expiry)
 
@@ -226,18 +252,18 @@ def test_only_the_card_s_holder_reads_a_knock() -> None:
     secret, other = host_card(), host_card()
     sent, _ = knock(INVITE, secret.card, KEY_PACKAGE, "Ada", "")
     with pytest.raises(AuthenticationError):
-        open_knock(other, sent, SEED.invite_token)
+        open_knock(other, sent, KEYS.tokens)
     # the same key behind another card: the knock is bound to the card
-    same_key = lobby.CardSecret(Card(secret.card.eph_public, bytes(16), 0, DAY, bytes(64)), secret.private)
+    same_key = lobby.CardSecret(Card(secret.card.eph_public, bytes(16), 0, DAY, (bytes(64),)), secret.private)
     with pytest.raises(AuthenticationError):
-        open_knock(same_key, sent, SEED.invite_token)
+        open_knock(same_key, sent, KEYS.tokens)
     for changed in (
         Knock(os.urandom(32), sent.ciphertext),
         Knock(sent.enc, sent.ciphertext[:-1]),
         Knock(sent.enc, bytes((sent.ciphertext[0] ^ 1,)) + sent.ciphertext[1:]),
     ):
         with pytest.raises(AuthenticationError):
-            open_knock(secret, changed, SEED.invite_token)
+            open_knock(secret, changed, KEYS.tokens)
 
 
 def test_only_the_invite_s_holder_makes_a_knock() -> None:
@@ -245,7 +271,7 @@ def test_only_the_invite_s_holder_makes_a_knock() -> None:
     forged = Invite(ORIGIN, SECRET, SEED.host_public, 6, INVITE.token)
     sent, _ = knock(forged, secret.card, KEY_PACKAGE, "Ada", "")
     with pytest.raises(AuthenticationError, match="invite 6"):
-        open_knock(secret, sent, SEED.invite_token)
+        open_knock(secret, sent, KEYS.tokens)
 
 
 def _raw_knock(
@@ -303,7 +329,7 @@ def _rest(
 def test_a_holder_s_wrong_knock_is_refused(rest: bytes, kind: type[SnugCryptoError]) -> None:
     secret = host_card()
     with pytest.raises(kind):
-        open_knock(secret, _raw_knock(secret, rest), SEED.invite_token)
+        open_knock(secret, _raw_knock(secret, rest), KEYS.tokens)
 
 
 def test_a_knock_may_show_an_identity_and_its_size_does_not_tell() -> None:
@@ -314,8 +340,8 @@ def test_a_knock_may_show_an_identity_and_its_size_does_not_tell() -> None:
         bare, _ = knock(INVITE, secret.card, package, "Ada", "")
         assert len(post(ENVELOPE_KEY, sent)) == len(post(ENVELOPE_KEY, bare))
         assert len(sent.ciphertext) == len(bare.ciphertext)
-    assert open_knock(secret, sent, SEED.invite_token).identity == me.public
-    assert open_knock(secret, bare, SEED.invite_token).identity is None
+    assert open_knock(secret, sent, KEYS.tokens).identity == me.public
+    assert open_knock(secret, bare, KEYS.tokens).identity is None
     assert me.public not in sent.ciphertext
 
 
@@ -331,23 +357,23 @@ def test_an_identity_that_another_knock_has_shown_is_not_shown_again_by_somebody
     for card, package in ((secret, KEY_PACKAGE), (other, KEY_PACKAGE), (secret, b"another")):
         again = _raw_knock(card, _rest(key_package=package, shown=shown))
         with pytest.raises(AuthenticationError, match="identity"):
-            open_knock(card, again, SEED.invite_token)
+            open_knock(card, again, KEYS.tokens)
 
 
 def test_a_raw_knock_by_the_rules_opens() -> None:
     secret = host_card()
-    opened = open_knock(secret, _raw_knock(secret, _rest()), SEED.invite_token)
+    opened = open_knock(secret, _raw_knock(secret, _rest()), KEYS.tokens)
     assert (opened.index, opened.key_package, opened.name, opened.greeting) == (5, b"kp", "Ada", "")
     for wrong in (_raw_knock(secret, _rest(), proof=bytes(32)), _raw_knock(secret, _rest(), token=bytes(16))):
         with pytest.raises(AuthenticationError):
-            open_knock(secret, wrong, SEED.invite_token)
+            open_knock(secret, wrong, KEYS.tokens)
 
 
 def test_the_proof_comes_first() -> None:
     # nothing of a knock that isn't proven is judged: its wrong name must not matter
     secret = host_card()
     with pytest.raises(AuthenticationError):
-        open_knock(secret, _raw_knock(secret, _rest(name=b""), proof=bytes(32)), SEED.invite_token)
+        open_knock(secret, _raw_knock(secret, _rest(name=b""), proof=bytes(32)), KEYS.tokens)
 
 
 def test_the_proof_holds_for_one_encryption_alone() -> None:
@@ -357,7 +383,7 @@ def test_the_proof_holds_for_one_encryption_alone() -> None:
     proof = kdf.mac(INVITE.token, b"snug 1 use", secret.card.hash, bytes(32), kdf.H(rest))
     for card in (secret, other):
         with pytest.raises(AuthenticationError):
-            open_knock(card, _raw_knock(card, rest, proof=proof), SEED.invite_token)
+            open_knock(card, _raw_knock(card, rest, proof=proof), KEYS.tokens)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ from tests.crypto.lobby_people import ENVELOPE_KEY, NOW, TEXTS, an_answer, knock
 )
 def test_answers_round_trip(welcome: bytes, ledger: bytes, slot: int, admission: bytes) -> None:
     opened, pending = knocked()
-    answer = Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, slot, b"c" * 32, slot, ledger, admission)
+    fixed = (b"n" * 16, b"d" * 32, b"s" * 32, b"b" * 32)
+    answer = Answer(welcome, *fixed, slot, b"c" * 32, slot, ledger, admission)
     blob = post(ENVELOPE_KEY, reply(opened, answer))
     posted = read(ENVELOPE_KEY, blob)
     assert isinstance(posted, Reply)
@@ -68,7 +69,7 @@ def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
     opened, pending = knocked()
     fixed = len(post(ENVELOPE_KEY, reply(opened, an_answer(b""))))
     assert fixed == 512
-    most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 32 * 4 + 8 + 8 + 4 + len(b"ledger") + 1)
+    most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 16 + 32 * 4 + 8 + 8 + 4 + len(b"ledger") + 1)
     large = reply(opened, an_answer(bytes(most)))
     assert len(post(ENVELOPE_KEY, large)) == BUCKETS[-1]
     assert pending.open(large) == an_answer(bytes(most))
@@ -76,12 +77,14 @@ def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
         reply(opened, an_answer(bytes(most + 1)))
 
 
-@pytest.mark.parametrize("field", ["door_seed", "room_admin_public", "heartbeat_key", "chain", "admission"])
+@pytest.mark.parametrize(
+    "field", ["number", "door_seed", "room_admin_public", "heartbeat_key", "chain", "admission"]
+)
 def test_an_answer_s_sizes(field: str) -> None:
     opened, _ = knocked()
     values = {name: getattr(an_answer(), name) for name in Answer.__dataclass_fields__}
     with pytest.raises(MalformedError):
-        reply(opened, Answer(**(values | {field: bytes(31)})))
+        reply(opened, Answer(**(values | {field: bytes(15)})))
     with pytest.raises(MalformedError):
         reply(opened, Answer(**(values | {"slot": 2**64})))
     with pytest.raises(MalformedError):
@@ -102,13 +105,13 @@ def _raw_reply(opened: OpenedKnock, body: bytes) -> Reply:
 
 
 ANSWER_BODY = (
-    b"\x01" + prefixed(b"w", 4) + bytes(96) + uint(7, 8) + bytes(32) + uint(9, 8) + prefixed(b"l", 4) + b"\0"
+    b"\x01" + prefixed(b"w", 4) + bytes(112) + uint(7, 8) + bytes(32) + uint(9, 8) + prefixed(b"l", 4) + b"\0"
 )
 
 
 def test_bytes_that_are_no_answer_are_refused() -> None:
     opened, pending = knocked()
-    good = Answer(b"w", bytes(32), bytes(32), bytes(32), 7, bytes(32), 9, b"l")
+    good = Answer(b"w", bytes(16), bytes(32), bytes(32), bytes(32), 7, bytes(32), 9, b"l")
     assert pending.open(_raw_reply(opened, ANSWER_BODY)) == good
     for cut in range(len(ANSWER_BODY)):
         with pytest.raises(MalformedError):
@@ -248,7 +251,9 @@ def test_waiting_knocks_always_have_a_valid_invite(steps: list[tuple[str, int]])
     exporter = hpke.Exporter(lobby.SUITE, bytes(32))
     for act, index in steps:
         if act == "knock":
-            book.consider(OpenedKnock(index, os.urandom(8), "Ada", "", int(NOW) + 600, exporter), NOW)
+            book.consider(
+                OpenedKnock(index, bytes(32), os.urandom(8), "Ada", "", int(NOW) + 600, exporter), NOW
+            )
         elif act == "take":
             for waiting_now in book.waiting(NOW)[:1]:
                 book.take(waiting_now.id, NOW)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from snugroom.crypto.agreed.room_state import host_return_message
 from snugroom.crypto.entry import lobby, recovery
-from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.invite import HostKeys, HostSeed
 from snugroom.crypto.entry.recovery import (
     HelperOffer,
     HelperQuery,
@@ -25,7 +25,7 @@ from snugroom.crypto.kdf import H, seal, verify
 KEY = recovery.recovery_key(bytes(range(32)))
 SEED = HostSeed(bytes([7]) * 32)
 GROUP = bytes([9]) * 16
-ANSWER = lobby.Answer(b"welcome", bytes(32), bytes(32), bytes(32), 3, bytes(32), 4, b"ledger", b"")
+ANSWER = lobby.Answer(b"welcome", bytes(16), bytes(32), bytes(32), bytes(32), 3, bytes(32), 4, b"ledger", b"")
 REFUSAL = lobby.Refusal("no")
 
 b16, b32 = (st.binary(min_size=n, max_size=n) for n in (16, 32))
@@ -33,7 +33,7 @@ slots = st.integers(0, 2**53 - 1)
 packages = st.binary(min_size=1, max_size=300)
 messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(HelperQuery, b16),
-    st.builds(HelperOffer, b16, slots, b32, b32),
+    st.builds(HelperOffer, b16, slots, b32, b32, b32, b32),
     st.builds(HostReturnRequest, b32, slots, st.binary(min_size=64, max_size=64), packages),
     st.builds(RejoinRequest, b32, packages),
     st.builds(RecoveryReply, st.binary(min_size=8, max_size=8), b32, st.binary(max_size=300)),
@@ -60,7 +60,7 @@ def test_messages_round_trip_and_have_one_size(message: Message) -> None:
         (b"", MalformedError),
         (uint(1, 1) + bytes(15), MalformedError),
         (uint(1, 1) + bytes(17), MalformedError),
-        (uint(2, 1) + bytes(87), MalformedError),
+        (uint(2, 1) + bytes(151), MalformedError),
         (uint(3, 1) + bytes(104), MalformedError),
         (uint(4, 1) + bytes(39), MalformedError),
         (uint(5, 1) + bytes(32), MalformedError),
@@ -79,17 +79,17 @@ def test_a_key_package_has_its_size(head: bytes) -> None:
         recovery.open(KEY, lobby.RecoveryMessage(seal(KEY, body, b"snug 1 inside")))
 
 
-def test_a_return_is_signed_by_the_host_key_for_one_group_slot_and_package() -> None:
+def test_a_return_is_signed_by_the_return_key_for_one_group_slot_and_package() -> None:
     asked, private = recovery.make_host_return_request(SEED, GROUP, 12, b"package")
     assert (len(private), asked.slot, asked.key_package, asked.proof.slot) == (32, 12, b"package", 12)
-    verify(SEED.host_public, host_return_message(GROUP, H(b"package"), 12), asked.proof.signature)
+    verify(SEED.return_public, host_return_message(GROUP, H(b"package"), 12), asked.proof.signature)
     for other in (
         host_return_message(bytes(16), H(b"package"), 12),
         host_return_message(GROUP, H(b"another"), 12),
         host_return_message(GROUP, H(b"package"), 13),
     ):
         with pytest.raises(AuthenticationError):
-            verify(SEED.host_public, other, asked.proof.signature)
+            verify(SEED.return_public, other, asked.proof.signature)
 
 
 def test_an_answer_is_for_who_asked_and_for_what_was_asked() -> None:
@@ -109,7 +109,9 @@ def test_an_answer_is_for_who_asked_and_for_what_was_asked() -> None:
 
 
 def test_a_hosts_recovery_data_has_one_form() -> None:
-    kept = HostRecoveryData(SEED, bytes([1]) * 32, bytes([2]) * 16, GROUP, "https://meet.example", "Ada")
+    kept = HostRecoveryData(
+        HostKeys((SEED,)), bytes([1]) * 32, bytes([2]) * 16, GROUP, "https://meet.example", "Ada"
+    )
     raw = kept.encode()
     assert HostRecoveryData.decode(raw) == kept
     assert kept.door_key.seed == kept.door_seed
@@ -119,5 +121,7 @@ def test_a_hosts_recovery_data_has_one_form() -> None:
             HostRecoveryData.decode(bad)
     with pytest.raises(ValidationError):
         HostRecoveryData.decode(
-            HostRecoveryData(SEED, bytes(32), bytes(16), GROUP, "https://meet.example", " ").encode()
+            HostRecoveryData(
+                HostKeys((SEED,)), bytes(32), bytes(16), GROUP, "https://meet.example", " "
+            ).encode()
         )

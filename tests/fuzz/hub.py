@@ -28,6 +28,7 @@ from snugroom.server.wire.messages import (
     Message,
     Open,
     Post,
+    Rekey,
     Relay,
     Relayed,
     RoomDoor,
@@ -192,7 +193,7 @@ class HubHarness:
         room = self._room_of(who)
         if room is not None and room.slot is not None and tape.byte() > 60:
             slot = min(limits.SLOT_MAX, max(0, room.slot + tape.pick((0, 1, -1))))
-        number = room.number if room is not None else bytes(16)
+        number = room.numbers[-1] if room is not None else bytes(16)
         room_admin = next(
             (s for d, s in _ROOMS if signed.room_number(bytes(d.verify_key), bytes(s.verify_key)) == number),
             room_admin,
@@ -221,6 +222,14 @@ class HubHarness:
         if choice == 10:
             ssrcs = [tape.byte() for _ in range(tape.byte() % 9)]
             return Subscribe(tape.pick((None, ssrcs)), [tape.byte() % 4 for _ in range(tape.byte() % 9)])
+        if inside and tape.byte() > 60:
+            new = bytes(tape.pick(_ROOMS)[1].verify_key)
+            named = signed.room_number(bytes(door.verify_key), new)
+            return Rekey(
+                bytes(door.verify_key),
+                new,
+                self._signed(room_admin, signed.rekey(named, self._challenges[who].nonce), tape),
+            )
         return LobbyDoor(bytes(32), bytes(32), bytes(64))
 
     @staticmethod
@@ -265,7 +274,8 @@ class HubHarness:
         assert set(self._challenges) == set(hub._nonces) == here
         assert set(hub._in_room) | set(hub._in_lobby) <= here
         assert set(self._media) <= set(hub._in_room)
-        assert len(hub._rooms) <= SETTINGS.max_rooms
+        assert hub.room_count <= SETTINGS.max_rooms
+        assert len(hub._rooms) <= (limits.ROOM_NUMBERS + 1) * SETTINGS.max_rooms
         assert len(hub._lobbies) <= SETTINGS.max_lobbies
         assert all(hub._lobbies.values()), "a lobby without anybody"
         for facts in hub.rooms():

@@ -14,15 +14,12 @@ from snugroom.crypto.agreed.commit_view import CommitView, ProposalView
 from snugroom.crypto.agreed.room_state import (
     LEDGER_KEYS_MAX,
     POLICY_EXTENSION,
-    HostReturn,
     Identity,
     Mode,
 )
-from snugroom.crypto.kdf import SigningKey
 from tests.policy.cases_rejoin import snug_8, valid_rejoins
 from tests.policy.commits import (
     ADA,
-    AGAIN,
     BO,
     CEM,
     DANA,
@@ -54,6 +51,7 @@ from tests.policy.commits import (
     remove,
     returning,
 )
+from tests.policy.host_cases import new_keys, other_keys, snug_9
 
 
 @dataclass(frozen=True)
@@ -77,14 +75,14 @@ def _valid() -> Iterator[tuple[str, CommitView]]:
         "empty, with a member whose credential can't be read",
         commit(BO, members=MEMBERS | {4: leaf(4, identity=b"")}),
     )
-    without_ada = {place: member for place, member in MEMBERS.items() if place != ADA}
     yield "a host's return", returning()
-    yield "a host's return, eight slots after it was signed", returning(at=SLOT - 8)
-    yield (
-        "a host's return, its old leaf is gone",
-        returning(removed=None, hosts=(AGAIN, POLICY.hosts[0]), view={"members": without_ada}),
-    )
+    yield "a host's return, sixteen slots after it was signed", returning(at=SLOT - 16)
     yield "a host's return, while the room is locked", returning(mode=Mode.LOCKED)
+    two = tuple(sorted((*POLICY.hosts, MEMBERS[BO].signature_key)))
+    yield (
+        "a host's return, by another host",
+        returning(sender=BO, were=two, view={"ledger": replace(LEDGER, hosted=SLOT - 1)}),
+    )
     yield "a host's second return", returning(view={"ledger": replace(LEDGER, returned=SLOT - 1)})
     yield "add, open invite", admission()
     yield "add, open invite, once more", admission(invite=USED_OPEN)
@@ -140,6 +138,7 @@ def _valid_removals() -> Iterator[tuple[str, CommitView]]:
     )
     yield "policy: hosts", commit(ADA, gce(hosts=tuple(m.signature_key for m in MEMBERS.values())))
     yield "policy: no host", commit(ADA, gce(hosts=()))
+    yield from new_keys()
     yield "policy: servers", commit(ADA, gce(servers=()))
     yield "policy and add", commit(ADA, gce(title="Eve comes"), psk(), add(), context={"invite": OPEN})
     yield "farewell", commit(BO, farewell(CEM))
@@ -265,54 +264,6 @@ def _snug_7() -> Iterator[tuple[str, CommitView]]:
     )
 
 
-def _snug_9() -> Iterator[tuple[str, CommitView]]:
-    garbage = HostReturn(SLOT - 1, h(1) * 2)
-    for name, sender in (("a member's", BO), ("the host's", ADA)):
-        yield name, commit(sender, context={"host_return": HostReturn(SLOT - 1, bytes(64))})
-    yield "with an Add alone", commit(BO, psk(BO), add(sender=BO), context={"host_return": garbage})
-    yield "with a rejoin", rejoin(context={"host_return": garbage})
-    yield "signed by another", returning(key=SigningKey(h("another seed")))
-    yield "signed for another KeyPackage", returning(package=h("another package"))
-    yield "signed for another group", returning(group_id=h("another group")[:16])
-    yield "signed nine slots ago", returning(at=SLOT - 9)
-    yield "signed for a slot to come", returning(at=SLOT)
-    yield (
-        "signed before the last return",
-        returning(view={"ledger": replace(LEDGER, returned=SLOT - 1)}, at=SLOT - 2),
-    )
-    yield "when a host has lost its powers", returning(view={"ledger": replace(LEDGER, returns_closed=True)})
-    yield "in place of another than a host", returning(removed=BO, name="Bo")
-    # its four proposals, and what else could stand in their places
-    gone, link, added, changed = returning().proposals
-
-    def instead(*proposals: ProposalView) -> CommitView:
-        return replace(returning(), proposals=proposals)
-
-    yield "in place of nobody", instead(replace(gone, removed=NOBODY), link, added, changed)
-    yield "in place of no leaf", instead(replace(gone, removed=None), link, added, changed)
-    yield "in place of a leaf that says its farewell", instead(farewell(ADA), link, added, changed)
-    yield "in place of two leaves", instead(gone, remove(BO, DANA), link, added, changed)
-    yield "with a ticket", instead(gone, link, replace(added, ticket=TICKET.encode()), changed)
-    yield "with two Adds", instead(gone, link, added, add("Eve", DANA), changed)
-    yield "with two Adds and no PSK", instead(gone, added, add("Eve", DANA), changed)
-    yield "with two PSKs", instead(gone, link, psk(DANA), added, changed)
-    yield "that adds nobody", instead(gone, link, psk(DANA), changed)
-    yield "that changes no policy", instead(gone, link, psk(DANA), added)
-    yield "that changes the policy twice", instead(gone, changed, added, changed)
-    yield "of no leaf", instead(gone, link, replace(added, added=None), changed)
-    yield "under another name", returning(name="Eve")
-    yield (
-        "that makes somebody else a host too",
-        returning(hosts=(AGAIN, h("signature", BO))),
-    )
-    yield (
-        "that leaves the old key a host",
-        returning(hosts=(AGAIN, h("signature", ADA))),
-    )
-    yield "that makes nobody a host", returning(hosts=())
-    yield "that changes the title too", returning(title="Daily")
-
-
 def _snug_10() -> Iterator[tuple[str, CommitView]]:
     yield "no PSK", commit(ADA, add(), context={"invite": OPEN})
     yield "two PSKs", commit(ADA, psk(), psk(), add(), context={"invite": OPEN})
@@ -383,6 +334,7 @@ def _snug_13() -> Iterator[tuple[str, CommitView]]:
     yield "a version left out", commit(ADA, gce(version=6))
     yield "another host seed", commit(ADA, gce(host_public=h("another")))
     yield "reports switched on in mid-meeting", commit(ADA, gce(flags=1))
+    yield from other_keys()
     yield "after the last version", commit(ADA, gce(version=0), policy=replace(POLICY, version=2**32 - 1))
     yield "too many hosts", commit(ADA, gce(hosts=tuple(h("host", n) for n in range(17))))
     yield "a host twice", commit(ADA, gce(hosts=(h(1), h(1))))
@@ -400,7 +352,7 @@ def _snug_13() -> Iterator[tuple[str, CommitView]]:
                     POLICY_EXTENSION,
                     replace(POLICY, version=5, title="")
                     .encode()
-                    .replace(POLICY.host_public + b"\0", POLICY.host_public + b"\x03"),
+                    .replace(POLICY.later_keys[0] + b"\0", POLICY.later_keys[0] + b"\x03"),
                 ),
             ),
         ),
@@ -441,7 +393,7 @@ def all_cases() -> tuple[Case, ...]:
     cases = [Case(f"valid: {name}", view, None) for name, view in _valid()]
     groups = (
         _snug_1, _snug_2, _snug_3, _snug_4, _snug_5, _snug_6, _snug_7, snug_8,
-        _snug_9, _snug_10, _snug_11, _snug_12, _snug_13, _snug_14, _snug_15,
+        snug_9, _snug_10, _snug_11, _snug_12, _snug_13, _snug_14, _snug_15,
     )  # fmt: skip
     for number, group in enumerate(groups, 1):
         cases += [Case(f"SNUG-{number}: {name}", view, f"SNUG-{number}") for name, view in group()]

@@ -57,9 +57,18 @@ def leaf(who: int | str, name: str = "", **other: Any) -> LeafView:
 #: The signature key of a host who comes back.
 AGAIN = h("signature", "ada again")
 HOST_KEY = SigningKey(h("host seed"))
+RETURN_KEY = SigningKey(h("returns"))
 MEMBERS = {ADA: leaf(ADA, "Ada"), BO: leaf(BO, "Bo"), CEM: leaf(CEM, "Cem"), DANA: leaf(DANA, "Dana")}
 POLICY = Policy(
-    4, (MEMBERS[ADA].signature_key,), HOST_KEY.public, Mode.ASK, "Weekly", ("https://two.example",)
+    4,
+    (MEMBERS[ADA].signature_key,),
+    HOST_KEY.public,
+    Mode.ASK,
+    "Weekly",
+    ("https://two.example",),
+    return_public=RETURN_KEY.public,
+    room_admin_public=h("room admin"),
+    later_keys=(h("later key"),),
 )
 REQUIRED = (0x0003, bytes.fromhex("02f0010000"))
 ROOM, CHAIN, GROUP_ID = h("room")[:16], h("chain"), h("group")[:16]
@@ -69,6 +78,7 @@ LEDGER = Ledger(
     keys=frozenset({m.signature_key for m in MEMBERS.values()} | {h("signature", "gone")}),
     invites=((BO, USED_OPEN), (CEM, USED_SINGLE), (DANA, USED_OPEN)),
     rejoins=(Rejoined(90, h("signature", CEM), h("nonce", 90)[:16]),),
+    hosted=SLOT - 17,
 )
 GROUND = CommitView(
     private=True,
@@ -211,11 +221,13 @@ def full_ledger(keys: int) -> Ledger:
 
 def returning(
     *,
-    key: SigningKey = HOST_KEY,
+    key: SigningKey = RETURN_KEY,
+    sender: int = DANA,
     package: bytes = h("package", "ada again"),
     group_id: bytes = GROUP_ID,
     at: int = SLOT - 1,
     removed: int | None = ADA,
+    were: tuple[bytes, ...] = POLICY.hosts,
     name: str = "Ada",
     hosts: tuple[bytes, ...] | None = None,
     title: str = POLICY.title,
@@ -223,19 +235,19 @@ def returning(
     view: dict[str, Any] | None = None,
 ) -> CommitView:
     """Ada has crashed and comes back: Dana, who is no host, commits it."""
-    new, old = leaf("ada again", name), replace(POLICY, mode=mode)
-    left = () if removed is None else (remove(removed, DANA),)
+    new, old = leaf("ada again", name), replace(POLICY, mode=mode, hosts=were)
+    left = () if removed is None else (remove(removed, sender),)
     gone = set() if removed is None else {MEMBERS[removed].signature_key}
-    kept = set(POLICY.hosts) - gone
+    kept = set(were) - gone
     named = tuple(sorted(kept | {new.signature_key})) if hosts is None else tuple(sorted(hosts))
     message = host_return_message(group_id, package, at)
     # what is signed is for the package that it names; the commit carries the real one
     return commit(
-        DANA,
+        sender,
         *left,
-        psk(DANA),
-        add(sender=DANA, who=new, package=h("package", "ada again")),
-        gce(DANA, of=old, hosts=named, title=title),
+        psk(sender),
+        add(sender=sender, who=new, package=h("package", "ada again")),
+        gce(sender, of=old, hosts=named, title=title),
         context={"host_return": HostReturn(at, key.sign(message))},
         **({"policy": old, "extensions": (REQUIRED, (POLICY_EXTENSION, old.encode()))} | (view or {})),
     )

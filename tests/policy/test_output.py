@@ -64,6 +64,8 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "contact": None,
             "fingerprint": None,
             "warnings": [],
+            "older": False,
+            "returning": False,
         },
     ),
     (
@@ -82,6 +84,8 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "contact": "Jim",
             "fingerprint": PRINT,
             "warnings": ["Look out."],
+            "older": False,
+            "returning": False,
         },
     ),
     (

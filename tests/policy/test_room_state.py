@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from snugroom.crypto.agreed.room_state import (
     HOSTS_MAX,
+    LATER_KEYS_MAX,
     LEDGER_KEYS_MAX,
     REJOIN_SLOTS,
     REPORTS,
@@ -47,7 +48,10 @@ policies = st.builds(
     title=short(TITLE_MAX),
     servers=st.lists(short(255), max_size=SERVERS_MAX).map(tuple),
     flags=st.sampled_from((0, REPORTS)),
-)
+    return_public=b32,
+    room_admin_public=b32,
+    later_keys=st.sets(b32, max_size=LATER_KEYS_MAX).map(tuple),
+).filter(lambda policy: policy.host_public not in policy.later_keys)
 identities = st.builds(Identity, name=short(80), flags=st.integers(0, 255))
 tickets = st.builds(
     RejoinTicket,
@@ -78,7 +82,8 @@ ledgers = st.builds(
         lambda d: tuple(Rejoined(slot, key, nonce) for slot, (key, nonce) in sorted(d.items()))
     ),
     returned=u64,
-    returns_closed=st.booleans(),
+    hosted=u64,
+    rotation_due=st.booleans(),
 )
 Value = Policy | Identity | RejoinTicket | CommitContext | Ledger
 anything: st.SearchStrategy[Value] = st.one_of(policies, identities, tickets, contexts, ledgers)
@@ -182,7 +187,7 @@ def raw_policy(
     servers: tuple[bytes, ...] = (),
     flags: bytes = b"\0",
 ) -> bytes:
-    parts = [b"\1", bytes(4), bytes([len(hosts)]), *hosts, bytes(32), bytes([mode, len(title)]), title]
+    parts = [b"\1", bytes(4), bytes([len(hosts)]), *hosts, bytes(96), b"\0", bytes([mode, len(title)]), title]
     return b"".join([*parts, bytes([len(servers)]), *(bytes([len(s)]) + s for s in servers), flags])
 
 
@@ -224,7 +229,11 @@ def test_a_policy_at_its_limits() -> None:
         Mode.LOCKED,
         "é" * (TITLE_MAX // 2),
         ("s" * 255,) * SERVERS_MAX,
+        later_keys=tuple(h("later", n) for n in range(LATER_KEYS_MAX)),
     )
+    for keys in ((*most.later_keys, h("one more")), (h("host"),), (h(1), h(1))):
+        with pytest.raises(MalformedError, match="keys of links"):
+            Policy.decode(replace(most, later_keys=keys).encode())
     assert Policy.decode(most.encode()) == most
     for changed in (
         replace(most, version=2**32),
@@ -259,7 +268,7 @@ def raw_ledger(
     keys: tuple[bytes, ...] = (),
     invites: tuple[bytes, ...] = (),
     rejoins: tuple[bytes, ...] = (),
-    end: bytes = bytes(9),
+    end: bytes = bytes(17),
 ) -> bytes:
     sized = b"".join(len(part).to_bytes(2, "big") + part for part in (used, revoked))
     counted = b"".join(len(part).to_bytes(2, "big") + b"".join(part) for part in (keys, invites))
@@ -284,7 +293,7 @@ def test_a_ledger_in_raw_bytes() -> None:
         keys=(K1, K2),
         invites=(numbers(1, size=4) + numbers(0),),
         rejoins=(rejoined(5), rejoined(6, stuck=1)),
-        end=numbers(9, size=8) + b"\1",
+        end=numbers(9, 4, size=8) + b"\1",
     )
     assert Ledger.decode(raw) == Ledger(
         frozenset({0, 0x8001}),
@@ -293,6 +302,7 @@ def test_a_ledger_in_raw_bytes() -> None:
         ((1, 0),),
         (Rejoined(5, h(1), h("nonce", 5)[:16]), Rejoined(6, h(1), h("nonce", 6)[:16], True)),
         9,
+        4,
         True,
     )
 
@@ -300,7 +310,7 @@ def test_a_ledger_in_raw_bytes() -> None:
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
-        (raw_ledger(end=bytes(8) + b"\2"), "must be 0 or 1"),
+        (raw_ledger(end=bytes(16) + b"\2"), "must be 0 or 1"),
         (raw_ledger(rejoins=(rejoined(6, stuck=2),)), "order"),
         (raw_ledger(used=b"\0"), "cut off"),
         (raw_ledger(revoked=b"\0\1\2"), "cut off"),

@@ -20,6 +20,7 @@ from snugroom.server.wire.messages import (
     Media,
     Message,
     Open,
+    Rekey,
     RoomDoor,
     Show,
     Stream,
@@ -69,11 +70,16 @@ def commit(slot: int, name: str = "", size: int = 512, twist: bytes = b"") -> Co
 
 
 def hosts_commit(
-    slot: int, chain: bytes, name: str = "", twist: bytes = b"", key: SigningKey = ROOM_ADMIN
+    slot: int,
+    chain: bytes,
+    name: str = "",
+    twist: bytes = b"",
+    key: SigningKey = ROOM_ADMIN,
+    number: bytes = NUMBER,
 ) -> Commit:
     """Take `slot` after `chain` as a host: the room admin signs, which closes the earlier gates."""
     made = commit(slot, name, twist=twist)
-    text = signed.open_room(NUMBER, slot, gate(slot, twist), signed.next_chain(chain, slot, made.blob))
+    text = signed.open_room(number, slot, gate(slot, twist), signed.next_chain(chain, slot, made.blob))
     return Commit(slot, made.blob, key.sign(text).signature)
 
 
@@ -89,6 +95,13 @@ def opening(
     here = gate(slot) if at is None else at
     text = signed.open_room(number, slot, here, chain)
     return Open(slot, here, chain, key.sign(text).signature)
+
+
+def rekeying(nonce: bytes, new: SigningKey, key: SigningKey = ROOM_ADMIN) -> Rekey:
+    """The room admin's signed rekey, to another key."""
+    public = bytes(new.verify_key)
+    text = signed.rekey(signed.room_number(bytes(DOOR.verify_key), public), nonce)
+    return Rekey(bytes(DOOR.verify_key), public, key.sign(text).signature)
 
 
 def media(*ssrcs: int, ufrag: str = "abcd") -> Media:
@@ -137,7 +150,11 @@ class Table:
         return effects
 
     def arrive(self, *who: bytes) -> list[Effect]:
-        return [e for w in who for e in self._note(self.room.arrive(w, self.nonce(w), b"incarnat", self.now))]
+        return [
+            e
+            for w in who
+            for e in self._note(self.room.arrive(w, NUMBER, self.nonce(w), b"incarnat", self.now))
+        ]
 
     def leave(self, who: bytes) -> list[Effect]:
         return self._note(self.room.leave(who, self.now))

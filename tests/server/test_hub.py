@@ -21,21 +21,28 @@ from snugroom.server.wire.messages import (
     Arrived,
     Challenge,
     ClientMessage,
+    Committed,
     Entered,
     Message,
     Opened,
     Post,
     Posted,
     Refused,
+    Rekey,
+    Rekeyed,
     Relay,
 )
 from tests.server.people import (
     DOOR,
+    NUMBER,
     ROOM_ADMIN,
     SERVER,
+    ZERO,
     blob,
+    hosts_commit,
     lobby_door,
     opening,
+    rekeying,
     room_door,
     seeded,
     show,
@@ -128,6 +135,10 @@ class HubHarness:
 
     def say(self, handle: bytes, message: ClientMessage) -> list[Effect]:
         return self.hub.handle(handle, message, self.now)
+
+    def in_room_effects(self) -> list[Effect]:
+        handle, nonce = self.connect()
+        return self.say(handle, room_door(ORIGIN, nonce))
 
     def in_room(self) -> tuple[bytes, bytes]:
         handle, nonce = self.connect()
@@ -249,6 +260,119 @@ def test_opening_reaches_who_waits() -> None:
         (first, Opened),
         (second, Opened),
     ]
+
+
+# -- rekey (G7) --------------------------------------------------------------------------------------
+
+LATER = SigningKey(sha256(b"later room admin").digest())
+LAST = SigningKey(sha256(b"last room admin").digest())
+
+
+def number_of(room_admin: SigningKey) -> bytes:
+    return signed.room_number(bytes(DOOR.verify_key), bytes(room_admin.verify_key))
+
+
+def sent(effects: list[Effect], kind: type[Message]) -> list[bytes]:
+    return [e.handle for e in effects if isinstance(e, Send) and isinstance(e.message, kind)]
+
+
+def test_a_rekeyed_room_goes_on_under_another_number_and_obeys_the_new_key_alone() -> None:
+    harness = HubHarness()
+    first, nonce = harness.in_room()
+    second, second_nonce = harness.in_room()
+    harness.say(first, opening())
+    harness.say(first, show(0))
+    told = Rekeyed(bytes(LATER.verify_key))
+    assert harness.say(first, rekeying(nonce, LATER)) == [Send(first, told), Send(second, told)]
+    assert harness.hub.room_count == 1
+    # the old key is refused, the new one obeyed, and what the server signs has the new number
+    for old in (
+        rekeying(nonce, LAST),
+        opening(7),
+        hosts_commit(1, ZERO),
+        hosts_commit(1, ZERO, number=number_of(LATER)),
+    ):
+        assert refusals(harness.say(first, old)) == [(first, "signature")]
+    taken = harness.say(first, hosts_commit(1, ZERO, key=LATER, number=number_of(LATER)))
+    [committed] = [e for e in taken if isinstance(e, Send) and e.handle == first]
+    assert isinstance(committed.message, Committed)
+    assert committed.message.opening is not None
+    assert refusals(harness.say(second, show(0))) == [(second, "pass")], "the slot closes the gate before it"
+    text = signed.receipt(number_of(LATER), 1, committed.message.chain)
+    SERVER.verify_key.verify(text, committed.message.signature)
+    assert harness.say(second, rekeying(second_nonce, LATER)) == [Send(second, told)], "said again"
+
+
+def test_all_numbers_of_a_room_lead_to_it_while_it_lives() -> None:
+    harness = HubHarness(Settings(room_linger=30))
+    first, nonce = harness.in_room()
+    harness.say(first, opening())
+    harness.say(first, rekeying(nonce, LATER))
+    harness.say(first, rekeying(nonce, LAST, LATER))
+    last = Rekeyed(bytes(LAST.verify_key))
+    for room_admin in (ROOM_ADMIN, LATER, LAST):
+        handle, other = harness.connect()
+        effects = harness.say(handle, room_door(ORIGIN, other, DOOR, room_admin))
+        assert sent(effects, Entered) == [handle]
+        assert (Send(handle, last) in effects) == (room_admin is not LAST), "it is told of the key"
+    [facts] = harness.hub.rooms()
+    assert len(facts.handles) == 4
+    assert facts.numbers == (NUMBER, number_of(LATER), number_of(LAST))
+    for handle in facts.handles:
+        harness.hub.leave(handle, 0.0)
+    assert [type(e) for e in harness.hub.tick(31.0)] == [Forget]
+    assert harness.hub.room_count == 0
+    handle, other = harness.connect()
+    [entered] = harness.say(handle, room_door(ORIGIN, other, DOOR, LATER))
+    assert isinstance(entered, Send)
+    assert entered.message == Entered(handle, b"incarnat"), "a number of before is another room"
+
+
+def test_a_room_is_rekeyed_for_its_own_door_alone() -> None:
+    harness = HubHarness()
+    first, nonce = harness.in_room()
+    harness.say(first, opening())
+    other = bytes(SigningKey(sha256(b"another door").digest()).verify_key)
+    number = signed.room_number(other, bytes(LATER.verify_key))
+    signature = ROOM_ADMIN.sign(signed.rekey(number, nonce)).signature
+    effects = harness.say(first, Rekey(other, bytes(LATER.verify_key), signature))
+    assert refusals(effects) == [(first, "signature")]
+
+
+def test_who_was_early_at_the_new_number_connects_again() -> None:
+    harness = HubHarness()
+    first, nonce = harness.in_room()
+    harness.say(first, opening())
+    early, other = harness.connect()
+    harness.say(early, room_door(ORIGIN, other, DOOR, LATER))
+    effects = harness.say(first, rekeying(nonce, LATER))
+    assert [e.handle for e in effects if isinstance(e, Drop)] == [early]
+    assert harness.hub.room_count == 1
+    again, other = harness.connect()
+    assert sent(harness.say(again, room_door(ORIGIN, other, DOOR, LATER)), Arrived) == [first]
+
+
+def test_a_room_does_not_take_the_number_of_another_that_is_open() -> None:
+    harness = HubHarness()
+    first, nonce = harness.in_room()
+    harness.say(first, opening())
+    there, other = harness.connect()
+    harness.say(there, room_door(ORIGIN, other, DOOR, LATER))
+    harness.say(there, opening(key=LATER, number=number_of(LATER)))
+    assert refusals(harness.say(first, rekeying(nonce, LATER))) == [(first, "open")]
+    assert harness.hub.room_count == 2
+
+
+def test_a_room_keeps_few_numbers() -> None:
+    harness = HubHarness()
+    first, nonce = harness.in_room()
+    key = ROOM_ADMIN
+    for n in range(40):
+        before, key = key, SigningKey(sha256(bytes([n])).digest())
+        assert sent(harness.say(first, rekeying(nonce, key, before)), Rekeyed) == [first]
+    assert len(harness.hub._rooms) == limits.ROOM_NUMBERS + 1
+    assert harness.hub.room_count == 1
+    assert sent(harness.in_room_effects(), Arrived) == [first], "the first number stays"
 
 
 # -- buckets -----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The room's rules G1 to G4, as dialogues in memory."""
+"""The room's rules G1 to G4, as dialogues in memory; G8 is with the hub, in `test_hub`."""
 
 from __future__ import annotations
 

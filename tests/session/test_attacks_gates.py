@@ -112,8 +112,8 @@ def test_a_wrong_gate_that_the_server_made_up_names_the_server() -> None:
 def opened_by(w: World, deputy: RoomSession, slot: int, room_pass: bytes) -> wire.Open:
     """A room's opening that somebody with the room admin's key signs, at any slot."""
     chain, gate = w.rng(32), invite.gate(room_pass)
-    assert deputy.host_seed is not None
-    key = deputy.host_seed.room_admin_key(deputy.membership.group.group_id)
+    assert deputy.host_keys is not None
+    key = deputy.host_keys.current.room_admin_key(deputy.membership.group.group_id)
     text = invite.open_message(deputy.number, slot, gate, chain)
     return wire.Open(slot, gate, chain, key.sign(text))
 
@@ -216,8 +216,7 @@ def test_an_evicted_member_opens_a_restarted_room_first_and_the_members_take_it_
     assert not first.is_dropped(), "though Mallory is still there"
     assert first.refusals(wire.Relay(w.rng(512))) == ["pass"]
     # and an opening of before the eviction, which Mallory has, does not help it either
-    entry = kept.membership.journal.signed(newest=True)
-    assert entry is not None
+    entry, *_ = kept.membership.journal.signed(newest=True)
     old = wire.Open(entry.slot, invite.gate(entry.room_pass), entry.chain, entry.opening)
     assert first.refusals(old) == ["open"]
 

@@ -11,7 +11,7 @@ from tests.session.world import Participant, World
 
 def renamed(kept: HostRecoveryData | None, name: str) -> HostRecoveryData:
     assert kept is not None
-    return HostRecoveryData(kept.host_seed, kept.door_seed, kept.secret, kept.group_id, kept.origin, name)
+    return HostRecoveryData(kept.host_keys, kept.door_seed, kept.secret, kept.group_id, kept.origin, name)
 
 
 def of_hosts(who: Participant) -> list[str]:
@@ -28,7 +28,10 @@ def test_a_host_who_is_heard_is_not_replaced_by_who_has_the_seed_too() -> None:
     assert ada.ended is None
     assert w.agreed([ada, bo, cem])
     w.kill(ada)
-    # once Ada is silent nobody can tell them apart: the words say what the proof is worth
+    # once Ada is silent no program can tell them apart: a person decides, and the words say what the proof is
+    w.until(lambda: any(e.returning for e in bo.of(ev.Knocked)), 60)
+    assert false_ada.roster == []
+    w.do(bo, ev.Admit(bo.of(ev.Knocked)[-1].knock))
     w.until(lambda: false_ada.roster != [], 60)
     w.until(lambda: len(of_hosts(cem)) == 2)
     assert "by the key that all hosts have" in of_hosts(cem)[1]

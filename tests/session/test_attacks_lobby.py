@@ -110,7 +110,7 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
     assert helper is not None
     m = cem.room.membership
     host, _ = recovery.make_host_return_request(
-        kept.host_seed,
+        kept.host_keys.current,
         kept.group_id,
         m.journal.slot,
         package_of(Me("Ada", w.rng), w.now).encoded,

@@ -98,6 +98,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoinLobby:
     m.adopt(staged, staged.blob, w.now)
     answer = Answer(
         welcome=welcome,
+        number=old.number,
         door_seed=old.door_key.seed,
         room_admin_public=old.room_admin_public,
         heartbeat_key=m.hand_heartbeat_key(),

@@ -106,25 +106,27 @@ def test_a_newcomer_who_becomes_a_host_knows_who_used_what_before() -> None:
 
 def test_indices_are_drawn_and_never_taken_twice() -> None:
     book = InviteBook()
-    book.first()
+    book.first(bytes(32))
     draws = iter([b"\x00\x00", b"\x00\x07", b"\x80\x07", b"\x00\x08", b"\x00\x09"])
     taken = [0x8000 | 8]
-    assert book.make("a", False, taken, lambda n: next(draws)) == 7, "0 is the open one"
-    assert book.make("b", True, taken, lambda n: next(draws)) == 0x8009, "7 and 8 are in use, once or not"
+    assert book.make("a", False, bytes(32), taken, lambda n: next(draws)) == 7, "0 is the open one"
+    assert book.make("b", True, bytes(32), taken, lambda n: next(draws)) == 0x8009, (
+        "7 and 8 are in use, once or not"
+    )
     with pytest.raises(ValueError, match="nearly all"):
-        book.make("c", False, taken, lambda n: b"\x00\x07")
+        book.make("c", False, bytes(32), taken, lambda n: b"\x00\x07")
 
 
 def test_labels_and_their_number_are_bounded() -> None:
     book = InviteBook()
     for label in ("x" * (LABEL_MAX + 1), "a\nb", "\u202eevil", "\ud800", "\x1b[2J"):
         with pytest.raises(ValueError, match="label"):
-            book.make(label, False, (), random.Random(1).randbytes)
+            book.make(label, False, bytes(32), (), random.Random(1).randbytes)
     rng = random.Random(2).randbytes
     for n in range(MINE_MAX):
-        book.make(str(n), False, (), rng)
+        book.make(str(n), False, bytes(32), (), rng)
     with pytest.raises(ValueError, match="one host can make at most"):
-        book.make("one more", False, (), rng)
+        book.make("one more", False, bytes(32), (), rng)
 
 
 def test_two_hosts_draw_different_indices() -> None:

@@ -1,4 +1,4 @@
-"""A crashed host comes back by the host seed; any member lets it in (SNUG-9)."""
+"""A crashed host comes back by the return key; a host lets it in, or any member without one (SNUG-9)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from snugroom.client.session.kernel.intents import HostReturnIntent
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.room_state import HostReturn, host_return_message
 from snugroom.crypto.entry import recovery
-from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.invite import HostKeys, HostSeed
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import AuthenticationError, MalformedError, ValidationError
 from snugroom.crypto.kdf import H, SigningKey
@@ -90,15 +90,15 @@ def test_one_member_alone_lets_it_in_when_the_first_in_rank_is_gone() -> None:
 
 
 def test_a_removed_host_does_not_come_back_by_the_seed() -> None:
-    """Nobody can make a removed host forget the seed: once a host is removed, the seed opens nothing."""
+    """Nobody can make a removed host forget the seed: the removal voids it, before the keys have changed."""
     w = World(304)
     ada, bo, cem = two_hosts(w, "Cem")
     kept = bo.session.kept()
     assert kept is not None
     w.do(ada, ev.Remove(bo.room.membership.own_leaf))
-    w.until(lambda: w.agreed([ada, cem]))
-    assert ada.room.membership.ledger.returns_closed
+    w.until(lambda: cem.roster == ["Ada", "Cem"])
     w.kill(ada)
+    assert cem.room.membership.ledger.rotation_due
     w.run(20)
     back = come_back(w, kept)
     w.run(30)
@@ -110,7 +110,9 @@ def test_a_member_cannot_make_a_return_up() -> None:
     w = World(305)
     kept, (bo, cem) = crashed(w, "Bo", "Cem")
     mallory = HostSeed.from_random(w.rng)
-    forged = HostRecoveryData(mallory, kept.door_seed, kept.secret, kept.group_id, kept.origin, "Ada")
+    forged = HostRecoveryData(
+        HostKeys((mallory,)), kept.door_seed, kept.secret, kept.group_id, kept.origin, "Ada"
+    )
     back = come_back(w, forged)
     w.run(30)
     assert back.roster == []
@@ -119,9 +121,9 @@ def test_a_member_cannot_make_a_return_up() -> None:
     assert package is not None
     bundle = back.session._me.package(w.now, SigningKey.generate())
     slot = bo.room.membership.journal.slot
-    signature = mallory.host_key.sign(host_return_message(kept.group_id, H(bundle.encoded), slot))
+    signature = mallory.return_key.sign(host_return_message(kept.group_id, H(bundle.encoded), slot))
     verified = mls.KeyPackageIn.decode(bundle.encoded).verify(bo.room.membership.group.suite, now=int(w.now))
-    with pytest.raises(ValidationError, match="host key"):
+    with pytest.raises(ValidationError, match="current return key"):
         bo.room.membership.stage(HostReturnIntent(1, verified, HostReturn(slot, signature), "Ada"))
     assert cem.roster == ["Ada", "Bo", "Cem"]
 
@@ -158,7 +160,8 @@ def test_messages_about_a_return_are_readable_only_by_members() -> None:
 
 def test_a_hosts_recovery_data_round_trips_and_nothing_else_decodes() -> None:
     seed = HostSeed(bytes(range(32)))
-    kept = HostRecoveryData(seed, bytes(32), bytes(16), bytes(16), "https://meet.example", "Ada")
+    keys = HostKeys((seed, HostSeed(bytes(32))))
+    kept = HostRecoveryData(keys, bytes(32), bytes(16), bytes(16), "https://meet.example", "Ada")
     raw = kept.encode()
     assert HostRecoveryData.decode(raw) == kept
     for bad in (b"", raw[:-1], raw + b"\0", b"\2" + raw[1:]):
@@ -226,6 +229,9 @@ def test_a_host_comes_back_while_another_is_there() -> None:
     w.kill(ada)
     w.run(5)
     again = come_back(w, kept)
+    w.until(lambda: bool(bo.of(ev.Knocked)), 20)
+    assert again.roster == []
+    w.do(bo, ev.Admit(bo.of(ev.Knocked)[-1].knock))
     w.until(lambda: w.agreed([again, bo, cem]), 20)
     assert again.room.membership.is_host(again.room.membership.own_leaf)
     assert bo.room.membership.is_host(bo.room.membership.own_leaf)

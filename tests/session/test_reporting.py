@@ -202,7 +202,7 @@ def test_an_admission_that_is_not_the_hosts_word_is_none(how: str) -> None:
     w = World(11)
     ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
     key, group = bo.room.membership.signature_key(1), bo.room.membership.group.group_id
-    seed = ada.room.host_seed.host_key
+    seed = ada.room.host_keys.current.host_key
     other = HostSeed(b"x" * 32).host_key
     invite, admission = {
         "another invite": (5, report.sign_admission(seed, group, key, 5)),
@@ -228,7 +228,9 @@ def test_an_answer_with_a_wrong_admission_is_not_shown_on() -> None:
     own.take(bytes(64))
     assert own._admission == right
     own.take(
-        report.sign_admission(ada.room.host_seed.host_key, bo.room.membership.group.group_id, bytes(32), 0)
+        report.sign_admission(
+            ada.room.host_keys.current.host_key, bo.room.membership.group.group_id, bytes(32), 0
+        )
     )
     assert own._admission == right
 
@@ -297,7 +299,7 @@ def test_a_threat_can_not_hide_behind_a_harmless_message_of_the_same_id(
 
 def test_nobody_is_given_the_number_that_stands_for_no_invite() -> None:
     drawn = iter((b"\xff\xff", b"\x7f\xff", b"\0\7"))
-    assert InviteBook().make("", True, (), lambda size: next(drawn)) == SINGLE_USE | 7
+    assert InviteBook().make("", True, bytes(32), (), lambda size: next(drawn)) == SINGLE_USE | 7
     assert NO_INVITE == 0xFFFF
 
 

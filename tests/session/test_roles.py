@@ -185,7 +185,7 @@ def test_hosts_are_named_and_unnamed_before_everybody() -> None:
     w.until(lambda: all(changes(p) == told for p in (ada, bo, cem)))
     assert [(e.kind, e.by, e.leaf) for e in cem.of(ev.PolicyChanged)] == [("host", 0, 1), ("no_host", 0, 1)]
     assert bo.session._host is None, "it has left the lobby"
-    assert bo.room.host_seed is None, "and forgotten the seed"
+    assert bo.room.host_keys is None, "and forgotten the seed"
     w.run(1)
     assert not [endpoint for endpoint in bo.links if endpoint.day is not None]
     with pytest.raises(ValueError, match="only a host"):
@@ -260,12 +260,12 @@ def test_a_proof_of_the_seed_needs_the_seed() -> None:
     bos = bo.room.membership.signature_key(1)
     assert transfer.confirmed == {bos}
     w.do(ada, ev.Deputise(2))
-    cem.room.feature(HostKeyTransfer)._receive_seed = lambda sender, grant: None  # it never gets it
+    cem.room.feature(HostKeyTransfer)._receive_keys = lambda sender, grant: None  # it never gets it
     w.until(lambda: cem.room.membership.is_host(2))
     w.run(1)
-    wrong = HostSeed(bytes(32)).host_key.sign(b"snug 1 granted")
+    wrong = HostSeed(bytes(32)).return_key.sign(b"snug 1 granted")
     cem.room.relay(content.Granted(wrong))
-    replayed = bo.room.host_seed.host_key.sign(b"snug 1 granted of another")
+    replayed = bo.room.host_keys.current.return_key.sign(b"snug 1 granted of another")
     cem.room.relay(content.Granted(replayed))
     w.run(2)
     assert transfer.confirmed == {bos}
@@ -291,8 +291,9 @@ def test_a_host_hands_over() -> None:
         (2, False),
     ]
     assert ada.session._host is None
-    assert ada.room.host_seed is None
+    assert ada.room.host_keys is None
     assert bo.session._host is not None
+    w.until(lambda: len(bo.room.membership.policy.link_keys) == 2, why="with keys of its own")
     dana = w.guest(a_link_of(bo, w), "Dana")
     w.until(lambda: w.agreed([ada, bo, cem, dana]), why="Bo hosts")
 
@@ -317,7 +318,7 @@ def test_a_handover_to_a_host_needs_no_second_naming() -> None:
 def test_nobody_steps_down_for_who_has_not_shown_that_it_can_host() -> None:
     w = World(42)
     ada, bo = w.meeting("Ada", "Bo")
-    bo.room.feature(HostKeyTransfer)._receive_seed = lambda sender, grant: None  # its program takes no seed
+    bo.room.feature(HostKeyTransfer)._receive_keys = lambda sender, grant: None  # its program takes no seed
     w.do(ada, ev.HandOver(1))
     with pytest.raises(ValueError, match="handing over to \u201cBo\u201d already"):
         w.do(ada, ev.HandOver(1))
@@ -334,7 +335,7 @@ def test_nobody_steps_down_for_who_has_not_shown_that_it_can_host() -> None:
 def test_a_handover_to_who_goes_meanwhile_is_given_up() -> None:
     w = World(43)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
-    bo.room.feature(HostKeyTransfer)._receive_seed = lambda sender, grant: None
+    bo.room.feature(HostKeyTransfer)._receive_keys = lambda sender, grant: None
     w.do(ada, ev.HandOver(1))
     w.run(2)
     w.do(bo, ev.Leave())
@@ -368,13 +369,13 @@ def test_a_handover_survives_ones_own_rejoin() -> None:
     w = World(61)
     ada, bo, cem = two_hosts(w, "Cem")
     cems = cem.room.feature(HostKeyTransfer)
-    cems._receive_seed, take = (lambda sender, grant: None), cems._receive_seed
+    cems._receive_keys, take = (lambda sender, grant: None), cems._receive_keys
     w.do(ada, ev.HandOver(2))
     w.until(lambda: cem.room.membership.is_host(2))
     ada.room.needs_rejoin = True
     w.do(ada, ev.Tick())
     w.until(lambda: any(r.rejoined for r in bo.of(ev.Roster) if isinstance(r, ev.Roster)), 20)
-    cems._receive_seed = take
+    cems._receive_keys = take
     w.until(lambda: "no_host" in statuses(ada), 28)
     w.until(lambda: w.agreed([ada, bo, cem]))
 

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from snugroom.crypto import hpke
-from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.invite import HostKeys, HostSeed
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng
 
@@ -135,6 +135,7 @@ def outcome_of(attempt: Callable[[], object]) -> object:
 
 
 HOST: Final = HostSeed(filled("host seed"))
+HOST_KEYS: Final = HostKeys((HOST, HostSeed(filled("second host seed"))))
 
 
 SECRET: Final = filled("secret", 16)

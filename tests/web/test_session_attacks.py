@@ -7,6 +7,7 @@ from tests.session import (
     test_attacks_gates,
     test_attacks_held_answer,
     test_attacks_host,
+    test_attacks_host_keys,
     test_attacks_invites,
     test_attacks_lobby,
     test_attacks_media,
@@ -56,9 +57,20 @@ SCENARIOS = [
     ),
     *scenarios(test_attacks_host),
     *scenarios(
+        test_attacks_host_keys,
+        other={
+            "a_host_that_changes_the_keys_and_dies_is_followed_by_another": "guests",
+            "a_member_alone_lets_no_thief_in_while_hosts_are_here": "-Cem",
+            "a_demoted_deputy_does_not_regate": "-Bo",
+            "a_demoted_deputy_that_opens_first_after_a_restart_is_alone_there": "guests",
+            "a_former_host_stands_in_the_lobby_for_links_from_before_alone": "guests",
+        },
+        without=["a_return_that_no_host_approved_is_reported"],
+    ),
+    *scenarios(
         test_attacks_invites,
         other={
-            "a_host_who_was_thrown_out_is_not_waved_in_by_a_link_of_her_own": "host",
+            "a_former_host_is_not_waved_in_by_a_link_of_her_own": "host -Mallory",
             "a_reader_of_anothers_answer_reads_no_heartbeats": "guests",
         },
     ),

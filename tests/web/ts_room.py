@@ -9,12 +9,13 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.content import AnyContent
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.features.revocation import Revocation
-from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import HealIntent, Intent
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Monitor
-from snugroom.crypto.agreed.room_state import Mode
+from snugroom.crypto.agreed.room_state import Ledger, Mode
+from snugroom.crypto.entry.invite import HostKeys
+from snugroom.crypto.fields import Reader
 
 
 class PageSession(Protocol):
@@ -74,6 +75,10 @@ class _Policy:
     hosts: tuple[bytes, ...]
     mode: Mode
     title: str
+    host_public: bytes
+    return_public: bytes
+    room_admin_public: bytes
+    link_keys: tuple[bytes, ...]
     encoded: bytes
 
     def encode(self) -> bytes:
@@ -99,6 +104,10 @@ class _Membership(_Look):
             raw["hosts"],
             Mode(raw["mode"]),
             raw["title"],
+            raw["hostPublic"],
+            raw["returnPublic"],
+            raw["roomAdminPublic"],
+            (raw["hostPublic"], *raw["laterKeys"]),
             self._at("membership", "policy", ["encode"]),
         )
 
@@ -113,6 +122,10 @@ class _Membership(_Look):
     @property
     def heartbeat_key(self) -> bytes:
         return bytes(self._at("membership", "heartbeatKey"))
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger.decode(self.ledger_bytes())
 
     def ledger_bytes(self) -> bytes:
         return bytes(self._at("membership", "ledger", ["encode"]))
@@ -136,14 +149,6 @@ class _HostKeyTransfer(_Look):
     @property
     def confirmed(self) -> set[bytes]:
         return {bytes.fromhex(key) for key in self._session.look("confirmed", feature="HostKeyTransfer")}
-
-
-class _Roles(_Look):
-    __slots__ = ()
-
-    @property
-    def seed_exposed(self) -> bool:
-        return bool(self._session.look("seedExposed", feature="Roles"))
 
 
 class _Revocation(_Look):
@@ -170,7 +175,6 @@ class _Dropped(_Look):
 
 _FEATURES: Final[dict[type[Feature], type[_Look]]] = {
     HostKeyTransfer: _HostKeyTransfer,
-    Roles: _Roles,
     Revocation: _Revocation,
     Monitor: _Monitor,
     Dropped: _Dropped,
@@ -221,8 +225,14 @@ class TsRoom(_Look):
         return self._at("stuckAt")  # type: ignore[no-any-return]
 
     @property
-    def host_seed(self) -> object | None:
-        return self._at("hostSeed")  # type: ignore[no-any-return]
+    def host_keys(self) -> HostKeys | None:
+        if self._at("hostKeys") is None:
+            return None
+        return HostKeys.read(Reader(bytes(self._at("hostKeys", ["encode"]))))
+
+    @property
+    def room_admin_public(self) -> bytes:
+        return bytes(self._at("roomAdminPublic"))
 
     @property
     def number(self) -> bytes:

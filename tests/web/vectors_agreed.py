@@ -44,6 +44,8 @@ def _after(data: bytes, slot: int, how: dict[str, Any]) -> Any:
         rejoined=how["rejoined"],
         host_returned=how["host_returned"],
         host_lost=how["host_lost"],
+        rotated=how["rotated"],
+        by_host=how["by_host"],
     )
     return [after.encode(), after.digest(), [after.invite_of(leaf) for leaf in range(8)]]
 
@@ -54,7 +56,16 @@ def _policies(cases: Cases, keys: list[bytes]) -> None:
     policies = [
         small,
         Policy(
-            2**32 - 1, tuple(keys[:3]), keys[4], Mode.LOCKED, "Bücher \U0001f98a", (ORIGIN, OTHER), REPORTS
+            2**32 - 1,
+            tuple(keys[:3]),
+            keys[4],
+            Mode.LOCKED,
+            "Bücher \U0001f98a",
+            (ORIGIN, OTHER),
+            REPORTS,
+            keys[5],
+            keys[6],
+            (keys[8], keys[7]),
         ),
         replace(small, title="t" * 128, hosts=tuple(keys[:16]), servers=tuple(str(i) for i in range(8))),
     ]
@@ -69,11 +80,18 @@ def _policies(cases: Cases, keys: list[bytes]) -> None:
         replace(small, servers=tuple(str(i) for i in range(9))),
         replace(small, flags=2),
         replace(small, hosts=()),
+        replace(small, later_keys=tuple(keys[2:17])),
+        replace(small, later_keys=tuple(keys[2:18])),
+        replace(small, later_keys=(keys[1],)),
+        replace(small, later_keys=(keys[2], keys[2])),
     ):
         cases.do("policy", wrong.encode())
     raw = replace(policies[1], version=7).encode()
     cases.do("policy", raw[:6] + keys[1] + keys[0] + raw[70:])  # hosts in another order
     cases.do("policy", small.encode()[:-3] + b"\1\xff\0\0")
+    full = replace(policies[1], version=7, later_keys=tuple(keys[5:20])).encode()
+    for encoded in (raw, full):
+        cases.do("with_keys", encoded, keys[1], keys[2], keys[3])
     for key in (keys[0], keys[2], keys[19]):
         cases.do("with_host", raw, key)
         cases.do("without_host", raw, key)
@@ -88,6 +106,7 @@ def _ledgers(cases: Cases, keys: list[bytes]) -> None:
         ((0, 1), (2, 0x8001), (7, 2)),
         (Rejoined(5, keys[0], filled("m", 16)), Rejoined(9, keys[1], filled("n", 16), True)),
         4,
+        6,
         True,
     )
     cases.do("ledger", Ledger().encode())
@@ -102,14 +121,16 @@ def _ledgers(cases: Cases, keys: list[bytes]) -> None:
     ):
         cases.do("ledger", wrong_ledger.encode())
     start = ledger.encode()
-    for closed in (b"\0", b"\2", b"\xff"):
-        cases.do("ledger", start[:-1] + closed)
+    for due in (b"\0", b"\2", b"\xff"):
+        cases.do("ledger", start[:-1] + due)
     nothing: dict[str, Any] = {
         "removed": [],
         "added": [],
         "rejoined": None,
         "host_returned": False,
         "host_lost": False,
+        "rotated": False,
+        "by_host": False,
     }
     rejoined = Rejoined(20, keys[2], filled("o", 16))
     for slot, how in (
@@ -122,6 +143,8 @@ def _ledgers(cases: Cases, keys: list[bytes]) -> None:
         (20, {"removed": [[5, True]], "added": [[5, keys[2], None]], "rejoined": rejoined}),
         (20, {"host_returned": True, "added": [[1, keys[7], None]]}),
         (20, {"host_lost": True, "removed": [[0, True]]}),
+        (20, {"host_lost": True, "rotated": True, "by_host": True}),
+        (20, {"rotated": True}),
     ):
         cases.do("after", start, slot, nothing | how)
 
@@ -158,6 +181,7 @@ def room_state_cases() -> Any:
         policy=partial(_again, Policy),
         with_host=lambda data, key: Policy.decode(data).with_host(key).encode(),
         without_host=lambda data, key: Policy.decode(data).without_host(key).encode(),
+        with_keys=lambda data, *keys: Policy.decode(data).with_keys(*keys).encode(),
         identity=partial(_again, Identity),
         ticket=partial(_again, RejoinTicket),
         ticket_message=lambda data, *keys: RejoinTicket.decode(data).message(*keys),

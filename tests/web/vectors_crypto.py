@@ -279,7 +279,7 @@ def _invited(origin: str, secret: bytes, host: bytes, index: int, token: bytes, 
 def _keys_of(seed: bytes, group_id: bytes) -> Any:
     host = HostSeed(seed)
     tokens = [host.invite_token(index) for index in (0, 1, 0x8000, 0xFFFF)]
-    return [host.host_public, host.room_admin_key(group_id).public, tokens]
+    return [host.host_public, host.return_public, host.room_admin_key(group_id).public, tokens]
 
 
 def _origins(cases: Cases) -> None:
@@ -380,6 +380,8 @@ def _room_messages(cases: Cases, host: bytes) -> None:
         cases.do("chain", chain, slot, b"blob")
     cases.do("open", number, 1, gate[1:], chain)
     cases.do("receipt", number[1:], 1, chain)
+    for given in ((number, nonce), (number[1:], nonce), (number, nonce[1:])):
+        cases.do("rekey", *given)
     cases.do("chain", chain[1:], 1, b"blob")
     signature = room_admin.sign(invite.receipt_message(number, 5, chain))
     cases.do("verify_receipt", room_admin.public, number, 5, chain, signature)
@@ -410,6 +412,7 @@ def invite_cases() -> Any:
         number=invite.room_number,
         door=invite.door_message,
         open=invite.open_message,
+        rekey=invite.rekey_message,
         verify_opening=invite.verify_opening,
         receipt=invite.receipt_message,
         verify_receipt=invite.verify_receipt,

@@ -9,35 +9,40 @@ from typing import Any, Final
 from snugroom.crypto import fields, hpke, kdf
 from snugroom.crypto.agreed.names import check_text
 from snugroom.crypto.entry import knocks, lobby
-from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.invite import HostKeys, HostSeed
 from snugroom.crypto.entry.lobby import Answer, Refusal
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
-from tests.web.cases import DAY, HOST, NOW, ORIGIN, OTHER, SECRET, SUITE, Cases, Seed, filled
+from tests.web.cases import DAY, HOST, HOST_KEYS, NOW, ORIGIN, OTHER, SECRET, SUITE, Cases, Seed, filled
 
 
-def _card(seed: bytes, origin: str, day: int, now: float, rng: Rng) -> lobby.Card:
-    return lobby.make_card(HostSeed(seed).host_key, origin, day, now, rng=rng).card
+def _card(seeds: list[bytes], origin: str, day: int, now: float, rng: Rng) -> lobby.Card:
+    keys = HostKeys(tuple(HostSeed(seed) for seed in seeds))
+    return lobby.make_card(keys, origin, day, now, rng=rng).card
 
 
 def _check_card(card: bytes, host: bytes, origin: str, day: int, now: float) -> None:
-    reader = fields.Reader(card)
-    lobby.Card(reader.take(32), reader.take(16), reader.uint(8), reader.uint(4), reader.take(64)).verify(
-        host, origin, day, now
-    )
+    lobby._read_card(fields.Reader(card)).verify(host, origin, day, now)
 
 
 def _pair(card_rng: Rng) -> lobby.CardSecret:
-    return lobby.make_card(HOST.host_key, ORIGIN, DAY, NOW, rng=card_rng)
+    return lobby.make_card(HOST_KEYS, ORIGIN, DAY, NOW, rng=card_rng)
 
 
 def _knock(
-    card_rng: Rng, index: int, package: bytes, name: str, greeting: str, own: bytes | None, rng: Rng
+    card_rng: Rng,
+    seed: bytes,
+    index: int,
+    package: bytes,
+    name: str,
+    greeting: str,
+    own: bytes | None,
+    rng: Rng,
 ) -> Any:
     shown = None if own is None else IdentityKey(own)
     made, _ = lobby.knock(
-        HOST.invite(ORIGIN, SECRET, index),
+        HostSeed(seed).invite(ORIGIN, SECRET, index),
         _pair(card_rng).card,
         package,
         name,
@@ -49,7 +54,7 @@ def _knock(
 
 
 def _open_knock(card_rng: Rng, enc: bytes, ciphertext: bytes) -> Any:
-    return lobby.open_knock(_pair(card_rng), lobby.Knock(enc, ciphertext), HOST.invite_token)
+    return lobby.open_knock(_pair(card_rng), lobby.Knock(enc, ciphertext), HOST_KEYS.tokens)
 
 
 def _reply(card_rng: Rng, rng: Rng, answer: Answer | Refusal, reply_rng: Rng) -> Any:
@@ -58,7 +63,7 @@ def _reply(card_rng: Rng, rng: Rng, answer: Answer | Refusal, reply_rng: Rng) ->
         HOST.invite(ORIGIN, SECRET, 0), _pair(card_rng).card, b"package", "Ada", "", rng=rng
     )
     reply = lobby.reply(
-        lobby.open_knock(_pair_again(card_rng), made, HOST.invite_token), answer, rng=reply_rng
+        lobby.open_knock(_pair_again(card_rng), made, HOST_KEYS.tokens), answer, rng=reply_rng
     )
     return [reply.id, reply.sealed, pending.open(reply)]
 
@@ -101,7 +106,9 @@ def _book(each: int, steps: list[list[Any]]) -> list[Any]:
                 outcome = None
             elif step == "consider":
                 index, package, expiry, now = given
-                outcome = book.consider(lobby.OpenedKnock(index, package, "Ada", "", expiry, exporter), now)
+                outcome = book.consider(
+                    lobby.OpenedKnock(index, bytes(32), package, "Ada", "", expiry, exporter), now
+                )
             elif step == "waiting":
                 outcome = [[w.id, w.knock.index, w.since] for w in book.waiting(*given)]
             elif step == "take":
@@ -116,10 +123,11 @@ def _book(each: int, steps: list[list[Any]]) -> list[Any]:
 
 def _cards(cases: Cases) -> lobby.Card:
     """A card, and the checks of it."""
-    card = cases.do("card", HOST.seed, ORIGIN, DAY, NOW + 0.7, Seed("card"))
+    card = cases.do("card", [seed.seed for seed in HOST_KEYS.seeds], ORIGIN, DAY, NOW + 0.7, Seed("card"))
     raw, host = card.encode(), HOST.host_public
     for given in (
         (raw, host, ORIGIN, DAY, NOW),
+        (raw, HOST_KEYS.current.host_public, ORIGIN, DAY, NOW),
         (raw, host, OTHER, DAY, NOW),
         (raw, filled("another"), ORIGIN, DAY, NOW),
         (raw, SigningKey(filled("another")).public, ORIGIN, DAY, NOW),
@@ -129,6 +137,7 @@ def _cards(cases: Cases) -> lobby.Card:
         (raw, host, ORIGIN, DAY, NOW - 300),
         (raw, host, ORIGIN, DAY, NOW - 301),
         (raw[:-1] + bytes([raw[-1] ^ 1]), host, ORIGIN, DAY, NOW),
+        (raw[:-65] + bytes([raw[-65] ^ 1]) + raw[-64:], host, ORIGIN, DAY, NOW),
         (raw[:55] + bytes([raw[55] ^ 1]) + raw[56:], host, ORIGIN, DAY, NOW),
     ):
         cases.do("check_card", *given)
@@ -139,7 +148,7 @@ def _knocks(cases: Cases) -> tuple[bytes, bytes]:
     """Knocks, good and forged; the parts of one good knock."""
     own, package = filled("identity"), filled("package", 300)
     knocks = [
-        cases.do("knock", Seed("card"), *given, Seed(f"knock {i}"))
+        cases.do("knock", Seed("card"), HOST_KEYS.seeds[i % 2].seed, *given, Seed(f"knock {i}"))
         for i, given in enumerate(
             (
                 (0, package, "Ada", "", None),
@@ -168,6 +177,7 @@ def _answers(cases: Cases) -> None:
     """Answers and refusals of hosts."""
     answer = Answer(
         b"welcome",
+        filled("number", 16),
         filled("door"),
         filled("steward"),
         filled("beat"),
@@ -180,6 +190,7 @@ def _answers(cases: Cases) -> None:
         answer,
         replace(answer, admission=filled("admission", 64), welcome=bytes(9000)),
         replace(answer, admission=bytes(63)),
+        replace(answer, number=bytes(15)),
         replace(answer, door_seed=bytes(31)),
         replace(answer, slot=-1),
         replace(answer, at=-1),
@@ -223,6 +234,7 @@ def _messages(cases: Cases, card: lobby.Card, enc: bytes, ciphertext: bytes) -> 
         b"\2" + raw,
         b"\2" + raw[1:],
         b"\2" + raw + b"\0",
+        b"\2" + raw[:60] + b"\0",
         b"\3" + bytes(31),
     ):
         cases.do("under", inner, 512)
@@ -236,6 +248,7 @@ def _messages(cases: Cases, card: lobby.Card, enc: bytes, ciphertext: bytes) -> 
         b"\7",
     ):
         cases.do("under", inner, 512)
+    cases.do("under", b"\2" + raw[:60] + b"\x11" + bytes(17 * 64), 2048)
     cases.do("under", b"\1", 600)
     cases.do("read", envelope_key, bytes(512))
 

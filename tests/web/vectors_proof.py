@@ -170,7 +170,9 @@ def evidence_files() -> dict[str, Any]:
 
     def receipt(slot: int) -> Receipt:
         chain = draw.randbytes(32)
-        return Receipt(server.public, slot, chain, server.sign(receipt_message(_NUMBER, slot, chain)))
+        return Receipt(
+            _NUMBER, server.public, slot, chain, server.sign(receipt_message(_NUMBER, slot, chain))
+        )
 
     def exhibit(who: int, beats: int, receipts: int, *, probed: bool | None, **changed: Any) -> Exhibit:
         heard = []

@@ -11,7 +11,7 @@ from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.entry.lobby import Answer, Refusal
 from snugroom.crypto.kdf import H, Rng
-from tests.web.cases import HOST, ORIGIN, SECRET, SUITE, Cases, Seed, filled
+from tests.web.cases import HOST, HOST_KEYS, ORIGIN, SECRET, SUITE, Cases, Seed, filled
 
 
 def _inside(door_seed: bytes, message: Any, rng: Rng) -> bytes:
@@ -47,7 +47,15 @@ def _answered(cases: Cases) -> tuple[Any, Any, Any]:
     ours = replace(asked, reply_public=public)
     again = recovery.RejoinRequest(public, b"package")
     answer = Answer(
-        b"welcome", filled("door"), filled("steward"), filled("beat"), 9, filled("chain"), 2**31, b"ledger"
+        b"welcome",
+        filled("number", 16),
+        filled("door"),
+        filled("steward"),
+        filled("beat"),
+        9,
+        filled("chain"),
+        2**31,
+        b"ledger",
     )
     back, _ = cases.do("back", ours, answer, Seed("back"))
     cases.do("back", again, answer, Seed("back"))
@@ -80,9 +88,9 @@ def _malformed(cases: Cases) -> None:
         b"\0",
         b"\1" + nonce,
         b"\1" + nonce + b"\0",
-        b"\2" + bytes(88),
-        b"\2" + bytes(87),
-        b"\2" + bytes(89),
+        b"\2" + bytes(152),
+        b"\2" + bytes(151),
+        b"\2" + bytes(153),
     ):
         cases.do("uncovered", raw)
     for raw in (
@@ -115,7 +123,9 @@ def recovery_cases() -> Any:
     nonce = filled("nonce", 16)
     for message in (
         recovery.HelperQuery(nonce),
-        recovery.HelperOffer(nonce, 2**53 - 1, filled("chain"), filled("gate")),
+        recovery.HelperOffer(
+            nonce, 2**53 - 1, filled("chain"), filled("gate"), filled("returns"), filled("steward")
+        ),
         ours,
         again,
         replace(again, key_package=bytes(8192)),
@@ -124,7 +134,7 @@ def recovery_cases() -> Any:
     ):
         cases.do("inside", filled("door"), message, Seed("inside"))
     _malformed(cases)
-    kept = recovery.HostRecoveryData(HOST, filled("door"), SECRET, b"group", ORIGIN, "Ada")
+    kept = recovery.HostRecoveryData(HOST_KEYS, filled("door"), SECRET, b"group", ORIGIN, "Ada")
     cases.cuts("kept", kept.encode())
     for wrong in (
         replace(kept, origin="https://Meet.example"),
@@ -139,7 +149,7 @@ def _kept(data: bytes) -> Any:
     kept = recovery.HostRecoveryData.decode(data)
     assert kept.encode() == data
     return [
-        kept.host_seed.seed,
+        [seed.seed for seed in kept.host_keys.seeds],
         kept.door_seed,
         kept.secret,
         kept.group_id,

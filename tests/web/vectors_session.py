@@ -55,7 +55,7 @@ def _draws(draw: random.Random) -> list[dict[str, Any]]:
         left = [number.to_bytes(2, "big") for number in reversed(drawn)]
         single = draw.random() < 0.5
         book = invites.InviteBook()
-        index = book.make("", single, known, partial(_next, left))
+        index = book.make("", single, bytes(32), known, partial(_next, left))
         cases.append({"known": known, "drawn": drawn, "single": single, "index": index})
     return cases
 

@@ -83,7 +83,7 @@ class Leaving(Content, frozen=True, tag="leaving"):
 
 
 class Grant(Content, frozen=True, tag="grant"):
-    """The host seed, sealed to a new host's `box` by HPKE (info "snug 1 grant" | group id)."""
+    """The host keys, sealed to a host's `box` by HPKE (info "snug 1 grant" | group id)."""
 
     leaf: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
     enc: Bytes32
@@ -91,7 +91,7 @@ class Grant(Content, frozen=True, tag="grant"):
 
 
 class Granted(Content, frozen=True, tag="granted"):
-    """Proof that the sender has the host seed: the host key's signature (`announcements.granted_message`)."""
+    """The return key's signature over `announcements.granted_message`: the sender has the host keys."""
 
     signature: Bytes64
 

@@ -184,7 +184,7 @@ class GuestLobby:
         except (SnugCryptoError, StopIteration) as error:
             self.refusal = sentence("refusal.unusable", why=reasons.in_full(error))
             return
-        if policy.host_public != self._link.host_public or signer.signature_key not in policy.hosts:
+        if self._link.host_public not in policy.link_keys or signer.signature_key not in policy.hosts:
             self.refusal = sentence("refusal.not_by_host")
             return
         key = self._key_of(group)

@@ -12,16 +12,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.lobby_connections import LobbyConnections, days_around
-from snugroom.client.session.kernel.intents import HostReturnIntent, RejoinIntent
+from snugroom.client.session.kernel.intents import HealIntent, HostReturnIntent, RejoinIntent
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import check_name
+from snugroom.crypto.agreed.policy import RETURN_QUIET
 from snugroom.crypto.agreed.room_state import Identity, host_return_message
 from snugroom.crypto.entry import invite, lobby, recovery
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, verify
+from snugroom.crypto.proof.report import NO_INVITE
 
 #: Members that wait in the lobby while no host is there: those with the lowest leaves.
 ATTENDANTS_MAX: Final = 8
@@ -43,10 +46,17 @@ class _Asked:
     name: str
     due: float
     wanted: bool = False
+    approved: bool = False  # by a person who is a host
 
 
 #: The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down.
-FIRST_NUMBER: Final = 1 << 32
+FIRST_NUMBER: Final = 1_000_000
+#: Seconds between two commits of a member that shows that no host commits (SNUG-9).
+HURRY: Final = 0.4
+#: Seconds for which a host's person has time to answer a returning host, whose program asks again meanwhile.
+ASKED_FOR: Final = 60.0
+#: Seconds for which a refused host is not asked about again.
+REFUSED_FOR: Final = 600.0
 
 Post = Callable[[int, lobby.LobbyMessage], None]
 
@@ -63,25 +73,36 @@ class RejoinHelper:
         self._here_due: dict[bytes, tuple[float, int]] = {}  # nonce of a HelperQuery -> when, day
         self._asked: OrderedDict[int, _Asked] = OrderedDict()
         self._number = FIRST_NUMBER
+        self._hurried_at = 0.0
+        self._refused: dict[str, float] = {}  # names of returning hosts -> until when
 
-    def tick(self, room: Room, rank: int, post: Post, now: float) -> list[HostReturnIntent | RejoinIntent]:
+    def tick(
+        self, room: Room, rank: int, post: Post, now: float
+    ) -> list[HostReturnIntent | RejoinIntent | HealIntent]:
         """Send the answers that are due, unless another member has; return intents for the room to commit."""
         for nonce, (due, day) in list(self._here_due.items()):
             if now >= due:
                 del self._here_due[nonce]
                 journal = room.membership.journal
                 here = recovery.HelperOffer(
-                    nonce, journal.slot, journal.chain, invite.gate(journal.room_pass)
+                    nonce,
+                    journal.slot,
+                    journal.chain,
+                    invite.gate(journal.room_pass),
+                    room.membership.policy.return_public,
+                    room.room_admin_public,
                 )
                 post(day, recovery.seal(self._key, here, rng=self._rng))
-        wanted: list[HostReturnIntent | RejoinIntent] = []
+        wanted: list[HostReturnIntent | RejoinIntent | HealIntent] = []
         for number, asked in self._asked.items():
-            step = COMMIT_STEP if isinstance(asked.asked, recovery.HostReturnRequest) else 0.0
-            if isinstance(asked.asked, recovery.HostReturnRequest) and (
-                now - asked.due > PATIENCE or _is_here(room, asked.name, now)
-            ):
-                # Given up meanwhile; or a host of that name is active, has not crashed, and another holder of
-                # the seed asks.
+            returns = isinstance(asked.asked, recovery.HostReturnRequest)
+            step = COMMIT_STEP if returns and not asked.approved else 0.0
+            if returns and (now - asked.due > PATIENCE or not _may_return(room, asked, now)):
+                continue  # given up meanwhile; or a person must approve, or the host has not crashed
+            if returns and not asked.approved and not _hosts_quiet(room):
+                if now - self._hurried_at >= HURRY + step * rank and room.idle:
+                    self._hurried_at = now
+                    wanted.append(HealIntent(room.membership.group.epoch))
                 continue
             if not asked.wanted and now >= asked.due + step * rank:
                 asked.wanted = True
@@ -90,21 +111,25 @@ class RejoinHelper:
 
     def message_posted(
         self, day: int, posted: lobby.RecoveryMessage, room: Room, rank: int, now: float
-    ) -> None:
-        """Process a lobby message under the key that members have."""
+    ) -> ev.Knocked | None:
+        """Process a lobby message under the key that members have.
+
+        Returns the question for our person, if we are a host and a host asks to come back.
+        """
         try:
             said = recovery.open(self._key, posted)
         except SnugCryptoError:
-            return  # the sender has the link, and was never admitted
+            return None  # the sender has the link, and was never admitted
         match said:
             case recovery.HelperQuery(nonce) if len(self._here_due) < REQUESTS_MAX:
                 self._here_due.setdefault(nonce, (now + HERE_STEP * rank, day))
             case recovery.HelperOffer(nonce):
                 self._here_due.pop(nonce, None)
             case recovery.HostReturnRequest() | recovery.RejoinRequest():
-                self._ask(day, said, room, now)
+                return self._ask(day, said, room, now)
             case _:
                 pass
+        return None
 
     def _ask(
         self,
@@ -112,31 +137,67 @@ class RejoinHelper:
         said: recovery.HostReturnRequest | recovery.RejoinRequest,
         room: Room,
         now: float,
-    ) -> None:
+    ) -> ev.Knocked | None:
         if any(known.asked.key_package == said.key_package for known in self._asked.values()):
-            return
+            return None
         m = room.membership
-        if isinstance(said, recovery.HostReturnRequest) and m.ledger.returns_closed:
-            return  # a former host's: it is void, and must not displace others
+        if isinstance(said, recovery.HostReturnRequest) and m.ledger.rotation_due:
+            return None  # perhaps a former host's: it is void, and must not displace others
         try:
             package = mls.KeyPackageIn.decode(said.key_package).verify(m.group.suite, now=int(now))
             name = check_name(Identity.decode(package.leaf_node.credential.identity).name)
             if isinstance(said, recovery.HostReturnRequest):
                 message = host_return_message(m.group.group_id, H(said.key_package), said.slot)
-                verify(m.policy.host_public, message, said.signature)
+                verify(m.policy.return_public, message, said.signature)
             else:
                 ticket = m.ticket_from(package)
                 if ticket is None or ticket.by != m.own_leaf:
-                    return  # for another group or member, or not signed with the leaf's current key
+                    return None  # for another group or member, or not signed with the leaf's current key
         except SnugCryptoError:
-            return  # from a member, former or current, without the host key
+            return None  # from a member, former or current, without the return key
         if isinstance(said, recovery.RejoinRequest) and not self._may_ask(package, room, now):
-            return
+            return None
+        if isinstance(said, recovery.HostReturnRequest):
+            hosts = [leaf for leaf, known, host in m.members() if host and known == name]
+            if not hosts or now < self._refused.get(name, 0.0):
+                return None  # nobody comes back under a new name
+            if m.is_host(m.own_leaf):
+                return self._ask_person(_Asked(said, day, package, name, now), room, now)
+        self._add(_Asked(said, day, package, name, now))
+        return None
+
+    def _ask_person(self, asked: _Asked, room: Room, now: float) -> ev.Knocked | None:
+        """Keep a host's request until our person approves it; the newest one counts, under one number."""
+        if _is_here(room, asked.name, now):
+            return None
+        for number, known in self._asked.items():
+            pending = isinstance(known.asked, recovery.HostReturnRequest) and not known.wanted
+            if pending and known.name == asked.name and now - known.due <= ASKED_FOR:
+                asked.approved = known.approved
+                self._asked[number] = asked
+                return None
+        number = self._add(asked)
+        warnings = (sentence("warning.returning"),)
+        return ev.Knocked(number, asked.name, "", NO_INVITE, warnings=warnings, returning=True)
+
+    def decide(self, number: int, admit: bool, now: float) -> None:
+        """Let a host come back, or refuse it, as a host's person says; ValueError if none asks any more."""
+        asked = self._asked.get(number)
+        if asked is None or asked.wanted or now - asked.due > ASKED_FOR:
+            raise ValueError(sentence("cannot.nobody_waits", number=number))
+        if admit:
+            asked.approved = True
+        else:
+            del self._asked[number]
+            self._refused[asked.name] = now + REFUSED_FOR
+
+    def _add(self, asked: _Asked) -> int:
         self._number += 1
-        self._asked[self._number] = _Asked(said, day, package, name, now)
+        self._asked[self._number] = asked
         while len(self._asked) > REQUESTS_MAX:  # members' requests are dropped before hosts'
             again = (n for n, a in self._asked.items() if isinstance(a.asked, recovery.RejoinRequest))
             del self._asked[next(again, next(iter(self._asked)))]
+        return self._number
 
     def _may_ask(self, package: mls.KeyPackage, room: Room, now: float) -> bool:
         """Return whether a member of the room may ask again; its previous request is then forgotten."""
@@ -165,7 +226,7 @@ class RejoinHelper:
 
 
 class MembersLobby(LobbyConnections):
-    """A member without the host seed, in the lobby for as long as no host is active."""
+    """A member without the host keys, in the lobby for as long as no host is active."""
 
     def __init__(self, link: invite.Invite, *, rng: Rng = os.urandom) -> None:
         self.effects: list[ev.Effect] = []
@@ -176,9 +237,24 @@ class MembersLobby(LobbyConnections):
         self.stay_in(days_around(now), now)
 
 
+def _may_return(room: Room, asked: _Asked, now: float) -> bool:
+    """Return whether a host may come back now: a person has approved it, or no host is heard."""
+    m = room.membership
+    hosts = [leaf for leaf, _, host in m.members() if host]
+    alone = not any(room.heard_recently(leaf, now) for leaf in hosts)
+    return (asked.approved or alone) and not _is_here(room, asked.name, now)
+
+
+def _hosts_quiet(room: Room) -> bool:
+    """Return whether no host has committed for so long that a member may commit a host's return."""
+    m = room.membership
+    return m.is_host(m.own_leaf) or m.journal.slot + 1 - m.ledger.hosted > RETURN_QUIET
+
+
 def _is_here(room: Room, name: str, now: float) -> bool:
-    """Return whether a host of that name has signed something lately."""
-    hosts = [leaf for leaf, known, host in room.membership.members() if host and known == name]
+    """Return whether a host of that name has signed something lately: it has not crashed."""
+    m = room.membership
+    hosts = [leaf for leaf, known, host in m.members() if host and known == name]
     return any(room.heard_recently(leaf, now) for leaf in hosts)
 
 

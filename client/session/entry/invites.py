@@ -34,6 +34,7 @@ class LabelError(ValueError):
 class _Mine:
     label: str
     single: bool
+    host_public: bytes  # of the generation in whose links it is
 
 
 class InviteBook:
@@ -55,12 +56,14 @@ class InviteBook:
 
     # -- new invites -------------------------------------------------------------------------------
 
-    def first(self) -> None:
+    def first(self, host_public: bytes) -> None:
         """Record the open invite of a new meeting."""
-        self._mine[0] = _Mine("", False)
+        self._mine[0] = _Mine("", False, host_public)
 
-    def make(self, label: str, single: bool, known: Iterable[int], rng: Rng) -> int:
+    def make(self, label: str, single: bool, host_public: bytes, known: Iterable[int], rng: Rng) -> int:
         """Make an invite and return its index; `known` are indices that are in use already.
+
+        `host_public` (32 bytes) is the host key in its link.
 
         LabelError if the label is too long or has control characters, or if there are too many invites.
         """
@@ -74,7 +77,7 @@ class InviteBook:
         if number is None:
             raise LabelError(sentence("cannot.invites_all"))
         index = number | (SINGLE_USE if single else 0)
-        self._mine[index] = _Mine(label, single)
+        self._mine[index] = _Mine(label, single, host_public)
         return index
 
     # -- recording -----------------------------------------------------------------------------------
@@ -113,6 +116,11 @@ class InviteBook:
         """Return our label, which may be empty; None for an invite that another host made."""
         mine = self._mine.get(index)
         return None if mine is None else mine.label
+
+    def made_in(self, index: int) -> bytes | None:
+        """Return the host key in the link of our own invite; None for an invite that another host made."""
+        mine = self._mine.get(index)
+        return None if mine is None else mine.host_public
 
     def came_in(self, index: int) -> str | None:
         """Return the name of the last member who came in by it; None without one."""

@@ -27,7 +27,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed.names import look_alike
 from snugroom.crypto.agreed.room_state import ANY_HOST, SINGLE_USE, Identity, Mode
 from snugroom.crypto.entry import knocks, lobby
-from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.errors import SnugCryptoError, ValidationError
 from snugroom.crypto.fields import uint
 from snugroom.crypto.kdf import H, Rng
@@ -64,7 +64,7 @@ class HostLobby:
 
     def __init__(
         self,
-        seed: HostSeed,
+        keys: HostKeys,
         secret: bytes,
         origin: str,
         book: InviteBook,
@@ -78,7 +78,8 @@ class HostLobby:
         self.effects: list[ev.Effect] = []
         self._take_back = take_back
         self._contacts = contacts
-        self._seed = seed
+        self._keys = keys
+        self._signed_with: dict[int, HostKeys] = {}  # the keys of each day's last card
         self._origin = origin
         self._rng = rng
         self._connections = LobbyConnections(secret, origin, self.effects, rng)
@@ -115,6 +116,12 @@ class HostLobby:
             cards = self._cards.get(day)
             if day in self._card_wanted or (cards and cards[-1].card.expiry - now < CARD_RENEW):
                 self._post_card(day, now)
+
+    def take_keys(self, keys: HostKeys, now: float) -> None:
+        """Go on with these host keys: post cards for newcomers with links of all their generations."""
+        self._keys = keys
+        for day in self._connections.entered:
+            self._post_card(day, now)
 
     def lost(self, day: int, now: float) -> None:
         """Handle a lost connection to a lobby."""
@@ -156,16 +163,17 @@ class HostLobby:
 
     def received(
         self, day: int, message: wire.ServerMessage, membership: Membership, now: float
-    ) -> ev.Knocked | RejoinIntent | lobby.RecoveryMessage | lobby.ClockReport | None:
+    ) -> ev.Knocked | RejoinIntent | lobby.RecoveryMessage | lobby.ClockReport | lobby.Card | None:
         """Process a message from the server, and return the work that is left for the session.
 
         That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, a
-        message under the key that members have (for `recovery.RejoinHelper`), or a newcomer's clock.
+        message under the key that members have (for `recovery.RejoinHelper`), a newcomer's clock, or another
+        host's card.
         """
         posted = self._connections.received(day, message)
         if posted is True or isinstance(posted, lobby.CardRequest):
             self._post_card(day, now)
-        elif isinstance(posted, lobby.RecoveryMessage):
+        elif isinstance(posted, lobby.RecoveryMessage | lobby.Card):
             return posted
         elif isinstance(posted, lobby.Knock):
             return self._knocked(day, posted, membership, now)
@@ -185,21 +193,33 @@ class HostLobby:
         self._clock_told = now
         return True
 
+    @property
+    def entered(self) -> frozenset[int]:
+        """The days whose lobbies we have entered."""
+        return self._connections.entered
+
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
         """Post a message in that day's lobby."""
         self._connections.post(day, message)
 
     def _post_card(self, day: int, now: float) -> None:
         cards = self._cards.setdefault(day, [])
-        fresh = bool(cards) and cards[-1].card.expiry - now >= CARD_RENEW
+        same = self._signed_with.get(day) is self._keys
+        fresh = same and bool(cards) and cards[-1].card.expiry - now >= CARD_RENEW
         if fresh and now - self._card_posted.get(day, 0.0) < CARD_EVERY:
             self._card_wanted.add(day)
             return
         self._card_wanted.discard(day)
         self._card_posted[day] = now
         if not fresh:
-            cards.append(lobby.make_card(self._seed.host_key, self._origin, day, now, rng=self._rng))
+            cards.append(lobby.make_card(self._keys, self._origin, day, now, rng=self._rng))
+            self._signed_with[day] = self._keys
         self._connections.post(day, cards[-1].card)
+
+    def _tokens(self, index: int) -> list[tuple[bytes, bytes]]:
+        """Return the tokens that prove an invite: of an own one, in the generation of its link alone."""
+        made = self._book.made_in(index)
+        return [(public, token) for public, token in self._keys.tokens(index) if made in (None, public)]
 
     def _knocked(
         self, day: int, knock: lobby.Knock, membership: Membership, now: float
@@ -213,7 +233,7 @@ class HostLobby:
             return None
         for secret in self._cards.get(day, []):
             try:
-                opened = lobby.open_knock(secret, knock, self._seed.invite_token)
+                opened = lobby.open_knock(secret, knock, self._tokens)
                 package = mls.KeyPackageIn.decode(opened.key_package).verify(
                     membership.group.suite, now=int(now)
                 )
@@ -238,6 +258,10 @@ class HostLobby:
         others = [(w.id, w.knock.name) for w in self._knocks.waiting(now) if w.id != outcome.id]
         seen = check_identity(opened.name, opened.identity, self._contacts, waiting=others)
         self._asked[outcome.id] = _Asked(opened, day, package, None, mark)
+        warnings = seen.warnings
+        older = opened.host_public != membership.policy.link_keys[-1]
+        if older:
+            warnings = (*warnings, sentence("warning.older_link"))
         alike = next((n for _, n, _ in membership.members() if look_alike(n, opened.name)), None)
         return ev.Knocked(
             outcome.id,
@@ -248,7 +272,8 @@ class HostLobby:
             standing=seen.standing,
             contact=seen.contact,
             fingerprint=seen.fingerprint,
-            warnings=seen.warnings,
+            warnings=warnings,
+            older=older,
         )
 
     def _turned_away(self, asked: _Asked, m: Membership) -> bool:

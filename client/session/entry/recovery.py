@@ -23,7 +23,7 @@ from snugroom.client.session.kernel.membership import policy_of
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.views import leaf_view, ticket_of
 from snugroom.crypto import hpke, mls
-from snugroom.crypto.agreed.room_state import ANY_HOST, Ledger, RejoinTicket
+from snugroom.crypto.agreed.room_state import ANY_HOST, Ledger, Policy, RejoinTicket
 from snugroom.crypto.entry import invite, lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.errors import SnugCryptoError
@@ -225,22 +225,21 @@ class RejoinLobby(GuestLobby):
         old = self._old
         before = old.membership.ledger
         try:
-            same_host = policy_of(group).host_public == old.membership.policy.host_public
+            first_key = policy_of(group).host_public
             after = Ledger.decode(answer.ledger)
         except SnugCryptoError:
             return False
         here = {member.leaf_node.signature_key for member in group.members()}
         return (
-            same_host
+            first_key == old.membership.policy.host_public
             and group.group_id == old.membership.group.group_id
             and answer.door_seed == old.door_key.seed
-            and answer.room_admin_public == old.room_admin_public
+            and answer.number == old.number
             and answer.slot > old.membership.journal.slot
             and group.epoch > old.membership.group.epoch
             and before.keys <= after.keys
             and before.revoked <= after.revoked
             and before.used <= after.used
-            and after.returns_closed >= before.returns_closed
             and here & before.keys <= {leaf.signature_key for leaf in old.membership.leaves()}
         )
 
@@ -280,6 +279,7 @@ class HostReturnLobby:
         self._sought_at = 0.0
         self._sent: _Sent | None = None
         self._sent_at = 0.0
+        self._told_stale = False
         self.effects.append(ev.Tell(sentences.status("returning")))
         self.tick(now)
 
@@ -325,9 +325,15 @@ class HostReturnLobby:
             self._let_in(said, self._sent)
 
     def _ask(self, day: int, here: recovery.HelperOffer, now: float) -> None:
+        seed = self._kept.host_keys.current
+        if here.return_public != seed.return_public:
+            if not self._told_stale:  # the word of somebody who was admitted once: another may still help
+                self._told_stale = True
+                self.effects.append(ev.Tell(sentences.status("return_stale")))
+            return
         bundle = self._make_package(now)
         asked, private = recovery.make_host_return_request(
-            self._kept.host_seed, self._kept.group_id, here.slot, bundle.encoded, rng=self._rng
+            seed, self._kept.group_id, here.slot, bundle.encoded, rng=self._rng
         )
         self._sent, self._sent_at = _Sent(asked, private, bundle), now
         self._post(day, asked)
@@ -340,11 +346,24 @@ class HostReturnLobby:
         except SnugCryptoError:
             return  # from a former member: another may still answer
         own = next(m.leaf_node.signature_key for m in group.members() if m.leaf == group.own_leaf)
-        room_admin = self._kept.host_seed.room_admin_key(self._kept.group_id).public
-        ours = group.group_id == self._kept.group_id and answer.door_seed == self._kept.door_seed
-        ours = ours and answer.room_admin_public == room_admin
-        if ours and policy.host_public == self._kept.host_seed.host_public and own in policy.hosts:
+        keys = self._kept.host_keys
+        if (
+            group.group_id == self._kept.group_id
+            and answer.door_seed == self._kept.door_seed
+            and policy.return_public == keys.current.return_public
+            and policy.link_keys[-1] == keys.current.host_public
+            and self._is_number(answer.number, policy)
+            and own in policy.hosts
+        ):
             self.entry = Entry(answer, group, self._rejoin_key)
+
+    def _is_number(self, number: bytes, policy: Policy) -> bool:
+        """Return whether it is the meeting's first number, as far as our keys tell."""
+        first = self._kept.host_keys.seeds[0]
+        if first.host_public != policy.host_public:
+            return True  # we became a host later, and were sent no key of the beginning
+        admin = first.room_admin_key(self._kept.group_id).public
+        return number == invite.room_number(self._kept.door_key.public, admin)
 
     def close(self) -> None:
         """Leave the lobby."""

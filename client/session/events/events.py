@@ -77,8 +77,12 @@ class Knocked:
     standing: Standing = "none"
     contact: str | None = None
     fingerprint: str | None = None  # 40 digits; None: no identity is shown
-    #: Oddities of name and identity, a sentence each.
+    #: Oddities of name, identity and link, a sentence each.
     warnings: tuple[str, ...] = ()
+    #: The link was made before the hosts' keys changed: a former host may have made it.
+    older: bool = False
+    #: A host that has crashed asks to come back, by the hosts' return key and not by an invite.
+    returning: bool = False
 
 
 @dataclass(frozen=True)

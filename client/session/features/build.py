@@ -5,6 +5,7 @@ from __future__ import annotations
 from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.filesharing import Files
+from snugroom.client.session.features.host_key_rotation import HostKeyRotation
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.images import Images
@@ -28,6 +29,7 @@ def build(room: Room, now: float) -> list[Feature]:
     """Return a new membership's features."""
     return [
         HostKeyTransfer(room),
+        HostKeyRotation(room),
         Roles(room),
         Revocation(room),
         Maintenance(room, now),

@@ -17,6 +17,9 @@ HEAL_ROUND: Final = 300.0
 #: Extra seconds that each next rank waits.
 HEAL_STEP: Final = 5.0
 SELF_REMOVE_STEP: Final = 1.0
+#: Slots without a commit of a host after which a host commits, half of those after which a member may commit
+#: a host's return (SNUG-9). Each next rank waits one more.
+HOST_SLOTS: Final = 8
 
 
 def _rank(order: Sequence[int], own: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.features.commit_rota import CommitRota
+from snugroom.client.session.features.commit_rota import HOST_SLOTS, CommitRota
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import HealIntent, SelfRemoveIntent
 from snugroom.client.session.kernel.ports import Room
@@ -42,7 +42,8 @@ class Maintenance(Feature):
         if room.idle:
             leaves = [leaf for leaf, _, _ in room.membership.members()]
             confirm = self._unconfirmed and room.is_synced(now)
-            if confirm or self._rota.heal_due(leaves, room.membership.own_leaf, now):
+            heal = self._rota.heal_due(leaves, room.membership.own_leaf, now)
+            if confirm or heal or self._host_due():
                 room.queue(HealIntent(room.membership.group.epoch), now)
         self._commit_self_removes(now)
 
@@ -59,6 +60,13 @@ class Maintenance(Feature):
             self._rota.add_self_remove(SelfRemoveIntent(stored.sender, stored.reference, what.proposal), now)
             self._commit_self_removes(now)
         return True
+
+    def _host_due(self) -> bool:
+        """Return whether to commit as a host, so that all members can see that one is here."""
+        m = self.room.membership
+        if not m.is_host(m.own_leaf):
+            return False
+        return m.journal.slot - m.ledger.hosted >= HOST_SLOTS + self.room.rank
 
     def _commit_self_removes(self, now: float) -> None:
         room = self.room

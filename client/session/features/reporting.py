@@ -77,11 +77,14 @@ class Reporting(Feature):
 
     def admission_for(self, signature_key: bytes) -> bytes:
         """As a host, return our signature (64 bytes) on the admission of a key; empty without reports."""
-        m, seed = self.room.membership, self.room.host_seed
+        m, keys = self.room.membership, self.room.host_keys
         leaf = next((x.leaf for x in m.group.members() if x.leaf_node.signature_key == signature_key), None)
-        if not self.on or seed is None or leaf is None:
+        seeds = () if keys is None else keys.seeds
+        # Reports name the key of the meeting's first links, whichever keys the hosts have now.
+        first = next((seed for seed in seeds if seed.host_public == m.policy.host_public), None)
+        if not self.on or first is None or leaf is None:
             return b""
-        return report.sign_admission(seed.host_key, m.group.group_id, signature_key, self.invite_of(leaf))
+        return report.sign_admission(first.host_key, m.group.group_id, signature_key, self.invite_of(leaf))
 
     def take(self, admission: bytes) -> None:
         """Store our own admission from the host's answer, if it is valid."""
@@ -103,7 +106,7 @@ class Reporting(Feature):
     def _own(self) -> bytes:
         m = self.room.membership
         key = m.signature_key(m.own_leaf)
-        if not self._admission and key is not None and self.room.host_seed is not None:
+        if not self._admission and key is not None and self.room.host_keys is not None:
             self._admission = self.admission_for(key)  # an opener or returned host signs for itself
         return self._admission
 

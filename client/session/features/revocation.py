@@ -47,7 +47,7 @@ class Revocation(Feature):
             if now - sent_at > RESEND_AFTER:  # a connection may have been lost in between
                 del self._in_flight[digest]
                 self._unsent |= some
-        if not self._unsent or room.host_seed is None or not room.speaks(now):
+        if not self._unsent or room.host_keys is None or not room.speaks(now):
             return
         told = sorted(self._unsent)[: content.REVOKED_MAX]
         self._unsent.difference_update(told)

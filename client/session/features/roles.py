@@ -50,16 +50,9 @@ class Roles(Feature):
             Mode.ASK if room.membership.policy.mode is Mode.LOCKED else room.membership.policy.mode
         )
         self._handover: _Handover | None = None
-        #: All hosts since we came in: they have had the host seed, which makes links.
-        self._ever_hosts = set(room.membership.policy.hosts)
-        #: Whether one of them was removed, or lost the role by another's act: a valid invite then proves
-        #: little.
-        self.seed_exposed = False
 
     def carry_over(self, old: Room) -> None:
         before = old.feature(Roles)
-        self._ever_hosts |= before._ever_hosts
-        self.seed_exposed = before.seed_exposed
         if self.room.membership.policy.mode is Mode.LOCKED:
             self._open_mode = before._open_mode
         self._handover = before._handover
@@ -148,25 +141,19 @@ class Roles(Feature):
             self._open_mode = change.policy_after.mode
         for event in changes(change, self.room.membership):
             self.room.tell(event)
-        self._check_seed_exposure(change)
+        if change.returned:
+            self._check_return(change, now)
 
     # -- internals -----------------------------------------------------------------------------------
 
-    def _check_seed_exposure(self, change: Change) -> None:
-        m, before = self.room.membership, change.policy_before.hosts
-        evicts = not change.rejoined and not change.returned
-        thrown = {key: name for leaf, name, key in change.removed if evicts and leaf not in change.left}
-        by = m.signature_key(change.by)
-        deposed = set(before) - set(change.policy_after.hosts) - {by} if evicts else set()
-        gone = (self._ever_hosts & thrown.keys()) | deposed
-        self._ever_hosts |= set(change.policy_after.hosts)
-        if not gone or self.seed_exposed:
-            return
-        self.seed_exposed = True
-        if change.policy_after.mode is Mode.WAVE_IN and m.is_host(m.own_leaf):
-            leaf = leaf_of(m, key := min(gone))
-            whom = thrown.get(key, sentence("room.a_host")) if leaf is None else m.name(leaf)
-            self.room.tell(sentences.status("asks_again", name=whom))
+    def _check_return(self, change: Change, now: float) -> None:
+        """Report a return that no person approved, although a host is here."""
+        m, room = self.room.membership, self.room
+        before = {leaf: m.signature_key(leaf) in change.policy_before.hosts for leaf, _, _ in m.members()}
+        hosts = [leaf for leaf, host in before.items() if host]
+        if any(room.heard_recently(leaf, now) for leaf in hosts) and not before.get(change.by, False):
+            back = change.added[0][1]
+            room.tell(sentences.alarm("unapproved_return", who=m.name(change.by), name=back))
 
     def _cancel_handover(self, why: str) -> None:
         self._handover = None

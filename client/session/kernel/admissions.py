@@ -65,6 +65,7 @@ class Admissions:
         key = done.key_package.leaf_node.signature_key
         return lobby.Answer(
             welcome=welcome,
+            number=room.number,
             door_seed=room.door_key.seed,
             room_admin_public=room.room_admin_public,
             heartbeat_key=room.membership.hand_heartbeat_key(),

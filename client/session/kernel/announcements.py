@@ -1,4 +1,4 @@
-"""The members' announcements, and the sealed grant of the host seed."""
+"""The members' announcements, and the sealed grant of the host keys."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from snugroom.client.session.catalogue import content
 from snugroom.crypto import hpke
-from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.fields import prefixed
+from snugroom.crypto.fields import Reader, prefixed
 from snugroom.crypto.kdf import Rng
 
 _SUITE = hpke.Suite.X25519_SHA256_AES128GCM
@@ -51,24 +51,27 @@ class Announcements:
 
 
 def seal_grant(
-    seed: HostSeed, leaf: int, signature_key: bytes, box: bytes, group_id: bytes, rng: Rng
+    keys: HostKeys, leaf: int, signature_key: bytes, box: bytes, group_id: bytes, rng: Rng
 ) -> content.Grant:
-    """Seal the host seed for the new host at `leaf`, with that signature key and box."""
-    sealed = hpke.seal(_SUITE, box, _info(group_id), signature_key, seed.seed, rng=rng)
+    """Seal the host keys for the host at `leaf`, with that signature key and box."""
+    sealed = hpke.seal(_SUITE, box, _info(group_id), signature_key, keys.encode(), rng=rng)
     return content.Grant(leaf, sealed.enc, sealed.ciphertext)
 
 
-def open_grant(grant: content.Grant, own_key: bytes, own_box: bytes, group_id: bytes) -> HostSeed | None:
-    """Return the host seed in a grant to us (`own_box` is the private half); None if it does not open."""
+def open_grant(grant: content.Grant, own_key: bytes, own_box: bytes, group_id: bytes) -> HostKeys | None:
+    """Return the host keys in a grant to us (`own_box` is the private half); None if it does not open."""
     try:
         opened = hpke.open(_SUITE, own_box, grant.enc, _info(group_id), own_key, grant.sealed)
-        return HostSeed(opened.plaintext)
+        reader = Reader(opened.plaintext)
+        keys = HostKeys.read(reader)
+        reader.end()
+        return keys
     except SnugCryptoError:
         return None
 
 
 def granted_message(group_id: bytes, signature_key: bytes) -> bytes:
-    """Return the host key's statement that the member of that signature key (32 bytes) has the seed."""
+    """Return the return key's statement that the member of that signature key (32 bytes) has the keys."""
     return b"snug 1 granted" + prefixed(group_id, 2) + signature_key
 
 

@@ -34,9 +34,20 @@ def found_meeting(
     title = check_text(unicodedata.normalize("NFC", title), TITLE_MAX)
     flags = REPORTS if reports else 0
     rejoin_key = SigningKey.generate(rng)
-    group = me.found(Policy(1, (me.public,), seed.host_public, mode, title, flags=flags), rejoin_key, now)
+    group_id = rng(16)
+    room_admin = seed.room_admin_key(group_id).public
+    policy = Policy(
+        1,
+        (me.public,),
+        seed.host_public,
+        mode,
+        title,
+        flags=flags,
+        return_public=seed.return_public,
+        room_admin_public=room_admin,
+    )
+    group = me.found(group_id, policy, rejoin_key, now)
     door_key = SigningKey.generate(rng)
-    room_admin = seed.room_admin_key(group.group_id).public
     number = room_number(door_key.public, room_admin)
     membership = Membership(
         group,
@@ -58,7 +69,7 @@ def enter_meeting(entry: Entry, secret: bytes, now: float, rng: Rng) -> Arrival:
     door_key = SigningKey(answer.door_seed)
     membership = Membership(
         entry.group,
-        room=room_number(door_key.public, answer.room_admin_public),
+        room=answer.number,
         slot=answer.slot,
         chain=answer.chain,
         ledger=Ledger.decode(answer.ledger),
@@ -104,8 +115,8 @@ def rejoin_lobby(
 
 def recovery_data(me: Me, room: RoomSession, link: Invite) -> HostRecoveryData | None:
     """Return the data for a host to keep, sealed, to return by after a crash; None for others."""
-    if room.host_seed is None:
+    if room.host_keys is None:
         return None
     return HostRecoveryData(
-        room.host_seed, room.door_key.seed, link.secret, room.membership.group.group_id, link.origin, me.name
+        room.host_keys, room.door_key.seed, link.secret, room.membership.group.group_id, link.origin, me.name
     )

@@ -52,8 +52,8 @@ class Feature:
     def relayed(self, number: int, digest: bytes, now: float) -> None:
         """A relay that the server stores has arrived, readable or not: its number, and H(blob)."""
 
-    def receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
-        """A receipt of the server with a valid signature."""
+    def receipt(self, number: bytes, slot: int, chain: bytes, signature: bytes, now: float) -> None:
+        """A receipt of the server with a valid signature, for that number of the room (16 bytes)."""
 
     def server_notice(self, code: str, text: str, now: float) -> None:
         """A `refused` or `closing` message of the server."""

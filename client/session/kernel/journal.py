@@ -77,10 +77,10 @@ class Journal:
         kept = [entry.room_pass for entry in reversed(self._entries)]
         return list(dict.fromkeys([*kept, self._floor.room_pass]))
 
-    def signed(self, *, newest: bool = False) -> Entry | None:
-        """Return the earliest (or newest) slot that we can replay from and that the room admin has signed."""
+    def signed(self, *, newest: bool = False) -> list[Entry]:
+        """Return the slots that a room admin has signed, the earliest (or newest) first."""
         entries = reversed(self._entries) if newest else iter(self._entries)
-        return next((entry for entry in entries if entry.opening is not None), None)
+        return [entry for entry in entries if entry.opening is not None]
 
     def chain_after(self, blob: bytes) -> bytes:
         """Return the chain value that results if `blob` takes the next slot."""

@@ -63,8 +63,10 @@ class Me:
             rng=self.rng,
         )
 
-    def found(self, policy: room_state.Policy, rejoin_key: SigningKey, now: float) -> mls.Group:
-        """Return a new meeting's group, with us as its only member and `policy` as its first."""
+    def found(
+        self, group_id: bytes, policy: room_state.Policy, rejoin_key: SigningKey, now: float
+    ) -> mls.Group:
+        """Return a new meeting's group, with us as its only member and `policy` as its first policy."""
         bundle = self.package(now, rejoin_key)
         required = mls.Extension(
             mls.ExtensionType.REQUIRED_CAPABILITIES,
@@ -72,7 +74,7 @@ class Me:
         )
         return mls.Group.create(
             bundle,
-            group_id=self.rng(16),
+            group_id=group_id,
             extensions=(required, mls.Extension(room_state.POLICY_EXTENSION, policy.encode())),
             rng=self.rng,
         )

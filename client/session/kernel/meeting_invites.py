@@ -8,11 +8,12 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry.invites import InviteBook, invite_name
+from snugroom.client.session.features.host_key_transfer import holds_current
 from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.room_state import SINGLE_USE
-from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk
+from snugroom.crypto.entry.invite import HostKeys, Invite, link_psk
 from snugroom.crypto.kdf import Rng
 
 
@@ -32,22 +33,28 @@ class MeetingInvites:
         """The PSK that every newcomer has from the link."""
         return {policy.LINK_PSK_ID: link_psk(self.own.secret)}
 
-    def invite(self, seed: HostSeed, index: int) -> Invite:
-        """Return the invite of that index to this meeting."""
-        return seed.invite(self.own.origin, self.own.secret, index, self.own.servers)
+    def invite(self, keys: HostKeys, index: int) -> Invite:
+        """Return the invite of that index to this meeting, in the current generation."""
+        return keys.current.invite(self.own.origin, self.own.secret, index, self.own.servers)
 
     # -- the host role -----------------------------------------------------------------------------
 
     def opened(self) -> ev.InviteMade:
         """Record the open invite of a new meeting."""
         self._open = 0
-        self.book.first()
+        self.book.first(self.own.host_public)
         return ev.InviteMade(self.own.link(), 0)
 
-    def become_host(self, seed: HostSeed) -> None:
+    def become_host(self) -> None:
         """Go on as a host, with the invite that we came by."""
-        self.own = self.invite(seed, self.own.index)
         self._open = None if self.own.index & SINGLE_USE else self.own.index
+
+    def keys_changed(self, room: RoomSession) -> ev.Event | None:
+        """Make another open link, because former hosts know the keys of the one before."""
+        old, self._open = self._open, None
+        if old is None or room.ended is not None:
+            return None
+        return self._open_anew(room, old if old in room.membership.ledger.revoked else None)
 
     def stop_hosting(self) -> None:
         """Offer no open invite any more."""
@@ -57,11 +64,14 @@ class MeetingInvites:
 
     def make(self, room: RoomSession, wanted: ev.NewInvite) -> ev.InviteMade:
         """Make an invite; ValueError if that is impossible."""
-        assert room.host_seed is not None
+        made = self._make(room, wanted.label, wanted.once)
+        return ev.InviteMade(made.link(), made.index, wanted.label, wanted.once)
+
+    def _make(self, room: RoomSession, label: str, once: bool) -> Invite:
+        assert room.host_keys is not None
         known = room.membership.ledger.used | room.membership.ledger.revoked
-        index = self.book.make(wanted.label, wanted.once, known, self._rng)
-        link = self.invite(room.host_seed, index).link()
-        return ev.InviteMade(link, index, wanted.label, wanted.once)
+        host_public = room.host_keys.current.host_public
+        return self.invite(room.host_keys, self.book.make(label, once, host_public, known, self._rng))
 
     def replace_open(self, room: RoomSession) -> ev.Event | None:
         """Replace the open link after a removal has revoked it: the removed member still holds it."""
@@ -69,21 +79,21 @@ class MeetingInvites:
         if (
             old is None
             or old not in room.membership.ledger.revoked
-            or room.host_seed is None
+            or room.membership.ledger.rotation_due
+            or not holds_current(room)  # `keys_changed` makes one
             or room.ended is not None
         ):
             return None
         self._open = None
-        if old in self.book.taken_back:
-            return None
+        return None if old in self.book.taken_back else self._open_anew(room, old)
+
+    def _open_anew(self, room: RoomSession, replaces: int | None) -> ev.Event:
         try:
-            self._open = self.book.make(
-                "", False, room.membership.ledger.used | room.membership.ledger.revoked, self._rng
-            )
+            self.own = self._make(room, "", False)
         except ValueError as error:
             return sentences.alarm("not_done", why=reasons.because(error))
-        self.own = self.invite(room.host_seed, self._open)
-        return ev.InviteMade(self.own.link(), self._open, replaces=old)
+        self._open = self.own.index
+        return ev.InviteMade(self.own.link(), self._open, replaces=replaces)
 
     def take_back(self, room: RoomSession, index: int) -> None:
         """Revoke an invite, here and with the other hosts."""

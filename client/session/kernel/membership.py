@@ -428,15 +428,18 @@ class Membership:
                 slot, before[rejoin_leaf].signature_key, ticket.nonce, ticket.stuck
             )
         self.policy = policy_of(self.group)
-        evicted = {before[leaf].signature_key for leaf, gone in revoke.items() if gone and leaf in before}
+        gone = {before[leaf].signature_key for leaf in removed if leaf in before and rejoin_leaf is None}
         hosts = set(old_policy.hosts)
+        rotated = self.policy.return_public != old_policy.return_public
         self.ledger = self.ledger.after(
             slot,
             removed={leaf: revoke[leaf] for leaf in removed},
             added={leaf: (after[leaf].signature_key, invite) for leaf in added},
             rejoined=rejoined,
             host_returned=returned,
-            host_lost=not returned and bool(hosts & evicted or hosts - set(self.policy.hosts)),
+            host_lost=not returned and bool(hosts & gone or hosts - set(self.policy.hosts)),
+            rotated=rotated,
+            by_host=view.by_host,
         )
         self.journal.append(blob, room_pass(self.group, self.room), opening)
         self.epoch_slot = slot
@@ -457,6 +460,7 @@ class Membership:
             invite=self.ledger.invite_of(added[0]) if added else None,
             left=frozenset(p.removed for p in view.of("remove") if p.by_reference and p.removed is not None),
             returned=returned,
+            rotated=rotated,
             stuck_slot=stuck_slot,
         )
 

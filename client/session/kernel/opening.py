@@ -1,30 +1,70 @@
-"""The room admin's signature that opens a slot's gate alone (protocol section 3, G1 and G3)."""
+"""The room admin's signature that opens a slot's gate alone (protocol section 3, G1 and G3).
+
+It names the room's number, which depends on the room admin's key (G8). Hosts change that key. The signatures
+of earlier keys still tell which slots were hosts', but a server takes those of its room's key alone.
+"""
 
 from __future__ import annotations
 
+import contextlib
+
+from snugroom.client.session.kernel.journal import Entry
 from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import SigningKey
 from snugroom.server.wire import messages as wire
 
 
-def sign_opening(room: Room, slot: int, gate: bytes, chain: bytes) -> bytes | None:
-    """Return our signature (64 bytes) for a slot, its gate and the chain after it; None if we are no host."""
-    if room.host_seed is None:
+def room_admin(room: Room) -> SigningKey | None:
+    """Return the key under which the server holds the room; None unless we are a host that has it."""
+    keys = room.host_keys
+    if keys is None:
         return None
-    room_admin = room.host_seed.room_admin_key(room.membership.group.group_id)
-    return room_admin.sign(invite.open_message(room.number, slot, gate, chain))
+    return keys.room_admin_key(room.membership.group.group_id, room.room_admin_public)
+
+
+def sign_opening(room: Room, slot: int, gate: bytes, chain: bytes) -> bytes | None:
+    """Return our signature (64 bytes) for a slot, its gate and the chain after it; None without the key."""
+    key = room_admin(room)
+    if key is None:
+        return None
+    number = invite.room_number(room.door_key.public, key.public)
+    return key.sign(invite.open_message(number, slot, gate, chain))
 
 
 def valid_opening(room: Room, message: wire.Committed) -> bytes | None:
-    """Return the signature that came with a slot, to pass on with its blob; None without a valid one."""
+    """Return the signature that came with a slot, by any key of the room so far; None without a valid one."""
     gate, opening = envelope.gate(message.blob), message.opening
     if opening is None:
         return None
-    try:
-        admin = room.room_admin_public
-        invite.verify_opening(admin, room.number, message.slot, gate, message.chain, opening)
-    except SnugCryptoError:
+    for admin in reversed(room.room_admins):
+        if _is_by(admin, room, message.slot, gate, message.chain, opening):
+            return opening
+    return None
+
+
+def opening_to_pass_on(room: Room, entry: Entry) -> bytes | None:
+    """Return the signature of a host's slot that the server takes now; None if we have none."""
+    if entry.opening is None or entry.blob is None:
         return None
-    return opening
+    if is_current(room, entry):
+        return entry.opening
+    return sign_opening(room, entry.slot, envelope.gate(entry.blob), entry.chain)
+
+
+def is_current(room: Room, entry: Entry) -> bool:
+    """Return whether the key under which the server holds the room has signed this slot."""
+    if entry.opening is None or entry.blob is None:
+        return False
+    gate = envelope.gate(entry.blob)
+    return _is_by(room.room_admin_public, room, entry.slot, gate, entry.chain, entry.opening)
+
+
+def _is_by(admin: bytes, room: Room, slot: int, gate: bytes, chain: bytes, opening: bytes) -> bool:
+    number = invite.room_number(room.door_key.public, admin)
+    with contextlib.suppress(SnugCryptoError):
+        invite.verify_opening(admin, number, slot, gate, chain, opening)
+        return True
+    return False

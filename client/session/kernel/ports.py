@@ -15,7 +15,7 @@ from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.kernel.intents import EntryIntent, Intent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.options import Options
-from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.server.wire import messages as wire
 
@@ -46,6 +46,10 @@ class Members(Protocol):
     def host_only(self) -> None:
         """Check that we are a host; ValueError if not."""
 
+    @property
+    def rank(self) -> int:
+        """Our index among the hosts if we are a host, else among the other members, by leaf."""
+
     def heard_recently(self, leaf: int, now: float) -> bool:
         """Return whether data signed by this leaf has arrived in the last seconds."""
 
@@ -60,13 +64,23 @@ class Server(Protocol):
     @property
     def door_key(self) -> SigningKey: ...
     @property
-    def room_admin_public(self) -> bytes: ...
+    def room_admin_public(self) -> bytes:
+        """The public half of the key under which the server holds the room, 32 bytes."""
+
+    @property
+    def room_admins(self) -> list[bytes]:
+        """The public halves of all keys under which the server may have held it, the newest last."""
+
     @property
     def handle(self) -> bytes: ...
     @property
     def incarnation(self) -> bytes | None: ...
     @property
     def server_key(self) -> bytes | None: ...
+    @property
+    def server_nonce(self) -> bytes | None:
+        """The nonce of this connection's challenge, for what the room admin signs; None without one."""
+
     @property
     def server_slot(self) -> int | None: ...
     @property
@@ -189,15 +203,15 @@ class Room(Members, Server, Sending, Commits, Course, Protocol):
         """The private half of the X25519 key that we announce, for messages to us alone (32 bytes)."""
 
     @property
-    def host_seed(self) -> HostSeed | None:
-        """The host seed; None while we are no host."""
+    def host_keys(self) -> HostKeys | None:
+        """The host keys that we hold; None while we are no host."""
 
     @property
     def has_media(self) -> bool:
         """Whether a media engine has published its parameters."""
 
-    def take_host_seed(self, seed: HostSeed) -> None:
-        """Become a host: another host has sent us the seed."""
+    def take_host_keys(self, keys: HostKeys) -> None:
+        """Host with these keys from now on: another host has sent them, or we have made the newest."""
 
     def feature(self, kind: type[_F]) -> _F:
         """Return the feature of that class; StopIteration if this membership has none."""

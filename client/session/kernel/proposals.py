@@ -59,8 +59,7 @@ def proposals_for(state: State, intent: intents.Intent, rng: Rng) -> Built | Non
             raise ValidationError("SNUG-8", "the ticket is of another history")
         return Built([mls.Remove(leaf), link, mls.Add(intent.key_package)])
     if isinstance(intent, intents.HostReturnIntent):
-        known = intent.key_package.leaf_node.signature_key in members.values()
-        return None if known else Built(_host_return(state, intent, link))
+        return _host_return(state, intent, link)
     if isinstance(intent, intents.RemoveIntent):
         if members.get(intent.leaf) != intent.signature_key:
             return None
@@ -82,8 +81,8 @@ def _with_policy(state: State, changed: Policy) -> mls.Proposal:
     return mls.GroupContextExtensions((kept, mls.Extension(POLICY_EXTENSION, changed.encode())))
 
 
-def _host_return(state: State, intent: intents.HostReturnIntent, link: mls.Proposal) -> list[mls.Proposal]:
-    """Replace the returning host's old leaf, if it is still in the tree, by the new one."""
+def _host_return(state: State, intent: intents.HostReturnIntent, link: mls.Proposal) -> Built | None:
+    """Put the returning host's new leaf in place of the host's leaf of that name; None if there is none."""
     leaf = intent.key_package.leaf_node
     old = next(
         (
@@ -94,9 +93,8 @@ def _host_return(state: State, intent: intents.HostReturnIntent, link: mls.Propo
         ),
         None,
     )
-    hosts = set(state.policy.hosts) | {leaf.signature_key}
-    if old is not None:
-        hosts.discard(old.leaf_node.signature_key)
+    if old is None or old.leaf_node.signature_key == leaf.signature_key:
+        return None
+    hosts = (set(state.policy.hosts) - {old.leaf_node.signature_key}) | {leaf.signature_key}
     changed = replace(state.policy, version=state.policy.version + 1, hosts=tuple(sorted(hosts)))
-    gone: list[mls.Proposal] = [] if old is None else [mls.Remove(old.leaf)]
-    return [*gone, link, mls.Add(intent.key_package), _with_policy(state, changed)]
+    return Built([mls.Remove(old.leaf), link, mls.Add(intent.key_package), _with_policy(state, changed)])

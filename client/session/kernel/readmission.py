@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Final
+
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.helper import ATTENDANTS_MAX, MembersLobby, RejoinHelper
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.session.monitor.heartbeats import interval
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import Invite
+from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import Rng
+
+#: Intervals between beats after which only members of our own room can still count as heard.
+HEARD_BEFORE: Final = 4
+#: Seconds between two requests for a card of a host elsewhere.
+ASK_EVERY: Final = 10.0
 
 
 class Readmission:
@@ -19,6 +29,8 @@ class Readmission:
         #: The lobby that we attend as a member; None while we don't.
         self.members: MembersLobby | None = None
         self._helper: RejoinHelper | None = None
+        self._alone = False
+        self._asked_at = 0.0
 
     def attend(self, room: RoomSession, host: HostLobby | None, link: Invite, now: float) -> list[ev.Effect]:
         """Do what is due, in the host's lobby if there is one; return the effects of leaving the lobby."""
@@ -35,11 +47,52 @@ class Readmission:
         if place is not None:
             for wanted in helper.tick(room, room.rank, place.post, now):
                 room.queue(wanted, now)
+            self._look_elsewhere(room, place, now)
         return left
 
-    def message_posted(self, day: int, said: lobby.RecoveryMessage, room: RoomSession, now: float) -> None:
-        """Process a request, or another member's offer."""
-        self._helping(room).message_posted(day, said, room, room.rank, now)
+    def _look_elsewhere(self, room: RoomSession, place: HostLobby | MembersLobby, now: float) -> None:
+        """Ask for other hosts' cards while we hear nobody in a room that was new when we entered.
+
+        The hosts' keys may have changed while we were away: after a restart of the server the others meet
+        under another number.
+        """
+        m, since = room.membership, room.sync.new_room_since
+        self._alone = False
+        if since is None or now - since < HEARD_BEFORE * interval(len(m.members())):
+            return
+        others = [leaf for leaf, _, _ in m.members() if leaf != m.own_leaf]
+        if not others or any(room.heard_recently(leaf, now) for leaf in others):
+            room.sync.new_room_since = None
+            return
+        self._alone = True
+        if now - self._asked_at >= ASK_EVERY:
+            self._asked_at = now
+            for day in place.entered:
+                place.post(day, lobby.CardRequest())
+
+    def _card_posted(self, day: int, card: lobby.Card, room: RoomSession, now: float) -> None:
+        """Come in again by the lobby if another host is there, and we hear nobody in our room."""
+        if not self._alone:
+            return
+        for key in room.membership.policy.link_keys:
+            with contextlib.suppress(SnugCryptoError):
+                card.verify(key, room.origin, day, now)
+                room.give_up()
+                return
+
+    def message_posted(
+        self, day: int, said: lobby.LobbyMessage, room: RoomSession, now: float
+    ) -> ev.Knocked | None:
+        """Process a request, an offer or another host's card; return the question for our person, if any."""
+        if isinstance(said, lobby.Card):
+            self._card_posted(day, said, room, now)
+        if not isinstance(said, lobby.RecoveryMessage):
+            return None
+        return self._helping(room).message_posted(day, said, room, room.rank, now)
+
+    def decide(self, number: int, admit: bool, room: RoomSession, now: float) -> None:
+        """Let a host come back, or refuse it; ValueError if none asks under that number."""
+        self._helping(room).decide(number, admit, now)
 
     def answer(
         self, number: int, answer: lobby.Answer, room: RoomSession, place: HostLobby | MembersLobby

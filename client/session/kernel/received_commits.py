@@ -5,6 +5,7 @@ Protocol sections 5 and 6. `membership` judges; `commit_queue` has our commits u
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from snugroom.client.session import events as ev
@@ -21,7 +22,7 @@ from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.entry import invite
-from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.errors import AuthenticationError, SnugCryptoError
 from snugroom.server.wire import messages as wire
 
 #: Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway.
@@ -121,7 +122,10 @@ class ReceivedCommits:
             room.finish("replaced", sentence("room.replaced"))
         else:
             by = sentence("room.somebody") if view.sender is None else room.membership.name(view.sender)
-            room.finish("removed", sentence("room.removed_by", by=by))
+            if view.context.host_return is not None:
+                room.finish("replaced", sentence("room.replaced.host", by=by))
+            else:
+                room.finish("removed", sentence("room.removed_by", by=by))
 
     def pass_over(self, blob: bytes, now: float) -> None:
         """Go on after the slot that we are stuck at: its commit, `blob`, is void."""
@@ -142,6 +146,8 @@ class ReceivedCommits:
     def _adopt(self, step: Valid | Staged, blob: bytes, opening: bytes | None, now: float) -> None:
         room = self._room
         change = room.membership.adopt(step, blob, now, opening)
+        if change.rotated:
+            self._sync.keys_changed()
         if isinstance(step, Staged):
             self._queue.adopted(step)
         gone = {leaf for leaf, _, _ in change.removed}
@@ -161,12 +167,23 @@ class ReceivedCommits:
         if room.server_key is None:
             return
         try:
-            invite.verify_receipt(room.server_key, room.number, slot, chain, signature)
+            number = self._number_signed(room.server_key, slot, chain, signature)
         except SnugCryptoError:
             room.tell(sentences.alarm("receipt"))
             return
         for feature in self._hooks.features_with("receipt"):
-            feature.receipt(slot, chain, signature, now)
+            feature.receipt(number, slot, chain, signature, now)
+
+    def _number_signed(self, server_key: bytes, slot: int, chain: bytes, signature: bytes) -> bytes:
+        """Return the room's number in a receipt; AuthenticationError if it is signed for none of ours."""
+        *earlier, current = self._sync.numbers
+        for number in reversed(earlier):
+            with contextlib.suppress(AuthenticationError):
+                invite.verify_receipt(server_key, current, slot, chain, signature)
+                return current
+            current = number
+        invite.verify_receipt(server_key, current, slot, chain, signature)
+        return current
 
 
 def tell_roster(room: Room, change: Change | None = None) -> None:

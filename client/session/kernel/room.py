@@ -26,8 +26,7 @@ from snugroom.client.session.kernel.received_commits import ReceivedCommits, tel
 from snugroom.client.session.kernel.server_answers import ServerAnswers
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.options import Options
-from snugroom.crypto.entry import invite
-from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.kdf import H, Rng, SigningKey
 from snugroom.server.wire import messages as wire
 
@@ -46,7 +45,7 @@ class RoomSession:
         origin: str,
         door_key: SigningKey,
         room_admin_public: bytes,
-        host_seed: HostSeed | None,
+        host_keys: HostKeys | None,
         owner: Owner,
         build_features: Callable[[Room, float], Sequence[Feature]],
         now: float,
@@ -56,8 +55,7 @@ class RoomSession:
         self.membership = membership
         self.origin = origin
         self.door_key = door_key
-        self.room_admin_public = room_admin_public
-        self.host_seed = host_seed
+        self.host_keys = host_keys
         self.options = options
         self.rng = rng
         self.effects: list[ev.Effect] = []
@@ -67,7 +65,7 @@ class RoomSession:
         #: The private half of the X25519 key that we announce, for messages to us alone.
         self.box = rng(32)
         self.announcements = Announcements()
-        self.sync = Sync(self, now)
+        self.sync = Sync(self, room_admin_public, now)
         self._leaving_since: float | None = None
         self._answers = ServerAnswers(self)
         self.features = build_features(self, now)
@@ -151,8 +149,23 @@ class RoomSession:
 
     @property
     def number(self) -> bytes:
-        """The room's number at the server, 16 bytes."""
-        return invite.room_number(self.door_key.public, self.room_admin_public)
+        """The meeting's first number, 16 bytes: what members sign and seal is bound to it."""
+        return self.membership.room
+
+    @property
+    def room_admin_public(self) -> bytes:
+        """The public half of the key under which the server holds the room, 32 bytes."""
+        return self.sync.room_admin_public
+
+    @property
+    def room_admins(self) -> list[bytes]:
+        """The public halves of all keys under which the server may have held the room, the newest last."""
+        return self.sync.room_admins
+
+    @property
+    def server_nonce(self) -> bytes | None:
+        """The nonce of this connection's challenge, for what the room admin signs; None without one."""
+        return None if self.sync.connection is None else self.sync.connection.nonce
 
     def carry_over(self, old: RoomSession) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
@@ -250,13 +263,13 @@ class RoomSession:
             self.sync.connection.sync_done = False
         self._drive(now)
 
-    def take_host_seed(self, seed: HostSeed) -> None:
-        """Become a host: another host has sent us the seed."""
-        self.host_seed = seed
+    def take_host_keys(self, keys: HostKeys) -> None:
+        """Host with these keys from now on: another host has sent them, or we have made the newest."""
+        self.host_keys = keys
 
-    def drop_host_seed(self) -> None:
-        """Forget the seed: we are no host any more."""
-        self.host_seed = None
+    def drop_host_keys(self) -> None:
+        """Forget the keys: we are no host any more."""
+        self.host_keys = None
 
     # -- the connection ----------------------------------------------------------------------------
 
@@ -301,13 +314,16 @@ class RoomSession:
                 self.messages.mark_for_resending(all_recent=restarted)  # it has lost its relays
             case wire.Opened():
                 sync.opened(message.slot, message.chain, now)
-                self._received_commits.check_receipt(message.slot, message.chain, message.signature, now)
+                if message.slot <= self.membership.journal.slot:  # later, under a key that we don't know yet
+                    self._received_commits.check_receipt(message.slot, message.chain, message.signature, now)
             case wire.Shown():
                 sync.shown(message.slot)
             case wire.Committed():
                 self._received_commits.received(message, now)
             case wire.Stale():
                 sync.stale(message.slot, now)
+            case wire.Rekeyed():
+                sync.rekeyed(message.room_admin_key)
             case wire.CaughtUp():
                 sync.caught_up(message.slot, message.relay, now)
                 self.messages.count_missing(message.missing)

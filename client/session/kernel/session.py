@@ -16,11 +16,11 @@ from snugroom.client.session.catalogue import reasons, sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry import clocks
 from snugroom.client.session.entry.guest import Entry, GuestLobby
+from snugroom.client.session.entry.helper import FIRST_NUMBER
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.entry.recovery import HostReturnLobby, RejoinLobby
 from snugroom.client.session.features.build import build
 from snugroom.client.session.features.reporting import Reporting
-from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.kernel import entering
 from snugroom.client.session.kernel.admissions import Admissions
 from snugroom.client.session.kernel.alarms import RepeatedAlarms
@@ -37,7 +37,7 @@ from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.client.session.options import Options
 from snugroom.crypto.agreed.room_state import Mode, Policy
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.entry.invite import HostSeed, Invite
+from snugroom.crypto.entry.invite import HostKeys, HostSeed, Invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import Rng
@@ -59,6 +59,7 @@ class Session:
         self._effects: list[ev.Effect] = []
         self._room: RoomSession | None = None
         self._host: HostLobby | None = None
+        self._host_keys: HostKeys | None = None  # those that the lobby uses
         self._guest: GuestLobby | HostReturnLobby | None = None
         self._reentry = Reentry(rng)
         self._kept: HostRecoveryData | None = None
@@ -95,9 +96,10 @@ class Session:
         founded = entering.found_meeting(
             me, seed, secret, title=title, mode=mode, reports=options.reports, now=now, rng=rng
         )
-        session._room = session._make_room(founded, seed, now)
+        keys = HostKeys((seed,))
+        session._room = session._make_room(founded, keys, now)
         session._room.start()
-        session._host = session._host_lobby(seed, now)
+        session._host = session._host_lobby(keys, now)
         session._policy = founded.membership.policy
         if open_invite:
             session._tell(session._invites.opened())
@@ -147,7 +149,7 @@ class Session:
     ) -> Session:
         """Return to a meeting as a host after a crash, with the data that `kept` gave before (SNUG-9)."""
         me = Me(kept.name, rng)
-        session = cls(me, kept.host_seed.invite(kept.origin, kept.secret, 0), options, rng)
+        session = cls(me, kept.host_keys.seeds[0].invite(kept.origin, kept.secret, 0), options, rng)
         session._kept = kept
         rejoin_key, make_package = me.new_leaf()
         psks = session._invites.psks
@@ -233,10 +235,9 @@ class Session:
             case ev.Leave():
                 self._leave(now)
             case ev.Admit(knock):
-                host = self._as_host()
-                self._in_room().queue(host.admit(knock, now), now)
+                self._decide(self._as_host(), self._in_room(), knock, True, now)
             case ev.Refuse(knock):
-                self._as_host().refuse(knock, sentence("refusal.no"), now)
+                self._decide(self._as_host(), self._in_room(), knock, False, now)
             case ev.NewInvite():
                 self._as_host()
                 self._tell(self._invites.make(self._in_room(), what))
@@ -259,7 +260,7 @@ class Session:
                 self._room.received(message, now)
         elif self._readmission.members is not None and self._room is not None:
             said = self._readmission.members.received(endpoint.day, message)
-            if isinstance(said, lobby.RecoveryMessage):
+            if not isinstance(said, bool):
                 self._readmission.message_posted(endpoint.day, said, self._room, now)
         elif self._host is not None and self._room is not None and self._guest is None:
             self._in_lobby(self._host, self._room, endpoint.day, message, now)
@@ -273,14 +274,25 @@ class Session:
         match host.received(day, message, room.membership, now):
             case ev.Knocked() as knocked:
                 self._tell(replace(knocked, label=self._invites.book.label(knocked.invite)))
-                if room.membership.policy.mode is Mode.WAVE_IN and not room.feature(Roles).seed_exposed:
-                    room.queue(host.admit(knocked.knock, now), now)
+                if room.membership.policy.mode is Mode.WAVE_IN and not knocked.older:
+                    self._decide(host, room, knocked.knock, True, now)
             case RejoinIntent() as intent:
                 room.queue(intent, now)
-            case lobby.RecoveryMessage() as said:
-                self._readmission.message_posted(day, said, room, now)
+            case lobby.RecoveryMessage() | lobby.Card() as said:
+                returning = self._readmission.message_posted(day, said, room, now)
+                if returning is not None:
+                    self._tell(returning)
             case lobby.ClockReport(at=at):
                 self._tell(clocks.report(at - now, room.feature(Monitor).clocks))
+
+    def _decide(self, host: HostLobby, room: RoomSession, knock: int, admit: bool, now: float) -> None:
+        """Let a newcomer or a host in: the room commits it, and `Admissions` has the result; or refuse."""
+        if knock >= FIRST_NUMBER:
+            self._readmission.decide(knock, admit, room, now)
+        elif admit:
+            room.queue(host.admit(knock, now), now)
+        else:
+            host.refuse(knock, sentence("refusal.no"), now)
 
     def _lost(self, endpoint: ev.Endpoint, why: str, now: float) -> None:
         if endpoint.day is None:
@@ -320,6 +332,7 @@ class Session:
             self._invites.record(self._room)
             self._admissions.answer_readmitted(self._room, self._readmission, self._host, now)
             if self._host is not None:
+                self._take_keys(self._host, self._room, now)
                 self._serve(self._host, self._room, now)
         if self._guest is not None:
             self._check_guest(self._guest, now)
@@ -327,10 +340,10 @@ class Session:
         if room is not None:
             if self._policy is not room.membership.policy:
                 self._policy = room.membership.policy
-                if room.host_seed is not None and not room.membership.is_host(room.membership.own_leaf):
+                if room.host_keys is not None and not room.membership.is_host(room.membership.own_leaf):
                     self._stop_hosting(room)
-            if room.host_seed is not None and self._host is None:
-                self._become_host(room.host_seed, now)
+            if room.host_keys is not None and self._host is None:
+                self._become_host(room.host_keys, now)
             self._consider_rejoin(room, now)
         for part in (self._room, self._host, self._guest, self._readmission.members):
             if part is not None:
@@ -338,6 +351,16 @@ class Session:
                 part.effects.clear()
         if room is not None and room.ended is not None and self._ended is None:
             self._end(room.ended)
+
+    def _take_keys(self, host: HostLobby, room: RoomSession, now: float) -> None:
+        """Go on in the lobby with the host keys that the room has now, and make another open link."""
+        if room.host_keys is None or room.host_keys is self._host_keys:
+            return
+        self._host_keys = room.host_keys
+        host.take_keys(room.host_keys, now)
+        made = self._invites.keys_changed(room)
+        if made is not None:
+            self._tell(made)
 
     def _serve(self, host: HostLobby, room: RoomSession, now: float) -> None:
         self._admissions.answer_newcomers(room, host, now)
@@ -383,7 +406,7 @@ class Session:
             self._check_guest(guest, now)
             return
         old = self._room
-        self._room = self._make_room(arrival, self._seed(), now)
+        self._room = self._make_room(arrival, self._keys(), now)
         self._policy = None
         self._admissions.clear()
         self._reentry.entered(guest)
@@ -400,18 +423,19 @@ class Session:
         self._room.feature(Reporting).take(entry.answer.admission)
         self._room.start()
         if self._kept is not None and self._host is None:
-            self._become_host(self._kept.host_seed, now)
-            self._tell(ev.InviteMade(self._invites.own.link(), self._invites.own.index))
+            self._become_host(self._kept.host_keys, now)
+            opened = None if len(self._kept.host_keys.seeds) == 1 else self._invites.keys_changed(self._room)
+            self._tell(opened or ev.InviteMade(self._invites.own.link(), self._invites.own.index))
         if self._publish is not None:
             self._room.publish(self._publish, now)
 
-    def _make_room(self, arrival: entering.Arrival, seed: HostSeed | None, now: float) -> RoomSession:
+    def _make_room(self, arrival: entering.Arrival, keys: HostKeys | None, now: float) -> RoomSession:
         return RoomSession(
             arrival.membership,
             origin=self._invites.own.origin,
             door_key=arrival.door_key,
             room_admin_public=arrival.room_admin_public,
-            host_seed=seed,
+            host_keys=keys,
             owner=self._admissions,
             build_features=build,
             now=now,
@@ -419,11 +443,11 @@ class Session:
             rng=self._rng,
         )
 
-    def _seed(self) -> HostSeed | None:
-        """The host seed, if we had it before this membership."""
+    def _keys(self) -> HostKeys | None:
+        """The host keys, if we had them before this membership."""
         if self._room is not None:
-            return self._room.host_seed
-        return None if self._kept is None else self._kept.host_seed
+            return self._room.host_keys
+        return None if self._kept is None else self._kept.host_keys
 
     def _consider_rejoin(self, room: RoomSession, now: float) -> None:
         """Ask to be let in again while the room needs it, and stop if it goes on without."""
@@ -437,14 +461,15 @@ class Session:
         elif isinstance(guest, RejoinLobby) and self._reentry.goes_on(guest, room, now):
             self._close_guest(guest)
 
-    def _become_host(self, seed: HostSeed, now: float) -> None:
-        self._invites.become_host(seed)
-        self._host = self._host_lobby(seed, now)
+    def _become_host(self, keys: HostKeys, now: float) -> None:
+        self._invites.become_host()
+        self._host = self._host_lobby(keys, now)
         self._tell(sentences.status("host"))
 
-    def _host_lobby(self, seed: HostSeed, now: float) -> HostLobby:
+    def _host_lobby(self, keys: HostKeys, now: float) -> HostLobby:
+        self._host_keys = keys
         return HostLobby(
-            seed,
+            keys,
             self._invites.own.secret,
             self._invites.own.origin,
             self._invites.book,
@@ -456,7 +481,7 @@ class Session:
 
     def _stop_hosting(self, room: RoomSession) -> None:
         """Forget, as far as a program can, what only hosts have: we have lost or given up the host role."""
-        room.drop_host_seed()
+        room.drop_host_keys()
         self._admissions.clear()
         self._invites.stop_hosting()
         if self._host is not None:

@@ -26,7 +26,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.journal import Entry
-from snugroom.client.session.kernel.opening import sign_opening
+from snugroom.client.session.kernel.opening import opening_to_pass_on, room_admin, sign_opening
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.crypto.entry import invite
@@ -55,8 +55,15 @@ OUTSIDE_WAIT: Final = 45.0
 class Sync:
     """One membership's place in the server's room."""
 
-    def __init__(self, room: Room, now: float) -> None:
+    def __init__(self, room: Room, room_admin_public: bytes, now: float) -> None:
+        """`room_admin_public` (32 bytes) is the key under which the server holds the room."""
         self._room = room
+        self.room_admin_public = room_admin_public
+        #: All keys that may have been it, the newest last; openings by each of them are hosts'.
+        self.room_admins = [room_admin_public]
+        self._told_admin = b""  # the server's word, which counts when the policy names the key
+        self._server_key: bytes | None = None
+        self.keys_changed()
         #: The open connection, None without one.
         self.connection: RoomConnection | None = None
         #: The server's current slot; None while it is unknown.
@@ -70,6 +77,8 @@ class Sync:
         #: Since when no pass of ours fits, or the room is not open; None while one does.
         self._outside_since: float | None = None
         self._told_outside = False
+        #: When we entered a room that was new then: others may be in another one, under keys unknown to us.
+        self.new_room_since: float | None = None
         self._relay = 0
         self._settling = False
         self._moved_at = now
@@ -82,6 +91,16 @@ class Sync:
         self._waiting_since: float | None = None  # since when our pass waits for its acknowledgement
 
     # -- queries -----------------------------------------------------------------------------------
+
+    @property
+    def numbers(self) -> list[bytes]:
+        """The room's numbers at the server since we came in (16 bytes each), the current one last."""
+        return [invite.room_number(self._room.door_key.public, key) for key in self.room_admins]
+
+    @property
+    def server_number(self) -> bytes:
+        """The number by which we enter the room at the server, 16 bytes."""
+        return invite.room_number(self._room.door_key.public, self.room_admin_public)
 
     @property
     def is_entered(self) -> bool:
@@ -116,7 +135,7 @@ class Sync:
         return (
             connection is not None
             and connection.refusals > 1
-            and room.host_seed is not None
+            and room.host_keys is not None
             and self.slot == room.membership.journal.slot
             and not self._astray
             and not room.needs_rejoin
@@ -174,20 +193,36 @@ class Sync:
     def challenged(self, challenge: wire.Challenge) -> None:
         """Open the room's door on a new connection."""
         room = self._room
+        if self._server_key is not None and challenge.server_key != self._server_key:
+            # Another process knows no room of before: members meet under the current key.
+            self.room_admin_public, self._told_admin = room.membership.policy.room_admin_public, b""
+        self._server_key = challenge.server_key
         self.connection = RoomConnection(challenge.nonce, challenge.server_key)
         nonce = room.rng(32)
-        signature = room.door_key.sign(invite.door_message(room.origin, room.number, challenge.nonce, nonce))
-        room.send(wire.RoomDoor(room.door_key.public, room.room_admin_public, nonce, signature))
+        signature = room.door_key.sign(
+            invite.door_message(room.origin, self.server_number, challenge.nonce, nonce)
+        )
+        room.send(wire.RoomDoor(room.door_key.public, self.room_admin_public, nonce, signature))
 
     def entered(self, entered: wire.Entered, now: float) -> bool:
         """Take the state of the room that we have entered; return whether the server has restarted."""
         connection = self.connection
         assert connection is not None
+        current = self._room.membership.policy.room_admin_public
+        if entered.slot is None and self.room_admin_public != current:
+            # The server has forgotten the room: members meet under the current key.
+            self.room_admin_public, self._told_admin = current, b""
+            self._room.perform(ev.Disconnect(ev.ROOM))
+            self.lost()
+            self._reconnect_at = now
+            return False
         connection.entered, connection.handle = True, entered.handle
         self.opened(entered.slot, entered.chain, now)
         self._failures = 0
         restarted = self.incarnation is not None and self.incarnation != entered.incarnation
         self.incarnation = entered.incarnation
+        if restarted or entered.slot is None:
+            self.new_room_since = now
         if restarted:
             self._relay = 0
             self._settling = True
@@ -264,6 +299,22 @@ class Sync:
         self.move_to(slot, now)
         if self.connection is not None:
             self.connection.handing_over = None
+
+    def rekeyed(self, room_admin_public: bytes) -> None:
+        """The server holds the room under that key (G8)."""
+        self._told_admin = room_admin_public
+        self._follow()
+
+    def keys_changed(self) -> None:
+        """The policy names a room admin key, perhaps another one than before."""
+        named = self._room.membership.policy.room_admin_public
+        if named not in self.room_admins:
+            self.room_admins.append(named)
+        self._follow()
+
+    def _follow(self) -> None:
+        if self._told_admin in self.room_admins:
+            self.room_admin_public = self._told_admin
 
     def relayed(self, number: int) -> None:
         """A relay has arrived."""
@@ -342,7 +393,7 @@ class Sync:
             return None
         mine = room.membership.journal.slot
         if self.slot is None:
-            if connection.opened_at is None and room.host_seed is not None:
+            if connection.opened_at is None and room_admin(room) is not None:
                 self._open_room(connection, None, now)
         elif self._astray:
             self._is_shown(connection, mine)  # and `_wait_outside` opens the room again
@@ -394,7 +445,7 @@ class Sync:
         """Open the room at the slot `signed` by the room admin; None: by a host's signature, or by none."""
         journal = self._room.membership.journal
         connection.opened_at, connection.opened_slot = now, self.slot
-        hosts = self._room.host_seed is not None
+        hosts = room_admin(self._room) is not None
         entry = (journal.oldest if self.slot is None else journal.newest) if hosts else signed
         unsigned = entry is None
         entry = entry or journal.oldest
@@ -403,6 +454,11 @@ class Sync:
         if not unsigned:
             signature = sign_opening(self._room, entry.slot, gate, entry.chain) or entry.opening
         self._room.send(wire.Open(entry.slot, gate, entry.chain, signature))
+
+    def _signed(self, *, newest: bool) -> Entry | None:
+        """Return the earliest (or newest) slot that we can replay from, with a signature for this room."""
+        entries = self._room.membership.journal.signed(newest=newest)
+        return next((entry for entry in entries if opening_to_pass_on(self._room, entry)), None)
 
     def _wait_outside(self, now: float) -> None:
         """Open the room again if no pass of ours fits, or nobody opens it."""
@@ -425,7 +481,7 @@ class Sync:
             room.tell(sentences.alarm("outside"))
         if connection.opened_at is None or connection.opened_slot != self.slot:
             if self.slot is not None or waited > MEMBER_WAIT:
-                self._open_room(connection, journal.signed(newest=self.slot is not None), now)
+                self._open_room(connection, self._signed(newest=self.slot is not None), now)
         elif waited > OPEN_WAIT and now - connection.opened_at > OPEN_RETRY:
             self._open_room(connection, None, now)
 
@@ -454,4 +510,4 @@ class Sync:
             return
         if self._is_shown(connection, slot) and connection.handing_over != slot + 1:
             connection.handing_over = slot + 1
-            self._room.send(wire.Commit(slot + 1, following.blob, following.opening))
+            self._room.send(wire.Commit(slot + 1, following.blob, opening_to_pass_on(self._room, following)))

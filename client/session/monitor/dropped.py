@@ -364,7 +364,7 @@ class Dropped(Feature):
     def _record(self) -> tuple[list[SignedHeartbeat], list[Receipt]]:
         record = self.room.feature(Monitor).record
         beats = [SignedHeartbeat(key, beat) for beat, key in record.beats]
-        receipts = [Receipt(r.server_key, r.slot, r.chain, r.signature) for r in record.receipts]
+        receipts = [Receipt(r.number, r.server_key, r.slot, r.chain, r.signature) for r in record.receipts]
         return beats[-evidence.LISTED_MAX :], receipts[-evidence.LISTED_MAX :]
 
 

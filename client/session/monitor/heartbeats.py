@@ -35,8 +35,9 @@ def interval(members: int) -> float:
 
 @dataclass(frozen=True)
 class SignedReceipt:
-    """The server's signature (64 bytes) under its key (32) for a slot and the chain there (32)."""
+    """The server's signature (64 bytes) under its key (32) for a room's number, a slot and its chain."""
 
+    number: bytes
     slot: int
     chain: bytes
     signature: bytes

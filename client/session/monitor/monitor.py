@@ -215,10 +215,10 @@ class Monitor(Feature):
         self._withholding.check_claims(slot)
         self._heartbeats.schedule_soon(now, self._members.leaves)
 
-    def receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
+    def receipt(self, number: bytes, slot: int, chain: bytes, signature: bytes, now: float) -> None:
         key = self.room.server_key
         if key is not None:
-            self.record.receipts.append(SignedReceipt(slot, chain, signature, key))
+            self.record.receipts.append(SignedReceipt(number, slot, chain, signature, key))
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
         self._disorder.relayed(number, digest)

@@ -11,7 +11,13 @@ from typing import Final
 
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
-from snugroom.client.session.kernel.intents import AddIntent, Intent, PolicyIntent, RemoveIntent
+from snugroom.client.session.kernel.intents import (
+    AddIntent,
+    HostReturnIntent,
+    Intent,
+    PolicyIntent,
+    RemoveIntent,
+)
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.crypto.agreed.heartbeat import PENDING_MAX, Act, Heartbeat, PendingAct
@@ -50,6 +56,8 @@ class Pending:
         m = self._room.membership
         acts = set()
         for intent in self._room.waiting_intents:
+            if isinstance(intent, HostReturnIntent) and not m.is_host(m.own_leaf):
+                continue  # nobody has decided it
             done = isinstance(intent, RemoveIntent) and m.signature_key(intent.leaf) != intent.signature_key
             act = act_of(intent)
             if act is not None and not done:
@@ -185,7 +193,7 @@ def act_of(intent: Intent) -> PendingAct | None:
     match intent:
         case RemoveIntent(leaf):
             return PendingAct(Act.REMOVE, leaf)
-        case AddIntent():
+        case AddIntent() | HostReturnIntent():
             return PendingAct(Act.ADMIT, 0)
         case PolicyIntent():
             return intent.act

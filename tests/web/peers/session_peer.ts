@@ -121,7 +121,7 @@ function state(one: Session): Json {
     ended: plain(one.ended),
     ownLeaf: one.ownLeaf,
     names: [...one.names],
-    hosts: held !== null && held.hostSeed !== null,
+    hosts: held !== null && held.hostKeys !== null,
   };
 }
 

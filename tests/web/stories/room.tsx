@@ -119,7 +119,7 @@ export const press = (selector: string) => (root: HTMLElement) => {
 
 const knock = {
   type: "Knocked", knock: 3, name: "Dana", greeting: "It's me, from the library.", invite: 2, looksLike: null, label: "Dana",
-  standing: "none", contact: null, fingerprint: null, warnings: [], at: NOW - 40,
+  standing: "none", contact: null, fingerprint: null, warnings: [], older: false, returning: false, at: NOW - 40,
 } as const;
 
 const STATES: readonly [TileState, Partial<Tile>][] = [

@@ -15,7 +15,7 @@ from snugroom.client.tools.lab.scenes.book import goes_on, scene
 from snugroom.client.tools.lab.stage import Stage, room_of
 from snugroom.client.tools.lab.verdict import Outcome, impossible, succeeds
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.entry.invite import HostSeed, Invite, day_of, lobby_envelope_key
+from snugroom.crypto.entry.invite import HostKeys, HostSeed, Invite, day_of, lobby_envelope_key
 from snugroom.server.wire import limits, messages
 
 _THEME = "entering"
@@ -100,7 +100,7 @@ async def forged_welcome(stage: Stage) -> Outcome:
     now = _clock(stage)
     day = day_of(now)
     false = HostSeed.from_random()
-    card = lobby.make_card(false.host_key, link.origin, day, now).card
+    card = lobby.make_card(HostKeys((false,)), link.origin, day, now).card
     blob = lobby.post(lobby_envelope_key(link.secret, link.origin, day), card)
     await stage.operator.begin("alter_lobby", how="drop", sender=1)
     newcomer = stage.knock("Dana", honest=False)

@@ -158,6 +158,10 @@ export interface Knocked {
   readonly contact: string | null;
   readonly fingerprint: string | null;
   readonly warnings: readonly Sentence[];
+  /** The link was made before the hosts' keys changed: a former host may have made it. */
+  readonly older: boolean;
+  /** A host that has crashed asks to come back, by the hosts' return key and not by an invite. */
+  readonly returning: boolean;
 }
 
 export interface PolicyChanged {

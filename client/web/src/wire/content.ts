@@ -46,7 +46,7 @@ export interface Leaving {
   readonly proposal: Bytes;
 }
 
-/** The host seed, sealed to a new host's `box` by HPKE (info "snug 1 grant" | group id). */
+/** The host keys, sealed to a host's `box` by HPKE (info "snug 1 grant" | group id). */
 export interface Grant {
   readonly type: "grant";
   readonly leaf: number;
@@ -54,7 +54,7 @@ export interface Grant {
   readonly sealed: Bytes;
 }
 
-/** Proof that the sender has the host seed: the host key's signature (`announcements.granted_message`). */
+/** The return key's signature over `announcements.granted_message`: the sender has the host keys. */
 export interface Granted {
   readonly type: "granted";
   readonly signature: Bytes;

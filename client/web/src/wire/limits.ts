@@ -32,6 +32,7 @@ export const SEND_TIME_EXTENSION = 3;
 export const FEEDBACK_EXTENSION = 5;
 export const SLOT_MAX = 9007199254740991;
 export const CATCH_UP_SLOTS = 64;
+export const ROOM_NUMBERS = 16;
 export const SHOW_MAX = 16;
 export const PASS_GRACE = 10.0;
 export const PASS_WAIT = 10.0;

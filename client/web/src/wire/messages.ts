@@ -49,6 +49,14 @@ export interface Commit {
   readonly opening: Bytes | null;
 }
 
+/** Client, the room admin only (G8): hand the room to another room admin key, which renames the room. */
+export interface Rekey {
+  readonly type: "rekey";
+  readonly door_key: Bytes;
+  readonly room_admin_key: Bytes;
+  readonly signature: Bytes;
+}
+
 /** Client (G4): send all held commits after slot `slot`, and all held relays after number `relay`. */
 export interface CatchUp {
   readonly type: "catch_up";
@@ -166,6 +174,12 @@ export interface Stale {
   readonly slot: number;
 }
 
+/** Server: the room's admin key is `room_admin_key`. */
+export interface Rekeyed {
+  readonly type: "rekeyed";
+  readonly room_admin_key: Bytes;
+}
+
 /** Server, after the blobs that it holds. `missing` is the number of relays that it no longer holds. */
 export interface CaughtUp {
   readonly type: "caught_up";
@@ -234,9 +248,9 @@ export interface Streams {
   readonly streams: HandleStream[];
 }
 
-export type ClientMessage = LobbyDoor | RoomDoor | Post | Show | Open | Commit | CatchUp | Relay | Broadcast | Media | Subscribe;
+export type ClientMessage = LobbyDoor | RoomDoor | Post | Show | Open | Commit | Rekey | CatchUp | Relay | Broadcast | Media | Subscribe;
 
-export type ServerMessage = Challenge | Entered | Refused | Closing | Posted | Shown | Opened | Committed | Stale | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
+export type ServerMessage = Challenge | Entered | Refused | Closing | Posted | Shown | Opened | Committed | Stale | Rekeyed | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
 
 export const schemas: Schemas = {
   LobbyDoor: {"tag": "lobby_door", "fields": {"lobby_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
@@ -245,6 +259,7 @@ export const schemas: Schemas = {
   Show: {"tag": "show", "fields": {"room_passes": [["list", ["bytes", 32, 32], 1, 16]]}},
   Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["or null", ["bytes", 64, 64]], null]}},
   Commit: {"tag": "commit", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "opening": [["or null", ["bytes", 64, 64]], null]}},
+  Rekey: {"tag": "rekey", "fields": {"door_key": [["bytes", 32, 32]], "room_admin_key": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   CatchUp: {"tag": "catch_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]]}},
   Relay: {"tag": "relay", "fields": {"blob": [["bytes", 512, 262144]]}},
   Broadcast: {"tag": "broadcast", "fields": {"blob": [["bytes", 512, 262144]]}},
@@ -260,6 +275,7 @@ export const schemas: Schemas = {
   Opened: {"tag": "opened", "fields": {"slot": [["int", 0, 9007199254740991]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   Committed: {"tag": "committed", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]], "opening": [["or null", ["bytes", 64, 64]], null]}},
   Stale: {"tag": "stale", "fields": {"asked": [["int", 0, 9007199254740991]], "slot": [["int", 0, 9007199254740991]]}},
+  Rekeyed: {"tag": "rekeyed", "fields": {"room_admin_key": [["bytes", 32, 32]]}},
   CaughtUp: {"tag": "caught_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]], "missing": [["int", null, null]]}},
   Relayed: {"tag": "relayed", "fields": {"relay": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]]}},
   Broadcasted: {"tag": "broadcasted", "fields": {"blob": [["bytes", 512, 262144]]}},
@@ -271,6 +287,6 @@ export const schemas: Schemas = {
   Streams: {"tag": "streams", "fields": {"streams": [["list", ["struct", "HandleStream"], 0, null]]}},
 };
 
-export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Post", "Show", "Open", "Commit", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
+export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Post", "Show", "Open", "Commit", "Rekey", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
 
-export const ServerMessageNames = ["Challenge", "Entered", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];
+export const ServerMessageNames = ["Challenge", "Entered", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "Rekeyed", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];

@@ -120,7 +120,7 @@ describe("what is read out", () => {
   });
   const knock = (number: number) => ({
     type: "Knocked" as const, knock: number, name: "Dana", greeting: "", invite: 2, looksLike: null, label: "Dana",
-    standing: "none" as const, contact: null, fingerprint: null, warnings: [], at: 0,
+    standing: "none" as const, contact: null, fingerprint: null, warnings: [], older: false, returning: false, at: 0,
   });
   const text = (id: string, leaf: number) => ({
     kind: "text" as const, id, at: 0, leaf, name: person(leaf).name, self: leaf === 0, text: "Hello",

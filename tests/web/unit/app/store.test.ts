@@ -76,7 +76,7 @@ const roster = (over: Partial<EventOf<"Roster">> = {}): EventOf<"Roster"> => ({
 });
 const knocked = (knock: number, name: string): EventOf<"Knocked"> => ({
   type: "Knocked", knock, name, greeting: "", invite: 0, looksLike: null, label: null, standing: "none", contact: null,
-  fingerprint: null, warnings: [],
+  fingerprint: null, warnings: [], older: false, returning: false,
 });
 const counts = (waiting: readonly number[] | null): FromWorker => ({
   type: "counts", counts: { sealed: {}, silent: null, streams: [], waiting } satisfies Counts,

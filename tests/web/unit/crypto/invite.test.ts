@@ -22,7 +22,7 @@ compareWithPython("invite", {
   keys: async (seed: Bytes, groupId: Bytes) => {
     const host = await HostSeed.from(seed);
     const roomAdmin = await host.roomAdminKey(groupId);
-    return [host.hostPublic, roomAdmin.public, INDICES.map((index) => host.inviteToken(index))];
+    return [host.hostPublic, host.returnPublic, roomAdmin.public, INDICES.map((index) => host.inviteToken(index))];
   },
   token: async (seed: Bytes, index: number) => (await HostSeed.from(seed)).inviteToken(index),
   lobby: async (secret: Bytes, origin: string, day: number) => [
@@ -34,6 +34,7 @@ compareWithPython("invite", {
   number: invite.roomNumber,
   door: invite.doorMessage,
   open: invite.openMessage,
+  rekey: invite.rekeyMessage,
   verify_opening: invite.verifyOpening,
   receipt: invite.receiptMessage,
   verify_receipt: invite.verifyReceipt,

@@ -5,7 +5,7 @@ import { SnugCryptoError, StateError } from "../../../../client/web/src/crypto/e
 import { padded, Reader } from "../../../../client/web/src/crypto/fields";
 import { Exporter } from "../../../../client/web/src/crypto/hpke";
 import { IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
-import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
+import { HostKeys, HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SEAL_OVERHEAD, seal } from "../../../../client/web/src/crypto/kdf";
 import { checkText } from "../../../../client/web/src/crypto/agreed/names";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
@@ -18,7 +18,9 @@ const DAY = 20_000;
 const NOW = DAY * 86_400 + 3_600;
 const ORIGIN = "https://meet.example";
 const SECRET = seeded("secret")(16);
-const host = HostSeed.from(seeded("host seed")(32));
+const keysOf = async (seeds: readonly Bytes[]): Promise<HostKeys> =>
+  new HostKeys(await Promise.all(seeds.map((seed) => HostSeed.from(seed))));
+const hosts = keysOf([seeded("host seed")(32), seeded("second host seed")(32)]);
 
 type Fields = Readonly<Record<string, never>>;
 
@@ -33,7 +35,7 @@ function messageOf(fields: Fields & { readonly type: string }): lobby.LobbyMessa
         fields.nonce as never,
         fields.expiry as never,
         fields.day as never,
-        fields.signature as never,
+        fields.signatures as never,
       );
     case "Knock":
       return new Knock(fields.enc as never, fields.ciphertext as never);
@@ -45,33 +47,35 @@ function messageOf(fields: Fields & { readonly type: string }): lobby.LobbyMessa
 }
 
 const pairOf = async (rng: Rng): Promise<lobby.CardSecret> =>
-  lobby.makeCard((await host).hostKey, ORIGIN, DAY, NOW, rng);
+  lobby.makeCard(await hosts, ORIGIN, DAY, NOW, rng);
 
-const knockOf = async (card: Card, index: number, keyPackage: Bytes, name: string, greeting: string, own: Bytes | null, rng: Rng) =>
-  lobby.knock((await host).invite(ORIGIN, SECRET, index), card, keyPackage, name, greeting, {
+const knockOf = async (card: Card, seed: HostSeed, index: number, keyPackage: Bytes, name: string, greeting: string, own: Bytes | null, rng: Rng) =>
+  lobby.knock(seed.invite(ORIGIN, SECRET, index), card, keyPackage, name, greeting, {
     identity: own && (await IdentityKey.fromPrivate(own)),
     rng,
   });
 
 /** Python's shows every knock with its type. */
 const opened = async (secret: lobby.CardSecret, knock: Knock) => {
-  const { inviteToken } = await host;
-  return lobby.openKnock(secret, knock, inviteToken.bind(await host));
+  const keys = await hosts;
+  return lobby.openKnock(secret, knock, (index) => keys.tokens(index));
 };
 
 compareWithPython("lobby", {
-  card: async (seed: Bytes, origin: string, day: number, now: number, rng: Rng) =>
-    (await lobby.makeCard((await HostSeed.from(seed)).hostKey, origin, day, now, rng)).card,
+  card: async (seeds: readonly Bytes[], origin: string, day: number, now: number, rng: Rng) =>
+    (await lobby.makeCard(await keysOf(seeds), origin, day, now, rng)).card,
   check_card: async (raw: Bytes, hostPublic: Bytes, origin: string, day: number, now: number) => {
     const r = new Reader(raw);
-    const card = new Card(r.take(32), r.take(16), r.uint(8), r.uint(4), r.take(64));
+    const [ephPublic, nonce, expiry, cardDay] = [r.take(32), r.take(16), r.uint(8), r.uint(4)];
+    const signatures = Array.from({ length: r.uint(1) }, () => r.take(64));
+    const card = new Card(ephPublic, nonce, expiry, cardDay, signatures);
     assert.deepEqual(card.encode(), raw);
     await card.verify(hostPublic, origin, day, now);
   },
   text: checkText,
-  knock: async (cardRng: Rng, index: number, keyPackage: Bytes, name: string, greeting: string, own: Bytes | null, rng: Rng) => {
+  knock: async (cardRng: Rng, seed: Bytes, index: number, keyPackage: Bytes, name: string, greeting: string, own: Bytes | null, rng: Rng) => {
     const { card } = await pairOf(cardRng);
-    const { knock } = await knockOf(card, index, keyPackage, name, greeting, own, rng);
+    const { knock } = await knockOf(card, await HostSeed.from(seed), index, keyPackage, name, greeting, own, rng);
     return [knock.enc, knock.ciphertext];
   },
   open_knock: async (cardRng: Rng, enc: Bytes, ciphertext: Bytes) => ({
@@ -80,7 +84,7 @@ compareWithPython("lobby", {
   }),
   reply: async (cardRng: Rng, rng: Rng, answer: lobby.Answer | lobby.Refusal, replyRng: Rng) => {
     const secret = await pairOf(cardRng);
-    const { knock, pending } = await knockOf(secret.card, 0, utf8("package"), "Ada", "", null, rng);
+    const { knock, pending } = await knockOf(secret.card, (await hosts).first, 0, utf8("package"), "Ada", "", null, rng);
     const reply = await lobby.reply(await opened(secret, knock), answer, replyRng);
     return [reply.id, reply.sealed, await pending.open(reply)];
   },
@@ -136,7 +140,7 @@ compareWithPython("lobby", {
 
 test("an erased card opens nothing", async () => {
   const secret = await pairOf(seeded("card"));
-  const { knock } = await knockOf(secret.card, 0, utf8("package"), "Ada", "", null, seeded("knock"));
+  const { knock } = await knockOf(secret.card, (await hosts).first, 0, utf8("package"), "Ada", "", null, seeded("knock"));
   assert.equal((await opened(secret, knock)).name, "Ada");
   assert.ok(!secret.expired(NOW + 599) && secret.expired(NOW + 600));
   secret.erase();
@@ -146,8 +150,8 @@ test("an erased card opens nothing", async () => {
 test("a reply is nobody's but its knock's, and the same size as any near it", async () => {
   const secret = await pairOf(seeded("card"));
   const [one, other] = [
-    await knockOf(secret.card, 0, utf8("package"), "Ada", "", null, seeded("one")),
-    await knockOf(secret.card, 1, utf8("package"), "Bo", "Hello, it is me", seeded("bo")(32), seeded("other")),
+    await knockOf(secret.card, (await hosts).first, 0, utf8("package"), "Ada", "", null, seeded("one")),
+    await knockOf(secret.card, (await hosts).current, 1, utf8("package"), "Bo", "Hello, it is me", seeded("bo")(32), seeded("other")),
   ];
   assert.equal(one.knock.ciphertext.length, other.knock.ciphertext.length);
   const reply = await lobby.reply(await opened(secret, one.knock), { type: "Refusal", reason: "later" });

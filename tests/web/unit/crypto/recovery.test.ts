@@ -17,6 +17,8 @@ interface Fields {
   readonly slot: number;
   readonly chain: Bytes;
   readonly gate: Bytes;
+  readonly returnPublic: Bytes;
+  readonly roomAdminPublic: Bytes;
   readonly replyPublic: Bytes;
   readonly signature: Bytes;
   readonly keyPackage: Bytes;
@@ -32,7 +34,10 @@ const askedOf = (fields: Fields): HostReturnRequest | RejoinRequest =>
 
 function messageOf(fields: Fields): recovery.Message {
   if (fields.type === "HelperQuery") return new HelperQuery(fields.nonce);
-  if (fields.type === "HelperOffer") return new HelperOffer(fields.nonce, fields.slot, fields.chain, fields.gate);
+  if (fields.type === "HelperOffer") {
+    const { nonce, slot, chain, gate, returnPublic, roomAdminPublic } = fields;
+    return new HelperOffer(nonce, slot, chain, gate, returnPublic, roomAdminPublic);
+  }
   if (fields.type === "RecoveryReply") return new RecoveryReply(fields.id, fields.enc, fields.sealed);
   return askedOf(fields);
 }
@@ -70,6 +75,7 @@ compareWithPython("recovery", {
     assert.ok(same(kept.encode(), data));
     const door = await kept.doorKey();
     assert.ok(same(door.seed, kept.doorSeed));
-    return [kept.hostSeed.seed, kept.doorSeed, kept.secret, kept.groupId, kept.origin, kept.name, door.public];
+    const seeds = kept.hostKeys.seeds.map(({ seed }) => seed);
+    return [seeds, kept.doorSeed, kept.secret, kept.groupId, kept.origin, kept.name, door.public];
   },
 });

@@ -25,11 +25,15 @@ interface How {
   readonly rejoined: state.Rejoined | null;
   readonly hostReturned: boolean;
   readonly hostLost: boolean;
+  readonly rotated: boolean;
+  readonly byHost: boolean;
 }
 
 compareWithPython("room_state", {
   policy: again("Policy", Policy),
   with_host: (data: Bytes, key: Bytes) => Policy.decode(data).withHost(key).encode(),
+  with_keys: (data: Bytes, hostPublic: Bytes, returnPublic: Bytes, roomAdmin: Bytes) =>
+    Policy.decode(data).withKeys(hostPublic, returnPublic, roomAdmin).encode(),
   without_host: (data: Bytes, key: Bytes) => Policy.decode(data).withoutHost(key).encode(),
   identity: again("Identity", Identity),
   ticket: again("RejoinTicket", RejoinTicket),

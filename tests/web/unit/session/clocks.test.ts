@@ -4,7 +4,7 @@ import { Card } from "../../../../client/web/src/crypto/entry/lobby";
 import { noCard, refusedCard, report } from "../../../../client/web/src/session/entry/clocks";
 import { START, worded } from "./rooms";
 
-const card = new Card(new Uint8Array(32), new Uint8Array(16), START + 600, 1, new Uint8Array(64));
+const card = new Card(new Uint8Array(32), new Uint8Array(16), START + 600, 1, [new Uint8Array(64)]);
 const told = (apart: number, others: readonly number[]): string => worded(report(apart, others).text);
 
 test("a newcomer is told by how much the clocks differ at least", () => {

@@ -113,21 +113,21 @@ test("a knock with a contact's name and another key is told", async () => {
 
 test("invites: drawn, told apart, used, taken back", () => {
   const book = new InviteBook();
-  book.first();
+  book.first(new Uint8Array(32));
   const draws = [Uint8Array.of(0, 0), Uint8Array.of(0x7f, 0xff), Uint8Array.of(0x80, 5), Uint8Array.of(0, 6)];
   const rng = (): Bytes => draws.shift() ?? new Uint8Array(2);
-  assert.equal(book.make("Bo", false, [], rng), 5); // 0 is the open invite, 7fff stands for none
-  assert.equal(book.make("", true, [5], rng), 6 | SINGLE_USE);
+  assert.equal(book.make("Bo", false, new Uint8Array(32), [], rng), 5); // 0 is the open invite, 7fff stands for none
+  assert.equal(book.make("", true, new Uint8Array(32), [5], rng), 6 | SINGLE_USE);
   assert.match(
-    refusal(() => book.make("", false, [], rng)),
+    refusal(() => book.make("", false, new Uint8Array(32), [], rng)),
     /nearly all invites/,
   );
   assert.match(
-    refusal(() => book.make("ü".repeat(33), false, [], seeded("x"))),
+    refusal(() => book.make("ü".repeat(33), false, new Uint8Array(32), [], seeded("x"))),
     /at most 64 bytes/,
   );
   assert.match(
-    refusal(() => book.make("a\u202eb", false, [], seeded("x"))),
+    refusal(() => book.make("a\u202eb", false, new Uint8Array(32), [], seeded("x"))),
     /only characters that show/,
   );
   assert.equal(worded(inviteName(5, book.label(5))), "the invite for “Bo” (no. 5)");

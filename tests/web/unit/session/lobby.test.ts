@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { dayOf, HostSeed, lobbyEnvelopeKey } from "../../../../client/web/src/crypto/entry/invite";
+import { dayOf, HostKeys, HostSeed, lobbyEnvelopeKey } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
 import * as recovery from "../../../../client/web/src/crypto/entry/recovery";
@@ -87,13 +87,13 @@ test("a guest knocks at its host's card and at nobody else's", async () => {
     (await posted(bo.effects)).map(({ type }) => type),
     ["CardRequest"],
   );
-  const forged = await lobby.makeCard(mallory.hostKey, ORIGIN, DAY, START, seeded("card"));
-  const old = await lobby.makeCard(seed.hostKey, ORIGIN, DAY, START - 1000, seeded("old card"));
-  const yesterday = await lobby.makeCard(seed.hostKey, ORIGIN, DAY - 1, START, seeded("card of yesterday"));
+  const forged = await lobby.makeCard(new HostKeys([mallory]), ORIGIN, DAY, START, seeded("card"));
+  const old = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START - 1000, seeded("old card"));
+  const yesterday = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY - 1, START, seeded("card of yesterday"));
   for (const { card } of [forged, old, yesterday]) await bo.received(DAY, await post(card), START);
   await bo.received(DAY, { type: "posted", blob: new Uint8Array(512) }, START);
   assert.deepEqual(await posted(bo.effects), [new lobby.ClockReport(old.card.hash, START)]);
-  const card = await lobby.makeCard(seed.hostKey, ORIGIN, DAY, START, seeded("good card"));
+  const card = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("good card"));
   await bo.received(DAY, await post(card.card), START);
   assert.deepEqual(
     (await posted(bo.effects)).map(({ type }) => type),
@@ -105,11 +105,11 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
   for (const honest of [true, false]) {
     const seed = await HostSeed.fromRandom(seeded("host"));
     const bo = await guest(seed);
-    const secret = await lobby.makeCard(seed.hostKey, ORIGIN, DAY, START, seeded("card"));
+    const secret = await lobby.makeCard(new HostKeys([seed]), ORIGIN, DAY, START, seeded("card"));
     await bo.received(DAY, await post(secret.card), START);
     const knock = (await posted(bo.effects)).find((message) => message.type === "Knock");
     assert.ok(knock?.type === "Knock");
-    const opened = await lobby.openKnock(secret, knock, (index) => seed.inviteToken(index));
+    const opened = await lobby.openKnock(secret, knock, (index) => new HostKeys([seed]).tokens(index));
     const key = await mls.generateSignatureKey(SUITE);
     const hosts = [honest ? key.public : new Uint8Array(32).fill(1)];
     const policy = new Policy({ version: 1, hosts, hostPublic: seed.hostPublic });
@@ -130,6 +130,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
     const answer: lobby.Answer = {
       type: "Answer",
       welcome,
+      number: some.slice(0, 16),
       doorSeed: some,
       roomAdminPublic: some,
       heartbeatKey: some,
@@ -177,34 +178,48 @@ test("known refusals are said in the reader's language, others as they came", ()
   for (const text of ["constructor", "Come tomorrow.", why]) assert.equal(worded(reasonOf(text)), text);
 });
 
-test("a helper lets nobody back in whom the host key has not signed for", async () => {
+test("a helper lets nobody back in whom the return key has not signed for", async () => {
   const seed = await HostSeed.fromRandom(seeded("host"));
   const door = await SigningKey.generate(seeded("door"), true);
   const bundle = await packageOf("Ada", await mls.generateSignatureKey(SUITE));
   const groupId = utf8("the group");
   const m = {
     group: { suite: SUITE, groupId },
-    policy: { hostPublic: seed.hostPublic },
-    ledger: { returnsClosed: false },
+    policy: { returnPublic: seed.returnPublic },
+    ledger: { rotationDue: false, hosted: 0 },
+    ownLeaf: 1,
+    isHost: () => false,
     journal: { slot: 5, chain: H(utf8("chain")), roomPass: H(utf8("token")) },
-    members: () => [],
+    members: () => [{ leaf: 0, name: "Ada", host: true }],
   };
-  const room = { membership: m, rank: 0, heardRecently: () => false } as unknown as Room;
+  const some = new Uint8Array(32);
+  const state = { heard: false };
+  const room = {
+    membership: m,
+    rank: 0,
+    roomAdminPublic: some,
+    idle: true,
+    heardRecently: () => state.heard,
+  } as unknown as Room;
   const said: lobby.LobbyMessage[] = [];
   const place = { post: async (_: number, message: lobby.LobbyMessage) => void said.push(message) };
   const key = recovery.recoveryKey(door.seed);
-  for (const [by, closed, expected] of [
-    ["host", false, 1],
-    ["mallory", false, 0],
-    ["host", true, 0],
+  for (const [by, due, hosted, heard, expected] of [
+    ["host", false, 5 - 16, false, "HostReturnIntent"],
+    ["host", false, 5 - 15, false, "HealIntent"], // a host has committed lately
+    ["host", false, 5 - 16, true, undefined],
+    ["mallory", false, 5 - 16, false, undefined],
+    ["host", true, 5 - 16, false, undefined],
   ] as const) {
-    m.ledger.returnsClosed = closed;
+    m.ledger = { rotationDue: due, hosted };
+    state.heard = heard;
     const helper = new RejoinHelper(door.seed, seeded("desk"));
     const signer = by === "host" ? seed : await HostSeed.fromRandom(seeded(by));
     const { request: asked } = await recovery.makeHostReturnRequest(signer, groupId, 5, bundle.encoded, seeded("return"));
     await helper.messagePosted(DAY, await recovery.seal(key, asked), room, START);
     await helper.messagePosted(DAY, await recovery.seal(key, asked), room, START); // said again
-    assert.equal((await helper.tick(room, place, START)).length, expected, `${by} ${closed}`);
+    const wanted = await helper.tick(room, place, START);
+    assert.deepEqual(wanted.map(({ type }) => type), expected === undefined ? [] : [expected]);
   }
   const helper = new RejoinHelper(door.seed, seeded("desk"));
   await helper.messagePosted(DAY, await recovery.seal(key, new recovery.HelperQuery(new Uint8Array(16))), room, START);

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NO_HEARTBEAT } from "../../../../client/web/src/crypto/agreed/heartbeat";
 import { type Bytes, type Rng, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
+import { HostKeys, HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { H } from "../../../../client/web/src/crypto/kdf";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
 import { Announcements, openGrant, sealGrant } from "../../../../client/web/src/session/kernel/announcements";
@@ -273,19 +273,19 @@ test("the newest announcement of each leaf counts, and goes with it", () => {
   assert.deepEqual([announcements.streams(1).size, announcements.boxes().map(([leaf]) => leaf)], [0, [2]]);
 });
 
-test("the host seed reaches its new holder, and nobody with another key, box or group", async () => {
+test("the host keys reach their new holder, and nobody with another key, box or group", async () => {
   const rng = seeded("grant");
-  const seed = await HostSeed.fromRandom(rng);
+  const keys = new HostKeys([await HostSeed.fromRandom(rng), await HostSeed.fromRandom(rng)]);
   const box = await X25519Key.generate(rng);
   const other = await X25519Key.generate(rng);
   const [key, group] = [filled(3), filled(4)];
-  const grant = await sealGrant(seed, 2, key, box.public, group, rng);
-  assert.deepEqual((await openGrant(grant, key, box, group))?.seed, seed.seed);
+  const grant = await sealGrant(keys, 2, key, box.public, group, rng);
+  assert.deepEqual((await openGrant(grant, key, box, group))?.encode(), keys.encode());
   assert.equal(await openGrant(grant, filled(5), box, group), null);
   assert.equal(await openGrant(grant, key, other, group), null);
   assert.equal(await openGrant(grant, key, box, filled(5)), null);
   const changed = grant.sealed.slice();
   changed[0] = (changed[0] ?? 0) ^ 1;
   assert.equal(await openGrant({ ...grant, sealed: changed }, key, box, group), null);
-  await assert.rejects(sealGrant(seed, 2, key, new Uint8Array(32), group, rng), /small order/);
+  await assert.rejects(sealGrant(keys, 2, key, new Uint8Array(32), group, rng), /small order/);
 });

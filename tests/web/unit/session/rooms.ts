@@ -152,7 +152,9 @@ export class Room {
   asleep = false;
   catchingUp = false;
   hasMedia = false;
-  hostSeed = null;
+  hostKeys = null;
+  roomAdminPublic: Bytes = new Uint8Array(32);
+  serverNonce = null;
   stuckAt: number | null = null;
   needsRejoin = false;
   seeksReadmission = false;
@@ -403,6 +405,7 @@ export class Room {
       invite: null,
       left: new Set(),
       returned: false,
+      rotated: false,
       stuckSlot: null,
       ...change,
     };

@@ -21,7 +21,8 @@ import type { Participant } from "./hub";
 import { Hub, ORIGIN } from "./hub";
 import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
 import { RejoinLobby } from "../../../../client/web/src/session/entry/recovery";
-import { type HostFacts, Session } from "../../../../client/web/src/session/kernel/session";
+import { Session } from "../../../../client/web/src/session/kernel/session";
+import type { HostFacts } from "../../../../client/web/src/session/kernel/sessionFacts";
 import { seeded } from "./rooms";
 
 async function hosted(more: Partial<HostFacts> = {}): Promise<{ hub: Hub; ada: Participant; link: string }> {
@@ -429,6 +430,7 @@ test("a member out of step continues only from what it knows", async () => {
   const answer: Answer = {
     type: "Answer",
     welcome: new Uint8Array(),
+    number: now.number,
     doorSeed: now.doorKey.seed,
     roomAdminPublic: now.roomAdminPublic,
     heartbeatKey: new Uint8Array(32),
@@ -442,7 +444,7 @@ test("a member out of step continues only from what it knows", async () => {
   assert.ok(lobby.fits(answer, group));
   assert.ok(!lobby.fits({ ...answer, slot: old.membership.journal.slot }, group));
   assert.ok(!lobby.fits({ ...answer, doorSeed: new Uint8Array(32) }, group));
-  assert.ok(!lobby.fits({ ...answer, roomAdminPublic: new Uint8Array(32) }, group));
+  assert.ok(!lobby.fits({ ...answer, number: new Uint8Array(16) }, group));
   assert.ok(!lobby.fits({ ...answer, ledger: new Uint8Array(3) }, group));
   assert.ok(!lobby.fits({ ...answer, ledger: now.membership.ledger.with({ keys: new Set() }).encode() }, group));
   assert.ok(!lobby.fits(answer, old.membership.group));

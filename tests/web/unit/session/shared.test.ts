@@ -57,7 +57,7 @@ test("freshness is reckoned alike", () => {
 test("invites are drawn alike", () => {
   for (const { known, drawn, single, index } of vectors.draws) {
     const left = [...drawn];
-    const made = new InviteBook().make("", single, known, () => {
+    const made = new InviteBook().make("", single, new Uint8Array(32), known, () => {
       const next = left.shift() ?? 0;
       return Uint8Array.of(next >> 8, next & 255);
     });

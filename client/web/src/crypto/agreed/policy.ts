@@ -10,7 +10,7 @@ import type { Arg } from "../../words/sentence";
 import { sentence } from "../../words/sentence";
 import { CommitView, type ExtensionView, type LeafView, MLS10, type ProposalView, reading } from "./commitView";
 import { NO_HEARTBEAT } from "./heartbeat";
-import { type Bytes, hex, same, utf8 } from "../bytes";
+import { among, type Bytes, hex, same, utf8 } from "../bytes";
 import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
 import { verify } from "../kdf";
 import { checkName, checkText, lookAlike } from "./names";
@@ -23,7 +23,9 @@ export const EXTERNAL_SENDERS = 0x0005;
 export const SUITES: ReadonlySet<number> = new Set([0x0001, 0x0003]);
 export const MEMBERS_MAX = 1000;
 /** Maximum number of slots between the signature of a host's return and its commit. */
-export const RETURN_SLOTS = 8;
+export const RETURN_SLOTS = 16;
+/** Number of slots without a commit of a host after which any member may commit a host's return. */
+export const RETURN_QUIET = 16;
 /** Maximum seconds of audio or video without a signature of the sender. */
 export const MEDIA_SIGNATURE_TIME = 2;
 
@@ -162,11 +164,14 @@ async function isSigned(publicHalf: Bytes, message: Bytes, signature: Bytes): Pr
 }
 
 /**
- * A crashed host returns: the host seed's key signs its KeyPackage, and any member may commit it.
+ * A crashed host returns: the current return key signs its KeyPackage, and a host commits it.
  *
- * The host is added and becomes a host in place of its old leaf, if that is still present; nothing else
- * changes. Once a host was removed or has lost its role, a non-host has the seed too, and no further return
- * is accepted.
+ * Any member may commit it once no host has committed for `RETURN_QUIET` slots. Hosts' programs commit more
+ * often than that: a member that helps a thief of the key needs the server's help to get past them.
+ *
+ * The host is added and becomes a host in place of its old leaf, under the same name; nothing else changes.
+ * Once a host was removed, has left or has lost its role, a non-host has the return key too, and no return is
+ * accepted until the hosts' keys have changed.
  */
 async function snug9(v: CommitView): Promise<void> {
   const returned = v.context.hostReturn;
@@ -174,33 +179,28 @@ async function snug9(v: CommitView): Promise<void> {
   const { facts } = v;
   const { policy } = facts;
   const [adds, removes, changes] = [v.of("add"), v.of("remove"), v.of("gce")];
-  const [add, change] = [adds[0], changes[0]];
-  const shape = adds.length === 1 && changes.length === 1 && removes.length <= 1;
-  if (!shape || facts.proposals.length !== 3 + removes.length || add === undefined || change === undefined)
-    throw broken(9, "return_shape");
+  const [add, remove, change] = [adds[0], removes[0], changes[0]];
+  const shape = adds.length === 1 && changes.length === 1 && removes.length === 1 && facts.proposals.length === 4;
+  if (!shape || add === undefined || remove === undefined || change === undefined) throw broken(9, "return_shape");
   if (facts.proposals.some((p) => p.byReference) || add.ticket !== null) throw broken(9, "return_alone");
-  if (facts.ledger.returnsClosed) throw broken(9, "return_closed");
+  if (facts.ledger.rotationDue) throw broken(9, "return_closed");
   const fresh = facts.ledger.returned <= returned.slot && returned.slot < facts.slot;
   if (!fresh || facts.slot - returned.slot > RETURN_SLOTS)
     throw broken(9, "return_slot", { said: returned.slot, slot: facts.slot });
   const message = roomState.hostReturnMessage(facts.groupId, add.package, returned.slot);
   try {
-    await verify(policy.hostPublic, message, returned.signature);
+    await verify(policy.returnPublic, message, returned.signature);
   } catch (error) {
     if (error instanceof SnugCryptoError) throw broken(9, "return_signature");
     throw error;
   }
-  let next = policy;
-  const remove = removes[0];
-  if (remove !== undefined) {
-    const old = remove.removed === null ? undefined : facts.members.get(remove.removed);
-    if (old === undefined || !policy.isHost(old.signatureKey)) throw broken(9, "return_leaf");
-    if (add.added === null || !same(add.added.identity, old.identity)) throw broken(9, "return_name");
-    next = next.with({ hosts: next.hosts.filter((host) => !same(host, old.signatureKey)) });
-  }
-  if (add.added !== null && !next.isHost(add.added.signatureKey))
-    next = next.with({ hosts: [...next.hosts, add.added.signatureKey] });
-  const expected = next.with({ version: policy.version + 1 }).encode();
+  if (!v.byHost && facts.slot - facts.ledger.hosted <= RETURN_QUIET) throw broken(9, "return_by");
+  const old = remove.removed === null ? undefined : facts.members.get(remove.removed);
+  if (old === undefined || !policy.isHost(old.signatureKey)) throw broken(9, "return_leaf");
+  if (add.added === null || !same(add.added.identity, old.identity)) throw broken(9, "return_name");
+  const { signatureKey } = add.added;
+  const kept = policy.hosts.filter((host) => !same(host, old.signatureKey) && !same(host, signatureKey));
+  const expected = policy.with({ version: policy.version + 1, hosts: [...kept, signatureKey] }).encode();
   const [, second, ...more] = change.extensions;
   const alone = second !== undefined && more.length === 0 && second[0] === roomState.POLICY_EXTENSION;
   if (!alone || !same(second[1], expected)) throw broken(9, "return_more");
@@ -267,6 +267,7 @@ function snug13(v: CommitView): void {
       throw broken(13, "version");
     // members have written under these flags: provability of messages is fixed at creation
     if (next.flags !== policy.flags) throw broken(13, "flags");
+    keysStayOrChange(policy, next);
   }
 }
 
@@ -277,6 +278,19 @@ const soundPolicy = (data: Bytes): roomState.Policy =>
     checkText(found.title, roomState.TITLE_MAX);
     return found;
   });
+
+/** All keys of the hosts change at once, so that no key is left to somebody who lost the others. */
+function keysStayOrChange(old: roomState.Policy, next: roomState.Policy): void {
+  const equal = (one: readonly Bytes[], other: readonly Bytes[]): boolean =>
+    one.length === other.length && one.every((key, at) => same(key, other[at] ?? new Uint8Array(0)));
+  const secrets = [old.returnPublic, old.roomAdminPublic];
+  const { returnPublic, roomAdminPublic, laterKeys } = next;
+  if (equal([...laterKeys, returnPublic, roomAdminPublic], [...old.laterKeys, ...secrets])) return;
+  const latest = laterKeys.at(-1) ?? next.hostPublic;
+  const expected = old.withKeys(latest, returnPublic, roomAdminPublic);
+  const again = secrets.some((key) => same(key, returnPublic) || same(key, roomAdminPublic));
+  if (!equal(laterKeys, expected.laterKeys) || among(latest, old.linkKeys) || again) throw broken(13, "host_keys");
+}
 
 function exactlyTwo(extensions: readonly ExtensionView[]): readonly [ExtensionView, ExtensionView] {
   const [first, second, ...more] = extensions;

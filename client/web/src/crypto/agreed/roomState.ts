@@ -28,6 +28,8 @@ export const SINGLE_USE = 0x8000;
 export const TITLE_MAX = 128;
 export const HOSTS_MAX = 16;
 export const SERVERS_MAX = 8;
+/** Host keys of later generations whose links work, besides the first. */
+export const LATER_KEYS_MAX = 15;
 /** Flag bit of the policy: the meeting keeps signatures for reports (docs/reference/protocol.md, section 13). */
 export const REPORTS = 0x01;
 /** Number of slots during which a ticket is fresh, and over which rejoins of one leaf are counted. */
@@ -54,15 +56,20 @@ export interface PolicyFields {
   readonly version: number;
   /** Signature keys (32 bytes), sorted. */
   readonly hosts: readonly Bytes[];
-  /** Public key of the host seed, 32 bytes. */
+  /** Host key of the first generation, 32 bytes: in the meeting's first links. */
   readonly hostPublic: Bytes;
   readonly mode?: Mode;
   readonly title?: string;
   readonly servers?: readonly string[];
   readonly flags?: number;
+  /** Of the current generation, 32 bytes each. No signature is valid under a key of zeros. */
+  readonly returnPublic?: Bytes;
+  readonly roomAdminPublic?: Bytes;
+  /** Host keys of the later generations, oldest first: those of the links that were made since. */
+  readonly laterKeys?: readonly Bytes[];
 }
 
-/** The extension `snug_policy`: the hosts, and the settings of the room. */
+/** The extension `snug_policy`: the hosts and their public keys, and the settings of the room. */
 export class Policy implements PolicyFields {
   readonly version: number;
   readonly hosts: readonly Bytes[];
@@ -71,6 +78,9 @@ export class Policy implements PolicyFields {
   readonly title: string;
   readonly servers: readonly string[];
   readonly flags: number;
+  readonly returnPublic: Bytes;
+  readonly roomAdminPublic: Bytes;
+  readonly laterKeys: readonly Bytes[];
 
   constructor(fields: PolicyFields) {
     this.version = fields.version;
@@ -80,6 +90,14 @@ export class Policy implements PolicyFields {
     this.title = fields.title ?? "";
     this.servers = fields.servers ?? [];
     this.flags = fields.flags ?? 0;
+    this.returnPublic = fields.returnPublic ?? new Uint8Array(32);
+    this.roomAdminPublic = fields.roomAdminPublic ?? new Uint8Array(32);
+    this.laterKeys = fields.laterKeys ?? [];
+  }
+
+  /** The host keys that links to this meeting name, the current one last. */
+  get linkKeys(): readonly Bytes[] {
+    return [this.hostPublic, ...this.laterKeys];
   }
 
   /** Return a copy with these changes. */
@@ -104,6 +122,10 @@ export class Policy implements PolicyFields {
       uint(this.hosts.length, 1),
       ...this.hosts.toSorted(compare),
       this.hostPublic,
+      this.returnPublic,
+      this.roomAdminPublic,
+      uint(this.laterKeys.length, 1),
+      ...this.laterKeys,
       uint(this.mode, 1),
       prefixed(utf8(this.title), 1),
       uint(this.servers.length, 1),
@@ -118,7 +140,8 @@ export class Policy implements PolicyFields {
     if (r.uint(1) !== 1) throw new MalformedError("policy: the format must be 1");
     const version = r.uint(4);
     const hosts = several(r.uint(1), () => r.take(32));
-    const hostPublic = r.take(32);
+    const [hostPublic, returnPublic, roomAdminPublic] = [r.take(32), r.take(32), r.take(32)];
+    const laterKeys = several(r.uint(1), () => r.take(32));
     const mode = r.uint(1);
     if (!isMode(mode)) throw new MalformedError("policy: unknown mode");
     const title = r.text(1);
@@ -126,11 +149,14 @@ export class Policy implements PolicyFields {
     const flags = r.uint(1);
     r.end();
     if (flags & ~REPORTS) throw new MalformedError("policy: flags that are not defined");
+    if (laterKeys.length > LATER_KEYS_MAX || new Set([hostPublic, ...laterKeys].map(hex)).size !== 1 + laterKeys.length)
+      throw new MalformedError("policy: too many keys of links, or one of them twice");
     if (hosts.length > HOSTS_MAX || utf8(title).length > TITLE_MAX || servers.length > SERVERS_MAX)
       throw new MalformedError("policy: more than its limits allow");
     if (new Set(hosts.map(hex)).size !== hosts.length)
       throw new MalformedError("policy: a host is named twice");
-    const policy = new Policy({ version, hosts, hostPublic, mode, title, servers, flags });
+    const keys = { hostPublic, returnPublic, roomAdminPublic, laterKeys };
+    const policy = new Policy({ version, hosts, ...keys, mode, title, servers, flags });
     if (!same(policy.encode(), data)) throw new MalformedError("policy: not in canonical form");
     return policy;
   }
@@ -145,6 +171,12 @@ export class Policy implements PolicyFields {
   withoutHost(signatureKey: Bytes): Policy {
     const hosts = this.hosts.filter((host) => !same(host, signatureKey));
     return this.with({ version: this.version + 1, hosts });
+  }
+
+  /** Return the next version, with the public keys of another generation. */
+  withKeys(hostPublic: Bytes, returnPublic: Bytes, roomAdminPublic: Bytes): Policy {
+    const laterKeys = [...this.laterKeys, hostPublic].slice(-LATER_KEYS_MAX);
+    return this.with({ version: this.version + 1, returnPublic, roomAdminPublic, laterKeys });
   }
 }
 
@@ -255,7 +287,7 @@ export class RejoinTicket implements TicketFields {
 }
 
 /**
- * Request of a crashed host to be added, signed by the host seed's key (docs/reference/protocol.md, section 6).
+ * Request of a crashed host to be added, signed by the current return key (docs/reference/protocol.md, section 6).
  */
 export interface HostReturn {
   /** Last taken slot at the time of signing. */
@@ -266,7 +298,7 @@ export interface HostReturn {
 
 const encodeReturn = (back: HostReturn): Bytes => concat(uint(back.slot, 8), back.signature);
 
-/** Return the message that the host key signs for a return; `keyPackage` is H of the KeyPackage. */
+/** Return the message that the return key signs; `keyPackage` is H of the KeyPackage. */
 export function hostReturnMessage(groupId: Bytes, keyPackage: Bytes, slot: number): Bytes {
   return concat(utf8("snug 1 return"), prefixed(groupId, 2), keyPackage, uint(slot, 8));
 }
@@ -352,8 +384,10 @@ export interface LedgerFields {
   readonly rejoins?: readonly Rejoined[];
   /** Slot of the last host return (SNUG-9), 0: never. */
   readonly returned?: number;
-  /** A former host has lost that role: from then on the host seed proves nothing. */
-  readonly returnsClosed?: boolean;
+  /** Slot of the last commit by a host. */
+  readonly hosted?: number;
+  /** Somebody who is no host any more holds the current host seed: it proves nothing until the keys change. */
+  readonly rotationDue?: boolean;
 }
 
 /** Changes of a commit that the ledger records. */
@@ -365,6 +399,8 @@ export interface Changes {
   readonly rejoined?: Rejoined | null;
   readonly hostReturned?: boolean;
   readonly hostLost?: boolean;
+  readonly rotated?: boolean;
+  readonly byHost?: boolean;
 }
 
 /**
@@ -379,7 +415,8 @@ export class Ledger implements LedgerFields {
   readonly invites: readonly (readonly [number, number])[];
   readonly rejoins: readonly Rejoined[];
   readonly returned: number;
-  readonly returnsClosed: boolean;
+  readonly hosted: number;
+  readonly rotationDue: boolean;
 
   constructor(fields: LedgerFields = {}) {
     this.used = fields.used ?? new Set();
@@ -388,7 +425,8 @@ export class Ledger implements LedgerFields {
     this.invites = fields.invites ?? [];
     this.rejoins = fields.rejoins ?? [];
     this.returned = fields.returned ?? 0;
-    this.returnsClosed = fields.returnsClosed ?? false;
+    this.hosted = fields.hosted ?? 0;
+    this.rotationDue = fields.rotationDue ?? false;
   }
 
   /** Return a copy with these changes. */
@@ -408,7 +446,8 @@ export class Ledger implements LedgerFields {
       uint(this.rejoins.length, 1),
       ...this.rejoins.flatMap((r) => [uint(r.slot, 8), r.signatureKey, r.nonce, flag(r.stuck)]),
       uint(this.returned, 8),
-      flag(this.returnsClosed),
+      uint(this.hosted, 8),
+      flag(this.rotationDue),
     );
   }
 
@@ -425,9 +464,9 @@ export class Ledger implements LedgerFields {
       nonce: r.take(16),
       stuck: r.uint(1) !== 0,
     }));
-    const [returned, closed] = [r.uint(8), r.uint(1)];
+    const [returned, hosted, due] = [r.uint(8), r.uint(8), r.uint(1)];
     r.end();
-    if (closed > 1) throw new MalformedError("ledger: a flag must be 0 or 1");
+    if (due > 1) throw new MalformedError("ledger: a flag must be 0 or 1");
     if (
       Math.max(used.size, revoked.size, keys.size, invites.length) > LEDGER_KEYS_MAX ||
       rejoins.length > REJOIN_SLOTS
@@ -435,8 +474,8 @@ export class Ledger implements LedgerFields {
       throw new MalformedError("ledger: more than a meeting can hold");
     const leaves = invites.map(([leaf]) => leaf);
     const slots = rejoins.map(({ slot }) => slot);
-    const returnsClosed = closed === 1;
-    const ledger = new Ledger({ used, revoked, keys, invites, rejoins, returned, returnsClosed });
+    const rotationDue = due === 1;
+    const ledger = new Ledger({ used, revoked, keys, invites, rejoins, returned, hosted, rotationDue });
     if (!ascending(leaves) || !ascending(slots) || !same(ledger.encode(), data))
       throw new MalformedError("ledger: not in canonical order");
     return ledger;
@@ -453,7 +492,8 @@ export class Ledger implements LedgerFields {
   }
 
   /** Return the ledger after a commit that was adopted at `slot`. */
-  after(slot: number, { removed, added, rejoined, hostReturned, hostLost }: Changes): Ledger {
+  after(slot: number, changes: Changes): Ledger {
+    const { removed, added, rejoined, hostReturned, hostLost, rotated, byHost } = changes;
     const byLeaf = new Map(this.invites);
     const [revoked, used] = [new Set(this.revoked), new Set(this.used)];
     const keys = new Set(this.keys);
@@ -479,7 +519,8 @@ export class Ledger implements LedgerFields {
       invites: [...byLeaf].sort(([one], [other]) => one - other),
       rejoins,
       returned: hostReturned ? slot : this.returned,
-      returnsClosed: this.returnsClosed || (hostLost ?? false),
+      hosted: byHost ? slot : this.hosted,
+      rotationDue: (this.rotationDue || (hostLost ?? false)) && !rotated,
     });
   }
 }

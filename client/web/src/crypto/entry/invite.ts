@@ -13,7 +13,7 @@
  */
 
 import { sentence } from "../../words/sentence";
-import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
+import { type Bytes, concat, hex, type Rng, same, systemRng, utf8 } from "../bytes";
 import { AuthenticationError, MalformedError, UnsupportedError } from "../errors";
 import { exactly, prefixed, Reader, uint } from "../fields";
 import { H, HASH_SIZE, KDF, SigningKey, verify } from "../kdf";
@@ -32,6 +32,8 @@ export const SERVERS_MAX = 8;
 export const LINK_MAX = 4096;
 /** ID of the link's PSK in MLS (an external psk_id). */
 export const LINK_PSK_ID = utf8("snug 1 link");
+/** Maximum number of generations of host keys whose links work: the first, and the latest. */
+export const GENERATIONS_MAX = 16;
 const FIXED = SECRET_SIZE + 32 + 2 + TOKEN_SIZE;
 const VERSION = "1";
 const ORIGIN = /^(https?):\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?\/?$/;
@@ -120,24 +122,28 @@ export function originField(origin: string): Bytes {
 
 // -- keys of a host ----------------------------------------------------------------------------
 
-/** The seed of the hosts: 32 random bytes known only to hosts. All host keys derive from it. */
+/** The seed of one generation of host keys: 32 random bytes known only to the hosts of its time. */
 export class HostSeed {
   readonly seed: Bytes;
-  /** The key that signs cards; its public half is in every link. */
+  /** The key that signs cards and admissions; its public half is in every link of this generation. */
   readonly hostKey: SigningKey;
+  /** The key that signs a host's return (SNUG-9) and a new host's proof that it has the seed. */
+  readonly returnKey: SigningKey;
 
-  private constructor(seed: Bytes, hostKey: SigningKey) {
+  private constructor(seed: Bytes, hostKey: SigningKey, returnKey: SigningKey) {
     this.seed = seed;
     this.hostKey = hostKey;
+    this.returnKey = returnKey;
   }
 
   /** MalformedError unless `seed` has 32 bytes. */
   static async from(seed: Bytes): Promise<HostSeed> {
     exactly(seed, 32, "a host seed");
-    return new HostSeed(seed, await SigningKey.fromSeed(KDF(seed, "snug 1 host")));
+    const hostKey = await SigningKey.fromSeed(KDF(seed, "snug 1 host"));
+    return new HostSeed(seed, hostKey, await SigningKey.fromSeed(KDF(seed, "snug 1 returns")));
   }
 
-  /** Generate the seed of a new meeting. */
+  /** Generate the seed of a new generation. */
   static fromRandom(rng: Rng = systemRng): Promise<HostSeed> {
     return HostSeed.from(rng(32));
   }
@@ -145,6 +151,11 @@ export class HostSeed {
   /** The public half of `hostKey`, 32 bytes. */
   get hostPublic(): Bytes {
     return this.hostKey.public;
+  }
+
+  /** The public half of `returnKey`, 32 bytes. */
+  get returnPublic(): Bytes {
+    return this.returnKey.public;
   }
 
   /** Return the key that opens this MLS group's room at the server and replaces its gate. */
@@ -161,6 +172,61 @@ export class HostSeed {
   /** Return the invite with this index. */
   invite(origin: string, secret: Bytes, index: number, servers: readonly string[] = []): Invite {
     return new Invite(origin, secret, this.hostPublic, index, this.inviteToken(index), servers);
+  }
+}
+
+/**
+ * The host seeds that a host holds, the newest generation last (docs/reference/protocol.md, section 1).
+ *
+ * Links name the key of their generation, so earlier seeds serve newcomers with earlier links, and nothing else.
+ */
+export class HostKeys {
+  /** MalformedError unless there are 1 to `GENERATIONS_MAX` different seeds. */
+  constructor(readonly seeds: readonly HostSeed[]) {
+    const different = new Set(seeds.map(({ seed }) => hex(seed))).size;
+    if (seeds.length === 0 || seeds.length > GENERATIONS_MAX || different !== seeds.length)
+      throw new MalformedError(`host keys have 1 to ${GENERATIONS_MAX} generations, each once`);
+  }
+
+  /** The newest seed. */
+  get current(): HostSeed {
+    return this.seeds.at(-1) as HostSeed;
+  }
+
+  /** The oldest seed. */
+  get first(): HostSeed {
+    return this.seeds[0] as HostSeed;
+  }
+
+  /** Return the keys with one more generation. The first and the latest are kept. */
+  withNext(seed: HostSeed): HostKeys {
+    const later = [...this.seeds.slice(1), seed];
+    return new HostKeys([this.first, ...later.slice(1 - GENERATIONS_MAX)]);
+  }
+
+  /** Return [host key 32, token 16] of the invite `index` in each generation, the newest first. */
+  tokens(index: number): [Bytes, Bytes][] {
+    return this.seeds.toReversed().map((seed) => [seed.hostPublic, seed.inviteToken(index)]);
+  }
+
+  /** Return the room admin key of this MLS group with that public half; null if no seed makes it. */
+  async roomAdminKey(groupId: Bytes, publicHalf: Bytes): Promise<SigningKey | null> {
+    for (const seed of this.seeds.toReversed()) {
+      const key = await seed.roomAdminKey(groupId);
+      if (same(key.public, publicHalf)) return key;
+    }
+    return null;
+  }
+
+  /** Encode: a count of 1 byte, then the seeds, the newest last. */
+  encode(): Bytes {
+    return concat(uint(this.seeds.length, 1), ...this.seeds.map(({ seed }) => seed));
+  }
+
+  /** Read the result of `encode`. MalformedError on other input. */
+  static async read(reader: Reader): Promise<HostKeys> {
+    const seeds = Array.from({ length: reader.uint(1) }, () => reader.take(32));
+    return new HostKeys(await Promise.all(seeds.map((seed) => HostSeed.from(seed))));
   }
 }
 
@@ -328,6 +394,15 @@ export async function verifyOpening(
   signature: Bytes,
 ): Promise<void> {
   await verify(roomAdminPublic, openMessage(number, slot, gate, chain), signature);
+}
+
+/**
+ * Return the message that the room admin key signs to hand the room to its successor (G8). `number` is the
+ * room's number with the successor's public half.
+ */
+export function rekeyMessage(number: Bytes, serverNonce: Bytes): Bytes {
+  exactly(number, NUMBER_SIZE, "a room's number");
+  return concat(utf8("snug 1 rekey"), number, exactly(serverNonce, NONCE_SIZE, "the server's nonce"));
 }
 
 /** Return the message that the server signs for each slot. Conflicting histories yield two signatures. */

@@ -18,8 +18,8 @@ import { AuthenticationError, MalformedError, StateError, UnsupportedError, Vali
 import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
 import * as hpke from "../hpke";
 import { type IdentityKey, KNOCK_PROOF_SIZE, verifyKnockProof } from "../proof/identity";
-import { type Invite, originField } from "./invite";
-import { H, mac, SEAL_OVERHEAD, type SigningKey, same, seal, unseal, verify } from "../kdf";
+import { GENERATIONS_MAX, type HostKeys, type Invite, originField } from "./invite";
+import { H, mac, SEAL_OVERHEAD, same, seal, unseal, verify } from "../kdf";
 import { checkName, checkText } from "../agreed/names";
 import { X25519Key } from "../primitives";
 
@@ -55,22 +55,30 @@ export class CardRequest {
   readonly type = "CardRequest";
 }
 
-/** A host's key for knocks. Decoding does not verify it: call `verify` before use. */
+/**
+ * A host's key for knocks. Decoding does not verify it: call `verify` before use.
+ *
+ * Each generation of host keys has signed it, because a newcomer knows only the key of its link's generation.
+ */
 export class Card {
   readonly type = "Card";
 
-  /** Sizes: `ephPublic` 32, `nonce` 16, `signature` 64. `expiry`: Unix seconds. `day`: the UTC day of the card's lobby. */
+  /**
+   * Sizes: `ephPublic` 32, `nonce` 16, each of the 1 to 16 `signatures` 64. `expiry`: Unix seconds. `day`: the
+   * UTC day of the card's lobby.
+   */
   constructor(
     readonly ephPublic: Bytes,
     readonly nonce: Bytes,
     readonly expiry: number,
     readonly day: number,
-    readonly signature: Bytes,
+    readonly signatures: readonly Bytes[],
   ) {}
 
-  /** Encode the card, 124 bytes. */
+  /** Encode the card: 61 bytes, and 64 for each signature. */
   encode(): Bytes {
-    return concat(this.ephPublic, this.nonce, uint(this.expiry, 8), uint(this.day, 4), this.signature);
+    const fixed = concat(this.ephPublic, this.nonce, uint(this.expiry, 8), uint(this.day, 4));
+    return concat(fixed, uint(this.signatures.length, 1), ...this.signatures);
   }
 
   /** H(Card); every knock is bound to it. */
@@ -85,12 +93,24 @@ export class Card {
    * "CARD-LIFETIME") if it is of another day, has expired, or claims a longer lifetime than cards have.
    */
   async verify(hostPublic: Bytes, origin: string, day: number, now: number): Promise<void> {
-    await verify(hostPublic, cardMessage(this, origin), this.signature);
+    const message = cardMessage(this, origin);
+    const signed = await Promise.all(this.signatures.map((signature) => isSigned(hostPublic, message, signature)));
+    if (!signed.includes(true)) throw new AuthenticationError("the card is not signed by the host key in the link");
     if (this.day !== day)
       throw new ValidationError("CARD-DAY", sentence("card.day", { day: this.day, today: day }));
     if (this.expiry + CLOCK_SKEW <= now) throw new ValidationError("CARD-EXPIRED", sentence("card.expired"));
     if (this.expiry > now + CARD_LIFETIME + CLOCK_SKEW)
       throw new ValidationError("CARD-LIFETIME", sentence("card.lifetime"));
+  }
+}
+
+async function isSigned(hostPublic: Bytes, message: Bytes, signature: Bytes): Promise<boolean> {
+  try {
+    await verify(hostPublic, message, signature);
+    return true;
+  } catch (error) {
+    if (error instanceof AuthenticationError) return false;
+    throw error;
   }
 }
 
@@ -158,8 +178,7 @@ export async function read(envelopeKey: Bytes, blob: Bytes): Promise<LobbyMessag
   const kind = reader.uint(1);
   let message: LobbyMessage;
   if (kind === CARD_REQUEST) message = new CardRequest();
-  else if (kind === CARD)
-    message = new Card(reader.take(32), reader.take(16), reader.uint(8), reader.uint(4), reader.take(64));
+  else if (kind === CARD) message = readCard(reader);
   else if (kind === KNOCK) message = new Knock(reader.take(hpke.KEY_SIZE), reader.rest());
   else if (kind === REPLY) message = new Reply(reader.take(REPLY_ID), reader.rest());
   else if (kind === RECOVERY) message = new RecoveryMessage(reader.rest());
@@ -167,6 +186,14 @@ export async function read(envelopeKey: Bytes, blob: Bytes): Promise<LobbyMessag
   else throw new UnsupportedError(`a lobby message of the unknown kind ${kind}`);
   reader.end();
   return message;
+}
+
+function readCard(reader: Reader): Card {
+  const [ephPublic, nonce, expiry, day] = [reader.take(32), reader.take(16), reader.uint(8), reader.uint(4)];
+  const count = reader.uint(1);
+  if (count === 0 || count > GENERATIONS_MAX)
+    throw new MalformedError(`a card has 1 to ${GENERATIONS_MAX} signatures, not ${count}`);
+  return new Card(ephPublic, nonce, expiry, day, Array.from({ length: count }, () => reader.take(64)));
 }
 
 function encode(message: LobbyMessage): Bytes {
@@ -224,9 +251,9 @@ export class CardSecret {
   }
 }
 
-/** Create a card that is valid for ten minutes from `now` (Unix seconds). */
+/** Create a card for the links of all generations, valid for ten minutes from `now` (Unix seconds). */
 export async function makeCard(
-  hostKey: SigningKey,
+  keys: HostKeys,
   origin: string,
   day: number,
   now: number,
@@ -234,8 +261,9 @@ export async function makeCard(
 ): Promise<CardSecret> {
   const pair = await X25519Key.generate(rng);
   const [nonce, expiry] = [rng(16), Math.trunc(now) + CARD_LIFETIME];
-  const message = cardMessage(new Card(pair.public, nonce, expiry, day, NOTHING), origin);
-  return new CardSecret(new Card(pair.public, nonce, expiry, day, await hostKey.sign(message)), pair);
+  const message = cardMessage(new Card(pair.public, nonce, expiry, day, []), origin);
+  const signatures = await Promise.all(keys.seeds.map(({ hostKey }) => hostKey.sign(message)));
+  return new CardSecret(new Card(pair.public, nonce, expiry, day, signatures), pair);
 }
 
 // -- knocks -----------------------------------------------------------------------------------
@@ -243,6 +271,8 @@ export async function makeCard(
 /** A knock after decryption, with a proven invite. The KeyPackage is still unverified. */
 export interface OpenedKnock {
   readonly index: number;
+  /** The host key (32 bytes) of the generation in which the invite was made. */
+  readonly hostPublic: Bytes;
   readonly keyPackage: Bytes;
   readonly name: string;
   readonly greeting: string;
@@ -312,7 +342,7 @@ export async function knock(
 }
 
 /**
- * Open a knock; `tokenOf` returns the token of an invite (`HostSeed.inviteToken`).
+ * Open a knock; `tokens` returns the tokens of an invite by generation (`HostKeys.tokens`).
  *
  * StateError once the card is erased. AuthenticationError if the knock is not sealed to this card, or if its
  * author does not hold the named invite and the shown identity: such a knock is not shown to the host.
@@ -321,7 +351,7 @@ export async function knock(
 export async function openKnock(
   secret: CardSecret,
   knock: Knock,
-  tokenOf: (index: number) => Bytes,
+  tokens: (index: number) => readonly (readonly [Bytes, Bytes])[],
 ): Promise<OpenedKnock> {
   const [cardHash, pair] = [secret.card.hash, secret.private];
   const opened = await hpke.open(pair, knock.enc, knockInfo(cardHash), NOTHING, knock.ciphertext);
@@ -329,7 +359,8 @@ export async function openKnock(
   const [proof, rest] = [inner.take(32), inner.rest()];
   const reader = new Reader(rest);
   const index = reader.uint(2);
-  if (!same(proof, use(tokenOf(index), cardHash, knock.enc, rest)))
+  const made = tokens(index).find(([, token]) => same(proof, use(token, cardHash, knock.enc, rest)));
+  if (made === undefined)
     throw new AuthenticationError(`a knock that names invite ${index} and wasn't made with it`);
   const [keyPackage, name, greeting] = [reader.prefixed(2), reader.text(1), reader.text(2)];
   const knockProof = reader.take(KNOCK_PROOF_SIZE);
@@ -341,7 +372,7 @@ export async function openKnock(
     ? null
     : await verifyKnockProof(knockProof, pair, cardHash, knock.enc, keyPackage);
   const { expiry } = secret.card;
-  return { index, keyPackage, name, greeting, expiry, exporter: opened.exporter, identity };
+  return { index, hostPublic: made[0], keyPackage, name, greeting, expiry, exporter: opened.exporter, identity };
 }
 
 function checkKeyPackage(keyPackage: Bytes): void {
@@ -360,7 +391,10 @@ const use = (token: Bytes, cardHash: Bytes, enc: Bytes, rest: Bytes): Bytes =>
 export interface Answer {
   readonly type: "Answer";
   readonly welcome: Bytes;
+  /** The meeting's first number (16 bytes), to which members bind what they sign and seal. */
+  readonly number: Bytes;
   readonly doorSeed: Bytes;
+  /** The key under which the server holds the room now; the policy names a newer one for a moment. */
   readonly roomAdminPublic: Bytes;
   /** XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome. */
   readonly heartbeatKey: Bytes;
@@ -398,6 +432,7 @@ export function encodeAnswer(answer: Answer | Refusal): Bytes {
     return concat(
       Uint8Array.of(ANSWER),
       prefixed(answer.welcome, 4),
+      exactly(answer.number, 16, "a room's number"),
       exactly(answer.doorSeed, 32, "a door seed"),
       exactly(answer.roomAdminPublic, 32, "a room admin's public key"),
       exactly(answer.heartbeatKey, 32, "a beat key"),
@@ -423,6 +458,7 @@ export function readAnswer(body: Bytes): Answer | Refusal {
     answer = {
       type: "Answer",
       welcome: reader.prefixed(4),
+      number: reader.take(16),
       doorSeed: reader.take(32),
       roomAdminPublic: reader.take(32),
       heartbeatKey: reader.take(32),

@@ -7,8 +7,8 @@
  * returns.)
  *
  *     HelperQuery        the host: is a member here?
- *     HelperOffer        a member: the slot, the chain, and the gate
- *     HostReturnRequest  the host: its new KeyPackage, and the host key's signature for that slot
+ *     HelperOffer        a member: the slot, the chain, the gate, and the hosts' current public keys
+ *     HostReturnRequest  the host: its new KeyPackage, and the return key's signature for that slot
  *     RejoinRequest      a member that must rejoin and finds no host: its new KeyPackage, with its ticket
  *     RecoveryReply      the member that committed either: the answer for newcomers, sealed to the requester
  */
@@ -17,7 +17,7 @@ import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
 import { MalformedError, UnsupportedError } from "../errors";
 import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
 import * as hpke from "../hpke";
-import { canonicalOrigin, HostSeed } from "./invite";
+import { canonicalOrigin, HostKeys, type HostSeed } from "./invite";
 import * as kdf from "../kdf";
 import { H, KDF, SigningKey } from "../kdf";
 import { type Answer, encodeAnswer, KEY_PACKAGE_MAX, readAnswer, RecoveryMessage } from "./lobby";
@@ -38,11 +38,22 @@ export class HelperQuery {
   constructor(readonly nonce: Bytes) {}
 }
 
-/** A member's answer: the room's slot, the chain after it (32 bytes) and its gate (32 bytes). */
+/**
+ * A member's answer: the room's slot, the chain after it, its gate and two public keys (32 bytes each).
+ *
+ * `returnPublic` is the policy's, `roomAdminPublic` the one under which the server holds the room.
+ */
 export class HelperOffer {
   readonly type = "HelperOffer";
 
-  constructor(readonly nonce: Bytes, readonly slot: number, readonly chain: Bytes, readonly gate: Bytes) {}
+  constructor(
+    readonly nonce: Bytes,
+    readonly slot: number,
+    readonly chain: Bytes,
+    readonly gate: Bytes,
+    readonly returnPublic: Bytes,
+    readonly roomAdminPublic: Bytes,
+  ) {}
 }
 
 /** A host's unverified request to be added. `replyPublic` is an X25519 key for the answer. */
@@ -109,7 +120,7 @@ export class RecoveryReply {
 
 export type Message = HelperQuery | HelperOffer | HostReturnRequest | RejoinRequest | RecoveryReply;
 
-/** Return the request, signed by the host key, and the key pair for its answer. */
+/** Return the request, signed by the return key, and the key pair for its answer. */
 export async function makeHostReturnRequest(
   seed: HostSeed,
   groupId: Bytes,
@@ -118,7 +129,7 @@ export async function makeHostReturnRequest(
   rng: Rng = systemRng,
 ): Promise<{ readonly request: HostReturnRequest; readonly privateKey: X25519Key }> {
   const privateKey = await X25519Key.generate(rng);
-  const signature = await seed.hostKey.sign(hostReturnMessage(groupId, H(keyPackage), slot));
+  const signature = await seed.returnKey.sign(hostReturnMessage(groupId, H(keyPackage), slot));
   return { request: new HostReturnRequest(privateKey.public, slot, signature, keyPackage), privateKey };
 }
 
@@ -139,7 +150,15 @@ function encode(message: Message): Bytes {
     case "HelperQuery":
       return concat(Uint8Array.of(QUERY), exactly(message.nonce, 16, "a nonce"));
     case "HelperOffer":
-      return concat(Uint8Array.of(OFFER), message.nonce, uint(message.slot, 8), message.chain, message.gate);
+      return concat(
+        Uint8Array.of(OFFER),
+        message.nonce,
+        uint(message.slot, 8),
+        message.chain,
+        message.gate,
+        message.returnPublic,
+        message.roomAdminPublic,
+      );
     case "HostReturnRequest":
       return concat(Uint8Array.of(RETURN), message.encode());
     case "RejoinRequest":
@@ -161,8 +180,10 @@ export async function open(key: Bytes, inside: RecoveryMessage): Promise<Message
   const kind = reader.uint(1);
   let message: Message;
   if (kind === QUERY) message = new HelperQuery(reader.take(16));
-  else if (kind === OFFER) message = new HelperOffer(reader.take(16), reader.uint(8), reader.take(32), reader.take(32));
-  else if (kind === RETURN) {
+  else if (kind === OFFER) {
+    const [nonce, slot, chain, gate] = [reader.take(16), reader.uint(8), reader.take(32), reader.take(32)];
+    message = new HelperOffer(nonce, slot, chain, gate, reader.take(32), reader.take(32));
+  } else if (kind === RETURN) {
     message = new HostReturnRequest(reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest());
     ofASize(message.keyPackage);
   } else if (kind === REJOIN) {
@@ -181,7 +202,7 @@ function ofASize(keyPackage: Bytes): void {
 
 /** Fields of a `HostRecoveryData`. */
 export interface HostRecoveryFields {
-  readonly hostSeed: HostSeed;
+  readonly hostKeys: HostKeys;
   /** 32 bytes. */
   readonly doorSeed: Bytes;
   /** The link's secret, 16 bytes. */
@@ -191,9 +212,13 @@ export interface HostRecoveryFields {
   readonly name: string;
 }
 
-/** A host's sealed file for a return after a crash. It holds no key that decrypts any message. */
+/**
+ * A host's sealed file for a return after a crash. It holds no key that decrypts any message.
+ *
+ * It serves until the hosts' keys change: then its return key proves nothing.
+ */
 export class HostRecoveryData implements HostRecoveryFields {
-  readonly hostSeed: HostSeed;
+  readonly hostKeys: HostKeys;
   readonly doorSeed: Bytes;
   readonly secret: Bytes;
   readonly groupId: Bytes;
@@ -201,7 +226,7 @@ export class HostRecoveryData implements HostRecoveryFields {
   readonly name: string;
 
   constructor(fields: HostRecoveryFields) {
-    this.hostSeed = fields.hostSeed;
+    this.hostKeys = fields.hostKeys;
     this.doorSeed = fields.doorSeed;
     this.secret = fields.secret;
     this.groupId = fields.groupId;
@@ -218,7 +243,7 @@ export class HostRecoveryData implements HostRecoveryFields {
   encode(): Bytes {
     return concat(
       uint(1, 1),
-      this.hostSeed.seed,
+      this.hostKeys.encode(),
       this.doorSeed,
       this.secret,
       prefixed(this.groupId, 1),
@@ -231,12 +256,12 @@ export class HostRecoveryData implements HostRecoveryFields {
   static async decode(data: Bytes): Promise<HostRecoveryData> {
     const r = new Reader(data);
     if (r.uint(1) !== 1) throw new MalformedError("host recovery data: the format must be 1");
-    const hostSeed = await HostSeed.from(r.take(32));
+    const hostKeys = await HostKeys.read(r);
     const [doorSeed, secret, groupId] = [r.take(32), r.take(16), r.prefixed(1)];
     const [origin, name] = [r.text(2), r.text(1)];
     r.end();
     if (canonicalOrigin(origin) !== origin)
       throw new MalformedError("host recovery data: the server's address is not in canonical form");
-    return new HostRecoveryData({ hostSeed, doorSeed, secret, groupId, origin, name: checkName(name) });
+    return new HostRecoveryData({ hostKeys, doorSeed, secret, groupId, origin, name: checkName(name) });
   }
 }

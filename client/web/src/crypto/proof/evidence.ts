@@ -6,7 +6,7 @@
  * member opens at the same server after the drop, with the chain value
  *
  *     H("snug 1 probe" | H(number 16 | count 2, (key 32 | len32(beat)) |
- *                          count 2, (server key 32 | slot 8 | chain 32 | signature 64)))
+ *                          count 2, (number 16 | server key 32 | slot 8 | chain 32 | signature 64)))
  *
  * The server's receipt for the probe room proves that the server was alive, and served others, after those
  * heartbeats were made. The member's leaf signs the whole exhibit by SignWithLabel under "snug 1 evidence".
@@ -32,6 +32,7 @@ export const EXHIBITS_MAX = 64;
 export const LISTED_MAX = 64;
 export const LEAVES_MAX = 1000;
 export const SERVER_EVENTS_MAX = 16;
+const NUMBER_SIZE = 16;
 /** Characters in one text. */
 export const TEXT_MAX = 500;
 
@@ -43,8 +44,10 @@ export interface SignedHeartbeat {
 
 /**
  * The server's signature over the chain value of one slot of this room (docs/reference/protocol.md, section 3).
+ * `number` is the room's at that time: it changes with the keys of the hosts.
  */
 export interface Receipt {
+  readonly number: Bytes;
   readonly server_key: Bytes;
   readonly slot: number;
   readonly chain: Bytes;
@@ -132,6 +135,7 @@ export function probeChain(number: Bytes, beats: readonly SignedHeartbeat[], rec
     ...beats.flatMap(({ key, beat }) => [exactly(key, KEY_SIZE, "a leaf's key"), prefixed(beat, 4)]),
     uint(receipts.length, 2),
     ...receipts.flatMap((r) => [
+      exactly(r.number, NUMBER_SIZE, "a room's number"),
       exactly(r.server_key, KEY_SIZE, "a server's key"),
       uint(r.slot, 8),
       exactly(r.chain, HASH_SIZE, "a chain value"),

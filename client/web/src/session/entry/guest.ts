@@ -209,7 +209,7 @@ export class GuestLobby {
       const signer = group.welcomedBy === null ? null : group.member(group.welcomedBy);
       byHost =
         signer !== null &&
-        same(policy.hostPublic, this.#link.hostPublic) &&
+        among(this.#link.hostPublic, policy.linkKeys) &&
         among(signer.signatureKey, policy.hosts);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;

@@ -9,11 +9,14 @@ import * as invite from "../../crypto/entry/invite";
 import { H, verify } from "../../crypto/kdf";
 import type * as lobby from "../../crypto/entry/lobby";
 import { checkName } from "../../crypto/agreed/names";
+import { RETURN_QUIET } from "../../crypto/agreed/policy";
 import * as recovery from "../../crypto/entry/recovery";
 import { hostReturnMessage, Identity } from "../../crypto/agreed/roomState";
+import { NO_INVITE } from "../../crypto/proof/report";
 import * as mls from "../../mls";
-import type { Effect } from "../events";
-import type { RejoinIntent, HostReturnIntent } from "../kernel/intents";
+import { CommandError, sentence } from "../../words/sentence";
+import type { Effect, Knocked } from "../events";
+import type { HealIntent, HostReturnIntent, RejoinIntent } from "../kernel/intents";
 import { LobbyConnections, daysAround } from "./lobbyConnections";
 import type { Room } from "../kernel/ports";
 import { ticketOf } from "../kernel/views";
@@ -29,7 +32,13 @@ export const PATIENCE = 15;
 export const REQUESTS_MAX = 16;
 export const REQUEST_EVERY = 5;
 /** The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down. */
-export const FIRST_NUMBER = 2 ** 32;
+export const FIRST_NUMBER = 1_000_000;
+/** Seconds between two commits of a member that shows that no host commits (SNUG-9). */
+export const HURRY = 0.4;
+/** Seconds for which a host's person has time to answer a returning host, whose program asks again meanwhile. */
+export const ASKED_FOR = 60;
+/** Seconds for which a refused host is not asked about again. */
+export const REFUSED_FOR = 600;
 
 interface Asked {
   readonly asked: recovery.HostReturnRequest | recovery.RejoinRequest;
@@ -39,6 +48,8 @@ interface Asked {
   readonly name: string;
   readonly due: number;
   wanted: boolean;
+  /** By a person who is a host. */
+  approved: boolean;
 }
 
 /** Access to the lobby: a host's own, or `MembersLobby` while no host is active. */
@@ -58,6 +69,9 @@ export class RejoinHelper {
   readonly #hereDue = new Map<string, { readonly nonce: Bytes; readonly due: number; readonly day: number }>();
   readonly #asked = new Map<number, Asked>();
   #number = FIRST_NUMBER;
+  #hurriedAt = 0;
+  /** Names of returning hosts -> until when they are refused. */
+  readonly #refused = new Map<string, number>();
 
   constructor(doorSeed: Bytes, rng: Rng = systemRng) {
     this.#rng = rng;
@@ -65,20 +79,34 @@ export class RejoinHelper {
   }
 
   /** Send the answers that are due, unless another member has; return intents for the room to commit. */
-  async tick(room: Room, lobbyPost: LobbyPost, now: number): Promise<(HostReturnIntent | RejoinIntent)[]> {
-    const { journal } = room.membership;
+  async tick(room: Room, lobbyPost: LobbyPost, now: number): Promise<(HostReturnIntent | RejoinIntent | HealIntent)[]> {
+    const { journal, policy, group } = room.membership;
     for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
       if (now < due) continue;
       this.#hereDue.delete(key);
-      const here = new recovery.HelperOffer(nonce, journal.slot, journal.chain, invite.gate(journal.roomPass));
+      const here = new recovery.HelperOffer(
+        nonce,
+        journal.slot,
+        journal.chain,
+        invite.gate(journal.roomPass),
+        policy.returnPublic,
+        room.roomAdminPublic,
+      );
       await lobbyPost.post(day, await recovery.seal(this.#key, here, this.#rng));
     }
-    const wanted: (HostReturnIntent | RejoinIntent)[] = [];
+    const wanted: (HostReturnIntent | RejoinIntent | HealIntent)[] = [];
     for (const [number, asked] of this.#asked) {
       const returns = asked.asked.type === "HostReturnRequest";
-      // Given up meanwhile; or a host of that name is active, has not crashed, and another holder of the seed asks.
-      if (returns && (now - asked.due > PATIENCE || isHere(room, asked.name, now))) continue;
-      const step = returns ? COMMIT_STEP : 0;
+      const step = returns && !asked.approved ? COMMIT_STEP : 0;
+      // Given up meanwhile; or a person must approve, or the host has not crashed.
+      if (returns && (now - asked.due > PATIENCE || !mayReturn(room, asked, now))) continue;
+      if (returns && !asked.approved && !hostsQuiet(room)) {
+        if (now - this.#hurriedAt >= HURRY + step * room.rank && room.idle) {
+          this.#hurriedAt = now;
+          wanted.push({ type: "HealIntent", epoch: group.epoch });
+        }
+        continue;
+      }
       if (asked.wanted || now < asked.due + step * room.rank) continue;
       asked.wanted = true;
       wanted.push(intentOf(number, asked));
@@ -86,13 +114,17 @@ export class RejoinHelper {
     return wanted;
   }
 
-  /** Process a lobby message under the key that members have. */
-  async messagePosted(day: number, posted: lobby.RecoveryMessage, room: Room, now: number): Promise<void> {
+  /**
+   * Process a lobby message under the key that members have.
+   *
+   * Returns the question for our person, if we are a host and a host asks to come back.
+   */
+  async messagePosted(day: number, posted: lobby.RecoveryMessage, room: Room, now: number): Promise<Knocked | null> {
     let said: recovery.Message;
     try {
       said = await recovery.open(this.#key, posted);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // the sender has the link, and was never admitted
+      if (error instanceof SnugCryptoError) return null; // the sender has the link, and was never admitted
       throw error;
     }
     if (said.type === "HelperQuery") {
@@ -100,7 +132,9 @@ export class RejoinHelper {
       if (this.#hereDue.size < REQUESTS_MAX && !this.#hereDue.has(key))
         this.#hereDue.set(key, { nonce: said.nonce, due: now + HERE_STEP * room.rank, day });
     } else if (said.type === "HelperOffer") this.#hereDue.delete(hex(said.nonce));
-    else if (said.type === "HostReturnRequest" || said.type === "RejoinRequest") await this.#ask(day, said, room, now);
+    else if (said.type === "HostReturnRequest" || said.type === "RejoinRequest")
+      return await this.#ask(day, said, room, now);
+    return null;
   }
 
   async #ask(
@@ -108,11 +142,11 @@ export class RejoinHelper {
     said: recovery.HostReturnRequest | recovery.RejoinRequest,
     room: Room,
     now: number,
-  ): Promise<void> {
-    for (const known of this.#asked.values()) if (same(known.asked.keyPackage, said.keyPackage)) return;
+  ): Promise<Knocked | null> {
+    for (const known of this.#asked.values()) if (same(known.asked.keyPackage, said.keyPackage)) return null;
     const { membership: m } = room;
-    // A former host's: it is void, and must not displace others.
-    if (said.type === "HostReturnRequest" && m.ledger.returnsClosed) return;
+    // Perhaps a former host's: it is void, and must not displace others.
+    if (said.type === "HostReturnRequest" && m.ledger.rotationDue) return null;
     let keyPackage: mls.KeyPackage, name: string, encoded: Bytes;
     try {
       keyPackage = await mls.KeyPackageIn.decode(said.keyPackage).verify(m.group.suite, Math.floor(now));
@@ -120,33 +154,86 @@ export class RejoinHelper {
       encoded = ticketOf(keyPackage) ?? new Uint8Array();
       if (said.type === "HostReturnRequest") {
         const message = hostReturnMessage(m.group.groupId, H(said.keyPackage), said.slot);
-        await verify(m.policy.hostPublic, message, said.signature);
+        await verify(m.policy.returnPublic, message, said.signature);
       } else {
         const ticket = await m.ticketFrom(keyPackage);
         // For another group or member, or not signed with the leaf's current key.
-        if (ticket?.by !== m.ownLeaf) return;
+        if (ticket?.by !== m.ownLeaf) return null;
       }
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // from a member, former or current, without the host key
+      if (error instanceof SnugCryptoError) return null; // from a member, former or current, without the return key
       throw error;
     }
-    if (said.type === "RejoinRequest" && !this.#mayAsk(keyPackage, room, now)) return;
-    this.#number++;
-    this.#asked.set(this.#number, {
-      asked: said,
-      day,
-      keyPackage,
-      ticket: encoded,
-      name,
-      due: now,
-      wanted: false,
+    if (said.type === "RejoinRequest" && !this.#mayAsk(keyPackage, room, now)) return null;
+    const facts = { keyPackage, ticket: encoded, name, due: now, wanted: false, approved: false };
+    const asked: Asked = { asked: said, day, ...facts };
+    if (said.type === "HostReturnRequest") {
+      const hosts = m.members().filter((member) => member.host && member.name === name);
+      // Nobody comes back under a new name.
+      if (hosts.length === 0 || now < (this.#refused.get(name) ?? 0)) return null;
+      if (m.isHost(m.ownLeaf)) return this.#askPerson(asked, room, now);
+    }
+    this.#add(asked);
+    return null;
+  }
+
+  /** Keep a host's request until our person approves it; the newest one counts, under one number. */
+  #askPerson(asked: Asked, room: Room, now: number): Knocked | null {
+    if (isHere(room, asked.name, now)) return null;
+    for (const [number, known] of this.#asked) {
+      const pending = known.asked.type === "HostReturnRequest" && !known.wanted;
+      if (!pending || known.name !== asked.name || now - known.due > ASKED_FOR) continue;
+      this.#asked.set(number, { ...asked, approved: known.approved });
+      return null;
+    }
+    return {
+      type: "Knocked",
+      knock: this.#add(asked),
+      name: asked.name,
+      greeting: "",
+      invite: NO_INVITE,
+      looksLike: null,
+      label: null,
+      standing: "none",
+      contact: null,
+      fingerprint: null,
+      warnings: [sentence("warning.returning")],
+      older: false,
+      returning: true,
+    };
+  }
+
+  /** Let a host come back, or refuse it, as a host's person says; CommandError if none asks any more. */
+  decide(number: number, admit: boolean, now: number): void {
+    const asked = this.#asked.get(number);
+    if (asked === undefined || asked.wanted || now - asked.due > ASKED_FOR)
+      throw new CommandError(sentence("cannot.nobody_waits", { number }));
+    if (admit) asked.approved = true;
+    else {
+      this.#asked.delete(number);
+      this.#refused.set(asked.name, now + REFUSED_FOR);
+    }
+  }
+
+  /** Return the numbers of the returning hosts that our person may still answer. */
+  waiting(now: number): number[] {
+    const pending = [...this.#asked].filter(([, { asked, wanted, approved, due }]) => {
+      const open = asked.type === "HostReturnRequest" && !wanted && !approved;
+      return open && now - due <= ASKED_FOR;
     });
+    return pending.map(([number]) => number);
+  }
+
+  #add(asked: Asked): number {
+    this.#number++;
+    this.#asked.set(this.#number, asked);
     while (this.#asked.size > REQUESTS_MAX) {
       // Members' requests are dropped before hosts'.
       const [first] = this.#asked.keys();
       const again = [...this.#asked].find(([, asked]) => asked.asked.type === "RejoinRequest");
       this.#asked.delete(again?.[0] ?? first ?? 0);
     }
+    return this.#number;
   }
 
   /** Return whether a member of the room may ask again; its previous request is then forgotten. */
@@ -177,7 +264,19 @@ export class RejoinHelper {
   }
 }
 
-/** Return whether a host of that name has signed something lately. */
+/** Return whether a host may come back now: a person has approved it, or no host is heard. */
+function mayReturn(room: Room, { approved, name }: Asked, now: number): boolean {
+  const hosts = room.membership.members().filter(({ host }) => host);
+  const alone = !hosts.some(({ leaf }) => room.heardRecently(leaf, now));
+  return (approved || alone) && !isHere(room, name, now);
+}
+
+/** Return whether no host has committed for so long that a member may commit a host's return. */
+function hostsQuiet({ membership: m }: Room): boolean {
+  return m.isHost(m.ownLeaf) || m.journal.slot + 1 - m.ledger.hosted > RETURN_QUIET;
+}
+
+/** Return whether a host of that name has signed something lately: it has not crashed. */
 function isHere(room: Room, name: string, now: number): boolean {
   const hosts = room.membership.members().filter((member) => member.host && member.name === name);
   return hosts.some(({ leaf }) => room.heardRecently(leaf, now));
@@ -188,7 +287,7 @@ function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): Ho
   return { type: "HostReturnIntent", knock, keyPackage, hostReturn: asked.proof, name };
 }
 
-/** A member without the host seed, in the lobby for as long as no host is active. */
+/** A member without the host keys, in the lobby for as long as no host is active. */
 export class MembersLobby extends LobbyConnections {
   readonly effects: Effect[];
 

@@ -4,7 +4,7 @@
  * A label never leaves this program. An invite's index is 15 random bits (two hosts must not draw the same index) and
  * the bit `SINGLE_USE`; index 0 is the open invite of a new meeting.
  */
-import { type Rng, utf8 } from "../../crypto/bytes";
+import { type Bytes, type Rng, utf8 } from "../../crypto/bytes";
 import { isVisible } from "../../crypto/agreed/names";
 import { NO_INVITE } from "../../crypto/proof/report";
 import { SINGLE_USE } from "../../crypto/agreed/roomState";
@@ -26,7 +26,7 @@ const DRAWS = 1000;
  */
 export class InviteBook {
   /** Our labels, by index. */
-  readonly #mine = new Map<number, string>();
+  readonly #mine = new Map<number, { readonly label: string; readonly hostPublic: Bytes }>();
   /** For each index, the names of members who came in by it, in order. */
   readonly #came = new Map<number, string[]>();
   readonly #byLeaf = new Map<number, number>();
@@ -39,16 +39,17 @@ export class InviteBook {
   // -- new invites ---------------------------------------------------------------------------------------
 
   /** Record the open invite of a new meeting. */
-  first(): void {
-    this.#mine.set(0, "");
+  first(hostPublic: Bytes): void {
+    this.#mine.set(0, { label: "", hostPublic });
   }
 
   /**
-   * Make an invite and return its index; `known` are indices that are in use already.
+   * Make an invite and return its index; `known` are indices that are in use already, `hostPublic` (32 bytes) is the
+   * host key in its link.
    *
    * CommandError if the label is too long or has control characters, or if there are too many invites.
    */
-  make(label: string, single: boolean, known: Iterable<number>, rng: Rng): number {
+  make(label: string, single: boolean, hostPublic: Bytes, known: Iterable<number>, rng: Rng): number {
     if (utf8(label).length > LABEL_MAX || !isVisible(label))
       throw new CommandError(sentence("cannot.label", { most: LABEL_MAX }));
     if (this.#mine.size >= MINE_MAX) throw new CommandError(sentence("cannot.invites", { most: MINE_MAX }));
@@ -59,7 +60,7 @@ export class InviteBook {
       const number = ((high << 8) | low) & ~SINGLE_USE;
       if (taken.has(number)) continue;
       const index = single ? number | SINGLE_USE : number;
-      this.#mine.set(index, label);
+      this.#mine.set(index, { label, hostPublic });
       return index;
     }
     throw new CommandError(sentence("cannot.invites_all"));
@@ -110,7 +111,12 @@ export class InviteBook {
 
   /** Return our label, which may be empty; null for an invite that another host made. */
   label(index: number): string | null {
-    return this.#mine.get(index) ?? null;
+    return this.#mine.get(index)?.label ?? null;
+  }
+
+  /** Return the host key in the link of our own invite; null for an invite that another host made. */
+  madeIn(index: number): Bytes | null {
+    return this.#mine.get(index)?.hostPublic ?? null;
   }
 
   /** Return the name of the last member who came in by it; null without one. */

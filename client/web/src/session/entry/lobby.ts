@@ -3,9 +3,9 @@
  *
  * Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host is in two.
  */
-import { type Bytes, hex, type Rng, same, systemRng, unhex, utf8 } from "../../crypto/bytes";
+import { among, type Bytes, hex, type Rng, same, systemRng, unhex, utf8 } from "../../crypto/bytes";
 import { SnugCryptoError, ValidationError } from "../../crypto/errors";
-import type { HostSeed } from "../../crypto/entry/invite";
+import type { HostKeys } from "../../crypto/entry/invite";
 import { uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
@@ -52,7 +52,7 @@ interface Asked {
 }
 
 export interface HostLobbyFacts {
-  readonly seed: HostSeed;
+  readonly keys: HostKeys;
   readonly secret: Bytes;
   readonly origin: string;
   readonly book: InviteBook;
@@ -68,7 +68,9 @@ export class HostLobby {
   readonly effects: Effect[] = [];
   readonly #takeBack: (index: number) => void;
   readonly #contacts: Contacts | null;
-  readonly #seed: HostSeed;
+  #keys: HostKeys;
+  /** The keys of each day's last card. */
+  readonly #signedWith = new Map<number, HostKeys>();
   readonly #origin: string;
   readonly #rng: Rng;
   readonly #connections: LobbyConnections;
@@ -99,10 +101,10 @@ export class HostLobby {
     return host;
   }
 
-  private constructor({ seed, secret, origin, book, takeBack, contacts, rng = systemRng }: HostLobbyFacts) {
+  private constructor({ keys, secret, origin, book, takeBack, contacts, rng = systemRng }: HostLobbyFacts) {
     this.#takeBack = takeBack;
     this.#contacts = contacts;
-    this.#seed = seed;
+    this.#keys = keys;
     this.#origin = origin;
     this.#rng = rng;
     this.#connections = new LobbyConnections(secret, origin, this.effects, rng);
@@ -126,6 +128,12 @@ export class HostLobby {
       if (this.#cardWanted.has(day) || (newest !== undefined && newest.card.expiry - now < CARD_RENEW))
         await this.#postCard(day, now);
     }
+  }
+
+  /** Go on with these host keys: post cards for newcomers with links of all their generations. */
+  async takeKeys(keys: HostKeys, now: number): Promise<void> {
+    this.#keys = keys;
+    for (const day of [...this.#connections.entered]) await this.#postCard(day, now);
   }
 
   /** Handle a lost connection to a lobby. */
@@ -172,20 +180,20 @@ export class HostLobby {
   /**
    * Process a message from the server, and return the work that is left for the session.
    *
-   * That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, or a message
-   * under the key that members have (for `recovery.RejoinHelper`).
+   * That is a knock that the host is to be asked about, a member's new leaf that the room is to commit, a message
+   * under the key that members have (for `recovery.RejoinHelper`), or another host's card.
    */
   async received(
     day: number,
     message: ServerMessage,
     m: Membership,
     now: number,
-  ): Promise<Knocked | RejoinIntent | lobby.RecoveryMessage | lobby.ClockReport | null> {
+  ): Promise<Knocked | RejoinIntent | lobby.RecoveryMessage | lobby.ClockReport | lobby.Card | null> {
     const posted = await this.#connections.received(day, message);
     if (posted === true) await this.#postCard(day, now);
     else if (posted === false) return null;
     else if (posted.type === "CardRequest") await this.#postCard(day, now);
-    else if (posted.type === "RecoveryMessage") return posted;
+    else if (posted.type === "RecoveryMessage" || posted.type === "Card") return posted;
     else if (posted.type === "Knock") return await this.#knocked(day, posted, m, now);
     else if (posted.type === "ClockReport" && this.#heeds(day, posted, now)) return posted;
     return null;
@@ -204,6 +212,11 @@ export class HostLobby {
     return true;
   }
 
+  /** The days whose lobbies we have entered. */
+  get entered(): ReadonlySet<number> {
+    return this.#connections.entered;
+  }
+
   /** Post a message in that day's lobby. */
   async post(day: number, message: lobby.LobbyMessage): Promise<void> {
     await this.#connections.post(day, message);
@@ -214,6 +227,7 @@ export class HostLobby {
     this.#cards.set(day, cards);
     let newest = cards.at(-1);
     if (newest !== undefined && newest.card.expiry - now < CARD_RENEW) newest = undefined;
+    if (this.#signedWith.get(day) !== this.#keys) newest = undefined;
     if (newest !== undefined && now - (this.#cardPosted.get(day) ?? 0) < CARD_EVERY) {
       this.#cardWanted.add(day);
       return;
@@ -221,10 +235,17 @@ export class HostLobby {
     this.#cardWanted.delete(day);
     this.#cardPosted.set(day, now);
     if (newest === undefined) {
-      newest = await lobby.makeCard(this.#seed.hostKey, this.#origin, day, now, this.#rng);
+      newest = await lobby.makeCard(this.#keys, this.#origin, day, now, this.#rng);
       cards.push(newest);
+      this.#signedWith.set(day, this.#keys);
     }
     await this.#connections.post(day, newest.card);
+  }
+
+  /** Return the tokens that prove an invite: of an own one, in the generation of its link alone. */
+  #tokens(index: number): [Bytes, Bytes][] {
+    const made = this.#book.madeIn(index);
+    return this.#keys.tokens(index).filter(([hostPublic]) => made === null || same(made, hostPublic));
   }
 
   async #knocked(day: number, knock: lobby.Knock, m: Membership, now: number): Promise<Knocked | RejoinIntent | null> {
@@ -260,6 +281,7 @@ export class HostLobby {
       others.map((waiting) => [waiting.id, waiting.knock.name] as const),
     );
     this.#asked.set(outcome.id, asked);
+    const older = !among(opened.knock.hostPublic, m.policy.linkKeys.slice(-1));
     return {
       type: "Knocked",
       knock: outcome.id,
@@ -269,6 +291,9 @@ export class HostLobby {
       looksLike: m.members().find((member) => lookAlike(member.name, name))?.name ?? null,
       label: null,
       ...seen,
+      warnings: older ? [...seen.warnings, sentence("warning.older_link")] : seen.warnings,
+      older,
+      returning: false,
     };
   }
 
@@ -281,7 +306,7 @@ export class HostLobby {
   ): Promise<{ knock: lobby.OpenedKnock; keyPackage: mls.KeyPackage; identity: Identity } | null> {
     for (const secret of this.#cards.get(day) ?? []) {
       try {
-        const opened = await lobby.openKnock(secret, knock, (index) => this.#seed.inviteToken(index));
+        const opened = await lobby.openKnock(secret, knock, (index) => this.#tokens(index));
         const keyPackage = await mls.KeyPackageIn.decode(opened.keyPackage).verify(
           m.group.suite,
           Math.floor(now),

@@ -1,9 +1,9 @@
 /**
  * A crashed host, or a member out of step, in the lobby: both ask the members there to let them in again.
  *
- * Protocol section 6, SNUG-8 and 9. The host knows its seed, the link's secret and the door key, but not the epoch;
+ * Protocol section 6, SNUG-8 and 9. The host knows its keys, the link's secret and the door key, but not the epoch;
  * the members know the epoch, and that no host is there. Even with the server's help, a member can commit only a
- * return that the host key has signed. A server sees that messages are exchanged in the lobby.
+ * return that the return key has signed. A server sees that messages are exchanged in the lobby.
  */
 import { type Bytes, among, hex, type Rng, same, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
@@ -12,7 +12,7 @@ import type * as lobby from "../../crypto/entry/lobby";
 import type { SigningKey } from "../../crypto/kdf";
 import { X25519Key } from "../../crypto/primitives";
 import * as recovery from "../../crypto/entry/recovery";
-import { ANY_HOST, Ledger, RejoinTicket } from "../../crypto/agreed/roomState";
+import { ANY_HOST, Ledger, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
@@ -248,7 +248,7 @@ export class RejoinLobby extends GuestLobby {
    * A removed member can answer as well, in a room that goes on from an epoch before its removal.
    */
   override fits(answer: lobby.Answer, group: mls.Group): boolean {
-    const { membership: m, doorKey, roomAdminPublic } = this.#old;
+    const { membership: m, doorKey, number } = this.#old;
     const before = m.ledger;
     let after: Ledger;
     try {
@@ -262,13 +262,12 @@ export class RejoinLobby extends GuestLobby {
     return (
       same(group.groupId, m.group.groupId) &&
       same(answer.doorSeed, doorKey.seed) &&
-      same(answer.roomAdminPublic, roomAdminPublic) &&
+      same(answer.number, number) &&
       answer.slot > m.journal.slot &&
       group.epoch > m.group.epoch &&
       within(before.keys, after.keys) &&
       within(before.revoked, after.revoked) &&
       within(before.used, after.used) &&
-      (after.returnsClosed || !before.returnsClosed) &&
       here.every((key) => !before.keys.has(hex(key)) || m.leafOf(key) !== null)
     );
   }
@@ -314,6 +313,7 @@ export class HostReturnLobby {
   #nonce: Bytes = new Uint8Array();
   #soughtAt = 0;
   #sent: Sent | null = null;
+  #toldStale = false;
 
   static async open(facts: HostReturnFacts): Promise<HostReturnLobby> {
     const lobby = new HostReturnLobby(facts);
@@ -375,10 +375,17 @@ export class HostReturnLobby {
   }
 
   async #ask(day: number, here: recovery.HelperOffer, now: number): Promise<void> {
+    const { groupId, hostKeys } = this.#kept;
+    const { current } = hostKeys;
+    if (!same(here.returnPublic, current.returnPublic)) {
+      // The word of somebody who was admitted once: another may still help.
+      if (!this.#toldStale) this.effects.push({ type: "Tell", event: sentences.status("return_stale") });
+      this.#toldStale = true;
+      return;
+    }
     const bundle = await this.#makePackage(now);
-    const { hostSeed, groupId } = this.#kept;
     const { request: asked, privateKey } = await recovery.makeHostReturnRequest(
-      hostSeed,
+      current,
       groupId,
       here.slot,
       bundle.encoded,
@@ -393,19 +400,28 @@ export class HostReturnLobby {
       const answer = await back.open(sent.asked, sent.privateKey);
       const group = await mls.Group.join(answer.welcome, sent.bundle, { psks: this.#psks, rng: this.#rng });
       const policy = policyOf(group);
-      const { hostSeed, groupId, doorSeed } = this.#kept;
-      const roomAdmin = await hostSeed.roomAdminKey(groupId);
+      const { hostKeys, groupId, doorSeed } = this.#kept;
+      const { current } = hostKeys;
       const ours =
         same(group.groupId, groupId) &&
         same(answer.doorSeed, doorSeed) &&
-        same(answer.roomAdminPublic, roomAdmin.public) &&
-        same(policy.hostPublic, hostSeed.hostPublic);
+        same(policy.returnPublic, current.returnPublic) &&
+        among(current.hostPublic, policy.linkKeys.slice(-1)) &&
+        (await this.#isNumber(answer.number, policy));
       const own = group.member(group.ownLeaf);
       if (ours && own !== null && among(own.signatureKey, policy.hosts)) this.entry = { answer, group, rejoinKey: this.#rejoinKey };
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       // From a former member: another may still answer.
     }
+  }
+
+  /** Return whether it is the meeting's first number, as far as our keys tell. */
+  async #isNumber(number: Bytes, policy: Policy): Promise<boolean> {
+    const { first } = this.#kept.hostKeys;
+    if (!same(first.hostPublic, policy.hostPublic)) return true; // we were sent no key of the beginning
+    const [door, admin] = [await this.#kept.doorKey(), await first.roomAdminKey(this.#kept.groupId)];
+    return same(number, invite.roomNumber(door.public, admin.public));
   }
 
   /** Leave the lobby. */

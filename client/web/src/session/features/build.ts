@@ -5,6 +5,7 @@ import { Comparing } from "./comparing";
 import { Dropped } from "../monitor/dropped";
 import { Ending } from "./ending";
 import { Files } from "./filesharing";
+import { HostKeyRotation } from "./hostKeyRotation";
 import { HostKeyTransfer } from "./hostKeyTransfer";
 import { Vouching } from "./identity";
 import { SimulcastGuard } from "./simulcastGuard";
@@ -23,6 +24,7 @@ import { Monitor } from "../monitor/monitor";
 /** Return a new membership's features. */
 export const build = (room: Room, now: number): Feature[] => [
   new HostKeyTransfer(room),
+  new HostKeyRotation(room),
   new Roles(room),
   new Revocation(room),
   new Maintenance(room, now),

@@ -12,6 +12,11 @@ export const HEAL_ROUND = 300;
 /** Extra seconds that each next rank waits. */
 export const HEAL_STEP = 5;
 export const SELF_REMOVE_STEP = 1;
+/**
+ * Slots without a commit of a host after which a host commits, half of those after which a member may commit a
+ * host's return (SNUG-9). Each next rank waits one more.
+ */
+export const HOST_SLOTS = 8;
 
 function rank(order: readonly number[], own: number): number {
   const at = order.indexOf(own);

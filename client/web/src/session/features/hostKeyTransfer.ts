@@ -1,10 +1,11 @@
 /**
- * Hand the host seed to members that a host makes hosts (docs/explanation/decisions/0009-turns-and-hosts.md).
+ * Hand the host keys to the other hosts (docs/explanation/decisions/0042-host-keys.md).
  *
- * A receiver proves that it has the seed with a signature that only the seed makes. Until then the seed is sent
- * again, after a growing interval: a lost connection delays it and loses nothing.
+ * A receiver proves that it has the current keys with a signature that only their seed makes. Until then the keys
+ * are sent again, after a growing interval: a lost connection delays them and loses nothing.
  */
 import { type Bytes, among, hex, same } from "../../crypto/bytes";
+import type { HostKeys } from "../../crypto/entry/invite";
 import { SnugCryptoError } from "../../crypto/errors";
 import { verify } from "../../crypto/kdf";
 import type { ApplicationMessage } from "../../mls";
@@ -24,21 +25,28 @@ interface Pending {
   readonly wait: number;
 }
 
-/** Sends the seed to new hosts that have announced a box, until they confirm that they have it. */
+/** Return the host keys that we hold if they are the current ones; else null. */
+export function currentKeys({ hostKeys, membership }: Room): HostKeys | null {
+  return hostKeys !== null && same(hostKeys.current.returnPublic, membership.policy.returnPublic) ? hostKeys : null;
+}
+
+/** Sends the keys to hosts that are heard and have announced a box, until they prove to have them. */
 export class HostKeyTransfer extends Feature {
   #pending = new Map<string, Pending>();
-  /** Signature keys (hex) of hosts that have proven that they hold the seed. */
+  /** Signature keys (hex) of hosts that have proven that they hold the current keys. */
   confirmed = new Set<string>();
   #confirmDue = false;
 
   override carryOver(old: Room): void {
     const before = old.feature(HostKeyTransfer);
+    if (same(old.membership.policy.returnPublic, this.room.membership.policy.returnPublic)) {
+      this.confirmed = before.confirmed;
+      this.#confirmDue = before.#confirmDue;
+    }
     this.#pending = before.#pending;
-    this.confirmed = before.confirmed;
-    this.#confirmDue = before.#confirmDue;
   }
 
-  /** Send the seed to that member as soon as the policy names it a host. */
+  /** Send the keys to that member as soon as the policy names it a host. */
   schedule(signatureKey: Bytes): void {
     const key = hex(signatureKey);
     if (!this.#pending.has(key)) this.#pending.set(key, { at: 0, wait: RESEND_AFTER });
@@ -46,30 +54,45 @@ export class HostKeyTransfer extends Feature {
 
   override async tick(now: number): Promise<void> {
     const { room } = this;
-    const { hostSeed } = room;
-    if (hostSeed === null || !room.isSynced(now)) return;
+    const keys = currentKeys(room);
+    if (keys === null || !room.isSynced(now)) return;
     const { groupId } = room.membership.group;
     if (this.#confirmDue) {
       this.#confirmDue = false;
       const own = room.membership.signatureKey(room.membership.ownLeaf) ?? new Uint8Array();
-      const signature = await hostSeed.hostKey.sign(grantedMessage(groupId, own));
+      const signature = await keys.current.returnKey.sign(grantedMessage(groupId, own));
       await room.relay({ type: "granted", signature });
     }
-    if (this.#pending.size === 0 || room.holdReason(now) !== null) return;
+    if (room.holdReason(now) !== null) return;
     for (const [leaf, box] of room.announcements.boxes()) {
       const key = room.membership.signatureKey(leaf);
-      const pending = key === null ? undefined : this.#pending.get(hex(key));
-      if (key === null || pending === undefined || now < pending.at || !among(key, room.membership.policy.hosts)) continue;
+      const pending = key === null ? null : this.#due(leaf, key, now);
+      if (key === null || pending === null) continue;
       this.#pending.set(hex(key), { at: now + pending.wait, wait: Math.min(2 * pending.wait, RESEND_AFTER_MAX) });
       let grant: Grant;
       try {
-        grant = await sealGrant(hostSeed, leaf, key, box, groupId, room.rng);
+        grant = await sealGrant(keys, leaf, key, box, groupId, room.rng);
       } catch (error) {
-        if (error instanceof SnugCryptoError) continue; // a box that is no key: its owner cannot be sent a seed
+        if (error instanceof SnugCryptoError) continue; // a box that is no key: its owner cannot be sent the keys
         throw error;
       }
       await room.relay(grant);
     }
+  }
+
+  /**
+   * Return the entry of the host at `leaf` if the keys are to be sent to it now.
+   *
+   * The host that has named it does so at once; the others step in, by rank, if no proof comes. A host that is not
+   * heard gets them when it is back.
+   */
+  #due(leaf: number, key: Bytes, now: number): Pending | null {
+    const { room } = this;
+    const known = !among(key, room.membership.policy.hosts) || this.confirmed.has(hex(key));
+    if (known || leaf === room.membership.ownLeaf) return null;
+    const pending = this.#pending.get(hex(key)) ?? { at: now + (1 + room.rank) * RESEND_AFTER, wait: RESEND_AFTER };
+    this.#pending.set(hex(key), pending);
+    return now >= pending.at && room.heardRecently(leaf, now) ? pending : null;
   }
 
   override adopted(change: Change): void {
@@ -77,6 +100,11 @@ export class HostKeyTransfer extends Feature {
     const gone = change.rejoined ? [] : change.removed.map(({ key }) => key);
     gone.push(...change.policyBefore.hosts.filter((host) => !among(host, change.policyAfter.hosts)));
     if (among(m.signatureKey(m.ownLeaf), gone)) this.#pending.clear(); // we are no longer a host
+    if (change.rotated) {
+      this.confirmed.clear(); // of the keys before
+      this.#pending.clear();
+      if (change.by === m.ownLeaf) for (const key of change.policyAfter.hosts) this.schedule(key);
+    }
     for (const key of gone) {
       this.confirmed.delete(hex(key));
       this.#pending.delete(hex(key));
@@ -84,22 +112,24 @@ export class HostKeyTransfer extends Feature {
   }
 
   override async contentReceived(received: ApplicationMessage, what: AnyContent): Promise<boolean> {
-    if (what.type === "grant") await this.#receiveSeed(received.sender, what);
+    if (what.type === "grant") await this.#receiveKeys(received.sender, what);
     else if (what.type === "granted") await this.#receiveConfirmation(received.sender, what);
     else return false;
     return true;
   }
 
-  async #receiveSeed(sender: number, grant: Grant): Promise<void> {
+  async #receiveKeys(sender: number, grant: Grant): Promise<void> {
     const { room } = this;
     const { membership: m } = room;
+    const { policy } = m;
     if (grant.leaf !== m.ownLeaf || !m.isHost(sender)) return;
-    if (room.hostSeed === null) {
+    if (currentKeys(room) === null) {
       const own = m.signatureKey(m.ownLeaf) ?? new Uint8Array();
-      const seed = await openGrant(grant, own, room.box, m.group.groupId);
-      if (seed === null || !same(seed.hostPublic, m.policy.hostPublic)) return;
-      if (!same((await seed.roomAdminKey(m.group.groupId)).public, room.roomAdminPublic)) return;
-      room.takeHostSeed(seed);
+      const keys = await openGrant(grant, own, room.box, m.group.groupId);
+      if (keys === null || !same(keys.current.returnPublic, policy.returnPublic)) return;
+      if (!same((await keys.current.roomAdminKey(m.group.groupId)).public, policy.roomAdminPublic)) return;
+      if (!keys.seeds.every(({ hostPublic }) => among(hostPublic, policy.linkKeys))) return;
+      room.takeHostKeys(keys);
     }
     this.#confirmDue = true;
   }
@@ -109,9 +139,9 @@ export class HostKeyTransfer extends Feature {
     const key = m.signatureKey(sender);
     if (key === null || !among(key, m.policy.hosts)) return;
     try {
-      await verify(m.policy.hostPublic, grantedMessage(m.group.groupId, key), granted.signature);
+      await verify(m.policy.returnPublic, grantedMessage(m.group.groupId, key), granted.signature);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // it has another seed, and cannot host
+      if (error instanceof SnugCryptoError) return; // it has other keys, and cannot host
       throw error;
     }
     this.confirmed.add(hex(key));

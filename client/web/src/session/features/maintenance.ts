@@ -5,7 +5,7 @@ import { Feature } from "../kernel/feature";
 import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
-import { CommitRota } from "./commitRota";
+import { CommitRota, HOST_SLOTS } from "./commitRota";
 
 /** Commits both when `commitRota.CommitRota` says that it is our turn; proposes our own removal. */
 export class Maintenance extends Feature {
@@ -44,7 +44,7 @@ export class Maintenance extends Feature {
     if (room.idle) {
       const leaves = room.membership.members().map(({ leaf }) => leaf);
       const confirm = this.#unconfirmed && room.isSynced(now);
-      if (confirm || this.#rota.healDue(leaves, room.membership.ownLeaf, now))
+      if (confirm || this.#rota.healDue(leaves, room.membership.ownLeaf, now) || this.#hostDue())
         await room.queue({ type: "HealIntent", epoch: room.membership.group.epoch }, now);
     }
     await this.#commitSelfRemoves(now);
@@ -68,6 +68,12 @@ export class Maintenance extends Feature {
       await this.#commitSelfRemoves(now);
     }
     return true;
+  }
+
+  /** Return whether to commit as a host, so that all members can see that one is here. */
+  #hostDue(): boolean {
+    const { membership: m, rank } = this.room;
+    return m.isHost(m.ownLeaf) && m.journal.slot - m.ledger.hosted >= HOST_SLOTS + rank;
   }
 
   async #commitSelfRemoves(now: number): Promise<void> {

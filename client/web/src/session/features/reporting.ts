@@ -91,10 +91,11 @@ export class Reporting extends Feature {
   /** As a host, return our signature (64 bytes) on the admission of a key; empty without reports. */
   async admissionFor(signatureKey: Bytes): Promise<Bytes> {
     const m = this.room.membership;
-    const seed = this.room.hostSeed;
+    // Reports name the key of the meeting's first links, whichever keys the hosts have now.
+    const first = this.room.hostKeys?.seeds.find(({ hostPublic }) => same(hostPublic, m.policy.hostPublic));
     const member = m.group.members().find((x) => same(x.leafNode.signatureKey, signatureKey));
-    if (!this.on || seed === null || member === undefined) return new Uint8Array();
-    return await report.signAdmission(seed.hostKey, m.group.groupId, signatureKey, this.inviteOf(member.leaf));
+    if (!this.on || first === undefined || member === undefined) return new Uint8Array();
+    return await report.signAdmission(first.hostKey, m.group.groupId, signatureKey, this.inviteOf(member.leaf));
   }
 
   /** Store our own admission from the host's answer, if it is valid. */
@@ -121,7 +122,7 @@ export class Reporting extends Feature {
     const m = this.room.membership;
     const key = m.signatureKey(m.ownLeaf);
     // An opener or returned host signs for itself.
-    if (this.#admission.length === 0 && key !== null && this.room.hostSeed !== null)
+    if (this.#admission.length === 0 && key !== null && this.room.hostKeys !== null)
       this.#admission = await this.admissionFor(key);
     return this.#admission;
   }

@@ -47,7 +47,7 @@ export class Revocation extends Feature {
         this.#inFlight.delete(digest);
         for (const index of some) this.#unsent.add(index);
       }
-    if (this.#unsent.size === 0 || room.hostSeed === null || !room.speaks(now)) return;
+    if (this.#unsent.size === 0 || room.hostKeys === null || !room.speaks(now)) return;
     const invites = [...this.#unsent].sort((a, b) => a - b).slice(0, REVOKED_MAX);
     for (const index of invites) this.#unsent.delete(index);
     this.#inFlight.set(hex(H(await room.relay({ type: "revoked", invites }))), [invites, now]);

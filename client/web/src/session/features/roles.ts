@@ -34,22 +34,15 @@ export class Roles extends Feature {
   /** The mode that unlocking restores; the stricter mode if this member never saw the room unlocked. */
   #openMode: Mode;
   #handover: Handover | null = null;
-  /** All hosts (signature keys, hex) since we came in: they have had the host seed, which makes links. */
-  readonly #everHosts: Set<string>;
-  /** Whether one of them was removed, or lost the role by another's act: a valid invite then proves little. */
-  seedExposed = false;
 
   constructor(room: Room) {
     super(room);
-    const { mode, hosts } = room.membership.policy;
+    const { mode } = room.membership.policy;
     this.#openMode = mode === Mode.LOCKED ? Mode.ASK : mode;
-    this.#everHosts = new Set(hosts.map(hex));
   }
 
   override carryOver(old: Room): void {
     const before = old.feature(Roles);
-    for (const key of before.#everHosts) this.#everHosts.add(key);
-    this.seedExposed = before.seedExposed;
     if (this.room.membership.policy.mode === Mode.LOCKED) this.#openMode = before.#openMode;
     this.#handover = before.#handover;
   }
@@ -123,32 +116,22 @@ export class Roles extends Feature {
     } else if (now - handover.since > HANDOVER_WAIT) this.#cancelHandover("handover_unshown", handover);
   }
 
-  override adopted(change: Change): void {
+  override adopted(change: Change, now: number): void {
     if (change.policyAfter.mode !== Mode.LOCKED) this.#openMode = change.policyAfter.mode;
     for (const event of changes(change, this.room.membership)) this.room.tell(event);
-    this.#checkSeedExposure(change);
+    if (change.returned) this.#checkReturn(change, now);
   }
 
   // -- internals ------------------------------------------------------------------------------------------
 
-  #checkSeedExposure(change: Change): void {
+  /** Report a return that no person approved, although a host is here. */
+  #checkReturn(change: Change, now: number): void {
     const { membership: m } = this.room;
-    const evicts = !change.rejoined && !change.returned;
-    const thrown = evicts ? change.removed.filter(({ leaf }) => !change.left.has(leaf)) : [];
-    const by = m.signatureKey(change.by);
-    const { hosts } = change.policyAfter;
-    const deposed = change.policyBefore.hosts.filter(
-      (host) => evicts && !among(host, hosts) && !(by !== null && same(host, by)),
-    );
-    const gone = [...thrown.map(({ key }) => key).filter((key) => this.#everHosts.has(hex(key))), ...deposed];
-    for (const host of hosts) this.#everHosts.add(hex(host));
-    const [first] = gone.sort(compare);
-    if (first === undefined || this.seedExposed) return;
-    this.seedExposed = true;
-    if (change.policyAfter.mode !== Mode.WAVE_IN || !m.isHost(m.ownLeaf)) return;
-    const leaf = m.leafOf(first);
-    const name = leaf === null ? thrown.find(({ key }) => same(key, first))?.name : m.name(leaf);
-    this.room.tell(sentences.status("asks_again", { name: name ?? sentence("room.a_host") }));
+    const wasHost = (leaf: number): boolean => among(m.signatureKey(leaf), change.policyBefore.hosts);
+    const heard = m.members().some(({ leaf }) => wasHost(leaf) && this.room.heardRecently(leaf, now));
+    const [back] = change.added;
+    if (!heard || wasHost(change.by) || back === undefined) return;
+    this.room.tell(sentences.alarm("unapproved_return", { who: m.who(change.by), name: back.name }));
   }
 
   #cancelHandover(key: string, handover: Handover): void {

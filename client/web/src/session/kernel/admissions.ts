@@ -75,6 +75,7 @@ async function answerFor(
     type: "Answer",
     welcome,
     doorSeed: room.doorKey.seed,
+    number: room.number,
     roomAdminPublic: room.roomAdminPublic,
     heartbeatKey: m.handHeartbeatKey(),
     slot: m.journal.slot,

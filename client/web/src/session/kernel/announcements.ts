@@ -1,9 +1,9 @@
-/** The members' announcements, and the sealed grant of the host seed. */
+/** The members' announcements, and the sealed grant of the host keys. */
 import { type Bytes, type Rng, concat, utf8 } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
-import { prefixed } from "../../crypto/fields";
+import { prefixed, Reader } from "../../crypto/fields";
 import * as hpke from "../../crypto/hpke";
-import { HostSeed } from "../../crypto/entry/invite";
+import { HostKeys } from "../../crypto/entry/invite";
 import type { X25519Key } from "../../crypto/primitives";
 import type { Announce, Grant } from "../catalogue/content";
 
@@ -54,36 +54,39 @@ export class Announcements {
   }
 }
 
-/** Seal the host seed for the new host at `leaf`, with that signature key and box. */
+/** Seal the host keys for the host at `leaf`, with that signature key and box. */
 export async function sealGrant(
-  seed: HostSeed,
+  keys: HostKeys,
   leaf: number,
   signatureKey: Bytes,
   box: Bytes,
   groupId: Bytes,
   rng: Rng,
 ): Promise<Grant> {
-  const { enc, ciphertext } = await hpke.seal(box, info(groupId), signatureKey, seed.seed, rng);
+  const { enc, ciphertext } = await hpke.seal(box, info(groupId), signatureKey, keys.encode(), rng);
   return { type: "grant", leaf, enc, sealed: ciphertext };
 }
 
-/** Return the host seed in a grant to us (`ownBox` is our key pair); null if it does not open. */
+/** Return the host keys in a grant to us (`ownBox` is our key pair); null if it does not open. */
 export async function openGrant(
   grant: Grant,
   ownKey: Bytes,
   ownBox: X25519Key,
   groupId: Bytes,
-): Promise<HostSeed | null> {
+): Promise<HostKeys | null> {
   try {
     const { plaintext } = await hpke.open(ownBox, grant.enc, info(groupId), ownKey, grant.sealed);
-    return await HostSeed.from(plaintext);
+    const reader = new Reader(plaintext);
+    const keys = await HostKeys.read(reader);
+    reader.end();
+    return keys;
   } catch (error) {
     if (error instanceof SnugCryptoError) return null;
     throw error;
   }
 }
 
-/** Return the host key's statement that the member of that signature key (32 bytes) has the seed. */
+/** Return the return key's statement that the member of that signature key (32 bytes) has the keys. */
 export const grantedMessage = (groupId: Bytes, signatureKey: Bytes): Bytes =>
   concat(utf8("snug 1 granted"), prefixed(groupId, 2), signatureKey);
 

@@ -40,11 +40,13 @@ export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
   const title = checkText(normalized(facts.title, "NFC"), TITLE_MAX);
   const { hostPublic } = seed;
   const flags = facts.reports ? REPORTS : 0;
+  const groupId = rng(16);
+  const roomAdmin = await seed.roomAdminKey(groupId);
+  const keys = { hostPublic, returnPublic: seed.returnPublic, roomAdminPublic: roomAdmin.public };
   const rejoinKey = await SigningKey.fresh();
-  const policy = new Policy({ version: 1, hosts: [me.public], hostPublic, mode, title, flags });
-  const group = await me.found(policy, rejoinKey, now);
+  const policy = new Policy({ version: 1, hosts: [me.public], ...keys, mode, title, flags });
+  const group = await me.found(groupId, policy, rejoinKey, now);
   const doorKey = await SigningKey.generate(rng, true);
-  const roomAdmin = await seed.roomAdminKey(group.groupId);
   const number = roomNumber(doorKey.public, roomAdmin.public);
   const membership = await Membership.create(group, {
     room: number,
@@ -62,10 +64,10 @@ export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
 /** Enter with the answer from a lobby; SnugCryptoError if the answer cannot be used. */
 export async function enterMeeting(entry: Entry, secret: Bytes, { now, rng }: Common): Promise<Arrival> {
   const { answer, group, rejoinKey } = entry;
-  const { roomAdminPublic } = answer;
+  const { roomAdminPublic, number } = answer;
   const doorKey = await SigningKey.fromSeed(answer.doorSeed, true);
   const membership = await Membership.create(group, {
-    room: roomNumber(doorKey.public, roomAdminPublic),
+    room: number,
     slot: answer.slot,
     chain: answer.chain,
     ledger: Ledger.decode(answer.ledger),
@@ -109,7 +111,7 @@ export async function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts
 
 /** Return the data for a host to keep, sealed, to return by after a crash; null for others. */
 export function recoveryData({ name }: Me, room: RoomSession, { secret, origin }: Invite): HostRecoveryData | null {
-  const { hostSeed, doorKey, membership: m } = room;
-  if (hostSeed === null) return null;
-  return new HostRecoveryData({ hostSeed, doorSeed: doorKey.seed, secret, groupId: m.group.groupId, origin, name });
+  const { hostKeys, doorKey, membership: m } = room;
+  if (hostKeys === null) return null;
+  return new HostRecoveryData({ hostKeys, doorSeed: doorKey.seed, secret, groupId: m.group.groupId, origin, name });
 }

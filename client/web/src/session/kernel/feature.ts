@@ -55,8 +55,8 @@ export class Feature {
   /** A relay that the server stores has arrived, readable or not: its number, and H(blob). */
   relayed(_number: number, _digest: Bytes, _now: number): Soon<void> {}
 
-  /** A receipt of the server with a valid signature. */
-  receipt(_slot: number, _chain: Bytes, _signature: Bytes, _now: number): Soon<void> {}
+  /** A receipt of the server with a valid signature, for that number of the room (16 bytes). */
+  receipt(_number: Bytes, _slot: number, _chain: Bytes, _signature: Bytes, _now: number): Soon<void> {}
 
   /** A `refused` (fatal) or `closing` message of the server, about a connection or an act of ours. */
   serverNotice(_code: string, _text: string, _now: number): Soon<void> {}

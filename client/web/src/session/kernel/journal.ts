@@ -73,10 +73,10 @@ export class Journal {
     return [...new Map(known).values()];
   }
 
-  /** Return the earliest (or newest) slot that we can replay from and that the room admin has signed. */
-  signed({ newest = false } = {}): Entry | null {
+  /** Return the slots that a room admin has signed, the earliest (or newest) first. */
+  signed({ newest = false } = {}): Entry[] {
     const entries = newest ? this.#entries.toReversed() : this.#entries;
-    return entries.find((entry) => entry.opening !== null) ?? null;
+    return entries.filter((entry) => entry.opening !== null);
   }
 
   /** Return the chain value that results if `blob` takes the next slot. */

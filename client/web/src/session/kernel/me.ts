@@ -68,11 +68,11 @@ export class Me {
   }
 
   /** Return a new meeting's group, with us as its only member and `policy` as its first. */
-  async found(policy: roomState.Policy, rejoinKey: SigningKey, now: number): Promise<mls.Group> {
+  async found(groupId: Bytes, policy: roomState.Policy, rejoinKey: SigningKey, now: number): Promise<mls.Group> {
     const extensions = [
       mls.requiredCapabilities([roomState.POLICY_EXTENSION]),
       { extensionType: roomState.POLICY_EXTENSION, data: policy.encode() },
     ];
-    return await mls.Group.create(await this.package(now, rejoinKey), this.#rng(16), extensions, this.#rng);
+    return await mls.Group.create(await this.package(now, rejoinKey), groupId, extensions, this.#rng);
   }
 }

@@ -1,6 +1,6 @@
 /** A participant's invites to its meeting: the one that it came by, and those that it makes as a host. */
 import { hex, type Rng } from "../../crypto/bytes";
-import { type HostSeed, type Invite, linkPsk } from "../../crypto/entry/invite";
+import { type HostKeys, type Invite, linkPsk } from "../../crypto/entry/invite";
 import { LINK_PSK_ID } from "../../crypto/agreed/policy";
 import { SINGLE_USE } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
@@ -8,6 +8,7 @@ import { CommandError, sentence } from "../../words/sentence";
 import * as sentences from "../catalogue/sentences";
 import { inviteName, InviteBook } from "../entry/invites";
 import type { Event, InviteMade } from "../events";
+import { currentKeys } from "../features/hostKeyTransfer";
 import { Revocation } from "../features/revocation";
 import type { RoomSession } from "./room";
 
@@ -30,9 +31,9 @@ export class MeetingInvites {
     return new Map([[hex(LINK_PSK_ID), linkPsk(this.own.secret)]]);
   }
 
-  /** Return the invite of that index to this meeting. */
-  invite(seed: HostSeed, index: number): Invite {
-    return seed.invite(this.own.origin, this.own.secret, index, this.own.servers);
+  /** Return the invite of that index to this meeting, in the current generation. */
+  invite(keys: HostKeys, index: number): Invite {
+    return keys.current.invite(this.own.origin, this.own.secret, index, this.own.servers);
   }
 
   // -- the host role --------------------------------------------------------------------------------------
@@ -40,14 +41,21 @@ export class MeetingInvites {
   /** Record the open invite of a new meeting. */
   opened(): InviteMade {
     this.#open = 0;
-    this.book.first();
+    this.book.first(this.own.hostPublic);
     return inviteMade(this.own);
   }
 
   /** Go on as a host, with the invite that we came by. */
-  becomeHost(seed: HostSeed): void {
-    this.own = this.invite(seed, this.own.index);
+  becomeHost(): void {
     this.#open = this.own.index & SINGLE_USE ? null : this.own.index;
+  }
+
+  /** Make another open link, because former hosts know the keys of the one before. */
+  keysChanged(room: RoomSession): Event | null {
+    const old = this.#open;
+    this.#open = null;
+    if (old === null || room.ended !== null) return null;
+    return this.#openAnew(room, room.membership.ledger.revoked.has(old) ? old : null);
   }
 
   /** Offer no open invite any more. */
@@ -59,27 +67,35 @@ export class MeetingInvites {
 
   /** Make an invite; CommandError if that is impossible. */
   make(room: RoomSession, wanted: { readonly label: string; readonly once: boolean }): InviteMade {
-    if (room.hostSeed === null) throw new CommandError(sentence("room.host_only"));
-    const known = [...room.membership.ledger.used, ...room.membership.ledger.revoked];
-    const index = this.book.make(wanted.label, wanted.once, known, this.#rng);
-    return inviteMade(this.invite(room.hostSeed, index), wanted);
+    return inviteMade(this.#make(room, wanted.label, wanted.once), wanted);
+  }
+
+  #make(room: RoomSession, label: string, once: boolean): Invite {
+    const { hostKeys: keys, membership: m } = room;
+    if (keys === null) throw new CommandError(sentence("room.host_only"));
+    const known = [...m.ledger.used, ...m.ledger.revoked];
+    return this.invite(keys, this.book.make(label, once, keys.current.hostPublic, known, this.#rng));
   }
 
   /** Replace the open link after a removal has revoked it: the removed member still holds it. */
   replaceOpen(room: RoomSession): Event | null {
     const old = this.#open;
     const { ledger } = room.membership;
-    if (old === null || !ledger.revoked.has(old) || room.hostSeed === null || room.ended !== null) return null;
+    if (old === null || !ledger.revoked.has(old) || room.ended !== null) return null;
+    if (ledger.rotationDue || currentKeys(room) === null) return null; // `keysChanged` makes one
     this.#open = null;
-    if (this.book.takenBack.has(old)) return null;
+    return this.book.takenBack.has(old) ? null : this.#openAnew(room, old);
+  }
+
+  #openAnew(room: RoomSession, replaces: number | null): Event {
     try {
-      this.#open = this.book.make("", false, [...ledger.used, ...ledger.revoked], this.#rng);
+      this.own = this.#make(room, "", false);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       return sentences.alarm("not_done", { why: error.sentence });
     }
-    this.own = this.invite(room.hostSeed, this.#open);
-    return { ...inviteMade(this.own), replaces: old };
+    this.#open = this.own.index;
+    return { ...inviteMade(this.own), replaces };
   }
 
   /** Revoke an invite, here and with the other hosts. */

@@ -478,13 +478,16 @@ export class Membership {
       rejoined = { slot, signatureKey: old.signatureKey, nonce: ticket.nonce, stuck: ticket.stuck };
     }
     this.policy = policyOf(this.group);
-    const evicted = [...revoke].flatMap(([leaf, gone]) => (gone ? (before.get(leaf)?.signatureKey ?? []) : []));
+    const gone = rejoinLeaf === null ? removals.flatMap(({ leaf }) => before.get(leaf)?.signatureKey ?? []) : [];
+    const rotated = !same(this.policy.returnPublic, oldPolicy.returnPublic);
     this.ledger = this.ledger.after(slot, {
       removed: revoke,
       added: new Map(added.map(({ leaf, leafNode }) => [leaf, [leafNode.signatureKey, context.invite] as const])),
       rejoined,
       hostReturned: returned,
-      hostLost: !returned && oldPolicy.hosts.some((host) => among(host, evicted) || !among(host, this.policy.hosts)),
+      rotated,
+      byHost: view.byHost,
+      hostLost: !returned && oldPolicy.hosts.some((host) => among(host, gone) || !among(host, this.policy.hosts)),
     });
     this.journal.append(blob, roomPass(this.group, this.room), opening);
     this.epochSlot = slot;
@@ -507,6 +510,7 @@ export class Membership {
       invite: added[0] === undefined ? null : this.ledger.inviteOf(added[0].leaf),
       left: new Set(removals.filter((p) => p.byReference).map((p) => p.leaf)),
       returned,
+      rotated,
       stuckSlot,
     };
   }

@@ -1,27 +1,68 @@
-/** The room admin's signature that opens a slot's gate alone (protocol section 3, G1 and G3). */
+/**
+ * The room admin's signature that opens a slot's gate alone (protocol section 3, G1 and G3).
+ *
+ * It names the room's number, which depends on the room admin's key (G8). Hosts change that key. The signatures of
+ * earlier keys still tell which slots were hosts', but a server takes those of its room's key alone.
+ */
 import * as envelope from "../../crypto/agreed/envelope";
 import type { Bytes } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
 import { SnugCryptoError } from "../../crypto/errors";
+import type { SigningKey } from "../../crypto/kdf";
 import type { Committed } from "../../wire/messages";
+import type { Entry } from "./journal";
 import type { Room } from "./ports";
 
-/** Return our signature (64 bytes) for a slot, its gate and the chain after it; null if we are no host. */
-export async function signOpening(room: Room, slot: number, gate: Bytes, chain: Bytes): Promise<Bytes | null> {
-  if (room.hostSeed === null) return null;
-  const roomAdmin = await room.hostSeed.roomAdminKey(room.membership.group.groupId);
-  return roomAdmin.sign(invite.openMessage(room.number, slot, gate, chain));
+/** Return the key under which the server holds the room; null unless we are a host that has it. */
+export async function roomAdmin(room: Room): Promise<SigningKey | null> {
+  const { hostKeys, membership: m } = room;
+  return hostKeys === null ? null : await hostKeys.roomAdminKey(m.group.groupId, room.roomAdminPublic);
 }
 
-/** Return the signature that came with a slot, to pass on with its blob; null without a valid one. */
+/** Return our signature (64 bytes) for a slot, its gate and the chain after it; null without the key. */
+export async function signOpening(room: Room, slot: number, gate: Bytes, chain: Bytes): Promise<Bytes | null> {
+  const key = await roomAdmin(room);
+  if (key === null) return null;
+  const number = invite.roomNumber(room.doorKey.public, key.public);
+  return await key.sign(invite.openMessage(number, slot, gate, chain));
+}
+
+/** Return the signature that came with a slot, by any key of the room so far; null without a valid one. */
 export async function validOpening(room: Room, message: Committed): Promise<Bytes | null> {
   const { slot, blob, chain, opening } = message;
   if (opening === null) return null;
+  for (const admin of room.roomAdmins.toReversed())
+    if (await isBy(admin, room, slot, envelope.gateOf(blob), chain, opening)) return opening;
+  return null;
+}
+
+/** Return the signature of a host's slot that the server takes now; null if we have none and cannot sign. */
+export async function openingToPassOn(room: Room, entry: Entry): Promise<Bytes | null> {
+  const { slot, chain, blob, opening } = entry;
+  if (opening === null || blob === null) return null;
+  if (await isCurrent(room, entry)) return opening;
+  return await signOpening(room, slot, envelope.gateOf(blob), chain);
+}
+
+/** Return whether the key under which the server holds the room has signed this slot. */
+export async function isCurrent(room: Room, { slot, chain, blob, opening }: Entry): Promise<boolean> {
+  if (opening === null || blob === null) return false;
+  return await isBy(room.roomAdminPublic, room, slot, envelope.gateOf(blob), chain, opening);
+}
+
+async function isBy(
+  admin: Bytes,
+  room: Room,
+  slot: number,
+  gate: Bytes,
+  chain: Bytes,
+  opening: Bytes,
+): Promise<boolean> {
   try {
-    await invite.verifyOpening(room.roomAdminPublic, room.number, slot, envelope.gateOf(blob), chain, opening);
+    await invite.verifyOpening(admin, invite.roomNumber(room.doorKey.public, admin), slot, gate, chain, opening);
   } catch (error) {
     if (!(error instanceof SnugCryptoError)) throw error;
-    return null;
+    return false;
   }
-  return opening;
+  return true;
 }

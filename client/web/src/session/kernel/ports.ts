@@ -5,7 +5,7 @@
  * changes the room through a method.
  */
 import type { Bytes, Rng } from "../../crypto/bytes";
-import type { HostSeed, SigningKey } from "../../crypto/entry/invite";
+import type { HostKeys, SigningKey } from "../../crypto/entry/invite";
 import type { X25519Key } from "../../crypto/primitives";
 import type { ClientMessage } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
@@ -43,10 +43,15 @@ export interface Server {
   readonly origin: string;
   readonly number: Bytes;
   readonly doorKey: SigningKey;
+  /** The public half of the key under which the server holds the room, 32 bytes. */
   readonly roomAdminPublic: Bytes;
+  /** The public halves of all keys under which the server may have held it, the newest last. */
+  readonly roomAdmins: readonly Bytes[];
   readonly handle: Bytes;
   readonly incarnation: Bytes | null;
   readonly serverKey: Bytes | null;
+  /** The nonce of this connection's challenge, for what the room admin signs; null without one. */
+  readonly serverNonce: Bytes | null;
   readonly serverSlot: number | null;
   readonly catchingUp: boolean;
   /** Whether the room is open at our slot, and the server has not acknowledged our pass yet. */
@@ -127,12 +132,12 @@ export interface Room extends Members, Server, Sending, Commits, Course {
   readonly rng: Rng;
   /** The X25519 key that we announce, for messages to us alone. */
   readonly box: X25519Key;
-  /** The host seed; null while we are no host. */
-  readonly hostSeed: HostSeed | null;
+  /** The host keys that we hold; null while we are no host. */
+  readonly hostKeys: HostKeys | null;
   /** Whether a media engine has published its parameters. */
   readonly hasMedia: boolean;
-  /** Become a host: another host has sent us the seed. */
-  takeHostSeed(seed: HostSeed): void;
+  /** Host with these keys from now on: another host has sent them, or we have made the newest. */
+  takeHostKeys(keys: HostKeys): void;
   /** Return the feature of that class; TypeError if this membership has none. */
   feature<A>(kind: FeatureClass<A>): A;
 }

@@ -46,8 +46,7 @@ export function proposalsFor(state: State, intent: Intent, rng: Rng): Built | nu
       return { proposals: [mls.remove(leaf), link, mls.add(intent.keyPackage)] };
     }
     case "HostReturnIntent":
-      if (state.leafOf(intent.keyPackage.leafNode.signatureKey) !== null) return null;
-      return { proposals: hostReturn(state, intent, link) };
+      return hostReturn(state, intent, link);
     case "RemoveIntent": {
       const key = state.signatureKey(intent.leaf);
       if (key === null || !same(key, intent.signatureKey)) return null;
@@ -71,8 +70,8 @@ function withPolicy(state: State, changed: Policy): mls.Proposal {
   return mls.groupContextExtensions([...kept, { extensionType: POLICY_EXTENSION, data: changed.encode() }]);
 }
 
-/** Replace the returning host's old leaf, if it is still in the tree, by the new one. */
-function hostReturn(state: State, intent: HostReturnIntent, link: mls.Proposal): mls.Proposal[] {
+/** Put the returning host's new leaf in place of the host's leaf of that name; null if there is none. */
+function hostReturn(state: State, intent: HostReturnIntent, link: mls.Proposal): Built | null {
   const leaf = intent.keyPackage.leafNode;
   const old = state.group
     .members()
@@ -81,8 +80,8 @@ function hostReturn(state: State, intent: HostReturnIntent, link: mls.Proposal):
         among(leafNode.signatureKey, state.policy.hosts) &&
         same(leafNode.credential.identity, leaf.credential.identity),
     );
-  const without = old === undefined ? state.policy : state.policy.withoutHost(old.leafNode.signatureKey);
+  if (old === undefined || same(old.leafNode.signatureKey, leaf.signatureKey)) return null;
+  const without = state.policy.withoutHost(old.leafNode.signatureKey);
   const changed = without.withHost(leaf.signatureKey).with({ version: state.policy.version + 1 });
-  const gone = old === undefined ? [] : [mls.remove(old.leaf)];
-  return [...gone, link, mls.add(intent.keyPackage), withPolicy(state, changed)];
+  return { proposals: [mls.remove(old.leaf), link, mls.add(intent.keyPackage), withPolicy(state, changed)] };
 }

@@ -1,11 +1,18 @@
 /** Our help for crashed hosts and members out of step: in our lobby as a host, or while no host is active. */
 import type { Rng } from "../../crypto/bytes";
 import type { Invite } from "../../crypto/entry/invite";
-import type * as lobby from "../../crypto/entry/lobby";
+import * as lobby from "../../crypto/entry/lobby";
+import { SnugCryptoError } from "../../crypto/errors";
 import { ATTENDANTS_MAX, type LobbyPost, MembersLobby, RejoinHelper } from "../entry/helper";
 import type { HostLobby } from "../entry/lobby";
-import type { Effect } from "../events";
+import type { Effect, Knocked } from "../events";
+import { interval } from "../monitor/heartbeats";
 import type { RoomSession } from "./room";
+
+/** Intervals between beats after which only members of our own room can still count as heard. */
+export const HEARD_BEFORE = 4;
+/** Seconds between two requests for a card of a host elsewhere. */
+export const ASK_EVERY = 10;
 
 /** Attends the lobby while it is our turn, and has the room commit the requests that come there. */
 export class Readmission {
@@ -13,6 +20,8 @@ export class Readmission {
   /** The lobby that we attend as a member; null while we don't. */
   members: MembersLobby | null = null;
   #helper: RejoinHelper | null = null;
+  #alone = false;
+  #askedAt = 0;
 
   constructor(rng: Rng) {
     this.#rng = rng;
@@ -28,14 +37,70 @@ export class Readmission {
     else this.members ??= new MembersLobby(link, this.#rng);
     await this.members?.tick(now);
     const place = host ?? this.members;
-    if (place !== null)
+    if (place !== null) {
       for (const wanted of await helper.tick(room, place, now)) await room.queue(wanted, now);
+      await this.#lookElsewhere(room, place, now);
+    }
     return left;
   }
 
-  /** Process a request, or another member's offer. */
-  async messagePosted(day: number, said: lobby.RecoveryMessage, room: RoomSession, now: number): Promise<void> {
-    await this.#helping(room).messagePosted(day, said, room, now);
+  /**
+   * Ask for other hosts' cards while we hear nobody in a room that was new when we entered.
+   *
+   * The hosts' keys may have changed while we were away: after a restart of the server the others meet under another
+   * number.
+   */
+  async #lookElsewhere(room: RoomSession, place: HostLobby | MembersLobby, now: number): Promise<void> {
+    const { membership: m, sync } = room;
+    const members = m.members();
+    this.#alone = false;
+    if (sync.newRoomSince === null || now - sync.newRoomSince < HEARD_BEFORE * interval(members.length)) return;
+    const others = members.filter(({ leaf }) => leaf !== m.ownLeaf);
+    if (others.length === 0 || others.some(({ leaf }) => room.heardRecently(leaf, now))) {
+      sync.newRoomSince = null;
+      return;
+    }
+    this.#alone = true;
+    if (now - this.#askedAt < ASK_EVERY) return;
+    this.#askedAt = now;
+    for (const day of [...place.entered]) await place.post(day, new lobby.CardRequest());
+  }
+
+  /** Come in again by the lobby if another host is there, and we hear nobody in our room. */
+  async #cardPosted(day: number, card: lobby.Card, room: RoomSession, now: number): Promise<void> {
+    if (!this.#alone) return;
+    for (const key of room.membership.policy.linkKeys) {
+      try {
+        await card.verify(key, room.origin, day, now);
+      } catch (error) {
+        if (error instanceof SnugCryptoError) continue;
+        throw error;
+      }
+      room.giveUp();
+      return;
+    }
+  }
+
+  /** Process a request, an offer or another host's card; return the question for our person, if any. */
+  async messagePosted(
+    day: number,
+    said: lobby.LobbyMessage,
+    room: RoomSession,
+    now: number,
+  ): Promise<Knocked | null> {
+    if (said.type === "Card") await this.#cardPosted(day, said, room, now);
+    if (said.type !== "RecoveryMessage") return null;
+    return await this.#helping(room).messagePosted(day, said, room, now);
+  }
+
+  /** Let a host come back, or refuse it; CommandError if none asks under that number. */
+  decide(number: number, admit: boolean, room: RoomSession, now: number): void {
+    this.#helping(room).decide(number, admit, now);
+  }
+
+  /** Return the numbers of the returning hosts that our person may still answer. */
+  waiting(now: number): number[] {
+    return this.#helper?.waiting(now) ?? [];
   }
 
   /** Answer a request, in that lobby: our commit of it has come back. */

@@ -127,7 +127,11 @@ export class ReceivedCommits {
       m.void(blob, opening); // the last heartbeat names this slot: it proves that we have seen it
       for (const feature of featuresWith(this.#features, "replaced")) await feature.replaced(now);
       room.finish("replaced", sentence("room.replaced"));
-    } else room.finish("removed", sentence("room.removed_by", { by: m.who(view.sender ?? -1) }));
+    } else {
+      const by = m.who(view.sender ?? -1);
+      if (view.context.hostReturn === null) room.finish("removed", sentence("room.removed_by", { by }));
+      else room.finish("replaced", sentence("room.replaced.host", { by }));
+    }
   }
 
   /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */
@@ -149,6 +153,7 @@ export class ReceivedCommits {
   async #adopt(step: Valid | Staged, blob: Bytes, opening: Bytes | null, now: number): Promise<void> {
     const room = this.#room;
     const change = await room.membership.adopt(step, blob, now, opening);
+    if (change.rotated) this.#sync.keysChanged();
     for (const { leaf } of change.removed) room.announcements.forget(leaf);
     if (step.type === "Staged") this.#queue.adopted(step);
     // Members announce one after the other, to spare a large room's server a burst.
@@ -162,14 +167,17 @@ export class ReceivedCommits {
   async checkReceipt(slot: number, chain: Bytes, signature: Bytes, now: number): Promise<void> {
     const room = this.#room;
     if (room.serverKey === null) return;
-    try {
-      await invite.verifyReceipt(room.serverKey, room.number, slot, chain, signature);
-    } catch (error) {
-      if (!(error instanceof SnugCryptoError)) throw error;
-      room.tell(sentences.alarm("receipt"));
+    for (const number of this.#sync.numbers.reverse()) {
+      try {
+        await invite.verifyReceipt(room.serverKey, number, slot, chain, signature);
+      } catch (error) {
+        if (!(error instanceof SnugCryptoError)) throw error;
+        continue; // signed under another of the room's numbers, or wrong
+      }
+      for (const feature of this.#features) await feature.receipt(number, slot, chain, signature, now);
       return;
     }
-    for (const feature of this.#features) await feature.receipt(slot, chain, signature, now);
+    room.tell(sentences.alarm("receipt"));
   }
 }
 

@@ -7,8 +7,7 @@
  * The caller awaits each call before the next; only `seal` and `open` may run between.
  */
 import { type Bytes, type Rng, systemRng } from "../../crypto/bytes";
-import * as invite from "../../crypto/entry/invite";
-import type { HostSeed, SigningKey } from "../../crypto/entry/invite";
+import type { HostKeys, SigningKey } from "../../crypto/entry/invite";
 import { H } from "../../crypto/kdf";
 import { X25519Key } from "../../crypto/primitives";
 import type { ClientMessage, Refused, ServerMessage } from "../../wire/messages";
@@ -36,7 +35,7 @@ export interface RoomFacts {
   readonly origin: string;
   readonly doorKey: SigningKey;
   readonly roomAdminPublic: Bytes;
-  readonly hostSeed: HostSeed | null;
+  readonly hostKeys: HostKeys | null;
   readonly owner: Owner;
   readonly buildFeatures: (room: Room, now: number) => readonly Feature[];
   readonly now: number;
@@ -48,8 +47,7 @@ export interface RoomFacts {
 export class RoomSession implements Room {
   readonly origin: string;
   readonly doorKey: SigningKey;
-  readonly roomAdminPublic: Bytes;
-  hostSeed: HostSeed | null;
+  hostKeys: HostKeys | null;
   readonly options: Options;
   readonly effects: Effect[] = [];
   /** Set when this membership cannot continue: the facade rejoins with a ticket. */
@@ -78,11 +76,10 @@ export class RoomSession implements Room {
   private constructor(readonly membership: Membership, facts: RoomFacts, readonly rng: Rng, box: X25519Key) {
     this.origin = facts.origin;
     this.doorKey = facts.doorKey;
-    this.roomAdminPublic = facts.roomAdminPublic;
-    this.hostSeed = facts.hostSeed;
+    this.hostKeys = facts.hostKeys;
     this.options = facts.options ?? OPTIONS;
     this.box = box;
-    this.sync = new Sync(this, facts.now);
+    this.sync = new Sync(this, facts.roomAdminPublic, facts.now);
     this.features = facts.buildFeatures(this, facts.now);
     this.#commits = new CommitQueue(this, this.features, facts.owner);
     this.messages = new MessageLog(this, this.features);
@@ -165,9 +162,24 @@ export class RoomSession implements Room {
     return this.sync.incarnation;
   }
 
-  /** The room's number at the server, 16 bytes. */
+  /** The meeting's first number, 16 bytes: what members sign and seal is bound to it. */
   get number(): Bytes {
-    return invite.roomNumber(this.doorKey.public, this.roomAdminPublic);
+    return this.membership.room;
+  }
+
+  /** The public half of the key under which the server holds the room, 32 bytes. */
+  get roomAdminPublic(): Bytes {
+    return this.sync.roomAdminPublic;
+  }
+
+  /** The public halves of all keys under which the server may have held the room, the newest last. */
+  get roomAdmins(): readonly Bytes[] {
+    return this.sync.roomAdmins;
+  }
+
+  /** The nonce of this connection's challenge, for what the room admin signs; null without one. */
+  get serverNonce(): Bytes | null {
+    return this.sync.connection?.nonce ?? null;
   }
 
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
@@ -272,14 +284,14 @@ export class RoomSession implements Room {
     await this.#drive(now);
   }
 
-  /** Become a host: another host has sent us the seed. */
-  takeHostSeed(seed: HostSeed): void {
-    this.hostSeed = seed;
+  /** Host with these keys from now on: another host has sent them, or we have made the newest. */
+  takeHostKeys(keys: HostKeys): void {
+    this.hostKeys = keys;
   }
 
-  /** Forget the seed: we are no host any more. */
-  dropHostSeed(): void {
-    this.hostSeed = null;
+  /** Forget the keys: we are no host any more. */
+  dropHostKeys(): void {
+    this.hostKeys = null;
   }
 
   // -- the connection ------------------------------------------------------------------------------------
@@ -328,7 +340,9 @@ export class RoomSession implements Room {
         break;
       case "opened":
         sync.opened(message.slot, message.chain, now);
-        await this.#receivedCommits.checkReceipt(message.slot, message.chain, message.signature, now);
+        // Later, under a key that we don't know yet.
+        if (message.slot <= this.membership.journal.slot)
+          await this.#receivedCommits.checkReceipt(message.slot, message.chain, message.signature, now);
         break;
       case "shown":
         sync.shown(message.slot);
@@ -338,6 +352,9 @@ export class RoomSession implements Room {
         break;
       case "stale":
         sync.stale(message.slot, now);
+        break;
+      case "rekeyed":
+        sync.rekeyed(message.room_admin_key);
         break;
       case "caught_up":
         sync.caughtUp(message.slot, message.relay, now);

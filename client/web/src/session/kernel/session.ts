@@ -7,7 +7,7 @@
  */
 import { type Bytes, type Rng, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
-import { HostSeed, Invite } from "../../crypto/entry/invite";
+import { HostKeys, HostSeed, Invite } from "../../crypto/entry/invite";
 import type { HostRecoveryData } from "../../crypto/entry/recovery";
 import { Mode, type Policy } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
@@ -18,6 +18,7 @@ import { type Endpoint, type Effect, type Ended, type Event, type Input, type In
 import type { Frames } from "./frames";
 import * as clocks from "../entry/clocks";
 import { type Entry, GuestLobby } from "../entry/guest";
+import { FIRST_NUMBER } from "../entry/helper";
 import { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
 import { Admissions } from "./admissions";
@@ -27,38 +28,16 @@ import { Me } from "./me";
 import { inviteMade, MeetingInvites } from "./meetingInvites";
 import { OPTIONS, type Options } from "../options";
 import { Pages } from "../features/pages";
-import { Roles } from "../features/roles";
 import { Reporting } from "../features/reporting";
 import { HostReturnLobby, RejoinLobby } from "../entry/recovery";
 import { Readmission } from "./readmission";
 import { Reentry } from "./reentry";
 import { carryOut } from "./commands";
 import { RoomSession } from "./room";
+import type { Common, HostFacts, JoinFacts } from "./sessionFacts";
 import { Monitor } from "../monitor/monitor";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
-
-interface Common {
-  readonly options?: Options;
-  readonly now: number;
-  readonly rng?: Rng;
-}
-
-export interface HostFacts extends Common {
-  readonly origin: string;
-  readonly name: string;
-  readonly title?: string;
-  readonly admission?: "ask" | "all";
-  /** Further invites to make. */
-  readonly invites?: readonly { readonly label: string; readonly once: boolean }[];
-  readonly openInvite?: boolean;
-}
-
-export interface JoinFacts extends Common {
-  readonly link: string;
-  readonly name: string;
-  readonly greeting?: string;
-}
 
 type Guest = GuestLobby | HostReturnLobby;
 
@@ -74,6 +53,8 @@ export class Session {
   readonly #repeated = new RepeatedAlarms();
   #room: RoomSession | null = null;
   #host: HostLobby | null = null;
+  /** The host keys that the lobby uses. */
+  #hostKeys: HostKeys | null = null;
   #guest: Guest | null = null;
   readonly #reentry: Reentry;
   #kept: HostRecoveryData | null = null;
@@ -110,10 +91,11 @@ export class Session {
     const session = new Session(me, seed.invite(origin, secret, 0), options, rng);
     const mode = admission === "all" ? Mode.WAVE_IN : Mode.ASK;
     const founded = await foundMeeting({ me, seed, secret, title, mode, reports: options.reports, now, rng });
-    const room = await session.#makeRoom(founded, seed, now);
+    const keys = new HostKeys([seed]);
+    const room = await session.#makeRoom(founded, keys, now);
     session.#room = room;
     room.start();
-    session.#host = await session.#hostLobby(seed, now);
+    session.#host = await session.#hostLobby(keys, now);
     session.#policy = founded.membership.policy;
     if (openInvite) session.#tell(session.#invites.opened());
     for (const wanted of facts.invites ?? []) session.#tell(session.#invites.make(room, wanted));
@@ -144,7 +126,7 @@ export class Session {
   static async rejoinAsHost(kept: HostRecoveryData, facts: Common): Promise<Session> {
     const { options = OPTIONS, now, rng = systemRng } = facts;
     const me = await Me.make(kept.name, rng);
-    const session = new Session(me, kept.hostSeed.invite(kept.origin, kept.secret, 0), options, rng);
+    const session = new Session(me, kept.hostKeys.first.invite(kept.origin, kept.secret, 0), options, rng);
     session.#kept = kept;
     const leaf = { ...(await me.newLeaf()), psks: session.#invites.psks };
     session.#guest = await HostReturnLobby.open({ kept, ...leaf, now, rng });
@@ -157,12 +139,13 @@ export class Session {
     return this.#room === null ? null : recoveryData(this.#me, this.#room, this.#invites.own);
   }
 
-  #hostLobby(seed: HostSeed, now: number): Promise<HostLobby> {
+  #hostLobby(keys: HostKeys, now: number): Promise<HostLobby> {
+    this.#hostKeys = keys;
     const { book, own } = this.#invites;
     const { secret, origin } = own;
     const contacts = this.#options.contacts;
     const takeBack = (index: number): void => this.#invites.takeBack(this.#room, index);
-    return HostLobby.open({ seed, secret, origin, book, takeBack, contacts, now, rng: this.#rng });
+    return HostLobby.open({ keys, secret, origin, book, takeBack, contacts, now, rng: this.#rng });
   }
 
   // -- for the shell ---------------------------------------------------------------------------------------
@@ -209,7 +192,8 @@ export class Session {
 
   /** Return the numbers of the knocks that wait for a host's answer; null if we are not a host. */
   waiting(now: number): readonly number[] | null {
-    return this.#host === null || this.#room === null ? null : this.#host.waiting(this.#room.membership, now);
+    if (this.#host === null || this.#room === null) return null;
+    return [...this.#host.waiting(this.#room.membership, now), ...this.#readmission.waiting(now)];
   }
 
   /** Return the reason that our media may not be sent now; null: it may. */
@@ -267,9 +251,8 @@ export class Session {
     const room = this.#inRoom(what.type);
     switch (what.type) {
       case "Admit":
-        return await room.queue(this.#asHost().admit(what.knock, now), now);
       case "Refuse":
-        return await this.#asHost().refuse(what.knock, NOT_LET_IN, now);
+        return await this.#decide(this.#asHost(), room, what.knock, what.type === "Admit", now);
       case "NewInvite":
         this.#asHost();
         return this.#tell(this.#invites.make(room, what));
@@ -290,8 +273,7 @@ export class Session {
     const { members } = this.#readmission;
     if (members !== null && room !== null) {
       const said = await members.received(endpoint.day, message);
-      if (typeof said !== "boolean" && said.type === "RecoveryMessage")
-        await this.#readmission.messagePosted(endpoint.day, said, room, now);
+      if (typeof said !== "boolean") await this.#readmission.messagePosted(endpoint.day, said, room, now);
     } else if (this.#host !== null && room !== null && this.#guest === null)
       await this.#inLobby(this.#host, room, endpoint.day, message, now);
     await this.#guest?.received(endpoint.day, message, now);
@@ -303,16 +285,27 @@ export class Session {
     switch (left?.type) {
       case "Knocked":
         this.#tell({ ...left, label: this.#invites.book.label(left.invite) });
-        if (room.membership.policy.mode === Mode.WAVE_IN && !room.feature(Roles).seedExposed)
-          await room.queue(host.admit(left.knock, now), now);
+        if (room.membership.policy.mode === Mode.WAVE_IN && !left.older)
+          await this.#decide(host, room, left.knock, true, now);
         return;
       case "RejoinIntent":
         return await room.queue(left, now);
       case "RecoveryMessage":
-        return await this.#readmission.messagePosted(day, left, room, now);
+      case "Card": {
+        const asks = await this.#readmission.messagePosted(day, left, room, now);
+        if (asks !== null) this.#tell(asks);
+        return;
+      }
       case "ClockReport":
         this.#tell(clocks.report(left.at - now, room.feature(Monitor).clocks));
     }
+  }
+
+  /** Let a newcomer or a host in (the room commits it, and `Admissions` has the result), or refuse. */
+  async #decide(host: HostLobby, room: RoomSession, knock: number, admit: boolean, now: number): Promise<void> {
+    if (knock >= FIRST_NUMBER) this.#readmission.decide(knock, admit, room, now);
+    else if (admit) await room.queue(host.admit(knock, now), now);
+    else await host.refuse(knock, NOT_LET_IN, now);
   }
 
   async #lost(endpoint: Endpoint, why: Sentence, now: number): Promise<void> {
@@ -352,16 +345,19 @@ export class Session {
     if (this.#room !== null) {
       this.#invites.record(this.#room);
       await this.#admissions.answerReadmitted(this.#room, this.#readmission, this.#host, now);
-      if (this.#host !== null) await this.#serve(this.#host, this.#room, now);
+      if (this.#host !== null) {
+        await this.#takeKeys(this.#host, this.#room, now);
+        await this.#serve(this.#host, this.#room, now);
+      }
     }
     if (this.#guest !== null) await this.#checkGuest(this.#guest, now);
     const room = this.#room;
     if (room !== null) {
       if (this.#policy !== room.membership.policy) {
         this.#policy = room.membership.policy;
-        if (room.hostSeed !== null && !room.membership.isHost(room.membership.ownLeaf)) this.#stopHosting(room);
+        if (room.hostKeys !== null && !room.membership.isHost(room.membership.ownLeaf)) this.#stopHosting(room);
       }
-      if (room.hostSeed !== null && this.#host === null) await this.#becomeHost(room.hostSeed, now);
+      if (room.hostKeys !== null && this.#host === null) await this.#becomeHost(room.hostKeys, now);
       await this.#considerRejoin(room, now);
     }
     for (const part of [this.#room, this.#host, this.#guest, this.#readmission.members])
@@ -371,6 +367,15 @@ export class Session {
 
   #gather(part: { readonly effects: Effect[] } | null): void {
     if (part !== null) this.#effects.push(...part.effects.splice(0));
+  }
+
+  /** Go on in the lobby with the host keys that the room has now, and make another open link. */
+  async #takeKeys(host: HostLobby, room: RoomSession, now: number): Promise<void> {
+    if (room.hostKeys === null || room.hostKeys === this.#hostKeys) return;
+    this.#hostKeys = room.hostKeys;
+    await host.takeKeys(room.hostKeys, now);
+    const made = this.#invites.keysChanged(room);
+    if (made !== null) this.#tell(made);
   }
 
   async #serve(host: HostLobby, room: RoomSession, now: number): Promise<void> {
@@ -421,8 +426,8 @@ export class Session {
     }
     const old = this.#room;
     const kept = this.#kept;
-    const hostSeed = old === null ? (kept?.hostSeed ?? null) : old.hostSeed;
-    const room = await this.#makeRoom(arrival, hostSeed, now);
+    const hostKeys = old === null ? (kept?.hostKeys ?? null) : old.hostKeys;
+    const room = await this.#makeRoom(arrival, hostKeys, now);
     this.#policy = null;
     this.#admissions.clear();
     this.#reentry.entered(guest);
@@ -436,17 +441,18 @@ export class Session {
     await room.feature(Reporting).take(entry.answer.admission);
     room.start();
     if (kept !== null && this.#host === null) {
-      await this.#becomeHost(kept.hostSeed, now);
-      this.#tell(inviteMade(this.#invites.own));
+      await this.#becomeHost(kept.hostKeys, now);
+      const opened = kept.hostKeys.seeds.length === 1 ? null : this.#invites.keysChanged(room);
+      this.#tell(opened ?? inviteMade(this.#invites.own));
     }
     if (this.#publish !== null) await room.publish(this.#publish, now);
     if (this.#page !== null && old === null) await room.feature(Pages).run(this.#page, now);
   }
 
-  #makeRoom({ membership, ...keys }: Arrival, hostSeed: HostSeed | null, now: number): Promise<RoomSession> {
+  #makeRoom({ membership, ...keys }: Arrival, hostKeys: HostKeys | null, now: number): Promise<RoomSession> {
     const { origin } = this.#invites.own;
     const [options, rng, owner] = [this.#options, this.#rng, this.#admissions];
-    return RoomSession.create(membership, { ...keys, origin, hostSeed, owner, buildFeatures, now, options, rng });
+    return RoomSession.create(membership, { ...keys, origin, hostKeys, owner, buildFeatures, now, options, rng });
   }
 
   /** Ask to be let in again while the room needs it, and stop if it goes on without. */
@@ -460,15 +466,15 @@ export class Session {
     } else if (guest instanceof RejoinLobby && (await this.#reentry.goesOn(guest, room, now))) this.#closeGuest(guest);
   }
 
-  async #becomeHost(seed: HostSeed, now: number): Promise<void> {
-    this.#invites.becomeHost(seed);
-    this.#host = await this.#hostLobby(seed, now);
+  async #becomeHost(keys: HostKeys, now: number): Promise<void> {
+    this.#invites.becomeHost();
+    this.#host = await this.#hostLobby(keys, now);
     this.#tell(sentences.status("host"));
   }
 
   /** Forget, as far as a program can, what only hosts have: we have lost or given up the host role. */
   #stopHosting(room: RoomSession): void {
-    room.dropHostSeed();
+    room.dropHostKeys();
     this.#admissions.clear();
     this.#invites.stopHosting();
     this.#host?.close();

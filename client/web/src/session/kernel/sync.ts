@@ -15,7 +15,7 @@
  * Opening (`#openRoom`) needs no host: a member passes on the last signature of the room admin that it has (G1). Where
  * that does not help, the server accepts any opening once nobody has been inside for `OPEN_WAIT` seconds (G5).
  */
-import { type Bytes, same } from "../../crypto/bytes";
+import { among, type Bytes, same } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
 import { OPEN_WAIT } from "../../wire/limits";
 import type { Challenge, Entered, Refused } from "../../wire/messages";
@@ -23,7 +23,7 @@ import { type Sentence, sentence } from "../../words/sentence";
 import { RoomConnection } from "./roomConnection";
 import { ROOM } from "../events";
 import { type Entry, gateFits } from "./journal";
-import { signOpening } from "./opening";
+import { openingToPassOn, roomAdmin, signOpening } from "./opening";
 import type { Room } from "./ports";
 import * as sentences from "../catalogue/sentences";
 
@@ -63,6 +63,8 @@ export class Sync {
   /** Since when no pass of ours fits, or the room is not open; null while one does. */
   #outsideSince: number | null = null;
   #toldOutside = false;
+  /** When we entered a room that was new then: others may be in another one, under keys unknown to us. */
+  newRoomSince: number | null = null;
   /**
    * Whether the server claims a slot that it does not hand over: we ask the members to let us in again. The membership
    * stays, and goes on if the server yields (decision 43).
@@ -77,12 +79,33 @@ export class Sync {
   /** Since when our pass waits for its acknowledgement. */
   #waitingSince: number | null = null;
 
-  constructor(room: Room, now: number) {
+  /** The key under which the server holds the room, 32 bytes. */
+  roomAdminPublic: Bytes;
+  /** All keys that may have been it, the newest last; openings by each of them are hosts'. */
+  readonly roomAdmins: Bytes[];
+  /** The server's word, which counts when the policy names the key. */
+  #toldAdmin: Bytes | null = null;
+  #serverKey: Bytes | null = null;
+
+  constructor(room: Room, roomAdminPublic: Bytes, now: number) {
     this.#room = room;
     this.#movedAt = now;
+    this.roomAdminPublic = roomAdminPublic;
+    this.roomAdmins = [roomAdminPublic];
+    this.keysChanged();
   }
 
   // -- queries --------------------------------------------------------------------------------------------
+
+  /** The room's numbers at the server since we came in (16 bytes each), the current one last. */
+  get numbers(): Bytes[] {
+    return this.roomAdmins.map((key) => invite.roomNumber(this.#room.doorKey.public, key));
+  }
+
+  /** The number by which we enter the room at the server, 16 bytes. */
+  get serverNumber(): Bytes {
+    return invite.roomNumber(this.#room.doorKey.public, this.roomAdminPublic);
+  }
 
   /** Whether the server has let us into the room on this connection. */
   get isEntered(): boolean {
@@ -118,7 +141,7 @@ export class Sync {
     return (
       this.connection !== null &&
       this.connection.refusals > 1 &&
-      room.hostSeed !== null &&
+      room.hostKeys !== null &&
       this.slot === room.membership.journal.slot &&
       !this.#astray &&
       !room.needsRejoin &&
@@ -182,13 +205,16 @@ export class Sync {
   /** Open the room's door on a new connection. */
   async challenged(challenge: Challenge): Promise<void> {
     const room = this.#room;
+    // Another process knows no room of before: members meet under the current key.
+    if (this.#serverKey !== null && !same(challenge.server_key, this.#serverKey)) this.#takeCurrent();
+    this.#serverKey = challenge.server_key;
     this.connection = new RoomConnection(challenge.nonce, challenge.server_key);
     const nonce = room.rng(32);
-    const message = invite.doorMessage(room.origin, room.number, challenge.nonce, nonce);
+    const message = invite.doorMessage(room.origin, this.serverNumber, challenge.nonce, nonce);
     room.send({
       type: "room_door",
       door_key: room.doorKey.public,
-      room_admin_key: room.roomAdminPublic,
+      room_admin_key: this.roomAdminPublic,
       nonce,
       signature: await room.doorKey.sign(message),
     });
@@ -196,12 +222,21 @@ export class Sync {
 
   /** Take the state of the room that we have entered; return whether the server has restarted. */
   entered(connection: RoomConnection, entered: Entered, now: number): boolean {
+    if (entered.slot === null && !same(this.roomAdminPublic, this.#room.membership.policy.roomAdminPublic)) {
+      // The server has forgotten the room: members meet under the current key.
+      this.#takeCurrent();
+      this.#room.perform({ type: "Disconnect", endpoint: ROOM });
+      this.lost();
+      this.#reconnectAt = now;
+      return false;
+    }
     connection.entered = true;
     connection.handle = entered.handle;
     this.opened(entered.slot, entered.chain, now);
     this.#failures = 0;
     const restarted = this.incarnation !== null && !same(this.incarnation, entered.incarnation);
     this.incarnation = entered.incarnation;
+    if (restarted || entered.slot === null) this.newRoomSince = now;
     if (restarted) {
       this.#relay = 0;
       this.#settling = true;
@@ -279,6 +314,28 @@ export class Sync {
     if (this.connection !== null) this.connection.handingOver = null;
   }
 
+  /** The server holds the room under that key (G8). */
+  rekeyed(roomAdminPublic: Bytes): void {
+    this.#toldAdmin = roomAdminPublic;
+    this.#follow();
+  }
+
+  /** The policy names a room admin key, perhaps another one than before. */
+  keysChanged(): void {
+    const named = this.#room.membership.policy.roomAdminPublic;
+    if (!among(named, this.roomAdmins)) this.roomAdmins.push(named);
+    this.#follow();
+  }
+
+  #follow(): void {
+    if (this.#toldAdmin !== null && among(this.#toldAdmin, this.roomAdmins)) this.roomAdminPublic = this.#toldAdmin;
+  }
+
+  #takeCurrent(): void {
+    this.roomAdminPublic = this.#room.membership.policy.roomAdminPublic;
+    this.#toldAdmin = null;
+  }
+
   /** A relay has arrived. */
   relayed(number: number): void {
     // Only without a gap: the missing relays can still be lost with the connection.
@@ -348,13 +405,13 @@ export class Sync {
     if (connection === null || !connection.entered || room.ended !== null || room.needsRejoin) return null;
     const mine = room.membership.journal.slot;
     if (this.slot === null) {
-      if (connection.openedAt === null && room.hostSeed !== null) await this.#openRoom(connection, null, now);
+      if (connection.openedAt === null && (await roomAdmin(room)) !== null) await this.#openRoom(connection, null, now);
     } else if (this.#astray) this.#isShown(connection, mine); // and `#waitOutside` opens the room again
     else if (this.slot > mine) {
       // Any pass of the last slots is enough to catch up (G4).
       const shown = connection.shown !== null || this.#isShown(connection, mine);
       if (shown && this.stuckAt === null) this.catchUp(connection);
-    } else if (this.slot < mine) this.#handOver(connection, this.slot);
+    } else if (this.slot < mine) await this.#handOver(connection, this.slot);
     else if (this.#isShown(connection, mine)) return connection;
     return null;
   }
@@ -399,12 +456,19 @@ export class Sync {
     const { journal } = this.#room.membership;
     connection.openedAt = now;
     connection.openedSlot = this.slot;
-    const hosts = this.#room.hostSeed !== null;
+    const hosts = (await roomAdmin(this.#room)) !== null;
     const best = hosts ? (this.slot === null ? journal.oldest : journal.newest) : signed;
     const { slot, roomPass, chain, opening } = best ?? journal.oldest;
     const gate = invite.gate(roomPass);
     const signature = best === null ? null : ((await signOpening(this.#room, slot, gate, chain)) ?? opening);
     this.#room.send({ type: "open", slot, gate, chain, signature });
+  }
+
+  /** Return the earliest (or newest) slot that we can replay from, with a signature for this room. */
+  async #signed(order: { newest: boolean }): Promise<Entry | null> {
+    for (const entry of this.#room.membership.journal.signed(order))
+      if ((await openingToPassOn(this.#room, entry)) !== null) return entry;
+    return null;
   }
 
   /** Open the room again if no pass of ours fits, or nobody opens it. */
@@ -428,7 +492,7 @@ export class Sync {
     }
     if (connection.openedAt === null || connection.openedSlot !== this.slot) {
       if (this.slot !== null || waited > MEMBER_WAIT)
-        await this.#openRoom(connection, journal.signed({ newest: this.slot !== null }), now);
+        await this.#openRoom(connection, await this.#signed({ newest: this.slot !== null }), now);
     } else if (waited > OPEN_WAIT && now - connection.openedAt > OPEN_RETRY)
       await this.#openRoom(connection, null, now);
   }
@@ -453,14 +517,14 @@ export class Sync {
   }
 
   /** Send the server, which is behind us, the blob that follows its slot. */
-  #handOver(connection: RoomConnection, slot: number): void {
+  async #handOver(connection: RoomConnection, slot: number): Promise<void> {
     const { journal } = this.#room.membership;
     const following = journal.entry(slot + 1);
     if (following === null || following.blob === null || journal.entry(slot) === null) return;
     if (this.#isShown(connection, slot) && connection.handingOver !== slot + 1) {
       connection.handingOver = slot + 1;
-      const { blob, opening } = following;
-      this.#room.send({ type: "commit", slot: slot + 1, blob, opening });
+      const opening = await openingToPassOn(this.#room, following);
+      this.#room.send({ type: "commit", slot: slot + 1, blob: following.blob, opening });
     }
   }
 }

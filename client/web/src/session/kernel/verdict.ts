@@ -64,8 +64,10 @@ export interface Change {
   readonly invite: number | null;
   /** Removed leaves that proposed it themselves. */
   readonly left: ReadonlySet<number>;
-  /** A host has come back by the host key (SNUG-9). */
+  /** A host has come back by the return key (SNUG-9). */
   readonly returned: boolean;
+  /** The hosts' keys have changed. */
+  readonly rotated: boolean;
   /** At a rejoin: the slot of the commit that the member could not read. */
   readonly stuckSlot: number | null;
 }

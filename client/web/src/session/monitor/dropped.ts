@@ -153,7 +153,7 @@ export class Dropped extends Feature {
       beats: beats.slice(-evidence.LISTED_MAX).map(({ beat, key }) => ({ key, beat })),
       receipts: receipts
         .slice(-evidence.LISTED_MAX)
-        .map((r) => ({ server_key: r.serverKey, slot: r.slot, chain: r.chain, signature: r.signature })),
+        .map((r) => ({ number: r.number, server_key: r.serverKey, slot: r.slot, chain: r.chain, signature: r.signature })),
       serverKey,
       since: at,
       probes: 0,

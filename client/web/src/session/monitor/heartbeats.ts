@@ -25,8 +25,9 @@ export const RECORDED = 64;
 /** Return the seconds between two beats of one member in a room of that many. */
 export const interval = (members: number): number => Math.max(INTERVAL_MIN, INTERVAL_PER_MEMBER * members);
 
-/** The server's signature (64 bytes) under its key (32) for a slot and the chain there (32). */
+/** The server's signature (64 bytes) under its key (32) for a room's number, a slot and its chain. */
 export interface SignedReceipt {
+  readonly number: Bytes;
   readonly slot: number;
   readonly chain: Bytes;
   readonly signature: Bytes;

@@ -228,9 +228,9 @@ export class Monitor extends Feature {
     this.#heartbeats.scheduleSoon(now, this.#members.leaves);
   }
 
-  override receipt(slot: number, chain: Bytes, signature: Bytes, _now: number): void {
+  override receipt(number: Bytes, slot: number, chain: Bytes, signature: Bytes, _now: number): void {
     const serverKey = this.room.serverKey;
-    if (serverKey !== null) this.record.addReceipt({ slot, chain, signature, serverKey });
+    if (serverKey !== null) this.record.addReceipt({ number, slot, chain, signature, serverKey });
   }
 
   override relayed(number: number, digest: Bytes, _now: number): void {

@@ -64,6 +64,7 @@ export class Pending {
     const { membership: m } = this.#room;
     const found = new Map<number, PendingAct>();
     for (const intent of this.#room.waitingIntents) {
+      if (intent.type === "HostReturnIntent" && !m.isHost(m.ownLeaf)) continue; // nobody has decided it
       const act = actOf(intent);
       const there = intent.type === "RemoveIntent" ? m.signatureKey(intent.leaf) : null;
       const done = intent.type === "RemoveIntent" && (there === null || !same(there, intent.signatureKey));
@@ -212,6 +213,7 @@ export function actOf(intent: Intent): PendingAct | null {
     case "RemoveIntent":
       return { act: Act.REMOVE, leaf: intent.leaf };
     case "AddIntent":
+    case "HostReturnIntent":
       return { act: Act.ADMIT, leaf: 0 };
     case "PolicyIntent":
       return intent.act ?? null;

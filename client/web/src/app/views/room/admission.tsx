@@ -69,7 +69,7 @@ function Card({ knock, others }: { readonly knock: Knock; readonly others: numbe
           <h2 id="admission-title">
             <bdi>{knock.name}</bdi>
           </h2>
-          <p>{word("meet.knock_by", { invite })}</p>
+          {!knock.returning && <p>{word("meet.knock_by", { invite })}</p>}
         </div>
       </div>
       {knock.greeting !== "" && (

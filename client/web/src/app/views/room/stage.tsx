@@ -147,7 +147,8 @@ function More({ count, width, height }: { readonly count: number; readonly width
 function Alone() {
   const { model } = useUi();
   if (model.people.value.length !== 1) return null;
-  const invite = model.invites.value[0];
+  const open = model.invites.value.filter(({ label, once }) => label === "" && !once);
+  const invite = open.at(-1) ?? model.invites.value[0]; // earlier ones name keys that former hosts know
   return (
     <section class="alone">
       <p>

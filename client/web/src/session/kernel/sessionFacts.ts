@@ -1,0 +1,26 @@
+/** What a session is created from. */
+import type { Rng } from "../../crypto/bytes";
+import type { Options } from "../options";
+
+/** What each of them needs. */
+export interface Common {
+  readonly options?: Options;
+  readonly now: number;
+  readonly rng?: Rng;
+}
+
+export interface HostFacts extends Common {
+  readonly origin: string;
+  readonly name: string;
+  readonly title?: string;
+  readonly admission?: "ask" | "all";
+  /** Further invites to make. */
+  readonly invites?: readonly { readonly label: string; readonly once: boolean }[];
+  readonly openInvite?: boolean;
+}
+
+export interface JoinFacts extends Common {
+  readonly link: string;
+  readonly name: string;
+  readonly greeting?: string;
+}
