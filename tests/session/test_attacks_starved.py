@@ -231,10 +231,10 @@ def test_a_removal_that_the_server_vetoes_is_known_to_all_and_heard_by_nobody(ho
     w.do(ada, ev.Remove(3))
     took = w.until(lambda: "pending" in ada.alarms, 10, f"{how}: Ada is told")
     assert 5 <= took < 6.5
-    assert "Mallory is still here" in texts(ada, "pending")[0]
+    assert "“Mallory” is still here" in texts(ada, "pending")[0]
     for who in (bo, cem):
         w.until(lambda who=who: "pending" in who.alarms, 5, f"{how}: {who.label} is told")  # type: ignore[misc]
-        assert "Mallory is still here" in texts(who, "pending")[0]
+        assert "“Mallory” is still here" in texts(who, "pending")[0]
         assert "Ada" in texts(who, "pending")[0]
     told = w.now
     assert told - began < 9
@@ -283,7 +283,7 @@ def test_a_removal_that_waits_for_a_dead_server_accuses_nobody() -> None:
     w.do(ada, ev.Remove(2))
     w.run(8)
     assert texts(ada, "waits_away") == [
-        "Cem is still a member here: the removal waits until the server is back."
+        "“Cem” is still a member here: the removal waits until the server is back."
     ]
     w.start_server()
     w.until(lambda: w.agreed([ada, bo]) and cem.ended is not None, 20)
@@ -329,7 +329,7 @@ def test_what_a_member_writes_waits_when_a_removal_is_withheld_from_it() -> None
     w.run(15.5)
     for act in (
         ev.Say("Mallory is gone, is she?"),
-        ev.SendImage("", b"\x89PNG\r\n\x1a\n" + bytes(64)),
+        ev.SendImage("", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\4\0\0\0\4" + bytes(64)),
         ev.SendFile("", "plans.txt", "text/plain", b"plans"),
     ):
         w.do(bo, act)

@@ -35,7 +35,7 @@ def test_a_server_that_invents_epochs_fills_no_memory() -> None:
     """The epoch's number of a blob is in clear. The server can write any number, and any bytes behind it."""
     w = World(41)
     ada, _bo = w.meeting("Ada", "Bo")
-    log, lists = ada.room._message_log, signing(ada)
+    log, lists = ada.room.messages, signing(ada)
     for n in range(200):
         log.relayed((10**6 + n).to_bytes(8, "big") + bytes(262_136), w.now)
         lists.broadcast_received((10**6 + n).to_bytes(8, "big") + bytes(32_760), w.now)
@@ -53,7 +53,7 @@ def test_a_message_that_comes_before_its_commit_is_shown_and_an_expired_one_is_r
     for seconds, shown in ((EARLY_TIME, True), (0.5, False)):
         w = World(42)
         ada, bo = w.meeting("Ada", "Bo")
-        ada.room._message_log._early._seconds = seconds
+        ada.room.messages._early._seconds = seconds
         late: list[wire.Committed] = []
 
         def hold(who: Participant, message: object, ada: Participant = ada, late=late) -> bool:  # type: ignore[no-untyped-def]

@@ -66,6 +66,6 @@ def test_a_larger_one_of_another_client_is_told_and_shown_to_nobody() -> None:
         assert images(who) == []
         (told,) = [status for status in who.of(ev.Status) if status.kind == "image_pixels"]
         assert told.text == (
-            "An image from Bo is not shown: it claims 16,000 x 16,000 pixels, and to show it would take too "
-            "much memory. An image has at most 16 megapixels."
+            "An image from “Bo” is not shown: it claims 16,000 x 16,000 pixels, and to show it would take "
+            "too much memory. An image has at most 16 megapixels."
         )

@@ -120,6 +120,7 @@ def meeting(seed: int, *names: str) -> tuple[World, Camera, list[Participant]]:
 def test_whoever_gets_one_layer_misses_nothing() -> None:
     w, camera, people = meeting(2901, "Ada", "Bo", "Cem")
     camera.picks = {"Ada": 0, "Bo": 1, "Cem": 2}
+    w.run(1)
     before = camera.opened.copy()
     w.run(60)
     seen = camera.opened - before

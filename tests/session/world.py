@@ -27,6 +27,8 @@ _E = TypeVar("_E")
 
 ORIGIN = "http://127.0.0.1:8080"
 START = 1_790_000_000.0  # some day, at 14:13 UTC
+#: Seconds until newcomers may speak: somebody has answered them.
+GREETING = 2.0
 
 
 def seeds(of: Sequence[int]) -> Sequence[int]:
@@ -326,6 +328,7 @@ class World:
             people.append(self.guest(self.link_of(host), name))
             # each by itself, so that leaf indices follow the order of the names
             self.until(lambda: self.agreed(people), why="everybody in")
+        self.run(GREETING + 10 * self.latency)
         return people
 
     def agreed(self, people: Sequence[Participant]) -> bool:

@@ -29,6 +29,8 @@ from snugroom.server.wire import messages as wire
 PHASE: Final = 8.0
 #: Seconds after which a request that has not come back is given up, and its requester told.
 OPEN_WAIT: Final = 5.0
+#: Seconds after a run's opening within which a member joins it that could not speak then.
+JOIN_LATE: Final = 4.0
 #: Seconds for which commits wait while runs follow each other without a pause and commitments are missing.
 HOLD_MAX: Final = 16.0
 #: Seconds without a run that count as a pause.
@@ -95,6 +97,7 @@ class Comparing(Feature):
         self._blobs: deque[tuple[bytes, float]] = deque(maxlen=OWN_MAX)
         #: Messages for runs that are unknown here: of each leaf for its last such run only.
         self._early: dict[int, list[content.CodeCommit | content.CodeReveal]] = {}
+        self._deferred: tuple[int, content.CodeOpen, bool, float] | None = None  # a run to join, and its time
         self._opened: dict[int, float] = {}  # leaf -> when its last OPEN came
         self._own_open = float("-inf")
         self._sids: deque[bytes] = deque(maxlen=SIDS_MAX)
@@ -194,12 +197,14 @@ class Comparing(Feature):
         if self.room.is_synced(now) and not self.room.catching_up:
             self._in_touch = now
         self._expire(now)
+        self._join_deferred(now)
         self._flush()
         self._open(now)
 
     def adopted(self, change: Change, now: float) -> None:
         for leaf, _, _ in change.removed:
             self._opened.pop(leaf, None)
+        self._deferred = None
         running, request = self._running, self._request
         unheard = request is not None and request.sid is not None
         again = request is not None and request.again
@@ -354,10 +359,21 @@ class Comparing(Feature):
             self._request = None  # this run's code will do, whoever opened it
         self._begin(leaf, what, again, now)
 
+    def _join_deferred(self, now: float) -> None:
+        if self._deferred is not None:
+            opener, what, again, since = self._deferred
+            if now - since > JOIN_LATE or self._running is not None:
+                self._deferred = None
+            elif self.room.hold_reason(now) is None:
+                self._deferred = None
+                self._begin(opener, what, again, now)
+
     def _begin(self, opener: int, what: content.CodeOpen, again: bool, now: float) -> None:
         m = self.room.membership
         if self.room.hold_reason(now) is not None:
-            return  # a code would vouch for members that may have been removed
+            # A code would vouch for members that may have been removed. We join as soon as we may.
+            self._deferred = (opener, what, again, now)
+            return
         ground = CodeContext(
             what.sid, m.group.group_id, what.chain, m.group.epoch_authenticator, m.group.tree_hash
         )

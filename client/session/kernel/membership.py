@@ -55,7 +55,7 @@ REQUESTS_MAX: Final = room_state.TICKET_SIGNATURES_MAX - 1 - COMMITS_OUT_MAX
 
 @dataclass
 class CommitOut:
-    """A commit of ours for the next slot."""
+    """A commit of ours that may have been taken."""
 
     rejoin_key: SigningKey  # that it brings
     ends: set[bytes]  # public rejoin keys of requests whose tickets were all made before it
@@ -110,7 +110,7 @@ class Membership:
         self.group = group
         self._entry_key = rejoin_key.public  # as we came in
         self._rejoin_key = rejoin_key
-        #: Our commits for the next slot: each may have been taken unseen.
+        #: Our commits of this epoch: each may have been taken unseen.
         self._commits_out: deque[CommitOut] = deque(maxlen=COMMITS_OUT_MAX)
         #: The new rejoin keys that our tickets ask for, one for each stay in the lobby, while they count.
         self._requests: deque[SigningKey] = deque(maxlen=REQUESTS_MAX)
@@ -473,8 +473,10 @@ class Membership:
             self._requests = deque(counting, REQUESTS_MAX)
 
     def void(self, blob: bytes, opening: bytes | None = None) -> None:
-        """Record a void slot: the chain advances, epoch and pass stay."""
-        self._commits_out.clear()
+        """Record a void slot: the chain advances, epoch and pass stay.
+
+        The keys of our commits are kept: a commit that we had given up is void for us alone.
+        """
         self.journal.append(blob, self.journal.room_pass, opening)
 
     # -- messages ----------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ import * as sentences from "../catalogue/sentences";
 export const PHASE = 8;
 /** Seconds after which a request that has not come back is given up, and its requester told. */
 export const OPEN_WAIT = 5;
+/** Seconds after a run's opening within which a member joins it that could not speak then. */
+export const JOIN_LATE = 4;
 /** Seconds for which commits wait while runs follow each other without a pause and commitments are missing. */
 export const HOLD_MAX = 16;
 /** Seconds without a run that count as a pause. */
@@ -94,6 +96,8 @@ export class Comparing extends Feature {
   readonly #blobs: { readonly blob: Bytes; readonly saidAt: number }[] = [];
   /** Messages for runs that are unknown here: of each leaf for its last such run only. */
   readonly #early = new Map<number, Word[]>();
+  /** A run to join as soon as we may, and when it was opened. */
+  #deferred: { opener: number; what: CodeOpen; again: boolean; since: number } | null = null;
   /** leaf -> when its last OPEN came */
   readonly #opened = new Map<number, number>();
   #ownOpen = -Infinity;
@@ -202,6 +206,7 @@ export class Comparing extends Feature {
     this.#now = now;
     if (this.room.isSynced(now) && !this.room.catchingUp) this.#inTouch = now;
     this.#expire(now);
+    await this.#joinDeferred(now);
     await this.#flush();
     await this.#open(now);
   }
@@ -209,6 +214,7 @@ export class Comparing extends Feature {
   override adopted(change: Change, now: number): void {
     for (const { leaf } of change.removed) this.#opened.delete(leaf);
     const running = this.#running;
+    this.#deferred = null;
     let unheard = this.#request !== null && this.#request.sid !== null;
     let again = this.#request !== null && this.#request.again;
     this.#over(now);
@@ -378,9 +384,23 @@ export class Comparing extends Feature {
     await this.#begin(leaf, what, again, now);
   }
 
+  async #joinDeferred(now: number): Promise<void> {
+    if (this.#deferred === null) return;
+    const { opener, what, again, since } = this.#deferred;
+    if (now - since > JOIN_LATE || this.#running !== null) this.#deferred = null;
+    else if (this.room.holdReason(now) === null) {
+      this.#deferred = null;
+      await this.#begin(opener, what, again, now);
+    }
+  }
+
   async #begin(opener: number, what: CodeOpen, again: boolean, now: number): Promise<void> {
     const m = this.room.membership;
-    if (this.room.holdReason(now) !== null) return; // a code would vouch for members that may have been removed
+    if (this.room.holdReason(now) !== null) {
+      // A code would vouch for members that may have been removed. We join as soon as we may.
+      this.#deferred = { opener, what, again, since: now };
+      return;
+    }
     const ground: CodeContext = {
       sid: what.sid,
       groupId: m.group.groupId,

@@ -70,7 +70,7 @@ export interface MembershipFacts {
   readonly rng?: Rng;
 }
 
-/** A commit of ours for the next slot. */
+/** A commit of ours that may have been taken. */
 interface CommitOut {
   /** The key that it brings. */
   readonly rejoinKey: SigningKey;
@@ -103,7 +103,7 @@ export class Membership {
   /** The public rejoin key of our leaf as we came in. */
   readonly #entryKey: Bytes;
   #rejoinKey: SigningKey;
-  /** The commits of ours for the next slot: each may have been taken unseen. */
+  /** Our commits of this epoch: each may have been taken unseen. */
   #commitsOut: readonly CommitOut[] = [];
   /** The new rejoin keys that our tickets ask for, one for each stay in the lobby, while a ticket counts. */
   #requests: readonly SigningKey[] = [];
@@ -522,9 +522,12 @@ export class Membership {
     this.#requests = this.#requests.filter((key) => !ours.ends.has(hex(key.public)));
   }
 
-  /** Record a void slot: the chain advances, epoch and pass stay. */
+  /**
+   * Record a void slot: the chain advances, epoch and pass stay.
+   *
+   * The keys of our commits are kept: a commit that we had given up is void for us alone.
+   */
   void(blob: Bytes, opening: Bytes | null = null): void {
-    this.#commitsOut = [];
     this.journal.append(blob, this.journal.roomPass, opening);
   }
 
