@@ -81,7 +81,7 @@ def snug_8() -> Iterator[tuple[str, CommitView]]:
     yield "a ticket that is none", rejoin(ticket=b"")
     yield "a ticket with something behind", rejoin(ticket=TICKET.encode() + b"\0")
     yield "a ticket with a flag of 2", rejoin(ticket=TICKET.encode()[:-2] + b"\x02\0")
-    yield "a ticket with a signature too many", rejoin(signers=(rejoin_key(CEM),) * 4)
+    yield "a ticket with a signature too many", rejoin(signers=(rejoin_key(CEM),) * 9)
     yield "a ticket that lacks its signature", rejoin(ticket=TICKET.encode()[:-1] + b"\x01")
     yield from _unsigned_tickets()
     yield "for a host", rejoin(at=replace(TICKET, by=ANY_HOST))

@@ -99,7 +99,7 @@ def test_a_commit_with_anothers_signature_names_who_put_it_in_a_slot() -> None:
 def test_anothers_commit_in_a_blob_of_ones_own_is_void_and_names_who_did_it() -> None:
     ada, bo, cem = World(208).meeting("Ada", "Bo", "Cem")
     m = ada.room.membership
-    stage = m.group.stage([], authenticated_data=context_of(m))
+    stage = m.group.stage([], authenticated_data=context_of(m), leaf_extensions=fresh_leaf(m))
     assert judged(cover(bo.room.membership, stage.message), cem) == [(1, "SNUG-2")]
     assert judged(cover(m, stage.message), bo) == [None], "from its author it is valid"
 

@@ -159,13 +159,13 @@ def test_flags_are_0_or_1(flag: int) -> None:
         CommitContext.decode(bare[:-1] + bytes([flag]) + bytes(72))
 
 
-def test_a_ticket_has_at_most_three_signatures() -> None:
+def test_a_ticket_has_at_most_eight_signatures() -> None:
     one = bytes(64)
-    for count in range(4):
+    for count in range(9):
         ticket = replace(TICKET, signatures=(one,) * count)
         assert RejoinTicket.decode(ticket.encode()) == ticket
-    with pytest.raises(MalformedError, match="more than 3"):
-        RejoinTicket.decode(replace(TICKET, signatures=(one,) * 4).encode())
+    with pytest.raises(MalformedError, match="more than 8"):
+        RejoinTicket.decode(replace(TICKET, signatures=(one,) * 9).encode())
 
 
 def test_a_credential_is_utf8_behind_its_flags() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.kernel.membership import CommitOut, Membership, room_pass
+from snugroom.client.session.kernel.membership import Membership, room_pass
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.room_state import CommitContext, RejoinTicket
@@ -27,9 +27,9 @@ def post_commit(w: World, who: Participant, blob: bytes) -> None:
 
 def fresh_leaf(m: Membership) -> list[mls.Extension]:
     """The extensions that a commit gives its author's leaf: another rejoin key, which its program keeps."""
-    if not m._commits_out:
-        m._commits_out.append(CommitOut(SigningKey.generate(), set()))
-    return m._leaf_extensions(m._commits_out[-1].rejoin_key)
+    out = m.rejoin_keys.for_commit()
+    m.rejoin_keys.sent(out)
+    return m._leaf_extensions(out.rejoin_key)
 
 
 def forged(
@@ -75,7 +75,7 @@ def package_with(
     who: Participant, ticket: RejoinTicket, now: float, signers: Sequence[SigningKey] | None = None
 ) -> mls.KeyPackageBundle:
     """A KeyPackage of a member with a ticket that it signs with its current rejoin key, or with `signers`."""
-    keys = who.room.membership.rejoin_keys() if signers is None else signers
+    keys = who.room.membership.rejoin_keys.all() if signers is None else signers
     return who.session._me.package(now, SigningKey.generate(), ticket, keys)
 
 

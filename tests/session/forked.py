@@ -13,7 +13,7 @@ from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.keys import FutureEpochError
-from snugroom.server.rooms.effects import Send
+from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
@@ -60,9 +60,10 @@ class Forked(World):
 
     def _from(self, hub: Hub, effects: Sequence[object]) -> None:
         for effect in effects:
-            link = self.handles.get(effect.handle) if isinstance(effect, Send) else None
-            if link is not None and isinstance(effect, Send) and self.other is not None:
-                crosses = self.bridged and isinstance(effect.message, Broadcasted)
+            link = self.handles.get(effect.handle) if isinstance(effect, Send | Drop) else None
+            if link is not None and isinstance(effect, Send | Drop) and self.other is not None:
+                is_broadcast = isinstance(effect, Send) and isinstance(effect.message, Broadcasted)
+                crosses = self.bridged and is_broadcast
                 if self._serves(link.who) is not hub and not crosses:
                     continue
             super()._server([effect])

@@ -177,7 +177,7 @@ def test_a_member_who_was_away_ignores_a_run_that_is_over() -> None:
 
 
 def test_a_member_whose_connection_broke_hears_that_as_the_reason() -> None:
-    w = World(65)
+    w = World(66)
     ada, bo = w.meeting("Ada", "Bo")
     w.do(ada, ev.Compare())
     while (running := part(ada)._running) is None or not running.showing:

@@ -171,8 +171,8 @@ class RejoinLobby(GuestLobby):
             self.entry, self.helped_by = Entry(answer, group, key), ours.leaf
 
     def _key_of(self, group: mls.Group) -> SigningKey | None:
-        leaf = group.member(group.own_leaf)
-        return None if leaf is None else self._old.membership.request_key(leaf_view(leaf).rejoin_key)
+        leaf, keys = group.member(group.own_leaf), self._old.membership.rejoin_keys
+        return None if leaf is None else keys.requested(leaf_view(leaf).rejoin_key)
 
     def begin_again(self, now: float) -> None:
         """Begin another stay: new tickets ask for its rejoin key, and late answers to earlier ones count."""

@@ -319,7 +319,7 @@ class Comparing(Feature):
         elif running is not None and what.sid == running.run.sid:
             _enter(running.run, leaf, what)
             self._advance(running, now)
-        elif what.sid not in self._sids:
+        elif what.sid not in self._sids or (self._deferred and what.sid == self._deferred[1].sid):
             before = self._early.get(leaf, [])
             self._early[leaf] = [
                 *(b for b in before if b.sid == what.sid and type(b) is not type(what)),

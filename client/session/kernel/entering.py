@@ -108,7 +108,7 @@ def rejoin_lobby(
             stuck=room.stuck_at is not None,
             by=by,
         )
-        return me.package(at, m.request, ticket, m.ticket_signers())
+        return me.package(at, m.rejoin_keys.request, ticket, m.rejoin_keys.ticket_signers())
 
     return RejoinLobby(link, me.name, room, package, psks, first=first, now=now, rng=rng)
 

@@ -7,9 +7,8 @@ members share (protocol sections 5 and 6).
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Literal
 
 from snugroom.client.session.catalogue import reasons
@@ -19,6 +18,7 @@ from snugroom.client.session.kernel.intents import HostReturnIntent, Intent, Sel
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.client.session.kernel.leave_proposals import LeaveProposals
 from snugroom.client.session.kernel.proposals import proposals_for
+from snugroom.client.session.kernel.rejoin_keys import RejoinKeys
 from snugroom.client.session.kernel.views import (
     PriorState,
     leaf_view,
@@ -47,19 +47,6 @@ from snugroom.server.wire.limits import BUCKETS
 SUITE: Final = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519
 #: Epochs whose envelope key is kept: this one and the last.
 _ENVELOPE_KEYS_MAX: Final = 2
-#: Commits for one slot, and stays in the lobby, whose rejoin keys are kept. With the leaf's own key they sign
-#: a ticket: these are TICKET_SIGNATURES_MAX.
-COMMITS_OUT_MAX: Final = 2
-REQUESTS_MAX: Final = room_state.TICKET_SIGNATURES_MAX - 1 - COMMITS_OUT_MAX
-
-
-@dataclass
-class CommitOut:
-    """A commit of ours that may have been taken."""
-
-    rejoin_key: SigningKey  # that it brings
-    ends: set[bytes]  # public rejoin keys of requests whose tickets were all made before it
-    signed: bool = False  # a ticket is signed with its key
 
 
 def exported(group: mls.Group, label: str) -> bytes:
@@ -108,12 +95,7 @@ class Membership:
         `handed`: the result of `hand_heartbeat_key` in the group's epoch; None: we created the group.
         """
         self.group = group
-        self._entry_key = rejoin_key.public  # as we came in
-        self._rejoin_key = rejoin_key
-        #: Our commits of this epoch: each may have been taken unseen.
-        self._commits_out: deque[CommitOut] = deque(maxlen=COMMITS_OUT_MAX)
-        #: The new rejoin keys that our tickets ask for, one for each stay in the lobby, while they count.
-        self._requests: deque[SigningKey] = deque(maxlen=REQUESTS_MAX)
+        self.rejoin_keys = RejoinKeys(rejoin_key, rng)
         #: X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers.
         self.heartbeat_key = exported(group, "beat") if handed is None else self._masked(handed)
         self.room = room
@@ -182,49 +164,6 @@ class Membership:
         """Sign data other than MLS messages with our leaf (64 bytes); `label` begins with "snug 1 "."""
         return self.group.sign(label, data)
 
-    def rejoin_keys(self) -> list[SigningKey]:
-        """Return the keys that our leaf may have in the others' tree: at most TICKET_SIGNATURES_MAX.
-
-        The server may keep from us that a commit of ours was taken, or that a ticket of ours was carried out.
-        """
-        return [self._rejoin_key, *(commit.rejoin_key for commit in self._commits_out), *self._requests]
-
-    def begin_request(self) -> None:
-        """Begin a stay in the lobby to be let in again: its tickets ask for a rejoin key of their own.
-
-        If all stays asked for the same key, a thief that has copied it could take our leaf by an old ticket.
-        """
-        self._requests.append(SigningKey.generate(self._rng))
-
-    @property
-    def request(self) -> SigningKey:
-        """The rejoin key that tickets of the present stay in the lobby ask for."""
-        return self._requests[-1]
-
-    def ticket_signers(self) -> list[SigningKey]:
-        """Return the keys that sign a ticket of this stay: the commits that are out do not end it."""
-        for commit in self._commits_out:
-            commit.ends.discard(self.request.public)
-            commit.signed = True
-        return self.rejoin_keys()
-
-    @property
-    def has_requests(self) -> bool:
-        """Whether a ticket of ours still counts: no commit that we sent after it was taken."""
-        return bool(self._requests)
-
-    def request_key(self, public: bytes | None) -> SigningKey | None:
-        """Return the rejoin key with that public half that a ticket of ours asks for; None if none does."""
-        return next((key for key in self._requests if key.public == public), None)
-
-    def is_own_request(self, rejoin_key: bytes | None) -> bool:
-        """Return whether a ticket of ours asks for that rejoin key, from before we came in too."""
-        return rejoin_key == self._entry_key or self.request_key(rejoin_key) is not None
-
-    def carry_over(self, old: Membership) -> None:
-        """Take over our requests from before a rejoin: they still count."""
-        self._requests.extend(key for key in old._requests if key.public != self._entry_key)
-
     def ticket_from(self, package: mls.KeyPackage) -> room_state.RejoinTicket | None:
         """Return the ticket in a member's KeyPackage; None if it is not for this group and history.
 
@@ -291,14 +230,11 @@ class Membership:
         facts = [proposal_view(p, own) for p in built.proposals]
         if isinstance(intent, SelfRemoveIntent):
             facts.append(proposal_view(mls.Remove(intent.leaf), intent.leaf, by_reference=True))
-        # A commit ends the tickets before it only if none of them is signed with its key.
-        last = self._commits_out[-1] if self._commits_out else None
-        again = last is not None and not last.signed
-        rejoin_key = last.rejoin_key if last is not None and again else SigningKey.generate(self._rng)
+        out = self.rejoin_keys.for_commit()
         view = prior_state.view(
             sender=own,
             proposals=facts,
-            path_leaf=replace(prior_state.members[own], rejoin_key=rejoin_key.public),
+            path_leaf=replace(prior_state.members[own], rejoin_key=out.rejoin_key.public),
             authenticated_data=context.encode(),
         )
         policy.judge_commit(view)
@@ -308,10 +244,9 @@ class Membership:
             authenticated_data=context.encode(),
             force_path=True,
             psks=self._psks,
-            leaf_extensions=self._leaf_extensions(rejoin_key),
+            leaf_extensions=self._leaf_extensions(out.rejoin_key),
         )
-        if not again:
-            self._commits_out.append(CommitOut(rejoin_key, {key.public for key in self._requests}))
+        self.rejoin_keys.sent(out)
         blob = self.cover_commit([*built.carried, stage.message], gate(room_pass(stage.group, self.room)))
         return verdict.Staged(intent, prior_state.slot, blob, stage, view)
 
@@ -408,9 +343,7 @@ class Membership:
         before = {m.leaf: m.leaf_node for m in self.group.members()}
         old_policy = self.policy
         self.group.adopt(step.candidate if isinstance(step, verdict.Valid) else step.stage)
-        if isinstance(step, verdict.Staged):
-            self._own_commit_taken(view)
-        self._commits_out.clear()
+        self.rejoin_keys.taken(_brought(view) if isinstance(step, verdict.Staged) else None)
         after = {m.leaf: m.leaf_node for m in self.group.members()}
         rejoin_leaf = view.rejoin_leaf
         removed = [p.removed for p in view.of("remove") if p.removed is not None]
@@ -463,14 +396,6 @@ class Membership:
             rotated=rotated,
             stuck_slot=stuck_slot,
         )
-
-    def _own_commit_taken(self, view: CommitView) -> None:
-        leaf = view.path_leaf
-        ours = next((c for c in self._commits_out if leaf and c.rejoin_key.public == leaf.rejoin_key), None)
-        if ours is not None:
-            self._rejoin_key = ours.rejoin_key
-            counting = [key for key in self._requests if key.public not in ours.ends]
-            self._requests = deque(counting, REQUESTS_MAX)
 
     def void(self, blob: bytes, opening: bytes | None = None) -> None:
         """Record a void slot: the chain advances, epoch and pass stay.
@@ -532,3 +457,7 @@ class Membership:
 
 def _name(leaf: mls.LeafNode) -> str:
     return room_state.Identity.decode(leaf.credential.identity).name
+
+
+def _brought(view: CommitView) -> bytes | None:
+    return None if view.path_leaf is None else view.path_leaf.rejoin_key

@@ -111,7 +111,7 @@ class ReceivedCommits:
             room.finish("left", sentence("room.you_left"))
         elif view.rejoin_leaf == room.membership.own_leaf:
             added = view.of("add")[0].added
-            if added is not None and room.membership.is_own_request(added.rejoin_key):
+            if added is not None and room.membership.rejoin_keys.is_own_request(added.rejoin_key):
                 room.give_up()  # a request of ours, which may have come late: the Welcome is on its way
                 return
             room.membership.void(

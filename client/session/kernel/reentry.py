@@ -22,7 +22,7 @@ class Reentry:
 
     def ask(self, me: Me, room: RoomSession, invites: MeetingInvites, now: float) -> RejoinLobby:
         """Ask the members of `room` to let us in again, in their lobby."""
-        room.membership.begin_request()
+        room.membership.rejoin_keys.begin_request()
         if self._asks is None or not self._asks.is_for(room):
             self._asks = entering.rejoin_lobby(
                 me, room, invites.own, invites.psks, first=self._helper, now=now, rng=self._rng

@@ -169,7 +169,7 @@ class RoomSession:
 
     def carry_over(self, old: RoomSession) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
-        self.membership.carry_over(old.membership)
+        self.membership.rejoin_keys.carry_over(old.membership.rejoin_keys)
         self.messages.carry_over(old.messages)
         self._commits.carry_over(old._commits)
         for feature in self._features_with("carry_over"):

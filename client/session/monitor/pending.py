@@ -71,7 +71,7 @@ class Pending:
         that from us: then our heartbeats prove no thief (`replacements`).
         """
         m = self._room.membership
-        own = (PendingAct(Act.REJOIN, m.own_leaf),) if m.has_requests else ()
+        own = (PendingAct(Act.REJOIN, m.own_leaf),) if m.rejoin_keys.has_requests else ()
         return (*sorted(self._told)[: PENDING_MAX - len(own)], *own)
 
     def committed(self) -> None:

@@ -337,7 +337,7 @@ export class Comparing extends Feature {
     else if (running !== null && same(what.sid, running.run.sid)) {
       enter(running.run, leaf, what);
       await this.#advance(running, now);
-    } else if (!this.#sids.has(hex(what.sid))) {
+    } else if (!this.#sids.has(hex(what.sid)) || (this.#deferred !== null && same(what.sid, this.#deferred.what.sid))) {
       const before = this.#early.get(leaf) ?? [];
       const others = before.filter((b) => same(b.sid, what.sid) && b.type !== what.type);
       this.#early.set(leaf, [...others, what]);
