@@ -123,11 +123,12 @@ def deputy_opens_first(w: World, people: list[Participant], *, host_stays: bool)
     w.do(ada, ev.Deputise(1))
     w.until(lambda: bo.session._host is not None, why="Bo is a host")
     w.do(ada, ev.Undeputise(1))
-    seed = bo.room.host_seed
+    keys = bo.room.host_keys
     w.until(lambda: bo.session._host is None, why="Bo is no host any more")
-    bo.room.host_seed = seed  # it has kept what it knew
+    w.until(lambda: len(bo.room.membership.policy.link_keys) == 2, why="the keys have changed")
     w.run(1)
     kept = bo.room
+    kept.host_keys = keys  # it has kept what it knew
     w.kill(bo)
     if not host_stays:
         w.kill(ada)
