@@ -30,8 +30,8 @@ from snugroom.server.wire.messages import (
     Refused,
     Rekey,
     Rekeyed,
-    Shown,
     Relay,
+    Shown,
 )
 from tests.server.people import (
     DOOR,
