@@ -118,7 +118,7 @@ def meeting(seed: int, *names: str) -> tuple[World, Media, list[Participant]]:
     people = w.meeting(*names)
     media = Media(w)
     media.join(*people)
-    w.run(3)
+    w.run(4)
     media.withheld.clear()  # before they were in step
     return w, media, people
 

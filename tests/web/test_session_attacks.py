@@ -70,6 +70,7 @@ SCENARIOS = [
             "a_name_that_is_none_costs_a_host_one_check": "host -Mallory",
         },
         without=[
+            "a_knock_that_opens_by_no_card_costs_its_checks_once",
             "a_members_rejoins_that_wait_are_few",
             "rejoins_of_nobody_are_not_kept_and_alarm_nobody",
         ],
