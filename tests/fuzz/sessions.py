@@ -102,7 +102,7 @@ class SessionHarness:
     def look(self) -> None:
         for who in self.people:
             if who.ended is None and who.session.inside:
-                assert len(who.room._message_log._early) <= 256
+                assert len(who.room.messages._early) <= 256
 
     def close(self) -> None:
         """Nothing is held."""

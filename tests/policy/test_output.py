@@ -223,7 +223,10 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
         ev.Pages((ev.RunsPage(1, "Bo", bytes(32)),)),
         {"event": "pages", "pages": [{"leaf": 1, "name": "Bo", "hash": "00" * 32}]},
     ),
-    (ev.Alarm("stuck", "Nothing is sent."), {"event": "alarm", "kind": "stuck", "text": "Nothing is sent."}),
+    (
+        ev.Alarm("stuck", "Nothing is sent."),
+        {"event": "alarm", "kind": "stuck", "text": "Nothing is sent.", "count": 1},
+    ),
     (ev.Status("away", "Trying again..."), {"event": "status", "kind": "away", "text": "Trying again..."}),
     (ev.Ended("left", "You left."), {"event": "end", "reason": "left", "text": "You left."}),
 ]

@@ -40,7 +40,7 @@ def test_a_server_cannot_have_an_honest_member_blamed_for_where_it_puts_its_comm
     staged = bo.room.membership.stage(HealIntent(bo.room.membership.group.epoch))  # the server holds it back
     void(w, cem, people, w.rng(BUCKETS[2]))
     void(w, cem, people, staged.blob)
-    w.run(10)
+    w.run(11)
     for p in people:
         assert [e.count for e in p.told if isinstance(e, ev.Alarm) and e.kind == "void_commit"] == [1, 2]
         assert not any("It came from \u201cBo\u201d" in text for text in texts(p, "void_commit"))

@@ -10,6 +10,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.entry import helper
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer, holds_current
+from snugroom.client.session.kernel.opening import is_current
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
@@ -320,6 +321,32 @@ def test_a_demoted_deputy_that_opens_first_after_a_restart_is_alone_there(told: 
     w.until(lambda: in_sync(w, ada, cem), 10, "the others meet under the new key")
     w.do(ada, ev.Say("still here"))
     w.until(lambda: ("Ada", "still here") in cem.said, 5)
+
+
+@pytest.mark.parametrize("host_stays", [True, False])
+def test_members_open_a_restarted_room_by_an_opening_of_the_new_key(host_stays: bool) -> None:
+    """Without it they would wait for ten seconds, in which a former member may be first."""
+    w = World(923)
+    ada, bo, cem, dana = two_hosts(w, "Cem", "Dana")
+    keys = bo.room.host_keys
+    w.do(ada, ev.Undeputise(1))
+    rotated(w, ada)
+    w.run(4)
+    entry, *_ = cem.room.membership.journal.signed(newest=True)
+    assert is_current(cem.room, entry), "the author of the change has taken a slot with the new key"
+    assert cem.room.membership.journal.slot == entry.slot, "and no further one"
+    old = cem.room.membership.journal.signed()[0]
+    assert not is_current(cem.room, old)
+    w.kill(bo)
+    if not host_stays:
+        w.kill(ada)
+    w.kill_server()
+    w.run(1)
+    w.start_server()
+    Opener(w, cem, keys, bo)
+    here = [ada, cem, dana] if host_stays else [cem, dana]
+    assert w.until(lambda: in_sync(w, *here), 8) < 6
+    assert cem.room.membership.journal.slot >= entry.slot
 
 
 class Opener(Participant):

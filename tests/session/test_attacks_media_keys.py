@@ -39,6 +39,8 @@ def withhold_next_epoch(w: World, victim: Participant) -> None:
     def withholds(who: Participant, message: object) -> bool:
         if who is not victim:
             return True
+        if isinstance(message, wire.Posted):
+            return False  # nor does a member let it in again
         if isinstance(message, wire.Committed):
             return message.slot <= slot
         if isinstance(message, wire.Relayed | wire.Broadcasted):

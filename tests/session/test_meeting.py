@@ -128,7 +128,7 @@ def test_a_member_who_leaves_is_removed_from_the_group() -> None:
     first = w.link_of(ada)
     before = ada.epoch
     w.do(bo, ev.Leave())
-    w.until(lambda: w.agreed([ada, cem]), 5)
+    w.until(lambda: w.agreed([ada, cem]) and bo.ended is not None, 5)
     assert bo.ended == ev.Ended("left", "You left.")
     assert ada.epoch > before
     assert w.link_of(ada) == first, "leaving costs nobody the invite"

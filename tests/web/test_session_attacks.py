@@ -61,7 +61,7 @@ SCENARIOS = [
         other={
             "a_host_that_changes_the_keys_and_dies_is_followed_by_another": "guests",
             "a_member_alone_lets_no_thief_in_while_hosts_are_here": "-Cem",
-            "a_demoted_deputy_does_not_regate": "-Bo",
+            "a_demoted_deputy_closes_no_gate": "-Bo",
             "a_demoted_deputy_that_opens_first_after_a_restart_is_alone_there": "guests",
             "a_former_host_stands_in_the_lobby_for_links_from_before_alone": "guests",
         },
@@ -82,6 +82,7 @@ SCENARIOS = [
             "a_name_that_is_none_costs_a_host_one_check": "host -Mallory",
         },
         without=[
+            "a_knock_that_opens_by_no_card_costs_its_checks_once",
             "a_members_rejoins_that_wait_are_few",
             "rejoins_of_nobody_are_not_kept_and_alarm_nobody",
         ],

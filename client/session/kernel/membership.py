@@ -340,8 +340,7 @@ class Membership:
         """
         view = step.view
         slot = self.journal.slot + 1
-        before = {m.leaf: m.leaf_node for m in self.group.members()}
-        old_policy = self.policy
+        before, old_policy = {m.leaf: m.leaf_node for m in self.group.members()}, self.policy
         self.group.adopt(step.candidate if isinstance(step, verdict.Valid) else step.stage)
         self.rejoin_keys.taken(_brought(view) if isinstance(step, verdict.Staged) else None)
         after = {m.leaf: m.leaf_node for m in self.group.members()}
@@ -352,7 +351,6 @@ class Membership:
         revoke = {p.removed: not p.by_reference and evicts for p in view.of("remove")}
         added_keys = {p.added.signature_key for p in view.of("add") if p.added is not None}
         added = [leaf for leaf, node in after.items() if node.signature_key in added_keys]
-        invite = view.context.invite
         rejoined = stuck_slot = None
         if rejoin_leaf is not None:
             ticket = room_state.RejoinTicket.decode(view.of("add")[0].ticket or b"")
@@ -367,7 +365,7 @@ class Membership:
         self.ledger = self.ledger.after(
             slot,
             removed={leaf: revoke[leaf] for leaf in removed},
-            added={leaf: (after[leaf].signature_key, invite) for leaf in added},
+            added={leaf: (after[leaf].signature_key, view.context.invite) for leaf in added},
             rejoined=rejoined,
             host_returned=returned,
             host_lost=not returned and bool(hosts & gone or hosts - set(self.policy.hosts)),

@@ -226,7 +226,7 @@ async function rejoinOf(who: Participant, rejoinKey: SigningKey, now: number): P
     supports: [POLICY_EXTENSION, REJOIN_EXTENSION, REJOIN_KEY_EXTENSION],
     lifetime: { notBefore: Math.floor(now) - 10, notAfter: Math.floor(now) + 1000 },
     extensions: async (initKey, encryptionKey) => {
-      const signed = await ticket.signed(m.rejoinKeys(), initKey, encryptionKey, rejoinKey.public);
+      const signed = await ticket.signed(m.rejoinKeys.all(), initKey, encryptionKey, rejoinKey.public);
       return [{ extensionType: REJOIN_EXTENSION, data: signed.encode() }];
     },
     leafExtensions: [rejoinKeyExtension(rejoinKey)],
@@ -256,7 +256,7 @@ test("a request of our own that comes late costs us seconds, and is nobody's the
   const bo = await comes(hub, ada, link, "Bo");
   const cem = await comes(hub, ada, link, "Cem");
   await hub.run(6);
-  const [own] = bo.session.room!.membership.rejoinKeys();
+  const [own] = bo.session.room!.membership.rejoinKeys.all();
   await ada.session.room!.queue(await rejoinOf(bo, own!, hub.now), hub.now);
   await hub.until(() => bo.events("Alarm").some(({ kind }) => kind === "rejoining"), 2);
   await hub.until(() => bo.session.room?.needsRejoin === false, 30);

@@ -192,7 +192,7 @@ export class RejoinLobby extends GuestLobby {
 
   protected override keyOf(group: mls.Group): SigningKey | null {
     const leaf = group.member(group.ownLeaf);
-    return leaf === null ? null : this.#old.membership.requestKey(leafView(leaf).rejoinKey);
+    return leaf === null ? null : this.#old.membership.rejoinKeys.requested(leafView(leaf).rejoinKey);
   }
 
   /** Begin another stay: new tickets ask for its rejoin key, and late answers to earlier ones count. */

@@ -86,20 +86,14 @@ export class Comparing extends Feature {
   #request: Request | null = null;
   /** Whether our person waits for a code. */
   #asked = false;
-  /** hex(H(blob)) -> message that has not come back */
-  #mine = new Map<string, AnyContent>();
+  #mine = new Map<string, AnyContent>(); // hex(H(blob)) -> message that has not come back
   #unsent: AnyContent[] = [];
-  /**
-   * Our last messages and when they were sent: resent on every new connection, even if the run is over here, because
-   * it may go on elsewhere. Receivers drop duplicates.
-   */
+  /** Our last messages and when they were sent: resent on every new connection, as a run may go on elsewhere. */
   readonly #blobs: { readonly blob: Bytes; readonly saidAt: number }[] = [];
   /** Messages for runs that are unknown here: of each leaf for its last such run only. */
   readonly #early = new Map<number, Word[]>();
-  /** A run to join as soon as we may, and when it was opened. */
-  #deferred: { opener: number; what: CodeOpen; again: boolean; since: number } | null = null;
-  /** leaf -> when its last OPEN came */
-  readonly #opened = new Map<number, number>();
+  #deferred: { opener: number; what: CodeOpen; again: boolean; since: number } | null = null; // a run to join later
+  readonly #opened = new Map<number, number>(); // leaf -> when its last OPEN came
   #ownOpen = -Infinity;
   readonly #sids = new Map<string, true>();
   /** The last code. */
@@ -387,11 +381,10 @@ export class Comparing extends Feature {
   async #joinDeferred(now: number): Promise<void> {
     if (this.#deferred === null) return;
     const { opener, what, again, since } = this.#deferred;
-    if (now - since > JOIN_LATE || this.#running !== null) this.#deferred = null;
-    else if (this.room.holdReason(now) === null) {
-      this.#deferred = null;
-      await this.#begin(opener, what, again, now);
-    }
+    const held = this.room.holdReason(now) !== null;
+    if (held && now - since <= JOIN_LATE && this.#running === null) return;
+    this.#deferred = null;
+    if (!held && this.#running === null) await this.#begin(opener, what, again, now);
   }
 
   async #begin(opener: number, what: CodeOpen, again: boolean, now: number): Promise<void> {

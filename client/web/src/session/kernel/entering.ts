@@ -98,7 +98,7 @@ export async function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts
     const { slot, chain } = m.journal;
     const stuck = room.stuckAt !== null;
     const ticket = new RejoinTicket({ groupId: m.group.groupId, slot, chain, nonce, stuck, by });
-    return me.package(at, m.request, ticket, m.ticketSigners());
+    return me.package(at, m.rejoinKeys.request, ticket, m.rejoinKeys.ticketSigners());
   };
   return RejoinLobby.begin({
     link,

@@ -7,7 +7,7 @@
  */
 import { type Bytes, type Rng, among, hex, same, systemRng } from "../../crypto/bytes";
 import { MalformedError, MissingKeyError, SnugCryptoError, StateError, ValidationError } from "../../crypto/errors";
-import { SigningKey } from "../../crypto/kdf";
+import type { SigningKey } from "../../crypto/kdf";
 import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
 import * as policy from "../../crypto/agreed/policy";
 import * as roomState from "../../crypto/agreed/roomState";
@@ -23,6 +23,7 @@ import type { Intent } from "./intents";
 import { Journal } from "./journal";
 import { LeaveProposals } from "./leaveProposals";
 import { proposalsFor } from "./proposals";
+import { RejoinKeys } from "./rejoinKeys";
 import { type Change, type Staged, type Stuck, type Valid, type Void, nothing, voidBy } from "./verdict";
 import { PriorState, leafView, namesOf, proposalView, rejoinKeyExtension, ticketOf } from "./views";
 import { ruled } from "../catalogue/reasons";
@@ -30,12 +31,6 @@ import { ruled } from "../catalogue/reasons";
 export const SUITE = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519;
 /** Epochs whose envelope key is kept: this one and the last. */
 const ENVELOPE_KEYS_MAX = 2;
-/**
- * Commits for one slot, and stays in the lobby, whose rejoin keys are kept. With the leaf's own key they sign a ticket:
- * these are TICKET_SIGNATURES_MAX.
- */
-const COMMITS_OUT_MAX = 2;
-const REQUESTS_MAX = roomState.TICKET_SIGNATURES_MAX - 1 - COMMITS_OUT_MAX;
 
 /** Return X(label) of the protocol: 32 bytes from the MLS exporter. */
 export const exported = (group: mls.GroupView, label: string): Bytes =>
@@ -70,19 +65,7 @@ export interface MembershipFacts {
   readonly rng?: Rng;
 }
 
-/** A commit of ours that may have been taken. */
-interface CommitOut {
-  /** The key that it brings. */
-  readonly rejoinKey: SigningKey;
-  /** hex of the public rejoin keys of requests whose tickets were all made before it. */
-  readonly ends: Set<string>;
-  /** A ticket is signed with its key. */
-  signed: boolean;
-}
-
-interface Row extends Member {
-  readonly key: Bytes;
-}
+type Row = Member & { readonly key: Bytes };
 
 /**
  * State and judgement; every method either succeeds or changes nothing.
@@ -100,13 +83,7 @@ export class Membership {
   readonly leaveProposals: LeaveProposals;
   /** The slot whose commit began our epoch. */
   epochSlot: number;
-  /** The public rejoin key of our leaf as we came in. */
-  readonly #entryKey: Bytes;
-  #rejoinKey: SigningKey;
-  /** Our commits of this epoch: each may have been taken unseen. */
-  #commitsOut: readonly CommitOut[] = [];
-  /** The new rejoin keys that our tickets ask for, one for each stay in the lobby, while a ticket counts. */
-  #requests: readonly SigningKey[] = [];
+  readonly rejoinKeys: RejoinKeys;
   readonly #psks: mls.Psks;
   readonly #rng: Rng;
   readonly #envelopeKeys = new Map<number, Bytes>();
@@ -121,8 +98,7 @@ export class Membership {
 
   private constructor(readonly group: mls.Group, facts: MembershipFacts) {
     this.room = facts.room;
-    this.#rejoinKey = facts.rejoinKey;
-    this.#entryKey = facts.rejoinKey.public;
+    this.rejoinKeys = new RejoinKeys(facts.rejoinKey);
     this.leaveProposals = new LeaveProposals(group);
     this.#rng = facts.rng ?? systemRng;
     this.heartbeatKey = facts.handed ? this.#masked(facts.handed) : exported(group, "beat");
@@ -205,62 +181,6 @@ export class Membership {
   }
 
   /**
-   * Return the keys that our leaf may have in the others' tree: at most TICKET_SIGNATURES_MAX.
-   *
-   * The server may keep from us that a commit of ours was taken, or that a ticket of ours was carried out.
-   */
-  rejoinKeys(): SigningKey[] {
-    return [this.#rejoinKey, ...this.#commitsOut.map(({ rejoinKey }) => rejoinKey), ...this.#requests];
-  }
-
-  /**
-   * Begin a stay in the lobby to be let in again: its tickets ask for a rejoin key of their own.
-   *
-   * If all stays asked for the same key, a thief that has copied it could take our leaf by an old ticket.
-   */
-  async beginRequest(): Promise<void> {
-    const key = await SigningKey.fresh();
-    this.#requests = [...this.#requests, key].slice(-REQUESTS_MAX);
-  }
-
-  /** The rejoin key that tickets of the present stay in the lobby ask for. */
-  get request(): SigningKey {
-    const last = this.#requests.at(-1);
-    if (last === undefined) throw new StateError("no stay in the lobby has begun");
-    return last;
-  }
-
-  /** Return the keys that sign a ticket of this stay: the commits that are out do not end it. */
-  ticketSigners(): SigningKey[] {
-    const asked = hex(this.request.public);
-    for (const commit of this.#commitsOut) {
-      commit.ends.delete(asked);
-      commit.signed = true;
-    }
-    return this.rejoinKeys();
-  }
-
-  /** Whether a ticket of ours still counts: no commit that we sent after it was taken. */
-  get hasRequests(): boolean {
-    return this.#requests.length > 0;
-  }
-
-  /** Return the rejoin key with that public half that a ticket of ours asks for; null if none does. */
-  requestKey(publicKey: Bytes): SigningKey | null {
-    return this.#requests.find((key) => same(key.public, publicKey)) ?? null;
-  }
-
-  /** Return whether a ticket of ours asks for that rejoin key, from before we came in too. */
-  isOwnRequest(rejoinKey: Bytes): boolean {
-    return same(rejoinKey, this.#entryKey) || this.requestKey(rejoinKey) !== null;
-  }
-
-  /** Take over our requests from before a rejoin: they still count. */
-  carryOver(old: Membership): void {
-    this.#requests = old.#requests.filter((key) => !same(key.public, this.#entryKey));
-  }
-
-  /**
    * Return the ticket in a member's KeyPackage; null if it is not for this group and history.
    *
    * null too for a ticket of a slot that we have not reached. ValidationError("SNUG-8") if the member's current rejoin
@@ -337,15 +257,12 @@ export class Membership {
     const facts = proposals.map((proposal) => proposalView(proposal, own));
     if (intent.type === "SelfRemoveIntent")
       facts.push(proposalView(mls.remove(intent.leaf), intent.leaf, true));
-    // A commit ends the tickets before it only if none of them is signed with its key.
-    const last = this.#commitsOut.at(-1);
-    const again = last?.signed === false ? last : null;
-    const rejoinKey = again?.rejoinKey ?? (await SigningKey.fresh());
+    const out = await this.rejoinKeys.forCommit();
     const old = priorState.members.get(own);
     const view = priorState.view({
       sender: own,
       proposals: facts,
-      pathLeaf: old === undefined ? null : { ...old, rejoinKey: rejoinKey.public },
+      pathLeaf: old === undefined ? null : { ...old, rejoinKey: out.rejoinKey.public },
       authenticatedData,
     });
     await policy.judgeCommit(view);
@@ -354,12 +271,9 @@ export class Membership {
       authenticatedData,
       forcePath: true,
       psks: this.#psks,
-      leafExtensions: this.#leafExtensions(rejoinKey),
+      leafExtensions: this.#leafExtensions(out.rejoinKey),
     });
-    if (again === null) {
-      const ends = new Set(this.#requests.map((key) => hex(key.public)));
-      this.#commitsOut = [...this.#commitsOut, { rejoinKey, ends, signed: false }].slice(-COMMITS_OUT_MAX);
-    }
+    this.rejoinKeys.sent(out);
     const blob = await this.coverCommit([...carried, stage.message], gate(roomPass(stage.group, this.room)));
     return { type: "Staged", intent, slot: priorState.slot, blob, stage, view };
   }
@@ -460,8 +374,7 @@ export class Membership {
     const oldPolicy = this.policy;
     const { context, rejoinLeaf } = view;
     this.group.adopt(candidate);
-    if (step.type === "Staged") this.#ownCommitTaken(view.facts.pathLeaf?.rejoinKey ?? new Uint8Array());
-    this.#commitsOut = [];
+    this.rejoinKeys.taken(step.type === "Staged" ? (view.facts.pathLeaf?.rejoinKey ?? null) : null);
     const after = this.group.members();
     const removals = view.of("remove").flatMap((p) => (p.removed === null ? [] : [{ ...p, leaf: p.removed }]));
     const returned = context.hostReturn !== null;
@@ -513,13 +426,6 @@ export class Membership {
       rotated,
       stuckSlot,
     };
-  }
-
-  #ownCommitTaken(rejoinKey: Bytes): void {
-    const ours = this.#commitsOut.find((commit) => same(commit.rejoinKey.public, rejoinKey));
-    if (ours === undefined) return;
-    this.#rejoinKey = ours.rejoinKey;
-    this.#requests = this.#requests.filter((key) => !ours.ends.has(hex(key.public)));
   }
 
   /**

@@ -120,7 +120,7 @@ export class ReceivedCommits {
     if (room.leaving) room.finish("left", sentence("room.you_left"));
     else if (view.rejoinLeaf === m.ownLeaf) {
       const added = view.of("add")[0]?.added ?? null;
-      if (added !== null && m.isOwnRequest(added.rejoinKey)) {
+      if (added !== null && m.rejoinKeys.isOwnRequest(added.rejoinKey)) {
         room.giveUp(); // a request of ours, which may have come late: the Welcome is on its way
         return;
       }

@@ -21,7 +21,7 @@ export class Reentry {
 
   /** Ask the members of `room` to let us in again, in their lobby. */
   async ask(me: Me, room: RoomSession, { own, psks }: MeetingInvites, now: number): Promise<RejoinLobby> {
-    await room.membership.beginRequest();
+    await room.membership.rejoinKeys.beginRequest();
     if (this.#asks === null || !this.#asks.isFor(room))
       this.#asks = await rejoinLobby(me, room, own, { psks, first: this.#helper, now, rng: this.#rng });
     else this.#asks.beginAgain(now);

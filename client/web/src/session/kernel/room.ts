@@ -184,7 +184,7 @@ export class RoomSession implements Room {
 
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
   async carryOver(old: RoomSession): Promise<void> {
-    this.membership.carryOver(old.membership);
+    this.membership.rejoinKeys.carryOver(old.membership.rejoinKeys);
     this.messages.carryOver(old.messages);
     this.#commits.carryOver(old.#commits);
     for (const feature of this.features) await feature.carryOver(old);

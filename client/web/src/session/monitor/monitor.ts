@@ -259,8 +259,8 @@ export class Monitor extends Feature {
   /** Return why nothing may be sealed; `isNew`: nobody has answered us yet, and that counts. */
   #reason(now: number, isNew: boolean): Sentence | null {
     const names = this.#pending.toRemove();
-    if (names.some((name) => !this.#overriddenRemovals.has(String(name))))
-      return sentence("watch.held_removal", { names });
+    const holds = names.some((name) => !this.#overriddenRemovals.has(String(name)));
+    if (holds) return sentence("watch.held_removal", { names });
     return this.#override === null ? this.#doubt(now, isNew) : null;
   }
 
@@ -268,8 +268,7 @@ export class Monitor extends Feature {
   #doubt(now: number, isNew: boolean): Sentence | null {
     if (isNew) return PAUSED_NEW;
     const fresh = this.#fresh.until(this.#members.others, this.#members.host) > now;
-    if (this.#withholding.pauses(now, fresh)) return PAUSED_WITHHELD;
-    return fresh ? null : PAUSED_STALE;
+    return this.#withholding.pauses(now, fresh) ? PAUSED_WITHHELD : fresh ? null : PAUSED_STALE;
   }
 
   /**
@@ -307,11 +306,8 @@ export class Monitor extends Feature {
   }
 
   override async replaced(now: number): Promise<void> {
-    await this.#heartbeats.send(now, this.#disorder.ordering, {
-      members: this.#members.leaves.length,
-      want: true,
-      pending: [],
-    });
+    const report = { members: this.#members.leaves.length, want: true, pending: [] };
+    await this.#heartbeats.send(now, this.#disorder.ordering, report);
   }
 
   override async tick(now: number): Promise<void> {
@@ -385,8 +381,7 @@ export class Monitor extends Feature {
     const members = this.#members;
     const until = this.#isNew ? 0 : this.#fresh.until(members.others, members.host);
     if (until > now) {
-      // Confirmed by an old beat of ours: wait for a newer one before the report.
-      if (this.#stale && until < now + STEADY) return;
+      if (this.#stale && until < now + STEADY) return; // confirmed by an old beat of ours: wait for a newer one
       if (this.#override !== null && !this.#beginning.over) return; // our messages go until somebody has answered us
       if (this.#stale || this.#override !== null) this.room.tell(sentences.status("cleared.fresh"));
       this.#stale = false;

@@ -81,7 +81,7 @@ export class Pending {
    */
   overdue(): readonly PendingAct[] {
     const { membership: m } = this.#room;
-    const own = m.hasRequests ? [{ act: Act.REJOIN, leaf: m.ownLeaf }] : [];
+    const own = m.rejoinKeys.hasRequests ? [{ act: Act.REJOIN, leaf: m.ownLeaf }] : [];
     return [...sortedActs(this.#told).slice(0, PENDING_MAX - own.length), ...own];
   }
 
