@@ -92,6 +92,7 @@ def test_a_member_that_has_asked_and_does_not_see_its_rejoin_accuses_no_thief() 
         beat = replace(again, pending=pending).signed(bo.room.number, bo.room.membership.sign)
         for who in (ada, cem):
             monitor(who)._replacements.heard(beat.encode())
+        w.run(0.2)
         assert [len(texts(who, "replaced")) for who in (ada, cem)] == [told] * 2
 
 
