@@ -28,7 +28,7 @@ _E = TypeVar("_E")
 ORIGIN = "http://127.0.0.1:8080"
 START = 1_790_000_000.0  # some day, at 14:13 UTC
 #: Seconds until newcomers may speak: somebody has answered them.
-GREETING = 2.25
+GREETING = 2.01
 
 
 def seeds(of: Sequence[int]) -> Sequence[int]:
