@@ -16,7 +16,7 @@ from snugroom.crypto.media.keys import FutureEpochError
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import FrameList
 from snugroom.server.wire import messages as wire
-from tests.session.world import Participant, World
+from tests.session.world import GREETING, Participant, World
 
 SOUND = b"s" * 60
 
@@ -113,8 +113,9 @@ class Media:
             self.opened[to.label, sender.label] += 1
 
 
-def meeting(seed: int, *names: str) -> tuple[World, Media, list[Participant]]:
+def meeting(seed: int, *names: str, greeting: float = GREETING) -> tuple[World, Media, list[Participant]]:
     w = World(seed)
+    w.greeting = greeting
     people = w.meeting(*names)
     media = Media(w)
     media.join(*people)

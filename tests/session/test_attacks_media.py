@@ -22,7 +22,8 @@ from tests.session.world import Participant, World
 
 def bos_silence(seed: int) -> tuple[World, Media, list[Participant], Callable[[], None]]:
     """Ada gets no frames and no lists of Bo; Mallory's frames in Bo's name arrive."""
-    w, media, people = meeting(seed, "Ada", "Bo", "Mallory")
+    # no list of Bo's frames has come yet
+    w, media, people = meeting(seed, "Ada", "Bo", "Mallory", greeting=-0.2)
     ada, bo, mallory = people
     heard = lists_in
 

@@ -1,4 +1,4 @@
-"""A member that asks to be let in again while its membership lasts, and requests that are carried out late."""
+"""A member that asks to be let in again while its membership lasts, and requests carried out late."""
 
 from __future__ import annotations
 
@@ -82,15 +82,17 @@ def test_a_member_that_has_asked_and_does_not_see_its_rejoin_accuses_no_thief() 
     w.run(6)
     last = last_heartbeat(bo)
     assert PendingAct(Act.REJOIN, 1) in last.pending
-    w.down_filter = lambda who, message: not (who is bo and isinstance(message, wire.Committed))
+    withheld = wire.Committed | wire.Posted
+    w.down_filter = lambda who, message: not (who is bo and isinstance(message, withheld))
     ada.room.queue(held, w.now)
-    w.run(12)
+    w.run(17)
     got = (Got(0, monitor(ada)._heartbeats._seq, ()), Got(2, monitor(cem)._heartbeats._seq, ()))
     again = replace(last, seq=last.seq + 50, prev=bytes(32), got=got)
     for pending, told in ((last.pending, 0), ((), 1)):
         beat = replace(again, pending=pending).signed(bo.room.number, bo.room.membership.sign)
         for who in (ada, cem):
             monitor(who)._replacements.heard(beat.encode())
+        w.run(0.2)
         assert [len(texts(who, "replaced")) for who in (ada, cem)] == [told] * 2
 
 

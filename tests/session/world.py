@@ -28,7 +28,7 @@ _E = TypeVar("_E")
 ORIGIN = "http://127.0.0.1:8080"
 START = 1_790_000_000.0  # some day, at 14:13 UTC
 #: Seconds until newcomers may speak: somebody has answered them.
-GREETING = 2.25
+GREETING = 2.01
 
 
 def seeds(of: Sequence[int]) -> Sequence[int]:
@@ -114,6 +114,7 @@ class World:
         self.rng = seeded(seed + 1)
         self.now = START
         self.latency = latency
+        self.greeting = GREETING
         self.settings = settings or Settings()
         self.people: list[Participant] = []
         self.handles: dict[bytes, Link] = {}
@@ -328,7 +329,7 @@ class World:
             people.append(self.guest(self.link_of(host), name))
             # each by itself, so that leaf indices follow the order of the names
             self.until(lambda: self.agreed(people), why="everybody in")
-        self.run(GREETING + 10 * self.latency)
+        self.run(self.greeting + 10 * self.latency)
         return people
 
     def agreed(self, people: Sequence[Participant]) -> bool:
