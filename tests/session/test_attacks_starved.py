@@ -111,6 +111,7 @@ def test_a_slot_out_of_reach_ends_no_membership() -> None:
         assert who.ended is None
     w.behave()
     w.until(lambda: w.agreed(people) and not any(waits(p) for p in people), 30)
+    w.until(lambda: all(p.room.speaks(w.now) for p in people), 15)
     talk(w, people, "the server has come to its senses")
     assert [p.room.membership.own_leaf for p in people] == leaves
     assert not any("remove" in e.text for p in people for e in p.told if isinstance(e, ev.Status))

@@ -307,8 +307,7 @@ def test_a_handover_to_a_host_needs_no_second_naming() -> None:
     w = World(41)
     ada, bo, cem = two_hosts(w, "Cem")
     w.do(ada, ev.HandOver(1))
-    w.until(lambda: "no_host" in statuses(ada))
-    w.until(lambda: len(changes(cem)) == 2, 2)
+    w.until(lambda: "no_host" in statuses(ada) and len(changes(cem)) > 1)
     assert changes(cem) == [
         "\u201cAda\u201d made \u201cBo\u201d a host.",
         "\u201cAda\u201d gave up the host role.",

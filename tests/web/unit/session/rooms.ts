@@ -207,6 +207,7 @@ export class Room {
     const chains = new Map(world.chains);
     this.membership = {
       ownLeaf: leaf,
+      rejoinKeys: { hasRequests: false },
       room: this.number,
       heartbeatKey: H(utf8("beat key")),
       epochSlot: world.slot,
