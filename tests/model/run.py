@@ -222,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     missing = missing_tools()
     if missing:
-        print(f"The models are not checked: {' and '.join(missing)} is missing (apt-get install spin gcc).")
+        print(f"The models are not checked: cannot find {' and '.join(missing)} (apt-get install spin gcc).")
         return 1 if arguments.required else 0
     chosen = list(_chosen(arguments))
     if arguments.trail:
