@@ -16,8 +16,8 @@
    mutant NAME_AUTHOR breaks true_names: the author is named when the head is not the signed gate
    mutant NAME_SERVER breaks true_names: the server is named when the head is not the signed gate
    large HONEST=3
-   large SLOTS=3
-   large COMMITS=3 */
+   large SLOTS=3 COMMITS=1
+   large SLOTS=1 COMMITS=3 */
 
 #ifndef SLOTS
 #define SLOTS 2

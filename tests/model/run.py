@@ -33,6 +33,8 @@ TOOLS: Final = ("spin", "gcc")
 TIMEOUT: Final = 3600
 #: Checks at a time.
 WORKERS: Final = 2
+#: Megabytes of one check.
+_MEMORY: Final = 4000
 
 _PROPERTY: Final = re.compile(r"^bool (\w+) = true; +/\* (.+?) \*/$", re.MULTILINE)
 _MUTANT: Final = re.compile(r"^ +(mutant|limit) (\w+) breaks (\w+): (.+?)(?: \*/)?$", re.MULTILINE)
@@ -128,7 +130,14 @@ def perform(check: Check) -> Result:
         spin = ["spin", *(f"-D{definition}" for definition in check.definitions)]
         _call([*spin, "-a", "model.pml"], folder)
         search = "-DNP" if check.cycles else "-DBFS" if check.shortest else "-DSAFETY"
-        flags = ["-O0" if check.breaks else "-O1", "-w", search, "-DNOREDUCE", "-DCOLLAPSE", "-DMEMLIM=4000"]
+        flags = [
+            "-O0" if check.breaks else "-O1",
+            "-w",
+            search,
+            "-DNOREDUCE",
+            "-DCOLLAPSE",
+            f"-DMEMLIM={_MEMORY}",
+        ]
         _call(["gcc", *flags, "-o", "pan", "pan.c"], folder)
         # -E: an atomic step whose guard fails in the middle is no deadlock.
         depth = [] if check.shortest else ["-m2000000"]
@@ -145,7 +154,9 @@ def _read(report: str, check: Check) -> tuple[str, int]:
     """Return the violated property, and the number of states."""
     states = re.search(r"^ *([\d.e+]+) states, stored", report, re.MULTILINE)
     errors = re.search(r"errors: (\d+)", report)
-    if states is None or errors is None or "error: max search depth" in report or "aborted" in report:
+    # The search needed more memory than `_MEMORY`, or was deeper than the stack.
+    cut = "Search not completed" in report or "max search depth too small" in report
+    if states is None or errors is None or (errors[1] == "0" and cut):
         raise ModelError(f"{check.model}: the search is not complete\n{report}")
     violated = ""
     if int(errors[1]):
@@ -211,7 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     missing = missing_tools()
     if missing:
-        print(f"The models are not checked: {' and '.join(missing)} is missing (apt-get install spin gcc).")
+        print(f"The models are not checked: cannot find {' and '.join(missing)} (apt-get install spin gcc).")
         return 1 if arguments.required else 0
     chosen = list(_chosen(arguments))
     if arguments.trail:

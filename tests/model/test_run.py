@@ -123,6 +123,17 @@ def test_the_verdict_of_a_result(check: Check, violated: str, good: bool) -> Non
     assert run.verdict(check, Result(violated, 7, 0.1, ("count n=3",)))[0] is good
 
 
-def test_an_incomplete_search_is_an_error() -> None:
+def test_a_search_without_enough_depth_is_an_error() -> None:
     with pytest.raises(ModelError, match="not complete"):
         run._read("error: max search depth too small\n  12 states, stored\nerrors: 0", Check("m"))
+
+
+@needs_spin
+def test_a_search_without_enough_memory_is_an_error(counter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counter.write_text(
+        counter.read_text().replace("byte n;", "int n;").replace("#define LAST 2", "#define LAST 9999999")
+    )
+    counter.write_text(counter.read_text().replace("&& n < 3", "&& n >= 0"))
+    monkeypatch.setattr(run, "_MEMORY", 200)
+    with pytest.raises(ModelError, match="not complete"):
+        run.perform(Check("counter"))
