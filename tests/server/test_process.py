@@ -174,7 +174,7 @@ async def test_a_config_file_is_obeyed(tmp_path: Path) -> None:
     async with running("--config", str(settings)) as server, visiting(server.url) as place:
         one, two = await place.guest(), await place.guest()
         assert one.challenge.origin == "https://snug.test"
-        await one.enter_room()
+        await one.member()
         await two.say(room_door(two.challenge.origin, two.challenge.nonce))
         await two.dropped("full")
 
