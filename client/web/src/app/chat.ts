@@ -2,7 +2,8 @@
 import { type Signal, signal } from "@preact/signals";
 import type { Bytes } from "../crypto/bytes";
 import type { Command, EventOf, HeldMessage } from "../session/events";
-import { CONTENT_IMAGE_MAX } from "../wire/limits";
+import { imageSize } from "../session/features/imageSize";
+import { CONTENT_IMAGE_MAX, CONTENT_IMAGE_PIXELS_MAX } from "../wire/limits";
 import { type Sentence, sentence } from "../words/sentence";
 import type { ChatLine } from "./model";
 
@@ -72,7 +73,7 @@ export class Chat {
         this.#place.toast(sentence("note.unreadable", { name: file.name }));
         continue;
       }
-      if (IMAGES.includes(file.type) && data.length <= CONTENT_IMAGE_MAX) {
+      if (IMAGES.includes(file.type) && isSmall(data)) {
         if (await this.#sendImage(data)) this.#image(this.#own(), data, file.type);
       } else {
         const mime = /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/.test(file.type) ? file.type : "application/octet-stream";
@@ -203,6 +204,12 @@ export class Chat {
     if (url !== null) URL.revokeObjectURL(url);
     this.#kept.delete(id);
   }
+}
+
+/** Whether others may be sent an image as such; a larger one is a file. */
+function isSmall(data: Bytes): boolean {
+  const [width, height] = imageSize(data) ?? [0, 0];
+  return data.length <= CONTENT_IMAGE_MAX && width * height <= CONTENT_IMAGE_PIXELS_MAX;
 }
 
 const withoutData = (line: ChatLine): ChatLine =>

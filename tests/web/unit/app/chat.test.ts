@@ -8,10 +8,12 @@ const FILE = 8 * 1024 * 1024;
 const [make, free] = [URL.createObjectURL, URL.revokeObjectURL];
 let urls = new Set<string>();
 let chat: Chat;
+let asked: string[] = [];
 
 describe("the chat", () => {
   beforeEach(() => {
     urls = new Set();
+    asked = [];
     let count = 0;
     URL.createObjectURL = () => {
       urls.add(`blob:${++count}`);
@@ -19,7 +21,10 @@ describe("the chat", () => {
     };
     URL.revokeObjectURL = (url) => void urls.delete(url);
     chat = new Chat({
-      ask: async () => null,
+      ask: async ({ type }) => {
+        asked.push(type);
+        return null;
+      },
       toast: () => undefined,
       own: () => ({ leaf: 0, name: "Ada" }),
       inRoom: () => true,
@@ -87,5 +92,15 @@ describe("the chat", () => {
     } finally {
       Reflect.deleteProperty(globalThis, "document");
     }
+  });
+
+  it("sends an image that others would not show as a file", async () => {
+    const png = (...sides: readonly [number, number]): File => {
+      const data = new DataView(new ArrayBuffer(60));
+      [0x89504e47, 0x0d0a1a0a, 13, 0x49484452, ...sides].forEach((word, at) => data.setUint32(4 * at, word));
+      return new File([data.buffer], "one.png", { type: "image/png" });
+    };
+    await chat.sendFiles([png(4096, 4096), png(4096, 4097)]);
+    assert.deepEqual(asked, ["SendImage", "SendFile"]);
   });
 });
