@@ -23,7 +23,12 @@ NO_NAMES = {
 }  # fmt: skip
 #: No sentence says this by itself.
 NAME = "Xenia"
-QUOTES = {"en": "\u201c\u201d", "de": "\u201e\u201c", "zh-Hans": "\u201c\u201d", "zh-Hant": "\u300c\u300d"}
+QUOTES = {
+    "en": ("\u201c", "\u201d"),
+    "de": ("\u201e", "\u201c"),
+    "zh-Hans": ("\u201c", "\u201d"),
+    "zh-Hant": ("\u300c", "\u300d"),
+}
 
 
 @pytest.mark.parametrize("language", catalogue.LANGUAGES)
@@ -59,7 +64,7 @@ def test_sentences_within_alarms_are_not_quoted_and_their_names_are() -> None:
 
 
 def test_no_name_contains_the_marks_around_it() -> None:
-    for mark in "".join(QUOTES.values()):
+    for mark in {mark for marks in QUOTES.values() for mark in marks}:
         with pytest.raises(ValidationError, match="SNUG-11"):
             check_name(f"Ada{mark}, said Bo")
 
