@@ -65,7 +65,7 @@ def test_sentences_within_alarms_are_not_quoted_and_their_names_are() -> None:
 
 
 def test_no_name_contains_the_marks_around_it() -> None:
-    for mark in "".join(mark for pair in QUOTES.values() for mark in pair):
+    for mark in {mark for marks in QUOTES.values() for mark in marks}:
         with pytest.raises(ValidationError, match="SNUG-11"):
             check_name(f"Ada{mark}, said Bo")
 

@@ -282,6 +282,10 @@ def lobby_cases() -> Any:
         ),
         ("a\ud800b", 9),
         ("a\U0001fae8b", 9),
+        *((f"a{c}b", 9) for c in "\u00ad\u061c\u200c\u200e\u200f\U000e0041\U00013439"),
+        ("q\u0330\u0331", 9),
+        ("q\u0330\u0331\u0332", 9),
+        ("\u0f66\u0f92\u0fb2\u0f7c", 99),
     ):
         cases.do("text", text, most)
     enc, ciphertext = _knocks(cases)
