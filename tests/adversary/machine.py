@@ -1,0 +1,252 @@
+"""The adversary: hypothesis chooses the steps of a meeting under attack, and shrinks what breaks it.
+
+Each example has its own powers: a hostile server, hostile members, both or neither. Steps that make no sense
+do nothing. `Adversary` is the machine; `ignore` says which violations are known (`tests/adversary/known.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from tests.adversary import known
+from tests.adversary.hostile import ACTS
+from tests.adversary.inventions import ABOUT, AWAY, CODES, MAKERS
+from tests.adversary.meeting import EVERYBODY, Meeting
+from tests.adversary.network import Doing, Way
+from tests.adversary.tale import ViolationError
+
+HONEST = st.sampled_from(["Ada", "Bo", "Cem"])
+HOST = st.sampled_from(["Ada", "Ada", "Bo"])
+ANYBODY = st.sampled_from(["Ada", "Bo", "Cem", "Mallory", "Oscar", "Dana"])
+VICTIM = st.sampled_from([EVERYBODY, "Ada", "Bo", "Cem", "Dana"])
+MALLORY = st.sampled_from(["Mallory", "Mallory", "Oscar"])
+#: Who is there at the beginning. Leaves matter: neighbours in the tree share nodes.
+PEOPLE = st.sampled_from(
+    [
+        ("Ada", "Bo", "Cem"),
+        ("Ada", "Bo", "Mallory"),
+        ("Ada", "Bo", "Mallory", "Cem"),
+        ("Ada", "Mallory", "Bo", "Cem"),
+        ("Ada", "Bo", "Cem", "Mallory", "Oscar"),
+    ]
+)
+POWERS = st.sampled_from(["server", "members", "both", "nobody"])
+#: Messages that a server may drop, hold, repeat or answer itself: each way and type.
+CARRIED = st.sampled_from(
+    [
+        ("down", "committed"),
+        ("down", "opened"),
+        ("down", "relayed"),
+        ("down", "broadcasted"),
+        ("down", "caught_up"),
+        ("down", "shown"),
+        ("down", "posted"),
+        ("down", "entered"),
+        ("up", "commit"),
+        ("up", "relay"),
+        ("up", "broadcast"),
+        ("up", "show"),
+        ("up", "catch_up"),
+        ("up", "post"),
+        ("up", "open"),
+    ]
+)
+PICK = st.integers(0, 11)
+
+
+def with_server(machine: Adversary) -> bool:
+    return "server" in machine.powers
+
+
+def with_members(machine: Adversary) -> bool:
+    return "members" in machine.powers
+
+
+class Adversary(RuleBasedStateMachine):
+    """A meeting, and everything that its enemies can do."""
+
+    ignore: ClassVar[Callable[[ViolationError, Meeting], bool]] = staticmethod(known.ignored)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meeting: Meeting | None = None
+        self.powers: frozenset[str] = frozenset()
+        self.broken = False
+
+    @initialize(
+        people=PEOPLE,
+        powers=POWERS,
+        deputies=st.sampled_from([(), (), ("Bo",), ("Mallory",)]),
+        seed=st.integers(0, 999),
+    )
+    def begins(self, people: tuple[str, ...], powers: str, deputies: tuple[str, ...], seed: int) -> None:
+        both = {"both": ("server", "members"), "nobody": ()}.get(powers, (powers,))
+        self.powers = frozenset(both)
+        deputies = tuple(name for name in deputies if name in people)
+        self.meeting = Meeting(people, seed=seed, deputies=deputies, ignore=type(self).ignore)
+
+    @property
+    def m(self) -> Meeting:
+        assert self.meeting is not None
+        return self.meeting
+
+    def teardown(self) -> None:
+        if self.meeting is not None and not self.broken:
+            try:
+                self.meeting.stop(deliver=self.m.w.random.random() < 0.5)
+            finally:
+                note("What happened:\n" + self.meeting.tale.told())
+
+    # -- honest people -----------------------------------------------------------------------------
+
+    @rule(who=VICTIM)
+    def writes(self, who: str) -> None:
+        self.m.says(who)
+
+    @rule(who=VICTIM)
+    def talks(self, who: str) -> None:
+        self.m.talks(who)
+
+    @rule(host=HOST, whom=ANYBODY)
+    def removes(self, host: str, whom: str) -> None:
+        self.m.removes(host, whom)
+
+    @rule(whom=st.sampled_from(["Bo", "Mallory", "Cem"]))
+    def deputises(self, whom: str) -> None:
+        self.m.deputises("Ada", whom)
+
+    @rule(whom=st.sampled_from(["Bo", "Mallory"]))
+    def demotes(self, whom: str) -> None:
+        self.m.demotes("Ada", whom)
+
+    @rule(host=HOST, on=st.booleans())
+    def locks(self, host: str, on: bool) -> None:
+        self.m.locks(host, on)
+
+    @rule(who=ANYBODY)
+    def leaves(self, who: str) -> None:
+        self.m.leaves(who)
+
+    @rule(name=st.sampled_from(["Dana", "Eve"]))
+    def joins(self, name: str) -> None:
+        self.m.joins(name)
+
+    @rule(who=HONEST)
+    def crashes(self, who: str) -> None:
+        self.m.crashes(who)
+
+    @rule(who=HOST)
+    def returns(self, who: str) -> None:
+        self.m.returns(who)
+
+    @rule(host=HOST)
+    def ends(self, host: str) -> None:
+        self.m.ends(host)
+
+    # -- network, clocks, time ------------------------------------------------------------------------
+
+    @rule(who=VICTIM)
+    def loses_connection(self, who: str) -> None:
+        self.m.loses_connection(who)
+
+    @rule()
+    def server_restarts(self) -> None:
+        self.m.server_restarts()
+
+    @rule(who=HONEST, seconds=st.sampled_from([5.0, 30.0, 600.0]))
+    def sleeps(self, who: str, seconds: float) -> None:
+        self.m.sleeps(who, seconds)
+
+    @rule(seconds=st.sampled_from([0.2, 1.0, 4.0, 12.0, 40.0]))
+    def waits(self, seconds: float) -> None:
+        self.m.wait(seconds)
+
+    # -- the server ------------------------------------------------------------------------------------
+
+    @precondition(with_server)
+    @rule(carried=CARRIED, whom=VICTIM, count=st.sampled_from([1, -1]))
+    def server_drops(self, carried: tuple[Way, str], whom: str, count: int) -> None:
+        self.m.server_meddles("drops", whom, *carried, count)
+
+    @precondition(with_server)
+    @rule(carried=CARRIED, whom=VICTIM, count=st.sampled_from([1, 2, -1]))
+    def server_holds(self, carried: tuple[Way, str], whom: str, count: int) -> None:
+        self.m.server_meddles("holds", whom, *carried, count)
+
+    @precondition(with_server)
+    @rule(carried=CARRIED, whom=VICTIM, doing=st.sampled_from(["repeats", "answers_stale"]))
+    def server_answers(self, carried: tuple[Way, str], whom: str, doing: Doing) -> None:
+        way, kind = ("up", "commit") if doing == "answers_stale" else carried
+        self.m.server_meddles(doing, whom, way, kind, -1)
+
+    @precondition(with_server)
+    @rule(which=PICK)
+    def server_releases(self, which: int) -> None:
+        self.m.server_releases(which)
+
+    @precondition(with_server)
+    @rule(whom=VICTIM, code=st.sampled_from(CODES), about=st.sampled_from(ABOUT))
+    def server_refuses(self, whom: str, code: str, about: str) -> None:
+        self.m.server_refuses(whom, code, about)
+
+    @precondition(with_server)
+    @rule(kind=st.sampled_from(sorted(MAKERS)), whom=VICTIM, away=st.sampled_from(AWAY), pick=PICK)
+    def server_invents(self, kind: str, whom: str, away: int, pick: int) -> None:
+        self.m.server_invents(kind, whom, away, pick)
+
+    @precondition(with_server)
+    @rule(whom=VICTIM)
+    def server_cuts(self, whom: str) -> None:
+        self.m.server_cuts(whom)
+
+    @precondition(with_server)
+    @rule()
+    def server_relents(self) -> None:
+        self.m.server_relents()
+
+    # -- members ---------------------------------------------------------------------------------------
+
+    @precondition(with_members)
+    @rule(who=MALLORY, act=st.sampled_from(ACTS))
+    def signs(self, who: str, act: str) -> None:
+        self.m.signs(who, act)
+
+    @precondition(with_members)
+    @rule(who=MALLORY, seconds=st.sampled_from([5.0, 50.0]))
+    def takes_slots(self, who: str, seconds: float) -> None:
+        self.m.takes_slots(who, seconds)
+
+    @precondition(with_members)
+    @rule(who=MALLORY)
+    def crowds(self, who: str) -> None:
+        self.m.crowds(who, 12)
+
+    @precondition(with_members)
+    @rule(who=MALLORY, times=st.sampled_from([1, 2, 20]))
+    def regates(self, who: str, times: int) -> None:
+        self.m.regates(who, times)
+
+    @precondition(with_members)
+    @rule(who=MALLORY)
+    def opens_ahead(self, who: str) -> None:
+        self.m.opens_ahead(who, 100)
+
+    @precondition(with_members)
+    @rule(who=MALLORY, name=st.sampled_from(["Mallory", "Zoe", "Ada"]))
+    def returns_by_seed(self, who: str, name: str) -> None:
+        self.m.returns_by_seed(who, name)
+
+    @precondition(with_members)
+    @rule(whom=HONEST)
+    def steals(self, whom: str) -> None:
+        self.m.steals(whom)
+
+    @precondition(with_members)
+    @rule(whom=HONEST)
+    def thief_rejoins(self, whom: str) -> None:
+        self.m.thief_rejoins(whom)

@@ -1,0 +1,468 @@
+"""A meeting under attack: what honest people, the server, the network and hostile members do, step by step.
+
+Every method is one step of a script, does nothing where it makes no sense, and is judged at once (`Safety`).
+`stop` ends the attack and judges liveness. A failure of the state machine prints a script of these steps.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
+from snugroom.server.wire import messages as wire
+from tests.adversary.hostile import Hostile, Theft
+from tests.adversary.inventions import Inventor, endpoint_for
+from tests.adversary.network import Doing, HostileNetwork, Meddling, Way
+from tests.adversary.safety import Pending, Safety, keys, secret
+from tests.adversary.tale import SERVER, STRANGERS, Person, Tale, ViolationError, Words
+from tests.session.world import Participant, seeded
+
+NETWORK: Final = "the network"
+CLOCK: Final = "the clock"
+#: Seconds after the end of an attack until everybody is in step or knows why not.
+RECOVERY: Final = 30.0
+#: Seconds out of step after which a person must know why, whatever goes on.
+STARVED: Final = 40.0
+EVERYBODY: Final = "everybody"
+HOSTILE: Final = ("Mallory", "Oscar")
+
+
+class Meeting:
+    """A meeting of `people` in this order, the first its host; `HOSTILE` names are hostile."""
+
+    def __init__(
+        self,
+        people: Sequence[str] = ("Ada", "Bo", "Cem", "Mallory"),
+        *,
+        seed: int = 1,
+        deputies: Sequence[str] = (),
+        ignore: Callable[[ViolationError, Meeting], bool] = lambda violation, meeting: False,
+    ) -> None:
+        self.w = HostileNetwork(seed)
+        self.tale = Tale(self.w.now)
+        self.tale.refusals = self.w.refused
+        self.inventor = Inventor(self.w)
+        self.chance = random.Random(seed)
+        self.hostile: dict[str, Hostile] = {}
+        self.thefts: dict[str, Theft] = {}
+        #: Violations that were ignored, because they are known.
+        self.known: list[ViolationError] = []
+        self._ignore = ignore
+        self.safety = Safety(self.w, self.tale, self.fail)
+        self.stopped = False
+        for name in people:
+            who = self.w.guest(self.link(), name) if self.tale.people else self.w.host(name, admission="all")
+            self.add(name, who, honest=name not in HOSTILE)
+            everybody = [p.who for p in self.tale.people.values()]
+            self.w.until(lambda: self.w.agreed(everybody), why=f"{name} is in")
+        for name in deputies:
+            self.deputises(people[0], name)
+            key_transfer = self.person(people[0]).who.room.feature(HostKeyTransfer)
+            self.w.until(lambda: name in self.names_of_hosts() and bool(key_transfer.confirmed))
+        self.wait(1.0)
+
+    def add(self, label: str, who: Participant, *, honest: bool, admitted: bool = True) -> Person:
+        """Note a new participant."""
+        person = self.tale.people[label] = Person(label, who, honest, who.session._me.name, admitted=admitted)
+        if not honest and not label.startswith("thief"):
+            victims = [p.who for p in self.tale.honest()]
+            self.hostile[label] = Hostile(self.w, person, self.chance, victims)
+        return person
+
+    # -- facts -------------------------------------------------------------------------------------
+
+    def person(self, label: str) -> Person:
+        """Return a person."""
+        return self.tale.people[label]
+
+    def people(self, whom: str) -> Iterator[Person]:
+        """Return a person, or everybody that is honest."""
+        if whom == EVERYBODY:
+            yield from self.tale.honest()
+        elif whom in self.tale.people:
+            yield self.tale.people[whom]
+
+    def honest_host(self) -> Person | None:
+        """Return an honest host that is in the room."""
+        return next((p for p in self.tale.honest() if p.is_host and p.wanted), None)
+
+    def names_of_hosts(self) -> set[str]:
+        """Return the names of those that consider themselves hosts and have the seed."""
+        return {
+            p.label for p in self.tale.people.values() if p.room is not None and p.room.host_seed is not None
+        }
+
+    def link(self) -> str:
+        """Return the newest link of an honest host; empty without one."""
+        made = (e for p in self.tale.honest() for e in reversed(p.who.told) if isinstance(e, ev.InviteMade))
+        return next((e.link for e in made), "")
+
+    def record(self, by: str, what: str, whom: str = "") -> None:
+        """Note an act in the tale."""
+        self.tale.record(self.w.now, by, what, whom)
+
+    def fail(self, rule: str, about: str, text: str) -> None:
+        """Raise a violation, unless it is known."""
+        violation = ViolationError(rule, about, text)
+        if not self._ignore(violation, self):
+            raise violation
+        self.known.append(violation)
+
+    # -- honest people -------------------------------------------------------------------------------
+
+    def _command(self, by: Person | None, command: ev.Command, what: str, whom: str = "") -> bool:
+        """Carry out a command; return whether the program accepted it."""
+        if by is None or by.room is None or not by.wanted:
+            return False
+        try:
+            self.w.do(by.who, command)
+        except ValueError:
+            return False
+        self.record(by.label, what, whom)
+        return True
+
+    def _ordered(self, host: str, whom: str) -> tuple[Person, int] | None:
+        """Return the person that gives an order, and the leaf that the order is about."""
+        by, about = self.tale.people.get(host), self.tale.people.get(whom)
+        if by is None or about is None or by.room is None or by is about:
+            return None
+        leaves = by.room.membership.members()
+        leaf = next((at for at, _, _ in leaves if by.room.membership.signature_key(at) == about.key), None)
+        return None if leaf is None else (by, leaf)
+
+    def says(self, who: str) -> None:
+        """Somebody writes a message."""
+        for person in self.people(who):
+            text = f"{person.label} {len(self.tale.words)}"
+            if person.room is None or not person.honest:
+                continue
+            here = (self.tale.of_key(key) for key in keys(person.room))
+            audience = frozenset(p.label for p in here if p is not None)
+            self.tale.words[text] = Words(person.label, self.w.now, audience | {person.label})
+            if not self._command(person, ev.Say(text), "writes", text):
+                del self.tale.words[text]
+        self.wait(0.3)
+
+    def talks(self, who: str) -> None:
+        """Somebody makes sound, if their program permits it."""
+        for person in self.people(who):
+            if person.room is not None and person.honest:
+                data = person.room.frames.seal("audio", 0, b"\x00sound", self.w.clock(person.who))
+                if data is not None:
+                    self.safety.frame(person, data)
+        self.wait(0.1)
+
+    def removes(self, host: str, whom: str) -> None:
+        """A host removes somebody."""
+        ordered = self._ordered(host, whom)
+        if ordered is not None and self._command(ordered[0], ev.Remove(ordered[1]), "removes", whom):
+            self.removal_ordered(ordered[0], self.person(whom))
+        self.wait(0.2)
+
+    def removal_ordered(self, host: Person, gone: Person) -> None:
+        """Note an order to remove somebody."""
+        gone.removed_by.add(host.label)
+        gone.removed_at = min(gone.removed_at, self.w.now)
+        if host.honest:
+            self.safety.pending.append(Pending(host, gone, self.w.now))
+
+    def deputises(self, host: str, whom: str) -> None:
+        """A host makes somebody a host."""
+        ordered = self._ordered(host, whom)
+        if ordered is not None:
+            self._command(ordered[0], ev.Deputise(ordered[1]), "makes a host of", whom)
+        self.wait(1.0)
+
+    def demotes(self, host: str, whom: str) -> None:
+        """A host takes the host role from somebody, who keeps what a host has."""
+        if whom in self.hostile:
+            self.hostile[whom].keeps_secrets()
+        ordered = self._ordered(host, whom)
+        if ordered is not None:
+            self._command(ordered[0], ev.Undeputise(ordered[1]), "demotes", whom)
+        self.wait(1.0)
+
+    def locks(self, host: str, on: bool) -> None:
+        """A host locks or unlocks the room."""
+        self._command(self.tale.people.get(host), ev.Lock(on), "locks the room" if on else "unlocks the room")
+        self.wait(0.3)
+
+    def leaves(self, who: str) -> None:
+        """Somebody leaves."""
+        if who in self.hostile:
+            self.hostile[who].keeps_secrets()
+        for person in self.people(who):
+            if self._command(person, ev.Leave(), "leaves"):
+                person.wanted, person.disturbed_at = False, self.w.now
+        self.wait(0.5)
+
+    def joins(self, name: str) -> None:
+        """Somebody new knocks."""
+        link = self.link()
+        if name not in self.tale.people and link and self.honest_host() is not None:
+            self.record(name, "knocks")
+            self.add(name, self.w.guest(link, name), honest=True)
+        self.wait(1.0)
+
+    def crashes(self, who: str) -> None:
+        """Somebody's program ends without a word."""
+        for person in self.people(who):
+            if person.honest and person.wanted and person.room is not None:
+                self.record(person.label, "crashes")
+                person.wanted, person.crashed, person.disturbed_at = False, True, self.w.now
+                self.w.kill(person.who)
+        self.wait(0.2)
+
+    def returns(self, who: str) -> None:
+        """A host that crashed returns with its recovery file."""
+        person = self.tale.people.get(who)
+        again = f"{who} again"
+        if person is not None and person.crashed and again not in self.tale.people:
+            kept = person.who.session.kept()
+            if kept is not None:
+                self.record(who, "returns")
+                session = Session.rejoin_as_host(
+                    kept, now=self.w.now, rng=seeded(self.chance.getrandbits(32))
+                )
+                self.add(again, self.w.add(again, session), honest=True).wanted = False
+        self.wait(1.0)
+
+    def ends(self, host: str) -> None:
+        """A host ends the meeting for all."""
+        person = self.tale.people.get(host)
+        if self._command(person, ev.EndMeeting(), "ends the meeting"):
+            self.tale.ended_by.add(host)
+        self.wait(1.0)
+
+    # -- network and clocks ----------------------------------------------------------------------------
+
+    def loses_connection(self, who: str) -> None:
+        """Somebody's connections break."""
+        for person in self.people(who):
+            self.record(NETWORK, "cuts off", person.label)
+            person.disturbed_at = self.w.now
+            for link in list(person.who.links.values()):
+                self.w.cut(link)
+        self.wait(0.3)
+
+    def server_restarts(self) -> None:
+        """The server restarts, as an honest one does."""
+        self.record(NETWORK, "restarts the server")
+        for person in self.tale.people.values():
+            person.disturbed_at = self.w.now
+        self.w.kill_server()
+        self.wait(0.5)
+        self.w.start_server()
+        self.wait(0.5)
+
+    def sleeps(self, who: str, seconds: float) -> None:
+        """Somebody's machine is suspended: its clock leaps forward when it wakes."""
+        for person in self.people(who):
+            self.record(CLOCK, f"leaps {seconds:.0f} s ahead for", person.label)
+            person.disturbed_at = self.w.now
+            self.w.ahead[person.label] = self.w.ahead.get(person.label, 0.0) + seconds
+        self.wait(0.3)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        end = self.w.now + seconds
+        while self.w.now < end:
+            self.w.run(min(1.0, end - self.w.now))
+            self.check()
+
+    def check(self) -> None:
+        """Judge everything, and note who is in step."""
+        for person in self.tale.people.values():
+            if self.in_step(person):
+                if person.in_step_at is None and person.label.endswith(" again"):
+                    person.wanted = True
+                person.in_step_at = self.w.now
+        self.safety.check()
+        for person in self.expected():
+            at = person.in_step_at
+            if at is not None and self.w.now - at > STARVED and not self.safety.explained(person, at):
+                self.fail("starved", self.whereabouts(person), f"{person.label} {self.whereabouts(person)}")
+
+    # -- the server ------------------------------------------------------------------------------------
+
+    def server_meddles(self, doing: Doing, whom: str, way: Way, kind: str, count: int) -> None:
+        """The server drops, holds or repeats messages of one type to or from somebody; count -1: all."""
+        for person in self.people(whom):
+            self.record(SERVER, f"{doing} {way} {kind} x{count} of", person.label)
+            self.w.meddling.append(Meddling(person.label, way, kind, doing, count))
+
+    def server_releases(self, which: int) -> None:
+        """The server delivers one of the messages that it holds."""
+        if self.w.held:
+            held = self.w.held.pop(which % len(self.w.held))
+            self.record(SERVER, "delivers late to or from", held.link.who.label)
+            self.w.pass_on(held)
+        self.wait(0.2)
+
+    def server_refuses(self, whom: str, code: str, about: str, fatal: bool = False) -> None:
+        """The server refuses what nobody has asked for."""
+        for person in self.people(whom):
+            message = wire.Refused(code, f"code {code}", about, fatal)
+            if self.w.invent(person.who, ev.ROOM, message):
+                self.record(SERVER, f"refuses {about} with {code} to", person.label)
+        self.wait(0.2)
+
+    def server_invents(self, kind: str, whom: str, away: int, pick: int) -> None:
+        """The server invents a message of any type."""
+        for person in self.people(whom):
+            message = self.inventor.make(kind, person, away, pick)
+            if message is not None and self.w.invent(person.who, endpoint_for(person, kind), message):
+                self.record(SERVER, f"invents {kind} ({away}, {pick}) for", person.label)
+        self.wait(0.2)
+
+    def server_cuts(self, whom: str) -> None:
+        """The server closes somebody's connections."""
+        for person in self.people(whom):
+            self.record(SERVER, "cuts off", person.label)
+            for link in list(person.who.links.values()):
+                self.w.cut(link)
+        self.wait(0.3)
+
+    def server_relents(self) -> None:
+        """The server passes on everything again, but not what it has dropped."""
+        if self.w.meddling:
+            self.record(SERVER, "relents")
+        self.w.meddling.clear()
+
+    # -- hostile members, and others with keys ----------------------------------------------------------
+
+    def signs(self, who: str, act: str) -> None:
+        """A hostile member does something with its own leaf."""
+        if who in self.hostile and self.hostile[who].signs(act):
+            self.record(who, "signs", act)
+        self.wait(0.3)
+
+    def takes_slots(self, who: str, seconds: float) -> None:
+        """A member takes slots from several connections, each with a private gate."""
+        if who in self.hostile and self.hostile[who].takes_slots(seconds):
+            self.record(who, "takes slots with private gates", f"for {seconds:.0f} s")
+        self.wait(1.0)
+
+    def crowds(self, who: str, count: int) -> None:
+        """Somebody with the door key fills seats with connections that show no pass."""
+        if who in self.hostile and self.hostile[who].connects(count):
+            self.record(STRANGERS, "fill seats", str(count))
+        self.wait(0.3)
+
+    def regates(self, who: str, times: int) -> None:
+        """A former host replaces the room's gate."""
+        if who in self.hostile and self.hostile[who].regates(times):
+            self.record(who, "regates", str(times))
+        self.wait(0.5)
+
+    def opens_ahead(self, who: str, slots: int) -> None:
+        """The server restarts, and a former host is the first to open the room, far ahead."""
+        if who in self.hostile and self.hostile[who].kept is not None:
+            self.record(NETWORK, "restarts the server")
+            self.record(who, f"opens the room {slots} slots ahead")
+            for person in self.tale.people.values():
+                person.disturbed_at = self.w.now
+            self.w.kill_server()
+            self.w.start_server()
+            self.hostile[who].opens_ahead(slots)
+        self.wait(1.0)
+
+    def returns_by_seed(self, who: str, name: str) -> None:
+        """A hostile host, present, former or removed, returns by the host seed under some name."""
+        label = f"{who} as {name}"
+        if who in self.hostile and label not in self.tale.people:
+            self.hostile[who].keeps_secrets()
+            returned = self.hostile[who].returns_by_seed(name)
+            if returned is not None:
+                self.record(who, "returns by the host seed as", name)
+                self.add(label, returned, honest=False, admitted=False)
+        self.wait(2.0)
+
+    def steals(self, whom: str) -> None:
+        """A thief copies all that a member's program holds."""
+        person = self.tale.people.get(whom)
+        if person is not None and person.honest and person.room is not None and whom not in self.thefts:
+            self.record("a thief", "copies the keys of", whom)
+            self.thefts[whom] = Theft(self.w, person)
+
+    def thief_rejoins(self, whom: str) -> None:
+        """The thief uses the copy, in a way that only its owner should be able to."""
+        label = f"thief of {whom}"
+        if whom in self.thefts and label not in self.tale.people and self.person(whom).room is not None:
+            theft = self.thefts[whom]
+            self.record("a thief", "rejoins as", whom)
+            self.add(label, theft.rejoins(), honest=False, admitted=not theft.outdated)
+        self.wait(2.0)
+
+    # -- the end of the attack, and liveness --------------------------------------------------------------
+
+    def in_step(self, person: Person) -> bool:
+        """Whether somebody is a member, and in step with the server."""
+        room = person.room
+        return room is not None and not room.needs_rejoin and room.sync.is_synced(self.w.clock(person.who))
+
+    def expected(self) -> list[Person]:
+        """Return those who should be in the meeting."""
+        host = self.honest_host() is not None
+        return [
+            p
+            for p in self.tale.honest()
+            if p.wanted and p.who.alive and p.who.ended is None and (p.in_step_at is not None or host)
+        ]
+
+    def together(self, people: list[Person]) -> bool:
+        """Whether these are in one group, in step."""
+        return all(self.in_step(p) for p in people) and len({secret(p.who.room) for p in people}) <= 1
+
+    def stop(self, *, deliver: bool = True, cut: bool = False, remove: bool = False) -> None:
+        """The attack ends: the server is honest, hostile members are silent, or removed first."""
+        if self.stopped:
+            return
+        self.stopped = True
+        self.record("everybody hostile", "stops")
+        self.w.stop_meddling(deliver=deliver)
+        for hostile in self.hostile.values():
+            for client in hostile.clients:
+                client.persistent = False
+                for link in list(client.links.values()):
+                    self.w.cut(link)
+            self.w.kill(hostile.who)
+        for thief in [p for p in self.tale.people.values() if p.label.startswith("thief")]:
+            self.w.kill(thief.who)
+        if cut:
+            for person in self.tale.honest():
+                for link in list(person.who.links.values()):
+                    self.w.cut(link)
+        host = self.honest_host()
+        if remove and host is not None:
+            for name in self.hostile:
+                self.removes(host.label, name)
+        began = self.w.now
+        while self.w.now - began < RECOVERY and not self.together(self.expected()):
+            self.wait(0.5)
+        self.judge_liveness()
+
+    def judge_liveness(self) -> None:
+        """Everybody who should be in the meeting is in it, in one group and in step, or was told why not."""
+        groups: dict[bytes, list[Person]] = {}
+        for person in self.expected():
+            if self.in_step(person):
+                groups.setdefault(secret(person.who.room), []).append(person)
+        most = max(groups.values(), key=len, default=[])
+        for person in self.expected():
+            since = self.tale.began if person.in_step_at is None else person.in_step_at
+            if person not in most and not self.safety.explained(person, since):
+                where = self.whereabouts(person)
+                self.fail("liveness", where, f"{person.label} {where}, and was not told why")
+
+    def whereabouts(self, person: Person) -> str:
+        """Return a word on where somebody is."""
+        if person.who.session._guest is not None:
+            return "waits in the lobby"
+        if not self.in_step(person):
+            return "is out of step"
+        return "is in another group"

@@ -1,0 +1,97 @@
+"""``python -m tests.adversary.survey [--examples N] [--seed N]``: what the adversary finds, and how soon.
+
+Nothing is ignored and nothing stops it: each kind of violation is listed with the example in which it came
+first, the number of examples with it, and the shortest tale of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import traceback
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.adversary.machine import Adversary
+from tests.adversary.meeting import Meeting
+from tests.adversary.tale import ViolationError
+
+
+@dataclass
+class Finding:
+    """All examples of one kind of violation."""
+
+    first: int
+    count: int
+    powers: set[str]
+    text: str
+    tale: str
+
+
+class Surveyed(Adversary):
+    """Never fails, and takes notes."""
+
+    findings: ClassVar[dict[tuple[str, str], Finding]] = {}
+    examples: ClassVar[int] = 0
+
+    current: ClassVar[Surveyed | None] = None
+    seen: ClassVar[set[tuple[str, str]]] = set()
+
+    def __init__(self) -> None:
+        super().__init__()
+        Surveyed.examples += 1
+        Surveyed.current = self
+        Surveyed.seen = set()
+
+    @staticmethod
+    def ignore(violation: ViolationError, meeting: Meeting) -> bool:
+        """Count a violation, once an example."""
+        kind = (violation.rule, violation.about)
+        if kind in Surveyed.seen:
+            return True
+        Surveyed.seen.add(kind)
+        tale = meeting.tale.told()
+        found = Surveyed.findings.setdefault(kind, Finding(Surveyed.examples, 0, set(), violation.text, tale))
+        found.count += 1
+        if Surveyed.current is not None:
+            found.powers.add("+".join(sorted(Surveyed.current.powers)) or "nobody")
+        if len(tale) < len(found.tale):
+            found.tale, found.text = tale, violation.text
+        return True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="tests.adversary.survey")
+    parser.add_argument("--examples", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    chosen = settings(
+        max_examples=options.examples,
+        stateful_step_count=options.steps,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    began = time.monotonic()
+    try:
+        run_state_machine_as_test(seed(options.seed)(Surveyed), settings=chosen)
+    except Exception:  # a program that breaks is a finding as well
+        traceback.print_exc()
+    took = time.monotonic() - began
+    print(f"{Surveyed.examples} examples in {took:.0f} s")
+    for (rule, about), found in sorted(Surveyed.findings.items(), key=lambda item: item[1].first):
+        print(
+            f"\n== {rule}: {about}: first in example {found.first}, in {found.count} of them,"
+            f" with {sorted(found.powers)}"
+        )
+        print(f"   {found.text}\n{found.tale}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
