@@ -45,6 +45,7 @@ CARRIED = st.sampled_from(
         ("down", "broadcasted"),
         ("down", "caught_up"),
         ("down", "shown"),
+        ("down", "large posted"),
         ("down", "posted"),
         ("down", "entered"),
         ("up", "commit"),
@@ -52,7 +53,7 @@ CARRIED = st.sampled_from(
         ("up", "broadcast"),
         ("up", "show"),
         ("up", "catch_up"),
-        ("up", "post"),
+        ("up", "large post"),
         ("up", "open"),
     ]
 )
@@ -162,7 +163,7 @@ class Adversary(RuleBasedStateMachine):
     def sleeps(self, who: str, seconds: float) -> None:
         self.m.sleeps(who, seconds)
 
-    @rule(seconds=st.sampled_from([0.2, 1.0, 4.0, 12.0, 40.0]))
+    @rule(seconds=st.sampled_from([0.2, 1.0, 4.0, 12.0, 40.0, 125.0]))
     def waits(self, seconds: float) -> None:
         self.m.wait(seconds)
 
@@ -188,6 +189,11 @@ class Adversary(RuleBasedStateMachine):
     @rule(which=PICK)
     def server_releases(self, which: int) -> None:
         self.m.server_releases(which)
+
+    @precondition(with_server)
+    @rule()
+    def server_releases_all(self) -> None:
+        self.m.server_releases_all()
 
     @precondition(with_server)
     @rule(whom=VICTIM, code=st.sampled_from(CODES), about=st.sampled_from(ABOUT))
@@ -217,7 +223,7 @@ class Adversary(RuleBasedStateMachine):
         self.m.signs(who, act)
 
     @precondition(with_members)
-    @rule(who=MALLORY, seconds=st.sampled_from([5.0, 50.0]))
+    @rule(who=MALLORY, seconds=st.sampled_from([3.0, 15.0]))
     def takes_slots(self, who: str, seconds: float) -> None:
         self.m.takes_slots(who, seconds)
 

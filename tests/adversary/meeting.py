@@ -275,12 +275,11 @@ class Meeting:
             self.check()
 
     def check(self) -> None:
-        """Judge everything, and note who is in step."""
-        for person in self.tale.people.values():
-            if self.in_step(person):
-                if person.in_step_at is None and person.label.endswith(" again"):
-                    person.wanted = True
-                person.in_step_at = self.w.now
+        """Judge everything, and note who is in step with the others."""
+        for person in self.largest_group():
+            if person.in_step_at is None and person.label.endswith(" again"):
+                person.wanted = True
+            person.in_step_at = self.w.now
         self.safety.check()
         for person in self.expected():
             at = person.in_step_at
@@ -291,9 +290,10 @@ class Meeting:
 
     def server_meddles(self, doing: Doing, whom: str, way: Way, kind: str, count: int) -> None:
         """The server drops, holds or repeats messages of one type to or from somebody; count -1: all."""
-        for person in self.people(whom):
-            self.record(SERVER, f"{doing} {way} {kind} x{count} of", person.label)
-            self.w.meddling.append(Meddling(person.label, way, kind, doing, count))
+        labels = [p.label for p in self.tale.honest()] if whom == EVERYBODY else [whom]
+        for label in labels:
+            self.record(SERVER, f"{doing} {way} {kind} x{count} of", label)
+            self.w.meddling.append(Meddling(label, way, kind, doing, count))
 
     def server_releases(self, which: int) -> None:
         """The server delivers one of the messages that it holds."""
@@ -301,6 +301,13 @@ class Meeting:
             held = self.w.held.pop(which % len(self.w.held))
             self.record(SERVER, "delivers late to or from", held.link.who.label)
             self.w.pass_on(held)
+        self.wait(0.2)
+
+    def server_releases_all(self) -> None:
+        """The server delivers all messages that it holds, in their order, and holds no more."""
+        if self.w.held:
+            self.record(SERVER, f"delivers {len(self.w.held)} messages late")
+        self.w.stop_meddling(deliver=True)
         self.wait(0.2)
 
     def server_refuses(self, whom: str, code: str, about: str, fatal: bool = False) -> None:
@@ -405,6 +412,14 @@ class Meeting:
         room = person.room
         return room is not None and not room.needs_rejoin and room.sync.is_synced(self.w.clock(person.who))
 
+    def largest_group(self) -> list[Person]:
+        """Return the honest persons that are in step with each other: of several groups the largest."""
+        groups: dict[bytes, list[Person]] = {}
+        for person in self.tale.honest():
+            if self.in_step(person):
+                groups.setdefault(secret(person.who.room), []).append(person)
+        return max(groups.values(), key=lambda g: (len(g), any(p.is_host for p in g)), default=[])
+
     def expected(self) -> list[Person]:
         """Return those who should be in the meeting."""
         host = self.honest_host() is not None
@@ -448,11 +463,7 @@ class Meeting:
 
     def judge_liveness(self) -> None:
         """Everybody who should be in the meeting is in it, in one group and in step, or was told why not."""
-        groups: dict[bytes, list[Person]] = {}
-        for person in self.expected():
-            if self.in_step(person):
-                groups.setdefault(secret(person.who.room), []).append(person)
-        most = max(groups.values(), key=len, default=[])
+        most = self.largest_group()
         for person in self.expected():
             since = self.tale.began if person.in_step_at is None else person.in_step_at
             if person not in most and not self.safety.explained(person, since):

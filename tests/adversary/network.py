@@ -28,9 +28,15 @@ Doing = Literal["drops", "holds", "repeats", "answers_stale"]
 SEATS = 12
 
 
+#: Blobs in the lobby from this size on are knocks and answers; smaller ones are cards and calls for cards.
+LARGE = 2048
+
+
 def kind_of(message: object) -> str:
-    """Return the type of a message on the wire."""
-    return str(type(message).__struct_config__.tag)  # type: ignore[attr-defined]
+    """Return the type of a message on the wire; a server tells large posts from small ones."""
+    kind = str(type(message).__struct_config__.tag)  # type: ignore[attr-defined]
+    large = isinstance(message, wire.Post | wire.Posted) and len(message.blob) >= LARGE
+    return f"large {kind}" if large else kind
 
 
 @dataclass
@@ -149,11 +155,19 @@ class HostileNetwork(World):
         """Deliver a message that was held, on the participant's present connection if need be."""
         link = held.link if held.link.up else held.link.who.links.get(held.link.endpoint)
         if link is None or not link.up:
+            if isinstance(held.message, wire.Post):
+                self._post(held.link.endpoint, held.message.blob)
             return
         if held.way == "down":
             self._deliver(link, encode(held.message))
         else:
             super()._ascend(link, encode(held.message))
+
+    def _post(self, lobby: ev.Endpoint, blob: bytes) -> None:
+        """Post a blob in a lobby that its author has left."""
+        for link in list(self.handles.values()):
+            if link.endpoint == lobby and link.up:
+                self._deliver(link, encode(wire.Posted(blob)))
 
     def invent(self, who: Participant, endpoint: ev.Endpoint, message: wire.ServerMessage) -> bool:
         """Send a message that the hub has not sent; return whether there is a connection for it."""

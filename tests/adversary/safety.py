@@ -169,7 +169,7 @@ class Safety:
         """Whether a person was told since then, truly, why something does not go as it should."""
         times = self.world.told_at.get(person.label, [])
         return any(
-            meaning.explains and meaning.true(told)
+            meaning.explains(told) and meaning.true(told)
             for event, at in zip(person.who.told, times, strict=True)
             if at >= since - (EARLIER if isinstance(event, ev.Alarm) else 0)
             and (found := self.meaning(person, event, at)) is not None

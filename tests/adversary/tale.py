@@ -44,7 +44,7 @@ class Person:
     gone_at: float = inf
     crashed: bool = False
     disturbed_at: float = -inf
-    #: When it was in step last; None: never.
+    #: When it was last in step with the largest group of honest persons; None: never.
     in_step_at: float | None = None
     #: Memberships that it had before a rejoin: a spy keeps them.
     rooms: list[RoomSession] = field(default_factory=list)

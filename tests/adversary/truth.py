@@ -55,14 +55,9 @@ class Told:
     def absent(self, arg: str) -> bool:
         """Whether it is true that nothing comes from those named, or that the server is to blame."""
         tale = self.tale
-        return (
-            tale.hostile_server
-            or self.disturbed(self.me)
-            or all(
-                tale.hostile(name) or any(self.disturbed(p) for p in tale.named(name))
-                for name in self.names(arg)
-            )
-        )
+        if tale.hostile_server or tale.hostile_members or self.disturbed(self.me):
+            return True
+        return all(any(self.disturbed(p) for p in tale.named(name)) for name in self.names(arg))
 
 
 def server(told: Told) -> bool:
@@ -137,12 +132,17 @@ def harmless(told: Told) -> bool:
     return True
 
 
+def never(told: Told) -> bool:
+    """It explains nothing."""
+    return False
+
+
 @dataclass(frozen=True)
 class Meaning:
     """When a sentence is true, and whether it tells a person why they are not in step."""
 
     true: Callable[[Told], bool]
-    explains: bool = False
+    explains: Callable[[Told], bool] = never
 
 
 ALARMS: Mapping[str, Meaning] = {
@@ -150,23 +150,23 @@ ALARMS: Mapping[str, Meaning] = {
     "code_cheat": Meaning(member),
     "code_fork": Meaning(lambda told: told.tale.hostile_server or member(told)),
     "code_aborted": Meaning(signatures),
-    "two_stories": Meaning(server, explains=True),
-    "two_stories.by": Meaning(reporters, explains=True),
+    "two_stories": Meaning(server, explains=harmless),
+    "two_stories.by": Meaning(reporters, explains=harmless),
     "forged_media": Meaning(media_between_members),
     "unverified_media": Meaning(signatures),
-    "withheld": Meaning(reporters, explains=True),
-    "stale": Meaning(silence),
-    "stale.no_host": Meaning(silence),
+    "withheld": Meaning(reporters, explains=harmless),
+    "stale": Meaning(silence, explains=server),  # "a host may have removed somebody without your being told"
+    "stale.no_host": Meaning(silence, explains=server),
     "invite_leaked.both_wait": Meaning(harmless),
     "invite_leaked.came_in": Meaning(harmless),
     "invite_leaked.somebody_in": Meaning(harmless),
     "page_differs": Meaning(harmless),
     "page_differs.others": Meaning(harmless),
     "removed_knocks": Meaning(harmless),
-    "dropped": Meaning(dropped, explains=True),
-    "dropped.often": Meaning(server_or_outage, explains=True),
-    "unheard": Meaning(unheard, explains=True),
-    "unheard.everybody": Meaning(unheard, explains=True),
+    "dropped": Meaning(dropped, explains=harmless),
+    "dropped.often": Meaning(server_or_outage, explains=harmless),
+    "unheard": Meaning(unheard, explains=harmless),
+    "unheard.everybody": Meaning(unheard, explains=harmless),
     "not_reaching": Meaning(unheard),
     "not_reaching.blamed": Meaning(server_or_outage),
     "reordered": Meaning(reporters),
@@ -175,7 +175,7 @@ ALARMS: Mapping[str, Meaning] = {
     "silent": Meaning(silence),
     "gone": Meaning(silence),
     "receipt": Meaning(server),
-    "version": Meaning(server, explains=True),
+    "version": Meaning(server, explains=harmless),
     "void_commit": Meaning(author),
     "false_end": Meaning(member),
     "double_beat": Meaning(member),
@@ -198,10 +198,10 @@ SHELLS = {"media_unreachable", "media_lost", "media_failed"}
 
 #: Statuses that explain why a person is not in step, while that lasts.
 STATUSES: Mapping[str, Meaning] = {
-    "away.restarted": Meaning(lambda told: told.tale.restarted or server(told), explains=True),
-    "away.unreachable": Meaning(server_or_outage, explains=True),
-    "waiting": Meaning(lambda told: not any(p.is_host for p in told.tale.honest()), explains=True),
-    "returning": Meaning(lambda told: not any(p.room for p in told.tale.honest()), explains=True),
+    "away.restarted": Meaning(lambda told: told.tale.restarted or server(told), explains=harmless),
+    "away.unreachable": Meaning(server_or_outage, explains=harmless),
+    "waiting": Meaning(lambda told: not any(p.is_host for p in told.tale.honest()), explains=harmless),
+    "returning": Meaning(lambda told: not any(p.room for p in told.tale.honest()), explains=harmless),
 }
 
 #: The reasons of a session's end.
