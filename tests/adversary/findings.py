@@ -10,24 +10,27 @@ from typing import Final
 
 from tests.adversary.meeting import EVERYBODY, Meeting
 
+#: Makes a meeting, as `Meeting` does.
+Begin = Callable[..., Meeting]
 
-def refused_to_all() -> Meeting:
+
+def refused_to_all(begin: Begin) -> Meeting:
     """The server tells everybody, the host included, that the changes are no longer held."""
-    m = Meeting(("Ada", "Bo", "Cem"))
+    m = begin(("Ada", "Bo", "Cem"))
     m.server_refuses(EVERYBODY, "gone", "catch_up")
     return m
 
 
-def refused_to_one() -> Meeting:
+def refused_to_one(begin: Begin) -> Meeting:
     """The server tells one member so: it fell out of step by the server's word alone."""
-    m = Meeting(("Ada", "Bo", "Cem"))
+    m = begin(("Ada", "Bo", "Cem"))
     m.server_refuses("Bo", "gone", "catch_up")
     return m
 
 
-def held_knock() -> Meeting:
+def held_knock(begin: Begin) -> Meeting:
     """The server holds a member's first knock to come back, and delivers it after the second."""
-    m = Meeting(("Ada", "Bo", "Cem"), deputies=("Bo",))
+    m = begin(("Ada", "Bo", "Cem"), deputies=("Bo",))
     m.server_meddles("holds", "Cem", "up", "large post", -1)
     m.server_refuses("Cem", "gone", "catch_up")
     m.wait(125)  # Cem makes another ticket
@@ -38,36 +41,36 @@ def held_knock() -> Meeting:
     return m
 
 
-def stale_answers() -> Meeting:
+def stale_answers(begin: Begin) -> Meeting:
     """The server answers each of the host's commits as if it came too late."""
-    m = Meeting()
+    m = begin()
     m.server_meddles("answers_stale", "Ada", "up", "commit", -1)
     m.removes("Ada", "Mallory")
     m.wait(12)
     return m
 
 
-def swallowed_commits() -> Meeting:
+def swallowed_commits(begin: Begin) -> Meeting:
     """The server swallows the host's commits."""
-    m = Meeting()
+    m = begin()
     m.server_meddles("drops", "Ada", "up", "commit", -1)
     m.removes("Ada", "Mallory")
     m.wait(12)
     return m
 
 
-def speaking_to_the_removed() -> Meeting:
+def speaking_to_the_removed(begin: Begin) -> Meeting:
     """A host writes while its own removal of a reader is not done."""
-    m = Meeting()
+    m = begin()
     m.server_meddles("drops", "Ada", "up", "commit", -1)
     m.removes("Ada", "Mallory")
     m.says("Ada")
     return m
 
 
-def withheld_removal() -> Meeting:
+def withheld_removal(begin: Begin) -> Meeting:
     """The server withholds a removal from one member, who writes long after its media has stopped."""
-    m = Meeting()
+    m = begin()
     for kind in ("committed", "opened", "broadcasted"):
         m.server_meddles("drops", "Bo", "down", kind, -1)
     m.removes("Ada", "Mallory")
@@ -77,9 +80,9 @@ def withheld_removal() -> Meeting:
     return m
 
 
-def held_answer() -> Meeting:
+def held_answer(begin: Begin) -> Meeting:
     """The server holds the answer to a newcomer until a member that it knows has been removed."""
-    m = Meeting()
+    m = begin()
     m.server_meddles("holds", "Dana", "down", "large posted", -1)
     m.joins("Dana")
     m.removes("Ada", "Mallory")
@@ -94,9 +97,9 @@ def held_answer() -> Meeting:
     return m
 
 
-def withheld_echo() -> Meeting:
+def withheld_echo(begin: Begin) -> Meeting:
     """The server withholds the echo of a message, and a newcomer comes in."""
-    m = Meeting(("Ada", "Bo", "Cem"))
+    m = begin(("Ada", "Bo", "Cem"))
     m.server_meddles("drops", "Bo", "down", "relayed", 1)
     m.says("Bo")
     m.joins("Dana")
@@ -106,9 +109,9 @@ def withheld_echo() -> Meeting:
     return m
 
 
-def departed_host_returns() -> Meeting:
+def departed_host_returns(begin: Begin) -> Meeting:
     """A deputy leaves, and returns by the host seed under a name that nobody knows."""
-    m = Meeting(("Ada", "Bo", "Mallory"), deputies=("Mallory",))
+    m = begin(("Ada", "Bo", "Mallory"), deputies=("Mallory",))
     m.leaves("Mallory")
     m.wait(4)
     m.returns_by_seed("Mallory", "Zoe")
@@ -116,35 +119,35 @@ def departed_host_returns() -> Meeting:
     return m
 
 
-def demoted_host_regates() -> Meeting:
+def demoted_host_regates(begin: Begin) -> Meeting:
     """A demoted deputy replaces the room's gate twice at each slot."""
-    m = Meeting(("Ada", "Bo", "Mallory", "Cem"), deputies=("Mallory",))
+    m = begin(("Ada", "Bo", "Mallory", "Cem"), deputies=("Mallory",))
     m.demotes("Ada", "Mallory")
     m.regates("Mallory", 20)
     m.wait(60)
     return m
 
 
-def demoted_host_opens_ahead() -> Meeting:
+def demoted_host_opens_ahead(begin: Begin) -> Meeting:
     """A demoted deputy is the first to open the room after a restart, at a slot that nobody has reached."""
-    m = Meeting(("Ada", "Bo", "Mallory", "Cem"), deputies=("Mallory",))
+    m = begin(("Ada", "Bo", "Mallory", "Cem"), deputies=("Mallory",))
     m.demotes("Ada", "Mallory")
     m.opens_ahead("Mallory", 100)
     m.wait(60)
     return m
 
 
-def private_gates() -> Meeting:
+def private_gates(begin: Begin) -> Meeting:
     """A member takes slot after slot from four connections, each with a gate that only it can open."""
-    m = Meeting()
+    m = begin()
     m.takes_slots("Mallory", 20)
     m.wait(30)
     return m
 
 
-def wrong_gate_without_a_host() -> Meeting:
+def wrong_gate_without_a_host(begin: Begin) -> Meeting:
     """A member takes a slot with a wrong gate while no host is there."""
-    m = Meeting()
+    m = begin()
     m.crashes("Ada")
     m.wait(1)
     m.signs("Mallory", "wrong_gate")
@@ -152,18 +155,18 @@ def wrong_gate_without_a_host() -> Meeting:
     return m
 
 
-def filled_seats() -> Meeting:
+def filled_seats(begin: Begin) -> Meeting:
     """A member fills the room with connections that show no pass, and another loses its connection."""
-    m = Meeting()
+    m = begin()
     m.crowds("Mallory", 12)
     m.loses_connection("Bo")
     m.wait(10)
     return m
 
 
-def stolen_leaf_key() -> Meeting:
+def stolen_leaf_key(begin: Begin) -> Meeting:
     """A thief rejoins with keys that were copied before their owner's last change."""
-    m = Meeting(("Ada", "Bo", "Cem"))
+    m = begin(("Ada", "Bo", "Cem"))
     m.steals("Bo")
     while not m.thefts["Bo"].outdated:
         m.wait(10)
@@ -172,7 +175,7 @@ def stolen_leaf_key() -> Meeting:
     return m
 
 
-FINDINGS: Final[Mapping[str, Callable[[], Meeting]]] = {
+FINDINGS: Final[Mapping[str, Callable[[Begin], Meeting]]] = {
     play.__name__: play
     for play in (
         refused_to_all,

@@ -29,6 +29,9 @@ ACTS: Final = (
     "odd_leavings", "lie_in_a_beat",
 )  # fmt: skip
 
+#: Commits of one connection, within the server's limits; more only cost time.
+TAKES: Final = 25
+
 
 class Intruder(Client):
     """A connection to the room by somebody who has its door key; it shows a pass if it is given one."""
@@ -45,6 +48,7 @@ class Intruder(Client):
         self.slot: int | None = None
         self.room_pass: bytes | None = None
         self.takes_until = 0.0
+        self.takes = TAKES
         self.seed: tuple[invite.HostSeed, bytes] | None = None
         self.open_ahead = 0
         self.regates = 0
@@ -76,8 +80,9 @@ class Intruder(Client):
 
     def _take(self) -> None:
         """Take the next slot with noise, and with a gate that only this member's connections can open."""
-        if self.w.now >= self.takes_until or self.slot is None or self.room_pass is None:
+        if self.w.now >= self.takes_until or self.slot is None or self.room_pass is None or not self.takes:
             return
+        self.takes -= 1
         for known in (self.room_pass, private_pass(self.slot)):
             self.w.say(self, wire.Show(known))
         gate = invite.gate(private_pass(self.slot + 1))

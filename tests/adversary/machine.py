@@ -23,7 +23,7 @@ from tests.adversary.tale import ViolationError
 HONEST = st.sampled_from(["Ada", "Bo", "Cem"])
 HOST = st.sampled_from(["Ada", "Ada", "Bo"])
 ANYBODY = st.sampled_from(["Ada", "Bo", "Cem", "Mallory", "Oscar", "Dana"])
-VICTIM = st.sampled_from([EVERYBODY, "Ada", "Bo", "Cem", "Dana"])
+VICTIM = st.sampled_from([EVERYBODY, "Ada", "Bo", "Bo", "Cem", "Dana"])
 MALLORY = st.sampled_from(["Mallory", "Mallory", "Oscar"])
 #: Who is there at the beginning. Leaves matter: neighbours in the tree share nodes.
 PEOPLE = st.sampled_from(
@@ -35,7 +35,7 @@ PEOPLE = st.sampled_from(
         ("Ada", "Bo", "Cem", "Mallory", "Oscar"),
     ]
 )
-POWERS = st.sampled_from(["server", "members", "both", "nobody"])
+POWERS = st.sampled_from(["server", "server", "members", "members", "both", "nobody"])
 #: Messages that a server may drop, hold, repeat or answer itself: each way and type.
 CARRIED = st.sampled_from(
     [
@@ -163,9 +163,17 @@ class Adversary(RuleBasedStateMachine):
     def sleeps(self, who: str, seconds: float) -> None:
         self.m.sleeps(who, seconds)
 
-    @rule(seconds=st.sampled_from([0.2, 1.0, 4.0, 12.0, 40.0, 125.0]))
+    @rule(seconds=st.sampled_from([0.2, 1.0, 4.0]))
     def waits(self, seconds: float) -> None:
         self.m.wait(seconds)
+
+    @rule(seconds=st.sampled_from([10.0, 20.0, 40.0]))
+    def waits_long(self, seconds: float) -> None:
+        self.m.wait(seconds)
+
+    @rule()
+    def waits_two_minutes(self) -> None:
+        self.m.wait(125.0)
 
     # -- the server ------------------------------------------------------------------------------------
 

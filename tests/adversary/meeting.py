@@ -27,6 +27,8 @@ CLOCK: Final = "the clock"
 RECOVERY: Final = 30.0
 #: Seconds out of step after which a person must know why, whatever goes on.
 STARVED: Final = 40.0
+#: Simulated seconds after which nothing new is tried.
+LONGEST: Final = 300.0
 EVERYBODY: Final = "everybody"
 HOSTILE: Final = ("Mallory", "Oscar")
 
@@ -97,8 +99,9 @@ class Meeting:
         }
 
     def link(self) -> str:
-        """Return the newest link of an honest host; empty without one."""
-        made = (e for p in self.tale.honest() for e in reversed(p.who.told) if isinstance(e, ev.InviteMade))
+        """Return the newest link of an honest host that is in the room; empty without one."""
+        host = self.honest_host()
+        made = () if host is None else (e for e in reversed(host.who.told) if isinstance(e, ev.InviteMade))
         return next((e.link for e in made), "")
 
     def record(self, by: str, what: str, whom: str = "") -> None:
@@ -203,7 +206,7 @@ class Meeting:
     def joins(self, name: str) -> None:
         """Somebody new knocks."""
         link = self.link()
-        if name not in self.tale.people and link and self.honest_host() is not None:
+        if name not in self.tale.people and link:
             self.record(name, "knocks")
             self.add(name, self.w.guest(link, name), honest=True)
         self.wait(1.0)
@@ -269,6 +272,8 @@ class Meeting:
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
+        if self.w.now - self.tale.began > LONGEST and not self.stopped:
+            return
         end = self.w.now + seconds
         while self.w.now < end:
             self.w.run(min(1.0, end - self.w.now))

@@ -12,11 +12,12 @@ import traceback
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import seed
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.adversary.machine import Adversary
 from tests.adversary.meeting import Meeting
+from tests.adversary.search import searching
 from tests.adversary.tale import ViolationError
 
 
@@ -69,14 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    chosen = settings(
-        max_examples=options.examples,
-        stateful_step_count=options.steps,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    chosen = searching(options.examples, options.steps, shrink=False)
     began = time.monotonic()
     try:
         run_state_machine_as_test(seed(options.seed)(Surveyed), settings=chosen)

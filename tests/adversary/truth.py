@@ -137,6 +137,11 @@ def never(told: Told) -> bool:
     return False
 
 
+def removal_withheld(told: Told) -> bool:
+    """A host has removed somebody, and the server has not passed that on."""
+    return told.tale.hostile_server and any(p.gone_at <= told.now for p in told.tale.people.values())
+
+
 @dataclass(frozen=True)
 class Meaning:
     """When a sentence is true, and whether it tells a person why they are not in step."""
@@ -155,8 +160,8 @@ ALARMS: Mapping[str, Meaning] = {
     "forged_media": Meaning(media_between_members),
     "unverified_media": Meaning(signatures),
     "withheld": Meaning(reporters, explains=harmless),
-    "stale": Meaning(silence, explains=server),  # "a host may have removed somebody without your being told"
-    "stale.no_host": Meaning(silence, explains=server),
+    "stale": Meaning(silence, explains=removal_withheld),
+    "stale.no_host": Meaning(silence, explains=removal_withheld),
     "invite_leaked.both_wait": Meaning(harmless),
     "invite_leaked.came_in": Meaning(harmless),
     "invite_leaked.somebody_in": Meaning(harmless),
