@@ -12,23 +12,14 @@ from snugroom.server.wire.limits import BUCKETS
 from tests.adversary.network import HostileNetwork, Way
 from tests.adversary.tale import Person
 
-#: Codes of refusals, and the messages that they may be about.
-CODES: Final = (
-    "gone", "pass", "slot", "state", "rate", "full", "size", "signature", "unopened", "open", "time",
-    "errors", "message", "media", "lost", "stopping", "door",
+#: Refusals, as code and type of the refused message: those of an honest room, and a few that it never sends.
+REFUSALS: Final = (
+    ("gone", "catch_up"), ("pass", "catch_up"), ("slot", "catch_up"), ("rate", "catch_up"),
+    ("state", "catch_up"), ("pass", "show"), ("slot", "show"), ("pass", "commit"), ("size", "commit"),
+    ("gone", "commit"), ("pass", "relay"), ("gone", "relay"), ("pass", "broadcast"), ("pass", "media"),
+    ("lost", "media"), ("open", "open"), ("signature", "open"), ("signature", "regate"),
+    ("full", "room_door"), ("door", "room_door"), ("unopened", ""), ("stopping", ""), ("errors", ""),
 )  # fmt: skip
-ABOUT: Final = (
-    "catch_up",
-    "show",
-    "commit",
-    "relay",
-    "broadcast",
-    "media",
-    "open",
-    "regate",
-    "room_door",
-    "",
-)
 #: How far a slot that the server claims is from its real one.
 AWAY: Final = (0, 1, -1, 2, 100)
 
@@ -80,7 +71,7 @@ class Inventor:
         return wire.Entered(self.w.rng(8), incarnation, slot, self.chain(person, slot))
 
     def refused(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
-        code, about = CODES[pick % len(CODES)], ABOUT[pick // len(CODES) % len(ABOUT)]
+        code, about = REFUSALS[pick % len(REFUSALS)]
         return wire.Refused(code, "the server says so", about)
 
     def closing(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:

@@ -27,8 +27,6 @@ CLOCK: Final = "the clock"
 RECOVERY: Final = 30.0
 #: Seconds out of step after which a person must know why, whatever goes on.
 STARVED: Final = 40.0
-#: Simulated seconds after which nothing new is tried.
-LONGEST: Final = 300.0
 EVERYBODY: Final = "everybody"
 HOSTILE: Final = ("Mallory", "Oscar")
 
@@ -91,6 +89,10 @@ class Meeting:
     def honest_host(self) -> Person | None:
         """Return an honest host that is in the room."""
         return next((p for p in self.tale.honest() if p.is_host and p.wanted), None)
+
+    def is_host(self, viewer: Person, person: Person) -> bool:
+        """Whether somebody is a host in another's view."""
+        return viewer.room is not None and person.key in viewer.room.membership.policy.hosts
 
     def names_of_hosts(self) -> set[str]:
         """Return the names of those that consider themselves hosts and have the seed."""
@@ -272,8 +274,6 @@ class Meeting:
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
-        if self.w.now - self.tale.began > LONGEST and not self.stopped:
-            return
         end = self.w.now + seconds
         while self.w.now < end:
             self.w.run(min(1.0, end - self.w.now))
@@ -299,6 +299,12 @@ class Meeting:
         for label in labels:
             self.record(SERVER, f"{doing} {way} {kind} x{count} of", label)
             self.w.meddling.append(Meddling(label, way, kind, doing, count))
+
+    def server_keeps_in_the_past(self, whom: str) -> None:
+        """The server withholds all further changes from somebody, and all heartbeats that tell of them."""
+        for kind in ("committed", "opened", "broadcasted"):
+            self.server_meddles("drops", whom, "down", kind, -1)
+        self.server_meddles("backdates", whom, "down", "entered", -1)
 
     def server_releases(self, which: int) -> None:
         """The server delivers one of the messages that it holds."""
@@ -351,6 +357,9 @@ class Meeting:
         """A hostile member does something with its own leaf."""
         if who in self.hostile and self.hostile[who].signs(act):
             self.record(who, "signs", act)
+            victim = next((p for p in self.tale.honest() if p.who in self.hostile[who].victims()), None)
+            if act == "forged_removal" and victim is not None and self.is_host(victim, self.person(who)):
+                self.removal_ordered(self.person(who), victim)  # a hostile host is a host
         self.wait(0.3)
 
     def takes_slots(self, who: str, seconds: float) -> None:

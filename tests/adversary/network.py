@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from msgspec.structs import replace
 from nacl.signing import SigningKey
 
 from snugroom.client.session import events as ev
@@ -22,7 +23,7 @@ from snugroom.server.wire.messages import decode_client, decode_server, encode
 from tests.session.world import ORIGIN, Link, Participant, World
 
 Way = Literal["up", "down"]
-Doing = Literal["drops", "holds", "repeats", "answers_stale"]
+Doing = Literal["drops", "holds", "repeats", "answers_stale", "backdates"]
 
 #: Connections of one room: few, so that strangers can fill it.
 SEATS = 12
@@ -153,6 +154,13 @@ class HostileNetwork(World):
                 return True
             case "answers_stale" if isinstance(message, wire.Commit):
                 self.invent(link.who, link.endpoint, wire.Stale(message.slot, message.slot - 1))
+                return False
+            case "backdates" if isinstance(message, wire.Entered):
+                room = link.who.session._room
+                if room is None:
+                    return True
+                slot, chain = room.membership.journal.slot, room.membership.journal.chain
+                self.invent(link.who, link.endpoint, replace(message, slot=slot, chain=chain))
                 return False
             case _:
                 return False

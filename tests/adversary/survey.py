@@ -54,7 +54,8 @@ class Surveyed(Adversary):
         if kind in Surveyed.seen:
             return True
         Surveyed.seen.add(kind)
-        tale = meeting.tale.told()
+        script = [] if Surveyed.current is None else Surveyed.current.script
+        tale = meeting.tale.told() + "\n    " + "\n    ".join(script)
         found = Surveyed.findings.setdefault(kind, Finding(Surveyed.examples, 0, set(), violation.text, tale))
         found.count += 1
         if Surveyed.current is not None:

@@ -137,9 +137,15 @@ def never(told: Told) -> bool:
     return False
 
 
-def removal_withheld(told: Told) -> bool:
-    """A host has removed somebody, and the server has not passed that on."""
-    return told.tale.hostile_server and any(p.gone_at <= told.now for p in told.tale.people.values())
+def moved_on(told: Told) -> bool:
+    """The others are in a later epoch, and the server has not passed that on."""
+    here = told.me.room
+    return told.tale.hostile_server and any(
+        p.room is not None
+        and (here is None or p.room.membership.group.epoch > here.membership.group.epoch)
+        and not p.room.needs_rejoin
+        for p in told.tale.honest()
+    )
 
 
 @dataclass(frozen=True)
@@ -160,8 +166,8 @@ ALARMS: Mapping[str, Meaning] = {
     "forged_media": Meaning(media_between_members),
     "unverified_media": Meaning(signatures),
     "withheld": Meaning(reporters, explains=harmless),
-    "stale": Meaning(silence, explains=removal_withheld),
-    "stale.no_host": Meaning(silence, explains=removal_withheld),
+    "stale": Meaning(silence, explains=moved_on),
+    "stale.no_host": Meaning(silence, explains=moved_on),
     "invite_leaked.both_wait": Meaning(harmless),
     "invite_leaked.came_in": Meaning(harmless),
     "invite_leaked.somebody_in": Meaning(harmless),
