@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.adversary.meeting import EVERYBODY, Meeting
+from tests.adversary.meeting import Meeting
+from tests.adversary.stage import EVERYBODY
 
 #: Makes a meeting, as `Meeting` does.
 Begin = Callable[..., Meeting]
@@ -25,6 +26,15 @@ def refused_to_one(begin: Begin) -> Meeting:
     """The server tells one member so: it fell out of step by the server's word alone."""
     m = begin(("Ada", "Bo", "Cem"))
     m.server_refuses("Bo", "gone", "catch_up")
+    return m
+
+
+def unanswered_show(begin: Begin) -> Meeting:
+    """The server swallows one answer: a member waits for it for ever."""
+    m = begin(("Ada", "Bo", "Cem"))
+    m.server_meddles("drops", "Bo", "down", "shown", 1)
+    m.loses_connection("Bo")
+    m.wait(45)
     return m
 
 
@@ -177,6 +187,7 @@ FINDINGS: Final[Mapping[str, Callable[[Begin], Meeting]]] = {
     for play in (
         refused_to_all,
         refused_to_one,
+        unanswered_show,
         held_knock,
         stale_answers,
         swallowed_commits,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from tests.adversary.tale import SERVER, STRANGERS, Tale, ViolationError
 
 if TYPE_CHECKING:
-    from tests.adversary.meeting import Meeting
+    from tests.adversary.stage import Stage
 
 OUT: Final = ("liveness", "starved")
 
@@ -47,12 +47,25 @@ def by_server(*what: str) -> Callable[[Tale], bool]:
     return lambda tale: tale.did(SERVER, *what)
 
 
+def seats_were_full(tale: Tale) -> bool:
+    """Whether strangers or a member's connections have filled the room."""
+    return tale.did(STRANGERS) or any(text == "the room is full" for _, text in tale.refusals)
+
+
 REMOVED_BY: Final = (("truth", "ended room.removed_by"), ("truth", "removed by"))
+#: What is said of an honest server, by members who get no seat or had none when the room opened again.
+ACCUSED: Final = (
+    ("truth", "dropped"),
+    ("truth", "ended dropped.gave_up"),
+    ("truth", "two_stories"),
+    ("truth", "two_stories.by"),
+)
 RETURNED: Final = by_members("returns by the host seed")
 PRESENT: Final = by_members("signs", "takes slots", "regates", "opens the room")
 
 KNOWN: Final[dict[str, Known]] = {
-    "refused_to_all": Known(out(), by_server()),
+    "refused_to_all": Known(out(), by_server("refuses", "invents")),
+    "unanswered_show": Known(out(), by_server("drops", "holds")),
     "refused_to_one": Known((("truth", "rejoining"),), by_server()),
     "held_knock": Known(REMOVED_BY, by_server("delivers", "repeats")),
     "stale_answers": Known((("pending", "removal"),), by_server("answers_stale")),
@@ -66,13 +79,11 @@ KNOWN: Final[dict[str, Known]] = {
     "demoted_host_opens_ahead": Known(out(("pending", "removal")), by_members("opens the room")),
     "private_gates": Known(out(("flood", "void_commit"), ("pending", "removal")), PRESENT),
     "wrong_gate_without_a_host": Known(out(), PRESENT),
-    "filled_seats": Known(
-        out(("truth", "dropped"), ("truth", "ended dropped.gave_up")), lambda tale: tale.did(STRANGERS)
-    ),
+    "filled_seats": Known(out(*ACCUSED), seats_were_full),
     "stolen_leaf_key": Known(out(("roster", "a thief"), *REMOVED_BY), by_members("rejoins as")),
 }
 
 
-def ignored(violation: ViolationError, meeting: Meeting) -> bool:
+def ignored(violation: ViolationError, stage: Stage) -> bool:
     """Return whether a violation is known."""
-    return any(known.covers(violation, meeting.tale) for known in KNOWN.values())
+    return any(known.covers(violation, stage.tale) for known in KNOWN.values())

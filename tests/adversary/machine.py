@@ -16,9 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.adversary import known
 from tests.adversary.hostile import ACTS
 from tests.adversary.inventions import AWAY, MAKERS, REFUSALS
-from tests.adversary.meeting import EVERYBODY, Meeting
+from tests.adversary.meeting import Meeting
 from tests.adversary.network import Doing, Way
-from tests.adversary.tale import ViolationError
+from tests.adversary.stage import EVERYBODY, Ignore
 
 HONEST = st.sampled_from(["Ada", "Bo", "Cem"])
 HOST = st.sampled_from(["Ada", "Ada", "Bo"])
@@ -89,7 +89,7 @@ class Script:
 class Adversary(RuleBasedStateMachine):
     """A meeting, and everything that its enemies can do."""
 
-    ignore: ClassVar[Callable[[ViolationError, Meeting], bool]] = staticmethod(known.ignored)
+    ignore: ClassVar[Ignore] = staticmethod(known.ignored)
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,10 +118,11 @@ class Adversary(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if self.meeting is not None:
-            deliver = self.meeting.w.random.random() < 0.5
-            self.script.append(f"m.stop({deliver=})")
+            chance = self.meeting.w.random
+            deliver, cut = chance.random() < 0.5, chance.random() < 0.5
+            self.script.append(f"m.stop({deliver=}, {cut=})")
             try:
-                self.meeting.stop(deliver=deliver)
+                self.meeting.stop(deliver=deliver, cut=cut)
             finally:
                 note("As a script:\n    " + "\n    ".join(self.script))
                 note("What happened:\n" + self.meeting.tale.told())

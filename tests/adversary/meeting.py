@@ -1,38 +1,32 @@
 """A meeting under attack: what honest people, the server, the network and hostile members do, step by step.
 
 Every method is one step of a script, does nothing where it makes no sense, and is judged at once (`Safety`).
-`stop` ends the attack and judges liveness. A failure of the state machine prints a script of these steps.
+`Stage.stop` ends the attack and judges liveness. The state machine prints a find as a script of these steps.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.server.wire import messages as wire
-from tests.adversary.hostile import Hostile, Theft
-from tests.adversary.inventions import Inventor, endpoint_for
-from tests.adversary.network import Doing, HostileNetwork, Meddling, Way
-from tests.adversary.safety import Pending, Safety, keys, secret
-from tests.adversary.tale import SERVER, STRANGERS, Person, Tale, ViolationError, Words
-from tests.session.world import Participant, seeded
+from tests.adversary.hostile import Theft
+from tests.adversary.inventions import endpoint_for
+from tests.adversary.network import Doing, Meddling, Way
+from tests.adversary.safety import Pending, keys
+from tests.adversary.stage import EVERYBODY, Ignore, Stage
+from tests.adversary.tale import SERVER, STRANGERS, Person, Words
+from tests.session.world import seeded
 
 NETWORK: Final = "the network"
 CLOCK: Final = "the clock"
-#: Seconds after the end of an attack until everybody is in step or knows why not.
-RECOVERY: Final = 30.0
-#: Seconds out of step after which a person must know why, whatever goes on.
-STARVED: Final = 40.0
-EVERYBODY: Final = "everybody"
-HOSTILE: Final = ("Mallory", "Oscar")
 
 
-class Meeting:
-    """A meeting of `people` in this order, the first its host; `HOSTILE` names are hostile."""
+class Meeting(Stage):
+    """A meeting and all steps that are possible in it. `deputies` are hosts from the beginning."""
 
     def __init__(
         self,
@@ -40,82 +34,16 @@ class Meeting:
         *,
         seed: int = 1,
         deputies: Sequence[str] = (),
-        ignore: Callable[[ViolationError, Meeting], bool] = lambda violation, meeting: False,
+        ignore: Ignore = lambda violation, stage: False,
     ) -> None:
-        self.w = HostileNetwork(seed)
-        self.tale = Tale(self.w.now)
-        self.tale.refusals = self.w.refused
-        self.inventor = Inventor(self.w)
-        self.chance = random.Random(seed)
-        self.hostile: dict[str, Hostile] = {}
-        self.thefts: dict[str, Theft] = {}
-        #: Violations that were ignored, because they are known.
-        self.known: list[ViolationError] = []
-        self._ignore = ignore
-        self.safety = Safety(self.w, self.tale, self.fail)
-        self.stopped = False
-        for name in people:
-            who = self.w.guest(self.link(), name) if self.tale.people else self.w.host(name, admission="all")
-            self.add(name, who, honest=name not in HOSTILE)
-            everybody = [p.who for p in self.tale.people.values()]
-            self.w.until(lambda: self.w.agreed(everybody), why=f"{name} is in")
+        super().__init__(people, seed=seed, ignore=ignore)
         for name in deputies:
             self.deputises(people[0], name)
-            key_transfer = self.person(people[0]).who.room.feature(HostKeyTransfer)
+            first = self.person(people[0]).room
+            assert first is not None
+            key_transfer = first.feature(HostKeyTransfer)
             self.w.until(lambda: name in self.names_of_hosts() and bool(key_transfer.confirmed))
         self.wait(1.0)
-
-    def add(self, label: str, who: Participant, *, honest: bool, admitted: bool = True) -> Person:
-        """Note a new participant."""
-        person = self.tale.people[label] = Person(label, who, honest, who.session._me.name, admitted=admitted)
-        if not honest and not label.startswith("thief"):
-            victims = [p.who for p in self.tale.honest()]
-            self.hostile[label] = Hostile(self.w, person, self.chance, victims)
-        return person
-
-    # -- facts -------------------------------------------------------------------------------------
-
-    def person(self, label: str) -> Person:
-        """Return a person."""
-        return self.tale.people[label]
-
-    def people(self, whom: str) -> Iterator[Person]:
-        """Return a person, or everybody that is honest."""
-        if whom == EVERYBODY:
-            yield from self.tale.honest()
-        elif whom in self.tale.people:
-            yield self.tale.people[whom]
-
-    def honest_host(self) -> Person | None:
-        """Return an honest host that is in the room."""
-        return next((p for p in self.tale.honest() if p.is_host and p.wanted), None)
-
-    def is_host(self, viewer: Person, person: Person) -> bool:
-        """Whether somebody is a host in another's view."""
-        return viewer.room is not None and person.key in viewer.room.membership.policy.hosts
-
-    def names_of_hosts(self) -> set[str]:
-        """Return the names of those that consider themselves hosts and have the seed."""
-        return {
-            p.label for p in self.tale.people.values() if p.room is not None and p.room.host_seed is not None
-        }
-
-    def link(self) -> str:
-        """Return the newest link of an honest host that is in the room; empty without one."""
-        host = self.honest_host()
-        made = () if host is None else (e for e in reversed(host.who.told) if isinstance(e, ev.InviteMade))
-        return next((e.link for e in made), "")
-
-    def record(self, by: str, what: str, whom: str = "") -> None:
-        """Note an act in the tale."""
-        self.tale.record(self.w.now, by, what, whom)
-
-    def fail(self, rule: str, about: str, text: str) -> None:
-        """Raise a violation, unless it is known."""
-        violation = ViolationError(rule, about, text)
-        if not self._ignore(violation, self):
-            raise violation
-        self.known.append(violation)
 
     # -- honest people -------------------------------------------------------------------------------
 
@@ -272,25 +200,6 @@ class Meeting:
             self.w.ahead[person.label] = self.w.ahead.get(person.label, 0.0) + seconds
         self.wait(0.3)
 
-    def wait(self, seconds: float) -> None:
-        """Let time pass."""
-        end = self.w.now + seconds
-        while self.w.now < end:
-            self.w.run(min(1.0, end - self.w.now))
-            self.check()
-
-    def check(self) -> None:
-        """Judge everything, and note who is in step with the others."""
-        for person in self.largest_group():
-            if person.in_step_at is None and person.label.endswith(" again"):
-                person.wanted = True
-            person.in_step_at = self.w.now
-        self.safety.check()
-        for person in self.expected():
-            at = person.in_step_at
-            if at is not None and self.w.now - at > STARVED and not self.safety.explained(person, at):
-                self.fail("starved", self.whereabouts(person), f"{person.label} {self.whereabouts(person)}")
-
     # -- the server ------------------------------------------------------------------------------------
 
     def server_meddles(self, doing: Doing, whom: str, way: Way, kind: str, count: int) -> None:
@@ -360,6 +269,8 @@ class Meeting:
             victim = next((p for p in self.tale.honest() if p.who in self.hostile[who].victims()), None)
             if act == "forged_removal" and victim is not None and self.is_host(victim, self.person(who)):
                 self.removal_ordered(self.person(who), victim)  # a hostile host is a host
+            if act == "false_end" and victim is not None and self.is_host(victim, self.person(who)):
+                self.tale.ended_by.add(who)
         self.wait(0.3)
 
     def takes_slots(self, who: str, seconds: float) -> None:
@@ -418,76 +329,3 @@ class Meeting:
             self.record("a thief", "rejoins as", whom)
             self.add(label, theft.rejoins(), honest=False, admitted=not theft.outdated)
         self.wait(2.0)
-
-    # -- the end of the attack, and liveness --------------------------------------------------------------
-
-    def in_step(self, person: Person) -> bool:
-        """Whether somebody is a member, and in step with the server."""
-        room = person.room
-        return room is not None and not room.needs_rejoin and room.sync.is_synced(self.w.clock(person.who))
-
-    def largest_group(self) -> list[Person]:
-        """Return the honest persons that are in step with each other: of several groups the largest."""
-        groups: dict[bytes, list[Person]] = {}
-        for person in self.tale.honest():
-            if self.in_step(person):
-                groups.setdefault(secret(person.who.room), []).append(person)
-        return max(groups.values(), key=lambda g: (len(g), any(p.is_host for p in g)), default=[])
-
-    def expected(self) -> list[Person]:
-        """Return those who should be in the meeting."""
-        host = self.honest_host() is not None
-        return [
-            p
-            for p in self.tale.honest()
-            if p.wanted and p.who.alive and p.who.ended is None and (p.in_step_at is not None or host)
-        ]
-
-    def together(self, people: list[Person]) -> bool:
-        """Whether these are in one group, in step."""
-        return all(self.in_step(p) for p in people) and len({secret(p.who.room) for p in people}) <= 1
-
-    def stop(self, *, deliver: bool = True, cut: bool = False, remove: bool = False) -> None:
-        """The attack ends: the server is honest, hostile members are silent, or removed first."""
-        if self.stopped:
-            return
-        self.stopped = True
-        self.record("everybody hostile", "stops")
-        self.w.stop_meddling(deliver=deliver)
-        for hostile in self.hostile.values():
-            for client in hostile.clients:
-                client.persistent = False
-                for link in list(client.links.values()):
-                    self.w.cut(link)
-            self.w.kill(hostile.who)
-        for thief in [p for p in self.tale.people.values() if p.label.startswith("thief")]:
-            self.w.kill(thief.who)
-        if cut:
-            for person in self.tale.honest():
-                for link in list(person.who.links.values()):
-                    self.w.cut(link)
-        host = self.honest_host()
-        if remove and host is not None:
-            for name in self.hostile:
-                self.removes(host.label, name)
-        began = self.w.now
-        while self.w.now - began < RECOVERY and not self.together(self.expected()):
-            self.wait(0.5)
-        self.judge_liveness()
-
-    def judge_liveness(self) -> None:
-        """Everybody who should be in the meeting is in it, in one group and in step, or was told why not."""
-        most = self.largest_group()
-        for person in self.expected():
-            since = self.tale.began if person.in_step_at is None else person.in_step_at
-            if person not in most and not self.safety.explained(person, since):
-                where = self.whereabouts(person)
-                self.fail("liveness", where, f"{person.label} {where}, and was not told why")
-
-    def whereabouts(self, person: Person) -> str:
-        """Return a word on where somebody is."""
-        if person.who.session._guest is not None:
-            return "waits in the lobby"
-        if not self.in_step(person):
-            return "is out of step"
-        return "is in another group"

@@ -11,7 +11,9 @@ import contextlib
 import io
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.internal.conjecture.engine import ConjectureRunner
@@ -24,12 +26,7 @@ ROUND = 50
 
 
 def searching(examples: int, steps: int, *, shrink: bool = True) -> settings:
-    """Return the settings of a search, and make every example a new one.
-
-    Hypothesis tries variants of each example, which finds little here: meetings are long, and most steps
-    need others before them.
-    """
-    ConjectureRunner.generate_mutations_from = lambda runner, data: None  # type: ignore[method-assign]
+    """Return the settings of a search."""
     return settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -41,10 +38,20 @@ def searching(examples: int, steps: int, *, shrink: bool = True) -> settings:
     )
 
 
+@contextlib.contextmanager
+def only_new_examples() -> Iterator[None]:
+    """Keep hypothesis from trying variants of each example.
+
+    That finds little here: meetings are long, and most steps need others before them.
+    """
+    with patch.object(ConjectureRunner, "generate_mutations_from", lambda runner, data: None):
+        yield
+
+
 def search(number: int, steps: int) -> str | None:
     """Search with one seed; return the script and the tale of a find."""
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
+    with contextlib.redirect_stdout(printed), only_new_examples():
         try:
             run_state_machine_as_test(
                 seed(number)(type("Adversary", (Adversary,), {})), settings=searching(ROUND, steps)

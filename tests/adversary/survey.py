@@ -1,4 +1,4 @@
-"""``python -m tests.adversary.survey [--examples N] [--seed N]``: what the adversary finds, and how soon.
+"""``python -m tests.adversary.survey [--examples N] [--seed N] [--new]``: what it finds, and how soon.
 
 Nothing is ignored and nothing stops it: each kind of violation is listed with the example in which it came
 first, the number of examples with it, and the shortest tale of them.
@@ -15,9 +15,10 @@ from typing import ClassVar
 from hypothesis import seed
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.adversary import known
 from tests.adversary.machine import Adversary
-from tests.adversary.meeting import Meeting
-from tests.adversary.search import searching
+from tests.adversary.search import only_new_examples, searching
+from tests.adversary.stage import Stage
 from tests.adversary.tale import ViolationError
 
 
@@ -37,6 +38,7 @@ class Surveyed(Adversary):
 
     findings: ClassVar[dict[tuple[str, str], Finding]] = {}
     examples: ClassVar[int] = 0
+    only_new: ClassVar[bool] = False
 
     current: ClassVar[Surveyed | None] = None
     seen: ClassVar[set[tuple[str, str]]] = set()
@@ -48,14 +50,16 @@ class Surveyed(Adversary):
         Surveyed.seen = set()
 
     @staticmethod
-    def ignore(violation: ViolationError, meeting: Meeting) -> bool:
+    def ignore(violation: ViolationError, stage: Stage) -> bool:
         """Count a violation, once an example."""
         kind = (violation.rule, violation.about)
+        if Surveyed.only_new and known.ignored(violation, stage):
+            return True
         if kind in Surveyed.seen:
             return True
         Surveyed.seen.add(kind)
         script = [] if Surveyed.current is None else Surveyed.current.script
-        tale = meeting.tale.told() + "\n    " + "\n    ".join(script)
+        tale = stage.tale.told() + "\n    " + "\n    ".join(script)
         found = Surveyed.findings.setdefault(kind, Finding(Surveyed.examples, 0, set(), violation.text, tale))
         found.count += 1
         if Surveyed.current is not None:
@@ -70,11 +74,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--examples", type=int, default=200)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--new", action="store_true", help="leave out what known.py lists")
     options = parser.parse_args(arguments)
+    Surveyed.only_new = options.new
     chosen = searching(options.examples, options.steps, shrink=False)
     began = time.monotonic()
     try:
-        run_state_machine_as_test(seed(options.seed)(Surveyed), settings=chosen)
+        with only_new_examples():
+            run_state_machine_as_test(seed(options.seed)(Surveyed), settings=chosen)
     except Exception:  # a program that breaks is a finding as well
         traceback.print_exc()
     took = time.monotonic() - began

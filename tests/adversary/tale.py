@@ -50,6 +50,8 @@ class Person:
     rooms: list[RoomSession] = field(default_factory=list)
     #: How many of its events were judged.
     judged: int = 0
+    #: How many of its events its person has looked at, for knocks.
+    answered: int = 0
     #: Signature keys that it saw removed.
     saw_gone: set[bytes] = field(default_factory=set)
 

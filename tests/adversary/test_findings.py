@@ -9,6 +9,7 @@ import pytest
 from tests.adversary.findings import FINDINGS
 from tests.adversary.known import KNOWN, ignored
 from tests.adversary.meeting import Meeting
+from tests.adversary.stage import Stage
 from tests.adversary.tale import ViolationError
 
 
@@ -16,7 +17,7 @@ from tests.adversary.tale import ViolationError
 def test_the_script_breaks_nothing(name: str) -> None:
     seen: list[ViolationError] = []
 
-    def noted(violation: ViolationError, meeting: Meeting) -> bool:
+    def noted(violation: ViolationError, stage: Stage) -> bool:
         seen.append(violation)
         return True
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import seed
+from hypothesis.stateful import run_state_machine_as_test
 
 from tests.adversary.machine import Adversary
+from tests.adversary.search import only_new_examples, searching
 
-TestAdversary = Adversary.TestCase
-TestAdversary.settings = settings(
-    max_examples=25,
-    stateful_step_count=20,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_short_search_finds_nothing_new(number: int) -> None:
+    with only_new_examples():
+        run_state_machine_as_test(
+            seed(number)(type("Adversary", (Adversary,), {})), settings=searching(12, 30)
+        )

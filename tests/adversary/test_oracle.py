@@ -15,8 +15,9 @@ from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto.agreed import policy
 from snugroom.server.wire import messages as wire
 from tests.adversary.inventions import MAKERS
-from tests.adversary.meeting import EVERYBODY, Meeting
+from tests.adversary.meeting import Meeting
 from tests.adversary.safety import keys
+from tests.adversary.stage import EVERYBODY
 from tests.adversary.tale import ViolationError
 from tests.adversary.truth import ALARMS, SHELLS, STATUSES
 

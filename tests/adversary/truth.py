@@ -197,7 +197,7 @@ ALARMS: Mapping[str, Meaning] = {
     "not_admitted": Meaning(harmless),
     "stuck": Meaning(author),
     "rejoining": Meaning(own_fault),
-    "missed": Meaning(server_or_outage),
+    "missed": Meaning(harmless),
     "maybe_lost": Meaning(server_or_outage),
     "refused": Meaning(refusal),
     "refused.lobby": Meaning(refusal),
