@@ -13,10 +13,16 @@ from snugroom.client.session.kernel import entering
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.kdf import H
 from snugroom.server.wire import messages as wire
-from snugroom.server.wire.limits import BUCKETS
-from tests.adversary.network import Client, HostileNetwork
+from tests.adversary.compat import (
+    current_seed,
+    false_regate,
+    opening_text,
+    private_commit,
+    room_admin,
+    showing,
+)
+from tests.adversary.network import Client, HostileNetwork, kind_of
 from tests.adversary.tale import Person
 from tests.session.test_hostile_members import Mallory
 from tests.session.world import ORIGIN, Participant, seeded
@@ -30,7 +36,9 @@ ACTS: Final = (
 )  # fmt: skip
 
 #: Commits of one connection, within the server's limits; more only cost time.
-TAKES: Final = 25
+TAKES: Final = 15
+#: Connections that take slots in turn.
+TOGETHER: Final = 4
 
 
 class Intruder(Client):
@@ -41,14 +49,19 @@ class Intruder(Client):
         room = person.who.session._room
         assert room is not None
         self.w = w
+        self.person = person
         self.door = room.door_key
-        self.admin = room.room_admin_public
-        self.number = room.number
+        self.admin = room_admin(room)
+        self.number = invite.room_number(self.door.public, self.admin)
         self.nonce = b""
         self.slot: int | None = None
+        self.chain = b""
+        #: Passes of private gates, by slot: all connections of one member share them.
+        self.private: dict[int, list[bytes]] = {}
         self.room_pass: bytes | None = None
         self.takes_until = 0.0
         self.takes = TAKES
+        self.turn = 0
         self.seed: tuple[invite.HostSeed, bytes] | None = None
         self.open_ahead = 0
         self.regates = 0
@@ -61,10 +74,13 @@ class Intruder(Client):
                 text = invite.door_message(ORIGIN, self.number, message.nonce, own)
                 self.w.say(self, wire.RoomDoor(self.door.public, self.admin, own, self.door.sign(text)))
             case wire.Entered():
-                self.slot = message.slot
+                self.slot, self.chain = message.slot, message.chain or b""
                 self._entered()
-            case wire.Opened() | wire.Committed() | wire.Regated():
-                self.slot = message.slot
+            case wire.Opened() | wire.Committed():
+                self.slot, self.chain = message.slot, message.chain
+                self._regate()
+                self._take()
+            case _ if kind_of(message) == "regated":
                 self._regate()
                 self._take()
 
@@ -73,33 +89,33 @@ class Intruder(Client):
         if self.slot is None and self.open_ahead and self.seed is not None:
             seed, group = self.seed
             gate, chain = self.w.rng(32), self.w.rng(32)
-            text = invite.open_message(self.number, self.open_ahead, gate, chain, self.nonce)
+            text = opening_text(self.number, self.open_ahead, gate, chain, self.nonce)
             signature = seed.room_admin_key(group).sign(text)
             self.w.say(self, wire.Open(self.open_ahead, gate, chain, signature))
         self._regate()
 
     def _take(self) -> None:
         """Take the next slot with noise, and with a gate that only this member's connections can open."""
-        if self.w.now >= self.takes_until or self.slot is None or self.room_pass is None or not self.takes:
+        if self.w.now >= self.takes_until or self.slot is None or self.room_pass is None:
             return
+        if not self.takes or self.slot % TOGETHER != self.turn:
+            return  # another of its connections takes this one
         self.takes -= 1
-        for known in (self.room_pass, private_pass(self.slot)):
-            self.w.say(self, wire.Show(known))
-        gate = invite.gate(private_pass(self.slot + 1))
-        self.w.say(self, wire.Commit(self.slot + 1, self.w.rng(BUCKETS[0]), gate))
+        for message in showing((self.room_pass, *self.private.get(self.slot, ())[-3:])):
+            self.w.say(self, message)
+        commit, own = private_commit(self.w, self.person.who, self.slot + 1, self.chain)
+        self.private.setdefault(self.slot + 1, []).append(own)
+        self.w.say(self, commit)
 
     def _regate(self) -> None:
         if self.regates and self.slot is not None and self.seed is not None:
             self.regates -= 1
             seed, group = self.seed
-            gate = self.w.rng(32)
-            text = invite.regate_message(self.number, self.slot, gate, self.nonce)
-            self.w.say(self, wire.Regate(self.slot, gate, seed.room_admin_key(group).sign(text)))
-
-
-def private_pass(slot: int) -> bytes:
-    """Return the pass that one member has made up for a slot."""
-    return H(b"private", slot.to_bytes(8, "big"))
+            message = false_regate(
+                seed.room_admin_key(group), self.number, self.slot, self.w.rng(32), self.nonce
+            )
+            if message is not None:
+                self.w.say(self, message)
 
 
 class Hostile(Mallory):
@@ -151,7 +167,7 @@ class Hostile(Mallory):
         """Open one further connection to the room."""
         client = Intruder(self.network, f"{self.person.label}'s connection", self.person)
         if self.kept is not None:
-            client.seed = (self.kept.host_seed, self.kept.group_id)
+            client.seed = (current_seed(self.kept), self.kept.group_id)
         self.clients.append(client)
         return client
 
@@ -160,8 +176,10 @@ class Hostile(Mallory):
         room = self.who.session._room
         if room is None or self.who.ended is not None:
             return False
-        for _ in range(4):
+        private: dict[int, list[bytes]] = {}
+        for turn in range(TOGETHER):
             client = self.intrude()
+            client.private, client.turn = private, turn
             client.takes_until = self.network.now + seconds
             client.room_pass = room.membership.journal.room_pass
             self.network.connect(client)

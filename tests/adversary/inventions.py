@@ -134,7 +134,7 @@ MAKERS: Final[Mapping[str, Callable[[Inventor, Person, int, int], wire.ServerMes
     "opened": Inventor.opened,
     "committed": Inventor.committed,
     "stale": Inventor.stale,
-    "regated": Inventor.regated,
+    **({"regated": Inventor.regated} if hasattr(wire, "Regated") else {}),
     "caught_up": Inventor.caught_up,
     "relayed": Inventor.relayed,
     "broadcasted": Inventor.broadcasted,

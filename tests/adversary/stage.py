@@ -83,10 +83,8 @@ class Stage:
         return viewer.room is not None and person.key in viewer.room.membership.policy.hosts
 
     def names_of_hosts(self) -> set[str]:
-        """Return the names of those that consider themselves hosts and have the seed."""
-        return {
-            p.label for p in self.tale.people.values() if p.room is not None and p.room.host_seed is not None
-        }
+        """Return the labels of those whose programs work as hosts."""
+        return {p.label for p in self.tale.people.values() if p.room and p.who.session._host is not None}
 
     def link(self) -> str:
         """Return the newest link of an honest host that is in the room; empty without one."""

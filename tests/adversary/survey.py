@@ -75,7 +75,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--new", action="store_true", help="leave out what known.py lists")
+    parser.add_argument("--answered", nargs="*", default=[], help="entries of known.py that don't count")
     options = parser.parse_args(arguments)
+    for name in options.answered:
+        del known.KNOWN[name]
     Surveyed.only_new = options.new
     chosen = searching(options.examples, options.steps, shrink=False)
     began = time.monotonic()

@@ -104,6 +104,8 @@ def own_fault(told: Told) -> bool:
 def dropped(told: Told) -> bool:
     """The server keeps us out. Strangers who fill a room are not the server."""
     what = told.args.get("what")
+    if isinstance(what, Sentence) and what.key == "dropped.full":
+        return True  # "strangers can fill a server"
     if isinstance(what, Sentence) and what.key == "dropped.restarted" and told.tale.restarted:
         return True
     if isinstance(what, Sentence) and what.key == "dropped.forgotten":
@@ -135,6 +137,21 @@ def harmless(told: Told) -> bool:
 def never(told: Told) -> bool:
     """It explains nothing."""
     return False
+
+
+def taken(told: Told) -> bool:
+    """Somebody has the keys of the member named."""
+    return any(told.tale.did("a thief", "rejoins as") for _ in told.names("name"))
+
+
+def returned(told: Told) -> bool:
+    """Somebody has returned as a host."""
+    return any(deed.what.startswith("returns") for deed in told.tale.deeds)
+
+
+def waits(told: Told) -> bool:
+    """The server does not accept a change: it is hostile, away, or hostile members come first."""
+    return server_or_outage(told) or told.tale.hostile_members
 
 
 def moved_on(told: Told) -> bool:
@@ -202,6 +219,25 @@ ALARMS: Mapping[str, Meaning] = {
     "refused": Meaning(refusal),
     "refused.lobby": Meaning(refusal),
     "not_done": Meaning(harmless),
+    # a gate, a seat
+    "wrong_gate": Meaning(author),
+    "gate_denied": Meaning(server, explains=server),
+    "outside": Meaning(harmless, explains=harmless),  # a former host, we missed too much, or the server
+    "full": Meaning(harmless, explains=harmless),  # "strangers can fill a server"
+    # a rejoin
+    "stale.new": Meaning(silence, explains=server),
+    "stale.old_answer": Meaning(server, explains=server),
+    "replaced": Meaning(taken),
+    "rejoining.server": Meaning(server_or_outage, explains=harmless),
+    "rejoining.unanswered": Meaning(server_or_outage, explains=harmless),
+    # a host's return
+    "unapproved_return": Meaning(returned),
+    # a host's act that the server does not accept
+    "pending": Meaning(waits, explains=harmless),
+    "pending.by": Meaning(waits, explains=harmless),
+    "pending.removal": Meaning(waits, explains=harmless),
+    "pending.removal_by": Meaning(waits, explains=harmless),
+    "unasked": Meaning(server),
 }
 
 #: Alarms of shells and media engines, which no session raises.
@@ -227,5 +263,6 @@ ENDS: Mapping[str, Callable[[Told], bool]] = {
         bool(told.names("by"))
         and all(any(p.label in told.me.removed_by for p in told.tale.named(n)) for n in told.names("by"))
     ),
+    "room.replaced": lambda told: told.tale.did("a thief", "rejoins as") or returned(told),
     "dropped.gave_up": dropped,
 }
