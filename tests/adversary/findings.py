@@ -182,6 +182,14 @@ def stolen_leaf_key(begin: Begin) -> Meeting:
     return m
 
 
+def wrong_clock(begin: Begin) -> Meeting:
+    """The host's clock is ten minutes ahead: a newcomer waits for ever, and nobody knows why."""
+    m = begin(("Ada", "Bo", "Cem"))
+    m.sleeps("Ada", 600.0)
+    m.joins("Dana")
+    return m
+
+
 FINDINGS: Final[Mapping[str, Callable[[Begin], Meeting]]] = {
     play.__name__: play
     for play in (
@@ -202,5 +210,6 @@ FINDINGS: Final[Mapping[str, Callable[[Begin], Meeting]]] = {
         wrong_gate_without_a_host,
         filled_seats,
         stolen_leaf_key,
+        wrong_clock,
     )
 }

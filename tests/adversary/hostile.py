@@ -27,14 +27,15 @@ from tests.adversary.tale import Person
 from tests.session.test_hostile_members import Mallory
 from tests.session.world import ORIGIN, Participant, seeded
 
-#: What a member can do with its own leaf: methods of `Mallory`.
-ACTS: Final = (
+#: What a member can do with its own leaf: methods of `Mallory`. First commits, then all else.
+COMMITS: Final = (
     "garbage_commit", "forged_removal", "forged_policy", "forged_context", "unknown_invite", "wrong_gate",
-    "spoiled_path", "spoiled_path_and_gate", "uncarried_proposal", "old_commit_again", "relay_garbage",
-    "false_end", "false_grant", "steal_streams", "commit_in_the_relay", "quick_heals", "cut_off", "bad_box",
+    "spoiled_path", "spoiled_path_and_gate", "uncarried_proposal", "old_commit_again", "quick_heals",
+)  # fmt: skip
+MESSAGES: Final = (
+    "relay_garbage", "false_end", "false_grant", "steal_streams", "commit_in_the_relay", "cut_off", "bad_box",
     "odd_leavings", "lie_in_a_beat",
 )  # fmt: skip
-
 #: Commits of one connection, within the server's limits; more only cost time.
 TAKES: Final = 15
 #: Connections that take slots in turn.
@@ -137,7 +138,7 @@ class Hostile(Mallory):
         return [p for p in self._victims if p.session._room is not None and p.alive and p.ended is None]
 
     def signs(self, act: str) -> bool:
-        """Do one of `ACTS`; return whether it could."""
+        """Do one of `COMMITS` or `MESSAGES`; return whether it could."""
         room = self.who.session._room
         if self.who.ended is not None or room is None or ev.ROOM not in self.who.links or room.needs_rejoin:
             return False

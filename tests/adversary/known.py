@@ -80,6 +80,7 @@ KNOWN: Final[dict[str, Known]] = {
     "private_gates": Known(out(("flood", "void_commit"), ("pending", "removal")), PRESENT),
     "wrong_gate_without_a_host": Known(out(), PRESENT),
     "filled_seats": Known(out(*ACCUSED), seats_were_full),
+    "wrong_clock": Known(out(), lambda tale: tale.did("the clock")),
     "stolen_leaf_key": Known(out(("roster", "a thief"), *REMOVED_BY), by_members("rejoins as")),
 }
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.adversary import known
-from tests.adversary.hostile import ACTS
+from tests.adversary.hostile import COMMITS, MESSAGES
 from tests.adversary.inventions import AWAY, MAKERS, REFUSALS
 from tests.adversary.meeting import Meeting
 from tests.adversary.network import Doing, Way
@@ -255,8 +255,13 @@ class Adversary(RuleBasedStateMachine):
     # -- members ---------------------------------------------------------------------------------------
 
     @precondition(with_members)
-    @rule(who=MALLORY, act=st.sampled_from(ACTS))
-    def signs(self, who: str, act: str) -> None:
+    @rule(who=MALLORY, act=st.sampled_from(COMMITS))
+    def commits(self, who: str, act: str) -> None:
+        self.m.signs(who, act)
+
+    @precondition(with_members)
+    @rule(who=MALLORY, act=st.sampled_from(MESSAGES))
+    def sends(self, who: str, act: str) -> None:
         self.m.signs(who, act)
 
     @precondition(with_members)

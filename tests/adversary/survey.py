@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in options.answered:
         del known.KNOWN[name]
     Surveyed.only_new = options.new
-    chosen = searching(options.examples, options.steps, shrink=False)
+    chosen = searching(options.examples, options.steps)
     began = time.monotonic()
     try:
         with only_new_examples():

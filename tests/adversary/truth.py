@@ -244,12 +244,15 @@ ALARMS: Mapping[str, Meaning] = {
 SHELLS = {"media_unreachable", "media_lost", "media_failed"}
 
 #: Statuses that explain why a person is not in step, while that lasts.
-STATUSES: Mapping[str, Meaning] = {
+STATUSES: dict[str, Meaning] = {
     "away.restarted": Meaning(lambda told: told.tale.restarted or server(told), explains=harmless),
     "away.unreachable": Meaning(server_or_outage, explains=harmless),
     "waiting": Meaning(lambda told: not any(p.is_host for p in told.tale.honest()), explains=harmless),
     "returning": Meaning(lambda told: not any(p.room for p in told.tale.honest()), explains=harmless),
 }
+
+for _ours in ("date", "either", "fast", "ours", "slow", "theirs"):
+    STATUSES[f"clock.{_ours}"] = Meaning(lambda told: told.tale.did("the clock"), explains=harmless)
 
 #: The reasons of a session's end.
 ENDS: Mapping[str, Callable[[Told], bool]] = {
