@@ -46,7 +46,7 @@ class Intruder(Client):
     """A connection to the room by somebody who has its door key; it shows a pass if it is given one."""
 
     def __init__(self, w: HostileNetwork, label: str, person: Person) -> None:
-        super().__init__(label, Intruder.respond)
+        super().__init__(label)
         room = person.who.session._room
         assert room is not None
         self.w = w
@@ -67,7 +67,7 @@ class Intruder(Client):
         self.open_ahead = 0
         self.regates = 0
 
-    def respond(self, message: wire.ServerMessage) -> None:
+    def received(self, message: wire.ServerMessage) -> None:
         """Open the door, then do what was ordered."""
         match message:
             case wire.Challenge():

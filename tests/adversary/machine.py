@@ -7,7 +7,7 @@ do nothing. `Adversary` is the machine; `ignore` says which violations are known
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, cast
+from typing import Any, Final, cast
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -18,7 +18,8 @@ from tests.adversary.hostile import COMMITS, MESSAGES
 from tests.adversary.inventions import AWAY, MAKERS, REFUSALS
 from tests.adversary.meeting import Meeting
 from tests.adversary.network import Doing, Way
-from tests.adversary.stage import EVERYBODY, Ignore
+from tests.adversary.stage import EVERYBODY, Stage
+from tests.adversary.tale import ViolationError
 
 HONEST = st.sampled_from(["Ada", "Bo", "Cem"])
 HOST = st.sampled_from(["Ada", "Ada", "Bo"])
@@ -89,7 +90,10 @@ class Script:
 class Adversary(RuleBasedStateMachine):
     """A meeting, and everything that its enemies can do."""
 
-    ignore: ClassVar[Ignore] = staticmethod(known.ignored)
+    @staticmethod
+    def ignore(violation: ViolationError, stage: Stage) -> bool:
+        """Return whether a violation is known."""
+        return known.ignored(violation, stage)
 
     def __init__(self) -> None:
         super().__init__()
@@ -214,8 +218,9 @@ class Adversary(RuleBasedStateMachine):
     @precondition(with_server)
     @rule(carried=CARRIED, whom=VICTIM, doing=st.sampled_from(["repeats", "answers_stale"]))
     def server_answers(self, carried: tuple[Way, str], whom: str, doing: Doing) -> None:
-        way, kind = ("up", "commit") if doing == "answers_stale" else carried
-        self.m.server_meddles(doing, whom, way, kind, -1)
+        if doing == "answers_stale":
+            carried = ("up", "commit")
+        self.m.server_meddles(doing, whom, *carried, -1)
 
     @precondition(with_server)
     @rule(which=PICK)

@@ -67,13 +67,12 @@ class Client:
     #: Whether it connects again at once when it is dropped.
     persistent = False
 
-    def __init__(self, label: str, respond: Callable[[Client, wire.ServerMessage], None]) -> None:
+    def __init__(self, label: str) -> None:
         self.label = label
         self.links: dict[ev.Endpoint, Link] = {}
-        self._respond = respond
 
     def received(self, message: wire.ServerMessage) -> None:
-        self._respond(self, message)
+        """Answer the server, or don't."""
 
 
 class HostileNetwork(World):

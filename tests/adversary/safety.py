@@ -124,6 +124,7 @@ class Safety:
             owner = self.tale.of_key(key)
             if owner is None:
                 self.fail("roster", "a stranger", f"{person.label} has a member that nobody knows")
+                continue
             if not owner.admitted:
                 self.fail("roster", "not admitted", f"{person.label} has {owner.label} as a member")
             if key in person.saw_gone:
