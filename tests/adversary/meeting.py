@@ -16,9 +16,9 @@ from snugroom.server.wire import messages as wire
 from tests.adversary.hostile import Theft
 from tests.adversary.inventions import endpoint_for
 from tests.adversary.network import Doing, Meddling, Way
-from tests.adversary.safety import Pending, keys
+from tests.adversary.safety import Pending
 from tests.adversary.stage import EVERYBODY, Ignore, Stage
-from tests.adversary.tale import SERVER, STRANGERS, Person, Words
+from tests.adversary.tale import SERVER, STRANGERS, Person
 from tests.session.world import seeded
 
 NETWORK: Final = "the network"
@@ -47,17 +47,6 @@ class Meeting(Stage):
 
     # -- honest people -------------------------------------------------------------------------------
 
-    def _command(self, by: Person | None, command: ev.Command, what: str, whom: str = "") -> bool:
-        """Carry out a command; return whether the program accepted it."""
-        if by is None or by.room is None or not by.wanted:
-            return False
-        try:
-            self.w.do(by.who, command)
-        except ValueError:
-            return False
-        self.record(by.label, what, whom)
-        return True
-
     def _ordered(self, host: str, whom: str) -> tuple[Person, int] | None:
         """Return the person that gives an order, and the leaf that the order is about."""
         by, about = self.tale.people.get(host), self.tale.people.get(whom)
@@ -70,29 +59,19 @@ class Meeting(Stage):
     def says(self, who: str) -> None:
         """Somebody writes a message."""
         for person in self.people(who):
-            text = f"{person.label} {len(self.tale.words)}"
-            if person.room is None or not person.honest:
-                continue
-            here = (self.tale.of_key(key) for key in keys(person.room))
-            audience = frozenset(p.label for p in here if p is not None)
-            self.tale.words[text] = Words(person.label, self.w.now, audience | {person.label})
-            if not self._command(person, ev.Say(text), "writes", text):
-                del self.tale.words[text]
+            self.write(person)
         self.wait(0.3)
 
     def talks(self, who: str) -> None:
         """Somebody makes sound, if their program permits it."""
         for person in self.people(who):
-            if person.room is not None and person.honest:
-                data = person.room.frames.seal("audio", 0, b"\x00sound", self.w.clock(person.who))
-                if data is not None:
-                    self.safety.frame(person, data)
+            self.make_sound(person)
         self.wait(0.1)
 
     def removes(self, host: str, whom: str) -> None:
         """A host removes somebody."""
         ordered = self._ordered(host, whom)
-        if ordered is not None and self._command(ordered[0], ev.Remove(ordered[1]), "removes", whom):
+        if ordered is not None and self.command(ordered[0], ev.Remove(ordered[1]), "removes", whom):
             self.removal_ordered(ordered[0], self.person(whom))
         self.wait(0.2)
 
@@ -107,7 +86,7 @@ class Meeting(Stage):
         """A host makes somebody a host."""
         ordered = self._ordered(host, whom)
         if ordered is not None:
-            self._command(ordered[0], ev.Deputise(ordered[1]), "makes a host of", whom)
+            self.command(ordered[0], ev.Deputise(ordered[1]), "makes a host of", whom)
         self.wait(1.0)
 
     def demotes(self, host: str, whom: str) -> None:
@@ -116,12 +95,12 @@ class Meeting(Stage):
             self.hostile[whom].keeps_secrets()
         ordered = self._ordered(host, whom)
         if ordered is not None:
-            self._command(ordered[0], ev.Undeputise(ordered[1]), "demotes", whom)
+            self.command(ordered[0], ev.Undeputise(ordered[1]), "demotes", whom)
         self.wait(1.0)
 
     def locks(self, host: str, on: bool) -> None:
         """A host locks or unlocks the room."""
-        self._command(self.tale.people.get(host), ev.Lock(on), "locks the room" if on else "unlocks the room")
+        self.command(self.tale.people.get(host), ev.Lock(on), "locks the room" if on else "unlocks the room")
         self.wait(0.3)
 
     def leaves(self, who: str) -> None:
@@ -129,7 +108,7 @@ class Meeting(Stage):
         if who in self.hostile:
             self.hostile[who].keeps_secrets()
         for person in self.people(who):
-            if self._command(person, ev.Leave(), "leaves"):
+            if self.command(person, ev.Leave(), "leaves"):
                 person.wanted, person.disturbed_at = False, self.w.now
         self.wait(0.5)
 
@@ -167,7 +146,7 @@ class Meeting(Stage):
     def ends(self, host: str) -> None:
         """A host ends the meeting for all."""
         person = self.tale.people.get(host)
-        if self._command(person, ev.EndMeeting(), "ends the meeting"):
+        if self.command(person, ev.EndMeeting(), "ends the meeting"):
             self.tale.ended_by.add(host)
         self.wait(1.0)
 

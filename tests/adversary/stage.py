@@ -11,14 +11,16 @@ from snugroom.client.session import events as ev
 from tests.adversary.hostile import Hostile, Theft
 from tests.adversary.inventions import Inventor
 from tests.adversary.network import HostileNetwork
-from tests.adversary.safety import Safety, secret
-from tests.adversary.tale import Person, Tale, ViolationError
+from tests.adversary.safety import Safety, keys, secret
+from tests.adversary.tale import Person, Tale, ViolationError, Words
 from tests.session.world import Participant
 
 #: Seconds after the end of an attack until everybody is in step or knows why not.
 RECOVERY: Final = 30.0
 #: Seconds out of step after which a person must know why, whatever goes on.
 STARVED: Final = 40.0
+#: Seconds between two messages of everybody, while a removed member listens.
+CONVERSE: Final = 10.0
 EVERYBODY: Final = "everybody"
 HOSTILE: Final = ("Mallory", "Oscar")
 #: Says whether a violation is known.
@@ -47,6 +49,7 @@ class Stage:
         self._ignore = ignore
         self.safety = Safety(self.w, self.tale, self.fail)
         self.stopped = False
+        self._conversed_at = self.w.now
         for name in people:
             who = self.w.guest(self.link(), name) if self.tale.people else self.w.host(name, admission="all")
             self.add(name, who, honest=name not in HOSTILE)
@@ -103,6 +106,45 @@ class Stage:
             raise violation
         self.known.append(violation)
 
+    # -- what goes on by itself ----------------------------------------------------------------------
+
+    def command(self, by: Person | None, command: ev.Command, what: str, whom: str = "") -> bool:
+        """Carry out a command; return whether the program accepted it."""
+        if by is None or by.room is None or not by.wanted:
+            return False
+        try:
+            self.w.do(by.who, command)
+        except ValueError:
+            return False
+        self.record(by.label, what, whom)
+        return True
+
+    def write(self, person: Person) -> None:
+        """Write a message that nobody else writes."""
+        text = f"{person.label} {len(self.tale.words)}"
+        if person.room is None or not person.honest:
+            return
+        here = (self.tale.of_key(key) for key in keys(person.room))
+        audience = frozenset(p.label for p in here if p is not None)
+        self.tale.words[text] = Words(person.label, self.w.now, audience | {person.label})
+        if not self.command(person, ev.Say(text), "writes", text):
+            del self.tale.words[text]
+
+    def make_sound(self, person: Person) -> None:
+        """Seal a frame, if the program permits it."""
+        if person.room is not None and person.honest:
+            data = person.room.frames.seal("audio", 0, b"\x00sound", self.w.clock(person.who))
+            if data is not None:
+                self.safety.frame(person, data)
+
+    def converse(self) -> None:
+        """While somebody listens who should be gone, everybody goes on talking and writing."""
+        if self.w.now - self._conversed_at >= CONVERSE and self.safety.spies():
+            self._conversed_at = self.w.now
+            for person in self.tale.honest():
+                self.write(person)
+                self.make_sound(person)
+
     # -- time ---------------------------------------------------------------------------------------
 
     def wait(self, seconds: float) -> None:
@@ -120,6 +162,7 @@ class Stage:
             person.in_step_at = self.w.now
         self.safety.check()
         self.answer_knocks()
+        self.converse()
         for person in self.expected():
             at = person.in_step_at
             if at is not None and self.w.now - at > STARVED and not self.safety.explained(person, at):

@@ -62,6 +62,8 @@ class Surveyed(Adversary):
         tale = stage.tale.told() + "\n    " + "\n    ".join(script)
         found = Surveyed.findings.setdefault(kind, Finding(Surveyed.examples, 0, set(), violation.text, tale))
         found.count += 1
+        if found.count == 1:
+            print(f"example {Surveyed.examples}: {violation}", flush=True)
         if Surveyed.current is not None:
             found.powers.add("+".join(sorted(Surveyed.current.powers)) or "nobody")
         if len(tale) < len(found.tale):

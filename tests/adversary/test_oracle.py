@@ -131,7 +131,7 @@ def test_words_that_nobody_said_and_words_for_others_are_seen() -> None:
     real = keys
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "tests.adversary.meeting.keys", lambda room: real(room) - {m.person("Cem").key}
+            "tests.adversary.stage.keys", lambda room: real(room) - {m.person("Cem").key}
         )  # as if Cem had come later
         with broken("secrecy", "newcomer"):
             m.says("Bo")
