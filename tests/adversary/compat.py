@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from inspect import signature
+from typing import Any
 
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto.entry import invite
@@ -48,7 +49,7 @@ def false_regate(
 
 def opening_text(number: bytes, slot: int, gate: bytes, chain: bytes, nonce: bytes) -> bytes:
     """Return the text that a room admin signs to open a room."""
-    values = (number, slot, gate, chain, nonce)
+    values: tuple[Any, ...] = (number, slot, gate, chain, nonce)
     count = len(signature(invite.open_message).parameters)
     text: bytes = invite.open_message(*values[:count])
     return text

@@ -96,8 +96,8 @@ def search(number: int, examples: int, steps: int) -> str | None:
     with contextlib.redirect_stdout(io.StringIO()), only_new_examples():
         try:
             run_state_machine_as_test(seed(number)(Recorded), settings=searching(examples, steps))
-        except Exception as error:
-            whole, trouble = Recorded.last, error
+        except Exception as caught:
+            whole, trouble = Recorded.last, caught
         else:
             return None
     error, stage = play(whole)
