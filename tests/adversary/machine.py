@@ -145,6 +145,10 @@ class Adversary(RuleBasedStateMachine):
     def removes(self, host: str, whom: str) -> None:
         self.m.removes(host, whom)
 
+    @rule(whom=MALLORY)
+    def removes_the_hostile(self, whom: str) -> None:
+        self.m.removes("Ada", whom)
+
     @rule(whom=st.sampled_from(["Bo", "Mallory", "Cem"]))
     def deputises(self, whom: str) -> None:
         self.m.deputises("Ada", whom)
