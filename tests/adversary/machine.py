@@ -237,7 +237,7 @@ class Adversary(RuleBasedStateMachine):
         self.m.server_releases_all()
 
     @precondition(with_server)
-    @rule(whom=VICTIM)
+    @rule(whom=HONEST)
     def server_keeps_in_the_past(self, whom: str) -> None:
         self.m.server_keeps_in_the_past(whom)
 

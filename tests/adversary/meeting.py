@@ -189,8 +189,8 @@ class Meeting(Stage):
             self.w.meddling.append(Meddling(label, way, kind, doing, count))
 
     def server_keeps_in_the_past(self, whom: str) -> None:
-        """The server withholds all further changes from somebody, and all heartbeats that tell of them."""
-        for kind in ("committed", "opened", "broadcasted"):
+        """The server withholds all further changes from somebody, and all that would tell of them."""
+        for kind in ("committed", "opened", "broadcasted", "refused"):
             self.server_meddles("drops", whom, "down", kind, -1)
         self.server_meddles("backdates", whom, "down", "entered", -1)
 
