@@ -106,7 +106,7 @@ fuzz: $(DEV)
 # An adversary that looks for steps that break a meeting, for ten minutes: MINUTES or HOURS say how long, SEED where to
 # begin. A find is printed as a script, and kept in adversary-finds.
 adversary: $(DEV)
-	.venv/bin/python -m tests.adversary.search $(if $(MINUTES),--minutes $(MINUTES)) $(if $(HOURS),--hours $(HOURS)) \
+	PYTHONHASHSEED=0 .venv/bin/python -m tests.adversary.search $(if $(MINUTES),--minutes $(MINUTES)) $(if $(HOURS),--hours $(HOURS)) \
 	  --seed $(SEED)
 
 # every view, light and dark, on a phone and on a wide screen: some minutes. The README's are kept in git, no others.
