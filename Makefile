@@ -18,7 +18,7 @@ SPREAD := -n $(WORKERS) --max-worker-restart=0
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
 .PHONY: demo check check-tests test test-all test-crypto test-page setup setup-demo page note browsers lint \
-  bench fuzz model model-all screenshots clean
+  bench fuzz adversary model model-all screenshots clean
 
 demo: $(RUN)
 	.venv/bin/snug demo
@@ -110,6 +110,12 @@ model: $(DEV)
 
 model-all: $(DEV)
 	@.venv/bin/python -m tests.model.run --all
+
+# An adversary that looks for steps that break a meeting, for ten minutes: MINUTES or HOURS say how long, SEED where to
+# begin. A find is printed as a script, and kept in adversary-finds.
+adversary: $(DEV)
+	PYTHONHASHSEED=0 .venv/bin/python -m tests.adversary.search $(if $(MINUTES),--minutes $(MINUTES)) $(if $(HOURS),--hours $(HOURS)) \
+	  --seed $(SEED)
 
 # every view, light and dark, on a phone and on a wide screen: some minutes. The README's are kept in git, no others.
 screenshots: $(DEV) browsers

@@ -183,6 +183,7 @@ _THEMES: Final = {
     "ending": "Ending, and silence",
     "media": "Sound and pictures",
     "slots": "Words and slots",
+    "membership": "Membership over time",
     "plainly": "Said plainly",
 }
 

@@ -19,10 +19,12 @@ from snugroom.server.hostile.acts.old_receipts import OldReceipts
 from snugroom.server.hostile.acts.open_doors import OpenDoors
 from snugroom.server.hostile.acts.partition import Partition
 from snugroom.server.hostile.acts.record import Record
+from snugroom.server.hostile.acts.refuse import Refuse
 from snugroom.server.hostile.acts.reorder import Reorder
 from snugroom.server.hostile.acts.replay import Replay
 from snugroom.server.hostile.acts.shut_out import ShutOut
 from snugroom.server.hostile.acts.silence import Silence
+from snugroom.server.hostile.acts.swallow import Swallow
 from snugroom.server.hostile.acts.swap_streams import SwapStreams
 from snugroom.server.hostile.acts.vbr_and_levels import VbrAndLevels
 from snugroom.server.hostile.acts.withhold import Withhold
@@ -44,10 +46,12 @@ _KINDS: Final[tuple[type[Act], ...]] = (
     OpenDoors,
     Partition,
     Record,
+    Refuse,
     Reorder,
     Replay,
     ShutOut,
     Silence,
+    Swallow,
     SwapStreams,
     VbrAndLevels,
     Withhold,
