@@ -1,4 +1,4 @@
-"""Values that people type on the command line are read as they mean them, and refused with one sentence."""
+"""The command line reads typed values in their units, and refuses malformed ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_another_duration_is_refused_with_examples(text: str) -> None:
 def test_a_count_is_ascii_digits() -> None:
     assert count("25") == 25
     for text in ("", "-1", "1.5", "\N{SUPERSCRIPT TWO}"):
-        with pytest.raises(argparse.ArgumentTypeError, match="is no number"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is no number: write 0, 9 or 25"):
             count(text)
 
 
