@@ -30,6 +30,8 @@ def test_four_connections_with_private_gates_freeze_nobody() -> None:
     honest, mallory = agreed_with_mallory(w, "Ada", "Bo", "Cem")
     crew = [Gatecrasher(w, mallory.room) for _ in range(4)]
     own: bytes | None = None  # the pass of the last private gate
+    began = w.now
+    told_after: dict[str, float] = {}
     out_of_step = {p.label: 0.0 for p in honest}
     for step in range(120):  # 12 s; each connection asks ten times a second
         for each in crew:
@@ -48,9 +50,12 @@ def test_four_connections_with_private_gates_freeze_nobody() -> None:
         for p in honest:
             out_of_step[p.label] = 0.0 if in_step(w, p) else out_of_step[p.label] + 0.1
             assert out_of_step[p.label] < 2, f"{p.label} waits outside, {step / 10} s after the first slot"
+            if alarms_of(p, "void_commit"):
+                told_after.setdefault(p.label, w.now - began)
     assert ("Bo", "can you hear me?") in honest[0].said
     w.until(lambda: everybody_in_step(w, honest), 10)
     # its slots are void and few, and one alarm that is updated tells of them
+    assert max(told_after[p.label] for p in honest) < 3
     for p in honest:
         told = alarms_of(p, "void_commit")
         assert 1 <= len(told) <= 6

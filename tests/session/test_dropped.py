@@ -267,7 +267,9 @@ def test_a_server_that_refuses_everybody_is_said_to() -> None:
     people = w.meeting("Ada", "Bo")
     w.refuses_all = True
     w.throw_out(people)
-    w.until(lambda: all("dropped" in p.alarms for p in people), 10)
+    took = w.until(lambda: all("dropped" in p.alarms for p in people), 10)
+    assert took < 5
+    assert "nobody in the room did" in texts(people[0], "dropped")[0]
     assert "refusing everybody" in texts(people[0], "dropped")[0]
     found = shown(people[0], w)
     assert found.probes == ()
