@@ -32,6 +32,9 @@ EXCUSED_MAX: Final = 6.0
 UNLISTED_KID_MAX: Final = 300
 #: Frames beyond the last listed frame that are played before they are listed: some seconds of audio.
 AHEAD_MAX: Final = 300
+#: Seconds for which the lists of a leaf in doubt may still come, before the leaf is reported: on a busy
+#: machine, lists may wait for longer than frames. Frames wait meanwhile.
+GRACE: Final = 3.0
 #: Seconds after which the unlisted seconds of an ended epoch are forgotten.
 WRITE_OFF: Final = 60.0
 
@@ -40,7 +43,7 @@ class Finding(Enum):
     """A result of a `FrameVerifier` about its leaf, reported once until it changes."""
 
     FORGED = "forged"  # a frame opened under the leaf's key id, but the leaf did not sign it
-    UNVERIFIED = "unverified"  # frames of the leaf have been unlisted for more than 2 s
+    UNVERIFIED = "unverified"  # frames of the leaf have been unlisted for more than 2 s, and for 3 s more
     VERIFIED = "verified"  # frames of the leaf have been listed again for 10 s
 
 
@@ -147,12 +150,13 @@ class FrameVerifier:
 
     `epoch` is always the number of the MLS epoch. The caller reports the end of each epoch (`end_epoch`).
     `doubt` is the reason for comparing this leaf's frames before they are played; None: they are played at
-    once.
+    once. If the missing lists come within GRACE, the doubt ends and nothing is reported.
     """
 
     __slots__ = (
-        "_epochs", "_excused", "_excused_until", "_frame_at", "_good_since", "_played", "_step", "_unlisted",
-        "_verified_at", "_written_off", "_written_off_at", "doubt", "findings",
+        "_ahead_since", "_epochs", "_excused", "_excused_until", "_frame_at", "_good_since",
+        "_late_since", "_played", "_step", "_unlisted", "_verified_at", "_written_off",
+        "_written_off_at", "doubt", "findings",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -163,9 +167,13 @@ class FrameVerifier:
         self._played = 0.0
         self._step = 0.0
         self._frame_at = -inf
+        #: When a frame was far ahead of the lists for the first time since the last list.
+        self._ahead_since: float | None = None
         self._excused_until = -inf
         self._excused: deque[tuple[float, float]] = deque()  # of ended epochs: (time, seconds)
         self._good_since = self._verified_at = -inf
+        #: When the leaf fell into doubt, if that has not been reported.
+        self._late_since: float | None = None
         self._written_off = 0.0
         self._written_off_at = -inf
 
@@ -190,8 +198,10 @@ class FrameVerifier:
             if self.doubt is not None:
                 raise signatures.UnverifiedFrameError("the sender has not signed this frame yet")
             if counter - self._covered(epoch, kid) > AHEAD_MAX:
+                if self._ahead_since is None:
+                    self._ahead_since = now
                 if self._too_many(epoch, kid):
-                    self._doubt("unverified")
+                    self._doubt("unverified", now)
                 raise signatures.UnverifiedFrameError(
                     "the frame is far ahead of all frames that its sender has signed"
                 )
@@ -203,7 +213,7 @@ class FrameVerifier:
             self._verified(now)
             return
         if self._too_many(epoch, kid):
-            self._doubt("unverified")  # far more than two seconds of any stream
+            self._doubt("unverified", now)  # far more than two seconds of any stream
             return
         at = inf if now < self._excused_until else self._played
         self._unlisted[epoch, kid, counter] = _Unlisted(hash_, at, self._step, now)
@@ -236,13 +246,26 @@ class FrameVerifier:
         still be in the queue: a client that lags behind must not blame the sender.
         """
         if self.doubt is not None:
-            return
+            self._relieve(now)
+            if self._late_since is not None and now >= self._late_since + GRACE:
+                self._late_since = None
+                self.findings.append(Finding.UNVERIFIED)
+        elif self._owes(now):
+            self._doubt("unverified", now)
+
+    def _owes(self, now: float) -> bool:
         try:
             snug_22(forged=False, unlisted=self.unlisted(now))
         except ValidationError:
-            self._doubt("unverified")
-        if self.excused(now) > EXCUSED_MAX:
-            self._doubt("unverified")
+            return True
+        ahead = self._ahead_since is not None and now - self._ahead_since > MEDIA_SIGNATURE_TIME
+        return ahead or self.excused(now) > EXCUSED_MAX
+
+    def _relieve(self, now: float) -> None:
+        """End a doubt that has not been reported, if the lists that were missing have come."""
+        if self._late_since is None or len(self._unlisted) >= UNLISTED_KID_MAX or self._owes(now):
+            return
+        self.doubt = self._late_since = None
 
     def unlisted(self, now: float) -> float:
         """Return the unlisted seconds of audio or video, counted from the oldest unlisted frame."""
@@ -299,6 +322,7 @@ class FrameVerifier:
         held.in_order(received)
         held.take(received, now)
         self._epochs[epoch] = held
+        self._ahead_since = None
         self._compare(epoch, now)
 
     def mark_disclosed(self, public: bytes) -> None:
@@ -320,6 +344,7 @@ class FrameVerifier:
 
     def end_all(self, now: float) -> None:
         """End all current epochs after this client has joined anew; the record of the leaf stays."""
+        self._ahead_since = None
         for epoch in {*self._epochs, *(which[0] for which in self._unlisted)}:
             self.end_epoch(epoch, now)
 
@@ -345,7 +370,8 @@ class FrameVerifier:
             if verdict in (_Verdict.LISTED, _Verdict.FORGED):
                 del self._unlisted[which]
             if verdict is _Verdict.FORGED:
-                self._doubt("forged")
+                self._doubt("forged", now)
+        self._relieve(now)
 
     def _play(self, now: float) -> None:
         least, most = PLAYED
@@ -353,15 +379,17 @@ class FrameVerifier:
         self._played += self._step
         self._frame_at = now
 
-    def _doubt(self, why: Literal["forged", "unverified"]) -> None:
+    def _doubt(self, why: Literal["forged", "unverified"], now: float) -> None:
         if self.doubt in ("forged", why):
             return  # "forged" is permanent: an attacker that forged one frame can forge others
         self.doubt = why
         self._verified_at = -inf
-        self.findings.append(Finding.FORGED if why == "forged" else Finding.UNVERIFIED)
+        self._late_since = None if why == "forged" else now
+        if why == "forged":
+            self.findings.append(Finding.FORGED)
 
     def _verified(self, now: float) -> None:
-        if self.doubt != "unverified":
+        if self.doubt != "unverified" or self._late_since is not None:
             return
         if now - self._verified_at > MEDIA_SIGNATURE_TIME:
             self._good_since = now

@@ -6,6 +6,7 @@ import random
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.crypto.media.verifier import GRACE
 from snugroom.server.wire import messages as wire
 from tests.session.signed_media import (
     SOUND,
@@ -137,7 +138,7 @@ def test_lists_missed_around_our_own_reconnect_accuse_nobody() -> None:
     w.run(5)
     assert of_media(ada) == []
     w.down_filter = lambda who, message: who is not ada or lists_in(who, message) is None
-    w.run(3)
+    w.run(3 + GRACE)
     assert of_media(ada) == ["unverified_media"], "but only around it"
     assert of_media(bo) == []
 

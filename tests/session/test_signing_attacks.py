@@ -10,6 +10,7 @@ from snugroom.crypto.agreed import envelope
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import MEDIA_KEY_LABEL, FrameList, Run, Signer, certified
+from snugroom.crypto.media.verifier import GRACE
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.signed_media import (
     Mallory,
@@ -121,6 +122,7 @@ def test_mallory_signs_in_bos_name() -> None:
             for made in hers[epoch.slot].take():
                 cem.room.broadcast(envelope.seal(epoch.key, "signatures", m.room, epoch.slot, made, BUCKETS))
         w.run(0.02)
+    w.run(GRACE)
     assert of_media(ada) == ["unverified_media"]
     assert signing(ada).refused >= 7, "counted, and no alarm for each"
 
@@ -173,8 +175,8 @@ def test_the_server_withholds_one_members_lists_and_returns_them() -> None:
         return heard is None or heard.leaf != leaf_of(bo)
 
     w.down_filter = drop
-    took = w.until(lambda: bool(of_media(ada)), 5)
-    assert 1.5 <= took <= 2.6
+    took = w.until(lambda: bool(of_media(ada)), 8)
+    assert 1.5 + GRACE <= took <= 2.6 + GRACE
     (alarm,) = (e for e in ada.told if isinstance(e, ev.Alarm))
     assert alarm.kind == "unverified_media"
     assert "the sound and video of \u201cBo\u201d do not arrive" in alarm.text
@@ -202,7 +204,7 @@ def test_missing_lists_of_several_members_raise_one_alarm() -> None:
     w.run(2)
     w.down_filter = lambda who, message: who is not ada or lists_in(who, message) is None
     media.passes = lambda sender, receiver: True
-    w.run(4)
+    w.run(4 + GRACE)
     alarms = [e.text for e in ada.told if isinstance(e, ev.Alarm)]
     assert len(alarms) <= 2
     assert all(any(name in text for text in alarms) for name in ("Bo", "Cem", "Dana"))

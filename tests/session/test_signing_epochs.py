@@ -13,6 +13,7 @@ from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.media.signatures import MEDIA_KEY_LABEL, FrameList, Run, certified, digest
+from snugroom.crypto.media.verifier import GRACE
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire import rtp
 from snugroom.server.wire.limits import BUCKETS
@@ -161,7 +162,7 @@ def test_a_key_disclosed_too_early_signs_nothing_any_more() -> None:
     epoch = list(signing(bo)._epochs.values())[-1]
     assert epoch.signer is not None
     bo.room.relay(content.MediaSecret([epoch.signer.secret]))
-    w.run(4)
+    w.run(4 + GRACE)
     assert of_media(ada) == ["unverified_media"], "anybody could have made Bo's lists"
 
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type Bytes, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { AuthenticationError, ValidationError } from "../../../../client/web/src/crypto/errors";
 import { FrameList, UnverifiedFrameError } from "../../../../client/web/src/crypto/media/signatures";
-import { AHEAD_MAX, LISTED_MAX, LISTED_TIME, RECOVERY, UNLISTED_KID_MAX, UNLISTED_MAX, WRITE_OFF } from "../../../../client/web/src/crypto/media/verifier";
+import { AHEAD_MAX, GRACE, LISTED_MAX, LISTED_TIME, RECOVERY, UNLISTED_KID_MAX, UNLISTED_MAX, WRITE_OFF } from "../../../../client/web/src/crypto/media/verifier";
 import { refused } from "./given";
 import { EPOCH, AUDIO, bound, leafKey, type Frame, Bo } from "./frameLists";
 
@@ -14,9 +14,13 @@ test("an honest sender gives no alarm; two seconds without a list do, once", asy
   const began = bo.now;
   await bo.run(5, false);
   assert.ok(bo.now - began >= 2 && bo.now - began <= 2.15);
-  assert.deepEqual(bo.found, ["unverified"]);
+  assert.equal(bo.checker.doubt, "unverified");
   await refused(() => bo.play(bo.seal()), UnverifiedFrameError);
-  assert.deepEqual(bo.found, [], "told once");
+  bo.now += GRACE - 0.1;
+  bo.checker.tick(bo.now);
+  assert.deepEqual(bo.found, [], "its lists may still come");
+  assert.deepEqual(bo.reported(), ["unverified"]);
+  assert.deepEqual(bo.reported(), [], "told once");
   // and ten seconds of lists make it good
   const doubted = bo.now;
   await bo.signer.take();
@@ -29,6 +33,48 @@ test("an honest sender gives no alarm; two seconds without a list do, once", asy
   }
   assert.ok(bo.now - doubted >= RECOVERY);
   assert.deepEqual(bo.found, ["verified"]);
+});
+
+test("lists that come a little later end the doubt, and nobody is blamed", async () => {
+  const bo = await Bo.make();
+  await bo.run(5);
+  for (let n = 0; n < 110; n++) {
+    bo.play(bo.seal());
+    bo.now += 0.02;
+  }
+  bo.checker.tick(bo.now);
+  assert.equal(bo.checker.doubt, "unverified");
+  await bo.passOn();
+  assert.equal(bo.checker.doubt, null);
+  bo.play(bo.seal());
+  assert.deepEqual(bo.reported(), []);
+});
+
+test("a doubt does not end while one frame that was played is in no list", async () => {
+  const bo = await Bo.make();
+  bo.play([AUDIO, 0, utf8("mallory's, in an epoch without lists")], EPOCH + 16);
+  await bo.run(3, false);
+  for (let n = 0; n < 100; n++) bo.seal();
+  await bo.passOn();
+  assert.equal(bo.checker.doubt, "unverified");
+  assert.deepEqual(bo.reported(), ["unverified"]);
+});
+
+test("a forgery in the grace is reported at once and alone", async () => {
+  const bo = await Bo.make();
+  await bo.run(1);
+  const [kid, counter] = bo.seal();
+  bo.play([kid, counter, utf8("mallory's")]);
+  bo.now += 0.02;
+  for (let n = 0; n < 110; n++) {
+    bo.play(bo.seal());
+    bo.now += 0.02;
+  }
+  bo.checker.tick(bo.now);
+  assert.equal(bo.checker.doubt, "unverified");
+  await bo.passOn();
+  assert.deepEqual(bo.found, ["forged"]);
+  assert.deepEqual(bo.reported(), []);
 });
 
 test("a verifier that is behind with lists judges only frames that were opened when its tick was due", async () => {
@@ -52,7 +98,7 @@ test("a verifier that is behind with lists judges only frames that were opened w
     bo.now += 0.02;
   }
   bo.checker.tick(bo.now - 0.9);
-  assert.deepEqual(bo.found, ["unverified"], "no list had come when this look was due");
+  assert.deepEqual(bo.reported(), ["unverified"], "no list had come when this look was due");
 });
 
 test("a frame in another's name is found when the list comes, and one that lists pass over", async () => {
@@ -110,6 +156,23 @@ test("one frame far ahead waits and makes no other too old", async () => {
   assert.deepEqual(bo.found, []);
 });
 
+test("frames far ahead without any list are reported", async () => {
+  for (const cut of [false, true]) {
+    const bo = await Bo.make();
+    await bo.run(2);
+    await bo.signer.take();
+    const ahead = (bo.counters.get(AUDIO) ?? 0) + AHEAD_MAX + 50;
+    for (let n = 0; n < 25; n++) {
+      await refused(() => bo.play([AUDIO, ahead, utf8("mallory's")]), UnverifiedFrameError);
+      bo.now += 0.1;
+      if (cut) bo.checker.excuse(bo.now + 2);
+      bo.checker.tick(bo.now);
+    }
+    assert.equal(bo.checker.doubt, "unverified");
+    assert.deepEqual(bo.reported(), ["unverified"]);
+  }
+});
+
 test("a frame after its list is forgotten is refused, and accuses nobody", async () => {
   const bo = await Bo.make();
   await bo.run(2);
@@ -157,13 +220,13 @@ test("a flood is bounded and found, of one key id and of many", async () => {
   for (let counter = 0; counter < UNLISTED_KID_MAX; counter++) one.play([AUDIO, counter, utf8("mallory's")]);
   assert.deepEqual(one.found, []);
   await refused(() => one.play([AUDIO, UNLISTED_KID_MAX, utf8("mallory's")]), UnverifiedFrameError);
-  assert.deepEqual(one.found, ["unverified"]);
+  assert.deepEqual(one.reported(), ["unverified"]);
   const many = await Bo.make();
   for (let n = 0; n < UNLISTED_MAX; n++)
     many.play([AUDIO + 16 * (n % 7), Math.floor(n / 7), utf8("mallory's")]);
   assert.deepEqual(many.found, []);
   many.play([AUDIO, UNLISTED_MAX / 7, utf8("one more")]);
-  assert.deepEqual(many.found, ["unverified"]);
+  assert.deepEqual(many.reported(), ["unverified"]);
   // and of one key id where its lists have come, so that none is far ahead
   const listed = await Bo.make();
   for (let n = 0; n < UNLISTED_KID_MAX; n++) {
@@ -173,7 +236,7 @@ test("a flood is bounded and found, of one key id and of many", async () => {
   for (let n = 0; n < UNLISTED_KID_MAX; n++) listed.play([AUDIO, UNLISTED_KID_MAX + n, utf8("mallory's")]);
   assert.deepEqual(listed.found, []);
   listed.checker.opened(EPOCH, AUDIO, 2 * UNLISTED_KID_MAX, utf8("mallory's"), listed.now);
-  assert.deepEqual(listed.found, ["unverified"]);
+  assert.deepEqual(listed.reported(), ["unverified"]);
 });
 
 test("the memory of lists is bounded by number and by age", async () => {
@@ -209,7 +272,7 @@ test("excused frames are bounded too, and forgotten after a minute", async () =>
       }
       bo.now += pause;
     }
-    assert.deepEqual(bo.found, pause === 0 ? ["unverified"] : []);
+    assert.deepEqual(bo.reported(), pause === 0 ? ["unverified"] : []);
   }
 });
 
@@ -224,7 +287,7 @@ test("excused frames of past epochs count as well", async () => {
     bo.checker.endEpoch(epoch, bo.now);
     bo.checker.tick(bo.now);
   }
-  assert.deepEqual(bo.found, ["unverified"]);
+  assert.deepEqual(bo.reported(), ["unverified"]);
 });
 
 test("an epoch's end forgets its frames but not what they owed, for a minute", async () => {
@@ -239,6 +302,6 @@ test("an epoch's end forgets its frames but not what they owed, for a minute", a
       bo.checker.tick(bo.now);
       bo.now += pause;
     }
-    assert.deepEqual(bo.found, pause === 0 ? ["unverified"] : []);
+    assert.deepEqual(bo.reported(), pause === 0 ? ["unverified"] : []);
   }
 });

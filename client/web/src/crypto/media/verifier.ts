@@ -41,12 +41,18 @@ export const UNLISTED_KID_MAX = 300;
 export const AHEAD_MAX = 300;
 /** Seconds after which the unlisted seconds of an ended epoch are forgotten. */
 export const WRITE_OFF = 60;
+/**
+ * Seconds for which the lists of a leaf in doubt may still come, before the leaf is reported: on a busy machine, lists
+ * may wait for longer than frames. Frames wait meanwhile.
+ */
+export const GRACE = 3;
 
 /**
  * A result of a `FrameVerifier` about its leaf, reported once until it changes.
  *
  * forged: a frame opened under the leaf's key id, but the leaf did not sign it. unverified: frames of the
- * leaf have been unlisted for more than 2 s. verified: frames of the leaf have been listed again for 10 s.
+ * leaf have been unlisted for more than 2 s, and for 3 s more. verified: frames of the leaf have been listed again for
+ * 10 s.
  */
 export type Finding = "forged" | "unverified" | "verified";
 
@@ -151,7 +157,7 @@ interface Unlisted {
  *
  * `epoch` is always the number of the MLS epoch. The caller reports the end of each epoch (`endEpoch`).
  * `doubt` is the reason for comparing this leaf's frames before they are played; null: they are played at
- * once.
+ * once. If the missing lists come within GRACE, the doubt ends and nothing is reported.
  */
 export class FrameVerifier {
   doubt: "forged" | "unverified" | null = null;
@@ -161,10 +167,14 @@ export class FrameVerifier {
   #played = 0;
   #step = 0;
   #frameAt = -Infinity;
+  /** When a frame was far ahead of the lists for the first time since the last list. */
+  #aheadSince: number | null = null;
   #excusedUntil = -Infinity;
   readonly #excused: { readonly at: number; readonly seconds: number }[] = []; // of ended epochs
   #goodSince = -Infinity;
   #verifiedAt = -Infinity;
+  /** When the leaf fell into doubt; null: that was reported, or there is none. */
+  #lateSince: number | null = null;
   #writtenOff = 0;
   #writtenOffAt = -Infinity;
 
@@ -188,7 +198,8 @@ export class FrameVerifier {
     if (this.doubt !== null) throw new UnverifiedFrameError("the sender has not signed this frame yet");
     const covered = this.#epochs.get(epoch)?.streams.get(kid)?.covered ?? -1;
     if (counter - covered > AHEAD_MAX) {
-      if (this.#tooMany(epoch, kid)) this.#fall("unverified");
+      this.#aheadSince ??= now;
+      if (this.#tooMany(epoch, kid)) this.#fall("unverified", now);
       throw new UnverifiedFrameError("the frame is far ahead of all frames that its sender has signed");
     }
   }
@@ -208,11 +219,11 @@ export class FrameVerifier {
       this.#verified(now);
       return;
     }
-    if (verdict === "forged") this.#fall("forged");
+    if (verdict === "forged") this.#fall("forged", now);
     refuse(verdict);
     if (this.doubt !== null) throw new AuthenticationError("a frame whose sender fell into doubt meanwhile");
     if (this.#tooMany(epoch, kid)) {
-      this.#fall("unverified"); // far more than two seconds of any stream
+      this.#fall("unverified", now); // far more than two seconds of any stream
       return;
     }
     const at = now < this.#excusedUntil ? Infinity : this.#played;
@@ -247,14 +258,31 @@ export class FrameVerifier {
    * be in the queue: a client that lags behind must not blame the sender.
    */
   tick(now: number): void {
-    if (this.doubt !== null) return;
+    if (this.doubt === null) {
+      if (this.#owes(now)) this.#fall("unverified", now);
+      return;
+    }
+    this.#relieve(now);
+    if (this.#lateSince === null || now < this.#lateSince + GRACE) return;
+    this.#lateSince = null;
+    this.findings.push("unverified");
+  }
+
+  #owes(now: number): boolean {
     try {
       snug22({ forged: false, unlisted: this.unlisted(now) });
     } catch (error) {
       if (!(error instanceof ValidationError)) throw error;
-      this.#fall("unverified");
+      return true;
     }
-    if (this.excused(now) > EXCUSED_MAX) this.#fall("unverified");
+    const ahead = this.#aheadSince !== null && now - this.#aheadSince > MEDIA_SIGNATURE_TIME;
+    return ahead || this.excused(now) > EXCUSED_MAX;
+  }
+
+  /** End a doubt that has not been reported, if the lists that were missing have come. */
+  #relieve(now: number): void {
+    if (this.#lateSince === null || this.#unlisted.size >= UNLISTED_KID_MAX || this.#owes(now)) return;
+    this.doubt = this.#lateSince = null;
   }
 
   /** Return the unlisted seconds of audio or video, counted from the oldest unlisted frame. */
@@ -305,7 +333,8 @@ export class FrameVerifier {
     held.inOrder(received);
     held.take(received, now);
     this.#epochs.set(epoch, held);
-    this.#compare(epoch);
+    this.#aheadSince = null;
+    this.#compare(epoch, now);
   }
 
   #acceptable(epoch: number, received: FrameList): Epoch {
@@ -337,6 +366,7 @@ export class FrameVerifier {
 
   /** End all current epochs after this client has joined anew; the record of the leaf stays. */
   endAll(now: number): void {
+    this.#aheadSince = null;
     const epochs = [...this.#epochs.keys(), ...this.#frames(() => true).map(({ epoch }) => epoch)];
     for (const epoch of new Set(epochs)) this.endEpoch(epoch, now);
   }
@@ -358,12 +388,13 @@ export class FrameVerifier {
   }
 
   /** Compare the frames played so far with the list that has just arrived. */
-  #compare(epoch: number): void {
+  #compare(epoch: number, now: number): void {
     for (const each of this.#frames((frame) => frame.epoch === epoch)) {
       const verdict = this.#judge(epoch, each.kid, each.counter, each.hash);
       if (verdict === "listed" || verdict === "forged") this.#remove((frame) => frame === each);
-      if (verdict === "forged") this.#fall("forged");
+      if (verdict === "forged") this.#fall("forged", now);
     }
+    this.#relieve(now);
   }
 
   #play(now: number): void {
@@ -373,16 +404,17 @@ export class FrameVerifier {
     this.#frameAt = now;
   }
 
-  #fall(why: "forged" | "unverified"): void {
+  #fall(why: "forged" | "unverified", now: number): void {
     // "forged" is permanent: an attacker that forged one frame can forge others
     if (this.doubt === "forged" || this.doubt === why) return;
     this.doubt = why;
     this.#verifiedAt = -Infinity;
-    this.findings.push(why);
+    this.#lateSince = why === "forged" ? null : now;
+    if (why === "forged") this.findings.push(why);
   }
 
   #verified(now: number): void {
-    if (this.doubt !== "unverified") return;
+    if (this.doubt !== "unverified" || this.#lateSince !== null) return;
     if (now - this.#verifiedAt > MEDIA_SIGNATURE_TIME) this.#goodSince = now;
     this.#verifiedAt = now;
     if (now - this.#goodSince >= RECOVERY) {
