@@ -100,3 +100,12 @@ def test_a_page_quotes_what_people_see(path: Path) -> None:
         for sentence in re.split(r"(?<=\.)\s", form):
             if sentence.strip(HOLE + ". "):
                 assert re.search(pattern(sentence.rstrip(".")), page), sentence
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_names_in_sentences_are_quoted_as_people_see_them(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    told = [flat(quote) for quote in re.findall(r"^(?:> .*\n)+", text, re.MULTILINE)]
+    told += re.findall(r'"([^"]+\.)"', flat(text))
+    bare = r"(?<!\u201c)\b(?:Ada|Bo|Boris|Cem|Dana|Mallory)\b(?!\u201d)"
+    assert [sentence for sentence in told if re.search(bare, sentence)] == []
