@@ -1,9 +1,10 @@
 /* Slots and verdicts (protocol, sections 3 and 5; issue 13, invariant 7).
 
    Honest members (two, or three) and Mallory, a hostile member. The server is honest, or hostile: a hostile server
-   gives each member any blob in any slot. A commit carries its gate, signed by its author. The same gate is readable
-   in the head of its blob: the server applies that one, and the chain covers it. Mallory can seal a commit anew under
-   another head. All members judge a slot by shared facts.
+   gives each member any blob in any slot. The gate stands in the head of a blob: the server applies it, and the chain
+   covers it. The author signs commit, gate and place (slot and chain). Mallory can seal a commit anew under another
+   head, which that signature does not fit. (If Mallory signs that blob, the author is Mallory, and is named.) A wrong
+   gate changes no verdict (gates.pml). All members judge a slot by shared facts.
 
    Not modelled: what a commit does (hosts.pml, rejoin.pml), and how members come back in step (sync.pml).
 
@@ -11,8 +12,8 @@
    mutant OWN_UNCHECKED breaks equal_verdicts: an author adopts its own commit under another head
    mutant STUCK_IS_VOID breaks equal_verdicts: a member that cannot read a path takes the slot for void
    mutant ONE_HEARTBEAT breaks equal_verdicts: a stuck member follows the heartbeat of one member that is no host
-   mutant NO_SNUG_1 breaks one_history: a commit does not name its slot and chain
-   mutant NAME_AT_SNUG_1 breaks true_names: the author of a commit for another slot or chain is named
+   mutant NO_PLACE breaks one_history: neither blob nor commit (SNUG-1) names its slot and chain
+   mutant NAME_AT_PLACE breaks true_names: the author of a commit for another slot or chain is named
    mutant NAME_AUTHOR breaks true_names: the author is named when the head is not the signed gate
    mutant NAME_SERVER breaks true_names: the server is named when the head is not the signed gate
    large HONEST=3
@@ -49,7 +50,6 @@ byte author[COMMITS + 1];
 short base[COMMITS + 1];                 /* the chain that its author had */
 short began[COMMITS + 1];                /* its epoch: the chain at the epoch's beginning */
 bool breaks_rule[COMMITS + 1];
-bool wrong_gate[COMMITS + 1];            /* signed by its author, but not the gate of the next pass */
 byte spoiled[COMMITS + 1];               /* 1 + the member that cannot read its path; 0: all can */
 
 /* Members: position, and the chain and verdicts after each slot, as numbers. */
@@ -92,20 +92,16 @@ inline judge()
   :: else
   fi;
 #endif
-#ifndef NO_SNUG_1
+#ifndef NO_PLACE
   if
   :: v == 0 && base[b] != CHAIN(m) ->
-     v = VOID;                           /* the server chooses the place of a commit: nobody is named */
-#ifdef NAME_AT_SNUG_1
+     v = VOID;                           /* the server chooses the place of a blob: nobody is named */
+#ifdef NAME_AT_PLACE
      name(author[b])
 #endif
   :: else
   fi;
 #endif
-  if
-  :: v == 0 && breaks_rule[b] -> v = VOID; name(author[b])
-  :: else
-  fi;
   if
   :: v == 0 && x == 1 ->
      v = VOID;                           /* a member did this, alone or with the server: nobody is named */
@@ -118,15 +114,15 @@ inline judge()
   :: else
   fi;
   if
+  :: v == 0 && breaks_rule[b] -> v = VOID; name(author[b])
+  :: else
+  fi;
+  if
 #ifdef STUCK_IS_VOID
   :: v == 0 && spoiled[b] == m + 1 -> v = VOID
 #else
   :: v == 0 && spoiled[b] == m + 1 -> v = STUCK
 #endif
-  :: else
-  fi;
-  if
-  :: v == 0 && wrong_gate[b] -> v = VOID; name(author[b])
   :: else
   fi;
   if
@@ -182,10 +178,9 @@ end:
   :: atomic {                            /* Mallory makes one, of an epoch and chain that some member has */
        made < COMMITS; pick(m, HONEST);
        made++; author[made] = MALLORY; base[made] = CHAIN(m); began[made] = epoch[m];
-       if :: breaks_rule[made] = true :: wrong_gate[made] = true :: true fi;
+       if :: breaks_rule[made] = true :: true fi;
        pick(spoiled[made], HONEST + 1);
-       printf("step hostile blob=%d breaks=%d gate=%d spoiled=%d\n", made, breaks_rule[made], wrong_gate[made],
-         spoiled[made]); clear()
+       printf("step hostile blob=%d breaks=%d spoiled=%d\n", made, breaks_rule[made], spoiled[made]); clear()
      }
   :: atomic {                            /* the server gives a member the blob of its next slot */
        pick(m, HONEST); slot[m] < SLOTS && stuck[m] == 0;

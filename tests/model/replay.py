@@ -19,6 +19,7 @@ from snugroom.client.session.kernel import verdict
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.crypto.agreed import policy
+from snugroom.crypto.agreed.slot_author import SlotPayload
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire import signed
 from tests.session.dishonest import forged, spoil_path
@@ -30,6 +31,7 @@ VALID, VOID, STUCK = 1, 2, 3
 #: The honest members of `docs/model/verdicts.pml`, in the order of their numbers.
 HONEST: Final = ("Ada", "Bo", "Cem")
 NOISE: Final = b"noise".ljust(512, b".")
+Verdict = verdict.Valid | verdict.Void | verdict.Stuck
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,23 @@ def without(mutant: str) -> Iterator[None]:
     """Take the check that the mutant lacks out of the real cores."""
     with pytest.MonkeyPatch.context() as patch:
         match mutant:
-            case "NO_SNUG_1":
+            case "NO_PLACE":
                 checks = tuple(check for check in policy.COMMIT_CHECKS if check is not policy.snug_1)
                 patch.setattr(policy, "COMMIT_CHECKS", checks)
-            case "NAME_AT_SNUG_1":
-                patch.setattr(verdict, "to_blame", lambda view, broken: view.sender)
+                patch.setattr(SlotPayload, "verify", lambda *_: None)
+            case "NAME_AT_PLACE":
+                # SNUG-1 alone finds the place wrong, when the author is known
+                patch.setattr(SlotPayload, "verify", lambda *_: None)
             case "STUCK_IS_VOID":
-                void = verdict.Void(None, "SNUG-16", "its path cannot be read")
-                patch.setattr(Membership, "_judge_unreadable", lambda *_: void)
+                judge = Membership._judge
+
+                def judged(membership: Membership, blob: bytes) -> Verdict:
+                    found = judge(membership, blob)
+                    if isinstance(found, verdict.Stuck):
+                        return verdict.Void(None, "SNUG-16", "its path cannot be read")
+                    return found
+
+                patch.setattr(Membership, "_judge", judged)
             case _:
                 raise ValueError(f"no check of the real cores belongs to {mutant}")
         yield
@@ -120,7 +131,7 @@ class Verdicts:
     def _hostile(self, step: Step) -> None:
         """Mallory makes a commit whose path Ada cannot read."""
         mallory = self.people[3]
-        assert (step["breaks"], step["gate"], step["spoiled"]) == (0, 0, 1), "no trail has another commit"
+        assert (step["breaks"], step["spoiled"]) == (0, 1), "no trail has another commit"
         with pytest.MonkeyPatch.context() as patch:
             spoil_path(patch, mallory, self.people[0])
             blob = forged(mallory, [])

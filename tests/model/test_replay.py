@@ -8,7 +8,7 @@ from tests.model import run
 from tests.model.replay import VOID, Verdicts, parse, trail, without
 
 #: The mutants whose trails are replayed, with the property that each breaks.
-REPLAYED = {"NO_SNUG_1": "one_history", "NAME_AT_SNUG_1": "true_names", "STUCK_IS_VOID": "equal_verdicts"}
+REPLAYED = {"NO_PLACE": "one_history", "NAME_AT_PLACE": "true_names", "STUCK_IS_VOID": "equal_verdicts"}
 
 
 def verdicts(mutant: str) -> list[tuple[int, int]]:
