@@ -11,6 +11,7 @@ from tests.session import (
     test_attacks_invites,
     test_attacks_lobby,
     test_attacks_media,
+    test_attacks_own_requests,
     test_attacks_rejoin,
     test_attacks_replaced,
     test_attacks_sealing,
@@ -102,6 +103,16 @@ SCENARIOS = [
             "a_member_who_rejoins_keeps_its_doubts": "-Ada",
             "a_rejoin_of_the_victim_gives_no_new_credit": "-Ada",
         },
+    ),
+    *scenarios(
+        test_attacks_own_requests,
+        # the others are unit tests of the page (rejoinKeys)
+        without=[
+            "a_commit_after_a_ticket_has_another_key",
+            "a_held_ticket_of_a_stay_that_ended_locks_nobody_out",
+            "a_member_that_has_asked_and_does_not_see_its_rejoin_accuses_no_thief",
+            "a_ticket_is_over_by_a_commit_that_was_sent_after_it_and_by_no_other",
+        ],
     ),
     *scenarios(
         test_attacks_rejoin,
