@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.session import (
     test_attacks_false_claims,
     test_attacks_gates,
+    test_attacks_held,
     test_attacks_held_answer,
     test_attacks_host,
     test_attacks_host_keys,
@@ -147,6 +148,11 @@ SCENARIOS = [
             "a_ticket_without_the_leafs_key_gets_a_refusal_and_alarms_nobody",
             "an_answer_to_our_own_earlier_membership_accuses_nobody",
         ],
+    ),
+    *scenarios(
+        test_attacks_held,
+        other={"many_invalid_slots_split_nobody_off": "-Mallory"},
+        without=["no_copy_of_eight_secrets_is_left_after_six_epochs"],
     ),
     *scenarios(
         test_attacks_held_answer,
