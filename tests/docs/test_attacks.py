@@ -52,7 +52,12 @@ def test_every_test_of_an_attack_exists() -> None:
 
 @pytest.mark.parametrize(
     ("heading", "count"),
-    [("## Attacks on membership over time", 16), ("## The page's edges", 9), ("## Smaller findings", None)],
+    [
+        ("## Attacks on membership over time", 16),
+        ("## The page's edges", 9),
+        ("## Smaller findings", None),
+        ("## Attacks that achieved nothing", None),
+    ],
 )
 def test_every_attack_has_a_test(heading: str, count: int | None) -> None:
     assert all(named(row) for row in rows(heading))
