@@ -2,7 +2,8 @@
 
 A page has text by hand, the line `MARK`, and below it a generated part. The settings' descriptions are in the
 docstrings of `Settings` and `MediaLimits`; the command line's are in the parsers; the index of the alarms has
-those of the catalogue of sentences; the lab's scenes and the models in `docs/model` describe themselves.
+those of the catalogue of sentences; the lab's scenes and the models in `docs/model` describe themselves. The
+tables of verdicts in the README and the threat model are written where they stand.
 
 `test_generated.py` fails if a page is stale.
 """
@@ -29,7 +30,8 @@ from snugroom.server.disclosure import command as disclose
 from snugroom.server.sfu.limits import MediaLimits
 from tests.model import run
 
-REFERENCE: Final = Path(__file__).parents[2] / "docs" / "reference"
+ROOT: Final = Path(__file__).parents[2]
+REFERENCE: Final = ROOT / "docs" / "reference"
 MARK: Final = "<!-- Below this line, `python -m tests.docs.generate` writes this page. -->\n"
 
 
@@ -200,6 +202,46 @@ def lab() -> str:
     return "\n\n".join(chapters) + "\n"
 
 
+# -- the verdicts in the threat model and the README -------------------------------------------
+
+#: The heading of the scenes that mirror the field; those of the case begin with its number.
+_FIELD: Final = "The classic attacks"
+
+
+def _acts(threat_model: str) -> dict[str, str]:
+    """Return the headings of the threat model that have scenes, by what these mirror."""
+    found = re.findall(rf"^### ((\d)\. .+|{_FIELD})$", threat_model, re.MULTILINE)
+    return {f"case {number}" if number else "field": title for title, number in found}
+
+
+def _table(text: str, heading: str, head: str, rows: list[str]) -> str:
+    """Put the rows below the first `head` under a heading, in place of those that are there."""
+    start = text.index(f"{head}\n", text.index(f"\n{heading}\n")) + len(head)
+    return "\n".join((text[:start], *rows)) + text[text.index("\n\n", start) :]
+
+
+def threat_model(text: str) -> str:
+    """Return the threat model with the verdicts of now."""
+    for mirrors, title in _acts(text).items():
+        rows = [f"| `{scene.id}` | {scene.documented} |" for scene in SCENES if scene.mirrors == mirrors]
+        text = _table(text, f"### {title}", "| Scene | Verdict |\n|---|---|", rows)
+    return text
+
+
+def readme(text: str) -> str:
+    """Return the README with the verdicts of now."""
+    acts = _acts((ROOT / "docs/explanation/threat-model.md").read_text(encoding="utf-8"))
+    rows: list[str] = []
+    for mirrors, title in acts.items():
+        act = re.sub(r"(^|\. )(\w)", lambda found: found[1] + found[2].lower(), title) + " "
+        for scene in SCENES:
+            if scene.mirrors == mirrors:
+                rows.append(f"| {act}| `{scene.id}` | {scene.documented} |")
+                act = ""
+    heading = "## What a hostile operator can do"
+    return _table(text, heading, "| The operator ... | Scene | Verdict |\n|---|---|---|", rows)
+
+
 # -- the models ------------------------------------------------------------------------------
 
 
@@ -235,6 +277,18 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
 }
 
 
+#: Pages with generated tables, by their paths from the root.
+TABLES: Final[dict[str, Callable[[str], str]]] = {
+    "docs/explanation/threat-model.md": threat_model,
+    "README.md": readme,
+}
+
+
+def with_tables(name: str) -> str:
+    """Return the page as it should be, with the tables of now."""
+    return TABLES[name]((ROOT / name).read_text(encoding="utf-8"))
+
+
 def page(name: str) -> str:
     """Return the page as it should be: its part by hand, and the generated part of now."""
     by_hand, mark, _ = (REFERENCE / name).read_text(encoding="utf-8").partition(MARK)
@@ -246,6 +300,8 @@ def page(name: str) -> str:
 def main() -> None:
     for name in PAGES:
         (REFERENCE / name).write_text(page(name), encoding="utf-8")
+    for name in TABLES:
+        (ROOT / name).write_text(with_tables(name), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import msgspec
 import pytest
 
+from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.server.config import Settings
 from snugroom.server.sfu.limits import MediaLimits
 from tests.docs import generate
@@ -18,6 +20,20 @@ def test_a_page_is_not_stale(name: str) -> None:
     assert (generate.REFERENCE / name).read_text(encoding="utf-8") == generate.page(name), (
         f"{name} is stale: python -m tests.docs.generate"
     )
+
+
+@pytest.mark.parametrize("name", generate.TABLES)
+def test_tables_of_verdicts_are_not_stale(name: str) -> None:
+    assert (generate.ROOT / name).read_text(encoding="utf-8") == generate.with_tables(name), (
+        f"{name} is stale: python -m tests.docs.generate"
+    )
+
+
+def test_every_scene_is_in_both_tables() -> None:
+    for name in generate.TABLES:
+        text = (generate.ROOT / name).read_text(encoding="utf-8")
+        found = re.findall(r"^\|.*`(\w+)` \| (?:impossible|detected|succeeds)", text, re.MULTILINE)
+        assert sorted(found) == sorted(scene.id for scene in SCENES), f"{name}: each once"
 
 
 @pytest.mark.parametrize(
