@@ -126,12 +126,23 @@ def departed_host_returns(begin: Begin) -> Meeting:
     return m
 
 
-def demoted_host_regates(begin: Begin) -> Meeting:
-    """A demoted deputy replaces the room's gate twice at each slot."""
+def demoted_host_rekeys(begin: Begin) -> Meeting:
+    """A demoted deputy hands the room at the server to other keys, until no earlier number leads to it."""
     m = begin(("Ada", "Bo", "Mallory", "Cem"), deputies=("Mallory",))
     m.demotes("Ada", "Mallory")
-    m.regates("Mallory", 20)
+    m.rekeys("Mallory", 20)
     m.wait(60)
+    return m
+
+
+def host_takes_the_room(begin: Begin) -> Meeting:
+    """A deputy hands the room at the server to a key that nobody else has: no change of a host is accepted."""
+    m = begin(("Ada", "Bo", "Mallory", "Cem"), deputies=("Mallory",))
+    m.rekeys("Mallory", 1)
+    m.joins("Dana")
+    m.wait(5)
+    m.removes("Ada", "Mallory")
+    m.wait(30)
     return m
 
 
@@ -175,7 +186,7 @@ def stolen_leaf_key(begin: Begin) -> Meeting:
     """A thief rejoins with keys that were copied before their owner's last change."""
     m = begin(("Ada", "Bo", "Cem"))
     m.steals("Bo")
-    while not m.thefts["Bo"].outdated:
+    while not m.thefts["Bo"].outdated(m.tale.honest()):
         m.wait(10)
     m.thief_rejoins("Bo")
     m.wait(5)
@@ -204,7 +215,8 @@ FINDINGS: Final[Mapping[str, Callable[[Begin], Meeting]]] = {
         held_answer,
         withheld_echo,
         departed_host_returns,
-        demoted_host_regates,
+        demoted_host_rekeys,
+        host_takes_the_room,
         demoted_host_opens_ahead,
         private_gates,
         wrong_gate_without_a_host,

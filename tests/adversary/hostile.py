@@ -9,21 +9,16 @@ from typing import Final
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.recovery import RejoinLobby
-from snugroom.client.session.kernel import entering
+from snugroom.client.session.kernel.views import leaf_view
+from snugroom.client.tools.lab.mallory import thief_of
 from snugroom.crypto.entry import invite
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import SigningKey
 from snugroom.server.wire import messages as wire
-from tests.adversary.compat import (
-    current_seed,
-    false_regate,
-    opening_text,
-    private_commit,
-    room_admin,
-    showing,
-)
-from tests.adversary.network import Client, HostileNetwork, kind_of
+from tests.adversary.network import Client, HostileNetwork
 from tests.adversary.tale import Person
+from tests.session.dishonest import private_commit
 from tests.session.test_hostile_members import Mallory
 from tests.session.world import ORIGIN, Participant, seeded
 
@@ -52,7 +47,7 @@ class Intruder(Client):
         self.w = w
         self.person = person
         self.door = room.door_key
-        self.admin = room_admin(room)
+        self.admin = room.room_admin_public
         self.number = invite.room_number(self.door.public, self.admin)
         self.nonce = b""
         self.slot: int | None = None
@@ -64,8 +59,9 @@ class Intruder(Client):
         self.takes = TAKES
         self.turn = 0
         self.seed: tuple[invite.HostSeed, bytes] | None = None
+        self.key: SigningKey | None = None
         self.open_ahead = 0
-        self.regates = 0
+        self.rekeys = 0
 
     def received(self, message: wire.ServerMessage) -> None:
         """Open the door, then do what was ordered."""
@@ -79,21 +75,19 @@ class Intruder(Client):
                 self._entered()
             case wire.Opened() | wire.Committed():
                 self.slot, self.chain = message.slot, message.chain
-                self._regate()
                 self._take()
-            case _ if kind_of(message) == "regated":
-                self._regate()
-                self._take()
+            case wire.Rekeyed():
+                self._rekey()
 
     def _entered(self) -> None:
         self._take()
         if self.slot is None and self.open_ahead and self.seed is not None:
             seed, group = self.seed
             gate, chain = self.w.rng(32), self.w.rng(32)
-            text = opening_text(self.number, self.open_ahead, gate, chain, self.nonce)
+            text = invite.open_message(self.number, self.open_ahead, gate, chain)
             signature = seed.room_admin_key(group).sign(text)
             self.w.say(self, wire.Open(self.open_ahead, gate, chain, signature))
-        self._regate()
+        self._rekey()
 
     def _take(self) -> None:
         """Take the next slot with noise, and with a gate that only this member's connections can open."""
@@ -102,21 +96,19 @@ class Intruder(Client):
         if not self.takes or self.slot % TOGETHER != self.turn:
             return  # another of its connections takes this one
         self.takes -= 1
-        for message in showing((self.room_pass, *self.private.get(self.slot, ())[-3:])):
-            self.w.say(self, message)
+        self.w.say(self, wire.Show([self.room_pass, *self.private.get(self.slot, ())[-3:]]))
         commit, own = private_commit(self.w, self.person.who, self.slot + 1, self.chain)
         self.private.setdefault(self.slot + 1, []).append(own)
         self.w.say(self, commit)
 
-    def _regate(self) -> None:
-        if self.regates and self.slot is not None and self.seed is not None:
-            self.regates -= 1
-            seed, group = self.seed
-            message = false_regate(
-                seed.room_admin_key(group), self.number, self.slot, self.w.rng(32), self.nonce
-            )
-            if message is not None:
-                self.w.say(self, message)
+    def _rekey(self) -> None:
+        """Hand the room to a key that no host has, then to another one."""
+        if self.rekeys and self.key is not None:
+            self.rekeys -= 1
+            key, self.key = self.key, SigningKey(self.w.rng(32))
+            number = invite.room_number(self.door.public, self.key.public)
+            signature = key.sign(invite.rekey_message(number, self.nonce))
+            self.w.say(self, wire.Rekey(self.door.public, self.key.public, signature))
 
 
 class Hostile(Mallory):
@@ -168,7 +160,8 @@ class Hostile(Mallory):
         """Open one further connection to the room."""
         client = Intruder(self.network, f"{self.person.label}'s connection", self.person)
         if self.kept is not None:
-            client.seed = (current_seed(self.kept), self.kept.group_id)
+            client.seed = (self.kept.host_keys.current, self.kept.group_id)
+            client.key = client.seed[0].room_admin_key(client.seed[1])
         self.clients.append(client)
         return client
 
@@ -186,12 +179,12 @@ class Hostile(Mallory):
             self.network.connect(client)
         return True
 
-    def regates(self, times: int) -> bool:
-        """Replace the room's gate, as somebody who has had the host seed can."""
+    def rekeys(self, times: int) -> bool:
+        """Hand the room to other keys at the server, as somebody who has had the host seed can."""
         if self.kept is None:
             return False
         client = self.intrude()
-        client.regates = times
+        client.rekeys = times
         self.network.connect(client)
         return True
 
@@ -219,32 +212,24 @@ class Theft:
     """All that a member's program holds at one moment, in a thief's hands."""
 
     def __init__(self, w: HostileNetwork, victim: Person) -> None:
-        room, session = victim.room, victim.who.session
-        assert room is not None
         self.w = w
         self.victim = victim
-        self.leaf_key = own_encryption_key(victim)
-        thief = self.session = Session(session._me, session._invites.own, session._options, w.rng)
-        lobby = entering.rejoin_lobby(
-            session._me, room, session._invites.own, session._invites.psks, first=None, now=w.now, rng=w.rng
-        )
+        self.session = thief_of(victim.who.session, w.now, w.rng)
+        lobby = self.session._guest
+        assert isinstance(lobby, RejoinLobby)
+        self.stolen = {key.public for key in lobby._old.membership.rejoin_keys.all()}
         lobby.fits = lambda answer, group: True  # type: ignore[method-assign]  # a thief minds nothing
-        thief._guest = lobby
 
     def rejoins(self) -> Participant:
         """Knock with what was stolen."""
-        assert isinstance(self.session._guest, RejoinLobby)
         return self.w.add(f"thief of {self.victim.label}", self.session)
 
-    @property
-    def outdated(self) -> bool:
-        """Whether the owner has made a commit since: its leaf has other keys."""
-        return own_encryption_key(self.victim) != self.leaf_key
-
-
-def own_encryption_key(person: Person) -> bytes:
-    """Return the present encryption key of a person's leaf; empty if it is not a member."""
-    if person.room is None:
-        return b""
-    m = person.room.membership
-    return next(x.leaf_node.encryption_key for x in m.group.members() if x.leaf == m.own_leaf)
+    def outdated(self, members: list[Person]) -> bool:
+        """Whether the owner's leaf has a rejoin key that was not stolen, in the view of all `members`."""
+        return not any(
+            leaf_view(leaf).rejoin_key in self.stolen
+            for member in members
+            if member.room is not None
+            for leaf in member.room.membership.leaves()
+            if leaf.signature_key == self.victim.key
+        )

@@ -17,7 +17,7 @@ REFUSALS: Final = (
     ("gone", "catch_up"), ("pass", "catch_up"), ("slot", "catch_up"), ("rate", "catch_up"),
     ("state", "catch_up"), ("pass", "show"), ("slot", "show"), ("pass", "commit"), ("size", "commit"),
     ("gone", "commit"), ("pass", "relay"), ("gone", "relay"), ("pass", "broadcast"), ("pass", "media"),
-    ("lost", "media"), ("open", "open"), ("signature", "open"), ("signature", "regate"),
+    ("lost", "media"), ("open", "open"), ("signature", "open"), ("signature", "rekey"),
     ("full", "room_door"), ("door", "room_door"), ("unopened", ""), ("stopping", ""), ("errors", ""),
 )  # fmt: skip
 #: How far a slot that the server claims is from its real one.
@@ -34,8 +34,7 @@ class Inventor:
         """Return a message of that type; None if the server knows too little for one."""
         room = person.room
         slot = max(0, (0 if room is None else room.membership.journal.slot) + away)
-        made = MAKERS[kind](self, person, slot, pick)
-        return made
+        return MAKERS[kind](self, person, slot, pick)
 
     def old(self, person: Person, way: Way, kind: type[wire.Message], pick: int) -> wire.Message | None:
         """Return a message that this participant has sent or received before."""
@@ -75,7 +74,7 @@ class Inventor:
         return wire.Refused(code, "the server says so", about)
 
     def closing(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
-        return wire.Closing(("stopping", "idle", "slow", "unopened")[pick % 4], "the server says so")
+        return wire.Closing(("stopping", "idle", "slow", "unopened", "pass")[pick % 5], "the server says so")
 
     def posted(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         sent = self.old(person, "up", wire.Post, pick) or self.old(person, "down", wire.Posted, pick)
@@ -99,8 +98,9 @@ class Inventor:
     def stale(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         return wire.Stale(slot + 1, slot)
 
-    def regated(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
-        return wire.Regated(slot)
+    def rekeyed(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
+        room = person.room
+        return wire.Rekeyed(self.w.rng(32) if room is None or pick % 2 else room.room_admin_public)
 
     def caught_up(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         return wire.CaughtUp(slot, slot + pick % 4, pick % 3)
@@ -134,7 +134,7 @@ MAKERS: Final[Mapping[str, Callable[[Inventor, Person, int, int], wire.ServerMes
     "opened": Inventor.opened,
     "committed": Inventor.committed,
     "stale": Inventor.stale,
-    **({"regated": Inventor.regated} if hasattr(wire, "Regated") else {}),
+    "rekeyed": Inventor.rekeyed,
     "caught_up": Inventor.caught_up,
     "relayed": Inventor.relayed,
     "broadcasted": Inventor.broadcasted,

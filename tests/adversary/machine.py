@@ -285,8 +285,8 @@ class Adversary(RuleBasedStateMachine):
 
     @precondition(with_members)
     @rule(who=MALLORY, times=st.sampled_from([1, 2, 20]))
-    def regates(self, who: str, times: int) -> None:
-        self.m.regates(who, times)
+    def rekeys(self, who: str, times: int) -> None:
+        self.m.rekeys(who, times)
 
     @precondition(with_members)
     @rule(who=MALLORY)

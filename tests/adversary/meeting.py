@@ -264,10 +264,12 @@ class Meeting(Stage):
             self.record(STRANGERS, "fill seats", str(count))
         self.wait(0.3)
 
-    def regates(self, who: str, times: int) -> None:
-        """A former host replaces the room's gate."""
-        if who in self.hostile and self.hostile[who].regates(times):
-            self.record(who, "regates", str(times))
+    def rekeys(self, who: str, times: int) -> None:
+        """A host, or a former one, hands the room at the server to other keys, one after another."""
+        if who in self.hostile:
+            self.hostile[who].keeps_secrets()
+        if who in self.hostile and self.hostile[who].rekeys(times):
+            self.record(who, "hands the room to other keys", str(times))
         self.wait(0.5)
 
     def opens_ahead(self, who: str, slots: int) -> None:
@@ -306,5 +308,5 @@ class Meeting(Stage):
         if whom in self.thefts and label not in self.tale.people and self.person(whom).room is not None:
             theft = self.thefts[whom]
             self.record("a thief", "rejoins as", whom)
-            self.add(label, theft.rejoins(), honest=False, admitted=not theft.outdated)
+            self.add(label, theft.rejoins(), honest=False, admitted=not theft.outdated(self.tale.honest()))
         self.wait(2.0)

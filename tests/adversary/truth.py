@@ -229,6 +229,7 @@ ALARMS: Mapping[str, Meaning] = {
     "stale.old_answer": Meaning(server, explains=server),
     "replaced": Meaning(taken),
     "rejoining.server": Meaning(server_or_outage, explains=harmless),
+    "rejoining.outrun": Meaning(server_or_outage, explains=harmless),
     "rejoining.unanswered": Meaning(server_or_outage, explains=harmless),
     # a host's return
     "unapproved_return": Meaning(returned),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from snugroom.client.connection import SessionCrypto
 from snugroom.client.media.receiving import Opened
 from snugroom.client.session import Session
 from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel import entering
 from snugroom.client.session.kernel.me import CAPABILITIES
 from snugroom.client.session.kernel.membership import SUITE, room_pass
 from snugroom.client.session.kernel.views import rejoin_key_extension
@@ -19,7 +22,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.room_state import CommitContext, Identity
 from snugroom.crypto.entry.invite import gate
-from snugroom.crypto.kdf import SigningKey
+from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.crypto.media import clear_header
 from snugroom.crypto.media.keys import BASE_KEY_LABEL, BASE_KEY_SIZE, TAGS_SIZE, EpochKeys, Stream
 from snugroom.crypto.media.keys import SUITE as SFRAME
@@ -110,6 +113,24 @@ def false_end(session: Session) -> None:
     room = session._room
     assert room is not None
     room.relay(content.End(room.membership.journal.chain))
+
+
+def thief_of(session: Session, now: float, rng: Rng = os.urandom) -> Session:
+    """Return a session that rejoins with all that a member's program holds now, whatever it does later."""
+    room = session._room
+    assert room is not None
+    stolen = copy(room)
+    membership = stolen.membership = copy(room.membership)
+    keys = membership.rejoin_keys = copy(membership.rejoin_keys)
+    keys._rng = rng
+    keys._out = deque((replace(commit, ends=set(commit.ends)) for commit in keys._out), keys._out.maxlen)
+    keys._requests = keys._requests.copy()
+    keys.begin_request()
+    thief = Session(session._me, session._invites.own, session._options, rng)
+    thief._guest = entering.rejoin_lobby(
+        session._me, stolen, session._invites.own, session._invites.psks, first=None, now=now, rng=rng
+    )
+    return thief
 
 
 class AllMediaKeys:

@@ -11,8 +11,8 @@ import aiohttp
 from snugroom.client.connection import Clock
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.client.session.kernel import entering
 from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.client.tools.lab import mallory
 from snugroom.client.tools.lab.scenes.book import goes_on, scene
 from snugroom.client.tools.lab.stage import Stage, room_of
 from snugroom.client.tools.lab.verdict import Outcome, detected, impossible
@@ -216,12 +216,8 @@ async def stolen_host_file(stage: Stage) -> Outcome:
 async def stolen_leaf_key(stage: Stage) -> Outcome:
     """Rejoining proves the possession of a key that changes with every commit of the leaf."""
     bo = stage.member("Bo")
-    room, own = room_of(bo.session), bo.session
-    thief = Session(own._me, own._invites.own, own._options, os.urandom)
-    now = bo.connection.clock()
-    thief._guest = entering.rejoin_lobby(
-        own._me, room, own._invites.own, own._invites.psks, first=None, now=now, rng=os.urandom
-    )
+    room, now = room_of(bo.session), bo.connection.clock()
+    thief = mallory.thief_of(bo.session, now)
     epoch = room.membership.group.epoch
     room.queue(HealIntent(epoch), now)
     bo.do(ev.Tick())
