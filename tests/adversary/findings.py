@@ -136,7 +136,7 @@ def demoted_host_rekeys(begin: Begin) -> Meeting:
 
 
 def host_takes_the_room(begin: Begin) -> Meeting:
-    """A deputy hands the room at the server to a key that nobody else has: no change of a host is accepted."""
+    """A deputy hands the room at the server to a key that nobody else has: no change of a host counts."""
     m = begin(("Ada", "Bo", "Mallory", "Cem"), deputies=("Mallory",))
     m.rekeys("Mallory", 1)
     m.joins("Dana")

@@ -1,1 +1,0 @@
-"""Traces of meetings and hashes of vectors. They stay equal while names and files change."""
