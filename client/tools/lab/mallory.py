@@ -115,6 +115,13 @@ def false_end(session: Session) -> None:
     room.relay(content.End(room.membership.journal.chain))
 
 
+def name_private_gates(session: Session) -> None:
+    """From now on this member's commits name gates that no pass of the room fits."""
+    m = _membership(session)
+    cover = m.cover_commit
+    m.cover_commit = lambda messages, real_gate: cover(messages, gate(os.urandom(32)))
+
+
 def thief_of(session: Session, now: float, rng: Rng = os.urandom) -> Session:
     """Return a session that rejoins with all that a member's program holds now, whatever it does later."""
     room = session._room

@@ -229,6 +229,12 @@ class Stage:
             seconds=self.now - began,
         )
 
+    def raise_failures(self) -> None:
+        """Raise the first error of a member's program: a scene in which one broke shows nothing."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+
     async def close(self) -> None:
         """Stop all members at once."""
         for task in self._tasks:
@@ -245,5 +251,6 @@ async def staged(names: Sequence[str]) -> AsyncIterator[Stage]:
         stage = Stage(operator, names)
         try:
             yield stage
+            stage.raise_failures()
         finally:
             await stage.close()

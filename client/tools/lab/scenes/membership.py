@@ -13,6 +13,7 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.tools.lab import mallory
+from snugroom.client.tools.lab.member import Member
 from snugroom.client.tools.lab.scenes.book import goes_on, scene
 from snugroom.client.tools.lab.stage import Stage, room_of
 from snugroom.client.tools.lab.verdict import Outcome, detected, impossible
@@ -25,6 +26,8 @@ _LARGE = 2048
 #: More connections than a room has seats by default.
 _CROWD = 110
 _WAITING = 10
+#: Changes that a member makes in a row.
+_CHANGES = 3
 #: Seconds by which a clock is slow.
 _SLOW = 1200.0
 
@@ -174,6 +177,42 @@ async def filled_seats(stage: Stage) -> Outcome:
     )
 
 
+@scene(
+    _THEME,
+    "field",
+    impossible("wrong_gate", within=3.0),
+    "A member makes changes with gates that only it can open: nobody is kept out, not even somebody whose "
+    "connection breaks, and the member is named.",
+)
+async def private_gate(stage: Stage) -> Outcome:
+    """Only a change that a host has signed closes the gates before it."""
+    cem, bo = stage.member("Cem"), stage.member("Bo")
+    mallory.name_private_gates(cem.session)
+    stage.mark()
+    for _ in range(_CHANGES):
+        await _heal(stage, cem)
+    others = [stage.host, bo]
+    await stage.told(["wrong_gate"], 8.0, others)
+    await stage.operator.begin("kick", victim=2, keep=False)
+    await asyncio.sleep(1.0)
+    back = await stage.until(lambda: room_of(bo.session).is_synced(bo.connection.clock()), 12.0)
+    told = [[n.text for n in m.since(0.0) if n.kind == "wrong_gate"] for m in others]
+    harms = () if all(any("Cem" in text for text in texts) for texts in told) else ("Cem was not named",)
+    return Outcome(
+        not back, "Bo got back in, and Cem was named.", watchers=tuple(m.name for m in others),
+        harms=harms + await goes_on(stage), attempts=_CHANGES,
+    )  # fmt: skip
+
+
+async def _heal(stage: Stage, member: Member) -> None:
+    """Let a member's program change its keys."""
+    room = room_of(member.session)
+    epoch = room.membership.group.epoch
+    room.queue(HealIntent(epoch), member.connection.clock())
+    member.do(ev.Tick())
+    await stage.need(lambda: room.membership.group.epoch > epoch, f"{member.name}'s keys did not change")
+
+
 async def _stranger(
     stage: Stage, http: aiohttp.ClientSession
 ) -> tuple[aiohttp.ClientWebSocketResponse, bytes]:
@@ -216,12 +255,8 @@ async def stolen_host_file(stage: Stage) -> Outcome:
 async def stolen_leaf_key(stage: Stage) -> Outcome:
     """Rejoining proves the possession of a key that changes with every commit of the leaf."""
     bo = stage.member("Bo")
-    room, now = room_of(bo.session), bo.connection.clock()
-    thief = mallory.thief_of(bo.session, now)
-    epoch = room.membership.group.epoch
-    room.queue(HealIntent(epoch), now)
-    bo.do(ev.Tick())
-    await stage.need(lambda: room.membership.group.epoch > epoch, "Bo's keys did not change")
+    thief = mallory.thief_of(bo.session, bo.connection.clock())
+    await _heal(stage, bo)
     stage.mark()
     stage.knock("Bo", honest=False, make_session=lambda link, now: thief)
     entered = await stage.until(lambda: thief.inside or bo.ended is not None, 12.0)
