@@ -179,7 +179,7 @@ class Hub:
                     "unopened", "this room goes on under the same number: connect again", now
                 )
             lead = {n: r for n, r in self._rooms.items() if r is not room and r is not there}
-            self._rooms = {**lead, **dict.fromkeys((room.number, *room.numbers), room)}
+            self._rooms = {**lead, **dict.fromkeys(room.numbers, room)}
         return effects
 
     # -- facts ---------------------------------------------------------------------------------

@@ -426,12 +426,14 @@ class Room:
             return [Send(seat.handle, messages.Rekeyed(self._room_admin_key))]
         if signed.room_number(message.door_key, self._room_admin_key) != self.numbers[-1]:
             return refuse(seat.handle, "signature", "the door key is not this room's", "rekey")
+        if len(self.numbers) >= limits.ROOM_NUMBERS:
+            # A number that members look for stays, however often a hostile host goes on to another key.
+            return refuse(seat.handle, "state", "the room has had too many keys", "rekey")
         number = signed.room_number(message.door_key, message.room_admin_key)
         if not self._signed_by_room_admin(signed.rekey(number, seat.nonce), message.signature):
             return refuse(seat.handle, "signature", "the room admin's signature is wrong", "rekey")
         self._room_admin_key = message.room_admin_key
-        earlier = [n for n in self.numbers if n != number]
-        self.numbers = [*earlier[1 - limits.ROOM_NUMBERS :], number]
+        self.numbers = [*(n for n in self.numbers if n != number), number]
         return self._to_all(messages.Rekeyed(self._room_admin_key))
 
     # -- G4: catch up ------------------------------------------------------------------------

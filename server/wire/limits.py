@@ -66,8 +66,8 @@ SLOT_MAX: Final = 2**53 - 1
 #: Number of latest slots whose passes allow a connection to catch up (docs/reference/protocol.md section 3,
 #: G4).
 CATCH_UP_SLOTS: Final = 64
-#: Maximum number of numbers that lead to one room, its first number aside (section 3, G8).
-ROOM_NUMBERS: Final = 16
+#: Maximum number of numbers of one room: then it takes no other room admin key (section 3, G8).
+ROOM_NUMBERS: Final = 64
 #: Maximum number of passes in one `show`.
 SHOW_MAX: Final = 16
 #: Seconds for which a connection still receives after a host's slot has closed the gate of its pass (section

@@ -364,16 +364,19 @@ def test_a_room_does_not_take_the_number_of_another_that_is_open() -> None:
     assert harness.hub.room_count == 2
 
 
-def test_a_room_keeps_few_numbers() -> None:
+def test_a_room_takes_few_numbers_and_forgets_none() -> None:
     harness = HubHarness()
     first, nonce = harness.in_room()
-    key = ROOM_ADMIN
-    for n in range(40):
-        before, key = key, SigningKey(sha256(bytes([n])).digest())
+    keys = [SigningKey(sha256(bytes([n])).digest()) for n in range(limits.ROOM_NUMBERS)]
+    before = ROOM_ADMIN
+    for key in keys[:-1]:
         assert sent(harness.say(first, rekeying(nonce, key, before)), Rekeyed) == [first]
-    assert len(harness.hub._rooms) == limits.ROOM_NUMBERS + 1
+        before = key
+    assert refusals(harness.say(first, rekeying(nonce, keys[-1], before))) == [(first, "state")]
     assert harness.hub.room_count == 1
-    assert sent(harness.in_room_effects(), Arrived) == [first], "the first number stays"
+    for key in (ROOM_ADMIN, keys[0], keys[-2]):
+        handle, other = harness.connect()
+        assert first in sent(harness.say(handle, room_door(ORIGIN, other, DOOR, key)), Arrived)
 
 
 # -- buckets -----------------------------------------------------------------------------------------
