@@ -81,8 +81,8 @@ def test_a_meeting_in_german() -> None:
         "  \U0001f436 Hund",
         "Lest die vier Wörter laut vor. Wenn alle dieselben haben, gib /same ein; wenn nicht, /different.",
         "! „Bo“ und „Cem“ haben in letzter Zeit nicht bestätigt, wer im Raum ist. Vielleicht wurde jemand "
-        "entfernt, und du hast es nicht erfahren; deshalb sind Ton und Bild angehalten. /override sendet sie "
-        "trotzdem.",
+        "entfernt, und du hast es nicht erfahren; deshalb warten Ton, Bild und Nachrichten. /override sendet "
+        "sie trotzdem.",
         "  Mehr dazu, in einem anderen Fenster: snug explain stale",
         "„Ada“ hat „Bo“ in die Leitung geholt.",
         "Bo: hello",

@@ -194,10 +194,11 @@ def messages_of(stream: bytes) -> list[dict[str, Any]]:
 def shown_passes(proxy: Proxy) -> set[bytes]:
     """The passes that members have shown to the server."""
     return {
-        base64.b64decode(message["room_pass"])
+        base64.b64decode(room_pass)
         for stream in proxy.up
         for message in messages_of(bytes(stream))
         if message["type"] == "show"
+        for room_pass in message["room_passes"]
     }
 
 

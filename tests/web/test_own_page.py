@@ -304,7 +304,7 @@ async def test_what_members_send_takes_no_more_memory_than_it_may(chromium: Chro
             image = content.Image(secrets.token_bytes(16), "image/png", png(*size))
             room.post(image, mallory.connection.clock())
         mallory.do(ev.Tick())
-        await bo.reads("An image from Mallory is not shown: it claims 16,000 x 16,000 pixels")
+        await bo.reads("An image from \u201cMallory\u201d is not shown: it claims 16,000 x 16,000 pixels")
         pictures = "[...document.querySelectorAll('.chat-picture img')].map((one) => one.naturalWidth).join()"
         await until(lambda: bo.tab.js(f"{pictures} === '64'"), "the small one is shown")
         # a file has no address before somebody wants it

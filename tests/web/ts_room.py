@@ -207,6 +207,9 @@ class TsRoom(_Look):
     def is_synced(self, now: float) -> bool:
         return bool(self._at(["isSynced", now]))
 
+    def speaks(self, now: float) -> bool:
+        return bool(self._at(["speaks", now]))
+
     @property
     def needs_rejoin(self) -> bool:
         return bool(self._at("needsRejoin"))

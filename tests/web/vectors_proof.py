@@ -226,6 +226,7 @@ def evidence_files() -> dict[str, Any]:
 # -- reports ---------------------------------------------------------------------------------------------
 
 _SAID: Final = b'{"type":"say","id":"AAECAwQFBgcICQoLDA0ODw==","text":"\xc3\x84rger"}'
+_SAID_NEXT: Final = _SAID.replace(b"rger", b"rger ohne Ende").replace(b"AAEC", b"BAEC")
 
 
 _REPORT_HOST, _WRITER, _OTHER = (SigningKey(H(b"report", bytes((n,)))) for n in range(3))
@@ -271,7 +272,7 @@ def _reported_messages() -> list[ReportedMessage]:
     return [
         good,
         _accused(b"", invite=report.NO_INVITE),
-        _accused(b"x" * 70),
+        _accused(_SAID_NEXT),
         _accused(b"x" * 20_000),
         _accused(of=_context_with(Extension(0x0A0A, b"grease"), ours)),
         msgspec.structs.replace(good, tbs=good.tbs[:-1]),
