@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
-import tokenize
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from tests.docs.structure import statements
 
 #: A free relative as the subject ("Who knocks waits.", "What is refused is counted."), or a negation in the
 #: place of a verb ("the second is none"). Questions may open with these words.
@@ -19,6 +19,10 @@ ODD: Final = re.compile(
 )
 #: What separates sentences: an end mark, an empty line, or the beginning of a list's entry.
 _ENDS: Final = re.compile(r"(?<=[.!?:])\s+|\n\s*\n|\n(?=\s*[-*#|])")
+#: Lines with comments, and the comment of a line. A tokenizer would take ten times as long, and differs only
+#: where a string looks like a comment.
+_COMMENTS: Final = re.compile(r"^(?:(?:.*?[^\s\"'] {2,}|[ \t]*)#.*\n?)+", re.M)
+_COMMENT: Final = re.compile(r"^(?:.*?[^\s\"'] {2,}|[ \t]*)#[#: ]*(.*)", re.M)
 #: A sentence has so many words.
 _WORDS_MIN: Final = 4
 
@@ -52,16 +56,8 @@ def _of_catalogue(source: str) -> Iterator[str]:
 
 
 def _of_python(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+    module = ast.parse(source)
+    for node in (module, *statements(module)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield ast.get_docstring(node) or ""
-    block: list[str] = []
-    last = 0
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            if token.start[0] != last + 1:
-                yield " ".join(block)
-                block = []
-            block.append(token.string.lstrip("#: "))
-            last = token.start[0]
-    yield " ".join(block)
+    yield from ("\n".join(_COMMENT.findall(block)) for block in _COMMENTS.findall(source))

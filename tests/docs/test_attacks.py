@@ -9,6 +9,7 @@ from functools import cache
 import pytest
 
 from snugroom.client.tools.lab.scenes import SCENES
+from tests.docs.structure import parsed, statements
 from tests.docs.test_docs import ROOT, chapter, page
 
 ATTACKS = "docs/reference/attacks.md"
@@ -20,7 +21,7 @@ def existing() -> frozenset[str]:
     names = {
         node.name
         for path in (ROOT / "tests").rglob("test_*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in statements(parsed(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
     }
     for path in (ROOT / "tests/web/unit").rglob("*.test.ts"):
