@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from snugroom.crypto.agreed.room_state import CommitContext, Ledger, Policy
+from snugroom.crypto.agreed.ledger import Ledger
+from snugroom.crypto.agreed.room_state import CommitContext, Policy
 from snugroom.crypto.errors import MalformedError, ValidationError
 
 MLS10: Final = 1

@@ -46,6 +46,7 @@ from typing import Final
 from snugroom.crypto.agreed import room_state
 from snugroom.crypto.agreed.commit_view import MLS10, CommitView, LeafView, ProposalView
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
+from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX, REJOIN_SLOTS, REJOINS_MAX
 from snugroom.crypto.agreed.names import check_name, check_text, look_alike
 from snugroom.crypto.errors import MalformedError, SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import verify
@@ -184,19 +185,17 @@ def snug_8(v: CommitView) -> None:
         raise ValidationError("SNUG-8", "the ticket is of another group")
     if not v.by_host if ticket.by == room_state.ANY_HOST else ticket.by != v.sender:
         raise ValidationError("SNUG-8", "the ticket is for somebody else to commit")
-    if not 0 <= v.slot - 1 - ticket.slot < room_state.REJOIN_SLOTS:
+    if not 0 <= v.slot - 1 - ticket.slot < REJOIN_SLOTS:
         raise ValidationError("SNUG-8", f"the ticket is of slot {ticket.slot}, too far from {v.slot}")
-    recent = [r for r in v.ledger.rejoins if v.slot - r.slot < room_state.REJOIN_SLOTS]
+    recent = [r for r in v.ledger.rejoins if v.slot - r.slot < REJOIN_SLOTS]
     if any(r.nonce == ticket.nonce for r in recent):
         raise ValidationError("SNUG-8", "the ticket has been used")
     if not ticket_is_signed(ticket, old, added, adds[0].init_key):
         raise ValidationError("SNUG-8", "the ticket is not signed with the leaf's current rejoin key")
     if ticket.stuck and ticket.slot + 1 < v.slot:
         return  # another member's commit caused this, and could cause it repeatedly
-    if sum(r.signature_key == old.signature_key and not r.stuck for r in recent) >= room_state.REJOINS_MAX:
-        raise ValidationError(
-            "SNUG-8", f"more than {room_state.REJOINS_MAX} rejoins in {room_state.REJOIN_SLOTS} slots"
-        )
+    if sum(r.signature_key == old.signature_key and not r.stuck for r in recent) >= REJOINS_MAX:
+        raise ValidationError("SNUG-8", f"more than {REJOINS_MAX} rejoins in {REJOIN_SLOTS} slots")
 
 
 def ticket_is_signed(ticket: room_state.RejoinTicket, old: LeafView, new: LeafView, init_key: bytes) -> bool:
@@ -385,8 +384,8 @@ def snug_15(v: CommitView) -> None:
     if len(v.members) + len(v.of("add")) - len(v.of("remove")) > MEMBERS_MAX:
         raise ValidationError("SNUG-15", f"more than {MEMBERS_MAX} members")
     people = v.ledger.keys | {p.added.signature_key for p in v.of("add") if p.added is not None}
-    if len(people) > room_state.LEDGER_KEYS_MAX:
-        raise ValidationError("SNUG-15", f"more than {room_state.LEDGER_KEYS_MAX} people in one meeting")
+    if len(people) > LEDGER_KEYS_MAX:
+        raise ValidationError("SNUG-15", f"more than {LEDGER_KEYS_MAX} people in one meeting")
     for p in v.of("add"):
         if p.suite != v.suite or p.version != MLS10:
             raise ValidationError("SNUG-15", "an added member speaks another suite or version")

@@ -7,7 +7,8 @@ from dataclasses import fields
 from typing import Any
 
 from snugroom.crypto.agreed.commit_view import CommitView, LeafView, ProposalView
-from snugroom.crypto.agreed.room_state import Ledger, Policy
+from snugroom.crypto.agreed.ledger import Ledger
+from snugroom.crypto.agreed.room_state import Policy
 from tests.policy.cases import Case
 
 

@@ -11,12 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from snugroom.crypto.agreed.commit_view import CommitView, ProposalView
-from snugroom.crypto.agreed.room_state import (
-    LEDGER_KEYS_MAX,
-    POLICY_EXTENSION,
-    Identity,
-    Mode,
-)
+from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX
+from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, Identity, Mode
 from tests.policy.cases_rejoin import snug_8, valid_rejoins
 from tests.policy.commits import (
     ADA,

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from snugroom.crypto.agreed.commit_view import CommitView
-from snugroom.crypto.agreed.room_state import ANY_HOST, LEDGER_KEYS_MAX, Identity, Mode
+from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX
+from snugroom.crypto.agreed.room_state import ANY_HOST, Identity, Mode
 from snugroom.crypto.kdf import SigningKey
 from tests.policy.commits import (
     ADA,

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from snugroom.crypto.agreed.commit_view import CommitView, LeafView, ProposalView
+from snugroom.crypto.agreed.ledger import Ledger, Rejoined
 from snugroom.crypto.agreed.policy import LINK_PSK_ID
 from snugroom.crypto.agreed.room_state import (
     POLICY_EXTENSION,
@@ -18,10 +19,8 @@ from snugroom.crypto.agreed.room_state import (
     CommitContext,
     HostReturn,
     Identity,
-    Ledger,
     Mode,
     Policy,
-    Rejoined,
     RejoinTicket,
     host_return_message,
 )

@@ -10,21 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX, REJOIN_SLOTS, Ledger, Rejoined
 from snugroom.crypto.agreed.room_state import (
     HOSTS_MAX,
     LATER_KEYS_MAX,
-    LEDGER_KEYS_MAX,
-    REJOIN_SLOTS,
     REPORTS,
     SERVERS_MAX,
     TITLE_MAX,
     CommitContext,
     HostReturn,
     Identity,
-    Ledger,
     Mode,
     Policy,
-    Rejoined,
     RejoinTicket,
 )
 from snugroom.crypto.errors import MalformedError

@@ -15,7 +15,8 @@ from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed.heartbeat import Heartbeat
-from snugroom.crypto.agreed.room_state import ANY_HOST, REJOIN_SLOTS, RejoinTicket
+from snugroom.crypto.agreed.ledger import REJOIN_SLOTS
+from snugroom.crypto.agreed.room_state import ANY_HOST, RejoinTicket
 from snugroom.crypto.entry import recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.entry.lobby import Answer, RecoveryMessage

@@ -13,7 +13,8 @@ from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import HealIntent, Intent
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Monitor
-from snugroom.crypto.agreed.room_state import Ledger, Mode
+from snugroom.crypto.agreed.ledger import Ledger
+from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.fields import Reader
 

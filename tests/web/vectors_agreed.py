@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Final
 
 from snugroom.crypto.agreed import envelope
+from snugroom.crypto.agreed.ledger import Ledger, Rejoined
 from snugroom.crypto.agreed.room_state import (
     ANY_HOST,
     REPORTS,
@@ -15,10 +16,8 @@ from snugroom.crypto.agreed.room_state import (
     CommitContext,
     HostReturn,
     Identity,
-    Ledger,
     Mode,
     Policy,
-    Rejoined,
     RejoinTicket,
     host_return_message,
 )

@@ -23,7 +23,8 @@ from snugroom.client.session.kernel.membership import policy_of
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.views import leaf_view, ticket_of
 from snugroom.crypto import hpke, mls
-from snugroom.crypto.agreed.room_state import ANY_HOST, Ledger, Policy, RejoinTicket
+from snugroom.crypto.agreed.ledger import Ledger
+from snugroom.crypto.agreed.room_state import ANY_HOST, Policy, RejoinTicket
 from snugroom.crypto.entry import invite, lobby, recovery
 from snugroom.crypto.entry.invite import day_of
 from snugroom.crypto.errors import SnugCryptoError

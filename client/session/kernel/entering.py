@@ -11,8 +11,9 @@ from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto import mls
+from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.names import check_text
-from snugroom.crypto.agreed.room_state import REPORTS, TITLE_MAX, Ledger, Mode, Policy, RejoinTicket
+from snugroom.crypto.agreed.room_state import REPORTS, TITLE_MAX, Mode, Policy, RejoinTicket
 from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.kdf import H, Rng, SigningKey

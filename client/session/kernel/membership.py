@@ -14,6 +14,7 @@ from typing import Final, Literal
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel import verdict
+from snugroom.client.session.kernel.adoption import Adoption
 from snugroom.client.session.kernel.intents import HostReturnIntent, Intent, SelfRemoveIntent
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.client.session.kernel.leave_proposals import LeaveProposals
@@ -30,6 +31,7 @@ from snugroom.client.session.kernel.views import (
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope, policy, room_state
 from snugroom.crypto.agreed.commit_view import CommitView
+from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.slot_author import Place, SlotPayload
 from snugroom.crypto.entry.invite import gate
 from snugroom.crypto.errors import (
@@ -83,7 +85,7 @@ class Membership:
         room: bytes,
         slot: int,
         chain: bytes,
-        ledger: room_state.Ledger,
+        ledger: Ledger,
         link_psk: bytes,
         rejoin_key: SigningKey,
         now: float,
@@ -338,62 +340,22 @@ class Membership:
 
         `opening`: the room admin's signature for that slot, if a host took it.
         """
-        view = step.view
-        slot = self.journal.slot + 1
-        before, old_policy = {m.leaf: m.leaf_node for m in self.group.members()}, self.policy
         self.group.adopt(step.candidate if isinstance(step, verdict.Valid) else step.stage)
-        self.rejoin_keys.taken(_brought(view) if isinstance(step, verdict.Staged) else None)
-        after = {m.leaf: m.leaf_node for m in self.group.members()}
-        rejoin_leaf = view.rejoin_leaf
-        removed = [p.removed for p in view.of("remove") if p.removed is not None]
-        returned = view.context.host_return is not None
-        evicts = rejoin_leaf is None and not returned
-        revoke = {p.removed: not p.by_reference and evicts for p in view.of("remove")}
-        added_keys = {p.added.signature_key for p in view.of("add") if p.added is not None}
-        added = [leaf for leaf, node in after.items() if node.signature_key in added_keys]
-        rejoined = stuck_slot = None
-        if rejoin_leaf is not None:
-            ticket = room_state.RejoinTicket.decode(view.of("add")[0].ticket or b"")
-            stuck_slot = ticket.slot + 1 if ticket.stuck else None
-            rejoined = room_state.Rejoined(
-                slot, before[rejoin_leaf].signature_key, ticket.nonce, ticket.stuck
-            )
+        self.rejoin_keys.taken(_brought(step.view) if isinstance(step, verdict.Staged) else None)
         self.policy = policy_of(self.group)
-        gone = {before[leaf].signature_key for leaf in removed if leaf in before and rejoin_leaf is None}
-        hosts = set(old_policy.hosts)
-        rotated = self.policy.return_public != old_policy.return_public
-        self.ledger = self.ledger.after(
-            slot,
-            removed={leaf: revoke[leaf] for leaf in removed},
-            added={leaf: (after[leaf].signature_key, view.context.invite) for leaf in added},
-            rejoined=rejoined,
-            host_returned=returned,
-            host_lost=not returned and bool(hosts & gone or hosts - set(self.policy.hosts)),
-            rotated=rotated,
-            by_host=view.by_host,
-        )
+        after = {m.leaf: m.leaf_node for m in self.group.members()}
+        adoption = Adoption(step.view, after, self.policy)
+        self.ledger = adoption.ledger()
         self.journal.append(blob, room_pass(self.group, self.room), opening)
-        self.epoch_slot = slot
+        self.epoch_slot = self.journal.slot
         self.leave_proposals.clear()
-        if any(revoke.values()):
+        if adoption.evicted:
             self.heartbeat_key = exported(self.group, "beat")
-        self._envelope_keys[slot] = exported(self.group, "veil")
+        self._envelope_keys[self.epoch_slot] = exported(self.group, "veil")
         for old in sorted(self._envelope_keys)[:-_ENVELOPE_KEYS_MAX]:
             del self._envelope_keys[old]
-        self._install_media(frozenset(removed), bool(removed), now)
-        return verdict.Change(
-            by=view.sender if view.sender is not None else -1,
-            added=tuple((leaf, _name(after[leaf])) for leaf in added),
-            removed=tuple((leaf, _name(before[leaf]), before[leaf].signature_key) for leaf in removed),
-            rejoined=rejoin_leaf is not None,
-            policy_before=old_policy,
-            policy_after=self.policy,
-            invite=self.ledger.invite_of(added[0]) if added else None,
-            left=frozenset(p.removed for p in view.of("remove") if p.by_reference and p.removed is not None),
-            returned=returned,
-            rotated=rotated,
-            stuck_slot=stuck_slot,
-        )
+        self._install_media(frozenset(adoption.removed), bool(adoption.removed), now)
+        return adoption.change(self.ledger)
 
     def void(self, blob: bytes, opening: bytes | None = None) -> None:
         """Record a void slot: the chain advances, epoch and pass stay.
@@ -451,10 +413,6 @@ class Membership:
         self.media.install(
             keys, own_leaf=self.own_leaf, removed=frozenset(removed), is_removal=is_removal, now=now
         )
-
-
-def _name(leaf: mls.LeafNode) -> str:
-    return room_state.Identity.decode(leaf.credential.identity).name
 
 
 def _brought(view: CommitView) -> bytes | None:

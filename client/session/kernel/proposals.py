@@ -10,7 +10,8 @@ from snugroom.client.session.kernel import intents
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
-from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, Ledger, Policy, RejoinTicket
+from snugroom.crypto.agreed.ledger import Ledger
+from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, Policy, RejoinTicket
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import Rng
 

@@ -8,7 +8,8 @@ from typing import assert_never
 
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.commit_view import CommitView, LeafView, ProposalView
-from snugroom.crypto.agreed.room_state import REJOIN_EXTENSION, REJOIN_KEY_EXTENSION, Ledger, Policy
+from snugroom.crypto.agreed.ledger import Ledger
+from snugroom.crypto.agreed.room_state import REJOIN_EXTENSION, REJOIN_KEY_EXTENSION, Policy
 from snugroom.crypto.kdf import H, SigningKey
 
 

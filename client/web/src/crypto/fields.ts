@@ -19,6 +19,9 @@ export function uint(value: number, size: number): Bytes {
   return int(value, size);
 }
 
+/** Encode as 0 or 1, one byte. */
+export const flag = (set: boolean): Bytes => uint(Number(set), 1);
+
 /** Return `data` after its length in `size` bytes. MalformedError if the length does not fit. */
 export function prefixed(data: Uint8Array, size: number): Bytes {
   if (data.length >= 256 ** size)
@@ -57,6 +60,9 @@ export function textOf(data: Uint8Array, what = "the text is not UTF-8"): string
     throw new MalformedError(what);
   }
 }
+
+/** Call `read` `count` times and return the results. */
+export const several = <T>(count: number, read: () => T): T[] => Array.from({ length: count }, read);
 
 /** Reads fields from the front of `data`. Methods throw MalformedError on a missing or invalid field. */
 export class Reader {

@@ -6,7 +6,8 @@ import { type Bytes, hex, unhex } from "../../../../client/web/src/crypto/bytes"
 import { ValidationError } from "../../../../client/web/src/crypto/errors";
 import * as policy from "../../../../client/web/src/crypto/agreed/policy";
 import { type CommitFacts, CommitView, type ExtensionView, type LeafView, type ProposalKind, type ProposalView } from "../../../../client/web/src/crypto/agreed/commitView";
-import { Ledger, Policy } from "../../../../client/web/src/crypto/agreed/roomState";
+import { Ledger } from "../../../../client/web/src/crypto/agreed/ledger";
+import { Policy } from "../../../../client/web/src/crypto/agreed/roomState";
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 

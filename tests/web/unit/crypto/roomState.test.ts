@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { type Bytes, hex, same, unhex } from "../../../../client/web/src/crypto/bytes";
 import { SigningKey } from "../../../../client/web/src/crypto/kdf";
 import * as state from "../../../../client/web/src/crypto/agreed/roomState";
-import { CommitContext, Identity, Ledger, Policy, RejoinTicket } from "../../../../client/web/src/crypto/agreed/roomState";
+import { Ledger, type Rejoined } from "../../../../client/web/src/crypto/agreed/ledger";
+import { CommitContext, Identity, Policy, RejoinTicket } from "../../../../client/web/src/crypto/agreed/roomState";
 import { compareWithPython } from "./cases";
 
 interface Codec<T> {
@@ -22,7 +23,7 @@ const again =
 interface How {
   readonly removed: readonly (readonly [number, boolean])[];
   readonly added: readonly (readonly [number, Bytes, number | null])[];
-  readonly rejoined: state.Rejoined | null;
+  readonly rejoined: Rejoined | null;
   readonly hostReturned: boolean;
   readonly hostLost: boolean;
   readonly rotated: boolean;

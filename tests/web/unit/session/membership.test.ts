@@ -9,7 +9,8 @@ import {
   ValidationError,
 } from "../../../../client/web/src/crypto/errors";
 import { openFrame, sealFrame } from "../../../../client/web/src/crypto/media/keys";
-import { CommitContext, Ledger, Policy, POLICY_EXTENSION } from "../../../../client/web/src/crypto/agreed/roomState";
+import { Ledger } from "../../../../client/web/src/crypto/agreed/ledger";
+import { CommitContext, Policy, POLICY_EXTENSION } from "../../../../client/web/src/crypto/agreed/roomState";
 import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import * as mls from "../../../../client/web/src/mls";
 import type { Intent } from "../../../../client/web/src/session/kernel/intents";

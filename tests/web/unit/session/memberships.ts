@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { type Bytes, hex } from "../../../../client/web/src/crypto/bytes";
 import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { LINK_PSK_ID } from "../../../../client/web/src/crypto/agreed/policy";
+import { Ledger } from "../../../../client/web/src/crypto/agreed/ledger";
 import {
   CommitContext,
   Identity,
-  Ledger,
   Mode,
   Policy,
   POLICY_EXTENSION,

@@ -7,7 +7,8 @@ import { type Bytes, hex, type Rng, same, utf8 } from "../../../../client/web/sr
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../../client/web/src/crypto/labels";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
-import { Ledger, Policy } from "../../../../client/web/src/crypto/agreed/roomState";
+import { Ledger } from "../../../../client/web/src/crypto/agreed/ledger";
+import { Policy } from "../../../../client/web/src/crypto/agreed/roomState";
 import type { ApplicationMessage } from "../../../../client/web/src/mls";
 import { Announcements } from "../../../../client/web/src/session/kernel/announcements";
 import type { Feature } from "../../../../client/web/src/session/kernel/feature";

@@ -2,7 +2,8 @@
 
 import type { Bytes } from "../bytes";
 import { MalformedError, ValidationError } from "../errors";
-import { CommitContext, type Ledger, type Policy } from "./roomState";
+import type { Ledger } from "./ledger";
+import { CommitContext, type Policy } from "./roomState";
 
 export const MLS10 = 1;
 

@@ -14,6 +14,7 @@ import { among, type Bytes, hex, same, utf8 } from "../bytes";
 import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
 import { verify } from "../kdf";
 import { checkName, checkText, lookAlike } from "./names";
+import { LEDGER_KEYS_MAX, REJOINS_MAX, REJOIN_SLOTS } from "./ledger";
 import * as roomState from "./roomState";
 
 /** PSK id of the link's secret. */
@@ -131,14 +132,14 @@ async function snug8(v: CommitView): Promise<void> {
   if (!same(ticket.groupId, facts.groupId)) throw broken(8, "ticket_group");
   if (ticket.by === roomState.ANY_HOST ? !v.byHost : ticket.by !== facts.sender) throw broken(8, "ticket_by");
   const age = facts.slot - 1 - ticket.slot;
-  if (age < 0 || age >= roomState.REJOIN_SLOTS) throw broken(8, "ticket_slot", { said: ticket.slot, slot: facts.slot });
-  const recent = facts.ledger.rejoins.filter((r) => facts.slot - r.slot < roomState.REJOIN_SLOTS);
+  if (age < 0 || age >= REJOIN_SLOTS) throw broken(8, "ticket_slot", { said: ticket.slot, slot: facts.slot });
+  const recent = facts.ledger.rejoins.filter((r) => facts.slot - r.slot < REJOIN_SLOTS);
   if (recent.some((r) => same(r.nonce, ticket.nonce))) throw broken(8, "ticket_used");
   if (!(await ticketIsSigned(ticket, old, added, add.initKey))) throw broken(8, "ticket_unsigned");
   // another member's commit caused this, and could cause it repeatedly
   if (ticket.stuck && ticket.slot + 1 < facts.slot) return;
-  if (recent.filter((r) => same(r.signatureKey, old.signatureKey) && !r.stuck).length >= roomState.REJOINS_MAX)
-    throw broken(8, "rejoins", { most: roomState.REJOINS_MAX, slots: roomState.REJOIN_SLOTS });
+  if (recent.filter((r) => same(r.signatureKey, old.signatureKey) && !r.stuck).length >= REJOINS_MAX)
+    throw broken(8, "rejoins", { most: REJOINS_MAX, slots: REJOIN_SLOTS });
 }
 
 /** Return whether the rejoin key of the leaf `old` has signed a ticket for the leaf `now` and its init key. */
@@ -320,8 +321,8 @@ function snug15(v: CommitView): void {
   if (facts.members.size + adds.length - v.of("remove").length > MEMBERS_MAX)
     throw broken(15, "members", { most: MEMBERS_MAX });
   const added = adds.flatMap((p) => (p.added === null ? [] : [hex(p.added.signatureKey)]));
-  if (new Set([...facts.ledger.keys, ...added]).size > roomState.LEDGER_KEYS_MAX)
-    throw broken(15, "people", { most: roomState.LEDGER_KEYS_MAX });
+  if (new Set([...facts.ledger.keys, ...added]).size > LEDGER_KEYS_MAX)
+    throw broken(15, "people", { most: LEDGER_KEYS_MAX });
   if (adds.some((p) => p.suite !== facts.suite || p.version !== MLS10)) throw broken(15, "added_suite");
 }
 

@@ -4,7 +4,8 @@ import { type HostSeed, type Invite, linkPsk, roomNumber } from "../../crypto/en
 import { H, SigningKey } from "../../crypto/kdf";
 import { HostRecoveryData } from "../../crypto/entry/recovery";
 import { checkText, normalized } from "../../crypto/agreed/names";
-import { Ledger, type Mode, Policy, REPORTS, RejoinTicket, TITLE_MAX } from "../../crypto/agreed/roomState";
+import { Ledger } from "../../crypto/agreed/ledger";
+import { type Mode, Policy, REPORTS, RejoinTicket, TITLE_MAX } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
 import type { Entry } from "../entry/guest";
 import { RejoinLobby } from "../entry/recovery";

@@ -10,6 +10,7 @@ import { MalformedError, MissingKeyError, SnugCryptoError, StateError, Validatio
 import type { SigningKey } from "../../crypto/kdf";
 import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
 import * as policy from "../../crypto/agreed/policy";
+import type { Ledger } from "../../crypto/agreed/ledger";
 import * as roomState from "../../crypto/agreed/roomState";
 import * as envelope from "../../crypto/agreed/envelope";
 import { type Place, SlotPayload } from "../../crypto/agreed/slotAuthor";
@@ -19,6 +20,7 @@ import * as mls from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { type Arg, sentence } from "../../words/sentence";
 import type { Member } from "../events";
+import { Adoption } from "./adoption";
 import type { Intent } from "./intents";
 import { Journal } from "./journal";
 import { LeaveProposals } from "./leaveProposals";
@@ -55,7 +57,7 @@ export interface MembershipFacts {
   readonly room: Bytes;
   readonly slot: number;
   readonly chain: Bytes;
-  readonly ledger: roomState.Ledger;
+  readonly ledger: Ledger;
   readonly linkPsk: Bytes;
   /** That of our leaf. */
   readonly rejoinKey: SigningKey;
@@ -77,7 +79,7 @@ export class Membership {
   heartbeatKey: Bytes;
   readonly room: Bytes;
   policy: roomState.Policy;
-  ledger: roomState.Ledger;
+  ledger: Ledger;
   readonly journal: Journal;
   readonly media = new MediaKeys();
   readonly leaveProposals: LeaveProposals;
@@ -368,64 +370,20 @@ export class Membership {
     if (candidate.group === null) throw new StateError("this commit removes us: there is no next epoch for us");
     const keys = await epochKeys(candidate.group);
     // Nothing below awaits: media operations find all of the change or none of it.
-    const { view } = step;
-    const slot = this.journal.slot + 1;
-    const before = new Map(this.group.members().map((member) => [member.leaf, member.leafNode]));
-    const oldPolicy = this.policy;
-    const { context, rejoinLeaf } = view;
     this.group.adopt(candidate);
-    this.rejoinKeys.taken(step.type === "Staged" ? (view.facts.pathLeaf?.rejoinKey ?? null) : null);
-    const after = this.group.members();
-    const removals = view.of("remove").flatMap((p) => (p.removed === null ? [] : [{ ...p, leaf: p.removed }]));
-    const returned = context.hostReturn !== null;
-    const evicts = rejoinLeaf === null && !returned;
-    const revoke = new Map(removals.map((p) => [p.leaf, !p.byReference && evicts]));
-    const addedKeys = view.of("add").flatMap((p) => (p.added === null ? [] : [p.added.signatureKey]));
-    const added = after.filter(({ leafNode }) => among(leafNode.signatureKey, addedKeys));
-    let rejoined: roomState.Rejoined | null = null;
-    let stuckSlot: number | null = null;
-    const old = rejoinLeaf === null ? undefined : before.get(rejoinLeaf);
-    if (old !== undefined) {
-      const ticket = roomState.RejoinTicket.decode(view.of("add")[0]?.ticket ?? new Uint8Array());
-      stuckSlot = ticket.stuck ? ticket.slot + 1 : null;
-      rejoined = { slot, signatureKey: old.signatureKey, nonce: ticket.nonce, stuck: ticket.stuck };
-    }
+    this.rejoinKeys.taken(step.type === "Staged" ? (step.view.facts.pathLeaf?.rejoinKey ?? null) : null);
     this.policy = policyOf(this.group);
-    const gone = rejoinLeaf === null ? removals.flatMap(({ leaf }) => before.get(leaf)?.signatureKey ?? []) : [];
-    const rotated = !same(this.policy.returnPublic, oldPolicy.returnPublic);
-    this.ledger = this.ledger.after(slot, {
-      removed: revoke,
-      added: new Map(added.map(({ leaf, leafNode }) => [leaf, [leafNode.signatureKey, context.invite] as const])),
-      rejoined,
-      hostReturned: returned,
-      rotated,
-      byHost: view.byHost,
-      hostLost: !returned && oldPolicy.hosts.some((host) => among(host, gone) || !among(host, this.policy.hosts)),
-    });
+    const adoption = new Adoption(step.view, this.group.members(), this.policy);
+    this.ledger = adoption.ledger();
     this.journal.append(blob, roomPass(this.group, this.room), opening);
-    this.epochSlot = slot;
+    this.epochSlot = this.journal.slot;
     this.leaveProposals.clear();
-    if ([...revoke.values()].some((gone) => gone)) this.heartbeatKey = exported(this.group, "beat");
-    this.#envelopeKeys.set(slot, exported(this.group, "veil"));
+    if (adoption.evicted.size > 0) this.heartbeatKey = exported(this.group, "beat");
+    this.#envelopeKeys.set(this.epochSlot, exported(this.group, "veil"));
     for (const began of [...this.#envelopeKeys.keys()].slice(0, -ENVELOPE_KEYS_MAX)) this.#envelopeKeys.delete(began);
-    this.#installMedia(keys, new Set(revoke.keys()), removals.length > 0, now);
+    this.#installMedia(keys, new Set(adoption.removed), adoption.removed.length > 0, now);
     this.#look();
-    return {
-      by: view.sender ?? -1,
-      added: added.map(({ leaf, leafNode }) => ({ leaf, name: nameOf(leafNode) })),
-      removed: removals.flatMap(({ leaf }) => {
-        const node = before.get(leaf);
-        return node === undefined ? [] : [{ leaf, name: nameOf(node), key: node.signatureKey }];
-      }),
-      rejoined: rejoinLeaf !== null,
-      policyBefore: oldPolicy,
-      policyAfter: this.policy,
-      invite: added[0] === undefined ? null : this.ledger.inviteOf(added[0].leaf),
-      left: new Set(removals.filter((p) => p.byReference).map((p) => p.leaf)),
-      returned,
-      rotated,
-      stuckSlot,
-    };
+    return adoption.change(this.ledger);
   }
 
   /**

@@ -2,7 +2,8 @@
 import { type Bytes, type Rng, among, hex, same } from "../../crypto/bytes";
 import { ValidationError } from "../../crypto/errors";
 import * as policy from "../../crypto/agreed/policy";
-import { type Ledger, POLICY_EXTENSION, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
+import type { Ledger } from "../../crypto/agreed/ledger";
+import { POLICY_EXTENSION, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { HostReturnIntent, Intent } from "./intents";
 import type { Journal } from "./journal";

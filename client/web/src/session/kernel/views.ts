@@ -3,7 +3,8 @@
 import type { Bytes } from "../../crypto/bytes";
 import { H, type SigningKey } from "../../crypto/kdf";
 import { CommitView, type ExtensionView, type LeafView, proposal as fact, type ProposalView } from "../../crypto/agreed/commitView";
-import { type Ledger, type Policy, REJOIN_EXTENSION, REJOIN_KEY_EXTENSION } from "../../crypto/agreed/roomState";
+import type { Ledger } from "../../crypto/agreed/ledger";
+import { type Policy, REJOIN_EXTENSION, REJOIN_KEY_EXTENSION } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
 
 /** Return the contents of the extension of that type; null without one. */

@@ -1,0 +1,87 @@
+"""The results of a commit that the group has adopted: the next ledger, and the change to report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from snugroom.client.session.kernel.verdict import Change
+from snugroom.crypto import mls
+from snugroom.crypto.agreed.commit_view import CommitView
+from snugroom.crypto.agreed.ledger import Ledger, Rejoined
+from snugroom.crypto.agreed.room_state import Identity, Policy, RejoinTicket
+
+
+class Adoption:
+    """One commit, between the state before it and the state after it."""
+
+    def __init__(self, view: CommitView, after: Mapping[int, mls.LeafNode], policy: Policy) -> None:
+        """`view` has the state before the commit; `after` (the leaf nodes) and `policy` are of its epoch."""
+        self._view = view
+        self._after = after
+        self._policy = policy
+        self._returned = view.context.host_return is not None
+        self._rotated = policy.return_public != view.policy.return_public
+        self._ticket: RejoinTicket | None = None
+        if view.rejoin_leaf is not None:
+            self._ticket = RejoinTicket.decode(view.of("add")[0].ticket or b"")
+        removals = [(p.removed, p.by_reference) for p in view.of("remove") if p.removed is not None]
+        self.removed = [leaf for leaf, _ in removals]
+        self._left = frozenset(leaf for leaf, by_reference in removals if by_reference)
+        back = self._ticket is not None or self._returned
+        #: The removed leaves whose members neither left nor came back at another leaf.
+        self.evicted = frozenset() if back else frozenset(self.removed) - self._left
+        keys = {p.added.signature_key for p in view.of("add") if p.added is not None}
+        self._added = [leaf for leaf, node in after.items() if node.signature_key in keys]
+
+    def ledger(self) -> Ledger:
+        """Return the ledger after the commit."""
+        view = self._view
+        return view.ledger.after(
+            view.slot,
+            removed={leaf: leaf in self.evicted for leaf in self.removed},
+            added={leaf: (self._after[leaf].signature_key, view.context.invite) for leaf in self._added},
+            rejoined=self._rejoined(),
+            host_returned=self._returned,
+            host_lost=not self._returned and self._host_lost(),
+            rotated=self._rotated,
+            by_host=view.by_host,
+        )
+
+    def _rejoined(self) -> Rejoined | None:
+        ticket, leaf = self._ticket, self._view.rejoin_leaf
+        if ticket is None or leaf is None:
+            return None
+        return Rejoined(self._view.slot, self._key_before(leaf), ticket.nonce, ticket.stuck)
+
+    def _host_lost(self) -> bool:
+        """Whether a host has left, was removed, or has lost the role."""
+        view = self._view
+        gone = set() if self._ticket is not None else {self._key_before(leaf) for leaf in self.removed}
+        hosts = set(view.policy.hosts)
+        return bool(hosts & gone or hosts - set(self._policy.hosts))
+
+    def _key_before(self, leaf: int) -> bytes:
+        return self._view.members[leaf].signature_key
+
+    def change(self, ledger: Ledger) -> Change:
+        """Return the change that the room reports; `ledger` is that after the commit."""
+        view, ticket = self._view, self._ticket
+        return Change(
+            by=view.sender if view.sender is not None else -1,
+            added=tuple((leaf, _name(self._after[leaf].credential.identity)) for leaf in self._added),
+            removed=tuple(
+                (leaf, _name(view.members[leaf].identity), self._key_before(leaf)) for leaf in self.removed
+            ),
+            rejoined=ticket is not None,
+            policy_before=view.policy,
+            policy_after=self._policy,
+            invite=ledger.invite_of(self._added[0]) if self._added else None,
+            left=self._left,
+            returned=self._returned,
+            rotated=self._rotated,
+            stuck_slot=ticket.slot + 1 if ticket is not None and ticket.stuck else None,
+        )
+
+
+def _name(identity: bytes) -> str:
+    return Identity.decode(identity).name

@@ -1,0 +1,94 @@
+/** The results of a commit that the group has adopted: the next ledger, and the change to report. */
+import { among, type Bytes, same } from "../../crypto/bytes";
+import type { CommitView } from "../../crypto/agreed/commitView";
+import type { Ledger, Rejoined } from "../../crypto/agreed/ledger";
+import { Identity, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
+import type * as mls from "../../mls";
+import type { Change } from "./verdict";
+
+/** One commit, between the state before it and the state after it. */
+export class Adoption {
+  readonly #view: CommitView;
+  readonly #policy: Policy;
+  readonly #returned: boolean;
+  readonly #rotated: boolean;
+  readonly #ticket: RejoinTicket | null = null;
+  readonly removed: readonly number[];
+  readonly #left: ReadonlySet<number>;
+  /** The removed leaves whose members neither left nor came back at another leaf. */
+  readonly evicted: ReadonlySet<number>;
+  readonly #added: readonly mls.Member[];
+
+  /** `view` has the state before the commit; `after` (the members) and `policy` are of its epoch. */
+  constructor(view: CommitView, after: readonly mls.Member[], policy: Policy) {
+    this.#view = view;
+    this.#policy = policy;
+    this.#returned = view.context.hostReturn !== null;
+    this.#rotated = !same(policy.returnPublic, view.facts.policy.returnPublic);
+    if (view.rejoinLeaf !== null)
+      this.#ticket = RejoinTicket.decode(view.of("add")[0]?.ticket ?? new Uint8Array());
+    const removals = view.of("remove").flatMap((p) => (p.removed === null ? [] : [{ ...p, leaf: p.removed }]));
+    this.removed = removals.map(({ leaf }) => leaf);
+    const left = new Set(removals.filter(({ byReference }) => byReference).map(({ leaf }) => leaf));
+    const back = this.#ticket !== null || this.#returned;
+    this.#left = left;
+    this.evicted = new Set(back ? [] : this.removed.filter((leaf) => !left.has(leaf)));
+    const keys = view.of("add").flatMap((p) => (p.added === null ? [] : [p.added.signatureKey]));
+    this.#added = after.filter(({ leafNode }) => among(leafNode.signatureKey, keys));
+  }
+
+  /** Return the ledger after the commit. */
+  ledger(): Ledger {
+    const { facts, slot, context, byHost } = this.#view;
+    return facts.ledger.after(slot, {
+      removed: new Map(this.removed.map((leaf) => [leaf, this.evicted.has(leaf)])),
+      added: new Map(this.#added.map(({ leaf, leafNode }) => [leaf, [leafNode.signatureKey, context.invite]])),
+      rejoined: this.#rejoined(),
+      hostReturned: this.#returned,
+      hostLost: !this.#returned && this.#hostLost(),
+      rotated: this.#rotated,
+      byHost,
+    });
+  }
+
+  #rejoined(): Rejoined | null {
+    const { slot, rejoinLeaf } = this.#view;
+    const signatureKey = rejoinLeaf === null ? undefined : this.#keyBefore(rejoinLeaf);
+    if (this.#ticket === null || signatureKey === undefined) return null;
+    return { slot, signatureKey, nonce: this.#ticket.nonce, stuck: this.#ticket.stuck };
+  }
+
+  /** Return whether a host has left, was removed, or has lost the role. */
+  #hostLost(): boolean {
+    const gone = this.#ticket === null ? this.removed.flatMap((leaf) => this.#keyBefore(leaf) ?? []) : [];
+    return this.#view.facts.policy.hosts.some((host) => among(host, gone) || !among(host, this.#policy.hosts));
+  }
+
+  #keyBefore(leaf: number): Bytes | undefined {
+    return this.#view.facts.members.get(leaf)?.signatureKey;
+  }
+
+  /** Return the change that the room reports; `ledger` is that after the commit. */
+  change(ledger: Ledger): Change {
+    const { facts, sender } = this.#view;
+    const [first] = this.#added;
+    return {
+      by: sender ?? -1,
+      added: this.#added.map(({ leaf, leafNode }) => ({ leaf, name: nameIn(leafNode.credential.identity) })),
+      removed: this.removed.flatMap((leaf) => {
+        const old = facts.members.get(leaf);
+        return old === undefined ? [] : [{ leaf, name: nameIn(old.identity), key: old.signatureKey }];
+      }),
+      rejoined: this.#ticket !== null,
+      policyBefore: facts.policy,
+      policyAfter: this.#policy,
+      invite: first === undefined ? null : ledger.inviteOf(first.leaf),
+      left: this.#left,
+      returned: this.#returned,
+      rotated: this.#rotated,
+      stuckSlot: this.#ticket?.stuck ? this.#ticket.slot + 1 : null,
+    };
+  }
+}
+
+const nameIn = (identity: Bytes): string => Identity.decode(identity).name;
