@@ -78,7 +78,7 @@ class HostLobby:
         self.effects: list[ev.Effect] = []
         self._take_back = take_back
         self._contacts = contacts
-        self._keys = keys
+        self.keys = keys
         self._signed_with: dict[int, HostKeys] = {}  # the keys of each day's last card
         self._origin = origin
         self._rng = rng
@@ -119,7 +119,7 @@ class HostLobby:
 
     def take_keys(self, keys: HostKeys, now: float) -> None:
         """Go on with these host keys: post cards for newcomers with links of all their generations."""
-        self._keys = keys
+        self.keys = keys
         for day in self._connections.entered:
             self._post_card(day, now)
 
@@ -204,7 +204,7 @@ class HostLobby:
 
     def _post_card(self, day: int, now: float) -> None:
         cards = self._cards.setdefault(day, [])
-        same = self._signed_with.get(day) is self._keys
+        same = self._signed_with.get(day) is self.keys
         fresh = same and bool(cards) and cards[-1].card.expiry - now >= CARD_RENEW
         if fresh and now - self._card_posted.get(day, 0.0) < CARD_EVERY:
             self._card_wanted.add(day)
@@ -212,14 +212,14 @@ class HostLobby:
         self._card_wanted.discard(day)
         self._card_posted[day] = now
         if not fresh:
-            cards.append(lobby.make_card(self._keys, self._origin, day, now, rng=self._rng))
-            self._signed_with[day] = self._keys
+            cards.append(lobby.make_card(self.keys, self._origin, day, now, rng=self._rng))
+            self._signed_with[day] = self.keys
         self._connections.post(day, cards[-1].card)
 
     def _tokens(self, index: int) -> list[tuple[bytes, bytes]]:
         """Return the tokens that prove an invite: of an own one, in the generation of its link alone."""
         made = self._book.made_in(index)
-        return [(public, token) for public, token in self._keys.tokens(index) if made in (None, public)]
+        return [(public, token) for public, token in self.keys.tokens(index) if made in (None, public)]
 
     def _knocked(
         self, day: int, knock: lobby.Knock, membership: Membership, now: float

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Protocol
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
@@ -21,7 +21,7 @@ from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.entry.recovery import HostReturnLobby, RejoinLobby
 from snugroom.client.session.features.build import build
 from snugroom.client.session.features.reporting import Reporting
-from snugroom.client.session.kernel import entering
+from snugroom.client.session.kernel import entering, hosting
 from snugroom.client.session.kernel.admissions import Admissions
 from snugroom.client.session.kernel.alarms import RepeatedAlarms
 from snugroom.client.session.kernel.commands import carry_out
@@ -46,6 +46,10 @@ from snugroom.server.wire.messages import ServerMessage
 Admission = Literal["ask", "all"]
 
 
+class _HasEffects(Protocol):
+    effects: list[ev.Effect]
+
+
 class Session:
     """One participant: create it by `host`, `join` or `rejoin_as_host`, feed inputs, perform the effects."""
 
@@ -59,7 +63,6 @@ class Session:
         self._effects: list[ev.Effect] = []
         self._room: RoomSession | None = None
         self._host: HostLobby | None = None
-        self._host_keys: HostKeys | None = None  # those that the lobby uses
         self._guest: GuestLobby | HostReturnLobby | None = None
         self._reentry = Reentry(rng)
         self._kept: HostRecoveryData | None = None
@@ -238,15 +241,8 @@ class Session:
                 self._decide(self._as_host(), self._in_room(), knock, True, now)
             case ev.Refuse(knock):
                 self._decide(self._as_host(), self._in_room(), knock, False, now)
-            case ev.NewInvite():
-                self._as_host()
-                self._tell(self._invites.make(self._in_room(), what))
-            case ev.ListInvites():
-                self._as_host()
-                self._tell(ev.Invites(self._invites.book.rows(self._in_room().membership)))
-            case ev.Revoke(index):
-                in_lobby = self._as_host().knows(index)
-                self._tell(self._invites.revoke(self._in_room(), index, in_lobby=in_lobby))
+            case ev.NewInvite() | ev.ListInvites() | ev.Revoke():
+                self._tell(hosting.about_invites(what, self._as_host(), self._in_room(), self._invites))
             case _:
                 carry_out(self._in_room(), what, now)
 
@@ -332,8 +328,8 @@ class Session:
             self._invites.record(self._room)
             self._admissions.answer_readmitted(self._room, self._readmission, self._host, now)
             if self._host is not None:
-                self._take_keys(self._host, self._room, now)
-                self._serve(self._host, self._room, now)
+                for event in hosting.serve(self._host, self._room, self._invites, self._admissions, now):
+                    self._tell(event)
         if self._guest is not None:
             self._check_guest(self._guest, now)
         room = self._room
@@ -346,31 +342,14 @@ class Session:
                 self._become_host(room.host_keys, now)
             self._consider_rejoin(room, now)
         for part in (self._room, self._host, self._guest, self._readmission.members):
-            if part is not None:
-                self._effects += part.effects
-                part.effects.clear()
+            self._gather(part)
         if room is not None and room.ended is not None and self._ended is None:
             self._end(room.ended)
 
-    def _take_keys(self, host: HostLobby, room: RoomSession, now: float) -> None:
-        """Go on in the lobby with the host keys that the room has now, and make another open link."""
-        if room.host_keys is None or room.host_keys is self._host_keys:
-            return
-        self._host_keys = room.host_keys
-        host.take_keys(room.host_keys, now)
-        made = self._invites.keys_changed(room)
-        if made is not None:
-            self._tell(made)
-
-    def _serve(self, host: HostLobby, room: RoomSession, now: float) -> None:
-        self._admissions.answer_newcomers(room, host, now)
-        for index in room.membership.ledger.revoked | self._invites.book.taken_back:
-            host.revoke(index)
-        if room.membership.policy.mode is Mode.LOCKED:
-            host.lock(now)
-        replaced = self._invites.replace_open(room)
-        if replaced is not None:
-            self._tell(replaced)
+    def _gather(self, part: _HasEffects | None) -> None:
+        if part is not None:
+            self._effects += part.effects
+            part.effects.clear()
 
     def _attend_lobby(self, room: RoomSession, now: float) -> None:
         """Let crashed hosts and members out of step back in, as a host or while no host is active."""
@@ -391,8 +370,7 @@ class Session:
 
     def _close_guest(self, guest: GuestLobby | HostReturnLobby) -> None:
         guest.close()
-        self._effects += guest.effects
-        guest.effects.clear()
+        self._gather(guest)
         self._guest = None
 
     def _enter(self, guest: GuestLobby | HostReturnLobby, entry: Entry, now: float) -> None:
@@ -412,8 +390,7 @@ class Session:
         self._reentry.entered(guest)
         self._invites.book.enter(arrival.membership)
         self._close_guest(guest)
-        if old is not None:
-            self._effects += old.effects
+        self._gather(old)
         if old is not None or self._kept is not None:
             self._effects.append(ev.Disconnect(ev.ROOM))
         if old is not None:
@@ -467,7 +444,6 @@ class Session:
         self._tell(sentences.status("host"))
 
     def _host_lobby(self, keys: HostKeys, now: float) -> HostLobby:
-        self._host_keys = keys
         return HostLobby(
             keys,
             self._invites.own.secret,
@@ -486,7 +462,7 @@ class Session:
         self._invites.stop_hosting()
         if self._host is not None:
             self._host.close()
-            self._effects += self._host.effects
+            self._gather(self._host)
             self._host = None
         self._tell(sentences.status("no_host"))
 
@@ -495,8 +471,7 @@ class Session:
         self._effects += self._readmission.close()
         if self._host is not None:
             self._host.close()
-            self._effects += self._host.effects
-            self._host.effects.clear()
+            self._gather(self._host)
 
     def _tell(self, event: ev.Event) -> None:
         self._effects.append(ev.Tell(event))

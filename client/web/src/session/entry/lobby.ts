@@ -68,7 +68,7 @@ export class HostLobby {
   readonly effects: Effect[] = [];
   readonly #takeBack: (index: number) => void;
   readonly #contacts: Contacts | null;
-  #keys: HostKeys;
+  keys: HostKeys;
   /** The keys of each day's last card. */
   readonly #signedWith = new Map<number, HostKeys>();
   readonly #origin: string;
@@ -104,7 +104,7 @@ export class HostLobby {
   private constructor({ keys, secret, origin, book, takeBack, contacts, rng = systemRng }: HostLobbyFacts) {
     this.#takeBack = takeBack;
     this.#contacts = contacts;
-    this.#keys = keys;
+    this.keys = keys;
     this.#origin = origin;
     this.#rng = rng;
     this.#connections = new LobbyConnections(secret, origin, this.effects, rng);
@@ -132,7 +132,7 @@ export class HostLobby {
 
   /** Go on with these host keys: post cards for newcomers with links of all their generations. */
   async takeKeys(keys: HostKeys, now: number): Promise<void> {
-    this.#keys = keys;
+    this.keys = keys;
     for (const day of [...this.#connections.entered]) await this.#postCard(day, now);
   }
 
@@ -227,7 +227,7 @@ export class HostLobby {
     this.#cards.set(day, cards);
     let newest = cards.at(-1);
     if (newest !== undefined && newest.card.expiry - now < CARD_RENEW) newest = undefined;
-    if (this.#signedWith.get(day) !== this.#keys) newest = undefined;
+    if (this.#signedWith.get(day) !== this.keys) newest = undefined;
     if (newest !== undefined && now - (this.#cardPosted.get(day) ?? 0) < CARD_EVERY) {
       this.#cardWanted.add(day);
       return;
@@ -235,9 +235,9 @@ export class HostLobby {
     this.#cardWanted.delete(day);
     this.#cardPosted.set(day, now);
     if (newest === undefined) {
-      newest = await lobby.makeCard(this.#keys, this.#origin, day, now, this.#rng);
+      newest = await lobby.makeCard(this.keys, this.#origin, day, now, this.#rng);
       cards.push(newest);
-      this.#signedWith.set(day, this.#keys);
+      this.#signedWith.set(day, this.keys);
     }
     await this.#connections.post(day, newest.card);
   }
@@ -245,7 +245,7 @@ export class HostLobby {
   /** Return the tokens that prove an invite: of an own one, in the generation of its link alone. */
   #tokens(index: number): [Bytes, Bytes][] {
     const made = this.#book.madeIn(index);
-    return this.#keys.tokens(index).filter(([hostPublic]) => made === null || same(made, hostPublic));
+    return this.keys.tokens(index).filter(([hostPublic]) => made === null || same(made, hostPublic));
   }
 
   async #knocked(day: number, knock: lobby.Knock, m: Membership, now: number): Promise<Knocked | RejoinIntent | null> {

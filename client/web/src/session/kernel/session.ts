@@ -24,6 +24,7 @@ import { NOT_LET_IN } from "../entry/refusals";
 import { Admissions } from "./admissions";
 import { RepeatedAlarms } from "./alarms";
 import { type Arrival, enterMeeting, foundMeeting, recoveryData } from "./entering";
+import * as hosting from "./hosting";
 import { Me } from "./me";
 import { inviteMade, MeetingInvites } from "./meetingInvites";
 import { OPTIONS, type Options } from "../options";
@@ -53,8 +54,6 @@ export class Session {
   readonly #repeated = new RepeatedAlarms();
   #room: RoomSession | null = null;
   #host: HostLobby | null = null;
-  /** The host keys that the lobby uses. */
-  #hostKeys: HostKeys | null = null;
   #guest: Guest | null = null;
   readonly #reentry: Reentry;
   #kept: HostRecoveryData | null = null;
@@ -140,7 +139,6 @@ export class Session {
   }
 
   #hostLobby(keys: HostKeys, now: number): Promise<HostLobby> {
-    this.#hostKeys = keys;
     const { book, own } = this.#invites;
     const { secret, origin } = own;
     const contacts = this.#options.contacts;
@@ -254,13 +252,9 @@ export class Session {
       case "Refuse":
         return await this.#decide(this.#asHost(), room, what.knock, what.type === "Admit", now);
       case "NewInvite":
-        this.#asHost();
-        return this.#tell(this.#invites.make(room, what));
       case "ListInvites":
-        this.#asHost();
-        return this.#tell({ type: "Invites", rows: this.#invites.book.rows(room.membership) });
       case "Revoke":
-        return this.#tell(this.#invites.revoke(room, what.index, this.#asHost().knows(what.index)));
+        return this.#tell(hosting.aboutInvites(what, this.#asHost(), room, this.#invites));
       default:
         return await carryOut(room, what, now);
     }
@@ -345,10 +339,9 @@ export class Session {
     if (this.#room !== null) {
       this.#invites.record(this.#room);
       await this.#admissions.answerReadmitted(this.#room, this.#readmission, this.#host, now);
-      if (this.#host !== null) {
-        await this.#takeKeys(this.#host, this.#room, now);
-        await this.#serve(this.#host, this.#room, now);
-      }
+      if (this.#host !== null)
+        for (const event of await hosting.serve(this.#host, this.#room, this.#invites, this.#admissions, now))
+          this.#tell(event);
     }
     if (this.#guest !== null) await this.#checkGuest(this.#guest, now);
     const room = this.#room;
@@ -367,24 +360,6 @@ export class Session {
 
   #gather(part: { readonly effects: Effect[] } | null): void {
     if (part !== null) this.#effects.push(...part.effects.splice(0));
-  }
-
-  /** Go on in the lobby with the host keys that the room has now, and make another open link. */
-  async #takeKeys(host: HostLobby, room: RoomSession, now: number): Promise<void> {
-    if (room.hostKeys === null || room.hostKeys === this.#hostKeys) return;
-    this.#hostKeys = room.hostKeys;
-    await host.takeKeys(room.hostKeys, now);
-    const made = this.#invites.keysChanged(room);
-    if (made !== null) this.#tell(made);
-  }
-
-  async #serve(host: HostLobby, room: RoomSession, now: number): Promise<void> {
-    await this.#admissions.answerNewcomers(room, host, now);
-    for (const index of new Set([...room.membership.ledger.revoked, ...this.#invites.book.takenBack]))
-      await host.revoke(index);
-    if (room.membership.policy.mode === Mode.LOCKED) await host.lock(now);
-    const replaced = this.#invites.replaceOpen(room);
-    if (replaced !== null) this.#tell(replaced);
   }
 
   /** Let crashed hosts and members out of step back in, as a host or while no host is active. */
