@@ -47,7 +47,7 @@ class Intruder(Client):
         self.w = w
         self.person = person
         self.door = room.door_key
-        self.admin = room.room_admin_public
+        self.admin = room.room_admin_keys.current
         self.number = invite.room_number(self.door.public, self.admin)
         self.nonce = b""
         self.slot: int | None = None

@@ -100,7 +100,7 @@ class Inventor:
 
     def rekeyed(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         room = person.room
-        return wire.Rekeyed(self.w.rng(32) if room is None or pick % 2 else room.room_admin_public)
+        return wire.Rekeyed(self.w.rng(32) if room is None or pick % 2 else room.room_admin_keys.current)
 
     def caught_up(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         return wire.CaughtUp(slot, slot + pick % 4, pick % 3)

@@ -27,7 +27,8 @@ class Gatecrasher:
         nonce = self.w.rng(32)
         keys = self._keys
         signature = keys.door_key.sign(invite.door_message(ORIGIN, keys.number, challenge.nonce, nonce))
-        answers = self.says(wire.RoomDoor(keys.door_key.public, keys.room_admin_public, nonce, signature))
+        admin = keys.room_admin_keys.current
+        answers = self.says(wire.RoomDoor(keys.door_key.public, admin, nonce, signature))
         self.inside = any(isinstance(a, wire.Entered) for a in answers)
 
     @property

@@ -101,7 +101,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoinLobby:
         welcome=welcome,
         number=old.number,
         door_seed=old.door_key.seed,
-        room_admin_public=old.room_admin_public,
+        room_admin_public=old.room_admin_keys.current,
         heartbeat_key=m.hand_heartbeat_key(),
         slot=m.journal.slot,
         chain=m.journal.chain,

@@ -71,6 +71,13 @@ class PublicHalf:
 
 
 @dataclasses.dataclass(frozen=True)
+class _RoomAdminKeys:
+    """The key under which the server holds the room."""
+
+    current: bytes
+
+
+@dataclasses.dataclass(frozen=True)
 class _Policy:
     version: int
     hosts: tuple[bytes, ...]
@@ -235,8 +242,8 @@ class TsRoom(_Look):
         return HostKeys.read(Reader(bytes(self._at("hostKeys", ["encode"]))))
 
     @property
-    def room_admin_public(self) -> bytes:
-        return bytes(self._at("roomAdminPublic"))
+    def room_admin_keys(self) -> _RoomAdminKeys:
+        return _RoomAdminKeys(bytes(self._at("roomAdminKeys", "current")))
 
     @property
     def number(self) -> bytes:

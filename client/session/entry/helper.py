@@ -90,7 +90,7 @@ class RejoinHelper:
                     journal.chain,
                     invite.gate(journal.room_pass),
                     room.membership.policy.return_public,
-                    room.room_admin_public,
+                    room.room_admin_keys.current,
                 )
                 post(day, recovery.seal(self._key, here, rng=self._rng))
         wanted: list[HostReturnIntent | RejoinIntent | HealIntent] = []

@@ -147,17 +147,16 @@ class HostKeyRotation(Feature):
         """Hand the room at the server to the current room admin key (G8), and take a slot with it."""
         room = self.room
         assert room.host_keys is not None
-        wanted = room.membership.policy.room_admin_public
         nonce = room.server_nonce
-        if room.room_admin_public == wanted:
+        if room.room_admin_keys.is_latest:
             self._sign_slot(now)
             return
         if nonce is None or now - self._rekeyed_at < REKEY_EVERY:
             return
         self._rekeyed_at = now
-        key = room.host_keys.room_admin_key(room.membership.group.group_id, room.room_admin_public)
+        key = room.host_keys.room_admin_key(room.membership.group.group_id, room.room_admin_keys.current)
         if key is not None:
-            door = room.door_key.public
+            door, wanted = room.door_key.public, room.membership.policy.room_admin_public
             signature = key.sign(invite.rekey_message(invite.room_number(door, wanted), nonce))
             room.send(wire.Rekey(door, wanted, signature))
 

@@ -67,7 +67,7 @@ class Admissions:
             welcome=welcome,
             number=room.number,
             door_seed=room.door_key.seed,
-            room_admin_public=room.room_admin_public,
+            room_admin_public=room.room_admin_keys.current,
             heartbeat_key=room.membership.hand_heartbeat_key(),
             slot=room.membership.journal.slot,
             chain=room.membership.journal.chain,

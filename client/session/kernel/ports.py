@@ -14,6 +14,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.kernel.intents import EntryIntent, Intent
 from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.room_admin_keys import RoomAdminKeys
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.kdf import Rng, SigningKey
@@ -64,13 +65,7 @@ class Server(Protocol):
     @property
     def door_key(self) -> SigningKey: ...
     @property
-    def room_admin_public(self) -> bytes:
-        """The public half of the key under which the server holds the room, 32 bytes."""
-
-    @property
-    def room_admins(self) -> list[bytes]:
-        """The public halves of all keys under which the server may have held it, the newest last."""
-
+    def room_admin_keys(self) -> RoomAdminKeys: ...
     @property
     def handle(self) -> bytes: ...
     @property

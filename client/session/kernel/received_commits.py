@@ -147,7 +147,7 @@ class ReceivedCommits:
         room = self._room
         change = room.membership.adopt(step, blob, now, opening)
         if change.rotated:
-            self._sync.keys_changed()
+            room.room_admin_keys.policy_changed()
         if isinstance(step, Staged):
             self._queue.adopted(step)
         gone = {leaf for leaf, _, _ in change.removed}
@@ -176,7 +176,7 @@ class ReceivedCommits:
 
     def _number_signed(self, server_key: bytes, slot: int, chain: bytes, signature: bytes) -> bytes:
         """Return the room's number in a receipt; AuthenticationError if it is signed for none of ours."""
-        *earlier, current = self._sync.numbers
+        *earlier, current = self._room.room_admin_keys.numbers
         for number in reversed(earlier):
             with contextlib.suppress(AuthenticationError):
                 invite.verify_receipt(server_key, current, slot, chain, signature)

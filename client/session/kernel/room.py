@@ -1,7 +1,8 @@
-"""A member's room: commands of a person, messages of the server, and the parts that they go to.
+"""A member's room: the commands of a person, and the parts of the session that carry them out.
 
 Protocol sections 3, 5 and 6. `Sync` keeps in step with the server's room, `CommitQueue` has our commits and
 `ReceivedCommits` everybody's, `MessageLog` the relay, `Announcer` our streams, `Frames` the media.
+`ServerMessages` hands the server's messages to them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Literal, TypeVar
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.kernel.announcer import Announcer
@@ -23,11 +24,12 @@ from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.message_log import MessageLog
 from snugroom.client.session.kernel.ports import Owner, Room
 from snugroom.client.session.kernel.received_commits import ReceivedCommits, tell_roster
-from snugroom.client.session.kernel.server_answers import ServerAnswers
+from snugroom.client.session.kernel.room_admin_keys import RoomAdminKeys
+from snugroom.client.session.kernel.server_messages import ServerMessages
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import HostKeys
-from snugroom.crypto.kdf import H, Rng, SigningKey
+from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.server.wire import messages as wire
 
 #: Seconds that a leaver waits for another member to commit its removal.
@@ -65,9 +67,9 @@ class RoomSession:
         #: The private half of the X25519 key that we announce, for messages to us alone.
         self.box = rng(32)
         self.announcements = Announcements()
-        self.sync = Sync(self, room_admin_public, now)
+        self.room_admin_keys = RoomAdminKeys(membership, door_key.public, room_admin_public)
+        self.sync = Sync(self, now)
         self._leaving_since: float | None = None
-        self._answers = ServerAnswers(self)
         self.features = build_features(self, now)
         hooks = Hooks(self.features)
         self._features_with = hooks.features_with
@@ -81,6 +83,15 @@ class RoomSession:
             queue=self._commits,
             message_log=self.messages,
             announcer=self._announcer,
+        )
+        self._server_messages = ServerMessages(
+            self,
+            hooks,
+            sync=self.sync,
+            queue=self._commits,
+            message_log=self.messages,
+            announcer=self._announcer,
+            received_commits=self._received_commits,
         )
         self.frames = Frames(self, hooks)
 
@@ -151,16 +162,6 @@ class RoomSession:
     def number(self) -> bytes:
         """The meeting's first number, 16 bytes: what members sign and seal is bound to it."""
         return self.membership.room
-
-    @property
-    def room_admin_public(self) -> bytes:
-        """The public half of the key under which the server holds the room, 32 bytes."""
-        return self.sync.room_admin_public
-
-    @property
-    def room_admins(self) -> list[bytes]:
-        """The public halves of all keys under which the server may have held the room, the newest last."""
-        return self.sync.room_admins
 
     @property
     def server_nonce(self) -> bytes | None:
@@ -301,71 +302,8 @@ class RoomSession:
 
     def received(self, message: wire.ServerMessage, now: float) -> None:
         """Process a message from the server on the room's connection."""
-        if self.ended is not None:
-            return
-        sync = self.sync
-        if self._answers.is_unasked(message, sync.connection):
-            return
-        match message:
-            case wire.Challenge() if sync.connection is None:  # once a connection: a new one excuses gaps
-                sync.challenged(message)
-            case wire.Entered() if sync.connection is not None and not sync.is_entered:
-                restarted = sync.entered(message, now)
-                self.messages.mark_for_resending(all_recent=restarted)  # it has lost its relays
-            case wire.Opened():
-                sync.opened(message.slot, message.chain, now)
-                if message.slot <= self.membership.journal.slot:  # later, under a key that we don't know yet
-                    self._received_commits.check_receipt(message.slot, message.chain, message.signature, now)
-            case wire.Shown():
-                sync.shown(message.slot)
-            case wire.Committed():
-                self._received_commits.received(message, now)
-            case wire.Stale():
-                sync.stale(message.slot, now)
-            case wire.Rekeyed():
-                sync.rekeyed(message.room_admin_key)
-            case wire.CaughtUp():
-                sync.caught_up(message.slot, message.relay, now)
-                self.messages.count_missing(message.missing)
-            case wire.Relayed():
-                sync.relayed(message.relay)
-                digest = H(message.blob)
-                for feature in self._features_with("relayed"):
-                    feature.relayed(message.relay, digest, now)
-                self.messages.relayed(message.blob, now)
-            case wire.Broadcasted():
-                for feature in self._features_with("broadcast_received"):
-                    if feature.broadcast_received(message.blob, now):
-                        break
-            case wire.Refused():
-                self._refused(message, now)
-                for feature in self._features_with("server_notice"):
-                    feature.server_notice(message.code, message.text, now)
-            case wire.Closing():
-                for feature in self._features_with("server_notice"):
-                    feature.server_notice(message.code, message.text, now)
-                self.tell(sentences.status("closing", text=message.text))
-            case wire.Transport():
-                self.effects.append(ev.MediaTransport(message))
-            case wire.Streams():
-                self.effects.append(ev.RemoteStreams(tuple(message.streams)))
-                for feature in self._features_with("streams"):
-                    feature.streams(message.streams, now)
-            case _:
-                pass  # no member has signed arrivals and departures of handles
-        self._drive(now)
-
-    def _refused(self, refused: wire.Refused, now: float) -> None:
-        connection = self.sync.connection
-        if connection is None:
-            return
-        self.sync.refused(connection, refused, now)
-        if refused.about == "commit" and refused.code == "size":
-            self._commits.refused(refused.text)
-        elif refused.about == "relay" and refused.code == "pass":
-            self.messages.mark_for_resending()
-            self._announcer.announce_at(now)
-        self._answers.report(refused)
+        if self.ended is None and self._server_messages.received(message, now):
+            self._drive(now)
 
     def _drive(self, now: float) -> None:
         connection = self.sync.step(now)

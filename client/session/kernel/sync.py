@@ -13,9 +13,9 @@ we are in sync              show our pass; then `RoomSession` announces, commits
 
 A lost socket, a restarted server and a straggler are therefore one case: being at another slot.
 
-Opening (`_open_room`) needs no host: a member passes on the last signature of the room admin that it has
-(G1). Where that does not help, the server accepts any opening once nobody has been inside for `OPEN_WAIT`
-seconds (G5).
+Opening (`opening.open_room`) needs no host: a member passes on the last signature of the room admin that it
+has (G1). Where that does not help, the server accepts any opening once nobody has been inside for
+`OPEN_WAIT` seconds (G5).
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.client.session.kernel.journal import Entry
-from snugroom.client.session.kernel.opening import opening_to_pass_on, room_admin, sign_opening
+from snugroom.client.session.kernel.opening import open_room, opening_to_pass_on, room_admin, signed_entry
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.crypto.entry import invite
@@ -55,15 +54,9 @@ OUTSIDE_WAIT: Final = 45.0
 class Sync:
     """One membership's place in the server's room."""
 
-    def __init__(self, room: Room, room_admin_public: bytes, now: float) -> None:
-        """`room_admin_public` (32 bytes) is the key under which the server holds the room."""
+    def __init__(self, room: Room, now: float) -> None:
         self._room = room
-        self.room_admin_public = room_admin_public
-        #: All keys that may have been it, the newest last; openings by each of them are hosts'.
-        self.room_admins = [room_admin_public]
-        self._told_admin = b""  # the server's word, which counts when the policy names the key
         self._server_key: bytes | None = None
-        self.keys_changed()
         #: The open connection, None without one.
         self.connection: RoomConnection | None = None
         #: The server's current slot; None while it is unknown.
@@ -91,16 +84,6 @@ class Sync:
         self._waiting_since: float | None = None  # since when our pass waits for its acknowledgement
 
     # -- queries -----------------------------------------------------------------------------------
-
-    @property
-    def numbers(self) -> list[bytes]:
-        """The room's numbers at the server since we came in (16 bytes each), the current one last."""
-        return [invite.room_number(self._room.door_key.public, key) for key in self.room_admins]
-
-    @property
-    def server_number(self) -> bytes:
-        """The number by which we enter the room at the server, 16 bytes."""
-        return invite.room_number(self._room.door_key.public, self.room_admin_public)
 
     @property
     def is_entered(self) -> bool:
@@ -194,24 +177,20 @@ class Sync:
         """Open the room's door on a new connection."""
         room = self._room
         if self._server_key is not None and challenge.server_key != self._server_key:
-            # Another process knows no room of before: members meet under the current key.
-            self.room_admin_public, self._told_admin = room.membership.policy.room_admin_public, b""
+            room.room_admin_keys.take_latest()  # another process knows no room of before
         self._server_key = challenge.server_key
         self.connection = RoomConnection(challenge.nonce, challenge.server_key)
         nonce = room.rng(32)
-        signature = room.door_key.sign(
-            invite.door_message(room.origin, self.server_number, challenge.nonce, nonce)
-        )
-        room.send(wire.RoomDoor(room.door_key.public, self.room_admin_public, nonce, signature))
+        keys = room.room_admin_keys
+        signature = room.door_key.sign(invite.door_message(room.origin, keys.number, challenge.nonce, nonce))
+        room.send(wire.RoomDoor(room.door_key.public, keys.current, nonce, signature))
 
     def entered(self, entered: wire.Entered, now: float) -> bool:
         """Take the state of the room that we have entered; return whether the server has restarted."""
         connection = self.connection
         assert connection is not None
-        current = self._room.membership.policy.room_admin_public
-        if entered.slot is None and self.room_admin_public != current:
-            # The server has forgotten the room: members meet under the current key.
-            self.room_admin_public, self._told_admin = current, b""
+        if entered.slot is None and not self._room.room_admin_keys.is_latest:
+            self._room.room_admin_keys.take_latest()  # the server has forgotten the room
             self._room.perform(ev.Disconnect(ev.ROOM))
             self.lost()
             self._reconnect_at = now
@@ -300,22 +279,6 @@ class Sync:
         if self.connection is not None:
             self.connection.handing_over = None
 
-    def rekeyed(self, room_admin_public: bytes) -> None:
-        """The server holds the room under that key (G8)."""
-        self._told_admin = room_admin_public
-        self._follow()
-
-    def keys_changed(self) -> None:
-        """The policy names a room admin key, perhaps another one than before."""
-        named = self._room.membership.policy.room_admin_public
-        if named not in self.room_admins:
-            self.room_admins.append(named)
-        self._follow()
-
-    def _follow(self) -> None:
-        if self._told_admin in self.room_admins:
-            self.room_admin_public = self._told_admin
-
     def relayed(self, number: int) -> None:
         """A relay has arrived."""
         if number == self._relay + 1:
@@ -394,7 +357,7 @@ class Sync:
         mine = room.membership.journal.slot
         if self.slot is None:
             if connection.opened_at is None and room_admin(room) is not None:
-                self._open_room(connection, None, now)
+                open_room(room, connection, None, self.slot, now)
         elif self._astray:
             self._is_shown(connection, mine)  # and `_wait_outside` opens the room again
         elif self.slot > mine:
@@ -441,25 +404,6 @@ class Sync:
             self._room.send(wire.Show(self._room.membership.journal.room_passes))
         return False
 
-    def _open_room(self, connection: RoomConnection, signed: Entry | None, now: float) -> None:
-        """Open the room at the slot `signed` by the room admin; None: by a host's signature, or by none."""
-        journal = self._room.membership.journal
-        connection.opened_at, connection.opened_slot = now, self.slot
-        hosts = room_admin(self._room) is not None
-        entry = (journal.oldest if self.slot is None else journal.newest) if hosts else signed
-        unsigned = entry is None
-        entry = entry or journal.oldest
-        gate = invite.gate(entry.room_pass)
-        signature = None
-        if not unsigned:
-            signature = sign_opening(self._room, entry.slot, gate, entry.chain) or entry.opening
-        self._room.send(wire.Open(entry.slot, gate, entry.chain, signature))
-
-    def _signed(self, *, newest: bool) -> Entry | None:
-        """Return the earliest (or newest) slot that we can replay from, with a signature for this room."""
-        entries = self._room.membership.journal.signed(newest=newest)
-        return next((entry for entry in entries if opening_to_pass_on(self._room, entry)), None)
-
     def _wait_outside(self, now: float) -> None:
         """Open the room again if no pass of ours fits, or nobody opens it."""
         connection, room = self.connection, self._room
@@ -481,9 +425,10 @@ class Sync:
             room.tell(sentences.alarm("outside"))
         if connection.opened_at is None or connection.opened_slot != self.slot:
             if self.slot is not None or waited > MEMBER_WAIT:
-                self._open_room(connection, self._signed(newest=self.slot is not None), now)
+                signed = signed_entry(room, newest=self.slot is not None)
+                open_room(room, connection, signed, self.slot, now)
         elif waited > OPEN_WAIT and now - connection.opened_at > OPEN_RETRY:
-            self._open_room(connection, None, now)
+            open_room(room, connection, None, self.slot, now)
 
     def _is_outside(self, connection: RoomConnection, oldest: int, now: float) -> bool:
         """Whether the room is not open, or stands where neither our passes nor our blobs lead to us."""

@@ -173,7 +173,9 @@ async def replayed_knock(stage: Stage) -> Outcome:
 async def _outsider(stage: Stage) -> list[bytes]:
     """Let the operator admit a connection without keys; return the blobs that it receives within 6 s."""
     room = room_of(stage.host.session)
-    door = messages.RoomDoor(room.door_key.public, room.room_admin_public, os.urandom(32), os.urandom(64))
+    door = messages.RoomDoor(
+        room.door_key.public, room.room_admin_keys.current, os.urandom(32), os.urandom(64)
+    )
     blobs: list[bytes] = []
     async with (
         aiohttp.ClientSession() as http,
@@ -203,7 +205,7 @@ async def _outsider(stage: Stage) -> list[bytes]:
 async def leaked_room_number(stage: Stage) -> Outcome:
     """The outsider has the room's number and public keys, the operator's help, and everything it relays."""
     room = room_of(stage.host.session)
-    for value in (room.number, room.door_key.public[:16], room.room_admin_public[:16]):
+    for value in (room.number, room.door_key.public[:16], room.room_admin_keys.current[:16]):
         stage.intruder.take(value)
     await stage.operator.begin("record")
     await stage.act("open_doors")

@@ -218,7 +218,7 @@ async def _stranger(
 ) -> tuple[aiohttp.ClientWebSocketResponse, bytes]:
     """Connect to the server; return the connection, and the message that opens the room's door."""
     room = room_of(stage.host.session)
-    door, admin = room.door_key, room.room_admin_public
+    door, admin = room.door_key, room.room_admin_keys.current
     socket = await http.ws_connect(f"{stage.operator.url}/ws")
     challenge = messages.decode_server((await socket.receive()).data)
     assert isinstance(challenge, messages.Challenge)

@@ -197,7 +197,7 @@ test("a helper lets nobody back in whom the return key has not signed for", asyn
   const room = {
     membership: m,
     rank: 0,
-    roomAdminPublic: some,
+    roomAdminKeys: { current: some },
     idle: true,
     heardRecently: () => state.heard,
   } as unknown as Room;

@@ -154,7 +154,6 @@ export class Room {
   catchingUp = false;
   hasMedia = false;
   hostKeys = null;
-  roomAdminPublic: Bytes = new Uint8Array(32);
   serverNonce = null;
   stuckAt: number | null = null;
   needsRejoin = false;

@@ -432,7 +432,7 @@ test("a member out of step continues only from what it knows", async () => {
     welcome: new Uint8Array(),
     number: now.number,
     doorSeed: now.doorKey.seed,
-    roomAdminPublic: now.roomAdminPublic,
+    roomAdminPublic: now.roomAdminKeys.current,
     heartbeatKey: new Uint8Array(32),
     slot: now.membership.journal.slot,
     chain: now.membership.journal.chain,

@@ -90,7 +90,7 @@ export class RejoinHelper {
         journal.chain,
         invite.gate(journal.roomPass),
         policy.returnPublic,
-        room.roomAdminPublic,
+        room.roomAdminKeys.current,
       );
       await lobbyPost.post(day, await recovery.seal(this.#key, here, this.#rng));
     }

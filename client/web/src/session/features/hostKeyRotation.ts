@@ -149,14 +149,13 @@ export class HostKeyRotation extends Feature {
   /** Hand the room at the server to the current room admin key (G8), and take a slot with it. */
   async #handOverRoom(keys: HostKeys, now: number): Promise<void> {
     const { room } = this;
-    const { roomAdminPublic: wanted } = room.membership.policy;
     const nonce = room.serverNonce;
-    if (same(room.roomAdminPublic, wanted)) return await this.#signSlot(now);
+    if (room.roomAdminKeys.isLatest) return await this.#signSlot(now);
     if (nonce === null || now - this.#rekeyedAt < REKEY_EVERY) return;
     this.#rekeyedAt = now;
-    const key = await keys.roomAdminKey(room.membership.group.groupId, room.roomAdminPublic);
+    const key = await keys.roomAdminKey(room.membership.group.groupId, room.roomAdminKeys.current);
     if (key === null) return;
-    const door = room.doorKey.public;
+    const [door, wanted] = [room.doorKey.public, room.membership.policy.roomAdminPublic];
     const signature = await key.sign(invite.rekeyMessage(invite.roomNumber(door, wanted), nonce));
     room.send({ type: "rekey", door_key: door, room_admin_key: wanted, signature });
   }

@@ -76,7 +76,7 @@ async function answerFor(
     welcome,
     doorSeed: room.doorKey.seed,
     number: room.number,
-    roomAdminPublic: room.roomAdminPublic,
+    roomAdminPublic: room.roomAdminKeys.current,
     heartbeatKey: m.handHeartbeatKey(),
     slot: m.journal.slot,
     chain: m.journal.chain,

@@ -15,6 +15,7 @@ import type { Options } from "../options";
 import type { Announcements } from "./announcements";
 import type { EntryIntent, Intent } from "./intents";
 import type { Membership } from "./membership";
+import type { RoomAdminKeys } from "./roomAdminKeys";
 
 /** The session that runs a room, and answers in the lobby. */
 export interface Owner {
@@ -43,10 +44,7 @@ export interface Server {
   readonly origin: string;
   readonly number: Bytes;
   readonly doorKey: SigningKey;
-  /** The public half of the key under which the server holds the room, 32 bytes. */
-  readonly roomAdminPublic: Bytes;
-  /** The public halves of all keys under which the server may have held it, the newest last. */
-  readonly roomAdmins: readonly Bytes[];
+  readonly roomAdminKeys: RoomAdminKeys;
   readonly handle: Bytes;
   readonly incarnation: Bytes | null;
   readonly serverKey: Bytes | null;

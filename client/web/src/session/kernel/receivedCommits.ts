@@ -153,7 +153,7 @@ export class ReceivedCommits {
   async #adopt(step: Valid | Staged, blob: Bytes, opening: Bytes | null, now: number): Promise<void> {
     const room = this.#room;
     const change = await room.membership.adopt(step, blob, now, opening);
-    if (change.rotated) this.#sync.keysChanged();
+    if (change.rotated) room.roomAdminKeys.policyChanged();
     for (const { leaf } of change.removed) room.announcements.forget(leaf);
     if (step.type === "Staged") this.#queue.adopted(step);
     // Members announce one after the other, to spare a large room's server a burst.
@@ -167,7 +167,7 @@ export class ReceivedCommits {
   async checkReceipt(slot: number, chain: Bytes, signature: Bytes, now: number): Promise<void> {
     const room = this.#room;
     if (room.serverKey === null) return;
-    for (const number of this.#sync.numbers.reverse()) {
+    for (const number of room.roomAdminKeys.numbers.reverse()) {
       try {
         await invite.verifyReceipt(room.serverKey, number, slot, chain, signature);
       } catch (error) {

@@ -1,17 +1,17 @@
 /**
- * A member's room: commands of a person, messages of the server, and the parts that they go to.
+ * A member's room: the commands of a person, and the parts of the session that carry them out.
  *
  * Protocol sections 3, 5 and 6. `Sync` keeps in step with the server's room, `CommitQueue` has our commits and
- * `ReceivedCommits` everybody's, `MessageLog` the relay, `Announcer` our streams, `Frames` the media.
+ * `ReceivedCommits` everybody's, `MessageLog` the relay, `Announcer` our streams, `Frames` the media. `ServerMessages`
+ * hands the server's messages to them.
  *
  * The caller awaits each call before the next; only `seal` and `open` may run between.
  */
 import { type Bytes, type Rng, systemRng } from "../../crypto/bytes";
 import type { HostKeys, SigningKey } from "../../crypto/entry/invite";
-import { H } from "../../crypto/kdf";
 import { X25519Key } from "../../crypto/primitives";
-import type { ClientMessage, Refused, ServerMessage } from "../../wire/messages";
-import { CommandError, type Sentence, sentence, verbatim } from "../../words/sentence";
+import type { ClientMessage, ServerMessage } from "../../wire/messages";
+import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Announcements } from "./announcements";
 import { Announcer } from "./announcer";
 import { type Feature, featuresWith } from "./feature";
@@ -25,9 +25,9 @@ import { OPTIONS, type Options } from "../options";
 import type { FeatureClass, Owner, Room } from "./ports";
 import { MessageLog } from "./messageLog";
 import { ReceivedCommits, tellRoster } from "./receivedCommits";
-import { ServerAnswers } from "./serverAnswers";
+import { RoomAdminKeys } from "./roomAdminKeys";
+import { ServerMessages } from "./serverMessages";
 import { Sync } from "./sync";
-import * as sentences from "../catalogue/sentences";
 
 /** Seconds that a leaver waits for another member to commit its removal. */
 export const SELF_REMOVE_WAIT = 2;
@@ -56,6 +56,7 @@ export class RoomSession implements Room {
   /** The X25519 key that we announce, for messages to us alone. */
   readonly box: X25519Key;
   readonly announcements = new Announcements();
+  readonly roomAdminKeys: RoomAdminKeys;
   readonly sync: Sync;
   readonly features: readonly Feature[];
   readonly frames: Frames;
@@ -64,7 +65,7 @@ export class RoomSession implements Room {
   readonly #announcer: Announcer;
   readonly #receivedCommits: ReceivedCommits;
   #leavingSince: number | null = null;
-  readonly #answers = new ServerAnswers(this);
+  readonly #serverMessages: ServerMessages;
 
   static async create(membership: Membership, facts: RoomFacts): Promise<RoomSession> {
     const rng = facts.rng ?? systemRng;
@@ -79,17 +80,16 @@ export class RoomSession implements Room {
     this.hostKeys = facts.hostKeys;
     this.options = facts.options ?? OPTIONS;
     this.box = box;
-    this.sync = new Sync(this, facts.roomAdminPublic, facts.now);
+    this.roomAdminKeys = new RoomAdminKeys(membership, facts.doorKey.public, facts.roomAdminPublic);
+    this.sync = new Sync(this, facts.now);
     this.features = facts.buildFeatures(this, facts.now);
     this.#commits = new CommitQueue(this, this.features, facts.owner);
     this.messages = new MessageLog(this, this.features);
     this.#announcer = new Announcer(this, this.features);
-    this.#receivedCommits = new ReceivedCommits(this, this.features, {
-      sync: this.sync,
-      queue: this.#commits,
-      messageLog: this.messages,
-      announcer: this.#announcer,
-    });
+    const parts = { sync: this.sync, queue: this.#commits, messageLog: this.messages, announcer: this.#announcer };
+    const receivedCommits = new ReceivedCommits(this, this.features, parts);
+    this.#receivedCommits = receivedCommits;
+    this.#serverMessages = new ServerMessages(this, this.features, { ...parts, receivedCommits });
     this.frames = new Frames(this, this.features);
   }
 
@@ -165,16 +165,6 @@ export class RoomSession implements Room {
   /** The meeting's first number, 16 bytes: what members sign and seal is bound to it. */
   get number(): Bytes {
     return this.membership.room;
-  }
-
-  /** The public half of the key under which the server holds the room, 32 bytes. */
-  get roomAdminPublic(): Bytes {
-    return this.sync.roomAdminPublic;
-  }
-
-  /** The public halves of all keys under which the server may have held the room, the newest last. */
-  get roomAdmins(): readonly Bytes[] {
-    return this.sync.roomAdmins;
   }
 
   /** The nonce of this connection's challenge, for what the room admin signs; null without one. */
@@ -321,89 +311,7 @@ export class RoomSession implements Room {
 
   /** Process a message from the server on the room's connection. */
   async received(message: ServerMessage, now: number): Promise<void> {
-    if (this.ended !== null || this.#answers.isUnasked(message, this.sync.connection)) return;
-    await this.#hear(message, now);
-    await this.#drive(now);
-  }
-
-  async #hear(message: ServerMessage, now: number): Promise<void> {
-    const { sync } = this;
-    switch (message.type) {
-      case "challenge": // once a connection: a new one excuses gaps
-        if (sync.connection === null) await sync.challenged(message);
-        break;
-      case "entered":
-        if (sync.connection !== null && !sync.isEntered) {
-          const restarted = sync.entered(sync.connection, message, now);
-          this.messages.markForResending(restarted); // it has lost its relays
-        }
-        break;
-      case "opened":
-        sync.opened(message.slot, message.chain, now);
-        // Later, under a key that we don't know yet.
-        if (message.slot <= this.membership.journal.slot)
-          await this.#receivedCommits.checkReceipt(message.slot, message.chain, message.signature, now);
-        break;
-      case "shown":
-        sync.shown(message.slot);
-        break;
-      case "committed":
-        await this.#receivedCommits.received(message, now);
-        break;
-      case "stale":
-        sync.stale(message.slot, now);
-        break;
-      case "rekeyed":
-        sync.rekeyed(message.room_admin_key);
-        break;
-      case "caught_up":
-        sync.caughtUp(message.slot, message.relay, now);
-        this.messages.countMissing(message.missing);
-        break;
-      case "relayed":
-        await this.#relayed(message.relay, message.blob, now);
-        break;
-      case "broadcasted":
-        for (const feature of featuresWith(this.features, "broadcastReceived"))
-          if (await feature.broadcastReceived(message.blob, now)) break;
-        break;
-      case "refused":
-        this.#refused(message, now);
-        for (const feature of this.features) await feature.serverNotice(message.code, message.text, now);
-        break;
-      case "closing":
-        for (const feature of this.features) await feature.serverNotice(message.code, message.text, now);
-        this.tell(sentences.status("closing", { text: message.text }));
-        break;
-      case "transport":
-        this.perform({ type: "MediaTransport", transport: message });
-        break;
-      case "streams":
-        this.perform({ type: "RemoteStreams", streams: message.streams });
-        for (const feature of this.features) await feature.streams(message.streams, now);
-        break;
-      default: // no member has signed arrivals and departures of handles
-    }
-  }
-
-  async #relayed(number: number, blob: Bytes, now: number): Promise<void> {
-    this.sync.relayed(number);
-    const digest = H(blob);
-    for (const feature of featuresWith(this.features, "relayed")) await feature.relayed(number, digest, now);
-    await this.messages.relayed(blob, now);
-  }
-
-  #refused(refused: Refused, now: number): void {
-    const { connection } = this.sync;
-    if (connection === null) return;
-    const { about, code } = refused;
-    this.sync.refused(connection, refused, now);
-    if (about === "commit" && code === "size") this.#commits.refused(verbatim(refused.text));
-    else if (about === "relay" && code === "pass") {
-      this.messages.markForResending();
-      this.#announcer.announceAt(now);
-    }
-    this.#answers.report(refused);
+    if (this.ended === null && (await this.#serverMessages.received(message, now))) await this.#drive(now);
   }
 
   async #drive(now: number): Promise<void> {

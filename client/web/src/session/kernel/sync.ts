@@ -12,18 +12,18 @@
  *
  * A lost socket, a restarted server and a straggler are therefore one case: being at another slot.
  *
- * Opening (`#openRoom`) needs no host: a member passes on the last signature of the room admin that it has (G1). Where
+ * Opening (`openRoom`) needs no host: a member passes on the last signature of the room admin that it has (G1). Where
  * that does not help, the server accepts any opening once nobody has been inside for `OPEN_WAIT` seconds (G5).
  */
-import { among, type Bytes, same } from "../../crypto/bytes";
+import { type Bytes, same } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
 import { OPEN_WAIT } from "../../wire/limits";
 import type { Challenge, Entered, Refused } from "../../wire/messages";
 import { type Sentence, sentence } from "../../words/sentence";
 import { RoomConnection } from "./roomConnection";
 import { ROOM } from "../events";
-import { type Entry, gateFits } from "./journal";
-import { openingToPassOn, roomAdmin, signOpening } from "./opening";
+import { gateFits } from "./journal";
+import { openingToPassOn, openRoom, roomAdmin, signedEntry } from "./opening";
 import type { Room } from "./ports";
 import * as sentences from "../catalogue/sentences";
 
@@ -78,34 +78,14 @@ export class Sync {
   #away = false;
   /** Since when our pass waits for its acknowledgement. */
   #waitingSince: number | null = null;
-
-  /** The key under which the server holds the room, 32 bytes. */
-  roomAdminPublic: Bytes;
-  /** All keys that may have been it, the newest last; openings by each of them are hosts'. */
-  readonly roomAdmins: Bytes[];
-  /** The server's word, which counts when the policy names the key. */
-  #toldAdmin: Bytes | null = null;
   #serverKey: Bytes | null = null;
 
-  constructor(room: Room, roomAdminPublic: Bytes, now: number) {
+  constructor(room: Room, now: number) {
     this.#room = room;
     this.#movedAt = now;
-    this.roomAdminPublic = roomAdminPublic;
-    this.roomAdmins = [roomAdminPublic];
-    this.keysChanged();
   }
 
   // -- queries --------------------------------------------------------------------------------------------
-
-  /** The room's numbers at the server since we came in (16 bytes each), the current one last. */
-  get numbers(): Bytes[] {
-    return this.roomAdmins.map((key) => invite.roomNumber(this.#room.doorKey.public, key));
-  }
-
-  /** The number by which we enter the room at the server, 16 bytes. */
-  get serverNumber(): Bytes {
-    return invite.roomNumber(this.#room.doorKey.public, this.roomAdminPublic);
-  }
 
   /** Whether the server has let us into the room on this connection. */
   get isEntered(): boolean {
@@ -205,16 +185,17 @@ export class Sync {
   /** Open the room's door on a new connection. */
   async challenged(challenge: Challenge): Promise<void> {
     const room = this.#room;
-    // Another process knows no room of before: members meet under the current key.
-    if (this.#serverKey !== null && !same(challenge.server_key, this.#serverKey)) this.#takeCurrent();
+    const keys = room.roomAdminKeys;
+    // Another process knows no room of before.
+    if (this.#serverKey !== null && !same(challenge.server_key, this.#serverKey)) keys.takeLatest();
     this.#serverKey = challenge.server_key;
     this.connection = new RoomConnection(challenge.nonce, challenge.server_key);
     const nonce = room.rng(32);
-    const message = invite.doorMessage(room.origin, this.serverNumber, challenge.nonce, nonce);
+    const message = invite.doorMessage(room.origin, keys.number, challenge.nonce, nonce);
     room.send({
       type: "room_door",
       door_key: room.doorKey.public,
-      room_admin_key: this.roomAdminPublic,
+      room_admin_key: keys.current,
       nonce,
       signature: await room.doorKey.sign(message),
     });
@@ -222,9 +203,8 @@ export class Sync {
 
   /** Take the state of the room that we have entered; return whether the server has restarted. */
   entered(connection: RoomConnection, entered: Entered, now: number): boolean {
-    if (entered.slot === null && !same(this.roomAdminPublic, this.#room.membership.policy.roomAdminPublic)) {
-      // The server has forgotten the room: members meet under the current key.
-      this.#takeCurrent();
+    if (entered.slot === null && !this.#room.roomAdminKeys.isLatest) {
+      this.#room.roomAdminKeys.takeLatest(); // the server has forgotten the room
       this.#room.perform({ type: "Disconnect", endpoint: ROOM });
       this.lost();
       this.#reconnectAt = now;
@@ -314,28 +294,6 @@ export class Sync {
     if (this.connection !== null) this.connection.handingOver = null;
   }
 
-  /** The server holds the room under that key (G8). */
-  rekeyed(roomAdminPublic: Bytes): void {
-    this.#toldAdmin = roomAdminPublic;
-    this.#follow();
-  }
-
-  /** The policy names a room admin key, perhaps another one than before. */
-  keysChanged(): void {
-    const named = this.#room.membership.policy.roomAdminPublic;
-    if (!among(named, this.roomAdmins)) this.roomAdmins.push(named);
-    this.#follow();
-  }
-
-  #follow(): void {
-    if (this.#toldAdmin !== null && among(this.#toldAdmin, this.roomAdmins)) this.roomAdminPublic = this.#toldAdmin;
-  }
-
-  #takeCurrent(): void {
-    this.roomAdminPublic = this.#room.membership.policy.roomAdminPublic;
-    this.#toldAdmin = null;
-  }
-
   /** A relay has arrived. */
   relayed(number: number): void {
     // Only without a gap: the missing relays can still be lost with the connection.
@@ -405,7 +363,7 @@ export class Sync {
     if (connection === null || !connection.entered || room.ended !== null || room.needsRejoin) return null;
     const mine = room.membership.journal.slot;
     if (this.slot === null) {
-      if (connection.openedAt === null && (await roomAdmin(room)) !== null) await this.#openRoom(connection, null, now);
+      if (connection.openedAt === null && (await roomAdmin(room)) !== null) await openRoom(room, connection, null, this.slot, now);
     } else if (this.#astray) this.#isShown(connection, mine); // and `#waitOutside` opens the room again
     else if (this.slot > mine) {
       // Any pass of the last slots is enough to catch up (G4).
@@ -451,26 +409,6 @@ export class Sync {
     return false;
   }
 
-  /** Open the room at the slot `signed` by the room admin; null: by a host's signature, or by none. */
-  async #openRoom(connection: RoomConnection, signed: Entry | null, now: number): Promise<void> {
-    const { journal } = this.#room.membership;
-    connection.openedAt = now;
-    connection.openedSlot = this.slot;
-    const hosts = (await roomAdmin(this.#room)) !== null;
-    const best = hosts ? (this.slot === null ? journal.oldest : journal.newest) : signed;
-    const { slot, roomPass, chain, opening } = best ?? journal.oldest;
-    const gate = invite.gate(roomPass);
-    const signature = best === null ? null : ((await signOpening(this.#room, slot, gate, chain)) ?? opening);
-    this.#room.send({ type: "open", slot, gate, chain, signature });
-  }
-
-  /** Return the earliest (or newest) slot that we can replay from, with a signature for this room. */
-  async #signed(order: { newest: boolean }): Promise<Entry | null> {
-    for (const entry of this.#room.membership.journal.signed(order))
-      if ((await openingToPassOn(this.#room, entry)) !== null) return entry;
-    return null;
-  }
-
   /** Open the room again if no pass of ours fits, or nobody opens it. */
   async #waitOutside(now: number): Promise<void> {
     const { connection } = this;
@@ -491,10 +429,12 @@ export class Sync {
       room.tell(sentences.alarm("outside"));
     }
     if (connection.openedAt === null || connection.openedSlot !== this.slot) {
-      if (this.slot !== null || waited > MEMBER_WAIT)
-        await this.#openRoom(connection, await this.#signed({ newest: this.slot !== null }), now);
+      if (this.slot !== null || waited > MEMBER_WAIT) {
+        const signed = await signedEntry(room, { newest: this.slot !== null });
+        await openRoom(room, connection, signed, this.slot, now);
+      }
     } else if (waited > OPEN_WAIT && now - connection.openedAt > OPEN_RETRY)
-      await this.#openRoom(connection, null, now);
+      await openRoom(room, connection, null, this.slot, now);
   }
 
   /** Return whether the room is not open, or stands where neither our passes nor our blobs lead to us. */

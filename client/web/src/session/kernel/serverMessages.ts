@@ -1,0 +1,129 @@
+/** Messages of the server on the room's connection, each to the part that it concerns. */
+import type { Bytes } from "../../crypto/bytes";
+import { H } from "../../crypto/kdf";
+import type { Closing, Refused, ServerMessage } from "../../wire/messages";
+import { verbatim } from "../../words/sentence";
+import * as sentences from "../catalogue/sentences";
+import type { Announcer } from "./announcer";
+import type { CommitQueue } from "./commitQueue";
+import { type Feature, featuresWith } from "./feature";
+import type { MessageLog } from "./messageLog";
+import type { Room } from "./ports";
+import type { ReceivedCommits } from "./receivedCommits";
+import { ServerAnswers } from "./serverAnswers";
+import type { Sync } from "./sync";
+
+/** The parts of a room that the server's messages concern. */
+export interface Parts {
+  readonly sync: Sync;
+  readonly queue: CommitQueue;
+  readonly messageLog: MessageLog;
+  readonly announcer: Announcer;
+  readonly receivedCommits: ReceivedCommits;
+}
+
+/** One membership's dispatcher. */
+export class ServerMessages {
+  readonly #room: Room;
+  readonly #features: readonly Feature[];
+  readonly #parts: Parts;
+  readonly #answers: ServerAnswers;
+
+  constructor(room: Room, features: readonly Feature[], parts: Parts) {
+    this.#room = room;
+    this.#features = features;
+    this.#parts = parts;
+    this.#answers = new ServerAnswers(room);
+  }
+
+  /** Process a message; return false, without any effect, if it answers nothing that we have sent. */
+  async received(message: ServerMessage, now: number): Promise<boolean> {
+    if (this.#answers.isUnasked(message, this.#parts.sync.connection)) return false;
+    await this.#dispatch(message, now);
+    return true;
+  }
+
+  async #dispatch(message: ServerMessage, now: number): Promise<void> {
+    const { sync, messageLog, receivedCommits } = this.#parts;
+    switch (message.type) {
+      case "challenge": // once a connection: a new one excuses gaps
+        if (sync.connection === null) await sync.challenged(message);
+        break;
+      case "entered":
+        if (sync.connection !== null && !sync.isEntered) {
+          const restarted = sync.entered(sync.connection, message, now);
+          messageLog.markForResending(restarted); // it has lost its relays
+        }
+        break;
+      case "opened":
+        sync.opened(message.slot, message.chain, now);
+        // Later, under a key that we don't know yet.
+        if (message.slot <= this.#room.membership.journal.slot)
+          await receivedCommits.checkReceipt(message.slot, message.chain, message.signature, now);
+        break;
+      case "shown":
+        sync.shown(message.slot);
+        break;
+      case "committed":
+        await receivedCommits.received(message, now);
+        break;
+      case "stale":
+        sync.stale(message.slot, now);
+        break;
+      case "rekeyed":
+        this.#room.roomAdminKeys.rekeyed(message.room_admin_key);
+        break;
+      case "caught_up":
+        sync.caughtUp(message.slot, message.relay, now);
+        messageLog.countMissing(message.missing);
+        break;
+      case "relayed":
+        await this.#relayed(message.relay, message.blob, now);
+        break;
+      case "broadcasted":
+        for (const feature of featuresWith(this.#features, "broadcastReceived"))
+          if (await feature.broadcastReceived(message.blob, now)) break;
+        break;
+      case "refused":
+        this.#refused(message, now);
+        await this.#notify(message, now);
+        break;
+      case "closing":
+        await this.#notify(message, now);
+        this.#room.tell(sentences.status("closing", { text: message.text }));
+        break;
+      case "transport":
+        this.#room.perform({ type: "MediaTransport", transport: message });
+        break;
+      case "streams":
+        this.#room.perform({ type: "RemoteStreams", streams: message.streams });
+        for (const feature of this.#features) await feature.streams(message.streams, now);
+        break;
+      default: // no member has signed arrivals and departures of handles
+    }
+  }
+
+  async #relayed(number: number, blob: Bytes, now: number): Promise<void> {
+    this.#parts.sync.relayed(number);
+    const digest = H(blob);
+    for (const feature of featuresWith(this.#features, "relayed")) await feature.relayed(number, digest, now);
+    await this.#parts.messageLog.relayed(blob, now);
+  }
+
+  async #notify({ code, text }: Refused | Closing, now: number): Promise<void> {
+    for (const feature of this.#features) await feature.serverNotice(code, text, now);
+  }
+
+  #refused(refused: Refused, now: number): void {
+    const { sync, queue, messageLog, announcer } = this.#parts;
+    if (sync.connection === null) return;
+    const { about, code } = refused;
+    sync.refused(sync.connection, refused, now);
+    if (about === "commit" && code === "size") queue.refused(verbatim(refused.text));
+    else if (about === "relay" && code === "pass") {
+      messageLog.markForResending();
+      announcer.announceAt(now);
+    }
+    this.#answers.report(refused);
+  }
+}
