@@ -93,7 +93,7 @@ export default {
   "refusal.locked": "Der Raum ist abgeschlossen: Gerade wird niemand Neues hereingelassen.",
   "refusal.no": "Die Leitung hat dich nicht hereingelassen.",
   "refusal.not_added": "Du konntest nicht hereingelassen werden: {why}. Klopf mit einem anderen Namen noch einmal an, oder frag die Leitung.",
-  "refusal.replaced": "Dein Platz im Treffen hat jetzt einen anderen Schlüssel. Vielleicht ist jemand mit einer Kopie deiner Schlüssel an deine Stelle getreten: Lass dieses Mitglied entfernen, und komm dann neu herein.",
+  "refusal.replaced": "Dein Platz im Treffen hat einen anderen Schlüssel als dein Programm. Der Server hat den anderen die letzten Änderungen deines Programms vorenthalten, oder jemand ist mit einer Kopie deiner Schlüssel an deine Stelle getreten. Lass dieses Mitglied entfernen, und komm dann neu herein.",
   "refusal.over": "Diese Einladung ist benutzt oder zurückgenommen worden. Bitte um eine neue.",
   "alarm.code_different": "Die Codes sind verschieden: Du bist nicht in einem Raum mit denen, mit denen du verglichen hast, und vielleicht steht jemand zwischen euch. Geh hinaus, sag hier nichts mehr, und trefft euch in einem anderen Raum neu, auf einem anderen Weg verabredet.",
   "alarm.two_stories": "Der Server hat von diesem Treffen zwei Geschichten erzählt (bei Änderung {slot}). Was du sagst, erreicht vielleicht nicht alle. Vergleicht Codes am Telefon, oder öffnet einen neuen Raum.",

@@ -93,6 +93,6 @@ export default {
   "refusal.locked": "The room is locked: nobody new is let in now.",
   "refusal.no": "The host did not let you in.",
   "refusal.not_added": "You could not be let in: {why}. Knock again with another name, or ask the host.",
-  "refusal.replaced": "Your place in the meeting has another key now. Somebody may have come back in your place with a copy of your keys: ask a host to remove that member, then join again.",
+  "refusal.replaced": "Your place in the meeting has another key than your program. The server kept your program's last changes from the others, or somebody came back in your place with a copy of your keys. Ask a host to remove that member, then join again.",
   "refusal.over": "This invite has been used or taken back. Ask for another one.",
 };
