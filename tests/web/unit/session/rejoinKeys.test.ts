@@ -39,7 +39,8 @@ test("a ticket is over by a commit that was sent after it, and by no other", asy
   const out = await send(keys);
   keys.ticketSigners(); // another ticket of the stay, after the commit was sent
   keys.taken(out.rejoinKey.public);
-  assert.deepEqual(keys.all(), [out.rejoinKey, asked]);
+  assert.equal(keys.all()[0], out.rejoinKey);
+  assert.ok(keys.all().includes(asked));
   keys.taken(null);
   assert.ok(keys.hasRequests, "another's commit ends nothing");
   keys.taken((await send(keys)).rejoinKey.public);
