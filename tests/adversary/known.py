@@ -29,17 +29,7 @@ class Known:
         return fits and self.when(tale)
 
 
-def by_members(*what: str) -> Callable[[Tale], bool]:
-    """Whether somebody hostile has done any of this."""
-    return lambda tale: any(deed.what.startswith(what) for deed in tale.deeds)
-
-
-KNOWN: Final[dict[str, Known]] = {
-    "host_takes_the_room": Known(
-        (("truth", "receipt"), ("liveness", "*"), ("starved", "*")),
-        by_members("hands the room to other keys"),
-    ),
-}
+KNOWN: Final[dict[str, Known]] = {}
 
 
 def ignored(violation: ViolationError, stage: Stage) -> bool:

@@ -14,7 +14,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer, holds_current
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import HealIntent, PolicyIntent
-from snugroom.client.session.kernel.opening import is_current
+from snugroom.client.session.kernel.opening import is_current, room_admin
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.heartbeats import interval
@@ -146,7 +146,6 @@ class HostKeyRotation(Feature):
     def _hand_over_room(self, now: float) -> None:
         """Hand the room at the server to the current room admin key (G8), and take a slot with it."""
         room = self.room
-        assert room.host_keys is not None
         nonce = room.server_nonce
         if room.room_admin_keys.is_latest:
             self._sign_slot(now)
@@ -154,7 +153,7 @@ class HostKeyRotation(Feature):
         if nonce is None or now - self._rekeyed_at < REKEY_EVERY:
             return
         self._rekeyed_at = now
-        key = room.host_keys.room_admin_key(room.membership.group.group_id, room.room_admin_keys.current)
+        key = room_admin(room)
         if key is not None:
             door, wanted = room.door_key.public, room.membership.policy.room_admin_public
             signature = key.sign(invite.rekey_message(invite.room_number(door, wanted), nonce))

@@ -47,7 +47,7 @@ def signed_entry(room: Room, *, newest: bool) -> Entry | None:
 def room_admin(room: Room) -> SigningKey | None:
     """Return the key under which the server holds the room; None unless we are a host that has it."""
     keys = room.host_keys
-    if keys is None:
+    if keys is None or room.room_admin_keys.foreign:
         return None
     return keys.room_admin_key(room.membership.group.group_id, room.room_admin_keys.current)
 

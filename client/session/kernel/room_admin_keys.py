@@ -27,7 +27,7 @@ class RoomAdminKeys:
     @property
     def numbers(self) -> list[bytes]:
         """The room's numbers at the server since we came in (16 bytes each), the current one last."""
-        return [invite.room_number(self._door_public, key) for key in self.all]
+        return [invite.room_number(self._door_public, key) for key in (*self.all, *self.foreign)]
 
     @property
     def number(self) -> bytes:
@@ -46,6 +46,14 @@ class RoomAdminKeys:
         self._told = key
         self._follow()
 
+    @property
+    def foreign(self) -> list[bytes]:
+        """The key under which the server says that it holds the room, if no policy has named that key.
+
+        A hostile host has handed the room to it, or the server lies: no host can sign there.
+        """
+        return [] if self._told in (b"", *self.all) else [self._told]
+
     def _follow(self) -> None:
         if self._told in self.all:
             self.current = self._told
@@ -53,7 +61,7 @@ class RoomAdminKeys:
     @property
     def is_latest(self) -> bool:
         """Whether the server holds the room under the key that the policy names."""
-        return self.current == self._membership.policy.room_admin_public
+        return self.current == self._membership.policy.room_admin_public and not self.foreign
 
     def take_latest(self) -> None:
         """Go on under the key that the policy names: members meet there once the server has forgotten us."""

@@ -12,7 +12,7 @@ import { HostKeys, HostSeed } from "../../crypto/entry/invite";
 import * as sentences from "../catalogue/sentences";
 import { Feature } from "../kernel/feature";
 import type { PolicyIntent } from "../kernel/intents";
-import { isCurrent } from "../kernel/opening";
+import { isCurrent, roomAdmin } from "../kernel/opening";
 import type { Room } from "../kernel/ports";
 import type { Change } from "../kernel/verdict";
 import { interval } from "../monitor/heartbeats";
@@ -71,10 +71,9 @@ export class HostKeyRotation extends Feature {
       this.#heard.clear(); // our own absence is nobody's silence
       return;
     }
-    const keys = currentKeys(room);
-    if (keys !== null) {
+    if (currentKeys(room) !== null) {
       this.#withoutSince = null;
-      await this.#handOverRoom(keys, now);
+      await this.#handOverRoom(now);
     } else this.#withoutSince ??= now;
     if (!this.#isDue(now)) {
       this.#dueSince = null;
@@ -147,13 +146,13 @@ export class HostKeyRotation extends Feature {
   }
 
   /** Hand the room at the server to the current room admin key (G8), and take a slot with it. */
-  async #handOverRoom(keys: HostKeys, now: number): Promise<void> {
+  async #handOverRoom(now: number): Promise<void> {
     const { room } = this;
     const nonce = room.serverNonce;
     if (room.roomAdminKeys.isLatest) return await this.#signSlot(now);
     if (nonce === null || now - this.#rekeyedAt < REKEY_EVERY) return;
     this.#rekeyedAt = now;
-    const key = await keys.roomAdminKey(room.membership.group.groupId, room.roomAdminKeys.current);
+    const key = await roomAdmin(room);
     if (key === null) return;
     const [door, wanted] = [room.doorKey.public, room.membership.policy.roomAdminPublic];
     const signature = await key.sign(invite.rekeyMessage(invite.roomNumber(door, wanted), nonce));

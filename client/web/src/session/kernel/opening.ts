@@ -47,8 +47,9 @@ export async function signedEntry(room: Room, order: { newest: boolean }): Promi
 
 /** Return the key under which the server holds the room; null unless we are a host that has it. */
 export async function roomAdmin(room: Room): Promise<SigningKey | null> {
-  const { hostKeys, membership: m } = room;
-  return hostKeys === null ? null : await hostKeys.roomAdminKey(m.group.groupId, room.roomAdminKeys.current);
+  const { hostKeys, membership: m, roomAdminKeys } = room;
+  if (hostKeys === null || roomAdminKeys.foreign.length > 0) return null;
+  return await hostKeys.roomAdminKey(m.group.groupId, roomAdminKeys.current);
 }
 
 /** Return our signature (64 bytes) for a slot, its gate and the chain after it; null without the key. */

@@ -30,7 +30,7 @@ export class RoomAdminKeys {
 
   /** The room's numbers at the server since we came in (16 bytes each), the current one last. */
   get numbers(): Bytes[] {
-    return this.all.map((key) => invite.roomNumber(this.#doorPublic, key));
+    return [...this.all, ...this.foreign].map((key) => invite.roomNumber(this.#doorPublic, key));
   }
 
   /** The number by which we enter the room at the server, 16 bytes. */
@@ -51,13 +51,22 @@ export class RoomAdminKeys {
     this.#follow();
   }
 
+  /**
+   * The key under which the server says that it holds the room, if no policy has named that key.
+   *
+   * A hostile host has handed the room to it, or the server lies: no host can sign there.
+   */
+  get foreign(): Bytes[] {
+    return this.#told === null || among(this.#told, this.all) ? [] : [this.#told];
+  }
+
   #follow(): void {
     if (this.#told !== null && among(this.#told, this.all)) this.current = this.#told;
   }
 
   /** Whether the server holds the room under the key that the policy names. */
   get isLatest(): boolean {
-    return same(this.current, this.#membership.policy.roomAdminPublic);
+    return same(this.current, this.#membership.policy.roomAdminPublic) && this.foreign.length === 0;
   }
 
   /** Go on under the key that the policy names: members meet there once the server has forgotten us. */
