@@ -69,6 +69,15 @@ def swallowed_commits(begin: Begin) -> Meeting:
     return m
 
 
+def stale_hand_overs(begin: Begin) -> Meeting:
+    """A restarted server takes no change that its hosts hand over, as if each came too late."""
+    m = begin(("Ada", "Bo", "Mallory"), deputies=("Bo",))
+    m.server_meddles("answers_stale", EVERYBODY, "up", "commit", -1)
+    m.server_restarts()
+    m.wait(30)
+    return m
+
+
 def speaking_to_the_removed(begin: Begin) -> Meeting:
     """A host writes while its own removal of a reader is not done."""
     m = begin()
@@ -146,6 +155,22 @@ def host_takes_the_room(begin: Begin) -> Meeting:
     return m
 
 
+def host_takes_the_room_again_and_again(begin: Begin) -> Meeting:
+    """A deputy hands it to one key after another: no number by which others come back is forgotten."""
+    m = begin(("Ada", "Bo", "Mallory", "Cem"), deputies=("Mallory",))
+    m.deputises("Ada", "Bo")
+    m.demotes("Ada", "Bo")
+    m.wait(5)  # the keys change: the members know another number than the first
+    m.rekeys("Mallory", 20)
+    m.loses_connection("Bo")
+    m.wait(60)
+    m.removes("Ada", "Mallory")
+    m.wait(30)
+    m.loses_connection("Cem")
+    m.wait(20)
+    return m
+
+
 def demoted_host_opens_ahead(begin: Begin) -> Meeting:
     """A demoted deputy is the first to open the room after a restart, at a slot that nobody has reached."""
     m = begin(("Ada", "Bo", "Mallory", "Cem"), deputies=("Mallory",))
@@ -210,6 +235,7 @@ FINDINGS: Final[Mapping[str, Callable[[Begin], Meeting]]] = {
         held_knock,
         stale_answers,
         swallowed_commits,
+        stale_hand_overs,
         speaking_to_the_removed,
         withheld_removal,
         held_answer,
@@ -217,6 +243,7 @@ FINDINGS: Final[Mapping[str, Callable[[Begin], Meeting]]] = {
         departed_host_returns,
         demoted_host_rekeys,
         host_takes_the_room,
+        host_takes_the_room_again_and_again,
         demoted_host_opens_ahead,
         private_gates,
         wrong_gate_without_a_host,

@@ -14,13 +14,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_short_search_finds_nothing_new(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.adversary.search", "--rounds", "2", "--examples", "10"]
+    command = [sys.executable, "-m", "tests.adversary.search", "--rounds", "2", "--examples", "8"]
     done = subprocess.run(
         [*command, "--seed", "1", "--keep", str(tmp_path)],
         cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "0"}, check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("10 meetings") == 2
+    assert done.stdout.count("8 meetings") == 2
 
 
 def test_a_find_is_shrunk_to_the_steps_that_it_needs() -> None:

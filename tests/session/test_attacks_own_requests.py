@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.helper import FIRST_NUMBER
+from snugroom.client.session.entry.recovery import RejoinLobby
 from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
 from snugroom.client.session.kernel.views import ticket_of
 from snugroom.crypto.agreed.heartbeat import Act, Got, PendingAct
@@ -108,3 +111,16 @@ def test_messages_of_a_newcomer_are_shown_as_held_and_go_when_it_decides() -> No
     assert ada.said == []
     w.do(cem, ev.SendHeld())
     w.until(lambda: ("Cem", "is anybody there?") in ada.said, 5)
+
+
+def test_a_membership_that_its_own_request_has_replaced_does_not_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The others outside are at its old slot: they asked before the request was carried out."""
+    w = World(935)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    held = stay(w, bo)
+    monkeypatch.setattr(RejoinLobby, "nobody_is_ahead", lambda self, room, now: True)
+    ada.room.queue(held, w.now)
+    w.until(lambda: w.agreed(people) and bo.epoch == ada.epoch > 3, 30)
+    assert "void_commit" not in [*ada.alarms, *bo.alarms, *cem.alarms]

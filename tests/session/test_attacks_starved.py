@@ -168,6 +168,30 @@ def test_a_server_that_denies_what_it_showed_is_named() -> None:
     assert bo.ended is None
 
 
+def test_a_change_that_a_restarted_server_does_not_take_is_offered_every_two_seconds() -> None:
+    """Before: as often as it said `stale`, at the speed of the network."""
+    w = Hostile(905)
+    people = w.meeting("Ada", "Bo", "Cem")
+    w.run(2)
+    offered: list[float] = []
+
+    def stale(who: Participant, message: object) -> list[object] | None:
+        if not isinstance(message, wire.Commit):
+            return None
+        offered.append(w.now)
+        return [wire.Stale(message.slot, message.slot - 1)]
+
+    w.answers = stale
+    w.kill_server()
+    w.run(1)
+    w.start_server()
+    w.run(6)
+    assert 1 < len(offered) <= 4 * len(people)
+    w.behave()
+    w.until(lambda: all(p.room.is_synced(w.now) for p in people), 20)
+    talk(w, people, "it takes them now")
+
+
 def test_members_who_all_believe_to_be_behind_find_each_other() -> None:
     w = World(904)
     people = w.meeting("Ada", "Bo", "Cem", "Dana")

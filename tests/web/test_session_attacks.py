@@ -15,6 +15,7 @@ from tests.session import (
     test_attacks_own_requests,
     test_attacks_rejoin,
     test_attacks_replaced,
+    test_attacks_room_key,
     test_attacks_sealing,
     test_attacks_starved,
     test_hostile_members,
@@ -74,6 +75,10 @@ SCENARIOS = [
         ],
     ),
     *scenarios(
+        test_attacks_room_key,
+        other={"hosts_go_on_in_a_room_that_one_of_them_has_taken": "-Bo"},
+    ),
+    *scenarios(
         test_attacks_invites,
         other={
             "a_former_host_is_not_waved_in_by_a_link_of_her_own": "host -Mallory",
@@ -112,6 +117,7 @@ SCENARIOS = [
             "a_commit_after_a_ticket_has_another_key",
             "a_held_ticket_of_a_stay_that_ended_locks_nobody_out",
             "a_member_that_has_asked_and_does_not_see_its_rejoin_accuses_no_thief",
+            "a_membership_that_its_own_request_has_replaced_does_not_go_on",
             "a_ticket_is_over_by_a_commit_that_was_sent_after_it_and_by_no_other",
         ],
     ),

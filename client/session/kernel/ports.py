@@ -174,8 +174,8 @@ class Course(Protocol):
     def pass_over(self, blob: bytes, now: float) -> None:
         """Go on after the slot that we are stuck at: its commit, `blob`, is void."""
 
-    def give_up(self) -> None:
-        """Stop here, and rejoin with a ticket."""
+    def give_up(self, *, replaced: bool = False) -> None:
+        """Stop here, and rejoin with a ticket; for good if a request of ours has `replaced` our leaf."""
 
     def seek_readmission(self, on: bool) -> None:
         """Ask the members to let us in again, and keep this membership meanwhile; or stop asking."""

@@ -112,7 +112,7 @@ class ReceivedCommits:
         elif view.rejoin_leaf == room.membership.own_leaf:
             added = view.of("add")[0].added
             if added is not None and room.membership.rejoin_keys.is_own_request(added.rejoin_key):
-                room.give_up()  # a request of ours, which may have come late: the Welcome is on its way
+                room.give_up(replaced=True)  # by a request of ours: the Welcome is on its way
                 return
             room.membership.void(
                 blob, opening

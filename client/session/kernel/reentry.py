@@ -42,7 +42,7 @@ class Reentry:
 
     def goes_on(self, guest: RejoinLobby, room: RoomSession, now: float) -> bool:
         """Return whether the membership goes on without an answer."""
-        if room.needs_rejoin and guest.nobody_is_ahead(room, now):
+        if room.needs_rejoin and not room.is_replaced and guest.nobody_is_ahead(room, now):
             guest.ask_once_more(now)
             room.resume(now)
         return not room.seeks_readmission

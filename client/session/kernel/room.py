@@ -63,6 +63,7 @@ class RoomSession:
         self.effects: list[ev.Effect] = []
         #: Set when this membership cannot continue: the facade rejoins with a ticket.
         self.needs_rejoin: bool = False
+        self.is_replaced: bool = False
         self.ended: ev.Ended | None = None
         #: The private half of the X25519 key that we announce, for messages to us alone.
         self.box = rng(32)
@@ -369,9 +370,10 @@ class RoomSession:
         """Go on after the slot that we are stuck at: its commit, `blob`, is void."""
         self._received_commits.pass_over(blob, now)
 
-    def give_up(self) -> None:
-        """Stop here, and rejoin with a ticket."""
+    def give_up(self, *, replaced: bool = False) -> None:
+        """Stop here, and rejoin with a ticket; for good if a request of ours has `replaced` our leaf."""
         self.needs_rejoin = True
+        self.is_replaced |= replaced
 
     @property
     def seeks_readmission(self) -> bool:

@@ -31,7 +31,8 @@ class RoomConnection:
     catch_up_again: float | None = None  # when to repeat a catch-up that came too soon
     sync_done: bool = False  # the work to do once, after coming in sync, is done
     features_notified: bool = False  # that we are in sync
-    handing_over: int | None = None
+    handing_over: int | None = None  # the slot whose blob was handed over last
+    handed_over_at: float = -inf
     out_of_reach: bool = False  # the server claims a later slot, and refuses to hand over the way to it
     asked: Counter[str] = field(default_factory=Counter)  # our messages without an answer, by type
 

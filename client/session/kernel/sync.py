@@ -44,6 +44,8 @@ MEMBER_WAIT: Final = 1.0
 HAND_OVER_WAIT: Final = 3.0
 #: Seconds between two tries to open the room without a signature of the room admin.
 OPEN_RETRY: Final = 3.0
+#: Seconds until a blob is handed over again that the server has not taken.
+HAND_OVER_RETRY: Final = 2.0
 #: Seconds until our passes, all refused, are shown again at a slot beyond ours.
 SHOW_RETRY: Final = 8.0
 #: Seconds outside before a person is told, and until we ask to be let in again in the lobby.
@@ -276,8 +278,6 @@ class Sync:
     def stale(self, slot: int, now: float) -> None:
         """Our commit came too late: the server is at `slot`."""
         self.move_to(slot, now)
-        if self.connection is not None:
-            self.connection.handing_over = None
 
     def relayed(self, number: int) -> None:
         """A relay has arrived."""
@@ -366,7 +366,7 @@ class Sync:
             if shown and self.stuck_at is None:
                 self.catch_up(connection)
         elif self.slot < mine:
-            self._hand_over(connection, self.slot)
+            self._hand_over(connection, self.slot, now)
         elif self._is_shown(connection, mine):
             return connection
         return None
@@ -447,12 +447,13 @@ class Sync:
             self._told_outside = False
             self._room.tell(sentences.status("cleared.outside"))
 
-    def _hand_over(self, connection: RoomConnection, slot: int) -> None:
+    def _hand_over(self, connection: RoomConnection, slot: int, now: float) -> None:
         """Send the server, which is behind us, the blob that follows its slot."""
         journal = self._room.membership.journal
         following = journal.entry(slot + 1)
         if following is None or following.blob is None or journal.entry(slot) is None:
             return
-        if self._is_shown(connection, slot) and connection.handing_over != slot + 1:
-            connection.handing_over = slot + 1
+        waits = connection.handing_over == slot + 1 and now - connection.handed_over_at < HAND_OVER_RETRY
+        if not waits and self._is_shown(connection, slot):
+            connection.handing_over, connection.handed_over_at = slot + 1, now
             self._room.send(wire.Commit(slot + 1, following.blob, opening_to_pass_on(self._room, following)))

@@ -113,8 +113,8 @@ export interface Course {
   readonly ended: Ended | null;
   /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */
   passOver(blob: Bytes, now: number): Promise<void>;
-  /** Stop here, and rejoin with a ticket. */
-  giveUp(): void;
+  /** Stop here, and rejoin with a ticket; for good if a request of ours has `replaced` our leaf. */
+  giveUp(why?: { replaced: boolean }): void;
   /** Ask the members to let us in again, and keep this membership meanwhile; or stop asking. */
   seekReadmission(on: boolean): void;
   /** End this membership: erase the media keys, report the reason and disconnect. */

@@ -121,7 +121,7 @@ export class ReceivedCommits {
     else if (view.rejoinLeaf === m.ownLeaf) {
       const added = view.of("add")[0]?.added ?? null;
       if (added !== null && m.rejoinKeys.isOwnRequest(added.rejoinKey)) {
-        room.giveUp(); // a request of ours, which may have come late: the Welcome is on its way
+        room.giveUp({ replaced: true }); // by a request of ours: the Welcome is on its way
         return;
       }
       m.void(blob, opening); // the last heartbeat names this slot: it proves that we have seen it

@@ -39,7 +39,7 @@ export class Reentry {
 
   /** Return whether the membership goes on without an answer. */
   async goesOn(guest: RejoinLobby, room: RoomSession, now: number): Promise<boolean> {
-    if (room.needsRejoin && guest.nobodyIsAhead(room, now)) {
+    if (room.needsRejoin && !room.isReplaced && guest.nobodyIsAhead(room, now)) {
       await guest.askOnceMore(now);
       await room.resume(now);
     }

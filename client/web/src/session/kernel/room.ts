@@ -52,6 +52,7 @@ export class RoomSession implements Room {
   readonly effects: Effect[] = [];
   /** Set when this membership cannot continue: the facade rejoins with a ticket. */
   needsRejoin = false;
+  isReplaced = false;
   ended: Ended | null = null;
   /** The X25519 key that we announce, for messages to us alone. */
   readonly box: X25519Key;
@@ -383,9 +384,10 @@ export class RoomSession implements Room {
     return this.#receivedCommits.passOver(blob, now);
   }
 
-  /** Stop here, and rejoin with a ticket. */
-  giveUp(): void {
+  /** Stop here, and rejoin with a ticket; for good if a request of ours has `replaced` our leaf. */
+  giveUp({ replaced } = { replaced: false }): void {
     this.needsRejoin = true;
+    this.isReplaced ||= replaced;
   }
 
   /** Whether we ask to be let in again: we need to, or the server keeps the others' slot from us. */

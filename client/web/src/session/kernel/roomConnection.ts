@@ -29,7 +29,9 @@ export class RoomConnection {
   syncDone = false;
   /** The features know that we are in sync. */
   featuresNotified = false;
+  /** The slot whose blob was handed over last. */
   handingOver: number | null = null;
+  handedOverAt = -Infinity;
   /** The server claims a later slot, and refuses to hand over the way to it. */
   outOfReach = false;
   /** Our messages without an answer, by type. */

@@ -41,6 +41,8 @@ export const MEMBER_WAIT = 1;
 export const HAND_OVER_WAIT = 3;
 /** Seconds between two tries to open the room without a signature of the room admin. */
 export const OPEN_RETRY = 3;
+/** Seconds until a blob is handed over again that the server has not taken. */
+export const HAND_OVER_RETRY = 2;
 /** Seconds until our passes, all refused, are shown again at a slot beyond ours. */
 export const SHOW_RETRY = 8;
 /** Seconds outside before a person is told, and until we ask to be let in again in the lobby. */
@@ -291,7 +293,6 @@ export class Sync {
   /** Our commit came too late: the server is at `slot`. */
   stale(slot: number, now: number): void {
     this.moveTo(slot, now);
-    if (this.connection !== null) this.connection.handingOver = null;
   }
 
   /** A relay has arrived. */
@@ -369,7 +370,7 @@ export class Sync {
       // Any pass of the last slots is enough to catch up (G4).
       const shown = connection.shown !== null || this.#isShown(connection, mine);
       if (shown && this.stuckAt === null) this.catchUp(connection);
-    } else if (this.slot < mine) await this.#handOver(connection, this.slot);
+    } else if (this.slot < mine) await this.#handOver(connection, this.slot, now);
     else if (this.#isShown(connection, mine)) return connection;
     return null;
   }
@@ -457,12 +458,14 @@ export class Sync {
   }
 
   /** Send the server, which is behind us, the blob that follows its slot. */
-  async #handOver(connection: RoomConnection, slot: number): Promise<void> {
+  async #handOver(connection: RoomConnection, slot: number, now: number): Promise<void> {
     const { journal } = this.#room.membership;
     const following = journal.entry(slot + 1);
     if (following === null || following.blob === null || journal.entry(slot) === null) return;
-    if (this.#isShown(connection, slot) && connection.handingOver !== slot + 1) {
+    const waits = connection.handingOver === slot + 1 && now - connection.handedOverAt < HAND_OVER_RETRY;
+    if (!waits && this.#isShown(connection, slot)) {
       connection.handingOver = slot + 1;
+      connection.handedOverAt = now;
       const opening = await openingToPassOn(this.#room, following);
       this.#room.send({ type: "commit", slot: slot + 1, blob: following.blob, opening });
     }
