@@ -140,6 +140,23 @@ def test_two_hosts_draw_different_indices() -> None:
 # -- hostile knockers --------------------------------------------------------------------------------
 
 
+def test_an_invite_that_is_made_as_a_host_goes_admits_without_a_question() -> None:
+    """It waits for the new keys: hosts ask their person about everybody with an invite of earlier keys."""
+    w = World(942)
+    ada, bo, *_ = two_hosts(w, "Cem")
+    before = ada.room.host_keys
+    w.do(ada, ev.HandOver(1))
+    w.until(lambda: bo.room.membership.ledger.rotation_due, 10)
+    w.do(bo, ev.NewInvite("Dana", once=True))
+    assert bo.of(ev.InviteMade) == []
+    w.until(lambda: bool(bo.of(ev.InviteMade)), 10)
+    assert bo.room.host_keys != before
+    [made] = [e for e in bo.of(ev.InviteMade) if e.label == "Dana"]
+    dana = w.guest(made.link, "Dana")
+    w.until(lambda: len(dana.roster) == 4, 20)
+    assert bo.of(ev.Knocked)[-1].older is False
+
+
 def test_refusals_that_nobody_asked_for_are_bounded() -> None:
     w = World(40)
     ada = w.host("Ada", admission="ask")

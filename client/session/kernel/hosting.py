@@ -13,7 +13,7 @@ from snugroom.crypto.agreed.room_state import Mode
 def serve(
     host: HostLobby, room: RoomSession, invites: MeetingInvites, admissions: Admissions, now: float
 ) -> list[ev.Event]:
-    """Answer newcomers, and close the invites that are over; return the open links that were made instead."""
+    """Answer newcomers, and close the invites that are over; return the links that were made."""
     made: list[ev.Event | None] = []
     if room.host_keys is not None and room.host_keys is not host.keys:
         host.take_keys(room.host_keys, now)
@@ -23,7 +23,7 @@ def serve(
         host.revoke(index)
     if room.membership.policy.mode is Mode.LOCKED:
         host.lock(now)
-    made.append(invites.replace_open(room))
+    made += [invites.replace_open(room), *invites.make_waiting(room)]
     return [event for event in made if event is not None]
 
 
@@ -32,11 +32,11 @@ def about_invites(
     host: HostLobby,
     room: RoomSession,
     invites: MeetingInvites,
-) -> ev.Event:
-    """Carry out a host's command; return its result. ValueError, with a sentence, if that is impossible."""
+) -> ev.Event | None:
+    """Carry out a host's command; return its result, None if it follows later. ValueError if impossible."""
     match what:
         case ev.NewInvite():
-            return invites.make(room, what)
+            return invites.request(room, what)
         case ev.ListInvites():
             return ev.Invites(invites.book.rows(room.membership))
         case ev.Revoke(index):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from snugroom.client.session import events as ev
@@ -26,6 +27,8 @@ class MeetingInvites:
         self.book = InviteBook()
         #: Index of the open invite, for everybody without a personal one; None without one.
         self._open: int | None = None
+        #: Invites that were asked for while the hosts' keys were about to change.
+        self._waiting: list[ev.NewInvite] = []
         self._rng = rng
 
     @property
@@ -59,6 +62,7 @@ class MeetingInvites:
     def stop_hosting(self) -> None:
         """Offer no open invite any more."""
         self._open = None
+        self._waiting.clear()
 
     # -- making and revoking -----------------------------------------------------------------------
 
@@ -66,6 +70,23 @@ class MeetingInvites:
         """Make an invite; ValueError if that is impossible."""
         made = self._make(room, wanted.label, wanted.once)
         return ev.InviteMade(made.link(), made.index, wanted.label, wanted.once)
+
+    def request(self, room: RoomSession, wanted: ev.NewInvite) -> ev.InviteMade | None:
+        """Make an invite; None if the hosts' keys are about to change: `make_waiting` makes it then.
+
+        Hosts are asked about every newcomer with an invite of earlier keys, so it would be outdated at once.
+        """
+        if _keys_change(room):
+            self._waiting.append(wanted)
+            return None
+        return self.make(room, wanted)
+
+    def make_waiting(self, room: RoomSession) -> list[ev.Event]:
+        """Make the invites that have waited for the hosts' new keys."""
+        if not self._waiting or _keys_change(room):
+            return []
+        waiting, self._waiting = self._waiting, []
+        return [_or_why(lambda wanted=wanted: self.make(room, wanted)) for wanted in waiting]  # type: ignore[misc]
 
     def _make(self, room: RoomSession, label: str, once: bool) -> Invite:
         assert room.host_keys is not None
@@ -79,8 +100,7 @@ class MeetingInvites:
         if (
             old is None
             or old not in room.membership.ledger.revoked
-            or room.membership.ledger.rotation_due
-            or not holds_current(room)  # `keys_changed` makes one
+            or _keys_change(room)  # `keys_changed` makes one
             or room.ended is not None
         ):
             return None
@@ -88,12 +108,12 @@ class MeetingInvites:
         return None if old in self.book.taken_back else self._open_anew(room, old)
 
     def _open_anew(self, room: RoomSession, replaces: int | None) -> ev.Event:
-        try:
+        def make() -> ev.Event:
             self.own = self._make(room, "", False)
-        except ValueError as error:
-            return sentences.alarm("not_done", why=reasons.because(error))
-        self._open = self.own.index
-        return ev.InviteMade(self.own.link(), self._open, replaces=replaces)
+            self._open = self.own.index
+            return ev.InviteMade(self.own.link(), self._open, replaces=replaces)
+
+        return _or_why(make)
 
     def take_back(self, room: RoomSession, index: int) -> None:
         """Revoke an invite, here and with the other hosts."""
@@ -122,3 +142,16 @@ class MeetingInvites:
                 if roster.invite is not None:
                     room.effects[i] = ev.Tell(replace(roster, label=self.book.label(roster.invite)))
         self.book.taken_back |= room.feature(Revocation).revoked
+
+
+def _keys_change(room: RoomSession) -> bool:
+    """Return whether invites of the keys that we hold are about to be outdated, or are already."""
+    return room.membership.ledger.rotation_due or not holds_current(room)
+
+
+def _or_why(make: Callable[[], ev.Event]) -> ev.Event:
+    """Return the invite that `make` makes, or an alarm with the reason that it can't be made."""
+    try:
+        return make()
+    except ValueError as error:
+        return sentences.alarm("not_done", why=reasons.because(error))

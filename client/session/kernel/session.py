@@ -242,7 +242,9 @@ class Session:
             case ev.Refuse(knock):
                 self._decide(self._as_host(), self._in_room(), knock, False, now)
             case ev.NewInvite() | ev.ListInvites() | ev.Revoke():
-                self._tell(hosting.about_invites(what, self._as_host(), self._in_room(), self._invites))
+                result = hosting.about_invites(what, self._as_host(), self._in_room(), self._invites)
+                if result is not None:
+                    self._tell(result)
             case _:
                 carry_out(self._in_room(), what, now)
 

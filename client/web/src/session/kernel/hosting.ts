@@ -6,7 +6,7 @@ import type { Admissions } from "./admissions";
 import type { MeetingInvites } from "./meetingInvites";
 import type { RoomSession } from "./room";
 
-/** Answer newcomers, and close the invites that are over; return the open links that were made instead. */
+/** Answer newcomers, and close the invites that are over; return the links that were made. */
 export async function serve(
   host: HostLobby,
   room: RoomSession,
@@ -22,20 +22,20 @@ export async function serve(
   await admissions.answerNewcomers(room, host, now);
   for (const index of new Set([...room.membership.ledger.revoked, ...invites.book.takenBack])) await host.revoke(index);
   if (room.membership.policy.mode === Mode.LOCKED) await host.lock(now);
-  made.push(invites.replaceOpen(room));
+  made.push(invites.replaceOpen(room), ...invites.makeWaiting(room));
   return made.filter((event) => event !== null);
 }
 
-/** Carry out a host's command; return its result. CommandError if that is impossible. */
+/** Carry out a host's command; return its result, null if that follows. CommandError if that is impossible. */
 export function aboutInvites(
   what: InputOf<"NewInvite" | "ListInvites" | "Revoke">,
   host: HostLobby,
   room: RoomSession,
   invites: MeetingInvites,
-): Event {
+): Event | null {
   switch (what.type) {
     case "NewInvite":
-      return invites.make(room, what);
+      return invites.request(room, what);
     case "ListInvites":
       return { type: "Invites", rows: invites.book.rows(room.membership) };
     case "Revoke":

@@ -12,6 +12,11 @@ import { currentKeys } from "../features/hostKeyTransfer";
 import { Revocation } from "../features/revocation";
 import type { RoomSession } from "./room";
 
+interface Wanted {
+  readonly label: string;
+  readonly once: boolean;
+}
+
 /** Lives as long as the participant, through rejoins and changes of host. */
 export class MeetingInvites {
   /** The invite that we came by or opened; as a host, the open one. */
@@ -19,6 +24,8 @@ export class MeetingInvites {
   readonly book = new InviteBook();
   /** Index of the open invite, for everybody without a personal one; null without one. */
   #open: number | null = null;
+  /** Invites that were asked for while the hosts' keys were about to change. */
+  #waiting: Wanted[] = [];
   readonly #rng: Rng;
 
   constructor(own: Invite, rng: Rng) {
@@ -61,13 +68,33 @@ export class MeetingInvites {
   /** Offer no open invite any more. */
   stopHosting(): void {
     this.#open = null;
+    this.#waiting = [];
   }
 
   // -- making and revoking --------------------------------------------------------------------------------
 
   /** Make an invite; CommandError if that is impossible. */
-  make(room: RoomSession, wanted: { readonly label: string; readonly once: boolean }): InviteMade {
+  make(room: RoomSession, wanted: Wanted): InviteMade {
     return inviteMade(this.#make(room, wanted.label, wanted.once), wanted);
+  }
+
+  /**
+   * Make an invite; null if the hosts' keys are about to change: `makeWaiting` makes it then.
+   *
+   * Hosts are asked about every newcomer with an invite of earlier keys, so it would be outdated at once.
+   */
+  request(room: RoomSession, wanted: Wanted): InviteMade | null {
+    if (!keysChange(room)) return this.make(room, wanted);
+    this.#waiting.push(wanted);
+    return null;
+  }
+
+  /** Make the invites that have waited for the hosts' new keys. */
+  makeWaiting(room: RoomSession): Event[] {
+    if (this.#waiting.length === 0 || keysChange(room)) return [];
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    return waiting.map((wanted) => orWhy(() => this.make(room, wanted)));
   }
 
   #make(room: RoomSession, label: string, once: boolean): Invite {
@@ -82,20 +109,17 @@ export class MeetingInvites {
     const old = this.#open;
     const { ledger } = room.membership;
     if (old === null || !ledger.revoked.has(old) || room.ended !== null) return null;
-    if (ledger.rotationDue || currentKeys(room) === null) return null; // `keysChanged` makes one
+    if (keysChange(room)) return null; // `keysChanged` makes one
     this.#open = null;
     return this.book.takenBack.has(old) ? null : this.#openAnew(room, old);
   }
 
   #openAnew(room: RoomSession, replaces: number | null): Event {
-    try {
+    return orWhy(() => {
       this.own = this.#make(room, "", false);
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error;
-      return sentences.alarm("not_done", { why: error.sentence });
-    }
-    this.#open = this.own.index;
-    return { ...inviteMade(this.own), replaces };
+      this.#open = this.own.index;
+      return { ...inviteMade(this.own), replaces };
+    });
   }
 
   /** Revoke an invite, here and with the other hosts. */
@@ -127,6 +151,19 @@ export class MeetingInvites {
         room.effects[i] = { type: "Tell", event: { ...roster, label: this.book.label(roster.invite) } };
     }
     for (const index of room.feature(Revocation).revoked) this.book.takenBack.add(index);
+  }
+}
+
+/** Whether invites of the keys that we hold are about to be outdated, or are already. */
+const keysChange = (room: RoomSession): boolean => room.membership.ledger.rotationDue || currentKeys(room) === null;
+
+/** Return the invite that `make` makes, or an alarm with the reason that it cannot be made. */
+function orWhy(make: () => Event): Event {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return sentences.alarm("not_done", { why: error.sentence });
   }
 }
 

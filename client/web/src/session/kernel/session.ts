@@ -253,8 +253,11 @@ export class Session {
         return await this.#decide(this.#asHost(), room, what.knock, what.type === "Admit", now);
       case "NewInvite":
       case "ListInvites":
-      case "Revoke":
-        return this.#tell(hosting.aboutInvites(what, this.#asHost(), room, this.#invites));
+      case "Revoke": {
+        const result = hosting.aboutInvites(what, this.#asHost(), room, this.#invites);
+        if (result !== null) this.#tell(result);
+        return;
+      }
       default:
         return await carryOut(room, what, now);
     }
