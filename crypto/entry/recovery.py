@@ -6,7 +6,7 @@ the door seed, which only admitted members have. (An evicted member has it too, 
 returns.)
 
     HelperQuery        the host: is a member here?
-    HelperOffer        a member: the slot, the chain, the gate, and the hosts' current public keys
+    HelperOffer        a member: the slot, and the hosts' current return key
     HostReturnRequest  the host: its new KeyPackage, and the return key's signature for that slot
     RejoinRequest      a member that must rejoin and finds no host: its new KeyPackage, with its ticket
     RecoveryReply      the member that committed either: the answer for newcomers, sealed to the requester
@@ -44,17 +44,11 @@ class HelperQuery:
 
 @dataclass(frozen=True, slots=True)
 class HelperOffer:
-    """A member's answer: the room's slot, the chain after it, its gate and two public keys (32 bytes each).
-
-    `return_public` is the policy's, `room_admin_public` the one under which the server holds the room.
-    """
+    """A member's answer: the slot that a request must name, and the policy's return key (32 bytes)."""
 
     nonce: bytes
     slot: int
-    chain: bytes
-    gate: bytes
     return_public: bytes
-    room_admin_public: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +141,7 @@ def seal(key: bytes, message: Message, *, rng: Rng = os.urandom) -> lobby.Recove
         case HelperQuery():
             raw = uint(_QUERY, 1) + exactly(message.nonce, 16, "a nonce")
         case HelperOffer():
-            raw = uint(_OFFER, 1) + message.nonce + uint(message.slot, 8) + message.chain + message.gate
-            raw += message.return_public + message.room_admin_public
+            raw = uint(_OFFER, 1) + message.nonce + uint(message.slot, 8) + message.return_public
         case HostReturnRequest():
             raw = uint(_RETURN, 1) + message.encode()
         case RejoinRequest():
@@ -166,8 +159,7 @@ def open(key: bytes, inside: lobby.RecoveryMessage) -> Message:
     if kind == _QUERY:
         message = HelperQuery(reader.take(16))
     elif kind == _OFFER:
-        nonce, slot = reader.take(16), reader.uint(8)
-        message = HelperOffer(nonce, slot, *(reader.take(32) for _ in range(4)))
+        message = HelperOffer(reader.take(16), reader.uint(8), reader.take(32))
     elif kind == _RETURN:
         message = HostReturnRequest(
             reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest()

@@ -33,7 +33,7 @@ slots = st.integers(0, 2**53 - 1)
 packages = st.binary(min_size=1, max_size=300)
 messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(HelperQuery, b16),
-    st.builds(HelperOffer, b16, slots, b32, b32, b32, b32),
+    st.builds(HelperOffer, b16, slots, b32),
     st.builds(HostReturnRequest, b32, slots, st.binary(min_size=64, max_size=64), packages),
     st.builds(RejoinRequest, b32, packages),
     st.builds(RecoveryReply, st.binary(min_size=8, max_size=8), b32, st.binary(max_size=300)),

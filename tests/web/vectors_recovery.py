@@ -123,9 +123,7 @@ def recovery_cases() -> Any:
     nonce = filled("nonce", 16)
     for message in (
         recovery.HelperQuery(nonce),
-        recovery.HelperOffer(
-            nonce, 2**53 - 1, filled("chain"), filled("gate"), filled("returns"), filled("steward")
-        ),
+        recovery.HelperOffer(nonce, 2**53 - 1, filled("returns")),
         ours,
         again,
         replace(again, key_package=bytes(8192)),

@@ -83,15 +83,8 @@ class RejoinHelper:
         for nonce, (due, day) in list(self._here_due.items()):
             if now >= due:
                 del self._here_due[nonce]
-                journal = room.membership.journal
-                here = recovery.HelperOffer(
-                    nonce,
-                    journal.slot,
-                    journal.chain,
-                    invite.gate(journal.room_pass),
-                    room.membership.policy.return_public,
-                    room.room_admin_keys.current,
-                )
+                m = room.membership
+                here = recovery.HelperOffer(nonce, m.journal.slot, m.policy.return_public)
                 post(day, recovery.seal(self._key, here, rng=self._rng))
         wanted: list[HostReturnIntent | RejoinIntent | HealIntent] = []
         for number, asked in self._asked.items():

@@ -35,8 +35,8 @@ const askedOf = (fields: Fields): HostReturnRequest | RejoinRequest =>
 function messageOf(fields: Fields): recovery.Message {
   if (fields.type === "HelperQuery") return new HelperQuery(fields.nonce);
   if (fields.type === "HelperOffer") {
-    const { nonce, slot, chain, gate, returnPublic, roomAdminPublic } = fields;
-    return new HelperOffer(nonce, slot, chain, gate, returnPublic, roomAdminPublic);
+    const { nonce, slot, returnPublic } = fields;
+    return new HelperOffer(nonce, slot, returnPublic);
   }
   if (fields.type === "RecoveryReply") return new RecoveryReply(fields.id, fields.enc, fields.sealed);
   return askedOf(fields);

@@ -7,7 +7,7 @@
  * returns.)
  *
  *     HelperQuery        the host: is a member here?
- *     HelperOffer        a member: the slot, the chain, the gate, and the hosts' current public keys
+ *     HelperOffer        a member: the slot, and the hosts' current return key
  *     HostReturnRequest  the host: its new KeyPackage, and the return key's signature for that slot
  *     RejoinRequest      a member that must rejoin and finds no host: its new KeyPackage, with its ticket
  *     RecoveryReply      the member that committed either: the answer for newcomers, sealed to the requester
@@ -38,21 +38,14 @@ export class HelperQuery {
   constructor(readonly nonce: Bytes) {}
 }
 
-/**
- * A member's answer: the room's slot, the chain after it, its gate and two public keys (32 bytes each).
- *
- * `returnPublic` is the policy's, `roomAdminPublic` the one under which the server holds the room.
- */
+/** A member's answer: the slot that a request must name, and the policy's return key (32 bytes). */
 export class HelperOffer {
   readonly type = "HelperOffer";
 
   constructor(
     readonly nonce: Bytes,
     readonly slot: number,
-    readonly chain: Bytes,
-    readonly gate: Bytes,
     readonly returnPublic: Bytes,
-    readonly roomAdminPublic: Bytes,
   ) {}
 }
 
@@ -150,15 +143,7 @@ function encode(message: Message): Bytes {
     case "HelperQuery":
       return concat(Uint8Array.of(QUERY), exactly(message.nonce, 16, "a nonce"));
     case "HelperOffer":
-      return concat(
-        Uint8Array.of(OFFER),
-        message.nonce,
-        uint(message.slot, 8),
-        message.chain,
-        message.gate,
-        message.returnPublic,
-        message.roomAdminPublic,
-      );
+      return concat(Uint8Array.of(OFFER), message.nonce, uint(message.slot, 8), message.returnPublic);
     case "HostReturnRequest":
       return concat(Uint8Array.of(RETURN), message.encode());
     case "RejoinRequest":
@@ -180,10 +165,8 @@ export async function open(key: Bytes, inside: RecoveryMessage): Promise<Message
   const kind = reader.uint(1);
   let message: Message;
   if (kind === QUERY) message = new HelperQuery(reader.take(16));
-  else if (kind === OFFER) {
-    const [nonce, slot, chain, gate] = [reader.take(16), reader.uint(8), reader.take(32), reader.take(32)];
-    message = new HelperOffer(nonce, slot, chain, gate, reader.take(32), reader.take(32));
-  } else if (kind === RETURN) {
+  else if (kind === OFFER) message = new HelperOffer(reader.take(16), reader.uint(8), reader.take(32));
+  else if (kind === RETURN) {
     message = new HostReturnRequest(reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest());
     ofASize(message.keyPackage);
   } else if (kind === REJOIN) {

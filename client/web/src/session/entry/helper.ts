@@ -84,14 +84,7 @@ export class RejoinHelper {
     for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
       if (now < due) continue;
       this.#hereDue.delete(key);
-      const here = new recovery.HelperOffer(
-        nonce,
-        journal.slot,
-        journal.chain,
-        invite.gate(journal.roomPass),
-        policy.returnPublic,
-        room.roomAdminKeys.current,
-      );
+      const here = new recovery.HelperOffer(nonce, journal.slot, policy.returnPublic);
       await lobbyPost.post(day, await recovery.seal(this.#key, here, this.#rng));
     }
     const wanted: (HostReturnIntent | RejoinIntent | HealIntent)[] = [];
