@@ -18,6 +18,7 @@ from snugroom.client.cli.output import HumanOutput
 from snugroom.client.cli.participant import MediaChoice, Participant
 from snugroom.client.files import host_recovery_file, passphrase
 from snugroom.client.files.contact_book import Book
+from snugroom.client.files.host_recovery_file import RecoveryFile
 from snugroom.client.files.sealed_file import SealedFileError
 from snugroom.client.media.files import SourceError
 from snugroom.client.session import Session
@@ -155,6 +156,7 @@ def _run(
         media.check()
         book = _book(arguments)
         name, make = start(arguments, _options(arguments, book))
+        recovery_file: RecoveryFile | None = getattr(arguments, "recovery_file", None)
         participant = Participant(
             make,
             name=name,
@@ -163,18 +165,24 @@ def _run(
             seconds=arguments.seconds,
             book=book,
             pictures=arguments.pictures,
+            recovery_file=recovery_file,
         )
-        keep = getattr(arguments, "keep", None)
-        if keep is not None:
-            host_recovery_file.keep(participant.session, keep, _phrase(arguments, keep, twice=True))
+        if recovery_file is not None and (kept := recovery_file.outdated(participant.session)) is not None:
+            recovery_file.write(kept)
     except (SourceError, SealedFileError, passphrase.PassphraseError, SnugCryptoError, LabelError) as error:
         return usage(in_language(reasons.in_full(error), spoken))
     return asyncio.run(participant.run())
 
 
 def _hosting(arguments: argparse.Namespace, options: Options) -> tuple[str, Callable[[float], Session]]:
+    arguments.recovery_file = None
     if arguments.kept is not None:
-        kept = host_recovery_file.read(arguments.kept, _phrase(arguments, arguments.kept))
+        phrase = _phrase(arguments, arguments.kept)
+        kept = host_recovery_file.read(arguments.kept, phrase)
+        arguments.recovery_file = RecoveryFile(arguments.kept, phrase, kept)
+    if arguments.keep is not None:
+        arguments.recovery_file = RecoveryFile(arguments.keep, _phrase(arguments, arguments.keep, twice=True))
+    if arguments.kept is not None:
         return kept.name, lambda now: Session.rejoin_as_host(kept, options=options, now=now)
     name = arguments.name or "Host"
     make = partial(

@@ -23,6 +23,7 @@ from snugroom.client.cli.output import Output
 from snugroom.client.cli.saved_files import SavedFiles
 from snugroom.client.connection import Clock, Connection, SessionCrypto
 from snugroom.client.files.contact_book import Book
+from snugroom.client.files.host_recovery_file import RecoveryFile
 from snugroom.client.files.sealed_file import SealedFileError
 from snugroom.client.media import video_rotation
 from snugroom.client.media.engine import MediaEngine, StreamStats
@@ -101,6 +102,7 @@ class Participant:
         seconds: float | None = None,
         book: Book | None = None,
         pictures: Path | None = None,
+        recovery_file: RecoveryFile | None = None,
         read_input: bool = True,
     ) -> None:
         self._clock = Clock()
@@ -110,6 +112,7 @@ class Participant:
         self._seconds = seconds
         self._book = book
         self._saved_files = SavedFiles(output, pictures)
+        self._recovery_file = recovery_file
         self._read_input = read_input
         self._names: dict[int, str] = {}
         self._files: dict[str, int] = {}  # arriving file -> leaf of its sender
@@ -197,6 +200,8 @@ class Participant:
             loop.add_signal_handler(number, stop.set)
         running = loop.create_task(self.connection.run())
         helpers = [loop.create_task(self._stop_when(stop)), loop.create_task(self._report())]
+        if self._recovery_file is not None:
+            helpers.append(loop.create_task(self._follow_keys(self._recovery_file)))
         if self._read_input and sys.stdin is not None:
             threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
         was_inside = False
@@ -232,6 +237,19 @@ class Participant:
         except TimeoutError:
             pass
         self._feed(ev.Leave())
+
+    async def _follow_keys(self, recovery_file: RecoveryFile) -> None:
+        """Write the recovery file again when the hosts' keys have changed."""
+        while True:
+            await asyncio.sleep(_REPORT)
+            kept = recovery_file.outdated(self.session)
+            if kept is None:
+                continue
+            try:
+                await asyncio.to_thread(recovery_file.write, kept)
+            except (SealedFileError, OSError) as error:
+                why, name = reasons.because(error), recovery_file.path.name
+                self._output.event(sentences.alarm("file.recovery", file=name, why=why))
 
     async def _report(self) -> None:
         while True:

@@ -1,4 +1,7 @@
-"""A host's recovery file: `snug host --keep` writes it and `snug host --return` reads it (SNUG-9)."""
+"""A host's recovery file (SNUG-9): `snug host --keep` writes it, `snug host --return` reads it.
+
+The file is written again whenever the hosts' keys change.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,24 @@ from snugroom.crypto.errors import SnugCryptoError
 KIND: Final = "host's way back"
 
 
-def keep(session: Session, path: Path, passphrase: str) -> None:
-    """Write the data with which the host of `session` can return; SealedFileError if that fails."""
-    kept = session.kept()
-    if kept is None:
-        raise SealedFileError("Only a host has something to come back by.")
-    seal_file(path, passphrase, KIND, kept.encode())
+class RecoveryFile:
+    """The file that a host returns by. It follows the hosts' keys, because earlier keys bring nobody back."""
+
+    def __init__(self, path: Path, phrase: str, content: HostRecoveryData | None = None) -> None:
+        """`content` is what the file contains; None if it is still to be written."""
+        self.path = path
+        self._phrase = phrase
+        self._content = content
+
+    def outdated(self, session: Session) -> HostRecoveryData | None:
+        """Return the data to write, with which the host of `session` returns now; None if nothing changed."""
+        kept = session.kept()
+        return None if kept == self._content else kept
+
+    def write(self, kept: HostRecoveryData) -> None:
+        """Write these data, which takes about a second; SealedFileError if that fails."""
+        self._content = kept
+        seal_file(self.path, self._phrase, KIND, kept.encode())
 
 
 def read(path: Path, passphrase: str) -> HostRecoveryData:
