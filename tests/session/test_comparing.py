@@ -44,6 +44,17 @@ def test_all_members_are_shown_the_same_four_words(count: int) -> None:
     assert [(len(codes(p)), ours(p)) for p in people] == [(1, [])] * count
 
 
+def test_a_newcomers_request_waits_until_somebody_has_answered_it() -> None:
+    w = World(51)
+    ada = w.host()
+    w.run(3)
+    bo = w.guest(w.link_of(ada), "Bo")
+    w.until(lambda: w.agreed([ada, bo]))
+    assert bo.room.hold_reason(w.now) is not None
+    w.do(bo, ev.Compare())
+    have_code(w, [ada, bo], 8)
+
+
 def test_every_run_has_another_code() -> None:
     w = World(50)
     people = w.meeting("Ada", "Bo")

@@ -44,6 +44,8 @@ MARGIN: Final = 1.0
 FRESH: Final = 3.0
 #: Seconds after which a request for a code that could not be sent is given up.
 REQUEST_MAX: Final = 30.0
+#: Seconds after we came in during which a request waits for the others' first answer to us.
+NEW: Final = 8.0
 #: Seconds within which a person may still mean the previous code.
 SLIP: Final = 2.0
 #: Messages of ours that are resent: the three of a run.
@@ -87,6 +89,7 @@ class Comparing(Feature):
 
     def __init__(self, room: Room, now: float) -> None:
         super().__init__(room)
+        self._began = now
         self._running: _Running | None = None
         self._request: _Request | None = None
         self._asked = False  # whether our person waits for a code
@@ -133,7 +136,7 @@ class Comparing(Feature):
         if count > content.COMPARING_MAX:
             raise ValueError(sentence("cannot.compare_many", most=content.COMPARING_MAX))
         held = self.room.hold_reason(now)
-        if held is not None:
+        if held is not None and now - self._began > NEW:
             raise ValueError(held)
         self._asked = True
         self.room.tell(sentences.status("comparing"))
@@ -275,7 +278,8 @@ class Comparing(Feature):
                 self._no_code(sentence("no_code.not_passed"))
             return
         if now - request.since > REQUEST_MAX:
-            self._no_code(sentence("no_code.unreachable"))
+            held = self.room.hold_reason(now) is not None
+            self._no_code(sentence("no_code.unanswered" if held else "no_code.unreachable"))
             return
         room, m = self.room, self.room.membership
         rested = self._seen is None or now - self._seen.at >= REST + MARGIN

@@ -330,6 +330,7 @@ export default {
   "no_code.nothing": "{seconds} Sekunden lang kam nichts",
   "no_code.nothing_from": "{names} {names|hat|haben} nichts geschickt",
   "no_code.this_participant": "dein eigenes Programm",
+  "no_code.unanswered": "die anderen haben nicht bestätigt, wer im Raum ist",
   "no_code.unreachable": "der Server ist nicht zu erreichen",
   "file.sender_gone": "Wer die Datei geschickt hat, ist gegangen, bevor alles da war.",
   "file.discarded": "Sie wurde nicht gesendet.",

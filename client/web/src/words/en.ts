@@ -235,6 +235,7 @@ export default {
   "no_code.nothing": "nothing came for {seconds} seconds",
   "no_code.nothing_from": "nothing came from {names}",
   "no_code.this_participant": "your program",
+  "no_code.unanswered": "the others have not confirmed who is in the room",
   "no_code.unreachable": "the server can't be reached",
   "file.sender_gone": "The sender left before all of it had arrived.",
   "file.discarded": "It was not sent.",

@@ -330,6 +330,7 @@ export default {
   "no_code.nothing": "{seconds} 秒内什么都没收到",
   "no_code.nothing_from": "{names}什么都没送来",
   "no_code.this_participant": "你自己的程序",
+  "no_code.unanswered": "其他人还没有确认谁在房间里",
   "no_code.unreachable": "连不上服务器",
   "file.sender_gone": "还没传完，发送的人就离开了。",
   "file.discarded": "没有发送。",

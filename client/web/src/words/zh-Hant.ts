@@ -330,6 +330,7 @@ export default {
   "no_code.nothing": "{seconds} 秒內什麼都沒收到",
   "no_code.nothing_from": "{names}什麼都沒送來",
   "no_code.this_participant": "你自己的程式",
+  "no_code.unanswered": "其他人還沒有確認誰在房間裡",
   "no_code.unreachable": "連不上伺服器",
   "file.sender_gone": "還沒傳完，傳送的人就離開了。",
   "file.discarded": "沒有送出。",

@@ -39,6 +39,8 @@ export const MARGIN = 1;
 export const FRESH = 3;
 /** Seconds after which a request for a code that could not be sent is given up. */
 export const REQUEST_MAX = 30;
+/** Seconds after we came in during which a request waits for the others' first answer to us. */
+export const NEW = 8;
 /** Seconds within which a person may still mean the previous code. */
 export const SLIP = 2;
 /** Messages of ours that are resent: the three of a run. */
@@ -101,6 +103,7 @@ export class Comparing extends Feature {
   #code = 0;
   #slipUntil = 0;
   #answered = true;
+  readonly #began: number;
   #now: number;
   #inTouch: number;
   #heldSince = 0;
@@ -109,7 +112,7 @@ export class Comparing extends Feature {
 
   constructor(room: Room, now: number) {
     super(room);
-    this.#now = this.#inTouch = now;
+    this.#began = this.#now = this.#inTouch = now;
     this.#compared.begin(room.membership, now);
   }
 
@@ -135,13 +138,12 @@ export class Comparing extends Feature {
     if (count < 2) throw new CommandError(sentence("cannot.nobody_to_compare"));
     if (count > COMPARING_MAX) throw new CommandError(sentence("cannot.compare_many", { most: COMPARING_MAX }));
     const held = this.room.holdReason(now);
-    if (held !== null) throw new CommandError(held);
+    if (held !== null && now - this.#began > NEW) throw new CommandError(held);
     this.#asked = true;
     this.room.tell(sentences.status("comparing"));
-    if (this.#running === null && this.#request === null) {
-      this.#request = requestOf(now);
-      await this.#open(now);
-    }
+    if (this.#running !== null || this.#request !== null) return;
+    this.#request = requestOf(now);
+    await this.#open(now);
   }
 
   /** Record a person's comparison; CommandError if the compared code is unclear. */
@@ -278,12 +280,10 @@ export class Comparing extends Feature {
       if (now - request.sentAt > OPEN_WAIT) this.#noCode(sentence("no_code.not_passed"));
       return;
     }
-    if (now - request.since > REQUEST_MAX) {
-      this.#noCode(sentence("no_code.unreachable"));
-      return;
-    }
-    const room = this.room;
+    const { room } = this;
     const m = room.membership;
+    if (now - request.since > REQUEST_MAX)
+      return this.#noCode(sentence(room.holdReason(now) === null ? "no_code.unreachable" : "no_code.unanswered"));
     const rested = this.#seen === null || now - this.#seen.at >= REST + MARGIN;
     if (
       this.#running !== null ||
