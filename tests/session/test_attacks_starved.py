@@ -121,6 +121,19 @@ def test_a_slot_out_of_reach_ends_no_membership() -> None:
     assert not any("remove" in e.text for p in people for e in p.told if isinstance(e, ev.Status))
 
 
+def test_a_withheld_change_is_the_servers_doing_and_not_the_programs() -> None:
+    w = World(907)
+    *people, cem = w.meeting("Ada", "Bo", "Cem")
+    w.down_filter = lambda who, m: who is not cem or not isinstance(m, wire.Committed | wire.CaughtUp)
+    w.do(people[0], ev.Lock(True))
+    w.until(lambda: "rejoining" in cem.alarms, 20)
+    assert "withheld" in cem.alarms
+    assert "The server does not hand over the changes" in texts(cem, "rejoining")[0]
+    w.down_filter = lambda who, m: True
+    w.until(lambda: w.agreed([*people, cem]), 20)
+    assert "refused" not in cem.alarms
+
+
 def test_a_server_that_yields_before_the_welcome_finds_the_old_membership() -> None:
     w = Hostile(903)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")

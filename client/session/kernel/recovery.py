@@ -74,15 +74,13 @@ class Recovery(Feature):
         """Rejoin if the others are in a later epoch at our own slot: their verdict on a commit differs."""
         room = self.room
         level = room.server_slot == room.membership.journal.slot and room.ended is None
-        if (
-            not level
-            or room.feature(Monitor).verdict_on_slot(room.membership.journal.slot, doubted=True) != "valid"
-        ):
+        verdict = room.feature(Monitor).verdict_on_slot(room.membership.journal.slot, doubted=True)
+        if not level or verdict == "void":
             self._astray = None
-        elif self._astray is None:
-            self._astray = now
-        elif now - self._astray > ASTRAY_WAIT:
-            room.give_up()
+        elif verdict == "valid":
+            self._astray = self._astray or now
+            if now - self._astray > ASTRAY_WAIT:
+                room.give_up()
 
     def _consider_reach(self, now: float) -> None:
         """Ask to be let in again while the members, or the server, stay at another slot than ours."""

@@ -50,9 +50,9 @@ class ServerAnswers:
         """Report a refusal once, however often it recurs, unless another part reports its consequence."""
         if refused.code in ("pass", "full") or refused.about == "open":
             return  # `Dropped` reports a full server
-        # `Recovery` reports the first; the owner of the media engine the second, and sends `media` again; a
-        # commit that comes too soon is sent again.
-        known = ("catch_up", "gone"), ("media", "lost"), ("commit", "rate")
+        # `Recovery` reports the first; the owner of the media engine the second, and sends `media` again; what
+        # comes too soon is sent again.
+        known = ("catch_up", "gone"), ("media", "lost"), ("commit", "rate"), ("catch_up", "rate")
         if (refused.about, refused.code) in known:
             return
         if refused.text not in self._refusals and len(self._refusals) < REFUSALS_MAX:

@@ -92,14 +92,16 @@ class Monitor(Feature):
 
         The beats of a host, or of more than half of the others, decide: at that slot or later and still in
         our epoch, the commit was void; in a later epoch, valid. None while too few have sent beats, or they
-        contradict each other. With `doubted`, a host alone decides only if no beat contradicts it.
+        contradict each other. With `doubted`, a host alone decides only if no beat contradicts it, and beats
+        of later slots do not say that it was valid: the server may keep later commits from us.
         """
         ours, others = self._authenticator(), self._members.others
         verdicts: dict[str, list[int]] = {"void": [], "valid": []}
         for leaf, history in self._heartbeats.histories.items():
             if history.last is not None and leaf in others and history.last.slot >= slot:
                 old = history.last.authenticator == ours
-                if old or history.last.epoch > self.room.membership.group.epoch:
+                later = history.last.epoch > self.room.membership.group.epoch
+                if old or (later and not (doubted and history.last.slot > slot)):
                     verdicts["void" if old else "valid"].append(leaf)
         carried = [
             verdict

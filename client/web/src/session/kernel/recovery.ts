@@ -78,10 +78,12 @@ export class Recovery extends Feature {
   #considerAstray(now: number): void {
     const { room } = this;
     const level = room.serverSlot === room.membership.journal.slot && room.ended === null;
-    if (!level || room.feature(Monitor).verdictOnSlot(room.membership.journal.slot, true) !== "valid")
-      this.#astray = null;
-    else if (this.#astray === null) this.#astray = now;
-    else if (now - this.#astray > ASTRAY_WAIT) room.giveUp();
+    const verdict = room.feature(Monitor).verdictOnSlot(room.membership.journal.slot, true);
+    if (!level || verdict === "void") this.#astray = null;
+    else if (verdict === "valid") {
+      this.#astray ??= now;
+      if (now - this.#astray > ASTRAY_WAIT) room.giveUp();
+    }
   }
 
   /** Ask to be let in again while the members, or the server, stay at another slot than ours. */

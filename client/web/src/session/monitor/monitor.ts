@@ -100,7 +100,7 @@ export class Monitor extends Feature {
    *
    * The beats of a host, or of more than half of the others, decide: at that slot or later and still in our epoch,
    * the commit was void; in a later epoch, valid. null while too few have sent beats, or they contradict each other.
-   * With `doubted`, a host alone decides only if no beat contradicts it.
+   * With `doubted`, a host alone decides only if no beat contradicts it, and beats of later slots prove no "valid".
    */
   verdictOnSlot(slot: number, doubted = false): "void" | "valid" | null {
     const ours = this.#authenticator();
@@ -109,7 +109,7 @@ export class Monitor extends Feature {
     for (const [leaf, { last }] of this.#heartbeats.histories) {
       if (last === null || !others.has(leaf) || last.slot < slot) continue;
       if (hex(last.authenticator) === ours) verdicts.void.push(leaf);
-      else if (last.epoch > this.room.membership.group.epoch) verdicts.valid.push(leaf);
+      else if (last.epoch > this.room.membership.group.epoch && !(doubted && last.slot > slot)) verdicts.valid.push(leaf);
     }
     const split = verdicts.void.length > 0 && verdicts.valid.length > 0;
     const carried = (["void", "valid"] as const).filter((verdict) => {
