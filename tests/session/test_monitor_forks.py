@@ -110,7 +110,7 @@ def test_a_change_that_the_server_admits_and_withholds() -> None:
     # the next connection says where the room is, and hands nothing over
     w.cut(bo.links[ev.ROOM])
     w.until(lambda: bool(texts(bo, "withheld")), 10)
-    assert "The server itself" in texts(bo, "withheld")[0]
+    assert "The server says" in texts(bo, "withheld")[0]
     assert bo.room.frames.seal("audio", 0, b"x", w.now) is None
     assert cem.alarms == []
 

@@ -50,8 +50,8 @@ class ServerAnswers:
         """Report a refusal once, however often it recurs, unless another part reports its consequence."""
         if refused.code in ("pass", "full") or refused.about == "open":
             return  # `Dropped` reports a full server
-        # `Recovery` reports the first; the owner of the media engine the second, and sends `media` again; what
-        # comes too soon is sent again.
+        # `Recovery` reports the first; the owner of the media engine the second, and sends `media` again.
+        # What comes too soon is sent again.
         known = ("catch_up", "gone"), ("media", "lost"), ("commit", "rate"), ("catch_up", "rate")
         if (refused.about, refused.code) in known:
             return

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from snugroom.client.session.catalogue import sentences
-from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.crypto.agreed.heartbeat import Heartbeat
@@ -117,8 +116,10 @@ class Withholding:
         if alarm:
             self._withheld_at = now
             slot = max([a.slot for a in self._ahead.values()] + [room.server_slot or 0])
-            who = self._members.names(ahead) or sentence("watch.server_itself")
-            room.tell(sentences.alarm("withheld", slot=slot, who=who))
+            if ahead:
+                room.tell(sentences.alarm("withheld", slot=slot, who=self._members.names(ahead)))
+            else:  # an opening is the server's word too, and a host or former host can have signed it
+                room.tell(sentences.alarm("withheld.server", slot=slot))
         elif told and not ahead and not late:
             room.tell(sentences.status("cleared.handed_over"))
         self._withheld, self._server_withholds = ahead, late

@@ -1,7 +1,6 @@
 /** Changes of the room that others have and the server keeps from us, and histories that differ from ours. */
 import type { Heartbeat } from "../../crypto/agreed/heartbeat";
 import { type Bytes, same } from "../../crypto/bytes";
-import { sentence } from "../../words/sentence";
 import * as sentences from "../catalogue/sentences";
 import type { Room } from "../kernel/ports";
 import { type MemberTable, without } from "./memberTable";
@@ -118,8 +117,9 @@ export class Withholding {
     if (alarm) {
       this.#withheldAt = now;
       const slot = Math.max(...[...this.#ahead.values()].map((a) => a.slot), room.serverSlot ?? 0);
-      const who = ahead.size > 0 ? this.#members.names(ahead) : sentence("watch.server_itself");
-      room.tell(sentences.alarm("withheld", { slot, who }));
+      // An opening is the server's word too, and a host or former host can have signed it.
+      if (ahead.size === 0) room.tell(sentences.alarm("withheld.server", { slot }));
+      else room.tell(sentences.alarm("withheld", { slot, who: this.#members.names(ahead) }));
     } else if (told && ahead.size === 0 && !late) {
       room.tell(sentences.status("cleared.handed_over"));
     }
