@@ -12,7 +12,6 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, Policy, RejoinTicket
-from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.kdf import Rng
 
 
@@ -40,10 +39,7 @@ class Built:
 
 
 def proposals_for(state: State, intent: intents.Intent, rng: Rng) -> Built | None:
-    """Return the content of the commit for an intent; None if nothing is left to do.
-
-    ValidationError("SNUG-8") if a rejoin ticket is of another history.
-    """
+    """Return the content of the commit for an intent; None if nothing is left to do."""
     link = mls.PreSharedKey.external(policy.LINK_PSK_ID, rng)
     members = {m.leaf: m.leaf_node.signature_key for m in state.group.members()}
     if isinstance(intent, intents.AddIntent):
@@ -56,8 +52,6 @@ def proposals_for(state: State, intent: intents.Intent, rng: Rng) -> Built | Non
         ticket = RejoinTicket.decode(intent.ticket)
         if leaf is None or any(r.nonce == ticket.nonce for r in state.ledger.rejoins):
             return None
-        if state.journal.chains.get(ticket.slot, ticket.chain) != ticket.chain:
-            raise ValidationError("SNUG-8", "the ticket is of another history")
         return Built([mls.Remove(leaf), link, mls.Add(intent.key_package)])
     if isinstance(intent, intents.HostReturnIntent):
         return _host_return(state, intent, link)

@@ -59,15 +59,19 @@ class ReceivedCommits:
                 sync.connection.handing_over = None
         if message.slot <= journal.slot:
             known = journal.chains.get(message.slot)
-            if known is not None and known != message.chain:
+            if known == message.chain:
+                sync.goes_on(message.slot)
+            elif known is not None:
                 sync.another_history(message.slot)
             return
         if message.slot != journal.slot + 1 or sync.stuck_at is not None or room.needs_rejoin:
             return  # `Sync.step` catches up
         if message.chain != journal.chain_after(message.blob):
-            room.tell(sentences.two_stories(message.slot))
+            sync.another_history(message.slot)
+            if sync.astray:
+                return
         else:
-            sync.goes_on()
+            sync.goes_on(message.slot)
             self.check_receipt(message.slot, message.chain, message.signature, now)
         own = self._queue.slot_taken(message.blob)
         opening = valid_opening(self._room, message)

@@ -1,7 +1,8 @@
 """Our leaf's rejoin keys: those that the others' tree may have at our leaf, so that a ticket of ours is good.
 
 Protocol section 5. A ticket to rejoin counts if the leaf's key in the tree has signed it. The server may keep
-from us that a commit of ours was taken, or that a ticket was carried out: then we do not know that key.
+from us that a commit of ours was taken, or that a ticket was carried out: then we do not know that key. It
+can also crash when it has given our commit to us alone: then the others have our key of before.
 `docs/model/rejoin.pml` is the model of these rules.
 """
 
@@ -14,9 +15,10 @@ from typing import Final
 from snugroom.crypto.agreed.room_state import TICKET_SIGNATURES_MAX
 from snugroom.crypto.kdf import Rng, SigningKey
 
-#: Commits, and stays in the lobby, whose rejoin keys are kept. With the leaf's own key they sign a ticket.
+#: Commits, and stays in the lobby, whose rejoin keys are kept. They sign a ticket, as do the leaf's own key
+#: and the one before it.
 COMMITS_OUT_MAX: Final = 2
-REQUESTS_MAX: Final = TICKET_SIGNATURES_MAX - 1 - COMMITS_OUT_MAX
+REQUESTS_MAX: Final = TICKET_SIGNATURES_MAX - 2 - COMMITS_OUT_MAX
 
 
 @dataclass
@@ -36,6 +38,8 @@ class RejoinKeys:
         self._rng = rng
         self._entered_with = own.public
         self._own = own
+        #: The one that our leaf had before our last commit, which perhaps nobody else has received.
+        self._before: SigningKey | None = None
         #: Our commits of this epoch: each may have been taken unseen.
         self._out: deque[CommitOut] = deque(maxlen=COMMITS_OUT_MAX)
         #: The new rejoin keys that our tickets ask for, one for each stay in the lobby, while they count.
@@ -43,7 +47,8 @@ class RejoinKeys:
 
     def all(self) -> list[SigningKey]:
         """Return the keys that our leaf may have in the others' tree: at most TICKET_SIGNATURES_MAX."""
-        return [self._own, *(commit.rejoin_key for commit in self._out), *self._requests]
+        before = () if self._before is None else (self._before,)
+        return [self._own, *before, *(commit.rejoin_key for commit in self._out), *self._requests]
 
     # -- tickets -----------------------------------------------------------------------------------
 
@@ -103,7 +108,7 @@ class RejoinKeys:
         """A commit of this epoch was adopted: ours, which brings that rejoin key, or (None) another's."""
         ours = next((commit for commit in self._out if commit.rejoin_key.public == public), None)
         if ours is not None:
-            self._own = ours.rejoin_key
+            self._before, self._own = self._own, ours.rejoin_key
             counting = [key for key in self._requests if key.public not in ours.ends]
             self._requests = deque(counting, REQUESTS_MAX)
         self._out.clear()

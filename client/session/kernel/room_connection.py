@@ -21,7 +21,7 @@ class RoomConnection:
     showing: int | None = None  # the slot whose pass was sent last, unanswered
     refusals: int = 0  # at this slot: of our newest pass, and of all that we have
     refused_at: float = -inf  # when all that we have were refused last
-    opened_behind: int | None = None  # the slot at which the room was opened, if that is before our own
+    agreed: int | None = None  # the last slot at which the server had our history, since the room was opened
     committed: int | None = (
         None  # the last slot whose blob came on this connection, unless the room was reopened
     )

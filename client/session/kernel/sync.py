@@ -68,7 +68,7 @@ class Sync:
         #: The slot whose commit we alone cannot read; None without one.
         self.stuck_at: int | None = None
         #: Whether the server's room was opened at a slot that we have, with another history.
-        self._astray = False
+        self.astray = False
         #: Since when no pass of ours fits, or the room is not open; None while one does.
         self._outside_since: float | None = None
         self._told_outside = False
@@ -122,7 +122,7 @@ class Sync:
             and connection.refusals > 1
             and room.host_keys is not None
             and self.slot == room.membership.journal.slot
-            and not self._astray
+            and not self.astray
             and not room.needs_rejoin
             and self.stuck_at is None
         )
@@ -230,35 +230,37 @@ class Sync:
         known = None if slot is None else self._room.membership.journal.chains.get(slot)
         if slot is not None and known is not None and known != chain:
             if connection is not None and connection.shown is not None and slot == self.slot:
+                connection.agreed = None
                 return  # It has let us in there, with our chain. Refusals will show what is true.
-            self._astray = True
+            self.astray = True
         else:
-            self._astray = False
+            self.astray = False
         self.move_to(slot, now)
         if connection is not None:
             connection.committed = connection.shown = None
-            mine = self._room.membership.journal.slot
-            connection.opened_behind = slot if slot is not None and slot < mine else None
+            connection.agreed = slot if known is not None and known == chain else None
             if known == chain:
                 self.show_again()
 
     def another_history(self, slot: int) -> None:
-        """The server's room has another blob than ours in a slot that we have.
+        """The server's room has, in that slot, a blob that does not follow from our own history.
 
-        If the room was opened before that slot, members have handed over its blobs to the server, and one of
-        them may have put something else there. Otherwise the server tells two stories.
+        The server tells two stories if it has had that part of our history since the room was opened.
+        Otherwise it may be honest: after a restart the room begins at a slot that some member has, and others
+        hand over the blobs that follow. One may have put something else there, or nobody had our last one.
         """
-        behind = None if self.connection is None else self.connection.opened_behind
-        if behind is not None and slot > behind:
-            self._astray = True
-        else:
+        agreed = None if self.connection is None else self.connection.agreed
+        if agreed is not None and agreed >= min(slot, self._room.membership.journal.slot):
             self._room.tell(sentences.two_stories(slot))
+        else:
+            self.astray = True
 
-    def goes_on(self) -> None:
-        """The room goes on from our own history."""
-        self._astray = False
+    def goes_on(self, slot: int) -> None:
+        """The room goes on from our own history, up to that slot."""
+        if slot > self._room.membership.journal.slot:
+            self.astray = False
         if self.connection is not None:
-            self.connection.opened_behind = None
+            self.connection.agreed = max(self.connection.agreed or 0, slot)
 
     def show_again(self) -> None:
         """Show our passes anew, whatever was refused at the slot before."""
@@ -358,7 +360,7 @@ class Sync:
         if self.slot is None:
             if connection.opened_at is None and room_admin(room) is not None:
                 open_room(room, connection, None, self.slot, now)
-        elif self._astray:
+        elif self.astray:
             self._is_shown(connection, mine)  # and `_wait_outside` opens the room again
         elif self.slot > mine:
             # Any pass of the last slots is enough to catch up (G4).
@@ -432,7 +434,7 @@ class Sync:
 
     def _is_outside(self, connection: RoomConnection, oldest: int, now: float) -> bool:
         """Whether the room is not open, or stands where neither our passes nor our blobs lead to us."""
-        if self.slot is None or self._astray or connection.refusals > 1:
+        if self.slot is None or self.astray or connection.refusals > 1:
             return True
         # Members with older blobs may still hand them over.
         return self.slot < oldest and now - self._moved_at > HAND_OVER_WAIT

@@ -1,6 +1,5 @@
 /** The proposals of the commit for each intent. */
 import { type Bytes, type Rng, among, hex, same } from "../../crypto/bytes";
-import { ValidationError } from "../../crypto/errors";
 import * as policy from "../../crypto/agreed/policy";
 import type { Ledger } from "../../crypto/agreed/ledger";
 import { POLICY_EXTENSION, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
@@ -26,11 +25,7 @@ export interface Built {
   readonly invite?: number | null;
 }
 
-/**
- * Return the content of the commit for an intent; null if nothing is left to do.
- *
- * ValidationError("SNUG-8") if a rejoin ticket is of another history.
- */
+/** Return the content of the commit for an intent; null if nothing is left to do. */
 export function proposalsFor(state: State, intent: Intent, rng: Rng): Built | null {
   const link = mls.externalPsk(policy.LINK_PSK_ID, rng);
   switch (intent.type) {
@@ -41,9 +36,6 @@ export function proposalsFor(state: State, intent: Intent, rng: Rng): Built | nu
       const leaf = state.leafOf(intent.keyPackage.leafNode.signatureKey);
       const ticket = RejoinTicket.decode(intent.ticket);
       if (leaf === null || state.ledger.rejoins.some((each) => same(each.nonce, ticket.nonce))) return null;
-      const known = state.journal.chains.get(ticket.slot);
-      if (known !== undefined && !same(known, ticket.chain))
-        throw new ValidationError("SNUG-8", "the ticket is of another history");
       return { proposals: [mls.remove(leaf), link, mls.add(intent.keyPackage)] };
     }
     case "HostReturnIntent":

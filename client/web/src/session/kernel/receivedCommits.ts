@@ -62,14 +62,18 @@ export class ReceivedCommits {
     const { journal } = room.membership;
     if (message.slot <= journal.slot) {
       const known = journal.chains.get(message.slot);
-      if (known !== undefined && !same(known, message.chain)) sync.anotherHistory(message.slot);
+      if (known === undefined) return;
+      if (same(known, message.chain)) sync.goesOn(message.slot);
+      else sync.anotherHistory(message.slot);
       return;
     }
     // `Sync.step` catches up.
     if (message.slot !== journal.slot + 1 || sync.stuckAt !== null || room.needsRejoin) return;
-    if (!same(message.chain, journal.chainAfter(message.blob))) room.tell(sentences.twoStories(message.slot));
-    else {
-      sync.goesOn();
+    if (!same(message.chain, journal.chainAfter(message.blob))) {
+      sync.anotherHistory(message.slot);
+      if (sync.astray) return;
+    } else {
+      sync.goesOn(message.slot);
       await this.checkReceipt(message.slot, message.chain, message.signature, now);
     }
     const own = this.#queue.slotTaken(message.blob);

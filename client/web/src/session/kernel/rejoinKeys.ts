@@ -2,7 +2,8 @@
  * Our leaf's rejoin keys: those that the others' tree may have at our leaf, so that a ticket of ours is good.
  *
  * Protocol section 5. A ticket to rejoin counts if the leaf's key in the tree has signed it. The server may keep from
- * us that a commit of ours was taken, or that a ticket was carried out: then we do not know that key.
+ * us that a commit of ours was taken, or that a ticket was carried out: then we do not know that key. It can also crash
+ * when it has given our commit to us alone: then the others have our key of before.
  * `docs/model/rejoin.pml` is the model of these rules.
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
@@ -10,9 +11,12 @@ import { StateError } from "../../crypto/errors";
 import { SigningKey } from "../../crypto/kdf";
 import { TICKET_SIGNATURES_MAX } from "../../crypto/agreed/roomState";
 
-/** Commits, and stays in the lobby, whose rejoin keys are kept. With the leaf's own key they sign a ticket. */
+/**
+ * Commits, and stays in the lobby, whose rejoin keys are kept. They sign a ticket, as do the leaf's own key and the one
+ * before it.
+ */
 export const COMMITS_OUT_MAX = 2;
-export const REQUESTS_MAX = TICKET_SIGNATURES_MAX - 1 - COMMITS_OUT_MAX;
+export const REQUESTS_MAX = TICKET_SIGNATURES_MAX - 2 - COMMITS_OUT_MAX;
 
 /** A commit of ours that may have been taken. */
 export interface CommitOut {
@@ -28,6 +32,8 @@ export interface CommitOut {
 export class RejoinKeys {
   readonly #enteredWith: Bytes;
   #own: SigningKey;
+  /** The one that our leaf had before our last commit, which perhaps nobody else has received. */
+  #before: SigningKey | null = null;
   /** Our commits of this epoch: each may have been taken unseen. */
   #out: readonly CommitOut[] = [];
   /** The new rejoin keys that our tickets ask for, one for each stay in the lobby, while they count. */
@@ -41,7 +47,8 @@ export class RejoinKeys {
 
   /** Return the keys that our leaf may have in the others' tree: at most TICKET_SIGNATURES_MAX. */
   all(): SigningKey[] {
-    return [this.#own, ...this.#out.map(({ rejoinKey }) => rejoinKey), ...this.#requests];
+    const before = this.#before === null ? [] : [this.#before];
+    return [this.#own, ...before, ...this.#out.map(({ rejoinKey }) => rejoinKey), ...this.#requests];
   }
 
   // -- tickets --------------------------------------------------------------------------------------------
@@ -116,7 +123,7 @@ export class RejoinKeys {
   taken(publicKey: Bytes | null): void {
     const ours = this.#out.find(({ rejoinKey }) => publicKey !== null && same(rejoinKey.public, publicKey));
     if (ours !== undefined) {
-      this.#own = ours.rejoinKey;
+      [this.#before, this.#own] = [this.#own, ours.rejoinKey];
       this.#requests = this.#requests.filter((key) => !ours.ends.has(hex(key.public)));
     }
     this.#out = [];

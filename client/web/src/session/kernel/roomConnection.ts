@@ -15,8 +15,8 @@ export class RoomConnection {
   refusals = 0;
   /** When all that we have were refused last. */
   refusedAt = -Infinity;
-  /** The slot at which the room was opened, if that is before our own. */
-  openedBehind: number | null = null;
+  /** The last slot at which the server had our history, since the room was opened. */
+  agreed: number | null = null;
   /** The last slot whose blob came on this connection, unless the room was opened again. */
   committed: number | null = null;
   /** When we last tried to open the room, and the server's slot at that time. */

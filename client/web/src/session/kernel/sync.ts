@@ -61,7 +61,7 @@ export class Sync {
   /** The slot whose commit we alone cannot read; null without one. */
   stuckAt: number | null = null;
   /** Whether the server's room was opened at a slot that we have, with another history. */
-  #astray = false;
+  astray = false;
   /** Since when no pass of ours fits, or the room is not open; null while one does. */
   #outsideSince: number | null = null;
   #toldOutside = false;
@@ -125,7 +125,7 @@ export class Sync {
       this.connection.refusals > 1 &&
       room.hostKeys !== null &&
       this.slot === room.membership.journal.slot &&
-      !this.#astray &&
+      !this.astray &&
       !room.needsRejoin &&
       this.stuckAt === null
     );
@@ -247,32 +247,35 @@ export class Sync {
     const { connection } = this;
     const known = slot === null ? undefined : this.#room.membership.journal.chains.get(slot);
     const other = known !== undefined && (chain === null || !same(known, chain));
+    if (connection !== null && (other || known === undefined)) connection.agreed = null;
     // It has let us in there, with our chain. Refusals will show what is true.
     if (other && slot === this.slot && connection !== null && connection.shown !== null) return;
-    this.#astray = other;
+    this.astray = other;
     this.moveTo(slot, now);
     if (connection === null) return;
     connection.committed = connection.shown = null;
-    connection.openedBehind = slot !== null && slot < this.#room.membership.journal.slot ? slot : null;
+    if (known !== undefined && !other) connection.agreed = slot;
     if (known === undefined ? slot === null : chain !== null && same(known, chain)) this.showAgain();
   }
 
   /**
-   * The server's room has another blob than ours in a slot that we have.
+   * The server's room has, in that slot, a blob that does not follow from our own history.
    *
-   * If the room was opened before that slot, members have handed over its blobs to the server, and one of them may have
-   * put something else there. Otherwise the server tells two stories.
+   * The server tells two stories if it has had that part of our history since the room was opened. Otherwise it may be
+   * honest: after a restart the room begins at a slot that some member has, and others hand over the blobs that follow.
+   * One of them may have put something else there, or nobody had our last one.
    */
   anotherHistory(slot: number): void {
-    const behind = this.connection?.openedBehind ?? null;
-    if (behind !== null && slot > behind) this.#astray = true;
-    else this.#room.tell(sentences.twoStories(slot));
+    const agreed = this.connection?.agreed ?? null;
+    if (agreed !== null && agreed >= Math.min(slot, this.#room.membership.journal.slot))
+      this.#room.tell(sentences.twoStories(slot));
+    else this.astray = true;
   }
 
-  /** The room goes on from our own history. */
-  goesOn(): void {
-    this.#astray = false;
-    if (this.connection !== null) this.connection.openedBehind = null;
+  /** The room goes on from our own history, up to that slot. */
+  goesOn(slot: number): void {
+    if (slot > this.#room.membership.journal.slot) this.astray = false;
+    if (this.connection !== null) this.connection.agreed = Math.max(this.connection.agreed ?? 0, slot);
   }
 
   /** Show our passes anew, whatever was refused at the slot before. */
@@ -365,7 +368,7 @@ export class Sync {
     const mine = room.membership.journal.slot;
     if (this.slot === null) {
       if (connection.openedAt === null && (await roomAdmin(room)) !== null) await openRoom(room, connection, null, this.slot, now);
-    } else if (this.#astray) this.#isShown(connection, mine); // and `#waitOutside` opens the room again
+    } else if (this.astray) this.#isShown(connection, mine); // and `#waitOutside` opens the room again
     else if (this.slot > mine) {
       // Any pass of the last slots is enough to catch up (G4).
       const shown = connection.shown !== null || this.#isShown(connection, mine);
@@ -440,7 +443,7 @@ export class Sync {
 
   /** Return whether the room is not open, or stands where neither our passes nor our blobs lead to us. */
   #isOutside(connection: RoomConnection, oldest: number, now: number): boolean {
-    if (this.slot === null || this.#astray || connection.refusals > 1) return true;
+    if (this.slot === null || this.astray || connection.refusals > 1) return true;
     // Members with older blobs may still hand them over.
     return this.slot < oldest && now - this.#movedAt > HAND_OVER_WAIT;
   }
