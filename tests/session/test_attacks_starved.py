@@ -11,6 +11,7 @@ from snugroom.crypto.mls import labels, treekem
 from snugroom.server.wire import messages as wire
 from tests.session.dishonest import forged, post_commit
 from tests.session.forked import HEARTBEAT_ALARMS, Forked, Media, heal, texts
+from tests.session.gatecrashers import everybody_in_step, in_step
 from tests.session.world import Link, Participant, World, seeds
 
 GONE = wire.Refused("gone", "the blobs after that slot are no longer held", "catch_up")
@@ -132,6 +133,26 @@ def test_a_withheld_change_is_the_servers_doing_and_not_the_programs() -> None:
     w.down_filter = lambda who, m: True
     w.until(lambda: w.agreed([*people, cem]), 20)
     assert "refused" not in cem.alarms
+
+
+def test_a_former_hosts_card_ends_no_membership() -> None:
+    """A member that hears nobody after a restart looks for a host's card: the keys may have changed."""
+    w = World(908)
+    ada, cem = w.meeting("Ada", "Cem")
+    assert ada.session._host is not None
+    day, (*_, kept) = next(iter(ada.session._host._cards.items()))
+    w.kill_server()
+    w.kill(ada)
+    w.start_server()
+    w.run(30)
+    assert in_step(w, cem)
+    cem.session._readmission.message_posted(day, kept.card, cem.room, w.now)
+    w.run(1)
+    assert waits(cem)
+    assert not cem.room.needs_rejoin
+    ada.alive = True  # it was no former host after all, and is heard in this room
+    w._feed(ada, ev.Lost(ev.ROOM, "cut", True))
+    w.until(lambda: w.agreed([ada, cem]) and everybody_in_step(w, [ada, cem]) and not waits(cem), 30)
 
 
 def test_a_server_that_yields_before_the_welcome_finds_the_old_membership() -> None:

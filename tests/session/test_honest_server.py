@@ -62,7 +62,7 @@ def test_a_host_that_opens_the_room_at_another_history() -> None:
     journal, keys = room.membership.journal, room.host_keys
     w.kill(bo)
     mallory = Gatecrasher(w, room)
-    admin = keys.room_admin_key(room.membership.group.group_id, room.room_admin_public)
+    admin = keys.room_admin_key(room.membership.group.group_id, room.room_admin_keys.current)
     chain, gate = w.rng(32), invite.gate(journal.room_pass)
     number = invite.room_number(room.door_key.public, admin.public)
     text = invite.open_message(number, journal.slot, gate, chain)

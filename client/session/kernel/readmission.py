@@ -71,13 +71,16 @@ class Readmission:
                 place.post(day, lobby.CardRequest())
 
     def _card_posted(self, day: int, card: lobby.Card, room: RoomSession, now: float) -> None:
-        """Come in again by the lobby if another host is there, and we hear nobody in our room."""
+        """Ask to be let in again if another host is there, and we hear nobody in our room.
+
+        It can be a former host's card: so we stay, and go on here if we hear somebody after all.
+        """
         if not self._alone:
             return
         for key in room.membership.policy.link_keys:
             with contextlib.suppress(SnugCryptoError):
                 card.verify(key, room.origin, day, now)
-                room.give_up()
+                room.sync.elsewhere = True
                 return
 
     def message_posted(

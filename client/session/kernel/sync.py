@@ -69,6 +69,8 @@ class Sync:
         self.stuck_at: int | None = None
         #: Whether the server's room was opened at a slot that we have, with another history.
         self.astray = False
+        #: Whether a host's card shows that the others are elsewhere, and we have heard nobody since.
+        self.elsewhere = False
         #: Since when no pass of ours fits, or the room is not open; None while one does.
         self._outside_since: float | None = None
         self._told_outside = False
@@ -160,6 +162,8 @@ class Sync:
         if self._reconnect_at is not None and now >= self._reconnect_at:
             self._reconnect_at = None
             self._room.perform(ev.Connect(ev.ROOM))
+        if self.elsewhere and self._hears_others(now):
+            self.elsewhere = False
         connection = self.connection
         if connection is None:
             return
@@ -174,6 +178,10 @@ class Sync:
             self._room.perform(ev.Disconnect(ev.ROOM))
             self._room.lost(sentence("away.unanswered"), now)
         self._wait_outside(now)
+
+    def _hears_others(self, now: float) -> bool:
+        m = self._room.membership
+        return any(self._room.heard_recently(leaf, now) for leaf, _, _ in m.members() if leaf != m.own_leaf)
 
     def challenged(self, challenge: wire.Challenge) -> None:
         """Open the room's door on a new connection."""
@@ -440,8 +448,9 @@ class Sync:
         return self.slot < oldest and now - self._moved_at > HAND_OVER_WAIT
 
     def is_shut_out(self, now: float) -> bool:
-        """Return whether no pass of ours has fit for `OUTSIDE_WAIT`: `Recovery` asks the members then."""
-        return self._outside_since is not None and now - self._outside_since > OUTSIDE_WAIT
+        """Return whether `Recovery` has to ask the members: no pass fits for long, or they are elsewhere."""
+        since = self._outside_since
+        return self.elsewhere or (since is not None and now - since > OUTSIDE_WAIT)
 
     def _come_in(self) -> None:
         self._outside_since = None

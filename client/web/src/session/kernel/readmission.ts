@@ -66,7 +66,11 @@ export class Readmission {
     for (const day of [...place.entered]) await place.post(day, new lobby.CardRequest());
   }
 
-  /** Come in again by the lobby if another host is there, and we hear nobody in our room. */
+  /**
+   * Ask to be let in again if another host is there, and we hear nobody in our room.
+   *
+   * It can be a former host's card: so we stay, and go on here if we hear somebody after all.
+   */
   async #cardPosted(day: number, card: lobby.Card, room: RoomSession, now: number): Promise<void> {
     if (!this.#alone) return;
     for (const key of room.membership.policy.linkKeys) {
@@ -76,7 +80,7 @@ export class Readmission {
         if (error instanceof SnugCryptoError) continue;
         throw error;
       }
-      room.giveUp();
+      room.sync.elsewhere = true;
       return;
     }
   }

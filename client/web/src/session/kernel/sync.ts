@@ -62,6 +62,8 @@ export class Sync {
   stuckAt: number | null = null;
   /** Whether the server's room was opened at a slot that we have, with another history. */
   astray = false;
+  /** Whether a host's card shows that the others are elsewhere, and we have heard nobody since. */
+  elsewhere = false;
   /** Since when no pass of ours fits, or the room is not open; null while one does. */
   #outsideSince: number | null = null;
   #toldOutside = false;
@@ -168,6 +170,7 @@ export class Sync {
       this.#reconnectAt = null;
       this.#room.perform({ type: "Connect", endpoint: ROOM });
     }
+    if (this.elsewhere && this.#hearsOthers(now)) this.elsewhere = false;
     const connection = this.connection;
     if (connection === null) return;
     if (connection.catchUpAgain !== null && now >= connection.catchUpAgain) {
@@ -448,9 +451,14 @@ export class Sync {
     return this.slot < oldest && now - this.#movedAt > HAND_OVER_WAIT;
   }
 
-  /** Return whether no pass of ours has fit for `OUTSIDE_WAIT`: `Recovery` asks the members then. */
+  /** Return whether `Recovery` has to ask the members: no pass fits for long, or they are elsewhere. */
   isShutOut(now: number): boolean {
-    return this.#outsideSince !== null && now - this.#outsideSince > OUTSIDE_WAIT;
+    return this.elsewhere || (this.#outsideSince !== null && now - this.#outsideSince > OUTSIDE_WAIT);
+  }
+
+  #hearsOthers(now: number): boolean {
+    const { ownLeaf } = this.#room.membership;
+    return this.#room.membership.members().some(({ leaf }) => leaf !== ownLeaf && this.#room.heardRecently(leaf, now));
   }
 
   #comeIn(): void {
