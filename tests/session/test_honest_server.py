@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from snugroom.client.session import events as ev
 from snugroom.crypto.entry import invite
+from snugroom.server.config import Settings
 from snugroom.server.wire import messages as wire
 from tests.session.dishonest import private_commit
 from tests.session.forked import heal, texts
@@ -106,3 +107,32 @@ def test_a_server_that_denies_its_own_word_is_named() -> None:
     )
     w.run(0.5)
     assert "The server told two stories" in texts(bo, "two_stories")[0]
+
+
+def test_a_member_whose_connections_take_all_seats_of_a_restarted_room() -> None:
+    w = World(5, settings=Settings(max_members=6))
+    *honest, mallory = people = w.meeting("Ada", "Bo", "Cem", "Mallory")
+    w.run(2)
+    for who in honest[:2]:  # the last change is no host's
+        heal(w, who)
+        w.run(1)
+    journal = mallory.room.membership.journal
+    last, before = journal.newest, journal.entry(journal.slot - 1)
+    w.kill(mallory)
+    w.kill_server()
+    w.start_server()
+    crew = [Gatecrasher(w, mallory.room) for _ in range(6)]
+    gate = invite.gate(before.room_pass)
+    answers = crew[0].says(wire.Open(before.slot, gate, before.chain, before.opening))
+    assert any(isinstance(a, wire.Opened) for a in answers)
+    for each in crew:
+        each.says(wire.Show([before.room_pass]))
+    for _ in range(3):
+        crew[0].says(private_commit(w, mallory, crew[0].slot + 1, crew[0].at.chain)[0])
+        w.run(3)
+    assert crew[0].slot == last.slot + 2
+    assert not any(in_step(w, p) for p in honest)
+    for each in crew:
+        each.leave()
+    w.until(lambda: everybody_in_step(w, honest), 60)
+    assert accusations(people) == []
