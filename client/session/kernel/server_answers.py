@@ -50,9 +50,15 @@ class ServerAnswers:
         """Report a refusal once, however often it recurs, unless another part reports its consequence."""
         if refused.code in ("pass", "full") or refused.about == "open":
             return  # `Dropped` reports a full server
-        # `Recovery` reports the first; the owner of the media engine the second, and sends `media` again.
-        # What comes too soon is sent again.
-        known = ("catch_up", "gone"), ("media", "lost"), ("commit", "rate"), ("catch_up", "rate")
+        # `Recovery` reports the first, and the owner of the media engine the second, which sends `media` again.
+        # What comes too soon, or is signed with the room admin's key of before, is sent again.
+        known = (
+            ("catch_up", "gone"),
+            ("media", "lost"),
+            ("catch_up", "rate"),
+            ("commit", "rate"),
+            ("commit", "signature"),
+        )
         if (refused.about, refused.code) in known:
             return
         if refused.text not in self._refusals and len(self._refusals) < REFUSALS_MAX:

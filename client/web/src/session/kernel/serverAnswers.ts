@@ -17,7 +17,7 @@ const ANSWERS: Readonly<Record<string, string>> = { shown: "show", caught_up: "c
 const ANSWERED: ReadonlySet<string> = new Set(Object.values(ANSWERS));
 
 /** What refusals are about, and their codes, that other parts report, or that have no consequence. */
-const KNOWN: ReadonlySet<string> = new Set(["catch_up gone", "media lost", "commit rate", "catch_up rate"]);
+const KNOWN: ReadonlySet<string> = new Set(["catch_up gone", "media lost", "catch_up rate", "commit rate", "commit signature"]);
 
 /** One membership's count of them. */
 export class ServerAnswers {
@@ -42,7 +42,8 @@ export class ServerAnswers {
   /** Report a refusal once, however often it recurs, unless another part reports what follows from it. */
   report({ about, code, text }: Refused): void {
     if (code === "pass" || code === "full" || about === "open") return; // `Dropped` reports a full server
-    // `Recovery` reports the first; the page the second, and sends media again; what comes too soon is sent again.
+    // `Recovery` reports the first; the page the second, and sends media again. What comes too soon, or is signed with
+    // the room admin's key of before, is sent again.
     if (KNOWN.has(`${String(about)} ${code}`)) return;
     if (this.#refusals.has(text) || this.#refusals.size >= REFUSALS_MAX) return;
     this.#refusals.add(text);
