@@ -50,7 +50,7 @@ class ServerAnswers:
         """Report a refusal once, however often it recurs, unless another part reports its consequence."""
         if refused.code in ("pass", "full") or refused.about == "open":
             return  # `Dropped` reports a full server
-        # `Recovery` reports the first, and the owner of the media engine the second, which sends `media` again.
+        # `Recovery` reports the first; the owner of the media engine the second, and sends `media` again.
         # What comes too soon, or is signed with the room admin's key of before, is sent again.
         known = (
             ("catch_up", "gone"),
