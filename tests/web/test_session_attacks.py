@@ -18,6 +18,7 @@ from tests.session import (
     test_attacks_room_key,
     test_attacks_sealing,
     test_attacks_starved,
+    test_honest_server,
     test_hostile_members,
     test_recovery,
 )
@@ -182,6 +183,7 @@ SCENARIOS = [
         # the page plays one of two alike
         without=[
             "a_file_that_is_under_way_waits_too",
+            "a_former_hosts_card_ends_no_membership",  # it looks into the lobby
             "a_lock_that_the_server_vetoes_is_reported_and_stops_no_media",
             "a_removal_that_waits_for_a_dead_server_accuses_nobody",
             "an_old_message_goes_out_again_to_those_who_were_there",
@@ -201,6 +203,14 @@ SCENARIOS = [
             "a_known_liar_about_history_stops_nobody": "host -Liar",
             "lies_about_messages_do_not_hide_withheld_ones": "host -Liar",
         },
+    ),
+    *scenarios(
+        test_honest_server,
+        other={
+            "a_crash_that_leaves_one_member_alone_with_the_last_change": "guests",
+            "a_member_whose_connections_take_all_seats_of_a_restarted_room": "-Mallory",
+        },
+        without=["a_host_that_opens_the_room_at_another_history", "the_losers_of_many_races_for_slots"],
     ),
     *scenarios(
         test_recovery,
