@@ -191,3 +191,9 @@ def last_digest(seen: Monitor, leaf: int) -> bytes:
     last = seen._heartbeats.histories[leaf].last
     assert last is not None
     return last.digest
+
+
+def held(who: Participant) -> list[str]:
+    """The messages that wait, as the last event showed them."""
+    events = who.of(ev.Held)
+    return [m.text for m in events[-1].messages] if events else []
