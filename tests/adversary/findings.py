@@ -78,6 +78,16 @@ def stale_hand_overs(begin: Begin) -> Meeting:
     return m
 
 
+def unanswered_pass_of_a_host(begin: Begin) -> Meeting:
+    """After a restart the server swallows the pass that a host shows, and so its next change."""
+    m = begin()
+    m.server_meddles("drops", "Ada", "up", "show", 1)
+    m.server_restarts()
+    m.removes("Ada", "Mallory")
+    m.wait(15)
+    return m
+
+
 def speaking_to_the_removed(begin: Begin) -> Meeting:
     """A host writes while its own removal of a reader is not done."""
     m = begin()
@@ -235,6 +245,7 @@ FINDINGS: Final[Mapping[str, Callable[[Begin], Meeting]]] = {
         held_knock,
         stale_answers,
         swallowed_commits,
+        unanswered_pass_of_a_host,
         stale_hand_overs,
         speaking_to_the_removed,
         withheld_removal,

@@ -254,6 +254,7 @@ SHELLS = {"media_unreachable", "media_lost", "media_failed"}
 STATUSES: dict[str, Meaning] = {
     "away.restarted": Meaning(lambda told: told.tale.restarted or server(told), explains=harmless),
     "away.unreachable": Meaning(server_or_outage, explains=harmless),
+    "waits_away": Meaning(server_or_outage, explains=harmless),
     "waiting": Meaning(lambda told: not any(p.is_host for p in told.tale.honest()), explains=harmless),
     "returning": Meaning(lambda told: not any(p.room for p in told.tale.honest()), explains=harmless),
 }

@@ -88,6 +88,10 @@ class Server(Protocol):
     def out_of_reach(self) -> bool:
         """Whether the server claims a later slot, and refuses to hand over the way to it."""
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether the server has not answered our pass, or not taken the blob that we handed over."""
+
     def is_shut_out(self, now: float) -> bool:
         """Return whether no pass of ours has fit for long: another history, or out of reach."""
 

@@ -135,6 +135,11 @@ class RoomSession:
         return self.sync.is_synced(now)
 
     @property
+    def is_unanswered(self) -> bool:
+        """Whether the server has not answered our pass, or not taken the blob that we handed over."""
+        return self.sync.is_unanswered
+
+    @property
     def server_slot(self) -> int | None:
         """The server's current slot; None while it is unknown."""
         return self.sync.slot

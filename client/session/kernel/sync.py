@@ -116,6 +116,14 @@ class Sync:
         )
 
     @property
+    def is_unanswered(self) -> bool:
+        """Whether the server has not answered our pass, or not taken the blob that we handed over."""
+        connection = self.connection
+        if connection is None or self.slot is None:
+            return False
+        return connection.showing is not None or connection.handing_over == self.slot + 1
+
+    @property
     def may_only_commit(self) -> bool:
         """Whether the gate of our slot is wrong, and a commit of ours opens the room: we are a host."""
         connection, room = self.connection, self._room

@@ -116,7 +116,8 @@ class Pending:
         room = self._room
         if room.stuck_at is not None or room.needs_rejoin:
             return False  # a member may have caused that
-        return room.is_synced(now) or (room.server_slot or 0) > room.membership.journal.slot
+        ahead = (room.server_slot or 0) > room.membership.journal.slot
+        return room.is_synced(now) or room.is_unanswered or ahead
 
     def _report_absence(self, now: float) -> None:
         """Say once that an act waits because the server is away."""

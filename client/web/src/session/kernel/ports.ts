@@ -56,6 +56,8 @@ export interface Server {
   readonly awaitsEntry: boolean;
   /** Whether the server claims a later slot, and refuses to hand over the way to it. */
   readonly outOfReach: boolean;
+  /** Whether the server has not answered our pass, or not taken the blob that we handed over. */
+  readonly isUnanswered: boolean;
   /** Return whether no pass of ours has fit for long: the room is at another history, or out of reach. */
   isShutOut(now: number): boolean;
   /** Return whether we are in step with the server, so that messages reach the others now. */

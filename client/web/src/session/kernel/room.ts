@@ -138,6 +138,11 @@ export class RoomSession implements Room {
     return this.sync.isSynced(now);
   }
 
+  /** Whether the server has not answered our pass, or not taken the blob that we handed over. */
+  get isUnanswered(): boolean {
+    return this.sync.isUnanswered;
+  }
+
   /** The server's current slot; null while it is unknown. */
   get serverSlot(): number | null {
     return this.sync.slot;

@@ -101,6 +101,13 @@ export class Sync {
     return this.connection?.catchingUp ?? false;
   }
 
+  /** Whether the server has not answered the pass that we showed, or not taken the blob that we handed over. */
+  get isUnanswered(): boolean {
+    const { connection, slot } = this;
+    if (connection === null || slot === null) return false;
+    return connection.showing !== null || connection.handingOver === slot + 1;
+  }
+
   /** Return whether we are connected and in step with the server, so that messages reach the others now. */
   isSynced(now: number): boolean {
     const connection = this.connection;

@@ -123,9 +123,9 @@ export class Pending {
 
   /** Return whether nothing but the server keeps a commit of ours from being taken. */
   #isUpToTheServer(now: number): boolean {
-    const { serverSlot, membership: m, stuckAt, needsRejoin } = this.#room;
+    const { serverSlot, membership: m, stuckAt, needsRejoin, isUnanswered } = this.#room;
     if (stuckAt !== null || needsRejoin) return false; // a member may have caused that
-    return this.#room.isSynced(now) || (serverSlot ?? 0) > m.journal.slot;
+    return this.#room.isSynced(now) || isUnanswered || (serverSlot ?? 0) > m.journal.slot;
   }
 
   #isLate(number: number, now: number): boolean {
