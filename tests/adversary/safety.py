@@ -154,7 +154,9 @@ class Safety:
         now = self.world.now
         for pending in list(self.pending):
             host = pending.by
-            if host.room is None or not host.wanted or pending.whom.key not in keys(host.room):
+            if host.room is None or not host.wanted:
+                self.pending.remove(pending)
+            elif pending.whom.key not in keys(host.room):
                 pending.whom.gone_at = min(pending.whom.gone_at, now)
                 self.pending.remove(pending)
             elif now - pending.since > PENDING_BOUND:
