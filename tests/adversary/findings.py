@@ -108,6 +108,14 @@ def withheld_removal(begin: Begin) -> Meeting:
     return m
 
 
+def founder_kept_in_the_past(begin: Begin) -> Meeting:
+    """The server keeps the founder from everything, whose room was new: a host's card points elsewhere."""
+    m = begin(("Ada", "Bo", "Cem", "Mallory"), deputies=("Mallory",))
+    m.server_keeps_in_the_past("Ada")
+    m.wait(25)
+    return m
+
+
 def held_answer(begin: Begin) -> Meeting:
     """The server holds the answer to a newcomer until a member that it knows has been removed."""
     m = begin()
@@ -249,6 +257,7 @@ FINDINGS: Final[Mapping[str, Callable[[Begin], Meeting]]] = {
         stale_hand_overs,
         speaking_to_the_removed,
         withheld_removal,
+        founder_kept_in_the_past,
         held_answer,
         withheld_echo,
         departed_host_returns,

@@ -36,7 +36,7 @@ class Reentry:
         if room.needs_rejoin:
             return sentences.alarm("rejoining")
         slot, mine = room.server_slot or 0, room.membership.journal.slot
-        if slot == mine and room.is_shut_out(now):
+        if slot == mine and room.is_shut_out(now) and not room.sync.elsewhere:
             return sentences.alarm("rejoining")  # it has been told that it is outside
         return sentences.alarm("rejoining.outrun" if slot < mine else "rejoining.server")
 

@@ -33,7 +33,8 @@ export class Reentry {
     if (room.needsRejoin) return sentences.alarm("rejoining");
     const { slot: mine } = room.membership.journal;
     const slot = room.serverSlot ?? 0;
-    if (slot === mine && room.isShutOut(now)) return sentences.alarm("rejoining"); // it has been told that it is outside
+    const isOutside = slot === mine && room.isShutOut(now) && !room.sync.elsewhere;
+    if (isOutside) return sentences.alarm("rejoining"); // it has been told that it is outside
     return sentences.alarm(slot < mine ? "rejoining.outrun" : "rejoining.server");
   }
 
