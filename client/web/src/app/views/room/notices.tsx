@@ -110,7 +110,7 @@ function Held() {
         <ul>
           {held.map(({ text, why }, i) => (
             <li key={i}>
-              <q>{typeof text === "string" ? text : word(text)}</q> {word(why)}
+              {typeof text === "string" ? <q>{text}</q> : word(text)} {word(why)}
             </li>
           ))}
         </ul>
