@@ -137,9 +137,13 @@ class HostSeed:
     """The seed of one generation of host keys: 32 random bytes known only to the hosts of its time."""
 
     seed: bytes = field(repr=False)
+    #: The public half of `return_key`, 32 bytes.
+    return_public: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         exactly(self.seed, 32, "a host seed")
+        # derived once: hosts compare it with the policy's at every tick
+        object.__setattr__(self, "return_public", self.return_key.public)
 
     @classmethod
     def from_random(cls, rng: Rng = os.urandom) -> HostSeed:
@@ -160,11 +164,6 @@ class HostSeed:
     def return_key(self) -> SigningKey:
         """The key that signs a host's return (SNUG-9) and a new host's proof that it has the seed."""
         return SigningKey(KDF(self.seed, "snug 1 returns"))
-
-    @property
-    def return_public(self) -> bytes:
-        """The public half of `return_key`, 32 bytes."""
-        return self.return_key.public
 
     def room_admin_key(self, group_id: bytes) -> SigningKey:
         """Return the key that opens this MLS group's room at the server and replaces its gate."""

@@ -114,7 +114,7 @@ class Files(Feature):
         self.room.post(offer, now)
 
     def tick(self, now: float) -> None:
-        if self.room.is_synced(now):
+        if (self._out or self._in) and self.room.is_synced(now):
             held = self.room.hold_reason(now) is not None
             if now - self._piece_at >= PIECE_EVERY:
                 self._send_one(now, held)

@@ -65,11 +65,11 @@ class HostKeyTransfer(Feature):
             own = room.membership.signature_key(room.membership.own_leaf) or b""
             message = granted_message(room.membership.group.group_id, own)
             room.relay(content.Granted(room.host_keys.current.return_key.sign(message)))
-        if room.hold_reason(now) is not None:
-            return
         for leaf, box in room.announcements.boxes():
             key = room.membership.signature_key(leaf)
             if key is not None and self._is_due(leaf, key, now):
+                if room.hold_reason(now) is not None:
+                    return
                 pending = self._pending[key]
                 pending.at, pending.wait = now + pending.wait, min(2 * pending.wait, RESEND_AFTER_MAX)
                 try:

@@ -66,7 +66,8 @@ class Maintenance(Feature):
         m = self.room.membership
         if not m.is_host(m.own_leaf):
             return False
-        return m.journal.slot - m.ledger.hosted >= HOST_SLOTS + self.room.rank
+        waited = m.journal.slot - m.ledger.hosted
+        return waited >= HOST_SLOTS and waited >= HOST_SLOTS + self.room.rank
 
     def _commit_self_removes(self, now: float) -> None:
         room = self.room

@@ -251,6 +251,8 @@ class Signing(Feature):
         A member from whom the server withholds a commit still believes the lists of the epoch before it. So a
         key is published only when all members have signed that they are in a later epoch.
         """
+        if not self._old_keys:
+            return
         oldest = self.room.feature(Monitor).oldest_epoch()
         for key in self._old_keys:
             if key.publish_at is None and key.epoch < oldest:

@@ -82,8 +82,9 @@ class MessageLog:
 
     def send_waiting(self, now: float) -> None:
         """Send the messages that are due and that nothing holds; only while in sync."""
-        reason = self._room.hold_reason(now)
-        for message in self._outbox.unsent():
+        unsent = list(self._outbox.unsent())
+        reason = self._room.hold_reason(now) if unsent else None
+        for message in unsent:
             why = None if message.released else (self._newcomers(message) or reason)
             if why is None:
                 message.held_since, message.released = None, False

@@ -90,8 +90,11 @@ class Pending:
             self._entered_at = None
         elif self._entered_at is None:
             self._entered_at = now
-        elif now - self._entered_at > ENTERING and self._is_up_to_the_server(now):
+        elif acts and now - self._entered_at > ENTERING and self._is_up_to_the_server(now):
             self._refused_for += passed
+        if not acts and not self._told:
+            self._refused_for, self._away_told = 0.0, False
+            return False
         removes = any(act.act is Act.REMOVE for act in acts)
         if not acts or (not removes and self._room.commits_wait(now)):
             self._refused_for = 0.0
@@ -179,7 +182,7 @@ class Pending:
         """Return the names of the members whose removal waits, as far as we know."""
         leaves = {act.leaf for act in self.acts() if act.act is Act.REMOVE}
         leaves |= {act.leaf for acts in self._others.values() for act in acts if act.act is Act.REMOVE}
-        return self._members.names(leaves)
+        return self._members.names(leaves) if leaves else []
 
     def _name(self, leaf: int) -> str:
         return self._names.get(leaf) or self._members.name(leaf)

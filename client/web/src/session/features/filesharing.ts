@@ -112,7 +112,7 @@ export class Files extends Feature {
   }
 
   override async tick(now: number): Promise<void> {
-    if (this.room.isSynced(now)) {
+    if ((this.#out.length > 0 || this.#in.size > 0) && this.room.isSynced(now)) {
       const held = this.room.holdReason(now) !== null;
       if (now - this.#pieceAt >= PIECE_EVERY) await this.#sendOne(now, held);
       if (!held) await this.#ask(now);

@@ -63,11 +63,11 @@ export class HostKeyTransfer extends Feature {
       const signature = await keys.current.returnKey.sign(grantedMessage(groupId, own));
       await room.relay({ type: "granted", signature });
     }
-    if (room.holdReason(now) !== null) return;
     for (const [leaf, box] of room.announcements.boxes()) {
       const key = room.membership.signatureKey(leaf);
       const pending = key === null ? null : this.#due(leaf, key, now);
       if (key === null || pending === null) continue;
+      if (room.holdReason(now) !== null) return;
       this.#pending.set(hex(key), { at: now + pending.wait, wait: Math.min(2 * pending.wait, RESEND_AFTER_MAX) });
       let grant: Grant;
       try {

@@ -298,6 +298,7 @@ export class Signing extends Feature {
    * published only when all members have signed that they are in a later epoch.
    */
   async #publish(now: number): Promise<void> {
+    if (this.#oldKeys.length === 0) return;
     const oldest = this.room.feature(Monitor).oldestEpoch();
     for (const key of this.#oldKeys) if (key.epoch < oldest) key.publishAt ??= now + PUBLISH_AFTER;
     const ready = this.#oldKeys.filter(({ publishAt }) => publishAt !== null && publishAt <= now);

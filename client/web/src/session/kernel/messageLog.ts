@@ -98,8 +98,9 @@ export class MessageLog {
 
   /** Send the messages that are due and that nothing holds; only while in sync. */
   async sendWaiting(now: number): Promise<void> {
-    const reason = this.#room.holdReason(now);
-    for (const message of this.#outbox.unsent()) {
+    const unsent = this.#outbox.unsent();
+    const reason = unsent.length > 0 ? this.#room.holdReason(now) : null;
+    for (const message of unsent) {
       const why = message.released ? null : (this.#newcomers(message) ?? reason);
       if (why === null) {
         message.heldSince = null;

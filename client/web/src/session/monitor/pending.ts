@@ -97,6 +97,11 @@ export class Pending {
     for (const { act, leaf } of acts.values())
       if (leaf > 0 || act === Act.REMOVE) this.#names.set(leaf, this.#room.membership.name(leaf));
     this.#count(now);
+    if (acts.size === 0 && this.#told.size === 0) {
+      this.#refusedFor = 0;
+      this.#awayTold = false;
+      return false;
+    }
     const removes = [...acts.values()].some(({ act }) => act === Act.REMOVE);
     if (acts.size === 0 || (!removes && this.#room.commitsWait(now))) this.#refusedFor = 0;
     this.#reportAbsence(acts, now);
