@@ -52,6 +52,8 @@ class CommitRota:
             return False
         period = max(HEAL_INTERVAL_MIN, HEAL_ROUND / len(leaves))
         last = max(self._healed.get(leaf, 0.0) for leaf in leaves)
+        if now - last < period:
+            return False
         order = sorted(leaves, key=lambda leaf: (self._healed.get(leaf, 0.0), leaf))
         return now - last >= period + HEAL_STEP * _rank(order, own)
 
@@ -66,6 +68,8 @@ class CommitRota:
 
         `members` are (leaf, whether a host); hosts commit first.
         """
+        if not self._self_removes:
+            return []
         order = [leaf for leaf, host in sorted(members, key=lambda m: (not m[1], m[0]))]
         rank = _rank([leaf for leaf in order if leaf not in self._self_removes], own)
         return [

@@ -261,6 +261,8 @@ class Monitor(Feature):
         While too few others confirm our epoch, a host alone decides.
         """
         ahead = self._withholding.ahead(now)
+        if not ahead:
+            return False
         others = self._members.others
         if 2 * len(ahead) > len(others):
             return True

@@ -82,7 +82,8 @@ class Silence:
         if members.synced_at is None or not room.is_synced(now):
             return
         quiet = {leaf: now - max(members.last_heard(leaf), members.synced_at) for leaf in members.others}
-        silent = {leaf for leaf, seconds in quiet.items() if seconds > members.span(FRESH)}
+        most = members.span(FRESH)
+        silent = {leaf for leaf, seconds in quiet.items() if seconds > most}
         if silent - self._silent.leaves and now < self._gathered:
             silent &= self._silent.leaves
         new, over = self._silent.update(silent)
@@ -91,7 +92,8 @@ class Silence:
             seconds = round(members.span(FRESH))
             room.tell(sentences.alarm("silent", who=members.names(new), seconds=seconds))
         self._over(over, "heard")
-        gone = {leaf for leaf, seconds in quiet.items() if seconds > members.span(GONE)}
+        most = members.span(GONE)
+        gone = {leaf for leaf, seconds in quiet.items() if seconds > most}
         new, _ = self._gone.update(gone)
         if members.host:
             for leaf in new:

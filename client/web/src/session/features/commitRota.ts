@@ -50,6 +50,7 @@ export class CommitRota {
     const healed = (leaf: number) => this.#healed.get(leaf) ?? 0;
     const period = Math.max(HEAL_INTERVAL_MIN, HEAL_ROUND / leaves.length);
     const last = Math.max(...leaves.map(healed));
+    if (now - last < period) return false;
     const order = [...leaves].sort((a, b) => healed(a) - healed(b) || a - b);
     return now - last >= period + HEAL_STEP * rank(order, own);
   }
@@ -61,6 +62,7 @@ export class CommitRota {
 
   /** Return the proposals of leavers for `own` to commit; `members` are (leaf, whether a host); hosts commit first. */
   selfRemovesDue(members: readonly (readonly [number, boolean])[], own: number, now: number): SelfRemoveIntent[] {
+    if (this.#selfRemoves.size === 0) return [];
     const order = [...members]
       .sort((a, b) => Number(b[1]) - Number(a[1]) || a[0] - b[0])
       .map(([leaf]) => leaf);

@@ -278,6 +278,7 @@ export class Monitor extends Feature {
    */
   isAhead(now: number): boolean {
     const ahead = [...this.#withholding.ahead(now)];
+    if (ahead.length === 0) return false;
     const { others, host } = this.#members;
     if (2 * ahead.length > others.size) return true;
     const fresh = this.#fresh.until(others, host) > now;
