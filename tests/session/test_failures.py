@@ -284,6 +284,34 @@ def test_the_server_tells_two_stories() -> None:
     assert "two_stories" in bo.alarms
 
 
+def test_a_server_that_claims_another_history_and_contradicts_that_as_well_is_named() -> None:
+    """An honest server may repeat a host's opening, and then its changes follow it (`lie_about_chain`)."""
+    for contradicts in (True, False):
+        w = World(97)
+        ada, bo = w.meeting("Ada", "Bo")
+        w.run(1)
+        slot, other = bo.room.membership.journal.slot, bytes(range(32))
+        w._deliver(bo.links[ev.ROOM], wire.encode(wire.Opened(slot, other, bytes(64))))
+        real, sent = w.down_filter, list[bytes]()
+
+        def forge(who: Participant, message: object) -> bool:
+            if who is bo and isinstance(message, wire.Committed) and message.slot == slot + 1:
+                sent.append(message.blob)
+                chain = bytes(32) if contradicts else invite.chain_next(other, message.slot, message.blob)
+                w._deliver(
+                    bo.links[ev.ROOM],
+                    wire.encode(wire.Committed(message.slot, message.blob, chain, message.signature)),
+                )
+                return False
+            return real(who, message)
+
+        w.down_filter = forge
+        w.guest(w.link_of(ada), "Cem")
+        w.until(lambda: bool(sent), 5)
+        w.run(1)
+        assert ("two_stories" in bo.alarms) == contradicts
+
+
 def test_a_receipt_that_is_not_the_servers() -> None:
     w = World(96)
     ada, bo = w.meeting("Ada", "Bo")

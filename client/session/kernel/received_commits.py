@@ -62,12 +62,12 @@ class ReceivedCommits:
             if known == message.chain:
                 sync.goes_on(message.slot)
             elif known is not None:
-                sync.another_history(message.slot)
+                sync.another_history(message)
             return
         if message.slot != journal.slot + 1 or sync.stuck_at is not None or room.needs_rejoin:
             return  # `Sync.step` catches up
         if message.chain != journal.chain_after(message.blob):
-            sync.another_history(message.slot)
+            sync.another_history(message)
             if sync.astray:
                 return
         else:

@@ -22,6 +22,7 @@ class RoomConnection:
     refusals: int = 0  # at this slot: of our newest pass, and of all that we have
     refused_at: float = -inf  # when all that we have were refused last
     agreed: int | None = None  # the last slot at which the server had our history, since the room was opened
+    claimed: tuple[int, bytes] | None = None  # slot and chain of another history, as the server opened it
     committed: int | None = (
         None  # the last slot whose blob came on this connection, unless the room was reopened
     )

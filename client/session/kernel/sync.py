@@ -244,6 +244,9 @@ class Sync:
         """The room was opened at that slot, with that chain, or moves on while we are outside."""
         connection = self.connection
         known = None if slot is None else self._room.membership.journal.chains.get(slot)
+        if connection is not None:
+            other = slot is not None and chain is not None and known != chain
+            connection.claimed = (slot or 0, chain or b"") if other else None
         if slot is not None and known is not None and known != chain:
             if connection is not None and connection.shown is not None and slot == self.slot:
                 connection.agreed = None
@@ -258,15 +261,21 @@ class Sync:
             if known == chain:
                 self.show_again()
 
-    def another_history(self, slot: int) -> None:
+    def another_history(self, message: wire.Committed) -> None:
         """The server's room has, in that slot, a blob that does not follow from our own history.
 
-        The server tells two stories if it has had that part of our history since the room was opened.
+        The server tells two stories if it has had that part of our history since the room was opened, or if
+        the blob does not follow from the history either with which it says that the room was opened.
         Otherwise it may be honest: after a restart the room begins at a slot that some member has, and others
         hand over the blobs that follow. One may have put something else there, or nobody had our last one.
         """
-        agreed = None if self.connection is None else self.connection.agreed
-        if agreed is not None and agreed >= min(slot, self._room.membership.journal.slot):
+        connection, slot = self.connection, message.slot
+        agreed = None if connection is None else connection.agreed
+        had_ours = agreed is not None and agreed >= min(slot, self._room.membership.journal.slot)
+        claimed = None if connection is None else connection.claimed
+        next_to = claimed is not None and slot == claimed[0] + 1
+        after = invite.chain_next(claimed[1], slot, message.blob) if claimed is not None else b""
+        if had_ours or (next_to and message.chain != after):
             self._room.tell(sentences.two_stories(slot))
         else:
             self.astray = True

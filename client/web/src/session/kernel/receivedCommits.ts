@@ -64,13 +64,13 @@ export class ReceivedCommits {
       const known = journal.chains.get(message.slot);
       if (known === undefined) return;
       if (same(known, message.chain)) sync.goesOn(message.slot);
-      else sync.anotherHistory(message.slot);
+      else sync.anotherHistory(message);
       return;
     }
     // `Sync.step` catches up.
     if (message.slot !== journal.slot + 1 || sync.stuckAt !== null || room.needsRejoin) return;
     if (!same(message.chain, journal.chainAfter(message.blob))) {
-      sync.anotherHistory(message.slot);
+      sync.anotherHistory(message);
       if (sync.astray) return;
     } else {
       sync.goesOn(message.slot);

@@ -17,6 +17,8 @@ export class RoomConnection {
   refusedAt = -Infinity;
   /** The last slot at which the server had our history, since the room was opened. */
   agreed: number | null = null;
+  /** Slot and chain of another history, as the server opened it. */
+  claimed: readonly [slot: number, chain: Bytes] | null = null;
   /** The last slot whose blob came on this connection, unless the room was opened again. */
   committed: number | null = null;
   /** When we last tried to open the room, and the server's slot at that time. */

@@ -18,7 +18,7 @@
 import { type Bytes, same } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
 import { OPEN_WAIT } from "../../wire/limits";
-import type { Challenge, Entered, Refused } from "../../wire/messages";
+import type { Challenge, Committed, Entered, Refused } from "../../wire/messages";
 import { type Sentence, sentence } from "../../words/sentence";
 import { RoomConnection } from "./roomConnection";
 import { ROOM } from "../events";
@@ -258,6 +258,8 @@ export class Sync {
     const known = slot === null ? undefined : this.#room.membership.journal.chains.get(slot);
     const other = known !== undefined && (chain === null || !same(known, chain));
     if (connection !== null && (other || known === undefined)) connection.agreed = null;
+    const claimed = slot !== null && chain !== null && (known === undefined || other);
+    if (connection !== null) connection.claimed = claimed ? [slot, chain] : null;
     // It has let us in there, with our chain. Refusals will show what is true.
     if (other && slot === this.slot && connection !== null && connection.shown !== null) return;
     this.astray = other;
@@ -271,13 +273,17 @@ export class Sync {
   /**
    * The server's room has, in that slot, a blob that does not follow from our own history.
    *
-   * The server tells two stories if it has had that part of our history since the room was opened. Otherwise it may be
-   * honest: after a restart the room begins at a slot that some member has, and others hand over the blobs that follow.
+   * The server tells two stories if it has had that part of our history since the room was opened, or if the blob does
+   * not follow from the history either with which it says that the room was opened. Otherwise it may be honest: after a restart the room begins at a slot that some member has, and others hand over the blobs that follow.
    * One of them may have put something else there, or nobody had our last one.
    */
-  anotherHistory(slot: number): void {
+  anotherHistory({ slot, blob, chain }: Committed): void {
     const agreed = this.connection?.agreed ?? null;
-    if (agreed !== null && agreed >= Math.min(slot, this.#room.membership.journal.slot))
+    const hadOurs = agreed !== null && agreed >= Math.min(slot, this.#room.membership.journal.slot);
+    const claimed = this.connection?.claimed ?? null;
+    const contradicts =
+      claimed !== null && slot === claimed[0] + 1 && !same(chain, invite.chainNext(claimed[1], slot, blob));
+    if (hadOurs || contradicts)
       this.#room.tell(sentences.twoStories(slot));
     else this.astray = true;
   }
