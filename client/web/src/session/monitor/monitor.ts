@@ -278,9 +278,8 @@ export class Monitor extends Feature {
    */
   isAhead(now: number): boolean {
     const ahead = [...this.#withholding.ahead(now)];
-    if (ahead.length === 0) return false;
     const { others, host } = this.#members;
-    if (2 * ahead.length > others.size) return true;
+    if (ahead.length === 0 || 2 * ahead.length > others.size) return ahead.length > 0;
     const fresh = this.#fresh.until(others, host) > now;
     return !fresh && ahead.some((leaf) => others.get(leaf) === true);
   }
