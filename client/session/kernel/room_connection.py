@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from math import inf
 
+from snugroom.crypto.entry.invite import chain_next
+
 
 @dataclass
 class RoomConnection:
@@ -36,6 +38,12 @@ class RoomConnection:
     handed_over_at: float = -inf
     out_of_reach: bool = False  # the server claims a later slot, and refuses to hand over the way to it
     asked: Counter[str] = field(default_factory=Counter)  # our messages without an answer, by type
+
+    def contradicts_claim(self, slot: int, blob: bytes, chain: bytes) -> bool:
+        """Return whether a blob does not follow from the other history that the server has claimed."""
+        if self.claimed is None or slot != self.claimed[0] + 1:
+            return False
+        return chain != chain_next(self.claimed[1], slot, blob)
 
     def is_answer(self, about: str) -> bool:
         """Record an answer to one of our messages of that type; return False if none waits for one."""

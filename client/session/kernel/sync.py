@@ -272,10 +272,9 @@ class Sync:
         connection, slot = self.connection, message.slot
         agreed = None if connection is None else connection.agreed
         had_ours = agreed is not None and agreed >= min(slot, self._room.membership.journal.slot)
-        claimed = None if connection is None else connection.claimed
-        next_to = claimed is not None and slot == claimed[0] + 1
-        after = invite.chain_next(claimed[1], slot, message.blob) if claimed is not None else b""
-        if had_ours or (next_to and message.chain != after):
+        if had_ours or (
+            connection is not None and connection.contradicts_claim(slot, message.blob, message.chain)
+        ):
             self._room.tell(sentences.two_stories(slot))
         else:
             self.astray = True

@@ -1,5 +1,6 @@
 /** The state of the open connection to the room. */
-import type { Bytes } from "../../crypto/bytes";
+import { type Bytes, same } from "../../crypto/bytes";
+import { chainNext } from "../../crypto/entry/invite";
 
 /** Discarded with the connection; the room session keeps the state that outlasts it. */
 export class RoomConnection {
@@ -41,6 +42,12 @@ export class RoomConnection {
 
   constructor(nonce: Bytes, readonly serverKey: Bytes) {
     this.nonce = nonce;
+  }
+
+  /** Return whether a blob does not follow from the other history that the server has claimed. */
+  contradictsClaim(slot: number, blob: Bytes, chain: Bytes): boolean {
+    if (this.claimed === null || slot !== this.claimed[0] + 1) return false;
+    return !same(chain, chainNext(this.claimed[1], slot, blob));
   }
 
   /** Record a message of ours, of that type. */

@@ -274,16 +274,14 @@ export class Sync {
    * The server's room has, in that slot, a blob that does not follow from our own history.
    *
    * The server tells two stories if it has had that part of our history since the room was opened, or if the blob does
-   * not follow from the history either with which it says that the room was opened. Otherwise it may be honest: after a restart the room begins at a slot that some member has, and others hand over the blobs that follow.
-   * One of them may have put something else there, or nobody had our last one.
+   * not follow from the history either with which it says that the room was opened. Otherwise it may be honest: after a
+   * restart the room begins at a slot that some member has, and others hand over the blobs that follow. One of them may
+   * have put something else there, or nobody had our last one.
    */
   anotherHistory({ slot, blob, chain }: Committed): void {
     const agreed = this.connection?.agreed ?? null;
     const hadOurs = agreed !== null && agreed >= Math.min(slot, this.#room.membership.journal.slot);
-    const claimed = this.connection?.claimed ?? null;
-    const contradicts =
-      claimed !== null && slot === claimed[0] + 1 && !same(chain, invite.chainNext(claimed[1], slot, blob));
-    if (hadOurs || contradicts)
+    if (hadOurs || this.connection?.contradictsClaim(slot, blob, chain))
       this.#room.tell(sentences.twoStories(slot));
     else this.astray = true;
   }
