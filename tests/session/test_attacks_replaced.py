@@ -189,20 +189,26 @@ def test_a_replaced_program_that_goes_on_is_reported_even_if_the_rejoin_is_kept_
         assert len(texts(who, "replaced")) == 1
 
 
-def test_old_heartbeats_of_a_member_that_came_back_accuse_nobody() -> None:
-    """The server delivers a heartbeat of the time before the rejoin, as often and as late as it likes."""
-    w = World(486)
-    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+def broadcasts(w: World, to: Participant, seconds: int) -> list[bytes]:
+    """Let time pass, and return the blobs that were broadcast to a member meanwhile."""
     blobs: list[bytes] = []
 
     def keep(who: Participant, message: object) -> bool:
-        if who is ada and isinstance(message, wire.Broadcasted):
+        if who is to and isinstance(message, wire.Broadcasted):
             blobs.append(message.blob)
         return True
 
     w.down_filter = keep
-    w.run(20)
+    w.run(seconds)
     w.down_filter = lambda who, message: True
+    return blobs
+
+
+def test_old_heartbeats_of_a_member_that_came_back_accuse_nobody() -> None:
+    """The server delivers a heartbeat of the time before the rejoin, as often and as late as it likes."""
+    w = World(486)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    blobs = broadcasts(w, ada, 20)
     comes_back(w, bo, people)
     for _ in range(3):
         w.run(7)
@@ -231,16 +237,7 @@ def test_an_answer_to_our_own_earlier_membership_accuses_nobody() -> None:
     """Numbers of heartbeats begin anew with a membership: an old one may acknowledge a number to come."""
     w = World(491)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
-    blobs: list[bytes] = []
-
-    def keep(who: Participant, message: object) -> bool:
-        if who is ada and isinstance(message, wire.Broadcasted):
-            blobs.append(message.blob)
-        return True
-
-    w.down_filter = keep
-    w.run(30)
-    w.down_filter = lambda who, message: True
+    blobs = broadcasts(w, ada, 30)
     comes_back(w, cem, people)
     comes_back(w, bo, people)
     w.run(40)

@@ -59,6 +59,22 @@ def _wanting(kept: bytes, names: tuple[str, ...]) -> list[str]:
     return [*wanting, "altered evidence holds as well"]
 
 
+async def _bo_is_out(stage: Stage, act: str) -> Outcome:
+    """Keep Bo out by that act, until Bo was told."""
+    bo = stage.member("Bo")
+    await stage.act(act, victim=2)
+    await asyncio.sleep(0.5)
+    before = counts(stage)
+    await stage.told(["dropped"], 30.0, [bo])
+    out = gained(stage, before, "Ada", "Bo") == 0 and gained(stage, before, "Bo", "Ada") == 0
+    harms = tuple(_false_words([bo]))
+    await stage.operator.end(act)
+    return Outcome(
+        out, "Bo was kept out for as long as the operator liked, and knew by whom.", watchers=("Bo",),
+        harms=harms + await goes_on(stage), loses=True,
+    )  # fmt: skip
+
+
 @scene(
     _THEME,
     "case 1",
@@ -68,18 +84,7 @@ def _wanting(kept: bytes, names: tuple[str, ...]) -> list[str]:
 )
 async def kicked(stage: Stage) -> Outcome:
     """The server's text is shown as the server's. A removal is valid only with a host's signature."""
-    bo = stage.member("Bo")
-    await stage.act("kick", victim=2)
-    await asyncio.sleep(0.5)
-    before = counts(stage)
-    await stage.told(["dropped"], 30.0, [bo])
-    out = gained(stage, before, "Ada", "Bo") == 0 and gained(stage, before, "Bo", "Ada") == 0
-    harms = tuple(_false_words([bo]))
-    await stage.operator.end("kick")
-    return Outcome(
-        out, "Bo was kept out for as long as the operator liked, and knew by whom.", watchers=("Bo",),
-        harms=harms + await goes_on(stage), loses=True,
-    )  # fmt: skip
+    return await _bo_is_out(stage, "kick")
 
 
 @scene(
@@ -91,18 +96,7 @@ async def kicked(stage: Stage) -> Outcome:
 )
 async def shut_out(stage: Stage) -> Outcome:
     """A server that answers HTTP is not down. Behind `snug page`, the page's own machine asks it."""
-    bo = stage.member("Bo")
-    await stage.act("shut_out", victim=2)
-    await asyncio.sleep(0.5)
-    before = counts(stage)
-    await stage.told(["dropped"], 30.0, [bo])
-    out = gained(stage, before, "Ada", "Bo") == 0 and gained(stage, before, "Bo", "Ada") == 0
-    harms = tuple(_false_words([bo]))
-    await stage.operator.end("shut_out")
-    return Outcome(
-        out, "Bo was kept out for as long as the operator liked, and knew by whom.", watchers=("Bo",),
-        harms=harms + await goes_on(stage), loses=True,
-    )  # fmt: skip
+    return await _bo_is_out(stage, "shut_out")
 
 
 @scene(
