@@ -17,7 +17,8 @@ from snugroom.server import config, page
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.hub import Hub
-from snugroom.server.rooms.signaling import MediaServer, Signaling
+from snugroom.server.rooms.media_server import MediaServer
+from snugroom.server.rooms.signaling import Signaling
 from snugroom.server.sfu.io.sockets import BindError
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.sfu.workers.pipe import Setup

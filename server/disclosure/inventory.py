@@ -47,7 +47,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "byte_limiters": "connections = http",
         "refusals": "refusals = label",
     },
-    "snugroom.server.rooms.signaling.SignalingConnection": {
+    "snugroom.server.rooms.connection.SignalingConnection": {
         "rate_limits": LIMITS,
         "dropped": "connections",
         "_ws": "?people[].headers = http",
@@ -65,7 +65,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_limit": LIMITS,
         "_on_exceeded": MACHINERY,
     },
-    "snugroom.server.rooms.signaling.PendingMedia": {
+    "snugroom.server.rooms.media_server.PendingMedia": {
         "answers": "media = http",
         "streams": "rooms[].streams = handle label",
     },

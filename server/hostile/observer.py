@@ -28,9 +28,11 @@ from typing import Any
 from snugroom.server import logs
 from snugroom.server.app import Server
 from snugroom.server.config import Settings
+from snugroom.server.rooms.connection import SignalingConnection
 from snugroom.server.rooms.effects import Effect, Send
 from snugroom.server.rooms.hub import Hub
-from snugroom.server.rooms.signaling import MediaServer, Signaling, SignalingConnection
+from snugroom.server.rooms.media_server import MediaServer
+from snugroom.server.rooms.signaling import Signaling
 from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.io.packet_io import DatagramHandler, PlainPacketIo

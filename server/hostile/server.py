@@ -18,9 +18,10 @@ from snugroom.server.hostile.participants import Participants
 from snugroom.server.rooms.effects import Effect, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.media import RoomMedia
+from snugroom.server.rooms.media_server import MediaServer
 from snugroom.server.rooms.room import Room
 from snugroom.server.rooms.seat import Seat
-from snugroom.server.rooms.signaling import MediaServer, Signaling
+from snugroom.server.rooms.signaling import Signaling
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.io.packet_io import SENT_MAX, DatagramHandler, PacketIo

@@ -1,7 +1,6 @@
 """The WebSockets of the server: read messages, pass them to the hub, and perform the hub's effects.
 
-Each connection has a reader, a writer task, and a bounded queue of outgoing frames. A slow reader is dropped,
-and delays no other connection. Effects are performed at once and in order, on a single event loop.
+Effects are performed at once and in order, on a single event loop.
 """
 
 from __future__ import annotations
@@ -12,149 +11,25 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from aiohttp import WSMsgType, web
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.backpressure import ByteLimiter
+from snugroom.server.rooms.connection import CLOSE_TIMEOUT, SignalingConnection
 from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaSubscribe, Send
 from snugroom.server.rooms.hub import Hub
-from snugroom.server.rooms.rate_limits import RateLimits
+from snugroom.server.rooms.media_server import MediaServer, PendingMedia
 from snugroom.server.wire import messages
 
 log = logging.getLogger(__name__)
 
 TICK = 0.05
-#: Seconds for the last message and the WebSocket's closing handshake.
-CLOSE_TIMEOUT = 1.0
 #: Codes of refusals that do not count against the client.
 _NO_ERRORS: Final = frozenset({"lost", "open"})
 _OWN_PAGE: Final = re.compile(r"http://([a-z2-7]{26}\.localhost|127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
-
-
-class MediaServer(Protocol):
-    """The SFU's interface to signaling: `server.sfu.sfu.Sfu` or `server.sfu.workers.pool.Workers`."""
-
-    def join(
-        self, room: bytes, handle: bytes, media: messages.Media
-    ) -> messages.Transport | asyncio.Future[messages.Transport]:
-        """Add or change streams and transport parameters of a connection. Raises ValueError on refusal.
-
-        A future delivers the transport, or the exception, later.
-        """
-
-    def subscribe(self, room: bytes, handle: bytes, ssrcs: list[int] | None, max_layers: list[int]) -> None:
-        """Forward the streams `ssrcs` (None: all), in layers up to `max_layers` (empty: the largest)."""
-
-    def leave(self, room: bytes, handle: bytes) -> None:
-        """End all media of a connection."""
-
-    def totals(self) -> dict[str, int]:
-        """Return the SFU's counts, over all rooms."""
-
-
-@dataclass(slots=True)
-class PendingMedia:
-    """The pending `media` of a connection. `streams` is sent after the last of `answers`."""
-
-    answers: list[asyncio.Future[messages.Transport]] = field(default_factory=list)
-    streams: messages.Streams | None = None
-
-
-class SignalingConnection:
-    """One WebSocket, its bounded queue of frames, and the task that sends them."""
-
-    def __init__(
-        self, ws: web.WebSocketResponse, request: web.Request, settings: Settings, now: float
-    ) -> None:
-        self.rate_limits = RateLimits(settings, now)
-        self.dropped = False
-        self._ws = ws
-        self._request = request
-        self._settings = settings
-        self._queue: deque[bytes] = deque()
-        self._bytes = 0
-        self._wake = asyncio.Event()
-        self._writer = asyncio.create_task(self._write())
-        self._finishing: asyncio.Task[None] | None = None
-
-    @property
-    def queued_bytes(self) -> int:
-        """Number of bytes in the queue."""
-        return self._bytes
-
-    @property
-    def address_and_headers(self) -> tuple[str, dict[str, str]]:
-        """The address and the headers of the HTTP request, which last as long as the connection."""
-        return self._request.remote or "", dict(self._request.headers)
-
-    def put(self, frame: bytes) -> bool:
-        """Queue a frame; return False if the queue has no space for it."""
-        s = self._settings
-        if self._bytes + len(frame) > s.queue_bytes or len(self._queue) >= s.queue_messages:
-            return False
-        self._queue.append(frame)
-        self._bytes += len(frame)
-        self._wake.set()
-        return True
-
-    async def _write(self) -> None:
-        try:
-            while True:
-                while self._queue:
-                    frame = self._queue.popleft()
-                    await self._ws.send_frame(frame, WSMsgType.TEXT)
-                    self._bytes = max(0, self._bytes - len(frame))
-                if self.dropped:
-                    return
-                self._wake.clear()
-                await self._wake.wait()
-        except ConnectionError:
-            pass  # the reader notices, and removes the connection
-
-    def clear_queue(self) -> None:
-        """Empty the queue."""
-        self._queue.clear()
-        self._bytes = 0
-
-    def drop(self, last: bytes) -> None:
-        """Send the frame `last` after the queued frames, and close.
-
-        Without space in the queue, `last` replaces the queued frames.
-        """
-        self.dropped = True
-        if self._bytes + len(last) > self._settings.queue_bytes:
-            self._queue.clear()
-        self._queue.append(last)
-        self._bytes += len(last)
-        self._wake.set()
-        self.finish()
-
-    def finish(self) -> asyncio.Task[None]:
-        """Send the last frame, close, and abort the connection if that takes longer than `CLOSE_TIMEOUT`."""
-        if self._finishing is None:
-            self._finishing = asyncio.create_task(self._finish())
-        return self._finishing
-
-    async def _finish(self) -> None:
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                if self.dropped:
-                    await self._writer
-                if not await self._ws.close() and not self._ws.closed:
-                    self._cut()
-        except (TimeoutError, ConnectionError):
-            self._cut()
-        finally:
-            self._writer.cancel()
-
-    def _cut(self) -> None:
-        transport = self._request.transport
-        if transport is not None:
-            transport.abort()
 
 
 class Signaling:

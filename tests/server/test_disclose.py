@@ -53,7 +53,7 @@ WITH_WORKERS = {
     )
     or name
     in (
-        "snugroom.server.rooms.signaling.PendingMedia",
+        "snugroom.server.rooms.media_server.PendingMedia",
         "snugroom.server.sfu.facts.MediaFacts",
         "snugroom.server.sfu.facts.StreamFacts",
     )
