@@ -1,9 +1,10 @@
 """``snug-server``: run the server until SIGTERM or SIGINT. ``disclose``: see `server.disclosure.command`.
 
-Standard output has the line ``listening on URL``, with ``--window`` the line ``window URL``, with
-``--metrics`` the line ``metrics URL``, and for every SIGUSR1 a line ``disclosure JSON``
-(`server.disclosure.view`). Standard error has the log. When the server stops, it sends all connections a last
-message. The exit status is 0 after a signal, and 2 if the server cannot start.
+Standard output has the line ``listening on URL``, with ``--tls`` the line ``certificate sha256 FINGERPRINT``,
+with ``--window`` the line ``window URL``, with ``--metrics`` the line ``metrics URL``, and for every SIGUSR1
+a line ``disclosure JSON`` (`server.disclosure.view`). Standard error has the log. SIGHUP reads the
+certificate again. When the server stops, it sends all connections a last message. The exit status is 0 after
+a signal, and 2 if the server cannot start.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import resource
 import signal
 import sys
@@ -25,6 +27,7 @@ from snugroom.server.config import ConfigError, Settings
 from snugroom.server.disclosure import command, metrics, view, window
 from snugroom.server.disclosure.command import DisclosureSocket
 from snugroom.server.page import PageError
+from snugroom.server.systemd import Service
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,12 @@ def parser() -> argparse.ArgumentParser:
         epilog="snug-server disclose [PID] asks a running one for everything that it could hand over.",
     )
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default 127.0.0.1:8080)")
+    parser.add_argument(
+        "--tls",
+        metavar=("CERT", "KEY"),
+        nargs="+",
+        help="TLS without a proxy: a certificate chain and its key, as PEM; or self-signed alone",
+    )
     parser.add_argument("--config", metavar="FILE", type=Path, help="settings, as TOML")
     parser.add_argument(
         "--log-level",
@@ -84,6 +93,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     if arguments.listen:
         config.host_and_port(arguments.listen)
         settings = msgspec.structs.replace(settings, listen=arguments.listen)
+    if arguments.tls:
+        settings = msgspec.structs.replace(settings, tls=arguments.tls)
+        config.check_tls(arguments.tls)
     if arguments.window:
         settings = msgspec.structs.replace(settings, window=arguments.window)
     if arguments.metrics:
@@ -128,6 +140,7 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
         loop.add_signal_handler(number, stop.set)
     server = _make(settings, hostile)
     disclosure_socket = DisclosureSocket(server)
+    service = Service(os.environ)
     looking: window.Window | None = None
     counting: metrics.Metrics | None = None
     telling: set[asyncio.Task[None]] = set()
@@ -147,7 +160,12 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
         except OSError:
             log.warning("the disclosure socket failed to open: `disclose` gets no answer")
         loop.add_signal_handler(signal.SIGUSR1, tell)
+        if service or server.certificate is not None:
+            # without either, SIGHUP means that the terminal has closed
+            loop.add_signal_handler(signal.SIGHUP, server.reload)
         print(f"listening on {url}", flush=True)
+        if server.certificate is not None:
+            print(f"certificate sha256 {server.certificate.fingerprint}", flush=True)
         if settings.window is not None:
             looking = window.Window(server, settings.window)
             try:
@@ -162,8 +180,10 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
                 print(f"metrics {await counting.start()}", flush=True)
             except OSError as error:
                 raise StartError(f"can't listen on {settings.metrics}: {error.strerror}") from None
+        service.ready()
         await stop.wait()
     finally:
+        service.stopping()
         if counting is not None:
             await counting.stop()
         if looking is not None:

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from nacl.signing import SigningKey
@@ -23,6 +24,7 @@ from snugroom.server.sfu.io.sockets import BindError
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.sfu.workers.pipe import Setup
 from snugroom.server.sfu.workers.pool import Workers
+from snugroom.server.tls import Certificate, TlsError
 from snugroom.server.wire import limits
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class Server:
     ) -> None:
         self.settings = settings
         self.url = ""
+        self.certificate: Certificate | None = None
         self.started_at = clock()
         self.clock = clock
         self._rng = rng
@@ -96,7 +99,8 @@ class Server:
             listening.bind((address, port))
             listening.listen(256)
             listening.setblocking(False)
-            self.url = config.url(host, listening.getsockname()[1])
+            self.url = config.url(host, listening.getsockname()[1], tls=bool(s.tls))
+            self.certificate = self._read_certificate(host)
             media = self._media or await self._start_media(address)
         except OSError as error:
             listening.close()
@@ -123,10 +127,43 @@ class Server:
             app, access_log=None, shutdown_timeout=0.5, keepalive_timeout=s.handshake_time, lingering_time=1.0
         )
         await self._runner.setup()
-        self._listener = await asyncio.get_running_loop().create_server(self._greet, sock=listening)
+        self._listener = await self._accept(listening)
         self._tick = asyncio.create_task(self._signaling.tick())
         log.info("started")
         return self.url
+
+    def _read_certificate(self, host: str) -> Certificate | None:
+        if not self.settings.tls:
+            return None
+        try:
+            return Certificate(self.settings.tls, urlsplit(self.settings.origin or "").hostname or host)
+        except TlsError as error:
+            raise StartError(str(error)) from None
+
+    async def _accept(self, listening: socket.socket) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        if self.certificate is None:
+            return await loop.create_server(self._greet, sock=listening)
+        # a TLS handshake has ended, well or badly, before `_greet` cuts the connection
+        time = self.settings.handshake_time / 2
+        return await loop.create_server(
+            self._greet,
+            sock=listening,
+            ssl=self.certificate.context,
+            ssl_handshake_timeout=time,
+            ssl_shutdown_timeout=time,
+        )
+
+    def reload(self) -> None:
+        """Serve the renewed certificate to new connections. A bad one is logged, and changes nothing."""
+        if self.certificate is None:
+            return
+        try:
+            changed = self.certificate.reload()
+        except TlsError:
+            log.warning("the renewed certificate can't be used: the old one stays; `doctor` tells why")
+            return
+        log.warning("the certificate has been read again: %s", "a new one" if changed else "the same one")
 
     async def _start_media(self, address: str) -> MediaServer:
         s = self.settings
@@ -216,22 +253,24 @@ class Server:
                 loop.call_later(self.settings.page_time, cut)
                 return
             self._greeting.discard(handler)
-            if handler not in self.signaling.upgraded and handler.transport is not None:
-                handler.transport.abort()
+            if handler not in self.signaling.upgraded:
+                limiter.abort()
+                # asyncio reports no end of a connection whose TLS handshake has failed
+                byte_limiters.pop(handler, None)
 
         delay = self.settings.handshake_time
         if len(self._greeting) >= self.settings.max_connections:
             # connections that have closed or have become WebSockets do not count
-            upgraded = self.signaling.upgraded
-            self._greeting = {h for h in self._greeting if h.transport is not None and h not in upgraded}
+            upgraded, open_ones = self.signaling.upgraded, self.signaling.byte_limiters
+            self._greeting = {h for h in self._greeting if h in open_ones and h not in upgraded}
         if len(self._greeting) >= self.settings.max_connections:
             delay = 0  # not call_soon, which would run before connection_made
         else:
             self._greeting.add(handler)
         loop.call_later(delay, cut)
         byte_limiters = self.signaling.byte_limiters
-        byte_limiters[handler] = ByteLimiter(handler, lambda: byte_limiters.pop(handler, None))
-        return byte_limiters[handler]
+        limiter = byte_limiters[handler] = ByteLimiter(handler, lambda: byte_limiters.pop(handler, None))
+        return limiter
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True})

@@ -15,6 +15,7 @@ import msgspec
 
 from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.tls import SELF_SIGNED
 from snugroom.server.wire import limits
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
@@ -37,10 +38,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     Where
         listen: ``HOST:PORT``, or ``[HOST]:PORT`` for IPv6, of HTTP and WebSocket; port 0 takes a free one.
-        origin: the origin that clients sign at the door; without it ``http://HOST:PORT`` of `listen`. A
-            server behind a proxy, or on a wildcard address, needs it.
+        origin: the origin that clients sign at the door; without it ``http://HOST:PORT`` of `listen` (https
+            with `tls`). A server behind a proxy, or on a wildcard address, needs it.
         allowed_origins: further accepted values of a browser's Origin header. Pages from the participant's
             own machine may always connect.
+        tls: the PEM files of a certificate chain and of its key, for a server without a proxy in front; or
+            ``["self-signed"]``, for a certificate of its own; empty: no TLS. SIGHUP reads the files again.
         page: whether the server serves the meeting page.
         window: loopback address of the landlord's window, ``HOST:PORT``; none: there is no window.
         metrics: loopback address of ``/metrics``, ``HOST:PORT``; none: there are no metrics.
@@ -105,6 +108,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     listen: str = "127.0.0.1:8080"
     origin: str | None = None
     allowed_origins: list[str] = []
+    tls: Annotated[list[str], msgspec.Meta(max_length=2)] = []
     page: bool = True
     window: str | None = None
     media_address: str | None = None
@@ -188,6 +192,7 @@ def checked(table: dict[str, object]) -> Settings:
     except msgspec.ValidationError as error:
         raise ConfigError(f"a setting is not valid: {error}") from None
     host_and_port(settings.listen)
+    check_tls(settings.tls)
     for number, relay in enumerate(settings.turn):
         if (relay.secret is None) == (relay.secret_file is None):
             raise ConfigError(f"turn[{number}] needs either secret or secret_file, and not both")
@@ -216,6 +221,12 @@ def check_ports(settings: Settings) -> None:
         )
 
 
+def check_tls(tls: list[str]) -> None:
+    """Raise ConfigError if the setting `tls` has none of its three forms."""
+    if len(tls) == 1 and tls != [SELF_SIGNED]:
+        raise ConfigError(f'tls needs two files, a certificate and its key, or "{SELF_SIGNED}" alone')
+
+
 def host_and_port(listen: str) -> tuple[str, int]:
     """Split ``HOST:PORT`` or ``[HOST]:PORT``. Raises ConfigError if `listen` has neither form."""
     host, colon, port = listen.rpartition(":")
@@ -228,9 +239,10 @@ def host_and_port(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def url(host: str, port: int) -> str:
-    """Return ``http://HOST:PORT``, with an IPv6 address in brackets."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def url(host: str, port: int, *, tls: bool = False) -> str:
+    """Return ``http://HOST:PORT``, or https with `tls`, with an IPv6 address in brackets."""
+    scheme, shown = "https" if tls else "http", f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" if tls and port == 443 else f"{scheme}://{shown}:{port}"
 
 
 def is_wildcard(host: str) -> bool:

@@ -19,6 +19,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.app.Server": {
         "settings": SETTINGS,
         "url": "- the server's own address = setting",
+        "certificate": "- the server's own certificate",
         "started_at": "uptime",
         "clock": MACHINERY,
         "_rng": MACHINERY,
@@ -30,8 +31,19 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_tick": MACHINERY + " = http",
     },
     "snugroom.server.config.Settings": every(
-        "listen origin allowed_origins media_address media_bind media_also metrics", SETTINGS + " = setting"
+        "listen origin allowed_origins tls media_address media_bind media_also metrics",
+        SETTINGS + " = setting",
     ),
+    "snugroom.server.tls.Certificate": {
+        "_files": SETTINGS + " = setting",
+        "fingerprint": "- the server's own certificate = setting",
+        **every("_current context", "- the server's own certificate = tls"),
+    },
+    "snugroom.server.systemd.Service": {
+        "_path": MACHINERY + " = setting",
+        "interval": MACHINERY,
+        "_watchdog": MACHINERY + " = http",
+    },
     "snugroom.server.rooms.signaling.Signaling": {
         "hub": "rooms",
         "media": "media",
@@ -61,6 +73,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.rooms.backpressure.ByteLimiter": {
         **every("handler _on_lost _transport", "connections = http"),
+        "_aborted": MACHINERY,
         "_unclaimed": LIMITS,
         "_limit": LIMITS,
         "_on_exceeded": MACHINERY,

@@ -28,6 +28,7 @@ class ByteLimiter(asyncio.Protocol):
         self.handler = handler
         self._on_lost = on_lost
         self._transport: asyncio.BaseTransport | None = None
+        self._aborted = False
         self._unclaimed = 0
         self._limit = 0
         self._on_exceeded: Callable[[], None] | None = None
@@ -40,8 +41,16 @@ class ByteLimiter(asyncio.Protocol):
         """Subtract the bytes of a complete message of `size` bytes."""
         self._unclaimed = max(0, self._unclaimed - size - HEADER_BYTES)
 
+    def abort(self) -> None:
+        """Cut the connection, also if it is still in its TLS handshake. Harmless after its end."""
+        self._aborted = True
+        if isinstance(self._transport, asyncio.WriteTransport):
+            self._transport.abort()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        if self._aborted:
+            self.abort()
         if hasattr(transport, "max_size"):  # bytes of one read, in asyncio's own transports
             transport.max_size = READ_MAX
         self.handler.connection_made(transport)
@@ -50,8 +59,7 @@ class ByteLimiter(asyncio.Protocol):
         if self._on_exceeded is not None:
             self._unclaimed += len(data)
             if self._unclaimed > self._limit:
-                if isinstance(self._transport, asyncio.WriteTransport):
-                    self._transport.abort()
+                self.abort()
                 self._on_exceeded()
                 self._on_exceeded = None
                 return

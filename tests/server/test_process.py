@@ -72,7 +72,7 @@ class Process:
 
 
 @asynccontextmanager
-async def running(*arguments: str) -> AsyncIterator[Process]:
+async def running(*arguments: str, **environ: str) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-X",
@@ -81,14 +81,14 @@ async def running(*arguments: str) -> AsyncIterator[Process]:
         "snugroom.server",
         *(arguments or ("--listen", "127.0.0.1:0")),
         cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": ""},
+        env={**os.environ, "PYTHONUNBUFFERED": "", **environ},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     running = Process(process)
     try:
         line = await running.line()
-        assert line.startswith("listening on http://127.0.0.1:")
+        assert re.match("listening on https?://127.0.0.1:", line), line
         running.url = line.removeprefix("listening on ")
         yield running
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -159,9 +160,11 @@ class Place:
 
 
 @asynccontextmanager
-async def visiting(url: str, server: Server | None = None) -> AsyncIterator[Place]:
-    """A way in to a server that runs already."""
-    connector = aiohttp.TCPConnector(local_addr=(CLIENT_ADDRESS, 0), limit=0)
+async def visiting(
+    url: str, server: Server | None = None, trust: ssl.SSLContext | bool = True
+) -> AsyncIterator[Place]:
+    """A way in to a server that runs already. `trust`: the certificates that this visitor trusts."""
+    connector = aiohttp.TCPConnector(local_addr=(CLIENT_ADDRESS, 0), limit=0, ssl=trust)
     async with aiohttp.ClientSession(connector=connector) as http:
         yield Place(url, http, server)
 
@@ -174,11 +177,11 @@ async def serving(settings: Settings | None = None, calls: Calls | None = None) 
 
 
 @asynccontextmanager
-async def running(server: Server) -> AsyncIterator[Place]:
+async def running(server: Server, trust: ssl.SSLContext | bool = True) -> AsyncIterator[Place]:
     """Start a server, visit it, and stop it in the end."""
     url = await server.start()
     try:
-        async with visiting(url, server) as place:
+        async with visiting(url, server, trust) as place:
             yield place
     finally:
         async with asyncio.timeout(PATIENCE):
