@@ -56,7 +56,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         media_tcp: whether the media port accepts ICE over TCP too, for networks that block UDP.
         turn: TURN servers sent to browsers: tables of `urls`, and of `secret` or `secret_file` with coturn's
             ``static-auth-secret``.
-        turn_time: lifetime of the TURN credentials.
+        turn_time: lifetime of the TURN credentials. A browser gets new ones whenever its network changes, and
+            a relayed connection outlives them.
 
     How many
         max_connections: WebSockets; the process raises its file limit to match, as far as it may.
@@ -117,7 +118,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     media_also: Annotated[list[str], msgspec.Meta(max_length=limits.ADDRESSES_MAX)] = []
     media_tcp: bool = True
     turn: Annotated[list[TurnServer], msgspec.Meta(max_length=limits.TURN_MAX)] = []
-    turn_time: Seconds = 21_600.0
+    turn_time: Seconds = 3600.0
     metrics: str | None = None
 
     workers: Workers = 1

@@ -59,7 +59,7 @@ class Sfu:
         also: Sequence[str] = (),
         tcp: bool = False,
         turn: Sequence[TurnServer] = (),
-        turn_time: float = 21_600.0,
+        turn_time: float = 3600.0,
         limits: MediaLimits = MediaLimits(),  # noqa: B008 - frozen
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -171,7 +171,7 @@ class Sfu:
             port=self.port,
             others=self._also,
             tcp=self._tcp,
-            turn=with_credentials(self._turn, self._wall(), self._turn_time),
+            turn=with_credentials(self._turn, self._wall(), self._turn_time, os.urandom),
         )
 
     def subscribe(
