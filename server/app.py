@@ -17,6 +17,7 @@ from nacl.signing import SigningKey
 from snugroom.server import config, page
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.rooms.backpressure import ByteLimiter
+from snugroom.server.rooms.entrance import Arrival
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.media_server import MediaServer
 from snugroom.server.rooms.signaling import Signaling
@@ -209,7 +210,7 @@ class Server:
         )
 
     def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:
-        return Signaling(hub, media, self.settings, origins=origins, clock=self.clock)
+        return Signaling(hub, media, self.settings, origins=origins, clock=self.clock, rng=self._rng)
 
     def _make_sfu(self, **options: Any) -> Sfu:
         return Sfu(**options)
@@ -270,7 +271,12 @@ class Server:
         loop.call_later(delay, cut)
         byte_limiters = self.signaling.byte_limiters
         limiter = byte_limiters[handler] = ByteLimiter(handler, lambda: byte_limiters.pop(handler, None))
-        return limiter
+
+        def turned_away() -> None:
+            byte_limiters.pop(handler, None)
+            self._greeting.discard(handler)
+
+        return Arrival(self.signaling.admission.entrance, limiter, turned_away)
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True})

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.server.disclosure import inventory_media
+from snugroom.server.disclosure import inventory_admission, inventory_media
 from snugroom.server.disclosure.kinds import COUNT, LIMITS, MACHINERY, PAGE, SETTINGS, every
 
 ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
@@ -31,7 +31,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_tick": MACHINERY + " = http",
     },
     "snugroom.server.config.Settings": every(
-        "listen origin allowed_origins tls media_address media_bind media_also metrics",
+        "listen origin allowed_origins tls media_address media_bind media_also metrics trusted_proxies "
+        "client_header",
         SETTINGS + " = setting",
     ),
     "snugroom.server.tls.Certificate": {
@@ -52,8 +53,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_clock": MACHINERY,
         "_connections": "connections = handle",
         "_pending_media": "rooms[].streams = handle",
-        "_addresses": "addresses = address",
         "_sockets": "connections",
+        **every("sent sent_bytes", COUNT),
+        "relieved": "refusals = label",
+        **every("admission pump", "connections"),
         "_stopping": MACHINERY,
         "upgraded": "connections = http",
         "byte_limiters": "connections = http",
@@ -65,6 +68,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_ws": "?people[].headers = http",
         "_request": "?people[].headers = http",
         "_settings": SETTINGS,
+        "_ledger": "memory_bytes",
+        "_inbox": "memory_bytes = frame setting",
+        "_inbox_bytes": "memory_bytes",
+        "_moved": MACHINERY + " = http",
         "_queue": "queued_bytes = frame",
         "_bytes": "queued_bytes",
         "_wake": MACHINERY + " = http",
@@ -74,6 +81,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.rooms.backpressure.ByteLimiter": {
         **every("handler _on_lost _transport", "connections = http"),
         "_aborted": MACHINERY,
+        "address": "?people[].address = address",
         "_unclaimed": LIMITS,
         "_limit": LIMITS,
         "_on_exceeded": MACHINERY,
@@ -96,6 +104,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_lobbies": "?lobbies[].number = lobby",
         "_in_room": "?rooms[].handles = handle",
         "_in_lobby": "?lobbies[].handles = handle lobby",
+        "ledger": "memory_bytes",
+        "_places": "rooms",
     },
     "snugroom.server.rooms.lobby.Lobby": {
         "_settings": SETTINGS,
@@ -116,10 +126,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_slots": LIMITS,
         "_empty_since": MACHINERY,
         "_taken_at": "rooms[].commits[].age",
-        "_backlog": "rooms[].commits[].bytes",
+        "backlog": "rooms[].commits[].bytes",
         "media": "rooms[].streams",
-        "_held": "rooms[].waiting_commit_bytes",
-        "_rivals": "rooms[].waiting_commits",
+        "race": "rooms[].waiting_commits",
+        **every("_shared active_at", MACHINERY),
         "_forget_at": MACHINERY,
         "deadline": MACHINERY,
     },
@@ -131,6 +141,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.rooms.backlog.Backlog": {
         "_settings": SETTINGS,
+        "_ledger": "memory_bytes",
         "commits": "rooms[].commits[].bytes = blob chain signature",
         "_commit_bytes": COUNT,
         "relays": "rooms[].relays[].bytes = blob",
@@ -156,11 +167,6 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "lost": "rooms[].seats[].lost",
         "media": "rooms[].streams = ice fingerprint label",
         "view": "rooms[].streams = handle label",
-    },
-    "snugroom.server.rooms.room._Held": {
-        "seat": "rooms[].waiting_commits",
-        "commit": "rooms[].waiting_commit_bytes = blob signature",
-        "until": MACHINERY,
     },
     "snugroom.server.page.Bundle": every("files hash", PAGE + " = page"),
     "snugroom.server.page.File": every("name data sha256 packed", PAGE + " = page"),
@@ -301,6 +307,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_sfu": "media",
         "_pipe": MACHINERY,
     },
+    **inventory_admission.ATTRIBUTES,
     **inventory_media.ATTRIBUTES,
 }
 

@@ -117,11 +117,33 @@ def text(server: Server, media: MediaView) -> str:
         ("snug_connections_at_the_door", hub.at_the_door(), "WebSockets that have opened no door yet."),
         ("snug_rooms", hub.room_count, "Rooms held."),
         ("snug_lobbies", len(hub.lobby_sizes()), "Lobbies held."),
+        ("snug_memory_bytes", signaling.memory, "Bytes that count against the setting memory_bytes."),
+        ("snug_messages_waiting", signaling.pump.turns.waiting, "WebSockets with a message that waits."),
+        (
+            "snug_handshakes_waiting",
+            len(signaling.admission.handshakes),
+            "WebSockets that wait to be opened.",
+        ),
+        (
+            "snug_clients_unknown",
+            signaling.admission.clients.unknown.connections,
+            "WebSockets whose client no proxy has named: no quota applies to them.",
+        ),
         ("snug_queued_bytes", signaling.queued_bytes(), "Bytes that wait for slow readers of WebSockets."),
     ):
         page.put((name, "gauge", about), value)
     for code, count in sorted(signaling.refusals.items()):
         page.put(("snug_refusals_total", "counter", "Refusals, by their code."), count, code=code)
+    for what, count in sorted(signaling.relieved.items()):
+        page.put(
+            ("snug_relieved_total", "counter", "What was given up for want of memory."), count, what=what
+        )
+    page.put(("snug_messages_sent_total", "counter", "Messages sent to WebSockets."), signaling.sent)
+    page.put(("snug_messages_sent_bytes_total", "counter", "Bytes of these."), signaling.sent_bytes)
+    page.put(
+        ("snug_room_delays_total", "counter", "How often a room waited for its budget."),
+        signaling.pump.turns.delayed,
+    )
     own = Heartbeat({}, time.process_time(), process.resident_memory())
     workers = server.signaling.media
     if isinstance(workers, Workers):

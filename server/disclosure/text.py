@@ -46,6 +46,8 @@ def sentences(view: dict[str, Any]) -> list[str]:
         f"{_count(len(lobbies), 'lobby', 'lobbies')}, {view['at_the_door']} at a door.",
         "Of each connection it knows, while it lasts and no longer: its IP addresses, the headers of its "
         "HTTP request, a random handle, and since when it is there.",
+        f"It counts what {_count(view['clients_known'], 'client')} opened, under a keyed hash of its "
+        "address; it forgets hash and key within a minute after the last connection from there.",
         "Of a room it knows a number that is a hash, the public key of its hosts, who is connected, and how "
         f"often the members changed their keys (at most {slots} times so far)."
         if rooms

@@ -101,8 +101,9 @@ def disclosure(
     `people` has the data that last as long as each connection: handle, challenge, addresses and the headers
     of its HTTP request. Secrets of the transport to the server (SRTP keys, ICE passwords) are counted and
     never printed.
-    `addresses` is the number of different addresses that are connected now. `server.disclosure.inventory`
-    names the place of each attribute in the view.
+    `addresses` is the number of different addresses that are connected now; `clients_known` is the number of
+    clients and networks whose keyed hashes are kept, including those that left within the last minute.
+    `server.disclosure.inventory` names the place of each attribute in the view.
     """
     signaling = server.signaling
     hub: Hub = signaling.hub
@@ -121,6 +122,8 @@ def disclosure(
         "greeting": server.greeting,
         "at_the_door": hub.at_the_door(),
         "addresses": signaling.addresses,
+        "clients_known": len(signaling.admission.clients),
+        "memory_bytes": signaling.memory,
         "queued_bytes": signaling.queued_bytes(),
         "refusals": dict(signaling.refusals),
         "lobbies": lobbies,
