@@ -106,6 +106,7 @@ async def test_above_its_memory_the_server_is_not_ready_and_takes_nobody() -> No
         signaling.hub.ledger.blobs += 200_000
         assert signaling.ready() == ["memory"]
         refused = await Guest(await place.raw()).dropped("full")
+        assert isinstance(refused, Refused)
         assert "memory" in refused.text
         assert not guest.ws.closed
         signaling.hub.ledger.blobs -= 200_000

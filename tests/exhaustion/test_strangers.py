@@ -8,7 +8,7 @@ import contextlib
 import aiohttp
 import pytest
 
-from snugroom.server.wire.messages import Challenge
+from snugroom.server.wire.messages import Challenge, Refused
 from tests.exhaustion.rooms import Innocent
 from tests.exhaustion.storms import PROXY, STRANGER, behind_proxy, by_proxy, coming_from, enter, tasks
 from tests.patience import PATIENCE
@@ -26,6 +26,7 @@ async def test_connections_of_one_client_have_a_quota_that_no_header_of_its_own_
         one, *there = [await storm.guest(headers) for headers in spoofed[:2]]
         for headers in spoofed:
             refused = await Guest(await storm.raw(headers)).dropped("full")
+            assert isinstance(refused, Refused)
             assert "your network" in refused.text
         await innocent.talk()
         # through the proxy, each client has a quota of its own
