@@ -17,7 +17,7 @@ SPREAD := -n $(WORKERS) --max-worker-restart=0
 # crypto/ is measured by its own tests alone: under measurement, meetings take three times as long.
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
-.PHONY: demo check check-tests test test-all test-crypto test-page setup setup-demo page note browsers lint \
+.PHONY: demo check check-tests test test-all test-crypto test-page setup setup-demo page note browsers hosting lint \
   bench fuzz adversary model model-all screenshots clean
 
 demo: $(RUN)
@@ -34,6 +34,7 @@ check-tests: $(DEV)
 test: TIER := test
 test-all: TIER := all
 test-all: export SNUG_EVERY_MIX := 1
+test-all: hosting
 test test-all: $(DEV) browsers page
 	@$(MAKE) --no-print-directory -j2 -O lint test-page
 	$(MAKE) --no-print-directory test-crypto
@@ -80,6 +81,10 @@ note: $(DEV)
 # Chromium, Firefox and fonts, for the tests of the page: installed where that can be done, else asked for
 browsers:
 	.ci/browsers
+
+# nginx, Caddy, coturn, Prometheus and nftables, for the tests that execute operators' pages
+hosting:
+	.ci/hosting
 
 lint: $(DEV)
 	.venv/bin/ruff check .

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -19,7 +19,6 @@ from snugroom.server.tls import SELF_SIGNED
 from snugroom.server.wire import limits
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
-CountOrOff = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 Size = Annotated[int, msgspec.Meta(ge=1024, le=2**34)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
 Rate = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
@@ -56,16 +55,32 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         media_tcp: whether the media port accepts ICE over TCP too, for networks that block UDP.
         turn: TURN servers sent to browsers: tables of `urls`, and of `secret` or `secret_file` with coturn's
             ``static-auth-secret``.
-        turn_time: lifetime of the TURN credentials.
+        turn_time: lifetime of the TURN credentials. A browser gets new ones whenever its network changes, and
+            a relayed connection outlives them.
 
     How many
         max_connections: WebSockets; the process raises its file limit to match, as far as it may.
-        max_connections_per_address: WebSockets from one address; 0: no limit. The server forgets an address
-            with its last WebSocket.
         max_rooms: rooms.
         max_lobbies: lobbies.
         max_members: connections in one room.
         lobby_members: connections in one lobby.
+
+    How many, one client
+        trusted_proxies: addresses and networks of reverse proxies, which say in a header whom they speak for.
+            A client is an IPv4 address, or an IPv6 network of 64 bits; one of 48 bits has four times a
+            client's limits. The server knows clients by a keyed hash, and forgets a client within a minute
+            after its last connection. Clients that look alike (loopback peers without `trusted_proxies`, and
+            connections without the header) have no limits of a client.
+        client_header: the header; the other one is ignored, as are both from addresses that aren't trusted.
+        proxy_protocol: whether each connection begins with a PROXY header, version 1 or 2, of a trusted proxy
+            (without `trusted_proxies`: of a program on this machine); others are closed.
+        connections_per_client: WebSockets.
+        arrivals_per_second: TCP connections, or handshakes through a trusted proxy; beyond it they get 429.
+        arrival_burst: the same at once.
+        rooms_per_client: rooms; a room counts for the client that has been in it for longest.
+        lobbies_per_client: lobbies.
+        openings_per_second: rooms and lobbies opened; beyond it the server refuses them.
+        opening_burst: the same at once.
 
     How much, one connection
         frame_bytes: the largest WebSocket frame; beyond it the server closes the connection.
@@ -82,8 +97,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         lobby_post_burst: the same at once.
         queue_bytes: bytes queued for one slow reader before the server drops it.
         queue_messages: messages queued for one slow reader before the server drops it.
-        queue_total_bytes: bytes queued for all readers together: the server drops the readers with the
-            longest queues.
         errors_max: refusals in a minute before the server closes the connection.
 
     How much, one room
@@ -92,6 +105,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         commit_bytes: size of the commits held, never more than 64 slots.
         slots_per_second: slots that members other than hosts take; further commits wait.
         slot_burst: the same at once.
+        room_deliveries_per_second: messages sent to the room's connections; beyond it the room's own messages
+            wait. A connection is refused if they wait for 10 s, and it caused the most.
+        room_delivery_burst: the same at once.
+        room_egress_per_second: bytes of these messages.
+        room_egress_burst: the same at once.
+
+    How much, together
+        memory_bytes: blobs, queues and connections in memory, without media: beyond it the largest rooms lose
+            old relayed blobs, then slow readers, and are closed in the end; new connections are refused.
+        egress_per_second: bytes of all messages sent; beyond it rooms take turns.
+        egress_burst: the same at once.
+        handshakes_per_second: WebSockets opened; the others wait, those of clients with few before those of
+            clients with many.
+        handshake_burst: the same at once.
 
     How long
         handshake_time: from the TCP connection to the WebSocket, and from the challenge to the door.
@@ -99,10 +126,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         idle_time: without a frame or pong; also in a room that nobody opens.
         heartbeat: between pings; the server closes a connection without a pong within half of this time.
         room_linger: that an opened room outlives its last connection.
-        forget_time: from the end of a connection until nothing of its client is left in memory; a moment more
-            if the server is busy.
-        drain_time: for meetings to end by themselves when the server stops: it opens no new rooms meanwhile.
-        stop_time: for the last messages when the server stops, after `drain_time`.
+        stop_time: for the last messages when the server stops.
 
     The SFU
         media: limits and timeouts of one SFU, in a separate table after a line ``[media]``.
@@ -120,17 +144,27 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     media_also: Annotated[list[str], msgspec.Meta(max_length=limits.ADDRESSES_MAX)] = []
     media_tcp: bool = True
     turn: Annotated[list[TurnServer], msgspec.Meta(max_length=limits.TURN_MAX)] = []
-    turn_time: Seconds = 21_600.0
+    turn_time: Seconds = 3600.0
     metrics: str | None = None
 
     workers: Workers = 1
 
     max_connections: Count = 4096
-    max_connections_per_address: CountOrOff = 0
     max_rooms: Count = 1024
     max_lobbies: Count = 1024
     max_members: Count = 100
     lobby_members: Count = 64
+
+    trusted_proxies: list[str] = []
+    client_header: Literal["X-Forwarded-For", "Forwarded"] = "X-Forwarded-For"
+    proxy_protocol: bool = False
+    connections_per_client: Count = 256
+    arrivals_per_second: Rate = 20.0
+    arrival_burst: Rate = 512.0
+    rooms_per_client: Count = 64
+    lobbies_per_client: Count = 64
+    openings_per_second: Rate = 0.5
+    opening_burst: Rate = 32.0
 
     frame_bytes: Size = limits.FRAME_MAX
     messages_per_second: Rate = 50.0
@@ -148,7 +182,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     lobby_post_burst: Rate = 100.0
     queue_bytes: Size = 33_554_432
     queue_messages: Count = 8192
-    queue_total_bytes: Size = 536_870_912
     errors_max: Count = 8
 
     ring_relays: Count = 1024
@@ -156,14 +189,22 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     commit_bytes: Size = 8_388_608
     slots_per_second: Rate = 0.5
     slot_burst: Rate = 24.0
+    room_deliveries_per_second: Rate = 10_000.0
+    room_delivery_burst: Rate = 40_000.0
+    room_egress_per_second: Rate = 16_777_216.0
+    room_egress_burst: Rate = 67_108_864.0
+
+    memory_bytes: Size = 536_870_912
+    egress_per_second: Rate = 67_108_864.0
+    egress_burst: Rate = 268_435_456.0
+    handshakes_per_second: Rate = 200.0
+    handshake_burst: Rate = 200.0
 
     handshake_time: Seconds = 5.0
     page_time: Seconds = 30.0
     idle_time: Seconds = 60.0
     heartbeat: Seconds = 20.0
     room_linger: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 30.0
-    forget_time: Annotated[float, msgspec.Meta(gt=0, le=50)] = 30.0
-    drain_time: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 0.0
     stop_time: Annotated[float, msgspec.Meta(gt=0, le=10)] = 1.5
 
     media: MediaLimits = MediaLimits()
@@ -198,6 +239,13 @@ def checked(table: dict[str, object]) -> Settings:
         raise ConfigError(f"a setting is not valid: {error}") from None
     host_and_port(settings.listen)
     check_tls(settings.tls)
+    if settings.tls and settings.proxy_protocol:
+        raise ConfigError("proxy_protocol stands in front of HTTP, and tls does too: let one of them be")
+    for proxy in settings.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError as error:
+            raise ConfigError(f"trusted_proxies: {error}") from None
     for number, relay in enumerate(settings.turn):
         if (relay.secret is None) == (relay.secret_file is None):
             raise ConfigError(f"turn[{number}] needs either secret or secret_file, and not both")

@@ -25,10 +25,20 @@ class TokenBucket:
         self._tokens -= tokens
         return True
 
+    def spend(self, now: float, tokens: float) -> None:
+        """Take `tokens` for something whose cost is known only afterwards. The bucket may be in debt then."""
+        self._fill(now)
+        self._tokens -= tokens
+
     def wait(self, now: float) -> float:
         """Return the seconds until a token is there; 0 if there is one."""
         self._fill(now)
         return max(0.0, 1.0 - self._tokens) / self._rate
+
+    def full(self, now: float) -> bool:
+        """Return whether the bucket is as full as at its start."""
+        self._fill(now)
+        return self._tokens >= self._burst
 
     def _fill(self, now: float) -> None:
         self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)

@@ -15,6 +15,7 @@ _BENCHES: Final = {
     "room": "CPU time of the whole server per forwarded packet, and its highest rate",
     "soak": "continuous joins and leaves, to find anything in the server that grows",
     "memory": "the server's memory per subscriber",
+    "hostile": "an honest meeting while strangers storm the server",
     "workers": "rate of two media workers, as a ratio to the rate of one",
 }
 
@@ -51,6 +52,10 @@ def add_parser(commands: Any) -> None:
         "--rooms", metavar="N,N", default="1,10,25,100", help="members before the join (1,10,25,100)"
     )
     parts["soak"].add_argument("--minutes", type=float, default=30.0, metavar="30", help="0.5 to 600")
+    parts["hostile"].add_argument("--storms", metavar="NAME,NAME", help="the storms to run (default: all)")
+    parts["hostile"].add_argument(
+        "--seconds", type=float, default=10.0, metavar="10", help="length of each storm, 2 to 600"
+    )
     parts["room"].add_argument("--subscribers", type=int, default=49, metavar="49", help="1 to 99")
     parts["room"].add_argument("--publishers", type=int, default=1, metavar="1", help="1 to 16")
     parts["room"].add_argument(
@@ -104,6 +109,15 @@ def _bench(arguments: argparse.Namespace) -> int:
             return asyncio.run(workers.run(arguments.json))
         case "room":
             return _bench_room(arguments)
+        case "hostile":
+            from snugroom.client.tools.bench import hostile, storms
+
+            names = [name for name in (arguments.storms or "").split(",") if name]
+            if not set(names) <= set(storms.STORMS):
+                return usage(f"--storms takes names of {', '.join(storms.STORMS)}")
+            if not 2 <= arguments.seconds <= 600:
+                return usage("--seconds takes 2 to 600")
+            return asyncio.run(hostile.run(arguments.json, names, arguments.seconds))
     from snugroom.client.tools.bench import join
 
     rooms = numbers(arguments.rooms, 1, 100)

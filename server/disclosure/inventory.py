@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.server.disclosure import inventory_media
+from snugroom.server.disclosure import inventory_admission, inventory_media
 from snugroom.server.disclosure.kinds import COUNT, LIMITS, MACHINERY, PAGE, SETTINGS, every
 
 ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
-    "snugroom.server.config.Settings": {},
     "snugroom.server.app.Server": {
         "settings": SETTINGS,
         "url": "- the server's own address = setting",
@@ -30,10 +29,12 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_signaling": "connections",
         **every("_runner _listener _greeting _reading", "greeting = http"),
         "_tick": MACHINERY + " = http",
-        "http_log": "refusals",
-        "draining": MACHINERY,
-        "forgetting": "forgetting",
     },
+    "snugroom.server.config.Settings": every(
+        "listen origin allowed_origins tls media_address media_bind media_also metrics trusted_proxies "
+        "client_header",
+        SETTINGS + " = setting",
+    ),
     "snugroom.server.tls.Certificate": {
         "_files": SETTINGS + " = setting",
         "fingerprint": "- the server's own certificate = setting",
@@ -44,28 +45,6 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "interval": MACHINERY,
         "_watchdog": MACHINERY + " = http",
     },
-    "snugroom.server.__main__._Console": {
-        **every("_server _socket", MACHINERY),
-        "_settings": SETTINGS,
-        **every("_listeners _telling _service", MACHINERY + " = http"),
-    },
-    "snugroom.server.http.Log": {
-        **every("logger extra", MACHINERY + " = library"),
-        "malformed": "refusals",
-    },
-    "snugroom.server.http.Request": every(
-        "_cache _client_max_fields _client_max_size _headers _loop _match_info _message _method _payload"
-        " _payload_writer _protocol _rel_url _state _task _transport_peername _transport_sockname"
-        " _transport_sslcontext _version",
-        "?people[].headers = http",
-    ),
-    "snugroom.server.memory.Forgetting": every("_interval _next _rounds", "forgetting"),
-    "snugroom.server.logs.LineWriter": {
-        "dropped": "log_lines_dropped",
-        **every("_told _descriptor", MACHINERY),
-        "_lines": "- lines of the log, without anybody's data = http",
-        "_thread": MACHINERY + " = http",
-    },
     "snugroom.server.rooms.signaling.Signaling": {
         "hub": "rooms",
         "media": "media",
@@ -74,8 +53,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_clock": MACHINERY,
         "_connections": "connections = handle",
         "_pending_media": "rooms[].streams = handle",
-        "_addresses": "addresses = address",
         "_sockets": "connections",
+        **every("sent sent_bytes", COUNT),
+        "relieved": "refusals = label",
+        **every("admission pump", "connections"),
         "_stopping": MACHINERY,
         "upgraded": "connections = http",
         "byte_limiters": "connections = http",
@@ -87,6 +68,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_ws": "?people[].headers = http",
         "_request": "?people[].headers = http",
         "_settings": SETTINGS,
+        "_ledger": "memory_bytes",
+        "_inbox": "memory_bytes = frame setting",
+        "_inbox_bytes": "memory_bytes",
+        "_moved": MACHINERY + " = http",
         "_queue": "queued_bytes = frame",
         "_bytes": "queued_bytes",
         "_wake": MACHINERY + " = http",
@@ -96,6 +81,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.rooms.backpressure.ByteLimiter": {
         **every("handler _on_lost _transport", "connections = http"),
         "_aborted": MACHINERY,
+        "address": "?people[].address = address",
         "_unclaimed": LIMITS,
         "_limit": LIMITS,
         "_on_exceeded": MACHINERY,
@@ -118,7 +104,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_lobbies": "?lobbies[].number = lobby",
         "_in_room": "?rooms[].handles = handle",
         "_in_lobby": "?lobbies[].handles = handle lobby",
-        "draining": MACHINERY,
+        "ledger": "memory_bytes",
+        "_places": "rooms",
     },
     "snugroom.server.rooms.lobby.Lobby": {
         "_settings": SETTINGS,
@@ -139,10 +126,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_slots": LIMITS,
         "_empty_since": MACHINERY,
         "_taken_at": "rooms[].commits[].age",
-        "_backlog": "rooms[].commits[].bytes",
+        "backlog": "rooms[].commits[].bytes",
         "media": "rooms[].streams",
-        "_held": "rooms[].waiting_commit_bytes",
-        "_rivals": "rooms[].waiting_commits",
+        "race": "rooms[].waiting_commits",
+        **every("_shared active_at", MACHINERY),
         "_forget_at": MACHINERY,
         "deadline": MACHINERY,
     },
@@ -154,6 +141,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.rooms.backlog.Backlog": {
         "_settings": SETTINGS,
+        "_ledger": "memory_bytes",
         "commits": "rooms[].commits[].bytes = blob chain signature",
         "_commit_bytes": COUNT,
         "relays": "rooms[].relays[].bytes = blob",
@@ -179,11 +167,6 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "lost": "rooms[].seats[].lost",
         "media": "rooms[].streams = ice fingerprint label",
         "view": "rooms[].streams = handle label",
-    },
-    "snugroom.server.rooms.room._Held": {
-        "seat": "rooms[].waiting_commits",
-        "commit": "rooms[].waiting_commit_bytes = blob signature",
-        "until": MACHINERY,
     },
     "snugroom.server.page.Bundle": every("files hash", PAGE + " = page"),
     "snugroom.server.page.File": every("name data sha256 packed", PAGE + " = page"),
@@ -272,7 +255,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_received": MACHINERY + " = packet",
     },
     "snugroom.server.sfu.workers.pipe.Setup": {
-        **every("port tcp turn turn_time limits forget_time", SETTINGS),
+        **every("port tcp turn turn_time limits", SETTINGS),
         **every("address bind also level", SETTINGS + " = setting"),
     },
     "snugroom.server.sfu.workers.pipe.Join": {
@@ -304,8 +287,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.workers.pipe.Heartbeat": {
         "totals": "media = label",
-        **every("cpu memory", "media"),
-        "forgetting": "forgetting",
+        "cpu": "media",
+        "memory": "media",
     },
     "snugroom.server.sfu.workers.pipe.Inspection": {
         "ticket": MACHINERY,
@@ -321,10 +304,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     ),
     "snugroom.server.sfu.workers.worker.Worker": {
         **every("ended _starting _sending_heartbeats", MACHINERY + " = http"),
-        "_forgetting": "forgetting",
         "_sfu": "media",
         "_pipe": MACHINERY,
     },
+    **inventory_admission.ATTRIBUTES,
     **inventory_media.ATTRIBUTES,
 }
 
@@ -338,7 +321,7 @@ def entry(klass: type, attribute: str) -> tuple[str, tuple[str, ...]] | None:
         if attribute in holds:
             place, _, kinds = holds[attribute].partition(" = ")
             return place, tuple(kinds.split())
-        # of all fields of the settings, so that none can be missing
+        # in structs of settings, all attributes that the table does not name are numbers
         if base.__module__ in ("snugroom.server.config", "snugroom.server.sfu.limits"):
-            return SETTINGS, ("setting",)
+            return SETTINGS, ()
     return None

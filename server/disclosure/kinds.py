@@ -37,6 +37,8 @@ KINDS: Final[dict[str, Callable[[bytes | str], bool]]] = {
     "gate": _bytes(limits.HASH_SIZE),
     "fingerprint": _bytes(limits.FINGERPRINT_SIZE),
     "signature": _bytes(limits.SIGNATURE_SIZE),
+    "prefix": _bytes(0, 4, 6, 8),
+    "hash": _bytes(16),
     "address": lambda v: isinstance(v, str) and (v == "" or _ADDRESS.match(v) is not None),
     "sockaddr": lambda value: not isinstance(value, str) and (not value or len(value) % 4 == 0),
     "ice": lambda v: _ICE.match(v if isinstance(v, str) else v.decode("ascii", "replace")) is not None,

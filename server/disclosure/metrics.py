@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 
-from snugroom.server import config, logs, process
+from snugroom.server import config, process
 from snugroom.server.app import Server
 from snugroom.server.config import ConfigError
 from snugroom.server.disclosure import view
@@ -117,28 +117,33 @@ def text(server: Server, media: MediaView) -> str:
         ("snug_connections_at_the_door", hub.at_the_door(), "WebSockets that have opened no door yet."),
         ("snug_rooms", hub.room_count, "Rooms held."),
         ("snug_lobbies", len(hub.lobby_sizes()), "Lobbies held."),
-        ("snug_queued_bytes", signaling.queued_bytes(), "Bytes that wait for slow readers of WebSockets."),
+        ("snug_memory_bytes", signaling.memory, "Bytes that count against the setting memory_bytes."),
+        ("snug_messages_waiting", signaling.pump.turns.waiting, "WebSockets with a message that waits."),
         (
-            "snug_ready",
-            int(not server.unready()),
-            "Whether the server can serve new meetings (1), as /readyz.",
+            "snug_handshakes_waiting",
+            len(signaling.admission.handshakes),
+            "WebSockets that wait to be opened.",
         ),
+        (
+            "snug_clients_unknown",
+            signaling.admission.clients.unknown.connections,
+            "WebSockets whose client no proxy has named: no quota applies to them.",
+        ),
+        ("snug_queued_bytes", signaling.queued_bytes(), "Bytes that wait for slow readers of WebSockets."),
     ):
         page.put((name, "gauge", about), value)
-    page.put(
-        (
-            "snug_log_lines_dropped_total",
-            "counter",
-            "Log lines that nobody read in time, or that no disk took.",
-        ),
-        logs.dropped(),
-    )
-    page.put(
-        ("snug_http_malformed_total", "counter", "Requests that were no valid HTTP."),
-        server.http_log.malformed,
-    )
     for code, count in sorted(signaling.refusals.items()):
         page.put(("snug_refusals_total", "counter", "Refusals, by their code."), count, code=code)
+    for what, count in sorted(signaling.relieved.items()):
+        page.put(
+            ("snug_relieved_total", "counter", "What was given up for want of memory."), count, what=what
+        )
+    page.put(("snug_messages_sent_total", "counter", "Messages sent to WebSockets."), signaling.sent)
+    page.put(("snug_messages_sent_bytes_total", "counter", "Bytes of these."), signaling.sent_bytes)
+    page.put(
+        ("snug_room_delays_total", "counter", "How often a room waited for its budget."),
+        signaling.pump.turns.delayed,
+    )
     own = Heartbeat({}, time.process_time(), process.resident_memory())
     workers = server.signaling.media
     if isinstance(workers, Workers):

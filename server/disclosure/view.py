@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from snugroom.server import logs, memory, process
+from snugroom.server import process
 from snugroom.server.app import Server
 from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.hub import Hub
@@ -101,9 +101,9 @@ def disclosure(
     `people` has the data that last as long as each connection: handle, challenge, addresses and the headers
     of its HTTP request. Secrets of the transport to the server (SRTP keys, ICE passwords) are counted and
     never printed.
-    `addresses` is the number of different addresses that are connected now. `forgetting`: traces of a client
-    that has left may still be in memory (`server.memory`). `server.disclosure.inventory`
-    names the place of each attribute in the view.
+    `addresses` is the number of different addresses that are connected now; `clients_known` is the number of
+    clients and networks whose keyed hashes are kept, including those that left within the last minute.
+    `server.disclosure.inventory` names the place of each attribute in the view.
     """
     signaling = server.signaling
     hub: Hub = signaling.hub
@@ -122,8 +122,10 @@ def disclosure(
         "greeting": server.greeting,
         "at_the_door": hub.at_the_door(),
         "addresses": signaling.addresses,
+        "clients_known": len(signaling.admission.clients),
+        "memory_bytes": signaling.memory,
         "queued_bytes": signaling.queued_bytes(),
-        "refusals": {**signaling.refusals, "http": server.http_log.malformed},
+        "refusals": dict(signaling.refusals),
         "lobbies": lobbies,
         "rooms": rooms,
         "blobs": sum(len(r["commits"]) + len(r["relays"]) for r in rooms),
@@ -141,9 +143,6 @@ def disclosure(
         "datagram_addresses": 0 if held is None else held.cached_addresses,
         "own_keys": list(OWN_KEYS),
         "files_open_for_writing": _files(found),
-        "log_lines_dropped": logs.dropped(),
-        "freed_memory_is_overwritten": memory.wipes(),
-        "forgetting": server.forgetting.pending or any(h.forgetting for h in found.heartbeats.values()),
     }
     if identifiers:
         view["people"] = _people(server, held)

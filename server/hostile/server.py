@@ -15,10 +15,13 @@ from nacl.signing import SigningKey
 from snugroom.server.app import Server
 from snugroom.server.config import Settings
 from snugroom.server.hostile.participants import Participants
+from snugroom.server.rooms.clients import Client
 from snugroom.server.rooms.effects import Effect, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.media import RoomMedia
 from snugroom.server.rooms.media_server import MediaServer
+from snugroom.server.rooms.memory import Ledger
+from snugroom.server.rooms.race import Race
 from snugroom.server.rooms.room import Room
 from snugroom.server.rooms.seat import Seat
 from snugroom.server.rooms.signaling import Signaling
@@ -88,10 +91,6 @@ class HostileRoom(Room):
         seat = self._seats[handle]
         seat.shown, seat.seen, seat.until = self.slot, self.slot, float("inf")
 
-    def handles(self) -> list[bytes]:
-        """Return the connections in the room, in order of arrival."""
-        return list(self._seats)
-
     def streams_of(self, handle: bytes) -> list[tuple[int, str]]:
         """Return (SSRC, kind) of each stream that a connection sends."""
         media = self._seats[handle].media if handle in self._seats else None
@@ -102,13 +101,14 @@ class HostileRoom(Room):
         other = copy.copy(self)
         other._gates, other._taken_at = copy.deepcopy(self._gates), dict(self._taken_at)
         other._slots = copy.copy(self._slots)
-        other._backlog = self._backlog.copy()
-        other._held, other._rivals = None, []
+        other.backlog = self.backlog.copy()
+        other.race = Race(Ledger())
         other._seats = {h: self._seats.pop(h) for h in handles if h in self._seats}
         other.media = RoomMedia(self.number, other._seats)
-        self._rivals = [seat for seat in self._rivals if seat.handle in self._seats]
-        if self._held is not None and self._held.seat.handle not in self._seats:
-            self._held = None
+        race = self.race
+        if race.held is not None and race.held.seat.handle not in self._seats:
+            race.rivals = race.end()
+        race.rivals = [seat for seat in race.rivals if seat.handle in self._seats]
         return other
 
 
@@ -152,8 +152,8 @@ class HostileHub(Hub):
         self.worlds.append((numbers, other))
         return other
 
-    def connect(self) -> tuple[bytes, Challenge]:
-        handle, challenge = super().connect()
+    def connect(self, client: Client | None = None) -> tuple[bytes, Challenge]:
+        handle, challenge = super().connect(client)
         return handle, self.runner.challenge(handle, challenge)
 
     def handle(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
@@ -184,7 +184,7 @@ class HostileHub(Hub):
         self.worlds = [(numbers, room) for numbers, room in self.worlds if room.number != number]
 
     def _make_room(self, number: bytes, room_admin_key: bytes) -> Room:
-        return HostileRoom(number, room_admin_key, self._settings, self._sign)
+        return HostileRoom(number, room_admin_key, self._settings, self._sign, self.ledger)
 
     def _opens(self, handle: bytes, door: LobbyDoor | RoomDoor, key: bytes, number: bytes) -> bool:
         return super()._opens(handle, door, key, number) or self.runner.opens(handle)
@@ -251,7 +251,7 @@ class HostileSignaling(Signaling):
         """Abort a connection without a message. The hub handles it as any lost connection."""
         connection = self._connections.get(handle)
         if connection is not None:
-            connection._cut()
+            connection.cut()
 
     def expel(self, handle: bytes, last: Closing) -> None:
         """Close a connection with a last message."""

@@ -6,6 +6,7 @@ import copy
 from collections import deque
 
 from snugroom.server.config import Settings
+from snugroom.server.rooms.memory import BLOB, Ledger
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import Committed, Relayed
 
@@ -13,8 +14,9 @@ from snugroom.server.wire.messages import Committed, Relayed
 class Backlog:
     """The blobs that the room still holds, within the settings' limits of number and bytes."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings = settings
+        self._ledger = ledger
         self.commits: deque[Committed] = deque()
         self._commit_bytes = 0
         #: Relayed blobs, each with the current slot at its arrival.
@@ -27,21 +29,52 @@ class Backlog:
         """Return a backlog with the same blobs."""
         other = copy.copy(self)
         other.commits, other.relays = self.commits.copy(), self.relays.copy()
+        other._ledger = Ledger()  # the blobs themselves exist once
         return other
 
     def add_commit(self, committed: Committed) -> None:
         """Keep a commit, and drop the oldest ones beyond the limits."""
         self.commits.append(committed)
         self._commit_bytes += len(committed.blob)
+        self._ledger.blobs += len(committed.blob) + BLOB
         while len(self.commits) > limits.CATCH_UP_SLOTS or (
             self._commit_bytes > self._settings.commit_bytes and len(self.commits) > 1
         ):
-            self._commit_bytes -= len(self.commits.popleft().blob)
+            size = len(self.commits.popleft().blob)
+            self._commit_bytes -= size
+            self._ledger.blobs -= size + BLOB
 
     def forget_commits(self) -> None:
         """Forget all commits: the room goes on at another slot."""
+        self._ledger.blobs -= self._commit_bytes + BLOB * len(self.commits)
         self.commits.clear()
         self._commit_bytes = 0
+
+    def clear(self) -> None:
+        """Forget everything: the room is forgotten."""
+        self.forget_commits()
+        self.forget_relays(self.relay_memory)
+
+    def forget_relays(self, size: int) -> None:
+        """Forget the oldest relayed blobs, `size` bytes of memory or a little more."""
+        while size > 0 and self.relays:
+            size -= self._forget_relay()
+
+    @property
+    def relay_memory(self) -> int:
+        """Bytes of memory of the relayed blobs."""
+        return self._relay_bytes + BLOB * len(self.relays)
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory of all blobs, as the ledger counts them."""
+        return self.relay_memory + self._commit_bytes + BLOB * len(self.commits)
+
+    def _forget_relay(self) -> int:
+        size = len(self.relays.popleft()[1].blob)
+        self._relay_bytes -= size
+        self._ledger.blobs -= size + BLOB
+        return size + BLOB
 
     def add_relay(self, slot: int, blob: bytes) -> Relayed:
         """Number a blob and keep it, and drop the oldest ones beyond the limits."""
@@ -49,8 +82,9 @@ class Backlog:
         relayed = Relayed(self.last_relay, blob)
         self.relays.append((slot, relayed))
         self._relay_bytes += len(blob)
+        self._ledger.blobs += len(blob) + BLOB
         while len(self.relays) > self._settings.ring_relays or self._relay_bytes > self._settings.ring_bytes:
-            self._relay_bytes -= len(self.relays.popleft()[1].blob)
+            self._forget_relay()
         return relayed
 
     def since(self, slot: int, relay: int | None) -> tuple[list[Committed | Relayed], int]:

@@ -26,6 +26,8 @@ class ByteLimiter(asyncio.Protocol):
 
     def __init__(self, handler: asyncio.Protocol, on_lost: Callable[[], object]) -> None:
         self.handler = handler
+        #: The address of the client, or of a trusted proxy; None: no quota of a client applies.
+        self.address: str | None = None
         self._on_lost = on_lost
         self._transport: asyncio.BaseTransport | None = None
         self._aborted = False
@@ -69,7 +71,7 @@ class ByteLimiter(asyncio.Protocol):
         return self.handler.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = self._on_exceeded = None
+        self._transport = self._on_exceeded = self.address = None
         self._on_lost()
         self.handler.connection_lost(exc)
 

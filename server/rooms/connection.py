@@ -1,4 +1,4 @@
-"""One WebSocket: a bounded queue of outgoing frames, and the task that sends them.
+"""One WebSocket: the messages that wait for their turn, a bounded queue of outgoing frames, and its writer.
 
 A slow reader is dropped, and delays no other connection.
 """
@@ -7,27 +7,36 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Final
 
 from aiohttp import WSMsgType, web
 
 from snugroom.server.config import Settings
+from snugroom.server.rooms.memory import FRAME, Ledger
 from snugroom.server.rooms.rate_limits import RateLimits
 
 #: Seconds for the last message and the WebSocket's closing handshake.
 CLOSE_TIMEOUT = 1.0
+#: Messages, and their bytes, that may wait for their turn before the server stops reading.
+INBOX_MESSAGES: Final = 32
+INBOX_BYTES: Final = 524_288
 
 
 class SignalingConnection:
-    """One WebSocket, its bounded queue of frames, and the task that sends them."""
+    """One WebSocket, its bounded queues in both directions, and the task that sends."""
 
     def __init__(
-        self, ws: web.WebSocketResponse, request: web.Request, settings: Settings, now: float
+        self, ws: web.WebSocketResponse, request: web.Request, settings: Settings, ledger: Ledger, now: float
     ) -> None:
         self.rate_limits = RateLimits(settings, now)
         self.dropped = False
         self._ws = ws
         self._request = request
         self._settings = settings
+        self._ledger = ledger
+        self._inbox: deque[tuple[bytes | str, bool]] = deque()
+        self._inbox_bytes = 0
+        self._moved = asyncio.Event()
         self._queue: deque[bytes] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
@@ -36,31 +45,84 @@ class SignalingConnection:
 
     @property
     def queued_bytes(self) -> int:
-        """Number of bytes in the queue."""
+        """Bytes of memory of the outgoing frames."""
         return self._bytes
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory of everything that waits, in both directions."""
+        return self._bytes + self._inbox_bytes
 
     @property
     def address_and_headers(self) -> tuple[str, dict[str, str]]:
         """The address and the headers of the HTTP request, which last as long as the connection."""
         return self._request.remote or "", dict(self._request.headers)
 
+    # -- messages that wait for their turn -------------------------------------------------------
+
+    @property
+    def waits(self) -> bool:
+        """Whether a message waits for its turn."""
+        return bool(self._inbox)
+
+    def receive(self, data: bytes | str, is_text: bool) -> None:
+        """Let a message wait for its turn."""
+        self._inbox.append((data, is_text))
+        self._count_inbox(len(data) + FRAME)
+
+    def take(self) -> tuple[bytes | str, bool]:
+        """Return the message whose turn it is, and whether it is text."""
+        data, is_text = self._inbox.popleft()
+        self._count_inbox(-len(data) - FRAME)
+        self._moved.set()
+        return data, is_text
+
+    async def space(self) -> None:
+        """Wait until another message may be read."""
+        while len(self._inbox) >= INBOX_MESSAGES or self._inbox_bytes >= INBOX_BYTES:
+            await self._move()
+
+    async def handled(self) -> None:
+        """Wait until no message waits any more."""
+        while self._inbox:
+            await self._move()
+
+    async def _move(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
+
+    def _count_inbox(self, size: int) -> None:
+        self._inbox_bytes += size
+        self._ledger.inbox += size
+
+    # -- outgoing frames -----------------------------------------------------------------------
+
     def put(self, frame: bytes) -> bool:
         """Queue a frame; return False if the queue has no space for it."""
         s = self._settings
         if self._bytes + len(frame) > s.queue_bytes or len(self._queue) >= s.queue_messages:
             return False
-        self._queue.append(frame)
-        self._bytes += len(frame)
-        self._wake.set()
+        self._append(frame)
         return True
+
+    def _append(self, frame: bytes) -> None:
+        self._queue.append(frame)
+        self._count(len(frame) + FRAME)
+        self._wake.set()
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        self._ledger.frames += size
 
     async def _write(self) -> None:
         try:
             while True:
                 while self._queue:
                     frame = self._queue.popleft()
-                    await self._ws.send_frame(frame, WSMsgType.TEXT)
-                    self._bytes = max(0, self._bytes - len(frame))
+                    try:
+                        await self._ws.send_frame(frame, WSMsgType.TEXT)
+                    finally:
+                        self._count(-len(frame) - FRAME)
                 if self.dropped:
                     return
                 self._wake.clear()
@@ -69,9 +131,9 @@ class SignalingConnection:
             pass  # the reader notices, and removes the connection
 
     def clear_queue(self) -> None:
-        """Empty the queue."""
-        self._queue.clear()
-        self._bytes = 0
+        """Empty the queue of outgoing frames."""
+        while self._queue:
+            self._count(-len(self._queue.pop()) - FRAME)
 
     def drop(self, last: bytes) -> None:
         """Send the frame `last` after the queued frames, and close.
@@ -79,11 +141,11 @@ class SignalingConnection:
         Without space in the queue, `last` replaces the queued frames.
         """
         self.dropped = True
+        while self._inbox:
+            self.take()
         if self._bytes + len(last) > self._settings.queue_bytes:
-            self._queue.clear()
-        self._queue.append(last)
-        self._bytes += len(last)
-        self._wake.set()
+            self.clear_queue()
+        self._append(last)
         self.finish()
 
     def finish(self) -> asyncio.Task[None]:
@@ -98,13 +160,15 @@ class SignalingConnection:
                 if self.dropped:
                     await self._writer
                 if not await self._ws.close() and not self._ws.closed:
-                    self._cut()
+                    self.cut()
         except (TimeoutError, ConnectionError):
-            self._cut()
+            self.cut()
         finally:
             self._writer.cancel()
+            self.clear_queue()
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """Abort the TCP connection."""
         transport = self._request.transport
         if transport is not None:
             transport.abort()

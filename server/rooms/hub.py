@@ -7,17 +7,32 @@ monotonic); methods return effects.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from snugroom.server.config import Settings
+from snugroom.server.rooms.clients import Client
 from snugroom.server.rooms.effects import Drop, Effect, Forget, Send, refuse
 from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.lobby import Lobby
+from snugroom.server.rooms.memory import Holding, Ledger
+from snugroom.server.rooms.places import Places
 from snugroom.server.rooms.room import Room
 from snugroom.server.wire import limits, signed
-from snugroom.server.wire.messages import Challenge, ClientMessage, LobbyDoor, Refused, Rekey, RoomDoor
+from snugroom.server.wire.messages import (
+    Challenge,
+    ClientMessage,
+    Closing,
+    LobbyDoor,
+    Refused,
+    Rekey,
+    RoomDoor,
+)
+
+_TOO_MANY_ROOMS: Final = "your network has opened too many rooms: close some, or try again in a minute"
+_TOO_MANY_LOBBIES: Final = "your network has opened too many lobbies: close some, or try again in a minute"
 
 
 class Hub:
@@ -49,18 +64,22 @@ class Hub:
         self._lobbies: dict[bytes, Lobby] = {}
         self._in_room: dict[bytes, Room] = {}
         self._in_lobby: dict[bytes, bytes] = {}
-        #: Whether the server ends soon: it opens no more rooms.
-        self.draining = False
+        self.ledger = Ledger()
+        self._places = Places(settings)
 
     # -- one connection ------------------------------------------------------------------------
 
-    def connect(self) -> tuple[bytes, Challenge]:
-        """Register a new connection. Return its handle, and the challenge that it must answer with a door."""
+    def connect(self, client: Client | None = None) -> tuple[bytes, Challenge]:
+        """Register a new connection. Return its handle, and the challenge that it must answer with a door.
+
+        Without `client` no quota of a client applies to it.
+        """
         handle = self._rng(limits.HANDLE_SIZE)
         while handle in self._nonces:
             handle = self._rng(limits.HANDLE_SIZE)
         nonce = self._rng(limits.NONCE_SIZE)
         self._nonces[handle] = nonce
+        self._places.connect(handle, client)
         return handle, Challenge(limits.PROTOCOL_VERSION, self._origin, nonce, self._server_key)
 
     def inside(self, handle: bytes) -> bool:
@@ -92,6 +111,7 @@ class Hub:
 
     def leave(self, handle: bytes, now: float) -> list[Effect]:
         """Remove a closed connection. A second call has no effect."""
+        self._places.disconnect(handle)
         if self._nonces.pop(handle, None) is None:
             return []
         number = self._in_lobby.pop(handle, None)
@@ -100,8 +120,13 @@ class Hub:
             lobby.leave(handle)
             if not lobby:
                 del self._lobbies[number]
+                self._places.forget_lobby(number)
         room = self._in_room.pop(handle, None)
-        return [] if room is None else self._performed(room.leave(handle, now))
+        if room is None:
+            return []
+        effects = self._performed(room.leave(handle, now))
+        self._places.hold(room)
+        return effects
 
     def media_refused(self, handle: bytes) -> list[Effect]:
         """Undo `handle`'s media, because the SFU has refused it."""
@@ -124,12 +149,19 @@ class Hub:
         for effect in effects:
             if isinstance(effect, Forget):
                 room = self._rooms.get(effect.room)
+                if room is not None:
+                    room.race.end()
+                    room.backlog.clear()
+                    self._places.forget(room)
                 self._rooms = {number: r for number, r in self._rooms.items() if r is not room}
             elif isinstance(effect, Drop):
                 # the room or lobby has removed the connection already
                 self._nonces.pop(effect.handle, None)
-                self._in_room.pop(effect.handle, None)
+                room = self._in_room.pop(effect.handle, None)
                 self._in_lobby.pop(effect.handle, None)
+                self._places.disconnect(effect.handle)
+                if room is not None:
+                    self._places.hold(room)
         return effects
 
     # -- doors ---------------------------------------------------------------------------------
@@ -149,6 +181,8 @@ class Hub:
         if lobby is None:
             if len(self._lobbies) >= self._settings.max_lobbies:
                 return [Drop(handle, Refused("full", "all lobbies are in use", "lobby_door", fatal=True))]
+            if not self._places.may_open_lobby(handle, door.lobby_key, now):
+                return [Drop(handle, Refused("full", _TOO_MANY_LOBBIES, "lobby_door", fatal=True))]
             lobby = self._lobbies[door.lobby_key] = Lobby(self._settings)
         self._in_lobby[handle] = door.lobby_key
         return lobby.arrive(handle, self._incarnation, now)
@@ -158,20 +192,28 @@ class Hub:
         if not self._opens(handle, door, door.door_key, number):
             return [Drop(handle, Refused("door", "the signature is wrong", "room_door", fatal=True))]
         room = self._rooms.get(number)
+        effects: list[Effect] = []
         if room is None:
-            if self.draining:
-                last = Refused(
-                    "stopping", "the server is stopping and opens no more rooms", "room_door", True
-                )
-                return [Drop(handle, last)]
+            if not self._places.may_open(handle, now):
+                return [Drop(handle, Refused("full", _TOO_MANY_ROOMS, "room_door", fatal=True))]
             if self.room_count >= self._settings.max_rooms:
-                return [Drop(handle, Refused("full", "all rooms are in use", "room_door", fatal=True))]
+                victim = self._places.victim(handle, dict.fromkeys(self._rooms.values()), now)
+                if victim is None:
+                    return [Drop(handle, Refused("full", "all rooms are in use", "room_door", fatal=True))]
+                effects = self._shut(victim, "all rooms are in use, and this one had to make place", now)
             room = self._rooms[number] = self._make_room(number, door.room_admin_key)
         self._in_room[handle] = room
-        return room.arrive(handle, number, self._nonces[handle], self._incarnation, now)
+        effects += room.arrive(handle, number, self._nonces[handle], self._incarnation, now)
+        self._places.hold(room)
+        return effects
+
+    def _shut(self, room: Room, why: str, now: float) -> list[Effect]:
+        """Close a room that holds too much, or too long, of what all share, and forget it."""
+        effects = room.close(Refused("full", why, fatal=True), now)
+        return self._performed([*effects, Forget(room.number)])
 
     def _make_room(self, number: bytes, room_admin_key: bytes) -> Room:
-        return Room(number, room_admin_key, self._settings, self._sign)
+        return Room(number, room_admin_key, self._settings, self._sign, self.ledger)
 
     def _rekey(self, room: Room, handle: bytes, message: Rekey, now: float) -> list[Effect]:
         """Have the room's new number lead to it as well (G8)."""
@@ -182,12 +224,42 @@ class Hub:
         effects = room.handle(handle, message, now)
         if room.numbers[-1] == number and there is not room:
             if there is not None:  # connections that were early wait in a room that nobody has opened
-                effects += there.close(
-                    "unopened", "this room goes on under the same number: connect again", now
-                )
+                why = "this room goes on under the same number: connect again"
+                effects += there.close(Closing("unopened", why), now)
+                self._places.forget(there)
             lead = {n: r for n, r in self._rooms.items() if r is not room and r is not there}
             self._rooms = {**lead, **dict.fromkeys(room.numbers, room)}
         return effects
+
+    # -- memory ----------------------------------------------------------------------------------
+
+    def group(self, handle: bytes) -> bytes | None:
+        """Return the name of the room or lobby of `handle`; None before the door."""
+        room = self._in_room.get(handle)
+        return self._in_lobby.get(handle) if room is None else room.number
+
+    def holdings(self, queued: Callable[[bytes], int]) -> list[Holding]:
+        """Return what each room and lobby holds. `queued` returns the bytes that wait for a handle."""
+        lobbies = ((name, lobby.handles, 0, 0) for name, lobby in self._lobbies.items())
+        rooms = (
+            (r.number, r.handles, r.backlog.memory + r.race.memory, r.backlog.relay_memory)
+            for r in dict.fromkeys(self._rooms.values())
+        )
+        return [
+            Holding(name, len(handles), blobs, relays, [(h, queued(h)) for h in handles])
+            for name, handles, blobs, relays in (*rooms, *lobbies)
+        ]
+
+    def trim(self, name: bytes, size: int) -> None:
+        """Let a room forget its oldest relayed blobs, `size` bytes or a little more."""
+        room = self._rooms.get(name)
+        if room is not None:
+            room.backlog.forget_relays(size)
+
+    def close_room(self, name: bytes, why: str, now: float) -> list[Effect]:
+        """Close a room, and forget it. A name that is no room's has no effect."""
+        room = self._rooms.get(name)
+        return [] if room is None else self._shut(room, why, now)
 
     # -- facts ---------------------------------------------------------------------------------
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
@@ -27,24 +26,22 @@ from snugroom.server.rooms.effects import Drop, Effect, Forget, Send, refuse
 from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.gates import Gates
 from snugroom.server.rooms.media import RoomMedia
+from snugroom.server.rooms.memory import Ledger
+from snugroom.server.rooms.race import Held, Race
 from snugroom.server.rooms.seat import Seat
 from snugroom.server.wire import limits, messages, signed
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A commit on hold: in favour of a connection that has lost the last race, or until its turn (G6)."""
-
-    seat: Seat
-    commit: messages.Commit
-    until: float
 
 
 class Room:
     """One room. `number` has 16 bytes. `sign` makes the server's Ed25519 signatures for receipts."""
 
     def __init__(
-        self, number: bytes, room_admin_key: bytes, settings: Settings, sign: Callable[[bytes], bytes]
+        self,
+        number: bytes,
+        room_admin_key: bytes,
+        settings: Settings,
+        sign: Callable[[bytes], bytes],
+        ledger: Ledger,
     ) -> None:
         #: The room's number at its beginning, by which effects name it.
         self.number = number
@@ -65,10 +62,11 @@ class Room:
         self._slots = TokenBucket(settings.slots_per_second, settings.slot_burst, 0.0)
         #: Since when nobody is inside; None while somebody is, or nobody has ever come.
         self._empty_since: float | None = None
-        self._backlog = Backlog(settings)
+        self.backlog = Backlog(settings, ledger)
         self.media = RoomMedia(number, self._seats)
-        self._held: _Held | None = None
-        self._rivals: list[Seat] = []
+        self.race = Race(ledger)
+        self._shared = False  # whether there were ever two connections
+        self.active_at = 0.0  # when the last message came
         self._forget_at = math.inf
         #: The earliest time at which `tick` may have work; infinity if it has none.
         self.deadline = math.inf
@@ -92,6 +90,8 @@ class Room:
             first = min(outside, key=lambda seat: seat.outside_since)
             effects += self._drop_outsider(first, "the room is full, and needs this place for a member", now)
         others = list(self._seats)
+        self._shared = self._shared or bool(others)
+        self.active_at = now
         self._seats[handle] = Seat(
             handle,
             nonce,
@@ -122,19 +122,18 @@ class Room:
         effects += [Send(h, messages.Left(handle)) for h in self._seats]
         if had_media:
             effects += self.media.changed_lists()
-        self._rivals = [rival for rival in self._rivals if rival is not seat]
-        held = self._held
+        self.race.leave(seat)
+        held = self.race.held
         if held is not None and held.seat is seat:
             # its rivals for this slot have had no answer yet: let them try again
-            rivals, self._held, self._rivals = self._rivals, None, []
-            slot = held.commit.slot
+            rivals, slot = self.race.end(), held.commit.slot
             effects += [Send(rival.handle, messages.Stale(slot, slot - 1)) for rival in rivals]
         elif held is not None and self._wait(held.seat, held.commit, now) == 0:
             effects += self._take(held.seat, held.commit, now)
         self._note_insiders(now)
         if not self._seats:
-            # a room that was never opened holds nothing, and needs no linger
-            self._forget_at = now + (self._settings.room_linger if self.slot is not None else 0.0)
+            lingers = self._shared and self.slot is not None
+            self._forget_at = now + (self._settings.room_linger if lingers else 0.0)
             self._wake_by(self._forget_at)
         return effects
 
@@ -152,11 +151,11 @@ class Room:
                 seat.outside_since = max(seat.outside_since, now)
             self._wake_by(now + limits.PASS_WAIT)
 
-    def close(self, code: str, text: str, now: float) -> list[Effect]:
-        """Drop all connections."""
+    def close(self, last: messages.Closing | messages.Refused, now: float) -> list[Effect]:
+        """Drop all connections with this last message."""
         effects: list[Effect] = []
         for handle in list(self._seats):
-            effects += [Drop(handle, messages.Closing(code, text)), *self.leave(handle, now)]
+            effects += [Drop(handle, last), *self.leave(handle, now)]
         return effects
 
     def tick(self, now: float) -> list[Effect]:
@@ -164,8 +163,9 @@ class Room:
         if now < self.deadline:
             return []
         effects: list[Effect] = []
-        if self._held is not None and now >= self._held.until:
-            effects += self._take(self._held.seat, self._held.commit, now)
+        held = self.race.held
+        if held is not None and now >= held.until:
+            effects += self._take(held.seat, held.commit, now)
         effects += self.media.lapse(now)
         for seat in list(self._seats.values()):
             if now >= self._seat_deadline(seat):
@@ -185,7 +185,7 @@ class Room:
     def _update_deadline(self) -> None:
         self.deadline = min(
             self._forget_at,
-            math.inf if self._held is None else self._held.until,
+            math.inf if self.race.held is None else self.race.held.until,
             *(seat.until for seat in self._seats.values() if seat.media is not None),
             *(self._seat_deadline(seat) for seat in self._seats.values()),
         )
@@ -203,6 +203,7 @@ class Room:
     def handle(self, handle: bytes, message: messages.ClientMessage, now: float) -> list[Effect]:
         """Handle a message from `handle`, which must have arrived."""
         seat = self._seats[handle]
+        self.active_at = now
         about = str(type(message).__struct_config__.tag)
         if (
             isinstance(message, messages.Commit | messages.Relay | messages.Broadcast)
@@ -298,8 +299,8 @@ class Room:
         self.slot, self.chain, self.chain_before = slot, chain, b""
         self._gates.reset(slot, gate)
         self._taken_at.clear()
-        self._backlog.forget_commits()
-        self._held, self._rivals = None, []
+        self.backlog.forget_commits()
+        self.race.end()
         for seat in self._seats.values():
             seat.shown = seat.seen = None
             seat.until = -math.inf
@@ -336,21 +337,20 @@ class Room:
             seat.admin = True
         elif not seat.inside:
             return refuse(seat.handle, "pass", "show a pass that fits an open gate", "commit")
-        held = self._held
-        if (held is not None and held.seat is seat) or seat in self._rivals:
+        if seat in self.race:
             return refuse(seat.handle, "state", "your commit for this slot is being considered", "commit")
-        wait = self._wait(seat, message, now)
+        held, wait = self.race.held, self._wait(seat, message, now)
         behind_host = held is not None and held.commit.opening is not None and message.opening is None
         if wait == 0 and not behind_host:
             return self._take(seat, message, now)
         if held is None:
-            self._held = _Held(seat, message, now + wait)
-            self._wake_by(self._held.until)
+            self.race.hold(Held(seat, message, now + wait))
+            self._wake_by(now + wait)
         elif (message.opening is None, seat.won) < (held.commit.opening is None, held.seat.won):
-            self._rivals.append(held.seat)
-            self._held = _Held(seat, message, held.until)
+            self.race.rivals.append(held.seat)
+            self.race.hold(Held(seat, message, held.until))
         else:
-            self._rivals.append(seat)
+            self.race.rivals.append(seat)
         return []
 
     def _is_signed(self, message: messages.Commit, before: bytes) -> bool:
@@ -378,8 +378,8 @@ class Room:
 
     def _take(self, seat: Seat, message: messages.Commit, now: float) -> list[Effect]:
         slot, closes = message.slot, message.opening is not None
-        late = [s for s in (self._held.seat if self._held else None, *self._rivals) if s and s is not seat]
-        self._held, self._rivals = None, []
+        held = self.race.held
+        late = [s for s in (held.seat if held else None, *self.race.end()) if s and s is not seat]
         if closes:
             self._signed_slot = slot
             for other in self._seats.values():
@@ -400,7 +400,7 @@ class Room:
         self._gates.add(slot, signed.gate_of(message.blob), closes=closes, in_use=in_use, now=now)
         self._taken_at[slot] = now
         self._taken_at.pop(slot - limits.CATCH_UP_SLOTS, None)
-        self._backlog.add_commit(committed)
+        self.backlog.add_commit(committed)
         self._note_insiders(now)
         self._update_deadline()
         seat.won = slot
@@ -448,14 +448,14 @@ class Room:
             return refuse(seat.handle, "pass", "show a pass of the last slots", "catch_up")
         if message.slot > current:
             return refuse(seat.handle, "slot", "the room has not reached that slot", "catch_up")
-        commits = self._backlog.commits
+        commits = self.backlog.commits
         if message.slot + 1 < (commits[0].slot if commits else current + 1):
             return refuse(seat.handle, "gone", "the blobs after that slot are no longer held", "catch_up")
         if not seat.catch_ups.take(now):
             return refuse(seat.handle, "rate", "too many catch-ups", "catch_up")
         receives = now < seat.until
-        blobs, missing = self._backlog.since(message.slot, message.relay if receives else None)
-        relay = self._backlog.last_relay if receives else message.relay
+        blobs, missing = self.backlog.since(message.slot, message.relay if receives else None)
+        relay = self.backlog.last_relay if receives else message.relay
         return [
             *(Send(seat.handle, blob) for blob in blobs),
             Send(seat.handle, messages.CaughtUp(current, relay, missing)),
@@ -464,10 +464,15 @@ class Room:
     # -- relay -------------------------------------------------------------------------------
 
     def _relay(self, message: messages.Relay, current: int, now: float) -> list[Effect]:
-        relayed = self._backlog.add_relay(current, message.blob)
+        relayed = self.backlog.add_relay(current, message.blob)
         return [Send(s.handle, relayed) for s in self._seats.values() if now < s.until]
 
-    # -- facts -------------------------------------------------------------------------------
+    # -- memory and facts -------------------------------------------------------------------------------
+
+    @property
+    def handles(self) -> tuple[bytes, ...]:
+        """The connections, in order of arrival."""
+        return tuple(self._seats)
 
     def facts(self) -> RoomFacts:
         """Return everything that this room holds, for the operator's view."""
@@ -476,18 +481,18 @@ class Room:
             numbers=tuple(self.numbers),
             room_admin_key=self._room_admin_key,
             slot=self.slot,
-            handles=tuple(self._seats),
+            handles=self.handles,
             commits=tuple(
-                (c.slot, len(c.blob), self._taken_at.get(c.slot, math.nan)) for c in self._backlog.commits
+                (c.slot, len(c.blob), self._taken_at.get(c.slot, math.nan)) for c in self.backlog.commits
             ),
-            relays=tuple((r.relay, len(r.blob)) for _, r in self._backlog.relays),
+            relays=tuple((r.relay, len(r.blob)) for _, r in self.backlog.relays),
             gates=len(self._gates),
             passes_current=sum(s.inside for s in self._seats.values()),
             streams=tuple(
                 stream.kind for s in self._seats.values() if s.media is not None for stream in s.media.streams
             ),
-            held_bytes=len(self._held.commit.blob) if self._held else 0,
+            held_bytes=len(self.race.held.commit.blob) if self.race.held else 0,
             chain=self.chain,
-            waiting=(self._held is not None) + len(self._rivals),
+            waiting=len(self.race),
             seats=tuple((s.since, s.shown, s.won, s.lost) for s in self._seats.values()),
         )

@@ -1,12 +1,15 @@
-"""The WebSockets of the server: read messages, pass them to the hub, and perform the hub's effects.
+"""The WebSockets of the server: read messages, pass them to the hub in turn, and perform the hub's effects.
 
-Effects are performed at once and in order, on a single event loop.
+Effects are performed at once and in order, on a single event loop. A message waits for its room's turn
+(`server.rooms.turns`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import re
 import time
 from collections import Counter, deque
@@ -17,11 +20,16 @@ from typing import Final
 from aiohttp import WSMsgType, web
 
 from snugroom.server.config import Settings
+from snugroom.server.rooms import memory
+from snugroom.server.rooms.admission import Admission
 from snugroom.server.rooms.backpressure import ByteLimiter
+from snugroom.server.rooms.clients import Client
 from snugroom.server.rooms.connection import CLOSE_TIMEOUT, SignalingConnection
 from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaSubscribe, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.media_server import MediaServer, PendingMedia
+from snugroom.server.rooms.pump import Pump
+from snugroom.server.rooms.turns import PATIENCE
 from snugroom.server.wire import messages
 
 log = logging.getLogger(__name__)
@@ -43,6 +51,7 @@ class Signaling:
         *,
         origins: Iterable[str],
         clock: Callable[[], float] = time.monotonic,
+        rng: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.hub = hub
         self.media = media
@@ -51,14 +60,19 @@ class Signaling:
         self._clock = clock
         self._connections: dict[bytes, SignalingConnection] = {}
         self._pending_media: dict[bytes, PendingMedia] = {}
-        self._addresses: Counter[str] = Counter()
         self._sockets = 0
+        #: Messages and bytes sent since the beginning, to know what one message costs.
+        self.sent = self.sent_bytes = 0
         self._stopping = False
         #: Protocols of the HTTP connections that are WebSockets now.
         self.upgraded: set[object] = set()
         #: The `ByteLimiter` of each open HTTP connection, WebSocket or not, by its protocol.
         self.byte_limiters: dict[object, ByteLimiter] = {}
         self.refusals: Counter[str] = Counter()
+        #: What was taken from the largest rooms for want of memory: relays, readers, rooms.
+        self.relieved: Counter[str] = Counter()
+        self.admission = Admission(settings, rng, self.refusals, clock)
+        self.pump = Pump(settings, self._turn, clock)
 
     # -- effects -------------------------------------------------------------------------------
 
@@ -102,6 +116,8 @@ class Signaling:
             self.refusals[code] += 1
             if code not in _NO_ERRORS and not connection.rate_limits.allow_error(self._clock()):
                 return self._expel(effect.handle, messages.Refused("errors", "too many errors", fatal=True))
+        self.sent += 1
+        self.sent_bytes += len(frame)
         if not connection.put(frame):
             return self._expel(
                 effect.handle, messages.Closing("slow", "too much was waiting for this connection")
@@ -166,14 +182,20 @@ class Signaling:
 
     # -- one connection ------------------------------------------------------------------------
 
-    def _refusal(self, address: str) -> messages.Refused | None:
-        s = self._settings
+    def _refusal(self, client: Client) -> messages.Refused | None:
+        """Return why `client` gets no WebSocket. If all are in use, the client with the most loses one."""
         if self._stopping:
             return messages.Refused("stopping", "the server is stopping", fatal=True)
-        if self._sockets >= s.max_connections:
+        if self.memory > self._settings.memory_bytes:
+            return messages.Refused("full", "the server's memory is in use", fatal=True)
+        refusal = self.admission.refusal(client)
+        if refusal is not None or self._sockets < self._settings.max_connections:
+            return refusal
+        victim = self.admission.victim(client)
+        if victim is None:
             return messages.Refused("full", "the server has no capacity for another connection", fatal=True)
-        if s.max_connections_per_address and self._addresses[address] >= s.max_connections_per_address:
-            return messages.Refused("full", "too many connections from one place", fatal=True)
+        why = "all connections are in use, and your network has the most"
+        self.perform(self._expel(victim, messages.Refused("full", why, fatal=True)))
         return None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -189,49 +211,65 @@ class Signaling:
             compress=False,
             max_msg_size=s.frame_bytes,
         )
-        peer = request.transport.get_extra_info("peername") if request.transport is not None else None
-        address = peer[0] if isinstance(peer, tuple) else ""
-        refusal = self._refusal(address)
+        byte_limiter = self.byte_limiters.get(request.protocol)
+        client, address = self.admission.client(
+            request, None if byte_limiter is None else byte_limiter.address
+        )
+        if not await self.admission.turn(client):
+            self.refusals["handshakes"] += 1
+            raise web.HTTPServiceUnavailable(text="too many connect at once\n", headers={"Retry-After": "5"})
+        refusal = self._refusal(client)
+        handle, challenge = (b"", None) if refusal is not None else self.hub.connect(client)
+        if challenge is not None:
+            self.admission.clients.connect(client, handle, address)
         self._sockets += 1
-        self._addresses[address] += 1
         self.upgraded.add(request.protocol)
         try:
             await ws.prepare(request)
-            if refusal is not None:
+            if challenge is None:
+                assert refusal is not None
                 self.refusals[refusal.code] += 1
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     await ws.send_frame(messages.encode(refusal), WSMsgType.TEXT)
                     await ws.close()
                 return ws
-            byte_limiter = self.byte_limiters.get(request.protocol)
             if byte_limiter is not None:
                 byte_limiter.start(2 * s.frame_bytes + 65_536, self._count_exceeded)
-            await self._serve(ws, request, byte_limiter)
+            await self._serve(ws, request, byte_limiter, handle, challenge)
         except (ConnectionError, TimeoutError):
             pass  # the client has gone during the handshake
         finally:
             self.upgraded.discard(request.protocol)
             self._sockets -= 1
-            self._addresses[address] -= 1
-            if not self._addresses[address]:
-                del self._addresses[address]
+            if challenge is not None:
+                self.perform(self.hub.leave(handle, self._clock()))
+                self.admission.clients.disconnect(client, handle)
         return ws
 
     def _count_exceeded(self) -> None:
         self.refusals["pieces"] += 1
 
     async def _serve(
-        self, ws: web.WebSocketResponse, request: web.Request, byte_limiter: ByteLimiter | None
+        self,
+        ws: web.WebSocketResponse,
+        request: web.Request,
+        byte_limiter: ByteLimiter | None,
+        handle: bytes,
+        challenge: messages.Challenge,
     ) -> None:
         now = self._clock()
-        connection = SignalingConnection(ws, request, self._settings, now)
-        handle, challenge = self.hub.connect()
+        connection = SignalingConnection(ws, request, self._settings, self.hub.ledger, now)
         self._connections[handle] = connection
         try:
             connection.put(messages.encode(challenge))
             await self._read(ws, connection, handle, now, byte_limiter)
+            with contextlib.suppress(TimeoutError):  # what it said before it left is heard
+                async with asyncio.timeout(PATIENCE):
+                    await connection.handled()
         finally:
+            group = self._group(handle)
             self.perform(self.hub.leave(handle, self._clock()))
+            self.pump.turns.forget(handle, group)
             del self._connections[handle]
             self._pending_media.pop(handle, None)
             await connection.finish()
@@ -271,7 +309,9 @@ class Signaling:
                 self._within_rates(connection, handle, len(message.data))
             elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 if self._within_rates(connection, handle, len(message.data)):
-                    self._frame(connection, handle, message.data, message.type is WSMsgType.TEXT)
+                    connection.receive(message.data, message.type is WSMsgType.TEXT)
+                    self.pump.offer(self._group(handle), handle)
+                    await connection.space()
             else:
                 return
 
@@ -280,6 +320,28 @@ class Signaling:
             return True
         self.perform(self._expel(handle, messages.Refused("rate", "too much at once", fatal=True)))
         return False
+
+    def _group(self, handle: bytes) -> bytes:
+        """Return the name of the room or lobby of a connection. Before the door it is its own."""
+        return self.hub.group(handle) or handle
+
+    def _turn(self, handle: bytes) -> float:
+        """Handle the message of `handle` whose turn it is; return its cost."""
+        connection = self._connections.get(handle)
+        if connection is None or not connection.waits:
+            return 0.0
+        group, sent, sent_bytes = self._group(handle), self.sent, self.sent_bytes
+        try:
+            self._frame(connection, handle, *connection.take())
+        except Exception:
+            # an error about one message must not stop the others
+            log.exception("a message failed")
+            connection.cut()
+        now = self._clock()
+        spent = self.pump.turns.spend(group, handle, self.sent - sent, self.sent_bytes - sent_bytes, now)
+        if connection.waits:
+            self.pump.turns.offer(self._group(handle), handle, now)
+        return spent
 
     def _frame(
         self, connection: SignalingConnection, handle: bytes, data: bytes | str, is_text: bool
@@ -301,29 +363,52 @@ class Signaling:
         while True:
             await asyncio.sleep(TICK)
             try:
-                self._limit_total_queue()
-                self.perform(self.hub.tick(self._clock()))
+                now = self._clock()
+                self._relieve(now)
+                self.admission.clients.tick(now)
+                self._refuse_heaviest(now)
+                self.perform(self.hub.tick(now))
             except Exception:
                 # an error in one room must not stop the ticks of the others
                 log.exception("a tick failed")
 
-    def _limit_total_queue(self) -> None:
-        """Drop connections, the longest queue first, while all queues exceed `queue_total_bytes`."""
-        waiting = self.queued_bytes()
-        if waiting <= self._settings.queue_total_bytes:
+    def _refuse_heaviest(self, now: float) -> None:
+        """Refuse, in rooms whose messages wait for too long, the connection that has cost most."""
+        turns = self.pump.turns
+        turns.tick(now)
+        why = "the room's messages wait for too long, and yours cost most: send less"
+        for handle in list(turns.heaviest(now)):
+            turns.withdraw(handle)
+            self.perform(self._expel(handle, messages.Refused("rate", why, fatal=True)))
+
+    def _relieve(self, now: float) -> None:
+        """Take from the largest rooms while everything together exceeds `memory_bytes`."""
+        total, budget = self.memory, self._settings.memory_bytes
+        if total <= budget:
             return
-        for handle, connection in sorted(self._connections.items(), key=lambda item: -item[1].queued_bytes):
-            if waiting <= self._settings.queue_total_bytes:
-                return
-            waiting -= connection.queued_bytes
-            if not connection.dropped:
-                last = messages.Closing("slow", "too much was waiting for this connection")
-                connection.clear_queue()
-                self.perform(self._expel(handle, last))
+        for effect in memory.relief(self.hub.holdings(self._memory_of), total, budget):
+            self.relieved[memory.WHAT[type(effect)]] += 1
+            match effect:
+                case memory.Trim(name, size):
+                    self.hub.trim(name, size)
+                case memory.DropReader(handle):
+                    connection = self._connections.get(handle)
+                    if connection is not None and not connection.dropped:
+                        connection.clear_queue()
+                        last = messages.Closing("slow", "too much was waiting for this connection")
+                        self.perform(self._expel(handle, last))
+                case memory.CloseRoom(name):
+                    why = "the server's memory is in use, and this room holds the most of it"
+                    self.perform(self.hub.close_room(name, why, now))
+
+    def _memory_of(self, handle: bytes) -> int:
+        connection = self._connections.get(handle)
+        return 0 if connection is None else connection.memory
 
     async def stop(self) -> None:
         """Send `closing` to all connections, and wait at most `stop_time` until they are closed."""
         self._stopping = True
+        self.pump.stop()
         connections = list(self._connections.items())
         last = messages.Closing("stopping", "the server is stopping")
         for handle, _ in connections:
@@ -340,7 +425,21 @@ class Signaling:
     @property
     def addresses(self) -> int:
         """Number of different addresses of open WebSockets."""
-        return len(self._addresses)
+        return len({c.address_and_headers[0] for c in self._connections.values()})
+
+    @property
+    def memory(self) -> int:
+        """Bytes that count against `memory_bytes`."""
+        return self.hub.ledger.total(self._sockets)
+
+    def ready(self) -> list[str]:
+        """Return why the server should get no new meetings; nothing if it should."""
+        reasons = {
+            "stopping": self._stopping,
+            "memory": self.memory > self._settings.memory_bytes,
+            "connections": self._sockets >= self._settings.max_connections,
+        }
+        return [reason for reason, holds in reasons.items() if holds]
 
     def queued_bytes(self) -> int:
         """Return the number of bytes in all queues."""

@@ -59,7 +59,7 @@ class Sfu:
         also: Sequence[str] = (),
         tcp: bool = False,
         turn: Sequence[TurnServer] = (),
-        turn_time: float = 21_600.0,
+        turn_time: float = 3600.0,
         limits: MediaLimits = MediaLimits(),  # noqa: B008 - frozen
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -171,7 +171,7 @@ class Sfu:
             port=self.port,
             others=self._also,
             tcp=self._tcp,
-            turn=with_credentials(self._turn, self._wall(), self._turn_time),
+            turn=with_credentials(self._turn, self._wall(), self._turn_time, os.urandom),
         )
 
     def subscribe(
@@ -372,13 +372,11 @@ class Sfu:
                 # A client that receives nothing at all can tell a broken network from a quiet meeting.
                 ready = [link for link in self._links.values() if link.outbound is not None]
                 self._egress.perform([SendRtcp(link, _HEARTBEAT) for link in ready])
-            if sweeps := now >= self._next_sweep:
+            if now >= self._next_sweep:
                 self._next_sweep = now + 1.0
                 self._transports.sweep(now)
                 self._egress.changed()  # don't keep addresses of former peers or of strangers
             self._egress.flush()
-            if sweeps:
-                self._egress.wipe()
         except Exception as error:  # the next tick must still come
             self._counts["errors"] += 1
             log.error("a tick raised %s", type(error).__name__)

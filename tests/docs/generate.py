@@ -63,6 +63,8 @@ def type_name(kind: inspect.Type) -> str:
             return "number" + _bounds(kind)
         case inspect.StrType():
             return "text"
+        case inspect.LiteralType():
+            return " or ".join(f'`"{value}"`' for value in kind.values)
         case inspect.StructType():
             return "table"
         case inspect.ListType() | inspect.VarTupleType():

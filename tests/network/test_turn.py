@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +25,10 @@ from tests.network import coturn
 URL = "turn:relay.example:443?transport=tcp"
 
 
-def test_the_name_says_when_it_lapses_and_nothing_else() -> None:
-    username, password = credential("secret", 1_764_090_000.7, 600.0)
-    assert username == "1764090600"
-    tag = hmac.new(b"secret", b"1764090600", hashlib.sha1).digest()  # as coturn documents it
+def test_the_name_says_when_it_lapses_and_nobodys_name() -> None:
+    username, password = credential("secret", 1_764_090_000.7, 600.0, b"\1" * 8)
+    assert username == "1764090600:0101010101010101"
+    tag = hmac.new(b"secret", username.encode(), hashlib.sha1).digest()  # as coturn documents it
     assert password == base64.b64encode(tag).decode()
 
 
@@ -50,7 +51,9 @@ def test_each_answer_has_credentials_of_its_own_time() -> None:
         sfu.close()
         return one, other
 
-    assert asyncio.run(both()) == (["1764090060"], ["1764090090"])
+    (one,), (other,) = asyncio.run(both())
+    assert (one.partition(":")[0], other.partition(":")[0]) == ("1764090060", "1764090090")
+    assert one.partition(":")[2] != other.partition(":")[2]
 
 
 def test_settings_name_urls_and_a_secret_or_its_file(tmp_path: Path) -> None:
@@ -58,7 +61,9 @@ def test_settings_name_urls_and_a_secret_or_its_file(tmp_path: Path) -> None:
     file.write_text(f'turn_time = 60\n[[turn]]\nurls = ["{URL}"]\nsecret = "abc"\n')
     settings = config.load(file)
     assert settings.turn == [TurnServer(urls=[URL], secret="abc")]
-    assert [each.urls for each in with_credentials(settings.turn, 0.0, settings.turn_time)] == [[URL]]
+    assert [each.urls for each in with_credentials(settings.turn, 0.0, settings.turn_time, os.urandom)] == [
+        [URL]
+    ]
     kept = tmp_path / "secret"
     kept.write_text("from a file\n")
     assert TurnServer(urls=[URL], secret_file=str(kept)).read().secret == "from a file"
@@ -120,7 +125,7 @@ async def allocate(relay: TurnServer, username: str, password: str) -> int:
 
 
 async def test_coturn_takes_our_credentials(relay: TurnServer) -> None:
-    (offer,) = with_credentials([relay], time.time(), 60.0)
+    (offer,) = with_credentials([relay], time.time(), 60.0, os.urandom)
     assert coturn.FIRST <= await allocate(relay, offer.username, offer.credential) <= coturn.LAST
 
 
@@ -129,9 +134,9 @@ async def test_coturn_refuses_what_has_lapsed_or_is_made_up(relay: TurnServer, w
     assert relay.secret is not None
     now = time.time()
     username, password = {
-        "lapsed": credential(relay.secret, now - 120, 60.0),
-        "another secret": credential("guessed", now, 60.0),
-        "extended": (str(int(now) + 10**6), credential(relay.secret, now, 60.0)[1]),
+        "lapsed": credential(relay.secret, now - 120, 60.0, bytes(8)),
+        "another secret": credential("guessed", now, 60.0, bytes(8)),
+        "extended": (f"{int(now) + 10**6}:{'0' * 16}", credential(relay.secret, now, 60.0, bytes(8))[1]),
     }[wrong]
     with pytest.raises(stun.TransactionFailed):
         await allocate(relay, username, password)

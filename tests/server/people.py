@@ -11,6 +11,7 @@ from nacl.signing import SigningKey
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Effect, Send
+from snugroom.server.rooms.memory import Ledger
 from snugroom.server.rooms.room import Room
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import (
@@ -129,7 +130,9 @@ class Table:
     """A room in memory, and what each of those around it has been sent."""
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.room = Room(NUMBER, bytes(ROOM_ADMIN.verify_key), settings or Settings(slot_burst=1000), sign)
+        self.room = Room(
+            NUMBER, bytes(ROOM_ADMIN.verify_key), settings or Settings(slot_burst=1000), sign, Ledger()
+        )
         self.now = 100.0
         self.inbox: dict[bytes, list[Message]] = defaultdict(list)
         self.effects: list[Effect] = []

@@ -227,6 +227,7 @@ def test_an_empty_lobby_is_gone_at_once_and_an_empty_room_after_its_linger() -> 
     assert harness.hub.lobby_sizes() == []
     handle, nonce = harness.in_room()
     assert isinstance(harness.say(handle, opening())[0], Send)
+    harness.hub.leave(harness.in_room()[0], 0.0)
     harness.hub.leave(handle, 0.0)
     assert harness.hub.leave(handle, 0.0) == []
     assert harness.hub.tick(29.0) == []

@@ -104,18 +104,28 @@ def test_a_full_room_drops_the_next_and_no_one_else() -> None:
 
 def test_an_empty_room_lingers_then_is_forgotten() -> None:
     t = Table(Settings(room_linger=30.0)).opened(A)
+    t.arrive(B)
+    t.leave(B)
     t.leave(A)
     assert t.wait(29.9) == []
     assert t.wait(0.2) == [Forget(NUMBER)]
 
 
+def test_a_room_that_only_one_connection_ever_saw_does_not_linger() -> None:
+    t = Table(Settings(room_linger=30.0)).opened(A)
+    t.leave(A)
+    assert t.wait(0.0) == [Forget(NUMBER)]
+
+
 def test_a_member_who_comes_back_in_time_keeps_the_room() -> None:
     t = Table(Settings(room_linger=30.0)).opened(A)
+    t.arrive(B)
+    t.leave(B)
     t.leave(A)
     t.wait(20)
     t.arrive(A)
     assert t.wait(1000) == []
-    assert only(Entered, t.heard(A)).slot == 0
+    assert only(Entered, t.heard(A)[-1:]).slot == 0
 
 
 def test_an_unopened_room_is_forgotten_at_once_and_waiting_in_it_has_an_end() -> None:

@@ -97,6 +97,10 @@ class Audio:
         self._began = now
         self._body = os.urandom(AUDIO_SIZE)
 
+    def go_on(self, now: float) -> None:
+        """Begin again at `now` after a pause, with the next packet."""
+        self._began = now - self.sent / AUDIO_RATE
+
     def due(self, now: float) -> list[bytes]:
         """Return the packets that are due at `now`, at most those of the last second."""
         should = int((now - self._began) * AUDIO_RATE)

@@ -22,7 +22,7 @@ from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.ice import Connected, ConsentLost, IceClient, IceEffect, Send, make_credentials
 from snugroom.client.media.srtp import Srtp, SrtpError
 from snugroom.client.media.twcc_arrivals import INTERVAL, Arrivals
-from snugroom.server.wire import limits, messages, rtcp, rtp, signed
+from snugroom.server.wire import limits, messages, rtcp, rtp, signed, stun
 
 M = TypeVar("M", bound=messages.Message)
 
@@ -93,6 +93,8 @@ class LightPeer:
         self.socket: socket.socket | None = None
         self.on_rtp: Callable[[bytes], None] = lambda _packet: None
         self.on_rtcp: Callable[[bytes], None] = lambda _packet: None
+        #: Gets each message of the server that no method waits for; without it they are kept.
+        self.on_message: Callable[[messages.Message], None] | None = None
         #: Returns whether an incoming RTP or RTCP packet is dropped, as if the network had lost it.
         self.drop: Callable[[bytes], bool] | None = None
         #: Last sequence number received from each SSRC, for reports.
@@ -121,12 +123,12 @@ class LightPeer:
         )
         self._reader = asyncio.get_running_loop().create_task(self._read(self._ws))
         challenge = await self._expect(messages.Challenge)
-        await self._say(self.room.door(challenge))
+        await self.say(self.room.door(challenge))
         entered = await self._expect(messages.Entered)
         self.handle = entered.handle
         if entered.slot is None:
-            await self._say(self.room.open(challenge))
-        await self._say(self.room.show)
+            await self.say(self.room.open(challenge))
+        await self.say(self.room.show)
         await self._expect(messages.Shown)
 
     async def connect(self) -> None:
@@ -138,7 +140,7 @@ class LightPeer:
         """
         ice = self._begin()
         self.marks["media"] = time.perf_counter()
-        await self._say(self._media())
+        await self.say(self._media())
         self._transport = transport = await self._expect(messages.Transport)
         self.marks["transport"] = time.perf_counter()
         self.socket = sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -153,7 +155,7 @@ class LightPeer:
     async def restart(self) -> None:
         """Restart ICE over the same socket (RFC 8445 section 9). DTLS and its keys continue. LightError."""
         ice = self._begin()
-        await self._say(self._media())
+        await self.say(self._media())
         self._transport = transport = await self._expect(messages.Transport)
         self._ready.clear()
         self._perform(ice.start(transport.ufrag, transport.password, self._crowd.now))
@@ -161,7 +163,7 @@ class LightPeer:
 
     async def subscribe(self, ssrcs: list[int] | None) -> None:
         """Subscribe to these streams; None: all."""
-        await self._say(messages.Subscribe(ssrcs))
+        await self.say(messages.Subscribe(ssrcs))
 
     async def leave(self) -> None:
         """Leave and close everything. Harmless before `enter`, and when called twice."""
@@ -188,6 +190,8 @@ class LightPeer:
                 message = messages.decode_server(frame.data)
                 if isinstance(message, messages.Streams):
                     self.remote = message
+                elif self.on_message is not None:
+                    self.on_message(message)
                 else:
                     self._inbox.put_nowait(message)
         except messages.WireError as error:
@@ -195,7 +199,8 @@ class LightPeer:
         finally:
             self._inbox.put_nowait(None)
 
-    async def _say(self, message: messages.Message) -> None:
+    async def say(self, message: messages.Message) -> None:
+        """Send a message to the server. LightError."""
         assert self._ws is not None
         try:
             await self._ws.send_str(messages.encode(message).decode())
@@ -274,6 +279,14 @@ class LightPeer:
                 self._shake(lambda: dtls.receive(data))
         elif first <= 3 and self._ice is not None:
             self._perform(self._ice.receive(data, self._crowd.now))
+
+    def check_from(self, sock: socket.socket) -> int:
+        """Send a check that nominates, from another socket of this machine; return its bytes."""
+        assert self._transport is not None
+        username = f"{self._transport.ufrag}:{self._ufrag}".encode()
+        password = self._transport.password.encode()
+        check = stun.request(os.urandom(12), username, password, tie_breaker=1, nominate=True)
+        return sock.sendto(check, (self._transport.address, self._transport.port))
 
     def _readable(self) -> None:
         for _ in range(_DRAIN):
@@ -386,9 +399,9 @@ class Crowd:
 
 
 @contextlib.asynccontextmanager
-async def gathering(url: str) -> AsyncIterator[Crowd]:
-    """A crowd on the server at `url`. All members leave on exit."""
-    connector = aiohttp.TCPConnector(limit=0)
+async def gathering(url: str, address: str | None = None) -> AsyncIterator[Crowd]:
+    """A crowd on the server at `url`, which connects from `address`. All members leave on exit."""
+    connector = aiohttp.TCPConnector(limit=0, local_addr=None if address is None else (address, 0))
     async with aiohttp.ClientSession(connector=connector) as http:
         crowd = Crowd(url, http)
         ticking = asyncio.get_running_loop().create_task(crowd._tick())

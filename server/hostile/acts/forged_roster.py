@@ -41,7 +41,7 @@ class ForgedRoster(Act):
     def begin(self, now: float) -> None:
         room = self.context.room()
         gone = {self.context.handle(number) for number in self._orders.gone}
-        for handle in room.handles():
+        for handle in room.handles:
             for ghost in self._ghosts:
                 self.context.deliver(handle, Arrived(ghost))
             for left in gone - {handle}:
@@ -53,13 +53,13 @@ class ForgedRoster(Act):
         room = self.context.room()
         return [
             HandleStream(other, ssrc, "audio" if kind == "audio" else "video")
-            for other in room.handles()
+            for other in room.handles
             if other not in (handle, *gone)
             for ssrc, kind in room.streams_of(other)
         ]
 
     def end(self, now: float) -> None:
-        for handle in self.context.room().handles():
+        for handle in self.context.room().handles:
             self.context.deliver(handle, Streams(self._streams(handle, set())))
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:

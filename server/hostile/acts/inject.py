@@ -74,7 +74,7 @@ class Inject(Act):
             context.signaling.perform(room.relay(blob, now))
             self.did("relayed a message of nobody's")
         else:
-            for handle in room.handles():
+            for handle in room.handles:
                 context.deliver(handle, Broadcasted(blob))
             self.did("broadcast a blob of nobody's")
 

@@ -27,7 +27,7 @@ class Refuse(Act):
 
     def begin(self, now: float) -> None:
         orders, context = self._orders, self.context
-        handles = [context.handle(number) for number in orders.victims] or context.room().handles()
+        handles = [context.handle(number) for number in orders.victims] or list(context.room().handles)
         for handle in handles:
             context.deliver(handle, Refused(orders.code, orders.text, orders.about))
             self.did("refused what nobody asked for")

@@ -87,9 +87,6 @@ class PacketIo(Protocol):
     def changed(self) -> None:
         """Discard all caches: an address or a session has changed, or is about to go."""
 
-    def wipe(self) -> None:
-        """Overwrite the last datagrams and addresses in the buffers. Call it after `flush`."""
-
 
 class PlainPacketIo:
     """Packet I/O with recvfrom and sendto, which every system has."""
@@ -146,13 +143,9 @@ class PlainPacketIo:
     def changed(self) -> None:
         pass
 
-    def wipe(self) -> None:
-        self._inbox.wipe()
-        self._outbox.wipe()
-
     @property
     def buffers(self) -> int:
-        """Bytes of the datagram buffers, which hold the last datagrams until others come, or `wipe`."""
+        """Bytes of the datagram buffers, which hold the last datagrams until others come."""
         return len(self._inbox.view) + len(self._outbox.view)
 
     @property
@@ -450,15 +443,9 @@ class BatchPacketIo:
         self._plans.clear()
         self._addresses.clear()
 
-    def wipe(self) -> None:
-        self._inbox.wipe()
-        self._outbox.wipe()
-        self._incoming.wipe_names()
-        self._outgoing.wipe_names()
-
     @property
     def buffers(self) -> int:
-        """Bytes of the datagram buffers, which hold the last datagrams until others come, or `wipe`."""
+        """Bytes of the datagram buffers, which hold the last datagrams until others come."""
         return len(self._inbox.view) + len(self._outbox.view)
 
     @property

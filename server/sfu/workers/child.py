@@ -15,7 +15,6 @@ from typing import Any, Final
 import msgspec
 
 from snugroom import IMPORT_FROM
-from snugroom.server import memory, process
 from snugroom.server.sfu.workers.pipe import PARENT_SIGNALS, FromWorker, Pipe, Ready, Setup
 
 _DECODER: Final = msgspec.msgpack.Decoder(FromWorker)
@@ -48,9 +47,8 @@ class WorkerProcess:
                     "-m",
                     "snugroom.server.sfu.workers",
                     str(theirs.fileno()),
-                    *(() if process.memory_is_locked_away() else ("inspectable",)),
                     pass_fds=[theirs.fileno()],
-                    env=os.environ | {"PYTHONPATH": path} | memory.wiping(),
+                    env=os.environ | {"PYTHONPATH": path},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                 )

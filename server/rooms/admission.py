@@ -1,0 +1,89 @@
+"""Admission of a WebSocket: whose it is, whether there is a place for it, and when its handshake begins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+
+from aiohttp import web
+
+from snugroom.server.config import Settings
+from snugroom.server.rooms.clients import Client, Clients
+from snugroom.server.rooms.entrance import Entrance
+from snugroom.server.rooms.handshakes import Handshakes
+from snugroom.server.wire.messages import Refused
+
+
+class Admission:
+    """The clients, and the queue of their handshakes. `rng` makes the keys by which clients are known."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rng: Callable[[int], bytes],
+        refusals: Counter[str],
+        clock: Callable[[], float],
+    ) -> None:
+        self.clients = Clients(settings, rng, clock())
+        self.entrance = Entrance(settings, self.clients, refusals, clock)
+        self.handshakes = Handshakes(settings, clock())
+        self._settings = settings
+        self._clock = clock
+        self._turns: dict[int, asyncio.Future[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def client(self, request: web.Request, address: str | None) -> tuple[Client, str | None]:
+        """Return the client of a request, and its address. `address` is of the connection or PROXY header."""
+        entrance = self.entrance
+        if address is not None and entrance.proxies.trusts(address):
+            lines = request.headers.getall(entrance.header, ())
+            address = entrance.proxies.client(address, lines, entrance.header)
+            if not entrance.admits(address):
+                raise web.HTTPTooManyRequests(text="too many connections\n", headers={"Retry-After": "5"})
+        return self.clients.find(address, self._clock()), address
+
+    def refusal(self, client: Client) -> Refused | None:
+        """Return why the client may have no further WebSocket; None if it may."""
+        if client.may_have(lambda each: each.connections, self._settings.connections_per_client):
+            return None
+        return Refused("full", "your network has too many connections here: close some", fatal=True)
+
+    def victim(self, client: Client) -> bytes | None:
+        """Return the connection that makes place for one of `client`: the last of the client with most."""
+        most = max(self.clients.present(), key=_share, default=None)
+        mine = 0.0 if client.unlimited else _share(client)
+        return None if most is None or _share(most) < mine + 2 else next(reversed(most.handles))
+
+    async def turn(self, client: Client) -> bool:
+        """Wait until the handshake of a WebSocket may begin. False: too many wait, or it took too long."""
+        ticket = self.handshakes.offer(client)
+        if ticket is None:
+            return False
+        turn = self._turns[ticket] = asyncio.get_running_loop().create_future()
+        self._grant()
+        try:
+            async with asyncio.timeout(self._settings.handshake_time):
+                await turn
+        except TimeoutError:
+            return False
+        finally:
+            self._turns.pop(ticket, None)
+            self.handshakes.withdraw(ticket)
+        return True
+
+    def _grant(self) -> None:
+        for ticket in self.handshakes.due(self._clock()):
+            turn = self._turns.pop(ticket, None)
+            if turn is not None and not turn.done():
+                turn.set_result(None)
+        wait = self.handshakes.wait(self._clock())
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        if wait is not None:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._grant)
+
+
+def _share(client: Client) -> float:
+    return client.share(lambda each: each.connections)

@@ -1,0 +1,88 @@
+"""`snug bench hostile` measures what it says, and never reports a measurement that failed as a success."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from snugroom.client.cli import main
+from snugroom.client.tools.bench import hostile, storms
+from snugroom.client.tools.bench.hostile import HostileError, Result
+
+
+def result(**changes: Any) -> Result:
+    good: dict[str, Any] = {
+        "name": "idlers", "clients": 16, "message_ms": 9.0, "audio_lost": 0, "open_s": 0.1, "memory": 1,
+        "counted": 1, "messages": 100, "audio": 500,
+        "opened": 5, "server": 0.5, "storm": {"tried": 9, "entered": 9},
+    }  # fmt: skip
+    return Result(**(good | changes))
+
+
+@pytest.mark.parametrize("changes", [{"message_ms": 200.0}, {"audio_lost": 1}, {"open_s": 2.0}])
+def test_each_goal_must_be_met(changes: dict[str, Any]) -> None:
+    assert result().met
+    assert not result(**changes).met
+
+
+@pytest.mark.parametrize(
+    ("did", "delays", "times"),
+    [
+        ({}, [0.1] * 100, [0.1]),
+        ({"tried": 5}, [0.1] * 100, [0.1]),
+        ({"tried": 5, "entered": 5}, [0.1] * 10, [0.1]),
+        ({"tried": 5, "entered": 5}, [0.1] * 100, []),
+    ],
+)
+def test_what_measured_nothing_is_no_result(
+    did: dict[str, int], delays: list[float], times: list[float]
+) -> None:
+    with pytest.raises(HostileError):
+        hostile._check("idlers", did, delays, times, 5.0)
+    hostile._check("idlers", {"tried": 5, "entered": 5}, [0.1] * 100, [0.1], 5.0)
+
+
+async def test_a_failed_measurement_is_reported_as_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def nothing(*_: object) -> Result:
+        raise HostileError("The storm idlers did not begin.")
+
+    monkeypatch.setattr(hostile, "measure_one", nothing)
+    assert await hostile.run(True, ["idlers"], 2.0) == 1
+    out = capsys.readouterr()
+    assert out.out == ""
+    assert "did not begin" in out.err
+
+
+def test_every_storm_is_in_the_plan_and_only_those_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert {name for name, _ in hostile.PLAN} == set(storms.STORMS)
+    assert main.main(["bench", "hostile", "--storms", "rain"]) == 2
+    assert "passing_rooms" in capsys.readouterr().err
+
+
+async def test_a_storm_and_an_honest_meeting_at_the_same_time() -> None:
+    measured = await hostile.measure_one("one_room", 16, 2.0)
+    assert measured.storm["sent"] > 0
+    assert measured.messages >= 20
+    assert measured.audio >= 100
+    assert 0 < measured.open_s < hostile._OPEN_MAX
+    assert measured.memory > measured.counted > 0
+
+
+async def test_a_short_run_of_storms_from_many_addresses(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = [("many_rooms", 16), ("hoards", 16), ("nonsense", 16), ("squatters", 256), ("idlers", 0)]
+    monkeypatch.setattr(hostile, "PLAN", plan)
+    assert await hostile.run(True, (), 3.0) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert [(storm["name"], storm["clients"]) for storm in measured["storms"]] == plan
+    for storm in measured["storms"]:
+        assert storm["storm"]["tried"] > 0
+        assert storm["open_s"] < hostile._OPEN_MAX
+        # nothing is lost for ever, however busy this machine is
+        assert storm["counted"] < 2**29
+    assert measured["reflection"] >= 0
