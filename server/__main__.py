@@ -16,8 +16,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -26,21 +27,28 @@ from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.disclosure import command, metrics, view, window
 from snugroom.server.disclosure.command import DisclosureSocket
+from snugroom.server.doctor import command as doctor
 from snugroom.server.page import PageError
 from snugroom.server.systemd import Service
 
 log = logging.getLogger(__name__)
 
+#: Commands besides the server itself, each with a parser and help of its own.
+COMMANDS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
+    "disclose": command.main,
+    "doctor": doctor.main,
+}
 #: Default address of the metrics.
 METRICS = "127.0.0.1:9464"
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line, without `disclose`."""
+    """Return the parser of the command line, without those of `COMMANDS`."""
     parser = argparse.ArgumentParser(
         prog="snug-server",
         description="Snug: a meeting server that carries a meeting and cannot read it.",
-        epilog="snug-server disclose [PID] asks a running one for everything that it could hand over.",
+        epilog="snug-server doctor checks a server; "
+        "snug-server disclose [PID] asks a running one for everything that it could hand over.",
     )
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default 127.0.0.1:8080)")
     parser.add_argument(
@@ -195,8 +203,8 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the server, and return the exit status."""
     argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] == "disclose":
-        return command.main(argv[1:])
+    if argv and argv[0] in COMMANDS:
+        return COMMANDS[argv[0]](argv[1:])
     arguments = _arguments(argv)
     logs.install(arguments.log_level)
     try:

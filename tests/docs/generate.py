@@ -27,6 +27,7 @@ from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.server import __main__ as server
 from snugroom.server.config import Settings
 from snugroom.server.disclosure import command as disclose
+from snugroom.server.doctor import command as doctor
 from snugroom.server.sfu.limits import MediaLimits
 from tests.model import run
 
@@ -139,7 +140,7 @@ def _command(parser: argparse.ArgumentParser, about: str) -> Iterator[str]:
 
 def command_line() -> str:
     """Return all commands of `snug` and `snug-server` with their options."""
-    parsers = (cli.parser(), leakage.parser(), server.parser(), disclose.parser())
+    parsers = (cli.parser(), leakage.parser(), server.parser(), disclose.parser(), doctor.parser())
     lines = [line for parser in parsers for line in _command(parser, parser.description or "")]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -37,8 +37,8 @@ def _answers(host: str, port: int) -> bool:
 
 
 @contextlib.contextmanager
-def running(folder: Path, host: str) -> Iterator[TurnServer]:
-    """As Snug's settings name it. All of its files are in `folder`."""
+def running(folder: Path, host: str, *lines: str) -> Iterator[TurnServer]:
+    """As Snug's settings name it. All of its files are in `folder`. `lines`: more of its settings."""
     program = shutil.which("turnserver")
     if program is None:
         pytest.fail("there is no turnserver here: install Debian's coturn (.ci/browsers does)")
@@ -63,6 +63,8 @@ def running(folder: Path, host: str) -> Iterator[TurnServer]:
         pidfile={folder / "turnserver.pid"}
         userdb={folder / "turnserver.db"}
         """.replace("        ", "")
+        + "\n".join(lines)
+        + "\n"
     )
     with log.open("w") as out:
         process = subprocess.Popen([program, "-c", str(config)], stdout=out, stderr=out, cwd=folder)
