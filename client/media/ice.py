@@ -1,9 +1,10 @@
 """The client's half of ICE, between one local socket and one socket of an ICE-lite server. A pure core.
 
 RFC 8445, RFC 7675. The client is always the controlling agent. If there is only one pair, the first check
-nominates it; otherwise `client.media.reach` chooses. A lite server sends no checks, so the client answers
-none. Checks are repeated until the first answer, then at the rate that browsers use: later checks renew
-consent, keep NATs open, and reveal a NAT that assigned another port. Times are seconds, monotonic.
+nominates it; otherwise `client.media.reach` chooses. The server sends checks to learn whether the client's
+address is its own, and the client answers them. Checks are repeated until the first answer, then at the rate
+that browsers use: later checks renew consent, keep NATs open, and reveal a NAT that assigned another port.
+Times are seconds, monotonic.
 """
 
 from __future__ import annotations
@@ -53,12 +54,14 @@ def make_credentials(rng: Callable[[int], bytes]) -> tuple[str, str]:
 class IceClient:
     """One association. `connected` and `lost` never return to false.
 
-    `nominate`: every check nominates its pair, from the first one on.
+    `local`: this client's ufrag and password. `nominate`: every check nominates its pair, from the first on.
     """
 
-    def __init__(self, local_ufrag: str, rng: Callable[[int], bytes], *, nominate: bool = True) -> None:
-        self._local_ufrag = local_ufrag
+    def __init__(self, local: tuple[str, str], rng: Callable[[int], bytes], *, nominate: bool = True) -> None:
+        self._local_ufrag, password = local
+        self._password = password.encode()
         self._rng = rng
+        self._server = ("", 0)
         self._tie_breaker = int.from_bytes(rng(8), "big")
         #: The user name of checks, and the server's password.
         self._remote: tuple[bytes, bytes] | None = None
@@ -72,15 +75,21 @@ class IceClient:
         self.connected = False
         self.lost = False
 
-    def start(self, ufrag: str, password: str, now: float) -> list[IceEffect]:
-        """Begin to check the server, which has these credentials."""
+    def start(self, ufrag: str, password: str, server: tuple[str, int], now: float) -> list[IceEffect]:
+        """Begin to check the server, which has these credentials, at this IP address and port."""
+        self._server = server
         self._remote = f"{ufrag}:{self._local_ufrag}".encode(), password.encode()
         self._answered = now
         return self._check(now)
 
     def receive(self, data: bytes, now: float) -> list[IceEffect]:
-        """Take a datagram whose first byte says STUN. All but an authentic answer to a check is ignored."""
+        """Take a datagram whose first byte says STUN: an authentic check, or an answer to one.
+
+        Anything else is ignored.
+        """
         try:
+            if not stun.is_success(data):
+                return self._answer(stun.parse_request(data))
             reply = stun.parse_success(data)
         except stun.StunError:
             return []
@@ -96,6 +105,13 @@ class IceClient:
             return []
         self.connected = True
         return [Connected()]
+
+    def _answer(self, request: stun.Message) -> list[IceEffect]:
+        """Answer a check of the server, which names itself second."""
+        name = f"{self._local_ufrag}:".encode()
+        if not request.username.startswith(name) or not stun.authentic(request, self._password):
+            return []
+        return [Send(stun.success(request.transaction, *self._server, self._password))]
 
     def nominate(self, now: float) -> list[IceEffect]:
         """Nominate this pair, at once and with every later check."""

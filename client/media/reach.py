@@ -84,8 +84,9 @@ class _Attempt:
 class Reach:
     """One server, reached by one socket at a time. `tried`: all paths that sockets were opened for."""
 
-    def __init__(self, local_ufrag: str, rng: Callable[[int], bytes]) -> None:
-        self._local_ufrag = local_ufrag
+    def __init__(self, local: tuple[str, str], rng: Callable[[int], bytes]) -> None:
+        """`local`: this client's ufrag and password."""
+        self._local = local
         self._rng = rng
         self._remote = ("", "")
         self._candidates: list[Candidate] = []
@@ -127,7 +128,7 @@ class Reach:
     def opened(self, number: int, now: float) -> list[ReachEffect]:
         """Take note that a TCP connection is established."""
         attempt = self._attempts.get(number)
-        return [] if attempt is None else self._map(number, attempt.agent.start(*self._remote, now), now)
+        return [] if attempt is None else self._begin(number, attempt, now)
 
     def broken(self, number: int, now: float) -> list[ReachEffect]:
         """Take note that a socket could not be opened, or that its connection has ended."""
@@ -148,7 +149,8 @@ class Reach:
             return []
         before = attempt.agent.answered
         effects = self._map(number, attempt.agent.receive(data, now), now)
-        if attempt.agent.answered > before or effects:
+        # a check of the server, which has no answer of ours in it yet, says nothing about our own
+        if attempt.agent.answered > before or any(not isinstance(effect, Send) for effect in effects):
             self._answered = max(self._answered, now)
             if number == self._chosen:
                 self.round_trip = attempt.agent.round_trip
@@ -215,14 +217,18 @@ class Reach:
         for candidate in candidates:
             number, self._numbers = self._numbers, self._numbers + 1
             # a single path is nominated at once
-            agent = IceClient(self._local_ufrag, self._rng, nominate=len(self._candidates) == 1)
+            agent = IceClient(self._local, self._rng, nominate=len(self._candidates) == 1)
             self._attempts[number] = _Attempt(candidate, agent)
             if candidate not in self.tried:
                 self.tried.append(candidate)
             effects.append(Open(number, candidate))
             if not candidate.tcp:
-                effects += self._map(number, agent.start(*self._remote, now), now)
+                effects += self._begin(number, self._attempts[number], now)
         return effects
+
+    def _begin(self, number: int, attempt: _Attempt, now: float) -> list[ReachEffect]:
+        server = (attempt.candidate.address, attempt.candidate.port)
+        return self._map(number, attempt.agent.start(*self._remote, server, now), now)
 
     def _map(self, number: int, effects: Sequence[IceEffect], now: float) -> list[ReachEffect]:
         out: list[ReachEffect] = []

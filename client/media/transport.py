@@ -79,7 +79,7 @@ class MediaTransport:
         self._loss = loss
         self._ufrag, self._password = make_credentials(rng)
         self._certificate = Certificate.generate()
-        self._ice = reach.Reach(self._ufrag, rng)
+        self._ice = reach.Reach((self._ufrag, self._password), rng)
         self._dtls: DtlsAssociation | None = None
         self._wires: dict[int, Wire] = {}
         self._chosen: Wire | None = None

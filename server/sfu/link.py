@@ -25,7 +25,10 @@ class Link:
     tries: int = 0
     inbound: srtp.SrtpSession | None = None
     outbound: srtp.SrtpSession | None = None
+    #: The address to send to, which has answered a check of the server.
     address: Address | None = None
+    #: Datagrams of a handshake that came before the address was proven.
+    held: list[bytes] = field(default_factory=list)
     rtcp_sources: set[bytes] = field(default_factory=set)
     #: Row of this peer in `PacketIo.twcc_sequence`; -1 while there are no keys.
     twcc_row: int = -1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from snugroom.server.rate import TokenBucket
 from snugroom.server.sfu.core.subscriptions import Subscriptions
@@ -17,6 +18,9 @@ from snugroom.server.wire import stun
 from snugroom.server.wire.messages import Media
 
 log = logging.getLogger(__name__)
+
+#: Datagrams of a handshake kept until the peer's address is proven: a long ClientHello has several.
+_HELD_MAX: Final = 4
 
 
 class Transports:
@@ -40,6 +44,8 @@ class Transports:
         self.by_ufrag: dict[bytes, Link] = {}
         self.by_address: dict[Address, Link] = {}
         self.handshaking: dict[Link, None] = {}
+        #: Peers whose selected address has not answered a check yet.
+        self.unproven: dict[Link, None] = {}
         self.certificate = dtls.Certificate.generate()
         self._context = dtls.server_context(self.certificate)
 
@@ -54,7 +60,14 @@ class Transports:
         limits = self._limits
         while (local := Credentials.fresh(self._rng)).ufrag.encode() in self.by_ufrag:
             pass
-        return IceLite(local, media.ufrag, limits.addresses_per_peer, limits.rebinding)
+        return IceLite(
+            local,
+            Credentials(media.ufrag, media.password),
+            limits.addresses_per_peer,
+            limits.rebinding,
+            limits.idle,
+            self._rng,
+        )
 
     def add(self, link: Link) -> None:
         """Accept ICE checks and handshakes of this peer."""
@@ -74,7 +87,7 @@ class Transports:
             self.drop(link, now)
         del self.by_ufrag[old.local.ufrag.encode()]
         link.ice = self._new_ice(link.media)
-        link.ice.addresses, link.ice.consent_at = dict(old.addresses), old.consent_at
+        link.ice.continue_from(old)
         link.tries = 0
         self.by_ufrag[link.ice.local.ufrag.encode()] = link
 
@@ -86,6 +99,8 @@ class Transports:
         self._egress.perform(self._subscriptions.ready(link, False, now))
         self._egress.changed()
         self.handshaking.pop(link, None)
+        self.unproven.pop(link, None)
+        link.held.clear()
         link.dtls = link.inbound = link.outbound = link.address = None
         if link.twcc_row >= 0 and self._egress.packet_io is not None:
             self._egress.packet_io.twcc_sequence.close(link.twcc_row)
@@ -99,7 +114,10 @@ class Transports:
     # -- ICE -------------------------------------------------------------------------------
 
     def on_stun(self, datagram: bytes, source: Address, now: float) -> None:
-        """Answer a check of a peer, and select its address."""
+        """Answer a check of a peer and select its address, or take an answer to a check of the server."""
+        if stun.is_success(datagram):
+            self._on_answer(datagram, source, now)
+            return
         try:
             request = stun.parse_request(datagram)
         except stun.StunError:
@@ -110,24 +128,70 @@ class Transports:
             self._counts["strangers"] += 1
             return
         holder = self.by_address.get(source)
-        if holder is not None and holder is not link and self._holds(holder, source, now):
+        if (
+            holder is not None
+            and holder is not link
+            and holder.ice.holds(source, self._limits.address_hold, now)
+        ):
             # A member can forge the source of a check; this must not give it another member's address.
             self._counts["contested"] += 1
             return
         refused = link.ice.refused
-        answer = link.ice.check(request, source, now)
+        answer = link.ice.check(request, source, len(datagram), now)
         if answer is None:
             self._counts["refused_checks" if link.ice.refused > refused else "strangers"] += 1
             return
-        self._egress.send(answer.reply, source)
         if not answer.good:
+            self._egress.send(answer.reply, source)  # smaller than three times the check
             return
         self.claim(link, source, now)
-        if answer.selected:
-            link.address = source
-            self._egress.changed()
-            if link.outbound is not None:
-                self._counts["moved"] += 1
+        if link.ice.selected == source and not link.ice.proven(source, now):
+            self.unproven[link] = None
+            self._ask(link, now)  # before the answer: the client answers before it begins a handshake
+        self._send_unproven(link, answer.reply, source, now)
+        self._activate(link, now)
+
+    def _on_answer(self, datagram: bytes, source: Address, now: float) -> None:
+        link = self.by_address.get(source)
+        if link is None:
+            self._counts["strangers"] += 1
+            return
+        try:
+            response = stun.parse_success(datagram)
+        except stun.StunError:
+            self._counts["garbage"] += 1
+            return
+        if not link.ice.answered(response, source, now):
+            self._counts["unasked"] += 1  # the answer to a check that was sent twice, for example
+            return
+        self._counts["proven"] += 1
+        self._activate(link, now)
+
+    def _activate(self, link: Link, now: float) -> None:
+        """Send to the peer's selected address from now on, if it is proven."""
+        address = link.ice.active
+        if address is None or address == link.address:
+            return
+        link.address = address
+        self._egress.changed()
+        if link.outbound is not None:
+            self._counts["moved"] += 1
+        held, link.held = link.held, []
+        for datagram in held:
+            self.on_dtls(link, datagram, address, now)
+
+    def _ask(self, link: Link, now: float) -> None:
+        """Send a check to the peer, if one is due."""
+        due = link.ice.due_check(now)
+        if due is not None:
+            self._egress.send(*due)
+
+    def _send_unproven(self, link: Link, datagram: bytes, address: Address, now: float) -> None:
+        """Send to an address that may not be the peer's own, within what came from there."""
+        if link.ice.spend(address, len(datagram), now):
+            self._egress.send(datagram, address)
+        else:
+            self._counts["withheld"] += 1
 
     def gone(self, address: Address) -> None:
         """Release the address of a closed TCP connection, so that the next checked address is selected."""
@@ -135,16 +199,13 @@ class Transports:
         if link is not None:
             link.ice.forget(address)
 
-    def _holds(self, holder: Link, address: Address, now: float) -> bool:
-        return now - holder.ice.addresses.get(address, float("-inf")) < self._limits.address_hold
-
     def claim(self, link: Link, source: Address, now: float) -> None:
         """Assign `source` to this peer, and release the addresses that its agent has dropped."""
         holder = self.by_address.get(source)
         if holder is link:
             return
         if holder is not None:
-            holder.ice.addresses.pop(source, None)
+            holder.ice.forget(source)
             if holder.address == source:
                 self.drop(holder, now)
         self.by_address[source] = link
@@ -155,7 +216,17 @@ class Transports:
     # -- DTLS ------------------------------------------------------------------------------
 
     def on_dtls(self, link: Link, datagram: bytes, source: Address, now: float) -> None:
-        """Continue the peer's handshake, or begin one at its ClientHello."""
+        """Continue the peer's handshake, or begin one at its ClientHello.
+
+        Nothing happens before the peer's address is proven: a flight is several times a ClientHello.
+        """
+        link.ice.credit(source, len(datagram))
+        if link.address is None:
+            if len(link.held) < _HELD_MAX:
+                link.held.append(datagram)
+            else:
+                self._counts["garbage"] += 1
+            return
         association = link.dtls
         if association is None:
             if not dtls.is_client_hello(datagram) or link.tries >= self._limits.handshake_tries:
@@ -167,11 +238,13 @@ class Transports:
             link.dtls, link.deadline = association, now + self._limits.handshake_time
             self.handshaking[link] = None
         for answer in association.receive(datagram):
-            self._egress.send(answer, link.address or source)
+            self._egress.send(answer, link.address)
         self._settle(link, association, now)
 
     def _settle(self, link: Link, association: dtls.DtlsServer, now: float) -> None:
         """Act on the association's state."""
+        self._counts["withheld"] += association.withheld
+        association.withheld = 0
         state = association.state
         if state is dtls.State.ESTABLISHED:
             if link in self.handshaking:
@@ -200,7 +273,12 @@ class Transports:
     # -- timers ----------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
-        """Send handshakes' messages again, and end those that take too long."""
+        """Send checks and handshakes' messages again, and end the handshakes that take too long."""
+        for link in list(self.unproven):
+            if link.ice.selected is None or link.ice.proven(link.ice.selected, now):
+                del self.unproven[link]
+            else:
+                self._ask(link, now)
         for link in list(self.handshaking):
             association = link.dtls
             assert association is not None
@@ -212,12 +290,13 @@ class Transports:
             self._settle(link, association, now)
 
     def sweep(self, now: float) -> None:
-        """Stop sending to peers that have not renewed consent in the last `idle` seconds (RFC 7675)."""
+        """Renew consent, and stop sending to peers without it for `idle` seconds (RFC 7675)."""
         if self._egress.multi_transport is not None:
             self._egress.multi_transport.sweep(now, self.by_address)
         for link in self.links.values():
-            consent_at = link.ice.consent_at
-            if consent_at is not None and now - consent_at > self._limits.idle:
+            if not link.ice.silent(self._limits.idle, now):
+                self._ask(link, now)
+            else:
                 self._counts["silent"] += 1
                 link.ice.consent_at = None
                 link.tries = 0

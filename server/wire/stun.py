@@ -79,6 +79,11 @@ def parse_request(datagram: bytes) -> Message:
     return message
 
 
+def is_success(datagram: bytes) -> bool:
+    """Whether the type of the message is that of a binding success response."""
+    return datagram[:2] == b"\x01\x01"
+
+
 def parse_success(datagram: bytes) -> Message:
     """Parse a binding success response with MESSAGE-INTEGRITY; StunError for anything else."""
     return _parse(datagram, BINDING_SUCCESS)
@@ -150,11 +155,18 @@ def _message(kind: int, transaction: bytes, body: bytes, password: bytes) -> byt
 
 
 def request(
-    transaction: bytes, username: bytes, password: bytes, *, tie_breaker: int, nominate: bool
+    transaction: bytes,
+    username: bytes,
+    password: bytes,
+    *,
+    tie_breaker: int,
+    nominate: bool = False,
+    controlling: bool = True,
 ) -> bytes:
-    """Encode a check of the controlling agent (RFC 8445 7.2.2)."""
+    """Encode a check (RFC 8445 7.2.2). Only the controlling agent may `nominate`."""
+    role = ICE_CONTROLLING if controlling else ICE_CONTROLLED
     body = _attribute(USERNAME, username) + _attribute(PRIORITY, struct.pack("!L", _PRIORITY))
-    body += _attribute(ICE_CONTROLLING, struct.pack("!Q", tie_breaker))
+    body += _attribute(role, struct.pack("!Q", tie_breaker))
     if nominate:
         body += _attribute(USE_CANDIDATE, b"")
     return _message(BINDING_REQUEST, transaction, body, password)

@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-from snugroom.server.sfu.io.ice import CHECK_BURST, CHECK_RATE, MOVE_BURST, IceLite
+from snugroom.server.sfu.io.ice import CHECK_BURST, CHECK_RATE, MOVE_BURST
 from snugroom.server.wire import stun
 from tests.media_server.conftest import Rig
 from tests.media_server.peer import Peer, rtp
-from tests.media_server.test_ice_lite import LOCAL
+from tests.media_server.test_ice_lite import agent
 from tests.wire.test_stun import ADA, nominating, request
-
-
-def agent() -> IceLite:
-    return IceLite(LOCAL, "ada", 4, 12.0)
 
 
 def test_so_many_checks_are_answered_and_the_rest_counted() -> None:
     ice, check = agent(), stun.parse_request(nominating())
-    answered = sum(ice.check(check, ADA, 100.0 + i / 5000) is not None for i in range(5000))
+    answered = sum(ice.check(check, ADA, 100, 100.0 + i / 5000) is not None for i in range(5000))
     assert CHECK_BURST <= answered <= CHECK_BURST + CHECK_RATE
     assert ice.refused == 5000 - answered
     # and then, as if nothing had been
-    assert ice.check(check, ADA, 102.0) is not None
+    assert ice.check(check, ADA, 100, 102.0) is not None
     assert ice.consent_at == 102.0
 
 
 def test_only_the_peer_itself_can_use_up_its_checks() -> None:
     ice, forged = agent(), stun.parse_request(request(password="q" * 24))
-    assert all(ice.check(forged, ADA, 100.0) is None for _ in range(1000))
+    assert all(ice.check(forged, ADA, 100, 100.0) is None for _ in range(1000))
     assert ice.refused == 0
-    assert ice.check(stun.parse_request(request()), ADA, 100.0) is not None
+    assert ice.check(stun.parse_request(request()), ADA, 100, 100.0) is not None
 
 
 def test_so_many_addresses_in_so_much_time() -> None:
     """Each new one has the server look through all that it knows by address."""
     ice, check = agent(), stun.parse_request(request())
-    good = [ice.check(check, ("192.0.2.1", 4000 + i), 100.0) for i in range(100)]
+    good = [ice.check(check, ("192.0.2.1", 4000 + i), 100, 100.0) for i in range(100)]
     assert sum(answer is not None for answer in good) == MOVE_BURST
     # the one in use is heard all the same, and a phone that moves a little later is found
-    assert ice.check(check, ("192.0.2.1", 4000), 100.0) is not None
-    moved = ice.check(stun.parse_request(nominating()), ("192.0.2.9", 5), 105.0)
+    assert ice.check(check, ("192.0.2.1", 4000), 100, 100.0) is not None
+    moved = ice.check(stun.parse_request(nominating()), ("192.0.2.9", 5), 100, 105.0)
     assert moved is not None
     assert moved.selected
 
@@ -46,7 +42,7 @@ def test_so_many_addresses_in_so_much_time() -> None:
 def test_going_to_and_fro_is_moving() -> None:
     ice, check = agent(), stun.parse_request(nominating())
     places = (("192.0.2.1", 1), ("192.0.2.1", 2))
-    answers = [ice.check(check, places[i % 2], 100.0) for i in range(100)]
+    answers = [ice.check(check, places[i % 2], 100, 100.0) for i in range(100)]
     assert sum(answer is not None and answer.selected for answer in answers) == MOVE_BURST
 
 
@@ -56,7 +52,7 @@ async def test_a_flood_of_right_checks_from_two_places(rig: Rig) -> None:
     eve = await rig.join()
     elsewhere = Peer()
     rig.peers.append(elsewhere)
-    elsewhere.transport, elsewhere.ufrag = eve.transport, eve.ufrag
+    elsewhere.transport, elsewhere.ufrag, elsewhere.password = eve.transport, eve.ufrag, eve.password
     check = eve.request()
     for number in range(1, 41):
         for _ in range(25):

@@ -8,6 +8,7 @@ import itertools
 import json
 import random
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.media import clear_header, sframe
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.io import dtls
-from snugroom.server.sfu.io.ice import Credentials, IceLite
+from snugroom.server.sfu.io.ice import Address, Credentials, IceLite
 from snugroom.server.wire import messages, rtcp, rtp, stun, vp8
 from tests.fuzz.target import Plain, Target, havoc
 from tests.media_server.peer import rtp as packet
@@ -30,6 +31,7 @@ from tests.media_server.peer import rtp as packet
 # -- STUN --------------------------------------------------------------------------------------
 
 LOCAL: Final = Credentials("serverfrag", "s" * 24)
+REMOTE: Final = Credentials("ada", "a" * 24)
 PASSWORD: Final = LOCAL.password.encode()
 USERNAME: Final = b"serverfrag:ada"
 
@@ -68,9 +70,13 @@ class Checks:
     """Attributes of all kinds under the right password, from all places. Unsealed nobody would read them."""
 
     def __init__(self) -> None:
-        self._ice = IceLite(LOCAL, "ada", 4, 12.0)
+        count = itertools.count()
+        self._ice = IceLite(LOCAL, REMOTE, 4, 12.0, 30.0, lambda size: next(count).to_bytes(size, "big"))
         self._now = 0.0
         self._good = 0
+        #: Bytes from each place and to it.
+        self._received: Counter[Address] = Counter()
+        self._sent: Counter[Address] = Counter()
 
     def feed(self, data: bytes) -> None:
         place, body = data[:1] or b"\0", data[1:900]
@@ -81,10 +87,15 @@ class Checks:
         except stun.StunError:
             return
         source = ("192.0.2.1", 4000 + place[0] % 16)
-        answer = self._ice.check(request, source, self._now)
+        self._received[source] += len(whole)
+        answer = self._ice.check(request, source, len(whole), self._now)
         if answer is None:
             return
         assert len(answer.reply) <= len(whole) + 64  # no use for hitting somebody else with answers
+        if not answer.good or self._ice.spend(source, len(answer.reply), self._now):
+            self._sent[source] += len(answer.reply)
+        if (due := self._ice.due_check(self._now)) is not None:
+            self._sent[due[1]] += len(due[0])
         if answer.good:
             self._good += 1
             assert self._ice.consent_at == self._now
@@ -94,6 +105,8 @@ class Checks:
     def look(self) -> None:
         ice = self._ice
         assert len(ice.addresses) <= 4
+        assert ice.active is None, "nobody has answered a check"
+        assert all(size <= 3 * self._received[place] for place, size in self._sent.items())
         assert ice.selected is None or ice.selected in ice.addresses
         assert self._good, "nothing of it was ever a good check"
 
@@ -106,8 +119,10 @@ class Answers:
 
     def __init__(self) -> None:
         self._count = itertools.count()
-        self._ice = IceClient("ada", lambda size: next(self._count).to_bytes(size, "big"))
-        self._ice.start(LOCAL.ufrag, LOCAL.password, 0.0)
+        self._ice = IceClient(
+            (LOCAL.ufrag, LOCAL.password), lambda size: next(self._count).to_bytes(size, "big")
+        )
+        self._ice.start(LOCAL.ufrag, LOCAL.password, ("192.0.2.1", 9), 0.0)
         self._now = 0.0
 
     def feed(self, data: bytes) -> None:

@@ -57,7 +57,7 @@ class Network:
         self.sent: list[tuple[float, int, bool]] = []
         self.lost_at: float | None = None
         self._replies: list[tuple[float, int, bytes]] = []
-        self.reach = Reach("mine", os.urandom)
+        self.reach = Reach(("mine", "m" * 24), os.urandom)
         self._do(self.reach.start("theirs", PASSWORD, addresses, 4000, tcp=tcp, now=0.0))
 
     @property

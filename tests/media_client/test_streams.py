@@ -1,24 +1,14 @@
-"""The cores of one received and one sent stream, and of ICE: no socket, no clock."""
+"""The cores of one received and one sent stream: no socket, no clock."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
 import random
 from collections.abc import Callable
 
 import pytest
-from aioice import stun
 
-from snugroom.client.media.ice import (
-    CONSENT_INTERVAL,
-    CONSENT_TIMEOUT,
-    Connected,
-    ConsentLost,
-    IceClient,
-    Send,
-)
 from snugroom.client.media.receiving import AskKey, Conceal, Deliver, Opened, ReceiveEffect, Receiver
 from snugroom.client.media.reorder import Ask
 from snugroom.client.media.sending import CACHE, KEY_SPACING, RESENDS, KeyGate, Pace, Sender, random_ssrc
@@ -439,50 +429,3 @@ def test_the_pace_does_not_drift_and_skips_what_is_too_late() -> None:
 def test_ssrcs_are_never_zero() -> None:
     answers = iter([bytes(4), bytes(4), b"\0\0\0\1"])
     assert random_ssrc(lambda size: next(answers)) == 1
-
-
-# -- ICE -----------------------------------------------------------------------------------
-
-
-def answer(request: Send, password: str, *, right: bool = True) -> bytes:
-    parsed = stun.parse_message(request.data)
-    reply = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, parsed.transaction_id)
-    reply.attributes["XOR-MAPPED-ADDRESS"] = ("127.0.0.1", 9)
-    reply.add_message_integrity((password if right else "wrong").encode())
-    return bytes(reply)
-
-
-def check(effects: list[Send | Connected | ConsentLost]) -> Send:
-    (effect,) = effects
-    assert isinstance(effect, Send)
-    return effect
-
-
-def test_checks_are_repeated_until_the_authentic_answer() -> None:
-    agent = IceClient("mine", os.urandom)
-    first = check(agent.start("theirs", "password" * 3, 0.0))
-    parsed = stun.parse_message(first.data)
-    assert parsed.attributes["USERNAME"] == "theirs:mine"
-    assert parsed.check_message_integrity(b"password" * 3)
-    assert agent.tick(0.01) == []
-    second = check(agent.tick(0.06))
-    assert agent.receive(answer(first, "password" * 3, right=False), 0.07) == []
-    assert agent.receive(b"\x00\x01garbage", 0.07) == []
-    assert not agent.connected
-    assert agent.receive(answer(second, "password" * 3), 0.08) == [Connected()]
-    assert agent.receive(answer(second, "password" * 3), 0.09) == []  # once
-
-
-def test_consent_is_asked_for_and_runs_out() -> None:
-    agent = IceClient("mine", os.urandom)
-    agent.receive(answer(check(agent.start("theirs", "p" * 22, 0.0)), "p" * 22), 0.0)
-    assert agent.tick(CONSENT_INTERVAL - 0.1) == []
-    request = check(agent.tick(CONSENT_INTERVAL))
-    agent.receive(answer(request, "p" * 22), CONSENT_INTERVAL + 0.1)
-    now, lost_at = CONSENT_INTERVAL + 0.1, 0.0
-    while not lost_at:
-        now += 0.25
-        if agent.tick(now) == [ConsentLost()]:
-            lost_at = now
-    assert lost_at == pytest.approx(CONSENT_INTERVAL + 0.1 + CONSENT_TIMEOUT, abs=0.3)
-    assert agent.tick(now + 1) == []

@@ -94,7 +94,10 @@ class Peer:
         self.receive_session: Session | None = None
         self.rtp: list[bytes] = []
         self.rtcp: list[bytes] = []
+        #: Answers to its checks; `asked` counts the server's, which it answers if `proves`.
         self.stun: list[stun.Message] = []
+        self.asked = 0
+        self.proves = True
         self.raw: list[bytes] = []
         self.changed = asyncio.Event()
         self.drop: Callable[[bytes], bool] = lambda _datagram: False
@@ -136,6 +139,13 @@ class Peer:
         message.attributes.update(attributes)
         message.add_message_integrity(password.encode())
         return bytes(message)
+
+    def proof(self, request: stun.Message) -> bytes:
+        """The answer to a check of the server."""
+        reply = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, request.transaction_id)
+        reply.attributes["XOR-MAPPED-ADDRESS"] = self.server
+        reply.add_message_integrity(self.password.encode())
+        return bytes(reply)
 
     def send_rtp(self, packet: bytes) -> None:
         assert self.send_session is not None
@@ -227,7 +237,13 @@ class Peer:
 
     def _datagram(self, datagram: bytes) -> None:
         if datagram[0] < 4:
-            self.stun.append(stun.parse_message(datagram))
+            message = stun.parse_message(datagram)
+            if message.message_class is stun.Class.REQUEST:
+                self.asked += 1
+                if self.proves and message.check_message_integrity(self.password.encode()):
+                    self.send(self.proof(message))
+            else:
+                self.stun.append(message)
         elif datagram[0] < 64:
             if self.ssl is None:
                 return

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from snugroom.server.sfu.io.dtls import FLIGHTS_MAX
 from snugroom.server.sfu.sfu import MediaLimits
 from tests.media_server.conftest import ROOM, Clock, Rig, StartRig, until
 from tests.media_server.peer import CERTIFICATE, OTHER_CERTIFICATE, Peer, rtp
@@ -120,6 +121,7 @@ async def test_silent_peers_are_dropped_and_may_come_back(start_rig: StartRig) -
     assert bob.transport is not None
     clock.now += 20.0
     await ada.check(ada.transport)
+    await ada.until(lambda: ada.asked == 2)  # the server asks for consent too
     clock.now += 11.0  # bob was heard 31 s ago
     await until(lambda: rig.totals("silent") == 1)
     before = len(bob.raw)
@@ -227,3 +229,20 @@ async def test_application_data_and_old_flights_are_ignored(rig: Rig) -> None:
     bob.send(b"\x16\xfe\xfd" + bytes(8) + b"\0\x0c\1" + bytes(11))
     ada.send_rtp(rtp(1, 1))
     await bob.until(lambda: bool(bob.rtp))
+
+
+async def test_a_handshake_has_few_flights(rig: Rig) -> None:
+    """Whatever is sent again and again, nobody gets more than a few flights for it."""
+    bob = await rig.join()
+    association = rig.sfu._links[ROOM, rig.handle(bob)].dtls
+    assert association is not None
+    assert bob.ssl is not None
+    before = sum(19 < datagram[0] < 64 for datagram in bob.raw)
+    real = association._outgoing
+    association._outgoing = lambda: real() or [bytes([22]) * 100]  # type: ignore[method-assign]
+    for _ in range(30):
+        bob.ssl.send(b"again")
+        bob.flush()
+    await until(lambda: rig.totals("withheld") >= 20)
+    flights = sum(19 < datagram[0] < 64 for datagram in bob.raw) - before
+    assert 1 <= flights <= FLIGHTS_MAX - 2

@@ -149,7 +149,8 @@ class LightPeer:
             sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
         sock.connect((transport.address, transport.port))
         asyncio.get_running_loop().add_reader(sock.fileno(), self._readable)
-        self._perform(ice.start(transport.ufrag, transport.password, self._crowd.now))
+        server = (transport.address, transport.port)
+        self._perform(ice.start(transport.ufrag, transport.password, server, self._crowd.now))
         await self._settled()
 
     async def restart(self) -> None:
@@ -158,7 +159,8 @@ class LightPeer:
         await self.say(self._media())
         self._transport = transport = await self._expect(messages.Transport)
         self._ready.clear()
-        self._perform(ice.start(transport.ufrag, transport.password, self._crowd.now))
+        server = (transport.address, transport.port)
+        self._perform(ice.start(transport.ufrag, transport.password, server, self._crowd.now))
         await self._settled()
 
     async def subscribe(self, ssrcs: list[int] | None) -> None:
@@ -223,7 +225,7 @@ class LightPeer:
 
     def _begin(self) -> IceClient:
         self._ufrag, self._password = make_credentials(os.urandom)
-        self._ice = IceClient(self._ufrag, os.urandom)
+        self._ice = IceClient((self._ufrag, self._password), os.urandom)
         return self._ice
 
     def _media(self) -> messages.Media:

@@ -26,6 +26,8 @@ _CIPHERS: Final = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:
 _DTLS_1_2: Final = 0xFEFD  # pyOpenSSL has no name for it
 _RECORD_HEADER: Final = 13
 _EXPORTER: Final = b"EXTRACTOR-dtls_srtp"
+#: Flights of one association: two, and those that are sent again. OpenSSL's timer alone asks for three more.
+FLIGHTS_MAX: Final = 8
 #: Reads after one datagram, which cannot hold more records of application data.
 _READS_MAX: Final = 256
 
@@ -122,13 +124,18 @@ def datagrams(flight: bytes, mtu: int = DTLS_MTU) -> list[bytes]:
 
 
 class DtlsServer:
-    """One association. Datagrams in, datagrams out; `keys` once it is established."""
+    """One association. Datagrams in, datagrams out; `keys` once it is established.
+
+    `withheld` counts flights beyond `FLIGHTS_MAX`, which are not sent: a flight is larger than its cause.
+    """
 
     def __init__(self, context: SSL.Context, fingerprint: bytes, bytes_max: int) -> None:
         """Accept a certificate with this `fingerprint`, and at most `bytes_max` bytes in the handshake."""
         self.state = State.HANDSHAKE
         self.keys: Keys | None = None
+        self.withheld = 0
         self._left = bytes_max
+        self._flights = FLIGHTS_MAX
         self._connection = SSL.Connection(context, None)
         self._connection.set_app_data(fingerprint)
         self._connection.set_ciphertext_mtu(DTLS_MTU)
@@ -152,7 +159,7 @@ class DtlsServer:
         except SSL.Error:
             # OpenSSL's verdict; its alert, if any, goes out below.
             self.state = State.FAILED if self.state is State.HANDSHAKE else State.CLOSED
-        return self._outgoing()
+        return self._flight()
 
     def _shake_hands(self) -> None:
         try:
@@ -187,7 +194,7 @@ class DtlsServer:
             self._connection.DTLSv1_handle_timeout()
         except SSL.Error:
             self.state = State.FAILED
-        return self._outgoing()
+        return self._flight()
 
     def close(self) -> list[bytes]:
         """Close the association; return the datagrams that say goodbye, if it was established."""
@@ -200,6 +207,14 @@ class DtlsServer:
         except SSL.Error:
             return []
         return self._outgoing()
+
+    def _flight(self) -> list[bytes]:
+        outgoing = self._outgoing()
+        if not outgoing or self._flights:
+            self._flights -= bool(outgoing)
+            return outgoing
+        self.withheld += 1
+        return []
 
     def _outgoing(self) -> list[bytes]:
         flight = b""
