@@ -33,6 +33,10 @@ class MediaError(ValueError):
         self.code = code
 
 
+#: The settings that limit bit rates, for programs that measure how much a machine can do.
+BIT_RATES: Final = ("video_bitrate", "member_bitrate", "room_bitrate", "total_bitrate")
+
+
 class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Limits and timeouts of one SFU: the ``[media]`` table of the settings.
 
@@ -51,6 +55,12 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         video_bitrate: bits per second that one video stream may send, and as much at once; packets beyond it
             are dropped.
         audio_bitrate: the same for an audio stream.
+        member_bitrate: bits per second that one member may send in all its streams, video first to be dropped
+            beyond it, sound last.
+        room_bitrate: bits per second that are sent to all members of one room: beyond it they get fewer and
+            smaller videos.
+        total_bitrate: bits per second that one worker sends, in all rooms together: the largest receivers get
+            less then, and rooms that take less than an equal part go on.
         rtcp_rate: RTCP packets of one client, per second.
         rtcp_burst: the same at once.
         nack_rate: packets that one receiver may request again, per second.
@@ -80,7 +90,8 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         tcp_stall: a reader that takes nothing is cut after this time.
 
     How long
-        idle: without a STUN check, forwarding stops after this time (RFC 7675).
+        idle: without a STUN check from the client, or an answer to a check of the server, forwarding stops
+            after this time (RFC 7675).
         address_hold: no other client can claim an address within this time after its last check.
         rebinding: a nominated address without STUN for this time yields to another one that passes a check.
         remb_age: a receiver's own REMB is valid for this time.
@@ -104,7 +115,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     peers: Count = 2000
     streams_per_peer: Annotated[int, msgspec.Meta(ge=1, le=wire.STREAMS_MAX)] = wire.STREAMS_MAX
-    addresses_per_peer: Annotated[int, msgspec.Meta(ge=2, le=64)] = 4
+    addresses_per_peer: Annotated[int, msgspec.Meta(ge=3, le=64)] = 4
     rtcp_sources: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 16
     retired_ssrcs: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 1024
 
@@ -112,6 +123,9 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     audio_cache: Cache = 64
     video_bitrate: BitRate = 50_000_000
     audio_bitrate: BitRate = 512_000
+    member_bitrate: BitRate = 6_000_000
+    room_bitrate: BitRate = 400_000_000
+    total_bitrate: BitRate = 800_000_000
     rtcp_rate: Rate = 300.0
     rtcp_burst: Count = 300
     nack_rate: Rate = 400.0
@@ -161,3 +175,8 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
                 raise ValueError(f"{name}: the number of packets must be a power of two")
         if self.remb_floor > self.remb_ceiling:
             raise ValueError("remb_floor is above remb_ceiling")
+
+
+def unlimited(limits: MediaLimits) -> MediaLimits:
+    """Return `limits` without limits of bit rates."""
+    return msgspec.structs.replace(limits, **dict.fromkeys(BIT_RATES, 10**12))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.io.ice import Address
-from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.sfu.limits import MediaLimits, unlimited
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire import rtcp
 from tests.media_server.conftest import Rig
@@ -130,7 +130,7 @@ def _strangers(sfu: Sfu, peer: Peer) -> None:
 
 
 async def _main() -> None:
-    limits = MediaLimits(rtcp_rate=1e9, rtcp_burst=10_000_000, video_bitrate=10**11)
+    limits = unlimited(MediaLimits(rtcp_rate=1e9, rtcp_burst=10_000_000))
     sfu = Sfu(address="127.0.0.1", limits=limits)
     await sfu.start()
     rig = Rig(sfu)

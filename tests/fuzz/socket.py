@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 import pylibsrtp
 
-from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.sfu.limits import MediaLimits, unlimited
 from snugroom.server.sfu.sfu import MediaError, Sfu
 from snugroom.server.wire import stun
 from snugroom.server.wire.messages import Media, Stream
@@ -25,11 +25,11 @@ from tests.media_server.peer import Peer, rtp
 
 #: Datagrams from one look at the server to the next: its socket's buffer holds far more.
 _AT_ONCE: Final = 48
-LIMITS: Final = MediaLimits(
+LIMITS: Final = unlimited(MediaLimits(
     # the parsers are to be reached: what is beyond a rate is only counted
-    rtcp_rate=1e6, rtcp_burst=1_000_000, nack_rate=1e5, nack_burst=1000, video_bitrate=10**10,
+    rtcp_rate=1e6, rtcp_burst=1_000_000, nack_rate=1e5, nack_burst=1000,
     rtcp_sources=1024, handshake_tries=1000, retired_ssrcs=64, idle=3600.0, address_hold=3600.0,
-)  # fmt: skip
+))  # fmt: skip
 
 
 #: Video in three layers, with RTX, and sound.

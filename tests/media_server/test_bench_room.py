@@ -12,7 +12,7 @@ import pytest
 from snugroom.client.tools.bench import machine, room
 from snugroom.client.tools.bench.drain import Drain
 from snugroom.client.tools.bench.flow import FRAMES, Audio, Video
-from snugroom.client.tools.bench.house import BenchServer, table
+from snugroom.client.tools.bench.house import UNLIMITED, BenchServer, table
 from snugroom.client.tools.bench.light import LightError, LightPeer, LightRoom, gathering
 from snugroom.server.sfu.io import mmsg
 from snugroom.server.wire import rtp, vp8
@@ -43,7 +43,7 @@ async def test_a_room_is_measured_from_the_real_way_in(capsys: pytest.CaptureFix
 async def test_packets_that_subscribers_do_not_read_are_not_the_servers_loss(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with BenchServer({"video_bitrate": 10**12}) as server, gathering(server.url) as crowd:
+    async with BenchServer(UNLIMITED) as server, gathering(server.url) as crowd:
         load = room.Load(server, crowd, 1, 2)
         await load.begin()
         await load.step(1_000, 0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from snugroom.server.sfu.io.ice import Credentials, IceLite
 from snugroom.server.sfu.io.sockets import BindError, bind_addresses, open_sockets
-from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.sfu.limits import MediaLimits, unlimited
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire.stun import parse_request
 from tests.media_server.conftest import ROOM, Clock, Rig, StartRig, until
@@ -325,7 +326,7 @@ async def test_connections_are_limited_altogether_and_from_one_address(start_rig
 
 async def test_a_client_that_reads_nothing_is_closed_and_delays_nobody(start_rig: StartRig) -> None:
     clock = Clock()
-    limits = MediaLimits(tcp_buffer=65_536, tcp_stall=5.0, video_bitrate=1 << 40)
+    limits = unlimited(MediaLimits(tcp_buffer=65_536, tcp_stall=5.0))
     rig = await start_rig(limits, tcp=True, clock=clock)
     ada, bob = await join(rig, (1, "video")), await join(rig, way="udp")
     slow = await join(rig, receive=4096)
@@ -352,7 +353,7 @@ async def test_a_client_that_reads_nothing_is_closed_and_delays_nobody(start_rig
 
 
 async def test_sound_may_wait_where_video_may_not(start_rig: StartRig) -> None:
-    limits = MediaLimits(tcp_buffer=65_536, video_bitrate=1 << 40)
+    limits = unlimited(MediaLimits(tcp_buffer=65_536))
     rig = await start_rig(limits, tcp=True)
     ada, bob = await join(rig, (1, "video"), (2, "audio")), await join(rig, way="udp")
     slow = await join(rig, receive=4096)
@@ -389,7 +390,8 @@ async def test_a_connection_that_breaks_breaks_nothing_else(start_rig: StartRig)
 async def test_an_address_that_is_forgotten_gives_way_to_the_next() -> None:
     peer = Peer()
     try:
-        ice = IceLite(Credentials("server", "p" * 24), peer.ufrag, 4, 12.0)
+        remote = Credentials(peer.ufrag, peer.password)
+        ice = IceLite(Credentials("server", "p" * 24), remote, 4, 12.0, 30.0, os.urandom)
         sfu = Sfu(address="127.0.0.1")
         await sfu.start()
         peer.transport = sfu.join(ROOM, bytes(8), peer.media)
@@ -398,7 +400,7 @@ async def test_an_address_that_is_forgotten_gives_way_to_the_next() -> None:
         def check(source: tuple[str, int], now: float, *, nominate: bool) -> None:
             password = "p" * 24
             request = peer.request(nominate=nominate, password=password, USERNAME=f"server:{peer.ufrag}")
-            answer = ice.check(parse_request(request), source, now)
+            answer = ice.check(parse_request(request), source, len(request), now)
             assert answer is not None
             assert answer.good
 

@@ -76,10 +76,10 @@ def is_of(packet: bytes, ssrc: int) -> bool:
 class Sim:
     """ada sends sound and three layers (those of `sends`), or one; time passes in events."""
 
-    def __init__(self, stream: Stream = SIMULCAST) -> None:
+    def __init__(self, stream: Stream = SIMULCAST, *, limits: MediaLimits | None = None) -> None:
         self.rng = random.Random(7)
         self.now = 0.0
-        self.core = Forwarding[str](MediaLimits())
+        self.core = Forwarding[str](limits or MediaLimits())
         self.twcc_sequence = TwccSequence()
         self.links: dict[str, Link] = {}
         self.order = itertools.count()

@@ -27,13 +27,16 @@ SECONDS = (0, -1, 86401, math.nan, math.inf)
 VALUES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "peers": (3, (0, 10_000_001, 1.5, "many")),
     "streams_per_peer": (2, (0, 9)),
-    "addresses_per_peer": (2, (1, 65)),
+    "addresses_per_peer": (3, (2, 65)),
     "rtcp_sources": (1, (0, 1025)),
     "retired_ssrcs": (1, (0, 65_537)),
     "video_cache": (1024, (0, -4, 500, 65_536)),
     "audio_cache": (1, (0, 3, 65_536)),
     "video_bitrate": (1_000_000, (0, 10**13)),
     "audio_bitrate": (8_000, (7_999, 10**13)),
+    "member_bitrate": (1_000_000, (7_999, 10**13)),
+    "room_bitrate": (1_000_000, (7_999, 10**13)),
+    "total_bitrate": (1_000_000, (7_999, 10**13)),
     "rtcp_rate": (1, (0, -1, 1e10, math.nan)),
     "rtcp_burst": (1, (0,)),
     "nack_rate": (0.5, (0, -1, 1e10, math.nan)),
@@ -142,7 +145,7 @@ def test_contradictory_limits_cannot_be_made_in_code() -> None:
 
 
 async def test_the_servers_sfu_has_the_limits_of_the_settings() -> None:
-    server = Server(quiet(media=MediaLimits(peers=1, streams_per_peer=1)))
+    server = Server(quiet(media=MediaLimits(peers=1, streams_per_peer=1)), in_process=True)
     async with visiting(await server.start(), server) as place:
         try:
             ada, bob = await (await place.guest()).member(), await (await place.guest()).member()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from snugroom.client.tools.bench import machine
 from snugroom.client.tools.demo.process import ServerProcess
+from snugroom.server.sfu.limits import BIT_RATES
+
+#: Settings of media that limit no bit rate.
+UNLIMITED: Final[dict[str, object]] = dict.fromkeys(BIT_RATES, 10**12)
+#: Seconds to wait for the processes of a server that start after it.
+_SETTLE: Final = 10.0
 
 
 class BenchServer(ServerProcess):
@@ -32,7 +40,9 @@ class BenchServer(ServerProcess):
         path.write_text("\n".join(self._lines_of_settings) + "\n")
         self.arguments = ("--config", str(path))
         try:
-            return await super().__aenter__()
+            await super().__aenter__()
+            await self._settle()
+            return self
         except BaseException:
             self._folder.cleanup()
             raise
@@ -45,6 +55,16 @@ class BenchServer(ServerProcess):
         finally:
             assert self._folder is not None
             self._folder.cleanup()
+
+    async def _settle(self) -> None:
+        """Wait until the spare worker has started, which would count as work of the server."""
+        end = time.monotonic() + _SETTLE
+        while len(machine.children(self.pid)) < 2 and time.monotonic() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        before = -1.0
+        while (used := self.cpu) - before > 0.01 and time.monotonic() < end:
+            before = used
+            await asyncio.sleep(0.3)
 
     async def counts(self) -> dict[str, int]:
         """Return the SFU's totals."""

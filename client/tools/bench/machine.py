@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -19,11 +20,15 @@ def cpu_seconds(pid: int) -> float:
 
 
 def waited_seconds(pid: int) -> float:
-    """Return the seconds that the process's first thread was ready and had no core. 0.0 if unknown."""
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
+    """Return the seconds that the first threads of a process and its current children waited for a core.
+
+    A thread whose time is unknown counts as 0.
+    """
+    waited = 0.0
+    for one in (pid, *children(pid)):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            waited += int(Path(f"/proc/{one}/schedstat").read_text().split()[1]) / 1e9
+    return waited
 
 
 def children(pid: int) -> list[int]:
@@ -72,10 +77,14 @@ def udp_drops() -> dict[int, int]:
 
 
 def split_cores(server: int) -> bool:
-    """Pin the server to the first core, and this process to the others. Return False if there is only one."""
+    """Pin the server and its children to the first core, and this process to the others.
+
+    Return False if there is only one core.
+    """
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         return False
-    os.sched_setaffinity(server, {cores[0]})
+    for one in (server, *children(server)):
+        os.sched_setaffinity(one, {cores[0]})
     os.sched_setaffinity(0, set(cores[1:]))
     return True

@@ -22,7 +22,7 @@ from rich.table import Table
 from snugroom.client.tools.bench import machine
 from snugroom.client.tools.bench.drain import BATCH, Drain
 from snugroom.client.tools.bench.flow import SIZE, Video
-from snugroom.client.tools.bench.house import BenchServer
+from snugroom.client.tools.bench.house import UNLIMITED, BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from snugroom.client.tools.bench.reporting import reported
 from snugroom.server.wire import limits, rtcp
@@ -275,7 +275,7 @@ async def measure(
     seconds: float = _SECONDS,
 ) -> dict[str, Any]:
     """Measure one room at these rates, then the highest rate. LightError, ServerError, TimeoutError."""
-    async with BenchServer({"video_bitrate": 10**12}) as server:
+    async with BenchServer(UNLIMITED) as server:
         apart = machine.split_cores(server.pid)
         async with gathering(server.url) as crowd:
             load = Load(server, crowd, publishers, subscribers)

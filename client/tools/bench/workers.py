@@ -23,7 +23,7 @@ from rich.table import Table
 from snugroom.client.tools.bench import machine
 from snugroom.client.tools.bench.drain import BATCH, Drain
 from snugroom.client.tools.bench.flow import SIZE, Video
-from snugroom.client.tools.bench.house import BenchServer
+from snugroom.client.tools.bench.house import UNLIMITED, BenchServer
 from snugroom.client.tools.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from snugroom.client.tools.bench.reporting import reported
 from snugroom.server.wire.messages import Stream
@@ -148,7 +148,7 @@ def _load(rooms: list[Room], drain: Drain, seconds: float) -> None:
 async def measure_one(workers: int, seconds: float = SECONDS, fan_out: int = FAN_OUT) -> Run:
     """Measure a server with `workers` workers and two rooms. LightError, ServerError, TimeoutError."""
     settings: dict[str, object] = {"workers": workers, "page": "false", "media_tcp": "false"}
-    async with BenchServer({"video_bitrate": 10**12}, settings) as server, gathering(server.url) as crowd:
+    async with BenchServer(UNLIMITED, settings) as server, gathering(server.url) as crowd:
         rooms = [Room(crowd, number, fan_out) for number in range(_ROOMS)]
         for room in rooms:
             await room.begin(crowd)

@@ -33,8 +33,9 @@ from typing import Final
 from snugroom.server.sfu.bench import loop as bench_loop
 from snugroom.server.sfu.bench.feeder import ACK, SSRC, Feeder
 from snugroom.server.sfu.io import mmsg, srtp
+from snugroom.server.sfu.io.ice import PeerAddress
 from snugroom.server.sfu.io.packet_io import BatchPacketIo
-from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.sfu.limits import MediaLimits, unlimited
 from snugroom.server.sfu.link import Link
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire import rtcp
@@ -131,11 +132,11 @@ class _Measure:
         )
         self._sfu.join(_ROOM, handle, media)
         link: Link = self._sfu._links[_ROOM, handle]
-        link.ice.addresses[address] = time.monotonic()
-        link.address = address
+        now = time.monotonic()
+        link.ice.addresses[address] = PeerAddress(now, now, proven_at=float("inf"))
+        link.address = link.ice.active = address
         for track in self._sfu._core.subscriptions.tracks():
             track.packet_cost_min = 0.0  # no limit on packets a second
-        now = time.monotonic()
         self._sfu._transports.claim(link, address, now)
         self._sfu._transports.secure(link, srtp.Keys(srtp.AEAD_AES_128_GCM, key, key), now)
 
@@ -283,7 +284,7 @@ async def measure(
 
     Each turn forwards about `packets` packets.
     """
-    limits = MediaLimits(video_bitrate=10**12)  # no limit on the rate
+    limits = unlimited(MediaLimits())
     sfu = Sfu(address="127.0.0.1", limits=limits)
     await sfu.start()
     bench = _Measure(sfu, fan_out, cores)

@@ -50,8 +50,16 @@ class BandwidthAllocation(Generic[P]):
         if 0 < passed < 1e6:  # otherwise it is the first call
             for track in self._subscriptions.tracks():
                 track.measure_rate(now, passed)
+        rooms = self._subscriptions.rooms.values()
+        self._subscriptions.traffic.tick(
+            (
+                (home.traffic, max((known.budget.rate for known in home.peers.values()), default=0.0))
+                for home in rooms
+            ),
+            now,
+        )
         effects: list[Effect[P]] = []
-        for home in self._subscriptions.rooms.values():
+        for home in rooms:
             for peer, known in home.peers.items():
                 if known.ready and known.receives:
                     effects += self._allocate_bandwidth(peer, known, now)
@@ -97,18 +105,27 @@ class BandwidthAllocation(Generic[P]):
         for ssrc, track in known.stopped.items():
             videos[ssrc] = track, VideoDemand(ssrc, [track.rate], 0)
         budget.measure(now, int(octets), reported=able)
-        if budget.target is None:
-            return []
+        traffic = self._subscriptions.traffic
+        share = traffic.share(known.room.traffic)
+        limited = share < float("inf")
+        known.limited = known.limited or limited
+        if budget.target is None and not limited:
+            if not known.limited:
+                return []
+            share = traffic.ceiling  # videos that a limit has stopped come back
         demands = [
             videos[ssrc][1] for ssrc in sorted(videos, key=lambda ssrc: known.ranks.get(ssrc, _RANK_LAST))
         ]
-        chosen = budget.choose(audio, demands, now)
+        chosen = budget.choose(audio, demands, now, share=share)
         effects: list[Effect[P]] = []
         for ssrc, (received, demand) in videos.items():
             # A stream that is not being sent costs nothing and is not stopped.
-            share = chosen.layers[ssrc] if any(demand.rates) else demand.max_layer
-            effects += self._apply_allocation(peer, known, received, share, now)
-        if chosen.wanted and budget.probe(chosen.wanted, now, able=able) is not None:
+            layer = chosen.layers[ssrc] if any(demand.rates) else demand.max_layer
+            effects += self._apply_allocation(peer, known, received, layer, now)
+        if budget.target is None:
+            return effects
+        wanted = 0.0 if limited else chosen.wanted
+        if wanted and budget.probe(wanted, now, able=able) is not None:
             self._busy[peer] = None
         return effects + self._pacing.update(peer, known, now)
 
@@ -151,6 +168,9 @@ class BandwidthAllocation(Generic[P]):
                 continue
             for packet in reversed(track.last_packets(_PADDING_MAX)):
                 if due <= 0:
+                    break
+                if not self._subscriptions.traffic.may_send(known.room.traffic, len(packet), now, video=True):
+                    due = 0
                     break
                 due -= len(packet)
                 effects.append(known.as_rtx(peer, packet, rtx))

@@ -29,6 +29,7 @@ class Forwarding(Generic[P]):
 
     def __init__(self, limits: MediaLimits = MediaLimits()) -> None:  # noqa: B008 - frozen
         self.subscriptions: Subscriptions[P] = Subscriptions(limits)
+        self._traffic = self.subscriptions.traffic
         self._pacing = Pacing(self.subscriptions)
         self._limits = limits
         self._peers = self.subscriptions.peers
@@ -52,14 +53,21 @@ class Forwarding(Generic[P]):
             self.counts["over_rate"] += 1
             return (), ()
         track.allowance = allowance - cost
+        video = track.kind == "video"
+        traffic = self._traffic
+        if not traffic.may_publish(track.publishing, size, now, video=video):
+            return (), ()
+        # A packet that may not be sent is kept all the same: receivers may request it later.
+        out = size * len(track.receivers)
+        sends = not out or traffic.may_send(track.traffic, out, now, video=video)
 
         sequence = packet[2] << 8 | packet[3]
         high = track.high
         if high is None or track.base is None:
-            return self._first(track, packet, sequence, now)
+            return self._first(track, packet, sequence, now, sends)
         step = (sequence - high) & 0xFFFF
         if step >= 0x8000 or step == 0:
-            return self._late(track, packet, high + step - (0x10000 if step else 0), now)
+            return self._late(track, packet, high + step - (0x10000 if step else 0), now, sends)
         if track.source is not None and not self._layer(track, packet, high + step, now):
             return (), ()
         track.high = high + step
@@ -72,6 +80,8 @@ class Forwarding(Generic[P]):
             track.arrived = now
             track.measure_jitter(int(now * track.clock) - int.from_bytes(stamp, "big"))
         effects = () if step == 1 else self._gap(track, high, step, now)
+        if not sends:
+            return (), effects
         fanouts = track.fanouts
         if fanouts is None:
             fanouts = self._build_fanouts(track)
@@ -128,7 +138,7 @@ class Forwarding(Generic[P]):
         return True
 
     def _first(
-        self, track: Track[P], packet: bytes, sequence: int, now: float
+        self, track: Track[P], packet: bytes, sequence: int, now: float, sends: bool
     ) -> tuple[_Fanouts[P], Sequence[Effect[P]]]:
         if track.high is None:
             high = sequence
@@ -157,12 +167,14 @@ class Forwarding(Generic[P]):
             for peer in track.receivers:
                 track.receivers[peer] = track.high - 1
         fanouts = self._build_fanouts(track)
+        if not sends:
+            return (), effects
         if track.paced:
             effects += self._pacing.pace(track, track.paced, packet, now)
         return fanouts, effects
 
     def _late(
-        self, track: Track[P], packet: bytes, number: int, now: float
+        self, track: Track[P], packet: bytes, number: int, now: float, sends: bool
     ) -> tuple[_Fanouts[P], Sequence[Effect[P]]]:
         """Forward a packet that was overtaken or resent."""
         high = track.high
@@ -190,6 +202,8 @@ class Forwarding(Generic[P]):
         track.missing.pop(number, None)
         if high - number <= track.mask:
             track.cache[number & track.mask] = packet
+        if not sends:
+            return (), ()
         # A receiver gets no packet from before it began to receive: its SRTP session counts from the first
         # packet.
         due = [peer for peer, begin in track.receivers.items() if number > begin]
@@ -282,6 +296,8 @@ class Forwarding(Generic[P]):
                 packet = received.cached(number) if number > received.receivers[peer] else None
             if packet is None:
                 continue
+            if not self._traffic.may_send(known.room.traffic, len(packet), now, video=track.kind == "video"):
+                break
             self.counts["resent"] += 1
             effect = SendRtp(peer, packet) if rtx is None else known.as_rtx(peer, packet, rtx)
             if known.pacer is None:

@@ -11,6 +11,7 @@ from snugroom.server.sfu.core.bandwidth.budget import Budget
 from snugroom.server.sfu.core.effects import P, SendRtp
 from snugroom.server.sfu.core.pacer import Pacer
 from snugroom.server.sfu.core.tracks import SimulcastSource, Subscription, Track
+from snugroom.server.sfu.core.traffic import ByteBudget, RoomTraffic
 from snugroom.server.wire import rtp
 
 
@@ -20,7 +21,11 @@ class Peer(Generic[P]):
 
     room: Room[P]
     resend_budget: TokenBucket
+    #: What it may publish.
+    publishing: ByteBudget
     budget: Budget
+    #: A limit of the server has reduced the streams that it gets.
+    limited: bool = False
     #: Queue of a receiver on a narrow path.
     pacer: Pacer[Any, int] | None = None
     #: The peer supports transport-wide feedback, and RTX.
@@ -76,8 +81,9 @@ class Peer(Generic[P]):
 class Room(Generic[P]):
     """One room's peers and streams. `sources`: streams with layers, by the SSRC that receivers see."""
 
-    def __init__(self, number: bytes) -> None:
+    def __init__(self, number: bytes, traffic: RoomTraffic) -> None:
         self.number = number
+        self.traffic = traffic
         self.peers: dict[P, Peer[P]] = {}
         self.tracks: dict[int, Track[P]] = {}
         self.sources: dict[int, SimulcastSource[P]] = {}

@@ -73,7 +73,9 @@ class Reports(Generic[P]):
         data = rtcp.receiver_report(OWN_SSRC, blocks)
         video = [track for track in known.tracks.values() if track.kind == "video"]
         if video:
-            rate = sum(self._bitrate(track, now) for track in video)
+            # A little below the limit: what is dropped beyond it would look like loss.
+            most = int(0.9 * self._limits.member_bitrate)
+            rate = min(most, sum(self._bitrate(track, now) for track in video))
             data += rtcp.remb(OWN_SSRC, rate, [track.ssrc for track in video])
         return [SendRtcp(peer, data)]
 

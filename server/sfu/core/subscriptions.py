@@ -11,6 +11,7 @@ from snugroom.server.sfu.core.bandwidth.budget import Budget
 from snugroom.server.sfu.core.effects import Effect, Forget, P, SendRtcp
 from snugroom.server.sfu.core.peers import Peer, Room
 from snugroom.server.sfu.core.tracks import SimulcastSource, Subscription, Track
+from snugroom.server.sfu.core.traffic import Traffic
 from snugroom.server.sfu.limits import OWN_SSRC, MediaError, MediaLimits
 from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import Stream
@@ -21,7 +22,7 @@ _FORBIDDEN_MAX: Final = 65_536
 _COUNTED: Final = (
     "stale", "over_rate", "lost", "asked", "nacks", "resent", "key_frame_requests", "refused_nacks",
     "switches", "layers_refused", "stopped", "padding", "dropped_late",
-    "refused_key_frames",
+    "refused_key_frames", "over_member_rate", "over_room_rate", "over_total_rate",
 )  # fmt: skip
 
 
@@ -35,6 +36,7 @@ class Subscriptions(Generic[P]):
         #: Tracks with packets to ask for again, or with a delayed key frame request.
         self.repairing: dict[Track[P], None] = {}
         self.counts = dict.fromkeys(_COUNTED, 0)
+        self.traffic = Traffic(limits, self.counts)
 
     # -- peers -----------------------------------------------------------------------------
 
@@ -62,10 +64,10 @@ class Subscriptions(Generic[P]):
         home = self.rooms.get(room)
         self._check_ssrcs(home, peer, streams)
         if home is None:
-            home = self.rooms[room] = Room(room)
+            home = self.rooms[room] = Room(room, self.traffic.room(now))
         if known is None:
             resend_budget = TokenBucket(self._limits.nack_rate, self._limits.nack_burst, now)
-            known = Peer(home, resend_budget, Budget(self._limits, now))
+            known = Peer(home, resend_budget, self.traffic.publisher(now), Budget(self._limits, now))
             self.peers[peer] = home.peers[peer] = known
         if (feedback, rtx) != (known.feedback, known.rtx):
             known.feedback, known.rtx = feedback, rtx
@@ -140,7 +142,17 @@ class Subscriptions(Generic[P]):
         tracks: list[Track[P]] = []
         for ssrc in (stream.ssrc, *stream.layers):
             high = home.retired_ssrcs.pop(ssrc, None)
-            track = Track(peer, ssrc, stream.kind, self._limits, high=high, rtx=None, now=now)
+            track = Track(
+                peer,
+                ssrc,
+                stream.kind,
+                self._limits,
+                high=high,
+                rtx=None,
+                now=now,
+                publishing=known.publishing,
+                traffic=home.traffic,
+            )
             known.tracks[ssrc] = home.tracks[ssrc] = track
             tracks.append(track)
         # A stream that was rewritten once stays rewritten: a receiver may have had higher numbers than the

@@ -18,6 +18,7 @@ from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import NEW
 from snugroom.server.sfu.core.effects import P
 from snugroom.server.sfu.core.fanout import Fanout
+from snugroom.server.sfu.core.traffic import ByteBudget, RoomTraffic
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire import rtcp
 from snugroom.server.wire.messages import MediaKind
@@ -45,6 +46,9 @@ class Track(Generic[P]):
     #: The SSRC of the publisher's RTX, which is also announced to receivers. None: it resends packets
     #: unchanged.
     rtx: int | None
+    #: The budget of its publisher, and the traffic of its room.
+    publishing: ByteBudget
+    traffic: RoomTraffic
     #: Ticks a second of the RTP timestamp.
     clock: int = field(init=False)
     #: The video of which this is a layer, and its index: 0 is the smallest. None: a stream without layers.

@@ -133,19 +133,23 @@ class Budget:
         """The rate that the receiver can take; None while nothing is known, so that nothing limits it."""
         return self.estimate.target if self.has_estimate else None
 
-    def choose(self, audio: float, demands: Sequence[VideoDemand[int]], now: float) -> Allocation[int]:
+    def choose(
+        self, audio: float, demands: Sequence[VideoDemand[int]], now: float, *, share: float = float("inf")
+    ) -> Allocation[int]:
         """Choose a layer for each video. `audio`: the rate of all audio, which comes first.
+
+        `share`: the most that the server has for this receiver, audio included (`core.traffic`).
 
         Audio packets have no transport-wide sequence number, so an estimate from this feedback covers video
         alone.
         """
         reported = self.estimate.reported(now)
-        free = self.estimate.target - (0.0 if reported else audio)
+        free = self.estimate.target - (0.0 if reported else audio) if self.has_estimate else float("inf")
         least = sum(next((rate for rate in demand.rates if rate > 0), 0.0) for demand in demands)
         # REMB is a guess that falls when less is sent. It selects layers, but only loss stops a video.
         if least <= _STRETCH * free or not (reported or self.estimate.lossy):
             free = max(free, 1.001 * least)
-        return self.allocator.choose(free, 0.0, demands, now)
+        return self.allocator.choose(min(free, max(0.0, share - audio)), 0.0, demands, now)
 
     # -- sending ---------------------------------------------------------------------------
 
