@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
         "--workers",
         metavar="N",
         type=int,
-        help="media processes, each with a UDP port of its own (default 1: media is in the one process)",
+        help="processes for media, each with a UDP port of its own (default 1)",
     )
     parser.add_argument(
         "--hostile",
@@ -118,7 +118,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         metrics.loopback_address(settings.metrics)
     config.check_ports(settings)
     if arguments.hostile and settings.workers > 1:
-        raise ConfigError("a hostile server runs in one process: leave out --workers")
+        raise ConfigError("a hostile server has its media in the one process: leave out --workers")
     return settings
 
 
@@ -132,21 +132,21 @@ def _allow_files(settings: Settings) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _make(settings: Settings, hostile: str | None) -> Server:
+def _make(settings: Settings, hostile: str | None, in_process: bool) -> Server:
     if hostile is None:
-        return Server(settings)
+        return Server(settings, in_process=in_process)
     # imported here, so that an honest server's process never loads hostile code
     from snugroom.server.hostile import run
 
     return run.make(settings, hostile)
 
 
-async def _serve(settings: Settings, hostile: str | None) -> None:
+async def _serve(settings: Settings, hostile: str | None, in_process: bool) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = _make(settings, hostile)
+    server = _make(settings, hostile, in_process)
     disclosure_socket = DisclosureSocket(server)
     service = Service(os.environ)
     looking: window.Window | None = None
@@ -200,8 +200,8 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
         await server.stop()
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the server, and return the exit status."""
+def main(argv: Sequence[str] | None = None, *, in_process: bool = False) -> int:
+    """Run the server, and return the exit status. `in_process`: as in `Server`, for tests."""
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] in COMMANDS:
         return COMMANDS[argv[0]](argv[1:])
@@ -215,7 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             print(run.listing())
             return 0
-        asyncio.run(_serve(settings, arguments.hostile))
+        asyncio.run(_serve(settings, arguments.hostile, in_process))
     except (ConfigError, StartError) as error:
         print(f"snug-server: {error}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""The whole server: HTTP, WebSockets, the hub, and an SFU or media workers. It stores nothing on disk."""
+"""The whole server: HTTP, WebSockets, the hub, and media workers. It stores nothing on disk."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from snugroom.server.rooms.media_server import MediaServer
 from snugroom.server.rooms.signaling import Signaling
 from snugroom.server.sfu.io.sockets import BindError
 from snugroom.server.sfu.sfu import Sfu
+from snugroom.server.sfu.workers.child import WorkerError
 from snugroom.server.sfu.workers.pipe import Setup
 from snugroom.server.sfu.workers.pool import Workers
 from snugroom.server.tls import Certificate, TlsError
@@ -46,13 +47,18 @@ async def _resolve(host: str) -> tuple[socket.AddressFamily, str]:
 
 
 class Server:
-    """One server. Tests pass `media` to replace the SFU."""
+    """One server. Its media has processes of its own (`server.sfu.workers`).
+
+    `in_process`: media is handled in this process, where a test, or an act of a hostile server, can look into
+    it. `media` replaces it altogether.
+    """
 
     def __init__(
         self,
         settings: Settings,
         *,
         media: MediaServer | None = None,
+        in_process: bool = False,
         rng: Callable[[int], bytes] = os.urandom,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -63,6 +69,7 @@ class Server:
         self.clock = clock
         self._rng = rng
         self._media = media
+        self._in_process = in_process
         self._sfu: Sfu | None = None
         self._workers: Workers | None = None
         self._signaling: Signaling | None = None
@@ -101,11 +108,12 @@ class Server:
             listening.listen(256)
             listening.setblocking(False)
             self.url = config.url(host, listening.getsockname()[1], tls=bool(s.tls))
-            self.certificate = self._read_certificate(host)
-            media = self._media or await self._start_media(address)
         except OSError as error:
             listening.close()
             raise StartError(f"can't listen on {s.listen}: {os.strerror(error.errno or 0)}") from None
+        try:
+            self.certificate = self._read_certificate(host)
+            media = self._media or await self._start_media(address)
         except BaseException:
             listening.close()
             raise
@@ -187,15 +195,17 @@ class Server:
             limits=s.media,
         )
         try:
-            if s.workers > 1:
-                self._workers = Workers(s.workers, setup)
-                await self._workers.start()
-                return self._workers
-            self._sfu = self._make_sfu(**setup.options())
-            await self._sfu.start()
+            if self._in_process:
+                self._sfu = self._make_sfu(**setup.options())
+                await self._sfu.start()
+                return self._sfu
+            self._workers = Workers(s.workers, setup)
+            await self._workers.start()
         except BindError as error:
             raise StartError(f"can't open {error.what} for media: {error.strerror}") from None
-        return self._sfu
+        except WorkerError as error:
+            raise StartError(f"the media worker can't be started: {error}") from None
+        return self._workers
 
     # -- parts of the server, which `server.hostile` replaces -----------------------------------
 

@@ -46,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         page: whether the server serves the meeting page.
         window: loopback address of the landlord's window, ``HOST:PORT``; none: there is no window.
         metrics: loopback address of ``/metrics``, ``HOST:PORT``; none: there are no metrics.
-        workers: media workers, each with a separate UDP port; 1: the server's process does the media itself.
+        workers: processes for media, each with a separate UDP port.
         media_address: media address sent to clients; without it the host of `listen`.
         media_port: UDP port of media, and TCP port with `media_tcp`; 0 takes a free one. With workers it is
             the first worker's, and the next ports are the others'.

@@ -22,7 +22,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "certificate": "- the server's own certificate",
         "started_at": "uptime",
         "clock": MACHINERY,
-        "_rng": MACHINERY,
+        **every("_rng _in_process", MACHINERY),
         "_media": "- instead of the SFU, in tests",
         "_sfu": "media",
         "_workers": "media_workers",
@@ -193,16 +193,19 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_busy": MACHINERY,
     },
     "snugroom.server.sfu.workers.pool.Workers": {
-        **every("slots replaced _spare", "media_workers"),
-        **every("on_lost _tickets _starting_spare", MACHINERY),
-        "silent": SETTINGS,
+        **every("slots replaced spare", "media_workers"),
+        **every("on_lost _tickets", MACHINERY),
         "_setup": SETTINGS,
         "_pins": "?rooms[].number = number",
         "_supervisors": MACHINERY + " = http",
     },
+    "snugroom.server.sfu.workers.spare.Spare": {
+        **every("replaced _child", "media_workers"),
+        "silent": SETTINGS,
+        "_watch": MACHINERY + " = http",
+    },
     "snugroom.server.sfu.workers.child.WorkerProcess": {
-        "on_message": MACHINERY,
-        "_pipe": MACHINERY,
+        **every("on_message _pipe loaded _heard_at", MACHINERY),
         **every("gone _process _ready", MACHINERY + " = http"),
     },
     "snugroom.server.sfu.workers.pool.WorkerSlot": {

@@ -143,7 +143,7 @@ class Observer(Server):
     """An honest server, made of the recording parts."""
 
     def __init__(self, settings: Settings, note: Note) -> None:
-        super().__init__(settings)
+        super().__init__(settings, in_process=True)
         self._note = note
 
     def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:

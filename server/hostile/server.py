@@ -365,7 +365,7 @@ class HostileServer(Server):
     """`server.app.Server` with a runner of acts, made of the hostile parts."""
 
     def __init__(self, settings: Settings, runner: Hooks, *, media: MediaServer | None = None) -> None:
-        super().__init__(settings, media=media)
+        super().__init__(settings, media=media, in_process=True)
         self.runner = runner
         runner.attach(self)
 

@@ -127,7 +127,9 @@ def _child(module: str, fds: list[int], request: dict[str, object]) -> NoReturn:
     os.environ.clear()
     os.environ.update(request["environment"])  # type: ignore[call-overload]
     sys.argv = [module, *request["arguments"]]  # type: ignore[misc]
-    sys.exit(importlib.import_module(MAIN[module]).main())
+    # tests of clients need no media worker, whose start takes as long as a server's
+    alone = module == "snugroom.server" and "--workers" not in sys.argv
+    sys.exit(importlib.import_module(MAIN[module]).main(**({"in_process": True} if alone else {})))
 
 
 def serve(control: socket.socket, module: str) -> None:

@@ -50,6 +50,7 @@ WITH_WORKERS = {
             "snugroom.server.sfu.workers.pipe.",
             "snugroom.server.sfu.workers.worker.",
             "snugroom.server.sfu.workers.child.",
+            "snugroom.server.sfu.workers.spare.",
         )
     )
     or name
@@ -131,7 +132,7 @@ async def meeting() -> AsyncIterator[Meeting]:
     before = audit.live_objects()
     clock = Clock()
     turn = [TurnServer(urls=["turn:relay.example"], secret="between two servers")]
-    server = Server(quiet(turn=turn), clock=clock)
+    server = Server(quiet(turn=turn), clock=clock, in_process=True)
     url = await server.start()
     assert server._sfu is not None
     server._sfu._next_sweep = math.inf  # what is known by heart is kept until we have looked

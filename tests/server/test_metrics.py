@@ -72,8 +72,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(workers: int) -> AsyncIterator[Scene]:
-    server = Server(quiet(page=False, workers=workers))
+async def scene(workers: int = 0) -> AsyncIterator[Scene]:
+    """`workers` 0: media in this process."""
+    server = Server(quiet(page=False, workers=workers or 1), in_process=not workers)
     url = await server.start()
     counting = Metrics(server, "127.0.0.1:0")
     peers = [Peer((1111111111, "audio"), (1222222222, "video")), Peer((1333333333, "audio"))]
@@ -109,7 +110,7 @@ async def scene(workers: int) -> AsyncIterator[Scene]:
         await server.stop()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [0, 2])
 async def test_totals_and_nothing_of_anybody(workers: int) -> None:
     async with scene(workers) as at:
         text = await at.text()
@@ -134,9 +135,9 @@ async def test_totals_and_nothing_of_anybody(workers: int) -> None:
         ):
             assert ("snug_media_" + name + "_total", 'worker="0"') in values, "what has not happened yet is 0"
         numbers = {labels for of, labels in values if of == "snug_cpu_seconds_total"}
-        assert numbers == {f'worker="{n}"' for n in range(workers)}
+        assert numbers == {f'worker="{n}"' for n in range(workers or 1)}
         assert all(values["snug_resident_memory_bytes", number] > 2**20 for number in numbers)
-        assert ("snug_media_workers" in {name for name, _ in values}) is (workers > 1)
+        assert ("snug_media_workers" in {name for name, _ in values}) is (workers > 0)
         for secret in at.known:
             assert secret.lower() not in text.lower(), secret
         # by worker, code, reason and event, and by nothing else
@@ -144,7 +145,7 @@ async def test_totals_and_nothing_of_anybody(workers: int) -> None:
 
 
 async def test_a_refused_packet_is_counted_by_its_reason() -> None:
-    async with scene(1) as at:
+    async with scene() as at:
         at.peers[0].send_rtp(rtp(1222222222, 9, b"x", kind="audio"))
         while True:
             values = parse(await at.text())
@@ -167,7 +168,7 @@ def test_unknown_labels_become_other() -> None:
 
 
 async def test_another_name_for_this_machine_is_answered_nothing() -> None:
-    async with scene(1) as at:
+    async with scene() as at:
         for host in ("evil.example", "127.0.0.1"):
             async with at.place.http.get(at.url, headers={"Host": host}) as answer:
                 assert answer.status == 403

@@ -67,7 +67,7 @@ class Looking:
 
 @asynccontextmanager
 async def looking() -> AsyncIterator[Looking]:
-    server = Server(quiet(page=False))
+    server = Server(quiet(page=False), in_process=True)
     url = await server.start()
     looked = Window(server, "127.0.0.1:0")
     peers = [Peer((1111, "audio"), (1112, "video")), Peer((2222, "audio"))]

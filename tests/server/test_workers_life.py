@@ -18,7 +18,6 @@ from snugroom.server.config import ConfigError
 from snugroom.server.disclosure import command as disclose
 from snugroom.server.disclosure import view
 from snugroom.server.disclosure.window import Window, snapshot
-from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire.messages import Transport
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
@@ -75,7 +74,7 @@ async def test_settings_and_the_command_line_are_checked(tmp_path: Path) -> None
         (("--workers", "0"), "--workers must be from 1 to 64"),
         (("--workers", "65"), "--workers must be from 1 to 64"),
         (("--config", str(file)), "workers"),
-        (("--workers", "2", "--hostile", "all"), "a hostile server runs in one process"),
+        (("--workers", "2", "--hostile", "all"), "a hostile server has its media in the one process"),
         (("--workers", "2", "--config", str(other)), "from media_port 65535 on there are 1"),
     ):
         with pytest.raises(ConfigError, match=says):
@@ -87,14 +86,25 @@ async def test_settings_and_the_command_line_are_checked(tmp_path: Path) -> None
     assert errors.startswith("snug-server: a hostile server ")
 
 
-async def test_without_workers_all_is_in_one_process() -> None:
+async def test_media_is_in_a_process_of_its_own() -> None:
     server = Server(quiet(page=False))
     await server.start()
     try:
-        assert isinstance(server.signaling.media, Sfu)
-        assert not children_of(os.getpid())
+        [worker] = children_of(os.getpid())
+        assert (_media_sockets(worker), _media_sockets(os.getpid())) == (1, 0)
     finally:
         await server.stop()
+
+
+def _media_sockets(process: int) -> int:
+    """The number of UDP sockets that a process has open."""
+    inodes = {line.split()[9] for line in Path("/proc/net/udp").read_text().splitlines()[1:]}
+    links = [os.readlink(link) for link in _links(process)]
+    return sum(link.startswith("socket:[") and link[8:-1] in inodes for link in links)
+
+
+def _links(process: int) -> list[Path]:
+    return [link for link in Path(f"/proc/{process}/fd").iterdir() if os.path.lexists(link)]
 
 
 def _environment(child: int) -> dict[str, str]:
@@ -111,8 +121,9 @@ def _alive(child: int) -> bool:
 @pytest.mark.parametrize("end", ["told", "killed", "killed while a worker hangs"])
 async def test_workers_end_with_their_parent(end: str) -> None:
     async with running("--listen", "127.0.0.1:0", "--workers", "2") as server:
+        if end == "told":  # the third one waits for its turn
+            await eventually(lambda: len(children_of(server.process.pid)) == 3)
         children = children_of(server.process.pid)
-        assert len(children) == 3, "two, and one that waits for its turn"
         if end == "told":
             # what is meant for the server ends no worker by itself
             for child in children:
@@ -150,7 +161,7 @@ async def test_they_start_from_a_tree_that_holds_the_server_alone(tmp_path: Path
         async with asyncio.timeout(PATIENCE):
             url = (await tree_server.stdout.readline()).decode().strip().removeprefix("listening on ")
         paths = [_environment(child)["PYTHONPATH"] for child in children_of(tree_server.pid)]
-        assert [path.split(":")[0] for path in paths] == [str(tree.path)] * 3
+        assert [path.split(":")[0] for path in paths] == [str(tree.path)] * 2
         async with visiting(url) as place:
             guest = await member(place, "a")
             peer = Peer((1, "audio"))

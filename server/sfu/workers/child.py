@@ -20,13 +20,27 @@ from snugroom.server.sfu.workers.pipe import PARENT_SIGNALS, FromWorker, Pipe, R
 _DECODER: Final = msgspec.msgpack.Decoder(FromWorker)
 
 
+_MODULE: Final = "snugroom.server.sfu.workers"
+#: Maximum seconds from the start of a process until its code is loaded, and until its sockets are open.
+START_TIME: Final = 60.0
+
+
+class WorkerError(Exception):
+    """A media worker cannot be started. The text is one clause with the reason, without an address."""
+
+
 class WorkerProcess:
-    """One worker. It loads its code and waits for `set_up`. `on_message` gets all messages but `Ready`."""
+    """One worker. It loads its code and waits for `set_up`. `on_message` gets all messages but `Ready`.
+
+    A worker sends a heartbeat every second as soon as its code is `loaded`.
+    """
 
     def __init__(self) -> None:
         self.on_message: Callable[[msgspec.Struct], None] = lambda message: None
         #: Set when the pipe has ended.
         self.gone = asyncio.Event()
+        self.loaded = False
+        self._heard_at = asyncio.get_running_loop().time()
         self._pipe: Pipe[msgspec.Struct] = Pipe(_DECODER, self._on_message, self.gone.set)
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
@@ -45,7 +59,7 @@ class WorkerProcess:
                 child._process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
-                    "snugroom.server.sfu.workers",
+                    _MODULE,
                     str(theirs.fileno()),
                     pass_fds=[theirs.fileno()],
                     env=os.environ | {"PYTHONPATH": path},
@@ -81,6 +95,28 @@ class WorkerProcess:
         """Send a message to the worker; does nothing once the worker has ended."""
         self._pipe.send(message)
 
+    def silence(self) -> float:
+        """Return the seconds since the last message of the worker, or since its start."""
+        return asyncio.get_running_loop().time() - self._heard_at
+
+    def excuse(self) -> None:
+        """Begin to count silence anew: this process could not listen."""
+        self._heard_at = asyncio.get_running_loop().time()
+
+    def patience(self, silent: float) -> float:
+        """Return the seconds of silence after which the worker is dead: `silent`, once it is loaded."""
+        return silent if self.loaded else START_TIME
+
+    def fault(self) -> str:
+        """Say what is wrong with a worker that has ended or is silent."""
+        if not self.gone.is_set():
+            return f"has been silent for {self.silence():.0f} s"
+        status = None if self._process is None else self._process.returncode
+        if status is not None and status < 0:
+            with contextlib.suppress(ValueError):
+                return f"was killed by {signal.Signals(-status).name}"
+        return "has ended" if status is None else f"has ended with status {status}"
+
     async def set_up(self, setup: Setup, seconds: float) -> Ready | None:
         """Return the worker's answer; None if it ends, or does not answer in `seconds`."""
         self._pipe.send(setup)
@@ -111,6 +147,8 @@ class WorkerProcess:
             await self._process.wait()
 
     def _on_message(self, message: msgspec.Struct) -> None:
+        self.loaded = True
+        self._heard_at = asyncio.get_running_loop().time()
         if not isinstance(message, Ready):
             self.on_message(message)
         elif not self._ready.done():

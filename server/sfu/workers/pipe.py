@@ -104,7 +104,7 @@ class Joined(msgspec.Struct, frozen=True, tag=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag=True):
-    """Sent every second: `Sfu.totals`, CPU seconds since the start, resident memory in bytes."""
+    """Sent every second: `Sfu.totals` (empty before `Ready`), CPU seconds, resident memory in bytes."""
 
     totals: dict[str, int]
     cpu: float

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import errno
 import logging
 import os
 from collections import Counter
@@ -27,14 +26,18 @@ from snugroom.server.sfu.facts import MediaFacts, StreamFacts
 from snugroom.server.sfu.io.sockets import BindError
 from snugroom.server.sfu.limits import MediaError
 from snugroom.server.sfu.workers import pipe
-from snugroom.server.sfu.workers.child import WorkerProcess
+from snugroom.server.sfu.workers.child import START_TIME, WorkerError, WorkerProcess
 from snugroom.server.sfu.workers.pipe import Heartbeat, Inspection, Joined
+from snugroom.server.sfu.workers.spare import Spare
 from snugroom.server.wire.messages import Media, Transport
 
 log = logging.getLogger(__name__)
 
-#: Maximum seconds from the start of a worker until its socket is open.
-START_TIME: Final = 20.0
+#: Maximum seconds until the sockets of a process that was ready are open.
+SPARE_TIME: Final = 3.0
+#: Seconds between two looks at a worker, and after which this process itself has been held up.
+LOOK: Final = 1.0
+HELD_UP: Final = 3.0
 #: Seconds of silence after which a worker counts as dead.
 SILENCE_MAX: Final = 10.0
 #: Seconds before a worker is started again, by the number of earlier ends; the last value then stays.
@@ -163,30 +166,35 @@ class Workers:
         self.on_lost: Callable[[bytes, list[bytes]], None] = lambda room, handles: None
         #: Number of replaced workers.
         self.replaced = 0
-        #: As `SILENCE_MAX`; tests set a shorter time.
-        self.silent = SILENCE_MAX
         level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
         self._setup = msgspec.structs.replace(setup, level=level)
         self._pins: dict[bytes, _Pin] = {}
         self._tickets = 0
         self._supervisors: list[asyncio.Task[None]] = []
-        # a spare process for the next replacement: starting Python takes longer than the rest of a rejoin
-        self._spare: WorkerProcess | None = None
-        self._starting_spare = False
+        self.spare = Spare(SILENCE_MAX)
+
+    @property
+    def silent(self) -> float:
+        """As `SILENCE_MAX`; tests set a shorter time."""
+        return self.spare.silent
+
+    @silent.setter
+    def silent(self, seconds: float) -> None:
+        self.spare.silent = seconds
 
     # -- life ----------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start all workers, and open their sockets. Raises OSError (`BindError`) if one of them fails."""
+        """Start all workers, and open their sockets. Raises BindError or WorkerError if one of them fails."""
         launches = [asyncio.ensure_future(self._launch(slot)) for slot in self.slots]
         try:
             await asyncio.gather(*launches, return_exceptions=True)  # wait for all, so that all can be ended
             for launch in launches:
                 launch.result()
-            await self._ensure_spare()
         except BaseException:
             await self.close()
             raise
+        self.spare.start()
         self._supervisors = [asyncio.create_task(self._supervise(slot)) for slot in self.slots]
         log.info("%d media workers", len(self.slots))
 
@@ -201,9 +209,8 @@ class Workers:
         self._supervisors = []
         for slot in self.slots:
             slot.up = False
-        children = [*(slot.child for slot in self.slots), self._spare]
-        self._spare = None
-        await asyncio.gather(*(child.end(CLOSE_TIME) for child in children if child is not None))
+        ends = [slot.child.end(CLOSE_TIME) for slot in self.slots if slot.child is not None]
+        await asyncio.gather(self.spare.close(), *ends)
         for slot in self.slots:
             for pending in slot.pending_joins.values():
                 pending.answer.cancel()
@@ -212,20 +219,37 @@ class Workers:
     async def _launch(self, slot: WorkerSlot) -> None:
         """Start a process for `slot`, and wait until its sockets are open.
 
-        Raises OSError if that fails; the process has been killed then.
+        Raises BindError or WorkerError if that fails; the process has been killed then.
         """
-        child, self._spare = self._spare, None
-        if child is None or child.gone.is_set():
-            child = await WorkerProcess.start()
-        slot.child = child
-        child.on_message = lambda message: self._on_message(slot, message)
         first = self._setup.port
         # keep a port that was open once: a firewall may allow no other
         port = slot.port or (first and first + slot.number)
-        ready = await child.set_up(msgspec.structs.replace(self._setup, port=port), START_TIME)
+        setup = msgspec.structs.replace(self._setup, port=port)
+        ready = None
+        if (child := self.spare.take()) is not None:
+            self._occupy(slot, child)
+            ready = await child.set_up(setup, SPARE_TIME)
+            if ready is None:
+                log.error("the spare media worker did not answer: another one starts")
+                child.kill()
+                await child.end(CLOSE_TIME)
         if ready is None:
-            child.kill()
-            raise OSError(errno.ETIMEDOUT, "a media worker did not start")
+            try:
+                child = await WorkerProcess.start()
+            except OSError as error:
+                raise WorkerError(f"the system starts no process for it: {error.strerror}") from None
+            self._occupy(slot, child)
+            ready = await child.set_up(setup, START_TIME)
+        assert child is not None
+        if ready is None:
+            if late := not child.gone.is_set():
+                child.kill()  # (one that has ended must not be killed: asyncio then loses its status)
+            await child.end(CLOSE_TIME)
+            raise WorkerError(
+                f"it was not ready within {START_TIME:.0f} s: this machine is too busy, or too slow"
+                if late
+                else f"it {child.fault()} while it started: its own messages are above"
+            )
         if ready.error:
             child.kill()
             slot.port = 0  # take another free port, if none is configured
@@ -236,28 +260,18 @@ class Workers:
         for message in queued:
             child.send(message)
 
-    async def _ensure_spare(self) -> None:
-        if self._spare is None and not self._starting_spare:
-            self._starting_spare = True
-            try:
-                self._spare = await WorkerProcess.start()
-            finally:
-                self._starting_spare = False
+    def _occupy(self, slot: WorkerSlot, child: WorkerProcess) -> None:
+        slot.child = child
+        child.on_message = lambda message: self._on_message(slot, message)
 
     async def _supervise(self, slot: WorkerSlot) -> None:
         """Keep a worker running in `slot`, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            while slot.up and slot.child is not None and not slot.child.gone.is_set():
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(1.0):
-                        await slot.child.gone.wait()
-                self._expire_pins(loop.time())
-                if slot.up and loop.time() - slot.heartbeat_at > self.silent:
-                    log.error("media worker %d sends no heartbeats", slot.number)
-                    slot.kill()
-                    break
+            fault = ""
+            if slot.up and slot.child is not None:
+                fault = await self._watch(slot, slot.child)
             self._on_exit(slot, loop.time())
             if slot.child is not None:
                 await slot.child.end(CLOSE_TIME)  # its port is free only afterwards
@@ -265,13 +279,34 @@ class Workers:
             delay = BACK_OFF[min(slot.exits, len(BACK_OFF) - 1)]
             slot.exits += 1
             self.replaced += 1
-            log.error("media worker %d has ended: a new one starts in %.1f s", slot.number, delay)
+            if not fault:
+                fault = "has no process" if slot.child is None else slot.child.fault()
+            log.error("media worker %d %s: a new one starts in %.1f s", slot.number, fault, delay)
             await asyncio.sleep(delay)
             try:
                 await self._launch(slot)
-                await self._ensure_spare()
-            except OSError as error:
-                log.error("a media worker can't be started: error %d", error.errno or 0)
+            except BindError as error:
+                log.error("media worker %d can't open its port: %s", slot.number, error.strerror)
+            except WorkerError as error:
+                log.error("media worker %d can't be started: %s", slot.number, error)
+
+    async def _watch(self, slot: WorkerSlot, child: WorkerProcess) -> str:
+        """Return when the worker has ended, or what is wrong with it if it was silent and has been killed."""
+        loop = asyncio.get_running_loop()
+        while not child.gone.is_set():
+            before = loop.time()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await child.gone.wait()
+            now = loop.time()
+            self._expire_pins(now)
+            if now - before > HELD_UP:
+                child.excuse()  # its messages wait while this process was stopped
+            elif child.silence() > child.patience(self.silent):
+                fault = child.fault()
+                child.kill()
+                return fault
+        return ""
 
     def _on_exit(self, slot: WorkerSlot, now: float) -> None:
         """Handle the end of `slot`'s process: report lost media, and queue unanswered joins again."""

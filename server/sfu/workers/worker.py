@@ -47,7 +47,10 @@ class Worker:
 
     async def run(self, sock: socket.socket) -> None:
         """Serve until the pipe ends."""
-        await asyncio.get_running_loop().create_unix_connection(lambda: self._pipe, sock=sock)
+        loop = asyncio.get_running_loop()
+        await loop.create_unix_connection(lambda: self._pipe, sock=sock)
+        # From now on, before there is an SFU: the parent also watches a worker that is kept in reserve.
+        self._sending_heartbeats = loop.create_task(self._send_heartbeats())
         await self.ended.wait()
         for task in (self._starting, self._sending_heartbeats):
             if task is not None:
@@ -79,7 +82,6 @@ class Worker:
             return
         self._sfu = sfu
         self._pipe.send(Ready(sfu.port))
-        self._sending_heartbeats = asyncio.get_running_loop().create_task(self._send_heartbeats(sfu))
 
     def _dispatch(self, sfu: Sfu, message: msgspec.Struct) -> None:
         if isinstance(message, pipe.Join):
@@ -101,8 +103,8 @@ class Worker:
 
     # -- messages to the parent ----------------------------------------------------------------
 
-    def _heartbeat(self, sfu: Sfu) -> Heartbeat:
-        return Heartbeat(sfu.totals(), time.process_time(), process.resident_memory())
+    def _heartbeat(self, sfu: Sfu | None) -> Heartbeat:
+        return Heartbeat({} if sfu is None else sfu.totals(), time.process_time(), process.resident_memory())
 
     def _inspect(self, sfu: Sfu, request: pipe.Inspect) -> Inspection:
         audited: AuditResult | None = None
@@ -118,9 +120,9 @@ class Worker:
             audited=audited,
         )
 
-    async def _send_heartbeats(self, sfu: Sfu) -> None:
+    async def _send_heartbeats(self) -> None:
         while True:
-            self._pipe.send(self._heartbeat(sfu))
+            self._pipe.send(self._heartbeat(self._sfu))
             await asyncio.sleep(HEARTBEAT_INTERVAL)
 
 
