@@ -16,7 +16,7 @@ def result(**changes: Any) -> Result:
     good: dict[str, Any] = {
         "name": "idlers", "clients": 16, "message_ms": 9.0, "audio_lost": 0, "open_s": 0.1, "memory": 1,
         "counted": 1, "messages": 100, "audio": 500,
-        "opened": 5, "server": 0.5, "storm": {"tried": 9, "entered": 9},
+        "opened": 5, "server": 0.5, "waited": 0.0, "storm": {"tried": 9, "entered": 9},
     }  # fmt: skip
     return Result(**(good | changes))
 

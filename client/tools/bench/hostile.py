@@ -40,6 +40,7 @@ SECONDS: Final = 10.0
 CLIENTS: Final = (1, 16, 256, 0)
 #: All storms with their clients. Members of one room need no more than one address each.
 PLAN: Final[tuple[tuple[str, int], ...]] = (
+    ("calm", 1),
     ("one_room", 16),
     ("many_rooms", 16),
     ("bytes_of_one", 1),
@@ -56,6 +57,8 @@ _OPEN_MAX: Final = 20.0
 _RETRY: Final = 0.25
 _SETTLE: Final = 1.0
 _WHOLE_TIME: Final = 600.0
+#: Share of the time that the server may wait for a core on a machine that counts as quiet.
+_NOISE: Final = 0.1
 #: Fewer messages or rooms than this share of what should have been are no measurement.
 _ENOUGH: Final = 0.5
 
@@ -68,7 +71,9 @@ class HostileError(Exception):
 class Result:
     """One storm. `open_s`: the longest time until an honest host had a room. `memory`: the most, in bytes.
 
-    `messages`, `audio` and `opened` count what was measured, `storm` what the storm did.
+    `messages`, `audio` and `opened` count what was measured, `storm` what the storm did. `server` is the CPU
+    time of the server, and `waited` the time that it wanted a core while others had it, both as shares of one
+    core.
     """
 
     name: str
@@ -82,6 +87,7 @@ class Result:
     audio: int
     opened: int
     server: float
+    waited: float
     storm: dict[str, int]
 
     @property
@@ -198,7 +204,7 @@ async def measure_one(name: str, clients: int, seconds: float) -> Result:
         times: list[float] = []
         most = {"memory": 0, "counted": 0}
         meeting.delays.clear()
-        before, came, cpu = meeting.audio, sum(meeting.came), server.cpu
+        before, came, cpu, waited = meeting.audio, sum(meeting.came), server.cpu, server.waited
         began = home.now
         async with (
             storms.raging(name, server.url, seconds, clients) as storm,
@@ -206,7 +212,7 @@ async def measure_one(name: str, clients: int, seconds: float) -> Result:
         ):
             await meeting.talk(seconds + _SETTLE)
             did = await storms.counts(storm)
-        spent, cpu = home.now - began, server.cpu - cpu
+        spent, cpu, waited = home.now - began, server.cpu - cpu, server.waited - waited
         await asyncio.sleep(_SETTLE)
         sent = meeting.audio - before
         delays = sorted([*meeting.delays, *meeting.overdue])
@@ -223,13 +229,16 @@ async def measure_one(name: str, clients: int, seconds: float) -> Result:
             audio=sent,
             opened=len(times),
             server=round(cpu / spent, 3),
+            waited=round(waited / spent, 3),
             storm=did,
         )
 
 
 def _check(name: str, did: dict[str, int], delays: Sequence[float], times: list[float], spent: float) -> None:
     """Raise HostileError if what was measured is too little to say anything."""
-    if did.get("tried", 0) < 1 or (name != "nonsense" and did.get("entered", 0) < 1):
+    if name == "calm":
+        pass
+    elif did.get("tried", 0) < 1 or (name != "nonsense" and did.get("entered", 0) < 1):
         raise HostileError(f"The storm {name} did not begin: {did}.")
     if len(delays) < _ENOUGH * spent / _MESSAGE_EVERY:
         raise HostileError(
@@ -281,6 +290,8 @@ async def measure(plan: Sequence[tuple[str, int]] = PLAN, seconds: float = SECON
         "bench": "hostile",
         "cores": len(os.sched_getaffinity(0)),
         "seconds": seconds,
+        # a busy machine holds up the meeting without any storm
+        "quiet": all(result.waited < _NOISE for result in results),
         "storms": [asdict(result) | {"met": result.met} for result in results],
         "reflection": factor,
         "goal": {"message_ms": MESSAGE_MS, "audio_lost": 0, "open_s": OPEN_S, "reflection": REFLECTION},
@@ -308,6 +319,8 @@ def _show(measured: dict[str, Any]) -> None:
         "memory",
         "counted",
         "tried",
+        "server",
+        "waited",
         "met",
     )
     table = Table(*columns, title=title)
@@ -323,10 +336,18 @@ def _show(measured: dict[str, Any]) -> None:
             f"{storm['memory'] / 2**20:.0f} MB",
             f"{storm['counted'] / 2**20:.0f} MB",
             f"{storm['storm'].get('tried', 0):,}",
+            f"{storm['server']:.0%}",
+            f"{storm['waited']:.0%}",
             "yes" if storm["met"] else "NO",
         )
     console = Console()
     console.print(table)
+    console.print(
+        "calm: without a storm; memory: of all processes; counted: against memory_bytes; server: CPU time; "
+        "waited: it wanted a core, and others had it"
+    )
+    if not measured["quiet"]:
+        console.print("this machine was not quiet: the server waited for a core, so delays are no verdict")
     console.print(
         f"an address that never answered got {measured['reflection']:.1f} bytes for each byte from it "
         f"(goal: at most {REFLECTION:.0f})"

@@ -98,10 +98,11 @@ class Intruder(asyncio.Protocol):
         """Send a message."""
         assert self.transport is not None
         text = messages.encode(message)
-        size = bytes([_MASKED | 126]) + len(text).to_bytes(2, "big")
         if len(text) > 65_535:
             size = bytes([_MASKED | 127]) + len(text).to_bytes(8, "big")
-        elif len(text) < 126:
+        elif len(text) > 125:
+            size = bytes([_MASKED | 126]) + len(text).to_bytes(2, "big")
+        else:
             size = bytes([_MASKED | len(text)])
         self.transport.write(b"\x81" + size + bytes(4) + text)
 
@@ -320,7 +321,13 @@ async def nonsense(storm: Storm) -> None:
     await storm.together(64, one)
 
 
+async def calm(storm: Storm) -> None:
+    """Nothing: what the machine itself does to a meeting."""
+    await asyncio.sleep(storm.end - asyncio.get_running_loop().time())
+
+
 STORMS: Final[dict[str, Callable[[Storm], Awaitable[None]]]] = {
+    "calm": calm,
     "one_room": one_room,
     "many_rooms": many_rooms,
     "bytes_of_one": bytes_of_one,
