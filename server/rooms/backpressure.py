@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from snugroom.server.rooms.memory import Ledger
+
 #: Bytes of one read: about 2,700 of the smallest frames, some milliseconds of work. Other connections are
 #: served between reads.
 READ_MAX: Final = 16_384
@@ -31,17 +33,28 @@ class ByteLimiter(asyncio.Protocol):
         self._on_lost = on_lost
         self._transport: asyncio.BaseTransport | None = None
         self._aborted = False
-        self._unclaimed = 0
+        self._ledger: Ledger | None = None
+        #: Bytes that have arrived and belong to no complete message yet, or to none that was read.
+        self.unclaimed = 0
         self._limit = 0
         self._on_exceeded: Callable[[], None] | None = None
 
-    def start(self, limit: int, on_exceeded: Callable[[], None]) -> None:
-        """Count bytes from now on: the connection is a WebSocket."""
-        self._limit, self._on_exceeded = limit, on_exceeded
+    def start(self, limit: int, on_exceeded: Callable[[], None], ledger: Ledger) -> None:
+        """Count bytes from now on, in `ledger` as well: the connection is a WebSocket."""
+        self._limit, self._on_exceeded, self._ledger = limit, on_exceeded, ledger
+
+    def allow(self, limit: int) -> None:
+        """Change the limit."""
+        self._limit = limit
 
     def claim(self, size: int) -> None:
         """Subtract the bytes of a complete message of `size` bytes."""
-        self._unclaimed = max(0, self._unclaimed - size - HEADER_BYTES)
+        self._count(-min(self.unclaimed, size + HEADER_BYTES))
+
+    def _count(self, size: int) -> None:
+        if self._ledger is not None:
+            self.unclaimed += size
+            self._ledger.inbox += size
 
     def abort(self) -> None:
         """Cut the connection, also if it is still in its TLS handshake. Harmless after its end."""
@@ -59,8 +72,8 @@ class ByteLimiter(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._on_exceeded is not None:
-            self._unclaimed += len(data)
-            if self._unclaimed > self._limit:
+            self._count(len(data))
+            if self.unclaimed > self._limit:
                 self.abort()
                 self._on_exceeded()
                 self._on_exceeded = None
@@ -71,7 +84,8 @@ class ByteLimiter(asyncio.Protocol):
         return self.handler.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = self._on_exceeded = self.address = None
+        self._count(-self.unclaimed)
+        self._transport = self._on_exceeded = self._ledger = self.address = None
         self._on_lost()
         self.handler.connection_lost(exc)
 

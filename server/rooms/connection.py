@@ -12,6 +12,7 @@ from typing import Final
 from aiohttp import WSMsgType, web
 
 from snugroom.server.config import Settings
+from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.memory import FRAME, Ledger
 from snugroom.server.rooms.rate_limits import RateLimits
 
@@ -26,7 +27,13 @@ class SignalingConnection:
     """One WebSocket, its bounded queues in both directions, and the task that sends."""
 
     def __init__(
-        self, ws: web.WebSocketResponse, request: web.Request, settings: Settings, ledger: Ledger, now: float
+        self,
+        ws: web.WebSocketResponse,
+        request: web.Request,
+        settings: Settings,
+        ledger: Ledger,
+        byte_limiter: ByteLimiter | None,
+        now: float,
     ) -> None:
         self.rate_limits = RateLimits(settings, now)
         self.dropped = False
@@ -34,6 +41,7 @@ class SignalingConnection:
         self._request = request
         self._settings = settings
         self._ledger = ledger
+        self._byte_limiter = byte_limiter
         self._inbox: deque[tuple[bytes | str, bool]] = deque()
         self._inbox_bytes = 0
         self._moved = asyncio.Event()
@@ -51,7 +59,8 @@ class SignalingConnection:
     @property
     def memory(self) -> int:
         """Bytes of memory of everything that waits, in both directions."""
-        return self._bytes + self._inbox_bytes
+        arriving = 0 if self._byte_limiter is None else self._byte_limiter.unclaimed
+        return self._bytes + self._inbox_bytes + arriving
 
     @property
     def address_and_headers(self) -> tuple[str, dict[str, str]]:

@@ -28,7 +28,7 @@ class Ledger:
     def __init__(self) -> None:
         self.blobs = 0  # in the rooms' backlogs, and commits on hold
         self.frames = 0  # in the queues of readers
-        self.inbox = 0  # messages that wait for their turn
+        self.inbox = 0  # messages that arrive, and that wait for their turn
         self.most = 0
 
     def total(self, connections: int) -> int:

@@ -35,6 +35,8 @@ from snugroom.server.wire import messages
 log = logging.getLogger(__name__)
 
 TICK = 0.05
+#: Bytes that may arrive before the door is open.
+_DOOR_BYTES: Final = 32_768
 #: Codes of refusals that do not count against the client.
 _NO_ERRORS: Final = frozenset({"lost", "open"})
 _OWN_PAGE: Final = re.compile(r"http://([a-z2-7]{26}\.localhost|127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
@@ -234,7 +236,7 @@ class Signaling:
                     await ws.close()
                 return ws
             if byte_limiter is not None:
-                byte_limiter.start(2 * s.frame_bytes + 65_536, self._count_exceeded)
+                byte_limiter.start(_DOOR_BYTES, self._count_exceeded, self.hub.ledger)
             await self._serve(ws, request, byte_limiter, handle, challenge)
         except (ConnectionError, TimeoutError):
             pass  # the client has gone during the handshake
@@ -258,7 +260,7 @@ class Signaling:
         challenge: messages.Challenge,
     ) -> None:
         now = self._clock()
-        connection = SignalingConnection(ws, request, self._settings, self.hub.ledger, now)
+        connection = SignalingConnection(ws, request, self._settings, self.hub.ledger, byte_limiter, now)
         self._connections[handle] = connection
         try:
             connection.put(messages.encode(challenge))
@@ -285,6 +287,8 @@ class Signaling:
         s = self._settings
         while True:
             inside = self.hub.inside(handle)
+            if inside and byte_limiter is not None:
+                byte_limiter.allow(2 * s.frame_bytes + 65_536)
             # nothing extends the time before the door, not even a ping
             limit = s.idle_time if inside else since + s.handshake_time - self._clock()
             try:

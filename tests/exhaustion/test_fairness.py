@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms.turns import PATIENCE as TURN_PATIENCE
@@ -111,3 +112,21 @@ async def test_above_its_memory_the_server_is_not_ready_and_takes_nobody() -> No
         assert not guest.ws.closed
         signaling.hub.ledger.blobs -= 200_000
         assert await place.guest()
+
+
+async def test_messages_that_arrive_in_part_count_and_before_the_door_they_are_few() -> None:
+    async with serving(quiet(handshake_time=60.0)) as place:
+        ledger = place.server.signaling.hub.ledger
+        guest, door = await member(place, "a room"), await place.guest()
+        half = b"\x81\xff" + (300_000).to_bytes(8, "big") + bytes(4) + bytes(200_000)
+        guest.transport().write(half)
+        await eventually(lambda: ledger.inbox >= 200_000)
+        [holding] = place.server.signaling.hub.holdings(place.server.signaling._memory_of)
+        assert holding.total >= 200_000
+        guest.transport().abort()
+        await eventually(lambda: ledger.inbox == 0)
+        door.transport().write(half[:40_000])
+        with contextlib.suppress(EOFError, ConnectionError):
+            await door.ended()
+        assert place.server.signaling.refusals["pieces"] == 1
+        await eventually(lambda: ledger.inbox == 0)

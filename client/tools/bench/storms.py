@@ -33,6 +33,8 @@ _ANSWER: Final = 10.0
 #: Seconds between two tries of a client that was refused.
 _AGAIN: Final = 0.05
 _MASKED: Final = 0x80
+#: Connections that begin in a second.
+_BEGIN: Final = 1_000.0
 
 
 class TurnedAwayError(Exception):
@@ -200,8 +202,13 @@ class Storm:
                 await asyncio.sleep(_AGAIN)
 
     async def together(self, count: int, what: Callable[[], Awaitable[None]]) -> None:
-        """Do `what` over and over, `count` at a time, until the end."""
-        await asyncio.gather(*(self.again(what) for _ in range(count)))
+        """Do `what` over and over until the end, `count` at a time, which begin one after the other."""
+
+        async def one(number: int) -> None:
+            await asyncio.sleep(number / _BEGIN)
+            await self.again(what)
+
+        await asyncio.gather(*(one(number) for number in range(count)))
 
     async def rest(self, intruder: Intruder) -> None:
         """Stay until the end, or until the server closes. TurnedAwayError then."""
