@@ -48,10 +48,6 @@ class ByteBudget(TokenBucket):
         self._fill(now)
         return self._tokens >= (size + self._for_sound if video else size)
 
-    def spend(self, size: float) -> None:
-        """Take `size` bytes, also beyond what is there."""
-        self._tokens = max(self._tokens - size, -self._burst)
-
 
 class Load:
     """Measured traffic against a limit, and the share of each receiver that results."""
@@ -119,7 +115,7 @@ class Traffic:
     def may_publish(self, budget: ByteBudget, size: int, now: float, *, video: bool) -> bool:
         """Whether a member may publish `size` bytes more; if so, they are taken."""
         if budget.fits(size, now, video=video):
-            budget.spend(size)
+            budget.spend(now, size)
             return True
         self._counts["over_member_rate"] += 1
         return False
@@ -134,8 +130,8 @@ class Traffic:
         if not self._budget.fits(size, now, video=video) and room.window + size > self._fair:
             self._counts["over_total_rate"] += 1
             return False
-        room.budget.spend(size)
-        self._budget.spend(size)
+        room.budget.spend(now, size)
+        self._budget.spend(now, size)
         room.window += size
         return True
 
