@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from snugroom.server import config, logs
+from snugroom.server import config, logs, tokens
 from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.disclosure import command, metrics, view, window
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 COMMANDS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "disclose": command.main,
     "doctor": doctor.main,
+    "tokens": tokens.main,
 }
 #: Default address of the metrics.
 METRICS = "127.0.0.1:9464"
@@ -48,7 +49,8 @@ def parser() -> argparse.ArgumentParser:
         prog="snug-server",
         description="Snug: a meeting server that carries a meeting and cannot read it.",
         epilog="snug-server doctor checks a server; "
-        "snug-server disclose [PID] asks a running one for everything that it could hand over.",
+        "snug-server disclose [PID] asks a running one for everything that it could hand over; "
+        "snug-server tokens prints vouchers for people who may open rooms.",
     )
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default 127.0.0.1:8080)")
     parser.add_argument(

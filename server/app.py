@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from nacl.signing import SigningKey
 
-from snugroom.server import config, page
+from snugroom.server import config, page, tokens
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.entrance import Arrival
@@ -97,6 +97,7 @@ class Server:
         Raises StartError if the server cannot start, ConfigError if settings contradict each other.
         """
         s = self.settings
+        make_permission = tokens.policy(s)
         host, port = config.host_and_port(s.listen)
         family, address = await _resolve(host)
         if config.is_wildcard(address) and (s.origin is None or s.media_address is None):
@@ -120,6 +121,7 @@ class Server:
         key = SigningKey(self._rng(32))
         origin = s.origin or self.url
         hub = self._make_hub(origin, key)
+        hub.permission = None if make_permission is None else make_permission(origin, self._rng)
         self._signaling = self._make_signaling(hub, media, [origin, self.url, *s.allowed_origins])
         if self._workers is not None:
             self._workers.on_lost = self._signaling.media_lost

@@ -44,6 +44,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         tls: the PEM files of a certificate chain and of its key, for a server without a proxy in front; or
             ``["self-signed"]``, for a certificate of its own; empty: no TLS. SIGHUP reads the files again.
         page: whether the server serves the meeting page.
+        open: who may open a room: ``anyone``, who knows the ``password``, or who has a token
+            (``tokens``). Whoever joins a room needs neither.
+        open_password_file: with ``password``: a file with it in one line, of 12 characters at least.
+        tokens_key_file: with ``tokens``: the file that ``snug-server tokens --new-key FILE`` writes. With
+            ``password``, members can also reopen their rooms by it after a restart of the server.
         window: loopback address of the landlord's window, ``HOST:PORT``; none: there is no window.
         metrics: loopback address of ``/metrics``, ``HOST:PORT``; none: there are no metrics.
         workers: processes for media, each with a separate UDP port.
@@ -99,6 +104,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         queue_messages: messages queued for one slow reader before the server drops it.
         errors_max: refusals in a minute before the server closes the connection.
 
+    How much, all together
+        open_guesses_per_second: wrong passwords for opening rooms; beyond it the server refuses all of them.
+        open_guess_burst: the same at once.
+
     How much, one room
         ring_relays: relayed blobs held for catching up.
         ring_bytes: total size of these blobs.
@@ -137,6 +146,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     allowed_origins: list[str] = []
     tls: Annotated[list[str], msgspec.Meta(max_length=2)] = []
     page: bool = True
+    open: Literal["anyone", "password", "tokens"] = "anyone"
+    open_password_file: str | None = None
+    tokens_key_file: str | None = None
     window: str | None = None
     media_address: str | None = None
     media_port: Port = 0
@@ -183,6 +195,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     queue_bytes: Size = 33_554_432
     queue_messages: Count = 8192
     errors_max: Count = 8
+    open_guesses_per_second: Rate = 10.0
+    open_guess_burst: Rate = 100.0
 
     ring_relays: Count = 1024
     ring_bytes: Size = 4_194_304
@@ -246,6 +260,9 @@ def checked(table: dict[str, object]) -> Settings:
             ipaddress.ip_network(proxy)
         except ValueError as error:
             raise ConfigError(f"trusted_proxies: {error}") from None
+    for policy, name in (("password", "open_password_file"), ("tokens", "tokens_key_file")):
+        if settings.open == policy and getattr(settings, name) is None:
+            raise ConfigError(f'open = "{policy}" needs {name}')
     for number, relay in enumerate(settings.turn):
         if (relay.secret is None) == (relay.secret_file is None):
             raise ConfigError(f"turn[{number}] needs either secret or secret_file, and not both")

@@ -32,7 +32,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.config.Settings": every(
         "listen origin allowed_origins tls media_address media_bind media_also metrics trusted_proxies "
-        "client_header",
+        "client_header open open_password_file tokens_key_file",
         SETTINGS + " = setting",
     ),
     "snugroom.server.tls.Certificate": {
@@ -108,6 +108,28 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_in_lobby": "?lobbies[].handles = handle lobby",
         "ledger": "memory_bytes",
         "_places": "rooms",
+        "permission": "permission",
+    },
+    "snugroom.server.rooms.permission.Permission": {
+        "_origin": SETTINGS + " = setting",
+        **every("_rng _wall", MACHINERY),
+        "_salt": "- random, told to every client = number",
+        "_password_key": "own_keys = own_key",
+        **every("_secret _permit_key", "own_keys = own_key"),
+        "_guesses": LIMITS,
+        "_weeks": "permission",
+    },
+    "snugroom.server.rooms.permission.WeekKey": {
+        "week": "permission",
+        "evaluator": "own_keys = library",
+        "public": "own_keys = own_key",
+        "exchanged": "?permission.vouchers = voucher own_key",
+        "spent": "?permission.tokens = nonce",
+    },
+    "snugroom.server.rooms.permission.RoomPermission": {
+        "id": "?rooms[].permission = handle",
+        "rekeys": "?rooms[].numbers",
+        "probe": "?rooms[].permission",
     },
     "snugroom.server.rooms.lobby.Lobby": {
         "_settings": SETTINGS,
@@ -115,6 +137,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.rooms.room.Room": {
         "number": "?rooms[].number = number",
+        "permission": "?rooms[].permission",
         "numbers": "?rooms[].numbers = number",
         "slot": "rooms[].slot",
         "chain": "?rooms[].chain = chain",

@@ -33,6 +33,7 @@ KINDS: Final[dict[str, Callable[[bytes | str], bool]]] = {
     "key": _bytes(limits.KEY_SIZE),
     "own_key": _bytes(limits.KEY_SIZE),
     "nonce": _bytes(limits.NONCE_SIZE),
+    "voucher": _bytes(20),
     "chain": _bytes(0, limits.HASH_SIZE),
     "gate": _bytes(limits.HASH_SIZE),
     "fingerprint": _bytes(limits.FINGERPRINT_SIZE),

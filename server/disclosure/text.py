@@ -24,6 +24,19 @@ def _age(seconds: float) -> str:
     return _count(int(seconds), "second")
 
 
+#: What the server learns of those who open rooms, by policy.
+_PERMISSION: Final = {
+    "anyone": "Anyone may open a room here, and nothing is asked of them.",
+    "password": "Rooms are opened with one password, the same for everybody: it learns that somebody knows "
+    "it, and not who.",
+    "tokens": "Rooms are opened with anonymous tokens. Under the keys of this week and of yesterday's, "
+    "{vouchers_exchanged} vouchers were exchanged and {tokens_spent} tokens spent. The operator that gave "
+    "out vouchers can tell whose was exchanged; which token came of which voucher is in no memory and "
+    "can't be computed. An exchange and an opening from one address, soon after each other, look like one "
+    "person's.",
+}
+
+
 def sentences(view: dict[str, Any]) -> list[str]:
     """Return sentences that say what the server holds, and what it does not know.
 
@@ -62,6 +75,7 @@ def sentences(view: dict[str, Any]) -> list[str]:
         "meeting.",
         f"It has counted {_count(media.get('received', 0), 'packet')} and {_count(refused, 'refusal')} since "
         "it started, and not whose they were.",
+        _PERMISSION[view["permission"]["policy"]].format(**view["permission"]),
         "It writes to no file."
         if files == 0
         else f"It could write to {_count(files, 'file')}: ask what for."

@@ -46,8 +46,16 @@ def _room(facts: RoomFacts, now: float, identifiers: bool) -> dict[str, Any]:
         view["numbers"] = [number.hex() for number in facts.numbers]
         view["room_admin_key"] = facts.room_admin_key.hex()
         view["chain"] = facts.chain.hex()
+        view["permission"] = facts.permission.hex()
         view["handles"] = [handle.hex() for handle in facts.handles]
     return view
+
+
+def _permission(hub: Hub, policy: str, identifiers: bool) -> dict[str, Any]:
+    held = hub.permission
+    counts = {"vouchers_exchanged": 0, "tokens_spent": 0} if held is None else held.counts()
+    named = {"vouchers": [], "tokens": []} if held is None else held.identifiers()
+    return {"policy": policy, **counts, **(named if identifiers else {})}
 
 
 def _people(server: Server, media: MediaFacts | None) -> list[dict[str, Any]]:
@@ -141,6 +149,7 @@ def disclosure(
         "srtp_sessions": 0 if held is None else held.sessions,
         "datagram_buffers": 0 if held is None else held.buffers,
         "datagram_addresses": 0 if held is None else held.cached_addresses,
+        "permission": _permission(hub, server.settings.open, identifiers),
         "own_keys": list(OWN_KEYS),
         "files_open_for_writing": _files(found),
     }

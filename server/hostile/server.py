@@ -183,8 +183,8 @@ class HostileHub(Hub):
         self._rooms = {n: room for n, room in self._rooms.items() if room.number != number}
         self.worlds = [(numbers, room) for numbers, room in self.worlds if room.number != number]
 
-    def _make_room(self, number: bytes, room_admin_key: bytes) -> Room:
-        return HostileRoom(number, room_admin_key, self._settings, self._sign, self.ledger)
+    def _make_room(self, number: bytes, room_admin_key: bytes, settings: Settings) -> Room:
+        return HostileRoom(number, room_admin_key, settings, self._sign, self.ledger)
 
     def _opens(self, handle: bytes, door: LobbyDoor | RoomDoor, key: bytes, number: bytes) -> bool:
         return super()._opens(handle, door, key, number) or self.runner.opens(handle)

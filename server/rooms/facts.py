@@ -27,4 +27,5 @@ class RoomFacts:
     held_bytes: int
     chain: bytes
     waiting: int
+    permission: bytes  # random, of the proof that opened the room; empty if anyone may open rooms
     seats: tuple[tuple[float, int | None, int, int], ...]

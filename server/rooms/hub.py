@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+import msgspec
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
@@ -18,6 +19,7 @@ from snugroom.server.rooms.effects import Drop, Effect, Forget, Send, refuse
 from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.lobby import Lobby
 from snugroom.server.rooms.memory import Holding, Ledger
+from snugroom.server.rooms.permission import Permission, RoomPermission
 from snugroom.server.rooms.places import Places
 from snugroom.server.rooms.room import Room
 from snugroom.server.wire import limits, signed
@@ -25,7 +27,11 @@ from snugroom.server.wire.messages import (
     Challenge,
     ClientMessage,
     Closing,
+    Entered,
+    Exchange,
+    Exchanged,
     LobbyDoor,
+    Permit,
     Refused,
     Rekey,
     RoomDoor,
@@ -40,7 +46,7 @@ class Hub:
 
     `sign` signs with the server's Ed25519 key; `server_key` is its public half (32 bytes). The key and
     `incarnation` (8 random bytes) belong to this process alone. `origin` is part of the text that clients
-    sign at a door.
+    sign at a door. `permission` decides who may open a room; None: anyone.
     """
 
     def __init__(
@@ -52,7 +58,9 @@ class Hub:
         incarnation: bytes,
         sign: Callable[[bytes], bytes],
         rng: Callable[[int], bytes],
+        permission: Permission | None = None,
     ) -> None:
+        self.permission = permission
         self._settings = settings
         self._origin = origin
         self._server_key = server_key
@@ -80,7 +88,8 @@ class Hub:
         nonce = self._rng(limits.NONCE_SIZE)
         self._nonces[handle] = nonce
         self._places.connect(handle, client)
-        return handle, Challenge(limits.PROTOCOL_VERSION, self._origin, nonce, self._server_key)
+        policy = None if self.permission is None else self.permission.policy()
+        return handle, Challenge(limits.PROTOCOL_VERSION, self._origin, nonce, self._server_key, policy)
 
     def inside(self, handle: bytes) -> bool:
         """Return whether `handle` has opened a door."""
@@ -92,7 +101,7 @@ class Hub:
             return []
         about = str(type(message).__struct_config__.tag)
         if self.inside(handle):
-            if isinstance(message, LobbyDoor | RoomDoor):
+            if isinstance(message, LobbyDoor | RoomDoor | Exchange):
                 return [Send(handle, Refused("state", "this connection has entered already", about))]
             room = self._in_room.get(handle)
             if isinstance(message, Rekey) and room is not None:
@@ -104,6 +113,8 @@ class Hub:
             effects = self._enter_lobby(handle, message, now)
         elif isinstance(message, RoomDoor):
             effects = self._enter_room(handle, message, now)
+        elif isinstance(message, Exchange):
+            effects = self._exchange(handle, message)
         else:
             refused = Refused("state", "the first message must be room_door or lobby_door", about, fatal=True)
             effects = [Drop(handle, refused)]
@@ -194,17 +205,17 @@ class Hub:
         room = self._rooms.get(number)
         effects: list[Effect] = []
         if room is None:
-            if not self._places.may_open(handle, now):
-                return [Drop(handle, Refused("full", _TOO_MANY_ROOMS, "room_door", fatal=True))]
-            if self.room_count >= self._settings.max_rooms:
-                victim = self._places.victim(handle, dict.fromkeys(self._rooms.values()), now)
-                if victim is None:
-                    return [Drop(handle, Refused("full", "all rooms are in use", "room_door", fatal=True))]
-                effects = self._shut(victim, "all rooms are in use, and this one had to make place", now)
-            room = self._rooms[number] = self._make_room(number, door.room_admin_key)
+            opened = self._open_room(handle, door, number, now)
+            if isinstance(opened, Refused):
+                return [Drop(handle, opened)]
+            room, effects = opened
         self._in_room[handle] = room
         effects += room.arrive(handle, number, self._nonces[handle], self._incarnation, now)
         self._places.hold(room)
+        if any(
+            isinstance(e, Send) and e.handle == handle and isinstance(e.message, Entered) for e in effects
+        ):
+            effects += self._permits(room, [handle])
         return effects
 
     def _shut(self, room: Room, why: str, now: float) -> list[Effect]:
@@ -212,8 +223,75 @@ class Hub:
         effects = room.close(Refused("full", why, fatal=True), now)
         return self._performed([*effects, Forget(room.number)])
 
-    def _make_room(self, number: bytes, room_admin_key: bytes) -> Room:
-        return Room(number, room_admin_key, self._settings, self._sign, self.ledger)
+    # -- opening rooms -------------------------------------------------------------------------
+
+    def _open_room(
+        self, handle: bytes, door: RoomDoor, number: bytes, now: float
+    ) -> tuple[Room, list[Effect]] | Refused:
+        """Make a room, and return it with what that causes; or why there is none."""
+        if not self._places.may_open(handle, now):
+            return Refused("full", _TOO_MANY_ROOMS, "room_door", fatal=True)
+        victim = None
+        if self.room_count >= self._settings.max_rooms:
+            victim = self._places.victim(handle, dict.fromkeys(self._rooms.values()), now)
+            if victim is None:
+                return Refused("full", "all rooms are in use", "room_door", fatal=True)
+        # last, for it spends a token: and before a room makes place
+        admitted = self._admit(door, number, self._nonces[handle], now)
+        if isinstance(admitted, Refused):
+            return admitted
+        permission, effects = admitted
+        if victim is not None:
+            effects += self._shut(victim, "all rooms are in use, and this one had to make place", now)
+        settings = self._settings
+        if permission is not None and permission.probe:
+            settings = msgspec.structs.replace(settings, max_members=1, room_linger=0.0)
+        room = self._rooms[number] = self._make_room(number, door.room_admin_key, settings)
+        room.permission = permission
+        return room, effects
+
+    def _make_room(self, number: bytes, room_admin_key: bytes, settings: Settings) -> Room:
+        return Room(number, room_admin_key, settings, self._sign, self.ledger)
+
+    def _exchange(self, handle: bytes, message: Exchange) -> list[Effect]:
+        if self.permission is None:
+            why = "this server takes no vouchers: anyone may open a room"
+            return [Drop(handle, Refused("voucher", why, "exchange", fatal=True))]
+        answer = self.permission.exchange(message)
+        return [Send(handle, answer) if isinstance(answer, Exchanged) else Drop(handle, answer)]
+
+    def _admit(
+        self, door: RoomDoor, number: bytes, nonce: bytes, now: float
+    ) -> tuple[RoomPermission | None, list[Effect]] | Refused:
+        """Return how the room `number` may be opened, and what that causes; or why it may not.
+
+        One proof opens one room at a time. Otherwise one token would do for any number of rooms, because each
+        change of a room's keys brings a permit. Of two rooms of one meeting, the later one stays.
+        """
+        if self.permission is None:
+            return None, []
+        permission = self.permission.admit(door, number, nonce, now)
+        if isinstance(permission, Refused):
+            return permission
+        other = next(
+            (r for r in self._rooms.values() if r.permission and r.permission.id == permission.id), None
+        )
+        if other is None:
+            return permission, []
+        if _rekeys(other) >= permission.rekeys:
+            why = "this meeting's room is open under another number"
+            return Refused("permission", why, "room_door", fatal=True)
+        text = "this meeting goes on under a later number: connect again"
+        return permission, [*other.close(Closing("unopened", text), now), Forget(other.number)]
+
+    def _permits(self, room: Room, handles: Iterable[bytes]) -> list[Effect]:
+        """Send each of these connections what reopens their room."""
+        if self.permission is None or room.permission is None or room.permission.probe:
+            return []
+        number = room.numbers[-1]
+        permission = RoomPermission(room.permission.id, _rekeys(room))
+        permit = Permit(self.permission.permit(number, permission))
+        return [Send(handle, permit) for handle in handles]
 
     def _rekey(self, room: Room, handle: bytes, message: Rekey, now: float) -> list[Effect]:
         """Have the room's new number lead to it as well (G8)."""
@@ -221,6 +299,7 @@ class Hub:
         there = self._rooms.get(number)
         if there is not None and there is not room and there.slot is not None:
             return refuse(handle, "open", "another room is open under that key", "rekey")
+        before = room.numbers[-1]
         effects = room.handle(handle, message, now)
         if room.numbers[-1] == number and there is not room:
             if there is not None:  # connections that were early wait in a room that nobody has opened
@@ -229,6 +308,8 @@ class Hub:
                 self._places.forget(there)
             lead = {n: r for n, r in self._rooms.items() if r is not room and r is not there}
             self._rooms = {**lead, **dict.fromkeys(room.numbers, room)}
+        if room.numbers[-1] != before:
+            effects += self._permits(room, [h for h, r in self._in_room.items() if r is room])
         return effects
 
     # -- memory ----------------------------------------------------------------------------------
@@ -287,3 +368,8 @@ class Hub:
     def at_the_door(self) -> int:
         """Return the number of connections that have not opened a door yet."""
         return len(self._nonces) - len(self._in_room) - len(self._in_lobby)
+
+
+def _rekeys(room: Room) -> int:
+    """Return how often the room admin key has changed since the meeting's room was first opened."""
+    return (0 if room.permission is None else room.permission.rekeys) + len(room.numbers) - 1

@@ -1,6 +1,4 @@
-"""The core of a room: slots, gates, seats and relay.
-
-docs/reference/protocol.md, section 3, G1 to G8.
+"""The core of a room: slots, gates, seats and relay (docs/reference/protocol.md, section 3, G1 to G8).
 
 A room does no I/O: time is an argument (seconds, monotonic), and methods return effects. A room trusts no
 client, and of a blob it reads only the gate. It compares slots and hashes of passes, and verifies the room
@@ -27,6 +25,7 @@ from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.gates import Gates
 from snugroom.server.rooms.media import RoomMedia
 from snugroom.server.rooms.memory import Ledger
+from snugroom.server.rooms.permission import RoomPermission
 from snugroom.server.rooms.race import Held, Race
 from snugroom.server.rooms.seat import Seat
 from snugroom.server.wire import limits, messages, signed
@@ -45,6 +44,7 @@ class Room:
     ) -> None:
         #: The room's number at its beginning, by which effects name it.
         self.number = number
+        self.permission: RoomPermission | None = None  # how it was opened, where not anyone may
         #: All numbers that lead here, the current one last (G8).
         self.numbers = [number]
         self.slot: int | None = None
@@ -494,5 +494,6 @@ class Room:
             held_bytes=len(self.race.held.commit.blob) if self.race.held else 0,
             chain=self.chain,
             waiting=len(self.race),
+            permission=b"" if self.permission is None else self.permission.id,
             seats=tuple((s.since, s.shown, s.won, s.lost) for s in self._seats.values()),
         )

@@ -33,6 +33,13 @@ HANDLE_SIZE: Final = 8
 UFRAG_MAX: Final = 32
 PASSWORD_MAX: Final = 64
 FINGERPRINT_SIZE: Final = 32
+#: What reopens a room (docs/reference/protocol.md section 3, Opening a room).
+PERMIT_SIZE: Final = 40
+#: Number of anonymous tokens for one voucher: the same for all, so that a number tells nobody apart.
+VOUCHER_TOKENS: Final = 8
+#: log2 of scrypt's N, for a password. A client refuses less, which would make guesses cheap, and more.
+PASSWORD_COST_MIN: Final = 15
+PASSWORD_COST_MAX: Final = 18
 #: Maximum number of further addresses of a media server, of TURN servers, and of URLs of each TURN server.
 ADDRESSES_MAX: Final = 8
 TURN_MAX: Final = 4

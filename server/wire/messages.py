@@ -8,7 +8,7 @@ The order of messages on one connection::
 
     server  challenge                       always the first frame
     client  lobby_door | room_door          signs the challenge (docs/reference/protocol.md, "The door")
-    server  entered
+    server  entered, permit
 
     lobby:  post ->  posted (to the others)
     room:   show, open, commit, catch_up, relay, broadcast, media, subscribe  ->  their answers below
@@ -21,11 +21,16 @@ from typing import Annotated, Literal
 import msgspec
 
 from snugroom.server.wire import limits
+from snugroom.server.wire.fields import Bytes8, Bytes16, Bytes32, Bytes64
+from snugroom.server.wire.permission import (
+    AllEvaluated,
+    Blinded,
+    PermissionPolicy,
+    Permit40,
+    TokenSpent,
+    VoucherBytes,
+)
 
-Bytes8 = Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
-Bytes16 = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
-Bytes32 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
-Bytes64 = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 Blob = Annotated[bytes, msgspec.Meta(min_length=limits.BUCKETS[0], max_length=limits.ROOM_BLOB_MAX)]
 Slot = Annotated[int, msgspec.Meta(ge=0, le=limits.SLOT_MAX)]
 Ssrc = Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)]
@@ -48,13 +53,14 @@ class Challenge(Message, frozen=True, tag="challenge"):
     """Server, first frame: the values that the client signs to open a door.
 
     `server_key` is the server's Ed25519 public key, made at its start; its secret half signs receipts.
-    `origin` comes from the settings, never from a Host header.
+    `origin` comes from the settings, never from a Host header. `permission`: None if anyone may open a room.
     """
 
     version: int
     origin: str
     nonce: Bytes32
     server_key: Bytes32
+    permission: PermissionPolicy | None = None
 
 
 class LobbyDoor(Message, frozen=True, tag="lobby_door"):
@@ -74,12 +80,41 @@ class RoomDoor(Message, frozen=True, tag="room_door"):
 
     `signature` is made with the door key over
     ``"snug 1 door" | len16(origin) | origin | number | server nonce | client nonce``.
+
+    The last four are for a room that the server does not hold: otherwise it ignores them. `probe`: `permit`
+    is that of this other room, and the new one is for this client alone (section 3, Opening a room).
     """
 
     door_key: Bytes32
     room_admin_key: Bytes32
     nonce: Bytes32
     signature: Bytes64
+    password: Bytes32 | None = None
+    token: TokenSpent | None = None
+    permit: Permit40 | None = None
+    probe: Bytes16 | None = None
+
+
+class Exchange(Message, frozen=True, tag="exchange"):
+    """Client, instead of a door: exchange a voucher for tokens. `blinded` are RFC 9497 blinded elements."""
+
+    voucher: VoucherBytes
+    blinded: Blinded
+
+
+class Exchanged(Message, frozen=True, tag="exchanged"):
+    """Server: the evaluated elements in the order of `blinded`, each with its proof."""
+
+    evaluated: AllEvaluated
+
+
+class Permit(Message, frozen=True, tag="permit"):
+    """Server, after `entered` and `rekeyed`: reopens this room, under its current number, if it is lost.
+
+    It is sent only where not anyone may open a room.
+    """
+
+    permit: Permit40
 
 
 class Entered(Message, frozen=True, tag="entered"):
@@ -388,6 +423,7 @@ class Subscribe(Message, frozen=True, tag="subscribe"):
 ClientMessage = (
     LobbyDoor
     | RoomDoor
+    | Exchange
     | Post
     | Show
     | Open
@@ -401,7 +437,9 @@ ClientMessage = (
 )
 ServerMessage = (
     Challenge
+    | Exchanged
     | Entered
+    | Permit
     | Refused
     | Closing
     | Posted

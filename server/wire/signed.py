@@ -31,6 +31,28 @@ def door(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -
     return b"snug 1 door" + len(name).to_bytes(2, "big") + name + number + server_nonce + client_nonce
 
 
+def opens(origin: str, number: bytes, server_nonce: bytes) -> bytes:
+    """Return the text under the MAC of a password or token: for room `number` on this connection alone."""
+    name = origin.encode()
+    return b"snug 1 opens" + len(name).to_bytes(2, "big") + name + number + server_nonce
+
+
+def password_salt(origin: str, salt: bytes) -> bytes:
+    """Return the salt of scrypt: a proof for another origin is of no use here."""
+    name = origin.encode()
+    return b"snug 1 password" + len(name).to_bytes(2, "big") + name + salt
+
+
+def token_key(week: int, key: bytes) -> bytes:
+    """Return the hash of a week's token key, 32 bytes. Vouchers and members name the key by it."""
+    return sha256(b"snug 1 token key" + week.to_bytes(4, "big") + key).digest()
+
+
+def week_of(unix_seconds: float) -> int:
+    """Return the week of a token key: weeks since 1970, from Monday 00:00 UTC."""
+    return (int(unix_seconds // 86_400) + 3) // 7
+
+
 def open_room(number: bytes, slot: int, gate: bytes, chain: bytes) -> bytes:
     """Return the text that the room admin signs to open a slot's gate alone (G1, G3)."""
     return b"snug 1 open" + number + _u64(slot) + gate + chain

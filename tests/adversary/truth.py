@@ -104,8 +104,8 @@ def own_fault(told: Told) -> bool:
 def dropped(told: Told) -> bool:
     """The server keeps us out. Strangers who fill a room are not the server."""
     what = told.args.get("what")
-    if isinstance(what, Sentence) and what.key == "dropped.full":
-        return True  # "strangers can fill a server"
+    if isinstance(what, Sentence) and what.key in ("dropped.full", "dropped.permission"):
+        return True  # "strangers can fill a server"; "lost this meeting's room"
     if isinstance(what, Sentence) and what.key == "dropped.restarted" and told.tale.restarted:
         return True
     if isinstance(what, Sentence) and what.key == "dropped.forgotten":
@@ -228,6 +228,8 @@ ALARMS: Mapping[str, Meaning] = {
     # a gate, a seat
     "wrong_gate": Meaning(author),
     "gate_denied": Meaning(server, explains=server),
+    "token_key": Meaning(reporters),
+    "unopened": Meaning(harmless, explains=harmless),  # a restart, and nobody here has what reopens the room
     "outside": Meaning(harmless, explains=harmless),  # a former host, we missed too much, or the server
     "full": Meaning(harmless, explains=harmless),  # "strangers can fill a server"
     # a rejoin
@@ -276,4 +278,9 @@ ENDS: Mapping[str, Callable[[Told], bool]] = {
     ),
     "room.replaced": lambda told: told.tale.did("a thief", "rejoins as") or returned(told),
     "dropped.gave_up": dropped,
+    # no server of these searches wants a password or a token
+    **dict.fromkeys(
+        [f"unopened.{why}" for why in ("no_password", "no_tokens", "password", "rate", "token", "spent")],
+        server,
+    ),
 }

@@ -25,6 +25,7 @@ from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.tools.lab.leakage import run as leakage
 from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.server import __main__ as server
+from snugroom.server import tokens
 from snugroom.server.config import Settings
 from snugroom.server.disclosure import command as disclose
 from snugroom.server.doctor import command as doctor
@@ -140,7 +141,8 @@ def _command(parser: argparse.ArgumentParser, about: str) -> Iterator[str]:
 
 def command_line() -> str:
     """Return all commands of `snug` and `snug-server` with their options."""
-    parsers = (cli.parser(), leakage.parser(), server.parser(), disclose.parser(), doctor.parser())
+    of_servers = (server.parser(), disclose.parser(), doctor.parser(), tokens.parser())
+    parsers = (cli.parser(), leakage.parser(), *of_servers)
     lines = [line for parser in parsers for line in _command(parser, parser.description or "")]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -133,13 +133,13 @@ WIRE = [*get_args(messages.ClientMessage), *get_args(messages.ServerMessage)]
 
 
 def nested(kind: type[msgspec.Struct]) -> set[str]:
-    """Field names of a struct and of those in its lists."""
+    """Field names of a struct and of those inside it."""
     names = set(kind.__struct_fields__)
     for field in msgspec.structs.fields(kind):
         info = msgspec.inspect.type_info(field.type)
-        item = getattr(info, "item_type", None)
-        if isinstance(item, msgspec.inspect.StructType):
-            names |= set(item.cls.__struct_fields__)
+        for part in getattr(info, "types", [getattr(info, "item_type", None)]):
+            if isinstance(part, msgspec.inspect.StructType):
+                names |= nested(part.cls)
     return names
 
 
@@ -186,6 +186,7 @@ def test_every_refusal_is_documented() -> None:
     told = set(rows(chapter(page("docs/reference/protocol.md"), "### Refusals")))
     code = sources("server")
     made = set(re.findall(r'Refused\(\s*"(\w+)"', code))
+    made |= set(re.findall(r'_refused\(\s*"(\w+)"', code))
     made |= set(re.findall(r'refuse\(\s*[\w.]*handle, "(\w+)"', code))
     assert told == made
     closings = set(re.findall(r'Closing\(\s*"(\w+)"', code))
