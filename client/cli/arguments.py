@@ -45,15 +45,15 @@ def link_of(argument: str, spoken: Language = "en") -> str:
     Warn about a link in the arguments.
     """
     if argument == "-":
-        return _first_line()
+        return first_line("Link: ")
     print(f"snug: {in_language(sentence('terminal.link_visible'), spoken)}", file=sys.stderr)
     return argument
 
 
-def _first_line() -> str:
+def first_line(prompt: str) -> str:
     """Return the first line of standard input without reading any further: commands follow it."""
     if sys.stdin.isatty():
-        print("Link: ", end="", file=sys.stderr, flush=True)
+        print(prompt, end="", file=sys.stderr, flush=True)
     line = b""
     while len(line) <= _LINK_MAX and not line.endswith(b"\n"):
         byte = os.read(sys.stdin.fileno(), 1)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from snugroom.client.cli import contacts, evidence, explain, meeting, page, tools
+from snugroom.client.cli import contacts, evidence, explain, meeting, page, permission, tools
 
 
 def parser() -> argparse.ArgumentParser:
@@ -15,10 +15,11 @@ def parser() -> argparse.ArgumentParser:
         prog="snug",
         description="Meetings that their server carries and cannot read.",
         epilog="Exit status: 0 success, 1 error, 2 usage, 3 server unreachable, 4 refused, 5 removed, "
-        "6 not admitted in time, 7 a check of the demo or the lab failed, 8 dropped by the server.",
+        "6 not admitted in time, 7 a check of the demo or the lab failed, 8 dropped by the server, "
+        "9 no password or token that the server takes.",
     )
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for part in (meeting, contacts, evidence, explain, page, tools):
+    for part in (meeting, permission, contacts, evidence, explain, page, tools):
         part.add_parser(commands)
     return made
 

@@ -7,11 +7,12 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from snugroom.client.cli import language
+from snugroom.client.cli import language, permission
 from snugroom.client.cli.arguments import count, duration, link_of, usage
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.output import HumanOutput
@@ -110,6 +111,7 @@ def _host(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--once", action="store_true", help="each --invite admits one person once")
     parser.add_argument("--no-open-invite", action="store_true", help="make no invite for everybody")
+    permission.add_arguments(parser)
     parser.set_defaults(run=_run_host)
 
 
@@ -169,6 +171,9 @@ def _run(
         )
         if recovery_file is not None and (kept := recovery_file.outdated(participant.session)) is not None:
             recovery_file.write(kept)
+    except permission.MeansError as error:
+        usage(in_language(error.args[0], spoken))
+        return error.status
     except (SourceError, SealedFileError, passphrase.PassphraseError, SnugCryptoError, LabelError) as error:
         return usage(in_language(reasons.in_full(error), spoken))
     return asyncio.run(participant.run())
@@ -182,12 +187,14 @@ def _hosting(arguments: argparse.Namespace, options: Options) -> tuple[str, Call
         arguments.recovery_file = RecoveryFile(arguments.kept, phrase, kept)
     if arguments.keep is not None:
         arguments.recovery_file = RecoveryFile(arguments.keep, _phrase(arguments, arguments.keep, twice=True))
+    origin = kept.origin if arguments.kept is not None else canonical_origin(arguments.server)
+    options = replace(options, permission=permission.means(arguments, origin))
     if arguments.kept is not None:
         return kept.name, lambda now: Session.rejoin_as_host(kept, options=options, now=now)
     name = arguments.name or "Host"
     make = partial(
         Session.host,
-        origin=canonical_origin(arguments.server),
+        origin=origin,
         name=name,
         title=arguments.title,
         admission=arguments.admit,

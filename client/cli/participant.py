@@ -51,6 +51,7 @@ class Status(IntEnum):
     NOT_ADMITTED = 6  # the time was up before a host admitted this participant
     FAILED = 7  # a check of `snug demo`, `snug lab` or `snug verify-page` failed
     DROPPED = 8  # the server dropped the meeting, and did not let the participant return
+    UNOPENED = 9  # the server opens no room without a password or a token that is good
 
 
 _STATUS_OF_END: Final = {
@@ -61,6 +62,7 @@ _STATUS_OF_END: Final = {
     "replaced": Status.REMOVED,
     "dropped": Status.DROPPED,
     "failed": Status.ERROR,
+    "unopened": Status.UNOPENED,
 }
 
 

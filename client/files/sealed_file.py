@@ -110,7 +110,7 @@ class SealedFile:
     ) -> SealedFile:
         """Create a file. FileThereError if it exists already; SealedFileError if it can't be written."""
         made = cls._fresh(path, passphrase, kind, payload, cost, rng)
-        with _locked(made.path):
+        with locked(made.path):
             if made.path.exists():
                 raise FileThereError(f"{path} is there already, and is left as it is.")
             made._write(payload)
@@ -151,7 +151,7 @@ class SealedFile:
         the file can't be read, nothing is written: DamagedFileError, or WrongPassphraseError if the file was
         sealed anew since it was opened. Exceptions of `change` propagate, and nothing is written either.
         """
-        with _locked(self.path):
+        with locked(self.path):
             header, sealed, _ = _split(_read(self.path), self._kind, self.path)
             if header != self._header:
                 raise WrongPassphraseError(f"{self.path} has been sealed anew since it was opened.")
@@ -165,7 +165,7 @@ class SealedFile:
         whole = body + H(body)
         if len(whole) > FILE_MAX:
             raise SealedFileError(f"{len(payload)} bytes are too many for a sealed file.")
-        _replace(self.path, whole)
+        replace(self.path, whole)
         self.payload = payload
 
 
@@ -186,7 +186,7 @@ def seal_file(
     if _real(path).exists():
         SealedFile.open(path, passphrase, kind)
     made = SealedFile._fresh(path, passphrase, kind, payload, cost, rng)
-    with _locked(made.path):
+    with locked(made.path):
         made._write(payload)
 
 
@@ -273,7 +273,7 @@ def _read(path: Path) -> bytes:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Exclude other programs that save in this folder; SealedFileError if the lock is held for LOCK_TIME.
 
     Every user with read access to a folder can lock it; an honest program holds the lock much shorter.
@@ -296,7 +296,7 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def _replace(path: Path, whole: bytes) -> None:
+def replace(path: Path, whole: bytes) -> None:
     """Replace the file atomically: a reader, or a power loss, finds either the old file or the new one."""
     beside = path.parent / f".{path.name}.{secrets.token_hex(6)}"
     try:

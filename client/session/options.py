@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from snugroom.client.session.entry.contacts import Contacts
+from snugroom.crypto.entry.permission import Token
+
+
+def _no_token(keys: Mapping[int, bytes]) -> Token | None:
+    return None
+
+
+@dataclass(frozen=True)
+class PermissionMeans:
+    """What a person has to open a room with, where not anyone may."""
+
+    password: str | None = field(default=None, repr=False)
+    #: Returns an unspent token under one of these keys, by week, and forgets it; None without one.
+    take_token: Callable[[Mapping[int, bytes]], Token | None] = _no_token
 
 
 @dataclass(frozen=True)
@@ -22,3 +37,5 @@ class Options:
     evidence_names: bool = False
     #: Seconds for which the session tries to get back into a meeting that the server has dropped.
     patience: float = 60.0
+    #: What opens a room, where not anyone may.
+    permission: PermissionMeans | None = None

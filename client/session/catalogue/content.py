@@ -8,7 +8,9 @@ import msgspec
 
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.kdf import H
-from snugroom.server.wire.messages import Bytes8, Bytes16, Bytes32, Bytes64, MediaKind, Ssrc
+from snugroom.server.wire.fields import Bytes8, Bytes16, Bytes32, Bytes64
+from snugroom.server.wire.messages import MediaKind, Ssrc
+from snugroom.server.wire.permission import Week
 
 #: Maximum members for a short code: each sends two messages to all for one code.
 COMPARING_MAX: Final = 100
@@ -160,10 +162,21 @@ class Reaction(Content, frozen=True, tag="reaction"):
     reaction: ReactionKind
 
 
-class Page(Content, frozen=True, tag="page"):
-    """The page that the sender runs: the hash of its bundle, for comparison (protocol section 7)."""
+class WeekKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The token key that the server has shown the sender for a week, as a hash."""
 
+    week: Week
     hash: Bytes32
+
+
+class Page(Content, frozen=True, tag="page"):
+    """What a server gave the sender, for comparison (protocol section 7).
+
+    `hash` is that of the page's bundle, None without a page. `keys` are of tokens for opening rooms.
+    """
+
+    hash: Bytes32 | None = None
+    keys: Annotated[list[WeekKey], msgspec.Meta(max_length=2)] = []
 
 
 class File(Content, frozen=True, tag="file"):

@@ -307,7 +307,7 @@ class Status:
 class Ended:
     """The meeting is over for this participant."""
 
-    reason: Literal["left", "removed", "replaced", "refused", "ended", "dropped", "failed"]
+    reason: Literal["left", "removed", "replaced", "refused", "ended", "dropped", "failed", "unopened"]
     text: str
 
 

@@ -6,7 +6,7 @@ feature changes the room through a method.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, TypeVar
 
 from snugroom.client.session import events as ev
@@ -75,6 +75,14 @@ class Server(Protocol):
     @property
     def server_nonce(self) -> bytes | None:
         """The nonce of this connection's challenge, for what the room admin signs; None without one."""
+
+    @property
+    def permit(self) -> bytes | None:
+        """What reopens the room at the server under its number there, 40 bytes; None without one."""
+
+    @property
+    def token_keys(self) -> Mapping[int, bytes]:
+        """The hashes of the token keys that the server has shown us, by week."""
 
     @property
     def server_slot(self) -> int | None: ...
@@ -185,7 +193,9 @@ class Course(Protocol):
         """Ask the members to let us in again, and keep this membership meanwhile; or stop asking."""
 
     def finish(
-        self, reason: Literal["left", "removed", "replaced", "ended", "dropped", "failed"], text: str
+        self,
+        reason: Literal["left", "removed", "replaced", "ended", "dropped", "failed", "unopened"],
+        text: str,
     ) -> None:
         """End this membership: erase the media keys, report the reason and disconnect."""
 

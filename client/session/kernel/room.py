@@ -8,7 +8,7 @@ Protocol sections 3, 5 and 6. `Sync` keeps in step with the server's room, `Comm
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeVar
 
 from snugroom.client.session import events as ev
@@ -155,6 +155,16 @@ class RoomSession:
         return b"" if self.sync.connection is None else self.sync.connection.handle
 
     @property
+    def permit(self) -> bytes | None:
+        """What reopens the room at the server under its number there, 40 bytes; None without one."""
+        return self.sync.door.permit(self.room_admin_keys.number)
+
+    @property
+    def token_keys(self) -> Mapping[int, bytes]:
+        """The hashes of the token keys that the server has shown us, by week."""
+        return self.sync.door.token_keys
+
+    @property
     def has_media(self) -> bool:
         """Whether a media engine has published its parameters."""
         return self._announcer.media is not None
@@ -177,6 +187,7 @@ class RoomSession:
     def carry_over(self, old: RoomSession) -> None:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
         self.membership.rejoin_keys.carry_over(old.membership.rejoin_keys)
+        self.sync.door.carry_over(old.sync.door)
         self.messages.carry_over(old.messages)
         self._commits.carry_over(old._commits)
         for feature in self._features_with("carry_over"):
@@ -403,7 +414,9 @@ class RoomSession:
         return self._leaving_since is not None
 
     def finish(
-        self, reason: Literal["left", "removed", "replaced", "ended", "dropped", "failed"], text: str
+        self,
+        reason: Literal["left", "removed", "replaced", "ended", "dropped", "failed", "unopened"],
+        text: str,
     ) -> None:
         """End this membership: erase the media keys, report the reason and disconnect."""
         if self.ended is None:

@@ -48,8 +48,10 @@ class ServerAnswers:
 
     def report(self, refused: wire.Refused) -> None:
         """Report a refusal once, however often it recurs, unless another part reports its consequence."""
-        if refused.code in ("pass", "full") or refused.about == "open":
-            return  # `Dropped` reports a full server
+        if refused.code in ("pass", "full", "permission") or refused.about == "open":
+            return  # `Dropped` reports a full server, and one that wants a password or token
+        if refused.about == "room_door" and refused.code != "door":
+            return  # `Door` has shown a password or token, and says what became of it
         # `Recovery` reports the first; the owner of the media engine the second, and sends `media` again.
         # What comes too soon, or is signed with the room admin's key of before, is sent again.
         known = (

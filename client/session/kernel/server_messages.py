@@ -46,10 +46,12 @@ class ServerMessages:
             return False
         match message:
             case wire.Challenge() if sync.connection is None:  # once a connection: a new one excuses gaps
-                sync.challenged(message)
+                sync.challenged(message, now)
             case wire.Entered() if sync.connection is not None and not sync.is_entered:
                 restarted = sync.entered(message, now)
                 self._message_log.mark_for_resending(all_recent=restarted)  # it has lost its relays
+            case wire.Permit():
+                sync.door.given(message.permit)
             case wire.Opened():
                 sync.opened(message.slot, message.chain, now)
                 if message.slot <= room.membership.journal.slot:  # later, under a key that we don't know yet

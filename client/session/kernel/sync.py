@@ -25,10 +25,10 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.kernel.door import Door
 from snugroom.client.session.kernel.opening import open_room, opening_to_pass_on, room_admin, signed_entry
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
-from snugroom.crypto.entry import invite
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import OPEN_WAIT
 
@@ -58,6 +58,7 @@ class Sync:
 
     def __init__(self, room: Room, now: float) -> None:
         self._room = room
+        self.door = Door(room)
         self._server_key: bytes | None = None
         #: The open connection, None without one.
         self.connection: RoomConnection | None = None
@@ -191,17 +192,16 @@ class Sync:
         m = self._room.membership
         return any(self._room.heard_recently(leaf, now) for leaf, _, _ in m.members() if leaf != m.own_leaf)
 
-    def challenged(self, challenge: wire.Challenge) -> None:
+    def challenged(self, challenge: wire.Challenge, now: float) -> None:
         """Open the room's door on a new connection."""
         room = self._room
         if self._server_key is not None and challenge.server_key != self._server_key:
             room.room_admin_keys.take_latest()  # another process knows no room of before
         self._server_key = challenge.server_key
         self.connection = RoomConnection(challenge.nonce, challenge.server_key)
-        nonce = room.rng(32)
-        keys = room.room_admin_keys
-        signature = room.door_key.sign(invite.door_message(room.origin, keys.number, challenge.nonce, nonce))
-        room.send(wire.RoomDoor(room.door_key.public, keys.current, nonce, signature))
+        message = self.door.message(challenge, now)
+        if message is not None:
+            room.send(message)
 
     def entered(self, entered: wire.Entered, now: float) -> bool:
         """Take the state of the room that we have entered; return whether the server has restarted."""
@@ -214,6 +214,7 @@ class Sync:
             self._reconnect_at = now
             return False
         connection.entered, connection.handle = True, entered.handle
+        self.door.entered()
         self.opened(entered.slot, entered.chain, now)
         self._failures = 0
         restarted = self.incarnation is not None and self.incarnation != entered.incarnation
@@ -320,7 +321,9 @@ class Sync:
 
     def refused(self, connection: RoomConnection, refused: wire.Refused, now: float) -> None:
         """The server has refused one of our messages."""
-        if refused.about == "show":
+        if refused.about == "room_door":
+            self.door.refused(refused)
+        elif refused.about == "show":
             self._show_refused(connection)
             if connection.refusals > 1:
                 connection.refused_at = now

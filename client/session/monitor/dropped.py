@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from math import inf
-from typing import Final
+from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
@@ -108,8 +108,12 @@ class Drop:
 
 @dataclass
 class _Full:
-    """The server's claims that it has no place for us. Strangers can cause that, and nothing proves more."""
+    """The server's claims that it has no place for us, or that it wants a password or token for the room.
 
+    Strangers can cause the first, a restart the second, and nothing proves more.
+    """
+
+    code: Literal["full", "permission"]
     since: float
     at: float
     text: str
@@ -142,9 +146,9 @@ class Dropped(Feature):
 
     def server_notice(self, code: str, text: str, now: float) -> None:
         self._words.append(_word(now, code, text))
-        if code == "full":
-            if self._full is None:
-                self._full = _Full(now, now, text)
+        if code in ("full", "permission"):
+            if self._full is None or self._full.code != code:
+                self._full = _Full("full" if code == "full" else "permission", now, now, text)
             self._full.at, self._full.text = now, text
 
     def lost(self, why: str, now: float) -> None:
@@ -193,12 +197,15 @@ class Dropped(Feature):
         self._judge(drop, now)
 
     def _wait_for_a_place(self, full: _Full, now: float) -> None:
-        """Report a full server, without evidence: strangers can fill it, and its other rooms go on."""
+        """Report what the server says, without evidence: its other rooms go on."""
         if not full.told and now - full.since >= TELL_AFTER:
             full.told = True
-            self.room.tell(sentences.alarm("full", why=full.text))
+            told = (
+                sentences.alarm("full", why=full.text) if full.code == "full" else sentences.alarm("unopened")
+            )
+            self.room.tell(told)
         elif full.told and self._drop is not None and now - full.since > self.room.options.patience:
-            why = sentence("dropped.full")
+            why = sentence(f"dropped.{full.code}")
             self.room.finish("dropped", sentence("dropped.gave_up", what=why))
 
     def _back(self, drop: Drop, now: float) -> None:
@@ -235,7 +242,10 @@ class Dropped(Feature):
                 nonce = self.room.rng(32)
                 text = invite.door_message(self.room.origin, run.number, message.nonce, nonce)
                 door = run.door_key.public, run.room_admin_key.public
-                self._send(wire.RoomDoor(*door, nonce, run.door_key.sign(text)))
+                permit = self.room.permit  # that of the lost room is good for a probe
+                probe = None if permit is None else self.room.room_admin_keys.number
+                signature = run.door_key.sign(text)
+                self._send(wire.RoomDoor(*door, nonce, signature, permit=permit, probe=probe))
                 gate = self.room.rng(32)
                 text = invite.open_message(run.number, 0, gate, run.chain)
                 self._send(wire.Open(0, gate, run.chain, run.room_admin_key.sign(text)))
