@@ -1,6 +1,6 @@
 /** A Model out of nothing, for stories: every signal with something in it, and commands that only say what was asked. */
 import { type Signal, signal } from "@preact/signals";
-import type { Commands, Devices, Model } from "../../../client/web/src/app/model";
+import type { Commands, Devices, Model, PermissionForm } from "../../../client/web/src/app/model";
 
 /** The commands that were given, in order: [name, ...arguments]. */
 export const asked: unknown[][] = [];
@@ -36,7 +36,7 @@ const commands = new Proxy({}, {
   },
 }) as Commands;
 
-type Values = { [K in keyof Omit<Model, "do" | "can">]: Model[K] extends { value: infer V } ? V : never };
+type Values = { [K in keyof Omit<Model, "do" | "can" | "permissionForm">]: Model[K] extends { value: infer V } ? V : never };
 
 const empty: Values = {
   language: "en",
@@ -93,13 +93,21 @@ const empty: Values = {
   tree: [],
 };
 
-/** A Model that shows `values`, and else nothing. */
-export function fake(values: Partial<Values> = {}, can: Partial<Model["can"]> = {}): Model {
+function signalsOf(values: object): Record<string, Signal<unknown>> {
   const signals: Record<string, Signal<unknown>> = {};
-  for (const [key, value] of Object.entries({ ...empty, ...values })) signals[key] = signal(value);
+  for (const [key, value] of Object.entries(values)) signals[key] = signal(value);
+  return signals;
+}
+
+type PermissionValues = { [K in keyof PermissionForm]: PermissionForm[K]["value"] };
+const NO_PERMISSION: PermissionValues = { wanted: null, password: "", voucher: "", trouble: null, exchanging: false };
+
+/** A Model that shows `values`, and else nothing. */
+export function fake(values: Partial<Values> = {}, can: Partial<Model["can"]> = {}, permissionForm: Partial<PermissionValues> = {}): Model {
   return {
-    ...(signals as unknown as Omit<Model, "do" | "can">),
+    ...(signalsOf({ ...empty, ...values }) as unknown as Omit<Model, "do" | "can" | "permissionForm">),
     can: { share: true, pip: true, record: true, scan: true, ...can },
+    permissionForm: signalsOf({ ...NO_PERMISSION, ...permissionForm }) as unknown as PermissionForm,
     do: commands,
   };
 }

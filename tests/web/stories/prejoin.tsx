@@ -31,6 +31,33 @@ export default [
     model: () =>
       fake({ ...guest, name: "Bo", greeting: "It's me, from the library.", preview: painted(3), ownLevel: 0.3 }),
   },
+  {
+    name: "prejoin-password",
+    model: () =>
+      fake({ ...host, name: "Ada", preview: painted(2) }, {}, { wanted: { kind: "password" }, password: "correct horse" }),
+  },
+  {
+    name: "prejoin-wrong-password",
+    model: () =>
+      fake(
+        { ...host, name: "Ada", preview: painted(2) },
+        {},
+        { wanted: { kind: "password" }, password: "correct hors", trouble: sentence("unopened.password") },
+      ),
+  },
+  {
+    name: "prejoin-voucher",
+    model: () =>
+      fake(
+        { ...host, name: "Ada", preview: painted(2) },
+        {},
+        { wanted: { kind: "tokens", left: 0 }, voucher: "snug-voucher-AAAMu1Q0", trouble: sentence("voucher.cut") },
+      ),
+  },
+  {
+    name: "prejoin-tokens",
+    model: () => fake({ ...host, name: "Ada", preview: painted(2) }, {}, { wanted: { kind: "tokens", left: 7 } }),
+  },
   { name: "prejoin-off", model: () => fake({ ...guest, name: "Bo", mic: false, camera: false }) },
   {
     name: "prejoin-nameless",

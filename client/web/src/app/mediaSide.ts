@@ -57,3 +57,10 @@ export interface MediaSide {
   stopRecording(): Promise<Blob | null>;
   pictureInPicture(stream: MediaStream): Promise<void>;
 }
+
+/** The store's environment, with `createWorker` so that tests need no worker. */
+export interface Around {
+  readonly media: MediaSide;
+  createWorker(): Worker;
+  readonly kept: Storage | null;
+}

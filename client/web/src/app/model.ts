@@ -188,6 +188,20 @@ export interface Toast {
   readonly text: Sentence;
 }
 
+/** A password; or tokens, of which the person has so many for this server. */
+export type PermissionWanted = { readonly kind: "password" } | { readonly kind: "tokens"; readonly left: number };
+
+/** What a server wants of whoever opens a room, where not anyone may. */
+export interface PermissionForm {
+  /** null: nothing, or the server has not said yet. */
+  readonly wanted: ReadonlySignal<PermissionWanted | null>;
+  readonly password: Signal<string>;
+  readonly voucher: Signal<string>;
+  /** What is wrong with password, voucher or tokens; null: nothing. */
+  readonly trouble: ReadonlySignal<Sentence | null>;
+  readonly exchanging: ReadonlySignal<boolean>;
+}
+
 export interface Model {
   readonly language: Signal<Language>;
   readonly theme: Signal<Theme>;
@@ -210,6 +224,7 @@ export interface Model {
   readonly nameTrouble: ReadonlySignal<Sentence | null>;
   /** Whether a room is being opened, or a knock is being sent. */
   readonly opening: ReadonlySignal<boolean>;
+  readonly permissionForm: PermissionForm;
   readonly devices: ReadonlySignal<Devices>;
   readonly preview: ReadonlySignal<MediaStream | null>;
   /** 0 to 1. */
@@ -274,6 +289,8 @@ export interface Commands {
   back(): void;
   /** From the pre-join view: open the room, or knock. */
   enter(): void;
+  /** Exchange the voucher for tokens. */
+  exchange(): void;
   /** Stop waiting for admission. */
   giveUp(): void;
   /** After the end, back to the start view. */

@@ -5,7 +5,7 @@ import { Invite } from "../crypto/entry/invite";
 import { H } from "../crypto/kdf";
 import { checkName } from "../crypto/agreed/names";
 import { utf8 } from "../crypto/bytes";
-import type { ToWorker } from "../worker/messages";
+import type { HostWish, ToWorker } from "../worker/messages";
 import { type Sentence, sentence } from "../words/sentence";
 import type { Where } from "./model";
 import { holdTab, reaches } from "./where";
@@ -81,9 +81,10 @@ export class PreJoin {
   }
 
   /** Return the worker's first message: what the person wants. */
-  wish(origin: string, name: string, own: boolean): ToWorker {
+  wish(origin: string, name: string, own: boolean, means: Pick<HostWish, "password" | "tokens">): ToWorker {
+    const title = this.title.value.trim();
     return this.link === null
-      ? { type: "host", own, origin, name, title: this.title.value.trim(), admission: this.admission.value, reports: false }
+      ? { type: "host", own, origin, name, title, admission: this.admission.value, reports: false, ...means }
       : { type: "join", own, link: this.link, name, greeting: this.greeting.value.trim() };
   }
 }

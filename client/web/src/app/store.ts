@@ -7,12 +7,14 @@ import type { Counts, FromWorker, TreeView } from "../worker/messages";
 import { CommandError, type Sentence, sentence } from "../words/sentence";
 import { Chat } from "./chat";
 import { sessionCommands } from "./commands";
-import type { MediaSide } from "./mediaSide";
+import type { Around } from "./mediaSide";
+import { download } from "./download";
 import { Meeting } from "./meeting";
 import type { Commands, Encryption, Model, Person, Place, Tile, Toast, Unable, Where } from "./model";
 import { Passing } from "./passing";
 import { tilesOf } from "./people";
 import { Preferences } from "./preferences";
+import { PermissionForm } from "./permissionForm";
 import { normal, PreJoin } from "./preJoin";
 import { Visible } from "./visible";
 import { freeTab } from "./where";
@@ -23,13 +25,6 @@ const TREES_MAX = 200;
 const TOAST_TIME = 6000;
 /** Milliseconds between two requests for the counts. */
 const COUNT_EVERY = 1000;
-
-/** The store's environment, with `createWorker` so that tests need no worker. */
-export interface Around {
-  readonly media: MediaSide;
-  createWorker(): Worker;
-  readonly kept: Storage | null;
-}
 
 /** The counts before the first report. */
 const NOTHING: Counts = { sealed: {}, silent: null, streams: [], waiting: null };
@@ -61,6 +56,7 @@ export class Store implements Model {
   readonly linkTrouble = this.#preJoin.linkTrouble;
   readonly nameTrouble = this.#preJoin.nameTrouble;
   readonly opening = this.#preJoin.opening;
+  readonly permissionForm: PermissionForm;
   readonly devices;
   readonly preview;
   readonly ownLevel;
@@ -113,6 +109,7 @@ export class Store implements Model {
     const { media } = around;
     this.where = signal(at);
     ({ language: this.language, theme: this.theme } = new Preferences(around.kept));
+    this.permissionForm = new PermissionForm(around.kept);
     this.#chat = new Chat({
       ask: (command) => this.#link.ask(command),
       toast: (text) => this.#toast(text),
@@ -261,6 +258,7 @@ export class Store implements Model {
         });
       },
       enter: () => void this.#enter(),
+      exchange: () => void this.permissionForm.exchange(),
       giveUp: () => {
         void this.#ask({ type: "Leave" });
         this.#finish({ type: "Ended", reason: "left", text: sentence("end.left") });
@@ -317,12 +315,15 @@ export class Store implements Model {
       if (chosen) this.place.value = "prejoin";
       return chosen;
     });
-    if (chosen) void this.#around.media.begin();
+    if (!chosen) return;
+    void this.#around.media.begin();
+    void this.permissionForm.ask(this.going.value?.as === "host" ? this.going.value.origin : null);
   }
 
   async #enter(): Promise<void> {
-    const going = this.#preJoin.begin();
-    if (going === null) return;
+    const means = this.permissionForm.means();
+    const going = means === null ? null : this.#preJoin.begin();
+    if (means === null || going === null) return;
     const name = normal(this.name.value);
     if (!(await this.#preJoin.holdTab())) {
       this.#around.media.end();
@@ -333,7 +334,7 @@ export class Store implements Model {
       });
       return;
     }
-    const wish = this.#preJoin.wish(going.origin, name, this.where.value.own);
+    const wish = this.#preJoin.wish(going.origin, name, this.where.value.own, means);
     this.#link.start(this.#around.createWorker(), (message) => this.hear(message), (ran) => void this.#broken(ran));
     this.#link.post(wish);
   }
@@ -366,11 +367,7 @@ export class Store implements Model {
   }
 
   #download(file: Blob, name: string): void {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(file);
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    download(file, name);
     this.#toast(sentence("note.saved"));
   }
 
@@ -422,6 +419,8 @@ export class Store implements Model {
       case "tree":
         this.tree.value = [...this.tree.value, message.view].slice(-TREES_MAX);
         return;
+      case "spent":
+        return this.permissionForm.spent(message.token);
       case "broken":
         this.#leaveRoom();
         this.unable.value = "worker";
@@ -456,6 +455,12 @@ export class Store implements Model {
 
   #finish({ reason, text }: EventOf<"Ended">): void {
     if (this.ended.value !== null) return;
+    if (reason === "unopened") {
+      this.#leaveRoom();
+      this.#prepare(() => true); // back to the form, with the reason
+      this.permissionForm.trouble.value = text;
+      return;
+    }
     this.ended.value = { reason, text, canSaveEvidence: reason === "dropped" };
     this.opening.value = false;
     this.place.value = "ended";

@@ -217,7 +217,7 @@ export interface HeldMessage {
 
 export interface Ended {
   readonly type: "Ended";
-  readonly reason: "left" | "removed" | "replaced" | "refused" | "ended" | "dropped" | "failed";
+  readonly reason: "left" | "removed" | "replaced" | "refused" | "ended" | "dropped" | "failed" | "unopened";
   readonly text: Sentence;
 }
 

@@ -1,5 +1,14 @@
 /** A participant's choices before the meeting, as far as its session needs them. */
+import type { Bytes } from "../crypto/bytes";
+import type { Token } from "../crypto/entry/permission";
 import type { Contacts } from "./entry/contacts";
+
+/** What a person has to open a room with, where not anyone may. */
+export interface PermissionMeans {
+  readonly password: string | null;
+  /** Return an unspent token under one of these keys, by week, and forget it; null if there is none. */
+  takeToken(keys: ReadonlyMap<number, Bytes>): Token | null;
+}
 
 export interface Options {
   /** Our identity and contact book; none of it is sent unless a person asks for it. */
@@ -13,6 +22,8 @@ export interface Options {
   readonly evidenceNames: boolean;
   /** Seconds for which the session tries to get back into a meeting that the server has dropped. */
   readonly patience: number;
+  /** What opens a room, where not anyone may. */
+  readonly permission: PermissionMeans | null;
 }
 
 export const OPTIONS: Options = {
@@ -22,4 +33,5 @@ export const OPTIONS: Options = {
   evidence: false,
   evidenceNames: false,
   patience: 60,
+  permission: null,
 };

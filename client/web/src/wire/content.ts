@@ -118,10 +118,17 @@ export interface Reaction {
   readonly reaction: "applause" | "heart" | "laugh" | "party" | "surprise" | "yes";
 }
 
-/** The page that the sender runs: the hash of its bundle, for comparison (protocol section 7). */
+/** The token key that the server has shown the sender for a week, as a hash. */
+export interface WeekKey {
+  readonly week: number;
+  readonly hash: Bytes;
+}
+
+/** What a server gave the sender, for comparison (protocol section 7). */
 export interface Page {
   readonly type: "page";
-  readonly hash: Bytes;
+  readonly hash: Bytes | null;
+  readonly keys: WeekKey[];
 }
 
 /** A file for all present members: its pieces are broadcast, sealed under its own key. */
@@ -161,7 +168,8 @@ export const schemas: Schemas = {
   CodeReveal: {"tag": "code_reveal", "fields": {"sid": [["bytes", 16, 16]], "digest": [["bytes", 32, 32]], "share": [["bytes", 32, 32]]}},
   State: {"tag": "state", "fields": {"mic": [["bool"]], "camera": [["bool"]], "screen": [["bool"]], "hand": [["bool"]], "recording": [["bool"]]}},
   Reaction: {"tag": "reaction", "fields": {"reaction": [["one of", ["applause", "heart", "laugh", "party", "surprise", "yes"]]]}},
-  Page: {"tag": "page", "fields": {"hash": [["bytes", 32, 32]]}},
+  WeekKey: {"tag": null, "fields": {"week": [["int", 0, 4294967295]], "hash": [["bytes", 32, 32]]}},
+  Page: {"tag": "page", "fields": {"hash": [["or null", ["bytes", 32, 32]], null], "keys": [["list", ["struct", "WeekKey"], 0, 2], []]}},
   File: {"tag": "file", "fields": {"id": [["bytes", 16, 16]], "name": [["str", 1, 200, null]], "mime": [["str", 0, null, "^[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}$"]], "size": [["int", 1, 8388608]], "digest": [["bytes", 32, 32]], "key": [["bytes", 32, 32]]}},
   FileAgain: {"tag": "file_again", "fields": {"id": [["bytes", 16, 16]], "pieces": [["list", ["int", 0, 255], 1, 256]]}},
 };

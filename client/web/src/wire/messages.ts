@@ -11,6 +11,13 @@ export interface LobbyDoor {
   readonly signature: Bytes;
 }
 
+/** An anonymous token at a door: its input, and a MAC by its output. The output is sent to nobody. */
+export interface TokenSpent {
+  readonly week: number;
+  readonly input: Bytes;
+  readonly proof: Bytes;
+}
+
 /** Client: enter a room. The room's number is ``H("snug 1 room" | door_key | room_admin_key)[:16]``. */
 export interface RoomDoor {
   readonly type: "room_door";
@@ -18,6 +25,17 @@ export interface RoomDoor {
   readonly room_admin_key: Bytes;
   readonly nonce: Bytes;
   readonly signature: Bytes;
+  readonly password: Bytes | null;
+  readonly token: TokenSpent | null;
+  readonly permit: Bytes | null;
+  readonly probe: Bytes | null;
+}
+
+/** Client, instead of a door: exchange a voucher for tokens. `blinded` are RFC 9497 blinded elements. */
+export interface Exchange {
+  readonly type: "exchange";
+  readonly voucher: Bytes;
+  readonly blinded: Bytes[];
 }
 
 /** Client: a blob for all other connections in the lobby at this time. The server keeps no history. */
@@ -102,6 +120,20 @@ export interface Subscribe {
   readonly max_layers: number[];
 }
 
+/** A public key of anonymous tokens (RFC 9497, ristretto255-SHA512), and the week that it is for. */
+export interface TokenKey {
+  readonly week: number;
+  readonly key: Bytes;
+}
+
+/** What the server wants of a client that opens a room. */
+export interface PermissionPolicy {
+  readonly kind: "password" | "tokens";
+  readonly salt: Bytes | null;
+  readonly cost: number | null;
+  readonly keys: TokenKey[];
+}
+
 /** Server, first frame: the values that the client signs to open a door. */
 export interface Challenge {
   readonly type: "challenge";
@@ -109,6 +141,13 @@ export interface Challenge {
   readonly origin: string;
   readonly nonce: Bytes;
   readonly server_key: Bytes;
+  readonly permission: PermissionPolicy | null;
+}
+
+/** Server: the evaluated elements in the order of `blinded`, each with its proof. */
+export interface Exchanged {
+  readonly type: "exchanged";
+  readonly evaluated: Bytes[];
 }
 
 /** Server: the connection is inside. `handle` is random and valid for this connection only. */
@@ -119,6 +158,12 @@ export interface Entered {
   readonly slot: number | null;
   readonly chain: Bytes | null;
   readonly handles: Bytes[];
+}
+
+/** Server, after `entered` and `rekeyed`: reopens this room, under its current number, if it is lost. */
+export interface Permit {
+  readonly type: "permit";
+  readonly permit: Bytes;
 }
 
 /** Server: one error. The connection stays open unless `fatal` is set. */
@@ -248,13 +293,15 @@ export interface Streams {
   readonly streams: HandleStream[];
 }
 
-export type ClientMessage = LobbyDoor | RoomDoor | Post | Show | Open | Commit | Rekey | CatchUp | Relay | Broadcast | Media | Subscribe;
+export type ClientMessage = LobbyDoor | RoomDoor | Exchange | Post | Show | Open | Commit | Rekey | CatchUp | Relay | Broadcast | Media | Subscribe;
 
-export type ServerMessage = Challenge | Entered | Refused | Closing | Posted | Shown | Opened | Committed | Stale | Rekeyed | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
+export type ServerMessage = Challenge | Exchanged | Entered | Permit | Refused | Closing | Posted | Shown | Opened | Committed | Stale | Rekeyed | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
 
 export const schemas: Schemas = {
   LobbyDoor: {"tag": "lobby_door", "fields": {"lobby_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
-  RoomDoor: {"tag": "room_door", "fields": {"door_key": [["bytes", 32, 32]], "room_admin_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  TokenSpent: {"tag": null, "fields": {"week": [["int", 0, 4294967295]], "input": [["bytes", 32, 32]], "proof": [["bytes", 32, 32]]}},
+  RoomDoor: {"tag": "room_door", "fields": {"door_key": [["bytes", 32, 32]], "room_admin_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]], "password": [["or null", ["bytes", 32, 32]], null], "token": [["or null", ["struct", "TokenSpent"]], null], "permit": [["or null", ["bytes", 40, 40]], null], "probe": [["or null", ["bytes", 16, 16]], null]}},
+  Exchange: {"tag": "exchange", "fields": {"voucher": [["bytes", 36, 36]], "blinded": [["list", ["bytes", 32, 32], 8, 8]]}},
   Post: {"tag": "post", "fields": {"blob": [["bytes", 512, 262144]]}},
   Show: {"tag": "show", "fields": {"room_passes": [["list", ["bytes", 32, 32], 1, 16]]}},
   Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["or null", ["bytes", 64, 64]], null]}},
@@ -266,8 +313,12 @@ export const schemas: Schemas = {
   Stream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]], "layers": [["list", ["int", 1, 4294967295], 0, 2], []], "rtx": [["list", ["int", 1, 4294967295], 0, 3], []]}},
   Media: {"tag": "media", "fields": {"ufrag": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "password": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "fingerprint": [["bytes", 32, 32]], "streams": [["list", ["struct", "Stream"], 0, 8]], "feedback": [["bool"], false], "rtx": [["bool"], false]}},
   Subscribe: {"tag": "subscribe", "fields": {"ssrcs": [["or null", ["list", ["int", 1, 4294967295], 0, 1024]]], "max_layers": [["list", ["int", 0, 2], 0, 1024], []]}},
-  Challenge: {"tag": "challenge", "fields": {"version": [["int", null, null]], "origin": [["str", 0, null, null]], "nonce": [["bytes", 32, 32]], "server_key": [["bytes", 32, 32]]}},
+  TokenKey: {"tag": null, "fields": {"week": [["int", 0, 4294967295]], "key": [["bytes", 32, 32]]}},
+  PermissionPolicy: {"tag": null, "fields": {"kind": [["one of", ["password", "tokens"]]], "salt": [["or null", ["bytes", 16, 16]], null], "cost": [["or null", ["int", 15, 18]], null], "keys": [["list", ["struct", "TokenKey"], 0, 2], []]}},
+  Challenge: {"tag": "challenge", "fields": {"version": [["int", null, null]], "origin": [["str", 0, null, null]], "nonce": [["bytes", 32, 32]], "server_key": [["bytes", 32, 32]], "permission": [["or null", ["struct", "PermissionPolicy"]], null]}},
+  Exchanged: {"tag": "exchanged", "fields": {"evaluated": [["list", ["bytes", 96, 96], 8, 8]]}},
   Entered: {"tag": "entered", "fields": {"handle": [["bytes", 8, 8]], "incarnation": [["bytes", 8, 8]], "slot": [["or null", ["int", 0, 9007199254740991]], null], "chain": [["or null", ["bytes", 32, 32]], null], "handles": [["list", ["bytes", 8, 8], 0, null], []]}},
+  Permit: {"tag": "permit", "fields": {"permit": [["bytes", 40, 40]]}},
   Refused: {"tag": "refused", "fields": {"code": [["str", 0, null, null]], "text": [["str", 0, null, null]], "about": [["str", 0, null, null], ""], "fatal": [["bool"], false]}},
   Closing: {"tag": "closing", "fields": {"code": [["str", 0, null, null]], "text": [["str", 0, null, null]]}},
   Posted: {"tag": "posted", "fields": {"blob": [["bytes", 512, 262144]]}},
@@ -287,6 +338,6 @@ export const schemas: Schemas = {
   Streams: {"tag": "streams", "fields": {"streams": [["list", ["struct", "HandleStream"], 0, null]]}},
 };
 
-export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Post", "Show", "Open", "Commit", "Rekey", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
+export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Exchange", "Post", "Show", "Open", "Commit", "Rekey", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
 
-export const ServerMessageNames = ["Challenge", "Entered", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "Rekeyed", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];
+export const ServerMessageNames = ["Challenge", "Exchanged", "Entered", "Permit", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "Rekeyed", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];

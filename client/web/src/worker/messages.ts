@@ -2,6 +2,7 @@
 import type { Command, Effect, Event, OwnStream, InputOf } from "../session/events";
 import type { HandleStream, Transport } from "../wire/messages";
 import type { Bytes } from "../crypto/bytes";
+import type { Token } from "../crypto/entry/permission";
 import type { Sentence } from "../words/sentence";
 
 /** `own`: the participant's own machine serves the page (`snug page`). */
@@ -13,6 +14,9 @@ export interface HostWish {
   readonly title: string;
   readonly admission: "ask" | "all";
   readonly reports: boolean;
+  /** What the person has to open a room with, where not anyone may. */
+  readonly password: string | null;
+  readonly tokens: readonly Token[];
 }
 
 export interface JoinWish {
@@ -108,5 +112,7 @@ export type FromWorker =
   | { readonly type: "wantKeyFrame"; readonly ssrc: number }
   /** Request a key frame of our own layer, because frames of it were not sent. */
   | { readonly type: "wantOwnKeyFrame"; readonly stream: number; readonly layer: number }
+  /** This token is about to be spent: forget it. */
+  | { readonly type: "spent"; readonly token: Token }
   /** The worker has failed; nothing is sent from now on. */
   | { readonly type: "broken"; readonly why: Sentence };

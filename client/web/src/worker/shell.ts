@@ -6,9 +6,9 @@
  */
 import { SnugCryptoError } from "../crypto/errors";
 import { Identity, Mode } from "../crypto/agreed/roomState";
-import { hex } from "../crypto/bytes";
+import { hex, same } from "../crypto/bytes";
 import { type Endpoint, type Effect, type Event, type EventOf, type Input, type OwnStream } from "../session/events";
-import { OPTIONS } from "../session/options";
+import { OPTIONS, type PermissionMeans } from "../session/options";
 import { Session } from "../session/kernel/session";
 import { PROTOCOL_VERSION } from "../wire/limits";
 import type { HandleStream, ServerMessage } from "../wire/messages";
@@ -136,7 +136,7 @@ export class Shell {
     this.#began = now;
     let session: Session;
     try {
-      const options = { ...OPTIONS, reports: wish.type === "host" && wish.reports };
+      const options = wish.type === "host" ? { ...OPTIONS, reports: wish.reports, permission: this.#means(wish) } : OPTIONS;
       session = await (wish.type === "host"
         ? Session.host({ ...wish, options, now })
         : Session.join({ ...wish, options, now }));
@@ -154,6 +154,20 @@ export class Shell {
     this.#perform(session.start());
     this.#look(session);
     this.#timer = setInterval(() => void this.#tick().catch((error) => this.broken(error)), TICK * 1000);
+  }
+
+  /** What opens the room, as the page has it: it forgets each token that the session takes. */
+  #means({ password, tokens }: HostWish): PermissionMeans {
+    const left = [...tokens];
+    return {
+      password,
+      takeToken: (keys) => {
+        const at = left.findIndex(({ week, key }) => same(keys.get(week) ?? new Uint8Array(), key));
+        const [token = null] = at < 0 ? [] : left.splice(at, 1);
+        if (token !== null) this.#around.post({ type: "spent", token });
+        return token;
+      },
+    };
   }
 
   async #command(ask: number, command: Input): Promise<void> {

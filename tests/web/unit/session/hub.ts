@@ -218,7 +218,7 @@ export class Hub {
       return;
     }
     const nonce = H(utf8(`nonce ${this.#handles}`));
-    this.#send(link, { type: "challenge", version: 1, origin: ORIGIN, nonce, server_key: this.#key.public });
+    this.#send(link, { type: "challenge", version: 1, origin: ORIGIN, nonce, server_key: this.#key.public, permission: null });
   }
 
   #send(link: Link, honest: ServerMessage): void {

@@ -112,7 +112,7 @@ test("a member who runs another page is shown to all, once", async () => {
   await world.commit(0, { added: [{ leaf: 2, name: "Cem" }] });
   await world.run(2);
   assert.equal(ada.alarms("page_differs").length, 1); // said again, and no news
-  await bo.hear(cem, { type: "page", hash: new Uint8Array(32).fill(3) });
+  await bo.hear(cem, { type: "page", hash: new Uint8Array(32).fill(3), keys: [] });
   assert.equal(bo.alarms("page_differs").length, 2);
   await world.commit(0, { removed: [bo.gone] }, [ada, cem]);
   assert.equal(ada.events("Pages").at(-1)?.pages.length, 2);
@@ -122,8 +122,8 @@ test("a member who runs another page is shown to all, once", async () => {
 test("a member without a page hears when two differ; among equals the first decides", async () => {
   const world = await three();
   const cem = world.room(2);
-  await cem.hear(world.room(0), { type: "page", hash: new Uint8Array(32).fill(1) });
-  await cem.hear(world.room(1), { type: "page", hash: new Uint8Array(32).fill(2) });
+  await cem.hear(world.room(0), { type: "page", hash: new Uint8Array(32).fill(1), keys: [] });
+  await cem.hear(world.room(1), { type: "page", hash: new Uint8Array(32).fill(2), keys: [] });
   assert.match(cem.alarms("page_differs")[0] ?? "", /^“Bo” runs another page than the others: 1 of 2/);
 });
 

@@ -10,7 +10,7 @@ import type { EncodedFrame, Transformer } from "../../../../client/web/src/worke
 
 const ORIGIN = "https://meet.example";
 const HOST: ToWorker = {
-  type: "host", own: true, origin: ORIGIN, name: "Ada", title: "Plans", admission: "ask", reports: false,
+  type: "host", own: true, origin: ORIGIN, name: "Ada", title: "Plans", admission: "ask", reports: false, password: null, tokens: [],
 };
 const PUBLISH: ToWorker = {
   type: "publish",
@@ -74,7 +74,7 @@ class Rig {
   /** The room's connection is opened, and the room. */
   async enters(): Promise<void> {
     this.everConnected = true;
-    const fixed = { nonce: new Uint8Array(32), server_key: new Uint8Array(32) };
+    const fixed = { nonce: new Uint8Array(32), server_key: new Uint8Array(32), permission: null };
     await this.says({ type: "challenge", version: 1, origin: ORIGIN, ...fixed });
     await this.says({ type: "entered", handle: new Uint8Array(8), incarnation: new Uint8Array(8), slot: null, chain: null, handles: [] });
     await this.says({ type: "opened", slot: 0, chain: this.chain, signature: new Uint8Array(64) });
@@ -187,7 +187,7 @@ test("a lost media server is told, and answers nothing that was asked", async ()
 
 test("another version of the protocol is told", async () => {
   await rig.shell.hear(HOST);
-  await rig.says({ type: "challenge", version: 9, origin: ORIGIN, nonce: new Uint8Array(32), server_key: new Uint8Array(32) });
+  await rig.says({ type: "challenge", version: 9, origin: ORIGIN, nonce: new Uint8Array(32), server_key: new Uint8Array(32), permission: null });
   assert.ok(rig.of("events").some(({ events }) => events.some((event) => event.type === "Alarm" && event.kind === "version")));
 });
 

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
 import { whole, word } from "../../words/index";
 import { Icon } from "../icons";
-import type { Model } from "../model";
+import type { Model, PermissionWanted } from "../model";
 import { hostOf } from "./about";
 import { DeviceChoices, OwnLevel, OwnPicture, Troubles } from "./devices";
 import { Heading } from "./heading";
@@ -77,6 +77,7 @@ function Entry({ model, host }: { readonly model: Model; readonly host: boolean 
         </p>
       </div>
       {host ? <HostFields model={model} id={id} /> : <Greeting model={model} id={id} />}
+      {host && model.permissionForm.wanted.value !== null ? <Permission model={model} id={id} wanted={model.permissionForm.wanted.value} /> : null}
       <div class="stack tight">
         <button type="submit" class="button primary wide" aria-disabled={opening}>
           {opening ? null : <Icon name={host ? "door-open" : "hand"} />}
@@ -148,6 +149,57 @@ function HostFields({ model, id }: FieldsProps) {
         ))}
       </fieldset>
     </>
+  );
+}
+
+/** What the server wants of whoever opens a room. */
+function Permission({ model, id, wanted }: FieldsProps & { readonly wanted: PermissionWanted }) {
+  const { permissionForm } = model;
+  const trouble = permissionForm.trouble.value;
+  const isPassword = wanted.kind === "password";
+  const value = isPassword ? permissionForm.password : permissionForm.voucher;
+  const left = isPassword ? 0 : wanted.left;
+  return (
+    <div class="field">
+      {left > 0 ? (
+        <p class="note">{word("prejoin.tokens_left", { count: left })}</p>
+      ) : (
+        <>
+          <label for={`${id}-permission`}>{word(isPassword ? "prejoin.password" : "prejoin.voucher")}</label>
+          <div class="start-link">
+            <input
+              id={`${id}-permission`}
+              class="input"
+              {...(isPassword ? { type: "password" as const } : { type: "text" as const })}
+              autocomplete="off"
+              autocapitalize="off"
+              spellcheck={false}
+              value={value.value}
+              aria-invalid={trouble !== null}
+              aria-describedby={`${id}-permission-note`}
+              onInput={(event) => {
+                value.value = event.currentTarget.value;
+              }}
+            />
+            {isPassword ? null : (
+              <button
+                type="button"
+                class="button"
+                disabled={permissionForm.exchanging.value || value.value.trim() === ""}
+                onClick={() => model.do.exchange()}
+              >
+                {word("prejoin.exchange")}
+              </button>
+            )}
+          </div>
+        </>
+      )}
+      {trouble !== null || left === 0 ? (
+        <p id={`${id}-permission-note`} class={trouble === null ? "note" : "wrong"} role={trouble === null ? undefined : "alert"}>
+          {trouble === null ? word(isPassword ? "prejoin.password_hint" : "prejoin.voucher_hint") : whole(trouble)}
+        </p>
+      ) : null}
+    </div>
   );
 }
 

@@ -51,6 +51,10 @@ export interface Server {
   /** The nonce of this connection's challenge, for what the room admin signs; null without one. */
   readonly serverNonce: Bytes | null;
   readonly serverSlot: number | null;
+  /** What reopens the room at the server under its number there, 40 bytes; null without one. */
+  readonly permit: Bytes | null;
+  /** The hashes of the token keys that the server has shown us, by week. */
+  readonly tokenKeys: ReadonlyMap<number, Bytes>;
   readonly catchingUp: boolean;
   /** Whether the room is open at our slot, and the server has not acknowledged our pass yet. */
   readonly awaitsEntry: boolean;

@@ -148,6 +148,16 @@ export class RoomSession implements Room {
     return this.sync.slot;
   }
 
+  /** What reopens the room at the server under its number there, 40 bytes; null without one. */
+  get permit(): Bytes | null {
+    return this.sync.door.permit(this.roomAdminKeys.number);
+  }
+
+  /** The hashes of the token keys that the server has shown us, by week. */
+  get tokenKeys(): ReadonlyMap<number, Bytes> {
+    return this.sync.door.tokenKeys;
+  }
+
   /** The key that signs receipts on this connection (32 bytes); null without a connection. */
   get serverKey(): Bytes | null {
     return this.sync.connection?.serverKey ?? null;
@@ -181,6 +191,7 @@ export class RoomSession implements Room {
   /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
   async carryOver(old: RoomSession): Promise<void> {
     this.membership.rejoinKeys.carryOver(old.membership.rejoinKeys);
+    this.sync.door.carryOver(old.sync.door);
     this.messages.carryOver(old.messages);
     this.#commits.carryOver(old.#commits);
     for (const feature of this.features) await feature.carryOver(old);

@@ -41,7 +41,10 @@ export class ServerAnswers {
 
   /** Report a refusal once, however often it recurs, unless another part reports what follows from it. */
   report({ about, code, text }: Refused): void {
-    if (code === "pass" || code === "full" || about === "open") return; // `Dropped` reports a full server
+    // `Dropped` reports a full server, and one that wants a password or token.
+    if (code === "pass" || code === "full" || code === "permission" || about === "open") return;
+    // `Door` has shown a password or token, and says what became of it.
+    if (about === "room_door" && code !== "door") return;
     // `Recovery` reports the first; the page the second, and sends media again. What comes too soon, or is signed with
     // the room admin's key of before, is sent again.
     if (KNOWN.has(`${String(about)} ${code}`)) return;

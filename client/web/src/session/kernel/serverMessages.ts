@@ -47,13 +47,16 @@ export class ServerMessages {
     const { sync, messageLog, receivedCommits } = this.#parts;
     switch (message.type) {
       case "challenge": // once a connection: a new one excuses gaps
-        if (sync.connection === null) await sync.challenged(message);
+        if (sync.connection === null) await sync.challenged(message, now);
         break;
       case "entered":
         if (sync.connection !== null && !sync.isEntered) {
           const restarted = sync.entered(sync.connection, message, now);
           messageLog.markForResending(restarted); // it has lost its relays
         }
+        break;
+      case "permit":
+        sync.door.given(message.permit);
         break;
       case "opened":
         sync.opened(message.slot, message.chain, now);

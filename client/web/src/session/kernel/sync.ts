@@ -16,10 +16,10 @@
  * that does not help, the server accepts any opening once nobody has been inside for `OPEN_WAIT` seconds (G5).
  */
 import { type Bytes, same } from "../../crypto/bytes";
-import * as invite from "../../crypto/entry/invite";
 import { OPEN_WAIT } from "../../wire/limits";
 import type { Challenge, Committed, Entered, Refused } from "../../wire/messages";
 import { type Sentence, sentence } from "../../words/sentence";
+import { Door } from "./door";
 import { RoomConnection } from "./roomConnection";
 import { ROOM } from "../events";
 import { gateFits } from "./journal";
@@ -83,9 +83,11 @@ export class Sync {
   /** Since when our pass waits for its acknowledgement. */
   #waitingSince: number | null = null;
   #serverKey: Bytes | null = null;
+  readonly door: Door;
 
   constructor(room: Room, now: number) {
     this.#room = room;
+    this.door = new Door(room);
     this.#movedAt = now;
   }
 
@@ -195,22 +197,14 @@ export class Sync {
   }
 
   /** Open the room's door on a new connection. */
-  async challenged(challenge: Challenge): Promise<void> {
+  async challenged(challenge: Challenge, now: number): Promise<void> {
     const room = this.#room;
-    const keys = room.roomAdminKeys;
     // Another process knows no room of before.
-    if (this.#serverKey !== null && !same(challenge.server_key, this.#serverKey)) keys.takeLatest();
+    if (this.#serverKey !== null && !same(challenge.server_key, this.#serverKey)) room.roomAdminKeys.takeLatest();
     this.#serverKey = challenge.server_key;
     this.connection = new RoomConnection(challenge.nonce, challenge.server_key);
-    const nonce = room.rng(32);
-    const message = invite.doorMessage(room.origin, keys.number, challenge.nonce, nonce);
-    room.send({
-      type: "room_door",
-      door_key: room.doorKey.public,
-      room_admin_key: keys.current,
-      nonce,
-      signature: await room.doorKey.sign(message),
-    });
+    const message = await this.door.message(challenge, now);
+    if (message !== null) room.send(message);
   }
 
   /** Take the state of the room that we have entered; return whether the server has restarted. */
@@ -223,6 +217,7 @@ export class Sync {
       return false;
     }
     connection.entered = true;
+    this.door.entered();
     connection.handle = entered.handle;
     this.opened(entered.slot, entered.chain, now);
     this.#failures = 0;
@@ -326,8 +321,10 @@ export class Sync {
   }
 
   /** The server has refused one of our messages. */
-  refused(connection: RoomConnection, { about, code }: Refused, now: number): void {
-    if (about === "show") {
+  refused(connection: RoomConnection, refused: Refused, now: number): void {
+    const { about, code } = refused;
+    if (about === "room_door") this.door.refused(refused);
+    else if (about === "show") {
       this.#showRefused(connection);
       if (connection.refusals > 1) connection.refusedAt = now;
     } else if (about === "commit") {

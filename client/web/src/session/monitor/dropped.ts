@@ -89,8 +89,13 @@ function wokeUp(drop: Drop, now: number, slept: number): void {
   if (drop.toldAt !== null) drop.toldAt += slept;
 }
 
-/** The server's claims that it has no place for us. Strangers can cause that, and nothing proves more. */
+/**
+ * The server's claims that it has no place for us, or that it wants a password or token for the room.
+ *
+ * Strangers can cause the first, a restart the second, and nothing proves more.
+ */
 interface Full {
+  readonly code: "full" | "permission";
   readonly since: number;
   at: number;
   text: string;
@@ -126,8 +131,8 @@ export class Dropped extends Feature {
 
   override serverNotice(code: string, text: string, now: number): void {
     this.#noted(now, code, text);
-    if (code !== "full") return;
-    this.#full ??= { since: now, at: now, text, told: false };
+    if (code !== "full" && code !== "permission") return;
+    if (this.#full?.code !== code) this.#full = { code, since: now, at: now, text, told: false };
     this.#full.at = now;
     this.#full.text = text;
   }
@@ -207,13 +212,13 @@ export class Dropped extends Feature {
     await this.#judge(drop, now);
   }
 
-  /** Report a full server, without evidence: strangers can fill it, and its other rooms go on. */
+  /** Report what the server says, without evidence: its other rooms go on. */
   #waitForAPlace(full: Full, now: number): void {
     if (!full.told && now - full.since >= TELL_AFTER) {
       full.told = true;
-      this.room.tell(sentences.alarm("full", { why: full.text }));
+      this.room.tell(full.code === "full" ? sentences.alarm("full", { why: full.text }) : sentences.alarm("unopened"));
     } else if (full.told && this.#drop !== null && now - full.since > this.room.options.patience) {
-      this.room.finish("dropped", sentence("dropped.gave_up", { what: sentence("dropped.full") }));
+      this.room.finish("dropped", sentence("dropped.gave_up", { what: sentence(`dropped.${full.code}`) }));
     }
   }
 
@@ -254,12 +259,17 @@ export class Dropped extends Feature {
       const nonce = rng(32);
       const text = invite.doorMessage(origin, numberOf(run), message.nonce, nonce);
       const [door_key, room_admin_key] = [run.doorKey.public, run.roomAdminKey.public];
+      const permit = this.room.permit; // that of the lost room is good for a probe
       this.#send({
         type: "room_door",
         door_key,
         room_admin_key,
         nonce,
         signature: await run.doorKey.sign(text),
+        password: null,
+        token: null,
+        permit,
+        probe: permit === null ? null : this.room.roomAdminKeys.number,
       });
       const gate = rng(32);
       const opening = invite.openMessage(numberOf(run), 0, gate, run.chain);
