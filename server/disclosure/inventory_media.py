@@ -185,7 +185,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "counts": "media = label",
     },
     "snugroom.server.sfu.core.traffic.ByteBudget": {"_for_sound": LIMITS},
-    "snugroom.server.sfu.core.traffic.Load": every("_bytes _limit _since share", COUNT),
+    "snugroom.server.sfu.core.traffic.Load": every("offered _limit _since share", COUNT),
     "snugroom.server.sfu.core.traffic.RoomTraffic": every("budget load window", COUNT),
     "snugroom.server.sfu.core.traffic.Traffic": {
         **every("_limits ceiling", SETTINGS),

@@ -43,35 +43,40 @@ class ByteBudget(TokenBucket):
         super().__init__(bitrate / 8, bitrate / 8 * seconds, now)
         self._for_sound = SOUND_PART * self._burst
 
-    def fits(self, size: float, now: float, *, video: bool) -> bool:
+    def fits(self, size: float, now: float, video: bool) -> bool:
         """Whether `size` bytes are there."""
-        self._fill(now)
+        passed = now - self._at
+        if passed > 0:
+            tokens = self._tokens + passed * self._rate
+            self._tokens = tokens if tokens < self._burst else self._burst
+            self._at = now
         return self._tokens >= (size + self._for_sound if video else size)
+
+    def use(self, size: float) -> None:
+        """Take `size` bytes, after `fits`; also beyond what is there."""
+        self._tokens -= size
 
 
 class Load:
     """Measured traffic against a limit, and the share of each receiver that results."""
 
-    __slots__ = ("_bytes", "_limit", "_since", "share")
+    __slots__ = ("_limit", "_since", "offered", "share")
 
     def __init__(self, limit: float, now: float) -> None:
         self._limit = limit
-        self._bytes = 0
+        #: Bytes that were to be sent since the last update, whether they could be or not.
+        self.offered = 0
         self._since = now
         #: Maximum bit rate for one receiver.
         self.share = float("inf")
-
-    def count(self, size: int) -> None:
-        """Count bytes that were to be sent, whether they could be or not."""
-        self._bytes += size
 
     def update(self, largest: float, ceiling: float, now: float) -> None:
         """Change the share. `largest`: the rate of the receiver that gets most; `ceiling`: no limit."""
         passed = now - self._since
         if passed < _STEP:
             return
-        rate = 8 * self._bytes / passed
-        self._bytes, self._since = 0, now
+        rate = 8 * self.offered / passed
+        self.offered, self._since = 0, now
         if rate > _FULL * self._limit:
             self.share = max(_LESS * min(self.share, largest), _SHARE_MIN)
         elif rate < _FREE * self._limit and self.share < float("inf"):
@@ -114,24 +119,25 @@ class Traffic:
 
     def may_publish(self, budget: ByteBudget, size: int, now: float, *, video: bool) -> bool:
         """Whether a member may publish `size` bytes more; if so, they are taken."""
-        if budget.fits(size, now, video=video):
-            budget.spend(now, size)
+        if budget.fits(size, now, video):
+            budget.use(size)
             return True
         self._counts["over_member_rate"] += 1
         return False
 
     def may_send(self, room: RoomTraffic, size: int, now: float, *, video: bool) -> bool:
         """Whether `size` bytes may be sent to members of a room; if so, they are taken."""
-        room.load.count(size)
-        self._load.count(size)
-        if not room.budget.fits(size, now, video=video):
+        room.load.offered += size
+        self._load.offered += size
+        budget, total = room.budget, self._budget
+        if not budget.fits(size, now, video):
             self._counts["over_room_rate"] += 1
             return False
-        if not self._budget.fits(size, now, video=video) and room.window + size > self._fair:
+        if not total.fits(size, now, video) and room.window + size > self._fair:
             self._counts["over_total_rate"] += 1
             return False
-        room.budget.spend(now, size)
-        self._budget.spend(now, size)
+        budget.use(size)
+        total.use(size)
         room.window += size
         return True
 
