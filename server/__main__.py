@@ -3,14 +3,18 @@
 Standard output has the line ``listening on URL``, with ``--tls`` the line ``certificate sha256 FINGERPRINT``,
 with ``--window`` the line ``window URL``, with ``--metrics`` the line ``metrics URL``, and for every SIGUSR1
 a line ``disclosure JSON`` (`server.disclosure.view`). Standard error has the log. SIGHUP reads the
-certificate again. When the server stops, it sends all connections a last message. The exit status is 0 after
-a signal, and 2 if the server cannot start.
+certificate again.
+
+At the first SIGTERM or SIGINT the server opens no more rooms, waits up to `drain_time` for meetings to end,
+and sends all connections a last message. A second signal ends the process at once. The exit statuses are
+`STOPPED`, `USAGE` and `CANNOT_START`.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import resource
@@ -20,9 +24,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from snugroom.server import memory
+
+if __name__ == "__main__":
+    memory.begin()
+
 import msgspec
 
-from snugroom.server import config, logs, tokens
+from snugroom.server import config, http, logs, process, tokens
 from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.disclosure import command, metrics, view, window
@@ -39,6 +48,11 @@ COMMANDS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "doctor": doctor.main,
     "tokens": tokens.main,
 }
+#: Exit statuses: stopped by a signal; wrong command line or settings; an address in use, for example.
+STOPPED: Final = 0
+USAGE: Final = 2
+CANNOT_START: Final = 3
+_ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 #: Default address of the metrics.
 METRICS = "127.0.0.1:9464"
 
@@ -85,6 +99,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         type=int,
         help="processes for media, each with a UDP port of its own (default 1)",
+    )
+    parser.add_argument(
+        "--inspectable",
+        action="store_true",
+        help="let this user's other processes read the server's memory, as `snug demo` does",
     )
     parser.add_argument(
         "--hostile",
@@ -143,62 +162,123 @@ def _make(settings: Settings, hostile: str | None, in_process: bool) -> Server:
     return run.make(settings, hostile)
 
 
+class _Console:
+    """The operator's ways into a running server: disclosure socket, signals, window, metrics, systemd."""
+
+    def __init__(self, server: Server, settings: Settings) -> None:
+        self._server = server
+        self._settings = settings
+        self._socket = DisclosureSocket(server)
+        self._listeners: list[window.Window | metrics.Metrics] = []
+        self._telling: set[asyncio.Task[None]] = set()
+        self._service = Service(os.environ)
+
+    async def start(self, url: str) -> None:
+        """Open all that the settings ask for, and print where. Raises StartError."""
+        try:
+            await self._socket.start()
+        except OSError:
+            log.warning("the disclosure socket failed to open: `disclose` gets no answer")
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, self._tell)
+        if self._service or self._server.certificate is not None:
+            # without either, SIGHUP means that the terminal has closed
+            loop.add_signal_handler(signal.SIGHUP, self._server.reload)
+        _say(f"listening on {url}")
+        if self._server.certificate is not None:
+            _say(f"certificate sha256 {self._server.certificate.fingerprint}")
+        if self._settings.window is not None:
+            await self._listen("window", window.Window(self._server, self._settings.window))
+        if self._settings.metrics is not None:
+            await self._listen("metrics", metrics.Metrics(self._server, self._settings.metrics))
+        self._service.ready()
+
+    async def _listen(self, name: str, listener: window.Window | metrics.Metrics) -> None:
+        self._listeners.append(listener)
+        try:
+            _say(f"{name} {await listener.start()}")
+        except OSError as error:
+            where = getattr(self._settings, name)
+            raise StartError(f"can't listen on {where}: {error.strerror}") from None
+        except PageError as error:
+            raise StartError(str(error)) from None
+
+    def _tell(self) -> None:
+        async def disclosed() -> None:
+            _say(await view.line(self._server))
+
+        task = asyncio.get_running_loop().create_task(disclosed())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    def stopping(self) -> None:
+        """Say that the server stops. Harmless if said before."""
+        self._service.stopping()
+
+    async def stop(self) -> None:
+        """Close everything. Harmless if not started."""
+        self.stopping()
+        for listener in self._listeners:
+            await listener.stop()
+        self._socket.stop()
+
+
+def _say(line: str) -> None:
+    logs.writer(logs.STDOUT).put(line)
+
+
+async def _start(server: Server, console: _Console) -> None:
+    await console.start(await server.start())
+
+
+async def _drain(server: Server, seconds: float) -> None:
+    """Wait until all meetings have ended, for at most `seconds`."""
+    server.drain()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while server.signaling.connections:  # noqa: ASYNC110 - no connection reports its end to us
+                await asyncio.sleep(0.1)
+
+
+async def _forget(server: Server) -> None:
+    """Overwrite the traces of clients that have left, until cancelled (`server.memory`)."""
+    while True:
+        await asyncio.sleep(1.0)
+        if server.forgetting.due(server.clock()):
+            http.empty_cache(asyncio.get_running_loop())
+            memory.forget()
+
+
 async def _serve(settings: Settings, hostile: str | None, in_process: bool) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+
+    def asked() -> None:
+        stop.set()
+        for number in _ENDS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)  # a second signal ends the process
+
+    for number in _ENDS:
+        loop.add_signal_handler(number, asked)
     server = _make(settings, hostile, in_process)
-    disclosure_socket = DisclosureSocket(server)
-    service = Service(os.environ)
-    looking: window.Window | None = None
-    counting: metrics.Metrics | None = None
-    telling: set[asyncio.Task[None]] = set()
-
-    async def disclosed() -> None:
-        print(await view.line(server), flush=True)
-
-    def tell() -> None:
-        task = loop.create_task(disclosed())
-        telling.add(task)
-        task.add_done_callback(telling.discard)
-
+    console = _Console(server, settings)
+    starting = loop.create_task(_start(server, console))
+    stopped = loop.create_task(stop.wait())
+    forgetting = loop.create_task(_forget(server))
     try:
-        url = await server.start()
-        try:
-            await disclosure_socket.start()
-        except OSError:
-            log.warning("the disclosure socket failed to open: `disclose` gets no answer")
-        loop.add_signal_handler(signal.SIGUSR1, tell)
-        if service or server.certificate is not None:
-            # without either, SIGHUP means that the terminal has closed
-            loop.add_signal_handler(signal.SIGHUP, server.reload)
-        print(f"listening on {url}", flush=True)
-        if server.certificate is not None:
-            print(f"certificate sha256 {server.certificate.fingerprint}", flush=True)
-        if settings.window is not None:
-            looking = window.Window(server, settings.window)
-            try:
-                print(f"window {await looking.start()}", flush=True)
-            except OSError as error:
-                raise StartError(f"can't listen on {settings.window}: {error.strerror}") from None
-            except PageError as error:
-                raise StartError(str(error)) from None
-        if settings.metrics is not None:
-            counting = metrics.Metrics(server, settings.metrics)
-            try:
-                print(f"metrics {await counting.start()}", flush=True)
-            except OSError as error:
-                raise StartError(f"can't listen on {settings.metrics}: {error.strerror}") from None
-        service.ready()
-        await stop.wait()
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            return
+        starting.result()
+        await stopped
+        console.stopping()
+        await _drain(server, settings.drain_time)
     finally:
-        service.stopping()
-        if counting is not None:
-            await counting.stop()
-        if looking is not None:
-            await looking.stop()
-        disclosure_socket.stop()
+        for task in (starting, stopped, forgetting):
+            task.cancel()
+        await asyncio.wait({starting, stopped, forgetting})
+        await console.stop()
         await server.stop()
 
 
@@ -208,6 +288,7 @@ def main(argv: Sequence[str] | None = None, *, in_process: bool = False) -> int:
     if argv and argv[0] in COMMANDS:
         return COMMANDS[argv[0]](argv[1:])
     arguments = _arguments(argv)
+    process.lock_memory_away(inspectable=arguments.inspectable)
     logs.install(arguments.log_level)
     try:
         settings = _settings(arguments)
@@ -216,12 +297,15 @@ def main(argv: Sequence[str] | None = None, *, in_process: bool = False) -> int:
             from snugroom.server.hostile import run
 
             print(run.listing())
-            return 0
+            return STOPPED
+        memory.freeze()
         asyncio.run(_serve(settings, arguments.hostile, in_process))
     except (ConfigError, StartError) as error:
-        print(f"snug-server: {error}", file=sys.stderr)
-        return 2
-    return 0
+        logs.writer(logs.STDERR).put(f"snug-server: {error}")
+        return USAGE if isinstance(error, ConfigError) else CANNOT_START
+    finally:
+        logs.close()
+    return STOPPED
 
 
 if __name__ == "__main__":

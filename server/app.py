@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from nacl.signing import SigningKey
 
-from snugroom.server import config, page, tokens
+from snugroom.server import config, http, memory, page, tokens
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.entrance import Arrival
@@ -76,8 +76,13 @@ class Server:
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self._tick: asyncio.Task[None] | None = None
-        self._greeting: set[web.RequestHandler] = set()
-        self._reading: set[web.RequestHandler] = set()
+        self.http_log = http.Log()
+        #: Whether the server ends soon, and opens no more rooms.
+        self.draining = False
+        #: When to overwrite the traces of connections that have ended (`server.__main__`).
+        self.forgetting = memory.Forgetting(settings.forget_time)
+        self._greeting: dict[object, asyncio.TimerHandle] = {}
+        self._reading: set[object] = set()
 
     @property
     def signaling(self) -> Signaling:
@@ -88,8 +93,7 @@ class Server:
     @property
     def greeting(self) -> int:
         """Number of open TCP connections that are not WebSockets."""
-        upgraded = self.signaling.upgraded
-        return sum(h.transport is not None and h not in upgraded for h in self._greeting)
+        return sum(handler not in self.signaling.upgraded for handler in self._greeting)
 
     async def start(self) -> str:
         """Listen, and return the URL.
@@ -130,14 +134,18 @@ class Server:
             [
                 web.get("/ws", self._signaling.handle),
                 web.get("/healthz", self._health),
+                web.get("/readyz", self._ready),
                 *self._page(origin),
             ]
         )
         app.on_response_prepare.append(self._reads)
-        self._runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=0.5, keepalive_timeout=s.handshake_time, lingering_time=1.0
+        self._runner = await http.run(
+            app,
+            self.http_log,
+            shutdown_timeout=0.5,
+            keepalive_timeout=s.handshake_time,
+            lingering_time=1.0,
         )
-        await self._runner.setup()
         self._listener = await self._accept(listening)
         self._tick = asyncio.create_task(self._signaling.tick())
         log.info("started")
@@ -195,6 +203,7 @@ class Server:
             turn=turn,
             turn_time=s.turn_time,
             limits=s.media,
+            forget_time=s.forget_time,
         )
         try:
             if self._in_process:
@@ -227,11 +236,32 @@ class Server:
     def _make_sfu(self, **options: Any) -> Sfu:
         return Sfu(**options)
 
+    def drain(self) -> None:
+        """Open no more rooms, and report that the server is not ready. Meetings go on until `stop`."""
+        self.draining = True
+        if self._signaling is not None:
+            self._signaling.hub.draining = True
+
+    def unready(self) -> list[str]:
+        """Return the reasons why the server can serve no new meeting now; none if it can."""
+        reasons = ["stopping"] if self.draining else []
+        if self._signaling is None or self._listener is None or not self._listener.is_serving():
+            return [*reasons, "not listening"]
+        reasons += [reason for reason in self._signaling.ready() if reason not in reasons]
+        try:
+            os.close(os.dup(self._listener.sockets[0].fileno()))
+        except OSError:
+            reasons.append("no file descriptor is left")
+        if self._workers is not None and (silent := self._workers.unanswered()):
+            reasons.append(f"media workers that do not answer: {silent} of {len(self._workers.slots)}")
+        return reasons
+
     async def stop(self) -> None:
         """Send all connections the last message, and close everything.
 
         Takes a bounded time. Harmless if not started.
         """
+        self.drain()
         if self._listener is not None:
             self._listener.close()
         if self._signaling is not None:
@@ -260,38 +290,42 @@ class Server:
         loop = asyncio.get_running_loop()
 
         def cut() -> None:
-            reads = handler in self._reading
-            self._reading.discard(handler)
-            if reads and handler.transport is not None and handler not in self.signaling.upgraded:
-                loop.call_later(self.settings.page_time, cut)
+            if handler in self._reading:
+                self._reading.discard(handler)
+                self._greeting[handler] = loop.call_later(self.settings.page_time, cut)
                 return
-            self._greeting.discard(handler)
+            del self._greeting[handler]
             if handler not in self.signaling.upgraded:
                 limiter.abort()
                 # asyncio reports no end of a connection whose TLS handshake has failed
-                byte_limiters.pop(handler, None)
+                lost()
 
-        delay = self.settings.handshake_time
-        if len(self._greeting) >= self.settings.max_connections:
-            # connections that have closed or have become WebSockets do not count
-            upgraded, open_ones = self.signaling.upgraded, self.signaling.byte_limiters
-            self._greeting = {h for h in self._greeting if h in open_ones and h not in upgraded}
-        if len(self._greeting) >= self.settings.max_connections:
-            delay = 0  # not call_soon, which would run before connection_made
-        else:
-            self._greeting.add(handler)
-        loop.call_later(delay, cut)
         byte_limiters = self.signaling.byte_limiters
-        limiter = byte_limiters[handler] = ByteLimiter(handler, lambda: byte_limiters.pop(handler, None))
 
-        def turned_away() -> None:
+        def lost() -> None:
+            # nothing may refer to the handler, which knows the client's address
+            self.forgetting.left(self.clock())
             byte_limiters.pop(handler, None)
-            self._greeting.discard(handler)
+            self._reading.discard(handler)
+            if (timer := self._greeting.pop(handler, None)) is not None:
+                timer.cancel()
 
-        return Arrival(self.signaling.admission.entrance, limiter, turned_away)
+        if len(self._greeting) >= self.settings.max_connections:
+            for upgraded in self.signaling.upgraded & self._greeting.keys():
+                self._greeting.pop(upgraded).cancel()  # a WebSocket has timeouts of its own
+        full = len(self._greeting) >= self.settings.max_connections
+        # not call_soon, which would run before connection_made
+        self._greeting[handler] = loop.call_later(0 if full else self.settings.handshake_time, cut)
+        limiter = byte_limiters[handler] = ByteLimiter(handler, lost)
+        return Arrival(self.signaling.admission.entrance, limiter, lost)
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        reasons = self.unready()
+        body = {"ready": not reasons, "reasons": reasons}
+        return web.json_response(body, status=503 if reasons else 200, headers={"Cache-Control": "no-store"})
 
     def _page(self, origin: str) -> list[web.RouteDef]:
         if not self.settings.page:

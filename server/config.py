@@ -135,7 +135,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         idle_time: without a frame or pong; also in a room that nobody opens.
         heartbeat: between pings; the server closes a connection without a pong within half of this time.
         room_linger: that an opened room outlives its last connection.
-        stop_time: for the last messages when the server stops.
+        forget_time: from the end of a connection until nothing of its client is left in memory; a moment more
+            if the server is busy.
+        drain_time: for meetings to end by themselves when the server stops: it opens no new rooms meanwhile.
+        stop_time: for the last messages when the server stops, after `drain_time`.
 
     The SFU
         media: limits and timeouts of one SFU, in a separate table after a line ``[media]``.
@@ -219,6 +222,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     idle_time: Seconds = 60.0
     heartbeat: Seconds = 20.0
     room_linger: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 30.0
+    forget_time: Annotated[float, msgspec.Meta(gt=0, le=50)] = 30.0
+    drain_time: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 0.0
     stop_time: Annotated[float, msgspec.Meta(gt=0, le=10)] = 1.5
 
     media: MediaLimits = MediaLimits()

@@ -5,11 +5,18 @@ libraries may contain anything: aiohttp logs the remote address with every faile
 sockets in debug mode, and an exception quotes the value that caused it. Of a library's record only the level,
 the logger and the place in the code are kept; of any exception, its type and place. The log record factory
 removes the rest, so that no handler receives more.
+
+A log must never stop the server. Lines wait in a queue for a thread that writes them, and that may block: if
+nobody reads standard error, or the disk is full, lines are dropped and counted (`LineWriter`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import queue
+import select
 import sys
 import threading
 import traceback
@@ -20,6 +27,10 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: Top-level loggers whose texts are kept.
 OWN = ("snugroom", "__main__")
 WITHHELD = "(text withheld)"
+#: Lines that wait at most, and characters of a log record.
+LINES_MAX = 1024
+LINE_MAX = 4096
+STDOUT, STDERR = 1, 2
 
 
 def location(error: BaseException | None, trace: TracebackType | None) -> str:
@@ -56,6 +67,89 @@ class SafeRecord(logging.LogRecord):
             self.exc_text = location(exc_info[1], exc_info[2])
 
 
+class LineWriter:
+    """Writes lines to a file descriptor from a thread. `dropped` counts the lines that it could not write.
+
+    `put` never waits. When lines can be written again, one of them tells how many were dropped.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.dropped = 0
+        self._told = 0
+        self._descriptor = descriptor
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def put(self, line: str) -> None:
+        """Write a line, sooner or later; drop it if too many are waiting."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="lines", daemon=True)
+            self._thread.start()
+        if self._lines.qsize() >= LINES_MAX:
+            self.dropped += 1
+        else:
+            self._lines.put(line.encode("utf-8", "replace") + b"\n")
+
+    def close(self, seconds: float) -> None:
+        """Write what waits, for at most this time."""
+        if self._thread is not None:
+            self._lines.put(None)
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        written = 0
+        while (line := self._lines.get()) is not None:
+            if not self._write(line):
+                self.dropped += 1
+                continue
+            written += 1
+            missing = self.dropped - self._told
+            if missing and (self._lines.empty() or written % LINES_MAX == 0):
+                self._told += missing * self._write(f"{missing} log lines dropped\n".encode())
+
+    def _write(self, data: bytes) -> bool:
+        """Return whether all of `data` was written."""
+        with contextlib.suppress(OSError):  # nobody reads, the disk is full, or there is no such file
+            while data:
+                try:
+                    data = data[os.write(self._descriptor, data) :]
+                except BlockingIOError:  # somebody else has made the file non-blocking
+                    select.select([], [self._descriptor], [])
+            return True
+        return False
+
+
+class _Handler(logging.Handler):
+    """Passes formatted records to a `LineWriter`."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._writer.put(self.format(record)[:LINE_MAX])
+
+
+#: Standard error's and standard output's, once they are used.
+_writers: dict[int, LineWriter] = {}
+
+
+def writer(descriptor: int) -> LineWriter:
+    """Return the one writer of this descriptor."""
+    return _writers.setdefault(descriptor, LineWriter(descriptor))
+
+
+def dropped() -> int:
+    """Return the number of lines of this process that could not be written."""
+    return sum(each.dropped for each in _writers.values())
+
+
+def close(seconds: float = 0.5) -> None:
+    """Write what waits, before the process ends."""
+    for each in _writers.values():
+        each.close(seconds)
+
+
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     text = location(error, trace) or kind.__name__
     logging.getLogger("snugroom.server.uncaught").critical("uncaught %s", text)
@@ -69,7 +163,7 @@ def install(level: str) -> None:
     logging.setLogRecordFactory(SafeRecord)
     logging.captureWarnings(True)
     logging.raiseExceptions = False
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(writer(STDERR))
     handler.setFormatter(logging.Formatter(FORMAT))
     root = logging.getLogger()
     root.handlers = [handler]

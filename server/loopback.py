@@ -6,7 +6,7 @@ import socket
 
 from aiohttp import web
 
-from snugroom.server import config
+from snugroom.server import config, http
 
 
 class Loopback:
@@ -19,8 +19,7 @@ class Loopback:
 
     async def _listen(self, app: web.Application) -> str:
         """Serve `app`, and return ``http://HOST:PORT``. Raises OSError if the port is taken."""
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-        await self._runner.setup()
+        self._runner = await http.run(app, shutdown_timeout=0.5)
         family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:

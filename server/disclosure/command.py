@@ -28,6 +28,8 @@ _PREFIX: Final = "snug-server/"
 _QUESTION_MAX: Final = 256
 _ANSWER_MAX: Final = 64 * 2**20
 _TIME: Final = 10.0
+#: The exit status of a program that SIGPIPE ends, in a shell.
+_NO_READER: Final = 141
 #: Maximum number of connections at a time.
 _BUSY_MAX: Final = 4
 _CREDENTIALS: Final = struct.Struct("=iII")  # pid, uid and gid of the other end, from the kernel
@@ -174,7 +176,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Run ``snug-server disclose``, and return the exit status.
 
-    The status is 0 for an answer, 1 for an answer that an audit found incomplete, and 2 for no answer.
+    The status is 0 for an answer, 1 for an answer that an audit found incomplete, 2 for no answer, and 141 if
+    nobody reads the answer.
     """
     arguments = parser().parse_args(argv)
     try:
@@ -189,6 +192,10 @@ def main(argv: Sequence[str]) -> int:
     except DiscloseError as error:
         print(f"snug-server: {error}", file=sys.stderr)
         return 2
-    print(output)
+    try:
+        print(output, flush=True)
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes the rest at its end
+        return _NO_READER
     found = disclosed.get("audit", {})
     return 1 if found.get("undeclared") or found.get("misplaced") else 0

@@ -16,6 +16,7 @@ from snugroom.server.disclosure import inventory_admission, inventory_media
 from snugroom.server.disclosure.kinds import COUNT, LIMITS, MACHINERY, PAGE, SETTINGS, every
 
 ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
+    "snugroom.server.config.Settings": {},
     "snugroom.server.app.Server": {
         "settings": SETTINGS,
         "url": "- the server's own address = setting",
@@ -29,12 +30,10 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_signaling": "connections",
         **every("_runner _listener _greeting _reading", "greeting = http"),
         "_tick": MACHINERY + " = http",
+        "http_log": "refusals",
+        "draining": MACHINERY,
+        "forgetting": "forgetting",
     },
-    "snugroom.server.config.Settings": every(
-        "listen origin allowed_origins tls media_address media_bind media_also metrics trusted_proxies "
-        "client_header open open_password_file tokens_key_file",
-        SETTINGS + " = setting",
-    ),
     "snugroom.server.tls.Certificate": {
         "_files": SETTINGS + " = setting",
         "fingerprint": "- the server's own certificate = setting",
@@ -44,6 +43,28 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_path": MACHINERY + " = setting",
         "interval": MACHINERY,
         "_watchdog": MACHINERY + " = http",
+    },
+    "snugroom.server.__main__._Console": {
+        **every("_server _socket", MACHINERY),
+        "_settings": SETTINGS,
+        **every("_listeners _telling _service", MACHINERY + " = http"),
+    },
+    "snugroom.server.http.Log": {
+        **every("logger extra", MACHINERY + " = library"),
+        "malformed": "refusals",
+    },
+    "snugroom.server.http.Request": every(
+        "_cache _client_max_fields _client_max_size _headers _loop _match_info _message _method _payload"
+        " _payload_writer _protocol _rel_url _state _task _transport_peername _transport_sockname"
+        " _transport_sslcontext _version",
+        "?people[].headers = http",
+    ),
+    "snugroom.server.memory.Forgetting": every("_interval _next _rounds", "forgetting"),
+    "snugroom.server.logs.LineWriter": {
+        "dropped": "log_lines_dropped",
+        **every("_told _descriptor", MACHINERY),
+        "_lines": "- lines of the log, without anybody's data = http",
+        "_thread": MACHINERY + " = http",
     },
     "snugroom.server.rooms.signaling.Signaling": {
         "hub": "rooms",
@@ -108,6 +129,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_in_lobby": "?lobbies[].handles = handle lobby",
         "ledger": "memory_bytes",
         "_places": "rooms",
+        "draining": MACHINERY,
         "permission": "permission",
     },
     "snugroom.server.rooms.permission.Permission": {
@@ -283,7 +305,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_received": MACHINERY + " = packet",
     },
     "snugroom.server.sfu.workers.pipe.Setup": {
-        **every("port tcp turn turn_time limits", SETTINGS),
+        **every("port tcp turn turn_time limits forget_time", SETTINGS),
         **every("address bind also level", SETTINGS + " = setting"),
     },
     "snugroom.server.sfu.workers.pipe.Join": {
@@ -315,8 +337,8 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.workers.pipe.Heartbeat": {
         "totals": "media = label",
-        "cpu": "media",
-        "memory": "media",
+        **every("cpu memory", "media"),
+        "forgetting": "forgetting",
     },
     "snugroom.server.sfu.workers.pipe.Inspection": {
         "ticket": MACHINERY,
@@ -332,6 +354,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     ),
     "snugroom.server.sfu.workers.worker.Worker": {
         **every("ended _starting _sending_heartbeats", MACHINERY + " = http"),
+        "_forgetting": "forgetting",
         "_sfu": "media",
         "_pipe": MACHINERY,
     },
@@ -349,7 +372,7 @@ def entry(klass: type, attribute: str) -> tuple[str, tuple[str, ...]] | None:
         if attribute in holds:
             place, _, kinds = holds[attribute].partition(" = ")
             return place, tuple(kinds.split())
-        # in structs of settings, all attributes that the table does not name are numbers
+        # of all fields of the settings, so that none can be missing
         if base.__module__ in ("snugroom.server.config", "snugroom.server.sfu.limits"):
-            return SETTINGS, ()
+            return SETTINGS, ("setting",)
     return None

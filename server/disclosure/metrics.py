@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 
-from snugroom.server import config, process
+from snugroom.server import config, logs, process
 from snugroom.server.app import Server
 from snugroom.server.config import ConfigError
 from snugroom.server.disclosure import view
@@ -104,6 +104,15 @@ def _machine(page: Page, heartbeats: Iterable[tuple[str, Heartbeat]]) -> None:
         page.put(("snug_resident_memory_bytes", "gauge", "Resident memory."), heartbeat.memory, worker=worker)
 
 
+def _process(page: Page, server: Server) -> None:
+    about = "Whether the server can serve new meetings (1), as /readyz."
+    page.put(("snug_ready", "gauge", about), int(not server.unready()))
+    about = "Log lines that nobody read in time, or that no disk took."
+    page.put(("snug_log_lines_dropped_total", "counter", about), logs.dropped())
+    about = "Requests that were no valid HTTP."
+    page.put(("snug_http_malformed_total", "counter", about), server.http_log.malformed)
+
+
 def text(server: Server, media: MediaView) -> str:
     """Return the page's text. Without workers, the server's process has the label of worker 0.
 
@@ -132,6 +141,7 @@ def text(server: Server, media: MediaView) -> str:
         ("snug_queued_bytes", signaling.queued_bytes(), "Bytes that wait for slow readers of WebSockets."),
     ):
         page.put((name, "gauge", about), value)
+    _process(page, server)
     for code, count in sorted(signaling.refusals.items()):
         page.put(("snug_refusals_total", "counter", "Refusals, by their code."), count, code=code)
     for what, count in sorted(signaling.relieved.items()):

@@ -37,6 +37,16 @@ _PERMISSION: Final = {
 }
 
 
+def _known_of_a_connection(view: dict[str, Any]) -> str:
+    known = (
+        "Of each connection it knows, while it lasts: its IP addresses, the headers of its HTTP request, a "
+        "random handle, and since when it is there. "
+    )
+    if view["freed_memory_is_overwritten"]:
+        return known + "Within a minute after its end it overwrites all of that."
+    return known + "After its end, remains of that stay in memory until something else is written there."
+
+
 def sentences(view: dict[str, Any]) -> list[str]:
     """Return sentences that say what the server holds, and what it does not know.
 
@@ -57,8 +67,7 @@ def sentences(view: dict[str, Any]) -> list[str]:
         f"This server has been running for {_age(view['uptime'])}, and remembers nothing from before.",
         f"It has {here} from {places}: {inside} in {_count(len(rooms), 'room')}, {waiting} in "
         f"{_count(len(lobbies), 'lobby', 'lobbies')}, {view['at_the_door']} at a door.",
-        "Of each connection it knows, while it lasts and no longer: its IP addresses, the headers of its "
-        "HTTP request, a random handle, and since when it is there.",
+        _known_of_a_connection(view),
         f"It counts what {_count(view['clients_known'], 'client')} opened, under a keyed hash of its "
         "address; it forgets hash and key within a minute after the last connection from there.",
         "Of a room it knows a number that is a hash, the public key of its hosts, who is connected, and how "

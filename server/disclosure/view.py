@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from snugroom.server import process
+from snugroom.server import logs, memory, process
 from snugroom.server.app import Server
 from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.hub import Hub
@@ -111,6 +111,7 @@ def disclosure(
     never printed.
     `addresses` is the number of different addresses that are connected now; `clients_known` is the number of
     clients and networks whose keyed hashes are kept, including those that left within the last minute.
+    `forgetting`: traces of a client that has left may still be in memory (`server.memory`).
     `server.disclosure.inventory` names the place of each attribute in the view.
     """
     signaling = server.signaling
@@ -133,7 +134,7 @@ def disclosure(
         "clients_known": len(signaling.admission.clients),
         "memory_bytes": signaling.memory,
         "queued_bytes": signaling.queued_bytes(),
-        "refusals": dict(signaling.refusals),
+        "refusals": {**signaling.refusals, "http": server.http_log.malformed},
         "lobbies": lobbies,
         "rooms": rooms,
         "blobs": sum(len(r["commits"]) + len(r["relays"]) for r in rooms),
@@ -152,6 +153,9 @@ def disclosure(
         "permission": _permission(hub, server.settings.open, identifiers),
         "own_keys": list(OWN_KEYS),
         "files_open_for_writing": _files(found),
+        "log_lines_dropped": logs.dropped(),
+        "freed_memory_is_overwritten": memory.wipes(),
+        "forgetting": server.forgetting.pending or any(h.forgetting for h in found.heartbeats.values()),
     }
     if identifiers:
         view["people"] = _people(server, held)

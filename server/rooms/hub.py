@@ -74,6 +74,8 @@ class Hub:
         self._in_lobby: dict[bytes, bytes] = {}
         self.ledger = Ledger()
         self._places = Places(settings)
+        #: Whether the server ends soon: it opens no more rooms.
+        self.draining = False
 
     # -- one connection ------------------------------------------------------------------------
 
@@ -229,6 +231,8 @@ class Hub:
         self, handle: bytes, door: RoomDoor, number: bytes, now: float
     ) -> tuple[Room, list[Effect]] | Refused:
         """Make a room, and return it with what that causes; or why there is none."""
+        if self.draining:
+            return Refused("stopping", "the server is stopping and opens no more rooms", "room_door", True)
         if not self._places.may_open(handle, now):
             return Refused("full", _TOO_MANY_ROOMS, "room_door", fatal=True)
         victim = None

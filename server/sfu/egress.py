@@ -75,3 +75,8 @@ class Egress:
         """Discard the cached send plans: an address or a session has changed, or is about to go."""
         if self.packet_io is not None:
             self.packet_io.changed()
+
+    def wipe(self) -> None:
+        """Overwrite the buffers of datagrams and addresses. Nothing may wait in them."""
+        if self.packet_io is not None:
+            self.packet_io.wipe()

@@ -372,11 +372,13 @@ class Sfu:
                 # A client that receives nothing at all can tell a broken network from a quiet meeting.
                 ready = [link for link in self._links.values() if link.outbound is not None]
                 self._egress.perform([SendRtcp(link, _HEARTBEAT) for link in ready])
-            if now >= self._next_sweep:
+            if sweeps := now >= self._next_sweep:
                 self._next_sweep = now + 1.0
                 self._transports.sweep(now)
                 self._egress.changed()  # don't keep addresses of former peers or of strangers
             self._egress.flush()
+            if sweeps:
+                self._egress.wipe()
         except Exception as error:  # the next tick must still come
             self._counts["errors"] += 1
             log.error("a tick raised %s", type(error).__name__)

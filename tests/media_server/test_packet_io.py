@@ -214,3 +214,34 @@ def test_keys_are_split_as_the_standard_says_and_stay_unprinted() -> None:
     assert repr(keys) == "Keys(...)"
     with pytest.raises(ValueError, match="length"):
         srtp.Keys.split(profile, material[:-1])
+
+
+@KINDS
+def test_wiped_buffers_hold_no_datagram_and_no_address(kind: str, sock: socket.socket) -> None:
+    packet_io = make(kind, sock)
+    assert isinstance(packet_io, PlainPacketIo | BatchPacketIo)
+    sock.setblocking(False)
+    sink = Sink(PROFILES[0])
+    port = sink.address[1].to_bytes(2, "big")
+    sink._socket.sendto(b"a canary that came", sock.getsockname())
+    arrived: list[int] = []
+    packet_io.drain(16, lambda data, view, size, source: arrived.append(size))
+    packet_io.fan_out(rtp(1, 1, b"a canary to go" * 9), Fanout((sink,)))
+    packet_io.flush()
+    assert arrived == [18]
+
+    def held() -> bytes:
+        views = [packet_io._inbox.view, packet_io._outbox.view]
+        if isinstance(packet_io, BatchPacketIo):
+            views += [packet_io._incoming.names, packet_io._outgoing.names]
+        return b"".join(map(bytes, views))
+
+    assert b"a canary that came" in held()
+    assert kind == "plain" or held().count(port + bytes((127, 0, 0, 1))) == 2
+    packet_io.wipe()
+    assert not held().strip(b"\0")
+    # and it goes on
+    packet_io.fan_out(rtp(1, 2), Fanout((sink,)))
+    packet_io.flush()
+    assert len(sink.received()) == 2
+    sink.close()

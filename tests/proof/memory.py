@@ -15,6 +15,7 @@ import base64
 import json
 import os
 import signal
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+
+from tests.patience import PATIENCE
 
 #: What was found: for each canary (encoding, address).
 Found = dict[str, list[tuple[str, int]]]
@@ -176,20 +179,29 @@ def search_snapshots(snapshots: Iterable[Snapshot], canaries: Mapping[str, bytes
     return results
 
 
+def _states(process: Path) -> set[str]:
+    """The states of all threads, as proc(5) has them: T is stopped."""
+    stats = [(task / "stat").read_text() for task in (process / "task").iterdir()]
+    return {stat.rpartition(")")[2].split()[0] for stat in stats}
+
+
 @contextmanager
 def _stopped(pid: int) -> Iterator[None]:
-    """Hold a child still: what moves while it is read could be missed."""
+    """Hold a process still: what moves while it is read could be missed."""
     os.kill(pid, signal.SIGSTOP)
     try:
         # a stop is a request: it is done when the kernel says so
-        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+        end = time.monotonic() + PATIENCE
+        while not _states(Path("/proc", str(pid))) <= {"T", "t", "X", "Z"}:
+            assert time.monotonic() < end, f"process {pid} does not stop"
+            time.sleep(0.001)
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
 
 
 def snapshot(pid: int, known: dict[bytes, bytes] | None = None) -> Snapshot:
-    """Read every readable mapping of a child process, which stands still meanwhile (well under a second).
+    """Read every readable mapping of a process, which stands still meanwhile (well under a second).
 
     `known` is kept from one snapshot to the next, so that equal blocks are held once. PermissionError if the
     process may not be traced.

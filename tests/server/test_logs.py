@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import logging
+import os
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from snugroom.server import logs
+from tests.patience import PATIENCE
 
 SECRET = "203.0.113.77"
 
@@ -81,8 +85,12 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
         '"the page is missing or damaged, and is not served: run `make page`"',
         '"the disclosure socket failed to open: `disclose` gets no answer"',
         '"a tick failed"',
+        '"a message failed"',
         '"dropping a connection: %s", effect.last.code',
         '"uncaught %s", text',
+        # the operator's own certificate
+        '"the renewed certificate can\'t be used: the old one stays; `doctor` tells why"',
+        '"the certificate has been read again: %s", "a new one" if changed else "the same one"',
         # an exception's type is in the code, not in the datagram
         '"handling a datagram raised %s", type(error).__name__',
         '"a tick raised %s", type(error).__name__',
@@ -90,11 +98,14 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
         # of media workers there are numbers, counted from 0
         '"%d media workers", len(self.slots)',
         '"media worker %d does not read its messages", self.number',
-        '"media worker %d sends no heartbeats", slot.number',
-        '"media worker %d has ended: a new one starts in %.1f s", slot.number, delay',
-        '"a media worker can\'t be started: error %d", error.errno or 0',
         '"reporting a lost worker raised %s", type(error).__name__',
         '"a request to a media worker raised %s", type(error).__name__',
+        '"a spare media worker can\'t be started: %s", error.strerror',
+        '"media worker %d %s: a new one starts in %.1f s", slot.number, fault, delay',
+        '"media worker %d can\'t be started: %s", slot.number, error',
+        '"media worker %d can\'t open its port: %s", slot.number, error.strerror',
+        '"the spare media worker %s: another one starts", silent or child.fault()',
+        '"the spare media worker did not answer: another one starts"',
     }
     found = set()
     for file in Path(snugroom.server.__file__).parent.rglob("*.py"):
@@ -106,3 +117,59 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
             )
         )
     assert found == allowed
+
+
+# -- lines that nobody reads -----------------------------------------------------------------------------
+
+
+def _lines(reading: int) -> Iterator[str]:
+    with open(reading, encoding="utf-8") as file:
+        yield from (line.rstrip("\n") for line in file)
+
+
+def test_a_writer_never_waits_and_counts_what_it_drops() -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    writer = logs.LineWriter(writing)
+    total = 3 * logs.LINES_MAX
+    for number in range(total):  # this would wait for ever in a stream
+        writer.put(f"line {number} " + "." * 200)
+    assert writer.dropped > logs.LINES_MAX
+    dropped = writer.dropped
+    closing = threading.Thread(target=lambda: (writer.close(PATIENCE), os.close(writing)))
+    closing.start()
+    lines = list(_lines(reading))
+    closing.join()
+    assert f"{dropped} log lines dropped" in lines
+    assert len(lines) == total - dropped + 1
+    assert [int(line.split()[1]) for line in lines if line.startswith("line")][:100] == list(range(100))
+
+
+@pytest.mark.parametrize("where", ["full disk", "nobody", "closed"])
+def test_a_writer_survives_what_nobody_takes(where: str) -> None:
+    if where == "full disk":
+        writing = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reading, writing = os.pipe()
+        os.close(reading)
+    if where == "closed":
+        os.close(writing)
+    writer = logs.LineWriter(writing)
+    for _ in range(10):
+        writer.put("line")
+    writer.close(PATIENCE)
+    assert writer.dropped == 10
+
+
+def test_a_writer_waits_for_a_file_that_others_have_made_non_blocking() -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writing, False)
+    writer = logs.LineWriter(writing)
+    for number in range(200):
+        writer.put(f"line {number} " + "." * 100)
+    closing = threading.Thread(target=lambda: (writer.close(PATIENCE), os.close(writing)))
+    closing.start()
+    assert len(list(_lines(reading))) == 200
+    closing.join()
+    assert writer.dropped == 0

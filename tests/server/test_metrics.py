@@ -209,6 +209,6 @@ async def test_a_process_with_metrics() -> None:
             assert parse(await answer.text())["snug_connections", ""] == 0
         taken = url.removeprefix("http://").removesuffix("/metrics")
         status, errors = await fails("--listen", "127.0.0.1:0", "--metrics", taken)
-        assert status == 2
+        assert status == 3
         assert "in use" in errors
         assert (await process.end())[0] == 0

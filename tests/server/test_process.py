@@ -148,21 +148,22 @@ async def test_killed_and_started_again_it_is_reopened_where_it_was() -> None:
         assert (await server.end()) == (0, "")
 
 
-async def test_a_failed_start_gives_one_sentence_and_status_2(tmp_path: Path) -> None:
+async def test_a_failed_start_gives_one_sentence_and_a_status(tmp_path: Path) -> None:
     settings = tmp_path / "snug.toml"
     settings.write_text("max_memebers = 3\n")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        for arguments, says in (
-            (("--listen", f"127.0.0.1:{port}"), "in use"),
-            (("--listen", "nowhere"), "HOST:PORT"),
-            (("--config", str(settings)), "max_memebers"),
-            (("--config", str(tmp_path / "none")), "can't be read"),
+        for arguments, expected, says in (
+            (("--listen", f"127.0.0.1:{port}"), 3, "in use"),
+            (("--listen", "127.0.0.1:0", "--metrics", f"127.0.0.1:{port}"), 3, "in use"),
+            (("--listen", "nowhere"), 2, "HOST:PORT"),
+            (("--config", str(settings)), 2, "max_memebers"),
+            (("--config", str(tmp_path / "none")), 2, "can't be read"),
         ):
             status, text = await fails(*arguments)
-            assert status == 2
+            assert status == expected
             assert says in text
             assert text.startswith("snug-server: ")
             assert text.count("\n") == 1

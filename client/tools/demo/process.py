@@ -64,6 +64,7 @@ class ServerProcess:
             "snugroom.server",
             "--listen",
             "127.0.0.1:0",
+            "--inspectable",  # the demo searches the server's memory
             *self.arguments,
             stdin=asyncio.subprocess.PIPE if self.takes_orders else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

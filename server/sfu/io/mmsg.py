@@ -122,6 +122,10 @@ class Vector:
         halves = memoryview(ffi.buffer(self._control)).cast("B").cast("H")
         self._segments = halves[_CONTROL_LENGTH // 2 - 1 :: _CONTROL_SIZE // 2]
 
+    def wipe_names(self) -> None:
+        """Overwrite all addresses."""
+        self.names[:] = bytes(len(self.names))
+
     def gather(self, first: int, count: int, buffer: int, step: int) -> None:
         """Let `count` messages from `first` on begin at `buffer`, each `step` buffers after the last."""
         start = self._first_iov + _IOV_SIZE * buffer

@@ -109,6 +109,12 @@ class MultiTransport:
         for packet_io in self._packet_ios.values():
             packet_io.changed()
 
+    def wipe(self) -> None:
+        for packet_io in self._packet_ios.values():
+            packet_io.wipe()
+        if self._tcp is not None:
+            self._tcp.wipe()
+
     # -- other methods -------------------------------------------------------------------------
 
     def send(self, datagram: bytes, address: Address) -> None:

@@ -87,6 +87,9 @@ class PacketIo(Protocol):
     def changed(self) -> None:
         """Discard all caches: an address or a session has changed, or is about to go."""
 
+    def wipe(self) -> None:
+        """Overwrite the last datagrams and addresses in the buffers. Call it after `flush`."""
+
 
 class PlainPacketIo:
     """Packet I/O with recvfrom and sendto, which every system has."""
@@ -143,9 +146,13 @@ class PlainPacketIo:
     def changed(self) -> None:
         pass
 
+    def wipe(self) -> None:
+        self._inbox.wipe()
+        self._outbox.wipe()
+
     @property
     def buffers(self) -> int:
-        """Bytes of the datagram buffers, which hold the last datagrams until others come."""
+        """Bytes of the datagram buffers, which hold the last datagrams until others come, or `wipe`."""
         return len(self._inbox.view) + len(self._outbox.view)
 
     @property
@@ -443,9 +450,15 @@ class BatchPacketIo:
         self._plans.clear()
         self._addresses.clear()
 
+    def wipe(self) -> None:
+        self._inbox.wipe()
+        self._outbox.wipe()
+        self._incoming.wipe_names()
+        self._outgoing.wipe_names()
+
     @property
     def buffers(self) -> int:
-        """Bytes of the datagram buffers, which hold the last datagrams until others come."""
+        """Bytes of the datagram buffers, which hold the last datagrams until others come, or `wipe`."""
         return len(self._inbox.view) + len(self._outbox.view)
 
     @property

@@ -75,6 +75,10 @@ class Buffer:
         self.data: Any = ffi.new("unsigned char[]", size)
         self.view: memoryview = memoryview(ffi.buffer(self.data))
 
+    def wipe(self) -> None:
+        """Overwrite all of it."""
+        self.view[:] = bytes(len(self.view))
+
     @property
     def address(self) -> int:
         """The address of the memory, for other cffi libraries. Valid as long as this object lives."""

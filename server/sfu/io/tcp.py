@@ -256,6 +256,11 @@ class Tcp:
         if not self._push(connection):
             self._close(connection)
 
+    def wipe(self) -> None:
+        """Overwrite the buffers that all connections share."""
+        self._chunk[:] = bytes(_CHUNK)
+        self._inbox.wipe()
+
     # -- ending ------------------------------------------------------------------------------
 
     def sweep(self, now: float, known: Container[Address]) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from snugroom import IMPORT_FROM
+from snugroom.server import memory, process
 from snugroom.server.sfu.workers.pipe import PARENT_SIGNALS, FromWorker, Pipe, Ready, Setup
 
 _DECODER: Final = msgspec.msgpack.Decoder(FromWorker)
@@ -61,8 +62,9 @@ class WorkerProcess:
                     "-m",
                     _MODULE,
                     str(theirs.fileno()),
+                    *(() if process.memory_is_locked_away() else ("inspectable",)),
                     pass_fds=[theirs.fileno()],
-                    env=os.environ | {"PYTHONPATH": path},
+                    env=os.environ | {"PYTHONPATH": path} | memory.wiping(),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                 )

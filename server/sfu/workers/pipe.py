@@ -25,11 +25,17 @@ MESSAGE_MAX: Final = 64 * 2**20
 PARENT_SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGUSR1})
 _LENGTH: Final = struct.Struct("!L")
 
+#: Fields of `Setup` that are for the worker and not for its SFU.
+OWN: Final = {"level", "forget_time"}
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Setup(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """The first message: the arguments of the worker's SFU, answered by `Ready`. `level`: the log level."""
+    """The first message: the arguments of the worker's SFU, answered by `Ready`.
+
+    `level`: the log level; `forget_time`: as in `Settings`.
+    """
 
     address: str
     port: int
@@ -39,11 +45,12 @@ class Setup(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     turn: list[TurnServer]
     turn_time: float
     limits: MediaLimits
+    forget_time: float = 30.0
     level: str = "WARNING"
 
     def options(self) -> dict[str, Any]:
         """Return the arguments of `Sfu`."""
-        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "level"}
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name not in OWN}
 
 
 class Join(msgspec.Struct, frozen=True, tag=True):
@@ -104,11 +111,15 @@ class Joined(msgspec.Struct, frozen=True, tag=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag=True):
-    """Sent every second: `Sfu.totals` (empty before `Ready`), CPU seconds, resident memory in bytes."""
+    """Sent every second: `Sfu.totals` (empty before `Ready`), CPU seconds, resident memory in bytes.
+
+    `forgetting`: traces of a member that has left may still be in memory.
+    """
 
     totals: dict[str, int]
     cpu: float
     memory: int
+    forgetting: bool = False
 
 
 class AuditResult(msgspec.Struct, frozen=True):

@@ -40,6 +40,8 @@ LOOK: Final = 1.0
 HELD_UP: Final = 3.0
 #: Seconds of silence after which a worker counts as dead.
 SILENCE_MAX: Final = 10.0
+#: Seconds of silence after which the server is not ready for new meetings.
+UNANSWERED: Final = 3.0
 #: Seconds before a worker is started again, by the number of earlier ends; the last value then stays.
 BACK_OFF: Final = (0.0, 0.5, 2.0, 8.0, 30.0)
 #: Seconds of running after which the earlier ends of a worker do not count.
@@ -350,6 +352,11 @@ class Workers:
         for room, pin in list(self._pins.items()):
             if not pin.handles and now >= pin.until:
                 del self._pins[room]
+
+    def unanswered(self) -> int:
+        """Return the number of workers that are not running, or have not been heard of for `UNANSWERED` s."""
+        now = asyncio.get_running_loop().time()
+        return sum(not slot.up or now - slot.heartbeat_at > UNANSWERED for slot in self.slots)
 
     # -- messages from workers -----------------------------------------------------------------
 

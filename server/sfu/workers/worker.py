@@ -21,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from snugroom.server import logs, process
+from snugroom.server import logs, memory, process
 from snugroom.server.disclosure import audit
 from snugroom.server.sfu.io.sockets import BindError
 from snugroom.server.sfu.sfu import MediaError, Sfu
@@ -42,6 +42,7 @@ class Worker:
         self._sfu: Sfu | None = None
         self._starting: asyncio.Task[None] | None = None
         self._sending_heartbeats: asyncio.Task[None] | None = None
+        self._forgetting = memory.Forgetting(60.0)
         decoder = msgspec.msgpack.Decoder(ToWorker)
         self._pipe: Pipe[msgspec.Struct] = Pipe(decoder, self._on_message, self.ended.set)
 
@@ -73,6 +74,7 @@ class Worker:
 
     async def _start(self, setup: pipe.Setup) -> None:
         logging.getLogger().setLevel(setup.level)
+        self._forgetting = memory.Forgetting(setup.forget_time)
         sfu = Sfu(**setup.options())
         try:
             await sfu.start()
@@ -95,6 +97,7 @@ class Worker:
             sfu.subscribe(message.room, message.handle, message.ssrcs, message.max_layers)
         elif isinstance(message, pipe.Leave):
             sfu.leave(message.room, message.handle)
+            self._forgetting.left(time.monotonic())
         elif isinstance(message, pipe.Inspect):
             self._pipe.send(self._inspect(sfu, message))
         elif isinstance(message, pipe.LastFrame):
@@ -104,7 +107,8 @@ class Worker:
     # -- messages to the parent ----------------------------------------------------------------
 
     def _heartbeat(self, sfu: Sfu | None) -> Heartbeat:
-        return Heartbeat({} if sfu is None else sfu.totals(), time.process_time(), process.resident_memory())
+        totals = {} if sfu is None else sfu.totals()
+        return Heartbeat(totals, time.process_time(), process.resident_memory(), self._forgetting.pending)
 
     def _inspect(self, sfu: Sfu, request: pipe.Inspect) -> Inspection:
         audited: AuditResult | None = None
@@ -124,6 +128,9 @@ class Worker:
         while True:
             self._pipe.send(self._heartbeat(self._sfu))
             await asyncio.sleep(HEARTBEAT_INTERVAL)
+            memory.wipe_stack()  # strangers' addresses too
+            if self._forgetting.due(time.monotonic()):
+                memory.forget()
 
 
 def _end_with_parent() -> None:
@@ -133,12 +140,17 @@ def _end_with_parent() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Serve at the pipe whose descriptor is the one argument; return the exit status."""
+    """Serve at the pipe of the descriptor `arguments[0]`; return the exit status.
+
+    With a second argument, other processes of this user may read the memory of this one.
+    """
+    process.lock_memory_away(inspectable=len(arguments) > 1)
     _end_with_parent()
     for number in pipe.PARENT_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, pipe.PARENT_SIGNALS)
     logs.install("warning")
+    memory.freeze()
 
     async def run() -> None:
         with socket.socket(fileno=int(arguments[0])) as sock:

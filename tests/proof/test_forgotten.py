@@ -1,0 +1,252 @@
+"""A minute after everybody has left, nothing in the server's memory identifies anybody.
+
+The clients have addresses, headers, transport parameters and certificates that occur nowhere else, and the
+memory of all processes of the server is searched: while they are there, and after the server has forgotten
+them. The server's own clock decides when that is; here it takes seconds instead of half a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import random
+import socket
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from snugroom.server.sfu.io.dtls import Certificate
+from snugroom.server.wire.messages import Streams, Transport
+from tests.media_server.framed import by_tcp, put
+from tests.media_server.peer import Peer, rtp
+from tests.patience import PATIENCE
+from tests.proof.memory import Snapshot, snapshot
+from tests.server.wire_clients import Guest, Place
+
+ROOT = Path(__file__).parents[2]
+
+
+def _address() -> str:
+    """An address of loopback with so many digits that no other text has them by chance."""
+    return "127." + ".".join(str(random.randrange(100, 255)) for _ in range(3))
+
+
+@dataclass
+class Traces:
+    """What is searched for, as it stands in memory: bytes by name."""
+
+    patterns: dict[str, bytes] = field(default_factory=dict)
+
+    def text(self, name: str, value: str) -> str:
+        """Text, and its raw bytes in base64 and hex."""
+        self.patterns[name] = value.encode()
+        self.patterns[f"{name} in hex"] = value.encode().hex().encode()
+        return value
+
+    def data(self, name: str, value: bytes) -> None:
+        """Bytes, and how they may be written."""
+        self.patterns[name] = value
+        self.patterns[f"{name} in hex"] = value.hex().encode()
+        self.patterns[f"{name} in HEX"] = value.hex().upper().encode()
+        self.patterns[f"{name} in base64"] = base64.b64encode(value)[:-4]
+
+    def place(self, name: str, host: str, port: int) -> None:
+        """An address as text, and as sockets have it: the port before the address."""
+        self.text(f"{name}: host", host)
+        self.patterns[f"{name}: sockaddr"] = port.to_bytes(2, "big") + socket.inet_aton(host)
+
+    def found(self, memory: Snapshot) -> dict[str, list[str]]:
+        """Return what is there, each with some of its places."""
+        found: dict[str, list[str]] = {}
+        for region in memory.regions:
+            data = region.data
+            for name, pattern in self.patterns.items():
+                at = data.find(pattern)
+                if at >= 0:
+                    around = data[max(0, at - 40) : at + len(pattern) + 40]
+                    found.setdefault(name, []).append(f"{region.label or 'anonymous'} {around!r}")
+        return found
+
+
+class Running:
+    """A server as `snug-server` starts it, and the processes that it consists of."""
+
+    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
+        self.process = process
+        self.url = url
+
+    def processes(self) -> dict[str, int]:
+        """Return the first process and its workers, by name."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return {"server": self.process.pid} | {f"worker {i}": int(pid) for i, pid in enumerate(children)}
+
+    def search(self, traces: Traces) -> dict[str, dict[str, list[str]]]:
+        """Return the traces in each process."""
+        return {name: traces.found(snapshot(pid)) for name, pid in self.processes().items()}
+
+    async def disclosure(self) -> dict[str, Any]:
+        """Ask the server itself."""
+        asked = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "snugroom.server", "disclose", str(self.process.pid), "--whole"),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await asked.communicate()
+        answer: dict[str, Any] = json.loads(out)
+        return answer
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path, *arguments: str) -> AsyncIterator[Running]:
+    settings = folder / "snug.toml"
+    settings.write_text('listen = "127.0.0.1:0"\nforget_time = 1.5\nroom_linger = 0.0\n')
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "snugroom.server", "--config", str(settings), *arguments),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            line = (await process.stdout.readline()).decode()
+        yield Running(process, line.split()[-1])
+    finally:
+        process.kill()
+        await process.wait()
+
+
+class Visitors:
+    """Clients at all of the server's doors, each from an address of its own."""
+
+    def __init__(self, server: Running, traces: Traces) -> None:
+        self._server = server
+        self._traces = traces
+        self._headers = {
+            "User-Agent": traces.text("user agent", f"Canary/{random.randbytes(9).hex()}"),
+            "Cookie": traces.text("cookie", f"canary={random.randbytes(9).hex()}"),
+            "X-Forwarded-For": traces.text("forwarded", f"2001:db8:{random.randbytes(6).hex(':', 2)}::7"),
+            f"X-{traces.text('header', random.randbytes(9).hex())}": "1",
+        }
+        self._peers: list[Peer] = []
+
+    async def come(self, stack: contextlib.AsyncExitStack) -> None:
+        """Come to the room with media over UDP and TCP, to a door, to the page, and with garbage."""
+        one = await self._member(stack, "member")
+        two = await self._member(stack, "member by TCP")
+        udp = Peer((1111, "audio"), certificate=self._certificate("UDP"))
+        tcp = Peer((2222, "audio"), certificate=self._certificate("TCP"))
+        self._peers += [udp, tcp]
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind((_address(), 0))
+        sock.setblocking(False)
+        put(udp, sock)
+        answer = await self._media(one, udp, "UDP")
+        framed = await by_tcp(tcp, answer.address, answer.port, source=_address())
+        await self._media(two, tcp, "TCP")
+        for name, its in (("UDP", sock), ("TCP", framed.sock)):
+            self._traces.place(f"ICE over {name}", *its.getsockname())
+        for number in range(20):
+            udp.send_rtp(rtp(1111, number, b"sealed", kind="audio"))
+            tcp.send_rtp(rtp(2222, number, b"sealed", kind="audio"))
+        await udp.until(lambda: len(udp.rtp) > 5)
+        await tcp.until(lambda: len(tcp.rtp) > 5)
+        place = await self._place(stack, "at the door")
+        await place.guest(self._headers)
+        await self._page(place)
+        await self._garbage(answer.port)
+
+    def _certificate(self, name: str) -> Certificate:
+        certificate = Certificate.generate()
+        self._traces.data(f"fingerprint, {name}", certificate.fingerprint)
+        return certificate
+
+    async def _media(self, who: Guest, peer: Peer, name: str) -> Transport:
+        self._traces.text(f"ufrag, {name}", peer.ufrag)
+        self._traces.text(f"password, {name}", peer.password)
+        await who.say(peer.media)
+        answer = await who.until(Transport)
+        await peer.connect(answer)
+        await who.until(Streams)
+        return answer
+
+    async def _place(self, stack: contextlib.AsyncExitStack, name: str) -> Place:
+        host = _address()
+        connector = aiohttp.TCPConnector(local_addr=(host, 0), limit=0)
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        self._traces.text(f"{name}: host", host)
+        return Place(self._server.url, http)
+
+    async def _member(self, stack: contextlib.AsyncExitStack, name: str) -> Guest:
+        place = await self._place(stack, name)
+        guest = await place.guest(self._headers)
+        self._traces.place(name, *guest.transport().get_extra_info("sockname")[:2])
+        return await guest.member()
+
+    async def _page(self, place: Place) -> None:
+        unique = self._traces.text("query", random.randbytes(9).hex())
+        for path in (f"/?{unique}", f"/{unique}", "/healthz", "/readyz"):
+            async with place.http.get(self._server.url + path, headers=self._headers) as response:
+                await response.read()
+                assert "Server" not in response.headers
+
+    async def _garbage(self, udp: int) -> None:
+        """No HTTP, no door, no media: from strangers."""
+        host, port = self._server.url.removeprefix("http://").split(":")
+        junk = self._traces.text("garbage", random.randbytes(12).hex()).encode()
+        for words in (
+            junk + b"\r\n\r\n",
+            b"GET /" + junk + b" HTTP/1.1\r\n" + junk + b"\r\n\r\n",
+            b"\x16" + junk,
+        ):
+            with socket.create_connection((host, int(port)), source_address=(_address(), 0)) as sock:
+                self._traces.place("stranger", *sock.getsockname())
+                sock.sendall(words)
+                sock.settimeout(PATIENCE)
+                with contextlib.suppress(OSError):
+                    while sock.recv(4096):
+                        pass
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((_address(), 0))
+            self._traces.place("stranger by UDP", *sock.getsockname())
+            for first in (b"\x80", b"\x00\x01", b"\x16\xfe\xfd"):
+                sock.sendto(first + junk + bytes(20), (host, udp))
+
+    def go(self) -> None:
+        for peer in self._peers:
+            peer.close()
+
+
+async def _forgotten(server: Running) -> None:
+    """Wait until the server says that it has forgotten everybody."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            disclosed = await server.disclosure()
+            if not disclosed["forgetting"] and disclosed["connections"] == 0:
+                return
+            await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_nothing_that_identifies_a_client_is_left(tmp_path: Path, workers: int) -> None:
+    traces = Traces()
+    async with serving(tmp_path, "--workers", str(workers)) as server:
+        visitors = Visitors(server, traces)
+        async with contextlib.AsyncExitStack() as stack:
+            await visitors.come(stack)
+            there = server.search(traces)
+            visitors.go()
+        await _forgotten(server)
+        left = server.search(traces)
+        assert (await server.disclosure())["freed_memory_is_overwritten"]
+    somewhere = {name for found in there.values() for name in found}
+    for kind in ("member: host", "user agent", "cookie", "forwarded", "ufrag, UDP", "password, TCP"):
+        assert kind in somewhere, "the search finds what is there"
+    assert left == {name: {} for name in left}
