@@ -39,6 +39,7 @@ test test-all: $(DEV) browsers page
 	@$(MAKE) --no-print-directory -j2 -O lint test-page
 	$(MAKE) --no-print-directory test-crypto
 	$(PYTEST) $(SPREAD) --tier $(TIER) $(addprefix --ignore=,$(OF_CRYPTO))
+	$(if $(filter all,$(TIER)),$(PYTEST) --tier alone)
 
 test-crypto: $(DEV)
 	$(PYTEST) -n 2 $(OF_CRYPTO) --cov --cov-report=

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import LEFT, arranged
-from tests.tiers import Tiers, files, named
+from tests.tiers import TIERS, Tiers, files, named
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,8 +36,8 @@ def test_every_entry_names_a_test_that_exists() -> None:
 
 
 def test_at_most_a_tenth_of_the_tests_is_left_to_test_all(request: pytest.FixtureRequest) -> None:
-    if request.config.getoption("--tier") == "check":
-        return  # it leaves most tests to `make test`
+    if request.config.getoption("--tier") in ("check", "alone"):
+        return  # they leave most tests to `make test`
     left = request.config.stash[LEFT]
     assert left <= 0.1 * (left + len(request.session.items))
 
@@ -56,18 +56,22 @@ def test_tiers_run_what_they_list(tmp_path: Path) -> None:
         '[check]\ntests = ["tests/a/"]\nwithout = ["tests/a/test_x.py::test_slow"]\n'
         '[[not_in_check]]\nmodules = []\nreason = "It is a process."\n'
         '[[only_in_test_all]]\ntests = ["tests/b/test_y.py"]\nreason = "It waits for Tor."\n'
+        '[[only_in_test_all]]\ntests = ["tests/b/test_z.py"]\nreason = "It keeps time."\nalone = true\n'
     )
     tiers = Tiers.load(lists)
-    quick, slow, moved = (
+    quick, slow, moved, timed = (
         "tests/a/test_x.py::test_1",
         "tests/a/test_x.py::test_slow",
         "tests/b/test_y.py::test_2",
+        "tests/b/test_z.py::test_3",
     )
-    runs = {
-        tier: [test for test in (quick, slow, moved) if tiers.runs(tier, test)]
-        for tier in ("check", "test", "all")
+    runs = {tier: [test for test in (quick, slow, moved, timed) if tiers.runs(tier, test)] for tier in TIERS}
+    assert runs == {
+        "check": [quick],
+        "test": [quick, slow],
+        "all": [quick, slow, moved],
+        "alone": [timed],
     }
-    assert runs == {"check": [quick], "test": [quick, slow], "all": [quick, slow, moved]}
 
 
 @pytest.mark.parametrize("silent", ["not_in_check", "only_in_test_all"])

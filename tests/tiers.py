@@ -2,7 +2,8 @@
 
 check   a selection of in-memory tests, without processes or browsers
 test    everything but the tests listed for `make test-all`
-all     everything
+all     everything, but for the tests that need the machine for themselves
+alone   these, which `make test-all` runs one by one at its end
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-Tier = Literal["check", "test", "all"]
+Tier = Literal["check", "test", "all", "alone"]
 TIERS: Final[tuple[Tier, ...]] = get_args(Tier)
 FILE: Final = Path(__file__).with_name("tiers.toml")
 
@@ -31,6 +32,8 @@ class Tiers:
     not_in_check: dict[str, str]
     #: Only in `make test-all`: test to reason.
     moved: dict[str, str]
+    #: Of these, the tests that run one by one.
+    alone: tuple[str, ...]
 
     @classmethod
     def load(cls, path: Path = FILE) -> Tiers:
@@ -50,12 +53,15 @@ class Tiers:
             check_without=tuple(raw["check"]["without"]),
             not_in_check=reasons("not_in_check", "modules"),
             moved=reasons("only_in_test_all", "tests"),
+            alone=tuple(
+                test for group in raw["only_in_test_all"] if group.get("alone") for test in group["tests"]
+            ),
         )
 
     def runs(self, tier: Tier, test: str) -> bool:
         """Whether that tier runs the test with this node id."""
-        if tier == "all":
-            return True
+        if tier in ("all", "alone"):
+            return named(test, self.alone) == (tier == "alone")
         if named(test, self.moved):
             return False
         return tier == "test" or (named(test, self.check) and not named(test, self.check_without))

@@ -6,7 +6,6 @@ import ast
 import os
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
@@ -31,8 +30,8 @@ def shown(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@cache
 def parsed(path: Path) -> ast.Module:
+    # not kept: with a thousand trees in memory, the garbage collector takes longer than the parser
     return ast.parse(path.read_text(encoding="utf-8"))
 
 

@@ -44,7 +44,7 @@ def of_media(who: Participant) -> list[str]:
 
 @dataclass
 class Media:
-    """An SFU in memory: sound (50 frames a second) and video (15) of all members to all others.
+    """An SFU in memory: sound (25 frames of 40 ms a second) and video (10) of all members to all others.
 
     `passes(sender, receiver)`: False drops a frame. `opened` counts by (receiver, sender) what was played.
     """
@@ -62,8 +62,8 @@ class Media:
         for who in people:
             streams = ((ssrc_of(who), "audio", 0), (ssrc_of(who) + 1, "video", 1))
             self.w.do(who, ev.Publish("ufrag", "p" * 22, bytes(32), streams))  # type: ignore[arg-type]  # literals
-            self.w._every(0.02, lambda who=who: self._send(who, "audio", 0, SOUND))  # type: ignore[misc]
-            self.w._every(1 / 15, lambda who=who: self._send(who, "video", 1, b"\x11" * 900))  # type: ignore[misc]
+            self.w._every(0.04, lambda who=who: self._send(who, "audio", 0, SOUND))  # type: ignore[misc]
+            self.w._every(0.1, lambda who=who: self._send(who, "video", 1, b"\x11" * 900))  # type: ignore[misc]
 
     def _send(self, who: Participant, kind: clear_header.Kind, stream: int, frame: bytes) -> None:
         if not who.alive or not who.session.inside or who.ended or who.label in self.silent:

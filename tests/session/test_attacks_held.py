@@ -46,9 +46,8 @@ def test_no_copy_of_eight_secrets_is_left_after_six_epochs() -> None:
     assert bo.room.frames.seal("audio", 0, SOUND, w.now) is not None
     secrets = epoch_secrets(bo)
     assert found(bo, secrets) == set(secrets), "the search works"
-    for _ in range(6):
-        ada.room.queue(HealIntent(ada.room.membership.group.epoch), w.now)
-        bo.room.queue(HealIntent(bo.room.membership.group.epoch), w.now)
+    for who in 3 * (ada, bo):
+        who.room.queue(HealIntent(who.room.membership.group.epoch), w.now)
         w.run(3)
     assert bo.room.membership.group.epoch >= 6
     assert found(bo, secrets) == set()

@@ -120,7 +120,7 @@ def test_a_member_who_rejoins_keeps_its_doubts() -> None:
     assert not checker._epochs or max(checker._epochs) >= ada.room.membership.group.epoch - 1
     played = media.opened["Ada", "Bo"]
     w.run(5)
-    assert media.opened["Ada", "Bo"] > played + 200, "what Bo signs is played"
+    assert media.opened["Ada", "Bo"] > played + 110, "what Bo signs is played"
     assert of_media(ada) == of_media(cem) == []
 
 
@@ -133,7 +133,7 @@ def test_a_rejoin_of_the_victim_gives_no_new_credit() -> None:
     assert signing(ada)._checkers[leaf_of(bo)].doubt == "forged"
     played = media.opened["Ada", "Bo"]
     w.run(5)
-    assert media.opened["Ada", "Bo"] > played + 200
+    assert media.opened["Ada", "Bo"] > played + 110
     for _ in range(2):
         old = bo.room
         bo.room.needs_rejoin = True

@@ -57,7 +57,7 @@ class Camera:
             streams = ((ssrc, "audio", 0), (ssrc + 1, "video", 1))
             layers = {ssrc + 1: (ssrc + 2, ssrc + 3)}
             w.do(who, ev.Publish("ufrag", "p" * 22, bytes(32), streams, layers))  # type: ignore[arg-type]  # literals
-            w._every(0.02, lambda who=who: self._sound(who))  # type: ignore[misc]
+            w._every(0.04, lambda who=who: self._sound(who))  # type: ignore[misc]
             w._every(1 / 15, lambda who=who: self._pictures(who))  # type: ignore[misc]
 
     def _sound(self, who: Participant) -> None:

@@ -26,7 +26,7 @@ USUAL = Options()
 
 #: Whether each scenario runs in every mix. Usually it runs in one, by turns, to save time.
 EVERY_WAY = os.environ.get("SNUG_EVERY_MIX") == "1"
-#: Scenarios in which a tenth of a second decides. Others have half as many ticks: a fifth less work.
+#: Scenarios in which a tenth of a second decides: they have every tick.
 EACH_TICK = {
     "test_cutting_the_connection_again_and_again_excuses_no_voice",
     "test_hosts_hear_who_makes_commits_that_others_cannot_read",
@@ -76,7 +76,10 @@ def sessions_of(process: SessionProcess, who: Who) -> Any:
 def mixed_world(
     process: SessionProcess, who: Who, base: type[World] = World, ticks: float = 1
 ) -> type[World]:
-    """A World whose participants run the page's code where `who` says so; `ticks` makes ticks rarer."""
+    """A World whose participants run the page's code where `who` says so.
+
+    `ticks` multiplies the time between two ticks.
+    """
 
     class Mixed(base):  # type: ignore[valid-type, misc]
         TICK = ticks * base.TICK
@@ -195,7 +198,7 @@ def _play(
     who: Who,
 ) -> None:
     """Run a scenario of tests/session; the participants named by `who` run the page's code."""
-    ticks = 1 if EVERY_WAY or function.__name__ in EACH_TICK else 2
+    ticks = 0.5 if function.__name__ in EACH_TICK and not EVERY_WAY else 1
     for module, name, value in _names():
         if inspect.isclass(value) and issubclass(value, World):
             monkeypatch.setattr(module, name, mixed_world(process, who, value, ticks))

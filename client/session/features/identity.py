@@ -189,8 +189,8 @@ class Vouching(Feature):
             return
         announced, self._announced = self._announced, set()
         for opened in [early for early in self._early if early.leaf in announced]:
-            self._early.remove(opened)
-            self._consider(opened, now)
+            if self._consider(opened, now):
+                self._early.remove(opened)
 
     def _consider(self, opened: OpenedVouch, now: float) -> bool:
         """Return whether a vouch is settled; False: its sender's announcement may still arrive."""

@@ -229,9 +229,8 @@ export class Vouching extends Feature {
     if (this.#announced.size === 0) return;
     const announced = this.#announced;
     this.#announced = new Set();
-    const due = this.#early.filter((early) => announced.has(early.leaf));
-    this.#early = this.#early.filter((early) => !announced.has(early.leaf));
-    for (const opened of due) await this.#consider(opened);
+    for (const opened of this.#early.filter((early) => announced.has(early.leaf)))
+      if (await this.#consider(opened)) this.#early = this.#early.filter((early) => early !== opened);
   }
 
   /** Return whether a vouch is settled; false: its sender's announcement may still arrive. */
