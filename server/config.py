@@ -215,7 +215,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     egress_per_second: Rate = 67_108_864.0
     egress_burst: Rate = 268_435_456.0
     handshakes_per_second: Rate = 200.0
-    handshake_burst: Rate = 200.0
+    handshake_burst: Rate = 20.0
 
     handshake_time: Seconds = 5.0
     page_time: Seconds = 30.0

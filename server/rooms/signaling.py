@@ -434,7 +434,7 @@ class Signaling:
     @property
     def memory(self) -> int:
         """Bytes that count against `memory_bytes`."""
-        return self.hub.ledger.total(self._sockets)
+        return self.hub.ledger.total(len(self.byte_limiters))
 
     def ready(self) -> list[str]:
         """Return why the server should get no new meetings; nothing if it should."""

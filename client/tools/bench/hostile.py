@@ -216,7 +216,7 @@ async def measure_one(name: str, clients: int, seconds: float) -> Result:
         await asyncio.sleep(_SETTLE)
         sent = meeting.audio - before
         delays = sorted([*meeting.delays, *meeting.overdue])
-        _check(name, did, delays, times, spent)
+        _check(name, did, delays, times, seconds + _SETTLE)
         return Result(
             name=name,
             clients=clients,

@@ -34,7 +34,7 @@ _ANSWER: Final = 10.0
 _AGAIN: Final = 0.05
 _MASKED: Final = 0x80
 #: Connections that begin in a second.
-_BEGIN: Final = 1_000.0
+_BEGIN: Final = 300.0
 
 
 class TurnedAwayError(Exception):
