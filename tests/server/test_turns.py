@@ -75,6 +75,12 @@ def test_a_room_over_its_budget_delays_no_other() -> None:
         pass
     load.turns.offer(b"other", b"honest", load.now)
     assert load.turns.next(load.now) == b"honest"
+    # nor one that never stops either, and has a budget
+    load = Load()
+    load.join(b"flood", b"flood", 600)
+    load.join(b"steady", b"steady", 20)
+    assert [load.step() for _ in range(6)].count(b"steady") == 5
+    assert load.turns.waiting == 2
 
 
 def test_a_room_that_had_nothing_waiting_goes_first_and_all_others_get_the_same() -> None:
@@ -137,6 +143,7 @@ def test_everybody_gets_a_turn_and_nobody_two_places(steps: list[tuple[int, int,
         match deliveries % 3:
             case 0:
                 turns.offer(bytes([room]), handle, now)
+                turns.offer(b"another room", handle, now)
                 expected[handle] = bytes([room])
             case 1:
                 turns.withdraw(handle)
