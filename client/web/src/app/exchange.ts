@@ -56,6 +56,7 @@ function converse(url: string, ask: (challenge: Message) => object): Promise<Mes
     const socket = new WebSocket(url);
     const end = (answer: Message | null): void => {
       clearTimeout(timer);
+      socket.onclose = null;
       resolve(answer);
       socket.close();
     };

@@ -86,6 +86,7 @@ function kindAt(origin: string): Promise<"password" | "tokens" | null> {
     const socket = new WebSocket(`${origin.replace(/^http/, "ws")}/ws`);
     const end = (kind: unknown): void => {
       clearTimeout(timer);
+      socket.onclose = null;
       resolve(kind === "password" || kind === "tokens" ? kind : null);
       socket.close();
     };

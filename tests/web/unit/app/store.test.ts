@@ -83,15 +83,40 @@ const counts = (waiting: readonly number[] | null): FromWorker => ({
 });
 const turn = (): Promise<void> => new Promise((done) => setTimeout(done, 0));
 
+/** A browser's storage. */
+class Kept {
+  readonly items = new Map<string, string>();
+  getItem = (name: string): string | null => this.items.get(name) ?? null;
+  setItem = (name: string, value: string): void => void this.items.set(name, value);
+}
+
+/** The server's challenge, as a WebSocket of the page hears it. */
+function serves(permission: object | null): void {
+  class FakeSocket {
+    onmessage: ((event: { data: string }) => void) | null = null;
+    onclose: (() => void) | null = null;
+    constructor() {
+      queueMicrotask(() => this.onmessage?.({ data: JSON.stringify({ type: "challenge", permission }) }));
+    }
+    close(): void {
+      this.onclose?.();
+    }
+  }
+  Object.assign(globalThis, { WebSocket: FakeSocket });
+}
+
 describe("the store", () => {
   let store: Store;
   let workers: FakeWorker[];
   let side: ReturnType<typeof fakeMedia>;
+  let kept: Kept;
   const worker = (): FakeWorker => workers.at(-1) ?? assert.fail("no worker was made");
 
   beforeEach(() => {
     workers = [];
     side = fakeMedia();
+    kept = new Kept();
+    serves(null);
     store = new Store(
       { origin: ORIGIN, pageOrigin: ORIGIN, own: false, hash: null, lecture: false },
       {
@@ -100,7 +125,7 @@ describe("the store", () => {
           workers.push(new FakeWorker());
           return worker() as unknown as Worker;
         },
-        kept: null,
+        kept: kept as unknown as Storage,
       },
     );
   });
@@ -131,6 +156,74 @@ describe("the store", () => {
     assert.equal(store.opening.value, true);
     worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false });
     assert.deepEqual([store.opening.value, store.place.value], [false, "room"]);
+  });
+
+  it("asks for the password that the server wants, and goes back to the form if it is wrong", async () => {
+    serves({ kind: "password" });
+    store.do.openRoom();
+    await turn();
+    assert.deepEqual(store.permissionForm.wanted.value, { kind: "password" });
+    store.name.value = "Ada";
+    store.do.enter();
+    await turn();
+    assert.deepEqual([workers.length, store.permissionForm.trouble.value?.key], [0, "unopened.no_password"]);
+    store.permissionForm.password.value = "correct hors";
+    store.do.enter();
+    await turn();
+    const [wish] = worker().said;
+    assert.ok(wish?.type === "host");
+    assert.deepEqual([wish.password, wish.tokens], ["correct hors", []]);
+    worker().tell({ type: "done", ask: 0 });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false });
+    worker().events({ type: "Ended", reason: "unopened", text: sentence("unopened.password") });
+    assert.deepEqual(
+      [store.place.value, store.opening.value, store.ended.value, store.permissionForm.trouble.value?.key],
+      ["prejoin", false, null, "unopened.password"],
+    );
+    assert.equal(store.permissionForm.password.value, "correct hors");
+    store.do.enter();
+    await turn();
+    assert.equal(workers.length, 2, "another try");
+  });
+
+  it("has the session spend tokens that the browser kept, and forgets each", async () => {
+    const week = Math.floor((Math.floor(Date.now() / 86_400_000) + 3) / 7);
+    const row = (fill: string, of = ORIGIN, at = week) => ({
+      origin: of, week: at, key: "aa".repeat(32), input: fill.repeat(32), output: "cc".repeat(64),
+    });
+    const rows = [row("01"), row("02"), row("03", "https://other.example"), row("04", ORIGIN, week - 3)];
+    kept.items.set("snug-tokens", JSON.stringify([...rows, { broken: true }]));
+    serves({ kind: "tokens" });
+    store.do.openRoom();
+    await turn();
+    assert.deepEqual(store.permissionForm.wanted.value, { kind: "tokens", left: 2 });
+    store.name.value = "Ada";
+    store.do.enter();
+    await turn();
+    const [wish] = worker().said;
+    assert.ok(wish?.type === "host");
+    assert.deepEqual(wish.tokens.map(({ input }) => input[0]), [1, 2]);
+    worker().tell({ type: "spent", token: wish.tokens[0] ?? assert.fail() });
+    assert.equal(kept.items.get("snug-tokens")?.includes("01".repeat(32)), false);
+    assert.equal(kept.items.get("snug-tokens")?.includes("02".repeat(32)), true);
+  });
+
+  it("wants a voucher where no token is left, and nothing of a guest", async () => {
+    serves({ kind: "tokens" });
+    store.do.openRoom();
+    await turn();
+    store.name.value = "Ada";
+    store.do.enter();
+    await turn();
+    assert.deepEqual([workers.length, store.permissionForm.trouble.value?.key], [0, "unopened.no_tokens"]);
+    store.permissionForm.voucher.value = "https://meet.example/#1abc";
+    store.do.exchange();
+    while (store.permissionForm.exchanging.value) await turn();
+    assert.equal(store.permissionForm.trouble.value?.key, "voucher.none");
+    store.do.back();
+    store.do.follow(`${ORIGIN}/#1${"A".repeat(88)}`);
+    await turn();
+    assert.equal(store.permissionForm.wanted.value, null);
   });
 
   it("marks messages that wait, and removes those that the person discards", async () => {

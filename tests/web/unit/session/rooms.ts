@@ -164,6 +164,8 @@ export class Room {
   ended: Event | null = null;
   serverKey: Bytes | null = new Uint8Array(32).fill(5);
   serverSlot: number | null;
+  permit: Bytes | null = null;
+  readonly tokenKeys = new Map<number, Bytes>();
   origin = "http://127.0.0.1:8080";
   number: Bytes = new Uint8Array(16).fill(6);
   doorHandle: Bytes;

@@ -6,6 +6,7 @@ import { Files, isName, piecesOf } from "../../../../client/web/src/session/feat
 import { Pages } from "../../../../client/web/src/session/features/pages";
 import type { Room } from "../../../../client/web/src/session/kernel/ports";
 import { Reactions, States } from "../../../../client/web/src/session/features/states";
+import type { Bytes } from "../../../../client/web/src/crypto/bytes";
 import { CommandError } from "../../../../client/web/src/words/sentence";
 import { seeded, worded, World } from "./rooms";
 
@@ -125,6 +126,21 @@ test("a member without a page hears when two differ; among equals the first deci
   await cem.hear(world.room(0), { type: "page", hash: new Uint8Array(32).fill(1), keys: [] });
   await cem.hear(world.room(1), { type: "page", hash: new Uint8Array(32).fill(2), keys: [] });
   assert.match(cem.alarms("page_differs")[0] ?? "", /^“Bo” runs another page than the others: 1 of 2/);
+});
+
+test("members whom the server shows other keys of tokens hear of each other, once", async () => {
+  const world = await three();
+  const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
+  const key = (fill: number): Bytes => new Uint8Array(32).fill(fill);
+  for (const [room, fill] of [[ada, 1], [bo, 2], [cem, 1]] as const) room.tokenKeys.set(2971, key(fill));
+  ada.tokenKeys.set(2972, key(9)); // the next week's, which the others have not seen
+  for (const room of [ada, bo, cem]) room.feature(Pages).synced(world.now);
+  await world.run(1);
+  assert.deepEqual([ada, bo, cem].map((room) => room.alarms("token_key").length), [1, 2, 1]);
+  assert.match(ada.alarms("token_key")[0] ?? "", /^“Bo” reports another key for tokens than the server shows you/);
+  for (const room of [ada, bo, cem]) room.feature(Pages).synced(world.now);
+  await world.run(1);
+  assert.deepEqual([ada, bo, cem].map((room) => room.alarms("token_key").length), [1, 2, 1]);
 });
 
 test("a file arrives as it was sent, piece by piece", async () => {
