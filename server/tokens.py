@@ -20,6 +20,7 @@ from typing import Final
 from snugroom.server import config
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.rooms.permission import Permission, voucher
+from snugroom.server.tls import key_problem
 from snugroom.server.wire import limits, signed
 
 #: What a voucher's text begins with.
@@ -57,11 +58,17 @@ def read_key(path: Path) -> bytes:
 
 def _line(path: Path, setting: str) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
+        problem = key_problem(str(path))
+        text = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ConfigError(f"{setting} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{setting} is not UTF-8") from None
+    if problem is not None:
+        raise ConfigError(
+            f"{setting}: {problem}, so it is no secret: chmod 600 it, and replace what is in it"
+        )
+    return text
 
 
 def new_key(path: Path) -> None:

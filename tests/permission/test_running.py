@@ -177,6 +177,7 @@ async def test_the_disclosure_has_all_that_the_policy_holds(key: Path) -> None:
 async def test_guesses_of_the_password_are_limited_and_the_meeting_goes_on(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("correct horse battery\n")
+    file.chmod(0o600)
     settings = quiet(
         open="password", open_password_file=str(file), open_guesses_per_second=0.01, open_guess_burst=3
     )
@@ -251,6 +252,10 @@ def test_files_that_are_no_keys_and_no_passwords(tmp_path: Path, capsys: pytest.
     with pytest.raises(ConfigError, match="can't be read"):
         tokens.read_key(path)
     path.write_text("too short")
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match="others may read or change it"):
+        tokens.read_key(path)
+    path.chmod(0o600)
     with pytest.raises(ConfigError, match="is no key"):
         tokens.read_key(path)
     with pytest.raises(ConfigError, match="12 characters"):

@@ -21,6 +21,10 @@ const troubled = (camera: DeviceTrouble, microphone: DeviceTrouble) =>
     preview: camera === null ? painted(3) : null,
   });
 
+/** On a phone, the field is below the first screen. */
+const seen = (root: HTMLElement): void =>
+  root.querySelector("[id$=-permission], form .field > p.note:only-child")?.scrollIntoView({ block: "center" });
+
 export default [
   {
     name: "prejoin-host",
@@ -33,11 +37,13 @@ export default [
   },
   {
     name: "prejoin-password",
+    play: seen,
     model: () =>
       fake({ ...host, name: "Ada", preview: painted(2) }, {}, { wanted: { kind: "password" }, password: "correct horse" }),
   },
   {
     name: "prejoin-wrong-password",
+    play: seen,
     model: () =>
       fake(
         { ...host, name: "Ada", preview: painted(2) },
@@ -47,6 +53,7 @@ export default [
   },
   {
     name: "prejoin-voucher",
+    play: seen,
     model: () =>
       fake(
         { ...host, name: "Ada", preview: painted(2) },
@@ -56,6 +63,7 @@ export default [
   },
   {
     name: "prejoin-tokens",
+    play: seen,
     model: () => fake({ ...host, name: "Ada", preview: painted(2) }, {}, { wanted: { kind: "tokens", left: 7 } }),
   },
   { name: "prejoin-off", model: () => fake({ ...guest, name: "Bo", mic: false, camera: false }) },

@@ -166,7 +166,7 @@ function Permission({ model, id, wanted }: FieldsProps & { readonly wanted: Perm
       ) : (
         <>
           <label for={`${id}-permission`}>{word(isPassword ? "prejoin.password" : "prejoin.voucher")}</label>
-          <div class="start-link">
+          <div class={isPassword ? undefined : "start-link"}>
             <input
               id={`${id}-permission`}
               class="input"
