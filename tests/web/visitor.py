@@ -54,11 +54,13 @@ def rgb_of(yuv: tuple[float, float, float]) -> Colour:
 
 
 @contextlib.contextmanager
-def meeting_server(folder: Path, port: int = 0, *more: str) -> Iterator[tuple[Process, str]]:
+def meeting_server(
+    folder: Path, port: int = 0, *more: str, settings: str = ""
+) -> Iterator[tuple[Process, str]]:
     """A `snug-server` process and its URL; its media where Firefox finds it, which reaches no loopback."""
     config = folder / "server.toml"
     told = address()
-    config.write_text(f'media_address = "{told}"\nmedia_bind = "{told}"\n', encoding="utf-8")
+    config.write_text(f'media_address = "{told}"\nmedia_bind = "{told}"\n{settings}', encoding="utf-8")
     with running(
         "--listen", f"127.0.0.1:{port}", "--config", str(config), *more, module="snugroom.server"
     ) as process:
