@@ -323,6 +323,15 @@ class Hub:
         room = self._in_room.get(handle)
         return self._in_lobby.get(handle) if room is None else room.number
 
+    def door_group(self, message: ClientMessage) -> bytes | None:
+        """Return the name of the room or lobby whose door this is; None if there is none."""
+        if isinstance(message, LobbyDoor):
+            return message.lobby_key if message.lobby_key in self._lobbies else None
+        if not isinstance(message, RoomDoor):
+            return None
+        room = self._rooms.get(signed.room_number(message.door_key, message.room_admin_key))
+        return None if room is None else room.number
+
     def holdings(self, queued: Callable[[bytes], int]) -> list[Holding]:
         """Return what each room and lobby holds. `queued` returns the bytes that wait for a handle."""
         lobbies = ((name, lobby.handles, 0, 0) for name, lobby in self._lobbies.items())

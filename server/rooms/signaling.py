@@ -269,9 +269,10 @@ class Signaling:
                 async with asyncio.timeout(PATIENCE):
                     await connection.handled()
         finally:
-            group = self._group(handle)
+            group, sent, sent_bytes = self._group(handle), self.sent, self.sent_bytes
             self.perform(self.hub.leave(handle, self._clock()))
             self.pump.turns.forget(handle, group)
+            self._charge(group, handle, sent, sent_bytes)
             del self._connections[handle]
             self._pending_media.pop(handle, None)
             await connection.finish()
@@ -314,7 +315,7 @@ class Signaling:
             elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 if self._within_rates(connection, handle, len(message.data)):
                     connection.receive(message.data, message.type is WSMsgType.TEXT)
-                    self.pump.offer(self._group(handle), handle)
+                    self.pump.offer(self._group(handle, message.data), handle)
                     await connection.space()
             else:
                 return
@@ -325,27 +326,38 @@ class Signaling:
         self.perform(self._expel(handle, messages.Refused("rate", "too much at once", fatal=True)))
         return False
 
-    def _group(self, handle: bytes) -> bytes:
-        """Return the name of the room or lobby of a connection. Before the door it is its own."""
-        return self.hub.group(handle) or handle
+    def _group(self, handle: bytes, door: bytes | str = b"") -> bytes:
+        """Return the name of the room or lobby of a connection, or of the room whose `door` waits.
+
+        Who comes costs the room what its members are told of it, so newcomers wait for that room's turn too.
+        """
+        group = self.hub.group(handle)
+        if group is None and door:
+            with contextlib.suppress(messages.WireError):
+                group = self.hub.door_group(messages.decode_client(door))
+        return group or handle
+
+    def _charge(self, group: bytes, handle: bytes, sent: int, sent_bytes: int) -> float:
+        """Let a room pay for what was sent since `sent` and `sent_bytes` were counted; return the cost."""
+        deliveries, size = self.sent - sent, self.sent_bytes - sent_bytes
+        return self.pump.turns.spend(group, handle, deliveries, size, self._clock())
 
     def _turn(self, handle: bytes) -> float:
         """Handle the message of `handle` whose turn it is; return its cost."""
         connection = self._connections.get(handle)
         if connection is None or not connection.waits:
             return 0.0
-        group, sent, sent_bytes = self._group(handle), self.sent, self.sent_bytes
+        sent, sent_bytes = self.sent, self.sent_bytes
         try:
             self._frame(connection, handle, *connection.take())
         except Exception:
             # an error about one message must not stop the others
             log.exception("a message failed")
             connection.cut()
-        now = self._clock()
-        spent = self.pump.turns.spend(group, handle, self.sent - sent, self.sent_bytes - sent_bytes, now)
+        group = self._group(handle)
         if connection.waits:
-            self.pump.turns.offer(self._group(handle), handle, now)
-        return spent
+            self.pump.turns.offer(group, handle, self._clock())
+        return self._charge(group, handle, sent, sent_bytes)
 
     def _frame(
         self, connection: SignalingConnection, handle: bytes, data: bytes | str, is_text: bool

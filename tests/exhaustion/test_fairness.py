@@ -10,7 +10,7 @@ from snugroom.server.rooms.turns import PATIENCE as TURN_PATIENCE
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import Broadcast, Broadcasted, Refused, Relay, Relayed
 from tests.exhaustion.rooms import Innocent, member
-from tests.exhaustion.storms import tasks
+from tests.exhaustion.storms import enter, tasks
 from tests.patience import PATIENCE
 from tests.server.people import blob
 from tests.server.wire_clients import Guest, eventually, quiet, serving
@@ -130,3 +130,30 @@ async def test_messages_that_arrive_in_part_count_and_before_the_door_they_are_f
             await door.ended()
         assert place.server.signaling.refusals["pieces"] == 1
         await eventually(lambda: ledger.inbox == 0)
+
+
+async def test_a_room_pays_for_who_comes_and_goes() -> None:
+    settings = quiet(
+        room_deliveries_per_second=5.0, room_delivery_burst=40.0, handshake_burst=1000.0, **LOOSE
+    )
+    async with serving(settings) as place, tasks() as running:
+        innocent = await Innocent.at(place)
+        there = [await member(place, "flood") for _ in range(4)]
+        turns = place.server.signaling.pump.turns
+
+        async def come_and_go() -> None:
+            while True:
+                guest = await place.guest()
+                assert await enter(guest, "flood")
+                await guest.ws.close()
+
+        running += [asyncio.create_task(drain(guest)) for guest in there]
+        running += [asyncio.create_task(come_and_go()) for _ in range(5)]
+        await eventually(lambda: turns.waiting > 3)
+        sent = place.server.signaling.sent
+        for _ in range(3):
+            await innocent.talk()
+        assert await member(place, "another room")
+        assert turns.waiting > 3, "newcomers of the flooded room are still waiting"
+        # three for each word, some for those who come, and not as many as without a budget
+        assert place.server.signaling.sent - sent < 100
