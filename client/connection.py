@@ -14,6 +14,7 @@ from typing import Final
 
 import aiohttp
 
+from snugroom.client import failures
 from snugroom.client.media.engine import MediaEngine, StreamStats, TransportError
 from snugroom.client.reachable import answers
 from snugroom.client.session import Session
@@ -30,6 +31,9 @@ _FOLLOW: Final = 1.0
 _CONNECT_TIME: Final = 5.0
 _GOODBYE_TIME: Final = 1.0
 _MEDIA_RETRY: Final = 1.0
+#: Errors of a connection.
+_NETWORK: Final = (aiohttp.ClientError, OSError, TimeoutError)
+_CLOSED: Final = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
 _STREAM_OF: Final[dict[messages.MediaKind, Stream]] = {"audio": Stream.AUDIO, "video": Stream.VIDEO}
 
 
@@ -84,8 +88,7 @@ class Connection:
 
     `make_engine` is called once the session has entered the room, when its leaf is known; it may return None
     for no media. `on_event` receives every event, in order; `on_save` receives data to write to files;
-    `on_message` receives every server message before the session does (for measurements). `cannot_connect` is
-    set if no connection was ever made.
+    `on_message` receives every server message before the session does (for measurements).
     """
 
     def __init__(
@@ -97,25 +100,22 @@ class Connection:
         on_message: Callable[[ev.Endpoint, messages.ServerMessage], None] | None = None,
         on_save: Callable[[ev.Save], None] | None = None,
         clock: Clock | None = None,
-        patience: float = 10.0,
     ) -> None:
         self.session = session
         self.clock = clock or Clock()
         self.engine: MediaEngine | None = None
         #: Streams of other members, as the server lists them.
         self.streams: tuple[messages.HandleStream, ...] = ()
-        self.cannot_connect: str | None = None
         self._make_engine = make_engine
         self._on_event = on_event
         self._on_message = on_message
         self._on_save = on_save
-        self._patience = patience
         self._http: aiohttp.ClientSession | None = None
         self._connections: dict[ev.Endpoint, asyncio.Task[None]] = {}
         self._queues: dict[ev.Endpoint, asyncio.Queue[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._done = asyncio.Event()
-        self._ever_connected = False
+        self._broken: Exception | None = None
         self._engine_made = False
         self._closing: set[ev.Endpoint] = set()
 
@@ -131,12 +131,11 @@ class Connection:
         """Return the counters of remote media streams."""
         return [] if self.engine is None else self.engine.stats()
 
-    async def run(self) -> ev.Ended | None:
-        """Run until the session ends; None if the server could not be reached at all."""
+    async def run(self) -> ev.Ended:
+        """Run until the session ends. An error of this machine, and not of a connection, is raised."""
         timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_TIME, sock_connect=_CONNECT_TIME)
         async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http:
             self._http = http
-            began = self.clock()
             self._perform(self.session.start())
             try:
                 while not self._done.is_set():
@@ -146,11 +145,11 @@ class Connection:
                     except TimeoutError:
                         self.feed(ev.Tick())
                     self._consider_engine()
-                    if not self._ever_connected and self.clock() - began > self._patience:
-                        self.cannot_connect = sentence("shell.cannot_connect", origin=self.session.origin)
-                        return None
             finally:
                 await self._close()
+        if self._broken is not None:
+            raise self._broken
+        assert self.session.ended is not None
         return self.session.ended
 
     async def _close(self) -> None:
@@ -189,6 +188,8 @@ class Connection:
                     self._connect(endpoint)
                 case ev.Disconnect(endpoint):
                     self._closing.add(endpoint)
+                    if endpoint == ev.ROOM:  # the next connection is another one for the media server, too
+                        asyncio.get_running_loop().call_soon(self._publish)
                     if endpoint in self._queues:
                         self._queues[endpoint].put_nowait(b"")
                 case ev.MediaTransport(transport):
@@ -216,44 +217,58 @@ class Connection:
         self._connections[endpoint] = asyncio.get_running_loop().create_task(self._serve(endpoint, queue))
 
     async def _serve(self, endpoint: ev.Endpoint, queue: asyncio.Queue[bytes]) -> None:
-        """Run one connection from its beginning to its end."""
-        why: str
-        why, answered = sentence("shell.ended"), False
+        """Run one connection from its beginning to its end. Only an error of the connection is a lost one."""
         try:
-            assert self._http is not None
-            async with self._http.ws_connect(
-                self.session.origin + "/ws", compress=0, max_msg_size=limits.FRAME_MAX, heartbeat=20
-            ) as ws:
-                self._ever_connected = answered = True
-                writer = asyncio.get_running_loop().create_task(_write(ws, queue))
-                try:
-                    why = await self._read(endpoint, ws)
-                finally:
-                    if endpoint in self._closing:
-                        await asyncio.wait([writer], timeout=_GOODBYE_TIME)
-                    writer.cancel()
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            why = _reason(error)
-            answered = answered or await answers(self.session.origin)
-        finally:
+            lost = await self._talk(endpoint, queue)
             if self._connections.get(endpoint) is asyncio.current_task():
                 del self._connections[endpoint]
                 self._queues.pop(endpoint, None)
-        if endpoint not in self._closing and self.session.ended is None and not self._done.is_set():
-            self.feed(ev.Lost(endpoint, why, answered))
-            if endpoint == ev.ROOM:
-                self._publish()
+            if endpoint not in self._closing and self.session.ended is None and not self._done.is_set():
+                self.feed(lost)
+                if endpoint == ev.ROOM:
+                    self._publish()
+        except Exception as error:
+            self._broken = self._broken or error
+            self._done.set()
+
+    async def _talk(self, endpoint: ev.Endpoint, queue: asyncio.Queue[bytes]) -> ev.Lost:
+        """Connect, read until the end, and return how it ended."""
+        assert self._http is not None
+        try:
+            ws = await self._http.ws_connect(
+                self.session.origin + "/ws", compress=0, max_msg_size=limits.FRAME_MAX
+            )
+        except _NETWORK as error:
+            distrust = failures.distrust(error, self.session.origin)
+            answered = distrust is None and await answers(self.session.origin)
+            return ev.Lost(endpoint, failures.reason(error), answered, distrust)
+        writer = asyncio.get_running_loop().create_task(_write(ws, queue))
+        try:
+            return ev.Lost(endpoint, await self._read(endpoint, ws), answered=True)
+        finally:
+            if endpoint in self._closing:
+                await asyncio.wait([writer], timeout=_GOODBYE_TIME)
+            writer.cancel()
+            # a network that has gone answers no closing handshake
+            closing = asyncio.get_running_loop().create_task(ws.close())
+            await asyncio.wait([closing], timeout=_GOODBYE_TIME)
+            closing.cancel()
 
     async def _read(self, endpoint: ev.Endpoint, ws: aiohttp.ClientWebSocketResponse) -> str:
-        async for frame in ws:
-            if frame.type is not aiohttp.WSMsgType.TEXT:
-                return sentence("shell.alien")
+        while True:
             try:
-                message = messages.decode_server(frame.data)
+                frame = await ws.receive()
+            except _NETWORK as error:
+                return failures.reason(error)
+            if frame.type in _CLOSED:
+                return sentence("shell.ended")
+            if frame.type is aiohttp.WSMsgType.ERROR:
+                return failures.reason(frame.data)
+            try:
+                message = messages.decode_server(frame.data if frame.type is aiohttp.WSMsgType.TEXT else "")
             except messages.WireError:
                 return sentence("shell.alien")
             self._hear(endpoint, message)
-        return sentence("shell.ended")
 
     def _hear(self, endpoint: ev.Endpoint, message: messages.ServerMessage) -> None:
         if self._on_message is not None:
@@ -269,8 +284,13 @@ class Connection:
             self.engine.keys_changed()  # retry frames that arrived before their keys or announcement
         if isinstance(message, messages.Closing):
             return
-        if isinstance(message, messages.Refused) and (message.about, message.code) == ("media", "lost"):
-            self.media_lost(sentence("shell.media_gone"))
+        if isinstance(message, messages.Refused) and message.about == "media" and self.engine is not None:
+            if message.code == "lost":
+                self.media_lost(sentence("shell.media_gone"))
+            elif message.code == "ssrc":
+                # an earlier connection of ours still holds our SSRCs: its end has not reached the server
+                self.engine.renumber()
+                self._publish()
         self._consider_engine()
 
     # -- media -------------------------------------------------------------------------------------
@@ -294,6 +314,11 @@ class Connection:
         self.feed(
             ev.Publish(ufrag, password, fingerprint, streams, layers, rtx, feedback=True, takes_rtx=True)
         )
+
+    def media_moved(self, address_changed: bool) -> None:
+        """Handle a move of the media link to another path (the engine's `on_moved`)."""
+        if self.session.ended is None:
+            self.feed(ev.NetworkChanged(certain=address_changed))
 
     def media_lost(self, why: str) -> None:
         """Handle a lost media link (the engine's `on_lost`): report it, and request another one."""
@@ -321,14 +346,7 @@ async def _write(ws: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[bytes
         if not frame:
             await ws.close()
             return
-        await ws.send_str(frame.decode())
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, aiohttp.WSServerHandshakeError):
-        return sentence("terminal.answered_status", status=error.status)
-    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
-        return sentence("shell.nobody_there")
-    if isinstance(error, TimeoutError):
-        return sentence("shell.no_answer")
-    return sentence("terminal.broke")
+        try:
+            await ws.send_str(frame.decode())
+        except _NETWORK:
+            return  # the reader notices

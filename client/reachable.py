@@ -6,10 +6,10 @@ from typing import Final
 
 import aiohttp
 
+from snugroom.client.failures import NOBODY_BEHIND
+
 #: Seconds for the answer.
 ANSWER_TIME: Final = 2.0
-#: Statuses by which a proxy says that the server behind it is stopped.
-_NOBODY_THERE: Final = frozenset({502, 503, 504})
 
 
 async def answers(origin: str) -> bool:
@@ -20,6 +20,6 @@ async def answers(origin: str) -> bool:
             aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http,
             http.head(f"{origin}/", allow_redirects=False) as answer,
         ):
-            return answer.status not in _NOBODY_THERE
+            return answer.status not in NOBODY_BEHIND
     except (aiohttp.ClientError, TimeoutError, OSError):
         return False

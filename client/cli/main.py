@@ -1,32 +1,40 @@
-"""``snug``: host a meeting, join one, run one on this machine, or check files."""
+"""``snug``: the entry point. It imports little by itself, so that Ctrl-C ends it cleanly at once."""
 
 from __future__ import annotations
 
-import argparse
+import os
+import signal
 import sys
 from collections.abc import Sequence
-
-from snugroom.client.cli import contacts, evidence, explain, meeting, page, permission, tools
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands. Each command sets `run`: arguments in, exit status out."""
-    made = argparse.ArgumentParser(
-        prog="snug",
-        description="Meetings that their server carries and cannot read.",
-        epilog="Exit status: 0 success, 1 error, 2 usage, 3 server unreachable, 4 refused, 5 removed, "
-        "6 not admitted in time, 7 a check of the demo or the lab failed, 8 dropped by the server, "
-        "9 no password or token that the server takes.",
-    )
-    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for part in (meeting, permission, contacts, evidence, explain, page, tools):
-        part.add_parser(commands)
-    return made
+from types import FrameType
+from typing import NoReturn
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status."""
-    argv = sys.argv[1:] if argv is None else argv
+    """Run the command line and return the exit status. Without `argv`, the process ends with it."""
+    signal.signal(signal.SIGINT, _end_at_once)
+    from snugroom.client.cli.pipe import Pipe
+    from snugroom.client.cli.status import Status
+
+    output = sys.stdout
+    # without a reader there is nothing to do: as after Ctrl-C
+    pipe = sys.stdout = Pipe(output, lambda: signal.raise_signal(signal.SIGINT))
+    try:
+        status = _run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        status = Status.INTERRUPTED
+    finally:
+        # the interpreter's own end takes a moment, in which another Ctrl-C would be a traceback
+        signal.signal(signal.SIGINT, signal.SIG_IGN if argv is None else signal.default_int_handler)
+        pipe.flush()
+        sys.stdout = output
+    return Status.NO_READER if pipe.closed_by_reader else status
+
+
+def _run(argv: Sequence[str]) -> int:
+    from snugroom.client.cli.parser import parser
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if list(argv[:2]) == ["lab", "leakage"]:
         from snugroom.client.tools.lab.leakage import run as leakage
 
@@ -34,6 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     status: int = arguments.run(arguments)
     return status
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> NoReturn:
+    """End while modules are imported: an exception there could pass for an error of theirs."""
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from snugroom.client.cli import language, permission
 from snugroom.client.cli.arguments import count, duration, link_of, usage
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.output import HumanOutput
-from snugroom.client.cli.participant import MediaChoice, Participant
+from snugroom.client.cli.participant import MediaChoice, Participant, check_folder
 from snugroom.client.files import host_recovery_file, passphrase
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.host_recovery_file import RecoveryFile
@@ -156,6 +156,8 @@ def _run(
     )
     try:
         media.check()
+        for folder in _folders(arguments):
+            check_folder(folder)
         book = _book(arguments)
         name, make = start(arguments, _options(arguments, book))
         recovery_file: RecoveryFile | None = getattr(arguments, "recovery_file", None)
@@ -177,6 +179,12 @@ def _run(
     except (SourceError, SealedFileError, passphrase.PassphraseError, SnugCryptoError, LabelError) as error:
         return usage(in_language(reasons.in_full(error), spoken))
     return asyncio.run(participant.run())
+
+
+def _folders(arguments: argparse.Namespace) -> list[Path]:
+    """Return the folders into which the meeting may write later, besides recordings."""
+    evidence = [] if arguments.evidence is None else [Path(arguments.evidence).parent]
+    return [*evidence, *([] if arguments.pictures is None else [arguments.pictures])]
 
 
 def _hosting(arguments: argparse.Namespace, options: Options) -> tuple[str, Callable[[float], Session]]:

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from snugroom.client.cli.arguments import link_of
 from snugroom.client.cli.own_page import PORT, OwnPage
-from snugroom.client.cli.participant import Status
+from snugroom.client.cli.status import Status
 from snugroom.crypto.entry.invite import Invite, canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server import page

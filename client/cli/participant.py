@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,7 @@ from snugroom.client.cli.input_lines import LINE_MAX, InputEndedError, WrongLine
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.output import Output
 from snugroom.client.cli.saved_files import SavedFiles
+from snugroom.client.cli.status import Status
 from snugroom.client.connection import Clock, Connection, SessionCrypto
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.host_recovery_file import RecoveryFile
@@ -28,7 +28,7 @@ from snugroom.client.files.sealed_file import SealedFileError
 from snugroom.client.media import video_rotation
 from snugroom.client.media.engine import MediaEngine, StreamStats
 from snugroom.client.media.files import FileSource, SourceError
-from snugroom.client.media.record import Recorder
+from snugroom.client.media.record import Recorder, make_folder
 from snugroom.client.media.sources import Source, TestCard
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
@@ -39,21 +39,8 @@ from snugroom.client.session.entry.contacts import ContactError
 _REPORT: Final = 1.0
 
 
-class Status(IntEnum):
-    """Exit statuses of `snug`."""
-
-    OK = 0  # left, or the time was up, or a host ended the meeting
-    ERROR = 1  # an unexpected error
-    USAGE = 2  # the command line, a file or the link is invalid
-    UNREACHABLE = 3  # the server never answered
-    REFUSED = 4  # a host refused the knock
-    REMOVED = 5  # a host removed this participant, or somebody with its keys took its place
-    NOT_ADMITTED = 6  # the time was up before a host admitted this participant
-    FAILED = 7  # a check of `snug demo`, `snug lab` or `snug verify-page` failed
-    DROPPED = 8  # the server dropped the meeting, and did not let the participant return
-    UNOPENED = 9  # the server opens no room without a password or a token that is good
-
-
+#: Events that say that we are in a room.
+_OF_A_ROOM: Final = (ev.InviteMade, ev.Roster, ev.Code)
 _STATUS_OF_END: Final = {
     "left": Status.OK,
     "ended": Status.OK,
@@ -63,6 +50,8 @@ _STATUS_OF_END: Final = {
     "dropped": Status.DROPPED,
     "failed": Status.ERROR,
     "unopened": Status.UNOPENED,
+    "untrusted": Status.UNTRUSTED,
+    "unserved": Status.UNSERVED,
 }
 
 
@@ -86,9 +75,20 @@ class MediaChoice:
         return TestCard(name, leaf) if self.play == "testcard" else FileSource(self.play)
 
     def check(self) -> None:
-        """Raise SourceError early, before the meeting, if the file can't be played."""
+        """Raise SourceError early, before the meeting, if the file can't be played, or nothing recorded."""
         if self.play != "testcard" and (self.audio or self.video):
             FileSource(self.play).close()
+        if self.record is not None:
+            check_folder(self.record)
+
+
+def check_folder(path: Path) -> None:
+    """Raise SourceError, with a sentence, if no files can be made in that folder."""
+    try:
+        make_folder(path)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise SourceError(sentence("terminal.folder", folder=str(path), why=why)) from None
 
 
 class Participant:
@@ -121,6 +121,10 @@ class Participant:
         self._senders: dict[int, str] = {}  # SSRC -> name
         self._entered: float | None = None
         self._asked: tuple[int, ...] | None = None
+        self._early: list[ev.Event] = []  # of a room that the server has not opened yet
+        self._signals: list[int] = []
+        self._recorder: Recorder | None = None
+        self._recording_errors = 0
         self.connection = Connection(
             make_session(self._clock()),
             make_engine=self._engine,
@@ -144,8 +148,20 @@ class Participant:
             leaf = self._files.pop(event.id, None)
             if leaf is not None and leaf != self.session.own_leaf:
                 event = self._saved_files.file(leaf, event)
-        if not isinstance(event, ev.Ended):  # printed last, after the counters
-            self._output.event(event)
+        if isinstance(event, ev.Ended):
+            return  # printed last, after the counters
+        if isinstance(event, _OF_A_ROOM) and not self.session.inside:
+            self._early.append(event)
+            return
+        self._tell_early()
+        self._output.event(event)
+
+    def _tell_early(self) -> None:
+        """Print what came of a room before the server had opened it: by now it has."""
+        if self._early and self.session.inside:
+            early, self._early = self._early, []
+            for event in early:
+                self._output.event(event)
 
     def _keep(self, changed: ev.BookChanged) -> bool:
         """Write a contact into the book; return False if there is no book, or after reporting an error."""
@@ -176,20 +192,35 @@ class Participant:
             recording=self._media.record is not None,
         )
         asyncio.get_running_loop().call_soon(self._feed, shown)
-        recorder = None
-        if self._media.record is not None:
-            recorder = Recorder(self._media.record, zero=asyncio.get_running_loop().time())
         return MediaEngine(
             crypto=crypto,
             source=source,
             audio=self._media.audio,
             video=self._media.video,
             layers=self._media.layers,
-            recorder=recorder,
+            recorder=self._make_recorder(),
             name_of=self._name_of,
             on_lost=self.connection.media_lost,
+            on_moved=self.connection.media_moved,
             on_failed=self._sending_failed,
         )
+
+    def _make_recorder(self) -> Recorder | None:
+        if self._media.record is None:
+            return None
+        try:
+            self._recorder = Recorder(self._media.record, zero=asyncio.get_running_loop().time())
+        except OSError as error:  # it was there before the meeting
+            why = error.strerror or str(error)
+            self._output.event(sentences.alarm("file.recordings", why=why))
+        return self._recorder
+
+    def _tell_recording(self) -> None:
+        """Report recordings that have ended early: that is a matter of this machine's disk."""
+        errors = [] if self._recorder is None else self._recorder.errors
+        for name, why in errors[self._recording_errors :]:
+            self._output.event(sentences.alarm("file.recorded", name=name, why=why))
+        self._recording_errors = len(errors)
 
     def _sending_failed(self, why: str) -> None:
         self._output.event(ev.Alarm("media_failed", recognised(why, "alarms", "alarm.media_failed")))
@@ -198,9 +229,16 @@ class Participant:
         """Run until the session ends, a signal arrives, or the time is up; return the exit status."""
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
         running = loop.create_task(self.connection.run())
+
+        def stop_by(number: int) -> None:
+            if self._signals:
+                running.cancel()  # a second one: at once
+            self._signals.append(number)
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop_by, number)
         helpers = [loop.create_task(self._stop_when(stop)), loop.create_task(self._report())]
         if self._recovery_file is not None:
             helpers.append(loop.create_task(self._follow_keys(self._recovery_file)))
@@ -211,7 +249,16 @@ class Participant:
             while not running.done():
                 await asyncio.wait([running], timeout=0.2)
                 was_inside = was_inside or self.session.inside
+                self._tell_early()
             ended = running.result()
+        except asyncio.CancelledError:
+            if not self._signals:
+                raise
+            return Status.INTERRUPTED
+        except OSError as error:
+            # of this machine, such as a full disk behind standard output: no connection
+            print(f"snug: {error.strerror or error}", file=sys.stderr)
+            return Status.ERROR
         finally:
             for helper in helpers:
                 helper.cancel()
@@ -219,15 +266,15 @@ class Participant:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         self._tell_sending()
+        self._tell_recording()
         self._output.summary(self._rows())
         for path in [] if self.connection.engine is None else self.connection.engine.recordings:
             self._output.note("recording", sentence("terminal.recorded", file=path.name), path=str(path))
-        if ended is None:
-            self._output.event(
-                ev.Ended("failed", self.connection.cannot_connect or sentence("terminal.failed"))
-            )
-            return Status.UNREACHABLE
         self._output.event(ended)
+        if signal.SIGINT in self._signals:
+            return Status.INTERRUPTED
+        if ended.reason in ("left", "failed") and not self.session.contacted:
+            return Status.UNREACHABLE
         if ended.reason == "left" and not was_inside:
             return Status.NOT_ADMITTED
         return _STATUS_OF_END[ended.reason]
@@ -258,6 +305,7 @@ class Participant:
             await asyncio.sleep(_REPORT)
             self._output.media(self._rows())
             self._tell_sending()
+            self._tell_recording()
             self._look_around()
 
     def _look_around(self) -> None:

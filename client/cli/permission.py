@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from snugroom.client.cli import language
 from snugroom.client.cli.arguments import first_line, usage
-from snugroom.client.cli.participant import Status
+from snugroom.client.cli.status import Status
 from snugroom.client.cli.text import json_line
 from snugroom.client.files.sealed_file import SealedFileError
 from snugroom.client.files.token_file import TokenFile, default_path

@@ -43,8 +43,9 @@ class MediaEngine:
     `parameters()` and `streams` go into the `media` message, `connect()` takes the server's answer,
     `set_remote()` takes every list of streams, and `keys_changed()` is due whenever new epoch keys are
     installed. When the link is lost, `on_lost(reason)` is called and the same steps connect again: SSRCs,
-    counters and recordings continue. When a source or an encoder breaks, `on_failed(reason)` is called and
-    the other parts continue.
+    counters and recordings continue. When the link goes on by another path, `on_moved(address_changed)` is
+    called; the argument says whether this machine has another address now. When a source or an encoder
+    breaks, `on_failed(reason)` is called and the other parts continue.
 
     `name_of` names a leaf for its recording. Without `decode`, frames are only authenticated and recorded,
     which saves decoding time. `on_opened` is called at the first authenticated frame of each stream. `size`:
@@ -73,6 +74,7 @@ class MediaEngine:
         sound_decoder: Callable[[], codec.SoundDecoder] = opus.sound_decoder,
         video_decoder: Callable[[], codec.VideoDecoder] = codec.Vp8Decoder,
         on_lost: Callable[[str], None] | None = None,
+        on_moved: Callable[[bool], None] | None = None,
         on_failed: Callable[[str], None] | None = None,
         on_opened: Callable[[StreamStats], None] | None = None,
     ) -> None:
@@ -84,6 +86,7 @@ class MediaEngine:
         self._rng = rng
         self._make_link = link or partial(MediaTransport, rng)
         self._on_lost = on_lost
+        self._on_moved = on_moved
         self._on_failed = on_failed
         self._muted: set[MediaKind] = set()
         self._link: Link | None = None
@@ -150,6 +153,7 @@ class MediaEngine:
         link.on_rtp = self._on_rtp
         link.on_rtcp = self._on_rtcp
         link.on_lost = lambda reason: self._lost(link, reason)
+        link.on_moved = lambda address_changed: self._moved(link, address_changed)
         await link.connect(transport, timeout)
         if self._is_closed():
             await link.close()
@@ -174,6 +178,12 @@ class MediaEngine:
                 )
         elif self._outgoing is not None:
             self._outgoing.ask_key()
+
+    def renumber(self) -> None:
+        """Choose other SSRCs for own streams: somebody else's connection holds them. `parameters` follows."""
+        self._streams = [_renumbered(stream, self._rng) for stream in self._streams]
+        if self._outgoing is not None:
+            self._outgoing.renumber(self._streams)
 
     def set_remote(self, streams: list[HandleStream]) -> None:
         """Take the server's list of all streams. Own streams in it are skipped."""
@@ -238,6 +248,10 @@ class MediaEngine:
             if self._on_lost is not None:
                 self._on_lost(reason)
 
+    def _moved(self, link: Link, address_changed: bool) -> None:
+        if link is self._link and self._on_moved is not None:
+            self._on_moved(address_changed)
+
     def _on_rtp(self, data: bytes) -> None:
         try:
             self._incoming.receive(data, asyncio.get_running_loop().time())
@@ -292,6 +306,11 @@ class MediaEngine:
                 self._incoming.report(now)
                 if self._outgoing is not None:
                     self._outgoing.report(now)
+
+
+def _renumbered(stream: Stream, rng: Callable[[int], bytes]) -> Stream:
+    layers, rtx = ([random_ssrc(rng) for _ in ssrcs] for ssrcs in (stream.layers, stream.rtx))
+    return Stream(random_ssrc(rng), stream.kind, layers, rtx)
 
 
 def _own_streams(

@@ -120,6 +120,17 @@ class Outgoing:
         for layer_encoder in self._layer_encoders:
             layer_encoder.own.gate.ask()
 
+    def renumber(self, streams: Sequence[Stream]) -> None:
+        """Send these streams, the same ones under other SSRCs, from now on."""
+        ssrcs = [
+            (ssrc, stream.rtx[number] if stream.rtx else None)
+            for stream in streams
+            for number, ssrc in enumerate((stream.ssrc, *stream.layers))
+        ]
+        for own, (ssrc, rtx) in zip(self._own, ssrcs, strict=True):
+            own.sender.renumber(ssrc, rtx)
+        self.ask_key()
+
     def feedback(self, request: rtcp.KeyFrameRequest | rtcp.Nack, now: float) -> None:
         """Answer a receiver's request; requests for foreign streams are ignored."""
         link = self._link()

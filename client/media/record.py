@@ -11,6 +11,7 @@ Not thread-safe: make all calls from one thread. Calls block on the disk.
 from __future__ import annotations
 
 import os
+import tempfile
 import unicodedata
 from collections import deque
 from dataclasses import dataclass, field
@@ -49,6 +50,14 @@ def file_stem(name: str, leaf: int) -> str:
         kept = kept[:-1]
     kept = kept.encode("utf-8", "ignore").decode()
     return f"{kept or 'participant'}-{leaf}"
+
+
+def make_folder(path: Path | str) -> Path:
+    """Return the absolute path of a folder in which files can be made; OSError if that is impossible."""
+    folder = Path(path).resolve()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,17 +225,18 @@ class _File:
 class Recorder:
     """Writes into `directory`, which is created for its owner alone if missing. `zero` is 0 in all files.
 
-    A disk error ends the recording of that participant and is added to `errors`; the meeting goes on.
+    A disk error ends the recording of that participant, and its reason is added to `errors`; the meeting goes
+    on. OSError if the directory cannot be made.
     """
 
     def __init__(self, directory: Path | str, *, zero: float) -> None:
-        self._directory = Path(directory).resolve()
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory = make_folder(directory)
         self._zero = zero
         self._files: dict[tuple[int, str], _File] = {}
         self._failed: set[tuple[int, str]] = set()
         self._done: list[Path] = []
-        self.errors: list[str] = []
+        #: The names of those whose recording has ended early, and why.
+        self.errors: list[tuple[str, str]] = []
 
     def write(self, leaf: int, name: str, kinds: frozenset[MediaKind], taken: Taken) -> None:
         """Record one frame of a participant. `kinds`: the kinds of all streams that the participant sends."""
@@ -261,4 +271,4 @@ class Recorder:
 
     def _give_up(self, who: tuple[int, str], error: Exception) -> None:
         self._failed.add(who)
-        self.errors.append(f"recording of leaf {who[0]} ended: {error}")
+        self.errors.append((who[1], getattr(error, "strerror", None) or str(error)))

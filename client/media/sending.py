@@ -64,6 +64,11 @@ class Sender:
         self._resend_count = 0
         self._resent_at: deque[tuple[float, int]] = deque()
 
+    def renumber(self, ssrc: int, rtx: int | None) -> None:
+        """Go on under other SSRCs. Packets that were built before are not sent again."""
+        self.ssrc, self.rtx = ssrc, rtx
+        self._cache.clear()
+
     def resent_rate(self, now: float) -> float:
         """Return the retransmission rate of the last second, bits a second."""
         while self._resent_at and self._resent_at[0][0] < now - 1.0:

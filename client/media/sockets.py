@@ -21,8 +21,20 @@ _HEADER: Final = 2
 _WAITING_MAX: Final = 262_144
 
 
+def _own_address(own: socket.socket) -> str | None:
+    try:
+        return str(own.getsockname()[0])
+    except OSError:
+        return None
+
+
 class Wire(Protocol):
     """A socket to the server. Closing twice is harmless."""
+
+    @property
+    def address(self) -> str | None:
+        """Our own IP address; None while it is unknown."""
+        ...
 
     def send(self, datagram: bytes) -> bool:
         """Send one datagram; return False if it was dropped."""
@@ -50,6 +62,10 @@ class UdpWire:
             self._socket.close()
             raise
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
+
+    @property
+    def address(self) -> str | None:
+        return _own_address(self._socket)
 
     def send(self, datagram: bytes) -> bool:
         try:
@@ -106,6 +122,10 @@ class TcpWire:
             self._socket.close()
             raise
         self._loop.add_writer(self._socket.fileno(), self._writable)
+
+    @property
+    def address(self) -> str | None:
+        return _own_address(self._socket)
 
     def send(self, datagram: bytes) -> bool:
         if self._socket.fileno() < 0 or not self._stands:

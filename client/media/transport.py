@@ -33,6 +33,7 @@ class Link(Protocol):
     on_rtp: Callable[[bytes], None]
     on_rtcp: Callable[[bytes], None]
     on_lost: Callable[[str], None]
+    on_moved: Callable[[bool], None]
 
     @property
     def round_trip(self) -> float | None:
@@ -51,6 +52,10 @@ def _ignore_packet(packet: bytes) -> None:
 
 
 def _ignore_reason(reason: str) -> None:
+    """Default callback: does nothing."""
+
+
+def _ignore_move(address_changed: bool) -> None:
     """Default callback: does nothing."""
 
 
@@ -73,6 +78,7 @@ class MediaTransport:
         self.on_rtp: Callable[[bytes], None] = _ignore_packet
         self.on_rtcp: Callable[[bytes], None] = _ignore_packet
         self.on_lost: Callable[[str], None] = _ignore_reason
+        self.on_moved: Callable[[bool], None] = _ignore_move
         #: Media packets refused by SRTP when received, and packets not sent (socket full, refused by SRTP).
         self.refused = 0
         self.unsent = 0
@@ -83,6 +89,7 @@ class MediaTransport:
         self._dtls: DtlsAssociation | None = None
         self._wires: dict[int, Wire] = {}
         self._chosen: Wire | None = None
+        self._address: str | None = None  # ours, on the chosen path
         self._begun = False
         self._ready: asyncio.Future[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -223,8 +230,11 @@ class MediaTransport:
                     if gone is not None:
                         gone.close()
                 case reach.Chosen(number, first):
-                    self._chosen = self._wires.get(number)
-                    if first:
+                    before, self._chosen = self._address, self._wires.get(number)
+                    self._address = None if self._chosen is None else self._chosen.address
+                    if not first:
+                        self.on_moved(self._address != before)
+                    else:
                         self._dtls = DtlsAssociation(self._certificate, self._fingerprint)
                         self._dtls_step(DtlsAssociation.start)
                 case reach.Unreachable():

@@ -32,6 +32,8 @@ from snugroom.server.wire.messages import (
     Exchanged,
     LobbyDoor,
     Permit,
+    Ping,
+    Pong,
     Refused,
     Rekey,
     RoomDoor,
@@ -103,6 +105,8 @@ class Hub:
             return []
         about = str(type(message).__struct_config__.tag)
         if self.inside(handle):
+            if isinstance(message, Ping):
+                return [Send(handle, Pong())]
             if isinstance(message, LobbyDoor | RoomDoor | Exchange):
                 return [Send(handle, Refused("state", "this connection has entered already", about))]
             room = self._in_room.get(handle)

@@ -151,7 +151,12 @@ class Closing(Message, frozen=True, tag="closing"):
     text: str
 
 
-# -- lobby -----------------------------------------------------------------------------------
+class Ping(Message, frozen=True, tag="ping"):
+    """Client, inside: the server answers at once. Pages cannot send the pings of WebSocket itself."""
+
+
+class Pong(Message, frozen=True, tag="pong"):
+    """Server: the answer to `ping`."""
 
 
 class Post(Message, frozen=True, tag="post"):
@@ -281,9 +286,6 @@ class CaughtUp(Message, frozen=True, tag="caught_up"):
     slot: Slot
     relay: Slot
     missing: int
-
-
-# -- room: relay -----------------------------------------------------------------------------
 
 
 class Relay(Message, frozen=True, tag="relay"):
@@ -424,6 +426,7 @@ ClientMessage = (
     LobbyDoor
     | RoomDoor
     | Exchange
+    | Ping
     | Post
     | Show
     | Open
@@ -442,6 +445,7 @@ ServerMessage = (
     | Permit
     | Refused
     | Closing
+    | Pong
     | Posted
     | Shown
     | Opened

@@ -76,6 +76,9 @@ class Inventor:
     def closing(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         return wire.Closing(("stopping", "idle", "slow", "unopened", "pass")[pick % 5], "the server says so")
 
+    def pong(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
+        return wire.Pong()
+
     def posted(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         sent = self.old(person, "up", wire.Post, pick) or self.old(person, "down", wire.Posted, pick)
         return wire.Posted(sent.blob if isinstance(sent, wire.Post | wire.Posted) else self.w.rng(BUCKETS[2]))
@@ -129,6 +132,7 @@ MAKERS: Final[Mapping[str, Callable[[Inventor, Person, int, int], wire.ServerMes
     "entered": Inventor.entered,
     "refused": Inventor.refused,
     "closing": Inventor.closing,
+    "pong": Inventor.pong,
     "posted": Inventor.posted,
     "shown": Inventor.shown,
     "opened": Inventor.opened,

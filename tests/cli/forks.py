@@ -27,6 +27,8 @@ MAIN: Final = {
     "snugroom.client.cli.main": "snugroom.client.cli.main",
     "snugroom.server": "snugroom.server.__main__",
 }
+#: Modules that `main` imports only when it runs.
+LATER: Final = {"snugroom.client.cli.main": ["snugroom.client.cli.parser"]}
 _REQUEST_MAX: Final = 1 << 16
 
 
@@ -134,7 +136,8 @@ def _child(module: str, fds: list[int], request: dict[str, object]) -> NoReturn:
 
 def serve(control: socket.socket, module: str) -> None:
     """Fork whatever is asked for until nobody can ask any more; then end the children."""
-    importlib.import_module(MAIN[module])
+    for name in (MAIN[module], *LATER.get(module, ())):
+        importlib.import_module(name)
     gc.freeze()  # so that no child's collector copies what they share
     wake, woken = os.pipe()
     os.set_blocking(woken, False)

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from snugroom.client.cli.language import chosen, language_of
-from snugroom.client.cli.main import parser
 from snugroom.client.cli.output import HumanOutput
+from snugroom.client.cli.parser import parser
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import LANGUAGES, Language, sentence

@@ -20,7 +20,8 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
-from snugroom.client.cli import main as cli
+from snugroom.client.cli import parser as cli
+from snugroom.client.cli.status import MEANINGS
 from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.tools.lab.leakage import run as leakage
 from snugroom.client.tools.lab.scenes import SCENES
@@ -144,7 +145,15 @@ def command_line() -> str:
     of_servers = (server.parser(), disclose.parser(), doctor.parser(), tokens.parser())
     parsers = (cli.parser(), leakage.parser(), *of_servers)
     lines = [line for parser in parsers for line in _command(parser, parser.description or "")]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join((*_statuses(), *lines)).rstrip() + "\n"
+
+
+def _statuses() -> Iterator[str]:
+    """Yield the table of exit statuses."""
+    yield "## Exit statuses\n\nOf all commands of `snug`:\n\n| | | |\n|---|---|---|"
+    for status, (short, long) in MEANINGS.items():
+        yield f"| {int(status)} | {short} | {long} |"
+    yield "\nSIGTERM leaves a meeting as `/leave` does. A second Ctrl-C ends the program at once.\n"
 
 
 # -- the alarms ------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from snugroom.client.cli import commands, json_output
-from snugroom.client.cli.participant import Status
+from snugroom.client.cli.status import Status
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
@@ -308,6 +308,7 @@ def test_documented_commands_are_commands() -> None:
     scripts = {
         ev.Received,
         ev.Lost,
+        ev.NetworkChanged,
         ev.Tick,
         ev.Publish,
         ev.SelectStreams,

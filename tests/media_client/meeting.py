@@ -89,6 +89,7 @@ class MemoryLink:
         self.on_rtp: Callable[[bytes], None] = lambda packet: None
         self.on_rtcp: Callable[[bytes], None] = lambda packet: None
         self.on_lost: Callable[[str], None] = lambda reason: None
+        self.on_moved: Callable[[bool], None] = lambda address_changed: None
         self.round_trip: float | None = None
         self.forwarder = forwarder
         self.handle = handle

@@ -21,6 +21,7 @@ T = TypeVar("T")
 SERVER: Final = "10.77.0.1"
 SERVER6: Final = "fd77::1"
 CLIENT: Final = "10.77.0.2"
+CLIENT_LATER: Final = "10.77.0.3"
 CLIENT6: Final = "fd77::2"
 #: Nobody's: a frame to it is lost.
 _NOBODY: Final = "02:00:00:00:00:99"
@@ -87,6 +88,11 @@ class Cable:
     def plug_in(self) -> None:
         """Everything goes through again."""
         self.there(lambda: run("ip", "link", "set", "snugs", "up"))
+
+    def readdress(self) -> None:
+        """The participants' machine gets another address, as in another network; the old one is gone."""
+        self.here(lambda: run("ip", "addr", "del", f"{CLIENT}/24", "dev", "snugc"))
+        self.here(lambda: run("ip", "addr", "add", f"{CLIENT_LATER}/24", "dev", "snugc"))
 
     def deafen(self, deaf: bool) -> None:
         """The server's packets are lost, and it can't know; packets to the server arrive."""

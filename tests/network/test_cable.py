@@ -118,6 +118,30 @@ def test_a_cut_of_ten_seconds_is_a_pause() -> None:
         assert {alarm["kind"] for alarm in held.alarms()} <= EXPECTED
 
 
+def test_another_address_costs_seconds_and_one_sentence_that_accuses_nobody() -> None:
+    """It cost 33 s before: until the server had given the old connection up."""
+    with meeting() as held:
+        since = [len(who.lines) for who in (held.ada, held.bo)]
+        began = time.monotonic()
+        held.cable.readdress()
+        for who, line in zip((held.ada, held.bo), since, strict=True):
+            who.wait("status", lambda e: e["kind"] == "back", line)
+        took = time.monotonic() - began
+        print(f"the connections for messages were back after {took:.1f} s")
+        assert took < 20.0
+        _say(held, "elsewhere")
+        _said(held, "elsewhere")
+        for who in (held.ada, held.bo):
+            held.hears(who, BACK_MAX)
+            told = [e["text"] for e in who.events("status") if e["kind"] in ("away", "back")]
+            assert told == [
+                "The connection to the server was lost (this device has another address); your network may "
+                "have changed. Trying again...",
+                "Connected to the server again.",
+            ]
+        assert {alarm["kind"] for alarm in held.alarms()} <= EXPECTED
+
+
 def test_a_network_that_is_deaf_one_way() -> None:
     """The participants' packets arrive, and nothing comes back: such a connection counts as lost."""
     with meeting() as held:

@@ -346,7 +346,7 @@ def test_a_removal_that_waits_for_a_dead_server_accuses_nobody() -> None:
     w.do(ada, ev.Remove(2))
     w.run(8)
     assert texts(ada, "waits_away") == [
-        "“Cem” is still a member here: the removal waits until the server is back."
+        "“Cem” is still a member here: the removal waits until you are connected to the server again."
     ]
     w.start_server()
     w.until(lambda: w.agreed([ada, bo]) and cem.ended is not None, 20)

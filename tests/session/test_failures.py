@@ -371,7 +371,10 @@ def test_a_full_server_is_told_once_and_not_every_second() -> None:
     w.run(20)
     assert bo.alarms.count("full") == 1
     assert "refused" not in bo.alarms
-    assert [p.alarms.count("refused") for p in (cem, dana)].count(1) >= 1, "the lobby is full as well"
+    why = {e.text for p in (cem, dana) for e in p.of(ev.Status) if e.kind == "away"}
+    assert why, "the lobby is full as well"
+    assert all(text.startswith("Not connected to the server yet (") for text in why)
+    assert all("refused" not in p.alarms for p in (cem, dana)), "one cause, one sentence"
 
 
 def test_a_commit_that_does_not_carry_what_it_names_splits_nobody_off() -> None:

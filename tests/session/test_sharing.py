@@ -81,7 +81,7 @@ def test_reactions_are_shown_once_and_one_at_a_time() -> None:
     assert len(ada.of(ev.Reacted)) == 1, "who was away is shown none that is over"
     bo.links[ev.ROOM].up = False
     bo.session.handle(ev.Lost(ev.ROOM, "cut"), w.now)
-    with pytest.raises(ValueError, match="away"):
+    with pytest.raises(ValueError, match="not connected to the server"):
         bo.session.handle(ev.React("yes"), w.now)
 
 

@@ -217,7 +217,7 @@ async def test_a_meeting_outlives_its_server(both: dict[Name, Browser], tmp_path
         first.signal(signal.SIGKILL)
         await asyncio.to_thread(first._process.wait, 10)
         for who in (ada, bo):
-            await who.reads("The server is away")
+            await who.reads("The connection to the server was lost")
         await bo.say("While it is away")
         with meeting_server(tmp_path, port):
             await opens_chat(ada)

@@ -114,7 +114,12 @@ class GuestLobby:
     def lost(self, day: int, why: str, now: float) -> None:
         """Handle a lost connection to the lobby."""
         self._connections.lost(day, now)
-        self._tell(sentences.status("away", why=why))
+        again = self._connections.was_inside
+        self._tell(sentences.status("away", why=why) if again else sentences.status("away.first", why=why))
+
+    def hurry(self, now: float) -> None:
+        """Connect at once where we are about to."""
+        self._connections.hurry(now)
 
     def received(self, day: int, message: wire.ServerMessage, now: float) -> None:
         """Process a message from the server in the lobby."""

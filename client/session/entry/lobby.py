@@ -127,6 +127,10 @@ class HostLobby:
         """Handle a lost connection to a lobby."""
         self._connections.lost(day, now)
 
+    def hurry(self, now: float) -> None:
+        """Connect at once where we are about to."""
+        self._connections.hurry(now)
+
     def revoke(self, index: int) -> None:
         """Close an invite, and refuse the knocks that wait on it."""
         if index not in self._shut:

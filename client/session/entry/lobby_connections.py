@@ -7,6 +7,7 @@ from typing import Final
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.kernel import backoff
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import day_of, door_message, lobby_envelope_key, lobby_key
 from snugroom.crypto.errors import SnugCryptoError
@@ -42,6 +43,8 @@ class LobbyConnections:
         self._entered: set[int] = set()
         self._retry: dict[int, float] = {}
         self._failures = 0
+        #: Whether we have ever entered a lobby.
+        self.was_inside = False
         self._refusal = ""
         self._waiting: deque[tuple[int, lobby.LobbyMessage]] = deque()
         self._allowance = POST_BURST
@@ -76,11 +79,15 @@ class LobbyConnections:
         self._retry.pop(day, None)
 
     def lost(self, day: int, now: float) -> None:
-        """Handle a lost connection: reconnect after 0.2 s, later after up to 1.5 s."""
+        """Handle a lost connection: reconnect after a random time, longer after each failure."""
         self._entered.discard(day)
         if day in self._keys:
-            self._retry[day] = now + min(0.2 * 2**self._failures, 1.5)
+            self._retry[day] = now + backoff.delay(self._failures, self._rng)
             self._failures += 1
+
+    def hurry(self, now: float) -> None:
+        """Connect at once where we are about to: the network has changed."""
+        self._retry = dict.fromkeys(self._retry, now)
 
     def received(self, day: int, message: wire.ServerMessage) -> lobby.LobbyMessage | bool:
         """Return a posted lobby message; True if we have just entered; False for anything else."""
@@ -93,7 +100,7 @@ class LobbyConnections:
             self._effects.append(ev.Transmit(ev.Endpoint(day), wire.LobbyDoor(key.public, nonce, signed)))
         elif isinstance(message, wire.Entered):
             self._entered.add(day)
-            self._failures = 0
+            self._failures, self.was_inside = 0, True
             return True
         elif isinstance(message, wire.Refused) and message.text != self._refusal:
             self._refusal = message.text  # reported once, however often it recurs

@@ -304,6 +304,10 @@ class HostReturnLobby:
         """Handle a lost connection to the lobby."""
         self._connections.lost(day, now)
 
+    def hurry(self, now: float) -> None:
+        """Connect at once where we are about to."""
+        self._connections.hurry(now)
+
     def received(self, day: int, message: wire.ServerMessage, now: float) -> None:
         """Process a message from the server in the lobby."""
         posted = self._connections.received(day, message)

@@ -307,7 +307,18 @@ class Status:
 class Ended:
     """The meeting is over for this participant."""
 
-    reason: Literal["left", "removed", "replaced", "refused", "ended", "dropped", "failed", "unopened"]
+    reason: Literal[
+        "left",
+        "removed",
+        "replaced",
+        "refused",
+        "ended",
+        "dropped",
+        "failed",
+        "unopened",
+        "untrusted",
+        "unserved",
+    ]
     text: str
 
 

@@ -43,12 +43,21 @@ class Received:
 class Lost:
     """A connection closed or could not be made; `why` is text for a person.
 
-    `answered`: the server accepted the connection, or refused it with a message.
+    `answered`: the server accepted the connection, or refused it with a message. `distrust`: why the
+    server's certificate does not prove that it is the server of the link; None if that is not the cause.
     """
 
     endpoint: Endpoint
     why: str
     answered: bool = False
+    distrust: str | None = None
+
+
+@dataclass(frozen=True)
+class NetworkChanged:
+    """This device's network has changed if `certain`; else it may have, for the path of media has moved."""
+
+    certain: bool
 
 
 @dataclass(frozen=True)
@@ -89,4 +98,4 @@ class Publish:
         )
 
 
-Input = Received | Lost | Tick | Publish | Command
+Input = Received | Lost | NetworkChanged | Tick | Publish | Command

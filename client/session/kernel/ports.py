@@ -112,6 +112,9 @@ class Server(Protocol):
     def lost(self, why: str, now: float) -> None:
         """Handle a lost or failed connection."""
 
+    def hurry(self, now: float) -> None:
+        """Connect at once, if we are about to."""
+
 
 class Sending(Protocol):
     """Messages to the members and to the server, and effects for the shell."""

@@ -301,6 +301,10 @@ class RoomSession:
         if self.ended is None:
             self.sync.reconnect(why, now)
 
+    def hurry(self, now: float) -> None:
+        """Connect at once, if we are about to."""
+        self.sync.hurry(now)
+
     def tick(self, now: float) -> None:
         """Do the work that is due at `now`."""
         if self.ended is not None:

@@ -57,6 +57,7 @@ class ServerAnswers:
         known = (
             ("catch_up", "gone"),
             ("media", "lost"),
+            ("media", "ssrc"),
             ("catch_up", "rate"),
             ("commit", "rate"),
             ("commit", "signature"),

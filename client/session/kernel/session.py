@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, Protocol
+from typing import Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry import clocks
 from snugroom.client.session.entry.guest import Entry, GuestLobby
-from snugroom.client.session.entry.helper import FIRST_NUMBER
+from snugroom.client.session.entry.helper import FIRST_NUMBER, MembersLobby
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.entry.recovery import HostReturnLobby, RejoinLobby
 from snugroom.client.session.features.build import build
@@ -32,6 +32,7 @@ from snugroom.client.session.kernel.meeting_invites import MeetingInvites
 from snugroom.client.session.kernel.readmission import Readmission
 from snugroom.client.session.kernel.reentry import Reentry
 from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.session.kernel.server_link import ServerLink
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.client.session.options import Options
@@ -46,14 +47,10 @@ from snugroom.server.wire.messages import ServerMessage
 Admission = Literal["ask", "all"]
 
 
-class _HasEffects(Protocol):
-    effects: list[ev.Effect]
-
-
 class Session:
     """One participant: create it by `host`, `join` or `rejoin_as_host`, feed inputs, perform the effects."""
 
-    def __init__(self, me: Me, invite: Invite, options: Options, rng: Rng) -> None:
+    def __init__(self, me: Me, invite: Invite, options: Options, rng: Rng, now: float) -> None:
         self._me = me
         self._invites = MeetingInvites(invite, rng)
         self._admissions = Admissions()
@@ -69,6 +66,7 @@ class Session:
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
         self._repeated = RepeatedAlarms()
+        self._link = ServerLink(invite.origin, now, founds=False)
         self._policy: Policy | None = None  # as of the last check whether we are a host
 
     # -- constructors ----------------------------------------------------------------------------
@@ -94,7 +92,8 @@ class Session:
         me = Me(name, rng)
         seed = HostSeed.from_random(rng)
         secret = rng(16)
-        session = cls(me, seed.invite(origin, secret, 0), options, rng)
+        session = cls(me, seed.invite(origin, secret, 0), options, rng, now)
+        session._link = ServerLink(origin, now, founds=True)
         mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
         founded = entering.found_meeting(
             me, seed, secret, title=title, mode=mode, reports=options.reports, now=now, rng=rng
@@ -124,7 +123,7 @@ class Session:
     ) -> Session:
         """Knock with a link; MalformedError or UnsupportedError if the link is wrong, with the reason."""
         me = Me(name, rng)
-        session = cls(me, Invite.parse(link), options, rng)
+        session = cls(me, Invite.parse(link), options, rng, now)
         book = options.contacts
         rejoin_key, make_package = me.new_leaf()
         session._guest = GuestLobby(
@@ -152,11 +151,12 @@ class Session:
     ) -> Session:
         """Return to a meeting as a host after a crash, with the data that `kept` gave before (SNUG-9)."""
         me = Me(kept.name, rng)
-        session = cls(me, kept.host_keys.seeds[0].invite(kept.origin, kept.secret, 0), options, rng)
+        session = cls(me, kept.host_keys.seeds[0].invite(kept.origin, kept.secret, 0), options, rng, now)
         session._kept = kept
         rejoin_key, make_package = me.new_leaf()
-        psks = session._invites.psks
-        session._guest = HostReturnLobby(kept, make_package, psks, rejoin_key, now=now, rng=rng)
+        session._guest = HostReturnLobby(
+            kept, make_package, session._invites.psks, rejoin_key, now=now, rng=rng
+        )
         session._collect(now)
         return session
 
@@ -182,8 +182,13 @@ class Session:
 
     @property
     def inside(self) -> bool:
-        """Whether we are a member."""
-        return self._room is not None
+        """Whether we are a member of a room that the server has opened, or let us into."""
+        return self._room is not None and self._link.contacted
+
+    @property
+    def contacted(self) -> bool:
+        """Whether the server has ever let us in: into a lobby, or into an open room."""
+        return self._link.contacted
 
     @property
     def own_leaf(self) -> int | None:
@@ -197,9 +202,7 @@ class Session:
 
     def name_of(self, leaf: int) -> str | None:
         """Return the name of the member at a leaf; None if there is no member."""
-        if self._room is None or self._room.membership.signature_key(leaf) is None:
-            return None
-        return self._room.membership.name(leaf)
+        return self.names.get(leaf)
 
     @property
     def frames(self) -> Frames | None:
@@ -211,7 +214,12 @@ class Session:
     def handle(self, what: ev.Input, now: float) -> list[ev.Effect]:
         """Process one input. ValueError, with a sentence, if a command cannot be carried out."""
         if self._ended is None:
-            self._dispatch(what, now)
+            outcome = self._link.check(what, now)
+            self._effects += outcome.effects
+            for each in outcome.inputs:
+                self._dispatch(each, now)
+            if outcome.ended is not None:
+                self._end(outcome.ended)
             self._collect(now)
         return self._repeated.merged(self._drain(), now)
 
@@ -224,9 +232,12 @@ class Session:
                     self._lost(endpoint, why, now)
                 elif self._room is not None:
                     self._room.feature(Dropped).probe_lost(why, answered, now)
+            case ev.NetworkChanged():
+                for each in (self._room, self._host, self._guest, self._readmission.members):
+                    if each is not None:
+                        each.hurry(now)
             case ev.Tick():
-                host = None if self._guest is not None else self._host  # only one of them at a time
-                for part in (self._room, host, self._guest):
+                for part in (self._room, self._guest or self._host):  # only one of these at a time
                     if part is not None:
                         part.tick(now)
                 if self._room is not None:
@@ -315,12 +326,12 @@ class Session:
         return self._host
 
     def _leave(self, now: float) -> None:
-        if self._room is not None:
+        if not self._link.contacted:
+            self._end(self._link.left())
+        elif self._room is not None:
             self._room.leave(now)
         else:
-            left = ev.Ended("left", sentence("room.you_left"))
-            self._end(left)
-            self._tell(left)
+            self._end(ev.Ended("left", sentence("room.you_left")))
 
     # -- between lobby and room --------------------------------------------------------------------------
 
@@ -346,9 +357,11 @@ class Session:
         for part in (self._room, self._host, self._guest, self._readmission.members):
             self._gather(part)
         if room is not None and room.ended is not None and self._ended is None:
-            self._end(room.ended)
+            self._close(room.ended)  # the room has told it
 
-    def _gather(self, part: _HasEffects | None) -> None:
+    def _gather(
+        self, part: RoomSession | HostLobby | GuestLobby | HostReturnLobby | MembersLobby | None
+    ) -> None:
         if part is not None:
             self._effects += part.effects
             part.effects.clear()
@@ -366,7 +379,6 @@ class Session:
         if guest.refusal is not None:
             self._close_guest(guest)
             self._end(ev.Ended("refused", guest.refusal))
-            self._tell(ev.Ended("refused", guest.refusal))
         elif guest.entry is not None:
             self._enter(guest, guest.entry, now)
 
@@ -469,6 +481,10 @@ class Session:
         self._tell(sentences.status("no_host"))
 
     def _end(self, ended: ev.Ended) -> None:
+        self._close(ended)
+        self._tell(ended)
+
+    def _close(self, ended: ev.Ended) -> None:
         self._ended = ended
         self._effects += self._readmission.close()
         if self._host is not None:
@@ -480,4 +496,5 @@ class Session:
 
     def _drain(self) -> list[ev.Effect]:
         effects, self._effects = self._effects, []
+        self._link.performed(effects)
         return effects

@@ -25,6 +25,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.kernel import backoff
 from snugroom.client.session.kernel.door import Door
 from snugroom.client.session.kernel.opening import open_room, opening_to_pass_on, room_admin, signed_entry
 from snugroom.client.session.kernel.ports import Room
@@ -157,14 +158,21 @@ class Sync:
         self.slot = None
 
     def reconnect(self, why: str, now: float) -> None:
-        """Connect again after 0.2 s, later after up to 1.5 s."""
+        """Connect again after a random time, longer after each failure."""
         if not self._away:
             self._away = True
-            self._room.tell(sentences.status("away", why=why))
-        delay = min(0.2 * 2**self._failures, 1.5)
+            first = self.incarnation is None
+            self._room.tell(
+                sentences.status("away.first", why=why) if first else sentences.status("away", why=why)
+            )
+        self._reconnect_at = now + backoff.delay(self._failures, self._room.rng)
         self._failures += 1
-        self._reconnect_at = now + delay
         self._room.perform(ev.RemoteStreams(()))
+
+    def hurry(self, now: float) -> None:
+        """Connect at once, if we are about to: the network has changed."""
+        if self._reconnect_at is not None:
+            self._reconnect_at = now
 
     def tick(self, now: float) -> None:
         """Connect, or allow a catch-up, when its time has come."""

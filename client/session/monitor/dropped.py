@@ -283,6 +283,7 @@ class Dropped(Feature):
         drop.answered = answered
         if answered and drop.answered_at is None:
             drop.answered_at = now
+            self.room.hurry(now)  # our own pause between two tries is no act of the server
         self.room.perform(ev.Disconnect(ev.PROBE))
         if drop.told_at is not None:
             self._save(now)

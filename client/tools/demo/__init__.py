@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from snugroom.client.cli.participant import Status
+from snugroom.client.cli.status import Status
 from snugroom.client.tools.demo.facts import verdict
 from snugroom.client.tools.demo.meeting import NAMES, Meeting
 from snugroom.client.tools.demo.show import HumanShow, JsonShow

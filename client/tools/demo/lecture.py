@@ -27,7 +27,7 @@ from rich.text import Text
 
 from snugroom import environment
 from snugroom.client.cli.own_page import OwnPage
-from snugroom.client.cli.participant import Status
+from snugroom.client.cli.status import Status
 from snugroom.client.media.codec import HEIGHT, WIDTH
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev

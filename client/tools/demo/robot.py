@@ -99,8 +99,7 @@ class Robot:
 
     async def run(self) -> None:
         """Run until the meeting has ended."""
-        ended = await self.connection.run()
-        self.ended = ended or ev.Ended("failed", self.connection.cannot_connect or "It never connected.")
+        self.ended = await self.connection.run()
 
     def leaf_of(self, name: str) -> int | None:
         """Return the leaf of `name` in this robot's roster; None if there is no such member."""

@@ -133,7 +133,7 @@ def thief_of(session: Session, now: float, rng: Rng = os.urandom) -> Session:
     keys._out = deque((replace(commit, ends=set(commit.ends)) for commit in keys._out), keys._out.maxlen)
     keys._requests = keys._requests.copy()
     keys.begin_request()
-    thief = Session(session._me, session._invites.own, session._options, rng)
+    thief = Session(session._me, session._invites.own, session._options, rng, now)
     thief._guest = entering.rejoin_lobby(
         session._me, stolen, session._invites.own, session._invites.psks, first=None, now=now, rng=rng
     )

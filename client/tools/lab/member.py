@@ -185,7 +185,7 @@ class Member:
         """Run until the meeting has ended, for any reason."""
         ended = await self.connection.run()
         if self.ended is None:
-            self.ended = ended or ev.Ended("failed", self.connection.cannot_connect or "It never connected.")
+            self.ended = ended
 
     # -- inside ------------------------------------------------------------------------------
 

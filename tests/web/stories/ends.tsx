@@ -34,7 +34,7 @@ export default [
   { name: "waiting-no-host", model: waiting("waiting", "Waiting for a host to open the door...", 3900) },
   {
     name: "waiting-away",
-    model: waiting("away", "The server is away (it closed the connection). Trying again...", 8),
+    model: waiting("away", "The connection to the server was lost (the connection ended); your network may have changed. Trying again...", 8),
   },
   { name: "ended-left", model: ended("left", "You left.") },
   { name: "ended-refused", model: ended("refused", "The host did not let you in.") },

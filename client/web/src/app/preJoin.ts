@@ -8,7 +8,7 @@ import { utf8 } from "../crypto/bytes";
 import type { HostWish, ToWorker } from "../worker/messages";
 import { type Sentence, sentence } from "../words/sentence";
 import type { Where } from "./model";
-import { holdTab, reaches } from "./where";
+import { holdTab, misnamed, reaches } from "./where";
 
 export class PreJoin {
   readonly going = signal<{ readonly as: "host" | "guest"; readonly origin: string } | null>(null);
@@ -51,7 +51,8 @@ export class PreJoin {
       return false;
     }
     if (!reaches(where, invite.origin)) {
-      this.linkTrouble.value = sentence("note.other_server", { origin: invite.origin });
+      this.linkTrouble.value =
+        misnamed(where, invite.origin) ?? sentence("note.other_server", { origin: invite.origin });
       return false;
     }
     this.link = link;

@@ -17,7 +17,7 @@ import { Preferences } from "./preferences";
 import { PermissionForm } from "./permissionForm";
 import { normal, PreJoin } from "./preJoin";
 import { Visible } from "./visible";
-import { freeTab } from "./where";
+import { freeTab, misnamed } from "./where";
 import { WorkerLink } from "./workerLink";
 
 const TREES_MAX = 200;
@@ -461,7 +461,8 @@ export class Store implements Model {
       this.permissionForm.trouble.value = text;
       return;
     }
-    this.ended.value = { reason, text, canSaveEvidence: reason === "dropped" };
+    const told = text.key === "contact.none" ? (misnamed(this.where.value, this.where.value.pageOrigin) ?? text) : text;
+    this.ended.value = { reason, text: told, canSaveEvidence: reason === "dropped" };
     this.opening.value = false;
     this.place.value = "ended";
     this.#around.media.end();

@@ -1,6 +1,7 @@
 /** The origin of this page, its hash, and whether this browser can hold a meeting. */
 import { type Bytes, hex, utf8 } from "../crypto/bytes";
 import { supported } from "../media/link";
+import { type Sentence, sentence } from "../words/sentence";
 import type { Unable, Where } from "./model";
 
 /** Return the server's facts about itself (`where.json`); they are empty if there is no such server. */
@@ -21,6 +22,12 @@ export async function where(): Promise<Where> {
 
 /** Whether the page may connect to that server: to its own server, or to any if the participant serves the page. */
 export const reaches = (at: Where, origin: string): boolean => at.own || origin === at.origin;
+
+/** Return what to tell about a page that was opened under another origin than its server's; null: it was not. */
+export const misnamed = ({ own, origin, pageOrigin }: Where, wanted: string): Sentence | null =>
+  own || origin === null || wanted !== pageOrigin || origin === pageOrigin
+    ? null
+    : sentence("contact.misnamed", { theirs: origin, ours: pageOrigin });
 
 /**
  * Return the bundle's hash, hex, over its files as this browser has them; null if they cannot be fetched.

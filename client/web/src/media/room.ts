@@ -242,7 +242,10 @@ export class Media implements MediaSide {
         if (link === this.#link) this.alarm.value = null;
       },
       anew: (media) => {
-        if (link === this.#link) this.#publish(media);
+        if (link !== this.#link) return;
+        const silence: ToWorker = { type: "silence" };
+        worker.postMessage(silence); // the connection for messages may be dead, too
+        this.#publish(media);
       },
       lost: (why, ever) => link === this.#link && this.#lost(why, ever),
     });

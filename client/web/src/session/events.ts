@@ -30,6 +30,8 @@ export type Input =
   | { readonly type: "Received"; readonly endpoint: Endpoint; readonly message: ServerMessage }
   /** A connection closed or could not be made. `answered`: the server accepted it, or refused it with a message. */
   | { readonly type: "Lost"; readonly endpoint: Endpoint; readonly why: Sentence; readonly answered: boolean }
+  /** This device's network has changed if `certain`; else it may have, for the path of media has moved. */
+  | { readonly type: "NetworkChanged"; readonly certain: boolean }
   /** Time has passed. The shell feeds one about every 100 ms. */
   | { readonly type: "Tick" }
   | Command
@@ -217,7 +219,7 @@ export interface HeldMessage {
 
 export interface Ended {
   readonly type: "Ended";
-  readonly reason: "left" | "removed" | "replaced" | "refused" | "ended" | "dropped" | "failed" | "unopened";
+  readonly reason: "left" | "removed" | "replaced" | "refused" | "ended" | "dropped" | "failed" | "unopened" | "unserved";
   readonly text: Sentence;
 }
 

@@ -38,6 +38,11 @@ export interface Exchange {
   readonly blinded: Bytes[];
 }
 
+/** Client, inside: the server answers at once. Pages cannot send the pings of WebSocket itself. */
+export interface Ping {
+  readonly type: "ping";
+}
+
 /** Client: a blob for all other connections in the lobby at this time. The server keeps no history. */
 export interface Post {
   readonly type: "post";
@@ -182,6 +187,11 @@ export interface Closing {
   readonly text: string;
 }
 
+/** Server: the answer to `ping`. */
+export interface Pong {
+  readonly type: "pong";
+}
+
 /** Server: a blob that another connection in the lobby has posted. */
 export interface Posted {
   readonly type: "posted";
@@ -293,15 +303,16 @@ export interface Streams {
   readonly streams: HandleStream[];
 }
 
-export type ClientMessage = LobbyDoor | RoomDoor | Exchange | Post | Show | Open | Commit | Rekey | CatchUp | Relay | Broadcast | Media | Subscribe;
+export type ClientMessage = LobbyDoor | RoomDoor | Exchange | Ping | Post | Show | Open | Commit | Rekey | CatchUp | Relay | Broadcast | Media | Subscribe;
 
-export type ServerMessage = Challenge | Exchanged | Entered | Permit | Refused | Closing | Posted | Shown | Opened | Committed | Stale | Rekeyed | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
+export type ServerMessage = Challenge | Exchanged | Entered | Permit | Refused | Closing | Pong | Posted | Shown | Opened | Committed | Stale | Rekeyed | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
 
 export const schemas: Schemas = {
   LobbyDoor: {"tag": "lobby_door", "fields": {"lobby_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   TokenSpent: {"tag": null, "fields": {"week": [["int", 0, 4294967295]], "input": [["bytes", 32, 32]], "proof": [["bytes", 32, 32]]}},
   RoomDoor: {"tag": "room_door", "fields": {"door_key": [["bytes", 32, 32]], "room_admin_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]], "password": [["or null", ["bytes", 32, 32]], null], "token": [["or null", ["struct", "TokenSpent"]], null], "permit": [["or null", ["bytes", 40, 40]], null], "probe": [["or null", ["bytes", 16, 16]], null]}},
   Exchange: {"tag": "exchange", "fields": {"voucher": [["bytes", 36, 36]], "blinded": [["list", ["bytes", 32, 32], 8, 8]]}},
+  Ping: {"tag": "ping", "fields": {}},
   Post: {"tag": "post", "fields": {"blob": [["bytes", 512, 262144]]}},
   Show: {"tag": "show", "fields": {"room_passes": [["list", ["bytes", 32, 32], 1, 16]]}},
   Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["or null", ["bytes", 64, 64]], null]}},
@@ -321,6 +332,7 @@ export const schemas: Schemas = {
   Permit: {"tag": "permit", "fields": {"permit": [["bytes", 40, 40]]}},
   Refused: {"tag": "refused", "fields": {"code": [["str", 0, null, null]], "text": [["str", 0, null, null]], "about": [["str", 0, null, null], ""], "fatal": [["bool"], false]}},
   Closing: {"tag": "closing", "fields": {"code": [["str", 0, null, null]], "text": [["str", 0, null, null]]}},
+  Pong: {"tag": "pong", "fields": {}},
   Posted: {"tag": "posted", "fields": {"blob": [["bytes", 512, 262144]]}},
   Shown: {"tag": "shown", "fields": {"slot": [["int", 0, 9007199254740991]]}},
   Opened: {"tag": "opened", "fields": {"slot": [["int", 0, 9007199254740991]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
@@ -338,6 +350,6 @@ export const schemas: Schemas = {
   Streams: {"tag": "streams", "fields": {"streams": [["list", ["struct", "HandleStream"], 0, null]]}},
 };
 
-export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Exchange", "Post", "Show", "Open", "Commit", "Rekey", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
+export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Exchange", "Ping", "Post", "Show", "Open", "Commit", "Rekey", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
 
-export const ServerMessageNames = ["Challenge", "Exchanged", "Entered", "Permit", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "Rekeyed", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];
+export const ServerMessageNames = ["Challenge", "Exchanged", "Entered", "Permit", "Refused", "Closing", "Pong", "Posted", "Shown", "Opened", "Committed", "Stale", "Rekeyed", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];

@@ -40,8 +40,6 @@ interface Open {
 
 /** All connections of one session to its server. */
 export class Connections {
-  /** Whether any connection was ever established. */
-  everConnected = false;
   readonly #url: string;
   readonly #events: ConnectionEvents;
   readonly #make: (url: string) => Socket;
@@ -80,14 +78,14 @@ export class Connections {
     this.#open.set(endpointKey(endpoint), open);
     socket.onopen = () => {
       clearTimeout(open.timer);
-      this.everConnected = open.heard = true;
+      open.heard = true;
       const queue = open.queue ?? [];
       open.queue = null;
       for (const frame of queue) socket.send(frame);
       if (open.closing) this.#forget(open);
     };
     socket.onmessage = ({ data }) => this.#frame(open, data);
-    socket.onclose = () => void this.#lose(open, open.heard ? "shell.ended" : "shell.nobody_there");
+    socket.onclose = () => void this.#lose(open, open.heard ? "shell.ended" : "shell.no_connection");
   }
 
   /** Close the connection after its queue is sent, and report nothing more about it. */
@@ -113,11 +111,6 @@ export class Connections {
   /** Close all connections. */
   close(): void {
     for (const { endpoint } of [...this.#open.values()]) this.disconnect(endpoint);
-  }
-
-  /** The network has changed: existing connections are dead. */
-  networkChanged(): void {
-    for (const open of [...this.#open.values()]) void this.#lose(open, "shell.network_changed");
   }
 
   #frame(open: Open, data: unknown): void {

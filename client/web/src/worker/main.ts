@@ -24,6 +24,6 @@ const shell = new Shell({
 
 scope.addEventListener("message", ({ data }) => void shell.hear(data));
 scope.addEventListener("rtctransform", ({ transformer }) => shell.transform(transformer));
-scope.addEventListener("online", () => shell.networkChanged());
+scope.addEventListener("online", () => void shell.networkChanged(true));
 scope.addEventListener("error", (event) => shell.broken((event as ErrorEvent).error ?? "error"));
 scope.addEventListener("unhandledrejection", (event) => shell.broken((event as PromiseRejectionEvent).reason));

@@ -34,6 +34,8 @@ export type ToWorker =
   /** `ask` numbers the command, from 1: `done`, or `refused` with a sentence, answers it. A wish has number 0. */
   | { readonly type: "command"; readonly ask: number; readonly command: Command }
   | { readonly type: "publish"; readonly media: InputOf<"Publish"> }
+  /** Nothing comes by the media connection any more: the network may have changed. */
+  | { readonly type: "silence" }
   /** Request the frame counts now. */
   | { readonly type: "count" }
   /** Report this member's view of each epoch's tree, for the lecture. */

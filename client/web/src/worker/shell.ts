@@ -18,8 +18,6 @@ import type { FromWorker, HostWish, JoinWish, ToWorker, TreeView } from "./messa
 import { type Transformer, Transforms } from "./transforms";
 
 export const TICK = 0.1;
-/** Seconds in which the server must be reached at first. */
-export const PATIENCE = 10;
 
 /** The interface of a shell to its environment. */
 export interface Around {
@@ -38,7 +36,6 @@ export class Shell {
   readonly #transforms: Transforms;
   #session: Session | null = null;
   #connections: Connections | null = null;
-  #began = 0;
   #wished = false;
   #over = false;
   /** Our leaf while we are a member; a member that rejoins gets another one. */
@@ -93,9 +90,13 @@ export class Shell {
     }
   }
 
-  /** The network is back and may be another one: existing connections are dead. */
-  networkChanged(): void {
-    this.#connections?.networkChanged();
+  /** This device's network has changed if `certain`; else media have fallen silent, and it may have. */
+  async networkChanged(certain: boolean): Promise<void> {
+    try {
+      await this.#feed({ type: "NetworkChanged", certain });
+    } catch (error) {
+      this.broken(error);
+    }
   }
 
   /** Fail closed after an unexpected error. */
@@ -122,6 +123,8 @@ export class Shell {
         return;
       case "count":
         return this.#count();
+      case "silence":
+        return await this.networkChanged(false);
       case "watchTree":
         this.#watching = message.on;
         this.#epoch = -1;
@@ -133,7 +136,6 @@ export class Shell {
     if (this.#wished) return;
     this.#wished = true;
     const now = this.#around.now();
-    this.#began = now;
     let session: Session;
     try {
       const options = wish.type === "host" ? { ...OPTIONS, reports: wish.reports, permission: this.#means(wish) } : OPTIONS;
@@ -245,12 +247,6 @@ export class Shell {
       this.#ticking = false;
     }
     this.#transforms.tick();
-    const session = this.#session;
-    if (session === null || this.#connections?.everConnected !== false || this.#over) return;
-    if (this.#around.now() - this.#began <= PATIENCE) return;
-    const text = sentence("shell.cannot_connect", { origin: session.origin });
-    this.#end();
-    this.#around.post({ type: "events", events: [{ type: "Ended", reason: "failed", text }] });
   }
 
   #perform(effects: readonly Effect[]): readonly Event[] {
@@ -271,6 +267,7 @@ export class Shell {
           break;
         case "Disconnect":
           this.#connections?.disconnect(effect.endpoint);
+          if (isRoom(effect.endpoint)) this.#republish();
           break;
         case "Transmit":
           if (effect.message.type === "media") this.#asked.push(effect.message.ufrag);
@@ -311,11 +308,13 @@ export class Shell {
     const refused = room && message.type === "refused" && message.about === "media";
     // a notice, not an answer: a part of the server has died, and our media with it
     const lost = refused && message.code === "lost";
+    // an earlier connection of ours still holds the streams' numbers: another link has other ones
+    const taken = refused && message.code === "ssrc";
     // an answer, although without a transport
     if (refused && !lost) this.#asked.shift();
     const told = await this.#feed({ type: "Received", endpoint, message });
     if (!room) return;
-    if (lost && this.#leaf !== null && !this.#over) this.#around.post({ type: "mediaLost" });
+    if ((lost || taken) && this.#leaf !== null && !this.#over) this.#around.post({ type: "mediaLost" });
     if (message.type === "committed" || message.type === "relayed" || message.type === "broadcasted")
       this.#transforms.keysChanged(); // retry frames that arrived before their keys or announcement
     this.#announce();
@@ -325,7 +324,12 @@ export class Shell {
 
   async #lost(endpoint: Endpoint, why: Sentence, answered: boolean): Promise<void> {
     await this.#feed({ type: "Lost", endpoint, why, answered });
-    if (isRoom(endpoint) && this.#leaf !== null && !this.#over) this.#around.post({ type: "republish" });
+    if (isRoom(endpoint)) this.#republish();
+  }
+
+  /** Have the page make another link: the next connection is another one for the media server, too. */
+  #republish(): void {
+    if (this.#leaf !== null && !this.#over && this.#session?.ended === null) this.#post({ type: "republish" });
   }
 
   /** Report the owner of each listed stream that exactly one member has announced. */

@@ -331,6 +331,8 @@ export class Hub {
           );
         return;
       }
+      case "ping":
+        return this.#send(link, { type: "pong" });
       case "catch_up": {
         for (const [i, slot] of room.slots.entries())
           if (room.first + i > message.slot && slot.blob !== null)

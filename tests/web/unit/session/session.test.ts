@@ -189,7 +189,7 @@ test("a lost connection and a restarted server are survived, and nothing is said
   await hub.feed(ada, { type: "Say", text: "while you were away" });
   await hub.run(3);
   assert.deepEqual(texts(bo), ["Ada: while you were away"]);
-  assert.ok(bo.statuses().includes("The server is back."));
+  assert.ok(bo.statuses().includes("Connected to the server again."));
   await hub.restart();
   await hub.run(5);
   await hub.feed(bo, { type: "Say", text: "still here" });

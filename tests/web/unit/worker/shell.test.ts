@@ -5,7 +5,8 @@ import { type Endpoint, ROOM } from "../../../../client/web/src/session/events";
 import type { ClientMessage, ServerMessage, Transport } from "../../../../client/web/src/wire/messages";
 import type { Connections } from "../../../../client/web/src/worker/doors";
 import type { FromWorker, ToWorker } from "../../../../client/web/src/worker/messages";
-import { type Around, PATIENCE, Shell, TICK } from "../../../../client/web/src/worker/shell";
+import { CONTACT_TIME } from "../../../../client/web/src/session/kernel/firstContact";
+import { type Around, Shell, TICK } from "../../../../client/web/src/worker/shell";
 import type { EncodedFrame, Transformer } from "../../../../client/web/src/worker/transforms";
 
 const ORIGIN = "https://meet.example";
@@ -24,7 +25,6 @@ const PUBLISH: ToWorker = {
 class Rig {
   readonly posted: FromWorker[] = [];
   readonly done: string[] = [];
-  everConnected = false;
   now = 1_800_000_000;
   /** The chain value at which the session opens its room. */
   chain: Bytes = new Uint8Array(32);
@@ -35,11 +35,7 @@ class Rig {
     connections: (origin, own, events) => {
       assert.deepEqual([origin, own], [ORIGIN, true]);
       this.events = events;
-      const rig = this;
       return {
-        get everConnected() {
-          return rig.everConnected;
-        },
         connect: (endpoint: Endpoint) => this.done.push(`connect ${name(endpoint)}`),
         disconnect: (endpoint: Endpoint) => this.done.push(`disconnect ${name(endpoint)}`),
         transmit: (endpoint: Endpoint, message: ClientMessage) => {
@@ -47,7 +43,6 @@ class Rig {
           this.done.push(`${message.type}${message.type === "media" ? ` ${message.ufrag}` : ""} to ${name(endpoint)}`);
         },
         close: () => this.done.push("close"),
-        networkChanged: () => this.done.push("network"),
       } as unknown as Connections;
     },
   });
@@ -73,7 +68,6 @@ class Rig {
 
   /** The room's connection is opened, and the room. */
   async enters(): Promise<void> {
-    this.everConnected = true;
     const fixed = { nonce: new Uint8Array(32), server_key: new Uint8Array(32), permission: null };
     await this.says({ type: "challenge", version: 1, origin: ORIGIN, ...fixed });
     await this.says({ type: "entered", handle: new Uint8Array(8), incarnation: new Uint8Array(8), slot: null, chain: null, handles: [] });
@@ -111,9 +105,11 @@ test("a host's wish opens a meeting, and is answered", async () => {
   assert.deepEqual(rig.of("done"), [{ type: "done", ask: 0 }]);
   assert.ok(rig.done.includes("connect room"));
   assert.deepEqual(rig.told().slice(0, 1), ["InviteMade"]);
+  assert.deepEqual(rig.of("inside"), [], "not before the server has opened the room");
+  await rig.enters();
   assert.deepEqual(rig.of("inside"), [{ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Plans", locked: false }]);
   await rig.shell.hear(HOST); // a second one is none
-  assert.equal(rig.of("done").length, 1);
+  assert.equal(rig.of("done").filter(({ ask }) => ask === 0).length, 1);
 });
 
 test("a wish that can't be granted is refused in a sentence, and another can be made", async () => {
@@ -153,6 +149,7 @@ test("a refused publication is passed over", async () => {
   await rig.enters();
   await rig.shell.hear({ ...PUBLISH, media: { ...(PUBLISH as Extract<ToWorker, { type: "publish" }>).media, ufrag: "efgh" } } as ToWorker);
   await rig.says({ type: "refused", code: "ssrc", text: "taken", about: "media", fatal: false });
+  assert.equal(rig.of("mediaLost").length, 1, "another link has other SSRCs");
   await rig.says({ type: "transport", ufrag: "srvr", password: "serverserver", fingerprint: new Uint8Array(32), address: "192.0.2.1", port: 9, others: [], tcp: false, turn: [] });
   assert.deepEqual(rig.of("transport").map(({ ufrag }) => ufrag), ["efgh"]);
 });
@@ -166,6 +163,20 @@ test("a lost room asks for other media, and streams are none", async () => {
   assert.equal(rig.of("republish").length, 1);
   assert.deepEqual(rig.of("streams").map(({ streams }) => streams.length), [1, 0]);
   assert.ok(rig.told().includes("Status"));
+});
+
+test("silent media make the worker ask the server, and another network makes it connect anew", async () => {
+  await rig.shell.hear(HOST);
+  await rig.enters();
+  await rig.shell.hear({ type: "silence" });
+  assert.ok(rig.done.includes("ping to room"), rig.done.join(", "));
+  rig.done.length = 0;
+  await rig.shell.networkChanged(true);
+  assert.ok(rig.done.includes("disconnect room"));
+  assert.equal(rig.of("republish").length, 1);
+  mock.timers.tick(TICK * 1000);
+  await rig.settles();
+  assert.ok(rig.done.includes("connect room"), rig.done.join(", "));
 });
 
 test("a lost media server is told, and answers nothing that was asked", async () => {
@@ -198,7 +209,7 @@ test("a server that never answers is given up", async () => {
     await rig.settles();
   }
   assert.ok(!rig.told().includes("Ended"));
-  rig.now += PATIENCE + 1;
+  rig.now += CONTACT_TIME + 1;
   mock.timers.tick(TICK * 1000);
   await rig.settles();
   assert.ok(rig.told().includes("Ended"));

@@ -132,7 +132,12 @@ export class GuestLobby {
   /** Handle a lost connection to the lobby. */
   lost(day: number, why: Sentence, now: number): void {
     this.connections.lost(day, now);
-    this.tell(sentences.status("away", { why }));
+    this.tell(sentences.status(this.connections.wasInside ? "away" : "away.first", { why }));
+  }
+
+  /** Connect at once where we are about to. */
+  hurry(now: number): void {
+    this.connections.hurry(now);
   }
 
   /** Process a message from the server in the lobby. */

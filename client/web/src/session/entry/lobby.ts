@@ -137,9 +137,10 @@ export class HostLobby {
   }
 
   /** Handle a lost connection to a lobby. */
-  lost(day: number, now: number): void {
-    this.#connections.lost(day, now);
-  }
+  lost = (day: number, now: number): void => this.#connections.lost(day, now);
+
+  /** Connect at once where we are about to. */
+  hurry = (now: number): void => this.#connections.hurry(now);
 
   /** Close an invite, and refuse the knocks that wait on it. */
   async revoke(index: number): Promise<void> {

@@ -6,6 +6,7 @@ import type { SigningKey } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
 import type { ServerMessage } from "../../wire/messages";
 import type { Endpoint, Effect } from "../events";
+import { delay } from "../kernel/backoff";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds around midnight in which a host is in both days' lobbies. */
@@ -34,6 +35,8 @@ export class LobbyConnections {
   readonly #entered = new Set<number>();
   readonly #retry = new Map<number, number>();
   #failures = 0;
+  /** Whether we have ever entered a lobby. */
+  wasInside = false;
   #refusal = "";
   readonly #waiting: (readonly [number, lobby.LobbyMessage])[] = [];
   #allowance = POST_BURST;
@@ -78,12 +81,16 @@ export class LobbyConnections {
     this.#effects.push({ type: "Disconnect", endpoint: endpointOf(day) });
   }
 
-  /** Handle a lost connection: reconnect after 0.2 s, later after up to 1.5 s. */
+  /** Handle a lost connection: reconnect after a random time, longer after each failure. */
   lost(day: number, now: number): void {
     this.#entered.delete(day);
     if (!this.#keys.has(day)) return;
-    this.#retry.set(day, now + Math.min(0.2 * 2 ** this.#failures, 1.5));
-    this.#failures++;
+    this.#retry.set(day, now + delay(this.#failures++, this.#rng));
+  }
+
+  /** Connect at once where we are about to: the network has changed. */
+  hurry(now: number): void {
+    for (const day of this.#retry.keys()) this.#retry.set(day, now);
   }
 
   /** Return a posted lobby message; true if we have just entered; false for anything else. */
@@ -102,6 +109,7 @@ export class LobbyConnections {
       case "entered":
         this.#entered.add(day);
         this.#failures = 0;
+        this.wasInside = true;
         return true;
       case "refused":
         if (message.text === this.#refusal) return false;

@@ -354,6 +354,11 @@ export class HostReturnLobby {
     this.#connections.lost(day, now);
   }
 
+  /** Connect at once where we are about to. */
+  hurry(now: number): void {
+    this.#connections.hurry(now);
+  }
+
   /** Process a message from the server in the lobby. */
   async received(day: number, message: ServerMessage, now: number): Promise<void> {
     const posted = await this.#connections.received(day, message);

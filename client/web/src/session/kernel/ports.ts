@@ -70,6 +70,8 @@ export interface Server {
   askAgain(): void;
   /** Handle a lost or failed connection. */
   lost(why: Sentence, now: number): Promise<void>;
+  /** Connect at once, if we are about to. */
+  hurry(now: number): void;
 }
 
 /** Messages to the members and to the server, and effects for the shell. */

@@ -311,6 +311,11 @@ export class RoomSession implements Room {
     if (this.ended === null) this.sync.reconnect(why, now);
   }
 
+  /** Connect at once, if we are about to. */
+  hurry(now: number): void {
+    this.sync.hurry(now);
+  }
+
   /** Do the work that is due at `now`. */
   async tick(now: number): Promise<void> {
     if (this.ended !== null) return;

@@ -35,6 +35,7 @@ import { Readmission } from "./readmission";
 import { Reentry } from "./reentry";
 import { carryOut } from "./commands";
 import { RoomSession } from "./room";
+import { ServerLink } from "./serverLink";
 import type { Common, HostFacts, JoinFacts } from "./sessionFacts";
 import { Monitor } from "../monitor/monitor";
 import * as reasons from "../catalogue/reasons";
@@ -58,6 +59,7 @@ export class Session {
   readonly #reentry: Reentry;
   #kept: HostRecoveryData | null = null;
   #ended: Ended | null = null;
+  readonly #link: ServerLink;
   #publish: InputOf<"Publish"> | null = null;
   /** The hash of the page that we run, kept to report it once we are inside. */
   #page: Bytes | null = null;
@@ -65,8 +67,9 @@ export class Session {
   #policy: Policy | null = null;
   #handled: Promise<unknown> = Promise.resolve();
 
-  private constructor(me: Me, invite: Invite, options: Options, rng: Rng) {
+  private constructor(me: Me, invite: Invite, options: Options, rng: Rng, now: number, founds = false) {
     this.#me = me;
+    this.#link = new ServerLink(invite.origin, now, founds);
     this.#invites = new MeetingInvites(invite, rng);
     this.#readmission = new Readmission(rng);
     this.#reentry = new Reentry(rng);
@@ -87,7 +90,7 @@ export class Session {
     const me = await Me.make(name, rng);
     const seed = await HostSeed.fromRandom(rng);
     const secret = rng(16);
-    const session = new Session(me, seed.invite(origin, secret, 0), options, rng);
+    const session = new Session(me, seed.invite(origin, secret, 0), options, rng, now, true);
     const mode = admission === "all" ? Mode.WAVE_IN : Mode.ASK;
     const founded = await foundMeeting({ me, seed, secret, title, mode, reports: options.reports, now, rng });
     const keys = new HostKeys([seed]);
@@ -106,7 +109,7 @@ export class Session {
   static async join(facts: JoinFacts): Promise<Session> {
     const { link, name, greeting = "", options = OPTIONS, now, rng = systemRng } = facts;
     const me = await Me.make(name, rng);
-    const session = new Session(me, Invite.parse(link), options, rng);
+    const session = new Session(me, Invite.parse(link), options, rng, now);
     session.#guest = await GuestLobby.open({
       link: session.#invites.own,
       name,
@@ -125,7 +128,7 @@ export class Session {
   static async rejoinAsHost(kept: HostRecoveryData, facts: Common): Promise<Session> {
     const { options = OPTIONS, now, rng = systemRng } = facts;
     const me = await Me.make(kept.name, rng);
-    const session = new Session(me, kept.hostKeys.first.invite(kept.origin, kept.secret, 0), options, rng);
+    const session = new Session(me, kept.hostKeys.first.invite(kept.origin, kept.secret, 0), options, rng, now);
     session.#kept = kept;
     const leaf = { ...(await me.newLeaf()), psks: session.#invites.psks };
     session.#guest = await HostReturnLobby.open({ kept, ...leaf, now, rng });
@@ -163,9 +166,9 @@ export class Session {
     return this.#ended;
   }
 
-  /** Whether we are a member. */
+  /** Whether we are a member of a room that the server has opened, or let us into. */
   get inside(): boolean {
-    return this.#room !== null;
+    return this.#room !== null && this.#link.contacted;
   }
 
   /** Our leaf; null while we are not a member. */
@@ -210,7 +213,10 @@ export class Session {
   handle(what: Input, now: number): Promise<Effect[]> {
     const done = this.#handled.then(async () => {
       if (this.#ended === null) {
-        await this.#dispatch(what, now);
+        const { effects, inputs, ended } = this.#link.check(what, now);
+        this.#effects.push(...effects);
+        for (const each of inputs) await this.#dispatch(each, now);
+        if (ended !== null) this.#end(ended);
         await this.#collect(now);
       } else if (what.type === "SaveEvidence" && this.#ended.reason === "dropped" && this.#room !== null) {
         await this.#room.feature(Dropped).save(what.names, now);
@@ -230,6 +236,9 @@ export class Session {
         if (!what.endpoint.probe) await this.#lost(what.endpoint, what.why, now);
         else if (this.#room !== null)
           await this.#room.feature(Dropped).probeLost(what.why, what.answered, now);
+        return;
+      case "NetworkChanged":
+        for (const part of [this.#room, this.#host, this.#guest, this.#readmission.members]) part?.hurry(now);
         return;
       case "Tick": {
         const host = this.#guest === null ? this.#host : null; // only one of them at a time
@@ -327,12 +336,9 @@ export class Session {
   }
 
   async #leave(now: number): Promise<void> {
-    if (this.#room !== null) await this.#room.leave(now);
-    else {
-      const ended: Ended = { type: "Ended", reason: "left", text: sentence("room.you_left") };
-      this.#end(ended);
-      this.#tell(ended);
-    }
+    if (!this.#link.contacted) this.#end(this.#link.left());
+    else if (this.#room !== null) await this.#room.leave(now);
+    else this.#end({ type: "Ended", reason: "left", text: sentence("room.you_left") });
   }
 
   // -- between lobby and room ------------------------------------------------------------------------------
@@ -358,7 +364,7 @@ export class Session {
     }
     for (const part of [this.#room, this.#host, this.#guest, this.#readmission.members])
       this.#gather(part);
-    if (room !== null && room.ended !== null && this.#ended === null) this.#end(room.ended);
+    if (room !== null && room.ended !== null && this.#ended === null) this.#close(room.ended); // it told
   }
 
   #gather(part: { readonly effects: Effect[] } | null): void {
@@ -376,9 +382,7 @@ export class Session {
   async #checkGuest(guest: Guest, now: number): Promise<void> {
     if (guest.refusal !== null) {
       this.#closeGuest(guest);
-      const ended: Ended = { type: "Ended", reason: "refused", text: guest.refusal };
-      this.#end(ended);
-      this.#tell(ended);
+      this.#end({ type: "Ended", reason: "refused", text: guest.refusal });
     } else if (guest.entry !== null) await this.#enter(guest, guest.entry, now);
   }
 
@@ -462,6 +466,11 @@ export class Session {
   }
 
   #end(ended: Ended): void {
+    this.#close(ended);
+    this.#tell(ended);
+  }
+
+  #close(ended: Ended): void {
     this.#ended = ended;
     this.#effects.push(...this.#readmission.close());
     this.#host?.close();
@@ -473,6 +482,7 @@ export class Session {
   }
 
   #drain(): Effect[] {
+    this.#link.performed(this.#effects);
     return this.#effects.splice(0);
   }
 }

@@ -19,6 +19,7 @@ import { type Bytes, same } from "../../crypto/bytes";
 import { OPEN_WAIT } from "../../wire/limits";
 import type { Challenge, Committed, Entered, Refused } from "../../wire/messages";
 import { type Sentence, sentence } from "../../words/sentence";
+import { delay } from "./backoff";
 import { Door } from "./door";
 import { RoomConnection } from "./roomConnection";
 import { ROOM } from "../events";
@@ -162,15 +163,17 @@ export class Sync {
     this.slot = null;
   }
 
-  /** Connect again after 0.2 s, later after up to 1.5 s. */
+  /** Connect again after a random time, longer after each failure. */
   reconnect(why: Sentence, now: number): void {
-    if (!this.#away) {
-      this.#away = true;
-      this.#room.tell(sentences.status("away", { why }));
-    }
-    this.#reconnectAt = now + Math.min(0.2 * 2 ** this.#failures, 1.5);
-    this.#failures++;
+    if (!this.#away) this.#room.tell(sentences.status(this.incarnation === null ? "away.first" : "away", { why }));
+    this.#away = true;
+    this.#reconnectAt = now + delay(this.#failures++, this.#room.rng);
     this.#room.perform({ type: "RemoteStreams", streams: [] });
+  }
+
+  /** Connect at once, if we are about to: the network has changed. */
+  hurry(now: number): void {
+    if (this.#reconnectAt !== null) this.#reconnectAt = now;
   }
 
   /** Connect, anew too, or allow a catch-up, when its time has come. */

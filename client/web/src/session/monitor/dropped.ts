@@ -313,7 +313,10 @@ export class Dropped extends Feature {
     drop.run = null;
     drop.probe = { at: Math.floor(now), text: evidence.clipped(text), receipt };
     drop.answered = answered;
-    if (answered) drop.answeredAt ??= now;
+    if (answered && drop.answeredAt === null) {
+      drop.answeredAt = now;
+      this.room.hurry(now); // our own pause between two tries is no act of the server
+    }
     this.room.perform({ type: "Disconnect", endpoint: PROBE });
     if (drop.toldAt !== null) await this.#saveUnasked(now);
   }

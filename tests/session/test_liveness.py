@@ -1,0 +1,240 @@
+"""This client's own clock notices connections that carry nothing any more; honest silence is fine."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.kernel import backoff, liveness
+from snugroom.client.session.kernel.first_contact import CONTACT_TIME
+from snugroom.client.session.kernel.liveness import Liveness
+from snugroom.server.wire import messages as wire
+from tests.session.world import ORIGIN, Participant, World, seeded
+
+ENTERED = wire.Entered(bytes(8), bytes(8))
+TICK = 0.1
+
+
+class Line:
+    """One connection of a client, whose clock the test turns."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.liveness = Liveness(self.now)
+        self.liveness.performed([ev.Connect(ev.ROOM)])
+
+    def after(self, seconds: float) -> tuple[int, int]:
+        """Tick for so long; return the numbers of pings, and of times that it was given up."""
+        pings = cuts = 0
+        for _ in range(round(seconds / TICK)):
+            self.now += TICK
+            silent = self.liveness.tick(self.now)
+            pings, cuts = pings + len(silent.asked), cuts + len(silent.dead)
+            if silent.dead:
+                self.liveness.lost(ev.ROOM)
+        return pings, cuts
+
+    def hears(self, message: wire.ServerMessage = wire.Pong()) -> None:  # noqa: B008 - frozen
+        self.liveness.heard(ev.ROOM, message)
+
+
+def test_an_answered_ping_keeps_a_connection_and_comes_every_four_seconds() -> None:
+    line = Line()
+    line.hears(ENTERED)
+    for _ in range(15):
+        assert line.after(liveness.PING_EVERY + TICK) == (1, 0)
+        line.hears()
+
+
+def test_other_messages_need_no_ping() -> None:
+    line = Line()
+    line.hears(ENTERED)
+    for _ in range(20):
+        assert line.after(liveness.PING_EVERY - TICK) == (0, 0)
+        line.hears(wire.Left(bytes(8)))
+
+
+def test_a_dead_connection_is_given_up_within_some_eight_seconds() -> None:
+    line = Line()
+    line.hears(ENTERED)
+    assert line.after(7.8) == (1, 0)
+    assert line.after(0.6) == (0, 1)
+
+
+def test_a_connection_that_never_lets_us_in_is_given_up_and_gets_no_ping() -> None:
+    line = Line()
+    line.hears(wire.Challenge(1, ORIGIN, bytes(32), bytes(32)))
+    assert line.after(9.5) == (0, 0)
+    assert line.after(1.0) == (0, 1)
+
+
+def test_a_machine_that_stood_still_asks_before_it_gives_up() -> None:
+    line = Line()
+    line.hears(ENTERED)
+    line.now += 3600.0  # asleep, or busy
+    assert line.after(3.5) == (1, 0)
+
+
+def test_what_we_send_ourselves_gives_the_answer_time() -> None:
+    line = Line()
+    line.hears(ENTERED)
+    line.liveness.performed([ev.Transmit(ev.ROOM, wire.Relay(bytes(131_072)))])
+    assert line.after(15.5) == (1, 0)
+    assert line.after(1.0) == (0, 1)
+
+
+@pytest.mark.parametrize("certain", [False, True])
+def test_another_network(certain: bool) -> None:
+    line = Line()
+    line.hears(ENTERED)
+    silent = line.liveness.network_changed(certain)
+    assert (len(silent.asked), len(silent.dead)) == ((0, 1) if certain else (1, 0))
+    if not certain:
+        assert line.after(1.4) == (0, 0)
+        assert line.after(0.3) == (0, 1)
+
+
+# -- whole sessions ------------------------------------------------------------------------------
+
+
+def statuses(who: Participant) -> list[str]:
+    return [e.text for e in who.told if isinstance(e, ev.Status)]
+
+
+def cuts(who: Participant) -> int:
+    return who.performed.count(ev.Disconnect(ev.ROOM))
+
+
+def test_a_host_alone_for_an_hour_is_never_cut() -> None:
+    w = World(3)
+    ada = w.host("Ada")
+    w.run(3600.0)
+    assert cuts(ada) == 0
+    assert not ada.alarms
+
+
+def test_a_dead_connection_costs_some_eight_seconds_and_one_sentence_that_accuses_nobody() -> None:
+    w = World(4)
+    ada, bo = w.meeting("Ada", "Bo")
+    dead = bo.links[ev.ROOM]
+    # nothing comes through it any more, in either direction, and neither end is told
+    w.down_filter = lambda who, message: who is not bo or bo.links.get(ev.ROOM) is not dead
+    ascend = w._ascend
+    w._ascend = lambda link, frame: None if link is dead else ascend(link, frame)  # type: ignore[method-assign]
+    before = len(statuses(bo))
+    assert w.until(lambda: cuts(bo) == 1, 9.0) > 4.0
+    w.until(lambda: bo.links.get(ev.ROOM) not in (None, dead), 5.0)
+    w.do(bo, ev.Say("here again"))
+    w.until(lambda: ("Bo", "here again") in ada.said, 5.0)
+    told = statuses(bo)[before:]
+    assert told == [
+        "The connection to the server was lost (it does not answer); your network may have changed. "
+        "Trying again...",
+        "Connected to the server again.",
+    ]
+    assert not bo.alarms
+
+
+def test_another_address_costs_no_wait_at_all() -> None:
+    w = World(5)
+    ada, bo = w.meeting("Ada", "Bo")
+    dead = bo.links[ev.ROOM]
+    w.do(bo, ev.NetworkChanged(certain=True))
+    w.until(lambda: bo.links.get(ev.ROOM) not in (None, dead), 0.3)
+    w.do(bo, ev.Say("here"))
+    w.until(lambda: ("Bo", "here") in ada.said, 3.0)
+    assert not bo.alarms
+
+
+# -- the way back --------------------------------------------------------------------------------
+
+
+def test_a_crowd_does_not_return_at_once() -> None:
+    """Full jitter: the whole span is random, and twice as long after each failure, up to a limit."""
+    for failures, span in ((0, 0.5), (1, 1.0), (2, 2.0), (3, 4.0), (60, 4.0)):
+        delays = [backoff.delay(failures, seeded(client)) for client in range(1000)]
+        assert all(0 <= delay < span for delay in delays)
+        tenths = Counter(int(10 * delay / span) for delay in delays)
+        assert sorted(tenths) == list(range(10))
+        assert max(tenths.values()) < 150, "none of ten slices gets more than half again its share"
+
+
+def test_members_of_a_restarted_server_do_not_come_back_at_one_moment() -> None:
+    """As sessions, not as a function: the delay is drawn by each from its own randomness."""
+    w = World(6)
+    people = w.meeting("Ada", "Bo", "Cem", "Dana", "Eve")
+    began = w.now
+    w.kill_server()
+    w.start_server()
+    came: dict[str, float] = {}
+
+    def all_back() -> bool:
+        for who in people:
+            if ev.ROOM in who.links:
+                came.setdefault(who.label, w.now - began)
+        return len(came) == len(people)
+
+    w.until(all_back, 5.0)
+    assert max(came.values()) - min(came.values()) > 0.12
+    assert max(came.values()) < 0.8
+
+
+# -- the first contact ---------------------------------------------------------------------------
+
+
+def lonely(session_of: str) -> tuple[World, Participant]:
+    w = World(7)
+    link = w.link_of(w.host("Ada"))
+    w.kill_server()
+    return w, (w.host("Bo") if session_of == "host" else w.guest(link, "Bo"))
+
+
+@pytest.mark.parametrize("session_of", ["host", "guest"])
+def test_without_any_contact_a_session_ends_and_says_why(session_of: str) -> None:
+    w, bo = lonely(session_of)
+    w.run(CONTACT_TIME - 0.5)
+    assert not bo.session.inside
+    assert not [e for e in bo.told if isinstance(e, ev.Ended)]
+    w.run(1.0)
+    assert bo.ended is not None
+    assert (bo.ended.reason, bo.session.contacted) == ("failed", False)
+    assert bo.ended.text.startswith(f"No connection to the server at {ORIGIN}: refused. ")
+
+
+@pytest.mark.parametrize("session_of", ["host", "guest"])
+def test_who_leaves_before_is_told_so(session_of: str) -> None:
+    w, bo = lonely(session_of)
+    w.run(1.0)
+    w.do(bo, ev.Leave())
+    assert bo.ended == ev.Ended("left", f"It ended before the server at {ORIGIN} had let you in (refused).")
+
+
+def test_a_certificate_that_proves_nothing_ends_a_session_before_and_is_an_alarm_in_a_meeting() -> None:
+    w, bo = lonely("guest")
+    w.do(bo, ev.Lost(ev.Endpoint(1), "broke", distrust="it expired"))
+    assert bo.ended is not None
+    assert bo.ended.reason == "untrusted"
+    w = World(8)
+    ada, _ = w.meeting("Ada", "Bo")
+    w.cut(ada.links[ev.ROOM])
+    for _ in range(3):
+        w.do(ada, ev.Lost(ev.ROOM, "broke", distrust="it expired"))
+    assert ada.alarms == ["untrusted"], "once, however often it is tried again"
+    assert ada.ended is None
+
+
+def test_another_name_of_the_server_ends_a_session_before_and_is_a_lost_connection_later() -> None:
+    w, bo = lonely("host")
+    challenge = wire.Challenge(1, "https://other.example", bytes(32), bytes(32))
+    w.do(bo, ev.Received(ev.ROOM, challenge))
+    assert bo.ended is not None
+    assert bo.ended.reason == "unserved"
+    assert "calls itself https://other.example, and the link says " + ORIGIN in bo.ended.text
+    w = World(9)
+    ada, _ = w.meeting("Ada", "Bo")
+    w.do(ada, ev.Received(ev.ROOM, challenge))
+    assert ada.ended is None
+    assert cuts(ada) == 1
+    assert "it now calls itself https://other.example" in statuses(ada)[-1]
