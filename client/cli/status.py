@@ -50,7 +50,7 @@ MEANINGS: Final[dict[Status, tuple[str, str]]] = {
     Status.DROPPED: ("dropped", "the server dropped the meeting, and did not let this participant return"),
     Status.UNOPENED: (
         "no room opened",
-        "the server opens no room, or exchanges no voucher, but for a password, token or voucher that it takes",
+        "the server opens no room, or exchanges no voucher, without a password, token or voucher it takes",
     ),
     Status.UNTRUSTED: (
         "certificate not trusted",

@@ -46,9 +46,6 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     """Base class of all messages."""
 
 
-# -- both doors ------------------------------------------------------------------------------
-
-
 class Challenge(Message, frozen=True, tag="challenge"):
     """Server, first frame: the values that the client signs to open a door.
 

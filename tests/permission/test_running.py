@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from snugroom.client.cli.participant import Status
+from snugroom.client.cli.status import Status
 from snugroom.client.files.token_file import TokenFile
 from snugroom.client.tokens import ExchangeError, UnreachableError, exchange
 from snugroom.crypto.entry import permission, voucher

@@ -18,6 +18,7 @@ const challenge = (origin: string): ServerMessage => ({
   origin,
   nonce: new Uint8Array(32),
   server_key: new Uint8Array(32),
+  permission: null,
 });
 
 /** One connection of a client, whose clock the test turns. */
