@@ -192,7 +192,7 @@ describe("the store", () => {
       origin: of, week: at, key: "aa".repeat(32), input: fill.repeat(32), output: "cc".repeat(64),
     });
     const rows = [row("01"), row("02"), row("03", "https://other.example"), row("04", ORIGIN, week - 3)];
-    kept.items.set("snug-tokens", JSON.stringify([...rows, { broken: true }]));
+    kept.items.set("snug-tokens", JSON.stringify([...rows, { broken: true }, { ...row("05"), key: "zz" }]));
     serves({ kind: "tokens" });
     store.do.openRoom();
     await turn();
