@@ -237,6 +237,9 @@ class Hub:
         """Make a room, and return it with what that causes; or why there is none."""
         if self.draining:
             return Refused("stopping", "the server is stopping and opens no more rooms", "room_door", True)
+        missing = None if self.permission is None else self.permission.missing(door, number)
+        if missing is not None:
+            return missing
         if not self._places.may_open(handle, now):
             return Refused("full", _TOO_MANY_ROOMS, "room_door", fatal=True)
         victim = None

@@ -32,6 +32,8 @@ SPENT_MAX: Final = 100_000
 #: Seconds for which a permit reopens a room; permits end at full hours.
 PERMIT_TIME: Final = 7 * 86_400
 _HOUR: Final = 3600
+_NEEDS_PASSWORD: Final = "opening a room at this server needs its password"  # noqa: S105 - a sentence
+_NEEDS_TOKEN: Final = "opening a room at this server needs a token"  # noqa: S105 - a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +148,31 @@ class Permission:
 
     # -- doors -----------------------------------------------------------------------------------
 
+    def missing(self, door: RoomDoor, number: bytes) -> Refused | None:
+        """Return the refusal of a door without any proof; None if there is one, right or wrong.
+
+        Members who wait for somebody with a proof try again and again: they use up no quota of rooms.
+        """
+        wants_password = self._password_key is not None
+        has = door.password is not None if wants_password else door.token is not None
+        if has or self._by_permit(door, number) is not None:
+            return None
+        return _refused("permission", _NEEDS_PASSWORD if wants_password else _NEEDS_TOKEN)
+
     def admit(self, door: RoomDoor, number: bytes, nonce: bytes, now: float) -> RoomPermission | Refused:
         """Return how the room `number` is opened, or why it is not. A token that is taken is spent."""
-        if door.permit is not None:
-            permission = self._by_permit(door.permit, door.probe or number)
-            if permission is not None:
-                return permission if door.probe is None else RoomPermission(self._rng(8), probe=True)
+        permission = self._by_permit(door, number)
+        if permission is not None:
+            return permission
         text = signed.opens(self._origin, number, nonce)
         if self._password_key is not None:
             if door.password is None:
-                return _refused("permission", "opening a room at this server needs its password")
+                return _refused("permission", _NEEDS_PASSWORD)
             if (why := self._wrong_password(self._password_key, text, door.password, now)) is not None:
                 return why
         else:
             if door.token is None:
-                return _refused("permission", "opening a room at this server needs a token")
+                return _refused("permission", _NEEDS_TOKEN)
             key = next((key for key in self._keys() if key.week == door.token.week), None)
             if key is None:
                 return _refused("token", "this server takes no tokens of that week any more")
@@ -210,12 +222,16 @@ class Permission:
         head = permission.id + permission.rekeys.to_bytes(8, "big") + until.to_bytes(8, "big")
         return head + self._permit_mac(number, head)
 
-    def _by_permit(self, permit: bytes, number: bytes) -> RoomPermission | None:
-        head, mac = permit[:24], permit[24:]
-        if not hmac.compare_digest(self._permit_mac(number, head), mac):
+    def _by_permit(self, door: RoomDoor, number: bytes) -> RoomPermission | None:
+        if door.permit is None:
+            return None
+        head, mac = door.permit[:24], door.permit[24:]
+        if not hmac.compare_digest(self._permit_mac(door.probe or number, head), mac):
             return None
         if int.from_bytes(head[16:], "big") < self._wall():
             return None
+        if door.probe is not None:
+            return RoomPermission(self._rng(8), probe=True)
         return RoomPermission(head[:8], int.from_bytes(head[8:16], "big"))
 
     def _permit_mac(self, number: bytes, head: bytes) -> bytes:

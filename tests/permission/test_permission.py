@@ -10,6 +10,7 @@ from snugroom.crypto.errors import MalformedError
 from snugroom.server import tokens
 from snugroom.server.config import Settings
 from snugroom.server.rooms import permission as policy
+from snugroom.server.rooms.clients import Client
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
     Closing,
@@ -68,6 +69,23 @@ def test_a_token_at_the_door_of_a_room_that_is_open_is_not_spent() -> None:
     enter(server, Room("one"), token=token)
     enter(server, Room("one"), token=other)
     assert codes(enter(server, Room("two"), token=other)[1]) == ["Entered", "Permit"]
+
+
+def test_doors_without_a_proof_use_up_no_quota_and_guesses_do() -> None:
+    """Guests who wait for somebody to reopen their room knock behind the same address as that person."""
+    server = Server(settings=Settings(opening_burst=2, openings_per_second=0.001))
+    network = Client(server.settings, 0.0)
+    token = server.tokens()[0]
+
+    def tries(room: str, **proofs: object) -> list[str]:
+        handle, challenge = server.hub.connect(network)
+        return codes(server.say(handle, Room(room).knock(challenge, **proofs)))  # type: ignore[arg-type]
+
+    assert [tries("one") for _ in range(5)] == [["permission"]] * 5
+    wrong = permission.Token(token.week, token.key, token.input, bytes(64))
+    assert tries("one", token=wrong) == ["token"]
+    assert tries("one", token=token) == ["Entered", "Permit"]
+    assert tries("two", token=wrong) == ["full"]
 
 
 def test_a_full_server_spends_no_token() -> None:
