@@ -87,8 +87,9 @@ def powers(s: Script) -> None:
     s.do(ada, ev.Admit(2))
     s.run(2)
     ada_again = s.w.guest(link, "\u0410da")
+    s.run(3)  # each by itself, so that requests have the numbers below
     dana = s.w.guest(link, "Dana")
-    s.run(6)
+    s.run(3)
     s.do(ada, ev.Admit(4))
     s.run(2)
     assert s.w.agreed([ada, bo, cem, dana]), [p.roster for p in s.w.people]
