@@ -18,7 +18,7 @@ SPREAD := -n $(WORKERS) --max-worker-restart=0
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
 .PHONY: demo check check-tests test test-all test-crypto test-page setup setup-demo page note browsers hosting lint \
-  bench fuzz adversary model model-all screenshots clean
+  bench fuzz adversary model model-all deb image screenshots clean
 
 demo: $(RUN)
 	.venv/bin/snug demo
@@ -122,6 +122,13 @@ model-all: $(DEV)
 adversary: $(DEV)
 	PYTHONHASHSEED=0 .venv/bin/python -m tests.adversary.search $(if $(MINUTES),--minutes $(MINUTES)) $(if $(HOURS),--hours $(HOURS)) \
 	  --seed $(SEED)
+
+# Debian's package of the server, and an OCI image of it: both into dist. The image needs mmdebstrap and umoci.
+deb: $(DEV) page
+	UV=$(UV) packaging/build/deb
+
+image: deb
+	packaging/build/image $$(ls -t dist/snug-server_*.deb | head -1)
 
 # every view, light and dark, on a phone and on a wide screen: some minutes. The README's are kept in git, no others.
 screenshots: $(DEV) browsers

@@ -38,6 +38,7 @@ from snugroom.server.disclosure import command, metrics, view, window
 from snugroom.server.disclosure.command import DisclosureSocket
 from snugroom.server.doctor import command as doctor
 from snugroom.server.page import PageError
+from snugroom.server.setup import command as setup
 from snugroom.server.systemd import Service
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 COMMANDS: Final[dict[str, Callable[[Sequence[str]], int]]] = {
     "disclose": command.main,
     "doctor": doctor.main,
+    "init": setup.main,
     "tokens": tokens.main,
 }
 #: Exit statuses: stopped by a signal; wrong command line or settings; an address in use, for example.
@@ -62,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="snug-server",
         description="Snug: a meeting server that carries a meeting and cannot read it.",
-        epilog="snug-server doctor checks a server; "
+        epilog="snug-server init writes the files of a new server; snug-server doctor checks a server; "
         "snug-server disclose [PID] asks a running one for everything that it could hand over; "
         "snug-server tokens prints vouchers for people who may open rooms.",
     )

@@ -1,4 +1,4 @@
-"""What a service tells systemd: that it is ready, that it is alive, that it stops (sd_notify(3)).
+"""Messages of a service to systemd: it is ready, it is alive, it stops (sd_notify(3)).
 
 Outside of systemd, nothing is sent.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
 import json
 import sys
@@ -45,13 +46,19 @@ def parser() -> argparse.ArgumentParser:
         "--from-outside", metavar="URL", help="check only what clients see, for example https://meet.example"
     )
     parser.add_argument("--config", metavar="FILE", type=Path, help=f"its settings (default: {SETTINGS})")
+    parser.add_argument(
+        "--password-file",
+        metavar="FILE",
+        type=Path,
+        help="with the password for opening rooms, if there is one",
+    )
     parser.add_argument("--ca", metavar="FILE", help="trust these certificates too, as PEM")
     parser.add_argument("--json", action="store_true", help="print the verdicts as one JSON object")
     return parser
 
 
 def origin_of(url: str) -> str:
-    """Return the origin of an URL, as links have it. Raises ConfigError if it is none."""
+    """Return the origin of an URL, as links have it. Raises ConfigError for anything else."""
     parts = urlsplit(url if "://" in url else f"https://{url}")
     try:
         port = parts.port
@@ -65,7 +72,12 @@ def origin_of(url: str) -> str:
 
 
 async def remote(
-    origin: str, ca: str | None, *, expected: tuple[str, ...] = (), inside: bool = False
+    origin: str,
+    ca: str | None,
+    *,
+    password: str | None = None,
+    expected: tuple[str, ...] = (),
+    inside: bool = False,
 ) -> AsyncIterator[Verdict]:
     """Check what clients see. It stops at the first cause that explains all that would follow."""
     parts = urlsplit(origin)
@@ -93,7 +105,7 @@ async def remote(
             return
         if not inside:
             yield judge_web.clock(found)
-        async with probe_meeting.visit(http, origin) as visit:
+        async with probe_meeting.visit(http, origin, password) as visit:
             yield judge_web.signaling(visit.signaling)
             if visit.room is not None:
                 yield judge_web.room(visit.room)
@@ -124,10 +136,14 @@ def _settings(path: Path | None) -> tuple[Settings, str]:
         return Settings(), f"{path or SETTINGS}: {error}"
 
 
+def _password(file: Path | None) -> str | None:
+    return None if file is None else file.read_text(encoding="utf-8").strip()
+
+
 async def local(settings: Settings, error: str, origin: str) -> AsyncIterator[Verdict]:
     """Check this machine, and the settings."""
     behind = not settings.tls and origin.startswith("https:")
-    trusts = bool(getattr(settings, "trusted_proxies", True) or getattr(settings, "proxy_protocol", False))
+    trusts = bool(settings.trusted_proxies or settings.proxy_protocol)
     yield judge_machine.settings(origin, error, trusts_proxy=trusts, behind_proxy=behind)
     found: Machine = probe_machine.machine(settings)
     for verdict in judge_machine.machine(found):
@@ -138,9 +154,10 @@ async def local(settings: Settings, error: str, origin: str) -> AsyncIterator[Ve
 
 
 async def examine(arguments: argparse.Namespace) -> AsyncIterator[Verdict]:
-    """Yield all verdicts. Raises ConfigError for an URL that is none, OSError for an unreadable `--ca`."""
+    """Yield all verdicts. Raises ConfigError for an invalid URL, OSError for an unreadable `--ca`."""
+    password = _password(arguments.password_file)
     if arguments.from_outside:
-        async for verdict in remote(origin_of(arguments.from_outside), arguments.ca):
+        async for verdict in remote(origin_of(arguments.from_outside), arguments.ca, password=password):
             yield verdict
         return
     settings, error = _settings(arguments.config)
@@ -151,7 +168,11 @@ async def examine(arguments: argparse.Namespace) -> AsyncIterator[Verdict]:
     if not error:
         media = (settings.media_address or "", *settings.media_also)
         expected = tuple(address for address in media if address)
-        async for verdict in remote(origin, arguments.ca, expected=expected, inside=True):
+        if password is None and settings.open_password_file is not None:
+            with contextlib.suppress(OSError):  # `local` has reported it
+                password = _password(probe_machine.place_of(settings.open_password_file))
+        told = remote(origin, arguments.ca, password=password, expected=expected, inside=True)
+        async for verdict in told:
             yield verdict
 
 

@@ -1,4 +1,4 @@
-"""What the probes have found: plain data, which `server.doctor.judgments` judges."""
+"""Findings of the probes: plain data, which `server.doctor.judgments` judges."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Names:
-    """What `name` resolves to. `expected`: the addresses in the settings; empty from outside."""
+    """The addresses that `name` resolves to. `expected`: those in the settings; empty from outside."""
 
     name: str
     addresses: tuple[str, ...]

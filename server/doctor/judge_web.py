@@ -217,7 +217,15 @@ def room(found: Room) -> Verdict:
     check = "room"
     if found.opened:
         return ok(check, "a room opens")
-    if found.refused == "opening":
+    if found.refused == "password":
+        return Verdict(
+            "problem",
+            check,
+            "the server refuses the password",
+            "Its open_password_file has another one; it reads the file at its start.",
+            "Compare the two files, and restart the server after a change.",
+        )
+    if found.refused == "permission":
         return Verdict(
             "warning",
             check,

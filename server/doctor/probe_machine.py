@@ -22,7 +22,7 @@ from snugroom.server.tls import SELF_SIGNED, key_problem
 #: Where systemd shows credentials to the service, and where root has put them.
 _SHOWN: Final = Path("/run/credentials/snug-server.service")
 _STORED: Final = Path("/etc/credstore")
-#: What adjtimex(2) returns if nothing synchronises the clock.
+#: The value that adjtimex(2) returns if nothing synchronises the clock.
 _TIME_ERROR: Final = 5
 _OPEN_FILES: Final = re.compile(r"^Max open files\s+\d+\s+(\d+)", re.MULTILINE)
 
@@ -33,14 +33,18 @@ def secrets(settings: Settings) -> list[Secret]:
     if len(settings.tls) == 2 and settings.tls != [SELF_SIGNED]:
         named["tls"] = settings.tls[1]
     for name in ("open_password_file", "tokens_key_file"):
-        named[name] = getattr(settings, name, None)
+        named[name] = getattr(settings, name)
     return [_secret(setting, path) for setting, path in named.items() if path]
 
 
-def _secret(setting: str, path: str) -> Secret:
+def place_of(path: str) -> Path:
+    """Return where a file of the settings is now: systemd shows credentials to the running service only."""
     place = Path(path)
-    if place.parent == _SHOWN and not place.exists():
-        place = _STORED / place.name
+    return _STORED / place.name if place.parent == _SHOWN and not place.exists() else place
+
+
+def _secret(setting: str, path: str) -> Secret:
+    place = place_of(path)
     try:
         others = key_problem(str(place)) or ""
         place.read_bytes()

@@ -6,6 +6,8 @@ Nothing of the server is special for this: whoever may open a room may do the sa
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,7 +29,7 @@ _READ_MAX: Final = 32
 
 @dataclass(frozen=True)
 class Visit:
-    """What a visit has found. `transport`: where media goes, if a room opened; `ufrag` is the visitor's."""
+    """The findings of a visit. `transport`: where media goes, if a room opened; `ufrag` is the visitor's."""
 
     signaling: Signaling
     room: Room | None = None
@@ -42,7 +44,9 @@ class _RefusedError(Exception):
 
 
 @asynccontextmanager
-async def visit(http: aiohttp.ClientSession, origin: str) -> AsyncIterator[Visit]:
+async def visit(
+    http: aiohttp.ClientSession, origin: str, password: str | None = None
+) -> AsyncIterator[Visit]:
     """Enter a room of one's own, and stay in it for the time of the block."""
     url = "ws" + origin.removeprefix("http") + "/ws"
     try:
@@ -55,10 +59,10 @@ async def visit(http: aiohttp.ClientSession, origin: str) -> AsyncIterator[Visit
         yield Visit(Signaling(url, origin, error=str(error) or "no answer in time"))
         return
     async with ws:
-        yield await _inside(ws, url, origin)
+        yield await _inside(ws, url, origin, password)
 
 
-async def _inside(ws: aiohttp.ClientWebSocketResponse, url: str, origin: str) -> Visit:
+async def _inside(ws: aiohttp.ClientWebSocketResponse, url: str, origin: str, password: str | None) -> Visit:
     try:
         challenge = await _next(ws, Challenge)
     except _RefusedError as error:
@@ -70,7 +74,7 @@ async def _inside(ws: aiohttp.ClientWebSocketResponse, url: str, origin: str) ->
     if challenge.origin != origin or challenge.version != limits.PROTOCOL_VERSION:
         return Visit(found)
     try:
-        ufrag, transport = await _open(ws, challenge)
+        ufrag, transport = await _open(ws, challenge, password)
     except _RefusedError as error:
         return Visit(found, Room(False, error.code, error.text))
     except (OSError, TimeoutError, messages.WireError) as error:
@@ -78,13 +82,16 @@ async def _inside(ws: aiohttp.ClientWebSocketResponse, url: str, origin: str) ->
     return Visit(found, Room(True), transport, ufrag)
 
 
-async def _open(ws: aiohttp.ClientWebSocketResponse, challenge: Challenge) -> tuple[str, Transport]:
+async def _open(
+    ws: aiohttp.ClientWebSocketResponse, challenge: Challenge, password: str | None
+) -> tuple[str, Transport]:
     """Open a room with new keys, and ask for media."""
     door, admin = SigningKey.generate(), SigningKey.generate()
     keys = bytes(door.verify_key), bytes(admin.verify_key)
     number, nonce = signed.room_number(*keys), secrets.token_bytes(limits.NONCE_SIZE)
     text = signed.door(challenge.origin, number, challenge.nonce, nonce)
-    await _say(ws, messages.RoomDoor(*keys, nonce, door.sign(text).signature))
+    proof = await asyncio.to_thread(_proof, challenge, number, password)
+    await _say(ws, messages.RoomDoor(*keys, nonce, door.sign(text).signature, proof))
     await _next(ws, Entered)
     room_pass, chain = secrets.token_bytes(limits.PASS_SIZE), bytes(limits.HASH_SIZE)
     gate = signed.gate(room_pass)
@@ -95,6 +102,16 @@ async def _open(ws: aiohttp.ClientWebSocketResponse, challenge: Challenge) -> tu
     ufrag = secrets.token_hex(4)
     await _say(ws, messages.Media(ufrag, secrets.token_hex(16), secrets.token_bytes(32), []))
     return ufrag, await _next(ws, Transport)
+
+
+def _proof(challenge: Challenge, number: bytes, password: str | None) -> bytes | None:
+    """Return the proof of the password, if the server wants one and there is one (scrypt takes a while)."""
+    policy = challenge.permission
+    if password is None or policy is None or policy.salt is None or policy.cost is None:
+        return None
+    n, salt = 2**policy.cost, signed.password_salt(challenge.origin, policy.salt)
+    key = hashlib.scrypt(password.encode(), salt=salt, n=n, r=8, p=1, maxmem=n * 2048, dklen=32)
+    return hmac.digest(key, signed.opens(challenge.origin, number, challenge.nonce), "sha256")
 
 
 async def _say(ws: aiohttp.ClientWebSocketResponse, message: Message) -> None:

@@ -66,7 +66,7 @@ class _Talk(asyncio.DatagramProtocol):
 
 
 async def _connect(url: str) -> _Talk:
-    """Raises OSError, TimeoutError, and ValueError for an URL that is none."""
+    """Raises OSError, TimeoutError, and ValueError for an invalid URL."""
     found = _URL.match(url)
     if found is None:
         raise ValueError("this is not the URL of a TURN server")

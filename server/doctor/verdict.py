@@ -5,8 +5,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
+#: Of one machine, of a link, of private networks, and of providers behind NAT.
+PRIVATE: Final = [
+    ipaddress.ip_network(text)
+    for text in (
+        *("127.0.0.0/8", "169.254.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
+        *("::1/128", "fe80::/10", "fc00::/7"),
+    )
+]
 Level = Literal["ok", "warning", "problem"]
 
 
@@ -32,8 +40,9 @@ def shown(addresses: Iterable[str]) -> str:
 
 
 def is_private(address: str) -> bool:
-    """Return whether `address` is of a private network, of this machine or of no machine."""
+    """Return whether only this machine or its own network knows `address`."""
     try:
-        return not ipaddress.ip_address(address.partition("%")[0]).is_global
+        found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
+    return any(found in network for network in PRIVATE)

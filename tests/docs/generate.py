@@ -30,6 +30,7 @@ from snugroom.server import tokens
 from snugroom.server.config import Settings
 from snugroom.server.disclosure import command as disclose
 from snugroom.server.doctor import command as doctor
+from snugroom.server.setup import command as setup
 from snugroom.server.sfu.limits import MediaLimits
 from tests.model import run
 
@@ -142,7 +143,7 @@ def _command(parser: argparse.ArgumentParser, about: str) -> Iterator[str]:
 
 def command_line() -> str:
     """Return all commands of `snug` and `snug-server` with their options."""
-    of_servers = (server.parser(), disclose.parser(), doctor.parser(), tokens.parser())
+    of_servers = (server.parser(), disclose.parser(), doctor.parser(), setup.parser(), tokens.parser())
     parsers = (cli.parser(), leakage.parser(), *of_servers)
     lines = [line for parser in parsers for line in _command(parser, parser.description or "")]
     return "\n".join((*_statuses(), *lines)).rstrip() + "\n"

@@ -1,8 +1,9 @@
-"""What the doctor says of Debian's coturn: as it was once documented, as it should be, and set up wrongly."""
+"""The doctor's verdicts on Debian's coturn: as once documented, as it should be, and set up wrongly."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from pathlib import Path
@@ -19,7 +20,7 @@ HOST = "127.0.0.1"
 
 
 async def judged(server: TurnServer, *media: str) -> list[Verdict]:
-    (told,) = with_credentials([server], time.time(), 600.0)
+    (told,) = with_credentials([server], time.time(), 600.0, os.urandom)
     async with asyncio.timeout(PATIENCE):
         return [
             verdict

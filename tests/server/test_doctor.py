@@ -40,9 +40,12 @@ async def serving(**settings: Any) -> AsyncIterator[str]:
         await server.stop()
 
 
-async def verdicts(origin: str, ca: str | None = None, *, inside: bool = False) -> list[Verdict]:
+async def verdicts(
+    origin: str, ca: str | None = None, *, inside: bool = False, password: str | None = None
+) -> list[Verdict]:
     async with asyncio.timeout(PATIENCE):
-        return [verdict async for verdict in command.remote(origin, ca, inside=inside)]
+        told = command.remote(origin, ca, inside=inside, password=password)
+        return [verdict async for verdict in told]
 
 
 def bad(found: list[Verdict]) -> list[tuple[str, str]]:
@@ -68,10 +71,8 @@ async def test_a_healthy_server_has_no_problem_and_nothing_of_the_visit_stays() 
         checks = [verdict.check for verdict in found]
         assert checks == ["proxy", "clock", "websocket", "room", "media udp", "media tcp"]
         async with asyncio.timeout(PATIENCE):
-            while server.signaling.connections:  # noqa: ASYNC110  # the server tells nobody
+            while server.signaling.connections or server.signaling.hub.room_count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-        totals = server.signaling.media.totals()
-        assert totals["peers"] == 0
     finally:
         await server.stop()
 
@@ -115,6 +116,17 @@ async def test_a_full_server_opens_no_room() -> None:
         await guest.say(lobby_door(url, guest.challenge.nonce))
         told = only(await verdicts(url), "problem", "room")
         assert "no capacity" in told.what
+
+
+async def test_a_server_that_wants_a_password(tmp_path: Path) -> None:
+    (tmp_path / "password").touch(0o600)
+    (tmp_path / "password").write_text("correct horse battery\n")
+    async with serving(open="password", open_password_file=str(tmp_path / "password")) as url:
+        assert "--password-file" in only(await verdicts(url), "warning", "room").do
+        assert "refuses the password" in only(await verdicts(url, password="wrong"), "problem", "room").what
+        found = await verdicts(url, password="correct horse battery")
+        assert bad(found) == []
+        assert found[-1].check == "media tcp"
 
 
 # -- TLS ---------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""``snug-server init``: the files of a new server, filled in."""
