@@ -105,6 +105,8 @@ async def test_three_meet_and_all_of_it_holds() -> None:
         assert last["searched_bytes"] > 10_000_000
         assert last["search"]["known_found"] == last["search"]["known"] == 3
         assert last["search"]["sought"]["name"] == 3
+        # the media's own process was searched too: it keeps the last packets for retransmission
+        assert last["search"]["sealed_found"] > 0
         assert last["search"]["sought"]["frame before sealing"] > 0
     (server,) = [line for line in lines if line["event"] == "server"]
     assert gone(server["pid"])

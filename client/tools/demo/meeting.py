@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 from snugroom.client.media.codec import HEIGHT, WIDTH
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.tools.bench.machine import children
 from snugroom.client.tools.demo.facts import Facts, Pair, Search, Stream
-from snugroom.client.tools.demo.memory import Copy, UnreadableError, copy
+from snugroom.client.tools.demo.memory import Copy, UnreadableError, copy_all
 from snugroom.client.tools.demo.process import ServerError, ServerProcess
 from snugroom.client.tools.demo.proof import Evidence, examine
 from snugroom.client.tools.demo.robot import Robot
@@ -285,7 +286,8 @@ class Meeting:
         seen.disclosure = await self._server.disclosure()
         seen.wanted = self._wanted()
         try:
-            seen.memory = await asyncio.to_thread(copy, self._server.pid)
+            pids = [self._server.pid, *children(self._server.pid)]  # media has a process of its own
+            seen.memory = await asyncio.to_thread(copy_all, pids)
         except UnreadableError as error:
             seen.unreadable = str(error)
 

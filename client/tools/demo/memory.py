@@ -101,6 +101,12 @@ def copy(pid: int) -> Copy:
     return Copy(tuple(r for r in regions if r), read)
 
 
+def copy_all(pids: Iterable[int]) -> Copy:
+    """Copy all readable mappings of several processes. UnreadableError if one of them can't be read."""
+    copies = [copy(pid) for pid in pids]
+    return Copy(tuple(region for each in copies for region in each.regions), sum(c.read for c in copies))
+
+
 def _mapping(line: str) -> tuple[int, int, bool]:
     span, access = line.split()[:2]
     start, _, end = span.partition("-")

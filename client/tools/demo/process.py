@@ -17,6 +17,7 @@ from snugroom import environment
 _START_TIME: Final = 20.0
 _ANSWER_TIME: Final = 10.0
 _STOP_TIME: Final = 10.0
+_OUTPUT_TIME: Final = 2.0
 
 
 class ServerError(Exception):
@@ -148,6 +149,9 @@ class ServerProcess:
                 process.kill()
         # shielded, so that a second Ctrl-C leaves no zombie
         await asyncio.shield(process.wait())
+        # its workers end with it, a moment later, and hold its output open until then
+        if self._readers:
+            await asyncio.wait(self._readers, timeout=_OUTPUT_TIME)
         for reader in self._readers:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)
