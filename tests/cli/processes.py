@@ -30,12 +30,14 @@ def forks(module: str) -> Forks:
     return Forks(module)
 
 
-def start(module: str, arguments: Sequence[str]) -> Forked | subprocess.Popen[str]:
-    """That command with these arguments; by itself in a network namespace, else forked."""
-    if os.readlink("/proc/thread-self/ns/net") == os.readlink("/proc/self/ns/net"):
+def start(
+    module: str, arguments: Sequence[str], inside: Sequence[str] = ()
+) -> Forked | subprocess.Popen[str]:
+    """That command with these arguments; by itself in a namespace or `inside` a machine, or forked."""
+    if not inside and os.readlink("/proc/thread-self/ns/net") == os.readlink("/proc/self/ns/net"):
         return forks(module).start(arguments)
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [*(inside or (sys.executable, "-m")), module, *arguments],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.PIPE,
@@ -57,8 +59,10 @@ def run(*arguments: str, module: str = "snugroom.client.cli.main") -> subprocess
 class Process:
     """A child whose standard output is read as it comes."""
 
-    def __init__(self, *arguments: str, module: str = "snugroom.client.cli.main") -> None:
-        self._process = start(module, arguments)
+    def __init__(
+        self, *arguments: str, module: str = "snugroom.client.cli.main", inside: Sequence[str] = ()
+    ) -> None:
+        self._process = start(module, arguments, inside)
         self.lines: list[str] = []
         self.errors: list[str] = []
         self._new: queue.Queue[str | None] = queue.Queue()

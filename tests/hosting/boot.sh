@@ -1,9 +1,10 @@
 #!/bin/bash
 # Becomes a machine: systemd as process 1, over a copy of this machine's files that is kept in memory.
-# Arguments: a folder; paths that the machine sees as they are here.
+# Arguments: a folder; this repository, which the machine has in /usr/src/snug; paths that it sees as they are here.
 set -eu
 root=$1/root
-shift
+repository=$2
+shift 2
 mount --make-rprivate /
 mount -t tmpfs tmpfs "${root%/root}"
 mkdir "${root%/root}"/{above,work,root}
@@ -27,10 +28,16 @@ for path in "$@"; do
   mkdir -p "$root$path"
   mount --rbind "$path" "$root$path"
 done
-# nothing starts by itself but the journal
-find "$root"/etc/systemd/system "$root"/usr/lib/systemd/system -path '*.wants/*' ! -name '*journald*' -delete
+mkdir -p "$root/usr/src/snug"
+mount --rbind "$repository" "$root/usr/src/snug"
+# nothing starts by itself but the journal and the bus
+find "$root"/etc/systemd/system "$root"/usr/lib/systemd/system -path '*.wants/*' ! -name '*journald*' ! -name 'dbus*' -delete
 rm -rf "$root"/var/log/journal
 ip link set lo up
+# not only chroot: a process below a chroot may make no user namespace, which services with PrivateUsers need
 cd "$root"
-exec env -i container=snug PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" \
-  /lib/systemd/systemd --system --log-target=null --show-status=false --unit=multi-user.target
+pivot_root . mnt
+# services get their credentials by mounts of systemd
+begin='umount -l /mnt && mount --make-rshared / && exec "$@"'
+exec env -i container=snug PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . sh -c "$begin" sh /lib/systemd/systemd \
+  --system --log-target=journal --show-status=false --unit=multi-user.target

@@ -14,19 +14,22 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from tests.patience import PATIENCE
 
 ROOT: Final = Path(__file__).parents[2]
+#: Where a machine has this repository: services may have a /tmp of their own.
+SOURCE: Final = "/usr/src/snug"
 BOOT: Final = Path(__file__).with_name("boot.sh")
-#: What a machine is made with.
+#: Programs that make a machine.
 TOOLS: Final = ("setpriv", "unshare", "nsenter", "ip", "mount", "systemctl")
 #: Programs that end with this process, however it ends.
 _BOUND: Final = ("setpriv", "--pdeathsig", "KILL")
 INSTALL: Final = ".ci/hosting installs what these tests need on Debian, as root"
+_SPACES: Final = ("-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w")
 _ENVIRONMENT: Final = ("PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "TERM=dumb")
 #: Wrappers of the two commands: the machine has the package as if it were installed.
 _COMMANDS: Final = {"snug-server": "snugroom.server", "snug": "snugroom.client.cli.main"}
@@ -65,22 +68,8 @@ class Machine:
     def __init__(self, name: str, process: subprocess.Popen[bytes], init: int) -> None:
         self.name = name
         self._process = process
-        self.inside = (
-            "nsenter",
-            "-t",
-            str(init),
-            "-m",
-            "-u",
-            "-i",
-            "-n",
-            "-p",
-            "-C",
-            "-r",
-            "-w",
-            "env",
-            "-i",
-        )
-        self.inside += _ENVIRONMENT
+        #: The beginning of a command of this machine that runs on that one, as root.
+        self.inside = ["nsenter", "-t", str(init), *_SPACES, "env", "-i", *_ENVIRONMENT]
         self.init = init
         self.root = Path(f"/proc/{init}/root")
 
@@ -105,15 +94,9 @@ class Machine:
             )
         return done.stdout
 
-    def start(self, *command: str, environment: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a program. It ends when the returned process is killed."""
-        return subprocess.Popen(
-            [*self.inside, *environment, *_BOUND, *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return _started([*self.inside, *_BOUND, *command])
 
     def python(self, module: str, *arguments: str) -> str:
         """Run a module of this repository to its end, and return its output; CommandError if it fails."""
@@ -123,9 +106,14 @@ class Machine:
             raise CommandError(f"{self.name}: {module}\n{output[-4000:]}")
         return output
 
+    @property
+    def module(self) -> list[str]:
+        """The beginning of a command that runs a module of this repository on that machine."""
+        return [*self.inside, f"PYTHONPATH={SOURCE}", *_BOUND, sys.executable, "-m"]
+
     def start_python(self, module: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a module of this repository."""
-        return self.start(sys.executable, "-m", module, *arguments, environment=[f"PYTHONPATH={ROOT}"])
+        return _started([*self.module, module, *arguments])
 
     def write(self, path: str, text: str) -> None:
         """Write a file, and the folders above it."""
@@ -147,6 +135,11 @@ class Machine:
         self._process.wait(PATIENCE)
 
 
+def _started(command: Sequence[str]) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+
 class Network:
     """A bridge; machines are plugged into it. All addresses are reached directly, as on one cable."""
 
@@ -155,6 +148,7 @@ class Network:
         self._group = cgroups() / f"snug-test-{uuid.uuid4().hex[:12]}"
         self._bridge = subprocess.Popen([*_BOUND, "unshare", "-n", "sleep", "infinity"])
         self._machines: list[Machine] = []
+        self._made = 0
 
     def _ip(self, command: str) -> None:
         done = subprocess.run(
@@ -179,19 +173,22 @@ class Network:
 
     def machine(self, name: str, *addresses: str) -> Machine:
         """Start a machine with these addresses, and wait until it is up. UnavailableError."""
-        folder = self._folder / name
+        self._made += 1
+        folder = self._folder / str(self._made)
         folder.mkdir()
         group = self._group / name
         group.mkdir(parents=True)
-        seen = [str(path) for path in dict.fromkeys((ROOT, Path(sys.prefix), Path(sys.base_prefix)))]
+        seen = [str(path) for path in dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))]
         # its cgroup first: systemd takes the one that it is started in for the whole tree
         script = 'echo $$ > "$0/cgroup.procs"; exec "$@"'
         spaces = [*_BOUND, "unshare", "-mnpiuCf", "--kill-child", "bash"]
-        process = subprocess.Popen(["sh", "-c", script, str(group), *spaces, str(BOOT), str(folder), *seen])
+        process = subprocess.Popen(
+            ["sh", "-c", script, str(group), *spaces, str(BOOT), str(folder), str(ROOT), *seen]
+        )
         machine = Machine(name, process, _first_child(process))
         self._machines.append(machine)
         machine.wait("systemctl is-system-running | grep -qx running")
-        port = f"port{len(self._machines)}"
+        port = f"port{self._made}"
         self._ip(f"link add {port} type veth peer name eth0 netns {machine.init}")
         self._ip(f"link set {port} master bridge up")
         plug = [f"ip addr add {each} dev eth0 {'nodad' if ':' in each else ''}" for each in addresses]
@@ -200,19 +197,19 @@ class Network:
         _furnish(machine, name)
         return machine
 
-    def names(self, **addresses: str) -> None:
-        """Let all machines know these names (`_` stands for a dot), as DNS would."""
-        lines = "".join(f"{address} {name.replace('_', '.')}\n" for name, address in addresses.items())
+    def names(self, addresses: Mapping[str, str]) -> None:
+        """Let all machines know these names, as DNS would."""
+        lines = "".join(f"{address} {name}\n" for name, address in addresses.items())
         for machine in self._machines:
             machine.write(
                 "/etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {machine.name}\n{lines}"
             )
 
-    def end(self) -> None:
+    def clear(self) -> None:
+        """End all machines. Their names can be used again."""
         for machine in self._machines:
             machine.end()
-        self._bridge.kill()
-        self._bridge.wait(PATIENCE)
+        self._machines.clear()
         end = time.monotonic() + PATIENCE
         while self._group.exists() and time.monotonic() < end:
             for folder in sorted(self._group.rglob("*"), key=lambda path: -len(path.parts)):
@@ -220,6 +217,11 @@ class Network:
                     folder.rmdir()
             with contextlib.suppress(OSError):
                 self._group.rmdir()
+
+    def end(self) -> None:
+        self.clear()
+        self._bridge.kill()
+        self._bridge.wait(PATIENCE)
 
 
 def _first_child(process: subprocess.Popen[bytes]) -> int:
@@ -238,12 +240,14 @@ def _first_child(process: subprocess.Popen[bytes]) -> int:
 
 def _furnish(machine: Machine, name: str) -> None:
     commands = [f"hostname {name}", ": > /etc/resolv.conf"]
+    # a package that is installed here is one that Debian would install now
+    commands.append("rm -rf /var/lib/apt/lists/*")
     for command, module in _COMMANDS.items():
         file = f"/usr/bin/{command}"
-        machine.write(file, f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -Bm {module} "$@"\n')
+        machine.write(file, f'#!/bin/sh\nPYTHONPATH={SOURCE} exec {sys.executable} -Bm {module} "$@"\n')
         commands.append(f"chmod 755 {file}")
     # Services run as other users. This machine's Python may be in a home, which they can't see elsewhere.
-    folders = {folder for path in (Path(sys.base_prefix), Path(sys.prefix), ROOT) for folder in path.parents}
+    folders = {folder for path in (Path(sys.base_prefix), Path(sys.prefix)) for folder in path.parents}
     commands.append(f"chmod o+x {' '.join(map(str, sorted(folders)))}")
     if Path(sys.base_prefix).is_relative_to("/root") or Path(sys.base_prefix).is_relative_to("/home"):
         machine.write("/etc/systemd/system/service.d/python.conf", "[Service]\nProtectHome=no\n")

@@ -66,7 +66,7 @@ async def _ask(client: Any, method: stun.Method, **attributes: Any) -> int:
     try:
         await client.request_with_retry(request)
     except stun.TransactionFailed as error:
-        return int(error.response.error_code)
+        return error.response.error_code or -1
     return 0
 
 
@@ -112,7 +112,8 @@ async def _open(order: Order) -> tuple[Any, int]:
 async def work(order: Order) -> dict[str, Any]:
     """Take a port as ordered, and try all peers."""
     client, allocated = await _open(order)
-    clients, found = [client], {"allocated": allocated, "peers": {}, "taken": []}
+    clients: list[Any] = [client]
+    found: dict[str, Any] = {"allocated": allocated, "peers": {}, "taken": []}
     client.receiver = echoes = _Echoes()
     if allocated == 0:
         for host, port in order.peers:
