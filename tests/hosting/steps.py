@@ -184,9 +184,10 @@ class Execution:
             case "run":
                 done = machine.attempt(_in_folder(step.text))
                 if done.returncode:
+                    journal = machine.attempt("journalctl --no-pager --output=cat --lines=20").stdout
                     raise CommandError(
                         f"line {step.line}, on {step.machine}:\n{step.text}ended with {done.returncode}:\n"
-                        f"{done.stdout[-4000:]}"
+                        f"{done.stdout[-4000:]}\nThe journal:\n{journal}"
                     )
                 self._output = lambda: done.stdout
             case "keep":

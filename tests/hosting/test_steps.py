@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hosting.steps import PageError, Step, missing, steps, variants
+from tests.hosting import pages
+from tests.hosting.steps import PageError, Step, missing, skipped, steps, variants
 
 PAGE = """
 # A page
@@ -89,3 +90,11 @@ def test_output_is_compared_line_by_line() -> None:
     assert missing("listening on …\nready\n", output) is None
     assert missing("ready\nlistening on …\n", output) == "listening on …"
     assert missing("listening on https…\n", output) == "listening on https…"
+
+
+@pytest.mark.parametrize("name", pages.existing())
+def test_each_block_of_an_operators_page_is_a_step(name: str) -> None:
+    page = steps(pages.path(name).read_text(encoding="utf-8"))
+    run = [step for step in page if step.kind in ("run", "keep")]
+    # a reason is an exception
+    assert len(run) >= len(list(skipped(page)))
