@@ -280,7 +280,10 @@ ENDS: Mapping[str, Callable[[Told], bool]] = {
     "dropped.gave_up": dropped,
     # no server of these searches wants a password or a token
     **dict.fromkeys(
-        [f"unopened.{why}" for why in ("no_password", "no_tokens", "password", "rate", "token", "spent")],
+        [
+            f"unopened.{why}"
+            for why in ("no_password", "no_tokens", "clock", "password", "rate", "token", "spent")
+        ],
         server,
     ),
 }

@@ -243,6 +243,28 @@ async def test_the_programs(key: Path, tmp_path: Path, monkeypatch: pytest.Monke
         assert hub.permission.counts() == {"vouchers_exchanged": 1, "tokens_spent": 1}
 
 
+async def test_the_program_with_a_password(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("correct horse battery\n")
+    file.chmod(0o600)
+    wrong = tmp_path / "wrong"
+    wrong.write_text("correct horse batterY\n")
+    async with serving(quiet(open="password", open_password_file=str(file))) as place:
+
+        def host(path: Path, *more: str) -> tuple[int, str]:
+            arguments = ["--server", place.url, "--password-file", str(path), "--json", *more]
+            done = processes.run("host", *arguments, "--no-audio", "--no-video")
+            return done.returncode, done.stdout + done.stderr
+
+        status, told = await asyncio.to_thread(host, wrong)
+        assert (status, "this is not its password" in told) == (Status.UNOPENED, True), told
+        assert place.server.signaling.refusals["password"] == 1, "it is not tried again"
+        status, told = await asyncio.to_thread(host, file, "--for", "2s")
+        assert status == 0, told
+        status, told = await asyncio.to_thread(host, tmp_path / "none")
+        assert (status, "can't be read" in told) == (Status.USAGE, True), told
+
+
 def _now() -> float:
     return time.time()
 

@@ -120,6 +120,14 @@ def test_what_a_founder_is_told(password: str | None, means: PermissionMeans | N
     assert w.hub.room_count == 0
 
 
+def test_a_founder_whose_clock_is_wrong_is_told_so() -> None:
+    w = Guarded(13)
+    who = w.host("Ada", options=Options(permission=purse(token())), clock=9 * 86_400)
+    w.until(lambda: who.ended is not None)
+    assert who.ended is not None
+    assert who.ended.text.startswith("By your clock, it is another week than by the server's")
+
+
 def test_a_spent_token_gives_way_to_the_next_and_the_last_one_is_named() -> None:
     w = Guarded(4)
     assert founder(w, purse(token(1))) is None

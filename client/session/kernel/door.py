@@ -51,7 +51,8 @@ class Door:
                 text = permission.proof_message(room.origin, keys.number, challenge.nonce)
                 password, token = self._password(policy, text), self._token(policy, shown, text)
                 if self._founding and password is None and token is None:
-                    room.finish("unopened", sentence(f"unopened.{self._why or f'no_{policy.kind}'}"))
+                    lacks = "clock" if policy.keys and not shown else f"no_{policy.kind}"
+                    room.finish("unopened", sentence(f"unopened.{self._why or lacks}"))
                     return None
         return wire.RoomDoor(
             room.door_key.public, keys.current, nonce, signature, password, token, self.permit(keys.number)

@@ -377,6 +377,7 @@ export default {
   "dropped.serves": "Der Server hat uns hinausgeworfen; niemand im Raum war das. Andere bedient er weiter, und hat das unterschrieben.",
   "unopened.no_password": "Dieser Server öffnet einen Raum nur für jemanden, der sein Passwort kennt. Frag den Betreiber danach.",
   "unopened.no_tokens": "Dieser Server öffnet einen Raum nur für jemanden, der eine Marke hat. Frag den Betreiber nach einem Gutschein.",
+  "unopened.clock": "Nach deiner Uhr ist eine andere Woche als nach der des Servers; deshalb lässt sich keine Marke ausgeben. Stell deine Uhr richtig. Stimmt sie, sag dem Betreiber Bescheid.",
   "unopened.password": "Der Server sagt, das ist nicht sein Passwort zum Öffnen von Räumen. Es wurde nichts geöffnet. Sieh nach, ob du dich vertippt hast, oder frag den Betreiber, ob es sich geändert hat.",
   "unopened.rate": "An diesem Server wurden gerade zu viele falsche Passwörter versucht, von wem auch immer; deshalb nimmt er einen Moment lang keines. Versuch es in einer Minute wieder.",
   "unopened.token": "Der Server sagt, diese Marke ist keine von seinen. Sie gilt bei einem anderen Server, oder er hat jetzt einen anderen Schlüssel. Frag den Betreiber nach einem neuen Gutschein.",

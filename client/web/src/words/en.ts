@@ -272,6 +272,7 @@ export default {
   "dropped.serves": "The server dropped you; nobody in the room did. It still serves others, and has signed that.",
   "unopened.no_password": "This server opens a room only for somebody who knows its password. Ask its operator for it.",
   "unopened.no_tokens": "This server opens a room only for somebody who has a token. Ask its operator for a voucher.",
+  "unopened.clock": "By your clock, it is another week than by the server's, so no token can be spent. Set your clock right. If it is right, tell the operator.",
   "unopened.password": "The server says that this is not its password for opening rooms. Nothing was opened. Check it for a typing error, or ask the operator whether it has changed.",
   "unopened.rate": "Too many wrong passwords were tried at this server just now, by anybody, so it takes none for a moment. Try again in a minute.",
   "unopened.token": "The server says that this token is not one of its own. It is for another server, or the server has another key now. Ask the operator for a new voucher.",

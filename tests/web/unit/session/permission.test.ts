@@ -67,7 +67,7 @@ test("a founder without what the server wants ends, whatever else it has", async
     [null, wantsTokens(), "no_tokens"],
     [password("a password"), wantsTokens(), "no_tokens"],
     [purse(token("one")), wantsTokens(WEEK, H(utf8("another key"))), "no_tokens"],
-    [purse(token("one")), wantsTokens(WEEK + 2), "no_tokens"],
+    [purse(token("one")), wantsTokens(WEEK + 2), "clock"],
     [purse(token("one")), challenge({ kind: "password", salt: NUMBER, cost: 15 }), "no_password"],
   ] as const) {
     const { door, ended } = await at(0, means);

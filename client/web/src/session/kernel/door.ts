@@ -60,7 +60,8 @@ export class Door {
         password = await this.#password(policy, text);
         token = this.#token(policy, shown, text);
         if (this.#founding && password === null && token === null) {
-          room.finish("unopened", sentence(`unopened.${this.#why || `no_${policy.kind}`}`));
+          const lacks = policy.keys.length > 0 && shown.size === 0 ? "clock" : `no_${policy.kind}`;
+          room.finish("unopened", sentence(`unopened.${this.#why || lacks}`));
           return null;
         }
       }
