@@ -128,6 +128,7 @@ def test_an_idle_room_with_one_connection_makes_place() -> None:
     server.now = 60.1
     late = server.enter(None, "late")
     assert server.inside(idle, *shared, late) == [False, True, True, True]
+    assert server.inside(server.enter(None, "later"), *shared, late) == [False, True, True, True]
 
 
 def test_memory_of_rooms_is_given_back_when_they_are_forgotten() -> None:
