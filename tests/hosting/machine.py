@@ -248,7 +248,7 @@ def _furnish(machine: Machine, name: str) -> None:
         commands.append(f"chmod 755 {file}")
     # Services run as other users. This machine's Python may be in a home, which they can't see elsewhere.
     folders = {folder for path in (Path(sys.base_prefix), Path(sys.prefix)) for folder in path.parents}
-    commands.append(f"chmod o+x {' '.join(map(str, sorted(folders)))}")
+    commands.append(f"chmod a+x {' '.join(map(str, sorted(folders)))}")
     if Path(sys.base_prefix).is_relative_to("/root") or Path(sys.base_prefix).is_relative_to("/home"):
         machine.write("/etc/systemd/system/service.d/python.conf", "[Service]\nProtectHome=no\n")
         commands.append("systemctl daemon-reload")
