@@ -32,6 +32,8 @@ class Tls:
     self_signed: bool = False
     version: str = ""
     fingerprint: str = ""
+    #: Days from its beginning to its end.
+    lifetime: float = 90.0
 
 
 @dataclass(frozen=True)

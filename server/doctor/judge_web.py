@@ -8,7 +8,8 @@ from snugroom.server.doctor.facts import Names, Page, Room, Signaling, Tls
 from snugroom.server.doctor.verdict import Verdict, ok, shown
 from snugroom.server.wire.limits import PROTOCOL_VERSION
 
-#: Days before its end at which a certificate should have been renewed, and at which it is late.
+#: Days before its end at which a certificate should have been renewed, and at which it is late. One that is
+#: valid for days or hours is renewed later: these are then a quarter and a twelfth of its lifetime.
 _RENEW: Final = 21
 _LATE: Final = 7
 #: Seconds of difference between two clocks.
@@ -106,12 +107,12 @@ def tls(found: Tls) -> Verdict:
     if found.failure:
         sentences = {**_connection(found), **_certificate(found)}
         return Verdict("problem", check, *sentences[found.failure])
-    if found.days_left < _RENEW:
+    if found.days_left < min(_RENEW, found.lifetime / 4):
         return Verdict(
-            "problem" if found.days_left < _LATE else "warning",
+            "problem" if found.days_left < min(_LATE, found.lifetime / 12) else "warning",
             check,
             f"the certificate of {found.host} expires in {found.days_left:.0f} days",
-            "It is usually renewed 30 days before its end: the renewal seems not to work.",
+            "It should have been renewed by now: the renewal seems not to work.",
             "Look at the log of Caddy or certbot. After a renewal, reload the server that has the "
             "certificate.",
         )

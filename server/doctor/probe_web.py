@@ -110,6 +110,7 @@ async def _certificate(host: str, port: int, context: ssl.SSLContext) -> Tls:
     except x509.ExtensionNotFound:
         listed = ()
     left = (found.not_valid_after_utc - datetime.now(UTC)).total_seconds() / 86_400
+    whole = (found.not_valid_after_utc - found.not_valid_before_utc).total_seconds() / 86_400
     return Tls(
         host,
         port,
@@ -118,6 +119,7 @@ async def _certificate(host: str, port: int, context: ssl.SSLContext) -> Tls:
         self_signed=found.issuer == found.subject,
         version=version,
         fingerprint=fingerprint(der),
+        lifetime=whole,
     )
 
 

@@ -20,7 +20,8 @@ from aiohttp import web
 from snugroom.server import config, tls
 from snugroom.server.app import Server
 from snugroom.server.config import ConfigError, Settings
-from snugroom.server.doctor import command, judge_machine, probe_machine, probe_media, probe_web
+from snugroom.server.doctor import command, judge_machine, judge_web, probe_machine, probe_media, probe_web
+from snugroom.server.doctor.facts import Tls
 from snugroom.server.doctor.verdict import Verdict
 from snugroom.server.sfu.limits import MediaLimits
 from tests.patience import PATIENCE
@@ -169,6 +170,12 @@ async def test_certificates(
         if "itself" in says:
             pem = await asyncio.to_thread(Path(files[0]).read_text)
             assert tls.fingerprint(ssl.PEM_cert_to_DER_cert(pem)) in judged.why
+
+
+@pytest.mark.parametrize(("left", "level"), [(0.4, "ok"), (0.1, "warning"), (0.03, "problem")])
+def test_a_certificate_for_hours_is_renewed_in_its_last_hours(left: float, level: str) -> None:
+    """As Caddy's own authority and short-lived profiles issue them: twelve hours here."""
+    assert judge_web.tls(Tls("meet.example", 443, days_left=left, lifetime=0.5)).level == level
 
 
 async def test_a_certificate_for_another_host_name(tmp_path: Path) -> None:
