@@ -18,7 +18,8 @@ REFUSALS: Final = (
     ("state", "catch_up"), ("pass", "show"), ("slot", "show"), ("pass", "commit"), ("size", "commit"),
     ("gone", "commit"), ("pass", "relay"), ("gone", "relay"), ("pass", "broadcast"), ("pass", "media"),
     ("lost", "media"), ("open", "open"), ("signature", "open"), ("signature", "rekey"),
-    ("full", "room_door"), ("door", "room_door"), ("unopened", ""), ("stopping", ""), ("errors", ""),
+    ("full", "room_door"), ("door", "room_door"), ("permission", "room_door"), ("password", "room_door"),
+    ("unopened", ""), ("stopping", ""), ("errors", ""),
 )  # fmt: skip
 #: How far a slot that the server claims is from its real one.
 AWAY: Final = (0, 1, -1, 2, 100)
@@ -68,6 +69,12 @@ class Inventor:
     def entered(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         incarnation = self.w.hub._incarnation if pick % 2 else self.w.rng(8)
         return wire.Entered(self.w.rng(8), incarnation, slot, self.chain(person, slot))
+
+    def permit(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
+        return wire.Permit(self.w.rng(40))
+
+    def exchanged(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
+        return wire.Exchanged([self.w.rng(96)] * 8)
 
     def refused(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         code, about = REFUSALS[pick % len(REFUSALS)]
@@ -130,6 +137,8 @@ class Inventor:
 MAKERS: Final[Mapping[str, Callable[[Inventor, Person, int, int], wire.ServerMessage]]] = {
     "challenge": Inventor.challenge,
     "entered": Inventor.entered,
+    "permit": Inventor.permit,
+    "exchanged": Inventor.exchanged,
     "refused": Inventor.refused,
     "closing": Inventor.closing,
     "pong": Inventor.pong,

@@ -99,10 +99,4 @@ export default {
   "voucher.cut": "the voucher is cut off or changed: please copy all of it",
   "voucher.key": "the server shows another key for tokens than the voucher names, so it could recognise your rooms: the voucher is for another server, or the server lies to you",
   "voucher.evaluated": "the server did not make the tokens with the key that it shows to all: do not use it",
-  "voucher.foreign": "the server says that this voucher is not its own: it is for another server, or the operator has another key now",
-  "voucher.spent": "this voucher was exchanged before, by you or by somebody who has a copy: ask the operator for another",
-  "voucher.week": "this voucher is for another week: it works from Monday to Sunday, UTC, of its own week",
-  "voucher.full": "this server exchanges no more vouchers this week",
-  "voucher.unasked": "this server wants no voucher for opening rooms",
-  "voucher.unanswered": "the server did not answer the exchange: try it again with the same voucher",
 };
