@@ -22,7 +22,7 @@ _TOO_MANY: Final = (
 
 
 class Entrance:
-    """What all new connections have in common. `refusals` counts those that are turned away, by code."""
+    """The state that all new connections share. `refusals` counts those that are turned away, by code."""
 
     def __init__(
         self, settings: Settings, clients: Clients, refusals: Counter[str], clock: Callable[[], float]

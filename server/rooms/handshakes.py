@@ -1,7 +1,7 @@
 """The core of the order of new WebSockets: so many a second, and first those clients that had the fewest.
 
-A storm of connections costs what its handshakes cost. Whoever made many of them lately waits behind everybody
-who made few, so that a host comes in while a thousand others try.
+The handshakes are the cost of a storm of connections. A client that made many of them lately waits behind all
+clients that made few, so that a host comes in while a thousand others try.
 """
 
 from __future__ import annotations

@@ -331,7 +331,7 @@ class Hub:
         return self._in_lobby.get(handle) if room is None else room.number
 
     def door_group(self, message: ClientMessage) -> bytes | None:
-        """Return the name of the room or lobby whose door this is; None if there is none."""
+        """Return the name of the room or lobby behind this door; None if nobody is there."""
         if isinstance(message, LobbyDoor):
             return message.lobby_key if message.lobby_key in self._lobbies else None
         if not isinstance(message, RoomDoor):

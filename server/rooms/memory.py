@@ -41,7 +41,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What a room or lobby holds. `relays` are part of `blobs`. `queues`: (handle, bytes) of its readers."""
+    """The memory of a room or lobby. `relays`: part of `blobs`. `queues`: (handle, bytes) of its readers."""
 
     name: bytes
     connections: int
@@ -78,7 +78,7 @@ class CloseRoom:
 
 
 Relief = Trim | DropReader | CloseRoom
-#: What each relief takes away, for counters.
+#: Names of reliefs, for counters.
 WHAT: Final[dict[type, str]] = {Trim: "relays", DropReader: "readers", CloseRoom: "rooms"}
 
 

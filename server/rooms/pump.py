@@ -9,7 +9,7 @@ from typing import Final
 from snugroom.server.config import Settings
 from snugroom.server.rooms.turns import Turns
 
-#: What the messages of one pass may cost, in deliveries: some milliseconds, with the writing that follows.
+#: Cost of the messages of one pass, in deliveries: some milliseconds, with the writing that follows.
 SLICE: Final = 150.0
 
 

@@ -71,7 +71,7 @@ class Signaling:
         #: The `ByteLimiter` of each open HTTP connection, WebSocket or not, by its protocol.
         self.byte_limiters: dict[object, ByteLimiter] = {}
         self.refusals: Counter[str] = Counter()
-        #: What was taken from the largest rooms for want of memory: relays, readers, rooms.
+        #: Counts of relays, readers and rooms that were given up for want of memory.
         self.relieved: Counter[str] = Counter()
         self.admission = Admission(settings, rng, self.refusals, clock)
         self.pump = Pump(settings, self._turn, clock)
@@ -329,7 +329,7 @@ class Signaling:
     def _group(self, handle: bytes, door: bytes | str = b"") -> bytes:
         """Return the name of the room or lobby of a connection, or of the room whose `door` waits.
 
-        Who comes costs the room what its members are told of it, so newcomers wait for that room's turn too.
+        Each arrival is told to all members. A newcomer therefore waits for the room's turn, too.
         """
         group = self.hub.group(handle)
         if group is None and door:

@@ -15,7 +15,7 @@ from tests.patience import PATIENCE
 from tests.server.people import blob
 from tests.server.wire_clients import Guest, eventually, quiet, serving
 
-#: What one connection may do in a test does not matter here: the room's budget does.
+#: Limits of one connection do not matter here: the room's budget does.
 LOOSE: dict[str, object] = {"messages_per_second": 1e6, "message_burst": 1e6, "byte_burst": 1e9}
 
 

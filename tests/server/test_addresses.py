@@ -1,4 +1,4 @@
-"""Whose connection it is: headers of trusted proxies, and the PROXY protocol."""
+"""The client of a connection: headers of trusted proxies, and the PROXY protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may open a room or lobby, and whose room makes place: the hub in memory."""
+"""Quotas of rooms and lobbies, and the room that makes place for another: the hub in memory."""
 
 from __future__ import annotations
 

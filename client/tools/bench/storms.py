@@ -109,7 +109,7 @@ class Intruder(asyncio.Protocol):
         self.transport.write(b"\x81" + size + bytes(4) + text)
 
     async def until(self, kind: type[messages.Message]) -> messages.Message:
-        """Return the next message of this kind. TurnedAwayError if there is none."""
+        """Return the next message of this kind. Raises TurnedAwayError without one."""
         try:
             async with asyncio.timeout(_ANSWER):
                 while True:
