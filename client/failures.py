@@ -26,6 +26,8 @@ def reason(error: BaseException) -> Sentence:
     match error:
         case aiohttp.WSServerHandshakeError(status=status) if status in NOBODY_BEHIND:
             return sentence("terminal.nobody_behind", status=status)
+        case aiohttp.WSServerHandshakeError(status=429):
+            return sentence("terminal.too_many")
         case aiohttp.WSServerHandshakeError(status=status):
             return sentence("terminal.answered_status", status=status)
         case aiohttp.ClientConnectorDNSError():

@@ -79,6 +79,7 @@ def test_every_failure_has_its_own_true_sentence() -> None:
         answering(silent) as nothing,
         answering(http("404 Not Found")) as web_server,
         answering(http("502 Bad Gateway")) as proxy,
+        answering(http("429 Too Many Requests")) as crowded,
         answering(saying(b"220 mail.example ESMTP\r\n")) as mail,
         answering(saying(b"220 mail.example ESMTP\r\n")) as no_tls,
     ):
@@ -88,6 +89,8 @@ def test_every_failure_has_its_own_true_sentence() -> None:
             f"http://127.0.0.1:{web_server}": "a web server answers there, and no Snug (status 404)",
             f"http://127.0.0.1:{proxy}": "a proxy answers there, and does not reach "
             "Snug behind it (status 502)",
+            f"http://127.0.0.1:{crowded}": "it takes no more connections from your network now: close some, "
+            "or wait a minute",
             f"http://127.0.0.1:{mail}": "what answers there does not speak HTTP",
             f"https://127.0.0.1:{no_tls}": "it does not speak TLS there, and the address says https",
         }
@@ -241,11 +244,11 @@ def test_a_server_without_a_place_says_so_and_is_status_11(tmp_path: Path) -> No
             running("host", "--server", url, "--json", *NO_MEDIA) as bo,
         ):
             # one of them has the only place
-            assert {ada.wait_line(lambda line: "takes nobody in" in line or "roster" in line)}
+            assert {ada.wait_line(lambda line: "has no place" in line or "roster" in line)}
             late = bo if ada.events("roster") else ada
             end = late.wait("end")
             assert end["reason"] == "unserved"
-            assert end["text"].startswith(f"The server at {url} takes nobody in now: ")
+            assert end["text"].startswith(f"The server at {url} has no place for you now: ")
             assert late.status() == 11
 
 

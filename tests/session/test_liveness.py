@@ -70,11 +70,13 @@ def test_a_connection_that_never_lets_us_in_is_given_up_and_gets_no_ping() -> No
     assert line.after(1.0) == (0, 1)
 
 
-def test_a_machine_that_stood_still_asks_before_it_gives_up() -> None:
+def test_a_machine_that_stood_still_waits_for_the_answer_as_long_as_it_runs() -> None:
     line = Line()
     line.hears(ENTERED)
-    line.now += 3600.0  # asleep, or busy
-    assert line.after(3.5) == (1, 0)
+    assert line.after(4.1) == (1, 0)
+    line.now += 3600.0  # asleep, or busy: in that time no answer could be read
+    assert line.after(2.5) == (0, 0)
+    assert line.after(1.0) == (0, 1)
 
 
 def test_what_we_send_ourselves_gives_the_answer_time() -> None:

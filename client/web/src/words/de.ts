@@ -396,7 +396,7 @@ export default {
   "away.network_changed": "dieses Gerät hat eine andere Adresse",
   "contact.none": "Keine Verbindung zum Server {origin}: {why}. Prüfe die Adresse und dein Netz, oder frag, wer den Server betreibt.",
   "contact.misnamed": "Dieser Server nennt sich {theirs}, und im Link steht {ours}. Wer ihn betreibt, muss in seinen Einstellungen origin = '{ours}' setzen oder Links mit {theirs} verteilen.",
-  "contact.full": "Der Server {origin} nimmt gerade niemanden auf: {why}. Versuch es in einer Minute wieder, oder frag, wer ihn betreibt.",
+  "contact.full": "Der Server {origin} hat gerade keinen Platz für dich: {why}. Wenn das so bleibt, frag, wer ihn betreibt.",
   "contact.refused": "Der Server {origin} hat dich nicht eingelassen: {why}.",
   "contact.left": "Es war zu Ende, bevor der Server {origin} dich eingelassen hatte ({why}).",
   "shell.no_answer": "er antwortet nicht",

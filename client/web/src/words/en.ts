@@ -297,7 +297,7 @@ export default {
   "away.network_changed": "this device has another address",
   "contact.none": "No connection to the server at {origin}: {why}. Check the address and your network, or ask whoever runs the server.",
   "contact.misnamed": "This server calls itself {theirs}, and the link says {ours}. Its operator must set origin = '{ours}' in the server's settings, or give out links with {theirs}.",
-  "contact.full": "The server at {origin} takes nobody in now: {why}. Try again in a minute, or ask whoever runs it.",
+  "contact.full": "The server at {origin} has no place for you now: {why}. If that lasts, ask whoever runs it.",
   "contact.refused": "The server at {origin} did not let you in: {why}.",
   "contact.left": "It ended before the server at {origin} had let you in ({why}).",
   "shell.no_answer": "it does not answer",

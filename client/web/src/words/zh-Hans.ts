@@ -396,7 +396,7 @@ export default {
   "away.network_changed": "这台设备换了地址",
   "contact.none": "连不上 {origin} 的服务器：{why}。请检查地址和你的网络，或询问运营服务器的人。",
   "contact.misnamed": "这个服务器自称 {theirs}，而链接写的是 {ours}。运营者必须在服务器设置里写 origin = '{ours}'，或发出带有 {theirs} 的链接。",
-  "contact.full": "{origin} 的服务器现在不接纳任何人：{why}。请一分钟后再试，或询问运营者。",
+  "contact.full": "{origin} 的服务器现在没有你的位置：{why}。如果一直这样，请询问运营者。",
   "contact.refused": "{origin} 的服务器没有让你进入：{why}。",
   "contact.left": "在 {origin} 的服务器让你进入之前就结束了（{why}）。",
   "shell.no_answer": "它没有回应",

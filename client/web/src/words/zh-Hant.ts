@@ -396,7 +396,7 @@ export default {
   "away.network_changed": "這台裝置換了位址",
   "contact.none": "連不上 {origin} 的伺服器：{why}。請檢查位址和你的網路，或詢問營運伺服器的人。",
   "contact.misnamed": "這個伺服器自稱 {theirs}，而連結寫的是 {ours}。營運者必須在伺服器設定裡寫 origin = '{ours}'，或發出帶有 {theirs} 的連結。",
-  "contact.full": "{origin} 的伺服器現在不接納任何人：{why}。請一分鐘後再試，或詢問營運者。",
+  "contact.full": "{origin} 的伺服器現在沒有你的位置：{why}。如果一直這樣，請詢問營運者。",
   "contact.refused": "{origin} 的伺服器沒有讓你進入：{why}。",
   "contact.left": "在 {origin} 的伺服器讓你進入之前就結束了（{why}）。",
   "shell.no_answer": "它沒有回應",
