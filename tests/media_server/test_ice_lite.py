@@ -219,11 +219,12 @@ def test_consent_needs_answers_too() -> None:
     assert due is not None
     answer(ice, due[0], ADA, CONSENT_INTERVAL)
     now = CONSENT_INTERVAL
-    while now < CONSENT_INTERVAL + PROOF_TIME:  # its checks come, and its answers don't
+    end = now + CONSENT_INTERVAL + PROOF_TIME
+    while now < end:  # its checks come, and its answers don't
         now += 2.5
         check(ice, ADA, now)
         ice.due_check(now)
-        assert ice.silent(PROOF_TIME, now) == (now > CONSENT_INTERVAL + PROOF_TIME)
+        assert ice.silent(PROOF_TIME, now) == (now > end)
     check(ice, ADA, now + 1)
     assert ice.silent(PROOF_TIME, now + 1)
 

@@ -89,7 +89,8 @@ class IceLite:
     dropped first). `selected` is the nominated address; while none is nominated, the first that passed; or,
     when the selected one has been silent for `rebinding` seconds, another one that passes a check (a NAT gave
     the client another port, and the client does not know). `active` is the address to send to: the last
-    selected one that was proven. A proof holds for `proof_time` seconds; a TCP connection proves its address.
+    selected one that was proven. A proof holds until a check has had no answer for `proof_time` seconds; a TCP
+    connection proves its address.
     `consent_at` is the time of the last good check (RFC 7675), None before the first. `refused` counts
     authentic checks beyond the rates above: they are not answered, and change nothing.
     """
@@ -109,8 +110,9 @@ class IceLite:
         self._password = local.password.encode()
         self._addresses_max = max(3, addresses_max)
         self._rebinding = rebinding
-        self._proof_time = proof_time
         self._consent_interval = min(CONSENT_INTERVAL, proof_time / 3)
+        # a client that is stopped for a while just after a check was due has `proof_time` from there
+        self._proof_time = proof_time + self._consent_interval
         self._rng = rng
         # Strangers cannot exhaust these: only authenticated checks are counted.
         self._checks = TokenBucket(CHECK_RATE, CHECK_BURST, 0.0)
