@@ -89,10 +89,10 @@ class IceLite:
     dropped first). `selected` is the nominated address; while none is nominated, the first that passed; or,
     when the selected one has been silent for `rebinding` seconds, another one that passes a check (a NAT gave
     the client another port, and the client does not know). `active` is the address to send to: the last
-    selected one that was proven. A proof holds until a check has had no answer for `proof_time` seconds; a TCP
-    connection proves its address.
-    `consent_at` is the time of the last good check (RFC 7675), None before the first. `refused` counts
-    authentic checks beyond the rates above: they are not answered, and change nothing.
+    selected one that was proven. A proof holds until a check has had no answer for `proof_time` seconds; a
+    TCP connection proves its address. `consent_at` is the time of the last good check (RFC 7675), None before
+    the first. `refused` counts authentic checks beyond the rates above: they are not answered, and change
+    nothing.
     """
 
     def __init__(
