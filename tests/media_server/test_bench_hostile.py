@@ -47,14 +47,31 @@ def test_what_measured_nothing_is_no_result(
 async def test_a_failed_measurement_is_reported_as_one(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def nothing(*_: object) -> Result:
-        raise HostileError("The storm idlers did not begin.")
+    async def one(name: str, *_: object) -> Result:
+        if name == "idlers":
+            raise HostileError("The storm did not begin.")
+        return result(name=name)
 
-    monkeypatch.setattr(hostile, "measure_one", nothing)
-    assert await hostile.run(True, ["idlers"], 2.0) == 1
+    async def reflection() -> float:
+        return 1.0
+
+    monkeypatch.setattr(hostile, "measure_one", one)
+    monkeypatch.setattr(hostile, "reflection", reflection)
+    assert await hostile.run(True, ["calm", "idlers"], 2.0) == 1
     out = capsys.readouterr()
-    assert out.out == ""
-    assert "did not begin" in out.err
+    measured = json.loads(out.out)
+    assert not measured["met"]
+    assert [storm["name"] for storm in measured["storms"]] == ["calm"]
+    assert len(measured["failed"]) == out.err.count("did not begin") == len(hostile.CLIENTS)
+    assert await hostile.run(False, ["calm"], 2.0) == 0
+    assert "NOT" not in capsys.readouterr().out
+
+    async def broken() -> float:
+        raise HostileError("No media came.")
+
+    monkeypatch.setattr(hostile, "reflection", broken)
+    assert await hostile.run(True, ["calm"], 2.0) == 1
+    assert capsys.readouterr().out == ""
 
 
 def test_every_storm_is_in_the_plan_and_only_those_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,8 @@ _ANSWER: Final = 10.0
 #: Seconds between two tries of a client that was refused.
 _AGAIN: Final = 0.05
 _MASKED: Final = 0x80
+#: Niceness of the process: below the server's, and not so low that a busy machine leaves it nothing.
+_NICE: Final = 10
 #: Connections that begin in a second.
 _BEGIN: Final = 300.0
 
@@ -362,7 +364,7 @@ async def run(name: str, url: str, seconds: float, clients: int) -> int:
 async def raging(
     name: str, url: str, seconds: float, clients: int
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A storm in a process of its own, at the lowest priority: real ones have machines of their own."""
+    """A storm in a process of its own, at a low priority: real ones have machines of their own."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -388,5 +390,5 @@ async def counts(process: asyncio.subprocess.Process) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    os.nice(19)
+    os.nice(_NICE)
     sys.exit(asyncio.run(run(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]))))
