@@ -104,11 +104,11 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, *arguments: str) -> AsyncIterator[Running]:
+async def serving(folder: Path, more: str) -> AsyncIterator[Running]:
     settings = folder / "snug.toml"
-    settings.write_text('listen = "127.0.0.1:0"\nforget_time = 1.5\nroom_linger = 0.0\n')
+    settings.write_text('listen = "127.0.0.1:0"\nforget_time = 1.5\nroom_linger = 0.0\n' + more)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "snugroom.server", "--config", str(settings), *arguments),
+        *(sys.executable, "-m", "snugroom.server", "--config", str(settings)),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -234,10 +234,13 @@ async def _forgotten(server: Running) -> None:
             await asyncio.sleep(0.2)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_nothing_that_identifies_a_client_is_left(tmp_path: Path, workers: int) -> None:
+@pytest.mark.parametrize(
+    "settings", ["", 'workers = 2\ntrusted_proxies = ["127.0.0.0/8"]\n'], ids=["alone", "proxy"]
+)
+async def test_nothing_that_identifies_a_client_is_left(tmp_path: Path, settings: str) -> None:
+    """Also of clients whose IPv6 addresses a proxy tells."""
     traces = Traces()
-    async with serving(tmp_path, "--workers", str(workers)) as server:
+    async with serving(tmp_path, settings) as server:
         visitors = Visitors(server, traces)
         async with contextlib.AsyncExitStack() as stack:
             await visitors.come(stack)
