@@ -7,7 +7,7 @@ certificate again.
 
 At the first SIGTERM or SIGINT the server opens no more rooms, waits up to `drain_time` for meetings to end,
 and sends all connections a last message. A second signal ends the process at once. The exit statuses are
-`STOPPED`, `USAGE` and `CANNOT_START`.
+`STOPPED`, `USAGE`, `CANNOT_START` and `logs.OUT_OF_MEMORY`.
 """
 
 from __future__ import annotations
@@ -247,8 +247,12 @@ async def _forget(server: Server) -> None:
     while True:
         await asyncio.sleep(1.0)
         if server.forgetting.due(server.clock()):
-            http.empty_cache(asyncio.get_running_loop())
-            memory.forget()
+            try:
+                http.empty_cache(asyncio.get_running_loop())
+                memory.forget()
+            except Exception:
+                log.exception("forgetting failed")
+                server.forgetting.left(server.clock())  # try again
 
 
 async def _serve(settings: Settings, hostile: str | None, in_process: bool) -> None:

@@ -7,7 +7,8 @@ the logger and the place in the code are kept; of any exception, its type and pl
 removes the rest, so that no handler receives more.
 
 A log must never stop the server. Lines wait in a queue for a thread that writes them, and that may block: if
-nobody reads standard error, or the disk is full, lines are dropped and counted (`LineWriter`).
+nobody reads standard error, or the disk is full, lines are dropped and counted (`LineWriter`). An error that
+says that there is no memory is not logged: it ends the process.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ WITHHELD = "(text withheld)"
 LINES_MAX = 1024
 LINE_MAX = 4096
 STDOUT, STDERR = 1, 2
+#: The exit status of a process that has no memory left.
+OUT_OF_MEMORY = 4
 
 
 def location(error: BaseException | None, trace: TracebackType | None) -> str:
@@ -151,8 +154,22 @@ def close(seconds: float = 0.5) -> None:
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    if issubclass(kind, MemoryError):
+        os._exit(OUT_OF_MEMORY)
     text = location(error, trace) or kind.__name__
     logging.getLogger("snugroom.server.uncaught").critical("uncaught %s", text)
+
+
+def _record(*arguments: Any, **more: Any) -> SafeRecord:
+    """Make a record; end the process instead, if it is about a lack of memory.
+
+    What was cut short by that may never be finished, and nobody would know: tasks end, answers are missing.
+    A new process has the memory, and members lose nothing.
+    """
+    exc_info = arguments[6] if len(arguments) > 6 else None  # as logging.Logger.makeRecord calls it
+    if isinstance(exc_info, tuple) and isinstance(exc_info[1], MemoryError):
+        os._exit(OUT_OF_MEMORY)
+    return SafeRecord(*arguments, **more)
 
 
 def install(level: str) -> None:
@@ -160,7 +177,7 @@ def install(level: str) -> None:
 
     Warnings and uncaught exceptions are logged too. Call it in a process of the server, not in a library.
     """
-    logging.setLogRecordFactory(SafeRecord)
+    logging.setLogRecordFactory(_record)
     logging.captureWarnings(True)
     logging.raiseExceptions = False
     handler = _Handler(writer(STDERR))

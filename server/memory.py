@@ -23,7 +23,7 @@ _LIBC.malloc.restype = ctypes.c_void_p
 _LIBC.malloc.argtypes = (ctypes.c_size_t,)
 _LIBC.free.argtypes = (ctypes.c_void_p,)
 #: Bytes of unused stack that `forget` overwrites: more than any call of the server needs.
-_STACK: Final = 256 * 1024
+_STACK: Final = 128 * 1024
 #: Rounds of forgetting after the last client has left. Some objects are freed seconds after their connection
 #: has ended, by a timer.
 ROUNDS: Final = 3
@@ -74,18 +74,23 @@ def wipes() -> bool:
     return not any(1 in each for each in left)
 
 
-class _Stack(ctypes.Structure):
-    _fields_ = (("bytes", ctypes.c_char * _STACK),)
+def _overwriting(size: int) -> Callable[[], int]:
+    """Return a function that overwrites `size` bytes of stack: x86-64 puts there what is passed by value."""
+
+    class Block(ctypes.Structure):
+        _fields_ = (("bytes", ctypes.c_char * size),)
+
+    call, block = ctypes.CDLL(None).getpid, Block()
+    call.argtypes = (Block,)
+    return functools.partial(call, block)
 
 
-_GETPID: Final = _LIBC.getpid
-_GETPID.argtypes = (_Stack,)
+_overwrite: Final = _overwriting(_STACK)
 
 
 def wipe_stack() -> None:
     """Overwrite the unused part of the stack, where calls have left their variables: microseconds."""
-    # x86-64 copies a structure that is passed by value to where deeper calls had their variables
-    _GETPID(_Stack())
+    _overwrite()
 
 
 @functools.cache
@@ -101,6 +106,9 @@ def freeze() -> None:
     Collections are then so quick that `forget` disturbs nobody. Call it once, before the server is made.
     """
     _caches()
+    _overwriting(
+        2 * _STACK
+    )()  # the stack has to grow now: without memory, growing later would end the process
     gc.collect()
     gc.freeze()
 

@@ -6,14 +6,18 @@ import fcntl
 import io
 import logging
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from snugroom.server import logs
 from tests.patience import PATIENCE
 
+ROOT = Path(__file__).parents[2]
 SECRET = "203.0.113.77"
 
 
@@ -106,6 +110,7 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
         '"media worker %d can\'t open its port: %s", slot.number, error.strerror',
         '"the spare media worker %s: another one starts", silent or child.fault()',
         '"the spare media worker did not answer: another one starts"',
+        '"forgetting failed"',
     }
     found = set()
     for file in Path(snugroom.server.__file__).parent.rglob("*.py"):
@@ -173,3 +178,31 @@ def test_a_writer_waits_for_a_file_that_others_have_made_non_blocking() -> None:
     assert len(list(_lines(reading))) == 200
     closing.join()
     assert writer.dropped == 0
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "raise MemoryError",
+        "import threading; t = threading.Thread(target=boom); t.start(); t.join()",
+        "try: boom()\nexcept Exception: logging.getLogger('aiohttp.server').exception('it failed')",
+        "asyncio.run(task())",
+    ],
+)
+def test_a_process_without_memory_ends(how: str) -> None:
+    code = f"""
+import asyncio, logging
+from snugroom.server import logs
+logs.install("warning")
+
+def boom():
+    raise MemoryError
+
+async def task():
+    asyncio.get_running_loop().call_soon(boom)
+    await asyncio.sleep(0.1)
+
+{how}
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (logs.OUT_OF_MEMORY, b"")

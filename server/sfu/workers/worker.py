@@ -128,9 +128,13 @@ class Worker:
         while True:
             self._pipe.send(self._heartbeat(self._sfu))
             await asyncio.sleep(HEARTBEAT_INTERVAL)
-            memory.wipe_stack()  # strangers' addresses too
-            if self._forgetting.due(time.monotonic()):
-                memory.forget()
+            try:
+                memory.wipe_stack()  # strangers' addresses too
+                if self._forgetting.due(time.monotonic()):
+                    memory.forget()
+            except Exception:
+                log.exception("forgetting failed")
+                self._forgetting.left(time.monotonic())  # try again
 
 
 def _end_with_parent() -> None:
