@@ -1,4 +1,4 @@
-"""What all of the server's HTTP listeners share: answers without a banner, and a log without clients' faults.
+"""The common part of all HTTP listeners: answers without a banner, and a log without clients' faults.
 
 The only module that uses private names of aiohttp.
 """

@@ -163,7 +163,7 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, trace: Tra
 def _record(*arguments: Any, **more: Any) -> SafeRecord:
     """Make a record; end the process instead, if it is about a lack of memory.
 
-    What was cut short by that may never be finished, and nobody would know: tasks end, answers are missing.
+    Work that it cut short may never be finished, and nobody would know: tasks end, answers are missing.
     A new process has the memory, and members lose nothing.
     """
     exc_info = arguments[6] if len(arguments) > 6 else None  # as logging.Logger.makeRecord calls it

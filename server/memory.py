@@ -1,4 +1,4 @@
-"""What a process forgets: freed memory is overwritten, and traces of clients that have left are freed.
+"""Forgetting: freed memory is overwritten, and traces of clients that have left are freed.
 
 An address is in memory as long as something refers to it, and its bytes stay after that until the allocator
 gives them to somebody else. Four things keep either of them: a reference cycle, which Python frees late; a

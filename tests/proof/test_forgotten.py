@@ -40,7 +40,7 @@ def _address() -> str:
 
 @dataclass
 class Traces:
-    """What is searched for, as it stands in memory: bytes by name."""
+    """The traces to search for, as they stand in memory: bytes by name."""
 
     patterns: dict[str, bytes] = field(default_factory=dict)
 

@@ -18,7 +18,7 @@ from snugroom.server.sfu.limits import MediaLimits
 
 FOLDER = Path(snugroom.server.__file__ or "").parent
 #: Parts of the package that no honest server runs, and messages, which belong to their holder.
-OTHERS = ("hostile", "wire", "sfu/bench", "doctor")
+OTHERS = ("hostile", "wire", "sfu/bench", "doctor", "setup")
 #: Classes whose instances exist only within a call, or in another process than a server's, or that have only
 #: attributes of a base class: no audit can meet them.
 MOMENTARY = {

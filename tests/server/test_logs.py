@@ -127,6 +127,11 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
 # -- lines that nobody reads -----------------------------------------------------------------------------
 
 
+def _close(writer: logs.LineWriter, writing: int) -> None:
+    writer.close(PATIENCE)
+    os.close(writing)
+
+
 def _lines(reading: int) -> Iterator[str]:
     with open(reading, encoding="utf-8") as file:
         yield from (line.rstrip("\n") for line in file)
@@ -141,7 +146,7 @@ def test_a_writer_never_waits_and_counts_what_it_drops() -> None:
         writer.put(f"line {number} " + "." * 200)
     assert writer.dropped > logs.LINES_MAX
     dropped = writer.dropped
-    closing = threading.Thread(target=lambda: (writer.close(PATIENCE), os.close(writing)))
+    closing = threading.Thread(target=_close, args=(writer, writing))
     closing.start()
     lines = list(_lines(reading))
     closing.join()
@@ -173,7 +178,7 @@ def test_a_writer_waits_for_a_file_that_others_have_made_non_blocking() -> None:
     writer = logs.LineWriter(writing)
     for number in range(200):
         writer.put(f"line {number} " + "." * 100)
-    closing = threading.Thread(target=lambda: (writer.close(PATIENCE), os.close(writing)))
+    closing = threading.Thread(target=_close, args=(writer, writing))
     closing.start()
     assert len(list(_lines(reading))) == 200
     closing.join()

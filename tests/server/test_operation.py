@@ -1,4 +1,4 @@
-"""What an operator relies on: readiness, a log that blocks nobody, clean ends, and no word about versions."""
+"""The operator's side: readiness, a log that blocks nobody, clean ends, and no word about versions."""
 
 from __future__ import annotations
 
