@@ -142,6 +142,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     config.check_ports(settings)
     if arguments.hostile and settings.workers > 1:
         raise ConfigError("a hostile server has its media in the one process: leave out --workers")
+    if arguments.hostile and settings.nodes is not None:
+        raise ConfigError("a hostile server is the only one: leave out [nodes]")
     return settings
 
 

@@ -16,6 +16,8 @@ from nacl.signing import SigningKey
 
 from snugroom.server import config, http, memory, page, tokens
 from snugroom.server.config import ConfigError, Settings
+from snugroom.server.nodes.settings import NodeSettings
+from snugroom.server.rooms import nodes
 from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.entrance import Arrival
 from snugroom.server.rooms.hub import Hub
@@ -60,18 +62,19 @@ class Server:
         media: MediaServer | None = None,
         in_process: bool = False,
         rng: Callable[[int], bytes] = os.urandom,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.settings = settings
         self.url = ""
         self.certificate: Certificate | None = None
-        self.started_at = clock()
-        self.clock = clock
+        self.clock = clock or (time.monotonic if settings.nodes is None else nodes.clock)
+        self.started_at = self.clock()
         self._rng = rng
         self._media = media
         self._in_process = in_process
         self._sfu: Sfu | None = None
         self._workers: Workers | None = None
+        self._nodes: nodes.NodeService | None = None
         self._signaling: Signaling | None = None
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
@@ -110,7 +113,8 @@ class Server:
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind((address, port))
-            listening.listen(256)
+            if s.nodes is None:  # a node may have to wait for its turn: nobody should wait in its backlog
+                listening.listen(256)
             listening.setblocking(False)
             self.url = config.url(host, listening.getsockname()[1], tls=bool(s.tls))
         except OSError as error:
@@ -124,6 +128,8 @@ class Server:
             raise
         key = SigningKey(self._rng(32))
         origin = s.origin or self.url
+        if s.nodes is not None:
+            self._nodes = self._make_nodes(s.nodes)
         hub = self._make_hub(origin, key)
         hub.permission = None if make_permission is None else make_permission(origin, self._rng)
         self._signaling = self._make_signaling(hub, media, [origin, self.url, *s.allowed_origins])
@@ -132,7 +138,7 @@ class Server:
         app = web.Application(client_max_size=1024)
         app.add_routes(
             [
-                web.get("/ws", self._signaling.handle),
+                *self._node_routes(self._signaling),
                 web.get("/healthz", self._health),
                 web.get("/readyz", self._ready),
                 *self._page(origin),
@@ -146,8 +152,13 @@ class Server:
             keepalive_timeout=s.handshake_time,
             lingering_time=1.0,
         )
-        self._listener = await self._accept(listening)
         self._tick = asyncio.create_task(self._signaling.tick())
+        if self._nodes is not None:
+            try:
+                await self._nodes.start(self._signaling)
+            except nodes.NodesError as error:
+                raise StartError(str(error)) from None
+        self._listener = await self._accept(listening)
         log.info("started")
         return self.url
 
@@ -228,7 +239,14 @@ class Server:
             incarnation=self._rng(limits.HANDLE_SIZE),
             sign=lambda text: key.sign(text).signature,
             rng=self._rng,
+            placement=None if self._nodes is None else self._nodes.placement,
         )
+
+    def _make_nodes(self, settings: NodeSettings) -> nodes.NodeService:
+        try:
+            return nodes.NodeService(settings, self._rng, self.clock)
+        except nodes.NodesError as error:
+            raise StartError(str(error)) from None
 
     def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:
         return Signaling(hub, media, self.settings, origins=origins, clock=self.clock, rng=self._rng)
@@ -264,6 +282,8 @@ class Server:
         self.drain()
         if self._listener is not None:
             self._listener.close()
+        if self._nodes is not None:
+            await self._nodes.stop()
         if self._signaling is not None:
             await self._signaling.stop()
         if self._tick is not None:
@@ -318,6 +338,14 @@ class Server:
         self._greeting[handler] = loop.call_later(0 if full else self.settings.handshake_time, cut)
         limiter = byte_limiters[handler] = ByteLimiter(handler, lost)
         return Arrival(self.signaling.admission.entrance, limiter, lost)
+
+    def _node_routes(self, signaling: Signaling) -> list[web.RouteDef]:
+        """Return the paths of WebSockets. One of several nodes has a path of its own as well."""
+        own = [] if self.settings.nodes is None else [f"/n/{self.settings.nodes.node}"]
+        return [
+            *(web.get(f"{path}/ws", signaling.handle) for path in ["", *own]),
+            *(web.get(f"{path}/", self._hello) for path in own),
+        ]
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True})

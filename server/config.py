@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from snugroom.server.nodes.settings import NodeSettings
 from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.tls import SELF_SIGNED
@@ -142,6 +143,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     The SFU
         media: limits and timeouts of one SFU, in a separate table after a line ``[media]``.
+
+    Several machines
+        nodes: this server is one of several with the same origin, in a separate table after a line
+            ``[nodes]``; without that table it is the only one.
     """
 
     listen: str = "127.0.0.1:8080"
@@ -227,6 +232,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     stop_time: Annotated[float, msgspec.Meta(gt=0, le=10)] = 1.5
 
     media: MediaLimits = MediaLimits()
+    nodes: NodeSettings | None = None
 
 
 def load(path: Path) -> Settings:
@@ -244,12 +250,12 @@ def load(path: Path) -> Settings:
 
 def checked(table: dict[str, object]) -> Settings:
     """Return the settings of `table`. Raises ConfigError for an unknown name or a value out of bounds."""
-    media = table.get("media")
     for prefix, names, known in (
         ("", table, Settings.__struct_fields__),
-        ("media.", media if isinstance(media, dict) else {}, MediaLimits.__struct_fields__),
+        ("media.", table.get("media"), MediaLimits.__struct_fields__),
+        ("nodes.", table.get("nodes"), NodeSettings.__struct_fields__),
     ):
-        for name in names:
+        for name in names if isinstance(names, dict) else {}:
             if name not in known:
                 raise ConfigError(f"there is no setting {prefix + name!r}")
     try:
@@ -268,6 +274,9 @@ def checked(table: dict[str, object]) -> Settings:
     for policy, name in (("password", "open_password_file"), ("tokens", "tokens_key_file")):
         if settings.open == policy and getattr(settings, name) is None:
             raise ConfigError(f'open = "{policy}" needs {name}')
+    fault = None if settings.nodes is None else settings.nodes.fault()
+    if fault is not None:
+        raise ConfigError(fault)
     for number, relay in enumerate(settings.turn):
         if (relay.secret is None) == (relay.secret_file is None):
             raise ConfigError(f"turn[{number}] needs either secret or secret_file, and not both")

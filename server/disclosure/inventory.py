@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.server.disclosure import inventory_admission, inventory_media
+from snugroom.server.disclosure import inventory_admission, inventory_media, inventory_nodes
 from snugroom.server.disclosure.kinds import COUNT, LIMITS, MACHINERY, PAGE, SETTINGS, every
 
 ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
@@ -27,6 +27,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_media": "- instead of the SFU, in tests",
         "_sfu": "media",
         "_workers": "media_workers",
+        "_nodes": "nodes",
         "_signaling": "connections",
         **every("_runner _listener _greeting _reading", "greeting = http"),
         "_tick": MACHINERY + " = http",
@@ -80,6 +81,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("admission pump", "connections"),
         "_stopping": MACHINERY,
         "upgraded": "connections = http",
+        "ask_bus": MACHINERY,
         "byte_limiters": "connections = http",
         "refusals": "refusals = label",
     },
@@ -120,6 +122,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_origin": SETTINGS + " = setting",
         "_server_key": "own_keys = own_key",
         "_incarnation": "- random, the server's own = incarnation",
+        "placement": "nodes",
         "_sign": "own_keys = own_key",
         "_rng": MACHINERY,
         "_nonces": "?people[].nonce = handle nonce",
@@ -360,6 +363,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     **inventory_admission.ATTRIBUTES,
     **inventory_media.ATTRIBUTES,
+    **inventory_nodes.ATTRIBUTES,
 }
 
 

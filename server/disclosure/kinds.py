@@ -9,6 +9,7 @@ from typing import Final
 from snugroom.server.wire import limits
 
 _LABEL: Final = re.compile(r"[a-z_][a-z0-9_:,' -]{0,79}\Z")
+_BUS: Final = re.compile(r"(settled|session\.[0-9]{1,2}|place\.[0-9a-f]{32})\Z")
 _ICE: Final = re.compile(r"[A-Za-z0-9+/]{4,64}(:[A-Za-z0-9+/]{4,64})?\Z")
 _ADDRESS: Final = re.compile(r"[0-9a-fA-F:.]{2,45}(%[\w.-]{1,20})?\Z")
 
@@ -29,6 +30,9 @@ KINDS: Final[dict[str, Callable[[bytes | str], bool]]] = {
     "handle": _bytes(limits.HANDLE_SIZE),
     "incarnation": _bytes(limits.HANDLE_SIZE),
     "number": _bytes(limits.NUMBER_SIZE),
+    # names at the bus of several nodes: leases, sessions, and their keys as text
+    "bus": lambda v: _BUS.match(v) is not None if isinstance(v, str) else len(v) in (0, 8, 16),
+    "secret": lambda value: not isinstance(value, str),
     "lobby": _bytes(limits.KEY_SIZE),
     "key": _bytes(limits.KEY_SIZE),
     "own_key": _bytes(limits.KEY_SIZE),

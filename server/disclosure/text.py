@@ -47,6 +47,27 @@ def _known_of_a_connection(view: dict[str, Any]) -> str:
     return known + "After its end, remains of that stay in memory until something else is written there."
 
 
+def _nodes(nodes: dict[str, Any] | None) -> list[str]:
+    if nodes is None:
+        return []
+    places = _count(nodes["leases"], "room or lobby", "rooms and lobbies")
+    return [
+        f"It is node {nodes['node']} of several. The bus of the nodes learns that this node has {places}, "
+        "under hashes that only the nodes can compute, and when each begins and ends; no address, no key and "
+        "no connection."
+    ]
+
+
+def _workers(view: dict[str, Any]) -> list[str]:
+    workers, silent = view.get("media_workers"), view["media_workers_silent"]
+    if not workers:
+        return []
+    return [
+        f"Media passes through {_count(workers, 'process', 'processes')} of its own, which were asked too"
+        + (f"; {silent} of them did not answer, and what they hold is not in this." if silent else ".")
+    ]
+
+
 def sentences(view: dict[str, Any]) -> list[str]:
     """Return sentences that say what the server holds, and what it does not know.
 
@@ -96,12 +117,7 @@ def sentences(view: dict[str, Any]) -> list[str]:
         "Sizes and times it sees as they pass; what can be guessed from them is measured in "
         "docs/explanation/leakage.md.",
     ]
-    if workers := view.get("media_workers"):
-        silent = view["media_workers_silent"]
-        said.append(
-            f"Media passes through {_count(workers, 'process', 'processes')} of its own, which were asked too"
-            + (f"; {silent} of them did not answer, and what they hold is not in this." if silent else ".")
-        )
+    said += _nodes(view.get("nodes")) + _workers(view)
     found = view.get("audit")
     if found is not None:
         missing = [*found["undeclared"], *found["misplaced"]]

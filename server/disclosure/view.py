@@ -90,6 +90,13 @@ def local_media_view(server: Server, *, streams: bool = False) -> MediaView:
     return MediaView(media.totals(), media.held(), tuple(media.streams()) if streams else ())
 
 
+def _nodes(hub: Hub) -> dict[str, Any] | None:
+    """Return what this node holds of its leases, all of which the bus of the nodes learns; None without."""
+    if hub.placement is None:
+        return None
+    return {"node": hub.placement.node, "leases": hub.placement.leases.held}
+
+
 def _files(media: MediaView) -> int:
     """Return the files open for writing in all processes together; -1 if one process has no number."""
     counts = [process.files_open_for_writing(), *media.files]
@@ -152,6 +159,7 @@ def disclosure(
         "datagram_addresses": 0 if held is None else held.cached_addresses,
         "permission": _permission(hub, server.settings.open, identifiers),
         "own_keys": list(OWN_KEYS),
+        "nodes": _nodes(hub),
         "files_open_for_writing": _files(found),
         "log_lines_dropped": logs.dropped(),
         "freed_memory_is_overwritten": memory.wipes(),

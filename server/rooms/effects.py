@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snugroom.server.wire.messages import Closing, Media, Message, Refused
+from snugroom.server.nodes.records import Request
+from snugroom.server.wire.messages import Closing, Media, Message, MovedTo, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,13 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Send `last` (a Closing, or a fatal Refused) to `handle` and close the connection.
+    """Send `last` (a Closing, a MovedTo, or a fatal Refused) to `handle` and close the connection.
 
     The core that returns this effect holds nothing of the connection any more.
     """
 
     handle: bytes
-    last: Closing | Refused
+    last: Closing | Refused | MovedTo
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,14 @@ class Forget:
     room: bytes
 
 
-Effect = Send | Drop | MediaJoin | MediaSubscribe | MediaLeave | Forget
+@dataclass(frozen=True, slots=True)
+class AskBus:
+    """Send `request` to the bus of the nodes; the answer goes to `Hub.bus_answered`."""
+
+    request: Request
+
+
+Effect = Send | Drop | MediaJoin | MediaSubscribe | MediaLeave | Forget | AskBus
 
 
 def refuse(handle: bytes, code: str, text: str, about: str) -> list[Effect]:

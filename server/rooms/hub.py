@@ -14,12 +14,14 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from snugroom.server.config import Settings
+from snugroom.server.nodes.records import Answer, Connected, Delete, Read, Write
 from snugroom.server.rooms.clients import Client
-from snugroom.server.rooms.effects import Drop, Effect, Forget, Send, refuse
+from snugroom.server.rooms.effects import AskBus, Drop, Effect, Forget, Send, refuse
 from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.lobby import Lobby
 from snugroom.server.rooms.memory import Holding, Ledger
 from snugroom.server.rooms.permission import Permission, RoomPermission
+from snugroom.server.rooms.placement import Close, Enter, Placement, Step, TurnAway, incarnation
 from snugroom.server.rooms.places import Places
 from snugroom.server.rooms.room import Room
 from snugroom.server.wire import limits, signed
@@ -41,6 +43,7 @@ from snugroom.server.wire.messages import (
 
 _TOO_MANY_ROOMS: Final = "your network has opened too many rooms: close some, or try again in a minute"
 _TOO_MANY_LOBBIES: Final = "your network has opened too many lobbies: close some, or try again in a minute"
+_MOVED = Closing("moved", "this room goes on at another node: connect again")
 
 
 class Hub:
@@ -49,6 +52,7 @@ class Hub:
     `sign` signs with the server's Ed25519 key; `server_key` is its public half (32 bytes). The key and
     `incarnation` (8 random bytes) belong to this process alone. `origin` is part of the text that clients
     sign at a door. `permission` decides who may open a room; None: anyone.
+    sign at a door. With `placement`, this server is one of several nodes, and asks their bus at each door.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Hub:
         sign: Callable[[bytes], bytes],
         rng: Callable[[int], bytes],
         permission: Permission | None = None,
+        placement: Placement | None = None,
     ) -> None:
         self.permission = permission
         self._settings = settings
@@ -69,6 +74,7 @@ class Hub:
         self._incarnation = incarnation
         self._sign = sign
         self._rng = rng
+        self.placement = placement
         self._nonces: dict[bytes, bytes] = {}
         self._rooms: dict[bytes, Room] = {}
         self._lobbies: dict[bytes, Lobby] = {}
@@ -104,6 +110,8 @@ class Hub:
         if handle not in self._nonces:
             return []
         about = str(type(message).__struct_config__.tag)
+        if self.placement is not None and (ended := self.placement.expire(now)):  # ticks may come late
+            return self._placed(ended, now) + self.handle(handle, message, now)
         if self.inside(handle):
             if isinstance(message, Ping):
                 return [Send(handle, Pong())]
@@ -115,7 +123,12 @@ class Hub:
             if room is not None:
                 return self._performed(room.handle(handle, message, now))
             return self._lobbies[self._in_lobby[handle]].handle(handle, message, now)
-        if isinstance(message, LobbyDoor):
+        effects: list[Effect] = []
+        if self.placement is not None and self.placement.waits(handle):
+            if not self.placement.keep(handle, message):
+                text = "too many messages before the answer to the door"
+                effects = [Drop(handle, Refused("state", text, about, fatal=True))]
+        elif isinstance(message, LobbyDoor):
             effects = self._enter_lobby(handle, message, now)
         elif isinstance(message, RoomDoor):
             effects = self._enter_room(handle, message, now)
@@ -131,6 +144,7 @@ class Hub:
         self._places.disconnect(handle)
         if self._nonces.pop(handle, None) is None:
             return []
+        effects: list[Effect] = []
         number = self._in_lobby.pop(handle, None)
         if number is not None:
             lobby = self._lobbies[number]
@@ -138,10 +152,14 @@ class Hub:
             if not lobby:
                 del self._lobbies[number]
                 self._places.forget_lobby(number)
+                if self.placement is not None:
+                    effects += self._placed(self.placement.ended(number), now)
+        if self.placement is not None:
+            self.placement.forget(handle)
         room = self._in_room.pop(handle, None)
         if room is None:
-            return []
-        effects = self._performed(room.leave(handle, now))
+            return effects
+        effects += self._performed(room.leave(handle, now))
         self._places.hold(room)
         return effects
 
@@ -158,12 +176,15 @@ class Hub:
     def tick(self, now: float) -> list[Effect]:
         """Apply the passage of time to all rooms. It is cheap; call it several times a second."""
         due = [room for room in dict.fromkeys(self._rooms.values()) if room.deadline <= now]
-        return [effect for room in due for effect in self._performed(room.tick(now))]
+        effects = [effect for room in due for effect in self._performed(room.tick(now))]
+        if self.placement is not None:
+            effects += self._placed(self.placement.tick(now), now)
+        return effects
 
     def _performed(self, effects: Iterable[Effect]) -> list[Effect]:
         """Return `effects`, after applying `Forget` and `Drop` to the hub's own tables."""
         effects = list(effects)
-        for effect in effects:
+        for effect in list(effects):
             if isinstance(effect, Forget):
                 room = self._rooms.get(effect.room)
                 if room is not None:
@@ -171,6 +192,8 @@ class Hub:
                     room.backlog.clear()
                     self._places.forget(room)
                 self._rooms = {number: r for number, r in self._rooms.items() if r is not room}
+                if self.placement is not None:
+                    effects += self._placed(self.placement.ended(effect.room), 0.0)
             elif isinstance(effect, Drop):
                 # the room or lobby has removed the connection already
                 self._nonces.pop(effect.handle, None)
@@ -179,6 +202,8 @@ class Hub:
                 self._places.disconnect(effect.handle)
                 if room is not None:
                     self._places.hold(room)
+                if self.placement is not None:
+                    self.placement.forget(effect.handle)
         return effects
 
     # -- doors ---------------------------------------------------------------------------------
@@ -194,6 +219,9 @@ class Hub:
     def _enter_lobby(self, handle: bytes, door: LobbyDoor, now: float) -> list[Effect]:
         if not self._opens(handle, door, door.lobby_key, door.lobby_key):
             return [Drop(handle, Refused("door", "the signature is wrong", "lobby_door", fatal=True))]
+        return self._place(handle, door, now)
+
+    def _let_into_lobby(self, handle: bytes, door: LobbyDoor, life: bytes, now: float) -> list[Effect]:
         lobby = self._lobbies.get(door.lobby_key)
         if lobby is None:
             if len(self._lobbies) >= self._settings.max_lobbies:
@@ -202,12 +230,16 @@ class Hub:
                 return [Drop(handle, Refused("full", _TOO_MANY_LOBBIES, "lobby_door", fatal=True))]
             lobby = self._lobbies[door.lobby_key] = Lobby(self._settings)
         self._in_lobby[handle] = door.lobby_key
-        return lobby.arrive(handle, self._incarnation, now)
+        return lobby.arrive(handle, life, now)
 
     def _enter_room(self, handle: bytes, door: RoomDoor, now: float) -> list[Effect]:
         number = signed.room_number(door.door_key, door.room_admin_key)
         if not self._opens(handle, door, door.door_key, number):
             return [Drop(handle, Refused("door", "the signature is wrong", "room_door", fatal=True))]
+        return self._place(handle, door, now)
+
+    def _let_into_room(self, handle: bytes, door: RoomDoor, life: bytes, now: float) -> list[Effect]:
+        number = signed.room_number(door.door_key, door.room_admin_key)
         room = self._rooms.get(number)
         effects: list[Effect] = []
         if room is None:
@@ -216,7 +248,7 @@ class Hub:
                 return [Drop(handle, opened)]
             room, effects = opened
         self._in_room[handle] = room
-        effects += room.arrive(handle, number, self._nonces[handle], self._incarnation, now)
+        effects += room.arrive(handle, number, self._nonces[handle], life, now)
         self._places.hold(room)
         if any(
             isinstance(e, Send) and e.handle == handle and isinstance(e.message, Entered) for e in effects
@@ -306,6 +338,9 @@ class Hub:
 
     def _rekey(self, room: Room, handle: bytes, message: Rekey, now: float) -> list[Effect]:
         """Have the room's new number lead to it as well (G8)."""
+        same = self.placement is None or self.placement.is_same_meeting(room.number, message)
+        if not same:
+            return refuse(handle, "open", "a room keeps its door key", "rekey")
         number = signed.room_number(message.door_key, message.room_admin_key)
         there = self._rooms.get(number)
         if there is not None and there is not room and there.slot is not None:
@@ -317,6 +352,8 @@ class Hub:
                 why = "this room goes on under the same number: connect again"
                 effects += there.close(Closing("unopened", why), now)
                 self._places.forget(there)
+                if self.placement is not None:
+                    effects += self._placed(self.placement.ended(there.number), now)
             lead = {n: r for n, r in self._rooms.items() if r is not room and r is not there}
             self._rooms = {**lead, **dict.fromkeys(room.numbers, room)}
         if room.numbers[-1] != before:
@@ -361,6 +398,69 @@ class Hub:
         """Close a room, and forget it. A name that is no room's has no effect."""
         room = self._rooms.get(name)
         return [] if room is None else self._shut(room, why, now)
+
+    # -- several nodes -------------------------------------------------------------------------
+
+    def _place(self, handle: bytes, door: LobbyDoor | RoomDoor, now: float) -> list[Effect]:
+        """Let a connection in whose door signature is valid; with several nodes, at the node of that room."""
+        if self.placement is not None:
+            return self._placed(self.placement.knock(handle, door, now), now)
+        return self._let_in(handle, door, self._incarnation, now)
+
+    def _let_in(self, handle: bytes, door: LobbyDoor | RoomDoor, life: bytes, now: float) -> list[Effect]:
+        if isinstance(door, LobbyDoor):
+            return self._let_into_lobby(handle, door, life, now)
+        return self._let_into_room(handle, door, life, now)
+
+    def _placed(self, steps: Iterable[Step], now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for step in steps:
+            match step:
+                case Enter():
+                    effects += self._enter(step, now)
+                case TurnAway(handles, last):
+                    effects += self._performed(Drop(handle, last) for handle in handles)
+                case Close(numbers):
+                    effects += [effect for number in numbers for effect in self._close(number, now)]
+                case Read() | Write() | Delete():
+                    effects.append(AskBus(step))
+        return effects
+
+    def _enter(self, step: Enter, now: float) -> list[Effect]:
+        """Let the connections in that have waited for the bus, and handle what they sent meanwhile."""
+        assert self.placement is not None
+        effects: list[Effect] = []
+        life = incarnation(self._incarnation, step.fencing)
+        for waiting in step.doors:
+            let_in = self._let_in(waiting.handle, waiting.door, life, now)
+            effects += self._performed(self.placement.marked(let_in))
+            inside = self.group(waiting.handle)
+            if inside is not None:
+                self.placement.served(step.lease, inside)
+            for message in waiting.early:
+                effects += self.handle(waiting.handle, message, now)
+        return effects + self._placed(self.placement.unused(step.lease), now)
+
+    def _close(self, number: bytes, now: float) -> list[Effect]:
+        """Close a room or lobby that another node may serve from now on."""
+        lobby = self._lobbies.pop(number, None)
+        if lobby is not None:
+            self._places.forget_lobby(number)
+            return self._performed(Drop(handle, _MOVED) for handle in lobby.handles)
+        room = self._rooms.get(number)
+        return [] if room is None else self._performed([*room.close(_MOVED, now), Forget(number)])
+
+    def bus_connected(self, what: Connected, now: float) -> list[Effect]:
+        """Take the bus's word that it answers."""
+        return [] if self.placement is None else self._placed(self.placement.connected(what, now), now)
+
+    def bus_answered(self, answer: Answer, now: float) -> list[Effect]:
+        """Take the bus's answer to an `AskBus`."""
+        return [] if self.placement is None else self._placed(self.placement.answered(answer, now), now)
+
+    def drain(self, now: float) -> list[Effect]:
+        """Close everything, so that other nodes may serve it. Without other nodes, do nothing."""
+        return [] if self.placement is None else self._placed(self.placement.drain(now), now)
 
     # -- facts ---------------------------------------------------------------------------------
 

@@ -20,12 +20,13 @@ from typing import Final
 from aiohttp import WSMsgType, web
 
 from snugroom.server.config import Settings
+from snugroom.server.nodes.records import Request
 from snugroom.server.rooms import memory
 from snugroom.server.rooms.admission import Admission
 from snugroom.server.rooms.backpressure import ByteLimiter
 from snugroom.server.rooms.clients import Client
 from snugroom.server.rooms.connection import CLOSE_TIMEOUT, SignalingConnection
-from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaSubscribe, Send
+from snugroom.server.rooms.effects import AskBus, Drop, Effect, MediaJoin, MediaLeave, MediaSubscribe, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.media_server import MediaServer, PendingMedia
 from snugroom.server.rooms.pump import Pump
@@ -66,6 +67,8 @@ class Signaling:
         #: Messages and bytes sent since the beginning, to know what one message costs.
         self.sent = self.sent_bytes = 0
         self._stopping = False
+        #: Sends a request to the bus of the nodes (`server.rooms.nodes`).
+        self.ask_bus: Callable[[Request], None] = lambda _: None
         #: Protocols of the HTTP connections that are WebSockets now.
         self.upgraded: set[object] = set()
         #: The `ByteLimiter` of each open HTTP connection, WebSocket or not, by its protocol.
@@ -102,6 +105,8 @@ class Signaling:
             elif isinstance(effect, MediaLeave):
                 self._pending_media.pop(effect.handle, None)
                 self.media.leave(effect.room, effect.handle)
+            elif isinstance(effect, AskBus):
+                self.ask_bus(effect.request)
 
     def _send(self, effect: Send, frame: bytes) -> list[Effect]:
         connection = self._connections.get(effect.handle)
@@ -136,7 +141,7 @@ class Signaling:
         if connection is not None and not connection.dropped:
             if isinstance(effect.last, messages.Refused):
                 self.refusals[effect.last.code] += 1
-            log.debug("dropping a connection: %s", effect.last.code)
+            log.debug("dropping a connection: %s", getattr(effect.last, "code", "moved_to"))
             connection.drop(messages.encode(effect.last))
 
     def _join(self, effect: MediaJoin) -> tuple[list[Effect], list[Effect]]:

@@ -68,6 +68,14 @@ RTCP_MAX: Final = 1400
 SEND_TIME_EXTENSION: Final = 3
 FEEDBACK_EXTENSION: Final = 5
 
+# -- nodes ---------------------------------------------------------------------------------
+#: Nodes of one origin have the numbers 1 to this one.
+NODES_MAX: Final = 64
+#: Characters of a `moved_to`. A path of the protocol has at most 5; clients name others as such.
+NODE_PATH_MAX: Final = 256
+#: Redirects that a client follows before it is inside.
+REDIRECTS_MAX: Final = 2
+
 # -- slots and times -----------------------------------------------------------------------
 SLOT_MAX: Final = 2**53 - 1
 #: Number of latest slots whose passes allow a connection to catch up (docs/reference/protocol.md section 3,

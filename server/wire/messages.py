@@ -8,7 +8,7 @@ The order of messages on one connection::
 
     server  challenge                       always the first frame
     client  lobby_door | room_door          signs the challenge (docs/reference/protocol.md, "The door")
-    server  entered, permit
+    server  entered, permit | moved_to      moved_to: at another node of the same origin
 
     lobby:  post ->  posted (to the others)
     room:   show, open, commit, catch_up, relay, broadcast, media, subscribe  ->  their answers below
@@ -30,6 +30,7 @@ from snugroom.server.wire.permission import (
     TokenSpent,
     VoucherBytes,
 )
+from snugroom.server.wire.turn import Turn
 
 Blob = Annotated[bytes, msgspec.Meta(min_length=limits.BUCKETS[0], max_length=limits.ROOM_BLOB_MAX)]
 Slot = Annotated[int, msgspec.Meta(ge=0, le=limits.SLOT_MAX)]
@@ -37,8 +38,6 @@ Ssrc = Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)]
 IceText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{4,64}\Z")]
 #: Index of a simulcast layer; 0 is the smallest layer.
 Layer = Annotated[int, msgspec.Meta(ge=0, le=limits.LAYERS_MAX - 1)]
-TurnUrl = Annotated[str, msgspec.Meta(pattern=r"^turns?:[A-Za-z0-9.:\[\]-]{1,255}(\?transport=(udp|tcp))?\Z")]
-TurnText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/=:.-]{1,256}\Z")]
 MediaKind = Literal["audio", "video"]
 
 
@@ -119,7 +118,8 @@ class Entered(Message, frozen=True, tag="entered"):
 
     `slot` and `chain` are the state of the room. They are None in a lobby, and in a room that nobody has
     opened since the server's start. `incarnation` identifies the server process: a new value means that
-    the server has restarted and has lost all state. `handles` are the other connections in the room.
+    the server has restarted and has lost all state. `handles` are the other connections in the room. `node`
+    is the number of this node, if several serve the origin.
     """
 
     handle: Bytes8
@@ -127,6 +127,7 @@ class Entered(Message, frozen=True, tag="entered"):
     slot: Slot | None = None
     chain: Bytes32 | None = None
     handles: list[Bytes8] = []
+    node: Annotated[int, msgspec.Meta(ge=1, le=limits.NODES_MAX)] | None = None
 
 
 class Refused(Message, frozen=True, tag="refused"):
@@ -139,6 +140,12 @@ class Refused(Message, frozen=True, tag="refused"):
     text: str
     about: str = ""
     fatal: bool = False
+
+
+class MovedTo(Message, frozen=True, tag="moved_to"):
+    """Server, in place of `entered`: the node ``/n/1`` to ``/n/64`` of this origin has the room or lobby."""
+
+    path: Annotated[str, msgspec.Meta(max_length=limits.NODE_PATH_MAX)]
 
 
 class Closing(Message, frozen=True, tag="closing"):
@@ -362,14 +369,6 @@ class Media(Message, frozen=True, tag="media"):
     rtx: bool = False
 
 
-class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A TURN server (RFC 8656) that the operator has configured, with credentials that expire."""
-
-    urls: Annotated[list[TurnUrl], msgspec.Meta(min_length=1, max_length=limits.TURN_URLS_MAX)]
-    username: TurnText
-    credential: TurnText
-
-
 class Transport(Message, frozen=True, tag="transport"):
     """Server: its transport parameters for this connection. The server is ICE-lite and the DTLS server.
 
@@ -441,6 +440,7 @@ ServerMessage = (
     | Entered
     | Permit
     | Refused
+    | MovedTo
     | Closing
     | Pong
     | Posted

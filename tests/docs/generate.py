@@ -1,7 +1,7 @@
 """Writes the parts of the reference that the code knows: ``python -m tests.docs.generate``.
 
 A page has text by hand, the line `MARK`, and below it a generated part. The settings' descriptions are in the
-docstrings of `Settings` and `MediaLimits`; the command line's are in the parsers; the index of the alarms has
+docstrings of `Settings` and its tables; the command line's are in the parsers; the index of the alarms has
 those of the catalogue of sentences; the lab's scenes and the models in `docs/model` describe themselves. The
 tables of verdicts in the README and the threat model are written where they stand.
 
@@ -30,6 +30,7 @@ from snugroom.server import tokens
 from snugroom.server.config import Settings
 from snugroom.server.disclosure import command as disclose
 from snugroom.server.doctor import command as doctor
+from snugroom.server.nodes.settings import NodeSettings
 from snugroom.server.setup import command as setup
 from snugroom.server.sfu.limits import MediaLimits
 from tests.model import run
@@ -97,9 +98,15 @@ def _settings_of(kind: type[msgspec.Struct], prefix: str, level: str) -> Iterato
         raise ValueError(f"the docstring of {kind.__name__} does not describe {', '.join(fields)}")
 
 
+#: Tables of the settings file, and their structs.
+TABLES_OF_SETTINGS: Final[dict[str, type[msgspec.Struct]]] = {"media": MediaLimits, "nodes": NodeSettings}
+
+
 def settings() -> str:
     """Return the tables of all settings."""
-    lines = [*_settings_of(Settings, "", "##"), *_settings_of(MediaLimits, "media.", "###")]
+    lines = [*_settings_of(Settings, "", "##")]
+    for name, kind in TABLES_OF_SETTINGS.items():
+        lines += _settings_of(kind, f"{name}.", "###")
     return "\n".join(lines).rstrip() + "\n"
 
 

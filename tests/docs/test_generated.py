@@ -10,7 +10,6 @@ import pytest
 
 from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.server.config import Settings
-from snugroom.server.sfu.limits import MediaLimits
 from tests.docs import generate
 from tests.docs.test_docs import rows
 
@@ -37,7 +36,8 @@ def test_every_scene_is_in_both_tables() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "kind"), [("", Settings), ("media.", MediaLimits)], ids=["Settings", "MediaLimits"]
+    ("prefix", "kind"),
+    [("", Settings), *((f"{name}.", kind) for name, kind in generate.TABLES_OF_SETTINGS.items())],
 )
 def test_every_setting_is_documented_with_its_default(prefix: str, kind: type[msgspec.Struct]) -> None:
     table = rows(generate.settings())
@@ -59,7 +59,9 @@ def test_every_setting_is_documented_with_its_default(prefix: str, kind: type[ms
 
 
 def test_no_setting_is_documented_that_does_not_exist() -> None:
-    known = {*Settings.__struct_fields__, *(f"media.{name}" for name in MediaLimits.__struct_fields__)}
+    tables = generate.TABLES_OF_SETTINGS.items()
+    known = {*Settings.__struct_fields__}
+    known |= {f"{table}.{name}" for table, kind in tables for name in kind.__struct_fields__}
     assert set(rows(generate.settings())) == known
 
 

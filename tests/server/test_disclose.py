@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from snugroom.server.app import Server
-from snugroom.server.disclosure import audit, inventory, view
+from snugroom.server.disclosure import audit, inventory, inventory_nodes, view
 from snugroom.server.hostile.runner import Runner
 from snugroom.server.hostile.server import HostileServer
 from snugroom.server.rooms.memory import Ledger
@@ -222,6 +222,8 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
         absent |= {
             f"snugroom.server.rooms.permission.{n}" for n in ("Permission", "RoomPermission", "WeekKey")
         }
+        # tests/nodes/test_placement.py audits these
+        absent |= set(inventory_nodes.ATTRIBUTES)
         # of a process, not of a server within another one
         absent |= {"snugroom.server.logs.LineWriter", "snugroom.server.__main__._Console"}
         alive = found.classes | absent | {"snugroom.server.page.Bundle", "snugroom.server.page.File"}

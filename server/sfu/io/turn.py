@@ -17,7 +17,7 @@ from typing import Annotated, Final
 import msgspec
 
 from snugroom.server.wire.limits import TURN_URLS_MAX
-from snugroom.server.wire.messages import Turn, TurnUrl
+from snugroom.server.wire.turn import Turn, TurnUrl
 
 #: Random bytes in a user name.
 NONCE_BYTES: Final = 8

@@ -163,6 +163,7 @@ export interface Entered {
   readonly slot: number | null;
   readonly chain: Bytes | null;
   readonly handles: Bytes[];
+  readonly node: number | null;
 }
 
 /** Server, after `entered` and `rekeyed`: reopens this room, under its current number, if it is lost. */
@@ -178,6 +179,12 @@ export interface Refused {
   readonly text: string;
   readonly about: string;
   readonly fatal: boolean;
+}
+
+/** Server, in place of `entered`: the node ``/n/1`` to ``/n/64`` of this origin has the room or lobby. */
+export interface MovedTo {
+  readonly type: "moved_to";
+  readonly path: string;
 }
 
 /** Server: it closes this connection, or its process stops. `text` gives the reason. */
@@ -305,7 +312,7 @@ export interface Streams {
 
 export type ClientMessage = LobbyDoor | RoomDoor | Exchange | Ping | Post | Show | Open | Commit | Rekey | CatchUp | Relay | Broadcast | Media | Subscribe;
 
-export type ServerMessage = Challenge | Exchanged | Entered | Permit | Refused | Closing | Pong | Posted | Shown | Opened | Committed | Stale | Rekeyed | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
+export type ServerMessage = Challenge | Exchanged | Entered | Permit | Refused | MovedTo | Closing | Pong | Posted | Shown | Opened | Committed | Stale | Rekeyed | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
 
 export const schemas: Schemas = {
   LobbyDoor: {"tag": "lobby_door", "fields": {"lobby_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
@@ -328,9 +335,10 @@ export const schemas: Schemas = {
   PermissionPolicy: {"tag": null, "fields": {"kind": [["one of", ["password", "tokens"]]], "salt": [["or null", ["bytes", 16, 16]], null], "cost": [["or null", ["int", 15, 18]], null], "keys": [["list", ["struct", "TokenKey"], 0, 2], []]}},
   Challenge: {"tag": "challenge", "fields": {"version": [["int", null, null]], "origin": [["str", 0, null, null]], "nonce": [["bytes", 32, 32]], "server_key": [["bytes", 32, 32]], "permission": [["or null", ["struct", "PermissionPolicy"]], null]}},
   Exchanged: {"tag": "exchanged", "fields": {"evaluated": [["list", ["bytes", 96, 96], 8, 8]]}},
-  Entered: {"tag": "entered", "fields": {"handle": [["bytes", 8, 8]], "incarnation": [["bytes", 8, 8]], "slot": [["or null", ["int", 0, 9007199254740991]], null], "chain": [["or null", ["bytes", 32, 32]], null], "handles": [["list", ["bytes", 8, 8], 0, null], []]}},
+  Entered: {"tag": "entered", "fields": {"handle": [["bytes", 8, 8]], "incarnation": [["bytes", 8, 8]], "slot": [["or null", ["int", 0, 9007199254740991]], null], "chain": [["or null", ["bytes", 32, 32]], null], "handles": [["list", ["bytes", 8, 8], 0, null], []], "node": [["or null", ["int", 1, 64]], null]}},
   Permit: {"tag": "permit", "fields": {"permit": [["bytes", 40, 40]]}},
   Refused: {"tag": "refused", "fields": {"code": [["str", 0, null, null]], "text": [["str", 0, null, null]], "about": [["str", 0, null, null], ""], "fatal": [["bool"], false]}},
+  MovedTo: {"tag": "moved_to", "fields": {"path": [["str", 0, 256, null]]}},
   Closing: {"tag": "closing", "fields": {"code": [["str", 0, null, null]], "text": [["str", 0, null, null]]}},
   Pong: {"tag": "pong", "fields": {}},
   Posted: {"tag": "posted", "fields": {"blob": [["bytes", 512, 262144]]}},
@@ -352,4 +360,4 @@ export const schemas: Schemas = {
 
 export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Exchange", "Ping", "Post", "Show", "Open", "Commit", "Rekey", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
 
-export const ServerMessageNames = ["Challenge", "Exchanged", "Entered", "Permit", "Refused", "Closing", "Pong", "Posted", "Shown", "Opened", "Committed", "Stale", "Rekeyed", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];
+export const ServerMessageNames = ["Challenge", "Exchanged", "Entered", "Permit", "Refused", "MovedTo", "Closing", "Pong", "Posted", "Shown", "Opened", "Committed", "Stale", "Rekeyed", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];
