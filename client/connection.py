@@ -184,8 +184,8 @@ class Connection:
                     queue = self._queues.get(endpoint)
                     if queue is not None:
                         queue.put_nowait(messages.encode(message))
-                case ev.Connect(endpoint):
-                    self._connect(endpoint)
+                case ev.Connect(endpoint, path):
+                    self._connect(endpoint, self.session.origin + path)
                 case ev.Disconnect(endpoint):
                     self._closing.add(endpoint)
                     if endpoint == ev.ROOM:  # the next connection is another one for the media server, too
@@ -207,19 +207,21 @@ class Connection:
 
     # -- connections -------------------------------------------------------------------------------------
 
-    def _connect(self, endpoint: ev.Endpoint) -> None:
+    def _connect(self, endpoint: ev.Endpoint, url: str) -> None:
         old = self._connections.pop(endpoint, None)
         if old is not None:
             old.cancel()
         self._closing.discard(endpoint)
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         self._queues[endpoint] = queue
-        self._connections[endpoint] = asyncio.get_running_loop().create_task(self._serve(endpoint, queue))
+        self._connections[endpoint] = asyncio.get_running_loop().create_task(
+            self._serve(endpoint, url, queue)
+        )
 
-    async def _serve(self, endpoint: ev.Endpoint, queue: asyncio.Queue[bytes]) -> None:
+    async def _serve(self, endpoint: ev.Endpoint, url: str, queue: asyncio.Queue[bytes]) -> None:
         """Run one connection from its beginning to its end. Only an error of the connection is a lost one."""
         try:
-            lost = await self._talk(endpoint, queue)
+            lost = await self._talk(endpoint, url, queue)
             if self._connections.get(endpoint) is asyncio.current_task():
                 del self._connections[endpoint]
                 self._queues.pop(endpoint, None)
@@ -231,16 +233,15 @@ class Connection:
             self._broken = self._broken or error
             self._done.set()
 
-    async def _talk(self, endpoint: ev.Endpoint, queue: asyncio.Queue[bytes]) -> ev.Lost:
+    async def _talk(self, endpoint: ev.Endpoint, url: str, queue: asyncio.Queue[bytes]) -> ev.Lost:
         """Connect, read until the end, and return how it ended."""
         assert self._http is not None
         try:
-            ws = await self._http.ws_connect(
-                self.session.origin + "/ws", compress=0, max_msg_size=limits.FRAME_MAX
-            )
+            async with asyncio.timeout(_CONNECT_TIME):  # a frozen server takes a connection, and says nothing
+                ws = await self._http.ws_connect(url + "/ws", compress=0, max_msg_size=limits.FRAME_MAX)
         except _NETWORK as error:
             distrust = failures.distrust(error, self.session.origin)
-            answered = distrust is None and await answers(self.session.origin)
+            answered = distrust is None and await answers(url)
             return ev.Lost(endpoint, failures.reason(error), answered, distrust)
         writer = asyncio.get_running_loop().create_task(_write(ws, queue))
         try:

@@ -12,13 +12,13 @@ from snugroom.client.failures import NOBODY_BEHIND
 ANSWER_TIME: Final = 2.0
 
 
-async def answers(origin: str) -> bool:
-    """Return whether the server answers a HEAD request, as `client/web/src/worker/doors.ts` asks for it."""
+async def answers(url: str) -> bool:
+    """Return whether a server, or the node with this URL, answers a HEAD request, as in `doors.ts`."""
     timeout = aiohttp.ClientTimeout(total=ANSWER_TIME)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http,
-            http.head(f"{origin}/", allow_redirects=False) as answer,
+            http.head(f"{url}/", allow_redirects=False) as answer,
         ):
             return answer.status not in NOBODY_BEHIND
     except (aiohttp.ClientError, TimeoutError, OSError):

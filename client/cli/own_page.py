@@ -32,6 +32,7 @@ from snugroom.server import page
 #: Used at every start if it is free: an origin includes the port.
 PORT: Final = 8790
 _NAME: Final = re.compile(r"[a-z2-7]{26}")
+_NODE: Final = re.compile(r"/n/[1-9][0-9]?\Z")
 _NO_STORE: Final = {hdrs.CACHE_CONTROL: "no-store"}
 
 
@@ -126,12 +127,14 @@ class OwnPage:
     async def _probe(self, request: web.Request) -> web.Response:
         """Return whether a server answers HTTP at all: the page may ask servers by WebSocket only."""
         try:
-            origin = canonical_origin((await request.read()).decode())
+            url = (await request.read()).decode()
+            path = _NODE.search(url)
+            origin = canonical_origin(url[: path.start()] if path else url)
         except (SnugCryptoError, UnicodeDecodeError):
             raise web.HTTPBadRequest(text="the origin of a server is expected\n") from None
         if self._origin not in (None, origin):
             raise web.HTTPForbidden(text="this page is for another server\n")
-        return web.json_response(await answers(origin), headers=_NO_STORE)
+        return web.json_response(await answers(origin + (path[0] if path else "")), headers=_NO_STORE)
 
 
 def _listen(port: int) -> list[socket.socket]:

@@ -80,6 +80,9 @@ class Inventor:
         code, about = REFUSALS[pick % len(REFUSALS)]
         return wire.Refused(code, "the server says so", about)
 
+    def moved_to(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
+        return wire.MovedTo(("/n/1", "/n/64", "/n/65", "https://evil.example/n/1", "")[pick % 5])
+
     def closing(self, person: Person, slot: int, pick: int) -> wire.ServerMessage:
         return wire.Closing(("stopping", "idle", "slow", "unopened", "pass")[pick % 5], "the server says so")
 
@@ -140,6 +143,7 @@ MAKERS: Final[Mapping[str, Callable[[Inventor, Person, int, int], wire.ServerMes
     "permit": Inventor.permit,
     "exchanged": Inventor.exchanged,
     "refused": Inventor.refused,
+    "moved_to": Inventor.moved_to,
     "closing": Inventor.closing,
     "pong": Inventor.pong,
     "posted": Inventor.posted,

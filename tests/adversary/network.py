@@ -205,7 +205,7 @@ class HostileNetwork(World):
         if not self.server_up:
             return
         handle, challenge = self.hub.connect()
-        link = client.links[ev.ROOM] = self.handles[handle] = Link(client, ev.ROOM, handle)  # type: ignore[arg-type]
+        link = client.links[ev.ROOM] = self.handles[handle] = Link(client, ev.ROOM, handle, self.hub)  # type: ignore[arg-type]
         self._deliver(link, encode(challenge))
 
     def say(self, client: Client, message: wire.ClientMessage) -> None:

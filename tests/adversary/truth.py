@@ -247,6 +247,7 @@ ALARMS: Mapping[str, Meaning] = {
     "pending.removal": Meaning(waits, explains=harmless),
     "pending.removal_by": Meaning(waits, explains=harmless),
     "unasked": Meaning(server),
+    "misdirected": Meaning(server),
 }
 
 #: Alarms of shells and media engines, which no session raises.

@@ -52,6 +52,7 @@ class Link:
     who: Participant
     endpoint: ev.Endpoint
     handle: bytes
+    hub: Hub
     up: bool = True
     last_down: float = 0.0
     last_up: float = 0.0
@@ -64,6 +65,7 @@ class Participant:
     label: str
     session: Session
     links: dict[ev.Endpoint, Link] = field(default_factory=dict)
+    paths: dict[ev.Endpoint, str] = field(default_factory=dict)  # of the last connections
     told: list[ev.Event] = field(default_factory=list)
     performed: list[ev.Effect] = field(default_factory=list)  # all effects but messages and events
     alive: bool = True
@@ -144,6 +146,10 @@ class World:
         )
         self.server_up = True
 
+    def is_up(self, hub: Hub) -> bool:
+        """Whether this is the hub of a server that runs. A server that was killed has no connections."""
+        return self.server_up
+
     def kill_server(self) -> None:
         """SIGKILL: all connections and the server's state are lost."""
         self.server_up = False
@@ -153,6 +159,10 @@ class World:
     def _server_tick(self) -> None:
         if self.server_up:
             self._server(self.hub.tick(self.now))
+
+    def _of(self, hub: Hub, effects: Sequence[object]) -> None:
+        """Perform the effects of this hub."""
+        self._server(effects)
 
     def _server(self, effects: Sequence[object]) -> None:
         for effect in effects:
@@ -230,8 +240,13 @@ class World:
         who.performed += [e for e in effects if not isinstance(e, ev.Transmit | ev.Tell)]
         for effect in effects:
             match effect:
-                case ev.Connect(endpoint):
-                    self._after(self.random.uniform(0, self.latency), partial(self._connect, who, endpoint))
+                case ev.Connect(endpoint, path):
+                    who.paths[endpoint] = path
+                    if path and (old := who.links.pop(endpoint, None)) is not None:
+                        old.up = False  # the server has sent the participant on
+                        self._server_lost(old)
+                    delay = self.random.uniform(0, self.latency)
+                    self._after(delay, partial(self._connect, who, endpoint))
                 case ev.Disconnect(endpoint):
                     link = who.links.pop(endpoint, None)
                     if link is not None:
@@ -246,29 +261,33 @@ class World:
                 case _:
                     pass
 
+    def route(self, path: str) -> Hub | None:
+        """Return the hub at which a connection to `path` arrives; None if nobody listens there."""
+        return self.hub if self.server_up else None
+
     def _connect(self, who: Participant, endpoint: ev.Endpoint) -> None:
         if not who.alive or endpoint in who.links:
             return
-        if not self.server_up:
+        hub = self.route(who.paths.get(endpoint, ""))
+        if hub is None:
             self._feed(who, ev.Lost(endpoint, "refused"))
             return
-        handle, challenge = self.hub.connect()
-        link = who.links[endpoint] = self.handles[handle] = Link(who, endpoint, handle)
+        handle, challenge = hub.connect()
+        link = who.links[endpoint] = self.handles[handle] = Link(who, endpoint, handle, hub)
         self._deliver(link, encode(challenge))
 
     def _ascend(self, link: Link, frame: bytes) -> None:
         link.last_up = max(link.last_up, self.now + self.random.uniform(0, self.latency))
-        hub = self.hub
 
         def arrive() -> None:
-            if self.server_up and self.hub is hub and link.handle in self.handles:
-                self._server(hub.handle(link.handle, decode_client(frame), self.now))
+            if self.is_up(link.hub) and link.handle in self.handles:
+                self._of(link.hub, link.hub.handle(link.handle, decode_client(frame), self.now))
 
         self._at(link.last_up, arrive)
 
     def _server_lost(self, link: Link) -> None:
-        if self.handles.pop(link.handle, None) is not None and self.server_up:
-            self._server(self.hub.leave(link.handle, self.now))
+        if self.handles.pop(link.handle, None) is not None and self.is_up(link.hub):
+            self._of(link.hub, link.hub.leave(link.handle, self.now))
 
     def cut(self, link: Link) -> None:
         """The connection breaks: both ends notice, and messages on their way are lost."""

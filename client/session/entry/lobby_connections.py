@@ -104,7 +104,10 @@ class LobbyConnections:
             return True
         elif isinstance(message, wire.Refused) and message.text != self._refusal:
             self._refusal = message.text  # reported once, however often it recurs
-            self._effects.append(ev.Tell(sentences.alarm("refused.lobby", why=message.text)))
+            if message.code == "nodes":  # a moment's state of its machines
+                self._effects.append(ev.Tell(sentences.status("closing", text=message.text)))
+            else:
+                self._effects.append(ev.Tell(sentences.alarm("refused.lobby", why=message.text)))
         elif isinstance(message, wire.Posted):
             try:
                 return lobby.read(self._envelope_keys[day], message.blob)

@@ -12,9 +12,10 @@ from snugroom.server.wire.messages import ClientMessage, HandleStream, Transport
 
 @dataclass(frozen=True)
 class Connect:
-    """Open a connection to this endpoint of the server."""
+    """Open a connection to this endpoint of the server; `path` selects a node of it, such as ``/n/1``."""
 
     endpoint: Endpoint
+    path: str = ""
 
 
 @dataclass(frozen=True)

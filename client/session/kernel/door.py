@@ -36,26 +36,32 @@ class Door:
         self._permit, self._password_key = old._permit, old._password_key
         self.token_keys = old.token_keys
 
-    def message(self, challenge: wire.Challenge, now: float) -> wire.RoomDoor | None:
-        """Return what opens the door; None if this membership has ended, for want of a password or token."""
+    def message(
+        self, challenge: wire.Challenge, now: float, key: bytes | None = None
+    ) -> wire.RoomDoor | None:
+        """Return what opens the door of the room, under this room admin key if it isn't the current one.
+
+        None if this membership has ended, for want of a password or token.
+        """
         room = self._room
-        keys = room.room_admin_keys
+        key = room.room_admin_keys.current if key is None else key
+        number = invite.room_number(room.door_key.public, key)
         nonce = room.rng(32)
-        signature = room.door_key.sign(invite.door_message(room.origin, keys.number, challenge.nonce, nonce))
+        signature = room.door_key.sign(invite.door_message(room.origin, number, challenge.nonce, nonce))
         password, token = None, None
         policy = challenge.permission
         if policy is not None:
             shown = {key.week: key.key for key in policy.keys if permission.spendable(key.week, now)}
             self.token_keys |= {week: permission.key_hash(week, key) for week, key in shown.items()}
             if self._proves:
-                text = permission.proof_message(room.origin, keys.number, challenge.nonce)
+                text = permission.proof_message(room.origin, number, challenge.nonce)
                 password, token = self._password(policy, text), self._token(policy, shown, text)
                 if self._founding and password is None and token is None:
                     lacks = "clock" if policy.keys and not shown else f"no_{policy.kind}"
                     room.finish("unopened", sentence(f"unopened.{self._why or lacks}"))
                     return None
         return wire.RoomDoor(
-            room.door_key.public, keys.current, nonce, signature, password, token, self.permit(keys.number)
+            room.door_key.public, key, nonce, signature, password, token, self.permit(number)
         )
 
     def permit(self, number: bytes) -> bytes | None:

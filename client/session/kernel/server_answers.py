@@ -66,4 +66,7 @@ class ServerAnswers:
             return
         if refused.text not in self._refusals and len(self._refusals) < REFUSALS_MAX:
             self._refusals.add(refused.text)
-            self._room.tell(sentences.alarm("refused", why=refused.text))
+            if refused.code == "nodes":  # a moment's state of its machines
+                self._room.tell(sentences.status("closing", text=refused.text))
+            else:
+                self._room.tell(sentences.alarm("refused", why=refused.text))

@@ -11,6 +11,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.kernel.first_contact import FirstContact
 from snugroom.client.session.kernel.liveness import Liveness, Silent
+from snugroom.client.session.kernel.redirects import Redirects
 from snugroom.server.wire import messages as wire
 
 #: Codes of refusals of which the first contact tells the end, so that nobody else need tell them.
@@ -36,6 +37,7 @@ class ServerLink:
         self._contact_by = wire.Opened if founds else wire.Entered
         self._contact = FirstContact(origin, now)
         self._liveness = Liveness(now)
+        self._redirects = Redirects()
         self._distrusted = False  # a certificate that proves nothing was reported
 
     @property
@@ -47,12 +49,19 @@ class ServerLink:
         """Return the end of a session whose participant leaves before the first contact."""
         return self._contact.left()
 
-    def performed(self, effects: Sequence[ev.Effect]) -> None:
-        """Take note of what the session does with its connections."""
-        self._liveness.performed(effects)
+    def performed(self, effects: Sequence[ev.Effect]) -> list[ev.Effect]:
+        """Take note of what the session does with its connections. Return the effects for the shell."""
+        directed = [self._redirects.begun(effect) for effect in effects]
+        self._liveness.performed(directed)
+        return directed
 
     def check(self, what: ev.Input, now: float) -> Outcome:
         """Return what an input means for the connections."""
+        effects: list[ev.Effect] = []
+        outcome = self._check(self._redirects.followed(what, effects), now)
+        return replace(outcome, effects=[*effects, *outcome.effects])
+
+    def _check(self, what: ev.Input, now: float) -> Outcome:
         match what:
             case ev.Received(endpoint, message):
                 return self._received(what, endpoint, message)

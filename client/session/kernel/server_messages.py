@@ -52,6 +52,8 @@ class ServerMessages:
                 self._message_log.mark_for_resending(all_recent=restarted)  # it has lost its relays
             case wire.Permit():
                 sync.door.given(message.permit)
+            case wire.MovedTo() if not sync.is_entered:
+                sync.lost()  # `Redirects` connects to another node
             case wire.Opened():
                 sync.opened(message.slot, message.chain, now)
                 if message.slot <= room.membership.journal.slot:  # later, under a key that we don't know yet

@@ -496,5 +496,4 @@ class Session:
 
     def _drain(self) -> list[ev.Effect]:
         effects, self._effects = self._effects, []
-        self._link.performed(effects)
-        return effects
+        return self._link.performed(effects)

@@ -203,11 +203,11 @@ class Sync:
     def challenged(self, challenge: wire.Challenge, now: float) -> None:
         """Open the room's door on a new connection."""
         room = self._room
-        if self._server_key is not None and challenge.server_key != self._server_key:
-            room.room_admin_keys.take_latest()  # another process knows no room of before
-        self._server_key = challenge.server_key
         self.connection = RoomConnection(challenge.nonce, challenge.server_key)
-        message = self.door.message(challenge, now)
+        # Another process knows no room of before; or it is another node, and sends us back to ours.
+        same = self._server_key in (None, challenge.server_key)
+        key = room.room_admin_keys.current if same else room.membership.policy.room_admin_public
+        message = self.door.message(challenge, now, key)
         if message is not None:
             room.send(message)
 
@@ -215,6 +215,9 @@ class Sync:
         """Take the state of the room that we have entered; return whether the server has restarted."""
         connection = self.connection
         assert connection is not None
+        if self._server_key not in (None, connection.server_key):
+            self._room.room_admin_keys.take_latest()
+        self._server_key = connection.server_key
         if entered.slot is None and not self._room.room_admin_keys.is_latest:
             self._room.room_admin_keys.take_latest()  # the server has forgotten the room
             self._room.perform(ev.Disconnect(ev.ROOM))

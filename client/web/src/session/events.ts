@@ -291,7 +291,8 @@ export type Event =
 // -- outputs -----------------------------------------------------------------------------------------------
 
 export type Effect =
-  | { readonly type: "Connect"; readonly endpoint: Endpoint }
+  /** `path` selects a node of the server, such as `/n/1`; without it, any. */
+  | { readonly type: "Connect"; readonly endpoint: Endpoint; readonly path?: string }
   | { readonly type: "Disconnect"; readonly endpoint: Endpoint }
   | { readonly type: "Transmit"; readonly endpoint: Endpoint; readonly message: ClientMessage }
   | { readonly type: "Tell"; readonly event: Event }

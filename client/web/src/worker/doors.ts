@@ -31,6 +31,7 @@ export interface ConnectionEvents {
 
 interface Open {
   readonly endpoint: Endpoint;
+  readonly path: string;
   readonly socket: Socket;
   queue: string[] | null;
   closing: boolean;
@@ -40,10 +41,10 @@ interface Open {
 
 /** All connections of one session to its server. */
 export class Connections {
-  readonly #url: string;
+  readonly #origin: string;
   readonly #events: ConnectionEvents;
   readonly #make: (url: string) => Socket;
-  readonly #listens: () => Promise<boolean>;
+  readonly #listens: (path: string) => Promise<boolean>;
   readonly #open = new Map<string, Open>();
 
   /**
@@ -55,20 +56,21 @@ export class Connections {
     own: boolean,
     events: ConnectionEvents,
     make: (url: string) => Socket = (url) => new WebSocket(url),
-    listens: () => Promise<boolean> = () => answers(origin, own),
+    listens: (path: string) => Promise<boolean> = (path) => answers(origin + path, own),
   ) {
-    this.#url = `${origin.replace(/^http/, "ws")}/ws`;
+    this.#origin = origin.replace(/^http/, "ws");
     this.#events = events;
     this.#make = make;
     this.#listens = listens;
   }
 
-  /** Connect; an existing connection to this endpoint is dropped without notice. */
-  connect(endpoint: Endpoint): void {
+  /** Connect, to the node at `path`; an existing connection to this endpoint is dropped without notice. */
+  connect(endpoint: Endpoint, path = ""): void {
     this.#forget(this.#open.get(endpointKey(endpoint)));
-    const socket = this.#make(this.#url);
+    const socket = this.#make(`${this.#origin}${path}/ws`);
     const open: Open = {
       endpoint,
+      path,
       socket,
       queue: [],
       closing: false,
@@ -129,7 +131,7 @@ export class Connections {
     const known = this.#open.get(endpointKey(open.endpoint)) === open;
     this.#forget(open);
     if (!known) return;
-    const answered = open.heard || (await this.#listens());
+    const answered = open.heard || (await this.#listens(open.path));
     if (!this.#open.has(endpointKey(open.endpoint))) this.#events.lost(open.endpoint, sentence(why), answered);
   }
 
@@ -143,17 +145,17 @@ export class Connections {
 }
 
 /**
- * Return whether the server answers a plain request: a server that refuses only our WebSockets is not down.
+ * Return whether the server, or its node with this URL, answers a plain request: a server that refuses only our WebSockets is not down.
  *
  * A page from the participant's own machine may not ask another origin: `snug page` asks for it.
  */
-async function answers(origin: string, own: boolean): Promise<boolean> {
+async function answers(url: string, own: boolean): Promise<boolean> {
   try {
     if (own) {
-      const told = await fetch("answers", { method: "POST", body: origin, cache: "no-store", signal: AbortSignal.timeout(4000) });
+      const told = await fetch("answers", { method: "POST", body: url, cache: "no-store", signal: AbortSignal.timeout(4000) });
       return (await told.json()) === true;
     }
-    const { status } = await fetch(`${origin}/`, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(2000) });
+    const { status } = await fetch(`${url}/`, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(2000) });
     return ![502, 503, 504].includes(status); // a proxy before a stopped server answers 502, 503 or 504
   } catch {
     return false;

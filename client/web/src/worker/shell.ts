@@ -263,7 +263,7 @@ export class Shell {
           break;
         case "Connect":
           if (isRoom(effect.endpoint)) this.#asked = [];
-          this.#connections?.connect(effect.endpoint);
+          this.#connections?.connect(effect.endpoint, effect.path);
           break;
         case "Disconnect":
           this.#connections?.disconnect(effect.endpoint);

@@ -250,6 +250,7 @@ export class Hub {
           slot: null,
           chain: null,
           handles: [],
+          node: null,
         });
         return;
       case "post":
@@ -262,7 +263,7 @@ export class Hub {
         link.room = room;
         const slot = room.slots.length === 0 ? null : room.first + room.slots.length - 1;
         const chain = room.slots.at(-1)?.chain ?? null;
-        this.#send(link, { type: "entered", handle: link.handle, incarnation, slot, chain, handles: [] });
+        this.#send(link, { type: "entered", handle: link.handle, incarnation, slot, chain, handles: [], node: null });
         return;
       }
     }

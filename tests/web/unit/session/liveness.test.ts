@@ -11,7 +11,7 @@ import { sentence } from "../../../../client/web/src/words/sentence";
 
 const TICK = 0.1;
 const ORIGIN = "https://meet.example";
-const entered: ServerMessage = { type: "entered", handle: new Uint8Array(8), incarnation: new Uint8Array(8), slot: null, chain: null, handles: [] };
+const entered: ServerMessage = { type: "entered", handle: new Uint8Array(8), incarnation: new Uint8Array(8), slot: null, chain: null, handles: [], node: null };
 const challenge = (origin: string): ServerMessage => ({
   type: "challenge",
   version: 1,

@@ -35,6 +35,7 @@ const ENTERED: ServerMessage = {
   slot: null,
   chain: null,
   handles: [],
+  node: null,
 };
 const SECRET: Bytes = new Uint8Array(16).fill(3);
 const ENVELOPE_KEY = lobbyEnvelopeKey(SECRET, ORIGIN, DAY);

@@ -114,7 +114,13 @@ export class LobbyConnections {
       case "refused":
         if (message.text === this.#refusal) return false;
         this.#refusal = message.text; // reported once, however often it recurs
-        this.#effects.push({ type: "Tell", event: sentences.alarm("refused.lobby", { why: message.text }) });
+        this.#effects.push({
+          type: "Tell",
+          event:
+            message.code === "nodes" // a moment's state of its machines
+              ? sentences.status("closing", { text: message.text })
+              : sentences.alarm("refused.lobby", { why: message.text }),
+        });
         return false;
       case "posted":
         try {

@@ -43,10 +43,14 @@ export class Door {
     this.#tokenKeys = old.#tokenKeys;
   }
 
-  /** Return what opens the door; null if this membership has ended, for want of a password or token. */
-  async message(challenge: Challenge, now: number): Promise<RoomDoor | null> {
+  /**
+   * Return what opens the door of the room, under this room admin key if it isn't the current one; null if this
+   * membership has ended, for want of a password or token.
+   */
+  async message(challenge: Challenge, now: number, other: Bytes | null = null): Promise<RoomDoor | null> {
     const room = this.#room;
-    const { current, number } = room.roomAdminKeys;
+    const key = other ?? room.roomAdminKeys.current;
+    const number = other === null ? room.roomAdminKeys.number : invite.roomNumber(room.doorKey.public, other);
     const nonce = room.rng(32);
     const signature = await room.doorKey.sign(invite.doorMessage(room.origin, number, challenge.nonce, nonce));
     let password: Bytes | null = null;
@@ -67,7 +71,7 @@ export class Door {
       }
     }
     const [door_key, permit] = [room.doorKey.public, this.permit(number)];
-    return { type: "room_door", door_key, room_admin_key: current, nonce, signature, password, token, permit, probe: null };
+    return { type: "room_door", door_key, room_admin_key: key, nonce, signature, password, token, permit, probe: null };
   }
 
   /** Return the permit for the room `number`, null without one. */

@@ -50,6 +50,8 @@ export class ServerAnswers {
     if (KNOWN.has(`${String(about)} ${code}`)) return;
     if (this.#refusals.has(text) || this.#refusals.size >= REFUSALS_MAX) return;
     this.#refusals.add(text);
-    this.#room.tell(sentences.alarm("refused", { why: text }));
+    // "nodes" is a moment's state of its machines.
+    if (code === "nodes") this.#room.tell(sentences.status("closing", { text }));
+    else this.#room.tell(sentences.alarm("refused", { why: text }));
   }
 }

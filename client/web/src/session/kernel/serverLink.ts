@@ -4,6 +4,7 @@ import { type Sentence, sentence } from "../../words/sentence";
 import type { Effect, Ended, Endpoint, Input } from "../events";
 import { FirstContact } from "./firstContact";
 import { Liveness, type Silent } from "./liveness";
+import { Redirects } from "./redirects";
 
 /** Codes of refusals of which the first contact tells the end, so that nobody else need tell them. */
 const TOLD: ReadonlySet<string> = new Set(["full", "stopping"]);
@@ -30,6 +31,7 @@ export class ServerLink {
   readonly #founds: boolean;
   readonly #contact: FirstContact;
   readonly #liveness: Liveness;
+  readonly #redirects = new Redirects();
 
   constructor(origin: string, now: number, founds: boolean) {
     this.#origin = origin;
@@ -48,13 +50,21 @@ export class ServerLink {
     return this.#contact.left();
   }
 
-  /** Take note of what the session does with its connections. */
-  performed(effects: readonly Effect[]): void {
-    this.#liveness.performed(effects);
+  /** Take note of what the session does with its connections. Return the effects for the shell. */
+  performed(effects: readonly Effect[]): Effect[] {
+    const directed = effects.map((effect) => this.#redirects.begun(effect));
+    this.#liveness.performed(directed);
+    return directed;
   }
 
   /** Return what an input means for the connections. */
   check(what: Input, now: number): Outcome {
+    const effects: Effect[] = [];
+    const outcome = this.#check(this.#redirects.followed(what, effects), now);
+    return { ...outcome, effects: [...effects, ...outcome.effects] };
+  }
+
+  #check(what: Input, now: number): Outcome {
     switch (what.type) {
       case "Received":
         return this.#received(what, what.endpoint, what.message);

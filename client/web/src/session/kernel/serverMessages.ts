@@ -58,6 +58,9 @@ export class ServerMessages {
       case "permit":
         sync.door.given(message.permit);
         break;
+      case "moved_to":
+        if (!sync.isEntered) sync.lost(); // `Redirects` connects to another node
+        break;
       case "opened":
         sync.opened(message.slot, message.chain, now);
         // Later, under a key that we don't know yet.

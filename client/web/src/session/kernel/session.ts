@@ -482,7 +482,6 @@ export class Session {
   }
 
   #drain(): Effect[] {
-    this.#link.performed(this.#effects);
-    return this.#effects.splice(0);
+    return this.#link.performed(this.#effects.splice(0));
   }
 }

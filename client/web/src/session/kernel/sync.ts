@@ -202,16 +202,18 @@ export class Sync {
   /** Open the room's door on a new connection. */
   async challenged(challenge: Challenge, now: number): Promise<void> {
     const room = this.#room;
-    // Another process knows no room of before.
-    if (this.#serverKey !== null && !same(challenge.server_key, this.#serverKey)) room.roomAdminKeys.takeLatest();
-    this.#serverKey = challenge.server_key;
+    // Another process knows no room of before; or it is another node, and sends us back to ours.
+    const known = this.#serverKey === null || same(challenge.server_key, this.#serverKey);
+    const key = known ? null : room.membership.policy.roomAdminPublic;
     this.connection = new RoomConnection(challenge.nonce, challenge.server_key);
-    const message = await this.door.message(challenge, now);
+    const message = await this.door.message(challenge, now, key);
     if (message !== null) room.send(message);
   }
 
   /** Take the state of the room that we have entered; return whether the server has restarted. */
   entered(connection: RoomConnection, entered: Entered, now: number): boolean {
+    if (this.#serverKey !== null && !same(this.#serverKey, connection.serverKey)) this.#room.roomAdminKeys.takeLatest();
+    this.#serverKey = connection.serverKey;
     if (entered.slot === null && !this.#room.roomAdminKeys.isLatest) {
       this.#room.roomAdminKeys.takeLatest(); // the server has forgotten the room
       this.#room.perform({ type: "Disconnect", endpoint: ROOM });
