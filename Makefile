@@ -83,7 +83,7 @@ note: $(DEV)
 browsers:
 	.ci/browsers
 
-# nginx, Caddy, coturn, Prometheus and nftables, for the tests that execute operators' pages
+# nginx, Caddy, coturn, Prometheus, nftables and NATS, for the tests of operators' pages and of several machines
 hosting:
 	.ci/hosting
 
