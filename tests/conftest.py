@@ -53,6 +53,8 @@ TOGETHER: Final = (
     ("tests/proof/",),
     ("tests/web/test_lecture.py",),
     ("tests/lab/test_leakage.py",),
+    ("tests/hosting/test_proxies.py",),
+    ("tests/hosting/test_relay.py",),
 )
 #: Folders with tests that wait for processes, browsers and media. Others only compute.
 WAITING: Final = (
@@ -66,6 +68,7 @@ WAITING: Final = (
     "tests/media_server/",
     "tests/media_client/",
     "tests/interop_media/",
+    "tests/hosting/",
 )
 
 

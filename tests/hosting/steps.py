@@ -37,6 +37,8 @@ SERVER: Final = "server"
 _FENCE: Final = re.compile(r"^( *)(`{3,}|~{3,})(\S*) *(.*)$")
 _COMMENT: Final = re.compile(r"^ *<!-- (.*) -->$")
 _FILE: Final = re.compile(r"^# (/[\w./@-]+)(?:[:,] .*)?$")
+#: Seconds of a block: the longest waits for a certificate, on a busy machine.
+STEP_MAX: Final = 150.0
 #: Where a machine notes the folder in which a block ended.
 _FOLDER: Final = "/run/steps-folder"
 
@@ -182,7 +184,7 @@ class Execution:
             case "write":
                 machine.write(step.path, step.text)
             case "run":
-                done = machine.attempt(_in_folder(step.text))
+                done = machine.attempt(_in_folder(step.text), STEP_MAX)
                 if done.returncode:
                     journal = machine.attempt("journalctl --no-pager --output=cat --lines=20").stdout
                     raise CommandError(
