@@ -121,6 +121,11 @@ class Machine:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
 
+    def traces(self, text: str) -> str:
+        """Return the lines of logs and of programs' data, and of the journal, that have this text."""
+        folders = "/var/log /var/lib /var/tmp /tmp/systemd-private-*"
+        return self.run(f"grep -rsF {text} {folders} || true; journalctl --no-pager | grep -F {text} || true")
+
     def wait(self, command: str, seconds: float = PATIENCE) -> None:
         """Wait until a command succeeds; CommandError."""
         end = time.monotonic() + seconds

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
+import time
 
 
 async def main(name: str, number: int) -> None:
@@ -20,8 +21,9 @@ async def main(name: str, number: int) -> None:
     kept: list[asyncio.StreamWriter] = []
     readers = await asyncio.gather(*(one() for _ in range(number)))
     print("open", flush=True)
+    begin = time.monotonic()
     await asyncio.gather(*(reader.read() for reader in readers), return_exceptions=True)
-    print("all cut", flush=True)
+    print(f"all cut after {time.monotonic() - begin:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

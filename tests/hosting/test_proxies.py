@@ -27,6 +27,9 @@ media_bind = "0.0.0.0"
 media_port = 40000
 trusted_proxies = ["127.0.0.1"]
 """
+#: Seconds after which a request that does not end is cut for sure: the limit is 10, and the machine may be busy.
+#: Without the limit it takes 60.
+CUT: Final = 45
 #: A client that opens a number of WebSockets, claims to be others, and prints which of them got a challenge.
 SOCKETS: Final = "tests.hosting.web_client"
 
@@ -144,8 +147,9 @@ def test_slow_clients_leave_room_for_others(house: House) -> None:
     assert slow.stdout is not None
     assert slow.stdout.readline() == "open\n"
     assert re.match(r"HTTP/\S+ 200", house.get("/"))
-    # the limit of 10 s, and a busy machine's time
-    assert slow.stdout.readline() == "all cut\n"
+    cut = re.fullmatch(r"all cut after (\d+) s\n", slow.stdout.readline())
+    assert cut is not None
+    assert int(cut[1]) < CUT
     slow.communicate()
 
 
@@ -155,10 +159,7 @@ def test_no_log_has_an_address_even_if_the_server_is_down(house: House) -> None:
         assert re.match(r"HTTP/\S+ 502", house.get("/"))
         house.ada.run(f"curl -sS -o /dev/null https://{NAME}/%2e%2e/ -H 'Host: x' || true")
         house.ada.run(f"curl -sS -o /dev/null http://{SERVER}/x -H 'Host: {NAME}' || true")
-        found = (
-            f"grep -rF {ADA} /var/log /var/lib/caddy /var/lib/nginx; journalctl --no-pager | grep -F {ADA}"
-        )
-        assert house.server.attempt(found).stdout == ""
+        assert house.server.traces(ADA) == ""
     finally:
         house.serves()
 
