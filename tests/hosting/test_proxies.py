@@ -27,7 +27,7 @@ media_bind = "0.0.0.0"
 media_port = 40000
 trusted_proxies = ["127.0.0.1"]
 """
-#: Seconds after which a request that does not end is cut for sure: the limit is 10, and the machine may be busy.
+#: Seconds after which a request that does not end is cut for sure: the limit is 10, the machine may be busy.
 #: Without the limit it takes 60.
 CUT: Final = 45
 #: A client that opens a number of WebSockets, claims to be others, and prints which of them got a challenge.
