@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
+from typing import Final
 
 from aiohttp import web
 
@@ -13,6 +15,11 @@ from snugroom.server.rooms.clients import Client, Clients
 from snugroom.server.rooms.entrance import Entrance
 from snugroom.server.rooms.handshakes import Handshakes
 from snugroom.server.wire.messages import Refused
+
+#: A connection is closed only for a client that has this many fewer: a host has two or three.
+_FEWER: Final = 4
+#: Connections of one client that are compared with others: its latest.
+_LATEST: Final = 4
 
 
 class Admission:
@@ -49,11 +56,20 @@ class Admission:
             return None
         return Refused("full", "your network has too many connections here: close some", fatal=True)
 
-    def victim(self, client: Client) -> bytes | None:
-        """Return the connection that makes place for one of `client`: the last of the client with most."""
-        most = max(self.clients.present(), key=_share, default=None)
+    def victim(self, client: Client, population: Callable[[bytes], int]) -> bytes | None:
+        """Return the connection that makes place for one of `client`; None if none has to.
+
+        It belongs to a client with more connections. `population` is the number of connections in a handle's
+        room or lobby: a full room counts more than many connections of one address, which may be a school's.
+        """
         mine = 0.0 if client.unlimited else _share(client)
-        return None if most is None or _share(most) < mine + 2 else next(reversed(most.handles))
+        found = [
+            (population(handle) ** 2 / _share(other), handle)
+            for other in self.clients.present()
+            if _share(other) >= mine + _FEWER
+            for handle in islice(reversed(other.handles), _LATEST)
+        ]
+        return min(found)[1] if found else None
 
     async def turn(self, client: Client) -> bool:
         """Wait until the handshake of a WebSocket may begin. False: too many wait, or it took too long."""

@@ -367,6 +367,13 @@ class Hub:
         room = self._in_room.get(handle)
         return self._in_lobby.get(handle) if room is None else room.number
 
+    def population(self, handle: bytes) -> int:
+        """Return the number of connections in the room or lobby of `handle`; 0 before the door."""
+        room = self._in_room.get(handle)
+        if room is not None:
+            return len(room.handles)
+        return len(self._lobbies[self._in_lobby[handle]]) if handle in self._in_lobby else 0
+
     def door_group(self, message: ClientMessage) -> bytes | None:
         """Return the name of the room or lobby behind this door; None if nobody is there."""
         if isinstance(message, LobbyDoor):

@@ -198,7 +198,7 @@ class Signaling:
         refusal = self.admission.refusal(client)
         if refusal is not None or self._sockets < self._settings.max_connections:
             return refusal
-        victim = self.admission.victim(client)
+        victim = self.admission.victim(client, self.hub.population)
         if victim is None:
             return messages.Refused("full", "the server has no capacity for another connection", fatal=True)
         why = "all connections are in use, and your network has the most"

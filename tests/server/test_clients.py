@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 
 import pytest
 
 from snugroom.server.config import Settings
 from snugroom.server.rooms import clients as clients_module
+from snugroom.server.rooms.admission import Admission
 from snugroom.server.rooms.clients import PERIOD, WIDER, Client, Clients
 from snugroom.server.rooms.handshakes import WAITING_MAX, Handshakes
 from tests.server.people import seeded
@@ -163,3 +165,30 @@ def test_a_queue_of_handshakes_is_bounded_and_forgets_who_left() -> None:
     assert queue.wait(0.0) is None
     ticket = queue.offer(client)
     assert queue.due(0.0) == [ticket]
+
+
+# -- the connection that makes place ----------------------------------------------------------------
+
+
+def test_a_connection_in_a_small_room_of_a_client_with_many_makes_place() -> None:
+    admission = Admission(SETTINGS, seeded(1), Counter(), lambda: 0.0)
+    them, population = admission.clients, {}
+
+    def come(address: str, *sizes: int) -> list[bytes]:
+        handles = [f"{address} {number}".encode() for number in range(len(sizes))]
+        for handle, size in zip(handles, sizes, strict=True):
+            them.connect(them.find(address, 0.0), handle, address)
+            population[handle] = size
+        return handles
+
+    newcomer = them.find("198.51.100.1", 0.0)
+    come("192.0.2.1", *[25] * 200)  # a school
+    come("192.0.2.2", 1, 1, 2)  # a host, alone in a lobby, and in two rooms
+    assert them.find("192.0.2.2", 0.0).connections == 3
+    pairs = come("192.0.2.3", *[2] * 15)
+    assert admission.victim(newcomer, population.__getitem__) in pairs
+    door = come("192.0.2.4", *[25] * 8, 0)
+    assert admission.victim(newcomer, population.__getitem__) == door[-1]
+    # nobody gains by taking turns, and whoever can't be told from others has no share
+    assert admission.victim(them.find("192.0.2.1", 0.0), population.__getitem__) is None
+    assert admission.victim(them.unknown, population.__getitem__) == door[-1]
