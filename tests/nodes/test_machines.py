@@ -112,10 +112,10 @@ def test_a_bus_that_is_away_for_a_moment_interrupts_nobody_and_for_long_ends_all
 def test_a_node_that_cannot_begin_says_why(tmp_path: Path) -> None:
     with machines(tmp_path, nodes=1) as m:
         again = run("--config", str(m.settings(1)), module="snugroom.server")
-        assert again.returncode == 2
+        assert again.returncode == 3
         assert "another running server is node 1 already: set nodes.node" in again.stderr
         m.bus.stop()
         alone = run("--config", str(m.settings(2)), module="snugroom.server")
-        assert alone.returncode == 2
+        assert alone.returncode == 3
         assert "the bus of the nodes at 127.0.0.1" in alone.stderr
         assert "nobody answers there" in alone.stderr
