@@ -71,7 +71,8 @@ async def test_a_failed_measurement_is_reported_as_one(
 
     monkeypatch.setattr(hostile, "reflection", broken)
     assert await hostile.run(True, ["calm"], 2.0) == 1
-    assert capsys.readouterr().out == ""
+    measured = json.loads(capsys.readouterr().out)
+    assert (measured["met"], measured["reflection"]) == (False, None)
 
 
 def test_every_storm_is_in_the_plan_and_only_those_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,8 +82,15 @@ def test_every_storm_is_in_the_plan_and_only_those_can_be_named(capsys: pytest.C
 
 
 async def test_a_storm_and_an_honest_meeting_at_the_same_time() -> None:
-    measured = await hostile.measure_one("one_room", 16, 2.0)
-    assert measured.storm["sent"] > 0
+    for seconds in (2.0, 8.0, 32.0):  # a busy machine needs longer for a storm to begin
+        try:
+            measured = await hostile.measure_one("one_room", 16, seconds)
+        except HostileError:
+            continue
+        if measured.storm.get("sent"):
+            break
+    else:
+        pytest.fail("no storm began")
     assert measured.messages >= 20
     assert measured.audio >= 100
     assert 0 < measured.open_s < hostile._OPEN_MAX
