@@ -20,9 +20,11 @@ import aiohttp
 from rich.console import Console
 from rich.text import Text
 
+from snugroom.client import failures
 from snugroom.client.cli.arguments import link_of
 from snugroom.client.cli.own_page import PORT, OwnPage
 from snugroom.client.cli.status import Status
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.crypto.entry.invite import Invite, canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server import page
@@ -171,7 +173,11 @@ def run_verify(arguments: argparse.Namespace) -> int:
     try:
         rows = asyncio.run(compare(origin, bundle))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        print(f"snug: {origin} can't be reached: {error or 'no answer'}", file=sys.stderr)
+        distrust = failures.distrust(error, origin)
+        if distrust is not None:
+            print(f"snug: {sentence('alarm.untrusted', origin=origin, why=distrust)}", file=sys.stderr)
+            return Status.UNTRUSTED
+        print(f"snug: {origin} can't be reached: {failures.reason(error)}", file=sys.stderr)
         return Status.UNREACHABLE
     same = all(row.state == "same" for row in rows)
     sums = {row.name: row.served for row in rows if row.served is not None}

@@ -19,11 +19,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from snugroom.client.cli.status import Status
 from snugroom.client.media.sources import colour_of_identity
 from snugroom.client.session.catalogue.sentence import LANGUAGES
 from snugroom.client.web import node
 from snugroom.server import page
 from tests.cli.processes import Process, running, server
+from tests.cli.test_connecting import Authority, answering, behind
 from tests.web.browsers import Browser
 from tests.web.visitor import Visitor, meeting_server, rgb_of, until
 
@@ -218,6 +220,15 @@ async def test_verify_page_tells_the_same_from_others(bundle: Path) -> None:
         assert {row["name"]: row["state"] for row in told["files"]}["more.js"] == "more"
 
     assert (await verify(url))[0] == 3, "there is nobody any more"
+
+
+def test_verify_page_believes_no_certificate_that_proves_nothing(bundle: Path, tmp_path: Path) -> None:
+    with (
+        answering(behind(Authority(tmp_path).context(), [])) as port,
+        running("verify-page", f"https://127.0.0.1:{port}") as process,
+    ):
+        assert process.status() == Status.UNTRUSTED
+        assert "Somebody may be between you and the server." in process.errors[-1]
 
 
 @contextlib.contextmanager
