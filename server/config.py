@@ -139,6 +139,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         forget_time: from the end of a connection until nothing of its client is left in memory; a moment more
             if the server is busy.
         drain_time: for meetings to end by themselves when the server stops: it opens no new rooms meanwhile.
+            systemd's ``TimeoutStopSec`` has to be longer.
         stop_time: for the last messages when the server stops, after `drain_time`.
 
     The SFU

@@ -224,6 +224,25 @@ def snapshot(pid: int, known: dict[bytes, bytes] | None = None) -> Snapshot:
     return Snapshot(regions, unread)
 
 
+def processes(pid: int) -> list[int]:
+    """A process and its children: a server and its media workers."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
+    return [pid, *map(int, children.split())]
+
+
+def snapshot_all(pid: int, known: dict[bytes, bytes] | None = None) -> Snapshot:
+    """Read a process and its children, one after the other; see `snapshot`."""
+    known = {} if known is None else known
+    parts = []
+    for each in processes(pid):
+        try:
+            parts.append(snapshot(each, known))
+        except (ProcessLookupError, FileNotFoundError):
+            assert each != pid, "the server has ended"  # a spare worker may be replaced meanwhile
+    assert len(parts) > 1, "media has a process of its own"
+    return Snapshot([r for part in parts for r in part.regions], [u for part in parts for u in part.unread])
+
+
 def _read(file: int, low: int, high: int, known: dict[bytes, bytes]) -> tuple[list[bytes], bool]:
     blocks: list[bytes] = []
     at = low

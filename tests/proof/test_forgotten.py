@@ -27,7 +27,7 @@ from snugroom.server.wire.messages import Streams, Transport
 from tests.media_server.framed import by_tcp, put
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
-from tests.proof.memory import Snapshot, snapshot
+from tests.proof.memory import Snapshot, processes, snapshot
 from tests.server.wire_clients import Guest, Place
 
 ROOT = Path(__file__).parents[2]
@@ -82,14 +82,14 @@ class Running:
         self.process = process
         self.url = url
 
-    def processes(self) -> dict[str, int]:
+    def all(self) -> dict[str, int]:
         """Return the first process and its workers, by name."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return {"server": self.process.pid} | {f"worker {i}": int(pid) for i, pid in enumerate(children)}
+        first, *workers = processes(self.process.pid)
+        return {"server": first} | {f"worker {i}": pid for i, pid in enumerate(workers)}
 
     def search(self, traces: Traces) -> dict[str, dict[str, list[str]]]:
         """Return the traces in each process."""
-        return {name: traces.found(snapshot(pid)) for name, pid in self.processes().items()}
+        return {name: traces.found(snapshot(pid)) for name, pid in self.all().items()}
 
     async def disclosure(self) -> dict[str, Any]:
         """Ask the server itself."""
@@ -108,7 +108,7 @@ async def serving(folder: Path, more: str) -> AsyncIterator[Running]:
     settings = folder / "snug.toml"
     settings.write_text('listen = "127.0.0.1:0"\nforget_time = 1.5\nroom_linger = 0.0\n' + more)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "snugroom.server", "--config", str(settings)),
+        *(sys.executable, "-m", "snugroom.server", "--config", str(settings), "--inspectable"),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -90,7 +90,6 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
         '"the disclosure socket failed to open: `disclose` gets no answer"',
         '"a tick failed"',
         '"a message failed"',
-        '"dropping a connection: %s", effect.last.code',
         '"uncaught %s", text',
         # the operator's own certificate
         '"the renewed certificate can\'t be used: the old one stays; `doctor` tells why"',
@@ -111,6 +110,11 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
         '"the spare media worker %s: another one starts", silent or child.fault()',
         '"the spare media worker did not answer: another one starts"',
         '"forgetting failed"',
+        '"a request to the bus failed: %s", type(error).__name__',
+        '"dropping a connection: %s", getattr(effect.last, "code", "moved_to")',
+        '"node %d begins", number',
+        # the operator's own bus, which knows no address of a client
+        '"the bus of the nodes gives no answer: %s", _why(error)',
     }
     found = set()
     for file in Path(snugroom.server.__file__).parent.rglob("*.py"):
