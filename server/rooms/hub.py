@@ -15,12 +15,13 @@ from nacl.signing import VerifyKey
 
 from snugroom.server.config import Settings
 from snugroom.server.nodes.records import Answer, Connected, Delete, Read, Write
+from snugroom.server.rooms import permits
 from snugroom.server.rooms.clients import Client
 from snugroom.server.rooms.effects import AskBus, Drop, Effect, Forget, Send, refuse
 from snugroom.server.rooms.facts import RoomFacts
 from snugroom.server.rooms.lobby import Lobby
 from snugroom.server.rooms.memory import Holding, Ledger
-from snugroom.server.rooms.permission import Permission, RoomPermission
+from snugroom.server.rooms.permission import Permission
 from snugroom.server.rooms.placement import Close, Enter, Placement, Step, TurnAway, incarnation
 from snugroom.server.rooms.places import Places
 from snugroom.server.rooms.room import Room
@@ -31,9 +32,7 @@ from snugroom.server.wire.messages import (
     Closing,
     Entered,
     Exchange,
-    Exchanged,
     LobbyDoor,
-    Permit,
     Ping,
     Pong,
     Refused,
@@ -133,7 +132,7 @@ class Hub:
         elif isinstance(message, RoomDoor):
             effects = self._enter_room(handle, message, now)
         elif isinstance(message, Exchange):
-            effects = self._exchange(handle, message)
+            effects = permits.exchange(self.permission, handle, message)
         else:
             refused = Refused("state", "the first message must be room_door or lobby_door", about, fatal=True)
             effects = [Drop(handle, refused)]
@@ -253,7 +252,7 @@ class Hub:
         if any(
             isinstance(e, Send) and e.handle == handle and isinstance(e.message, Entered) for e in effects
         ):
-            effects += self._permits(room, [handle])
+            effects += permits.permits(self.permission, room, [handle])
         return effects
 
     def _shut(self, room: Room, why: str, now: float) -> list[Effect]:
@@ -280,7 +279,9 @@ class Hub:
             if victim is None:
                 return Refused("full", "all rooms are in use", "room_door", fatal=True)
         # last, for it spends a token: and before a room makes place
-        admitted = self._admit(door, number, self._nonces[handle], now)
+        admitted = permits.admit(
+            self.permission, door, number, self._nonces[handle], self._rooms.values(), now
+        )
         if isinstance(admitted, Refused):
             return admitted
         permission, effects = admitted
@@ -295,46 +296,6 @@ class Hub:
 
     def _make_room(self, number: bytes, room_admin_key: bytes, settings: Settings) -> Room:
         return Room(number, room_admin_key, settings, self._sign, self.ledger)
-
-    def _exchange(self, handle: bytes, message: Exchange) -> list[Effect]:
-        if self.permission is None:
-            why = "this server takes no vouchers: anyone may open a room"
-            return [Drop(handle, Refused("voucher", why, "exchange", fatal=True))]
-        answer = self.permission.exchange(message)
-        return [Send(handle, answer) if isinstance(answer, Exchanged) else Drop(handle, answer)]
-
-    def _admit(
-        self, door: RoomDoor, number: bytes, nonce: bytes, now: float
-    ) -> tuple[RoomPermission | None, list[Effect]] | Refused:
-        """Return how the room `number` may be opened, and what that causes; or why it may not.
-
-        One proof opens one room at a time. Otherwise one token would do for any number of rooms, because each
-        change of a room's keys brings a permit. Of two rooms of one meeting, the later one stays.
-        """
-        if self.permission is None:
-            return None, []
-        permission = self.permission.admit(door, number, nonce, now)
-        if isinstance(permission, Refused):
-            return permission
-        other = next(
-            (r for r in self._rooms.values() if r.permission and r.permission.id == permission.id), None
-        )
-        if other is None:
-            return permission, []
-        if _rekeys(other) >= permission.rekeys:
-            why = "this meeting's room is open under another number"
-            return Refused("permission", why, "room_door", fatal=True)
-        text = "this meeting goes on under a later number: connect again"
-        return permission, [*other.close(Closing("unopened", text), now), Forget(other.number)]
-
-    def _permits(self, room: Room, handles: Iterable[bytes]) -> list[Effect]:
-        """Send each of these connections what reopens their room."""
-        if self.permission is None or room.permission is None or room.permission.probe:
-            return []
-        number = room.numbers[-1]
-        permission = RoomPermission(room.permission.id, _rekeys(room))
-        permit = Permit(self.permission.permit(number, permission))
-        return [Send(handle, permit) for handle in handles]
 
     def _rekey(self, room: Room, handle: bytes, message: Rekey, now: float) -> list[Effect]:
         """Have the room's new number lead to it as well (G8)."""
@@ -357,7 +318,9 @@ class Hub:
             lead = {n: r for n, r in self._rooms.items() if r is not room and r is not there}
             self._rooms = {**lead, **dict.fromkeys(room.numbers, room)}
         if room.numbers[-1] != before:
-            effects += self._permits(room, [h for h, r in self._in_room.items() if r is room])
+            effects += permits.permits(
+                self.permission, room, [h for h, r in self._in_room.items() if r is room]
+            )
         return effects
 
     # -- memory ----------------------------------------------------------------------------------
@@ -495,8 +458,3 @@ class Hub:
     def at_the_door(self) -> int:
         """Return the number of connections that have not opened a door yet."""
         return len(self._nonces) - len(self._in_room) - len(self._in_lobby)
-
-
-def _rekeys(room: Room) -> int:
-    """Return how often the room admin key has changed since the meeting's room was first opened."""
-    return (0 if room.permission is None else room.permission.rekeys) + len(room.numbers) - 1
