@@ -272,6 +272,8 @@ class Server:
             reasons.append("no file descriptor is left")
         if self._workers is not None and (silent := self._workers.unanswered()):
             reasons.append(f"media workers that do not answer: {silent} of {len(self._workers.slots)}")
+        if self._nodes is not None and not self._nodes.ready:
+            reasons.append("the bus of the nodes lets this one open no room")
         return reasons
 
     async def stop(self) -> None:

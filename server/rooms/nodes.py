@@ -55,6 +55,11 @@ class NodeService:
         self._fault = bus.BusError
         self._bus = bus.Bus(settings, self._connected, self._answered)
 
+    @property
+    def ready(self) -> bool:
+        """Whether this node can open rooms that no node has."""
+        return self._leases.ready(self._now())
+
     async def start(self, signaling: Signaling) -> None:
         """Connect, and wait until this node may serve rooms. Raises NodesError."""
         self._signaling = signaling
@@ -63,7 +68,7 @@ class NodeService:
         try:
             await self._bus.start()
             async with asyncio.timeout(3 * lease):
-                while not self._leases.ready(self._now()):
+                while not self.ready:
                     if self._leases.rival:
                         raise NodesError(f"another running server is node {number} already: set nodes.node")
                     await asyncio.sleep(_LOOK)

@@ -174,6 +174,12 @@ class Machines:
         line = process.wait_line(lambda line: line.startswith("disclosure "), since)
         return dict(json.loads(line.removeprefix("disclosure ")))
 
+    def ready(self, number: int) -> bool:
+        """Whether this node says that it can open rooms."""
+        with socket.create_connection(("127.0.0.1", self.proxy.nodes[number]), PATIENCE) as node:
+            node.sendall(b"GET /readyz HTTP/1.1\r\nHost: snug.test\r\nConnection: close\r\n\r\n")
+            return node.recv(65536).startswith(b"HTTP/1.1 200 ")
+
     def rooms(self, number: int) -> list[int]:
         """The number of connections in each room of this node."""
         return [room["connections"] for room in self.disclosure(number)["rooms"]]

@@ -96,6 +96,7 @@ def test_a_bus_that_is_away_for_a_moment_interrupts_nobody_and_for_long_ends_all
         m.bus.start()
         time.sleep(2 * LEASE)  # longer than what the node was certain of before
         assert m.rooms(first) == [2]
+        assert m.ready(first)
         assert not [e for e in ada.events("status") if e["kind"] == "away"]
         assert m.bus.files() == []
 
@@ -103,6 +104,7 @@ def test_a_bus_that_is_away_for_a_moment_interrupts_nobody_and_for_long_ends_all
         end = time.monotonic() + PATIENCE
         while any(any(m.rooms(number)) for number in m.nodes):
             assert time.monotonic() < end
+        assert not any(m.ready(number) for number in m.nodes)
         m.bus.start()
         says(ada, "the bus is back", bo)
         once(bo, "the bus is back")
