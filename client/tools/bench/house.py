@@ -40,9 +40,7 @@ class BenchServer(ServerProcess):
         path.write_text("\n".join(self._lines_of_settings) + "\n")
         self.arguments = ("--config", str(path))
         try:
-            await super().__aenter__()
-            await self._settle()
-            return self
+            return await super().__aenter__()
         except BaseException:
             self._folder.cleanup()
             raise
@@ -56,8 +54,8 @@ class BenchServer(ServerProcess):
             assert self._folder is not None
             self._folder.cleanup()
 
-    async def _settle(self) -> None:
-        """Wait until the spare worker has started, which would count as work of the server."""
+    async def settle(self) -> None:
+        """Wait until the spare worker has started: its start would count as work of the server."""
         end = time.monotonic() + _SETTLE
         while len(machine.children(self.pid)) < 2 and time.monotonic() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.1)

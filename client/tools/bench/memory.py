@@ -62,6 +62,7 @@ async def _fill(crowd: Crowd, number: int, subscribers: int) -> int:
 async def measure(subscribers: int = SUBSCRIBERS, rooms: int = ROOMS) -> dict[str, Any]:
     """Measure `rooms` rooms. LightError, ServerError."""
     async with BenchServer() as server, gathering(server.url) as crowd:
+        await server.settle()
         points: list[dict[str, int]] = []
         for number in range(rooms + 1):
             # the first room is a room of two, so that everything that is loaded or made only once exists

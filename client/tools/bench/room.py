@@ -276,6 +276,7 @@ async def measure(
 ) -> dict[str, Any]:
     """Measure one room at these rates, then the highest rate. LightError, ServerError, TimeoutError."""
     async with BenchServer(UNLIMITED) as server:
+        await server.settle()
         apart = machine.split_cores(server.pid)
         async with gathering(server.url) as crowd:
             load = Load(server, crowd, publishers, subscribers)

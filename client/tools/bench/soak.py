@@ -297,6 +297,7 @@ async def measure(
     """Run for `minutes`. LightError, ServerError, TimeoutError."""
     seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
     async with BenchServer(_MEDIA, _SETTINGS) as server, gathering(server.url) as crowd:
+        await server.settle()
         soak = Soak(server, crowd, random.Random(seed))  # noqa: S311 - so that a run can be repeated
         before = await soak.sizes()
         warm = min(_WARM, _WARM_SHARE * minutes * 60)

@@ -149,6 +149,7 @@ async def measure_one(workers: int, seconds: float = SECONDS, fan_out: int = FAN
     """Measure a server with `workers` workers and two rooms. LightError, ServerError, TimeoutError."""
     settings: dict[str, object] = {"workers": workers, "page": "false", "media_tcp": "false"}
     async with BenchServer(UNLIMITED, settings) as server, gathering(server.url) as crowd:
+        await server.settle()
         rooms = [Room(crowd, number, fan_out) for number in range(_ROOMS)]
         for room in rooms:
             await room.begin(crowd)
