@@ -50,8 +50,8 @@ class Hub:
 
     `sign` signs with the server's Ed25519 key; `server_key` is its public half (32 bytes). The key and
     `incarnation` (8 random bytes) belong to this process alone. `origin` is part of the text that clients
-    sign at a door. `permission` decides who may open a room; None: anyone.
-    sign at a door. With `placement`, this server is one of several nodes, and asks their bus at each door.
+    sign at a door. `permission` decides who may open a room; None: anyone. With `placement`, this
+    server is one of several nodes, and asks their bus at each door.
     """
 
     def __init__(
