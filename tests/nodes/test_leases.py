@@ -319,6 +319,6 @@ class Split(RuleBasedStateMachine):
 
 
 #: `SNUG_SPLITS=20000` searches for some minutes.
-EXAMPLES = int(os.environ.get("SNUG_SPLITS", "60"))
+EXAMPLES = int(os.environ.get("SNUG_SPLITS", "40"))
 Split.TestCase.settings = settings(max_examples=EXAMPLES, stateful_step_count=40, deadline=None)
 TestSplit = Split.TestCase
