@@ -161,7 +161,10 @@ def _statuses() -> Iterator[str]:
     yield "## Exit statuses\n\nOf all commands of `snug`:\n\n| | | |\n|---|---|---|"
     for status, (short, long) in MEANINGS.items():
         yield f"| {int(status)} | {short} | {long} |"
-    yield "\nSIGTERM leaves a meeting as `/leave` does. A second Ctrl-C ends the program at once. Ctrl-C is how\n`snug page` and `snug demo --lecture` end: their status is 0.\n"
+    yield (
+        "\nSIGTERM leaves a meeting as `/leave` does. A second Ctrl-C ends the program at once. Ctrl-C is how\n"
+        "`snug page` and `snug demo --lecture` end: their status is 0.\n"
+    )
 
 
 # -- the alarms ------------------------------------------------------------------------------
