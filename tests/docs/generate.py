@@ -162,8 +162,8 @@ def _statuses() -> Iterator[str]:
     for status, (short, long) in MEANINGS.items():
         yield f"| {int(status)} | {short} | {long} |"
     yield (
-        "\nSIGTERM leaves a meeting as `/leave` does. A second Ctrl-C ends the program at once. Ctrl-C is how\n"
-        "`snug page` and `snug demo --lecture` end: their status is 0.\n"
+        "\nSIGTERM leaves a meeting as `/leave` does. A second Ctrl-C ends the program at once. "
+        "Ctrl-C\nis how `snug page` and `snug demo --lecture` end: their status is 0.\n"
     )
 
 
