@@ -22,7 +22,7 @@ from typing import Any
 
 from snugroom.crypto.proof.verification import grouped
 from tests.patience import PATIENCE
-from tests.proof.memory import Found, Searcher, Snapshot, search_snapshots, snapshot
+from tests.proof.memory import Found, Searcher, Snapshot, search_snapshots, snapshot, snapshot_all
 from tests.proof.proxy import Proxy, unmasked
 from tests.proof.server_only import ROOT, Tree
 from tests.proof.witness import DATAGRAM_IN, DATAGRAM_OUT, RTP_IN, RTP_OUT, Secrets, Tap
@@ -149,7 +149,7 @@ class Record:
     folder: Path
     people: dict[str, Person]
     proxy: Proxy
-    #: By the moment: the server's memory. By name: a participant's, while all were there.
+    #: By the moment: the memory of all of the server's processes. By name: a participant's, with all there.
     server: dict[str, Snapshot] = field(default_factory=dict)
     participants: dict[str, Snapshot] = field(default_factory=dict)
     #: Bob's and Ada's while he waits to be let in: later nobody needs his key package and his greeting.
@@ -221,18 +221,18 @@ def canaries_of(record: Record) -> Canaries:
 
 
 def public_of(proxy: Proxy) -> Canaries:
-    """Data that the server has got by design, as of now."""
+    """Data that the server has got by design, the first of each kind."""
     out: Canaries = {}
     for stream in proxy.up:
         for message in messages_of(bytes(stream)):
             if message["type"] == "room_door":
-                out["room admin key"] = base64.b64decode(message["room_admin_key"])
+                out.setdefault("room admin key", base64.b64decode(message["room_admin_key"]))
             if message["type"] == "commit":
-                out["sealed commit"] = base64.b64decode(message["blob"])[100:200]
+                out.setdefault("sealed commit", base64.b64decode(message["blob"])[100:200])
             if message["type"] == "relay":
-                out["sealed message"] = base64.b64decode(message["blob"])[100:200]
+                out.setdefault("sealed message", base64.b64decode(message["blob"])[100:200])
             if message["type"] == "media":
-                out["certificate fingerprint"] = base64.b64decode(message["fingerprint"])
+                out.setdefault("certificate fingerprint", base64.b64decode(message["fingerprint"]))
     return out
 
 
@@ -263,13 +263,13 @@ async def _meet(record: Record, server: int) -> None:
     link = await _two_meet(record)
     await _bob_comes(record, server, link, held)
     await _bob_is_removed(record)
-    record.server["after the removal"] = await asyncio.to_thread(snapshot, server, held)
+    record.server["after the removal"] = await asyncio.to_thread(snapshot_all, server, held)
     for who in ("cem", "ada"):
         person = record.people[who]
         person.tell(leave=True)
         record.statuses[person.who] = await person.end()
     record.seconds = time.monotonic() - began
-    record.server["when all have left"] = await asyncio.to_thread(snapshot, server, held)
+    record.server["when all have left"] = await asyncio.to_thread(snapshot_all, server, held)
 
 
 async def _two_meet(record: Record) -> str:
@@ -311,8 +311,8 @@ async def _bob_comes(record: Record, server: int, link: str, held: dict[bytes, b
     bob.tell(chat=CHATS["bob"])
     await _all([ada, cem], lambda p: p.heard(CHATS["bob"]), "Bob's chat")
     assert _agree(ada, cem, bob)
-    record.server["while all are there"] = await asyncio.to_thread(snapshot, server, held)
     record.public = public_of(record.proxy)
+    record.server["while all are there"] = await asyncio.to_thread(snapshot_all, server, held)
     for who, person in record.people.items():
         record.participants[who] = await asyncio.to_thread(snapshot, person.pid, held)
     for moment in ("a little later", "later still", "yet later", "at last"):
@@ -377,7 +377,7 @@ async def hold(folder: Path) -> Record:
     settings.write_text(f'listen = "127.0.0.1:0"\norigin = "{proxy.url}"\n', encoding="utf-8")
     tree = Tree(folder)
     server = await asyncio.create_subprocess_exec(
-        *tree.server("--config", str(settings), "--log-level", "debug"),
+        *tree.server("--config", str(settings), "--log-level", "debug", "--inspectable"),
         cwd=tree.path,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
