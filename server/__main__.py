@@ -21,6 +21,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +60,13 @@ _ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 METRICS = "127.0.0.1:9464"
 
 
+def _version() -> str:
+    try:
+        return metadata.version("snugroom")
+    except metadata.PackageNotFoundError:
+        return "(a checkout)"
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, without those of `COMMANDS`."""
     parser = argparse.ArgumentParser(
@@ -68,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
         "snug-server disclose [PID] asks a running one for everything that it could hand over; "
         "snug-server tokens prints vouchers for people who may open rooms.",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default 127.0.0.1:8080)")
     parser.add_argument(
         "--tls",
