@@ -14,6 +14,7 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.contacts import Contacts
+from snugroom.client.session.kernel import backoff
 from snugroom.client.session.options import Options
 from tests.session.forked import Media
 from tests.session.world import Participant, World, seeded
@@ -200,8 +201,15 @@ def ours() -> dict[str, dict[str, Told]]:
 
 @pytest.mark.parametrize(("script", "who"), by_turns([powers, trust, trouble]))
 def test_everybody_is_told_the_same_at_the_same_time(
-    sessions: SessionProcess, ours: dict[str, dict[str, Told]], script: Callable[[Script], None], who: Who
+    sessions: SessionProcess,
+    ours: dict[str, dict[str, Told]],
+    script: Callable[[Script], None],
+    who: Who,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Page participants of tests wait for the mean of the random delay (tests/web/peers/session_peer.ts).
+    delay = backoff.delay
+    monkeypatch.setattr(backoff, "delay", lambda failures, _: delay(failures, lambda _: b"\x80\0\0\0"))
     if script.__name__ not in ours:
         alone = Script(World, 7)
         script(alone)
