@@ -33,9 +33,9 @@ sys.exit(main())
 """
 
 
-def interrupted(arguments: list[str], moment: Callable[[str], bool]) -> tuple[int, str, str]:
-    """Start `snug` as a person does, and press Ctrl-C at the first line that is the moment."""
-    process = subprocess.Popen(
+def started(arguments: list[str], *, apart: bool = False) -> subprocess.Popen[str]:
+    """Start `snug` as a person does; `apart`: in a session of its own, which gets no signal of ours."""
+    return subprocess.Popen(
         [sys.executable, "-m", "snugroom.client.cli.main", *arguments],
         cwd=ROOT,
         env=environment(),
@@ -43,8 +43,13 @@ def interrupted(arguments: list[str], moment: Callable[[str], bool]) -> tuple[in
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
+        start_new_session=apart,
     )
+
+
+def interrupted(arguments: list[str], moment: Callable[[str], bool]) -> tuple[int, str, str]:
+    """Start `snug`, and press Ctrl-C at the first line that is the moment."""
+    process = started(arguments, apart=True)
     told: dict[str, list[str]] = {"out": [], "errors": []}
     once = threading.Lock()
 
@@ -138,15 +143,7 @@ def test_a_meeting_whose_reader_goes_is_left(json: tuple[str, ...]) -> None:
         running("host", "--server", url, "--admit", "all", "--name", "Ada", "--json", *NO_MEDIA) as ada,
     ):
         command = ["join", ada.wait("invite")["link"], "--name", "Bo", *json, *NO_MEDIA]
-        bo = subprocess.Popen(
-            [sys.executable, "-m", "snugroom.client.cli.main", *command],
-            cwd=ROOT,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        bo = started(command)
         assert bo.stdout is not None
         try:
             ada.wait("roster", lambda e: names(e) == ["Ada", "Bo"])
