@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import count
 
-from nacl.signing import SigningKey
-
 from snugroom.client.session import events as ev
 from snugroom.server.nodes.leases import Leases
 from snugroom.server.nodes.outcomes import Timing
@@ -16,7 +14,7 @@ from snugroom.server.rooms.effects import AskBus
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.placement import Placement
 from tests.nodes.register import Register
-from tests.session.world import ORIGIN, Participant, World
+from tests.session.world import Participant, World
 
 TIMING = Timing(lease=10.0)
 SECRET = b"shared by the nodes" * 2
@@ -42,16 +40,8 @@ class Nodes(World):
 
     def start(self, number: int) -> None:
         """Start a process as this node."""
-        key = SigningKey(self.rng(32))
-        hub = self.hubs[number] = Hub(
-            self.settings,
-            origin=ORIGIN,
-            server_key=bytes(key.verify_key),
-            incarnation=self.rng(8),
-            sign=lambda text: key.sign(text).signature,
-            rng=self.rng,
-            placement=Placement(Leases(number, TIMING, self.rng), SECRET),
-        )
+        placement = Placement(Leases(number, TIMING, self.rng), SECRET)
+        hub = self.hubs[number] = self.new_hub(placement)
         self.stopped.discard(number)
         self._of(hub, hub.bus_connected(Connected(self.bus.era), self.now))
 

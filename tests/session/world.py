@@ -22,6 +22,7 @@ from snugroom.client.session.options import Options
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
+from snugroom.server.rooms.placement import Placement
 from snugroom.server.wire.messages import decode_client, decode_server, encode
 
 _E = TypeVar("_E")
@@ -135,16 +136,21 @@ class World:
     # -- the server ------------------------------------------------------------------------------
 
     def start_server(self) -> None:
+        self.hub = self.new_hub()
+        self.server_up = True
+
+    def new_hub(self, placement: Placement | None = None) -> Hub:
+        """A server's process, with a key of its own."""
         key = SigningKey(self.rng(32))
-        self.hub = Hub(
+        return Hub(
             self.settings,
             origin=ORIGIN,
             server_key=bytes(key.verify_key),
             incarnation=self.rng(8),
             sign=lambda text: key.sign(text).signature,
             rng=self.rng,
+            placement=placement,
         )
-        self.server_up = True
 
     def is_up(self, hub: Hub) -> bool:
         """Whether this is the hub of a server that runs. A server that was killed has no connections."""
