@@ -1,10 +1,12 @@
 #!/bin/bash
 # Becomes a machine: systemd as process 1, over a copy of this machine's files that is kept in memory.
-# Arguments: a folder; this repository, which the machine has in /usr/src/snug; paths that it sees as they are here.
+# Arguments: a folder; this repository, which the machine has in /usr/src/snug; an environment of Python, which it has in
+# /usr/src/python; and the folder of that Python, which it sees as it is here.
 set -eu
 root=$1/root
 repository=$2
-shift 2
+environment=$3
+python=$4
 mount --make-rprivate /
 mount -t tmpfs tmpfs "${root%/root}"
 mkdir "${root%/root}"/{above,work,root}
@@ -24,11 +26,10 @@ for device in null zero full random urandom tty; do
   touch "$root/dev/$device"
   mount --bind "/dev/$device" "$root/dev/$device"
 done
-for path in "$@"; do
-  mkdir -p "$root$path"
-  mount --rbind "$path" "$root$path"
-done
-mkdir -p "$root/usr/src/snug"
+mkdir -p "$root$python" "$root"/usr/src/{snug,python}
+# the system's Python is in the copy already, and must not be written to
+if [ "$python" != /usr ]; then mount --rbind "$python" "$root$python"; fi
+mount --rbind "$environment" "$root/usr/src/python"
 mount --rbind "$repository" "$root/usr/src/snug"
 # nothing starts by itself but the journal and the bus
 find "$root"/etc/systemd/system "$root"/usr/lib/systemd/system -path '*.wants/*' ! -name '*journald*' ! -name 'dbus*' -delete

@@ -21,8 +21,9 @@ from typing import Final
 from tests.patience import PATIENCE
 
 ROOT: Final = Path(__file__).parents[2]
-#: Where a machine has this repository: services may have a /tmp of their own.
+#: Where a machine has this repository, and this Python's environment: services may see no home and no /tmp.
 SOURCE: Final = "/usr/src/snug"
+_PYTHON: Final = f"/usr/src/python/bin/{Path(sys.executable).name}"
 BOOT: Final = Path(__file__).with_name("boot.sh")
 #: Programs that make a machine.
 TOOLS: Final = ("setpriv", "unshare", "nsenter", "ip", "mount", "systemctl")
@@ -109,7 +110,7 @@ class Machine:
     @property
     def module(self) -> list[str]:
         """The beginning of a command that runs a module of this repository on that machine."""
-        return [*self.inside, f"PYTHONPATH={SOURCE}", *_BOUND, sys.executable, "-m"]
+        return [*self.inside, f"PYTHONPATH={SOURCE}", *_BOUND, _PYTHON, "-m"]
 
     def start_python(self, module: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a module of this repository."""
@@ -183,12 +184,22 @@ class Network:
         folder.mkdir()
         group = self._group / name
         group.mkdir(parents=True)
-        seen = [str(path) for path in dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix)))]
         # its cgroup first: systemd takes the one that it is started in for the whole tree
         script = 'echo $$ > "$0/cgroup.procs"; exec "$@"'
         spaces = [*_BOUND, "unshare", "-mnpiuCf", "--kill-child", "bash"]
         process = subprocess.Popen(
-            ["sh", "-c", script, str(group), *spaces, str(BOOT), str(folder), str(ROOT), *seen]
+            [
+                "sh",
+                "-c",
+                script,
+                str(group),
+                *spaces,
+                str(BOOT),
+                str(folder),
+                str(ROOT),
+                sys.prefix,
+                sys.base_prefix,
+            ]
         )
         machine = Machine(name, process, _first_child(process))
         self._machines.append(machine)
@@ -209,6 +220,14 @@ class Network:
             machine.write(
                 "/etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {machine.name}\n{lines}"
             )
+
+    @contextlib.contextmanager
+    def cleared(self) -> Iterator[None]:
+        """End all machines at the end, and if one could not be furnished."""
+        try:
+            yield
+        finally:
+            self.clear()
 
     def clear(self) -> None:
         """End all machines. Their names can be used again."""
@@ -249,11 +268,10 @@ def _furnish(machine: Machine, name: str) -> None:
     commands.append("rm -rf /var/lib/apt/lists/*")
     for command, module in _COMMANDS.items():
         file = f"/usr/bin/{command}"
-        machine.write(file, f'#!/bin/sh\nPYTHONPATH={SOURCE} exec {sys.executable} -Bm {module} "$@"\n')
+        machine.write(file, f'#!/bin/sh\nPYTHONPATH={SOURCE} exec {_PYTHON} -Bm {module} "$@"\n')
         commands.append(f"chmod 755 {file}")
     # Services run as other users. This machine's Python may be in a home, which they can't see elsewhere.
-    folders = {folder for path in (Path(sys.base_prefix), Path(sys.prefix)) for folder in path.parents}
-    commands.append(f"chmod a+x {' '.join(map(str, sorted(folders)))}")
+    commands.append(f"chmod a+x {' '.join(map(str, sorted(Path(sys.base_prefix).parents)))}")
     if Path(sys.base_prefix).is_relative_to("/root") or Path(sys.base_prefix).is_relative_to("/home"):
         machine.write("/etc/systemd/system/service.d/python.conf", "[Service]\nProtectHome=no\n")
         commands.append("systemctl daemon-reload")

@@ -39,12 +39,12 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(net: Network, package: Path) -> Iterator[Machine]:
     """A machine on which the package has been installed, in place of the command that tests have there."""
-    machine = net.machine("server", f"{ADDRESS}/24")
-    (machine.root / "root" / package.name).write_bytes(package.read_bytes())
-    machine.run("rm -f /usr/bin/snug-server /usr/bin/snug")
-    machine.told = machine.run(f"dpkg --install /root/{package.name}")  # type: ignore[attr-defined]
-    yield machine
-    net.clear()
+    with net.cleared():
+        machine = net.machine("server", f"{ADDRESS}/24")
+        (machine.root / "root" / package.name).write_bytes(package.read_bytes())
+        machine.run("rm -f /usr/bin/snug-server /usr/bin/snug")
+        machine.told = machine.run(f"dpkg --install /root/{package.name}")  # type: ignore[attr-defined]
+        yield machine
 
 
 def test_what_is_in_it(package: Path) -> None:

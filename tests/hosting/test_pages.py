@@ -63,8 +63,10 @@ class Machines:
 
     def public(self) -> None:
         """Let there be an authority that issues certificates to whoever serves the name."""
-        self._authority.serve(self._net.machine("authority", f"{NAMES[PUBLIC]}/24"))
+        authority = self._net.machine("authority", f"{NAMES[PUBLIC]}/24")
+        # before Caddy starts: it remembers what names are for some seconds
         self._net.names(NAMES)
+        self._authority.serve(authority)
 
     def with_snug(self) -> None:
         """Let a server run on the first machine, as its package has it."""
@@ -77,8 +79,8 @@ class Machines:
 
 @pytest.fixture
 def machines(net: Network) -> Iterator[Machines]:
-    yield Machines(net)
-    net.clear()
+    with net.cleared():
+        yield Machines(net)
 
 
 def relayed(machines: Machines) -> None:

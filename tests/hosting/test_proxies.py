@@ -84,8 +84,8 @@ def started(net: Network, proxy: str) -> House:
 
 @pytest.fixture(scope="module", params=["nginx", "caddy"])
 def house(net: Network, request: pytest.FixtureRequest) -> Iterator[House]:
-    yield started(net, request.param)
-    net.clear()
+    with net.cleared():
+        yield started(net, request.param)
 
 
 def test_the_page_comes_with_the_headers_of_snug(house: House) -> None:

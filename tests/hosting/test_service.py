@@ -29,21 +29,21 @@ HEALTH: Final = f"curl -fsSk --max-time 5 https://{ADDRESS}/healthz"
 @pytest.fixture(scope="module")
 def server(net: Network) -> Iterator[Machine]:
     """A machine with the files of init for a server without a proxy, and a certificate signed by itself."""
-    machine = net.machine("server", f"{ADDRESS}/24")
-    machine.run(
-        "snug-server init /root/files --name meet.example --address 203.0.113.7 --open password "
-        "--proxy none --no-turn\n"
-        "cp -r /root/files/etc/. /etc/\n"
-        "getent group ssl-cert || groupadd --system ssl-cert\n"
-        f"{CERTIFICATE}\n"
-        "mkdir -p /etc/ssl/private; chgrp ssl-cert /etc/ssl/private; chmod 710 /etc/ssl/private\n"
-        "install -m 640 -g ssl-cert /tmp/key /etc/ssl/private/meet.example.key\n"
-        "systemctl daemon-reload\n"
-        "systemctl start snug-server || { journalctl -u snug-server --no-pager; exit 1; }"
-    )
-    net.names({"meet.example": ADDRESS})
-    yield machine
-    net.clear()
+    with net.cleared():
+        machine = net.machine("server", f"{ADDRESS}/24")
+        machine.run(
+            "snug-server init /root/files --name meet.example --address 203.0.113.7 --open password "
+            "--proxy none --no-turn\n"
+            "cp -r /root/files/etc/. /etc/\n"
+            "getent group ssl-cert || groupadd --system ssl-cert\n"
+            f"{CERTIFICATE}\n"
+            "mkdir -p /etc/ssl/private; chgrp ssl-cert /etc/ssl/private; chmod 710 /etc/ssl/private\n"
+            "install -m 640 -g ssl-cert /tmp/key /etc/ssl/private/meet.example.key\n"
+            "systemctl daemon-reload\n"
+            "systemctl start snug-server || { journalctl -u snug-server --no-pager; exit 1; }"
+        )
+        net.names({"meet.example": ADDRESS})
+        yield machine
 
 
 def pid(machine: Machine) -> int:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import unified_diff
 from pathlib import Path
 
 from tests.cli.forks import ROOT, environment
@@ -131,7 +132,9 @@ class Meeting:
             assert time.monotonic() - begin < within, f"{reader} got the last message late"
         for reader, author in (("Ada", "Bo"), ("Bo", "Ada")):
             got = [e["text"] for e in self.people[reader].events("chat") if e["from"] == author]
-            assert got == self.sent[author], f"{reader} of {author}"
+            assert got == self.sent[author], f"{reader} of {author}: " + "; ".join(
+                unified_diff(self.sent[author], got, "sent", "read", lineterm="", n=1)
+            )
 
     def sounds(self, within: float, frames: int = 100) -> None:
         """Each hears the other: so many more frames of sound come within so many seconds."""
