@@ -13,6 +13,7 @@ NAMES: Final = (
     "upgrade",
     "troubleshoot-a-server",
     "host-behind-tls",
+    "tls-without-a-proxy",
     "run-a-relay",
     "watch-a-server",
 )

@@ -12,7 +12,7 @@ An HTML comment above a block, which readers don't see, changes that. Several ar
 
 - ``<!-- on NAME -->``: another machine than ``server``.
 - ``<!-- with NAME -->``: a variant. The page is executed once with each, without the blocks of the others.
-- ``<!-- keeps running -->``: the commands don't end. They run until the page does.
+- ``<!-- keeps running -->``: the command, one only, doesn't end. It runs until the page does.
 - ``<!-- not run: REASON -->``: nothing is executed.
 
 Anything else is an error: a page has no command that nobody runs. Code that is indented is an error too.
@@ -21,7 +21,6 @@ Anything else is an error: a page has no command that nobody runs. Code that is 
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 import threading
 import time
@@ -39,8 +38,9 @@ _COMMENT: Final = re.compile(r"^ *<!-- (.*) -->$")
 _FILE: Final = re.compile(r"^# (/[\w./@-]+)(?:[:,] .*)?$")
 #: Seconds of a block: the longest waits for a certificate, on a busy machine.
 STEP_MAX: Final = 150.0
-#: Where a machine notes the folder in which a block ended.
+#: Where a machine notes the folder in which a block ended, and a word of the shell for that folder.
 _FOLDER: Final = "/run/steps-folder"
+_ENDED: Final = f'"$(cat {_FOLDER} 2>/dev/null || echo /root)"'
 
 
 class PageError(ValueError):
@@ -136,7 +136,7 @@ def missing(wanted: str, output: str) -> str | None:
 
 
 class _Kept:
-    """Commands that keep running, and what they have printed."""
+    """A command that keeps running, and what it has printed."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
@@ -193,7 +193,7 @@ class Execution:
                     )
                 self._output = lambda: done.stdout
             case "keep":
-                kept = _Kept(machine.start("bash", "-euo", "pipefail", "-c", _in_folder(step.text)))
+                kept = _Kept(machine.start("bash", "-c", f"cd {_ENDED}\nexec env {step.text}"))
                 self._kept.append(kept)
                 self._output = kept.output
             case "output":
@@ -210,8 +210,7 @@ class Execution:
 
 def _in_folder(commands: str) -> str:
     """Return commands that begin where the block before ended."""
-    note = shlex.quote(_FOLDER)
-    return f'cd "$(cat {note} 2>/dev/null || echo /root)"\n{commands}\npwd > {note}\n'
+    return f"cd {_ENDED}\n{commands}\npwd > {_FOLDER}\n"
 
 
 def skipped(page: Sequence[Step]) -> Iterator[tuple[int, str]]:

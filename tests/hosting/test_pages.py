@@ -101,6 +101,7 @@ BEFORE: Final[dict[str, tuple[Callable[[Machines], None], ...]]] = {
     "upgrade": (Machines.with_snug,),
     "troubleshoot-a-server": (Machines.with_snug,),
     "host-behind-tls": (Machines.public, Machines.with_snug),
+    "tls-without-a-proxy": (Machines.public,),
     "run-a-relay": (Machines.with_snug,),
     "watch-a-server": (Machines.with_snug,),
 }
