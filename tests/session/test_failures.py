@@ -94,6 +94,21 @@ def test_a_server_killed_in_mid_meeting() -> None:
         w.until(lambda: w.agreed([*people, dana]))
 
 
+def test_a_lost_connection_changes_no_order_of_messages() -> None:
+    """A member that is back gets new messages before those that it has missed."""
+    for seed in seeds(range(4)):
+        w = World(50 + seed, latency=0.2)
+        ada, bo = w.meeting("Ada", "Bo")
+        sent = [f"line {n}" for n in range(60)]
+        for n, text in enumerate(sent):
+            if n % 20 == 10:
+                w.cut(bo.links[ev.ROOM])
+            w.do(ada, ev.Say(text))
+            w.run(0.1)
+        w.until(lambda: len(bo.said) >= len(sent), 20)
+        assert [text for _, text in bo.said] == sent, f"seed {seed}"
+
+
 def test_a_server_killed_while_commits_are_under_way() -> None:
     for seed in seeds(range(12)):
         w = World(60 + seed, latency=0.05)

@@ -310,6 +310,7 @@ class RoomSession:
         if self.ended is not None:
             return
         self.sync.tick(now)
+        self._server_messages.tick(now)
         if self._leaving_since is not None and now - self._leaving_since > SELF_REMOVE_WAIT:
             self.finish("left", sentence("room.you_left"))
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.announcer import Announcer
@@ -61,20 +63,18 @@ class ServerMessages:
             case wire.Shown():
                 sync.shown(message.slot)
             case wire.Committed():
+                self._read(sync.relays.due(now, catching_up=False), now)  # it may take their keys away
                 self._received_commits.received(message, now)
             case wire.Stale():
                 sync.stale(message.slot, now)
             case wire.Rekeyed():
                 room.room_admin_keys.rekeyed(message.room_admin_key)
             case wire.CaughtUp():
-                sync.caught_up(message.slot, message.relay, now)
+                self._read(sync.relays.caught_up(message.relay), now)
+                sync.caught_up(message.slot, now)
                 self._message_log.count_missing(message.missing)
             case wire.Relayed():
-                sync.relayed(message.relay)
-                digest = H(message.blob)
-                for feature in self._hooks.features_with("relayed"):
-                    feature.relayed(message.relay, digest, now)
-                self._message_log.relayed(message.blob, now)
+                self._read(sync.relays.arrived(message, now, catching_up=sync.catching_up), now)
             case wire.Broadcasted():
                 for feature in self._hooks.features_with("broadcast_received"):
                     if feature.broadcast_received(message.blob, now):
@@ -94,6 +94,17 @@ class ServerMessages:
             case _:
                 pass  # no member has signed arrivals and departures of handles
         return True
+
+    def tick(self, now: float) -> None:
+        """Read relays that no older ones will precede."""
+        self._read(self._sync.relays.due(now, catching_up=self._sync.catching_up), now)
+
+    def _read(self, relays: Iterable[wire.Relayed], now: float) -> None:
+        for relayed in relays:
+            digest = H(relayed.blob)
+            for feature in self._hooks.features_with("relayed"):
+                feature.relayed(relayed.relay, digest, now)
+            self._message_log.relayed(relayed.blob, now)
 
     def _notify(self, notice: wire.Refused | wire.Closing, now: float) -> None:
         for feature in self._hooks.features_with("server_notice"):

@@ -29,6 +29,7 @@ from snugroom.client.session.kernel import backoff
 from snugroom.client.session.kernel.door import Door
 from snugroom.client.session.kernel.opening import open_room, opening_to_pass_on, room_admin, signed_entry
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.relays import Relays
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import OPEN_WAIT
@@ -78,7 +79,7 @@ class Sync:
         self._told_outside = False
         #: When we entered a room that was new then: others may be in another one, under keys unknown to us.
         self.new_room_since: float | None = None
-        self._relay = 0
+        self.relays = Relays()
         self._settling = False
         self._moved_at = now
         #: Whether the server claims a slot that it does not hand over: we ask the members to let us in again.
@@ -156,6 +157,7 @@ class Sync:
         """Forget the connection."""
         self.connection = None
         self.slot = None
+        self.relays.lost()
 
     def reconnect(self, why: str, now: float) -> None:
         """Connect again after a random time, longer after each failure."""
@@ -233,7 +235,7 @@ class Sync:
         if restarted or entered.slot is None:
             self.new_room_since = now
         if restarted:
-            self._relay = 0
+            self.relays.restarted()
             self._settling = True
         if self._away:
             self._away = False
@@ -317,16 +319,9 @@ class Sync:
         """Our commit came too late: the server is at `slot`."""
         self.move_to(slot, now)
 
-    def relayed(self, number: int) -> None:
-        """A relay has arrived."""
-        if number == self._relay + 1:
-            # Only without a gap: the missing relays can still be lost with the connection.
-            self._relay = number
-
-    def caught_up(self, slot: int, relay: int, now: float) -> None:
-        """All commits up to `slot` and all relays up to `relay` have arrived, or are lost."""
+    def caught_up(self, slot: int, now: float) -> None:
+        """All commits up to `slot` have arrived, or are lost."""
         self.move_to(slot, now)
-        self._relay = max(self._relay, relay)
         if self.connection is not None:
             self.connection.catching_up = False
 
@@ -422,7 +417,7 @@ class Sync:
         """Request what we have missed, unless that is under way."""
         if not connection.catching_up:
             connection.catching_up = True
-            self._room.send(wire.CatchUp(self._room.membership.journal.slot, self._relay))
+            self._room.send(wire.CatchUp(self._room.membership.journal.slot, self.relays.number))
 
     def _is_shown(self, connection: RoomConnection, slot: int) -> bool:
         """Whether the server knows that we hold the pass of `slot`; shows the pass if that is still to do."""

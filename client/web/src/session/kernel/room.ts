@@ -320,6 +320,7 @@ export class RoomSession implements Room {
   async tick(now: number): Promise<void> {
     if (this.ended !== null) return;
     await this.sync.tick(now);
+    await this.#serverMessages.tick(now);
     if (this.#leavingSince !== null && now - this.#leavingSince > SELF_REMOVE_WAIT) {
       this.finish("left", sentence("room.you_left"));
       return;

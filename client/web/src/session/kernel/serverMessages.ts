@@ -1,7 +1,6 @@
 /** Messages of the server on the room's connection, each to the part that it concerns. */
-import type { Bytes } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
-import type { Closing, Refused, ServerMessage } from "../../wire/messages";
+import type { Closing, Refused, Relayed, ServerMessage } from "../../wire/messages";
 import { verbatim } from "../../words/sentence";
 import * as sentences from "../catalogue/sentences";
 import type { Announcer } from "./announcer";
@@ -71,6 +70,7 @@ export class ServerMessages {
         sync.shown(message.slot);
         break;
       case "committed":
+        await this.#read(sync.relays.due(now, false), now); // it may take their keys away
         await receivedCommits.received(message, now);
         break;
       case "stale":
@@ -80,11 +80,12 @@ export class ServerMessages {
         this.#room.roomAdminKeys.rekeyed(message.room_admin_key);
         break;
       case "caught_up":
-        sync.caughtUp(message.slot, message.relay, now);
+        await this.#read(sync.relays.caughtUp(message.relay), now);
+        sync.caughtUp(message.slot, now);
         messageLog.countMissing(message.missing);
         break;
       case "relayed":
-        await this.#relayed(message.relay, message.blob, now);
+        await this.#read(sync.relays.arrived(message, now, sync.catchingUp), now);
         break;
       case "broadcasted":
         for (const feature of featuresWith(this.#features, "broadcastReceived"))
@@ -109,11 +110,18 @@ export class ServerMessages {
     }
   }
 
-  async #relayed(number: number, blob: Bytes, now: number): Promise<void> {
-    this.#parts.sync.relayed(number);
-    const digest = H(blob);
-    for (const feature of featuresWith(this.#features, "relayed")) await feature.relayed(number, digest, now);
-    await this.#parts.messageLog.relayed(blob, now);
+  /** Read relays that no older ones will precede. */
+  async tick(now: number): Promise<void> {
+    const { sync } = this.#parts;
+    await this.#read(sync.relays.due(now, sync.catchingUp), now);
+  }
+
+  async #read(relays: readonly Relayed[], now: number): Promise<void> {
+    for (const { relay, blob } of relays) {
+      const digest = H(blob);
+      for (const feature of featuresWith(this.#features, "relayed")) await feature.relayed(relay, digest, now);
+      await this.#parts.messageLog.relayed(blob, now);
+    }
   }
 
   async #notify({ code, text }: Refused | Closing, now: number): Promise<void> {

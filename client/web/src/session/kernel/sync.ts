@@ -26,6 +26,7 @@ import { ROOM } from "../events";
 import { gateFits } from "./journal";
 import { openingToPassOn, openRoom, roomAdmin, signedEntry } from "./opening";
 import type { Room } from "./ports";
+import { Relays } from "./relays";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds until a catch-up that exceeded the server's rate limit is requested again. */
@@ -75,7 +76,7 @@ export class Sync {
    * stays, and goes on if the server yields (decision 43).
    */
   seeksReadmission = false;
-  #relay = 0;
+  readonly relays = new Relays();
   #settling = false;
   #movedAt: number;
   #reconnectAt: number | null = null;
@@ -161,6 +162,7 @@ export class Sync {
   lost(): void {
     this.connection = null;
     this.slot = null;
+    this.relays.lost();
   }
 
   /** Connect again after a random time, longer after each failure. */
@@ -230,7 +232,7 @@ export class Sync {
     this.incarnation = entered.incarnation;
     if (restarted || entered.slot === null) this.newRoomSince = now;
     if (restarted) {
-      this.#relay = 0;
+      this.relays.restarted();
       this.#settling = true;
     }
     if (this.#away) {
@@ -312,16 +314,9 @@ export class Sync {
     this.moveTo(slot, now);
   }
 
-  /** A relay has arrived. */
-  relayed(number: number): void {
-    // Only without a gap: the missing relays can still be lost with the connection.
-    if (number === this.#relay + 1) this.#relay = number;
-  }
-
-  /** All commits up to `slot` and all relays up to `relay` have arrived, or are lost. */
-  caughtUp(slot: number, relay: number, now: number): void {
+  /** All commits up to `slot` have arrived, or are lost. */
+  caughtUp(slot: number, now: number): void {
     this.moveTo(slot, now);
-    this.#relay = Math.max(this.#relay, relay);
     if (this.connection !== null) this.connection.catchingUp = false;
   }
 
@@ -405,7 +400,7 @@ export class Sync {
   catchUp(connection: RoomConnection): void {
     if (connection.catchingUp) return;
     connection.catchingUp = true;
-    this.#room.send({ type: "catch_up", slot: this.#room.membership.journal.slot, relay: this.#relay });
+    this.#room.send({ type: "catch_up", slot: this.#room.membership.journal.slot, relay: this.relays.number });
   }
 
   /** Return whether the server knows that we hold the pass of `slot`; show the pass if that is still to do. */
