@@ -112,11 +112,12 @@ async def see_focus(page: Page, words: str) -> None:
 
 
 class Book:
-    """The stories, open in Chromium."""
+    """The stories, open in Chromium. Their pictures are `small` where only a test looks at them."""
 
-    def __init__(self, browser: Browser, address: str) -> None:
+    def __init__(self, browser: Browser, address: str, *, small: bool = True) -> None:
         self._browser = browser
         self._address = address
+        self._wish = {"small": ""} if small else {}
         self._free: defaultdict[Screen, list[Page]] = defaultdict(list)
 
     @contextlib.asynccontextmanager
@@ -165,7 +166,8 @@ class Book:
 
     async def show(self, page: Page, story: str, *, language: str = "en") -> None:
         """Goes to a story, and waits until it is drawn."""
-        await page.goto(f"{self._address}?{urlencode({'story': story, 'language': language})}")
+        wish = {"story": story, "language": language, **self._wish}
+        await page.goto(f"{self._address}?{urlencode(wish)}")
         await page.evaluate("window.drawn")
 
     async def turn(self, page: Page, story: str, *, language: str = "en") -> None:
@@ -178,7 +180,7 @@ class Book:
 
 @contextlib.asynccontextmanager
 async def opened() -> AsyncIterator[Book]:
-    """Builds, serves, and starts a browser."""
+    """Builds, serves, and starts a browser, for people who look at them."""
     with served() as address:
         async with chromium() as made:
-            yield Book(made.browser, address)
+            yield Book(made.browser, address, small=False)

@@ -1,12 +1,16 @@
 /** Pictures for stories: painted, and nobody's. */
 
+/** How much smaller the pictures are than a camera's: painting and showing them takes time, and tests don't look. */
+const SCALE = new URLSearchParams(location.search).has("small") ? 1 / 8 : 1;
+
 /** A still, soft picture that goes on like a camera's: hills in mist in the colours that `seed` chooses. */
 export function painted(seed: number, width = 640, height = 360): MediaStream {
   const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
+  canvas.width = width * SCALE;
+  canvas.height = height * SCALE;
   const context = canvas.getContext("2d");
   if (context === null) throw new Error("no canvas");
+  context.scale(SCALE, SCALE);
   paint(context, seed, width, height);
   // a stream of a canvas has a frame only when something is drawn: one sign of it will do
   const corner = context.getImageData(0, 0, 1, 1);
