@@ -190,6 +190,31 @@ def test_a_redirect_has_no_effect_once_somebody_is_inside() -> None:
     assert ada.room.sync.is_synced(w.now)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_another_node_is_asked_for_the_room_under_the_key_of_the_policy(known: bool) -> None:
+    """All meet there under the newest key. The server of before may hold the room under an older one."""
+    w = Nodes()
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.do(ada, ev.Deputise(2))
+    w.until(lambda: cem.session._host is not None)
+    w.down_filter = lambda who, message: not (who is bo and isinstance(message, wire.Rekeyed))
+    keys = bo.room.room_admin_keys
+    w.do(ada, ev.Remove(2))
+    w.until(lambda: not keys.is_latest and w.agreed([ada, bo]))
+    before, newest = keys.current, bo.room.membership.policy.room_admin_public
+    server = bo.room.sync.connection.server_key if known else bytes(32)
+    w.cut(bo.links[ROOM])
+    began = len(bo.performed)
+    w.answers = False
+    w.until(lambda: ev.Connect(ROOM) in bo.performed[began:])
+    challenge = wire.Challenge(1, bo.session.origin, bytes(32), server)
+    effects = bo.session.handle(ev.Received(ROOM, challenge), w.now)
+    doors = [effect.message for effect in effects if isinstance(effect, ev.Transmit)]
+    assert [door.room_admin_key for door in doors if isinstance(door, wire.RoomDoor)] == [
+        before if known else newest
+    ]
+
+
 def test_a_newcomer_hears_that_the_nodes_send_each_others_visitors_on() -> None:
     w = Nodes()
     (ada,) = w.meeting("Ada")
