@@ -74,7 +74,7 @@ def test_a_meeting_outlives_a_drained_and_a_killed_node(tmp_path: Path) -> None:
 
 
 def test_a_frozen_node_and_its_successor_never_serve_one_room_both(tmp_path: Path) -> None:
-    # one notices the dead connection before the other; nobody opens the room before the lease of the first ends
+    # one notices the dead connection before the other; nobody opens the room before the lease is over
     with machines(tmp_path) as m, meeting(m, "silent", "stale", "dropped") as (ada, bo):
         first = m.home()
         m.nodes[first].signal(signal.SIGSTOP)
