@@ -10,9 +10,8 @@ PARTS := pyproject.toml hatch_build.py $(wildcard client/web/*.mjs client/web/*.
   $(shell find client/web/src client/web/patches -type f 2>/dev/null)
 # Compiled modules are kept: tests start hundreds of processes, and compiling takes each longer than starting.
 unexport PYTHONDONTWRITEBYTECODE
-# Pytest workers. Two cores: many tests wait for a network, so three at a time keep both busy. Meetings in real time use
-# the processor for as long as they last, and beside a fourth worker they last longer.
-WORKERS ?= 3
+# Pytest workers. Two cores: many tests wait for a network, and four at a time keep both cores busy.
+WORKERS ?= 4
 PYTEST := .venv/bin/python -m pytest
 SPREAD := -n $(WORKERS) --max-worker-restart=0
 # crypto/ is measured by its own tests alone: under measurement, meetings take three times as long.

