@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from snugroom.client.session.kernel.relays import KEPT_MAX, KEPT_TIME, Relays
+from snugroom.client.session.kernel.relays import KEPT_BYTES, KEPT_MAX, KEPT_TIME, Relays
 from snugroom.server.wire.messages import Relayed
 
 
@@ -50,6 +50,13 @@ def test_a_catch_up_that_is_refused_or_unanswered_keeps_nothing_back() -> None:
     for number in range(9, KEPT_MAX + 6):
         assert relays.arrived(relay(number), 1, catching_up=True) == []
     assert len(relays.arrived(relay(KEPT_MAX + 6), 1, catching_up=True)) == KEPT_MAX
+
+
+def test_few_bytes_are_kept_too() -> None:
+    relays = Relays()
+    half = bytes(KEPT_BYTES // 2)
+    assert relays.arrived(Relayed(5, half), 0, catching_up=True) == []
+    assert numbers(relays.arrived(Relayed(6, half), 0, catching_up=True)) == [5, 6]
 
 
 def test_a_lost_connection_takes_them_along_and_they_are_asked_for_again() -> None:

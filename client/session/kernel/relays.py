@@ -6,8 +6,9 @@ from typing import Final
 
 from snugroom.server.wire.messages import Relayed
 
-#: Relays that wait for older ones, and seconds for which they do: a server may never answer the catch-up.
+#: Relays and bytes that wait for older ones, and for how many seconds: a catch-up may never be answered.
 KEPT_MAX: Final = 256
+KEPT_BYTES: Final = 4 * 2**20
 KEPT_TIME: Final = 5.0
 
 
@@ -42,7 +43,8 @@ class Relays:
 
     def due(self, now: float, *, catching_up: bool) -> list[Relayed]:
         """Return the kept relays if nothing older is to be expected any more."""
-        full = len(self._kept) >= KEPT_MAX or now - self._kept_since >= KEPT_TIME
+        size = sum(len(relayed.blob) for relayed in self._kept)
+        full = len(self._kept) >= KEPT_MAX or size >= KEPT_BYTES or now - self._kept_since >= KEPT_TIME
         return self._take() if full or not catching_up else []
 
     def caught_up(self, number: int) -> list[Relayed]:

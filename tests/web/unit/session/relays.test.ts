@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KEPT_MAX, KEPT_TIME, Relays } from "../../../../client/web/src/session/kernel/relays";
+import { KEPT_BYTES, KEPT_MAX, KEPT_TIME, Relays } from "../../../../client/web/src/session/kernel/relays";
 import type { Relayed } from "../../../../client/web/src/wire/messages";
 
 const relay = (number: number): Relayed => ({ type: "relayed", relay: number, blob: new Uint8Array([number % 256]) });
@@ -35,6 +35,13 @@ test("a catch-up that is refused or unanswered keeps no relay back", () => {
   const relays = behind();
   for (let number = 9; number < KEPT_MAX + 6; number++) assert.deepEqual(relays.arrived(relay(number), 1, true), []);
   assert.equal(relays.arrived(relay(KEPT_MAX + 6), 1, true).length, KEPT_MAX);
+});
+
+test("few bytes of relays are kept too", () => {
+  const relays = new Relays();
+  const half = new Uint8Array(KEPT_BYTES / 2);
+  assert.deepEqual(relays.arrived({ type: "relayed", relay: 5, blob: half }, 0, true), []);
+  assert.deepEqual(numbers(relays.arrived({ type: "relayed", relay: 6, blob: half }, 0, true)), [5, 6]);
 });
 
 test("a lost connection takes kept relays along, and they are asked for again", () => {

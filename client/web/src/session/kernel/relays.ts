@@ -1,8 +1,9 @@
 /** The order of relayed blobs: those that a catch-up brings are read before newer ones that came first. */
 import type { Relayed } from "../../wire/messages";
 
-/** Relays that wait for older ones, and seconds for which they do: a server may never answer the catch-up. */
+/** Relays and bytes that wait for older ones, and for how many seconds: a catch-up may never be answered. */
 export const KEPT_MAX = 256;
+export const KEPT_BYTES = 4 * 2 ** 20;
 export const KEPT_TIME = 5;
 
 /** The relays of one incarnation of the server. The caller reads what the methods return, in order. */
@@ -40,7 +41,8 @@ export class Relays {
 
   /** Return the kept relays if nothing older is to be expected any more. */
   due(now: number, catchingUp: boolean): readonly Relayed[] {
-    const full = this.#kept.length >= KEPT_MAX || now - this.#keptSince >= KEPT_TIME;
+    const size = this.#kept.reduce((sum, { blob }) => sum + blob.length, 0);
+    const full = this.#kept.length >= KEPT_MAX || size >= KEPT_BYTES || now - this.#keptSince >= KEPT_TIME;
     return full || !catchingUp ? this.#take() : [];
   }
 
