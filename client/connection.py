@@ -31,6 +31,8 @@ _FOLLOW: Final = 1.0
 _CONNECT_TIME: Final = 5.0
 _GOODBYE_TIME: Final = 1.0
 _MEDIA_RETRY: Final = 1.0
+#: Seconds for which a lost media link is not reported if another one is about to replace it.
+_MEDIA_WAIT: Final = 10.0
 #: Errors of a connection.
 _NETWORK: Final = (aiohttp.ClientError, OSError, TimeoutError)
 _CLOSED: Final = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
@@ -322,11 +324,24 @@ class Connection:
             self.feed(ev.NetworkChanged(certain=address_changed))
 
     def media_lost(self, why: str) -> None:
-        """Handle a lost media link (the engine's `on_lost`): report it, and request another one."""
+        """Handle a lost media link (the engine's `on_lost`): request another one, and report it.
+
+        The server closes the link of a connection that we have given up. That is reported only if no other
+        link has come after `_MEDIA_WAIT`.
+        """
         if self.session.ended is not None:
             return  # the server closes media at the end of a meeting
-        self._on_event(sentences.alarm("media_lost", why=recognised(why, "shell")))
-        self._publish()
+        alarm = sentences.alarm("media_lost", why=recognised(why, "shell"))
+        if self.engine is not None and self.engine.renewing:
+            self._spawn(self._tell_later(alarm, self.engine))
+        else:
+            self._on_event(alarm)
+            self._publish()
+
+    async def _tell_later(self, alarm: ev.Alarm, engine: MediaEngine) -> None:
+        await asyncio.sleep(_MEDIA_WAIT)
+        if not engine.connected and self.session.ended is None:
+            self._on_event(alarm)
 
     async def _connect_media(self, engine: MediaEngine, transport: messages.Transport) -> None:
         if not engine.waiting:

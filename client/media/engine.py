@@ -91,6 +91,7 @@ class MediaEngine:
         self._muted: set[MediaKind] = set()
         self._link: Link | None = None
         self._pending: Link | None = None
+        self._connecting = 0
         self._ticker: asyncio.Task[None] | None = None
         self._outgoing: Outgoing | None = None
         self._disk = Disk(recorder) if recorder is not None else None
@@ -133,6 +134,11 @@ class MediaEngine:
         """Whether `parameters` was called and `connect` must follow."""
         return self._pending is not None
 
+    @property
+    def renewing(self) -> bool:
+        """Whether another link is about to replace this one."""
+        return self._pending is not None or self._connecting > 0
+
     def parameters(self) -> tuple[str, str, bytes]:
         """Return (ufrag, password, fingerprint) for the next `connect`; new after each connect."""
         if self._closed:
@@ -154,7 +160,11 @@ class MediaEngine:
         link.on_rtcp = self._on_rtcp
         link.on_lost = lambda reason: self._lost(link, reason)
         link.on_moved = lambda address_changed: self._moved(link, address_changed)
-        await link.connect(transport, timeout)
+        self._connecting += 1
+        try:
+            await link.connect(transport, timeout)
+        finally:
+            self._connecting -= 1
         if self._is_closed():
             await link.close()
             raise TransportError("the engine was closed meanwhile")

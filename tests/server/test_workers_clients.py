@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from snugroom.client.connection import Connection, SessionCrypto
 from snugroom.client.media.engine import MediaEngine
@@ -66,42 +67,66 @@ class Participant:
         await asyncio.gather(self.running, return_exceptions=True)
 
 
-async def test_participants_come_back_by_themselves() -> None:
-    server = Server(quiet(page=False, workers=2))
+@asynccontextmanager
+async def meeting(workers: int) -> AsyncIterator[tuple[Server, list[Participant]]]:
+    """Two participants who see and hear each other, at a server of their own."""
+    server = Server(quiet(page=False, workers=workers))
     url = await server.start()
     people: list[Participant] = []
     try:
-        made = server.signaling.media
-        assert isinstance(made, Workers)
         origin = canonical_origin(url)
         host = Participant(Session.host(origin=origin, name="Ada", admission="all", now=time.time()))
         people.append(host)
         await until(lambda: any(isinstance(e, ev.InviteMade) for e in host.events), "no invite")
         link = next(e.link for e in host.events if isinstance(e, ev.InviteMade))
-        guest = Participant(Session.join(link, name="Bo", now=time.time()))
-        people.append(guest)
-        nothing = {"audio": 0, "video": 0}
-        await until(lambda: all(p.gets_more_than(nothing) for p in people), "no frames to begin with")
+        people.append(Participant(Session.join(link, name="Bo", now=time.time())))
+        await goes_on(people, [{"audio": 0, "video": 0}] * 2)
+        yield server, people
+    finally:
+        for person in people:
+            await person.end()
+        await server.stop()
 
+
+async def goes_on(people: list[Participant], before: list[dict[str, int]]) -> None:
+    await until(
+        lambda: all(p.gets_more_than(b) for p, b in zip(people, before, strict=True)),
+        f"no more frames than {before}",
+    )
+
+
+async def test_participants_come_back_by_themselves() -> None:
+    async with meeting(workers=2) as (server, people):
+        made = server.signaling.media
+        assert isinstance(made, Workers)
         for turn in range(2):
             [hit] = [slot for slot in made.slots if slot.peers]
             assert hit.child is not None
             before = [person.opened() for person in people]
             os.kill(hit.child.pid, signal.SIGKILL)
             began = time.monotonic()
-            await until(
-                lambda before=before: all(  # type: ignore[misc]
-                    p.gets_more_than(b) for p, b in zip(people, before, strict=True)
-                ),
-                f"no frames after the worker was killed: {[p.opened() for p in people]}",
-            )
+            await goes_on(people, before)
             print(f"back after {time.monotonic() - began:.2f} s")
             assert made.replaced == turn + 1
         # the first sight of it was the server's word: their own timers would have said so after 30 s
         for person in people:
             assert person.alarms() == ["media_lost", "media_lost"], person.alarms()
             assert not [e for e in person.events if isinstance(e, ev.Status) and e.kind == "away"]
-    finally:
+
+
+async def test_a_connection_that_is_given_up_costs_no_alarm() -> None:
+    """The server closes the media link of the old connection, while the client is about to have another."""
+    async with meeting(workers=1) as (_, people):
+        engines = [person.connection.engine for person in people]
+        links = [engine._link for engine in engines if engine is not None]
         for person in people:
-            await person.end()
-        await server.stop()
+            person.connection.feed(ev.NetworkChanged(certain=True))
+        await until(
+            lambda: (
+                not {id(engine._link) for engine in engines if engine is not None}
+                & {id(link) for link in (*links, None)}
+            ),
+            "no new links",
+        )
+        await goes_on(people, [person.opened() for person in people])
+        assert [person.alarms() for person in people] == [[], []]
