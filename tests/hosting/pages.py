@@ -14,7 +14,9 @@ NAMES: Final = (
     "troubleshoot-a-server",
     "host-behind-tls",
     "tls-without-a-proxy",
+    "limit-who-opens-rooms",
     "run-a-relay",
+    "several-machines",
     "watch-a-server",
 )
 

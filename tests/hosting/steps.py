@@ -3,7 +3,8 @@
 Each fenced block of such a page is a step:
 
 - Language ``sh``: commands. They run as root, as written; an error ends the page. The next block begins in
-  the folder where this one ended.
+  the folder where this one ended. A line ``scp MACHINE:/path /path`` copies between the machines, which have
+  no ssh.
 - A first line ``# /path``, in any language: the block is the content of that file.
 - Language ``text``: the output of the commands before it. Its lines come in this order; ``…`` stands for
   anything.
@@ -35,9 +36,12 @@ from tests.patience import PATIENCE
 SERVER: Final = "server"
 _FENCE: Final = re.compile(r"^( *)(`{3,}|~{3,})(\S*) *(.*)$")
 _COMMENT: Final = re.compile(r"^ *<!-- (.*) -->$")
+_SCP: Final = re.compile(r"^scp ([\w-]+):(/\S+) (/\S+)$", re.MULTILINE)
 _FILE: Final = re.compile(r"^# (/[\w./@-]+)(?:[:,] .*)?$")
 #: Seconds of a block: the longest waits for a certificate, on a busy machine.
 STEP_MAX: Final = 150.0
+#: Where files of other machines come to, before `scp` is run as `cp`.
+_CAME: Final = "/run/copied"
 #: Where a machine notes the folder in which a block ended, and a word of the shell for that folder.
 _FOLDER: Final = "/run/steps-folder"
 _ENDED: Final = f'"$(cat {_FOLDER} 2>/dev/null || echo /root)"'
@@ -184,7 +188,9 @@ class Execution:
             case "write":
                 machine.write(step.path, step.text)
             case "run":
-                done = machine.attempt(_in_folder(step.text), STEP_MAX)
+                for source, path, target in _SCP.findall(step.text):
+                    machine.write(_CAME + target, self._machine(source).run(f"cat {path}"))
+                done = machine.attempt(_in_folder(_SCP.sub(f"cp {_CAME}\\3 \\3", step.text)), STEP_MAX)
                 if done.returncode:
                     journal = machine.attempt("journalctl --no-pager --output=cat --lines=20").stdout
                     raise CommandError(
