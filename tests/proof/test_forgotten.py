@@ -8,13 +8,13 @@ them. The server's own clock decides when that is; here it takes seconds instead
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
 import random
+import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from snugroom.server.wire.messages import Streams, Transport
 from tests.media_server.framed import by_tcp, put
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
-from tests.proof.memory import Snapshot, processes, snapshot
+from tests.proof.memory import SHORTEST, Searcher, Snapshot, processes, snapshot
 from tests.server.wire_clients import Guest, Place
 
 ROOT = Path(__file__).parents[2]
@@ -40,39 +40,42 @@ def _address() -> str:
 
 @dataclass
 class Traces:
-    """The traces to search for, as they stand in memory: bytes by name."""
+    """The traces to search for, as they stand in memory: those too short for `Searcher` are bytes."""
 
-    patterns: dict[str, bytes] = field(default_factory=dict)
+    canaries: dict[str, bytes | str] = field(default_factory=dict)
+    short: dict[str, bytes] = field(default_factory=dict)
 
     def text(self, name: str, value: str) -> str:
-        """Text, and its raw bytes in base64 and hex."""
-        self.patterns[name] = value.encode()
-        self.patterns[f"{name} in hex"] = value.encode().hex().encode()
+        """Text, and its raw bytes in other encodings."""
+        if len(value) < SHORTEST:
+            self.short[name] = value.encode()
+            self.canaries[f"{name} in hex"] = value.encode().hex()
+        else:
+            self.canaries[name] = value
         return value
-
-    def data(self, name: str, value: bytes) -> None:
-        """Bytes, and how they may be written."""
-        self.patterns[name] = value
-        self.patterns[f"{name} in hex"] = value.hex().encode()
-        self.patterns[f"{name} in HEX"] = value.hex().upper().encode()
-        self.patterns[f"{name} in base64"] = base64.b64encode(value)[:-4]
 
     def place(self, name: str, host: str, port: int) -> None:
         """An address as text, and as sockets have it: the port before the address."""
         self.text(f"{name}: host", host)
-        self.patterns[f"{name}: sockaddr"] = port.to_bytes(2, "big") + socket.inet_aton(host)
+        self.short[f"{name}: sockaddr"] = port.to_bytes(2, "big") + socket.inet_aton(host)
 
-    def found(self, memory: Snapshot) -> dict[str, list[str]]:
-        """Return what is there, each with some of its places."""
-        found: dict[str, list[str]] = {}
-        for region in memory.regions:
-            data = region.data
-            for name, pattern in self.patterns.items():
-                at = data.find(pattern)
-                if at >= 0:
-                    around = data[max(0, at - 40) : at + len(pattern) + 40]
-                    found.setdefault(name, []).append(f"{region.label or 'anonymous'} {around!r}")
-        return found
+    def found(self, snapshots: Mapping[str, Snapshot]) -> dict[str, dict[str, list[str]]]:
+        """Return what is in each process, each with some of its places. Equal parts are searched once."""
+        searcher = Searcher(self.canaries)
+        known: dict[bytes, dict[str, int]] = {}
+        result: dict[str, dict[str, list[str]]] = {}
+        for process, memory in snapshots.items():
+            there = result.setdefault(process, {})
+            for region in memory.regions:
+                data = region.data
+                if region.digest not in known:
+                    places = {name: at for name, [(_, at), *_] in searcher.search(data).items()}
+                    places |= {n: at for n, pattern in self.short.items() if (at := data.find(pattern)) >= 0}
+                    known[region.digest] = places
+                for name, at in known[region.digest].items():
+                    around = data[max(0, at - 40) : at + 60]
+                    there.setdefault(name, []).append(f"{region.label or 'anonymous'} {around!r}")
+        return result
 
 
 class Running:
@@ -89,17 +92,17 @@ class Running:
 
     def search(self, traces: Traces) -> dict[str, dict[str, list[str]]]:
         """Return the traces in each process."""
-        return {name: traces.found(snapshot(pid)) for name, pid in self.all().items()}
+        return traces.found({name: snapshot(pid) for name, pid in self.all().items()})
 
     async def disclosure(self) -> dict[str, Any]:
         """Ask the server itself."""
-        asked = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "snugroom.server", "disclose", str(self.process.pid), "--whole"),
-            cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        out, _ = await asked.communicate()
-        answer: dict[str, Any] = json.loads(out)
+        assert self.process.stdout is not None
+        self.process.send_signal(signal.SIGUSR1)
+        async with asyncio.timeout(PATIENCE):
+            line = b""
+            while not line.startswith(b"disclosure "):
+                line = await self.process.stdout.readline()
+        answer: dict[str, Any] = json.loads(line.removeprefix(b"disclosure "))
         return answer
 
 
@@ -110,6 +113,7 @@ async def serving(folder: Path, more: str) -> AsyncIterator[Running]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "snugroom.server", "--config", str(settings), "--inspectable"),
         cwd=ROOT,
+        limit=1 << 20,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -165,7 +169,7 @@ class Visitors:
 
     def _certificate(self, name: str) -> Certificate:
         certificate = Certificate.generate()
-        self._traces.data(f"fingerprint, {name}", certificate.fingerprint)
+        self._traces.canaries[f"fingerprint, {name}"] = certificate.fingerprint
         return certificate
 
     async def _media(self, who: Guest, peer: Peer, name: str) -> Transport:
