@@ -35,14 +35,16 @@ test: TIER := test
 test-all: TIER := all
 test-all: export SNUG_EVERY_MIX := 1
 test-all: hosting
+# What only computes runs meanwhile, for the time in which the others wait; its output comes after theirs.
 test test-all: $(DEV) browsers page
-	@$(MAKE) --no-print-directory -j2 -O lint test-page
-	$(MAKE) --no-print-directory test-crypto
-	$(PYTEST) $(SPREAD) --tier $(TIER) $(addprefix --ignore=,$(OF_CRYPTO))
+	@nice $(MAKE) --no-print-directory -k lint test-page test-crypto > .meanwhile 2>&1 & meanwhile=$$!; \
+	echo 'lint, the tests of crypto/ and the units of the page run meanwhile: .meanwhile has their output'; \
+	$(PYTEST) $(SPREAD) --tier $(TIER) $(addprefix --ignore=,$(OF_CRYPTO)); tests=$$?; \
+	wait $$meanwhile; meanwhile=$$?; cat .meanwhile; exit $$((tests | meanwhile))
 	$(if $(filter all,$(TIER)),$(PYTEST) --tier alone)
 
 test-crypto: $(DEV)
-	$(PYTEST) -n 2 $(OF_CRYPTO) --cov --cov-report=
+	$(PYTEST) -n 2 $(OF_CRYPTO) --cov --cov-report= -o cache_dir=.pytest_cache/crypto
 	.venv/bin/coverage report --fail-under=95 --include='crypto/*' --format=total
 
 # The page's unit tests need no browser.
