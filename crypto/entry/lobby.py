@@ -409,8 +409,9 @@ class Answer:
     door_seed: bytes = field(repr=False)
     #: The key under which the server holds the room now; the policy names a newer one for a moment.
     room_admin_public: bytes
-    #: XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome.
-    heartbeat_key: bytes = field(repr=False)
+    #: Heartbeat key and move key (64 bytes) XOR MLS-Exporter("snug 1 handed", "", 64) of the epoch of the
+    #: Welcome: useless to a reader of the answer without the Welcome.
+    handed_keys: bytes = field(repr=False)
     slot: int
     chain: bytes
     #: The replying member's clock, in Unix seconds: shows how long the answer was under way.
@@ -446,7 +447,7 @@ def encode_answer(answer: Answer | Refusal) -> bytes:
                 exactly(answer.number, 16, "a room's number"),
                 exactly(answer.door_seed, 32, "a door seed"),
                 exactly(answer.room_admin_public, 32, "a room admin's public key"),
-                exactly(answer.heartbeat_key, 32, "a beat key"),
+                exactly(answer.handed_keys, 64, "the keys of beats and moves"),
                 uint(answer.slot, 8),
                 exactly(answer.chain, 32, "a chain value"),
                 uint(answer.at, 8),
@@ -473,7 +474,7 @@ def read_answer(body: bytes) -> Answer | Refusal:
             reader.take(16),
             reader.take(32),
             reader.take(32),
-            reader.take(32),
+            reader.take(64),
             reader.uint(8),
             reader.take(32),
             reader.uint(8),

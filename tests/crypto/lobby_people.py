@@ -38,4 +38,4 @@ def knocked(
 
 
 def an_answer(welcome: bytes = b"welcome") -> Answer:
-    return Answer(welcome, b"n" * 16, b"d" * 32, b"s" * 32, b"b" * 32, 2**40, b"c" * 32, 2**31, b"ledger")
+    return Answer(welcome, b"n" * 16, b"d" * 32, b"s" * 32, b"b" * 64, 2**40, b"c" * 32, 2**31, b"ledger")

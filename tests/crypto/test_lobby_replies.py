@@ -33,7 +33,7 @@ from tests.crypto.lobby_people import ENVELOPE_KEY, NOW, TEXTS, an_answer, knock
 )
 def test_answers_round_trip(welcome: bytes, ledger: bytes, slot: int, admission: bytes) -> None:
     opened, pending = knocked()
-    fixed = (b"n" * 16, b"d" * 32, b"s" * 32, b"b" * 32)
+    fixed = (b"n" * 16, b"d" * 32, b"s" * 32, b"b" * 64)
     answer = Answer(welcome, *fixed, slot, b"c" * 32, slot, ledger, admission)
     blob = post(ENVELOPE_KEY, reply(opened, answer))
     posted = read(ENVELOPE_KEY, blob)
@@ -69,7 +69,7 @@ def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
     opened, pending = knocked()
     fixed = len(post(ENVELOPE_KEY, reply(opened, an_answer(b""))))
     assert fixed == 512
-    most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 16 + 32 * 4 + 8 + 8 + 4 + len(b"ledger") + 1)
+    most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 16 + 32 * 5 + 8 + 8 + 4 + len(b"ledger") + 1)
     large = reply(opened, an_answer(bytes(most)))
     assert len(post(ENVELOPE_KEY, large)) == BUCKETS[-1]
     assert pending.open(large) == an_answer(bytes(most))
@@ -78,7 +78,7 @@ def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["number", "door_seed", "room_admin_public", "heartbeat_key", "chain", "admission"]
+    "field", ["number", "door_seed", "room_admin_public", "handed_keys", "chain", "admission"]
 )
 def test_an_answer_s_sizes(field: str) -> None:
     opened, _ = knocked()
@@ -105,13 +105,13 @@ def _raw_reply(opened: OpenedKnock, body: bytes) -> Reply:
 
 
 ANSWER_BODY = (
-    b"\x01" + prefixed(b"w", 4) + bytes(112) + uint(7, 8) + bytes(32) + uint(9, 8) + prefixed(b"l", 4) + b"\0"
+    b"\x01" + prefixed(b"w", 4) + bytes(144) + uint(7, 8) + bytes(32) + uint(9, 8) + prefixed(b"l", 4) + b"\0"
 )
 
 
 def test_bytes_that_are_no_answer_are_refused() -> None:
     opened, pending = knocked()
-    good = Answer(b"w", bytes(16), bytes(32), bytes(32), bytes(32), 7, bytes(32), 9, b"l")
+    good = Answer(b"w", bytes(16), bytes(32), bytes(32), bytes(64), 7, bytes(32), 9, b"l")
     assert pending.open(_raw_reply(opened, ANSWER_BODY)) == good
     for cut in range(len(ANSWER_BODY)):
         with pytest.raises(MalformedError):

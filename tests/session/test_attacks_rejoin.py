@@ -102,7 +102,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoinLobby:
         number=old.number,
         door_seed=old.door_key.seed,
         room_admin_public=old.room_admin_keys.current,
-        heartbeat_key=m.hand_heartbeat_key(),
+        handed_keys=m.hand_keys(),
         slot=m.journal.slot,
         chain=m.journal.chain,
         at=int(w.now),

@@ -232,7 +232,15 @@ def test_everybody_keeps_the_same_of_the_room(sessions: SessionProcess) -> None:
     w.until(lambda: people[1].session._host is not None)
     w.until(lambda: len({p.room.membership.journal.chain for p in people[:3]}) == 1)
     kept = [
-        (m.journal.slot, m.journal.chain, m.group.epoch, m.code, m.policy.encode(), m.heartbeat_key)
+        (
+            m.journal.slot,
+            m.journal.chain,
+            m.group.epoch,
+            m.code,
+            m.policy.encode(),
+            m.heartbeat_key,
+            m.move_key,
+        )
         for m in (p.room.membership for p in people[:3])
     ]
     assert kept == kept[:1] * 3

@@ -132,6 +132,10 @@ class _Membership(_Look):
         return bytes(self._at("membership", "heartbeatKey"))
 
     @property
+    def move_key(self) -> bytes:
+        return bytes(self._at("membership", "moveKey"))
+
+    @property
     def ledger(self) -> Ledger:
         return Ledger.decode(self.ledger_bytes())
 

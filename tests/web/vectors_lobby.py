@@ -180,7 +180,7 @@ def _answers(cases: Cases) -> None:
         filled("number", 16),
         filled("door"),
         filled("steward"),
-        filled("beat"),
+        filled("handed", 64),
         2**53 - 1,
         filled("chain"),
         2**31,

@@ -51,7 +51,7 @@ def _answered(cases: Cases) -> tuple[Any, Any, Any]:
         filled("number", 16),
         filled("door"),
         filled("steward"),
-        filled("beat"),
+        filled("handed", 64),
         9,
         filled("chain"),
         2**31,

@@ -68,7 +68,7 @@ class Admissions:
             number=room.number,
             door_seed=room.door_key.seed,
             room_admin_public=room.room_admin_keys.current,
-            heartbeat_key=room.membership.hand_heartbeat_key(),
+            handed_keys=room.membership.hand_keys(),
             slot=room.membership.journal.slot,
             chain=room.membership.journal.chain,
             at=int(now),

@@ -26,10 +26,11 @@ class Adoption:
             self._ticket = RejoinTicket.decode(view.of("add")[0].ticket or b"")
         removals = [(p.removed, p.by_reference) for p in view.of("remove") if p.removed is not None]
         self.removed = [leaf for leaf, _ in removals]
-        self._left = frozenset(leaf for leaf, by_reference in removals if by_reference)
+        #: The removed leaves whose members have left.
+        self.left = frozenset(leaf for leaf, by_reference in removals if by_reference)
         back = self._ticket is not None or self._returned
         #: The removed leaves whose members neither left nor came back at another leaf.
-        self.evicted = frozenset() if back else frozenset(self.removed) - self._left
+        self.evicted = frozenset() if back else frozenset(self.removed) - self.left
         keys = {p.added.signature_key for p in view.of("add") if p.added is not None}
         self._added = [leaf for leaf, node in after.items() if node.signature_key in keys]
 
@@ -76,7 +77,7 @@ class Adoption:
             policy_before=view.policy,
             policy_after=self._policy,
             invite=ledger.invite_of(self._added[0]) if self._added else None,
-            left=self._left,
+            left=self.left,
             returned=self._returned,
             rotated=self._rotated,
             stuck_slot=ticket.slot + 1 if ticket is not None and ticket.stuck else None,

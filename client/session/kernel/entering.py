@@ -77,7 +77,7 @@ def enter_meeting(entry: Entry, secret: bytes, now: float, rng: Rng) -> Arrival:
         link_psk=link_psk(secret),
         rejoin_key=entry.rejoin_key,
         now=now,
-        handed=answer.heartbeat_key,
+        handed=answer.handed_keys,
         rng=rng,
     )
     return Arrival(membership, door_key, answer.room_admin_public)

@@ -94,12 +94,16 @@ class Membership:
     ) -> None:
         """`rejoin_key`: that of our leaf.
 
-        `handed`: the result of `hand_heartbeat_key` in the group's epoch; None: we created the group.
+        `handed`: the result of `hand_keys` in the group's epoch; None: we created the group.
         """
         self.group = group
         self.rejoin_keys = RejoinKeys(rejoin_key, rng)
+        own = exported(group, "beat") + exported(group, "move")
+        keys = own if handed is None else self._masked(handed)
         #: X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers.
-        self.heartbeat_key = exported(group, "beat") if handed is None else self._masked(handed)
+        self.heartbeat_key = keys[:32]
+        #: X("move") of the creation or the last departure (protocol section 12), handed to newcomers.
+        self.move_key = keys[32:]
         self.room = room
         self.policy = policy_of(group)
         policy.judge_group(
@@ -187,17 +191,17 @@ class Membership:
             raise ValidationError("SNUG-8", "the ticket is not signed with the leaf's current rejoin key")
         return ticket
 
-    def hand_heartbeat_key(self) -> bytes:
-        """Return the masked heartbeat key (32 bytes) for a newcomer of this epoch and for no other reader.
+    def hand_keys(self) -> bytes:
+        """Return heartbeat key and move key, masked (64 bytes), for a newcomer of this epoch and nobody else.
 
         A former host can bring another person's KeyPackage in a knock of its own, and so read the answer. The
         Welcome in it is encrypted to the newcomer's keys alone, and the mask comes from that Welcome's epoch.
         """
-        return self._masked(self.heartbeat_key)
+        return self._masked(self.heartbeat_key + self.move_key)
 
-    def _masked(self, key: bytes) -> bytes:
-        mask = exported(self.group, "handed")
-        return bytes(a ^ b for a, b in zip(key, mask, strict=True))
+    def _masked(self, keys: bytes) -> bytes:
+        mask = self.group.export("snug 1 handed", b"", 64)
+        return bytes(a ^ b for a, b in zip(keys, mask, strict=True))
 
     def prior_state(self) -> PriorState:
         """Return the state that the commit for the next slot is judged against."""
@@ -351,6 +355,8 @@ class Membership:
         self.leave_proposals.clear()
         if adoption.evicted:
             self.heartbeat_key = exported(self.group, "beat")
+        if adoption.evicted or adoption.left:
+            self.move_key = exported(self.group, "move")
         self._envelope_keys[self.epoch_slot] = exported(self.group, "veil")
         for old in sorted(self._envelope_keys)[:-_ENVELOPE_KEYS_MAX]:
             del self._envelope_keys[old]

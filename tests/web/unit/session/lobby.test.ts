@@ -134,7 +134,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
       number: some.slice(0, 16),
       doorSeed: some,
       roomAdminPublic: some,
-      heartbeatKey: some,
+      handedKeys: new Uint8Array(64),
       slot: 1,
       chain: some,
       at: START,

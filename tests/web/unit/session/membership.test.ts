@@ -48,11 +48,13 @@ test("members agree on everything, commit after commit", async () => {
   await commits(bo, { type: "HealIntent", epoch: bo.group.epoch }, [ada, cem]);
   agreed(ada, bo, cem);
   const before = hex(ada.heartbeatKey);
+  const move = hex(ada.moveKey);
   const change = (p: Policy): Policy => p.withHost(bo.signatureKey(1) ?? new Uint8Array());
   await commits(ada, { type: "PolicyIntent", change }, [bo, cem]);
   agreed(ada, bo, cem);
   assert.ok(cem.isHost(1));
   assert.equal(hex(ada.heartbeatKey), before, "nobody has gone");
+  assert.equal(hex(ada.moveKey), move);
   await commits(
     bo,
     { type: "RemoveIntent", leaf: 2, signatureKey: ada.signatureKey(2) ?? new Uint8Array() },
@@ -60,6 +62,7 @@ test("members agree on everything, commit after commit", async () => {
   );
   agreed(ada, bo);
   assert.notEqual(hex(ada.heartbeatKey), before);
+  assert.notEqual(hex(ada.moveKey), move);
   assert.deepEqual([...ada.ledger.revoked], [0x8001], "the invite goes with whom it let in");
 });
 
@@ -335,16 +338,17 @@ test("a frame that is sealed while a commit is adopted is for those who are left
   await assert.rejects(openFrame(cem.media, "audio", await between, NOW + 1), MissingKeyError);
 });
 
-test("the heartbeat key is handed to the newcomer alone", async () => {
+test("the keys of beats and moves are handed to the newcomer alone", async () => {
   const ada = await hosted();
   const intent = await enter("Bo", 0);
   const welcome = await commits(ada, intent, []);
   assert.ok(welcome);
-  assert.notDeepEqual(ada.handHeartbeatKey(), ada.heartbeatKey);
+  assert.notDeepEqual(ada.handKeys().slice(0, 32), ada.heartbeatKey);
   const group = await mls.Group.join(welcome, intent.bundle, { psks, rng: seeded("joins") });
   const facts = { room: ROOM, slot: 1, chain: ada.journal.chain, ledger: ada.ledger, linkPsk: PSK, now: NOW };
-  const bo = await Membership.create(group, { ...facts, rejoinKey: intent.rejoinKey, handed: ada.handHeartbeatKey() });
+  const bo = await Membership.create(group, { ...facts, rejoinKey: intent.rejoinKey, handed: ada.handKeys() });
   assert.deepEqual(bo.heartbeatKey, ada.heartbeatKey);
+  assert.deepEqual(bo.moveKey, ada.moveKey);
 });
 
 test("every commit of a leaf brings it another rejoin key, and its extensions stay", async () => {

@@ -111,7 +111,7 @@ export async function lets(
     rng: seeded(name),
   };
   const ledger = Ledger.decode(by.ledger.encode());
-  return Membership.create(group, { ...facts, ledger, handed: by.handHeartbeatKey() });
+  return Membership.create(group, { ...facts, ledger, handed: by.handKeys() });
 }
 
 export async function three(): Promise<readonly [Membership, Membership, Membership]> {
@@ -130,6 +130,7 @@ export function agreed(...all: readonly Membership[]): void {
       hex(m.ledger.encode()),
       hex(m.policy.encode()),
       hex(m.heartbeatKey),
+      hex(m.moveKey),
     ].join(),
   );
   assert.equal(new Set(states).size, 1, "one room");

@@ -433,7 +433,7 @@ test("a member out of step continues only from what it knows", async () => {
     number: now.number,
     doorSeed: now.doorKey.seed,
     roomAdminPublic: now.roomAdminKeys.current,
-    heartbeatKey: new Uint8Array(32),
+    handedKeys: new Uint8Array(64),
     slot: now.membership.journal.slot,
     chain: now.membership.journal.chain,
     at: hub.now,

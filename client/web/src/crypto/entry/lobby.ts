@@ -396,8 +396,11 @@ export interface Answer {
   readonly doorSeed: Bytes;
   /** The key under which the server holds the room now; the policy names a newer one for a moment. */
   readonly roomAdminPublic: Bytes;
-  /** XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome. */
-  readonly heartbeatKey: Bytes;
+  /**
+   * Heartbeat key and move key (64 bytes) XOR MLS-Exporter("snug 1 handed", "", 64) of the epoch of the Welcome: useless
+   * to a reader of the answer without the Welcome.
+   */
+  readonly handedKeys: Bytes;
   readonly slot: number;
   readonly chain: Bytes;
   /** The replying member's clock, in Unix seconds: shows how long the answer was under way. */
@@ -435,7 +438,7 @@ export function encodeAnswer(answer: Answer | Refusal): Bytes {
       exactly(answer.number, 16, "a room's number"),
       exactly(answer.doorSeed, 32, "a door seed"),
       exactly(answer.roomAdminPublic, 32, "a room admin's public key"),
-      exactly(answer.heartbeatKey, 32, "a beat key"),
+      exactly(answer.handedKeys, 64, "the keys of beats and moves"),
       uint(answer.slot, 8),
       exactly(answer.chain, 32, "a chain value"),
       uint(answer.at, 8),
@@ -461,7 +464,7 @@ export function readAnswer(body: Bytes): Answer | Refusal {
       number: reader.take(16),
       doorSeed: reader.take(32),
       roomAdminPublic: reader.take(32),
-      heartbeatKey: reader.take(32),
+      handedKeys: reader.take(64),
       slot: reader.uint(8),
       chain: reader.take(32),
       at: reader.uint(8),

@@ -77,7 +77,7 @@ async function answerFor(
     doorSeed: room.doorKey.seed,
     number: room.number,
     roomAdminPublic: room.roomAdminKeys.current,
-    heartbeatKey: m.handHeartbeatKey(),
+    handedKeys: m.handKeys(),
     slot: m.journal.slot,
     chain: m.journal.chain,
     at: Math.floor(now),

@@ -14,7 +14,8 @@ export class Adoption {
   readonly #rotated: boolean;
   readonly #ticket: RejoinTicket | null = null;
   readonly removed: readonly number[];
-  readonly #left: ReadonlySet<number>;
+  /** The removed leaves whose members have left. */
+  readonly left: ReadonlySet<number>;
   /** The removed leaves whose members neither left nor came back at another leaf. */
   readonly evicted: ReadonlySet<number>;
   readonly #added: readonly mls.Member[];
@@ -31,7 +32,7 @@ export class Adoption {
     this.removed = removals.map(({ leaf }) => leaf);
     const left = new Set(removals.filter(({ byReference }) => byReference).map(({ leaf }) => leaf));
     const back = this.#ticket !== null || this.#returned;
-    this.#left = left;
+    this.left = left;
     this.evicted = new Set(back ? [] : this.removed.filter((leaf) => !left.has(leaf)));
     const keys = view.of("add").flatMap((p) => (p.added === null ? [] : [p.added.signatureKey]));
     this.#added = after.filter(({ leafNode }) => among(leafNode.signatureKey, keys));
@@ -83,7 +84,7 @@ export class Adoption {
       policyBefore: facts.policy,
       policyAfter: this.#policy,
       invite: first === undefined ? null : ledger.inviteOf(first.leaf),
-      left: this.#left,
+      left: this.left,
       returned: this.#returned,
       rotated: this.#rotated,
       stuckSlot: this.#ticket?.stuck ? this.#ticket.slot + 1 : null,

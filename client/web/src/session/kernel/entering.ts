@@ -75,7 +75,7 @@ export async function enterMeeting(entry: Entry, secret: Bytes, { now, rng }: Co
     linkPsk: linkPsk(secret),
     rejoinKey,
     now,
-    handed: answer.heartbeatKey,
+    handed: answer.handedKeys,
     rng,
   });
   return { membership, doorKey, roomAdminPublic };

@@ -5,7 +5,8 @@
  * share (protocol sections 5 and 6). Operations must not overlap: await each before the next. Media frames are sealed
  * and opened between them, so an operation changes media state only after its last await.
  */
-import { type Bytes, type Rng, among, hex, same, systemRng } from "../../crypto/bytes";
+import { type Bytes, type Rng, among, concat, hex, same, systemRng } from "../../crypto/bytes";
+import { exactly } from "../../crypto/fields";
 import { MalformedError, MissingKeyError, SnugCryptoError, StateError, ValidationError } from "../../crypto/errors";
 import type { SigningKey } from "../../crypto/kdf";
 import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
@@ -62,7 +63,7 @@ export interface MembershipFacts {
   /** That of our leaf. */
   readonly rejoinKey: SigningKey;
   readonly now: number;
-  /** The result of `handHeartbeatKey` in the group's epoch; null: we created the group. */
+  /** The result of `handKeys` in the group's epoch; null: we created the group. */
   readonly handed?: Bytes | null;
   readonly rng?: Rng;
 }
@@ -77,6 +78,8 @@ type Row = Member & { readonly key: Bytes };
 export class Membership {
   /** X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers. */
   heartbeatKey: Bytes;
+  /** X("move") of the creation or the last departure (protocol section 12), handed to newcomers. */
+  moveKey: Bytes;
   readonly room: Bytes;
   policy: roomState.Policy;
   ledger: Ledger;
@@ -103,7 +106,9 @@ export class Membership {
     this.rejoinKeys = new RejoinKeys(facts.rejoinKey);
     this.leaveProposals = new LeaveProposals(group);
     this.#rng = facts.rng ?? systemRng;
-    this.heartbeatKey = facts.handed ? this.#masked(facts.handed) : exported(group, "beat");
+    const keys = facts.handed ? this.#masked(facts.handed) : concat(exported(group, "beat"), exported(group, "move"));
+    this.heartbeatKey = keys.slice(0, 32);
+    this.moveKey = keys.slice(32);
     this.policy = policyOf(group);
     policy.judgeGroup({
       suite: group.suite,
@@ -205,19 +210,18 @@ export class Membership {
   }
 
   /**
-   * Return the masked heartbeat key (32 bytes) for a newcomer of this epoch and for no other reader.
+   * Return heartbeat key and move key, masked (64 bytes), for a newcomer of this epoch and nobody else.
    *
    * A former host can bring another person's KeyPackage in a knock of its own, and so read the answer. The Welcome in
    * it is encrypted to the newcomer's keys alone, and the mask comes from that Welcome's epoch.
    */
-  handHeartbeatKey(): Bytes {
-    return this.#masked(this.heartbeatKey);
+  handKeys(): Bytes {
+    return this.#masked(concat(this.heartbeatKey, this.moveKey));
   }
 
-  #masked(key: Bytes): Bytes {
-    const mask = exported(this.group, "handed");
-    if (key.length !== mask.length) throw new MalformedError(`a beat key has 32 bytes, not ${key.length}`);
-    return key.map((byte, i) => byte ^ (mask[i] ?? 0));
+  #masked(keys: Bytes): Bytes {
+    const mask = this.group.export("snug 1 handed", new Uint8Array(), 64);
+    return exactly(keys, 64, "the keys of beats and moves").map((byte, i) => byte ^ (mask[i] ?? 0));
   }
 
   /** Return the state that the commit for the next slot is judged against. */
@@ -379,6 +383,7 @@ export class Membership {
     this.epochSlot = this.journal.slot;
     this.leaveProposals.clear();
     if (adoption.evicted.size > 0) this.heartbeatKey = exported(this.group, "beat");
+    if (adoption.evicted.size + adoption.left.size > 0) this.moveKey = exported(this.group, "move");
     this.#envelopeKeys.set(this.epochSlot, exported(this.group, "veil"));
     for (const began of [...this.#envelopeKeys.keys()].slice(0, -ENVELOPE_KEYS_MAX)) this.#envelopeKeys.delete(began);
     this.#installMedia(keys, new Set(adoption.removed), adoption.removed.length > 0, now);
