@@ -48,6 +48,7 @@ from snugroom.crypto.agreed.commit_view import MLS10, CommitView, LeafView, Prop
 from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
 from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX, REJOIN_SLOTS, REJOINS_MAX
 from snugroom.crypto.agreed.names import check_name, check_text, look_alike
+from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import MalformedError, SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import verify
 
@@ -348,10 +349,13 @@ def _keys_stay_or_change(old: room_state.Policy, new: room_state.Policy) -> None
 
 
 def _policy(data: bytes) -> room_state.Policy:
-    """Return a decoded policy with a title that shows what it is: it stands in every member's window."""
+    """Return a decoded policy with a sound title, and with servers of sound origins, each named once."""
     try:
         found = room_state.Policy.decode(data)
         check_text(found.title, room_state.TITLE_MAX)
+        origins = {server.origin for server in found.servers}
+        if len(origins) != len(found.servers) or any(canonical_origin(each) != each for each in origins):
+            raise MalformedError("a server is named twice, or not in canonical form")
     except MalformedError as error:
         raise ValidationError("SNUG-13", str(error)) from None
     return found

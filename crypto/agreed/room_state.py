@@ -48,6 +48,14 @@ class Mode(IntEnum):
 
 
 @dataclass(frozen=True)
+class PolicyServer:
+    """A further server at which the meeting can continue, and the hosts' key for rooms there (section 12)."""
+
+    origin: str  # canonical
+    room_admin_public: bytes  # of the current generation, 32 bytes
+
+
+@dataclass(frozen=True)
 class Policy:
     """The extension `snug_policy`: the hosts and their public keys, and the settings of the room."""
 
@@ -56,7 +64,7 @@ class Policy:
     host_public: bytes  # host key of the first generation, 32 bytes: in the meeting's first links
     mode: Mode = Mode.ASK
     title: str = ""
-    servers: tuple[str, ...] = ()
+    servers: tuple[PolicyServer, ...] = ()  # in the order in which members try them
     flags: int = 0
     #: Of the current generation, 32 bytes each. No signature is valid under a key of zeros.
     return_public: bytes = bytes(32)
@@ -89,7 +97,7 @@ class Policy:
                 uint(self.mode, 1),
                 prefixed(self.title.encode(), 1),
                 uint(len(self.servers), 1),
-                *(prefixed(s.encode(), 1) for s in self.servers),
+                *(prefixed(s.origin.encode(), 1) + s.room_admin_public for s in self.servers),
                 uint(self.flags, 1),
             )
         )
@@ -109,7 +117,7 @@ class Policy:
         except ValueError:
             raise MalformedError("policy: unknown mode") from None
         title = r.text(1)
-        servers = tuple(r.text(1) for _ in range(r.uint(1)))
+        servers = tuple(PolicyServer(r.text(1), r.take(32)) for _ in range(r.uint(1)))
         flags = r.uint(1)
         r.end()
         if flags & ~REPORTS:
@@ -146,15 +154,26 @@ class Policy:
             self, version=self.version + 1, hosts=tuple(h for h in self.hosts if h != signature_key)
         )
 
-    def with_keys(self, host_public: bytes, return_public: bytes, room_admin_public: bytes) -> Policy:
+    def with_keys(
+        self,
+        host_public: bytes,
+        return_public: bytes,
+        room_admin_public: bytes,
+        servers: tuple[PolicyServer, ...] = (),
+    ) -> Policy:
         """Return the next version, with the public keys of another generation."""
         return replace(
             self,
             version=self.version + 1,
             return_public=return_public,
             room_admin_public=room_admin_public,
+            servers=servers,
             later_keys=(*self.later_keys, host_public)[-LATER_KEYS_MAX:],
         )
+
+    def with_servers(self, servers: tuple[PolicyServer, ...]) -> Policy:
+        """Return the next version, with another list of further servers."""
+        return replace(self, version=self.version + 1, servers=servers)
 
 
 @dataclass(frozen=True)

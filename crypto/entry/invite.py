@@ -18,9 +18,11 @@ import binascii
 import ipaddress
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from snugroom.crypto.agreed.room_state import PolicyServer
 from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError
 from snugroom.crypto.fields import Reader, exactly, prefixed, uint
 from snugroom.crypto.kdf import KDF, H, Rng, SigningKey, verify
@@ -165,9 +167,17 @@ class HostSeed:
         """The key that signs a host's return (SNUG-9) and a new host's proof that it has the seed."""
         return SigningKey(KDF(self.seed, "snug 1 returns"))
 
-    def room_admin_key(self, group_id: bytes) -> SigningKey:
-        """Return the key that opens this MLS group's room at the server and replaces its gate."""
-        return SigningKey(KDF(self.seed, b"snug 1 steward" + prefixed(group_id, 2)))
+    def room_admin_key(self, group_id: bytes, origin: str | None = None) -> SigningKey:
+        """Return the key that opens this MLS group's room at the server and replaces its gate.
+
+        `origin`: of a further server, where the group's rooms have another key; None: where it began.
+        """
+        there = b"" if origin is None else origin_field(origin)
+        return SigningKey(KDF(self.seed, b"snug 1 steward" + prefixed(group_id, 2) + there))
+
+    def servers(self, group_id: bytes, origins: Iterable[str]) -> tuple[PolicyServer, ...]:
+        """Return further servers for this MLS group's policy. MalformedError if one is not canonical."""
+        return tuple(PolicyServer(each, self.room_admin_key(group_id, each).public) for each in origins)
 
     def invite_token(self, index: int) -> bytes:
         """Return the token (16 bytes) in the link of invite `index` (0 to 65,535), which authorises it."""
@@ -207,9 +217,9 @@ class HostKeys:
         """Return (host key 32, token 16) of the invite `index` in each generation, the newest first."""
         return [(seed.host_public, seed.invite_token(index)) for seed in reversed(self.seeds)]
 
-    def room_admin_key(self, group_id: bytes, public: bytes) -> SigningKey | None:
+    def room_admin_key(self, group_id: bytes, public: bytes, origin: str | None = None) -> SigningKey | None:
         """Return the room admin key of this MLS group with that public half; None if no seed makes it."""
-        keys = (seed.room_admin_key(group_id) for seed in reversed(self.seeds))
+        keys = (seed.room_admin_key(group_id, origin) for seed in reversed(self.seeds))
         return next((key for key in keys if key.public == public), None)
 
     def encode(self) -> bytes:

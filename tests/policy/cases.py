@@ -12,7 +12,7 @@ from functools import cache
 
 from snugroom.crypto.agreed.commit_view import CommitView, ProposalView
 from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX
-from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, Identity, Mode
+from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, Identity, Mode, PolicyServer
 from tests.policy.cases_rejoin import snug_8, valid_rejoins
 from tests.policy.commits import (
     ADA,
@@ -48,6 +48,8 @@ from tests.policy.commits import (
     returning,
 )
 from tests.policy.host_cases import new_keys, other_keys, snug_9
+
+SERVERS = (PolicyServer("https://s.example", h("admin", 1)), PolicyServer("http://[::1]:8080", h("admin", 2)))
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ def _valid_removals() -> Iterator[tuple[str, CommitView]]:
     yield "policy: hosts", commit(ADA, gce(hosts=tuple(m.signature_key for m in MEMBERS.values())))
     yield "policy: no host", commit(ADA, gce(hosts=()))
     yield from new_keys()
-    yield "policy: servers", commit(ADA, gce(servers=()))
+    yield "policy: servers", commit(ADA, gce(servers=SERVERS))
+    yield "policy: no servers", commit(ADA, gce(servers=()), policy=replace(POLICY, servers=SERVERS))
     yield "policy and add", commit(ADA, gce(title="Eve comes"), psk(), add(), context={"invite": OPEN})
     yield "farewell", commit(BO, farewell(CEM))
     yield "farewell of two", commit(BO, farewell(CEM), farewell(DANA))
@@ -337,7 +340,18 @@ def _snug_13() -> Iterator[tuple[str, CommitView]]:
     yield "too long a title", commit(ADA, gce(title="t" * 129))
     for title in ("Weekly\x1b[2J", "\u202eylkeeW", "W" + 3 * "\u0330" + "eekly", "We\u0301kly"):
         yield f"the title {title!a}", commit(ADA, gce(title=title))
-    yield "too many servers", commit(ADA, gce(servers=("https://s.example",) * 9))
+    nine = tuple(PolicyServer(f"https://{n}.example", h("admin", n)) for n in range(9))
+    yield "too many servers", commit(ADA, gce(servers=nine))
+    yield "a server twice", commit(ADA, gce(servers=(SERVERS[0], SERVERS[0])))
+    for origin in (
+        "https://S.example",
+        "https://s.example/",
+        "https://s.example:443",
+        "file:///etc",
+        "s.example",
+        "",
+    ):
+        yield f"the server {origin!r}", commit(ADA, gce(servers=(PolicyServer(origin, h("admin")),)))
     yield (
         "an unknown mode",
         commit(

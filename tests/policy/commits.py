@@ -21,6 +21,7 @@ from snugroom.crypto.agreed.room_state import (
     Identity,
     Mode,
     Policy,
+    PolicyServer,
     RejoinTicket,
     host_return_message,
 )
@@ -64,7 +65,7 @@ POLICY = Policy(
     HOST_KEY.public,
     Mode.ASK,
     "Weekly",
-    ("https://two.example",),
+    (PolicyServer("https://two.example", h("admin")),),
     return_public=RETURN_KEY.public,
     room_admin_public=h("room admin"),
     later_keys=(h("later key"),),

@@ -22,6 +22,7 @@ from snugroom.crypto.agreed.room_state import (
     Identity,
     Mode,
     Policy,
+    PolicyServer,
     RejoinTicket,
 )
 from snugroom.crypto.errors import MalformedError
@@ -43,7 +44,7 @@ policies = st.builds(
     host_public=b32,
     mode=st.sampled_from(Mode),
     title=short(TITLE_MAX),
-    servers=st.lists(short(255), max_size=SERVERS_MAX).map(tuple),
+    servers=st.lists(st.builds(PolicyServer, short(255), b32), max_size=SERVERS_MAX).map(tuple),
     flags=st.sampled_from((0, REPORTS)),
     return_public=b32,
     room_admin_public=b32,
@@ -185,13 +186,16 @@ def raw_policy(
     flags: bytes = b"\0",
 ) -> bytes:
     parts = [b"\1", bytes(4), bytes([len(hosts)]), *hosts, bytes(96), b"\0", bytes([mode, len(title)]), title]
-    return b"".join([*parts, bytes([len(servers)]), *(bytes([len(s)]) + s for s in servers), flags])
+    return b"".join(
+        [*parts, bytes([len(servers)]), *(bytes([len(s)]) + s + bytes(32) for s in servers), flags]
+    )
 
 
 def test_a_policy_in_raw_bytes() -> None:
     one, two = sorted((h(1), h(2)))
     raw = raw_policy([one, two], mode=2, title=b"t", servers=(b"a", b""), flags=b"\1")
-    assert Policy.decode(raw) == Policy(0, (one, two), bytes(32), Mode.LOCKED, "t", ("a", ""), REPORTS)
+    servers = (PolicyServer("a", bytes(32)), PolicyServer("", bytes(32)))
+    assert Policy.decode(raw) == Policy(0, (one, two), bytes(32), Mode.LOCKED, "t", servers, REPORTS)
     assert Policy.decode(raw).reports
 
 
@@ -225,7 +229,7 @@ def test_a_policy_at_its_limits() -> None:
         h("host"),
         Mode.LOCKED,
         "é" * (TITLE_MAX // 2),
-        ("s" * 255,) * SERVERS_MAX,
+        (PolicyServer("s" * 255, h("admin")),) * SERVERS_MAX,
         later_keys=tuple(h("later", n) for n in range(LATER_KEYS_MAX)),
     )
     for keys in ((*most.later_keys, h("one more")), (h("host"),), (h(1), h(1))):
@@ -235,7 +239,7 @@ def test_a_policy_at_its_limits() -> None:
     for changed in (
         replace(most, version=2**32),
         replace(most, title="t" * 256),
-        replace(most, servers=("s" * 256,)),
+        replace(most, servers=(PolicyServer("s" * 256, h("admin")),)),
     ):
         with pytest.raises(MalformedError):
             changed.encode()

@@ -13,7 +13,7 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.kernel.intents import AddIntent, PolicyIntent
-from snugroom.crypto.agreed.room_state import Mode
+from snugroom.crypto.agreed.room_state import Mode, PolicyServer
 from snugroom.crypto.entry.invite import HostSeed
 from tests.session.hosts import lobby_of, two_hosts
 from tests.session.world import Participant, World, seeds
@@ -408,7 +408,10 @@ def test_a_policy_that_changes_at_once_in_all_is_told_in_full() -> None:
         if p.title:
             return None
         return replace(
-            p.with_host(stranger), mode=Mode.ASK, title="Elsewhere", servers=("https://meet.example",)
+            p.with_host(stranger),
+            mode=Mode.ASK,
+            title="Elsewhere",
+            servers=(PolicyServer("https://meet.example", stranger),),
         )
 
     ada.room.queue(PolicyIntent(change), w.now)

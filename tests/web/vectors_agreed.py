@@ -18,6 +18,7 @@ from snugroom.crypto.agreed.room_state import (
     Identity,
     Mode,
     Policy,
+    PolicyServer,
     RejoinTicket,
     host_return_message,
 )
@@ -60,13 +61,18 @@ def _policies(cases: Cases, keys: list[bytes]) -> None:
             keys[4],
             Mode.LOCKED,
             "Bücher \U0001f98a",
-            (ORIGIN, OTHER),
+            (PolicyServer(ORIGIN, keys[9]), PolicyServer(OTHER, keys[10])),
             REPORTS,
             keys[5],
             keys[6],
             (keys[8], keys[7]),
         ),
-        replace(small, title="t" * 128, hosts=tuple(keys[:16]), servers=tuple(str(i) for i in range(8))),
+        replace(
+            small,
+            title="t" * 128,
+            hosts=tuple(keys[:16]),
+            servers=tuple(PolicyServer(str(i), keys[i]) for i in range(8)),
+        ),
     ]
     for policy in policies[:2]:
         cases.cuts("policy", policy.encode())
@@ -76,7 +82,7 @@ def _policies(cases: Cases, keys: list[bytes]) -> None:
         replace(small, title="é" * 65),
         replace(small, hosts=tuple(keys[:17])),
         replace(small, hosts=(keys[0], keys[0])),
-        replace(small, servers=tuple(str(i) for i in range(9))),
+        replace(small, servers=tuple(PolicyServer(str(i), keys[i]) for i in range(9))),
         replace(small, flags=2),
         replace(small, hosts=()),
         replace(small, later_keys=tuple(keys[2:17])),
@@ -91,6 +97,7 @@ def _policies(cases: Cases, keys: list[bytes]) -> None:
     full = replace(policies[1], version=7, later_keys=tuple(keys[5:20])).encode()
     for encoded in (raw, full):
         cases.do("with_keys", encoded, keys[1], keys[2], keys[3])
+        cases.do("with_servers", encoded, OTHER, keys[3])
     for key in (keys[0], keys[2], keys[19]):
         cases.do("with_host", raw, key)
         cases.do("without_host", raw, key)
@@ -181,6 +188,7 @@ def room_state_cases() -> Any:
         with_host=lambda data, key: Policy.decode(data).with_host(key).encode(),
         without_host=lambda data, key: Policy.decode(data).without_host(key).encode(),
         with_keys=lambda data, *keys: Policy.decode(data).with_keys(*keys).encode(),
+        with_servers=lambda data, *one: Policy.decode(data).with_servers((PolicyServer(*one),)).encode(),
         identity=partial(_again, Identity),
         ticket=partial(_again, RejoinTicket),
         ticket_message=lambda data, *keys: RejoinTicket.decode(data).message(*keys),

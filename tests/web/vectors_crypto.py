@@ -279,7 +279,8 @@ def _invited(origin: str, secret: bytes, host: bytes, index: int, token: bytes, 
 def _keys_of(seed: bytes, group_id: bytes) -> Any:
     host = HostSeed(seed)
     tokens = [host.invite_token(index) for index in (0, 1, 0x8000, 0xFFFF)]
-    return [host.host_public, host.return_public, host.room_admin_key(group_id).public, tokens]
+    servers = [[each.origin, each.room_admin_public] for each in host.servers(group_id, (ORIGIN, OTHER))]
+    return [host.host_public, host.return_public, host.room_admin_key(group_id).public, tokens, servers]
 
 
 def _origins(cases: Cases) -> None:

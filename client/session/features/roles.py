@@ -227,7 +227,7 @@ def changes(change: Change, m: Membership) -> Iterator[ev.PolicyChanged]:
         )
     if before.title != after.title:
         yield ev.PolicyChanged(by, "title", sentence("room.titled", who=who, title=after.title))
-    if before.servers != after.servers:
+    if [server.origin for server in before.servers] != [server.origin for server in after.servers]:
         yield ev.PolicyChanged(by, "servers", sentence("room.servers", who=who))
 
 

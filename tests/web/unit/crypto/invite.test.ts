@@ -6,6 +6,8 @@ import * as invite from "../../../../client/web/src/crypto/entry/invite";
 import { HostSeed, Invite } from "../../../../client/web/src/crypto/entry/invite";
 import { compareWithPython } from "./cases";
 
+/** As in tests/web/cases.py. */
+const [ORIGIN, OTHER] = ["https://meet.example", "http://127.0.0.1:8080"];
 const INDICES = [0, 1, 0x8000, 0xffff];
 
 compareWithPython("invite", {
@@ -22,7 +24,9 @@ compareWithPython("invite", {
   keys: async (seed: Bytes, groupId: Bytes) => {
     const host = await HostSeed.from(seed);
     const roomAdmin = await host.roomAdminKey(groupId);
-    return [host.hostPublic, host.returnPublic, roomAdmin.public, INDICES.map((index) => host.inviteToken(index))];
+    const servers = (await host.servers(groupId, [ORIGIN, OTHER])).map((each) => [each.origin, each.roomAdminPublic]);
+    const tokens = INDICES.map((index) => host.inviteToken(index));
+    return [host.hostPublic, host.returnPublic, roomAdmin.public, tokens, servers];
   },
   token: async (seed: Bytes, index: number) => (await HostSeed.from(seed)).inviteToken(index),
   lobby: async (secret: Bytes, origin: string, day: number) => [

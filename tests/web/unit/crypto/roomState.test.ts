@@ -31,8 +31,13 @@ interface How {
 }
 
 compareWithPython("room_state", {
-  policy: again("Policy", Policy),
+  policy: (data: Bytes) => {
+    const { servers, ...rest } = again("Policy", Policy)(data) as Policy;
+    return { ...rest, servers: servers.map((server) => ({ type: "PolicyServer", ...server })) };
+  },
   with_host: (data: Bytes, key: Bytes) => Policy.decode(data).withHost(key).encode(),
+  with_servers: (data: Bytes, origin: string, roomAdminPublic: Bytes) =>
+    Policy.decode(data).withServers([{ origin, roomAdminPublic }]).encode(),
   with_keys: (data: Bytes, hostPublic: Bytes, returnPublic: Bytes, roomAdmin: Bytes) =>
     Policy.decode(data).withKeys(hostPublic, returnPublic, roomAdmin).encode(),
   without_host: (data: Bytes, key: Bytes) => Policy.decode(data).withoutHost(key).encode(),

@@ -13,6 +13,7 @@ import { NO_HEARTBEAT } from "./heartbeat";
 import { among, type Bytes, hex, same, utf8 } from "../bytes";
 import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
 import { verify } from "../kdf";
+import { canonicalOrigin } from "../entry/invite";
 import { checkName, checkText, lookAlike } from "./names";
 import { LEDGER_KEYS_MAX, REJOINS_MAX, REJOIN_SLOTS } from "./ledger";
 import * as roomState from "./roomState";
@@ -272,11 +273,18 @@ function snug13(v: CommitView): void {
   }
 }
 
-/** Return a decoded policy with a title that shows what it is: it stands in every member's window. */
+/**
+ * Return a decoded policy with a title that shows what it is: it stands in every member's window.
+ *
+ * Members connect to its servers: each is an origin in canonical form, and named once.
+ */
 const soundPolicy = (data: Bytes): roomState.Policy =>
   reading(13, () => {
     const found = roomState.Policy.decode(data);
     checkText(found.title, roomState.TITLE_MAX);
+    const origins = found.servers.map(({ origin }) => origin);
+    if (new Set(origins).size !== origins.length || origins.some((each) => canonicalOrigin(each) !== each))
+      throw new MalformedError("a server is named twice, or not in canonical form");
     return found;
   });
 

@@ -41,6 +41,14 @@ export type Mode = (typeof Mode)[keyof typeof Mode];
 
 const isMode = (value: number): value is Mode => value <= Mode.LOCKED;
 
+/** A further server at which the meeting can continue, and the hosts' key for rooms there (section 12). */
+export interface PolicyServer {
+  /** Canonical. */
+  readonly origin: string;
+  /** Of the current generation, 32 bytes. */
+  readonly roomAdminPublic: Bytes;
+}
+
 /** Fields of a `Policy`. */
 export interface PolicyFields {
   readonly version: number;
@@ -50,7 +58,8 @@ export interface PolicyFields {
   readonly hostPublic: Bytes;
   readonly mode?: Mode;
   readonly title?: string;
-  readonly servers?: readonly string[];
+  /** In the order in which members try them. */
+  readonly servers?: readonly PolicyServer[];
   readonly flags?: number;
   /** Of the current generation, 32 bytes each. No signature is valid under a key of zeros. */
   readonly returnPublic?: Bytes;
@@ -66,7 +75,7 @@ export class Policy implements PolicyFields {
   readonly hostPublic: Bytes;
   readonly mode: Mode;
   readonly title: string;
-  readonly servers: readonly string[];
+  readonly servers: readonly PolicyServer[];
   readonly flags: number;
   readonly returnPublic: Bytes;
   readonly roomAdminPublic: Bytes;
@@ -119,7 +128,7 @@ export class Policy implements PolicyFields {
       uint(this.mode, 1),
       prefixed(utf8(this.title), 1),
       uint(this.servers.length, 1),
-      ...this.servers.map((server) => prefixed(utf8(server), 1)),
+      ...this.servers.flatMap(({ origin, roomAdminPublic }) => [prefixed(utf8(origin), 1), roomAdminPublic]),
       uint(this.flags, 1),
     );
   }
@@ -135,7 +144,7 @@ export class Policy implements PolicyFields {
     const mode = r.uint(1);
     if (!isMode(mode)) throw new MalformedError("policy: unknown mode");
     const title = r.text(1);
-    const servers = several(r.uint(1), () => r.text(1));
+    const servers = several(r.uint(1), () => ({ origin: r.text(1), roomAdminPublic: r.take(32) }));
     const flags = r.uint(1);
     r.end();
     if (flags & ~REPORTS) throw new MalformedError("policy: flags that are not defined");
@@ -164,9 +173,19 @@ export class Policy implements PolicyFields {
   }
 
   /** Return the next version, with the public keys of another generation. */
-  withKeys(hostPublic: Bytes, returnPublic: Bytes, roomAdminPublic: Bytes): Policy {
+  withKeys(
+    hostPublic: Bytes,
+    returnPublic: Bytes,
+    roomAdminPublic: Bytes,
+    servers: readonly PolicyServer[] = [],
+  ): Policy {
     const laterKeys = [...this.laterKeys, hostPublic].slice(-LATER_KEYS_MAX);
-    return this.with({ version: this.version + 1, returnPublic, roomAdminPublic, laterKeys });
+    return this.with({ version: this.version + 1, returnPublic, roomAdminPublic, servers, laterKeys });
+  }
+
+  /** Return the next version, with another list of further servers. */
+  withServers(servers: readonly PolicyServer[]): Policy {
+    return this.with({ version: this.version + 1, servers });
   }
 }
 

@@ -13,6 +13,7 @@
  */
 
 import { sentence } from "../../words/sentence";
+import type { PolicyServer } from "../agreed/roomState";
 import { type Bytes, concat, hex, type Rng, same, systemRng, utf8 } from "../bytes";
 import { AuthenticationError, MalformedError, UnsupportedError } from "../errors";
 import { exactly, prefixed, Reader, uint } from "../fields";
@@ -158,9 +159,21 @@ export class HostSeed {
     return this.returnKey.public;
   }
 
-  /** Return the key that opens this MLS group's room at the server and replaces its gate. */
-  roomAdminKey(groupId: Bytes): Promise<SigningKey> {
-    return SigningKey.fromSeed(KDF(this.seed, concat(utf8("snug 1 steward"), prefixed(groupId, 2))));
+  /**
+   * Return the key that opens this MLS group's room at the server and replaces its gate.
+   *
+   * `origin`: of a further server, where the group's rooms have another key; null: where it began.
+   */
+  roomAdminKey(groupId: Bytes, origin: string | null = null): Promise<SigningKey> {
+    const there = origin === null ? new Uint8Array() : originField(origin);
+    return SigningKey.fromSeed(KDF(this.seed, concat(utf8("snug 1 steward"), prefixed(groupId, 2), there)));
+  }
+
+  /** Return further servers for this MLS group's policy. MalformedError if one is not canonical. */
+  servers(groupId: Bytes, origins: readonly string[]): Promise<PolicyServer[]> {
+    return Promise.all(
+      origins.map(async (origin) => ({ origin, roomAdminPublic: (await this.roomAdminKey(groupId, origin)).public })),
+    );
   }
 
   /** Return the token (16 bytes) in the link of invite `index` (0 to 65,535), which authorises it. */
@@ -210,9 +223,9 @@ export class HostKeys {
   }
 
   /** Return the room admin key of this MLS group with that public half; null if no seed makes it. */
-  async roomAdminKey(groupId: Bytes, publicHalf: Bytes): Promise<SigningKey | null> {
+  async roomAdminKey(groupId: Bytes, publicHalf: Bytes, origin: string | null = null): Promise<SigningKey | null> {
     for (const seed of this.seeds.toReversed()) {
-      const key = await seed.roomAdminKey(groupId);
+      const key = await seed.roomAdminKey(groupId, origin);
       if (same(key.public, publicHalf)) return key;
     }
     return null;

@@ -128,9 +128,14 @@ export class HostKeyRotation extends Feature {
       const seed = (this.#next = await HostSeed.fromRandom(room.rng));
       const before = m.policy.returnPublic;
       const admin = (await seed.roomAdminKey(m.group.groupId)).public;
-      // Null: done, or another host was quicker.
-      const change = (policy: Policy): Policy | null =>
-        same(policy.returnPublic, before) ? policy.withKeys(seed.hostPublic, seed.returnPublic, admin) : null;
+      const servers = await seed.servers(m.group.groupId, m.policy.servers.map(({ origin }) => origin));
+      // Null: done, or another host was quicker. A server that another host has just added is left out: its key is old.
+      const change = (policy: Policy): Policy | null => {
+        const kept = servers.filter(({ origin }) => policy.servers.some((each) => each.origin === origin));
+        return same(policy.returnPublic, before)
+          ? policy.withKeys(seed.hostPublic, seed.returnPublic, admin, kept)
+          : null;
+      };
       this.#intent = { type: "PolicyIntent", change };
     }
     await room.queueOnce(this.#intent, now);

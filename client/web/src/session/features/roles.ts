@@ -197,7 +197,8 @@ export function changes(change: Change, m: Membership): PolicyChanged[] {
     tell("mode", sentence(key, { who }), { mode: MODES[after.mode] });
   }
   if (before.title !== after.title) tell("title", sentence("room.titled", { who, title: after.title }));
-  if (before.servers.length !== after.servers.length || before.servers.some((s, i) => s !== after.servers[i]))
+  const origins = ({ servers }: Policy): string => servers.map(({ origin }) => origin).join();
+  if (origins(before) !== origins(after))
     tell("servers", sentence("room.servers", { who }));
   return found;
 }
