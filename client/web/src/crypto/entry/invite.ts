@@ -24,7 +24,7 @@ export { SigningKey, verify };
 
 const SECRET_SIZE = 16;
 const TOKEN_SIZE = 16;
-const NUMBER_SIZE = 16;
+export const NUMBER_SIZE = 16;
 const NONCE_SIZE = 32;
 const ORIGIN_MAX = 255;
 /** Maximum number of further servers in a link. */
