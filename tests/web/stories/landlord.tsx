@@ -54,6 +54,7 @@ function now(at: number, connections: number): Now {
       lobbies: connections === 0 ? [] : [{ number: hexOf(55), handles: [hexOf(500)] }],
       blobs: connections === 0 ? 0 : commits.length + relays.length, blob_bytes: connections === 0 ? 0 : relays.reduce((sum, { bytes }) => sum + bytes, 0),
       sealed_media: { packets: connections * 410, bytes: connections * 214_000, ended_streams: 0 }, srtp_sessions: connections,
+      permission: { policy: "tokens", vouchers_exchanged: 3, tokens_spent: 17 },
       own_keys: ["Ed25519, for receipts", "ECDSA P-256, for the transport of media"], files_open_for_writing: 0,
       people: [...here, hexOf(500)].map(person),
     },

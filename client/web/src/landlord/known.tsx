@@ -27,6 +27,13 @@ export function Known({ now }: { readonly now: Now }) {
             value={say("known_sizes_value", { packets: number(held.sealed_media.packets), size: size(held.sealed_media.bytes) })}
           />
           <Fact name="known_changes" value={say("known_changes_value", { slot: number(slot) })} />
+          <Fact
+            name="known_opens"
+            value={say(`known_opens_${held.permission.policy}`, {
+              vouchers: number(held.permission.vouchers_exchanged),
+              tokens: number(held.permission.tokens_spent),
+            })}
+          />
           <Fact name="known_own" value={held.own_keys.join("; ")} why={say("known_own_why")} />
         </dl>
       </section>

@@ -62,6 +62,11 @@ export interface Disclosure {
   readonly sealed_media: { readonly packets: number; readonly bytes: number; readonly ended_streams: number };
   readonly srtp_sessions: number;
   readonly own_keys: readonly string[];
+  readonly permission: {
+    readonly policy: "anyone" | "password" | "tokens";
+    readonly vouchers_exchanged: number;
+    readonly tokens_spent: number;
+  };
   /** -1: unknown on that system. */
   readonly files_open_for_writing: number;
   readonly people: readonly Person[];
