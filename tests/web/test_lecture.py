@@ -96,7 +96,7 @@ async def test_no_name_and_no_secret_is_in_the_window(open_lecture: Lecture, tab
     # the search can find: what is known is there
     assert "127.0.0.1" in told
     assert json.loads(told)["disclosure"]["rooms"][0]["number"] in shown
-    assert "anybody: nothing is asked" in shown
+    assert "Nothing is asked of them." in shown
 
 
 async def test_a_relayed_frame_is_noise_to_a_decoder(tabs: tuple[Page, Page]) -> None:

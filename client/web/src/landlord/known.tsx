@@ -29,7 +29,8 @@ export function Known({ now }: { readonly now: Now }) {
           <Fact name="known_changes" value={say("known_changes_value", { slot: number(slot) })} />
           <Fact
             name="known_opens"
-            value={say(`known_opens_${held.permission.policy}`, {
+            value={say(`known_opens_${held.permission.policy}`)}
+            why={say(`known_opens_${held.permission.policy}_why`, {
               vouchers: number(held.permission.vouchers_exchanged),
               tokens: number(held.permission.tokens_spent),
             })}
