@@ -17,7 +17,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import pytest
@@ -26,6 +26,7 @@ from snugroom.server.sfu.io.dtls import Certificate
 from snugroom.server.wire.messages import Streams, Transport
 from tests.media_server.framed import by_tcp, put
 from tests.media_server.peer import Peer, rtp
+from tests.network.namespace import UnavailableError, inside, run
 from tests.patience import PATIENCE
 from tests.proof.memory import SHORTEST, Searcher, Snapshot, processes, snapshot
 from tests.server.wire_clients import Guest, Place
@@ -33,8 +34,14 @@ from tests.server.wire_clients import Guest, Place
 ROOT = Path(__file__).parents[2]
 
 
-def _address() -> str:
+#: Addresses that the loopback of a network namespace takes.
+NETWORK6: Final = "fd77:1a2b:3c4d:5e6f"
+
+
+def _address(six: bool) -> str:
     """An address of loopback with so many digits that no other text has them by chance."""
+    if six:
+        return ":".join([NETWORK6, *(f"{random.randrange(0x1000, 0x10000):x}" for _ in range(4))])
     return "127." + ".".join(str(random.randrange(100, 255)) for _ in range(3))
 
 
@@ -57,7 +64,13 @@ class Traces:
     def place(self, name: str, host: str, port: int) -> None:
         """An address as text, and as sockets have it: the port before the address."""
         self.text(f"{name}: host", host)
-        self.short[f"{name}: sockaddr"] = port.to_bytes(2, "big") + socket.inet_aton(host)
+        if ":" in host:
+            self.canaries[f"{name}: sockaddr"] = (
+                port.to_bytes(2, "big") + bytes(4) + socket.inet_pton(socket.AF_INET6, host)
+            )
+            self.canaries[f"{name}: in6_addr"] = socket.inet_pton(socket.AF_INET6, host)
+        else:
+            self.short[f"{name}: sockaddr"] = port.to_bytes(2, "big") + socket.inet_aton(host)
 
     def found(self, snapshots: Mapping[str, Snapshot]) -> dict[str, dict[str, list[str]]]:
         """Return what is in each process, each with some of its places. Equal parts are searched once."""
@@ -107,9 +120,9 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path, more: str) -> AsyncIterator[Running]:
+async def serving(folder: Path, listen: str, more: str) -> AsyncIterator[Running]:
     settings = folder / "snug.toml"
-    settings.write_text('listen = "127.0.0.1:0"\nforget_time = 1.5\nroom_linger = 0.0\n' + more)
+    settings.write_text(f'listen = "{listen}"\nforget_time = 1.5\nroom_linger = 0.0\n' + more)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "snugroom.server", "--config", str(settings), "--inspectable"),
         cwd=ROOT,
@@ -130,8 +143,10 @@ async def serving(folder: Path, more: str) -> AsyncIterator[Running]:
 class Visitors:
     """Clients at all of the server's doors, each from an address of its own."""
 
-    def __init__(self, server: Running, traces: Traces) -> None:
+    def __init__(self, server: Running, traces: Traces, six: bool) -> None:
         self._server = server
+        self._six = six
+        self._family = socket.AF_INET6 if six else socket.AF_INET
         self._traces = traces
         self._headers = {
             "User-Agent": traces.text("user agent", f"Canary/{random.randbytes(9).hex()}"),
@@ -148,15 +163,15 @@ class Visitors:
         udp = Peer((1111, "audio"), certificate=self._certificate("UDP"))
         tcp = Peer((2222, "audio"), certificate=self._certificate("TCP"))
         self._peers += [udp, tcp]
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind((_address(), 0))
+        sock = socket.socket(self._family, socket.SOCK_DGRAM)
+        sock.bind((_address(self._six), 0))
         sock.setblocking(False)
         put(udp, sock)
         answer = await self._media(one, udp, "UDP")
-        framed = await by_tcp(tcp, answer.address, answer.port, source=_address())
+        framed = await by_tcp(tcp, answer.address, answer.port, source=_address(self._six))
         await self._media(two, tcp, "TCP")
         for name, its in (("UDP", sock), ("TCP", framed.sock)):
-            self._traces.place(f"ICE over {name}", *its.getsockname())
+            self._traces.place(f"ICE over {name}", *its.getsockname()[:2])
         for number in range(20):
             udp.send_rtp(rtp(1111, number, b"sealed", kind="audio"))
             tcp.send_rtp(rtp(2222, number, b"sealed", kind="audio"))
@@ -182,7 +197,7 @@ class Visitors:
         return answer
 
     async def _place(self, stack: contextlib.AsyncExitStack, name: str) -> Place:
-        host = _address()
+        host = _address(self._six)
         connector = aiohttp.TCPConnector(local_addr=(host, 0), limit=0)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         self._traces.text(f"{name}: host", host)
@@ -203,23 +218,25 @@ class Visitors:
 
     async def _garbage(self, udp: int) -> None:
         """No HTTP, no door, no media: from strangers."""
-        host, port = self._server.url.removeprefix("http://").split(":")
+        host, port = self._server.url.removeprefix("http://").rsplit(":", 1)
+        host = host.strip("[]")
         junk = self._traces.text("garbage", random.randbytes(12).hex()).encode()
         for words in (
             junk + b"\r\n\r\n",
             b"GET /" + junk + b" HTTP/1.1\r\n" + junk + b"\r\n\r\n",
             b"\x16" + junk,
         ):
-            with socket.create_connection((host, int(port)), source_address=(_address(), 0)) as sock:
-                self._traces.place("stranger", *sock.getsockname())
+            source = _address(self._six), 0
+            with socket.create_connection((host, int(port)), source_address=source) as sock:
+                self._traces.place("stranger", *sock.getsockname()[:2])
                 sock.sendall(words)
                 sock.settimeout(PATIENCE)
                 with contextlib.suppress(OSError):
                     while sock.recv(4096):
                         pass
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.bind((_address(), 0))
-            self._traces.place("stranger by UDP", *sock.getsockname())
+        with socket.socket(self._family, socket.SOCK_DGRAM) as sock:
+            sock.bind((_address(self._six), 0))
+            self._traces.place("stranger by UDP", *sock.getsockname()[:2])
             for first in (b"\x80", b"\x00\x01", b"\x16\xfe\xfd"):
                 sock.sendto(first + junk + bytes(20), (host, udp))
 
@@ -243,9 +260,27 @@ async def _forgotten(server: Running) -> None:
 )
 async def test_nothing_that_identifies_a_client_is_left(tmp_path: Path, settings: str) -> None:
     """Also of clients whose IPv6 addresses a proxy tells."""
+    await _all_forgotten(tmp_path, "127.0.0.1:0", settings)
+
+
+def test_nor_of_a_client_with_an_ipv6_address(tmp_path: Path) -> None:
+    """In a network namespace, whose loopback takes all addresses of a network."""
+
+    def whole() -> None:
+        run("ip", "-6", "route", "add", "local", f"{NETWORK6}::/64", "dev", "lo")
+        run("sysctl", "-qw", "net.ipv6.ip_nonlocal_bind=1")
+        asyncio.run(_all_forgotten(tmp_path, "[::1]:0", ""))
+
+    try:
+        inside(whole)
+    except UnavailableError as why:
+        pytest.skip(str(why))
+
+
+async def _all_forgotten(folder: Path, listen: str, settings: str) -> None:
     traces = Traces()
-    async with serving(tmp_path, settings) as server:
-        visitors = Visitors(server, traces)
+    async with serving(folder, listen, settings) as server:
+        visitors = Visitors(server, traces, six=":" in listen.rpartition(":")[0])
         async with contextlib.AsyncExitStack() as stack:
             await visitors.come(stack)
             there = server.search(traces)
