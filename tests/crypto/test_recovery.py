@@ -25,7 +25,7 @@ from snugroom.crypto.kdf import H, seal, verify
 KEY = recovery.recovery_key(bytes(range(32)))
 SEED = HostSeed(bytes([7]) * 32)
 GROUP = bytes([9]) * 16
-ANSWER = lobby.Answer(b"welcome", bytes(16), bytes(32), bytes(32), bytes(32), 3, bytes(32), 4, b"ledger", b"")
+ANSWER = lobby.Answer(b"welcome", bytes(16), bytes(32), bytes(32), bytes(64), 3, bytes(32), 4, b"ledger", b"")
 REFUSAL = lobby.Refusal("no")
 
 b16, b32 = (st.binary(min_size=n, max_size=n) for n in (16, 32))
