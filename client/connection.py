@@ -186,8 +186,8 @@ class Connection:
                     queue = self._queues.get(endpoint)
                     if queue is not None:
                         queue.put_nowait(messages.encode(message))
-                case ev.Connect(endpoint, path):
-                    self._connect(endpoint, self.session.origin + path)
+                case ev.Connect(endpoint, path, origin):
+                    self._connect(endpoint, (origin or self.session.origin) + path)
                 case ev.Disconnect(endpoint):
                     self._closing.add(endpoint)
                     if endpoint == ev.ROOM:  # the next connection is another one for the media server, too

@@ -83,7 +83,12 @@ def _files(parser: argparse.ArgumentParser) -> None:
 
 
 def _host(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", metavar="URL", help="such as http://127.0.0.1:8080")
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        action="append",
+        help="such as http://127.0.0.1:8080; may be repeated: where the meeting can go on",
+    )
     parser.add_argument(
         "--keep", metavar="FILE", type=Path, help="write a sealed recovery file, to return after a crash"
     )
@@ -195,7 +200,8 @@ def _hosting(arguments: argparse.Namespace, options: Options) -> tuple[str, Call
         arguments.recovery_file = RecoveryFile(arguments.kept, phrase, kept)
     if arguments.keep is not None:
         arguments.recovery_file = RecoveryFile(arguments.keep, _phrase(arguments, arguments.keep, twice=True))
-    origin = kept.origin if arguments.kept is not None else canonical_origin(arguments.server)
+    servers = [canonical_origin(each) for each in arguments.server or ()]
+    origin = kept.origin if arguments.kept is not None else servers[0]
     options = replace(options, permission=permission.means(arguments, origin))
     if arguments.kept is not None:
         return kept.name, lambda now: Session.rejoin_as_host(kept, options=options, now=now)
@@ -203,6 +209,7 @@ def _hosting(arguments: argparse.Namespace, options: Options) -> tuple[str, Call
     make = partial(
         Session.host,
         origin=origin,
+        servers=tuple(dict.fromkeys(each for each in servers if each != origin)),
         name=name,
         title=arguments.title,
         admission=arguments.admit,

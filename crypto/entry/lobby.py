@@ -416,10 +416,10 @@ class Answer:
     chain: bytes
     #: The replying member's clock, in Unix seconds: shows how long the answer was under way.
     at: int
-    #: Opaque in this module: used invites, all signature keys ever seen, recent rejoins.
+    #: Opaque here: used invites, signature keys ever seen, recent rejoins; and the history before that slot.
     ledger: bytes
-    #: The host's signature that it admitted this key (`proof.report`, 64 bytes); empty without reports.
-    admission: bytes = b""
+    before: bytes = b""
+    admission: bytes = b""  # the host's signature (`proof.report`, 64 bytes); empty without reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,6 +452,7 @@ def encode_answer(answer: Answer | Refusal) -> bytes:
                 exactly(answer.chain, 32, "a chain value"),
                 uint(answer.at, 8),
                 prefixed(answer.ledger, 4),
+                prefixed(answer.before, 2),
                 prefixed(_admission(answer.admission), 1),
             )
         )
@@ -479,6 +480,7 @@ def read_answer(body: bytes) -> Answer | Refusal:
             reader.take(32),
             reader.uint(8),
             reader.prefixed(4),
+            reader.prefixed(2),
             _admission(reader.prefixed(1)),
         )
     elif kind == _REFUSAL:

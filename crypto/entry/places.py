@@ -63,6 +63,6 @@ class PlaceHistory:
         """Return whether the server's chain value after that slot is one of our history."""
         return chain in self._known.get(slot, ())
 
-    def goes_on(self, chain: bytes, slot: int, before: bytes, digest: bytes) -> bool:
-        """Return whether `chain` follows from the value `before` of our history by the blob of that slot."""
-        return self.has(slot - 1, before) and chain == H(before, uint(slot, 8), digest)
+    def follows(self, slot: int, chain: bytes, digest: bytes) -> bool:
+        """Return whether the server's chain value goes on from our history by a blob with that H(blob)."""
+        return any(chain == H(before, uint(slot, 8), digest) for before in self._known.get(slot - 1, ()))

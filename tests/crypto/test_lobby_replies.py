@@ -34,7 +34,7 @@ from tests.crypto.lobby_people import ENVELOPE_KEY, NOW, TEXTS, an_answer, knock
 def test_answers_round_trip(welcome: bytes, ledger: bytes, slot: int, admission: bytes) -> None:
     opened, pending = knocked()
     fixed = (b"n" * 16, b"d" * 32, b"s" * 32, b"b" * 64)
-    answer = Answer(welcome, *fixed, slot, b"c" * 32, slot, ledger, admission)
+    answer = Answer(welcome, *fixed, slot, b"c" * 32, slot, ledger, ledger[:512], admission)
     blob = post(ENVELOPE_KEY, reply(opened, answer))
     posted = read(ENVELOPE_KEY, blob)
     assert isinstance(posted, Reply)
@@ -69,7 +69,9 @@ def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
     opened, pending = knocked()
     fixed = len(post(ENVELOPE_KEY, reply(opened, an_answer(b""))))
     assert fixed == 512
-    most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 16 + 32 * 5 + 8 + 8 + 4 + len(b"ledger") + 1)
+    most = (
+        BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 16 + 32 * 5 + 8 + 8 + 4 + len(b"ledger") + 2 + 1)
+    )
     large = reply(opened, an_answer(bytes(most)))
     assert len(post(ENVELOPE_KEY, large)) == BUCKETS[-1]
     assert pending.open(large) == an_answer(bytes(most))
@@ -105,7 +107,15 @@ def _raw_reply(opened: OpenedKnock, body: bytes) -> Reply:
 
 
 ANSWER_BODY = (
-    b"\x01" + prefixed(b"w", 4) + bytes(144) + uint(7, 8) + bytes(32) + uint(9, 8) + prefixed(b"l", 4) + b"\0"
+    b"\x01"
+    + prefixed(b"w", 4)
+    + bytes(144)
+    + uint(7, 8)
+    + bytes(32)
+    + uint(9, 8)
+    + prefixed(b"l", 4)
+    + b"\0\0"
+    + b"\0"
 )
 
 

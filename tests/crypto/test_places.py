@@ -74,8 +74,8 @@ def test_a_history_is_recognised_wherever_the_place_was_opened(
         assert found.has(at + 3, value) is kept
         assert not found.has(at + 4, value)
         if at > opened and kept and at - 1 > len(blobs) - places.OPENED_MAX:
-            assert found.goes_on(value, at + 3, values[at - opened - 1], H(blobs[at - 1]))
-            assert not found.goes_on(value, at + 3, values[at - opened - 1], H(blobs[at - 1] + b"x"))
+            assert found.follows(at + 3, value, H(blobs[at - 1]))
+            assert not found.follows(at + 3, value, H(blobs[at - 1] + b"x"))
 
 
 def test_another_history_another_place_and_the_values_of_our_own_place_are_not_recognised() -> None:
@@ -84,4 +84,5 @@ def test_another_history_another_place_and_the_values_of_our_own_place_are_not_r
     forked = chain_next(places.place_chain(chains[1], own), 5, b"another")
     for slot, value in ((5, forked), (5, chains[2]), (5, places.place_chain(chains[2], number(OTHER, 0)))):
         assert not found.has(slot, value)
-    assert not found.goes_on(forked, 5, places.place_chain(chains[0], own), H(b"another")), "of another slot"
+    assert not found.follows(6, forked, H(b"another"))
+    assert found.follows(6, chain_next(places.place_chain(chains[2], own), 6, b"another"), H(b"another"))

@@ -150,6 +150,34 @@ def test_each_slot_follows_from_the_one_before() -> None:
     assert journal.chain_after(b"next") != journal.chain_after(b"other")
 
 
+@pytest.mark.parametrize("slots", [0, 1, 3, KEPT, KEPT + 1, 3 * KEPT])
+def test_a_newcomer_learns_the_slots_before_its_own(slots: int) -> None:
+    journal = filled(slots, start=100)
+    before = journal.before()
+    assert len(before) == 64 * min(slots, KEPT)
+    new = Journal(journal.slot, journal.chain, b"t", before)
+    first = journal.slot - min(slots, KEPT)
+    assert new.chains == {slot: chain for slot, chain in journal.chains.items() if slot >= first}
+    assert new.digests == {s: d for s, d in journal.digests.items() if s > first} | {first: bytes(32)}
+    new.append(b"next", b"t")
+    journal.append(b"next", b"t")
+    assert new.before() == journal.before()
+
+
+def test_slots_that_do_not_lead_to_ours_are_refused() -> None:
+    journal = filled(3, start=100)
+    before = journal.before()
+    for at in range(0, len(before), 7):
+        wrong = before[:at] + bytes([before[at] ^ 1]) + before[at + 1 :]
+        with pytest.raises(MalformedError, match="does not lead there"):
+            Journal(journal.slot, journal.chain, b"t", wrong)
+    for wrong in (before[:-1], before + bytes(64 * KEPT)):
+        with pytest.raises(MalformedError, match="another size"):
+            Journal(journal.slot, journal.chain, b"t", wrong)
+    with pytest.raises(MalformedError, match="another size"):
+        Journal(2, journal.chain, b"t", before)
+
+
 @pytest.mark.parametrize("slots", [0, 1, KEPT, KEPT + 1, CHAINS - 1, CHAINS, CHAINS + 1, 3 * CHAINS])
 def test_it_keeps_the_last_blobs_and_chains_and_no_more(slots: int) -> None:
     journal = filled(slots, start=100)

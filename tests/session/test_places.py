@@ -1,9 +1,33 @@
-"""Places of a meeting at other servers: their keys."""
+"""Places of a meeting at other servers: their keys, and the way there."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
+import pytest
+
 from snugroom.client.session import events as ev
-from tests.session.world import World
+from snugroom.client.session.monitor.dropped import Dropped
+from snugroom.server.wire.messages import ClientMessage
+from tests.session.servers import OTHERS, Servers, listed
+from tests.session.world import ORIGIN, Participant, World
+
+
+def moving(seed: int, *names: str) -> tuple[Servers, list[Participant]]:
+    """A meeting at the first server, whose host has named two others."""
+    w = Servers(seed)
+    people = w.meeting(*names)
+    listed(w, people[0], *OTHERS)
+    return w, people
+
+
+def talk(w: World, who: Participant, to: list[Participant], text: str, most: float = 10.0) -> float:
+    """Say something, and return the seconds until all these have read it, once."""
+    w.do(who, ev.Say(text))
+    took = w.until(lambda: all((who.label, text) in other.said for other in to), most)
+    assert [other.said.count((who.label, text)) for other in to] == [1] * len(to)
+    return took
 
 
 def test_the_move_key_changes_with_every_departure_and_newcomers_have_it() -> None:
@@ -23,3 +47,109 @@ def test_the_move_key_changes_with_every_departure_and_newcomers_have_it() -> No
     w.do(ada, ev.Remove(dana.session.own_leaf or 0))
     w.until(lambda: w.agreed([ada, cem]))
     assert (m.move_key == move, m.heartbeat_key == beat) == (False, False)
+
+
+@pytest.mark.parametrize("seed", range(1510, 1514))
+def test_a_meeting_goes_on_at_the_next_server_and_the_next(seed: int) -> None:
+    w, (ada, bo, cem) = moving(seed, "Ada", "Bo", "Cem")
+    epoch = ada.epoch
+    for at, gone in zip(OTHERS, (ORIGIN, OTHERS[0]), strict=True):
+        w.fails(gone)
+        assert talk(w, bo, [ada, cem], f"still here at {at}?") < 6
+        assert talk(w, ada, [bo, cem], f"yes, at {at}") < 2
+        assert w.at(at) == {"Ada", "Bo", "Cem"}
+        assert {p.epoch for p in (ada, bo, cem)} == {epoch}
+        told = f"The meeting goes on at {at}."
+        assert all(told in [e.text for e in p.of(ev.Status)] for p in (ada, bo, cem))
+    w.do(ada, ev.Remove(1))
+    w.until(lambda: w.agreed([ada, cem]), 10)
+    assert bo.ended is not None
+    assert bo.ended.reason == "removed"
+    talk(w, cem, [ada], "after")
+    w.run(30)
+    assert [*ada.alarms, *cem.alarms, *bo.alarms] == []
+    assert w.at(OTHERS[1]) == {"Ada", "Cem"}
+
+
+def _values(message: ClientMessage) -> Iterator[bytes]:
+    """Keys, numbers, gates, chain values and passes in a message: not blobs, and nothing that is random."""
+    skipped = {"nonce", "signature", "opening", "permit", "blob"}
+    for name in set(message.__struct_fields__) - skipped:
+        value = getattr(message, name)
+        if isinstance(value, bytes) and len(value) >= 16:
+            yield value
+
+
+def test_no_server_recognises_the_room_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = Servers(1520)
+    seen: dict[str, set[bytes]] = {origin: set() for origin in w.hubs}
+    for origin, hub in w.hubs.items():
+        handle = hub.handle
+
+        def notes(who: bytes, message: ClientMessage, now: float, origin=origin, handle=handle):  # type: ignore[no-untyped-def]
+            if not type(message).__name__.startswith("Lobby"):
+                seen[origin] |= set(_values(message))
+            return handle(who, message, now)
+
+        monkeypatch.setattr(hub, "handle", notes)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    listed(w, ada, *OTHERS)
+    w.do(ada, ev.Lock(True))
+    w.run(2)
+    w.cut(bo.links[ev.ROOM])
+    talk(w, bo, [ada, cem], "back", 10)
+    for at, gone in zip(OTHERS, (ORIGIN, OTHERS[0]), strict=True):
+        w.fails(gone)
+        talk(w, bo, [ada, cem], at)
+        w.do(ada, ev.Lock(at == OTHERS[1]))
+        w.run(5)
+    one, two, three = seen.values()
+    assert min(len(one), len(two), len(three)) > 3
+    assert (one & two, one & three, two & three) == (set(), set(), set())
+
+
+def test_a_server_that_drops_a_meeting_is_reported_although_the_meeting_goes_on() -> None:
+    w, people = moving(1530, "Ada", "Bo", "Cem")
+    ada, bo, cem = people
+    w.drops(ORIGIN)
+    talk(w, bo, [ada, cem], "where are we?")
+    w.run(10)
+    assert w.at(OTHERS[0]) == {"Ada", "Bo", "Cem"}
+    for who in people:
+        assert who.alarms == ["dropped"]
+        assert who.ended is None
+        exhibits = json.loads(who.room.feature(Dropped).export(False, w.now))["exhibits"]
+        (shown,) = [each for each in exhibits if each["dropped_at"] is not None]
+        assert shown["origin"] == ORIGIN
+        assert shown["probe"]["receipt"]["server_key"] == shown["server_key"]
+
+
+def test_at_a_further_server_commits_wait_for_more_than_half() -> None:
+    w, (ada, bo, cem) = moving(1540, "Ada", "Bo", "Cem")
+    w.unreachable |= {(who, OTHERS[0]) for who in ("Bo", "Cem")} | {(who, OTHERS[1]) for who in ("Bo", "Cem")}
+    w.fails(ORIGIN)
+    w.until(lambda: w.at(OTHERS[0]) == {"Ada"}, 10)
+    w.do(ada, ev.Lock(True))
+    w.run(6)
+    assert ada.room.membership.policy.mode.name != "LOCKED"
+    w.unreachable.clear()
+    w.until(lambda: all(p.room.membership.policy.mode.name == "LOCKED" for p in (ada, bo, cem)), 60)
+    talk(w, cem, [ada, bo], "together again", 30)
+
+
+def test_without_a_host_the_members_meet_all_the_same() -> None:
+    w, (ada, bo, cem) = moving(1550, "Ada", "Bo", "Cem")
+    w.kill(ada)
+    w.fails(ORIGIN)
+    w.until(lambda: w.at(OTHERS[0]) == {"Bo", "Cem"} and all(p.room.is_synced(w.now) for p in (bo, cem)), 30)
+    assert {bo.ended, cem.ended} == {None}
+
+
+def test_a_meeting_without_further_servers_stays_where_it_is() -> None:
+    w = Servers(1560)
+    ada, bo = w.meeting("Ada", "Bo")
+    w.fails(ORIGIN)
+    w.run(20)
+    assert [w.at(origin) for origin in (ORIGIN, *OTHERS)] == [set(), set(), set()]
+    w.down.clear()
+    talk(w, bo, [ada], "back", 10)

@@ -67,6 +67,7 @@ class Participant:
     session: Session
     links: dict[ev.Endpoint, Link] = field(default_factory=dict)
     paths: dict[ev.Endpoint, str] = field(default_factory=dict)  # of the last connections
+    origins: dict[ev.Endpoint, str] = field(default_factory=dict)  # of the same, where another server's
     told: list[ev.Event] = field(default_factory=list)
     performed: list[ev.Effect] = field(default_factory=list)  # all effects but messages and events
     alive: bool = True
@@ -246,8 +247,8 @@ class World:
         who.performed += [e for e in effects if not isinstance(e, ev.Transmit | ev.Tell)]
         for effect in effects:
             match effect:
-                case ev.Connect(endpoint, path):
-                    who.paths[endpoint] = path
+                case ev.Connect(endpoint, path, origin):
+                    who.paths[endpoint], who.origins[endpoint] = path, origin
                     if path and (old := who.links.pop(endpoint, None)) is not None:
                         old.up = False  # the server has sent the participant on
                         self._server_lost(old)
@@ -278,6 +279,9 @@ class World:
         if hub is None:
             self._feed(who, ev.Lost(endpoint, "refused"))
             return
+        self._join(who, endpoint, hub)
+
+    def _join(self, who: Participant, endpoint: ev.Endpoint, hub: Hub) -> None:
         handle, challenge = hub.connect()
         link = who.links[endpoint] = self.handles[handle] = Link(who, endpoint, handle, hub)
         self._deliver(link, encode(challenge))

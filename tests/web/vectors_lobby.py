@@ -188,7 +188,7 @@ def _answers(cases: Cases) -> None:
     )
     replies = (
         answer,
-        replace(answer, admission=filled("admission", 64), welcome=bytes(9000)),
+        replace(answer, before=filled("before", 128), admission=filled("admission", 64), welcome=bytes(9000)),
         replace(answer, admission=bytes(63)),
         replace(answer, number=bytes(15)),
         replace(answer, door_seed=bytes(31)),

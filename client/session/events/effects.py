@@ -12,10 +12,14 @@ from snugroom.server.wire.messages import ClientMessage, HandleStream, Transport
 
 @dataclass(frozen=True)
 class Connect:
-    """Open a connection to this endpoint of the server; `path` selects a node of it, such as ``/n/1``."""
+    """Open a connection to this endpoint of the server; `path` selects a node of it, such as ``/n/1``.
+
+    `origin`: of a further server; empty for the server of the link.
+    """
 
     endpoint: Endpoint
     path: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.images import Images
 from snugroom.client.session.features.maintenance import Maintenance
 from snugroom.client.session.features.pages import Pages
+from snugroom.client.session.features.place_quorum import PlaceQuorum
 from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.features.roles import Roles
@@ -38,6 +39,7 @@ def build(room: Room, now: float) -> list[Feature]:
         Signing(room),
         SimulcastGuard(room),
         Monitor(room, now),
+        PlaceQuorum(room),
         Recovery(room, now),
         Ending(room),
         Dropped(room),

@@ -73,5 +73,6 @@ class Admissions:
             chain=room.membership.journal.chain,
             at=int(now),
             ledger=room.membership.ledger.encode(),
+            before=room.membership.journal.before(),
             admission=room.feature(Reporting).admission_for(key),
         )

@@ -43,25 +43,25 @@ class Door:
 
         None if this membership has ended, for want of a password or token.
         """
-        room = self._room
-        key = room.room_admin_keys.current if key is None else key
-        number = invite.room_number(room.door_key.public, key)
+        room, here = self._room, self._room.here
+        key = here.room_admin_public if key is None else key
+        number = here.number_under(key)
         nonce = room.rng(32)
-        signature = room.door_key.sign(invite.door_message(room.origin, number, challenge.nonce, nonce))
+        signature = here.door_key.sign(invite.door_message(here.origin, number, challenge.nonce, nonce))
         password, token = None, None
         policy = challenge.permission
         if policy is not None:
             shown = {key.week: key.key for key in policy.keys if permission.spendable(key.week, now)}
             self.token_keys |= {week: permission.key_hash(week, key) for week, key in shown.items()}
             if self._proves:
-                text = permission.proof_message(room.origin, number, challenge.nonce)
+                text = permission.proof_message(here.origin, number, challenge.nonce)
                 password, token = self._password(policy, text), self._token(policy, shown, text)
                 if self._founding and password is None and token is None:
                     lacks = "clock" if policy.keys and not shown else f"no_{policy.kind}"
                     room.finish("unopened", sentence(f"unopened.{self._why or lacks}"))
                     return None
         return wire.RoomDoor(
-            room.door_key.public, key, nonce, signature, password, token, self.permit(number)
+            here.door_key.public, key, nonce, signature, password, token, self.permit(number)
         )
 
     def permit(self, number: bytes) -> bytes | None:
@@ -75,7 +75,7 @@ class Door:
         if policy.salt is None or policy.cost is None:
             return None
         if self._password_key is None or self._password_key[0] != policy.salt:
-            key = permission.password_key(means.password, self._room.origin, policy.salt, policy.cost)
+            key = permission.password_key(means.password, self._room.here.origin, policy.salt, policy.cost)
             self._password_key = policy.salt, key
         return mac(self._password_key[1], text)
 
@@ -88,7 +88,8 @@ class Door:
 
     def given(self, permit: bytes) -> None:
         """Keep the permit for the room as it is now."""
-        self._permit = self._room.room_admin_keys.number, permit
+        here = self._room.here
+        self._permit = here.number_under(here.room_admin_public), permit
 
     def entered(self) -> None:
         """The server has let us in."""

@@ -29,9 +29,17 @@ class Arrival:
 
 
 def found_meeting(
-    me: Me, seed: HostSeed, secret: bytes, *, title: str, mode: Mode, reports: bool, now: float, rng: Rng
+    me: Me,
+    seed: HostSeed,
+    link: Invite,
+    *,
+    title: str,
+    mode: Mode,
+    reports: bool,
+    now: float,
+    rng: Rng,
 ) -> Arrival:
-    """Open a meeting; `secret` is its invites' (16 bytes). MalformedError if the title is not allowed."""
+    """Open a meeting, to which `link` leads. MalformedError if the title is not allowed."""
     title = check_text(unicodedata.normalize("NFC", title), TITLE_MAX)
     flags = REPORTS if reports else 0
     rejoin_key = SigningKey.generate(rng)
@@ -43,7 +51,8 @@ def found_meeting(
         seed.host_public,
         mode,
         title,
-        flags=flags,
+        seed.servers(group_id, link.servers),
+        flags,
         return_public=seed.return_public,
         room_admin_public=room_admin,
     )
@@ -56,7 +65,7 @@ def found_meeting(
         slot=0,
         chain=H(b"snug 1 chain", number),
         ledger=Ledger(keys=frozenset({me.public})),
-        link_psk=link_psk(secret),
+        link_psk=link_psk(link.secret),
         rejoin_key=rejoin_key,
         now=now,
         rng=rng,
@@ -77,6 +86,7 @@ def enter_meeting(entry: Entry, secret: bytes, now: float, rng: Rng) -> Arrival:
         link_psk=link_psk(secret),
         rejoin_key=entry.rejoin_key,
         now=now,
+        before=answer.before,
         handed=answer.handed_keys,
         rng=rng,
     )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry.invite import chain_next, gate
+from snugroom.crypto.entry.places import place_pass
+from snugroom.crypto.errors import MalformedError
+from snugroom.crypto.fields import uint
+from snugroom.crypto.kdf import H
 
 #: Slots whose blobs are kept, to hand over to a restarted server and to stragglers.
 KEPT: Final = 8
@@ -24,22 +29,59 @@ class Entry:
     room_pass: bytes
     blob: bytes | None  # None for the slot at which this member began
     opening: bytes | None = None  # the room admin's signature over slot, gate and chain, if we have it
+    places: tuple[bytes, ...] = ()  # numbers of the places where the blob may have been made
+
+    @property
+    def fitting(self) -> bytes | None:
+        """What opens the gate in the blob: our pass, or that of a place; None without either."""
+        if self.blob is None:
+            return None
+        named = envelope.gate(self.blob)
+        if gate(self.room_pass) == named:
+            return self.room_pass
+        others = (place_pass(self.room_pass, number) for number in self.places)
+        return next((each for each in others if gate(each) == named), None)
 
     @property
     def gate_fits(self) -> bool | None:
-        """Whether the gate that the blob names is that of our pass; None without a blob."""
-        return None if self.blob is None else envelope.gate(self.blob) == gate(self.room_pass)
+        """Whether we have what opens the gate that the blob names; None without a blob."""
+        return None if self.blob is None else self.fitting is not None
 
 
 class Journal:
     """Grows by one slot at a time; never forks, never goes back."""
 
-    def __init__(self, slot: int, chain: bytes, room_pass: bytes) -> None:
+    def __init__(self, slot: int, chain: bytes, room_pass: bytes, before: bytes = b"") -> None:
+        """`before`: the result of `before` at the member that let us in; MalformedError if it is not."""
         first = Entry(slot, chain, room_pass, None)
         self._entries: deque[Entry] = deque([first], maxlen=KEPT + 1)
         #: The last slot that a host took, which closed the gates before it, or the one at which we began.
         self._floor = first
         self.chains: dict[int, bytes] = {slot: chain}
+        #: H(blob) of the same slots; 32 zeros for the first of them.
+        self.digests: dict[int, bytes] = {slot: bytes(32)}
+        self._begin_earlier(before)
+
+    def before(self) -> bytes:
+        """Return the last slots before the current one, for a newcomer (protocol section 4)."""
+        known = [each for each in self.chains if each < self.slot][-KEPT:]
+        return b"".join(self.chains[each] + self.digests[each + 1] for each in known)
+
+    def _begin_earlier(self, before: bytes) -> None:
+        """Take over the slots before ours, if they lead to our chain value."""
+        pairs = [(before[at : at + 32], before[at + 32 : at + 64]) for at in range(0, len(before), 64)]
+        first = self.slot - len(pairs)
+        if len(before) % 64 or len(pairs) > KEPT or first < 0:
+            raise MalformedError("the history before an answer's slot has another size")
+        chains, digests = dict(self.chains), dict(self.digests)
+        for slot, (chain, digest) in enumerate(pairs, first):
+            after = pairs[slot + 1 - first][0] if slot + 1 < self.slot else self.chain
+            if after != H(chain, uint(slot + 1, 8), digest):
+                raise MalformedError("the history before an answer's slot does not lead there")
+            chains[slot], digests[slot + 1] = chain, digest
+        if pairs:
+            digests[first] = bytes(32)
+        self.chains, self.digests = (dict(sorted(each.items())) for each in (chains, digests))
 
     @property
     def slot(self) -> int:
@@ -72,6 +114,11 @@ class Journal:
         return self._entries[at] if 0 <= at < len(self._entries) else None
 
     @property
+    def entries(self) -> Iterable[Entry]:
+        """The slots that are kept, the earliest first."""
+        return self._entries
+
+    @property
     def room_passes(self) -> list[bytes]:
         """Our different passes of slots whose gates may be open, the newest first."""
         kept = [entry.room_pass for entry in reversed(self._entries)]
@@ -86,11 +133,17 @@ class Journal:
         """Return the chain value that results if `blob` takes the next slot."""
         return chain_next(self.chain, self.slot + 1, blob)
 
-    def append(self, blob: bytes, room_pass: bytes, opening: bytes | None = None) -> None:
-        """Record that `blob` has taken the next slot; `room_pass` is the pass from then on."""
+    def append(
+        self, blob: bytes, room_pass: bytes, opening: bytes | None = None, places: Iterable[bytes] = ()
+    ) -> None:
+        """Record that `blob` has taken the next slot; `room_pass` is the pass from then on.
+
+        `places`: the numbers of the places where the blob may have been made.
+        """
         slot, chain = self.slot + 1, self.chain_after(blob)
-        self._entries.append(Entry(slot, chain, room_pass, blob, opening))
+        self._entries.append(Entry(slot, chain, room_pass, blob, opening, tuple(places)))
         if opening is not None:
             self._floor = self._entries[-1]
-        self.chains[slot] = chain
-        self.chains.pop(slot - CHAINS, None)
+        self.chains[slot], self.digests[slot] = chain, H(blob)
+        for known in (self.chains, self.digests):
+            known.pop(slot - CHAINS, None)

@@ -7,6 +7,7 @@ members share (protocol sections 5 and 6).
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, Literal
@@ -34,6 +35,7 @@ from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.slot_author import Place, SlotPayload
 from snugroom.crypto.entry.invite import gate
+from snugroom.crypto.entry.places import place_pass
 from snugroom.crypto.errors import (
     MalformedError,
     MissingKeyError,
@@ -49,6 +51,8 @@ from snugroom.server.wire.limits import BUCKETS
 SUITE: Final = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519
 #: Epochs whose envelope key is kept: this one and the last.
 _ENVELOPE_KEYS_MAX: Final = 2
+#: Places that are remembered.
+_PLACES_MAX: Final = 32
 
 
 def exported(group: mls.Group, label: str) -> bytes:
@@ -89,10 +93,11 @@ class Membership:
         link_psk: bytes,
         rejoin_key: SigningKey,
         now: float,
+        before: bytes = b"",
         handed: bytes | None = None,
         rng: Rng = os.urandom,
     ) -> None:
-        """`rejoin_key`: that of our leaf.
+        """`rejoin_key`: that of our leaf. `before`: the history before that slot (`Journal.before`).
 
         `handed`: the result of `hand_keys` in the group's epoch; None: we created the group.
         """
@@ -112,9 +117,13 @@ class Membership:
             members=names_of(group.members()).values(),
         )
         self.ledger = ledger
-        self.journal = Journal(slot, chain, room_pass(group, room))
+        self.journal = Journal(slot, chain, room_pass(group, room), before)
         self.media = MediaKeys()
         self._psks = {policy.LINK_PSK_ID: link_psk}
+        #: The number of the place where the room is now (protocol section 12); None: where it began.
+        self.place: bytes | None = None
+        #: Numbers of places where members may have made commits, the latest last.
+        self.places: deque[bytes] = deque(maxlen=_PLACES_MAX)
         self.leave_proposals = LeaveProposals(group)
         self._rng = rng
         self.epoch_slot = slot
@@ -253,8 +262,13 @@ class Membership:
             leaf_extensions=self._leaf_extensions(out.rejoin_key),
         )
         self.rejoin_keys.sent(out)
-        blob = self.cover_commit([*built.carried, stage.message], gate(room_pass(stage.group, self.room)))
+        blob = self.cover_commit([*built.carried, stage.message], gate(self.pass_here(stage.group)))
         return verdict.Staged(intent, prior_state.slot, blob, stage, view)
+
+    def pass_here(self, group: mls.GroupView) -> bytes:
+        """Return what opens the gate of that epoch where the room is now."""
+        own = room_pass(group, self.room)
+        return own if self.place is None else place_pass(own, self.place)
 
     def cover_commit(self, messages: Sequence[bytes], gate: bytes) -> bytes:
         """Return the blob of a commit for the next slot, with the proposals that it carries before it."""
@@ -350,7 +364,7 @@ class Membership:
         after = {m.leaf: m.leaf_node for m in self.group.members()}
         adoption = Adoption(step.view, after, self.policy)
         self.ledger = adoption.ledger()
-        self.journal.append(blob, room_pass(self.group, self.room), opening)
+        self.journal.append(blob, room_pass(self.group, self.room), opening, reversed(self.places))
         self.epoch_slot = self.journal.slot
         self.leave_proposals.clear()
         if adoption.evicted:
@@ -368,7 +382,7 @@ class Membership:
 
         The keys of our commits are kept: a commit that we had given up is void for us alone.
         """
-        self.journal.append(blob, self.journal.room_pass, opening)
+        self.journal.append(blob, self.journal.room_pass, opening, reversed(self.places))
 
     # -- messages ----------------------------------------------------------------------------------
 

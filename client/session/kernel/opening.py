@@ -46,10 +46,7 @@ def signed_entry(room: Room, *, newest: bool) -> Entry | None:
 
 def room_admin(room: Room) -> SigningKey | None:
     """Return the key under which the server holds the room; None unless we are a host that has it."""
-    keys = room.host_keys
-    if keys is None or room.room_admin_keys.foreign:
-        return None
-    return keys.room_admin_key(room.membership.group.group_id, room.room_admin_keys.current)
+    return room.here.admin_key
 
 
 def sign_opening(room: Room, slot: int, gate: bytes, chain: bytes) -> bytes | None:
@@ -57,8 +54,7 @@ def sign_opening(room: Room, slot: int, gate: bytes, chain: bytes) -> bytes | No
     key = room_admin(room)
     if key is None:
         return None
-    number = invite.room_number(room.door_key.public, key.public)
-    return key.sign(invite.open_message(number, slot, gate, chain))
+    return key.sign(invite.open_message(room.here.number_under(key.public), slot, gate, chain))
 
 
 def valid_opening(room: Room, message: wire.Committed) -> bytes | None:
@@ -66,7 +62,8 @@ def valid_opening(room: Room, message: wire.Committed) -> bytes | None:
     gate, opening = envelope.gate(message.blob), message.opening
     if opening is None:
         return None
-    for admin in reversed(room.room_admin_keys.all):
+    admins = room.room_admin_keys.all if room.here.is_home else [room.here.room_admin_public]
+    for admin in reversed(admins):
         if _is_by(admin, room, message.slot, gate, message.chain, opening):
             return opening
     return None
@@ -86,11 +83,12 @@ def is_current(room: Room, entry: Entry) -> bool:
     if entry.opening is None or entry.blob is None:
         return False
     gate = envelope.gate(entry.blob)
-    return _is_by(room.room_admin_keys.current, room, entry.slot, gate, entry.chain, entry.opening)
+    return _is_by(room.here.room_admin_public, room, entry.slot, gate, entry.chain, entry.opening)
 
 
 def _is_by(admin: bytes, room: Room, slot: int, gate: bytes, chain: bytes, opening: bytes) -> bool:
-    number = invite.room_number(room.door_key.public, admin)
+    number = room.here.number_under(admin)
+    _, chain = room.here.signed_by_server(slot, chain)
     with contextlib.suppress(SnugCryptoError):
         invite.verify_opening(admin, number, slot, gate, chain, opening)
         return True

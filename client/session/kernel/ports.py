@@ -55,11 +55,45 @@ class Members(Protocol):
         """Return whether data signed by this leaf has arrived in the last seconds."""
 
 
+class Here(Protocol):
+    """The server that has the room now, and the room's keys there (protocol section 12)."""
+
+    @property
+    def is_home(self) -> bool:
+        """Whether the room is where the meeting began."""
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def elsewhere(self) -> str:
+        """The same for `events.Connect`: empty for the server of the link."""
+
+    @property
+    def door_key(self) -> SigningKey: ...
+    @property
+    def room_admin_public(self) -> bytes:
+        """The key under which that server holds the room, 32 bytes."""
+
+    @property
+    def admin_key(self) -> SigningKey | None:
+        """The key that opens the room there; None unless we are a host that has it."""
+
+    def number_under(self, admin: bytes) -> bytes:
+        """Return the room's number there under that room admin key (public, 32 bytes)."""
+
+    def signed_by_server(self, slot: int, chain: bytes) -> tuple[Sequence[bytes], bytes]:
+        """Return the numbers, and the chain value for that of ours, that a receipt may name."""
+
+
 class Server(Protocol):
     """The room at the server, and our connection to it."""
 
     @property
-    def origin(self) -> str: ...
+    def here(self) -> Here: ...
+    @property
+    def origin(self) -> str:
+        """The origin of the server where the meeting began."""
+
     @property
     def number(self) -> bytes: ...
     @property
@@ -111,6 +145,9 @@ class Server(Protocol):
 
     def lost(self, why: str, now: float) -> None:
         """Handle a lost or failed connection."""
+
+    def look_elsewhere(self, now: float) -> None:
+        """Leave this server, and look for the room at the next of the policy's list."""
 
     def hurry(self, now: float) -> None:
         """Connect at once, if we are about to."""

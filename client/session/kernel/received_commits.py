@@ -19,7 +19,6 @@ from snugroom.client.session.kernel.opening import valid_opening
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.sync import Sync
 from snugroom.client.session.kernel.verdict import Change, Staged, Valid, Void
-from snugroom.crypto.agreed import envelope
 from snugroom.crypto.agreed.commit_view import CommitView
 from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import AuthenticationError, SnugCryptoError
@@ -89,8 +88,7 @@ class ReceivedCommits:
                 self._removed(verdict.view, blob, opening, now)
                 return
             self._adopt(verdict, blob, opening, now)
-            room_pass = room.membership.journal.room_pass
-            if verdict.view.sender is not None and envelope.gate(blob) != invite.gate(room_pass):
+            if verdict.view.sender is not None and not room.membership.journal.newest.gate_fits:
                 leaf = verdict.view.sender
                 room.tell(sentences.alarm("wrong_gate", who=room.membership.name(leaf), leaf=leaf))
         elif isinstance(verdict, Void):
@@ -175,12 +173,14 @@ class ReceivedCommits:
         except SnugCryptoError:
             room.tell(sentences.alarm("receipt"))
             return
+        _, signed = room.here.signed_by_server(slot, chain)
         for feature in self._hooks.features_with("receipt"):
-            feature.receipt(number, slot, chain, signature, now)
+            feature.receipt(number, slot, signed, signature, now)
 
     def _number_signed(self, server_key: bytes, slot: int, chain: bytes, signature: bytes) -> bytes:
         """Return the room's number in a receipt; AuthenticationError if it is signed for none of ours."""
-        *earlier, current = self._room.room_admin_keys.numbers
+        numbers, chain = self._room.here.signed_by_server(slot, chain)
+        *earlier, current = numbers
         for number in reversed(earlier):
             with contextlib.suppress(AuthenticationError):
                 invite.verify_receipt(server_key, current, slot, chain, signature)

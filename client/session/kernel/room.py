@@ -22,6 +22,8 @@ from snugroom.client.session.kernel.frames import Frames
 from snugroom.client.session.kernel.intents import HealIntent, Intent, RemoveIntent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.message_log import MessageLog
+from snugroom.client.session.kernel.moving import Moving
+from snugroom.client.session.kernel.places import Places
 from snugroom.client.session.kernel.ports import Owner, Room
 from snugroom.client.session.kernel.received_commits import ReceivedCommits, tell_roster
 from snugroom.client.session.kernel.room_admin_keys import RoomAdminKeys
@@ -69,7 +71,9 @@ class RoomSession:
         self.box = rng(32)
         self.announcements = Announcements()
         self.room_admin_keys = RoomAdminKeys(membership, door_key.public, room_admin_public)
-        self.sync = Sync(self, now)
+        self.here = Places(self)
+        self._moving = Moving(self, self.here, now)
+        self.sync = Sync(self, self._moving, now)
         self._leaving_since: float | None = None
         self.features = build_features(self, now)
         hooks = Hooks(self.features)
@@ -301,6 +305,11 @@ class RoomSession:
         if self.ended is None:
             self.sync.reconnect(why, now)
 
+    def look_elsewhere(self, now: float) -> None:
+        """Leave this server, and look for the room at the next of the policy's list."""
+        self._moving.leave(now)
+        self.sync.give_up(now)
+
     def hurry(self, now: float) -> None:
         """Connect at once, if we are about to."""
         self.sync.hurry(now)
@@ -324,7 +333,7 @@ class RoomSession:
 
     def received(self, message: wire.ServerMessage, now: float) -> None:
         """Process a message from the server on the room's connection."""
-        if self.ended is None and self._server_messages.received(message, now):
+        if self.ended is None and self._server_messages.received(self.here.incoming(message), now):
             self._drive(now)
 
     def _drive(self, now: float) -> None:
@@ -368,9 +377,12 @@ class RoomSession:
 
     def send(self, message: wire.ClientMessage) -> None:
         """Send a message on the room's connection."""
+        told = self.here.outgoing(message)
+        if told is None:
+            return
         if self.sync.connection is not None:
             self.sync.connection.asked[str(type(message).__struct_config__.tag)] += 1
-        self.perform(ev.Transmit(ev.ROOM, message))
+        self.perform(ev.Transmit(ev.ROOM, told))
 
     def tell(self, event: ev.Event) -> None:
         """Show an event."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from snugroom.crypto.entry.invite import chain_next
+from snugroom.server.wire import messages as wire
 
 
 @dataclass
@@ -39,11 +40,19 @@ class RoomConnection:
     out_of_reach: bool = False  # the server claims a later slot, and refuses to hand over the way to it
     asked: Counter[str] = field(default_factory=Counter)  # our messages without an answer, by type
 
-    def contradicts_claim(self, slot: int, blob: bytes, chain: bytes) -> bool:
-        """Return whether a blob does not follow from the other history that the server has claimed."""
-        if self.claimed is None or slot != self.claimed[0] + 1:
+    def tells_two_stories(self, mine: int, message: wire.Committed) -> bool:
+        """Return whether the server contradicts itself with a blob that does not follow from our history.
+
+        `mine`: our last slot. It does if it has had that part of our history since the room was opened, or if
+        the blob does not follow from the history either with which it says that the room was opened.
+        Otherwise it may be honest: after a restart the room begins at a slot that some member has, and others
+        hand over the blobs that follow. One may have put something else there, or nobody had our last one.
+        """
+        if self.agreed is not None and self.agreed >= min(message.slot, mine):
+            return True
+        if self.claimed is None or message.slot != self.claimed[0] + 1:
             return False
-        return chain != chain_next(self.claimed[1], slot, blob)
+        return message.chain != chain_next(self.claimed[1], message.slot, message.blob)
 
     def is_answer(self, about: str) -> bool:
         """Record an answer to one of our messages of that type; return False if none waits for one."""

@@ -39,6 +39,7 @@ class ServerLink:
         self._liveness = Liveness(now)
         self._redirects = Redirects()
         self._distrusted = False  # a certificate that proves nothing was reported
+        self._origins: dict[ev.Endpoint, str] = {}  # of connections to further servers
 
     @property
     def contacted(self) -> bool:
@@ -52,6 +53,7 @@ class ServerLink:
     def performed(self, effects: Sequence[ev.Effect]) -> list[ev.Effect]:
         """Take note of what the session does with its connections. Return the effects for the shell."""
         directed = [self._redirects.begun(effect) for effect in effects]
+        self._origins |= {e.endpoint: e.origin or self._origin for e in directed if isinstance(e, ev.Connect)}
         self._liveness.performed(directed)
         return directed
 
@@ -80,8 +82,9 @@ class ServerLink:
         """Check whether this server is the one of the link, and takes us."""
         self._liveness.heard(endpoint, message)
         self._distrusted = False
-        if isinstance(message, wire.Challenge) and message.origin != self._origin:
-            names = {"theirs": message.origin[:_SHOWN], "ours": self._origin}
+        origin = self._origins.get(endpoint, self._origin)
+        if isinstance(message, wire.Challenge) and message.origin != origin:
+            names = {"theirs": message.origin[:_SHOWN], "ours": origin}
             if not self.contacted:
                 return Outcome(ended=ev.Ended("unserved", sentence("contact.misnamed", **names)))
             return _given_up([endpoint], sentence("away.misnamed", **names))
@@ -97,7 +100,7 @@ class ServerLink:
         self._liveness.lost(lost.endpoint)
         if lost.distrust is None:
             return Outcome([lost if self.contacted else replace(lost, why=self._contact.lost(lost.why))])
-        args = {"origin": self._origin, "why": lost.distrust}
+        args = {"origin": self._origins.get(lost.endpoint, self._origin), "why": lost.distrust}
         if not self.contacted:
             return Outcome(ended=ev.Ended("untrusted", sentence("alarm.untrusted", **args)))
         effects = [] if self._distrusted else [ev.Tell(sentences.alarm("untrusted", **args))]

@@ -76,6 +76,7 @@ class Session:
         cls,
         *,
         origin: str,
+        servers: Sequence[str] = (),
         name: str,
         title: str = "",
         admission: Admission = "ask",
@@ -85,18 +86,18 @@ class Session:
         now: float,
         rng: Rng = os.urandom,
     ) -> Session:
-        """Open a meeting at a server, with the open invite and the further invites in `invites`.
+        """Open a meeting at a server, with the open invite and `invites`. `servers`: where it can go on.
 
-        ValidationError("SNUG-11") if the name is not allowed, ValueError if a label is not.
+        ValidationError("SNUG-11") for the name, ValueError for a label, MalformedError for a server.
         """
         me = Me(name, rng)
         seed = HostSeed.from_random(rng)
-        secret = rng(16)
-        session = cls(me, seed.invite(origin, secret, 0), options, rng, now)
+        link = seed.invite(origin, rng(16), 0, tuple(servers))
+        session = cls(me, link, options, rng, now)
         session._link = ServerLink(origin, now, founds=True)
         mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
         founded = entering.found_meeting(
-            me, seed, secret, title=title, mode=mode, reports=options.reports, now=now, rng=rng
+            me, seed, link, title=title, mode=mode, reports=options.reports, now=now, rng=rng
         )
         keys = HostKeys((seed,))
         session._room = session._make_room(founded, keys, now)

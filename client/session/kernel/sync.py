@@ -27,6 +27,7 @@ from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel import backoff
 from snugroom.client.session.kernel.door import Door
+from snugroom.client.session.kernel.moving import Moving
 from snugroom.client.session.kernel.opening import open_room, opening_to_pass_on, room_admin, signed_entry
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.relays import Relays
@@ -58,8 +59,9 @@ OUTSIDE_WAIT: Final = 45.0
 class Sync:
     """One membership's place in the server's room."""
 
-    def __init__(self, room: Room, now: float) -> None:
+    def __init__(self, room: Room, moving: Moving, now: float) -> None:
         self._room = room
+        self._moving = moving
         self.door = Door(room)
         self._server_key: bytes | None = None
         #: The open connection, None without one.
@@ -163,11 +165,9 @@ class Sync:
         """Connect again after a random time, longer after each failure."""
         if not self._away:
             self._away = True
-            first = self.incarnation is None
-            self._room.tell(
-                sentences.status("away.first", why=why) if first else sentences.status("away", why=why)
-            )
-        self._reconnect_at = now + backoff.delay(self._failures, self._room.rng)
+            key = "away.first" if self.incarnation is None else "away"
+            self._room.tell(sentences.status(key, why=why))
+        self._reconnect_at = now + backoff.delay(self._moving.soon(self._failures, now), self._room.rng)
         self._failures += 1
         self._room.perform(ev.RemoteStreams(()))
 
@@ -180,10 +180,15 @@ class Sync:
         """Connect, or allow a catch-up, when its time has come."""
         if self._reconnect_at is not None and now >= self._reconnect_at:
             self._reconnect_at = None
-            self._room.perform(ev.Connect(ev.ROOM))
+            self._moving.connecting(now)
+            self._room.perform(ev.Connect(ev.ROOM, origin=self._room.here.elsewhere))
         if self.elsewhere and self._hears_others(now):
             self.elsewhere = False
         connection = self.connection
+        unopened = self.is_entered and self.slot is None
+        if self._moving.tick(now, inside=self._is_inside, unopened=unopened) and self._reconnect_at is None:
+            self.give_up(now)
+            return
         if connection is None:
             return
         if connection.catch_up_again is not None and now >= connection.catch_up_again:
@@ -194,9 +199,19 @@ class Sync:
             self._waiting_since = now
         elif now - self._waiting_since > SHOW_WAIT:
             self._waiting_since = None
-            self._room.perform(ev.Disconnect(ev.ROOM))
-            self._room.lost(sentence("away.unanswered"), now)
+            self.give_up(now)
+            return
         self._wait_outside(now)
+
+    @property
+    def _is_inside(self) -> bool:
+        connection, mine = self.connection, self._room.membership.journal.slot
+        return connection is not None and self.slot == mine and (connection.shown or -1) >= mine
+
+    def give_up(self, now: float) -> None:
+        """Connect anew: this connection leads nowhere."""
+        self._room.perform(ev.Disconnect(ev.ROOM))
+        self._room.lost(sentence("away.unanswered"), now)
 
     def _hears_others(self, now: float) -> bool:
         m = self._room.membership
@@ -207,8 +222,8 @@ class Sync:
         room = self._room
         self.connection = RoomConnection(challenge.nonce, challenge.server_key)
         # Another process knows no room of before; or it is another node, and sends us back to ours.
-        same = self._server_key in (None, challenge.server_key)
-        key = room.room_admin_keys.current if same else room.membership.policy.room_admin_public
+        same = self._server_key in (None, challenge.server_key) or not room.here.is_home
+        key = room.here.room_admin_public if same else room.membership.policy.room_admin_public
         message = self.door.message(challenge, now, key)
         if message is not None:
             room.send(message)
@@ -220,7 +235,7 @@ class Sync:
         if self._server_key not in (None, connection.server_key):
             self._room.room_admin_keys.take_latest()
         self._server_key = connection.server_key
-        if entered.slot is None and not self._room.room_admin_keys.is_latest:
+        if entered.slot is None and self._room.here.is_home and not self._room.room_admin_keys.is_latest:
             self._room.room_admin_keys.take_latest()  # the server has forgotten the room
             self._room.perform(ev.Disconnect(ev.ROOM))
             self.lost()
@@ -239,7 +254,7 @@ class Sync:
             self._settling = True
         if self._away:
             self._away = False
-            self._room.tell(sentences.status("back"))
+            self._room.tell(self._moving.status())
         return restarted
 
     # -- the server's answers ----------------------------------------------------------------------
@@ -276,20 +291,10 @@ class Sync:
                 self.show_again()
 
     def another_history(self, message: wire.Committed) -> None:
-        """The server's room has, in that slot, a blob that does not follow from our own history.
-
-        The server tells two stories if it has had that part of our history since the room was opened, or if
-        the blob does not follow from the history either with which it says that the room was opened.
-        Otherwise it may be honest: after a restart the room begins at a slot that some member has, and others
-        hand over the blobs that follow. One may have put something else there, or nobody had our last one.
-        """
-        connection, slot = self.connection, message.slot
-        agreed = None if connection is None else connection.agreed
-        had_ours = agreed is not None and agreed >= min(slot, self._room.membership.journal.slot)
-        if had_ours or (
-            connection is not None and connection.contradicts_claim(slot, message.blob, message.chain)
-        ):
-            self._room.tell(sentences.two_stories(slot))
+        """The server's room has, in that slot, a blob that does not follow from our own history."""
+        mine = self._room.membership.journal.slot
+        if self.connection is not None and self.connection.tells_two_stories(mine, message):
+            self._room.tell(sentences.two_stories(message.slot))
         else:
             self.astray = True
 

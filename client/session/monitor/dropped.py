@@ -50,6 +50,8 @@ OFTEN_WITHIN: Final = 60.0
 OFTEN_AGAIN: Final = 300.0
 #: Seconds after which a server that said that it was full no longer says so: we try more often than that.
 FULL_HOLDS: Final = 5.0
+#: Seconds for which a server that we have left is still asked why.
+MOVED_TIME: Final = 20.0
 #: Seconds of absence after which a server may honestly have forgotten the room (30 s, less a margin).
 FORGOTTEN: Final = 25.0
 
@@ -77,6 +79,8 @@ class Drop:
     beats: list[SignedHeartbeat]
     receipts: list[Receipt]
     server_key: bytes
+    origin: str
+    elsewhere: str = ""  # the same for `events.Connect`
     since: float = field(init=False)  # as `at`, or when this machine woke up
     probes: int = 0
     probed_at: float | None = None
@@ -157,7 +161,8 @@ class Dropped(Feature):
         if self._drop is None:
             self._words.append(_word(now, "lost", why))
             beats, receipts = self._record()
-            self._drop = Drop(now, beats, receipts, self._server_key)
+            here = self.room.here
+            self._drop = Drop(now, beats, receipts, self._server_key, here.origin, here.elsewhere)
             self._lost_at.append(now)
 
     def _inside(self) -> bool:
@@ -184,7 +189,8 @@ class Dropped(Feature):
             if drop.run is not None:
                 self.room.perform(ev.Disconnect(ev.PROBE))
             drop.woke_up(now, slept)
-        if self._inside():
+        moved = self.room.here.origin != drop.origin
+        if self._inside() and (not moved or drop.told_at is not None or now - drop.since > MOVED_TIME):
             self._back(drop, now)
             return
         if drop.run is not None and now - drop.run.began > PROBE_TIME:
@@ -194,7 +200,7 @@ class Dropped(Feature):
         )
         if drop.run is None and due and drop.probes < PROBES_MAX and not drop.proven:
             self._start_probe(drop, now)
-        self._judge(drop, now)
+        self._judge(drop, now, moved)
 
     def _wait_for_a_place(self, full: _Full, now: float) -> None:
         """Report what the server says, without evidence: its other rooms go on."""
@@ -228,7 +234,7 @@ class Dropped(Feature):
         drop.run = _Run(now, SigningKey.generate(rng), SigningKey.generate(rng), chain)
         drop.probes += 1
         drop.probed_at = now
-        self.room.perform(ev.Connect(ev.PROBE))
+        self.room.perform(ev.Connect(ev.PROBE, origin=drop.elsewhere))
 
     def probe_received(self, message: wire.ServerMessage, now: float) -> None:
         """Process a message from the server on the probe's connection."""
@@ -240,7 +246,7 @@ class Dropped(Feature):
             case wire.Challenge():
                 run.server_key = message.server_key
                 nonce = self.room.rng(32)
-                text = invite.door_message(self.room.origin, run.number, message.nonce, nonce)
+                text = invite.door_message(drop.origin, run.number, message.nonce, nonce)
                 door = run.door_key.public, run.room_admin_key.public
                 permit = self.room.permit  # that of the lost room is good for a probe
                 probe = None if permit is None else self.room.room_admin_keys.number
@@ -293,10 +299,10 @@ class Dropped(Feature):
 
     # -- conclusions -------------------------------------------------------------------------------------
 
-    def _judge(self, drop: Drop, now: float) -> None:
-        if drop.probe is None or now - drop.since < TELL_AFTER:
+    def _judge(self, drop: Drop, now: float, moved: bool) -> None:
+        if drop.probe is None or now - drop.since < TELL_AFTER or (moved and not drop.answered):
             return
-        if not drop.answered or self._restarted():
+        if not drop.answered or (self._restarted() and not moved):
             if not drop.told_away and drop.told_at is None:
                 drop.told_away = True
                 why = "restarted" if self._restarted() else "unreachable"
@@ -308,7 +314,7 @@ class Dropped(Feature):
             drop.told_at = now
             self.room.tell(sentences.dropped(self._what(drop), saved=self.room.options.evidence))
             self._save(now)
-        elif now - drop.told_at + TELL_AFTER > self.room.options.patience:
+        elif not moved and now - drop.told_at + TELL_AFTER > self.room.options.patience:
             self._save(now)
             why = sentence(f"dropped.{self._what(drop)}")
             self.room.finish("dropped", sentence("dropped.gave_up", what=why))
@@ -344,7 +350,7 @@ class Dropped(Feature):
         ]
         if self._drop is None:
             beats, receipts = self._record()
-            current = Drop(now, beats, receipts, self._server_key)
+            current = Drop(now, beats, receipts, self._server_key, self.room.here.origin)
             exhibits.append(self._exhibit(current, None, None, names, now))
         return evidence.encode(Evidence(evidence.FORMAT, exhibits))
 
@@ -358,7 +364,7 @@ class Dropped(Feature):
             leaves = [NamedLeaf(x.leaf, m.group.group_id, x.leaf_node.encoded) for x in members]
         unsigned = Exhibit(
             at=int(now),
-            origin=self.room.origin[: evidence.TEXT_MAX],
+            origin=drop.origin[: evidence.TEXT_MAX],
             number=self.room.number,
             server_key=drop.server_key,
             dropped_at=dropped_at,

@@ -255,6 +255,12 @@ class Monitor(Feature):
             return sentence("watch.paused_withheld")
         return None if fresh else sentence("watch.paused_stale")
 
+    def at_incarnation(self, incarnation: bytes | None) -> list[int]:
+        """Return the other members whose last heartbeats are of our epoch, and of that room at a server."""
+        known, epoch = self._heartbeats.histories, self.room.membership.group.epoch
+        beats = [known[leaf].last for leaf in self._members.others if leaf in known]
+        return [b.leaf for b in beats if b is not None and (b.incarnation, b.epoch) == (incarnation, epoch)]
+
     def is_ahead(self, now: float) -> bool:
         """Return whether more than half of the others have signed a slot that does not come.
 

@@ -170,6 +170,7 @@ export default {
   "status.away": "Die Verbindung zum Server ist verloren ({why}); vielleicht hat sich dein Netz geändert. Neuer Versuch ...",
   "status.away.first": "Noch nicht mit dem Server verbunden ({why}). Neuer Versuch ...",
   "status.back": "Wieder mit dem Server verbunden.",
+  "status.back.moved": "Das Treffen geht bei {origin} weiter.",
   "status.closing": "Der Server sagt: {text}",
   "status.handing_over": "Das Treffen wird an {name} übergeben ...",
   "status.revoked.by": "{name} hat {count|die Einladung {invite}|{count} Einladungen} zurückgenommen.",

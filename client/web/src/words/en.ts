@@ -71,6 +71,7 @@ export default {
   "status.away": "The connection to the server was lost ({why}); your network may have changed. Trying again...",
   "status.away.first": "Not connected to the server yet ({why}). Trying again...",
   "status.back": "Connected to the server again.",
+  "status.back.moved": "The meeting goes on at {origin}.",
   "status.closing": "The server says: {text}",
   "status.handing_over": "Handing the meeting over to {name}...",
   "status.revoked.by": "{name} took {count|invite {invite}|{count} invites} back.",

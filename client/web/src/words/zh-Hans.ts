@@ -170,6 +170,7 @@ export default {
   "status.away": "与服务器的连接断开了（{why}）；可能是你的网络变了。正在重试……",
   "status.away.first": "还没有连上服务器（{why}）。正在重试……",
   "status.back": "重新连上服务器了。",
+  "status.back.moved": "会议在 {origin} 继续。",
   "status.closing": "服务器说：{text}",
   "status.handing_over": "正在把会议移交给{name}……",
   "status.revoked.by": "{name}收回了{count|邀请 {invite}| {count} 个邀请}。",

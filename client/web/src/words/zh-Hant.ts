@@ -170,6 +170,7 @@ export default {
   "status.away": "與伺服器的連線斷開了（{why}）；可能是你的網路變了。正在重試……",
   "status.away.first": "還沒有連上伺服器（{why}）。正在重試……",
   "status.back": "重新連上伺服器了。",
+  "status.back.moved": "會議在 {origin} 繼續。",
   "status.closing": "伺服器說：{text}",
   "status.handing_over": "正在把會議移交給{name}……",
   "status.revoked.by": "{name}收回了{count|邀請 {invite}| {count} 個邀請}。",

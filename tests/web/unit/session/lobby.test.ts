@@ -139,6 +139,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
       chain: some,
       at: START,
       ledger: some,
+      before: new Uint8Array(),
       admission: new Uint8Array(),
     };
     await bo.received(DAY, await post(await lobby.reply(opened, answer)), START);

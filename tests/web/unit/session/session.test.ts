@@ -438,6 +438,7 @@ test("a member out of step continues only from what it knows", async () => {
     chain: now.membership.journal.chain,
     at: hub.now,
     ledger: now.membership.ledger.encode(),
+    before: new Uint8Array(),
     admission: new Uint8Array(),
   };
   const group = now.membership.group;

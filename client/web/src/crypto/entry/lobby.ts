@@ -407,6 +407,8 @@ export interface Answer {
   readonly at: number;
   /** Opaque in this module: used invites, all signature keys ever seen, recent rejoins. */
   readonly ledger: Bytes;
+  /** Opaque here, too: the history before that slot. */
+  readonly before: Bytes;
   /** The host's signature that it admitted this key (`crypto/report`, 64 bytes); empty without reports. */
   readonly admission: Bytes;
 }
@@ -443,6 +445,7 @@ export function encodeAnswer(answer: Answer | Refusal): Bytes {
       exactly(answer.chain, 32, "a chain value"),
       uint(answer.at, 8),
       prefixed(answer.ledger, 4),
+      prefixed(answer.before, 2),
       prefixed(checkAdmission(answer.admission), 1),
     );
   checkText(answer.reason, REASON_MAX);
@@ -469,6 +472,7 @@ export function readAnswer(body: Bytes): Answer | Refusal {
       chain: reader.take(32),
       at: reader.uint(8),
       ledger: reader.prefixed(4),
+      before: reader.prefixed(2),
       admission: checkAdmission(reader.prefixed(1)),
     };
   else if (kind === REFUSAL) answer = { type: "Refusal", reason: checkText(reader.text(2), REASON_MAX) };

@@ -66,8 +66,8 @@ export class PlaceHistory {
     return among(chain, this.#known.get(slot) ?? []);
   }
 
-  /** Return whether `chain` follows from the value `before` of our history by the blob of that slot. */
-  goesOn(chain: Bytes, slot: number, before: Bytes, digest: Bytes): boolean {
-    return this.has(slot - 1, before) && same(chain, H(before, uint(slot, 8), digest));
+  /** Return whether the server's chain value goes on from our history by a blob with that H(blob). */
+  follows(slot: number, chain: Bytes, digest: Bytes): boolean {
+    return (this.#known.get(slot - 1) ?? []).some((before) => same(chain, H(before, uint(slot, 8), digest)));
   }
 }

@@ -82,6 +82,7 @@ async function answerFor(
     chain: m.journal.chain,
     at: Math.floor(now),
     ledger: m.ledger.encode(),
+    before: m.journal.before(),
     admission: await room.feature(Reporting).admissionFor(done.keyPackage.leafNode.signatureKey),
   };
 }

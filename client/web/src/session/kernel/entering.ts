@@ -75,6 +75,7 @@ export async function enterMeeting(entry: Entry, secret: Bytes, { now, rng }: Co
     linkPsk: linkPsk(secret),
     rejoinKey,
     now,
+    before: answer.before,
     handed: answer.handedKeys,
     rng,
   });

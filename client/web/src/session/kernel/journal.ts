@@ -1,7 +1,10 @@
 /** A room's history as one member keeps it: slots, chain, passes and the last blobs. */
 import { gateOf } from "../../crypto/agreed/envelope";
-import { type Bytes, hex, same } from "../../crypto/bytes";
+import { type Bytes, concat, hex, same } from "../../crypto/bytes";
 import { chainNext, gate } from "../../crypto/entry/invite";
+import { MalformedError } from "../../crypto/errors";
+import { Reader, uint } from "../../crypto/fields";
+import { H } from "../../crypto/kdf";
 
 /** Slots whose blobs are kept, to hand over to a restarted server and to stragglers. */
 export const KEPT = 8;
@@ -29,12 +32,43 @@ export class Journal {
   /** The last slot that a host took, which closed the gates before it, or the one at which we began. */
   #floor: Entry;
   readonly #entries: Entry[];
-  readonly chains: Map<number, Bytes>;
+  readonly chains = new Map<number, Bytes>();
+  /** H(blob) of the same slots; 32 zeros for the first of them. */
+  readonly digests = new Map<number, Bytes>();
 
-  constructor(slot: number, chain: Bytes, roomPass: Bytes) {
+  /** `before`: the result of `before` at the member that let us in; MalformedError if it is not. */
+  constructor(slot: number, chain: Bytes, roomPass: Bytes, before: Bytes = new Uint8Array()) {
     this.#last = this.#floor = { slot, chain, roomPass, blob: null, opening: null };
     this.#entries = [this.#last];
-    this.chains = new Map([[slot, chain]]);
+    this.#beginEarlier(before);
+  }
+
+  /** Return the last slots before the current one, for a newcomer (protocol section 4). */
+  before(): Bytes {
+    const known = [...this.chains].filter(([slot]) => slot < this.slot).slice(-KEPT);
+    return concat(...known.flatMap(([slot, chain]) => [chain, this.digests.get(slot + 1) ?? new Uint8Array(32)]));
+  }
+
+  /** Take over the slots before ours, if they lead to our chain value. */
+  #beginEarlier(before: Bytes): void {
+    const { slot: own, chain: ours } = this.#last;
+    const count = Math.floor(before.length / 64);
+    const first = own - count;
+    if (before.length % 64 !== 0 || count > KEPT || first < 0)
+      throw new MalformedError("the history before an answer's slot has another size");
+    const reader = new Reader(before);
+    let [chain, digest] = [count === 0 ? ours : reader.take(32), new Uint8Array(32)];
+    for (let slot = first; slot < own; slot++) {
+      this.chains.set(slot, chain);
+      this.digests.set(slot, digest);
+      digest = reader.take(32);
+      const after = slot + 1 < own ? reader.take(32) : ours;
+      if (!same(after, H(chain, uint(slot + 1, 8), digest)))
+        throw new MalformedError("the history before an answer's slot does not lead there");
+      chain = after;
+    }
+    this.chains.set(own, chain);
+    this.digests.set(own, digest);
   }
 
   /** The last slot taken. */
@@ -93,6 +127,7 @@ export class Journal {
     this.#entries.push(this.#last);
     if (this.#entries.length > KEPT + 1) this.#entries.shift();
     this.chains.set(slot, chain);
-    this.chains.delete(slot - CHAINS);
+    this.digests.set(slot, H(blob));
+    for (const known of [this.chains, this.digests]) known.delete(slot - CHAINS);
   }
 }

@@ -63,6 +63,8 @@ export interface MembershipFacts {
   /** That of our leaf. */
   readonly rejoinKey: SigningKey;
   readonly now: number;
+  /** The history before that slot (`Journal.before`). */
+  readonly before?: Bytes;
   /** The result of `handKeys` in the group's epoch; null: we created the group. */
   readonly handed?: Bytes | null;
   readonly rng?: Rng;
@@ -116,7 +118,7 @@ export class Membership {
       members: namesOf(group.members()).values(),
     });
     this.ledger = facts.ledger;
-    this.journal = new Journal(facts.slot, facts.chain, roomPass(group, facts.room));
+    this.journal = new Journal(facts.slot, facts.chain, roomPass(group, facts.room), facts.before);
     this.#psks = new Map([[hex(policy.LINK_PSK_ID), facts.linkPsk]]);
     this.epochSlot = facts.slot;
     this.#envelopeKeys.set(facts.slot, exported(group, "veil"));

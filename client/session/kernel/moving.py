@@ -1,0 +1,69 @@
+"""When to look for the room at another server of the policy's list (protocol section 12)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.kernel.places import Places
+from snugroom.client.session.kernel.ports import Room
+from snugroom.server.wire.limits import OPEN_WAIT
+
+#: Seconds without the room before a member tries another server.
+MOVE_AFTER: Final = 1.5
+#: Seconds for which a member waits to come into step at one server, before it tries the next.
+PLACE_WAIT: Final = 3.0
+#: The same where nobody has opened the room yet: without a host, members can open it after `OPEN_WAIT`.
+UNOPENED_WAIT: Final = OPEN_WAIT + 4.0
+#: Seconds for which a member tries one server after the other without longer pauses.
+SEARCH_TIME: Final = 15.0
+
+
+class Moving:
+    """One membership's search. It knows no server's word: only whether we are in step, and since when."""
+
+    def __init__(self, room: Room, places: Places, now: float) -> None:
+        self._room = room
+        self._places = places
+        self._origin = room.here.origin
+        self._without_since: float | None = now
+        self._began_at = now
+
+    def tick(self, now: float, *, inside: bool, unopened: bool) -> bool:
+        """Let time pass. Return whether this connection is to be given up for another server's.
+
+        `unopened`: this server has let us in, and nobody has opened the room yet.
+        """
+        if inside:
+            self._without_since = None
+            return False
+        if self._without_since is None:
+            self._without_since = now
+        return self._is_due(now) and now - self._began_at > (UNOPENED_WAIT if unopened else PLACE_WAIT)
+
+    def soon(self, failures: int, now: float) -> int:
+        """Return the failures that count for the pause before the next connection: few while we search."""
+        searches = self._without_since is not None and now - self._without_since < SEARCH_TIME
+        return 0 if searches and self._room.membership.policy.servers else failures
+
+    def connecting(self, now: float) -> None:
+        """Choose the server for the next connection."""
+        if self._is_due(now):
+            self._places.next()
+        self._began_at = now
+
+    def leave(self, now: float) -> None:
+        """Go on to the next server with the next connection, although we are in step here."""
+        self._without_since = now - MOVE_AFTER
+
+    def status(self) -> ev.Status:
+        """Return what to tell a person when a server has let us in again."""
+        moved, self._origin = self._room.here.origin != self._origin, self._room.here.origin
+        return sentences.status("back.moved", origin=self._origin) if moved else sentences.status("back")
+
+    def _is_due(self, now: float) -> bool:
+        servers = self._room.membership.policy.servers
+        if self._without_since is None or (not servers and self._room.here.is_home):
+            return False
+        return now - self._without_since >= MOVE_AFTER

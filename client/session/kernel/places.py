@@ -1,0 +1,181 @@
+"""Where the room of a membership is, and what a further server is told in place of the meeting's values.
+
+Protocol section 12. The membership knows the meeting's number, passes and chain alone. At a place, this
+module writes the place's into messages for its server, and reads the meeting's out of the server's answers: a
+session goes on there as after a restart of its server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from snugroom.client.session.kernel.ports import Room
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.entry import invite
+from snugroom.crypto.entry.places import PlaceHistory, place_chain, place_door_key, place_pass
+from snugroom.crypto.kdf import H, SigningKey
+from snugroom.server.wire import messages as wire
+
+#: Passes in one `show`.
+_PASSES_MAX: Final = 16
+
+
+@dataclass
+class Place:
+    """A room at a further server."""
+
+    server: int  # its index in the policy's list, from 1
+    origin: str
+    door_key: SigningKey
+    room_admin_public: bytes
+    history: PlaceHistory = field(init=False)
+    #: The server's chain values by slot, as it has told them.
+    told: dict[int, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.history = PlaceHistory(self.number)
+
+    @property
+    def number(self) -> bytes:
+        """The room's number there, 16 bytes."""
+        return invite.room_number(self.door_key.public, self.room_admin_public)
+
+
+class Places:
+    """One membership's way through the servers of its policy."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        #: The place of the room; None where the meeting began.
+        self.current: Place | None = None
+        self._fed = -1  # the last slot in the current place's history
+
+    # -- the place -----------------------------------------------------------------------------------
+
+    @property
+    def origin(self) -> str:
+        """The origin of the server that has the room."""
+        return self._room.origin if self.current is None else self.current.origin
+
+    @property
+    def elsewhere(self) -> str:
+        """The same for `events.Connect`: empty for the server of the link."""
+        return "" if self.current is None else self.current.origin
+
+    @property
+    def door_key(self) -> SigningKey:
+        """The key of the room's door there."""
+        return self._room.door_key if self.current is None else self.current.door_key
+
+    @property
+    def admin_key(self) -> SigningKey | None:
+        """The key that opens the room there; None unless we are a host that has it."""
+        keys, group_id = self._room.host_keys, self._room.membership.group.group_id
+        if keys is None:
+            return None
+        if self.current is not None:
+            return keys.room_admin_key(group_id, self.current.room_admin_public, self.current.origin)
+        known = self._room.room_admin_keys
+        return None if known.foreign else keys.room_admin_key(group_id, known.current)
+
+    @property
+    def is_home(self) -> bool:
+        """Whether the room is where the meeting began."""
+        return self.current is None
+
+    @property
+    def room_admin_public(self) -> bytes:
+        """The key under which that server holds the room, 32 bytes."""
+        return self._room.room_admin_keys.current if self.current is None else self.current.room_admin_public
+
+    def number_under(self, admin: bytes) -> bytes:
+        """Return the room's number there under that room admin key (public, 32 bytes)."""
+        return invite.room_number(self.door_key.public, admin)
+
+    def next(self) -> None:
+        """Go on to the next server of the policy's list, and after the last one to the first of all."""
+        m = self._room.membership
+        before = 0 if self.current is None else self.current.server
+        found = next(iter(m.policy.servers[before:]), None)
+        self.current, self._fed = None, -1
+        if found is not None:
+            door = place_door_key(m.move_key, found.origin, 0)
+            self.current = Place(before + 1, found.origin, door, found.room_admin_public)
+        m.place = None if self.current is None else self.current.number
+        if m.place is not None and m.place not in m.places:
+            m.places.append(m.place)
+
+    # -- messages ------------------------------------------------------------------------------------
+
+    def outgoing(self, message: wire.ClientMessage) -> wire.ClientMessage | None:
+        """Return what the server is sent in place of a message; None: nothing."""
+        place, journal = self.current, self._room.membership.journal
+        if place is None:
+            return message
+        match message:
+            case wire.Show(passes):
+                there = [place_pass(each, place.number) for each in passes]
+                # a blob that somebody hands over has the gate of the place where it was made
+                made = [
+                    each.fitting or each.room_pass for each in journal.entries if each.room_pass in passes
+                ]
+                return wire.Show(list(dict.fromkeys([*there, *made]))[:_PASSES_MAX])
+            case wire.Open(slot):
+                entry = journal.entry(slot)
+                assert entry is not None, "nobody opens a room at a slot without its pass"
+                gate = invite.gate(place_pass(entry.room_pass, place.number))
+                chain = place_chain(entry.chain, place.number)
+                return wire.Open(slot, gate, chain, self._signed(slot, gate, chain))
+            case wire.Commit(slot, blob):
+                before = place.told.get(slot - 1)
+                gate = envelope.gate(blob)
+                after = None if before is None else invite.chain_next(before, slot, blob)
+                opening = None if after is None else self._signed(slot, gate, after)
+                return wire.Commit(slot, blob, opening)
+            case wire.Rekey():
+                return None  # the room keeps its number for as long as it is there
+        return message
+
+    def _signed(self, slot: int, gate: bytes, chain: bytes) -> bytes | None:
+        key = self.admin_key
+        if key is None:
+            return None
+        return key.sign(invite.open_message(self.number_under(key.public), slot, gate, chain))
+
+    def incoming(self, message: wire.ServerMessage) -> wire.ServerMessage:
+        """Return a server's message with the meeting's chain value, if the server's is one of our history."""
+        place = self.current
+        if place is None:
+            return message
+        match message:
+            case wire.Entered(slot=int(slot), chain=bytes(chain)) | wire.Opened(slot, chain):
+                place.told[slot] = chain
+                ours = self._ours(place, slot, chain)
+                return message if ours is None else msgspec.structs.replace(message, chain=ours)
+            case wire.Committed(slot, blob, chain):
+                place.told[slot] = chain
+                ours = self._ours(place, slot, chain, blob)
+                return message if ours is None else msgspec.structs.replace(message, chain=ours)
+        return message
+
+    def _ours(self, place: Place, slot: int, chain: bytes, blob: bytes | None = None) -> bytes | None:
+        journal = self._room.membership.journal
+        for each in journal.chains:
+            if each > self._fed:
+                place.history.append(each, journal.chains[each], journal.digests[each])
+                self._fed = each
+        if place.history.has(slot, chain):
+            return journal.chains.get(slot)
+        if blob is not None and slot == journal.slot + 1 and place.history.follows(slot, chain, H(blob)):
+            return journal.chain_after(blob)
+        return None
+
+    def signed_by_server(self, slot: int, chain: bytes) -> tuple[Sequence[bytes], bytes]:
+        """Return the numbers, and the chain value for that of ours, that a receipt may name."""
+        if self.current is None:
+            return self._room.room_admin_keys.numbers, chain
+        return [self.current.number], self.current.told.get(slot, chain)

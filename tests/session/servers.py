@@ -1,0 +1,93 @@
+"""A world with further servers, to which its meeting can move."""
+
+from __future__ import annotations
+
+from nacl.signing import SigningKey
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.kernel.intents import PolicyIntent
+from snugroom.crypto.agreed.room_state import Policy
+from snugroom.server.rooms.hub import Hub
+from tests.session.world import ORIGIN, Participant, World
+
+OTHERS = ("http://127.0.0.1:8081", "http://127.0.0.1:8082")
+
+
+class Servers(World):
+    """The first server is `ORIGIN`. `down` has the origins of those that nobody reaches."""
+
+    def __init__(self, seed: int = 1, **more: object) -> None:
+        self.hubs: dict[str, Hub] = {}
+        self.down: set[str] = set()
+        #: Servers that let nobody into the room that they had, and others in.
+        self.dropping: set[str] = set()
+        #: (participant, origin): paths that lead nowhere.
+        self.unreachable: set[tuple[str, str]] = set()
+        super().__init__(seed, **more)  # type: ignore[arg-type]  # those of World
+        self.hubs = {ORIGIN: self.hub} | {origin: self._hub_at(origin) for origin in OTHERS}
+
+    def _hub_at(self, origin: str) -> Hub:
+        key = SigningKey(self.rng(32))
+        return Hub(
+            self.settings,
+            origin=origin,
+            server_key=bytes(key.verify_key),
+            incarnation=self.rng(8),
+            sign=lambda text: key.sign(text).signature,
+            rng=self.rng,
+        )
+
+    def is_up(self, hub: Hub) -> bool:
+        return all(hub is not self.hubs.get(origin) for origin in self.down)
+
+    def _server_tick(self) -> None:
+        for origin, hub in self.hubs.items():
+            if origin not in self.down:
+                self._server(hub.tick(self.now))
+
+    def _connect(self, who: Participant, endpoint: ev.Endpoint) -> None:
+        if not who.alive or endpoint in who.links:
+            return
+        origin = who.origins.get(endpoint) or ORIGIN
+        if endpoint == ev.ROOM and origin in self.dropping:
+            self._feed(who, ev.Lost(endpoint, "dropped", answered=True))
+            return
+        if origin in self.down or (who.label, origin) in self.unreachable:
+            self._feed(who, ev.Lost(endpoint, "refused"))
+            return
+        self._join(who, endpoint, self.hubs[origin])
+
+    def fails(self, origin: str) -> None:
+        """A server is gone: all connections to it break, and nobody reaches it any more."""
+        self.down.add(origin)
+        for link in list(self.handles.values()):
+            if link.hub is self.hubs[origin]:
+                self.cut(link)
+
+    def drops(self, origin: str) -> None:
+        """A server ends a meeting, and goes on serving others."""
+        self.dropping.add(origin)
+        for link in list(self.handles.values()):
+            if link.hub is self.hubs[origin] and link.endpoint == ev.ROOM:
+                self.cut(link)
+
+    def at(self, origin: str) -> set[str]:
+        """Who is connected to a room at that server."""
+        hub = self.hubs[origin]
+        return {
+            link.who.label
+            for link in self.handles.values()
+            if link.hub is hub and link.endpoint == ev.ROOM and link.up
+        }
+
+
+def listed(w: Servers, host: Participant, *origins: str) -> None:
+    """Have a host name further servers."""
+    seed = host.room.host_keys.current
+    servers = seed.servers(host.room.membership.group.group_id, origins)
+
+    def change(policy: Policy) -> Policy | None:
+        return None if policy.servers == servers else policy.with_servers(servers)
+
+    host.room.queue(PolicyIntent(change), w.now)
+    w.until(lambda: all(p.room.membership.policy.servers == servers for p in w.people if p.ended is None))
