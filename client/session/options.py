@@ -37,5 +37,5 @@ class Options:
     evidence_names: bool = False
     #: Seconds for which the session tries to get back into a meeting that the server has dropped.
     patience: float = 60.0
-    #: What opens a room, where not anyone may.
+    #: The password or token that opens a room, where not anyone may.
     permission: PermissionMeans | None = None

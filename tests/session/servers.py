@@ -64,6 +64,11 @@ class Servers(World):
             if link.hub is self.hubs[origin]:
                 self.cut(link)
 
+    def restart(self, origin: str) -> None:
+        """A server comes back as another process, which knows no room."""
+        self.hubs[origin] = self._hub_at(origin)
+        self.down.discard(origin)
+
     def drops(self, origin: str) -> None:
         """A server ends a meeting, and goes on serving others."""
         self.dropping.add(origin)

@@ -71,6 +71,28 @@ def test_a_meeting_goes_on_at_the_next_server_and_the_next(seed: int) -> None:
     assert w.at(OTHERS[1]) == {"Ada", "Cem"}
 
 
+def test_a_meeting_comes_home_with_changes_that_were_made_elsewhere() -> None:
+    w, (ada, bo, cem) = people = moving(1515, "Ada", "Bo", "Cem")
+    w.fails(ORIGIN)
+    talk(w, bo, [ada, cem], "elsewhere")
+
+    def locked() -> set[bool]:
+        return {p.room.membership.policy.mode.name == "LOCKED" for p in people[1]}
+
+    for on in (True, False, True):
+        w.do(ada, ev.Lock(on))
+        w.until(lambda on=on: locked() == {on})  # type: ignore[misc]  # bound now
+    w.down = {*OTHERS}
+    w.restart(ORIGIN)
+    w.fails(OTHERS[0])
+    talk(w, cem, [ada, bo], "at home", 20)
+    assert w.at(ORIGIN) == {"Ada", "Bo", "Cem"}
+    w.do(ada, ev.Lock(False))
+    w.until(lambda: locked() == {False})
+    # as after any restart: what Bo said was in an epoch that is over
+    assert {*ada.alarms, *bo.alarms, *cem.alarms} <= {"maybe_lost"}
+
+
 def _values(message: ClientMessage) -> Iterator[bytes]:
     """Keys, numbers, gates, chain values and passes in a message: not blobs, and nothing that is random."""
     skipped = {"nonce", "signature", "opening", "permit", "blob"}

@@ -33,7 +33,7 @@ class Entry:
 
     @property
     def fitting(self) -> bytes | None:
-        """What opens the gate in the blob: our pass, or that of a place; None without either."""
+        """The pass that fits the gate in the blob: ours, or a place's made of it; None without either."""
         if self.blob is None:
             return None
         named = envelope.gate(self.blob)

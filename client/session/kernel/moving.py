@@ -14,6 +14,8 @@ from snugroom.server.wire.limits import OPEN_WAIT
 MOVE_AFTER: Final = 1.5
 #: Seconds for which a member waits to come into step at one server, before it tries the next.
 PLACE_WAIT: Final = 3.0
+#: The same where the meeting began, if that server has let us in: our own network may be slow.
+HOME_WAIT: Final = 10.0
 #: The same where nobody has opened the room yet: without a host, members can open it after `OPEN_WAIT`.
 UNOPENED_WAIT: Final = OPEN_WAIT + 4.0
 #: Seconds for which a member tries one server after the other without longer pauses.
@@ -30,17 +32,20 @@ class Moving:
         self._without_since: float | None = now
         self._began_at = now
 
-    def tick(self, now: float, *, inside: bool, unopened: bool) -> bool:
+    def tick(self, now: float, inside: bool, entered: bool, unopened: bool) -> bool:
         """Let time pass. Return whether this connection is to be given up for another server's.
 
-        `unopened`: this server has let us in, and nobody has opened the room yet.
+        `entered`: this server has let us in; `inside`: and we are in step; `unopened`: it has no open room.
         """
         if inside:
             self._without_since = None
             return False
         if self._without_since is None:
             self._without_since = now
-        return self._is_due(now) and now - self._began_at > (UNOPENED_WAIT if unopened else PLACE_WAIT)
+        wait = HOME_WAIT if entered and self._places.is_home else PLACE_WAIT
+        if entered and unopened:
+            wait = UNOPENED_WAIT
+        return self._is_due(now) and now - self._began_at > wait
 
     def soon(self, failures: int, now: float) -> int:
         """Return the failures that count for the pause before the next connection: few while we search."""

@@ -16,7 +16,7 @@ import msgspec
 from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
-from snugroom.crypto.entry.places import PlaceHistory, place_chain, place_door_key, place_pass
+from snugroom.crypto.entry.places import OPENED_MAX, PlaceHistory, place_chain, place_door_key, place_pass
 from snugroom.crypto.kdf import H, SigningKey
 from snugroom.server.wire import messages as wire
 
@@ -113,19 +113,14 @@ class Places:
 
     def outgoing(self, message: wire.ClientMessage) -> wire.ClientMessage | None:
         """Return what the server is sent in place of a message; None: nothing."""
-        place, journal = self.current, self._room.membership.journal
+        place, m = self.current, self._room.membership
         if place is None:
-            return message
+            return self._shown(message, []) if isinstance(message, wire.Show) and m.places else message
         match message:
             case wire.Show(passes):
-                there = [place_pass(each, place.number) for each in passes]
-                # a blob that somebody hands over has the gate of the place where it was made
-                made = [
-                    each.fitting or each.room_pass for each in journal.entries if each.room_pass in passes
-                ]
-                return wire.Show(list(dict.fromkeys([*there, *made]))[:_PASSES_MAX])
+                return self._shown(message, [place_pass(each, place.number) for each in passes])
             case wire.Open(slot):
-                entry = journal.entry(slot)
+                entry = m.journal.entry(slot)
                 assert entry is not None, "nobody opens a room at a slot without its pass"
                 gate = invite.gate(place_pass(entry.room_pass, place.number))
                 chain = place_chain(entry.chain, place.number)
@@ -140,6 +135,13 @@ class Places:
                 return None  # the room keeps its number for as long as it is there
         return message
 
+    def _shown(self, message: wire.Show, here: list[bytes]) -> wire.Show:
+        """Return the passes to show: a blob has the gate of the place where it was made."""
+        entries = [e for e in self._room.membership.journal.entries if e.room_pass in message.room_passes]
+        made = [each.fitting or each.room_pass for each in entries]
+        opened = here or message.room_passes
+        return wire.Show(list(dict.fromkeys([*opened, *made]))[:_PASSES_MAX])
+
     def _signed(self, slot: int, gate: bytes, chain: bytes) -> bytes | None:
         key = self.admin_key
         if key is None:
@@ -153,16 +155,17 @@ class Places:
             return message
         match message:
             case wire.Entered(slot=int(slot), chain=bytes(chain)) | wire.Opened(slot, chain):
-                place.told[slot] = chain
                 ours = self._ours(place, slot, chain)
                 return message if ours is None else msgspec.structs.replace(message, chain=ours)
             case wire.Committed(slot, blob, chain):
-                place.told[slot] = chain
                 ours = self._ours(place, slot, chain, blob)
                 return message if ours is None else msgspec.structs.replace(message, chain=ours)
         return message
 
     def _ours(self, place: Place, slot: int, chain: bytes, blob: bytes | None = None) -> bytes | None:
+        place.told[slot] = chain
+        while len(place.told) > OPENED_MAX:
+            del place.told[min(place.told)]
         journal = self._room.membership.journal
         for each in journal.chains:
             if each > self._fed:

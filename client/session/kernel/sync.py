@@ -185,8 +185,8 @@ class Sync:
         if self.elsewhere and self._hears_others(now):
             self.elsewhere = False
         connection = self.connection
-        unopened = self.is_entered and self.slot is None
-        if self._moving.tick(now, inside=self._is_inside, unopened=unopened) and self._reconnect_at is None:
+        there = self._is_inside, self.is_entered, self.slot is None
+        if self._moving.tick(now, *there) and self._reconnect_at is None:
             self.give_up(now)
             return
         if connection is None:
