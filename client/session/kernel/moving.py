@@ -18,6 +18,8 @@ PLACE_WAIT: Final = 3.0
 HOME_WAIT: Final = 10.0
 #: The same where nobody has opened the room yet: without a host, members can open it after `OPEN_WAIT`.
 UNOPENED_WAIT: Final = OPEN_WAIT + 4.0
+#: Seconds at one server, however its slot changes, without coming into step.
+SERVER_MAX: Final = 25.0
 #: Seconds for which a member tries one server after the other without longer pauses.
 SEARCH_TIME: Final = 15.0
 
@@ -30,22 +32,26 @@ class Moving:
         self._places = places
         self._origin = room.here.origin
         self._without_since: float | None = now
-        self._began_at = now
+        self._began_at = self._moved_at = now
+        self._slot: int | None = None
 
-    def tick(self, now: float, inside: bool, entered: bool, unopened: bool) -> bool:
+    def tick(self, now: float, inside: bool, entered: bool, slot: int | None) -> bool:
         """Let time pass. Return whether this connection is to be given up for another server's.
 
-        `entered`: this server has let us in; `inside`: and we are in step; `unopened`: it has no open room.
+        `entered`: this server has let us in; `inside`: and we are in step; `slot`: its open room's.
         """
+        if slot != self._slot:
+            self._slot, self._moved_at = slot, now  # others hand over what happened
         if inside:
             self._without_since = None
             return False
         if self._without_since is None:
             self._without_since = now
         wait = HOME_WAIT if entered and self._places.is_home else PLACE_WAIT
-        if entered and unopened:
+        if entered and slot is None:
             wait = UNOPENED_WAIT
-        return self._is_due(now) and now - self._began_at > wait
+        waited = now - max(self._began_at, self._moved_at)
+        return self._is_due(now) and (waited > wait or now - self._began_at > SERVER_MAX)
 
     def soon(self, failures: int, now: float) -> int:
         """Return the failures that count for the pause before the next connection: few while we search."""

@@ -185,7 +185,7 @@ class Sync:
         if self.elsewhere and self._hears_others(now):
             self.elsewhere = False
         connection = self.connection
-        there = self._is_inside, self.is_entered, self.slot is None
+        there = self._is_inside, self.is_entered, self.slot
         if self._moving.tick(now, *there) and self._reconnect_at is None:
             self.give_up(now)
             return
