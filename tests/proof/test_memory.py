@@ -83,7 +83,7 @@ def test_it_was_a_meeting(meeting: Record) -> None:
     assert meeting.statuses == {"ada": 0, "bob": 5, "cem": 0}
     for person in meeting.people.values():
         # a server whose memory is read stands still: on a busy machine, signatures and heartbeats come late
-        expected = ("media_lost", "stale", "unverified_media")
+        expected = ("media_lost", "silent", "stale", "unverified_media")
         assert not [e for e in person.of("alarm") if e["kind"] not in expected], person.who
         rows = {(e["from"], e["stream"]): e for e in person.of("media")}
         others = [name for who, name in NAMES.items() if who != person.who]
