@@ -38,6 +38,7 @@ test-all: hosting
 # What only computes runs meanwhile, for the time in which the others wait; its output comes after theirs.
 test test-all: $(DEV) browsers page
 	@nice $(MAKE) --no-print-directory -k lint test-page test-crypto > .meanwhile 2>&1 & meanwhile=$$!; \
+	trap "kill $$meanwhile" INT TERM; \
 	echo 'lint, the tests of crypto/ and the units of the page run meanwhile: .meanwhile has their output'; \
 	$(PYTEST) $(SPREAD) --tier $(TIER) $(addprefix --ignore=,$(OF_CRYPTO)); tests=$$?; \
 	wait $$meanwhile; meanwhile=$$?; cat .meanwhile; exit $$((tests | meanwhile))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from nacl.signing import SigningKey
-
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import PolicyIntent
 from snugroom.crypto.agreed.room_state import Policy
@@ -24,18 +22,7 @@ class Servers(World):
         #: (participant, origin): paths that lead nowhere.
         self.unreachable: set[tuple[str, str]] = set()
         super().__init__(seed, **more)  # type: ignore[arg-type]  # those of World
-        self.hubs = {ORIGIN: self.hub} | {origin: self._hub_at(origin) for origin in OTHERS}
-
-    def _hub_at(self, origin: str) -> Hub:
-        key = SigningKey(self.rng(32))
-        return Hub(
-            self.settings,
-            origin=origin,
-            server_key=bytes(key.verify_key),
-            incarnation=self.rng(8),
-            sign=lambda text: key.sign(text).signature,
-            rng=self.rng,
-        )
+        self.hubs = {ORIGIN: self.hub} | {origin: self.new_hub(origin=origin) for origin in OTHERS}
 
     def is_up(self, hub: Hub) -> bool:
         return all(hub is not self.hubs.get(origin) for origin in self.down)
@@ -66,7 +53,7 @@ class Servers(World):
 
     def restart(self, origin: str) -> None:
         """A server comes back as another process, which knows no room."""
-        self.hubs[origin] = self._hub_at(origin)
+        self.hubs[origin] = self.new_hub(origin=origin)
         self.down.discard(origin)
 
     def drops(self, origin: str) -> None:

@@ -140,12 +140,12 @@ class World:
         self.hub = self.new_hub()
         self.server_up = True
 
-    def new_hub(self, placement: Placement | None = None) -> Hub:
+    def new_hub(self, placement: Placement | None = None, origin: str = ORIGIN) -> Hub:
         """A server's process, with a key of its own."""
         key = SigningKey(self.rng(32))
         return Hub(
             self.settings,
-            origin=ORIGIN,
+            origin=origin,
             server_key=bytes(key.verify_key),
             incarnation=self.rng(8),
             sign=lambda text: key.sign(text).signature,

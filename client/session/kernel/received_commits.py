@@ -6,6 +6,7 @@ Protocol sections 5 and 6. `membership` judges; `commit_queue` has our commits u
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Final
 
 from snugroom.client.session import events as ev
@@ -169,25 +170,13 @@ class ReceivedCommits:
         if room.server_key is None:
             return
         try:
-            number = self._number_signed(room.server_key, slot, chain, signature)
+            numbers, signed = room.here.signed_by_server(slot, chain)
+            number = _number_signed(room.server_key, numbers, slot, signed, signature)
         except SnugCryptoError:
             room.tell(sentences.alarm("receipt"))
             return
-        _, signed = room.here.signed_by_server(slot, chain)
         for feature in self._hooks.features_with("receipt"):
             feature.receipt(number, slot, signed, signature, now)
-
-    def _number_signed(self, server_key: bytes, slot: int, chain: bytes, signature: bytes) -> bytes:
-        """Return the room's number in a receipt; AuthenticationError if it is signed for none of ours."""
-        numbers, chain = self._room.here.signed_by_server(slot, chain)
-        *earlier, current = numbers
-        for number in reversed(earlier):
-            with contextlib.suppress(AuthenticationError):
-                invite.verify_receipt(server_key, current, slot, chain, signature)
-                return current
-            current = number
-        invite.verify_receipt(server_key, current, slot, chain, signature)
-        return current
 
 
 def tell_roster(room: Room, change: Change | None = None) -> None:
@@ -209,3 +198,17 @@ def tell_roster(room: Room, change: Change | None = None) -> None:
         )
     )
     room.tell(ev.Code(room.membership.group.epoch, room.membership.code))
+
+
+def _number_signed(
+    server_key: bytes, numbers: Sequence[bytes], slot: int, chain: bytes, signature: bytes
+) -> bytes:
+    """Return the room's number in a receipt; AuthenticationError if it is signed for none of `numbers`."""
+    *earlier, current = numbers
+    for number in reversed(earlier):
+        with contextlib.suppress(AuthenticationError):
+            invite.verify_receipt(server_key, current, slot, chain, signature)
+            return current
+        current = number
+    invite.verify_receipt(server_key, current, slot, chain, signature)
+    return current

@@ -25,7 +25,8 @@ class Redirects:
     def __init__(self) -> None:
         self._count: dict[ev.Endpoint, int] = {}  # since the connection began; absent once inside
         self._room_path = ""
-        self._origins: dict[ev.Endpoint, str] = {}
+        #: Of each connection; empty for the server of the link.
+        self.origins: dict[ev.Endpoint, str] = {}
         self._told = False
 
     def followed(self, what: ev.Input, effects: list[ev.Effect]) -> ev.Input:
@@ -45,7 +46,7 @@ class Redirects:
                 if self._count[endpoint] >= REDIRECTS_MAX:
                     return self._lost(endpoint, sentence("away.sent_on"), effects)
                 self._count[endpoint] += 1
-                effects.append(ev.Connect(endpoint, path, self._origins.get(endpoint, "")))
+                effects.append(ev.Connect(endpoint, path, self.origins.get(endpoint, "")))
         return what
 
     def _lost(self, endpoint: ev.Endpoint, why: str, effects: list[ev.Effect]) -> ev.Lost:
@@ -57,7 +58,7 @@ class Redirects:
         """Note each new connection. A probe goes to the node that had the room: it has to answer for that."""
         if isinstance(effect, ev.Connect) and not effect.path:
             self._count[effect.endpoint] = 0
-            self._origins[effect.endpoint] = effect.origin
+            self.origins[effect.endpoint] = effect.origin
             if effect.endpoint.probe and not effect.origin:
                 return replace(effect, path=self._room_path)
         return effect

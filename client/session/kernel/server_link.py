@@ -39,7 +39,6 @@ class ServerLink:
         self._liveness = Liveness(now)
         self._redirects = Redirects()
         self._distrusted = False  # a certificate that proves nothing was reported
-        self._origins: dict[ev.Endpoint, str] = {}  # of connections to further servers
 
     @property
     def contacted(self) -> bool:
@@ -53,7 +52,6 @@ class ServerLink:
     def performed(self, effects: Sequence[ev.Effect]) -> list[ev.Effect]:
         """Take note of what the session does with its connections. Return the effects for the shell."""
         directed = [self._redirects.begun(effect) for effect in effects]
-        self._origins |= {e.endpoint: e.origin or self._origin for e in directed if isinstance(e, ev.Connect)}
         self._liveness.performed(directed)
         return directed
 
@@ -78,11 +76,14 @@ class ServerLink:
                 return _outcome(what, self._liveness.tick(now), "away.unanswered")
         return Outcome([what])
 
+    def _origin_of(self, endpoint: ev.Endpoint) -> str:
+        return self._redirects.origins.get(endpoint) or self._origin
+
     def _received(self, what: ev.Input, endpoint: ev.Endpoint, message: wire.ServerMessage) -> Outcome:
         """Check whether this server is the one of the link, and takes us."""
         self._liveness.heard(endpoint, message)
         self._distrusted = False
-        origin = self._origins.get(endpoint, self._origin)
+        origin = self._origin_of(endpoint)
         if isinstance(message, wire.Challenge) and message.origin != origin:
             names = {"theirs": message.origin[:_SHOWN], "ours": origin}
             if not self.contacted:
@@ -100,7 +101,7 @@ class ServerLink:
         self._liveness.lost(lost.endpoint)
         if lost.distrust is None:
             return Outcome([lost if self.contacted else replace(lost, why=self._contact.lost(lost.why))])
-        args = {"origin": self._origins.get(lost.endpoint, self._origin), "why": lost.distrust}
+        args = {"origin": self._origin_of(lost.endpoint), "why": lost.distrust}
         if not self.contacted:
             return Outcome(ended=ev.Ended("untrusted", sentence("alarm.untrusted", **args)))
         effects = [] if self._distrusted else [ev.Tell(sentences.alarm("untrusted", **args))]
