@@ -113,7 +113,7 @@ class Room:
         return effects + [Send(h, messages.Arrived(handle)) for h in others]
 
     def leave(self, handle: bytes, now: float) -> list[Effect]:
-        """Remove a connection. The last connection to leave starts the room's linger."""
+        """Remove a connection. The last one starts the linger: others may come, or a commit let them in."""
         seat = self._seats.pop(handle, None)
         if seat is None:
             return []
@@ -132,7 +132,7 @@ class Room:
             effects += self._take(held.seat, held.commit, now)
         self._note_insiders(now)
         if not self._seats:
-            lingers = self._shared and self.slot is not None
+            lingers = self.slot is not None and (self._shared or bool(self.backlog.commits))
             self._forget_at = now + (self._settings.room_linger if lingers else 0.0)
             self._wake_by(self._forget_at)
         return effects
