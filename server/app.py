@@ -132,7 +132,7 @@ class Server:
             self._nodes = self._make_nodes(s.nodes)
         hub = self._make_hub(origin, key)
         hub.permission = None if make_permission is None else make_permission(origin, self._rng)
-        self._signaling = self._make_signaling(hub, media, [origin, self.url, *s.allowed_origins])
+        self._signaling = self._make_signaling(hub, media, [origin, self.url, *s.allowed_origins, *s.peers])
         if self._workers is not None:
             self._workers.on_lost = self._signaling.media_lost
         app = web.Application(client_max_size=1024)
@@ -365,8 +365,9 @@ class Server:
         except page.PageError:
             log.warning("the page is missing or damaged, and is not served: run `make page`")
             return [web.get("/", self._hello)]
-        where = {"origin": origin, "own": False, "lecture": False}
-        return page.routes(bundle, where=where, connect=[page.sockets(origin)])
+        peers = self.settings.peers
+        where = {"origin": origin, "own": False, "lecture": False, "peers": peers}
+        return page.routes(bundle, where=where, connect=map(page.sockets, [origin, *peers]))
 
     async def _reads(self, request: web.Request, _: web.StreamResponse) -> None:
         """Mark a connection that gets an HTTP response, so that it has another `page_time`."""

@@ -27,6 +27,10 @@ Rate = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
 WORKERS_MAX = 64
 Workers = Annotated[int, msgspec.Meta(ge=1, le=WORKERS_MAX)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+#: As clients write it: scheme, host, and port unless it is the scheme's; nothing that ends a header's part.
+Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9._:\[\]-]+$", max_length=255)]
+#: Maximum number of further servers in a meeting's list.
+PEERS_MAX = 8
 
 
 class ConfigError(ValueError):
@@ -42,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             with `tls`). A server behind a proxy, or on a wildcard address, needs it.
         allowed_origins: further accepted values of a browser's Origin header. Pages from the participant's
             own machine may always connect.
+        peers: origins of further servers, where meetings can continue that began here. This server's page
+            may connect to them and suggests them; pages of theirs may connect here.
         tls: the PEM files of a certificate chain and of its key, for a server without a proxy in front; or
             ``["self-signed"]``, for a certificate of its own; empty: no TLS. SIGHUP reads the files again.
         page: whether the server serves the meeting page.
@@ -153,6 +159,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     listen: str = "127.0.0.1:8080"
     origin: str | None = None
     allowed_origins: list[str] = []
+    peers: Annotated[list[Origin], msgspec.Meta(max_length=PEERS_MAX)] = []
     tls: Annotated[list[str], msgspec.Meta(max_length=2)] = []
     page: bool = True
     open: Literal["anyone", "password", "tokens"] = "anyone"

@@ -43,6 +43,8 @@ _PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
     "send": ev.SendHeld,
     "discard": ev.DiscardHeld,
     "invites": ev.ListInvites,
+    "servers": ev.ListServers,
+    "move": ev.Move,
 }
 
 
@@ -65,6 +67,10 @@ def parse_json(line: str) -> ev.Input:
         return ev.Compared(name == "same", _digits(argument))
     if name == "lock" and isinstance(argument, bool):
         return ev.Lock(argument)
+    if name == "servers" and isinstance(argument, list) and all(isinstance(each, str) for each in argument):
+        return ev.NameServers(tuple(argument))
+    if name == "move" and isinstance(argument, str):
+        return ev.Move(argument)
     if name == "invite" and isinstance(argument, dict):
         return _invite(argument)
     if name == "image" and isinstance(argument, str):
@@ -243,6 +249,10 @@ def parse_human(line: str, names: Mapping[int, str] = MappingProxyType({})) -> e
         return ev.Lock(name == "lock")
     if name in ("same", "different"):
         return ev.Compared(name == "same", _digits(argument))
+    if name == "servers":
+        return ev.NameServers(() if argument.strip() == "none" else tuple(argument.split()))
+    if name == "move":
+        return ev.Move(argument.strip())
     if name == "invite":
         return _typed_invite(argument)
     if name in ("hand", "unhand") and not argument.strip():

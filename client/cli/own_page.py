@@ -39,8 +39,9 @@ _NO_STORE: Final = {hdrs.CACHE_CONTROL: "no-store"}
 class OwnPage:
     """The page for a browser on this machine, from `start` to `close`.
 
-    With an `origin`, the page may connect to that server only. The page gets `link` once, for the one-time
-    token in the address that `start` returns: browsers write addresses into their history, and keep them.
+    With an `origin`, the page may connect to that server and to `servers` only. The page gets `link` once,
+    for the one-time token in the address that `start` returns: browsers write addresses into their history,
+    and keep them.
     """
 
     def __init__(
@@ -49,19 +50,20 @@ class OwnPage:
         origin: str | None,
         link: str | None = None,
         *,
+        servers: Iterable[str] = (),
         lecture: bool = False,
         routes: Iterable[web.RouteDef] = (),
     ) -> None:
-        self._origin = origin
+        self._origins = None if origin is None else {origin, *servers}
         self._link = link
         self._token = "" if link is None else secrets.token_urlsafe(16)
         self._host = ""
         # without an origin, the page must reach the server of any link that the user pastes
-        connect = ["ws:", "wss:"] if origin is None else [page.sockets(origin)]
+        connect = ["ws:", "wss:"] if origin is None else [page.sockets(each) for each in (origin, *servers)]
         self._headers = page.headers(connect)
         app = web.Application(client_max_size=1024, middlewares=[self._guard])
         app.on_response_prepare.append(self._complete)
-        where = {"origin": origin, "own": True, "lecture": lecture}
+        where: dict[str, object] = {"origin": origin, "own": True, "lecture": lecture, "peers": []}
         app.add_routes(page.routes(bundle, where=where, connect=connect))
         app.add_routes([web.post("/link", self._hand_over), web.post("/answers", self._probe), *routes])
         # closing the page, or going back, cancels what runs for it
@@ -132,7 +134,7 @@ class OwnPage:
             origin = canonical_origin(url[: path.start()] if path else url)
         except (SnugCryptoError, UnicodeDecodeError):
             raise web.HTTPBadRequest(text="the origin of a server is expected\n") from None
-        if self._origin not in (None, origin):
+        if self._origins is not None and origin not in self._origins:
             raise web.HTTPForbidden(text="this page is for another server\n")
         return web.json_response(await answers(origin + (path[0] if path else "")), headers=_NO_STORE)
 

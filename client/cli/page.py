@@ -72,7 +72,8 @@ def _own_page(bundle: page.Bundle, arguments: argparse.Namespace) -> OwnPage:
     if arguments.link is None:
         return OwnPage(bundle, None if arguments.server is None else canonical_origin(arguments.server))
     link, arguments.link = link_of(arguments.link), None
-    return OwnPage(bundle, Invite.parse(link).origin, link)
+    invite = Invite.parse(link)
+    return OwnPage(bundle, invite.origin, link, servers=invite.servers)
 
 
 async def _serve(own: OwnPage, port: int | None, bundle_hash: str) -> int:

@@ -22,7 +22,7 @@ from snugroom.crypto import hpke, kdf
 from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.agreed.room_state import HostReturn, host_return_message
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.entry.invite import HostKeys, HostSeed, canonical_origin
+from snugroom.crypto.entry.invite import SERVERS_MAX, HostKeys, HostSeed, canonical_origin
 from snugroom.crypto.errors import MalformedError, UnsupportedError
 from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
 from snugroom.crypto.kdf import KDF, H, Rng, SigningKey
@@ -194,6 +194,8 @@ class HostRecoveryData:
     group_id: bytes
     origin: str
     name: str
+    #: Where the meeting can go on, as far as its policy said: canonical origins, at most 8.
+    servers: tuple[str, ...] = ()
 
     @property
     def door_key(self) -> SigningKey:
@@ -211,6 +213,8 @@ class HostRecoveryData:
                 prefixed(self.group_id, 1),
                 prefixed(self.origin.encode("ascii"), 2),
                 prefixed(self.name.encode(), 1),
+                uint(len(self.servers), 1),
+                *(prefixed(each.encode("ascii"), 1) for each in self.servers),
             )
         )
 
@@ -222,7 +226,8 @@ class HostRecoveryData:
             raise MalformedError("host recovery data: the format must be 1")
         keys, door, secret, group_id = HostKeys.read(r), r.take(32), r.take(16), r.prefixed(1)
         origin, name = r.text(2), r.text(1)
+        servers = tuple(r.text(1) for _ in range(r.uint(1)))
         r.end()
-        if canonical_origin(origin) != origin:
-            raise MalformedError("host recovery data: the server's address is not in canonical form")
-        return cls(keys, door, secret, group_id, origin, check_name(name))
+        if len(servers) > SERVERS_MAX or any(canonical_origin(each) != each for each in (origin, *servers)):
+            raise MalformedError("host recovery data: a server's address is not in canonical form")
+        return cls(keys, door, secret, group_id, origin, check_name(name), servers)

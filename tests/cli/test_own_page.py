@@ -68,7 +68,7 @@ class Place:
 async def listening(
     origin: str | None = None, link: str | None = None, port: int = 0
 ) -> AsyncIterator[Place]:
-    own = OwnPage(small(), origin, link)
+    own = OwnPage(small(), origin, link, servers=[] if origin is None else ["http://127.0.0.1:1"])
     address = await own.start(port)
     try:
         async with aiohttp.ClientSession() as http:
@@ -173,8 +173,9 @@ async def test_every_answer_has_the_same_headers() -> None:
             await place.ask("/link", body="wrong"),
         ]
         assert {status for status, _, _ in answers} == {200, 404, 405, 421, 403, 410}
+        wanted = page.headers(page.sockets(each) for each in ("https://meet.example", "http://127.0.0.1:1"))
         for _, _, headers in answers:
-            assert page.headers([page.sockets("https://meet.example")]).items() <= headers.items()
+            assert wanted.items() <= headers.items()
 
 
 # -- the link ---------------------------------------------------------------------------------------
@@ -224,6 +225,7 @@ async def test_it_says_whether_its_server_answers(status: int, there: str) -> No
     async with answering(status) as origin, listening(origin) as place:
         assert (await place.ask("/answers", body=origin))[:2] == (200, there)
         assert (await place.ask("/answers", body="https://other.example"))[0] == 403
+        assert (await place.ask("/answers", body="http://127.0.0.1:1"))[:2] == (200, "false")
         assert (await place.ask("/answers", body="file:///etc/passwd"))[0] == 400
         assert (await place.ask("/answers", OTHER, origin))[0] == 403
     async with listening(origin) as place:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,6 +114,8 @@ def test_a_hosts_recovery_data_has_one_form() -> None:
     kept = HostRecoveryData(
         HostKeys((SEED,)), bytes([1]) * 32, bytes([2]) * 16, GROUP, "https://meet.example", "Ada"
     )
+    raw = replace(kept, servers=("https://b.example",)).encode()
+    assert HostRecoveryData.decode(raw) == replace(kept, servers=("https://b.example",))
     raw = kept.encode()
     assert HostRecoveryData.decode(raw) == kept
     assert kept.door_key.seed == kept.door_seed

@@ -35,6 +35,10 @@ def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("max_memebers = 3", "max_memebers"),
+        ('peers = ["https://b.example/"]', "peers"),
+        ('peers = ["https://b.example; script-src *"]', "peers"),
+        ('peers = ["wss://b.example"]', "peers"),
+        (f"peers = {['https://b.example'] * 9}", "peers"),
         ("[room]\nmax_members = 3", "room"),
         ("max_members = 0", "max_members"),
         ('max_members = "many"', "max_members"),

@@ -117,15 +117,6 @@ def test_a_room_that_only_one_connection_ever_saw_does_not_linger() -> None:
     assert t.wait(0.0) == [Forget(NUMBER)]
 
 
-def test_a_room_lingers_for_newcomers_who_a_commit_let_in() -> None:
-    t = Table(Settings(room_linger=30.0)).opened(A)
-    t.says(A, commit(1))
-    t.leave(A)
-    assert t.wait(29.9) == []
-    t.arrive(B)
-    assert only(Entered, t.heard(B)[-1:]).slot == 1
-
-
 def test_a_member_who_comes_back_in_time_keeps_the_room() -> None:
     t = Table(Settings(room_linger=30.0)).opened(A)
     t.arrive(B)

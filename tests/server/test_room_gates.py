@@ -303,3 +303,12 @@ def test_a_stale_answer_still_names_the_current_slot() -> None:
     t.host_takes(A, 1)
     assert t.says(A, commit(1)) == [Stale(1, 1)]
     assert relays(t.heard(A)) == []
+
+
+def test_a_room_lingers_for_newcomers_who_a_commit_let_in() -> None:
+    t = Table(Settings(room_linger=30.0)).opened(A)
+    t.says(A, commit(1))
+    t.leave(A)
+    assert t.wait(29.9) == []
+    t.arrive(B)
+    assert only(Entered, t.heard(B)[-1:]).slot == 1

@@ -162,10 +162,17 @@ async def test_anything_before_the_door_is_refused_and_closed() -> None:
 
 @pytest.mark.parametrize(
     ("origin", "status"),
-    [(None, 101), ("own", 101), ("http://friend", 101), ("http://evil", 403), ("null", 403)],
+    [
+        (None, 101),
+        ("own", 101),
+        ("http://friend", 101),
+        ("https://b.example", 101),
+        ("http://evil", 403),
+        ("null", 403),
+    ],
 )
 async def test_browsers_come_from_known_origins_only(origin: str | None, status: int) -> None:
-    async with serving(quiet(allowed_origins=["http://friend"])) as place:
+    async with serving(quiet(allowed_origins=["http://friend"], peers=["https://b.example"])) as place:
         headers = {} if origin is None else {"Origin": place.url if origin == "own" else origin}
         if status == 101:
             await (await place.guest(headers=headers)).enter_room()

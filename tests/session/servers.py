@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.kernel.intents import PolicyIntent
-from snugroom.crypto.agreed.room_state import Policy
 from snugroom.server.rooms.hub import Hub
 from tests.session.world import ORIGIN, Participant, World
 
@@ -21,6 +19,8 @@ class Servers(World):
         self.dropping: set[str] = set()
         #: (participant, origin): paths that lead nowhere.
         self.unreachable: set[tuple[str, str]] = set()
+        #: (participant, time, origin) of each connection to a lobby.
+        self._visits: list[tuple[str, float, str]] = []
         super().__init__(seed, **more)  # type: ignore[arg-type]  # those of World
         self.hubs = {ORIGIN: self.hub} | {origin: self.new_hub(origin=origin) for origin in OTHERS}
 
@@ -36,6 +36,8 @@ class Servers(World):
         if not who.alive or endpoint in who.links:
             return
         origin = who.origins.get(endpoint) or ORIGIN
+        if endpoint.day is not None:
+            self._visits.append((who.label, self.now, origin))
         if endpoint == ev.ROOM and origin in self.dropping:
             self._feed(who, ev.Lost(endpoint, "dropped", answered=True))
             return
@@ -63,6 +65,12 @@ class Servers(World):
             if link.hub is self.hubs[origin] and link.endpoint == ev.ROOM:
                 self.cut(link)
 
+    def lobby_visits(self, who: Participant) -> list[tuple[str, float]]:
+        """The servers in whose lobbies somebody was, in order, and for how many seconds."""
+        own = [(at, origin) for label, at, origin in self._visits if label == who.label]
+        ends = [at for at, _ in own[1:]] + [self.now]
+        return [(origin, end - at) for (at, origin), end in zip(own, ends, strict=True)]
+
     def at(self, origin: str) -> set[str]:
         """Who is connected to a room at that server."""
         hub = self.hubs[origin]
@@ -75,11 +83,10 @@ class Servers(World):
 
 def listed(w: Servers, host: Participant, *origins: str) -> None:
     """Have a host name further servers."""
-    seed = host.room.host_keys.current
-    servers = seed.servers(host.room.membership.group.group_id, origins)
+    w.do(host, ev.NameServers(origins))
 
-    def change(policy: Policy) -> Policy | None:
-        return None if policy.servers == servers else policy.with_servers(servers)
+    def known() -> bool:
+        people = [p for p in w.people if p.ended is None]
+        return all([each.origin for each in p.room.membership.policy.servers] == [*origins] for p in people)
 
-    host.room.queue(PolicyIntent(change), w.now)
-    w.until(lambda: all(p.room.membership.policy.servers == servers for p in w.people if p.ended is None))
+    w.until(known)

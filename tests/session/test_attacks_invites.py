@@ -8,7 +8,7 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.crypto.entry import lobby
-from tests.session.world import Participant, World
+from tests.session.world import ORIGIN, Participant, World
 
 
 def deputy(w: World) -> tuple[Participant, Participant, Participant]:
@@ -23,7 +23,8 @@ def deputy(w: World) -> tuple[Participant, Participant, Participant]:
 def test_a_former_host_is_not_waved_in_by_a_link_of_her_own(throw: ev.Input) -> None:
     w = World(901)
     ada, mallory, cem = deputy(w)
-    link = mallory.session._invites.invite(mallory.room.host_keys, 4711).link()
+    secret = mallory.session._invites.own.secret
+    link = mallory.room.host_keys.current.invite(ORIGIN, secret, 4711).link()
     w.do(ada, throw)
     w.until(lambda: len(cem.room.membership.policy.link_keys) == 2, 10)
     again = w.guest(link, "Friend of hers")

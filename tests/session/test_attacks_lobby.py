@@ -166,7 +166,7 @@ def test_a_members_rejoins_that_wait_are_few() -> None:
 
 def test_the_queue_of_posts_is_bounded() -> None:
     secret, day = bytes(16), day_of(START)
-    connections = LobbyConnections(secret, ORIGIN, [], seeded(1))
+    connections = LobbyConnections(secret, (ORIGIN,), [], seeded(1))
     connections.stay_in({day}, START)
     entered = wire.Entered(bytes(8), bytes(8))
     connections.received(day, entered)
@@ -178,7 +178,7 @@ def test_the_queue_of_posts_is_bounded() -> None:
 def test_an_answer_that_is_asked_for_again_and_again_crowds_out_no_other() -> None:
     day = day_of(START)
     effects: list[ev.Effect] = []
-    connections = LobbyConnections(bytes(16), ORIGIN, effects, seeded(1))
+    connections = LobbyConnections(bytes(16), (ORIGIN,), effects, seeded(1))
     connections.stay_in({day}, START)
     connections.received(day, wire.Entered(bytes(8), bytes(8)))
     again, other = lobby.Reply(bytes(8), bytes(64)), lobby.Reply(bytes(8), bytes(65))

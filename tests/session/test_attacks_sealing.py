@@ -68,7 +68,7 @@ def test_an_answer_that_is_too_large_is_a_refusal(monkeypatch: pytest.MonkeyPatc
 def test_a_message_too_large_for_a_lobby_is_not_posted() -> None:
     secret, day = bytes(16), day_of(START)
     effects: list[ev.Effect] = []
-    connections = LobbyConnections(secret, ORIGIN, effects, seeded(1))
+    connections = LobbyConnections(secret, (ORIGIN,), effects, seeded(1))
     connections.stay_in({day}, START)
     connections.received(day, wire.Entered(bytes(8), bytes(8)))
     effects.clear()

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
 from snugroom.client.session.monitor.dropped import Dropped
+from snugroom.crypto.entry.invite import Invite
+from snugroom.crypto.errors import SnugCryptoError
 from snugroom.server.wire.messages import ClientMessage
 from tests.session.servers import OTHERS, Servers, listed
+from tests.session.test_recovery import come_back
 from tests.session.world import ORIGIN, Participant, World
 
 
@@ -20,6 +24,12 @@ def moving(seed: int, *names: str) -> tuple[Servers, list[Participant]]:
     people = w.meeting(*names)
     listed(w, people[0], *OTHERS)
     return w, people
+
+
+def link_with_servers(w: World, host: Participant) -> str:
+    """A new invite: it names the servers of the policy."""
+    w.do(host, ev.NewInvite("", once=False))
+    return host.of(ev.InviteMade)[-1].link
 
 
 def talk(w: World, who: Participant, to: list[Participant], text: str, most: float = 10.0) -> float:
@@ -175,3 +185,135 @@ def test_a_meeting_without_further_servers_stays_where_it_is() -> None:
     assert [w.at(origin) for origin in (ORIGIN, *OTHERS)] == [set(), set(), set()]
     w.down.clear()
     talk(w, bo, [ada], "back", 10)
+
+
+def test_a_host_names_the_servers_and_links_lead_to_them() -> None:
+    w = Servers(1570)
+    ada, bo = w.meeting("Ada", "Bo")
+    w.do(bo, ev.ListServers())
+    assert "No other server is named" in bo.of(ev.Status)[-1].text
+    w.do(ada, ev.NameServers(("HTTP://127.0.0.1:8081/", OTHERS[1])))
+    w.until(lambda: len(bo.room.membership.policy.servers) == 2)
+    assert "named the servers" in bo.of(ev.PolicyChanged)[-1].text
+    w.do(bo, ev.ListServers())
+    assert bo.of(ev.Status)[-1].text.endswith(f"it goes on at: {OTHERS[0]}, {OTHERS[1]}.")
+    w.do(ada, ev.NewInvite("Cem", once=True))
+    assert Invite.parse(ada.of(ev.InviteMade)[-1].link).servers == OTHERS
+    w.do(ada, ev.NameServers(()))
+    w.until(lambda: bo.room.membership.policy.servers == ())
+
+
+@pytest.mark.parametrize("origins", [(ORIGIN,), (OTHERS[0], OTHERS[0]), ("b.example/x",), OTHERS * 5])
+def test_servers_that_cannot_be_are_refused(origins: tuple[str, ...]) -> None:
+    w = Servers(1571)
+    ada, bo = w.meeting("Ada", "Bo")
+    for who in (ada, bo):
+        with pytest.raises((ValueError, SnugCryptoError)):
+            w.do(who, ev.NameServers(origins))
+
+
+@pytest.mark.parametrize("seed", range(1580, 1584))
+def test_everybody_follows_a_host_to_another_server_and_accuses_nobody(seed: int) -> None:
+    w, people = moving(seed, "Ada", "Bo", "Cem")
+    ada, bo, cem = people
+    for wanted, at in (("", OTHERS[0]), (OTHERS[1], OTHERS[1]), ("", ORIGIN)):
+        w.do(ada, ev.Move(wanted))
+        assert w.until(lambda at=at: w.at(at) == {"Ada", "Bo", "Cem"}, 5) < 3  # type: ignore[misc]  # bound now
+        assert talk(w, bo, [ada, cem], f"at {at}") < 3
+        told = f"“Ada” has the meeting go on at {at}."
+        assert all(told in [e.text for e in p.of(ev.Status)] for p in people)
+    with pytest.raises(ValueError, match="already"):
+        w.do(ada, ev.Move(ORIGIN))
+    with pytest.raises(ValueError, match="not among"):
+        w.do(ada, ev.Move("https://elsewhere.example"))
+    w.run(40)
+    assert [*ada.alarms, *bo.alarms, *cem.alarms] == []
+
+
+def test_a_member_who_is_no_host_moves_nobody() -> None:
+    w, (ada, bo, cem) = moving(1590, "Ada", "Bo", "Cem")
+    with pytest.raises(ValueError, match="host"):
+        w.do(bo, ev.Move())
+    for _ in range(2):
+        bo.room.relay(content.Move(bo.room.membership.journal.chain, 1))
+    w.run(5)
+    assert w.at(ORIGIN) == {"Ada", "Bo", "Cem"}
+    for who in (ada, cem):
+        assert who.alarms == ["false_end"]
+        assert "tried to move the meeting" in who.of(ev.Alarm)[0].text
+
+
+def test_a_member_who_slept_finds_the_meeting_where_it_went() -> None:
+    w, (ada, bo, cem) = moving(1600, "Ada", "Bo", "Cem")
+    w.unreachable |= {("Cem", origin) for origin in w.hubs}
+    w.cut(cem.links[ev.ROOM])
+    w.do(ada, ev.Move())
+    w.run(60)
+    assert w.at(OTHERS[0]) == {"Ada", "Bo"}
+    w.unreachable.clear()
+    talk(w, ada, [bo, cem], "there you are", 60)
+    assert w.at(OTHERS[0]) == {"Ada", "Bo", "Cem"}
+
+
+@pytest.mark.parametrize("seed", range(1610, 1614))
+def test_a_newcomer_with_the_old_link_finds_the_meeting_elsewhere(seed: int) -> None:
+    w, (ada, bo) = moving(seed, "Ada", "Bo")
+    link = link_with_servers(w, ada)
+    w.fails(ORIGIN)
+    w.until(lambda: w.at(OTHERS[0]) == {"Ada", "Bo"}, 10)
+    w.run(3)
+    cem = w.guest(link, "Cem")
+    assert w.until(lambda: w.agreed([ada, bo, cem]) and w.at(OTHERS[0]) == {"Ada", "Bo", "Cem"}, 20) < 12
+    talk(w, cem, [ada, bo], "found you")
+    assert [*ada.alarms, *bo.alarms, *cem.alarms] == []
+
+
+def test_a_newcomer_waits_for_a_host_at_the_first_server_above_all() -> None:
+    w, (ada,) = moving(1620, "Ada")
+    link = link_with_servers(w, ada)
+    w.do(ada, ev.Leave())
+    bo = w.guest(link, "Bo")
+    w.run(120)
+    assert bo.ended is None
+    seen = w.lobby_visits(bo)
+    assert {origin for origin, _ in seen} == {ORIGIN, *OTHERS}
+    assert seen[0][0] == ORIGIN
+    spent = {origin: sum(s for o, s in seen if o == origin) for origin in (ORIGIN, *OTHERS)}
+    assert spent[ORIGIN] > 3 * max(spent[each] for each in OTHERS)
+
+
+def test_a_knock_that_waits_for_its_answer_stays_where_it_is() -> None:
+    w = Servers(1621)
+    ada = w.host(admission="ask")
+    w.run(1)
+    listed(w, ada, *OTHERS)
+    bo = w.guest(link_with_servers(w, ada), "Bo")
+    w.run(90)
+    assert {origin for origin, _ in w.lobby_visits(bo)} == {ORIGIN}
+    w.do(ada, ev.Admit(ada.of(ev.Knocked)[-1].knock))
+    w.until(lambda: w.agreed([ada, bo]))
+
+
+def test_a_member_who_has_to_rejoin_does_so_where_the_meeting_is() -> None:
+    w, (ada, bo, cem) = moving(1630, "Ada", "Bo", "Cem")
+    w.fails(ORIGIN)
+    w.until(lambda: w.at(OTHERS[0]) == {"Ada", "Bo", "Cem"}, 10)
+    w.run(3)
+    cem.room.needs_rejoin = True
+    epoch = ada.epoch
+    w.until(lambda: w.agreed([ada, bo, cem]) and ada.epoch > epoch, 30)
+    talk(w, cem, [ada, bo], "in again")
+    assert w.at(OTHERS[0]) == {"Ada", "Bo", "Cem"}
+
+
+def test_a_crashed_host_comes_back_where_the_meeting_is() -> None:
+    w, (ada, bo, cem) = moving(1640, "Ada", "Bo", "Cem")
+    kept = ada.session.kept()
+    assert kept is not None
+    w.kill(ada)
+    w.fails(ORIGIN)
+    w.until(lambda: w.at(OTHERS[0]) == {"Bo", "Cem"}, 40)
+    back = come_back(w, kept)
+    w.until(lambda: w.agreed([back, bo, cem]), 60)
+    w.do(back, ev.Say("where was I?"))
+    w.until(lambda: all(("Ada", "where was I?") in who.said for who in (bo, cem)), 10)

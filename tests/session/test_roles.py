@@ -420,7 +420,7 @@ def test_a_policy_that_changes_at_once_in_all_is_told_in_full() -> None:
         "\u201cAda\u201d made somebody who is not in the room a host.",
         "\u201cAda\u201d changed who comes in: a host is asked about everybody.",
         "\u201cAda\u201d named the meeting \u201cElsewhere\u201d.",
-        "\u201cAda\u201d changed the servers that the meeting may move to.",
+        "\u201cAda\u201d named the servers where the meeting can continue: https://meet.example",
     ]
     kinds = [(e.kind, e.leaf, e.mode) for e in bo.of(ev.PolicyChanged)]
     assert kinds == [

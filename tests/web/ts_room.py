@@ -14,7 +14,7 @@ from snugroom.client.session.kernel.intents import HealIntent, Intent
 from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed.ledger import Ledger
-from snugroom.crypto.agreed.room_state import Mode
+from snugroom.crypto.agreed.room_state import Mode, PolicyServer
 from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.fields import Reader
 
@@ -87,6 +87,7 @@ class _Policy:
     return_public: bytes
     room_admin_public: bytes
     link_keys: tuple[bytes, ...]
+    servers: tuple[PolicyServer, ...]
     encoded: bytes
 
     def encode(self) -> bytes:
@@ -116,6 +117,7 @@ class _Membership(_Look):
             raw["returnPublic"],
             raw["roomAdminPublic"],
             (raw["hostPublic"], *raw["laterKeys"]),
+            tuple(PolicyServer(each["origin"], each["roomAdminPublic"]) for each in raw["servers"]),
             self._at("membership", "policy", ["encode"]),
         )
 

@@ -195,7 +195,7 @@ class TsSession:
     def _effect(self, raw: dict[str, Any]) -> ev.Effect:
         match raw["type"]:
             case "Connect":
-                return ev.Connect(to_endpoint(raw["endpoint"]), raw.get("path", ""))
+                return ev.Connect(to_endpoint(raw["endpoint"]), raw.get("path", ""), raw.get("origin", ""))
             case "Disconnect":
                 return ev.Disconnect(to_endpoint(raw["endpoint"]))
             case "Transmit":

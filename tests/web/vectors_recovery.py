@@ -134,8 +134,12 @@ def recovery_cases() -> Any:
     _malformed(cases)
     kept = recovery.HostRecoveryData(HOST_KEYS, filled("door"), SECRET, b"group", ORIGIN, "Ada")
     cases.cuts("kept", kept.encode())
+    listed = replace(kept, servers=("https://b.example", "https://c.example:8443"))
+    cases.cuts("kept", listed.encode())
     for wrong in (
         replace(kept, origin="https://Meet.example"),
+        replace(kept, servers=("https://B.example",)),
+        replace(kept, servers=tuple(f"https://{n}.example" for n in range(9))),
         replace(kept, origin="x"),
         replace(kept, name="Ada:"),
     ):

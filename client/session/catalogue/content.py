@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from snugroom.crypto.entry.invite import SERVERS_MAX
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.kdf import H
 from snugroom.server.wire.fields import Bytes8, Bytes16, Bytes32, Bytes64
@@ -113,6 +114,14 @@ class End(Content, frozen=True, tag="end"):
     chain: Bytes32
 
 
+class Move(Content, frozen=True, tag="move"):
+    """A host has the meeting go on at that server of the policy's list (SNUG-18), as of `chain`."""
+
+    chain: Bytes32
+    #: 0 where the meeting began; else its place in the list, from 1.
+    server: Annotated[int, msgspec.Meta(ge=0, le=SERVERS_MAX)]
+
+
 class MediaSecret(Content, frozen=True, tag="media_secret"):
     """Secret halves of the sender's old media keys: from now on their signatures prove nothing."""
 
@@ -210,6 +219,7 @@ AnyContent = (
     | Granted
     | Revoked
     | End
+    | Move
     | MediaSecret
     | CodeOpen
     | CodeCommit

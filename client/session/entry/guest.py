@@ -80,7 +80,7 @@ class GuestLobby:
         self._psks = psks
         self._identity = identity
         self._rng = rng
-        self._connections = LobbyConnections(link.secret, link.origin, self.effects, rng)
+        self._connections = LobbyConnections(link.secret, (link.origin, *link.servers), self.effects, rng)
         self._called_at = 0.0
         self._sent: list[_Sent] = []
         self._told = ""
@@ -97,6 +97,8 @@ class GuestLobby:
     def tick(self, now: float) -> None:
         """Stay in today's lobby; call until there is a card; knock again until there is an answer."""
         today = day_of(now)
+        if self.entry is None:
+            self._connections.seek(now)
         self._connections.stay_in({today}, now)
         if today not in self._connections.entered or self.entry is not None:
             return
@@ -139,6 +141,8 @@ class GuestLobby:
 
     def _card(self, day: int, card: lobby.Card, now: float) -> None:
         newest = self._sent[-1] if self._sent else None
+        if newest is not None and newest.nonce == card.nonce:
+            self._connections.heard(now)
         if newest is not None and (newest.nonce == card.nonce or now - newest.at < KNOCK_PATIENCE):
             return
         try:
@@ -149,6 +153,7 @@ class GuestLobby:
             return
         except SnugCryptoError:
             return  # anybody with the link can post a card, but only a host can sign it
+        self._connections.heard(now)
         bundle = self._make_package(now)
         knock, pending = lobby.knock(
             self._link,
@@ -203,6 +208,11 @@ class GuestLobby:
     def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
         """Return whether the answer leads to the expected meeting."""
         return True
+
+    @property
+    def origin(self) -> str:
+        """The server of the lobby: the meeting is there, if anybody has answered."""
+        return self._connections.at
 
     def close(self) -> None:
         """Leave the lobby."""

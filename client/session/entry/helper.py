@@ -223,7 +223,11 @@ class MembersLobby(LobbyConnections):
 
     def __init__(self, link: invite.Invite, *, rng: Rng = os.urandom) -> None:
         self.effects: list[ev.Effect] = []
-        super().__init__(link.secret, link.origin, self.effects, rng)
+        super().__init__(link.secret, (link.origin,), self.effects, rng)
+
+    def follow(self, origin: str) -> None:
+        """Be where the room is."""
+        self.go(origin)
 
     def tick(self, now: float) -> None:
         """Stay in the lobby."""

@@ -82,7 +82,7 @@ class HostLobby:
         self._signed_with: dict[int, HostKeys] = {}  # the keys of each day's last card
         self._origin = origin
         self._rng = rng
-        self._connections = LobbyConnections(secret, origin, self.effects, rng)
+        self._connections = LobbyConnections(secret, (origin,), self.effects, rng)
         self._cards: dict[int, list[lobby.CardSecret]] = {}
         self._card_posted: dict[int, float] = {}
         self._card_wanted: set[int] = set()
@@ -116,6 +116,10 @@ class HostLobby:
             cards = self._cards.get(day)
             if day in self._card_wanted or (cards and cards[-1].card.expiry - now < CARD_RENEW):
                 self._post_card(day, now)
+
+    def follow(self, origin: str) -> None:
+        """Be where the room is."""
+        self._connections.go(origin)
 
     def take_keys(self, keys: HostKeys, now: float) -> None:
         """Go on with these host keys: post cards for newcomers with links of all their generations."""

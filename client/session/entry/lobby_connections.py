@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 from snugroom.client.session import events as ev
@@ -16,6 +18,13 @@ from snugroom.server.wire import messages as wire
 
 #: Seconds around midnight in which a host is in both days' lobbies.
 MIDNIGHT: Final = 600.0
+#: Seconds for which a newcomer looks for the meeting at one server before it tries the next: in its lobby,
+#: and without a connection. Where the meeting began, twice as long with each round, up to `ROUNDS` times.
+SEEK_STAY: Final = 2.0
+REACH_STAY: Final = 4.0
+ROUNDS: Final = 4
+#: Seconds for which it stays where somebody of the meeting was heard.
+HEARD_STAY: Final = 30.0
 #: Posts a second, and in a burst: below a server's default limits, so that none is refused and lost.
 POST_RATE: Final = 8.0
 POST_BURST: Final = 60.0
@@ -31,11 +40,18 @@ def days_around(now: float) -> set[int]:
 
 
 class LobbyConnections:
-    """Connections to the lobbies of some days: connect, sign, post."""
+    """Connections to the lobbies of some days at one server: connect, sign, post."""
 
-    def __init__(self, secret: bytes, origin: str, effects: list[ev.Effect], rng: Rng) -> None:
+    def __init__(self, secret: bytes, origins: Sequence[str], effects: list[ev.Effect], rng: Rng) -> None:
+        """`origins`: where the meeting began, and where it can go on."""
         self._secret = secret
-        self._origin = origin
+        self._origins = origins
+        #: The origin of the server.
+        self.at = origins[0]
+        self._came_at: float | None = None
+        self._heard_at = -inf
+        self._failed = False  # a connection to this server
+        self._rounds = 0
         self._effects = effects
         self._rng = rng
         self._keys: dict[int, SigningKey] = {}
@@ -62,16 +78,53 @@ class LobbyConnections:
         self._allowance = min(POST_BURST, self._allowance + POST_RATE * since)
         self._flush()
         for day in days - self._keys.keys():
-            self._keys[day] = lobby_key(self._secret, self._origin, day)
-            self._envelope_keys[day] = lobby_envelope_key(self._secret, self._origin, day)
-            self._effects.append(ev.Connect(ev.Endpoint(day)))
+            self._take_keys(day)
+            self._connect(day)
         for day in self._keys.keys() - days:
             self._forget(day)
             self._effects.append(ev.Disconnect(ev.Endpoint(day)))
         for day, at in list(self._retry.items()):
             if now >= at:
                 del self._retry[day]
-                self._effects.append(ev.Connect(ev.Endpoint(day)))
+                self._connect(day)
+
+    def _take_keys(self, day: int) -> None:
+        self._keys[day] = lobby_key(self._secret, self.at, day)
+        self._envelope_keys[day] = lobby_envelope_key(self._secret, self.at, day)
+
+    def _connect(self, day: int) -> None:
+        elsewhere = "" if self.at == self._origins[0] else self.at
+        self._effects.append(ev.Connect(ev.Endpoint(day), origin=elsewhere))
+
+    def go(self, origin: str) -> None:
+        """Be in the lobbies at that server from now on."""
+        if origin == self.at:
+            return
+        self.at = origin
+        self._came_at, self._heard_at, self._failed = None, -inf, False
+        for day in self._keys:
+            self._entered.discard(day)
+            self._take_keys(day)
+            if day not in self._retry:
+                self._effects.append(ev.Disconnect(ev.Endpoint(day)))
+                self._connect(day)
+
+    def seek(self, now: float) -> None:
+        """Go from server to server, for as long as nobody of the meeting is heard."""
+        if len(self._origins) == 1:
+            return
+        if self._came_at is None:
+            self._came_at = now
+        at = self._origins.index(self.at)
+        stay = (SEEK_STAY if self._entered else REACH_STAY) * (1 if at else 2 ** min(self._rounds, ROUNDS))
+        elsewhere = now - self._came_at > stay and now - self._heard_at > HEARD_STAY
+        if elsewhere or (self._failed and not self._entered):
+            self._rounds += at == len(self._origins) - 1
+            self.go(self._origins[(at + 1) % len(self._origins)])
+
+    def heard(self, now: float) -> None:
+        """Somebody of the meeting is here."""
+        self._heard_at = now
 
     def _forget(self, day: int) -> None:
         del self._keys[day], self._envelope_keys[day]
@@ -81,6 +134,7 @@ class LobbyConnections:
     def lost(self, day: int, now: float) -> None:
         """Handle a lost connection: reconnect after a random time, longer after each failure."""
         self._entered.discard(day)
+        self._failed = True
         if day in self._keys:
             self._retry[day] = now + backoff.delay(self._failures, self._rng)
             self._failures += 1
@@ -96,7 +150,7 @@ class LobbyConnections:
             return False
         if isinstance(message, wire.Challenge):
             nonce = self._rng(32)
-            signed = key.sign(door_message(self._origin, key.public, message.nonce, nonce))
+            signed = key.sign(door_message(self.at, key.public, message.nonce, nonce))
             self._effects.append(ev.Transmit(ev.Endpoint(day), wire.LobbyDoor(key.public, nonce, signed)))
         elif isinstance(message, wire.Entered):
             self._entered.add(day)

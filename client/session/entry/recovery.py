@@ -113,6 +113,7 @@ class RejoinLobby(GuestLobby):
             return self._made[1]
 
         super().__init__(link, name, "", one, psks, None, now=now, rng=rng)
+        self._connections.go(old.here.origin)
 
     def tick(self, now: float) -> None:
         if self._refused_at is not None and now - self._refused_at < REFUSED_WAIT:
@@ -157,6 +158,7 @@ class RejoinLobby(GuestLobby):
             said = recovery.open(self._key, posted)
             if isinstance(said, recovery.RejoinRequest):
                 self._waits_too(said, now)
+                self._connections.heard(now)
             if not isinstance(said, recovery.RecoveryReply):
                 return
             asked = (*self._earlier, *self._asked)
@@ -275,7 +277,7 @@ class HostReturnLobby:
         self._psks = psks
         self._rng = rng
         self._key = recovery.recovery_key(kept.door_seed)
-        self._connections = LobbyConnections(kept.secret, kept.origin, self.effects, rng)
+        self._connections = LobbyConnections(kept.secret, (kept.origin, *kept.servers), self.effects, rng)
         self._nonce = b""
         self._sought_at = 0.0
         self._sent: _Sent | None = None
@@ -287,6 +289,8 @@ class HostReturnLobby:
     def tick(self, now: float) -> None:
         """Stay in today's lobby and seek until a member answers; begin anew after PATIENCE seconds."""
         today = day_of(now)
+        if self.entry is None:
+            self._connections.seek(now)
         self._connections.stay_in({today}, now)
         if today not in self._connections.entered or self.entry is not None:
             return
@@ -321,6 +325,7 @@ class HostReturnLobby:
         except SnugCryptoError:
             return
         if isinstance(said, recovery.HelperOffer) and said.nonce == self._nonce and self._sent is None:
+            self._connections.heard(now)
             self._ask(day, said, now)
         elif (
             isinstance(said, recovery.RecoveryReply)
@@ -369,6 +374,11 @@ class HostReturnLobby:
             return True  # we became a host later, and were sent no key of the beginning
         admin = first.room_admin_key(self._kept.group_id).public
         return number == invite.room_number(self._kept.door_key.public, admin)
+
+    @property
+    def origin(self) -> str:
+        """The server of the lobby: the meeting is there, if anybody has answered."""
+        return self._connections.at
 
     def close(self) -> None:
         """Leave the lobby."""

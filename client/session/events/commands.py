@@ -152,6 +152,25 @@ class Lock:
 
 
 @dataclass(frozen=True)
+class NameServers:
+    """As a host, name the servers where the meeting goes on if its own ends it: origins, in order."""
+
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ListServers:
+    """Tell where the meeting is, and where it can go on."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """As a host, have everybody go on at that server of the list; empty: at the next one."""
+
+    origin: str = ""
+
+
+@dataclass(frozen=True)
 class NewInvite:
     """As a host, make another invite; the label (at most 64 bytes) stays in this program."""
 
@@ -251,6 +270,9 @@ Command = (
     | Lock
     | NewInvite
     | ListInvites
+    | NameServers
+    | ListServers
+    | Move
     | Revoke
     | Vouch
     | Know

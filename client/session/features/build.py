@@ -10,6 +10,7 @@ from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.images import Images
 from snugroom.client.session.features.maintenance import Maintenance
+from snugroom.client.session.features.moves import Moves
 from snugroom.client.session.features.pages import Pages
 from snugroom.client.session.features.place_quorum import PlaceQuorum
 from snugroom.client.session.features.reporting import Reporting
@@ -42,6 +43,7 @@ def build(room: Room, now: float) -> list[Feature]:
         PlaceQuorum(room),
         Recovery(room, now),
         Ending(room),
+        Moves(room),
         Dropped(room),
         Reporting(room, now),
         Images(room),

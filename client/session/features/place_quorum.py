@@ -1,4 +1,7 @@
-"""At a further server, a member commits and stays only with more than half of all (protocol section 12).
+"""Whether the members are here too, or go on at another server (protocol section 12).
+
+At a further server, a member commits and stays only with more than half of all. Where the meeting began, a
+member looks elsewhere that meets nobody: the others may have gone on while it slept.
 
 Heartbeats name the incarnation of the room that their author is in. A server that plays a second room to some
 members can therefore not count those of the first.
@@ -8,12 +11,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.monitor import Monitor
 
 #: Seconds for which a member hears no more than half before it looks elsewhere.
 MINORITY_WAIT: Final = 8.0
+#: The same at most where the meeting began, for a member that has met nobody there: twice as long each time.
+ALONE_MAX: Final = 120.0
 
 
 class PlaceQuorum(Feature):
@@ -24,6 +30,7 @@ class PlaceQuorum(Feature):
         self._incarnation: bytes | None = None
         self._met = False  # more than half have been heard since we came here
         self._without_since: float | None = None
+        self._alone_wait = MINORITY_WAIT
 
     def synced(self, now: float) -> None:
         if self._incarnation != self.room.incarnation:
@@ -34,14 +41,19 @@ class PlaceQuorum(Feature):
 
     def tick(self, now: float) -> None:
         room = self.room
-        if room.here.is_home or not room.is_synced(now):
+        home = room.here.is_home
+        if not room.is_synced(now) or (home and (self._met or not room.membership.policy.servers)):
             self._without_since = None
             return
         heard = 1 + len(room.feature(Monitor).at_incarnation(room.incarnation))
-        if 2 * heard > len(room.membership.members()):
-            self._met, self._without_since = True, None
+        members = len(room.membership.members())
+        if 2 * heard > members or (home and heard > 1):
+            self._met, self._without_since, self._alone_wait = True, None, MINORITY_WAIT
         elif self._without_since is None:
             self._without_since = now
-        elif now - self._without_since > MINORITY_WAIT:
+        elif now - self._without_since > (self._alone_wait if home else MINORITY_WAIT):
             self._without_since = None
+            if home:
+                self._alone_wait = min(2 * self._alone_wait, ALONE_MAX)
+            room.tell(sentences.status("looking", count=heard, of=members))
             room.look_elsewhere(now)

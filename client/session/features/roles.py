@@ -227,8 +227,10 @@ def changes(change: Change, m: Membership) -> Iterator[ev.PolicyChanged]:
         )
     if before.title != after.title:
         yield ev.PolicyChanged(by, "title", sentence("room.titled", who=who, title=after.title))
-    if [server.origin for server in before.servers] != [server.origin for server in after.servers]:
-        yield ev.PolicyChanged(by, "servers", sentence("room.servers", who=who))
+    there = [server.origin for server in after.servers]
+    if [server.origin for server in before.servers] != there:
+        told = "room.servers" if there else "room.servers.none"
+        yield ev.PolicyChanged(by, "servers", sentence(told, who=who, servers=", ".join(there)))
 
 
 def _mode_sentence(who: str, before: Mode, after: Mode) -> str:

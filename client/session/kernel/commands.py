@@ -10,6 +10,7 @@ from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.filesharing import Files
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.images import Images
+from snugroom.client.session.features.moves import Moves
 from snugroom.client.session.features.pages import Pages
 from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.features.roles import Roles
@@ -64,6 +65,8 @@ def carry_out(room: RoomSession, what: ev.Input, now: float) -> None:
             room.feature(Roles).hand_over(leaf, now)
         case ev.Lock(on):
             room.feature(Roles).lock(on, now)
+        case ev.NameServers() | ev.ListServers() | ev.Move():
+            room.feature(Moves).carry_out(what, now)
         case ev.Vouch(leaf):
             room.feature(Vouching).vouch(leaf, now)
         case ev.Know(leaf, name):
@@ -72,11 +75,17 @@ def carry_out(room: RoomSession, what: ev.Input, now: float) -> None:
             room.feature(Vouching).verify(leaf, now)
         case ev.Override():
             room.feature(Monitor).override(now)
-        case ev.Compare():
-            room.feature(Comparing).compare(now)
-        case ev.Compared(same, digits):
-            room.feature(Comparing).compared(same, digits, now)
-        case ev.ShowCode():
-            room.feature(Comparing).show()
+        case ev.Compare() | ev.Compared() | ev.ShowCode():
+            _about_code(room.feature(Comparing), what, now)
         case ev.EndMeeting():
             room.feature(Ending).end(now)
+
+
+def _about_code(comparing: Comparing, what: ev.Compare | ev.Compared | ev.ShowCode, now: float) -> None:
+    match what:
+        case ev.Compare():
+            comparing.compare(now)
+        case ev.Compared(same, digits):
+            comparing.compared(same, digits, now)
+        case ev.ShowCode():
+            comparing.show()

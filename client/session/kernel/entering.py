@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snugroom.client.session.entry.guest import Entry
 from snugroom.client.session.entry.recovery import RejoinLobby
@@ -121,13 +121,19 @@ def rejoin_lobby(
         )
         return me.package(at, m.rejoin_keys.request, ticket, m.rejoin_keys.ticket_signers())
 
-    return RejoinLobby(link, me.name, room, package, psks, first=first, now=now, rng=rng)
+    servers = tuple(each.origin for each in m.policy.servers)
+    return RejoinLobby(
+        replace(link, servers=servers), me.name, room, package, psks, first=first, now=now, rng=rng
+    )
 
 
 def recovery_data(me: Me, room: RoomSession, link: Invite) -> HostRecoveryData | None:
     """Return the data for a host to keep, sealed, to return by after a crash; None for others."""
     if room.host_keys is None:
         return None
+    m = room.membership
+    servers = tuple(each.origin for each in m.policy.servers)
+    door = room.door_key.seed
     return HostRecoveryData(
-        room.host_keys, room.door_key.seed, link.secret, room.membership.group.group_id, link.origin, me.name
+        room.host_keys, door, link.secret, m.group.group_id, link.origin, me.name, servers
     )

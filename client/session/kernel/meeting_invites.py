@@ -14,7 +14,7 @@ from snugroom.client.session.features.revocation import Revocation
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.room_state import SINGLE_USE
-from snugroom.crypto.entry.invite import HostKeys, Invite, link_psk
+from snugroom.crypto.entry.invite import Invite, link_psk
 from snugroom.crypto.kdf import Rng
 
 
@@ -35,10 +35,6 @@ class MeetingInvites:
     def psks(self) -> dict[bytes, bytes]:
         """The PSK that every newcomer has from the link."""
         return {policy.LINK_PSK_ID: link_psk(self.own.secret)}
-
-    def invite(self, keys: HostKeys, index: int) -> Invite:
-        """Return the invite of that index to this meeting, in the current generation."""
-        return keys.current.invite(self.own.origin, self.own.secret, index, self.own.servers)
 
     # -- the host role -----------------------------------------------------------------------------
 
@@ -92,7 +88,9 @@ class MeetingInvites:
         assert room.host_keys is not None
         known = room.membership.ledger.used | room.membership.ledger.revoked
         host_public = room.host_keys.current.host_public
-        return self.invite(room.host_keys, self.book.make(label, once, host_public, known, self._rng))
+        index = self.book.make(label, once, host_public, known, self._rng)
+        servers = tuple(each.origin for each in room.membership.policy.servers)
+        return room.host_keys.current.invite(self.own.origin, self.own.secret, index, servers)
 
     def replace_open(self, room: RoomSession) -> ev.Event | None:
         """Replace the open link after a removal has revoked it: the removed member still holds it."""

@@ -34,6 +34,7 @@ class Moving:
         self._without_since: float | None = now
         self._began_at = self._moved_at = now
         self._slot: int | None = None
+        self._called: int | None = None  # the server of the list to go to next
 
     def tick(self, now: float, inside: bool, entered: bool, slot: int | None) -> bool:
         """Let time pass. Return whether this connection is to be given up for another server's.
@@ -42,7 +43,7 @@ class Moving:
         """
         if slot != self._slot:
             self._slot, self._moved_at = slot, now  # others hand over what happened
-        if inside:
+        if inside or self._room.needs_rejoin:
             self._without_since = None
             return False
         if self._without_since is None:
@@ -60,13 +61,15 @@ class Moving:
 
     def connecting(self, now: float) -> None:
         """Choose the server for the next connection."""
-        if self._is_due(now):
+        if self._called is not None:
+            self._places.go(self._called)
+        elif self._is_due(now):
             self._places.next()
-        self._began_at = now
+        self._began_at, self._called = now, None
 
-    def leave(self, now: float) -> None:
-        """Go on to the next server with the next connection, although we are in step here."""
-        self._without_since = now - MOVE_AFTER
+    def leave(self, now: float, server: int | None) -> None:
+        """Go on at that server of the list, or at the next, with the next connection: we are in step here."""
+        self._without_since, self._called = now - MOVE_AFTER, server
 
     def status(self) -> ev.Status:
         """Return what to tell a person when a server has let us in again."""

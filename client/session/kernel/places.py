@@ -96,15 +96,24 @@ class Places:
         """Return the room's number there under that room admin key (public, 32 bytes)."""
         return invite.room_number(self.door_key.public, admin)
 
+    def begin(self, origin: str) -> None:
+        """Begin at that server if the policy lists it."""
+        listed = [each.origin for each in self._room.membership.policy.servers]
+        self.go(1 + listed.index(origin) if origin in listed else 0)
+
     def next(self) -> None:
         """Go on to the next server of the policy's list, and after the last one to the first of all."""
-        m = self._room.membership
         before = 0 if self.current is None else self.current.server
-        found = next(iter(m.policy.servers[before:]), None)
+        self.go(before + 1)
+
+    def go(self, server: int) -> None:
+        """Go on to that server of the policy's list, from 1; to the first of all if the list has no such."""
+        m = self._room.membership
         self.current, self._fed = None, -1
-        if found is not None:
+        if 0 < server <= len(m.policy.servers):
+            found = m.policy.servers[server - 1]
             door = place_door_key(m.move_key, found.origin, 0)
-            self.current = Place(before + 1, found.origin, door, found.room_admin_public)
+            self.current = Place(server, found.origin, door, found.room_admin_public)
         m.place = None if self.current is None else self.current.number
         if m.place is not None and m.place not in m.places:
             m.places.append(m.place)

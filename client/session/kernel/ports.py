@@ -146,8 +146,12 @@ class Server(Protocol):
     def lost(self, why: str, now: float) -> None:
         """Handle a lost or failed connection."""
 
-    def look_elsewhere(self, now: float) -> None:
-        """Leave this server, and look for the room at the next of the policy's list."""
+    @property
+    def leaves_server(self) -> bool:
+        """Whether the connection ends because we go on elsewhere by ourselves."""
+
+    def look_elsewhere(self, now: float, server: int | None = None) -> None:
+        """Leave this server, and look for the room at that one of the policy's list, or at the next."""
 
     def hurry(self, now: float) -> None:
         """Connect at once, if we are about to."""

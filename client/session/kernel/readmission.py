@@ -42,6 +42,8 @@ class Readmission:
         elif not attend:
             left = self.close()
         place = host or self.members
+        if place is not None and room.is_synced(now):
+            place.follow(room.here.origin)
         if self.members is not None:
             self.members.tick(now)
         if place is not None:

@@ -66,6 +66,8 @@ class RoomSession:
         #: Set when this membership cannot continue: the facade rejoins with a ticket.
         self.needs_rejoin: bool = False
         self.is_replaced: bool = False
+        #: Whether the connection ends because we go on elsewhere by ourselves.
+        self.leaves_server: bool = False
         self.ended: ev.Ended | None = None
         #: The private half of the X25519 key that we announce, for messages to us alone.
         self.box = rng(32)
@@ -102,9 +104,10 @@ class RoomSession:
 
     # -- commands ----------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Connect, and report the first roster."""
-        self.effects.append(ev.Connect(ev.ROOM))
+    def start(self, at: str = "") -> None:
+        """Connect, to that server if the policy lists it, and report the first roster."""
+        self.here.begin(at)
+        self.effects.append(ev.Connect(ev.ROOM, origin=self.here.elsewhere))
         tell_roster(self)
 
     def feature(self, kind: type[_F]) -> _F:
@@ -305,10 +308,12 @@ class RoomSession:
         if self.ended is None:
             self.sync.reconnect(why, now)
 
-    def look_elsewhere(self, now: float) -> None:
-        """Leave this server, and look for the room at the next of the policy's list."""
-        self._moving.leave(now)
+    def look_elsewhere(self, now: float, server: int | None = None) -> None:
+        """Leave this server, and look for the room at that one of the policy's list, or at the next."""
+        self._moving.leave(now, server)
+        self.leaves_server = True
         self.sync.give_up(now)
+        self.leaves_server = False
 
     def hurry(self, now: float) -> None:
         """Connect at once, if we are about to."""

@@ -413,7 +413,7 @@ class Session:
         by_member = old is None and self._kept is not None
         self._room.feature(Monitor).let_in(now - entry.answer.at, by_member=by_member)
         self._room.feature(Reporting).take(entry.answer.admission)
-        self._room.start()
+        self._room.start(guest.origin)
         if self._kept is not None and self._host is None:
             self._become_host(self._kept.host_keys, now)
             opened = None if len(self._kept.host_keys.seeds) == 1 else self._invites.keys_changed(self._room)

@@ -163,10 +163,10 @@ class Sync:
 
     def reconnect(self, why: str, now: float) -> None:
         """Connect again after a random time, longer after each failure."""
-        if not self._away:
-            self._away = True
+        if not (self._away or self._room.leaves_server):
             key = "away.first" if self.incarnation is None else "away"
             self._room.tell(sentences.status(key, why=why))
+        self._away = True
         self._reconnect_at = now + backoff.delay(self._moving.soon(self._failures, now), self._room.rng)
         self._failures += 1
         self._room.perform(ev.RemoteStreams(()))

@@ -158,7 +158,7 @@ class Dropped(Feature):
     def lost(self, why: str, now: float) -> None:
         if self._server_key is None:
             return  # we were never in: nothing could be dropped
-        if self._drop is None:
+        if self._drop is None and not self.room.leaves_server:
             self._words.append(_word(now, "lost", why))
             beats, receipts = self._record()
             here = self.room.here

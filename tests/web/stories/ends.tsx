@@ -25,7 +25,7 @@ const unable = (why: Unable): Story => ({
     fake({
       place: "unable",
       unable: why,
-      where: { origin: null, pageOrigin: "https://meet.example", own: false, hash: null, lecture: false },
+      where: { origin: null, pageOrigin: "https://meet.example", own: false, hash: null, lecture: false, peers: [] },
     }),
 });
 

@@ -26,7 +26,7 @@ export default [
     name: "start-own-page",
     model: () =>
       fake(
-        { where: { origin: null, pageOrigin: OWN, own: true, hash: HASH, lecture: false } },
+        { where: { origin: null, pageOrigin: OWN, own: true, hash: HASH, lecture: false, peers: [] } },
         { scan: false },
       ),
     play: press("summary"),

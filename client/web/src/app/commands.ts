@@ -4,7 +4,7 @@ import type { Commands } from "./model";
 
 type SessionCommands = Pick<
   Commands,
-  | "react" | "report" | "remove" | "deputise" | "undeputise" | "handOver" | "lock" | "endMeeting" | "leave"
+  | "react" | "report" | "remove" | "deputise" | "undeputise" | "handOver" | "lock" | "nameServers" | "endMeeting" | "leave"
   | "newInvite" | "revoke" | "refreshInvites" | "compare" | "compared" | "vouch" | "know" | "verified" | "override"
   | "sendHeld"
   | "saveEvidence"
@@ -22,6 +22,7 @@ export function sessionCommands(ask: (command: Command) => Promise<unknown>): Se
     undeputise: (leaf) => tell({ type: "Undeputise", leaf }),
     handOver: (leaf) => tell({ type: "HandOver", leaf }),
     lock: (on) => tell({ type: "Lock", on }),
+    nameServers: (origins) => tell({ type: "NameServers", origins }),
     endMeeting: () => tell({ type: "EndMeeting" }),
     leave: () => tell({ type: "Leave" }),
     newInvite: (label, once) => void ask({ type: "NewInvite", label, once }).then(refreshInvites),

@@ -26,6 +26,7 @@ export class Meeting {
   readonly roster = signal(0);
   readonly title = signal("");
   readonly locked = signal(false);
+  readonly servers = signal<readonly string[]>([]);
   readonly ownLeaf = signal(-1);
   readonly reactions = new Passing<Reaction>(REACTION_TIME);
   readonly knocks = signal<readonly (EventOf<"Knocked"> & { readonly at: number })[]>([]);
@@ -51,6 +52,7 @@ export class Meeting {
       this.locked.value = false;
       this.ownLeaf.value = -1;
       this.title.value = "";
+      this.servers.value = [];
       this.code.value = this.banner.value = null;
       this.reactions.list.value = [];
       this.knocks.value = [];
@@ -60,6 +62,14 @@ export class Meeting {
       this.held.value = [];
       this.roster.value++;
     });
+  }
+
+  /** We are in a room. */
+  entered(room: { readonly ownLeaf: number; readonly title: string; readonly locked: boolean; readonly servers: readonly string[] }): void {
+    this.ownLeaf.value = room.ownLeaf;
+    this.title.value = room.title;
+    this.locked.value = room.locked;
+    this.servers.value = room.servers;
   }
 
   /** Remove knocks that no longer need our answer: another host has answered, or the guest has waited too long. */
@@ -113,6 +123,7 @@ export class Meeting {
         this.inviteRows.value = event.rows;
         return;
       case "PolicyChanged":
+        if (event.kind === "servers") this.servers.value = String(event.text.args?.["servers"] ?? "").split(", ").filter(Boolean);
         if (event.kind === "mode") this.locked.value = event.mode === "locked";
         if (event.kind === "title" && typeof event.text.args?.["title"] === "string") this.title.value = event.text.args["title"];
         return chat.note(event.text);
@@ -171,6 +182,7 @@ export class Meeting {
         return;
       case "back":
         this.banner.value = null;
+        if (text.key === "status.back.moved") this.#place.chat.note(text);
         return;
       case "comparing":
         return this.#running(true);

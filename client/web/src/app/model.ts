@@ -47,6 +47,8 @@ export interface Where {
   /** The bundle's hash, hex; null while it is computed, or if it cannot be. */
   readonly hash: string | null;
   readonly lecture: boolean;
+  /** Other servers that this server suggests for meetings to continue at. */
+  readonly peers: readonly string[];
 }
 
 /** The state of a tile's stream. */
@@ -218,6 +220,8 @@ export interface Model {
   readonly title: Signal<string>;
   readonly greeting: Signal<string>;
   readonly admission: Signal<"ask" | "all">;
+  /** Where a new meeting can continue, as the person types it. */
+  readonly servers: Signal<string>;
   /** The error in the link that was opened or pasted; null: none. */
   readonly linkTrouble: ReadonlySignal<Sentence | null>;
   /** The error in the name; null: none. */
@@ -239,6 +243,8 @@ export interface Model {
   // the room
   readonly roomTitle: ReadonlySignal<string>;
   readonly locked: ReadonlySignal<boolean>;
+  /** Where the meeting can continue: origins, in order. */
+  readonly roomServers: ReadonlySignal<readonly string[]>;
   readonly amHost: ReadonlySignal<boolean>;
   readonly ownLeaf: ReadonlySignal<number>;
   readonly people: ReadonlySignal<readonly Person[]>;
@@ -325,6 +331,8 @@ export interface Commands {
   undeputise(leaf: number): void;
   handOver(leaf: number): void;
   lock(on: boolean): void;
+  /** Name the servers where the meeting can continue. */
+  nameServers(origins: readonly string[]): void;
   endMeeting(): void;
   leave(): void;
   newInvite(label: string, once: boolean): void;

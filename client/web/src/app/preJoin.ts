@@ -16,6 +16,8 @@ export class PreJoin {
   readonly title = signal("");
   readonly greeting = signal("");
   readonly admission = signal<"ask" | "all">("ask");
+  /** Where a new meeting can continue, as the person types it. */
+  readonly servers = signal("");
   readonly linkTrouble = signal<Sentence | null>(null);
   readonly #tried = signal(false);
   readonly nameTrouble = computed(() => (this.#tried.value || this.name.value !== "" ? nameTrouble(this.name.value) : null));
@@ -84,8 +86,9 @@ export class PreJoin {
   /** Return the worker's first message: what the person wants. */
   wish(origin: string, name: string, own: boolean, means: Pick<HostWish, "password" | "tokens">): ToWorker {
     const title = this.title.value.trim();
+    const [admission, servers] = [this.admission.value, this.servers.value.split(/[\s,]+/).filter((each) => each !== "")];
     return this.link === null
-      ? { type: "host", own, origin, name, title, admission: this.admission.value, reports: false, ...means }
+      ? { type: "host", own, origin, servers, name, title, admission, reports: false, ...means }
       : { type: "join", own, link: this.link, name, greeting: this.greeting.value.trim() };
   }
 }

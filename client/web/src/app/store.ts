@@ -53,6 +53,7 @@ export class Store implements Model {
   readonly title = this.#preJoin.title;
   readonly greeting = this.#preJoin.greeting;
   readonly admission = this.#preJoin.admission;
+  readonly servers = this.#preJoin.servers;
   readonly linkTrouble = this.#preJoin.linkTrouble;
   readonly nameTrouble = this.#preJoin.nameTrouble;
   readonly opening = this.#preJoin.opening;
@@ -68,6 +69,7 @@ export class Store implements Model {
 
   readonly roomTitle;
   readonly locked;
+  readonly roomServers;
   readonly ownLeaf;
   readonly people;
   readonly amHost;
@@ -126,7 +128,8 @@ export class Store implements Model {
       listInvites: () => void this.#ask({ type: "ListInvites" }),
     });
     const meeting = this.#meeting;
-    ({ title: this.roomTitle, locked: this.locked, ownLeaf: this.ownLeaf, code: this.code } = meeting);
+    ({ title: this.roomTitle, locked: this.locked, servers: this.roomServers } = meeting);
+    ({ ownLeaf: this.ownLeaf, code: this.code } = meeting);
     ({ knocks: this.knocks, invites: this.invites, inviteRows: this.inviteRows } = meeting);
     ({ alarms: this.alarms, banner: this.banner, held: this.held } = meeting);
     ({ lines: this.chat, unread: this.unread } = this.#chat);
@@ -334,9 +337,8 @@ export class Store implements Model {
       });
       return;
     }
-    const wish = this.#preJoin.wish(going.origin, name, this.where.value.own, means);
     this.#link.start(this.#around.createWorker(), (message) => this.hear(message), (ran) => void this.#broken(ran));
-    this.#link.post(wish);
+    this.#link.post(this.#preJoin.wish(going.origin, name, this.where.value.own, means));
   }
 
   /** Handle an error of the worker. Before its first message, the server's file is at fault: missing, or changed. */
@@ -403,9 +405,7 @@ export class Store implements Model {
         return this.#download(file, `${message.what}.json`);
       }
       case "inside":
-        this.ownLeaf.value = message.ownLeaf;
-        this.roomTitle.value = message.title;
-        this.locked.value = message.locked;
+        this.#meeting.entered(message);
         this.opening.value = false;
         this.place.value = "room";
         this.waiting.value = null;

@@ -10,12 +10,13 @@ export async function where(): Promise<Where> {
   const told = await fetch("where.json")
     .then((answer): unknown => (answer.ok ? answer.json() : null))
     .catch(() => null);
-  const { origin, own, lecture } = (told ?? {}) as Partial<Record<"origin" | "own" | "lecture", unknown>>;
+  const { origin, own, lecture, peers } = (told ?? {}) as Partial<Record<"origin" | "own" | "lecture" | "peers", unknown>>;
   return {
     origin: typeof origin === "string" ? origin : null,
     pageOrigin,
     own: own === true,
     lecture: lecture === true,
+    peers: Array.isArray(peers) ? peers.map(String) : [],
     hash: null,
   };
 }

@@ -97,6 +97,11 @@ export type Command =
   | { readonly type: "Undeputise"; readonly leaf: number }
   | { readonly type: "HandOver"; readonly leaf: number }
   | { readonly type: "Lock"; readonly on: boolean }
+  /** The servers where the meeting goes on if its own ends it: origins, in order. */
+  | { readonly type: "NameServers"; readonly origins: readonly string[] }
+  | { readonly type: "ListServers" }
+  /** Go on at that server of the list; empty: at the next one. */
+  | { readonly type: "Move"; readonly origin: string }
   | { readonly type: "NewInvite"; readonly label: string; readonly once: boolean }
   | { readonly type: "ListInvites" }
   | { readonly type: "Revoke"; readonly index: number }
@@ -290,9 +295,20 @@ export type Event =
 
 // -- outputs -----------------------------------------------------------------------------------------------
 
+/** Return the effect that connects this endpoint; `origin`: of a further server. */
+export const connect = (endpoint: Endpoint, origin: string, path = ""): Effect => ({
+  type: "Connect",
+  endpoint,
+  ...(path === "" ? {} : { path }),
+  ...(origin === "" ? {} : { origin }),
+});
+
 export type Effect =
-  /** `path` selects a node of the server, such as `/n/1`; without it, any. */
-  | { readonly type: "Connect"; readonly endpoint: Endpoint; readonly path?: string }
+  /**
+   * `path` selects a node of the server, such as `/n/1`; without it, any. `origin`: of a further server; absent for the
+   * server of the link.
+   */
+  | { readonly type: "Connect"; readonly endpoint: Endpoint; readonly path?: string; readonly origin?: string }
   | { readonly type: "Disconnect"; readonly endpoint: Endpoint }
   | { readonly type: "Transmit"; readonly endpoint: Endpoint; readonly message: ClientMessage }
   | { readonly type: "Tell"; readonly event: Event }

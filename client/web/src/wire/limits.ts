@@ -45,6 +45,7 @@ export const PASS_GRACE = 10.0;
 export const PASS_WAIT = 10.0;
 export const OPEN_WAIT = 10.0;
 export const FAIRNESS_HOLD = 0.5;
+export const CONTENT_SERVERS_MAX = 8;
 export const CONTENT_COMPARING_MAX = 100;
 export const CONTENT_TEXT_MAX = 8000;
 export const CONTENT_IMAGE_MAX = 131072;

@@ -31,7 +31,7 @@ export interface ConnectionEvents {
 
 interface Open {
   readonly endpoint: Endpoint;
-  readonly path: string;
+  readonly url: string;
   readonly socket: Socket;
   queue: string[] | null;
   closing: boolean;
@@ -39,38 +39,43 @@ interface Open {
   timer: ReturnType<typeof setTimeout>;
 }
 
-/** All connections of one session to its server. */
+/** All connections of one session to its servers. */
 export class Connections {
   readonly #origin: string;
   readonly #events: ConnectionEvents;
   readonly #make: (url: string) => Socket;
-  readonly #listens: (path: string) => Promise<boolean>;
+  readonly #listens: (url: string) => Promise<boolean>;
   readonly #open = new Map<string, Open>();
 
   /**
-   * `origin`: the server's. `own`: the participant's own machine serves the page. `listens`: whether the server answers
-   * at all, when no connection could be established.
+   * `origin`: that of the link's server. `own`: the participant's own machine serves the page. `listens`: whether a
+   * server, or its node with this URL, answers at all, when no connection could be established.
    */
   constructor(
     origin: string,
     own: boolean,
     events: ConnectionEvents,
     make: (url: string) => Socket = (url) => new WebSocket(url),
-    listens: (path: string) => Promise<boolean> = (path) => answers(origin + path, own),
+    listens: (url: string) => Promise<boolean> = (url) => answers(url, own),
   ) {
-    this.#origin = origin.replace(/^http/, "ws");
+    this.#origin = origin;
     this.#events = events;
     this.#make = make;
     this.#listens = listens;
   }
 
-  /** Connect, to the node at `path`; an existing connection to this endpoint is dropped without notice. */
-  connect(endpoint: Endpoint, path = ""): void {
+  /**
+   * Connect, to the node at `path`, or to the further server with this origin.
+   *
+   * An existing connection to this endpoint is dropped without notice.
+   */
+  connect(endpoint: Endpoint, path = "", origin = this.#origin): void {
     this.#forget(this.#open.get(endpointKey(endpoint)));
-    const socket = this.#make(`${this.#origin}${path}/ws`);
+    const url = origin + path;
+    const socket = this.#make(`${url.replace(/^http/, "ws")}/ws`);
     const open: Open = {
       endpoint,
-      path,
+      url,
       socket,
       queue: [],
       closing: false,
@@ -131,7 +136,7 @@ export class Connections {
     const known = this.#open.get(endpointKey(open.endpoint)) === open;
     this.#forget(open);
     if (!known) return;
-    const answered = open.heard || (await this.#listens(open.path));
+    const answered = open.heard || (await this.#listens(open.url));
     if (!this.#open.has(endpointKey(open.endpoint))) this.#events.lost(open.endpoint, sentence(why), answered);
   }
 

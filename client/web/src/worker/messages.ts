@@ -10,6 +10,8 @@ export interface HostWish {
   readonly type: "host";
   readonly own: boolean;
   readonly origin: string;
+  /** Where the meeting can continue, in order. */
+  readonly servers: readonly string[];
   readonly name: string;
   readonly title: string;
   readonly admission: "ask" | "all";
@@ -98,6 +100,7 @@ export type FromWorker =
       readonly origin: string;
       readonly title: string;
       readonly locked: boolean;
+      readonly servers: readonly string[];
     }
   /** The server's answer to the `media` message with that ufrag: one for another ufrag belongs to an older link. */
   | { readonly type: "transport"; readonly transport: Transport; readonly ufrag: string }

@@ -225,6 +225,7 @@ export class Shell {
         origin: session.origin,
         title: policy?.title ?? "",
         locked: policy?.mode === Mode.LOCKED,
+        servers: policy?.servers.map((each) => each.origin) ?? [],
       });
     }
     if (session.ended !== null && !this.#over) this.#end();
@@ -263,7 +264,7 @@ export class Shell {
           break;
         case "Connect":
           if (isRoom(effect.endpoint)) this.#asked = [];
-          this.#connections?.connect(effect.endpoint, effect.path);
+          this.#connections?.connect(effect.endpoint, effect.path, effect.origin);
           break;
         case "Disconnect":
           this.#connections?.disconnect(effect.endpoint);

@@ -118,7 +118,7 @@ describe("the store", () => {
     kept = new Kept();
     serves(null);
     store = new Store(
-      { origin: ORIGIN, pageOrigin: ORIGIN, own: false, hash: null, lecture: false },
+      { origin: ORIGIN, pageOrigin: ORIGIN, own: false, hash: null, lecture: false, peers: [] },
       {
         media: side.media,
         createWorker: () => {
@@ -137,7 +137,7 @@ describe("the store", () => {
     store.do.enter();
     await turn();
     worker().tell({ type: "done", ask: 0 });
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Garden", locked: false });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Garden", locked: false, servers: [] });
     worker().events(roster());
     return worker();
   }
@@ -154,7 +154,7 @@ describe("the store", () => {
     await turn();
     assert.equal(workers.length, 1);
     assert.equal(store.opening.value, true);
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [] });
     assert.deepEqual([store.opening.value, store.place.value], [false, "room"]);
   });
 
@@ -174,7 +174,7 @@ describe("the store", () => {
     assert.ok(wish?.type === "host");
     assert.deepEqual([wish.password, wish.tokens], ["correct hors", []]);
     worker().tell({ type: "done", ask: 0 });
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [] });
     worker().events({ type: "Ended", reason: "unopened", text: sentence("unopened.password") });
     assert.deepEqual(
       [store.place.value, store.opening.value, store.ended.value, store.permissionForm.trouble.value?.key],

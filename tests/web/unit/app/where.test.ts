@@ -14,6 +14,7 @@ const at = (facts: Partial<Where>): Where => ({
   own: false,
   lecture: false,
   hash: null,
+  peers: [],
   ...facts,
 });
 

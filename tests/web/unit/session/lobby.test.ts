@@ -155,7 +155,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
 
 test("posts keep to the server's limits, and the same is not said twice while it waits", async () => {
   const effects: Effect[] = [];
-  const connections = new LobbyConnections(SECRET, ORIGIN, effects, seeded("doors"));
+  const connections = new LobbyConnections(SECRET, [ORIGIN], effects, seeded("doors"));
   await connections.stayIn(new Set([DAY]), START);
   await connections.received(DAY, ENTERED);
   effects.length = 0;

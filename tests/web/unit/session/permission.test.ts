@@ -27,10 +27,9 @@ const password = (text: string): PermissionMeans => ({ password: text, takeToken
 
 async function at(slot: number, means: PermissionMeans | null) {
   const ended: string[] = [];
+  const doorKey = await SigningKey.fromSeed(H(utf8("door")));
   const room = {
-    origin: ORIGIN,
-    doorKey: await SigningKey.fromSeed(H(utf8("door"))),
-    roomAdminKeys: { current: H(utf8("admin")), number: NUMBER },
+    here: { origin: ORIGIN, doorKey, roomAdminPublic: H(utf8("admin")), numberUnder: () => NUMBER },
     rng: seeded("door"),
     options: { ...OPTIONS, permission: means },
     membership: { journal: { slot } },

@@ -92,6 +92,13 @@ for (const [name, frame] of [
     assert.equal(told.length, 1);
   });
 
+test("a further server is connected to and asked by its own origin", async () => {
+  const all = connections();
+  all.connect(ROOM, "", "https://b.example");
+  all.connect(PROBE, "/n/2");
+  assert.deepEqual(urls, ["wss://b.example/ws", "wss://meet.example/n/2/ws"]);
+});
+
 test("a connection that ends was answered, one that was never made only if somebody listens", async () => {
   const all = connections();
   all.connect(ROOM);

@@ -11,7 +11,7 @@ import type { EncodedFrame, Transformer } from "../../../../client/web/src/worke
 
 const ORIGIN = "https://meet.example";
 const HOST: ToWorker = {
-  type: "host", own: true, origin: ORIGIN, name: "Ada", title: "Plans", admission: "ask", reports: false, password: null, tokens: [],
+  type: "host", own: true, origin: ORIGIN, servers: [], name: "Ada", title: "Plans", admission: "ask", reports: false, password: null, tokens: [],
 };
 const PUBLISH: ToWorker = {
   type: "publish",
@@ -107,7 +107,7 @@ test("a host's wish opens a meeting, and is answered", async () => {
   assert.deepEqual(rig.told().slice(0, 1), ["InviteMade"]);
   assert.deepEqual(rig.of("inside"), [], "not before the server has opened the room");
   await rig.enters();
-  assert.deepEqual(rig.of("inside"), [{ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Plans", locked: false }]);
+  assert.deepEqual(rig.of("inside"), [{ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Plans", locked: false, servers: [] }]);
   await rig.shell.hear(HOST); // a second one is none
   assert.equal(rig.of("done").filter(({ ask }) => ask === 0).length, 1);
 });

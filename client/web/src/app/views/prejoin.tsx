@@ -6,6 +6,7 @@ import type { Model, PermissionWanted } from "../model";
 import { hostOf } from "./about";
 import { DeviceChoices, OwnLevel, OwnPicture, Troubles } from "./devices";
 import { Heading } from "./heading";
+import { ServersField } from "./servers";
 
 /** The view before the room: preview and level, name, and the button to enter. */
 export function PreJoin({ model }: { readonly model: Model }) {
@@ -148,6 +149,7 @@ function HostFields({ model, id }: FieldsProps) {
           </label>
         ))}
       </fieldset>
+      <ServersField model={model} text={model.servers} />
     </>
   );
 }

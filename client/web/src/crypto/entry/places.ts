@@ -10,7 +10,7 @@ import { H, KDF, SigningKey } from "../kdf";
 import { NUMBER_SIZE, originField } from "./invite";
 
 /** The last slots at which a place can have been opened. */
-const OPENED_MAX = 64;
+export const OPENED_MAX = 64;
 
 /**
  * Return the door key of the place at that server with the number `attempt` (0 to 65,535).

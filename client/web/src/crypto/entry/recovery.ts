@@ -17,7 +17,7 @@ import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
 import { MalformedError, UnsupportedError } from "../errors";
 import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
 import * as hpke from "../hpke";
-import { canonicalOrigin, HostKeys, type HostSeed } from "./invite";
+import { canonicalOrigin, HostKeys, type HostSeed, SERVERS_MAX } from "./invite";
 import * as kdf from "../kdf";
 import { H, KDF, SigningKey } from "../kdf";
 import { type Answer, encodeAnswer, KEY_PACKAGE_MAX, readAnswer, RecoveryMessage } from "./lobby";
@@ -193,6 +193,8 @@ export interface HostRecoveryFields {
   readonly groupId: Bytes;
   readonly origin: string;
   readonly name: string;
+  /** Where the meeting can go on, as far as its policy said: canonical origins, at most 8. */
+  readonly servers?: readonly string[];
 }
 
 /**
@@ -207,6 +209,7 @@ export class HostRecoveryData implements HostRecoveryFields {
   readonly groupId: Bytes;
   readonly origin: string;
   readonly name: string;
+  readonly servers: readonly string[];
 
   constructor(fields: HostRecoveryFields) {
     this.hostKeys = fields.hostKeys;
@@ -215,6 +218,7 @@ export class HostRecoveryData implements HostRecoveryFields {
     this.groupId = fields.groupId;
     this.origin = fields.origin;
     this.name = fields.name;
+    this.servers = fields.servers ?? [];
   }
 
   /** Return the key that authenticates at the room's door at the server. */
@@ -232,6 +236,8 @@ export class HostRecoveryData implements HostRecoveryFields {
       prefixed(this.groupId, 1),
       prefixed(utf8(this.origin), 2),
       prefixed(utf8(this.name), 1),
+      uint(this.servers.length, 1),
+      ...this.servers.map((each) => prefixed(utf8(each), 1)),
     );
   }
 
@@ -242,9 +248,10 @@ export class HostRecoveryData implements HostRecoveryFields {
     const hostKeys = await HostKeys.read(r);
     const [doorSeed, secret, groupId] = [r.take(32), r.take(16), r.prefixed(1)];
     const [origin, name] = [r.text(2), r.text(1)];
+    const servers = Array.from({ length: r.uint(1) }, () => r.text(1));
     r.end();
-    if (canonicalOrigin(origin) !== origin)
-      throw new MalformedError("host recovery data: the server's address is not in canonical form");
-    return new HostRecoveryData({ hostKeys, doorSeed, secret, groupId, origin, name: checkName(name) });
+    if (servers.length > SERVERS_MAX || [origin, ...servers].some((each) => canonicalOrigin(each) !== each))
+      throw new MalformedError("host recovery data: a server's address is not in canonical form");
+    return new HostRecoveryData({ hostKeys, doorSeed, secret, groupId, origin, name: checkName(name), servers });
   }
 }

@@ -99,7 +99,8 @@ export class GuestLobby {
     this.#rejoinKey = facts.rejoinKey;
     this.#identity = facts.identity ?? null;
     this.rng = facts.rng ?? systemRng;
-    this.connections = new LobbyConnections(facts.link.secret, facts.link.origin, this.effects, this.rng);
+    const { secret, origin, servers } = facts.link;
+    this.connections = new LobbyConnections(secret, [origin, ...servers], this.effects, this.rng);
     this.tell(sentences.status("waiting"));
   }
 
@@ -113,6 +114,7 @@ export class GuestLobby {
   /** Stay in today's lobby; call until there is a card; knock again until there is an answer. */
   async tick(now: number): Promise<void> {
     const today = dayOf(now);
+    if (this.entry === null) await this.connections.seek(now);
     await this.connections.stayIn(new Set([today]), now);
     if (!this.connections.entered.has(today) || this.entry !== null) return;
     const newest = this.sent.at(-1);
@@ -157,6 +159,7 @@ export class GuestLobby {
 
   async #card(day: number, card: lobby.Card, now: number): Promise<void> {
     const newest = this.sent.at(-1);
+    if (newest !== undefined && same(newest.nonce, card.nonce)) this.connections.heard(now);
     if (newest !== undefined && (same(newest.nonce, card.nonce) || now - newest.at < KNOCK_PATIENCE)) return;
     try {
       await card.verify(this.#link.hostPublic, this.#link.origin, day, now);
@@ -167,6 +170,7 @@ export class GuestLobby {
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
+    this.connections.heard(now);
     const bundle = await this.makePackage(now);
     const { knock, pending } = await lobby.knock(
       this.#link,
@@ -231,6 +235,11 @@ export class GuestLobby {
   /** Return whether the answer leads to the expected meeting. */
   fits(_answer: lobby.Answer, _group: mls.Group): boolean {
     return true;
+  }
+
+  /** The server of the lobby: the meeting is there, if anybody has answered. */
+  get origin(): string {
+    return this.connections.at;
   }
 
   /** Leave the lobby. */

@@ -286,8 +286,13 @@ export class MembersLobby extends LobbyConnections {
 
   constructor(link: invite.Invite, rng: Rng = systemRng) {
     const effects: Effect[] = [];
-    super(link.secret, link.origin, effects, rng);
+    super(link.secret, [link.origin], effects, rng);
     this.effects = effects;
+  }
+
+  /** Be where the room is. */
+  follow(origin: string): Promise<void> {
+    return this.go(origin);
   }
 
   /** Stay in the lobby. */

@@ -107,7 +107,7 @@ export class HostLobby {
     this.keys = keys;
     this.#origin = origin;
     this.#rng = rng;
-    this.#connections = new LobbyConnections(secret, origin, this.effects, rng);
+    this.#connections = new LobbyConnections(secret, [origin], this.effects, rng);
     this.#book = book;
   }
 
@@ -116,10 +116,7 @@ export class HostLobby {
     await this.#connections.stayIn(daysAround(now), now);
     for (const [day, secrets] of this.#cards) {
       for (const secret of secrets) if (secret.expired(now)) secret.erase();
-      this.#cards.set(
-        day,
-        secrets.filter((secret) => !secret.expired(now)),
-      );
+      this.#cards.set(day, secrets.filter((secret) => !secret.expired(now)));
     }
     const patient = new Set([...this.#knocks.waiting(now).map(({ id }) => id), ...this.#admitted]);
     this.#asked = new Map([...this.#asked].filter(([number]) => number < 0 || patient.has(number)));
@@ -138,6 +135,9 @@ export class HostLobby {
 
   /** Handle a lost connection to a lobby. */
   lost = (day: number, now: number): void => this.#connections.lost(day, now);
+
+  /** Be where the room is. */
+  follow = (origin: string): Promise<void> => this.#connections.go(origin);
 
   /** Connect at once where we are about to. */
   hurry = (now: number): void => this.#connections.hurry(now);

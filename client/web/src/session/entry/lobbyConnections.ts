@@ -5,12 +5,21 @@ import { dayOf, doorMessage, lobbyEnvelopeKey, lobbyKey } from "../../crypto/ent
 import type { SigningKey } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
 import type { ServerMessage } from "../../wire/messages";
-import type { Endpoint, Effect } from "../events";
+import { connect, type Effect, type Endpoint } from "../events";
 import { delay } from "../kernel/backoff";
 import * as sentences from "../catalogue/sentences";
 
 /** Seconds around midnight in which a host is in both days' lobbies. */
 export const MIDNIGHT = 600;
+/**
+ * Seconds for which a newcomer looks for the meeting at one server before it tries the next: in its lobby, and without a
+ * connection. Where the meeting began, twice as long with each round, up to `ROUNDS` times.
+ */
+export const SEEK_STAY = 2;
+export const REACH_STAY = 4;
+export const ROUNDS = 4;
+/** Seconds for which it stays where somebody of the meeting was heard. */
+export const HEARD_STAY = 30;
 /** Posts a second, and in a burst: below a server's default limits, so that none is refused and lost. */
 export const POST_RATE = 8;
 export const POST_BURST = 60;
@@ -25,10 +34,17 @@ const endpointOf = (day: number): Endpoint => ({ day, probe: false });
 export const daysAround = (now: number): Set<number> =>
   new Set([dayOf(now - MIDNIGHT), dayOf(now), dayOf(now + MIDNIGHT)]);
 
-/** Connections to the lobbies of some days: connect, sign, post. */
+/** Connections to the lobbies of some days at one server: connect, sign, post. */
 export class LobbyConnections {
   readonly #secret: Bytes;
-  readonly #origin: string;
+  readonly #origins: readonly string[];
+  /** The origin of the server. */
+  at: string;
+  #cameAt: number | null = null;
+  #heardAt = -Infinity;
+  /** A connection to this server has failed. */
+  #failed = false;
+  #rounds = 0;
   readonly #effects: Effect[];
   readonly #rng: Rng;
   readonly #keys = new Map<number, { readonly key: SigningKey; readonly envelopeKey: Bytes }>();
@@ -42,9 +58,11 @@ export class LobbyConnections {
   #allowance = POST_BURST;
   #flushedAt: number | null = null;
 
-  constructor(secret: Bytes, origin: string, effects: Effect[], rng: Rng) {
+  /** `origins`: where the meeting began, and where it can go on. */
+  constructor(secret: Bytes, origins: readonly [string, ...string[]], effects: Effect[], rng: Rng) {
     this.#secret = secret;
-    this.#origin = origin;
+    this.#origins = origins;
+    this.at = origins[0];
     this.#effects = effects;
     this.#rng = rng;
   }
@@ -62,16 +80,58 @@ export class LobbyConnections {
     await this.#flush();
     for (const day of days) {
       if (this.#keys.has(day)) continue;
-      const key = await lobbyKey(this.#secret, this.#origin, day);
-      this.#keys.set(day, { key, envelopeKey: lobbyEnvelopeKey(this.#secret, this.#origin, day) });
-      this.#effects.push({ type: "Connect", endpoint: endpointOf(day) });
+      await this.#takeKeys(day);
+      this.#connect(day);
     }
     for (const day of [...this.#keys.keys()]) if (!days.has(day)) this.#leave(day);
     for (const [day, at] of [...this.#retry]) {
       if (now < at) continue;
       this.#retry.delete(day);
-      this.#effects.push({ type: "Connect", endpoint: endpointOf(day) });
+      this.#connect(day);
     }
+  }
+
+  async #takeKeys(day: number): Promise<void> {
+    const key = await lobbyKey(this.#secret, this.at, day);
+    this.#keys.set(day, { key, envelopeKey: lobbyEnvelopeKey(this.#secret, this.at, day) });
+  }
+
+  #connect(day: number): void {
+    this.#effects.push(connect(endpointOf(day), this.at === this.#origins[0] ? "" : this.at));
+  }
+
+  /** Be in the lobbies at that server from now on. */
+  async go(origin: string): Promise<void> {
+    if (origin === this.at) return;
+    this.at = origin;
+    this.#cameAt = null;
+    this.#heardAt = -Infinity;
+    this.#failed = false;
+    for (const day of [...this.#keys.keys()]) {
+      this.#entered.delete(day);
+      await this.#takeKeys(day);
+      if (this.#retry.has(day)) continue;
+      this.#effects.push({ type: "Disconnect", endpoint: endpointOf(day) });
+      this.#connect(day);
+    }
+  }
+
+  /** Go from server to server, for as long as nobody of the meeting is heard. */
+  async seek(now: number): Promise<void> {
+    if (this.#origins.length === 1) return;
+    this.#cameAt ??= now;
+    const at = this.#origins.indexOf(this.at);
+    const inside = this.#entered.size > 0;
+    const stay = (inside ? SEEK_STAY : REACH_STAY) * (at > 0 ? 1 : 2 ** Math.min(this.#rounds, ROUNDS));
+    const elsewhere = now - this.#cameAt > stay && now - this.#heardAt > HEARD_STAY;
+    if (!elsewhere && !(this.#failed && !inside)) return;
+    if (at === this.#origins.length - 1) this.#rounds++;
+    await this.go(this.#origins[(at + 1) % this.#origins.length] ?? this.at);
+  }
+
+  /** Somebody of the meeting is here. */
+  heard(now: number): void {
+    this.#heardAt = now;
   }
 
   #leave(day: number): void {
@@ -84,6 +144,7 @@ export class LobbyConnections {
   /** Handle a lost connection: reconnect after a random time, longer after each failure. */
   lost(day: number, now: number): void {
     this.#entered.delete(day);
+    this.#failed = true;
     if (!this.#keys.has(day)) return;
     this.#retry.set(day, now + delay(this.#failures++, this.#rng));
   }
@@ -101,7 +162,7 @@ export class LobbyConnections {
       case "challenge": {
         const nonce = this.#rng(32);
         const lobby_key = held.key.public;
-        const signature = await held.key.sign(doorMessage(this.#origin, lobby_key, message.nonce, nonce));
+        const signature = await held.key.sign(doorMessage(this.at, lobby_key, message.nonce, nonce));
         const door = { type: "lobby_door", lobby_key, nonce, signature } as const;
         this.#effects.push({ type: "Transmit", endpoint: endpointOf(day), message: door });
         return false;

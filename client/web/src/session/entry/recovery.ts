@@ -84,6 +84,7 @@ export class RejoinLobby extends GuestLobby {
 
   static async begin(facts: RejoinFacts): Promise<RejoinLobby> {
     const lobby = new RejoinLobby(facts);
+    await lobby.connections.go(facts.old.here.origin);
     await lobby.tick(facts.now);
     return lobby;
   }
@@ -175,7 +176,10 @@ export class RejoinLobby extends GuestLobby {
   async #memberMessagePosted(posted: lobby.RecoveryMessage, now: number): Promise<void> {
     try {
       const said = await recovery.open(this.#key, posted);
-      if (said.type === "RejoinRequest") await this.#waitsToo(said, now);
+      if (said.type === "RejoinRequest") {
+        await this.#waitsToo(said, now);
+        this.connections.heard(now);
+      }
       if (said.type !== "RecoveryReply") return;
       const ours = [...this.#earlier, ...this.#asked].find(({ asked }) => same(asked.id, said.id));
       if (ours === undefined) return;
@@ -329,13 +333,14 @@ export class HostReturnLobby {
     this.#rejoinKey = rejoinKey;
     this.#rng = rng;
     this.#key = recovery.recoveryKey(kept.doorSeed);
-    this.#connections = new LobbyConnections(kept.secret, kept.origin, this.effects, rng);
+    this.#connections = new LobbyConnections(kept.secret, [kept.origin, ...kept.servers], this.effects, rng);
     this.effects.push({ type: "Tell", event: sentences.status("returning") });
   }
 
   /** Stay in today's lobby and seek until a member answers; begin anew after PATIENCE seconds. */
   async tick(now: number): Promise<void> {
     const today = invite.dayOf(now);
+    if (this.entry === null) await this.#connections.seek(now);
     await this.#connections.stayIn(new Set([today]), now);
     if (!this.#connections.entered.has(today) || this.entry !== null) return;
     if (this.#sent !== null && now - this.#sent.at > PATIENCE) this.#sent = null;
@@ -374,9 +379,10 @@ export class HostReturnLobby {
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
-    if (said.type === "HelperOffer" && same(said.nonce, this.#nonce) && this.#sent === null)
+    if (said.type === "HelperOffer" && same(said.nonce, this.#nonce) && this.#sent === null) {
+      this.#connections.heard(now);
       await this.#ask(day, said, now);
-    else if (said.type === "RecoveryReply" && this.#sent !== null && same(said.id, this.#sent.asked.id))
+    } else if (said.type === "RecoveryReply" && this.#sent !== null && same(said.id, this.#sent.asked.id))
       await this.#letIn(said, this.#sent);
   }
 
@@ -428,6 +434,11 @@ export class HostReturnLobby {
     if (!same(first.hostPublic, policy.hostPublic)) return true; // we were sent no key of the beginning
     const [door, admin] = [await this.#kept.doorKey(), await first.roomAdminKey(this.#kept.groupId)];
     return same(number, invite.roomNumber(door.public, admin.public));
+  }
+
+  /** The server of the lobby: the meeting is there, if anybody has answered. */
+  get origin(): string {
+    return this.#connections.at;
   }
 
   /** Leave the lobby. */

@@ -9,7 +9,9 @@ import { HostKeyRotation } from "./hostKeyRotation";
 import { HostKeyTransfer } from "./hostKeyTransfer";
 import { Vouching } from "./identity";
 import { SimulcastGuard } from "./simulcastGuard";
+import { Moves } from "./moves";
 import { Pages } from "./pages";
+import { PlaceQuorum } from "./placeQuorum";
 import { Images } from "./images";
 import { Roles } from "./roles";
 import { Recovery } from "../kernel/recovery";
@@ -33,8 +35,10 @@ export const build = (room: Room, now: number): Feature[] => [
   new Signing(room),
   new SimulcastGuard(room),
   new Monitor(room, now),
+  new PlaceQuorum(room),
   new Recovery(room, now),
   new Ending(room),
+  new Moves(room),
   new Dropped(room),
   new Reporting(room, now),
   new Images(room),

@@ -197,8 +197,9 @@ export function changes(change: Change, m: Membership): PolicyChanged[] {
     tell("mode", sentence(key, { who }), { mode: MODES[after.mode] });
   }
   if (before.title !== after.title) tell("title", sentence("room.titled", { who, title: after.title }));
-  const origins = ({ servers }: Policy): string => servers.map(({ origin }) => origin).join();
-  if (origins(before) !== origins(after))
-    tell("servers", sentence("room.servers", { who }));
+  const listed = ({ servers }: Policy): string => servers.map(({ origin }) => origin).join(", ");
+  const servers = listed(after);
+  if (listed(before) !== servers)
+    tell("servers", sentence(servers === "" ? "room.servers.none" : "room.servers", { who, servers }));
   return found;
 }

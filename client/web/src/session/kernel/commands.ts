@@ -8,6 +8,7 @@ import { Ending } from "../features/ending";
 import { Files } from "../features/filesharing";
 import { Vouching } from "../features/identity";
 import { Images } from "../features/images";
+import { Moves } from "../features/moves";
 import { Roles } from "../features/roles";
 import { Reporting } from "../features/reporting";
 import { Reactions, States } from "../features/states";
@@ -54,6 +55,12 @@ export async function carryOut(room: RoomSession, what: Input, now: number): Pro
       return await room.feature(Roles).handOver(what.leaf, now);
     case "Lock":
       return await room.feature(Roles).lock(what.on, now);
+    case "NameServers":
+      return await room.feature(Moves).nameServers(what.origins, now);
+    case "ListServers":
+      return room.feature(Moves).listServers();
+    case "Move":
+      return await room.feature(Moves).move(what.origin, now);
     case "Vouch":
       return await room.feature(Vouching).vouch(what.leaf, now);
     case "Know":

@@ -111,7 +111,7 @@ export class CommitQueue {
   async #send({ slot, blob }: Staged): Promise<void> {
     const chain = this.#room.membership.journal.chainAfter(blob);
     const opening = await signOpening(this.#room, slot, gateOf(blob), chain);
-    this.#room.send({ type: "commit", slot, blob, opening });
+    this.#room.send(await this.#room.here.signed({ type: "commit", slot, blob, opening }));
   }
 
   /**

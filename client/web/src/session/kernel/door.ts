@@ -49,10 +49,12 @@ export class Door {
    */
   async message(challenge: Challenge, now: number, other: Bytes | null = null): Promise<RoomDoor | null> {
     const room = this.#room;
-    const key = other ?? room.roomAdminKeys.current;
-    const number = other === null ? room.roomAdminKeys.number : invite.roomNumber(room.doorKey.public, other);
+    const { here } = room;
+    const { doorKey, origin } = here;
+    const key = other ?? here.roomAdminPublic;
+    const number = here.numberUnder(key);
     const nonce = room.rng(32);
-    const signature = await room.doorKey.sign(invite.doorMessage(room.origin, number, challenge.nonce, nonce));
+    const signature = await doorKey.sign(invite.doorMessage(origin, number, challenge.nonce, nonce));
     let password: Bytes | null = null;
     let token: TokenSpent | null = null;
     const policy = challenge.permission;
@@ -60,7 +62,7 @@ export class Door {
       const shown = new Map(policy.keys.filter(({ week }) => permission.spendable(week, now)).map(({ week, key }) => [week, key]));
       for (const [week, key] of shown) this.#tokenKeys.set(week, permission.keyHash(week, key));
       if (this.#proves) {
-        const text = permission.proofMessage(room.origin, number, challenge.nonce);
+        const text = permission.proofMessage(origin, number, challenge.nonce);
         password = await this.#password(policy, text);
         token = this.#token(policy, shown, text);
         if (this.#founding && password === null && token === null) {
@@ -70,7 +72,7 @@ export class Door {
         }
       }
     }
-    const [door_key, permit] = [room.doorKey.public, this.permit(number)];
+    const [door_key, permit] = [doorKey.public, this.permit(number)];
     return { type: "room_door", door_key, room_admin_key: key, nonce, signature, password, token, permit, probe: null };
   }
 
@@ -84,7 +86,7 @@ export class Door {
     if (password === null || this.#why === "password" || salt === null || cost === null) return null;
     let known = this.#passwordKey;
     if (known === null || !same(known[0], salt))
-      known = [salt, await permission.passwordKey(password, this.#room.origin, salt, cost)];
+      known = [salt, await permission.passwordKey(password, this.#room.here.origin, salt, cost)];
     this.#passwordKey = known;
     return mac(known[1], text);
   }
@@ -96,7 +98,8 @@ export class Door {
 
   /** Keep the permit for the room as it is now. */
   given(permit: Bytes): void {
-    this.#permit = [this.#room.roomAdminKeys.number, permit];
+    const { here } = this.#room;
+    this.#permit = [here.numberUnder(here.roomAdminPublic), permit];
   }
 
   /** The server has let us in. */

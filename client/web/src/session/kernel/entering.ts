@@ -1,6 +1,6 @@
 /** A membership of a meeting that we open, or that somebody lets us into; and the lobby to be let in again. */
 import { type Bytes, hex, type Rng, utf8 } from "../../crypto/bytes";
-import { type HostSeed, type Invite, linkPsk, roomNumber } from "../../crypto/entry/invite";
+import { type HostSeed, Invite, linkPsk, roomNumber } from "../../crypto/entry/invite";
 import { H, SigningKey } from "../../crypto/kdf";
 import { HostRecoveryData } from "../../crypto/entry/recovery";
 import { checkText, normalized } from "../../crypto/agreed/names";
@@ -28,16 +28,16 @@ interface Common {
 export interface MeetingFacts extends Common {
   readonly me: Me;
   readonly seed: HostSeed;
-  /** The secret of the meeting's invites, 16 bytes. */
-  readonly secret: Bytes;
+  /** It leads to the meeting, and names the further servers. */
+  readonly link: Invite;
   readonly title: string;
   readonly mode: Mode;
   readonly reports: boolean;
 }
 
-/** Open a meeting. MalformedError if the title is not allowed. */
+/** Open a meeting, to which the link leads. MalformedError if the title is not allowed. */
 export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
-  const { me, seed, secret, mode, now, rng } = facts;
+  const { me, seed, link, mode, now, rng } = facts;
   const title = checkText(normalized(facts.title, "NFC"), TITLE_MAX);
   const { hostPublic } = seed;
   const flags = facts.reports ? REPORTS : 0;
@@ -45,7 +45,8 @@ export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
   const roomAdmin = await seed.roomAdminKey(groupId);
   const keys = { hostPublic, returnPublic: seed.returnPublic, roomAdminPublic: roomAdmin.public };
   const rejoinKey = await SigningKey.fresh();
-  const policy = new Policy({ version: 1, hosts: [me.public], ...keys, mode, title, flags });
+  const servers = await seed.servers(groupId, link.servers);
+  const policy = new Policy({ version: 1, hosts: [me.public], ...keys, mode, title, flags, servers });
   const group = await me.found(groupId, policy, rejoinKey, now);
   const doorKey = await SigningKey.generate(rng, true);
   const number = roomNumber(doorKey.public, roomAdmin.public);
@@ -54,7 +55,7 @@ export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
     slot: 0,
     chain: H(utf8("snug 1 chain"), number),
     ledger: new Ledger({ keys: new Set([hex(me.public)]) }),
-    linkPsk: linkPsk(secret),
+    linkPsk: linkPsk(link.secret),
     rejoinKey,
     now,
     rng,
@@ -102,8 +103,9 @@ export async function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts
     const ticket = new RejoinTicket({ groupId: m.group.groupId, slot, chain, nonce, stuck, by });
     return me.package(at, m.rejoinKeys.request, ticket, m.rejoinKeys.ticketSigners());
   };
+  const servers = m.policy.servers.map((each) => each.origin);
   return RejoinLobby.begin({
-    link,
+    link: new Invite(link.origin, link.secret, link.hostPublic, link.index, link.token, servers),
     name: me.name,
     old: room,
     makePackage,
@@ -115,5 +117,7 @@ export async function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts
 export function recoveryData({ name }: Me, room: RoomSession, { secret, origin }: Invite): HostRecoveryData | null {
   const { hostKeys, doorKey, membership: m } = room;
   if (hostKeys === null) return null;
-  return new HostRecoveryData({ hostKeys, doorSeed: doorKey.seed, secret, groupId: m.group.groupId, origin, name });
+  const servers = m.policy.servers.map((each) => each.origin);
+  const [doorSeed, { groupId }] = [doorKey.seed, m.group];
+  return new HostRecoveryData({ hostKeys, doorSeed, secret, groupId, origin, name, servers });
 }

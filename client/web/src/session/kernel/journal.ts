@@ -2,6 +2,7 @@
 import { gateOf } from "../../crypto/agreed/envelope";
 import { type Bytes, concat, hex, same } from "../../crypto/bytes";
 import { chainNext, gate } from "../../crypto/entry/invite";
+import { placePass } from "../../crypto/entry/places";
 import { MalformedError } from "../../crypto/errors";
 import { Reader, uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
@@ -20,11 +21,21 @@ export interface Entry {
   readonly blob: Bytes | null;
   /** The room admin's signature over slot, gate and chain, if we have it. */
   readonly opening: Bytes | null;
+  /** Numbers of the places where the blob may have been made. */
+  readonly places: readonly Bytes[];
 }
 
-/** Return whether the gate that the blob names is that of our pass; null without a blob. */
-export const gateFits = ({ blob, roomPass }: Entry): boolean | null =>
-  blob === null ? null : same(gateOf(blob), gate(roomPass));
+/** Return the pass that fits the gate in the blob: ours, or a place's made of it; null without either. */
+export function fitting({ blob, roomPass, places }: Entry): Bytes | null {
+  if (blob === null) return null;
+  const named = gateOf(blob);
+  if (same(gate(roomPass), named)) return roomPass;
+  const others = places.map((number) => placePass(roomPass, number));
+  return others.find((each) => same(gate(each), named)) ?? null;
+}
+
+/** Return whether we have what opens the gate that the blob names; null without a blob. */
+export const gateFits = (entry: Entry): boolean | null => (entry.blob === null ? null : fitting(entry) !== null);
 
 /** Grows by one slot at a time; never forks, never goes back. */
 export class Journal {
@@ -38,7 +49,7 @@ export class Journal {
 
   /** `before`: the result of `before` at the member that let us in; MalformedError if it is not. */
   constructor(slot: number, chain: Bytes, roomPass: Bytes, before: Bytes = new Uint8Array()) {
-    this.#last = this.#floor = { slot, chain, roomPass, blob: null, opening: null };
+    this.#last = this.#floor = { slot, chain, roomPass, blob: null, opening: null, places: [] };
     this.#entries = [this.#last];
     this.#beginEarlier(before);
   }
@@ -101,6 +112,11 @@ export class Journal {
     return this.#entries[slot - this.oldest.slot] ?? null;
   }
 
+  /** The slots that are kept, the earliest first. */
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
   /** Our different passes of slots whose gates may be open, the newest first. */
   get roomPasses(): Bytes[] {
     const known = [...this.#entries.toReversed(), this.#floor].map((entry) => [hex(entry.roomPass), entry.roomPass] as const);
@@ -118,11 +134,15 @@ export class Journal {
     return chainNext(this.chain, this.slot + 1, blob);
   }
 
-  /** Record that `blob` has taken the next slot; `roomPass` is the pass from then on. */
-  append(blob: Bytes, roomPass: Bytes, opening: Bytes | null = null): void {
+  /**
+   * Record that `blob` has taken the next slot; `roomPass` is the pass from then on.
+   *
+   * `places`: the numbers of the places where the blob may have been made.
+   */
+  append(blob: Bytes, roomPass: Bytes, opening: Bytes | null = null, places: readonly Bytes[] = []): void {
     const slot = this.slot + 1;
     const chain = this.chainAfter(blob);
-    this.#last = { slot, chain, roomPass, blob, opening };
+    this.#last = { slot, chain, roomPass, blob, opening, places };
     if (opening !== null) this.#floor = this.#last;
     this.#entries.push(this.#last);
     if (this.#entries.length > KEPT + 1) this.#entries.shift();

@@ -1,6 +1,6 @@
 /** A participant's invites to its meeting: the one that it came by, and those that it makes as a host. */
 import { hex, type Rng } from "../../crypto/bytes";
-import { type HostKeys, type Invite, linkPsk } from "../../crypto/entry/invite";
+import { type Invite, linkPsk } from "../../crypto/entry/invite";
 import { LINK_PSK_ID } from "../../crypto/agreed/policy";
 import { SINGLE_USE } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
@@ -36,11 +36,6 @@ export class MeetingInvites {
   /** The PSK that every newcomer has from the link. */
   get psks(): mls.Psks {
     return new Map([[hex(LINK_PSK_ID), linkPsk(this.own.secret)]]);
-  }
-
-  /** Return the invite of that index to this meeting, in the current generation. */
-  invite(keys: HostKeys, index: number): Invite {
-    return keys.current.invite(this.own.origin, this.own.secret, index, this.own.servers);
   }
 
   // -- the host role --------------------------------------------------------------------------------------
@@ -101,7 +96,9 @@ export class MeetingInvites {
     const { hostKeys: keys, membership: m } = room;
     if (keys === null) throw new CommandError(sentence("room.host_only"));
     const known = [...m.ledger.used, ...m.ledger.revoked];
-    return this.invite(keys, this.book.make(label, once, keys.current.hostPublic, known, this.#rng));
+    const index = this.book.make(label, once, keys.current.hostPublic, known, this.#rng);
+    const servers = room.membership.policy.servers.map((each) => each.origin);
+    return keys.current.invite(this.own.origin, this.own.secret, index, servers);
   }
 
   /** Replace the open link after a removal has revoked it: the removed member still holds it. */

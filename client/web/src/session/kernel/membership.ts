@@ -16,6 +16,7 @@ import * as roomState from "../../crypto/agreed/roomState";
 import * as envelope from "../../crypto/agreed/envelope";
 import { type Place, SlotPayload } from "../../crypto/agreed/slotAuthor";
 import { gate } from "../../crypto/entry/invite";
+import { placePass } from "../../crypto/entry/places";
 import { longCode } from "../../crypto/proof/verification";
 import * as mls from "../../mls";
 import { BUCKETS } from "../../wire/limits";
@@ -91,6 +92,10 @@ export class Membership {
   /** The slot whose commit began our epoch. */
   epochSlot: number;
   readonly rejoinKeys: RejoinKeys;
+  /** The number of the place where the room is now (protocol section 12); null: where it began. */
+  place: Bytes | null = null;
+  /** Numbers of places where members may have made commits, the latest last. */
+  readonly places: Bytes[] = [];
   readonly #psks: mls.Psks;
   readonly #rng: Rng;
   readonly #envelopeKeys = new Map<number, Bytes>();
@@ -282,8 +287,14 @@ export class Membership {
       leafExtensions: this.#leafExtensions(out.rejoinKey),
     });
     this.rejoinKeys.sent(out);
-    const blob = await this.coverCommit([...carried, stage.message], gate(roomPass(stage.group, this.room)));
+    const blob = await this.coverCommit([...carried, stage.message], gate(this.passHere(stage.group)));
     return { type: "Staged", intent, slot: priorState.slot, blob, stage, view };
+  }
+
+  /** Return what opens the gate of that epoch where the room is now. */
+  passHere(group: mls.GroupView): Bytes {
+    const own = roomPass(group, this.room);
+    return this.place === null ? own : placePass(own, this.place);
   }
 
   /** Return the blob of a commit for the next slot, with the proposals that it carries before it. */
@@ -381,7 +392,7 @@ export class Membership {
     this.policy = policyOf(this.group);
     const adoption = new Adoption(step.view, this.group.members(), this.policy);
     this.ledger = adoption.ledger();
-    this.journal.append(blob, roomPass(this.group, this.room), opening);
+    this.journal.append(blob, roomPass(this.group, this.room), opening, this.places.toReversed());
     this.epochSlot = this.journal.slot;
     this.leaveProposals.clear();
     if (adoption.evicted.size > 0) this.heartbeatKey = exported(this.group, "beat");
@@ -399,7 +410,7 @@ export class Membership {
    * The keys of our commits are kept: a commit that we had given up is void for us alone.
    */
   void(blob: Bytes, opening: Bytes | null = null): void {
-    this.journal.append(blob, this.journal.roomPass, opening);
+    this.journal.append(blob, this.journal.roomPass, opening, this.places.toReversed());
   }
 
   // -- messages -------------------------------------------------------------------------------------------

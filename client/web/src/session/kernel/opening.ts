@@ -35,7 +35,7 @@ export async function openRoom(
   const { slot, roomPass, chain, opening } = best ?? journal.oldest;
   const gate = invite.gate(roomPass);
   const signature = best === null ? null : ((await signOpening(room, slot, gate, chain)) ?? opening);
-  room.send({ type: "open", slot, gate, chain, signature });
+  room.send(await room.here.signed({ type: "open", slot, gate, chain, signature }));
 }
 
 /** Return the earliest (or newest) slot that we can replay from, with a signature for this room. */
@@ -46,25 +46,21 @@ export async function signedEntry(room: Room, order: { newest: boolean }): Promi
 }
 
 /** Return the key under which the server holds the room; null unless we are a host that has it. */
-export async function roomAdmin(room: Room): Promise<SigningKey | null> {
-  const { hostKeys, membership: m, roomAdminKeys } = room;
-  if (hostKeys === null || roomAdminKeys.foreign.length > 0) return null;
-  return await hostKeys.roomAdminKey(m.group.groupId, roomAdminKeys.current);
-}
+export const roomAdmin = (room: Room): Promise<SigningKey | null> => room.here.adminKey();
 
 /** Return our signature (64 bytes) for a slot, its gate and the chain after it; null without the key. */
 export async function signOpening(room: Room, slot: number, gate: Bytes, chain: Bytes): Promise<Bytes | null> {
   const key = await roomAdmin(room);
   if (key === null) return null;
-  const number = invite.roomNumber(room.doorKey.public, key.public);
-  return await key.sign(invite.openMessage(number, slot, gate, chain));
+  return await key.sign(invite.openMessage(room.here.numberUnder(key.public), slot, gate, chain));
 }
 
 /** Return the signature that came with a slot, by any key of the room so far; null without a valid one. */
 export async function validOpening(room: Room, message: Committed): Promise<Bytes | null> {
   const { slot, blob, chain, opening } = message;
   if (opening === null) return null;
-  for (const admin of room.roomAdminKeys.all.toReversed())
+  const { here } = room;
+  for (const admin of here.isHome ? room.roomAdminKeys.all.toReversed() : [here.roomAdminPublic])
     if (await isBy(admin, room, slot, envelope.gateOf(blob), chain, opening)) return opening;
   return null;
 }
@@ -80,7 +76,7 @@ export async function openingToPassOn(room: Room, entry: Entry): Promise<Bytes |
 /** Return whether the key under which the server holds the room has signed this slot. */
 export async function isCurrent(room: Room, { slot, chain, blob, opening }: Entry): Promise<boolean> {
   if (opening === null || blob === null) return false;
-  return await isBy(room.roomAdminKeys.current, room, slot, envelope.gateOf(blob), chain, opening);
+  return await isBy(room.here.roomAdminPublic, room, slot, envelope.gateOf(blob), chain, opening);
 }
 
 async function isBy(
@@ -92,7 +88,8 @@ async function isBy(
   opening: Bytes,
 ): Promise<boolean> {
   try {
-    await invite.verifyOpening(admin, invite.roomNumber(room.doorKey.public, admin), slot, gate, chain, opening);
+    const [, signed] = room.here.signedByServer(slot, chain);
+    await invite.verifyOpening(admin, room.here.numberUnder(admin), slot, gate, signed, opening);
   } catch (error) {
     if (!(error instanceof SnugCryptoError)) throw error;
     return false;

@@ -7,7 +7,7 @@
 import type { Bytes, Rng } from "../../crypto/bytes";
 import type { HostKeys, SigningKey } from "../../crypto/entry/invite";
 import type { X25519Key } from "../../crypto/primitives";
-import type { ClientMessage } from "../../wire/messages";
+import type { ClientMessage, Commit, Open } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
 import type { AnyContent, Posted } from "../catalogue/content";
 import type { Effect, Ended, Event } from "../events";
@@ -39,8 +39,30 @@ export interface Members {
   heardRecently(leaf: number, now: number): boolean;
 }
 
+/** The server that has the room now, and the room's keys there (protocol section 12). */
+export interface Here {
+  /** Whether the room is where the meeting began. */
+  readonly isHome: boolean;
+  readonly origin: string;
+  /** The same for a `Connect`: empty for the server of the link. */
+  readonly elsewhere: string;
+  readonly doorKey: SigningKey;
+  /** The key under which that server holds the room, 32 bytes. */
+  readonly roomAdminPublic: Bytes;
+  /** Return the key that opens the room there; null unless we are a host that has it. */
+  adminKey(): Promise<SigningKey | null>;
+  /** Return the room's number there under that room admin key (public, 32 bytes). */
+  numberUnder(admin: Bytes): Bytes;
+  /** Return what the server is sent in place of an opening or commit, signed if we have the key. */
+  signed(message: Open | Commit): Promise<Open | Commit>;
+  /** Return the numbers, and the chain value for that of ours, that a receipt may name. */
+  signedByServer(slot: number, chain: Bytes): readonly [numbers: readonly Bytes[], chain: Bytes];
+}
+
 /** The room at the server, and our connection to it. */
 export interface Server {
+  readonly here: Here;
+  /** The origin of the server where the meeting began. */
   readonly origin: string;
   readonly number: Bytes;
   readonly doorKey: SigningKey;
@@ -70,6 +92,10 @@ export interface Server {
   askAgain(): void;
   /** Handle a lost or failed connection. */
   lost(why: Sentence, now: number): Promise<void>;
+  /** Whether the connection ends because we go on elsewhere by ourselves. */
+  readonly leavesServer: boolean;
+  /** Leave this server, and look for the room at that one of the policy's list, or at the next. */
+  lookElsewhere(now: number, server?: number | null): Promise<void>;
   /** Connect at once, if we are about to. */
   hurry(now: number): void;
 }

@@ -38,6 +38,7 @@ export class Readmission {
     await this.members?.tick(now);
     const place = host ?? this.members;
     if (place !== null) {
+      if (room.isSynced(now)) await place.follow(room.here.origin);
       for (const wanted of await helper.tick(room, place, now)) await room.queue(wanted, now);
       await this.#lookElsewhere(room, place, now);
     }

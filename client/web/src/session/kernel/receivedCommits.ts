@@ -6,13 +6,13 @@
 import type { CommitView } from "../../crypto/agreed/commitView";
 import { type Bytes, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
-import * as envelope from "../../crypto/agreed/envelope";
 import * as invite from "../../crypto/entry/invite";
 import type { Committed } from "../../wire/messages";
 import { type Arg, sentence } from "../../words/sentence";
 import type { Announcer } from "./announcer";
 import type { CommitQueue } from "./commitQueue";
 import { type Feature, featuresWith } from "./feature";
+import { gateFits } from "./journal";
 import type { Member } from "../events";
 import type { MessageLog } from "./messageLog";
 import { validOpening } from "./opening";
@@ -92,8 +92,7 @@ export class ReceivedCommits {
         const { sender } = verdict.view;
         if (!verdict.removesUs) {
           await this.#adopt(verdict, blob, opening, now);
-          const right = invite.gate(room.membership.journal.roomPass);
-          if (sender !== null && !same(envelope.gateOf(blob), right))
+          if (sender !== null && !gateFits(room.membership.journal.newest))
             room.tell(sentences.alarm("wrong_gate", { who: room.membership.who(sender), leaf: sender }));
           return;
         }
@@ -171,14 +170,15 @@ export class ReceivedCommits {
   async checkReceipt(slot: number, chain: Bytes, signature: Bytes, now: number): Promise<void> {
     const room = this.#room;
     if (room.serverKey === null) return;
-    for (const number of room.roomAdminKeys.numbers.reverse()) {
+    const [numbers, signed] = room.here.signedByServer(slot, chain);
+    for (const number of numbers.toReversed()) {
       try {
-        await invite.verifyReceipt(room.serverKey, number, slot, chain, signature);
+        await invite.verifyReceipt(room.serverKey, number, slot, signed, signature);
       } catch (error) {
         if (!(error instanceof SnugCryptoError)) throw error;
         continue; // signed under another of the room's numbers, or wrong
       }
-      for (const feature of this.#features) await feature.receipt(number, slot, chain, signature, now);
+      for (const feature of this.#features) await feature.receipt(number, slot, signed, signature, now);
       return;
     }
     room.tell(sentences.alarm("receipt"));

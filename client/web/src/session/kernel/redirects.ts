@@ -7,7 +7,7 @@
 import { NODES_MAX, REDIRECTS_MAX } from "../../wire/limits";
 import { type Sentence, sentence } from "../../words/sentence";
 import * as sentences from "../catalogue/sentences";
-import { type Effect, type Endpoint, endpointKey, type Input } from "../events";
+import { connect, type Effect, type Endpoint, endpointKey, type Input } from "../events";
 
 const PATH = /^\/n\/([1-9][0-9]?)$/;
 
@@ -16,6 +16,8 @@ export class Redirects {
   /** The number since the connection began; absent once inside. */
   readonly #count = new Map<string, number>();
   #roomPath = "";
+  /** Of each connection; empty for the server of the link. */
+  readonly #origins = new Map<string, string>();
   #told = false;
 
   /** Return the input to process: that of the shell, or the loss of a connection that leads nowhere. */
@@ -35,9 +37,14 @@ export class Redirects {
       }
       if (count >= REDIRECTS_MAX) return this.#lost(endpoint, sentence("away.sent_on"), effects);
       this.#count.set(key, count + 1);
-      effects.push({ type: "Connect", endpoint, path: message.path });
+      effects.push(connect(endpoint, this.originOf(endpoint), message.path));
     }
     return what;
+  }
+
+  /** Return the further server that this connection is to; empty for the server of the link. */
+  originOf(endpoint: Endpoint): string {
+    return this.#origins.get(endpointKey(endpoint)) ?? "";
   }
 
   #lost(endpoint: Endpoint, why: Sentence, effects: Effect[]): Input {
@@ -49,7 +56,9 @@ export class Redirects {
   /** Note each new connection. A probe goes to the node that had the room: it has to answer for that. */
   begun(effect: Effect): Effect {
     if (effect.type !== "Connect" || effect.path !== undefined) return effect;
-    this.#count.set(endpointKey(effect.endpoint), 0);
-    return effect.endpoint.probe && this.#roomPath !== "" ? { ...effect, path: this.#roomPath } : effect;
+    const { endpoint, origin = "" } = effect;
+    this.#count.set(endpointKey(endpoint), 0);
+    this.#origins.set(endpointKey(endpoint), origin);
+    return endpoint.probe && origin === "" && this.#roomPath !== "" ? { ...effect, path: this.#roomPath } : effect;
   }
 }

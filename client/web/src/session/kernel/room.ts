@@ -16,7 +16,7 @@ import { Announcements } from "./announcements";
 import { Announcer } from "./announcer";
 import { type Feature, featuresWith } from "./feature";
 import type { AnyContent, Posted } from "../catalogue/content";
-import { type Effect, type Ended, type Event, type InputOf, ROOM } from "../events";
+import { connect, type Effect, type Ended, type Event, type InputOf, ROOM } from "../events";
 import { Frames } from "./frames";
 import { CommitQueue } from "./commitQueue";
 import type { Intent } from "./intents";
@@ -24,6 +24,8 @@ import type { Membership } from "./membership";
 import { OPTIONS, type Options } from "../options";
 import type { FeatureClass, Owner, Room } from "./ports";
 import { MessageLog } from "./messageLog";
+import { Moving } from "./moving";
+import { Places } from "./places";
 import { ReceivedCommits, tellRoster } from "./receivedCommits";
 import { RoomAdminKeys } from "./roomAdminKeys";
 import { ServerMessages } from "./serverMessages";
@@ -53,11 +55,15 @@ export class RoomSession implements Room {
   /** Set when this membership cannot continue: the facade rejoins with a ticket. */
   needsRejoin = false;
   isReplaced = false;
+  /** Whether the connection ends because we go on elsewhere by ourselves. */
+  leavesServer = false;
   ended: Ended | null = null;
   /** The X25519 key that we announce, for messages to us alone. */
   readonly box: X25519Key;
   readonly announcements = new Announcements();
   readonly roomAdminKeys: RoomAdminKeys;
+  readonly here: Places;
+  readonly #moving: Moving;
   readonly sync: Sync;
   readonly features: readonly Feature[];
   readonly frames: Frames;
@@ -82,7 +88,9 @@ export class RoomSession implements Room {
     this.options = facts.options ?? OPTIONS;
     this.box = box;
     this.roomAdminKeys = new RoomAdminKeys(membership, facts.doorKey.public, facts.roomAdminPublic);
-    this.sync = new Sync(this, facts.now);
+    this.here = new Places(this);
+    this.#moving = new Moving(this, this.here, facts.now);
+    this.sync = new Sync(this, this.#moving, facts.now);
     this.features = facts.buildFeatures(this, facts.now);
     this.#commits = new CommitQueue(this, this.features, facts.owner);
     this.messages = new MessageLog(this, this.features);
@@ -96,9 +104,10 @@ export class RoomSession implements Room {
 
   // -- commands -------------------------------------------------------------------------------------------
 
-  /** Connect, and report the first roster. */
-  start(): void {
-    this.perform({ type: "Connect", endpoint: ROOM });
+  /** Connect, to that server if the policy lists it, and report the first roster. */
+  async start(at = ""): Promise<void> {
+    await this.here.begin(at);
+    this.perform(connect(ROOM, this.here.elsewhere));
     tellRoster(this);
   }
 
@@ -311,6 +320,14 @@ export class RoomSession implements Room {
     if (this.ended === null) this.sync.reconnect(why, now);
   }
 
+  /** Leave this server, and look for the room at that one of the policy's list, or at the next. */
+  async lookElsewhere(now: number, server: number | null = null): Promise<void> {
+    this.#moving.leave(now, server);
+    this.leavesServer = true;
+    await this.sync.giveUp(now);
+    this.leavesServer = false;
+  }
+
   /** Connect at once, if we are about to. */
   hurry(now: number): void {
     this.sync.hurry(now);
@@ -334,7 +351,8 @@ export class RoomSession implements Room {
 
   /** Process a message from the server on the room's connection. */
   async received(message: ServerMessage, now: number): Promise<void> {
-    if (this.ended === null && (await this.#serverMessages.received(message, now))) await this.#drive(now);
+    if (this.ended !== null) return;
+    if (await this.#serverMessages.received(this.here.incoming(message), now)) await this.#drive(now);
   }
 
   async #drive(now: number): Promise<void> {
@@ -380,8 +398,10 @@ export class RoomSession implements Room {
 
   /** Send a message on the room's connection. */
   send(message: ClientMessage): void {
+    const told = this.here.outgoing(message);
+    if (told === null) return;
     this.sync.connection?.asks(message.type);
-    this.perform({ type: "Transmit", endpoint: ROOM, message });
+    this.perform({ type: "Transmit", endpoint: ROOM, message: told });
   }
 
   /** Show an event. */

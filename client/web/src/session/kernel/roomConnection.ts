@@ -1,6 +1,7 @@
 /** The state of the open connection to the room. */
 import { type Bytes, same } from "../../crypto/bytes";
 import { chainNext } from "../../crypto/entry/invite";
+import type { Committed } from "../../wire/messages";
 
 /** Discarded with the connection; the room session keeps the state that outlasts it. */
 export class RoomConnection {
@@ -44,8 +45,16 @@ export class RoomConnection {
     this.nonce = nonce;
   }
 
-  /** Return whether a blob does not follow from the other history that the server has claimed. */
-  contradictsClaim(slot: number, blob: Bytes, chain: Bytes): boolean {
+  /**
+   * Return whether the server contradicts itself with a blob that does not follow from our history.
+   *
+   * `mine`: our last slot. It does if it has had that part of our history since the room was opened, or if the blob does
+   * not follow from the history either with which it says that the room was opened. Otherwise it may be honest: after a
+   * restart the room begins at a slot that some member has, and others hand over the blobs that follow. One may have
+   * put something else there, or nobody had our last one.
+   */
+  tellsTwoStories(mine: number, { slot, blob, chain }: Committed): boolean {
+    if (this.agreed !== null && this.agreed >= Math.min(slot, mine)) return true;
     if (this.claimed === null || slot !== this.claimed[0] + 1) return false;
     return !same(chain, chainNext(this.claimed[1], slot, blob));
   }

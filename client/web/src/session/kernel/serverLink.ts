@@ -86,8 +86,9 @@ export class ServerLink {
   /** Check whether this server is the one of the link, and takes us. */
   #received(what: Input, endpoint: Endpoint, message: ServerMessage): Outcome {
     this.#liveness.heard(endpoint, message);
-    if (message.type === "challenge" && message.origin !== this.#origin) {
-      const names = { theirs: message.origin.slice(0, SHOWN), ours: this.#origin };
+    const ours = this.#redirects.originOf(endpoint) || this.#origin;
+    if (message.type === "challenge" && message.origin !== ours) {
+      const names = { theirs: message.origin.slice(0, SHOWN), ours };
       if (!this.contacted) return ending({ type: "Ended", reason: "unserved", text: sentence("contact.misnamed", names) });
       return givenUp([endpoint], sentence("away.misnamed", names));
     }

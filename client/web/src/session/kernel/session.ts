@@ -7,7 +7,7 @@
  */
 import { type Bytes, type Rng, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
-import { HostKeys, HostSeed, Invite } from "../../crypto/entry/invite";
+import { canonicalOrigin, HostKeys, HostSeed, Invite } from "../../crypto/entry/invite";
 import type { HostRecoveryData } from "../../crypto/entry/recovery";
 import { Mode, type Policy } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
@@ -80,23 +80,23 @@ export class Session {
   // -- constructors ----------------------------------------------------------------------------------------
 
   /**
-   * Open a meeting at a server, with the open invite and the further invites in `invites`.
+   * Open a meeting at a server, with the open invite and the further invites in `invites`. `servers`: where it can go on.
    *
-   * ValidationError("SNUG-11") if the name is not allowed, CommandError if a label is not.
+   * ValidationError("SNUG-11") for the name, CommandError for a label, MalformedError for a server.
    */
   static async host(facts: HostFacts): Promise<Session> {
-    const { origin, name, title = "", admission = "ask", openInvite = true, now } = facts;
+    const { origin, servers = [], name, title = "", admission = "ask", openInvite = true, now } = facts;
     const { options = OPTIONS, rng = systemRng } = facts;
     const me = await Me.make(name, rng);
     const seed = await HostSeed.fromRandom(rng);
-    const secret = rng(16);
-    const session = new Session(me, seed.invite(origin, secret, 0), options, rng, now, true);
+    const link = seed.invite(origin, rng(16), 0, servers.map(canonicalOrigin));
+    const session = new Session(me, link, options, rng, now, true);
     const mode = admission === "all" ? Mode.WAVE_IN : Mode.ASK;
-    const founded = await foundMeeting({ me, seed, secret, title, mode, reports: options.reports, now, rng });
+    const founded = await foundMeeting({ me, seed, link, title, mode, reports: options.reports, now, rng });
     const keys = new HostKeys([seed]);
     const room = await session.#makeRoom(founded, keys, now);
     session.#room = room;
-    room.start();
+    await room.start();
     session.#host = await session.#hostLobby(keys, now);
     session.#policy = founded.membership.policy;
     if (openInvite) session.#tell(session.#invites.opened());
@@ -421,7 +421,7 @@ export class Session {
     room.feature(Monitor).letIn(now - entry.answer.at, old === null && kept !== null);
     this.#room = room; // media use the new keys from here on
     await room.feature(Reporting).take(entry.answer.admission);
-    room.start();
+    await room.start(guest.origin);
     if (kept !== null && this.#host === null) {
       await this.#becomeHost(kept.hostKeys, now);
       const opened = kept.hostKeys.seeds.length === 1 ? null : this.#invites.keysChanged(room);

@@ -11,6 +11,8 @@ export interface Common {
 
 export interface HostFacts extends Common {
   readonly origin: string;
+  /** Further servers where the meeting can go on, as origins in order. */
+  readonly servers?: readonly string[];
   readonly name: string;
   readonly title?: string;
   readonly admission?: "ask" | "all";

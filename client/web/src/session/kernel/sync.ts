@@ -22,9 +22,10 @@ import { type Sentence, sentence } from "../../words/sentence";
 import { delay } from "./backoff";
 import { Door } from "./door";
 import { RoomConnection } from "./roomConnection";
-import { ROOM } from "../events";
+import { connect, ROOM } from "../events";
 import { gateFits } from "./journal";
 import { openingToPassOn, openRoom, roomAdmin, signedEntry } from "./opening";
+import type { Moving } from "./moving";
 import type { Room } from "./ports";
 import { Relays } from "./relays";
 import * as sentences from "../catalogue/sentences";
@@ -54,6 +55,7 @@ export const OUTSIDE_WAIT = 45;
 /** One membership's place in the server's room. */
 export class Sync {
   readonly #room: Room;
+  readonly #moving: Moving;
   /** The open connection; null without one. */
   connection: RoomConnection | null = null;
   /** The server's current slot; null while it is unknown. */
@@ -87,8 +89,9 @@ export class Sync {
   #serverKey: Bytes | null = null;
   readonly door: Door;
 
-  constructor(room: Room, now: number) {
+  constructor(room: Room, moving: Moving, now: number) {
     this.#room = room;
+    this.#moving = moving;
     this.door = new Door(room);
     this.#movedAt = now;
   }
@@ -167,9 +170,10 @@ export class Sync {
 
   /** Connect again after a random time, longer after each failure. */
   reconnect(why: Sentence, now: number): void {
-    if (!this.#away) this.#room.tell(sentences.status(this.incarnation === null ? "away.first" : "away", { why }));
+    if (!(this.#away || this.#room.leavesServer))
+      this.#room.tell(sentences.status(this.incarnation === null ? "away.first" : "away", { why }));
     this.#away = true;
-    this.#reconnectAt = now + delay(this.#failures++, this.#room.rng);
+    this.#reconnectAt = now + delay(this.#moving.soon(this.#failures++, now), this.#room.rng);
     this.#room.perform({ type: "RemoteStreams", streams: [] });
   }
 
@@ -182,10 +186,17 @@ export class Sync {
   async tick(now: number): Promise<void> {
     if (this.#reconnectAt !== null && now >= this.#reconnectAt) {
       this.#reconnectAt = null;
-      this.#room.perform({ type: "Connect", endpoint: ROOM });
+      await this.#moving.connecting(now);
+      this.#room.perform(connect(ROOM, this.#room.here.elsewhere));
     }
     if (this.elsewhere && this.#hearsOthers(now)) this.elsewhere = false;
     const connection = this.connection;
+    const mine = this.#room.membership.journal.slot;
+    const inside = this.slot === mine && (connection?.shown ?? -1) >= mine;
+    if (this.#moving.tick(now, inside, this.isEntered, this.slot) && this.#reconnectAt === null) {
+      await this.giveUp(now);
+      return;
+    }
     if (connection === null) return;
     if (connection.catchUpAgain !== null && now >= connection.catchUpAgain) {
       connection.catchUpAgain = null;
@@ -195,10 +206,16 @@ export class Sync {
     else if (this.#waitingSince === null) this.#waitingSince = now;
     else if (now - this.#waitingSince > SHOW_WAIT) {
       this.#waitingSince = null;
-      this.#room.perform({ type: "Disconnect", endpoint: ROOM });
-      await this.#room.lost(sentence("away.unanswered"), now);
+      await this.giveUp(now);
+      return;
     }
     await this.#waitOutside(now);
+  }
+
+  /** Connect anew: this connection leads nowhere. */
+  async giveUp(now: number): Promise<void> {
+    this.#room.perform({ type: "Disconnect", endpoint: ROOM });
+    await this.#room.lost(sentence("away.unanswered"), now);
   }
 
   /** Open the room's door on a new connection. */
@@ -206,7 +223,7 @@ export class Sync {
     const room = this.#room;
     // Another process knows no room of before; or it is another node, and sends us back to ours.
     const known = this.#serverKey === null || same(challenge.server_key, this.#serverKey);
-    const key = known ? null : room.membership.policy.roomAdminPublic;
+    const key = known || !room.here.isHome ? null : room.membership.policy.roomAdminPublic;
     this.connection = new RoomConnection(challenge.nonce, challenge.server_key);
     const message = await this.door.message(challenge, now, key);
     if (message !== null) room.send(message);
@@ -216,7 +233,7 @@ export class Sync {
   entered(connection: RoomConnection, entered: Entered, now: number): boolean {
     if (this.#serverKey !== null && !same(this.#serverKey, connection.serverKey)) this.#room.roomAdminKeys.takeLatest();
     this.#serverKey = connection.serverKey;
-    if (entered.slot === null && !this.#room.roomAdminKeys.isLatest) {
+    if (entered.slot === null && this.#room.here.isHome && !this.#room.roomAdminKeys.isLatest) {
       this.#room.roomAdminKeys.takeLatest(); // the server has forgotten the room
       this.#room.perform({ type: "Disconnect", endpoint: ROOM });
       this.lost();
@@ -237,7 +254,7 @@ export class Sync {
     }
     if (this.#away) {
       this.#away = false;
-      this.#room.tell(sentences.status("back"));
+      this.#room.tell(this.#moving.status());
     }
     return restarted;
   }
@@ -272,19 +289,10 @@ export class Sync {
     if (known === undefined ? slot === null : chain !== null && same(known, chain)) this.showAgain();
   }
 
-  /**
-   * The server's room has, in that slot, a blob that does not follow from our own history.
-   *
-   * The server tells two stories if it has had that part of our history since the room was opened, or if the blob does
-   * not follow from the history either with which it says that the room was opened. Otherwise it may be honest: after a
-   * restart the room begins at a slot that some member has, and others hand over the blobs that follow. One of them may
-   * have put something else there, or nobody had our last one.
-   */
-  anotherHistory({ slot, blob, chain }: Committed): void {
-    const agreed = this.connection?.agreed ?? null;
-    const hadOurs = agreed !== null && agreed >= Math.min(slot, this.#room.membership.journal.slot);
-    if (hadOurs || this.connection?.contradictsClaim(slot, blob, chain))
-      this.#room.tell(sentences.twoStories(slot));
+  /** The server's room has, in that slot, a blob that does not follow from our own history. */
+  anotherHistory(message: Committed): void {
+    if (this.connection?.tellsTwoStories(this.#room.membership.journal.slot, message))
+      this.#room.tell(sentences.twoStories(message.slot));
     else this.astray = true;
   }
 
@@ -439,8 +447,7 @@ export class Sync {
     const waited = now - this.#outsideSince;
     const tell = this.slot !== null && waited > OUTSIDE_TELL && !this.#toldOutside;
     if (tell && !room.seeksReadmission) {
-      // Otherwise it has been reported that we ask to be let in again.
-      this.#toldOutside = true;
+      this.#toldOutside = true; // otherwise it has been reported that we ask to be let in again
       room.tell(sentences.alarm("outside"));
     }
     if (connection.openedAt === null || connection.openedSlot !== this.slot) {
@@ -486,7 +493,8 @@ export class Sync {
       connection.handingOver = slot + 1;
       connection.handedOverAt = now;
       const opening = await openingToPassOn(this.#room, following);
-      this.#room.send({ type: "commit", slot: slot + 1, blob: following.blob, opening });
+      const commit = { type: "commit", slot: slot + 1, blob: following.blob, opening } as const;
+      this.#room.send(await this.#room.here.signed(commit));
     }
   }
 }

@@ -13,7 +13,7 @@ import { SigningKey } from "../../crypto/kdf";
 import type { ClientMessage, Opened, ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
-import { PROBE } from "../events";
+import { connect, PROBE } from "../events";
 import type { Room } from "../kernel/ports";
 import { ASLEEP, Monitor } from "./monitor";
 import * as reasons from "../catalogue/reasons";
@@ -35,6 +35,8 @@ export const OFTEN_WITHIN = 60;
 export const OFTEN_AGAIN = 300;
 /** Seconds after which a server that said that it was full no longer says so: we try more often than that. */
 export const FULL_HOLDS = 5;
+/** Seconds for which a server that we have left is still asked why. */
+export const MOVED_TIME = 20;
 /** Seconds of absence after which a server may honestly have forgotten the room (30 s, less a margin). */
 export const FORGOTTEN = 25;
 /** The name of the evidence file that is saved without a request. */
@@ -60,6 +62,9 @@ interface Drop {
   readonly beats: readonly evidence.SignedHeartbeat[];
   readonly receipts: readonly evidence.Receipt[];
   readonly serverKey: Bytes;
+  readonly origin: string;
+  /** The same for a `Connect`: empty for the server of the link. */
+  readonly elsewhere: string;
   /** As `at`, or when this machine woke up. */
   since: number;
   probes: number;
@@ -144,7 +149,7 @@ export class Dropped extends Feature {
 
   override lost(why: Sentence, now: number): void {
     // null: we were never in, and nothing could be dropped.
-    if (this.#serverKey === null || this.#drop !== null) return;
+    if (this.#serverKey === null || this.#drop !== null || this.room.leavesServer) return;
     this.#noted(now, "lost", reasons.plain(why));
     this.#drop = this.#newDrop(now, this.#serverKey);
     this.#lostAt.push(now);
@@ -160,6 +165,8 @@ export class Dropped extends Feature {
         .slice(-evidence.LISTED_MAX)
         .map((r) => ({ number: r.number, server_key: r.serverKey, slot: r.slot, chain: r.chain, signature: r.signature })),
       serverKey,
+      origin: this.room.here.origin,
+      elsewhere: this.room.here.elsewhere,
       since: at,
       probes: 0,
       probedAt: null,
@@ -200,7 +207,8 @@ export class Dropped extends Feature {
       if (drop.run !== null) this.room.perform({ type: "Disconnect", endpoint: PROBE });
       wokeUp(drop, now, slept);
     }
-    if (this.#inside()) {
+    const moved = this.room.here.origin !== drop.origin;
+    if (this.#inside() && (!moved || drop.toldAt !== null || now - drop.since > MOVED_TIME)) {
       this.#back(drop, now);
       return;
     }
@@ -209,7 +217,7 @@ export class Dropped extends Feature {
     const due = drop.probedAt === null ? now - drop.since >= PROBE_AFTER : now - drop.probedAt >= PROBE_EVERY;
     if (drop.run === null && due && drop.probes < PROBES_MAX && !proven(drop))
       await this.#startProbe(drop, now);
-    await this.#judge(drop, now);
+    await this.#judge(drop, now, moved);
   }
 
   /** Report what the server says, without evidence: its other rooms go on. */
@@ -245,7 +253,7 @@ export class Dropped extends Feature {
     drop.run = { began: now, doorKey, roomAdminKey, chain, serverKey: new Uint8Array() };
     drop.probes++;
     drop.probedAt = now;
-    this.room.perform({ type: "Connect", endpoint: PROBE });
+    this.room.perform(connect(PROBE, drop.elsewhere));
   }
 
   /** Process a message from the server on the probe's connection. */
@@ -255,9 +263,9 @@ export class Dropped extends Feature {
     if (drop === null || run === null) return;
     if (message.type === "challenge") {
       run.serverKey = message.server_key;
-      const { rng, origin } = this.room;
+      const { rng } = this.room;
       const nonce = rng(32);
-      const text = invite.doorMessage(origin, numberOf(run), message.nonce, nonce);
+      const text = invite.doorMessage(drop.origin, numberOf(run), message.nonce, nonce);
       const [door_key, room_admin_key] = [run.doorKey.public, run.roomAdminKey.public];
       const permit = this.room.permit; // that of the lost room is good for a probe
       this.#send({
@@ -327,9 +335,9 @@ export class Dropped extends Feature {
 
   // -- conclusions -----------------------------------------------------------------------------------------
 
-  async #judge(drop: Drop, now: number): Promise<void> {
-    if (drop.probe === null || now - drop.since < TELL_AFTER) return;
-    if (!drop.answered || this.#restarted()) {
+  async #judge(drop: Drop, now: number, moved: boolean): Promise<void> {
+    if (drop.probe === null || now - drop.since < TELL_AFTER || (moved && !drop.answered)) return;
+    if (!drop.answered || (this.#restarted() && !moved)) {
       if (!drop.toldAway && drop.toldAt === null) {
         drop.toldAway = true;
         this.room.tell(sentences.status(this.#restarted() ? "away.restarted" : "away.unreachable"));
@@ -343,7 +351,7 @@ export class Dropped extends Feature {
       const saved = this.room.options.evidence ? EVIDENCE_FILE : null;
       this.room.tell(sentences.dropped(this.#what(drop), saved));
       await this.#saveUnasked(now);
-    } else if (now - drop.toldAt + TELL_AFTER > this.room.options.patience) {
+    } else if (!moved && now - drop.toldAt + TELL_AFTER > this.room.options.patience) {
       await this.#saveUnasked(now);
       this.room.finish(
         "dropped",
@@ -399,7 +407,7 @@ export class Dropped extends Feature {
       : [];
     const unsigned: evidence.Exhibit = {
       at: Math.floor(now),
-      origin: evidence.clipped(this.room.origin),
+      origin: evidence.clipped(drop.origin),
       number: this.room.number,
       server_key: drop.serverKey,
       dropped_at: droppedAt,

@@ -9,6 +9,13 @@
 
 /** Seconds for which a member's confirmation holds, or that many beat intervals if they are longer. */
 export const FRESH = [15, 3] as const;
+/** Maximum age of our acknowledged beat: a held-back beat is not fresh. */
+export const ECHO = [25, 5] as const;
+/**
+ * Seconds on a new connection before lost freshness is reported (after coming in, a beat interval if longer): the others
+ * beat when they see us.
+ */
+export const RETURN = [8, 1] as const;
 
 /**
  * Whether the others have answered us since we came in: an answer from the lobby may be old.

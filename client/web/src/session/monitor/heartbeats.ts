@@ -279,6 +279,12 @@ export class Heartbeats {
     this.#joined.set(leaf, slot);
   }
 
+  /** Return whether that leaf's last heartbeat is of this epoch, and of that room at a server. */
+  isAt(leaf: number, epoch: number, incarnation: Bytes): boolean {
+    const last = this.histories.get(leaf)?.last ?? null;
+    return last !== null && last.epoch === epoch && same(last.incarnation, incarnation);
+  }
+
   /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
     for (const known of [this.histories, this.got, this.#joined]) known.delete(leaf);

@@ -12,11 +12,11 @@ import { type Arg, CommandError, type Sentence, sentence } from "../../words/sen
 import { Subscriptions } from "../features/subscriptions";
 import { Feature } from "../kernel/feature";
 import { Heartbeats, DoubleBeat, type Record, trim } from "./heartbeats";
-import { Beginning, FRESH, Freshness } from "./freshness";
+import { Beginning, ECHO, FRESH, Freshness, RETURN } from "./freshness";
 import type { Change } from "../kernel/verdict";
 import { Delivery, type Stream } from "./delivery";
 import { Disorder } from "./disorder";
-import { type Leaves, MemberTable, type Span } from "./memberTable";
+import { type Leaves, MemberTable } from "./memberTable";
 import { Pending } from "./pending";
 import { Removals } from "./removals";
 import { Replacements } from "./replacements";
@@ -26,19 +26,13 @@ import { Withholding } from "./withholding";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
-/** Maximum age of our acknowledged beat: a held-back beat is not fresh. */
-export const ECHO: Span = [25, 5];
-/**
- * Seconds on a new connection before lost freshness is reported (after coming in, a beat interval if longer): the others
- * beat when they see us.
- */
-export const RETURN: Span = [8, 1];
 /** Age in seconds from which an answer of the lobby is called old, if nobody answers us in the room. */
 export const OLD_ANSWER = 60;
 /** Seconds between two ticks that indicate that this machine has slept. */
 export const ASLEEP = 3;
 /** Seconds for which freshness must last before it is reported as restored. */
 export const STEADY = 5;
+
 /** One membership's monitoring of its server and its members. */
 export class Monitor extends Feature {
   #ticked: number;
@@ -269,6 +263,12 @@ export class Monitor extends Feature {
     if (isNew) return PAUSED_NEW;
     const fresh = this.#fresh.until(this.#members.others, this.#members.host) > now;
     return this.#withholding.pauses(now, fresh) ? PAUSED_WITHHELD : fresh ? null : PAUSED_STALE;
+  }
+
+  /** Return the other members whose last heartbeats are of our epoch, and of that room at a server. */
+  atIncarnation(incarnation: Bytes): number[] {
+    const { epoch } = this.room.membership.group;
+    return [...this.#members.others.keys()].filter((leaf) => this.#heartbeats.isAt(leaf, epoch, incarnation));
   }
 
   /**

@@ -5,6 +5,7 @@ import { type Key, LANGUAGES, word } from "../../../words";
 import { Icon } from "../../icons";
 import type { Device, DeviceTrouble, Language, Theme } from "../../model";
 import { About } from "../about";
+import { RoomServers } from "../servers";
 import { useUi } from "./ui";
 
 export function Settings() {
@@ -60,6 +61,7 @@ export function Settings() {
           }}
         />
       </section>
+      <RoomServers model={model} />
       <section class="panel-part" aria-labelledby="page-title">
         <h3 id="page-title">{word("meet.page")}</h3>
         <Select

@@ -1,0 +1,94 @@
+/** When to look for the room at another server of the policy's list (protocol section 12). */
+import { OPEN_WAIT } from "../../wire/limits";
+import * as sentences from "../catalogue/sentences";
+import type { Event } from "../events";
+import type { Places } from "./places";
+import type { Room } from "./ports";
+
+/** Seconds without the room before a member tries another server. */
+export const MOVE_AFTER = 1.5;
+/** Seconds for which a member waits to come into step at one server, before it tries the next. */
+export const PLACE_WAIT = 3;
+/** The same where the meeting began, if that server has let us in: our own network may be slow. */
+export const HOME_WAIT = 10;
+/** The same where nobody has opened the room yet: without a host, members can open it after `OPEN_WAIT`. */
+export const UNOPENED_WAIT = OPEN_WAIT + 4;
+/** Seconds at one server, however its slot changes, without coming into step. */
+export const SERVER_MAX = 25;
+/** Seconds for which a member tries one server after the other without longer pauses. */
+export const SEARCH_TIME = 15;
+
+/** One membership's search. It knows no server's word: only whether we are in step, and since when. */
+export class Moving {
+  readonly #room: Room;
+  readonly #places: Places;
+  #origin: string;
+  #withoutSince: number | null;
+  #beganAt: number;
+  #movedAt: number;
+  #slot: number | null = null;
+  /** The server of the list to go to next. */
+  #called: number | null = null;
+
+  constructor(room: Room, places: Places, now: number) {
+    this.#room = room;
+    this.#places = places;
+    this.#origin = places.origin;
+    this.#withoutSince = this.#beganAt = this.#movedAt = now;
+  }
+
+  /**
+   * Let time pass. Return whether this connection is to be given up for another server's.
+   *
+   * `entered`: this server has let us in; `inside`: and we are in step; `slot`: its open room's.
+   */
+  tick(now: number, inside: boolean, entered: boolean, slot: number | null): boolean {
+    if (slot !== this.#slot) {
+      this.#slot = slot; // others hand over what happened
+      this.#movedAt = now;
+    }
+    if (inside || this.#room.needsRejoin) {
+      this.#withoutSince = null;
+      return false;
+    }
+    this.#withoutSince ??= now;
+    let wait = entered && this.#places.isHome ? HOME_WAIT : PLACE_WAIT;
+    if (entered && slot === null) wait = UNOPENED_WAIT;
+    const waited = now - Math.max(this.#beganAt, this.#movedAt);
+    return this.#isDue(now) && (waited > wait || now - this.#beganAt > SERVER_MAX);
+  }
+
+  /** Return the failures that count for the pause before the next connection: few while we search. */
+  soon(failures: number, now: number): number {
+    const searches = this.#withoutSince !== null && now - this.#withoutSince < SEARCH_TIME;
+    return searches && this.#room.membership.policy.servers.length > 0 ? 0 : failures;
+  }
+
+  /** Choose the server for the next connection. */
+  async connecting(now: number): Promise<void> {
+    if (this.#called !== null) await this.#places.go(this.#called);
+    else if (this.#isDue(now)) await this.#places.next();
+    this.#beganAt = now;
+    this.#called = null;
+  }
+
+  /** Go on with the next connection at that server of the list, or at the next, although we are in step. */
+  leave(now: number, server: number | null): void {
+    this.#withoutSince = now - MOVE_AFTER;
+    this.#called = server;
+  }
+
+  /** Return what to tell a person when a server has let us in again. */
+  status(): Event {
+    const { origin } = this.#places;
+    const moved = origin !== this.#origin;
+    this.#origin = origin;
+    return moved ? sentences.status("back.moved", { origin }) : sentences.status("back");
+  }
+
+  #isDue(now: number): boolean {
+    if (this.#withoutSince === null) return false;
+    if (this.#room.membership.policy.servers.length === 0 && this.#places.isHome) return false;
+    return now - this.#withoutSince >= MOVE_AFTER;
+  }
+}

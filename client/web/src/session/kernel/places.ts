@@ -1,0 +1,188 @@
+/**
+ * Where the room of a membership is, and what a further server is told in place of the meeting's values.
+ *
+ * Protocol section 12. The membership knows the meeting's number, passes and chain alone. At a place, this module
+ * writes the place's into messages for its server, and reads the meeting's out of the server's answers: a session goes
+ * on there as after a restart of its server.
+ */
+import * as envelope from "../../crypto/agreed/envelope";
+import { among, type Bytes, hex } from "../../crypto/bytes";
+import * as invite from "../../crypto/entry/invite";
+import { OPENED_MAX, PlaceHistory, placeChain, placeDoorKey, placePass } from "../../crypto/entry/places";
+import { H, type SigningKey } from "../../crypto/kdf";
+import type { ClientMessage, Commit, Open, ServerMessage, Show } from "../../wire/messages";
+import { fitting } from "./journal";
+import type { Here, Room } from "./ports";
+
+/** Passes in one `show`. */
+const PASSES_MAX = 16;
+/** Places that are remembered. */
+const PLACES_MAX = 32;
+
+/** A room at a further server. */
+class Place {
+  /** The room's number there, 16 bytes. */
+  readonly number: Bytes;
+  readonly history: PlaceHistory;
+  /** The server's chain values by slot, as it has told them. */
+  readonly told = new Map<number, Bytes>();
+  /** The last slot in the history. */
+  fed = -1;
+
+  /** `server`: its index in the policy's list, from 1. */
+  constructor(
+    readonly server: number,
+    readonly origin: string,
+    readonly doorKey: SigningKey,
+    readonly roomAdminPublic: Bytes,
+  ) {
+    this.number = invite.roomNumber(doorKey.public, roomAdminPublic);
+    this.history = new PlaceHistory(this.number);
+  }
+}
+
+/** One membership's way through the servers of its policy. */
+export class Places implements Here {
+  readonly #room: Room;
+  /** The place of the room; null where the meeting began. */
+  #current: Place | null = null;
+
+  constructor(room: Room) {
+    this.#room = room;
+  }
+
+  // -- the place ------------------------------------------------------------------------------------------
+
+  get isHome(): boolean {
+    return this.#current === null;
+  }
+
+  get origin(): string {
+    return this.#current?.origin ?? this.#room.origin;
+  }
+
+  get elsewhere(): string {
+    return this.#current?.origin ?? "";
+  }
+
+  get doorKey(): SigningKey {
+    return this.#current?.doorKey ?? this.#room.doorKey;
+  }
+
+  get roomAdminPublic(): Bytes {
+    return this.#current?.roomAdminPublic ?? this.#room.roomAdminKeys.current;
+  }
+
+  async adminKey(): Promise<SigningKey | null> {
+    const { hostKeys: keys, membership: m, roomAdminKeys: known } = this.#room;
+    if (keys === null) return null;
+    const place = this.#current;
+    if (place !== null) return await keys.roomAdminKey(m.group.groupId, place.roomAdminPublic, place.origin);
+    return known.foreign.length > 0 ? null : await keys.roomAdminKey(m.group.groupId, known.current);
+  }
+
+  numberUnder(admin: Bytes): Bytes {
+    return invite.roomNumber(this.doorKey.public, admin);
+  }
+
+  /** Begin at that server if the policy lists it. */
+  begin(origin: string): Promise<void> {
+    const listed = this.#room.membership.policy.servers.map((each) => each.origin);
+    return this.go(1 + listed.indexOf(origin));
+  }
+
+  /** Go on to the next server of the policy's list, and after the last one to the first of all. */
+  next(): Promise<void> {
+    return this.go((this.#current?.server ?? 0) + 1);
+  }
+
+  /** Go on to that server of the policy's list, from 1; to the first of all if the list has no such. */
+  async go(server: number): Promise<void> {
+    const m = this.#room.membership;
+    const found = m.policy.servers[server - 1];
+    this.#current = null;
+    if (found !== undefined) {
+      const door = await placeDoorKey(m.moveKey, found.origin, 0);
+      this.#current = new Place(server, found.origin, door, found.roomAdminPublic);
+    }
+    m.place = this.#current?.number ?? null;
+    if (m.place === null || among(m.place, m.places)) return;
+    m.places.push(m.place);
+    if (m.places.length > PLACES_MAX) m.places.shift();
+  }
+
+  // -- messages -------------------------------------------------------------------------------------------
+
+  /** Return what the server is sent in place of a message; null: nothing. `signed` has made the others. */
+  outgoing(message: ClientMessage): ClientMessage | null {
+    const place = this.#current;
+    if (message.type === "show" && (place !== null || this.#room.membership.places.length > 0))
+      return this.#shown(message, place);
+    return place !== null && message.type === "rekey" ? null : message; // the room keeps its number there
+  }
+
+  /** Return the passes to show: a blob has the gate of the place where it was made. */
+  #shown({ room_passes }: Show, place: Place | null): Show {
+    const { entries } = this.#room.membership.journal;
+    const made = entries
+      .filter(({ roomPass }) => among(roomPass, room_passes))
+      .map((entry) => fitting(entry) ?? entry.roomPass);
+    const here = place === null ? room_passes : room_passes.map((each) => placePass(each, place.number));
+    const different = new Map([...here, ...made].map((each) => [hex(each), each]));
+    return { type: "show", room_passes: [...different.values()].slice(0, PASSES_MAX) };
+  }
+
+  async signed(message: Open | Commit): Promise<Open | Commit> {
+    const place = this.#current;
+    if (place === null) return message;
+    const { slot } = message;
+    if (message.type === "open") {
+      const entry = this.#room.membership.journal.entry(slot);
+      if (entry === null) throw new TypeError("nobody opens a room at a slot without its pass");
+      const gate = invite.gate(placePass(entry.roomPass, place.number));
+      const chain = placeChain(entry.chain, place.number);
+      return { type: "open", slot, gate, chain, signature: await this.#signature(slot, gate, chain) };
+    }
+    const { blob } = message;
+    const before = place.told.get(slot - 1);
+    const after = before === undefined ? null : invite.chainNext(before, slot, blob);
+    const opening = after === null ? null : await this.#signature(slot, envelope.gateOf(blob), after);
+    return { type: "commit", slot, blob, opening };
+  }
+
+  async #signature(slot: number, gate: Bytes, chain: Bytes): Promise<Bytes | null> {
+    const key = await this.adminKey();
+    return key === null ? null : await key.sign(invite.openMessage(this.numberUnder(key.public), slot, gate, chain));
+  }
+
+  /** Return a server's message with the meeting's chain value, if the server's is one of our history. */
+  incoming(message: ServerMessage): ServerMessage {
+    const place = this.#current;
+    if (place === null) return message;
+    if (message.type !== "entered" && message.type !== "opened" && message.type !== "committed") return message;
+    if (message.slot === null || message.chain === null) return message;
+    const ours = this.#ours(place, message.slot, message.chain, message.type === "committed" ? message.blob : null);
+    return ours === null ? message : { ...message, chain: ours };
+  }
+
+  #ours(place: Place, slot: number, chain: Bytes, blob: Bytes | null): Bytes | null {
+    place.told.set(slot, chain);
+    if (place.told.size > OPENED_MAX) place.told.delete(Math.min(...place.told.keys()));
+    const { journal } = this.#room.membership;
+    for (const [each, value] of journal.chains)
+      if (each > place.fed) {
+        place.history.append(each, value, journal.digests.get(each) ?? new Uint8Array(32));
+        place.fed = each;
+      }
+    if (place.history.has(slot, chain)) return journal.chains.get(slot) ?? null;
+    const follows = blob !== null && slot === journal.slot + 1 && place.history.follows(slot, chain, H(blob));
+    return follows ? journal.chainAfter(blob) : null;
+  }
+
+  signedByServer(slot: number, chain: Bytes): readonly [numbers: readonly Bytes[], chain: Bytes] {
+    const place = this.#current;
+    return place === null
+      ? [this.#room.roomAdminKeys.numbers, chain]
+      : [[place.number], place.told.get(slot) ?? chain];
+  }
+}

@@ -1,0 +1,59 @@
+"""A meeting at the real page outlives its server: page and headless participant go on at the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from snugroom.client.media.sources import colour_of_identity
+from tests.cli.processes import free_port, running
+from tests.web.browsers import Browser
+from tests.web.test_meeting import wait
+from tests.web.visitor import Visitor, meeting_server, rgb_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_page_goes_on_when_its_server_is_killed(
+    chromium: Browser, bundle: Path, tmp_path: Path
+) -> None:
+    ports = free_port(), free_port()
+    first, second = (f"http://127.0.0.1:{port}" for port in ports)
+    folders = tmp_path / "one", tmp_path / "two"
+    for folder in folders:
+        folder.mkdir()
+    with (
+        meeting_server(folders[0], ports[0], settings=f'peers = ["{second}"]\n') as (killed, url),
+        meeting_server(folders[1], ports[1], settings=f'peers = ["{first}"]\n'),
+    ):
+        async with chromium.fresh() as browser:
+            ada = await Visitor.at(browser, url, "Ada", ("#c00000", 500.0))
+            await ada.press("Open a room")
+            await ada.reads(f"This server suggests {second}.")
+            await ada.press(f"Add {second}")
+            await ada.press("Back")
+            link = await ada.open_room()
+            with running("join", link, "--name", "Bo", "--json") as bo:
+                await ada.here("Bo")
+                await ada.sees("Bo", rgb_of(colour_of_identity(1)))
+                await wait(bo, "media", lambda e: e["opened"] > 0)
+                killed.signal(signal.SIGKILL)
+                await asyncio.to_thread(killed.status)
+                await ada.say("still here?")
+                await wait(bo, "chat", lambda e: e["text"] == "still here?")
+                bo.send({"chat": "at another server"})
+                await ada.reads("at another server")
+                await ada.reads(f"The meeting goes on at {second}.")
+                since = len(bo.lines)
+                opened = bo.events("media")[-1]["opened"]
+                await wait(bo, "media", lambda e: e["opened"] > opened + 100, since)
+                await ada.sees("Bo", rgb_of(colour_of_identity(1)))
+                await ada.press("More")
+                await ada.press("Settings")
+                await ada.reads("Where this meeting can continue")
+                assert await ada.tab.js("probe.violations") == []
+                bo.send({"leave": True})
+                assert await asyncio.to_thread(bo.status) == 0
