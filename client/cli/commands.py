@@ -45,6 +45,7 @@ _PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
     "invites": ev.ListInvites,
     "servers": ev.ListServers,
     "move": ev.Move,
+    "here": ev.RemoveAbsent,
 }
 
 

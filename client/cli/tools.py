@@ -12,6 +12,7 @@ _BENCHES: Final = {
     "forward": "CPU time of the server's forwarding, as a ratio to bare system calls",
     "join": "time from the knock to the first opened frame",
     "page": "size of the meeting page, and time to its first paint and its first video, in Chromium",
+    "move": "time until everybody hears everybody again, after their server has ended the meeting",
     "room": "CPU time of the whole server per forwarded packet, and its highest rate",
     "soak": "continuous joins and leaves, to find anything in the server that grows",
     "memory": "the server's memory per subscriber",
@@ -33,6 +34,9 @@ def add_parser(commands: Any) -> None:
     demo.add_argument(
         "--lecture", action="store_true", help="a room with three robots, your page and the landlord's window"
     )
+    demo.add_argument(
+        "--kill-server", action="store_true", help="kill the server: the meeting goes on at another one"
+    )
     demo.add_argument("--no-open", action="store_true", help="with --lecture: open no browser")
     demo.set_defaults(run=_demo)
 
@@ -51,6 +55,10 @@ def add_parser(commands: Any) -> None:
     parts["join"].add_argument(
         "--rooms", metavar="N,N", default="1,10,25,100", help="members before the join (1,10,25,100)"
     )
+    parts["move"].add_argument(
+        "--members", metavar="N,N", default="3,10,25", help="sizes of meetings (3,10,25)"
+    )
+    parts["move"].add_argument("--rounds", type=int, default=10, metavar="10", help="1 to 100 for each")
     parts["soak"].add_argument("--minutes", type=float, default=30.0, metavar="30", help="0.5 to 600")
     parts["hostile"].add_argument("--storms", metavar="NAME,NAME", help="the storms to run (default: all)")
     parts["hostile"].add_argument(
@@ -74,7 +82,9 @@ def _demo(arguments: argparse.Namespace) -> int:
         return usage("--participants takes 2 to 8")
     if not 3 <= arguments.seconds <= 600:
         return usage("--seconds takes 3 to 600")
-    return asyncio.run(run(arguments.participants, arguments.seconds, arguments.json))
+    return asyncio.run(
+        run(arguments.participants, arguments.seconds, arguments.json, kill_server=arguments.kill_server)
+    )
 
 
 def _lab(arguments: argparse.Namespace) -> int:
@@ -107,6 +117,13 @@ def _bench(arguments: argparse.Namespace) -> int:
             from snugroom.client.tools.bench import workers
 
             return asyncio.run(workers.run(arguments.json))
+        case "move":
+            from snugroom.client.tools.bench import move
+
+            sizes = numbers(arguments.members, 2, 100)
+            if not sizes or not 1 <= arguments.rounds <= 100:
+                return usage("--members takes numbers from 2 to 100: 3,10; --rounds 1 to 100")
+            return asyncio.run(move.run(arguments.json, sizes, arguments.rounds))
         case "room":
             return _bench_room(arguments)
         case "hostile":

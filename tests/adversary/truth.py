@@ -212,6 +212,7 @@ ALARMS: Mapping[str, Meaning] = {
     "version": Meaning(server, explains=harmless),
     "void_commit": Meaning(author),
     "false_end": Meaning(member),
+    "false_end.move": Meaning(member),
     "double_beat": Meaning(member),
     "double_beat.host": Meaning(member),
     "unreadable_commit": Meaning(member),

@@ -32,6 +32,19 @@ ROOT = Path(__file__).parents[2]
 EVERYBODY = "Everybody hears and sees everybody."
 
 
+async def test_a_meeting_goes_on_when_its_server_is_killed_in_mid_sentence() -> None:
+    process = await start("demo", "--json", "--participants", "3", "--seconds", "4", "--kill-server")
+    status, out, err = await finished(process, 240)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert (status, err) == (0, ""), lines[-1]["failures"]
+    assert 0 < lines[-1]["moved_after"] < 60
+    heard = [line for line in lines if line["event"] == "chat" and line["text"].endswith("a sen-")]
+    assert {line["participant"] for line in heard} == {"Bo Ekman", "Cem Aydin"}
+    steps = [line["text"] for line in lines if line["event"] == "step"]
+    assert any("is killed" in step for step in steps)
+    assert "Everybody hears and sees everybody again." in steps
+
+
 async def start(*arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,

@@ -159,7 +159,7 @@ async def test_who_stops_answering_gets_nothing_more(start_rig: StartRig) -> Non
 
 
 async def test_an_unproven_claim_gives_way(start_rig: StartRig) -> None:
-    """Who forges checks from an address before its owner comes doesn't keep the owner out."""
+    """Checks forged from an address before its owner comes don't keep the owner out."""
     clock = Clock()
     rig = await start_rig(clock=clock)
     eve, ada = rig.peer(), rig.peer()

@@ -51,7 +51,7 @@ def pid(machine: Machine) -> int:
 
 
 def test_it_is_confined_and_works(server: Machine) -> None:
-    server.run(HEALTH)
+    server.wait(HEALTH)
     status = server.run(f"cat /proc/{pid(server)}/status")
     assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE)
     assert re.search(r"^Seccomp:\s+2$", status, re.MULTILINE)

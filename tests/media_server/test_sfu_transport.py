@@ -232,7 +232,7 @@ async def test_application_data_and_old_flights_are_ignored(rig: Rig) -> None:
 
 
 async def test_a_handshake_has_few_flights(rig: Rig) -> None:
-    """Whatever is sent again and again, nobody gets more than a few flights for it."""
+    """Nobody gets more than a few flights for something that is sent again and again."""
     bob = await rig.join()
     association = rig.sfu._links[ROOM, rig.handle(bob)].dtls
     assert association is not None

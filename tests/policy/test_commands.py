@@ -153,6 +153,7 @@ def test_json_that_is_no_command(line: str) -> None:
         ),
         ("/servers none", ev.NameServers(())),
         ("/move", ev.Move()),
+        ("/here", ev.RemoveAbsent()),
         ("/move https://b.example", ev.Move("https://b.example")),
         ("/revoke 7", ev.Revoke(7)),
         ("/vouch 2", ev.Vouch(2)),

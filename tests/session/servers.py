@@ -72,7 +72,7 @@ class Servers(World):
         return [(origin, end - at) for (at, origin), end in zip(own, ends, strict=True)]
 
     def at(self, origin: str) -> set[str]:
-        """Who is connected to a room at that server."""
+        """The labels of all that are connected to a room at that server."""
         hub = self.hubs[origin]
         return {
             link.who.label

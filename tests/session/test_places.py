@@ -317,3 +317,37 @@ def test_a_crashed_host_comes_back_where_the_meeting_is() -> None:
     w.until(lambda: w.agreed([back, bo, cem]), 60)
     w.do(back, ev.Say("where was I?"))
     w.until(lambda: all(("Ada", "where was I?") in who.said for who in (bo, cem)), 10)
+
+
+@pytest.mark.parametrize("seed", range(1650, 1670))
+def test_a_member_whose_own_network_failed_is_not_stranded_elsewhere(seed: int) -> None:
+    w, (ada, bo, cem) = moving(seed, "Ada", "Bo", "Cem")
+    w.unreachable |= {("Cem", origin) for origin in w.hubs}
+    w.cut(cem.links[ev.ROOM])
+    w.run(5)
+    w.unreachable.clear()
+    w.until(lambda: w.at(ORIGIN) == {"Ada", "Bo", "Cem"} and cem.room.is_synced(w.now), 3)
+    talk(w, cem, [ada, bo], "here I am")
+
+
+def test_a_host_goes_on_with_those_who_are_here() -> None:
+    w, (ada, bo, *_) = moving(1680, "Ada", "Bo", "Cem", "Dana")
+    with pytest.raises(ValueError, match="Everybody is here"):
+        w.do(ada, ev.RemoveAbsent())
+    with pytest.raises(ValueError, match="host"):
+        w.do(bo, ev.RemoveAbsent())
+    away = {(who, origin) for who in ("Cem", "Dana") for origin in OTHERS}
+    w.unreachable |= away | {(who, origin) for who in ("Ada", "Bo") for origin in (ORIGIN, OTHERS[1])}
+    for who in (ada, bo):
+        w.cut(who.links[ev.ROOM])
+    w.until(lambda: w.at(OTHERS[0]) == {"Ada", "Bo"}, 20)
+    w.do(ada, ev.Lock(True))
+    w.run(20)
+    assert ada.room.membership.policy.mode.name != "LOCKED", "two of four are no majority"
+    w.until(lambda: w.at(OTHERS[0]) == {"Ada", "Bo"}, 20)
+    w.until(lambda: ada.room.is_synced(w.now), 20)
+    w.do(ada, ev.RemoveAbsent())
+    assert "Cem" in ada.of(ev.Status)[-1].text
+    w.until(lambda: w.agreed([ada, bo]) and ada.room.membership.policy.mode.name == "LOCKED", 20)
+    assert ada.roster == ["Ada", "Bo"]
+    talk(w, bo, [ada], "the two of us")

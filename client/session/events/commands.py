@@ -171,6 +171,11 @@ class Move:
 
 
 @dataclass(frozen=True)
+class RemoveAbsent:
+    """As a host, remove all members that are not heard at this server: the others go on without them."""
+
+
+@dataclass(frozen=True)
 class NewInvite:
     """As a host, make another invite; the label (at most 64 bytes) stays in this program."""
 
@@ -273,6 +278,7 @@ Command = (
     | NameServers
     | ListServers
     | Move
+    | RemoveAbsent
     | Revoke
     | Vouch
     | Know

@@ -8,9 +8,10 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, reasons, sentences
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.intents import PolicyIntent
+from snugroom.client.session.kernel.intents import PolicyIntent, RemoveIntent
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
+from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.room_state import Policy
@@ -31,7 +32,9 @@ class Moves(Feature):
 
     # -- commands ----------------------------------------------------------------------------------
 
-    def carry_out(self, what: ev.NameServers | ev.ListServers | ev.Move, now: float) -> None:
+    def carry_out(
+        self, what: ev.NameServers | ev.ListServers | ev.Move | ev.RemoveAbsent, now: float
+    ) -> None:
         """Carry out a command; ValueError, with a sentence, if that is impossible."""
         match what:
             case ev.NameServers(origins):
@@ -40,6 +43,8 @@ class Moves(Feature):
                 self.list_servers()
             case ev.Move(origin):
                 self.move(origin, now)
+            case ev.RemoveAbsent():
+                self.remove_absent(now)
 
     def name_servers(self, given: Sequence[str], now: float) -> None:
         """Name the servers where the meeting goes on, in this order.
@@ -85,6 +90,18 @@ class Moves(Feature):
             raise ValueError(sentence("room.is_there", origin=origin))
         self._wanted, self._chain = origins.index(origin), b""
         self.tick(now)
+
+    def remove_absent(self, now: float) -> None:
+        """Remove all members that are not heard here; ValueError if all are, or if we are not a host."""
+        room, m = self.room, self.room.membership
+        room.host_only()
+        here = {m.own_leaf, *room.feature(Monitor).at_incarnation(room.incarnation)}
+        away = [leaf for leaf, _, _ in m.members() if leaf not in here and not room.heard_recently(leaf, now)]
+        if not away:
+            raise ValueError(sentence("room.all_here"))
+        room.tell(sentences.status("removing_absent", names=[m.name(leaf) for leaf in away]))
+        for leaf in away:
+            room.queue(RemoveIntent(leaf, m.signature_key(leaf) or b""), now)
 
     def _origins(self) -> list[str]:
         return [self.room.origin, *(each.origin for each in self.room.membership.policy.servers)]

@@ -18,6 +18,8 @@ PLACE_WAIT: Final = 3.0
 HOME_WAIT: Final = 10.0
 #: The same where nobody has opened the room yet: without a host, members can open it after `OPEN_WAIT`.
 UNOPENED_WAIT: Final = OPEN_WAIT + 4.0
+#: The same for a connection to the first server again, once another one has let us in: our network works.
+CHECK_WAIT: Final = 1.0
 #: Seconds at one server, however its slot changes, without coming into step.
 SERVER_MAX: Final = 25.0
 #: Seconds for which a member tries one server after the other without longer pauses.
@@ -35,6 +37,10 @@ class Moving:
         self._began_at = self._moved_at = now
         self._slot: int | None = None
         self._called: int | None = None  # the server of the list to go to next
+        #: Whether the first server was tried again after another one had let us in, and whether it just is.
+        self._checked = False
+        self._checks = False
+        self._looks = False  # for the others: they are not here
 
     def tick(self, now: float, inside: bool, entered: bool, slot: int | None) -> bool:
         """Let time pass. Return whether this connection is to be given up for another server's.
@@ -44,15 +50,32 @@ class Moving:
         if slot != self._slot:
             self._slot, self._moved_at = slot, now  # others hand over what happened
         if inside or self._room.needs_rejoin:
-            self._without_since = None
+            self._without_since, self._checked, self._looks = None, False, False
             return False
         if self._without_since is None:
             self._without_since = now
+        if not self._is_due(now):
+            return False
+        if entered and slot is None and not self._places.is_home and self._goes_on_from_an_empty_server():
+            return True
         wait = HOME_WAIT if entered and self._places.is_home else PLACE_WAIT
         if entered and slot is None:
             wait = UNOPENED_WAIT
+        elif self._checks and not entered:
+            wait = CHECK_WAIT
         waited = now - max(self._began_at, self._moved_at)
-        return self._is_due(now) and (waited > wait or now - self._began_at > SERVER_MAX)
+        return waited > wait or now - self._began_at > SERVER_MAX
+
+    def _goes_on_from_an_empty_server(self) -> bool:
+        """Return whether to leave a further server where nobody has opened the room.
+
+        Perhaps our own network was away, and the others are where they were: so we look there once more
+        before we open the room here.
+        """
+        if not self._looks and not self._checked:
+            self._checked, self._called = True, 0
+            return True
+        return self._looks
 
     def soon(self, failures: int, now: float) -> int:
         """Return the failures that count for the pause before the next connection: few while we search."""
@@ -61,15 +84,22 @@ class Moving:
 
     def connecting(self, now: float) -> None:
         """Choose the server for the next connection."""
+        self._checks = self._checked and self._called == 0
         if self._called is not None:
             self._places.go(self._called)
         elif self._is_due(now):
             self._places.next()
+        self._looks &= not self._places.is_home
         self._began_at, self._called = now, None
+
+    def unanswered(self, now: float) -> None:
+        """The server has not answered us for some seconds: the next connection goes to another one."""
+        self._without_since = now - MOVE_AFTER
 
     def leave(self, now: float, server: int | None) -> None:
         """Go on at that server of the list, or at the next, with the next connection: we are in step here."""
         self._without_since, self._called = now - MOVE_AFTER, server
+        self._looks, self._checked = server is None, server is not None
 
     def status(self) -> ev.Status:
         """Return what to tell a person when a server has let us in again."""

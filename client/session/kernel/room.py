@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeVar
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.kernel.announcer import Announcer
 from snugroom.client.session.kernel.commit_queue import CommitQueue
@@ -302,6 +302,8 @@ class RoomSession:
         """Handle a lost or failed connection."""
         if self.sync.is_entered:
             self.messages.lost(now)
+            if isinstance(why, Sentence) and why.key == "away.unanswered":
+                self._moving.unanswered(now)
         self.sync.lost()
         for feature in self._features_with("lost"):
             feature.lost(why, now)

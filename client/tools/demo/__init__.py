@@ -16,8 +16,10 @@ from snugroom.client.tools.demo.show import HumanShow, JsonShow
 __all__ = ["run"]
 
 
-async def run(participants: int, seconds: float, json_output: bool) -> int:
+async def run(participants: int, seconds: float, json_output: bool, *, kill_server: bool = False) -> int:
     """Hold a meeting of 2 to 8 participants for `seconds`; return the exit status.
+
+    With `kill_server`, its server is killed, and it goes on at another one.
 
     0 if all checks hold, 7 if some do not (one sentence for each), 128 plus the signal's number after SIGINT
     or SIGTERM. At a terminal, the room stays open for a while for people who join by the page.
@@ -27,7 +29,9 @@ async def run(participants: int, seconds: float, json_output: bool) -> int:
     show = JsonShow() if json_output else HumanShow()
     interrupted: list[int] = []
     with tempfile.TemporaryDirectory(prefix="snug-demo-") as directory:
-        meeting = Meeting(NAMES[:participants], seconds, Path(directory), show, go_on)
+        meeting = Meeting(
+            NAMES[:participants], seconds, Path(directory), show, go_on, kill_server=kill_server
+        )
         work = loop.create_task(meeting.run())
 
         def stop(number: int) -> None:

@@ -99,6 +99,8 @@ class Facts:
     trouble: tuple[str, ...] = field(default=())
     #: People who also joined, by the page: they knocked, and the host admitted them.
     visitors: frozenset[str] = frozenset()
+    #: Seconds from the death of the server until everybody had read what was written then; None if none died.
+    moved_after: float | None = None
 
     @property
     def code(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import permutations
@@ -48,12 +48,15 @@ LINES: Final = (
     "Plum cake, I have a recipe that nobody knows.",
     "Then let us read the code out, and goodbye!",
 )
+#: What the host writes when the server is already dead.
+CUT_OFF: Final = "And now I am cut off in the middle of a sen-"
 #: From this many participants on, width and height of the video are halved: all run on one machine.
 MANY: Final = 5
 _COME_IN_TIME: Final = 30.0
 _MEDIA_TIME: Final = 20.0
 _SETTLE_TIME: Final = 8.0
 _END_TIME: Final = 10.0
+_MOVE_TIME: Final = 20.0
 #: Seconds that the room stays open for people who join by the page, and seconds that they may stay in it.
 VISIT_TIME: Final = 60.0
 _STAY_TIME: Final = 1800.0
@@ -119,8 +122,9 @@ class _Seen:
     unreadable: str | None = None
 
 
-def _host(url: str, name: str, now: float) -> Session:
-    return Session.host(origin=canonical_origin(url), name=name, title=TITLE, admission="ask", now=now)
+def _host(urls: Sequence[str], name: str, now: float) -> Session:
+    origin, *servers = map(canonical_origin, urls)
+    return Session.host(origin=origin, servers=servers, name=name, title=TITLE, admission="ask", now=now)
 
 
 def _guest(link: str, name: str, now: float) -> Session:
@@ -131,7 +135,8 @@ class Meeting:
     """One run with these participants for `seconds`. Recordings go to `directory`.
 
     The host admits people who come by the page, and the meeting ends only after they have left, for at most
-    1,800 s. With `go_on`, the end also waits for newcomers, for 60 s or until the event is set.
+    1,800 s. With `go_on`, the end also waits for newcomers, for 60 s or until the event is set. With
+    `kill_server`, its server is killed at the beginning, and it goes on at another one.
     """
 
     def __init__(
@@ -141,6 +146,8 @@ class Meeting:
         directory: Path,
         show: Show,
         go_on: asyncio.Event | None = None,
+        *,
+        kill_server: bool = False,
     ) -> None:
         self._go_on = go_on
         self._names = names
@@ -148,6 +155,8 @@ class Meeting:
         self._directory = directory
         self._show = show
         self._server = ServerProcess()
+        self._next = ServerProcess() if kill_server else None
+        self._moved_after: float | None = None
         self._robots: list[Robot] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._said: dict[str, str] = {}
@@ -158,7 +167,7 @@ class Meeting:
     async def run(self) -> Facts:
         """Hold the meeting and return the facts. Nothing of it runs afterwards, also after an error."""
         try:
-            async with self._server:
+            async with self._server, self._next or contextlib.nullcontext():
                 await self._hold()
         except ServerError as error:
             self._trouble.append(str(error))
@@ -204,7 +213,8 @@ class Meeting:
 
     async def _gather(self) -> bool:
         """Let all participants join; return False on failure."""
-        host = self._start(self._names[0], partial(_host, self._server.url, self._names[0]))
+        urls = [each.url for each in (self._server, self._next) if each is not None]
+        host = self._start(self._names[0], partial(_host, urls, self._names[0]))
         await self._wait(lambda: host.connection.engine is not None, _COME_IN_TIME)
         link = host.invite
         if link is None or not self._going:
@@ -226,6 +236,8 @@ class Meeting:
             lambda: all(s.decoded for pair in self._streams().values() for s in pair), _MEDIA_TIME
         ):
             self._show.step("Everybody hears and sees everybody.")
+        if self._next is not None:
+            await self._kill(self._next)
         self._seen.before = self._streams()
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -242,6 +254,34 @@ class Meeting:
             self._say(*late[1:])
         if not await self._wait(self._settled, _SETTLE_TIME) and not self._going:
             self._trouble.append("The meeting ended before its time.")
+
+    async def _kill(self, following: ServerProcess) -> None:
+        """Kill the server, have the host write, and wait until everybody reads, hears and sees again."""
+        dead, self._server, self._next = self._server, following, None
+        loop, host, decoded = asyncio.get_running_loop(), self._robots[0], self._streams()
+        await dead.kill()
+        began = loop.time()
+        self._show.step(f"The server {dead.url} is killed (SIGKILL).")
+        host.say(CUT_OFF)
+        self._show.said(host, CUT_OFF)
+        others = self._robots[1:]
+        if not await self._wait(lambda: all((host.name, CUT_OFF) in r.heard for r in others), _MOVE_TIME):
+            self._trouble.append("The meeting did not go on at the other server.")
+            return
+        self._moved_after = loop.time() - began
+        self._show.step(
+            f"Everybody has read it, {self._moved_after:.1f} s later: the meeting goes on at {following.url}."
+        )
+
+        def again() -> bool:
+            return all(
+                now.decoded > then.decoded
+                for who, streams in self._streams().items()
+                for now, then in zip(streams, decoded[who], strict=True)
+            )
+
+        if await self._wait(again, _MEDIA_TIME):
+            self._show.step("Everybody hears and sees everybody again.")
 
     def _say(self, robot: Robot, text: str) -> None:
         try:
@@ -300,7 +340,7 @@ class Meeting:
             secrets={
                 "name": [name.encode() for name in self._names],
                 "title": [TITLE.encode()],
-                "chat line": [text.encode() for text in self._said.values()],
+                "chat line": [text.encode() for text in (*self._said.values(), CUT_OFF)],
                 "code": [shape.encode() for d in codes for shape in (d, grouped(d))],
                 "secret of the link": [invite.secret, invite.token],
             },
@@ -400,4 +440,5 @@ class Meeting:
             alarms=tuple((r.name, alarm.kind, alarm.text) for r in self._robots for alarm in r.alarms),
             trouble=tuple(self._trouble),
             visitors=self._visitors() if self._robots else frozenset(),
+            moved_after=self._moved_after,
         )

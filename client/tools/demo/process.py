@@ -104,6 +104,11 @@ class ServerProcess:
             raise ServerError(f"The server did not stop within {_STOP_TIME:.0f} s.") from None
         return self.exit_status
 
+    async def kill(self) -> None:
+        """Send SIGKILL, and wait until the process is gone."""
+        self._signal(signal.SIGKILL)
+        await self._end()
+
     # -- inside ------------------------------------------------------------------------------
 
     def _signal(self, number: signal.Signals) -> None:

@@ -86,6 +86,7 @@ class JsonShow:
                 "seconds": facts.seconds,
                 "pace": round(facts.pace, 3),
                 "pairs": [_pair_json(pair) for pair in facts.pairs],
+                "moved_after": None if facts.moved_after is None else round(facts.moved_after, 2),
                 "server": facts.disclosure,
                 "server_exit": facts.server_exit,
                 "searched_bytes": facts.search.searched if facts.search else 0,

@@ -22,12 +22,14 @@ class Scene:
     documented: Documented
     play: Callable[[Stage], Awaitable[Outcome]] = field(repr=False)
     names: tuple[str, ...] = ("Ada", "Bo", "Cem")
+    #: The servers that the host names beside the hostile one: "honest" or "hostile".
+    servers: tuple[str, ...] = ()
 
 
 async def perform(scene: Scene) -> Facts:
     """Hold the meeting, do the act and return the facts. SceneError or ServerError if it cannot be held."""
     began = asyncio.get_running_loop().time()
-    async with staged(scene.names) as stage:
+    async with staged(scene.names, scene.servers) as stage:
         await stage.gather()
         outcome = await scene.play(stage)
         return stage.facts(outcome, began)

@@ -14,6 +14,7 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.options import Options
+from snugroom.client.tools.demo.process import ServerProcess
 from snugroom.client.tools.lab.intruder import Intruder, SealedFrame, frames
 from snugroom.client.tools.lab.member import GroundTruth, Member
 from snugroom.client.tools.lab.operator import Operator
@@ -42,9 +43,18 @@ def room_of(session: Session) -> RoomSession:
 class Stage:
     """The interface for scenes. Members are numbered in order of arrival in the room; the host is 1."""
 
-    def __init__(self, operator: Operator, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        names: Sequence[str],
+        servers: Sequence[str] = (),
+        further: Sequence[Operator] = (),
+    ) -> None:
         self.operator = operator
         self.names = tuple(names)
+        #: The origins of further servers, which the host names, and the operators of the hostile ones.
+        self.servers = [canonical_origin(each) for each in servers]
+        self.further = further
         self.truth = GroundTruth()
         self.honest: list[Member] = []
         self.others: list[Member] = []
@@ -76,7 +86,9 @@ class Stage:
         origin = canonical_origin(self.operator.url)
         member = Member(
             name,
-            lambda now: Session.host(origin=origin, name=name, options=options, now=now),
+            lambda now: Session.host(
+                origin=origin, servers=self.servers, name=name, options=options, now=now
+            ),
             truth=self.truth,
             welcome=set(self.names),
         )
@@ -245,10 +257,16 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(names: Sequence[str]) -> AsyncIterator[Stage]:
-    """A stage with its server. Both are stopped on exit, also after an error."""
-    async with Operator() as operator:
-        stage = Stage(operator, names)
+async def staged(names: Sequence[str], servers: Sequence[str] = ()) -> AsyncIterator[Stage]:
+    """A stage with its server, and further ones ("honest", "hostile"). All stop on exit, on errors too."""
+    async with contextlib.AsyncExitStack() as stack:
+        operator = await stack.enter_async_context(Operator())
+        others = [
+            await stack.enter_async_context(Operator() if kind == "hostile" else ServerProcess())
+            for kind in servers
+        ]
+        hostile = [each for each in others if isinstance(each, Operator)]
+        stage = Stage(operator, names, [each.url for each in others], hostile)
         try:
             yield stage
             stage.raise_failures()

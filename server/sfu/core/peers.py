@@ -21,7 +21,7 @@ class Peer(Generic[P]):
 
     room: Room[P]
     resend_budget: TokenBucket
-    #: What it may publish.
+    #: The streams that it may publish.
     publishing: ByteBudget
     budget: Budget
     #: A limit of the server has reduced the streams that it gets.

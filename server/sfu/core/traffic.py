@@ -86,7 +86,7 @@ class Load:
 
 
 class RoomTraffic:
-    """What one room sends. `window`: bytes in the present window."""
+    """The traffic of one room. `window`: bytes in the present window."""
 
     __slots__ = ("budget", "load", "window")
 

@@ -22,6 +22,7 @@ def scene(
     prediction: str,
     *,
     names: tuple[str, ...] = ("Ada", "Bo", "Cem"),
+    servers: tuple[str, ...] = (),
 ) -> Callable[[Play], Play]:
     """Register the decorated function as a scene. The function's name is the scene's id."""
 
@@ -35,6 +36,7 @@ def scene(
                 documented=documented,
                 play=play,
                 names=names,
+                servers=servers,
             )
         )
         return play

@@ -20,7 +20,7 @@ _THEME = "ending"
 _REACH = 40.0
 
 
-def _false_words(members: list[Member]) -> list[str]:
+def false_words(members: list[Member]) -> list[str]:
     """Return the endings that blame a member although no member acted."""
     return [
         f"{m.name} was told: {m.ended.text}"
@@ -29,7 +29,7 @@ def _false_words(members: list[Member]) -> list[str]:
     ]
 
 
-def _wanting(kept: bytes, names: tuple[str, ...]) -> list[str]:
+def wanting(kept: bytes, names: tuple[str, ...]) -> list[str]:
     """Return the defects that a third party would find in evidence of a drop."""
     wanting = []
     try:
@@ -67,7 +67,7 @@ async def _bo_is_out(stage: Stage, act: str) -> Outcome:
     before = counts(stage)
     await stage.told(["dropped"], 30.0, [bo])
     out = gained(stage, before, "Ada", "Bo") == 0 and gained(stage, before, "Bo", "Ada") == 0
-    harms = tuple(_false_words([bo]))
+    harms = tuple(false_words([bo]))
     await stage.operator.end(act)
     return Outcome(
         out, "Bo was kept out for as long as the operator liked, and knew by whom.", watchers=("Bo",),
@@ -103,19 +103,19 @@ async def shut_out(stage: Stage) -> Outcome:
     _THEME,
     "case 1",
     detected("dropped", within=30.0),
-    "The operator ends the meeting and refuses its number from then on; every member is told that nobody in "
-    "the room did, and can keep evidence of it.",
+    "The operator ends a meeting that has no further server, and refuses its number from then on; every "
+    "member is told that nobody in the room did, and can keep evidence of it.",
     names=("Ada Brandt", "Bo Ekman", "Cem Aydin"),
 )
-async def ended_by_operator(stage: Stage) -> Outcome:
+async def ended_for_good(stage: Stage) -> Outcome:
     """A meeting ends only by a host's signed message."""
     await stage.act("end")
     await stage.told(["dropped"], 35.0)
     over = await nobody_is_heard(stage)
-    harms = list(_false_words(stage.honest))
+    harms = list(false_words(stage.honest))
     stage.host.do(ev.SaveEvidence("evidence.json"))
     (kept,) = stage.host.saved
-    harms += _wanting(kept, stage.names)
+    harms += wanting(kept, stage.names)
     return Outcome(over, "The meeting was over, and everybody knew by whom.", harms=tuple(harms), loses=True)
 
 

@@ -102,6 +102,8 @@ export type Command =
   | { readonly type: "ListServers" }
   /** Go on at that server of the list; empty: at the next one. */
   | { readonly type: "Move"; readonly origin: string }
+  /** Remove all members that are not heard at this server. */
+  | { readonly type: "RemoveAbsent" }
   | { readonly type: "NewInvite"; readonly label: string; readonly once: boolean }
   | { readonly type: "ListInvites" }
   | { readonly type: "Revoke"; readonly index: number }

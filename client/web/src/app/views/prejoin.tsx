@@ -149,7 +149,7 @@ function HostFields({ model, id }: FieldsProps) {
           </label>
         ))}
       </fieldset>
-      <ServersField model={model} text={model.servers} />
+      <ServersField model={model} text={model.servers} label={word("servers.title")} />
     </>
   );
 }

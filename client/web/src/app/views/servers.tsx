@@ -10,13 +10,13 @@ import { hostOf } from "./about";
 export const addresses = (text: string): string[] => text.split(/[\s,]+/).filter((each) => each !== "");
 
 /** The field for the addresses, and what the page's own server suggests. */
-export function ServersField({ model, text }: { readonly model: Model; readonly text: Signal<string> }) {
+export function ServersField({ model, text, label }: { readonly model: Model; readonly text: Signal<string>; readonly label: string }) {
   const id = useId();
   const suggested = model.where.value.peers.filter((peer) => !addresses(text.value).includes(peer));
   return (
     <div class="field">
       <label for={id}>
-        {word("servers.label")}
+        {label}
         <span class="note">{word("prejoin.optional")}</span>
       </label>
       <input
@@ -38,8 +38,8 @@ export function ServersField({ model, text }: { readonly model: Model; readonly 
         {word("servers.hint")}
       </p>
       {suggested.map((peer) => (
-        <p key={peer} class="note">
-          {word("servers.suggested", { origin: hostOf(peer) })}{" "}
+        <div key={peer} class="stack tight">
+          <p class="note">{word("servers.suggested", { origin: hostOf(peer) })}</p>
           <button
             type="button"
             class="button small"
@@ -49,7 +49,7 @@ export function ServersField({ model, text }: { readonly model: Model; readonly 
           >
             {word("servers.add", { origin: hostOf(peer) })}
           </button>
-        </p>
+        </div>
       ))}
     </div>
   );
@@ -79,7 +79,7 @@ export function RoomServers({ model }: { readonly model: Model }) {
             model.do.nameServers(addresses(text.value));
           }}
         >
-          <ServersField model={model} text={text} />
+          <ServersField model={model} text={text} label={word("servers.label")} />
           <button type="submit" class="button" disabled={addresses(text.value).join(" ") === listed.join(" ")}>
             {word("servers.save")}
           </button>

@@ -12,6 +12,7 @@ import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 import { Feature } from "../kernel/feature";
 import type { Change } from "../kernel/verdict";
+import { Monitor } from "../monitor/monitor";
 
 /** Repeats a MOVE of ours until it names the current chain; follows those of other hosts (SNUG-18). */
 export class Moves extends Feature {
@@ -68,6 +69,21 @@ export class Moves extends Feature {
     this.#wanted = origins.indexOf(origin);
     this.#chain = new Uint8Array();
     await this.tick(now);
+  }
+
+  /** Remove all members that are not heard here; CommandError if all are, or if we are not a host. */
+  async removeAbsent(now: number): Promise<void> {
+    const { room } = this;
+    const { membership: m } = room;
+    room.hostOnly();
+    const here = new Set([m.ownLeaf, ...(room.incarnation === null ? [] : room.feature(Monitor).atIncarnation(room.incarnation))]);
+    const away = m.members().filter(({ leaf }) => !here.has(leaf) && !room.heardRecently(leaf, now));
+    if (away.length === 0) throw new CommandError(sentence("room.all_here"));
+    room.tell(sentences.status("removing_absent", { names: away.map(({ name }) => name) }));
+    for (const { leaf } of away) {
+      const signatureKey = m.signatureKey(leaf);
+      if (signatureKey !== null) await room.queue({ type: "RemoveIntent", leaf, signatureKey }, now);
+    }
   }
 
   get #origins(): string[] {

@@ -61,6 +61,8 @@ export async function carryOut(room: RoomSession, what: Input, now: number): Pro
       return room.feature(Moves).listServers();
     case "Move":
       return await room.feature(Moves).move(what.origin, now);
+    case "RemoveAbsent":
+      return await room.feature(Moves).removeAbsent(now);
     case "Vouch":
       return await room.feature(Vouching).vouch(what.leaf, now);
     case "Know":

@@ -13,6 +13,8 @@ export const PLACE_WAIT = 3;
 export const HOME_WAIT = 10;
 /** The same where nobody has opened the room yet: without a host, members can open it after `OPEN_WAIT`. */
 export const UNOPENED_WAIT = OPEN_WAIT + 4;
+/** The same for a connection to the first server again, once another one has let us in: our network works. */
+export const CHECK_WAIT = 1;
 /** Seconds at one server, however its slot changes, without coming into step. */
 export const SERVER_MAX = 25;
 /** Seconds for which a member tries one server after the other without longer pauses. */
@@ -29,6 +31,11 @@ export class Moving {
   #slot: number | null = null;
   /** The server of the list to go to next. */
   #called: number | null = null;
+  /** Whether the first server was tried again after another one had let us in, and whether it is just now. */
+  #checked = false;
+  #checks = false;
+  /** For the others: they are not here. */
+  #looks = false;
 
   constructor(room: Room, places: Places, now: number) {
     this.#room = room;
@@ -49,13 +56,31 @@ export class Moving {
     }
     if (inside || this.#room.needsRejoin) {
       this.#withoutSince = null;
+      this.#checked = this.#looks = false;
       return false;
     }
     this.#withoutSince ??= now;
-    let wait = entered && this.#places.isHome ? HOME_WAIT : PLACE_WAIT;
+    if (!this.#isDue(now)) return false;
+    const { isHome } = this.#places;
+    if (entered && slot === null && !isHome && this.#goesOnFromAnEmptyServer()) return true;
+    let wait = entered && isHome ? HOME_WAIT : PLACE_WAIT;
     if (entered && slot === null) wait = UNOPENED_WAIT;
+    else if (this.#checks && !entered) wait = CHECK_WAIT;
     const waited = now - Math.max(this.#beganAt, this.#movedAt);
-    return this.#isDue(now) && (waited > wait || now - this.#beganAt > SERVER_MAX);
+    return waited > wait || now - this.#beganAt > SERVER_MAX;
+  }
+
+  /**
+   * Return whether to leave a further server where nobody has opened the room.
+   *
+   * Perhaps our own network was away, and the others are where they were: so we look there once more before we open the
+   * room here.
+   */
+  #goesOnFromAnEmptyServer(): boolean {
+    if (this.#looks || this.#checked) return this.#looks;
+    this.#checked = true;
+    this.#called = 0;
+    return true;
   }
 
   /** Return the failures that count for the pause before the next connection: few while we search. */
@@ -66,16 +91,25 @@ export class Moving {
 
   /** Choose the server for the next connection. */
   async connecting(now: number): Promise<void> {
+    this.#checks = this.#checked && this.#called === 0;
     if (this.#called !== null) await this.#places.go(this.#called);
     else if (this.#isDue(now)) await this.#places.next();
+    this.#looks &&= !this.#places.isHome;
     this.#beganAt = now;
     this.#called = null;
+  }
+
+  /** The server has not answered us for some seconds: the next connection goes to another one. */
+  unanswered(now: number): void {
+    this.#withoutSince = now - MOVE_AFTER;
   }
 
   /** Go on with the next connection at that server of the list, or at the next, although we are in step. */
   leave(now: number, server: number | null): void {
     this.#withoutSince = now - MOVE_AFTER;
     this.#called = server;
+    this.#looks = server === null;
+    this.#checked = server !== null;
   }
 
   /** Return what to tell a person when a server has let us in again. */

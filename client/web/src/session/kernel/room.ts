@@ -314,7 +314,10 @@ export class RoomSession implements Room {
 
   /** Handle a lost or failed connection. */
   async lost(why: Sentence, now: number): Promise<void> {
-    if (this.sync.isEntered) this.messages.lost(now);
+    if (this.sync.isEntered) {
+      this.messages.lost(now);
+      if (why.key === "away.unanswered") this.#moving.unanswered(now);
+    }
     this.sync.lost();
     for (const feature of this.features) await feature.lost(why, now);
     if (this.ended === null) this.sync.reconnect(why, now);

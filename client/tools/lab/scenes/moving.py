@@ -1,0 +1,117 @@
+"""Moving: the operator ends, blocks or drops a meeting whose host has named further servers."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from snugroom.client.session import events as ev
+from snugroom.client.tools.lab.scenes.book import goes_on, scene
+from snugroom.client.tools.lab.scenes.ending import false_words, wanting
+from snugroom.client.tools.lab.stage import Stage
+from snugroom.client.tools.lab.verdict import Outcome, impossible
+
+_THEME = "ending"
+#: Seconds until everybody has read what was written after the act.
+_ON = 40.0
+
+
+async def _went_on(stage: Stage, text: str) -> tuple[float | None, list[str]]:
+    """Return the seconds from the act until everybody has read the host's words, and the harms."""
+    assert stage.act_at is not None
+    if not await stage.talk(text, _ON):
+        return None, []
+    took = stage.now - stage.act_at
+    return took, [*false_words(stage.honest), *await goes_on(stage)]
+
+
+def _outcome(took: float | None, harms: list[str], where: str) -> Outcome:
+    what = (
+        "The meeting was over." if took is None else f"The meeting continued at {where} after {took:.1f} s."
+    )
+    return Outcome(took is None, what, harms=tuple(harms))
+
+
+@scene(
+    _THEME,
+    "case 1",
+    impossible("dropped", within=40.0),
+    "The operator ends the meeting and refuses its number from then on; the meeting continues at the next "
+    "server of its host's list, and every member is told who dropped it, and can keep evidence of it.",
+    names=("Ada Brandt", "Bo Ekman", "Cem Aydin"),
+    servers=("honest",),
+)
+async def ended_by_operator(stage: Stage) -> Outcome:
+    """A meeting ends only by a host's signed message, and belongs to no server."""
+    await stage.act("end")
+    took, harms = await _went_on(stage, "Where were we?")
+    await stage.told(["dropped"], 40.0)
+    stage.host.do(ev.SaveEvidence("evidence.json"))
+    harms += wanting(stage.host.saved[-1], stage.names)
+    return _outcome(took, harms, "the next server")
+
+
+@scene(
+    _THEME,
+    "case 1",
+    impossible(),
+    "The server answers nothing any more, and closes nothing, as if a censor swallowed its packets; members "
+    "notice that by their own clocks, and the meeting continues at the next server.",
+    servers=("honest",),
+)
+async def blocked_server(stage: Stage) -> Outcome:
+    """Nothing tells a black hole from a slow network but time."""
+    stage.mark()
+    os.kill(stage.operator.pid, signal.SIGSTOP)
+    took, harms = await _went_on(stage, "Has anybody dug a hole?")
+    outcome = _outcome(took, harms, "the next server")
+    return Outcome(outcome.worked, outcome.what, harms=outcome.harms, attempts=1)
+
+
+@scene(
+    _THEME,
+    "case 1",
+    impossible("dropped", within=60.0),
+    "The second server's operator ends the meeting as well, as soon as it has come there; it continues at "
+    "the third, and everybody is told of both.",
+    servers=("hostile", "honest"),
+)
+async def hostile_second(stage: Stage) -> Outcome:
+    """A further server has the powers of the first one, and no more."""
+    second = stage.further[0]
+    await stage.act("end")
+    took, harms = await _went_on(stage, "Here, then.")
+    if took is not None:
+        await second.begin("end")
+        stage.say(stage.host, "Or here.")
+        said = (stage.host.name, "Or here.")
+        others = [m for m in stage.honest if m is not stage.host]
+        on = await stage.until(lambda: all(said in m.said for m in others), _ON)
+        took = stage.now - (stage.act_at or 0.0) if on else None
+        harms += [*false_words(stage.honest), *await goes_on(stage, "And still here?")]
+        await stage.told(["dropped"], 40.0)
+    return _outcome(took, harms, "the third server")
+
+
+@scene(
+    _THEME,
+    "case 1",
+    impossible(),
+    "The operator drops everybody just after a host has removed a member; that member knows no key of the "
+    "next server's room, and the others continue there without it.",
+    servers=("honest",),
+    names=("Ada", "Bo", "Cem", "Mallory"),
+)
+async def moved_evicted(stage: Stage) -> Outcome:
+    """Doors at further servers derive from a key that changes with every departure."""
+    mallory = stage.member("Mallory")
+    stage.honest.remove(mallory)
+    stage.host.do(ev.Remove(mallory.session.own_leaf or 0))
+    await stage.need(stage.together, "Mallory was not removed")
+    await stage.act("end")
+    took, harms = await _went_on(stage, "Are we among ourselves?")
+    if mallory.ended is None or mallory.ended.reason != "removed":
+        harms.append("the removed member is not out")
+    if ("Ada", "Are we among ourselves?") in mallory.said:
+        harms.append("the removed member read on")
+    return _outcome(took, harms, "the next server, without Mallory,")
