@@ -53,7 +53,7 @@ def test_hosts_hear_who_makes_commits_that_others_cannot_read(monkeypatch: pytes
     w = World(80)
     ada, bo, cem, dana = people = w.meeting("Ada", "Bo", "Cem", "Dana")
     w.run(12)
-    stuck(w, monkeypatch, bo, cem)
+    stuck(w, monkeypatch, dana, cem)
     w.until(lambda: "stuck" in cem.alarms, 5)
     w.until(lambda: w.agreed(people), 20)
     assert not texts(ada, "unreadable_commit"), "one may be lying, or broken"

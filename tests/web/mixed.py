@@ -29,7 +29,6 @@ EVERY_WAY = os.environ.get("SNUG_EVERY_MIX") == "1"
 #: Scenarios in which a tenth of a second decides: they have every tick.
 EACH_TICK = {
     "test_cutting_the_connection_again_and_again_excuses_no_voice",
-    "test_hosts_hear_who_makes_commits_that_others_cannot_read",
 }
 #: The mixes: page participants by their role, hosts or guests.
 MIXES: dict[str, Who] = {

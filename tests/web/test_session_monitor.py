@@ -27,7 +27,7 @@ SCENARIOS = [
             "two_heartbeats_of_one_number_name_their_author": "host -Cem",
             "evidence_is_bounded_and_a_stranger_can_check_it": "host -Bo",
             "too_frequent_heartbeats_displace_nobody_elses": "host",
-            "hosts_hear_who_makes_commits_that_others_cannot_read": "host -Bo",
+            "hosts_hear_who_makes_commits_that_others_cannot_read": "host -Bo-Dana",
             "without_a_host_it_takes_more_than_half_of_the_others": "host",
         },
         without=[
