@@ -70,6 +70,7 @@ def test_a_meeting_goes_on_at_the_next_server_and_the_next(seed: int) -> None:
         assert w.at(at) == {"Ada", "Bo", "Cem"}
         assert {p.epoch for p in (ada, bo, cem)} == {epoch}
         told = f"The meeting goes on at {at}."
+        w.run(0.5)
         assert all(told in [e.text for e in p.of(ev.Status)] for p in (ada, bo, cem))
     w.do(ada, ev.Remove(1))
     w.until(lambda: w.agreed([ada, cem]), 10)
@@ -145,13 +146,14 @@ def test_a_server_that_drops_a_meeting_is_reported_although_the_meeting_goes_on(
     ada, bo, cem = people
     w.drops(ORIGIN)
     talk(w, bo, [ada, cem], "where are we?")
-    w.run(10)
+    w.run(30)
     assert w.at(OTHERS[0]) == {"Ada", "Bo", "Cem"}
     for who in people:
         assert who.alarms == ["dropped"]
         assert who.ended is None
         exhibits = json.loads(who.room.feature(Dropped).export(False, w.now))["exhibits"]
-        (shown,) = [each for each in exhibits if each["dropped_at"] is not None]
+        (shown,) = exhibits
+        assert shown["dropped_at"] is not None
         assert shown["origin"] == ORIGIN
         assert shown["probe"]["receipt"]["server_key"] == shown["server_key"]
 
@@ -351,3 +353,34 @@ def test_a_host_goes_on_with_those_who_are_here() -> None:
     w.until(lambda: w.agreed([ada, bo]) and ada.room.membership.policy.mode.name == "LOCKED", 20)
     assert ada.roster == ["Ada", "Bo"]
     talk(w, bo, [ada], "the two of us")
+
+
+def test_a_rejoin_waits_for_more_than_half_in_our_epoch() -> None:
+    w, (ada, bo, cem, dana) = people = moving(1690, "Ada", "Bo", "Cem", "Dana")
+    w.fails(ORIGIN)
+    w.until(lambda: w.at(OTHERS[0]) == {"Ada", "Bo", "Cem", "Dana"}, 10)
+    w.run(8)
+    w.unreachable |= {(who, origin) for who in ("Bo", "Cem") for origin in w.hubs}
+    for who in (bo, cem):
+        w.cut(who.links[ev.ROOM])
+    w.do(ada, ev.Lock(True))
+    w.until(lambda: ada.room.membership.policy.mode.name == "LOCKED", 5)
+    epoch = ada.epoch
+    dana.room.needs_rejoin = True
+    w.run(6)
+    assert ada.epoch == epoch, "nobody but Ada has said that this epoch is theirs"
+    w.unreachable.clear()
+    w.until(lambda: w.agreed(people[1]) and ada.epoch > epoch, 90)
+
+
+def test_members_whom_the_first_server_alone_keeps_out_come_back_by_a_called_move() -> None:
+    w, (ada, bo, cem) = moving(1700, "Ada", "Bo", "Cem")
+    w.unreachable.add(("Cem", ORIGIN))
+    w.cut(cem.links[ev.ROOM])
+    w.run(40)
+    assert w.at(ORIGIN) == {"Ada", "Bo"}
+    assert cem.ended is None
+    assert "silent" in ada.alarms
+    w.do(ada, ev.Move())
+    w.until(lambda: any(w.at(origin) == {"Ada", "Bo", "Cem"} for origin in OTHERS), 60)
+    talk(w, cem, [ada, bo], "at last", 20)

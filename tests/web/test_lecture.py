@@ -161,7 +161,7 @@ async def test_a_scene_is_guessed_played_and_told(tabs: tuple[Page, Page], tmp_p
     # the answer isn't given away before it was guessed
     assert "void" not in await member.inner_text(".act")
     await member.click("[data-guess=detected]")
-    await member.wait_for_selector(".playing")
+    await member.wait_for_selector(".playing, [data-verdict]", timeout=4 * PATIENCE)
     verdict = member.locator("[data-verdict]")
     await verdict.wait_for(timeout=4 * PATIENCE)
     text = await verdict.inner_text()

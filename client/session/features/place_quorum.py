@@ -13,6 +13,7 @@ from typing import Final
 
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.intents import HostReturnIntent, RejoinIntent
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.monitor import Monitor
 
@@ -37,7 +38,16 @@ class PlaceQuorum(Feature):
             self._incarnation, self._met = self.room.incarnation, False
 
     def holds_commits(self, now: float) -> bool:
-        return not self.room.here.is_home and not self._met
+        room = self.room
+        if room.here.is_home or not self._met:
+            return not room.here.is_home
+        # Others shall come into our history only while more than half stand in it (docs/model/places.pml).
+        rejoins = any(isinstance(each, RejoinIntent | HostReturnIntent) for each in room.waiting_intents)
+        return rejoins and 2 * self._heard() <= len(room.membership.members())
+
+    def _heard(self) -> int:
+        """Return how many members have said in our epoch that they are here, with ourselves."""
+        return 1 + len(self.room.feature(Monitor).at_incarnation(self.room.incarnation))
 
     def tick(self, now: float) -> None:
         room = self.room
@@ -45,8 +55,7 @@ class PlaceQuorum(Feature):
         if not room.is_synced(now) or (home and (self._met or not room.membership.policy.servers)):
             self._without_since = None
             return
-        heard = 1 + len(room.feature(Monitor).at_incarnation(room.incarnation))
-        members = len(room.membership.members())
+        heard, members = self._heard(), len(room.membership.members())
         if 2 * heard > members or (home and heard > 1):
             self._met, self._without_since, self._alone_wait = True, None, MINORITY_WAIT
         elif self._without_since is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.places import Places
 from snugroom.client.session.kernel.ports import Room
@@ -41,6 +40,7 @@ class Moving:
         self._checked = False
         self._checks = False
         self._looks = False  # for the others: they are not here
+        self._away = False
 
     def tick(self, now: float, inside: bool, entered: bool, slot: int | None) -> bool:
         """Let time pass. Return whether this connection is to be given up for another server's.
@@ -49,6 +49,8 @@ class Moving:
         """
         if slot != self._slot:
             self._slot, self._moved_at = slot, now  # others hand over what happened
+        if inside:
+            self.came_back()
         if inside or self._room.needs_rejoin:
             self._without_since, self._checked, self._looks = None, False, False
             return False
@@ -101,10 +103,20 @@ class Moving:
         self._without_since, self._called = now - MOVE_AFTER, server
         self._looks, self._checked = server is None, server is not None
 
-    def status(self) -> ev.Status:
-        """Return what to tell a person when a server has let us in again."""
+    def went_away(self) -> bool:
+        """Note that the connection is lost; return whether it was there before."""
+        before, self._away = self._away, True
+        return not before
+
+    def came_back(self) -> None:
+        """Tell that a server has let us in again: a further one only once we are in step there."""
+        if not self._away:
+            return
+        self._away = False
         moved, self._origin = self._room.here.origin != self._origin, self._room.here.origin
-        return sentences.status("back.moved", origin=self._origin) if moved else sentences.status("back")
+        self._room.tell(
+            sentences.status("back.moved", origin=self._origin) if moved else sentences.status("back")
+        )
 
     def _is_due(self, now: float) -> bool:
         servers = self._room.membership.policy.servers

@@ -89,7 +89,6 @@ class Sync:
         self.seeks_readmission = False
         self._reconnect_at: float | None = None
         self._failures = 0
-        self._away = False
         self._waiting_since: float | None = None  # since when our pass waits for its acknowledgement
 
     # -- queries -----------------------------------------------------------------------------------
@@ -163,10 +162,9 @@ class Sync:
 
     def reconnect(self, why: str, now: float) -> None:
         """Connect again after a random time, longer after each failure."""
-        if not (self._away or self._room.leaves_server):
+        if self._moving.went_away() and not self._room.leaves_server:
             key = "away.first" if self.incarnation is None else "away"
             self._room.tell(sentences.status(key, why=why))
-        self._away = True
         self._reconnect_at = now + backoff.delay(self._moving.soon(self._failures, now), self._room.rng)
         self._failures += 1
         self._room.perform(ev.RemoteStreams(()))
@@ -252,9 +250,8 @@ class Sync:
         if restarted:
             self.relays.restarted()
             self._settling = True
-        if self._away:
-            self._away = False
-            self._room.tell(self._moving.status())
+        if self._room.here.is_home:
+            self._moving.came_back()
         return restarted
 
     # -- the server's answers ----------------------------------------------------------------------

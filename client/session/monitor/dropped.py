@@ -340,17 +340,23 @@ class Dropped(Feature):
             self.save(options.evidence, options.evidence_names, now)
 
     def export(self, names: bool, now: float) -> bytes:
-        """Return the evidence file, on now and the last drop. ValueError if we were never in step."""
+        """Return the evidence file, on now and the last drop. ValueError if we were never in step.
+
+        A file is about one server: that of the last drop, if the meeting has moved since.
+        """
         if self._server_key is None:
             raise ValueError(sentence("cannot.no_evidence"))
+        drops = [drop for drop in (self._last, self._drop) if drop is not None]
+        here = self.room.here.origin
+        about = drops[-1].origin if drops else here
         exhibits = [
             self._exhibit(drop, int(drop.at), drop.probe, names, now)
-            for drop in (self._last, self._drop)
-            if drop is not None
+            for drop in drops
+            if drop.origin == about
         ]
-        if self._drop is None:
+        if self._drop is None and about == here:
             beats, receipts = self._record()
-            current = Drop(now, beats, receipts, self._server_key, self.room.here.origin)
+            current = Drop(now, beats, receipts, self._server_key, here)
             exhibits.append(self._exhibit(current, None, None, names, now))
         return evidence.encode(Evidence(evidence.FORMAT, exhibits))
 

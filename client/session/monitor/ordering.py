@@ -73,8 +73,12 @@ class Ordering:
         return window(self.incarnation, number, known) if number and len(known) == len(numbers) else None
 
     def newest(self) -> tuple[int, bytes]:
-        """Return the highest number with a known window, and the window; (0, zeros) otherwise."""
-        for number in sorted(self._digests, reverse=True)[:WINDOW]:
+        """Return the highest number on this connection with a known window, and the window; or (0, zeros).
+
+        Numbers of an earlier connection may be those of a room that was forgotten, and counts anew.
+        """
+        ours = [n for n, (_, connection) in self._digests.items() if connection == self._connection]
+        for number in sorted(ours, reverse=True)[:WINDOW]:
             mine = self.window_at(number)
             if mine is not None:
                 return number, mine

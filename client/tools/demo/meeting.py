@@ -157,6 +157,8 @@ class Meeting:
         self._server = ServerProcess()
         self._next = ServerProcess() if kill_server else None
         self._moved_after: float | None = None
+        #: Frames by receiver that came while their signatures could not, because the receiver was on its way.
+        self._unsigned: dict[str, int] = {}
         self._robots: list[Robot] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._said: dict[str, str] = {}
@@ -282,6 +284,7 @@ class Meeting:
 
         if await self._wait(again, _MEDIA_TIME):
             self._show.step("Everybody hears and sees everybody again.")
+        self._unsigned = {r.name: Robot.total(r.connection.stats()).failed for r in self._robots}
 
     def _say(self, robot: Robot, text: str) -> None:
         try:
@@ -431,7 +434,10 @@ class Meeting:
             said=self._said,
             heard={robot.name: frozenset(robot.heard) for robot in self._robots},
             codes=seen.codes,
-            refused={r.name: Robot.total(r.connection.stats()).failed for r in self._robots},
+            refused={
+                r.name: Robot.total(r.connection.stats()).failed - self._unsigned.get(r.name, 0)
+                for r in self._robots
+            },
             endings={r.name: r.ended.reason for r in self._robots if r.ended is not None},
             disclosure=seen.disclosure,
             server_exit=self._server.exit_status,

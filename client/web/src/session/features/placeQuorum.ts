@@ -33,7 +33,17 @@ export class PlaceQuorum extends Feature {
   }
 
   override holdsCommits(_now: number): boolean {
-    return !this.room.here.isHome && !this.#met;
+    const { room } = this;
+    if (room.here.isHome || !this.#met) return !room.here.isHome;
+    // Others shall come into our history only while more than half stand in it (docs/model/places.pml).
+    const rejoins = room.waitingIntents.some(({ type }) => type === "RejoinIntent" || type === "HostReturnIntent");
+    return rejoins && 2 * this.#heard() <= room.membership.members().length;
+  }
+
+  /** Return how many members have said in our epoch that they are here, with ourselves. */
+  #heard(): number {
+    const { incarnation } = this.room;
+    return 1 + (incarnation === null ? 0 : this.room.feature(Monitor).atIncarnation(incarnation).length);
   }
 
   override async tick(now: number): Promise<void> {
@@ -44,7 +54,7 @@ export class PlaceQuorum extends Feature {
       this.#withoutSince = null;
       return;
     }
-    const heard = 1 + room.feature(Monitor).atIncarnation(room.incarnation).length;
+    const heard = this.#heard();
     const members = room.membership.members().length;
     if (2 * heard > members || (isHome && heard > 1)) {
       this.#met = true;

@@ -1,7 +1,6 @@
 /** When to look for the room at another server of the policy's list (protocol section 12). */
 import { OPEN_WAIT } from "../../wire/limits";
 import * as sentences from "../catalogue/sentences";
-import type { Event } from "../events";
 import type { Places } from "./places";
 import type { Room } from "./ports";
 
@@ -36,6 +35,7 @@ export class Moving {
   #checks = false;
   /** For the others: they are not here. */
   #looks = false;
+  #away = false;
 
   constructor(room: Room, places: Places, now: number) {
     this.#room = room;
@@ -54,6 +54,7 @@ export class Moving {
       this.#slot = slot; // others hand over what happened
       this.#movedAt = now;
     }
+    if (inside) this.cameBack();
     if (inside || this.#room.needsRejoin) {
       this.#withoutSince = null;
       this.#checked = this.#looks = false;
@@ -112,12 +113,21 @@ export class Moving {
     this.#checked = server !== null;
   }
 
-  /** Return what to tell a person when a server has let us in again. */
-  status(): Event {
+  /** Note that the connection is lost; return whether it was there before. */
+  wentAway(): boolean {
+    const before = this.#away;
+    this.#away = true;
+    return !before;
+  }
+
+  /** Tell that a server has let us in again: a further one only once we are in step there. */
+  cameBack(): void {
+    if (!this.#away) return;
+    this.#away = false;
     const { origin } = this.#places;
     const moved = origin !== this.#origin;
     this.#origin = origin;
-    return moved ? sentences.status("back.moved", { origin }) : sentences.status("back");
+    this.#room.tell(moved ? sentences.status("back.moved", { origin }) : sentences.status("back"));
   }
 
   #isDue(now: number): boolean {

@@ -83,7 +83,6 @@ export class Sync {
   #movedAt: number;
   #reconnectAt: number | null = null;
   #failures = 0;
-  #away = false;
   /** Since when our pass waits for its acknowledgement. */
   #waitingSince: number | null = null;
   #serverKey: Bytes | null = null;
@@ -170,9 +169,8 @@ export class Sync {
 
   /** Connect again after a random time, longer after each failure. */
   reconnect(why: Sentence, now: number): void {
-    if (!(this.#away || this.#room.leavesServer))
+    if (this.#moving.wentAway() && !this.#room.leavesServer)
       this.#room.tell(sentences.status(this.incarnation === null ? "away.first" : "away", { why }));
-    this.#away = true;
     this.#reconnectAt = now + delay(this.#moving.soon(this.#failures++, now), this.#room.rng);
     this.#room.perform({ type: "RemoteStreams", streams: [] });
   }
@@ -252,10 +250,7 @@ export class Sync {
       this.relays.restarted();
       this.#settling = true;
     }
-    if (this.#away) {
-      this.#away = false;
-      this.#room.tell(this.#moving.status());
-    }
+    if (this.#room.here.isHome) this.#moving.cameBack();
     return restarted;
   }
 

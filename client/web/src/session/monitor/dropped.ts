@@ -380,14 +380,20 @@ export class Dropped extends Feature {
     if (options.evidence) await this.save(options.evidenceNames, now);
   }
 
-  /** Return the evidence file, on now and the last drop. CommandError if we were never in step. */
+  /**
+   * Return the evidence file, on now and the last drop. CommandError if we were never in step.
+   *
+   * A file is about one server: that of the last drop, if the meeting has moved since.
+   */
   async export(names: boolean, now: number): Promise<Bytes> {
     if (this.#serverKey === null) throw new CommandError(sentence("cannot.no_evidence"));
     const exhibits: evidence.Exhibit[] = [];
-    for (const drop of [this.#last, this.#drop])
-      if (drop !== null)
-        exhibits.push(await this.#exhibit(drop, Math.floor(drop.at), drop.probe, names, now));
-    if (this.#drop === null)
+    const drops = [this.#last, this.#drop].filter((drop) => drop !== null);
+    const here = this.room.here.origin;
+    const about = drops.at(-1)?.origin ?? here;
+    for (const drop of drops)
+      if (drop.origin === about) exhibits.push(await this.#exhibit(drop, Math.floor(drop.at), drop.probe, names, now));
+    if (this.#drop === null && about === here)
       exhibits.push(await this.#exhibit(this.#newDrop(now, this.#serverKey), null, null, names, now));
     return evidence.encode({ format: evidence.FORMAT, exhibits });
   }

@@ -73,9 +73,14 @@ export class Ordering {
     return window(this.incarnation, number, known);
   }
 
-  /** Return the highest number with a known window, and the window; (0, zeros) otherwise. */
+  /**
+   * Return the highest number on this connection with a known window, and the window; or (0, zeros).
+   *
+   * Numbers of an earlier connection may be those of a room that was forgotten, and counts anew.
+   */
   newest(): readonly [number, Bytes] {
-    for (const number of [...this.#digests.keys()].sort((a, b) => b - a).slice(0, WINDOW)) {
+    const ours = [...this.#digests].filter(([, [, connection]]) => connection === this.#connection).map(([number]) => number);
+    for (const number of ours.sort((a, b) => b - a).slice(0, WINDOW)) {
       const mine = this.windowAt(number);
       if (mine !== null) return [number, mine];
     }
