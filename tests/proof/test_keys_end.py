@@ -207,4 +207,6 @@ def test_real_counters_of_a_member_that_came_late_and_was_removed(meeting: Recor
     for who, other in (("ada", "cem"), ("cem", "ada")):
         person = meeting.people[who]
         assert person.opened(other, "audio") > meeting.opened_at_removal[who] + 50, "the others went on"
-        assert all(mostly_opened(row) for row in person.of("media"))
+        # the last count of each stream: a busy machine opens little at first
+        last = {(row["from"], row["stream"]): row for row in person.of("media")}
+        assert all(mostly_opened(row) for row in last.values()), last
