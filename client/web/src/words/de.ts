@@ -492,7 +492,7 @@ export default {
   "prejoin.title_hint": "Das lesen nur die, die dabei sind.",
   "servers.title": "Wo dieses Treffen weitergehen kann",
   "servers.label": "Andere Server",
-  "servers.hint": "Wenn dieser Server das Treffen beendet, gehen alle beim ersten von diesen weiter, der antwortet. Bis dahin erfahren sie nichts davon.",
+  "servers.hint": "Wenn dieser Server das Treffen beendet, gehen alle beim ersten von diesen weiter, der antwortet. Sie erfahren davon erst, wenn es jemand dort sucht.",
   "servers.suggested": "Dieser Server schlägt {origin} vor. Vielleicht betreiben dieselben Leute beide.",
   "servers.add": "{origin} hinzufügen",
   "servers.none": "Nirgends: Wenn dieser Server es beendet, ist es vorbei.",

@@ -393,7 +393,7 @@ export default {
   "prejoin.title_hint": "Only the people in it can read this.",
   "servers.title": "Where this meeting can continue",
   "servers.label": "Other servers",
-  "servers.hint": "If this server ends the meeting, everybody goes on at the first of these that answers. Until then, they learn nothing of it.",
+  "servers.hint": "If this server ends the meeting, everybody goes on at the first of these that answers. They learn nothing of it until somebody looks for it there.",
   "servers.suggested": "This server suggests {origin}. The same people may run both.",
   "servers.add": "Add {origin}",
   "servers.none": "Nowhere: if this server ends it, it is over.",

@@ -492,7 +492,7 @@ export default {
   "prejoin.title_hint": "只有会议里的人看得到。",
   "servers.title": "这个会议可以在哪里继续",
   "servers.label": "其他服务器",
-  "servers.hint": "如果这个服务器结束会议，大家会到其中第一个有回应的服务器继续。在此之前，它们对会议一无所知。",
+  "servers.hint": "如果这个服务器结束会议，大家会到其中第一个有回应的服务器继续。在有人到那里寻找会议之前，它们对会议一无所知。",
   "servers.suggested": "这个服务器建议 {origin}。两者可能由同一些人运营。",
   "servers.add": "添加 {origin}",
   "servers.none": "没有地方：如果这个服务器结束它，会议就结束了。",

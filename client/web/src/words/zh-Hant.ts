@@ -492,7 +492,7 @@ export default {
   "prejoin.title_hint": "只有會議裡的人看得到。",
   "servers.title": "這個會議可以在哪裡繼續",
   "servers.label": "其他伺服器",
-  "servers.hint": "如果這個伺服器結束會議，大家會到其中第一個有回應的伺服器繼續。在此之前，它們對會議一無所知。",
+  "servers.hint": "如果這個伺服器結束會議，大家會到其中第一個有回應的伺服器繼續。在有人到那裡尋找會議之前，它們對會議一無所知。",
   "servers.suggested": "這個伺服器建議 {origin}。兩者可能由同一些人營運。",
   "servers.add": "加入 {origin}",
   "servers.none": "沒有地方：如果這個伺服器結束它，會議就結束了。",
