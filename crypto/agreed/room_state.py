@@ -73,6 +73,11 @@ class Policy:
     later_keys: tuple[bytes, ...] = ()
 
     @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of the further servers, in the order in which members try them."""
+        return tuple(each.origin for each in self.servers)
+
+    @property
     def link_keys(self) -> tuple[bytes, ...]:
         """The host keys that links to this meeting name, the current one last."""
         return (self.host_public, *self.later_keys)

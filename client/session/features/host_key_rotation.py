@@ -130,7 +130,7 @@ class HostKeyRotation(Feature):
             def change(policy: Policy) -> Policy | None:
                 if policy.return_public != before:
                     return None  # done, or another host was quicker
-                servers = seed.servers(m.group.group_id, (server.origin for server in policy.servers))
+                servers = seed.servers(m.group.group_id, policy.origins)
                 return policy.with_keys(seed.host_public, seed.return_public, admin, servers)
 
             self._intent = PolicyIntent(change)

@@ -5,30 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.catalogue import content, reasons, sentences
+from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.features.announcement import Announcement
 from snugroom.client.session.kernel.intents import PolicyIntent, RemoveIntent
 from snugroom.client.session.kernel.ports import Room
-from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.monitor import Monitor
-from snugroom.crypto import mls
-from snugroom.crypto.agreed import policy
 from snugroom.crypto.agreed.room_state import Policy
 from snugroom.crypto.entry.invite import SERVERS_MAX, canonical_origin
-from snugroom.crypto.errors import StateError, ValidationError
-from snugroom.crypto.kdf import H
+from snugroom.crypto.errors import StateError
 
 
-class Moves(Feature):
-    """Repeats a MOVE of ours until it names the current chain; follows those of other hosts (SNUG-18)."""
+class Moves(Announcement[content.Move]):
+    """The list of servers, and the moves: a host goes when its own has come back."""
+
+    KIND = content.Move
+    ALARM = "false_end.move"
 
     def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._wanted: int | None = None  # the server's index in the list, 0 where the meeting began
-        self._digest = b""
-        self._chain = b""
-        self._false: set[int] = set()  # leaves that sent one without being hosts: reported once
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -88,8 +84,8 @@ class Moves(Feature):
             raise ValueError(sentence("room.no_such_server", origin=origin))
         if origin == here:
             raise ValueError(sentence("room.is_there", origin=origin))
-        self._wanted, self._chain = origins.index(origin), b""
-        self.tick(now)
+        self._wanted = origins.index(origin)
+        self.begin(now)
 
     def remove_absent(self, now: float) -> None:
         """Remove all members that are not heard here; ValueError if all are, or if we are not a host."""
@@ -104,58 +100,20 @@ class Moves(Feature):
             room.queue(RemoveIntent(leaf, m.signature_key(leaf) or b""), now)
 
     def _origins(self) -> list[str]:
-        return [self.room.origin, *(each.origin for each in self.room.membership.policy.servers)]
+        return [self.room.origin, *self.room.membership.policy.origins]
 
-    # -- hooks -------------------------------------------------------------------------------------
+    # -- a call --------------------------------------------------------------------------------------
 
-    def tick(self, now: float) -> None:
-        room, wanted = self.room, self._wanted
-        if wanted is None or not room.is_synced(now) or self._chain == room.membership.journal.chain:
-            return
-        if not room.membership.is_host(room.membership.own_leaf) or wanted >= len(self._origins()):
+    def wanted(self, chain: bytes) -> content.Move | None:
+        m, server = self.room.membership, self._wanted
+        if server is None or not m.is_host(m.own_leaf) or server >= len(self._origins()):
             self._wanted = None
-            return
-        self._chain = room.membership.journal.chain
-        self._digest = H(room.relay(content.Move(self._chain, wanted)))
+            return None
+        return content.Move(chain, server)
 
-    def adopted(self, change: Change, now: float) -> None:
-        self._false -= {leaf for leaf, _, _ in change.removed}
-
-    def lost(self, why: str, now: float) -> None:
-        self._chain = b""  # it may not have arrived
-
-    def relayed(self, number: int, digest: bytes, now: float) -> None:
-        wanted = self._wanted
-        if (
-            wanted is not None
-            and digest == self._digest
-            and self._chain == self.room.membership.journal.chain
-        ):
-            self._go(wanted, self.room.membership.own_leaf, now)
-
-    def content_received(
-        self, received: mls.ApplicationMessage, what: content.AnyContent, now: float
-    ) -> bool:
-        if not isinstance(what, content.Move):
-            return False
-        m, leaf = self.room.membership, received.sender
-        by_host, chain = m.is_host(leaf), m.journal.chain
-        if by_host and what.chain != chain and what.chain in m.journal.chains.values():
-            return True  # a commit came between: the host sends it again
-        try:
-            policy.snug_18(by_host=by_host, chain=what.chain, current_chain=chain)
-        except ValidationError as error:
-            if leaf not in self._false:
-                self._false.add(leaf)
-                why = reasons.in_full(error)
-                self.room.tell(sentences.alarm("false_end.move", name=m.name(leaf), why=why))
-        else:
-            self._go(what.server, leaf, now)
-        return True
-
-    def _go(self, server: int, by: int, now: float) -> None:
+    def follow(self, what: content.Move, by: int, now: float) -> None:
         self._wanted = None
-        origins = self._origins()
+        origins, server = self._origins(), what.server
         if server < len(origins) and origins[server] != self.room.here.origin:
             who = self.room.membership.name(by)
             self.room.tell(sentences.status("moving", who=who, origin=origins[server]))

@@ -39,8 +39,10 @@ class PlaceQuorum(Feature):
 
     def holds_commits(self, now: float) -> bool:
         room = self.room
-        if room.here.is_home or not self._met:
-            return not room.here.is_home
+        if room.here.is_home:
+            return False
+        if not self._met:
+            return True
         # Others shall come into our history only while more than half stand in it (docs/model/places.pml).
         rejoins = any(isinstance(each, RejoinIntent | HostReturnIntent) for each in room.waiting_intents)
         return rejoins and 2 * self._heard() <= len(room.membership.members())

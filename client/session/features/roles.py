@@ -227,8 +227,8 @@ def changes(change: Change, m: Membership) -> Iterator[ev.PolicyChanged]:
         )
     if before.title != after.title:
         yield ev.PolicyChanged(by, "title", sentence("room.titled", who=who, title=after.title))
-    there = [server.origin for server in after.servers]
-    if [server.origin for server in before.servers] != there:
+    there = after.origins
+    if before.origins != there:
         told = "room.servers" if there else "room.servers.none"
         yield ev.PolicyChanged(by, "servers", sentence(told, who=who, servers=", ".join(there)))
 

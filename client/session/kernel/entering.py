@@ -121,9 +121,8 @@ def rejoin_lobby(
         )
         return me.package(at, m.rejoin_keys.request, ticket, m.rejoin_keys.ticket_signers())
 
-    servers = tuple(each.origin for each in m.policy.servers)
     return RejoinLobby(
-        replace(link, servers=servers), me.name, room, package, psks, first=first, now=now, rng=rng
+        replace(link, servers=m.policy.origins), me.name, room, package, psks, first=first, now=now, rng=rng
     )
 
 
@@ -132,8 +131,7 @@ def recovery_data(me: Me, room: RoomSession, link: Invite) -> HostRecoveryData |
     if room.host_keys is None:
         return None
     m = room.membership
-    servers = tuple(each.origin for each in m.policy.servers)
     door = room.door_key.seed
     return HostRecoveryData(
-        room.host_keys, door, link.secret, m.group.group_id, link.origin, me.name, servers
+        room.host_keys, door, link.secret, m.group.group_id, link.origin, me.name, m.policy.origins
     )

@@ -89,8 +89,8 @@ class MeetingInvites:
         known = room.membership.ledger.used | room.membership.ledger.revoked
         host_public = room.host_keys.current.host_public
         index = self.book.make(label, once, host_public, known, self._rng)
-        servers = tuple(each.origin for each in room.membership.policy.servers)
-        return room.host_keys.current.invite(self.own.origin, self.own.secret, index, servers)
+        origins = room.membership.policy.origins
+        return room.host_keys.current.invite(self.own.origin, self.own.secret, index, origins)
 
     def replace_open(self, room: RoomSession) -> ev.Event | None:
         """Replace the open link after a removal has revoked it: the removed member still holds it."""

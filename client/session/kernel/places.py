@@ -98,7 +98,7 @@ class Places:
 
     def begin(self, origin: str) -> None:
         """Begin at that server if the policy lists it."""
-        listed = [each.origin for each in self._room.membership.policy.servers]
+        listed = self._room.membership.policy.origins
         self.go(1 + listed.index(origin) if origin in listed else 0)
 
     def next(self) -> None:

@@ -83,10 +83,7 @@ async def hostile_second(stage: Stage) -> Outcome:
     took, harms = await _went_on(stage, "Here, then.")
     if took is not None:
         await second.begin("end")
-        stage.say(stage.host, "Or here.")
-        said = (stage.host.name, "Or here.")
-        others = [m for m in stage.honest if m is not stage.host]
-        on = await stage.until(lambda: all(said in m.said for m in others), _ON)
+        on = await stage.talk("Or here.", _ON)
         took = stage.now - (stage.act_at or 0.0) if on else None
         harms += [*false_words(stage.honest), *await goes_on(stage, "And still here?")]
         await stage.told(["dropped"], 40.0)
