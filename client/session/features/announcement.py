@@ -37,7 +37,7 @@ class Announcement(Feature, Generic[_C]):
     def follow(self, what: _C, by: int, now: float) -> None:
         """Do what the host at that leaf has announced; our own comes back from the server first."""
 
-    def begin(self, now: float) -> None:
+    def announce(self, now: float) -> None:
         """Announce what we want, as soon as we are in step with the server."""
         self._sent = None
         self.tick(now)

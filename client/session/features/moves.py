@@ -85,7 +85,7 @@ class Moves(Announcement[content.Move]):
         if origin == here:
             raise ValueError(sentence("room.is_there", origin=origin))
         self._wanted = origins.index(origin)
-        self.begin(now)
+        self.announce(now)
 
     def remove_absent(self, now: float) -> None:
         """Remove all members that are not heard here; ValueError if all are, or if we are not a host."""

@@ -86,12 +86,15 @@ export class PreJoin {
   /** Return the worker's first message: what the person wants. */
   wish(origin: string, name: string, own: boolean, means: Pick<HostWish, "password" | "tokens">): ToWorker {
     const title = this.title.value.trim();
-    const [admission, servers] = [this.admission.value, this.servers.value.split(/[\s,]+/).filter((each) => each !== "")];
+    const [admission, servers] = [this.admission.value, addresses(this.servers.value)];
     return this.link === null
       ? { type: "host", own, origin, servers, name, title, admission, reports: false, ...means }
       : { type: "join", own, link: this.link, name, greeting: this.greeting.value.trim() };
   }
 }
+
+/** The addresses in what a person typed. */
+export const addresses = (text: string): string[] => text.split(/[\s,]+/).filter((each) => each !== "");
 
 /** Return the name as it is signed: NFC, without spaces around it. */
 export const normal = (name: string): string => name.trim().normalize("NFC");

@@ -4,10 +4,8 @@ import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import { word } from "../../words/index";
 import type { Model } from "../model";
+import { addresses } from "../preJoin";
 import { hostOf } from "./about";
-
-/** The addresses in what a person typed. */
-export const addresses = (text: string): string[] => text.split(/[\s,]+/).filter((each) => each !== "");
 
 /** The field for the addresses, and what the page's own server suggests. */
 export function ServersField({ model, text, label }: { readonly model: Model; readonly text: Signal<string>; readonly label: string }) {

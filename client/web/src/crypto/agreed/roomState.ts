@@ -94,6 +94,11 @@ export class Policy implements PolicyFields {
     this.laterKeys = fields.laterKeys ?? [];
   }
 
+  /** The origins of the further servers, in the order in which members try them. */
+  get origins(): string[] {
+    return this.servers.map(({ origin }) => origin);
+  }
+
   /** The host keys that links to this meeting name, the current one last. */
   get linkKeys(): readonly Bytes[] {
     return [this.hostPublic, ...this.laterKeys];

@@ -128,7 +128,7 @@ export class HostKeyRotation extends Feature {
       const seed = (this.#next = await HostSeed.fromRandom(room.rng));
       const before = m.policy.returnPublic;
       const admin = (await seed.roomAdminKey(m.group.groupId)).public;
-      const servers = await seed.servers(m.group.groupId, m.policy.servers.map(({ origin }) => origin));
+      const servers = await seed.servers(m.group.groupId, m.policy.origins);
       // Null: done, or another host was quicker. A server that another host has just added is left out: its key is old.
       const change = (policy: Policy): Policy | null => {
         const kept = servers.filter(({ origin }) => policy.servers.some((each) => each.origin === origin));

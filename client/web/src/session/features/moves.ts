@@ -1,27 +1,21 @@
 /** Where the meeting can go on, as hosts name it; and the moves there that a host calls (protocol section 12). */
-import { type Bytes, same } from "../../crypto/bytes";
-import { ValidationError } from "../../crypto/errors";
+import type { Bytes } from "../../crypto/bytes";
 import { canonicalOrigin, SERVERS_MAX } from "../../crypto/entry/invite";
-import { H } from "../../crypto/kdf";
-import { snug18 } from "../../crypto/agreed/policy";
 import type { Policy } from "../../crypto/agreed/roomState";
-import type { ApplicationMessage } from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
 import type { AnyContent } from "../catalogue/content";
-import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
-import { Feature } from "../kernel/feature";
-import type { Change } from "../kernel/verdict";
 import { Monitor } from "../monitor/monitor";
+import { Announcement } from "./announcement";
 
-/** Repeats a MOVE of ours until it names the current chain; follows those of other hosts (SNUG-18). */
-export class Moves extends Feature {
+type Move = Extract<AnyContent, { type: "move" }>;
+
+/** The list of servers, and the moves: a host goes when its own has come back. */
+export class Moves extends Announcement<Move> {
   /** The server's index in the list, 0 where the meeting began. */
   #wanted: number | null = null;
-  #digest: Bytes = new Uint8Array();
-  #chain: Bytes = new Uint8Array();
-  /** Leaves that sent one without being hosts: reported once. */
-  readonly #false = new Set<number>();
+
+  protected readonly alarm = "false_end.move";
 
   // -- commands -------------------------------------------------------------------------------------------
 
@@ -40,7 +34,7 @@ export class Moves extends Feature {
     if (room.hostKeys === null) throw new CommandError(sentence("room.host_only"));
     const servers = await room.hostKeys.current.servers(room.membership.group.groupId, origins);
     const change = (policy: Policy): Policy | null =>
-      JSON.stringify(policy.servers.map(({ origin }) => origin)) === JSON.stringify(origins)
+      JSON.stringify(policy.origins) === JSON.stringify(origins)
         ? null
         : policy.withServers(servers);
     await room.queue({ type: "PolicyIntent", change }, now);
@@ -67,8 +61,7 @@ export class Moves extends Feature {
     if (!origins.includes(origin)) throw new CommandError(sentence("room.no_such_server", { origin }));
     if (origin === here) throw new CommandError(sentence("room.is_there", { origin }));
     this.#wanted = origins.indexOf(origin);
-    this.#chain = new Uint8Array();
-    await this.tick(now);
+    await this.announce(now);
   }
 
   /** Remove all members that are not heard here; CommandError if all are, or if we are not a host. */
@@ -87,59 +80,26 @@ export class Moves extends Feature {
   }
 
   get #origins(): string[] {
-    return [this.room.origin, ...this.room.membership.policy.servers.map(({ origin }) => origin)];
+    return [this.room.origin, ...this.room.membership.policy.origins];
   }
 
-  // -- hooks ----------------------------------------------------------------------------------------------
+  // -- a call ---------------------------------------------------------------------------------------------
 
-  override async tick(now: number): Promise<void> {
-    const { room } = this;
-    const { membership: m } = room;
-    if (this.#wanted === null || !room.isSynced(now) || same(this.#chain, m.journal.chain)) return;
-    if (!m.isHost(m.ownLeaf) || this.#wanted >= this.#origins.length) {
+  protected isMine(what: AnyContent): what is Move {
+    return what.type === "move";
+  }
+
+  protected wanted(chain: Bytes): Move | null {
+    const { membership: m } = this.room;
+    const server = this.#wanted;
+    if (server === null || !m.isHost(m.ownLeaf) || server >= this.#origins.length) {
       this.#wanted = null;
-      return;
+      return null;
     }
-    this.#chain = m.journal.chain;
-    this.#digest = H(await room.relay({ type: "move", chain: this.#chain, server: this.#wanted }));
+    return { type: "move", chain, server };
   }
 
-  override adopted(change: Change): void {
-    for (const { leaf } of change.removed) this.#false.delete(leaf);
-  }
-
-  override lost(): void {
-    this.#chain = new Uint8Array(); // it may not have arrived
-  }
-
-  override async relayed(_number: number, digest: Bytes, now: number): Promise<void> {
-    const { membership: m } = this.room;
-    if (this.#wanted !== null && same(digest, this.#digest) && same(this.#chain, m.journal.chain))
-      await this.#go(this.#wanted, m.ownLeaf, now);
-  }
-
-  override async contentReceived(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
-    if (what.type !== "move") return false;
-    const { membership: m } = this.room;
-    const leaf = received.sender;
-    const byHost = m.isHost(leaf);
-    const { chain, chains } = m.journal;
-    if (byHost && !same(what.chain, chain) && [...chains.values()].some((known) => same(known, what.chain)))
-      return true; // a commit came between: the host sends it again
-    try {
-      snug18({ byHost, chain: what.chain, currentChain: chain });
-    } catch (error) {
-      if (!(error instanceof ValidationError)) throw error;
-      if (this.#false.has(leaf)) return true;
-      this.#false.add(leaf);
-      this.room.tell(sentences.alarm("false_end.move", { name: m.name(leaf), why: reasons.ruled(error) }));
-      return true;
-    }
-    await this.#go(what.server, leaf, now);
-    return true;
-  }
-
-  async #go(server: number, by: number, now: number): Promise<void> {
+  protected async follow({ server }: Move, by: number, now: number): Promise<void> {
     this.#wanted = null;
     const origin = this.#origins[server];
     if (origin === undefined || origin === this.room.here.origin) return;

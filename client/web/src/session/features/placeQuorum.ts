@@ -34,7 +34,8 @@ export class PlaceQuorum extends Feature {
 
   override holdsCommits(_now: number): boolean {
     const { room } = this;
-    if (room.here.isHome || !this.#met) return !room.here.isHome;
+    if (room.here.isHome) return false;
+    if (!this.#met) return true;
     // Others shall come into our history only while more than half stand in it (docs/model/places.pml).
     const rejoins = room.waitingIntents.some(({ type }) => type === "RejoinIntent" || type === "HostReturnIntent");
     return rejoins && 2 * this.#heard() <= room.membership.members().length;

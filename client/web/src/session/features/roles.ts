@@ -197,7 +197,7 @@ export function changes(change: Change, m: Membership): PolicyChanged[] {
     tell("mode", sentence(key, { who }), { mode: MODES[after.mode] });
   }
   if (before.title !== after.title) tell("title", sentence("room.titled", { who, title: after.title }));
-  const listed = ({ servers }: Policy): string => servers.map(({ origin }) => origin).join(", ");
+  const listed = ({ origins }: Policy): string => origins.join(", ");
   const servers = listed(after);
   if (listed(before) !== servers)
     tell("servers", sentence(servers === "" ? "room.servers.none" : "room.servers", { who, servers }));

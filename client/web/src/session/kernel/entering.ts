@@ -103,7 +103,7 @@ export async function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts
     const ticket = new RejoinTicket({ groupId: m.group.groupId, slot, chain, nonce, stuck, by });
     return me.package(at, m.rejoinKeys.request, ticket, m.rejoinKeys.ticketSigners());
   };
-  const servers = m.policy.servers.map((each) => each.origin);
+  const servers = m.policy.origins;
   return RejoinLobby.begin({
     link: new Invite(link.origin, link.secret, link.hostPublic, link.index, link.token, servers),
     name: me.name,
@@ -117,7 +117,7 @@ export async function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts
 export function recoveryData({ name }: Me, room: RoomSession, { secret, origin }: Invite): HostRecoveryData | null {
   const { hostKeys, doorKey, membership: m } = room;
   if (hostKeys === null) return null;
-  const servers = m.policy.servers.map((each) => each.origin);
+  const servers = m.policy.origins;
   const [doorSeed, { groupId }] = [doorKey.seed, m.group];
   return new HostRecoveryData({ hostKeys, doorSeed, secret, groupId, origin, name, servers });
 }

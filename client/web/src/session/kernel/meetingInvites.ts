@@ -97,7 +97,7 @@ export class MeetingInvites {
     if (keys === null) throw new CommandError(sentence("room.host_only"));
     const known = [...m.ledger.used, ...m.ledger.revoked];
     const index = this.book.make(label, once, keys.current.hostPublic, known, this.#rng);
-    const servers = room.membership.policy.servers.map((each) => each.origin);
+    const servers = room.membership.policy.origins;
     return keys.current.invite(this.own.origin, this.own.secret, index, servers);
   }
 

@@ -87,7 +87,7 @@ export class Places implements Here {
 
   /** Begin at that server if the policy lists it. */
   begin(origin: string): Promise<void> {
-    const listed = this.#room.membership.policy.servers.map((each) => each.origin);
+    const listed = this.#room.membership.policy.origins;
     return this.go(1 + listed.indexOf(origin));
   }
 
