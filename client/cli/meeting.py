@@ -90,6 +90,12 @@ def _host(parser: argparse.ArgumentParser) -> None:
         help="such as http://127.0.0.1:8080; may be repeated: where the meeting can go on",
     )
     parser.add_argument(
+        "--mirror",
+        action="store_true",
+        help="report to a second server all the time, so that a lie of one server shows at the other; "
+        "it takes a second --server",
+    )
+    parser.add_argument(
         "--keep", metavar="FILE", type=Path, help="write a sealed recovery file, to return after a crash"
     )
     parser.add_argument(
@@ -138,6 +144,8 @@ def _run_host(arguments: argparse.Namespace) -> int:
         return usage("host takes --server URL for a new meeting, or --return FILE for the one that it names")
     if arguments.once and not arguments.invite:
         return usage('--once is about --invite: such as --invite "Ada" --once')
+    if arguments.mirror and len(set(arguments.server or ())) < 2:
+        return usage("--mirror takes a new meeting and a second --server: heartbeats go through it as well")
     return _run(arguments, _hosting)
 
 
@@ -232,6 +240,7 @@ def _options(arguments: argparse.Namespace, book: Book | None) -> Options:
         contacts=None if book is None else book.contacts,
         show_identity=getattr(arguments, "identity", None) is not None,
         reports=getattr(arguments, "reports", False),
+        mirror=getattr(arguments, "mirror", False),
         evidence=arguments.evidence,
         evidence_names=arguments.evidence_names,
         patience=arguments.patience,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from snugroom.client.session.entry.contacts import Contacts
+from snugroom.crypto.agreed.room_state import MIRROR, REPORTS
 from snugroom.crypto.entry.permission import Token
 
 
@@ -32,6 +33,8 @@ class Options:
     show_identity: bool = False
     #: Host: the meeting keeps signatures, so that its messages can be proven to others afterwards.
     reports: bool = False
+    #: Host: the meeting's heartbeats go through a second server as well.
+    mirror: bool = False
     #: The file for evidence when the server drops us, and whether to include names.
     evidence: str | None = None
     evidence_names: bool = False
@@ -39,3 +42,8 @@ class Options:
     patience: float = 60.0
     #: The password or token that opens a room, where not anyone may.
     permission: PermissionMeans | None = None
+
+    @property
+    def flags(self) -> int:
+        """The flags of the policy of a meeting that we open."""
+        return (REPORTS if self.reports else 0) | (MIRROR if self.mirror else 0)

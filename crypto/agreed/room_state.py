@@ -33,8 +33,10 @@ HOSTS_MAX: Final = 16
 SERVERS_MAX: Final = 8
 #: Host keys of later generations whose links work, besides the first.
 LATER_KEYS_MAX: Final = 15
-#: Flag bit of the policy: the meeting keeps signatures for reports (docs/reference/protocol.md, section 13).
+#: Flag bits of the policy: the meeting keeps signatures for reports (docs/reference/protocol.md, section 13),
+#: and its heartbeats go through a second server as well (section 12).
 REPORTS: Final = 0x01
+MIRROR: Final = 0x02
 #: Placeholder for a leaf: any host may commit the rejoin.
 ANY_HOST: Final = 0xFFFFFFFF
 
@@ -87,6 +89,11 @@ class Policy:
         """Whether messages can be proven to third parties later."""
         return bool(self.flags & REPORTS)
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether heartbeats go through a second server as well."""
+        return bool(self.flags & MIRROR)
+
     def encode(self) -> bytes:
         return b"".join(
             (
@@ -125,7 +132,7 @@ class Policy:
         servers = tuple(PolicyServer(r.text(1), r.take(32)) for _ in range(r.uint(1)))
         flags = r.uint(1)
         r.end()
-        if flags & ~REPORTS:
+        if flags & ~(REPORTS | MIRROR):
             raise MalformedError("policy: flags that are not defined")
         if len(later_keys) > LATER_KEYS_MAX or len({host_public, *later_keys}) != 1 + len(later_keys):
             raise MalformedError("policy: too many keys of links, or one of them twice")

@@ -278,6 +278,7 @@ def test_powers_and_invites_from_the_command_line() -> None:
         (("demo", "--participants", "1"), "2 to 8"),
         (("host",), "--server"),
         (("host", "--server", "http://127.0.0.1:1", "--once"), "--once is about --invite"),
+        (("host", "--server", "http://127.0.0.1:1", "--mirror"), "a second --server"),
         (("host", "--server", "http://127.0.0.1:1", "--invite", "x" * 65), "64 bytes"),
     ],
 )

@@ -211,7 +211,7 @@ def test_a_policy_in_raw_bytes() -> None:
         (raw_policy([], title=b"\xff"), "UTF-8"),
         (raw_policy([], servers=(b"s",) * (SERVERS_MAX + 1)), "limits"),
         (raw_policy([], servers=(b"\xc3",)), "UTF-8"),
-        (raw_policy([], flags=b"\2"), "not defined"),
+        (raw_policy([], flags=b"\4"), "not defined"),
         (raw_policy([], flags=b"\x81"), "not defined"),
         (raw_policy([], flags=b""), "cut short"),
         (raw_policy([], flags=b"\1\0"), "too many"),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+
 from snugroom.client.session import events as ev
+from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
 from tests.session.world import ORIGIN, Participant, World
 
@@ -15,6 +19,10 @@ class Servers(World):
     def __init__(self, seed: int = 1, **more: object) -> None:
         self.hubs: dict[str, Hub] = {}
         self.down: set[str] = set()
+        #: Copies of servers that show their room to some members alone.
+        self.copies: list[Hub] = []
+        #: (participant, origin) -> the copy to which its next connections go.
+        self.shown: dict[tuple[str, str], Hub] = {}
         #: Servers that let nobody into the room that they had, and others in.
         self.dropping: set[str] = set()
         #: (participant, origin): paths that lead nowhere.
@@ -28,9 +36,8 @@ class Servers(World):
         return all(hub is not self.hubs.get(origin) for origin in self.down)
 
     def _server_tick(self) -> None:
-        for origin, hub in self.hubs.items():
-            if origin not in self.down:
-                self._server(hub.tick(self.now))
+        for hub in (*(self.hubs[origin] for origin in self.hubs if origin not in self.down), *self.copies):
+            self._of(hub, hub.tick(self.now))
 
     def _connect(self, who: Participant, endpoint: ev.Endpoint) -> None:
         if not who.alive or endpoint in who.links:
@@ -44,7 +51,8 @@ class Servers(World):
         if origin in self.down or (who.label, origin) in self.unreachable:
             self._feed(who, ev.Lost(endpoint, "refused"))
             return
-        self._join(who, endpoint, self.hubs[origin])
+        there = self.shown.get((who.label, origin)) if endpoint == ev.ROOM else None
+        self._join(who, endpoint, there or self.hubs[origin])
 
     def fails(self, origin: str) -> None:
         """A server is gone: all connections to it break, and nobody reaches it any more."""
@@ -65,19 +73,37 @@ class Servers(World):
             if link.hub is self.hubs[origin] and link.endpoint == ev.ROOM:
                 self.cut(link)
 
+    def split(self, origin: str, beyond: Sequence[Participant]) -> None:
+        """A server continues a room as two: those beyond are in a copy from now on."""
+        hub, other = self.hubs[origin], copy.deepcopy(self.hubs[origin])
+        self.copies.append(other)
+        for link in self.handles.values():
+            if link.hub is hub and link.endpoint == ev.ROOM and link.who in beyond:
+                link.hub = other
+
+    def _of(self, hub: Hub, effects: Sequence[object]) -> None:
+        """A copy has the connections of the original as well, and serves its own alone."""
+        mine = [
+            each
+            for each in effects
+            if not isinstance(each, Send | Drop)
+            or ((link := self.handles.get(each.handle)) is not None and link.hub is hub)
+        ]
+        super()._of(hub, mine)
+
     def lobby_visits(self, who: Participant) -> list[tuple[str, float]]:
         """The servers in whose lobbies somebody was, in order, and for how many seconds."""
         own = [(at, origin) for label, at, origin in self._visits if label == who.label]
         ends = [at for at, _ in own[1:]] + [self.now]
         return [(origin, end - at) for (at, origin), end in zip(own, ends, strict=True)]
 
-    def at(self, origin: str) -> set[str]:
-        """The labels of all that are connected to a room at that server."""
-        hub = self.hubs[origin]
+    def at(self, origin: str, *endpoints: ev.Endpoint) -> set[str]:
+        """The labels of all that are connected to a room at that server, for the meeting or for these."""
+        hub, wanted = self.hubs[origin], endpoints or (ev.ROOM,)
         return {
             link.who.label
             for link in self.handles.values()
-            if link.hub is hub and link.endpoint == ev.ROOM and link.up
+            if link.hub is hub and link.endpoint in wanted and link.up
         }
 
 

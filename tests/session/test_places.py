@@ -355,6 +355,50 @@ def test_a_host_goes_on_with_those_who_are_here() -> None:
     talk(w, bo, [ada], "the two of us")
 
 
+@pytest.mark.parametrize("seed", [1720, 1721])
+def test_after_a_departure_elsewhere_everybody_meets_at_a_new_place(seed: int) -> None:
+    """The one that was there knows the door of the place; so a newcomer, who does not, finds the others."""
+    w, (ada, bo, cem, dana) = moving(seed, "Ada", "Bo", "Cem", "Dana")
+    link = link_with_servers(w, ada)
+    w.fails(ORIGIN)
+    talk(w, bo, [ada, cem, dana], "elsewhere")
+    w.run(6)
+    rooms = set(w.hubs[OTHERS[0]]._rooms)
+    talk(w, bo, [ada, cem, dana], "just before")
+    w.do(dana, ev.Leave())
+    w.until(lambda: w.agreed([ada, bo, cem]), 10)
+    talk(w, bo, [ada, cem], "again", 5)
+    w.run(2)
+    assert len(set(w.hubs[OTHERS[0]]._rooms) - rooms) == 1
+    eve = w.guest(link, "Eve")
+    w.until(lambda: w.agreed([ada, bo, cem, eve]), 30)
+    w.unreachable |= {("Cem", origin) for origin in w.hubs}
+    w.cut(cem.links[ev.ROOM])
+    w.run(6)
+    w.unreachable.clear()
+    talk(w, cem, [ada, bo, eve], "I was away", 30)
+    w.run(30)
+    assert [*ada.alarms, *bo.alarms, *eve.alarms] == []
+
+
+@pytest.mark.parametrize("seconds", [20, 100])
+def test_a_member_that_sleeps_through_a_departure_elsewhere_comes_back(seconds: float) -> None:
+    w, (ada, bo, cem, dana) = moving(1730, "Ada", "Bo", "Cem", "Dana")
+    w.fails(ORIGIN)
+    talk(w, bo, [ada, cem, dana], "elsewhere")
+    w.run(6)
+    w.unreachable |= {("Cem", origin) for origin in w.hubs}
+    w.cut(cem.links[ev.ROOM])
+    w.run(3)
+    w.do(ada, ev.Remove(dana.session.own_leaf or 0))
+    w.until(lambda: dana.ended is not None, 20)
+    w.run(seconds)
+    w.unreachable.clear()
+    w.until(lambda: w.agreed([ada, bo, cem]) and cem.room.is_synced(w.now), 120)
+    talk(w, cem, [ada, bo], "good morning", 30)
+    assert "dropped" not in cem.alarms
+
+
 def test_a_rejoin_waits_for_more_than_half_in_our_epoch() -> None:
     w, (ada, bo, cem, dana) = people = moving(1690, "Ada", "Bo", "Cem", "Dana")
     w.fails(ORIGIN)

@@ -131,6 +131,8 @@ class World:
         self._order = 0
         #: Called with (participant, message) for each message of the server; False drops it.
         self.down_filter: Callable[[Participant, object], bool] = lambda who, message: True
+        #: The same with the connection on which it would arrive.
+        self.link_filter: Callable[[Link, object], bool] = lambda link, message: True
         self.start_server()
         self._every(self.SERVER_TICK, self._server_tick)
 
@@ -175,7 +177,8 @@ class World:
         for effect in effects:
             if isinstance(effect, Send):
                 link = self.handles.get(effect.handle)
-                if link is not None and self.down_filter(link.who, effect.message):
+                filters = link is not None and self.down_filter(link.who, effect.message)
+                if link is not None and filters and self.link_filter(link, effect.message):
                     self._deliver(link, encode(effect.message))
             elif isinstance(effect, Drop):
                 link = self.handles.get(effect.handle)

@@ -34,6 +34,7 @@ async def test_a_page_goes_on_when_its_server_is_killed(
             await ada.press("Open a room")
             await ada.reads(f"This server suggests {second}.")
             await ada.press(f"Add {second}")
+            await ada.choose("Use the first of them as a mirror")
             await ada.press("Back")
             link = await ada.open_room()
             with running("join", link, "--name", "Bo", "--json") as bo:
@@ -54,6 +55,9 @@ async def test_a_page_goes_on_when_its_server_is_killed(
                 await ada.press("More")
                 await ada.press("Settings")
                 await ada.reads("Where this meeting can continue")
+                await ada.reads(
+                    "The next of these is the mirror of this meeting: all programs report there too."
+                )
                 assert await ada.tab.js("probe.violations") == []
                 bo.send({"leave": True})
                 assert await asyncio.to_thread(bo.status) == 0

@@ -89,7 +89,7 @@ def to_event(raw: dict[str, Any]) -> ev.Event:
 
 
 def to_endpoint(raw: dict[str, Any]) -> ev.Endpoint:
-    return ev.Endpoint(raw["day"], raw["probe"])
+    return ev.Endpoint(raw["day"], raw["further"])
 
 
 def from_input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
@@ -134,6 +134,7 @@ def from_options(options: Options) -> dict[str, Any]:
         "contacts": None if options.contacts is None else options.contacts.encode(),
         "showIdentity": options.show_identity,
         "reports": options.reports,
+        "mirror": options.mirror,
         "evidence": options.evidence is not None,
         "evidenceNames": options.evidence_names,
         "patience": options.patience,

@@ -13,22 +13,29 @@ from snugroom.server.wire.messages import ServerMessage
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The purpose of one connection: a room (`day` is None), the lobby of a UTC day, or a probe.
+    """The purpose of one connection: a room (`day` is None), the lobby of a UTC day, or a further room.
 
-    A probe is a room that this participant opens alone, to test whether the server still serves others.
+    A probe is a room that this participant opens alone, to test whether the server still serves others. The
+    second and the third connection are to the meeting's rooms at a further server (`features.mirror`).
     """
 
     day: int | None = None
-    probe: bool = False
+    further: Literal["probe", "second", "third"] | None = None
+
+    @property
+    def probe(self) -> bool:
+        return self.further == "probe"
 
     def __str__(self) -> str:
-        if self.probe:
-            return "probe"
+        if self.further is not None:
+            return self.further
         return "room" if self.day is None else f"lobby {self.day}"
 
 
 ROOM = Endpoint()
-PROBE = Endpoint(probe=True)
+PROBE = Endpoint(further="probe")
+SECOND = Endpoint(further="second")
+THIRD = Endpoint(further="third")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from snugroom.client.session.features.host_key_transfer import HostKeyTransfer
 from snugroom.client.session.features.identity import Vouching
 from snugroom.client.session.features.images import Images
 from snugroom.client.session.features.maintenance import Maintenance
+from snugroom.client.session.features.mirror import Mirror
 from snugroom.client.session.features.moves import Moves
 from snugroom.client.session.features.pages import Pages
 from snugroom.client.session.features.place_quorum import PlaceQuorum
@@ -44,6 +45,7 @@ def build(room: Room, now: float) -> list[Feature]:
         Recovery(room, now),
         Ending(room),
         Moves(room),
+        Mirror(room),
         Dropped(room),
         Reporting(room, now),
         Images(room),

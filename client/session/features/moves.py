@@ -64,7 +64,8 @@ class Moves(Announcement[content.Move]):
     def list_servers(self) -> None:
         """Tell where the meeting is, and where it can go on."""
         origin, listed = self.room.here.origin, ", ".join(self._origins()[1:])
-        key = "servers" if listed else "servers.none"
+        mirrored = self.room.membership.policy.mirrored
+        key = "servers.none" if not listed else "servers.mirrored" if mirrored else "servers"
         self.room.tell(sentences.status(key, origin=origin, servers=listed))
 
     def move(self, origin: str, now: float) -> None:

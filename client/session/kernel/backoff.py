@@ -11,11 +11,11 @@ FIRST: Final = 0.5
 MOST: Final = 4.0
 
 
-def delay(failures: int, rng: Rng) -> float:
-    """Return the seconds before the next try, after so many failures in a row.
+def delay(failures: int, rng: Rng, most: float = MOST) -> float:
+    """Return the seconds before the next try, at most `most`, after so many failures in a row.
 
     The whole span is random, not a part of it: with a fixed part, clients that lost one server together would
     return together.
     """
-    span = min(FIRST * 2.0 ** min(failures, 8), MOST)
+    span = min(FIRST * 2.0 ** min(failures, 8), most)
     return span * int.from_bytes(rng(4), "big") / 2**32

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.ports import Here, Room
 from snugroom.crypto.entry import invite, permission
 from snugroom.crypto.kdf import mac
 from snugroom.server.wire import messages as wire
@@ -17,12 +17,13 @@ from snugroom.server.wire.permission import PermissionPolicy, TokenSpent
 
 
 class Door:
-    """One membership's door."""
+    """One membership's door at the server where `here` says that its room is."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, here: Here, *, founds: bool) -> None:
+        """`founds`: nobody has opened this room before, and the meeting begins with it."""
         self._room = room
-        #: Whether nobody has opened this room before: it is ours.
-        self._founding = room.membership.journal.slot == 0
+        self._here = here
+        self._founding = founds
         self._proves = self._founding
         #: Why the last password or token did not do; empty if none was refused.
         self._why = ""
@@ -43,7 +44,7 @@ class Door:
 
         None if this membership has ended, for want of a password or token.
         """
-        room, here = self._room, self._room.here
+        room, here = self._room, self._here
         key = here.room_admin_public if key is None else key
         number = here.number_under(key)
         nonce = room.rng(32)
@@ -75,7 +76,7 @@ class Door:
         if policy.salt is None or policy.cost is None:
             return None
         if self._password_key is None or self._password_key[0] != policy.salt:
-            key = permission.password_key(means.password, self._room.here.origin, policy.salt, policy.cost)
+            key = permission.password_key(means.password, self._here.origin, policy.salt, policy.cost)
             self._password_key = policy.salt, key
         return mac(self._password_key[1], text)
 
@@ -88,7 +89,7 @@ class Door:
 
     def given(self, permit: bytes) -> None:
         """Keep the permit for the room as it is now."""
-        here = self._room.here
+        here = self._here
         self._permit = here.number_under(here.room_admin_public), permit
 
     def entered(self) -> None:

@@ -13,7 +13,7 @@ from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.names import check_text
-from snugroom.crypto.agreed.room_state import REPORTS, TITLE_MAX, Mode, Policy, RejoinTicket
+from snugroom.crypto.agreed.room_state import TITLE_MAX, Mode, Policy, RejoinTicket
 from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.kdf import H, Rng, SigningKey
@@ -35,13 +35,12 @@ def found_meeting(
     *,
     title: str,
     mode: Mode,
-    reports: bool,
+    flags: int,
     now: float,
     rng: Rng,
 ) -> Arrival:
     """Open a meeting, to which `link` leads. MalformedError if the title is not allowed."""
     title = check_text(unicodedata.normalize("NFC", title), TITLE_MAX)
-    flags = REPORTS if reports else 0
     rejoin_key = SigningKey.generate(rng)
     group_id = rng(16)
     room_admin = seed.room_admin_key(group_id).public

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
@@ -69,6 +70,19 @@ class Feature:
 
     def replaced(self, now: float) -> None:
         """The next slot's commit puts a leaf in the place of ours, with our keys and not at our request."""
+
+    def heartbeat_sent(self, blob: bytes) -> None:
+        """A heartbeat of ours was broadcast, sealed as `blob`."""
+
+    def next_is_ready(self) -> bool:
+        """Return whether the room at the next server of the list is open for us."""
+        return False
+
+    def further(self, what: ev.Received | ev.Lost, now: float) -> None:
+        """A message, or the loss, of a connection to another room than ours."""
+
+    def ended(self) -> None:
+        """This membership has ended."""
 
     def resumed(self, now: float) -> None:
         """This membership goes on: all who asked to be let in again were at the same slot."""

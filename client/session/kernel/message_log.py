@@ -42,6 +42,7 @@ class MessageLog:
         self._joined_slot = room.membership.epoch_slot
         self._missed = 0
         self._lost_at: float | None = None
+        self._together = False  # the last connection was given up by all, for another place
         self._told: tuple[ev.HeldMessage, ...] = ()  # the messages that are shown as held
 
     def carry_over(self, old: MessageLog) -> None:
@@ -72,13 +73,15 @@ class MessageLog:
         self._room.send(wire.Relay(blob))
         return blob
 
-    def lost(self, now: float) -> None:
-        """Record the time at which an entered connection was lost."""
-        self._lost_at = now
+    def lost(self, now: float, *, together: bool) -> None:
+        """Record that an entered connection was lost; `together`: all go, and have what came before."""
+        self._lost_at, self._together = now, together
 
     def mark_for_resending(self, *, all_recent: bool = False) -> None:
         """Mark unconfirmed messages for resending, or all recent ones for a restarted server."""
-        self._outbox.mark_for_resending(all_recent=all_recent)
+        since = self._room.membership.epoch_slot if self._together else 0
+        self._outbox.mark_for_resending(since if all_recent else None)
+        self._together = False
 
     def send_waiting(self, now: float) -> None:
         """Send the messages that are due and that nothing holds; only while in sync."""

@@ -11,6 +11,8 @@ from snugroom.server.wire.limits import OPEN_WAIT
 
 #: Seconds without the room before a member tries another server.
 MOVE_AFTER: Final = 1.5
+#: The same if the room at the next server is open for us: our network works, and the server does.
+READY_MOVE_AFTER: Final = 0.5
 #: Seconds for which a member waits to come into step at one server, before it tries the next.
 PLACE_WAIT: Final = 3.0
 #: The same where the meeting began, if that server has let us in: our own network may be slow.
@@ -41,6 +43,7 @@ class Moving:
         self._checks = False
         self._looks = False  # for the others: they are not here
         self._away = False
+        self._told = False  # whether a person was told that we are away
 
     def tick(self, now: float, inside: bool, entered: bool, slot: int | None) -> bool:
         """Let time pass. Return whether this connection is to be given up for another server's.
@@ -102,24 +105,27 @@ class Moving:
         """Go on at that server of the list, or at the next, with the next connection: we are in step here."""
         self._without_since, self._called = now - MOVE_AFTER, server
         self._looks, self._checked = server is None, server is not None
+        self._told |= server is None  # else a host has said so, or nobody notices
 
-    def went_away(self) -> bool:
-        """Note that the connection is lost; return whether it was there before."""
-        before, self._away = self._away, True
-        return not before
+    def went_away(self, *, silently: bool) -> bool:
+        """Note that the connection is lost; return whether to tell that: it was there before."""
+        tells = not self._away and not silently
+        self._away, self._told = True, self._told or tells
+        return tells
 
     def came_back(self) -> None:
         """Tell that a server has let us in again: a further one only once we are in step there."""
         if not self._away:
             return
-        self._away = False
+        told, self._away, self._told = self._told, False, False
         moved, self._origin = self._room.here.origin != self._origin, self._room.here.origin
-        self._room.tell(
-            sentences.status("back.moved", origin=self._origin) if moved else sentences.status("back")
-        )
+        if moved:
+            self._room.tell(sentences.status("back.moved", origin=self._origin))
+        elif told:
+            self._room.tell(sentences.status("back"))
 
     def _is_due(self, now: float) -> bool:
         servers = self._room.membership.policy.servers
         if self._without_since is None or (not servers and self._room.here.is_home):
             return False
-        return now - self._without_since >= MOVE_AFTER
+        return now - self._without_since >= (READY_MOVE_AFTER if self._room.next_is_ready else MOVE_AFTER)

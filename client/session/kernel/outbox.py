@@ -75,10 +75,10 @@ class Outbox:
         while len(self._messages) > RECENT_MAX and self._messages[0].confirmed:
             self._messages.popleft()
 
-    def mark_for_resending(self, *, all_recent: bool = False) -> None:
-        """On a new connection, resend unconfirmed messages, or all recent ones if `all_recent`."""
+    def mark_for_resending(self, since: int | None = None) -> None:
+        """Resend unconfirmed messages, and all recent ones of that slot's epoch or later."""
         for message in self._messages:
-            if all_recent:
+            if since is not None and message.epoch_slot >= since:
                 message.shown, message.confirmed = message.shown or message.confirmed, False
             if not message.confirmed:
                 message.digest = None

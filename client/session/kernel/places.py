@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
@@ -45,13 +46,25 @@ class Place:
         return invite.room_number(self.door_key.public, self.room_admin_public)
 
 
-class Places:
-    """One membership's way through the servers of its policy."""
+def further_place(m: Membership, server: int, move_key: bytes | None = None) -> Place | None:
+    """Return the place at that server of the policy's list, from 1; None if the list has no such.
 
-    def __init__(self, room: Room) -> None:
+    `move_key`: that of before a departure, 32 bytes, if not the current one.
+    """
+    if not 0 < server <= len(m.policy.servers):
+        return None
+    found = m.policy.servers[server - 1]
+    door = place_door_key(move_key or m.move_key, found.origin, 0)
+    return Place(server, found.origin, door, found.room_admin_public)
+
+
+class PlaceRoom:
+    """The meeting's room at one server: its keys there, and messages as that server has to see them."""
+
+    def __init__(self, room: Room, place: Place | None) -> None:
+        """`place`: None where the meeting began."""
         self._room = room
-        #: The place of the room; None where the meeting began.
-        self.current: Place | None = None
+        self.current = place
         self._fed = -1  # the last slot in the current place's history
 
     # -- the place -----------------------------------------------------------------------------------
@@ -88,35 +101,24 @@ class Places:
         return self.current is None
 
     @property
+    def is_outdated(self) -> bool:
+        """Whether the meeting has another place at this server by now: members departed, or keys changed."""
+        return False
+
+    @property
     def room_admin_public(self) -> bytes:
         """The key under which that server holds the room, 32 bytes."""
         return self._room.room_admin_keys.current if self.current is None else self.current.room_admin_public
 
+    def incarnation(self, process: bytes) -> bytes:
+        """Return how heartbeats name the room there, 8 bytes; `process`: the incarnation of the server."""
+        if self.current is None:
+            return process
+        return H(b"snug 1 place incarnation", self.current.number, process)[:8]
+
     def number_under(self, admin: bytes) -> bytes:
         """Return the room's number there under that room admin key (public, 32 bytes)."""
         return invite.room_number(self.door_key.public, admin)
-
-    def begin(self, origin: str) -> None:
-        """Begin at that server if the policy lists it."""
-        listed = self._room.membership.policy.origins
-        self.go(1 + listed.index(origin) if origin in listed else 0)
-
-    def next(self) -> None:
-        """Go on to the next server of the policy's list, and after the last one to the first of all."""
-        before = 0 if self.current is None else self.current.server
-        self.go(before + 1)
-
-    def go(self, server: int) -> None:
-        """Go on to that server of the policy's list, from 1; to the first of all if the list has no such."""
-        m = self._room.membership
-        self.current, self._fed = None, -1
-        if 0 < server <= len(m.policy.servers):
-            found = m.policy.servers[server - 1]
-            door = place_door_key(m.move_key, found.origin, 0)
-            self.current = Place(server, found.origin, door, found.room_admin_public)
-        m.place = None if self.current is None else self.current.number
-        if m.place is not None and m.place not in m.places:
-            m.places.append(m.place)
 
     # -- messages ------------------------------------------------------------------------------------
 
@@ -191,3 +193,43 @@ class Places:
         if self.current is None:
             return self._room.room_admin_keys.numbers, chain
         return [self.current.number], self.current.told.get(slot, chain)
+
+
+class Places(PlaceRoom):
+    """One membership's way through the servers of its policy."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room, None)
+        #: Whether the place is outdated, as of a move key and list of servers.
+        self._checked: tuple[object, bool] = None, False
+
+    def begin(self, origin: str) -> None:
+        """Begin at that server if the policy lists it."""
+        listed = self._room.membership.policy.origins
+        self.go(1 + listed.index(origin) if origin in listed else 0)
+
+    @property
+    def is_outdated(self) -> bool:
+        m, current = self._room.membership, self.current
+        if current is None:
+            return False
+        listed = m.policy.origins
+        known = m.move_key, m.policy.servers
+        if known != self._checked[0]:
+            at = 1 + listed.index(current.origin) if current.origin in listed else 0
+            now = further_place(m, at)
+            self._checked = known, now is not None and now.number != current.number
+        return self._checked[1]
+
+    def next(self) -> None:
+        """Go on to the next server of the policy's list, and after the last one to the first of all."""
+        before = 0 if self.current is None else self.current.server
+        self.go(before + 1)
+
+    def go(self, server: int) -> None:
+        """Go on to that server of the policy's list, from 1; to the first of all if the list has no such."""
+        m = self._room.membership
+        self.current, self._fed, self._checked = further_place(m, server), -1, (None, False)
+        m.place = None if self.current is None else self.current.number
+        if m.place is not None and m.place not in m.places:
+            m.places.append(m.place)

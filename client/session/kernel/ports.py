@@ -78,6 +78,13 @@ class Here(Protocol):
     def admin_key(self) -> SigningKey | None:
         """The key that opens the room there; None unless we are a host that has it."""
 
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the meeting has another place at this server by now: members departed, or keys changed."""
+
+    def incarnation(self, process: bytes) -> bytes:
+        """Return how heartbeats name the room there, 8 bytes; `process`: the incarnation of the server."""
+
     def number_under(self, admin: bytes) -> bytes:
         """Return the room's number there under that room admin key (public, 32 bytes)."""
 
@@ -147,6 +154,10 @@ class Server(Protocol):
         """Handle a lost or failed connection."""
 
     @property
+    def next_is_ready(self) -> bool:
+        """Whether the room at the next server of the list is open for us."""
+
+    @property
     def leaves_server(self) -> bool:
         """Whether the connection ends because we go on elsewhere by ourselves."""
 
@@ -172,7 +183,7 @@ class Sending(Protocol):
     def post(self, what: content.Posted, now: float) -> None:
         """Send a message to all members; resend it after a lost connection until all can have it."""
 
-    def broadcast(self, blob: bytes) -> None:
+    def broadcast(self, blob: bytes, *, heartbeat: bool = False) -> None:
         """Broadcast a blob to the present members: the server neither numbers nor stores it."""
 
     def send(self, message: wire.ClientMessage) -> None:

@@ -46,31 +46,30 @@ class Readmission:
             place.follow(room.here.origin)
         if self.members is not None:
             self.members.tick(now)
+        self._alone = self._is_alone(room, now)
         if place is not None:
             for wanted in helper.tick(room, room.rank, place.post, now):
                 room.queue(wanted, now)
-            self._look_elsewhere(room, place, now)
+            if self._alone and place.entered and now - self._asked_at >= ASK_EVERY:
+                self._asked_at = now
+                for day in place.entered:
+                    place.post(day, lobby.CardRequest())
         return left
 
-    def _look_elsewhere(self, room: RoomSession, place: HostLobby | MembersLobby, now: float) -> None:
-        """Ask for other hosts' cards while we hear nobody in a room that was new when we entered.
+    def _is_alone(self, room: RoomSession, now: float) -> bool:
+        """Return whether we have heard nobody for long, in rooms that were new when we entered them.
 
         The hosts' keys may have changed while we were away: after a restart of the server the others meet
-        under another number.
+        under another number. Or somebody departed at a further server, and they have another place there.
         """
         m, since = room.membership, room.sync.new_room_since
-        self._alone = False
         if since is None or now - since < HEARD_BEFORE * interval(len(m.members())):
-            return
+            return False
         others = [leaf for leaf, _, _ in m.members() if leaf != m.own_leaf]
-        if not others or any(room.heard_recently(leaf, now) for leaf in others):
-            room.sync.new_room_since = None
-            return
-        self._alone = True
-        if now - self._asked_at >= ASK_EVERY:
-            self._asked_at = now
-            for day in place.entered:
-                place.post(day, lobby.CardRequest())
+        if others and not any(room.heard_recently(leaf, now) for leaf in others):
+            return True
+        room.sync.new_room_since = None
+        return False
 
     def _card_posted(self, day: int, card: lobby.Card, room: RoomSession, now: float) -> None:
         """Ask to be let in again if another host is there, and we hear nobody in our room.

@@ -68,6 +68,7 @@ class RoomSession:
         self.is_replaced: bool = False
         #: Whether the connection ends because we go on elsewhere by ourselves.
         self.leaves_server: bool = False
+        self._goes_with_all = False
         self.ended: ev.Ended | None = None
         #: The private half of the X25519 key that we announce, for messages to us alone.
         self.box = rng(32)
@@ -136,6 +137,11 @@ class RoomSession:
     def ask_again(self) -> None:
         """Request the way to the others' slot anew."""
         self.sync.ask_again()
+
+    @property
+    def next_is_ready(self) -> bool:
+        """Whether the room at the next server of the list is open for us."""
+        return any(feature.next_is_ready() for feature in self._features_with("next_is_ready"))
 
     def is_synced(self, now: float) -> bool:
         """Whether we are connected and in step with the server, so that messages reach the others now."""
@@ -301,7 +307,7 @@ class RoomSession:
     def lost(self, why: str, now: float) -> None:
         """Handle a lost or failed connection."""
         if self.sync.is_entered:
-            self.messages.lost(now)
+            self.messages.lost(now, together=self._goes_with_all)
             if isinstance(why, Sentence) and why.key == "away.unanswered":
                 self._moving.unanswered(now)
         self.sync.lost()
@@ -311,11 +317,14 @@ class RoomSession:
             self.sync.reconnect(why, now)
 
     def look_elsewhere(self, now: float, server: int | None = None) -> None:
-        """Leave this server, and look for the room at that one of the policy's list, or at the next."""
+        """Leave this server, and look for the room at that one of the policy's list, or at the next.
+
+        `server`: everybody goes there, and nothing that came before is lost.
+        """
         self._moving.leave(now, server)
-        self.leaves_server = True
+        self.leaves_server, self._goes_with_all = True, server is not None
         self.sync.give_up(now)
-        self.leaves_server = False
+        self.leaves_server = self._goes_with_all = False
 
     def hurry(self, now: float) -> None:
         """Connect at once, if we are about to."""
@@ -342,6 +351,12 @@ class RoomSession:
         """Process a message from the server on the room's connection."""
         if self.ended is None and self._server_messages.received(self.here.incoming(message), now):
             self._drive(now)
+
+    def further(self, what: ev.Received | ev.Lost, now: float) -> None:
+        """Process a message, or the loss, of a connection to a further room."""
+        if self.ended is None:
+            for feature in self._features_with("further"):
+                feature.further(what, now)
 
     def _drive(self, now: float) -> None:
         connection = self.sync.step(now)
@@ -372,9 +387,12 @@ class RoomSession:
 
     # -- the relay ---------------------------------------------------------------------------------
 
-    def broadcast(self, blob: bytes) -> None:
+    def broadcast(self, blob: bytes, *, heartbeat: bool = False) -> None:
         """Broadcast a blob to the present members: the server neither numbers nor stores it."""
         self.send(wire.Broadcast(blob))
+        if heartbeat:
+            for feature in self._features_with("heartbeat_sent"):
+                feature.heartbeat_sent(blob)
 
     def relay(self, what: content.AnyContent) -> bytes:
         """Send to all members through the relay, and return the blob; only while in sync."""
@@ -448,3 +466,5 @@ class RoomSession:
             self.membership.media.wipe()
             self.tell(self.ended)
             self.perform(ev.Disconnect(ev.ROOM))
+            for feature in self._features_with("ended"):
+                feature.ended()

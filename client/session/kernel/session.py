@@ -33,7 +33,6 @@ from snugroom.client.session.kernel.readmission import Readmission
 from snugroom.client.session.kernel.reentry import Reentry
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.kernel.server_link import ServerLink
-from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.client.session.options import Options
 from snugroom.crypto.agreed.room_state import Mode, Policy
@@ -97,7 +96,7 @@ class Session:
         session._link = ServerLink(origin, now, founds=True)
         mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
         founded = entering.found_meeting(
-            me, seed, link, title=title, mode=mode, reports=options.reports, now=now, rng=rng
+            me, seed, link, title=title, mode=mode, flags=options.flags, now=now, rng=rng
         )
         keys = HostKeys((seed,))
         session._room = session._make_room(founded, keys, now)
@@ -226,13 +225,13 @@ class Session:
 
     def _dispatch(self, what: ev.Input, now: float) -> None:
         match what:
+            case ev.Received(endpoint) | ev.Lost(endpoint) if endpoint.further is not None:
+                if self._room is not None:
+                    self._room.further(what, now)
             case ev.Received(endpoint, message):
                 self._received(endpoint, message, now)
-            case ev.Lost(endpoint, why, answered):
-                if not endpoint.probe:
-                    self._lost(endpoint, why, now)
-                elif self._room is not None:
-                    self._room.feature(Dropped).probe_lost(why, answered, now)
+            case ev.Lost(endpoint, why):
+                self._lost(endpoint, why, now)
             case ev.NetworkChanged():
                 for each in (self._room, self._host, self._guest, self._readmission.members):
                     if each is not None:
@@ -261,10 +260,6 @@ class Session:
                 carry_out(self._in_room(), what, now)
 
     def _received(self, endpoint: ev.Endpoint, message: ServerMessage, now: float) -> None:
-        if endpoint.probe:
-            if self._room is not None:
-                self._room.feature(Dropped).probe_received(message, now)
-            return
         if endpoint.day is None:
             if self._room is not None:
                 self._room.received(message, now)

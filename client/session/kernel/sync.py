@@ -62,7 +62,7 @@ class Sync:
     def __init__(self, room: Room, moving: Moving, now: float) -> None:
         self._room = room
         self._moving = moving
-        self.door = Door(room)
+        self.door = Door(room, room.here, founds=room.membership.journal.slot == 0)
         self._server_key: bytes | None = None
         #: The open connection, None without one.
         self.connection: RoomConnection | None = None
@@ -79,7 +79,8 @@ class Sync:
         #: Since when no pass of ours fits, or the room is not open; None while one does.
         self._outside_since: float | None = None
         self._told_outside = False
-        #: When we entered a room that was new then: others may be in another one, under keys unknown to us.
+        #: Since when we hear nobody in rooms that were new when we entered them; None: not so. The others may
+        #: be in another one, under keys unknown to us.
         self.new_room_since: float | None = None
         self.relays = Relays()
         self._settling = False
@@ -162,7 +163,7 @@ class Sync:
 
     def reconnect(self, why: str, now: float) -> None:
         """Connect again after a random time, longer after each failure."""
-        if self._moving.went_away() and not self._room.leaves_server:
+        if self._moving.went_away(silently=self._room.leaves_server):
             key = "away.first" if self.incarnation is None else "away"
             self._room.tell(sentences.status(key, why=why))
         self._reconnect_at = now + backoff.delay(self._moving.soon(self._failures, now), self._room.rng)
@@ -243,9 +244,10 @@ class Sync:
         self.door.entered()
         self.opened(entered.slot, entered.chain, now)
         self._failures = 0
-        restarted = self.incarnation is not None and self.incarnation != entered.incarnation
-        self.incarnation = entered.incarnation
-        if restarted or entered.slot is None:
+        incarnation = self._room.here.incarnation(entered.incarnation)
+        restarted = self.incarnation is not None and self.incarnation != incarnation
+        self.incarnation = incarnation
+        if (restarted or entered.slot is None) and self.new_room_since is None:
             self.new_room_since = now
         if restarted:
             self.relays.restarted()

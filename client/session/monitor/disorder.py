@@ -12,6 +12,8 @@ from snugroom.crypto.agreed.heartbeat import Heartbeat
 
 #: Seconds for which messages that others have may be on their way to us.
 BEHIND: Final = 10.0
+#: The same in a mirrored meeting: the server that withholds a message does not delay the heartbeats.
+BEHIND_MIRRORED: Final = 4.0
 #: Seconds, or beat intervals if they are longer, after which more members with messages that we lack are
 #: news: the first to claim them may have lied.
 NEWS: Final = (20.0, 3)
@@ -49,7 +51,8 @@ class Disorder:
         """Process the window of a member's beat."""
         leaf = beat.leaf
         if beat.incarnation != self._room.incarnation:
-            self._tell_disorder([leaf])  # a server broadcasts within one incarnation only
+            if not self._room.membership.policy.mirrored:  # else `features.mirror` judges
+                self._tell_disorder([leaf])  # a server broadcasts within one incarnation only
         elif self.ordering.check_claim(leaf, beat.relay, beat.window, now):
             self._tell_disorder([leaf])
 
@@ -61,14 +64,16 @@ class Disorder:
 
     def judge(self, now: float) -> None:
         """Report messages that others have and that do not come, and when they have come."""
+        most = BEHIND_MIRRORED if self._room.membership.policy.mirrored else BEHIND
         connected = self._room.is_synced(now) and self._members.connected_for(now) > BEHIND
-        behind = set(self.ordering.ahead_since(now - BEHIND)) if connected else set()
+        behind = set(self.ordering.ahead_since(now - most)) if connected else set()
         # The others claim the same with their next beats; much later it is news: the first may have lied.
         late = not self._behind or now - self._behind_at > self._members.span(NEWS)
         if behind - self._behind and late:
             self._behind_at = now
             who = self._members.names(behind - self._behind)
-            self._room.tell(sentences.alarm("reordered.held_back", who=who))
+            key = "reordered.held_back" if len(who) == 1 else "reordered.held_back.proven"
+            self._room.tell(sentences.alarm(key, who=who, origin=self._room.here.origin))
         elif self._behind and not behind and connected:
             self._room.tell(sentences.status("cleared.messages"))
         if connected:

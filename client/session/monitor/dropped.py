@@ -131,6 +131,7 @@ class Dropped(Feature):
         super().__init__(room)
         self._ticked = inf
         self._server_key: bytes | None = None  # as of the last time in step
+        self._origin: str | None = None  # of that server
         self._drop: Drop | None = None
         self._last: Drop | None = None  # the previous drop that was reported
         self._words: deque[ServerEvent] = deque(maxlen=evidence.SERVER_EVENTS_MAX)
@@ -141,12 +142,13 @@ class Dropped(Feature):
     def carry_over(self, old: Room) -> None:
         before = old.feature(Dropped)
         self._server_key, self._drop, self._last = before._server_key, before._drop, before._last
+        self._origin = before._origin
         self._words = before._words
 
     # -- the connection ------------------------------------------------------------------------------
 
     def synced(self, now: float) -> None:
-        self._server_key = self.room.server_key
+        self._server_key, self._origin = self.room.server_key, self.room.here.origin
 
     def server_notice(self, code: str, text: str, now: float) -> None:
         self._words.append(_word(now, code, text))
@@ -156,8 +158,8 @@ class Dropped(Feature):
             self._full.at, self._full.text = now, text
 
     def lost(self, why: str, now: float) -> None:
-        if self._server_key is None:
-            return  # we were never in: nothing could be dropped
+        if self._server_key is None or self._origin != self.room.here.origin:
+            return  # we were never in, or elsewhere: this server could drop nothing
         if self._drop is None and not self.room.leaves_server:
             self._words.append(_word(now, "lost", why))
             beats, receipts = self._record()
@@ -236,8 +238,15 @@ class Dropped(Feature):
         drop.probed_at = now
         self.room.perform(ev.Connect(ev.PROBE, origin=drop.elsewhere))
 
-    def probe_received(self, message: wire.ServerMessage, now: float) -> None:
-        """Process a message from the server on the probe's connection."""
+    def further(self, what: ev.Received | ev.Lost, now: float) -> None:
+        if not what.endpoint.probe:
+            return
+        if isinstance(what, ev.Received):
+            self._probe_received(what.message, now)
+        else:
+            self._probe_lost(what.why, what.answered, now)
+
+    def _probe_received(self, message: wire.ServerMessage, now: float) -> None:
         drop = self._drop
         if drop is None or drop.run is None:
             return
@@ -275,8 +284,7 @@ class Dropped(Feature):
         )
         self._probe_over(drop, now, text, answered=True, receipt=receipt)
 
-    def probe_lost(self, why: str, answered: bool, now: float) -> None:
-        """Handle the loss or failure of the probe's connection."""
+    def _probe_lost(self, why: str, answered: bool, now: float) -> None:
         if self._drop is not None and self._drop.run is not None:
             there = answered or self._drop.run.server_key != b""
             self._probe_over(self._drop, now, f"The server did not serve a new room: {why}", answered=there)

@@ -173,7 +173,8 @@ class Heartbeats:
         self._goodbye = False
         for key in keys:
             room.broadcast(
-                envelope.seal(key, "beat", room.number, m.epoch_slot, payload, BUCKETS, rng=room.rng)
+                envelope.seal(key, "beat", room.number, m.epoch_slot, payload, BUCKETS, rng=room.rng),
+                heartbeat=True,
             )
         self._seq, self._prev, self._last_sent = beat.seq, beat.digest, now
         self._due = now + interval(members)

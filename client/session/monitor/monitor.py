@@ -261,6 +261,17 @@ class Monitor(Feature):
         beats = [known[leaf].last for leaf in self._members.others if leaf in known]
         return [b.leaf for b in beats if b is not None and (b.incarnation, b.epoch) == (incarnation, epoch)]
 
+    @property
+    def incarnations(self) -> dict[int, tuple[bytes, float]]:
+        """The rooms that the others' last heartbeats name, 8 bytes each, and when these came, by leaf."""
+        heard, histories = self._members.heard, self._heartbeats.histories
+        lasts = {leaf: histories[leaf].last for leaf in self._members.others if leaf in histories}
+        return {
+            leaf: (beat.incarnation, heard[leaf])
+            for leaf, beat in lasts.items()
+            if beat is not None and leaf in heard
+        }
+
     def is_ahead(self, now: float) -> bool:
         """Return whether more than half of the others have signed a slot that does not come.
 
@@ -349,7 +360,7 @@ class Monitor(Feature):
         self._silence.heard(leaf, acknowledged, now)
         self._disorder.heard(beat, now)
         self._delivery.record_sent(leaf, beat.sent)
-        if beat.want:
+        if beat.want and beat.incarnation == self.room.incarnation:
             self._judge_delivery(leaf, {g.leaf: dict(g.frames) for g in beat.got}, now)
         else:
             self._delivery.stop_judging(leaf)

@@ -12,6 +12,8 @@ from snugroom.crypto.agreed.heartbeat import Heartbeat
 
 #: Seconds for which a change may be on its way to us while others have it.
 WITHHELD: Final = 3.0
+#: Seconds for which further claims are awaited, for one alarm.
+GATHER: Final = 1.0
 #: Seconds for which a single member's claim of a later slot stops us, while all others are with us.
 DOUBT: Final = 15.0
 
@@ -36,6 +38,7 @@ class Withholding:
         # reported so far
         self._withheld: set[int] = set()
         self._withheld_at = 0.0
+        self._proven = False  # two members have reported the same
         self._server_withholds = False
         self._fork_reporters: set[int] = set()
 
@@ -97,6 +100,10 @@ class Withholding:
         doubt = any(now - a.since < DOUBT or not fresh for a in ahead)
         return doubt or self._server_withholds
 
+    def _has_waited(self, now: float) -> bool:
+        """Return whether the first claim is so old that others should have followed."""
+        return any(now - a.since > WITHHELD + GATHER for a in self._ahead.values())
+
     def judge(self, now: float) -> bool:
         """Report a change that does not come, and when it has come; return whether there was an alarm."""
         room = self._room
@@ -110,14 +117,19 @@ class Withholding:
         if room.stuck_at is not None or room.seeks_readmission:
             return False
         told = self.is_reported
-        # Later claims of the same are no news, unless the first claim has stood alone for long.
-        news = not told or (ahead - self._withheld and now - self._withheld_at > DOUBT)
+        proven = len(ahead) > 1
+        if ahead and not proven and len(self._ahead) > 1 and not self._has_waited(now):
+            return False  # others follow in a moment: one alarm
+        # Later claims are no news, unless the first claim has stood alone for long, or they prove it.
+        news = not told or (ahead - self._withheld and (now - self._withheld_at > DOUBT or not self._proven))
+        self._proven = proven or (bool(ahead) and self._proven)
         alarm = bool((ahead or late) and news)
         if alarm:
             self._withheld_at = now
             slot = max([a.slot for a in self._ahead.values()] + [room.server_slot or 0])
             if ahead:
-                room.tell(sentences.alarm("withheld", slot=slot, who=self._members.names(ahead)))
+                key, who = "withheld.proven" if proven else "withheld", self._members.names(ahead)
+                room.tell(sentences.alarm(key, slot=slot, who=who, origin=room.here.origin))
             else:  # an opening is the server's word too, and a host or former host can have signed it
                 room.tell(sentences.alarm("withheld.server", slot=slot))
         elif told and not ahead and not late:

@@ -36,6 +36,12 @@ export default [
       fake({ ...guest, name: "Bo", greeting: "It's me, from the library.", preview: painted(3), ownLevel: 0.3 }),
   },
   {
+    name: "prejoin-mirror",
+    play: (root) => root.querySelector("form > .choice")?.scrollIntoView({ block: "center" }),
+    model: () =>
+      fake({ ...host, name: "Ada", servers: "https://b.example", mirror: true, preview: painted(2) }),
+  },
+  {
     name: "prejoin-password",
     play: seen,
     model: () =>

@@ -3,10 +3,11 @@ import { batch, signal } from "@preact/signals";
 import type { Event, EventOf, HeldMessage } from "../session/events";
 import { type Sentence, sentence } from "../words/sentence";
 import type { Chat } from "./chat";
-import type { AlarmView, CodeView, Invite, Reaction } from "./model";
+import type { AlarmView, CodeView, Invite, Model, Reaction } from "./model";
 import { rosterNotes } from "./notes";
 import { Passing } from "./passing";
 import { People } from "./people";
+import type { FromWorker } from "../worker/messages";
 
 const ALARMS_MAX = 100;
 /** Milliseconds for which a reaction is shown. */
@@ -26,7 +27,7 @@ export class Meeting {
   readonly roster = signal(0);
   readonly title = signal("");
   readonly locked = signal(false);
-  readonly servers = signal<readonly string[]>([]);
+  readonly servers = signal<Model["roomServers"]["value"]>({ listed: [], mirrored: false });
   readonly ownLeaf = signal(-1);
   readonly reactions = new Passing<Reaction>(REACTION_TIME);
   readonly knocks = signal<readonly (EventOf<"Knocked"> & { readonly at: number })[]>([]);
@@ -52,7 +53,7 @@ export class Meeting {
       this.locked.value = false;
       this.ownLeaf.value = -1;
       this.title.value = "";
-      this.servers.value = [];
+      this.servers.value = { listed: [], mirrored: false };
       this.code.value = this.banner.value = null;
       this.reactions.list.value = [];
       this.knocks.value = [];
@@ -65,11 +66,11 @@ export class Meeting {
   }
 
   /** We are in a room. */
-  entered(room: { readonly ownLeaf: number; readonly title: string; readonly locked: boolean; readonly servers: readonly string[] }): void {
+  entered(room: Pick<Extract<FromWorker, { type: "inside" }>, "ownLeaf" | "title" | "locked" | "servers" | "mirrored">): void {
     this.ownLeaf.value = room.ownLeaf;
     this.title.value = room.title;
     this.locked.value = room.locked;
-    this.servers.value = room.servers;
+    this.servers.value = { listed: room.servers, mirrored: room.mirrored };
   }
 
   /** Remove knocks that no longer need our answer: another host has answered, or the guest has waited too long. */
@@ -123,7 +124,10 @@ export class Meeting {
         this.inviteRows.value = event.rows;
         return;
       case "PolicyChanged":
-        if (event.kind === "servers") this.servers.value = String(event.text.args?.["servers"] ?? "").split(", ").filter(Boolean);
+        if (event.kind === "servers") {
+          const listed = String(event.text.args?.["servers"] ?? "").split(", ").filter(Boolean);
+          this.servers.value = { ...this.servers.value, listed };
+        }
         if (event.kind === "mode") this.locked.value = event.mode === "locked";
         if (event.kind === "title" && typeof event.text.args?.["title"] === "string") this.title.value = event.text.args["title"];
         return chat.note(event.text);

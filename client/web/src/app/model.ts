@@ -222,6 +222,8 @@ export interface Model {
   readonly admission: Signal<"ask" | "all">;
   /** Where a new meeting can continue, as the person types it. */
   readonly servers: Signal<string>;
+  /** Whether the meeting's heartbeats are to go through the next of them as well. */
+  readonly mirror: Signal<boolean>;
   /** The error in the link that was opened or pasted; null: none. */
   readonly linkTrouble: ReadonlySignal<Sentence | null>;
   /** The error in the name; null: none. */
@@ -243,8 +245,8 @@ export interface Model {
   // the room
   readonly roomTitle: ReadonlySignal<string>;
   readonly locked: ReadonlySignal<boolean>;
-  /** Where the meeting can continue: origins, in order. */
-  readonly roomServers: ReadonlySignal<readonly string[]>;
+  /** Where the meeting can continue: origins, in order, and whether it is mirrored. */
+  readonly roomServers: ReadonlySignal<{ readonly listed: readonly string[]; readonly mirrored: boolean }>;
   readonly amHost: ReadonlySignal<boolean>;
   readonly ownLeaf: ReadonlySignal<number>;
   readonly people: ReadonlySignal<readonly Person[]>;

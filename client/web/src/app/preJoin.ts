@@ -18,6 +18,7 @@ export class PreJoin {
   readonly admission = signal<"ask" | "all">("ask");
   /** Where a new meeting can continue, as the person types it. */
   readonly servers = signal("");
+  readonly mirror = signal(false);
   readonly linkTrouble = signal<Sentence | null>(null);
   readonly #tried = signal(false);
   readonly nameTrouble = computed(() => (this.#tried.value || this.name.value !== "" ? nameTrouble(this.name.value) : null));
@@ -87,8 +88,9 @@ export class PreJoin {
   wish(origin: string, name: string, own: boolean, means: Pick<HostWish, "password" | "tokens">): ToWorker {
     const title = this.title.value.trim();
     const [admission, servers] = [this.admission.value, addresses(this.servers.value)];
+    const mirror = this.mirror.value && servers.length > 0;
     return this.link === null
-      ? { type: "host", own, origin, servers, name, title, admission, reports: false, ...means }
+      ? { type: "host", own, origin, servers, name, title, admission, mirror, reports: false, ...means }
       : { type: "join", own, link: this.link, name, greeting: this.greeting.value.trim() };
   }
 }

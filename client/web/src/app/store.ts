@@ -54,6 +54,7 @@ export class Store implements Model {
   readonly greeting = this.#preJoin.greeting;
   readonly admission = this.#preJoin.admission;
   readonly servers = this.#preJoin.servers;
+  readonly mirror = this.#preJoin.mirror;
   readonly linkTrouble = this.#preJoin.linkTrouble;
   readonly nameTrouble = this.#preJoin.nameTrouble;
   readonly opening = this.#preJoin.opening;
@@ -129,8 +130,7 @@ export class Store implements Model {
     });
     const meeting = this.#meeting;
     ({ title: this.roomTitle, locked: this.locked, servers: this.roomServers } = meeting);
-    ({ ownLeaf: this.ownLeaf, code: this.code } = meeting);
-    ({ knocks: this.knocks, invites: this.invites, inviteRows: this.inviteRows } = meeting);
+    ({ ownLeaf: this.ownLeaf, code: this.code, knocks: this.knocks, invites: this.invites, inviteRows: this.inviteRows } = meeting);
     ({ alarms: this.alarms, banner: this.banner, held: this.held } = meeting);
     ({ lines: this.chat, unread: this.unread } = this.#chat);
     this.reactions = meeting.reactions.list;

@@ -10,20 +10,23 @@ import type { Sentence } from "../words/sentence";
 // -- inputs ----------------------------------------------------------------------------------------------
 
 /**
- * The purpose of one connection: a room (`day` is null), the lobby of a UTC day, or a probe.
+ * The purpose of one connection: a room (`day` is null), the lobby of a UTC day, or a further room.
  *
- * A probe is a room that this participant opens alone, to test whether the server still serves others.
+ * A probe is a room that this participant opens alone, to test whether the server still serves others. The second and
+ * the third connection are to the meeting's rooms at a further server (features/mirror.ts).
  */
 export interface Endpoint {
   readonly day: number | null;
-  readonly probe: boolean;
+  readonly further: "probe" | "second" | "third" | null;
 }
 
-export const ROOM: Endpoint = { day: null, probe: false };
-export const PROBE: Endpoint = { day: null, probe: true };
+export const ROOM: Endpoint = { day: null, further: null };
+export const PROBE: Endpoint = { day: null, further: "probe" };
+export const SECOND: Endpoint = { day: null, further: "second" };
+export const THIRD: Endpoint = { day: null, further: "third" };
 
 /** Return the key of an endpoint for maps. */
-export const endpointKey = ({ day, probe }: Endpoint): string => (probe ? "probe" : day === null ? "room" : `lobby ${day}`);
+export const endpointKey = ({ day, further }: Endpoint): string => further ?? (day === null ? "room" : `lobby ${day}`);
 
 export type Input =
   /** A message from the server on one connection. The first message on a connection is a Challenge. */

@@ -17,6 +17,8 @@ export interface Options {
   readonly showIdentity: boolean;
   /** Host: the meeting keeps signatures, so that its messages can be proven to others afterwards. */
   readonly reports: boolean;
+  /** Host: the meeting's heartbeats go through a second server as well. */
+  readonly mirror: boolean;
   /** Save evidence without a request when the server drops us, and whether to include names. */
   readonly evidence: boolean;
   readonly evidenceNames: boolean;
@@ -30,6 +32,7 @@ export const OPTIONS: Options = {
   contacts: null,
   showIdentity: false,
   reports: false,
+  mirror: false,
   evidence: false,
   evidenceNames: false,
   patience: 60,

@@ -12,6 +12,8 @@ export interface HostWish {
   readonly origin: string;
   /** Where the meeting can continue, in order. */
   readonly servers: readonly string[];
+  /** Whether heartbeats go through the next of them as well. */
+  readonly mirror: boolean;
   readonly name: string;
   readonly title: string;
   readonly admission: "ask" | "all";
@@ -101,6 +103,7 @@ export type FromWorker =
       readonly title: string;
       readonly locked: boolean;
       readonly servers: readonly string[];
+      readonly mirrored: boolean;
     }
   /** The server's answer to the `media` message with that ufrag: one for another ufrag belongs to an older link. */
   | { readonly type: "transport"; readonly transport: Transport; readonly ufrag: string }

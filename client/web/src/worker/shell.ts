@@ -138,7 +138,7 @@ export class Shell {
     const now = this.#around.now();
     let session: Session;
     try {
-      const options = wish.type === "host" ? { ...OPTIONS, reports: wish.reports, permission: this.#means(wish) } : OPTIONS;
+      const options = wish.type === "host" ? { ...OPTIONS, reports: wish.reports, mirror: wish.mirror, permission: this.#means(wish) } : OPTIONS;
       session = await (wish.type === "host"
         ? Session.host({ ...wish, options, now })
         : Session.join({ ...wish, options, now }));
@@ -225,7 +225,8 @@ export class Shell {
         origin: session.origin,
         title: policy?.title ?? "",
         locked: policy?.mode === Mode.LOCKED,
-        servers: policy?.servers.map((each) => each.origin) ?? [],
+        servers: policy?.origins ?? [],
+        mirrored: policy?.mirrored ?? false,
       });
     }
     if (session.ended !== null && !this.#over) this.#end();
@@ -369,7 +370,7 @@ export class Shell {
   }
 }
 
-const isRoom = (endpoint: Endpoint): boolean => endpoint.day === null && !endpoint.probe;
+const isRoom = (endpoint: Endpoint): boolean => endpoint.day === null && endpoint.further === null;
 
 function changeOf(roster: EventOf<"Roster"> | null): Sentence {
   const names = (members: readonly { readonly name: string }[]): string[] => members.map(({ name }) => name);

@@ -137,7 +137,7 @@ describe("the store", () => {
     store.do.enter();
     await turn();
     worker().tell({ type: "done", ask: 0 });
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Garden", locked: false, servers: [] });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Garden", locked: false, servers: [], mirrored: false });
     worker().events(roster());
     return worker();
   }
@@ -154,7 +154,7 @@ describe("the store", () => {
     await turn();
     assert.equal(workers.length, 1);
     assert.equal(store.opening.value, true);
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [] });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [], mirrored: false });
     assert.deepEqual([store.opening.value, store.place.value], [false, "room"]);
   });
 
@@ -174,7 +174,7 @@ describe("the store", () => {
     assert.ok(wish?.type === "host");
     assert.deepEqual([wish.password, wish.tokens], ["correct hors", []]);
     worker().tell({ type: "done", ask: 0 });
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [] });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [], mirrored: false });
     worker().events({ type: "Ended", reason: "unopened", text: sentence("unopened.password") });
     assert.deepEqual(
       [store.place.value, store.opening.value, store.ended.value, store.permissionForm.trouble.value?.key],

@@ -127,7 +127,7 @@ test("another name of the server ends a session before the first contact, and is
   const { ended } = new ServerLink(ORIGIN, 0, true).check(received, 0);
   assert.deepEqual(ended, { type: "Ended", reason: "unserved", text: sentence("contact.misnamed", names) });
   const link = new ServerLink(ORIGIN, 0, false);
-  link.check({ type: "Received", endpoint: { day: 1, probe: false }, message: entered }, 0);
+  link.check({ type: "Received", endpoint: { day: 1, further: null }, message: entered }, 0);
   assert.equal(link.contacted, true);
   const { inputs, effects } = link.check(received, 1);
   assert.deepEqual(inputs, [{ type: "Lost", endpoint: ROOM, why: sentence("away.misnamed", names), answered: true }]);

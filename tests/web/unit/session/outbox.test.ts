@@ -52,7 +52,7 @@ test("a server that has restarted is told again what is recent, and knows what w
   const old = sent(box, "old", 0);
   const young = sent(box, "young", RECENT);
   for (const said of [old, young]) box.cameBack(said.digest ?? digest(0), RECENT + 1);
-  box.markForResending(true);
+  box.markForResending(-1);
   assert.deepEqual(texts(box), ["young"], "two minutes are over for the other");
   assert.ok(young.shown);
   assert.equal(young.confirmed, false);
@@ -74,7 +74,7 @@ test("the outbox is bounded by what has come back", () => {
     const said = sent(box, String(n), 0);
     box.cameBack(said.digest ?? digest(0), 0);
   }
-  box.markForResending(true);
+  box.markForResending(-1);
   assert.equal(box.unsent().length, RECENT_MAX);
 });
 

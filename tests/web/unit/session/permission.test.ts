@@ -5,7 +5,7 @@ import { type Bytes, hex, utf8 } from "../../../../client/web/src/crypto/bytes";
 import * as permission from "../../../../client/web/src/crypto/entry/permission";
 import { H, mac, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import { Door } from "../../../../client/web/src/session/kernel/door";
-import type { Room } from "../../../../client/web/src/session/kernel/ports";
+import type { Here, Room } from "../../../../client/web/src/session/kernel/ports";
 import { OPTIONS, type PermissionMeans } from "../../../../client/web/src/session/options";
 import type { Challenge, PermissionPolicy, Refused } from "../../../../client/web/src/wire/messages";
 import type { Sentence } from "../../../../client/web/src/words/sentence";
@@ -35,7 +35,7 @@ async function at(slot: number, means: PermissionMeans | null) {
     membership: { journal: { slot } },
     finish: (reason: string, text: Sentence) => void ended.push(`${reason} ${text.key}`),
   };
-  return { door: new Door(room as unknown as Room), ended };
+  return { door: new Door(room as unknown as Room, room.here as unknown as Here, slot === 0), ended };
 }
 
 let drawn = 0;

@@ -167,6 +167,7 @@ export class Room {
   permit: Bytes | null = null;
   readonly tokenKeys = new Map<number, Bytes>();
   origin = "http://127.0.0.1:8080";
+  readonly here = { origin: "http://127.0.0.1:8080" };
   number: Bytes = new Uint8Array(16).fill(6);
   doorHandle: Bytes;
   readonly membership;

@@ -350,7 +350,7 @@ test("a server that drops the room and serves others is shown to have done that"
   await hub.run(6);
   const number = ada.session.room!.number;
   hub.tells = (to, message, endpoint) =>
-    to === bo && message.type === "entered" && !endpoint.probe ? null : message;
+    to === bo && message.type === "entered" && endpoint.further === null ? null : message;
   await hub.cut(bo);
   await hub.run(8);
   assert.match(
@@ -373,8 +373,8 @@ test("a probe that the server has not signed proves nothing", async () => {
   const bo = await comes(hub, ada, link, "Bo");
   hub.tells = (to, message, endpoint) => {
     if (to !== bo) return message;
-    if (message.type === "opened" && endpoint.probe) return { ...message, signature: new Uint8Array(64) };
-    return message.type === "entered" && !endpoint.probe ? null : message;
+    if (message.type === "opened" && endpoint.further === "probe") return { ...message, signature: new Uint8Array(64) };
+    return message.type === "entered" && endpoint.further === null ? null : message;
   };
   await hub.cut(bo);
   await hub.run(8);

@@ -157,9 +157,9 @@ test("the last message leaves before the connection is closed, and no loss is re
   sockets[0]?.opens();
   assert.equal(sockets[0]?.sent.length, 1);
   assert.equal(sockets[0]?.closed, true);
-  all.connect({ day: 3, probe: false });
+  all.connect({ day: 3, further: null });
   sockets[1]?.opens();
-  all.transmit({ day: 3, probe: false }, show);
+  all.transmit({ day: 3, further: null }, show);
   all.close();
   assert.equal(sockets[1]?.sent.length, 1);
   assert.equal(sockets[1]?.closed, true);

@@ -11,7 +11,7 @@ import type { EncodedFrame, Transformer } from "../../../../client/web/src/worke
 
 const ORIGIN = "https://meet.example";
 const HOST: ToWorker = {
-  type: "host", own: true, origin: ORIGIN, servers: [], name: "Ada", title: "Plans", admission: "ask", reports: false, password: null, tokens: [],
+  type: "host", own: true, origin: ORIGIN, servers: [], name: "Ada", title: "Plans", admission: "ask", reports: false, mirror: false, password: null, tokens: [],
 };
 const PUBLISH: ToWorker = {
   type: "publish",
@@ -76,7 +76,7 @@ class Rig {
   }
 }
 
-const name = (endpoint: Endpoint): string => (endpoint.probe ? "probe" : endpoint.day === null ? "room" : "lobby");
+const name = (endpoint: Endpoint): string => (endpoint.further !== null ? "probe" : endpoint.day === null ? "room" : "lobby");
 
 /** A transformer whose frames are put in by hand; what comes out is kept. */
 function transformer(options: unknown): Transformer & { readonly out: EncodedFrame[]; put(frame: EncodedFrame): Promise<void> } {
@@ -107,7 +107,7 @@ test("a host's wish opens a meeting, and is answered", async () => {
   assert.deepEqual(rig.told().slice(0, 1), ["InviteMade"]);
   assert.deepEqual(rig.of("inside"), [], "not before the server has opened the room");
   await rig.enters();
-  assert.deepEqual(rig.of("inside"), [{ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Plans", locked: false, servers: [] }]);
+  assert.deepEqual(rig.of("inside"), [{ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Plans", locked: false, servers: [], mirrored: false }]);
   await rig.shell.hear(HOST); // a second one is none
   assert.equal(rig.of("done").filter(({ ask }) => ask === 0).length, 1);
 });

@@ -6,6 +6,7 @@ import type { Model, PermissionWanted } from "../model";
 import { hostOf } from "./about";
 import { DeviceChoices, OwnLevel, OwnPicture, Troubles } from "./devices";
 import { Heading } from "./heading";
+import { addresses } from "../preJoin";
 import { ServersField } from "./servers";
 
 /** The view before the room: preview and level, name, and the button to enter. */
@@ -150,6 +151,19 @@ function HostFields({ model, id }: FieldsProps) {
         ))}
       </fieldset>
       <ServersField model={model} text={model.servers} label={word("servers.title")} />
+      {addresses(model.servers.value).length > 0 && (
+        <label class="choice">
+          <input
+            type="checkbox"
+            checked={model.mirror.value}
+            onChange={(event) => {
+              model.mirror.value = event.currentTarget.checked;
+            }}
+          />
+          <span>{word("servers.mirror")}</span>
+          <span class="note">{word("servers.mirror_hint")}</span>
+        </label>
+      )}
     </>
   );
 }

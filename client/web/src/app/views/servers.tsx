@@ -55,7 +55,7 @@ export function ServersField({ model, text, label }: { readonly model: Model; re
 
 /** The list of the meeting that we are in; a host changes it. */
 export function RoomServers({ model }: { readonly model: Model }) {
-  const listed = model.roomServers.value;
+  const { listed, mirrored } = model.roomServers.value;
   const text = useSignal(listed.join(" "));
   return (
     <section class="panel-part stack tight" aria-labelledby="servers-title">
@@ -69,6 +69,7 @@ export function RoomServers({ model }: { readonly model: Model }) {
           ))}
         </ol>
       )}
+      {listed.length > 0 && mirrored ? <p class="note">{word("servers.mirrored")}</p> : null}
       {model.amHost.value && (
         <form
           class="stack tight"

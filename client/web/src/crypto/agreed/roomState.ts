@@ -32,6 +32,8 @@ export const SERVERS_MAX = 8;
 export const LATER_KEYS_MAX = 15;
 /** Flag bit of the policy: the meeting keeps signatures for reports (docs/reference/protocol.md, section 13). */
 export const REPORTS = 0x01;
+/** The same: the meeting's heartbeats go through a second server as well (section 12). */
+export const MIRROR = 0x02;
 /** Placeholder for a leaf: any host may commit the rejoin. */
 export const ANY_HOST = 0xffffffff;
 
@@ -114,6 +116,11 @@ export class Policy implements PolicyFields {
     return (this.flags & REPORTS) !== 0;
   }
 
+  /** Whether heartbeats go through a second server as well. */
+  get mirrored(): boolean {
+    return (this.flags & MIRROR) !== 0;
+  }
+
   /** Return whether that signature key (32 bytes) belongs to a host. */
   isHost(signatureKey: Uint8Array): boolean {
     return this.hosts.some((host) => same(host, signatureKey));
@@ -152,7 +159,7 @@ export class Policy implements PolicyFields {
     const servers = several(r.uint(1), () => ({ origin: r.text(1), roomAdminPublic: r.take(32) }));
     const flags = r.uint(1);
     r.end();
-    if (flags & ~REPORTS) throw new MalformedError("policy: flags that are not defined");
+    if (flags & ~(REPORTS | MIRROR)) throw new MalformedError("policy: flags that are not defined");
     if (laterKeys.length > LATER_KEYS_MAX || new Set([hostPublic, ...laterKeys].map(hex)).size !== 1 + laterKeys.length)
       throw new MalformedError("policy: too many keys of links, or one of them twice");
     if (hosts.length > HOSTS_MAX || utf8(title).length > TITLE_MAX || servers.length > SERVERS_MAX)

@@ -28,7 +28,7 @@ export const CROWDED = 32;
 /** Maximum waiting posts: somebody who floods the lobby makes us answer, and the oldest is dropped. */
 export const WAITING_MAX = 256;
 
-const endpointOf = (day: number): Endpoint => ({ day, probe: false });
+const endpointOf = (day: number): Endpoint => ({ day, further: null });
 
 /** Return the days whose lobbies a host with waiting knocks must be in: two near midnight. */
 export const daysAround = (now: number): Set<number> =>

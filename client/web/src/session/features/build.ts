@@ -9,6 +9,7 @@ import { HostKeyRotation } from "./hostKeyRotation";
 import { HostKeyTransfer } from "./hostKeyTransfer";
 import { Vouching } from "./identity";
 import { SimulcastGuard } from "./simulcastGuard";
+import { Mirror } from "./mirror";
 import { Moves } from "./moves";
 import { Pages } from "./pages";
 import { PlaceQuorum } from "./placeQuorum";
@@ -39,6 +40,7 @@ export const build = (room: Room, now: number): Feature[] => [
   new Recovery(room, now),
   new Ending(room),
   new Moves(room),
+  new Mirror(room),
   new Dropped(room),
   new Reporting(room, now),
   new Images(room),

@@ -44,7 +44,9 @@ export class Moves extends Announcement<Move> {
   listServers(): void {
     const [, ...listed] = this.#origins;
     const args = { origin: this.room.here.origin, servers: listed.join(", ") };
-    this.room.tell(sentences.status(listed.length > 0 ? "servers" : "servers.none", args));
+    const named = this.room.membership.policy.mirrored ? "servers.mirrored" : "servers";
+    const key = listed.length > 0 ? named : "servers.none";
+    this.room.tell(sentences.status(key, args));
   }
 
   /**

@@ -10,11 +10,12 @@ import * as permission from "../../crypto/entry/permission";
 import { mac } from "../../crypto/kdf";
 import type { Challenge, PermissionPolicy, Refused, RoomDoor, TokenSpent } from "../../wire/messages";
 import { sentence } from "../../words/sentence";
-import type { Room } from "./ports";
+import type { Here, Room } from "./ports";
 
-/** One membership's door. */
+/** One membership's door at the server where `here` says that its room is. */
 export class Door {
   readonly #room: Room;
+  readonly #here: Here;
   /** Whether nobody has opened this room before: it is ours. */
   #founding: boolean;
   #proves: boolean;
@@ -27,9 +28,11 @@ export class Door {
   /** The hash of each week's token key that the server has shown us, by week. */
   #tokenKeys = new Map<number, Bytes>();
 
-  constructor(room: Room) {
+  /** `founds`: nobody has opened this room before, and the meeting begins with it. */
+  constructor(room: Room, here: Here, founds: boolean) {
     this.#room = room;
-    this.#founding = this.#proves = room.membership.journal.slot === 0;
+    this.#here = here;
+    this.#founding = this.#proves = founds;
   }
 
   get tokenKeys(): ReadonlyMap<number, Bytes> {
@@ -48,8 +51,7 @@ export class Door {
    * membership has ended, for want of a password or token.
    */
   async message(challenge: Challenge, now: number, other: Bytes | null = null): Promise<RoomDoor | null> {
-    const room = this.#room;
-    const { here } = room;
+    const [room, here] = [this.#room, this.#here];
     const { doorKey, origin } = here;
     const key = other ?? here.roomAdminPublic;
     const number = here.numberUnder(key);
@@ -86,7 +88,7 @@ export class Door {
     if (password === null || this.#why === "password" || salt === null || cost === null) return null;
     let known = this.#passwordKey;
     if (known === null || !same(known[0], salt))
-      known = [salt, await permission.passwordKey(password, this.#room.here.origin, salt, cost)];
+      known = [salt, await permission.passwordKey(password, this.#here.origin, salt, cost)];
     this.#passwordKey = known;
     return mac(known[1], text);
   }
@@ -98,8 +100,7 @@ export class Door {
 
   /** Keep the permit for the room as it is now. */
   given(permit: Bytes): void {
-    const { here } = this.#room;
-    this.#permit = [here.numberUnder(here.roomAdminPublic), permit];
+    this.#permit = [this.#here.numberUnder(this.#here.roomAdminPublic), permit];
   }
 
   /** The server has let us in. */

@@ -5,7 +5,7 @@ import { H, SigningKey } from "../../crypto/kdf";
 import { HostRecoveryData } from "../../crypto/entry/recovery";
 import { checkText, normalized } from "../../crypto/agreed/names";
 import { Ledger } from "../../crypto/agreed/ledger";
-import { type Mode, Policy, REPORTS, RejoinTicket, TITLE_MAX } from "../../crypto/agreed/roomState";
+import { type Mode, Policy, RejoinTicket, TITLE_MAX } from "../../crypto/agreed/roomState";
 import type * as mls from "../../mls";
 import type { Entry } from "../entry/guest";
 import { RejoinLobby } from "../entry/recovery";
@@ -32,15 +32,15 @@ export interface MeetingFacts extends Common {
   readonly link: Invite;
   readonly title: string;
   readonly mode: Mode;
-  readonly reports: boolean;
+  /** Of the policy. */
+  readonly flags: number;
 }
 
 /** Open a meeting, to which the link leads. MalformedError if the title is not allowed. */
 export async function foundMeeting(facts: MeetingFacts): Promise<Arrival> {
-  const { me, seed, link, mode, now, rng } = facts;
+  const { me, seed, link, mode, flags, now, rng } = facts;
   const title = checkText(normalized(facts.title, "NFC"), TITLE_MAX);
   const { hostPublic } = seed;
-  const flags = facts.reports ? REPORTS : 0;
   const groupId = rng(16);
   const roomAdmin = await seed.roomAdminKey(groupId);
   const keys = { hostPublic, returnPublic: seed.returnPublic, roomAdminPublic: roomAdmin.public };

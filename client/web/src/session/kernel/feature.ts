@@ -9,6 +9,7 @@ import type { ApplicationMessage } from "../../mls";
 import type { HandleStream } from "../../wire/messages";
 import type { Sentence } from "../../words/sentence";
 import type { AnyContent } from "../catalogue/content";
+import type { InputOf } from "../events";
 import type { Change } from "./verdict";
 import type { Room } from "./ports";
 
@@ -75,6 +76,20 @@ export class Feature {
 
   /** The next slot's commit puts a leaf in the place of ours, with our keys and not at our request. */
   replaced(_now: number): Soon<void> {}
+
+  /** A heartbeat of ours was broadcast, sealed as `blob`. */
+  heartbeatSent(_blob: Bytes): void {}
+
+  /** Return whether the room at the next server of the list is open for us. */
+  nextIsReady(): boolean {
+    return false;
+  }
+
+  /** A message, or the loss, of a connection to another room than ours. */
+  further(_what: InputOf<"Received"> | InputOf<"Lost">, _now: number): Soon<void> {}
+
+  /** This membership has ended. */
+  ending(): void {}
 
   /** This membership goes on: all who asked to be let in again were at the same slot. */
   resumed(_now: number): Soon<void> {}

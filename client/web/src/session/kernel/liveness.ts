@@ -51,7 +51,7 @@ export class Liveness {
   /** Take note of what the session does with its connections. */
   performed(effects: readonly Effect[]): void {
     for (const effect of effects) {
-      if (effect.type === "Connect" && !effect.endpoint.probe)
+      if (effect.type === "Connect" && effect.endpoint.further !== "probe")
         this.#lines.set(endpointKey(effect.endpoint), {
           endpoint: effect.endpoint,
           silent: 0,

@@ -44,6 +44,8 @@ export class MessageLog {
   readonly #joinedSlot: number;
   #missed = 0;
   #lostAt: number | null = null;
+  /** The last connection was given up by all, for another place. */
+  #together = false;
   /** The messages that are shown as held. */
   #told: readonly HeldMessage[] = [];
 
@@ -86,14 +88,17 @@ export class MessageLog {
     return blob;
   }
 
-  /** Record the time at which an entered connection was lost. */
-  lost(now: number): void {
+  /** Record that an entered connection was lost; `together`: all go, and have what came before. */
+  lost(now: number, together: boolean): void {
     this.#lostAt = now;
+    this.#together = together;
   }
 
   /** Mark unconfirmed messages for resending, or all recent ones for a restarted server. */
   markForResending(allRecent = false): void {
-    this.#outbox.markForResending(allRecent);
+    const since = this.#together ? this.#room.membership.epochSlot : 0;
+    this.#outbox.markForResending(allRecent ? since : null);
+    this.#together = false;
   }
 
   /** Send the messages that are due and that nothing holds; only while in sync. */

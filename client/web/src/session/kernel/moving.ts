@@ -6,6 +6,8 @@ import type { Room } from "./ports";
 
 /** Seconds without the room before a member tries another server. */
 export const MOVE_AFTER = 1.5;
+/** The same if the room at the next server is open for us: our network works, and the server does. */
+export const READY_MOVE_AFTER = 0.5;
 /** Seconds for which a member waits to come into step at one server, before it tries the next. */
 export const PLACE_WAIT = 3;
 /** The same where the meeting began, if that server has let us in: our own network may be slow. */
@@ -36,6 +38,8 @@ export class Moving {
   /** For the others: they are not here. */
   #looks = false;
   #away = false;
+  /** Whether a person was told that we are away. */
+  #told = false;
 
   constructor(room: Room, places: Places, now: number) {
     this.#room = room;
@@ -111,28 +115,32 @@ export class Moving {
     this.#called = server;
     this.#looks = server === null;
     this.#checked = server !== null;
+    this.#told ||= server === null; // else a host has said so, or nobody notices
   }
 
-  /** Note that the connection is lost; return whether it was there before. */
-  wentAway(): boolean {
-    const before = this.#away;
+  /** Note that the connection is lost; return whether to tell that: it was there before. */
+  wentAway(silently: boolean): boolean {
+    const tells = !this.#away && !silently;
     this.#away = true;
-    return !before;
+    this.#told ||= tells;
+    return tells;
   }
 
   /** Tell that a server has let us in again: a further one only once we are in step there. */
   cameBack(): void {
     if (!this.#away) return;
-    this.#away = false;
+    const told = this.#told;
+    this.#away = this.#told = false;
     const { origin } = this.#places;
     const moved = origin !== this.#origin;
     this.#origin = origin;
-    this.#room.tell(moved ? sentences.status("back.moved", { origin }) : sentences.status("back"));
+    if (moved) this.#room.tell(sentences.status("back.moved", { origin }));
+    else if (told) this.#room.tell(sentences.status("back"));
   }
 
   #isDue(now: number): boolean {
     if (this.#withoutSince === null) return false;
     if (this.#room.membership.policy.servers.length === 0 && this.#places.isHome) return false;
-    return now - this.#withoutSince >= MOVE_AFTER;
+    return now - this.#withoutSince >= (this.#room.nextIsReady ? READY_MOVE_AFTER : MOVE_AFTER);
   }
 }

@@ -75,10 +75,10 @@ export class Outbox {
     while (this.#messages.length > RECENT_MAX && this.#messages[0]?.confirmed) this.#messages.shift();
   }
 
-  /** On a new connection, resend unconfirmed messages, or all recent ones if `allRecent`. */
-  markForResending(allRecent = false): void {
+  /** On a new connection, resend unconfirmed messages, and all recent ones of that slot's epoch or later. */
+  markForResending(since: number | null = null): void {
     for (const message of this.#messages) {
-      if (allRecent) {
+      if (since !== null && message.epochSlot >= since) {
         message.shown ||= message.confirmed;
         message.confirmed = false;
       }

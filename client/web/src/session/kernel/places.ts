@@ -6,12 +6,14 @@
  * on there as after a restart of its server.
  */
 import * as envelope from "../../crypto/agreed/envelope";
-import { among, type Bytes, hex } from "../../crypto/bytes";
+import { among, type Bytes, hex, same, utf8 } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
 import { OPENED_MAX, PlaceHistory, placeChain, placeDoorKey, placePass } from "../../crypto/entry/places";
 import { H, type SigningKey } from "../../crypto/kdf";
 import type { ClientMessage, Commit, Open, ServerMessage, Show } from "../../wire/messages";
+import type { PolicyServer } from "../../crypto/agreed/roomState";
 import { fitting } from "./journal";
+import type { Membership } from "./membership";
 import type { Here, Room } from "./ports";
 
 /** Passes in one `show`. */
@@ -20,7 +22,7 @@ const PASSES_MAX = 16;
 const PLACES_MAX = 32;
 
 /** A room at a further server. */
-class Place {
+export class Place {
   /** The room's number there, 16 bytes. */
   readonly number: Bytes;
   readonly history: PlaceHistory;
@@ -41,89 +43,78 @@ class Place {
   }
 }
 
-/** One membership's way through the servers of its policy. */
-export class Places implements Here {
-  readonly #room: Room;
-  /** The place of the room; null where the meeting began. */
-  #current: Place | null = null;
+/**
+ * Return the place at that server of the policy's list, from 1; null if the list has no such.
+ *
+ * `moveKey`: that of before a departure, 32 bytes, if not the current one.
+ */
+export async function furtherPlace(m: Membership, server: number, moveKey = m.moveKey): Promise<Place | null> {
+  const found = m.policy.servers[server - 1];
+  if (found === undefined) return null;
+  return new Place(server, found.origin, await placeDoorKey(moveKey, found.origin, 0), found.roomAdminPublic);
+}
 
-  constructor(room: Room) {
-    this.#room = room;
-  }
+/** The meeting's room at one server: its keys there, and messages as that server has to see them. */
+export class PlaceRoom implements Here {
+  /** `current`: null where the meeting began. */
+  constructor(protected readonly room: Room, protected current: Place | null) {}
 
   // -- the place ------------------------------------------------------------------------------------------
 
   get isHome(): boolean {
-    return this.#current === null;
+    return this.current === null;
   }
 
   get origin(): string {
-    return this.#current?.origin ?? this.#room.origin;
+    return this.current?.origin ?? this.room.origin;
   }
 
   get elsewhere(): string {
-    return this.#current?.origin ?? "";
+    return this.current?.origin ?? "";
   }
 
   get doorKey(): SigningKey {
-    return this.#current?.doorKey ?? this.#room.doorKey;
+    return this.current?.doorKey ?? this.room.doorKey;
   }
 
   get roomAdminPublic(): Bytes {
-    return this.#current?.roomAdminPublic ?? this.#room.roomAdminKeys.current;
+    return this.current?.roomAdminPublic ?? this.room.roomAdminKeys.current;
   }
 
   async adminKey(): Promise<SigningKey | null> {
-    const { hostKeys: keys, membership: m, roomAdminKeys: known } = this.#room;
+    const { hostKeys: keys, membership: m, roomAdminKeys: known } = this.room;
     if (keys === null) return null;
-    const place = this.#current;
+    const place = this.current;
     if (place !== null) return await keys.roomAdminKey(m.group.groupId, place.roomAdminPublic, place.origin);
     return known.foreign.length > 0 ? null : await keys.roomAdminKey(m.group.groupId, known.current);
+  }
+
+  incarnation(process: Bytes): Bytes {
+    if (this.current === null) return process;
+    return H(utf8("snug 1 place incarnation"), this.current.number, process).slice(0, 8);
+  }
+
+  isOutdated(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   numberUnder(admin: Bytes): Bytes {
     return invite.roomNumber(this.doorKey.public, admin);
   }
 
-  /** Begin at that server if the policy lists it. */
-  begin(origin: string): Promise<void> {
-    const listed = this.#room.membership.policy.origins;
-    return this.go(1 + listed.indexOf(origin));
-  }
-
-  /** Go on to the next server of the policy's list, and after the last one to the first of all. */
-  next(): Promise<void> {
-    return this.go((this.#current?.server ?? 0) + 1);
-  }
-
-  /** Go on to that server of the policy's list, from 1; to the first of all if the list has no such. */
-  async go(server: number): Promise<void> {
-    const m = this.#room.membership;
-    const found = m.policy.servers[server - 1];
-    this.#current = null;
-    if (found !== undefined) {
-      const door = await placeDoorKey(m.moveKey, found.origin, 0);
-      this.#current = new Place(server, found.origin, door, found.roomAdminPublic);
-    }
-    m.place = this.#current?.number ?? null;
-    if (m.place === null || among(m.place, m.places)) return;
-    m.places.push(m.place);
-    if (m.places.length > PLACES_MAX) m.places.shift();
-  }
-
   // -- messages -------------------------------------------------------------------------------------------
 
   /** Return what the server is sent in place of a message; null: nothing. `signed` has made the others. */
   outgoing(message: ClientMessage): ClientMessage | null {
-    const place = this.#current;
-    if (message.type === "show" && (place !== null || this.#room.membership.places.length > 0))
+    const place = this.current;
+    if (message.type === "show" && (place !== null || this.room.membership.places.length > 0))
       return this.#shown(message, place);
     return place !== null && message.type === "rekey" ? null : message; // the room keeps its number there
   }
 
   /** Return the passes to show: a blob has the gate of the place where it was made. */
   #shown({ room_passes }: Show, place: Place | null): Show {
-    const { entries } = this.#room.membership.journal;
+    const { entries } = this.room.membership.journal;
     const made = entries
       .filter(({ roomPass }) => among(roomPass, room_passes))
       .map((entry) => fitting(entry) ?? entry.roomPass);
@@ -133,11 +124,11 @@ export class Places implements Here {
   }
 
   async signed(message: Open | Commit): Promise<Open | Commit> {
-    const place = this.#current;
+    const place = this.current;
     if (place === null) return message;
     const { slot } = message;
     if (message.type === "open") {
-      const entry = this.#room.membership.journal.entry(slot);
+      const entry = this.room.membership.journal.entry(slot);
       if (entry === null) throw new TypeError("nobody opens a room at a slot without its pass");
       const gate = invite.gate(placePass(entry.roomPass, place.number));
       const chain = placeChain(entry.chain, place.number);
@@ -157,7 +148,7 @@ export class Places implements Here {
 
   /** Return a server's message with the meeting's chain value, if the server's is one of our history. */
   incoming(message: ServerMessage): ServerMessage {
-    const place = this.#current;
+    const place = this.current;
     if (place === null) return message;
     if (message.type !== "entered" && message.type !== "opened" && message.type !== "committed") return message;
     if (message.slot === null || message.chain === null) return message;
@@ -168,7 +159,7 @@ export class Places implements Here {
   #ours(place: Place, slot: number, chain: Bytes, blob: Bytes | null): Bytes | null {
     place.told.set(slot, chain);
     if (place.told.size > OPENED_MAX) place.told.delete(Math.min(...place.told.keys()));
-    const { journal } = this.#room.membership;
+    const { journal } = this.room.membership;
     for (const [each, value] of journal.chains)
       if (each > place.fed) {
         place.history.append(each, value, journal.digests.get(each) ?? new Uint8Array(32));
@@ -180,9 +171,52 @@ export class Places implements Here {
   }
 
   signedByServer(slot: number, chain: Bytes): readonly [numbers: readonly Bytes[], chain: Bytes] {
-    const place = this.#current;
+    const place = this.current;
     return place === null
-      ? [this.#room.roomAdminKeys.numbers, chain]
+      ? [this.room.roomAdminKeys.numbers, chain]
       : [[place.number], place.told.get(slot) ?? chain];
+  }
+}
+
+/** One membership's way through the servers of its policy. */
+export class Places extends PlaceRoom {
+  /** The move key and the servers under which the place was looked up last, and whether it is outdated. */
+  #known: readonly [key: Bytes, servers: readonly PolicyServer[], outdated: boolean] | null = null;
+
+  constructor(room: Room) {
+    super(room, null);
+  }
+
+  override async isOutdated(): Promise<boolean> {
+    const { moveKey, policy } = this.room.membership;
+    const place = this.current;
+    if (place === null) return false;
+    if (this.#known?.[0] !== moveKey || this.#known[1] !== policy.servers) {
+      const now = await furtherPlace(this.room.membership, 1 + policy.origins.indexOf(place.origin));
+      this.#known = [moveKey, policy.servers, now !== null && !same(now.number, place.number)];
+    }
+    return this.#known[2];
+  }
+
+  /** Begin at that server if the policy lists it. */
+  begin(origin: string): Promise<void> {
+    const listed = this.room.membership.policy.origins;
+    return this.go(1 + listed.indexOf(origin));
+  }
+
+  /** Go on to the next server of the policy's list, and after the last one to the first of all. */
+  next(): Promise<void> {
+    return this.go((this.current?.server ?? 0) + 1);
+  }
+
+  /** Go on to that server of the policy's list, from 1; to the first of all if the list has no such. */
+  async go(server: number): Promise<void> {
+    const m = this.room.membership;
+    this.#known = null;
+    this.current = await furtherPlace(m, server);
+    m.place = this.current?.number ?? null;
+    if (m.place === null || among(m.place, m.places)) return;
+    m.places.push(m.place);
+    if (m.places.length > PLACES_MAX) m.places.shift();
   }
 }

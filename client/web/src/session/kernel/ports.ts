@@ -51,6 +51,10 @@ export interface Here {
   readonly roomAdminPublic: Bytes;
   /** Return the key that opens the room there; null unless we are a host that has it. */
   adminKey(): Promise<SigningKey | null>;
+  /** Return how heartbeats name the room there, 8 bytes; `process`: the incarnation of the server. */
+  incarnation(process: Bytes): Bytes;
+  /** Return whether the meeting has another place at this server by now: somebody departed, or the keys changed. */
+  isOutdated(): Promise<boolean>;
   /** Return the room's number there under that room admin key (public, 32 bytes). */
   numberUnder(admin: Bytes): Bytes;
   /** Return what the server is sent in place of an opening or commit, signed if we have the key. */
@@ -92,6 +96,8 @@ export interface Server {
   askAgain(): void;
   /** Handle a lost or failed connection. */
   lost(why: Sentence, now: number): Promise<void>;
+  /** Whether the room at the next server of the list is open for us. */
+  readonly nextIsReady: boolean;
   /** Whether the connection ends because we go on elsewhere by ourselves. */
   readonly leavesServer: boolean;
   /** Leave this server, and look for the room at that one of the policy's list, or at the next. */
@@ -111,7 +117,7 @@ export interface Sending {
   /** Send a message to all members; resend it after a lost connection until all can have it. */
   post(what: Posted, now: number): Promise<void>;
   /** Broadcast a blob to the present members: the server neither numbers nor stores it. */
-  broadcast(blob: Bytes): void;
+  broadcast(blob: Bytes, heartbeat?: boolean): void;
   /** Send a message on the room's connection. */
   send(message: ClientMessage): void;
   /** Show an event. */

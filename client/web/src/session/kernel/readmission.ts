@@ -37,34 +37,33 @@ export class Readmission {
     else this.members ??= new MembersLobby(link, this.#rng);
     await this.members?.tick(now);
     const place = host ?? this.members;
+    this.#alone = this.#isAlone(room, now);
     if (place !== null) {
       if (room.isSynced(now)) await place.follow(room.here.origin);
       for (const wanted of await helper.tick(room, place, now)) await room.queue(wanted, now);
-      await this.#lookElsewhere(room, place, now);
+      const days = [...place.entered];
+      if (this.#alone && days.length > 0 && now - this.#askedAt >= ASK_EVERY) {
+        this.#askedAt = now;
+        for (const day of days) await place.post(day, new lobby.CardRequest());
+      }
     }
     return left;
   }
 
   /**
-   * Ask for other hosts' cards while we hear nobody in a room that was new when we entered.
+   * Return whether we have heard nobody for long, in rooms that were new when we entered them.
    *
    * The hosts' keys may have changed while we were away: after a restart of the server the others meet under another
-   * number.
+   * number. Or somebody departed at a further server, and they have another place there.
    */
-  async #lookElsewhere(room: RoomSession, place: HostLobby | MembersLobby, now: number): Promise<void> {
+  #isAlone(room: RoomSession, now: number): boolean {
     const { membership: m, sync } = room;
     const members = m.members();
-    this.#alone = false;
-    if (sync.newRoomSince === null || now - sync.newRoomSince < HEARD_BEFORE * interval(members.length)) return;
+    if (sync.newRoomSince === null || now - sync.newRoomSince < HEARD_BEFORE * interval(members.length)) return false;
     const others = members.filter(({ leaf }) => leaf !== m.ownLeaf);
-    if (others.length === 0 || others.some(({ leaf }) => room.heardRecently(leaf, now))) {
-      sync.newRoomSince = null;
-      return;
-    }
-    this.#alone = true;
-    if (now - this.#askedAt < ASK_EVERY) return;
-    this.#askedAt = now;
-    for (const day of [...place.entered]) await place.post(day, new lobby.CardRequest());
+    if (others.length > 0 && !others.some(({ leaf }) => room.heardRecently(leaf, now))) return true;
+    sync.newRoomSince = null;
+    return false;
   }
 
   /**

@@ -59,6 +59,6 @@ export class Redirects {
     const { endpoint, origin = "" } = effect;
     this.#count.set(endpointKey(endpoint), 0);
     this.#origins.set(endpointKey(endpoint), origin);
-    return endpoint.probe && origin === "" && this.#roomPath !== "" ? { ...effect, path: this.#roomPath } : effect;
+    return endpoint.further === "probe" && origin === "" && this.#roomPath !== "" ? { ...effect, path: this.#roomPath } : effect;
   }
 }

@@ -57,6 +57,7 @@ export class RoomSession implements Room {
   isReplaced = false;
   /** Whether the connection ends because we go on elsewhere by ourselves. */
   leavesServer = false;
+  #goesWithAll = false;
   ended: Ended | null = null;
   /** The X25519 key that we announce, for messages to us alone. */
   readonly box: X25519Key;
@@ -145,6 +146,11 @@ export class RoomSession implements Room {
   /** Return whether we are connected and in step with the server, so that messages reach the others now. */
   isSynced(now: number): boolean {
     return this.sync.isSynced(now);
+  }
+
+  /** Whether the room at the next server of the list is open for us. */
+  get nextIsReady(): boolean {
+    return featuresWith(this.features, "nextIsReady").some((feature) => feature.nextIsReady());
   }
 
   /** Whether the server has not answered our pass, or not taken the blob that we handed over. */
@@ -315,7 +321,7 @@ export class RoomSession implements Room {
   /** Handle a lost or failed connection. */
   async lost(why: Sentence, now: number): Promise<void> {
     if (this.sync.isEntered) {
-      this.messages.lost(now);
+      this.messages.lost(now, this.#goesWithAll);
       if (why.key === "away.unanswered") this.#moving.unanswered(now);
     }
     this.sync.lost();
@@ -323,12 +329,17 @@ export class RoomSession implements Room {
     if (this.ended === null) this.sync.reconnect(why, now);
   }
 
-  /** Leave this server, and look for the room at that one of the policy's list, or at the next. */
+  /**
+   * Leave this server, and look for the room at that one of the policy's list, or at the next.
+   *
+   * `server`: everybody goes there, and nothing that came before is lost.
+   */
   async lookElsewhere(now: number, server: number | null = null): Promise<void> {
     this.#moving.leave(now, server);
     this.leavesServer = true;
+    this.#goesWithAll = server !== null;
     await this.sync.giveUp(now);
-    this.leavesServer = false;
+    this.leavesServer = this.#goesWithAll = false;
   }
 
   /** Connect at once, if we are about to. */
@@ -356,6 +367,12 @@ export class RoomSession implements Room {
   async received(message: ServerMessage, now: number): Promise<void> {
     if (this.ended !== null) return;
     if (await this.#serverMessages.received(this.here.incoming(message), now)) await this.#drive(now);
+  }
+
+  /** Process a message, or the loss, of a connection to a further room. */
+  async further(what: InputOf<"Received"> | InputOf<"Lost">, now: number): Promise<void> {
+    if (this.ended !== null) return;
+    for (const feature of featuresWith(this.features, "further")) await feature.further(what, now);
   }
 
   async #drive(now: number): Promise<void> {
@@ -388,8 +405,9 @@ export class RoomSession implements Room {
   // -- the relay ------------------------------------------------------------------------------------------
 
   /** Broadcast a blob to the present members: the server neither numbers nor stores it. */
-  broadcast(blob: Bytes): void {
+  broadcast(blob: Bytes, heartbeat = false): void {
     this.send({ type: "broadcast", blob });
+    if (heartbeat) for (const feature of featuresWith(this.features, "heartbeatSent")) feature.heartbeatSent(blob);
   }
 
   /** Send to all members through the relay, and return the blob; only while in sync. */
@@ -465,5 +483,6 @@ export class RoomSession implements Room {
     this.membership.media.wipe();
     this.tell(this.ended);
     this.perform({ type: "Disconnect", endpoint: ROOM });
+    for (const feature of featuresWith(this.features, "ending")) feature.ending();
   }
 }

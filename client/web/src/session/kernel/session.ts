@@ -9,11 +9,10 @@ import { type Bytes, type Rng, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import { canonicalOrigin, HostKeys, HostSeed, Invite } from "../../crypto/entry/invite";
 import type { HostRecoveryData } from "../../crypto/entry/recovery";
-import { Mode, type Policy } from "../../crypto/agreed/roomState";
+import { MIRROR, Mode, type Policy, REPORTS } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { build as buildFeatures } from "../features/build";
-import { Dropped } from "../monitor/dropped";
 import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import type { Frames } from "./frames";
 import * as clocks from "../entry/clocks";
@@ -21,6 +20,7 @@ import { type Entry, GuestLobby } from "../entry/guest";
 import { FIRST_NUMBER } from "../entry/helper";
 import { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
+import { Dropped } from "../monitor/dropped";
 import { Admissions } from "./admissions";
 import { RepeatedAlarms } from "./alarms";
 import { type Arrival, enterMeeting, foundMeeting, recoveryData } from "./entering";
@@ -92,7 +92,8 @@ export class Session {
     const link = seed.invite(origin, rng(16), 0, servers.map(canonicalOrigin));
     const session = new Session(me, link, options, rng, now, true);
     const mode = admission === "all" ? Mode.WAVE_IN : Mode.ASK;
-    const founded = await foundMeeting({ me, seed, link, title, mode, reports: options.reports, now, rng });
+    const flags = (options.reports ? REPORTS : 0) | (options.mirror ? MIRROR : 0);
+    const founded = await foundMeeting({ me, seed, link, title, mode, flags, now, rng });
     const keys = new HostKeys([seed]);
     const room = await session.#makeRoom(founded, keys, now);
     session.#room = room;
@@ -231,12 +232,11 @@ export class Session {
   async #dispatch(what: Input, now: number): Promise<void> {
     switch (what.type) {
       case "Received":
+        if (what.endpoint.further !== null) return await this.#room?.further(what, now);
         return await this.#received(what.endpoint, what.message, now);
       case "Lost":
-        if (!what.endpoint.probe) await this.#lost(what.endpoint, what.why, now);
-        else if (this.#room !== null)
-          await this.#room.feature(Dropped).probeLost(what.why, what.answered, now);
-        return;
+        if (what.endpoint.further !== null) return await this.#room?.further(what, now);
+        return await this.#lost(what.endpoint, what.why, now);
       case "NetworkChanged":
         for (const part of [this.#room, this.#host, this.#guest, this.#readmission.members]) part?.hurry(now);
         return;
@@ -274,7 +274,6 @@ export class Session {
 
   async #received(endpoint: Endpoint, message: ServerMessage, now: number): Promise<void> {
     const room = this.#room;
-    if (endpoint.probe) return void (await room?.feature(Dropped).probeReceived(message, now));
     if (endpoint.day === null) return room?.received(message, now);
     const { members } = this.#readmission;
     if (members !== null && room !== null) {

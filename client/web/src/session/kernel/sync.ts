@@ -91,7 +91,7 @@ export class Sync {
   constructor(room: Room, moving: Moving, now: number) {
     this.#room = room;
     this.#moving = moving;
-    this.door = new Door(room);
+    this.door = new Door(room, room.here, room.membership.journal.slot === 0);
     this.#movedAt = now;
   }
 
@@ -169,7 +169,7 @@ export class Sync {
 
   /** Connect again after a random time, longer after each failure. */
   reconnect(why: Sentence, now: number): void {
-    if (this.#moving.wentAway() && !this.#room.leavesServer)
+    if (this.#moving.wentAway(this.#room.leavesServer))
       this.#room.tell(sentences.status(this.incarnation === null ? "away.first" : "away", { why }));
     this.#reconnectAt = now + delay(this.#moving.soon(this.#failures++, now), this.#room.rng);
     this.#room.perform({ type: "RemoteStreams", streams: [] });
@@ -243,9 +243,10 @@ export class Sync {
     connection.handle = entered.handle;
     this.opened(entered.slot, entered.chain, now);
     this.#failures = 0;
-    const restarted = this.incarnation !== null && !same(this.incarnation, entered.incarnation);
-    this.incarnation = entered.incarnation;
-    if (restarted || entered.slot === null) this.newRoomSince = now;
+    const incarnation = this.#room.here.incarnation(entered.incarnation);
+    const restarted = this.incarnation !== null && !same(this.incarnation, incarnation);
+    this.incarnation = incarnation;
+    if (restarted || entered.slot === null) this.newRoomSince ??= now;
     if (restarted) {
       this.relays.restarted();
       this.#settling = true;

@@ -8,6 +8,8 @@ import { Ordering } from "./ordering";
 
 /** Seconds for which messages that others have may be on their way to us. */
 export const BEHIND = 10;
+/** The same in a mirrored meeting: the server that withholds a message does not delay the heartbeats. */
+export const BEHIND_MIRRORED = 4;
 /** The time after which more members with messages that we lack are news: the first to claim them may have lied. */
 export const NEWS: Span = [20, 3];
 
@@ -47,9 +49,10 @@ export class Disorder {
   heard(beat: Heartbeat, now: number): void {
     const { leaf } = beat;
     const { incarnation } = this.#room;
-    // A server broadcasts a beat within one incarnation only.
-    if (incarnation === null || !same(beat.incarnation, incarnation)) this.#tellDisorder([leaf]);
-    else if (this.ordering.checkClaim(leaf, beat.relay, beat.window, now)) this.#tellDisorder([leaf]);
+    if (incarnation === null || !same(beat.incarnation, incarnation)) {
+      // A server broadcasts a beat within one incarnation only. Where there is a mirror, features/mirror.ts judges.
+      if (!this.#room.membership.policy.mirrored) this.#tellDisorder([leaf]);
+    } else if (this.ordering.checkClaim(leaf, beat.relay, beat.window, now)) this.#tellDisorder([leaf]);
   }
 
   #tellDisorder(leaves: readonly number[]): void {
@@ -62,13 +65,15 @@ export class Disorder {
   /** Report messages that others have and that do not come, and when they have come. */
   judge(now: number): void {
     const connected = this.#room.isSynced(now) && this.#members.connectedFor(now) > BEHIND;
-    const behind = new Set(connected ? this.ordering.aheadSince(now - BEHIND) : []);
+    const most = this.#room.membership.policy.mirrored ? BEHIND_MIRRORED : BEHIND;
+    const behind = new Set(connected ? this.ordering.aheadSince(now - most) : []);
     const fresh = without(behind, this.#behind);
     // The others claim the same with their next beats; much later it is news: the first may have lied.
     const late = this.#behind.size === 0 || now - this.#behindAt > this.#members.span(NEWS);
     if (fresh.size > 0 && late) {
       this.#behindAt = now;
-      this.#room.tell(sentences.alarm("reordered.held_back", { who: this.#members.names(fresh) }));
+      const args = { who: this.#members.names(fresh), origin: this.#room.here.origin };
+      this.#room.tell(sentences.alarm(fresh.size > 1 ? "reordered.held_back.proven" : "reordered.held_back", args));
     } else if (this.#behind.size > 0 && behind.size === 0 && connected) {
       this.#room.tell(sentences.status("cleared.messages"));
     }

@@ -13,7 +13,7 @@ import { SigningKey } from "../../crypto/kdf";
 import type { ClientMessage, Opened, ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
-import { connect, PROBE } from "../events";
+import { connect, type InputOf, PROBE } from "../events";
 import type { Room } from "../kernel/ports";
 import { ASLEEP, Monitor } from "./monitor";
 import * as reasons from "../catalogue/reasons";
@@ -110,8 +110,9 @@ interface Full {
 /** Watches the room's connection, and keeps evidence of its end. */
 export class Dropped extends Feature {
   #ticked = Infinity;
-  /** As of the last time in step. */
+  /** As of the last time in step, and the origin of that server. */
   #serverKey: Bytes | null = null;
+  #origin: string | null = null;
   #drop: Drop | null = null;
   /** The previous drop that was reported. */
   #last: Drop | null = null;
@@ -123,6 +124,7 @@ export class Dropped extends Feature {
   override carryOver(old: Room): void {
     const before = old.feature(Dropped);
     this.#serverKey = before.#serverKey;
+    this.#origin = before.#origin;
     this.#drop = before.#drop;
     this.#last = before.#last;
     this.#words = before.#words;
@@ -132,6 +134,7 @@ export class Dropped extends Feature {
 
   override synced(_now: number): void {
     this.#serverKey = this.room.serverKey;
+    this.#origin = this.room.here.origin;
   }
 
   override serverNotice(code: string, text: string, now: number): void {
@@ -148,8 +151,9 @@ export class Dropped extends Feature {
   }
 
   override lost(why: Sentence, now: number): void {
-    // null: we were never in, and nothing could be dropped.
-    if (this.#serverKey === null || this.#drop !== null || this.room.leavesServer) return;
+    // We were never in, or elsewhere: this server could drop nothing.
+    if (this.#serverKey === null || this.#origin !== this.room.here.origin) return;
+    if (this.#drop !== null || this.room.leavesServer) return;
     this.#noted(now, "lost", reasons.plain(why));
     this.#drop = this.#newDrop(now, this.#serverKey);
     this.#lostAt.push(now);
@@ -256,8 +260,13 @@ export class Dropped extends Feature {
     this.room.perform(connect(PROBE, drop.elsewhere));
   }
 
-  /** Process a message from the server on the probe's connection. */
-  async probeReceived(message: ServerMessage, now: number): Promise<void> {
+  override async further(what: InputOf<"Received"> | InputOf<"Lost">, now: number): Promise<void> {
+    if (what.endpoint.further !== "probe") return;
+    if (what.type === "Received") await this.#probeReceived(what.message, now);
+    else await this.#probeLost(what.why, what.answered, now);
+  }
+
+  async #probeReceived(message: ServerMessage, now: number): Promise<void> {
     const drop = this.#drop;
     const run = drop?.run ?? null;
     if (drop === null || run === null) return;
@@ -303,8 +312,7 @@ export class Dropped extends Feature {
     await this.#probeOver(drop, now, `The server opened and signed a new room${which}`, true, receipt);
   }
 
-  /** Handle the loss or failure of the probe's connection. */
-  async probeLost(why: Sentence, answered: boolean, now: number): Promise<void> {
+  async #probeLost(why: Sentence, answered: boolean, now: number): Promise<void> {
     const drop = this.#drop;
     if (drop === null || drop.run === null) return;
     const there = answered || drop.run.serverKey.length > 0;

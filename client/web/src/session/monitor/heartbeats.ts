@@ -193,7 +193,7 @@ export class Heartbeats {
     if (this.#goodbye && this.#oldKey !== null) keys.push(this.#oldKey[0]);
     this.#goodbye = false;
     for (const key of keys)
-      room.broadcast(await envelope.seal(key, "beat", room.number, m.epochSlot, payload, BUCKETS, room.rng));
+      room.broadcast(await envelope.seal(key, "beat", room.number, m.epochSlot, payload, BUCKETS, room.rng), true);
     this.#seq = beat.seq;
     this.#prev = beat.digest;
     this.#lastSent = now;

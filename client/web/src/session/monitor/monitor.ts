@@ -84,7 +84,7 @@ export class Monitor extends Feature {
     return this.#heartbeats.record;
   }
 
-  /** Return how far the other members' clocks are ahead of ours, in seconds, by their last beats. */
+  /** How far the other members' clocks are ahead of ours, in seconds, by their last beats. */
   get clocks(): number[] {
     return [...this.#members.clocks.values()];
   }
@@ -206,8 +206,7 @@ export class Monitor extends Feature {
     const evicted = change.rejoined ? [] : change.removed.filter(({ leaf }) => !change.left.has(leaf));
     if (evicted.length > 0) {
       this.#heartbeats.changeKey(now);
-      const names = evicted.map(({ name }) => name);
-      this.#removals.track(names, now);
+      this.#removals.track(evicted.map(({ name }) => name), now);
     }
     this.#replacements.adopted(change, now);
     this.#unreadableCommits.adopted(change);
@@ -223,7 +222,7 @@ export class Monitor extends Feature {
   }
 
   override receipt(number: Bytes, slot: number, chain: Bytes, signature: Bytes, _now: number): void {
-    const serverKey = this.room.serverKey;
+    const { serverKey } = this.room;
     if (serverKey !== null) this.record.addReceipt({ number, slot, chain, signature, serverKey });
   }
 
@@ -253,8 +252,7 @@ export class Monitor extends Feature {
   /** Return why nothing may be sealed; `isNew`: nobody has answered us yet, and that counts. */
   #reason(now: number, isNew: boolean): Sentence | null {
     const names = this.#pending.toRemove();
-    const holds = names.some((name) => !this.#overriddenRemovals.has(String(name)));
-    if (holds) return sentence("watch.held_removal", { names });
+    if (names.some((name) => !this.#overriddenRemovals.has(String(name)))) return sentence("watch.held_removal", { names });
     return this.#override === null ? this.#doubt(now, isNew) : null;
   }
 
@@ -271,6 +269,12 @@ export class Monitor extends Feature {
     return [...this.#members.others.keys()].filter((leaf) => this.#heartbeats.isAt(leaf, epoch, incarnation));
   }
 
+  /** Return the room that a member's last heartbeat names, 8 bytes, and when that came; null without one. */
+  lastRoom(leaf: number): readonly [incarnation: Bytes, at: number] | null {
+    const [last, at] = [this.#heartbeats.histories.get(leaf)?.last, this.#members.heard.get(leaf)];
+    return last == null || at === undefined ? null : [last.incarnation, at];
+  }
+
   /**
    * Return whether more than half of the others have signed a slot that does not come.
    *
@@ -280,8 +284,7 @@ export class Monitor extends Feature {
     const ahead = [...this.#withholding.ahead(now)];
     const { others, host } = this.#members;
     if (ahead.length === 0 || 2 * ahead.length > others.size) return ahead.length > 0;
-    const fresh = this.#fresh.until(others, host) > now;
-    return !fresh && ahead.some((leaf) => others.get(leaf) === true);
+    return this.#fresh.until(others, host) <= now && ahead.some((leaf) => others.get(leaf) === true);
   }
 
   override heardRecently(leaf: number, now: number): boolean {
@@ -306,8 +309,7 @@ export class Monitor extends Feature {
   }
 
   override async replaced(now: number): Promise<void> {
-    const report = { members: this.#members.leaves.length, want: true, pending: [] };
-    await this.#heartbeats.send(now, this.#disorder.ordering, report);
+    await this.#heartbeats.send(now, this.#disorder.ordering, { members: this.#members.leaves.length, want: true, pending: [] });
   }
 
   override async tick(now: number): Promise<void> {
@@ -322,8 +324,8 @@ export class Monitor extends Feature {
       this.#delivery.recordSent(this.room.membership.ownLeaf, this.#heartbeats.sent);
       const subscriptions = this.room.feature(Subscriptions);
       const want = subscriptions.subscribesToAll;
-      const report = { members: members.leaves.length, want, pending: this.#pending.overdue() };
-      await this.#heartbeats.send(now, this.#disorder.ordering, report);
+      const [count, pending] = [members.leaves.length, this.#pending.overdue()];
+      await this.#heartbeats.send(now, this.#disorder.ordering, { members: count, want, pending });
       const wanted = want ? null : (leaf: number) => subscriptions.subscribed(leaf);
       this.#judgeDelivery(this.room.membership.ownLeaf, this.#heartbeats.got, now, wanted);
     }
@@ -357,7 +359,7 @@ export class Monitor extends Feature {
     this.#silence.heard(leaf, acknowledged, now);
     this.#disorder.heard(beat, now);
     this.#delivery.recordSent(leaf, beat.sent);
-    if (beat.want) this.#judgeDelivery(leaf, new Map(beat.got.map((g) => [g.leaf, new Map(g.frames)])), now);
+    if (beat.want && same(beat.incarnation, this.room.incarnation ?? new Uint8Array())) this.#judgeDelivery(leaf, new Map(beat.got.map((g) => [g.leaf, new Map(g.frames)])), now);
     else this.#delivery.stopJudging(leaf);
     this.#removals.heard(leaf, beat.slot);
     this.#pending.heard(beat);
@@ -409,8 +411,7 @@ export class Monitor extends Feature {
   #tellUnanswered(missing: readonly number[]): void {
     const who = this.#members.names(missing);
     const minutes = Math.round(this.#answerAge / 60);
-    const alarm = this.#answerAge < OLD_ANSWER ? sentences.alarm("stale.new", { who }) : null;
-    this.room.tell(alarm ?? sentences.alarm("stale.old_answer", { who, minutes }));
+    this.room.tell(this.#answerAge < OLD_ANSWER ? sentences.alarm("stale.new", { who }) : sentences.alarm("stale.old_answer", { who, minutes }));
   }
 
   #judgeDelivery(
@@ -488,7 +489,6 @@ export class Monitor extends Feature {
           : sentence(`stream.${kind}`, { whose: this.#members.name(leaf) });
       });
   }
-
 }
 
 /** Reasons that no audio and video are sent, where a missing beat or a beat's content is the cause. */

@@ -7,6 +7,8 @@ import { type MemberTable, without } from "./memberTable";
 
 /** Seconds for which a change may be on its way to us while others have it. */
 export const WITHHELD = 3;
+/** Seconds for which further claims are awaited, for one alarm. */
+export const GATHER = 1;
 /** Seconds for which a single member's claim of a later slot stops us, while all others are with us. */
 export const DOUBT = 15;
 
@@ -26,6 +28,8 @@ export class Withholding {
   // Reported so far.
   #withheld = new Set<number>();
   #withheldAt = 0;
+  /** Two members have reported the same. */
+  #proven = false;
   #serverWithholds = false;
   readonly #forkReporters = new Set<number>();
 
@@ -111,15 +115,23 @@ export class Withholding {
     const ahead = this.ahead(now);
     if (room.stuckAt !== null || room.seeksReadmission) return false;
     const told = this.isReported;
-    // Later claims of the same are no news, unless the first claim has stood alone for long.
-    const more = without(ahead, this.#withheld).size > 0 && now - this.#withheldAt > DOUBT;
+    const proven = ahead.size > 1;
+    const waits = ![...this.#ahead.values()].some(({ since }) => now - since > WITHHELD + GATHER);
+    if (ahead.size === 1 && this.#ahead.size > 1 && waits) return false; // others follow in a moment: one alarm
+    // Later claims of the same are no news, unless the first claim has stood alone for long, or they prove it.
+    const again = now - this.#withheldAt > DOUBT || !this.#proven;
+    const more = without(ahead, this.#withheld).size > 0 && again;
+    this.#proven = proven || (ahead.size > 0 && this.#proven);
     const alarm = (ahead.size > 0 || late) && (!told || more);
     if (alarm) {
       this.#withheldAt = now;
       const slot = Math.max(...[...this.#ahead.values()].map((a) => a.slot), room.serverSlot ?? 0);
       // An opening is the server's word too, and a host or former host can have signed it.
       if (ahead.size === 0) room.tell(sentences.alarm("withheld.server", { slot }));
-      else room.tell(sentences.alarm("withheld", { slot, who: this.#members.names(ahead) }));
+      else {
+        const args = { slot, who: this.#members.names(ahead), origin: room.here.origin };
+        room.tell(sentences.alarm(proven ? "withheld.proven" : "withheld", args));
+      }
     } else if (told && ahead.size === 0 && !late) {
       room.tell(sentences.status("cleared.handed_over"));
     }

@@ -1,0 +1,194 @@
+"""The meeting at a second server besides its own (protocol section 12).
+
+In a mirrored meeting, heartbeats also go through the next server of the policy's list: each server brings
+what the other one withholds. A member that departs knows the key of the place that the others had so far.
+They leave it for a new one, and stay for a while to be heard by members from whom the departure is withheld.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.kernel.feature import Feature
+from snugroom.client.session.kernel.places import further_place
+from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.second_room import SecondRoom
+from snugroom.client.session.kernel.verdict import Change
+from snugroom.client.session.monitor.monitor import Monitor
+
+#: Seconds for which all stay at the place of before a departure, to be heard there.
+FAREWELL: Final = 15.0
+#: Seconds for which one member stays there, to hand the departure over to members that missed it (M6).
+STRAGGLERS: Final = 60.0
+#: Seconds between the first and the last heartbeat that name a room at another server, or another room at
+#: ours, before that is told: two heartbeats, or three.
+ELSEWHERE: Final = 4.0
+HERE_APART: Final = 9.0
+
+
+class Mirror(Feature):
+    """One membership's second connections."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room)
+        self._mirror: SecondRoom | None = None
+        self._former: SecondRoom | None = None
+        self._move_key = room.membership.move_key
+        self._departure: tuple[int, bytes, float] | None = None  # slot, the move key before it, and when
+        self._origins: dict[bytes, str] = {}  # of the rooms that we have seen, by incarnation
+        self._room: bytes | None = None  # the incarnation of ours, and since when we are there
+        self._came_at = 0.0
+        #: Members in other rooms than ours, by leaf and incarnation: since when, and whether that was told.
+        self._apart: dict[tuple[int, bytes], tuple[float, bool]] = {}
+
+    @property
+    def _all(self) -> list[SecondRoom]:
+        return [each for each in (self._mirror, self._former) if each is not None]
+
+    @property
+    def _server(self) -> int:
+        """The server of the list where we are, from 1; 0 where the meeting began."""
+        here, listed = self.room.here, self.room.membership.policy.origins
+        return 1 + listed.index(here.origin) if not here.is_home and here.origin in listed else 0
+
+    # -- the connections -----------------------------------------------------------------------------
+
+    def further(self, what: ev.Received | ev.Lost, now: float) -> None:
+        second = next((each for each in self._all if each.endpoint == what.endpoint), None)
+        if second is None:
+            return
+        if isinstance(what, ev.Lost):
+            second.lost(now)
+            return
+        blob = second.received(what.message, now)
+        if blob is not None:
+            self.room.feature(Monitor).broadcast_received(blob, now)
+
+    def tick(self, now: float) -> None:
+        if self.room.needs_rejoin:
+            return
+        if self.room.here.is_outdated and self.room.handle:
+            self.room.look_elsewhere(now, self._server)
+        elif self.room.is_synced(now):
+            self._keep_mirror(now)
+            self._keep_former(now)
+            if self.room.membership.policy.mirrored:  # else no heartbeat comes from elsewhere
+                self._judge_elsewhere(now)
+        for second in self._all:
+            second.tick(now)
+
+    def adopted(self, change: Change, now: float) -> None:
+        m = self.room.membership
+        if m.move_key == self._move_key:
+            return
+        self._departure, self._move_key = (m.journal.slot, self._move_key, now), m.move_key
+        if self._mirror is not None:
+            self._close_former()
+            self._former, self._mirror = self._mirror, None
+            self._former.departs(m.journal.slot)
+
+    def _keep_mirror(self, now: float) -> None:
+        """Connect to the next server of the list, if the meeting is mirrored; leave any other."""
+        m, origin = self.room.membership, self.room.here.origin
+        listed = m.policy.origins
+        wanted = further_place(m, self._server % len(listed) + 1) if m.policy.mirrored and listed else None
+        if wanted is None or wanted.origin == origin:
+            self._close_mirror()
+        elif self._mirror is None or self._mirror.place.number != wanted.number:
+            self._close_mirror()
+            self._mirror = SecondRoom(self.room, self._free(), wanted, now)
+
+    def _keep_former(self, now: float) -> None:
+        """Stay where the others may look that do not know of a departure, for as long as that is our turn."""
+        departure = self._departure
+        if departure is None:
+            return
+        slot, key, at = departure
+        if now - at > STRAGGLERS:
+            self._departure = None
+            self._close_former()
+            return
+        helps = not self.room.here.is_home and self._is_lowest(now)
+        place = further_place(self.room.membership, self._server, key) if helps else None
+        if place is not None and (self._former is None or self._former.place.number != place.number):
+            self._close_former()
+            self._former = SecondRoom(self.room, self._free(), place, now, slot)
+        if self._former is not None:
+            self._former.hands_over_departure = helps
+            if not helps and now - at > FAREWELL:
+                self._close_former()
+
+    def _is_lowest(self, now: float) -> bool:
+        m = self.room.membership
+        return not any(
+            leaf < m.own_leaf and self.room.heard_recently(leaf, now) for leaf, _, _ in m.members()
+        )
+
+    def _free(self) -> ev.Endpoint:
+        used = {each.endpoint for each in self._all}
+        return ev.SECOND if ev.SECOND not in used else ev.THIRD
+
+    def _close_mirror(self) -> None:
+        if self._mirror is not None:
+            self._mirror.close()
+            self._mirror = None
+
+    def _close_former(self) -> None:
+        if self._former is not None:
+            self._former.close()
+            self._former = None
+
+    # -- hooks ---------------------------------------------------------------------------------------
+
+    def carry_over(self, old: Room) -> None:
+        for second in old.feature(Mirror)._all:
+            self.room.perform(ev.Disconnect(second.endpoint))
+
+    def ended(self) -> None:
+        self._close_mirror()
+        self._close_former()
+
+    def heartbeat_sent(self, blob: bytes) -> None:
+        for second in self._all:
+            if not second.hands_over_departure:
+                second.broadcast(blob)
+
+    def next_is_ready(self) -> bool:
+        return self._mirror is not None and self._mirror.is_ready
+
+    # -- members that are elsewhere --------------------------------------------------------------------
+
+    def _judge_elsewhere(self, now: float) -> None:
+        """Tell of members whose heartbeats go on naming another room than ours: they do not hear us."""
+        room = self.room
+        if room.incarnation is None:
+            return
+        if room.incarnation != self._room:
+            self._room, self._came_at = room.incarnation, now
+        self._origins[room.incarnation] = room.here.origin
+        if self._mirror is not None and self._mirror.incarnation is not None:
+            self._origins[self._mirror.incarnation] = self._mirror.place.origin
+        before, self._apart = self._apart, {}
+        due: dict[str, list[int]] = {}
+        for leaf, (incarnation, heard_at) in sorted(room.feature(Monitor).incarnations.items()):
+            if incarnation == room.incarnation or heard_at <= self._came_at:
+                continue
+            since, told = before.get((leaf, incarnation), (heard_at, False))
+            origin = self._origins.get(incarnation, room.here.origin)
+            if not told and heard_at - since > (HERE_APART if origin == room.here.origin else ELSEWHERE):
+                told = True
+                due.setdefault(origin, []).append(leaf)
+            self._apart[leaf, incarnation] = since, told
+        for origin in sorted(due):
+            self._tell_apart(due[origin], origin)
+
+    def _tell_apart(self, leaves: list[int], origin: str) -> None:
+        room, m = self.room, self.room.membership
+        names = [m.name(leaf) for leaf in leaves]
+        if names and origin == room.here.origin:
+            room.tell(sentences.alarm("reordered", who=names))  # the server shows them another room
+        elif names:
+            key = "elsewhere.host" if m.is_host(m.own_leaf) else "elsewhere"
+            room.tell(sentences.status(key, who=names, origin=origin))

@@ -1,0 +1,207 @@
+/**
+ * The meeting at a second server besides its own (protocol section 12).
+ *
+ * In a mirrored meeting, heartbeats also go through the next server of the policy's list: each server brings what the
+ * other one withholds. A member that departs knows the key of the place that the others had so far. They leave it for a
+ * new one, and stay for a while to be heard by members from whom the departure is withheld.
+ */
+import { type Bytes, hex, same } from "../../crypto/bytes";
+import * as sentences from "../catalogue/sentences";
+import { type Endpoint, type InputOf, SECOND, THIRD } from "../events";
+import { Feature } from "../kernel/feature";
+import { furtherPlace } from "../kernel/places";
+import type { Room } from "../kernel/ports";
+import { SecondRoom } from "../kernel/secondRoom";
+import type { Change } from "../kernel/verdict";
+import { Monitor } from "../monitor/monitor";
+
+/** Seconds for which all stay at the place of before a departure, to be heard there. */
+export const FAREWELL = 15;
+/** Seconds for which one member stays there, to hand the departure over to members that do not know of it (M6). */
+export const STRAGGLERS = 60;
+/**
+ * Seconds between the first and the last heartbeat that name a room at another server, or another room at ours, before
+ * that is told: two heartbeats, or three.
+ */
+export const ELSEWHERE = 4;
+export const HERE_APART = 9;
+
+interface Departure {
+  readonly slot: number;
+  /** The move key of before. */
+  readonly key: Bytes;
+  readonly at: number;
+}
+
+/** A member in another room than ours. */
+interface Apart {
+  readonly since: number;
+  told: boolean;
+}
+
+/** One membership's second connections. */
+export class Mirror extends Feature {
+  #mirror: SecondRoom | null = null;
+  #former: SecondRoom | null = null;
+  #moveKey: Bytes;
+  #departure: Departure | null = null;
+  /** The origins of the rooms that we have seen, by incarnation (hex). */
+  readonly #origins = new Map<string, string>();
+  /** The incarnation of ours, and since when we are there. */
+  #ours = "";
+  #cameAt = 0;
+  /** By leaf and incarnation. */
+  #apart = new Map<string, Apart>();
+
+  constructor(room: Room) {
+    super(room);
+    this.#moveKey = room.membership.moveKey;
+  }
+
+  get #all(): SecondRoom[] {
+    return [this.#mirror, this.#former].filter((each) => each !== null);
+  }
+
+  /** The server of the list where we are, from 1; 0 where the meeting began. */
+  get #server(): number {
+    const { here, membership } = this.room;
+    return here.isHome ? 0 : 1 + membership.policy.origins.indexOf(here.origin);
+  }
+
+  // -- the connections ------------------------------------------------------------------------------------
+
+  override async further(what: InputOf<"Received"> | InputOf<"Lost">, now: number): Promise<void> {
+    const second = this.#all.find(({ endpoint }) => endpoint.further === what.endpoint.further);
+    if (second === undefined) return;
+    if (what.type === "Lost") return second.lost(now);
+    const blob = await second.received(what.message, now);
+    if (blob !== null) await this.room.feature(Monitor).broadcastReceived(blob, now);
+  }
+
+  override async tick(now: number): Promise<void> {
+    if (this.room.needsRejoin) return;
+    if (this.room.handle.length > 0 && (await this.room.here.isOutdated())) await this.room.lookElsewhere(now, this.#server);
+    else if (this.room.isSynced(now)) {
+      await this.#keepMirror(now);
+      await this.#keepFormer(now);
+      if (this.room.membership.policy.mirrored) this.#judgeElsewhere(now); // else no heartbeat comes from elsewhere
+    }
+    for (const second of this.#all) await second.tick(now);
+  }
+
+  override adopted(_change: Change, now: number): void {
+    const { journal, moveKey } = this.room.membership;
+    if (same(moveKey, this.#moveKey)) return;
+    this.#departure = { slot: journal.slot, key: this.#moveKey, at: now };
+    this.#moveKey = moveKey;
+    if (this.#mirror === null) return;
+    this.#closeFormer();
+    this.#former = this.#mirror;
+    this.#mirror = null;
+    this.#former.departs(journal.slot);
+  }
+
+  /** Connect to the next server of the list, if the meeting is mirrored; leave any other. */
+  async #keepMirror(now: number): Promise<void> {
+    const { membership: m, here } = this.room;
+    const { mirrored, origins } = m.policy;
+    const next = (this.#server % origins.length) + 1;
+    const wanted = mirrored && origins.length > 0 ? await furtherPlace(m, next) : null;
+    if (wanted === null || wanted.origin === here.origin) return this.#closeMirror();
+    if (this.#mirror !== null && same(this.#mirror.place.number, wanted.number)) return;
+    this.#closeMirror();
+    this.#mirror = new SecondRoom(this.room, this.#free(), wanted, now);
+  }
+
+  /** Stay where the others may look that do not know of a departure, for as long as that is our turn. */
+  async #keepFormer(now: number): Promise<void> {
+    if (this.#departure === null) return;
+    const { slot, key, at } = this.#departure;
+    if (now - at > STRAGGLERS) {
+      this.#departure = null;
+      return this.#closeFormer();
+    }
+    const helps = !this.room.here.isHome && this.#isLowest(now);
+    const place = helps ? await furtherPlace(this.room.membership, this.#server, key) : null;
+    if (place !== null && (this.#former === null || !same(this.#former.place.number, place.number))) {
+      this.#closeFormer();
+      this.#former = new SecondRoom(this.room, this.#free(), place, now, slot);
+    }
+    if (this.#former === null) return;
+    this.#former.handsOverDeparture = helps;
+    if (!helps && now - at > FAREWELL) this.#closeFormer();
+  }
+
+  #isLowest(now: number): boolean {
+    const m = this.room.membership;
+    return !m.members().some(({ leaf }) => leaf < m.ownLeaf && this.room.heardRecently(leaf, now));
+  }
+
+  #free(): Endpoint {
+    return this.#all.some(({ endpoint }) => endpoint === SECOND) ? THIRD : SECOND;
+  }
+
+  #closeMirror(): void {
+    this.#mirror?.close();
+    this.#mirror = null;
+  }
+
+  #closeFormer(): void {
+    this.#former?.close();
+    this.#former = null;
+  }
+
+  // -- hooks ----------------------------------------------------------------------------------------------
+
+  override carryOver(old: Room): void {
+    for (const { endpoint } of old.feature(Mirror).#all) this.room.perform({ type: "Disconnect", endpoint });
+  }
+
+  override ending(): void {
+    this.#closeMirror();
+    this.#closeFormer();
+  }
+
+  override heartbeatSent(blob: Bytes): void {
+    for (const second of this.#all) if (!second.handsOverDeparture) second.broadcast(blob);
+  }
+
+  override nextIsReady(): boolean {
+    return this.#mirror?.isReady ?? false;
+  }
+
+  // -- members that are elsewhere -------------------------------------------------------------------------
+
+  /** Tell of members whose heartbeats go on naming another room than ours: they do not hear us. */
+  #judgeElsewhere(now: number): void {
+    const { incarnation: ours, here, membership: m } = this.room;
+    if (ours === null) return;
+    if (hex(ours) !== this.#ours) [this.#ours, this.#cameAt] = [hex(ours), now];
+    this.#origins.set(hex(ours), here.origin);
+    const { incarnation, place } = this.#mirror ?? {};
+    if (incarnation && place) this.#origins.set(hex(incarnation), place.origin);
+    const before = this.#apart;
+    this.#apart = new Map();
+    const due = new Map<string, number[]>();
+    for (const { leaf } of m.members()) {
+      const last = this.room.feature(Monitor).lastRoom(leaf);
+      if (last === null || same(last[0], ours) || last[1] <= this.#cameAt) continue;
+      const key = `${leaf} ${hex(last[0])}`;
+      const apart = before.get(key) ?? { since: last[1], told: false };
+      this.#apart.set(key, apart);
+      const origin = this.#origins.get(hex(last[0])) ?? here.origin;
+      if (apart.told || last[1] - apart.since <= (origin === here.origin ? HERE_APART : ELSEWHERE)) continue;
+      apart.told = true;
+      due.set(origin, [...(due.get(origin) ?? []), leaf]);
+    }
+    for (const origin of [...due.keys()].sort()) this.#tellApart(due.get(origin) ?? [], origin);
+  }
+
+  #tellApart(leaves: readonly number[], origin: string): void {
+    const { membership: m, here } = this.room;
+    const who = leaves.map((leaf) => m.name(leaf));
+    // At our own server: it shows them another room.
+    if (origin === here.origin) this.room.tell(sentences.alarm("reordered", { who }));
+    else this.room.tell(sentences.status(m.isHost(m.ownLeaf) ? "elsewhere.host" : "elsewhere", { who, origin }));
+  }
+}
