@@ -24,12 +24,14 @@ class Scene:
     names: tuple[str, ...] = ("Ada", "Bo", "Cem")
     #: The servers that the host names beside the hostile one: "honest" or "hostile".
     servers: tuple[str, ...] = ()
+    #: Whether the meeting's heartbeats go through the first of these as well.
+    mirror: bool = False
 
 
 async def perform(scene: Scene) -> Facts:
     """Hold the meeting, do the act and return the facts. SceneError or ServerError if it cannot be held."""
     began = asyncio.get_running_loop().time()
-    async with staged(scene.names, scene.servers) as stage:
+    async with staged(scene.names, scene.servers, mirror=scene.mirror) as stage:
         await stage.gather()
         outcome = await scene.play(stage)
         return stage.facts(outcome, began)

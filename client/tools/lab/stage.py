@@ -49,12 +49,15 @@ class Stage:
         names: Sequence[str],
         servers: Sequence[str] = (),
         further: Sequence[Operator] = (),
+        *,
+        mirror: bool = False,
     ) -> None:
         self.operator = operator
         self.names = tuple(names)
         #: The origins of further servers, which the host names, and the operators of the hostile ones.
         self.servers = [canonical_origin(each) for each in servers]
         self.further = further
+        self._mirror = mirror
         self.truth = GroundTruth()
         self.honest: list[Member] = []
         self.others: list[Member] = []
@@ -124,7 +127,7 @@ class Stage:
 
     async def gather(self) -> None:
         """Begin the meeting: all members join in order and receive media. SceneError on failure."""
-        self.open(self.names[0])
+        self.open(self.names[0], options=Options(mirror=self._mirror))
         await self.need(lambda: bool(self.host.links), "the host has no link")
         for name in self.names[1:]:
             self.knock(name)
@@ -257,7 +260,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(names: Sequence[str], servers: Sequence[str] = ()) -> AsyncIterator[Stage]:
+async def staged(
+    names: Sequence[str], servers: Sequence[str] = (), *, mirror: bool = False
+) -> AsyncIterator[Stage]:
     """A stage with its server, and further ones ("honest", "hostile"). All stop on exit, on errors too."""
     async with contextlib.AsyncExitStack() as stack:
         operator = await stack.enter_async_context(Operator())
@@ -266,7 +271,7 @@ async def staged(names: Sequence[str], servers: Sequence[str] = ()) -> AsyncIter
             for kind in servers
         ]
         hostile = [each for each in others if isinstance(each, Operator)]
-        stage = Stage(operator, names, [each.url for each in others], hostile)
+        stage = Stage(operator, names, [each.url for each in others], hostile, mirror=mirror)
         try:
             yield stage
             stage.raise_failures()

@@ -23,6 +23,7 @@ def scene(
     *,
     names: tuple[str, ...] = ("Ada", "Bo", "Cem"),
     servers: tuple[str, ...] = (),
+    mirror: bool = False,
 ) -> Callable[[Play], Play]:
     """Register the decorated function as a scene. The function's name is the scene's id."""
 
@@ -37,6 +38,7 @@ def scene(
                 play=play,
                 names=names,
                 servers=servers,
+                mirror=mirror,
             )
         )
         return play

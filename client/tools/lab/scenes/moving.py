@@ -8,8 +8,8 @@ import signal
 from snugroom.client.session import events as ev
 from snugroom.client.tools.lab.scenes.book import goes_on, scene
 from snugroom.client.tools.lab.scenes.ending import false_words, wanting
-from snugroom.client.tools.lab.stage import Stage
-from snugroom.client.tools.lab.verdict import Outcome, impossible
+from snugroom.client.tools.lab.stage import Stage, room_of
+from snugroom.client.tools.lab.verdict import Outcome, detected, impossible
 
 _THEME = "ending"
 #: Seconds until everybody has read what was written after the act.
@@ -112,3 +112,58 @@ async def moved_evicted(stage: Stage) -> Outcome:
     if ("Ada", "Are we among ourselves?") in mallory.said:
         harms.append("the removed member read on")
     return _outcome(took, harms, "the next server, without Mallory,")
+
+
+@scene(
+    _THEME,
+    "case 1",
+    impossible(),
+    "The operator keeps two of four members out, who meet at the next server; with half of the members "
+    "missing, nobody sends anything at either. The host has everybody go on at the next server, and all four "
+    "meet there.",
+    servers=("honest",),
+    names=("Ada", "Bo", "Cem", "Dana"),
+)
+async def moved_half(stage: Stage) -> Outcome:
+    """Half is no majority: sending waits on both sides until the sides have met."""
+    await stage.act("kick", victim=3, others=[4])
+    paused = await stage.until(lambda: all(stage.now - m.last_sealed > 2.0 for m in stage.honest), 40.0)
+    stage.host.do(ev.Move())
+    took, harms = await _went_on(stage, "There you are.")
+    if not paused:
+        harms.append("members went on sending although half of them were missing")
+    return _outcome(took, harms, "the next server")
+
+
+@scene(
+    _THEME,
+    "case 2",
+    detected("withheld", within=8.0),
+    "A host removes somebody, and the operator keeps that from one member, with all heartbeats that speak of "
+    "it. In a mirrored meeting they also come by the second server, and that member is told within seconds "
+    "which server withholds a change.",
+    names=("Ada", "Bo", "Cem", "Eve"),
+    servers=("honest",),
+    mirror=True,
+)
+async def mirror_tells(stage: Stage) -> Outcome:
+    """Two members have signed what one server keeps back, and the other one has delivered it."""
+    bo, eve = stage.member("Bo"), stage.member("Eve")
+    await stage.need(
+        lambda: all(room_of(m.session).next_is_ready for m in stage.honest), "not everybody is at the mirror"
+    )
+    stage.honest.remove(eve)
+    stage.others.append(eve)
+    await stage.act("withhold", victims=[2, 4])
+    stage.host.do(ev.Remove(stage.host.leaf_of("Eve")))
+    await stage.told(["withheld"], 20.0, [bo])
+    heard = eve.last_opened.get("Bo", 0.0) > (stage.act_at or 0.0)
+    notes = bo.since(stage.act_at or 0.0)
+    named = any(each.kind == "withheld" and stage.operator.url in each.text for each in notes)
+    harms = [] if named else ["Bo was not told which server withholds the change"]
+    if not await stage.until(lambda: stage.now - bo.last_sealed > 2.0, 10.0):
+        harms.append("Bo's media went on to somebody who had been removed")
+    return Outcome(
+        heard, "Bo was told within seconds that this server keeps a change back.", watchers=("Bo",),
+        harms=tuple(harms),
+    )  # fmt: skip
