@@ -6,8 +6,9 @@ a line ``disclosure JSON`` (`server.disclosure.view`). Standard error has the lo
 certificate again.
 
 At the first SIGTERM or SIGINT the server opens no more rooms, waits up to `drain_time` for meetings to end,
-and sends all connections a last message. A second signal ends the process at once. The exit statuses are
-`STOPPED`, `USAGE`, `CANNOT_START` and `logs.OUT_OF_MEMORY`.
+and sends all connections a last message. A second signal ends the process at once. With ``--until-eof``, the
+end of standard input stops the server like a first signal. The exit statuses are `STOPPED`, `USAGE`,
+`CANNOT_START` and `logs.OUT_OF_MEMORY`.
 """
 
 from __future__ import annotations
@@ -117,6 +118,11 @@ def parser() -> argparse.ArgumentParser:
         help="let this user's other processes read the server's memory, as `snug demo` does",
     )
     parser.add_argument(
+        "--until-eof",
+        action="store_true",
+        help="stop when standard input ends, and so with the program that holds its other end",
+    )
+    parser.add_argument(
         "--hostile",
         metavar="ACT[,ACT]",
         help="turn against the meetings here when told to on standard input; list shows what can be done",
@@ -151,6 +157,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     config.check_ports(settings)
     if arguments.hostile and settings.workers > 1:
         raise ConfigError("a hostile server has its media in the one process: leave out --workers")
+    if arguments.hostile and arguments.until_eof:
+        raise ConfigError("a hostile server takes orders on standard input: leave out --until-eof")
     if arguments.hostile and settings.nodes is not None:
         raise ConfigError("a hostile server is the only one: leave out [nodes]")
     return settings
@@ -266,7 +274,30 @@ async def _forget(server: Server) -> None:
                 server.forgetting.left(server.clock())  # try again
 
 
-async def _serve(settings: Settings, hostile: str | None, in_process: bool) -> None:
+def _stop_at_eof(stop: asyncio.Event) -> None:
+    """Set `stop` when standard input ends. Raises ConfigError if it is a file, or closed."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        try:
+            ended = not os.read(0, 1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            ended = True
+        if ended:
+            loop.remove_reader(0)
+            stop.set()
+
+    try:
+        if sys.stdin is None:
+            raise OSError("it is closed, and another file may have its number")
+        loop.add_reader(0, read)
+    except OSError:
+        raise ConfigError("--until-eof waits for the end of a pipe: standard input is none") from None
+
+
+async def _serve(settings: Settings, hostile: str | None, in_process: bool, until_eof: bool = False) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -278,6 +309,8 @@ async def _serve(settings: Settings, hostile: str | None, in_process: bool) -> N
 
     for number in _ENDS:
         loop.add_signal_handler(number, asked)
+    if until_eof:
+        _stop_at_eof(stop)
     server = _make(settings, hostile, in_process)
     console = _Console(server, settings)
     starting = loop.create_task(_start(server, console))
@@ -316,7 +349,7 @@ def main(argv: Sequence[str] | None = None, *, in_process: bool = False) -> int:
             print(run.listing())
             return STOPPED
         memory.freeze()
-        asyncio.run(_serve(settings, arguments.hostile, in_process))
+        asyncio.run(_serve(settings, arguments.hostile, in_process, arguments.until_eof))
     except (ConfigError, StartError) as error:
         logs.writer(logs.STDERR).put(f"snug-server: {error}")
         return USAGE if isinstance(error, ConfigError) else CANNOT_START

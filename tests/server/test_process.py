@@ -72,7 +72,7 @@ class Process:
 
 
 @asynccontextmanager
-async def running(*arguments: str, **environ: str) -> AsyncIterator[Process]:
+async def running(*arguments: str, stdin: int | None = None, **environ: str) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-X",
@@ -82,6 +82,7 @@ async def running(*arguments: str, **environ: str) -> AsyncIterator[Process]:
         *(arguments or ("--listen", "127.0.0.1:0")),
         cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "", **environ},
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -100,7 +101,10 @@ async def running(*arguments: str, **environ: str) -> AsyncIterator[Process]:
 async def fails(*arguments: str) -> tuple[int, str]:
     """Exit status and standard error of one that doesn't start."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "snugroom.server", *arguments, cwd=ROOT, stderr=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "snugroom.server", *arguments),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(PATIENCE):
         _, stderr = await process.communicate()
@@ -117,6 +121,23 @@ async def test_signals_tell_everybody_and_exit_0() -> None:
             for who in (member, outside):
                 assert isinstance(await who.dropped("stopping"), Closing)
             assert await ending == (0, "")
+
+
+async def test_the_end_of_its_input_stops_it_as_a_signal_does() -> None:
+    theirs, ours = os.pipe()
+    async with running("--listen", "127.0.0.1:0", "--until-eof", stdin=theirs) as server:
+        os.close(theirs)
+        async with visiting(server.url) as place:
+            member = await (await place.guest()).member()
+            os.write(ours, b"no end\n")
+            await member.say(commit(1))
+            await member.expect(Committed)
+            async with place.http.get(f"{place.url}/readyz") as answer:
+                assert answer.status == 200, "it does not stop"
+            os.close(ours)
+            assert isinstance(await member.dropped("stopping"), Closing)
+        async with asyncio.timeout(PATIENCE):
+            assert await server.process.wait() == 0
 
 
 async def test_a_deaf_member_does_not_keep_it_from_stopping() -> None:
@@ -159,6 +180,8 @@ async def test_a_failed_start_gives_one_sentence_and_a_status(tmp_path: Path) ->
             (("--listen", f"127.0.0.1:{port}"), 3, "in use"),
             (("--listen", "127.0.0.1:0", "--metrics", f"127.0.0.1:{port}"), 3, "in use"),
             (("--listen", "nowhere"), 2, "HOST:PORT"),
+            (("--listen", "127.0.0.1:0", "--until-eof"), 2, "the end of a pipe"),
+            (("--until-eof", "--hostile", "kick"), 2, "leave out --until-eof"),
             (("--config", str(settings)), 2, "max_memebers"),
             (("--config", str(tmp_path / "none")), 2, "can't be read"),
         ):
