@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import aiohttp
@@ -90,7 +91,8 @@ class Connection:
 
     `make_engine` is called once the session has entered the room, when its leaf is known; it may return None
     for no media. `on_event` receives every event, in order; `on_save` receives data to write to files;
-    `on_message` receives every server message before the session does (for measurements).
+    `on_message` receives every server message before the session does (for measurements). `addresses`: the
+    URLs to connect to in place of some origins.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Connection:
         on_message: Callable[[ev.Endpoint, messages.ServerMessage], None] | None = None,
         on_save: Callable[[ev.Save], None] | None = None,
         clock: Clock | None = None,
+        addresses: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.session = session
         self.clock = clock or Clock()
@@ -112,6 +115,7 @@ class Connection:
         self._on_event = on_event
         self._on_message = on_message
         self._on_save = on_save
+        self._addresses = addresses
         self._http: aiohttp.ClientSession | None = None
         self._connections: dict[ev.Endpoint, asyncio.Task[None]] = {}
         self._queues: dict[ev.Endpoint, asyncio.Queue[bytes]] = {}
@@ -187,7 +191,8 @@ class Connection:
                     if queue is not None:
                         queue.put_nowait(messages.encode(message))
                 case ev.Connect(endpoint, path, origin):
-                    self._connect(endpoint, (origin or self.session.origin) + path)
+                    origin = origin or self.session.origin
+                    self._connect(endpoint, self._addresses.get(origin, origin) + path)
                 case ev.Disconnect(endpoint):
                     self._closing.add(endpoint)
                     if endpoint == ev.ROOM:  # the next connection is another one for the media server, too

@@ -111,6 +111,9 @@ class JsonOutput:
         """Print a note about this program itself."""
         self._line({"event": kind, "text": text, **more})
 
+    #: For a person it looks different.
+    warn = note
+
     def summary(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
         """Print the final counters."""
         self.media(rows)

@@ -7,6 +7,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any
 from snugroom.client.cli import language, permission
 from snugroom.client.cli.arguments import count, duration, link_of, usage
 from snugroom.client.cli.json_output import JsonOutput
-from snugroom.client.cli.output import HumanOutput
+from snugroom.client.cli.landlord import Address, LandlordError, address, carry
+from snugroom.client.cli.output import HumanOutput, Output
 from snugroom.client.cli.participant import MediaChoice, Participant, check_folder
 from snugroom.client.files import host_recovery_file, passphrase
 from snugroom.client.files.contact_book import Book
@@ -96,6 +98,21 @@ def _host(parser: argparse.ArgumentParser) -> None:
         "it takes a second --server",
     )
     parser.add_argument(
+        "--landlord",
+        metavar="HOST:PORT",
+        nargs="?",
+        const=Address(),
+        type=address,
+        help="carry a server for this meeting on this computer, the last of the list; without --server the "
+        "meeting begins there; audio and video take the next port (default: 127.0.0.1 and free ports, which "
+        "only this computer reaches)",
+    )
+    parser.add_argument(
+        "--landlord-origin",
+        metavar="URL",
+        help="what members connect to instead of that address, such as an onion service",
+    )
+    parser.add_argument(
         "--keep", metavar="FILE", type=Path, help="write a sealed recovery file, to return after a crash"
     )
     parser.add_argument(
@@ -140,11 +157,22 @@ def _join(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_host(arguments: argparse.Namespace) -> int:
-    if (arguments.server is None) == (arguments.kept is None):
-        return usage("host takes --server URL for a new meeting, or --return FILE for the one that it names")
+    landlord: Address | None = arguments.landlord
+    begins = arguments.server is not None or (landlord is not None and arguments.kept is None)
+    if begins == (arguments.kept is not None):
+        return usage(
+            "host takes --server URL or --landlord for a new meeting, "
+            "or --return FILE for the one that it names"
+        )
+    if arguments.landlord_origin is not None and not (landlord and landlord.port):
+        return usage(
+            "--landlord-origin is about a port of --landlord: such as --landlord 127.0.0.1:8080 "
+            "--landlord-origin http://meet.example"
+        )
     if arguments.once and not arguments.invite:
         return usage('--once is about --invite: such as --invite "Ada" --once')
-    if arguments.mirror and len(set(arguments.server or ())) < 2:
+    further = len(set(arguments.server or ())) - 1 + (landlord is not None)
+    if arguments.mirror and (arguments.kept is not None or further < 1):
         return usage("--mirror takes a new meeting and a second --server: heartbeats go through it as well")
     return _run(arguments, _hosting)
 
@@ -153,12 +181,19 @@ def _run_join(arguments: argparse.Namespace) -> int:
     return _run(arguments, _joining)
 
 
-def _run(
-    arguments: argparse.Namespace,
-    start: Callable[[argparse.Namespace, Options], tuple[str, Callable[[float], Session]]],
-) -> int:
-    """Run a participant; `start` returns its name and the function that makes its session at a time."""
+#: Returns a participant's name, and the function that makes its session at a time.
+_Start = Callable[[argparse.Namespace, Options, Output, ExitStack], tuple[str, Callable[[float], Session]]]
+
+
+def _run(arguments: argparse.Namespace, start: _Start) -> int:
+    """Run a participant, and then all that `start` has given to its `ExitStack`."""
+    with ExitStack() as ends:
+        return _run_until(ends, arguments, start)
+
+
+def _run_until(ends: ExitStack, arguments: argparse.Namespace, start: _Start) -> int:
     spoken = language.chosen(arguments.lang, os.environ)
+    output = JsonOutput() if arguments.json else HumanOutput(language=spoken)
     media = MediaChoice(
         arguments.play,
         not arguments.no_audio,
@@ -172,23 +207,26 @@ def _run(
         for folder in _folders(arguments):
             check_folder(folder)
         book = _book(arguments)
-        name, make = start(arguments, _options(arguments, book))
+        name, make = start(arguments, _options(arguments, book), output, ends)
         recovery_file: RecoveryFile | None = getattr(arguments, "recovery_file", None)
         participant = Participant(
             make,
             name=name,
             media=media,
-            output=JsonOutput() if arguments.json else HumanOutput(language=spoken),
+            output=output,
             seconds=arguments.seconds,
             book=book,
             pictures=arguments.pictures,
             recovery_file=recovery_file,
+            landlord=getattr(arguments, "carried", None),
         )
         if recovery_file is not None and (kept := recovery_file.outdated(participant.session)) is not None:
             recovery_file.write(kept)
     except permission.MeansError as error:
         usage(in_language(error.args[0], spoken))
         return error.status
+    except LandlordError as error:
+        return usage(in_language(error.args[0], spoken))
     except (SourceError, SealedFileError, passphrase.PassphraseError, SnugCryptoError, LabelError) as error:
         return usage(in_language(reasons.in_full(error), spoken))
     return asyncio.run(participant.run())
@@ -200,7 +238,9 @@ def _folders(arguments: argparse.Namespace) -> list[Path]:
     return [*evidence, *([] if arguments.pictures is None else [arguments.pictures])]
 
 
-def _hosting(arguments: argparse.Namespace, options: Options) -> tuple[str, Callable[[float], Session]]:
+def _hosting(
+    arguments: argparse.Namespace, options: Options, output: Output, ends: ExitStack
+) -> tuple[str, Callable[[float], Session]]:
     arguments.recovery_file = None
     if arguments.kept is not None:
         phrase = _phrase(arguments, arguments.kept)
@@ -209,7 +249,12 @@ def _hosting(arguments: argparse.Namespace, options: Options) -> tuple[str, Call
     if arguments.keep is not None:
         arguments.recovery_file = RecoveryFile(arguments.keep, _phrase(arguments, arguments.keep, twice=True))
     servers = [canonical_origin(each) for each in arguments.server or ()]
-    origin = kept.origin if arguments.kept is not None else servers[0]
+    if arguments.kept is not None:
+        servers = [kept.origin, *kept.servers]
+    if arguments.landlord is not None:
+        arguments.carried = carry(arguments, servers, output, ends)
+        servers.append(arguments.carried.origin)
+    origin = servers[0]
     options = replace(options, permission=permission.means(arguments, origin))
     if arguments.kept is not None:
         return kept.name, lambda now: Session.rejoin_as_host(kept, options=options, now=now)
@@ -228,7 +273,9 @@ def _hosting(arguments: argparse.Namespace, options: Options) -> tuple[str, Call
     return name, lambda now: make(now=now)
 
 
-def _joining(arguments: argparse.Namespace, options: Options) -> tuple[str, Callable[[float], Session]]:
+def _joining(
+    arguments: argparse.Namespace, options: Options, output: Output, ends: ExitStack
+) -> tuple[str, Callable[[float], Session]]:
     link = link_of(arguments.link, language.chosen(arguments.lang, os.environ))
     name = arguments.name or _some_name()
     make = partial(Session.join, link, name=name, greeting=arguments.greeting, options=options)

@@ -286,6 +286,10 @@ class HumanOutput:
         """Print a note about this program itself."""
         self._speech.hint(text)
 
+    def warn(self, kind: str, text: str, **more: Any) -> None:
+        """Print a note that a person must not miss."""
+        self._speech.warn(text)
+
     def summary(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
         """Print a table of the frames received from each member."""
         listed = [row for row in rows if row[0].leaf is not None]

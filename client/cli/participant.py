@@ -18,6 +18,7 @@ from snugroom.client.cli import input_lines
 from snugroom.client.cli.commands import CommandError, parse_human, parse_json
 from snugroom.client.cli.input_lines import LINE_MAX, InputEndedError, WrongLines
 from snugroom.client.cli.json_output import JsonOutput
+from snugroom.client.cli.landlord import Landlord
 from snugroom.client.cli.output import Output
 from snugroom.client.cli.saved_files import SavedFiles
 from snugroom.client.cli.status import Status
@@ -105,6 +106,7 @@ class Participant:
         book: Book | None = None,
         pictures: Path | None = None,
         recovery_file: RecoveryFile | None = None,
+        landlord: Landlord | None = None,
         read_input: bool = True,
     ) -> None:
         self._clock = Clock()
@@ -115,6 +117,7 @@ class Participant:
         self._book = book
         self._saved_files = SavedFiles(output, pictures)
         self._recovery_file = recovery_file
+        self._landlord = landlord
         self._read_input = read_input
         self._names: dict[int, str] = {}
         self._files: dict[str, int] = {}  # arriving file -> leaf of its sender
@@ -131,6 +134,7 @@ class Participant:
             on_event=self._event,
             on_save=self._saved_files.save,
             clock=self._clock,
+            addresses={} if landlord is None else landlord.addresses,
         )
 
     @property
@@ -155,6 +159,10 @@ class Participant:
             return
         self._tell_early()
         self._output.event(event)
+        if self._landlord is not None:
+            greeting = self._landlord.greeting(event, self.session.own_leaf)
+            if greeting is not None:
+                asyncio.get_running_loop().call_soon(self._feed, greeting)
 
     def _tell_early(self) -> None:
         """Print what came of a room before the server had opened it: by now it has."""
@@ -306,6 +314,8 @@ class Participant:
             self._output.media(self._rows())
             self._tell_sending()
             self._tell_recording()
+            if self._landlord is not None:
+                self._landlord.tell_end(self._output)
             self._look_around()
 
     def _look_around(self) -> None:

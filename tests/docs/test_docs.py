@@ -266,6 +266,8 @@ def events() -> list[tuple[str, dict[str, Any]]]:
     make_own: Callable[..., OwnStats] = OwnStats
     all_of_them.append(json_output.sending_json(make_own(**own), None))
     all_of_them.append({"event": "recording", "text": "", "path": ""})  # as Participant.run notes it
+    noted = {"text": "", "state": "", "origin": None, "pid": None}
+    all_of_them.append({"event": "landlord", **noted})  # as landlord.carry notes it
     all_of_them.append({"event": "saved", "text": "", "what": "", "path": ""})  # as Keeper.save notes it
     return [(value["event"], value) for value in all_of_them]
 
@@ -285,7 +287,7 @@ def test_every_kind_of_status_is_documented() -> None:
 
 def test_every_note_is_documented() -> None:
     made = set(re.findall(r'output\.note\(\s*"(\w+)"', sources("client")))
-    assert made == {"recording", "saved"}
+    assert made == {"landlord", "recording", "saved"}
 
 
 def test_every_reason_for_the_end_is_documented() -> None:

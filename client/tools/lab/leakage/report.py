@@ -147,7 +147,8 @@ who is muted must stay below 0.55, otherwise the command fails.
 ended; how many participants are in a room; when somebody knocks; when the members change their keys, which
 they do when somebody joins or leaves; which connections send video; and when a connection sends something to
 the chat. A connection that is lost and restored keeps the numbers of its streams (SSRC), so the server can
-recognise it. Only its address can show the server whose connection it is.
+recognise it. Only its address can show the server whose connection it is. A host who carries a server
+(`snug host --landlord`) knows the names as a member, and can tell whose each connection and address is.
 
 ## How it is measured
 
