@@ -249,7 +249,8 @@ def _knock(host: Person, who: str) -> dict[str, Any] | None:
     return next((e for e in host.of("knock") if e["name"] == NAMES[who]), None)
 
 
-async def _let_in(host: Person, who: str) -> None:
+async def let_in(host: Person, who: str) -> None:
+    """Admit somebody who knocks."""
     await host.until(lambda: _knock(host, who), f"{who}'s knock")
     knock = _knock(host, who)
     assert knock is not None
@@ -280,7 +281,7 @@ async def _two_meet(record: Record) -> str:
     link = ada.of("invite")[0]["link"]
     recordings = ("--record", str(record.folder / "recordings"))
     await cem.start("join", link, "--greeting", GREETINGS["cem"], *recordings, noted=False)
-    await _let_in(ada, "cem")
+    await let_in(ada, "cem")
     await _all([ada, cem], lambda p: len(p.roster()) == 2, "two to be in")
     await _all([ada], lambda p: p.decoded("cem"), "Cem's media")
     await _all([cem], lambda p: p.decoded("ada"), "Ada's media")
@@ -299,7 +300,7 @@ async def _bob_comes(record: Record, server: int, link: str, held: dict[bytes, b
     await ada.until(lambda: _knock(ada, "bob"), "Bob's knock")
     for person in (bob, ada):
         record.at_the_door[person.who] = await asyncio.to_thread(snapshot, person.pid, held)
-    await _let_in(ada, "bob")
+    await let_in(ada, "bob")
     everybody = [ada, cem, bob]
     await _all(everybody, lambda p: len(p.roster()) == 3, "three to be in")
     record.entrance = bob.of("roster")[0]["epoch"]

@@ -247,6 +247,13 @@ def watch_wire(tap: Tap) -> None:
     _after(Frames, "seal", sealing)
 
 
+def open_landlord() -> None:
+    """Let a server that this participant carries be read, as `--inspectable` does."""
+    from snugroom.client.cli import landlord
+
+    landlord.COMMAND = (*landlord.COMMAND, "--inspectable")  # type: ignore[misc]  # final for everybody else
+
+
 def main() -> int:
     """Run `snug` with the arguments behind ``--``; returns its exit status."""
     parser = argparse.ArgumentParser()
@@ -265,6 +272,7 @@ def main() -> int:
             watch_secrets(secrets)
             watch_frames(secrets)
             watch_wire(Tap(tap_file))
+            open_landlord()
             from snugroom.client.cli.main import main as snug
 
             return snug(arguments.arguments)
