@@ -191,6 +191,9 @@ async def test_scenes_are_played_only_for_who_has_the_token(open_lecture: Lectur
                 address + "/lecture/play", json={"scene": "kicked"}, headers=headers
             ) as answer:
                 assert answer.status == 403
+            async with http.post(address + "/lecture/kill", headers=headers) as answer:
+                assert answer.status == 403
+                assert open_lecture.server.running
         headers = {**own, "X-Snug-Token": token}
         async with http.get(address + "/lecture/scenes", headers=headers) as answer:
             assert [one["scene"] for one in await answer.json()] == [scene.id for scene in SCENES]

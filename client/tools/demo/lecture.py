@@ -1,8 +1,8 @@
-"""``snug demo --lecture``: robots in a room, a member's page, the landlord's window, and the lab.
+"""``snug demo --lecture``: robots in a room, a member's page, the landlords' windows, and the lab.
 
-The member's page is the page of `snug page` with two additions: it shows the ratchet tree, and it plays the
-lab's scenes. Scenes run in separate processes and do not involve the room. Both addresses contain a token,
-and both are on 127.0.0.1 only.
+The member's page is the page of `snug page` with three additions: it shows the ratchet tree, it plays the
+lab's scenes, and it kills the room's server, so that the meeting goes on at the next one. Scenes run in
+separate processes and do not involve the room. All addresses contain a token, and are on 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -93,17 +93,22 @@ class OperatorServer(ServerProcess):
 
 
 class Theatre:
-    """Plays scenes for a page that presents the token, one at a time."""
+    """Plays scenes for a page that presents the token, one at a time, and kills the room's server.
 
-    def __init__(self, token: str) -> None:
+    `kill` does that, and returns the address of the next server's window.
+    """
+
+    def __init__(self, token: str, kill: Callable[[], Awaitable[str]]) -> None:
         self._token = token
+        self._kill = kill
         self._playing = False
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes ``GET /lecture/scenes`` and ``POST /lecture/play``."""
+        """Return the routes ``GET /lecture/scenes``, ``POST /lecture/play`` and ``POST /lecture/kill``."""
         return [
             web.get("/lecture/scenes", self._guarded(self._scenes)),
             web.post("/lecture/play", self._guarded(self._play)),
+            web.post("/lecture/kill", self._guarded(self._killed)),
         ]
 
     def _guarded(
@@ -117,6 +122,10 @@ class Theatre:
             return await handler(request)
 
         return guard
+
+    async def _killed(self, _: web.Request) -> web.Response:
+        """Kill the server, if it runs, and return ``{"window": ADDRESS}`` of the next one."""
+        return web.json_response({"window": await self._kill()}, headers={hdrs.CACHE_CONTROL: "no-store"})
 
     async def _scenes(self, _: web.Request) -> web.Response:
         return web.json_response(listed(), headers={hdrs.CACHE_CONTROL: "no-store"})
@@ -209,7 +218,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 class Lecture:
-    """The server, the robots and the member's page. All of them run inside ``async with``."""
+    """The servers, the robots and the member's page. All of them run inside ``async with``."""
 
     def __init__(self, port: int | None = None) -> None:
         self._port = port
@@ -217,7 +226,7 @@ class Lecture:
         self._robots: list[Robot] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
-        self.server = OperatorServer()
+        self.server, self.next_server = OperatorServer(), OperatorServer()
         #: Addresses to open: the member's page, with a token for the link, and the landlord's window.
         self.page = ""
         self.window = ""
@@ -236,27 +245,37 @@ class Lecture:
 
     @property
     def over(self) -> bool:
-        """Whether the server, or every robot in the room, is gone."""
-        return not self.server.running or all(task.done() for task in self._tasks)
+        """Whether both servers, or all robots in the room, are gone."""
+        gone = not self.server.running and not self.next_server.running
+        return gone or all(task.done() for task in self._tasks)
 
     async def _start(self) -> None:
         bundle = page.load()
-        await self._stack.enter_async_context(self.server)
+        for server in (self.server, self.next_server):
+            await self._stack.enter_async_context(server)
         self.window = self.server.window
         self._stack.push_async_callback(self._stop_robots)
         self.link = await self._gather()
-        theatre = Theatre(self._token).routes()
+        theatre = Theatre(self._token, self._kill).routes()
         origin = canonical_origin(self.server.url)
-        own = OwnPage(bundle, origin, self.link, lecture=True, routes=theatre)
+        servers = [canonical_origin(self.next_server.url)]
+        own = OwnPage(bundle, origin, self.link, servers=servers, lecture=True, routes=theatre)
         self._stack.push_async_callback(own.close)
         self.page = await own.start(self._port, query=f"?lecture={self._token}")
 
+    async def _kill(self) -> str:
+        if self.server.running:
+            await self.server.kill()
+        return self.next_server.window
+
     async def _gather(self) -> str:
         """Let the robots join; return the open link. ServerError on failure."""
-        origin = canonical_origin(self.server.url)
+        origin, following = (canonical_origin(each.url) for each in (self.server, self.next_server))
         host = self._robot(
             NAMES[0],
-            lambda now: Session.host(origin=origin, name=NAMES[0], title=TITLE, admission="ask", now=now),
+            lambda now: Session.host(
+                origin=origin, servers=[following], name=NAMES[0], title=TITLE, admission="ask", now=now
+            ),
         )
         if not await until(lambda: host.invite is not None, _COME_IN_TIME) or host.invite is None:
             raise ServerError("The host could not open the room.")
@@ -300,6 +319,8 @@ async def run(*, open_browser: bool, port: int | None = None) -> int:
         async with Lecture(port) as lecture:
             out.print(Text(f"A member's page: {lecture.page}"), soft_wrap=True)
             out.print(Text(f"The landlord's window: {lecture.window}"), soft_wrap=True)
+            following = lecture.next_server.window
+            out.print(Text(f"The window of the next server, for later: {following}"), soft_wrap=True)
             out.print(Text(f"The room's link: {lecture.link}"), soft_wrap=True)
             out.print(f"In the room: {', '.join(NAMES)}. Come in by the first, and watch in the second.")
             out.print(

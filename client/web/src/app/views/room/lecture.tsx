@@ -6,7 +6,7 @@ import { lecture } from "../../../words/lecture";
 import { speaker } from "../../../words/own";
 import type { TreeView } from "../../../worker/messages";
 import { Icon } from "../../icons";
-import { GUESSES, type Guess, noticed, play, type Played, scenes, type SceneView } from "./lecturePlay";
+import { GUESSES, type Guess, killServer, noticed, play, type Played, scenes, type SceneView } from "./lecturePlay";
 import { epochs, fresh, holders, layout } from "./lectureTree";
 import { useUi } from "./ui";
 
@@ -22,6 +22,7 @@ export function Lecture() {
   return (
     <>
       <Tree />
+      <Kill />
       <Lab />
     </>
   );
@@ -207,6 +208,39 @@ function Holds({ view, node }: { readonly view: TreeView; readonly node: number 
         {unmerged.length > 0 && ` ${say("unmerged", { names: listed(unmerged) })}`}
       </p>
     </div>
+  );
+}
+
+// -- the end of the server -----------------------------------------------------------------------------------
+
+function Kill() {
+  /** The address of the next server's window, once the server is killed. */
+  const stand = useSignal<"ready" | "killing" | "failed" | { readonly window: string }>("ready");
+  const { value } = stand;
+  const kill = (): void => {
+    stand.value = "killing";
+    void killServer().then((window) => {
+      stand.value = window === null ? "failed" : { window };
+    });
+  };
+  return (
+    <section class="panel-part stack tight" aria-labelledby="kill-title">
+      <h3 id="kill-title">{say("kill_title")}</h3>
+      <p class="note">{say("kill_text")}</p>
+      {typeof value === "string" ? (
+        <button type="button" class="button" disabled={value === "killing"} onClick={kill}>
+          {say("kill")}
+        </button>
+      ) : (
+        <p role="status">
+          {say("killed")}{" "}
+          <a href={value.window} target="_blank" rel="noreferrer">
+            {say("kill_window")}
+          </a>
+        </p>
+      )}
+      {value === "failed" && <p role="status">{say("failed")}</p>}
+    </section>
   );
 }
 

@@ -49,6 +49,16 @@ export async function scenes(): Promise<readonly SceneView[] | null> {
   }
 }
 
+/** Kill the room's server; return the address of the next server's window, null if that failed. */
+export async function killServer(): Promise<string | null> {
+  try {
+    const answer = await fetch("lecture/kill", { method: "POST", headers: headers() });
+    return answer.ok ? ((await answer.json()) as { readonly window: string }).window : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Play a scene to its end; "busy": another one is being played; null: it could not be played. */
 export async function play(scene: string, signal: AbortSignal): Promise<Played | "busy" | null> {
   try {
