@@ -158,6 +158,21 @@ def test_a_server_that_drops_a_meeting_is_reported_although_the_meeting_goes_on(
         assert shown["probe"]["receipt"]["server_key"] == shown["server_key"]
 
 
+def test_a_server_where_a_member_only_looks_for_the_others_has_not_dropped_it_again() -> None:
+    w, (ada, bo, cem) = moving(1531, "Ada", "Bo", "Cem")
+    w.unreachable.add(("Ada", OTHERS[0]))
+    w.drops(ORIGIN)
+    w.run(40)
+    assert w.at(OTHERS[0]) == {"Bo", "Cem"}
+    w.unreachable.clear()
+    talk(w, ada, [bo, cem], "found you", 60)
+    w.run(5)
+    assert ada.alarms.count("dropped") == 1
+    (shown,) = json.loads(ada.room.feature(Dropped).export(False, w.now))["exhibits"]
+    assert shown["origin"] == ORIGIN
+    assert shown["probe"]["receipt"]["server_key"] == shown["server_key"]
+
+
 def test_at_a_further_server_commits_wait_for_more_than_half() -> None:
     w, (ada, bo, cem) = moving(1540, "Ada", "Bo", "Cem")
     w.unreachable |= {(who, OTHERS[0]) for who in ("Bo", "Cem")} | {(who, OTHERS[1]) for who in ("Bo", "Cem")}

@@ -130,8 +130,8 @@ class Dropped(Feature):
     def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._ticked = inf
-        self._server_key: bytes | None = None  # as of the last time in step
-        self._origin: str | None = None  # of that server
+        self._server_key: bytes | None = None  # as of the last time in step, and where that was
+        self._origin = ""
         self._drop: Drop | None = None
         self._last: Drop | None = None  # the previous drop that was reported
         self._words: deque[ServerEvent] = deque(maxlen=evidence.SERVER_EVENTS_MAX)
@@ -142,8 +142,7 @@ class Dropped(Feature):
     def carry_over(self, old: Room) -> None:
         before = old.feature(Dropped)
         self._server_key, self._drop, self._last = before._server_key, before._drop, before._last
-        self._origin = before._origin
-        self._words = before._words
+        self._words, self._origin = before._words, before._origin
 
     # -- the connection ------------------------------------------------------------------------------
 
@@ -158,12 +157,14 @@ class Dropped(Feature):
             self._full.at, self._full.text = now, text
 
     def lost(self, why: str, now: float) -> None:
-        if self._server_key is None or self._origin != self.room.here.origin:
-            return  # we were never in, or elsewhere: this server could drop nothing
+        if self._server_key is None:
+            return  # we were never in: nothing could be dropped
+        here = self.room.here
+        if here.origin != self._origin:
+            return  # we only look whether the others are there
         if self._drop is None and not self.room.leaves_server:
             self._words.append(_word(now, "lost", why))
             beats, receipts = self._record()
-            here = self.room.here
             self._drop = Drop(now, beats, receipts, self._server_key, here.origin, here.elsewhere)
             self._lost_at.append(now)
 
@@ -355,7 +356,7 @@ class Dropped(Feature):
         if self._server_key is None:
             raise ValueError(sentence("cannot.no_evidence"))
         drops = [drop for drop in (self._last, self._drop) if drop is not None]
-        here = self.room.here.origin
+        here = self._origin
         about = drops[-1].origin if drops else here
         exhibits = [
             self._exhibit(drop, int(drop.at), drop.probe, names, now)

@@ -110,9 +110,9 @@ interface Full {
 /** Watches the room's connection, and keeps evidence of its end. */
 export class Dropped extends Feature {
   #ticked = Infinity;
-  /** As of the last time in step, and the origin of that server. */
+  /** As of the last time in step, and where that was. */
   #serverKey: Bytes | null = null;
-  #origin: string | null = null;
+  #origin = "";
   #drop: Drop | null = null;
   /** The previous drop that was reported. */
   #last: Drop | null = null;
@@ -128,6 +128,7 @@ export class Dropped extends Feature {
     this.#drop = before.#drop;
     this.#last = before.#last;
     this.#words = before.#words;
+    this.#origin = before.#origin;
   }
 
   // -- the connection --------------------------------------------------------------------------------------
@@ -151,9 +152,9 @@ export class Dropped extends Feature {
   }
 
   override lost(why: Sentence, now: number): void {
-    // We were never in, or elsewhere: this server could drop nothing.
-    if (this.#serverKey === null || this.#origin !== this.room.here.origin) return;
-    if (this.#drop !== null || this.room.leavesServer) return;
+    // null: we were never in, and nothing could be dropped.
+    if (this.#serverKey === null || this.#drop !== null || this.room.leavesServer) return;
+    if (this.room.here.origin !== this.#origin) return; // we only look whether the others are there
     this.#noted(now, "lost", reasons.plain(why));
     this.#drop = this.#newDrop(now, this.#serverKey);
     this.#lostAt.push(now);
@@ -397,7 +398,7 @@ export class Dropped extends Feature {
     if (this.#serverKey === null) throw new CommandError(sentence("cannot.no_evidence"));
     const exhibits: evidence.Exhibit[] = [];
     const drops = [this.#last, this.#drop].filter((drop) => drop !== null);
-    const here = this.room.here.origin;
+    const here = this.#origin;
     const about = drops.at(-1)?.origin ?? here;
     for (const drop of drops)
       if (drop.origin === about) exhibits.push(await this.#exhibit(drop, Math.floor(drop.at), drop.probe, names, now));
