@@ -17,7 +17,7 @@ names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -146,6 +146,20 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exhibits: Annotated[list[Exhibit], msgspec.Meta(min_length=1, max_length=EXHIBITS_MAX)]
 
 
+def statement(
+    *,
+    origin: str,
+    number: bytes,
+    server_key: bytes,
+    dropped_at: int,
+    at: int,
+    key: bytes,
+    signature: bytes = b"",
+) -> Exhibit:
+    """Return a short exhibit: the member with this leaf key lost the room then. `signature` may follow."""
+    return Exhibit(at, origin, number, server_key, dropped_at, [], [], [], None, [], key, signature)
+
+
 def probe_chain(number: bytes, beats: Sequence[SignedHeartbeat], receipts: Sequence[Receipt]) -> bytes:
     """Return the chain value (32 bytes) of a probe room: it commits to these heartbeats and receipts."""
     parts = [number, uint(len(beats), 2)]
@@ -186,13 +200,17 @@ def merge(files: Iterable[Evidence]) -> Evidence:
 
 @dataclass(frozen=True)
 class LastHeartbeat:
-    """The newest heartbeat of one key: Unix seconds by that member's clock, and its slot and chain."""
+    """The newest heartbeat of one key: Unix seconds by that member's clock, and its slot and chain.
+
+    `present` is the number of members in the room according to that heartbeat, its author included.
+    """
 
     key: bytes
     count: int  # number of this key's heartbeats in the file
     at: int
     slot: int
     chain: bytes
+    present: int
 
 
 @dataclass(frozen=True)
@@ -206,6 +224,23 @@ class SignedProbe:
     keys: int  # number of distinct leaf keys of these heartbeats
     same_server: bool  # whether `server_key` has also signed receipts of this room
     claimed_server: bool  # whether `server_key` is the room's server key according to the member
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The keys that signed that they lost the room at one server; each key counts once.
+
+    `first` and `last` are the earliest and latest `dropped_at`, in Unix seconds by each member's own clock.
+    """
+
+    server_key: bytes  # according to these exhibits
+    keys: tuple[bytes, ...]
+    heard: int  # number of these keys with a heartbeat in the file
+    first: int
+    last: int
+    #: The key of an exhibit whose probe `server_key` has signed, and the seconds between its `dropped_at` and
+    #: that probe by its clock. Of several, the shortest time; None without one.
+    probed: tuple[bytes, int] | None
 
 
 @dataclass(frozen=True)
@@ -231,6 +266,7 @@ class Findings:
     histories: dict[int, tuple[bytes, ...]]
     probes: tuple[SignedProbe, ...]
     names: tuple[NamedKey, ...]
+    losses: tuple[Loss, ...]  # by server key
 
     @property
     def equivocations(self) -> list[tuple[bytes, int]]:
@@ -297,11 +333,12 @@ def verify_evidence(evidence: Evidence) -> Findings:
             heartbeat = Heartbeat.decode(signed.beat)
             histories.setdefault(heartbeat.slot, set()).add(heartbeat.chain)
     names = {_name(leaf): None for exhibit in evidence.exhibits for leaf in exhibit.leaves}
+    members = _last_heartbeats(evidence.exhibits)
     return Findings(
         origin=first.origin,
         number=first.number,
         exhibits=tuple(evidence.exhibits),
-        members=_last_heartbeats(evidence.exhibits),
+        members=members,
         receipts={place: tuple(sorted(chains)) for place, chains in receipts.items()},
         histories={slot: tuple(sorted(chains)) for slot, chains in histories.items()},
         probes=tuple(
@@ -318,6 +355,7 @@ def verify_evidence(evidence: Evidence) -> Findings:
             if e.probe is not None and e.probe.receipt is not None
         ),
         names=tuple(names),
+        losses=_losses(evidence.exhibits, {member.key for member in members}),
     )
 
 
@@ -329,8 +367,38 @@ def _last_heartbeats(exhibits: Iterable[Exhibit]) -> tuple[LastHeartbeat, ...]:
     last = []
     for key, by_bytes in beats.items():
         newest = max(by_bytes.values(), key=lambda b: (b.since, b.seq))
-        last.append(LastHeartbeat(key, len(by_bytes), newest.at, newest.slot, newest.chain))
+        present = len({newest.leaf, *(got.leaf for got in newest.got)})
+        last.append(LastHeartbeat(key, len(by_bytes), newest.at, newest.slot, newest.chain, present))
     return tuple(sorted(last, key=lambda m: (-m.at, m.key)))
+
+
+def _losses(exhibits: Iterable[Exhibit], heard: Collection[bytes]) -> tuple[Loss, ...]:
+    lost: dict[bytes, list[tuple[int, Exhibit]]] = {}
+    for exhibit in exhibits:
+        if exhibit.dropped_at is not None:
+            lost.setdefault(exhibit.server_key, []).append((exhibit.dropped_at, exhibit))
+    losses = []
+    for server_key, rows in sorted(lost.items()):
+        keys = tuple(sorted({e.key for _, e in rows}))
+        probed = [
+            (e.probe.at - at, e.key)
+            for at, e in rows
+            if e.probe is not None and e.probe.receipt is not None and e.probe.at >= at
+            if e.probe.receipt.server_key == server_key
+        ]
+        seconds, key = min(probed, default=(0, b""))
+        times = [at for at, _ in rows]
+        losses.append(
+            Loss(
+                server_key,
+                keys,
+                sum(each in heard for each in keys),
+                min(times),
+                max(times),
+                (key, seconds) if probed else None,
+            )
+        )
+    return tuple(losses)
 
 
 def _signed(key: bytes, label: str, data: bytes, signature: bytes, what: str) -> None:

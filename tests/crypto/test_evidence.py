@@ -155,6 +155,66 @@ def test_a_server_that_was_started_anew() -> None:
     assert not probe.same_server
 
 
+# -- the members that lost the room ------------------------------------------------------------
+
+
+def short(who: int, *, at: int = 1004, server: SigningKey = SERVER, **changed: Any) -> Exhibit:
+    facts: dict[str, Any] = {
+        "origin": "https://meet.example",
+        "number": NUMBER,
+        "server_key": server.public,
+        "at": 1006,
+    }
+    key = KEYS[who].public
+    return evidence.statement(**(facts | {"dropped_at": at, "key": key} | changed)).signed(sign(KEYS[who]))
+
+
+def test_short_exhibits_count_the_members_that_lost_the_room() -> None:
+    file = of(exhibit(0, beats=[beat(0), beat(1)]), short(1, at=1001), short(2))
+    found = evidence.verify_evidence(evidence.decode_evidence(evidence.encode(file)))
+    (loss,) = found.losses
+    assert loss.server_key == SERVER.public
+    assert loss.keys == tuple(sorted(key.public for key in KEYS))
+    assert loss.heard == 2, "the third key has no heartbeat here"
+    assert (loss.first, loss.last) == (1001, 1004)
+    assert loss.probed == (KEYS[0].public, 1), "a second by the clock of the member that probed"
+    assert [member.present for member in found.members] == [2, 2]
+
+
+def test_each_key_counts_once_and_servers_count_apart() -> None:
+    again = exhibit(0, dropped_at=1001)
+    file = of(exhibit(0), again, short(1), short(1, at=1002), short(2, server=OTHER_SERVER))
+    losses = {loss.server_key: loss for loss in evidence.verify_evidence(file).losses}
+    assert len(losses[SERVER.public].keys) == 2
+    assert losses[SERVER.public].probed == (KEYS[0].public, 1), "the shorter time"
+    assert losses[OTHER_SERVER.public].keys == (KEYS[2].public,)
+    assert losses[OTHER_SERVER.public].probed is None
+
+
+def test_a_probe_counts_only_under_the_key_that_was_lost_and_only_after_that() -> None:
+    beats, receipts = [beat(0)], [receipt(7)]
+    restarted = exhibit(beats=beats, receipts=receipts, probe=probed(beats, receipts, server=OTHER_SERVER))
+    assert evidence.verify_evidence(of(restarted)).losses[0].probed is None
+    assert evidence.verify_evidence(of(exhibit(dropped_at=1005))).losses[0].probed is None
+    assert evidence.verify_evidence(of(exhibit(dropped_at=None, probe=None))).losses == ()
+
+
+def test_a_short_exhibit_is_of_one_member_server_meeting_and_time() -> None:
+    good = short(1)
+    evidence.verify_exhibit(good)
+    for changed in (
+        {"key": KEYS[2].public},
+        {"server_key": OTHER_SERVER.public},
+        {"origin": "https://other.example"},
+        {"number": PROBED},
+        {"dropped_at": 1003},
+        {"at": 1007},
+        {"signature": bytes(64)},
+    ):
+        with pytest.raises(AuthenticationError, match="own statement"):
+            evidence.verify_exhibit(msgspec.structs.replace(good, **changed))
+
+
 def test_names_on_request_are_each_leafs_own() -> None:
     room = Room(2)
     node = state_of(room[0]).tree.leaf(0)

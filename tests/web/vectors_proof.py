@@ -162,6 +162,17 @@ def _flipped(draw: random.Random, data: bytes) -> bytes:
 _ODD: Final = 'so: "ä" \\ / \b\f\n\r\t\x00\x1f\x7f\u2028\U0001f436 <&>'
 
 
+def _short(key: SigningKey, server: SigningKey) -> Exhibit:
+    return evidence.statement(
+        origin="https://meet.example",
+        number=_NUMBER,
+        server_key=server.public,
+        dropped_at=1003,
+        at=1006,
+        key=key.public,
+    ).signed(_sign(key))
+
+
 def evidence_files() -> dict[str, Any]:
     """Whole files, and of each exhibit what is signed and the probe's chain value."""
     draw = random.Random("evidence")
@@ -208,6 +219,7 @@ def evidence_files() -> dict[str, Any]:
         [exhibit(1, 0, 0, probed=None, last_words=[])],
         [exhibit(0, 5, 1, probed=False), exhibit(2, 2, 3, probed=True)],
         [exhibit(2, 1, 0, probed=None, leaves=leaves, at=SAFE)],
+        [exhibit(0, 1, 1, probed=True), _short(keys[1], server)],
     ]
     return {
         "seeds": {key.public.hex(): key.seed.hex() for key in keys},

@@ -45,6 +45,9 @@ test("evidence is written as Python writes it, whatever the order of fields here
       const unsigned = { ...exhibit, signature: new Uint8Array(0) };
       const made = await evidence.signed(unsigned, (label, data) => key.sign(labeled(label, data)));
       assert.deepEqual(made, exhibit);
+      await evidence.verifySigned(exhibit);
+      await refused(() => evidence.verifySigned({ ...exhibit, at: exhibit.at - 1 }), AuthenticationError);
+      await refused(() => evidence.verifySigned({ ...exhibit, key: exhibit.server_key }), AuthenticationError);
     }
   }
 });

@@ -23,6 +23,7 @@ import type { Sign } from "../agreed/heartbeat";
 import { type Bytes, concat, utf8 } from "../bytes";
 import { exactly, prefixed, uint } from "../fields";
 import { H, HASH_SIZE, KEY_SIZE, SIGNATURE_SIZE } from "../kdf";
+import { verifyWithLabel } from "../labels";
 import * as canonicalJson from "./canonicalJson";
 
 export const FORMAT = "snug evidence 1";
@@ -126,6 +127,10 @@ export const toBeSigned = (exhibit: Exhibit): Bytes =>
 export async function signed(exhibit: Exhibit, sign: Sign): Promise<Exhibit> {
   return { ...exhibit, signature: await sign(LABEL, toBeSigned(exhibit)) };
 }
+
+/** Check the member's own signature. AuthenticationError unless its key made it. */
+export const verifySigned = (exhibit: Exhibit): Promise<void> =>
+  verifyWithLabel(exhibit.key, LABEL, toBeSigned(exhibit), exhibit.signature);
 
 /** Return the chain value (32 bytes) of a probe room: it commits to these heartbeats and receipts. */
 export function probeChain(number: Bytes, beats: readonly SignedHeartbeat[], receipts: readonly Receipt[]): Bytes {
