@@ -25,6 +25,7 @@ SAMPLES: list[content.AnyContent] = [
     content.Grant(2**32 - 1, bytes(32), b"sealed"),
     content.End(bytes(32)),
     content.MediaSecret([bytes(32), bytes(range(32))]),
+    content.ShortExhibit(1_790_000_001, 1_790_000_000, bytes(range(64))),
 ]
 
 
@@ -56,7 +57,7 @@ def _with(sample: content.AnyContent, **changes: Any) -> bytes:
     return json.dumps(json.loads(content.encode(sample)) | changes).encode()
 
 
-SAY, ANNOUNCE, LEAVING, GRANT, END, MEDIA_SECRET = SAMPLES
+SAY, ANNOUNCE, LEAVING, GRANT, END, MEDIA_SECRET, EXHIBIT = SAMPLES
 SECRET = json.loads(content.encode(MEDIA_SECRET))["secrets"][0]
 STREAM = {"ssrc": 1, "kind": "audio", "stream": 0}
 
@@ -98,6 +99,10 @@ STREAM = {"ssrc": 1, "kind": "audio", "stream": 0}
         _with(MEDIA_SECRET, secrets=[]),
         _with(MEDIA_SECRET, secrets=["AAAA"]),
         _with(MEDIA_SECRET, secrets=[SECRET] * (content.SECRETS_MAX + 1)),
+        _with(EXHIBIT, at=-1),
+        _with(EXHIBIT, dropped_at=2**53),
+        _with(EXHIBIT, dropped_at=1.5),
+        _with(EXHIBIT, signature="AAAA"),
     ],
     ids=lambda raw: repr(raw[:40]),
 )

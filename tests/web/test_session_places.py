@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.session import test_places
+from tests.session import test_collected_evidence, test_places
 from tests.web.mixed import played, scenarios
 
 test_places_of_both = played(scenarios(test_places))
+#: Members that send something else are Python sessions. It takes two to sign what nobody should.
+OTHERS = {
+    "a_drop_from_which_all_came_back_is_not_signed_at_a_later_server": "all",
+    "a_false_exhibit_is_in_no_file_and_disturbs_nobody": "-Bo-Cem",
+    "an_exhibit_that_comes_before_our_own_report_waits_for_it": "-Ada-Bo",
+}
+test_collected_evidence_of_both = played(
+    scenarios(test_collected_evidence, other=OTHERS, without={"of_a_large_meeting_the_file_holds_so_many"})
+)

@@ -9,6 +9,7 @@ import msgspec
 from snugroom.crypto.entry.invite import SERVERS_MAX
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.kdf import H
+from snugroom.crypto.proof.evidence import Seconds
 from snugroom.server.wire.fields import Bytes8, Bytes16, Bytes32, Bytes64
 from snugroom.server.wire.messages import MediaKind, Ssrc
 from snugroom.server.wire.permission import Week
@@ -122,6 +123,17 @@ class Move(Content, frozen=True, tag="move"):
     server: Annotated[int, msgspec.Meta(ge=0, le=SERVERS_MAX)]
 
 
+class ShortExhibit(Content, frozen=True, tag="exhibit"):
+    """The sender's signature that it lost the room at the server that the meeting has left (section 13).
+
+    The receiver knows the other fields of the exhibit (`crypto.proof.evidence.statement`). Unix seconds.
+    """
+
+    at: Seconds
+    dropped_at: Seconds
+    signature: Bytes64
+
+
 class MediaSecret(Content, frozen=True, tag="media_secret"):
     """Secret halves of the sender's old media keys: from now on their signatures prove nothing."""
 
@@ -220,6 +232,7 @@ AnyContent = (
     | Revoked
     | End
     | Move
+    | ShortExhibit
     | MediaSecret
     | CodeOpen
     | CodeCommit

@@ -35,8 +35,20 @@ def maybe_lost(text: str) -> Alarm:
 
 def dropped(what: Drop, saved: str | None) -> Alarm:
     """The server keeps us out of the room; `saved` is the evidence file, if one was requested."""
-    proof = sentence("dropped.proof") if saved is None else sentence("dropped.saved", file=saved)
-    return alarm("dropped", what=sentence(f"dropped.{what}"), proof=proof)
+    return alarm("dropped", what=sentence(f"dropped.{what}"), proof=proof(saved))
+
+
+def proof(saved: str | None) -> Sentence:
+    """Where the evidence is: in the file `saved`, or to be saved."""
+    return sentence("dropped.proof") if saved is None else sentence("dropped.saved", file=saved)
+
+
+def collected(count: int, of: int, origin: str, seconds: int | None, proof: Sentence) -> Status:
+    """`count` of so many signed that they lost the room; after `seconds`, that server's key another room."""
+    facts: dict[str, Arg] = {"count": count, "of": of, "origin": origin, "proof": proof}
+    if seconds is None:
+        return status("evidence", **facts)
+    return status("evidence.signed", seconds=seconds, **facts)
 
 
 def stream_of(whose: str | None, number: int) -> Sentence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snugroom.client.session.features.collected_evidence import CollectedEvidence
 from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.filesharing import Files
@@ -47,6 +48,7 @@ def build(room: Room, now: float) -> list[Feature]:
         Moves(room),
         Mirror(room),
         Dropped(room),
+        CollectedEvidence(room),
         Reporting(room, now),
         Images(room),
         States(room),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.features.collected_evidence import CollectedEvidence
 from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.ending import Ending
 from snugroom.client.session.features.filesharing import Files
@@ -17,7 +18,6 @@ from snugroom.client.session.features.roles import Roles
 from snugroom.client.session.features.states import Reactions, States
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.room import RoomSession
-from snugroom.client.session.monitor.dropped import Dropped
 from snugroom.client.session.monitor.monitor import Monitor
 
 
@@ -54,7 +54,7 @@ def carry_out(room: RoomSession, what: ev.Input, now: float) -> None:
         case ev.SaveReport(messages, path):
             room.feature(Reporting).save(messages, path)
         case ev.SaveEvidence(path, names):
-            room.feature(Dropped).save(path, names, now)
+            room.feature(CollectedEvidence).save(path, names, now)
         case ev.Remove(leaf):
             room.remove(leaf, now)
         case ev.Deputise(leaf):

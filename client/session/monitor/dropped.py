@@ -348,10 +348,19 @@ class Dropped(Feature):
         if options.evidence is not None:
             self.save(options.evidence, options.evidence_names, now)
 
-    def export(self, names: bool, now: float) -> bytes:
-        """Return the evidence file, on now and the last drop. ValueError if we were never in step.
+    @property
+    def last(self) -> Drop | None:
+        """The last drop that was reported and is over: we are in the room again, here or elsewhere."""
+        return self._last
 
-        A file is about one server: that of the last drop, if the meeting has moved since.
+    def export(self, names: bool, now: float) -> bytes:
+        """Return the evidence file, of our own exhibits. ValueError if we were never in step."""
+        return evidence.encode(Evidence(evidence.FORMAT, self.exhibits(names, now)))
+
+    def exhibits(self, names: bool, now: float) -> list[Exhibit]:
+        """Return our exhibits, on now and the last drop, at least one. ValueError if we were never in step.
+
+        They are about one server: that of the last drop, if the meeting has moved since.
         """
         if self._server_key is None:
             raise ValueError(sentence("cannot.no_evidence"))
@@ -367,7 +376,7 @@ class Dropped(Feature):
             beats, receipts = self._record()
             current = Drop(now, beats, receipts, self._server_key, here)
             exhibits.append(self._exhibit(current, None, None, names, now))
-        return evidence.encode(Evidence(evidence.FORMAT, exhibits))
+        return exhibits
 
     def _exhibit(
         self, drop: Drop, dropped_at: int | None, probe: Probe | None, names: bool, now: float

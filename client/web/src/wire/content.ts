@@ -79,6 +79,14 @@ export interface Move {
   readonly server: number;
 }
 
+/** The sender's signature that it lost the room at the server that the meeting has left (section 13). */
+export interface ShortExhibit {
+  readonly type: "exhibit";
+  readonly at: number;
+  readonly dropped_at: number;
+  readonly signature: Bytes;
+}
+
 /** Secret halves of the sender's old media keys: from now on their signatures prove nothing. */
 export interface MediaSecret {
   readonly type: "media_secret";
@@ -156,7 +164,7 @@ export interface FileAgain {
   readonly pieces: number[];
 }
 
-export type AnyContent = Say | Image | Admitted | Announce | Leaving | Grant | Granted | Revoked | End | Move | MediaSecret | CodeOpen | CodeCommit | CodeReveal | State | Reaction | Page | File | FileAgain;
+export type AnyContent = Say | Image | Admitted | Announce | Leaving | Grant | Granted | Revoked | End | Move | ShortExhibit | MediaSecret | CodeOpen | CodeCommit | CodeReveal | State | Reaction | Page | File | FileAgain;
 
 export const schemas: Schemas = {
   Say: {"tag": "say", "fields": {"id": [["bytes", 16, 16]], "text": [["str", 1, 8000, null]]}},
@@ -170,6 +178,7 @@ export const schemas: Schemas = {
   Revoked: {"tag": "revoked", "fields": {"invites": [["list", ["int", 0, 65535], 1, 1024]]}},
   End: {"tag": "end", "fields": {"chain": [["bytes", 32, 32]]}},
   Move: {"tag": "move", "fields": {"chain": [["bytes", 32, 32]], "server": [["int", 0, 8]]}},
+  ShortExhibit: {"tag": "exhibit", "fields": {"at": [["int", 0, 9007199254740991]], "dropped_at": [["int", 0, 9007199254740991]], "signature": [["bytes", 64, 64]]}},
   MediaSecret: {"tag": "media_secret", "fields": {"secrets": [["list", ["bytes", 32, 32], 1, 64]]}},
   CodeOpen: {"tag": "code_open", "fields": {"sid": [["bytes", 16, 16]], "epoch": [["int", 0, 4294967295]], "chain": [["bytes", 32, 32]], "leaves": [["list", ["int", 0, 4294967295], 2, 100]]}},
   CodeCommit: {"tag": "code_commit", "fields": {"sid": [["bytes", 16, 16]], "commitment": [["bytes", 32, 32]]}},
@@ -182,4 +191,4 @@ export const schemas: Schemas = {
   FileAgain: {"tag": "file_again", "fields": {"id": [["bytes", 16, 16]], "pieces": [["list", ["int", 0, 255], 1, 256]]}},
 };
 
-export const AnyContentNames = ["Say", "Image", "Admitted", "Announce", "Leaving", "Grant", "Granted", "Revoked", "End", "Move", "MediaSecret", "CodeOpen", "CodeCommit", "CodeReveal", "State", "Reaction", "Page", "File", "FileAgain"];
+export const AnyContentNames = ["Say", "Image", "Admitted", "Announce", "Leaving", "Grant", "Granted", "Revoked", "End", "Move", "ShortExhibit", "MediaSecret", "CodeOpen", "CodeCommit", "CodeReveal", "State", "Reaction", "Page", "File", "FileAgain"];

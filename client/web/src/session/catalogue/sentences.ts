@@ -3,7 +3,7 @@
  *
  * This file has only their keys: the texts are in `client/session/catalogue/sentences/*.toml`.
  */
-import { type Arg, sentence } from "../../words/sentence";
+import { type Arg, type Sentence, sentence } from "../../words/sentence";
 import type { EventOf } from "../events";
 
 type Args = Readonly<Record<string, Arg>>;
@@ -35,7 +35,14 @@ export const maybeLost = (text: Arg) =>
 
 /** The server keeps us out of the room; `saved` is the evidence file, if one was requested. */
 export const dropped = (what: string, saved: string | null) =>
-  alarm("dropped", {
-    what: sentence(`dropped.${what}`),
-    proof: saved === null ? sentence("dropped.proof") : sentence("dropped.saved", { file: saved }),
-  });
+  alarm("dropped", { what: sentence(`dropped.${what}`), proof: proof(saved) });
+
+/** Where the evidence is: in the file `saved`, or to be saved. */
+export const proof = (saved: string | null): Sentence =>
+  saved === null ? sentence("dropped.proof") : sentence("dropped.saved", { file: saved });
+
+/** `count` of so many signed that they lost the room; after `seconds`, that server's key another room. */
+export const collected = (count: number, of: number, origin: string, seconds: number | null, proof: Sentence) => {
+  const facts = { count, of, origin, proof };
+  return seconds === null ? status("evidence", facts) : status("evidence.signed", { ...facts, seconds });
+};

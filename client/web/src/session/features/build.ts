@@ -1,6 +1,7 @@
 /** The features of a membership, in the order in which their hooks run. */
 import { Subscriptions } from "./subscriptions";
 import type { Feature } from "../kernel/feature";
+import { CollectedEvidence } from "./collectedEvidence";
 import { Comparing } from "./comparing";
 import { Dropped } from "../monitor/dropped";
 import { Ending } from "./ending";
@@ -42,6 +43,7 @@ export const build = (room: Room, now: number): Feature[] => [
   new Moves(room),
   new Mirror(room),
   new Dropped(room),
+  new CollectedEvidence(room),
   new Reporting(room, now),
   new Images(room),
   new States(room),

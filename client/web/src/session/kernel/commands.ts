@@ -2,8 +2,8 @@
 import { CommandError, sentence } from "../../words/sentence";
 import type { Input } from "../events";
 import { Subscriptions } from "../features/subscriptions";
+import { CollectedEvidence } from "../features/collectedEvidence";
 import { Comparing } from "../features/comparing";
-import { Dropped } from "../monitor/dropped";
 import { Ending } from "../features/ending";
 import { Files } from "../features/filesharing";
 import { Vouching } from "../features/identity";
@@ -44,7 +44,7 @@ export async function carryOut(room: RoomSession, what: Input, now: number): Pro
     case "SaveReport":
       return await room.feature(Reporting).save(what.messages);
     case "SaveEvidence":
-      return await room.feature(Dropped).save(what.names, now);
+      return await room.feature(CollectedEvidence).save(what.names, now);
     case "Remove":
       return await room.remove(what.leaf, now);
     case "Deputise":

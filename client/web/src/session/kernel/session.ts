@@ -13,6 +13,7 @@ import { MIRROR, Mode, type Policy, REPORTS } from "../../crypto/agreed/roomStat
 import type { ServerMessage } from "../../wire/messages";
 import { CommandError, type Sentence, sentence } from "../../words/sentence";
 import { build as buildFeatures } from "../features/build";
+import { CollectedEvidence } from "../features/collectedEvidence";
 import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import type { Frames } from "./frames";
 import * as clocks from "../entry/clocks";
@@ -220,7 +221,7 @@ export class Session {
         if (ended !== null) this.#end(ended);
         await this.#collect(now);
       } else if (what.type === "SaveEvidence" && this.#ended.reason === "dropped" && this.#room !== null) {
-        await this.#room.feature(Dropped).save(what.names, now);
+        await this.#room.feature(CollectedEvidence).save(what.names, now);
         this.#gather(this.#room);
       }
       return this.#repeated.merged(this.#drain(), now);

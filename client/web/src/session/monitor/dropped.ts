@@ -57,7 +57,7 @@ interface Run {
 const numberOf = (run: Run): Bytes => invite.roomNumber(run.doorKey.public, run.roomAdminKey.public);
 
 /** One period without the room: the state when it began, and the findings since. */
-interface Drop {
+export interface Drop {
   readonly at: number;
   readonly beats: readonly evidence.SignedHeartbeat[];
   readonly receipts: readonly evidence.Receipt[];
@@ -81,7 +81,7 @@ interface Drop {
 }
 
 /** Whether the server with the lost room's key has signed the probe. */
-const proven = (drop: Drop): boolean => {
+export const proven = (drop: Drop): boolean => {
   const receipt = drop.probe?.receipt ?? null;
   return receipt !== null && same(receipt.server_key, drop.serverKey);
 };
@@ -389,12 +389,22 @@ export class Dropped extends Feature {
     if (options.evidence) await this.save(options.evidenceNames, now);
   }
 
-  /**
-   * Return the evidence file, on now and the last drop. CommandError if we were never in step.
-   *
-   * A file is about one server: that of the last drop, if the meeting has moved since.
-   */
+  /** The last drop that was reported and is over: we are in the room again, here or elsewhere. */
+  get last(): Drop | null {
+    return this.#last;
+  }
+
+  /** Return the evidence file, of our own exhibits. CommandError if we were never in step. */
   async export(names: boolean, now: number): Promise<Bytes> {
+    return evidence.encode({ format: evidence.FORMAT, exhibits: await this.exhibits(names, now) });
+  }
+
+  /**
+   * Return our exhibits, on now and the last drop, at least one. CommandError if we were never in step.
+   *
+   * They are about one server: that of the last drop, if the meeting has moved since.
+   */
+  async exhibits(names: boolean, now: number): Promise<evidence.Exhibit[]> {
     if (this.#serverKey === null) throw new CommandError(sentence("cannot.no_evidence"));
     const exhibits: evidence.Exhibit[] = [];
     const drops = [this.#last, this.#drop].filter((drop) => drop !== null);
@@ -404,7 +414,7 @@ export class Dropped extends Feature {
       if (drop.origin === about) exhibits.push(await this.#exhibit(drop, Math.floor(drop.at), drop.probe, names, now));
     if (this.#drop === null && about === here)
       exhibits.push(await this.#exhibit(this.#newDrop(now, this.#serverKey), null, null, names, now));
-    return evidence.encode({ format: evidence.FORMAT, exhibits });
+    return exhibits;
   }
 
   #exhibit(
