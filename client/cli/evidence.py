@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,8 @@ _EVIDENCE_NOT: Final = (
     "That no host ended the meeting or removed anybody: a word that never came can't be shown not to exist.",
     "That the keys are of different people, or of members: whoever knew the room's number could make keys "
     "and sign with them, its server and any one member included.",
+    "How many members there were: beats name them, and those are the word of the keys that signed them.",
+    "That the server put these members out: a network can fail as well.",
     "Whose a name is: every key calls itself what it likes, and is in the list whether it was here or not.",
     "Whose clocks were right: times are by each signer's own.",
     "That the server's key is that operator's. A running server shows its key in the first message to "
@@ -227,14 +230,46 @@ def proven_of(found: Findings) -> list[str]:
         "one of them lies."
         for slot in found.split_slots
     ]
-    return sentences or [
-        "Nothing but that the exhibits are their makers': there are no beats and no receipts."
-    ]
+    if not sentences:
+        return ["Nothing but that the exhibits are their makers': there are no beats and no receipts."]
+    return [*(_lost(found, loss) for loss in found.losses), *sentences]
+
+
+def _lost(found: Findings, loss: evidence.Loss) -> str:
+    """Say how many keys signed that they lost the room at one server, and what its own key signed then."""
+    others = len(loss.keys) - loss.heard
+    of = f"{len(found.members)} key{'s' if len(found.members) > 1 else ''}"
+    who = [f"{loss.heard} of the {of} that signed beats here"] if loss.heard else []
+    who += [f"{others} key{'s' if others > 1 else ''} without a beat here"] if others else []
+    times = dict.fromkeys(map(_clock, (loss.first, loss.last)))
+    text = (
+        f"{' and '.join(who).capitalize()} signed that they lost the room at the server with the key "
+        f"{loss.server_key.hex()}, at {' to '.join(times)} by their own clocks"
+    )
+    if loss.probed is not None:
+        key, seconds = loss.probed
+        text += (
+            f"; that server's own key signed another room, {seconds} s later by the word and clock of "
+            f"{_who(found, key)}"
+        )
+    if not any(key == loss.server_key for key, _, _ in found.receipts):
+        text += ". No receipt by that key is here"
+    return text + "."
+
+
+def _present(found: Findings) -> int | None:
+    """Return the number of members that most of the newest beats name; None without a beat."""
+    slot = max((member.slot for member in found.members), default=None)
+    counts = Counter(member.present for member in found.members if member.slot == slot)
+    return max(counts, key=lambda present: (counts[present], present), default=None)
 
 
 def claims_of(found: Findings) -> list[str]:
     """Return the exhibits' further claims, one sentence each."""
     sentences = [f"The meeting was at {found.origin}."]
+    present = _present(found)
+    if present is not None:
+        sentences.append(f"{present} member{'s were' if present > 1 else ' was'} there, by the newest beats.")
     for exhibit in found.exhibits:
         who = _who(found, exhibit.key).capitalize()
         if exhibit.dropped_at is None:
@@ -281,6 +316,18 @@ def _evidence_json(found: Findings, proven: list[str]) -> dict[str, Any]:
             }
             for p in found.probes
         ],
+        "losses": [
+            {
+                "server_key": loss.server_key.hex(),
+                "keys": [key.hex() for key in loss.keys],
+                "heard": loss.heard,
+                "first": loss.first,
+                "last": loss.last,
+                "seconds": None if loss.probed is None else loss.probed[1],
+            }
+            for loss in found.losses
+        ],
+        "present": _present(found),
         "two_stories": [{"server_key": key.hex(), "slot": slot} for key, slot in found.equivocations],
         "split_slots": found.split_slots,
         "names": [{"key": n.key.hex(), "name": n.name} for n in found.names],

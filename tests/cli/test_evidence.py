@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -129,6 +130,48 @@ def test_a_meeting_that_the_server_ends_on_invented_grounds(tmp_path: Path) -> N
         assert "own statement is not signed" in bad.stdout + bad.stderr
 
 
+def test_at_the_next_server_a_hosts_file_has_what_all_members_signed(tmp_path: Path) -> None:
+    file = tmp_path / "evidence.json"
+    names = dict(zip(NAMES, ("ada", "bo", "cem"), strict=True))
+    with (
+        hostile("end") as (operator, url),
+        server() as (_, second),
+        running(
+            *("host", "--server", url, "--server", second, "--admit", "all", "--name", NAMES[0], "--json"),
+            *("--evidence", str(file)),
+            *NO_MEDIA,
+        ) as ada,
+    ):
+        link = ada.wait("invite")["link"]
+        with (
+            running("join", link, "--name", NAMES[1], "--json", *NO_MEDIA) as bo,
+            running("join", link, "--name", NAMES[2], "--json", *NO_MEDIA) as cem,
+        ):
+            people = (ada, bo, cem)
+            for name, process in zip(names.values(), people, strict=True):
+                process.wait("roster", lambda e: len(e["members"]) == 3)
+                hears_everybody(process, tmp_path / f"{name}-before.json", 3)
+            operator.send({"act": "end", "begin": {}})
+            offer = ada.wait("status", lambda e: e["kind"] == "evidence")["text"]
+            assert re.match(r"[23] of 3 members signed that they lost the meeting at http://127", offer)
+            assert offer.endswith(f"Evidence is in {file}.")
+            end, keys = time.monotonic() + PATIENCE, 0
+            while keys < 3:
+                assert time.monotonic() < end, f"{keys} signed in {PATIENCE} s"
+                time.sleep(0.2)  # the file is written again with each further signature
+                found = json.loads(run("evidence", "verify", str(file), "--json").stdout)
+                keys = max(len(loss["keys"]) for loss in found["losses"])
+            for process in people:
+                process.send({"leave": True})
+                assert process.status() == 0, process.errors
+    assert found["proven"][0].startswith(
+        "3 of the 3 keys that signed beats here signed that they lost the room"
+    )
+    assert "; that server's own key signed another room, " in found["proven"][0]
+    assert found["names"] == []
+    assert not any(name.encode() in file.read_bytes() for name in NAMES)
+
+
 def reported_meeting(tmp_path: Path, file: Path) -> str:
     """A meeting in which Cem reports Bo's text and image, written to `file`; returns its link."""
     image = tmp_path / "vile.png"
@@ -217,6 +260,45 @@ def test_two_stories_are_said_in_capitals(tmp_path: Path, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert "TWO STORIES: the server key" in out
     assert "for slot 7" in out
+
+
+def proven(out: str) -> str:
+    """The first fact that the command calls proven."""
+    return out.split("Proven:\n", 1)[1].splitlines()[0]
+
+
+def test_a_merged_file_says_how_many_members_lost_the_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beats = [made.beat(0), made.beat(1), made.beat(2)]
+    own = made.exhibit(0, beats=beats, dropped_at=1002)
+    assert verify(tmp_path / "e", [own, made.short(1)]) == 0
+    out = capsys.readouterr().out
+    (who,) = (n for n in (1, 2, 3) if made.KEYS[0].public == sorted(k.public for k in made.KEYS)[n - 1])
+    assert proven(out) == (
+        "  - 2 of the 3 keys that signed beats here signed that they lost the room at the server with the "
+        f"key {made.SERVER.public.hex()}, at 1970-01-01 00:16:42 UTC to 1970-01-01 00:16:44 UTC by their own "
+        f"clocks; that server's own key signed another room, 2 s later by the word and clock of member {who}."
+    )
+    assert "2 members were there, by the newest beats." in out.split("not proven:")[1]
+    assert "How many members there were" in out.split("Not proven:")[1]
+    assert main.main(["evidence", "verify", str(tmp_path / "e"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (loss,) = found["losses"]
+    assert (len(loss["keys"]), loss["heard"], loss["seconds"], found["present"]) == (2, 2, 2, 2)
+
+
+def test_keys_without_a_beat_and_a_server_without_a_receipt_are_told_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = made.exhibit(0, beats=[made.beat(0)], receipts=[], dropped_at=1003)
+    others = [made.short(1), made.short(2), made.short(2, at=1003)]
+    assert verify(tmp_path / "e", [own, *others]) == 0
+    line = proven(capsys.readouterr().out)
+    assert line.startswith(
+        "  - 1 of the 1 key that signed beats here and 2 keys without a beat here signed that"
+    )
+    assert line.endswith(". No receipt by that key is here.")
 
 
 def test_another_servers_probe_is_not_taken_for_the_same(
