@@ -6,10 +6,12 @@ import os
 import signal
 
 from snugroom.client.session import events as ev
+from snugroom.client.tools.lab.member import Member
 from snugroom.client.tools.lab.scenes.book import goes_on, scene
 from snugroom.client.tools.lab.scenes.ending import false_words, wanting
 from snugroom.client.tools.lab.stage import Stage, room_of
 from snugroom.client.tools.lab.verdict import Outcome, detected, impossible
+from snugroom.crypto.proof.evidence import decode_evidence, verify_evidence
 
 _THEME = "ending"
 #: Seconds until everybody has read what was written after the act.
@@ -23,6 +25,13 @@ async def _went_on(stage: Stage, text: str) -> tuple[float | None, list[str]]:
         return None, []
     took = stage.now - stage.act_at
     return took, [*false_words(stage.honest), *await goes_on(stage)]
+
+
+def _signed(host: Member) -> int:
+    """Return the number of members that signed in the host's evidence that they lost the meeting."""
+    host.do(ev.SaveEvidence("evidence.json"))
+    found = verify_evidence(decode_evidence(host.saved[-1]))
+    return max((len(loss.keys) for loss in found.losses), default=0)
 
 
 def _outcome(took: float | None, harms: list[str], where: str) -> Outcome:
@@ -46,7 +55,9 @@ async def ended_by_operator(stage: Stage) -> Outcome:
     await stage.act("end")
     took, harms = await _went_on(stage, "Where were we?")
     await stage.told(["dropped"], 40.0)
-    stage.host.do(ev.SaveEvidence("evidence.json"))
+    signed = len(stage.names)
+    if not await stage.until(lambda: _signed(stage.host) == signed, _ON):
+        harms.append("the host's evidence lacks a member's signature")
     harms += wanting(stage.host.saved[-1], stage.names)
     return _outcome(took, harms, "the next server")
 

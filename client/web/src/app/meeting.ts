@@ -138,7 +138,7 @@ export class Meeting {
       case "Alarm":
         return this.#alarm(event, at);
       case "Status":
-        return this.#status(event);
+        return this.#status(event, at);
       default:
         return;
     }
@@ -177,8 +177,11 @@ export class Meeting {
     if (event.type === "Comparison" && event.news && event.changes.length > 0) this.#place.chat.note(event.text);
   }
 
-  #status({ kind, text }: EventOf<"Status">): void {
+  #status({ kind, text }: EventOf<"Status">, at: number): void {
     switch (kind) {
+      case "evidence": // the file is offered where a drop is reported; a later count replaces an earlier one
+        this.alarms.value = this.alarms.value.filter((alarm) => alarm.kind !== kind);
+        return this.#alarm({ type: "Alarm", kind, text }, at);
       case "away":
       case "closing":
       case "not_yet":

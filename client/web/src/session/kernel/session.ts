@@ -21,7 +21,6 @@ import { type Entry, GuestLobby } from "../entry/guest";
 import { FIRST_NUMBER } from "../entry/helper";
 import { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
-import { Dropped } from "../monitor/dropped";
 import { Admissions } from "./admissions";
 import { RepeatedAlarms } from "./alarms";
 import { type Arrival, enterMeeting, foundMeeting, recoveryData } from "./entering";

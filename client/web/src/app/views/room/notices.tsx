@@ -44,7 +44,7 @@ function Alarm({ alarm }: { readonly alarm: AlarmView }) {
             {word("meet.alarm_code")}
           </button>
         )}
-        {alarm.kind === "dropped" && (
+        {(alarm.kind === "dropped" || alarm.kind === "evidence") && (
           <button type="button" class="button small alarming" onClick={() => model.do.saveEvidence(false)}>
             {word("meet.alarm_evidence")}
           </button>
