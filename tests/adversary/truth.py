@@ -207,6 +207,7 @@ ALARMS: Mapping[str, Meaning] = {
     "reordered": Meaning(reporters),
     "reordered.held_back": Meaning(reporters),
     "reordered.held_back.proven": Meaning(reporters),
+    "reordered.apart": Meaning(reporters),
     "reordered.renumbered": Meaning(server),
     "silent": Meaning(silence),
     "gone": Meaning(silence),

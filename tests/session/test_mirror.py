@@ -102,6 +102,19 @@ def test_without_a_mirror_the_same_is_only_missed_confirmations() -> None:
     assert "withheld" not in cem.alarms
 
 
+def test_a_change_at_another_server_is_withheld_by_nobody() -> None:
+    """The others go on at the mirror, and change the room there; the first server has none of it."""
+    w, (ada, bo, cem) = mirrored(1814, "Ada", "Bo", "Cem")
+    for who in (ada, bo):
+        w.unreachable.add((who.label, ORIGIN))
+        w.cut(who.links[ev.ROOM])
+    w.until(lambda: w.at(OTHERS[0]) == {"Ada", "Bo"}, 10)
+    w.do(ada, ev.Lock(True))
+    w.until(lambda: w.at(OTHERS[0]) == {"Ada", "Bo", "Cem"}, 40)
+    talk(w, cem, [ada, bo], "here I am", 20)
+    assert "withheld" not in cem.alarms
+
+
 def test_one_member_alone_does_not_prove_that_a_server_withholds_something() -> None:
     w, (ada, cem) = mirrored(1812, "Ada", "Cem")
     withholds(w, cem, wire.Committed, wire.Opened, wire.Broadcasted)

@@ -173,6 +173,32 @@ def test_a_server_where_a_member_only_looks_for_the_others_has_not_dropped_it_ag
     assert shown["probe"]["receipt"]["server_key"] == shown["server_key"]
 
 
+def test_a_server_that_was_restarted_meanwhile_has_dropped_nobody() -> None:
+    w, (ada, bo, cem) = people = moving(1532, "Ada", "Bo", "Cem")
+    w.fails(ORIGIN)
+    talk(w, bo, [ada, cem], "elsewhere")
+    w.restart(ORIGIN)
+    w.run(30)
+    assert [p.alarms for p in people[1]] == [[], [], []]
+    assert w.at(OTHERS[0]) == {"Ada", "Bo", "Cem"}
+
+
+def test_a_newcomer_that_was_let_in_elsewhere_comes_back_to_the_first_server() -> None:
+    """Its pass fits the gate that the commit names which let it in: one of the place where it was made."""
+    w, (ada, bo, cem) = moving(1534, "Ada", "Bo", "Cem")
+    link = link_with_servers(w, ada)
+    w.fails(ORIGIN)
+    talk(w, bo, [ada, cem], "elsewhere")
+    dana = w.guest(link, "Dana")
+    w.until(lambda: w.agreed([ada, bo, cem, dana]), 30)
+    w.restart(ORIGIN)
+    w.run(10)
+    w.do(ada, ev.Move(ORIGIN))
+    w.until(lambda: w.at(ORIGIN) == {"Ada", "Bo", "Cem", "Dana"}, 10)
+    talk(w, dana, [ada, bo, cem], "here I am", 10)
+    assert dana.alarms == []
+
+
 def test_at_a_further_server_commits_wait_for_more_than_half() -> None:
     w, (ada, bo, cem) = moving(1540, "Ada", "Bo", "Cem")
     w.unreachable |= {(who, OTHERS[0]) for who in ("Bo", "Cem")} | {(who, OTHERS[1]) for who in ("Bo", "Cem")}

@@ -69,6 +69,8 @@ class Mirror(Feature):
     def tick(self, now: float) -> None:
         if self.room.needs_rejoin:
             return
+        if self.room.handle and self.room.incarnation is not None:
+            self._origins[self.room.incarnation] = self.room.here.origin
         if self.room.here.is_outdated and self.room.handle:
             self.room.look_elsewhere(now, self._server)
         elif self.room.is_synced(now):
@@ -167,19 +169,19 @@ class Mirror(Feature):
             return
         if room.incarnation != self._room:
             self._room, self._came_at = room.incarnation, now
-        self._origins[room.incarnation] = room.here.origin
         if self._mirror is not None and self._mirror.incarnation is not None:
             self._origins[self._mirror.incarnation] = self._mirror.place.origin
         before, self._apart = self._apart, {}
-        due: dict[str, list[int]] = {}
+        due: dict[str, list[int]] = {}  # by origin; empty where we have never been
         for leaf, (incarnation, heard_at) in sorted(room.feature(Monitor).incarnations.items()):
             if incarnation == room.incarnation or heard_at <= self._came_at:
                 continue
             since, told = before.get((leaf, incarnation), (heard_at, False))
-            origin = self._origins.get(incarnation, room.here.origin)
-            if not told and heard_at - since > (HERE_APART if origin == room.here.origin else ELSEWHERE):
+            origin = self._origins.get(incarnation, "")
+            known = origin not in ("", room.here.origin)
+            if not told and heard_at - since > (ELSEWHERE if known else HERE_APART):
                 told = True
-                due.setdefault(origin, []).append(leaf)
+                due.setdefault(origin if known else "", []).append(leaf)
             self._apart[leaf, incarnation] = since, told
         for origin in sorted(due):
             self._tell_apart(due[origin], origin)
@@ -187,8 +189,8 @@ class Mirror(Feature):
     def _tell_apart(self, leaves: list[int], origin: str) -> None:
         room, m = self.room, self.room.membership
         names = [m.name(leaf) for leaf in leaves]
-        if names and origin == room.here.origin:
-            room.tell(sentences.alarm("reordered", who=names))  # the server shows them another room
-        elif names:
+        if not origin:
+            room.tell(sentences.alarm("reordered.apart", who=names))
+        else:
             key = "elsewhere.host" if m.is_host(m.own_leaf) else "elsewhere"
             room.tell(sentences.status(key, who=names, origin=origin))

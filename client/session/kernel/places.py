@@ -147,9 +147,16 @@ class PlaceRoom:
         return message
 
     def _shown(self, message: wire.Show, here: list[bytes]) -> wire.Show:
-        """Return the passes to show: a blob has the gate of the place where it was made."""
-        entries = [e for e in self._room.membership.journal.entries if e.room_pass in message.room_passes]
-        made = [each.fitting or each.room_pass for each in entries]
+        """Return the passes to show: a blob has the gate of the place where it was made.
+
+        That is one of the places that we know, for the blob that let us in: we do not have it.
+        """
+        m, made = self._room.membership, []
+        for each in m.journal.entries:
+            if each.room_pass in message.room_passes:
+                made.append(each.fitting or each.room_pass)
+                if each.blob is None:
+                    made += [place_pass(each.room_pass, number) for number in reversed(m.places)]
         opened = here or message.room_passes
         return wire.Show(list(dict.fromkeys([*opened, *made]))[:_PASSES_MAX])
 

@@ -309,8 +309,10 @@ class Dropped(Feature):
     # -- conclusions -------------------------------------------------------------------------------------
 
     def _judge(self, drop: Drop, now: float, moved: bool) -> None:
-        if drop.probe is None or now - drop.since < TELL_AFTER or (moved and not drop.answered):
+        if drop.probe is None or now - drop.since < TELL_AFTER:
             return
+        if moved and (not drop.answered or self._what(drop) == "restarted"):
+            return  # we went on elsewhere: it may be down, or a new process that would let us in
         if not drop.answered or (self._restarted() and not moved):
             if not drop.told_away and drop.told_at is None:
                 drop.told_away = True

@@ -20,10 +20,11 @@ DOUBT: Final = 15.0
 
 @dataclass
 class _Ahead:
-    """A member that has signed a slot that we have not reached."""
+    """A member that has signed a slot that we have not reached, in that room at a server (8 bytes)."""
 
     slot: int
     chain: bytes
+    incarnation: bytes
     since: float
 
 
@@ -61,8 +62,8 @@ class Withholding:
         """Process the slot and chain of a beat; return whether they are in our history, as far as we know."""
         leaf, journal = beat.leaf, self._room.membership.journal
         if beat.slot > journal.slot:
-            ahead = self._ahead.setdefault(leaf, _Ahead(beat.slot, beat.chain, now))
-            ahead.slot, ahead.chain = beat.slot, beat.chain
+            ahead = self._ahead.setdefault(leaf, _Ahead(beat.slot, beat.chain, beat.incarnation, now))
+            ahead.slot, ahead.chain, ahead.incarnation = beat.slot, beat.chain, beat.incarnation
             return False
         self._ahead.pop(leaf, None)
         known = journal.chains.get(beat.slot)
@@ -113,7 +114,8 @@ class Withholding:
         else:
             self._server_ahead = None
         late = self._server_ahead is not None and now - self._server_ahead > WITHHELD
-        ahead = self.ahead(now)
+        # Our server withholds nothing that came about in another room.
+        ahead = {leaf for leaf in self.ahead(now) if self._ahead[leaf].incarnation == room.incarnation}
         if room.stuck_at is not None or room.seeks_readmission:
             return False
         told = self.is_reported

@@ -34,6 +34,7 @@ export default {
   "alarm.not_reaching": "{whom} {whom|reports|report} that {streams} {streams|is|are} not reaching them. Chat still works; if it lasts, use another network or server.",
   "alarm.not_reaching.blamed": "{streams:capital} {streams|is|are} sent, and {streams|does|do} not reach {whom}. The server drops {streams|it|them}, or the network to the server does. Chat still works; if it lasts, use another network or server.",
   "alarm.reordered": "The server gave {who} other messages than you, or another order of them. You may not have read everything that was said, or read it in another order.",
+  "alarm.reordered.apart": "{who:capital} {who|is|are} in another room of this meeting, and {who|does|do} not hear what is said here: at another server, or this one shows them another room. If it lasts, a host can move the meeting to another server.",
   "alarm.reordered.held_back": "The server gave {who} messages that it did not give you. You may not have read everything that was said.",
   "alarm.reordered.held_back.proven": "{who:capital} have signed that they have messages that {origin} did not give you: that server withholds them, unless they all lie. You may not have read everything that was said. A host can move the meeting to another server.",
   "alarm.reordered.renumbered": "The server gave you two different messages under one number. You may not have read everything that was said, or read it in another order.",

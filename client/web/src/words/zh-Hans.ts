@@ -133,6 +133,7 @@ export default {
   "alarm.not_reaching": "据{whom}说，这些发送了却没有到：{streams}。聊天还能用；如果一直这样，请换个网络或服务器。",
   "alarm.not_reaching.blamed": "发送了，却没有到{whom}那里：{streams}。是服务器丢掉的，或是通往服务器的网络。聊天还能用；如果一直这样，请换个网络或服务器。",
   "alarm.reordered": "服务器给{who}的消息和给你的不同，或顺序不同。别以为你读到了所有说过的话，也别相信顺序。",
+  "alarm.reordered.apart": "{who}在这场会议的另一个房间里，听不到这里说的话：可能在另一个服务器，也可能这个服务器给那边看的是另一个房间。如果一直这样，主持人可以把会议移到另一个服务器。",
   "alarm.reordered.held_back": "服务器给了{who}一些消息，却没有给你。别以为你读到了所有说过的话。",
   "alarm.reordered.held_back.proven": "{who}都签名说已经收到一些消息，{origin} 却没有交给你：是那个服务器扣下了它们，除非他们都在说谎。你可能没有读到说过的全部内容。主持人可以把会议移到另一个服务器。",
   "alarm.reordered.renumbered": "服务器用同一个编号给了你两条不同的消息。别以为你读到了所有说过的话，也别相信顺序。",

@@ -133,6 +133,7 @@ export default {
   "alarm.not_reaching": "據{whom}說，這些送出了卻沒有到：{streams}。聊天還能用；如果一直這樣，請換個網路或伺服器。",
   "alarm.not_reaching.blamed": "送出了，卻沒有到{whom}那裡：{streams}。是伺服器丟掉的，或是通往伺服器的網路。聊天還能用；如果一直這樣，請換個網路或伺服器。",
   "alarm.reordered": "伺服器給{who}的訊息和給你的不同，或順序不同。別以為你讀到了所有說過的話，也別相信順序。",
+  "alarm.reordered.apart": "{who}在這場會議的另一個房間裡，聽不到這裡說的話：可能在另一個伺服器，也可能這個伺服器給那邊看的是另一個房間。如果一直這樣，主持人可以把會議移到另一個伺服器。",
   "alarm.reordered.held_back": "伺服器給了{who}一些訊息，卻沒有給你。別以為你讀到了所有說過的話。",
   "alarm.reordered.held_back.proven": "{who}都簽名說已經收到一些訊息，{origin} 卻沒有交給你：是那個伺服器扣住了它們，除非他們都在說謊。你可能沒有讀到說過的全部內容。主持人可以把會議移到另一個伺服器。",
   "alarm.reordered.renumbered": "伺服器用同一個編號給了你兩則不同的訊息。別以為你讀到了所有說過的話，也別相信順序。",

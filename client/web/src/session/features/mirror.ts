@@ -80,7 +80,9 @@ export class Mirror extends Feature {
 
   override async tick(now: number): Promise<void> {
     if (this.room.needsRejoin) return;
-    if (this.room.handle.length > 0 && (await this.room.here.isOutdated())) await this.room.lookElsewhere(now, this.#server);
+    const { handle, incarnation, here } = this.room;
+    if (handle.length > 0 && incarnation !== null) this.#origins.set(hex(incarnation), here.origin);
+    if (handle.length > 0 && (await this.room.here.isOutdated())) await this.room.lookElsewhere(now, this.#server);
     else if (this.room.isSynced(now)) {
       await this.#keepMirror(now);
       await this.#keepFormer(now);
@@ -177,11 +179,11 @@ export class Mirror extends Feature {
     const { incarnation: ours, here, membership: m } = this.room;
     if (ours === null) return;
     if (hex(ours) !== this.#ours) [this.#ours, this.#cameAt] = [hex(ours), now];
-    this.#origins.set(hex(ours), here.origin);
     const { incarnation, place } = this.#mirror ?? {};
     if (incarnation && place) this.#origins.set(hex(incarnation), place.origin);
     const before = this.#apart;
     this.#apart = new Map();
+    /** By origin; empty where we have never been. */
     const due = new Map<string, number[]>();
     for (const { leaf } of m.members()) {
       const last = this.room.feature(Monitor).lastRoom(leaf);
@@ -189,8 +191,9 @@ export class Mirror extends Feature {
       const key = `${leaf} ${hex(last[0])}`;
       const apart = before.get(key) ?? { since: last[1], told: false };
       this.#apart.set(key, apart);
-      const origin = this.#origins.get(hex(last[0])) ?? here.origin;
-      if (apart.told || last[1] - apart.since <= (origin === here.origin ? HERE_APART : ELSEWHERE)) continue;
+      const seen = this.#origins.get(hex(last[0])) ?? "";
+      const origin = seen === here.origin ? "" : seen;
+      if (apart.told || last[1] - apart.since <= (origin === "" ? HERE_APART : ELSEWHERE)) continue;
       apart.told = true;
       due.set(origin, [...(due.get(origin) ?? []), leaf]);
     }
@@ -198,10 +201,9 @@ export class Mirror extends Feature {
   }
 
   #tellApart(leaves: readonly number[], origin: string): void {
-    const { membership: m, here } = this.room;
+    const { membership: m } = this.room;
     const who = leaves.map((leaf) => m.name(leaf));
-    // At our own server: it shows them another room.
-    if (origin === here.origin) this.room.tell(sentences.alarm("reordered", { who }));
+    if (origin === "") this.room.tell(sentences.alarm("reordered.apart", { who }));
     else this.room.tell(sentences.status(m.isHost(m.ownLeaf) ? "elsewhere.host" : "elsewhere", { who, origin }));
   }
 }

@@ -112,12 +112,19 @@ export class PlaceRoom implements Here {
     return place !== null && message.type === "rekey" ? null : message; // the room keeps its number there
   }
 
-  /** Return the passes to show: a blob has the gate of the place where it was made. */
+  /**
+   * Return the passes to show: a blob has the gate of the place where it was made.
+   *
+   * That is one of the places that we know, for the blob that let us in: we do not have it.
+   */
   #shown({ room_passes }: Show, place: Place | null): Show {
-    const { entries } = this.room.membership.journal;
-    const made = entries
+    const { journal, places } = this.room.membership;
+    const made = journal.entries
       .filter(({ roomPass }) => among(roomPass, room_passes))
-      .map((entry) => fitting(entry) ?? entry.roomPass);
+      .flatMap((entry) => [
+        fitting(entry) ?? entry.roomPass,
+        ...(entry.blob === null ? places.toReversed().map((number) => placePass(entry.roomPass, number)) : []),
+      ]);
     const here = place === null ? room_passes : room_passes.map((each) => placePass(each, place.number));
     const different = new Map([...here, ...made].map((each) => [hex(each), each]));
     return { type: "show", room_passes: [...different.values()].slice(0, PASSES_MAX) };

@@ -345,7 +345,9 @@ export class Dropped extends Feature {
   // -- conclusions -----------------------------------------------------------------------------------------
 
   async #judge(drop: Drop, now: number, moved: boolean): Promise<void> {
-    if (drop.probe === null || now - drop.since < TELL_AFTER || (moved && !drop.answered)) return;
+    if (drop.probe === null || now - drop.since < TELL_AFTER) return;
+    // We went on elsewhere: it may be down, or a new process that would let us in.
+    if (moved && (!drop.answered || this.#what(drop) === "restarted")) return;
     if (!drop.answered || (this.#restarted() && !moved)) {
       if (!drop.toldAway && drop.toldAt === null) {
         drop.toldAway = true;

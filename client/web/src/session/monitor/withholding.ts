@@ -12,10 +12,11 @@ export const GATHER = 1;
 /** Seconds for which a single member's claim of a later slot stops us, while all others are with us. */
 export const DOUBT = 15;
 
-/** A member that has signed a slot that we have not reached. */
+/** A member that has signed a slot that we have not reached, in that room at a server (8 bytes). */
 interface Ahead {
   readonly slot: number;
   readonly chain: Bytes;
+  readonly incarnation: Bytes;
   readonly since: number;
 }
 
@@ -56,10 +57,10 @@ export class Withholding {
   }
 
   /** Process the slot and chain of a beat; return whether they are in our history, as far as we know. */
-  agrees({ leaf, slot, chain }: Heartbeat, now: number): boolean {
+  agrees({ leaf, slot, chain, incarnation }: Heartbeat, now: number): boolean {
     const { journal } = this.#room.membership;
     if (slot > journal.slot) {
-      this.#ahead.set(leaf, { slot, chain, since: this.#ahead.get(leaf)?.since ?? now });
+      this.#ahead.set(leaf, { slot, chain, incarnation, since: this.#ahead.get(leaf)?.since ?? now });
       return false;
     }
     this.#ahead.delete(leaf);
@@ -112,7 +113,12 @@ export class Withholding {
     if (entered && (room.serverSlot ?? 0) > room.membership.journal.slot) this.#serverAhead ??= now;
     else this.#serverAhead = null;
     const late = this.#serverAhead !== null && now - this.#serverAhead > WITHHELD;
-    const ahead = this.ahead(now);
+    // Our server withholds nothing that came about in another room.
+    const isHere = (leaf: number): boolean => {
+      const claimed = this.#ahead.get(leaf)?.incarnation;
+      return claimed !== undefined && room.incarnation !== null && same(claimed, room.incarnation);
+    };
+    const ahead = new Set([...this.ahead(now)].filter(isHere));
     if (room.stuckAt !== null || room.seeksReadmission) return false;
     const told = this.isReported;
     const proven = ahead.size > 1;
