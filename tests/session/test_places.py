@@ -373,6 +373,21 @@ def test_a_member_whose_own_network_failed_is_not_stranded_elsewhere(seed: int) 
     talk(w, cem, [ada, bo], "here I am")
 
 
+def test_a_minority_where_the_meeting_began_finds_the_others() -> None:
+    """Two of six stay at the first server, which came back while the others went on; nobody calls a move."""
+    names = ("Ada", "Bo", "Cem", "Dana", "Eve", "Finn")
+    w, people = moving(1740, *names)
+    ada, bo, *_ = people
+    w.unreachable |= {(who, ORIGIN) for who in names if who not in ("Bo", "Dana")}
+    for who in people:
+        if who.label not in ("Bo", "Dana"):
+            w.cut(who.links[ev.ROOM])
+    w.until(lambda: w.at(OTHERS[0]) == {"Ada", "Cem", "Eve", "Finn"}, 10)
+    assert w.at(ORIGIN) == {"Bo", "Dana"}
+    w.until(lambda: w.at(OTHERS[0]) == {*names}, 60)
+    talk(w, bo, [ada], "found you", 20)
+
+
 def test_a_host_goes_on_with_those_who_are_here() -> None:
     w, (ada, bo, *_) = moving(1680, "Ada", "Bo", "Cem", "Dana")
     with pytest.raises(ValueError, match="Everybody is here"):

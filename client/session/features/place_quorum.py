@@ -1,7 +1,8 @@
 """Whether the members are here too, or go on at another server (protocol section 12).
 
 At a further server, a member commits and stays only with more than half of all. Where the meeting began, a
-member looks elsewhere that meets nobody: the others may have gone on while it slept.
+member looks elsewhere that is alone, or hears no more than half and sends nothing for want of the others:
+they may have gone on while it slept.
 
 Heartbeats name the incarnation of the room that their author is in. A server that plays a second room to some
 members can therefore not count those of the first.
@@ -13,14 +14,21 @@ from typing import Final
 
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.kernel.feature import Feature
-from snugroom.client.session.kernel.intents import HostReturnIntent, RejoinIntent
+from snugroom.client.session.kernel.intents import (
+    HealIntent,
+    HostReturnIntent,
+    RejoinIntent,
+    SelfRemoveIntent,
+)
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.monitor import Monitor
 
 #: Seconds for which a member hears no more than half before it looks elsewhere.
 MINORITY_WAIT: Final = 8.0
-#: The same at most where the meeting began, for a member that has met nobody there: twice as long each time.
+#: The same at most where the meeting began: twice as long each time.
 ALONE_MAX: Final = 120.0
+#: Seconds between two counts.
+COUNT_EVERY: Final = 1.0
 
 
 class PlaceQuorum(Feature):
@@ -32,6 +40,7 @@ class PlaceQuorum(Feature):
         self._met = False  # more than half have been heard since we came here
         self._without_since: float | None = None
         self._alone_wait = MINORITY_WAIT
+        self._counted_at = 0.0
 
     def synced(self, now: float) -> None:
         if self._incarnation != self.room.incarnation:
@@ -40,12 +49,23 @@ class PlaceQuorum(Feature):
     def holds_commits(self, now: float) -> bool:
         room = self.room
         if room.here.is_home:
-            return False
+            return self._holds_at_home()
         if not self._met:
             return True
         # Others shall come into our history only while more than half stand in it (docs/model/places.pml).
         rejoins = any(isinstance(each, RejoinIntent | HostReturnIntent) for each in room.waiting_intents)
         return rejoins and 2 * self._heard() <= len(room.membership.members())
+
+    def _holds_at_home(self) -> bool:
+        """Return whether we, no host, have only changes to make that can wait, and too few are here for them.
+
+        The others may be elsewhere, and make the same change there: then we would be alone with ours.
+        """
+        room, m = self.room, self.room.membership
+        if not m.policy.servers or m.is_host(m.own_leaf):
+            return False
+        waits = all(isinstance(each, HealIntent | SelfRemoveIntent) for each in room.waiting_intents)
+        return waits and 2 * self._heard() <= len(m.members())
 
     def _heard(self) -> int:
         """Return how many members have said in our epoch that they are here, with ourselves."""
@@ -54,12 +74,17 @@ class PlaceQuorum(Feature):
     def tick(self, now: float) -> None:
         room = self.room
         home = room.here.is_home
-        if not room.is_synced(now) or (home and (self._met or not room.membership.policy.servers)):
+        if not room.is_synced(now) or not room.membership.policy.servers:
             self._without_since = None
             return
+        if now - self._counted_at < COUNT_EVERY:
+            return
+        self._counted_at = now
         heard, members = self._heard(), len(room.membership.members())
-        if 2 * heard > members or (home and heard > 1):
+        if 2 * heard > members:
             self._met, self._without_since, self._alone_wait = True, None, MINORITY_WAIT
+        elif home and heard > 1 and room.hold_reason(now) is None:
+            self._without_since = None  # we speak, whoever is missing
         elif self._without_since is None:
             self._without_since = now
         elif now - self._without_since > (self._alone_wait if home else MINORITY_WAIT):

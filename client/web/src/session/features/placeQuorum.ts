@@ -2,7 +2,8 @@
  * Whether the members are here too, or go on at another server (protocol section 12).
  *
  * At a further server, a member commits and stays only with more than half of all. Where the meeting began, a member
- * looks elsewhere that meets nobody: the others may have gone on while it slept.
+ * looks elsewhere that is alone, or hears no more than half and sends nothing for want of the others: they may have gone
+ * on while it slept.
  *
  * Heartbeats name the incarnation of the room that their author is in. A server that plays a second room to some
  * members can therefore not count those of the first.
@@ -14,8 +15,10 @@ import { Monitor } from "../monitor/monitor";
 
 /** Seconds for which a member hears no more than half before it looks elsewhere. */
 export const MINORITY_WAIT = 8;
-/** The same at most where the meeting began, for a member that has met nobody there: twice as long each time. */
+/** The same at most where the meeting began: twice as long each time. */
 export const ALONE_MAX = 120;
+/** Seconds between two counts. */
+export const COUNT_EVERY = 1;
 
 /** Counts the members at our place. */
 export class PlaceQuorum extends Feature {
@@ -24,6 +27,7 @@ export class PlaceQuorum extends Feature {
   #met = false;
   #withoutSince: number | null = null;
   #aloneWait = MINORITY_WAIT;
+  #countedAt = 0;
 
   override synced(_now: number): void {
     const { incarnation } = this.room;
@@ -34,11 +38,23 @@ export class PlaceQuorum extends Feature {
 
   override holdsCommits(_now: number): boolean {
     const { room } = this;
-    if (room.here.isHome) return false;
+    if (room.here.isHome) return this.#holdsAtHome();
     if (!this.#met) return true;
     // Others shall come into our history only while more than half stand in it (docs/model/places.pml).
     const rejoins = room.waitingIntents.some(({ type }) => type === "RejoinIntent" || type === "HostReturnIntent");
     return rejoins && 2 * this.#heard() <= room.membership.members().length;
+  }
+
+  /**
+   * Return whether we, no host, have only changes to make that can wait, and too few are here for them.
+   *
+   * The others may be elsewhere, and make the same change there: then we would be alone with ours.
+   */
+  #holdsAtHome(): boolean {
+    const { membership: m, waitingIntents } = this.room;
+    if (m.policy.servers.length === 0 || m.isHost(m.ownLeaf)) return false;
+    const waits = waitingIntents.every(({ type }) => type === "HealIntent" || type === "SelfRemoveIntent");
+    return waits && 2 * this.#heard() <= m.members().length;
   }
 
   /** Return how many members have said in our epoch that they are here, with ourselves. */
@@ -50,17 +66,20 @@ export class PlaceQuorum extends Feature {
   override async tick(now: number): Promise<void> {
     const { room } = this;
     const { isHome } = room.here;
-    const content = isHome && (this.#met || room.membership.policy.servers.length === 0);
-    if (content || room.incarnation === null || !room.isSynced(now)) {
+    if (room.membership.policy.servers.length === 0 || room.incarnation === null || !room.isSynced(now)) {
       this.#withoutSince = null;
       return;
     }
+    if (now - this.#countedAt < COUNT_EVERY) return;
+    this.#countedAt = now;
     const heard = this.#heard();
     const members = room.membership.members().length;
-    if (2 * heard > members || (isHome && heard > 1)) {
+    if (2 * heard > members) {
       this.#met = true;
       this.#withoutSince = null;
       this.#aloneWait = MINORITY_WAIT;
+    } else if (isHome && heard > 1 && room.holdReason(now) === null) {
+      this.#withoutSince = null; // we speak, whoever is missing
     } else if (this.#withoutSince === null) this.#withoutSince = now;
     else if (now - this.#withoutSince > (isHome ? this.#aloneWait : MINORITY_WAIT)) {
       this.#withoutSince = null;
