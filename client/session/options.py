@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from snugroom.client.session.entry.contacts import Contacts
 from snugroom.crypto.agreed.room_state import MIRROR, REPORTS
 from snugroom.crypto.entry.permission import Token
+from snugroom.crypto.proof.identity import IdentityKey
 
 
 def _no_token(keys: Mapping[int, bytes]) -> Token | None:
@@ -40,6 +41,8 @@ class Options:
     evidence_names: bool = False
     #: Seconds for which the session tries to get back into a meeting that the server has dropped.
     patience: float = 60.0
+    #: Waits for the network are this many times as long: through a proxy, connections are slower.
+    slowness: float = 1.0
     #: The password or token that opens a room, where not anyone may.
     permission: PermissionMeans | None = None
 
@@ -47,3 +50,8 @@ class Options:
     def flags(self) -> int:
         """The flags of the policy of a meeting that we open."""
         return (REPORTS if self.reports else 0) | (MIRROR if self.mirror else 0)
+
+    @property
+    def identity(self) -> IdentityKey | None:
+        """Our identity, if the hosts are to see it when we knock."""
+        return self.contacts.own if self.contacts is not None and self.show_identity else None

@@ -15,14 +15,15 @@ from tests.session.world import ORIGIN, Participant, World, seeded
 
 ENTERED = wire.Entered(bytes(8), bytes(8))
 TICK = 0.1
+SLOWNESS = 4.0
 
 
 class Line:
     """One connection of a client, whose clock the test turns."""
 
-    def __init__(self) -> None:
+    def __init__(self, slowness: float = 1.0) -> None:
         self.now = 100.0
-        self.liveness = Liveness(self.now)
+        self.liveness = Liveness(self.now, slowness)
         self.liveness.performed([ev.Connect(ev.ROOM)])
 
     def after(self, seconds: float) -> tuple[int, int]:
@@ -181,6 +182,16 @@ def test_members_of_a_restarted_server_do_not_come_back_at_one_moment() -> None:
     w.until(all_back, 5.0)
     assert max(came.values()) - min(came.values()) > 0.12
     assert max(came.values()) < 0.8
+
+
+def test_behind_a_proxy_answers_may_take_longer() -> None:
+    line = Line(SLOWNESS)
+    assert line.after(SLOWNESS * liveness.ENTRY_WAIT - 1) == (0, 0)
+    line.hears(ENTERED)
+    assert line.after(liveness.PING_EVERY + SLOWNESS * liveness.PING_WAIT - 1) == (1, 0)
+    assert line.after(2.0) == (0, 1)
+    line = Line(SLOWNESS)
+    assert line.after(SLOWNESS * liveness.ENTRY_WAIT + 1) == (0, 1)
 
 
 # -- the first contact ---------------------------------------------------------------------------

@@ -62,6 +62,7 @@ class GuestLobby:
         rejoin_key: SigningKey | None,
         *,
         identity: IdentityKey | None = None,
+        slowness: float = 1.0,
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
@@ -80,7 +81,8 @@ class GuestLobby:
         self._psks = psks
         self._identity = identity
         self._rng = rng
-        self._connections = LobbyConnections(link.secret, (link.origin, *link.servers), self.effects, rng)
+        origins = (link.origin, *link.servers)
+        self._connections = LobbyConnections(link.secret, origins, self.effects, rng, slowness)
         self._called_at = 0.0
         self._sent: list[_Sent] = []
         self._told = ""

@@ -42,8 +42,16 @@ def days_around(now: float) -> set[int]:
 class LobbyConnections:
     """Connections to the lobbies of some days at one server: connect, sign, post."""
 
-    def __init__(self, secret: bytes, origins: Sequence[str], effects: list[ev.Effect], rng: Rng) -> None:
-        """`origins`: where the meeting began, and where it can go on."""
+    def __init__(
+        self,
+        secret: bytes,
+        origins: Sequence[str],
+        effects: list[ev.Effect],
+        rng: Rng,
+        slowness: float = 1.0,
+    ) -> None:
+        """`origins`: where the meeting began, and where it can go on. `slowness`: of the network."""
+        self._slowness = slowness
         self._secret = secret
         self._origins = origins
         #: The origin of the server.
@@ -117,6 +125,7 @@ class LobbyConnections:
             self._came_at = now
         at = self._origins.index(self.at)
         stay = (SEEK_STAY if self._entered else REACH_STAY) * (1 if at else 2 ** min(self._rounds, ROUNDS))
+        stay *= self._slowness
         elsewhere = now - self._came_at > stay and now - self._heard_at > HEARD_STAY
         if elsewhere or (self._failed and not self._entered):
             self._rounds += at == len(self._origins) - 1

@@ -263,6 +263,7 @@ class HostReturnLobby:
         make_package: Callable[[float], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
         rejoin_key: SigningKey,
+        slowness: float = 1.0,
         *,
         now: float,
         rng: Rng = os.urandom,
@@ -277,7 +278,8 @@ class HostReturnLobby:
         self._psks = psks
         self._rng = rng
         self._key = recovery.recovery_key(kept.door_seed)
-        self._connections = LobbyConnections(kept.secret, (kept.origin, *kept.servers), self.effects, rng)
+        origins = (kept.origin, *kept.servers)
+        self._connections = LobbyConnections(kept.secret, origins, self.effects, rng, slowness)
         self._nonce = b""
         self._sought_at = 0.0
         self._sent: _Sent | None = None

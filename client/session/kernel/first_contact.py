@@ -22,9 +22,9 @@ _SHOWN: Final = 120
 class FirstContact:
     """One session's way to its server, until the server has let it in."""
 
-    def __init__(self, origin: str, now: float) -> None:
+    def __init__(self, origin: str, now: float, slowness: float = 1.0) -> None:
         self._origin = origin
-        self._began = now
+        self._until = now + CONTACT_TIME * slowness
         #: Whether the server has let us in: into a lobby, or into a room that is open.
         self.made = False
         self._refused: Sentence | None = None
@@ -44,7 +44,7 @@ class FirstContact:
 
     def overdue(self, now: float) -> ev.Ended | None:
         """Return the end of a session that has had no contact for too long."""
-        if self.made or now - self._began <= CONTACT_TIME:
+        if self.made or now <= self._until:
             return None
         if self._refused is not None:
             return ev.Ended("unserved", self._refused)

@@ -39,11 +39,11 @@ class _Line:
     def heard(self) -> None:
         self.silent, self.asked, self.wait, self.sent = 0.0, None, PING_WAIT, 0
 
-    @property
-    def is_dead(self) -> bool:
+    def is_dead(self, slowness: float) -> bool:
         if not self.entered:
-            return self.silent > ENTRY_WAIT
-        return self.asked is not None and self.silent - self.asked > self.wait + self.sent / SLOWEST
+            return self.silent > ENTRY_WAIT * slowness
+        wait = self.wait * slowness + self.sent / SLOWEST
+        return self.asked is not None and self.silent - self.asked > wait
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,13 @@ class Silent:
 
 
 class Liveness:
-    """The connections to the room and the lobbies; a probe has a limit of its own."""
+    """The connections to the room and the lobbies; a probe has a limit of its own.
 
-    def __init__(self, now: float) -> None:
+    `slowness`: answers may take this many times as long.
+    """
+
+    def __init__(self, now: float, slowness: float = 1.0) -> None:
+        self._slowness = slowness
         self._lines: dict[ev.Endpoint, _Line] = {}
         self._ticked = now
 
@@ -92,7 +96,8 @@ class Liveness:
             if line.entered and line.asked is None and line.silent >= PING_EVERY:
                 line.asked = line.silent
                 asked.append(endpoint)
-        return Silent(asked, [endpoint for endpoint, line in self._lines.items() if line.is_dead])
+        dead = [endpoint for endpoint, line in self._lines.items() if line.is_dead(self._slowness)]
+        return Silent(asked, dead)
 
     def network_changed(self, certain: bool) -> Silent:
         """Return the same, because the network has changed, or may have."""

@@ -69,7 +69,8 @@ class Moving:
         elif self._checks and not entered:
             wait = CHECK_WAIT
         waited = now - max(self._began_at, self._moved_at)
-        return waited > wait or now - self._began_at > SERVER_MAX
+        slow = self._room.options.slowness
+        return waited > wait * slow or now - self._began_at > SERVER_MAX * slow
 
     def _goes_on_from_an_empty_server(self) -> bool:
         """Return whether to leave a further server where nobody has opened the room.
@@ -99,11 +100,11 @@ class Moving:
 
     def unanswered(self, now: float) -> None:
         """The server has not answered us for some seconds: the next connection goes to another one."""
-        self._without_since = now - MOVE_AFTER
+        self._without_since = now - MOVE_AFTER * self._room.options.slowness
 
     def leave(self, now: float, server: int | None) -> None:
         """Go on at that server of the list, or at the next, with the next connection: we are in step here."""
-        self._without_since, self._called = now - MOVE_AFTER, server
+        self._without_since, self._called = now - MOVE_AFTER * self._room.options.slowness, server
         self._looks, self._checked = server is None, server is not None
         self._told |= server is None  # else a host has said so, or nobody notices
 
@@ -128,4 +129,5 @@ class Moving:
         servers = self._room.membership.policy.servers
         if self._without_since is None or (not servers and self._room.here.is_home):
             return False
-        return now - self._without_since >= (READY_MOVE_AFTER if self._room.next_is_ready else MOVE_AFTER)
+        after = READY_MOVE_AFTER if self._room.next_is_ready else MOVE_AFTER
+        return now - self._without_since >= after * self._room.options.slowness

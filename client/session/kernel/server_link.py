@@ -30,13 +30,16 @@ class Outcome:
 
 
 class ServerLink:
-    """One session's connections to its server. `founds`: it opens a room, and enters no lobby before."""
+    """One session's connections to its server. `founds`: it opens a room, and enters no lobby before.
 
-    def __init__(self, origin: str, now: float, *, founds: bool) -> None:
+    `slowness`: waits are this many times as long.
+    """
+
+    def __init__(self, origin: str, now: float, *, founds: bool, slowness: float = 1.0) -> None:
         self._origin = origin
         self._contact_by = wire.Opened if founds else wire.Entered
-        self._contact = FirstContact(origin, now)
-        self._liveness = Liveness(now)
+        self._contact = FirstContact(origin, now, slowness)
+        self._liveness = Liveness(now, slowness)
         self._redirects = Redirects()
         self._distrusted = False  # a certificate that proves nothing was reported
 

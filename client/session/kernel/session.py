@@ -65,7 +65,7 @@ class Session:
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
         self._repeated = RepeatedAlarms()
-        self._link = ServerLink(invite.origin, now, founds=False)
+        self._link = ServerLink(invite.origin, now, founds=False, slowness=options.slowness)
         self._policy: Policy | None = None  # as of the last check whether we are a host
 
     # -- constructors ----------------------------------------------------------------------------
@@ -93,7 +93,7 @@ class Session:
         seed = HostSeed.from_random(rng)
         link = seed.invite(origin, rng(16), 0, tuple(servers))
         session = cls(me, link, options, rng, now)
-        session._link = ServerLink(origin, now, founds=True)
+        session._link = ServerLink(origin, now, founds=True, slowness=options.slowness)
         mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
         founded = entering.found_meeting(
             me, seed, link, title=title, mode=mode, flags=options.flags, now=now, rng=rng
@@ -124,7 +124,6 @@ class Session:
         """Knock with a link; MalformedError or UnsupportedError if the link is wrong, with the reason."""
         me = Me(name, rng)
         session = cls(me, Invite.parse(link), options, rng, now)
-        book = options.contacts
         rejoin_key, make_package = me.new_leaf()
         session._guest = GuestLobby(
             session._invites.own,
@@ -133,7 +132,8 @@ class Session:
             make_package,
             session._invites.psks,
             rejoin_key,
-            identity=book.own if book is not None and options.show_identity else None,
+            identity=options.identity,
+            slowness=options.slowness,
             now=now,
             rng=rng,
         )
@@ -155,7 +155,7 @@ class Session:
         session._kept = kept
         rejoin_key, make_package = me.new_leaf()
         session._guest = HostReturnLobby(
-            kept, make_package, session._invites.psks, rejoin_key, now=now, rng=rng
+            kept, make_package, session._invites.psks, rejoin_key, options.slowness, now=now, rng=rng
         )
         session._collect(now)
         return session

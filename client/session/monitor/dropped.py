@@ -196,7 +196,8 @@ class Dropped(Feature):
         if self._inside() and (not moved or drop.told_at is not None or now - drop.since > MOVED_TIME):
             self._back(drop, now)
             return
-        if drop.run is not None and now - drop.run.began > PROBE_TIME:
+        slow = self.room.options.slowness
+        if drop.run is not None and now - drop.run.began > PROBE_TIME * slow:
             self._probe_over(drop, now, "The server took a new connection, and said nothing.", answered=True)
         due = (
             now - drop.since >= PROBE_AFTER if drop.probed_at is None else now - drop.probed_at >= PROBE_EVERY
@@ -309,7 +310,8 @@ class Dropped(Feature):
     # -- conclusions -------------------------------------------------------------------------------------
 
     def _judge(self, drop: Drop, now: float, moved: bool) -> None:
-        if drop.probe is None or now - drop.since < TELL_AFTER:
+        slow = self.room.options.slowness
+        if drop.probe is None or now - drop.since < TELL_AFTER * slow:
             return
         if moved and (not drop.answered or self._what(drop) == "restarted"):
             return  # we went on elsewhere: it may be down, or a new process that would let us in
@@ -319,7 +321,7 @@ class Dropped(Feature):
                 why = "restarted" if self._restarted() else "unreachable"
                 self.room.tell(sentences.status(f"away.{why}"))
             return
-        if drop.answered_at is not None and now - drop.answered_at < SETTLE:
+        if drop.answered_at is not None and now - drop.answered_at < SETTLE * slow:
             return  # the network is back: perhaps the room is as well
         if drop.told_at is None:
             drop.told_at = now
