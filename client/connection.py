@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -17,6 +18,8 @@ import aiohttp
 
 from snugroom.client import failures
 from snugroom.client.media.engine import MediaEngine, StreamStats, TransportError
+from snugroom.client.media.transport import MediaTransport
+from snugroom.client.proxy import SLOWNESS, Proxy, ProxyFault, Tunnel, http_client
 from snugroom.client.reachable import answers
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
@@ -32,8 +35,11 @@ _FOLLOW: Final = 1.0
 _CONNECT_TIME: Final = 5.0
 _GOODBYE_TIME: Final = 1.0
 _MEDIA_RETRY: Final = 1.0
+_MEDIA_RETRY_PROXY: Final = 10.0
 #: Seconds for which a lost media link is not reported if another one is about to replace it.
 _MEDIA_WAIT: Final = 10.0
+#: Seconds for a media link.
+_MEDIA_TIME: Final = 10.0
 #: Errors of a connection.
 _NETWORK: Final = (aiohttp.ClientError, OSError, TimeoutError)
 _CLOSED: Final = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED)
@@ -92,7 +98,8 @@ class Connection:
     `make_engine` is called once the session has entered the room, when its leaf is known; it may return None
     for no media. `on_event` receives every event, in order; `on_save` receives data to write to files;
     `on_message` receives every server message before the session does (for measurements). `addresses`: the
-    URLs to connect to in place of some origins.
+    URLs of servers on this machine, to connect to in place of their origins. With a `proxy`, all connections
+    go through it, but for these.
     """
 
     def __init__(
@@ -105,6 +112,7 @@ class Connection:
         on_save: Callable[[ev.Save], None] | None = None,
         clock: Clock | None = None,
         addresses: Mapping[str, str] = MappingProxyType({}),
+        proxy: Proxy | None = None,
     ) -> None:
         self.session = session
         self.clock = clock or Clock()
@@ -116,7 +124,9 @@ class Connection:
         self._on_message = on_message
         self._on_save = on_save
         self._addresses = addresses
-        self._http: aiohttp.ClientSession | None = None
+        self._proxy = proxy
+        self._slowness = 1.0 if proxy is None else SLOWNESS
+        self._http: dict[Proxy | None, aiohttp.ClientSession] = {}
         self._connections: dict[ev.Endpoint, asyncio.Task[None]] = {}
         self._queues: dict[ev.Endpoint, asyncio.Queue[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,6 +134,8 @@ class Connection:
         self._broken: Exception | None = None
         self._engine_made = False
         self._closing: set[ev.Endpoint] = set()
+        self._room_url = session.origin
+        self._media_told = False  # that no media goes through the proxy
 
     # -- from outside --------------------------------------------------------------------------
 
@@ -137,11 +149,26 @@ class Connection:
         """Return the counters of remote media streams."""
         return [] if self.engine is None else self.engine.stats()
 
+    def make_link(self) -> MediaTransport:
+        """Return a transport for media: through the proxy, if there is one."""
+        return MediaTransport(tunnel=self._tunnel)
+
+    def _tunnel(self) -> Tunnel | None:
+        proxy = self._proxy_to(self._room_url)
+        return None if proxy is None else Tunnel(proxy, self._room_url)
+
+    def _proxy_to(self, url: str) -> Proxy | None:
+        """Return the proxy to the server with this URL; None for a direct connection."""
+        own = any(url == each or url.startswith(f"{each}/") for each in self._addresses.values())
+        return None if own else self._proxy
+
     async def run(self) -> ev.Ended:
         """Run until the session ends. An error of this machine, and not of a connection, is raised."""
-        timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_TIME, sock_connect=_CONNECT_TIME)
-        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http:
-            self._http = http
+        async with AsyncExitStack() as clients:
+            # a direct one only where there is something to connect to directly
+            for proxy in {self._proxy, *((None,) if self._addresses else ())}:
+                client = http_client(proxy, connect=_CONNECT_TIME)
+                self._http[proxy] = await clients.enter_async_context(client)
             self._perform(self.session.start())
             try:
                 while not self._done.is_set():
@@ -219,6 +246,8 @@ class Connection:
         if old is not None:
             old.cancel()
         self._closing.discard(endpoint)
+        if endpoint == ev.ROOM:
+            self._room_url = url
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         self._queues[endpoint] = queue
         self._connections[endpoint] = asyncio.get_running_loop().create_task(
@@ -242,13 +271,18 @@ class Connection:
 
     async def _talk(self, endpoint: ev.Endpoint, url: str, queue: asyncio.Queue[bytes]) -> ev.Lost:
         """Connect, read until the end, and return how it ended."""
-        assert self._http is not None
+        proxy = self._proxy_to(url)
         try:
-            async with asyncio.timeout(_CONNECT_TIME):  # a frozen server takes a connection, and says nothing
-                ws = await self._http.ws_connect(url + "/ws", compress=0, max_msg_size=limits.FRAME_MAX)
+            # a frozen server takes a connection, and says nothing
+            async with asyncio.timeout(self._slowness * _CONNECT_TIME):
+                ws = await self._http[proxy].ws_connect(
+                    url + "/ws", compress=0, max_msg_size=limits.FRAME_MAX
+                )
         except _NETWORK as error:
             distrust = failures.distrust(error, self.session.origin)
-            answered = distrust is None and await answers(url)
+            # a proxy that makes no connection says nothing of the server
+            faulty = distrust is not None or isinstance(error, ProxyFault)
+            answered = not faulty and await answers(url, proxy)
             return ev.Lost(endpoint, failures.reason(error), answered, distrust)
         writer = asyncio.get_running_loop().create_task(_write(ws, queue))
         try:
@@ -352,13 +386,33 @@ class Connection:
         if not engine.waiting:
             return  # a second answer to the same parameters: the first one is in use
         try:
-            await engine.connect(transport)
+            await engine.connect(transport, self._slowness * _MEDIA_TIME)
+            if self._media_told and self.session.ended is None:
+                self._media_told = False
+                self.feed(ev.SelectStreams(None))
         except TransportError as error:
             if self.session.ended is None and not self._done.is_set():
-                why = recognised(str(error), "shell")
-                self._on_event(sentences.alarm("media_unreachable", why=why))
-                await asyncio.sleep(_MEDIA_RETRY)
-                self._publish()
+                await self._media_failed(error)
+
+    async def _media_failed(self, error: TransportError) -> None:
+        """Report that there is no media link, and try again.
+
+        Through a proxy, that is told once. Until media comes, no stream is subscribed to: otherwise members
+        would conclude that the server keeps their media from us.
+        """
+        why = recognised(error.args[0], "shell")
+        if self._proxy is None:
+            self._on_event(sentences.alarm("media_unreachable", why=why))
+            await asyncio.sleep(_MEDIA_RETRY)
+        else:
+            if not self._media_told:
+                self._media_told = True
+                self._on_event(sentences.alarm("media_unreachable.proxy", why=why))
+                self.feed(ev.SelectStreams(()))
+            if error.final:
+                return
+            await asyncio.sleep(_MEDIA_RETRY_PROXY)
+        self._publish()
 
 
 async def _write(ws: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[bytes]) -> None:

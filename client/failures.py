@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from snugroom.client.proxy import ProxyFault
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 
 #: Statuses by which a proxy says that it does not reach the server behind it.
@@ -24,6 +25,8 @@ _OTHER_NAME: Final = frozenset({62, 63, 64})
 def reason(error: BaseException) -> Sentence:
     """Return why a connection could not be made, or broke."""
     match error:
+        case ProxyFault(why=why):
+            return why
         case aiohttp.WSServerHandshakeError(status=status) if status in NOBODY_BEHIND:
             return sentence("terminal.nobody_behind", status=status)
         case aiohttp.WSServerHandshakeError(status=429):

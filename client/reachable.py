@@ -7,17 +7,17 @@ from typing import Final
 import aiohttp
 
 from snugroom.client.failures import NOBODY_BEHIND
+from snugroom.client.proxy import Proxy, http_client
 
-#: Seconds for the answer.
+#: Seconds for the answer; more through a proxy.
 ANSWER_TIME: Final = 2.0
 
 
-async def answers(url: str) -> bool:
+async def answers(url: str, proxy: Proxy | None = None) -> bool:
     """Return whether a server, or the node with this URL, answers a HEAD request, as in `doors.ts`."""
-    timeout = aiohttp.ClientTimeout(total=ANSWER_TIME)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http,
+            http_client(proxy, total=ANSWER_TIME) as http,
             http.head(f"{url}/", allow_redirects=False) as answer,
         ):
             return answer.status not in NOBODY_BEHIND

@@ -6,6 +6,7 @@ from typing import Final
 
 import aiohttp
 
+from snugroom.client.proxy import SLOWNESS, Proxy, ProxyFault, http_client
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.crypto.entry.permission import Token
 from snugroom.crypto.entry.voucher import Exchange, Voucher
@@ -29,26 +30,28 @@ class UnreachableError(ExchangeError):
     """The server did not answer."""
 
 
-async def exchange(origin: str, voucher: Voucher) -> list[Token]:
+async def exchange(origin: str, voucher: Voucher, proxy: Proxy | None = None) -> list[Token]:
     """Return the tokens for a voucher. ExchangeError, or AuthenticationError if the server's keys are wrong.
 
     The tokens should be spent later: who exchanges and opens a room at once shows that both are one person.
     """
     asked: Exchange | None = None
-    timeout = aiohttp.ClientTimeout(total=TIME)
+    why = sentence("voucher.unanswered")
+    wait = TIME if proxy is None else SLOWNESS * TIME
     for _ in range(TRIES):
         try:
             async with (
-                aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http,
+                http_client(proxy, total=TIME) as http,
                 http.ws_connect(f"{origin}/ws", compress=0, max_msg_size=limits.FRAME_MAX) as ws,
             ):
-                challenge = messages.decode_server(await ws.receive_str(timeout=TIME))
+                challenge = messages.decode_server(await ws.receive_str(timeout=wait))
                 if not isinstance(challenge, messages.Challenge):
                     raise UnreachableError(sentence("shell.alien"))
                 asked = asked or _begin(challenge, voucher)
                 await ws.send_str(messages.encode(messages.Exchange(voucher.sent, asked.blinded)).decode())
-                answer = messages.decode_server(await ws.receive_str(timeout=TIME))
-        except (aiohttp.ClientError, TimeoutError, OSError, TypeError):
+                answer = messages.decode_server(await ws.receive_str(timeout=wait))
+        except (aiohttp.ClientError, TimeoutError, OSError, TypeError) as error:
+            why = error.why if isinstance(error, ProxyFault) else sentence("voucher.unanswered")
             continue
         except messages.WireError:
             raise UnreachableError(sentence("shell.alien")) from None
@@ -56,7 +59,7 @@ async def exchange(origin: str, voucher: Voucher) -> list[Token]:
             return asked.finish(answer.evaluated)
         if isinstance(answer, messages.Refused) and answer.code in _REFUSALS:
             raise ExchangeError(sentence(f"voucher.{_REFUSALS[answer.code]}"))
-    raise UnreachableError(sentence("voucher.unanswered"))
+    raise UnreachableError(why)
 
 
 def _begin(challenge: messages.Challenge, voucher: Voucher) -> Exchange:

@@ -115,8 +115,8 @@ class Landlord:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """The URL by which this process reaches its own server, by origin: the way through Tor is longer."""
-        return {self.origin: f"http://{self._where}"} if self._differs else {}
+        """The URL by which this process reaches its own server, by origin: without a proxy or Tor."""
+        return {self.origin: f"http://{self._where}" if self._differs else self.origin}
 
     # -- the process -------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from snugroom.client.cli import language, permission
+from snugroom.client.cli import language, permission, proxy_option
 from snugroom.client.cli.arguments import count, duration, link_of, usage
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.landlord import Address, LandlordError, address, carry
@@ -24,6 +24,7 @@ from snugroom.client.files.contact_book import Book
 from snugroom.client.files.host_recovery_file import RecoveryFile
 from snugroom.client.files.sealed_file import SealedFileError
 from snugroom.client.media.files import SourceError
+from snugroom.client.proxy import SLOWNESS, ProxyAddressError
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons
@@ -32,6 +33,16 @@ from snugroom.client.session.entry.invites import LabelError
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
+
+#: Errors in the arguments, or in files that they name.
+_UNUSABLE = (
+    SourceError,
+    SealedFileError,
+    passphrase.PassphraseError,
+    SnugCryptoError,
+    LabelError,
+    ProxyAddressError,
+)
 
 
 def add_parser(commands: Any) -> None:
@@ -46,6 +57,7 @@ def add_parser(commands: Any) -> None:
         metavar="60s",
         help="keep trying for this time if the server drops the meeting (default 60s)",
     )
+    proxy_option.add_argument(shared)
     language.add_argument(shared)
     shared.add_argument("--json", action="store_true", help="one JSON object per line, in and out")
     shared.add_argument("--for", dest="seconds", type=duration, metavar="30s", help="leave after this time")
@@ -206,6 +218,7 @@ def _run_until(ends: ExitStack, arguments: argparse.Namespace, start: _Start) ->
         media.check()
         for folder in _folders(arguments):
             check_folder(folder)
+        proxy = arguments.proxy = proxy_option.chosen(arguments.proxy, spoken)
         book = _book(arguments)
         name, make = start(arguments, _options(arguments, book), output, ends)
         recovery_file: RecoveryFile | None = getattr(arguments, "recovery_file", None)
@@ -219,6 +232,7 @@ def _run_until(ends: ExitStack, arguments: argparse.Namespace, start: _Start) ->
             pictures=arguments.pictures,
             recovery_file=recovery_file,
             landlord=getattr(arguments, "carried", None),
+            proxy=proxy,
         )
         if recovery_file is not None and (kept := recovery_file.outdated(participant.session)) is not None:
             recovery_file.write(kept)
@@ -227,7 +241,7 @@ def _run_until(ends: ExitStack, arguments: argparse.Namespace, start: _Start) ->
         return error.status
     except LandlordError as error:
         return usage(in_language(error.args[0], spoken))
-    except (SourceError, SealedFileError, passphrase.PassphraseError, SnugCryptoError, LabelError) as error:
+    except _UNUSABLE as error:
         return usage(in_language(reasons.in_full(error), spoken))
     return asyncio.run(participant.run())
 
@@ -291,6 +305,7 @@ def _options(arguments: argparse.Namespace, book: Book | None) -> Options:
         evidence=arguments.evidence,
         evidence_names=arguments.evidence_names,
         patience=arguments.patience,
+        slowness=1.0 if arguments.proxy is None else SLOWNESS,
     )
 
 

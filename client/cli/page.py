@@ -21,7 +21,8 @@ from rich.console import Console
 from rich.text import Text
 
 from snugroom.client import failures
-from snugroom.client.cli.arguments import link_of
+from snugroom.client.cli import proxy_option
+from snugroom.client.cli.arguments import link_of, usage
 from snugroom.client.cli.own_page import PORT, OwnPage
 from snugroom.client.cli.status import Status
 from snugroom.client.session.catalogue.sentence import sentence
@@ -60,6 +61,8 @@ def run_page(arguments: argparse.Namespace) -> int:
         if arguments.hash:
             print(bundle.hash)
             return Status.OK
+        if (why := proxy_option.unused()) is not None:
+            return usage(why)
         own = _own_page(bundle, arguments)
     except (page.PageError, SnugCryptoError) as error:
         print(f"snug: {error}", file=sys.stderr)
@@ -165,6 +168,8 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
     Return 3 if the server can't be reached, 2 if the URL is invalid or the page is missing.
     """
+    if (why := proxy_option.unused()) is not None:
+        return usage(why)
     try:
         bundle = page.load()
         origin = canonical_origin(arguments.url)

@@ -31,6 +31,7 @@ from snugroom.client.media.engine import MediaEngine, StreamStats
 from snugroom.client.media.files import FileSource, SourceError
 from snugroom.client.media.record import Recorder, make_folder
 from snugroom.client.media.sources import Source, TestCard
+from snugroom.client.proxy import Proxy
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
@@ -108,6 +109,7 @@ class Participant:
         recovery_file: RecoveryFile | None = None,
         landlord: Landlord | None = None,
         read_input: bool = True,
+        proxy: Proxy | None = None,
     ) -> None:
         self._clock = Clock()
         self._name = name
@@ -135,6 +137,7 @@ class Participant:
             on_save=self._saved_files.save,
             clock=self._clock,
             addresses={} if landlord is None else landlord.addresses,
+            proxy=proxy,
         )
 
     @property
@@ -208,6 +211,7 @@ class Participant:
             layers=self._media.layers,
             recorder=self._make_recorder(),
             name_of=self._name_of,
+            link=self.connection.make_link,
             on_lost=self.connection.media_lost,
             on_moved=self.connection.media_moved,
             on_failed=self._sending_failed,

@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from snugroom.client.cli import language
+from snugroom.client.cli import language, proxy_option
 from snugroom.client.cli.arguments import first_line, usage
 from snugroom.client.cli.status import Status
 from snugroom.client.cli.text import json_line
 from snugroom.client.files.sealed_file import SealedFileError
 from snugroom.client.files.token_file import TokenFile, default_path
+from snugroom.client.proxy import Proxy, ProxyAddressError
 from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import in_language, sentence
 from snugroom.client.session.options import PermissionMeans
@@ -76,6 +77,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--server", metavar="URL", help="the server of the voucher")
     _add_tokens(parser)
+    proxy_option.add_argument(parser)
     language.add_argument(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run=run)
@@ -86,16 +88,17 @@ def run(arguments: argparse.Namespace) -> int:
     spoken = language.chosen(arguments.lang, os.environ)
     file = TokenFile(arguments.tokens or default_path())
     try:
+        proxy = proxy_option.chosen(arguments.proxy, spoken)
         voucher = _voucher(arguments)
         if voucher is not None:
             if arguments.server is None:
                 return usage("a voucher is for one server: add --server URL")
-            _exchange(canonical_origin(arguments.server), voucher, file)
+            _exchange(canonical_origin(arguments.server), voucher, file, proxy)
         kept = file.all(time.time())
     except MeansError as error:
         print(f"snug: {in_language(error.args[0], spoken)}", file=sys.stderr)
         return error.status
-    except (SealedFileError, SnugCryptoError) as error:
+    except (SealedFileError, SnugCryptoError, ProxyAddressError) as error:
         return usage(in_language(reasons.in_full(error), spoken))
     counts = Counter((each.origin, each.week) for each in kept)
     if arguments.json:
@@ -122,7 +125,7 @@ def means(arguments: argparse.Namespace, origin: str) -> PermissionMeans:
     file = TokenFile(arguments.tokens or default_path())
     voucher = _voucher(arguments)
     if voucher is not None:
-        _exchange(origin, voucher, file)
+        _exchange(origin, voucher, file, arguments.proxy)
 
     def take(keys: Mapping[int, bytes]) -> Token | None:
         return file.take(origin, keys, time.time())
@@ -151,10 +154,10 @@ def _voucher(arguments: argparse.Namespace) -> Voucher | None:
     return Voucher.parse(first_line("Voucher: ") if text == "-" else text)
 
 
-def _exchange(origin: str, voucher: Voucher, file: TokenFile) -> None:
+def _exchange(origin: str, voucher: Voucher, file: TokenFile, proxy: Proxy | None) -> None:
     file.add(origin, (), time.time())  # a file that can't be written must not cost the voucher
     try:
-        tokens = asyncio.run(exchange(origin, voucher))
+        tokens = asyncio.run(exchange(origin, voucher, proxy))
     except UnreachableError as error:
         raise MeansError(error.why, Status.UNREACHABLE) from None
     except ExchangeError as error:

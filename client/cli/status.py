@@ -38,7 +38,7 @@ MEANINGS: Final[dict[Status, tuple[str, str]]] = {
     ),
     Status.UNREACHABLE: (
         "no contact with the server",
-        "none within 10 s, or until `--for` was over; the text gives the cause",
+        "none within 10 s (40 s with `--proxy`), or until `--for` was over; the text gives the cause",
     ),
     Status.REFUSED: ("refused", "a host refused the knock"),
     Status.REMOVED: ("removed", "a host removed this participant, or somebody with its keys took its place"),

@@ -88,6 +88,8 @@ class Reach:
         """`local`: this client's ufrag and password."""
         self._local = local
         self._rng = rng
+        #: Waits are this many times as long.
+        self.slowness = 1.0
         self._remote = ("", "")
         self._candidates: list[Candidate] = []
         self._attempts: dict[int, _Attempt] = {}
@@ -108,6 +110,11 @@ class Reach:
         return self._chosen is not None
 
     @property
+    def trying(self) -> bool:
+        """Whether a path is in use, or being tried."""
+        return bool(self._attempts)
+
+    @property
     def steady(self) -> bool:
         """Whether a path is chosen and no other one is being tried."""
         return self._chosen is not None and len(self._attempts) == 1
@@ -115,15 +122,23 @@ class Reach:
     # -- inputs ------------------------------------------------------------------------------
 
     def start(
-        self, ufrag: str, password: str, addresses: Sequence[str], port: int, *, tcp: bool, now: float
+        self,
+        ufrag: str,
+        password: str,
+        addresses: Sequence[str],
+        port: int,
+        *,
+        udp: bool = True,
+        tcp: bool,
+        now: float,
     ) -> list[ReachEffect]:
-        """Begin to check the server at these addresses, with its credentials."""
+        """Begin to check the server at these addresses, with its credentials, over `udp` and `tcp`."""
         self._remote = (ufrag, password)
-        self._candidates = [Candidate(address, port) for address in addresses]
+        self._candidates = [Candidate(address, port) for address in addresses if udp]
         if tcp:
             self._candidates += [Candidate(address, port, tcp=True) for address in addresses]
         self._heard = self._answered = now
-        return self._try(now, tcp_too=False)
+        return self._try(now, tcp_too=not udp)
 
     def opened(self, number: int, now: float) -> list[ReachEffect]:
         """Take note that a TCP connection is established."""
@@ -189,7 +204,8 @@ class Reach:
         if chosen is not None and silent > QUIET:
             assert self._chosen is not None
             effects += self._map(self._chosen, chosen.agent.probe(now), now)
-        unheard = chosen is None or silent > SILENT or chosen.agent.unanswered(now) > UNHEARD
+        slow = self.slowness
+        unheard = chosen is None or silent > SILENT * slow or chosen.agent.unanswered(now) > UNHEARD * slow
         others = [number for number in self._attempts if number != self._chosen]
         if not unheard:
             self._tcp_at = float("inf")
@@ -205,7 +221,7 @@ class Reach:
 
     def _try(self, now: float, *, tcp_too: bool) -> list[ReachEffect]:
         """Open new sockets for all paths; TCP follows a little later, unless `tcp_too`."""
-        self._round_at = now + ROUND
+        self._round_at = now + ROUND * self.slowness
         candidates = [candidate for candidate in self._candidates if tcp_too or not candidate.tcp]
         if not tcp_too and any(candidate.tcp for candidate in self._candidates):
             self._tcp_at = now + TCP_AFTER

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from snugroom.client.media.reach import Candidate
@@ -90,15 +88,25 @@ class UdpWire:
             self._socket.close()
 
 
-class TcpWire:
-    """A TCP socket. It calls `opened` when connected, `broken` when it fails or ends.
+async def connected(candidate: Candidate) -> socket.socket:
+    """Return a TCP socket that is connected to this candidate; OSError."""
+    family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, (candidate.address, candidate.port))
+    except BaseException:
+        made.close()
+        raise
+    return made
 
-    OSError if the connection can't even begin.
-    """
+
+class TcpWire:
+    """A TCP socket, which `dial` connects. It calls `opened` then, and `broken` when that fails or ends."""
 
     def __init__(
         self,
-        candidate: Candidate,
+        dial: Callable[[], Awaitable[socket.socket]],
         receive: Callable[[bytes], None],
         opened: Callable[[], None],
         broken: Callable[[], None],
@@ -108,27 +116,28 @@ class TcpWire:
         self._broken = broken
         self._incoming = b""
         self._outgoing = bytearray()
-        self._stands = False
+        self._socket: socket.socket | None = None
         self._loop = asyncio.get_running_loop()
-        family = socket.AF_INET6 if ":" in candidate.address else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            self._socket.setblocking(False)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            status = self._socket.connect_ex((candidate.address, candidate.port))
-            if status not in (0, errno.EINPROGRESS):
-                raise OSError(status, os.strerror(status))
-        except OSError:
-            self._socket.close()
-            raise
-        self._loop.add_writer(self._socket.fileno(), self._writable)
+        self._dialling: asyncio.Task[None] | None = self._loop.create_task(self._connect(dial))
 
     @property
     def address(self) -> str | None:
-        return _own_address(self._socket)
+        return None if self._socket is None else _own_address(self._socket)
+
+    async def _connect(self, dial: Callable[[], Awaitable[socket.socket]]) -> None:
+        try:
+            self._socket = await dial()
+        except OSError:
+            self._dialling = None
+            self._broken()
+            return
+        self._dialling = None
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop.add_reader(self._socket.fileno(), self._readable)
+        self._opened()
 
     def send(self, datagram: bytes) -> bool:
-        if self._socket.fileno() < 0 or not self._stands:
+        if self._socket is None:
             return False
         if len(self._outgoing) + _HEADER + len(datagram) > _WAITING_MAX:
             return False
@@ -138,19 +147,9 @@ class TcpWire:
             self._push()
         return True
 
-    def _writable(self) -> None:
-        if self._stands:
-            self._push()
-            return
-        if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self._end()
-            return
-        self._stands = True
-        self._loop.remove_writer(self._socket.fileno())
-        self._loop.add_reader(self._socket.fileno(), self._readable)
-        self._opened()
-
     def _push(self) -> None:
+        if self._socket is None:
+            return
         try:
             sent = self._socket.send(self._outgoing)
         except BlockingIOError:
@@ -161,13 +160,15 @@ class TcpWire:
             return
         del self._outgoing[:sent]
         if self._outgoing:
-            self._loop.add_writer(self._socket.fileno(), self._writable)
+            self._loop.add_writer(self._socket.fileno(), self._push)
         else:
             self._loop.remove_writer(self._socket.fileno())
 
     def _readable(self) -> None:
+        link = self._socket
+        assert link is not None
         try:
-            chunk = self._socket.recv(_CHUNK)
+            chunk = link.recv(_CHUNK)
         except BlockingIOError:
             return
         except OSError:
@@ -183,21 +184,25 @@ class TcpWire:
             at += _HEADER + size
             if size:
                 self._receive(data[at - size : at])
-            if self._socket.fileno() < 0:
+            if link.fileno() < 0:
                 return  # `receive` has closed the socket
         self._incoming = data[at:]
 
     def _end(self) -> None:
-        if self._socket.fileno() >= 0:
+        if self._socket is not None:
             self.close()
             self._broken()
 
     def close(self) -> None:
-        if self._socket.fileno() < 0:
+        if self._dialling is not None:
+            self._dialling.cancel()
+            self._dialling = None
+        if self._socket is None:
             return
-        self._loop.remove_reader(self._socket.fileno())
-        self._loop.remove_writer(self._socket.fileno())
+        gone, self._socket = self._socket, None
+        self._loop.remove_reader(gone.fileno())
+        self._loop.remove_writer(gone.fileno())
         if self._outgoing:
             with contextlib.suppress(OSError):  # the last datagrams, close_notify among them
-                self._socket.send(self._outgoing)
-        self._socket.close()
+                gone.send(self._outgoing)
+        gone.close()

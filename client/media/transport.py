@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 from snugroom.client.media import reach
 from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from snugroom.client.media.ice import make_credentials
-from snugroom.client.media.sockets import TcpWire, UdpWire, Wire
+from snugroom.client.media.sockets import TcpWire, UdpWire, Wire, connected
 from snugroom.client.media.srtp import SrtpError
+from snugroom.client.proxy import SLOWNESS, ProxyFault, Tunnel
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.server.wire.messages import Transport
 from snugroom.server.wire.rtcp import is_rtcp
 
@@ -24,7 +28,14 @@ _TICK_IDLE: Final = 0.25
 
 
 class TransportError(Exception):
-    """No media connection to the server: it is unreachable, silent, or has the wrong certificate."""
+    """No media connection to the server: it is unreachable, silent, or has the wrong certificate.
+
+    `final`: this server has no path at all, so that another try is useless.
+    """
+
+    def __init__(self, why: str, *, final: bool = False) -> None:
+        super().__init__(why)
+        self.final = final
 
 
 class Link(Protocol):
@@ -65,6 +76,9 @@ class MediaTransport:
     The association outlives its sockets: when one socket receives nothing more from the server, the transport
     tries other sockets.
 
+    `tunnel` is asked when the transport connects. With one, all goes through a proxy, over TCP: no UDP, and
+    nothing directly.
+
     `loss`, when given, is called for every incoming media packet; the packet is dropped if it returns true
     (for tests and netem). Callbacks run in the event loop and must not block.
     """
@@ -74,6 +88,7 @@ class MediaTransport:
         rng: Callable[[int], bytes] = os.urandom,
         *,
         loss: Callable[[], bool] | None = None,
+        tunnel: Callable[[], Tunnel | None] = lambda: None,
     ) -> None:
         self.on_rtp: Callable[[bytes], None] = _ignore_packet
         self.on_rtcp: Callable[[bytes], None] = _ignore_packet
@@ -83,6 +98,9 @@ class MediaTransport:
         self.refused = 0
         self.unsent = 0
         self._loss = loss
+        self._find_tunnel = tunnel
+        self._tunnel: Tunnel | None = None
+        self._fault: ProxyFault | None = None  # the proxy's last one
         self._ufrag, self._password = make_credentials(rng)
         self._certificate = Certificate.generate()
         self._ice = reach.Reach((self._ufrag, self._password), rng)
@@ -122,14 +140,22 @@ class MediaTransport:
             addresses = [str(ipaddress.ip_address(a)) for a in (transport.address, *transport.others)]
         except ValueError:
             raise TransportError("the server's media address is no IP address") from None
+        self._tunnel = self._find_tunnel()
+        if self._tunnel is not None:
+            self._ice.slowness = SLOWNESS
+            if not transport.tcp:
+                raise TransportError(sentence("terminal.proxy_no_tcp"), final=True)
+            # one address for each host that the proxy is asked for
+            addresses = list({self._tunnel.target(address): address for address in addresses}.values())
         loop = asyncio.get_running_loop()
         self._begun = True
         self._fingerprint = transport.fingerprint
         self._ready = loop.create_future()
         ufrag, password, port = transport.ufrag, transport.password, transport.port
         try:
+            udp, tcp = self._tunnel is None, transport.tcp
             self._perform(
-                self._ice.start(ufrag, password, addresses, port, tcp=transport.tcp, now=loop.time())
+                self._ice.start(ufrag, password, addresses, port, udp=udp, tcp=tcp, now=loop.time())
             )
             self._ticker = loop.create_task(self._tick())
             async with asyncio.timeout(timeout):
@@ -138,7 +164,7 @@ class MediaTransport:
             await self.close()
             if self._ice.connected:
                 raise TransportError("the media server did not answer the DTLS handshake") from None
-            raise TransportError(reach.unreached(self._ice.tried)) from None
+            raise TransportError(self._unreached()) from None
         except BaseException:
             await self.close()
             raise
@@ -167,16 +193,39 @@ class MediaTransport:
         def tell(event: Callable[[int, float], list[reach.ReachEffect]]) -> None:
             self._perform(event(number, asyncio.get_running_loop().time()))
 
+        def broken() -> None:
+            tell(self._ice.broken)
+            if self._tunnel is not None and not self._ice.connected and not self._ice.trying:
+                self._fail(self._unreached())
+
+        if candidate.tcp:
+            dial = partial(self._dial, candidate)
+            self._wires[number] = TcpWire(dial, receive, lambda: tell(self._ice.opened), broken)
+            return
         try:
-            if candidate.tcp:
-                self._wires[number] = TcpWire(
-                    candidate, receive, lambda: tell(self._ice.opened), lambda: tell(self._ice.broken)
-                )
-            else:
-                self._wires[number] = UdpWire(candidate, receive)
+            self._wires[number] = UdpWire(candidate, receive)
         except OSError:
             # this machine has no such network; another path may work
             tell(self._ice.broken)
+
+    async def _dial(self, candidate: reach.Candidate) -> socket.socket:
+        if self._tunnel is None:
+            return await connected(candidate)
+        try:
+            return await self._tunnel.proxy.dial(self._tunnel.target(candidate.address), candidate.port)
+        except ProxyFault as fault:
+            self._fault = fault
+            raise OSError from fault
+
+    def _unreached(self) -> str:
+        """Return why no path has answered."""
+        if self._tunnel is None:
+            return reach.unreached(self._ice.tried)
+        if self._fault is not None:
+            return self._fault.why
+        hosts = dict.fromkeys(self._tunnel.target(candidate.address) for candidate in self._ice.tried)
+        port = self._ice.tried[0].port if self._ice.tried else 0
+        return sentence("terminal.proxy_no_media", port=port, hosts=", ".join(hosts))
 
     def _protect(self, packet: bytes, *, rtcp: bool) -> None:
         if self._closed or self._dtls is None or self._dtls.srtp is None:

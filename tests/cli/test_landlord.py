@@ -186,7 +186,8 @@ def test_newcomers_are_told_whose_server_it_is() -> None:
 
 def test_only_the_host_takes_a_shorter_way() -> None:
     assert Landlord(Address("127.0.0.1", 8080), ONION, "en").addresses == {ONION: "http://127.0.0.1:8080"}
-    assert Landlord(Address("127.0.0.1", 8080), None, "en").addresses == {}
+    own = "http://127.0.0.1:8080"
+    assert Landlord(Address("127.0.0.1", 8080), None, "en").addresses == {own: own}
 
 
 # -- a meeting ----------------------------------------------------------------------------------------

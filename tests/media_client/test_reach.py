@@ -34,7 +34,7 @@ class Network:
     """`passes(number, candidate)`: whether datagrams of a socket get through, or a connection comes about.
 
     `absent`: candidates that no socket can even be opened for. `speaks`: the server says something all the
-    time, as it does; it is heard by the chosen socket, if that `delivers`.
+    time, as it does; it is heard by the chosen socket, if that `delivers`. Without `udp`: as through a proxy.
     """
 
     def __init__(
@@ -45,6 +45,8 @@ class Network:
         passes: Passes = lambda _number, _way: True,
         absent: tuple[Candidate, ...] = (),
         speaks: bool = True,
+        udp: bool = True,
+        slowness: float = 1.0,
     ) -> None:
         self.now = 0.0
         self.passes = passes
@@ -58,7 +60,8 @@ class Network:
         self.lost_at: float | None = None
         self._replies: list[tuple[float, int, bytes]] = []
         self.reach = Reach(("mine", "m" * 24), os.urandom)
-        self._do(self.reach.start("theirs", PASSWORD, addresses, 4000, tcp=tcp, now=0.0))
+        self.reach.slowness = slowness
+        self._do(self.reach.start("theirs", PASSWORD, addresses, 4000, udp=udp, tcp=tcp, now=0.0))
 
     @property
     def candidate(self) -> Candidate | None:
@@ -162,6 +165,30 @@ def test_without_udp_at_all_tcp_need_not_wait() -> None:
     net = Network(BOTH, absent=(V4, V6))
     net.run(0.1)
     assert net.candidate == TCP4
+
+
+def test_through_a_proxy_tcp_is_tried_at_once_and_nothing_else_ever() -> None:
+    net = Network(BOTH, udp=False, slowness=4.0)
+    net.run(0.1)
+    assert net.candidate == TCP4
+    net.run(5)
+    net.cut()
+    net.run(30)
+    net.ends(net.chosen[-1][1])
+    net.run(30)
+    assert net.reach.steady
+    assert {candidate.tcp for candidate in net.candidates()} == {True}
+
+
+def test_a_slow_path_is_not_given_up_for_being_slow() -> None:
+    net = Network(udp=False, slowness=4.0, speaks=False)
+    net.run(7)
+    net.passes = lambda _number, _way: False
+    net.run(3.5)
+    assert len(net.opened) == 1
+    net.run(8)
+    assert len(net.opened) in (2, 3), "one round every eight seconds"
+    assert net.reach.trying
 
 
 def test_only_what_was_chosen_is_nominated() -> None:

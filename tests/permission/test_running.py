@@ -26,6 +26,7 @@ from snugroom.server.wire.messages import Challenge, Entered, Exchange, Permit, 
 from snugroom.server.wire.permission import TokenSpent
 from tests.cli import processes
 from tests.exhaustion import rooms
+from tests.network.forward_proxy import NAME, ForwardProxy
 from tests.server.people import CLIENT_NONCE, show
 from tests.server.people import opening as open_room
 from tests.server.wire_clients import Guest, Place, quiet, serving
@@ -241,6 +242,29 @@ async def test_the_programs(key: Path, tmp_path: Path, monkeypatch: pytest.Monke
         hub = place.server.signaling.hub
         assert hub.permission is not None
         assert hub.permission.counts() == {"vouchers_exchanged": 1, "tokens_spent": 1}
+
+
+async def test_a_voucher_goes_through_the_proxy_or_stays(key: Path, tmp_path: Path) -> None:
+    purse = tmp_path / "tokens"
+    (text,) = vouchers(key)
+    async with serving(quiet(open="tokens", tokens_key_file=str(key))) as place:
+        port = int(place.url.rpartition(":")[2])
+        server = f"http://{NAME}:{port}"
+
+        def snug(proxy: str) -> tuple[int, str]:
+            more = ("--voucher", text, "--tokens", str(purse), "--proxy", proxy)
+            done = processes.run("tokens", "--server", server, *more)
+            return done.returncode, done.stdout + done.stderr
+
+        status, told = await asyncio.to_thread(snug, f"socks5://127.0.0.1:{processes.free_port()}")
+        assert (status, "the proxy cannot be reached" in told) == (Status.UNREACHABLE, True), told
+        hub = place.server.signaling.hub
+        assert hub.permission is not None
+        assert hub.permission.counts()["vouchers_exchanged"] == 0
+        with ForwardProxy("http") as proxy:
+            status, told = await asyncio.to_thread(snug, proxy.url)
+            assert (status, told.split(" until")[0]) == (0, f"8 tokens for {server},"), told
+            assert proxy.asked == [(NAME, port)]
 
 
 async def test_the_program_with_a_password(tmp_path: Path) -> None:

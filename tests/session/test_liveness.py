@@ -6,16 +6,17 @@ from collections import Counter
 
 import pytest
 
+from snugroom.client.proxy import SLOWNESS
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel import backoff, liveness
-from snugroom.client.session.kernel.first_contact import CONTACT_TIME
+from snugroom.client.session.kernel.first_contact import CONTACT_TIME, FirstContact
 from snugroom.client.session.kernel.liveness import Liveness
 from snugroom.server.wire import messages as wire
 from tests.session.world import ORIGIN, Participant, World, seeded
 
 ENTERED = wire.Entered(bytes(8), bytes(8))
 TICK = 0.1
-SLOWNESS = 4.0
 
 
 class Line:
@@ -214,6 +215,18 @@ def test_without_any_contact_a_session_ends_and_says_why(session_of: str) -> Non
     assert bo.ended is not None
     assert (bo.ended.reason, bo.session.contacted) == ("failed", False)
     assert bo.ended.text.startswith(f"No connection to the server at {ORIGIN}: refused. ")
+
+
+def test_the_first_contact_through_a_proxy_may_take_longer_and_the_proxy_is_named() -> None:
+    contact = FirstContact(ORIGIN, 100.0, SLOWNESS)
+    contact.lost(sentence("terminal.proxy_wants"))
+    assert contact.overdue(100.0 + SLOWNESS * CONTACT_TIME - 1) is None
+    ended = contact.overdue(100.0 + SLOWNESS * CONTACT_TIME + 1)
+    assert ended is not None
+    assert ended.text == (
+        f"No connection to {ORIGIN}: the proxy wants a user name and a password. Check the addresses of the "
+        "proxy and of the server, or ask whoever runs the proxy."
+    )
 
 
 @pytest.mark.parametrize("session_of", ["host", "guest"])

@@ -13,6 +13,8 @@ from snugroom.server.wire import messages as wire
 
 #: Seconds for the first contact.
 CONTACT_TIME: Final = 10.0
+#: How the keys of causes begin that are no fault of the server.
+PROXY: Final = "terminal.proxy_"
 #: Codes of refusals for want of a place.
 _FULL: Final = frozenset({"full", "rate"})
 #: Characters shown of a text that is the server's own.
@@ -48,7 +50,9 @@ class FirstContact:
             return None
         if self._refused is not None:
             return ev.Ended("unserved", self._refused)
-        return ev.Ended("failed", sentence("contact.none", origin=self._origin, why=self._why))
+        of_proxy = isinstance(self._why, Sentence) and self._why.key.startswith(PROXY)
+        key = "terminal.proxy_contact" if of_proxy else "contact.none"
+        return ev.Ended("failed", sentence(key, origin=self._origin, why=self._why))
 
     def left(self) -> ev.Ended:
         """Return the end of a session whose participant leaves before."""
