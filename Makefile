@@ -86,7 +86,8 @@ note: $(DEV)
 browsers:
 	.ci/browsers
 
-# nginx, Caddy, coturn, Prometheus, nftables and NATS, for the tests of operators' pages and of several machines
+# nginx, Caddy, coturn, Prometheus, nftables, NATS and Tor, for the tests of operators' pages, of several machines and of
+# proxies
 hosting:
 	.ci/hosting
 
