@@ -92,8 +92,8 @@ def sentences(view: dict[str, Any]) -> list[str]:
         f"It counts what {_count(view['clients_known'], 'client')} opened, under a keyed hash of its "
         "address; it forgets hash and key within a minute after the last connection from there.",
         "Of a room it knows a number that is a hash, the public key of its hosts, who is connected, and how "
-        f"often the members changed their keys (at most {slots} times so far). A room without streams may be "
-        "the mirror of a meeting at another server: that shows how many meet, and when."
+        f"often the members changed their keys (at most {slots} times so far). A room without streams may "
+        "mirror a meeting at another server."
         if rooms
         else "It holds no room.",
         f"It holds {blobs} of {_size(view['blob_bytes'])} together, for members who lose their connection; "

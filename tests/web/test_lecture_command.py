@@ -52,19 +52,23 @@ async def test_the_command_prints_both_addresses_and_ends_when_told() -> None:
         async with asyncio.timeout(90):
             member = (await process.stdout.readline()).decode()
             window = (await process.stdout.readline()).decode()
+            following = (await process.stdout.readline()).decode()
             link = (await process.stdout.readline()).decode()
         assert re.fullmatch(
             r"A member's page: http://[a-z2-7]{26}\.localhost:\d+/\?lecture=[\w-]{22}#once-[\w-]{22}\n",
             member,
         )
         assert re.fullmatch(r"The landlord's window: http://127\.0\.0\.1:\d+/#[\w-]{22}\n", window)
+        assert re.fullmatch(
+            r"The window of the next server, for later: http://127\.0\.0\.1:\d+/#[\w-]{22}\n", following
+        )
         assert re.fullmatch(r"The room's link: http://127\.0\.0\.1:\d+/#1[\w-]{60,}\n", link)
         servers = children(process.pid, "snugroom.server")
-        assert len(servers) == 1
+        assert len(servers) == 2
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(PATIENCE):
             assert await process.wait() == 0
-        assert not alive(servers[0])
+        assert not any(map(alive, servers))
     finally:
         if process.returncode is None:
             process.kill()

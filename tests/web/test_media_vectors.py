@@ -31,7 +31,7 @@ def _shared(name: str) -> Any:
 
 def test_the_page_s_evidence_is_found_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = [file for file in _shared("evidence")["files"] if file["provable"]]
-    assert len(files) == 3
+    assert len(files) == 4
     for file in files:
         found = evidence.verify_evidence(evidence.decode_evidence(file["text"].encode()))
         assert len(found.exhibits) == len(file["signed"])

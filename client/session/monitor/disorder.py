@@ -64,9 +64,13 @@ class Disorder:
 
     def judge(self, now: float) -> None:
         """Report messages that others have and that do not come, and when they have come."""
-        most = BEHIND_MIRRORED if self._room.membership.policy.mirrored else BEHIND
+        mirrored = self._room.membership.policy.mirrored
+        most = BEHIND_MIRRORED if mirrored else BEHIND
         connected = self._room.is_synced(now) and self._members.connected_for(now) > BEHIND
         behind = set(self.ordering.ahead_since(now - most)) if connected else set()
+        if mirrored and len(behind) == 1 and not self._behind and len(self._members.others) > 1:
+            # The others' next heartbeats show whether it is one member's word alone.
+            behind = set(self.ordering.ahead_since(now - most - self._members.span((0.0, 1))))
         # The others claim the same with their next beats; much later it is news: the first may have lied.
         late = not self._behind or now - self._behind_at > self._members.span(NEWS)
         if behind - self._behind and late:

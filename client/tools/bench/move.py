@@ -1,7 +1,8 @@
 """`snug bench move`: the time until everybody hears everybody again, after their server ended the meeting.
 
 Two servers in separate processes, and members without media in this one. The first server is killed (reset),
-or stopped so that it answers nothing and closes nothing (black hole). Then each member writes a line.
+or stopped so that it answers nothing and closes nothing (black hole). Then each member writes a line. With a
+mirror, all are at the second server before (warm).
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from rich.table import Table
 from snugroom.client.connection import Connection
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.session.options import Options
 from snugroom.client.tools.bench.house import BenchServer
 from snugroom.client.tools.bench.reporting import reported
 from snugroom.client.tools.demo.process import ServerError
 from snugroom.crypto.entry.invite import canonical_origin
 
-Act = Literal["reset", "black hole"]
+Act = Literal["reset", "black hole", "warm reset"]
 #: Median seconds until everybody is heard again.
-GOALS: Final[dict[Act, float]] = {"reset": 5.0, "black hole": 8.0}
+GOALS: Final[dict[Act, float]] = {"reset": 5.0, "black hole": 8.0, "warm reset": 2.0}
 MEMBERS: Final = (3, 10, 25)
 ROUNDS: Final = 10
 _FILL_TIME: Final = 60.0
@@ -45,6 +47,12 @@ class _Member:
         self.read: list[str] = []
         self.connection = Connection(make(time.time()), make_engine=lambda *_: None, on_event=self._event)
 
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether the room at the next server is open for this member."""
+        room = self.connection.session._room
+        return room is not None and room.next_is_ready
+
     def _event(self, event: ev.Event) -> None:
         match event:
             case ev.InviteMade(link, _):
@@ -56,13 +64,16 @@ class _Member:
 
 
 @asynccontextmanager
-async def _meeting(urls: Sequence[str], size: int) -> AsyncIterator[list[_Member]]:
+async def _meeting(urls: Sequence[str], size: int, *, mirror: bool) -> AsyncIterator[list[_Member]]:
     """A meeting of that size at the first of these servers. TimeoutError, ServerError."""
     origin, *servers = map(canonical_origin, urls)
+    options = Options(mirror=mirror)
     members = [
         _Member(
             "Host",
-            lambda now: Session.host(origin=origin, servers=servers, name="Host", admission="all", now=now),
+            lambda now: Session.host(
+                origin=origin, servers=servers, name="Host", admission="all", options=options, now=now
+            ),
         )
     ]
     loop = asyncio.get_running_loop()
@@ -75,6 +86,8 @@ async def _meeting(urls: Sequence[str], size: int) -> AsyncIterator[list[_Member
             members.append(member)
             tasks.append(loop.create_task(member.connection.run()))
         await _until(lambda: all(each.present == size for each in members), _FILL_TIME)
+        if mirror:
+            await _until(lambda: all(each.is_mirrored for each in members), _FILL_TIME)
         yield members
     finally:
         for task in tasks:
@@ -91,9 +104,9 @@ async def _until(condition: Callable[[], bool], seconds: float) -> None:
 async def once(size: int, act: Act) -> float:
     """Return the seconds from the act until each member has read what all others wrote then, once each."""
     async with BenchServer() as first, BenchServer() as second:
-        async with _meeting([first.url, second.url], size) as members:
+        async with _meeting([first.url, second.url], size, mirror=act == "warm reset") as members:
             await asyncio.sleep(1)  # all are in step, and nothing is under way
-            os.kill(first.pid, signal.SIGKILL if act == "reset" else signal.SIGSTOP)
+            os.kill(first.pid, signal.SIGSTOP if act == "black hole" else signal.SIGKILL)
             began = time.monotonic()
             for member in members:
                 member.connection.feed(ev.Say(member.name))

@@ -57,6 +57,9 @@ QUESTIONS: Final = {
     "a listener's connection.",
     "addresses_and_timing": "The server writes down which connections there are, from which addresses, and "
     "when how many bytes went by.",
+    "mirror_tells": "A host removes somebody, and the operator keeps that from one member, with all "
+    "heartbeats that speak of it. They also go through a second server.",
+    "moved_half": "The operator keeps two of four members out, who meet at the next server.",
     "member_records": "A member who is in the room records it, and tells others who was there.",
     "denial_of_service": "The operator refuses all service.",
 }

@@ -65,8 +65,12 @@ export class Disorder {
   /** Report messages that others have and that do not come, and when they have come. */
   judge(now: number): void {
     const connected = this.#room.isSynced(now) && this.#members.connectedFor(now) > BEHIND;
-    const most = this.#room.membership.policy.mirrored ? BEHIND_MIRRORED : BEHIND;
-    const behind = new Set(connected ? this.ordering.aheadSince(now - most) : []);
+    const { mirrored } = this.#room.membership.policy;
+    const most = mirrored ? BEHIND_MIRRORED : BEHIND;
+    let behind = new Set(connected ? this.ordering.aheadSince(now - most) : []);
+    // The others' next heartbeats show whether it is one member's word alone.
+    if (mirrored && behind.size === 1 && this.#behind.size === 0 && this.#members.others.size > 1)
+      behind = new Set(this.ordering.aheadSince(now - most - this.#members.span([0, 1])));
     const fresh = without(behind, this.#behind);
     // The others claim the same with their next beats; much later it is news: the first may have lied.
     const late = this.#behind.size === 0 || now - this.#behindAt > this.#members.span(NEWS);
