@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.features.signing import Signing
@@ -46,10 +46,14 @@ def of_media(who: Participant) -> list[str]:
 class Media:
     """An SFU in memory: sound (25 frames of 40 ms a second) and video (10) of all members to all others.
 
+    `tests/web/mixed.py` halves these rates.
+
     `passes(sender, receiver)`: False drops a frame. `opened` counts by (receiver, sender) what was played.
     """
 
     w: World
+    SOUND_EVERY: ClassVar[float] = 0.04
+    VIDEO_EVERY: ClassVar[float] = 0.1
     passes: Callable[[Participant, Participant], bool] = lambda sender, receiver: True
     opened: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -62,8 +66,8 @@ class Media:
         for who in people:
             streams = ((ssrc_of(who), "audio", 0), (ssrc_of(who) + 1, "video", 1))
             self.w.do(who, ev.Publish("ufrag", "p" * 22, bytes(32), streams))  # type: ignore[arg-type]  # literals
-            self.w._every(0.04, lambda who=who: self._send(who, "audio", 0, SOUND))  # type: ignore[misc]
-            self.w._every(0.1, lambda who=who: self._send(who, "video", 1, b"\x11" * 900))  # type: ignore[misc]
+            self.w._every(self.SOUND_EVERY, lambda who=who: self._send(who, "audio", 0, SOUND))  # type: ignore[misc]
+            self.w._every(self.VIDEO_EVERY, lambda who=who: self._send(who, "video", 1, b"\x11" * 900))  # type: ignore[misc]
 
     def _send(self, who: Participant, kind: clear_header.Kind, stream: int, frame: bytes) -> None:
         if not who.alive or not who.session.inside or who.ended or who.label in self.silent:

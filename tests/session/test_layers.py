@@ -44,6 +44,9 @@ class Camera:
     `lets(sender, receiver)`: False drops a frame.
     """
 
+    SOUND_EVERY = 0.04
+    VIDEO_EVERY = 1 / 15
+
     def __init__(self, w: World, people: list[Participant]) -> None:
         self.w = w
         self.picks: dict[str, int] = {}
@@ -57,8 +60,8 @@ class Camera:
             streams = ((ssrc, "audio", 0), (ssrc + 1, "video", 1))
             layers = {ssrc + 1: (ssrc + 2, ssrc + 3)}
             w.do(who, ev.Publish("ufrag", "p" * 22, bytes(32), streams, layers))  # type: ignore[arg-type]  # literals
-            w._every(0.04, lambda who=who: self._sound(who))  # type: ignore[misc]
-            w._every(1 / 15, lambda who=who: self._pictures(who))  # type: ignore[misc]
+            w._every(self.SOUND_EVERY, lambda who=who: self._sound(who))  # type: ignore[misc]
+            w._every(self.VIDEO_EVERY, lambda who=who: self._pictures(who))  # type: ignore[misc]
 
     def _sound(self, who: Participant) -> None:
         data = who.room.frames.seal("audio", 0, SOUND, self.w.now)

@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import sys
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any, TypeVar
@@ -24,12 +25,31 @@ from tests.web.ts_session import SessionProcess, TsSession, Who
 T = TypeVar("T")
 USUAL = Options()
 
-#: Whether each scenario runs in every mix. Usually it runs in one, by turns, to save time.
+#: Whether each scenario runs in every mix, with every tick and frame. Usually it runs in one, to save time.
 EVERY_WAY = os.environ.get("SNUG_EVERY_MIX") == "1"
-#: Scenarios in which a tenth of a second decides: they have every tick.
-EACH_TICK = {
-    "test_cutting_the_connection_again_and_again_excuses_no_voice",
+#: Each tick and each frame of a page participant is a call of its process. Scenarios have every second one of
+#: those that tests/session plays, but for these, which count frames or parts of a second.
+EXACT = {
+    "a_laptop_that_was_shut_accuses_nobody_when_it_is_opened",
+    "a_member_that_the_server_alone_keeps_out_is_heard_and_told_of",
+    "a_member_who_rejoins_keeps_its_doubts",
+    "a_member_whom_the_server_silences_learns_of_it_too",
+    "a_mirror_that_is_down_changes_nothing_and_comes_back",
+    "a_rejoin_of_the_victim_gives_no_new_credit",
+    "a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others",
+    "a_server_that_changes_layers_does_not_show_the_past_again",
+    "a_warm_move_takes_two_seconds_at_most",
+    "around_a_reconnect_the_past_waits_for_a_list_that_does_not_come",
+    "joins_leaves_heals_and_removals_raise_no_alarm",
+    "layers_change_in_mid_stream_and_frames_are_lost_and_nothing_is_refused",
+    "mallory_replays_bos_frames_of_another_epoch",
+    "mallory_speaks_in_bos_place_and_bos_next_list_shows_it",
+    "mallory_speaks_while_bo_is_held_back",
+    "the_last_list_of_an_epoch_goes_out_with_the_next_ones_first_frame",
+    "whoever_gets_one_layer_misses_nothing",
 }
+#: Scenarios in which a tenth of a second decides: they have twice the ticks of tests/session.
+EACH_TICK = {"cutting_the_connection_again_and_again_excuses_no_voice"}
 #: The mixes: page participants by their role, hosts or guests.
 MIXES: dict[str, Who] = {
     "host": lambda name, opens: opens,
@@ -158,7 +178,8 @@ def scenarios(
     other: Mapping[str, str] = MappingProxyType({}),
     without: Collection[str] = (),
 ) -> list[Any]:
-    """(function, its arguments, mix) for all tests of the modules: each in one of `mixes`, by turns.
+    """(function, its arguments, mix) for all tests of the modules: each in one of `mixes`,
+    by its name.
 
     `other` has the mixes (in one text) of those that have somebody do what only our own code can be made
     to: the last of these is played. `without` are those that look too far inside.
@@ -177,7 +198,7 @@ def scenarios(
         for suffix, arguments in cases(function):
             ways = other[short].split() if short in other else list(mixes)
             if not EVERY_WAY:
-                ways = ways[-1:] if short in other else [ways[len(found) % len(ways)]]
+                ways = ways[-1:] if short in other else [ways[zlib.crc32(short.encode()) % len(ways)]]
             found += [pytest.param(function, arguments, mix(w), id=f"{short}{suffix}-{w}") for w in ways]
     assert not named, f"{own} have no {named}"
     return found
@@ -197,7 +218,8 @@ def _play(
     who: Who,
 ) -> None:
     """Run a scenario of tests/session; the participants named by `who` run the page's code."""
-    ticks = 0.5 if function.__name__ in EACH_TICK and not EVERY_WAY else 1
+    short = function.__name__.removeprefix("test_")
+    ticks = 1 if EVERY_WAY or short in EXACT else 0.5 if short in EACH_TICK else 2
     for module, name, value in _names():
         if inspect.isclass(value) and issubclass(value, World):
             monkeypatch.setattr(module, name, mixed_world(process, who, value, ticks))
@@ -205,6 +227,9 @@ def _play(
             monkeypatch.setattr(module, name, sessions_of(process, who))
         elif value is seeds:
             monkeypatch.setattr(module, name, fewer)
+        elif ticks == 2 and inspect.isclass(value) and value.__module__ == module.__name__:
+            for interval in {"SOUND_EVERY", "VIDEO_EVERY"} & vars(value).keys():
+                monkeypatch.setattr(value, interval, 2 * getattr(value, interval))
     if "monkeypatch" in inspect.signature(function).parameters:
         arguments = {**arguments, "monkeypatch": monkeypatch}
     try:
