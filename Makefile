@@ -14,11 +14,11 @@ unexport PYTHONDONTWRITEBYTECODE
 WORKERS ?= 4
 PYTEST := .venv/bin/python -m pytest
 SPREAD := -n $(WORKERS) --max-worker-restart=0
-# crypto/ is measured by its own tests alone: under measurement, meetings take three times as long.
+# Coverage of crypto/ is measured under its own tests alone: meetings take three times as long under it.
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
-.PHONY: demo check check-tests test test-all test-crypto test-page setup setup-demo page note browsers hosting lint \
-  bench fuzz adversary model model-all deb image screenshots clean
+.PHONY: demo check check-tests test test-all test-crypto test-page coverage setup setup-demo page note browsers hosting \
+  lint bench fuzz adversary model model-all deb image screenshots clean
 
 demo: $(RUN)
 	.venv/bin/snug demo
@@ -32,19 +32,24 @@ check-tests: $(DEV)
 
 # `make test-all` runs every test in every combination: before a release, and before an issue is closed.
 test: TIER := test
+test: MEANWHILE := test-page test-crypto
 test-all: TIER := all
+test-all: MEANWHILE := test-page coverage lint
 test-all: export SNUG_EVERY_MIX := 1
 test-all: hosting
 # What only computes runs meanwhile, for the time in which the others wait; its output comes after theirs.
 test test-all: $(DEV) browsers page
-	@nice $(MAKE) --no-print-directory -k lint test-page test-crypto > .meanwhile 2>&1 & meanwhile=$$!; \
+	@nice $(MAKE) --no-print-directory -k $(MEANWHILE) > .meanwhile 2>&1 & meanwhile=$$!; \
 	trap "kill $$meanwhile" INT TERM; \
-	echo 'lint, the tests of crypto/ and the units of the page run meanwhile: .meanwhile has their output'; \
+	echo 'The tests of crypto/ and the units of the page run meanwhile: .meanwhile has their output'; \
 	$(PYTEST) $(SPREAD) --tier $(TIER) $(addprefix --ignore=,$(OF_CRYPTO)); tests=$$?; \
 	wait $$meanwhile; meanwhile=$$?; cat .meanwhile; exit $$((tests | meanwhile))
 	$(if $(filter all,$(TIER)),$(PYTEST) --tier alone)
 
 test-crypto: $(DEV)
+	$(PYTEST) -n 2 $(OF_CRYPTO) -o cache_dir=.pytest_cache/crypto
+
+coverage: $(DEV)
 	$(PYTEST) -n 2 $(OF_CRYPTO) --cov --cov-report= -o cache_dir=.pytest_cache/crypto
 	.venv/bin/coverage report --fail-under=95 --include='crypto/*' --format=total
 
