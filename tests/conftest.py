@@ -1,7 +1,8 @@
 """For all tests: which of them a command runs, in which order, and on which worker.
 
 `make test` runs several pytest workers (pytest-xdist). Tests that share a costly fixture run on one worker,
-so that the fixture is made once. The longest of these groups start first: none is left over at the end.
+so that the fixture is made once. The longest of these groups start first, and the others in the first half:
+none is left over at the end.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ TOGETHER: Final = (
     ("tests/hosting/test_proxies.py",),
     ("tests/hosting/test_relay.py",),
 )
+#: How far apart groups start after the first two, as a share of all tests that are in none.
+BETWEEN: Final = 0.08
 #: Folders with tests that wait for processes, browsers and media. Others only compute.
 WAITING: Final = (
     "tests/web/",
@@ -111,20 +114,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def arranged(tests: Sequence[T], name: Callable[[T], str]) -> list[T]:
-    """Groups first; then tests that wait among tests that compute, so that no core is idle for long.
+    """The two longest groups first; then tests that wait among tests that compute, and groups among both.
 
-    Otherwise the order stays as it is, shuffled or not.
+    So no core is idle for long, and few groups with browsers compete for two cores: media that must keep up
+    with real time costs more the slower it runs. Otherwise the order stays as it is, shuffled or not.
     """
-    groups = [test for test in tests if _together(name(test)) is not None]
-    groups.sort(key=lambda test: _together(name(test)) or 0)
-    waiting: list[T] = []
-    computing: list[T] = []
+    kinds: list[list[T]] = [[], []]
+    groups: dict[int, list[T]] = {}
     for test in tests:
-        if _together(name(test)) is None:
+        if (group := _together(name(test))) is not None:
+            groups.setdefault(group, []).append(test)
+        else:
             waits = name(test).startswith(WAITING) and "test_session_" not in name(test)
-            (waiting if waits else computing).append(test)
-    places = [(at / len(kind), test) for kind in (waiting, computing) for at, test in enumerate(kind)]
-    return groups + [test for _, test in sorted(places, key=lambda place: place[0])]
+            kinds[waits].append(test)
+    places = [((group - 1) * BETWEEN, test) for group in sorted(groups) for test in groups[group]]
+    places += [(at / len(kind), test) for kind in kinds for at, test in enumerate(kind)]
+    return [test for _, test in sorted(places, key=lambda place: place[0])]
 
 
 class _Together(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types

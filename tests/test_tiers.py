@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import LEFT, arranged
+from tests.conftest import LEFT, TOGETHER, arranged
 from tests.tiers import TIERS, Tiers, files, named
 
 ROOT = Path(__file__).parents[1]
@@ -109,9 +110,18 @@ def test_one_worker_runs_all_tests_of_a_group() -> None:
 def test_tests_that_wait_run_among_tests_that_compute() -> None:
     waits = [f"tests/cli/test_a.py::test_{n}" for n in range(4)]
     computes = [f"tests/mls/test_a.py::test_{n}" for n in range(8)]
-    group = ["tests/proof/test_b.py::test_x", "tests/proof/test_b.py::test_y"]
-    order = arranged([*computes, group[0], *waits, group[1]], str)
-    assert order[:2] == group
+    order = arranged([*computes, *waits], str)
     assert [test for test in order if test in computes] == computes
     for at in range(0, 12, 3):
-        assert len([test for test in order[2 + at : 5 + at] if test in waits]) == 1
+        assert len([test for test in order[at : at + 3] if test in waits]) == 1
+
+
+def test_two_groups_run_at_first_and_others_one_after_another() -> None:
+    others = [f"tests/mls/test_a.py::test_{n}" for n in range(100)]
+    groups = [[f"{names[0]}::test_x", f"{names[0]}::test_y"] for names in TOGETHER]
+    order = arranged([*(group[0] for group in groups), *others, *(group[1] for group in groups)], str)
+    assert order[:4] == groups[0] + groups[1]
+    starts = [order.index(first) for first, _ in groups]
+    assert all(order[start : start + 2] == group for start, group in zip(starts, groups, strict=True))
+    assert all(later - start > 5 for start, later in pairwise(starts[1:]))
+    assert order.index(others[50]) > starts[-1]
