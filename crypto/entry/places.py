@@ -26,6 +26,15 @@ def place_door_key(move_key: bytes, origin: str, attempt: int) -> SigningKey:
     return SigningKey(KDF(move_key, b"snug 1 move door" + origin_field(origin) + uint(attempt, 2)))
 
 
+def opener_key(seed: bytes, origin: str) -> SigningKey:
+    """Return the key with which a member opens the place of its own at that server.
+
+    `seed`: 32 bytes that nobody else has. MalformedError if the origin is not canonical.
+    """
+    exactly(seed, 32, "a seed")
+    return SigningKey(KDF(seed, b"snug 1 place opener" + origin_field(origin)))
+
+
 def place_pass(room_pass: bytes, number: bytes) -> bytes:
     """Return the pass (32 bytes) of an epoch at the place with this room number (16 bytes)."""
     exactly(number, NUMBER_SIZE, "a room's number")

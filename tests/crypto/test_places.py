@@ -48,10 +48,18 @@ def test_no_value_of_a_place_is_one_of_another() -> None:
     assert len({value for values in seen for value in (*values, bytes(32))}) == 4 * len(numbers) + 1
 
 
+def test_a_member_has_another_key_at_each_server() -> None:
+    keys = {places.opener_key(H(seed), origin).public for seed in (b"a", b"b") for origin in (ONE, OTHER)}
+    assert len(keys) == 4
+
+
 def test_what_is_no_key_number_or_origin_is_refused() -> None:
     for wrong in ((MOVE_KEY[1:], ONE, 0), (MOVE_KEY, "https://One.example", 0), (MOVE_KEY, ONE, 65_536)):
         with pytest.raises(MalformedError):
             places.place_door_key(*wrong)
+    for seed, origin in ((bytes(31), ONE), (bytes(32), "https://One.example")):
+        with pytest.raises(MalformedError):
+            places.opener_key(seed, origin)
     for function in (places.place_pass, places.place_chain):
         with pytest.raises(MalformedError):
             function(bytes(31), bytes(16))

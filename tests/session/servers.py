@@ -108,11 +108,16 @@ class Servers(World):
 
 
 def listed(w: Servers, host: Participant, *origins: str) -> None:
-    """Have a host name further servers."""
+    """Have a host name further servers, and members tell each other their keys for places of their own."""
     w.do(host, ev.NameServers(origins))
 
     def known() -> bool:
         people = [p for p in w.people if p.ended is None]
-        return all([each.origin for each in p.room.membership.policy.servers] == [*origins] for p in people)
+        return all(list(p.room.membership.policy.origins) == [*origins] for p in people) and all(
+            p.room.announcements.opener(leaf, len(origins)) is not None
+            for p in people
+            for leaf, _, _ in p.room.membership.members()
+            if origins and leaf != p.session.own_leaf
+        )
 
     w.until(known)

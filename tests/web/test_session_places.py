@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from tests.session import test_collected_evidence, test_places
+from tests.session import test_collected_evidence, test_members_places, test_places
 from tests.web.mixed import played, scenarios
 
 test_places_of_both = played(scenarios(test_places))
+#: What the spoiler does is a Python session's.
+SPOILED = {
+    "a_member_that_opens_places_with_rubbish_spoils_none_but_its_own": "-Bo",
+    "members_leave_a_place_that_its_owner_opens_anew": "-Bo",
+}
+test_members_places_of_both = played(scenarios(test_members_places, other=SPOILED))
 #: Members that send something else are Python sessions. It takes two to sign what nobody should.
 OTHERS = {
     "a_drop_from_which_all_came_back_is_not_signed_at_a_later_server": "all",

@@ -90,6 +90,10 @@ class _Policy:
     servers: tuple[PolicyServer, ...]
     encoded: bytes
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        return tuple(each.origin for each in self.servers)
+
     def encode(self) -> bytes:
         return self.encoded
 
@@ -201,6 +205,21 @@ class _Announcements(_Look):
     def boxes(self) -> list[tuple[int, bytes]]:
         return list(self._session.look("announcements", ["boxes"]))
 
+    def opener(self, leaf: int, server: int) -> bytes | None:
+        return self._session.look("announcements", ["opener", leaf, server])  # type: ignore[no-any-return]
+
+
+class _Here(_Look):
+    __slots__ = ()
+
+    @property
+    def origin(self) -> str:
+        return str(self._at("here", "origin"))
+
+    @property
+    def attempt(self) -> int:
+        return int(self._at("here", "attempt"))
+
 
 class TsRoom(_Look):
     """The parts of a `RoomSession` that scenarios read, and the acts that no command offers."""
@@ -262,6 +281,10 @@ class TsRoom(_Look):
     @property
     def door_key(self) -> PublicHalf:
         return PublicHalf(self._at("doorKey", "public"))
+
+    @property
+    def here(self) -> _Here:
+        return _Here(self._session)
 
     @property
     def announcements(self) -> _Announcements:

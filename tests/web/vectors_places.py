@@ -43,6 +43,7 @@ def _opened(first: int, at: int, last: int) -> list[tuple[int, bytes]]:
 def cases() -> Cases:
     found = Cases(
         door=lambda key, origin, attempt: places.place_door_key(key, origin, attempt).public,
+        opener=lambda seed, origin: places.opener_key(seed, origin).public,
         room_pass=places.place_pass,
         chain=places.place_chain,
         history=_history,
@@ -52,6 +53,8 @@ def cases() -> Cases:
             found.do("door", filled("move key"), origin, attempt)
     for wrong in ((bytes(31), ORIGIN, 0), (bytes(32), f"{ORIGIN}/", 0), (bytes(32), ORIGIN, 65_536)):
         found.do("door", *wrong)
+    for seed, origin in ((filled("a"), ORIGIN), (filled("a"), OTHER), (bytes(31), ORIGIN), (bytes(32), "x")):
+        found.do("opener", seed, origin)
     for operation in ("room_pass", "chain"):
         for value, number in ((filled("a"), NUMBER), (bytes(31), NUMBER), (bytes(32), bytes(15))):
             found.do(operation, value, number)

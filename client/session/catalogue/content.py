@@ -72,12 +72,16 @@ class OwnStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stream: Annotated[int, msgspec.Meta(ge=0, le=7)]
 
 
-class Announce(Content, frozen=True, tag="announce"):
-    """The sender's connection and media streams (SNUG-20); `box` is its X25519 key for private messages."""
+class Announce(Content, frozen=True, tag="announce", omit_defaults=True):
+    """The sender's connection and media streams (SNUG-20); `box` is its X25519 key for private messages.
+
+    `openers` are its keys for places of its own, in the order of the policy's servers (section 12).
+    """
 
     handle: Bytes8
     box: Bytes32
     streams: Annotated[list[OwnStream], msgspec.Meta(max_length=8)]
+    openers: Annotated[list[Bytes32], msgspec.Meta(max_length=SERVERS_MAX)] = []
 
 
 class Leaving(Content, frozen=True, tag="leaving"):

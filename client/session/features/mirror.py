@@ -72,7 +72,7 @@ class Mirror(Feature):
         if self.room.handle and self.room.incarnation is not None:
             self._origins[self.room.incarnation] = self.room.here.origin
         if self.room.here.is_outdated and self.room.handle:
-            self.room.look_elsewhere(now, self._server)
+            self.room.look_elsewhere(now, self._server, self.room.here.attempt)
         elif self.room.is_synced(now):
             self._keep_mirror(now)
             self._keep_former(now)
@@ -113,7 +113,7 @@ class Mirror(Feature):
             self._close_former()
             return
         helps = not self.room.here.is_home and self._is_lowest(now)
-        place = further_place(self.room.membership, self._server, key) if helps else None
+        place = self.room.here.under(key) if helps else None
         if place is not None and (self._former is None or self._former.place.number != place.number):
             self._close_former()
             self._former = SecondRoom(self.room, self._free(), place, now, slot)

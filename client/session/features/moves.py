@@ -10,6 +10,7 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.features.announcement import Announcement
 from snugroom.client.session.kernel.intents import PolicyIntent, RemoveIntent
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.verdict import Change
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed.room_state import Policy
 from snugroom.crypto.entry.invite import SERVERS_MAX, canonical_origin
@@ -25,6 +26,7 @@ class Moves(Announcement[content.Move]):
     def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._wanted: int | None = None  # the server's index in the list, 0 where the meeting began
+        self._gathers = False  # at the hosts' place: somebody has come in, and does not know a member's
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -92,7 +94,7 @@ class Moves(Announcement[content.Move]):
         """Remove all members that are not heard here; ValueError if all are, or if we are not a host."""
         room, m = self.room, self.room.membership
         room.host_only()
-        here = {m.own_leaf, *room.feature(Monitor).at_incarnation(room.incarnation)}
+        here = {m.own_leaf, *room.feature(Monitor).at_incarnation(room.incarnation, now)}
         away = [leaf for leaf, _, _ in m.members() if leaf not in here and not room.heard_recently(leaf, now)]
         if not away:
             raise ValueError(sentence("room.all_here"))
@@ -105,6 +107,21 @@ class Moves(Announcement[content.Move]):
 
     # -- a call --------------------------------------------------------------------------------------
 
+    def adopted(self, change: Change, now: float) -> None:
+        super().adopted(change, now)
+        self._gathers |= bool(change.added) and bool(self.room.here.attempt)
+
+    def tick(self, now: float) -> None:
+        room, here = self.room, self.room.here
+        if here.attempt and here.origin in self._origins() and room.is_synced(now):
+            server = self._origins().index(here.origin)
+            if self._gathers and room.idle:
+                self._gathers = False
+                room.look_elsewhere(now, server)
+            elif room.host_keys is not None:
+                self._wanted = server  # no member can spoil the hosts' place
+        super().tick(now)
+
     def wanted(self, chain: bytes) -> content.Move | None:
         m, server = self.room.membership, self._wanted
         if server is None or not m.is_host(m.own_leaf) or server >= len(self._origins()):
@@ -115,7 +132,12 @@ class Moves(Announcement[content.Move]):
     def follow(self, what: content.Move, by: int, now: float) -> None:
         self._wanted = None
         origins, server = self._origins(), what.server
-        if server < len(origins) and origins[server] != self.room.here.origin:
+        here = self.room.here
+        if server >= len(origins):
+            return
+        if origins[server] != here.origin:
             who = self.room.membership.name(by)
             self.room.tell(sentences.status("moving", who=who, origin=origins[server]))
-            self.room.look_elsewhere(now, server)
+        elif not here.attempt:
+            return
+        self.room.look_elsewhere(now, server)

@@ -49,14 +49,14 @@ class PlaceQuorum(Feature):
     def holds_commits(self, now: float) -> bool:
         room = self.room
         if room.here.is_home:
-            return self._holds_at_home()
+            return self._holds_at_home(now)
         if not self._met:
             return True
         # Others shall come into our history only while more than half stand in it (docs/model/places.pml).
         rejoins = any(isinstance(each, RejoinIntent | HostReturnIntent) for each in room.waiting_intents)
-        return rejoins and 2 * self._heard() <= len(room.membership.members())
+        return rejoins and 2 * self._heard(now) <= len(room.membership.members())
 
-    def _holds_at_home(self) -> bool:
+    def _holds_at_home(self, now: float) -> bool:
         """Return whether we, no host, have only changes to make that can wait, and too few are here for them.
 
         The others may be elsewhere, and make the same change there: then we would be alone with ours.
@@ -65,11 +65,11 @@ class PlaceQuorum(Feature):
         if not m.policy.servers or m.is_host(m.own_leaf):
             return False
         waits = all(isinstance(each, HealIntent | SelfRemoveIntent) for each in room.waiting_intents)
-        return waits and 2 * self._heard() <= len(m.members())
+        return waits and 2 * self._heard(now) <= len(m.members())
 
-    def _heard(self) -> int:
+    def _heard(self, now: float) -> int:
         """Return how many members have said in our epoch that they are here, with ourselves."""
-        return 1 + len(self.room.feature(Monitor).at_incarnation(self.room.incarnation))
+        return 1 + len(self.room.feature(Monitor).at_incarnation(self.room.incarnation, now))
 
     def tick(self, now: float) -> None:
         room = self.room
@@ -80,7 +80,7 @@ class PlaceQuorum(Feature):
         if now - self._counted_at < COUNT_EVERY:
             return
         self._counted_at = now
-        heard, members = self._heard(), len(room.membership.members())
+        heard, members = self._heard(now), len(room.membership.members())
         if 2 * heard > members:
             self._met, self._without_since, self._alone_wait = True, None, MINORITY_WAIT
         elif home and heard > 1 and room.hold_reason(now) is None:

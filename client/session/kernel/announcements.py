@@ -24,17 +24,23 @@ class Announcements:
         self._streams: dict[int, dict[int, int]] = {}  # leaf -> SSRC -> stream number
         self._newest: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation)
         self._boxes: dict[int, bytes] = {}
+        self._openers: dict[int, list[bytes]] = {}
+
+    def carry_over(self, old: Announcements) -> None:
+        """Take over from the membership before a rejoin what the search for the others needs."""
+        self._openers = dict(old._openers)
 
     def store(self, leaf: int, epoch: int, generation: int, what: content.Announce) -> None:
         """Store a leaf's announcement, unless a newer one is stored (catching up brings old ones)."""
         if (epoch, generation) >= self._newest.get(leaf, (0, 0)):
             self._newest[leaf] = (epoch, generation)
             self._boxes[leaf] = what.box
+            self._openers[leaf] = what.openers
             self._streams[leaf] = {stream.ssrc: stream.stream for stream in what.streams}
 
     def forget(self, leaf: int) -> None:
         """Forget the member of a leaf that is empty now or has another member."""
-        for known in (self._streams, self._newest, self._boxes):
+        for known in (self._streams, self._newest, self._boxes, self._openers):
             known.pop(leaf, None)
 
     def announcers(self, ssrc: int) -> dict[int, int]:
@@ -44,6 +50,11 @@ class Announcements:
     def streams(self, leaf: int) -> dict[int, int]:
         """Return a leaf's SSRCs and their stream numbers."""
         return dict(self._streams.get(leaf, {}))
+
+    def opener(self, leaf: int, server: int) -> bytes | None:
+        """Return a leaf's key (32 bytes) for its own place at that server of the policy's list, from 1."""
+        keys = self._openers.get(leaf, ())
+        return keys[server - 1] if server <= len(keys) else None
 
     def boxes(self) -> Iterator[tuple[int, bytes]]:
         """Return leaves and their X25519 keys (32 bytes), for messages to one member alone."""

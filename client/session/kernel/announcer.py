@@ -44,5 +44,6 @@ class Announcer:
                 self._room.handle,
                 hpke.public_key(self._room.box),
                 [content.OwnStream(ssrc, kind, number) for ssrc, kind, number in streams],
+                self._room.here.openers,
             )
         )

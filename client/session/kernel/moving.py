@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 from snugroom.client.session.catalogue import sentences
@@ -19,6 +21,12 @@ PLACE_WAIT: Final = 3.0
 HOME_WAIT: Final = 10.0
 #: The same where nobody has opened the room yet: without a host, members can open it after `OPEN_WAIT`.
 UNOPENED_WAIT: Final = OPEN_WAIT + 4.0
+#: The same at a further server if no host was there, and members have places of their own.
+UNOPENED_MEMBERS_WAIT: Final = 0.5
+#: Seconds for which members look at each other's places; then they don't for as long, and so on by turns.
+MEMBERS_TIME: Final = 30.0
+#: The members whose places are tried at one server.
+OPENERS_MAX: Final = 5
 #: The same for a connection to the first server again, once another one has let us in: our network works.
 CHECK_WAIT: Final = 1.0
 #: Seconds at one server, however its slot changes, without coming into step.
@@ -37,7 +45,12 @@ class Moving:
         self._without_since: float | None = now
         self._began_at = self._moved_at = now
         self._slot: int | None = None
-        self._called: int | None = None  # the server of the list to go to next
+        self._called: tuple[int, int] | None = None  # the server of the list, and attempt, to go to next
+        #: The members, but hosts, at whose places we look; and whether a host was with us.
+        self._openers: list[int] | None = None
+        self._noted_at = now
+        self._hosted = False
+        self._reached = False  # whether the further server has let us in
         #: Whether the first server was tried again after another one had let us in, and whether it just is.
         self._checked = False
         self._checks = False
@@ -52,34 +65,55 @@ class Moving:
         """
         if slot != self._slot:
             self._slot, self._moved_at = slot, now  # others hand over what happened
+        self._reached |= entered and not self._places.is_home
         if inside:
             self.came_back()
         if inside or self._room.needs_rejoin:
-            self._without_since, self._checked, self._looks = None, False, False
+            self._without_since, self._openers, self._checked, self._looks = None, None, False, False
             return False
-        if self._without_since is None:
-            self._without_since = now
+        self._without_since = now if self._without_since is None else self._without_since
+        if self._openers is None:
+            self._note_openers(now, with_us=True)
         if not self._is_due(now):
             return False
         if entered and slot is None and not self._places.is_home and self._goes_on_from_an_empty_server():
             return True
-        wait = HOME_WAIT if entered and self._places.is_home else PLACE_WAIT
-        if entered and slot is None:
-            wait = UNOPENED_WAIT
-        elif self._checks and not entered:
-            wait = CHECK_WAIT
         waited = now - max(self._began_at, self._moved_at)
         slow = self._room.options.slowness
-        return waited > wait * slow or now - self._began_at > SERVER_MAX * slow
+        return waited > self._wait(now, entered, slot) * slow or now - self._began_at > SERVER_MAX * slow
+
+    def _wait(self, now: float, entered: bool, slot: int | None) -> float:
+        """Return the seconds for which we wait at this place to come into step."""
+        home = self._places.is_home
+        if entered and slot is None and not self._places.attempt:
+            if home or not self._leaves(now):
+                return UNOPENED_WAIT
+            if not self._hosted:
+                return UNOPENED_MEMBERS_WAIT
+        if self._checks and not entered:
+            return CHECK_WAIT
+        return HOME_WAIT if entered and home else PLACE_WAIT
+
+    def _note_openers(self, now: float, *, with_us: bool) -> None:
+        """Note at whose places to look: of members who were with us and lost the room too, or of others."""
+        room, m = self._room, self._room.membership
+        heard = {leaf for leaf, _, _ in m.members() if leaf == m.own_leaf or room.heard_recently(leaf, now)}
+        self._hosted = any(m.is_host(leaf) for leaf in heard)
+        wanted = (leaf for leaf, _, host in m.members() if not host and (leaf in heard) == with_us)
+        self._openers, self._noted_at = list(islice(wanted, OPENERS_MAX)), now
+
+    def _leaves(self, now: float) -> Sequence[int]:
+        """Return the members at whose places we look now."""
+        return (self._openers or ()) if (now - self._noted_at) % (2 * MEMBERS_TIME) < MEMBERS_TIME else ()
 
     def _goes_on_from_an_empty_server(self) -> bool:
-        """Return whether to leave a further server where nobody has opened the room.
+        """Return whether to leave a place where nobody has opened the room.
 
         Perhaps our own network was away, and the others are where they were: so we look there once more
         before we open the room here.
         """
         if not self._looks and not self._checked:
-            self._checked, self._called = True, 0
+            self._checked, self._called = True, (0, 0)
             return True
         return self._looks
 
@@ -90,23 +124,31 @@ class Moving:
 
     def connecting(self, now: float) -> None:
         """Choose the server for the next connection."""
-        self._checks = self._checked and self._called == 0
+        self._checks = self._checked and self._called == (0, 0)
         if self._called is not None:
-            self._places.go(self._called)
+            server, attempt = self._called
+            if not self._places.go(server, attempt):
+                self._places.go(server)
         elif self._is_due(now):
-            self._places.next()
+            self._places.next(self._leaves(now) if self._reached else ())
         self._looks &= not self._places.is_home
-        self._began_at, self._called = now, None
+        self._began_at, self._called, self._reached = now, None, False
 
     def unanswered(self, now: float) -> None:
         """The server has not answered us for some seconds: the next connection goes to another one."""
+        if self._openers is None:
+            self._note_openers(now, with_us=True)
         self._without_since = now - MOVE_AFTER * self._room.options.slowness
 
-    def leave(self, now: float, server: int | None) -> None:
-        """Go on at that server of the list, or at the next, with the next connection: we are in step here."""
-        self._without_since, self._called = now - MOVE_AFTER * self._room.options.slowness, server
-        self._looks, self._checked = server is None, server is not None
-        self._told |= server is None  # else a host has said so, or nobody notices
+    def leave(self, now: float, called: tuple[int, int] | None) -> None:
+        """Go on at another place, with the next connection: we are in step here.
+
+        `called`: a server of the list, and an attempt there; None: the next.
+        """
+        self._note_openers(now, with_us=called is not None)
+        self._without_since, self._called = now - MOVE_AFTER * self._room.options.slowness, called
+        self._looks, self._checked = called is None, called is not None
+        self._told |= called is None  # else a host has said so, or nobody notices
 
     def went_away(self, *, silently: bool) -> bool:
         """Note that the connection is lost; return whether to tell that: it was there before."""

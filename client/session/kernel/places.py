@@ -8,42 +8,28 @@ session goes on there as after a restart of its server.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
 from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.place import Place
 from snugroom.client.session.kernel.ports import Room
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.entry import invite
-from snugroom.crypto.entry.places import OPENED_MAX, PlaceHistory, place_chain, place_door_key, place_pass
+from snugroom.crypto.entry.places import (
+    OPENED_MAX,
+    opener_key,
+    place_chain,
+    place_door_key,
+    place_pass,
+)
 from snugroom.crypto.kdf import H, SigningKey
 from snugroom.server.wire import messages as wire
 
 #: Passes in one `show`.
 _PASSES_MAX: Final = 16
-
-
-@dataclass
-class Place:
-    """A room at a further server."""
-
-    server: int  # its index in the policy's list, from 1
-    origin: str
-    door_key: SigningKey
-    room_admin_public: bytes
-    history: PlaceHistory = field(init=False)
-    #: The server's chain values by slot, as it has told them.
-    told: dict[int, bytes] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.history = PlaceHistory(self.number)
-
-    @property
-    def number(self) -> bytes:
-        """The room's number there, 16 bytes."""
-        return invite.room_number(self.door_key.public, self.room_admin_public)
 
 
 def further_place(m: Membership, server: int, move_key: bytes | None = None) -> Place | None:
@@ -55,7 +41,7 @@ def further_place(m: Membership, server: int, move_key: bytes | None = None) -> 
         return None
     found = m.policy.servers[server - 1]
     door = place_door_key(move_key or m.move_key, found.origin, 0)
-    return Place(server, found.origin, door, found.room_admin_public)
+    return Place(server, 0, found.origin, door, found.room_admin_public)
 
 
 class PlaceRoom:
@@ -88,6 +74,9 @@ class PlaceRoom:
     def admin_key(self) -> SigningKey | None:
         """The key that opens the room there; None unless we are a host that has it."""
         keys, group_id = self._room.host_keys, self._room.membership.group.group_id
+        if self.attempt:
+            assert self.current is not None
+            return self.current.opener
         if keys is None:
             return None
         if self.current is not None:
@@ -101,14 +90,40 @@ class PlaceRoom:
         return self.current is None
 
     @property
-    def is_outdated(self) -> bool:
-        """Whether the meeting has another place at this server by now: members departed, or keys changed."""
-        return False
+    def attempt(self) -> int:
+        """0 at the hosts' place; else the leaf of the member whose place it is, plus 1."""
+        return 0 if self.current is None else self.current.attempt
 
     @property
     def room_admin_public(self) -> bytes:
         """The key under which that server holds the room, 32 bytes."""
         return self._room.room_admin_keys.current if self.current is None else self.current.room_admin_public
+
+    def under(self, move_key: bytes) -> Place | None:
+        """Return this place as it was under that move key (32 bytes); None where the meeting began."""
+        current = self.current
+        if current is None:
+            return None
+        if not current.attempt:
+            m = self._room.membership
+            listed = m.policy.origins
+            return (
+                further_place(m, 1 + listed.index(current.origin), move_key)
+                if current.origin in listed
+                else None
+            )
+        door = place_door_key(move_key, current.origin, current.attempt)
+        return replace(current, door_key=door, told={})
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the meeting has another place at this server by now: members departed, or keys changed."""
+        return False
+
+    @property
+    def openers(self) -> list[bytes]:
+        """Our keys for places of our own (32 bytes each), in the order of the policy's servers."""
+        return []
 
     def incarnation(self, process: bytes) -> bytes:
         """Return how heartbeats name the room there, 8 bytes; `process`: the incarnation of the server."""
@@ -203,40 +218,88 @@ class PlaceRoom:
 
 
 class Places(PlaceRoom):
-    """One membership's way through the servers of its policy."""
+    """One membership's way through the places of its meeting."""
 
     def __init__(self, room: Room) -> None:
         super().__init__(room, None)
         #: Whether the place is outdated, as of a move key and list of servers.
         self._checked: tuple[object, bool] = None, False
+        self._seed = b""  # of the keys for our own places; drawn when it is needed
+
+    def carry_over(self, old: Places) -> None:
+        """Take over from the membership before a rejoin: the others know our keys."""
+        self._seed = old._seed
 
     def begin(self, origin: str) -> None:
         """Begin at that server if the policy lists it."""
         listed = self._room.membership.policy.origins
         self.go(1 + listed.index(origin) if origin in listed else 0)
 
+    # -- places of members ---------------------------------------------------------------------------
+
+    @property
+    def openers(self) -> list[bytes]:
+        """Our keys for places of our own (32 bytes each), in the order of the policy's servers."""
+        return [self._opener(origin).public for origin in self._room.membership.policy.origins]
+
+    def _opener(self, origin: str) -> SigningKey:
+        self._seed = self._seed or self._room.rng(32)
+        return opener_key(self._seed, origin)
+
+    def _of_member(self, server: int, leaf: int, move_key: bytes) -> Place | None:
+        """Return that member's place at that server; None if it has announced no key for it."""
+        m = self._room.membership
+        if not 0 < server <= len(m.policy.servers):
+            return None
+        origin = m.policy.servers[server - 1].origin
+        own = self._opener(origin) if leaf == m.own_leaf else None
+        admin = own.public if own is not None else self._room.announcements.opener(leaf, server)
+        if admin is None:
+            return None
+        return Place(server, leaf + 1, origin, place_door_key(move_key, origin, leaf + 1), admin, own)
+
+    # -- the way -------------------------------------------------------------------------------------
+
     @property
     def is_outdated(self) -> bool:
+        """Whether the meeting has another place at this server by now: members departed, or keys changed."""
         m, current = self._room.membership, self.current
         if current is None:
             return False
-        listed = m.policy.origins
         known = m.move_key, m.policy.servers
         if known != self._checked[0]:
-            at = 1 + listed.index(current.origin) if current.origin in listed else 0
-            now = further_place(m, at)
+            now = self.under(m.move_key)
             self._checked = known, now is not None and now.number != current.number
         return self._checked[1]
 
-    def next(self) -> None:
-        """Go on to the next server of the policy's list, and after the last one to the first of all."""
-        before = 0 if self.current is None else self.current.server
-        self.go(before + 1)
+    def next(self, leaves: Sequence[int] = ()) -> None:
+        """Go on to the next place: that of the first of `leaves` (ascending) that has one, or another server.
 
-    def go(self, server: int) -> None:
-        """Go on to that server of the policy's list, from 1; to the first of all if the list has no such."""
+        After the last server of the policy's list comes the first of all.
+        """
+        before = self.current
+        if before is None:
+            self.go(1)
+            return
+        for leaf in leaves:
+            if leaf >= before.attempt and self.go(before.server, leaf + 1):
+                return
+        self.go(before.server + 1)
+
+    def go(self, server: int, attempt: int = 0) -> bool:
+        """Go on to that server of the policy's list, from 1; to the first of all if the list has no such.
+
+        `attempt`: to that member's place, and not at all if it has none. Return whether we go.
+        """
         m = self._room.membership
-        self.current, self._fed, self._checked = further_place(m, server), -1, (None, False)
-        m.place = None if self.current is None else self.current.number
+        if attempt:
+            place = self._of_member(server, attempt - 1, m.move_key)
+            if place is None:
+                return False
+        else:
+            place = further_place(m, server)
+        self.current, self._fed, self._checked = place, -1, (None, False)
+        m.place = None if place is None else place.number
         if m.place is not None and m.place not in m.places:
             m.places.append(m.place)
+        return True

@@ -14,6 +14,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.announcements import Announcements
 from snugroom.client.session.kernel.intents import EntryIntent, Intent
 from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.place import Place
 from snugroom.client.session.kernel.room_admin_keys import RoomAdminKeys
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.invite import HostKeys
@@ -79,8 +80,19 @@ class Here(Protocol):
         """The key that opens the room there; None unless we are a host that has it."""
 
     @property
+    def attempt(self) -> int:
+        """0 at the hosts' place; else the leaf of the member whose place it is, plus 1."""
+
+    @property
+    def openers(self) -> list[bytes]:
+        """Our keys for places of our own (32 bytes each), in the order of the policy's servers."""
+
+    @property
     def is_outdated(self) -> bool:
         """Whether the meeting has another place at this server by now: members departed, or keys changed."""
+
+    def under(self, move_key: bytes) -> Place | None:
+        """Return this place as it was under that move key (32 bytes); None where the meeting began."""
 
     def incarnation(self, process: bytes) -> bytes:
         """Return how heartbeats name the room there, 8 bytes; `process`: the incarnation of the server."""
@@ -161,8 +173,8 @@ class Server(Protocol):
     def leaves_server(self) -> bool:
         """Whether the connection ends because we go on elsewhere by ourselves."""
 
-    def look_elsewhere(self, now: float, server: int | None = None) -> None:
-        """Leave this server, and look for the room at that one of the policy's list, or at the next."""
+    def look_elsewhere(self, now: float, server: int | None = None, attempt: int = 0) -> None:
+        """Leave this place, and look for the room at that one of the policy's list, or at the next."""
 
     def hurry(self, now: float) -> None:
         """Connect at once, if we are about to."""

@@ -147,7 +147,7 @@ class ReceivedCommits:
         return sentence("room.member_or_server") if leaf is None else self._room.membership.name(leaf)
 
     def _adopt(self, step: Valid | Staged, blob: bytes, opening: bytes | None, now: float) -> None:
-        room = self._room
+        room, listed = self._room, self._room.membership.policy.origins
         change = room.membership.adopt(step, blob, now, opening)
         if change.rotated:
             room.room_admin_keys.policy_changed()
@@ -156,7 +156,7 @@ class ReceivedCommits:
         gone = {leaf for leaf, _, _ in change.removed}
         for leaf in gone:
             room.announcements.forget(leaf)
-        if change.added:
+        if change.added or room.membership.policy.origins != listed:
             # Members announce one after the other, to spare a large room's server a burst.
             self._announcer.announce_at(now + ANNOUNCE_STEP * room.member_index)
         tell_roster(room, change)

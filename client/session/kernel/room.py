@@ -201,6 +201,8 @@ class RoomSession:
         """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
         self.membership.rejoin_keys.carry_over(old.membership.rejoin_keys)
         self.sync.door.carry_over(old.sync.door)
+        self.here.carry_over(old.here)
+        self.announcements.carry_over(old.announcements)
         self.messages.carry_over(old.messages)
         self._commits.carry_over(old._commits)
         for feature in self._features_with("carry_over"):
@@ -316,12 +318,12 @@ class RoomSession:
         if self.ended is None:
             self.sync.reconnect(why, now)
 
-    def look_elsewhere(self, now: float, server: int | None = None) -> None:
-        """Leave this server, and look for the room at that one of the policy's list, or at the next.
+    def look_elsewhere(self, now: float, server: int | None = None, attempt: int = 0) -> None:
+        """Leave this place, and look for the room at that one, or at the next.
 
-        `server`: everybody goes there, and nothing that came before is lost.
+        `server`: an index in the policy's list. Everybody goes there, and nothing that came before is lost.
         """
-        self._moving.leave(now, server)
+        self._moving.leave(now, None if server is None else (server, attempt))
         self.leaves_server, self._goes_with_all = True, server is not None
         self.sync.give_up(now)
         self.leaves_server = self._goes_with_all = False

@@ -12,7 +12,8 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.kernel import backoff
 from snugroom.client.session.kernel.door import Door
 from snugroom.client.session.kernel.journal import Entry
-from snugroom.client.session.kernel.places import Place, PlaceRoom
+from snugroom.client.session.kernel.place import Place
+from snugroom.client.session.kernel.places import PlaceRoom
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.room_connection import RoomConnection
 from snugroom.crypto.entry import invite

@@ -131,7 +131,7 @@ class Dropped(Feature):
         super().__init__(room)
         self._ticked = inf
         self._server_key: bytes | None = None  # as of the last time in step, and where that was
-        self._origin = ""
+        self._place: tuple[str, int] = "", 0
         self._drop: Drop | None = None
         self._last: Drop | None = None  # the previous drop that was reported
         self._words: deque[ServerEvent] = deque(maxlen=evidence.SERVER_EVENTS_MAX)
@@ -142,12 +142,13 @@ class Dropped(Feature):
     def carry_over(self, old: Room) -> None:
         before = old.feature(Dropped)
         self._server_key, self._drop, self._last = before._server_key, before._drop, before._last
-        self._words, self._origin = before._words, before._origin
+        self._words, self._place = before._words, before._place
 
     # -- the connection ------------------------------------------------------------------------------
 
     def synced(self, now: float) -> None:
-        self._server_key, self._origin = self.room.server_key, self.room.here.origin
+        here = self.room.here
+        self._server_key, self._place = self.room.server_key, (here.origin, here.attempt)
 
     def server_notice(self, code: str, text: str, now: float) -> None:
         self._words.append(_word(now, code, text))
@@ -160,7 +161,7 @@ class Dropped(Feature):
         if self._server_key is None:
             return  # we were never in: nothing could be dropped
         here = self.room.here
-        if here.origin != self._origin:
+        if (here.origin, here.attempt) != self._place:
             return  # we only look whether the others are there
         if self._drop is None and not self.room.leaves_server:
             self._words.append(_word(now, "lost", why))
@@ -369,7 +370,7 @@ class Dropped(Feature):
         if self._server_key is None:
             raise ValueError(sentence("cannot.no_evidence"))
         drops = [drop for drop in (self._last, self._drop) if drop is not None]
-        here = self._origin
+        here = self._place[0]
         about = drops[-1].origin if drops else here
         exhibits = [
             self._exhibit(drop, int(drop.at), drop.probe, names, now)

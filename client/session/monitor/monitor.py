@@ -255,10 +255,11 @@ class Monitor(Feature):
             return sentence("watch.paused_withheld")
         return None if fresh else sentence("watch.paused_stale")
 
-    def at_incarnation(self, incarnation: bytes | None) -> list[int]:
-        """Return the other members whose last heartbeats are of our epoch, and of that room at a server."""
+    def at_incarnation(self, incarnation: bytes | None, now: float) -> list[int]:
+        """Return the others whose last heartbeats, lately, are of our epoch and of that room at a server."""
         known, epoch = self._heartbeats.histories, self.room.membership.group.epoch
-        beats = [known[leaf].last for leaf in self._members.others if leaf in known]
+        recent = (leaf for leaf in self._members.others if self.heard_recently(leaf, now))
+        beats = [known[leaf].last for leaf in recent if leaf in known]
         return [b.leaf for b in beats if b is not None and (b.incarnation, b.epoch) == (incarnation, epoch)]
 
     @property

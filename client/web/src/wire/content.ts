@@ -38,6 +38,7 @@ export interface Announce {
   readonly handle: Bytes;
   readonly box: Bytes;
   readonly streams: OwnStream[];
+  readonly openers: Bytes[];
 }
 
 /** The sender leaves: `proposal` is its Remove of itself, as an MLSMessage, for any member to commit. */
@@ -171,7 +172,7 @@ export const schemas: Schemas = {
   Image: {"tag": "image", "fields": {"id": [["bytes", 16, 16]], "mime": [["one of", ["image/gif", "image/jpeg", "image/png", "image/webp"]]], "data": [["bytes", 1, 131072]]}},
   Admitted: {"tag": "admitted", "fields": {"invite": [["int", 0, 65535]], "admission": [["bytes", 64, 64]]}},
   OwnStream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]], "stream": [["int", 0, 7]]}},
-  Announce: {"tag": "announce", "fields": {"handle": [["bytes", 8, 8]], "box": [["bytes", 32, 32]], "streams": [["list", ["struct", "OwnStream"], 0, 8]]}},
+  Announce: {"tag": "announce", "fields": {"handle": [["bytes", 8, 8]], "box": [["bytes", 32, 32]], "streams": [["list", ["struct", "OwnStream"], 0, 8]], "openers": [["list", ["bytes", 32, 32], 0, 8], []]}},
   Leaving: {"tag": "leaving", "fields": {"proposal": [["bytes", 0, null]]}},
   Grant: {"tag": "grant", "fields": {"leaf": [["int", 0, 4294967295]], "enc": [["bytes", 32, 32]], "sealed": [["bytes", 0, null]]}},
   Granted: {"tag": "granted", "fields": {"signature": [["bytes", 64, 64]]}},

@@ -9,6 +9,7 @@ const filled = (text: string): Bytes => H(utf8(text));
 
 compareWithPython("places", {
   door: async (key: Bytes, origin: string, attempt: number) => (await places.placeDoorKey(key, origin, attempt)).public,
+  opener: async (seed: Bytes, origin: string) => (await places.openerKey(seed, origin)).public,
   room_pass: places.placePass,
   chain: places.placeChain,
   history: (first: number, last: number, asked: readonly (readonly [number, Bytes])[]) => {

@@ -249,7 +249,7 @@ test("nobody vouches for a leaf of somebody else", async () => {
   for (const to of world.rooms)
     for (const from of world.rooms)
       if (from !== to)
-        await to.hear(from, { type: "announce", handle: from.handle, box: from.box.public, streams: [] });
+        await to.hear(from, { type: "announce", handle: from.handle, box: from.box.public, streams: [], openers: [] });
   const mallory = (await Contacts.make(seeded("mallory"))).own;
   for (const leaf of [bo, cem]) {
     const ends = {

@@ -247,6 +247,7 @@ const announce = (ssrc: number, stream: number): Announce => ({
   handle: new Uint8Array(8),
   box: filled(ssrc),
   streams: [{ ssrc, kind: "audio", stream }],
+  openers: [],
 });
 
 test("the newest announcement of each leaf counts, and goes with it", () => {

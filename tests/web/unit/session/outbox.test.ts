@@ -129,6 +129,7 @@ test("contents come back as they were, and anything else is malformed", () => {
       handle: new Uint8Array(8),
       box: digest(1),
       streams: [{ ssrc: 7, kind: "audio", stream: 0 }],
+      openers: [digest(2)],
     },
     { type: "revoked", invites: [0, 65535] },
     { type: "code_open", sid: new Uint8Array(16), epoch: 3, chain: digest(2), leaves: [0, 1] },

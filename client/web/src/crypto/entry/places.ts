@@ -23,6 +23,16 @@ export function placeDoorKey(moveKey: Bytes, origin: string, attempt: number): P
   return SigningKey.fromSeed(KDF(moveKey, label), true);
 }
 
+/**
+ * Return the key with which a member opens the place of its own at that server.
+ *
+ * `seed`: 32 bytes that nobody else has. MalformedError if the origin is not canonical.
+ */
+export function openerKey(seed: Bytes, origin: string): Promise<SigningKey> {
+  exactly(seed, 32, "a seed");
+  return SigningKey.fromSeed(KDF(seed, concat(utf8("snug 1 place opener"), originField(origin))));
+}
+
 /** Return the pass (32 bytes) of an epoch at the place with this room number (16 bytes). */
 export function placePass(roomPass: Bytes, number: Bytes): Bytes {
   exactly(number, NUMBER_SIZE, "a room's number");

@@ -82,7 +82,8 @@ export class Mirror extends Feature {
     if (this.room.needsRejoin) return;
     const { handle, incarnation, here } = this.room;
     if (handle.length > 0 && incarnation !== null) this.#origins.set(hex(incarnation), here.origin);
-    if (handle.length > 0 && (await this.room.here.isOutdated())) await this.room.lookElsewhere(now, this.#server);
+    if (handle.length > 0 && (await here.isOutdated()))
+      await this.room.lookElsewhere(now, this.#server, here.attempt);
     else if (this.room.isSynced(now)) {
       await this.#keepMirror(now);
       await this.#keepFormer(now);
@@ -124,7 +125,7 @@ export class Mirror extends Feature {
       return this.#closeFormer();
     }
     const helps = !this.room.here.isHome && this.#isLowest(now);
-    const place = helps ? await furtherPlace(this.room.membership, this.#server, key) : null;
+    const place = helps ? await this.room.here.under(key) : null;
     if (place !== null && (this.#former === null || !same(this.#former.place.number, place.number))) {
       this.#closeFormer();
       this.#former = new SecondRoom(this.room, this.#free(), place, now, slot);

@@ -5,6 +5,7 @@ import type { Policy } from "../../crypto/agreed/roomState";
 import { CommandError, sentence } from "../../words/sentence";
 import type { AnyContent } from "../catalogue/content";
 import * as sentences from "../catalogue/sentences";
+import type { Change } from "../kernel/verdict";
 import { Monitor } from "../monitor/monitor";
 import { Announcement } from "./announcement";
 
@@ -14,6 +15,8 @@ type Move = Extract<AnyContent, { type: "move" }>;
 export class Moves extends Announcement<Move> {
   /** The server's index in the list, 0 where the meeting began. */
   #wanted: number | null = null;
+  /** At the hosts' place: somebody has come in, and does not know a member's. */
+  #gathers = false;
 
   protected readonly alarm = "false_end.move";
 
@@ -71,7 +74,7 @@ export class Moves extends Announcement<Move> {
     const { room } = this;
     const { membership: m } = room;
     room.hostOnly();
-    const here = new Set([m.ownLeaf, ...(room.incarnation === null ? [] : room.feature(Monitor).atIncarnation(room.incarnation))]);
+    const here = new Set([m.ownLeaf, ...(room.incarnation === null ? [] : room.feature(Monitor).atIncarnation(room.incarnation, now))]);
     const away = m.members().filter(({ leaf }) => !here.has(leaf) && !room.heardRecently(leaf, now));
     if (away.length === 0) throw new CommandError(sentence("room.all_here"));
     room.tell(sentences.status("removing_absent", { names: away.map(({ name }) => name) }));
@@ -86,6 +89,23 @@ export class Moves extends Announcement<Move> {
   }
 
   // -- a call ---------------------------------------------------------------------------------------------
+
+  override adopted(change: Change): void {
+    super.adopted(change);
+    if (change.added.length > 0 && this.room.here.attempt > 0) this.#gathers = true;
+  }
+
+  override async tick(now: number): Promise<void> {
+    const { room } = this;
+    const server = this.#origins.indexOf(room.here.origin);
+    if (room.here.attempt > 0 && server > 0 && room.isSynced(now)) {
+      if (this.#gathers && room.idle) {
+        this.#gathers = false;
+        await room.lookElsewhere(now, server);
+      } else if (room.hostKeys !== null) this.#wanted = server; // no member can spoil the hosts' place
+    }
+    await super.tick(now);
+  }
 
   protected isMine(what: AnyContent): what is Move {
     return what.type === "move";
@@ -104,8 +124,10 @@ export class Moves extends Announcement<Move> {
   protected async follow({ server }: Move, by: number, now: number): Promise<void> {
     this.#wanted = null;
     const origin = this.#origins[server];
-    if (origin === undefined || origin === this.room.here.origin) return;
-    this.room.tell(sentences.status("moving", { who: this.room.membership.name(by), origin }));
+    const { here } = this.room;
+    if (origin === undefined || (origin === here.origin && here.attempt === 0)) return;
+    if (origin !== here.origin)
+      this.room.tell(sentences.status("moving", { who: this.room.membership.name(by), origin }));
     await this.room.lookElsewhere(now, server);
   }
 }

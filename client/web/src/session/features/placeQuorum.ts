@@ -36,13 +36,13 @@ export class PlaceQuorum extends Feature {
     this.#met = false;
   }
 
-  override holdsCommits(_now: number): boolean {
+  override holdsCommits(now: number): boolean {
     const { room } = this;
-    if (room.here.isHome) return this.#holdsAtHome();
+    if (room.here.isHome) return this.#holdsAtHome(now);
     if (!this.#met) return true;
     // Others shall come into our history only while more than half stand in it (docs/model/places.pml).
     const rejoins = room.waitingIntents.some(({ type }) => type === "RejoinIntent" || type === "HostReturnIntent");
-    return rejoins && 2 * this.#heard() <= room.membership.members().length;
+    return rejoins && 2 * this.#heard(now) <= room.membership.members().length;
   }
 
   /**
@@ -50,17 +50,17 @@ export class PlaceQuorum extends Feature {
    *
    * The others may be elsewhere, and make the same change there: then we would be alone with ours.
    */
-  #holdsAtHome(): boolean {
+  #holdsAtHome(now: number): boolean {
     const { membership: m, waitingIntents } = this.room;
     if (m.policy.servers.length === 0 || m.isHost(m.ownLeaf)) return false;
     const waits = waitingIntents.every(({ type }) => type === "HealIntent" || type === "SelfRemoveIntent");
-    return waits && 2 * this.#heard() <= m.members().length;
+    return waits && 2 * this.#heard(now) <= m.members().length;
   }
 
   /** Return how many members have said in our epoch that they are here, with ourselves. */
-  #heard(): number {
+  #heard(now: number): number {
     const { incarnation } = this.room;
-    return 1 + (incarnation === null ? 0 : this.room.feature(Monitor).atIncarnation(incarnation).length);
+    return 1 + (incarnation === null ? 0 : this.room.feature(Monitor).atIncarnation(incarnation, now).length);
   }
 
   override async tick(now: number): Promise<void> {
@@ -72,7 +72,7 @@ export class PlaceQuorum extends Feature {
     }
     if (now - this.#countedAt < COUNT_EVERY) return;
     this.#countedAt = now;
-    const heard = this.#heard();
+    const heard = this.#heard(now);
     const members = room.membership.members().length;
     if (2 * heard > members) {
       this.#met = true;

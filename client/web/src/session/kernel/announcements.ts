@@ -18,6 +18,12 @@ export class Announcements {
   /** leaf -> (epoch, generation) */
   readonly #newest = new Map<number, readonly [number, number]>();
   readonly #boxes = new Map<number, Bytes>();
+  #openers = new Map<number, readonly Bytes[]>();
+
+  /** Take over from the membership before a rejoin what the search for the others needs. */
+  carryOver(old: Announcements): void {
+    this.#openers = new Map(old.#openers);
+  }
 
   /** Store a leaf's announcement, unless a newer one is stored (catching up brings old ones). */
   store(leaf: number, epoch: number, generation: number, what: Announce): void {
@@ -25,12 +31,13 @@ export class Announcements {
     if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return;
     this.#newest.set(leaf, [epoch, generation]);
     this.#boxes.set(leaf, what.box);
+    this.#openers.set(leaf, what.openers);
     this.#streams.set(leaf, new Map(what.streams.map(({ ssrc, stream }) => [ssrc, stream])));
   }
 
   /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
-    for (const known of [this.#streams, this.#newest, this.#boxes]) known.delete(leaf);
+    for (const known of [this.#streams, this.#newest, this.#boxes, this.#openers]) known.delete(leaf);
   }
 
   /** Return the leaves that announced the SSRC, each with its stream number. */
@@ -46,6 +53,11 @@ export class Announcements {
   /** Return a leaf's SSRCs and their stream numbers. */
   streams(leaf: number): ReadonlyMap<number, number> {
     return this.#streams.get(leaf) ?? new Map();
+  }
+
+  /** Return a leaf's key (32 bytes) for its own place at that server of the policy's list, from 1. */
+  opener(leaf: number, server: number): Bytes | null {
+    return this.#openers.get(leaf)?.[server - 1] ?? null;
   }
 
   /** Return leaves and their X25519 keys (32 bytes), for messages to one member alone. */

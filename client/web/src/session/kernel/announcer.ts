@@ -40,6 +40,7 @@ export class Announcer {
     this.#announceAt = null;
     const room = this.#room;
     const streams = (this.media?.streams ?? []).map(({ ssrc, kind, stream }) => ({ ssrc, kind, stream }));
-    await room.relay({ type: "announce", handle: room.handle, box: room.box.public, streams });
+    const openers = await room.here.openers();
+    await room.relay({ type: "announce", handle: room.handle, box: room.box.public, streams, openers });
   }
 }

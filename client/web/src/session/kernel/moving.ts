@@ -14,12 +14,21 @@ export const PLACE_WAIT = 3;
 export const HOME_WAIT = 10;
 /** The same where nobody has opened the room yet: without a host, members can open it after `OPEN_WAIT`. */
 export const UNOPENED_WAIT = OPEN_WAIT + 4;
+/** The same at a further server if no host was there, and members have places of their own. */
+export const UNOPENED_MEMBERS_WAIT = 0.5;
+/** Seconds for which members look at each other's places; then for as long they leave that, and so on by turns. */
+export const MEMBERS_TIME = 30;
+/** The members whose places are tried at one server. */
+export const OPENERS_MAX = 5;
 /** The same for a connection to the first server again, once another one has let us in: our network works. */
 export const CHECK_WAIT = 1;
 /** Seconds at one server, however its slot changes, without coming into step. */
 export const SERVER_MAX = 25;
 /** Seconds for which a member tries one server after the other without longer pauses. */
 export const SEARCH_TIME = 15;
+
+/** A server of the policy's list, from 1, and an attempt there; 0 where the meeting began. */
+type Called = readonly [server: number, attempt: number];
 
 /** One membership's search. It knows no server's word: only whether we are in step, and since when. */
 export class Moving {
@@ -30,8 +39,14 @@ export class Moving {
   #beganAt: number;
   #movedAt: number;
   #slot: number | null = null;
-  /** The server of the list to go to next. */
-  #called: number | null = null;
+  /** The server of the list, and attempt there, to go to next. */
+  #called: Called | null = null;
+  /** The members, but hosts, at whose places we look; and whether a host was with us. */
+  #openers: readonly number[] | null = null;
+  #hosted = false;
+  #notedAt = 0;
+  /** Whether the further server has let us in. */
+  #reached = false;
   /** Whether the first server was tried again after another one had let us in, and whether it is just now. */
   #checked = false;
   #checks = false;
@@ -58,25 +73,50 @@ export class Moving {
       this.#slot = slot; // others hand over what happened
       this.#movedAt = now;
     }
+    this.#reached ||= entered && !this.#places.isHome;
     if (inside) this.cameBack();
     if (inside || this.#room.needsRejoin) {
-      this.#withoutSince = null;
+      this.#withoutSince = this.#openers = null;
       this.#checked = this.#looks = false;
       return false;
     }
     this.#withoutSince ??= now;
+    if (this.#openers === null) this.#noteOpeners(now, true);
     if (!this.#isDue(now)) return false;
-    const { isHome } = this.#places;
-    if (entered && slot === null && !isHome && this.#goesOnFromAnEmptyServer()) return true;
-    let wait = entered && isHome ? HOME_WAIT : PLACE_WAIT;
-    if (entered && slot === null) wait = UNOPENED_WAIT;
-    else if (this.#checks && !entered) wait = CHECK_WAIT;
+    if (entered && slot === null && !this.#places.isHome && this.#goesOnFromAnEmptyServer()) return true;
     const waited = now - Math.max(this.#beganAt, this.#movedAt);
-    return waited > wait || now - this.#beganAt > SERVER_MAX;
+    return waited > this.#wait(now, entered, slot) || now - this.#beganAt > SERVER_MAX;
+  }
+
+  /** Return the seconds for which we wait at this place to come into step. */
+  #wait(now: number, entered: boolean, slot: number | null): number {
+    const { isHome, attempt } = this.#places;
+    if (entered && slot === null && attempt === 0) {
+      if (isHome || this.#leaves(now).length === 0) return UNOPENED_WAIT;
+      if (!this.#hosted) return UNOPENED_MEMBERS_WAIT;
+    }
+    if (this.#checks && !entered) return CHECK_WAIT;
+    return entered && isHome ? HOME_WAIT : PLACE_WAIT;
+  }
+
+  /** Return the members at whose places we look now. */
+  #leaves(now: number): readonly number[] {
+    return (now - this.#notedAt) % (2 * MEMBERS_TIME) < MEMBERS_TIME ? (this.#openers ?? []) : [];
+  }
+
+  /** Note at whose places to look: of members who were with us and lost the room too, or of others. */
+  #noteOpeners(now: number, withUs: boolean): void {
+    const { membership: m } = this.#room;
+    const isHeard = (leaf: number): boolean => leaf === m.ownLeaf || this.#room.heardRecently(leaf, now);
+    const heard = m.members().filter(({ leaf }) => isHeard(leaf));
+    this.#hosted = heard.some(({ host }) => host);
+    const wanted = m.members().filter(({ leaf, host }) => !host && isHeard(leaf) === withUs);
+    this.#notedAt = now;
+    this.#openers = wanted.slice(0, OPENERS_MAX).map(({ leaf }) => leaf);
   }
 
   /**
-   * Return whether to leave a further server where nobody has opened the room.
+   * Return whether to leave a place where nobody has opened the room.
    *
    * Perhaps our own network was away, and the others are where they were: so we look there once more before we open the
    * room here.
@@ -84,7 +124,7 @@ export class Moving {
   #goesOnFromAnEmptyServer(): boolean {
     if (this.#looks || this.#checked) return this.#looks;
     this.#checked = true;
-    this.#called = 0;
+    this.#called = [0, 0];
     return true;
   }
 
@@ -96,26 +136,31 @@ export class Moving {
 
   /** Choose the server for the next connection. */
   async connecting(now: number): Promise<void> {
-    this.#checks = this.#checked && this.#called === 0;
-    if (this.#called !== null) await this.#places.go(this.#called);
-    else if (this.#isDue(now)) await this.#places.next();
+    const called = this.#called;
+    this.#checks = this.#checked && called?.[0] === 0;
+    if (called !== null) {
+      if (!(await this.#places.go(...called))) await this.#places.go(called[0]);
+    } else if (this.#isDue(now)) await this.#places.next(this.#reached ? this.#leaves(now) : []);
     this.#looks &&= !this.#places.isHome;
     this.#beganAt = now;
     this.#called = null;
+    this.#reached = false;
   }
 
   /** The server has not answered us for some seconds: the next connection goes to another one. */
   unanswered(now: number): void {
+    if (this.#openers === null) this.#noteOpeners(now, true);
     this.#withoutSince = now - MOVE_AFTER;
   }
 
-  /** Go on with the next connection at that server of the list, or at the next, although we are in step. */
-  leave(now: number, server: number | null): void {
+  /** Go on with the next connection at that place, or at the next if `called` is null, although we are in step. */
+  leave(now: number, called: Called | null): void {
+    this.#noteOpeners(now, called !== null);
     this.#withoutSince = now - MOVE_AFTER;
-    this.#called = server;
-    this.#looks = server === null;
-    this.#checked = server !== null;
-    this.#told ||= server === null; // else a host has said so, or nobody notices
+    this.#called = called;
+    this.#looks = called === null;
+    this.#checked = called !== null;
+    this.#told ||= called === null; // else a host has said so, or nobody notices
   }
 
   /** Note that the connection is lost; return whether to tell that: it was there before. */

@@ -8,40 +8,19 @@
 import * as envelope from "../../crypto/agreed/envelope";
 import { among, type Bytes, hex, same, utf8 } from "../../crypto/bytes";
 import * as invite from "../../crypto/entry/invite";
-import { OPENED_MAX, PlaceHistory, placeChain, placeDoorKey, placePass } from "../../crypto/entry/places";
+import { OPENED_MAX, openerKey, placeChain, placeDoorKey, placePass } from "../../crypto/entry/places";
 import { H, type SigningKey } from "../../crypto/kdf";
 import type { ClientMessage, Commit, Open, ServerMessage, Show } from "../../wire/messages";
 import type { PolicyServer } from "../../crypto/agreed/roomState";
 import { fitting } from "./journal";
 import type { Membership } from "./membership";
+import { Place } from "./place";
 import type { Here, Room } from "./ports";
 
 /** Passes in one `show`. */
 const PASSES_MAX = 16;
 /** Places that are remembered. */
 const PLACES_MAX = 32;
-
-/** A room at a further server. */
-export class Place {
-  /** The room's number there, 16 bytes. */
-  readonly number: Bytes;
-  readonly history: PlaceHistory;
-  /** The server's chain values by slot, as it has told them. */
-  readonly told = new Map<number, Bytes>();
-  /** The last slot in the history. */
-  fed = -1;
-
-  /** `server`: its index in the policy's list, from 1. */
-  constructor(
-    readonly server: number,
-    readonly origin: string,
-    readonly doorKey: SigningKey,
-    readonly roomAdminPublic: Bytes,
-  ) {
-    this.number = invite.roomNumber(doorKey.public, roomAdminPublic);
-    this.history = new PlaceHistory(this.number);
-  }
-}
 
 /**
  * Return the place at that server of the policy's list, from 1; null if the list has no such.
@@ -51,7 +30,7 @@ export class Place {
 export async function furtherPlace(m: Membership, server: number, moveKey = m.moveKey): Promise<Place | null> {
   const found = m.policy.servers[server - 1];
   if (found === undefined) return null;
-  return new Place(server, found.origin, await placeDoorKey(moveKey, found.origin, 0), found.roomAdminPublic);
+  return new Place(server, 0, found.origin, await placeDoorKey(moveKey, found.origin, 0), found.roomAdminPublic);
 }
 
 /** The meeting's room at one server: its keys there, and messages as that server has to see them. */
@@ -83,8 +62,9 @@ export class PlaceRoom implements Here {
 
   async adminKey(): Promise<SigningKey | null> {
     const { hostKeys: keys, membership: m, roomAdminKeys: known } = this.room;
-    if (keys === null) return null;
     const place = this.current;
+    if (place !== null && place.attempt > 0) return place.opener;
+    if (keys === null) return null;
     if (place !== null) return await keys.roomAdminKey(m.group.groupId, place.roomAdminPublic, place.origin);
     return known.foreign.length > 0 ? null : await keys.roomAdminKey(m.group.groupId, known.current);
   }
@@ -94,8 +74,28 @@ export class PlaceRoom implements Here {
     return H(utf8("snug 1 place incarnation"), this.current.number, process).slice(0, 8);
   }
 
+  get attempt(): number {
+    return this.current?.attempt ?? 0;
+  }
+
   isOutdated(): Promise<boolean> {
     return Promise.resolve(false);
+  }
+
+  openers(): Promise<Bytes[]> {
+    return Promise.resolve([]);
+  }
+
+  async under(moveKey: Bytes): Promise<Place | null> {
+    const place = this.current;
+    if (place === null) return null;
+    const { server, attempt, origin, roomAdminPublic, opener } = place;
+    if (attempt === 0) {
+      const m = this.room.membership;
+      return await furtherPlace(m, 1 + m.policy.origins.indexOf(origin), moveKey);
+    }
+    const door = await placeDoorKey(moveKey, origin, attempt);
+    return new Place(server, attempt, origin, door, roomAdminPublic, opener);
   }
 
   numberUnder(admin: Bytes): Bytes {
@@ -185,45 +185,90 @@ export class PlaceRoom implements Here {
   }
 }
 
-/** One membership's way through the servers of its policy. */
+/** One membership's way through the places of its meeting. */
 export class Places extends PlaceRoom {
   /** The move key and the servers under which the place was looked up last, and whether it is outdated. */
   #known: readonly [key: Bytes, servers: readonly PolicyServer[], outdated: boolean] | null = null;
+  /** Of the keys for our own places; drawn when it is needed. */
+  #seed: Bytes | null = null;
 
   constructor(room: Room) {
     super(room, null);
   }
+
+  /** Take over from the membership before a rejoin: the others know our keys. */
+  carryOver(old: Places): void {
+    this.#seed = old.#seed;
+  }
+
+  /** Begin at that server if the policy lists it. */
+  async begin(origin: string): Promise<void> {
+    await this.go(1 + this.room.membership.policy.origins.indexOf(origin));
+  }
+
+  // -- places of members ------------------------------------------------------------------------------------
+
+  override async openers(): Promise<Bytes[]> {
+    const keys = this.room.membership.policy.origins.map((origin) => this.#opener(origin));
+    return (await Promise.all(keys)).map((key) => key.public);
+  }
+
+  #opener(origin: string): Promise<SigningKey> {
+    this.#seed ??= this.room.rng(32);
+    return openerKey(this.#seed, origin);
+  }
+
+  /** Return that member's place at that server; null if it has announced no key for it. */
+  async #ofMember(server: number, leaf: number): Promise<Place | null> {
+    const { policy, ownLeaf, moveKey } = this.room.membership;
+    const origin = policy.servers[server - 1]?.origin;
+    if (origin === undefined) return null;
+    const own = leaf === ownLeaf ? await this.#opener(origin) : null;
+    const admin = own?.public ?? this.room.announcements.opener(leaf, server);
+    if (admin === null) return null;
+    return new Place(server, leaf + 1, origin, await placeDoorKey(moveKey, origin, leaf + 1), admin, own);
+  }
+
+  // -- the way ----------------------------------------------------------------------------------------------
 
   override async isOutdated(): Promise<boolean> {
     const { moveKey, policy } = this.room.membership;
     const place = this.current;
     if (place === null) return false;
     if (this.#known?.[0] !== moveKey || this.#known[1] !== policy.servers) {
-      const now = await furtherPlace(this.room.membership, 1 + policy.origins.indexOf(place.origin));
+      const now = await this.under(moveKey);
       this.#known = [moveKey, policy.servers, now !== null && !same(now.number, place.number)];
     }
     return this.#known[2];
   }
 
-  /** Begin at that server if the policy lists it. */
-  begin(origin: string): Promise<void> {
-    const listed = this.room.membership.policy.origins;
-    return this.go(1 + listed.indexOf(origin));
+  /**
+   * Go on to the next place: that of the first of `leaves` (ascending) that has one, or another server.
+   *
+   * After the last server of the policy's list comes the first of all.
+   */
+  async next(leaves: readonly number[] = []): Promise<void> {
+    const { server, attempt } = this.current ?? { server: 0, attempt: 0 };
+    for (const leaf of server > 0 ? leaves : [])
+      if (leaf >= attempt && (await this.go(server, leaf + 1))) return;
+    await this.go(server + 1);
   }
 
-  /** Go on to the next server of the policy's list, and after the last one to the first of all. */
-  next(): Promise<void> {
-    return this.go((this.current?.server ?? 0) + 1);
-  }
-
-  /** Go on to that server of the policy's list, from 1; to the first of all if the list has no such. */
-  async go(server: number): Promise<void> {
+  /**
+   * Go on to that server of the policy's list, from 1; to the first of all if the list has no such.
+   *
+   * `attempt`: to that member's place, and not at all if it has none. Return whether we go.
+   */
+  async go(server: number, attempt = 0): Promise<boolean> {
     const m = this.room.membership;
+    const place = attempt > 0 ? await this.#ofMember(server, attempt - 1) : await furtherPlace(m, server);
+    if (attempt > 0 && place === null) return false;
     this.#known = null;
-    this.current = await furtherPlace(m, server);
-    m.place = this.current?.number ?? null;
-    if (m.place === null || among(m.place, m.places)) return;
+    this.current = place;
+    m.place = place?.number ?? null;
+    if (m.place === null || among(m.place, m.places)) return true;
     m.places.push(m.place);
     if (m.places.length > PLACES_MAX) m.places.shift();
+    return true;
   }
 }

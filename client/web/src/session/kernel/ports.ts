@@ -13,6 +13,7 @@ import type { AnyContent, Posted } from "../catalogue/content";
 import type { Effect, Ended, Event } from "../events";
 import type { Options } from "../options";
 import type { Announcements } from "./announcements";
+import type { Place } from "./place";
 import type { EntryIntent, Intent } from "./intents";
 import type { Membership } from "./membership";
 import type { RoomAdminKeys } from "./roomAdminKeys";
@@ -53,6 +54,12 @@ export interface Here {
   adminKey(): Promise<SigningKey | null>;
   /** Return how heartbeats name the room there, 8 bytes; `process`: the incarnation of the server. */
   incarnation(process: Bytes): Bytes;
+  /** 0 at the hosts' place; else the leaf of the member whose place it is, plus 1. */
+  readonly attempt: number;
+  /** Return our keys for places of our own (32 bytes each), in the order of the policy's servers. */
+  openers(): Promise<Bytes[]>;
+  /** Return this place as it was under that move key (32 bytes); null where the meeting began. */
+  under(moveKey: Bytes): Promise<Place | null>;
   /** Return whether the meeting has another place at this server by now: somebody departed, or the keys changed. */
   isOutdated(): Promise<boolean>;
   /** Return the room's number there under that room admin key (public, 32 bytes). */
@@ -101,7 +108,7 @@ export interface Server {
   /** Whether the connection ends because we go on elsewhere by ourselves. */
   readonly leavesServer: boolean;
   /** Leave this server, and look for the room at that one of the policy's list, or at the next. */
-  lookElsewhere(now: number, server?: number | null): Promise<void>;
+  lookElsewhere(now: number, server?: number | null, attempt?: number): Promise<void>;
   /** Connect at once, if we are about to. */
   hurry(now: number): void;
 }

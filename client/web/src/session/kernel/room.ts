@@ -207,6 +207,8 @@ export class RoomSession implements Room {
   async carryOver(old: RoomSession): Promise<void> {
     this.membership.rejoinKeys.carryOver(old.membership.rejoinKeys);
     this.sync.door.carryOver(old.sync.door);
+    this.here.carryOver(old.here);
+    this.announcements.carryOver(old.announcements);
     this.messages.carryOver(old.messages);
     this.#commits.carryOver(old.#commits);
     for (const feature of this.features) await feature.carryOver(old);
@@ -330,12 +332,12 @@ export class RoomSession implements Room {
   }
 
   /**
-   * Leave this server, and look for the room at that one of the policy's list, or at the next.
+   * Leave this place, and look for the room at that one, or at the next.
    *
-   * `server`: everybody goes there, and nothing that came before is lost.
+   * `server`: an index in the policy's list. Everybody goes there, and nothing that came before is lost.
    */
-  async lookElsewhere(now: number, server: number | null = null): Promise<void> {
-    this.#moving.leave(now, server);
+  async lookElsewhere(now: number, server: number | null = null, attempt = 0): Promise<void> {
+    this.#moving.leave(now, server === null ? null : [server, attempt]);
     this.leavesServer = true;
     this.#goesWithAll = server !== null;
     await this.sync.giveUp(now);

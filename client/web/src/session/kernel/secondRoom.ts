@@ -12,7 +12,8 @@ import { connect, type Endpoint } from "../events";
 import { delay } from "./backoff";
 import { Door } from "./door";
 import type { Entry } from "./journal";
-import { type Place, PlaceRoom } from "./places";
+import type { Place } from "./place";
+import { PlaceRoom } from "./places";
 import type { Room } from "./ports";
 import { RoomConnection } from "./roomConnection";
 

@@ -113,6 +113,7 @@ export class Dropped extends Feature {
   /** As of the last time in step, and where that was. */
   #serverKey: Bytes | null = null;
   #origin = "";
+  #attempt = 0;
   #drop: Drop | null = null;
   /** The previous drop that was reported. */
   #last: Drop | null = null;
@@ -124,7 +125,7 @@ export class Dropped extends Feature {
   override carryOver(old: Room): void {
     const before = old.feature(Dropped);
     this.#serverKey = before.#serverKey;
-    this.#origin = before.#origin;
+    this.#attempt = before.#attempt;
     this.#drop = before.#drop;
     this.#last = before.#last;
     this.#words = before.#words;
@@ -136,6 +137,7 @@ export class Dropped extends Feature {
   override synced(_now: number): void {
     this.#serverKey = this.room.serverKey;
     this.#origin = this.room.here.origin;
+    this.#attempt = this.room.here.attempt;
   }
 
   override serverNotice(code: string, text: string, now: number): void {
@@ -154,7 +156,8 @@ export class Dropped extends Feature {
   override lost(why: Sentence, now: number): void {
     // null: we were never in, and nothing could be dropped.
     if (this.#serverKey === null || this.#drop !== null || this.room.leavesServer) return;
-    if (this.room.here.origin !== this.#origin) return; // we only look whether the others are there
+    const { origin, attempt } = this.room.here;
+    if (origin !== this.#origin || attempt !== this.#attempt) return; // we only look whether the others are there
     this.#noted(now, "lost", reasons.plain(why));
     this.#drop = this.#newDrop(now, this.#serverKey);
     this.#lostAt.push(now);

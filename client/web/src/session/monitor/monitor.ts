@@ -263,10 +263,10 @@ export class Monitor extends Feature {
     return this.#withholding.pauses(now, fresh) ? PAUSED_WITHHELD : fresh ? null : PAUSED_STALE;
   }
 
-  /** Return the other members whose last heartbeats are of our epoch, and of that room at a server. */
-  atIncarnation(incarnation: Bytes): number[] {
+  /** Return the others whose last heartbeats, lately, are of our epoch and of that room at a server. */
+  atIncarnation(incarnation: Bytes, now: number): number[] {
     const { epoch } = this.room.membership.group;
-    return [...this.#members.others.keys()].filter((leaf) => this.#heartbeats.isAt(leaf, epoch, incarnation));
+    return [...this.#members.others.keys()].filter((leaf) => this.heardRecently(leaf, now) && this.#heartbeats.isAt(leaf, epoch, incarnation));
   }
 
   /** Return the room that a member's last heartbeat names, 8 bytes, and when that came; null without one. */
