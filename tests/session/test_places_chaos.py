@@ -19,8 +19,9 @@ from tests.session.world import EVERY_TICK, ORIGIN, Participant
 #: Alarms that say that a server, or a member, did something.
 ACCUSATIONS = {"reordered", "withheld", "receipt", "gate_denied", "double_beat", "not_reaching", "pending"}
 STEPS = 14
-#: Days with every tick after which one member needs longer than four minutes to come back by the lobby.
-LONG = {(24, True), (29, False)}
+#: Days with every tick after which a host that slept through a departure elsewhere goes on by itself, or one
+#: member needs longer than four minutes to come back by the lobby.
+LONG = {(6, False), (6, True), (23, False)}
 SEEDS = range(40) if EVERY_TICK else range(0, 40, 10)
 
 
@@ -39,7 +40,7 @@ class _Day:
         self.link = link_with_servers(self.w, self.people[0])
         self.acts = (
             self.cut, self.cut_mirror, self.restart, self.restart_second, self.say, self.lock, self.join,
-            self.leave, self.move,
+            self.leave, self.move, self.away, self.fall,
         )  # fmt: skip
 
     @property
@@ -83,10 +84,31 @@ class _Day:
     def move(self) -> None:
         self.w.do(self.people[0], ev.Move())
 
+    def away(self) -> None:
+        """The host's own network fails, or is there again."""
+        paths = {("Ada", origin) for origin in self.w.hubs}
+        if paths <= self.w.unreachable:
+            self.w.unreachable -= paths
+            return
+        self.w.unreachable |= paths
+        for link in list(self.people[0].links.values()):
+            self.w.cut(link)
+
+    def fall(self) -> None:
+        """A server is down, or there again as another process; one at a time."""
+        origin = self.random.choice((ORIGIN, *OTHERS))
+        if origin in self.w.down:
+            self.w.restart(origin)
+        elif not self.w.down:
+            self.w.fails(origin)
+
     def pass_by(self) -> None:
         for _ in range(STEPS):
             self.random.choice(self.acts)()
             self.w.run(self.random.uniform(1, 9))
+        self.w.unreachable.clear()
+        for origin in list(self.w.down):
+            self.w.restart(origin)
 
 
 @pytest.mark.parametrize("mirror", [False, True])

@@ -118,7 +118,7 @@ class Moves(Announcement[content.Move]):
             if self._gathers and room.idle:
                 self._gathers = False
                 room.look_elsewhere(now, server)
-            elif room.host_keys is not None:
+            elif room.host_keys is not None and room.feature(Monitor).at_incarnation(room.incarnation, now):
                 self._wanted = server  # no member can spoil the hosts' place
         super().tick(now)
 

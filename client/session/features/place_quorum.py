@@ -38,6 +38,7 @@ class PlaceQuorum(Feature):
         super().__init__(room)
         self._incarnation: bytes | None = None
         self._met = False  # more than half have been heard since we came here
+        self._searched = False  # for the others, elsewhere, since then
         self._without_since: float | None = None
         self._alone_wait = MINORITY_WAIT
         self._counted_at = 0.0
@@ -57,15 +58,19 @@ class PlaceQuorum(Feature):
         return rejoins and 2 * self._heard(now) <= len(room.membership.members())
 
     def _holds_at_home(self, now: float) -> bool:
-        """Return whether we, no host, have only changes to make that can wait, and too few are here for them.
+        """Return whether too few are here for our changes: they can wait, or we are a host that just came.
 
-        The others may be elsewhere, and make the same change there: then we would be alone with ours.
+        The others may be elsewhere, and make changes there: then we would be alone with ours.
         """
         room, m = self.room, self.room.membership
-        if not m.policy.servers or m.is_host(m.own_leaf):
+        heard = self._heard(now)
+        if not m.policy.servers or 2 * heard > len(m.members()):
             return False
-        waits = all(isinstance(each, HealIntent | SelfRemoveIntent) for each in room.waiting_intents)
-        return waits and 2 * self._heard(now) <= len(m.members())
+        is_host = m.is_host(m.own_leaf)
+        if is_host and heard == 1 and not self._searched:
+            return True
+        kinds = HealIntent if is_host else HealIntent | SelfRemoveIntent
+        return all(isinstance(each, kinds) for each in room.waiting_intents)
 
     def _heard(self, now: float) -> int:
         """Return how many members have said in our epoch that they are here, with ourselves."""
@@ -82,7 +87,8 @@ class PlaceQuorum(Feature):
         self._counted_at = now
         heard, members = self._heard(now), len(room.membership.members())
         if 2 * heard > members:
-            self._met, self._without_since, self._alone_wait = True, None, MINORITY_WAIT
+            self._met, self._searched = True, False
+            self._without_since, self._alone_wait = None, MINORITY_WAIT
         elif home and heard > 1 and room.hold_reason(now) is None:
             self._without_since = None  # we speak, whoever is missing
         elif self._without_since is None:
@@ -90,6 +96,7 @@ class PlaceQuorum(Feature):
         elif now - self._without_since > (self._alone_wait if home else MINORITY_WAIT):
             self._without_since = None
             if home:
+                self._searched = True
                 self._alone_wait = min(2 * self._alone_wait, ALONE_MAX)
             room.tell(sentences.status("looking", count=heard, of=members))
             room.look_elsewhere(now)

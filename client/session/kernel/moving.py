@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import Final
 
 from snugroom.client.session.catalogue import sentences
@@ -99,8 +98,13 @@ class Moving:
         room, m = self._room, self._room.membership
         heard = {leaf for leaf, _, _ in m.members() if leaf == m.own_leaf or room.heard_recently(leaf, now)}
         self._hosted = any(m.is_host(leaf) for leaf in heard)
-        wanted = (leaf for leaf, _, host in m.members() if not host and (leaf in heard) == with_us)
-        self._openers, self._noted_at = list(islice(wanted, OPENERS_MAX)), now
+        guests = [leaf for leaf, _, host in m.members() if not host]
+        if with_us:
+            wanted = [leaf for leaf in guests if leaf in heard]
+        else:  # the mirror may bring us what they say elsewhere
+            others = (leaf for leaf in guests if leaf != m.own_leaf)
+            wanted = sorted(others, key=lambda leaf: leaf in heard)
+        self._openers, self._noted_at = sorted(wanted[:OPENERS_MAX]), now
 
     def _leaves(self, now: float) -> Sequence[int]:
         """Return the members at whose places we look now."""

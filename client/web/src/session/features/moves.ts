@@ -102,7 +102,8 @@ export class Moves extends Announcement<Move> {
       if (this.#gathers && room.idle) {
         this.#gathers = false;
         await room.lookElsewhere(now, server);
-      } else if (room.hostKeys !== null) this.#wanted = server; // no member can spoil the hosts' place
+      } else if (room.hostKeys !== null && room.incarnation !== null && room.feature(Monitor).atIncarnation(room.incarnation, now).length > 0)
+        this.#wanted = server; // no member can spoil the hosts' place
     }
     await super.tick(now);
   }

@@ -25,6 +25,8 @@ export class PlaceQuorum extends Feature {
   #incarnation: Bytes | null = null;
   /** More than half have been heard since we came here. */
   #met = false;
+  /** For the others, elsewhere, since then. */
+  #searched = false;
   #withoutSince: number | null = null;
   #aloneWait = MINORITY_WAIT;
   #countedAt = 0;
@@ -46,15 +48,17 @@ export class PlaceQuorum extends Feature {
   }
 
   /**
-   * Return whether we, no host, have only changes to make that can wait, and too few are here for them.
+   * Return whether too few are here for our changes: they can wait, or we are a host that just came.
    *
-   * The others may be elsewhere, and make the same change there: then we would be alone with ours.
+   * The others may be elsewhere, and make changes there: then we would be alone with ours.
    */
   #holdsAtHome(now: number): boolean {
     const { membership: m, waitingIntents } = this.room;
-    if (m.policy.servers.length === 0 || m.isHost(m.ownLeaf)) return false;
-    const waits = waitingIntents.every(({ type }) => type === "HealIntent" || type === "SelfRemoveIntent");
-    return waits && 2 * this.#heard(now) <= m.members().length;
+    const heard = this.#heard(now);
+    if (m.policy.servers.length === 0 || 2 * heard > m.members().length) return false;
+    const isHost = m.isHost(m.ownLeaf);
+    if (isHost && heard === 1 && !this.#searched) return true;
+    return waitingIntents.every(({ type }) => type === "HealIntent" || (type === "SelfRemoveIntent" && !isHost));
   }
 
   /** Return how many members have said in our epoch that they are here, with ourselves. */
@@ -76,6 +80,7 @@ export class PlaceQuorum extends Feature {
     const members = room.membership.members().length;
     if (2 * heard > members) {
       this.#met = true;
+      this.#searched = false;
       this.#withoutSince = null;
       this.#aloneWait = MINORITY_WAIT;
     } else if (isHome && heard > 1 && room.holdReason(now) === null) {
@@ -83,7 +88,10 @@ export class PlaceQuorum extends Feature {
     } else if (this.#withoutSince === null) this.#withoutSince = now;
     else if (now - this.#withoutSince > (isHome ? this.#aloneWait : MINORITY_WAIT)) {
       this.#withoutSince = null;
-      if (isHome) this.#aloneWait = Math.min(2 * this.#aloneWait, ALONE_MAX);
+      if (isHome) {
+        this.#searched = true;
+        this.#aloneWait = Math.min(2 * this.#aloneWait, ALONE_MAX);
+      }
       room.tell(sentences.status("looking", { count: heard, of: members }));
       await room.lookElsewhere(now);
     }

@@ -110,9 +110,12 @@ export class Moving {
     const isHeard = (leaf: number): boolean => leaf === m.ownLeaf || this.#room.heardRecently(leaf, now);
     const heard = m.members().filter(({ leaf }) => isHeard(leaf));
     this.#hosted = heard.some(({ host }) => host);
-    const wanted = m.members().filter(({ leaf, host }) => !host && isHeard(leaf) === withUs);
+    const guests = m.members().filter(({ host }) => !host).map(({ leaf }) => leaf);
+    const [near, far] = [guests.filter(isHeard), guests.filter((leaf) => !isHeard(leaf))];
+    // the mirror may bring us what others say elsewhere
+    const wanted = withUs ? near : [...far, ...near.filter((leaf) => leaf !== m.ownLeaf)];
     this.#notedAt = now;
-    this.#openers = wanted.slice(0, OPENERS_MAX).map(({ leaf }) => leaf);
+    this.#openers = wanted.slice(0, OPENERS_MAX).sort((a, b) => a - b);
   }
 
   /**
