@@ -216,3 +216,17 @@ def test_a_host_that_comes_back_alone_looks_for_the_others_before_it_changes_any
     w.until(lambda: w.agreed([ada, bo, cem, dana]) and bo.room.membership.policy.mode.name == "LOCKED", 60)
     false = {"gate_denied", "two_stories", "reordered", "outside"}
     assert not false & {alarm for p in w.people for alarm in p.alarms}
+
+
+@pytest.mark.parametrize("seed", [6, 31])
+def test_a_newcomer_comes_in_while_somebody_departs_elsewhere(seed: int) -> None:
+    """Nobody adds it at the place that all are leaving: it would not know the gate there."""
+    w, (ada, bo, cem, dana) = moving(seed, "Ada", "Bo", "Cem", "Dana")
+    link = link_with_servers(w, ada)
+    w.fails(ORIGIN)
+    talk(w, bo, [ada, cem, dana], "elsewhere")
+    w.run(6)
+    eve = w.guest(link, "Eve")
+    w.run(w.random.uniform(0.5, 3.5))
+    w.do(dana, ev.Leave())
+    w.until(lambda: w.agreed([ada, bo, cem, eve]) and eve.room.is_synced(w.now), 4)

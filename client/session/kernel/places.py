@@ -121,6 +121,11 @@ class PlaceRoom:
         return False
 
     @property
+    def is_left(self) -> bool:
+        """Whether a member has departed since we came here, so that all go to another place."""
+        return False
+
+    @property
     def openers(self) -> list[bytes]:
         """Our keys for places of our own (32 bytes each), in the order of the policy's servers."""
         return []
@@ -224,6 +229,7 @@ class Places(PlaceRoom):
         super().__init__(room, None)
         #: Whether the place is outdated, as of a move key and list of servers.
         self._checked: tuple[object, bool] = None, False
+        self._move_key = b""  # under which we came to the place
         self._seed = b""  # of the keys for our own places; drawn when it is needed
 
     def carry_over(self, old: Places) -> None:
@@ -272,6 +278,10 @@ class Places(PlaceRoom):
             self._checked = known, now is not None and now.number != current.number
         return self._checked[1]
 
+    @property
+    def is_left(self) -> bool:
+        return self.current is not None and self._move_key != self._room.membership.move_key
+
     def next(self, leaves: Sequence[int] = ()) -> None:
         """Go on to the next place: that of the first of `leaves` (ascending) that has one, or another server.
 
@@ -298,7 +308,7 @@ class Places(PlaceRoom):
                 return False
         else:
             place = further_place(m, server)
-        self.current, self._fed, self._checked = place, -1, (None, False)
+        self.current, self._fed, self._checked, self._move_key = place, -1, (None, False), m.move_key
         m.place = None if place is None else place.number
         if m.place is not None and m.place not in m.places:
             m.places.append(m.place)

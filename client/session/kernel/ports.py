@@ -91,6 +91,10 @@ class Here(Protocol):
     def is_outdated(self) -> bool:
         """Whether the meeting has another place at this server by now: members departed, or keys changed."""
 
+    @property
+    def is_left(self) -> bool:
+        """Whether a member has departed since we came here, so that all go to another place."""
+
     def under(self, move_key: bytes) -> Place | None:
         """Return this place as it was under that move key (32 bytes); None where the meeting began."""
 

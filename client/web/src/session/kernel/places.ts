@@ -82,6 +82,10 @@ export class PlaceRoom implements Here {
     return Promise.resolve(false);
   }
 
+  get isLeft(): boolean {
+    return false;
+  }
+
   openers(): Promise<Bytes[]> {
     return Promise.resolve([]);
   }
@@ -189,6 +193,8 @@ export class PlaceRoom implements Here {
 export class Places extends PlaceRoom {
   /** The move key and the servers under which the place was looked up last, and whether it is outdated. */
   #known: readonly [key: Bytes, servers: readonly PolicyServer[], outdated: boolean] | null = null;
+  /** Under which we came to the place, 32 bytes. */
+  #moveKey: Bytes | null = null;
   /** Of the keys for our own places; drawn when it is needed. */
   #seed: Bytes | null = null;
 
@@ -231,6 +237,11 @@ export class Places extends PlaceRoom {
 
   // -- the way ----------------------------------------------------------------------------------------------
 
+  override get isLeft(): boolean {
+    const { moveKey } = this.room.membership;
+    return this.current !== null && this.#moveKey !== null && !same(this.#moveKey, moveKey);
+  }
+
   override async isOutdated(): Promise<boolean> {
     const { moveKey, policy } = this.room.membership;
     const place = this.current;
@@ -264,6 +275,7 @@ export class Places extends PlaceRoom {
     const place = attempt > 0 ? await this.#ofMember(server, attempt - 1) : await furtherPlace(m, server);
     if (attempt > 0 && place === null) return false;
     this.#known = null;
+    this.#moveKey = m.moveKey;
     this.current = place;
     m.place = place?.number ?? null;
     if (m.place === null || among(m.place, m.places)) return true;

@@ -58,6 +58,8 @@ export interface Here {
   readonly attempt: number;
   /** Return our keys for places of our own (32 bytes each), in the order of the policy's servers. */
   openers(): Promise<Bytes[]>;
+  /** Whether a member has departed since we came here, so that all go to another place. */
+  readonly isLeft: boolean;
   /** Return this place as it was under that move key (32 bytes); null where the meeting began. */
   under(moveKey: Bytes): Promise<Place | null>;
   /** Return whether the meeting has another place at this server by now: somebody departed, or the keys changed. */
