@@ -39,7 +39,7 @@ test-all: export SNUG_EVERY_MIX := 1
 test-all: hosting
 # What only computes runs meanwhile, for the time in which the others wait; its output comes after theirs.
 test test-all: $(DEV) browsers page
-	@nice $(MAKE) --no-print-directory -k $(MEANWHILE) > .meanwhile 2>&1 & meanwhile=$$!; \
+	@nice -n 5 $(MAKE) --no-print-directory -k $(MEANWHILE) > .meanwhile 2>&1 & meanwhile=$$!; \
 	trap "kill $$meanwhile" INT TERM; \
 	echo 'The tests of crypto/ and the units of the page run meanwhile: .meanwhile has their output'; \
 	$(PYTEST) $(SPREAD) --tier $(TIER) $(addprefix --ignore=,$(OF_CRYPTO)); tests=$$?; \
