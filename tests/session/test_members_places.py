@@ -230,3 +230,21 @@ def test_a_newcomer_comes_in_while_somebody_departs_elsewhere(seed: int) -> None
     w.run(w.random.uniform(0.5, 3.5))
     w.do(dana, ev.Leave())
     w.until(lambda: w.agreed([ada, bo, cem, eve]) and eve.room.is_synced(w.now), 4)
+
+
+@SEEDS
+def test_a_removed_member_opens_no_place_that_the_others_come_to(seed: int) -> None:
+    w, (ada, bo, cem, dana) = met(seed)
+    spoilers = [
+        Spoiler(w, dana, place) for place in (hosts_place(dana), as_known_to(dana, bo), place_of(dana))
+    ]
+    w.do(ada, ev.Remove(dana.session.own_leaf or 0))
+    w.until(lambda: dana.ended is not None and bo.roster == cem.roster == ["Ada", "Bo", "Cem"], 20)
+    w.run(OPEN_WAIT + 1)
+    for spoiler in spoilers:
+        spoiler.opens()
+        assert spoiler.room_is_spoiled
+    w.fails(ORIGIN)
+    assert w.until(lambda: in_step(w, [bo, cem]), 20) < 9
+    assert bo.room.here.attempt == 1 + (bo.session.own_leaf or 0)
+    assert len(w.hubs[OTHERS[0]]._rooms) == len(spoilers) + 1, "the key of all doors is another one since"
