@@ -10,6 +10,7 @@ test_places_of_both = played(scenarios(test_places))
 SPOILED = {
     "a_member_that_opens_places_with_rubbish_spoils_none_but_its_own": "-Bo",
     "members_leave_a_place_that_its_owner_opens_anew": "-Bo",
+    "a_removed_member_opens_no_place_that_the_others_come_to": "-Dana",
 }
 test_members_places_of_both = played(scenarios(test_members_places, other=SPOILED))
 #: Members that send something else are Python sessions. It takes two to sign what nobody should.
