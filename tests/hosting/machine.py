@@ -132,7 +132,10 @@ class Machine:
         end = time.monotonic() + seconds
         while (done := self.attempt(command)).returncode:
             if time.monotonic() > end:
-                raise CommandError(f"{self.name}: {command}\nnever succeeded:\n{done.stdout[-4000:]}")
+                journal = self.attempt("journalctl --no-pager --lines 20").stdout
+                raise CommandError(
+                    f"{self.name}: {command}\nnever succeeded:\n{done.stdout[-4000:]}\n{journal[-4000:]}"
+                )
             time.sleep(0.1)
 
     def end(self) -> None:
