@@ -19,7 +19,8 @@ FLAGS: Final = (
     "--no-sandbox",
     # with an emulated GPU, composing costs more than drawing in software
     "--disable-gpu",
-    "--use-fake-device-for-media-stream",
+    # half of the usual pictures: encoding and drawing them is most of what a meeting costs
+    "--use-fake-device-for-media-stream=fps=10",
     "--use-fake-ui-for-media-stream",
     # without this, Chromium gathers no address when only `lo` is up
     "--allow-loopback-in-peer-connection",
