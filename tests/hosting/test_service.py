@@ -101,7 +101,7 @@ def test_a_server_that_stands_still_is_replaced(server: Machine) -> None:
 
 
 def test_wrong_settings_are_not_tried_again_and_again(server: Machine) -> None:
-    server.run("systemctl stop snug-server; sed -i '$ a wrong = 1' /etc/snug/snug.toml")
+    server.run("systemctl stop snug-server; echo 'wrong = 1' >> /etc/snug/snug.toml")
     server.attempt("systemctl start snug-server")
     server.wait("systemctl is-failed --quiet snug-server")
     assert "there is no setting 'wrong'" in server.run("journalctl --unit snug-server --no-pager")

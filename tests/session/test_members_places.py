@@ -89,6 +89,14 @@ def met(seed: int, *more: str) -> tuple[Servers, list[Participant]]:
     return w, people
 
 
+def hostless(seed: int, *more: str) -> tuple[Servers, list[Participant]]:
+    """The same after the first server has failed: all but the host are at a member's place."""
+    w, people = met(seed, *more)
+    w.fails(ORIGIN)
+    w.until(lambda: in_step(w, people[1:]), 20)
+    return w, people
+
+
 @SEEDS
 def test_without_a_host_the_lowest_leaf_opens_a_place(seed: int) -> None:
     w, (ada, bo, cem, dana) = met(seed)
@@ -129,9 +137,7 @@ def test_a_member_that_opens_places_with_rubbish_spoils_none_but_its_own(seed: i
 
 @pytest.mark.parametrize("seed", [1910, 1911])
 def test_members_leave_a_place_that_its_owner_opens_anew(seed: int) -> None:
-    w, (_, bo, *others) = met(seed, "Eve")
-    w.fails(ORIGIN)
-    w.until(lambda: in_step(w, [bo, *others]), 20)
+    w, (_, bo, *others) = hostless(seed, "Eve")
     spoiler = Spoiler(w, bo, place_of(bo))
     w.kill(bo)
     spoiler.opens()
@@ -143,9 +149,7 @@ def test_members_leave_a_place_that_its_owner_opens_anew(seed: int) -> None:
 
 @SEEDS
 def test_after_a_departure_members_stay_with_the_same_member(seed: int) -> None:
-    w, (_, bo, cem, dana) = met(seed)
-    w.fails(ORIGIN)
-    w.until(lambda: in_step(w, [bo, cem, dana]), 20)
+    w, (_, bo, cem, dana) = hostless(seed)
     rooms, attempt = w.hubs[OTHERS[0]]._rooms, bo.room.here.attempt
     before = set(rooms)
     w.do(dana, ev.Leave())
@@ -156,9 +160,7 @@ def test_after_a_departure_members_stay_with_the_same_member(seed: int) -> None:
 
 @SEEDS
 def test_a_member_who_has_to_rejoin_finds_the_others(seed: int) -> None:
-    w, (_, bo, cem, dana) = met(seed)
-    w.fails(ORIGIN)
-    w.until(lambda: in_step(w, [bo, cem, dana]), 20)
+    w, (_, bo, cem, dana) = hostless(seed)
     w.run(8)
     epoch = bo.epoch
     cem.room.needs_rejoin = True
@@ -196,9 +198,7 @@ def test_no_server_recognises_the_members_place_at_another(monkeypatch: pytest.M
 
 @SEEDS
 def test_a_hub_holds_no_room_that_was_only_looked_at_for_long(seed: int) -> None:
-    w, (_, bo, cem, dana) = met(seed)
-    w.fails(ORIGIN)
-    w.until(lambda: in_step(w, [bo, cem, dana]), 20)
+    w, (_, bo, *_) = hostless(seed)
     w.run(120)
     hub: Hub = w.hubs[OTHERS[0]]
     assert [room.slot for room in hub._rooms.values()] == [bo.room.membership.journal.slot]
@@ -206,9 +206,7 @@ def test_a_hub_holds_no_room_that_was_only_looked_at_for_long(seed: int) -> None
 
 @SEEDS
 def test_a_host_that_comes_back_alone_looks_for_the_others_before_it_changes_anything(seed: int) -> None:
-    w, (ada, bo, cem, dana) = met(seed)
-    w.fails(ORIGIN)
-    w.until(lambda: in_step(w, [bo, cem, dana]), 20)
+    w, (ada, bo, cem, dana) = hostless(seed)
     w.do(ada, ev.Lock(True))
     w.run(60)  # and the others have fresh keys meanwhile
     w.restart(ORIGIN)

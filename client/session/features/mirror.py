@@ -47,12 +47,6 @@ class Mirror(Feature):
     def _all(self) -> list[SecondRoom]:
         return [each for each in (self._mirror, self._former) if each is not None]
 
-    @property
-    def _server(self) -> int:
-        """The server of the list where we are, from 1; 0 where the meeting began."""
-        here, listed = self.room.here, self.room.membership.policy.origins
-        return 1 + listed.index(here.origin) if not here.is_home and here.origin in listed else 0
-
     # -- the connections -----------------------------------------------------------------------------
 
     def further(self, what: ev.Received | ev.Lost, now: float) -> None:
@@ -72,7 +66,7 @@ class Mirror(Feature):
         if self.room.handle and self.room.incarnation is not None:
             self._origins[self.room.incarnation] = self.room.here.origin
         if self.room.here.is_outdated and self.room.handle:
-            self.room.look_elsewhere(now, self._server, self.room.here.attempt)
+            self.room.look_elsewhere(now, self.room.here.server, self.room.here.attempt)
         elif self.room.is_synced(now):
             self._keep_mirror(now)
             self._keep_former(now)
@@ -95,7 +89,11 @@ class Mirror(Feature):
         """Connect to the next server of the list, if the meeting is mirrored; leave any other."""
         m, origin = self.room.membership, self.room.here.origin
         listed = m.policy.origins
-        wanted = further_place(m, self._server % len(listed) + 1) if m.policy.mirrored and listed else None
+        wanted = (
+            further_place(m, self.room.here.server % len(listed) + 1)
+            if m.policy.mirrored and listed
+            else None
+        )
         if wanted is None or wanted.origin == origin:
             self._close_mirror()
         elif self._mirror is None or self._mirror.place.number != wanted.number:

@@ -113,13 +113,12 @@ class Moves(Announcement[content.Move]):
 
     def tick(self, now: float) -> None:
         room, here = self.room, self.room.here
-        if here.attempt and here.origin in self._origins() and room.is_synced(now):
-            server = self._origins().index(here.origin)
+        if here.attempt and here.server and room.is_synced(now):
             if self._gathers and room.idle:
                 self._gathers = False
-                room.look_elsewhere(now, server)
+                room.look_elsewhere(now, here.server)
             elif room.host_keys is not None and room.feature(Monitor).at_incarnation(room.incarnation, now):
-                self._wanted = server  # no member can spoil the hosts' place
+                self._wanted = here.server  # no member can spoil the hosts' place
         super().tick(now)
 
     def wanted(self, chain: bytes) -> content.Move | None:
@@ -131,13 +130,10 @@ class Moves(Announcement[content.Move]):
 
     def follow(self, what: content.Move, by: int, now: float) -> None:
         self._wanted = None
-        origins, server = self._origins(), what.server
-        here = self.room.here
-        if server >= len(origins):
+        origins, server, here = self._origins(), what.server, self.room.here
+        if server >= len(origins) or (origins[server] == here.origin and not here.attempt):
             return
         if origins[server] != here.origin:
             who = self.room.membership.name(by)
             self.room.tell(sentences.status("moving", who=who, origin=origins[server]))
-        elif not here.attempt:
-            return
         self.room.look_elsewhere(now, server)

@@ -51,7 +51,7 @@ class PlaceQuorum(Feature):
         room = self.room
         if room.here.is_home:
             return self._holds_at_home(now)
-        if not self._met or room.here.is_left:
+        if not self._met or room.here.is_outdated:
             return True  # a newcomer cannot know the gate of a place that was left
         # Others shall come into our history only while more than half stand in it (docs/model/places.pml).
         rejoins = any(isinstance(each, RejoinIntent | HostReturnIntent) for each in room.waiting_intents)

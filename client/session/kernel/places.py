@@ -44,6 +44,12 @@ def further_place(m: Membership, server: int, move_key: bytes | None = None) -> 
     return Place(server, 0, found.origin, door, found.room_admin_public)
 
 
+def _listed(m: Membership, origin: str) -> int:
+    """Return a server's index in the policy's list, from 1; 0 if it is not there."""
+    listed = m.policy.origins
+    return 1 + listed.index(origin) if origin in listed else 0
+
+
 class PlaceRoom:
     """The meeting's room at one server: its keys there, and messages as that server has to see them."""
 
@@ -90,6 +96,11 @@ class PlaceRoom:
         return self.current is None
 
     @property
+    def server(self) -> int:
+        """Its index in the policy's list, from 1; 0 where the meeting began, or if it is not listed now."""
+        return 0 if self.current is None else _listed(self._room.membership, self.current.origin)
+
+    @property
     def attempt(self) -> int:
         """0 at the hosts' place; else the leaf of the member whose place it is, plus 1."""
         return 0 if self.current is None else self.current.attempt
@@ -105,24 +116,13 @@ class PlaceRoom:
         if current is None:
             return None
         if not current.attempt:
-            m = self._room.membership
-            listed = m.policy.origins
-            return (
-                further_place(m, 1 + listed.index(current.origin), move_key)
-                if current.origin in listed
-                else None
-            )
+            return further_place(self._room.membership, self.server, move_key)
         door = place_door_key(move_key, current.origin, current.attempt)
         return replace(current, door_key=door, told={})
 
     @property
     def is_outdated(self) -> bool:
         """Whether the meeting has another place at this server by now: members departed, or keys changed."""
-        return False
-
-    @property
-    def is_left(self) -> bool:
-        """Whether a member has departed since we came here, so that all go to another place."""
         return False
 
     @property
@@ -227,8 +227,6 @@ class Places(PlaceRoom):
 
     def __init__(self, room: Room) -> None:
         super().__init__(room, None)
-        #: Whether the place is outdated, as of a move key and list of servers.
-        self._checked: tuple[object, bool] = None, False
         self._move_key = b""  # under which we came to the place
         self._seed = b""  # of the keys for our own places; drawn when it is needed
 
@@ -238,8 +236,7 @@ class Places(PlaceRoom):
 
     def begin(self, origin: str) -> None:
         """Begin at that server if the policy lists it."""
-        listed = self._room.membership.policy.origins
-        self.go(1 + listed.index(origin) if origin in listed else 0)
+        self.go(_listed(self._room.membership, origin))
 
     # -- places of members ---------------------------------------------------------------------------
 
@@ -272,15 +269,11 @@ class Places(PlaceRoom):
         m, current = self._room.membership, self.current
         if current is None:
             return False
-        known = m.move_key, m.policy.servers
-        if known != self._checked[0]:
-            now = self.under(m.move_key)
-            self._checked = known, now is not None and now.number != current.number
-        return self._checked[1]
-
-    @property
-    def is_left(self) -> bool:
-        return self.current is not None and self._move_key != self._room.membership.move_key
+        keys = {each.origin: each.room_admin_public for each in m.policy.servers}
+        if not current.attempt and current.origin not in keys:
+            return False
+        changed = not current.attempt and keys[current.origin] != current.room_admin_public
+        return changed or self._move_key != m.move_key
 
     def next(self, leaves: Sequence[int] = ()) -> None:
         """Go on to the next place: that of the first of `leaves` (ascending) that has one, or another server.
@@ -308,7 +301,7 @@ class Places(PlaceRoom):
                 return False
         else:
             place = further_place(m, server)
-        self.current, self._fed, self._checked, self._move_key = place, -1, (None, False), m.move_key
+        self.current, self._fed, self._move_key = place, -1, m.move_key
         m.place = None if place is None else place.number
         if m.place is not None and m.place not in m.places:
             m.places.append(m.place)

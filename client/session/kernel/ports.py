@@ -80,6 +80,10 @@ class Here(Protocol):
         """The key that opens the room there; None unless we are a host that has it."""
 
     @property
+    def server(self) -> int:
+        """Its index in the policy's list, from 1; 0 where the meeting began, or if it is not listed now."""
+
+    @property
     def attempt(self) -> int:
         """0 at the hosts' place; else the leaf of the member whose place it is, plus 1."""
 
@@ -90,10 +94,6 @@ class Here(Protocol):
     @property
     def is_outdated(self) -> bool:
         """Whether the meeting has another place at this server by now: members departed, or keys changed."""
-
-    @property
-    def is_left(self) -> bool:
-        """Whether a member has departed since we came here, so that all go to another place."""
 
     def under(self, move_key: bytes) -> Place | None:
         """Return this place as it was under that move key (32 bytes); None where the meeting began."""

@@ -62,12 +62,6 @@ export class Mirror extends Feature {
     return [this.#mirror, this.#former].filter((each) => each !== null);
   }
 
-  /** The server of the list where we are, from 1; 0 where the meeting began. */
-  get #server(): number {
-    const { here, membership } = this.room;
-    return here.isHome ? 0 : 1 + membership.policy.origins.indexOf(here.origin);
-  }
-
   // -- the connections ------------------------------------------------------------------------------------
 
   override async further(what: InputOf<"Received"> | InputOf<"Lost">, now: number): Promise<void> {
@@ -82,8 +76,7 @@ export class Mirror extends Feature {
     if (this.room.needsRejoin) return;
     const { handle, incarnation, here } = this.room;
     if (handle.length > 0 && incarnation !== null) this.#origins.set(hex(incarnation), here.origin);
-    if (handle.length > 0 && (await here.isOutdated()))
-      await this.room.lookElsewhere(now, this.#server, here.attempt);
+    if (handle.length > 0 && here.isOutdated) await this.room.lookElsewhere(now, this.room.here.server, here.attempt);
     else if (this.room.isSynced(now)) {
       await this.#keepMirror(now);
       await this.#keepFormer(now);
@@ -108,7 +101,7 @@ export class Mirror extends Feature {
   async #keepMirror(now: number): Promise<void> {
     const { membership: m, here } = this.room;
     const { mirrored, origins } = m.policy;
-    const next = (this.#server % origins.length) + 1;
+    const next = (this.room.here.server % origins.length) + 1;
     const wanted = mirrored && origins.length > 0 ? await furtherPlace(m, next) : null;
     if (wanted === null || wanted.origin === here.origin) return this.#closeMirror();
     if (this.#mirror !== null && same(this.#mirror.place.number, wanted.number)) return;

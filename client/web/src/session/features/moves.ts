@@ -97,13 +97,13 @@ export class Moves extends Announcement<Move> {
 
   override async tick(now: number): Promise<void> {
     const { room } = this;
-    const server = this.#origins.indexOf(room.here.origin);
-    if (room.here.attempt > 0 && server > 0 && room.isSynced(now)) {
+    const { here, incarnation } = room;
+    if (here.attempt > 0 && here.server > 0 && room.isSynced(now)) {
+      const others = incarnation === null ? [] : room.feature(Monitor).atIncarnation(incarnation, now);
       if (this.#gathers && room.idle) {
         this.#gathers = false;
-        await room.lookElsewhere(now, server);
-      } else if (room.hostKeys !== null && room.incarnation !== null && room.feature(Monitor).atIncarnation(room.incarnation, now).length > 0)
-        this.#wanted = server; // no member can spoil the hosts' place
+        await room.lookElsewhere(now, here.server);
+      } else if (room.hostKeys !== null && others.length > 0) this.#wanted = here.server; // no member can spoil the hosts' place
     }
     await super.tick(now);
   }

@@ -41,7 +41,7 @@ export class PlaceQuorum extends Feature {
   override holdsCommits(now: number): boolean {
     const { room } = this;
     if (room.here.isHome) return this.#holdsAtHome(now);
-    if (!this.#met || room.here.isLeft) return true; // a newcomer cannot know the gate of a place that was left
+    if (!this.#met || room.here.isOutdated) return true; // a newcomer cannot know the gate of a place that was left
     // Others shall come into our history only while more than half stand in it (docs/model/places.pml).
     const rejoins = room.waitingIntents.some(({ type }) => type === "RejoinIntent" || type === "HostReturnIntent");
     return rejoins && 2 * this.#heard(now) <= room.membership.members().length;

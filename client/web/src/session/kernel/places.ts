@@ -11,7 +11,6 @@ import * as invite from "../../crypto/entry/invite";
 import { OPENED_MAX, openerKey, placeChain, placeDoorKey, placePass } from "../../crypto/entry/places";
 import { H, type SigningKey } from "../../crypto/kdf";
 import type { ClientMessage, Commit, Open, ServerMessage, Show } from "../../wire/messages";
-import type { PolicyServer } from "../../crypto/agreed/roomState";
 import { fitting } from "./journal";
 import type { Membership } from "./membership";
 import { Place } from "./place";
@@ -74,15 +73,15 @@ export class PlaceRoom implements Here {
     return H(utf8("snug 1 place incarnation"), this.current.number, process).slice(0, 8);
   }
 
+  get server(): number {
+    return this.current === null ? 0 : 1 + this.room.membership.policy.origins.indexOf(this.current.origin);
+  }
+
   get attempt(): number {
     return this.current?.attempt ?? 0;
   }
 
-  isOutdated(): Promise<boolean> {
-    return Promise.resolve(false);
-  }
-
-  get isLeft(): boolean {
+  get isOutdated(): boolean {
     return false;
   }
 
@@ -95,8 +94,7 @@ export class PlaceRoom implements Here {
     if (place === null) return null;
     const { server, attempt, origin, roomAdminPublic, opener } = place;
     if (attempt === 0) {
-      const m = this.room.membership;
-      return await furtherPlace(m, 1 + m.policy.origins.indexOf(origin), moveKey);
+      return await furtherPlace(this.room.membership, this.server, moveKey);
     }
     const door = await placeDoorKey(moveKey, origin, attempt);
     return new Place(server, attempt, origin, door, roomAdminPublic, opener);
@@ -191,8 +189,6 @@ export class PlaceRoom implements Here {
 
 /** One membership's way through the places of its meeting. */
 export class Places extends PlaceRoom {
-  /** The move key and the servers under which the place was looked up last, and whether it is outdated. */
-  #known: readonly [key: Bytes, servers: readonly PolicyServer[], outdated: boolean] | null = null;
   /** Under which we came to the place, 32 bytes. */
   #moveKey: Bytes | null = null;
   /** Of the keys for our own places; drawn when it is needed. */
@@ -237,20 +233,14 @@ export class Places extends PlaceRoom {
 
   // -- the way ----------------------------------------------------------------------------------------------
 
-  override get isLeft(): boolean {
-    const { moveKey } = this.room.membership;
-    return this.current !== null && this.#moveKey !== null && !same(this.#moveKey, moveKey);
-  }
-
-  override async isOutdated(): Promise<boolean> {
+  override get isOutdated(): boolean {
     const { moveKey, policy } = this.room.membership;
     const place = this.current;
     if (place === null) return false;
-    if (this.#known?.[0] !== moveKey || this.#known[1] !== policy.servers) {
-      const now = await this.under(moveKey);
-      this.#known = [moveKey, policy.servers, now !== null && !same(now.number, place.number)];
-    }
-    return this.#known[2];
+    const left = this.#moveKey !== null && !same(this.#moveKey, moveKey);
+    if (place.attempt > 0) return left;
+    const listed = policy.servers.find(({ origin }) => origin === place.origin);
+    return listed !== undefined && (left || !same(listed.roomAdminPublic, place.roomAdminPublic));
   }
 
   /**
@@ -274,7 +264,6 @@ export class Places extends PlaceRoom {
     const m = this.room.membership;
     const place = attempt > 0 ? await this.#ofMember(server, attempt - 1) : await furtherPlace(m, server);
     if (attempt > 0 && place === null) return false;
-    this.#known = null;
     this.#moveKey = m.moveKey;
     this.current = place;
     m.place = place?.number ?? null;

@@ -54,16 +54,16 @@ export interface Here {
   adminKey(): Promise<SigningKey | null>;
   /** Return how heartbeats name the room there, 8 bytes; `process`: the incarnation of the server. */
   incarnation(process: Bytes): Bytes;
+  /** Its index in the policy's list, from 1; 0 where the meeting began, or if it is not listed now. */
+  readonly server: number;
   /** 0 at the hosts' place; else the leaf of the member whose place it is, plus 1. */
   readonly attempt: number;
   /** Return our keys for places of our own (32 bytes each), in the order of the policy's servers. */
   openers(): Promise<Bytes[]>;
-  /** Whether a member has departed since we came here, so that all go to another place. */
-  readonly isLeft: boolean;
   /** Return this place as it was under that move key (32 bytes); null where the meeting began. */
   under(moveKey: Bytes): Promise<Place | null>;
-  /** Return whether the meeting has another place at this server by now: somebody departed, or the keys changed. */
-  isOutdated(): Promise<boolean>;
+  /** Whether the meeting has another place at this server by now: somebody departed, or the keys changed. */
+  readonly isOutdated: boolean;
   /** Return the room's number there under that room admin key (public, 32 bytes). */
   numberUnder(admin: Bytes): Bytes;
   /** Return what the server is sent in place of an opening or commit, signed if we have the key. */

@@ -155,15 +155,13 @@ export class ReceivedCommits {
 
   async #adopt(step: Valid | Staged, blob: Bytes, opening: Bytes | null, now: number): Promise<void> {
     const room = this.#room;
-    const listed = room.membership.policy.servers;
+    const listed = room.membership.policy.origins.join(" ");
     const change = await room.membership.adopt(step, blob, now, opening);
     if (change.rotated) room.roomAdminKeys.policyChanged();
     for (const { leaf } of change.removed) room.announcements.forget(leaf);
     if (step.type === "Staged") this.#queue.adopted(step);
     // Members announce one after the other, to spare a large room's server a burst.
-    const { servers } = room.membership.policy;
-    const renamed = servers.length !== listed.length || servers.some(({ origin }, n) => origin !== listed[n]?.origin);
-    if (change.added.length > 0 || renamed) this.#announcer.announceAt(now + ANNOUNCE_STEP * room.memberIndex);
+    if (change.added.length > 0 || room.membership.policy.origins.join(" ") !== listed) this.#announcer.announceAt(now + ANNOUNCE_STEP * room.memberIndex);
     tellRoster(room, change);
     for (const feature of this.#features) await feature.adopted(change, now);
     await this.#messageLog.newEpoch(now);
