@@ -7,8 +7,7 @@ Every lobby message is sealed under the lobby's envelope key, and every blob has
     Knock        HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
     Reply        an Answer or a Refusal under the knock's HPKE export: proves that its author opened the knock
 
-Without the link, none of this is readable. A link holder sees that somebody knocks. The link holder does not
-see the name, the invite, or the answer, except as far as the blob's size reveals it.
+Without the link, none of this is readable. A link holder sees that somebody knocks, and the blobs' sizes.
 """
 
 from __future__ import annotations
@@ -35,9 +34,8 @@ from snugroom.crypto.proof.identity import KNOCK_PROOF_SIZE, IdentityKey, verify
 BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
 #: Minimum size of a knock, so that the size does not reveal the length of a name.
 KNOCK_BUCKET: Final = 2048
-#: Lifetime of a card and of its secret, in seconds.
+#: Lifetime of a card and of its secret, and tolerated error of a newcomer's clock, in seconds.
 CARD_LIFETIME: Final = 600
-#: Tolerated error of a newcomer's clock, in seconds.
 CLOCK_SKEW: Final = 300
 GREETING_MAX: Final = 280
 REASON_MAX: Final = 280
@@ -420,6 +418,7 @@ class Answer:
     ledger: bytes
     before: bytes = b""
     admission: bytes = b""  # the host's signature (`proof.report`, 64 bytes); empty without reports
+    places: bytes = b""  # opaque here, too: rooms at further servers, and their chain values
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,6 +453,7 @@ def encode_answer(answer: Answer | Refusal) -> bytes:
                 prefixed(answer.ledger, 4),
                 prefixed(answer.before, 2),
                 prefixed(_admission(answer.admission), 1),
+                prefixed(answer.places, 1),
             )
         )
     check_text(answer.reason, REASON_MAX)
@@ -468,9 +468,8 @@ def read_answer(body: bytes) -> Answer | Refusal:
     """Decode the result of `encode_answer`. MalformedError or UnsupportedError on other input."""
     reader = Reader(body)
     kind = reader.uint(1)
-    answer: Answer | Refusal
     if kind == _ANSWER:
-        answer = Answer(
+        answer: Answer | Refusal = Answer(
             reader.prefixed(4),
             reader.take(16),
             reader.take(32),
@@ -482,6 +481,7 @@ def read_answer(body: bytes) -> Answer | Refusal:
             reader.prefixed(4),
             reader.prefixed(2),
             _admission(reader.prefixed(1)),
+            reader.prefixed(1),
         )
     elif kind == _REFUSAL:
         answer = Refusal(reader.text(2))

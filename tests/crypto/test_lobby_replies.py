@@ -70,7 +70,10 @@ def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
     fixed = len(post(ENVELOPE_KEY, reply(opened, an_answer(b""))))
     assert fixed == 512
     most = (
-        BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 16 + 32 * 5 + 8 + 8 + 4 + len(b"ledger") + 2 + 1)
+        BUCKETS[-1]
+        - lobby._REPLY_OVERHEAD
+        - 4
+        - (1 + 4 + 16 + 32 * 5 + 8 + 8 + 4 + len(b"ledger") + 2 + 1 + 1)
     )
     large = reply(opened, an_answer(bytes(most)))
     assert len(post(ENVELOPE_KEY, large)) == BUCKETS[-1]
@@ -115,6 +118,7 @@ ANSWER_BODY = (
     + uint(9, 8)
     + prefixed(b"l", 4)
     + b"\0\0"
+    + b"\0"
     + b"\0"
 )
 

@@ -46,7 +46,7 @@ def server(net: Network) -> Iterator[Machine]:
         yield machine
 
 
-#: The server's process; 0 while there is none.
+#: The server's process, or 0.
 PID: Final = "systemctl show --property MainPID --value snug-server"
 
 

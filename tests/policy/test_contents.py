@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snugroom.client.session.catalogue import content
-from snugroom.client.session.kernel.journal import CHAINS, KEPT, Entry, Journal
+from snugroom.client.session.kernel.journal import CHAINS, KEPT, PLACES, Entry, Journal
 from snugroom.crypto.entry.invite import chain_next
 from snugroom.crypto.errors import MalformedError
 
@@ -167,6 +167,28 @@ def test_a_newcomer_learns_the_slots_before_its_own(slots: int) -> None:
     new.append(b"next", b"t")
     journal.append(b"next", b"t")
     assert new.before() == journal.before()
+
+
+def test_a_newcomer_learns_the_values_at_the_last_places() -> None:
+    journal = filled(3, start=100)
+    numbers = [bytes([n]) * 16 for n in range(PLACES + 1)]
+    for number in numbers:
+        journal.recognised(number, 101, number * 2)
+    assert journal.value_at(numbers[0], 101) is None, "the oldest is forgotten"
+    value = chain_next(chain_next(numbers[1] * 2, 102, b"blob 102"), 103, b"blob 103")
+    assert journal.value_at(numbers[1], 103) == value
+    journal.recognised(numbers[1], 103, value)
+    told = journal.places()
+    assert told[-48:] == numbers[1] + value, "the one that was seen last"
+    new = Journal(journal.slot, journal.chain, b"t", journal.before(), told)
+    assert new.places() == told
+    for each in (new, journal):
+        each.append(b"next", b"t")
+    assert new.places() == journal.places() != told
+    assert new.value_at(numbers[1], 104) == chain_next(value, 104, b"next")
+    for wrong in (told[:-1], told + bytes(48)):
+        with pytest.raises(MalformedError, match="another size"):
+            Journal(journal.slot, journal.chain, b"t", b"", wrong)
 
 
 def test_slots_that_do_not_lead_to_ours_are_refused() -> None:

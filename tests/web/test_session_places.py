@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from tests.session import test_collected_evidence, test_members_places, test_places
+from tests.session import test_collected_evidence, test_members_places, test_places, test_places_long
 from tests.web.mixed import played, scenarios
 
 test_places_of_both = played(scenarios(test_places))
-#: What the spoiler does is a Python session's.
+test_places_long_of_both = played(
+    scenarios(
+        test_places_long,
+        mixes=("guests",),
+        without={"a_newcomer_to_a_meeting_that_was_mirrored_for_long_goes_along"},
+    )
+)
+#: The spoiler is a Python session.
 SPOILED = {
     "a_member_that_opens_places_with_rubbish_spoils_none_but_its_own": "-Bo",
     "members_leave_a_place_that_its_owner_opens_anew": "-Bo",

@@ -75,4 +75,5 @@ class Admissions:
             ledger=room.membership.ledger.encode(),
             before=room.membership.journal.before(),
             admission=room.feature(Reporting).admission_for(key),
+            places=room.membership.journal.places(),
         )

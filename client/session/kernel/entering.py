@@ -86,6 +86,7 @@ def enter_meeting(entry: Entry, secret: bytes, now: float, rng: Rng) -> Arrival:
         rejoin_key=entry.rejoin_key,
         now=now,
         before=answer.before,
+        places=answer.places,
         handed=answer.handed_keys,
         rng=rng,
     )

@@ -18,6 +18,9 @@ from snugroom.crypto.kdf import H
 KEPT: Final = 8
 #: Slots whose chain values are kept, to judge tickets.
 CHAINS: Final = 64
+#: The last places whose chain values are kept, and how many of them a newcomer is told.
+PLACES: Final = 8
+PLACES_TOLD: Final = 3
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,10 @@ class Entry:
 class Journal:
     """Grows by one slot at a time; never forks, never goes back."""
 
-    def __init__(self, slot: int, chain: bytes, room_pass: bytes, before: bytes = b"") -> None:
-        """`before`: the result of `before` at the member that let us in; MalformedError if it is not."""
+    def __init__(
+        self, slot: int, chain: bytes, room_pass: bytes, before: bytes = b"", places: bytes = b""
+    ) -> None:
+        """`before`, `places`: the results at the member that let us in; MalformedError if they are not."""
         first = Entry(slot, chain, room_pass, None)
         self._entries: deque[Entry] = deque([first], maxlen=KEPT + 1)
         #: The last slot that a host took, which closed the gates before it, or the one at which we began.
@@ -61,6 +66,36 @@ class Journal:
         #: H(blob) of the same slots; 32 zeros for the first of them.
         self.digests: dict[int, bytes] = {slot: bytes(32)}
         self._begin_earlier(before)
+        #: The chain values of our history at places where we have seen it, by the place's number and by slot.
+        self._placed: dict[bytes, dict[int, bytes]] = {}
+        if len(places) % 48 or len(places) > 48 * PLACES_TOLD:
+            raise MalformedError("an answer's list of places has another size")
+        for at in range(0, len(places), 48):
+            self._placed[places[at : at + 16]] = {slot: places[at + 16 : at + 48]}
+
+    # -- places (protocol section 12) ------------------------------------------------------------------
+
+    def places(self) -> bytes:
+        """Return the last places and their chain values after the current slot, for a newcomer."""
+        last = list(self._placed.items())[-PLACES_TOLD:]
+        return b"".join(number + values[self.slot] for number, values in last if self.slot in values)
+
+    def value_at(self, number: bytes, slot: int) -> bytes | None:
+        """Return the chain value after that slot at the place with that number; None if it is not known."""
+        return self._placed.get(number, {}).get(slot)
+
+    def recognised(self, number: bytes, slot: int, value: bytes) -> None:
+        """Record that the server of that place has our history, with this chain value after that slot."""
+        values = self._placed.pop(number, {})
+        if values.get(slot) != value:
+            values = {slot: value}
+            for each in range(slot + 1, self.slot + 1):
+                values[each] = H(values[each - 1], uint(each, 8), self.digests[each])
+        self._placed[number] = values  # the latest last
+        while len(self._placed) > PLACES:
+            del self._placed[next(iter(self._placed))]
+
+    # -- slots -----------------------------------------------------------------------------------------
 
     def before(self) -> bytes:
         """Return the last slots before the current one, for a newcomer (protocol section 4)."""
@@ -145,5 +180,8 @@ class Journal:
         if opening is not None:
             self._floor = self._entries[-1]
         self.chains[slot], self.digests[slot] = chain, H(blob)
-        for known in (self.chains, self.digests):
+        for values in self._placed.values():
+            if slot - 1 in values:
+                values[slot] = H(values[slot - 1], uint(slot, 8), self.digests[slot])
+        for known in (self.chains, self.digests, *self._placed.values()):
             known.pop(slot - CHAINS, None)

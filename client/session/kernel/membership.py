@@ -94,10 +94,12 @@ class Membership:
         rejoin_key: SigningKey,
         now: float,
         before: bytes = b"",
+        places: bytes = b"",
         handed: bytes | None = None,
         rng: Rng = os.urandom,
     ) -> None:
         """`rejoin_key`: that of our leaf. `before`: the history before that slot (`Journal.before`).
+        `places`: further servers' chain values (`Journal.places`).
 
         `handed`: the result of `hand_keys` in the group's epoch; None: we created the group.
         """
@@ -117,7 +119,7 @@ class Membership:
             members=names_of(group.members()).values(),
         )
         self.ledger = ledger
-        self.journal = Journal(slot, chain, room_pass(group, room), before)
+        self.journal = Journal(slot, chain, room_pass(group, room), before, places)
         self.media = MediaKeys()
         self._psks = {policy.LINK_PSK_ID: link_psk}
         #: The number of the place where the room is now (protocol section 12); None: where it began.

@@ -209,9 +209,14 @@ class PlaceRoom:
             if each > self._fed:
                 place.history.append(each, journal.chains[each], journal.digests[each])
                 self._fed = each
-        if place.history.has(slot, chain):
+        if chain == journal.value_at(place.number, slot) or place.history.has(slot, chain):
+            journal.recognised(place.number, slot, chain)
             return journal.chains.get(slot)
-        if blob is not None and slot == journal.slot + 1 and place.history.follows(slot, chain, H(blob)):
+        if blob is None or slot != journal.slot + 1:
+            return None
+        before = journal.value_at(place.number, slot - 1)
+        rolled = before is not None and chain == invite.chain_next(before, slot, blob)
+        if rolled or place.history.follows(slot, chain, H(blob)):
             return journal.chain_after(blob)
         return None
 

@@ -140,6 +140,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
       at: START,
       ledger: some,
       before: new Uint8Array(),
+      places: new Uint8Array(),
       admission: new Uint8Array(),
     };
     await bo.received(DAY, await post(await lobby.reply(opened, answer)), START);

@@ -439,6 +439,7 @@ test("a member out of step continues only from what it knows", async () => {
     at: hub.now,
     ledger: now.membership.ledger.encode(),
     before: new Uint8Array(),
+    places: new Uint8Array(),
     admission: new Uint8Array(),
   };
   const group = now.membership.group;

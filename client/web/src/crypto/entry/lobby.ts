@@ -411,6 +411,8 @@ export interface Answer {
   readonly before: Bytes;
   /** The host's signature that it admitted this key (`crypto/report`, 64 bytes); empty without reports. */
   readonly admission: Bytes;
+  /** Opaque here, too: rooms at further servers, and their chain values. */
+  readonly places: Bytes;
 }
 
 /** Refusal; `reason` (at most 280 bytes, may be empty) is the host's text for the newcomer. */
@@ -447,6 +449,7 @@ export function encodeAnswer(answer: Answer | Refusal): Bytes {
       prefixed(answer.ledger, 4),
       prefixed(answer.before, 2),
       prefixed(checkAdmission(answer.admission), 1),
+      prefixed(answer.places, 1),
     );
   checkText(answer.reason, REASON_MAX);
   return concat(Uint8Array.of(REFUSAL), prefixed(utf8(answer.reason), 2));
@@ -474,6 +477,7 @@ export function readAnswer(body: Bytes): Answer | Refusal {
       ledger: reader.prefixed(4),
       before: reader.prefixed(2),
       admission: checkAdmission(reader.prefixed(1)),
+      places: reader.prefixed(1),
     };
   else if (kind === REFUSAL) answer = { type: "Refusal", reason: checkText(reader.text(2), REASON_MAX) };
   else throw new UnsupportedError(`a reply of the unknown kind ${kind}`);

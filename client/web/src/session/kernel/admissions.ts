@@ -84,5 +84,6 @@ async function answerFor(
     ledger: m.ledger.encode(),
     before: m.journal.before(),
     admission: await room.feature(Reporting).admissionFor(done.keyPackage.leafNode.signatureKey),
+    places: m.journal.places(),
   };
 }

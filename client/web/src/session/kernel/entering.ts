@@ -77,6 +77,7 @@ export async function enterMeeting(entry: Entry, secret: Bytes, { now, rng }: Co
     rejoinKey,
     now,
     before: answer.before,
+    places: answer.places,
     handed: answer.handedKeys,
     rng,
   });

@@ -11,6 +11,9 @@ import { H } from "../../crypto/kdf";
 export const KEPT = 8;
 /** Slots whose chain values are kept, to judge tickets. */
 export const CHAINS = 64;
+/** The last places whose chain values are kept, and how many of them a newcomer is told. */
+export const PLACES = 8;
+export const PLACES_TOLD = 3;
 
 /** One slot: its blob, the chain after it, and the pass of the epoch after it. */
 export interface Entry {
@@ -47,12 +50,62 @@ export class Journal {
   /** H(blob) of the same slots; 32 zeros for the first of them. */
   readonly digests = new Map<number, Bytes>();
 
-  /** `before`: the result of `before` at the member that let us in; MalformedError if it is not. */
-  constructor(slot: number, chain: Bytes, roomPass: Bytes, before: Bytes = new Uint8Array()) {
+  /** The chain values of our history at places where we have seen it, by the place's number (hex) and by slot. */
+  readonly #placed = new Map<string, { readonly number: Bytes; readonly values: Map<number, Bytes> }>();
+
+  /** `before`, `places`: the results at the member that let us in; MalformedError if they are not. */
+  constructor(
+    slot: number,
+    chain: Bytes,
+    roomPass: Bytes,
+    before: Bytes = new Uint8Array(),
+    places: Bytes = new Uint8Array(),
+  ) {
     this.#last = this.#floor = { slot, chain, roomPass, blob: null, opening: null, places: [] };
     this.#entries = [this.#last];
     this.#beginEarlier(before);
+    if (places.length % 48 !== 0 || places.length > 48 * PLACES_TOLD)
+      throw new MalformedError("an answer's list of places has another size");
+    const reader = new Reader(places);
+    for (let at = 0; at < places.length; at += 48) {
+      const number = reader.take(16);
+      this.#placed.set(hex(number), { number, values: new Map([[slot, reader.take(32)]]) });
+    }
   }
+
+  // -- places (protocol section 12) ---------------------------------------------------------------------------
+
+  /** Return the last places and their chain values after the current slot, for a newcomer. */
+  places(): Bytes {
+    const last = [...this.#placed.values()].slice(-PLACES_TOLD);
+    return concat(...last.flatMap(({ number, values }) => {
+      const value = values.get(this.slot);
+      return value === undefined ? [] : [number, value];
+    }));
+  }
+
+  /** Return the chain value after that slot at the place with that number; null if it is not known. */
+  valueAt(number: Bytes, slot: number): Bytes | null {
+    return this.#placed.get(hex(number))?.values.get(slot) ?? null;
+  }
+
+  /** Record that the server of that place has our history, with this chain value after that slot. */
+  recognised(number: Bytes, slot: number, value: Bytes): void {
+    let values = this.#placed.get(hex(number))?.values ?? new Map<number, Bytes>();
+    const known = values.get(slot);
+    if (known === undefined || !same(known, value)) {
+      values = new Map([[slot, value]]);
+      for (let each = slot + 1, last = value; each <= this.slot; each++) {
+        last = H(last, uint(each, 8), this.digests.get(each) ?? new Uint8Array(32));
+        values.set(each, last);
+      }
+    }
+    this.#placed.delete(hex(number));
+    this.#placed.set(hex(number), { number, values }); // the latest last
+    for (const oldest of [...this.#placed.keys()].slice(0, -PLACES)) this.#placed.delete(oldest);
+  }
+
+  // -- slots --------------------------------------------------------------------------------------------------
 
   /** Return the last slots before the current one, for a newcomer (protocol section 4). */
   before(): Bytes {
@@ -148,6 +201,11 @@ export class Journal {
     if (this.#entries.length > KEPT + 1) this.#entries.shift();
     this.chains.set(slot, chain);
     this.digests.set(slot, H(blob));
-    for (const known of [this.chains, this.digests]) known.delete(slot - CHAINS);
+    const placed = [...this.#placed.values()].map(({ values }) => values);
+    for (const values of placed) {
+      const before = values.get(slot - 1);
+      if (before !== undefined) values.set(slot, chainNext(before, slot, blob));
+    }
+    for (const known of [this.chains, this.digests, ...placed]) known.delete(slot - CHAINS);
   }
 }

@@ -66,6 +66,8 @@ export interface MembershipFacts {
   readonly now: number;
   /** The history before that slot (`Journal.before`). */
   readonly before?: Bytes;
+  /** Further servers' chain values (`Journal.places`). */
+  readonly places?: Bytes;
   /** The result of `handKeys` in the group's epoch; null: we created the group. */
   readonly handed?: Bytes | null;
   readonly rng?: Rng;
@@ -123,7 +125,7 @@ export class Membership {
       members: namesOf(group.members()).values(),
     });
     this.ledger = facts.ledger;
-    this.journal = new Journal(facts.slot, facts.chain, roomPass(group, facts.room), facts.before);
+    this.journal = new Journal(facts.slot, facts.chain, roomPass(group, facts.room), facts.before, facts.places);
     this.#psks = new Map([[hex(policy.LINK_PSK_ID), facts.linkPsk]]);
     this.epochSlot = facts.slot;
     this.#envelopeKeys.set(facts.slot, exported(group, "veil"));

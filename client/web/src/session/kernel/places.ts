@@ -174,9 +174,15 @@ export class PlaceRoom implements Here {
         place.history.append(each, value, journal.digests.get(each) ?? new Uint8Array(32));
         place.fed = each;
       }
-    if (place.history.has(slot, chain)) return journal.chains.get(slot) ?? null;
-    const follows = blob !== null && slot === journal.slot + 1 && place.history.follows(slot, chain, H(blob));
-    return follows ? journal.chainAfter(blob) : null;
+    const known = journal.valueAt(place.number, slot);
+    if ((known !== null && same(known, chain)) || place.history.has(slot, chain)) {
+      journal.recognised(place.number, slot, chain);
+      return journal.chains.get(slot) ?? null;
+    }
+    if (blob === null || slot !== journal.slot + 1) return null;
+    const before = journal.valueAt(place.number, slot - 1);
+    const rolled = before !== null && same(chain, invite.chainNext(before, slot, blob));
+    return rolled || place.history.follows(slot, chain, H(blob)) ? journal.chainAfter(blob) : null;
   }
 
   signedByServer(slot: number, chain: Bytes): readonly [numbers: readonly Bytes[], chain: Bytes] {
