@@ -64,6 +64,23 @@ def test_everybody_is_at_both_servers_and_nobody_is_alarmed(seed: int) -> None:
     assert w.at(OTHERS[1], *MIRROR) == set()
 
 
+def test_the_mirror_keeps_up_when_many_join_at_once() -> None:
+    """More than members keep commits of."""
+    w = Servers(1805)
+    ada = w.host("Ada", options=Options(mirror=True))
+    w.run(2)
+    listed(w, ada, *OTHERS)
+    people = [ada]
+    for number in range(1, 20):
+        people.append(w.guest(w.link_of(ada), f"Guest {number}"))
+        w.run(0.15)
+    w.until(lambda: w.agreed(people), 10)
+    w.run(8)
+    w.fails(ORIGIN)
+    assert talk(w, people[-1], people[:-1], "at once") <= 2.0
+    assert [p.alarms for p in people] == [[]] * 20
+
+
 def test_a_meeting_without_a_mirror_is_at_one_server() -> None:
     w = Servers(1803)
     people = w.meeting("Ada", "Bo")

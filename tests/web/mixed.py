@@ -46,6 +46,7 @@ EXACT = {
     "mallory_speaks_in_bos_place_and_bos_next_list_shows_it",
     "mallory_speaks_while_bo_is_held_back",
     "the_last_list_of_an_epoch_goes_out_with_the_next_ones_first_frame",
+    "the_mirror_keeps_up_when_many_join_at_once",
     "whoever_gets_one_layer_misses_nothing",
 }
 #: Scenarios in which a tenth of a second decides: they have twice the ticks of tests/session.
