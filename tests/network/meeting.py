@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +17,8 @@ from tests.media_client import recordings
 class Heard:
     """The media that one participant got of the other, and its reports on its own video each second.
 
-    `gap`: the longest time without a new frame in the recording, seconds.
+    `gap`: the longest time without a new frame in the recording, seconds. `late`: the longest time by which
+    the machine woke a sleeping thread too late meanwhile, seconds.
     """
 
     audio: Event
@@ -24,6 +27,15 @@ class Heard:
     gap: float
     pitch: int | None
     sending: list[Event]
+    late: float
+
+    def standstill(self, most: float) -> float:
+        """Seconds for which video may stand still, if on a machine with nothing else to do that is `most`.
+
+        A frame that comes again has gone five times through programs that the machine has to wake, and so has
+        the request for it.
+        """
+        return most + 10 * self.late
 
     @property
     def missing(self) -> float:
@@ -42,6 +54,29 @@ def settings(directory: Path, **media: object) -> tuple[str, ...]:
     return "--listen", "127.0.0.1:0", "--config", str(file)
 
 
+class _Lateness(threading.Thread):
+    """Measures how late the machine wakes a thread that sleeps."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.longest = 0.0
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.is_set():
+            began = time.monotonic()
+            time.sleep(0.01)
+            self.longest = max(self.longest, time.monotonic() - began - 0.01)
+
+    def __enter__(self) -> _Lateness:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+
+
 def hold(
     server: tuple[str, ...], directory: Path, seconds: float, media: tuple[str, ...] = ()
 ) -> tuple[Heard, Heard]:
@@ -56,14 +91,14 @@ def hold(
             with running(
                 "join", link, "--name", "Bo", "--json", "--for", f"{seconds}s",
                 "--record", str(directory / "bo"), *media,
-            ) as bo:  # fmt: skip
+            ) as bo, _Lateness() as late:  # fmt: skip
                 assert bo.status() == 0, bo.errors
                 ada.send({"leave": True})
                 assert ada.status() == 0, ada.errors
-                return _heard(ada, "Bo"), _heard(bo, "Ada")
+                return _heard(ada, "Bo", late.longest), _heard(bo, "Ada", late.longest)
 
 
-def _heard(who: Process, of: str) -> Heard:
+def _heard(who: Process, of: str, late: float) -> Heard:
     last = {e["stream"]: e for e in who.events("media") if e["from"] == of}
     recording = next(e["path"] for e in who.events("recording") if f"{of}-" in Path(e["path"]).name)
     times = [time for time, _ in recordings.read_video(recording)]
@@ -75,4 +110,4 @@ def _heard(who: Process, of: str) -> Heard:
     tones = recordings.pitch_of(recording)
     pitch = check.identity_of_pitch(tones[0][0]) if tones else None
     sending = [e for e in who.events("sending") if e["stream"] == "video"]
-    return Heard(last["audio"], last["video"], len(times), gap, pitch, sending)
+    return Heard(last["audio"], last["video"], len(times), gap, pitch, sending, late)
