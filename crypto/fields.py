@@ -88,9 +88,14 @@ class Reader:
         except UnicodeDecodeError:
             raise MalformedError("the text is not UTF-8") from None
 
+    @property
+    def left(self) -> int:
+        """The number of bytes that remain."""
+        return len(self._data) - self._at
+
     def rest(self) -> bytes:
         """Read all remaining bytes."""
-        return self.take(len(self._data) - self._at)
+        return self.take(self.left)
 
     def end(self) -> None:
         """Check that no bytes remain."""

@@ -35,7 +35,7 @@ COMMAND: Final[Sequence[str]] = (sys.executable, "-m", "snugroom.server", "--unt
 #: Variables that the child gets: the path of the package. Passwords and tokens stay here.
 _VARIABLES: Final = ("PYTHONPATH",)
 #: Seconds until it listens, and until it has sent its last messages.
-_START_TIME: Final = 20.0
+_START_TIME: Final = 60.0
 _STOP_TIME: Final = 5.0
 #: Seconds for the last line of its log during a meeting: its media workers may hold the pipe open longer.
 _LOG_TIME: Final = 0.1

@@ -342,7 +342,7 @@ class Participant:
 
     def _name_of(self, leaf: int) -> str:
         """Return the name of the current or the last member at a leaf."""
-        name = self.session.name_of(leaf)
+        name = self.session.names.get(leaf)
         if name is not None:
             self._names[leaf] = name
         return self._names.get(leaf, f"leaf {leaf}")

@@ -36,6 +36,8 @@ class Options:
     reports: bool = False
     #: Host: the meeting's heartbeats go through a second server as well.
     mirror: bool = False
+    #: Tell the shell what to keep, so that the member can come back after its program has ended.
+    keep: bool = False
     #: The file for evidence when the server drops us, and whether to include names.
     evidence: str | None = None
     evidence_names: bool = False

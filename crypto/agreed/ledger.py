@@ -14,7 +14,7 @@ from snugroom.crypto.fields import Reader, prefixed, uint
 
 #: Number of slots during which a ticket is fresh, and over which rejoins of one leaf are counted.
 REJOIN_SLOTS: Final = 64
-REJOINS_MAX: Final = 3
+REJOINS_MAX: Final = 16
 LEDGER_KEYS_MAX: Final = 4096
 
 

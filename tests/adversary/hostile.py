@@ -217,7 +217,7 @@ class Theft:
         self.session = thief_of(victim.who.session, w.now, w.rng)
         lobby = self.session._guest
         assert isinstance(lobby, RejoinLobby)
-        self.stolen = {key.public for key in lobby._old.membership.rejoin_keys.all()}
+        self.stolen = {key.public for key in lobby._keys.all()}
         lobby.fits = lambda answer, group: True  # type: ignore[method-assign]  # a thief minds nothing
 
     def rejoins(self) -> Participant:

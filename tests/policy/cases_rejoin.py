@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from snugroom.crypto.agreed.commit_view import CommitView
-from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX
+from snugroom.crypto.agreed.ledger import LEDGER_KEYS_MAX, REJOINS_MAX
 from snugroom.crypto.agreed.room_state import ANY_HOST, Identity, Mode
 from snugroom.crypto.kdf import SigningKey
 from tests.policy.commits import (
@@ -45,17 +45,18 @@ def valid_rejoins() -> Iterator[tuple[str, CommitView]]:
     yield "rejoin, newest ticket", rejoin(at=replace(TICKET, slot=SLOT - 1))
     yield "rejoin, oldest ticket", rejoin(at=replace(TICKET, slot=SLOT - 64))
     yield "rejoin, other capabilities", rejoin(capabilities=b"\x02\x01", extensions=b"more")
-    yield "rejoin, the third", rejoin(view={"ledger": rejoins(2)})
+    most = REJOINS_MAX
+    yield "rejoin, the last for a while", rejoin(view={"ledger": rejoins(most - 1)})
     yield (
-        "rejoin, stuck, the fourth",
-        rejoin(at=replace(TICKET, slot=SLOT - 2, stuck=True), view={"ledger": rejoins(3)}),
+        "rejoin, stuck, one more",
+        rejoin(at=replace(TICKET, slot=SLOT - 2, stuck=True), view={"ledger": rejoins(most)}),
     )
-    yield "rejoin, three before, stuck on others' commits", rejoin(view={"ledger": rejoins(3, stuck=True)})
+    yield "rejoin, many before, stuck on others' commits", rejoin(view={"ledger": rejoins(most, stuck=True)})
     yield (
-        "rejoin, three before, the first of them long ago",
-        rejoin(view={"ledger": rejoins(3, slot=SLOT - 62)}),
+        "rejoin, many before, the first of them long ago",
+        rejoin(view={"ledger": rejoins(most, slot=SLOT - 65 + most)}),
     )
-    yield "rejoin, three of somebody else", rejoin(view={"ledger": rejoins(3, who=DANA)})
+    yield "rejoin, many of somebody else", rejoin(view={"ledger": rejoins(most, who=DANA)})
     yield "rejoin, ledger full", rejoin(view={"ledger": full_ledger(LEDGER_KEYS_MAX)})
     yield "rejoin, room full", rejoin(view={"members": crowd(1000)})
     yield "rejoin, a ticket whose chain few can know", rejoin(at=replace(TICKET, chain=bytes(32)))
@@ -96,10 +97,10 @@ def snug_8() -> Iterator[tuple[str, CommitView]]:
         "a ticket twice, at the end of its time",
         rejoin(at=replace(TICKET, nonce=h("nonce", 0)[:16]), view={"ledger": rejoins(1, slot=SLOT - 63)}),
     )
-    yield "a fourth time", rejoin(view={"ledger": rejoins(3)})
+    yield "once too often", rejoin(view={"ledger": rejoins(REJOINS_MAX)})
     yield (
-        "a fourth time, stuck, and nothing has come since the slot that it knows",
-        rejoin(at=replace(TICKET, slot=SLOT - 1, stuck=True), view={"ledger": rejoins(3)}),
+        "once too often, stuck, and nothing has come since the slot that it knows",
+        rejoin(at=replace(TICKET, slot=SLOT - 1, stuck=True), view={"ledger": rejoins(REJOINS_MAX)}),
     )
 
 

@@ -16,11 +16,12 @@ import pytest
 
 from snugroom.client.session import Session
 from snugroom.client.session.options import Options
+from snugroom.crypto.entry.member_recovery import MemberRecoveryData
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.kdf import Rng
 from tests.session import world
 from tests.session.world import ORIGIN, Participant, World, seeded, seeds
-from tests.web.ts_session import SessionProcess, TsSession, Who
+from tests.web.ts_session import SessionProcess, TsKept, TsSession, Who
 
 T = TypeVar("T")
 USUAL = Options()
@@ -89,6 +90,14 @@ def sessions_of(process: SessionProcess, who: Who) -> Any:
             if not who(kept.name, True):
                 return Session.rejoin_as_host(kept, options=options, rng=rng, **more)
             return TsSession.rejoin_as_host(process, kept, options=options, seed=rng(8).hex(), **more)
+
+        @staticmethod
+        def come_back(
+            kept: MemberRecoveryData, *, options: Options = USUAL, rng: Rng = os.urandom, **more: Any
+        ) -> Any:
+            if not isinstance(kept, TsKept):
+                return Session.come_back(kept, options=options, rng=rng, **more)
+            return TsSession.come_back(process, kept, options=options, seed=rng(8).hex(), **more)
 
     return Sessions
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.options import Options
 from snugroom.crypto import errors
+from snugroom.crypto.entry.member_recovery import MemberRecoveryData
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
@@ -65,6 +66,19 @@ def _error(answer: dict[str, Any]) -> Exception:
     return PageError(text) if known is None else known(text)
 
 
+@dataclasses.dataclass(frozen=True)
+class TsKept(MemberRecoveryData):
+    """The record of a page's device. The keys in it are others: a browser lets nobody read its own."""
+
+    number: int = -1
+
+    @classmethod
+    def of(cls, number: int, rest: bytes) -> TsKept:
+        read = MemberRecoveryData.decode(b"\1" + bytes(32) + b"\1" + bytes(32) + b"\0" + rest)
+        fields = {each.name: getattr(read, each.name) for each in dataclasses.fields(read)}
+        return cls(**fields, number=number)
+
+
 class TsSession:
     """The session of a page participant, with the interface of `client.session.Session`."""
 
@@ -100,10 +114,13 @@ class TsSession:
         options: Options,
         invites: Sequence[ev.NewInvite] = (),
         open_invite: bool = True,
+        again: TsKept | None = None,
         **facts: Any,
     ) -> TsSession:
         facts["invites"] = [dataclasses.asdict(wanted) for wanted in invites]
         facts["openInvite"] = open_invite
+        if isinstance(again, TsKept):
+            facts["again"] = again.number
         return cls._begin(process, "host", seed, now, options, facts=facts)
 
     @classmethod
@@ -117,6 +134,12 @@ class TsSession:
         cls, process: SessionProcess, kept: HostRecoveryData, *, seed: str, now: float, options: Options
     ) -> TsSession:
         return cls._begin(process, "rejoinAsHost", seed, now, options, kept=kept.encode())
+
+    @classmethod
+    def come_back(
+        cls, process: SessionProcess, kept: TsKept, *, seed: str, now: float, options: Options
+    ) -> TsSession:
+        return cls._begin(process, "comeBack", seed, now, options, kept=kept.number)
 
     # -- the same as Python's -----------------------------------------------------------------------------
 
@@ -164,9 +187,6 @@ class TsSession:
     def names(self) -> dict[int, str]:
         return dict(self._state["names"])
 
-    def name_of(self, leaf: int) -> str | None:
-        return self.names.get(leaf)
-
     # -- inside -------------------------------------------------------------------------------------------
 
     @property
@@ -209,6 +229,9 @@ class TsSession:
             case "Save":
                 path = self._path or self._options.evidence or ""
                 return ev.Save(raw["what"], path, from_plain(raw["data"]))
+            case "Keep":
+                rest = from_plain(raw["rest"])
+                return ev.Keep(None if rest is None else TsKept.of(raw["kept"], rest))
             case "MediaTransport":
                 transport = decode_server(raw["transport"].encode())
                 assert isinstance(transport, Transport)

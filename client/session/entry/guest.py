@@ -52,6 +52,9 @@ class Entry:
 class GuestLobby:
     """A newcomer, or a member that has to rejoin, in the lobby."""
 
+    #: Seconds between two posts of the same knock.
+    EVERY = KNOCK_EVERY
+
     def __init__(
         self,
         link: Invite,
@@ -105,7 +108,7 @@ class GuestLobby:
         if today not in self._connections.entered or self.entry is not None:
             return
         newest = self._sent[-1] if self._sent else None
-        if newest is not None and newest.day == today and now - newest.posted_at >= KNOCK_EVERY:
+        if newest is not None and newest.day == today and now - newest.posted_at >= self.EVERY:
             newest.posted_at = now
             self._connections.post(today, newest.knock)
         if newest is None and now - self._began >= clocks.NO_CARD and self._told == "waiting":

@@ -35,7 +35,7 @@ COMMIT_STEP: Final = 1.5
 PATIENCE: Final = 15.0
 #: Requests that a member remembers, and minimum seconds between two requests of one member.
 REQUESTS_MAX: Final = 16
-REQUEST_EVERY: Final = 5.0
+REQUEST_EVERY: Final = 1.0
 
 
 @dataclass

@@ -42,7 +42,7 @@ CARD_EVERY: Final = 0.5
 #: Replies that are kept for newcomers who lost their connection before the reply arrived.
 REPLIES_KEPT: Final = 64
 #: Minimum seconds between two rejoin requests of one member that count.
-REJOIN_EVERY: Final = 5.0
+REJOIN_EVERY: Final = 1.0
 
 
 @dataclass

@@ -19,25 +19,31 @@ from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.session.entry.guest import Entry, GuestLobby
 from snugroom.client.session.entry.helper import ATTENDANTS_MAX, PATIENCE
 from snugroom.client.session.entry.lobby_connections import LobbyConnections
-from snugroom.client.session.kernel.membership import policy_of
+from snugroom.client.session.kernel.membership import SUITE, policy_of
 from snugroom.client.session.kernel.ports import Room
+from snugroom.client.session.kernel.rejoin_keys import RejoinKeys
 from snugroom.client.session.kernel.views import leaf_view, ticket_of
 from snugroom.crypto import hpke, mls
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.room_state import ANY_HOST, Policy, RejoinTicket
 from snugroom.crypto.entry import invite, lobby, recovery
 from snugroom.crypto.entry.invite import day_of
+from snugroom.crypto.entry.member_recovery import Standing
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.server.wire import messages as wire
 
+#: Seconds between two posts: of a host that has crashed, and of a member that asks to be let in again.
 SEEK_EVERY: Final = 3.0
+ASK_EVERY: Final = 1.0
 #: Seconds after which a member that is not let in makes another ticket, of the slot that it then knows.
 TICKET_FOR: Final = 120.0
+#: Seconds in the lobby before members are asked while a host may be there.
+HOST_FIRST: Final = 3.0
 #: Seconds for which one member is asked to let us back in, before the next.
 HELPER_WAIT: Final = 6.0
 #: Seconds for which a member that asks to be let in again counts as waiting.
-LEVEL_FOR: Final = 3 * SEEK_EVERY
+LEVEL_FOR: Final = 9.0
 #: Requests with an earlier ticket whose answers still count.
 EARLIER_MAX: Final = 16
 #: Seconds until a member that could not be let back in yet asks again.
@@ -65,11 +71,14 @@ class _Again:
 class RejoinLobby(GuestLobby):
     """A member out of step: knocks like a newcomer, and also asks the members, in case no host is there."""
 
+    EVERY = ASK_EVERY
+
     def __init__(
         self,
         link: invite.Invite,
         name: str,
-        old: Room,
+        standing: Callable[[], Standing],
+        rejoin_keys: RejoinKeys,
         make_package: Callable[[float, bytes, int], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
         *,
@@ -77,28 +86,31 @@ class RejoinLobby(GuestLobby):
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
-        """`make_package` takes a time, the ticket's nonce (16 bytes) and the leaf that may commit it.
+        """`standing`: of the membership, which may go on meanwhile; `rejoin_keys`: its keys.
 
-        `first` is the leaf of the member that helped before, if any.
+        `make_package` takes a time, the ticket's nonce (16 bytes) and the leaf that may commit it. `first` is
+        the leaf of the member that helped before, if any.
         """
-        self._old = old
+        self._standing = standing
+        self._keys = rejoin_keys
         self._rejoining_package = make_package
-        others = [
-            (leaf, host) for leaf, _, host in old.membership.members() if leaf != old.membership.own_leaf
-        ]
-        helpers = [leaf for leaf, host in others if not host] or [leaf for leaf, _ in others]
+        old = standing()
         #: Leaves that may be asked in the lobby, the last helper first. Hosts read the knock.
-        self._helpers = sorted(helpers[:ATTENDANTS_MAX], key=lambda leaf: leaf != first)
+        self._helpers = sorted(old.helpers[:ATTENDANTS_MAX], key=lambda leaf: leaf != first)
         #: The leaf of the member that let us in, if it was one of them.
         self.helped_by: int | None = None
         self._turn = 0
         self._nonce = b""
         self._refused_at: float | None = None
-        self._key = recovery.recovery_key(old.door_key.seed)
+        self._key = recovery.recovery_key(old.door_seed)
         #: Our requests to members with the current ticket, the newest last, and some with earlier ones.
         self._asked: list[_Again] = []
         self._earlier: deque[_Again] = deque(maxlen=EARLIER_MAX)
-        self._posted_at = now  # a host may be quicker
+        others = {key for leaf, key in old.members if leaf != old.own_leaf}
+        hosted = bool(others & set(old.policy.hosts))
+        #: Seconds that a host has before we ask members.
+        self._first = HOST_FIRST if hosted else 0.0
+        self._ask_at = now + self._first
         self._level: dict[int, float] = {}  # when a member last asked too, at our own slot and chain
         self._made: tuple[float, mls.KeyPackageBundle] | None = None
 
@@ -113,16 +125,16 @@ class RejoinLobby(GuestLobby):
             return self._made[1]
 
         super().__init__(link, name, "", one, psks, None, now=now, rng=rng)
-        self._connections.go(old.here.origin)
+        self._connections.go(old.origin)
 
     def tick(self, now: float) -> None:
         if self._refused_at is not None and now - self._refused_at < REFUSED_WAIT:
             return
         super().tick(now)
         today = day_of(now)
-        waited = now - self._posted_at >= SEEK_EVERY
-        if today in self._connections.entered and self.entry is None and waited and self._helpers:
-            self._posted_at = now
+        due = now >= self._ask_at and self._helpers
+        if today in self._connections.entered and self.entry is None and due:
+            self._ask_at = now + ASK_EVERY
             self._make_package(now)
             if not self._asked or now - self._asked[-1].at >= HELPER_WAIT:
                 self._ask_next(now)
@@ -174,16 +186,16 @@ class RejoinLobby(GuestLobby):
             self.entry, self.helped_by = Entry(answer, group, key), ours.leaf
 
     def _key_of(self, group: mls.Group) -> SigningKey | None:
-        leaf, keys = group.member(group.own_leaf), self._old.membership.rejoin_keys
-        return None if leaf is None else keys.requested(leaf_view(leaf).rejoin_key)
+        leaf = group.member(group.own_leaf)
+        return None if leaf is None else self._keys.requested(leaf_view(leaf).rejoin_key)
 
     def begin_again(self, now: float) -> None:
         """Begin another stay: new tickets ask for its rejoin key, and late answers to earlier ones count."""
-        self._made, self._refused_at, self._posted_at = None, None, now
+        self._made, self._refused_at, self._ask_at = None, None, now + self._first
 
     def is_for(self, room: Room) -> bool:
         """Return whether these requests are for that membership."""
-        return self._old is room
+        return self._keys is room.membership.rejoin_keys
 
     def nobody_is_ahead(self, room: Room, now: float) -> bool:
         """Return whether all hosts and more than half of all members wait out here, at our slot and chain.
@@ -207,26 +219,23 @@ class RejoinLobby(GuestLobby):
 
     def _waits_too(self, said: recovery.RejoinRequest, now: float) -> None:
         """Note a member that asks to be let in again, if its ticket is of our slot and chain."""
-        m = self._old.membership
+        mine = self._standing()
         try:
-            package = mls.KeyPackageIn.decode(said.key_package).verify(m.group.suite, now=int(now))
+            package = mls.KeyPackageIn.decode(said.key_package).verify(SUITE, now=int(now))
             ticket = RejoinTicket.decode(ticket_of(package) or b"")
         except SnugCryptoError:
             return
-        mine = m.group.group_id, m.journal.slot, m.journal.chain
-        if (ticket.group_id, ticket.slot, ticket.chain) == mine:
+        if (ticket.group_id, ticket.slot, ticket.chain) == (mine.group_id, mine.slot, mine.chain):
             key = package.leaf_node.signature_key
-            for leaf, _, _ in m.members():
-                if m.signature_key(leaf) == key:
-                    self._level[leaf] = now
+            self._level |= dict.fromkeys((leaf for leaf, known in mine.members if known == key), now)
 
     def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
         """Return whether the answer continues the meeting that we were in.
 
         A removed member can answer as well, in a room that goes on from an epoch before its removal.
         """
-        old = self._old
-        before = old.membership.ledger
+        old = self._standing()
+        before = old.ledger
         try:
             first_key = policy_of(group).host_public
             after = Ledger.decode(answer.ledger)
@@ -234,16 +243,16 @@ class RejoinLobby(GuestLobby):
             return False
         here = {member.leaf_node.signature_key for member in group.members()}
         return (
-            first_key == old.membership.policy.host_public
-            and group.group_id == old.membership.group.group_id
-            and answer.door_seed == old.door_key.seed
+            first_key == old.policy.host_public
+            and group.group_id == old.group_id
+            and answer.door_seed == old.door_seed
             and answer.number == old.number
-            and answer.slot > old.membership.journal.slot
-            and group.epoch > old.membership.group.epoch
+            and answer.slot > old.slot
+            and group.epoch > old.epoch
             and before.keys <= after.keys
             and before.revoked <= after.revoked
             and before.used <= after.used
-            and here & before.keys <= {leaf.signature_key for leaf in old.membership.leaves()}
+            and here & before.keys <= {key for _, key in old.members}
         )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from snugroom.client.session.events.events import Event
 from snugroom.client.session.events.inputs import Endpoint
+from snugroom.crypto.entry.member_recovery import MemberRecoveryData
 from snugroom.server.wire.messages import ClientMessage, HandleStream, Transport
 
 
@@ -54,6 +55,16 @@ class Save:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """Keep this for a return, in place of what was kept of this meeting, before the effects that follow.
+
+    None: forget it.
+    """
+
+    data: MemberRecoveryData | None
+
+
+@dataclass(frozen=True)
 class MediaTransport:
     """The server's media transport parameters, for the media engine to connect to."""
 
@@ -67,4 +78,4 @@ class RemoteStreams:
     streams: tuple[HandleStream, ...]
 
 
-Effect = Connect | Disconnect | Transmit | Tell | Save | MediaTransport | RemoteStreams
+Effect = Connect | Disconnect | Transmit | Tell | Save | Keep | MediaTransport | RemoteStreams

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from snugroom.client.session.entry.guest import Entry
 from snugroom.client.session.entry.recovery import RejoinLobby
 from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.membership import Membership
+from snugroom.client.session.kernel.rejoin_keys import RejoinKeys
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto import mls
 from snugroom.crypto.agreed.ledger import Ledger
 from snugroom.crypto.agreed.names import check_text
 from snugroom.crypto.agreed.room_state import TITLE_MAX, Mode, Policy, RejoinTicket
 from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
+from snugroom.crypto.entry.member_recovery import MemberRecoveryData, Standing
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.kdf import H, Rng, SigningKey
 
@@ -108,21 +111,93 @@ def rejoin_lobby(
     All tickets of one stay there bring the same new rejoin key, and are signed with it too: if the answer to
     one of them is withheld, the next one still counts.
     """
-    m = room.membership
+    return _rejoin_lobby(
+        me,
+        lambda: standing(room),
+        room.membership.rejoin_keys,
+        link,
+        psks,
+        is_stuck=lambda: room.stuck_at is not None,
+        first=first,
+        now=now,
+        rng=rng,
+    )
 
+
+def comeback_lobby(
+    me: Me,
+    kept: MemberRecoveryData,
+    keys: RejoinKeys,
+    psks: dict[bytes, bytes],
+    *,
+    now: float,
+    rng: Rng,
+) -> RejoinLobby:
+    """Ask the members to let us in again, with what our device has kept."""
+    return _rejoin_lobby(
+        me,
+        lambda: kept.standing,
+        keys,
+        kept.invite,
+        psks,
+        is_stuck=lambda: False,
+        first=None,
+        now=now,
+        rng=rng,
+    )
+
+
+def _rejoin_lobby(
+    me: Me,
+    now_standing: Callable[[], Standing],
+    keys: RejoinKeys,
+    link: Invite,
+    psks: dict[bytes, bytes],
+    *,
+    is_stuck: Callable[[], bool],
+    first: int | None,
+    now: float,
+    rng: Rng,
+) -> RejoinLobby:
     def package(at: float, nonce: bytes, by: int) -> mls.KeyPackageBundle:
+        at_last = now_standing()
         ticket = RejoinTicket(
-            group_id=m.group.group_id,
-            slot=m.journal.slot,
-            chain=m.journal.chain,
+            group_id=at_last.group_id,
+            slot=at_last.slot,
+            chain=at_last.chain,
             nonce=nonce,
-            stuck=room.stuck_at is not None,
+            stuck=is_stuck(),
             by=by,
         )
-        return me.package(at, m.rejoin_keys.request, ticket, m.rejoin_keys.ticket_signers())
+        return me.package(at, keys.request, ticket, keys.ticket_signers())
 
-    return RejoinLobby(
-        replace(link, servers=m.policy.origins), me.name, room, package, psks, first=first, now=now, rng=rng
+    link = replace(link, servers=now_standing().policy.origins)
+    return RejoinLobby(link, me.name, now_standing, keys, package, psks, first=first, now=now, rng=rng)
+
+
+def standing(room: RoomSession) -> Standing:
+    """Return the membership as our requests to be let in again name it."""
+    m = room.membership
+    return Standing(
+        group_id=m.group.group_id,
+        epoch=m.group.epoch,
+        slot=m.journal.slot,
+        chain=m.journal.chain,
+        number=room.number,
+        door_seed=room.door_key.seed,
+        policy=m.policy,
+        ledger=m.ledger,
+        own_leaf=m.own_leaf,
+        members=tuple((each.leaf, each.leaf_node.signature_key) for each in m.group.members()),
+        origin=room.here.origin,
+    )
+
+
+def member_recovery_data(me: Me, room: RoomSession, link: Invite) -> MemberRecoveryData:
+    """Return what a device keeps for `comeback_lobby`."""
+    keys = room.membership.rejoin_keys
+    return MemberRecoveryData(
+        me.name, me.private, tuple(keys.all()), keys.request_count, link, standing(room), room.host_keys
     )
 
 

@@ -98,8 +98,8 @@ class Feature:
         """Return None if media may be sealed; else the reason, as a sentence for a person."""
         return None
 
-    def heard_recently(self, leaf: int, now: float) -> bool:
-        """Return whether data signed by this leaf has arrived in the last seconds."""
+    def heard_recently(self, leaf: int, now: float, since: float) -> bool:
+        """Return whether data signed by this leaf has arrived in the last seconds, and after `since`."""
         return False
 
     def holds_commits(self, now: float) -> bool:

@@ -2,12 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import sentence
+from snugroom.client.session.entry import clocks
+from snugroom.client.session.entry.helper import FIRST_NUMBER
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.kernel.admissions import Admissions
+from snugroom.client.session.kernel.intents import RejoinIntent
 from snugroom.client.session.kernel.meeting_invites import MeetingInvites
+from snugroom.client.session.kernel.readmission import Readmission
 from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.crypto.agreed.room_state import Mode
+from snugroom.crypto.entry import lobby
+from snugroom.server.wire.messages import ServerMessage
+
+
+def in_lobby(
+    host: HostLobby,
+    room: RoomSession,
+    readmission: Readmission,
+    invites: MeetingInvites,
+    day: int,
+    message: ServerMessage,
+    now: float,
+) -> ev.Event | None:
+    """Process a message in a lobby where we are a host; return what the person is told, if anything."""
+    match host.received(day, message, room.membership, now):
+        case ev.Knocked() as knocked:
+            if room.membership.policy.mode is Mode.WAVE_IN and not knocked.older:
+                decide(host, room, readmission, knocked.knock, True, now)
+            return replace(knocked, label=invites.book.label(knocked.invite))
+        case RejoinIntent() as intent:
+            room.queue(intent, now)
+        case lobby.RecoveryMessage() | lobby.Card() as said:
+            return readmission.message_posted(day, said, room, now)
+        case lobby.ClockReport(at=at):
+            return clocks.report(at - now, room.feature(Monitor).clocks)
+    return None
+
+
+def decide(
+    host: HostLobby, room: RoomSession, readmission: Readmission, knock: int, admit: bool, now: float
+) -> None:
+    """Let a newcomer or a host in: the room commits it, and `Admissions` has the result; or refuse."""
+    if knock >= FIRST_NUMBER:
+        readmission.decide(knock, admit, room, now)
+    elif admit:
+        room.queue(host.admit(knock, now), now)
+    else:
+        host.refuse(knock, sentence("refusal.no"), now)
 
 
 def serve(

@@ -24,10 +24,12 @@ CAPABILITIES: Final = mls.Capabilities(
 class Me:
     """A participant's own leaf data: one signature key for one meeting."""
 
-    def __init__(self, name: str, rng: Rng) -> None:
+    def __init__(self, name: str, rng: Rng, private: bytes | None = None) -> None:
+        """`private`: the seed of the signature key (32 bytes) that a device has kept; None: a new one."""
         self.name = check_name(name)
         self.rng = rng
-        self.private, self.public = mls.generate_signature_key(SUITE, rng)
+        self.private = private or SigningKey.generate(rng).seed
+        self.public = SigningKey(self.private).public
 
     def new_leaf(self) -> tuple[SigningKey, Callable[[float], mls.KeyPackageBundle]]:
         """Return a new leaf's rejoin key, and a function of the time that makes KeyPackages for that leaf."""

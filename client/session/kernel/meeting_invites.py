@@ -40,9 +40,9 @@ class MeetingInvites:
 
     def opened(self) -> ev.InviteMade:
         """Record the open invite of a new meeting."""
-        self._open = 0
+        self._open = self.own.index
         self.book.first(self.own.host_public)
-        return ev.InviteMade(self.own.link(), 0)
+        return ev.InviteMade(self.own.link(), self.own.index)
 
     def become_host(self) -> None:
         """Go on as a host, with the invite that we came by."""

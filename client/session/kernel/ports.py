@@ -52,8 +52,8 @@ class Members(Protocol):
     def rank(self) -> int:
         """Our index among the hosts if we are a host, else among the other members, by leaf."""
 
-    def heard_recently(self, leaf: int, now: float) -> bool:
-        """Return whether data signed by this leaf has arrived in the last seconds."""
+    def heard_recently(self, leaf: int, now: float, since: float = 0.0) -> bool:
+        """Return whether data signed by this leaf has arrived in the last seconds, and after `since`."""
 
 
 class Here(Protocol):
@@ -239,6 +239,9 @@ class Course(Protocol):
     @property
     def stuck_at(self) -> int | None:
         """The slot whose commit we alone cannot read; None without one."""
+
+    #: When a connection last left the room, by the server's word.
+    left_at: float
 
     @property
     def needs_rejoin(self) -> bool:

@@ -9,6 +9,7 @@ can also crash when it has given our commit to us alone: then the others have ou
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +45,21 @@ class RejoinKeys:
         self._out: deque[CommitOut] = deque(maxlen=COMMITS_OUT_MAX)
         #: The new rejoin keys that our tickets ask for, one for each stay in the lobby, while they count.
         self._requests: deque[SigningKey] = deque(maxlen=REQUESTS_MAX)
+
+    @classmethod
+    def restored(cls, keys: Sequence[SigningKey], requests: int, rng: Rng) -> RejoinKeys:
+        """Return the keys that a device has kept: `all()`, and how many of them tickets ask for."""
+        known = cls(keys[0], rng)
+        first = len(keys) - requests
+        known._before = keys[1] if first > 1 else None
+        known._out.extend(CommitOut(key, set(), signed=True) for key in keys[2:first])
+        known._requests.extend(keys[first:])
+        return known
+
+    @property
+    def request_count(self) -> int:
+        """How many of `all()`, at its end, tickets ask for."""
+        return len(self._requests)
 
     def all(self) -> list[SigningKey]:
         """Return the keys that our leaf may have in the others' tree: at most TICKET_SIGNATURES_MAX."""

@@ -36,11 +36,16 @@ from snugroom.server.wire import messages as wire
 
 #: Seconds that a leaver waits for another member to commit its removal.
 SELF_REMOVE_WAIT: Final = 2.0
+#: Seconds for which members expect a host whose connection may have broken in the lobby.
+LEFT_FOR: Final = 20.0
 _F = TypeVar("_F")
 
 
 class RoomSession:
     """One member's room. Feed it with `received`, `lost`, `tick` and commands; drain `effects`."""
+
+    #: When a connection last left the room, by the server's word.
+    left_at: float = 0.0
 
     def __init__(
         self,
@@ -231,13 +236,20 @@ class RoomSession:
         return sum(leaf < own and host == alike for leaf, _, host in self.membership.members())
 
     def hostless(self, now: float) -> bool:
-        """Whether the tree has no host, or no host has been active lately."""
-        hosts = [leaf for leaf, _, host in self.membership.members() if host]
-        return not any(self.heard_recently(leaf, now) for leaf in hosts)
+        """Whether the tree has no host, or no host has been active lately.
 
-    def heard_recently(self, leaf: int, now: float) -> bool:
-        """Return whether data signed by this leaf has arrived in the last seconds."""
-        return any(feature.heard_recently(leaf, now) for feature in self._features_with("heard_recently"))
+        Nor since a connection has left the room, as the server says: it can have been the host's, which may
+        come back at once. The server decides nothing by that: members wait in the lobby a little sooner.
+        """
+        hosts = [leaf for leaf, _, host in self.membership.members() if host]
+        since = self.left_at if now - self.left_at < LEFT_FOR else 0.0
+        return not any(self.heard_recently(leaf, now, since) for leaf in hosts)
+
+    def heard_recently(self, leaf: int, now: float, since: float = 0.0) -> bool:
+        """Return whether data signed by this leaf has arrived in the last seconds, and after `since`."""
+        return any(
+            feature.heard_recently(leaf, now, since) for feature in self._features_with("heard_recently")
+        )
 
     @property
     def idle(self) -> bool:

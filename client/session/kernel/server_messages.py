@@ -91,8 +91,10 @@ class ServerMessages:
                 room.perform(ev.RemoteStreams(tuple(message.streams)))
                 for feature in self._hooks.features_with("streams"):
                     feature.streams(message.streams, now)
+            case wire.Left():
+                room.left_at = now
             case _:
-                pass  # no member has signed arrivals and departures of handles
+                pass  # no member has signed arrivals of handles
         return True
 
     def tick(self, now: float) -> None:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Literal
+from typing import Final, Literal
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import reasons, sentences
 from snugroom.client.session.catalogue.sentence import sentence
-from snugroom.client.session.entry import clocks
 from snugroom.client.session.entry.guest import Entry, GuestLobby
-from snugroom.client.session.entry.helper import FIRST_NUMBER, MembersLobby
+from snugroom.client.session.entry.helper import MembersLobby
 from snugroom.client.session.entry.lobby import HostLobby
 from snugroom.client.session.entry.recovery import HostReturnLobby, RejoinLobby
 from snugroom.client.session.features.build import build
@@ -26,7 +24,7 @@ from snugroom.client.session.kernel.admissions import Admissions
 from snugroom.client.session.kernel.alarms import RepeatedAlarms
 from snugroom.client.session.kernel.commands import carry_out
 from snugroom.client.session.kernel.frames import Frames
-from snugroom.client.session.kernel.intents import RejoinIntent
+from snugroom.client.session.kernel.keeping import Comeback, Keeping
 from snugroom.client.session.kernel.me import Me
 from snugroom.client.session.kernel.meeting_invites import MeetingInvites
 from snugroom.client.session.kernel.readmission import Readmission
@@ -36,14 +34,15 @@ from snugroom.client.session.kernel.server_link import ServerLink
 from snugroom.client.session.monitor.monitor import Monitor
 from snugroom.client.session.options import Options
 from snugroom.crypto.agreed.room_state import Mode, Policy
-from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostKeys, HostSeed, Invite
+from snugroom.crypto.entry.member_recovery import MemberRecoveryData
 from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import Rng
 from snugroom.server.wire.messages import ServerMessage
 
 Admission = Literal["ask", "all"]
+_USUAL: Final = Options()
 
 
 class Session:
@@ -62,6 +61,8 @@ class Session:
         self._guest: GuestLobby | HostReturnLobby | None = None
         self._reentry = Reentry(rng)
         self._kept: HostRecoveryData | None = None
+        self._comeback: Comeback | None = None
+        self._keeping = Keeping(options.keep)
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
         self._repeated = RepeatedAlarms()
@@ -81,17 +82,22 @@ class Session:
         admission: Admission = "ask",
         invites: Sequence[ev.NewInvite] = (),
         open_invite: bool = True,
-        options: Options = Options(),  # noqa: B008 - frozen
+        again: MemberRecoveryData | None = None,
+        options: Options = _USUAL,
         now: float,
         rng: Rng = os.urandom,
     ) -> Session:
         """Open a meeting at a server, with the open invite and `invites`. `servers`: where it can go on.
 
+        `again`: what a host's device has kept of a meeting that nobody is in. Its links lead here then.
         ValidationError("SNUG-11") for the name, ValueError for a label, MalformedError for a server.
         """
         me = Me(name, rng)
-        seed = HostSeed.from_random(rng)
-        link = seed.invite(origin, rng(16), 0, tuple(servers))
+        if again is None or again.host_keys is None:
+            seed, secret, index = HostSeed.from_random(rng), rng(16), 0
+        else:
+            seed, secret, index = again.host_keys.current, again.invite.secret, again.invite.index
+        link = seed.invite(origin, secret, index, tuple(servers))
         session = cls(me, link, options, rng, now)
         session._link = ServerLink(origin, now, founds=True, slowness=options.slowness)
         mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
@@ -117,7 +123,7 @@ class Session:
         *,
         name: str,
         greeting: str = "",
-        options: Options = Options(),  # noqa: B008 - frozen
+        options: Options = _USUAL,
         now: float,
         rng: Rng = os.urandom,
     ) -> Session:
@@ -145,7 +151,7 @@ class Session:
         cls,
         kept: HostRecoveryData,
         *,
-        options: Options = Options(),  # noqa: B008 - frozen
+        options: Options = _USUAL,
         now: float,
         rng: Rng = os.urandom,
     ) -> Session:
@@ -156,6 +162,25 @@ class Session:
         rejoin_key, make_package = me.new_leaf()
         session._guest = HostReturnLobby(
             kept, make_package, session._invites.psks, rejoin_key, options.slowness, now=now, rng=rng
+        )
+        session._collect(now)
+        return session
+
+    @classmethod
+    def come_back(
+        cls,
+        kept: MemberRecoveryData,
+        *,
+        options: Options = _USUAL,
+        now: float,
+        rng: Rng = os.urandom,
+    ) -> Session:
+        """Come back as the same member, with what the device has kept (`events.Keep`, SNUG-8)."""
+        me = Me(kept.name, rng, kept.signature_seed)
+        session = cls(me, kept.invite, options, rng, now)
+        session._comeback = comeback = Comeback.begin(kept, rng)
+        session._guest = entering.comeback_lobby(
+            me, kept, comeback.keys, session._invites.psks, now=now, rng=rng
         )
         session._collect(now)
         return session
@@ -198,11 +223,8 @@ class Session:
     @property
     def names(self) -> dict[int, str]:
         """The members' names by leaf; empty while we are not a member."""
-        return {} if self._room is None else {leaf: name for leaf, name, _ in self._room.membership.members()}
-
-    def name_of(self, leaf: int) -> str | None:
-        """Return the name of the member at a leaf; None if there is no member."""
-        return self.names.get(leaf)
+        members = () if self._room is None else self._room.membership.members()
+        return {leaf: name for leaf, name, _ in members}
 
     @property
     def frames(self) -> Frames | None:
@@ -248,10 +270,9 @@ class Session:
                     self._room.publish(what, now)
             case ev.Leave():
                 self._leave(now)
-            case ev.Admit(knock):
-                self._decide(self._as_host(), self._in_room(), knock, True, now)
-            case ev.Refuse(knock):
-                self._decide(self._as_host(), self._in_room(), knock, False, now)
+            case ev.Admit(knock) | ev.Refuse(knock):
+                admit = isinstance(what, ev.Admit)
+                hosting.decide(self._as_host(), self._in_room(), self._readmission, knock, admit, now)
             case ev.NewInvite() | ev.ListInvites() | ev.Revoke():
                 result = hosting.about_invites(what, self._as_host(), self._in_room(), self._invites)
                 if result is not None:
@@ -268,36 +289,13 @@ class Session:
             if not isinstance(said, bool):
                 self._readmission.message_posted(endpoint.day, said, self._room, now)
         elif self._host is not None and self._room is not None and self._guest is None:
-            self._in_lobby(self._host, self._room, endpoint.day, message, now)
+            told = hosting.in_lobby(
+                self._host, self._room, self._readmission, self._invites, endpoint.day, message, now
+            )
+            if told is not None:
+                self._tell(told)
         if endpoint.day is not None and self._guest is not None:
             self._guest.received(endpoint.day, message, now)
-
-    def _in_lobby(
-        self, host: HostLobby, room: RoomSession, day: int, message: ServerMessage, now: float
-    ) -> None:
-        """Process a message in a lobby where we are a host."""
-        match host.received(day, message, room.membership, now):
-            case ev.Knocked() as knocked:
-                self._tell(replace(knocked, label=self._invites.book.label(knocked.invite)))
-                if room.membership.policy.mode is Mode.WAVE_IN and not knocked.older:
-                    self._decide(host, room, knocked.knock, True, now)
-            case RejoinIntent() as intent:
-                room.queue(intent, now)
-            case lobby.RecoveryMessage() | lobby.Card() as said:
-                returning = self._readmission.message_posted(day, said, room, now)
-                if returning is not None:
-                    self._tell(returning)
-            case lobby.ClockReport(at=at):
-                self._tell(clocks.report(at - now, room.feature(Monitor).clocks))
-
-    def _decide(self, host: HostLobby, room: RoomSession, knock: int, admit: bool, now: float) -> None:
-        """Let a newcomer or a host in: the room commits it, and `Admissions` has the result; or refuse."""
-        if knock >= FIRST_NUMBER:
-            self._readmission.decide(knock, admit, room, now)
-        elif admit:
-            room.queue(host.admit(knock, now), now)
-        else:
-            host.refuse(knock, sentence("refusal.no"), now)
 
     def _lost(self, endpoint: ev.Endpoint, why: str, now: float) -> None:
         if endpoint.day is None:
@@ -394,7 +392,9 @@ class Session:
             self._check_guest(guest, now)
             return
         old = self._room
-        self._room = self._make_room(arrival, self._keys(), now)
+        kept = self._kept or self._comeback
+        before = None if kept is None else kept.host_keys  # our program's, before it ended
+        self._room = self._make_room(arrival, before if old is None else old.host_keys, now)
         self._policy = None
         self._admissions.clear()
         self._reentry.entered(guest)
@@ -405,13 +405,16 @@ class Session:
             self._effects.append(ev.Disconnect(ev.ROOM))
         if old is not None:
             self._room.carry_over(old)
+        elif self._comeback is not None:
+            self._room.membership.rejoin_keys.carry_over(self._comeback.keys)
         by_member = old is None and self._kept is not None
         self._room.feature(Monitor).let_in(now - entry.answer.at, by_member=by_member)
         self._room.feature(Reporting).take(entry.answer.admission)
         self._room.start(guest.origin)
-        if self._kept is not None and self._host is None:
-            self._become_host(self._kept.host_keys, now)
-            opened = None if len(self._kept.host_keys.seeds) == 1 else self._invites.keys_changed(self._room)
+        m = arrival.membership
+        if before is not None and self._host is None and m.is_host(m.own_leaf):
+            self._become_host(before, now)
+            opened = None if len(before.seeds) == 1 else self._invites.keys_changed(self._room)
             self._tell(opened or ev.InviteMade(self._invites.own.link(), self._invites.own.index))
         if self._publish is not None:
             self._room.publish(self._publish, now)
@@ -429,12 +432,6 @@ class Session:
             options=self._options,
             rng=self._rng,
         )
-
-    def _keys(self) -> HostKeys | None:
-        """The host keys, if we had them before this membership."""
-        if self._room is not None:
-            return self._room.host_keys
-        return None if self._kept is None else self._kept.host_keys
 
     def _consider_rejoin(self, room: RoomSession, now: float) -> None:
         """Ask to be let in again while the room needs it, and stop if it goes on without."""
@@ -482,6 +479,7 @@ class Session:
 
     def _close(self, ended: ev.Ended) -> None:
         self._ended = ended
+        self._effects += self._keeping.over(ended)
         self._effects += self._readmission.close()
         if self._host is not None:
             self._host.close()
@@ -491,5 +489,8 @@ class Session:
         self._effects.append(ev.Tell(event))
 
     def _drain(self) -> list[ev.Effect]:
+        if self._ended is None:
+            kept = self._keeping.due(self._me, self._room, self._invites.own, self._comeback)
+            self._effects = [*kept, *self._effects]
         effects, self._effects = self._effects, []
         return self._link.performed(effects)

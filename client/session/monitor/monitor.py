@@ -287,10 +287,11 @@ class Monitor(Feature):
         fresh = self._fresh.until(others, host=self._members.host) > now
         return not fresh and any(others.get(leaf) for leaf in ahead)
 
-    def heard_recently(self, leaf: int, now: float) -> bool:
+    def heard_recently(self, leaf: int, now: float, since: float = 0.0) -> bool:
         if leaf not in self._members.others:
             return leaf == self.room.membership.own_leaf
-        return now - self._members.last_heard(leaf) <= self._members.span(FRESH)
+        fresh = now - self._members.last_heard(leaf) <= self._members.span(FRESH)
+        return fresh and (not since or self._members.heard.get(leaf, 0.0) > since)
 
     def broadcast_received(self, blob: bytes, now: float) -> bool:
         payload = self._heartbeats.uncover(blob, now)

@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 from snugroom import environment
 
-_START_TIME: Final = 20.0
+_START_TIME: Final = 60.0
 _ANSWER_TIME: Final = 10.0
 _STOP_TIME: Final = 10.0
 _OUTPUT_TIME: Final = 2.0

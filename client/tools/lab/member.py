@@ -82,7 +82,7 @@ class RecordingCrypto:
             self._member.refused[type(error).__name__] += 1
             raise
         member = self._member
-        name = member.connection.session.name_of(opened.leaf) or "somebody"
+        name = member.connection.session.names.get(opened.leaf) or "somebody"
         member.opened[name, kind] += 1
         member.last_opened[name] = asyncio.get_running_loop().time()
         if not self._truth.holds(name, kind, opened.frame):

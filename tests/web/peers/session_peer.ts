@@ -9,6 +9,7 @@ import { type Bytes, type Rng, utf8 } from "../../../client/web/src/crypto/bytes
 import { SnugCryptoError, ValidationError } from "../../../client/web/src/crypto/errors";
 import { H } from "../../../client/web/src/crypto/kdf";
 import { FutureEpochError } from "../../../client/web/src/crypto/media/keys";
+import { MemberRecoveryData, type MemberRecord } from "../../../client/web/src/crypto/entry/memberRecovery";
 import { HostRecoveryData } from "../../../client/web/src/crypto/entry/recovery";
 import type { Kind } from "../../../client/web/src/crypto/media/clearHeader";
 import { decodeContacts } from "../../../client/web/src/session/entry/contacts";
@@ -63,7 +64,24 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)]));
 }
 
+/** What devices keep, as a browser stores it, by number. */
+const kept: (MemberRecord | null)[] = [];
+
+/** Store it, and read it back. */
+function keep(data: MemberRecoveryData | null): Json {
+  const record = data === null ? null : structuredClone(data.record());
+  kept.push(record);
+  return { type: "Keep", kept: kept.length - 1, rest: plain(record?.rest ?? null) };
+}
+
+async function keptAt(at: unknown): Promise<MemberRecoveryData> {
+  const record = kept[Number(at)];
+  if (record == null) throw new Error("nothing was kept");
+  return await MemberRecoveryData.from(record);
+}
+
 const effectOut = (effect: Effect): unknown => {
+  if (effect.type === "Keep") return keep(effect.data);
   if (effect.type === "Transmit") return { ...effect, message: clientCodec.encode(effect.message) };
   if (effect.type === "MediaTransport") return { ...effect, transport: serverCodec.encode(effect.transport) };
   return plain(effect);
@@ -148,7 +166,8 @@ function look(from: unknown, path: readonly unknown[]): unknown {
 
 const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
   host: async (request) => {
-    const facts = { ...(request["facts"] as Json), ...(await common(request)) };
+    const facts: Json = { ...(request["facts"] as Json), ...(await common(request)) };
+    if (facts["again"] !== undefined) facts["again"] = await keptAt(facts["again"]);
     return started(request, await Session.host(facts as unknown as Parameters<typeof Session.host>[0]));
   },
   join: async (request) => {
@@ -159,6 +178,8 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
     const kept = await HostRecoveryData.decode(read(request["kept"]) as Bytes);
     return started(request, await Session.rejoinAsHost(kept, await common(request)));
   },
+  comeBack: async (request) =>
+    started(request, await Session.comeBack(await keptAt(request["kept"]), await common(request))),
   kept: (request) => ({ value: plain(session(request).kept()?.encode() ?? null) }),
   handle: async (request) => {
     const one = session(request);

@@ -102,9 +102,14 @@ export class Reader {
     return textOf(this.prefixed(size));
   }
 
+  /** The number of bytes that remain. */
+  get left(): number {
+    return this.#data.length - this.#at;
+  }
+
   /** Read all remaining bytes. */
   rest(): Bytes {
-    return this.take(this.#data.length - this.#at);
+    return this.take(this.left);
   }
 
   /** Check that no bytes remain. */

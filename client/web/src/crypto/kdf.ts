@@ -85,6 +85,12 @@ export function privateKey(
   return subtle.importKey("pkcs8", concat(Uint8Array.from(head), secret), curve, extractable, uses);
 }
 
+/** A key pair whose secret half is not extractable. */
+export interface KeyHandle {
+  readonly key: CryptoKey;
+  readonly public: Bytes;
+}
+
 /**
  * An Ed25519 key pair (RFC 8032). WebCrypto holds the secret half and does not export it.
  *
@@ -123,6 +129,16 @@ export class SigningKey {
   static async fresh(): Promise<SigningKey> {
     const pair = (await subtle.generateKey("Ed25519", false, ["sign", "verify"])) as CryptoKeyPair;
     return new SigningKey(pair.privateKey, new Uint8Array(await subtle.exportKey("raw", pair.publicKey)), null);
+  }
+
+  /** Return the key of which that is the `handle`. */
+  static of({ key, public: publicHalf }: KeyHandle): SigningKey {
+    return new SigningKey(key, publicHalf, null);
+  }
+
+  /** The key as the browser can store it, without letting anybody read it. */
+  get handle(): KeyHandle {
+    return { key: this.#key, public: this.public };
   }
 
   /** The secret half, 32 bytes. StateError if it was not kept. */

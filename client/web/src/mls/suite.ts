@@ -160,7 +160,7 @@ export function suiteWith(rng: Rng): CiphersuiteImpl {
 }
 
 /** Generate an Ed25519 key that is not extractable. UnsupportedError for another suite. */
-export async function generateSignatureKey(suite: number): Promise<SignatureKey> {
+export async function generateSignatureKey(suite: number): Promise<SigningKey> {
   ourSuite(suite);
   return SigningKey.fresh();
 }

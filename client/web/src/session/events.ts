@@ -4,6 +4,7 @@
  * Where Python has a sentence in English, this file has a `Sentence`, which the page words in its reader's language.
  */
 import type { Bytes } from "../crypto/bytes";
+import type { MemberRecoveryData } from "../crypto/entry/memberRecovery";
 import type { ClientMessage, HandleStream, ServerMessage, Transport } from "../wire/messages";
 import type { Sentence } from "../words/sentence";
 
@@ -319,6 +320,12 @@ export type Effect =
   | { readonly type: "Tell"; readonly event: Event }
   /** Write a file for the person. */
   | { readonly type: "Save"; readonly what: "evidence" | "report"; readonly data: Bytes }
+  /**
+   * Keep this for a return, in place of what was kept of this meeting, before the effects that follow.
+   *
+   * null: forget it.
+   */
+  | { readonly type: "Keep"; readonly data: MemberRecoveryData | null }
   | { readonly type: "MediaTransport"; readonly transport: Transport }
   /** The streams that others send now, as the server lists them. */
   | { readonly type: "RemoteStreams"; readonly streams: readonly HandleStream[] };

@@ -19,6 +19,8 @@ export interface Options {
   readonly reports: boolean;
   /** Host: the meeting's heartbeats go through a second server as well. */
   readonly mirror: boolean;
+  /** Tell the shell what to keep, so that the member can come back after its page has ended. */
+  readonly keep: boolean;
   /** Save evidence without a request when the server drops us, and whether to include names. */
   readonly evidence: boolean;
   readonly evidenceNames: boolean;
@@ -33,6 +35,7 @@ export const OPTIONS: Options = {
   showIdentity: false,
   reports: false,
   mirror: false,
+  keep: false,
   evidence: false,
   evidenceNames: false,
   patience: 60,

@@ -21,6 +21,7 @@ import type { Participant } from "./hub";
 import { Hub, ORIGIN } from "./hub";
 import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
 import { RejoinLobby } from "../../../../client/web/src/session/entry/recovery";
+import { standing } from "../../../../client/web/src/session/kernel/entering";
 import { Session } from "../../../../client/web/src/session/kernel/session";
 import type { HostFacts } from "../../../../client/web/src/session/kernel/sessionFacts";
 import { seeded } from "./rooms";
@@ -421,7 +422,8 @@ test("a member out of step continues only from what it knows", async () => {
   const lobby = await RejoinLobby.begin({
     link: Invite.parse(link),
     name: "Bo",
-    old,
+    standing: () => standing(old),
+    rejoinKeys: old.membership.rejoinKeys,
     makePackage: () => Promise.reject(new Error("not asked")),
     psks: new Map(),
     first: null,

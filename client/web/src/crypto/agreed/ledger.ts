@@ -11,7 +11,7 @@ import { H } from "../kdf";
 
 /** Number of slots during which a ticket is fresh, and over which rejoins of one leaf are counted. */
 export const REJOIN_SLOTS = 64;
-export const REJOINS_MAX = 3;
+export const REJOINS_MAX = 16;
 export const LEDGER_KEYS_MAX = 4096;
 
 /** Record of one rejoin. */

@@ -78,6 +78,11 @@ export class GuestLobby {
     return guest;
   }
 
+  /** Seconds between two posts of the same knock. */
+  protected get every(): number {
+    return KNOCK_EVERY;
+  }
+
   /** Return a fresh KeyPackage, to knock with. */
   protected makePackage(now: number): Promise<mls.KeyPackageBundle> {
     return this.#makePackage(now);
@@ -118,7 +123,7 @@ export class GuestLobby {
     await this.connections.stayIn(new Set([today]), now);
     if (!this.connections.entered.has(today) || this.entry !== null) return;
     const newest = this.sent.at(-1);
-    if (newest !== undefined && newest.day === today && now - newest.postedAt >= KNOCK_EVERY) {
+    if (newest !== undefined && newest.day === today && now - newest.postedAt >= this.every) {
       newest.postedAt = now;
       await this.connections.post(today, newest.knock);
     }

@@ -30,7 +30,7 @@ export const COMMIT_STEP = 1.5;
 export const PATIENCE = 15;
 /** Requests that a member remembers, and minimum seconds between two requests of one member. */
 export const REQUESTS_MAX = 16;
-export const REQUEST_EVERY = 5;
+export const REQUEST_EVERY = 1;
 /** The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down. */
 export const FIRST_NUMBER = 1_000_000;
 /** Seconds between two commits of a member that shows that no host commits (SNUG-9). */

@@ -38,7 +38,7 @@ export const CARD_EVERY = 0.5;
 /** Replies that are kept for newcomers who lost their connection before the reply arrived. */
 export const REPLIES_KEPT = 64;
 /** Minimum seconds between two rejoin requests of one member that count. */
-export const REJOIN_EVERY = 5;
+export const REJOIN_EVERY = 1;
 
 interface Asked {
   readonly knock: lobby.OpenedKnock;

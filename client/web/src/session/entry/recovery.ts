@@ -11,6 +11,7 @@ import * as invite from "../../crypto/entry/invite";
 import type * as lobby from "../../crypto/entry/lobby";
 import type { SigningKey } from "../../crypto/kdf";
 import { X25519Key } from "../../crypto/primitives";
+import type { Standing } from "../../crypto/entry/memberRecovery";
 import * as recovery from "../../crypto/entry/recovery";
 import { Ledger } from "../../crypto/agreed/ledger";
 import { ANY_HOST, type Policy, RejoinTicket } from "../../crypto/agreed/roomState";
@@ -22,12 +23,17 @@ import type { Effect } from "../events";
 import { type Entry, GuestLobby } from "./guest";
 import { ATTENDANTS_MAX, PATIENCE } from "./helper";
 import { LobbyConnections } from "./lobbyConnections";
-import { policyOf } from "../kernel/membership";
+import { policyOf, SUITE } from "../kernel/membership";
+import type { RejoinKeys } from "../kernel/rejoinKeys";
 import { leafView, ticketOf } from "../kernel/views";
 import type { Room } from "../kernel/ports";
 import * as sentences from "../catalogue/sentences";
 
+/** Seconds between two posts: of a host that has crashed, and of a member that asks to be let in again. */
 export const SEEK_EVERY = 3;
+const ASK_EVERY = 1;
+/** Seconds in the lobby before members are asked while a host may be there. */
+const HOST_FIRST = 3;
 /** Requests with an earlier ticket whose answers still count. */
 const EARLIER_MAX = 16;
 /** Seconds after which a member that is not let in makes another ticket, of the slot that it then knows. */
@@ -35,7 +41,7 @@ export const TICKET_FOR = 120;
 /** Seconds for which one member is asked to let us back in, before the next. */
 export const HELPER_WAIT = 6;
 /** Seconds for which a member that asks to be let in again counts as waiting. */
-export const LEVEL_FOR = 3 * SEEK_EVERY;
+export const LEVEL_FOR = 9;
 /** Seconds until a member that could not be let back in yet asks again. */
 export const REFUSED_WAIT = 30;
 
@@ -51,7 +57,9 @@ interface Again {
 export interface RejoinFacts {
   readonly link: invite.Invite;
   readonly name: string;
-  readonly old: Room;
+  /** The membership, which may go on meanwhile, and its keys. */
+  readonly standing: () => Standing;
+  readonly rejoinKeys: RejoinKeys;
   /** Takes a time, the ticket's nonce (16 bytes) and the leaf that may commit it. */
   readonly makePackage: (now: number, nonce: Bytes, by: number) => Promise<mls.KeyPackageBundle>;
   readonly psks: mls.Psks;
@@ -65,7 +73,8 @@ export interface RejoinFacts {
 export class RejoinLobby extends GuestLobby {
   /** The leaf of the member that let us in, if it was one of them. */
   helpedBy: number | null = null;
-  readonly #old: Room;
+  readonly #standing: () => Standing;
+  readonly #keys: RejoinKeys;
   readonly #packageFor: RejoinFacts["makePackage"];
   /** Leaves that may be asked in the lobby, the last helper first; and the number of requests so far. */
   readonly #helpers: readonly number[];
@@ -78,19 +87,20 @@ export class RejoinLobby extends GuestLobby {
   /** Our requests to members with the current ticket, the newest last, and some with earlier ones. */
   #asked: Again[] = [];
   #earlier: readonly Again[] = [];
-  /** When we last posted; initially the time of creation, because a host may be quicker. */
-  #postedAt: number;
+  /** Seconds that a host has before we ask members; and when we ask next. */
+  readonly #first: number;
+  #askAt: number;
   #made: { readonly at: number; readonly bundle: mls.KeyPackageBundle } | null = null;
 
   static async begin(facts: RejoinFacts): Promise<RejoinLobby> {
     const lobby = new RejoinLobby(facts);
-    await lobby.connections.go(facts.old.here.origin);
+    await lobby.connections.go(facts.standing().fields.origin);
     await lobby.tick(facts.now);
     return lobby;
   }
 
   private constructor(facts: RejoinFacts) {
-    const { link, name, old, psks, first, now, rng = systemRng } = facts;
+    const { link, name, psks, first, now, rng = systemRng } = facts;
     super({
       link,
       name,
@@ -101,18 +111,22 @@ export class RejoinLobby extends GuestLobby {
       rng,
       makePackage: (at) => facts.makePackage(at, rng(16), ANY_HOST),
     });
-    this.#old = old;
+    this.#standing = facts.standing;
+    this.#keys = facts.rejoinKeys;
     this.#packageFor = facts.makePackage;
-    const { membership: m } = old;
-    const others = m.members().filter(({ leaf }) => leaf !== m.ownLeaf);
-    const asked = others.some(({ host }) => !host) ? others.filter(({ host }) => !host) : others; // hosts read the knock
-    const helpers = asked.slice(0, ATTENDANTS_MAX).map(({ leaf }) => leaf);
+    const old = facts.standing();
+    const helpers = old.helpers.slice(0, ATTENDANTS_MAX);
     this.#helpers = [
       ...helpers.filter((leaf) => leaf === first),
       ...helpers.filter((leaf) => leaf !== first),
     ];
-    this.#key = recovery.recoveryKey(old.doorKey.seed);
-    this.#postedAt = now;
+    this.#key = recovery.recoveryKey(old.fields.doorSeed);
+    this.#first = old.others.some(({ key }) => old.isHost(key)) ? HOST_FIRST : 0;
+    this.#askAt = now + this.#first;
+  }
+
+  protected override get every(): number {
+    return ASK_EVERY;
   }
 
   /** One nonce for hosts and members: it admits us once, so that a late answer cannot remove us again. */
@@ -130,9 +144,9 @@ export class RejoinLobby extends GuestLobby {
     if (this.#refusedAt !== null && now - this.#refusedAt < REFUSED_WAIT) return;
     await super.tick(now);
     const today = invite.dayOf(now);
-    const waited = now - this.#postedAt >= SEEK_EVERY;
-    if (!this.connections.entered.has(today) || this.entry !== null || !waited || this.#helpers.length === 0) return;
-    this.#postedAt = now;
+    const due = now >= this.#askAt && this.#helpers.length > 0;
+    if (!this.connections.entered.has(today) || this.entry !== null || !due) return;
+    this.#askAt = now + ASK_EVERY;
     await this.makePackage(now);
     let last = this.#asked.at(-1);
     if (last === undefined || now - last.at >= HELPER_WAIT) last = await this.#askNext(now);
@@ -197,19 +211,19 @@ export class RejoinLobby extends GuestLobby {
 
   protected override keyOf(group: mls.Group): SigningKey | null {
     const leaf = group.member(group.ownLeaf);
-    return leaf === null ? null : this.#old.membership.rejoinKeys.requested(leafView(leaf).rejoinKey);
+    return leaf === null ? null : this.#keys.requested(leafView(leaf).rejoinKey);
   }
 
   /** Begin another stay: new tickets ask for its rejoin key, and late answers to earlier ones count. */
   beginAgain(now: number): void {
     this.#made = null;
     this.#refusedAt = null;
-    this.#postedAt = now;
+    this.#askAt = now + this.#first;
   }
 
   /** Return whether these requests are for that membership. */
   isFor(room: Room): boolean {
-    return this.#old === room;
+    return this.#keys === room.membership.rejoinKeys;
   }
 
   /**
@@ -234,14 +248,12 @@ export class RejoinLobby extends GuestLobby {
 
   /** Note a member that asks to be let in again, if its ticket is of our slot and chain. */
   async #waitsToo(said: recovery.RejoinRequest, now: number): Promise<void> {
-    const { membership: m } = this.#old;
+    const { groupId, slot, chain, members } = this.#standing().fields;
     try {
-      const made = await mls.KeyPackageIn.decode(said.keyPackage).verify(m.group.suite, Math.floor(now));
+      const made = await mls.KeyPackageIn.decode(said.keyPackage).verify(SUITE, Math.floor(now));
       const ticket = RejoinTicket.decode(ticketOf(made) ?? new Uint8Array());
-      const { slot, chain } = m.journal;
-      if (!same(ticket.groupId, m.group.groupId) || ticket.slot !== slot || !same(ticket.chain, chain)) return;
-      const leaf = m.leafOf(made.leafNode.signatureKey);
-      if (leaf !== null) this.#level.set(leaf, now);
+      if (!same(ticket.groupId, groupId) || ticket.slot !== slot || !same(ticket.chain, chain)) return;
+      for (const { leaf, key } of members) if (same(key, made.leafNode.signatureKey)) this.#level.set(leaf, now);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
     }
@@ -253,11 +265,11 @@ export class RejoinLobby extends GuestLobby {
    * A removed member can answer as well, in a room that goes on from an epoch before its removal.
    */
   override fits(answer: lobby.Answer, group: mls.Group): boolean {
-    const { membership: m, doorKey, number } = this.#old;
-    const before = m.ledger;
+    const old = this.#standing().fields;
+    const before = old.ledger;
     let after: Ledger;
     try {
-      if (!same(policyOf(group).hostPublic, m.policy.hostPublic)) return false;
+      if (!same(policyOf(group).hostPublic, old.policy.hostPublic)) return false;
       after = Ledger.decode(answer.ledger);
     } catch (error) {
       if (error instanceof SnugCryptoError) return false;
@@ -265,15 +277,15 @@ export class RejoinLobby extends GuestLobby {
     }
     const here = group.members().map(({ leafNode }) => leafNode.signatureKey);
     return (
-      same(group.groupId, m.group.groupId) &&
-      same(answer.doorSeed, doorKey.seed) &&
-      same(answer.number, number) &&
-      answer.slot > m.journal.slot &&
-      group.epoch > m.group.epoch &&
+      same(group.groupId, old.groupId) &&
+      same(answer.doorSeed, old.doorSeed) &&
+      same(answer.number, old.number) &&
+      answer.slot > old.slot &&
+      group.epoch > old.epoch &&
       within(before.keys, after.keys) &&
       within(before.revoked, after.revoked) &&
       within(before.used, after.used) &&
-      here.every((key) => !before.keys.has(hex(key)) || m.leafOf(key) !== null)
+      here.every((key) => !before.keys.has(hex(key)) || old.members.some((member) => same(member.key, key)))
     );
   }
 }

@@ -2,6 +2,7 @@
 import { type Bytes, hex, type Rng, utf8 } from "../../crypto/bytes";
 import { type HostSeed, Invite, linkPsk, roomNumber } from "../../crypto/entry/invite";
 import { H, SigningKey } from "../../crypto/kdf";
+import { MemberRecoveryData, Standing } from "../../crypto/entry/memberRecovery";
 import { HostRecoveryData } from "../../crypto/entry/recovery";
 import { checkText, normalized } from "../../crypto/agreed/names";
 import { Ledger } from "../../crypto/agreed/ledger";
@@ -11,6 +12,7 @@ import type { Entry } from "../entry/guest";
 import { RejoinLobby } from "../entry/recovery";
 import type { Me } from "./me";
 import { Membership } from "./membership";
+import type { RejoinKeys } from "./rejoinKeys";
 import type { RoomSession } from "./room";
 
 /** A new membership, and the keys of its room at the server. */
@@ -96,21 +98,72 @@ export interface RejoinFacts extends Common {
  * All tickets of one stay there bring the same new rejoin key, and are signed with it too: if the answer to one of them
  * is withheld, the next one still counts.
  */
-export async function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts: RejoinFacts): Promise<RejoinLobby> {
-  const { membership: m } = room;
+export function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts: RejoinFacts): Promise<RejoinLobby> {
+  const { rejoinKeys } = room.membership;
+  const isStuck = (): boolean => room.stuckAt !== null;
+  return toMembers({ me, standing: () => standing(room), rejoinKeys, link, isStuck }, facts);
+}
+
+/** Ask the members to let us in again, with what our device has kept. */
+export function comebackLobby(me: Me, kept: MemberRecoveryData, rejoinKeys: RejoinKeys, facts: RejoinFacts): Promise<RejoinLobby> {
+  const { standing, invite: link } = kept.fields;
+  return toMembers({ me, standing: () => standing, rejoinKeys, link, isStuck: () => false }, facts);
+}
+
+interface Asking {
+  readonly me: Me;
+  readonly standing: () => Standing;
+  readonly rejoinKeys: RejoinKeys;
+  readonly link: Invite;
+  readonly isStuck: () => boolean;
+}
+
+function toMembers({ me, standing, rejoinKeys, link, isStuck }: Asking, facts: RejoinFacts): Promise<RejoinLobby> {
   const makePackage = (at: number, nonce: Bytes, by: number): Promise<mls.KeyPackageBundle> => {
-    const { slot, chain } = m.journal;
-    const stuck = room.stuckAt !== null;
-    const ticket = new RejoinTicket({ groupId: m.group.groupId, slot, chain, nonce, stuck, by });
-    return me.package(at, m.rejoinKeys.request, ticket, m.rejoinKeys.ticketSigners());
+    const { groupId, slot, chain } = standing().fields;
+    const ticket = new RejoinTicket({ groupId, slot, chain, nonce, stuck: isStuck(), by });
+    return me.package(at, rejoinKeys.request, ticket, rejoinKeys.ticketSigners());
   };
-  const servers = m.policy.origins;
+  const { origin, secret, hostPublic, index, token } = link;
+  const servers = standing().fields.policy.origins;
   return RejoinLobby.begin({
-    link: new Invite(link.origin, link.secret, link.hostPublic, link.index, link.token, servers),
+    link: new Invite(origin, secret, hostPublic, index, token, servers),
     name: me.name,
-    old: room,
+    standing,
+    rejoinKeys,
     makePackage,
     ...facts,
+  });
+}
+
+/** Return the membership as our requests to be let in again name it. */
+export function standing({ membership: m, number, doorKey, here }: RoomSession): Standing {
+  return new Standing({
+    groupId: m.group.groupId,
+    epoch: m.group.epoch,
+    slot: m.journal.slot,
+    chain: m.journal.chain,
+    number,
+    doorSeed: doorKey.seed,
+    policy: m.policy,
+    ledger: m.ledger,
+    ownLeaf: m.ownLeaf,
+    members: m.group.members().map(({ leaf, leafNode }) => ({ leaf, key: leafNode.signatureKey })),
+    origin: here.origin,
+  });
+}
+
+/** Return what a device keeps for `comebackLobby`. */
+export function memberRecoveryData(me: Me, room: RoomSession, invite: Invite): MemberRecoveryData {
+  const { rejoinKeys } = room.membership;
+  return new MemberRecoveryData({
+    name: me.name,
+    signature: me.key,
+    rejoinKeys: rejoinKeys.all(),
+    requests: rejoinKeys.requestCount,
+    invite,
+    standing: standing(room),
+    hostKeys: room.hostKeys,
   });
 }
 

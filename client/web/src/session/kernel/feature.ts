@@ -112,8 +112,8 @@ export class Feature {
     return false;
   }
 
-  /** Return whether data signed by this leaf has arrived in the last seconds. */
-  heardRecently(_leaf: number, _now: number): boolean {
+  /** Return whether data signed by this leaf has arrived in the last seconds, and after `since`. */
+  heardRecently(_leaf: number, _now: number, _since: number): boolean {
     return false;
   }
 

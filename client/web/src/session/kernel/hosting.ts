@@ -1,10 +1,57 @@
 /** A host's lobby, brought up to date with the room after every input. */
 import { Mode } from "../../crypto/agreed/roomState";
+import type { ServerMessage } from "../../wire/messages";
+import * as clocks from "../entry/clocks";
+import { FIRST_NUMBER } from "../entry/helper";
 import type { HostLobby } from "../entry/lobby";
+import { NOT_LET_IN } from "../entry/refusals";
 import type { Event, InputOf } from "../events";
 import type { Admissions } from "./admissions";
 import type { MeetingInvites } from "./meetingInvites";
+import type { Readmission } from "./readmission";
 import type { RoomSession } from "./room";
+import { Monitor } from "../monitor/monitor";
+
+/** Process a message in a lobby where we are a host; return what the person is told, if anything. */
+export async function inLobby(
+  host: HostLobby,
+  room: RoomSession,
+  readmission: Readmission,
+  invites: MeetingInvites,
+  { day, message, now }: { readonly day: number; readonly message: ServerMessage; readonly now: number },
+): Promise<Event | null> {
+  const left = await host.received(day, message, room.membership, now);
+  switch (left?.type) {
+    case "Knocked":
+      if (room.membership.policy.mode === Mode.WAVE_IN && !left.older)
+        await decide(host, room, readmission, left.knock, true, now);
+      return { ...left, label: invites.book.label(left.invite) };
+    case "RejoinIntent":
+      await room.queue(left, now);
+      return null;
+    case "RecoveryMessage":
+    case "Card":
+      return await readmission.messagePosted(day, left, room, now);
+    case "ClockReport":
+      return clocks.report(left.at - now, room.feature(Monitor).clocks);
+    default:
+      return null;
+  }
+}
+
+/** Let a newcomer or a host in (the room commits it, and `Admissions` has the result), or refuse. */
+export async function decide(
+  host: HostLobby,
+  room: RoomSession,
+  readmission: Readmission,
+  knock: number,
+  admit: boolean,
+  now: number,
+): Promise<void> {
+  if (knock >= FIRST_NUMBER) readmission.decide(knock, admit, room, now);
+  else if (admit) await room.queue(host.admit(knock, now), now);
+  else await host.refuse(knock, NOT_LET_IN, now);
+}
 
 /** Answer newcomers, and close the invites that are over; return the links that were made. */
 export async function serve(

@@ -19,11 +19,14 @@ interface NewLeaf {
 /** A participant's own leaf data: one signature key for one meeting. */
 export class Me {
   readonly #rng: Rng;
-  readonly #key: mls.SignatureKey;
 
-  private constructor(readonly name: string, key: mls.SignatureKey, rng: Rng) {
-    this.#key = key;
+  private constructor(readonly name: string, readonly key: SigningKey, rng: Rng) {
     this.#rng = rng;
+  }
+
+  /** Return leaf data with a signature key that the device has kept. */
+  static again(name: string, key: SigningKey, rng: Rng): Me {
+    return new Me(checkName(name), key, rng);
   }
 
   /** Return new leaf data; ValidationError("SNUG-11") if the name is not allowed. */
@@ -32,7 +35,7 @@ export class Me {
   }
 
   get public(): Bytes {
-    return this.#key.public;
+    return this.key.public;
   }
 
   /** Return a new leaf's rejoin key, and a function of the time that makes KeyPackages for that leaf. */
@@ -53,7 +56,7 @@ export class Me {
     signers: readonly SigningKey[] = [],
   ): Promise<mls.KeyPackageBundle> {
     return mls.createKeyPackage(SUITE, {
-      signatureKey: this.#key,
+      signatureKey: this.key,
       identity: new roomState.Identity(this.name).encode(),
       supports: [roomState.POLICY_EXTENSION, roomState.REJOIN_EXTENSION, roomState.REJOIN_KEY_EXTENSION],
       lifetime: { notBefore: Math.floor(now) - SKEW, notAfter: Math.floor(now) + PACKAGE_LIFETIME },

@@ -42,7 +42,7 @@ export class MeetingInvites {
 
   /** Record the open invite of a new meeting. */
   opened(): InviteMade {
-    this.#open = 0;
+    this.#open = this.own.index;
     this.book.first(this.own.hostPublic);
     return inviteMade(this.own);
   }

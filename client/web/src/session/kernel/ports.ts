@@ -36,8 +36,8 @@ export interface Members {
   readonly rank: number;
   /** Check that we are a host; CommandError if not. */
   hostOnly(): void;
-  /** Return whether data signed by this leaf has arrived in the last seconds. */
-  heardRecently(leaf: number, now: number): boolean;
+  /** Return whether data signed by this leaf has arrived in the last seconds, and after `since`. */
+  heardRecently(leaf: number, now: number, since?: number): boolean;
 }
 
 /** The server that has the room now, and the room's keys there (protocol section 12). */
@@ -155,6 +155,8 @@ export interface Course {
   readonly stuckAt: number | null;
   /** Whether this membership cannot go on, as members have signed or we have found ourselves. */
   readonly needsRejoin: boolean;
+  /** When a connection last left the room, by the server's word. */
+  leftAt: number;
   /** Whether we ask to be let in again: we need to, or the server keeps the others' slot from us. */
   readonly seeksReadmission: boolean;
   /** Whether we have proposed our own removal. */

@@ -45,6 +45,22 @@ export class RejoinKeys {
     this.#own = own;
   }
 
+  /** Return the keys that a device has kept: `all()`, the last `requests` of which tickets ask for. */
+  static restored(keys: readonly SigningKey[], requests: number): RejoinKeys {
+    const [own, ...others] = keys.slice(0, keys.length - requests);
+    if (own === undefined) throw new StateError("the leaf's own rejoin key is missing");
+    const known = new RejoinKeys(own);
+    known.#before = others[0] ?? null;
+    known.#out = others.slice(1).map((rejoinKey) => ({ rejoinKey, ends: new Set(), signed: true }));
+    known.#requests = keys.slice(keys.length - requests);
+    return known;
+  }
+
+  /** How many of `all()`, at its end, tickets ask for. */
+  get requestCount(): number {
+    return this.#requests.length;
+  }
+
   /** Return the keys that our leaf may have in the others' tree: at most TICKET_SIGNATURES_MAX. */
   all(): SigningKey[] {
     const before = this.#before === null ? [] : [this.#before];

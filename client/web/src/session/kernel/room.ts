@@ -33,6 +33,8 @@ import { Sync } from "./sync";
 
 /** Seconds that a leaver waits for another member to commit its removal. */
 export const SELF_REMOVE_WAIT = 2;
+/** Seconds for which members expect a host whose connection may have broken in the lobby. */
+const LEFT_FOR = 20;
 export interface RoomFacts {
   readonly origin: string;
   readonly doorKey: SigningKey;
@@ -54,6 +56,7 @@ export class RoomSession implements Room {
   readonly effects: Effect[] = [];
   /** Set when this membership cannot continue: the facade rejoins with a ticket. */
   needsRejoin = false;
+  leftAt = 0;
   isReplaced = false;
   /** Whether the connection ends because we go on elsewhere by ourselves. */
   leavesServer = false;
@@ -237,15 +240,20 @@ export class RoomSession implements Room {
     return this.membership.members().filter(({ leaf, host }) => leaf < own && host === alike).length;
   }
 
-  /** Return whether the tree has no host, or no host has been active lately. */
+  /**
+   * Return whether the tree has no host, or no host has been active lately.
+   *
+   * Nor since a connection has left the room, as the server says: it can have been the host's, which may come back at
+   * once. The server decides nothing by that: members wait in the lobby a little sooner.
+   */
   hostless(now: number): boolean {
     const hosts = this.membership.members().filter(({ host }) => host);
-    return !hosts.some(({ leaf }) => this.heardRecently(leaf, now));
+    const since = now - this.leftAt < LEFT_FOR ? this.leftAt : 0;
+    return !hosts.some(({ leaf }) => this.heardRecently(leaf, now, since));
   }
 
-  /** Return whether data signed by this leaf has arrived in the last seconds. */
-  heardRecently(leaf: number, now: number): boolean {
-    return this.features.some((feature) => feature.heardRecently(leaf, now));
+  heardRecently(leaf: number, now: number, since = 0): boolean {
+    return this.features.some((feature) => feature.heardRecently(leaf, now, since));
   }
 
   /** Whether no intent is queued, no commit is under way and we are not stuck. */

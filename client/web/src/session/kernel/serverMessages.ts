@@ -106,7 +106,10 @@ export class ServerMessages {
         this.#room.perform({ type: "RemoteStreams", streams: message.streams });
         for (const feature of this.#features) await feature.streams(message.streams, now);
         break;
-      default: // no member has signed arrivals and departures of handles
+      case "left":
+        this.#room.leftAt = now;
+        break;
+      default: // no member has signed arrivals of handles
     }
   }
 

@@ -8,6 +8,7 @@
 import { type Bytes, type Rng, systemRng } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import { canonicalOrigin, HostKeys, HostSeed, Invite } from "../../crypto/entry/invite";
+import type { MemberRecoveryData } from "../../crypto/entry/memberRecovery";
 import type { HostRecoveryData } from "../../crypto/entry/recovery";
 import { MIRROR, Mode, type Policy, REPORTS } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
@@ -16,15 +17,13 @@ import { build as buildFeatures } from "../features/build";
 import { CollectedEvidence } from "../features/collectedEvidence";
 import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import type { Frames } from "./frames";
-import * as clocks from "../entry/clocks";
 import { type Entry, GuestLobby } from "../entry/guest";
-import { FIRST_NUMBER } from "../entry/helper";
 import { HostLobby } from "../entry/lobby";
-import { NOT_LET_IN } from "../entry/refusals";
 import { Admissions } from "./admissions";
 import { RepeatedAlarms } from "./alarms";
-import { type Arrival, enterMeeting, foundMeeting, recoveryData } from "./entering";
+import { type Arrival, comebackLobby, enterMeeting, foundMeeting, recoveryData } from "./entering";
 import * as hosting from "./hosting";
+import { Comeback, Keeping } from "./keeping";
 import { Me } from "./me";
 import { inviteMade, MeetingInvites } from "./meetingInvites";
 import { OPTIONS, type Options } from "../options";
@@ -58,6 +57,8 @@ export class Session {
   #guest: Guest | null = null;
   readonly #reentry: Reentry;
   #kept: HostRecoveryData | null = null;
+  #comeback: Comeback | null = null;
+  readonly #keeping: Keeping;
   #ended: Ended | null = null;
   readonly #link: ServerLink;
   #publish: InputOf<"Publish"> | null = null;
@@ -74,6 +75,7 @@ export class Session {
     this.#readmission = new Readmission(rng);
     this.#reentry = new Reentry(rng);
     this.#options = options;
+    this.#keeping = new Keeping(options.keep);
     this.#rng = rng;
   }
 
@@ -87,9 +89,11 @@ export class Session {
   static async host(facts: HostFacts): Promise<Session> {
     const { origin, servers = [], name, title = "", admission = "ask", openInvite = true, now } = facts;
     const { options = OPTIONS, rng = systemRng } = facts;
+    const again = facts.again?.fields ?? null;
     const me = await Me.make(name, rng);
-    const seed = await HostSeed.fromRandom(rng);
-    const link = seed.invite(origin, rng(16), 0, servers.map(canonicalOrigin));
+    const seed = again?.hostKeys?.current ?? (await HostSeed.fromRandom(rng));
+    const { secret, index } = again?.hostKeys ? again.invite : { secret: rng(16), index: 0 };
+    const link = seed.invite(origin, secret, index, servers.map(canonicalOrigin));
     const session = new Session(me, link, options, rng, now, true);
     const mode = admission === "all" ? Mode.WAVE_IN : Mode.ASK;
     const flags = (options.reports ? REPORTS : 0) | (options.mirror ? MIRROR : 0);
@@ -133,6 +137,19 @@ export class Session {
     session.#kept = kept;
     const leaf = { ...(await me.newLeaf()), psks: session.#invites.psks };
     session.#guest = await HostReturnLobby.open({ kept, ...leaf, now, rng });
+    await session.#collect(now);
+    return session;
+  }
+
+  /** Come back as the same member, with what the device has kept (the effect `Keep`, SNUG-8). */
+  static async comeBack(kept: MemberRecoveryData, facts: Common): Promise<Session> {
+    const { options = OPTIONS, now, rng = systemRng } = facts;
+    const me = Me.again(kept.fields.name, kept.fields.signature, rng);
+    const session = new Session(me, kept.fields.invite, options, rng, now);
+    const comeback = await Comeback.begin(kept);
+    const { psks } = session.#invites;
+    session.#guest = await comebackLobby(me, kept, comeback.keys, { psks, first: null, now, rng });
+    session.#comeback = comeback;
     await session.#collect(now);
     return session;
   }
@@ -259,14 +276,11 @@ export class Session {
     switch (what.type) {
       case "Admit":
       case "Refuse":
-        return await this.#decide(this.#asHost(), room, what.knock, what.type === "Admit", now);
+        return await hosting.decide(this.#asHost(), room, this.#readmission, what.knock, what.type === "Admit", now);
       case "NewInvite":
       case "ListInvites":
-      case "Revoke": {
-        const result = hosting.aboutInvites(what, this.#asHost(), room, this.#invites);
-        if (result !== null) this.#tell(result);
-        return;
-      }
+      case "Revoke":
+        return this.#told(hosting.aboutInvites(what, this.#asHost(), room, this.#invites));
       default:
         return await carryOut(room, what, now);
     }
@@ -280,37 +294,10 @@ export class Session {
       const said = await members.received(endpoint.day, message);
       if (typeof said !== "boolean") await this.#readmission.messagePosted(endpoint.day, said, room, now);
     } else if (this.#host !== null && room !== null && this.#guest === null)
-      await this.#inLobby(this.#host, room, endpoint.day, message, now);
+      this.#told(
+        await hosting.inLobby(this.#host, room, this.#readmission, this.#invites, { day: endpoint.day, message, now }),
+      );
     await this.#guest?.received(endpoint.day, message, now);
-  }
-
-  /** Process a message in a lobby where we are a host. */
-  async #inLobby(host: HostLobby, room: RoomSession, day: number, message: ServerMessage, now: number): Promise<void> {
-    const left = await host.received(day, message, room.membership, now);
-    switch (left?.type) {
-      case "Knocked":
-        this.#tell({ ...left, label: this.#invites.book.label(left.invite) });
-        if (room.membership.policy.mode === Mode.WAVE_IN && !left.older)
-          await this.#decide(host, room, left.knock, true, now);
-        return;
-      case "RejoinIntent":
-        return await room.queue(left, now);
-      case "RecoveryMessage":
-      case "Card": {
-        const asks = await this.#readmission.messagePosted(day, left, room, now);
-        if (asks !== null) this.#tell(asks);
-        return;
-      }
-      case "ClockReport":
-        this.#tell(clocks.report(left.at - now, room.feature(Monitor).clocks));
-    }
-  }
-
-  /** Let a newcomer or a host in (the room commits it, and `Admissions` has the result), or refuse. */
-  async #decide(host: HostLobby, room: RoomSession, knock: number, admit: boolean, now: number): Promise<void> {
-    if (knock >= FIRST_NUMBER) this.#readmission.decide(knock, admit, room, now);
-    else if (admit) await room.queue(host.admit(knock, now), now);
-    else await host.refuse(knock, NOT_LET_IN, now);
   }
 
   async #lost(endpoint: Endpoint, why: Sentence, now: number): Promise<void> {
@@ -407,7 +394,8 @@ export class Session {
     }
     const old = this.#room;
     const kept = this.#kept;
-    const hostKeys = old === null ? (kept?.hostKeys ?? null) : old.hostKeys;
+    const before = kept?.hostKeys ?? this.#comeback?.hostKeys ?? null; // our program's, before it ended
+    const hostKeys = old === null ? before : old.hostKeys;
     const room = await this.#makeRoom(arrival, hostKeys, now);
     this.#policy = null;
     this.#admissions.clear();
@@ -417,13 +405,14 @@ export class Session {
     this.#gather(old);
     if (old !== null || kept !== null) this.#effects.push({ type: "Disconnect", endpoint: ROOM });
     if (old !== null) await room.carryOver(old);
+    else if (this.#comeback !== null) room.membership.rejoinKeys.carryOver(this.#comeback.keys);
     room.feature(Monitor).letIn(now - entry.answer.at, old === null && kept !== null);
     this.#room = room; // media use the new keys from here on
     await room.feature(Reporting).take(entry.answer.admission);
     await room.start(guest.origin);
-    if (kept !== null && this.#host === null) {
-      await this.#becomeHost(kept.hostKeys, now);
-      const opened = kept.hostKeys.seeds.length === 1 ? null : this.#invites.keysChanged(room);
+    if (before !== null && this.#host === null && room.membership.isHost(room.membership.ownLeaf)) {
+      await this.#becomeHost(before, now);
+      const opened = before.seeds.length === 1 ? null : this.#invites.keysChanged(room);
       this.#tell(opened ?? inviteMade(this.#invites.own));
     }
     if (this.#publish !== null) await room.publish(this.#publish, now);
@@ -471,9 +460,14 @@ export class Session {
 
   #close(ended: Ended): void {
     this.#ended = ended;
+    this.#effects.push(...this.#keeping.over(ended));
     this.#effects.push(...this.#readmission.close());
     this.#host?.close();
     this.#gather(this.#host);
+  }
+
+  #told(event: Event | null): void {
+    if (event !== null) this.#tell(event);
   }
 
   #tell(event: Event): void {
@@ -481,6 +475,8 @@ export class Session {
   }
 
   #drain(): Effect[] {
+    if (this.#ended === null)
+      this.#effects.unshift(...this.#keeping.due(this.#me, this.#room, this.#invites.own, this.#comeback));
     return this.#link.performed(this.#effects.splice(0));
   }
 }

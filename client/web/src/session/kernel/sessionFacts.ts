@@ -1,5 +1,6 @@
 /** What a session is created from. */
 import type { Rng } from "../../crypto/bytes";
+import type { MemberRecoveryData } from "../../crypto/entry/memberRecovery";
 import type { Options } from "../options";
 
 /** What each of them needs. */
@@ -19,6 +20,8 @@ export interface HostFacts extends Common {
   /** Further invites to make. */
   readonly invites?: readonly { readonly label: string; readonly once: boolean }[];
   readonly openInvite?: boolean;
+  /** What a host's device has kept of a meeting that nobody is in: its links lead here then. */
+  readonly again?: MemberRecoveryData | null;
 }
 
 export interface JoinFacts extends Common {

@@ -287,10 +287,10 @@ export class Monitor extends Feature {
     return this.#fresh.until(others, host) <= now && ahead.some((leaf) => others.get(leaf) === true);
   }
 
-  override heardRecently(leaf: number, now: number): boolean {
+  override heardRecently(leaf: number, now: number, since = 0): boolean {
     const members = this.#members;
     if (!members.others.has(leaf)) return leaf === this.room.membership.ownLeaf;
-    return now - members.lastHeard(leaf) <= members.span(FRESH);
+    return now - members.lastHeard(leaf) <= members.span(FRESH) && (since === 0 || (members.heard.get(leaf) ?? 0) > since);
   }
 
   override async broadcastReceived(blob: Bytes, now: number): Promise<boolean> {
