@@ -28,6 +28,8 @@ class Heard:
     pitch: int | None
     sending: list[Event]
     late: float
+    #: Video frames that the other one sent of one layer, at most.
+    sent: int
 
     def standstill(self, most: float) -> float:
         """Seconds for which video may stand still, if on a machine with nothing else to do that is `most`.
@@ -95,10 +97,10 @@ def hold(
                 assert bo.status() == 0, bo.errors
                 ada.send({"leave": True})
                 assert ada.status() == 0, ada.errors
-                return _heard(ada, "Bo", late.longest), _heard(bo, "Ada", late.longest)
+                return _heard(ada, bo, "Bo", late.longest), _heard(bo, ada, "Ada", late.longest)
 
 
-def _heard(who: Process, of: str, late: float) -> Heard:
+def _heard(who: Process, other: Process, of: str, late: float) -> Heard:
     last = {e["stream"]: e for e in who.events("media") if e["from"] == of}
     recording = next(e["path"] for e in who.events("recording") if f"{of}-" in Path(e["path"]).name)
     times = [time for time, _ in recordings.read_video(recording)]
@@ -109,5 +111,7 @@ def _heard(who: Process, of: str, late: float) -> Heard:
     gap = max(b - a for a, b in pairwise([*times, max(end, times[-1])]))
     tones = recordings.pitch_of(recording)
     pitch = check.identity_of_pitch(tones[0][0]) if tones else None
-    sending = [e for e in who.events("sending") if e["stream"] == "video"]
-    return Heard(last["audio"], last["video"], len(times), gap, pitch, sending, late)
+    sending, others = ([e for e in each.events("sending") if e["stream"] == "video"] for each in (who, other))
+    return Heard(
+        last["audio"], last["video"], len(times), gap, pitch, sending, late, max(e["sealed"] for e in others)
+    )

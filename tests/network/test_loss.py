@@ -27,7 +27,7 @@ def stands(heard: Heard, identity: int) -> None:
     assert heard.audio["failed"] == heard.video["failed"] == 0
     assert heard.audio["opened"] > 250
     assert heard.missing <= MISSING_MAX
-    assert heard.frames > 75
+    assert heard.frames > 0.25 * heard.sent > 0
     assert heard.gap <= heard.standstill(GAP_MAX)
 
 
@@ -74,7 +74,7 @@ def keeps_moving(heard: Heard, identity: int) -> None:
     assert heard.audio["failed"] == heard.video["failed"] == 0
     assert heard.audio["opened"] > 500
     assert heard.missing <= 0.05
-    assert heard.frames > 150
+    assert heard.frames > 0.5 * heard.sent > 0
     assert heard.video["frozen"] <= heard.standstill(1.0)
     assert heard.sending[-1]["round_trip"] > 0.09
     assert heard.sending[-1]["resent"] > 10

@@ -42,7 +42,8 @@ from tests.web.visitor import Visitor, meeting_server, rgb_of, until
 #: has cost 400. Moving itself, lobbies at other servers, and the list of servers in the page: 4,500. The
 #: mirror, and a new place after each departure: 3,000. Exhibits of all members, their check, and
 #: the offer of the file: 900. Members in other rooms, and a minority that looks: 800. Members' places: 300.
-#: Chain values of places that last: 200. A mirror that keeps up: 50. Coming back after the page has ended: 1,700.
+#: Chain values of places that last: 200. A mirror that keeps up: 50. Coming back after the page has ended:
+#: 1,700.
 SIZE_MAX: Final = 235_700
 #: And of each language beside English.
 LANGUAGE_MAX: Final = 22_000
