@@ -61,8 +61,9 @@ def test_other_messages_need_no_ping() -> None:
 def test_a_dead_connection_is_given_up_within_some_five_seconds() -> None:
     line = Line()
     line.hears(ENTERED)
-    assert line.after(4.8) == (1, 0)
-    assert line.after(0.6) == (0, 1)
+    assert line.after(liveness.PING_EVERY + liveness.PING_WAIT - TICK) == (1, 0)
+    assert line.after(4 * TICK) == (0, 1)
+    assert liveness.PING_EVERY + liveness.PING_WAIT < 5
 
 
 def test_a_connection_that_never_lets_us_in_is_given_up_and_gets_no_ping() -> None:
@@ -75,9 +76,9 @@ def test_a_connection_that_never_lets_us_in_is_given_up_and_gets_no_ping() -> No
 def test_a_machine_that_stood_still_waits_for_the_answer_as_long_as_it_runs() -> None:
     line = Line()
     line.hears(ENTERED)
-    assert line.after(2.6) == (1, 0)
+    assert line.after(liveness.PING_EVERY + TICK) == (1, 0)
     line.now += 3600.0  # asleep, or busy: in that time no answer could be read
-    assert line.after(1.2) == (0, 0)
+    assert line.after(liveness.PING_WAIT - liveness.TICK_MAX - 3 * TICK) == (0, 0)
     assert line.after(0.9) == (0, 1)
 
 
@@ -128,7 +129,7 @@ def test_a_dead_connection_costs_some_eight_seconds_and_one_sentence_that_accuse
     ascend = w._ascend
     w._ascend = lambda link, frame: None if link is dead else ascend(link, frame)  # type: ignore[method-assign]
     before = len(statuses(bo))
-    assert w.until(lambda: cuts(bo) == 1, 9.0) > 4.0
+    assert w.until(lambda: cuts(bo) == 1, 9.0) > 3.5
     w.until(lambda: bo.links.get(ev.ROOM) not in (None, dead), 5.0)
     w.do(bo, ev.Say("here again"))
     w.until(lambda: ("Bo", "here again") in ada.said, 5.0)
