@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snugroom.client.session import events as ev
+from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.entry import invite
 from snugroom.server.config import Settings
 from snugroom.server.wire import messages as wire
@@ -87,7 +88,7 @@ def test_the_losers_of_many_races_for_slots() -> None:
         for each in crew:
             each.says(wire.Show([mallory.room.membership.journal.room_pass]))
             each.says(private_commit(w, mallory, each.slot + 1, each.at.chain)[0])
-        w.do(honest[0], ev.Lock(step % 2 == 0))
+        w.do(honest[0], ev.Lock(honest[0].room.membership.policy.mode is not Mode.LOCKED))
         if step % 5 == 0:
             heal(w, honest[1 + step % 2])
         w.run(0.1)

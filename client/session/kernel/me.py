@@ -28,8 +28,8 @@ class Me:
         """`private`: the seed of the signature key (32 bytes) that a device has kept; None: a new one."""
         self.name = check_name(name)
         self.rng = rng
-        self.private = private or SigningKey.generate(rng).seed
-        self.public = SigningKey(self.private).public
+        fresh = mls.generate_signature_key(SUITE, rng)
+        self.private, self.public = fresh if private is None else (private, SigningKey(private).public)
 
     def new_leaf(self) -> tuple[SigningKey, Callable[[float], mls.KeyPackageBundle]]:
         """Return a new leaf's rejoin key, and a function of the time that makes KeyPackages for that leaf."""
