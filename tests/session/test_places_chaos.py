@@ -21,7 +21,7 @@ ACCUSATIONS = {"reordered", "withheld", "receipt", "gate_denied", "double_beat",
 STEPS = 14
 #: Days with every tick after which a host that slept through a departure elsewhere goes on by itself, or one
 #: member needs longer than four minutes to come back by the lobby.
-LONG = {(6, False), (6, True), (25, False)}
+LONG = {(6, False), (6, True), (23, False)}
 SEEDS = range(40) if EVERY_TICK else range(0, 40, 10)
 
 

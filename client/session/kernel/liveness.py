@@ -14,8 +14,8 @@ from snugroom.client.session import events as ev
 from snugroom.server.wire import messages as wire
 
 #: Seconds of silence before a ping, and for its answer.
-PING_EVERY: Final = 2.25
-PING_WAIT: Final = 2.25
+PING_EVERY: Final = 2.5
+PING_WAIT: Final = 2.5
 #: Seconds for the answer where the path of media has moved: the network may have changed.
 SUSPECT_WAIT: Final = 1.5
 #: Seconds from the wish to connect to the server's first message, and to the entry.

@@ -8,8 +8,8 @@ import type { ServerMessage } from "../../wire/messages";
 import { type Effect, type Endpoint, endpointKey } from "../events";
 
 /** Seconds of silence before a ping, and for its answer. */
-export const PING_EVERY = 2.25;
-export const PING_WAIT = 2.25;
+export const PING_EVERY = 2.5;
+export const PING_WAIT = 2.5;
 /** Seconds for the answer where the path of media has moved: the network may have changed. */
 export const SUSPECT_WAIT = 1.5;
 /** Seconds from the wish to connect to the server's first message, and to the entry. */
