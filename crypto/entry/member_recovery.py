@@ -41,12 +41,17 @@ class Standing:
     origin: str
 
     @property
+    def others(self) -> list[tuple[int, bytes]]:
+        """Leaf and signature key (32 bytes) of all members but us, in order."""
+        return [(leaf, key) for leaf, key in self.members if leaf != self.own_leaf]
+
+    @property
     def helpers(self) -> list[int]:
         """The leaves that may be asked in the lobby: those of all others that are no hosts, else of hosts.
 
         Hosts read knocks.
         """
-        others = [(leaf, key) for leaf, key in self.members if leaf != self.own_leaf]
+        others = self.others
         return [leaf for leaf, key in others if key not in self.policy.hosts] or [leaf for leaf, _ in others]
 
     def encode(self) -> bytes:

@@ -106,8 +106,7 @@ class RejoinLobby(GuestLobby):
         #: Our requests to members with the current ticket, the newest last, and some with earlier ones.
         self._asked: list[_Again] = []
         self._earlier: deque[_Again] = deque(maxlen=EARLIER_MAX)
-        others = {key for leaf, key in old.members if leaf != old.own_leaf}
-        hosted = bool(others & set(old.policy.hosts))
+        hosted = any(key in old.policy.hosts for _, key in old.others)
         #: Seconds that a host has before we ask members.
         self._first = HOST_FIRST if hosted else 0.0
         self._ask_at = now + self._first
