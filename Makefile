@@ -5,6 +5,8 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 # The stamps of the two sets of packages: those that Snug runs with, and those of its tests as well.
 RUN := .venv/.snug-run
 DEV := .venv/.snug-dev
+# Those of the documentation site, which no test needs but its own in `make test-all`.
+DOCS := .venv/.snug-docs
 # What the package is made of: it is built again when one of these is newer than the stamp.
 PARTS := pyproject.toml hatch_build.py $(wildcard client/web/*.mjs client/web/*.json) client/web/node.py \
   $(shell find client/web/src client/web/patches -type f 2>/dev/null)
@@ -18,7 +20,7 @@ SPREAD := -n $(WORKERS) --max-worker-restart=0
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
 .PHONY: demo check check-tests test test-all test-crypto test-page coverage setup setup-demo page note browsers hosting \
-  lint bench fuzz adversary model model-all deb image screenshots clean
+  webkit lint docs bench fuzz adversary model model-all deb image release lock screenshots clean
 
 demo: $(RUN)
 	.venv/bin/snug demo
@@ -36,7 +38,7 @@ test: MEANWHILE := test-page test-crypto
 test-all: TIER := all
 test-all: MEANWHILE := test-page coverage lint
 test-all: export SNUG_EVERY_MIX := 1
-test-all: hosting
+test-all: hosting webkit $(DOCS)
 # What only computes runs meanwhile, for the time in which the others wait; its output comes after theirs.
 test test-all: $(DEV) browsers page
 	@nice -n 5 $(MAKE) --no-print-directory -k $(MEANWHILE) > .meanwhile 2>&1 & meanwhile=$$!; \
@@ -79,7 +81,7 @@ $(DEV): $(PARTS) $(if $(findstring .uv,$(UV)),.uv/bin/uv)
 	-@$(PYTEST) --collect-only --quiet --quiet >/dev/null
 	@touch $@
 
-# the meeting page and the landlord's window, unless they are built of these sources already
+# the meeting page, the landlord's window and the lecture's projector, unless they are built of these sources already
 page: $(DEV)
 	.venv/bin/python client/web/node.py
 
@@ -91,10 +93,19 @@ note: $(DEV)
 browsers:
 	.ci/browsers
 
+$(DOCS): $(DEV)
+	@echo "Installing what builds the documentation (about 70 MB on disk):"
+	$(UV) sync --inexact --group docs
+	@touch $@
+
 # nginx, Caddy, coturn, Prometheus, nftables, NATS and Tor, for the tests of operators' pages, of several machines and of
 # proxies
 hosting:
 	.ci/hosting
+
+# WebKitGTK, which holds no meeting, for the tests of the page's views and its cryptography
+webkit:
+	.ci/webkit
 
 lint: $(DEV)
 	.venv/bin/ruff check .
@@ -102,6 +113,12 @@ lint: $(DEV)
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python client/web/node.py check
+
+# The documentation as a site, in build/site. Dead links, missing pages and stale commands are errors.
+docs: $(DOCS)
+	$(PYTEST) -q $(addprefix tests/docs/test_,commands.py docs.py generated.py labels.py)
+	.venv/bin/python -m sphinx --quiet --fail-on-warning --keep-going -c docs/site -d build/doctrees . build/site
+	@echo "The documentation is in build/site/index.html"
 
 bench: $(DEV) page
 	.venv/bin/snug bench forward
@@ -139,9 +156,18 @@ deb: $(DEV) page
 image: deb
 	packaging/build/image $$(ls -t dist/snug-server_*.deb | head -1)
 
-# every view, light and dark, on a phone and on a wide screen: some minutes. The README's are kept in git, no others.
+# Wheel, sdist, checksums, bill of materials and page hash of the tag that is checked out, into dist/VERSION
+release: $(DEV)
+	.venv/bin/python packaging/build/release.py
+
+# The versions and hashes of all packages that Snug runs with, for every system; without a registry's address
+lock: $(if $(findstring .uv,$(UV)),.uv/bin/uv)
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --extra nodes --generate-hashes --no-header \
+	  --no-emit-index-url --annotation-style line --output-file packaging/build/locked.txt pyproject.toml
+
+# every view, light and dark, on a phone and on a wide screen: some minutes. Those on pages are kept in git, no others.
 screenshots: $(DEV) browsers
 	.venv/bin/python -m tests.web.screenshots docs/images
 
 clean:
-	rm -rf .venv .uv client/web/node_modules server/page/bundle server/page/landlord server/page/.built
+	rm -rf .venv .uv build client/web/node_modules server/page/bundle server/page/landlord server/page/projector server/page/.built

@@ -1,9 +1,9 @@
 """``snug-server``: run the server until SIGTERM or SIGINT. ``disclose``: see `server.disclosure.command`.
 
-Standard output has the line ``listening on URL``, with ``--tls`` the line ``certificate sha256 FINGERPRINT``,
-with ``--window`` the line ``window URL``, with ``--metrics`` the line ``metrics URL``, and for every SIGUSR1
-a line ``disclosure JSON`` (`server.disclosure.view`). Standard error has the log. SIGHUP reads the
-certificate again.
+Standard output has the line ``listening on URL``, with ``--tls`` the line ``certificate sha256 FINGERPRINT``
+(and lines for people if the certificate is the server's own: `server.announcement`), with ``--window`` the
+line ``window URL``, with ``--metrics`` the line ``metrics URL``, and for every SIGUSR1 a line ``disclosure
+JSON`` (`server.disclosure.view`). Standard error has the log. SIGHUP reads the certificate again.
 
 At the first SIGTERM or SIGINT the server opens no more rooms, waits up to `drain_time` for meetings to end,
 and sends all connections a last message. A second signal ends the process at once. With ``--until-eof``, the
@@ -22,10 +22,10 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from snugroom.installed import VERSION
 from snugroom.server import memory
 
 if __name__ == "__main__":
@@ -33,7 +33,7 @@ if __name__ == "__main__":
 
 import msgspec
 
-from snugroom.server import config, http, logs, process, tokens
+from snugroom.server import announcement, config, http, logs, process, tokens
 from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.disclosure import command, metrics, view, window
@@ -61,13 +61,6 @@ _ENDS: Final = (signal.SIGTERM, signal.SIGINT)
 METRICS = "127.0.0.1:9464"
 
 
-def _version() -> str:
-    try:
-        return metadata.version("snugroom")
-    except metadata.PackageNotFoundError:
-        return "(a checkout)"
-
-
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, without those of `COMMANDS`."""
     parser = argparse.ArgumentParser(
@@ -77,13 +70,14 @@ def parser() -> argparse.ArgumentParser:
         "snug-server disclose [PID] asks a running one for everything that it could hand over; "
         "snug-server tokens prints vouchers for people who may open rooms.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default 127.0.0.1:8080)")
     parser.add_argument(
         "--tls",
         metavar=("CERT", "KEY"),
         nargs="+",
-        help="TLS without a proxy: a certificate chain and its key, as PEM; or self-signed alone",
+        help="TLS without a proxy: a certificate chain and its key, as PEM; or self-signed, alone or with a "
+        "FILE to keep it in; the server then chooses its address if it listens on 0.0.0.0",
     )
     parser.add_argument("--config", metavar="FILE", type=Path, help="settings, as TOML")
     parser.add_argument(
@@ -206,8 +200,12 @@ class _Console:
             # without either, SIGHUP means that the terminal has closed
             loop.add_signal_handler(signal.SIGHUP, self._server.reload)
         _say(f"listening on {url}")
-        if self._server.certificate is not None:
-            _say(f"certificate sha256 {self._server.certificate.fingerprint}")
+        if (certificate := self._server.certificate) is not None:
+            _say(f"certificate sha256 {certificate.fingerprint}")
+            assert self._server.addresses is not None
+            origin, seen = self._settings.origin or url, announcement.screen()
+            for line in announcement.lines(origin, self._server.addresses, certificate, seen):
+                _say(line)
         if self._settings.window is not None:
             await self._listen("window", window.Window(self._server, self._settings.window))
         if self._settings.metrics is not None:

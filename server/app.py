@@ -1,4 +1,7 @@
-"""The whole server: HTTP, WebSockets, the hub, and media workers. It stores nothing on disk."""
+"""The whole server: HTTP, WebSockets, the hub, and media workers.
+
+It stores nothing on disk, except a certificate of its own where the settings name a file for it.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ import socket
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from nacl.signing import SigningKey
 
-from snugroom.server import config, http, memory, page, tokens
-from snugroom.server.config import ConfigError, Settings
+from snugroom.server import addresses, config, http, memory, page, tokens
+from snugroom.server.addresses import Addresses
+from snugroom.server.config import Settings
 from snugroom.server.nodes.settings import NodeSettings
 from snugroom.server.rooms import nodes
 from snugroom.server.rooms.backpressure import ByteLimiter
@@ -66,6 +69,8 @@ class Server:
     ) -> None:
         self.settings = settings
         self.url = ""
+        #: The addresses of this server. Available after `start`.
+        self.addresses: Addresses | None = None
         self.certificate: Certificate | None = None
         self.clock = clock or (time.monotonic if settings.nodes is None else nodes.clock)
         self.started_at = self.clock()
@@ -107,8 +112,8 @@ class Server:
         make_permission = tokens.policy(s)
         host, port = config.host_and_port(s.listen)
         family, address = await _resolve(host)
-        if config.is_wildcard(address) and (s.origin is None or s.media_address is None):
-            raise ConfigError("the server listens on every address: set origin and media_address")
+        found, machine = addresses.found(), socket.gethostname()
+        self.addresses = where = addresses.choose(s, host, address, found, machine)
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -116,13 +121,13 @@ class Server:
             if s.nodes is None:  # a node may have to wait for its turn: nobody should wait in its backlog
                 listening.listen(256)
             listening.setblocking(False)
-            self.url = config.url(host, listening.getsockname()[1], tls=bool(s.tls))
+            self.url = config.url(where.host, listening.getsockname()[1], tls=bool(s.tls))
         except OSError as error:
             listening.close()
             raise StartError(f"can't listen on {s.listen}: {os.strerror(error.errno or 0)}") from None
         try:
-            self.certificate = self._read_certificate(host)
-            media = self._media or await self._start_media(address)
+            self.certificate = self._read_certificate(where.names)
+            media = self._media or await self._start_media(where)
         except BaseException:
             listening.close()
             raise
@@ -162,11 +167,11 @@ class Server:
         log.info("started")
         return self.url
 
-    def _read_certificate(self, host: str) -> Certificate | None:
+    def _read_certificate(self, names: list[str]) -> Certificate | None:
         if not self.settings.tls:
             return None
         try:
-            return Certificate(self.settings.tls, urlsplit(self.settings.origin or "").hostname or host)
+            return Certificate(self.settings.tls, names)
         except TlsError as error:
             raise StartError(str(error)) from None
 
@@ -195,10 +200,10 @@ class Server:
             return
         log.warning("the certificate has been read again: %s", "a new one" if changed else "the same one")
 
-    async def _start_media(self, address: str) -> MediaServer:
+    async def _start_media(self, where: Addresses) -> MediaServer:
         s = self.settings
         config.check_ports(s)
-        told = [(await _resolve(host))[1] for host in (s.media_address or address, *s.media_also)]
+        told = [(await _resolve(host))[1] for host in (where.media, *s.media_also)]
         try:
             turn = [relay.read() for relay in s.turn]
         except OSError as error:
@@ -208,8 +213,9 @@ class Server:
         setup = Setup(
             address=told[0],
             port=s.media_port,
-            bind=(await _resolve(s.media_bind))[1] if s.media_bind else address,
+            bind=(await _resolve(where.bind))[1],
             also=list(dict.fromkeys(told[1:])),
+            beside=where.beside,
             tcp=s.media_tcp,
             turn=turn,
             turn_time=s.turn_time,
@@ -253,6 +259,10 @@ class Server:
 
     def _make_sfu(self, **options: Any) -> Sfu:
         return Sfu(**options)
+
+    def hostile(self) -> dict[str, Any] | None:
+        """Return the acts of a hostile server, for its window; None for an honest one."""
+        return None
 
     def drain(self) -> None:
         """Open no more rooms, and report that the server is not ready. Meetings go on until `stop`."""

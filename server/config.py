@@ -43,13 +43,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     Where
         listen: ``HOST:PORT``, or ``[HOST]:PORT`` for IPv6, of HTTP and WebSocket; port 0 takes a free one.
         origin: the origin that clients sign at the door; without it ``http://HOST:PORT`` of `listen` (https
-            with `tls`). A server behind a proxy, or on a wildcard address, needs it.
+            with `tls`). A server behind a proxy needs it. So does one on a wildcard address, unless it has a
+            certificate of its own: it then chooses an address of this machine, network cards first.
         allowed_origins: further accepted values of a browser's Origin header. Pages from the participant's
             own machine may always connect.
         peers: origins of further servers, where meetings can continue that began here. This server's page
             may connect to them and suggests them; pages of theirs may connect here.
         tls: the PEM files of a certificate chain and of its key, for a server without a proxy in front; or
-            ``["self-signed"]``, for a certificate of its own; empty: no TLS. SIGHUP reads the files again.
+            ``["self-signed"]``, for a certificate of its own, new at each start; or ``["self-signed",
+            "FILE"]``, for one that is kept in that file; empty: no TLS. SIGHUP reads the files again.
         page: whether the server serves the meeting page.
         open: who may open a room: ``anyone``, who knows the ``password``, or who has a token
             (``tokens``). Whoever joins a room needs neither.
@@ -59,11 +61,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         window: loopback address of the landlord's window, ``HOST:PORT``; none: there is no window.
         metrics: loopback address of ``/metrics``, ``HOST:PORT``; none: there are no metrics.
         workers: processes for media, each with a separate UDP port.
-        media_address: media address sent to clients; without it the host of `listen`.
+        media_address: media address sent to clients; without it the host of `listen`, or on a wildcard
+            address the one that is chosen for `origin`.
         media_port: UDP port of media, and TCP port with `media_tcp`; 0 takes a free one. With workers it is
             the first worker's, and the next ports are the others'.
         media_bind: address to bind for media, if it isn't the host of `listen`.
         media_also: further addresses of this machine sent to clients, IPv6 for example; the same port.
+        media_beside_loopback: whether a server on loopback, without `origin`, another `media_` address or a
+            proxy, has media at one more address of this machine. Firefox reaches no loopback address. Only
+            programs of this machine reach it: the kernel drops what comes from a network.
         media_tcp: whether the media port accepts ICE over TCP too, for networks that block UDP.
         turn: TURN servers sent to browsers: tables of `urls`, and of `secret` or `secret_file` with coturn's
             ``static-auth-secret``.
@@ -170,6 +176,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     media_port: Port = 0
     media_bind: str | None = None
     media_also: Annotated[list[str], msgspec.Meta(max_length=limits.ADDRESSES_MAX)] = []
+    media_beside_loopback: bool = True
     media_tcp: bool = True
     turn: Annotated[list[TurnServer], msgspec.Meta(max_length=limits.TURN_MAX)] = []
     turn_time: Seconds = 3600.0
@@ -314,9 +321,11 @@ def check_ports(settings: Settings) -> None:
 
 
 def check_tls(tls: list[str]) -> None:
-    """Raise ConfigError if the setting `tls` has none of its three forms."""
-    if len(tls) == 1 and tls != [SELF_SIGNED]:
-        raise ConfigError(f'tls needs two files, a certificate and its key, or "{SELF_SIGNED}" alone')
+    """Raise ConfigError if the setting `tls` has none of its four forms."""
+    if len(tls) > 2 or (len(tls) == 1 and tls != [SELF_SIGNED]):
+        raise ConfigError(
+            f'tls needs two files, a certificate and its key; or "{SELF_SIGNED}", alone or with one file'
+        )
 
 
 def host_and_port(listen: str) -> tuple[str, int]:

@@ -14,6 +14,7 @@ import os
 import ssl
 import stat
 from asyncio import sslproto
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +23,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-#: The value of the setting `tls` that asks for a certificate made at the start.
+#: The first value of the setting `tls` that asks for a certificate of the server's own.
 SELF_SIGNED: Final = "self-signed"
 #: Days for which such a certificate is valid: browsers accept no more than 398.
 _DAYS: Final = 397
+#: A kept certificate is made anew when it is valid for less: a server may run for weeks.
+_LEFT: Final = datetime.timedelta(days=30)
 #: The bytes of one read, and of each connection's buffer; asyncio's own value is 256 KiB.
 _READ_MAX: Final = 16_384
 #: Permissions that a key's file must not have: others may do nothing, and the group may only read.
@@ -42,14 +45,24 @@ class Certificate:
     `fingerprint` is the SHA-256 of the certificate, as ``openssl x509 -fingerprint`` prints it.
     """
 
-    def __init__(self, files: list[str], name: str) -> None:
-        """Read `files`, a certificate chain and a private key; or ``["self-signed"]``, for `name`.
+    def __init__(self, files: list[str], names: Sequence[str]) -> None:
+        """Read `files`, a certificate chain and a private key; or ``["self-signed"]``, for `names`.
 
-        Raises TlsError if they can't be read, don't belong together, or if others may read the key.
+        After ``"self-signed"``, a second item is the file where the certificate is kept. Raises TlsError if
+        files can't be read or written, don't belong together, or if others may read the key.
         """
         sslproto.SSLProtocol.max_size = _READ_MAX
         self._files = files
-        self._current, self.fingerprint = _in_memory(name) if files == [SELF_SIGNED] else _read(files)
+        #: Whether the certificate is one of the server's own.
+        self.own = files[0] == SELF_SIGNED
+        #: Where such a certificate is kept.
+        self.file = files[1] if self.own and len(files) > 1 else None
+        #: Whether it has been made at this start.
+        self.made = self.own and (self.file is None or _keep(self.file, names, _now()))
+        if self.file is not None:
+            self._current, self.fingerprint = _read([self.file, self.file])
+        else:
+            self._current, self.fingerprint = _in_memory(names) if self.own else _read(files)
         self.context = _context()
         # called for every connection, with or without a name
         self.context.sni_callback = self._serve
@@ -62,7 +75,7 @@ class Certificate:
 
         After a TlsError the server goes on with the certificate that it has.
         """
-        if self._files == [SELF_SIGNED]:
+        if self.own:
             return False
         before = self.fingerprint
         self._current, self.fingerprint = _read(self._files)
@@ -118,17 +131,20 @@ def fingerprint(der: bytes) -> str:
     return hashlib.sha256(der).digest().hex(":").upper()
 
 
-def self_signed(name: str, now: datetime.datetime) -> tuple[bytes, bytes]:
-    """Return a new certificate for `name`, a host name or an IP address, and its key, as PEM.
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
-    It is no certificate authority: whoever trusts it trusts this one name.
+
+def self_signed(names: Sequence[str], now: datetime.datetime) -> tuple[bytes, bytes]:
+    """Return a new certificate for `names`, host names or IP addresses, and its key, as PEM.
+
+    It is no certificate authority: whoever trusts it trusts these names only.
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    try:
-        named: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        named = x509.DNSName(name)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -138,7 +154,7 @@ def self_signed(name: str, now: datetime.datetime) -> tuple[bytes, bytes]:
         # a client's clock may be somewhat behind
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=_DAYS))
-        .add_extension(x509.SubjectAlternativeName([named]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(map(_general, names)), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -150,11 +166,57 @@ def self_signed(name: str, now: datetime.datetime) -> tuple[bytes, bytes]:
     return made.public_bytes(serialization.Encoding.PEM), private
 
 
-def _in_memory(name: str) -> tuple[ssl.SSLContext, str]:
-    """Return the context and the fingerprint of a new certificate for `name`, which is never on disk."""
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _keep(path: str, names: Sequence[str], now: datetime.datetime) -> bool:
+    """Make a certificate in that file, unless the one there serves; return whether it is a new one.
+
+    It serves if it is for the first of `names`, and valid for `_LEFT` more. Raises TlsError, and leaves the
+    file as it is, if it has anything but a certificate of a server's own.
+    """
+    try:
+        held = Path(path).read_bytes()
+    except FileNotFoundError:
+        held = b""
+    except OSError as error:
+        raise TlsError(f"the kept certificate {path} can't be read: {error.strerror}") from None
+    if held:
+        try:
+            old = x509.load_pem_x509_certificates(held)[0]
+            named = old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except (ValueError, x509.ExtensionNotFound):
+            named = None
+        if named is None or old.issuer != old.subject:
+            raise TlsError(f"{path} has no certificate that a server has kept there: name another file")
+        if _general(names[0]) in named and old.not_valid_after_utc - now > _LEFT:
+            return False
+    try:
+        _write(path, b"".join(self_signed(names, now)))
+    except OSError as error:
+        raise TlsError(f"the certificate can't be kept in {path}: {error.strerror}") from None
+    return True
+
+
+def _write(path: str, data: bytes) -> None:
+    """Write a file that only this user can read, as a whole or not at all. Raises OSError."""
+    beside = f"{path}.{os.getpid()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        with os.fdopen(os.open(beside, flags, 0o600), "wb") as file:
+            file.write(data)
+        os.replace(beside, path)
+    except OSError:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def _in_memory(names: Sequence[str]) -> tuple[ssl.SSLContext, str]:
+    """Return the context and the fingerprint of a new certificate for `names`, which is never on disk."""
     # OpenSSL reads a key from a file only: this one is in memory
     with open(os.memfd_create("tls"), "w+b") as file:
-        file.write(b"".join(self_signed(name, datetime.datetime.now(datetime.UTC))))
+        file.write(b"".join(self_signed(names, _now())))
         file.flush()
         path = f"/proc/self/fd/{file.fileno()}"
         return _loaded(path, path)

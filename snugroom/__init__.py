@@ -3,17 +3,27 @@
 - `snugroom.server`: signaling, the blind SFU, the meeting page's files, and the hostile server of the lab
 - `snugroom.crypto`: MLS, SFrame, invites and proofs, for participants only
 - `snugroom.client`: sessions, media, the command line and the tools
+- `snugroom.testing`: servers and pytest fixtures for other projects' tests
+
+The names in `__all__`, here and in `snugroom.testing`, are the stable API (docs/reference/python-api.md).
 """
 
-import os
-from pathlib import Path
-from typing import Final
+from __future__ import annotations
 
-#: The folder that a new process needs in `PYTHONPATH` to import this package.
-IMPORT_FROM: Final = Path(__file__).absolute().parents[1]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from snugroom.installed import VERSION
+
+if TYPE_CHECKING:
+    from snugroom.client.participant import EndedError, Event, Media, Member, NotObservedError, Participant
+
+__all__ = ["EndedError", "Event", "Media", "Member", "NotObservedError", "Participant"]
+__version__ = VERSION
 
 
-def environment() -> dict[str, str]:
-    """Return this process's environment for a new process that imports this package."""
-    path = os.pathsep.join(filter(None, (str(IMPORT_FROM), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path}
+def __getattr__(name: str) -> Any:
+    """Import the public names when somebody asks for one: the server never does, nor pytest at its start."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("snugroom.client.participant"), name)

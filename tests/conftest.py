@@ -18,6 +18,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests import limits
 from tests.tiers import TIERS, Tiers
 
 T = TypeVar("T")
@@ -30,35 +31,54 @@ settings.load_profile("snug")
 #: tests of a group. The groups that take longest come first.
 TOGETHER: Final = (
     (
+        "tests/web/test_axe.py",
+        "tests/web/test_bench.py",
+        "tests/web/test_call_views.py",
+        "tests/web/test_chat_views.py",
+        "tests/web/test_code_art.py",
+        "tests/web/test_host_views.py",
+        "tests/web/test_leaving_views.py",
+        "tests/web/test_phone.py",
+        "tests/web/test_projector_views.py",
+        "tests/web/test_room_views.py",
+        "tests/web/test_share_views.py",
+        "tests/web/test_topbar_views.py",
+        "tests/web/test_trust_views.py",
+        "tests/web/test_views.py",
+        "tests/web/test_window_views.py",
+        "tests/web/test_words_fit.py",
+    ),
+    (
         "tests/web/test_meeting.py",
         "tests/web/test_page.py",
+        "tests/web/test_calls.py",
+        "tests/web/test_comeback.py",
+        "tests/web/test_photos.py",
+        "tests/web/test_visits.py",
         "tests/web/test_own_page.py",
         "tests/web/test_workers.py",
         "tests/web/test_scan.py",
     ),
     (
         "tests/web/test_media.py",
+        "tests/web/test_install.py",
         "tests/web/test_leak.py",
+        "tests/web/test_moving.py",
+        "tests/web/test_trust.py",
         "tests/web/test_networks.py",
         "tests/web/test_layers.py",
         "tests/web/test_crypto_browsers.py",
         "tests/web/test_vectors_browsers.py",
     ),
-    (
-        "tests/web/test_axe.py",
-        "tests/web/test_views.py",
-        "tests/web/test_room_views.py",
-        "tests/web/test_words_fit.py",
-        "tests/web/test_bench.py",
-    ),
     ("tests/proof/",),
     ("tests/web/test_lecture.py",),
+    ("tests/web/test_projector.py",),
     ("tests/lab/test_leakage.py",),
     ("tests/hosting/test_proxies.py",),
     ("tests/hosting/test_relay.py",),
 )
 #: How far apart groups start after the first two, as a share of all tests that are in none.
-BETWEEN: Final = 0.08
+BETWEEN: Final = 0.07
 #: Folders with tests that wait for processes, browsers and media. Others only compute.
 WAITING: Final = (
     "tests/web/",
@@ -86,6 +106,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # A tenth of the time of simulated meetings goes into looking for garbage that is not there.
     gc.set_threshold(50_000, 10, 10)
+    limits.enforce()
     # `snug page` keeps the name of its origin there: tests leave the user's alone
     folder = tempfile.mkdtemp(prefix="snug-state-")
     os.environ["XDG_STATE_HOME"] = folder

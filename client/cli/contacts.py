@@ -22,7 +22,7 @@ _OK, _USAGE = 0, 2
 
 def add_parser(commands: Any) -> None:
     """Add `contacts` to the commands (argparse's subparsers)."""
-    parser = commands.add_parser("contacts", help="manage your identity and your contacts, in a sealed file")
+    parser = commands.add_parser("contacts")
     what = parser.add_subparsers(dest="contacts", required=True, metavar="WHAT")
 
     every = argparse.ArgumentParser(add_help=False)

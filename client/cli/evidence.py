@@ -55,7 +55,7 @@ _REPORT_NOT: Final = (
 
 def add_parser(commands: Any) -> None:
     """Add `evidence` and `report` to the commands (argparse's subparsers)."""
-    shown = commands.add_parser("evidence", help="check or merge evidence that a server dropped a meeting")
+    shown = commands.add_parser("evidence")
     what = shown.add_subparsers(dest="evidence", required=True, metavar="WHAT")
     verify = what.add_parser("verify", help="show what a file proves and what it does not, offline")
     verify.add_argument("file", metavar="FILE", type=Path)
@@ -64,7 +64,7 @@ def add_parser(commands: Any) -> None:
     merge.add_argument("files", metavar="FILE", type=Path, nargs="+")
     shown.set_defaults(run=run)
 
-    shown = commands.add_parser("report", help="check a report of messages")
+    shown = commands.add_parser("report")
     what = shown.add_subparsers(dest="report", required=True, metavar="WHAT")
     verify = what.add_parser("verify", help="show what a report proves and what it does not")
     verify.add_argument("file", metavar="FILE", type=Path)

@@ -12,11 +12,11 @@ from typing import Any, Final
 from rich.console import Console
 from rich.markdown import Markdown
 
-from snugroom import IMPORT_FROM
+from snugroom.installed import IMPORT_FROM
 
 #: The folder in a wheel and the folder in the source tree; the first existing one is used.
 _FOLDERS: Final = (IMPORT_FROM / "snugroom" / "client" / "alarms", IMPORT_FROM / "docs/reference/alarms")
-_ROW: Final = re.compile(r"^\| `(\w+)` \| (.+?) \|", re.MULTILINE)
+_ROW: Final = re.compile(r"^\| \[(\w+)\]\(\w+\.md\) \| [\w, ]+ \| (.+?) \|$", re.MULTILINE)
 #: A placeholder in the table's sentences.
 _ELSE: Final = re.compile(r"\*([^*]+)\*")
 _LINK: Final = re.compile(r"\[([^\]]+)\]\([^)\s]+\)")
@@ -53,9 +53,7 @@ def page(kind: str) -> str:
 
 def add_parser(commands: Any) -> None:
     """Add `snug explain` to the commands."""
-    parser = commands.add_parser(
-        "explain", help="show what an alarm means, its possible causes, and what to do"
-    )
+    parser = commands.add_parser("explain")
     parser.add_argument("kind", nargs="?", metavar="KIND", help="the alarm's kind (default: list all)")
     parser.set_defaults(run=run)
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass
 from typing import Any, Final, TextIO
 
+from snugroom.client.cli.status import Status
 from snugroom.client.cli.text import json_line
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 
 #: For each event: its name in JSON, then its keys. A key whose field has another name is `key=field`.
-_EVENTS: Final[dict[type, str]] = {
+EVENTS: Final[dict[type, str]] = {
     ev.InviteMade: "invite link index label once replaces",
     ev.Invites: "invites invites=rows",
     ev.PolicyChanged: "policy by kind leaf mode text",
@@ -23,8 +24,9 @@ _EVENTS: Final[dict[type, str]] = {
     "older returning",
     ev.Roster: "roster epoch members added removed by rejoined invite label left",
     ev.Code: "code epoch digits",
-    ev.ShortCode: "short_code epoch emoji words members",
+    ev.ShortCode: "short_code epoch emoji words members by",
     ev.Comparison: "comparison epoch compared how same news members changes text",
+    ev.CodeAnswers: "code_answers epoch by members text",
     ev.Said: "chat from=name leaf text id",
     ev.Image: "image from=name leaf id bytes=data mime path",
     ev.Held: "held messages",
@@ -32,7 +34,7 @@ _EVENTS: Final[dict[type, str]] = {
     ev.FileProgress: "file_progress id done size",
     ev.FileFailed: "file_failed id why",
     ev.FileDone: "file_done id bytes=data path",
-    ev.StateTold: "state leaf name mic camera screen hand recording",
+    ev.StateTold: "state leaf name mic camera screen hand recording away",
     ev.Reacted: "reaction from=name leaf reaction",
     ev.Pages: "pages pages",
     ev.Vouched: "vouched leaf name standing contact fingerprint warnings",
@@ -41,20 +43,20 @@ _EVENTS: Final[dict[type, str]] = {
     ev.Status: "status kind text",
     ev.Ended: "end reason text",
 }
-_MEDIA: Final = (
+MEDIA: Final = (
     "media leaf stream=kind opened decoded failed unkeyed lost concealed recovered asked bitrate layer frozen"
 )
-_SENDING: Final = "sending stream=kind layer sealed key_frames packets resent bitrate target loss"
+SENDING: Final = "sending stream=kind layer sealed key_frames packets resent bitrate target loss"
 
 
 def as_json(event: ev.Event) -> dict[str, Any]:
     """Return an event as the object that `--json` prints."""
-    return _object(_EVENTS[type(event)], event)
+    return _object(EVENTS[type(event)], event)
 
 
 def media_json(stats: StreamStats, name: str) -> dict[str, Any]:
     """Return one remote stream's counters (frames) as the object that `--json` prints."""
-    return {"event": "media", "from": name} | _object(_MEDIA, stats) | {"frozen": round(stats.frozen, 3)}
+    return {"event": "media", "from": name} | _object(MEDIA, stats) | {"frozen": round(stats.frozen, 3)}
 
 
 def sending_json(stats: OwnStats, round_trip: float | None) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def sending_json(stats: OwnStats, round_trip: float | None) -> dict[str, Any]:
         "loss": round(stats.loss, 3),
         "round_trip": None if round_trip is None else round(round_trip, 3),
     }
-    return _object(_SENDING, stats) | rounded
+    return _object(SENDING, stats) | rounded
 
 
 def _object(spec: str, source: object) -> dict[str, Any]:
@@ -113,6 +115,11 @@ class JsonOutput:
 
     #: For a person it looks different.
     warn = note
+
+    def error(self, text: str, status: Status = Status.USAGE) -> Status:
+        """Print the error that ends the program; return `status`, its exit status."""
+        self._line({"event": "error", "status": int(status), "text": text})
+        return status
 
     def summary(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
         """Print the final counters."""

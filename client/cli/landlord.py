@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from typing import IO, Final
 from urllib.parse import urlsplit
 
-from snugroom import environment
 from snugroom.client.cli import language
 from snugroom.client.cli.output import Output
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Language, Sentence, in_language, sentence
 from snugroom.crypto.entry.invite import SERVERS_MAX, canonical_origin
 from snugroom.crypto.errors import MalformedError
+from snugroom.installed import environment
 
 #: The command that serves. It stops when its input ends.
 COMMAND: Final[Sequence[str]] = (sys.executable, "-m", "snugroom.server", "--until-eof")

@@ -32,15 +32,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    from snugroom.client.cli.parser import parser
+    from snugroom.client.cli import requirements
+    from snugroom.client.cli.parser import COMPLETION, parser
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    if list(argv[:2]) == ["lab", "leakage"]:
-        from snugroom.client.tools.lab.leakage import run as leakage
+    command = argv[0] if argv else ""
+    try:
+        requirements.check_system(argv)
+        made = parser(None if command.startswith(COMPLETION) else command)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if list(argv[:2]) == ["lab", "leakage"]:
+            from snugroom.client.tools.lab.leakage import run as leakage
 
-        return leakage.main(argv[2:])
-    arguments = parser().parse_args(argv)
-    status: int = arguments.run(arguments)
+            return leakage.main(argv[2:])
+        arguments = made.parse_args(argv)
+        status: int = arguments.run(arguments)
+    except ModuleNotFoundError as error:
+        return requirements.missing(error, command)
+    except requirements.NeedsLinuxError as error:
+        return requirements.refused(error)
     return status
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import secrets
 from collections.abc import Callable
@@ -13,12 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from snugroom.client.cli import language, permission, proxy_option
+from snugroom.client.cli import event_loop, language, permission, proxy_option
 from snugroom.client.cli.arguments import count, duration, link_of, usage
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.landlord import Address, LandlordError, address, carry
 from snugroom.client.cli.output import HumanOutput, Output
 from snugroom.client.cli.participant import MediaChoice, Participant, check_folder
+from snugroom.client.cli.ready_files import ReadyFiles
 from snugroom.client.files import host_recovery_file, passphrase
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.host_recovery_file import RecoveryFile
@@ -61,8 +61,8 @@ def add_parser(commands: Any) -> None:
     language.add_argument(shared)
     shared.add_argument("--json", action="store_true", help="one JSON object per line, in and out")
     shared.add_argument("--for", dest="seconds", type=duration, metavar="30s", help="leave after this time")
-    _host(commands.add_parser("host", parents=[shared], help="open a meeting"))
-    _join(commands.add_parser("join", parents=[shared], help="knock with a link"))
+    _host(commands.add_parser("host", parents=[shared]))
+    _join(commands.add_parser("join", parents=[shared]))
 
 
 def _media(parser: argparse.ArgumentParser) -> None:
@@ -94,6 +94,9 @@ def _files(parser: argparse.ArgumentParser) -> None:
         "--evidence", metavar="FILE", help="write evidence here if the server drops the meeting"
     )
     parser.add_argument("--evidence-names", action="store_true", help="include all members' names in it")
+    parser.add_argument(
+        "--ready-file", metavar="FILE", type=Path, help="write this program's process id here once it is in"
+    )
 
 
 def _host(parser: argparse.ArgumentParser) -> None:
@@ -129,6 +132,9 @@ def _host(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--return", dest="kept", metavar="FILE", type=Path, help="return to the meeting of a recovery file"
+    )
+    parser.add_argument(
+        "--link-file", metavar="FILE", type=Path, help="write the link here once the meeting is open"
     )
     parser.add_argument("--title", default="", help="the title; members see it (at most 128 bytes)")
     parser.add_argument(
@@ -172,20 +178,24 @@ def _run_host(arguments: argparse.Namespace) -> int:
     landlord: Address | None = arguments.landlord
     begins = arguments.server is not None or (landlord is not None and arguments.kept is None)
     if begins == (arguments.kept is not None):
-        return usage(
+        return _usage(
+            arguments,
             "host takes --server URL or --landlord for a new meeting, "
-            "or --return FILE for the one that it names"
+            "or --return FILE for the one that it names",
         )
     if arguments.landlord_origin is not None and not (landlord and landlord.port):
-        return usage(
+        return _usage(
+            arguments,
             "--landlord-origin is about a port of --landlord: such as --landlord 127.0.0.1:8080 "
-            "--landlord-origin http://meet.example"
+            "--landlord-origin http://meet.example",
         )
     if arguments.once and not arguments.invite:
-        return usage('--once is about --invite: such as --invite "Ada" --once')
+        return _usage(arguments, '--once is about --invite: such as --invite "Ada" --once')
     further = len(set(arguments.server or ())) - 1 + (landlord is not None)
     if arguments.mirror and (arguments.kept is not None or further < 1):
-        return usage("--mirror takes a new meeting and a second --server: heartbeats go through it as well")
+        return _usage(
+            arguments, "--mirror takes a new meeting and a second --server: heartbeats go through it as well"
+        )
     return _run(arguments, _hosting)
 
 
@@ -216,8 +226,7 @@ def _run_until(ends: ExitStack, arguments: argparse.Namespace, start: _Start) ->
     )
     try:
         media.check()
-        for folder in _folders(arguments):
-            check_folder(folder)
+        ready_files = _prepare_files(arguments)
         proxy = arguments.proxy = proxy_option.chosen(arguments.proxy, spoken)
         book = _book(arguments)
         name, make = start(arguments, _options(arguments, book), output, ends)
@@ -233,23 +242,43 @@ def _run_until(ends: ExitStack, arguments: argparse.Namespace, start: _Start) ->
             recovery_file=recovery_file,
             landlord=getattr(arguments, "carried", None),
             proxy=proxy,
+            ready_files=ready_files,
         )
         if recovery_file is not None and (kept := recovery_file.outdated(participant.session)) is not None:
             recovery_file.write(kept)
     except permission.MeansError as error:
-        usage(in_language(error.args[0], spoken))
-        return error.status
+        return output.error(in_language(error.args[0], spoken), error.status)
     except LandlordError as error:
-        return usage(in_language(error.args[0], spoken))
+        return output.error(in_language(error.args[0], spoken))
     except _UNUSABLE as error:
-        return usage(in_language(reasons.in_full(error), spoken))
-    return asyncio.run(participant.run())
+        return output.error(in_language(reasons.in_full(error), spoken))
+    return event_loop.run(participant.run())
+
+
+def _usage(arguments: argparse.Namespace, text: str) -> int:
+    """Print an error in the options; return exit status 2."""
+    return JsonOutput().error(text) if arguments.json else usage(text)
+
+
+def _prepare_files(arguments: argparse.Namespace) -> ReadyFiles:
+    """Check the folders of all files; return those that tell of the meeting. SourceError."""
+    for folder in _folders(arguments):
+        check_folder(folder)
+    ready_files = ReadyFiles(*_ready_files(arguments))
+    ready_files.clear()
+    return ready_files
 
 
 def _folders(arguments: argparse.Namespace) -> list[Path]:
     """Return the folders into which the meeting may write later, besides recordings."""
     evidence = [] if arguments.evidence is None else [Path(arguments.evidence).parent]
-    return [*evidence, *([] if arguments.pictures is None else [arguments.pictures])]
+    ready = [each.parent for each in _ready_files(arguments) if each is not None]
+    return [*evidence, *ready, *([] if arguments.pictures is None else [arguments.pictures])]
+
+
+def _ready_files(arguments: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """Return the paths of `--link-file`, which only a host has, and `--ready-file`."""
+    return getattr(arguments, "link_file", None), arguments.ready_file
 
 
 def _hosting(

@@ -6,6 +6,8 @@ line of another member.
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -16,12 +18,14 @@ from rich.text import Text
 from snugroom.client.cli.code_art import COLOURS, blocks, code_art_of
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.speech import Speech, Styled, bold
+from snugroom.client.cli.status import Status
 from snugroom.client.cli.text import plain
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue.sentence import Language, Sentence, render, sentence
 from snugroom.client.session.entry.contacts import Standing
 from snugroom.client.session.entry.invites import invite_name
+from snugroom.client.session.incidents import Incident, Incidents, rule_of
 from snugroom.crypto.proof.verification import grouped
 
 _SIGNS: Final[dict[str, str]] = {
@@ -70,9 +74,13 @@ class HumanOutput:
         self._files: dict[str, ev.FileOffered] = {}
         self._states: dict[int, ev.StateTold] = {}
         self._code = ""
+        self._incidents = Incidents()
 
     def event(self, event: ev.Event) -> None:
         """Print an event as a sentence."""
+        now = time.monotonic()
+        self._incidents.tick(now)
+        incident = self._incidents.told(event, now)
         match event:
             case ev.InviteMade():
                 self._invite(event)
@@ -91,6 +99,9 @@ class HumanOutput:
                     self._speech.write(
                         Styled(self._speech.text(event.text), "bold" if event.changes else "dim")
                     )
+            case ev.CodeAnswers(members=members):
+                if any(member.same is not None for member in members):
+                    self._speech.hint(event.text)
             case ev.Said() | ev.Image() | ev.Reacted():
                 self._message(event)
             case ev.Held(messages):
@@ -111,15 +122,20 @@ class HumanOutput:
                 key = "terminal.book_verified" if event.verified else "terminal.book"
                 self._speech.say(key, name=event.name, digits=grouped(event.fingerprint))
             case ev.Alarm():
-                self._alarm(event)
+                self._alarm(event, incident)
             case ev.Status(kind, text):
                 self._reports = self._reports or kind == "reports"
                 self._speech.hint(text)
             case ev.PolicyChanged() | ev.Ended():
                 self._speech.write(self._speech.text(event.text))
 
-    def _alarm(self, event: ev.Alarm) -> None:
-        self._speech.warn(event.text)
+    def _alarm(self, event: ev.Alarm, incident: Incident | None) -> None:
+        """Print the line of an incident that begins or changes: its colour is its severity."""
+        found = rule_of(event.text)
+        severity = None if found is None else found[1].severity
+        if incident is None and severity in ("attention", "attack"):
+            return  # it has been said, and is not over
+        self._speech.warn(event.text, severity or "attention")
         if not self._hinted and event.kind not in _PLAIN:
             self._hinted = True  # one hint a meeting is enough
             self._speech.write(Styled("  " + self._speech.word("terminal.explain", kind=event.kind), "dim"))
@@ -133,6 +149,8 @@ class HumanOutput:
         self._code = digits
 
     def _short_code(self, event: ev.ShortCode) -> None:
+        if event.by is not None:
+            self._speech.say("terminal.compares", name=bold(self._names.get(event.by, "")))
         spoken = [render("code.words", {}, language).split(" ") for language in ("en", self._speech.language)]
         word_of = dict(zip(*spoken, strict=True))
         pairs = (f"{e} {word_of[w]}" for e, w in zip(event.emoji, event.words, strict=True))
@@ -289,6 +307,11 @@ class HumanOutput:
     def warn(self, kind: str, text: str, **more: Any) -> None:
         """Print a note that a person must not miss."""
         self._speech.warn(text)
+
+    def error(self, text: str, status: Status = Status.USAGE) -> Status:
+        """Print the error that ends the program on standard error; return `status`, its exit status."""
+        print(f"snug: {text}", file=sys.stderr)
+        return status
 
     def summary(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
         """Print a table of the frames received from each member."""

@@ -24,6 +24,7 @@ from typing import Final
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from snugroom.client.files import flags
 from snugroom.client.reachable import answers
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
@@ -91,6 +92,11 @@ class OwnPage:
         number: int = sockets[0].getsockname()[1]
         self._host = f"{name}.localhost" if number == 80 else f"{name}.localhost:{number}"
         return f"http://{self._host}/{query}" + (f"#once-{self._token}" if self._token else "")
+
+    def replace_link(self, link: str) -> None:
+        """Give out another link, unless the page has had its own already."""
+        if self._link is not None:
+            self._link = link
 
     async def close(self) -> None:
         """Stop listening, and end all requests."""
@@ -171,14 +177,16 @@ def _path() -> Path:
 def kept_name() -> str:
     """Return this installation's name for the page's origin; a new one if no private file has it."""
     with contextlib.suppress(OSError, RuntimeError, UnicodeDecodeError):
-        with os.fdopen(
-            os.open(_path(), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), encoding="ascii"
-        ) as file:
+        with os.fdopen(os.open(_path(), flags.READ_NO_LINK), encoding="ascii") as file:
             found, name = os.fstat(file.fileno()), file.read(64)
-        private = stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
-        if private and _NAME.fullmatch(name):
+        if stat.S_ISREG(found.st_mode) and _is_private(found) and _NAME.fullmatch(name):
             return name
     return new_name()
+
+
+def _is_private(found: os.stat_result) -> bool:
+    # Windows tells neither owner nor mode here, and keeps a user's folder from other users
+    return not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o077)
 
 
 def new_name() -> str:
@@ -189,8 +197,7 @@ def new_name() -> str:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside = path.with_name(f"{path.name}.{os.getpid()}")
         beside.unlink(missing_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with os.fdopen(os.open(beside, flags, 0o600), "w", encoding="ascii") as file:
+        with os.fdopen(os.open(beside, flags.NEW, 0o600), "w", encoding="ascii") as file:
             file.write(name)
         beside.replace(path)
     return name

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import signal
 import sys
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -21,7 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from snugroom.client import failures
-from snugroom.client.cli import proxy_option
+from snugroom.client.cli import event_loop, proxy_option
 from snugroom.client.cli.arguments import link_of, usage
 from snugroom.client.cli.own_page import PORT, OwnPage
 from snugroom.client.cli.status import Status
@@ -37,7 +36,7 @@ FETCH_TIME: Final = 30.0
 
 def add_parser(commands: Any) -> None:
     """Add `page` and `verify-page` to the commands."""
-    own = commands.add_parser("page", help="serve the meeting page to your own browser, from this machine")
+    own = commands.add_parser("page")
     own.add_argument(
         "link",
         metavar="LINK",
@@ -48,7 +47,7 @@ def add_parser(commands: Any) -> None:
     own.add_argument("--port", type=int, default=None, help=f"default: {PORT}, or a free one")
     own.add_argument("--hash", action="store_true", help="print what the page is known by, and serve nothing")
     own.set_defaults(run=run_page)
-    verify = commands.add_parser("verify-page", help="compare the page that a server serves with this one")
+    verify = commands.add_parser("verify-page")
     verify.add_argument("url", metavar="URL", help="such as https://meet.example")
     verify.add_argument("--json", action="store_true", help="one JSON object")
     verify.set_defaults(run=run_verify)
@@ -67,7 +66,7 @@ def run_page(arguments: argparse.Namespace) -> int:
     except (page.PageError, SnugCryptoError) as error:
         print(f"snug: {error}", file=sys.stderr)
         return Status.USAGE
-    return asyncio.run(_serve(own, arguments.port, bundle.hash))
+    return event_loop.run(_serve(own, arguments.port, bundle.hash))
 
 
 def _own_page(bundle: page.Bundle, arguments: argparse.Namespace) -> OwnPage:
@@ -90,9 +89,7 @@ async def _serve(own: OwnPage, port: int | None, bundle_hash: str) -> int:
     out.print(Text(f"Its hash: {bundle_hash}"), soft_wrap=True)
     out.print("Leave this running while the meeting lasts; Ctrl-C ends it.", style="dim")
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    event_loop.on_end(lambda _: stop.set())
     await stop.wait()
     await own.close()
     return Status.OK
@@ -177,7 +174,7 @@ def run_verify(arguments: argparse.Namespace) -> int:
         print(f"snug: {error}", file=sys.stderr)
         return Status.USAGE
     try:
-        rows = asyncio.run(compare(origin, bundle))
+        rows = event_loop.run(compare(origin, bundle))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         distrust = failures.distrust(error, origin)
         if distrust is not None:

@@ -14,21 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from snugroom.client.cli import input_lines
+from snugroom.client.cli import event_loop, input_lines
 from snugroom.client.cli.commands import CommandError, parse_human, parse_json
 from snugroom.client.cli.input_lines import LINE_MAX, InputEndedError, WrongLines
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.landlord import Landlord
 from snugroom.client.cli.output import Output
+from snugroom.client.cli.ready_files import ReadyFiles
 from snugroom.client.cli.saved_files import SavedFiles
 from snugroom.client.cli.status import Status
 from snugroom.client.connection import Clock, Connection, SessionCrypto
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.host_recovery_file import RecoveryFile
 from snugroom.client.files.sealed_file import SealedFileError
-from snugroom.client.media import video_rotation
+from snugroom.client.media import codec, video_rotation
 from snugroom.client.media.engine import MediaEngine, StreamStats
 from snugroom.client.media.files import FileSource, SourceError
+from snugroom.client.media.incoming import OnDecoded
 from snugroom.client.media.record import Recorder, make_folder
 from snugroom.client.media.sources import Source, TestCard
 from snugroom.client.proxy import Proxy
@@ -69,12 +71,17 @@ class MediaChoice:
     visible: int | None = None
     #: Number of simulcast layers of own video, 1 to 3.
     layers: int = 1
+    #: Width and height of own video, pixels.
+    size: tuple[int, int] = (codec.WIDTH, codec.HEIGHT)
 
     def source(self, name: str, leaf: int) -> Source | None:
         """Return the source, None without media; SourceError if the file can't be played."""
         if not (self.audio or self.video):
             return None
-        return TestCard(name, leaf) if self.play == "testcard" else FileSource(self.play)
+        if self.play != "testcard":
+            return FileSource(self.play)
+        width, height = self.size
+        return TestCard(name, leaf, width=width, height=height)
 
     def check(self) -> None:
         """Raise SourceError early, before the meeting, if the file can't be played, or nothing recorded."""
@@ -94,7 +101,10 @@ def check_folder(path: Path) -> None:
 
 
 class Participant:
-    """Runs one session to its end, and returns an exit status."""
+    """Runs one session to its end, and returns an exit status.
+
+    Without `owns_process`, signals, standard input and standard error stay with the program around it.
+    """
 
     def __init__(
         self,
@@ -108,8 +118,10 @@ class Participant:
         pictures: Path | None = None,
         recovery_file: RecoveryFile | None = None,
         landlord: Landlord | None = None,
-        read_input: bool = True,
         proxy: Proxy | None = None,
+        ready_files: ReadyFiles | None = None,
+        owns_process: bool = True,
+        on_decoded: OnDecoded | None = None,
     ) -> None:
         self._clock = Clock()
         self._name = name
@@ -120,7 +132,9 @@ class Participant:
         self._saved_files = SavedFiles(output, pictures)
         self._recovery_file = recovery_file
         self._landlord = landlord
-        self._read_input = read_input
+        self._ready_files = ready_files
+        self._owns_process = owns_process
+        self._on_decoded = on_decoded
         self._names: dict[int, str] = {}
         self._files: dict[str, int] = {}  # arriving file -> leaf of its sender
         self._senders: dict[int, str] = {}  # SSRC -> name
@@ -161,7 +175,7 @@ class Participant:
             self._early.append(event)
             return
         self._tell_early()
-        self._output.event(event)
+        self._tell(event)
         if self._landlord is not None:
             greeting = self._landlord.greeting(event, self.session.own_leaf)
             if greeting is not None:
@@ -172,7 +186,14 @@ class Participant:
         if self._early and self.session.inside:
             early, self._early = self._early, []
             for event in early:
-                self._output.event(event)
+                self._tell(event)
+
+    def _tell(self, event: ev.Event) -> None:
+        """Print an event, and then write the files that it makes due."""
+        self._output.event(event)
+        alarm = None if self._ready_files is None else self._ready_files.told(event)
+        if alarm is not None:
+            self._output.event(alarm)
 
     def _keep(self, changed: ev.BookChanged) -> bool:
         """Write a contact into the book; return False if there is no book, or after reporting an error."""
@@ -208,6 +229,7 @@ class Participant:
             source=source,
             audio=self._media.audio,
             video=self._media.video,
+            size=self._media.size,
             layers=self._media.layers,
             recorder=self._make_recorder(),
             name_of=self._name_of,
@@ -215,6 +237,7 @@ class Participant:
             on_lost=self.connection.media_lost,
             on_moved=self.connection.media_moved,
             on_failed=self._sending_failed,
+            on_decoded=self._on_decoded,
         )
 
     def _make_recorder(self) -> Recorder | None:
@@ -249,12 +272,12 @@ class Participant:
             self._signals.append(number)
             stop.set()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop_by, number)
+        if self._owns_process:
+            event_loop.on_end(stop_by)
         helpers = [loop.create_task(self._stop_when(stop)), loop.create_task(self._report())]
         if self._recovery_file is not None:
             helpers.append(loop.create_task(self._follow_keys(self._recovery_file)))
-        if self._read_input and sys.stdin is not None:
+        if self._owns_process and sys.stdin is not None:
             threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
         was_inside = False
         try:
@@ -269,8 +292,9 @@ class Participant:
             return Status.INTERRUPTED
         except OSError as error:
             # of this machine, such as a full disk behind standard output: no connection
-            print(f"snug: {error.strerror or error}", file=sys.stderr)
-            return Status.ERROR
+            if not self._owns_process:
+                raise
+            return self._output.error(error.strerror or str(error), Status.ERROR)
         finally:
             for helper in helpers:
                 helper.cancel()
@@ -279,7 +303,7 @@ class Participant:
             await asyncio.gather(running, return_exceptions=True)
         self._tell_sending()
         self._tell_recording()
-        self._output.summary(self._rows())
+        self._output.summary(self.rows())
         for path in [] if self.connection.engine is None else self.connection.engine.recordings:
             self._output.note("recording", sentence("terminal.recorded", file=path.name), path=str(path))
         self._output.event(ended)
@@ -315,7 +339,7 @@ class Participant:
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(_REPORT)
-            self._output.media(self._rows())
+            self._output.media(self.rows())
             self._tell_sending()
             self._tell_recording()
             if self._landlord is not None:
@@ -347,7 +371,8 @@ class Participant:
             self._names[leaf] = name
         return self._names.get(leaf, f"leaf {leaf}")
 
-    def _rows(self) -> list[tuple[StreamStats, str]]:
+    def rows(self) -> list[tuple[StreamStats, str]]:
+        """Return the counters of all remote streams so far, each with its sender's name."""
         for stats in self.connection.stats():
             if stats.leaf is not None and stats.ssrc not in self._senders:
                 self._senders[stats.ssrc] = self._name_of(stats.leaf)  # while the member is in the room
@@ -357,13 +382,17 @@ class Participant:
             if stats.ssrc in self._senders
         ]
 
+    def do(self, what: ev.Input) -> None:
+        """Carry out a command; ValueError, with a sentence, if it can't be done."""
+        if isinstance(what, ev.SendImage):
+            what = self._saved_files.read(what)
+        elif isinstance(what, ev.SendFile):
+            what = self._saved_files.read_file(what)
+        self.connection.feed(what)
+
     def _feed(self, what: ev.Input) -> None:
         try:
-            if isinstance(what, ev.SendImage):
-                what = self._saved_files.read(what)
-            elif isinstance(what, ev.SendFile):
-                what = self._saved_files.read_file(what)
-            self.connection.feed(what)
+            self.do(what)
         except ValueError as error:
             self._alarm_input(error)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 import time
@@ -13,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from snugroom.client.cli import language, proxy_option
+from snugroom.client.cli import event_loop, language, proxy_option
 from snugroom.client.cli.arguments import first_line, usage
 from snugroom.client.cli.status import Status
 from snugroom.client.cli.text import json_line
@@ -72,9 +71,7 @@ def _add_tokens(parser: argparse.ArgumentParser) -> None:
 
 def add_parser(commands: Any) -> None:
     """Add `tokens` to the commands (argparse's subparsers)."""
-    parser = commands.add_parser(
-        "tokens", help="exchange a voucher for tokens that open rooms, or count the tokens that you have"
-    )
+    parser = commands.add_parser("tokens")
     parser.add_argument("--server", metavar="URL", help="the server of the voucher")
     _add_tokens(parser)
     proxy_option.add_argument(parser)
@@ -157,7 +154,7 @@ def _voucher(arguments: argparse.Namespace) -> Voucher | None:
 def _exchange(origin: str, voucher: Voucher, file: TokenFile, proxy: Proxy | None) -> None:
     file.add(origin, (), time.time())  # a file that can't be written must not cost the voucher
     try:
-        tokens = asyncio.run(exchange(origin, voucher, proxy))
+        tokens = event_loop.run(exchange(origin, voucher, proxy))
     except UnreachableError as error:
         raise MeansError(error.why, Status.UNREACHABLE) from None
     except ExchangeError as error:

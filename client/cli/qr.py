@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-import segno
 from rich.console import Console
 from rich.text import Text
 
-#: Modules of quiet zone (ISO/IEC 18004 requires four; current readers accept two, and terminal lines are
-#: scarce).
-_QUIET: Final = 2
-#: (whether the upper module is dark, whether the lower one is) -> character.
-_HALVES: Final = {
-    (False, False): " ",
-    (True, False): "\u2580",
-    (False, True): "\u2584",
-    (True, True): "\u2588",
-}
-
-
-def lines(text: str) -> list[str]:
-    """Return the code's lines, two modules a character: dark modules are drawn, light ones are spaces."""
-    rows = [
-        [bool(dark) for dark in row]
-        for row in segno.make(text, error="m", micro=False).matrix_iter(border=_QUIET)
-    ]
-    if len(rows) % 2:
-        rows.append([False] * len(rows[0]))
-    return [
-        "".join(_HALVES[pair] for pair in zip(upper, lower, strict=True))
-        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
-    ]
+from snugroom.server import qr
 
 
 def drawn(text: str, console: Console) -> Text | None:
     """Return the code as a dark block on light, in any colour scheme; None if the console can't show it."""
-    block = lines(text)
-    if not console.encoding.lower().startswith("utf") or len(block[0]) > console.width:
-        return None
-    return Text("\n".join(block), style="black on white", no_wrap=True)
+    block = qr.fitting(text, console.width, console.encoding)
+    return None if block is None else Text("\n".join(block), style="black on white", no_wrap=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from snugroom.client.cli.output import Output
+from snugroom.client.files import flags
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import sentence
@@ -124,8 +125,7 @@ def _write_new(path: Path, data: bytes) -> Path:
 
 
 def _whole(path: Path, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+    with os.fdopen(os.open(path, flags.NEW, 0o600), "wb") as file:
         file.write(data)
 
 

@@ -10,7 +10,10 @@ from rich.text import Text
 
 from snugroom.client.cli.text import plain
 from snugroom.client.session.catalogue.sentence import Arg, Language, Sentence, in_language, sentence
+from snugroom.client.session.incidents import Severity
 
+#: The colours of the sign before an incident.
+_COLOURS: Final[dict[Severity, str]] = {"attack": "bold red", "attention": "bold yellow", "calm": "dim"}
 #: Stands for a styled argument while a sentence is made; no displayed text contains it.
 _MARK: Final = re.compile("\0([0-9]+)\0")
 
@@ -62,6 +65,6 @@ class Speech:
         """Print a text that matters less."""
         self.write(Styled(self.text(text), "dim"))
 
-    def warn(self, text: str) -> None:
-        """Print a text that matters most."""
-        self.write(Styled("!", "bold red"), " ", self.text(text))
+    def warn(self, text: str, severity: Severity = "attack") -> None:
+        """Print a text that matters; the sign before it has the colour of its severity."""
+        self.write(Styled("!", _COLOURS[severity]), " ", self.text(text))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+from pathlib import Path
 from typing import Any, Final
 
+from snugroom.client.cli import language
 from snugroom.client.cli.arguments import numbers, usage
 
 _BENCHES: Final = {
@@ -23,30 +26,42 @@ _BENCHES: Final = {
 
 def add_parser(commands: Any) -> None:
     """Add `demo`, `lab` and `bench` to the commands (argparse's subparsers)."""
-    demo = commands.add_parser(
-        "demo", help="hold a whole meeting on this machine, and show what its server saw"
-    )
+    demo = commands.add_parser("demo")
     demo.add_argument("--participants", type=int, default=3, metavar="3", help="2 to 8 (default 3)")
     demo.add_argument(
         "--seconds", type=float, default=15.0, metavar="15", help="length of the meeting (default 15)"
     )
     demo.add_argument("--json", action="store_true", help="one JSON object per line")
     demo.add_argument(
-        "--lecture", action="store_true", help="a room with three robots, your page and the landlord's window"
+        "--lecture",
+        action="store_true",
+        help="a room with three robots, a projector, your page and the landlord's window",
     )
     demo.add_argument(
         "--kill-server", action="store_true", help="kill the server: the meeting goes on at another one"
     )
+    demo.add_argument(
+        "--ordinary",
+        action="store_true",
+        help="hold it at an ordinary server too, and make the same search in the memory of both",
+    )
+    language.add_argument(demo)
     demo.add_argument("--no-open", action="store_true", help="with --lecture: open no browser")
+    demo.add_argument(
+        "--pcap",
+        type=Path,
+        metavar="FILE",
+        help="with --lecture: record the sealed packets that the servers get, for Wireshark",
+    )
     demo.set_defaults(run=_demo)
 
-    lab = commands.add_parser("lab", help="play every act of a hostile operator on a live meeting here")
+    lab = commands.add_parser("lab")
     lab.add_argument("scenes", nargs="*", metavar="SCENE", help='ids, themes, or "case 2" (default: all)')
     lab.add_argument("--list", action="store_true", help="list the scenes, and play none")
     lab.add_argument("--json", action="store_true", help="one JSON object per scene")
     lab.set_defaults(run=_lab)
 
-    bench = commands.add_parser("bench", help="measure, as ratios within one run")
+    bench = commands.add_parser("bench")
     which = bench.add_subparsers(dest="bench", required=True, metavar="WHAT")
     parts = {name: which.add_parser(name, help=text) for name, text in _BENCHES.items()}
     for part in parts.values():
@@ -75,15 +90,25 @@ def _demo(arguments: argparse.Namespace) -> int:
     if arguments.lecture:
         from snugroom.client.tools.demo import lecture
 
-        return asyncio.run(lecture.run(open_browser=not arguments.no_open))
+        return asyncio.run(lecture.run(open_browser=not arguments.no_open, record_to=arguments.pcap))
+    if arguments.pcap is not None:
+        return usage("--pcap needs --lecture")
     from snugroom.client.tools.demo import run
 
     if not 2 <= arguments.participants <= 8:
         return usage("--participants takes 2 to 8")
     if not 3 <= arguments.seconds <= 600:
         return usage("--seconds takes 3 to 600")
+    if arguments.ordinary:
+        import aiortc  # noqa: F401  # of an extra: refused before the meeting, and not after it
     return asyncio.run(
-        run(arguments.participants, arguments.seconds, arguments.json, kill_server=arguments.kill_server)
+        run(
+            arguments.participants,
+            arguments.seconds,
+            arguments.json,
+            kill_server=arguments.kill_server,
+            ordinary=language.chosen(arguments.lang, os.environ) if arguments.ordinary else None,
+        )
     )
 
 

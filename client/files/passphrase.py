@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -53,13 +54,22 @@ def read_passphrase(file: Path | None, *, what: str, twice: bool = False) -> str
     return found
 
 
-def _ask(what: str, twice: bool) -> str:
+def _has_terminal() -> bool:
+    """Return whether `getpass` can ask without reading standard input."""
+    if not hasattr(os, "O_NOCTTY"):  # Windows: getpass reads the console
+        return sys.stdin is not None and sys.stdin.isatty()
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
+        return False
+    return True
+
+
+def _ask(what: str, twice: bool) -> str:
+    if not _has_terminal():
         raise PassphraseError(
             f"There is no terminal to ask for a passphrase: give --passphrase-file or {VARIABLE}."
-        ) from None
+        )
     try:
         found = getpass.getpass(f"Passphrase for {what}: ")
         if twice and getpass.getpass("Once more: ") != found:

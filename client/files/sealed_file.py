@@ -17,7 +17,6 @@ unreadable file is never overwritten.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 import stat
@@ -31,6 +30,7 @@ from typing import Final
 
 from nacl.pwhash import argon2id
 
+from snugroom.client.files import flags, folder_lock
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
 from snugroom.crypto.kdf import KEY_SIZE, SEAL_OVERHEAD, H, Rng, same, seal, unseal
@@ -260,8 +260,7 @@ def _unseal(key: bytes, header: bytes, sealed: bytes, path: Path) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        # O_NONBLOCK: opening a pipe in place of a file would wait for ever
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        with os.fdopen(os.open(path, flags.READ), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise WrongKindError(f"{path} is not a sealed file of Snug's.")
             whole = file.read(FILE_MAX + 1)
@@ -278,32 +277,31 @@ def locked(path: Path) -> Iterator[None]:
 
     Every user with read access to a folder can lock it; an honest program holds the lock much shorter.
     """
-    try:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise SealedFileError(f"{path.parent} can't be used: {error.strerror or error}.") from None
-    try:
+    with contextlib.ExitStack() as held:
         until = time.monotonic() + LOCK_TIME
         while True:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                held.enter_context(folder_lock.hold(path.parent))
                 break
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                raise SealedFileError(f"{path.parent} can't be used: {error.strerror or error}.") from None
             if time.monotonic() >= until:
                 raise SealedFileError(f"{path.parent} is being kept by another program: try again.")
             time.sleep(0.01)
         yield
-    finally:
-        os.close(folder)
 
 
 def replace(path: Path, whole: bytes) -> None:
     """Replace the file atomically: a reader, or a power loss, finds either the old file or the new one."""
     beside = path.parent / f".{path.name}.{secrets.token_hex(6)}"
     try:
-        number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        number = os.open(beside, flags.NEW, 0o600)
         try:
             with os.fdopen(number, "wb") as file:
-                os.fchmod(file.fileno(), 0o600)  # independent of the umask
+                if hasattr(os, "fchmod"):
+                    os.fchmod(file.fileno(), 0o600)  # independent of the umask
                 file.write(whole)
                 file.flush()
                 os.fsync(file.fileno())
@@ -311,10 +309,11 @@ def replace(path: Path, whole: bytes) -> None:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if flags.FOLDER is not None:
+            folder = os.open(path.parent, flags.FOLDER)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     except OSError as error:
         raise SealedFileError(f"{path} can't be written: {error.strerror or error}.") from None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from snugroom.client.media import codec, opus
-from snugroom.client.media.incoming import Disk, Incoming
+from snugroom.client.media.incoming import Disk, Incoming, OnDecoded
 from snugroom.client.media.outgoing import Outgoing
 from snugroom.client.media.receiving import FrameCrypto, Opened
 from snugroom.client.media.record import Recorder
@@ -48,7 +48,8 @@ class MediaEngine:
     breaks, `on_failed(reason)` is called and the other parts continue.
 
     `name_of` names a leaf for its recording. Without `decode`, frames are only authenticated and recorded,
-    which saves decoding time. `on_opened` is called at the first authenticated frame of each stream. `size`:
+    which saves decoding time. `on_opened` is called at the first authenticated frame of each stream, and
+    `on_decoded(leaf, kind, decoded)` for each decoded frame; `leaf` is its authenticated sender. `size`:
     width and height of the source's video; `layers`: number of simulcast layers (1 to 3). `rtx`: video is
     retransmitted under separate SSRCs; `numbered`: video packets carry numbers that the server reports on.
     Callbacks run in the event loop.
@@ -77,6 +78,7 @@ class MediaEngine:
         on_moved: Callable[[bool], None] | None = None,
         on_failed: Callable[[str], None] | None = None,
         on_opened: Callable[[StreamStats], None] | None = None,
+        on_decoded: OnDecoded | None = None,
     ) -> None:
         self._crypto = crypto
         self._source = source
@@ -85,9 +87,7 @@ class MediaEngine:
         self._sound_encoder = sound_encoder
         self._rng = rng
         self._make_link = link or partial(MediaTransport, rng)
-        self._on_lost = on_lost
-        self._on_moved = on_moved
-        self._on_failed = on_failed
+        self._on_lost, self._on_moved, self._on_failed = on_lost, on_moved, on_failed
         self._muted: set[MediaKind] = set()
         self._link: Link | None = None
         self._pending: Link | None = None
@@ -105,6 +105,7 @@ class MediaEngine:
             sound_decoder=sound_decoder,
             video_decoder=video_decoder,
             on_opened=on_opened,
+            on_decoded=on_decoded,
         )
         self._closed = False
         self._round_trip = RoundTrip()

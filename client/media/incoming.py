@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, ParamSpec
 
-from snugroom.client.media.codec import FRAME_SAMPLES, CodecError, SoundDecoder, VideoDecoder
+from snugroom.client.media.codec import FRAME_SAMPLES, CodecError, RawFrame, Sound, SoundDecoder, VideoDecoder
 from snugroom.client.media.receiving import AskKey, Conceal, Deliver, FrameCrypto, ReceiveEffect, Receiver
 from snugroom.client.media.record import Recorder, Taken
 from snugroom.client.media.reorder import Ask
@@ -30,6 +30,8 @@ _DEPARTED_MAX: Final = 256
 _CONCEAL_MAX: Final = 10
 
 _P = ParamSpec("_P")
+#: Receives what was decoded of an authenticated frame, and the leaf that sealed it.
+OnDecoded = Callable[[int, MediaKind, "Sound | RawFrame"], None]
 
 
 class Disk:
@@ -132,6 +134,7 @@ class Incoming:
         sound_decoder: Callable[[], SoundDecoder],
         video_decoder: Callable[[], VideoDecoder],
         on_opened: Callable[[StreamStats], None] | None,
+        on_decoded: OnDecoded | None = None,
     ) -> None:
         self._crypto = crypto
         self._send_rtcp = send_rtcp
@@ -142,6 +145,7 @@ class Incoming:
         self._make_sound_decoder = sound_decoder
         self._make_video_decoder = video_decoder
         self._on_opened = on_opened
+        self._on_decoded = on_decoded
         self._remote: dict[int, _Remote] = {}
         self._again: dict[int, _Remote] = {}  # by the SSRC of RTX
         self._arrivals = Arrivals()
@@ -283,12 +287,14 @@ class Incoming:
             remote.sound_decoder = self._make_sound_decoder()
         self._fill(remote, remote.sound_decoder, frame)
         try:
-            remote.sound_decoder.decode(frame.frame)
+            sound = remote.sound_decoder.decode(frame.frame)
         except CodecError:
             remote.undecodable += 1
             return
         remote.decoded += 1
         remote.heard = frame.timestamp
+        if self._on_decoded is not None:
+            self._on_decoded(frame.leaf, "audio", sound)
         self._record(remote, frame)
 
     @staticmethod
@@ -317,13 +323,15 @@ class Incoming:
         while remote.queue:
             frame = remote.queue.popleft()
             try:
-                await loop.run_in_executor(self._thread, remote.video_decoder.decode, frame.frame)
+                shown = await loop.run_in_executor(self._thread, remote.video_decoder.decode, frame.frame)
             except CodecError:
                 remote.undecodable += 1
                 remote.queue.clear()
                 self._perform(remote, remote.receiver.demand_key(loop.time()))
                 continue
             remote.decoded += 1
+            if self._on_decoded is not None and shown is not None:
+                self._on_decoded(frame.leaf, "video", shown)
             self._record(remote, frame)
 
     def _record(self, remote: _Remote, frame: Deliver) -> None:

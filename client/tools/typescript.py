@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, get_args
 
 import msgspec
 from msgspec import inspect
 
+from snugroom.client.session import incidents
 from snugroom.client.session.catalogue import content
 from snugroom.client.tools import typescript_names, typescript_sentences
 from snugroom.server.wire import limits, messages
@@ -138,6 +140,31 @@ def _file(source: str, unions: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def _incident_rules() -> str:
+    """Return the tables of incidents; a field that has its default is left out."""
+    empty = incidents.Rule()
+    rows = {
+        key: {name: value for name, value in asdict(rule).items() if value != getattr(empty, name)}
+        for key, rule in incidents.rules().items()
+    }
+    lines = [f"  {json.dumps(key)}: {json.dumps(row)}," for key, row in rows.items()]
+    head = _HEAD.format(source="client/session/catalogue/incidents.toml")
+    return (
+        f"{head}/** A table. Without a severity it only ends others. */\n"
+        "export interface Rule {\n"
+        '  readonly severity?: "calm" | "attention" | "attack";\n'
+        "  readonly cause?: string;\n"
+        "  readonly parts?: string;\n"
+        "  readonly by?: string;\n"
+        "  readonly leaves?: boolean;\n"
+        "  readonly lasts?: number;\n"
+        "  readonly ends?: readonly string[];\n"
+        "  readonly action?: string;\n"
+        "}\n\n"
+        "export const RULES: Readonly<Record<string, Rule>> = {\n" + "\n".join(lines) + "\n};\n"
+    )
+
+
 def files() -> dict[Path, str]:
     """Return the expected content of each generated file."""
     numbers = {k: v for k, v in vars(limits).items() if k.isupper() and isinstance(v, int | float | tuple)}
@@ -158,6 +185,7 @@ def files() -> dict[Path, str]:
         )
         + "\n".join(lines)
         + "\n",
+        WEB / "session" / "catalogue" / "incidentRules.ts": _incident_rules(),
         **typescript_names.files(WEB / "crypto"),
         **typescript_sentences.files(WEB / "words"),
     }

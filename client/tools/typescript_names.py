@@ -1,9 +1,14 @@
-"""Packed tables for the page's checks of names: those of `crypto.agreed`'s `names` and `unicode14`."""
+"""Packed tables for the page's checks of names: those of `crypto.agreed`'s `names` and `unicode14`.
+
+The table of confusable characters is large and seldom needed: the page loads its file on demand.
+`looksAround.ts` has the few of its characters that a check of one's own name needs.
+"""
 
 from __future__ import annotations
 
 import textwrap
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -40,8 +45,25 @@ def prototypes() -> dict[str, str]:
     return {c: p for c, p in sorted(table.items()) if c != p and c in asked}
 
 
+def look_around(table: Mapping[str, str]) -> str:
+    """Return the characters that stand around no name themselves, and look like some that do."""
+    return "".join(
+        char
+        for char, prototype in table.items()
+        if unicodedata.category(char)[0] not in "LMN"
+        and char not in names._AROUND
+        and not names._AROUND.isdisjoint(prototype)
+    )
+
+
 def _wrapped(text: str) -> str:
     return "`\n" + "\n".join(textwrap.wrap(text, 110, break_on_hyphens=False)) + "\n`"
+
+
+def _escaped(text: str) -> str:
+    """Return a TypeScript expression of a text, 16 characters a line."""
+    codes = [f"\\u{ord(char):04x}" for char in text]
+    return " +\n".join(f'  "{"".join(codes[at : at + 16])}"' for at in range(0, len(codes), 16))
 
 
 def _head(source: str, what: str) -> str:
@@ -67,6 +89,11 @@ def files(crypto: Path) -> dict[Path, str]:
         + f"export const CHARACTERS = {_wrapped(' '.join(distances))};\n\n"
         + "/** And what each looks like: code points in base 36. */\n"
         + f"export const PROTOTYPES = {_wrapped(' '.join(others))};\n",
+        crypto / "looksAround.ts": _head(
+            "crypto/agreed/names.py",
+            "Characters that look like some that programs put around names (UTS 39).",
+        )
+        + f"export const LOOKS_AROUND =\n{_escaped(look_around(table))};\n",
         crypto / "assignedLengths.ts": _head(
             "crypto/agreed/unicode14.py",
             "Lengths in base 36, by turns of code points unassigned by Unicode 14.0 and assigned, from 0 on.",

@@ -1,9 +1,14 @@
-"""The page's sentences, a file for each language, from `client/session/catalogue/sentences`."""
+"""The page's sentences, a file for each language, from `client/session/catalogue/sentences`.
+
+English has a second file, which the page loads after the room is shown: sentences that a session makes in a
+meeting, and those of views that come later themselves.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,15 +25,58 @@ from snugroom.client.session.catalogue.sentence import (
 _ERRORS: Final = ("errors",)
 _PAGE: Final = ("alarms", "session", "shell", "notes", "start", "meeting")
 #: Parts that are loaded by themselves, in all languages.
-_PARTS: Final = ("lecture", "landlord")
+_PARTS: Final = ("lecture", "landlord", "projector")
+#: Beginnings of the keys of sentences that sessions make once they are in a room, of causes that these quote,
+#: and of what a person reads after turning blur on, or looking for a QR code.
+_LATER_KINDS: Final = re.compile(
+    r"(?:alarm|blur|cannot|clock|code|compared|dropped|file|held|invite|no_code|pending|room|scan|signing|since|status|"
+    r"stream|tree|unopened|warning|watch)\.|shell\.(?:media|sizes)|note\.(?:contact|vouched|records)"
+)
+#: Imports that load code; those of types load none.
+_CODE: Final = re.compile(r'^(?:import|export)(?! type\b)[^;"]*?"(\.[^"]+)";', re.MULTILINE)
+_OWN_KEY: Final = re.compile(r'"(meet\.\w+)"')
 _HEAD: Final = (
     "// Written by `python -m snugroom.client.tools.typescript`, from client/session/catalogue/sentences: "
     "change it there.\n"
 )
 
 
-def _entries(names: Iterable[str], language: Language, indent: str = "  ") -> str:
-    rows: Mapping[str, Mapping[str, str]] = {key: row for name in names for key, row in table(name).items()}
+def _loaded(entry: Path) -> set[Path]:
+    """Return a file of the page and all that are loaded with it."""
+    found, todo = set[Path](), [entry]
+    while todo:
+        path = todo.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for name in _CODE.findall(path.read_text(encoding="utf-8")):
+            there = (path.parent / name).resolve()
+            todo += [
+                file for end in (".ts", ".tsx", "/index.ts") if (file := Path(f"{there}{end}")).is_file()
+            ]
+    return found
+
+
+def _later_views(source: Path) -> set[str]:
+    """Return the keys that only files name which `views/room/later.ts` loads; `source`: the page's folder."""
+    source = source.resolve()
+    views = _loaded(source / "app/views/room/later.ts") - _loaded(source / "app/main.tsx")
+    named: dict[bool, set[str]] = {True: set(), False: set()}
+    for path in source.rglob("*.ts*"):
+        if path.parent.name != "words":
+            named[path in views] |= set(_OWN_KEY.findall(path.read_text(encoding="utf-8")))
+    return named[True] - named[False]
+
+
+def _entries(
+    names: Iterable[str],
+    language: Language,
+    indent: str = "  ",
+    wanted: Callable[[str], bool] = lambda key: True,
+) -> str:
+    rows: Mapping[str, Mapping[str, str]] = {
+        key: row for name in names for key, row in table(name).items() if wanted(key)
+    }
     texts = {key: json.dumps(row[language], ensure_ascii=False) for key, row in rows.items()}
     # soft hyphens are invisible: written as escapes
     return "".join(
@@ -36,8 +84,10 @@ def _entries(names: Iterable[str], language: Language, indent: str = "  ") -> st
     )
 
 
-def _language(names: Iterable[str], language: Language) -> str:
-    return f"{_HEAD}export default {{\n{_entries(names, language)}}};\n"
+def _language(
+    names: Iterable[str], language: Language, wanted: Callable[[str], bool] = lambda key: True
+) -> str:
+    return f"{_HEAD}export default {{\n{_entries(names, language, wanted=wanted)}}};\n"
 
 
 def _part(name: str) -> str:
@@ -60,8 +110,17 @@ def _quoting() -> str:
 
 def files(words: Path) -> dict[Path, str]:
     """Return the expected content of each generated file of `words`, the page's folder of that name."""
-    found = {words / "enErrors.ts": _language(_ERRORS, "en"), words / "en.ts": _language(_PAGE, "en")}
-    found[words / "quoting.ts"] = _quoting()
+    keys = _later_views(words.parent)
+
+    def later(key: str) -> bool:
+        return key in keys or _LATER_KINDS.match(key) is not None
+
+    found = {
+        words / "enErrors.ts": _language(_ERRORS, "en"),
+        words / "en.ts": _language(_PAGE, "en", lambda key: not later(key)),
+        words / "enLater.ts": _language(_PAGE, "en", later),
+        words / "quoting.ts": _quoting(),
+    }
     for language in LANGUAGES:
         if language != "en":
             found[words / f"{language}.ts"] = _language((*_ERRORS, *_PAGE), language)

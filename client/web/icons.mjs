@@ -4,12 +4,12 @@ import { readFile, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 
 const NAMES = [
-  "arrow-left", "arrow-right", "check", "chevron-down", "circle-dot",
-  "circle-question-mark", "copy", "crown", "door-open", "download", "ellipsis", "eye", "file", "globe", "graduation-cap",
-  "hand", "image", "info", "keyboard", "layout-grid", "link", "lock", "log-out",
-  "message-square", "mic", "mic-off", "monitor", "paperclip", "phone-off", "picture-in-picture-2", "pin", "pin-off",
+  "arrow-left", "arrow-right", "check", "chevron-down", "circle-alert", "circle-dot",
+  "circle-question-mark", "copy", "crown", "door-open", "download", "ellipsis", "eye", "eye-off", "file", "globe", "graduation-cap",
+  "hand", "image", "info", "keyboard", "layout-grid", "link", "lock", "log-out", "maximize",
+  "message-square", "mic", "mic-off", "monitor", "move", "paperclip", "phone-off", "picture-in-picture-2", "pin", "pin-off",
   "plus", "qr-code", "refresh-cw", "scan-qr-code", "screen-share", "screen-share-off", "send-horizontal",
-  "settings", "shield-check", "signal-low", "smile", "square", "sun-moon", "triangle-alert", "user-check",
+  "settings", "share-2", "shield-check", "signal-low", "smile", "square", "sun-moon", "switch-camera", "triangle-alert", "user-check",
   "user-minus", "user-plus", "users", "video", "video-off", "volume-2", "volume-x", "x",
 ]
 

@@ -7,7 +7,6 @@ before the package and its dependencies are installed.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -129,7 +128,7 @@ def build() -> None:
 
 def current() -> bool:
     """Return whether the built pages match the sources."""
-    there = all((OUT / name / "manifest.json").is_file() for name in ("bundle", "landlord"))
+    there = all((OUT / name / "manifest.json").is_file() for name in ("bundle", "landlord", "projector"))
     return there and _STAMP.is_file() and _STAMP.read_text() == _sources()
 
 
@@ -142,7 +141,12 @@ def _sources() -> str:
 
 @contextlib.contextmanager
 def _alone(what: str) -> Iterator[None]:
-    """Run the body in one process at a time; other processes wait."""
+    """Run the body in one process at a time; other processes wait. Windows has no such lock."""
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        yield
+        return
     with (WEB / f".{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -150,8 +154,9 @@ def _alone(what: str) -> Iterator[None]:
 
 def _fingerprint(paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(f"{path.relative_to(WEB)}\0".encode())
+    # by their parts, in the same order on every system
+    for path in sorted(paths, key=lambda each: each.parts):
+        digest.update(f"{path.relative_to(WEB).as_posix()}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 

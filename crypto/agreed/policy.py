@@ -11,8 +11,7 @@ SNUG-4   only Add, Remove, PreSharedKey and GroupContextExtensions
 SNUG-5   it has a path
 SNUG-6   the path's leaf keeps signature key, credential, capabilities and extensions, and has another rejoin
          key than before; an added leaf has a rejoin key
-SNUG-7   Add, Remove and GroupContextExtensions come from a host under the old policy;
-         nobody is added while the room is locked
+SNUG-7   Add, Remove and policies come from a host under the old policy; a locked room adds nobody
 SNUG-8   ... except a rejoin: exactly {Remove, Add, PSK} of one leaf, with a ticket that the leaf's current
          rejoin key has signed
 SNUG-9   ... and a host's return: exactly {Remove, PSK, Add, GCE}, in place of a host's leaf of that name,
@@ -31,8 +30,7 @@ SNUG-18  END and MOVE come from a host, on the current chain
 SNUG-19  a member's heartbeats do not contradict each other: one per number, each follows the previous one,
          none from an earlier slot or epoch
 SNUG-20  a media stream is announced by the leaf that its key id names
-SNUG-21  SFrame: the full tag, and a replay window (`crypto.media.sframe` checks both: the suite in use has
-         the full tag, and a key's `Opener` opens each frame once)
+SNUG-21  SFrame: the full tag (the suite in use has it), and a replay window (`crypto.media.sframe.Opener`)
 SNUG-22  a media frame is in its sender's signed list, within 2 s
 =======  ====================================================================================
 """
@@ -140,7 +138,9 @@ def _has_rejoin_key(leaf: LeafView) -> None:
 
 
 def snug_7(v: CommitView) -> None:
-    """Add, Remove and policy changes are reserved to hosts, except SNUG-8, SNUG-9 and self-removal."""
+    """Only hosts add, remove, change policies, except SNUG-8, 9 and self-removal; `absent`: only remove."""
+    if v.context.absent and any(p.kind != "remove" or p.by_reference for p in v.proposals):
+        raise ValidationError("SNUG-7", "with the removal of absent members comes something else")
     if v.context.host_return is not None:
         return  # SNUG-9 has checked it
     if v.rejoin_leaf is not None:

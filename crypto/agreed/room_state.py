@@ -297,11 +297,13 @@ class CommitContext:
     ledger: bytes  # 32 bytes: H(ledger before this slot)
     invite: int | None = None  # index of the invite that the added member used
     host_return: HostReturn | None = None  # SNUG-9
+    absent: bool = False  # the removed members were away: their invites stay valid (SNUG-7)
 
     def encode(self) -> bytes:
         parts = [uint(1, 1), self.room, uint(self.slot, 8), self.chain, self.ledger]
         parts.append(uint(0, 1) if self.invite is None else uint(1, 1) + uint(self.invite, 2))
         parts.append(uint(0, 1) if self.host_return is None else uint(1, 1) + self.host_return.encode())
+        parts.append(uint(self.absent, 1))
         return b"".join(parts)
 
     @classmethod
@@ -314,7 +316,8 @@ class CommitContext:
         invite = r.uint(2) if has_invite else None
         has_return = r.uint(1)
         host_return = HostReturn(r.uint(8), r.take(64)) if has_return else None
+        absent = r.uint(1)
         r.end()
-        if has_invite > 1 or has_return > 1:
+        if has_invite > 1 or has_return > 1 or absent > 1:
             raise MalformedError("commit context: a flag must be 0 or 1")
-        return cls(room, slot, chain, ledger, invite, host_return)
+        return cls(room, slot, chain, ledger, invite, host_return, bool(absent))

@@ -39,7 +39,7 @@ from snugroom.crypto.mls.proposals import (
     Update,
 )
 from snugroom.crypto.mls.state import Limits
-from snugroom.crypto.mls.view import GroupView, Member
+from snugroom.crypto.mls.view import GroupView, Member, TreeNode
 from snugroom.crypto.primitives import CipherSuite, generate_signature_key
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "RequiredCapabilities",
     "ResumptionPsk",
     "Stage",
+    "TreeNode",
     "Update",
     "WireFormat",
     "create_key_package",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from snugroom.crypto.errors import StateError
 from snugroom.crypto.kdf import NotCopyable
+from snugroom.crypto.mls import treemath
 from snugroom.crypto.mls.nodes import Extension, LeafNode
 from snugroom.crypto.mls.proposals import CommittedProposal
 from snugroom.crypto.mls.state import EpochState
@@ -19,6 +20,16 @@ class Member:
 
     leaf: int
     leaf_node: LeafNode
+
+
+@dataclass(frozen=True)
+class TreeNode:
+    """A node that is not blank. `identity`: of a leaf. `held`: this member has its private key."""
+
+    encryption_key: bytes
+    identity: bytes | None
+    unmerged_leaves: tuple[int, ...]
+    held: bool
 
 
 class GroupView(NotCopyable):
@@ -113,6 +124,20 @@ class GroupView(NotCopyable):
     def ratchet_tree(self) -> bytes:
         """Return the encoded tree, in the format that `join` accepts."""
         return self._live.tree.encode()
+
+    def tree_view(self) -> list[TreeNode | None]:
+        """Return the tree's nodes in the order of node indices (appendix C); None: a blank one."""
+        tree, private_keys = self._live.tree, self._live.private_keys
+        nodes: list[TreeNode | None] = []
+        for index in range(treemath.node_width(tree.size)):
+            node, held = tree.node(index), index in private_keys
+            if isinstance(node, LeafNode):
+                nodes.append(TreeNode(node.encryption_key, node.credential.identity, (), held))
+            elif node is not None:
+                nodes.append(TreeNode(node.encryption_key, None, node.unmerged_leaves, held))
+            else:
+                nodes.append(None)
+        return nodes
 
     def _release(self) -> EpochState:
         state, self._state = self._live, None

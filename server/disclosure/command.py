@@ -16,12 +16,13 @@ import re
 import socket
 import struct
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from snugroom.server.app import Server
-from snugroom.server.disclosure import audit, text, view
+from snugroom.server.disclosure import audit, printed, text, view
 
 _PREFIX: Final = "snug-server/"
 #: Maximum bytes of a question and of an answer, and seconds of a connection.
@@ -165,6 +166,9 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also what lasts as long as a connection",
     )
+    how.add_argument(
+        "--print", action="store_true", dest="printed", help="all of it as one page (HTML) to print"
+    )
     parser.add_argument(
         "--audit",
         action="store_true",
@@ -182,8 +186,11 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser().parse_args(argv)
     try:
         process = arguments.pid if arguments.pid is not None else _the_one()
-        disclosed = ask(process, identifiers=arguments.identifiers, complete=arguments.audit)
-        if arguments.read:
+        identifiers = arguments.identifiers or arguments.printed
+        disclosed = ask(process, identifiers=identifiers, complete=arguments.audit)
+        if arguments.printed:
+            output = printed.page(disclosed, time.time(), process)
+        elif arguments.read:
             output = "\n".join(text.sentences(disclosed))
         elif arguments.whole or arguments.identifiers:
             output = json.dumps(disclosed, indent=2)

@@ -20,6 +20,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.app.Server": {
         "settings": SETTINGS,
         "url": "- the server's own address = setting",
+        "addresses": "- the server's own address",
         "certificate": "- the server's own certificate",
         "started_at": "uptime",
         "clock": MACHINERY,
@@ -35,8 +36,12 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "draining": MACHINERY,
         "forgetting": "forgetting",
     },
+    "snugroom.server.addresses.Addresses": every(
+        "host media bind beside names chosen others", "- the server's own address = setting"
+    ),
     "snugroom.server.tls.Certificate": {
-        "_files": SETTINGS + " = setting",
+        **every("_files file", SETTINGS + " = setting"),
+        **every("own made", MACHINERY),
         "fingerprint": "- the server's own certificate = setting",
         **every("_current context", "- the server's own certificate = tls"),
     },
@@ -219,13 +224,14 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "view": "rooms[].streams = handle label",
     },
     "snugroom.server.page.Bundle": every("files hash", PAGE + " = page"),
-    "snugroom.server.page.File": every("name data sha256 packed", PAGE + " = page"),
+    "snugroom.server.page.File": every("name data sha256 packed brotli", PAGE + " = page"),
     "snugroom.server.disclosure.window.Window": {
         "_server": MACHINERY,
         "_address": SETTINGS + " = setting",
         "_port": SETTINGS,
         "_token": "- in the address that was printed for the operator = setting",
         "_hosts": "- its own address = setting",
+        "_searching": MACHINERY,
         # its visitor is the operator, and not a participant of a meeting
         "_runner": MACHINERY + " = http",
     },
@@ -299,6 +305,20 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "kind": "rooms[].streams = label",
         **every("ssrc packets receivers sizes", "rooms[].streams"),
     },
+    # a search of the memory for the window, which forgets it with the answer (packet: bytes under a mask)
+    "snugroom.server.memory_search.Wanted": {"mask": MACHINERY + " = packet", "forms": MACHINERY},
+    "snugroom.server.memory_search.Form": {"masked": MACHINERY + " = packet", "width": MACHINERY},
+    "snugroom.server.memory_search.Found": every("read complete hits", MACHINERY),
+    "snugroom.server.memory_search.Hits": {
+        **every("in_files elsewhere", MACHINERY),
+        "around": "- found in the memory by the operator's own search = setting",
+    },
+    "snugroom.server.memory_search.Region": every("start end file", MACHINERY),
+    "snugroom.server.memory_search._Buffer": {
+        "data": MACHINERY + " = packet",
+        **every("start end _pin", MACHINERY),
+    },
+    "snugroom.server.memory_search._Needle": every("width hits _places", MACHINERY),
     # messages between the server's process and its media workers
     "snugroom.server.sfu.workers.pipe.Pipe": {
         "_decoder": MACHINERY + " = library",
@@ -309,7 +329,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.workers.pipe.Setup": {
         **every("port tcp turn turn_time limits forget_time", SETTINGS),
-        **every("address bind also level", SETTINGS + " = setting"),
+        **every("address bind also beside level", SETTINGS + " = setting"),
     },
     "snugroom.server.sfu.workers.pipe.Join": {
         "ticket": MACHINERY,
@@ -329,6 +349,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.workers.pipe.Inspect": every("ticket held streams audit", MACHINERY),
     "snugroom.server.sfu.workers.pipe.LastFrame": {"ticket": MACHINERY, "ssrc": "rooms[].streams"},
+    "snugroom.server.sfu.workers.pipe.Search": every("ticket wanted", MACHINERY),
     "snugroom.server.sfu.workers.pipe.Ready": {
         **every("port error", MACHINERY),
         "what": SETTINGS + " = setting",
@@ -350,13 +371,13 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "held": "sealed_media",
         "streams": "rooms[].streams",
         "packets": "sealed_media.packets = packet",
-        "audited": MACHINERY,
+        **every("audited searched", MACHINERY),
     },
     "snugroom.server.sfu.workers.pipe.AuditResult": every(
         "objects undeclared misplaced", MACHINERY + " = setting"
     ),
     "snugroom.server.sfu.workers.worker.Worker": {
-        **every("ended _starting _sending_heartbeats", MACHINERY + " = http"),
+        **every("ended _starting _sending_heartbeats _searches", MACHINERY + " = http"),
         "_forgetting": "forgetting",
         "_sfu": "media",
         "_pipe": MACHINERY,

@@ -10,7 +10,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.sfu.io.turn.TurnServer": every("urls secret secret_file", SETTINGS + " = setting"),
     "snugroom.server.sfu.limits.MediaLimits": {},
     "snugroom.server.sfu.sfu.Sfu": {
-        **every("_advertised _bind _also", SETTINGS + " = setting"),
+        **every("_advertised _bind _also _beside", SETTINGS + " = setting"),
         **every("_tcp _turn _turn_time port _limits", SETTINGS),
         **every("_wall _clock _now _length _socket _loop _next_sweep _next_heartbeat", MACHINERY),
         "_core": "sealed_media.packets",

@@ -2,21 +2,23 @@
 
 The window is off by default. It listens on a loopback address of its own, apart from the port of the
 meetings. Requests for data must carry the token from the window's address, where it follows the ``#``. Each
-of them reads the live objects (`server.disclosure.view`, `Sfu.streams`); the server stores nothing for the
-window.
+of them reads the live objects (`server.disclosure.view`, `Sfu.streams`) or all memory
+(`server.memory_search`); the server stores nothing for the window.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+import msgspec
 from aiohttp import hdrs, web
 
-from snugroom.server import config, page
+from snugroom.server import config, memory_search, page
 from snugroom.server.app import Server
 from snugroom.server.config import ConfigError
 from snugroom.server.disclosure import text, view
@@ -27,6 +29,9 @@ from snugroom.server.sfu.workers.pool import Workers
 
 #: The header that carries the token. A page of another origin cannot send it without a CORS preflight.
 _HEADER: Final = "X-Snug-Token"
+#: Bytes of a request: every form of a text, in base64.
+_REQUEST_MAX: Final = 32 * 1024
+_DATA: Final = frozenset({"/now", "/frame", "/find"})
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -62,7 +67,24 @@ async def snapshot(server: Server) -> dict[str, Any]:
         "disclosure": disclosed,
         "sentences": text.sentences(disclosed),
         "streams": [_stream(facts) for facts in media.streams],
+        "hostile": server.hostile(),
     }
+
+
+async def find(server: Server, wanted: memory_search.Wanted) -> dict[str, Any]:
+    """Search all memory of the server's processes. Raises UnreadableError if it cannot read its own.
+
+    `silent` counts the media workers without an answer: their memory was not searched.
+    """
+    media = server.signaling.media
+    own = asyncio.to_thread(memory_search.search, wanted)
+    if isinstance(media, Workers):
+        first, theirs = await asyncio.gather(own, media.search(wanted))
+        every, silent = [first, *theirs], len(media.slots) - len(theirs)
+    else:
+        every, silent = [await own], 0
+    found: dict[str, Any] = msgspec.to_builtins(memory_search.merged(every))
+    return {**found, "processes": len(every), "silent": silent}
 
 
 class Window(Loopback):
@@ -72,6 +94,7 @@ class Window(Loopback):
         self._server = server
         super().__init__(*loopback_address(listen))
         self._token = secrets.token_urlsafe(16)
+        self._searching = False
 
     async def start(self) -> str:
         """Listen, and return the URL with the token.
@@ -79,12 +102,13 @@ class Window(Loopback):
         Raises OSError if the port is taken, PageError if the window's bundle is missing or damaged.
         """
         bundle = page.load(page.WINDOW)
-        app = web.Application(client_max_size=1024, middlewares=[self._guard()])
+        app = web.Application(client_max_size=_REQUEST_MAX, middlewares=[self._guard()])
         app.add_routes(
             [
                 *page.routes(bundle, where={"window": True}),
                 web.get("/now", self._now),
                 web.get("/frame", self._frame),
+                web.post("/find", self._find),
             ]
         )
         return f"{await self._listen(app)}/#{self._token}"
@@ -94,7 +118,7 @@ class Window(Loopback):
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.headers.get(hdrs.HOST) not in self._hosts:
                 raise web.HTTPForbidden(text="the window is opened by its own address\n")
-            if request.path in ("/now", "/frame"):
+            if request.path in _DATA:
                 shown = request.headers.get(_HEADER, "")
                 if not hmac.compare_digest(shown.encode(), self._token.encode()):
                     raise web.HTTPForbidden(text="open the address that the server printed, token and all\n")
@@ -117,6 +141,22 @@ class Window(Loopback):
         else:
             packets = media.last_frame(ssrc) if isinstance(media, Sfu) else []
         return _json({"ssrc": ssrc, "packets": [packet.hex() for packet in packets]})
+
+    async def _find(self, request: web.Request) -> web.Response:
+        """Answer with the occurrences of each form in the memory, or ``{"failed": why}``. One at a time."""
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=memory_search.Wanted)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise web.HTTPBadRequest(text="search for what? a mask, and forms under it\n") from None
+        if self._searching:
+            raise web.HTTPConflict(text="a search is under way\n")
+        self._searching = True
+        try:
+            return _json(await find(self._server, wanted))
+        except memory_search.UnreadableError as error:
+            return _json({"failed": str(error)})
+        finally:
+            self._searching = False
 
 
 def _json(value: dict[str, Any]) -> web.Response:

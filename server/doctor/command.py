@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from snugroom.server import config
+from snugroom.server import addresses, config
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.doctor import (
     judge_machine,
@@ -162,6 +162,9 @@ async def examine(arguments: argparse.Namespace) -> AsyncIterator[Verdict]:
         return
     settings, error = _settings(arguments.config)
     host, port = config.host_and_port(settings.listen)
+    if config.is_wildcard(host):
+        with contextlib.suppress(ConfigError):  # the server does not start with these: no visit succeeds
+            host = addresses.choose(settings, host, host, addresses.found()).host
     origin = settings.origin or config.url(host, port, tls=bool(settings.tls))
     async for verdict in local(settings, error, origin):
         yield verdict

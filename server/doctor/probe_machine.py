@@ -9,10 +9,10 @@ import re
 import resource
 import ssl
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from snugroom.installed import VERSION
 from snugroom.server import page
 from snugroom.server.config import Settings
 from snugroom.server.disclosure.command import servers
@@ -104,12 +104,8 @@ def synchronised() -> bool | None:
 
 def versions() -> dict[str, str]:
     """Return the versions that a report of a fault needs."""
-    try:
-        own = metadata.version("snugroom")
-    except metadata.PackageNotFoundError:
-        own = "from a checkout"
     return {
-        "Snug": own,
+        "Snug": VERSION,
         "Python": platform.python_version(),
         ssl.OPENSSL_VERSION.partition(" ")[0]: ssl.OPENSSL_VERSION.split()[1],
         "Linux": os.uname().release,

@@ -2,7 +2,8 @@
 
     snug-server --hostile silence,partition        the acts that may begin
     {"act": "silence", "begin": {"victim": 2}}     a line on standard input, one JSON object, begins an act
-    {"act": "silence", "end": true}                or ends it
+    {"act": "silence", "end": true}                or ends it; after "for": 15 in its beginning, it ends
+                                                   by itself in 15 s
     {"act": "silence", "did": "...", "times": 1}   a line on standard output reports what an act has done
 
 `act` has the hooks of an act, and `context` is an act's interface to the server. `runner` has all acts in

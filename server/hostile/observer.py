@@ -151,7 +151,7 @@ class Observer(Server):
 
     def _make_sfu(self, **options: Any) -> Sfu:
         # one UDP socket for all media, because `TimedPacketIo` takes timestamps from one socket
-        sfu = RecordingSfu(**{**options, "also": (), "tcp": False})
+        sfu = RecordingSfu(**{**options, "also": (), "beside": None, "tcp": False})
         sfu.note = self._note
         return sfu
 

@@ -56,6 +56,7 @@ class Hooks(Protocol):
     @property
     def now(self) -> float: ...
     def attach(self, server: HostileServer) -> None: ...
+    def facts(self) -> dict[str, Any]: ...
     def room(self) -> HostileRoom: ...
     def tick(self, now: float) -> None: ...
     def challenge(self, handle: bytes, challenge: Challenge) -> Challenge: ...
@@ -323,6 +324,9 @@ class HostilePacketIo:
     def changed(self) -> None:
         self._inner.changed()
 
+    def wipe(self) -> None:
+        self._inner.wipe()
+
 
 class HostileSfu(Sfu):
     """The SFU, with a `HostilePacketIo`."""
@@ -384,6 +388,9 @@ class HostileServer(Server):
     def sfu(self) -> HostileSfu:
         assert isinstance(self._sfu, HostileSfu)
         return self._sfu
+
+    def hostile(self) -> dict[str, Any]:
+        return self.runner.facts()
 
     def _make_hub(self, origin: str, key: SigningKey) -> Hub:
         return HostileHub(

@@ -45,9 +45,10 @@ class Sfu:
 
     `address` is the address that clients are given; `also` are other addresses of this machine. `bind` is the
     address to listen on (default: `address`); `server.sfu.io.sockets.bind_addresses` derives from it the
-    address to bind for `also`. `port` 0 takes a free port. `tcp`: the SFU accepts ICE over TCP too. `turn`
-    are relays that clients are given, with credentials for `turn_time` seconds by `wall`, Unix time. All
-    methods must be called on the event loop's thread.
+    address to bind for `also`. `beside` is an address of this machine for its own programs, beside loopback;
+    clients are given it if it could be bound. `port` 0 takes a free port. `tcp`: the SFU accepts ICE over TCP
+    too. `turn` are relays that clients are given, with credentials for `turn_time` seconds by `wall`, Unix
+    time. All methods must be called on the event loop's thread.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Sfu:
         port: int = 0,
         bind: str | None = None,
         also: Sequence[str] = (),
+        beside: str | None = None,
         tcp: bool = False,
         turn: Sequence[TurnServer] = (),
         turn_time: float = 3600.0,
@@ -67,6 +69,7 @@ class Sfu:
     ) -> None:
         self._advertised = address
         self._also = list(also)
+        self._beside = beside
         self._bind = bind if bind is not None else address
         self._tcp = tcp
         self._turn = list(turn)
@@ -97,8 +100,10 @@ class Sfu:
         """Open the sockets; `BindError`, an OSError, if one fails. `port` is the real port afterwards."""
         limits = self._limits
         hosts = bind_addresses(self._bind, [self._advertised, *self._also])
-        sockets = open_sockets(hosts, self.port, limits.socket_buffer, tcp=self._tcp)
+        sockets = open_sockets(hosts, self.port, limits.socket_buffer, tcp=self._tcp, beside=self._beside)
         self.port = sockets.port
+        if sockets.beside and self._beside is not None:
+            self._also.append(self._beside)
         self._loop = asyncio.get_running_loop()
         multi_transport = MultiTransport(sockets.udp, limits.drain if limits.batched else 0)
         if sockets.tcp:

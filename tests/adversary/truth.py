@@ -180,6 +180,7 @@ class Meaning:
 
 ALARMS: Mapping[str, Meaning] = {
     "code_different": Meaning(harmless),  # a person said so
+    "code_disputed": Meaning(harmless),  # a person said so
     "code_cheat": Meaning(member),
     "code_fork": Meaning(lambda told: told.tale.hostile_server or member(told)),
     "code_aborted": Meaning(signatures),

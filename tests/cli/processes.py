@@ -158,6 +158,16 @@ def running(*arguments: str, module: str = "snugroom.client.cli.main") -> Iterat
         process.stop()
 
 
+@contextmanager
+def on(system: str, *arguments: str) -> Iterator[Process]:
+    """`snug` on a system that lacks what this one has (`tests.cli.elsewhere`)."""
+    process = Process(system, *arguments, module="tests.cli.elsewhere", inside=(sys.executable, "-m"))
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
 def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -40,7 +40,7 @@ def test_a_host_that_was_killed_comes_back(tmp_path: Path) -> None:
         phrase.write_text("another\n")
         with running("host", "--return", str(way), *sealed, *quiet) as wrong:
             assert wrong.status() == 2
-            assert "passphrase" in wrong.errors[-1]
+            assert "passphrase" in wrong.wait("error")["text"]
 
 
 def test_the_file_follows_the_hosts_keys_and_a_copy_from_before_brings_nobody_back(tmp_path: Path) -> None:

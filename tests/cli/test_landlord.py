@@ -298,8 +298,8 @@ def test_a_host_returns_with_its_server(tmp_path: Path) -> None:
             ada.signal(signal.SIGKILL)
             assert carried.end()
             other = run("host", "--return", str(way), "--landlord", *sealed)
-            assert (other.returncode, other.stdout) == (2, "")
-            assert f"the one that it had, of http://{where}" in other.stderr
+            assert (other.returncode, other.stderr) == (2, "")
+            assert f"the one that it had, of http://{where}" in json.loads(other.stdout)["text"]
             with running("host", "--return", str(way), "--landlord", where, *sealed) as again:
                 again.wait("roster", lambda e: len(e["members"]) == 2)
                 again.send({"chat": "back"})
@@ -395,8 +395,10 @@ def test_it_ends_after_an_error_of_its_host(
 def test_wrong_arguments_start_nothing(arguments: tuple[str, ...], why: str) -> None:
     done = run("host", "--json", *arguments)
     assert done.returncode == 2
-    assert why in done.stderr
-    assert done.stdout == ""
+    (error,) = (json.loads(line) for line in done.stdout.splitlines())
+    assert (error["event"], error["status"]) == ("error", 2)
+    assert why in error["text"]
+    assert done.stderr == ""
 
 
 def test_an_address_in_use_and_one_that_is_not_ours() -> None:
@@ -409,11 +411,10 @@ def test_an_address_in_use_and_one_that_is_not_ours() -> None:
         ):
             done = run("host", "--server", "http://127.0.0.1:1", "--landlord", where, "--json")
             assert done.returncode == 2
-            (error,) = done.stderr.splitlines()
-            assert error.startswith("snug: the server on this computer can't start: ")
-            assert f"{why}. Give --landlord an address of this computer" in error
-            (started,) = (json.loads(line) for line in done.stdout.splitlines())
+            started, error = (json.loads(line) for line in done.stdout.splitlines())
             assert started["state"] == "starting", "the meeting was not opened"
+            assert error["text"].startswith("the server on this computer can't start: ")
+            assert f"{why}. Give --landlord an address of this computer" in error["text"]
 
 
 def test_a_person_reads_sentences() -> None:

@@ -8,13 +8,14 @@ import segno
 from rich.console import Console
 
 from snugroom.client.cli import qr
+from snugroom.server.qr import lines
 
 LINK = "http://127.0.0.1:8080/#1" + "x" * 84
 
 
 def test_the_modules_are_those_of_the_code() -> None:
     dark = {" ": (0, 0), "\u2580": (1, 0), "\u2584": (0, 1), "\u2588": (1, 1)}
-    block = qr.lines(LINK)
+    block = lines(LINK)
     rows = [[dark[char][half] for char in line] for line in block for half in (0, 1)]
     code = segno.make(LINK, error="m", micro=False)
     quiet = 2

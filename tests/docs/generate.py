@@ -23,6 +23,8 @@ from msgspec import inspect
 from snugroom.client.cli import parser as cli
 from snugroom.client.cli.status import MEANINGS
 from snugroom.client.session.catalogue.sentence import table
+from snugroom.client.session.incidents import SEVERITIES, rules
+from snugroom.client.tools import schema
 from snugroom.client.tools.lab.leakage import run as leakage
 from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.server import __main__ as server
@@ -33,6 +35,7 @@ from snugroom.server.doctor import command as doctor
 from snugroom.server.nodes.settings import NodeSettings
 from snugroom.server.setup import command as setup
 from snugroom.server.sfu.limits import MediaLimits
+from tests.docs import python_api
 from tests.model import run
 
 ROOT: Final = Path(__file__).parents[2]
@@ -187,6 +190,12 @@ def _example(kind: str) -> str:
     return first if first.endswith((".", ".*")) else f"{first}."
 
 
+def _severities(kind: str) -> str:
+    """Return the severities that an alarm of this kind can have."""
+    found = {rule.severity for key, rule in rules().items() if f"{key}.".startswith(f"alarm.{kind}.")}
+    return ", ".join(each for each in reversed(SEVERITIES) if each in found)
+
+
 def alarms() -> str:
     """Return the index of the alarms: those of the catalogue, in its order."""
     parts: dict[str, list[str]] = {about: [] for about in _ALARMS}
@@ -194,9 +203,10 @@ def alarms() -> str:
         for key, row in table(name).items():
             if "about" in row:
                 kind = key.split(".")[1]
-                parts[row["about"]].append(f"| `{kind}` | {_example(kind)} | [{kind}]({kind}.md) |")
+                cells = (f"[{kind}]({kind}.md)", _severities(kind), _example(kind))
+                parts[row["about"]].append(f"| {' | '.join(cells)} |")
     chapters = (
-        "\n".join((f"## {_ALARMS[about]}\n\n| Kind | Sentence | Page |\n|---|---|---|", *rows))
+        "\n".join((f"## {_ALARMS[about]}\n\n| Kind | Severity | Sentence |\n|---|---|---|", *rows))
         for about, rows in parts.items()
     )
     return "\n\n".join(chapters) + "\n"
@@ -220,9 +230,10 @@ def lab() -> str:
     themes: dict[str, list[str]] = {theme: [] for theme in _THEMES}
     for scene in SCENES:
         themes[scene.theme].append(
-            f"| `{scene.id}` | {scene.mirrors} | {scene.documented} | {scene.prediction} |"
+            f"| `{scene.id}` | {scene.mirrors} | {scene.documented} | {scene.documented.severity or '-'} "
+            f"| {scene.prediction} |"
         )
-    head = "| Scene | Mirrors | Documented | What is predicted |\n|---|---|---|---|"
+    head = "| Scene | Mirrors | Documented | Severity | What is predicted |\n|---|---|---|---|---|"
     chapters = ("\n".join((f"### {_THEMES[theme]}\n\n{head}", *rows)) for theme, rows in themes.items())
     return "\n\n".join(chapters) + "\n"
 
@@ -299,8 +310,15 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "alarms/README.md": alarms,
     "lab.md": lab,
     "models.md": models,
+    "python-api.md": python_api.page,
 }
 
+
+#: Files that are generated as a whole.
+FILES: Final[dict[str, Callable[[], str]]] = {
+    "events.schema.json": schema.json_schema,
+    "events.d.ts": schema.typescript,
+}
 
 #: Pages with generated tables, by their paths from the root.
 TABLES: Final[dict[str, Callable[[str], str]]] = {
@@ -325,6 +343,8 @@ def page(name: str) -> str:
 def main() -> None:
     for name in PAGES:
         (REFERENCE / name).write_text(page(name), encoding="utf-8")
+    for name, make in FILES.items():
+        (REFERENCE / name).write_text(make(), encoding="utf-8")
     for name in TABLES:
         (ROOT / name).write_text(with_tables(name), encoding="utf-8")
 

@@ -44,11 +44,17 @@ def statements(node: ast.AST) -> Iterator[ast.stmt]:
             yield from statements(below)
 
 
+def _module(path: Path) -> str:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    return name if name.partition(".")[0] == "snugroom" else f"snugroom.{name}"
+
+
 def python() -> Graph:
     """Return the imports between the modules of the package, imports for type checking included."""
     modules = {
-        ".".join(("snugroom", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
-        for path in sources([".py"], ("client", "crypto", "server"))
+        _module(path): path
+        # of `snugroom`, its own files: the links in it are not followed
+        for path in sources([".py"], ("client", "crypto", "server", "snugroom"))
     }
     graph: Graph = {}
     for name, path in modules.items():

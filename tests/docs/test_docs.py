@@ -238,6 +238,7 @@ def events() -> list[tuple[str, dict[str, Any]]]:
         ev.Code(1, "0" * 40),
         ev.ShortCode(1, ("a",) * 4, ("b",) * 4, (member,)),
         ev.Comparison(2, 1, "short", True, False, (), (), "A sentence."),
+        ev.CodeAnswers(1, 0, (), "A sentence."),
         ev.Said(1, "Bo", "hello"),
         ev.Image(1, "Bo", "0" * 32, "image/png", b""),
         ev.Held((ev.HeldMessage("hello", "A sentence."),)),
@@ -269,6 +270,7 @@ def events() -> list[tuple[str, dict[str, Any]]]:
     noted = {"text": "", "state": "", "origin": None, "pid": None}
     all_of_them.append({"event": "landlord", **noted})  # as landlord.carry notes it
     all_of_them.append({"event": "saved", "text": "", "what": "", "path": ""})  # as Keeper.save notes it
+    all_of_them.append({"event": "error", "status": 2, "text": ""})  # as JsonOutput.error prints it
     return [(value["event"], value) for value in all_of_them]
 
 

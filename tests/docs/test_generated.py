@@ -10,13 +10,20 @@ import pytest
 
 from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.server.config import Settings
-from tests.docs import generate
+from tests.docs import generate, python_api
 from tests.docs.test_docs import rows
 
 
 @pytest.mark.parametrize("name", generate.PAGES)
 def test_a_page_is_not_stale(name: str) -> None:
     assert (generate.REFERENCE / name).read_text(encoding="utf-8") == generate.page(name), (
+        f"{name} is stale: python -m tests.docs.generate"
+    )
+
+
+@pytest.mark.parametrize("name", generate.FILES)
+def test_a_file_is_not_stale(name: str) -> None:
+    assert (generate.REFERENCE / name).read_text(encoding="utf-8") == generate.FILES[name](), (
         f"{name} is stale: python -m tests.docs.generate"
     )
 
@@ -93,3 +100,18 @@ def test_every_option_is_documented() -> None:
     ):
         part = told.split(f"## `{heading}`\n")[1].split("\n## ")[0]
         assert set(options) <= set(rows(part)), heading
+
+
+def test_every_public_name_of_the_python_api_has_a_description() -> None:
+    told = python_api.page()
+    for package, names in python_api.public().items():
+        assert names == sorted(names), package
+        for name in names:
+            assert re.search(rf"^### `{name}`\n\n\S|^### `{name}`\n\n    \S.+\n\n\S", told, re.MULTILINE), (
+                name
+            )
+    bare = re.findall(r"^- `[^`]+`(?:: *$|\n+(?=[-#]))", told, re.MULTILINE)
+    assert bare == [], "a name without a description"
+    assert told.count("\n- `") > 30
+    for name in ("snug_network", "snug_server", "snug_server_process"):
+        assert f"- `{name}`: A" in told or f"- `{name}`: The" in told

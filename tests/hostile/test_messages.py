@@ -383,6 +383,8 @@ async def test_everything_is_kept_and_printed(stage: Stage) -> None:
     stage.end("record")
     kept = [(d["kind"], d["sender"], d["blob"]) for d in stage.deeds if "blob" in d]
     assert kept == [("relay", 1, b64(blob("one"))), ("commit", 2, b64(commit(1).blob))]
+    ages = [d["age"] for d in stage.deeds if "blob" in d]
+    assert ages[0] >= ages[1] >= 0
 
 
 async def test_orders_that_cannot_be_carried_out_are_told(stage: Stage) -> None:

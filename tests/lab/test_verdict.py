@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
 from snugroom.client.tools.lab.verdict import (
     Documented,
     Facts,
@@ -20,7 +22,7 @@ from snugroom.client.tools.lab.verdict import (
 NAMES = ("Ada", "Bo", "Cem")
 IMPOSSIBLE = impossible()
 TOLD = impossible("void_commit", within=3.0)
-DETECTED = detected("stale", within=20.0)
+DETECTED = detected("stale", within=20.0, severity="attention")
 
 
 def facts(worked: bool = False, kind: str | None = None, after: float = 1.0, **changes: object) -> Facts:
@@ -80,6 +82,24 @@ def test_an_act_that_was_never_done_proves_nothing() -> None:
     assert judge(IMPOSSIBLE, idle).worse
     tried = replace(idle, outcome=Outcome(False, "It was tried.", attempts=1))
     assert not judge(IMPOSSIBLE, tried).worse
+
+
+def told(*alarms: ev.Alarm) -> Facts:
+    """The facts, with alarms that a member saw beside the documented one."""
+    found = facts(worked=True, kind="stale")
+    found.seen["Bo"] += [Seen(2.0, "alarm", each.kind, each.text) for each in alarms]
+    return found
+
+
+def test_a_red_line_that_is_not_documented_is_worse_and_a_missing_one_as_well() -> None:
+    red, amber = sentences.alarm("forged_media", name="Ada"), sentences.alarm("unheard", who=["Ada"])
+    assert [told().severity, told(amber).severity, told(amber, red).severity] == [None, "attention", "attack"]
+    assert not judge(DETECTED, told(amber)).worse
+    assert judge(DETECTED, told(red)).worse
+    attack = replace(DETECTED, severity="attack")
+    assert not judge(attack, told(red)).worse
+    assert "was of severity attention" in judge(attack, told(amber)).why
+    assert judge(attack, told(amber)).worse
 
 
 def test_everybody_concerned_has_to_be_told() -> None:

@@ -360,12 +360,15 @@ async def test_over_a_socket_and_again_after_the_server_was_lost() -> None:
         await engine.connect(serve().transport())
         await until(lambda: len(heard) > 40 and reports >= 2)
         video = next(s.ssrc for s in engine.streams if s.kind == "video")
+        again = {ssrc for s in engine.streams for ssrc in s.rtx}
         wanted = next(p.sequence for _, p in heard if p.ssrc == video)
         servers[0].send(
             b"\x81\xcd\x00\x03" + bytes(4) + video.to_bytes(4, "big") + wanted.to_bytes(2, "big") + bytes(2),
             rtcp=True,
         )
         await until(lambda: engine.own_stats()[1].resent == 1)
+        # the server hears it before it closes
+        await until(lambda: any(p.ssrc in again for _, p in heard))
         servers[0].close()
         await until(lambda: lost)
         assert not engine.connected

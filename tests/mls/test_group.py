@@ -93,6 +93,38 @@ def test_joining_with_the_tree_beside_the_welcome(monkeypatch: pytest.MonkeyPatc
     assert joined.epoch_authenticator == room[0].epoch_authenticator
 
 
+def test_the_tree_is_shown_with_the_keys_that_a_member_holds() -> None:
+    room = Room(3)
+    room.commit(by=0)
+    before = room[0].tree_view()
+    # four leaves: two parents and the root between them, and a blank leaf at the end
+    assert [node is not None and node.identity is not None for node in before] == [
+        True, False, True, False, True, False, False,
+    ]  # fmt: skip
+    assert before[6] is None
+    assert [member.leaf for member in room[0].members()] == [0, 1, 2]
+    # both hold the root; each holds its own leaf, and nobody else's
+    held = [
+        [i for i, node in enumerate(room[n].tree_view()) if node is not None and node.held] for n in (0, 2)
+    ]
+    assert 0 in held[0]
+    assert 4 in held[1]
+    assert 3 in held[0]
+    assert 3 in held[1]
+    assert not {0, 2} & set(held[1])
+    assert [node and node.encryption_key for node in room[2].tree_view()] == [
+        node and node.encryption_key for node in before
+    ]
+    room.commit(by=1)
+    after = room[0].tree_view()
+    fresh = [
+        i
+        for i, (a, b) in enumerate(zip(before, after, strict=True))
+        if a and b and a.encryption_key != b.encryption_key
+    ]
+    assert fresh == [1, 2, 3]
+
+
 def test_a_key_package_serves_once() -> None:
     room = Room(1)
     bundle = room.bundle("new")

@@ -115,6 +115,7 @@ def _valid_removals() -> Iterator[tuple[str, CommitView]]:
     """Removals, changes of the policy, and farewells."""
     yield "remove", commit(ADA, remove(BO))
     yield "remove two", commit(ADA, remove(BO), remove(CEM))
+    yield "remove two who are away", commit(ADA, remove(BO), remove(CEM), context={"absent": True})
     yield (
         "remove another host",
         commit(
@@ -225,6 +226,14 @@ def _without_rejoin_key(view: CommitView) -> CommitView:
 def _snug_7() -> Iterator[tuple[str, CommitView]]:
     yield "add", commit(BO, psk(BO), add(sender=BO), context={"invite": OPEN})
     yield "remove", commit(BO, remove(CEM, BO))
+    absent = {"absent": True}
+    yield "remove of who is away", commit(BO, remove(CEM, BO), context=absent)
+    yield "a farewell of who is away", commit(ADA, farewell(CEM), context=absent)
+    yield "a policy beside who is away", commit(ADA, remove(CEM), gce(), context=absent)
+    yield (
+        "somebody new beside who is away",
+        commit(ADA, remove(BO), psk(), add("Eve"), context={"invite": OPEN, **absent}),
+    )
     yield "remove of oneself, by value", commit(BO, remove(BO, BO))
     yield "policy", commit(BO, gce(BO, hosts=tuple(sorted(MEMBERS[m].signature_key for m in (ADA, BO)))))
     yield "remove beside a farewell", commit(BO, farewell(CEM), remove(DANA, BO))

@@ -25,6 +25,7 @@ SAMPLES: list[content.AnyContent] = [
     content.Grant(2**32 - 1, bytes(32), b"sealed"),
     content.End(bytes(32)),
     content.MediaSecret([bytes(32), bytes(range(32))]),
+    content.CodeAnswer(bytes(range(16)), bytes(32), False),
     content.ShortExhibit(1_790_000_001, 1_790_000_000, bytes(range(64))),
 ]
 
@@ -57,7 +58,7 @@ def _with(sample: content.AnyContent, **changes: Any) -> bytes:
     return json.dumps(json.loads(content.encode(sample)) | changes).encode()
 
 
-SAY, ANNOUNCE, LEAVING, GRANT, END, MEDIA_SECRET, EXHIBIT = SAMPLES
+SAY, ANNOUNCE, LEAVING, GRANT, END, MEDIA_SECRET, ANSWER, EXHIBIT = SAMPLES
 SECRET = json.loads(content.encode(MEDIA_SECRET))["secrets"][0]
 STREAM = {"ssrc": 1, "kind": "audio", "stream": 0}
 
@@ -78,6 +79,8 @@ STREAM = {"ssrc": 1, "kind": "audio", "stream": 0}
         _with(SAY, text="x" * (content.TEXT_MAX + 1)),
         _with(SAY, text=3),
         _with(SAY, id="AAAA"),
+        _with(ANSWER, same="yes"),
+        _with(ANSWER, digest="AAAA"),
         _with(SAY, id="!" * 24),
         content.encode(SAY).replace("hé".encode(), b"\xff"),
         content.encode(SAY).replace("hé".encode(), b"\\ud800"),

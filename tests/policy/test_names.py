@@ -116,7 +116,7 @@ def test_allowed(name: str) -> None:
         "Ada\ua789 I agree. Bo",
         "Ada\u2236 I agree. Bo",
         "Ada\u02d0 I agree. Bo",
-        "Ada\u201d, by the open invite. \u201cBo",
+        "Ada\u201d, by the shared link. \u201cBo",
         'Ada"',
         "\u00abAda\u00bb",
         "Ada\U0001fae8",

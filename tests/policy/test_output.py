@@ -116,6 +116,17 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "emoji": ["\U0001f436", "\U0001f981", "\u2b50", "\u26fa"],
             "words": ["dog", "lion", "star", "tent"],
             "members": [{"leaf": 0, "name": "Ada", "host": True}],
+            "by": None,
+        },
+    ),
+    (
+        ev.CodeAnswers(5, 1, (ev.Answered(1, "Bo", True, False),), "1 of 1 says so."),
+        {
+            "event": "code_answers",
+            "epoch": 5,
+            "by": 1,
+            "members": [{"leaf": 1, "name": "Bo", "same": True, "both": False}],
+            "text": "1 of 1 says so.",
         },
     ),
     (
@@ -213,6 +224,7 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "screen": False,
             "hand": True,
             "recording": False,
+            "away": False,
         },
     ),
     (

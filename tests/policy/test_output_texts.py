@@ -131,7 +131,7 @@ def _unsafe(text: str) -> set[str]:
                 )
             ),
             [
-                "  the open invite: open, used by Bo and Cem",
+                "  the shared link: open, used by Bo and Cem",
                 "  the invite for \u201cBo\u201d (no. 32775): once, not used",
                 "  an invite that another host made (no. 9): open, not used, opens nothing any more",
             ],
@@ -302,7 +302,7 @@ def test_control_characters_do_not_reach_the_terminal(text: str, terminal: bool)
     assert not _unsafe(told.replace("\n", "").replace("\x1b", "" if terminal else "\x1b"))
     if terminal:  # the styles are ours, and no others
         styles = {part.partition("m")[0] for part in told.split("\x1b[")[1:]}
-        assert styles <= {"0", "1", "2", "1;31"}
+        assert styles <= {"0", "1", "2", "1;31", "1;33"}
         assert told.count("\x1b") == told.count("\x1b[")
 
 
@@ -355,6 +355,16 @@ def test_four_words_are_shown_with_what_to_do() -> None:
     assert "\U0001f436 dog   \U0001f981 lion   \u2b50 star   \u26fa tent" in shown
     assert "/same" in shown
     assert "/different" in shown
+
+
+def test_the_member_who_compares_is_named_and_answers_are_counted_once_there_is_one() -> None:
+    bo = ev.Member(1, "Bo\x1b[31m", False)
+    code = ev.ShortCode(5, ("\U0001f436",), ("dog",), (bo,), by=1)
+    shown = human(ev.Roster(5, (bo,), (), (), None), code)
+    assert "Bo\ufffd[31m is comparing codes: read these words to each other." in shown
+    nobody, one = (ev.Answered(1, "Bo", same, False) for same in (None, True))
+    assert human(ev.CodeAnswers(5, 1, (nobody,), "0 of 1 say so.")) == ""
+    assert human(ev.CodeAnswers(5, 1, (one,), "1 of 1 says so.")) == "1 of 1 says so.\n"
 
 
 def test_changes_since_a_comparison_are_told_when_they_are_news() -> None:

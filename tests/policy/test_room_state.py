@@ -69,6 +69,7 @@ contexts = st.builds(
     ledger=b32,
     invite=st.none() | u16,
     host_return=st.none() | st.builds(HostReturn, slot=u64, signature=b64),
+    absent=st.booleans(),
 )
 ledgers = st.builds(
     Ledger,
@@ -91,6 +92,7 @@ FULL: list[Value] = [
     TICKET,
     CommitContext(h("room")[:16], 3, h("chain"), h("ledger"), 7, HostReturn(2, h(0) * 2)),
     CommitContext(h("room")[:16], 3, h("chain"), h("ledger")),
+    CommitContext(h("room")[:16], 3, h("chain"), h("ledger"), absent=True),
     LEDGER,
 ]
 
@@ -152,9 +154,11 @@ def test_flags_are_0_or_1(flag: int) -> None:
         RejoinTicket.decode(ticket[:-2] + bytes([flag, 0]))
     bare = CommitContext(bytes(16), 1, bytes(32), bytes(32)).encode()
     with pytest.raises(MalformedError, match="must be 0 or 1"):
-        CommitContext.decode(bare[:-2] + bytes([flag]) + bytes(2) + b"\0")
+        CommitContext.decode(bare[:-3] + bytes([flag]) + bytes(2) + bare[-2:])
     with pytest.raises(MalformedError, match="must be 0 or 1"):
-        CommitContext.decode(bare[:-1] + bytes([flag]) + bytes(72))
+        CommitContext.decode(bare[:-2] + bytes([flag]) + bytes(72) + bare[-1:])
+    with pytest.raises(MalformedError, match="must be 0 or 1"):
+        CommitContext.decode(bare[:-1] + bytes([flag]))
 
 
 def test_a_ticket_has_at_most_eight_signatures() -> None:

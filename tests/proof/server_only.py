@@ -41,7 +41,8 @@ class Tree:
         package = self.path / "snugroom"
         package.mkdir(parents=True)
         self._packages.mkdir()
-        shutil.copy(ROOT / "snugroom" / "__init__.py", package)
+        for name in ("__init__.py", "installed.py"):
+            shutil.copy(ROOT / "snugroom" / name, package)
         shutil.copytree(
             ROOT / "server", package / "server", ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
         )

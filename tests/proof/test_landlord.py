@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pytest
 
-from snugroom import environment
+from snugroom.installed import environment
 from tests.patience import PATIENCE
 from tests.proof.meeting import (
     CHATS,

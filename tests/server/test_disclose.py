@@ -51,6 +51,7 @@ WITH_WORKERS = {
             "snugroom.server.sfu.workers.worker.",
             "snugroom.server.sfu.workers.child.",
             "snugroom.server.sfu.workers.spare.",
+            "snugroom.server.memory_search.",
         )
     )
     or name

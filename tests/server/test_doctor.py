@@ -137,7 +137,7 @@ def certificate(folder: Path, name: str = "127.0.0.1", age: float = 0.0) -> list
     """A certificate for `name`, made `age` days ago: it is valid for 397 days."""
     made = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=age)
     chain, key = folder / "cert.pem", folder / "key.pem"
-    certificate, private = tls.self_signed(name, made)
+    certificate, private = tls.self_signed([name], made)
     chain.write_bytes(certificate)
     key.touch(0o600)
     key.write_bytes(private)

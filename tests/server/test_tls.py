@@ -27,7 +27,7 @@ from tests.server.wire_clients import Calls, Place, eventually, quiet, running, 
 def write(folder: Path, name: str = "127.0.0.1") -> list[str]:
     """Write a new certificate and its key, as an administrator or a renewal would."""
     chain, key = folder / "cert.pem", folder / "key.pem"
-    certificate, private = tls.self_signed(name, datetime.datetime.now(datetime.UTC))
+    certificate, private = tls.self_signed([name], datetime.datetime.now(datetime.UTC))
     key.touch(0o600)
     key.write_bytes(private)
     chain.write_bytes(certificate)
@@ -72,7 +72,7 @@ async def test_a_meeting_goes_on_while_the_certificate_is_renewed(tmp_path: Path
 
 
 def another(key: Path) -> None:
-    key.write_bytes(tls.self_signed("x", datetime.datetime.now(datetime.UTC))[1])
+    key.write_bytes(tls.self_signed(["x"], datetime.datetime.now(datetime.UTC))[1])
 
 
 def garbage(key: Path) -> None:
@@ -203,7 +203,7 @@ def test_unusable_files_are_named(tmp_path: Path) -> None:
         ((chain, str(tmp_path / "empty.pem")), "as PEM"),
     ):
         with pytest.raises(tls.TlsError, match=says):
-            tls.Certificate(list(files), "127.0.0.1")
+            tls.Certificate(list(files), ["127.0.0.1"])
 
 
 async def test_the_process_does_not_start_without_its_key(tmp_path: Path) -> None:

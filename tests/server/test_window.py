@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import hashlib
 import json
+import os
 import signal
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from snugroom.server import config, page
+from snugroom.server import config, memory_search, page
 from snugroom.server.app import Server
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.disclosure import audit, view, window
@@ -31,12 +34,13 @@ FILES = {"index.html": b"<!doctype html><title>a window</title>", "main.js": b"0
 
 @pytest.fixture(autouse=True)
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A window of two files, so that no Node is needed here."""
+    """A window of two files, so that no Node is needed here, and a search to the end of the tests' memory."""
+    monkeypatch.setattr(memory_search, "READ_MAX", 1 << 40)
     sums = {}
     for name, data in FILES.items():
         (tmp_path / name).write_bytes(data)
         sums[name] = hashlib.sha256(data).hexdigest()
-    manifest = {"hash": page.hash_of(sums), "files": sums}
+    manifest = {"hash": page.hash_of(sums), "files": sums, "brotli": {}}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     monkeypatch.setattr(page, "WINDOW", tmp_path)
 
@@ -134,7 +138,7 @@ async def test_a_frame_is_what_was_relayed() -> None:
 async def test_only_who_has_the_token_is_answered() -> None:
     async with looking() as at:
         assert len(at.token) >= 22
-        for path in ("/now", "/frame?ssrc=1112"):
+        for path in ("/now", "/frame?ssrc=1112", "/find"):
             for token in ("", "x", at.token[:-1], at.token + "x", "é" * 22):
                 status, text = await at.get(path, token=token)
                 assert (status, "token and all" in text) == (403, True)
@@ -147,6 +151,36 @@ async def test_only_who_has_the_token_is_answered() -> None:
             assert status == 200
             assert CLIENT_ADDRESS not in text
             assert at.members[0].handle.hex() not in text
+
+
+def _request(*texts: bytes) -> dict[str, Any]:
+    """The page's request for these bytes: none of them as they are."""
+    mask = bytes(range(64, 96))
+    masked = (bytes(b ^ mask[i % 32] for i, b in enumerate(text)) for text in texts)
+    return {"mask": b64encode(mask).decode(), "forms": [{"masked": b64encode(m).decode()} for m in masked]}
+
+
+async def test_it_finds_what_the_server_knows_and_nothing_else() -> None:
+    async with looking() as at:
+        headers = {"X-Snug-Token": at.token}
+        nobody = bytes(200 - byte // 4 for byte in os.urandom(20))
+        async with at.http.post(at.url + "/find", json=_request(NUMBER, nobody), headers=headers) as answer:
+            told = await answer.json()
+            assert answer.headers["Cache-Control"] == "no-store"
+        assert told["hits"][0]["elsewhere"] > 0
+        assert (told["processes"], told["silent"], told["complete"]) == (1, 0, True)
+        assert told["read"] > 1 << 20
+        bad: list[Any] = [{}, {"mask": "", "forms": []}, {**_request(NUMBER), "more": 1}, _request(b"ab"), []]
+        for wrong in bad:
+            async with at.http.post(at.url + "/find", json=wrong, headers=headers) as answer:
+                assert answer.status == 400, wrong
+        async with at.http.post(at.url + "/find", json=_request(NUMBER), headers={}) as answer:
+            assert answer.status == 403
+        # one at a time, however many ask
+        both = await asyncio.gather(
+            *(at.http.post(at.url + "/find", json=_request(NUMBER), headers=headers) for _ in range(3))
+        )
+        assert sorted(answer.status for answer in both) == [200, 409, 409]
 
 
 async def test_another_name_for_this_machine_opens_nothing() -> None:
@@ -248,6 +282,13 @@ async def test_a_process_with_a_window() -> None:
                 shown = await answer.json()
             async with http.get(url + "/") as answer:
                 assert "main.js" in await answer.text()
+            # no process of the server holds what only this one does; all of them were searched
+            wanted = _request(b"Ed25519, for receipts", os.urandom(16).hex().encode())
+            async with http.post(url + "/find", json=wanted, headers={"X-Snug-Token": token}) as answer:
+                found = await answer.json()
+        assert [hits["elsewhere"] > 0 for hits in found["hits"]] == [True, False]
+        assert (found["processes"], found["silent"], found["complete"]) == (2, 0, True)
+        assert shown["hostile"] is None
         assert (shown["disclosure"]["connections"], shown["streams"]) == (0, [])
         # no hostile thing is in its process
         process.process.send_signal(signal.SIGUSR1)

@@ -138,6 +138,8 @@ class Place:
         self.url = url
         self.http = http
         self._server = server
+        # a connection that nobody refers to is closed whenever Python looks for garbage
+        self._guests: list[Guest] = []
 
     @property
     def server(self) -> Server:
@@ -155,6 +157,7 @@ class Place:
     async def guest(self, headers: dict[str, str] | None = None, autoping: bool = True) -> Guest:
         """Connected, the challenge read."""
         guest = Guest(await self.raw(headers, autoping=autoping))
+        self._guests.append(guest)
         guest.challenge = await guest.expect(Challenge)
         return guest
 
@@ -196,5 +199,5 @@ async def eventually(condition: Callable[[], bool]) -> None:
 
 
 def quiet(**changes: object) -> Settings:
-    """Settings on an ephemeral port."""
-    return Settings(listen="127.0.0.1:0", **changes)  # type: ignore[arg-type]  # checked by the tests that use it
+    """Settings on an ephemeral port, and on loopback alone."""
+    return Settings(listen="127.0.0.1:0", media_beside_loopback=False, **changes)  # type: ignore[arg-type]  # checked by the tests that use it

@@ -10,10 +10,15 @@ from tests.session.world import Participant, World
 
 def two_hosts(w: World, *others: str) -> list[Participant]:
     people = w.meeting("Ada", "Bo", *others)
-    w.do(people[0], ev.Deputise(1))
-    w.until(lambda: people[1].session._host is not None, why="Bo is a host")
-    w.until(lambda: bool(people[0].room.feature(HostKeyTransfer).confirmed), why="and has shown it")
+    deputised(w, people[0], people[1])
     return people
+
+
+def deputised(w: World, host: Participant, who: Participant) -> None:
+    """Have a host make somebody a host too."""
+    w.do(host, ev.Deputise(who.session.own_leaf or 0))
+    w.until(lambda: who.session._host is not None, why=f"{who.label} is a host")
+    w.until(lambda: bool(host.room.feature(HostKeyTransfer).confirmed), why="and has shown it")
 
 
 def lobby_of(who: Participant) -> HostLobby:

@@ -10,6 +10,8 @@ from snugroom.server.rooms.effects import Drop, Send
 from snugroom.server.rooms.hub import Hub
 from tests.session.world import ORIGIN, Participant, World
 
+#: Seconds after which a client gives up a connection that is not made, as both clients do.
+CONNECT_TIME = 5.0
 OTHERS = ("http://127.0.0.1:8081", "http://127.0.0.1:8082")
 
 
@@ -25,18 +27,23 @@ class Servers(World):
         self.shown: dict[tuple[str, str], Hub] = {}
         #: Servers that let nobody into the room that they had, and others in.
         self.dropping: set[str] = set()
+        #: Servers that answer nothing and close nothing.
+        self.holes: set[str] = set()
         #: (participant, origin): paths that lead nowhere.
         self.unreachable: set[tuple[str, str]] = set()
+        #: (participant, origin) of each connection to a room, tried or made.
+        self.tried: list[tuple[str, str]] = []
         #: (participant, time, origin) of each connection to a lobby.
         self._visits: list[tuple[str, float, str]] = []
         super().__init__(seed, **more)  # type: ignore[arg-type]  # those of World
         self.hubs = {ORIGIN: self.hub} | {origin: self.new_hub(origin=origin) for origin in OTHERS}
 
     def is_up(self, hub: Hub) -> bool:
-        return all(hub is not self.hubs.get(origin) for origin in self.down)
+        return all(hub is not self.hubs.get(origin) for origin in self.down | self.holes)
 
     def _server_tick(self) -> None:
-        for hub in (*(self.hubs[origin] for origin in self.hubs if origin not in self.down), *self.copies):
+        off = self.down | self.holes
+        for hub in (*(self.hubs[origin] for origin in self.hubs if origin not in off), *self.copies):
             self._of(hub, hub.tick(self.now))
 
     def _connect(self, who: Participant, endpoint: ev.Endpoint) -> None:
@@ -45,6 +52,11 @@ class Servers(World):
         origin = who.origins.get(endpoint) or ORIGIN
         if endpoint.day is not None:
             self._visits.append((who.label, self.now, origin))
+        if endpoint == ev.ROOM:
+            self.tried.append((who.label, origin))
+        if origin in self.holes:
+            self._after(CONNECT_TIME, lambda: self._feed(who, ev.Lost(endpoint, "no answer")))
+            return
         if endpoint == ev.ROOM and origin in self.dropping:
             self._feed(who, ev.Lost(endpoint, "dropped", answered=True))
             return

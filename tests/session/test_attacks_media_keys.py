@@ -101,7 +101,7 @@ def test_published_media_keys_sign_for_nobody_who_is_kept_in_their_epoch() -> No
     assert secret is None, "Bo publishes no key of an epoch in which Ada may still be"
     assert media.opened["Ada", "Bo"] - played <= 2.3 * 50, "two seconds at most are played"
     assert 2 < told_after < 8, "then Ada is told, and not that Bo signs again"
-    assert "of \u201cBo\u201d do not arrive" in next(
+    assert "that this is \u201cBo\u201d right now" in next(
         e.text for e in ada.of(ev.Alarm) if e.kind == "unverified_media"
     )
     assert not any(isinstance(e, ev.Status) and e.kind == "verified" for e in ada.told)

@@ -59,7 +59,7 @@ def test_no_code_is_made_with_members_who_may_be_gone() -> None:
     w = Forked(922)
     _, bo, mallory = withheld_removal(w)
     w.run(20)
-    with pytest.raises(ValueError, match="confirmed"):
+    with pytest.raises(ValueError, match="paused for safety"):
         w.do(bo, ev.Compare())
     w.do(mallory, ev.Override())
     w.do(mallory, ev.Compare())

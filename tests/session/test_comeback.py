@@ -9,6 +9,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.options import Options
 from snugroom.crypto.entry.member_recovery import MemberRecoveryData
 from snugroom.crypto.errors import MalformedError
+from tests.session.hosts import deputised
 from tests.session.world import Participant, World, seeded
 
 KEEP = Options(keep=True)
@@ -79,9 +80,7 @@ def test_the_only_host_is_back_as_a_host_at_once(seed: int) -> None:
 def test_a_host_among_others_is_back_as_a_host() -> None:
     w = World(2020)
     ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
-    w.do(ada, ev.Deputise(bo.session.own_leaf or 0))
-    w.until(lambda: bo.room.host_keys is not None, 10)
-    w.run(1)
+    deputised(w, ada, bo)
     w.kill(bo)
     bo = come_back(w, bo)
     assert w.until(lambda: w.agreed([ada, bo, cem]), 3) < 3

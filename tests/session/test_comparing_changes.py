@@ -46,11 +46,11 @@ def test_a_member_who_compared_hears_of_later_changes_and_their_authors(
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: w.agreed([ada, bo, cem, dana]))
     told = comparisons(ada)[-1]
-    assert told.changes == ("\u201cDana\u201d came in (let in by \u201cAda\u201d, the open invite)",)
+    assert told.changes == ("\u201cDana\u201d came in (let in by \u201cAda\u201d, the shared link)",)
     assert told.news
     assert new_since(ada) == ["Dana"]
     assert told.text.startswith(
-        "Since you compared codes: \u201cDana\u201d came in (let in by \u201cAda\u201d, the open invite). "
+        "Since you compared codes: \u201cDana\u201d came in (let in by \u201cAda\u201d, the shared link). "
         "You have "
     )
     w.do(ada, ev.Deputise(1))
@@ -153,7 +153,7 @@ def test_a_late_comparison_counts_for_the_members_of_its_code() -> None:
     same(w, bo)
     assert new_since(bo) == ["Dana"]
     assert comparisons(bo)[-1].changes == (
-        "\u201cDana\u201d came in (let in by \u201cAda\u201d, the open invite)",
+        "\u201cDana\u201d came in (let in by \u201cAda\u201d, the shared link)",
     )
 
 

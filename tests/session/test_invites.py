@@ -8,13 +8,15 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.invites import LABEL_MAX, MINE_MAX, InviteBook
+from snugroom.client.session.entry.replies import BYTES_MAX, KEPT, Replies
 from snugroom.client.session.kernel.session import Session
 from snugroom.crypto.agreed.room_state import SINGLE_USE
 from snugroom.crypto.entry.invite import Invite
+from snugroom.crypto.entry.lobby import Reply
 from snugroom.server.wire.messages import decode_client, encode
 from tests.session.hosts import lobby_of, two_hosts
 from tests.session.invites import invite, knocks, made, rows
-from tests.session.world import ORIGIN, Participant, World, seeded
+from tests.session.world import ORIGIN, START, Participant, World, seeded
 
 # -- making and using --------------------------------------------------------------------------------
 
@@ -155,6 +157,42 @@ def test_an_invite_that_is_made_as_a_host_goes_admits_without_a_question() -> No
     dana = w.guest(made.link, "Dana")
     w.until(lambda: len(dana.roster) == 4, 20)
     assert bo.of(ev.Knocked)[-1].older is False
+
+
+def test_a_lost_answer_is_given_again_however_many_came_after_it() -> None:
+    w = World(41)
+    ada = w.host("Ada", admission="ask")
+    link = w.link_of(ada)
+    bo = w.guest(link, "Bo")
+    w.until(lambda: len(knocks(ada)) == 1)
+    w.down_filter = lambda who, message: who is not bo or type(message).__name__ != "Posted"
+    w.do(ada, ev.Admit(1))
+    w.until(lambda: "Bo" in ada.roster)
+    for first in range(0, 70, 14):
+        others = [w.guest(link, f"Guest {first + n}") for n in range(14)]
+        w.until(lambda: len(knocks(ada)) == 1 + first + 14)
+        for knock in knocks(ada)[-14:]:
+            w.do(ada, ev.Refuse(knock.knock))
+        w.until(lambda: all(who.ended is not None for who in others))
+    w.down_filter = lambda who, message: True
+    w.until(lambda: w.agreed([ada, bo]))
+
+
+def test_a_reply_is_kept_for_ten_minutes_and_all_of_them_are_bounded() -> None:
+    replies = Replies()
+    large = Reply(bytes(8), bytes(BYTES_MAX // 2))
+    for n in range(4):
+        replies.add(bytes([n]), large, START)
+        replies.add(bytes([n]), large, START)
+    assert [n for n in range(4) if replies.get(bytes([n])) is not None] == [2, 3]
+    replies.add(b"x", Reply(bytes(8), b"x"), START + 1)
+    assert [replies.get(mark) is not None for mark in (b"\2", b"\3", b"x")] == [False, True, True]
+    replies.expire(START + KEPT)
+    assert len(replies) == 2
+    replies.expire(START + KEPT + 1)
+    assert (len(replies), replies.get(b"x") is not None) == (1, True)
+    replies.expire(START + KEPT + 2)
+    assert len(replies) == 0
 
 
 def test_refusals_that_nobody_asked_for_are_bounded() -> None:

@@ -13,6 +13,8 @@ from snugroom.client.session.kernel import backoff, liveness
 from snugroom.client.session.kernel.first_contact import CONTACT_TIME, FirstContact
 from snugroom.client.session.kernel.liveness import Liveness
 from snugroom.server.wire import messages as wire
+from tests.session.servers import OTHERS
+from tests.session.test_places import moving, talk
 from tests.session.world import ORIGIN, Participant, World, seeded
 
 ENTERED = wire.Entered(bytes(8), bytes(8))
@@ -265,3 +267,16 @@ def test_another_name_of_the_server_ends_a_session_before_and_is_a_lost_connecti
     assert ada.ended is None
     assert cuts(ada) == 1
     assert "it now calls itself https://other.example" in statuses(ada)[-1]
+
+
+@pytest.mark.parametrize("seed", range(1516, 1520))
+def test_a_server_that_falls_silent_is_left_within_six_and_a_half_seconds(seed: int) -> None:
+    w, (ada, bo, cem) = moving(seed, "Ada", "Bo", "Cem")
+    w.run(1)
+    w.holes.add(ORIGIN)
+    w.tried.clear()
+    assert talk(w, bo, [ada, cem], "still here?") < 6.5
+    # Each waits for the host there, and does not ask the silent server again.
+    assert sorted(w.tried) == [(name, OTHERS[0]) for name in ("Ada", "Bo", "Cem")]
+    w.run(30)
+    assert [*ada.alarms, *bo.alarms, *cem.alarms] == []

@@ -179,7 +179,7 @@ def test_the_server_withholds_one_members_lists_and_returns_them() -> None:
     assert 1.5 + GRACE <= took <= 2.6 + GRACE
     (alarm,) = (e for e in ada.told if isinstance(e, ev.Alarm))
     assert alarm.kind == "unverified_media"
-    assert "the sound and video of \u201cBo\u201d do not arrive" in alarm.text
+    assert "that this is \u201cBo\u201d right now" in alarm.text
     played = media.opened["Ada", "Bo"]
     w.run(5)
     assert media.opened["Ada", "Bo"] == played

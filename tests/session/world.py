@@ -18,6 +18,7 @@ from nacl.signing import SigningKey
 
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.session.incidents import Incidents
 from snugroom.client.session.options import Options
 from snugroom.server.config import Settings
 from snugroom.server.rooms.effects import Drop, Send
@@ -73,6 +74,8 @@ class Participant:
     alive: bool = True
     #: Seconds by which this participant's clock is ahead of the world's.
     clock: float = 0.0
+    #: The lines on this participant's screen.
+    incidents: Incidents = field(default_factory=Incidents)
 
     def of(self, kind: type[_E]) -> list[_E]:
         return [e for e in self.told if isinstance(e, kind)]
@@ -268,6 +271,7 @@ class World:
                         self._ascend(link, encode(message))
                 case ev.Tell(event):
                     who.told.append(event)
+                    who.incidents.told(event, self.now)
                 case _:
                     pass
 

@@ -37,8 +37,9 @@ FLAGS: Final = (
     "--disable-renderer-backgrounding",
 )
 
-Name = Literal["chromium", "firefox"]
-PERMISSIONS: Final = ("camera", "microphone")
+Name = Literal["chromium", "firefox", "webkit"]
+PERMISSIONS: Final = ("camera", "microphone", "screen-wake-lock")
+#: The browsers that hold meetings. WebKitGTK has no WebRTC: tests/web/test_webkit.py.
 NAMES: Final[tuple[Name, ...]] = ("chromium", "firefox")
 
 

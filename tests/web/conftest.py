@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Page
 
 from snugroom.client.web import node
-from snugroom.server import page
+from snugroom.server.page import FOLDER
 from tests.interop.ts_setup import ensure_installed
 from tests.web import browsers, media_server
 from tests.web.browsers import NAMES, Browser, Chromium, Firefox, Name
 from tests.web.media_server import MediaServer
-from tests.web.storybook import Book, served
+from tests.web.storybook import WIDE, Book, served
 from tests.web.ts_session import SessionProcess
 
 
@@ -58,6 +59,13 @@ async def book(chromium: Chromium) -> AsyncIterator[Book]:
         yield Book(chromium.browser, address)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def page(book: Book) -> AsyncIterator[Page]:
+    """A wide and dark screen for stories."""
+    async with book.page(WIDE, "dark") as one:
+        yield one
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def sfu_server(pages: Path) -> AsyncIterator[MediaServer]:
     """A media server with a page for it. Its tabs are closed at the end."""
@@ -78,7 +86,7 @@ def name(request: pytest.FixtureRequest) -> Name:
 def bundle() -> Path:
     """The meeting page, built of the sources as they are."""
     node.build()
-    return page.FOLDER
+    return FOLDER
 
 
 @pytest.fixture

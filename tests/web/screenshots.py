@@ -1,4 +1,4 @@
-"""Screenshots of every story, light and dark, on a phone and on a wide screen:
+"""Screenshots of every story, light and dark, on a phone, upright and on its side, and on a wide screen:
 
 python -m tests.web.screenshots OUT [part of a story's name] [--language de] [--theme dark] [--screen phone]
 """
@@ -8,8 +8,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 from pathlib import Path
+from typing import Final
 
-from tests.web.storybook import SCREENS, THEMES, opened
+from tests.web.storybook import LANDSCAPE, THEMES, opened
+from tests.web.storybook import SCREENS as USUAL
+
+SCREENS: Final = (*USUAL, LANDSCAPE)
 
 
 async def take(out: Path, part: str, language: str, themes: list[str], screens: list[str]) -> int:

@@ -46,6 +46,8 @@ class Screen(NamedTuple):
 PHONE: Final = Screen("phone", 390, 844)
 WIDE: Final = Screen("wide", 1440, 900)
 SCREENS: Final = (PHONE, WIDE)
+#: A phone on its side: looked at by tests of its own, and in screenshots.
+LANDSCAPE: Final = Screen("landscape", 844, 390)
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -71,6 +73,12 @@ def served() -> Iterator[str]:
             server.shutdown()
             server.server_close()
             thread.join()
+
+
+async def asked(page: Page) -> list[Any]:
+    """The views' requests to the store, without those that they make by themselves."""
+    every: list[Any] = await page.evaluate("JSON.parse(JSON.stringify(window.asked))")
+    return [one for one in every if one[0] not in ("refreshInvites", "measured")]
 
 
 async def see(page: Page, expression: str, seconds: float = 90.0) -> Any:
@@ -130,7 +138,7 @@ class Book:
                 viewport={"width": screen.width, "height": screen.height},
                 timezone_id="UTC",
                 locale="en-GB",
-                has_touch=screen is PHONE,
+                has_touch=screen in (PHONE, LANDSCAPE),
             )
             page = await context.new_page()
         wrong: list[str] = []

@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 from snugroom.client.tools.bench import page as bench
+from snugroom.client.tools.bench.transfer import Answer
 from snugroom.client.web import node
 from snugroom.server import page
+from tests.web.test_page import loaded_first
+
+#: Bytes of one answer's headers.
+HEADERS_MAX = 1600
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +34,35 @@ async def test_every_part_is_measured(bundle: page.Bundle, capsys: pytest.Captur
     )
     assert measured["plain_paint_ms"] > 0
     assert 0 < measured["first_paint_ms"] <= measured["start_view_ms"]
-    # what is loaded on demand, or looked at to be hashed, isn't counted
-    assert {"index.html", "main.js", "main.css", "worker.js"} <= measured["files"].keys()
-    assert not [
-        name for name in measured["files"] if name.startswith(("de-", "zh-", "lecture", "scan", "decode"))
-    ]
-    assert measured["bytes"] == sum(measured["files"].values()) < measured["bytes_all"]
-    assert measured["bytes_start"] == measured["bytes"] - measured["files"]["worker.js"]
+    # what is loaded after the room, or looked at to be hashed, isn't counted
+    sizes = {name: len(file.answer("br, gzip")[1]) for name, file in bundle.files.items()}
+    counted = measured["files"]
+    assert loaded_first(bundle) | {"where.json"} <= counted.keys()
+    assert not [name for name in counted if name.startswith(("de-", "zh-", "later", "lecture", "scan"))]
+    assert measured["bytes"] == sum(counted.values()) < measured["bytes_all"]
+    # over https, with Brotli; each file once, with its headers
+    for name in loaded_first(bundle):
+        assert 0 < counted[name] - sizes[name] < HEADERS_MAX, (name, counted[name], sizes[name])
+    assert 0 < measured["bytes_headers"] < HEADERS_MAX * len(counted)
+    assert 0 < measured["bytes_start"] < measured["bytes"] - sizes["worker.js"]
+    # Chromium accepts Brotli over http on this machine as well
+    assert measured["bytes_http"] == pytest.approx(measured["bytes"], rel=0.02)
+    assert measured["bytes"] < measured["bytes_gzip"] < 1.2 * measured["bytes"]
 
 
 def test_the_summary_is_made_of_medians_of_one_run(bundle: page.Bundle) -> None:
+    began = 1_700_000_000_000.0
+    answers = [
+        Answer("index.html", 300, 500, began + 1),
+        Answer("main.js", 200, 40_000, began + 20),
+        Answer("worker.js", 200, 90_000, began + 160),
+        # again, because it has changed on the way
+        Answer("main.js", 150, 0, began + 300),
+        Answer("later-ABCDEFGH.js", 200, 9_000, began + 900),
+    ]
     guests = [
-        (
-            {"ready": 100.0, "knocked": 150.0, "inside": 400.0, "picture": 1000.0 + late},
-            {"main.js", "where.json"},
+        bench.Visit(
+            {"ready": 100.0, "knocked": 150.0, "inside": 400.0, "picture": 1000.0 + late}, answers, began
         )
         for late in (0.0, 50.0, 9000.0)
     ]
@@ -50,8 +70,11 @@ def test_the_summary_is_made_of_medians_of_one_run(bundle: page.Bundle) -> None:
         "page": [(90.0, 200.0), (110.0, 210.0), (400.0, 900.0)],
         "plain": [(50.0, 50.0), (55.0, 55.0), (60.0, 60.0)],
     }
-    measured = bench.summary(bundle, paints, guests, {"first_picture_ms": 600.0})
-    assert measured["files"] == {"main.js": len(bundle.files["main.js"].packed)}
+    measured = bench.summary(bundle, paints, guests, guests[0], {"first_picture_ms": 600.0})
+    assert measured["files"] == {"index.html": 800, "main.js": 40_350, "worker.js": 90_200}
+    assert (measured["bytes"], measured["bytes_headers"]) == (131_350, 850)
+    # without the worker and what comes after it
+    assert (measured["bytes_start"], measured["bytes_http"]) == (41_000, 131_350)
     assert (measured["first_paint_ms"], measured["first_paint_worst_ms"]) == (110.0, 400.0)
     assert (measured["first_paint_x"], measured["start_view_ms"]) == (2.0, 210.0)
     assert measured["link_to_picture_ms"] == 1050.0

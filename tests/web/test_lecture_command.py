@@ -42,18 +42,21 @@ async def test_questions_do_not_give_the_answer_away() -> None:
     assert len({question(scene) for scene in SCENES}) == len(SCENES)
 
 
-async def test_the_command_prints_both_addresses_and_ends_when_told() -> None:
+async def test_the_command_prints_both_addresses_and_ends_when_told(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "snugroom.client.cli.main", "demo", "--lecture", "--no-open",
+        "--pcap", str(tmp_path / "lecture.pcap"),
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
         assert process.stdout is not None
         async with asyncio.timeout(90):
+            projector = (await process.stdout.readline()).decode()
             member = (await process.stdout.readline()).decode()
             window = (await process.stdout.readline()).decode()
             following = (await process.stdout.readline()).decode()
             link = (await process.stdout.readline()).decode()
+        assert re.fullmatch(r"The projector: http://127\.0\.0\.1:\d+/#[\w-]{22}\n", projector)
         assert re.fullmatch(
             r"A member's page: http://[a-z2-7]{26}\.localhost:\d+/\?lecture=[\w-]{22}#once-[\w-]{22}\n",
             member,
@@ -67,7 +70,11 @@ async def test_the_command_prints_both_addresses_and_ends_when_told() -> None:
         assert len(servers) == 2
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(PATIENCE):
+            rest = (await process.stdout.read()).decode()
             assert await process.wait() == 0
+        assert "The servers record." in rest
+        assert f"For Wireshark: {tmp_path / 'lecture.pcap'}\n" in rest
+        assert (tmp_path / "lecture.pcap").read_bytes()[:4] == bytes.fromhex("d4c3b2a1")
         assert not any(map(alive, servers))
     finally:
         if process.returncode is None:

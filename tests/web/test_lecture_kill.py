@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client.tools.demo.lecture import NAMES, Lecture
+from snugroom.client.tools.demo.lecture import Lecture
+from snugroom.client.tools.demo.troupe import NAMES
 from snugroom.server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
 from tests.web.storybook import see
@@ -45,6 +46,6 @@ async def test_the_meeting_goes_on_when_the_lecturer_kills_its_server(tmp_path: 
 
         await until(everybody_is_there, "not everybody has come to the next server", 60)
         # sound and picture wait for no connection any more
-        await see(member, "document.querySelector('.banner') === null", 30)
+        await see(member, "document.querySelector('.incident, .banner') === null", 30)
         assert await violations(member) == []
         await member.screenshot(path=tmp_path / "killed.png")

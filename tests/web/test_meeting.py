@@ -119,9 +119,8 @@ async def test_two_browsers_and_a_headless_participant_are_one_meeting(
         await ada.here("Bo")
         for who in (ada, bo):
             await who.clean()
-            assert (
-                await who.tab.js("[...document.querySelectorAll('.alarm')].map((e) => e.textContent)") == []
-            )
+            lines = "[...document.querySelectorAll('.incident')].map((e) => e.textContent)"
+            assert await who.tab.js(lines) == []
         await leave(bo, ada)
     recorded(tmp_path / "cem")
 
@@ -169,13 +168,14 @@ async def test_a_host_at_the_page_admits_refuses_locks_and_removes(
 ) -> None:
     with meeting_server(tmp_path) as (_, url):
         ada = await Visitor.at(both["firefox"], url, "Ada", look("Ada"))
-        link = await ada.open_room(admission="I am asked about each one")
+        link = await ada.open_room(admission="Ask me each time")
         bo = await Visitor.at(both["chromium"], link, "Bo", look("Bo"))
         await bo.knock("It's me, from the third floor")
         await ada.reads("It's me, from the third floor")
         # before they are let in nothing of theirs goes anywhere
         assert await bo.tab.js("probe.peers.length") == 0
-        await bo.reads("You have knocked")
+        await bo.reads("Waiting to be let in")
+        assert await ada.tab.js("document.title") == "(1) Snug"
         await ada.press("Let in")
         await ada.here("Bo")
         await bo.here("Ada")
@@ -193,8 +193,15 @@ async def test_a_host_at_the_page_admits_refuses_locks_and_removes(
             )
         await ada.press("Actions for Bo")
         await ada.press("Remove from the room...")
+        await ada.reads("everybody else's link too")
         await ada.press("Remove")
         await bo.reads("You were removed")
+        # in the place of the question
+        await ada.reads("Give the new one to those who are still to come")
+        copied = await ada.tab.js("probe.copied.length")
+        dialog = "document.querySelector('dialog:modal .primary').click()"
+        await until(lambda: ada.tab.js(f"({dialog}, probe.copied.length > {copied})"), "no new link")
+        assert (await ada.tab.js("probe.copied.at(-1)")) not in (link, None)
         await ada.here()
         # what they sent and saw is over: no connection is open any more
         closed = "probe.peers.every((peer) => peer.connectionState === 'closed')"
@@ -270,7 +277,7 @@ async def test_video_without_a_subscription_stops_and_resumes_with_one(
                         assert who.events("alarm") == []
                         who.send({"leave": True})
                         assert await asyncio.to_thread(who.status) == 0
-            assert await ada.tab.js("document.querySelectorAll('.alarm').length") == 0
+            assert await ada.tab.js("document.querySelectorAll('.incident').length") == 0
             await ada.clean()
 
 
@@ -314,7 +321,7 @@ async def test_devices_are_changed_in_the_room_and_a_tile_has_a_window_of_its_ow
                 await wait(bo, "media", lambda e: e["stream"] == "video" and e["decoded"] > before + 80)
                 assert {e["failed"] for e in bo.events("media")} == {0}
                 await ada.press("Actions for Bo's tile")
-                await ada.press("In a window of its own")
+                await ada.press("Pop out")
                 await until(lambda: ada.tab.js("document.pictureInPictureElement !== null"), "no window")
                 assert bo.events("alarm") == []
                 await ada.clean()
@@ -342,9 +349,12 @@ async def test_without_its_worker_nothing_leaves(fresh: Browser, bundle: Path, t
 
 
 async def test_a_media_server_that_firefox_never_reaches_is_told_with_the_way_out(
-    firefox: Browser, bundle: Path
+    firefox: Browser, bundle: Path, tmp_path: Path
 ) -> None:
-    with running("--listen", "127.0.0.1:0", module="snugroom.server") as server:
+    config = tmp_path / "snug.toml"
+    config.write_text("media_beside_loopback = false\n")
+    listen = ("--listen", "127.0.0.1:0", "--config", str(config))
+    with running(*listen, module="snugroom.server") as server:
         line = server.wait_line(lambda line: line.startswith("listening on "))
         async with firefox.fresh() as made:
             ada = await Visitor.at(made, line.removeprefix("listening on "), "Ada", look("Ada"))

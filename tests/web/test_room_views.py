@@ -1,34 +1,17 @@
-"""The room's views react to presses, text and time.
-
-In Chromium, on stories whose model the tests change.
-"""
+"""The room's views react to presses, text and time: in Chromium, on stories whose model the tests change."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import FilePayload, Page
 
 from snugroom.client.session.catalogue.content import TEXT_MAX
 from snugroom.client.session.catalogue.sentence import LANGUAGES
-from tests.web.storybook import PHONE, WIDE, Book, see, see_focus, settled
+from tests.web.storybook import PHONE, WIDE, Book, asked, see, see_focus, settled
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def page(book: Book) -> AsyncIterator[Page]:
-    async with book.page(WIDE, "dark") as one:
-        yield one
-
-
-async def asked(page: Page) -> list[Any]:
-    """The views' requests to the store, without those that they make by themselves."""
-    every: list[Any] = await page.evaluate("JSON.parse(JSON.stringify(window.asked))")
-    return [one for one in every if one[0] not in ("refreshInvites", "measured")]
 
 
 KNOCK = """{
@@ -211,11 +194,11 @@ class TestKeys:
 
     async def test_they_can_be_turned_off(self, book: Book, page: Page) -> None:
         await book.show(page, "room-settings")
-        await page.get_by_label("Single keys").uncheck()
+        await page.get_by_label("Keyboard shortcuts").uncheck()
         await page.focus(".control")
         await page.keyboard.press("m")
         assert await asked(page) == []
-        await page.get_by_label("Single keys").check()
+        await page.get_by_label("Keyboard shortcuts").check()
         await page.focus(".control")
         await page.keyboard.press("m")
         assert await asked(page) == [["toggleMic"]]
@@ -231,7 +214,7 @@ class TestKeys:
         await page.keyboard.press("Enter")
         # the menu takes the focus in the frame after
         await page.locator(":popover-open :focus").wait_for()
-        await see_focus(page, "Make a host too")
+        await see_focus(page, "Make co-host")
         await page.keyboard.press("ArrowDown")
         await see_focus(page, "Hand the room over...")
         await page.keyboard.press("Escape")
@@ -338,16 +321,17 @@ class TestChat:
 
     async def test_words_stay_words(self, book: Book, page: Page) -> None:
         await book.show(page, "room-chat")
-        assert await page.locator(".chat-text a").count() == 0
         await page.evaluate(
             """() => {
               const line = { kind: "text", at: 1790000000, leaf: 1, name: "<b>Bo</b>", self: false };
-              const text = "<img src=x onerror=alert(1)> https://example.org";
+              const other = "http://example.org [go](javascript:alert(1)) www.example.org";
+              const text = `<img src=x onerror=alert(1)> ${other}`;
               model.chat.value = [{ ...line, id: "x", text }];
             }"""
         )
         assert "<img src=x" in await page.inner_text(".chat-text")
         assert "<b>Bo</b>" in await page.inner_text(".chat-head")
+        assert await page.locator(".chat-text > *").count() == 0
 
     async def test_a_draft_stays_while_the_panel_is_closed(self, book: Book, page: Page) -> None:
         await book.show(page, "room-chat-empty")
@@ -383,23 +367,37 @@ class TestChat:
 
 
 class TestWhatIsShown:
-    async def test_encrypted_is_said_only_once_frames_were_counted(self, book: Book, page: Page) -> None:
-        await book.show(page, "room-before-frames")
-        assert await page.inner_text(".sealed") == "Nothing has been sent yet"
-        await page.evaluate("model.encryption.value = { sealed: 1, opened: 0, silent: null }")
-        assert "Encrypted" in await page.inner_text(".sealed")
-        silent = "{ key: 'verbatim', args: { text: 'x' } }"
-        await page.evaluate(f"model.encryption.value = {{ sealed: 1, opened: 0, silent: {silent} }}")
-        assert await page.inner_text(".sealed") == "Nothing of yours is sent"
-        # that one is paused can be decided otherwise; that the page can't seal can't
-        assert await page.locator(".banner .button").count() == 0
+    async def test_attacks_come_first_as_alerts_and_stay_until_they_are_read(
+        self, book: Book, page: Page
+    ) -> None:
+        await book.show(page, "room-incidents")
+        lines = page.locator(".incident")
+        shown = [await line.get_attribute("class") for line in await lines.all()]
+        assert shown == ["incident attack"] * 2 + ["incident attention", "incident calm"]
+        assert await page.locator("[role=alert]:visible").count() == 2
+        first = lines.first
+        assert "Attack:" in await first.inner_text()
+        assert await first.locator("details").get_attribute("open") is not None, "what to do is said at once"
+        await first.get_by_role("button", name="Dismiss").click()
+        assert await lines.count() == 4, "the store takes them away, nothing else"
+        assert await asked(page) == [["dismissIncident", 2]]
+        await first.get_by_role("button", name="Compare codes").click()
+        await page.wait_for_selector(".panel .code")
 
-    async def test_alarms_are_alerts_that_stay_until_they_are_read(self, book: Book, page: Page) -> None:
-        await book.show(page, "room-alarms")
-        assert await page.locator("[role=alert]:visible").count() == 3
-        await page.locator(".alarm >> text=I have read it").first.click()
-        assert await page.locator(".alarm").count() == 3, "the store takes them away, nothing else"
-        assert await asked(page) == [["dismissAlarm", 1]]
+    async def test_a_line_is_one_sentence_and_the_rest_is_behind_it(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-incident-attention")
+        line = page.locator(".incident.attention p:visible")
+        assert await line.all_inner_texts() == [
+            "The connection to the server was lost (it does not answer); your network may have changed."
+        ]
+        await page.locator(".incident summary").click()
+        assert (await line.all_inner_texts())[1:] == ["Trying again..."]
+
+    async def test_what_is_over_stands_beside_the_code(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-incidents-past")
+        past = page.locator(".past li")
+        assert len(await past.all_inner_texts()) == 1
+        assert "The connection to the server was lost" in await past.first.inner_text()
 
     async def test_frozen_video_is_frosted_and_nothing_is_shown_before_the_first_frame(
         self, book: Book, page: Page
@@ -418,7 +416,7 @@ class TestWhatIsShown:
         assert await page.locator("[data-tile='1 camera'] video").count() == 0
 
     async def test_the_video_is_the_stream_itself(self, book: Book, page: Page) -> None:
-        await book.show(page, "room-people-2")
+        await book.show(page, "room-people-3")
         same = """[...document.querySelectorAll('video')].every(
           (video, place) => video.srcObject === model.tiles.value[place].picture && video.muted
         )"""

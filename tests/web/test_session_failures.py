@@ -50,11 +50,13 @@ SCENARIOS = [
         test_invites_leaked,
         other={
             "a_knock_that_is_played_again_by_the_server_is_no_second_use": "guests",
+            "a_lost_answer_is_given_again_however_many_came_after_it": "host",
             "a_revoked_invite_is_refused_by_all_hosts": "host -Bo",
             "hosts_who_were_away_or_come_later_hear_of_revocations": "host",
             "only_hosts_revoke_invites": "-Ada-Bo",
         },
         without=[
+            "a_reply_is_kept_for_ten_minutes_and_all_of_them_are_bounded",
             "refusals_that_nobody_asked_for_are_bounded",
             "a_revocation_is_sent_again_until_it_has_come_back",
             "a_second_knock_of_one_person_is_no_leak",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.session import (
+    test_answers,
     test_comparing,
     test_comparing_changes,
     test_comparing_interrupted,
@@ -59,6 +60,18 @@ SCENARIOS = [
             "the_run_of_the_lower_leaf_wins",
             "a_run_that_is_over_leaves_no_share",
         ],
+    ),
+    *scenarios(
+        test_answers,
+        other={
+            "ticks_outlive_another_code_and_a_rejoin_and_end_with_the_member": "-Ada",
+            "all_answers_look_alike_to_the_server": "-Ada",
+            "nobody_answers_for_another_member": "-Bo-Mallory",
+            "an_answer_to_another_code_does_not_count": "-Mallory",
+            "a_flood_of_answers_is_told_once_a_second_and_alarms_a_few_times": "-Mallory",
+            "a_server_that_withholds_answers_gives_no_tick": "-Bo",
+        },
+        without=["an_answer_ahead_of_its_code_waits_for_it_and_takes_no_memory"],
     ),
     *scenarios(
         test_reporting,

@@ -25,7 +25,7 @@ from tests.web.write_shared import SHARED
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _PAGES: Final = Path(__file__).parent / "pages"
-_FILES: Final = [*CRYPTO, *AGREED, *ENTERING, *RECOVERY, *IDENTITY, *NAMES]
+FILES: Final = [*CRYPTO, *AGREED, *ENTERING, *RECOVERY, *IDENTITY, *NAMES]
 _HTML: Final = "<!doctype html><title>unit tests</title><script type=module src=/unit/unit.js></script>"
 
 
@@ -57,7 +57,7 @@ async def address(built: Path) -> AsyncIterator[str]:
 
 async def _run(tab: Tab, address: str, *change: str) -> Any:
     await tab.goto(address)
-    return await tab.js(f"run({json.dumps(_FILES)}, {json.dumps(change) if change else 'undefined'})")
+    return await tab.js(f"run({json.dumps(FILES)}, {json.dumps(change) if change else 'undefined'})")
 
 
 async def test_a_browser_comes_to_what_python_comes_to(shown: Browser, address: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page
 
-from tests.web.storybook import PHONE, WIDE, Book, focused, see_focus
+from tests.web.storybook import PHONE, WIDE, Book, focused, see, see_focus, settled
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -100,8 +100,8 @@ async def test_one_knock_is_enough(book: Book) -> None:
 async def test_a_host_says_who_comes_in_and_what_it_is_called(book: Book) -> None:
     async with book.page(WIDE, "light") as page:
         await book.show(page, "prejoin-host")
-        await page.get_by_label("Name of the meeting").fill("Choir")
-        await page.get_by_label("Everybody who has a link").check()
+        await page.get_by_label("Meeting name").fill("Choir")
+        await page.get_by_label("Anyone with the link").check()
         assert await page.evaluate("window.model.title.value") == "Choir"
         assert await page.evaluate("window.model.admission.value") == "all"
         await page.get_by_role("button", name="Turn the camera off").click()
@@ -138,7 +138,7 @@ async def test_the_focus_goes_to_the_heading_of_a_view_that_replaces_another(boo
         await page.get_by_role("heading", level=1, name="You were removed").wait_for()
         await see_focus(page, "You were removed")
         await page.keyboard.press("Tab")
-        await see_focus(page, "To the start")
+        await see_focus(page, "Home")
         await page.keyboard.press("Enter")
         assert await asked(page) == [["again"]]
 
@@ -159,8 +159,89 @@ async def test_waiting_tells_how_long_and_can_be_given_up(book: Book) -> None:
         await page.evaluate("window.model.now.value += 60")
         assert await page.get_by_text("For 2 minutes.").is_visible()
         assert await page.get_by_role("status").get_by_text("Nobody sees or hears you").is_visible()
-        await page.get_by_role("button", name="Give up").click()
+        await page.get_by_role("button", name="Cancel").click()
         assert await asked(page) == [["giveUp"]]
+
+
+async def test_a_minute_without_a_host_is_said_and_ends_with_a_sign_of_one(book: Book) -> None:
+    async with book.page(PHONE, "light") as page:
+        await book.show(page, "waiting-knocking")
+        nobody = page.get_by_role("status").get_by_text("Nobody has been here for a minute.")
+
+        async def becomes(kind: str) -> None:
+            await page.evaluate(f"model.waiting.value = {{...model.waiting.value, kind: '{kind}'}}")
+            await settled(page)
+
+        async def later(seconds: int) -> None:
+            await page.evaluate(f"model.now.value += {seconds}")
+            await settled(page)
+
+        await becomes("waiting")
+        await later(59)
+        assert not await nobody.is_visible()
+        await later(1)
+        assert await nobody.is_visible()
+        assert await page.get_by_text("Ask whoever gave you the link.").is_visible()
+        await becomes("away")
+        assert not await nobody.is_visible(), "without a connection nobody can be seen"
+        await becomes("waiting")
+        await later(59)
+        assert not await nobody.is_visible()
+        # a wrong date can be the reason, and both are said
+        await book.show(page, "waiting-wrong-date")
+        assert await nobody.is_visible()
+        assert await page.get_by_text("If that is wrong, set the clock.").is_visible()
+
+
+async def test_the_focus_goes_to_the_heading_of_the_room_unless_somebody_is_writing(book: Book) -> None:
+    async with book.page(WIDE, "light") as page:
+        for writes in (False, True):
+            await book.show(page, "prejoin-guest")
+            if writes:
+                await page.evaluate("document.body.append(document.createElement('textarea'))")
+                await page.locator("body > textarea").focus()
+            await page.evaluate("model.roomTitle.value = 'Choir'; model.place.value = 'room'")
+            await page.get_by_role("heading", level=1, name="Choir").wait_for()
+            await settled(page)
+            await see(page, f"document.activeElement.tagName === '{'TEXTAREA' if writes else 'H1'}'")
+
+
+async def test_a_page_without_its_server_says_so_and_leads_back_to_what_is_kept(book: Book) -> None:
+    async with book.page(PHONE, "dark") as page:
+        await book.show(page, "unable-offline-kept")
+        assert await page.get_by_role("heading", level=1).inner_text() == "You are offline, or this server is"
+        assert await page.get_by_text("Nothing that was said or shown in a meeting is kept.").is_visible()
+        assert await page.get_by_text("because meet.example does not answer").is_visible()
+        await page.get_by_role("button", name="Come back").click()
+        assert await asked(page) == [["comeBack", "1", False]]
+        await page.evaluate("window.seen = true")
+        await page.get_by_role("button", name="Try again").click()
+        await see(page, "window.seen === undefined && document.readyState === 'complete'")
+
+
+async def test_the_bars_of_an_installed_page_have_the_colour_of_its_theme(book: Book) -> None:
+    async with book.page(PHONE, "dark") as page:
+        await book.show(page, "start")
+        await page.evaluate(
+            """() => document.head.append(...["light", "dark"].map((theme) => Object.assign(
+              document.createElement("meta"),
+              { name: "theme-color", content: theme, media: `(prefers-color-scheme: ${theme})` },
+            )))"""
+        )
+        colours = "[...document.querySelectorAll('meta[name=theme-color]')].map((bar) => bar.content)"
+        ground = "getComputedStyle(document.documentElement).backgroundColor"
+        both = set()
+        for theme in ("Light", "Dark"):
+            await page.get_by_label("Light or dark").select_option(theme)
+            await settled(page)
+            first, second = await page.evaluate(colours)
+            assert first == second
+            digits = [int(first[at : at + 2], 16) for at in (1, 3, 5)]
+            assert await page.evaluate(ground) == f"rgb({', '.join(map(str, digits))})"
+            both.add(first)
+        await page.get_by_label("Light or dark").select_option("System")
+        await settled(page)
+        assert set(await page.evaluate(colours)) == both
 
 
 async def test_the_language_changes_where_one_stands(book: Book) -> None:
@@ -204,7 +285,7 @@ async def test_where_the_page_comes_from_opens_from_the_keyboard(book: Book) -> 
         await page.keyboard.press("Enter")
         assert await page.get_by_text("5f2b9d0c").is_visible()
         await page.get_by_role("button", name="Copy snug verify-page https://meet.example").click()
-        assert await asked(page) == [["copy", "snug verify-page https://meet.example"]]
+        assert await asked(page) == [["learnHash"], ["copy", "snug verify-page https://meet.example"]]
 
 
 async def test_code_art_turns_when_the_code_becomes_another_and_stands_still_for_who_wants_no_motion(
@@ -239,3 +320,26 @@ async def test_whatever_can_be_pressed_is_large_enough(book: Book, screen: Any) 
                   .filter(([, height]) => height < 36)"""
             )
             assert small == [], name
+
+
+async def test_a_kept_meeting_is_entered_again_or_forgotten(book: Book) -> None:
+    async with book.page(PHONE, "dark") as page:
+        await book.show(page, "start-kept")
+        await page.get_by_role("button", name="Come back").first.click()
+        await page.get_by_role("button", name="Forget on this device").last.click()
+        assert await asked(page) == [["comeBack", "1", False], ["forget", "2"]]
+
+
+async def test_who_comes_back_and_gets_no_answer_can_do_something_else(book: Book) -> None:
+    async with book.page(PHONE, "light") as page:
+        await book.show(page, "returning")
+        assert await page.get_by_role("button").filter(has_text="Knock").count() == 0
+        await book.show(page, "returning-host-unanswered")
+        await page.get_by_role("button", name="Open the meeting again").click()
+        await page.get_by_role("button", name="Knock as somebody new").click()
+        assert await asked(page) == [["comeBack", "1", True], ["knock"]]
+        await book.show(page, "returning-guest-unanswered")
+        assert await page.get_by_role("button", name="Open the meeting again").count() == 0
+        await book.show(page, "ended-left")
+        await page.get_by_role("button", name="Knock again").click()
+        assert await asked(page) == [["knock"]]

@@ -33,11 +33,11 @@ _VALUES: Final[tuple[Arg, ...]] = (
 )
 
 
-def _raw(arg: Arg) -> Any:
+def raw(arg: Arg) -> Any:
     """An argument as the page has it."""
     if isinstance(arg, Sentence):
-        return {"key": arg.key, "args": {name: _raw(value) for name, value in arg.args.items()}}
-    return [_raw(each) for each in arg] if isinstance(arg, list) else arg
+        return {"key": arg.key, "args": {name: raw(value) for name, value in arg.args.items()}}
+    return [raw(each) for each in arg] if isinstance(arg, list) else arg
 
 
 def rows() -> Iterator[dict[str, Any]]:
@@ -54,7 +54,7 @@ def rows() -> Iterator[dict[str, Any]]:
                     language: fill(row[language], with_quotes(key, args, language), language)
                     for language in LANGUAGES
                 }
-                yield {"key": key, "args": {arg: _raw(v) for arg, v in args.items()}, "texts": texts}
+                yield {"key": key, "args": {arg: raw(v) for arg, v in args.items()}, "texts": texts}
 
 
 FILES: Final[dict[str, Callable[[], Any]]] = {"sentences": lambda: list(rows())}

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from snugroom.client.media.sources import PATCH
-from tests.cli.processes import Process, running
+from tests.cli.processes import Process, free_port, running
 from tests.web.browsers import Browser, Tab, source
 from tests.web.media_server import address
 
@@ -68,6 +68,25 @@ def meeting_server(
         yield process, line.removeprefix("listening on ")
         process.signal(signal.SIGTERM)
         process.status()
+
+
+#: A host at the command line that lets everybody in, without its servers.
+HOSTING: Final = ("host", "--admit", "all", "--name", "Cem", "--json")
+
+
+@contextlib.contextmanager
+def two_servers(folder: Path, *more: str) -> Iterator[tuple[Process, str, str]]:
+    """Two servers that name each other as peers: the process of the first, started with `more`; both URLs."""
+    ports = free_port(), free_port()
+    first, second = (f"http://127.0.0.1:{port}" for port in ports)
+    folders = folder / "one", folder / "two"
+    for each in folders:
+        each.mkdir()
+    with (
+        meeting_server(folders[0], ports[0], *more, settings=f'peers = ["{second}"]\n') as (process, _),
+        meeting_server(folders[1], ports[1], settings=f'peers = ["{first}"]\n'),
+    ):
+        yield process, first, second
 
 
 async def until(look: Callable[[], Awaitable[T]], what: str, seconds: float = PATIENCE) -> T:
@@ -137,11 +156,11 @@ class Visitor:
 
     # -- a meeting's steps -----------------------------------------------------------------------
 
-    async def open_room(self, *, admission: str = "Everybody who has a link", title: str = "") -> str:
+    async def open_room(self, *, admission: str = "Anyone with the link", title: str = "") -> str:
         """From the start to the inside of a new room; its link."""
         await self.press("Open a room")
         await self.type("Your name", self.name)
-        await self.type("Name of the meeting", title)
+        await self.type("Meeting name", title)
         await self.choose(admission)
         await self.press("Open the room")
         await self.press("Copy the invite link")
@@ -151,7 +170,7 @@ class Visitor:
     async def knock(self, greeting: str = "") -> None:
         """From before the door, at which the link has led."""
         await self.type("Your name", self.name)
-        await self.type("A word to the host", greeting)
+        await self.type("Message to the host", greeting)
         await self.press("Knock")
 
     async def here(self, *names: str) -> None:
@@ -173,9 +192,11 @@ class Visitor:
             ) from None
 
     async def panel(self, which: str, label: str) -> None:
-        """Open that panel, if it isn't."""
+        """Open that panel, if it isn't, and wait for its view: that file may come later than the room."""
         if not await self.tab.js(f"document.querySelector('.panel[data-panel={which}]') !== null"):
             await self.press(label)
+        view = f".panel[data-panel={which}] .panel-body > :not([role=status]:only-child)"
+        await until(lambda: self.tab.js(f"document.querySelector('{view}') !== null"), f"no {which}")
 
     async def say(self, text: str) -> None:
         await self.panel("chat", "Chat")

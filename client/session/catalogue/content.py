@@ -171,6 +171,14 @@ class CodeReveal(Content, frozen=True, tag="code_reveal"):
     share: Bytes32
 
 
+class CodeAnswer(Content, frozen=True, tag="code_answer"):
+    """The sender's person says whether the code of that run is the same; `digest` is the run's V."""
+
+    sid: Bytes16
+    digest: Bytes32
+    same: bool
+
+
 class State(Content, frozen=True, tag="state"):
     """The state that the sender shows now: sent again at every change, and to newcomers."""
 
@@ -179,6 +187,8 @@ class State(Content, frozen=True, tag="state"):
     screen: bool
     hand: bool
     recording: bool
+    #: The sender's program ends, and the sender may come back.
+    away: bool = False
 
 
 class Reaction(Content, frozen=True, tag="reaction"):
@@ -241,6 +251,7 @@ AnyContent = (
     | CodeOpen
     | CodeCommit
     | CodeReveal
+    | CodeAnswer
     | State
     | Reaction
     | Page

@@ -19,6 +19,7 @@ from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.entry.identity_check import check_identity
 from snugroom.client.session.entry.invites import InviteBook, invite_name
 from snugroom.client.session.entry.lobby_connections import LobbyConnections, days_around
+from snugroom.client.session.entry.replies import Replies
 from snugroom.client.session.kernel.intents import AddIntent, RejoinIntent
 from snugroom.client.session.kernel.membership import Membership
 from snugroom.client.session.kernel.outbox import SeenDigests
@@ -39,8 +40,6 @@ CARD_RENEW: Final = 120.0
 KNOCKS_EACH: Final = 16
 #: Minimum seconds between two posts of the same card: one post serves all callers.
 CARD_EVERY: Final = 0.5
-#: Replies that are kept for newcomers who lost their connection before the reply arrived.
-REPLIES_KEPT: Final = 64
 #: Minimum seconds between two rejoin requests of one member that count.
 REJOIN_EVERY: Final = 1.0
 
@@ -98,12 +97,15 @@ class HostLobby:
         self._rejoining = -1
         self._rejoined_at: dict[int, float] = {}  # leaf -> when we accepted its last request
         self._not_let_in: set[bytes] = set()  # keys whose rejoin failed: reported once
-        #: Replies by the hash of their knock: after a lost connection the same knock comes again.
-        self._replied: dict[bytes, lobby.Reply] = {}
+        #: After a lost connection the same knock comes again.
+        self._replied = Replies()
+        self._now = now
         self.tick(now)
 
     def tick(self, now: float) -> None:
         """Stay in today's lobby, near midnight in two; renew cards; erase old secrets."""
+        self._now = now
+        self._replied.expire(now)
         self._connections.stay_in(days_around(now), now)
         for day, secrets in self._cards.items():
             for secret in secrets:
@@ -233,8 +235,9 @@ class HostLobby:
         self, day: int, knock: lobby.Knock, membership: Membership, now: float
     ) -> ev.Knocked | RejoinIntent | None:
         mark = H(knock.enc, knock.ciphertext)
-        if mark in self._replied:
-            self._connections.post(day, self._replied[mark])
+        replied = self._replied.get(mark)
+        if replied is not None:
+            self._connections.post(day, replied)
             return None
         unreadable = H(uint(day, 4), mark)
         if unreadable in self._unreadable:
@@ -342,6 +345,8 @@ class HostLobby:
         if any(a.package.encoded == asked.package.encoded for a in self._asked.values()):
             return None
         leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == asked.who), None)
+        if leaf is None and asked.who in m.ledger.keys:
+            self._turn_away(asked, sentence("refusal.no_member"))
         if leaf is None or now - self._rejoined_at.get(leaf, 0.0) < REJOIN_EVERY:
             return None  # not a member, or it asked just now
         try:
@@ -416,9 +421,7 @@ class HostLobby:
             reply = lobby.reply(asked.knock, answer, rng=self._rng)
         except SnugCryptoError:
             reply = lobby.reply(asked.knock, lobby.Refusal(sentence("refusal.full")), rng=self._rng)
-        self._replied[asked.mark] = reply
-        if len(self._replied) > REPLIES_KEPT:
-            del self._replied[next(iter(self._replied))]
+        self._replied.add(asked.mark, reply, self._now)
         self._connections.post(asked.day, reply)
 
     def close(self) -> None:

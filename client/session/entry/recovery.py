@@ -83,15 +83,18 @@ class RejoinLobby(GuestLobby):
         psks: dict[bytes, bytes],
         *,
         first: int | None = None,
+        final: bool = False,
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
         """`standing`: of the membership, which may go on meanwhile; `rejoin_keys`: its keys.
 
         `make_package` takes a time, the ticket's nonce (16 bytes) and the leaf that may commit it. `first` is
-        the leaf of the member that helped before, if any.
+        the leaf of the member that helped before, if any. `final`: if a host says that we are no member any
+        more, that is the end: we come back after our program has ended, and keep no membership.
         """
         self._standing = standing
+        self._final = final
         self._keys = rejoin_keys
         self._rejoining_package = make_package
         old = standing()
@@ -158,6 +161,8 @@ class RejoinLobby(GuestLobby):
     def message_posted(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
         if not isinstance(posted, lobby.RecoveryMessage) or self.entry is not None:
             super().message_posted(day, posted, now)
+            if self._final and self.refusal == sentence("refusal.no_member"):
+                return
             if self.refusal is not None:
                 # No person has refused, because nobody is asked: the obstacle may be temporary.
                 self._tell(sentences.status("not_yet", why=_without_advice(self.refusal)))

@@ -63,6 +63,7 @@ class SetState:
     screen: bool = False
     hand: bool = False
     recording: bool = False
+    away: bool = False
 
 
 @dataclass(frozen=True)

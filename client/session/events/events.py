@@ -112,12 +112,16 @@ class Code:
 
 @dataclass(frozen=True)
 class ShortCode:
-    """Four emoji and the words to read them out; the same for all members of that epoch."""
+    """Four emoji and the words to read them out; the same for all members of that epoch.
+
+    `by` is the leaf of the member that asked for the code; None if it is not here any more.
+    """
 
     epoch: int
     emoji: tuple[str, ...]
     words: tuple[str, ...]
     members: tuple[Member, ...]
+    by: int | None = None
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,26 @@ class Comparison:
     news: bool
     members: tuple[Known, ...]
     changes: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A member's answer to a short code: `same` is None before it. `both`: it and this person said "same"."""
+
+    leaf: int
+    name: str
+    same: bool | None
+    both: bool
+
+
+@dataclass(frozen=True)
+class CodeAnswers:
+    """All answers to the last short code, of `epoch`, that have come; `by`: as in `ShortCode`."""
+
+    epoch: int
+    by: int | None
+    members: tuple[Answered, ...]
     text: str
 
 
@@ -233,6 +257,8 @@ class StateTold:
     screen: bool
     hand: bool
     recording: bool
+    #: The member's program has ended, and the member may come back.
+    away: bool = False
 
 
 @dataclass(frozen=True)
@@ -331,6 +357,7 @@ Event = (
     | Code
     | ShortCode
     | Comparison
+    | CodeAnswers
     | Said
     | Image
     | Held

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from snugroom.client.session.features.absence import Absence
+from snugroom.client.session.features.answers import Answers
 from snugroom.client.session.features.collected_evidence import CollectedEvidence
 from snugroom.client.session.features.comparing import Comparing
 from snugroom.client.session.features.ending import Ending
@@ -38,6 +40,7 @@ def build(room: Room, now: float) -> list[Feature]:
         Revocation(room),
         Maintenance(room, now),
         Comparing(room, now),
+        Answers(room),
         Vouching(room),
         Signing(room),
         SimulcastGuard(room),
@@ -52,6 +55,7 @@ def build(room: Room, now: float) -> list[Feature]:
         Reporting(room, now),
         Images(room),
         States(room),
+        Absence(room),
         Reactions(room),
         Pages(room),
         Files(room),

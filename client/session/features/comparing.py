@@ -15,6 +15,7 @@ from typing import Final
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content, sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.client.session.features.answers import Answers
 from snugroom.client.session.features.compared import Comparisons, ShownCode, members_of
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
@@ -155,6 +156,7 @@ class Comparing(Feature):
         else:
             self._answered = True
             self._compared.short(same, self._seen)
+            self.room.feature(Answers).answer(same, now)
         if not same:
             self.room.tell(sentences.alarm("code_different"))
         self._tell_comparison(news=True)
@@ -171,7 +173,8 @@ class Comparing(Feature):
         assert self._seen is not None
         members = tuple(ev.Member(*member) for member in self.room.membership.members())
         emoji, spelled = zip(*self._signs, strict=True)
-        self.room.tell(ev.ShortCode(self._seen.epoch, emoji, spelled, members))
+        by = self.room.feature(Answers).by
+        self.room.tell(ev.ShortCode(self._seen.epoch, emoji, spelled, members, by))
 
     def _tell_comparison(self, *, news: bool) -> None:
         comparison = self._compared.state(self.room.membership, news=news)
@@ -421,6 +424,7 @@ class Comparing(Feature):
             self._slip_until = now + SLIP
         self._answered = False
         self._seen, self._signs = ShownCode(running.seen.epoch, running.seen.members, now), code_emoji(code)
+        self.room.feature(Answers).shown(run, running.opener, running.seen.epoch)
         self._tell_code()
 
     # -- ends ------------------------------------------------------------------------------------------

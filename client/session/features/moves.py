@@ -100,7 +100,7 @@ class Moves(Announcement[content.Move]):
             raise ValueError(sentence("room.all_here"))
         room.tell(sentences.status("removing_absent", names=[m.name(leaf) for leaf in away]))
         for leaf in away:
-            room.queue(RemoveIntent(leaf, m.signature_key(leaf) or b""), now)
+            room.queue(RemoveIntent(leaf, m.signature_key(leaf) or b"", absent=True), now)
 
     def _origins(self) -> list[str]:
         return [self.room.origin, *self.room.membership.policy.origins]

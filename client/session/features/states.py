@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import sentence
@@ -36,6 +38,8 @@ class States(Feature):
         self._said_at = float("-inf")
         self._heard: dict[int, content.State] = {}
         self._said_as: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation) of its newest state
+        #: Members whose programs have ended, by their own word, and since when.
+        self.away: dict[int, float] = {}
 
     def carry_over(self, old: Room) -> None:
         self._own = old.feature(States)._own
@@ -45,14 +49,15 @@ class States(Feature):
         if state == self._own:
             return
         self._own = state
-        self._say_at = max(now, self._said_at + EVERY)
+        soon = max(now, self._said_at + EVERY)
+        self._say_at = now if state.away else soon  # a page that closes has no time
         self._say(now)
         self._tell(self.room.membership.own_leaf, state)
 
     def raise_hand(self, up: bool, now: float) -> None:
         """Keep the rest of our state, with the hand up or down."""
         own = self._own or content.State(False, False, False, False, False)
-        self.set(content.State(own.mic, own.camera, own.screen, up, own.recording), now)
+        self.set(msgspec.structs.replace(own, hand=up), now)
 
     def synced(self, now: float) -> None:
         self._say_at = now
@@ -61,6 +66,7 @@ class States(Feature):
         for leaf, _, _ in change.removed:
             self._heard.pop(leaf, None)
             self._said_as.pop(leaf, None)
+            self.away.pop(leaf, None)
         if change.added:
             self._say_at = now + STEP * self.room.member_index
 
@@ -84,13 +90,26 @@ class States(Feature):
             self._said_as[leaf] = said_as
             if self._heard.get(leaf) != what:
                 self._heard[leaf] = what
+                if what.away:
+                    self.away.setdefault(leaf, now)
+                else:
+                    self.away.pop(leaf, None)
                 self._tell(leaf, what)
         return True
 
     def _tell(self, leaf: int, state: content.State) -> None:
         name = self.room.membership.name(leaf)
         self.room.tell(
-            ev.StateTold(leaf, name, state.mic, state.camera, state.screen, state.hand, state.recording)
+            ev.StateTold(
+                leaf,
+                name,
+                state.mic,
+                state.camera,
+                state.screen,
+                state.hand,
+                state.recording,
+                away=state.away,
+            )
         )
 
 

@@ -39,7 +39,7 @@ class Adoption:
         view = self._view
         return view.ledger.after(
             view.slot,
-            removed={leaf: leaf in self.evicted for leaf in self.removed},
+            removed={leaf: leaf in self.evicted and not view.context.absent for leaf in self.removed},
             added={leaf: (self._after[leaf].signature_key, view.context.invite) for leaf in self._added},
             rejoined=self._rejoined(),
             host_returned=self._returned,
@@ -77,7 +77,7 @@ class Adoption:
             policy_before=view.policy,
             policy_after=self._policy,
             invite=ledger.invite_of(self._added[0]) if self._added else None,
-            left=self.left,
+            left=self.evicted if view.context.absent else self.left,
             returned=self._returned,
             rotated=self._rotated,
             stuck_slot=ticket.slot + 1 if ticket is not None and ticket.stuck else None,

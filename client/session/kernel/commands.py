@@ -43,7 +43,7 @@ def carry_out(room: RoomSession, what: ev.Input, now: float) -> None:
         case ev.SelectStreams(ssrcs, max_layers):
             room.feature(Subscriptions).subscribe(ssrcs, max_layers, now)
         case ev.SetState():
-            state = content.State(what.mic, what.camera, what.screen, what.hand, what.recording)
+            state = content.State(what.mic, what.camera, what.screen, what.hand, what.recording, what.away)
             room.feature(States).set(state, now)
         case ev.RaiseHand(up):
             room.feature(States).raise_hand(up, now)

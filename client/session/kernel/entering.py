@@ -142,6 +142,7 @@ def comeback_lobby(
         psks,
         is_stuck=lambda: False,
         first=None,
+        final=True,
         now=now,
         rng=rng,
     )
@@ -156,6 +157,7 @@ def _rejoin_lobby(
     *,
     is_stuck: Callable[[], bool],
     first: int | None,
+    final: bool = False,
     now: float,
     rng: Rng,
 ) -> RejoinLobby:
@@ -172,7 +174,9 @@ def _rejoin_lobby(
         return me.package(at, keys.request, ticket, keys.ticket_signers())
 
     link = replace(link, servers=now_standing().policy.origins)
-    return RejoinLobby(link, me.name, now_standing, keys, package, psks, first=first, now=now, rng=rng)
+    return RejoinLobby(
+        link, me.name, now_standing, keys, package, psks, first=first, final=final, now=now, rng=rng
+    )
 
 
 def standing(room: RoomSession) -> Standing:

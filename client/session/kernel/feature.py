@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
@@ -14,6 +15,8 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 from snugroom.server.wire import messages as wire
+
+_F = TypeVar("_F")
 
 
 class Feature:
@@ -120,11 +123,22 @@ class Feature:
 
 
 class Hooks:
-    """Finds the features that define a hook: most define few, and some hooks are called for every frame."""
+    """Finds the features that define a hook, and those of a class: at every tick and every frame.
+
+    Most features define few hooks.
+    """
 
     def __init__(self, features: Iterable[Feature]) -> None:
         self._features = tuple(features)
         self._by_hook: dict[str, tuple[Feature, ...]] = {}
+        self._by_kind: dict[type, Any] = {}
+
+    def feature(self, kind: type[_F]) -> _F:
+        """Return the feature of that class; StopIteration if there is none."""
+        found: _F | None = self._by_kind.get(kind)
+        if found is None:
+            found = self._by_kind[kind] = next(each for each in self._features if isinstance(each, kind))
+        return found
 
     def features_with(self, hook: str) -> tuple[Feature, ...]:
         """Return the features whose class defines that hook, in order; AttributeError for an unknown hook."""

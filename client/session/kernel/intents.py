@@ -46,6 +46,7 @@ class RemoveIntent:
 
     leaf: int
     signature_key: bytes
+    absent: bool = False  # because the member is away: its invite stays valid
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,12 @@ from snugroom.client.session.catalogue import reasons
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel import verdict
 from snugroom.client.session.kernel.adoption import Adoption
-from snugroom.client.session.kernel.intents import HostReturnIntent, Intent, SelfRemoveIntent
+from snugroom.client.session.kernel.intents import (
+    HostReturnIntent,
+    Intent,
+    RemoveIntent,
+    SelfRemoveIntent,
+)
 from snugroom.client.session.kernel.journal import Journal
 from snugroom.client.session.kernel.leave_proposals import LeaveProposals
 from snugroom.client.session.kernel.proposals import proposals_for
@@ -240,8 +245,15 @@ class Membership:
             return None
         prior_state = self.prior_state()
         returned = intent.host_return if isinstance(intent, HostReturnIntent) else None
+        absent = isinstance(intent, RemoveIntent) and intent.absent
         context = room_state.CommitContext(
-            self.room, prior_state.slot, prior_state.chain, self.ledger.digest(), built.invite, returned
+            self.room,
+            prior_state.slot,
+            prior_state.chain,
+            self.ledger.digest(),
+            built.invite,
+            returned,
+            absent,
         )
         own = self.own_leaf
         facts = [proposal_view(p, own) for p in built.proposals]

@@ -26,6 +26,8 @@ UNOPENED_MEMBERS_WAIT: Final = 0.5
 MEMBERS_TIME: Final = 30.0
 #: The members whose places are tried at one server.
 OPENERS_MAX: Final = 5
+#: Seconds for which a member waits at a further server for a host that was with it to open the room there.
+HOST_WAIT: Final = 0.75
 #: The same for a connection to the first server again, once another one has let us in: our network works.
 CHECK_WAIT: Final = 1.0
 #: Seconds at one server, however its slot changes, without coming into step.
@@ -75,7 +77,7 @@ class Moving:
             self._note_openers(now, with_us=True)
         if not self._is_due(now):
             return False
-        if entered and slot is None and not self._places.is_home and self._goes_on_from_an_empty_server():
+        if entered and slot is None and not self._places.is_home and self._goes_on_from_an_empty_server(now):
             return True
         waited = now - max(self._began_at, self._moved_at)
         slow = self._room.options.slowness
@@ -110,16 +112,18 @@ class Moving:
         """Return the members at whose places we look now."""
         return (self._openers or ()) if (now - self._noted_at) % (2 * MEMBERS_TIME) < MEMBERS_TIME else ()
 
-    def _goes_on_from_an_empty_server(self) -> bool:
+    def _goes_on_from_an_empty_server(self, now: float) -> bool:
         """Return whether to leave a place where nobody has opened the room.
 
         Perhaps our own network was away, and the others are where they were: so we look there once more
-        before we open the room here.
+        before we open the room here. A host that was with us may be on its way: so it has a moment to come.
         """
-        if not self._looks and not self._checked:
-            self._checked, self._called = True, (0, 0)
-            return True
-        return self._looks
+        if self._looks or self._checked:
+            return self._looks
+        if self._hosted and now - self._began_at < HOST_WAIT * self._room.options.slowness:
+            return False
+        self._checked, self._called = True, (0, 0)
+        return True
 
     def soon(self, failures: int, now: float) -> int:
         """Return the failures that count for the pause before the next connection: few while we search."""

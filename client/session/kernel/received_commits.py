@@ -127,6 +127,8 @@ class ReceivedCommits:
             by = sentence("room.somebody") if view.sender is None else room.membership.name(view.sender)
             if view.context.host_return is not None:
                 room.finish("replaced", sentence("room.replaced.host", by=by))
+            elif view.context.absent:
+                room.finish("removed", sentence("room.removed_absent", by=by))
             else:
                 room.finish("removed", sentence("room.removed_by", by=by))
 

@@ -84,7 +84,7 @@ class RoomSession:
         self.sync = Sync(self, self._moving, now)
         self._leaving_since: float | None = None
         self.features = build_features(self, now)
-        hooks = Hooks(self.features)
+        self._hooks = hooks = Hooks(self.features)
         self._features_with = hooks.features_with
         self._commits = CommitQueue(self, hooks, owner)
         self.messages = MessageLog(self, hooks)
@@ -118,7 +118,7 @@ class RoomSession:
 
     def feature(self, kind: type[_F]) -> _F:
         """Return the feature of that class; StopIteration if this membership has none."""
-        return next(a for a in self.features if isinstance(a, kind))
+        return self._hooks.feature(kind)
 
     @property
     def catching_up(self) -> bool:

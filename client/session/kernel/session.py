@@ -211,6 +211,11 @@ class Session:
         return self._room is not None and self._link.contacted
 
     @property
+    def entered(self) -> bool:
+        """Whether we are connected to the room: before that, nobody hears that we leave."""
+        return self._room is not None and self._room.sync.is_entered
+
+    @property
     def contacted(self) -> bool:
         """Whether the server has ever let us in: into a lobby, or into an open room."""
         return self._link.contacted
@@ -490,7 +495,6 @@ class Session:
 
     def _drain(self) -> list[ev.Effect]:
         if self._ended is None:
-            kept = self._keeping.due(self._me, self._room, self._invites.own, self._comeback)
-            self._effects = [*kept, *self._effects]
+            self._effects[:0] = self._keeping.due(self._me, self._room, self._invites.own, self._comeback)
         effects, self._effects = self._effects, []
         return self._link.performed(effects)

@@ -60,7 +60,7 @@ class Change:
     policy_before: Policy
     policy_after: Policy
     invite: int | None  # the added member's invite; at a rejoin, of its first entry
-    left: frozenset[int]  # removed leaves that proposed it themselves
+    left: frozenset[int]  # removed leaves that proposed it themselves, or were away
     returned: bool = False  # a host has come back by the host key (SNUG-9)
     rotated: bool = False  # the hosts' keys have changed
     stuck_slot: int | None = None  # at a rejoin: the slot of the commit that the member could not read

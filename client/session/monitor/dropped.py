@@ -34,10 +34,11 @@ from snugroom.crypto.proof.evidence import (
 )
 from snugroom.server.wire import messages as wire
 
-#: Seconds without the room before the first probe; between two probes; and for one probe.
+#: Seconds without the room before the first probe; and between two probes.
 PROBE_AFTER: Final = 1.0
 PROBE_EVERY: Final = 10.0
-PROBE_TIME: Final = 5.0
+#: Seconds for one probe: more than for making a connection, so that one which is still open was made.
+PROBE_TIME: Final = 6.0
 #: Maximum probes of one drop.
 PROBES_MAX: Final = 12
 #: Seconds without the room before a drop by the server is reported.

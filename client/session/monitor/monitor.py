@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
+from snugroom.client.session.features.states import States
 from snugroom.client.session.features.subscriptions import Subscriptions
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.ports import Room
@@ -399,6 +400,8 @@ class Monitor(Feature):
             self._stale, self._override = False, None
             return
         missing = self._missing(now)
+        if self.room.feature(States).away.keys() >= set(missing):
+            return  # they have said so
         if self._override is not None and not self._override.issuperset(missing):
             self._override, self._stale = None, False
         patience = members.span(RETURN) if self._is_new else RETURN[0]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.features.states import States
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.freshness import FRESH
 from snugroom.client.session.monitor.heartbeats import Heartbeats, interval
@@ -81,7 +82,9 @@ class Silence:
         room, members = self._room, self._members
         if members.synced_at is None or not room.is_synced(now):
             return
-        quiet = {leaf: now - max(members.last_heard(leaf), members.synced_at) for leaf in members.others}
+        away = room.feature(States).away  # they have said so
+        others = [leaf for leaf in members.others if leaf not in away]
+        quiet = {leaf: now - max(members.last_heard(leaf), members.synced_at) for leaf in others}
         most = members.span(FRESH)
         silent = {leaf for leaf, seconds in quiet.items() if seconds > most}
         if silent - self._silent.leaves and now < self._gathered:

@@ -16,10 +16,10 @@ import sys
 import time
 from typing import Final, Self
 
-from snugroom import environment
 from snugroom.client.connection import Connection
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.installed import environment
 
 _NICE: Final = 19
 #: Members that knock at the same time: hosts admit several with one commit.

@@ -10,7 +10,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from snugroom import environment
+from snugroom.installed import environment
 
 _TIMEOUT = 300.0
 #: Maximum cost of the path at the fan-outs `JUDGED`, as a multiple of the compiled loop or of the floor. The

@@ -22,8 +22,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from snugroom import environment
 from snugroom.client.tools.bench.light import LightRoom
+from snugroom.installed import environment
 from snugroom.server.wire import limits, messages
 
 #: Sockets of one storm, at most.

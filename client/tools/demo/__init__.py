@@ -9,17 +9,28 @@ import tempfile
 from pathlib import Path
 
 from snugroom.client.cli.status import Status
-from snugroom.client.tools.demo.facts import verdict
-from snugroom.client.tools.demo.meeting import NAMES, Meeting
+from snugroom.client.session.catalogue.sentence import Language, in_language, sentence
+from snugroom.client.tools.demo.facts import Facts, verdict
+from snugroom.client.tools.demo.meeting import CUT_OFF, NAMES, Meeting
 from snugroom.client.tools.demo.show import HumanShow, JsonShow
+from snugroom.client.tools.demo.traces import Contrast
+from snugroom.client.tools.demo.traces import failures as contrast_failures
 
 __all__ = ["run"]
 
 
-async def run(participants: int, seconds: float, json_output: bool, *, kill_server: bool = False) -> int:
+async def run(
+    participants: int,
+    seconds: float,
+    json_output: bool,
+    *,
+    kill_server: bool = False,
+    ordinary: Language | None = None,
+) -> int:
     """Hold a meeting of 2 to 8 participants for `seconds`; return the exit status.
 
-    With `kill_server`, its server is killed, and it goes on at another one.
+    With `kill_server`, its server is killed, and it goes on at another one. With `ordinary`, the language of
+    its sentences, the same meeting is held at an ordinary server too, and the same search made in both.
 
     0 if all checks hold, 7 if some do not (one sentence for each), 128 plus the signal's number after SIGINT
     or SIGTERM. At a terminal, the room stays open for a while for people who join by the page.
@@ -32,7 +43,7 @@ async def run(participants: int, seconds: float, json_output: bool, *, kill_serv
         meeting = Meeting(
             NAMES[:participants], seconds, Path(directory), show, go_on, kill_server=kill_server
         )
-        work = loop.create_task(meeting.run())
+        work = loop.create_task(_held(meeting, show, ordinary))
 
         def stop(number: int) -> None:
             interrupted.append(number)
@@ -41,7 +52,7 @@ async def run(participants: int, seconds: float, json_output: bool, *, kill_serv
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop, number)
         try:
-            facts = await work
+            facts, contrast = await work
         except asyncio.CancelledError:
             if not interrupted:
                 raise
@@ -55,8 +66,27 @@ async def run(participants: int, seconds: float, json_output: bool, *, kill_serv
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
     failures = verdict(facts)
+    if contrast is not None:
+        failures += contrast_failures(contrast)
+        show.contrast(contrast, ordinary or "en")
     show.result(facts, failures)
     return Status.FAILED if failures else Status.OK
+
+
+async def _held(
+    meeting: Meeting, show: HumanShow | JsonShow, ordinary: Language | None
+) -> tuple[Facts, Contrast | None]:
+    facts = await meeting.run()
+    if ordinary is None:
+        return facts, None
+    # imported here: aiortc is a package of the extra `class`
+    from snugroom.client.tools.demo.contrast import hold
+
+    show.step(in_language(sentence("terminal.contrast_begins"), ordinary))
+    own = await asyncio.to_thread(meeting.traces)
+    lines = [facts.said.get(name, CUT_OFF) for name in meeting.names]
+    traces, trouble = await hold(meeting.names, lines, meeting.size, facts.seconds)
+    return facts, Contrast(meeting.names, own, traces, trouble)
 
 
 def _enter(loop: asyncio.AbstractEventLoop) -> asyncio.Event | None:

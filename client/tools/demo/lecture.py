@@ -1,7 +1,8 @@
-"""``snug demo --lecture``: robots in a room, a member's page, the landlords' windows, and the lab.
+"""``snug demo --lecture``: robots in a room, a projector, a member's page, windows of the landlord, the lab.
 
-The member's page is the page of `snug page` with three additions: it shows the ratchet tree, it plays the
-lab's scenes, and it kills the room's server, so that the meeting goes on at the next one. Scenes run in
+The projector (`projector`) tells the story in steps, and has things done to the running meeting: somebody
+comes and goes, the server plays an act (`acts`), or is killed, so that the meeting goes on at the next one.
+The member's page is the page of `snug page` with the ratchet tree and the lab's scenes. Scenes run in
 separate processes and do not involve the room. All addresses contain a token, and are on 127.0.0.1 only.
 """
 
@@ -11,43 +12,35 @@ import asyncio
 import contextlib
 import hmac
 import json
-import os
 import re
 import secrets
 import signal
 import sys
+import time
 import webbrowser
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
+from pathlib import Path
 from typing import Any, Final, Self
 
 from aiohttp import hdrs, web
 from rich.console import Console
 from rich.text import Text
 
-from snugroom import environment
 from snugroom.client.cli.own_page import OwnPage
 from snugroom.client.cli.status import Status
-from snugroom.client.media.codec import HEIGHT, WIDTH
-from snugroom.client.session import Session
-from snugroom.client.session import events as ev
-from snugroom.client.tools.demo.meeting import until
-from snugroom.client.tools.demo.process import ServerError, ServerProcess
-from snugroom.client.tools.demo.robot import Robot
+from snugroom.client.tools.demo import commands, pcap
+from snugroom.client.tools.demo.acts import LectureServer
+from snugroom.client.tools.demo.process import ServerError
+from snugroom.client.tools.demo.projector import Projector, RefusedError
+from snugroom.client.tools.demo.troupe import NAMES, Troupe
 from snugroom.client.tools.lab.scene import Scene
 from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.server import page
 
-#: The first one opens the room and admits everybody who knocks.
-NAMES: Final = ("Ada", "Bo", "Cem")
-TITLE: Final = "A lecture"
 _HEADER: Final = "X-Snug-Token"
-_COME_IN_TIME: Final = 30.0
 #: Seconds for a scene, including a second attempt; and seconds for its process to end after SIGINT.
 _SCENE_TIME: Final = 330.0
-_STOP_TIME: Final = 10.0
-_LINE_MAX: Final = 4 * 2**20
 
 #: Questions for scenes where the first half of the prediction would reveal the outcome.
 QUESTIONS: Final = {
@@ -65,6 +58,14 @@ QUESTIONS: Final = {
 }
 
 
+#: Explains a recording to the person who has asked for it.
+RECORDS: Final = (
+    "The servers record. The file will have the sealed packets of sound and video with their RTP headers, "
+    "and the time and size of each message: what an operator can keep. It has no key, and addresses are "
+    "made up."
+)
+
+
 def question(scene: Scene) -> str:
     """Return the act of a scene without its outcome, so that students can guess."""
     told = QUESTIONS.get(scene.id)
@@ -77,22 +78,6 @@ def listed() -> list[dict[str, str]]:
         {"scene": scene.id, "theme": scene.theme, "mirrors": scene.mirrors, "question": question(scene)}
         for scene in SCENES
     ]
-
-
-class OperatorServer(ServerProcess):
-    """The server with a window. `window` is its address, including the token."""
-
-    arguments = ("--window",)
-    window = ""
-
-    async def __aenter__(self) -> Self:
-        await super().__aenter__()
-        try:
-            self.window = await self._line("window ", self.start_time)
-        except BaseException:
-            await self._end()
-            raise
-        return self
 
 
 class Theatre:
@@ -167,25 +152,8 @@ def _line(value: dict[str, Any]) -> bytes:
 @contextlib.asynccontextmanager
 async def play(name: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
     """Run ``snug lab NAME --json`` in a separate process, which is always stopped on exit."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "snugroom.client.cli.main",
-        "lab",
-        name,
-        "--json",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        limit=_LINE_MAX,
-        env=environment(),
-        # Ctrl-C is for this process only: `_end` stops the scene, once
-        start_new_session=True,
-    )
-    try:
+    async with commands.running("lab", name, "--json") as process:
         yield _told(process)
-    finally:
-        await asyncio.shield(_end(process))
 
 
 async def _told(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, Any]]:
@@ -204,33 +172,18 @@ async def _told(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, 
         yield {"failed": "It could not be played here."}
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Stop the scene's process and its server: SIGINT first, then SIGKILL."""
-    try:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGINT)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_STOP_TIME):
-                    await process.wait()
-    finally:
-        # the process leads its own group: kill the rest of the group
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
-
-
 class Lecture:
-    """The servers, the robots and the member's page. All of them run inside ``async with``."""
+    """The servers, the robots, the projector and the member's page. All of them run inside ``async with``."""
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None, *, records: bool = False) -> None:
         self._port = port
         self._token = secrets.token_urlsafe(16)
-        self._robots: list[Robot] = []
-        self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
-        self.server, self.next_server = OperatorServer(), OperatorServer()
-        #: Addresses to open: the member's page, with a token for the link, and the landlord's window.
+        self._own: OwnPage | None = None
+        self.server, self.next_server = (LectureServer(records=records) for _ in range(2))
+        self.troupe = Troupe(self.server, self.next_server)
+        #: Addresses to open: the projector, the member's page, with a token for the link, and the windows.
+        self.projector = ""
         self.page = ""
         self.window = ""
         self.link = ""
@@ -249,93 +202,71 @@ class Lecture:
     @property
     def over(self) -> bool:
         """Whether both servers, or all robots in the room, are gone."""
-        gone = not self.server.running and not self.next_server.running
-        return gone or all(task.done() for task in self._tasks)
+        return not (self.server.running or self.next_server.running) or self.troupe.gone
 
     async def _start(self) -> None:
         bundle = page.load()
         for server in (self.server, self.next_server):
             await self._stack.enter_async_context(server)
         self.window = self.server.window
-        self._stack.push_async_callback(self._stop_robots)
-        self.link = await self._gather()
+        self._stack.push_async_callback(self.troupe.close)
+        self.link = await self.troupe.gather()
         theatre = Theatre(self._token, self._kill).routes()
         origin = canonical_origin(self.server.url)
         servers = [canonical_origin(self.next_server.url)]
         own = OwnPage(bundle, origin, self.link, servers=servers, lecture=True, routes=theatre)
+        self.troupe.on_link = own.replace_link
         self._stack.push_async_callback(own.close)
         self.page = await own.start(self._port, query=f"?lecture={self._token}")
+        projector = Projector(self.troupe)
+        self._stack.push_async_callback(projector.close)
+        self.projector = await projector.start()
+
+    async def recording(self) -> bytes:
+        """Return what the servers recorded, as a pcap file. A server that was killed has lost its part."""
+        parts = [await server.recorded(time.time()) for server in (self.server, self.next_server)]
+        return pcap.encode(each for part in parts for each in part)
 
     async def _kill(self) -> str:
-        if self.server.running:
-            await self.server.kill()
+        with contextlib.suppress(RefusedError):
+            await self.troupe.kill()
         return self.next_server.window
 
-    async def _gather(self) -> str:
-        """Let the robots join; return the open link. ServerError on failure."""
-        origin, following = (canonical_origin(each.url) for each in (self.server, self.next_server))
-        host = self._robot(
-            NAMES[0],
-            lambda now: Session.host(
-                origin=origin, servers=[following], name=NAMES[0], title=TITLE, admission="ask", now=now
-            ),
-        )
-        if not await until(lambda: host.invite is not None, _COME_IN_TIME) or host.invite is None:
-            raise ServerError("The host could not open the room.")
-        for name in NAMES[1:]:
-            self._robot(name, partial(_guest, host.invite, name))
-        everybody = set(NAMES)
-        if not await until(lambda: all(robot.sees(everybody) for robot in self._robots), _COME_IN_TIME):
-            raise ServerError("Not everybody came in.")
-        return host.invite
 
-    def _robot(self, name: str, make: Callable[[float], Session]) -> Robot:
-        size = (WIDTH // 2, HEIGHT // 2)
-        # nobody looks at what robots receive, and the page and the window need the processor
-        robot = Robot(name, make, directory=None, size=size, on_event=_nothing, decode=False)
-        self._robots.append(robot)
-        self._tasks.append(asyncio.get_running_loop().create_task(robot.run()))
-        return robot
+async def run(*, open_browser: bool, port: int | None = None, record_to: Path | None = None) -> int:
+    """Run until SIGINT or SIGTERM, or until the server or every robot is gone; return the exit status.
 
-    async def _stop_robots(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _guest(link: str, name: str, now: float) -> Session:
-    return Session.join(link, name=name, now=now)
-
-
-def _nothing(_: Robot, __: ev.Event) -> None:
-    """Ignore events: the page shows them."""
-
-
-async def run(*, open_browser: bool, port: int | None = None) -> int:
-    """Run until SIGINT or SIGTERM, or until the server or every robot is gone; return the exit status."""
+    With `record_to`, what comes to the servers is recorded, and written to that file at the end.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     out = Console(highlight=False)
     try:
-        async with Lecture(port) as lecture:
+        async with Lecture(port, records=record_to is not None) as lecture:
+            out.print(Text(f"The projector: {lecture.projector}"), soft_wrap=True)
             out.print(Text(f"A member's page: {lecture.page}"), soft_wrap=True)
             out.print(Text(f"The landlord's window: {lecture.window}"), soft_wrap=True)
             following = lecture.next_server.window
             out.print(Text(f"The window of the next server, for later: {following}"), soft_wrap=True)
             out.print(Text(f"The room's link: {lecture.link}"), soft_wrap=True)
-            out.print(f"In the room: {', '.join(NAMES)}. Come in by the first, and watch in the second.")
+            out.print(f"In the room: {', '.join(NAMES)}. Show the first; come in by the second.")
             out.print(
                 "docs/tutorials/first-lecture.md has a script of ten minutes. Ctrl-C ends it.", style="dim"
             )
+            if record_to is not None:
+                out.print(RECORDS, style="bold")
             sys.stdout.flush()
             if open_browser:
-                for address in (lecture.window, lecture.page):
+                for address in (lecture.window, lecture.page, lecture.projector):
                     await asyncio.to_thread(webbrowser.open, address)
             while not stop.is_set() and not lecture.over:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), 0.5)
+            if record_to is not None:
+                await asyncio.to_thread(record_to.write_bytes, await lecture.recording())
+                out.print(Text(f"For Wireshark: {record_to}"), soft_wrap=True)
             if stop.is_set():
                 return Status.OK
             out.print("The meeting is over, or the server is gone.")

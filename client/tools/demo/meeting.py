@@ -7,20 +7,22 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import permutations
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from snugroom.client.media.codec import HEIGHT, WIDTH
+from snugroom.client.media.sources import pitch_of_identity
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.tools.bench.machine import children
 from snugroom.client.tools.demo.facts import Facts, Pair, Search, Stream
 from snugroom.client.tools.demo.memory import Copy, UnreadableError, copy_all
 from snugroom.client.tools.demo.process import ServerError, ServerProcess
-from snugroom.client.tools.demo.proof import Evidence, examine
+from snugroom.client.tools.demo.proof import Evidence, examine, frames_in
 from snugroom.client.tools.demo.robot import Robot
 from snugroom.client.tools.demo.search import Wanted, search
+from snugroom.client.tools.demo.traces import Person, Traces, look
 from snugroom.crypto.entry.invite import Invite, canonical_origin
 from snugroom.crypto.proof.verification import grouped
 from snugroom.server import page
@@ -56,6 +58,8 @@ _COME_IN_TIME: Final = 30.0
 _MEDIA_TIME: Final = 20.0
 _SETTLE_TIME: Final = 8.0
 _END_TIME: Final = 10.0
+#: Seconds after the copy of the memory of which frames are sought in it too: the copy takes a moment.
+_AFTER_LOOK: Final = 1.0
 _MOVE_TIME: Final = 20.0
 #: Seconds that the room stays open for people who join by the page, and seconds that they may stay in it.
 VISIT_TIME: Final = 60.0
@@ -120,6 +124,7 @@ class _Seen:
     memory: Copy | None = None
     wanted: Wanted | None = None
     unreadable: str | None = None
+    looked_at: float = 0.0
 
 
 def _host(urls: Sequence[str], name: str, now: float) -> Session:
@@ -132,7 +137,7 @@ def _guest(link: str, name: str, now: float) -> Session:
 
 
 class Meeting:
-    """One run with these participants for `seconds`. Recordings go to `directory`.
+    """One run with these participants for `seconds`. Recordings go to `directory`. `size`: of video, pixels.
 
     The host admits people who come by the page, and the meeting ends only after they have left, for at most
     1,800 s. With `go_on`, the end also waits for newcomers, for 60 s or until the event is set. With
@@ -150,7 +155,7 @@ class Meeting:
         kill_server: bool = False,
     ) -> None:
         self._go_on = go_on
-        self._names = names
+        self.names = names
         self._seconds = seconds
         self._directory = directory
         self._show = show
@@ -164,7 +169,7 @@ class Meeting:
         self._said: dict[str, str] = {}
         self._trouble: list[str] = []
         self._seen = _Seen()
-        self._size = (WIDTH, HEIGHT) if len(names) < MANY else (WIDTH // 2, HEIGHT // 2)
+        self.size = (WIDTH, HEIGHT) if len(names) < MANY else (WIDTH // 2, HEIGHT // 2)
 
     async def run(self) -> Facts:
         """Hold the meeting and return the facts. Nothing of it runs afterwards, also after an error."""
@@ -182,10 +187,8 @@ class Meeting:
 
     async def _hold(self) -> None:
         self._show.server(self._server.url, self._server.pid)
-        if self._size != (WIDTH, HEIGHT):
-            self._show.step(
-                f"{len(self._names)} on one machine: pictures of {self._size[0]} x {self._size[1]}."
-            )
+        if self.size != (WIDTH, HEIGHT):
+            self._show.step(f"{len(self.names)} on one machine: pictures of {self.size[0]} x {self.size[1]}.")
         try:
             if await self._gather():
                 await self._meet()
@@ -200,7 +203,7 @@ class Meeting:
 
     def _start(self, name: str, make: Callable[[float], Session]) -> Robot:
         directory = self._directory / str(len(self._robots))
-        robot = Robot(name, make, directory=directory, size=self._size, on_event=self._show.event)
+        robot = Robot(name, make, directory=directory, size=self.size, on_event=self._show.event)
         self._robots.append(robot)
         self._tasks.append(asyncio.get_running_loop().create_task(robot.run()))
         return robot
@@ -216,15 +219,15 @@ class Meeting:
     async def _gather(self) -> bool:
         """Let all participants join; return False on failure."""
         urls = [each.url for each in (self._server, self._next) if each is not None]
-        host = self._start(self._names[0], partial(_host, urls, self._names[0]))
+        host = self._start(self.names[0], partial(_host, urls, self.names[0]))
         await self._wait(lambda: host.connection.engine is not None, _COME_IN_TIME)
         link = host.invite
         if link is None or not self._going:
             self._trouble.append("The host could not open the room.")
             return False
-        for name in self._names[1:]:
+        for name in self.names[1:]:
             self._start(name, partial(_guest, link, name))
-        everybody = set(self._names)
+        everybody = set(self.names)
         if not await self._wait(lambda: all(r.sees(everybody) for r in self._robots), _COME_IN_TIME):
             self._trouble.append("Not everybody came in.")
             return False
@@ -326,6 +329,7 @@ class Meeting:
                 seen.codes[robot.name] = robot.code.epoch, robot.code.digits
         for speaker, listener in permutations(self._robots, 2):
             seen.leaves[speaker.name, listener.name] = listener.leaf_of(speaker.name)
+        seen.looked_at = asyncio.get_running_loop().time()
         seen.disclosure = await self._server.disclosure()
         seen.wanted = self._wanted()
         try:
@@ -341,7 +345,7 @@ class Meeting:
         handles = {s.handle for robot in self._robots for s in robot.connection.stats() if not s.gone}
         return Wanted(
             secrets={
-                "name": [name.encode() for name in self._names],
+                "name": [name.encode() for name in self.names],
                 "title": [TITLE.encode()],
                 "chat line": [text.encode() for text in (*self._said.values(), CUT_OFF)],
                 "code": [shape.encode() for d in codes for shape in (d, grouped(d))],
@@ -354,14 +358,14 @@ class Meeting:
 
     def _visitors(self) -> frozenset[str]:
         """Names besides the robots' that have knocked: the host admits everybody."""
-        return frozenset(self._robots[0].knocked - set(self._names))
+        return frozenset(self._robots[0].knocked - set(self.names))
 
     async def _visited(self) -> None:
         """Wait until people who joined by the page have left. Others get a minute to join."""
         host, go_on = self._robots[0], self._go_on
 
         def inside() -> bool:
-            return any(member.name not in self._names for member in host.members)
+            return any(member.name not in self.names for member in host.members)
 
         self._show.close()
         if go_on is not None and not inside() and not go_on.is_set():
@@ -404,6 +408,26 @@ class Meeting:
         }
         return dict(zip(jobs, await asyncio.gather(*jobs.values()), strict=True))
 
+    def traces(self) -> Traces | None:
+        """Search the server's memory for what members saw and heard: call it after `run`, in a thread.
+
+        None if the memory could not be read, or if nobody recorded anything.
+        """
+        memory, leaves = self._seen.memory, self._seen.leaves
+        people = []
+        for speaker, listener in pairwise([*self._robots, *self._robots[:1]]):
+            leaf = leaves.get((speaker.name, listener.name))
+            file = None if leaf is None else listener.recording(speaker.name, leaf)
+            if leaf is None or file is None:
+                return None
+            said = self._said.get(speaker.name, CUT_OFF)
+            # the meeting may have gone on for visitors
+            frames = frames_in(file, self._seen.looked_at - listener.zero + _AFTER_LOOK)
+            people.append(Person(speaker.name, said, frames, pitch_of_identity(leaf)))
+        if memory is None or not people:
+            return None
+        return look(memory.regions, "\n".join(self._server.log).encode(), memory.read, people)
+
     async def _find(self) -> Search | None:
         memory, wanted = self._seen.memory, self._seen.wanted
         if memory is None or wanted is None:
@@ -428,7 +452,7 @@ class Meeting:
             )
         return Facts(
             seconds=self._seconds,
-            names=self._names,
+            names=self.names,
             rosters=seen.rosters,
             pairs=tuple(pairs),
             said=self._said,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
-from snugroom import environment
+from snugroom.installed import environment
 
 _START_TIME: Final = 60.0
 _ANSWER_TIME: Final = 10.0
@@ -31,6 +31,9 @@ class ServerProcess:
     attributes, and `_hear`.
     """
 
+    module = "snugroom.server"
+    #: The demo searches the server's memory.
+    always: Sequence[str] = ("--listen", "127.0.0.1:0", "--inspectable")
     arguments: Sequence[str] = ()
     start_time = _START_TIME
     #: Whether the server takes orders on standard input, and the maximum length of a line of output in bytes.
@@ -62,10 +65,8 @@ class ServerProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "snugroom.server",
-            "--listen",
-            "127.0.0.1:0",
-            "--inspectable",  # the demo searches the server's memory
+            self.module,
+            *self.always,
             *self.arguments,
             stdin=asyncio.subprocess.PIPE if self.takes_orders else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -6,7 +6,9 @@ nothing, does not have them.
 
 from __future__ import annotations
 
+import contextlib
 import statistics
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,11 +17,13 @@ import av
 import numpy as np
 
 from snugroom.client.media.check import Colour, colour_in, identity_of_colour, identity_of_pitch, tones_in
-from snugroom.client.media.codec import SAMPLE_RATE
+from snugroom.client.media.codec import SAMPLE_RATE, RawFrame
 from snugroom.client.media.sources import IDENTITIES
 
 #: Maximum number of seconds of a recording that are examined.
 SECONDS_MAX: Final = 60.0
+#: Maximum number of video frames that `frames_in` returns.
+FRAMES_MAX: Final = 60
 #: Minimum share of the beep in the total power; the remainder is noise of the codec.
 _SHARE_LEAST: Final = 0.5
 
@@ -48,6 +52,21 @@ def examine(file: Path, leaf: int) -> Evidence:
     heard = hz is not None and share >= _SHARE_LEAST and identity_of_pitch(hz) == identity
     seen = bool(colours) and identity_of_colour(_median(colours)) == identity
     return Evidence(hz, heard, len(colours), seen)
+
+
+def frames_in(file: Path, before: float) -> list[RawFrame]:
+    """Return the last video frames of a recording, at most 60; none if it is unreadable.
+
+    `before`: seconds of the recording, after which frames do not count.
+    """
+    frames: deque[RawFrame] = deque(maxlen=FRAMES_MAX)
+    with contextlib.suppress(OSError, av.FFmpegError), av.open(str(file)) as container:
+        if container.streams.video:
+            for frame in container.decode(container.streams.video[0]):
+                if frame.time is not None and frame.time > before:
+                    break
+                frames.append(frame.to_ndarray(format="yuv420p").astype(np.uint8, copy=False))
+    return list(frames)
 
 
 def _sound(file: Path) -> tuple[float | None, float]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from snugroom.client.connection import Clock, Connection, SessionCrypto
@@ -48,6 +49,7 @@ class Robot:
 
     `size`: width and height of its video in pixels. `on_event` gets this robot and every event, in order. A
     host admits everybody who knocks. Without `decode`, it authenticates what it receives and decodes nothing.
+    `addresses`: see `Connection`.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Robot:
         size: tuple[int, int],
         on_event: Callable[[Robot, ev.Event], None],
         decode: bool = True,
+        addresses: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         clock = Clock()
         self.name = name
@@ -70,13 +73,19 @@ class Robot:
         self.alarms: list[ev.Alarm] = []
         self.ended: ev.Ended | None = None
         self.witness: Witness | None = None
+        #: The time at which all of its recordings begin, on the clock of the event loop.
+        self.zero = 0.0
         self._directory = directory
         self._size = size
         self._decode = decode
         self._on_event = on_event
         self._names: dict[int, str] = {}
         self.connection = Connection(
-            make_session(clock()), make_engine=self._engine, on_event=self._event, clock=clock
+            make_session(clock()),
+            make_engine=self._engine,
+            on_event=self._event,
+            clock=clock,
+            addresses=addresses,
         )
 
     @property
@@ -164,14 +173,14 @@ class Robot:
 
     def _engine(self, session: Session, crypto: SessionCrypto) -> MediaEngine:
         self.witness = Witness(crypto)
-        loop = asyncio.get_running_loop()
+        self.zero = asyncio.get_running_loop().time()
         width, height = self._size
         return MediaEngine(
             crypto=self.witness,
             source=TestCard(self.name.split()[0], session.own_leaf or 0, width=width, height=height),
             size=self._size,
             decode=self._decode,
-            recorder=None if self._directory is None else Recorder(self._directory, zero=loop.time()),
+            recorder=None if self._directory is None else Recorder(self._directory, zero=self.zero),
             name_of=lambda leaf: self._names.get(leaf, f"leaf {leaf}"),
             on_lost=self.connection.media_lost,
             on_failed=lambda why: self._event(ev.Alarm("media_failed", why)),

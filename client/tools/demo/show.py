@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Final, TextIO
 
 from rich.console import Console, Group
@@ -17,8 +19,11 @@ from rich.text import Text
 from snugroom.client.cli import qr
 from snugroom.client.cli.json_output import as_json
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue.sentence import Arg, Language, in_language, sentence
 from snugroom.client.tools.demo.facts import BUSY, Facts, Pair, Stream
 from snugroom.client.tools.demo.robot import Robot
+from snugroom.client.tools.demo.traces import ROWS, Contrast, Traces
+from snugroom.client.tools.demo.traces import failures as contrast_failures
 from snugroom.crypto.proof.verification import grouped
 
 _KINDS: Final = ("audio", "video")
@@ -38,6 +43,18 @@ def _pair_json(pair: Pair) -> dict[str, Any]:
         "to": pair.listener,
         "audio": _stream_json(pair.sound, "heard_hz"),
         "video": _stream_json(pair.sight, "pictures_checked"),
+    }
+
+
+def _traces_json(traces: Traces) -> dict[str, Any]:
+    return {
+        "searched_bytes": traces.searched,
+        "names": sorted(traces.names),
+        "chat": sorted(traces.chat),
+        "frames": sorted(traces.frames),
+        "rows": traces.rows,
+        "frames_sought": traces.sought,
+        "audio": sorted(traces.audio),
     }
 
 
@@ -74,6 +91,13 @@ class JsonShow:
 
     def close(self) -> None:
         """Do nothing: there is nothing to end."""
+
+    def contrast(self, contrast: Contrast, language: Language) -> None:
+        """Print what the same search found in both servers."""
+        both = {"snug": contrast.snug, "ordinary": contrast.ordinary}
+        traces = {name: None if each is None else _traces_json(each) for name, each in both.items()}
+        failures = [in_language(each, language) for each in contrast_failures(contrast)]
+        self._line({"event": "contrast", **traces, "failures": failures})
 
     def result(self, facts: Facts, failures: list[str]) -> None:
         """Print the last line."""
@@ -198,6 +222,22 @@ class HumanShow:
         for failure in failures:
             self._say(f"[bold red]Did not hold:[/] {escape(failure)}")
 
+    def contrast(self, contrast: Contrast, language: Language) -> None:
+        """Print what the same search found in both servers, side by side."""
+        say = partial(_contrast_text, language)
+        table = Table(title=say("title"), title_justify="left")
+        for heading in ("sought", "at_snug", "at_ordinary"):
+            table.add_column(say(heading))
+        for what, *counts in contrast.rows:
+            table.add_row(say(what), *(_found(say, count, len(contrast.names)) for count in counts))
+        self.close()
+        self._console.print()
+        self._console.print(table)
+        if contrast.snug is not None and contrast.ordinary is not None:
+            snug, ordinary = (each.searched / 1e6 for each in (contrast.snug, contrast.ordinary))
+            self._say(escape(say("how", rows=ROWS, snug=snug, ordinary=ordinary)))
+        self._say(escape(say("means")))
+
     def _table(self, facts: Facts) -> None:
         table = Table(title="Who heard and saw whom (frames decoded)", title_justify="left")
         for heading in ("from", "to"):
@@ -261,6 +301,18 @@ class HumanShow:
         control = f"{found.known_found} of {found.known} of the server's own handles"
         self._say(f"  The search works: it finds {control},")
         self._say(f"    and {found.sealed_found} of the last {found.sealed} frames as they were sealed.")
+
+
+def _contrast_text(language: Language, key: str, **args: Arg) -> str:
+    return in_language(sentence(f"terminal.contrast_{key}", **args), language)
+
+
+def _found(say: Callable[..., str], count: int | None, everybody: int) -> Text:
+    if count is None:
+        return Text(say("not_searched"), style="dim")
+    if not count:
+        return Text(say("not_found"), style="green")
+    return Text(say("found", count=count, all=everybody), style="bold red")
 
 
 def _many(number: int, one: str, more: str | None = None) -> str:

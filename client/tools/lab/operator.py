@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from snugroom.client.tools.demo.process import ServerError, ServerProcess
@@ -23,7 +24,7 @@ class OperatorError(ServerError):
 class Operator(ServerProcess):
     """Runs the hostile server inside ``async with``. `deeds` counts the reports of each act."""
 
-    arguments = ("--hostile", "all")
+    arguments: Sequence[str] = ("--hostile", "all")
     start_time = 40.0
     takes_orders = True
     line_max = _LINE_MAX
@@ -34,14 +35,26 @@ class Operator(ServerProcess):
         #: Output of `record`: (kind, sender, blob) in `blobs` and (sender, packet) in `packets`.
         self.blobs: list[tuple[str, int | None, bytes]] = []
         self.packets: list[tuple[int | None, bytes]] = []
+        #: Seconds between each of these and the end of `record`.
+        self.blob_ages: list[float] = []
+        self.packet_ages: list[float] = []
         #: Reports that have fields besides the act's name, its deed and a count.
         self.told: list[dict[str, Any]] = []
+        #: The reports of acts that the server has ended by itself, after their time.
+        self.over: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def begin(self, act: str, **orders: object) -> None:
         """Begin an act; bytes in `orders` are sent as base64. OperatorError on failure."""
         plain = {k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in orders.items()}
-        answer = await self._order({"act": act, "begin": plain})
+        self._accepted(act, await self._order({"act": act, "begin": plain}))
+
+    async def begin_for(self, seconds: float, act: str, orders: Mapping[str, object]) -> None:
+        """Begin an act that the server ends by itself after that time. OperatorError on failure."""
+        self._accepted(act, await self._order({"act": act, "begin": orders, "for": seconds}))
+
+    @staticmethod
+    def _accepted(act: str, answer: Mapping[str, Any]) -> None:
         if "error" in answer:
             raise OperatorError(f"{act}: {answer['error']}")
 
@@ -86,7 +99,11 @@ class Operator(ServerProcess):
                 self.told.append(told)
         elif "blob" in told:
             self.blobs.append((told["kind"], told["sender"], base64.b64decode(told["blob"])))
+            self.blob_ages.append(told["age"])
         elif "packet" in told:
             self.packets.append((told["sender"], base64.b64decode(told["packet"])))
+            self.packet_ages.append(told["age"])
+        elif told.get("by") == "time":
+            self.over.put_nowait(told)
         else:
             self._answers.put_nowait(told)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from snugroom.client.session.incidents import SEVERITIES, Severity, rule_of
+
 #: Verdicts. `harmed`: something happened that must never happen. `unplayed`: the act was not done.
 Verdict = Literal["impossible", "detected", "succeeds", "harmed", "unplayed"]
 _RANK: Final[dict[Verdict, int]] = {
@@ -22,12 +24,14 @@ class Documented:
 
     `by`: kinds of alarms, statuses or endings that notify a person; any of them counts. `within`: seconds
     until all concerned members are notified. Members may also be notified of an impossible act; if `within`
-    is given, they must be.
+    is given, they must be. `severity`: that of the worst line on an honest member's screen: red ("attack") if
+    the scene says so, and else not. None: the act may leave traces or none.
     """
 
     verdict: Verdict
     by: frozenset[str] = frozenset()
     within: float | None = None
+    severity: Severity | None = None
 
     def __str__(self) -> str:
         if self.within is None:
@@ -36,14 +40,14 @@ class Documented:
         return f"{what} within {self.within:g} s"
 
 
-def impossible(*by: str, within: float | None = None) -> Documented:
+def impossible(*by: str, within: float | None = None, severity: Severity | None = None) -> Documented:
     """The act does not reach its goal. If `by` is given, members are also notified of the attempt."""
-    return Documented("impossible", frozenset(by), within if by else None)
+    return Documented("impossible", frozenset(by), within if by else None, severity)
 
 
-def detected(*by: str, within: float) -> Documented:
+def detected(*by: str, within: float, severity: Severity | None) -> Documented:
     """The act has an effect, and all concerned members are notified within `within` seconds."""
-    return Documented("detected", frozenset(by), within)
+    return Documented("detected", frozenset(by), within, severity)
 
 
 def succeeds() -> Documented:
@@ -79,6 +83,12 @@ class Seen:
     kind: str
     text: str
 
+    @property
+    def severity(self) -> Severity | None:
+        """The severity of its line; None if it is no incident."""
+        found = rule_of(self.text)
+        return None if found is None else found[1].severity
+
 
 @dataclass
 class Facts:
@@ -93,6 +103,12 @@ class Facts:
     false_words: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def severity(self) -> Severity | None:
+        """The severity of the worst line that a member saw; None without one."""
+        found = {each.severity for seen in self.seen.values() for each in seen}
+        return next((each for each in reversed(SEVERITIES) if each in found), None)
 
 
 @dataclass(frozen=True)
@@ -150,6 +166,9 @@ def judge(documented: Documented, facts: Facts) -> Judgement:
         return Judgement(verdict, why, after, worse=True)
     if documented.within is not None and after is not None and after > documented.within:
         why = f"{outcome.what} It took {after:.1f} s until everybody had been told."
+        return Judgement(verdict, why, after, worse=True)
+    if documented.severity and (facts.severity == "attack") != (documented.severity == "attack"):
+        why = f"{outcome.what} The worst line on a screen was of severity {facts.severity}."
         return Judgement(verdict, why, after, worse=True)
     rank = _RANK[verdict] - _RANK[documented.verdict]
     return Judgement(verdict, outcome.what, after, worse=rank > 0, better=rank < 0)

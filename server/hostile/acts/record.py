@@ -27,13 +27,13 @@ class Record(Act):
     def __init__(self, context: Context, orders: RecordOrders) -> None:
         super().__init__(context)
         self._most = orders.most
-        self._blobs: list[tuple[str, int | None, bytes]] = []
+        self._blobs: list[tuple[float, str, int | None, bytes]] = []
         self._packets: list[tuple[float, int | None, bytes]] = []
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
         if isinstance(message, Commit | Relay | Broadcast | Post) and len(self._blobs) < self._most:
             kind = str(type(message).__struct_config__.tag)
-            self._blobs.append((kind, self.context.participants.number(handle), message.blob))
+            self._blobs.append((now, kind, self.context.participants.number(handle), message.blob))
             self.did("recorded a blob")
         return (message,)
 
@@ -43,10 +43,12 @@ class Record(Act):
             self.did("recorded a packet")
 
     def end(self, now: float) -> None:
-        for kind, sender, blob in self._blobs:
-            self.context.report({"act": self.name, "blob": _text(blob), "kind": kind, "sender": sender})
+        for at, kind, sender, blob in self._blobs:
+            age = round(now - at, 6)
+            told = {"act": self.name, "blob": _text(blob), "kind": kind, "sender": sender, "age": age}
+            self.context.report(told)
         for at, sender, packet in self._packets:
-            age = round(now - at, 3)
+            age = round(now - at, 6)
             self.context.report({"act": self.name, "packet": _text(packet), "sender": sender, "age": age})
 
 

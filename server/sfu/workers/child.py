@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from snugroom import IMPORT_FROM
+from snugroom.installed import IMPORT_FROM
 from snugroom.server import memory, process
 from snugroom.server.sfu.workers.pipe import PARENT_SIGNALS, FromWorker, Pipe, Ready, Setup
 
@@ -42,7 +42,7 @@ class WorkerProcess:
         self.gone = asyncio.Event()
         self.loaded = False
         self._heard_at = asyncio.get_running_loop().time()
-        self._pipe: Pipe[msgspec.Struct] = Pipe(_DECODER, self._on_message, self.gone.set)
+        self._pipe: Pipe[FromWorker] = Pipe(_DECODER, self._on_message, self.gone.set)
         self._process: asyncio.subprocess.Process | None = None
         self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from snugroom.server.memory_search import Found, Wanted
 from snugroom.server.sfu.facts import MediaFacts, StreamFacts
 from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.sfu.limits import MediaLimits
@@ -34,13 +35,14 @@ T = TypeVar("T", bound=msgspec.Struct)
 class Setup(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """The first message: the arguments of the worker's SFU, answered by `Ready`.
 
-    `level`: the log level; `forget_time`: as in `Settings`.
+    `beside`: as in `Sfu`; `level`: the log level; `forget_time`: as in `Settings`.
     """
 
     address: str
     port: int
     bind: str
     also: list[str]
+    beside: str | None = None
     tcp: bool
     turn: list[TurnServer]
     turn_time: float
@@ -94,6 +96,13 @@ class LastFrame(msgspec.Struct, frozen=True, tag=True):
     ssrc: int
 
 
+class Search(msgspec.Struct, frozen=True, tag=True):
+    """Search the worker's memory (`server.memory_search`); answered by `Inspection`."""
+
+    ticket: int
+    wanted: Wanted
+
+
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The sockets are open at `port`; or opening `what` failed with the system's error number `error`."""
 
@@ -131,7 +140,7 @@ class AuditResult(msgspec.Struct, frozen=True):
 
 
 class Inspection(msgspec.Struct, frozen=True, tag=True):
-    """The answer to `Inspect` and `LastFrame`. `files`: files open for writing in it (-1: unknown)."""
+    """The answer to `Inspect`, `LastFrame` and `Search`. `files`: files open for writing (-1: unknown)."""
 
     ticket: int
     heartbeat: Heartbeat
@@ -140,9 +149,10 @@ class Inspection(msgspec.Struct, frozen=True, tag=True):
     streams: list[StreamFacts] = []
     packets: list[bytes] = []
     audited: AuditResult | None = None
+    searched: Found | None = None
 
 
-ToWorker = Setup | Join | Subscribe | Leave | Inspect | LastFrame
+ToWorker = Setup | Join | Subscribe | Leave | Inspect | LastFrame | Search
 FromWorker = Ready | Joined | Heartbeat | Inspection
 
 

@@ -22,6 +22,7 @@ from typing import Any, Final
 
 import msgspec
 
+from snugroom.server.memory_search import Found, Wanted
 from snugroom.server.sfu.facts import MediaFacts, StreamFacts
 from snugroom.server.sfu.io.sockets import BindError
 from snugroom.server.sfu.limits import MediaError
@@ -53,9 +54,10 @@ STUCK: Final = 32 * 2**20
 QUEUED_MAX: Final = 8192
 #: Seconds for which a room that has lost its media stays pinned.
 PIN_TIME: Final = 10.0
-#: Seconds to wait for a worker's facts, and for its audit.
+#: Seconds to wait for a worker's facts, for its audit, and for the search of its memory.
 INSPECT_TIME: Final = 2.0
 AUDIT_TIME: Final = 8.0
+SEARCH_TIME: Final = 60.0
 CLOSE_TIME: Final = 1.0
 
 
@@ -461,8 +463,13 @@ class Workers:
         found = await self._request(lambda ticket: pipe.LastFrame(ticket, ssrc), INSPECT_TIME)
         return next((inspected.packets for inspected in found.values() if inspected.packets), [])
 
+    async def search(self, wanted: Wanted) -> list[Found]:
+        """Search the memory of all workers. A worker without an answer in time is not in the result."""
+        found = await self._request(lambda ticket: pipe.Search(ticket, wanted), SEARCH_TIME)
+        return [inspected.searched for inspected in found.values() if inspected.searched is not None]
+
     async def _request(
-        self, question: Callable[[int], pipe.Inspect | pipe.LastFrame], seconds: float
+        self, question: Callable[[int], pipe.Inspect | pipe.LastFrame | pipe.Search], seconds: float
     ) -> dict[int, Inspection]:
         """Return the answers that arrive within `seconds`, by the worker's number."""
         loop = asyncio.get_running_loop()

@@ -21,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from snugroom.server import logs, memory, process
+from snugroom.server import logs, memory, memory_search, process
 from snugroom.server.disclosure import audit
 from snugroom.server.sfu.io.sockets import BindError
 from snugroom.server.sfu.sfu import MediaError, Sfu
@@ -43,8 +43,9 @@ class Worker:
         self._starting: asyncio.Task[None] | None = None
         self._sending_heartbeats: asyncio.Task[None] | None = None
         self._forgetting = memory.Forgetting(60.0)
+        self._searches: set[asyncio.Task[None]] = set()
         decoder = msgspec.msgpack.Decoder(ToWorker)
-        self._pipe: Pipe[msgspec.Struct] = Pipe(decoder, self._on_message, self.ended.set)
+        self._pipe: Pipe[ToWorker] = Pipe(decoder, self._on_message, self.ended.set)
 
     async def run(self, sock: socket.socket) -> None:
         """Serve until the pipe ends."""
@@ -103,6 +104,10 @@ class Worker:
         elif isinstance(message, pipe.LastFrame):
             packets = sfu.last_frame(message.ssrc)
             self._pipe.send(Inspection(message.ticket, self._heartbeat(sfu), packets=packets))
+        elif isinstance(message, pipe.Search):
+            search = asyncio.get_running_loop().create_task(self._search(sfu, message))
+            self._searches.add(search)
+            search.add_done_callback(self._searches.discard)
 
     # -- messages to the parent ----------------------------------------------------------------
 
@@ -123,6 +128,12 @@ class Worker:
             streams=sfu.streams() if request.streams else [],
             audited=audited,
         )
+
+    async def _search(self, sfu: Sfu, request: pipe.Search) -> None:
+        # without an answer, the search is not complete, and the window says so
+        with contextlib.suppress(memory_search.UnreadableError):
+            found = await asyncio.to_thread(memory_search.search, request.wanted)
+            self._pipe.send(Inspection(request.ticket, self._heartbeat(sfu), searched=found))
 
     async def _send_heartbeats(self) -> None:
         while True:

@@ -12,7 +12,6 @@ if (out === undefined) throw new Error("where to?")
 
 const files = (await readdir(here)).filter((name) => name.endsWith(".tsx")).sort()
 const entry = `
-import "${web}/src/app/style/index.css"
 import { show } from "./show"
 ${files.map((name, i) => `import s${i} from "./${name}"`).join("\n")}
 show([${files.map((_, i) => `...s${i}`).join(", ")}])
@@ -28,6 +27,17 @@ await build({
   jsxImportSource: "preact",
   charset: "utf8",
   nodePaths: [join(web, "node_modules")],
+  logLevel: "warning",
+})
+// as in the bundles: each page has its own sheet, whose order is its own
+const style = join(web, "src/app/style")
+await build({
+  entryPoints: {
+    main: join(style, "index.css"), later: join(style, "later.css"),
+    landlord: join(web, "src/landlord/landlord.css"), projector: join(web, "src/projector/projector.css"),
+  },
+  outdir: out,
+  bundle: true,
   logLevel: "warning",
 })
 await copyFile(join(here, "index.html"), join(out, "index.html"))

@@ -39,7 +39,7 @@ export default [
   },
   {
     name: "code-art-one",
-    model: () => fake({ code: { epoch: 1, digits: "1".repeat(40), short: null, comparison: null, running: false } }),
+    model: () => fake({ code: { epoch: 1, digits: "1".repeat(40), short: null, answers: null, comparison: null, running: false } }),
     view: (model) => <One model={model} />,
   },
 ] satisfies Story[];

@@ -1,6 +1,6 @@
 /** A Model out of nothing, for stories: every signal with something in it, and commands that only say what was asked. */
 import { type Signal, signal } from "@preact/signals";
-import type { Commands, Devices, Model, PermissionForm } from "../../../client/web/src/app/model";
+import type { Attention, Call, Commands, Devices, Identity, Model, PermissionForm } from "../../../client/web/src/app/model";
 
 /** The commands that were given, in order: [name, ...arguments]. */
 export const asked: unknown[][] = [];
@@ -28,6 +28,7 @@ export const devices: Devices = {
   speaker: "s1",
   cameraTrouble: null,
   microphoneTrouble: null,
+  facing: null,
 };
 
 const commands = new Proxy({}, {
@@ -36,7 +37,9 @@ const commands = new Proxy({}, {
   },
 }) as Commands;
 
-type Values = { [K in keyof Omit<Model, "do" | "can" | "permissionForm">]: Model[K] extends { value: infer V } ? V : never };
+/** The parts of a Model that are no signals. */
+type Parts = "do" | "can" | "permissionForm" | "attention" | "call" | "identity";
+type Values = { [K in keyof Omit<Model, Parts>]: Model[K] extends { value: infer V } ? V : never };
 
 const empty: Values = {
   language: "en",
@@ -47,12 +50,15 @@ const empty: Values = {
   now: NOW,
   going: null,
   name: "",
+  remember: true,
   title: "",
   greeting: "",
   admission: "ask",
   servers: "",
   mirror: false,
+  reports: false,
   linkTrouble: null,
+  kept: [],
   nameTrouble: null,
   opening: false,
   devices,
@@ -65,6 +71,7 @@ const empty: Values = {
   roomTitle: "",
   locked: false,
   roomServers: { listed: [], mirrored: false },
+  reportable: false,
   amHost: false,
   ownLeaf: 0,
   people: [],
@@ -83,13 +90,14 @@ const empty: Values = {
   panel: "none",
   chat: [],
   unread: 0,
+  offers: [],
   reactions: [],
   knocks: [],
   invites: [],
   inviteRows: [],
   code: null,
-  alarms: [],
-  banner: null,
+  incidents: [],
+  pastIncidents: [],
   held: [],
   toasts: [],
   encryption: { sealed: 0, opened: 0, silent: null },
@@ -105,12 +113,38 @@ function signalsOf(values: object): Record<string, Signal<unknown>> {
 type PermissionValues = { [K in keyof PermissionForm]: PermissionForm[K]["value"] };
 const NO_PERMISSION: PermissionValues = { wanted: null, password: "", voucher: "", trouble: null, exchanging: false };
 
+type CallValues = { [K in keyof Call]: Call[K]["value"] };
+const PLAIN_CALL: CallValues = { volumes: new Map(), mutedHint: true, pushToTalk: false, dataSaver: false, quality: [], speaksMuted: false, blur: false, blurred: "note" };
+
+type IdentityState = { [K in "own" | "contacts" | "show" | "busy" | "trouble"]: Identity[K]["value"] };
+const NO_IDENTITY: IdentityState = { own: null, contacts: [], show: false, busy: false, trouble: null };
+const ACTS = ["create", "remove", "verify", "forget", "save", "load"];
+
+/** An identity in that state, whose commands only say what was asked. */
+export const identity = (state: Partial<IdentityState> = {}, can = true): Identity =>
+  ({
+    can,
+    ...signalsOf({ ...NO_IDENTITY, ...state }),
+    ...Object.fromEntries(ACTS.map((act) => [act, (...given: unknown[]) => asked.push([`identity.${act}`, ...given])])),
+  }) as unknown as Identity;
+
 /** A Model that shows `values`, and else nothing. */
-export function fake(values: Partial<Values> = {}, can: Partial<Model["can"]> = {}, permissionForm: Partial<PermissionValues> = {}): Model {
+export function fake(
+  values: Partial<Values> = {},
+  can: Partial<Model["can"]> = {},
+  permissionForm: Partial<PermissionValues> = {},
+  call: Partial<CallValues> = {},
+): Model {
   return {
-    ...(signalsOf({ ...empty, ...values }) as unknown as Omit<Model, "do" | "can" | "permissionForm">),
+    ...(signalsOf({ ...empty, ...values }) as unknown as Omit<Model, Parts>),
+    call: signalsOf({ ...PLAIN_CALL, ...call }) as unknown as Call,
     can: { share: true, pip: true, record: true, scan: true, ...can },
     permissionForm: signalsOf({ ...NO_PERMISSION, ...permissionForm }) as unknown as PermissionForm,
+    attention: {
+      ...signalsOf({ on: new Set(["knock", "unread"]), permission: "default" }),
+      turn: (...given: unknown[]) => asked.push(["turn", ...given]),
+    } as unknown as Attention,
+    identity: identity(),
     do: commands,
   };
 }

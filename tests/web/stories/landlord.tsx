@@ -1,11 +1,11 @@
 /** The landlord's window: before a room is there, with one in it, with a frame taken out, and without its server. */
 import { signal } from "@preact/signals";
-import "../../../client/web/src/landlord/landlord.css";
 import type { Model } from "../../../client/web/src/app/model";
 import { History } from "../../../client/web/src/landlord/history";
 import { frameOf } from "../../../client/web/src/landlord/frame";
-import type { Now, Person, Stream } from "../../../client/web/src/landlord/now";
-import type { OperatorWindow, Look } from "../../../client/web/src/landlord/store";
+import type { Hostile, Now, Person, Stream } from "../../../client/web/src/landlord/now";
+import type { Finding, Hunt } from "../../../client/web/src/landlord/find";
+import type { Look, OperatorWindow } from "../../../client/web/src/landlord/store";
 import { Window } from "../../../client/web/src/landlord/views";
 import { fake } from "./fake";
 import type { Story } from "./story";
@@ -28,7 +28,7 @@ const person = (handle: string, i: number): Person => ({
   handle, nonce: hexOf(i + 400, 32), address: ADDRESSES[i] ?? "203.0.113.9", headers: { Host: "meet.example" }, media_addresses: [],
 });
 
-function now(at: number, connections: number): Now {
+export function now(at: number, connections: number): Now {
   const here = HANDLES.slice(0, connections);
   const streams: Stream[] = here.flatMap((handle, i) => {
     const sound: Stream = {
@@ -59,7 +59,7 @@ function now(at: number, connections: number): Now {
       people: [...here, hexOf(500)].map(person),
     },
     sentences: ["This server has been running for 7 minutes, and remembers nothing from before.", "It does not know names, titles, what is said, shown or written."],
-    streams,
+    streams, hostile: null,
   };
 }
 
@@ -78,12 +78,24 @@ function looked(stream: Stream, verdict: Look["verdict"]): Look {
   return { stream, frame, verdict };
 }
 
-type Values = { readonly connections?: number; readonly trouble?: "token" | "gone"; readonly seen?: boolean; readonly look?: "audio" | "video"; readonly at?: string };
+export const FOUND: Finding = {
+  text: "Zephyrine Quill", control: "room", controlFound: true, memory: 0, files: 0, around: [], read: 143_200_000, processes: 2, whole: true,
+};
+/** What hunts ended with, by the names of stories. */
+const HUNTS = {
+  absent: FOUND,
+  found: { ...FOUND, text: "127.0.0.1", memory: 31, files: 2, around: ["·Host: 127.0.0.1:41231··", "peer 127.0.0.1·"] },
+  blank: { ...FOUND, controlFound: false },
+  failed: { failed: "Operation not permitted" },
+  searching: "searching",
+} satisfies Readonly<Record<string, Hunt>>;
 
-const view = ({ connections = 4, trouble, seen = true, look }: Values) => (model: Model) => {
+type Values = { readonly hunt?: keyof typeof HUNTS; readonly hostile?: Hostile; readonly connections?: number; readonly trouble?: "token" | "gone"; readonly seen?: boolean; readonly look?: "audio" | "video"; readonly at?: string };
+
+const view = ({ connections = 4, trouble, seen = true, look, hunt, hostile }: Values) => (model: Model) => {
   const history = new History();
   let last: Now | null = null;
-  for (let at = 0; seen && at <= 60; at += 0.5) history.take((last = now(at, connections)));
+  for (let at = 0; seen && at <= 60; at += 0.5) history.take((last = { ...now(at, connections), hostile: hostile ?? null }));
   const stream = last?.streams.find(({ kind }) => kind === look);
   const shown: OperatorWindow = {
     language: model.language, theme: model.theme, now: signal(last), history, trouble: signal(trouble ?? null), paused: signal(false),
@@ -95,12 +107,15 @@ const view = ({ connections = 4, trouble, seen = true, look }: Values) => (model
           : { type: "refused", why: "Decoding error." }),
     ),
     take: () => undefined,
+    hunt: signal(hunt === undefined ? null : HUNTS[hunt]),
+    search: () => undefined,
   };
   return <Window model={shown} />;
 };
 
 const story = (name: string, values: Values): Story => ({
   name: `window-${name}`,
+  style: "landlord",
   model: () => fake(),
   view: view(values),
   play: (root) => {
@@ -111,6 +126,13 @@ const story = (name: string, values: Values): Story => ({
 export default [
   story("room", {}),
   story("unknown", { at: "#unknown-title" }),
+  story("absent", { hunt: "absent" }),
+  story("found", { hunt: "found" }),
+  story("blank", { hunt: "blank" }),
+  story("failed", { hunt: "failed" }),
+  story("searching", { hunt: "searching" }),
+  story("guesses", { at: "#guess-title" }),
+  story("hostile", { hostile: { acts: ["drop", "silence"], playing: { silence: 31.2 }, numbers: {} } }),
   story("empty", { connections: 0 }),
   story("frame", { look: "video", at: "#look-title" }),
   story("sound", { look: "audio", connections: 3, at: "#look-title" }),

@@ -12,7 +12,7 @@ const leaf = (seed: number, name: string, own = false): TreeNode => node(seed, n
 const said = (keyOf: string, names?: readonly string[]) => (names === undefined ? { key: keyOf } : { key: keyOf, args: { names } });
 
 /** You came in third; Dana came in after you; Bo went. */
-const VIEWS: readonly TreeView[] = [
+export const VIEWS: readonly TreeView[] = [
   { epoch: 2, by: "Ada", what: said("tree.now"), ownLeaf: 2, bytes: 0, nodes: [leaf(11, "Ada"), node(12, null), leaf(13, "Bo"), node(14, null, true), leaf(15, "Dana", true), null, null] },
   { epoch: 3, by: "Ada", what: said("tree.added", ["Cem"]), ownLeaf: 2, bytes: 2048, nodes: [leaf(21, "Ada"), node(22, null), leaf(13, "Bo"), node(24, null, true), leaf(15, "Dana", true), null, leaf(17, "Cem")] },
   { epoch: 4, by: "Cem", what: said("tree.healed"), ownLeaf: 2, bytes: 1024, nodes: [leaf(21, "Ada"), node(22, null), leaf(13, "Bo"), node(34, null, true), leaf(15, "Dana", true), node(35, null, true), leaf(37, "Cem")] },

@@ -36,6 +36,10 @@ export default [
       fake({ ...guest, name: "Bo", greeting: "It's me, from the library.", preview: painted(3), ownLevel: 0.3 }),
   },
   {
+    name: "prejoin-flip",
+    model: () => fake({ ...guest, name: "Bo", preview: painted(3), devices: { ...devices, facing: "user" } }),
+  },
+  {
     name: "prejoin-mirror",
     play: (root) => root.querySelector("form > .choice")?.scrollIntoView({ block: "center" }),
     model: () =>

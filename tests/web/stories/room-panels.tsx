@@ -1,8 +1,9 @@
 /** The panels beside the stage: people, code, chat, settings. */
-import type { ChatLine, CodeView } from "../../../client/web/src/app/model";
-import type { Comparison, ShortCode } from "../../../client/web/src/session/events";
+import type { Signal } from "@preact/signals";
+import type { ChatLine, CodeView, Quality } from "../../../client/web/src/app/model";
+import type { CodeAnswers, Comparison, ShortCode } from "../../../client/web/src/session/events";
 import { fake, HASH, NOW } from "./fake";
-import { person, press, room, some, story } from "./room";
+import { person, press, room, some, story, tileOf } from "./room";
 import type { Story } from "./story";
 
 const said = (text: string) => ({ key: "verbatim", args: { text } });
@@ -10,13 +11,19 @@ const DIGITS = "4820193375610284960713582946017358204913";
 const members = some(4).map(({ leaf, name, host }) => ({ leaf, name, host }));
 const SHORT: ShortCode = {
   type: "ShortCode", epoch: 7, emoji: ["\u{1f418}", "\u2614", "\u{1f369}", "\u{1f52d}"],
-  words: ["elephant", "umbrella", "donut", "telescope"], indices: [5, 27, 37, 54], members,
+  words: ["elephant", "umbrella", "donut", "telescope"], indices: [5, 27, 37, 54], members, by: 0,
 };
+/** What Ada, Bo, Cem and Dana answered: true is "the same". */
+const answers = (...same: readonly (boolean | null)[]): CodeAnswers => ({
+  type: "CodeAnswers", epoch: 7, by: 1, text: said(""),
+  members: same.map((each, leaf) => ({ leaf, name: person(leaf).name, same: each, both: leaf > 0 && each === true && same[0] === true })),
+});
+const ASKED = { ...SHORT, by: 1 };
 const comparison = (over: Partial<Comparison> = {}): Comparison => ({
   type: "Comparison", epoch: 7, compared: 7, how: "short", same: true, news: false,
   members: members.map((member) => ({ ...member, newSince: false })), changes: [], text: said(""), ...over,
 });
-const code = (over: Partial<CodeView> = {}): CodeView => ({ epoch: 7, digits: DIGITS, short: null, comparison: null, running: false, ...over });
+const code = (over: Partial<CodeView> = {}): CodeView => ({ epoch: 7, digits: DIGITS, short: null, answers: null, comparison: null, running: false, ...over });
 const coded = (name: string, over: Partial<CodeView>, play?: Story["play"]) =>
   story(`code-${name}`, () => room(some(4), { panel: "code", code: code(over) }), play);
 
@@ -68,13 +75,33 @@ const marked = (marks: string): ChatLine[] => [
 const OTHER = "a".repeat(64);
 const PEOPLE = [
   person(0),
-  person(1, { standing: "verified", contact: "Bo", newSinceCompared: false, hand: 2 }),
+  person(1, { standing: "verified", contact: "Bo", newSinceCompared: false, compared: true, hand: 2 }),
   person(2, { standing: "new", newSinceCompared: true, hand: 1, invite: "" }),
   person(3, { standing: "known", contact: "Dana K.", newSinceCompared: false, page: OTHER, host: true }),
   person(4, { newSinceCompared: true, recording: true, sharing: true }),
 ];
 
+const CALL = some(5).map((one) => tileOf(one));
+const video = { width: 640, height: 360, frames: 24 };
+const quality = (place: number, over: Partial<Quality> = {}): Quality => ({
+  tile: CALL[place]!, bits: 452_000, loss: 0.003, video, layer: 1, layers: 3, why: "sharpest", ...over,
+});
+const QUALITY: readonly Quality[] = [
+  quality(0, { why: "cpu", layer: null, bits: 1_930_000, loss: 0 }),
+  quality(1, { why: "network", loss: 0.071, layer: 0, video: { width: 320, height: 180, frames: 24 } }),
+  quality(2, { why: "tile" }),
+  quality(3, { why: null, video: null, layer: null, bits: 49_600, loss: 0 }),
+  quality(4, { why: null, video: null, layer: null, bits: null, loss: null }),
+];
+
+/** The panel is loaded when it is opened. */
+const qualities = async (root: HTMLElement): Promise<void> => {
+  while (root.querySelector(".qualities") === null) await new Promise(requestAnimationFrame);
+};
+
 export default [
+  story("quality", () => room(some(5), { panel: "quality" }, { quality: QUALITY }), qualities),
+  story("quality-saver", () => room(some(3), { panel: "quality" }, { quality: [quality(1, { why: "saver" }), quality(2)], dataSaver: true }), qualities),
   story("people-panel", () => room(PEOPLE, { panel: "people", locked: true })),
   story("people-panel-guest", () => room(PEOPLE.map((one) => ({ ...one, host: one.leaf === 1 })), { panel: "people" })),
   story("person-menu", () => room(PEOPLE, { panel: "people" }), press(".person:nth-child(4) .button.round")),
@@ -85,6 +112,9 @@ export default [
   coded("first", {}),
   coded("running", { running: true }),
   coded("short", { short: SHORT }),
+  coded("asked", { short: ASKED, answers: answers(null, true, null, null) }),
+  coded("answers", { short: ASKED, answers: answers(true, true, false, null), comparison: comparison() }),
+  story("compares", () => room(some(4), { code: code({ short: ASKED, answers: answers(null, null, null, null) }) })),
   coded("same", { comparison: comparison() }),
   coded("changed", {
     comparison: comparison({
@@ -97,11 +127,23 @@ export default [
   coded("digits", {}, press(".compare summary")),
   story("code-alone", () => room([person(0)], { panel: "code" })),
   story("chat", () => room(some(4), { panel: "chat", chat: CHAT() })),
+  story("chat-report", () => room(some(4), { panel: "chat", chat: CHAT(), reportable: true }), press(".chat > .button.quiet")),
   story("chat-dropped", () => room(some(4), { panel: "chat", chat: CHAT().map(dropped) })),
   story("chat-marks", () => room(some(4), { panel: "chat", chat: marked("\u0301".repeat(400)) })),
   story("chat-empty", () => room(some(4), { panel: "chat" })),
   story("chat-unread", () => room(some(4), { chat: CHAT(), unread: 3 })),
+  story("chat-bubble", () => room(some(4), { chat: CHAT().slice(0, 3), unread: 1 }), () => {
+    (window.model.chat as Signal<readonly ChatLine[]>).value = CHAT().slice(0, 4);
+  }),
   story("chat-picture", () => room(some(4), { panel: "chat", chat: CHAT() }), press(".chat-picture")),
+  story("chat-offers", () =>
+    room(some(4), {
+      panel: "chat", chat: CHAT(),
+      offers: [
+        { file: new File([""], "IMG_20260901_180230.jpg"), shown: true },
+        { file: new File([""], "IMG_0042.HEIC"), shown: false },
+      ],
+    })),
   story("settings", () =>
     room(some(4), { panel: "settings", devices: { ...fake().devices.value, cameraTrouble: "in_use" }, where: { ...fake().where.value, hash: HASH } })),
 ] satisfies Story[];

@@ -1,8 +1,10 @@
-/** The room in all its states: tiles, layouts, alarms, who knocks, what opens. */
+/** The room in all its states: tiles, layouts, incidents, who knocks, what opens. */
+import type { Signal } from "@preact/signals";
 import type { Model, Person, Tile, TileState } from "../../../client/web/src/app/model";
+import { Incidents } from "../../../client/web/src/session/incidents";
 import { Room } from "../../../client/web/src/app/views/room/room";
 import { type Sentence, sentence } from "../../../client/web/src/words/sentence";
-import { fake, HASH, NOW } from "./fake";
+import { devices, fake, HASH, NOW } from "./fake";
 import { painted } from "./pictures";
 import type { Story } from "./story";
 
@@ -24,12 +26,14 @@ export const person = (leaf: number, over: Partial<Person> = {}): Person => ({
   sharing: false,
   hand: null,
   recording: false,
+  away: false,
   since: NOW - 1500 + leaf * 130,
   admittedBy: leaf === 0 ? null : "Ada",
   invite: leaf === 0 ? null : (NAMES[leaf] ?? ""),
   standing: "none",
   contact: null,
   newSinceCompared: null,
+  compared: false,
   page: HASH,
   ...over,
 });
@@ -47,13 +51,14 @@ export const tileOf = (one: Person, over: Partial<Tile> = {}): Tile => ({
   hand: one.hand,
   recording: one.recording,
   weakNetwork: false,
+  away: false,
   ...over,
 });
 
 type Values = NonNullable<Parameters<typeof fake>[0]>;
 
 /** A room of `people`, each with a tile. */
-export function room(people: readonly Person[], values: Values = {}): Model {
+export function room(people: readonly Person[], values: Values = {}, call: Parameters<typeof fake>[3] = {}): Model {
   const amHost = people.some((one) => one.self && one.host);
   return fake({
     place: "room",
@@ -65,7 +70,7 @@ export function room(people: readonly Person[], values: Values = {}): Model {
     camera: people[0]?.camera ?? true,
     levels: new Map([[1, 0.5], [0, 0.02]]),
     speaker: 1,
-    code: { epoch: 7, digits: DIGITS, short: null, comparison: null, running: false },
+    code: { epoch: 7, digits: DIGITS, short: null, answers: null, comparison: null, running: false },
     encryption: { sealed: 1204, opened: 3410, silent: null },
     invites: [
       { link: "https://meet.example/#1/8Qx0hQ2Yc0Jb4lJmQvTt3w7oH0mXyq2s9Zr1u5bNfKg", index: 0, label: "", once: false },
@@ -80,7 +85,7 @@ export function room(people: readonly Person[], values: Values = {}): Model {
       { index: 4, label: "Eve", once: true, usedBy: [], revoked: true },
     ],
     ...values,
-  });
+  }, {}, {}, call);
 }
 
 export const some = (count: number): Person[] => Array.from({ length: count }, (_, leaf) => person(leaf));
@@ -117,6 +122,15 @@ export const press = (selector: string) => (root: HTMLElement) => {
   root.querySelector<HTMLElement>(selector)?.click();
 };
 
+/** Opens a menu, and chooses an item of it. */
+const choose = (menu: string, item: string) => async (root: HTMLElement) => {
+  press(menu)(root);
+  await new Promise(requestAnimationFrame);
+  const items = root.querySelectorAll<HTMLElement>(":popover-open [role^=menuitem]");
+  [...items].find((one) => one.textContent?.startsWith(item))?.click();
+};
+const hideSelf = choose(".controls [aria-label=More]", "Hide my own view");
+
 const knock = {
   type: "Knocked", knock: 3, name: "Dana", greeting: "It's me, from the library.", invite: 2, looksLike: null, label: "Dana",
   standing: "none", contact: null, fingerprint: null, warnings: [], older: false, returning: false, at: NOW - 40,
@@ -140,14 +154,20 @@ const shared = (of: number): Tile => ({
   ...tileOf(person(of)), id: `${of} screen`, kind: "screen", picture: painted(40, 1280, 800), pictureState: "live", hand: null,
 });
 
-const alarm = (id: number, kind: string, key: string, args: Sentence["args"] = {}) => ({
-  id, kind, at: NOW - id * 60, text: sentence(`alarm.${key}`, args),
-});
-const ALARMS = [
-  alarm(3, "not_reaching", "not_reaching.blamed", { streams: [sentence("stream.video", { whose: "Ada" })], whom: ["Bo", "Dana"] }),
-  alarm(2, "receipt", "receipt"),
-  alarm(1, "two_stories", "two_stories", { slot: 12 }),
-];
+/** Incidents as they come of these sentences, the first one first; one each minute. */
+function incidents(...told: readonly (readonly [type: "Alarm" | "Status", key: string, args?: Sentence["args"]])[]) {
+  const all = new Incidents();
+  told.forEach(([type, key, args], place) => all.told({ type, kind: key, text: sentence(key, args) }, NOW - (told.length - place) * 60));
+  return { incidents: all.open, pastIncidents: all.history };
+}
+const TROUBLE = [
+  ["Alarm", "alarm.two_stories", { slot: 12 }],
+  ["Alarm", "alarm.forged_media", { name: "Cem" }],
+  ["Alarm", "alarm.not_reaching.blamed", { streams: [sentence("stream.video", { whose: "Ada" })], whom: ["Bo", "Dana"] }],
+  ["Status", "status.away", { why: sentence("away.unanswered") }],
+  ["Alarm", "alarm.silent", { who: ["Bo"], seconds: 15 }],
+  ["Status", "status.back"],
+] as const;
 const said = (text: string) => ({ key: "verbatim", args: { text } });
 
 export default [
@@ -155,6 +175,17 @@ export default [
   story("people-49", () => room(some(49), { tiles: some(60).map((one) => tileOf(one, { picture: null, pictureState: "off" })), people: some(60) })),
   story("pages", () => room(some(18), { shown: new Set([1, 2, 3, 4, 5, 6, 7, 8, 9]), pages: 2 })),
   story("pages-speaker", () => room(some(18), { layout: "speaker", shown: new Set([10, 11, 12]), page: 1, pages: 2 })),
+  story("two-upright", () => room(some(2), { tiles: [tileOf(person(0)), tileOf(person(1), { picture: painted(2, 360, 640) })] })),
+  story("two-off", () => room(some(2).map((one) => ({ ...one, mic: false, camera: false })))),
+  story("two-hidden", () => room(some(2)), hideSelf),
+  story("three-hidden", () => room(some(3)), hideSelf),
+  story("volume", () => room(some(3), {}, { volumes: new Map([[1, { volume: 0.4, muted: false }]]) }), async (root) => {
+    await choose("[data-tile='1 camera'] .tile-button", "Volume")(root);
+  }),
+  story("muted-for-me", () => room(some(3), {}, { volumes: new Map([[1, { volume: 0.4, muted: true }]]) })),
+  story("two-flip", () => room(some(2), { devices: { ...devices, facing: "environment" } })),
+  story("refused", () => room(some(3), { mic: false, devices: { ...devices, microphoneTrouble: "refused" } }), press("[data-act=mic]")),
+  story("muted-hint", () => room(some(2), { mic: false, panel: "none" }, { speaksMuted: true })),
   story("guest", () => room(guests(3), { mic: false, camera: false })),
   story("speaker", () => room(some(6), { layout: "speaker" })),
   story("pinned", () => room(some(4), { pinned: "2 camera" })),
@@ -166,6 +197,13 @@ export default [
       tiles: some(5).map((one) => tileOf(one, one.self || one.leaf === 1 ? {} : { pictureState: "spared" })),
     })),
   story("tile-states", () => room(some(9), { tiles: states(9) })),
+  story("no-host", () => room(some(3).map((one) => ({ ...one, host: one.leaf === 1, away: one.leaf === 1 })), { amHost: false })),
+  story("successor", () => room(some(4)), async (root) => {
+    press(".leave")(root);
+    await new Promise(requestAnimationFrame);
+    [...root.querySelectorAll<HTMLElement>("[role=menuitem]")].find((item) => item.checkVisibility())?.click();
+  }),
+  story("tile-away", () => room(some(4).map((one) => (one.leaf === 1 ? { ...one, away: true } : one)), { tiles: some(4).map((one) => tileOf(one, { away: one.leaf === 1 })) })),
   story("tile-menu", () => room(some(4)), press("[data-tile='1 camera'] .tile-button")),
   story("admission", () => room(some(3), { knocks: [knock] })),
   story("admission-many", () =>
@@ -181,9 +219,11 @@ export default [
     })),
   story("admission-known", () =>
     room(some(3), { panel: "people", knocks: [{ ...knock, standing: "verified", contact: "Dana K.", fingerprint: "9134820571630028491756620384715590263847" }] })),
-  story("alarm", () => room(some(3), { alarms: [ALARMS[2]!] })),
-  story("alarms", () => room(some(3), { alarms: ALARMS })),
-  story("banner", () => room(some(3), { banner: said("The server dropped you. Nobody in the room did this. Moving on... (3 s)") })),
+  story("alarm", () => room(some(3), incidents(TROUBLE[0]))),
+  story("incidents", () => room(some(3), incidents(...TROUBLE))),
+  story("incident-attention", () => room(some(3), incidents(TROUBLE[3]))),
+  story("incident-calm", () => room(some(3), incidents(["Alarm", "alarm.gone", { who: "Bo", seconds: 60 }]))),
+  story("incidents-past", () => room(some(3), { ...incidents(...TROUBLE), panel: "code", code: { epoch: 3, digits: DIGITS, short: null, answers: null, comparison: null, running: false } }), press(".panel details.panel-part > summary")),
   story("held", () =>
     room(some(3), {
       panel: "chat",
@@ -212,10 +252,20 @@ export default [
       toasts: [{ id: 1, text: said("Copied.") }],
     })),
   story("hands", () => room([person(0), person(1, { hand: 2 }), person(2, { hand: 1 }), person(3)], { hand: false })),
+  story("private", () => room(some(4)), press(".chip.private")),
   story("before-frames", () => room(some(2), { encryption: { sealed: 0, opened: 0, silent: null }, tiles: some(2).map((one) => tileOf(one, { pictureState: "connecting", picture: null })) })),
   story("more", () => room(some(3), { recording: false, where: { origin: "https://meet.example", pageOrigin: "https://meet.example", own: false, hash: HASH, lecture: true, peers: [] } }), press(".controls [aria-label=More]")),
   story("leave", () => room(some(3)), press(".control.leave")),
   story("react", () => room(some(3)), press(".controls [aria-label=React]")),
+  story("now-host", () => room(guests(3)), () => {
+    const people = window.model.people as Signal<readonly Person[]>;
+    people.value = people.value.map((one) => (one.self ? { ...one, host: true } : one));
+  }),
+  story("remove", () => room(some(4)), async (root) => {
+    press("[data-tile='2 camera'] .tile-button")(root);
+    await new Promise(requestAnimationFrame);
+    [...root.querySelectorAll<HTMLElement>(":popover-open [role=menuitem]")].find((item) => item.textContent?.startsWith("Remove"))?.click();
+  }),
   story("keys", () => room(some(3)), () => {
     document.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true }));
   }),

@@ -1,7 +1,8 @@
 /** Shows the story that the address asks for: ?story=NAME&theme=dark&language=de; without a name, a list of all. */
 import { h, render } from "preact";
-import { speak } from "../../../client/web/src/words/index";
+import { loadEnglish, speak } from "../../../client/web/src/words/index";
 import { App } from "../../../client/web/src/app/views/app";
+import { loadLater } from "../../../client/web/src/app/views/room/load";
 import type { Language, Model, Theme } from "../../../client/web/src/app/model";
 import { asked } from "./fake";
 import { seen, still } from "./pictures";
@@ -50,7 +51,8 @@ async function draw(stories: readonly Story[], wish: URLSearchParams): Promise<v
   window.model = model;
   model.language.value = language;
   model.theme.value = (wish.get("theme") ?? "system") as Theme;
-  await speak(language);
+  await Promise.all([speak(language), loadEnglish(), loadLater()]);
+  await dressed(story.style);
   render(story.view ? story.view(model) : h(App, { model }), root);
   await frames(3);
   await story.play?.(root);
@@ -58,6 +60,22 @@ async function draw(stories: readonly Story[], wish: URLSearchParams): Promise<v
   await Promise.all(Array.from(document.querySelectorAll("video"), pictured));
   seen();
   await frames(2);
+}
+
+/** Have the sheets of one page apply, and no other's. */
+async function dressed(style: Story["style"]): Promise<void> {
+  const wanted = style === undefined ? ["main", "later"] : [style];
+  const named = (name: string) => document.querySelector<HTMLLinkElement>(`link[href$="${name}.css"]`);
+  for (const name of wanted) {
+    if (named(name) !== null) continue;
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: `/${name}.css` });
+    document.head.append(link);
+    await new Promise((done) => link.addEventListener("load", done));
+  }
+  for (const name of ["main", "later", "landlord", "projector"]) {
+    const sheet = named(name)?.sheet;
+    if (sheet) sheet.disabled = !wanted.includes(name);
+  }
 }
 
 /** Effects of views come a frame after them, and what signals change there another one later. */

@@ -1,4 +1,5 @@
 import { sentence } from "../../../client/web/src/words/sentence";
+import { KEPT } from "./ends";
 import { fake, HASH } from "./fake";
 import type { Story } from "./story";
 
@@ -7,6 +8,10 @@ const press = (selector: string) => (root: HTMLElement) => root.querySelector<HT
 
 export default [
   { name: "start", model: () => fake() },
+  {
+    name: "start-kept",
+    model: () => fake({ kept: [KEPT, { ...KEPT, id: "2", title: "", name: "Ada Lovelace of the analytical engine", host: true }] }),
+  },
   { name: "start-about", model: () => fake(), play: press("summary") },
   {
     name: "start-wrong-link",

@@ -15,12 +15,12 @@ from typing import Final
 
 import msgspec
 
-from snugroom import environment
 from snugroom.client.tools.lab.leakage import seen as s
 from snugroom.client.tools.lab.leakage.plan import Plan, draw
 from snugroom.client.tools.lab.leakage.questions import QUESTIONS, Result, ask
 from snugroom.client.tools.lab.leakage.report import as_json, as_page, as_table
 from snugroom.client.tools.lab.leakage.worker import Held, Job
+from snugroom.installed import environment
 
 #: Number of processes that hold meetings, and meetings at a time in each.
 _WORKERS: Final = 2
@@ -161,8 +161,7 @@ def main(argv: Sequence[str]) -> int:
         print("snug: --meetings takes 4 to 1000, --seconds 5 to 300", file=sys.stderr)
         return 2
     if importlib.util.find_spec("sklearn") is None:
-        print("snug: this needs scikit-learn, which comes with the development set-up", file=sys.stderr)
-        return 2
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
 
     def tell(text: str) -> None:
         print(f"  {text}...", file=sys.stderr, flush=True)

@@ -78,7 +78,7 @@ async def _bo_is_out(stage: Stage, act: str) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    detected("dropped", within=25.0),
+    detected("dropped", within=25.0, severity="attack"),
     "The operator throws one member out, and says that the host did; it is told that the server dropped it, "
     "and that nobody in the room did.",
 )
@@ -90,7 +90,7 @@ async def kicked(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    detected("dropped", within=25.0),
+    detected("dropped", within=25.0, severity="attention"),
     "The operator cuts one member off and accepts no new connection, as if the server were down; it is told "
     "that the server answers, and keeps it out.",
 )
@@ -102,7 +102,7 @@ async def shut_out(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    detected("dropped", within=30.0),
+    detected("dropped", within=30.0, severity="attack"),
     "The operator ends a meeting that has no further server, and refuses its number from then on; every "
     "member is told that nobody in the room did, and can keep evidence of it.",
     names=("Ada Brandt", "Bo Ekman", "Cem Aydin"),
@@ -122,7 +122,7 @@ async def ended_for_good(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible("false_end", within=3.0),
+    impossible("false_end", within=3.0, severity="attention"),
     "A member who is no host says that the meeting is over; it goes on, and everybody is told who tried.",
 )
 async def ended_by_a_member(stage: Stage) -> Outcome:
@@ -143,7 +143,7 @@ async def ended_by_a_member(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 6",
-    detected("unheard", "not_reaching", "silent", "stale", within=_REACH),
+    detected("unheard", "not_reaching", "silent", "stale", within=_REACH, severity="attention"),
     "The operator lets nobody hear or see one member; its frames are signed for by nobody, and it is told "
     "that it isn't heard.",
 )
@@ -163,7 +163,7 @@ async def silenced(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("not_reaching", "unheard", within=_REACH),
+    detected("not_reaching", "unheard", within=_REACH, severity="attention"),
     "The operator keeps one member's media from another and from nobody else; both are told who doesn't "
     "reach whom.",
 )

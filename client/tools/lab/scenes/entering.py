@@ -42,7 +42,7 @@ async def _ghost(stage: Stage, forged: mallory.ForgedCommit, group_key: Intruder
 @scene(
     _THEME,
     "case 2",
-    impossible("void_commit", within=3.0),
+    impossible("void_commit", within=3.0, severity="attack"),
     "A member and the operator forge an Add of somebody whom no host let in; every member finds it void and "
     "is told by whom it was.",
 )
@@ -60,7 +60,7 @@ async def ghost_by_forged_add(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible("void_commit", within=3.0),
+    impossible("void_commit", within=3.0, severity="attack"),
     "Somebody adds itself by an external commit, with what a member gave away; nobody can tell members apart "
     "from outside, so it is void.",
 )
@@ -76,7 +76,7 @@ async def ghost_by_external_commit(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible("void_commit", within=3.0),
+    impossible("void_commit", within=3.0, severity="attack"),
     "The operator alone puts bytes of its own into a slot, with a right chain and receipt; nobody can read "
     "them, and everybody is told.",
 )
@@ -244,7 +244,7 @@ async def leaked_invite(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 3",
-    impossible("invite_leaked", within=6.0),
+    impossible("invite_leaked", within=6.0, severity="attention"),
     "A link that admits once is used by a second person; it opens nothing, and the host is told which one "
     "has leaked.",
 )
@@ -292,7 +292,7 @@ async def impersonated_name(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible("removed_knocks", within=6.0),
+    impossible("removed_knocks", within=6.0, severity="attention"),
     "Who was removed knocks again with the link that it came by: it opens nothing any more, and the host is "
     "told.",
     names=("Ada", "Bo", "Cem", "Eve"),

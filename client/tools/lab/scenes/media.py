@@ -179,7 +179,7 @@ async def noise_in_a_name(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    detected("forged_media", "unverified_media", within=6.0),
+    detected("forged_media", "unverified_media", within=6.0, severity="attention"),
     "A member seals a frame with another's key, and the operator puts it into that one's stream: members "
     "share keys, so it plays; signatures say within seconds that it was not theirs.",
 )
@@ -205,7 +205,7 @@ async def forged_media(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    detected("forged_media", "unverified_media", within=12.0),
+    detected("forged_media", "unverified_media", within=12.0, severity="attention"),
     "The same, right after the operator has cut a listener's connection, when lists of signatures may "
     "honestly have gone by: a frame far ahead waits in vain for a list; one close by plays, and is told of.",
 )
@@ -317,7 +317,7 @@ async def asked_for_levels(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("media_unreachable", within=20.0),
+    impossible("media_unreachable", within=20.0, severity="attention"),
     "The server gives another fingerprint than the one that answers: no media flows to it, and the member is "
     "told.",
 )

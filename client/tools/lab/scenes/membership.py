@@ -73,7 +73,7 @@ async def withheld_knock(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("pending", within=10.0),
+    detected("pending", within=10.0, severity="attention"),
     "A host removes somebody, and the server swallows the change: the host is told that the member is still "
     "there, and sends nothing that it could read.",
     names=("Ada", "Bo", "Cem", "Eve"),
@@ -180,7 +180,7 @@ async def filled_seats(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("wrong_gate", within=3.0),
+    impossible("wrong_gate", within=3.0, severity="attack"),
     "A member makes changes with gates that only it can open: nobody is kept out, not even somebody whose "
     "connection breaks, and the member is named.",
 )
@@ -271,7 +271,7 @@ class _SlowClock(Clock):
 @scene(
     _THEME,
     "field",
-    detected("clock", within=15.0),
+    detected("clock", within=15.0, severity=None),
     "A newcomer's clock is twenty minutes slow: it cannot knock, and it and the host are told whose clock "
     "disagrees.",
 )

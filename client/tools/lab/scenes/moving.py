@@ -44,7 +44,7 @@ def _outcome(took: float | None, harms: list[str], where: str) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible("dropped", within=40.0),
+    impossible("dropped", within=40.0, severity="attack"),
     "The operator ends the meeting and refuses its number from then on; the meeting continues at the next "
     "server of its host's list, and every member is told who dropped it, and can keep evidence of it.",
     names=("Ada Brandt", "Bo Ekman", "Cem Aydin"),
@@ -82,7 +82,7 @@ async def blocked_server(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible("dropped", within=60.0),
+    impossible("dropped", within=60.0, severity="attack"),
     "The second server's operator ends the meeting as well, as soon as it has come there; it continues at "
     "the third, and everybody is told of both.",
     servers=("hostile", "honest"),
@@ -104,7 +104,7 @@ async def hostile_second(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible(),
+    impossible(severity="attack"),
     "The operator drops everybody just after a host has removed a member; that member knows no key of the "
     "next server's room, and the others continue there without it.",
     servers=("honest",),
@@ -149,7 +149,7 @@ async def moved_half(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    detected("withheld", within=8.0),
+    detected("withheld", within=8.0, severity="attack"),
     "A host removes somebody, and the operator keeps that from one member, with all heartbeats that speak of "
     "it. In a mirrored meeting they also come by the second server, and that member is told within seconds "
     "which server withholds a change.",

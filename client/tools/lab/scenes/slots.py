@@ -27,7 +27,7 @@ _FRESH_KINDS = ("stale", "withheld", "two_stories", "silent")
 @scene(
     _THEME,
     "case 7",
-    detected(*_FRESH_KINDS, within=_FRESH + 5),
+    detected(*_FRESH_KINDS, within=_FRESH + 5, severity="attention"),
     "The operator splits the meeting in two, each half with its own changes: both are told within seconds, "
     "and media stops where nobody vouches for the other half.",
     names=("Ada", "Bo", "Cem", "Dan"),
@@ -45,7 +45,7 @@ async def partition(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("two_stories", within=15.0),
+    detected("two_stories", within=15.0, severity="attention"),
     "One member is led into a world of its own, in which a slot holds another change, with the server's "
     "signature on both; beats cross, and everybody is told of two stories.",
 )
@@ -88,7 +88,7 @@ def _chain(member: Member) -> bytes:
 @scene(
     _THEME,
     "case 7",
-    impossible("code_different", within=12.0),
+    impossible("code_different", within=12.0, severity="attack"),
     "Two worlds of one meeting are to show one code, so that comparing tells nothing: the codes differ, and "
     "who compares them is told what that means.",
 )
@@ -107,7 +107,7 @@ async def one_code_for_two_worlds(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    detected("stale", "withheld", "silent", within=_FRESH + 5),
+    detected("stale", "withheld", "silent", within=_FRESH + 5, severity="attention"),
     "A host removes somebody, and the operator keeps that from one member, who goes on talking to who is "
     "gone: within 15 s freshness is gone, and all that it sends waits.",
     names=("Ada", "Bo", "Cem", "Eve"),
@@ -141,7 +141,7 @@ async def withheld_removal(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("two_stories", within=3.0),
+    impossible("two_stories", within=3.0, severity="attack"),
     "The server tells one member another chain than the rest, signed: that member is told at once.",
 )
 async def lie_about_chain(stage: Stage) -> Outcome:
@@ -159,7 +159,7 @@ async def lie_about_chain(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    impossible("receipt", within=10.0),
+    impossible("receipt", within=10.0, severity="attack"),
     "The server hands out receipts that hold it to nothing; everybody is told with the next change.",
 )
 async def forged_receipts(stage: Stage) -> Outcome:
@@ -187,7 +187,7 @@ async def forged_receipts(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    detected("void_commit", within=3.0),
+    detected("void_commit", within=3.0, severity="attack"),
     "Slots are taken with noise, many a second, so that no change gets through while it lasts: each is void, "
     "people are told, and the room goes on afterwards.",
 )
@@ -213,7 +213,7 @@ async def commit_flood(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible("void_commit", within=3.0),
+    impossible("void_commit", within=3.0, severity="attack"),
     "A member who is no host removes another: the change is void for everybody, and its author is named.",
 )
 async def bad_commit(stage: Stage) -> Outcome:
@@ -275,7 +275,7 @@ async def replayed_words(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("reordered", within=20.0),
+    detected("reordered", within=20.0, severity="attack"),
     "The operator keeps one member's words from another; what each has been given is signed in beats, and "
     "they are told.",
 )
@@ -295,7 +295,7 @@ async def dropped_words(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("reordered", within=25.0),
+    detected("reordered", within=25.0, severity="attack"),
     "The operator holds words back from one member, for later: beats tell that others have more.",
 )
 async def delayed_words(stage: Stage) -> Outcome:
@@ -316,7 +316,7 @@ async def delayed_words(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("reordered", within=20.0),
+    detected("reordered", within=20.0, severity="attack"),
     "The operator gives one member the same messages in another order: answers before questions; it is told.",
 )
 async def reordered_words(stage: Stage) -> Outcome:
@@ -351,7 +351,7 @@ async def forged_roster(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("version", within=5.0),
+    impossible("version", within=5.0, severity="attention"),
     "The server offers an older version of the protocol: nobody speaks it, and everybody is told.",
 )
 async def downgrade(stage: Stage) -> Outcome:
@@ -366,7 +366,7 @@ async def downgrade(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("away", within=10.0),
+    impossible("away", within=10.0, severity="attention"),
     "The server asks for media without encryption: what the protocol doesn't have is refused, and nothing is "
     "sent in the clear.",
 )

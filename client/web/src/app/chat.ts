@@ -2,10 +2,10 @@
 import { type Signal, signal } from "@preact/signals";
 import type { Bytes } from "../crypto/bytes";
 import type { Command, EventOf, HeldMessage } from "../session/events";
-import { imageSize } from "../session/features/imageSize";
-import { CONTENT_IMAGE_MAX, CONTENT_IMAGE_PIXELS_MAX } from "../wire/limits";
+import { CONTENT_FILE_MAX } from "../wire/limits";
 import { type Sentence, sentence } from "../words/sentence";
-import type { ChatLine } from "./model";
+import type { ChatLine, FileOffer } from "./model";
+import type { Shrunk } from "./shrink";
 
 const CHAT_MAX = 2000;
 /** Maximum bytes of images and files that are kept of one sender, and of all: older ones are dropped for newer ones. */
@@ -15,6 +15,8 @@ export const KEPT_ALL_MAX = 4 * KEPT_MAX;
 const SAVE_TIME = 60_000;
 /** Milliseconds before an image that was refused as too soon is sent again. */
 const SOON = 500;
+/** Maximum number of files that are offered as they are. */
+const OFFERS_MAX = 4;
 /** Types that the chat shows as images; other types are files. */
 const IMAGES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 
@@ -23,6 +25,8 @@ export interface ChatPlace {
   /** Run a command; returns null, or the reason for its refusal. */
   ask(command: Command): Promise<Sentence | null>;
   toast(text: Sentence): void;
+  /** Return a file as an image that others may be sent; null if it cannot become one. */
+  shrink(file: File): Promise<Shrunk | null>;
   own(): { readonly leaf: number; readonly name: string };
   /** Whether we are in the room. */
   inRoom(): boolean;
@@ -40,6 +44,7 @@ interface Kept {
 export class Chat {
   readonly lines: Signal<readonly ChatLine[]> = signal<readonly ChatLine[]>([]);
   readonly unread = signal(0);
+  readonly offers = signal<readonly FileOffer[]>([]);
   readonly #place: ChatPlace;
   #numbers = 0;
   /** The data of images and files, by the id of their line, oldest first. */
@@ -54,6 +59,7 @@ export class Chat {
     for (const id of [...this.#kept.keys()]) this.#drop(id);
     this.lines.value = [];
     this.unread.value = 0;
+    this.offers.value = [];
   }
 
   // -- sending ---------------------------------------------------------------------------------------------
@@ -64,23 +70,36 @@ export class Chat {
     else this.#place.toast(why);
   }
 
+  /** Send files; what the browser can show as an image goes as an image, which it makes small enough. */
   async sendFiles(files: readonly File[]): Promise<void> {
-    for (const file of files) {
-      let data: Bytes;
-      try {
-        data = new Uint8Array(await file.arrayBuffer());
-      } catch {
-        this.#place.toast(sentence("note.unreadable", { name: file.name }));
-        continue;
-      }
-      if (IMAGES.includes(file.type) && isSmall(data)) {
-        if (await this.#sendImage(data)) this.#image(this.#own(), data, file.type);
-      } else {
-        const mime = /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/.test(file.type) ? file.type : "application/octet-stream";
-        const why = await this.#place.ask({ type: "SendFile", name: file.name, mime, data });
-        if (why !== null) this.#place.toast(why);
-      }
+    for (const file of files) await (file.type.startsWith("image/") ? this.#sendPicture(file) : this.#sendFile(file));
+  }
+
+  async #sendPicture(file: File): Promise<void> {
+    const image = await this.#place.shrink(file);
+    if (image !== null && (await this.#sendImage(image.data))) this.#image(this.#own(), image.data, image.mime);
+    if (file.size <= CONTENT_FILE_MAX) {
+      const offer = { file, shown: image !== null };
+      if (image?.exact !== true) this.offers.value = [...this.offers.value, offer].slice(-OFFERS_MAX);
+    } else if (image === null) this.#place.toast(sentence("meet.chat_too_large", { name: file.name }));
+  }
+
+  /** Send a file that was offered as it is, or drop the offer. */
+  async answerOffer(offer: FileOffer, send: boolean): Promise<void> {
+    this.offers.value = this.offers.value.filter((each) => each !== offer);
+    if (send) await this.#sendFile(offer.file);
+  }
+
+  async #sendFile(file: File): Promise<void> {
+    let data: Bytes;
+    try {
+      data = new Uint8Array(await file.arrayBuffer());
+    } catch {
+      return this.#place.toast(sentence("note.unreadable", { name: file.name }));
     }
+    const mime = /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/.test(file.type) ? file.type : "application/octet-stream";
+    const why = await this.#place.ask({ type: "SendFile", name: file.name, mime, data });
+    if (why !== null) this.#place.toast(why);
   }
 
   /** Send an image. The session accepts one every few seconds: one that is too soon waits. */
@@ -204,12 +223,6 @@ export class Chat {
     if (url !== null) URL.revokeObjectURL(url);
     this.#kept.delete(id);
   }
-}
-
-/** Whether others may be sent an image as such; a larger one is a file. */
-function isSmall(data: Bytes): boolean {
-  const [width, height] = imageSize(data) ?? [0, 0];
-  return data.length <= CONTENT_IMAGE_MAX && width * height <= CONTENT_IMAGE_PIXELS_MAX;
 }
 
 const withoutData = (line: ChatLine): ChatLine =>

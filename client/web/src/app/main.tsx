@@ -1,10 +1,15 @@
 /** Entry point of the page. */
+import { effect } from "@preact/signals";
 import { render } from "preact";
 import "./style/index.css";
 import { Media } from "../media/room";
+import { KeptMeetings } from "../kept";
+import { after, prepare, type Step } from "../prepare";
+import { loadEnglish, loadLanguages } from "../words/index";
 import { Store } from "./store";
 import { App } from "./views/app";
-import { bundleHash, linkOf, takeFragment, unable, where } from "./where";
+import { loadLater } from "./views/room/load";
+import { learnHash, linkOf, takeFragment, unable, where } from "./where";
 
 /** The part of Trusted Types used here: `require-trusted-types-for 'script'` needs a policy for the worker's URL. */
 interface TrustedTypes {
@@ -13,12 +18,13 @@ interface TrustedTypes {
 
 const policy = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.createPolicy("snug", {
   createScriptURL: (url) => {
-    if (url !== "worker.js") throw new TypeError("a script that is none of ours");
+    if (!/^(worker|service|blur)\.js$/.test(url)) throw new TypeError("a script that is none of ours");
     return url;
   },
 });
 
-const createWorker = (): Worker => new Worker(policy?.createScriptURL("worker.js") ?? "worker.js", { type: "module" });
+const script = (name: string): string => policy?.createScriptURL(name) ?? name;
+const createWorker = (name = "worker.js"): Worker => new Worker(script(name), { type: "module" });
 
 function kept(): Storage | null {
   try {
@@ -27,9 +33,6 @@ function kept(): Storage | null {
     return null;
   }
 }
-
-/** Milliseconds from the first view to the computation of the page's hash. */
-const HASH_AFTER = 400;
 
 /** Follow the link that a fragment of the address stands for. */
 async function follow(taken: string | null): Promise<void> {
@@ -40,24 +43,53 @@ const root = document.getElementById("app");
 if (root === null) throw new Error("no place for the page");
 
 const fragment = takeFragment();
-const [at, cant] = await Promise.all([where(), unable()]);
-const store = new Store(at, { media: new Media(), createWorker, kept: kept() });
+const [at, cant, meetings] = await Promise.all([where(), unable(), KeptMeetings.open()]);
+const store = new Store(at, { media: new Media(() => createWorker("blur.js")), createWorker, kept: kept(), meetings });
 if (cant !== null) {
   store.unable.value = cant;
   store.place.value = "unable";
-} else await follow(fragment);
+} else {
+  const link = fragment === null ? null : await linkOf(fragment, at);
+  const [visit] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  const reloaded = visit?.type === "reload" || visit?.type === "back_forward";
+  if (!(await store.comebacks.returns(link, reloaded))) {
+    if (fragment !== null) store.opened(link);
+    else if (at.kept === true) {
+      store.unable.value = "offline";
+      store.place.value = "unable";
+    }
+  }
+}
 root.replaceChildren();
 render(<App model={store} />, root);
 
 addEventListener("hashchange", () => void follow(takeFragment()));
-addEventListener("beforeunload", (event) => {
-  // after a reload, the page would join as a new member
-  if (store.place.value === "room" && store.people.value.length > 1) event.preventDefault();
+addEventListener("pagehide", () => store.comebacks.hides());
+
+/** Have the device keep a copy of the page, for a reload while its server is dead. `snug page` needs none. */
+async function keepCopy(): Promise<void> {
+  if (at.own || at.kept === true || !store.comebacks.keeps || !("serviceWorker" in navigator)) return;
+  const { keepPage, forgetPage } = await import("./device");
+  await keepPage(script("service.js"));
+  if (!store.comebacks.keeps) await forgetPage(); // the person has thought better of it meanwhile
+}
+// somebody who installs the page wants it to open without a server, and to say so
+if (matchMedia("(display-mode: standalone)").matches) void keepCopy().catch(() => undefined);
+addEventListener("appinstalled", () => void keepCopy().catch(() => undefined));
+
+/** Milliseconds until later files may be loaded: the room has been drawn; and the first video has come. */
+const SOON = 1000;
+const QUIET = 3000;
+/** How often the copy is tried in a meeting. */
+const COPIES = 3;
+let prepared = false;
+effect(() => {
+  if (prepared || store.place.value !== "room") return;
+  prepared = true;
+  const languages: Step = [QUIET, loadLanguages];
+  // the hash and the copy come last: they need every file of the page
+  const hash: Step = [QUIET, () => learnHash(store.where, true)];
+  let tries = COPIES; // a browser that stores nothing, or no more, would have them all fetched for ever
+  const copy: Step = [0, () => keepCopy().catch((error: unknown) => (--tries > 0 ? Promise.reject(error) : undefined))];
+  void prepare([[SOON, loadEnglish], [0, loadLater], languages, hash, copy], after);
 });
-addEventListener("pagehide", () => {
-  if (store.place.value === "room") store.do.leave();
-});
-// the hash needs every file of the page: request them after the first view has been painted
-setTimeout(() => {
-  void bundleHash().then((hash) => (store.where.value = { ...store.where.value, hash }));
-}, HASH_AFTER);

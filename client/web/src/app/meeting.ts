@@ -1,15 +1,19 @@
-/** The meeting as the session tells it: members, invites, knocks, codes, alarms. */
+/** The meeting as the session tells it: members, invites, knocks, codes, incidents. */
 import { batch, signal } from "@preact/signals";
 import type { Event, EventOf, HeldMessage } from "../session/events";
 import { type Sentence, sentence } from "../words/sentence";
 import type { Chat } from "./chat";
-import type { AlarmView, CodeView, Invite, Model, Reaction } from "./model";
+import { type Incident, Incidents, ruleOf } from "../session/incidents";
+import type { CodeView, Invite, Model, Reaction } from "./model";
 import { rosterNotes } from "./notes";
 import { Passing } from "./passing";
 import { People } from "./people";
 import type { FromWorker } from "../worker/messages";
 
-const ALARMS_MAX = 100;
+/** Alarms about messages: the chat has them as well, at their place. */
+const OF_CHAT: ReadonlySet<string> = new Set(["missed", "maybe_lost"]);
+/** Alarms that end a run for a code. */
+const ENDS_RUN: ReadonlySet<string> = new Set(["code_aborted", "code_cheat", "code_fork"]);
 /** Milliseconds for which a reaction is shown. */
 const REACTION_TIME = 4000;
 
@@ -28,18 +32,19 @@ export class Meeting {
   readonly title = signal("");
   readonly locked = signal(false);
   readonly servers = signal<Model["roomServers"]["value"]>({ listed: [], mirrored: false });
+  readonly reportable = signal(false);
   readonly ownLeaf = signal(-1);
   readonly reactions = new Passing<Reaction>(REACTION_TIME);
   readonly knocks = signal<readonly (EventOf<"Knocked"> & { readonly at: number })[]>([]);
   readonly invites = signal<readonly Invite[]>([]);
   readonly inviteRows = signal<EventOf<"Invites">["rows"]>([]);
   readonly code = signal<CodeView | null>(null);
-  readonly alarms = signal<readonly AlarmView[]>([]);
-  readonly banner = signal<Sentence | null>(null);
+  readonly incidents = signal<readonly Incident[]>([]);
+  readonly pastIncidents = signal<readonly Incident[]>([]);
   readonly held = signal<readonly HeldMessage[]>([]);
   readonly #place: MeetingPlace;
   readonly #recorders = new Set<number>();
-  #numbers = 0;
+  readonly #incidents = new Incidents();
 
   constructor(place: MeetingPlace) {
     this.#place = place;
@@ -49,27 +54,29 @@ export class Meeting {
   clear(): void {
     this.people.clear();
     this.#recorders.clear();
+    this.#incidents.clear();
     batch(() => {
-      this.locked.value = false;
+      this.locked.value = this.reportable.value = false;
       this.ownLeaf.value = -1;
       this.title.value = "";
       this.servers.value = { listed: [], mirrored: false };
-      this.code.value = this.banner.value = null;
+      this.code.value = null;
       this.reactions.list.value = [];
       this.knocks.value = [];
       this.invites.value = [];
       this.inviteRows.value = [];
-      this.alarms.value = [];
+      this.#show();
       this.held.value = [];
       this.roster.value++;
     });
   }
 
   /** We are in a room. */
-  entered(room: Pick<Extract<FromWorker, { type: "inside" }>, "ownLeaf" | "title" | "locked" | "servers" | "mirrored">): void {
+  entered(room: Pick<Extract<FromWorker, { type: "inside" }>, "ownLeaf" | "title" | "locked" | "servers" | "mirrored" | "reports">): void {
     this.ownLeaf.value = room.ownLeaf;
     this.title.value = room.title;
     this.locked.value = room.locked;
+    this.reportable.value = room.reports;
     this.servers.value = { listed: room.servers, mirrored: room.mirrored };
   }
 
@@ -89,12 +96,12 @@ export class Meeting {
         const first = this.people.name(this.ownLeaf.value) === null;
         this.people.roster(event, at);
         if (!first) for (const text of rosterNotes(event)) chat.note(text);
-        if (event.rejoined) this.#rejoined();
-        return;
+        return this.#incident(event, at);
       }
       case "Code":
       case "ShortCode":
       case "Comparison":
+      case "CodeAnswers":
         return this.#compared(event);
       case "Held":
         this.held.value = event.messages;
@@ -144,16 +151,40 @@ export class Meeting {
     }
   }
 
-  #rejoined(): void {
-    if (this.banner.value?.key.startsWith("alarm.rejoining")) this.banner.value = null;
+  /** Let time pass. */
+  tick(): void {
+    this.#incidents.tick(Date.now() / 1000);
+    this.#show();
   }
 
-  #alarm({ kind, text, count = 1 }: EventOf<"Alarm">, at: number): void {
-    if (kind === "rejoining" || kind === "media_unreachable") this.banner.value = text;
-    if (kind.startsWith("code_")) this.#running(false);
-    const first = JSON.stringify(count > 1 ? text.args?.["alarm"] : text);
-    const others = count > 1 ? this.alarms.value.filter((alarm) => alarm.first !== first) : this.alarms.value;
-    this.alarms.value = [...others, { id: ++this.#numbers, kind, text, at, first }].slice(-ALARMS_MAX);
+  /** A cause is over, by what the page sees itself. */
+  over(cause: string): void {
+    this.#incidents.over(cause, Date.now() / 1000);
+    this.#show();
+  }
+
+  /** The person has read it. */
+  dismiss(number: number): void {
+    this.#incidents.dismiss(number, Date.now() / 1000);
+    this.#show();
+  }
+
+  #incident(event: Event, at: number): void {
+    this.#incidents.told(event, at);
+    this.#show();
+  }
+
+  #show(): void {
+    const { open, history } = this.#incidents;
+    const shown = this.incidents.value;
+    if (open.length !== shown.length || open.some((each, place) => each !== shown[place])) this.incidents.value = open;
+    this.pastIncidents.value = history;
+  }
+
+  #alarm(event: EventOf<"Alarm">, at: number): void {
+    if (ENDS_RUN.has(event.kind)) this.#running(false);
+    if (OF_CHAT.has(event.kind)) this.#place.chat.note(event.text);
+    this.#incident(event, at);
   }
 
   #records({ leaf, name, state }: EventOf<"StateTold">): void {
@@ -164,33 +195,26 @@ export class Meeting {
     else this.#recorders.delete(leaf);
   }
 
-  #compared(event: EventOf<"Code" | "ShortCode" | "Comparison">): void {
+  #compared(event: EventOf<"Code" | "ShortCode" | "Comparison" | "CodeAnswers">): void {
     const before = this.code.value;
     if (event.type === "Code") {
       const { epoch, digits } = event;
-      const short = before !== null && before.epoch === epoch ? before.short : null;
-      this.code.value = { epoch, digits, comparison: before?.comparison ?? null, running: before?.running ?? false, short };
+      const { short, ...rest } = before ?? { short: null, answers: null, comparison: null, running: false };
+      this.code.value = { ...rest, epoch, digits, short: before?.epoch === epoch ? short : null };
       return;
     }
     if (before !== null)
-      this.code.value = event.type === "ShortCode" ? { ...before, short: event, running: false } : { ...before, comparison: event };
+      this.code.value =
+        event.type === "ShortCode" ? { ...before, short: event, answers: null, running: false }
+        : event.type === "CodeAnswers" ? { ...before, answers: event }
+        : { ...before, comparison: event };
     if (event.type === "Comparison" && event.news && event.changes.length > 0) this.#place.chat.note(event.text);
   }
 
-  #status({ kind, text }: EventOf<"Status">, at: number): void {
+  #status(event: EventOf<"Status">, at: number): void {
+    const { kind, text } = event;
+    this.#incident(event, at);
     switch (kind) {
-      case "evidence": // the file is offered where a drop is reported; a later count replaces an earlier one
-        this.alarms.value = this.alarms.value.filter((alarm) => alarm.kind !== kind);
-        return this.#alarm({ type: "Alarm", kind, text }, at);
-      case "away":
-      case "closing":
-      case "not_yet":
-        this.banner.value = text;
-        return;
-      case "back":
-        this.banner.value = null;
-        if (text.key === "status.back.moved") this.#place.chat.note(text);
-        return;
       case "comparing":
         return this.#running(true);
       case "no_code":
@@ -200,8 +224,7 @@ export class Meeting {
       case "knocking":
         return;
       default:
-        if (text.key === "status.cleared.in_step") this.#rejoined();
-        this.#place.chat.note(text);
+        if (ruleOf(text) === null || text.key === "status.back.moved") this.#place.chat.note(text);
     }
   }
 

@@ -4,9 +4,15 @@
  * Views depend on this alone: no view accesses a worker, a connection or a device.
  */
 import type { ReadonlySignal, Signal } from "@preact/signals";
-import type { HeldMessage, InviteRow, Knocked, ReactionKind, ShortCode, Comparison, Standing } from "../session/events";
+import type { CodeAnswers, HeldMessage, InviteRow, Knocked, ReactionKind, ShortCode, Comparison, Standing } from "../session/events";
+import type { Incident } from "../session/incidents";
+import type { KeptMeeting } from "../kept";
+import type { Blurred } from "../media/blur";
 import type { TreeView } from "../worker/messages";
 import type { Sentence } from "../words/sentence";
+import type { Identity } from "./identityModel";
+
+export type { BookEntry, Identity } from "./identityModel";
 
 export type Language = "en" | "de" | "zh-Hant" | "zh-Hans";
 export type Theme = "system" | "light" | "dark";
@@ -15,7 +21,8 @@ export type Theme = "system" | "light" | "dark";
 export type Place = "start" | "prejoin" | "waiting" | "room" | "ended" | "unable";
 
 /** Why this page cannot hold a meeting here; each value has a sentence and a way out. */
-export type Unable = "insecure" | "old_browser" | "no_transform" | "second_tab" | "server_gone" | "page_changed" | "worker";
+export type Unable =
+  | "insecure" | "old_browser" | "no_transform" | "second_tab" | "server_gone" | "offline" | "page_changed" | "worker";
 
 /** The trouble with a device; each value has a sentence and a way out. null: none. */
 export type DeviceTrouble = "none_found" | "refused" | "in_use" | "insecure" | "unsupported" | "failed" | null;
@@ -34,7 +41,27 @@ export interface Devices {
   readonly speaker: string | null;
   readonly cameraTrouble: DeviceTrouble;
   readonly microphoneTrouble: DeviceTrouble;
+  /** The direction of the current camera; null: none is on, or it has no direction, as on a desk. */
+  readonly facing: "user" | "environment" | null;
 }
+
+/** What draws the person's attention: a sound, a notification of the browser for a knock, a bubble for a message. */
+export type Notice = "knock" | "came" | "left" | "notify" | "unread";
+
+export interface Attention {
+  /** The notices that are on. */
+  readonly on: ReadonlySignal<ReadonlySet<Notice>>;
+  /** Whether the person lets the page use the browser's notifications; null: the browser has none. */
+  readonly permission: ReadonlySignal<NotificationPermission | null>;
+  /** Turn a notice on or off; the browser asks the person before the first notification. */
+  turn(notice: Notice, on: boolean): void;
+}
+
+/** Return whether our own video is shown as in a mirror: that of a camera that looks away from us is not. */
+export const isMirrored = ({ facing }: Devices): boolean => facing !== "environment";
+
+/** Return whether one press changes to a camera of the other direction. */
+export const canFlip = ({ cameras, facing }: Devices): boolean => facing !== null && cameras.length > 1;
 
 /** The origins of the page and of its meetings. */
 export interface Where {
@@ -49,6 +76,8 @@ export interface Where {
   readonly lecture: boolean;
   /** Other servers that this server suggests for meetings to continue at. */
   readonly peers: readonly string[];
+  /** The server does not answer: the page is the copy that this device keeps of it. */
+  readonly kept?: boolean;
 }
 
 /** The state of a tile's stream. */
@@ -76,6 +105,8 @@ export interface Person {
   /** Position among the raised hands, from 1; null: the hand is down. */
   readonly hand: number | null;
   readonly recording: boolean;
+  /** They have closed their page, and may come back. */
+  readonly away: boolean;
   /** When they joined, in Unix seconds, as this client observed it. */
   readonly since: number;
   /** The member who admitted them, and the label of their invite; null if unknown. */
@@ -85,6 +116,8 @@ export interface Person {
   readonly contact: string | null;
   /** The member is not covered by the last comparison of codes. null: nothing was compared. */
   readonly newSinceCompared: boolean | null;
+  /** We and the member said that we have the same short code. */
+  readonly compared: boolean;
   /** The hash of their page, if they reported one. */
   readonly page: string | null;
 }
@@ -102,6 +135,7 @@ export interface Tile {
   readonly mic: boolean;
   readonly hand: number | null;
   readonly recording: boolean;
+  readonly away: boolean;
   readonly weakNetwork: boolean;
 }
 
@@ -142,13 +176,66 @@ export type ChatLine =
   /** A member has joined or left, became a host, and so on: shown between the messages. */
   | { readonly kind: "note"; readonly id: string; readonly at: number; readonly text: Sentence };
 
-export interface AlarmView {
-  readonly id: number;
-  readonly kind: string;
-  readonly text: Sentence;
-  readonly at: number;
-  /** The sentence when it was first told, as JSON: an alarm that recurs replaces the one with the same. */
-  readonly first?: string;
+/** A file that the person may send as it is: `shown`: it was sent as an image, which is smaller; else it is none. */
+export interface FileOffer {
+  readonly file: File;
+  readonly shown: boolean;
+}
+
+/** How loud this device plays a member. */
+export interface Volume {
+  /** 0 to 1. */
+  readonly volume: number;
+  /** The person hears nothing of the member, whatever the volume. */
+  readonly muted: boolean;
+}
+
+/** Why a video is no sharper; null: there is none, or the tile says why. */
+export type Why =
+  /** Its sender sends it no sharper. */
+  | "sharpest"
+  /** The person saves data. */
+  | "saver"
+  /** Its tile is small. */
+  | "tile"
+  /** Less comes than was asked for. */
+  | "network"
+  /** Our own video: as it is here, or our computer or our connection does no more. */
+  | "own"
+  | "cpu"
+  | "uplink";
+
+/** The quality of a tile's sound and video in the last second. */
+export interface Quality {
+  readonly tile: Tile;
+  /** Bits a second of both, and the larger fraction of lost packets; null: nothing came or left. */
+  readonly bits: number | null;
+  readonly loss: number | null;
+  /** The video as it comes or leaves; null: none does. `layer` is its size, from 0; null: it has but one, or is ours. */
+  readonly video: { readonly width: number; readonly height: number; readonly frames: number } | null;
+  readonly layer: number | null;
+  readonly layers: number;
+  readonly why: Why | null;
+}
+
+/** The call on this device, and choices that its browser keeps: nothing of it is told to anybody. */
+export interface Call {
+  /** By leaf; members without an entry are played as loud as they come. */
+  readonly volumes: ReadonlySignal<ReadonlyMap<number, Volume>>;
+  /** Say so when the person speaks while the microphone is off. */
+  readonly mutedHint: Signal<boolean>;
+  /** The microphone is on while the space bar is held. */
+  readonly pushToTalk: Signal<boolean>;
+  /** Blur what is behind the person, on this device. */
+  readonly blur: Signal<boolean>;
+  /** The last part of the key of the sentence below that switch. */
+  readonly blurred: ReadonlySignal<Blurred>;
+  /** Ask for smaller video than the tiles have room for. */
+  readonly dataSaver: Signal<boolean>;
+  /** Of each tile, once a second. */
+  readonly quality: ReadonlySignal<readonly Quality[]>;
+  /** The person speaks, and the microphone is off. */
+  readonly speaksMuted: ReadonlySignal<boolean>;
 }
 
 export interface CodeView {
@@ -157,6 +244,8 @@ export interface CodeView {
   readonly digits: string;
   /** Four emoji, while a comparison run shows them; null: no run in this epoch. */
   readonly short: ShortCode | null;
+  /** The members' answers to the last short code; null: there was none. */
+  readonly answers: CodeAnswers | null;
   readonly comparison: Comparison | null;
   /** A comparison run is under way. */
   readonly running: boolean;
@@ -217,6 +306,8 @@ export interface Model {
   /** The goal of the pre-join view: a new room at `origin`, or the room of a link. null: nothing was chosen yet. */
   readonly going: ReadonlySignal<{ readonly as: "host" | "guest"; readonly origin: string } | null>;
   readonly name: Signal<string>;
+  /** Whether this device remembers the name for the next visit. */
+  readonly remember: Signal<boolean>;
   readonly title: Signal<string>;
   readonly greeting: Signal<string>;
   readonly admission: Signal<"ask" | "all">;
@@ -224,13 +315,19 @@ export interface Model {
   readonly servers: Signal<string>;
   /** Whether the meeting's heartbeats are to go through the next of them as well. */
   readonly mirror: Signal<boolean>;
+  /** Whether a new meeting keeps signatures, so that its messages can be reported. */
+  readonly reports: Signal<boolean>;
   /** The error in the link that was opened or pasted; null: none. */
   readonly linkTrouble: ReadonlySignal<Sentence | null>;
+  /** Meetings that the person can come back to, the last one first. */
+  readonly kept: ReadonlySignal<readonly KeptMeeting[]>;
   /** The error in the name; null: none. */
   readonly nameTrouble: ReadonlySignal<Sentence | null>;
   /** Whether a room is being opened, or a knock is being sent. */
   readonly opening: ReadonlySignal<boolean>;
   readonly permissionForm: PermissionForm;
+  readonly attention: Attention;
+  readonly identity: Identity;
   readonly devices: ReadonlySignal<Devices>;
   readonly preview: ReadonlySignal<MediaStream | null>;
   /** 0 to 1. */
@@ -239,14 +336,18 @@ export interface Model {
   readonly camera: ReadonlySignal<boolean>;
 
   // waiting and ended
-  readonly waiting: ReadonlySignal<{ readonly kind: string; readonly text: Sentence; readonly since: number } | null>;
-  readonly ended: ReadonlySignal<{ readonly reason: string; readonly text: Sentence; readonly canSaveEvidence: boolean } | null>;
+  /** `back`: the meeting that we return to. */
+  readonly waiting: ReadonlySignal<{ readonly kind: string; readonly text: Sentence; readonly since: number; readonly back?: KeptMeeting } | null>;
+  /** `knock`: whether the person can knock again, at the meeting's door. */
+  readonly ended: ReadonlySignal<{ readonly reason: string; readonly text: Sentence; readonly canSaveEvidence: boolean; readonly knock: boolean } | null>;
 
   // the room
   readonly roomTitle: ReadonlySignal<string>;
   readonly locked: ReadonlySignal<boolean>;
   /** Where the meeting can continue: origins, in order, and whether it is mirrored. */
   readonly roomServers: ReadonlySignal<{ readonly listed: readonly string[]; readonly mirrored: boolean }>;
+  /** Whether the meeting keeps signatures for reports. */
+  readonly reportable: ReadonlySignal<boolean>;
   readonly amHost: ReadonlySignal<boolean>;
   readonly ownLeaf: ReadonlySignal<number>;
   readonly people: ReadonlySignal<readonly Person[]>;
@@ -268,22 +369,24 @@ export interface Model {
   readonly sharing: ReadonlySignal<boolean>;
   readonly hand: ReadonlySignal<boolean>;
   readonly recording: ReadonlySignal<boolean>;
-  readonly panel: Signal<"none" | "people" | "chat" | "code" | "settings" | "lecture">;
+  readonly panel: Signal<"none" | "people" | "chat" | "code" | "settings" | "quality" | "lecture">;
   readonly chat: ReadonlySignal<readonly ChatLine[]>;
   readonly unread: ReadonlySignal<number>;
+  readonly offers: ReadonlySignal<readonly FileOffer[]>;
   readonly reactions: ReadonlySignal<readonly Reaction[]>;
   readonly knocks: ReadonlySignal<readonly (Knocked & { readonly at: number })[]>;
   readonly invites: ReadonlySignal<readonly Invite[]>;
   readonly inviteRows: ReadonlySignal<readonly InviteRow[]>;
   readonly code: ReadonlySignal<CodeView | null>;
-  readonly alarms: ReadonlySignal<readonly AlarmView[]>;
-  /** A line that goes when its cause is over: the server is away, the member is rejoining, and so on. */
-  readonly banner: ReadonlySignal<Sentence | null>;
+  /** What is wrong now, the most severe first; and what is over, in the order of its end. */
+  readonly incidents: ReadonlySignal<readonly Incident[]>;
+  readonly pastIncidents: ReadonlySignal<readonly Incident[]>;
   /** Messages of ours that wait. */
   readonly held: ReadonlySignal<readonly HeldMessage[]>;
   readonly toasts: ReadonlySignal<readonly Toast[]>;
   readonly encryption: ReadonlySignal<Encryption>;
   readonly tree: ReadonlySignal<readonly TreeView[]>;
+  readonly call: Call;
   /** Abilities of the browser: share a screen, show a tile in picture in picture, record, scan a QR code. */
   readonly can: { readonly share: boolean; readonly pip: boolean; readonly record: boolean; readonly scan: boolean };
 
@@ -301,13 +404,29 @@ export interface Commands {
   exchange(): void;
   /** Stop waiting for admission. */
   giveUp(): void;
+  /** Come back to a kept meeting; or, as a host, open it again, because nobody is in it any more. */
+  comeBack(id: string, again: boolean): void;
+  /** Knock at the door of the meeting that we come from, or return to, as somebody new. */
+  knock(): void;
+  /** Forget a kept meeting on this device; null: the one that we are in. */
+  forget(id: string | null): void;
   /** After the end, back to the start view. */
   again(): void;
+  /** Compute the page's hash now, if it is not known yet: somebody looks at it. */
+  learnHash(): void;
 
   chooseCamera(id: string): void;
   chooseMicrophone(id: string): void;
   chooseSpeaker(id: string): void;
   retryDevices(): void;
+  /** Play a test sound on the chosen speaker. */
+  testSpeaker(): void;
+  /** Change to the camera of the other direction. */
+  flipCamera(): void;
+  /** Play a member as loud as that on this device: 0 to 1. The member is heard again. */
+  setVolume(leaf: number, volume: number): void;
+  /** Hear nothing of a member, or hear the member again. */
+  muteForMe(leaf: number, muted: boolean): void;
   toggleMic(): void;
   toggleCamera(): void;
   toggleShare(): void;
@@ -322,8 +441,10 @@ export interface Commands {
 
   say(text: string): void;
   sendFiles(files: readonly File[]): void;
+  answerOffer(offer: FileOffer, send: boolean): void;
   /** Let the browser save a file of the chat, by the id of its line. */
   saveFile(id: string): void;
+  /** Save a report of these messages, by the ids of their lines. */
   report(messages: readonly string[]): void;
 
   admit(knock: number): void;
@@ -332,6 +453,8 @@ export interface Commands {
   deputise(leaf: number): void;
   undeputise(leaf: number): void;
   handOver(leaf: number): void;
+  /** Leave, after that member has become the host; null: at once. */
+  leaveTo(leaf: number | null): void;
   lock(on: boolean): void;
   /** Name the servers where the meeting can continue. */
   nameServers(origins: readonly string[]): void;
@@ -341,6 +464,8 @@ export interface Commands {
   revoke(index: number): void;
   refreshInvites(): void;
   copy(text: string): void;
+  /** Let the browser save a calendar's file (RFC 5545). */
+  saveCalendar(text: string): void;
 
   compare(): void;
   compared(same: boolean, how: "short" | "digits"): void;
@@ -352,7 +477,7 @@ export interface Commands {
   sendHeld(): void;
   discardHeld(): void;
   saveEvidence(names: boolean): void;
-  dismissAlarm(id: number): void;
+  dismissIncident(number: number): void;
   dismissToast(id: number): void;
   watchTree(on: boolean): void;
 }

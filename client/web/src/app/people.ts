@@ -19,6 +19,7 @@ interface Entry {
   standing: Standing;
   contact: string | null;
   newSince: boolean | null;
+  compared: boolean;
   page: string | null;
 }
 
@@ -51,7 +52,7 @@ export class People {
         const invite = !added.has(leaf) ? null : (event.label ?? (event.invite === 0 ? "" : null));
         this.#entries.set(leaf, {
           leaf, name, host, since: now, admittedBy: added.has(leaf) ? by : null, invite, state: null, hand: null,
-          standing: "none", contact: null, newSince: null, page: null,
+          standing: "none", contact: null, newSince: null, compared: false, page: null,
         });
       }
     }
@@ -79,6 +80,10 @@ export class People {
         for (const entry of this.#entries.values())
           entry.newSince = event.members.find((member: Known) => member.leaf === entry.leaf)?.newSince ?? null;
         return;
+      case "CodeAnswers":
+        for (const entry of this.#entries.values())
+          entry.compared = event.members.find(({ leaf }) => leaf === entry.leaf)?.both ?? false;
+        return;
       default:
         return;
     }
@@ -100,8 +105,9 @@ export class People {
           sharing: (state?.screen ?? sends?.has(3) ?? false) && (self || (sends?.has(3) ?? false)),
           hand: entry.hand === null ? null : up.indexOf(entry.hand) + 1,
           recording: state?.recording ?? false,
+          away: state?.away ?? false,
           since: entry.since, admittedBy: entry.admittedBy, invite: entry.invite, standing: entry.standing,
-          contact: entry.contact, newSinceCompared: entry.newSince, page: entry.page,
+          contact: entry.contact, newSinceCompared: entry.newSince, compared: entry.compared, page: entry.page,
         };
       });
   }
@@ -145,7 +151,7 @@ export function tilesOf(
       picture: shows ? media : null,
       pictureState: self ? (shows ? "live" : "off") : spared ? "spared" : stateOf(count(leaf, picture), shows, now),
       soundState: self ? "live" : stateOf(count(leaf, sound), kind === "camera" && person.mic, now),
-      mic: person.mic, hand: person.hand, recording: person.recording,
+      mic: person.mic, hand: person.hand, recording: person.recording, away: person.away,
       weakNetwork: (picked?.weak ?? false) || (find(leaf, sound)?.weak ?? false),
     };
   };

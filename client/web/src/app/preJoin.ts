@@ -2,29 +2,36 @@
 import { batch, computed, signal } from "@preact/signals";
 import { SnugCryptoError } from "../crypto/errors";
 import { Invite } from "../crypto/entry/invite";
-import { H } from "../crypto/kdf";
 import { checkName } from "../crypto/agreed/names";
-import { utf8 } from "../crypto/bytes";
+import type { KeptMeeting } from "../kept";
 import type { HostWish, ToWorker } from "../worker/messages";
 import { type Sentence, sentence } from "../words/sentence";
+import { addresses } from "./addresses";
 import type { Where } from "./model";
-import { holdTab, misnamed, reaches } from "./where";
+import { heldTab, misnamed, reaches } from "./where";
 
 export class PreJoin {
   readonly going = signal<{ readonly as: "host" | "guest"; readonly origin: string } | null>(null);
   readonly name = signal("");
+  /** The name with which the person entered last, and whether the next visit begins with it. */
+  readonly entered = signal("");
+  readonly remember = signal(true);
   readonly title = signal("");
   readonly greeting = signal("");
   readonly admission = signal<"ask" | "all">("ask");
   /** Where a new meeting can continue, as the person types it. */
   readonly servers = signal("");
   readonly mirror = signal(false);
+  /** Whether the new meeting keeps signatures for reports. */
+  readonly reports = signal(false);
   readonly linkTrouble = signal<Sentence | null>(null);
   readonly #tried = signal(false);
   readonly nameTrouble = computed(() => (this.#tried.value || this.name.value !== "" ? nameTrouble(this.name.value) : null));
   readonly opening = signal(false);
   /** The link that the person follows; null: none, or a new room. */
   link: string | null = null;
+  /** The link of the meeting that the person was in last. */
+  last: string | null = null;
 
   /** Forget the goal. */
   clear(): void {
@@ -58,9 +65,25 @@ export class PreJoin {
         misnamed(where, invite.origin) ?? sentence("note.other_server", { origin: invite.origin });
       return false;
     }
-    this.link = link;
+    this.link = this.last = link;
     this.#goal("guest", invite.origin);
     return true;
+  }
+
+  /** Head back to a kept meeting; return whether no other tab is in it. */
+  async returns({ link, origin, name, host, founded }: KeptMeeting): Promise<boolean> {
+    if (!(await heldTab(link, founded))) return false;
+    this.link = this.last = link;
+    this.name.value = name;
+    this.#goal(host ? "host" : "guest", origin);
+    return true;
+  }
+
+  /** We have opened the meeting of that link: no other tab is to be in it. */
+  async opened(link: string): Promise<void> {
+    if (this.link !== null) return;
+    this.link = this.last = link;
+    await heldTab(link, true);
   }
 
   #goal(as: "host" | "guest", origin: string): void {
@@ -76,27 +99,25 @@ export class PreJoin {
     this.#tried.value = true;
     if (going === null || this.opening.value || nameTrouble(this.name.value) !== null) return null;
     this.opening.value = true;
+    this.entered.value = normal(this.name.value);
     return going;
   }
 
   /** Return whether this tab is the only one in the meeting of the link, and stays so. */
   async holdTab(): Promise<boolean> {
-    return this.link === null || (await holdTab(H(utf8("tab"), Invite.parse(this.link).secret).slice(0, 8)));
+    return this.link === null || (await heldTab(this.link, false));
   }
 
   /** Return the worker's first message: what the person wants. */
-  wish(origin: string, name: string, own: boolean, means: Pick<HostWish, "password" | "tokens">): ToWorker {
+  wish(origin: string, name: string, own: boolean, showIdentity: boolean, means: Pick<HostWish, "password" | "tokens">): ToWorker {
     const title = this.title.value.trim();
     const [admission, servers] = [this.admission.value, addresses(this.servers.value)];
     const mirror = this.mirror.value && servers.length > 0;
     return this.link === null
-      ? { type: "host", own, origin, servers, name, title, admission, mirror, reports: false, ...means }
-      : { type: "join", own, link: this.link, name, greeting: this.greeting.value.trim() };
+      ? { type: "host", own, origin, servers, name, title, admission, mirror, reports: this.reports.value, ...means }
+      : { type: "join", own, link: this.link, name, greeting: this.greeting.value.trim(), showIdentity };
   }
 }
-
-/** The addresses in what a person typed. */
-export const addresses = (text: string): string[] => text.split(/[\s,]+/).filter((each) => each !== "");
 
 /** Return the name as it is signed: NFC, without spaces around it. */
 export const normal = (name: string): string => name.trim().normalize("NFC");

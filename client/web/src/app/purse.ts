@@ -1,6 +1,7 @@
-/** Unspent tokens for opening rooms: with a person's preferences, the only data that outlives the page. They name nobody. */
+/** Unspent tokens for opening rooms, which outlive the page. They name nobody. */
 import { hex, unhex } from "../crypto/bytes";
 import { spendable, type Token } from "../crypto/entry/permission";
+import { store, stored } from "./stored";
 
 interface Kept {
   readonly origin: string;
@@ -42,21 +43,13 @@ export class Purse {
   }
 
   #read(): readonly Kept[] {
-    try {
-      const value: unknown = JSON.parse(this.#storage?.getItem(NAME) ?? "null");
-      return Array.isArray(value) ? value.filter(isKept) : this.#kept;
-    } catch {
-      return this.#kept;
-    }
+    const value = stored(this.#storage, NAME);
+    return Array.isArray(value) ? value.filter(isKept) : this.#kept;
   }
 
   #write(kept: readonly Kept[]): void {
     this.#kept = kept;
-    try {
-      this.#storage?.setItem(NAME, JSON.stringify(kept));
-    } catch {
-      // the browser stores nothing
-    }
+    store(this.#storage, NAME, kept);
   }
 }
 

@@ -1,23 +1,27 @@
 /** The implementation of `Model`: turns events of worker and devices into state for views, and passes on commands. */
-import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untracked } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Clock } from "../clock";
-import { unhex } from "../crypto/bytes";
 import type { Command, Event, EventOf, OwnState } from "../session/events";
-import type { Counts, FromWorker, TreeView } from "../worker/messages";
+import type { Counts, FromWorker, ToWorker, TreeView } from "../worker/messages";
 import { CommandError, type Sentence, sentence } from "../words/sentence";
+import { Attention } from "./attention";
+import { OwnCall } from "./call";
 import { Chat } from "./chat";
-import { sessionCommands } from "./commands";
+import { Comebacks } from "./comebacks";
+import { chatCommands, copy, deviceCommands, leaveTo, sessionCommands, toggleRecording } from "./commands";
 import type { Around } from "./mediaSide";
 import { download } from "./download";
+import { keepUp } from "./keepUp";
 import { Meeting } from "./meeting";
 import type { Commands, Encryption, Model, Person, Place, Tile, Toast, Unable, Where } from "./model";
 import { Passing } from "./passing";
 import { tilesOf } from "./people";
 import { Preferences } from "./preferences";
+import { OwnIdentity } from "./identities";
 import { PermissionForm } from "./permissionForm";
 import { normal, PreJoin } from "./preJoin";
 import { Visible } from "./visible";
-import { freeTab, misnamed } from "./where";
+import { freeTab, learnHash, misnamed } from "./where";
 import { WorkerLink } from "./workerLink";
 
 const TREES_MAX = 200;
@@ -25,6 +29,9 @@ const TREES_MAX = 200;
 const TOAST_TIME = 6000;
 /** Milliseconds between two requests for the counts. */
 const COUNT_EVERY = 1000;
+
+/** Ends of a meeting after which a person can knock again. */
+const KNOCK_AFTER: readonly string[] = ["left", "refused", "failed", "dropped"];
 
 /** The counts before the first report. */
 const NOTHING: Counts = { sealed: {}, silent: null, streams: [], waiting: null };
@@ -34,6 +41,7 @@ export class Store implements Model {
   readonly #link = new WorkerLink();
   readonly #clock = new Clock();
   readonly #preJoin = new PreJoin();
+  readonly comebacks: Comebacks;
   readonly #toasts = new Passing<Toast>(TOAST_TIME);
   readonly #chat: Chat;
   readonly #meeting: Meeting;
@@ -47,30 +55,35 @@ export class Store implements Model {
   readonly unable = signal<Unable | null>(null);
   readonly where: Signal<Where>;
   readonly now = signal(Math.floor(Date.now() / 1000));
-
   readonly going = this.#preJoin.going;
   readonly name = this.#preJoin.name;
+  readonly remember = this.#preJoin.remember;
   readonly title = this.#preJoin.title;
   readonly greeting = this.#preJoin.greeting;
   readonly admission = this.#preJoin.admission;
   readonly servers = this.#preJoin.servers;
   readonly mirror = this.#preJoin.mirror;
+  readonly reports = this.#preJoin.reports;
   readonly linkTrouble = this.#preJoin.linkTrouble;
+  readonly kept;
   readonly nameTrouble = this.#preJoin.nameTrouble;
   readonly opening = this.#preJoin.opening;
   readonly permissionForm: PermissionForm;
+  readonly attention: Attention;
   readonly devices;
+  readonly identity: OwnIdentity;
   readonly preview;
   readonly ownLevel;
   readonly mic;
   readonly camera;
 
-  readonly waiting = signal<{ readonly kind: string; readonly text: Sentence; readonly since: number } | null>(null);
-  readonly ended = signal<{ readonly reason: string; readonly text: Sentence; readonly canSaveEvidence: boolean } | null>(null);
+  readonly waiting = signal<Model["waiting"]["value"]>(null);
+  readonly ended = signal<Model["ended"]["value"]>(null);
 
   readonly roomTitle;
   readonly locked;
   readonly roomServers;
+  readonly reportable;
   readonly ownLeaf;
   readonly people;
   readonly amHost;
@@ -89,20 +102,22 @@ export class Store implements Model {
   readonly sharing;
   readonly hand = signal(false);
   readonly recording;
-  readonly panel = signal<"none" | "people" | "chat" | "code" | "settings" | "lecture">("none");
+  readonly panel = signal<Model["panel"]["value"]>("none");
   readonly chat;
   readonly unread;
+  readonly offers;
   readonly reactions;
   readonly knocks;
   readonly invites;
   readonly inviteRows;
   readonly code;
-  readonly alarms;
-  readonly banner;
+  readonly incidents;
+  readonly pastIncidents;
   readonly held;
   readonly toasts: ReadonlySignal<readonly Toast[]> = this.#toasts.list;
   readonly encryption;
   readonly tree = signal<readonly TreeView[]>([]);
+  readonly call;
   readonly can;
 
   readonly do: Commands;
@@ -111,11 +126,30 @@ export class Store implements Model {
     this.#around = around;
     const { media } = around;
     this.where = signal(at);
-    ({ language: this.language, theme: this.theme } = new Preferences(around.kept));
+    ({ language: this.language, theme: this.theme } = new Preferences(around.kept, this.#preJoin));
     this.permissionForm = new PermissionForm(around.kept);
+    this.attention = new Attention(around.kept);
+    this.call = new OwnCall(around);
+    this.identity = new OwnIdentity(around.meetings, () => this.#link.post({ type: "book" }), (text) => this.#toast(text));
+    this.comebacks = new Comebacks(around.meetings, {
+      preJoin: this.#preJoin,
+      place: this.place,
+      waiting: this.waiting,
+      own: () => this.where.value.own,
+      begin: (on, wish) => {
+        void media.begin(on);
+        this.#begin(wish);
+      },
+      post: (message) => this.#link.post(message),
+      toast: (text) => this.#toast(text),
+      again: () => this.do.again(),
+      follow: (link) => this.#follow(link),
+    });
+    this.kept = this.comebacks.meetings;
     this.#chat = new Chat({
       ask: (command) => this.#link.ask(command),
       toast: (text) => this.#toast(text),
+      shrink: (file) => import("./shrink").then(({ shrink }) => shrink(file), () => null),
       own: () => {
         const leaf = this.ownLeaf.value;
         return { leaf, name: this.#meeting.people.name(leaf) ?? this.name.value };
@@ -123,20 +157,18 @@ export class Store implements Model {
       inRoom: () => this.place.value === "room",
       isShown: () => this.panel.value === "chat",
     });
-    this.#meeting = new Meeting({
+    const meeting = (this.#meeting = new Meeting({
       chat: this.#chat,
       toast: (text) => this.#toast(text),
       listInvites: () => void this.#ask({ type: "ListInvites" }),
-    });
-    const meeting = this.#meeting;
-    ({ title: this.roomTitle, locked: this.locked, servers: this.roomServers } = meeting);
+    }));
+    ({ title: this.roomTitle, locked: this.locked, servers: this.roomServers, reportable: this.reportable } = meeting);
     ({ ownLeaf: this.ownLeaf, code: this.code, knocks: this.knocks, invites: this.invites, inviteRows: this.inviteRows } = meeting);
-    ({ alarms: this.alarms, banner: this.banner, held: this.held } = meeting);
-    ({ lines: this.chat, unread: this.unread } = this.#chat);
+    ({ incidents: this.incidents, pastIncidents: this.pastIncidents, held: this.held } = meeting);
+    ({ lines: this.chat, unread: this.unread, offers: this.offers } = this.#chat);
     this.reactions = meeting.reactions.list;
     ({ devices: this.devices, preview: this.preview, ownLevel: this.ownLevel, can: this.can } = media);
-    ({ mic: this.mic, camera: this.camera, levels: this.levels, speaker: this.speaker } = media);
-    this.recording = media.recording;
+    ({ mic: this.mic, camera: this.camera, levels: this.levels, speaker: this.speaker, recording: this.recording } = media);
     this.sharing = computed(() => media.screen.value !== null);
     const own = computed(
       (): OwnState => ({
@@ -156,7 +188,8 @@ export class Store implements Model {
     });
     this.amHost = computed(() => this.people.value.some(({ self, host }) => self && host));
     const { people, pinned, onlySpeaker } = this;
-    const visible = new Visible({ people, remote: media.remote, pinned, onlySpeaker, spoke: this.#spoke });
+    const { dataSaver } = this.call;
+    const visible = new Visible({ people, remote: media.remote, pinned, onlySpeaker, spoke: this.#spoke, dataSaver });
     ({ shown: this.shown, page: this.page, pages: this.pages } = this.#visible = visible);
     this.tiles = computed((): readonly Tile[] =>
       tilesOf(
@@ -176,48 +209,17 @@ export class Store implements Model {
         silent,
       };
     });
-    this.#watch(own, visible);
+    const { ownLeaf, place, where, panel, unread } = this;
+    keepUp({
+      ...{ media, own, request: visible.request, ownLeaf, place, where, panel, unread, spoke: this.#spoke, now: this.now, meeting },
+      ...{ call: this.call, people, tiles: this.tiles, counts: this.#counts, useful: visible.useful },
+      ask: (command) => void this.#ask(command),
+      toast: (text) => this.#toast(text),
+      told: (event) => this.#told(event),
+    });
+    this.attention.attend(this, (kind) => media.chime(kind));
     this.#seconds = setInterval(() => (this.now.value = Math.floor(Date.now() / 1000)), 1000);
     this.do = this.#commands();
-  }
-
-  /** Keep the session up to date with our state and choices, and show what the media connection reports. */
-  #watch(own: ReadonlySignal<OwnState>, visible: Visible): void {
-    const { media } = this.#around;
-    effect(() => {
-      const state = own.value;
-      if (this.ownLeaf.value >= 0 && this.place.value === "room") void this.#ask({ type: "SetState", state });
-    });
-    effect(() => {
-      const speaker = media.speaker.value;
-      if (speaker !== null && speaker !== this.ownLeaf.value) this.#spoke.value = speaker;
-    });
-    effect(() => {
-      const request = visible.request.value;
-      if (this.ownLeaf.value >= 0 && this.place.value === "room") void this.#ask({ type: "SelectStreams", ...request });
-    });
-    effect(() => {
-      // sent whenever the hash is ready, even some time after we have joined
-      const { hash } = this.where.value;
-      if (hash !== null && this.ownLeaf.value >= 0 && this.place.value === "room")
-        void this.#ask({ type: "RunsPage", hash: unhex(hash) });
-    });
-    effect(() => {
-      if (media.trouble.value !== null) this.#toast(media.trouble.value);
-    });
-    let told: string | null = null;
-    effect(() => {
-      const alarm = media.alarm.value;
-      untracked(() => {
-        // media retries go on: one alarm, which lasts as long as its cause
-        if (alarm !== null && alarm.kind !== told) this.#told({ type: "Alarm", ...alarm });
-        else if (alarm === null && this.banner.value?.key.startsWith("alarm.media_")) this.banner.value = null;
-        told = alarm?.kind ?? null;
-      });
-    });
-    effect(() => {
-      if (this.panel.value === "chat") this.unread.value = 0;
-    });
   }
 
   /** Stop everything, for tests. */
@@ -230,7 +232,7 @@ export class Store implements Model {
   opened(link: string | null): void {
     const place = this.place.value;
     if (place === "room" || place === "waiting") return this.#toast(sentence("note.in_meeting"));
-    if (this.opening.value || (place === "unable" && this.unable.value !== "second_tab")) return;
+    if (this.opening.value || (place === "unable" && !["second_tab", "offline"].includes(this.unable.value ?? ""))) return;
     this.do.again();
     if (link === null) this.linkTrouble.value = sentence("note.link_used");
     else this.do.follow(link);
@@ -247,6 +249,12 @@ export class Store implements Model {
       });
     return {
       ...sessionCommands((command) => this.#ask(command)),
+      ...deviceCommands(media, quietly),
+      ...this.call.commands,
+      comeBack: (id, again) => void this.comebacks.comeBack(id, again),
+      knock: () => this.comebacks.knock(),
+      forget: (id) => void this.comebacks.forget(id),
+      leaveTo: (leaf) => void leaveTo(leaf, (command) => this.#ask(command), this.amHost, () => this.do.leave()),
       discardHeld: () => {
         this.#chat.discard();
         void this.#ask({ type: "DiscardHeld" });
@@ -276,32 +284,20 @@ export class Store implements Model {
         });
         if (link !== null) this.#follow(link);
       },
-      chooseCamera: (id) => quietly(media.chooseCamera(id)),
-      chooseMicrophone: (id) => quietly(media.chooseMicrophone(id)),
-      chooseSpeaker: (id) => quietly(media.chooseSpeaker(id)),
-      retryDevices: () => quietly(media.begin()),
-      toggleMic: () => media.toggleMic(),
-      toggleCamera: () => quietly(media.toggleCamera()),
-      toggleShare: () => quietly(media.toggleShare()),
+      learnHash: () => void learnHash(this.where, this.place.value === "room").catch(() => undefined),
       toggleHand: () => (this.hand.value = !this.hand.value),
-      toggleRecording: () => quietly(this.#toggleRecording()),
+      toggleRecording: () => quietly(toggleRecording(media).then((file) => file && this.#download(...file))),
       pictureInPicture: (tile) => {
         const picture = this.tiles.value.find(({ id }) => id === tile)?.picture;
         if (picture) quietly(media.pictureInPicture(picture));
       },
       turnPage: (to) => this.#visible.turn(to),
       measured: (places) => this.#visible.measured(places),
-      say: (text) => void this.#chat.say(text),
-      sendFiles: (files) => void this.#chat.sendFiles(files),
-      saveFile: (id) => this.#chat.save(id),
+      ...chatCommands(this.#chat),
       admit: (knock) => this.#answered(knock, { type: "Admit", knock }),
       refuse: (knock) => this.#answered(knock, { type: "Refuse", knock }),
-      copy: (text) =>
-        void navigator.clipboard
-          .writeText(text)
-          .then(() => this.#toast(sentence("note.copied")))
-          .catch(() => this.#toast(sentence("note.not_copied"))),
-      dismissAlarm: (id) => (this.alarms.value = this.alarms.value.filter((alarm) => alarm.id !== id)),
+      copy: (text) => void copy(text).then((done) => this.#toast(done)),
+      dismissIncident: (number) => this.#meeting.dismiss(number),
       dismissToast: (id) => this.#toasts.remove(id),
       watchTree: (on) => this.#link.post({ type: "watchTree", on }),
     };
@@ -337,8 +333,13 @@ export class Store implements Model {
       });
       return;
     }
+    this.#begin(this.#preJoin.wish(going.origin, name, this.where.value.own, this.identity.show.value, means));
+  }
+
+  #begin(wish: ToWorker): void {
+    this.#link.terminate();
     this.#link.start(this.#around.createWorker(), (message) => this.hear(message), (ran) => void this.#broken(ran));
-    this.#link.post(this.#preJoin.wish(going.origin, name, this.where.value.own, means));
+    this.#link.post(wish);
   }
 
   /** Handle an error of the worker. Before its first message, the server's file is at fault: missing, or changed. */
@@ -359,13 +360,6 @@ export class Store implements Model {
   #answered(knock: number, command: Command): void {
     this.knocks.value = this.knocks.value.filter((each) => each.knock !== knock);
     void this.#ask(command);
-  }
-
-  async #toggleRecording(): Promise<void> {
-    const { media } = this.#around;
-    if (!media.recording.value) return await media.startRecording();
-    const file = await media.stopRecording();
-    if (file !== null) this.#download(file, `snug-${new Date().toISOString().slice(0, 16).replace(":", ".")}.webm`);
   }
 
   #download(file: Blob, name: string): void {
@@ -421,6 +415,8 @@ export class Store implements Model {
         return;
       case "spent":
         return this.permissionForm.spent(message.token);
+      case "book":
+        return this.identity.learned(message.name, message.kept);
       case "broken":
         this.#leaveRoom();
         this.unable.value = "worker";
@@ -433,7 +429,7 @@ export class Store implements Model {
 
   /** The wish was accepted: a guest waits for admission. A host enters when the room is open. */
   #begun(): void {
-    if (this.place.value !== "prejoin" || this.going.value?.as !== "guest") return;
+    if (this.place.value !== "prejoin" || this.going.value?.as !== "guest") return; // or we come back
     this.opening.value = false;
     this.waiting.value = { kind: "waiting", text: sentence("waiting.waiting_note"), since: Date.now() / 1000 };
     this.place.value = "waiting";
@@ -443,12 +439,14 @@ export class Store implements Model {
     this.#meeting.people.told(event);
     this.#meeting.roster.value++;
     const outside = this.place.value === "waiting" || this.place.value === "prejoin";
+    if (event.type === "InviteMade") void this.#preJoin.opened(event.link);
     if (event.type === "Ended") this.#finish(event);
     else if (event.type === "Status" && outside) this.#waits(event);
     else this.#meeting.told(event);
   }
 
   #waits({ kind, text }: EventOf<"Status">): void {
+    if (this.waiting.value?.back !== undefined) return; // what we wait for is said
     this.waiting.value = { kind, text, since: this.waiting.value?.since ?? Date.now() / 1000 };
     if (this.going.value?.as === "guest") this.place.value = "waiting";
   }
@@ -462,7 +460,8 @@ export class Store implements Model {
       return;
     }
     const told = text.key === "contact.none" ? (misnamed(this.where.value, this.where.value.pageOrigin) ?? text) : text;
-    this.ended.value = { reason, text: told, canSaveEvidence: reason === "dropped" };
+    const knock = this.#preJoin.last !== null && (KNOCK_AFTER.includes(reason) || text.key === "room.removed_absent");
+    this.ended.value = { reason, text: told, canSaveEvidence: reason === "dropped", knock };
     this.opening.value = false;
     this.place.value = "ended";
     this.#around.media.end();
@@ -481,6 +480,7 @@ export class Store implements Model {
     this.#preJoin.link = null;
     freeTab();
     this.#counts.value = NOTHING;
+    this.comebacks.clear();
     // messages and members do not carry over to the next meeting
     batch(() => {
       this.#meeting.clear();

@@ -64,6 +64,8 @@ export interface Seen {
   readonly onlySpeaker: ReadonlySignal<boolean>;
   /** The other member who spoke last. */
   readonly spoke: ReadonlySignal<number | null>;
+  /** The person saves data: each video is asked for one size smaller. */
+  readonly dataSaver: ReadonlySignal<boolean>;
 }
 
 /** Pages and sizes of one meeting. */
@@ -77,6 +79,8 @@ export class Visible {
   readonly shown: ReadonlySignal<ReadonlySet<number> | null>;
   /** SSRCs subscribed to; null: all. */
   readonly asked: ReadonlySignal<ReadonlySet<number> | null>;
+  /** The largest useful layer of each subscribed video at the size of its tile, by SSRC: data savers ask for less. */
+  readonly useful: ReadonlySignal<ReadonlyMap<number, number>>;
   /** The same as a command. Streams missing in `maxLayers` use their largest layer. */
   readonly request: ReadonlySignal<Pick<Command & { readonly type: "SelectStreams" }, "ssrcs" | "maxLayers">>;
   #maxLayers = new Map<number, number>();
@@ -97,7 +101,7 @@ export class Visible {
       if (seen.onlySpeaker.value) return sparing(seen.remote.value, pinned.value ?? seen.spoke.value);
       return this.shown.value === null ? null : camerasOf(seen.remote.value, this.shown.value);
     });
-    const maxLayers = computed(() => {
+    this.useful = computed(() => {
       const places = this.#places.value;
       const pictures = seen.remote.value.filter(
         ({ ssrc, stream }) => (stream === 1 || stream === 3) && (this.asked.value?.has(ssrc) ?? true),
@@ -107,12 +111,13 @@ export class Visible {
         const height = heightOf(picture, places, seen.onlySpeaker.value);
         return [ssrc, maxLayerFor(height, this.#maxLayers.get(ssrc))] as const;
       });
-      this.#maxLayers = new Map(found);
-      return found;
+      return (this.#maxLayers = new Map(found));
     });
     this.request = computed(() => {
       const asked = this.asked.value;
-      return { ssrcs: asked === null ? null : [...asked].sort((a, b) => a - b), maxLayers: maxLayers.value };
+      const saved = seen.dataSaver.value ? 1 : 0;
+      const maxLayers = [...this.useful.value].map(([ssrc, layer]) => [ssrc, Math.max(0, layer - saved)] as const);
+      return { ssrcs: asked === null ? null : [...asked].sort((a, b) => a - b), maxLayers };
     });
   }
 

@@ -1,5 +1,8 @@
 /** The origin of this page, its hash, and whether this browser can hold a meeting. */
-import { type Bytes, hex, utf8 } from "../crypto/bytes";
+import type { Signal } from "@preact/signals";
+import { hex, utf8 } from "../crypto/bytes";
+import { Invite } from "../crypto/entry/invite";
+import { keptId } from "../kept";
 import { supported } from "../media/link";
 import { type Sentence, sentence } from "../words/sentence";
 import type { Unable, Where } from "./model";
@@ -10,7 +13,7 @@ export async function where(): Promise<Where> {
   const told = await fetch("where.json")
     .then((answer): unknown => (answer.ok ? answer.json() : null))
     .catch(() => null);
-  const { origin, own, lecture, peers } = (told ?? {}) as Partial<Record<"origin" | "own" | "lecture" | "peers", unknown>>;
+  const { origin, own, lecture, peers, kept } = (told ?? {}) as Partial<Record<"origin" | "own" | "lecture" | "peers" | "kept", unknown>>;
   return {
     origin: typeof origin === "string" ? origin : null,
     pageOrigin,
@@ -18,6 +21,7 @@ export async function where(): Promise<Where> {
     lecture: lecture === true,
     peers: Array.isArray(peers) ? peers.map(String) : [],
     hash: null,
+    kept: kept === true,
   };
 }
 
@@ -30,26 +34,40 @@ export const misnamed = ({ own, origin, pageOrigin }: Where, wanted: string): Se
     ? null
     : sentence("contact.misnamed", { theirs: origin, ours: pageOrigin });
 
+/** Files that every page has loaded before it computes a hash, and that have the same name in every release. */
+const RUNNING: readonly string[] = ["index.html", "address.js", "main.js", "main.css"];
+/** Names that esbuild has made from the content. */
+const NAMED_BY_CONTENT = /-[0-9A-Z]{8}\.js$/;
+
 /**
- * Return the bundle's hash, hex, over its files as this browser has them; null if they cannot be fetched.
+ * Return the bundle's hash, hex, over its files as this browser has them; rejects if they cannot be fetched.
  *
- * A modified page can report another hash: see docs/explanation/threat-model.md.
+ * Files that run are hashed as they were loaded: the browser takes them from its cache, and asks nobody. The others are
+ * loaded, which are more than half of the page: so it is called once a meeting is quiet, or when somebody looks. A
+ * modified page can report another hash: see docs/explanation/threat-model.md. `inMeeting`: the worker runs.
+ *
+ * The three files of the blur are large, and most people never need them. Their part of the hash is what the manifest says:
+ * `media/blur.ts` has their sums from the build, and runs no other.
  */
-export async function bundleHash(): Promise<string | null> {
-  try {
-    const manifest = (await (await fetch("manifest.json")).json()) as { readonly files: Readonly<Record<string, string>> };
-    const names = Object.keys(manifest.files).sort();
-    const sums = await Promise.all(
-      names.map(async (name) => {
-        const answer = await fetch(name === "index.html" ? "./" : name);
-        if (!answer.ok) throw new Error(name);
-        return await sha256(await answer.arrayBuffer());
-      }),
-    );
-    return await sha256(utf8(names.map((name, i) => `${sums[i]} ${name}\n`).join("")));
-  } catch {
-    return null;
-  }
+async function bundleHash(inMeeting: boolean): Promise<string> {
+  const manifest = (await (await fetch("manifest.json")).json()) as { readonly files: Readonly<Record<string, string>> };
+  const names = Object.keys(manifest.files).sort();
+  const runs = (name: string): boolean => RUNNING.includes(name) || (inMeeting && name === "worker.js");
+  const lines = names.map(async (name) => {
+    if (name.startsWith("blur.")) return `${manifest.files[name]} ${name}\n`;
+    const cache = runs(name) || NAMED_BY_CONTENT.test(name) ? "force-cache" : "default";
+    const answer = await fetch(name === "index.html" ? "./" : name, { cache });
+    if (!answer.ok) throw new Error(name);
+    return `${await sha256(await answer.arrayBuffer())} ${name}\n`;
+  });
+  return await sha256(utf8((await Promise.all(lines)).join("")));
+}
+
+/** Compute the hash, unless it is known, and show it. Rejects, and changes nothing, if the server does not hand over all files. */
+export async function learnHash(where: Signal<Where>, inMeeting: boolean): Promise<void> {
+  if (where.value.hash !== null) return;
+  const hash = await bundleHash(inMeeting);
+  where.value = { ...where.value, hash };
 }
 
 /** SHA-256 in hex; the browser computes it outside the page's own thread. */
@@ -90,17 +108,25 @@ export async function linkOf(fragment: string, at: Where): Promise<string | null
   return /^https?:/.test(fragment) ? fragment : `${at.origin ?? at.pageOrigin}/#${fragment}`;
 }
 
-/** Claim this meeting for this tab; false: another tab holds it. */
-export async function holdTab(name: Bytes): Promise<boolean> {
+/** Milliseconds for which a reloaded page waits until its predecessor is gone. */
+const PREDECESSOR = 1000;
+
+/** Claim the meeting of that link for this tab; false: another tab holds it. `founded`: as the one that has opened it. */
+export async function heldTab(link: string, founded: boolean): Promise<boolean> {
   if (!("locks" in navigator)) return true;
-  return await new Promise((done) => {
-    void navigator.locks
-      .request(`snug ${hex(name)}`, { ifAvailable: true }, (lock) => {
-        done(lock !== null);
-        return lock === null ? undefined : new Promise<void>((free) => (release = free));
-      })
-      .catch(() => done(true));
-  });
+  freeTab();
+  const name = `snug ${keptId(Invite.parse(link).secret, founded)}`;
+  const request = (options: LockOptions): Promise<boolean> =>
+    new Promise((done) => {
+      void navigator.locks
+        .request(name, options, (lock) => {
+          done(lock !== null);
+          return lock === null ? undefined : new Promise<void>((free) => (release = free));
+        })
+        .catch(() => done(false));
+    });
+  // a free claim is granted however long a busy browser takes for that
+  return (await request({ ifAvailable: true })) || (await request({ signal: AbortSignal.timeout(PREDECESSOR) }));
 }
 
 let release: () => void = () => undefined;

@@ -17,7 +17,7 @@ const HEIGHT = 150;
 const SPREAD = 3.4;
 
 /** A person behind fluted glass: the same drawing for everyone, because the server knows nothing to tell them apart. */
-const Glass = memo(function Glass() {
+export const Glass = memo(function Glass() {
   const flute = WIDTH / FLUTES;
   const seen = flute * SPREAD;
   return (

@@ -1,6 +1,7 @@
 /** The facts that the operator knows, can guess, or cannot know: side by side, each with its reason. */
 import type { ComponentChildren } from "preact";
 import { number, size } from "../words";
+import { Scale } from "./auc";
 import { MEASURED } from "./measured";
 import type { Now } from "./now";
 import { type LandlordKey, say } from "./words";
@@ -38,33 +39,16 @@ export function Known({ now }: { readonly now: Now }) {
           <Fact name="known_own" value={held.own_keys.join("; ")} why={say("known_own_why")} />
         </dl>
       </section>
-      <section class="card stack" aria-labelledby="unknown-title">
-        <h2 id="unknown-title">{say("unknown")}</h2>
-        <dl class="answers">
-          {UNKNOWN.map((name) => (
-            <Row key={name} question={say(name)} why={say(`${name}_why`)} answer={<Frosted />} />
-          ))}
-          {COINS.map((name) => (
-            <Row
-              key={name}
-              question={say(name)}
-              why={say(`${name}_why`)}
-              answer={
-                <>
-                  <Frosted /> <Auc value={MEASURED[name]} />
-                </>
-              }
-            />
-          ))}
-        </dl>
-      </section>
       <section class="card stack" aria-labelledby="guess-title">
         <h2 id="guess-title">{say("guess")}</h2>
         <dl class="answers">
+          {COINS.map((name) => (
+            <Scaled key={name} question={say(name)} why={say(`${name}_why`)} value={MEASURED[name]} />
+          ))}
+          <Guess name="long" value={MEASURED.long_message} args={{ short: MEASURED.short_message.toFixed(2) }} />
+          <Guess name="again" value={MEASURED.again} args={{ without: MEASURED.again_no_camera.toFixed(2) }} />
           <Guess name="camera" value={MEASURED.camera} />
           <Guess name="host" value={MEASURED.host} args={{ later: MEASURED.host_later.toFixed(2) }} />
-          <Guess name="again" value={MEASURED.again} args={{ without: MEASURED.again_no_camera.toFixed(2) }} />
-          <Guess name="long" value={MEASURED.long_message} args={{ short: MEASURED.short_message.toFixed(2) }} />
         </dl>
         <p class="note">{say("measured", { command: "snug lab leakage", page: "docs/explanation/leakage.md" })}</p>
       </section>
@@ -72,20 +56,27 @@ export function Known({ now }: { readonly now: Now }) {
   );
 }
 
-const Frosted = () => <span class="frosted">{say("unknown_word")}</span>;
-
-/** An AUC as a bar from a coin toss to certainty; the words beside it have the same value. */
-function Auc({ value }: { readonly value: number }) {
+/** The facts hidden from the operator, above the fold. */
+export function Unknown() {
   return (
-    <span class="auc figures">
-      <svg viewBox="0 0 48 8" width={48} height={8} aria-hidden="true">
-        <rect class="auc-all" x={0} y={2} width={48} height={4} rx={2} />
-        <rect class="auc-part" x={0} y={2} width={Math.max(2, 96 * (value - 0.5))} height={4} rx={2} />
-      </svg>
-      {say("auc", { value: value.toFixed(2) })}
-    </span>
+    <section class="card stack" aria-labelledby="unknown-title">
+      <h2 id="unknown-title">{say("unknown")}</h2>
+      <dl class="unknown">
+        {[...UNKNOWN, ...COINS].map((name) => (
+          <div key={name}>
+            <dt>{say(name)}</dt>
+            <dd>
+              <Frosted />
+            </dd>
+            <dd class="note">{say(`${name}_why`)}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
   );
 }
+
+const Frosted = () => <span class="frosted">{say("unknown_word")}</span>;
 
 function Guess(props: {
   readonly name: "camera" | "host" | "again" | "long";
@@ -93,7 +84,19 @@ function Guess(props: {
   readonly args?: Readonly<Record<string, string>>;
 }) {
   const { name, value, args } = props;
-  return <Row question={say(`guess_${name}`)} why={say(`guess_${name}_why`, args)} answer={<Auc value={value} />} />;
+  return <Scaled question={say(`guess_${name}`)} why={say(`guess_${name}_why`, args)} value={value} />;
+}
+
+function Scaled({ question, why, value }: { readonly question: string; readonly why: string; readonly value: number }) {
+  return (
+    <div class="answer scaled">
+      <dt>{question}</dt>
+      <dd>
+        <Scale about={question} value={value} />
+      </dd>
+      <dd class="note">{why}</dd>
+    </div>
+  );
 }
 
 function Fact({ name, value, why }: { readonly name: LandlordKey; readonly value: string; readonly why?: string }) {

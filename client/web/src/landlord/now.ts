@@ -79,6 +79,16 @@ export interface Now {
   /** In English, to be read aloud. */
   readonly sentences: readonly string[];
   readonly streams: readonly Stream[];
+  /** Acts of a hostile server; null: it is an honest one. */
+  readonly hostile: Hostile | null;
+}
+
+/** The acts that an order can begin, and those in play, with the seconds that are left (null: until an order). */
+export interface Hostile {
+  readonly acts: readonly string[];
+  readonly playing: Readonly<Record<string, number | null>>;
+  /** Numbers of members in the order of their arrival, by handle. */
+  readonly numbers: Readonly<Record<string, number>>;
 }
 
 /** The answer of `/frame`: the last complete frame of a stream, as RTP packets in hex. */

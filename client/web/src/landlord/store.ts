@@ -4,14 +4,16 @@ import type { Language, Theme } from "../app/model";
 import { unhex } from "../crypto/bytes";
 import { languageFor } from "../words";
 import { attempt, type Verdict } from "./decoder";
+import { type Hunt, hunted } from "./find";
 import { type Frame, frameOf } from "./frame";
 import { History } from "./history";
 import type { Now, Relayed, Stream } from "./now";
 
 /** Milliseconds between two requests. */
 const EVERY = 500;
-/** Maximum milliseconds to wait for an answer. */
+/** Maximum milliseconds to wait for an answer, and for a search of all memory. */
 const PATIENCE = 5_000;
+const SEARCH_PATIENCE = 90_000;
 
 /** Why nothing new is shown: the address lacks its token, or the server does not answer. */
 export type Trouble = "token" | "gone";
@@ -32,6 +34,9 @@ export interface OperatorWindow {
   readonly trouble: ReadonlySignal<Trouble | null>;
   readonly paused: Signal<boolean>;
   readonly look: ReadonlySignal<Look | null>;
+  readonly hunt: ReadonlySignal<Hunt>;
+  /** Have the server search its memory for a text. */
+  search(text: string): void;
   /** Fetch the last complete frame of that stream from the server. */
   take(stream: Stream): void;
 }
@@ -44,6 +49,7 @@ export class Store implements OperatorWindow {
   readonly trouble = signal<Trouble | null>(null);
   readonly paused = signal(false);
   readonly look = signal<Look | null>(null);
+  readonly hunt = signal<Hunt>(null);
   readonly #token: string;
 
   constructor(token: string, languages: readonly string[]) {
@@ -63,6 +69,17 @@ export class Store implements OperatorWindow {
     void this.#take(stream);
   };
 
+  search = (text: string): void => {
+    void this.#search(text);
+  };
+
+  async #search(text: string): Promise<void> {
+    const now = this.now.peek();
+    if (now === null) return;
+    this.hunt.value = "searching";
+    this.hunt.value = await hunted(text, now, (body) => this.#ask("find", body));
+  }
+
   async #see(): Promise<void> {
     const now = await this.#ask<Now>("now");
     if (now === null || this.paused.peek()) return;
@@ -78,12 +95,14 @@ export class Store implements OperatorWindow {
   }
 
   /** Return an answer of the server; null without an answer, and then `trouble` has the reason. */
-  async #ask<T>(what: string): Promise<T | null> {
+  async #ask<T>(what: string, body: string | null = null): Promise<T | null> {
     try {
       const answer = await fetch(what, {
+        method: body === null ? "GET" : "POST",
         headers: { "X-Snug-Token": this.#token },
+        body,
         cache: "no-store",
-        signal: AbortSignal.timeout(PATIENCE),
+        signal: AbortSignal.timeout(body === null ? PATIENCE : SEARCH_PATIENCE),
       });
       if (answer.ok) {
         const told = (await answer.json()) as T;

@@ -1,28 +1,25 @@
 /** The landlord's window: everything that the operator of a server can see, and the facts hidden from them. */
 import { useSignalEffect } from "@preact/signals";
 import { Icon } from "../app/icons";
-import { Head } from "../app/views/frame";
-import { duration, number, size, speak } from "../words";
+import { Head, usePreferences } from "../app/views/frame";
+import { duration, number, size } from "../words";
+import { Find } from "./finder";
 import { Pane, short } from "./glass";
 import { Timeline } from "./graphs";
-import { Known } from "./known";
+import { Known, Unknown } from "./known";
 import { Look } from "./look";
-import type { Now } from "./now";
+import type { Hostile, Now } from "./now";
 import type { OperatorWindow } from "./store";
 import { say } from "./words";
 
 export function Window({ model }: { readonly model: OperatorWindow }) {
-  useSignalEffect(() => {
-    document.documentElement.dataset["theme"] = model.theme.value;
-  });
-  useSignalEffect(() => {
-    void speak(model.language.value).catch(() => undefined);
-  });
+  usePreferences(model);
   useSignalEffect(() => {
     document.title = `${say("title")} · Snug`;
   });
   const now = model.now.value;
   const trouble = model.trouble.value;
+  const hostile = now?.hostile ?? null;
   return (
     <div class="landlord">
       <Head model={model} />
@@ -30,7 +27,7 @@ export function Window({ model }: { readonly model: OperatorWindow }) {
         <div class="landlord-top">
           <div class="stack tight">
             <h1>{say("title")}</h1>
-            <p class="muted">{say("lead")}</p>
+            {hostile === null ? <p class="muted">{say("lead")}</p> : <HostileNotice hostile={hostile} />}
           </div>
           {now !== null && <Pulse model={model} now={now} />}
         </div>
@@ -73,6 +70,10 @@ function Held({ model, now }: { readonly model: OperatorWindow; readonly now: No
   const files = held.files_open_for_writing;
   return (
     <>
+      <div class="first">
+        <Find hunt={model.hunt.value} search={model.search} />
+        <Unknown />
+      </div>
       <section aria-label={say("holds")}>
         <dl class="counts">
           <Count n={held.rooms.length} name={say("rooms", { n: held.rooms.length })} />
@@ -113,6 +114,22 @@ function Held({ model, now }: { readonly model: OperatorWindow; readonly now: No
         </details>
       </section>
     </>
+  );
+}
+
+/** Said by a server that can turn against its meetings: an honest one has nothing of it in its process. */
+function HostileNotice({ hostile: { acts, playing } }: { readonly hostile: Hostile }) {
+  const now = Object.entries(playing);
+  return (
+    <div class={now.length === 0 ? "notice" : "notice warning"} role="status" data-hostile>
+      <Icon name="triangle-alert" />
+      <p>
+        {say("hostile", { acts: acts.join(", ") })}{" "}
+        {now.map(([act, left]) => (
+          <b key={act}>{left === null ? say("hostile_now", { act }) : say("hostile_left", { act, left: Math.ceil(left) })} </b>
+        ))}
+      </p>
+    </div>
   );
 }
 

@@ -22,6 +22,7 @@ const NO_DEVICES: Devices = {
   speaker: null,
   cameraTrouble: null,
   microphoneTrouble: null,
+  facing: null,
 };
 
 /** Return the trouble, as shown to a person, that an error of `getUserMedia` means. */
@@ -69,15 +70,16 @@ export class OwnDevices {
 
   /**
    * Request camera and microphone, together if possible, so that the browser asks for permission once. A device that is
-   * not available is reported in `devices`, as a trouble.
+   * not available is reported in `devices`, as a trouble. `camera`: false for the microphone alone.
    */
-  async begin(): Promise<void> {
+  async begin(camera = true): Promise<void> {
     const media = this.#media();
     if (media === null) return;
     if (!this.#listening) {
       media.addEventListener?.("devicechange", this.#refresh);
       this.#listening = true;
     }
+    if (!camera) return void (await this.ask("audio"));
     const numbers = { audio: ++this.#asked.audio, video: ++this.#asked.video };
     try {
       const stream = await media.getUserMedia({ audio: this.#wish("audio"), video: this.#wish("video") });
@@ -91,13 +93,16 @@ export class OwnDevices {
     await this.#refresh();
   }
 
-  /** Request one device: the selected one, or another if it is gone. Return whether there is a track now. */
-  async ask(kind: Kind): Promise<boolean> {
+  /**
+   * Request one device: `first` (by default the selected one), or another if it is gone. Return whether there is a
+   * track now.
+   */
+  async ask(kind: Kind, first = this.#wish(kind)): Promise<boolean> {
     const media = this.#media();
     if (media === null) return false;
     const number = ++this.#asked[kind];
     this.#stop(kind); // some devices can be opened only once, and a phone opens one camera at a time
-    for (const wish of [this.#wish(kind), WANTED[kind], true]) {
+    for (const wish of [first, WANTED[kind], true]) {
       try {
         const stream = await media.getUserMedia({ [kind]: wish });
         this.#take(kind, stream.getTracks()[0] ?? null, number);
@@ -119,6 +124,12 @@ export class OwnDevices {
     await this.ask(kind);
   }
 
+  /** Use the camera of the other direction; if it fails, any other. */
+  async flip(): Promise<void> {
+    const facing = this.devices.value.facing === "user" ? "environment" : "user";
+    await this.ask("video", { ...WANTED.video, facingMode: { exact: facing } });
+  }
+
   chooseSpeaker(id: string): void {
     this.#set({ speaker: id });
   }
@@ -127,6 +138,7 @@ export class OwnDevices {
   release(kind: Kind): void {
     this.#asked[kind]++;
     this.#stop(kind);
+    if (kind === "video") this.#set({ facing: null });
     this.#changed(kind, null);
   }
 
@@ -167,7 +179,8 @@ export class OwnDevices {
       // unplugged, or taken away by the system; our own `stop` does not fire this event
       if (this.#tracks[kind] === track) void this.ask(kind);
     });
-    const { deviceId } = track.getSettings?.() ?? {};
+    const { deviceId, facingMode } = track.getSettings?.() ?? {};
+    if (kind === "video") this.#set({ facing: facingMode === "user" || facingMode === "environment" ? facingMode : null });
     if (deviceId) this.#set(kind === "audio" ? { microphone: deviceId } : { camera: deviceId });
     this.#changed(kind, track);
   }

@@ -21,7 +21,7 @@ import type { HandleStream, Transport } from "../wire/messages";
 import { type Sentence, sentence } from "../words/sentence";
 import type { TransformOptions } from "../worker/messages";
 import { encodingsOf } from "./layers";
-import { addresses, heard, LISTEN, relays, Silence } from "./reach";
+import { addresses, heard, isInside, LISTEN, relays, Silence } from "./reach";
 import { type Answer, layered, type Line, NOBODY, offer, readAnswer, SdpError, type TransportSide } from "./sdp";
 
 /** Seconds in which the server must be reached, and seconds in state `disconnected` that end the connection. */
@@ -457,9 +457,9 @@ export class MediaLink {
 
   /** Report that the server never answered. Some browsers cannot connect to a loopback address. */
   #unreached(): void {
-    const { address, port, tcp } = this.#server;
+    const { port, tcp } = this.#server;
     const all = addresses(this.#server).join(", ");
-    if (address !== null && /^127\.|^::1$/.test(address)) this.#fail(sentence("shell.media_no_answer_inside", { address }));
+    if (isInside(this.#server)) this.#fail(sentence("shell.media_no_answer_inside", { address: all }));
     else this.#fail(sentence(tcp === true ? "shell.media_no_answer" : "shell.media_no_answer_udp", { addresses: all, port }));
   }
 

@@ -18,6 +18,10 @@ const IP = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]{2,39}(?:\d{1,3}(?:\.\d{1,3}){3
 /** Return all addresses of the server; an empty list while they are unknown. */
 export const addresses = ({ address, others = [] }: Reached): string[] => (address === null ? [] : [address, ...others]);
 
+/** Return whether all addresses of the server are loopback addresses, none of which Firefox reaches. */
+export const isInside = (server: Reached): boolean =>
+  server.address !== null && addresses(server).every((address) => /^127\.|^::1$/.test(address));
+
 /** Return whether the server's port and addresses are safe to write in a session description. */
 export const isReachable = (server: Reached): boolean =>
   Number.isInteger(server.port) && addresses(server).every((address) => IP.test(address));

@@ -1,20 +1,15 @@
 /** Records what this page plays: all audio mixed, all video in a grid. The recording stays in this browser. */
-import { CommandError, sentence } from "../words/sentence";
 
 /** Pixels, and frames a second. */
 const WIDTH = 1280;
 const HEIGHT = 720;
 const RATE = 15;
-const TYPES = ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
 
 /** Return columns and rows of a grid of `count` videos of 16:9. */
 export function gridOf(count: number): readonly [number, number] {
   const columns = Math.max(1, Math.ceil(Math.sqrt(count)));
   return [columns, Math.max(1, Math.ceil(count / columns))];
 }
-
-export const canRecord = (): boolean =>
-  typeof MediaRecorder === "function" && TYPES.some((type) => MediaRecorder.isTypeSupported(type));
 
 /** One recording, from its construction to `stop`. */
 export class Recorder {
@@ -27,10 +22,8 @@ export class Recorder {
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #parts: Blob[] = [];
 
-  /** CommandError if this browser cannot record. */
-  constructor(context: AudioContext) {
-    const mimeType = TYPES.find((type) => canRecord() && MediaRecorder.isTypeSupported(type));
-    if (mimeType === undefined) throw new CommandError(sentence("media.no_recording"));
+  /** `mimeType`: a type that this browser can record. */
+  constructor(context: AudioContext, mimeType: string) {
     this.#context = context;
     this.#mix = context.createMediaStreamDestination();
     this.#canvas.width = WIDTH;

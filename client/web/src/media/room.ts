@@ -5,20 +5,26 @@
  * owners of streams survive it.
  */
 import { batch, computed, signal } from "@preact/signals";
-import type { MediaSide, RemoteStream } from "../app/mediaSide";
+import type { MediaSide, RemoteStream, StreamRate } from "../app/mediaSide";
 import type { InputOf } from "../session/events";
 import type { HandleStream } from "../wire/messages";
 import type { FromWorker, ToWorker } from "../worker/messages";
 import { CommandError, type Sentence, sentence } from "../words/sentence";
+import { CameraPath } from "./cameraPath";
+import { type Chime, Chimes } from "./chime";
 import { CAMERA, OwnDevices } from "./devices";
 import { LEVEL_TIME, Meters, SpeakerChooser } from "./levels";
 import { MediaLink, type OwnTrack } from "./link";
-import { received, Weakness } from "./network";
-import { canRecord, Recorder } from "./recorder";
+import { Listener, MutedVoice } from "./mutedVoice";
+import { Rates, received, Weakness } from "./network";
+import type { Recorder } from "./recorder";
+import { recordedType } from "./recordedType";
+import { testSpeaker } from "./tone";
 
 /** Seconds before another attempt at an unreachable media server. */
 export const RETRY = 1;
 const OWN = "own";
+const MUTED = "muted";
 const GESTURES = ["pointerdown", "keydown", "touchend"] as const;
 
 interface Remote {
@@ -29,13 +35,22 @@ interface Remote {
 }
 
 export class Media implements MediaSide {
-  readonly #capture = new OwnDevices((kind, track) => this.#captured(kind, track));
-  readonly #meters = new Meters<number | typeof OWN>();
+  readonly #capture = new OwnDevices((kind, track) => (kind === "video" ? this.#path.take(track) : this.#use(kind, track)));
+  readonly #meters = new Meters<number | typeof OWN | typeof MUTED>();
+  readonly #listener = new Listener();
+  readonly #mutedVoice = new MutedVoice();
+  readonly #path: CameraPath;
+  #noticing = false;
   readonly #chooser = new SpeakerChooser();
+  readonly #chimes = new Chimes();
   readonly #weakness = new Weakness();
+  readonly #rates = new Rates();
+  /** Our own streams, by the SSRCs of all their layers. */
+  readonly #own = new Map<number, number>();
   readonly #tracks = new Map<number, Remote>();
   readonly #whose = new Map<number, { readonly leaf: number; readonly stream: number }>();
   #weak: ReadonlySet<number> = new Set();
+  #volumes: ReadonlyMap<number, number> = new Map();
   #worker: Worker | null = null;
   #ownLeaf = -1;
   #link: MediaLink | null = null;
@@ -53,28 +68,38 @@ export class Media implements MediaSide {
   readonly preview = signal<MediaStream | null>(null);
   readonly screen = signal<MediaStream | null>(null);
   readonly ownLevel = signal(0);
+  readonly speaksMuted = signal(false);
   readonly mic = signal(false);
   readonly camera = signal(false);
+  readonly blurred;
   readonly remote = signal<readonly RemoteStream[]>([]);
   readonly levels = signal<ReadonlyMap<number, number>>(new Map());
   readonly speaker = signal<number | null>(null);
+  readonly rates = signal<readonly StreamRate[]>([]);
   readonly #recording = signal(false);
   readonly recording = computed(() => this.#recording.value);
   readonly trouble = signal<Sentence | null>(null);
   /** The media connection is lost, or cannot be made; null: it works, or was never requested. */
   readonly alarm = signal<{ readonly kind: string; readonly text: Sentence } | null>(null);
+  readonly busy = signal(false);
   readonly can = {
     share: typeof navigator.mediaDevices?.getDisplayMedia === "function",
     pip: document.pictureInPictureEnabled === true,
-    record: canRecord(),
+    record: recordedType() !== undefined,
     scan: typeof navigator.mediaDevices?.getUserMedia === "function",
   };
 
+  constructor(createBlurWorker: () => Worker) {
+    this.#path = new CameraPath(this.#capture, createBlurWorker, (track) => this.#use("video", track));
+    ({ blurred: this.blurred } = this.#path);
+  }
+
   // -- devices ---------------------------------------------------------------------------------------------
 
-  async begin(): Promise<void> {
+  async begin(on = { mic: true, camera: true }): Promise<void> {
     this.#watch();
-    await this.#capture.begin();
+    this.#muted = !on.mic;
+    await this.#capture.begin(on.camera);
   }
 
   end(): void {
@@ -92,17 +117,23 @@ export class Media implements MediaSide {
     for (const ssrc of [...this.#tracks.keys()]) this.#gone(ssrc);
     this.#whose.clear();
     this.#listed = [];
+    this.noticeMuted(false);
     this.#meters.close();
     batch(() => {
       this.#recording.value = false;
       this.ownLevel.value = 0;
       this.levels.value = new Map();
+      this.rates.value = [];
       this.speaker.value = this.trouble.value = this.alarm.value = null;
     });
   }
 
   async chooseCamera(id: string): Promise<void> {
     await this.#capture.choose("video", id);
+  }
+
+  async flipCamera(): Promise<void> {
+    await this.#capture.flip();
   }
 
   async chooseMicrophone(id: string): Promise<void> {
@@ -114,18 +145,50 @@ export class Media implements MediaSide {
     for (const { audio } of this.#tracks.values()) if (audio !== null) await this.#speak(audio);
   }
 
+  setVolumes(volumes: ReadonlyMap<number, number>): void {
+    this.#volumes = volumes;
+    for (const remote of this.#tracks.values()) this.#loudness(remote);
+  }
+
+  /** Play a stream as loud as the person wants to hear its member. */
+  #loudness({ ssrc, audio }: Remote): void {
+    if (audio !== null) audio.volume = this.#volumes.get(this.#whose.get(ssrc)?.leaf ?? -1) ?? 1;
+  }
+
+  async testSpeaker(): Promise<void> {
+    await testSpeaker(this.devices.value.speaker);
+  }
+
   /** Mute or unmute. When muted, just as many packets of the same size are sent, with silence. */
   toggleMic(): void {
     const track = this.#capture.track("audio");
     this.#muted = track !== null && !this.#muted;
     if (track === null) void this.#capture.ask("audio");
     else this.mic.value = track.enabled = !this.#muted;
+    this.#listen();
+  }
+
+  noticeMuted(on: boolean): void {
+    this.#noticing = on;
+    this.#listen();
+  }
+
+  /** Listen to the microphone while it is off, if the person wants to be told. */
+  #listen(): void {
+    const track = this.#capture.track("audio");
+    const stream = this.#listener.listen(this.#noticing && this.#muted ? track : null);
+    if (stream === undefined) return;
+    this.#meters.set(MUTED, stream);
+    this.#mutedVoice.reset();
+    this.speaksMuted.value = false;
   }
 
   async toggleCamera(): Promise<void> {
     if (this.#capture.track("video") === null) await this.#capture.ask("video");
-    else this.#capture.release("video");
+    else if (this.camera.value) this.#capture.release("video");
   }
+
+  readonly blurCamera = (on: boolean): void => this.#path.turn(on);
 
   async toggleShare(): Promise<void> {
     if (this.#share !== null) return this.#stopShare();
@@ -162,7 +225,7 @@ export class Media implements MediaSide {
     void this.#send(tracks.map((each) => ({ ...each, track: null })));
   }
 
-  #captured(kind: "audio" | "video", track: MediaStreamTrack | null): void {
+  #use(kind: "audio" | "video", track: MediaStreamTrack | null): void {
     batch(() => {
       if (kind === "video") {
         this.camera.value = track !== null;
@@ -172,6 +235,7 @@ export class Media implements MediaSide {
         this.mic.value = track !== null && !this.#muted;
         this.#sound = track === null ? null : new MediaStream([track]);
         this.#meters.set(OWN, this.#sound);
+        this.#listen();
       }
     });
     void this.#send([{ stream: kind === "audio" ? 0 : 1, kind, track }]);
@@ -253,7 +317,7 @@ export class Media implements MediaSide {
     try {
       const media = await link.open([
         { stream: 0, kind: "audio", track: this.#capture.track("audio") },
-        { stream: 1, kind: "video", track: this.#capture.track("video"), layers: CAMERA.layers },
+        { stream: 1, kind: "video", track: this.preview.value?.getTracks()[0] ?? null, layers: CAMERA.layers },
         ...this.#shared(),
       ]);
       if (link !== this.#link) return;
@@ -265,6 +329,8 @@ export class Media implements MediaSide {
   }
 
   #publish(media: InputOf<"Publish">): void {
+    for (const { ssrc, layers = [], stream } of media.streams)
+      for (const each of [ssrc, ...layers]) this.#own.set(each, stream);
     const message: ToWorker = { type: "publish", media };
     this.#worker?.postMessage(message);
   }
@@ -330,6 +396,7 @@ export class Media implements MediaSide {
       const whose = this.#whose.get(ssrc);
       if (whose === undefined) continue;
       all.push({ ssrc, ...whose, media, weak: this.#weak.has(ssrc) });
+      this.#loudness({ ssrc, media, audio });
       if (audio !== null && !before.has(ssrc)) this.#meters.set(ssrc, media);
     }
     this.remote.value = all;
@@ -360,8 +427,10 @@ export class Media implements MediaSide {
   #tick(): void {
     const heard = new Map<number, number>();
     let own = 0;
+    let muted: number | null = null;
     for (const [key, level] of this.#meters.levels()) {
       if (key === OWN) own = level;
+      else if (key === MUTED) muted = level;
       else {
         const whose = this.#whose.get(key);
         if (whose?.stream === 0) heard.set(whose.leaf, level);
@@ -370,6 +439,7 @@ export class Media implements MediaSide {
     const now = performance.now() / 1000;
     batch(() => {
       this.ownLevel.value = this.mic.value ? own : 0;
+      if (muted !== null) this.speaksMuted.value = this.#mutedVoice.hear(muted, now);
       if (this.#worker === null) return;
       this.speaker.value = this.#chooser.hear(heard, now);
       this.levels.value = new Map([...heard, [this.#ownLeaf, this.mic.value ? own : 0]]);
@@ -380,17 +450,27 @@ export class Media implements MediaSide {
   async #judge(): Promise<void> {
     const report = await this.#link?.stats().catch(() => null);
     if (!report) return;
+    this.rates.value = [...this.#rates.judge(report)].flatMap(([ssrc, rate]) => {
+      const [stream, whose] = [this.#own.get(ssrc), this.#whose.get(ssrc)];
+      const layers = 1 + (this.#listed.find((each) => each.ssrc === ssrc)?.layers ?? 0);
+      if (stream !== undefined) return [{ ...rate, ssrc, leaf: this.#ownLeaf, stream, layers }];
+      return whose === undefined ? [] : [{ ...rate, ssrc, ...whose, layers }];
+    });
     const weak = this.#weakness.judge(received(report));
     const same = weak.size === this.#weak.size && [...weak].every((ssrc) => this.#weak.has(ssrc));
     this.#weak = weak;
+    this.busy.value = this.#weakness.busy;
     if (!same) this.#tell();
   }
 
   // -- recording, and picture in picture -------------------------------------------------------------------
 
   async startRecording(): Promise<void> {
+    const type = recordedType();
+    if (type === undefined) throw new CommandError(sentence("media.no_recording"));
+    const { Recorder } = await import("./recorder");
     if (this.#recorder !== null) return;
-    this.#recorder = new Recorder(this.#meters.context);
+    this.#recorder = new Recorder(this.#meters.context, type);
     this.#meters.resume();
     this.#recording.value = true;
     this.#play();
@@ -412,5 +492,9 @@ export class Media implements MediaSide {
     } catch {
       throw new CommandError(sentence("media.no_pip"));
     }
+  }
+
+  chime(chime: Chime): void {
+    this.#chimes.play(chime);
   }
 }

@@ -69,6 +69,8 @@ export interface OwnState {
   readonly screen: boolean;
   readonly hand: boolean;
   readonly recording: boolean;
+  /** Our page ends, and we may come back. */
+  readonly away?: boolean;
 }
 
 /** A person's command. `handle` throws a CommandError if it cannot be done. */
@@ -208,6 +210,8 @@ export interface ShortCode {
   readonly words: readonly string[];
   readonly indices: readonly number[];
   readonly members: readonly Member[];
+  /** The leaf of the member that asked for the code; null if it is not here any more. */
+  readonly by: number | null;
 }
 
 export interface Comparison {
@@ -219,6 +223,24 @@ export interface Comparison {
   readonly news: boolean;
   readonly members: readonly Known[];
   readonly changes: readonly Sentence[];
+  readonly text: Sentence;
+}
+
+/** A member's answer to a short code; `same` is null before it. */
+export interface Answered {
+  readonly leaf: number;
+  readonly name: string;
+  readonly same: boolean | null;
+  /** It and this person said "same". */
+  readonly both: boolean;
+}
+
+/** All answers to the last short code, of `epoch`, that have come; `by`: as in `ShortCode`. */
+export interface CodeAnswers {
+  readonly type: "CodeAnswers";
+  readonly epoch: number;
+  readonly by: number | null;
+  readonly members: readonly Answered[];
   readonly text: Sentence;
 }
 
@@ -243,6 +265,7 @@ export type Event =
   | { readonly type: "Code"; readonly epoch: number; readonly digits: string }
   | ShortCode
   | Comparison
+  | CodeAnswers
   | { readonly type: "Said"; readonly leaf: number; readonly name: string; readonly text: string; readonly id: string }
   | {
       readonly type: "Image";

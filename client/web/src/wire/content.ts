@@ -118,6 +118,14 @@ export interface CodeReveal {
   readonly share: Bytes;
 }
 
+/** The sender's person says whether the code of that run is the same; `digest` is the run's V. */
+export interface CodeAnswer {
+  readonly type: "code_answer";
+  readonly sid: Bytes;
+  readonly digest: Bytes;
+  readonly same: boolean;
+}
+
 /** The state that the sender shows now: sent again at every change, and to newcomers. */
 export interface State {
   readonly type: "state";
@@ -126,6 +134,7 @@ export interface State {
   readonly screen: boolean;
   readonly hand: boolean;
   readonly recording: boolean;
+  readonly away: boolean;
 }
 
 /** One of six reactions, shown for a moment. */
@@ -165,7 +174,7 @@ export interface FileAgain {
   readonly pieces: number[];
 }
 
-export type AnyContent = Say | Image | Admitted | Announce | Leaving | Grant | Granted | Revoked | End | Move | ShortExhibit | MediaSecret | CodeOpen | CodeCommit | CodeReveal | State | Reaction | Page | File | FileAgain;
+export type AnyContent = Say | Image | Admitted | Announce | Leaving | Grant | Granted | Revoked | End | Move | ShortExhibit | MediaSecret | CodeOpen | CodeCommit | CodeReveal | CodeAnswer | State | Reaction | Page | File | FileAgain;
 
 export const schemas: Schemas = {
   Say: {"tag": "say", "fields": {"id": [["bytes", 16, 16]], "text": [["str", 1, 8000, null]]}},
@@ -184,7 +193,8 @@ export const schemas: Schemas = {
   CodeOpen: {"tag": "code_open", "fields": {"sid": [["bytes", 16, 16]], "epoch": [["int", 0, 4294967295]], "chain": [["bytes", 32, 32]], "leaves": [["list", ["int", 0, 4294967295], 2, 100]]}},
   CodeCommit: {"tag": "code_commit", "fields": {"sid": [["bytes", 16, 16]], "commitment": [["bytes", 32, 32]]}},
   CodeReveal: {"tag": "code_reveal", "fields": {"sid": [["bytes", 16, 16]], "digest": [["bytes", 32, 32]], "share": [["bytes", 32, 32]]}},
-  State: {"tag": "state", "fields": {"mic": [["bool"]], "camera": [["bool"]], "screen": [["bool"]], "hand": [["bool"]], "recording": [["bool"]]}},
+  CodeAnswer: {"tag": "code_answer", "fields": {"sid": [["bytes", 16, 16]], "digest": [["bytes", 32, 32]], "same": [["bool"]]}},
+  State: {"tag": "state", "fields": {"mic": [["bool"]], "camera": [["bool"]], "screen": [["bool"]], "hand": [["bool"]], "recording": [["bool"]], "away": [["bool"], false]}},
   Reaction: {"tag": "reaction", "fields": {"reaction": [["one of", ["applause", "heart", "laugh", "party", "surprise", "yes"]]]}},
   WeekKey: {"tag": null, "fields": {"week": [["int", 0, 4294967295]], "hash": [["bytes", 32, 32]]}},
   Page: {"tag": "page", "fields": {"hash": [["or null", ["bytes", 32, 32]], null], "keys": [["list", ["struct", "WeekKey"], 0, 2], []]}},
@@ -192,4 +202,4 @@ export const schemas: Schemas = {
   FileAgain: {"tag": "file_again", "fields": {"id": [["bytes", 16, 16]], "pieces": [["list", ["int", 0, 255], 1, 256]]}},
 };
 
-export const AnyContentNames = ["Say", "Image", "Admitted", "Announce", "Leaving", "Grant", "Granted", "Revoked", "End", "Move", "ShortExhibit", "MediaSecret", "CodeOpen", "CodeCommit", "CodeReveal", "State", "Reaction", "Page", "File", "FileAgain"];
+export const AnyContentNames = ["Say", "Image", "Admitted", "Announce", "Leaving", "Grant", "Granted", "Revoked", "End", "Move", "ShortExhibit", "MediaSecret", "CodeOpen", "CodeCommit", "CodeReveal", "CodeAnswer", "State", "Reaction", "Page", "File", "FileAgain"];

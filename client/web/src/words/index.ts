@@ -1,20 +1,25 @@
 /**
- * From sentences to words: English comes with the page, the other languages when somebody chooses one.
+ * From sentences to words: English comes with the page, in two files, and the other languages when somebody chooses one.
  *
  * `word` reads a signal: whatever view calls it is drawn anew when the language changes.
  */
 import { signal } from "@preact/signals";
 import type { Language } from "../app/model";
 import en from "./en";
+import type later from "./enLater";
 import errors from "./enErrors";
 import { NAMES, QUOTES, QUOTING } from "./quoting";
 import type { Arg, Sentence, Words } from "./sentence";
 
-/** All sentences in English. A sentence that another language lacks is shown in English. */
+/**
+ * The sentences in English. The sentences of sessions in a room come later. A sentence that another language
+ * lacks is shown in English.
+ */
 export const english = { ...errors, ...en, verbatim: "{text}" } satisfies Words;
 
 /** The keys of the page's own sentences, checked where they are written. */
-export type Key = Extract<keyof typeof english, string>;
+export type Key = Extract<keyof typeof english | keyof typeof later, string>;
+
 
 export const LANGUAGES: readonly (readonly [Language, string])[] = [
   ["en", "English"],
@@ -34,6 +39,19 @@ const load = {
   "zh-Hant": () => import("./zh-Hant"),
   "zh-Hans": () => import("./zh-Hans"),
 } as const;
+
+let complete = false;
+
+/** Load the rest of English, once; rejects if the server does not answer, and then another call tries again. */
+export async function loadEnglish(): Promise<void> {
+  if (complete) return;
+  Object.assign(english, (await import("./enLater")).default);
+  complete = true;
+  spoken.value = { ...spoken.peek() }; // for the views that wait for it
+}
+
+/** Load all languages, so that `speak` needs the server no more. Rejects if it does not answer. */
+export const loadLanguages = (): Promise<unknown> => Promise.all(Object.values(load).map((one) => one()));
 
 /** Has all views speak that language from now on. Rejects, and changes nothing, if its file can't be had. */
 export async function speak(language: Language): Promise<void> {
@@ -84,6 +102,9 @@ function quoted(arg: Arg, language: Language): Arg {
   return typeof arg === "string" ? name(arg) : Array.isArray(arg) ? arg.map(name) : arg;
 }
 
+/** Stands for a sentence until it has been loaded. */
+const WAITS = "\u2026";
+
 /** A sentence in a given language's words: what `word` does, for tests and for what isn't shown. */
 export function render(words: Words, language: Language, key: string, args: Readonly<Record<string, Arg>>): string {
   const text = (arg: Arg): string => {
@@ -104,7 +125,22 @@ export function render(words: Words, language: Language, key: string, args: Read
       return form === "capital" ? capital(text(arg)) : form === "clause" ? text(arg).replace(/[.。]$/, "") : text(arg);
     });
   const template = own(words, key) ?? own<string>(english, key);
-  return template === undefined ? key : fill(template);
+  if (template !== undefined) return fill(template);
+  if (complete) return key;
+  void loadEnglish().catch(() => undefined);
+  return WAITS;
+}
+
+/** The first sentence of a text, for a line, and the rest of it. A counted alarm has the line of the alarm. */
+export function headline(text: Sentence): { readonly line: string; readonly rest: string } {
+  const { language, words } = spoken.value;
+  const repeated = text.key === "room.repeated" ? text.args?.["alarm"] : undefined;
+  if (typeof repeated === "object" && repeated !== null && "key" in repeated) return { line: headline(repeated).line, rest: word(text) };
+  const template = own(words, text.key) ?? own<string>(english, text.key) ?? "{text}";
+  // `{what}` is a sentence of its own
+  const [, line = template, rest = ""] = /^(\{what\}|.*?(?:[.!?](?=\s|$)|[\u3002\uff01\uff1f]))\s*(.*)$/s.exec(template) ?? [];
+  const say = (part: string): string => render({ ...words, [text.key]: part }, language, text.key, text.args ?? {});
+  return { line: say(line), rest: rest === "" ? "" : say(rest) };
 }
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);

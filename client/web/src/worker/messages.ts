@@ -30,11 +30,29 @@ export interface JoinWish {
   readonly link: string;
   readonly name: string;
   readonly greeting: string;
+  /** Show our identity to the hosts. */
+  readonly showIdentity: boolean;
+}
+
+/** Come back to a meeting that this device keeps. */
+export interface ComebackWish {
+  readonly type: "comeBack";
+  readonly own: boolean;
+  readonly id: string;
+  /** As a host, open the meeting again: nobody is in it. */
+  readonly again: boolean;
 }
 
 export type ToWorker =
   | HostWish
   | JoinWish
+  | ComebackWish
+  /** The page ends: say that we are away, or leave. `sent`: its first number becomes 1 when that is under way. */
+  | { readonly type: "farewell"; readonly away: boolean; readonly sent: Int32Array | null }
+  /** Forget the meeting on this device, and keep nothing of it from now on. */
+  | { readonly type: "forget" }
+  /** The contact book on this device has changed: read it again. */
+  | { readonly type: "book" }
   /** `ask` numbers the command, from 1: `done`, or `refused` with a sentence, answers it. A wish has number 0. */
   | { readonly type: "command"; readonly ask: number; readonly command: Command }
   | { readonly type: "publish"; readonly media: InputOf<"Publish"> }
@@ -104,6 +122,7 @@ export type FromWorker =
       readonly locked: boolean;
       readonly servers: readonly string[];
       readonly mirrored: boolean;
+      readonly reports: boolean;
     }
   /** The server's answer to the `media` message with that ufrag: one for another ufrag belongs to an older link. */
   | { readonly type: "transport"; readonly transport: Transport; readonly ufrag: string }
@@ -116,6 +135,8 @@ export type FromWorker =
   | { readonly type: "announced"; readonly ssrc: number; readonly leaf: number; readonly stream: number }
   | { readonly type: "counts"; readonly counts: Counts }
   | { readonly type: "tree"; readonly view: TreeView }
+  /** A contact of that name is in the book on this device now; or it could not be kept. */
+  | { readonly type: "book"; readonly name: string; readonly kept: boolean }
   /** Ask a remote sender for a key frame, because a frame that later ones refer to was not opened. */
   | { readonly type: "wantKeyFrame"; readonly ssrc: number }
   /** Request a key frame of our own layer, because frames of it were not sent. */

@@ -7,17 +7,22 @@
 import { SnugCryptoError } from "../crypto/errors";
 import { Identity, Mode } from "../crypto/agreed/roomState";
 import { hex, same } from "../crypto/bytes";
+import type { MemberRecoveryData } from "../crypto/entry/memberRecovery";
+import type { KeptMeetings } from "../kept";
 import { type Endpoint, type Effect, type Event, type EventOf, type Input, type OwnStream } from "../session/events";
-import { OPTIONS, type PermissionMeans } from "../session/options";
+import type { Contacts } from "../session/entry/contacts";
+import { OPTIONS, type Options, type PermissionMeans } from "../session/options";
 import { Session } from "../session/kernel/session";
 import { PROTOCOL_VERSION } from "../wire/limits";
 import type { HandleStream, ServerMessage } from "../wire/messages";
 import { CommandError, type Sentence, sentence } from "../words/sentence";
 import { Connections } from "./doors";
-import type { FromWorker, HostWish, JoinWish, ToWorker, TreeView } from "./messages";
+import { Keeper } from "./keeper";
+import type { ComebackWish, FromWorker, HostWish, JoinWish, ToWorker, TreeView } from "./messages";
 import { type Transformer, Transforms } from "./transforms";
 
 export const TICK = 0.1;
+const AWAY = { mic: false, camera: false, screen: false, hand: false, recording: false, away: true };
 
 /** The interface of a shell to its environment. */
 export interface Around {
@@ -26,9 +31,11 @@ export interface Around {
   now(): number;
   /** Return sockets to a server. `own`: the participant's own machine serves the page. */
   connections(origin: string, own: boolean, events: ConstructorParameters<typeof Connections>[2]): Connections;
+  /** Return what this device keeps; null if it keeps nothing. */
+  kept(): Promise<KeptMeetings | null>;
 }
 
-type Wish = Extract<ToWorker, HostWish | JoinWish>;
+type Wish = Extract<ToWorker, HostWish | JoinWish | ComebackWish>;
 
 /** Runs one participant's session, from the wish to the end of the meeting. */
 export class Shell {
@@ -51,6 +58,12 @@ export class Shell {
   #announced = new Map<number, string>();
   #watching = false;
   #epoch = -1;
+  #keeper: Keeper | null = null;
+  /** The session's options: the contact book among them changes when the page changes it. */
+  readonly #options: { -readonly [K in keyof Options]: Options[K] } = { ...OPTIONS };
+  /** Effects that wait until the device has kept what they make necessary. */
+  #effects: Effect[] = [];
+  #waits = false;
 
   constructor(around: Around) {
     this.#around = around;
@@ -113,7 +126,17 @@ export class Shell {
     switch (message.type) {
       case "host":
       case "join":
+      case "comeBack":
         return await this.#begin(message);
+      case "farewell":
+        await this.#feed(message.away ? { type: "SetState", state: AWAY } : { type: "Leave" });
+        if (message.sent !== null) Atomics.store(message.sent, 0, 1);
+        return;
+      case "forget":
+        return await this.#keeper?.stop();
+      case "book":
+        this.#options.contacts = await this.#book();
+        return;
       case "command":
         return await this.#command(message.ask, message.command);
       case "publish":
@@ -138,10 +161,7 @@ export class Shell {
     const now = this.#around.now();
     let session: Session;
     try {
-      const options = wish.type === "host" ? { ...OPTIONS, reports: wish.reports, mirror: wish.mirror, permission: this.#means(wish) } : OPTIONS;
-      session = await (wish.type === "host"
-        ? Session.host({ ...wish, options, now })
-        : Session.join({ ...wish, options, now }));
+      session = await this.#made(wish, now);
     } catch (error) {
       if (!(error instanceof CommandError || error instanceof SnugCryptoError)) throw error;
       this.#wished = false; // another wish may succeed
@@ -156,6 +176,52 @@ export class Shell {
     this.#perform(session.start());
     this.#look(session);
     this.#timer = setInterval(() => void this.#tick().catch((error) => this.broken(error)), TICK * 1000);
+  }
+
+  async #made(wish: Wish, now: number): Promise<Session> {
+    const kept = await this.#around.kept();
+    this.#keeper = kept && new Keeper(kept, wish.type === "host");
+    const options = Object.assign(this.#options, { keep: kept !== null, contacts: await this.#book() });
+    switch (wish.type) {
+      case "host":
+        Object.assign(options, { reports: wish.reports, mirror: wish.mirror, permission: this.#means(wish) });
+        return Session.host({ ...wish, options, now });
+      case "join":
+        options.showIdentity = wish.showIdentity;
+        return Session.join({ ...wish, options, now });
+      case "comeBack": {
+        const data = await this.#keeper?.read(wish.id, now);
+        if (data == null) throw new CommandError(sentence("note.not_kept"));
+        const { invite, name, standing } = data.fields;
+        const { title, mode, origins } = standing.fields.policy;
+        const admission = mode === Mode.WAVE_IN ? "all" : "ask";
+        if (wish.again) return Session.host({ origin: invite.origin, servers: origins, name, title, admission, again: data, options, now });
+        return Session.comeBack(data, { options, now });
+      }
+    }
+  }
+
+  /** Return this device's contact book; null without one. Only a device that has one loads the code for it. */
+  async #book(): Promise<Contacts | null> {
+    const kept = await this.#around.kept();
+    try {
+      if (kept === null || (await kept.book()) === null) return null;
+      return await (await import("../keptBook")).readBook(kept);
+    } catch (error) {
+      console.warn(error); // the meeting goes on without it, and the page says why there is none
+      return null;
+    }
+  }
+
+  /** Write a contact into the book on the device. */
+  async #learn({ public: key, name, at, verified }: EventOf<"BookChanged">): Promise<void> {
+    const kept = await this.#around.kept();
+    if (kept === null) return;
+    const { changeBook } = await import("../keptBook");
+    await changeBook(kept, (book) => {
+      book?.learn(key, name, at, verified);
+      return book;
+    });
   }
 
   /** What opens the room, as the page has it: it forgets each token that the session takes. */
@@ -173,6 +239,7 @@ export class Shell {
   }
 
   async #command(ask: number, command: Input): Promise<void> {
+    if (command.type === "SetState") this.#keeper?.shows(command.state, this.#around.now());
     try {
       await this.#feed(command);
     } catch (error) {
@@ -227,6 +294,7 @@ export class Shell {
         locked: policy?.mode === Mode.LOCKED,
         servers: policy?.origins ?? [],
         mirrored: policy?.mirrored ?? false,
+        reports: policy?.reports ?? false,
       });
     }
     if (session.ended !== null && !this.#over) this.#end();
@@ -237,7 +305,7 @@ export class Shell {
     this.#over = true;
     this.#transforms.stop();
     clearInterval(this.#timer);
-    this.#connections?.close();
+    if (!this.#waits) this.#connections?.close();
   }
 
   async #tick(): Promise<void> {
@@ -251,14 +319,29 @@ export class Shell {
     this.#transforms.tick();
   }
 
+  /** Perform effects in order, and return the events among them. */
   #perform(effects: readonly Effect[]): readonly Event[] {
-    const told: Event[] = [];
-    for (const effect of effects) {
+    this.#effects.push(...effects);
+    this.#work();
+    return effects.flatMap((effect) => (effect.type === "Tell" ? [effect.event] : []));
+  }
+
+  #work(): void {
+    while (!this.#waits) {
+      const effect = this.#effects.shift();
+      if (effect === undefined) break;
       switch (effect.type) {
+        case "Keep":
+          this.#keep(effect.data);
+          break;
         case "Tell":
-          told.push(effect.event);
           this.#events.push(effect.event);
           if (effect.event.type === "Roster") this.#transforms.keysChanged();
+          if (effect.event.type === "BookChanged") {
+            const { name } = effect.event;
+            const told = (kept: boolean) => this.#post({ type: "book", name, kept });
+            void this.#learn(effect.event).then(() => told(true), () => told(false));
+          }
           break;
         case "Save":
           this.#post({ type: "save", what: effect.what, data: effect.data });
@@ -285,7 +368,18 @@ export class Shell {
       }
     }
     this.#flush();
-    return told;
+  }
+
+  /** Keep this on the device, and let the effects wait that follow. */
+  #keep(data: MemberRecoveryData | null): void {
+    const keeper = this.#keeper;
+    if (keeper === null) return;
+    this.#waits = true;
+    void keeper.keep(data, this.#around.now()).finally(() => {
+      this.#waits = false;
+      this.#work();
+      if (this.#over && !this.#waits) this.#connections?.close();
+    });
   }
 
   /** Post a message after the events that happened before it. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { Chat, KEPT_ALL_MAX, KEPT_MAX } from "../../../../client/web/src/app/chat";
+import type { Shrunk } from "../../../../client/web/src/app/shrink";
 import type { ChatLine } from "../../../../client/web/src/app/model";
 
 const FILE = 8 * 1024 * 1024;
@@ -9,11 +10,14 @@ const [make, free] = [URL.createObjectURL, URL.revokeObjectURL];
 let urls = new Set<string>();
 let chat: Chat;
 let asked: string[] = [];
+let toasts: string[] = [];
+let shrunk: Shrunk | null = null;
 
 describe("the chat", () => {
   beforeEach(() => {
     urls = new Set();
     asked = [];
+    toasts = [];
     let count = 0;
     URL.createObjectURL = () => {
       urls.add(`blob:${++count}`);
@@ -25,7 +29,8 @@ describe("the chat", () => {
         asked.push(type);
         return null;
       },
-      toast: () => undefined,
+      toast: ({ key }) => void toasts.push(key),
+      shrink: async () => shrunk,
       own: () => ({ leaf: 0, name: "Ada" }),
       inRoom: () => true,
       isShown: () => true,
@@ -94,13 +99,46 @@ describe("the chat", () => {
     }
   });
 
-  it("sends an image that others would not show as a file", async () => {
-    const png = (...sides: readonly [number, number]): File => {
-      const data = new DataView(new ArrayBuffer(60));
-      [0x89504e47, 0x0d0a1a0a, 13, 0x49484452, ...sides].forEach((word, at) => data.setUint32(4 * at, word));
-      return new File([data.buffer], "one.png", { type: "image/png" });
-    };
-    await chat.sendFiles([png(4096, 4096), png(4096, 4097)]);
-    assert.deepEqual(asked, ["SendImage", "SendFile"]);
+  describe("an image that is sent", () => {
+    const small = (exact: boolean): Shrunk => ({ data: new Uint8Array(9), mime: "image/webp", exact });
+    const photo = (size: number, type = "image/jpeg"): File => new File([new Uint8Array(size)], "photo.jpg", { type });
+
+    it("goes out as it was made smaller, and the original is offered", async () => {
+      shrunk = small(false);
+      await chat.sendFiles([photo(500_000), photo(10, "text/plain")]);
+      assert.deepEqual(asked, ["SendImage", "SendFile"]);
+      const [offer] = chat.offers.value;
+      assert.ok(offer?.shown);
+      await chat.answerOffer(offer, true);
+      assert.deepEqual([asked.at(-1), asked.length, chat.offers.value], ["SendFile", 3, []]);
+    });
+
+    it("goes out alone where it is exact, or where the original is too large for a file", async () => {
+      shrunk = small(true);
+      await chat.sendFiles([photo(500)]);
+      shrunk = small(false);
+      await chat.sendFiles([photo(FILE + 1)]);
+      assert.deepEqual([asked, chat.offers.value, toasts], [["SendImage", "SendImage"], [], []]);
+    });
+
+    it("is offered as a file where it is none, and goes out only then", async () => {
+      shrunk = null;
+      await chat.sendFiles([photo(500_000)]);
+      const [offer] = chat.offers.value;
+      assert.deepEqual([asked, offer?.shown], [[], false]);
+      assert.ok(offer);
+      await chat.answerOffer(offer, false);
+      assert.deepEqual([asked, chat.offers.value], [[], []]);
+      await chat.sendFiles([photo(FILE + 1)]);
+      assert.deepEqual([asked, chat.offers.value, toasts], [[], [], ["meet.chat_too_large"]]);
+    });
+
+    it("is offered no more in another meeting, nor are many", async () => {
+      shrunk = small(false);
+      await chat.sendFiles(Array.from({ length: 6 }, () => photo(500)));
+      assert.equal(chat.offers.value.length, 4);
+      chat.clear();
+      assert.deepEqual(chat.offers.value, []);
+    });
   });
 });

@@ -39,11 +39,14 @@ const LEAST: readonly (readonly [string, readonly string[], number])[] = [
   ["on-brass", ["brass-fill", "brass-hover"], 4.5],
   ["alarm-text", ["alarm-surface"], 7],
   ["alarm", [...SURFACES, "alarm-surface"], 4.5],
+  ["amber-text", ["amber-surface"], 7],
+  ["amber", [...SURFACES, "amber-surface"], 4.5],
   ["tile-text", ["tile"], 7],
   // what is no text: edges of what can be pressed
   ["edge", ["back", "surface", "raised"], 3],
   ["brass-fill", ["back", "surface", "raised"], 3],
   ["alarm-line", ["back", "surface", "alarm-surface"], 3],
+  ["amber-line", ["back", "surface", "amber-surface"], 3],
 ];
 
 test("every colour stands out from what it stands on, in both themes", () => {

@@ -12,14 +12,32 @@ const counted = (count: number): Event => ({
   text: sentence("status.evidence", { count, of: 3, origin: "https://a.example", proof: sentence("dropped.proof") }),
 });
 
-test("the members' evidence is offered beside the alarm of the drop, with the last count", () => {
+test("the members' evidence is offered in the line of the drop, with the last count", () => {
   const noted: unknown[] = [];
   const chat = { note: (text: unknown) => noted.push(text) } as unknown as Chat;
   const meeting = new Meeting({ chat, toast: (text) => noted.push(text), listInvites: () => undefined });
   meeting.told({ type: "Alarm", kind: "dropped", text: sentence("alarm.dropped") });
   meeting.told(counted(2));
   meeting.told(counted(3));
-  const shown = meeting.alarms.value.map(({ kind, text }) => [kind, text.args?.["count"]]);
-  assert.deepEqual(shown, [["dropped", undefined], ["evidence", 3]]);
-  assert.deepEqual([meeting.banner.value, noted], [null, []]);
+  const shown = meeting.incidents.value.map(({ kind, rule, text }) => [kind, rule.action, text.args?.["count"]]);
+  assert.deepEqual(shown, [["evidence", "evidence", 3]]);
+  assert.deepEqual(noted, []);
+});
+
+test("a code opens with its answers, which go with it, and another member's doubt ends no run", () => {
+  const chat = { note: () => undefined } as unknown as Chat;
+  const meeting = new Meeting({ chat, toast: () => undefined, listInvites: () => undefined });
+  const short = (by: number): Event => ({ type: "ShortCode", epoch: 3, emoji: [], words: [], indices: [], members: [], by });
+  const text = sentence("compared.answers", { same: 1, of: 1 });
+  meeting.told({ type: "Code", epoch: 3, digits: "1".repeat(40) });
+  meeting.told({ type: "Status", kind: "comparing", text: sentence("status.comparing") });
+  meeting.told({ type: "Alarm", kind: "code_disputed", text: sentence("alarm.code_disputed", { name: "Bo" }) });
+  assert.equal(meeting.code.value?.running, true);
+  meeting.told(short(1));
+  meeting.told({ type: "CodeAnswers", epoch: 3, by: 1, members: [{ leaf: 1, name: "Bo", same: true, both: false }], text });
+  assert.deepEqual([meeting.code.value?.running, meeting.code.value?.answers?.members[0]?.same], [false, true]);
+  meeting.told({ type: "Code", epoch: 4, digits: "2".repeat(40) });
+  assert.deepEqual([meeting.code.value?.short, meeting.code.value?.answers?.epoch], [null, 3], "an answer outlives the words");
+  meeting.told(short(2));
+  assert.equal(meeting.code.value?.answers, null);
 });

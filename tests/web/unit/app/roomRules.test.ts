@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { signal } from "@preact/signals";
 import type { Model, Person, Tile } from "../../../../client/web/src/app/model";
-import { groups } from "../../../../client/web/src/app/views/room/admission";
+import { groups } from "../../../../client/web/src/app/views/room/digits";
 import { hear, news } from "../../../../client/web/src/app/views/room/announce";
 import { actOf, KEYS, type Pressed } from "../../../../client/web/src/app/views/room/keys";
 import { largeTile, type Wish, weigh } from "../../../../client/web/src/app/views/room/large";
@@ -11,7 +11,7 @@ import { initials, tint } from "../../../../client/web/src/app/views/room/monogr
 
 const tile = (leaf: number, over: Partial<Tile> = {}): Tile => ({
   id: `${leaf} camera`, leaf, kind: "camera", name: `N${leaf}`, self: leaf === 0, picture: null, pictureState: "live",
-  soundState: "live", mic: true, hand: null, recording: false, weakNetwork: false, ...over,
+  soundState: "live", mic: true, hand: null, recording: false, away: false, weakNetwork: false, ...over,
 });
 const screen = (leaf: number, over: Partial<Tile> = {}): Tile => tile(leaf, { id: `${leaf} screen`, kind: "screen", ...over });
 const wish = (over: Partial<Wish> = {}): Wish => ({ pinned: null, layout: "grid", speaker: null, lastSpeaker: null, ...over });
@@ -115,7 +115,7 @@ it("digits stand in groups of five, whatever spaces they came with", () => {
 describe("what is read out", () => {
   const person = (leaf: number, over: Partial<Person> = {}): Person => ({
     leaf, name: ["Ada", "Bo", "Cem"][leaf] ?? "?", host: false, self: leaf === 0, mic: true, camera: true, sharing: false, hand: null,
-    recording: false, since: 0, admittedBy: null, invite: null, standing: "none", contact: null, newSinceCompared: null, page: null,
+    recording: false, away: false, since: 0, admittedBy: null, invite: null, standing: "none", contact: null, newSinceCompared: null, compared: false, page: null,
     ...over,
   });
   const knock = (number: number) => ({
@@ -132,7 +132,8 @@ describe("what is read out", () => {
       chat: signal([text("a", 1)] as Model["chat"]["value"]),
       people: signal([person(0), person(1)] as Model["people"]["value"]),
       panel: signal("none" as Model["panel"]["value"]),
-    }) as unknown as Model & { [K in "knocks" | "reactions" | "chat" | "people"]: { value: Model[K]["value"] } };
+      code: signal(null as Model["code"]["value"]),
+    }) as unknown as Model & { [K in "knocks" | "reactions" | "chat" | "people" | "code"]: { value: Model[K]["value"] } };
   const after = (change: (model: ReturnType<typeof make>) => void): string[] => {
     const model = make();
     const before = hear(model);
@@ -169,5 +170,14 @@ describe("what is read out", () => {
       }),
       [],
     );
+  });
+
+  it("is who has asked for a code, unless it is oneself", () => {
+    const asks = (by: number | null) => (model: ReturnType<typeof make>) => {
+      const short = { type: "ShortCode" as const, epoch: 1, emoji: [], words: [], indices: [], members: [], by };
+      model.code.value = { epoch: 1, digits: "", short, answers: null, comparison: null, running: false };
+    };
+    assert.deepEqual(after(asks(1)), ["Bo is comparing codes: read these to each other."]);
+    assert.deepEqual([after(asks(0)), after(asks(null))], [[], []]);
   });
 });

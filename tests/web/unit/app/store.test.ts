@@ -10,7 +10,6 @@ import { type Sentence, sentence, verbatim } from "../../../../client/web/src/wo
 
 const ORIGIN = "http://127.0.0.1:8080";
 const SECRET = "A".repeat(21) + "A".repeat(40);
-
 // Node 20 has none
 if (!("navigator" in globalThis)) Object.defineProperty(globalThis, "navigator", { value: { languages: ["en"] } });
 
@@ -52,19 +51,20 @@ function fakeMedia() {
   const done = async (): Promise<void> => undefined;
   const alarm = signal<{ readonly kind: string; readonly text: Sentence } | null>(null);
   const none = { cameras: [], microphones: [], speakers: [], camera: null, microphone: null, speaker: null } as const;
+  const busy = signal(false);
   const remote = signal<readonly RemoteStream[]>([]);
   const speaker = signal<number | null>(null);
   const media: MediaSide = {
-    devices: signal({ ...none, cameraTrouble: null, microphoneTrouble: null }),
+    devices: signal({ ...none, facing: null, cameraTrouble: null, microphoneTrouble: null }),
     preview: signal(null), screen: signal(null), ownLevel: signal(0), mic: signal(true), camera: signal(true),
     remote, levels: signal(new Map()), speaker, recording: signal(false),
-    trouble: signal(null), alarm, can: { share: true, pip: true, record: true, scan: false },
+    trouble: signal(null), alarm, busy, can: { share: true, pip: true, record: true, scan: false },
     begin: async () => void did.push("begin"), end: () => void did.push("end"),
-    chooseCamera: done, chooseMicrophone: done, chooseSpeaker: done, toggleMic: () => undefined, toggleCamera: done,
+    chooseCamera: done, flipCamera: done, chooseMicrophone: done, chooseSpeaker: done, setVolumes: () => undefined, noticeMuted: () => undefined, speaksMuted: signal(false), blurCamera: () => undefined, blurred: signal("note"), rates: signal([]), testSpeaker: done, toggleMic: () => undefined, toggleCamera: done,
     toggleShare: done, enter: () => void did.push("enter"), hear: () => undefined, startRecording: done,
-    stopRecording: async () => null, pictureInPicture: done,
+    stopRecording: async () => null, pictureInPicture: done, chime: (kind) => void did.push(`chime ${kind}`),
   };
-  return { media, alarm, did, remote, speaker };
+  return { media, alarm, busy, did, remote, speaker };
 }
 
 const ADA = { leaf: 0, name: "Ada", host: true };
@@ -121,6 +121,7 @@ describe("the store", () => {
       { origin: ORIGIN, pageOrigin: ORIGIN, own: false, hash: null, lecture: false, peers: [] },
       {
         media: side.media,
+        meetings: null,
         createWorker: () => {
           workers.push(new FakeWorker());
           return worker() as unknown as Worker;
@@ -137,11 +138,11 @@ describe("the store", () => {
     store.do.enter();
     await turn();
     worker().tell({ type: "done", ask: 0 });
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Garden", locked: false, servers: [], mirrored: false });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Garden", locked: false, servers: [], mirrored: false, reports: false });
     worker().events(roster());
     return worker();
   }
-  const banner = (): string | undefined => store.banner.value?.key;
+  const lines = (): string[] => store.incidents.value.map(({ text }) => text.key);
   const notes = (): string[] => store.chat.value.flatMap((line) => (line.kind === "note" ? [line.text.key] : []));
 
   it("opens one room, however often the button is pressed before it stands", async () => {
@@ -154,7 +155,7 @@ describe("the store", () => {
     await turn();
     assert.equal(workers.length, 1);
     assert.equal(store.opening.value, true);
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [], mirrored: false });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [], mirrored: false, reports: false });
     assert.deepEqual([store.opening.value, store.place.value], [false, "room"]);
   });
 
@@ -174,7 +175,7 @@ describe("the store", () => {
     assert.ok(wish?.type === "host");
     assert.deepEqual([wish.password, wish.tokens], ["correct hors", []]);
     worker().tell({ type: "done", ask: 0 });
-    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [], mirrored: false });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false, servers: [], mirrored: false, reports: false });
     worker().events({ type: "Ended", reason: "unopened", text: sentence("unopened.password") });
     assert.deepEqual(
       [store.place.value, store.opening.value, store.ended.value, store.permissionForm.trouble.value?.key],
@@ -340,7 +341,8 @@ describe("the store", () => {
 
   it("waits with a picture that comes too soon, and shows none that was refused", async () => {
     const tab = await open();
-    const picture = (): File => new File([new Uint8Array(9)], "a.png", { type: "image/png" });
+    const dot = Uint8Array.from("GIF89a\x01\0\x01\0\0\0\0", (letter) => letter.charCodeAt(0));
+    const picture = (): File => new File([dot], "a.gif", { type: "image/gif" });
     const sent = (): number => tab.commands().filter(({ type }) => type === "SendImage").length;
     const until = async (count: number): Promise<void> => {
       for (let i = 0; i < 100 && sent() < count; i++) await new Promise((done) => setTimeout(done, 20));
@@ -374,25 +376,27 @@ describe("the store", () => {
   it("says that the server is away for as long as it is", async () => {
     const tab = await open();
     tab.events({ type: "Status", kind: "away", text: sentence("status.away", { why: "gone" }) });
-    assert.equal(banner(), "status.away");
+    assert.deepEqual(lines(), ["status.away"]);
     tab.events({ type: "Status", kind: "back", text: sentence("status.back") });
-    assert.equal(banner(), undefined);
-    tab.events({ type: "Alarm", kind: "rejoining", text: sentence("alarm.rejoining") });
-    assert.equal(banner(), "alarm.rejoining");
-    tab.events(roster({ added: [ADA], rejoined: true, by: 0 }));
-    assert.equal(banner(), undefined);
+    assert.deepEqual(lines(), []);
   });
 
   it("tells of a lost media connection once, however often it is tried", async () => {
     await open();
     for (let i = 0; i < 5; i++)
       side.alarm.value = { kind: "media_unreachable", text: sentence("alarm.media_unreachable", { why: String(i) }) };
-    assert.equal(store.alarms.value.length, 1);
-    assert.equal(banner(), "alarm.media_unreachable");
+    assert.deepEqual(lines(), ["alarm.media_unreachable"]);
     side.alarm.value = null;
-    assert.equal(banner(), undefined);
-    side.alarm.value = { kind: "media_unreachable", text: sentence("alarm.media_unreachable", { why: "again" }) };
-    assert.equal(store.alarms.value.length, 2);
+    assert.deepEqual(lines(), []);
+    assert.deepEqual(store.pastIncidents.value.map(({ count }) => count), [1]);
+  });
+
+  it("says that the computer is busy for as long as it is", async () => {
+    await open();
+    side.busy.value = true;
+    assert.deepEqual(store.incidents.value.map(({ severity, kind }) => [severity, kind]), [["calm", "busy"]]);
+    side.busy.value = false;
+    assert.deepEqual(lines(), []);
   });
 
   it("takes nothing of a meeting over into the next", async () => {
@@ -416,12 +420,12 @@ describe("the store", () => {
     const next = await open();
     assert.notEqual(next, tab);
     assert.deepEqual(
-      [store.chat, store.knocks, store.alarms, store.invites, store.reactions, store.tree].map(({ value }) => value.length),
+      [store.chat, store.knocks, store.incidents, store.invites, store.reactions, store.tree].map(({ value }) => value.length),
       [0, 0, 0, 0, 0, 0],
     );
     assert.deepEqual(
-      [store.unread.value, store.code.value, store.banner.value, store.hand.value, store.panel.value, store.ended.value],
-      [0, null, null, false, "none", null],
+      [store.unread.value, store.code.value, store.pastIncidents.value.length, store.hand.value, store.panel.value, store.ended.value],
+      [0, null, 0, false, "none", null],
     );
     assert.deepEqual(store.people.value.map(({ name }) => name), ["Ada"]);
   });

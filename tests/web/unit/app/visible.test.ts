@@ -20,6 +20,7 @@ function room(others: number) {
   const seen = {
     people: signal<readonly Person[]>(people(others)), remote: signal<readonly RemoteStream[]>(streams(...leaves(others))),
     pinned: signal<string | null>(null), onlySpeaker: signal(false), spoke: signal<number | null>(null),
+    dataSaver: signal(false),
   };
   return { seen, visible: new Visible(seen) };
 }
@@ -68,6 +69,17 @@ test("whoever speaks changes nothing that the server is told", () => {
   seen.spoke.value = 20;
   assert.deepEqual(cameras(visible.request.value.ssrcs), [20], "but where that was chosen");
   assert.deepEqual(visible.request.value.maxLayers, [[201, 2]]);
+});
+
+test("who saves data is sent each video one size smaller, and all sound", () => {
+  const { seen, visible } = room(3);
+  visible.measured({ each: 200, large: { id: "2 camera", height: 800 }, voice: null });
+  const { ssrcs } = visible.request.value;
+  seen.dataSaver.value = true;
+  assert.deepEqual(visible.request.value, { ssrcs, maxLayers: [[11, 0], [21, 1], [31, 0]] });
+  assert.deepEqual([...visible.useful.value], [[11, 1], [21, 2], [31, 1]], "the tiles would have room for more");
+  visible.measured({ each: 100, large: null, voice: null });
+  assert.deepEqual(visible.request.value.maxLayers, [[11, 0], [21, 0], [31, 0]], "there is nothing below the smallest");
 });
 
 test("a pinned member is subscribed to from every page", () => {

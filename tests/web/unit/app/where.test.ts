@@ -1,9 +1,11 @@
 /** A page that was opened under another origin than its server's says so: the operator's most common mistake. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { signal } from "@preact/signals";
 import type { Where } from "../../../../client/web/src/app/model";
 import { PreJoin } from "../../../../client/web/src/app/preJoin";
-import { misnamed } from "../../../../client/web/src/app/where";
+import { learnHash, misnamed } from "../../../../client/web/src/app/where";
 import { sentence } from "../../../../client/web/src/words/sentence";
 
 const OPENED = "https://meet.example";
@@ -37,4 +39,53 @@ test("a link to the page's own address tells the cause, and one to another serve
   assert.deepEqual(form.linkTrouble.value, told);
   assert.equal(form.follow(link("https://elsewhere.example"), at({})), false);
   assert.equal(form.linkTrouble.value?.key, "note.other_server");
+});
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** A server with these files; each request's cache mode, by name. */
+function serving(files: Readonly<Record<string, string>>, manifest: readonly string[] = Object.keys(files)) {
+  const asked = new Map<string, string>();
+  const answer = (text: string | undefined): Response => new Response(text ?? "", { status: text === undefined ? 404 : 200 });
+  const serve = async (name: string, { cache = "default" }: RequestInit = {}): Promise<Response> => {
+    if (name === "manifest.json") return Response.json({ files: Object.fromEntries(manifest.map((each) => [each, ""])) });
+    const file = name === "./" ? "index.html" : name;
+    asked.set(file, cache);
+    return answer(files[file]);
+  };
+  globalThis.fetch = serve as typeof fetch;
+  return asked;
+}
+
+const FILES = { "de-ABCD2345.js": "de", "icon.svg": "icon", "index.html": "index", "main.js": "main", "worker.js": "worker" };
+
+test("the hash is over all files, and those that run are taken as they were loaded", async () => {
+  const before = globalThis.fetch;
+  try {
+    const where = signal(at({}));
+    const expected = sha256(Object.entries(FILES).map(([name, text]) => `${sha256(text)} ${name}\n`).join(""));
+    const inMeeting = serving(FILES, ["worker.js", "main.js", "index.html", "icon.svg", "de-ABCD2345.js"]);
+    await learnHash(where, true);
+    assert.equal(where.value.hash, expected);
+    const fromCache = { "de-ABCD2345.js": "force-cache", "index.html": "force-cache", "main.js": "force-cache" };
+    assert.deepEqual(Object.fromEntries(inMeeting), { ...fromCache, "icon.svg": "default", "worker.js": "force-cache" });
+    // no worker runs yet, and the cache may have one of an earlier visit
+    const outside = serving(FILES);
+    await learnHash(signal(at({})), false);
+    assert.deepEqual(Object.fromEntries(outside), { ...fromCache, "icon.svg": "default", "worker.js": "default" });
+  } finally {
+    globalThis.fetch = before;
+  }
+});
+
+test("a server that hands over less than its manifest lists has no hash", async () => {
+  const before = globalThis.fetch;
+  try {
+    const where = signal(at({}));
+    serving(FILES, [...Object.keys(FILES), "zh-Hans-ABCD2345.js"]);
+    await assert.rejects(learnHash(where, true), /zh-Hans/);
+    assert.equal(where.value.hash, null);
+  } finally {
+    globalThis.fetch = before;
+  }
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { duration, languageFor, listed, number, render, size, speak, speaking, whole, word } from "../../../../client/web/src/words/index";
+import { duration, languageFor, listed, loadEnglish, number, render, size, speak, speaking, whole, word } from "../../../../client/web/src/words/index";
 import { sentence, verbatim } from "../../../../client/web/src/words/sentence";
 
 const words = {
@@ -97,7 +97,8 @@ test("lengths of time and sizes are told in whole words", () => {
   assert.equal(size(8_388_608), "8.4 MB");
 });
 
-test("the page names its buttons where the terminal names commands", () => {
+test("the page names its buttons where the terminal names commands", async () => {
+  await loadEnglish();
   assert.equal(
     word(sentence("compared.since.new", { changes: ["Eve came in"], names: ["Eve"] })),
     "Since you compared codes: Eve came in. You have not compared codes with “Eve”: compare again under Code.",

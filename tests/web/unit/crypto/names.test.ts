@@ -4,7 +4,7 @@ import { isAssigned } from "../../../../client/web/src/crypto/agreed/unicode14";
 import { hex, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { ValidationError } from "../../../../client/web/src/crypto/errors";
 import { H } from "../../../../client/web/src/crypto/kdf";
-import { caseFold, checkName, lookAlike, normalized, shows, skeletons, standsAround } from "../../../../client/web/src/crypto/agreed/names";
+import { caseFold, checkName, loadLookAlikes, lookAlike, normalized, shows, skeletons, standsAround } from "../../../../client/web/src/crypto/agreed/names";
 import { given } from "./given";
 
 interface Vectors {
@@ -36,14 +36,16 @@ test(`names: ${vectors.names.length} verdicts`, () => {
   for (const [name, expected] of vectors.names) assert.equal(verdict(name), expected, JSON.stringify(name));
 });
 
-test("names: the same pairs look alike, and no others", () => {
+test("names: the same pairs look alike, and no others", async () => {
+  await loadLookAlikes();
   const { looks } = vectors;
   const found = looks.flatMap((one, i) => looks.slice(i + 1).flatMap((other) => (lookAlike(one, other) ? [[one, other]] : [])));
   assert.deepEqual(found, vectors.alike);
   assert.ok(found.length > 50);
 });
 
-test(`names: ${vectors.skeletons.length} skeletons`, () => {
+test(`names: ${vectors.skeletons.length} skeletons`, async () => {
+  await loadLookAlikes();
   for (const [name, ...expected] of vectors.skeletons) assert.deepEqual(skeletons(name), expected, JSON.stringify(name));
 });
 
@@ -55,7 +57,8 @@ function properties(char: string): string {
   return [flags.map(Number).join(""), ...forms, caseFold(char), ...skeletons(char)].join("\t");
 }
 
-test(`names: all that is known of the characters, ${vectors.properties.length} blocks`, () => {
+test(`names: all that is known of the characters, ${vectors.properties.length} blocks`, async () => {
+  await loadLookAlikes();
   const wrong = vectors.properties.filter(([first, digest]) => {
     const lines = Array.from({ length: vectors.block }, (_, i) => properties(String.fromCodePoint(first + i)));
     return hex(H(utf8(lines.join("\n")))).slice(0, 16) !== digest;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HOLD, levelOf, PATIENCE, SpeakerChooser } from "../../../../client/web/src/media/levels";
-import { type Received, WELL, Weakness } from "../../../../client/web/src/media/network";
 import { gridOf } from "../../../../client/web/src/media/recorder";
 import { troubleOf } from "../../../../client/web/src/media/devices";
 
@@ -61,25 +60,6 @@ test("levels go from silence to full scale", () => {
   const quiet = levelOf(new Float32Array(100).fill(0.01));
   const loud = levelOf(new Float32Array(100).fill(0.1));
   assert.ok(quiet > 0.3 && quiet < 0.5 && loud > 0.7 && loud < 0.9, `${quiet} ${loud}`);
-});
-
-const second = (ssrc: number, n: number, change: Partial<Received> = {}): Received => ({
-  ssrc, packetsReceived: 50 * n, packetsLost: 0, jitter: 0.01, freezes: 0, ...change,
-});
-
-test("a stream is weak while it loses much, and a little longer", () => {
-  const weakness = new Weakness();
-  assert.deepEqual([...weakness.judge([second(1, 1), second(2, 1)])], []);
-  assert.deepEqual([...weakness.judge([second(1, 2, { packetsLost: 20 }), second(2, 2)])], [1]);
-  for (let n = 3; n < 2 + WELL; n++) assert.deepEqual([...weakness.judge([second(1, n, { packetsLost: 20 }), second(2, n)])], [1]);
-  assert.deepEqual([...weakness.judge([second(1, 9, { packetsLost: 20 }), second(2, 9)])], []);
-  assert.deepEqual([...weakness.judge([second(1, 10, { packetsLost: 20, jitter: 0.3 }), second(2, 10, { freezes: 1 })])].sort(), [1, 2]);
-  assert.deepEqual([...weakness.judge([])], []);
-});
-
-test("a stream that rests is not weak", () => {
-  const weakness = new Weakness();
-  for (let n = 0; n < 5; n++) assert.deepEqual([...weakness.judge([second(1, 1, { jitter: 0.3, packetsLost: 2 })])], []);
 });
 
 test("a recording's grid has room for all, and not much more", () => {

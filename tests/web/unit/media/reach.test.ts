@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addresses, candidates, heard, isReachable, QUIET, relays, Silence } from "../../../../client/web/src/media/reach";
+import { addresses, candidates, heard, isInside, isReachable, QUIET, relays, Silence } from "../../../../client/web/src/media/reach";
 
 const SERVER = { address: "192.0.2.7", port: 3478, others: ["2001:db8::7", "198.51.100.7"], tcp: true };
 
@@ -36,6 +36,14 @@ test("only addresses and ports are reachable", () => {
   assert.ok(!isReachable({ ...SERVER, port: 1.5 }));
   assert.ok(!isReachable({ ...SERVER, address: "meet.example" }));
   assert.ok(!isReachable({ ...SERVER, others: [...SERVER.others, "x y"] }));
+});
+
+test("a server is inside this machine if none of its addresses is outside", () => {
+  assert.ok(isInside({ address: "127.0.0.1", port: 1 }));
+  assert.ok(isInside({ address: "::1", port: 1, others: ["127.0.0.1"] }));
+  assert.ok(!isInside({ address: "127.0.0.1", port: 1, others: ["192.168.1.5"] }));
+  assert.ok(!isInside({ address: "::1f", port: 1 }));
+  assert.ok(!isInside({ address: null, port: 1 }));
 });
 
 test("a relay is told as the browser wants it", () => {

@@ -3,11 +3,12 @@ import { test } from "node:test";
 import { hex } from "../../../../client/web/src/crypto/bytes";
 import { CommandError } from "../../../../client/web/src/words/sentence";
 import type { Room } from "../../../../client/web/src/session/kernel/ports";
+import { Answers, EVERY, TAKEN_BACK_MAX } from "../../../../client/web/src/session/features/answers";
 import { Comparing, PHASE } from "../../../../client/web/src/session/features/comparing";
 import { worded, World } from "./rooms";
 
 const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
-const features = (room: Room, now: number): Comparing[] => [new Comparing(room, now)];
+const features = (room: Room, now: number): (Comparing | Answers)[] => [new Comparing(room, now), new Answers(room)];
 const three = (): Promise<World> => World.of(THREE, features);
 
 const refused = async (act: () => Promise<void> | void): Promise<string> => {
@@ -34,7 +35,7 @@ test("all are shown the same code, and told what changes once they have compared
     codes[0]?.[0]?.members.map(({ name }) => name),
     ["Ada", "Bo", "Cem"],
   );
-  bo.feature(Comparing).compared(true, null, world.now);
+  await bo.act(bo.feature(Comparing).compared(true, null, world.now));
   assert.equal(
     worded(bo.events("Comparison").at(-1)!.text),
     "Since you compared codes, nobody has come in or left.",
@@ -147,7 +148,7 @@ test("a comparison that is not possible is refused with a sentence", async () =>
     await refused(() => comparing.compared(true, "99999 99999", alone.now)),
     /no recent code begins/,
   );
-  comparing.compared(true, "12345 67890", alone.now);
+  await comparing.compared(true, "12345 67890", alone.now);
   assert.equal(ada.events("Comparison").at(-1)?.how, "digits");
   comparing.compared(false, "", alone.now);
   assert.equal(ada.alarms("code_different").length, 1);
@@ -163,4 +164,35 @@ test("digits of an epoch in which somebody has just come in must be named", asyn
   await world.run(11);
   comparing.compared(true, "", world.now);
   assert.equal(ada.events("Comparison").at(-1)?.same, true);
+});
+
+test("answers are those of their senders to this code, and both have to say the same for a tick", async () => {
+  const world = await three();
+  const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
+  await cem.act(cem.feature(Comparing).compare(world.now));
+  assert.deepEqual(world.rooms.map((room) => room.events("ShortCode")[0]?.by), [2, 2, 2]);
+  await ada.act(ada.feature(Comparing).compared(true, null, world.now));
+  await bo.act(bo.feature(Comparing).compared(true, null, world.now));
+  await world.run(EVERY + 0.5);
+  const seen = (room: typeof ada): unknown[] =>
+    room.events("CodeAnswers").at(-1)!.members.map(({ name, same, both }) => [name, same, both]);
+  assert.deepEqual(seen(ada), [["Ada", true, false], ["Bo", true, true], ["Cem", null, false]]);
+  assert.deepEqual(seen(cem), [["Ada", true, false], ["Bo", true, false], ["Cem", null, false]]);
+  assert.equal(worded(cem.events("CodeAnswers").at(-1)!.text), "2 of 3 say that the code is the same.");
+
+  const given = world.opened.find((what) => what.type === "code_answer");
+  assert.ok(given?.type === "code_answer");
+  for (const wrong of [{ sid: new Uint8Array(16) }, { digest: new Uint8Array(32) }])
+    await ada.hear(cem, { ...given, ...wrong }, 100);
+  await world.run(EVERY + 0.5);
+  assert.deepEqual(seen(ada).at(-1), ["Cem", null, false]);
+
+  // what is taken back again and again is not believed
+  for (let at = 0; at < 20; at++) {
+    await ada.hear(bo, { ...given, same: at % 2 === 1 }, 200 + at);
+    await world.run(EVERY + 0.1);
+  }
+  assert.deepEqual(seen(ada)[1], ["Bo", false, false]);
+  assert.equal(ada.alarms("code_disputed").length, TAKEN_BACK_MAX + 1);
+  assert.match(ada.alarms("code_disputed")[0] ?? "", /^“Bo” says that the codes differ\./);
 });

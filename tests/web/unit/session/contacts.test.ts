@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { type Bytes, hex, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { MalformedError } from "../../../../client/web/src/crypto/errors";
 import { fingerprint, IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
+import { loadLookAlikes } from "../../../../client/web/src/crypto/agreed/names";
 import { Ledger } from "../../../../client/web/src/crypto/agreed/ledger";
 import { SINGLE_USE } from "../../../../client/web/src/crypto/agreed/roomState";
 import { Contacts, decodeContacts, encodeContacts } from "../../../../client/web/src/session/entry/contacts";
@@ -98,6 +99,7 @@ test("a book is kept and read again, and nothing else is read", async () => {
 });
 
 test("a knock with a contact's name and another key is told", async () => {
+  await loadLookAlikes();
   const book = await Contacts.make(seeded("me"));
   const [ada, other] = [await key(1), await key(2)];
   book.learn(ada, "Ada", 0);
@@ -132,7 +134,7 @@ test("invites: drawn, told apart, used, taken back", () => {
     /only characters that show/,
   );
   assert.equal(worded(inviteName(5, book.label(5))), "the invite for “Bo” (no. 5)");
-  assert.equal(worded(inviteName(0, book.label(0))), "the open invite");
+  assert.equal(worded(inviteName(0, book.label(0))), "the shared link");
   assert.equal(worded(inviteName(9, book.label(9))), "an invite that another host made (no. 9)");
   const roster: Roster = {
     type: "Roster",

@@ -1,3 +1,4 @@
+import { States } from "../../../../client/web/src/session/features/states";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CommandError } from "../../../../client/web/src/words/sentence";
@@ -13,7 +14,7 @@ import { type Room, worded, World } from "./rooms";
 
 const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
 const three = (): Promise<World> =>
-  World.of(THREE, (room, now) => [new Subscriptions(room), new Monitor(room, now)]);
+  World.of(THREE, (room, now) => [new Subscriptions(room), new States(room), new Monitor(room, now)]);
 
 const why = (room: Room): string | null => {
   const reason = room.feature(Monitor).holdReason(room.world.now);
@@ -61,9 +62,9 @@ test("without a host's heartbeat media pauses, until an override", async () => {
   for (const room of [bo, cem]) {
     assert.match(
       room.alarms("stale")[0] ?? "",
-      /^Your program hears no host, and “Ada” has not confirmed lately who is in the room\./,
+      /^Your program hears no host, and “Ada” hasn't answered for a while\./,
     );
-    assert.match(why(room) ?? "", /too few of the others have confirmed lately/);
+    assert.match(why(room) ?? "", /too few of the others have answered lately/);
   }
   bo.feature(Monitor).override(world.now);
   assert.equal(why(bo), null);

@@ -18,7 +18,8 @@ import type { Intent } from "../../../../client/web/src/session/kernel/intents";
 import type { Change, Gone } from "../../../../client/web/src/session/kernel/verdict";
 import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
 import type { FeatureClass, Room as Ports } from "../../../../client/web/src/session/kernel/ports";
-import { english, render } from "../../../../client/web/src/words/index";
+import { english as first, render } from "../../../../client/web/src/words/index";
+import later from "../../../../client/web/src/words/enLater";
 import type { Sentence } from "../../../../client/web/src/words/sentence";
 
 export const START = 1_790_000_000;
@@ -34,7 +35,7 @@ export function seeded(seed: string): Rng {
 }
 
 /** A sentence in English. */
-export const worded = ({ key, args }: Sentence): string => render(english, "en", key, args ?? {});
+export const worded = ({ key, args }: Sentence): string => render({ ...first, ...later }, "en", key, args ?? {});
 
 export interface Person {
   readonly name: string;

@@ -122,7 +122,7 @@ test("a refusal, a lock, a used invite and one taken back each say so", async ()
   await hub.feed(ada, { type: "Lock", on: false });
   await hub.run(1);
   await hub.feed(ada, { type: "Revoke", index: 0 });
-  assert.equal(ada.statuses().at(-1), "The open invite opens nothing any more.");
+  assert.equal(ada.statuses().at(-1), "The shared link opens nothing any more.");
   assert.match((await knocks(hub, link, "Eve")).ended, /^This invite has been used or taken back/);
   await hub.feed(ada, { type: "ListInvites" });
   assert.deepEqual(
@@ -152,7 +152,7 @@ test("a wave-in needs no question; a removed member hears of it, and the link ch
   assert.match((await knocks(hub, link, "Bo")).ended, /^This invite has been used or taken back/);
   assert.match(
     ada.alarms().at(-1) ?? "",
-    /^Somebody who says “Bo” knocks with the open invite\. “Bo” came in with that invite, and was removed\./,
+    /^Somebody who says “Bo” knocks with the shared link\. “Bo” came in with that invite, and was removed\./,
   );
 });
 

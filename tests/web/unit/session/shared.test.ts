@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { unhex } from "../../../../client/web/src/crypto/bytes";
+import { loadLookAlikes } from "../../../../client/web/src/crypto/agreed/names";
 import { IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
 import { interval } from "../../../../client/web/src/session/monitor/heartbeats";
 import { Contacts, decodeContacts, encodeContacts } from "../../../../client/web/src/session/entry/contacts";
@@ -72,6 +73,7 @@ test("files may be called alike, and have as many pieces", () => {
 });
 
 test("names and identities look alike odd", async () => {
+  await loadLookAlikes();
   const keys = await Promise.all(
     [1, 2].map(async (n) => (await IdentityKey.fromPrivate(new Uint8Array(32).fill(n))).public),
   );

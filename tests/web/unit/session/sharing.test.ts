@@ -18,7 +18,7 @@ const three = (): Promise<World> =>
     new Pages(room),
     new Files(room),
   ]);
-const OFF: OwnState = { mic: false, camera: false, screen: false, hand: false, recording: false };
+const OFF: Required<OwnState> = { mic: false, camera: false, screen: false, hand: false, recording: false, away: false };
 
 const refused = async (act: () => Promise<void>): Promise<string> => {
   try {

@@ -1,3 +1,4 @@
+import { States } from "../../../../client/web/src/session/features/states";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concat, utf8 } from "../../../../client/web/src/crypto/bytes";
@@ -12,7 +13,7 @@ import { type Room, World } from "./rooms";
 const meeting = (...names: readonly string[]): Promise<World> =>
   World.of(
     names.map((name) => ({ name })),
-    (room, now) => [new Subscriptions(room), new Signing(room), new Monitor(room, now)],
+    (room, now) => [new Subscriptions(room), new States(room), new Signing(room), new Monitor(room, now)],
   );
 
 /** A frame of a member, as it seals one. */

@@ -1,3 +1,5 @@
+import type { MemberRecord } from "../../../../client/web/src/crypto/entry/memberRecovery";
+import type { KeptMeetings } from "../../../../client/web/src/kept";
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import type { Bytes } from "../../../../client/web/src/crypto/bytes";
@@ -29,8 +31,10 @@ class Rig {
   /** The chain value at which the session opens its room. */
   chain: Bytes = new Uint8Array(32);
   events: Parameters<Around["connections"]>[2] | null = null;
+  device: unknown = null;
   readonly shell = new Shell({
     post: (message) => this.posted.push(message),
+    kept: () => Promise.resolve(this.device as KeptMeetings | null),
     now: () => this.now,
     connections: (origin, own, events) => {
       assert.deepEqual([origin, own], [ORIGIN, true]);
@@ -107,15 +111,75 @@ test("a host's wish opens a meeting, and is answered", async () => {
   assert.deepEqual(rig.told().slice(0, 1), ["InviteMade"]);
   assert.deepEqual(rig.of("inside"), [], "not before the server has opened the room");
   await rig.enters();
-  assert.deepEqual(rig.of("inside"), [{ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Plans", locked: false, servers: [], mirrored: false }]);
+  assert.deepEqual(rig.of("inside"), [{ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Plans", locked: false, servers: [], mirrored: false, reports: false }]);
   await rig.shell.hear(HOST); // a second one is none
   assert.equal(rig.of("done").filter(({ ask }) => ask === 0).length, 1);
+});
+
+test("the page is told that a meeting keeps signatures for reports", async () => {
+  await rig.shell.hear({ ...HOST, reports: true });
+  await rig.enters();
+  assert.equal(rig.of("inside")[0]?.reports, true);
+});
+
+/** What a device keeps, which takes until `done` is called. */
+class Device {
+  async book(): Promise<null> {
+    return null;
+  }
+
+  readonly rows = new Map<string, [unknown, MemberRecord]>();
+  readonly waits: (() => void)[] = [];
+  async keep(id: string, view: unknown, record: MemberRecord): Promise<void> {
+    await new Promise<void>((done) => this.waits.push(done));
+    this.rows.set(id, [view, structuredClone(record)]);
+  }
+  async forget(id: string): Promise<void> {
+    this.rows.delete(id);
+  }
+  async read(id: string): Promise<unknown> {
+    return this.rows.get(id) ?? null;
+  }
+  async done(): Promise<void> {
+    for (const done of this.waits.splice(0)) done();
+    await new Promise((next) => setImmediate(next));
+  }
+}
+
+test("nothing is sent before the device has kept what it makes necessary", async () => {
+  const device = (rig.device = new Device());
+  await rig.shell.hear(HOST);
+  assert.equal(rig.done.length, 0, "not even a connection");
+  await device.done();
+  assert.ok(rig.done.includes("connect room"));
+  const [[id, [view]]] = [...device.rows] as [[string, [Record<string, unknown>, MemberRecord]]];
+  assert.deepEqual([view["name"], view["title"], view["host"], view["founded"], view["alone"]], ["Ada", "Plans", true, true, true]);
+  await rig.shell.hear({ type: "forget" });
+  assert.equal(device.rows.size, 0);
+  await rig.shell.hear({ type: "command", ask: 3, command: { type: "Leave" } });
+  assert.equal(device.waits.length, 0, "and nothing is kept from then on");
+  assert.match(id, /^[0-9a-f]{32}$/);
+});
+
+test("a host that was alone opens its meeting again, under the same link", async () => {
+  const device = (rig.device = new Device());
+  await rig.shell.hear(HOST);
+  await device.done();
+  const [id, [view]] = [...device.rows][0] as [string, [Record<string, unknown>, MemberRecord]];
+  rig = new Rig();
+  rig.device = device;
+  await rig.shell.hear({ type: "comeBack", own: true, id: "0".repeat(32), again: true });
+  assert.equal(rig.of("refused")[0]?.why.key, "note.not_kept");
+  await rig.shell.hear({ type: "comeBack", own: true, id, again: true });
+  await device.done();
+  const made = rig.of("events").flatMap(({ events }) => events).find((event) => event.type === "InviteMade");
+  assert.ok(made?.type === "InviteMade" && made.link === view["link"]);
 });
 
 test("a wish that can't be granted is refused in a sentence, and another can be made", async () => {
   await rig.shell.hear({ ...HOST, name: "Ada: " } as ToWorker);
   assert.equal(rig.of("refused")[0]?.ask, 0);
-  await rig.shell.hear({ type: "join", own: false, link: "https://meet.example/#nonsense", name: "Bo", greeting: "" });
+  await rig.shell.hear({ type: "join", own: false, link: "https://meet.example/#nonsense", name: "Bo", greeting: "", showIdentity: false });
   assert.equal(rig.of("refused").length, 2);
   await rig.shell.hear(HOST);
   assert.equal(rig.of("done").length, 1);

@@ -8,12 +8,12 @@ export const hostOf = (origin: string): string => origin.replace(/^https:\/\//, 
 
 /** The origin of this page in one line; it opens to show ways to check the page. */
 export function About({ model }: { readonly model: Model }) {
-  const { own, pageOrigin } = model.where.value;
+  const { own, pageOrigin, kept } = model.where.value;
   return (
-    <details class="about">
+    <details class="about" onToggle={(event) => event.currentTarget.open && model.do.learnHash()}>
       <summary>
         <Icon name="info" size={18} />
-        <span>{own ? word("about.own") : word("about.served", { origin: hostOf(pageOrigin) })}</span>
+        <span>{own ? word("about.own") : word(kept ? "about.kept" : "about.served", { origin: hostOf(pageOrigin) })}</span>
         <Icon name="chevron-down" size={18} />
       </summary>
       <AboutText model={model} />

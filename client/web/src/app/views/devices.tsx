@@ -3,7 +3,7 @@ import { useSignalEffect } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
 import { type Key, word } from "../../words/index";
 import { Icon, type IconName } from "../icons";
-import type { Device, DeviceTrouble, Model } from "../model";
+import { canFlip, type Device, type DeviceTrouble, isMirrored, type Model } from "../model";
 import { Prose } from "./prose";
 
 /** The camera's video, mirrored, with the two switches on it. */
@@ -18,7 +18,7 @@ export function OwnPicture({ model }: { readonly model: Model }) {
   const seen = on && !trouble && model.preview.value !== null;
   return (
     <div class="own-picture">
-      <video ref={video} class="mirrored" hidden={!seen} muted autoplay playsInline aria-label={word("prejoin.preview")} />
+      <video ref={video} class={isMirrored(model.devices.value) ? "mirrored" : ""} hidden={!seen} muted autoplay playsInline aria-label={word("prejoin.preview")} />
       {seen ? null : (
         <div class="own-off">
           <Icon name={on && !trouble ? "video" : "video-off"} size={32} />
@@ -28,31 +28,32 @@ export function OwnPicture({ model }: { readonly model: Model }) {
       <div class="own-switches">
         <Switch
           on={model.mic.value && model.devices.value.microphoneTrouble === null}
-          broken={model.devices.value.microphoneTrouble !== null}
           icons={["mic", "mic-off"]}
           words={["prejoin.mute", "prejoin.unmute"]}
           onPress={() => model.do.toggleMic()}
         />
         <Switch
           on={on && !trouble}
-          broken={trouble}
           icons={["video", "video-off"]}
           words={["prejoin.camera_off", "prejoin.camera_on"]}
           onPress={() => model.do.toggleCamera()}
         />
+        {seen && canFlip(model.devices.value) && (
+          <Switch on icons={["switch-camera", "switch-camera"]} words={["meet.flip", "meet.flip"]} onPress={() => model.do.flipCamera()} />
+        )}
       </div>
     </div>
   );
 }
 
-function Switch({ on, broken, icons, words, onPress }: SwitchProps) {
+/** A press on the switch of a device that gives nothing asks for the device again: the reason stands below it. */
+function Switch({ on, icons, words, onPress }: SwitchProps) {
   return (
     <button
       type="button"
       class={on ? "button round on-picture" : "button round on-picture is-off"}
       aria-label={word(words[on ? 0 : 1])}
       title={word(words[on ? 0 : 1])}
-      disabled={broken}
       onClick={onPress}
     >
       <Icon name={icons[on ? 0 : 1]} />
@@ -62,7 +63,6 @@ function Switch({ on, broken, icons, words, onPress }: SwitchProps) {
 
 interface SwitchProps {
   readonly on: boolean;
-  readonly broken: boolean;
   readonly icons: readonly [IconName, IconName];
   readonly words: readonly [Key, Key];
   readonly onPress: () => void;
@@ -159,6 +159,17 @@ export function DeviceChoices({ model }: { readonly model: Model }) {
           onChoose={(id) => model.do.chooseSpeaker(id)}
         />
       )}
+      <button type="button" class="button" onClick={() => model.do.testSpeaker()}>
+        <Icon name="volume-2" />
+        {word("prejoin.test_speaker")}
+      </button>
+      <div role="status">
+        {model.toasts.value.map(({ id, text }) => (
+          <p key={id} class="wrong">
+            {word(text)}
+          </p>
+        ))}
+      </div>
     </div>
   );
 }

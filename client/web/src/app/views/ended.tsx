@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { type Key, word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Model } from "../model";
+import { Check } from "./check";
 import { Heading } from "./heading";
 import { Prose } from "./prose";
 
@@ -28,16 +29,7 @@ export function Ended({ model }: { readonly model: Model }) {
           <p>
             <Prose text={word("ended.evidence_why")} />
           </p>
-          <label class="choice">
-            <input
-              type="checkbox"
-              checked={names.value}
-              onChange={(event) => {
-                names.value = event.currentTarget.checked;
-              }}
-            />
-            <span>{word("ended.names")}</span>
-          </label>
+          <Check on={names} words={word("ended.names")} />
           <div>
             <button type="button" class="button" onClick={() => model.do.saveEvidence(names.value)}>
               <Icon name="download" />
@@ -46,8 +38,13 @@ export function Ended({ model }: { readonly model: Model }) {
           </div>
         </section>
       ) : null}
-      <div>
-        <button type="button" class="button primary" onClick={() => model.do.again()}>
+      <div class="row">
+        {ended.knock ? (
+          <button type="button" class="button primary" onClick={() => model.do.knock()}>
+            {word("ended.knock")}
+          </button>
+        ) : null}
+        <button type="button" class={ended.knock ? "button" : "button primary"} onClick={() => model.do.again()}>
           {word("ended.again")}
         </button>
       </div>

@@ -1,5 +1,6 @@
+import { useSignalEffect } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { LANGUAGES, word } from "../../words/index";
+import { LANGUAGES, speak, word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Language, Model, Theme } from "../model";
 import { CodeArt } from "../codeArt";
@@ -21,6 +22,17 @@ export function Frame({ model, children }: { readonly model: Model; readonly chi
       </footer>
     </div>
   );
+}
+
+/** Have a page of Snug shown in the theme and the language that the person has chosen. */
+export function usePreferences({ theme, language }: Pick<Model, "language" | "theme">): void {
+  useSignalEffect(() => {
+    document.documentElement.dataset["theme"] = theme.value;
+  });
+  useSignalEffect(() => {
+    // if the language's file cannot be loaded, the page keeps its current language
+    void speak(language.value).catch(() => undefined);
+  });
 }
 
 /** The wordmark, language and theme: the head of every page of Snug. */

@@ -4,15 +4,17 @@ import { whole, word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Model, PermissionWanted } from "../model";
 import { hostOf } from "./about";
+import { Check } from "./check";
 import { DeviceChoices, OwnLevel, OwnPicture, Troubles } from "./devices";
 import { Heading } from "./heading";
-import { addresses } from "../preJoin";
+import { addresses } from "../addresses";
 import { ServersField } from "./servers";
 
 /** The view before the room: preview and level, name, and the button to enter. */
 export function PreJoin({ model }: { readonly model: Model }) {
   const going = model.going.value;
   const host = going?.as === "host";
+  const { blur, blurred } = model.call;
   return (
     <div class="prejoin">
       <div class="prejoin-head">
@@ -29,7 +31,8 @@ export function PreJoin({ model }: { readonly model: Model }) {
         <Troubles model={model} />
       </div>
       <Entry model={model} host={host} />
-      <div class="prejoin-devices">
+      <div class="prejoin-devices stack">
+        <Check on={blur} words={word("prejoin.blur")} note={blur.value ? word(`blur.${blurred.value}`) : ""} />
         <DeviceChoices model={model} />
       </div>
     </div>
@@ -78,7 +81,11 @@ function Entry({ model, host }: { readonly model: Model; readonly host: boolean 
           {wrong ?? word("prejoin.name_hint")}
         </p>
       </div>
+      <Check on={model.remember} words={word("prejoin.remember")} />
       {host ? <HostFields model={model} id={id} /> : <Greeting model={model} id={id} />}
+      {!host && model.identity.own.value !== null && (
+        <Check on={model.identity.show} words={word("prejoin.identity")} note={word("prejoin.identity_hint")} />
+      )}
       {host && model.permissionForm.wanted.value !== null ? <Permission model={model} id={id} wanted={model.permissionForm.wanted.value} /> : null}
       <div class="stack tight">
         <button type="submit" class="button primary wide" aria-disabled={opening}>
@@ -150,20 +157,9 @@ function HostFields({ model, id }: FieldsProps) {
           </label>
         ))}
       </fieldset>
+      <Check on={model.reports} words={word("prejoin.reports")} note={word("prejoin.reports_hint")} />
       <ServersField model={model} text={model.servers} label={word("servers.title")} />
-      {addresses(model.servers.value).length > 0 && (
-        <label class="choice">
-          <input
-            type="checkbox"
-            checked={model.mirror.value}
-            onChange={(event) => {
-              model.mirror.value = event.currentTarget.checked;
-            }}
-          />
-          <span>{word("servers.mirror")}</span>
-          <span class="note">{word("servers.mirror_hint")}</span>
-        </label>
-      )}
+      {addresses(model.servers.value).length > 0 && <Check on={model.mirror} words={word("servers.mirror")} note={word("servers.mirror_hint")} />}
     </>
   );
 }

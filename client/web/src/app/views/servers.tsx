@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import { word } from "../../words/index";
 import type { Model } from "../model";
-import { addresses } from "../preJoin";
+import { addresses } from "../addresses";
 import { hostOf } from "./about";
 
 /** The field for the addresses, and what the page's own server suggests. */

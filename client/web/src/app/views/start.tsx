@@ -1,19 +1,43 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useId } from "preact/hooks";
-import { whole, word } from "../../words/index";
+import { loadEnglish, whole, word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Model } from "../model";
 import { CodeArt } from "../codeArt";
 import { hostOf } from "./about";
 import { MARK } from "./frame";
 import { Heading } from "./heading";
+import type { IdentityDialog } from "./room/identity";
 import type { Scan } from "./scan";
+
+/** The meetings that this device keeps: the person can come back, or have them forgotten. */
+export function Kept({ model }: { readonly model: Model }) {
+  const kept = model.kept.value;
+  if (kept.length === 0) return null;
+  return (
+    <section class="card stack" aria-labelledby="kept">
+      <h2 id="kept">{word("start.kept")}</h2>
+      {kept.map(({ id, title, name }) => (
+        <div key={id} class="row">
+          <span>{title === "" ? word("start.kept_untitled", { name }) : word("start.kept_as", { title, name })}</span>
+          <button type="button" class="button" onClick={() => model.do.comeBack(id, false)}>
+            {word("start.come_back")}
+          </button>
+          <button type="button" class="button quiet small" onClick={() => model.do.forget(id)}>
+            {word("start.forget")}
+          </button>
+        </div>
+      ))}
+    </section>
+  );
+}
 
 /** Open a room, or follow a link, pasted or scanned. */
 export function Start({ model }: { readonly model: Model }) {
   const link = useSignal("");
   /** The scanner while it is open: its file is loaded on demand. */
   const scanner = useSignal<{ readonly Scan: typeof Scan } | null>(null);
+  const identity = useSignal<{ readonly IdentityDialog: typeof IdentityDialog } | null>(null);
   /** The code art's many lines are drawn after text and buttons have been painted. */
   const painted = useSignal(false);
   useEffect(() => {
@@ -33,6 +57,7 @@ export function Start({ model }: { readonly model: Model }) {
       <div class="start-text stack">
         <Heading>{word("start.heading")}</Heading>
         <p class="start-lede">{word("start.lede")}</p>
+        <Kept model={model} />
         <div class="start-ways">
           {origin === null ? (
             <p class="muted">{word("start.no_origin")}</p>
@@ -94,11 +119,31 @@ export function Start({ model }: { readonly model: Model }) {
               </button>
             ) : null}
           </form>
+          <button
+            type="button"
+            class="button quiet small start-scan"
+            onClick={() => {
+              void Promise.all([import("./room/later"), loadEnglish()]).then(([loaded]) => {
+                identity.value = loaded;
+              });
+            }}
+          >
+            <Icon name="user-check" size={18} />
+            {word("start.identity")}
+          </button>
         </div>
       </div>
       <div class="start-window" aria-hidden="true">
         {painted.value ? <CodeArt digits={MARK} size={560} label={false} /> : null}
       </div>
+      {identity.value === null ? null : (
+        <identity.value.IdentityDialog
+          model={model}
+          onClose={() => {
+            identity.value = null;
+          }}
+        />
+      )}
       {scanner.value === null ? null : (
         <scanner.value.Scan
           onFound={(found) => {

@@ -3,6 +3,7 @@ import { Icon, type IconName } from "../icons";
 import type { Model, Unable as Why } from "../model";
 import { Heading } from "./heading";
 import { Command, Prose } from "./prose";
+import { Kept } from "./start";
 
 interface Way {
   readonly icon: IconName;
@@ -17,6 +18,7 @@ const WAYS: Readonly<Record<Why, Way>> = {
   no_transform: { icon: "video-off" },
   second_tab: { icon: "copy", button: "retry" },
   server_gone: { icon: "signal-low", button: "retry" },
+  offline: { icon: "circle-alert", button: "reload" },
   page_changed: { icon: "refresh-cw", command: "snug verify-page {origin}", button: "reload" },
   worker: { icon: "triangle-alert", button: "reload" },
 };
@@ -46,10 +48,11 @@ export function Unable({ model }: { readonly model: Model }) {
             class="button primary"
             onClick={() => (way.button === "reload" ? location.reload() : model.do.again())}
           >
-            {word(`unable.${way.button}`)}
+            {word(why === "offline" ? "unable.retry" : `unable.${way.button}`)}
           </button>
         </div>
       )}
+      {why === "offline" ? <Kept model={model} /> : null}
     </div>
   );
 }

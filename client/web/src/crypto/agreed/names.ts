@@ -9,8 +9,8 @@
 import { sentence } from "../../words/sentence";
 import { isAssigned } from "./unicode14";
 import { utf8 } from "../bytes";
-import { CHARACTERS, PROTOTYPES } from "../confusables";
 import { MalformedError, ValidationError } from "../errors";
+import { LOOKS_AROUND } from "../looksAround";
 import { trimmed, unspaced } from "../text";
 
 /** Maximum size of a name in bytes of UTF-8. */
@@ -27,9 +27,15 @@ const BRAHMIC = new RegExp(
 
 let table: ReadonlyMap<string, string> | null = null;
 
-/** Return a map from each confusable character to its prototype. */
-function prototypes(): ReadonlyMap<string, string> {
-  if (table !== null) return table;
+/**
+ * Load the map from each confusable character to its prototype: before `skeletons` and `lookAlike`.
+ *
+ * Its 8 kB are a file of their own, which rejects if it can't be had. A member needs them for the first commit after its
+ * own entry that adds somebody; whoever checks a name of its own does not.
+ */
+export async function loadLookAlikes(): Promise<void> {
+  if (table !== null) return;
+  const { CHARACTERS, PROTOTYPES } = await import("../confusables");
   const others = PROTOTYPES.trim().split(/\s+/);
   let code = 0;
   const rows = CHARACTERS.trim()
@@ -40,10 +46,13 @@ function prototypes(): ReadonlyMap<string, string> {
       return [String.fromCodePoint(code), String.fromCodePoint(...codes)];
     });
   table = new Map(rows);
-  return table;
 }
 
-const mapped = (text: string): string => [...text].map((char) => prototypes().get(char) ?? char).join("");
+function mapped(text: string): string {
+  const known = table;
+  if (known === null) throw new TypeError("`loadLookAlikes` comes first");
+  return [...text].map((char) => known.get(char) ?? char).join("");
+}
 
 /** Normalize as Unicode 14.0 does: unassigned characters stay unchanged, even if the browser knows them. */
 export function normalized(text: string, form: "NFC" | "NFD" | "NFKC"): string {
@@ -158,8 +167,7 @@ export function standsAround(char: string): boolean {
   // a phonetic letter that looks like a colon
   if (/[\p{L}\p{M}\p{N}]/u.test(char)) return char === "\u02d0";
   const looks = normalized(char, "NFKC");
-  // a prototype may have several characters: that of a double parenthesis has two parentheses
-  return AROUND.test(char + looks + mapped(looks));
+  return AROUND.test(char + looks) || [...looks].some((each) => LOOKS_AROUND.includes(each));
 }
 
 const skeletonOf = (text: string): string =>

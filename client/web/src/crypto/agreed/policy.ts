@@ -14,7 +14,7 @@ import { among, type Bytes, hex, same, utf8 } from "../bytes";
 import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
 import { verify } from "../kdf";
 import { canonicalOrigin } from "../entry/invite";
-import { checkName, checkText, lookAlike } from "./names";
+import { checkName, checkText, loadLookAlikes, lookAlike } from "./names";
 import { LEDGER_KEYS_MAX, REJOINS_MAX, REJOIN_SLOTS } from "./ledger";
 import * as roomState from "./roomState";
 
@@ -91,6 +91,7 @@ function hasRejoinKey({ rejoinKey }: LeafView): void {
 
 /** Add, Remove and policy changes are reserved to hosts, except SNUG-8, SNUG-9 and self-removal. */
 async function snug7(v: CommitView): Promise<void> {
+  if (v.context.absent && v.facts.proposals.some((p) => p.kind !== "remove" || p.byReference)) throw broken(7, "absent");
   if (v.context.hostReturn !== null) return; // SNUG-9 has checked it
   if (v.rejoinLeaf !== null) {
     await snug8(v);
@@ -361,6 +362,7 @@ const COMMIT_CHECKS: readonly ((view: CommitView) => void | Promise<void>)[] = [
 
 /** Apply all checks to a commit. ValidationError names the first rule that it breaks. */
 export async function judgeCommit(view: CommitView): Promise<void> {
+  if (view.of("add").length > 0) await loadLookAlikes();
   for (const check of COMMIT_CHECKS) await check(view);
 }
 

@@ -337,6 +337,8 @@ export interface ContextFields {
   readonly invite?: number | null;
   /** SNUG-9. */
   readonly hostReturn?: HostReturn | null;
+  /** The removed members were away: their invites stay valid (SNUG-7). */
+  readonly absent?: boolean;
 }
 
 /** Contents of a commit's authenticated_data: the room and the history that it belongs to (SNUG-1). */
@@ -347,6 +349,7 @@ export class CommitContext implements ContextFields {
   readonly ledger: Bytes;
   readonly invite: number | null;
   readonly hostReturn: HostReturn | null;
+  readonly absent: boolean;
 
   constructor(fields: ContextFields) {
     this.room = fields.room;
@@ -355,6 +358,7 @@ export class CommitContext implements ContextFields {
     this.ledger = fields.ledger;
     this.invite = fields.invite ?? null;
     this.hostReturn = fields.hostReturn ?? null;
+    this.absent = fields.absent ?? false;
   }
 
   encode(): Bytes {
@@ -363,6 +367,7 @@ export class CommitContext implements ContextFields {
     if (this.invite !== null) parts.push(uint(this.invite, 2));
     parts.push(flag(this.hostReturn !== null));
     if (this.hostReturn !== null) parts.push(encodeReturn(this.hostReturn));
+    parts.push(flag(this.absent));
     return concat(...parts);
   }
 
@@ -375,9 +380,10 @@ export class CommitContext implements ContextFields {
     const invite = hasInvite ? r.uint(2) : null;
     const hasReturn = r.uint(1);
     const hostReturn = hasReturn ? { slot: r.uint(8), signature: r.take(64) } : null;
+    const absent = r.uint(1);
     r.end();
-    if (hasInvite > 1 || hasReturn > 1)
+    if (hasInvite > 1 || hasReturn > 1 || absent > 1)
       throw new MalformedError("commit context: a flag must be 0 or 1");
-    return new CommitContext({ room, slot, chain, ledger, invite, hostReturn });
+    return new CommitContext({ room, slot, chain, ledger, invite, hostReturn, absent: absent === 1 });
   }
 }

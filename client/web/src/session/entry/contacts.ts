@@ -7,7 +7,7 @@
 import { type Bytes, type Rng, systemRng, unhex, utf8 } from "../../crypto/bytes";
 import { MalformedError, ValidationError } from "../../crypto/errors";
 import { checkPublic, DIGITS, fingerprint, IdentityKey } from "../../crypto/proof/identity";
-import { caseFold, checkName, lookAlike } from "../../crypto/agreed/names";
+import { caseFold, checkName, loadLookAlikes, lookAlike } from "../../crypto/agreed/names";
 import { Codec, WireError } from "../../wire/codec";
 import { CommandError, sentence } from "../../words/sentence";
 import type { Standing } from "../events";
@@ -34,7 +34,13 @@ export class Contacts {
 
   /** Return a book with a new identity and without contacts. */
   static async make(rng: Rng = systemRng): Promise<Contacts> {
+    await loadLookAlikes();
     return new Contacts(await IdentityKey.generate(rng));
+  }
+
+  /** The fingerprint of the owner's identity. */
+  get fingerprint(): string {
+    return fingerprint(this.own.public);
   }
 
   // -- looking up ----------------------------------------------------------------------------------------
@@ -231,6 +237,7 @@ export async function decodeContacts(data: Uint8Array): Promise<Contacts> {
     });
     if (new Set(contacts.map((contact) => contact.fingerprint)).size !== contacts.length)
       throw new MalformedError("a contact book that holds a contact twice");
+    await loadLookAlikes();
     return new Contacts(await IdentityKey.fromPrivate(book.private), contacts);
   } catch (error) {
     if (error instanceof WireError || error instanceof TypeError || error instanceof ValidationError)

@@ -54,6 +54,8 @@ export interface GuestLobbyFacts {
 
 /** A newcomer, or a member that has to rejoin, in the lobby. */
 export class GuestLobby {
+  /** Whether we are a member, and ask to be let in again. */
+  readonly again: boolean = false;
   readonly effects: Effect[] = [];
   entry: Entry | null = null;
   refusal: Sentence | null = null;

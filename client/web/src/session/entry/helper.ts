@@ -17,12 +17,11 @@ import * as mls from "../../mls";
 import { CommandError, sentence } from "../../words/sentence";
 import type { Effect, Knocked } from "../events";
 import type { HealIntent, HostReturnIntent, RejoinIntent } from "../kernel/intents";
+import { FIRST_NUMBER } from "./attendants";
 import { LobbyConnections, daysAround } from "./lobbyConnections";
 import type { Room } from "../kernel/ports";
 import { ticketOf } from "../kernel/views";
 
-/** Members that wait in the lobby while no host is there: those with the lowest leaves. */
-export const ATTENDANTS_MAX = 8;
 /** Seconds that each next rank waits for the one before it to answer, and to commit. */
 export const HERE_STEP = 0.5;
 export const COMMIT_STEP = 1.5;
@@ -31,8 +30,6 @@ export const PATIENCE = 15;
 /** Requests that a member remembers, and minimum seconds between two requests of one member. */
 export const REQUESTS_MAX = 16;
 export const REQUEST_EVERY = 1;
-/** The first number of a helper's requests: a host's lobby counts its own from 1 up and from -1 down. */
-export const FIRST_NUMBER = 1_000_000;
 /** Seconds between two commits of a member that shows that no host commits (SNUG-9). */
 export const HURRY = 0.4;
 /** Seconds for which a host's person has time to answer a returning host, whose program asks again meanwhile. */

@@ -1,7 +1,6 @@
 /**
- * A host in its lobby, with its cards and the knocks of newcomers.
- *
- * Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host is in two.
+ * A host in its lobby, with its cards and the knocks of newcomers (protocol section 4). A lobby is a room's waiting place
+ * of one UTC day; near midnight a host is in two.
  */
 import { among, type Bytes, hex, type Rng, same, systemRng, unhex, utf8 } from "../../crypto/bytes";
 import { SnugCryptoError, ValidationError } from "../../crypto/errors";
@@ -10,7 +9,7 @@ import { uint } from "../../crypto/fields";
 import { H } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
 import { Knocks } from "../../crypto/entry/knocks";
-import { lookAlike } from "../../crypto/agreed/names";
+import { loadLookAlikes, lookAlike } from "../../crypto/agreed/names";
 import { ANY_HOST, Identity, Mode, type RejoinTicket, SINGLE_USE } from "../../crypto/agreed/roomState";
 import * as mls from "../../mls";
 import type { ServerMessage } from "../../wire/messages";
@@ -27,7 +26,8 @@ import { checkIdentity } from "./identityCheck";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 import { LobbyConnections, daysAround } from "./lobbyConnections";
-import { IS_FULL, IS_LOCKED, IS_OVER, IS_REPLACED, notAdded } from "./refusals";
+import { Replies } from "./replies";
+import { IS_FULL, IS_LOCKED, IS_OVER, IS_REPLACED, NO_MEMBER, notAdded } from "./refusals";
 
 /** Remaining seconds of a card below which it is replaced. */
 export const CARD_RENEW = 120;
@@ -35,8 +35,6 @@ export const CARD_RENEW = 120;
 export const KNOCKS_EACH = 16;
 /** Minimum seconds between two posts of the same card: one post serves all callers. */
 export const CARD_EVERY = 0.5;
-/** Replies that are kept for newcomers who lost their connection before the reply arrived. */
-export const REPLIES_KEPT = 64;
 /** Minimum seconds between two rejoin requests of one member that count. */
 export const REJOIN_EVERY = 1;
 
@@ -92,10 +90,12 @@ export class HostLobby {
   readonly #rejoinedAt = new Map<number, number>();
   /** Keys whose rejoin failed: reported once. */
   readonly #notLetIn = new Set<string>();
-  /** Replies by the hash of their knock: after a lost connection the same knock comes again. */
-  readonly #replied = new Map<string, lobby.Reply>();
+  /** After a lost connection the same knock comes again. */
+  readonly #replied = new Replies();
+  #now = 0;
 
   static async open(facts: HostLobbyFacts): Promise<HostLobby> {
+    await loadLookAlikes();
     const host = new HostLobby(facts);
     await host.tick(facts.now);
     return host;
@@ -113,6 +113,8 @@ export class HostLobby {
 
   /** Stay in today's lobby, near midnight in two; renew cards; erase old secrets. */
   async tick(now: number): Promise<void> {
+    this.#now = now;
+    this.#replied.expire(now);
     await this.#connections.stayIn(daysAround(now), now);
     for (const [day, secrets] of this.#cards) {
       for (const secret of secrets) if (secret.expired(now)) secret.erase();
@@ -387,7 +389,7 @@ export class HostLobby {
     const { keyPackage } = asked;
     if ([...this.#asked.values()].some((a) => same(a.keyPackage.encoded, keyPackage.encoded))) return null;
     const leaf = m.leafOf(keyPackage.leafNode.signatureKey);
-    // Not a member, or it asked just now.
+    if (leaf === null && m.ledger.keys.has(asked.who)) await this.#turnAway(asked, NO_MEMBER);
     if (leaf === null || now - (this.#rejoinedAt.get(leaf) ?? 0) < REJOIN_EVERY) return null;
     let ticket: RejoinTicket | null;
     try {
@@ -485,9 +487,7 @@ export class HostLobby {
       if (!(error instanceof SnugCryptoError)) throw error;
       reply = await lobby.reply(asked.knock, { type: "Refusal", reason: IS_FULL }, this.#rng);
     }
-    this.#replied.set(asked.mark, reply);
-    const [first] = this.#replied.keys();
-    if (this.#replied.size > REPLIES_KEPT && first !== undefined) this.#replied.delete(first);
+    this.#replied.add(asked.mark, reply, this.#now);
     await this.#connections.post(asked.day, reply);
   }
 

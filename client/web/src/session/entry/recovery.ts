@@ -21,7 +21,8 @@ import type { Sentence } from "../../words/sentence";
 import { sentence } from "../../words/sentence";
 import type { Effect } from "../events";
 import { type Entry, GuestLobby } from "./guest";
-import { ATTENDANTS_MAX, PATIENCE } from "./helper";
+import { ATTENDANTS_MAX } from "./attendants";
+import { PATIENCE } from "./helper";
 import { LobbyConnections } from "./lobbyConnections";
 import { policyOf, SUITE } from "../kernel/membership";
 import type { RejoinKeys } from "../kernel/rejoinKeys";
@@ -65,16 +66,20 @@ export interface RejoinFacts {
   readonly psks: mls.Psks;
   /** The leaf of the member that helped before, if any. */
   readonly first: number | null;
+  /** If a host says that we are no member any more, that is the end: we keep no membership. */
+  readonly final?: boolean;
   readonly now: number;
   readonly rng?: Rng;
 }
 
 /** A member out of step: knocks like a newcomer, and also asks the members, in case no host is there. */
 export class RejoinLobby extends GuestLobby {
+  override readonly again = true;
   /** The leaf of the member that let us in, if it was one of them. */
   helpedBy: number | null = null;
   readonly #standing: () => Standing;
   readonly #keys: RejoinKeys;
+  readonly #final: boolean;
   readonly #packageFor: RejoinFacts["makePackage"];
   /** Leaves that may be asked in the lobby, the last helper first; and the number of requests so far. */
   readonly #helpers: readonly number[];
@@ -113,6 +118,7 @@ export class RejoinLobby extends GuestLobby {
     });
     this.#standing = facts.standing;
     this.#keys = facts.rejoinKeys;
+    this.#final = facts.final ?? false;
     this.#packageFor = facts.makePackage;
     const old = facts.standing();
     const helpers = old.helpers.slice(0, ATTENDANTS_MAX);
@@ -178,7 +184,7 @@ export class RejoinLobby extends GuestLobby {
       return;
     }
     await super.messagePosted(day, posted, now);
-    if (this.refusal === null) return;
+    if (this.refusal === null || (this.#final && this.refusal.key === "refusal.no_member")) return;
     // No person has refused, because nobody is asked: the obstacle may be temporary.
     this.tell(sentences.status("not_yet", { why: withoutAdvice(this.refusal) }));
     this.refusal = null;

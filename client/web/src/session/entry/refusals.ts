@@ -5,6 +5,7 @@ import { type Sentence, sentence, verbatim } from "../../words/sentence";
 export const IS_LOCKED = inEnglish(sentence("refusal.locked"));
 export const IS_FULL = inEnglish(sentence("refusal.full"));
 export const IS_OVER = inEnglish(sentence("refusal.over"));
+export const NO_MEMBER = inEnglish(sentence("refusal.no_member"));
 export const IS_REPLACED = inEnglish(sentence("refusal.replaced"));
 export const NOT_LET_IN = inEnglish(sentence("refusal.no"));
 

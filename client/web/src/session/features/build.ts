@@ -1,6 +1,8 @@
 /** The features of a membership, in the order in which their hooks run. */
 import { Subscriptions } from "./subscriptions";
 import type { Feature } from "../kernel/feature";
+import { Absence } from "./absence";
+import { Answers } from "./answers";
 import { CollectedEvidence } from "./collectedEvidence";
 import { Comparing } from "./comparing";
 import { Dropped } from "../monitor/dropped";
@@ -33,6 +35,7 @@ export const build = (room: Room, now: number): Feature[] => [
   new Revocation(room),
   new Maintenance(room, now),
   new Comparing(room, now),
+  new Answers(room),
   new Vouching(room),
   new Signing(room),
   new SimulcastGuard(room),
@@ -47,6 +50,7 @@ export const build = (room: Room, now: number): Feature[] => [
   new Reporting(room, now),
   new Images(room),
   new States(room),
+  new Absence(room),
   new Reactions(room),
   new Pages(room),
   new Files(room),

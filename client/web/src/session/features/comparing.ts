@@ -14,6 +14,7 @@ import type { ApplicationMessage } from "../../mls";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Feature } from "../kernel/feature";
 import { trim } from "../monitor/heartbeats";
+import { Answers } from "./answers";
 import { Comparisons, membersOf, type ShownCode } from "./compared";
 import { type AnyContent, type CodeCommit, type CodeOpen, type CodeReveal, COMPARING_MAX } from "../catalogue/content";
 import type { Change } from "../kernel/verdict";
@@ -147,13 +148,14 @@ export class Comparing extends Feature {
   }
 
   /** Record a person's comparison; CommandError if the compared code is unclear. */
-  compared(isSame: boolean, digits: string | null, now: number): void {
+  async compared(isSame: boolean, digits: string | null, now: number): Promise<void> {
     if (digits !== null) this.#compared.digits(isSame, digits.replaceAll(" ", ""), now);
     else if (this.#seen === null) throw new CommandError(sentence("cannot.no_code_yet"));
     else if (now < this.#slipUntil) throw new CommandError(sentence("cannot.another_code"));
     else {
       this.#answered = true;
       this.#compared.short(isSame, this.#seen);
+      await this.room.feature(Answers).answer(isSame, now);
     }
     if (!isSame) this.room.tell(sentences.alarm("code_different"));
     this.#tellComparison(true);
@@ -176,6 +178,7 @@ export class Comparing extends Feature {
       words: four.map(([, word]) => word),
       indices: indices(this.#code),
       members: this.room.membership.members(),
+      by: this.room.feature(Answers).by,
     });
   }
 
@@ -394,13 +397,8 @@ export class Comparing extends Feature {
       this.#deferred = { opener, what, again, since: now };
       return;
     }
-    const ground: CodeContext = {
-      sid: what.sid,
-      groupId: m.group.groupId,
-      chain: what.chain,
-      authenticator: m.group.epochAuthenticator,
-      treeHash: m.group.treeHash,
-    };
+    const { groupId, epochAuthenticator: authenticator, treeHash } = m.group;
+    const ground: CodeContext = { sid: what.sid, groupId, chain: what.chain, authenticator, treeHash };
     const keys = new Map(what.leaves.map((leaf) => [leaf, m.signatureKey(leaf) ?? new Uint8Array()]));
     let run: CodeRun;
     try {
@@ -447,6 +445,7 @@ export class Comparing extends Feature {
     this.#answered = false;
     this.#seen = { ...running.seen, at: now };
     this.#code = code;
+    this.room.feature(Answers).shown(run, running.opener, running.seen.epoch);
     this.#tellCode(this.#seen);
   }
 

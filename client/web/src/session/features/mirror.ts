@@ -9,9 +9,10 @@ import { type Bytes, hex, same } from "../../crypto/bytes";
 import * as sentences from "../catalogue/sentences";
 import { type Endpoint, type InputOf, SECOND, THIRD } from "../events";
 import { Feature } from "../kernel/feature";
+import { load } from "../kernel/load";
 import { furtherPlace } from "../kernel/places";
 import type { Room } from "../kernel/ports";
-import { SecondRoom } from "../kernel/secondRoom";
+import type { SecondRoom } from "../kernel/secondRoom";
 import type { Change } from "../kernel/verdict";
 import { Monitor } from "../monitor/monitor";
 
@@ -106,7 +107,7 @@ export class Mirror extends Feature {
     if (wanted === null || wanted.origin === here.origin) return this.#closeMirror();
     if (this.#mirror !== null && same(this.#mirror.place.number, wanted.number)) return;
     this.#closeMirror();
-    this.#mirror = new SecondRoom(this.room, this.#free(), wanted, now);
+    this.#mirror = new (await load()).SecondRoom(this.room, this.#free(), wanted, now);
   }
 
   /** Stay where the others may look that do not know of a departure, for as long as that is our turn. */
@@ -121,7 +122,7 @@ export class Mirror extends Feature {
     const place = helps ? await this.room.here.under(key) : null;
     if (place !== null && (this.#former === null || !same(this.#former.place.number, place.number))) {
       this.#closeFormer();
-      this.#former = new SecondRoom(this.room, this.#free(), place, now, slot);
+      this.#former = new (await load()).SecondRoom(this.room, this.#free(), place, now, slot);
     }
     if (this.#former === null) return;
     this.#former.handsOverDeparture = helps;

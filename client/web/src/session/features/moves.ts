@@ -80,7 +80,7 @@ export class Moves extends Announcement<Move> {
     room.tell(sentences.status("removing_absent", { names: away.map(({ name }) => name) }));
     for (const { leaf } of away) {
       const signatureKey = m.signatureKey(leaf);
-      if (signatureKey !== null) await room.queue({ type: "RemoveIntent", leaf, signatureKey }, now);
+      if (signatureKey !== null) await room.queue({ type: "RemoveIntent", leaf, signatureKey, absent: true }, now);
     }
   }
 

@@ -28,24 +28,28 @@ const equal = (one: OwnState | undefined | null, other: OwnState): boolean =>
   one.camera === other.camera &&
   one.screen === other.screen &&
   one.hand === other.hand &&
-  one.recording === other.recording;
+  one.recording === other.recording &&
+  (one.away ?? false) === (other.away ?? false);
 
-const bare = ({ mic, camera, screen, hand, recording }: OwnState): OwnState => ({
+const bare = ({ mic, camera, screen, hand, recording, away = false }: OwnState): Required<OwnState> => ({
   mic,
   camera,
   screen,
   hand,
   recording,
+  away,
 });
 
 /** Sends our state, and reports the others'. */
 export class States extends Feature {
-  #own: OwnState | null = null;
+  #own: Required<OwnState> | null = null;
   #sayAt: number | null = null;
   #saidAt = -Infinity;
   readonly #heard = new Map<number, OwnState>();
   /** leaf -> (epoch, generation) of its newest state */
   readonly #saidAs = new Map<number, readonly [number, number]>();
+  /** Members whose programs have ended, by their own word, and since when. */
+  readonly away = new Map<number, number>();
 
   override carryOver(old: Room): void {
     this.#own = old.feature(States).#own;
@@ -55,7 +59,7 @@ export class States extends Feature {
   async set(state: OwnState, now: number): Promise<void> {
     if (equal(this.#own, state)) return;
     this.#own = bare(state);
-    this.#sayAt = Math.max(now, this.#saidAt + EVERY);
+    this.#sayAt = this.#own.away ? now : Math.max(now, this.#saidAt + EVERY); // a page that closes has no time
     await this.#say(now);
     this.#tell(this.room.membership.ownLeaf, this.#own);
   }
@@ -68,6 +72,7 @@ export class States extends Feature {
     for (const { leaf } of change.removed) {
       this.#heard.delete(leaf);
       this.#saidAs.delete(leaf);
+      this.away.delete(leaf);
     }
     if (change.added.length > 0) this.#sayAt = now + STEP * this.room.memberIndex;
   }
@@ -83,7 +88,7 @@ export class States extends Feature {
     await this.room.relay({ type: "state", ...this.#own });
   }
 
-  override contentReceived(received: ApplicationMessage, what: AnyContent): boolean {
+  override contentReceived(received: ApplicationMessage, what: AnyContent, now: number): boolean {
     if (what.type !== "state") return false;
     const { sender: leaf, epoch, generation } = received;
     const [lastEpoch, last] = this.#saidAs.get(leaf) ?? [0, 0];
@@ -92,6 +97,8 @@ export class States extends Feature {
     this.#saidAs.set(leaf, [epoch, generation]);
     if (!equal(this.#heard.get(leaf), what)) {
       this.#heard.set(leaf, bare(what));
+      if (!what.away) this.away.delete(leaf);
+      else if (!this.away.has(leaf)) this.away.set(leaf, now);
       this.#tell(leaf, bare(what));
     }
     return true;

@@ -2,7 +2,7 @@
 import type { Bytes } from "../../crypto/bytes";
 import type * as lobby from "../../crypto/entry/lobby";
 import type { Sentence } from "../../words/sentence";
-import { FIRST_NUMBER } from "../entry/helper";
+import { FIRST_NUMBER } from "../entry/attendants";
 import type { HostLobby } from "../entry/lobby";
 import { Vouching } from "../features/identity";
 import { Reporting } from "../features/reporting";

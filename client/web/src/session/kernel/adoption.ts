@@ -42,7 +42,7 @@ export class Adoption {
   ledger(): Ledger {
     const { facts, slot, context, byHost } = this.#view;
     return facts.ledger.after(slot, {
-      removed: new Map(this.removed.map((leaf) => [leaf, this.evicted.has(leaf)])),
+      removed: new Map(this.removed.map((leaf) => [leaf, this.evicted.has(leaf) && !context.absent])),
       added: new Map(this.#added.map(({ leaf, leafNode }) => [leaf, [leafNode.signatureKey, context.invite]])),
       rejoined: this.#rejoined(),
       hostReturned: this.#returned,
@@ -84,7 +84,7 @@ export class Adoption {
       policyBefore: facts.policy,
       policyAfter: this.#policy,
       invite: first === undefined ? null : ledger.inviteOf(first.leaf),
-      left: this.left,
+      left: this.#view.context.absent ? this.evicted : this.left,
       returned: this.#returned,
       rotated: this.#rotated,
       stuckSlot: this.#ticket?.stuck ? this.#ticket.slot + 1 : null,

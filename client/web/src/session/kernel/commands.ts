@@ -74,7 +74,7 @@ export async function carryOut(room: RoomSession, what: Input, now: number): Pro
     case "Compare":
       return await room.feature(Comparing).compare(now);
     case "Compared":
-      return room.feature(Comparing).compared(what.same, what.digits, now);
+      return await room.feature(Comparing).compared(what.same, what.digits, now);
     case "ShowCode":
       return room.feature(Comparing).show();
     case "EndMeeting":

@@ -5,7 +5,7 @@ import type { Sentence } from "../../words/sentence";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 import type { Feature } from "./feature";
-import { type Intent, letsIn, sameSelfRemove } from "./intents";
+import { type Intent, letsIn, sameRemoval } from "./intents";
 import type { Staged } from "./verdict";
 import type { Owner, Room } from "./ports";
 import { signOpening } from "./opening";
@@ -46,7 +46,7 @@ export class CommitQueue {
   }
 
   has(intent: Intent): boolean {
-    return this.#intents.some((other) => sameSelfRemove(intent, other));
+    return this.#intents.some((other) => sameRemoval(intent, other));
   }
 
   /** Return whether a healing commit of that epoch is queued. */

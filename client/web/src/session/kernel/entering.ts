@@ -1,18 +1,14 @@
-/** A membership of a meeting that we open, or that somebody lets us into; and the lobby to be let in again. */
+/** A membership of a meeting that we open, or that somebody lets us into; and what is kept of it. */
 import { type Bytes, hex, type Rng, utf8 } from "../../crypto/bytes";
-import { type HostSeed, Invite, linkPsk, roomNumber } from "../../crypto/entry/invite";
+import { type HostSeed, type Invite, linkPsk, roomNumber } from "../../crypto/entry/invite";
 import { H, SigningKey } from "../../crypto/kdf";
 import { MemberRecoveryData, Standing } from "../../crypto/entry/memberRecovery";
-import { HostRecoveryData } from "../../crypto/entry/recovery";
 import { checkText, normalized } from "../../crypto/agreed/names";
 import { Ledger } from "../../crypto/agreed/ledger";
-import { type Mode, Policy, RejoinTicket, TITLE_MAX } from "../../crypto/agreed/roomState";
-import type * as mls from "../../mls";
+import { type Mode, Policy, TITLE_MAX } from "../../crypto/agreed/roomState";
 import type { Entry } from "../entry/guest";
-import { RejoinLobby } from "../entry/recovery";
 import type { Me } from "./me";
 import { Membership } from "./membership";
-import type { RejoinKeys } from "./rejoinKeys";
 import type { RoomSession } from "./room";
 
 /** A new membership, and the keys of its room at the server. */
@@ -86,56 +82,6 @@ export async function enterMeeting(entry: Entry, secret: Bytes, { now, rng }: Co
   return { membership, doorKey, roomAdminPublic };
 }
 
-export interface RejoinFacts extends Common {
-  readonly psks: mls.Psks;
-  /** The leaf of the member that is asked first. */
-  readonly first: number | null;
-}
-
-/**
- * Ask the members of `room` to let us in again: we are out of step with it.
- *
- * All tickets of one stay there bring the same new rejoin key, and are signed with it too: if the answer to one of them
- * is withheld, the next one still counts.
- */
-export function rejoinLobby(me: Me, room: RoomSession, link: Invite, facts: RejoinFacts): Promise<RejoinLobby> {
-  const { rejoinKeys } = room.membership;
-  const isStuck = (): boolean => room.stuckAt !== null;
-  return toMembers({ me, standing: () => standing(room), rejoinKeys, link, isStuck }, facts);
-}
-
-/** Ask the members to let us in again, with what our device has kept. */
-export function comebackLobby(me: Me, kept: MemberRecoveryData, rejoinKeys: RejoinKeys, facts: RejoinFacts): Promise<RejoinLobby> {
-  const { standing, invite: link } = kept.fields;
-  return toMembers({ me, standing: () => standing, rejoinKeys, link, isStuck: () => false }, facts);
-}
-
-interface Asking {
-  readonly me: Me;
-  readonly standing: () => Standing;
-  readonly rejoinKeys: RejoinKeys;
-  readonly link: Invite;
-  readonly isStuck: () => boolean;
-}
-
-function toMembers({ me, standing, rejoinKeys, link, isStuck }: Asking, facts: RejoinFacts): Promise<RejoinLobby> {
-  const makePackage = (at: number, nonce: Bytes, by: number): Promise<mls.KeyPackageBundle> => {
-    const { groupId, slot, chain } = standing().fields;
-    const ticket = new RejoinTicket({ groupId, slot, chain, nonce, stuck: isStuck(), by });
-    return me.package(at, rejoinKeys.request, ticket, rejoinKeys.ticketSigners());
-  };
-  const { origin, secret, hostPublic, index, token } = link;
-  const servers = standing().fields.policy.origins;
-  return RejoinLobby.begin({
-    link: new Invite(origin, secret, hostPublic, index, token, servers),
-    name: me.name,
-    standing,
-    rejoinKeys,
-    makePackage,
-    ...facts,
-  });
-}
-
 /** Return the membership as our requests to be let in again name it. */
 export function standing({ membership: m, number, doorKey, here }: RoomSession): Standing {
   return new Standing({
@@ -165,13 +111,4 @@ export function memberRecoveryData(me: Me, room: RoomSession, invite: Invite): M
     standing: standing(room),
     hostKeys: room.hostKeys,
   });
-}
-
-/** Return the data for a host to keep, sealed, to return by after a crash; null for others. */
-export function recoveryData({ name }: Me, room: RoomSession, { secret, origin }: Invite): HostRecoveryData | null {
-  const { hostKeys, doorKey, membership: m } = room;
-  if (hostKeys === null) return null;
-  const servers = m.policy.origins;
-  const [doorSeed, { groupId }] = [doorKey.seed, m.group];
-  return new HostRecoveryData({ hostKeys, doorSeed, secret, groupId, origin, name, servers });
 }

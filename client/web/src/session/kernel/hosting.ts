@@ -2,7 +2,7 @@
 import { Mode } from "../../crypto/agreed/roomState";
 import type { ServerMessage } from "../../wire/messages";
 import * as clocks from "../entry/clocks";
-import { FIRST_NUMBER } from "../entry/helper";
+import { FIRST_NUMBER } from "../entry/attendants";
 import type { HostLobby } from "../entry/lobby";
 import { NOT_LET_IN } from "../entry/refusals";
 import type { Event, InputOf } from "../events";
@@ -48,7 +48,7 @@ export async function decide(
   admit: boolean,
   now: number,
 ): Promise<void> {
-  if (knock >= FIRST_NUMBER) readmission.decide(knock, admit, room, now);
+  if (knock >= FIRST_NUMBER) await readmission.decide(knock, admit, room, now);
   else if (admit) await room.queue(host.admit(knock, now), now);
   else await host.refuse(knock, NOT_LET_IN, now);
 }

@@ -36,6 +36,8 @@ export interface RemoveIntent {
   readonly type: "RemoveIntent";
   readonly leaf: number;
   readonly signatureKey: Bytes;
+  /** Because the member is away: its invite stays valid. */
+  readonly absent?: boolean;
 }
 
 /** Change the policy; `change` returns the next version, or null if nothing is left to do. */
@@ -69,9 +71,13 @@ export type Intent = EntryIntent | RemoveIntent | PolicyIntent | SelfRemoveInten
 export const letsIn = (intent: Intent): intent is EntryIntent =>
   intent.type === "AddIntent" || intent.type === "RejoinIntent" || intent.type === "HostReturnIntent";
 
-/** Return whether both intents are one, or of the same proposal (a leaver may be reported more than once). */
-export const sameSelfRemove = (one: Intent, other: Intent): boolean =>
+/** Return whether both intents are one, or remove the same member (a leaver may be reported more than once). */
+export const sameRemoval = (one: Intent, other: Intent): boolean =>
   one === other ||
+  (one.type === "RemoveIntent" &&
+    other.type === "RemoveIntent" &&
+    one.leaf === other.leaf &&
+    same(one.signatureKey, other.signatureKey)) ||
   (one.type === "SelfRemoveIntent" &&
     other.type === "SelfRemoveIntent" &&
     one.leaf === other.leaf &&

@@ -267,6 +267,7 @@ export class Membership {
       ledger: this.ledger.digest(),
       invite,
       hostReturn: intent.type === "HostReturnIntent" ? intent.hostReturn : null,
+      absent: intent.type === "RemoveIntent" && (intent.absent ?? false),
     }).encode();
     const own = this.ownLeaf;
     const facts = proposals.map((proposal) => proposalView(proposal, own));

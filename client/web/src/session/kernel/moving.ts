@@ -20,6 +20,8 @@ export const UNOPENED_MEMBERS_WAIT = 0.5;
 export const MEMBERS_TIME = 30;
 /** The members whose places are tried at one server. */
 export const OPENERS_MAX = 5;
+/** Seconds for which a member waits at a further server for a host that was with it to open the room there. */
+export const HOST_WAIT = 0.75;
 /** The same for a connection to the first server again, once another one has let us in: our network works. */
 export const CHECK_WAIT = 1;
 /** Seconds at one server, however its slot changes, without coming into step. */
@@ -83,7 +85,7 @@ export class Moving {
     this.#withoutSince ??= now;
     if (this.#openers === null) this.#noteOpeners(now, true);
     if (!this.#isDue(now)) return false;
-    if (entered && slot === null && !this.#places.isHome && this.#goesOnFromAnEmptyServer()) return true;
+    if (entered && slot === null && !this.#places.isHome && this.#goesOnFromAnEmptyServer(now)) return true;
     const waited = now - Math.max(this.#beganAt, this.#movedAt);
     return waited > this.#wait(now, entered, slot) || now - this.#beganAt > SERVER_MAX;
   }
@@ -122,10 +124,11 @@ export class Moving {
    * Return whether to leave a place where nobody has opened the room.
    *
    * Perhaps our own network was away, and the others are where they were: so we look there once more before we open the
-   * room here.
+   * room here. A host that was with us may be on its way: so it has a moment to come.
    */
-  #goesOnFromAnEmptyServer(): boolean {
+  #goesOnFromAnEmptyServer(now: number): boolean {
     if (this.#looks || this.#checked) return this.#looks;
+    if (this.#hosted && now - this.#beganAt < HOST_WAIT) return false;
     this.#checked = true;
     this.#called = [0, 0];
     return true;

@@ -3,10 +3,12 @@ import type { Rng } from "../../crypto/bytes";
 import type { Invite } from "../../crypto/entry/invite";
 import * as lobby from "../../crypto/entry/lobby";
 import { SnugCryptoError } from "../../crypto/errors";
-import { ATTENDANTS_MAX, type LobbyPost, MembersLobby, RejoinHelper } from "../entry/helper";
+import { ATTENDANTS_MAX } from "../entry/attendants";
+import type { LobbyPost, MembersLobby, RejoinHelper } from "../entry/helper";
 import type { HostLobby } from "../entry/lobby";
 import type { Effect, Knocked } from "../events";
 import { interval } from "../monitor/heartbeats";
+import { load } from "./load";
 import type { RoomSession } from "./room";
 
 /** Intervals between beats after which only members of our own room can still count as heard. */
@@ -30,16 +32,16 @@ export class Readmission {
   /** Do what is due, in the host's lobby if there is one; return the effects of leaving the lobby. */
   async attend(room: RoomSession, host: HostLobby | null, link: Invite, now: number): Promise<Effect[]> {
     let left: Effect[] = [];
-    const helper = this.#helping(room);
     const attend =
       host === null && room.sync.isEntered && room.rank < ATTENDANTS_MAX && room.hostless(now);
     if (!attend) left = this.close();
-    else this.members ??= new MembersLobby(link, this.#rng);
+    else this.members ??= new (await load()).MembersLobby(link, this.#rng);
     await this.members?.tick(now);
     const place = host ?? this.members;
     this.#alone = this.#isAlone(room, now);
     if (place !== null) {
       if (room.isSynced(now)) await place.follow(room.here.origin);
+      const helper = await this.#helping(room);
       for (const wanted of await helper.tick(room, place, now)) await room.queue(wanted, now);
       const days = [...place.entered];
       if (this.#alone && days.length > 0 && now - this.#askedAt >= ASK_EVERY) {
@@ -94,12 +96,12 @@ export class Readmission {
   ): Promise<Knocked | null> {
     if (said.type === "Card") await this.#cardPosted(day, said, room, now);
     if (said.type !== "RecoveryMessage") return null;
-    return await this.#helping(room).messagePosted(day, said, room, now);
+    return await (await this.#helping(room)).messagePosted(day, said, room, now);
   }
 
   /** Let a host come back, or refuse it; CommandError if none asks under that number. */
-  decide(number: number, admit: boolean, room: RoomSession, now: number): void {
-    this.#helping(room).decide(number, admit, now);
+  async decide(number: number, admit: boolean, room: RoomSession, now: number): Promise<void> {
+    (await this.#helping(room)).decide(number, admit, now);
   }
 
   /** Return the numbers of the returning hosts that our person may still answer. */
@@ -109,7 +111,7 @@ export class Readmission {
 
   /** Answer a request, in that lobby: our commit of it has come back. */
   async answer(number: number, answer: lobby.Answer, room: RoomSession, place: LobbyPost): Promise<void> {
-    await this.#helping(room).answer(number, answer, place);
+    await (await this.#helping(room)).answer(number, answer, place);
   }
 
   /** Leave the lobby; return the effects of that. */
@@ -120,7 +122,7 @@ export class Readmission {
     return left?.effects ?? [];
   }
 
-  #helping(room: RoomSession): RejoinHelper {
-    return (this.#helper ??= new RejoinHelper(room.doorKey.seed, this.#rng));
+  async #helping(room: RoomSession): Promise<RejoinHelper> {
+    return (this.#helper ??= new (await load()).RejoinHelper(room.doorKey.seed, this.#rng));
   }
 }

@@ -132,7 +132,8 @@ export class ReceivedCommits {
       room.finish("replaced", sentence("room.replaced"));
     } else {
       const by = m.who(view.sender ?? -1);
-      if (view.context.hostReturn === null) room.finish("removed", sentence("room.removed_by", { by }));
+      if (view.context.hostReturn === null)
+        room.finish("removed", sentence(view.context.absent ? "room.removed_absent" : "room.removed_by", { by }));
       else room.finish("replaced", sentence("room.replaced.host", { by }));
     }
   }

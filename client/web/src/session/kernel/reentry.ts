@@ -1,12 +1,16 @@
 /** Our own requests to be let in again: made once for a membership, and taken up again when it needs them again. */
 import type { Rng } from "../../crypto/bytes";
-import { RejoinLobby } from "../entry/recovery";
+import { GuestLobby } from "../entry/guest";
+import type { RejoinLobby } from "../entry/recovery";
 import type { EventOf } from "../events";
 import * as sentences from "../catalogue/sentences";
-import { rejoinLobby } from "./entering";
+import { load } from "./load";
 import type { Me } from "./me";
 import type { MeetingInvites } from "./meetingInvites";
 import type { RoomSession } from "./room";
+
+/** Return whether that is the lobby in which we ask to be let in again. */
+export const isRejoin = (guest: object | null): guest is RejoinLobby => guest instanceof GuestLobby && guest.again;
 
 /** Keeps the requests while a membership lasts: a late answer opens with the keys made for it. */
 export class Reentry {
@@ -23,7 +27,7 @@ export class Reentry {
   async ask(me: Me, room: RoomSession, { own, psks }: MeetingInvites, now: number): Promise<RejoinLobby> {
     await room.membership.rejoinKeys.beginRequest();
     if (this.#asks === null || !this.#asks.isFor(room))
-      this.#asks = await rejoinLobby(me, room, own, { psks, first: this.#helper, now, rng: this.#rng });
+      this.#asks = await (await load()).rejoinLobby(me, room, own, { psks, first: this.#helper, now, rng: this.#rng });
     else this.#asks.beginAgain(now);
     return this.#asks;
   }
@@ -49,7 +53,7 @@ export class Reentry {
 
   /** Forget the requests: we are in by an answer. */
   entered(guest: object): void {
-    if (guest instanceof RejoinLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;
+    if (isRejoin(guest) && guest.helpedBy !== null) this.#helper = guest.helpedBy;
     this.#asks = null;
   }
 }

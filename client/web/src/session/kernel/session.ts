@@ -18,20 +18,20 @@ import { CollectedEvidence } from "../features/collectedEvidence";
 import { type Endpoint, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
 import type { Frames } from "./frames";
 import { type Entry, GuestLobby } from "../entry/guest";
-import { HostLobby } from "../entry/lobby";
+import type { HostLobby } from "../entry/lobby";
 import { Admissions } from "./admissions";
 import { RepeatedAlarms } from "./alarms";
-import { type Arrival, comebackLobby, enterMeeting, foundMeeting, recoveryData } from "./entering";
-import * as hosting from "./hosting";
+import { type Arrival, enterMeeting, foundMeeting } from "./entering";
 import { Comeback, Keeping } from "./keeping";
+import { load, loadedLater } from "./load";
 import { Me } from "./me";
 import { inviteMade, MeetingInvites } from "./meetingInvites";
 import { OPTIONS, type Options } from "../options";
 import { Pages } from "../features/pages";
 import { Reporting } from "../features/reporting";
-import { HostReturnLobby, RejoinLobby } from "../entry/recovery";
+import type { HostReturnLobby } from "../entry/recovery";
 import { Readmission } from "./readmission";
-import { Reentry } from "./reentry";
+import { isRejoin, Reentry } from "./reentry";
 import { carryOut } from "./commands";
 import { RoomSession } from "./room";
 import { ServerLink } from "./serverLink";
@@ -136,6 +136,7 @@ export class Session {
     const session = new Session(me, kept.hostKeys.first.invite(kept.origin, kept.secret, 0), options, rng, now);
     session.#kept = kept;
     const leaf = { ...(await me.newLeaf()), psks: session.#invites.psks };
+    const { HostReturnLobby } = await load();
     session.#guest = await HostReturnLobby.open({ kept, ...leaf, now, rng });
     await session.#collect(now);
     return session;
@@ -148,7 +149,8 @@ export class Session {
     const session = new Session(me, kept.fields.invite, options, rng, now);
     const comeback = await Comeback.begin(kept);
     const { psks } = session.#invites;
-    session.#guest = await comebackLobby(me, kept, comeback.keys, { psks, first: null, now, rng });
+    const { comebackLobby } = await load();
+    session.#guest = await comebackLobby(me, kept, comeback.keys, { psks, first: null, final: true, now, rng });
     session.#comeback = comeback;
     await session.#collect(now);
     return session;
@@ -156,15 +158,17 @@ export class Session {
 
   /** Return the data for a host to keep, sealed, for `rejoinAsHost`; null for others. */
   kept(): HostRecoveryData | null {
-    return this.#room === null ? null : recoveryData(this.#me, this.#room, this.#invites.own);
+    const [room, later] = [this.#room, loadedLater()];
+    return room === null || later === null ? null : later.recoveryData(this.#me, room, this.#invites.own);
   }
 
-  #hostLobby(keys: HostKeys, now: number): Promise<HostLobby> {
+  async #hostLobby(keys: HostKeys, now: number): Promise<HostLobby> {
+    const { HostLobby } = await load();
     const { book, own } = this.#invites;
     const { secret, origin } = own;
     const contacts = this.#options.contacts;
     const takeBack = (index: number): void => this.#invites.takeBack(this.#room, index);
-    return HostLobby.open({ keys, secret, origin, book, takeBack, contacts, now, rng: this.#rng });
+    return await HostLobby.open({ keys, secret, origin, book, takeBack, contacts, now, rng: this.#rng });
   }
 
   // -- for the shell ---------------------------------------------------------------------------------------
@@ -275,12 +279,16 @@ export class Session {
     const room = this.#inRoom(what.type);
     switch (what.type) {
       case "Admit":
-      case "Refuse":
-        return await hosting.decide(this.#asHost(), room, this.#readmission, what.knock, what.type === "Admit", now);
+      case "Refuse": {
+        const [host, admit] = [this.#asHost(), what.type === "Admit"];
+        return await (await load()).decide(host, room, this.#readmission, what.knock, admit, now);
+      }
       case "NewInvite":
       case "ListInvites":
-      case "Revoke":
-        return this.#told(hosting.aboutInvites(what, this.#asHost(), room, this.#invites));
+      case "Revoke": {
+        const host = this.#asHost();
+        return this.#told((await load()).aboutInvites(what, host, room, this.#invites));
+      }
       default:
         return await carryOut(room, what, now);
     }
@@ -293,10 +301,10 @@ export class Session {
     if (members !== null && room !== null) {
       const said = await members.received(endpoint.day, message);
       if (typeof said !== "boolean") await this.#readmission.messagePosted(endpoint.day, said, room, now);
-    } else if (this.#host !== null && room !== null && this.#guest === null)
-      this.#told(
-        await hosting.inLobby(this.#host, room, this.#readmission, this.#invites, { day: endpoint.day, message, now }),
-      );
+    } else if (this.#host !== null && room !== null && this.#guest === null) {
+      const about = { day: endpoint.day, message, now };
+      this.#told(await (await load()).inLobby(this.#host, room, this.#readmission, this.#invites, about));
+    }
     await this.#guest?.received(endpoint.day, message, now);
   }
 
@@ -334,9 +342,11 @@ export class Session {
     if (this.#room !== null) {
       this.#invites.record(this.#room);
       await this.#admissions.answerReadmitted(this.#room, this.#readmission, this.#host, now);
-      if (this.#host !== null)
-        for (const event of await hosting.serve(this.#host, this.#room, this.#invites, this.#admissions, now))
+      if (this.#host !== null) {
+        const { serve } = await load();
+        for (const event of await serve(this.#host, this.#room, this.#invites, this.#admissions, now))
           this.#tell(event);
+      }
     }
     if (this.#guest !== null) await this.#checkGuest(this.#guest, now);
     const room = this.#room;
@@ -384,7 +394,7 @@ export class Session {
       arrival = await enterMeeting(entry, this.#invites.own.secret, { now, rng: this.#rng });
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      if (!(guest instanceof GuestLobby) || guest instanceof RejoinLobby) {
+      if (!(guest instanceof GuestLobby) || isRejoin(guest)) {
         guest.entry = null; // the answer may be from a former member: another may still come
         return;
       }
@@ -433,7 +443,7 @@ export class Session {
       this.#effects.push(...this.#readmission.close());
       this.#tell(this.#reentry.reason(room, now));
       this.#guest = await this.#reentry.ask(this.#me, room, this.#invites, now);
-    } else if (guest instanceof RejoinLobby && (await this.#reentry.goesOn(guest, room, now))) this.#closeGuest(guest);
+    } else if (isRejoin(guest) && (await this.#reentry.goesOn(guest, room, now))) this.#closeGuest(guest);
   }
 
   async #becomeHost(keys: HostKeys, now: number): Promise<void> {

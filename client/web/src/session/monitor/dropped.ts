@@ -19,10 +19,11 @@ import { ASLEEP, Monitor } from "./monitor";
 import * as reasons from "../catalogue/reasons";
 import * as sentences from "../catalogue/sentences";
 
-/** Seconds without the room before the first probe; between two probes; and for one probe. */
+/** Seconds without the room before the first probe; and between two probes. */
 export const PROBE_AFTER = 1;
 export const PROBE_EVERY = 10;
-export const PROBE_TIME = 5;
+/** Seconds for one probe: more than for making a connection, so that one which is still open was made. */
+export const PROBE_TIME = 6;
 /** Maximum probes of one drop. */
 export const PROBES_MAX = 12;
 /** Seconds without the room before a drop by the server is reported. */

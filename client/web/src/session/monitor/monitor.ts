@@ -9,6 +9,7 @@ import type { Heartbeat } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
+import { States } from "../features/states";
 import { Subscriptions } from "../features/subscriptions";
 import { Feature } from "../kernel/feature";
 import { Heartbeats, DoubleBeat, type Record, trim } from "./heartbeats";
@@ -391,11 +392,10 @@ export class Monitor extends Feature {
       return;
     }
     const missing = this.#missing(now);
+    if (missing.every((leaf) => this.room.feature(States).away.has(leaf))) return; // they have said so
     const override = this.#override;
-    if (override !== null && missing.some((leaf) => !override.has(leaf))) {
-      this.#override = null;
-      this.#stale = false;
-    }
+    if (override !== null && missing.some((leaf) => !override.has(leaf)))
+      [this.#override, this.#stale] = [null, false];
     const patience = this.#isNew ? members.span(RETURN) : RETURN[0];
     if (this.#stale || this.#override !== null || members.connectedFor(now) <= patience) return;
     this.#stale = true;

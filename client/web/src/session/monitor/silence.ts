@@ -1,5 +1,6 @@
 /** Members that have fallen silent, and members that do not hear us. */
 import * as sentences from "../catalogue/sentences";
+import { States } from "../features/states";
 import type { Room } from "../kernel/ports";
 import { FRESH } from "./freshness";
 import { type Heartbeats, interval } from "./heartbeats";
@@ -93,8 +94,9 @@ export class Silence {
     const { syncedAt } = members;
     if (syncedAt === null || !room.isSynced(now)) return;
     const quiet = new Map<number, number>();
+    const { away } = room.feature(States); // they have said so
     for (const leaf of members.others.keys())
-      quiet.set(leaf, now - Math.max(members.lastHeard(leaf), syncedAt));
+      if (!away.has(leaf)) quiet.set(leaf, now - Math.max(members.lastHeard(leaf), syncedAt));
     const longerThan = (seconds: number): Set<number> =>
       new Set([...quiet].filter(([, quietFor]) => quietFor > seconds).map(([leaf]) => leaf));
     let silent = longerThan(members.span(FRESH));

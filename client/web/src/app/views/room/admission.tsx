@@ -1,12 +1,15 @@
-/** The knocks: one card at a time, in order of arrival, until each is answered. */
+/** The knocks: a card for one of them, the first until the person chooses another, and a list of the others. */
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { clock, type Key, word } from "../../../words";
 import type { Standing } from "../../../session/events";
 import { Icon } from "../../icons";
 import type { Model } from "../../model";
-import { inviteWords } from "./invites";
+import { groups } from "./digits";
+import { inviteWords } from "./inviteWords";
 import { Monogram } from "./monogram";
-import { useUi } from "./ui";
+import { NotifyOffer } from "./noticeSettings";
+import { ADMISSION, type Question, useUi } from "./ui";
 
 type Knock = Model["knocks"]["value"][number];
 
@@ -17,27 +20,46 @@ const STANDING: Readonly<Record<Standing, Key>> = {
   verified: "meet.knock_verified",
 };
 
-/** Return digits in groups of five. */
-export const groups = (digits: string): readonly string[] => digits.replace(/\s/g, "").match(/.{1,5}/gu) ?? [];
-
-/** Id of the card, for the shortcut that focuses it. */
-export const ADMISSION = "admission";
-
 export function Admission() {
   const { model } = useUi();
-  const [knock, ...others] = model.knocks.value;
+  const chosen = useSignal<Knock | null>(null);
+  const first = useRef<number | null>(null);
+  const knocks = model.knocks.value;
+  const knock = knocks.find((each) => each === chosen.value) ?? knocks[0];
   if (knock === undefined || !model.amHost.value) return null;
-  return <Card key={knock.knock} knock={knock} others={others.length} />;
+  first.current ??= knock.knock;
+  return (
+    <Card
+      key={knock.knock}
+      knock={knock}
+      others={knocks.filter((each) => each !== knock)}
+      offers={knock.knock === first.current}
+      show={(other) => {
+        chosen.value = other;
+      }}
+    />
+  );
 }
 
-function Card({ knock, others }: { readonly knock: Knock; readonly others: number }) {
-  const { model } = useUi();
+/** Reasons to look twice at who knocks. */
+const doubtsOf = ({ looksLike, warnings }: Knock): readonly string[] => [
+  ...(looksLike === null ? [] : [word("meet.knock_looks_like", { name: looksLike })]),
+  ...warnings.map((warning) => word(warning)),
+];
+
+interface CardProps {
+  readonly knock: Knock;
+  readonly others: readonly Knock[];
+  /** Whether it offers to notify the person of further knocks. */
+  readonly offers: boolean;
+  show(other: Knock): void;
+}
+
+function Card({ knock, others, offers, show }: CardProps) {
+  const { model, question } = useUi();
   const card = useRef<HTMLElement>(null);
   const invite = inviteWords(knock.invite, knock.label);
-  const doubts = [
-    ...(knock.looksLike === null ? [] : [word("meet.knock_looks_like", { name: knock.looksLike })]),
-    ...knock.warnings.map((warning) => word(warning)),
-  ];
+  const doubts = doubtsOf(knock);
   // after an answer by keyboard the focus moves on to the next card; otherwise the card takes no focus
   useEffect(() => {
     if (answeredByKey) card.current?.focus();
@@ -61,7 +83,7 @@ function Card({ knock, others }: { readonly knock: Knock; readonly others: numbe
     >
       <p class="admission-head">
         <span>{word("meet.knock")}</span>
-        {others > 0 && <span class="badge brass">{word("meet.knock_more", { n: others })}</span>}
+        {others.length > 0 && <span class="badge brass">{word("meet.knock_more", { n: others.length })}</span>}
       </p>
       <div class="admission-who">
         <Monogram name={knock.name} />
@@ -78,22 +100,13 @@ function Card({ knock, others }: { readonly knock: Knock; readonly others: numbe
           <bdi>{knock.greeting}</bdi>
         </blockquote>
       )}
-      {doubts.length > 0 && (
-        <ul class="doubts">
-          {doubts.map((doubt) => (
-            <li key={doubt}>
-              <Icon name="triangle-alert" />
-              <span>{doubt}</span>
-            </li>
-          ))}
-        </ul>
-      )}
+      <Doubts doubts={doubts} />
       <p class="standing">
         <Icon name={knock.standing === "none" || knock.standing === "new" ? "circle-question-mark" : "user-check"} />
         <span>
           {knock.contact !== null && knock.standing !== "none" && knock.standing !== "new"
             ? word(knock.standing === "known" ? "meet.knock_known_as" : "meet.knock_verified_as", { contact: knock.contact })
-            : word(STANDING[knock.standing])}
+            : word(STANDING[knock.standing], { name: knock.name })}
         </span>
       </p>
       {knock.fingerprint !== null && (
@@ -132,9 +145,81 @@ function Card({ knock, others }: { readonly knock: Knock; readonly others: numbe
         <p class="note" id="admission-note">
           {word("meet.knock_waits", { time: clock(knock.at) })} <span class="keyboard-only">{word("meet.knock_enter")}</span>
         </p>
+        {offers && <NotifyOffer />}
       </div>
+      {others.length > 0 && (
+        <div class="stack tight">
+          <ul class="queue" aria-label={word("meet.knock_more", { n: others.length })}>
+            {others.map((other) => (
+              <li key={other.knock}>
+                <Waiting knock={other} show={answer(() => show(other))} />
+              </li>
+            ))}
+          </ul>
+          <button
+            type="button"
+            class="button wide"
+            onClick={() => {
+              question.value = allQuestion(model, [knock, ...others]);
+            }}
+          >
+            {word("meet.admit_all", { n: others.length + 1 })}
+          </button>
+        </div>
+      )}
     </section>
   );
+}
+
+function Waiting({ knock, show }: { readonly knock: Knock; show(event: MouseEvent): void }) {
+  const doubts = doubtsOf(knock);
+  return (
+    <button type="button" class="item" onClick={show}>
+      <Monogram name={knock.name} />
+      <span>
+        <bdi>{knock.name}</bdi>
+        {!knock.returning && <small>{word("meet.knock_by", { invite: inviteWords(knock.invite, knock.label) })}</small>}
+        <span class="unseen">{doubts.join(" ")}</span>
+      </span>
+      {doubts.length > 0 && <Icon name="triangle-alert" />}
+    </button>
+  );
+}
+
+const Doubts = ({ doubts }: { readonly doubts: readonly string[] }) =>
+  doubts.length === 0 ? null : (
+    <ul class="doubts">
+      {doubts.map((doubt) => (
+        <li key={doubt}>
+          <Icon name="triangle-alert" />
+          <span>{doubt}</span>
+        </li>
+      ))}
+    </ul>
+  );
+
+/** Return the question that names all who wait now. Nobody else comes in by its answer: not even under a name of theirs. */
+function allQuestion(model: Model, knocks: readonly Knock[]): Question {
+  return {
+    title: word("meet.admit_all_title", { n: knocks.length }),
+    text: word("meet.admit_all_text"),
+    more: (
+      <ul class="queue">
+        {knocks.map((knock) => (
+          <li key={knock.knock}>
+            <bdi>{knock.name}</bdi>
+            <Doubts doubts={doubtsOf(knock)} />
+          </li>
+        ))}
+      </ul>
+    ),
+    yes: word("meet.admit_all_yes"),
+    act: () => {
+      const waiting = model.knocks.peek();
+      // another host may have answered some of them meanwhile
+      for (const knock of knocks) if (waiting.includes(knock)) model.do.admit(knock.knock);
+    },
+  };
 }
 
 let answeredByKey = false;

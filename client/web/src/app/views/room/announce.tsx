@@ -3,9 +3,9 @@ import { useSignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { word } from "../../../words";
 import type { Model } from "../../model";
-import { inviteWords } from "./invites";
+import { inviteWords } from "./inviteWords";
 import { reactionWords } from "./reactions";
-import { useUi } from "./ui";
+import { asker, useUi } from "./ui";
 
 interface Heard {
   readonly knocks: ReadonlySet<number>;
@@ -13,6 +13,7 @@ interface Heard {
   readonly chat: ReadonlySet<string>;
   readonly hands: ReadonlySet<number>;
   readonly people: ReadonlyMap<number, string>;
+  readonly code: unknown;
 }
 
 /** Return the state that announcements are derived from. */
@@ -22,6 +23,7 @@ export const hear = (model: Model): Heard => ({
   chat: new Set(model.chat.value.map(({ id }) => id)),
   hands: new Set(model.people.value.filter((person) => person.hand !== null && !person.self).map(({ leaf }) => leaf)),
   people: new Map(model.people.value.map(({ leaf, name }) => [leaf, name])),
+  code: model.code.value?.short ?? null,
 });
 
 /** Return one sentence for each change in the room between `before` and `now`. */
@@ -31,6 +33,8 @@ export function news(model: Model, before: Heard, now: Heard): string[] {
     if (before.knocks.has(knock.knock)) continue;
     told.push(word("meet.knock_told", { name: knock.name, invite: inviteWords(knock.invite, knock.label) }));
   }
+  const name = now.code === before.code ? null : asker(model, model.code.value);
+  if (name !== null) told.push(word("meet.compares", { name }));
   const came = [...now.people].filter(([leaf]) => !before.people.has(leaf)).map(([, name]) => name);
   const went = [...before.people].filter(([leaf]) => !now.people.has(leaf)).map(([, name]) => name);
   if (came.length > 0) told.push(word("meet.told_came", { names: came }));

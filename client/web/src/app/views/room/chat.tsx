@@ -1,11 +1,12 @@
-/** The chat: plain text, images and files. Nothing in it becomes a link or a program. */
+/** The chat: plain text, images and files. Nothing in it becomes a program, and a link leads nowhere without a question. */
 import { useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { clock, size, word } from "../../../words";
 import { CONTENT_FILE_MAX, CONTENT_TEXT_MAX } from "../../../wire/limits";
 import { Icon } from "../../icons";
+import { type Link, linked } from "../../links";
 import type { ChatLine } from "../../model";
-import { useUi } from "./ui";
+import { type Question, useUi } from "./ui";
 
 /** Auto-scroll when within this many pixels of the bottom. */
 const NEAR = 80;
@@ -23,9 +24,10 @@ export function Chat() {
   const trouble = useSignal<string | null>(null);
 
   const send = (files: readonly File[]) => {
-    const large = files.filter((file) => file.size > CONTENT_FILE_MAX);
-    trouble.value = large[0] === undefined ? null : word("meet.chat_too_large", { name: large[0].name });
-    const fit = files.filter((file) => file.size <= CONTENT_FILE_MAX);
+    // a photo of any size is made small enough
+    const fit = files.filter((file) => file.size <= CONTENT_FILE_MAX || file.type.startsWith("image/"));
+    const large = files.find((file) => !fit.includes(file));
+    trouble.value = large === undefined ? null : word("meet.chat_too_large", { name: large.name });
     if (fit.length > 0) model.do.sendFiles(fit);
   };
   const toEnd = () => {
@@ -97,6 +99,8 @@ export function Chat() {
           {word("meet.chat_below")}
         </button>
       )}
+      <Offers />
+      <Report />
       <Composer send={send} trouble={trouble.value} clear={() => (trouble.value = null)} />
       {over.value > 0 && <p class="chat-drop">{word("meet.chat_drop")}</p>}
     </div>
@@ -124,6 +128,7 @@ function Line({ line, before }: { readonly line: ChatLine; readonly before: Chat
         </p>
       )}
       <Said line={line} />
+      <Pick line={line} />
     </article>
   );
 }
@@ -132,11 +137,7 @@ function Said({ line }: { readonly line: Exclude<ChatLine, { kind: "note" }> }) 
   const { enlarged } = useUi();
   switch (line.kind) {
     case "text":
-      return (
-        <p class="chat-text" dir="auto">
-          {line.text}
-        </p>
-      );
+      return <Text text={line.text} />;
     case "image":
       if (line.url === null) return <p class="chat-text muted">{word("meet.chat_dropped")}</p>;
       return (
@@ -155,6 +156,113 @@ function Said({ line }: { readonly line: Exclude<ChatLine, { kind: "note" }> }) 
       return <FileLine line={line} />;
   }
 }
+
+/** While messages are chosen for a report: whether this one is among them. */
+function Pick({ line }: { readonly line: Exclude<ChatLine, { kind: "note" }> }) {
+  const { reporting } = useUi();
+  const chosen = reporting.value;
+  if (chosen === null || line.self || line.kind === "file") return null;
+  return (
+    <label class="choice">
+      <input
+        type="checkbox"
+        checked={chosen.has(line.id)}
+        onChange={(event) => {
+          const others = [...chosen].filter((id) => id !== line.id);
+          reporting.value = new Set(event.currentTarget.checked ? [...others, line.id] : others);
+        }}
+      />
+      {word("meet.report_pick")}
+    </label>
+  );
+}
+
+/** Reports, in a meeting that keeps signatures for them. */
+function Report() {
+  const { model, reporting } = useUi();
+  const chosen = reporting.value;
+  if (!model.reportable.value) return null;
+  const close = () => {
+    reporting.value = null;
+  };
+  if (chosen === null) {
+    return (
+      <button type="button" class="button quiet small" onClick={() => (reporting.value = new Set())}>
+        <Icon name="circle-alert" size={16} />
+        {word("meet.report")}
+      </button>
+    );
+  }
+  return (
+    <section class="offers" aria-label={word("meet.report")}>
+      <div>
+        <p class="note">{word("meet.report_text")}</p>
+        <div class="row">
+          <button
+            type="button"
+            class="button small"
+            disabled={chosen.size === 0}
+            onClick={() => {
+              model.do.report([...chosen]);
+              close();
+            }}
+          >
+            {word("meet.report_save", { count: chosen.size })}
+          </button>
+          <button type="button" class="button small quiet" onClick={close}>
+            {word("meet.report_cancel")}
+          </button>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Text({ text }: { readonly text: string }) {
+  const parts = useMemo(() => linked(text), [text]);
+  return (
+    <p class="chat-text" dir="auto">
+      {parts.map((part, place) => (typeof part === "string" ? part : <LinkText key={place} link={part} />))}
+    </p>
+  );
+}
+
+/** No address for the browser, which might prepare for it: nothing is fetched before the person says so. */
+function LinkText({ link }: { readonly link: Link }) {
+  const { question } = useUi();
+  const ask = () => {
+    question.value = openQuestion(link);
+  };
+  return (
+    <span
+      class="chat-link"
+      role="link"
+      tabIndex={0}
+      onClick={ask}
+      onKeyDown={(event) => {
+        if (event.key !== "Enter") return;
+        event.preventDefault(); // the question takes the focus: this press must not answer it
+        ask();
+      }}
+    >
+      {link.text}
+    </span>
+  );
+}
+
+/** Return the question before a link is opened: it names the host, in the letters that decide where it leads. */
+const openQuestion = ({ url, written }: Link): Question => ({
+  title: word("meet.link_title", { host: url.host }),
+  text: word("meet.link_text"),
+  more: (
+    <>
+      {written !== null && <p class="wrong">{word("meet.link_written", { text: written })}</p>}
+      <p class="link-address">{url.href}</p>
+    </>
+  ),
+  yes: word("meet.link_yes"),
+  act: () => void open(url, "_blank", "noopener,noreferrer"),
+});
 
 function FileLine({ line }: { readonly line: Extract<ChatLine, { kind: "file" }> }) {
   const { model } = useUi();
@@ -188,6 +296,28 @@ function FileLine({ line }: { readonly line: Extract<ChatLine, { kind: "file" }>
           {word("meet.chat_save")}
         </button>
       )}
+    </div>
+  );
+}
+
+/** Files that can also be sent as they are. */
+function Offers() {
+  const { model } = useUi();
+  return (
+    <div class="offers" role="status">
+      {model.offers.value.map((offer) => (
+        <div key={offer.file}>
+          <p class="note">{word(offer.shown ? "meet.offer_shown" : "meet.offer_not_shown", { name: offer.file.name })}</p>
+          <div class="row">
+            <button type="button" class="button small" onClick={() => model.do.answerOffer(offer, true)}>
+              {word(offer.shown ? "meet.offer_original" : "meet.offer_file")}
+            </button>
+            <button type="button" class="button small quiet" onClick={() => model.do.answerOffer(offer, false)}>
+              {word("meet.offer_no")}
+            </button>
+          </div>
+        </div>
+      ))}
     </div>
   );
 }

@@ -4,34 +4,30 @@ import { word } from "../../../words";
 import { Icon } from "../../icons";
 import type { CodeView } from "../../model";
 import { CodeArt } from "../../codeArt";
-import { groups } from "./admission";
-import { useUi } from "./ui";
+import { Digits, groups } from "./digits";
+import { PastIncidents } from "./pastIncidents";
+import { asker, useUi } from "./ui";
 
 export function Code() {
   const { model } = useUi();
   const code = model.code.value;
   if (code === null) return <p class="note">{word("meet.code_none")}</p>;
+  const { short } = code;
+  const alone = model.people.value.length < 2;
   return (
     <>
+      {/* what is read out now comes first */}
+      {short !== null && !alone && <Compare code={code} />}
       <figure class="code">
         <CodeArt digits={code.digits} size={184} />
         <figcaption>
-          <p class="code-digits" aria-label={word("meet.code_digits")} role="group">
-            {groups(code.digits).map((group, place) => (
-              <span key={place}>{group}</span>
-            ))}
-          </p>
+          <Digits digits={code.digits} />
         </figcaption>
       </figure>
       <p class="code-why">{word("meet.code_why")}</p>
-      {model.people.value.length < 2 ? (
-        <p class="note">{word("meet.code_alone")}</p>
-      ) : (
-        <>
-          <Compared code={code} />
-          <Compare code={code} />
-        </>
-      )}
+      {alone ? <p class="note">{word("meet.code_alone")}</p> : <Compared code={code} />}
+      {short === null && !alone && <Compare code={code} />}
+      <PastIncidents />
     </>
   );
 }
@@ -95,6 +91,7 @@ function Compare({ code }: { readonly code: CodeView }) {
   const digits = useSignal(false);
   const { short, running, comparison } = code;
   const words = word("code.words").split(" ");
+  const name = asker(model, code);
   const answer = (how: "short" | "digits") => (
     <div class="stack tight">
       <button type="button" class="button wide" onClick={() => model.do.compared(true, how)}>
@@ -109,7 +106,7 @@ function Compare({ code }: { readonly code: CodeView }) {
     <section class="compare panel-part">
       {short !== null && (
         <>
-          <p class="label">{word("meet.compare_short")}</p>
+          <p class="label">{name === null ? word("meet.compare_short") : word("meet.compares", { name })}</p>
           <ol class="signs">
             {short.emoji.map((emoji, place) => (
               <li key={place}>
@@ -123,6 +120,7 @@ function Compare({ code }: { readonly code: CodeView }) {
           {answer("short")}
         </>
       )}
+      <Answers code={code} />
       <div role="status">{running && <p class="running">{word("meet.compare_running")}</p>}</div>
       {short === null && !running && (
         <>
@@ -151,6 +149,31 @@ function Compare({ code }: { readonly code: CodeView }) {
           {word("meet.code_copy")}
         </button>
       </details>
+    </section>
+  );
+}
+
+/** Everybody's answer to the last short code. */
+function Answers({ code: { answers } }: { readonly code: CodeView }) {
+  if (answers === null) return null;
+  const { members } = answers;
+  const same = members.filter((member) => member.same === true).length;
+  return (
+    <section class="panel-part" aria-labelledby="answers-title">
+      <h3 id="answers-title">{word("meet.answers_title")}</h3>
+      <p role="status">{word("meet.answers", { same, of: members.length })}</p>
+      <ul class="answers">
+        {members.map((member) => (
+          <li key={member.leaf} class="with-icon" data-same={String(member.same)}>
+            <Icon name={member.same === null ? "ellipsis" : member.same ? "check" : "x"} size={16} />
+            <bdi>{member.name}</bdi>
+            <span class="note">
+              {word(member.same === null ? "meet.answer_none" : member.same ? "meet.answer_same" : "meet.answer_differs")}
+            </span>
+          </li>
+        ))}
+      </ul>
+      <p class="note">{word("meet.answers_note")}</p>
     </section>
   );
 }

@@ -1,11 +1,13 @@
 /** The bar at the bottom, within reach of the thumb on a phone. */
 import { word } from "../../../words";
 import { Icon, type IconName } from "../../icons";
+import { canFlip } from "../../model";
+import { canFull, toggleFull, useFull } from "./full";
 import { type Act, keyOf } from "./keys";
+import { later } from "./load";
 import { Item, Menu } from "./menu";
-import { endQuestion } from "./people";
 import { REACTIONS } from "./reactions";
-import { togglePanel, useUi } from "./ui";
+import { endQuestion, pressDevice, successors, togglePanel, useUi } from "./ui";
 
 interface ControlProps {
   readonly icon: IconName;
@@ -47,13 +49,15 @@ function Control(props: ControlProps) {
 }
 
 export function Controls() {
-  const { model } = useUi();
+  const ui = useUi();
+  const { model } = ui;
   const { can } = model;
   const mic = model.mic.value;
   const camera = model.camera.value;
   const sharing = model.sharing.value;
   const hand = model.hand.value;
   const panel = model.panel.value;
+  const Bubble = later.value?.Bubble;
   const unread = panel === "chat" ? 0 : model.unread.value;
   const waiting = model.amHost.value ? model.knocks.value.length : 0;
   return (
@@ -64,7 +68,7 @@ export function Controls() {
         label={word(mic ? "meet.mic_off" : "meet.mic_on")}
         act="mic"
         state={mic ? undefined : "off"}
-        press={() => model.do.toggleMic()}
+        press={() => pressDevice(ui, "microphone")}
       />
       <Control
         icon={camera ? "video" : "video-off"}
@@ -72,7 +76,7 @@ export function Controls() {
         label={word(camera ? "meet.camera_off" : "meet.camera_on")}
         act="camera"
         state={camera ? undefined : "off"}
-        press={() => model.do.toggleCamera()}
+        press={() => pressDevice(ui, "camera")}
       />
       {can.share && (
         <Control
@@ -111,15 +115,18 @@ export function Controls() {
         </Menu>
       </span>
       <span class="divider" />
-      <Control
-        icon="message-square"
-        words={word("meet.chat")}
-        label={unread > 0 ? word("meet.chat_unread", { n: unread }) : word("meet.chat")}
-        act="chat"
-        expanded={panel === "chat"}
-        count={unread}
-        press={() => togglePanel(model, "chat")}
-      />
+      <div class="chat-control">
+        <Control
+          icon="message-square"
+          words={word("meet.chat")}
+          label={unread > 0 ? word("meet.chat_unread", { n: unread }) : word("meet.chat")}
+          act="chat"
+          expanded={panel === "chat"}
+          count={unread}
+          press={() => togglePanel(model, "chat")}
+        />
+        {Bubble !== undefined && <Bubble />}
+      </div>
       <Control
         icon="users"
         words={word("meet.people")}
@@ -165,11 +172,12 @@ function ReactionItems() {
 }
 
 function MoreMenu() {
-  const { model, help } = useUi();
+  const { model, help, selfHidden } = useUi();
   const { can } = model;
   const recording = model.recording.value;
   const layout = model.layout.value;
   const sharing = model.sharing.value;
+  const full = useFull();
   return (
     <Menu
       label={word("meet.more")}
@@ -203,6 +211,18 @@ function MoreMenu() {
           model.layout.value = layout === "grid" ? "speaker" : "grid";
         }}
       />
+      {canFull() && <Item icon="maximize" words={word(full ? "meet.full_end" : "meet.full")} act={toggleFull} />}
+      <Item
+        icon={selfHidden.value ? "eye" : "eye-off"}
+        words={word(selfHidden.value ? "meet.self_show" : "meet.self_hide")}
+        {...(selfHidden.value ? {} : { hint: word("meet.self_hide_hint") })}
+        act={() => {
+          selfHidden.value = !selfHidden.value;
+        }}
+      />
+      {selfHidden.value && canFlip(model.devices.value) && (
+        <Item icon="switch-camera" words={word("meet.flip")} act={() => model.do.flipCamera()} />
+      )}
       {can.record && (
         <Item
           icon={recording ? "square" : "circle-dot"}
@@ -214,6 +234,7 @@ function MoreMenu() {
       {model.where.value.lecture && (
         <Item icon="graduation-cap" words={word("meet.lecture")} act={() => togglePanel(model, "lecture")} />
       )}
+      <Item icon="signal-low" words={word("meet.quality")} act={() => togglePanel(model, "quality")} />
       <Item icon="settings" words={word("meet.settings")} act={() => togglePanel(model, "settings")} />
       <Item
         class="item keyboard-only"
@@ -229,7 +250,7 @@ function MoreMenu() {
 
 /** Leave the room; a host selects whether to end the meeting for all. */
 function Leave() {
-  const { model, question } = useUi();
+  const { model, question, succession } = useUi();
   const face = (
     <>
       <span class="control-face">
@@ -247,7 +268,16 @@ function Leave() {
   }
   return (
     <Menu label={word("meet.leave")} class="control leave" face={face}>
-      <Item icon="log-out" words={word("meet.leave_only")} hint={word("meet.leave_hint")} act={() => model.do.leave()} />
+      <Item
+        icon="log-out"
+        words={word("meet.leave_only")}
+        hint={word("meet.leave_hint")}
+        act={() => {
+          // without the question, which comes later, leaving is not held up
+          if (successors(model).length > 0 && later.value !== null) succession.value = true;
+          else model.do.leave();
+        }}
+      />
       <Item
         icon="phone-off"
         words={word("meet.end_all")}

@@ -5,14 +5,10 @@ import { word } from "../../../words";
 import type { InviteRow } from "../../../session/events";
 import { Icon } from "../../icons";
 import { QrCode } from "../../qr";
+import { Check } from "../check";
+import { CalendarFile } from "./calendarFile";
+import { canShareLink, shareLink } from "./shareSheet";
 import { useUi } from "./ui";
-
-/** Return the description of an invite inside a sentence; `label` null: another host has created it. */
-export function inviteWords(index: number, label: string | null): string {
-  if (label) return word("meet.by_label", { label });
-  if (index === 0) return word("meet.by_open");
-  return label === null ? word("meet.by_other") : word("meet.by_number", { n: index });
-}
 
 /** Return the title of an invite in a list. */
 function inviteTitle(index: number, label: string | null): string {
@@ -38,6 +34,7 @@ export function Invites() {
           <Row key={row.index} row={row} />
         ))}
       </ul>
+      {canShareLink() && <p class="note">{word("meet.share_link_note")}</p>}
       <NewInvite />
     </section>
   );
@@ -50,6 +47,10 @@ function Row({ row }: { readonly row: InviteRow }) {
   const name = inviteTitle(row.index, row.label);
   const used = row.usedBy.length > 0;
   const open = !row.revoked && !(row.once && used);
+  const share = async (url: string): Promise<void> => {
+    const shared = await shareLink(model.roomTitle.value || word("meet.untitled"), word("meet.share_link_text"), url);
+    if (!shared) model.do.copy(url);
+  };
   return (
     <li class="invite" data-over={!open}>
       <p>
@@ -75,6 +76,12 @@ function Row({ row }: { readonly row: InviteRow }) {
                 <Icon name="copy" size={16} />
                 {word("meet.invite_copy")}
               </button>
+              {canShareLink() && (
+                <button type="button" class="button small" aria-label={word("meet.share_link_of", { invite: name })} onClick={() => void share(link)}>
+                  <Icon name="share-2" size={16} />
+                  {word("meet.share_link")}
+                </button>
+              )}
               <button
                 type="button"
                 class="button small"
@@ -105,6 +112,7 @@ function Row({ row }: { readonly row: InviteRow }) {
           <figcaption class="note">{word("meet.invite_qr_text")}</figcaption>
         </figure>
       )}
+      {open && link !== undefined && <CalendarFile link={link} name={name} />}
     </li>
   );
 }
@@ -159,16 +167,7 @@ function NewInvite() {
           {word("meet.invite_label_hint")}
         </p>
       </div>
-      <label class="choice">
-        <input
-          type="checkbox"
-          checked={once.value}
-          onChange={(event) => {
-            once.value = event.currentTarget.checked;
-          }}
-        />
-        {word("meet.invite_once")}
-      </label>
+      <Check on={once} words={word("meet.invite_once")} />
       <div class="row">
         <button type="submit" class="button primary">
           {word("meet.invite_make")}

@@ -2,7 +2,7 @@
 import type { Key } from "../../../words";
 
 export type Act =
-  | "mic" | "camera" | "share" | "hand" | "chat" | "people" | "code" | "settings" | "layout" | "admission" | "help";
+  | "mic" | "camera" | "share" | "hand" | "chat" | "people" | "code" | "settings" | "layout" | "full" | "admission" | "help";
 
 /** In the order of the list that is shown. */
 export const KEYS: readonly (readonly [key: string, act: Act, words: Key])[] = [
@@ -14,6 +14,7 @@ export const KEYS: readonly (readonly [key: string, act: Act, words: Key])[] = [
   ["P", "people", "meet.people"],
   ["K", "code", "meet.code_title"],
   ["L", "layout", "meet.keys_layout"],
+  ["F", "full", "meet.full"],
   ["A", "admission", "meet.keys_admission"],
   [",", "settings", "meet.settings"],
   ["?", "help", "meet.keys_help"],

@@ -22,6 +22,16 @@ export function largeTile(tiles: readonly Tile[], wish: Wish): string | null {
   return (of(wish.speaker) ?? of(wish.lastSpeaker) ?? others[0])?.id ?? null;
 }
 
+/**
+ * Return the other's tile where two people talk and nobody shares a screen; null in any other room, and where the
+ * person chose to see their own camera large.
+ */
+export function otherOfTwo(tiles: readonly Tile[], pinned: string | null): Tile | null {
+  const own = tiles.find(({ self }) => self);
+  if (own === undefined || own.id === pinned || tiles.length !== 2 || tiles.some(({ kind }) => kind === "screen")) return null;
+  return tiles.find(({ self }) => !self) ?? null;
+}
+
 /** Return a tile's priority where not all fit: screens, then the speaker, a raised hand, oneself, and video. */
 export function weigh(tile: Tile, wish: Wish): number {
   if (tile.kind === "screen") return 16;

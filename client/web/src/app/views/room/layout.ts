@@ -3,10 +3,11 @@
  * is shown.
  */
 
-/** Bounds for a tile's width divided by its height: a camera may be cropped within them, more on a narrow phone. */
-const NARROWEST = 1;
-const NARROWEST_PHONE = 0.75;
+/** Bounds for a tile's width divided by its height: cameras have these shapes, or are between them. */
+const NARROWEST = 4 / 3;
 const WIDEST = 16 / 9;
+/** Maximum part of a camera's video that is cropped to fill its tile: 16:9 in a tile of 4:3, in whole pixels. */
+const CROP_MAX = 0.26;
 /** Smaller tiles would not show a recognisable face: fewer tiles are shown instead. */
 const LEAST_WIDTH = 132;
 const LEAST_HEIGHT = 92;
@@ -23,11 +24,26 @@ export interface Grid {
   readonly height: number;
 }
 
-const clampShape = (width: number, height: number, narrowest: number): { width: number; height: number } => {
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+const clampShape = (width: number, height: number): Size => {
   if (width > height * WIDEST) return { width: height * WIDEST, height };
-  if (width < height * narrowest) return { width, height: width / narrowest };
+  if (width < height * NARROWEST) return { width, height: width / NARROWEST };
   return { width, height };
 };
+
+/** Return whether a video fills its tile, with little of it cropped. Shapes are width by height; 0: unknown. */
+export const fills = (video: number, tile: number): boolean =>
+  video === 0 || Math.min(video / tile, tile / video) >= 1 - CROP_MAX;
+
+/** Return the size of the own video, which floats over the other's: upright where the stage is, as phones' cameras are. */
+export function floatSize(width: number, height: number): Size {
+  const long = Math.round(Math.min(256, Math.max(144, Math.max(width, height) * 0.18)));
+  return height > width ? { width: Math.round(long * 0.75), height: long } : { width: long, height: Math.round(long / WIDEST) };
+}
 
 /** Return the grid in which `count` equal tiles are largest; of similar grids, the one with the fewest empty places. */
 export function grid(count: number, width: number, height: number, gap: number): Grid {
@@ -39,7 +55,6 @@ export function grid(count: number, width: number, height: number, gap: number):
     const shape = clampShape(
       Math.max(0, (width - gap * (columns - 1)) / columns),
       Math.max(0, (height - gap * (rows - 1)) / rows),
-      width < PHONE ? NARROWEST_PHONE : NARROWEST,
     );
     const area = shape.width * shape.height;
     const empty = columns * rows - count;

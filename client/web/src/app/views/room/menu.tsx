@@ -23,6 +23,13 @@ export function Menu(props: {
     const { current: box } = menu;
     if (!opening || at === undefined || box === null) return;
     const { innerWidth, innerHeight } = window;
+    const bar = button.current?.closest(".controls");
+    if (bar && bar.clientHeight > bar.clientWidth) {
+      // the bar stands on the right, and the menu beside it
+      box.style.inset = `auto ${innerWidth - at.left + 4}px 8px auto`;
+      box.style.maxHeight = `${innerHeight - 16}px`;
+      return;
+    }
     const above = at.top + at.height / 2 > innerHeight / 2;
     const left = at.left + at.width / 2 < innerWidth / 2;
     const middle = Math.abs(at.left + at.width / 2 - innerWidth / 2) < innerWidth / 6;

@@ -1,73 +1,23 @@
-/** Notices over the stage: alarms, current problems, and toasts. */
-import { clock, word } from "../../../words";
+/** Notices over the stage: what is not sent, and toasts. */
+import { word } from "../../../words";
 import { Icon } from "../../icons";
-import type { AlarmView } from "../../model";
-import { useUi } from "./ui";
-
-/** Alarms whose sentence asks for a comparison of codes: they link to the code panel. */
-const ASKS_FOR_CODE = new Set(["receipt", "two_stories", "code_fork", "code_aborted", "code_cheat", "code_different", "unverified_media"]);
+import { Prose } from "../prose";
+import { keyOf } from "./keys";
+import { type OwnDevice, pressDevice, useUi } from "./ui";
 
 /** Reasons for sending nothing that a person may override (`Override`); not when the page itself cannot seal. */
 const OVERRIDABLE = new Set(["watch.held_removal", "watch.paused_stale", "watch.paused_withheld"]);
 
-/** Every alarm, newest first; each stays until it is dismissed. */
-export function Alarms() {
-  const { model } = useUi();
-  const alarms = model.alarms.value;
-  return (
-    <section class="alarms" aria-label={word("meet.alarms")} hidden={alarms.length === 0}>
-      {alarms.toReversed().map((alarm) => (
-        <Alarm key={alarm.id} alarm={alarm} />
-      ))}
-    </section>
-  );
-}
-
-function Alarm({ alarm }: { readonly alarm: AlarmView }) {
-  const { model } = useUi();
-  return (
-    <div class="alarm" data-kind={alarm.kind}>
-      <Icon name="triangle-alert" />
-      <div role="alert">
-        <p>{word(alarm.text)}</p>
-        <time class="note">{word("meet.alarm_at", { time: clock(alarm.at) })}</time>
-      </div>
-      <div class="row">
-        {ASKS_FOR_CODE.has(alarm.kind) && (
-          <button
-            type="button"
-            class="button small alarming"
-            onClick={() => {
-              model.panel.value = "code";
-            }}
-          >
-            {word("meet.alarm_code")}
-          </button>
-        )}
-        {(alarm.kind === "dropped" || alarm.kind === "evidence") && (
-          <button type="button" class="button small alarming" onClick={() => model.do.saveEvidence(false)}>
-            {word("meet.alarm_evidence")}
-          </button>
-        )}
-        <button type="button" class="button small alarming" onClick={() => model.do.dismissAlarm(alarm.id)}>
-          {word("meet.alarm_dismiss")}
-        </button>
-      </div>
-    </div>
-  );
-}
-
-/** Lines that disappear with their cause: the server is away, nothing of ours is sent, and so on. */
+/** Lines that disappear with their cause: no host is here, nothing of ours is sent, messages wait. */
 export function Banners() {
   const { model, question } = useUi();
-  const banner = model.banner.value;
   const { silent } = model.encryption.value;
   return (
     <div class="banners" role="status">
-      {banner !== null && (
+      {model.people.value.some(({ host, away }) => host && !away) || model.people.value.length === 0 ? null : (
         <p class="banner">
-          <Icon name="refresh-cw" />
-          <span>{word(banner)}</span>
+          <Icon name="users" />
+          <span>{word("meet.no_host")}</span>
         </p>
       )}
       {silent !== null && (
@@ -92,7 +42,38 @@ export function Banners() {
           )}
         </div>
       )}
+      <Refused of="microphone" />
+      <Refused of="camera" />
       <Held />
+    </div>
+  );
+}
+
+/** Why a device that the person has pressed gives nothing, and what helps; until it works, or it is closed. */
+function Refused({ of }: { readonly of: OwnDevice }) {
+  const ui = useUi();
+  const { model, pressed } = ui;
+  const { microphoneTrouble, cameraTrouble } = model.devices.value;
+  const trouble = of === "microphone" ? microphoneTrouble : cameraTrouble;
+  if (trouble === null || !pressed.value.has(of)) return null;
+  return (
+    <div class="banner">
+      <Icon name={of === "microphone" ? "mic-off" : "video-off"} />
+      <span>
+        <Prose text={word(`trouble.${of}.${trouble}`)} />
+      </span>
+      <button type="button" class="button small" onClick={() => pressDevice(ui, of)}>
+        {word("meet.try_again")}
+      </button>
+      <button
+        type="button"
+        class="button small"
+        onClick={() => {
+          pressed.value = new Set([...pressed.value].filter((each) => each !== of));
+        }}
+      >
+        {word("meet.close")}
+      </button>
     </div>
   );
 }
@@ -121,6 +102,37 @@ function Held() {
       <button type="button" class="button small" onClick={() => model.do.discardHeld()}>
         {word("meet.held_discard")}
       </button>
+    </div>
+  );
+}
+
+/** Said to a person who speaks while their microphone is off: calmly, with the way to be heard. */
+export function MutedHint() {
+  const { model, keys } = useUi();
+  const { call } = model;
+  const way = call.pushToTalk.value
+    ? word("meet.muted_hold")
+    : keys.value && word("meet.muted_key", { key: keyOf("mic") });
+  const shown = call.speaksMuted.value && call.mutedHint.value && !model.mic.value;
+  return (
+    <div class="muted-hint" role="status">
+      {shown && (
+        <p class="toast">
+          <Icon name="mic-off" />
+          <span>
+            {word("meet.muted_hint")} <span class="keyboard-only">{way}</span>
+          </span>
+          <button
+            type="button"
+            class="button small"
+            onClick={() => {
+              call.mutedHint.value = false;
+            }}
+          >
+            {word("meet.muted_stop")}
+          </button>
+        </p>
+      )}
     </div>
   );
 }

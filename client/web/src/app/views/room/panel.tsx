@@ -1,23 +1,18 @@
 /** The side panel: beside the stage on a wide screen, over it on a phone. */
 import type { ComponentChildren } from "preact";
-import { lazy, Suspense } from "preact/compat";
 import { useEffect, useRef } from "preact/hooks";
 import { type Key, word } from "../../../words";
 import { Icon } from "../../icons";
-import { Chat } from "./chat";
-import { Code } from "./code";
-import { People } from "./people";
-import { Settings } from "./settings";
+import { laterFailed, useLater } from "./load";
 import { type Panel, useUi } from "./ui";
 
-// few participants have it: it is loaded when opened
-const Lecture = lazy(() => import("./lecture").then((module) => module.Lecture));
-
+const VIEWS = { people: "People", chat: "Chat", code: "Code", settings: "Settings", quality: "Quality", lecture: "Lecture" } as const;
 const TITLES: Readonly<Record<Exclude<Panel, "none">, Key>> = {
   people: "meet.people",
   chat: "meet.chat",
   code: "meet.code_title",
   settings: "meet.settings",
+  quality: "meet.quality",
   lecture: "meet.lecture",
 };
 
@@ -25,23 +20,21 @@ export function SidePanel() {
   const { model } = useUi();
   const panel = model.panel.value;
   if (panel === "none" || (panel === "lecture" && !model.where.value.lecture)) return null;
+  return <Inside key={panel} panel={panel} />;
+}
+
+function Inside({ panel }: { readonly panel: Exclude<Panel, "none"> }) {
+  const View = useLater()?.[VIEWS[panel]];
   return (
-    <Frame key={panel} panel={panel}>
-      {panel === "people" && <People />}
-      {panel === "chat" && <Chat />}
-      {panel === "code" && <Code />}
-      {panel === "settings" && <Settings />}
-      {panel === "lecture" && (
-        <Suspense fallback={null}>
-          <Lecture />
-        </Suspense>
-      )}
+    // another frame when the view is there: the focus goes to its first field
+    <Frame key={String(View === undefined)} panel={panel}>
+      {View === undefined ? <p role="status">{laterFailed.value && word("meet.panel_failed")}</p> : <View />}
     </Frame>
   );
 }
 
 function Frame({ panel, children }: { readonly panel: Exclude<Panel, "none">; readonly children: ComponentChildren }) {
-  const { model } = useUi();
+  const { model, unasked } = useUi();
   const frame = useRef<HTMLElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   // the focus moves into the panel, and returns when it closes
@@ -50,7 +43,7 @@ function Frame({ panel, children }: { readonly panel: Exclude<Panel, "none">; re
     const { current } = frame;
     // on a phone, focusing the field would open the keyboard before anything was read
     const field = matchMedia("(pointer: fine)").matches ? current?.querySelector<HTMLElement>("[data-first]") : null;
-    (field ?? heading.current)?.focus({ preventScroll: true });
+    if (!unasked.peek()) (field ?? heading.current)?.focus({ preventScroll: true });
     return () => {
       const here = document.activeElement;
       const held = here === null || here === document.body || current?.contains(here) === true;

@@ -6,8 +6,8 @@ import type { Person } from "../../model";
 import { Invites } from "./invites";
 import { Menu } from "./menu";
 import { Monogram } from "./monogram";
-import { hasItems, PersonItems } from "./person";
-import { useUi } from "./ui";
+import { PersonItems } from "./person";
+import { endQuestion, useUi } from "./ui";
 
 export function People() {
   const { model, question } = useUi();
@@ -73,14 +73,6 @@ export function People() {
   );
 }
 
-/** Return the question that confirms the end of a meeting for all. */
-export const endQuestion = (act: () => void) => ({
-  title: word("meet.end_title"),
-  text: word("meet.end_text"),
-  yes: word("meet.end_yes"),
-  act,
-});
-
 function cameHow(person: Person): string {
   const time = clock(person.since);
   if (person.admittedBy === null) return word("meet.since", { time });
@@ -119,7 +111,7 @@ function Row({ person }: { readonly person: Person }) {
             {person.host && <span class="badge">{word("meet.host")}</span>}
           </p>
           <Marks person={person} />
-          {hasItems(person, model.amHost.value) && (
+          {!person.self && (
             <Menu label={word("meet.person_menu", { name: person.name })} class="button round quiet">
               <PersonItems person={person} />
             </Menu>
@@ -130,6 +122,12 @@ function Row({ person }: { readonly person: Person }) {
           <p class="note with-icon">
             <Icon name={person.standing === "new" ? "circle-question-mark" : "user-check"} size={16} />
             {known}
+          </p>
+        )}
+        {person.compared && !person.self && (
+          <p class="note with-icon">
+            <Icon name="check" size={16} />
+            {word("meet.compared_with")}
           </p>
         )}
         {person.newSinceCompared === true && !person.self && (

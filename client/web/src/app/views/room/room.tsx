@@ -1,25 +1,30 @@
 import { useSignalEffect } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import type { Model } from "../../model";
-import { ADMISSION, Admission } from "./admission";
 import { Announcer } from "./announce";
 import { Controls } from "./controls";
 import { Dialogs } from "./dialogs";
+import { canFull, toggleFull } from "./full";
 import { type Act, actOf, isTaken } from "./keys";
-import { Alarms, Banners, Toasts } from "./notices";
+import { Incidents } from "./incidents";
+import { later } from "./load";
+import { Banners, MutedHint, Toasts } from "./notices";
 import { SidePanel } from "./panel";
 import { Stage } from "./stage";
+import { usePushToTalk } from "./talk";
 import { TopBar } from "./topbar";
-import { makeUi, togglePanel, type Ui, UiContext } from "./ui";
+import { ADMISSION, makeUi, pressDevice, togglePanel, type Ui, UiContext } from "./ui";
 
 /** The room view, shown while the participant is a member. */
 export function Room({ model }: { readonly model: Model }) {
   const ui = useMemo(() => makeUi(model), [model]);
+  const more = later.value;
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => press(ui, event);
     document.addEventListener("keydown", pressed);
     return () => document.removeEventListener("keydown", pressed);
   }, [ui]);
+  usePushToTalk(model);
   useSignalEffect(() => {
     const speaker = model.speaker.value;
     if (speaker !== null && speaker !== model.ownLeaf.value) ui.lastSpeaker.value = speaker;
@@ -29,14 +34,17 @@ export function Room({ model }: { readonly model: Model }) {
       <div class="room" data-panel={model.panel.value}>
         <TopBar />
         <div class="notices">
-          <Alarms />
+          <Incidents />
           <Banners />
+          {more !== null && <more.Compares />}
+          {more !== null && <more.NowHost />}
         </div>
         <Stage />
-        <Admission />
+        {more !== null && <more.Admission />}
         <SidePanel />
         <Controls />
         <Toasts />
+        <MutedHint />
         <Announcer />
         <Dialogs />
       </div>
@@ -59,12 +67,13 @@ function press(ui: Ui, event: KeyboardEvent): void {
   perform(ui, act);
 }
 
-function perform({ model, help }: Ui, act: Act): void {
+function perform(ui: Ui, act: Act): void {
+  const { model, help } = ui;
   switch (act) {
     case "mic":
-      return model.do.toggleMic();
+      return pressDevice(ui, "microphone");
     case "camera":
-      return model.do.toggleCamera();
+      return pressDevice(ui, "camera");
     case "share":
       return model.can.share ? model.do.toggleShare() : undefined;
     case "hand":
@@ -77,6 +86,8 @@ function perform({ model, help }: Ui, act: Act): void {
     case "layout":
       model.layout.value = model.layout.peek() === "grid" ? "speaker" : "grid";
       return;
+    case "full":
+      return canFull() ? toggleFull() : undefined;
     case "admission":
       document.getElementById(ADMISSION)?.focus();
       return;

@@ -6,10 +6,13 @@ import { Icon } from "../../icons";
 import type { Device, DeviceTrouble, Language, Theme } from "../../model";
 import { About } from "../about";
 import { RoomServers } from "../servers";
-import { useUi } from "./ui";
+import { IdentitySettings } from "./identity";
+import { NoticeSettings } from "./noticeSettings";
+import { pressDevice, useUi } from "./ui";
 
 export function Settings() {
   const { model, keys } = useUi();
+  const { call } = model;
   const { cameras, microphones, speakers, camera, microphone, speaker, cameraTrouble, microphoneTrouble } = model.devices.value;
   return (
     <>
@@ -19,9 +22,37 @@ export function Settings() {
         <Trouble of="microphone" trouble={microphoneTrouble} />
         <Picker label={word("meet.camera")} devices={cameras} chosen={camera} choose={(id) => model.do.chooseCamera(id)} />
         <Trouble of="camera" trouble={cameraTrouble} />
+        <Switch
+          on={call.blur.value}
+          words={word("prejoin.blur")}
+          note={word(`blur.${call.blurred.value}`)}
+          turn={(on) => {
+            call.blur.value = on;
+          }}
+        />
         {speakers.length > 0 && (
           <Picker label={word("meet.speakers")} devices={speakers} chosen={speaker} choose={(id) => model.do.chooseSpeaker(id)} />
         )}
+        <button type="button" class="button" onClick={() => model.do.testSpeaker()}>
+          <Icon name="volume-2" />
+          {word("prejoin.test_speaker")}
+        </button>
+        <Switch
+          on={call.pushToTalk.value}
+          words={word("meet.talk")}
+          note={word("meet.talk_text")}
+          turn={(on) => {
+            call.pushToTalk.value = on;
+          }}
+        />
+        <Switch
+          on={call.mutedHint.value}
+          words={word("meet.hint_setting")}
+          note={word("meet.hint_text")}
+          turn={(on) => {
+            call.mutedHint.value = on;
+          }}
+        />
       </section>
       <section class="panel-part" aria-labelledby="view-title">
         <h3 id="view-title">{word("meet.view")}</h3>
@@ -52,6 +83,7 @@ export function Settings() {
             if (on) model.layout.value = "speaker";
           }}
         />
+        <DataSaver />
         <Switch
           on={keys.value}
           words={word("meet.keys")}
@@ -60,6 +92,11 @@ export function Settings() {
             keys.value = on;
           }}
         />
+      </section>
+      <NoticeSettings />
+      <section class="panel-part" aria-labelledby="id-title">
+        <h3 id="id-title">{word("meet.id_title")}</h3>
+        <IdentitySettings model={model} />
       </section>
       <RoomServers model={model} />
       <section class="panel-part" aria-labelledby="page-title">
@@ -84,9 +121,30 @@ export function Settings() {
             model.theme.value = theme as Theme;
           }}
         />
+        <div class="field">
+          <button type="button" class="button" onClick={() => model.do.forget(null)}>
+            {word("meet.forget")}
+          </button>
+          <p class="note">{word("meet.forget_text")}</p>
+        </div>
         <About model={model} />
       </section>
     </>
+  );
+}
+
+/** The choice to be sent less than the tiles have room for. */
+export function DataSaver() {
+  const { dataSaver } = useUi().model.call;
+  return (
+    <Switch
+      on={dataSaver.value}
+      words={word("meet.saver")}
+      note={word("meet.saver_text")}
+      turn={(on) => {
+        dataSaver.value = on;
+      }}
+    />
   );
 }
 
@@ -139,14 +197,14 @@ function Picker(props: { readonly label: string; readonly devices: readonly Devi
 }
 
 function Trouble({ of, trouble }: { readonly of: "camera" | "microphone"; readonly trouble: DeviceTrouble }) {
-  const { model } = useUi();
+  const ui = useUi();
   if (trouble === null) return null;
   const key: Key = `trouble.${of}.${trouble}`;
   return (
     <div class="notice">
       <Icon name="info" />
       <p>{word(key)}</p>
-      <button type="button" class="button small" onClick={() => model.do.retryDevices()}>
+      <button type="button" class="button small" onClick={() => pressDevice(ui, of)}>
         {word("meet.try_again")}
       </button>
     </div>

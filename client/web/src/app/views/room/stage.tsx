@@ -3,9 +3,10 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { word } from "../../../words";
 import type { Places, Tile } from "../../model";
 import { Icon } from "../../icons";
-import { largeTile, type Wish, weigh } from "./large";
+import { largeTile, otherOfTwo, type Wish, weigh } from "./large";
 import { capacity, grid, speakerLayout, visible } from "./layout";
 import { Pages } from "./paging";
+import { Pair } from "./pair";
 import { Reactions } from "./reactions";
 import { TileView } from "./tile";
 import { useUi } from "./ui";
@@ -15,7 +16,7 @@ const GAP = 8;
 
 /** All tiles, each as large as possible. */
 export function Stage() {
-  const { model, lastSpeaker } = useUi();
+  const { model, lastSpeaker, selfHidden } = useUi();
   const place = useRef<HTMLDivElement>(null);
   const size = useSignal({ width: 0, height: 0 });
   useLayoutEffect(() => {
@@ -33,7 +34,9 @@ export function Stage() {
   }, [size]);
 
   const onPage = model.shown.value;
-  const tiles = model.tiles.value.filter(({ self, kind, leaf }) => self || kind === "screen" || (onPage?.has(leaf) ?? true));
+  const all = model.tiles.value.filter(({ self, kind, leaf }) => self || kind === "screen" || (onPage?.has(leaf) ?? true));
+  // hidden from the person alone: the others see it as before
+  const tiles = selfHidden.value ? all.filter(({ self, kind }) => !self || kind === "screen") : all;
   const wish: Wish = {
     pinned: model.pinned.value,
     layout: model.layout.value,
@@ -42,10 +45,12 @@ export function Stage() {
   };
   const { width, height } = size.value;
   const large = largeTile(tiles, wish);
+  const other = otherOfTwo(all, wish.pinned);
+  const sized = { tiles, wish, width, height };
   return (
     <main class="stage" aria-label={word("meet.stage")}>
       <div class="stage-place" ref={place}>
-        {width > 0 && (large === null ? <Grid {...{ tiles, wish, width, height }} /> : <Large {...{ tiles, wish, width, height, large }} />)}
+        {width === 0 ? null : other !== null ? <Two {...sized} other={other} /> : large === null ? <Grid {...sized} /> : <Large {...sized} large={large} />}
       </div>
       <Pages />
       <Alone />
@@ -74,6 +79,11 @@ function useMeasured({ each, large, voice }: Places): void {
       voice: voice === null ? null : spoken,
     });
   }, [model, large?.id, voice === null, ...at]);
+}
+
+function Two({ tiles, width, height, other }: Sized & { readonly other: Tile }) {
+  useMeasured({ each: height, large: null, voice: null });
+  return <Pair other={other} own={tiles.find(({ self }) => self) ?? null} width={width} height={height} />;
 }
 
 function Grid({ tiles, wish, width, height }: Sized) {

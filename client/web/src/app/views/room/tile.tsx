@@ -1,12 +1,12 @@
-import { useComputed, useSignalEffect } from "@preact/signals";
-import { memo } from "preact/compat";
-import { useEffect, useRef } from "preact/hooks";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { type Key, word } from "../../../words";
 import { Icon } from "../../icons";
-import type { Tile, TileState } from "../../model";
-import { Item, Menu } from "./menu";
+import { canFlip, isMirrored, type Tile, type TileState } from "../../model";
+import { fills } from "./layout";
+import { later } from "./load";
+import { Menu } from "./menu";
 import { Monogram } from "./monogram";
-import { PersonItems } from "./person";
 import { useUi } from "./ui";
 
 /** From this level on the member speaks; below it may be breathing. */
@@ -36,6 +36,7 @@ export function tileName(tile: Tile): string {
 
 function stateWords(tile: Tile): string | null {
   const { pictureState: state } = tile;
+  if (tile.away) return word("meet.away");
   if (state === "live") return null;
   return word(state === "off" && tile.kind === "screen" ? "meet.screen_off" : PICTURE[state]);
 }
@@ -53,9 +54,12 @@ export function TileView(props: {
   const speaking = useComputed(() => (model.levels.value.get(leaf) ?? 0) > SPEAKS);
   const speaks = mic && tile.kind === "camera" && speaking.value;
   const name = tileName(tile);
+  const volume = model.call.volumes.value.get(leaf);
+  const silenced = volume !== undefined && (volume.muted || volume.volume === 0);
   const state = stateWords(tile);
-  const sound = tile.kind === "camera" && mic && !tile.self ? SOUND[tile.soundState] : undefined;
-  const showsPicture = tile.picture !== null && !UNSEEN.includes(tile.pictureState);
+  const sound = !tile.away && tile.kind === "camera" && mic && !tile.self ? SOUND[tile.soundState] : undefined;
+  const ownCamera = tile.self && tile.kind === "camera";
+  const showsPicture = !tile.away && tile.picture !== null && !UNSEEN.includes(tile.pictureState);
   // a frozen frame must not pass for live video: it is blurred, with the state in words on it
   const old = showsPicture && tile.pictureState !== "live";
   const size = height < 116 || width < 150 ? "small" : width < 300 ? "middle" : "big";
@@ -65,12 +69,15 @@ export function TileView(props: {
       class={`tile ${tile.kind} ${size}`}
       data-speaking={speaks}
       data-old={old}
+      data-away={tile.away}
       data-large={props.large}
       data-sound={sound}
       data-tile={tile.id}
       style={{ width: `${width}px`, height: `${height}px` }}
     >
-      {showsPicture && <Picture stream={tile.picture} mirrored={tile.self && tile.kind === "camera"} id={tile.id} />}
+      {showsPicture && (
+        <Picture stream={tile.picture} mirrored={ownCamera && isMirrored(model.devices.value)} id={tile.id} shape={width / height} />
+      )}
       {lettered && <Monogram name={tile.name} />}
       {!showsPicture && tile.kind === "screen" && <Icon name="monitor" size={40} />}
       {state !== null && <p class={worded ? "tile-state" : "unseen"}>{state}</p>}
@@ -86,6 +93,12 @@ export function TileView(props: {
           <span class="mark recording">
             <Icon name="circle-dot" size={16} />
             <span class={size === "big" ? "" : "unseen"}>{word("meet.is_recording")}</span>
+          </span>
+        )}
+        {tile.kind === "camera" && silenced && (
+          <span class="mark" title={word("meet.muted_for_me")}>
+            <Icon name="volume-x" size={16} />
+            <span class="unseen">{word("meet.muted_for_me")}</span>
           </span>
         )}
         {tile.weakNetwork && (
@@ -111,6 +124,11 @@ export function TileView(props: {
           {speaks && <span class="unseen">{word("meet.speaking")}</span>}
         </div>
       </div>
+      {ownCamera && showsPicture && canFlip(model.devices.value) && (
+        <button type="button" class="tile-button flip" aria-label={word("meet.flip")} title={word("meet.flip")} onClick={() => model.do.flipCamera()}>
+          <Icon name="switch-camera" />
+        </button>
+      )}
       <TileMenu tile={tile} name={name} />
     </li>
   );
@@ -132,50 +150,49 @@ function placeFor(tile: Tile, state: string | null, sound: boolean, showsPicture
 }
 
 function TileMenu({ tile, name }: { readonly tile: Tile; readonly name: string }) {
-  const { model } = useUi();
-  const pinned = model.pinned.value === tile.id;
-  const person = model.people.value.find((one) => one.leaf === tile.leaf);
+  const Items = later.value?.TileItems;
   return (
     <Menu label={word("meet.tile_menu", { name })} class="tile-button">
-      <Item
-        icon={pinned ? "pin-off" : "pin"}
-        words={word(pinned ? "meet.unpin" : "meet.pin")}
-        act={() => {
-          model.pinned.value = pinned ? null : tile.id;
-        }}
-      />
-      {model.can.pip && tile.picture !== null && tile.pictureState === "live" && (
-        <Item
-          icon="picture-in-picture-2"
-          words={word("meet.pip")}
-          act={() => model.do.pictureInPicture(tile.id)}
-        />
-      )}
-      {person !== undefined && tile.kind === "camera" && <PersonItems person={person} />}
+      {Items !== undefined && <Items tile={tile} />}
     </Menu>
   );
 }
 
-/** The video element. The stream is set as an object, because it has no URL. */
-const Picture = memo(function Picture(props: {
+interface PictureProps {
   readonly stream: MediaStream | null;
   readonly mirrored: boolean;
   readonly id: string;
-}) {
+  /** Width by height of the tile. */
+  readonly shape: number;
+}
+
+/** The video, which is not drawn again with its tile. */
+const Picture = ({ stream, mirrored, id, shape }: PictureProps) =>
+  useMemo(() => <Video stream={stream} mirrored={mirrored} id={id} shape={shape} />, [stream, mirrored, id, shape]);
+
+/** The video element. The stream is set as an object, because it has no URL. */
+function Video(props: PictureProps) {
   const video = useRef<HTMLVideoElement>(null);
+  const own = useSignal(0);
   const { stream } = props;
   useEffect(() => {
     const { current } = video;
     if (current === null) return undefined;
+    const resized = () => {
+      own.value = current.videoHeight === 0 ? 0 : current.videoWidth / current.videoHeight;
+    };
+    current.addEventListener("resize", resized);
     current.srcObject = stream;
     // refused before the first user gesture: the store asks for one then
     void current.play().catch(() => undefined);
     return () => {
+      current.removeEventListener("resize", resized);
       current.srcObject = null;
     };
-  }, [stream]);
-  return <video ref={video} class={props.mirrored ? "mirrored" : ""} data-picture={props.id} autoplay muted playsInline aria-hidden="true" />;
-});
+  }, [stream, own]);
+  const shown = `${props.mirrored ? "mirrored" : ""} ${fills(own.value, props.shape) ? "" : "whole"}`.trim();
+  return <video ref={video} class={shown} data-picture={props.id} autoplay muted playsInline aria-hidden="true" />;
+}
 
 /** Three bars, one of them full. */
 const Weak = () => (

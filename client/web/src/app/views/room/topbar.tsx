@@ -1,18 +1,21 @@
+import { useId } from "preact/hooks";
 import { word } from "../../../words";
 import { Icon } from "../../icons";
 import { CodeArt } from "../../codeArt";
+import { useHeading } from "../heading";
 import { togglePanel, useUi } from "./ui";
 
 /** Title, number of members and state of the encryption; the code art opens the code panel. */
 export function TopBar() {
   const { model } = useUi();
+  const heading = useHeading();
   const count = model.people.value.length;
   const code = model.code.value;
   const title = model.roomTitle.value || word("meet.untitled");
   const recording = model.people.value.filter((person) => person.recording && !person.self);
   return (
     <header class="topbar">
-      <h1 tabIndex={-1}>
+      <h1 tabIndex={-1} ref={heading}>
         <bdi>{title}</bdi>
       </h1>
       <button type="button" class="chip" aria-expanded={model.panel.value === "people"} onClick={() => togglePanel(model, "people")}>
@@ -40,7 +43,7 @@ export function TopBar() {
         </p>
       )}
       <span class="space" />
-      <Sealed />
+      <Private />
       <button
         type="button"
         class="code-art-button"
@@ -55,18 +58,32 @@ export function TopBar() {
   );
 }
 
-/** The word "encrypted" appears only once frames have been counted: before that, nothing was sealed. */
-function Sealed() {
+/** A chip that opens to show what it means. "Private" appears only once frames have been counted: before, none was sealed. */
+function Private() {
   const { model } = useUi();
+  const id = useId();
   const { sealed, opened, silent } = model.encryption.value;
-  if (silent !== null) return <p class="sealed">{word("meet.not_sending")}</p>;
-  if (sealed + opened === 0) return <p class="sealed">{word("meet.nothing_sent")}</p>;
-  const counts = word("meet.encrypted_counts", { sealed, opened });
+  const words = word(silent !== null ? "meet.not_sending" : sealed + opened === 0 ? "meet.nothing_sent" : "meet.private");
   return (
-    <p class="sealed" title={counts}>
-      <strong>{word("meet.encrypted")}</strong>
-      <span class="figures wide-only"> {counts}</span>
-      <span class="unseen narrow-only"> {counts}</span>
-    </p>
+    <>
+      <button type="button" class="chip private" popovertarget={id} aria-label={words} title={words}>
+        <Icon name={silent === null ? "shield-check" : "circle-alert"} size={16} />
+        <span class="private-words">{words}</span>
+      </button>
+      <div id={id} popover="auto" role="group" aria-label={words} class="private-more">
+        <p>{silent === null ? word("meet.private_text") : word(silent)}</p>
+        <p class="note figures">{word("meet.encrypted_counts", { sealed, opened })}</p>
+        <button
+          type="button"
+          class="button small"
+          onClick={() => {
+            document.getElementById(id)?.hidePopover();
+            model.panel.value = "code";
+          }}
+        >
+          {word("meet.code_title")}
+        </button>
+      </div>
+    </>
   );
 }

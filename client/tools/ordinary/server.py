@@ -1,0 +1,162 @@
+"""The ordinary server: it decodes every stream, keeps the latest of it, and encodes it for everybody else.
+
+Many services only forward packets. They hold the keys of DTLS-SRTP all the same, and decode as soon as they
+record, mix, transcribe or show a preview. This server keeps what such a service needs: the last video frame
+and the last two seconds of audio of each member.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, Final
+
+import av
+import numpy as np
+from aiohttp import WSMsgType, web
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+
+from snugroom.client.media.codec import SAMPLE_RATE, Sound
+from snugroom.client.tools.ordinary.stock import connection
+
+#: Lines of a description for each member: its audio and its video.
+LINES: Final = ("audio", "video")
+#: Other members that one member can receive.
+OTHERS_MAX: Final = 7
+_MESSAGE_MAX: Final = 256 * 1024
+_KEPT_SAMPLES: Final = 2 * SAMPLE_RATE
+#: Frames that wait for a slow encoder, at most. The oldest go first.
+_WAITING_MAX: Final = 25
+
+
+class _Forwarded(MediaStreamTrack):
+    """A stream of one member, on its way to another."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self._frames: asyncio.Queue[Any] = asyncio.Queue(_WAITING_MAX)
+
+    def put(self, frame: Any) -> None:
+        if self._frames.full():
+            self._frames.get_nowait()
+        self._frames.put_nowait(frame)
+
+    async def recv(self) -> Any:
+        """Return the next frame, decoded."""
+        return await self._frames.get()
+
+
+class Member:
+    """A member, by its name in the clear, with what is kept of it."""
+
+    def __init__(self, name: str, socket: web.WebSocketResponse, peer: RTCPeerConnection) -> None:
+        self.name = name
+        self.socket = socket
+        self.peer = peer
+        #: Outgoing copies of this member's streams, by kind.
+        self.copies: dict[str, list[_Forwarded]] = {kind: [] for kind in LINES}
+        self.frame: av.VideoFrame | None = None
+        self.sound: Sound = np.zeros(0, np.int16)
+        #: Names of the members that this one receives, by number of their pair of lines.
+        self.shown: list[str] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def keep(self, frame: Any) -> None:
+        """Keep what a recording or a transcription would take."""
+        if isinstance(frame, av.VideoFrame):
+            self.frame = frame
+            return
+        # interleaved: each channel has the same sound
+        mono = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0]
+        self.sound = np.concatenate((self.sound, mono))[-_KEPT_SAMPLES:].astype(np.int16, copy=False)
+
+    async def take(self, track: MediaStreamTrack) -> None:
+        """Decode a stream until it ends."""
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                self.keep(frame)
+                for copy in self.copies[track.kind]:
+                    copy.put(frame)
+
+
+class Server:
+    """One meeting, whose members come and stay until `close`."""
+
+    def __init__(self) -> None:
+        self.members: list[Member] = []
+        #: All that was written, with the names of its authors.
+        self.chat: list[tuple[str, str]] = []
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> str:
+        """Listen on a free port of 127.0.0.1, and return the address."""
+        app = web.Application()
+        app.add_routes([web.get("/meeting", self._meeting)])
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{self._runner.addresses[0][1]}/"
+
+    async def close(self) -> None:
+        """End the meeting."""
+        for member in self.members:
+            for task in member.tasks:
+                task.cancel()
+            await asyncio.gather(*member.tasks, return_exceptions=True)
+            await member.peer.close()
+            await member.socket.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _meeting(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(max_msg_size=_MESSAGE_MAX)
+        await socket.prepare(request)
+        member: Member | None = None
+        async for message in socket:
+            if message.type is not WSMsgType.TEXT:
+                break
+            told = message.json()
+            if told["type"] == "join" and member is None:
+                member = await self._join(socket, told["name"], told["offer"])
+            elif told["type"] == "chat" and member is not None:
+                self.chat.append((member.name, told["text"]))
+                await self._tell({"type": "chat", "name": member.name, "text": told["text"]})
+        return socket
+
+    async def _join(self, socket: web.WebSocketResponse, name: str, offer: str) -> Member:
+        """Answer an offer: a pair of lines with the member's own streams, then a pair for each other one."""
+        peer = connection()
+        member = Member(name, socket, peer)
+        await peer.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        for transceiver in peer.getTransceivers()[len(LINES) :]:
+            transceiver.direction = "sendonly"
+        await peer.setLocalDescription(await peer.createAnswer())
+        for transceiver in peer.getTransceivers()[: len(LINES)]:
+            work = member.take(transceiver.receiver.track)
+            member.tasks.append(asyncio.get_running_loop().create_task(work))
+        await socket.send_json({"type": "answer", "answer": peer.localDescription.sdp})
+        for other in self.members:
+            await self._show(other, member)
+            await self._show(member, other)
+        self.members.append(member)
+        return member
+
+    async def _show(self, source: Member, to: Member) -> None:
+        """Send a member's streams to another one, on its next free pair of lines."""
+        first = len(LINES) * (1 + len(to.shown))
+        pair = to.peer.getTransceivers()[first : first + len(LINES)]
+        if len(pair) < len(LINES):
+            return
+        for kind, transceiver in zip(LINES, pair, strict=True):
+            copy = _Forwarded(kind)
+            source.copies[kind].append(copy)
+            transceiver.sender.replaceTrack(copy)
+        to.shown.append(source.name)
+        await to.socket.send_json({"type": "members", "names": to.shown})
+
+    async def _tell(self, message: dict[str, Any]) -> None:
+        for member in self.members:
+            await member.socket.send_json(message)

@@ -1,0 +1,114 @@
+/** Asks the lecture for its state twice a second, and has it do things. */
+import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { Language, Theme } from "../app/model";
+import { type Hunt, hunted, type Searched } from "../landlord/find";
+import { languageFor } from "../words";
+import { within } from "./steps";
+import type { State } from "./state";
+
+/** Milliseconds between two requests, to wait for an answer, and for something to be done. */
+const EVERY = 500;
+const PATIENCE = 5_000;
+const DEED_PATIENCE = 180_000;
+
+/** What the lecture can do; each is a path of its listener. */
+export type Deed = "join" | "remove" | "kill" | "act" | "contrast" | "dismiss";
+const REFUSALS = ["name", "full", "taken", "late", "nobody", "killed", "busy", "package"] as const;
+export type Refusal = (typeof REFUSALS)[number] | "gone";
+
+/** The data that the views show, and their commands. */
+export interface Story {
+  readonly language: Signal<Language>;
+  readonly theme: Signal<Theme>;
+  readonly step: Signal<number>;
+  readonly state: ReadonlySignal<State | null>;
+  readonly trouble: ReadonlySignal<"token" | "gone" | null>;
+  readonly hunt: ReadonlySignal<Hunt>;
+  /** What is being done, and why the last thing was not. */
+  readonly doing: ReadonlySignal<Deed | null>;
+  readonly refused: ReadonlySignal<Refusal | null>;
+  do(deed: Deed, about?: Readonly<Record<string, string>>): void;
+  /** Let somebody of that name in, unless a member has it, and search the server's memory for it. */
+  find(name: string): void;
+}
+
+export class Store implements Story {
+  readonly language: Signal<Language>;
+  readonly theme = signal<Theme>("system");
+  readonly step: Signal<number>;
+  readonly state = signal<State | null>(null);
+  readonly trouble = signal<"token" | "gone" | null>(null);
+  readonly hunt = signal<Hunt>(null);
+  readonly doing = signal<Deed | null>(null);
+  readonly refused = signal<Refusal | null>(null);
+  readonly #token: string;
+
+  constructor(token: string, languages: readonly string[], step: number) {
+    this.#token = token;
+    this.language = signal(languageFor(languages));
+    this.step = signal(within(step));
+  }
+
+  /** Ask for the state repeatedly, for as long as the page is open. */
+  async run(): Promise<never> {
+    for (;;) {
+      const state = await this.#ask<State>("state", null, PATIENCE);
+      if (state !== null) this.state.value = state;
+      await new Promise((next) => setTimeout(next, EVERY));
+    }
+  }
+
+  do = (deed: Deed, about: Readonly<Record<string, string>> = {}): void => {
+    void this.#do(deed, about);
+  };
+
+  find = (name: string): void => {
+    void this.#find(name);
+  };
+
+  async #find(name: string): Promise<void> {
+    this.hunt.value = "searching";
+    const there = (): boolean => this.state.peek()?.member.people.some((one) => one.name === name) ?? false;
+    const server = (await this.#come(name, there())) ? (this.state.peek()?.server ?? null) : null;
+    if (server === null) this.hunt.value = this.refused.peek() === null ? { failed: "" } : null;
+    else this.hunt.value = await hunted(name, server, (body) => this.#ask<Searched>("find", body, DEED_PATIENCE));
+  }
+
+  async #come(name: string, there: boolean): Promise<boolean> {
+    return there || (await this.#do("join", { name }));
+  }
+
+  /** Have something done; return whether it was. */
+  async #do(deed: Deed, about: Readonly<Record<string, string>>): Promise<boolean> {
+    if (this.doing.peek() !== null) return false;
+    this.doing.value = deed;
+    this.refused.value = null;
+    const answer = await this.#ask<{ readonly refused?: string }>(deed, JSON.stringify(about), DEED_PATIENCE);
+    this.doing.value = null;
+    const why = answer === null ? "gone" : answer.refused;
+    if (why !== undefined) this.refused.value = REFUSALS.find((each) => each === why) ?? "gone";
+    return why === undefined;
+  }
+
+  /** Return an answer of the lecture, a refusal (409) included; null without one. */
+  async #ask<T>(what: string, body: string | null, patience: number): Promise<T | null> {
+    try {
+      const answer = await fetch(what, {
+        method: body === null ? "GET" : "POST",
+        headers: { "X-Snug-Token": this.#token, "Content-Type": "application/json" },
+        body,
+        cache: "no-store",
+        signal: AbortSignal.timeout(patience),
+      });
+      if (answer.ok || answer.status === 409) {
+        const told = (await answer.json()) as T;
+        this.trouble.value = null;
+        return told;
+      }
+      this.trouble.value = answer.status === 403 ? "token" : this.trouble.peek();
+    } catch {
+      this.trouble.value = "gone";
+    }
+    return null;
+  }
+}

@@ -1,0 +1,10 @@
+/**
+ * The parts of a session that only some members need, and no guest before it is in a room: the host's lobby, the help
+ * for members that come back, the way back itself, and the room at a second server. One file, which `load.ts` loads.
+ */
+export { MembersLobby, RejoinHelper } from "../entry/helper";
+export { HostLobby } from "../entry/lobby";
+export { HostReturnLobby } from "../entry/recovery";
+export { aboutInvites, decide, inLobby, serve } from "./hosting";
+export { comebackLobby, recoveryData, rejoinLobby } from "./rejoining";
+export { SecondRoom } from "./secondRoom";

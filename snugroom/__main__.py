@@ -1,0 +1,10 @@
+"""``python -m snugroom`` is ``snug``."""
+
+from __future__ import annotations
+
+import sys
+
+from snugroom.client.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Members who close their pages say so: nobody is alarmed, and hosts remove who does not come back."""
+
+from __future__ import annotations
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.features.absence import KEPT, KEPT_IN_A_CROWD
+from tests.session.hosts import deputised
+from tests.session.test_comeback import come_back, meeting
+from tests.session.world import Participant, World
+
+AWAY = ev.SetState(mic=False, camera=False, away=True)
+
+
+def closes(w: World, who: Participant) -> None:
+    """Somebody closes the page."""
+    w.do(who, AWAY)
+    w.run(2 * w.latency)
+    w.kill(who)
+
+
+def is_away(seen_by: Participant, name: str) -> bool:
+    told = [e for e in seen_by.of(ev.StateTold) if e.name == name]
+    return bool(told) and told[-1].away
+
+
+def test_nobody_is_alarmed_by_a_closed_page_and_its_owner_leaves_after_a_while() -> None:
+    w = World(2200)
+    ada, bo, cem, dana = meeting(w, "Ada", "Bo", "Cem", "Dana")
+    link = w.link_of(ada)
+    closes(w, bo)
+    assert is_away(ada, "Bo")
+    assert is_away(cem, "Bo")
+    w.run(KEPT - 10)
+    assert w.agreed([ada, cem, dana]) is False
+    assert len(ada.roster) == 4
+    w.until(lambda: w.agreed([ada, cem, dana]), 20)
+    (roster,) = [e for e in cem.of(ev.Roster) if e.removed]
+    assert roster.left == (roster.removed[0].leaf,), "Bo has left, and nobody has removed Bo"
+    w.run(20)
+    assert [p.alarms for p in (ada, cem, dana)] == [[]] * 3
+    assert w.link_of(ada) == link
+    eve = w.guest(link, "Eve")
+    w.until(lambda: w.agreed([ada, cem, dana, eve]), 10)
+
+
+def test_who_comes_back_in_time_is_not_removed() -> None:
+    w = World(2201)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
+    closes(w, bo)
+    w.run(20)
+    bo = come_back(w, bo)
+    w.until(lambda: w.agreed([ada, bo, cem]), 3)
+    w.run(KEPT + 20)
+    assert w.agreed([ada, bo, cem])
+    assert [p.alarms for p in (ada, bo, cem)] == [[]] * 3
+
+
+def test_a_page_that_was_not_closed_after_all_goes_on() -> None:
+    w = World(2202)
+    ada, bo, cem = people = meeting(w, "Ada", "Bo", "Cem")
+    w.do(bo, AWAY)
+    w.run(1)
+    w.do(bo, ev.SetState(mic=True, camera=False))
+    w.until(lambda: not is_away(ada, "Bo"), 5)
+    w.run(KEPT + 20)
+    assert w.agreed(people)
+    assert cem.alarms == []
+
+
+def test_who_only_says_so_and_goes_on_is_not_removed() -> None:
+    """It is heard: nobody is taken off the list who is there."""
+    w = World(2203)
+    people = meeting(w, "Ada", "Bo", "Cem")
+    w.do(people[1], AWAY)
+    w.run(KEPT + 20)
+    assert w.agreed(people)
+
+
+def test_of_a_crowd_that_goes_home_the_rest_meets_on() -> None:
+    w = World(2204)
+    ada, bo, *others = meeting(w, "Ada", "Bo", "Cem", "Dana", "Eve", "Fay")
+    for who in others:
+        closes(w, who)
+    w.until(lambda: w.agreed([ada, bo]), KEPT_IN_A_CROWD + 10)
+    w.do(bo, ev.Say("just us"))
+    w.until(lambda: ("Bo", "just us") in ada.said, 5)
+    w.run(20)
+    assert [*ada.alarms, *bo.alarms] == []
+
+
+def test_a_host_that_closes_its_page_is_expected_by_all_and_removed_by_none_but_a_host() -> None:
+    w = World(2205)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
+    closes(w, ada)
+    w.run(KEPT + 20)
+    assert len(bo.roster) == 3
+    ada = come_back(w, ada)
+    w.until(lambda: w.agreed([ada, bo, cem]), 3)
+
+
+def test_the_absent_are_removed_by_the_next_host_if_the_first_is_absent_too() -> None:
+    w = World(2206)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
+    deputised(w, ada, bo)
+    closes(w, ada)
+    w.until(lambda: bo.roster == cem.roster == ["Bo", "Cem"], KEPT + 20)
+    w.run(80)
+    assert w.agreed([bo, cem])
+    assert "gone" not in bo.alarms

@@ -1,0 +1,8 @@
+"""Members on the page, and Python participants, who say that they are away."""
+
+from __future__ import annotations
+
+from tests.session import test_absence
+from tests.web.mixed import played, scenarios
+
+test_absence_of_both = played(scenarios(test_absence))
