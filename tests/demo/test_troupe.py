@@ -187,3 +187,23 @@ async def test_a_lecture_that_ends_during_an_act_leaves_nothing_running() -> Non
         assert [task for task in asyncio.all_tasks() if "._talk" in repr(task)]
     await asyncio.sleep(0)
     assert not [task for task in asyncio.all_tasks() if "._talk" in repr(task)]
+
+
+async def test_an_act_waits_for_its_victim_which_may_just_be_connecting_again(
+    troupe: Troupe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if troupe.view()["act"] is not None:
+        await over(troupe)
+    number_of, asked = LectureServer.number_of, 0
+
+    async def at_the_third_time(server: LectureServer, handle: bytes) -> int:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            raise OperatorError("The server does not know that member.")
+        return await number_of(server, handle)
+
+    monkeypatch.setattr(LectureServer, "number_of", at_the_third_time)
+    await troupe.act("forge")
+    assert asked == 3
+    await over(troupe)

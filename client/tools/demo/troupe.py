@@ -33,6 +33,9 @@ _HELLO: Final = "Good morning. Can everybody hear me?"
 _GUESTS_MAX: Final = 12
 _AT_ONCE_MAX: Final = 8
 _COME_IN_TIME: Final = 30.0
+#: Seconds in which the victim of an act can still come, and between two looks.
+_BEGIN_TIME: Final = 8.0
+_LOOK: Final = 0.2
 #: Seconds between two messages of the host during an act.
 _TALK_EVERY: Final = 0.7
 
@@ -219,10 +222,7 @@ class Troupe:
             raise RefusedError("late")
 
     async def _play(self, name: str, act: Act, server: LectureServer, begun: asyncio.Future[bool]) -> None:
-        try:
-            handle = room_of(self._onlookers[_VICTIM].robot.connection.session).handle
-            await server.begin_act(act, await server.number_of(handle))
-        except (ServerError, SceneError):  # the victim is not there (yet), or the server is gone
+        if not await self._begin(act, server):
             begun.set_result(False)
             return
         if self._acted is not None:
@@ -237,6 +237,18 @@ class Troupe:
         finally:
             if talk is not None:
                 talk.cancel()
+
+    async def _begin(self, act: Act, server: LectureServer) -> bool:
+        """Return whether the act has begun: the victim may just be connecting again."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _BEGIN_TIME
+        while server.running and loop.time() < end:
+            with contextlib.suppress(ServerError, SceneError):
+                handle = room_of(self._onlookers[_VICTIM].robot.connection.session).handle
+                await server.begin_act(act, await server.number_of(handle))
+                return True
+            await asyncio.sleep(_LOOK)
+        return False
 
     async def _talk(self) -> None:
         for number in range(1, 1_000):
