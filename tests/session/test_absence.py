@@ -107,3 +107,28 @@ def test_the_absent_are_removed_by_the_next_host_if_the_first_is_absent_too() ->
     w.run(80)
     assert w.agreed([bo, cem])
     assert "gone" not in bo.alarms
+
+
+def test_a_leaver_whose_proposal_another_commit_overtakes_is_gone_all_the_same() -> None:
+    w = World(2207)
+    ada, bo, cem, dana = meeting(w, "Ada", "Bo", "Cem", "Dana")
+    w.do(ada, ev.Lock(True))
+    w.do(bo, ev.Leave())
+    w.run(2 * w.latency)
+    w.kill(bo)
+    w.until(lambda: w.agreed([ada, cem, dana]), KEPT + 10)
+    assert [p.alarms for p in (ada, cem, dana)] == [[]] * 3
+
+
+def test_a_member_far_away_who_leaves_and_returns_at_once_is_let_in_under_the_same_name() -> None:
+    w = World(2208, latency=1.0)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
+    link = w.link_of(ada)
+    w.do(ada, ev.Lock(True))  # a commit is under way
+    w.do(bo, ev.Leave())
+    w.until(lambda: bo.ended is not None, 10)
+    assert bo.ended == ev.Ended("left", "You left.")
+    w.until(lambda: ada.roster == cem.roster == ["Ada", "Cem"], 3)
+    w.do(ada, ev.Lock(False))
+    again = w.guest(link, "Bo")
+    w.until(lambda: w.agreed([ada, cem, again]), 30)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.features.commit_rota import HOST_SLOTS, CommitRota
+from snugroom.client.session.features.states import States
 from snugroom.client.session.kernel.feature import Feature
 from snugroom.client.session.kernel.intents import HealIntent, SelfRemoveIntent
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.kernel.verdict import Change
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
+
+#: Seconds that a leaver waits for another member to commit its removal.
+SELF_REMOVE_WAIT: Final = 3.0
 
 
 class Maintenance(Feature):
@@ -30,6 +36,7 @@ class Maintenance(Feature):
         if self._proposed_epoch != m.group.epoch:  # once in each epoch
             self._proposed_epoch = m.group.epoch
             self.room.relay(content.Leaving(m.leave_proposals.propose()))
+            self.room.leave_by(now + SELF_REMOVE_WAIT)
 
     def adopted(self, change: Change, now: float) -> None:
         added = (leaf for leaf, _ in change.added)
@@ -52,6 +59,8 @@ class Maintenance(Feature):
     ) -> bool:
         if not isinstance(what, content.Leaving):
             return False
+        # if another commit overtakes the proposal, hosts remove it as they do those whose pages are closed
+        self.room.feature(States).goes(received.sender, now)
         try:
             stored = self.room.membership.leave_proposals.store(what.proposal)
         except SnugCryptoError:

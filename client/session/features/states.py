@@ -59,6 +59,10 @@ class States(Feature):
         own = self._own or content.State(False, False, False, False, False)
         self.set(msgspec.structs.replace(own, hand=up), now)
 
+    def goes(self, leaf: int, now: float) -> None:
+        """Record that a member says that its program ends."""
+        self.away.setdefault(leaf, now)
+
     def synced(self, now: float) -> None:
         self._say_at = now
 
@@ -91,7 +95,7 @@ class States(Feature):
             if self._heard.get(leaf) != what:
                 self._heard[leaf] = what
                 if what.away:
-                    self.away.setdefault(leaf, now)
+                    self.goes(leaf, now)
                 else:
                     self.away.pop(leaf, None)
                 self._tell(leaf, what)

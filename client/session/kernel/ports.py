@@ -251,6 +251,10 @@ class Course(Protocol):
     def seeks_readmission(self) -> bool:
         """Whether we ask to be let in again: we need to, or the server keeps the others' slot from us."""
 
+    def leave_by(self, at: float) -> None:
+        """Leave then, whether our removal is committed or not, if no earlier time is set."""
+        ...
+
     @property
     def leaving(self) -> bool:
         """Whether we have proposed our own removal."""

@@ -34,8 +34,8 @@ from snugroom.crypto.entry.invite import HostKeys
 from snugroom.crypto.kdf import Rng, SigningKey
 from snugroom.server.wire import messages as wire
 
-#: Seconds that a leaver waits for another member to commit its removal.
-SELF_REMOVE_WAIT: Final = 2.0
+#: Seconds that a leaver waits until it can propose its removal.
+LEAVE_MAX: Final = 6.0
 #: Seconds for which members expect a host whose connection may have broken in the lobby.
 LEFT_FOR: Final = 20.0
 _F = TypeVar("_F")
@@ -82,7 +82,7 @@ class RoomSession:
         self.here = Places(self)
         self._moving = Moving(self, self.here, now)
         self.sync = Sync(self, self._moving, now)
-        self._leaving_since: float | None = None
+        self._leave_at: float | None = None
         self.features = build_features(self, now)
         self._hooks = hooks = Hooks(self.features)
         self._features_with = hooks.features_with
@@ -293,13 +293,17 @@ class RoomSession:
             raise ValueError(sentence("room.host_only"))
 
     def leave(self, now: float) -> None:
-        """Propose our own removal; leave when it is committed, or after two seconds."""
-        if self._leaving_since is None:
-            self._leaving_since = now
+        """Propose our own removal; leave when it is committed, or a few seconds after the first proposal."""
+        if self._leave_at is None:
+            self._leave_at = now + LEAVE_MAX
         if len(self.membership.members()) == 1 or not self.sync.is_entered:
             self.finish("left", sentence("room.you_left"))
             return
         self._drive(now)
+
+    def leave_by(self, at: float) -> None:
+        """Leave then, whether our removal is committed or not, if no earlier time is set."""
+        self._leave_at = at if self._leave_at is None else min(self._leave_at, at)
 
     def publish(self, media: ev.Publish, now: float) -> None:
         """Publish our media transport parameters and streams, now and on every new connection."""
@@ -350,7 +354,7 @@ class RoomSession:
             return
         self.sync.tick(now)
         self._server_messages.tick(now)
-        if self._leaving_since is not None and now - self._leaving_since > SELF_REMOVE_WAIT:
+        if self._leave_at is not None and now > self._leave_at:
             self.finish("left", sentence("room.you_left"))
             return
         self._commits.tick(now)
@@ -392,7 +396,7 @@ class RoomSession:
             for feature in self._features_with("synced"):
                 feature.synced(now)
         self._announcer.announce_if_due(now)
-        if self._leaving_since is not None:
+        if self.leaving:
             for feature in self._features_with("leaving"):
                 feature.leaving(now)
             return
@@ -467,7 +471,7 @@ class RoomSession:
     @property
     def leaving(self) -> bool:
         """Whether we have proposed our own removal."""
-        return self._leaving_since is not None
+        return self._leave_at is not None
 
     def finish(
         self,

@@ -6,6 +6,10 @@ import type { AnyContent } from "../catalogue/content";
 import type { Change } from "../kernel/verdict";
 import type { Room } from "../kernel/ports";
 import { CommitRota, HOST_SLOTS } from "./commitRota";
+import { States } from "./states";
+
+/** Seconds that a leaver waits for another member to commit its removal. */
+const SELF_REMOVE_WAIT = 3;
 
 /** Commits both when `commitRota.CommitRota` says that it is our turn; proposes our own removal. */
 export class Maintenance extends Feature {
@@ -26,11 +30,12 @@ export class Maintenance extends Feature {
     this.#unconfirmed = true;
   }
 
-  override async leaving(): Promise<void> {
+  override async leaving(now: number): Promise<void> {
     const { membership: m } = this.room;
     if (this.#proposedEpoch === m.group.epoch) return; // once in each epoch
     this.#proposedEpoch = m.group.epoch;
     await this.room.relay({ type: "leaving", proposal: await m.leaveProposals.propose() });
+    this.room.leaveAt = Math.min(this.room.leaveAt ?? Infinity, now + SELF_REMOVE_WAIT);
   }
 
   override adopted(change: Change, now: number): void {
@@ -52,6 +57,8 @@ export class Maintenance extends Feature {
 
   override async contentReceived(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
     if (what.type !== "leaving") return false;
+    // if another commit overtakes the proposal, hosts remove it as they do those whose pages are closed
+    this.room.feature(States).goes(received.sender, now);
     let stored: ReceivedProposal;
     try {
       stored = await this.room.membership.leaveProposals.store(what.proposal);

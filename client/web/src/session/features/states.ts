@@ -64,6 +64,11 @@ export class States extends Feature {
     this.#tell(this.room.membership.ownLeaf, this.#own);
   }
 
+  /** A member says that its program ends. */
+  goes(leaf: number, now: number): void {
+    if (!this.away.has(leaf)) this.away.set(leaf, now);
+  }
+
   override synced(now: number): void {
     this.#sayAt = now;
   }
@@ -98,7 +103,7 @@ export class States extends Feature {
     if (!equal(this.#heard.get(leaf), what)) {
       this.#heard.set(leaf, bare(what));
       if (!what.away) this.away.delete(leaf);
-      else if (!this.away.has(leaf)) this.away.set(leaf, now);
+      else this.goes(leaf, now);
       this.#tell(leaf, bare(what));
     }
     return true;

@@ -159,8 +159,9 @@ export interface Course {
   leftAt: number;
   /** Whether we ask to be let in again: we need to, or the server keeps the others' slot from us. */
   readonly seeksReadmission: boolean;
-  /** Whether we have proposed our own removal. */
+  /** Whether we are leaving, and when we do so in any case. */
   readonly leaving: boolean;
+  leaveAt: number | null;
   readonly ended: Ended | null;
   /** Go on after the slot that we are stuck at: its commit, `blob`, is void. */
   passOver(blob: Bytes, now: number): Promise<void>;

@@ -31,8 +31,8 @@ import { RoomAdminKeys } from "./roomAdminKeys";
 import { ServerMessages } from "./serverMessages";
 import { Sync } from "./sync";
 
-/** Seconds that a leaver waits for another member to commit its removal. */
-export const SELF_REMOVE_WAIT = 2;
+/** Seconds that a leaver waits until it can propose its removal. */
+const LEAVE_MAX = 6;
 /** Seconds for which members expect a host whose connection may have broken in the lobby. */
 const LEFT_FOR = 20;
 export interface RoomFacts {
@@ -75,7 +75,7 @@ export class RoomSession implements Room {
   readonly messages: MessageLog;
   readonly #announcer: Announcer;
   readonly #receivedCommits: ReceivedCommits;
-  #leavingSince: number | null = null;
+  leaveAt: number | null = null;
   readonly #serverMessages: ServerMessages;
 
   static async create(membership: Membership, facts: RoomFacts): Promise<RoomSession> {
@@ -302,9 +302,9 @@ export class RoomSession implements Room {
     if (!this.membership.isHost(this.membership.ownLeaf)) throw new CommandError(sentence("room.host_only"));
   }
 
-  /** Propose our own removal; leave when it is committed, or after two seconds. */
+  /** Propose our own removal; leave when it is committed, or a few seconds after the first proposal. */
   async leave(now: number): Promise<void> {
-    this.#leavingSince ??= now;
+    this.leaveAt ??= now + LEAVE_MAX;
     if (this.membership.members().length === 1 || !this.sync.isEntered) this.finish("left", sentence("room.you_left"));
     else await this.#drive(now);
   }
@@ -362,7 +362,7 @@ export class RoomSession implements Room {
     if (this.ended !== null) return;
     await this.sync.tick(now);
     await this.#serverMessages.tick(now);
-    if (this.#leavingSince !== null && now - this.#leavingSince > SELF_REMOVE_WAIT) {
+    if (this.leaveAt !== null && now > this.leaveAt) {
       this.finish("left", sentence("room.you_left"));
       return;
     }
@@ -404,7 +404,7 @@ export class RoomSession implements Room {
       for (const feature of this.features) await feature.synced(now);
     }
     await this.#announcer.announceIfDue(now);
-    if (this.#leavingSince !== null) {
+    if (this.leaveAt !== null) {
       for (const feature of featuresWith(this.features, "leaving")) await feature.leaving(now);
       return;
     }
@@ -483,7 +483,7 @@ export class RoomSession implements Room {
 
   /** Whether we have proposed our own removal. */
   get leaving(): boolean {
-    return this.#leavingSince !== null;
+    return this.leaveAt !== null;
   }
 
   /** End this membership: erase the media keys, report the reason and disconnect. */
