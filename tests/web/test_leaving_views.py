@@ -24,6 +24,15 @@ async def test_the_only_host_is_asked_for_a_successor(book: Book) -> None:
         assert await asked(page) == [["leaveTo", None]]
 
 
+async def test_when_all_others_leave_meanwhile_there_is_nothing_to_ask(book: Book) -> None:
+    async with book.page(WIDE, "light") as page:
+        await book.show(page, "room-successor")
+        await page.get_by_role("button", name="Hand over and leave").wait_for()
+        await page.evaluate("void (model.people.value = model.people.value.slice(0, 1))")
+        await page.locator("dialog[open]").wait_for(state="detached")
+        assert await asked(page) == [["leaveTo", None]]
+
+
 @pytest.mark.parametrize(
     "people", ["model.people.value.slice(0, 1)", "model.people.value.map((one) => ({ ...one, host: true }))"]
 )

@@ -1,5 +1,5 @@
 /** The question to the only host who leaves: who hosts then? */
-import { useSignal } from "@preact/signals";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { word } from "../../../words";
 import { successors, useUi } from "./ui";
 
@@ -10,13 +10,18 @@ export function Successor(props: { close(): void }) {
     props.close();
     model.do.leaveTo(to);
   };
+  const possible = useComputed(() => successors(model));
+  // they may all leave meanwhile: then there is nothing to ask
+  useSignalEffect(() => {
+    if (possible.value.length === 0) queueMicrotask(() => leave(null));
+  });
   return (
     <>
       <h2>{word("meet.successor")}</h2>
       <p>{word("meet.successor_text")}</p>
       <fieldset class="stack tight successors">
         <legend class="unseen">{word("meet.successor")}</legend>
-        {successors(model).map(({ leaf, name }) => (
+        {possible.value.map(({ leaf, name }) => (
           <label key={leaf} class="choice">
             <input
               type="radio"
