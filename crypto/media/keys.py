@@ -39,7 +39,8 @@ EPOCH_BITS: Final = 4
 STREAMS: Final = 8
 LEAVES_MIN: Final = 8
 LEAVES_MAX: Final = 1 << 16
-#: After an Add, senders keep using the old epoch for this many seconds, until all members have the new one.
+#: After an Add, senders keep using the old epoch for this many seconds, unless the server says before that
+#: all members have the new one (`ready`).
 ADD_SWITCH: Final = 0.5
 #: Receivers keep an old epoch for this many seconds after its senders have stopped using it.
 OLD_EPOCH: Final = 2.0
@@ -189,9 +190,9 @@ class MediaKeys(NotCopyable):
     docs/reference/protocol.md, section 10.
 
     At a removal, senders switch to the new epoch at once. Receivers drop the removed leaf at once, and other
-    senders' frames of the old epoch after 2 s. At an Add, senders switch after 500 ms, and receivers keep the
-    old epoch for 2 s more. The key id contains the epoch's low bits; a new epoch displaces an older one with
-    equal bits (RFC 9605 section 5.2).
+    senders' frames of the old epoch after 2 s. At an Add, senders switch after 500 ms, or when the epoch is
+    `ready`, and receivers keep the old epoch for 2 s after these 500 ms. The key id contains the epoch's low
+    bits; a new epoch displaces an older one with equal bits (RFC 9605 section 5.2).
     """
 
     __slots__ = ("_by_bits", "_floor", "_newest")
@@ -227,6 +228,15 @@ class MediaKeys(NotCopyable):
         self._drop(self._by_bits.pop(keys.epoch % _EPOCHS, None))
         self._by_bits[keys.epoch % _EPOCHS] = _InstalledEpoch(keys, own_leaf, switch)
         self._newest = keys.epoch
+
+    def ready(self, epoch: int, now: float) -> None:
+        """Send in this epoch from now on, not only `ADD_SWITCH` after its beginning.
+
+        The server says that all members have it. That is a hint: if some have not, frames wait at theirs.
+        """
+        for held in self._by_bits.values():
+            if held.keys.epoch == epoch:
+                held.send_from = min(held.send_from, now)
 
     def sending_epoch(self, now: float) -> int | None:
         """Return the epoch that `seal` uses now, or None without keys. When it changes, send a key frame."""

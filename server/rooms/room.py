@@ -27,6 +27,7 @@ from snugroom.server.rooms.media import RoomMedia
 from snugroom.server.rooms.memory import Ledger
 from snugroom.server.rooms.permission import RoomPermission
 from snugroom.server.rooms.race import Held, Race
+from snugroom.server.rooms.readiness import Readiness
 from snugroom.server.rooms.seat import Seat
 from snugroom.server.wire import limits, messages, signed
 
@@ -65,6 +66,7 @@ class Room:
         self.backlog = Backlog(settings, ledger)
         self.media = RoomMedia(number, self._seats)
         self.race = Race(ledger)
+        self._readiness = Readiness()
         self._shared = False  # whether there were ever two connections
         self.active_at = 0.0  # when the last message came
         self._forget_at = math.inf
@@ -119,7 +121,7 @@ class Room:
             return []
         had_media = seat.media is not None
         effects = self.media.end(seat)
-        effects += [Send(h, messages.Left(handle)) for h in self._seats]
+        effects += [*self._to_all(messages.Left(handle)), *self._ready(self._readiness.left(handle), now)]
         if had_media:
             effects += self.media.changed_lists()
         self.race.leave(seat)
@@ -166,7 +168,7 @@ class Room:
         held = self.race.held
         if held is not None and now >= held.until:
             effects += self._take(held.seat, held.commit, now)
-        effects += self.media.lapse(now)
+        effects += [*self._ready(self._readiness.tick(now), now), *self.media.lapse(now)]
         for seat in list(self._seats.values()):
             if now >= self._seat_deadline(seat):
                 if self.slot is None:
@@ -185,6 +187,7 @@ class Room:
     def _update_deadline(self) -> None:
         self.deadline = min(
             self._forget_at,
+            self._readiness.deadline,
             math.inf if self.race.held is None else self.race.held.until,
             *(seat.until for seat in self._seats.values() if seat.media is not None),
             *(self._seat_deadline(seat) for seat in self._seats.values()),
@@ -214,16 +217,7 @@ class Room:
             return self._open(seat, message, now)
         if isinstance(message, messages.Rekey):
             return self._rekey(seat, message)
-        if not isinstance(
-            message,
-            messages.Show
-            | messages.Commit
-            | messages.CatchUp
-            | messages.Relay
-            | messages.Broadcast
-            | messages.Media
-            | messages.Subscribe,
-        ):
+        if not isinstance(message, messages.RoomMessage):
             return refuse(handle, "state", "a room does not take this message", about)
         if self.slot is None:
             return refuse(handle, "unopened", "nobody has opened this room yet", about)
@@ -240,12 +234,7 @@ class Room:
                 # still receiving, but two slots behind: no member has the keys of its blobs any more
                 return refuse(handle, "pass", "catch up, and show the pass of the current slot", about)
             if isinstance(message, messages.Broadcast):
-                broadcasted = messages.Broadcasted(message.blob)
-                return [
-                    Send(s.handle, broadcasted)
-                    for s in self._seats.values()
-                    if now < s.until and s is not seat
-                ]
+                return self._to_receivers(messages.Broadcasted(message.blob), now, seat)
             return self._relay(message, self.slot, now)
         if isinstance(message, messages.Media):
             effects = self.media.join(seat, message, now)
@@ -268,6 +257,12 @@ class Room:
 
     def _to_all(self, message: messages.Message) -> list[Effect]:
         return [Send(handle, message) for handle in self._seats]
+
+    def _to_receivers(self, message: messages.Message, now: float, but: Seat | None = None) -> list[Effect]:
+        return [Send(s.handle, message) for s in self._seats.values() if now < s.until and s is not but]
+
+    def _ready(self, slot: int | None, now: float) -> list[Effect]:
+        return [] if slot is None else self._to_receivers(messages.Ready(slot), now)
 
     # -- G1 and G5: open ---------------------------------------------------------------------
 
@@ -301,6 +296,7 @@ class Room:
         self._taken_at.clear()
         self.backlog.forget_commits()
         self.race.end()
+        self._readiness.end()
         for seat in self._seats.values():
             seat.shown = seat.seen = None
             seat.until = -math.inf
@@ -319,7 +315,8 @@ class Room:
         if seat.inside:
             seat.seen = current
             self._note_insiders(now)
-        return [Send(seat.handle, messages.Shown(current if slot >= self._gates.floor else slot))]
+        shown = messages.Shown(current if slot >= self._gates.floor else slot)
+        return [Send(seat.handle, shown), *self._ready(self._readiness.showed(seat), now)]
 
     # -- G2 and G6: commit -------------------------------------------------------------------
 
@@ -398,6 +395,7 @@ class Room:
         )
         in_use = {other.shown for other in self._seats.values() if other.shown is not None}
         self._gates.add(slot, signed.gate_of(message.blob), closes=closes, in_use=in_use, now=now)
+        self._readiness.begin(slot, self._seats.values(), now)
         self._taken_at[slot] = now
         self._taken_at.pop(slot - limits.CATCH_UP_SLOTS, None)
         self.backlog.add_commit(committed)
@@ -465,7 +463,7 @@ class Room:
 
     def _relay(self, message: messages.Relay, current: int, now: float) -> list[Effect]:
         relayed = self.backlog.add_relay(current, message.blob)
-        return [Send(s.handle, relayed) for s in self._seats.values() if now < s.until]
+        return self._to_receivers(relayed, now)
 
     # -- memory and facts -------------------------------------------------------------------------------
 

@@ -92,6 +92,10 @@ PASS_GRACE: Final = 10.0
 PASS_WAIT: Final = 10.0
 #: Seconds without any pass that fits until a room may be opened without the room admin (section 3, G5).
 OPEN_WAIT: Final = 10.0
+#: Seconds after a slot until its announcement as ready no longer waits for all connections' passes, and how
+#: many it does not wait for then (section 10).
+READY_WAIT: Final = 0.15
+READY_STRAGGLERS: Final = 2
 #: Seconds for which a room holds a commit in favour of the loser of the last race (section 3, G6).
 FAIRNESS_HOLD: Final = 0.5
 

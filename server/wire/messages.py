@@ -196,6 +196,15 @@ class Shown(Message, frozen=True, tag="shown"):
     slot: Slot
 
 
+class Ready(Message, frozen=True, tag="ready"):
+    """Server: all connections that had shown the pass of the slot before have shown that of `slot`.
+
+    A hint, with which members may use the keys of `slot` sooner (section 10).
+    """
+
+    slot: Slot
+
+
 class Open(Message, frozen=True, tag="open"):
     """Client (G1, G5): open the room, or reopen it after the server's restart.
 
@@ -434,6 +443,8 @@ ClientMessage = (
     | Media
     | Subscribe
 )
+#: What a room takes once it is open, but for another opening and another key.
+RoomMessage = Show | Commit | CatchUp | Relay | Broadcast | Media | Subscribe
 ServerMessage = (
     Challenge
     | Exchanged
@@ -445,6 +456,7 @@ ServerMessage = (
     | Pong
     | Posted
     | Shown
+    | Ready
     | Opened
     | Committed
     | Stale

@@ -44,6 +44,18 @@ def test_at_an_add_senders_switch_after_half_a_second() -> None:
     assert epoch_bits(ada.seal(0, b"", b"new", 10.0 + ADD_SWITCH)) == 2
 
 
+def test_an_epoch_that_is_ready_is_used_at_once_and_another_one_is_not() -> None:
+    ada = member(0)
+    enter(ada, 2, 10.0, leaf=0)
+    for other in (1, 3):
+        ada.ready(other, 10.1)
+    assert ada.sending_epoch(10.1) == 1
+    ada.ready(2, 10.2)
+    assert epoch_bits(ada.seal(0, b"", b"new", 10.2)) == 2
+    ada.ready(2, 99.0)
+    assert ada.sending_epoch(10.3) == 2
+
+
 def test_after_an_add_receivers_keep_the_old_epoch_for_two_seconds_more() -> None:
     ada, bob = member(0), member(1)
     frames = [ada.seal(0, b"", b"%d" % n, 9.0) for n in range(3)]

@@ -9,6 +9,7 @@ from tests.session import (
     test_comparing_interrupted,
     test_identity,
     test_identity_contacts,
+    test_ready,
     test_reporting,
     test_sharing,
 )
@@ -73,6 +74,7 @@ SCENARIOS = [
         },
         without=["an_answer_ahead_of_its_code_waits_for_it_and_takes_no_memory"],
     ),
+    *scenarios(test_ready, other={"without_a_word_of_the_server_they_do_so_after_half_a_second": "all"}),
     *scenarios(
         test_reporting,
         other={

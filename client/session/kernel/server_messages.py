@@ -62,6 +62,8 @@ class ServerMessages:
                     self._received_commits.check_receipt(message.slot, message.chain, message.signature, now)
             case wire.Shown():
                 sync.shown(message.slot)
+            case wire.Ready(slot) if slot == room.membership.epoch_slot:
+                room.membership.media.ready(room.membership.group.epoch, now)
             case wire.Committed():
                 self._read(sync.relays.due(now, catching_up=False), now)  # it may take their keys away
                 self._received_commits.received(message, now)

@@ -211,6 +211,12 @@ export interface Shown {
   readonly slot: number;
 }
 
+/** Server: all connections that had shown the pass of the slot before have shown that of `slot`. */
+export interface Ready {
+  readonly type: "ready";
+  readonly slot: number;
+}
+
 /** Server, to all connections in the room: the room is open at `slot`. */
 export interface Opened {
   readonly type: "opened";
@@ -312,7 +318,7 @@ export interface Streams {
 
 export type ClientMessage = LobbyDoor | RoomDoor | Exchange | Ping | Post | Show | Open | Commit | Rekey | CatchUp | Relay | Broadcast | Media | Subscribe;
 
-export type ServerMessage = Challenge | Exchanged | Entered | Permit | Refused | MovedTo | Closing | Pong | Posted | Shown | Opened | Committed | Stale | Rekeyed | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
+export type ServerMessage = Challenge | Exchanged | Entered | Permit | Refused | MovedTo | Closing | Pong | Posted | Shown | Ready | Opened | Committed | Stale | Rekeyed | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
 
 export const schemas: Schemas = {
   LobbyDoor: {"tag": "lobby_door", "fields": {"lobby_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
@@ -343,6 +349,7 @@ export const schemas: Schemas = {
   Pong: {"tag": "pong", "fields": {}},
   Posted: {"tag": "posted", "fields": {"blob": [["bytes", 512, 262144]]}},
   Shown: {"tag": "shown", "fields": {"slot": [["int", 0, 9007199254740991]]}},
+  Ready: {"tag": "ready", "fields": {"slot": [["int", 0, 9007199254740991]]}},
   Opened: {"tag": "opened", "fields": {"slot": [["int", 0, 9007199254740991]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
   Committed: {"tag": "committed", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]], "opening": [["or null", ["bytes", 64, 64]], null]}},
   Stale: {"tag": "stale", "fields": {"asked": [["int", 0, 9007199254740991]], "slot": [["int", 0, 9007199254740991]]}},
@@ -360,4 +367,4 @@ export const schemas: Schemas = {
 
 export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Exchange", "Ping", "Post", "Show", "Open", "Commit", "Rekey", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
 
-export const ServerMessageNames = ["Challenge", "Exchanged", "Entered", "Permit", "Refused", "MovedTo", "Closing", "Pong", "Posted", "Shown", "Opened", "Committed", "Stale", "Rekeyed", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];
+export const ServerMessageNames = ["Challenge", "Exchanged", "Entered", "Permit", "Refused", "MovedTo", "Closing", "Pong", "Posted", "Shown", "Ready", "Opened", "Committed", "Stale", "Rekeyed", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];

@@ -289,6 +289,17 @@ test("after an Add senders switch after half a second; a removal overtakes it", 
   assert.equal(epochBits(await ada.seal(0, none, none, 10.1)), 3);
 });
 
+test("an epoch that is ready is used at once, and another one is not", async () => {
+  const ada = await member(0);
+  await enter(ada, 2, 10, 0);
+  for (const other of [1, 3]) ada.ready(other, 10.1);
+  assert.equal(ada.sendingEpoch(10.1), 1);
+  ada.ready(2, 10.2);
+  assert.equal(epochBits(await ada.seal(0, none, none, 10.2)), 2);
+  ada.ready(2, 99);
+  assert.equal(ada.sendingEpoch(10.3), 2);
+});
+
 test("the sending epoch never goes back, whatever the clock does", async () => {
   const ada = await member(0);
   await enter(ada, 2, 10, 0);

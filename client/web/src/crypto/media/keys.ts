@@ -170,7 +170,7 @@ export interface OpenedFrame {
 interface InstalledEpoch {
   readonly keys: EpochKeys;
   readonly ownLeaf: number;
-  readonly sendFrom: number;
+  sendFrom: number;
   until: number;
   readonly refused: Set<number>;
   readonly sealers: Map<number, Sealer>;
@@ -238,6 +238,16 @@ export class MediaKeys {
     this.#newest = keys.epoch;
     // frames that the removed leaf could read and that are still being sealed are sealed again
     if (removal) this.#floor = keys.epoch;
+  }
+
+  /**
+   * Send in this epoch from now on, not only `ADD_SWITCH` after its beginning.
+   *
+   * The server says that all members have it. That is a hint: if some have not, frames wait at theirs.
+   */
+  ready(epoch: number, now: number): void {
+    for (const held of this.#byBits.values())
+      if (held.keys.epoch === epoch) held.sendFrom = Math.min(held.sendFrom, now);
   }
 
   /** Return the epoch that `seal` uses now, or null without keys. When it changes, send a key frame. */

@@ -69,6 +69,11 @@ export class ServerMessages {
       case "shown":
         sync.shown(message.slot);
         break;
+      case "ready": {
+        const { epochSlot, media, group } = this.#room.membership;
+        if (message.slot === epochSlot) media.ready(group.epoch, now);
+        break;
+      }
       case "committed":
         await this.#read(sync.relays.due(now, false), now); // it may take their keys away
         await receivedCommits.received(message, now);
