@@ -32,6 +32,8 @@ WINDOW: Final = 8
 #: `prev` of the first heartbeat.
 NO_HEARTBEAT: Final = bytes(32)
 STREAMS_MAX: Final = 8
+#: Bytes of a stream number and its frame counter.
+_COUNTER_SIZE: Final = 7
 GOT_MAX: Final = 1000
 #: Acts that wait for their slot, of which one heartbeat carries this many.
 PENDING_MAX: Final = 8
@@ -93,9 +95,16 @@ class Heartbeat:
     got: tuple[Got, ...]
     pending: tuple[PendingAct, ...] = ()
     signature: bytes = field(default=b"", repr=False)
+    #: The body once it is known: there is one encoding. `replace` does not copy it.
+    _body: bytes = field(default=b"", init=False, repr=False, compare=False)
 
     def body(self) -> bytes:
         """Return the bytes signed after the room number. MalformedError for values that have no encoding."""
+        if not self._body:
+            object.__setattr__(self, "_body", self._encoded())
+        return self._body
+
+    def _encoded(self) -> bytes:
         return b"".join(
             (
                 uint(VERSION, 1),
@@ -167,6 +176,7 @@ class Heartbeat:
             raise MalformedError("the beat's slot is before its membership began")
         _rising(g.leaf for g in heartbeat.got)
         _rising(p.act << 32 | p.leaf for p in heartbeat.pending)
+        object.__setattr__(heartbeat, "_body", data[:-SIGNATURE_SIZE])
         return heartbeat
 
     def signed(self, number: bytes, sign: Sign) -> Heartbeat:
@@ -195,12 +205,16 @@ def _counters(counters: Counters) -> bytes:
 
 
 def _read_counters(reader: Reader) -> Counters:
-    count = _at_most(reader.uint(1), STREAMS_MAX)
-    counters = tuple((reader.uint(1), reader.uint(6)) for _ in range(count))
-    _rising(stream for stream, _ in counters)
-    if any(stream >= STREAMS_MAX for stream, _ in counters):
+    size = _COUNTER_SIZE * _at_most(reader.uint(1), STREAMS_MAX)
+    data = reader.take(size)
+    streams = data[::_COUNTER_SIZE]
+    _rising(streams)
+    if size and streams[-1] >= STREAMS_MAX:
         raise MalformedError(f"a stream number must be below {STREAMS_MAX}")
-    return counters
+    return tuple(
+        (data[at], int.from_bytes(data[at + 1 : at + _COUNTER_SIZE], "big"))
+        for at in range(0, size, _COUNTER_SIZE)
+    )
 
 
 def _read_flag(reader: Reader) -> bool:
