@@ -88,11 +88,13 @@ async def test_the_largest_rooms_give_memory_first_and_the_others_go_on() -> Non
                 await guest.say(Relay(blob(str(number), limits.ROOM_BLOB_MAX)))
                 await guest.until(Relayed)
             most = max(most, signaling.memory)
+            # what has just come is relieved a moment later, on a busy machine a later moment
+            await eventually(lambda: signaling.memory <= budget)
             await innocent.talk()
         await eventually(lambda: signaling.memory <= budget)
         assert signaling.relieved["relays"] > 0
         assert signaling.relieved["rooms"] == signaling.relieved["readers"] == 0
-        # without the budget it would be three times as much; what has just come is relieved a moment later
+        # one round above it; without the budget it would be three times as much
         assert most < 2.5 * budget
         assert signaling.hub.ledger.blobs > 1_000_000
         assert all(not guest.ws.closed for guest in hoards)

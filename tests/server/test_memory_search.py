@@ -37,7 +37,7 @@ def _counts(found: Found) -> list[int]:
 def test_the_search_does_not_find_its_own_question() -> None:
     """Nobody ever held these texts: they are what random bytes stand for under the mask."""
     forms = [Form(os.urandom(12)) for _ in range(8)]
-    for _ in range(5):
+    for _ in range(2):
         found = search(Wanted(MASK, forms))
         assert _counts(found) == [0] * 8
         assert [hits.in_files for hits in found.hits] == [0] * 8
