@@ -98,8 +98,15 @@ export class Heartbeat {
     Object.assign(this, fields, { signature });
   }
 
+  /** The body once it is known: there is one encoding. */
+  #body: Bytes | null = null;
+
   /** Return the bytes signed after the room number. MalformedError for values that have no encoding. */
   body(): Bytes {
+    return (this.#body ??= this.#encoded());
+  }
+
+  #encoded(): Bytes {
     return concat(
       uint(VERSION, 1),
       uint(this.leaf, 4),
@@ -167,6 +174,7 @@ export class Heartbeat {
       throw new MalformedError("the beat's slot is before its membership began");
     rising(heartbeat.got.map(({ leaf }) => leaf));
     rising(heartbeat.pending.map(({ act, leaf }) => act * 2 ** 32 + leaf));
+    heartbeat.#body = data.slice(0, -SIGNATURE_SIZE);
     return heartbeat;
   }
 
