@@ -32,7 +32,6 @@ from snugroom.client.tools.bench.light import LightError
 from snugroom.client.tools.bench.reporting import reported
 from snugroom.client.tools.demo.process import ServerError
 from snugroom.crypto.entry.invite import canonical_origin
-from snugroom.crypto.media.keys import ADD_SWITCH
 from snugroom.server.wire.messages import Entered, ServerMessage, Transport
 
 GUESTS: Final = 10
@@ -49,7 +48,7 @@ PARTS: Final = (
     ("joined", "the host's answer comes, and the guest joins by its Welcome"),
     ("entered", "the guest connects to the room, and proves its key"),
     ("transport", "ICE and DTLS with the server"),
-    ("first", "senders turn to the new keys (500 ms after the commit), and a frame opens"),
+    ("first", "senders turn to the new keys, and a frame opens"),
 )
 
 
@@ -61,7 +60,6 @@ _TOTALS: Final = (
     ("most_ms", "the slowest guest"),
     ("first_sound_ms", "first sound"),
     ("first_picture_ms", "first picture"),
-    ("first_frame_after_key_change_ms", "of it from the change of keys to the first frame"),
 )
 
 
@@ -230,10 +228,6 @@ def summary(guests: list[Marks], members: int = 1) -> dict[str, Any]:
         "knock_to_first_frame_ms": median(whole),
         "least_ms": round(min(whole) * 1_000, 2),
         "most_ms": round(max(whole) * 1_000, 2),
-        # the last part, without the wait that the protocol prescribes
-        "first_frame_after_key_change_ms": median(
-            [g.at["first"] - max(g.at["transport"], g.at["committed"] + ADD_SWITCH) for g in guests]
-        ),
         "first_sound_ms": median([g.since_knock("audio") for g in guests]),
         "first_picture_ms": median([g.since_knock("video") for g in guests]),
         "parts": parts,

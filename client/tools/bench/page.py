@@ -65,7 +65,7 @@ PARTS: Final = (
     ("ready", "the page is loaded, has read the link, and asks for a name"),
     ("knocked", "the name is typed and the button pressed, by a script"),
     ("inside", "the host lets in; the guest joins, and sees the room"),
-    ("picture", "the media connection, the change of keys (500 ms), a picture decoded and shown"),
+    ("picture", "the media connection, the change of keys, a picture decoded and shown"),
 )
 
 #: Notes when elements are first seen, in ms since the navigation began. The page itself has no part in it.
