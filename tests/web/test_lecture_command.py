@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from snugroom.client.tools.demo import lecture
-from snugroom.client.tools.demo.lecture import QUESTIONS, play, question
+from snugroom.client.tools.demo.theatre import QUESTIONS, play, question
 from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.server import page as pages
 from tests.patience import PATIENCE
@@ -45,7 +45,7 @@ async def test_questions_do_not_give_the_answer_away() -> None:
 async def test_the_command_prints_both_addresses_and_ends_when_told(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "snugroom.client.cli.main", "demo", "--lecture", "--no-open",
-        "--pcap", str(tmp_path / "lecture.pcap"),
+        "--pcap", str(tmp_path / "lecture.pcap"), "--lan", "127.0.0.1", "--lang", "en",
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -66,6 +66,8 @@ async def test_the_command_prints_both_addresses_and_ends_when_told(tmp_path: Pa
             r"The window of the next server, for later: http://127\.0\.0\.1:\d+/#[\w-]{22}\n", following
         )
         assert re.fullmatch(r"The room's link: http://127\.0\.0\.1:\d+/#1[\w-]{60,}\n", link)
+        phones = (await process.stdout.readline()).decode()
+        assert re.fullmatch(r"For phones: http://127\.0\.0\.1:\d+/[a-z2-9]{6}/\n", phones)
         servers = children(process.pid, "snugroom.server")
         assert len(servers) == 2
         process.send_signal(signal.SIGINT)
@@ -86,5 +88,5 @@ async def test_without_the_pages_it_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(pages.load, "__defaults__", (tmp_path,))
-    assert await lecture.run(open_browser=False) == 1
+    assert await lecture.run(lecture.Options(open_browser=False)) == 1
     assert "the page has not been built: run `make page`" in capsys.readouterr().err

@@ -15,8 +15,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from snugroom.client.tools.demo.lecture import Lecture
+from snugroom.client.tools.demo.lecture import Lan, Lecture
 from snugroom.client.tools.demo.troupe import NAMES, TITLE
+from snugroom.client.session.catalogue.sentence import table
 from snugroom.server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
 from tests.web.storybook import see
@@ -38,18 +39,20 @@ class Stage:
     projector: Page
     member: Page
     window: Page
+    phone: Page
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage() -> AsyncIterator[Stage]:
     if not (pages.PROJECTOR / "manifest.json").exists():
         pytest.skip("the pages have not been built")
-    async with Lecture(0) as lecture, chromium() as browser:
-        tabs = [await browser.tab() for _ in range(3)]
-        projector, member, window = tabs
+    async with Lecture(0, lan=Lan("127.0.0.1")) as lecture, chromium() as browser:
+        tabs = [await browser.tab() for _ in range(4)]
+        projector, member, window, phone = tabs
         assert isinstance(projector, ChromiumTab)
         assert isinstance(member, ChromiumTab)
         assert isinstance(window, ChromiumTab)
+        assert isinstance(phone, ChromiumTab)
         await member.goto(lecture.page)
         await member.page.fill("input[autocomplete=name]", MEMBER)
         await member.page.click("button[type=submit].primary")
@@ -58,8 +61,9 @@ async def stage() -> AsyncIterator[Stage]:
         await projector.goto(lecture.projector)
         await window.goto(lecture.window)
         await projector.page.wait_for_selector("table.second", timeout=PATIENCE)
-        yield Stage(lecture, projector.page, member.page, window.page)
-        said = [*projector.log(), *member.log(), *window.log()]
+        await phone.goto(lecture.phones)
+        yield Stage(lecture, projector.page, member.page, window.page, phone.page)
+        said = [*projector.log(), *member.log(), *window.log(), *phone.log()]
         assert [line for line in said if "Content Security" in line] == []
 
 
@@ -126,6 +130,39 @@ async def test_the_story_from_the_first_step_to_the_last(stage: Stage, tmp_path:
     await page.screenshot(path=tmp_path / "removed.png")
 
 
+async def test_a_phone_votes_and_the_lecturer_shows_the_count(stage: Stage, tmp_path: Path) -> None:
+    page, phone = stage.projector, stage.phone
+    await step(page, "Somebody joins")
+    await page.click("[data-predict]")
+    question = table("predictions")["ask_joins"]["en"]
+    await see_text(page, ".prediction h2", question)
+    await see_text(phone, "h1", question)
+    await phone.click("[data-choice='1']")
+    await see_text(page, ".prediction [role=status]", "1 vote;")
+    await phone.click("[data-choice='3']")
+    await see_text(phone, "[data-stage=open]", "Your vote counts")
+    await phone.reload()
+    await phone.wait_for_selector("[data-choice='3'][aria-pressed=true]", timeout=PATIENCE)
+    assert await page.locator(".picks meter").count() == 0
+    await page.screenshot(path=tmp_path / "predict.png")
+    await page.click("[data-predict]")
+    await see_text(phone, "[data-stage]", "Voting is closed")
+    await page.click("[data-predict]")
+    await page.click("[data-reveal]")
+    await page.wait_for_selector(".picks meter", timeout=PATIENCE)
+    meters = "[...document.querySelectorAll('.picks meter')].map((one) => one.value)"
+    assert await page.evaluate(meters) == [0, 0, 1]
+    await see_text(phone, "[data-stage=revealed]", "You were right.")
+    await page.screenshot(path=tmp_path / "predicted.png")
+    await phone.screenshot(path=tmp_path / "phone.png")
+    # and the next step ends a vote that is open
+    await step(page, "Somebody is removed")
+    await page.click("[data-predict]")
+    await see_text(phone, "[data-stage]", "Choose one answer")
+    await step(page, "The operator pulls the plug")
+    await see_text(phone, "[data-stage]", "Voting is closed")
+
+
 async def test_the_same_meeting_at_an_ordinary_server(stage: Stage, tmp_path: Path) -> None:
     page = stage.projector
     await step(page, "The same meeting at an ordinary server")
@@ -171,7 +208,7 @@ async def test_only_the_page_with_the_token_is_answered(stage: Stage) -> None:
             headers = {"X-Snug-Token": shown}
             async with http.get(f"{url}/state", headers=headers) as answer:
                 assert answer.status == 403
-            for path in ("join", "remove", "kill", "act", "find", "dismiss"):
+            for path in ("join", "remove", "kill", "act", "find", "dismiss", "turn", "vote"):
                 async with http.post(f"{url}/{path}", json={"act": "forge"}, headers=headers) as answer:
                     assert answer.status == 403, path
         assert stage.lecture.server.running
@@ -184,6 +221,8 @@ async def test_only_the_page_with_the_token_is_answered(stage: Stage) -> None:
             ("act", {}, 400),
             ("join", [], 400),
             ("join", {"name": "a:b"}, 409),
+            ("vote", {"do": "open", "question": "no such"}, 400),
+            ("vote", {"do": "stuff"}, 400),
         ):
             async with http.post(f"{url}/{path}", json=body, headers=headers) as answer:
                 assert answer.status == status, (path, body)

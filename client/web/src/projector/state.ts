@@ -41,6 +41,18 @@ export interface Contrast {
   readonly rows: readonly Compared[];
 }
 
+/** The question that phones vote on; most is missing until one is asked. `counts` come with the answer. */
+export interface Voting {
+  readonly address: string;
+  readonly question: string | null;
+  readonly stage?: "open" | "closed" | "revealed";
+  readonly choices?: number;
+  readonly right?: number | null;
+  readonly voted: number;
+  readonly phones: number;
+  readonly counts: readonly number[] | null;
+}
+
 export interface State {
   readonly member: MemberView;
   /** What is open on the screens of the lecture's members, by member, the most severe first. */
@@ -59,6 +71,8 @@ export interface State {
   readonly killed: boolean;
   /** Those who can be removed, the last one next. */
   readonly guests: readonly string[];
+  /** Null: phones cannot vote in this lecture. */
+  readonly votes: Voting | null;
   /** The answer of the server's window; null: it does not answer. */
   readonly server: Now | null;
 }

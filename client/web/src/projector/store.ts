@@ -3,7 +3,7 @@ import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Language, Theme } from "../app/model";
 import { type Hunt, hunted, type Searched } from "../landlord/find";
 import { languageFor } from "../words";
-import { within } from "./steps";
+import { STEPS, within } from "./steps";
 import type { State } from "./state";
 
 /** Milliseconds between two requests, to wait for an answer, and for something to be done. */
@@ -12,8 +12,8 @@ const PATIENCE = 5_000;
 const DEED_PATIENCE = 180_000;
 
 /** What the lecture can do; each is a path of its listener. */
-export type Deed = "join" | "remove" | "kill" | "act" | "contrast" | "dismiss";
-const REFUSALS = ["name", "full", "taken", "late", "nobody", "killed", "busy", "package"] as const;
+export type Deed = "join" | "remove" | "kill" | "act" | "contrast" | "dismiss" | "vote";
+const REFUSALS = ["name", "full", "taken", "late", "nobody", "killed", "busy", "package", "phones"] as const;
 export type Refusal = (typeof REFUSALS)[number] | "gone";
 
 /** The data that the views show, and their commands. */
@@ -27,6 +27,8 @@ export interface Story {
   /** What is being done, and why the last thing was not. */
   readonly doing: ReadonlySignal<Deed | null>;
   readonly refused: ReadonlySignal<Refusal | null>;
+  /** The prediction is shown in place of the step. */
+  readonly predicting: Signal<boolean>;
   do(deed: Deed, about?: Readonly<Record<string, string>>): void;
   /** Let somebody of that name in, unless a member has it, and search the server's memory for it. */
   find(name: string): void;
@@ -41,12 +43,19 @@ export class Store implements Story {
   readonly hunt = signal<Hunt>(null);
   readonly doing = signal<Deed | null>(null);
   readonly refused = signal<Refusal | null>(null);
+  readonly predicting = signal(false);
   readonly #token: string;
 
   constructor(token: string, languages: readonly string[], step: number) {
     this.#token = token;
     this.language = signal(languageFor(languages));
     this.step = signal(within(step));
+  }
+
+  /** Tell the lecture which step is shown. */
+  turned(step: number): void {
+    this.predicting.value = false;
+    void this.#ask("turn", JSON.stringify({ step: STEPS[step] }), PATIENCE);
   }
 
   /** Ask for the state repeatedly, for as long as the page is open. */
@@ -59,7 +68,9 @@ export class Store implements Story {
   }
 
   do = (deed: Deed, about: Readonly<Record<string, string>> = {}): void => {
-    void this.#do(deed, about);
+    // a vote waits for nothing that is being done
+    if (deed === "vote") void this.#ask(deed, JSON.stringify(about), PATIENCE);
+    else void this.#do(deed, about);
   };
 
   find = (name: string): void => {

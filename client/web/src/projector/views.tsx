@@ -7,9 +7,10 @@ import { Head, usePreferences } from "../app/views/frame";
 import { Acts } from "./acts";
 import { Ordinary } from "./contrast";
 import { Pair } from "./pair";
+import { Prediction, PredictionSwitch } from "./prediction";
 import { Find, Joins, Kill, Removed, Tree } from "./scenes";
 import type { State } from "./state";
-import { STEPS, type StepName, turnOf, within } from "./steps";
+import { questionsOf, STEPS, type StepName, turnOf, within } from "./steps";
 import type { Refusal, Story } from "./store";
 import { say } from "./words";
 
@@ -61,6 +62,7 @@ export function Projector({ model }: { readonly model: Story }) {
           <Icon name="arrow-left" />
           {say("back")}
         </button>
+        <PredictionSwitch model={model} state={model.state.value} questions={questionsOf(name, model.state.value?.acts ?? [])} />
         <span class="note">{say("keys")}</span>
         <button type="button" class="button primary" data-next disabled={at === STEPS.length - 1} onClick={() => turn(1)}>
           {say("next")}
@@ -74,6 +76,8 @@ export function Projector({ model }: { readonly model: Story }) {
 function Body({ model, name }: { readonly model: Story; readonly name: StepName }) {
   const state = model.state.value;
   if (state === null) return model.trouble.value === null ? <p role="status">{say("waiting")}</p> : null;
+  const questions = questionsOf(name, state.acts);
+  if (model.predicting.value && state.votes !== null && questions.length > 0) return <Prediction model={model} votes={state.votes} questions={questions} />;
   const views: Readonly<Record<StepName, (state: State) => ComponentChildren>> = {
     who: () => <Pair state={state} sides="member" />,
     sees: () => <Pair state={state} sides="both" />,
