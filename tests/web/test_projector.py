@@ -15,9 +15,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from snugroom.client.tools.demo.lecture import Lan, Lecture
-from snugroom.client.tools.demo.troupe import NAMES, TITLE
 from snugroom.client.session.catalogue.sentence import table
+from snugroom.client.tools.demo.lecture import Lan, Lecture
+from snugroom.client.tools.demo.projector import DEEDS
+from snugroom.client.tools.demo.troupe import NAMES, TITLE
 from snugroom.server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
 from tests.web.storybook import see
@@ -29,6 +30,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 #: A name that is nowhere else on this machine, and that of the member who comes in by the page.
 NAME = "Zephyrine Quill"
 MEMBER = "Quillon Zephyr"
+#: A word of the class.
+WORD = "Knusperfrosch"
 #: Milliseconds; two cores run robots, browser and servers.
 PATIENCE = 120_000
 
@@ -70,7 +73,7 @@ async def stage() -> AsyncIterator[Stage]:
 async def step(page: Page, name: str) -> None:
     """Turn the story by keys until that step is on the screen."""
     await page.evaluate("document.activeElement.blur()")  # keys in a field write
-    for key in (*8 * ["ArrowRight"], *8 * ["PageUp"]):
+    for key in (*9 * ["ArrowRight"], *9 * ["PageUp"]):
         if await page.inner_text("h1") == name:
             return
         await page.keyboard.press(key)
@@ -175,6 +178,20 @@ async def test_the_same_meeting_at_an_ordinary_server(stage: Stage, tmp_path: Pa
     await page.screenshot(path=tmp_path / "ordinary.png")
 
 
+async def test_a_word_is_in_the_memory_of_one_server(stage: Stage, tmp_path: Path) -> None:
+    page, member = stage.projector, stage.member
+    await step(page, "Any word, in two memories")
+    await page.click("[data-beside]")
+    await page.wait_for_selector("[data-side=ordinary] .found", timeout=PATIENCE)
+    await page.get_by_role("textbox").fill(WORD)
+    await page.click("[data-word]")
+    await page.wait_for_selector("[data-side=snug] [data-found=absent]", timeout=PATIENCE)
+    await page.wait_for_selector("[data-side=ordinary] [data-found=found]", timeout=PATIENCE)
+    assert "a number that this server has made up" in await page.inner_text("[data-side=ordinary]")
+    await see(member, f"document.body.innerText.includes('{WORD}')")
+    await page.screenshot(path=tmp_path / "word.png")
+
+
 async def test_an_act_in_the_running_meeting_is_on_every_screen(stage: Stage, tmp_path: Path) -> None:
     page, member, window = stage.projector, stage.member, stage.window
     await step(page, "The server turns hostile")
@@ -208,7 +225,7 @@ async def test_only_the_page_with_the_token_is_answered(stage: Stage) -> None:
             headers = {"X-Snug-Token": shown}
             async with http.get(f"{url}/state", headers=headers) as answer:
                 assert answer.status == 403
-            for path in ("join", "remove", "kill", "act", "find", "dismiss", "turn", "vote"):
+            for path in (*DEEDS, "find", "find_ordinary"):
                 async with http.post(f"{url}/{path}", json={"act": "forge"}, headers=headers) as answer:
                     assert answer.status == 403, path
         assert stage.lecture.server.running
@@ -219,6 +236,7 @@ async def test_only_the_page_with_the_token_is_answered(stage: Stage) -> None:
             ("act", {"act": "end"}, 409),
             ("act", {"act": 5}, 400),
             ("act", {}, 400),
+            ("word", {"text": "ab"}, 409),
             ("join", [], 400),
             ("join", {"name": "a:b"}, 409),
             ("vote", {"do": "open", "question": "no such"}, 400),

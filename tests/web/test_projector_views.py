@@ -15,7 +15,7 @@ from tests.web.test_words_fit import SMALL, cut
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-STEPS: Final = ("who", "sees", "find", "ordinary", "tree", "joins", "removed", "kill", "acts")
+STEPS: Final = ("who", "sees", "find", "ordinary", "word", "tree", "joins", "removed", "kill", "acts")
 NAMES: Final = [table("projector")[f"name_{step}"]["en"] for step in STEPS]
 
 
@@ -28,7 +28,7 @@ async def test_next_and_keys_turn_the_story(book: Book) -> None:
         await book.show(page, "projector-who")
         seen = [await at(page)]
         assert await page.get_by_role("button", name="Back").is_disabled()
-        for key in ("click", "Space", "ArrowRight", "PageDown", "Space", "Space", "Space", "Space"):
+        for key in ("click", "Space", "ArrowRight", "PageDown", "Space", "Space", "Space", "Space", "Space"):
             if key == "click":
                 await page.click("[data-next]")
             else:
@@ -77,9 +77,13 @@ async def test_each_step_is_on_the_screen_in_large_letters(book: Book, screen: A
             sizes = await page.evaluate(LETTERS)
             said = next(size for size, text in sizes if text == table("projector")[f"say_{step}"]["en"])
             assert said >= screen.height / 30
-        for story in ("predict", "predicted"):
+        for story, part in (
+            ("predict", ".prediction"),
+            ("predicted", ".prediction"),
+            ("words", ".two-sides"),
+        ):
             await book.show(page, f"projector-{story}")
-            body, turns = await box(page, ".prediction"), await box(page, ".turns")
+            body, turns = await box(page, part), await box(page, ".turns")
             assert body["y"] + body["height"] <= turns["y"] + 1, story
         await book.show(page, "projector-found")
         assert await largest(page) == "Not found"
@@ -109,6 +113,7 @@ async def test_buttons_have_things_done(book: Book) -> None:
     async with book.page(WIDE, "light") as page:
         for story, button, done in (
             ("ordinary", "[data-contrast]", ["contrast", {}]),
+            ("word", "[data-beside]", ["beside", {}]),
             ("joins", "[data-join]", ["join", {"name": "Dana"}]),
             ("removed", "[data-remove]", ["remove", {}]),
             ("kill", "[data-kill]", ["kill", {}]),
@@ -157,12 +162,30 @@ async def test_an_act_is_told_with_its_severity_and_sentence(book: Book) -> None
 async def test_its_words_fit(book: Book, language: str) -> None:
     for screen in (SMALL, *PROJECTORS):
         async with book.page(screen, "light") as page:
-            for step in (*STEPS, "found", "contrast", "predict", "predicted", "act", "attack"):
+            for step in (*STEPS, "found", "contrast", "words", "predict", "predicted", "act", "attack"):
                 await book.show(page, f"projector-{step}", language=language)
                 await settled(page)
                 # letters of a drawing scale with it
                 found = [each for each in await cut(page) if "SVGAnimatedString" not in each]
                 assert found == [], (step, screen.name)
+
+
+async def test_a_word_is_sought_in_two_memories(book: Book) -> None:
+    async with book.page(WIDE, "light") as page:
+        await book.show(page, "projector-word")
+        field, button = page.get_by_role("textbox"), page.locator("[data-word]")
+        await field.fill("ab")
+        assert await button.is_disabled()
+        await field.fill("  Knusperfrosch ")
+        await button.click()
+        assert await asked(page) == [["word", "Knusperfrosch"]]
+        await book.show(page, "projector-words")
+        assert await page.get_attribute("[data-side=snug] .found", "data-found") == "absent"
+        assert await page.get_attribute("[data-side=ordinary] .found", "data-found") == "found"
+        assert await page.locator("[data-beside]").count() == 0
+        await book.show(page, "projector-forbidden")
+        told = await page.inner_text("[data-side=snug]")
+        assert "does not let the server search its own memory (Operation not permitted)" in told
 
 
 async def test_a_question_hides_its_counts_until_they_are_shown(book: Book) -> None:
@@ -218,7 +241,7 @@ async def test_a_phone_shows_the_question_and_sends_a_choice(book: Book) -> None
 
 async def test_no_step_violates_what_axe_knows(book: Book) -> None:
     async with book.page(PROJECTORS[0], "light") as page:
-        for step in (*STEPS, "found", "contrast", "predict", "predicted", "act", "attack"):
+        for step in (*STEPS, "found", "contrast", "words", "predict", "predicted", "act", "attack"):
             await book.show(page, f"projector-{step}")
             assert await violations(page) == [], step
     async with book.page(PROJECTORS[1], "dark") as page:

@@ -5,11 +5,14 @@ A robot tells the one, and the server's own window the other.
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 import aiohttp
 
+from snugroom.client.tools.demo.beside import Beside
 from snugroom.client.tools.demo.projector import RefusedError
 from snugroom.client.tools.demo.votes import QUESTIONS, Votes
 
@@ -17,6 +20,10 @@ _HEADER: Final = "X-Snug-Token"
 #: Seconds for the server's window to answer, and for it to search the memory.
 _ANSWER_TIME: Final = 3.0
 _SEARCH_TIME: Final = 90.0
+#: Seconds between two searches of one server, which take its processor. One runs at a time.
+SEARCH_EVERY: Final = 2.0
+#: Characters of a word: shorter ones are part of many texts.
+_WORD_MIN, _WORD_MAX = 3, 60
 
 
 class Meeting(Protocol):
@@ -44,6 +51,9 @@ class Meeting(Protocol):
     async def contrast(self) -> None:
         """Hold a meeting at a Snug server and at an ordinary one, and search both. RefusedError."""
 
+    def say(self, text: str) -> None:
+        """Have the host write a message."""
+
     def dismiss(self) -> None:
         """Somebody has read the incidents."""
 
@@ -57,6 +67,9 @@ class Live:
     def __init__(self, meeting: Meeting, votes: Votes | None = None) -> None:
         self._meeting = meeting
         self._votes = votes
+        self._beside = Beside()
+        #: When each server can be searched again; infinity during a search.
+        self._free_at: dict[str, float] = {}
         self.phones = ""
         self._http: aiohttp.ClientSession | None = None
         self._deeds: Mapping[str, Callable[[dict[str, Any]], Awaitable[None]]] = {
@@ -65,13 +78,16 @@ class Live:
             "kill": lambda _: meeting.kill(),
             "act": lambda told: meeting.act(_text(told, "act")),
             "contrast": lambda _: meeting.contrast(),
+            "beside": lambda _: self._beside.start(),
+            "word": self._word,
             "dismiss": self._dismiss,
             "turn": self._turn,
             "vote": self._vote,
         }
 
     async def close(self) -> None:
-        """End all requests. Harmless before the first."""
+        """End all requests, and the meeting at the ordinary server. Harmless before the first."""
+        await self._beside.close()
         if self._http is not None:
             await self._http.close()
 
@@ -79,11 +95,21 @@ class Live:
         """Return both views. `server`: the whole answer of its window; None if it does not answer."""
         server = await self._window("GET", "now", None, _ANSWER_TIME)
         votes = None if self._votes is None else {**self._votes.view(), "address": self.phones}
-        return {**self._meeting.view(), "server": server, "votes": votes}
+        beside = self._beside.view()
+        return {**self._meeting.view(), "server": server, "votes": votes, "beside": beside}
 
-    async def find(self, wanted: bytes) -> Any:
-        """Return the answer of the server's window."""
-        return await self._window("POST", "find", wanted, _SEARCH_TIME)
+    async def find(self, where: str, wanted: bytes) -> Any:
+        """Return the answer of the server's window, or of the ordinary server. RefusedError if too soon."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._free_at.get(where, 0.0):
+            raise RefusedError("often")
+        self._free_at[where] = math.inf
+        try:
+            if where == "ordinary":
+                return await self._beside.find(wanted)
+            return await self._window("POST", "find", wanted, _SEARCH_TIME)
+        finally:
+            self._free_at[where] = loop.time() + SEARCH_EVERY
 
     async def do(self, deed: str, told: dict[str, Any]) -> dict[str, Any]:
         """Have something done."""
@@ -92,6 +118,14 @@ class Live:
 
     async def _dismiss(self, _: dict[str, Any]) -> None:
         self._meeting.dismiss()
+
+    async def _word(self, told: dict[str, Any]) -> None:
+        """Have a word of the class written in the meeting, and in the one at the ordinary server."""
+        text = _text(told, "text").strip()
+        if not _WORD_MIN <= len(text) <= _WORD_MAX or not text.isprintable():
+            raise RefusedError("word")
+        self._meeting.say(text)
+        await self._beside.say(text)
 
     async def _turn(self, _: dict[str, Any]) -> None:
         """Another step is shown: nobody may vote on the one before with its outcome in sight."""

@@ -30,8 +30,11 @@ class Stage(Protocol):
     async def state(self) -> dict[str, Any]:
         """Return what the page shows now."""
 
-    async def find(self, wanted: bytes) -> Any:
-        """Return the answer to a search of the server's memory; None if the server does not answer."""
+    async def find(self, where: str, wanted: bytes) -> Any:
+        """Return the answer to a search of a server's memory; None if it does not answer. RefusedError.
+
+        `where` is "snug" or "ordinary".
+        """
 
     async def do(self, deed: str, told: dict[str, Any]) -> dict[str, Any]:
         """Have something done, and return what the page is to know of it.
@@ -41,7 +44,9 @@ class Stage(Protocol):
 
 
 #: What the page can have done; each is a path of the listener.
-DEEDS: Final = ("join", "remove", "kill", "act", "contrast", "dismiss", "turn", "vote")
+DEEDS: Final = ("join", "remove", "kill", "act", "contrast", "beside", "word", "dismiss", "turn", "vote")
+#: Servers whose memory is searched, by path.
+_PLACES: Final = {"/find": "snug", "/find_ordinary": "ordinary"}
 
 
 class Projector:
@@ -64,7 +69,7 @@ class Projector:
             [
                 *page.routes(bundle, where={"projector": True}),
                 web.get("/state", self._state),
-                web.post("/find", self._find),
+                *(web.post(path, self._find) for path in _PLACES),
                 *(web.post(f"/{deed}", self._done(deed)) for deed in DEEDS),
             ]
         )
@@ -100,7 +105,10 @@ class Projector:
 
     async def _find(self, request: web.Request) -> web.Response:
         """Pass a search on to the server. The page has masked its text (`server.memory_search`)."""
-        found = await self._stage.find(await request.read())
+        try:
+            found = await self._stage.find(_PLACES[request.path], await request.read())
+        except RefusedError as error:
+            return web.json_response({"refused": str(error)}, status=409, headers=_NO_STORE)
         if found is None:
             raise web.HTTPBadGateway(text="the server does not answer\n")
         return web.json_response(found, headers=_NO_STORE)

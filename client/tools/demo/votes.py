@@ -41,6 +41,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "sees": Question(3, 2),
     "find": Question(3, 3),
     "ordinary": Question(3, 3),
+    "word": Question(3, 2),
     "tree": Question(3, 1),
     "joins": Question(3, 3),
     "removed": Question(3, 3),

@@ -41,6 +41,12 @@ export interface Contrast {
   readonly rows: readonly Compared[];
 }
 
+/** A meeting at an ordinary server that goes on beside this one. `number`: a text that its server holds. */
+export interface Beside {
+  readonly names: readonly string[];
+  readonly number: string;
+}
+
 /** The question that phones vote on; most is missing until one is asked. `counts` come with the answer. */
 export interface Voting {
   readonly address: string;
@@ -71,6 +77,8 @@ export interface State {
   readonly killed: boolean;
   /** Those who can be removed, the last one next. */
   readonly guests: readonly string[];
+  /** Null: it does not run. */
+  readonly beside: Beside | null;
   /** Null: phones cannot vote in this lecture. */
   readonly votes: Voting | null;
   /** The answer of the server's window; null: it does not answer. */

@@ -12,6 +12,7 @@ import { Find, Joins, Kill, Removed, Tree } from "./scenes";
 import type { State } from "./state";
 import { questionsOf, STEPS, type StepName, turnOf, within } from "./steps";
 import type { Refusal, Story } from "./store";
+import { Word } from "./word";
 import { say } from "./words";
 
 export function Projector({ model }: { readonly model: Story }) {
@@ -83,6 +84,7 @@ function Body({ model, name }: { readonly model: Story; readonly name: StepName 
     sees: () => <Pair state={state} sides="both" />,
     find: () => <Find model={model} state={state} />,
     ordinary: () => <Ordinary model={model} state={state} />,
+    word: () => <Word model={model} state={state} />,
     tree: () => <Tree state={state} />,
     joins: () => <Joins model={model} state={state} />,
     removed: () => <Removed model={model} state={state} />,
