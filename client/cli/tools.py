@@ -68,6 +68,15 @@ def add_parser(commands: Any) -> None:
         metavar="3",
         help="with --lan: phones that may share an address, 1 to 100 (default 3)",
     )
+    demo.add_argument(
+        "--record", type=Path, metavar="FILE", help="with --lecture: record what the projector shows"
+    )
+    demo.add_argument(
+        "--play",
+        type=Path,
+        metavar="FILE",
+        help="with --lecture: show a recording, without servers, robots and network",
+    )
     demo.set_defaults(run=_demo)
 
     lab = commands.add_parser("lab")
@@ -104,7 +113,7 @@ def add_parser(commands: Any) -> None:
 def _demo(arguments: argparse.Namespace) -> int:
     if arguments.lecture:
         return _lecture(arguments)
-    for option in ("pcap", "lan"):
+    for option in ("pcap", "lan", "record", "play"):
         if getattr(arguments, option) is not None:
             return usage(f"--{option} needs --lecture")
     from snugroom.client.tools.demo import run
@@ -141,9 +150,17 @@ def _lecture(arguments: argparse.Namespace) -> int:
             return usage(in_language(sentence(f"terminal.lan_{error}"), spoken))
         where = lecture.Lan(address, port, most or votes.PHONES_PER_ADDRESS)
     options = lecture.Options(
-        open_browser=not arguments.no_open, pcap=arguments.pcap, lan=where, language=spoken
+        open_browser=not arguments.no_open,
+        pcap=arguments.pcap,
+        record=arguments.record,
+        lan=where,
+        language=spoken,
     )
-    return asyncio.run(lecture.run(options))
+    if arguments.play is None:
+        return asyncio.run(lecture.run(options))
+    if (where, arguments.pcap, arguments.record) != (None, None, None):
+        return usage("--play takes no --lan, --pcap and --record")
+    return asyncio.run(lecture.play(arguments.play, options))
 
 
 def _lab(arguments: argparse.Namespace) -> int:

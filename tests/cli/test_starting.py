@@ -226,6 +226,9 @@ def test_an_error_of_snug_itself_is_no_missing_package() -> None:
     [
         (("--pcap", "lecture.pcap"), "--pcap needs --lecture"),
         (("--lan",), "--lan needs --lecture"),
+        (("--record", "lecture.snug"), "--record needs --lecture"),
+        (("--play", "lecture.snug"), "--play needs --lecture"),
+        (("--lecture", "--play", "a", "--record", "b"), "--play takes no --lan, --pcap and --record"),
         (("--lecture", "--phones-per-address", "2"), "takes 1 to 100, with --lan"),
         (("--lecture", "--lan", "127.0.0.1", "--phones-per-address", "0"), "takes 1 to 100"),
         (("--lecture", "--lan", "here"), "That is no address of one computer."),

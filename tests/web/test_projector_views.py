@@ -188,6 +188,21 @@ async def test_a_word_is_sought_in_two_memories(book: Book) -> None:
         assert "does not let the server search its own memory (Operation not permitted)" in told
 
 
+async def test_a_recording_offers_what_it_has(book: Book) -> None:
+    async with book.page(WIDE, "light") as page:
+        await book.show(page, "projector-played")
+        assert "a recording" in await page.inner_text(".scene-number")
+        assert await page.get_by_role("textbox").get_attribute("readonly") is not None
+        await page.click("[data-word]")
+        assert await asked(page) == [["word", "Knusperfrosch"]]
+        await book.show(page, "projector-played-acts")
+        enabled = page.locator("[data-act]:enabled")
+        assert [await each.get_attribute("data-act") for each in await enabled.all()] == ["forge"]
+        await book.show(page, "projector-acts")
+        assert await enabled.count() == 6
+        assert "a recording" not in await page.inner_text(".scene-number")
+
+
 async def test_a_question_hides_its_counts_until_they_are_shown(book: Book) -> None:
     async with book.page(WIDE, "light") as page:
         await book.show(page, "projector-predict")

@@ -26,12 +26,14 @@ from snugroom.client.cli import qr
 from snugroom.client.cli.own_page import OwnPage
 from snugroom.client.cli.status import Status
 from snugroom.client.session.catalogue.sentence import Arg, Language, in_language, sentence
-from snugroom.client.tools.demo import pcap
+from snugroom.client.tools.demo import beside, pcap
 from snugroom.client.tools.demo.acts import LectureServer
 from snugroom.client.tools.demo.lan import LanError, Phones
 from snugroom.client.tools.demo.live import Live
+from snugroom.client.tools.demo.player import Player
 from snugroom.client.tools.demo.process import ServerError
-from snugroom.client.tools.demo.projector import Projector, RefusedError
+from snugroom.client.tools.demo.projector import Projector, RefusedError, Stage
+from snugroom.client.tools.demo.recording import Recorder, RecordingError, load
 from snugroom.client.tools.demo.theatre import Theatre
 from snugroom.client.tools.demo.troupe import NAMES, Troupe
 from snugroom.client.tools.demo.votes import PHONES_PER_ADDRESS, Votes
@@ -54,12 +56,21 @@ class Lan:
 class Lecture:
     """The servers, the robots, the projector and the member's page. All of them run inside ``async with``.
 
-    With `records`, what comes to the servers is kept for `recording`. Phones come in at `lan`.
+    With `records`, what comes to the servers is kept for `recording`. Phones come in at `lan`. What the
+    projector is shown is written to the file `record`.
     """
 
-    def __init__(self, port: int | None = None, *, records: bool = False, lan: Lan | None = None) -> None:
+    def __init__(
+        self,
+        port: int | None = None,
+        *,
+        records: bool = False,
+        lan: Lan | None = None,
+        record: Path | None = None,
+    ) -> None:
         self._port = port
         self._lan = lan
+        self._record = record
         self._token = secrets.token_urlsafe(16)
         self._stack = contextlib.AsyncExitStack()
         self._own: OwnPage | None = None
@@ -108,7 +119,11 @@ class Lecture:
         self._stack.push_async_callback(live.close)
         if self._lan is not None and votes is not None:
             self.phones = live.phones = await self._let_phones_in(self._lan, votes)
-        projector = Projector(live)
+        stage: Stage = live
+        if self._record is not None:
+            stage = recorder = Recorder(live, self._record, (*NAMES, *beside.NAMES))
+            self._stack.callback(recorder.close)
+        projector = Projector(stage)
         self._stack.push_async_callback(projector.close)
         self.projector = await projector.start()
 
@@ -143,6 +158,11 @@ class _Speaker:
         text = in_language(sentence(f"terminal.lecture_{key}", **args), self._language)
         self._out.print(Text(text, style=style), soft_wrap=True)
 
+    def refuse(self, key: str, status: Status) -> Status:
+        """Print why nothing begins (`terminal.KEY`); return the exit status."""
+        print(f"snug: {in_language(sentence(f'terminal.{key}'), self._language)}", file=sys.stderr)
+        return status
+
     def code(self, address: str) -> None:
         """Print a QR code, if the terminal can show it."""
         drawn = qr.drawn(address, self._out)
@@ -152,24 +172,26 @@ class _Speaker:
 
 @dataclass(frozen=True)
 class Options:
-    """What a lecturer chose on the command line. `pcap`: a file for what comes to the servers."""
+    """What a lecturer chose on the command line.
+
+    `pcap`: a file for what comes to the servers; `record`: one for what the projector is shown.
+    """
 
     open_browser: bool = True
     port: int | None = None
     pcap: Path | None = None
+    record: Path | None = None
     lan: Lan | None = None
     language: Language = "en"
 
 
 async def run(options: Options) -> int:
     """Run until SIGINT or SIGTERM, or until the server or every robot is gone; return the exit status."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    stop = _stopped()
     speaker = _Speaker(options.language)
+    records = options.pcap is not None
     try:
-        async with Lecture(options.port, records=options.pcap is not None, lan=options.lan) as lecture:
+        async with Lecture(options.port, records=records, lan=options.lan, record=options.record) as lecture:
             await _begin(lecture, options, speaker)
             while not stop.is_set() and not lecture.over:
                 with contextlib.suppress(TimeoutError):
@@ -177,20 +199,55 @@ async def run(options: Options) -> int:
             if options.pcap is not None:
                 await asyncio.to_thread(options.pcap.write_bytes, await lecture.recording())
                 speaker.say("pcap", file=str(options.pcap))
-            if stop.is_set():
-                return Status.OK
-            speaker.say("over")
-            return Status.ERROR
+        if options.record is not None:
+            speaker.say("recorded", file=str(options.record))
+        if stop.is_set():
+            return Status.OK
+        speaker.say("over")
+        return Status.ERROR
     except LanError as error:
-        told = in_language(sentence(f"terminal.lan_{error}"), options.language)
-        print(f"snug: {told}", file=sys.stderr)
-        return Status.USAGE
+        return speaker.refuse(f"lan_{error}", Status.USAGE)
     except (ServerError, page.PageError) as error:
         print(f"snug: {error}", file=sys.stderr)
         return Status.ERROR
     except OSError as error:
-        print(f"snug: can't listen: {error.strerror}", file=sys.stderr)
+        print(f"snug: {error.filename or 'cannot listen'}: {error.strerror}", file=sys.stderr)
         return Status.USAGE
+
+
+async def play(file: Path, options: Options) -> int:
+    """Show a recording until SIGINT or SIGTERM; return the exit status. It needs no server and no network."""
+    stop = _stopped()
+    speaker = _Speaker(options.language)
+    try:
+        projector = Projector(Player(await asyncio.to_thread(load, file)))
+    except RecordingError as error:
+        return speaker.refuse(f"play_{error}", Status.USAGE)
+    except OSError as error:
+        print(f"snug: {file}: {error.strerror}", file=sys.stderr)
+        return Status.USAGE
+    try:
+        address = await projector.start()
+        speaker.say("projector", address=address)
+        speaker.say("played", style="dim")
+        sys.stdout.flush()
+        if options.open_browser:
+            await asyncio.to_thread(webbrowser.open, address)
+        await stop.wait()
+        return Status.OK
+    except page.PageError as error:
+        print(f"snug: {error}", file=sys.stderr)
+        return Status.ERROR
+    finally:
+        await projector.close()
+
+
+def _stopped() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 async def _begin(lecture: Lecture, options: Options, speaker: _Speaker) -> None:
@@ -208,6 +265,8 @@ async def _begin(lecture: Lecture, options: Options, speaker: _Speaker) -> None:
     speaker.say("script", style="dim")
     if options.pcap is not None:
         speaker.say("records", style="bold")
+    if options.record is not None:
+        speaker.say("recording", style="bold")
     sys.stdout.flush()
     if options.open_browser:
         for address in (lecture.window, lecture.page, lecture.projector):

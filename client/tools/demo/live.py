@@ -96,7 +96,7 @@ class Live:
         server = await self._window("GET", "now", None, _ANSWER_TIME)
         votes = None if self._votes is None else {**self._votes.view(), "address": self.phones}
         beside = self._beside.view()
-        return {**self._meeting.view(), "server": server, "votes": votes, "beside": beside}
+        return {**self._meeting.view(), "server": server, "votes": votes, "beside": beside, "played": None}
 
     async def find(self, where: str, wanted: bytes) -> Any:
         """Return the answer of the server's window, or of the ordinary server. RefusedError if too soon."""

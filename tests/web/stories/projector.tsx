@@ -36,11 +36,12 @@ interface Values {
   readonly votes?: State["votes"];
   readonly beside?: boolean;
   readonly hunts?: Hunts;
+  readonly played?: State["played"];
   readonly refused?: Refusal;
   readonly trouble?: "token" | "gone";
 }
 
-function state({ act, lines = "quiet", guests = [], server = true, killed = false, contrast = null, votes = null, beside = false }: Values): State {
+function state({ act, lines = "quiet", guests = [], server = true, killed = false, contrast = null, votes = null, beside = false, played = null }: Values): State {
   return {
     member: {
       name: "Ada", title: "A lecture", opened: 12_404, sounds: 3, videos: 2, code: "0016135997680881851197417022561984161366",
@@ -48,7 +49,7 @@ function state({ act, lines = "quiet", guests = [], server = true, killed = fals
       chat: [{ name: "Ada", text: "Good morning. Can everybody hear me?" }],
       tree: VIEWS,
     },
-    incidents: LINES[lines], acts: ["alter", "forge", "replay", "reorder", "drop", "silence"], act: act ?? null, victim: "Bo", killed, guests, contrast, votes,
+    incidents: LINES[lines], acts: ["alter", "forge", "replay", "reorder", "drop", "silence"], act: act ?? null, victim: "Bo", killed, guests, contrast, votes, played,
     beside: beside ? { names: ["Gwen Ordinary", "Hugo Ordinary"], number: "00" } : null,
     server: server ? { ...now(44, 3 + guests.length), hostile: { acts: ["drop", "silence"], playing: {}, numbers: {} } } : null,
   };
@@ -93,6 +94,8 @@ export default [
   story("word", { step: "word" }),
   story("words", { step: "word", beside: true, hunts: { snug: FOUND, ordinary: { ...FOUND, control: "number", memory: 4, around: ["·Zephyrine Quill·"] } } }),
   story("forbidden", { step: "word", beside: true, hunts: { snug: { failed: "Operation not permitted" }, ordinary: "searching" } }),
+  story("played", { step: "word", beside: true, played: [{ deed: "word", told: { text: "Knusperfrosch" } }] }),
+  story("played-acts", { step: "acts", played: [{ deed: "act", told: { act: "forge" } }] }),
   story("tree", { step: "tree" }),
   story("joins", { step: "joins", refused: "late" }),
   story("removed", { step: "removed", guests: ["Dana"] }),

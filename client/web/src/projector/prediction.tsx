@@ -2,7 +2,7 @@
 import { QrCode } from "../app/qr";
 import { speaker } from "../words/own";
 import { predictions } from "../words/predictions";
-import type { State, Voting } from "./state";
+import { possible, type State, typed, type Voting } from "./state";
 import type { Story } from "./store";
 import { say } from "./words";
 
@@ -25,12 +25,13 @@ interface Props {
 export function PredictionSwitch({ model, state, questions }: { readonly model: Story; readonly state: State | null; readonly questions: readonly string[] }) {
   const first = questions[0];
   if (state === null || state.votes === null || first === undefined) return null;
+  if (!possible(state, "vote", { do: "open" })) return null;
   const { question, voted } = state.votes;
   const asked = question !== null && questions.includes(question);
   const shown = model.predicting.value;
   const turn = (): void => {
     model.predicting.value = !shown;
-    model.do("vote", shown ? { do: "close" } : { do: "open", question: asked ? question : first });
+    model.do("vote", shown ? { do: "close" } : { do: "open", question: typed(state, "vote", "question") ?? (asked ? question : first) });
   };
   return (
     <button type="button" class="button" data-predict aria-pressed={shown} onClick={turn}>

@@ -14,7 +14,7 @@ const DEED_PATIENCE = 180_000;
 
 /** What the lecture can do; each is a path of its listener. */
 export type Deed = "join" | "remove" | "kill" | "act" | "contrast" | "beside" | "word" | "dismiss" | "vote";
-const REFUSALS = ["name", "full", "taken", "late", "nobody", "killed", "busy", "package", "phones", "often", "word"] as const;
+const REFUSALS = ["name", "full", "taken", "late", "nobody", "killed", "busy", "package", "phones", "often", "word", "recorded"] as const;
 export type Refusal = (typeof REFUSALS)[number] | "gone";
 
 /** Results of one search in two servers; null for a server that is not there. */

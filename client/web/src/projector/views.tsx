@@ -43,7 +43,10 @@ export function Projector({ model }: { readonly model: Story }) {
       <Head model={model} />
       <main>
         <header class="scene-head">
-          <p class="scene-number figures">{say("step_of", { at: at + 1, all: STEPS.length })}</p>
+          <p class="scene-number figures">
+            {say("step_of", { at: at + 1, all: STEPS.length })}
+            {(model.state.value?.played ?? null) !== null && ` · ${say("recording")}`}
+          </p>
           <h1 tabIndex={-1} ref={heading}>
             {say(`name_${name}`)}
           </h1>

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { TEXT_MAX, TEXT_MIN } from "../landlord/find";
 import { Answer, stateOf } from "../landlord/finder";
-import type { State } from "./state";
+import { possible, type State, typed } from "./state";
 import type { Hunts, Story } from "./store";
 import { say } from "./words";
 
@@ -13,7 +13,8 @@ const SIDES = [
 
 export function Word({ model, state }: { readonly model: Story; readonly state: State }) {
   const text = useSignal("");
-  const wanted = text.value.normalize("NFC").trim();
+  const recorded = typed(state, "word", "text");
+  const wanted = (recorded ?? text.value).normalize("NFC").trim();
   const hunts = model.hunts.value;
   const doing = model.doing.value;
   const ready = [...wanted].length >= TEXT_MIN && doing === null && hunts.snug !== "searching" && hunts.ordinary !== "searching";
@@ -33,7 +34,8 @@ export function Word({ model, state }: { readonly model: Story; readonly state: 
           autocomplete="off"
           spellcheck={false}
           maxLength={TEXT_MAX}
-          value={text.value}
+          readOnly={state.played !== null}
+          value={recorded ?? text.value}
           onInput={(event) => {
             text.value = event.currentTarget.value;
           }}
@@ -46,7 +48,7 @@ export function Word({ model, state }: { readonly model: Story; readonly state: 
         {SIDES.map(([side, title]) => (
           <section key={side} class="stack" aria-labelledby={`word-${side}`} data-side={side}>
             <h2 id={`word-${side}`}>{say(title)}</h2>
-            {side === "ordinary" && state.beside === null ? <Start model={model} /> : <Side hunt={hunts[side]} />}
+            {side === "ordinary" && state.beside === null ? <Start model={model} state={state} /> : <Side hunt={hunts[side]} />}
           </section>
         ))}
       </div>
@@ -63,12 +65,12 @@ function Side({ hunt }: { readonly hunt: Hunts["snug"] }) {
 }
 
 /** Starts the meeting at the ordinary server. */
-function Start({ model }: { readonly model: Story }) {
+function Start({ model, state }: { readonly model: Story; readonly state: State }) {
   const doing = model.doing.value;
   return (
     <>
       <p>{say("word_alone")}</p>
-      <button type="button" class="button" data-beside disabled={doing !== null} onClick={() => model.do("beside")}>
+      <button type="button" class="button" data-beside disabled={doing !== null || !possible(state, "beside")} onClick={() => model.do("beside")}>
         {say("word_start")}
       </button>
       <p role="status">{doing === "beside" && say("word_starting")}</p>
