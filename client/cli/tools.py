@@ -47,36 +47,7 @@ def add_parser(commands: Any) -> None:
         help="hold it at an ordinary server too, and make the same search in the memory of both",
     )
     language.add_argument(demo)
-    demo.add_argument("--no-open", action="store_true", help="with --lecture: open no browser")
-    demo.add_argument(
-        "--pcap",
-        type=Path,
-        metavar="FILE",
-        help="with --lecture: record the sealed packets that the servers get, for Wireshark",
-    )
-    demo.add_argument(
-        "--lan",
-        nargs="?",
-        const="",
-        metavar="ADDRESS",
-        help="with --lecture: let phones of the local network vote on predictions, by a QR code; an address "
-        "of this computer, such as 192.168.1.5 or 192.168.1.5:8080 (default: the one that leads elsewhere)",
-    )
-    demo.add_argument(
-        "--phones-per-address",
-        type=count,
-        metavar="3",
-        help="with --lan: phones that may share an address, 1 to 100 (default 3)",
-    )
-    demo.add_argument(
-        "--record", type=Path, metavar="FILE", help="with --lecture: record what the projector shows"
-    )
-    demo.add_argument(
-        "--play",
-        type=Path,
-        metavar="FILE",
-        help="with --lecture: show a recording, without servers, robots and network",
-    )
+    _add_lecture(demo)
     demo.set_defaults(run=_demo)
 
     lab = commands.add_parser("lab")
@@ -107,6 +78,40 @@ def add_parser(commands: Any) -> None:
     parts["room"].add_argument("--publishers", type=int, default=1, metavar="1", help="1 to 16")
     parts["room"].add_argument(
         "--rates", metavar="N,N", help="forwarded packets per second to measure at (default 14000,...)"
+    )
+
+
+def _add_lecture(demo: argparse.ArgumentParser) -> None:
+    """Add the options of a lecture."""
+    demo.add_argument("--no-open", action="store_true", help="with --lecture: open no browser")
+    demo.add_argument(
+        "--pcap",
+        type=Path,
+        metavar="FILE",
+        help="with --lecture: record the sealed packets that the servers get, for Wireshark",
+    )
+    demo.add_argument(
+        "--lan",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="with --lecture: let phones of the local network vote on predictions, by a QR code; an address "
+        "of this computer, such as 192.168.1.5 or 192.168.1.5:8080 (default: the one that leads elsewhere)",
+    )
+    demo.add_argument(
+        "--phones-per-address",
+        type=count,
+        metavar="3",
+        help="with --lan: phones that may share an address, 1 to 100 (default 3)",
+    )
+    demo.add_argument(
+        "--record", type=Path, metavar="FILE", help="with --lecture: record what the projector shows"
+    )
+    demo.add_argument(
+        "--play",
+        type=Path,
+        metavar="FILE",
+        help="with --lecture: show a recording, without servers, robots and network",
     )
 
 

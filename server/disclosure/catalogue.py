@@ -16,7 +16,7 @@ _HOLE: Final = re.compile(r"\{(\w+)(?:\|([^{}|]*)\|([^{}|]*))?\}")
 
 
 def say(language: Language, key: str, /, **args: str | int) -> str:
-    """Return a sentence; KeyError if there is none of that key, or if an argument is missing."""
+    """Return a sentence; KeyError for an unknown key or a missing argument."""
 
     def fill(hole: re.Match[str]) -> str:
         name, one, other = hole.groups()

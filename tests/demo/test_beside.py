@@ -80,7 +80,7 @@ async def test_both_processes_end_with_the_meeting() -> None:
 
 
 class Meeting:
-    """What `Live` asks of the robots, for a test of its own rules."""
+    """A meeting without robots, for tests of the rules of `Live`."""
 
     window = "http://127.0.0.1:1/#token"
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.tools.demo import lecture
-from snugroom.client.tools.demo.theatre import QUESTIONS, play, question
+from snugroom.client.tools.demo.theatre import outcome, play, question
 from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.server import page as pages
 from tests.patience import PATIENCE
@@ -31,15 +32,23 @@ async def test_a_scene_that_is_left_is_gone() -> None:
     assert not alive(player)
 
 
-async def test_questions_do_not_give_the_answer_away() -> None:
-    assert set(QUESTIONS) <= {scene.id for scene in SCENES}
+def test_every_scene_has_a_question_and_an_outcome() -> None:
+    wanted = {f"{part}.{scene.id}" for scene in SCENES for part in ("ask", "outcome")}
+    assert set(table("scenes")) == wanted
     for scene in SCENES:
-        asked = question(scene)
+        assert len(set(outcome(scene.id).values())) == 4
+
+
+def test_questions_do_not_give_the_answer_away() -> None:
+    for scene in SCENES:
+        asked = question(scene)["en"]
         assert 20 < len(asked) < len(scene.prediction) + 40, scene.id
         assert asked.endswith(".")
         for word in ("impossible", "is told", "are told", "void", "nothing hinders", "detected"):
             assert word not in asked, (scene.id, asked)
-    assert len({question(scene) for scene in SCENES}) == len(SCENES)
+        for word in ("erfahren", "erfährt", "ungültig"):
+            assert word not in question(scene)["de"], (scene.id, asked)
+    assert len({question(scene)["en"] for scene in SCENES}) == len(SCENES)
 
 
 async def test_the_command_prints_both_addresses_and_ends_when_told(tmp_path: Path) -> None:

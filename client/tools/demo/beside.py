@@ -61,7 +61,7 @@ class Beside:
         self._server: OrdinaryServer | None = None
         self._members: _Members | None = None
         self._starting = False
-        #: What the server must hold, once it runs.
+        #: The server's own number, once it runs.
         self._number = ""
 
     def view(self) -> dict[str, Any] | None:

@@ -56,8 +56,8 @@ class Lan:
 class Lecture:
     """The servers, the robots, the projector and the member's page. All of them run inside ``async with``.
 
-    With `records`, what comes to the servers is kept for `recording`. Phones come in at `lan`. What the
-    projector is shown is written to the file `record`.
+    With `records`, the servers keep all packets for `recording`. Phones come in at `lan`. A
+    recording of the projector is written to the file `record`.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class _Speaker:
 
 @dataclass(frozen=True)
 class Options:
-    """What a lecturer chose on the command line.
+    """Choices of a lecturer on the command line.
 
     `pcap`: a file for what comes to the servers; `record`: one for what the projector is shown.
     """

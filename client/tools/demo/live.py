@@ -59,7 +59,7 @@ class Meeting(Protocol):
 
 
 class Live:
-    """What `projector.Stage` describes, for the meeting that is held now. `close` it at the end.
+    """The `projector.Stage` of a meeting that is held now. `close` it at the end.
 
     `votes` are shown if phones can vote; `phones` is the address for them.
     """

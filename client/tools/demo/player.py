@@ -43,7 +43,7 @@ def segments(entries: Iterable[Entry]) -> dict[str, list[Segment]]:
 
 
 class Player:
-    """What `projector.Stage` describes, of a recording (`recording.load`)."""
+    """The `projector.Stage` of a recording (`recording.load`)."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         every = list(entries)

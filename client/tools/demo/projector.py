@@ -43,7 +43,7 @@ class Stage(Protocol):
         """
 
 
-#: What the page can have done; each is a path of the listener.
+#: Deeds that the page can ask for; each is a path of the listener.
 DEEDS: Final = ("join", "remove", "kill", "act", "contrast", "beside", "word", "dismiss", "turn", "vote")
 #: Servers whose memory is searched, by path.
 _PLACES: Final = {"/find": "snug", "/find_ordinary": "ordinary"}

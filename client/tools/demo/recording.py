@@ -27,7 +27,7 @@ PACKED_MAX: Final = 32 * 2**20
 UNPACKED_MAX: Final = 512 * 2**20
 #: Deeds that are steps of the page, and no deeds of the story.
 TURN: Final = "turn"
-#: What stands for a message of somebody who is no robot.
+#: Stands for a message of somebody who is no robot.
 _HIDDEN: Final = "\u2026"
 #: Characters of a name from which on it is replaced within other texts, too.
 _PART_MIN: Final = 3
@@ -40,7 +40,7 @@ class RecordingError(Exception):
 
 
 class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="frame"):
-    """What the page was shown in a step. `at`: seconds since the recording began."""
+    """A state that the page was given in a step. `at`: seconds since the recording began."""
 
     at: Annotated[float, msgspec.Meta(ge=0)]
     step: str
@@ -48,7 +48,7 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="frame"
 
 
 class Deed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="deed"):
-    """What the page had done: a name of `projector.DEEDS`, or the path of a search. It took until `at`.
+    """A request of the page: a name of `projector.DEEDS`, or the path of a search. It took until `at`.
 
     `answer` is what the page got: null without an answer, and with `refused` if it was not done.
     """

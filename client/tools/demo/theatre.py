@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 import hmac
 import json
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import hdrs, web
 
+from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.tools.demo import commands
 from snugroom.client.tools.lab.scene import Scene
 from snugroom.client.tools.lab.scenes import SCENES
@@ -23,29 +23,18 @@ _HEADER: Final = "X-Snug-Token"
 #: Seconds for a scene, including a second attempt; and seconds for its process to end after SIGINT.
 _SCENE_TIME: Final = 330.0
 
-#: Questions for scenes where the first half of the prediction would reveal the outcome.
-QUESTIONS: Final = {
-    "impostor_with_link": "Somebody has got hold of a link, and comes under the name of a person whom the "
-    "host expects.",
-    "forged_media_after_a_cut": "A member seals a frame with another's key, right after the operator has cut "
-    "a listener's connection.",
-    "addresses_and_timing": "The server writes down which connections there are, from which addresses, and "
-    "when how many bytes went by.",
-    "mirror_tells": "A host removes somebody, and the operator keeps that from one member, with all "
-    "heartbeats that speak of it. They also go through a second server.",
-    "moved_half": "The operator keeps two of four members out, who meet at the next server.",
-    "member_records": "A member who is in the room records it, and tells others who was there.",
-    "denial_of_service": "The operator refuses all service.",
-}
+
+def question(scene: Scene) -> Mapping[str, str]:
+    """Return the act of a scene without its outcome, by language, so that students can guess."""
+    return table("scenes")[f"ask.{scene.id}"]
 
 
-def question(scene: Scene) -> str:
-    """Return the act of a scene without its outcome, so that students can guess."""
-    told = QUESTIONS.get(scene.id)
-    return told if told is not None else re.split(r"[;:]", scene.prediction)[0].rstrip(".") + "."
+def outcome(name: str) -> Mapping[str, str]:
+    """Return what becomes of a scene with this id, by language."""
+    return table("scenes")[f"outcome.{name}"]
 
 
-def listed() -> list[dict[str, str]]:
+def listed() -> list[dict[str, Any]]:
     """Return the scenes with their questions, for the page."""
     return [
         {"scene": scene.id, "theme": scene.theme, "mirrors": scene.mirrors, "question": question(scene)}
@@ -111,7 +100,7 @@ class Theatre:
             await answer.write(_line({"began": name}))
             async with play(name) as lines:
                 async for line in lines:
-                    await answer.write(_line(line))
+                    await answer.write(_line({**line, "outcome": outcome(name)}))
             await answer.write_eof()
             return answer
         finally:

@@ -39,12 +39,21 @@ export function Phone({ model }: { readonly model: Ballot }) {
           ))}
         </select>
       </header>
-      {now === null || now.question === null ? <p role="status">{say("phone_wait")}</p> : <Asked model={model} now={now} say={say} />}
+      {now === null || now.question === null ? <Waiting say={say} /> : <Asked model={model} now={now} say={say} />}
       <div role="alert">
         {trouble.value !== null && <p class="notice">{say(trouble.value === "gone" ? "phone_gone" : `phone_refused_${trouble.value}`)}</p>}
       </div>
       <p class="note">{say("phone_note")}</p>
     </main>
+  );
+}
+
+function Waiting({ say }: { readonly say: (key: string) => string }) {
+  return (
+    <>
+      <h1>{say("phone_title")}</h1>
+      <p role="status">{say("phone_wait")}</p>
+    </>
   );
 }
 

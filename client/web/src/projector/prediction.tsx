@@ -47,7 +47,6 @@ export function Prediction({ model, votes, questions }: Props) {
   return (
     <div class="halves prediction" data-stage={stage}>
       <div class="stack">
-        {questions.length > 1 && <Which model={model} questions={questions} question={question} />}
         <h2>{sentence(`ask_${question}`)}</h2>
         <ol class="picks">
           {Array.from({ length: votes.choices ?? 0 }, (_, i) => (
@@ -70,6 +69,7 @@ export function Prediction({ model, votes, questions }: Props) {
               {say("vote_again")}
             </button>
           )}
+          {questions.length > 1 && <Which model={model} questions={questions} question={question} />}
           <span class="figures" role="status">
             {say("vote_count", { voted, phones })} {stage === "closed" && say("vote_closed")}
           </span>
