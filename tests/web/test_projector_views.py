@@ -208,6 +208,7 @@ async def test_a_question_hides_its_counts_until_they_are_shown(book: Book) -> N
         await book.show(page, "projector-predict")
         assert await page.inner_text(".prediction h2") == table("predictions")["ask_find"]["en"]
         assert await page.locator(".picks li").count() == 3
+        assert await page.locator(".scene-say, .scene-look").count() == 0
         assert await page.locator(".picks meter").count() == 0
         assert await page.locator("[data-right=true]").count() == 0
         assert await page.locator(".way-in .qr").is_visible()

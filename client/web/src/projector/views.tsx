@@ -50,11 +50,16 @@ export function Projector({ model }: { readonly model: Story }) {
           <h1 tabIndex={-1} ref={heading}>
             {say(`name_${name}`)}
           </h1>
-          <p class="scene-say">{say(`say_${name}`)}</p>
-          <p class="scene-look">
-            <Icon name="eye" size={28} />
-            <span>{say(`look_${name}`)}</span>
-          </p>
+          {/* both give the answer away */}
+          {!model.predicting.value && (
+            <>
+              <p class="scene-say">{say(`say_${name}`)}</p>
+              <p class="scene-look">
+                <Icon name="eye" size={28} />
+                <span>{say(`look_${name}`)}</span>
+              </p>
+            </>
+          )}
         </header>
         <Troubles model={model} />
         <div class="scene-body" data-step={name}>
