@@ -18,7 +18,7 @@ from tests.docs.test_docs import ROOT
 
 NOTEBOOK = ROOT / "docs/examples/one-frame.ipynb"
 #: The end of a file's name, by language.
-ENDS = {"en": "", **{language: f"-{language}" for language in LANGUAGES if language != "en"}}
+ENDS: dict[Language, str] = {each: "" if each == "en" else f"-{each}" for each in LANGUAGES}
 SLIDES = {language: ROOT / f"docs/tutorials/lecture-slides{end}.md" for language, end in ENDS.items()}
 WORKSHEETS = {language: ROOT / f"docs/tutorials/lecture-worksheet{end}.md" for language, end in ENDS.items()}
 
