@@ -225,6 +225,14 @@ def test_a_name_is_replaced_after_its_person_has_left_and_keys_stay() -> None:
     }
 
 
+def test_a_person_who_is_not_in_the_room_is_hidden_too() -> None:
+    """Somebody who knocks, and somebody who has left before the projector was open."""
+    state = state_with_a_visitor()
+    state["member"]["people"].pop()
+    state["member"]["chat"].pop()
+    assert VISITOR not in json.dumps(Hiding(ROBOTS).state(state))
+
+
 async def test_robots_that_the_projector_lets_in_keep_their_names(tmp_path: Path) -> None:
     recorder = Recorder(stage(Script()), tmp_path / "r", ROBOTS)
     await recorder.do("join", {"name": VISITOR})

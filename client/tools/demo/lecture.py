@@ -56,8 +56,8 @@ class Lan:
 class Lecture:
     """The servers, the robots, the projector and the member's page. All of them run inside ``async with``.
 
-    With `records`, the servers keep all packets for `recording`. Phones come in at `lan`. A
-    recording of the projector is written to the file `record`.
+    With `records`, the servers keep all packets for `recording`. Phones come in at `lan`. A recording of the
+    projector is written to the file `record`.
     """
 
     def __init__(
@@ -211,7 +211,8 @@ async def run(options: Options) -> int:
         print(f"snug: {error}", file=sys.stderr)
         return Status.ERROR
     except OSError as error:
-        print(f"snug: {error.filename or 'cannot listen'}: {error.strerror}", file=sys.stderr)
+        where = error.filename or "can't listen"
+        print(f"snug: {where}: {error.strerror}", file=sys.stderr)
         return Status.USAGE
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from snugroom.client.session.catalogue.sentence import NAMES
 from snugroom.client.tools.demo.projector import RefusedError, Stage
 
 VERSION: Final = 1
@@ -143,9 +144,9 @@ class Hiding:
         """Return a state without people, headers of their browsers, and the address for phones."""
         shown = dict(state)
         member = shown.get("member")
+        for part in (member, shown.get("incidents")):
+            self._meet_all(part)
         if isinstance(member, dict):
-            for person in member["people"]:
-                self._meet(person["name"])
             chat = [
                 {**line, "text": _HIDDEN} if self._meet(line["name"]) else line for line in member["chat"]
             ]
@@ -167,9 +168,20 @@ class Hiding:
             return {inner: self.value(each, inner) for inner, each in value.items()}
         return [self.value(each, name) for each in value] if isinstance(value, list | tuple) else value
 
+    def _meet_all(self, value: Any, field: str = "") -> None:
+        """Take note of the names in a value: people may be named who are not in the room, or no longer."""
+        if isinstance(value, dict):
+            for inner, each in value.items():
+                self._meet_all(each, inner)
+        elif isinstance(value, list | tuple):
+            for each in value:
+                self._meet_all(each, field)
+        elif isinstance(value, str) and field in NAMES:
+            self._meet(value)
+
     def _meet(self, name: str) -> bool:
         """Return whether this is somebody who is no robot."""
-        if name in self.robots:
+        if not name or name in self.robots:
             return False
         self._people.setdefault(name, f"Guest {len(self._people) + 1}")
         return True
