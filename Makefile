@@ -81,7 +81,7 @@ $(DEV): $(PARTS) $(if $(findstring .uv,$(UV)),.uv/bin/uv)
 	-@$(PYTEST) --collect-only --quiet --quiet >/dev/null
 	@touch $@
 
-# the meeting page, the landlord's window and the lecture's projector, unless they are built of these sources already
+# the meeting page, the landlord's window, the lecture's projector and its page for phones, unless they are built of these sources already
 page: $(DEV)
 	.venv/bin/python client/web/node.py
 
@@ -170,4 +170,4 @@ screenshots: $(DEV) browsers
 	.venv/bin/python -m tests.web.screenshots docs/images
 
 clean:
-	rm -rf .venv .uv build client/web/node_modules server/page/bundle server/page/landlord server/page/projector server/page/.built
+	rm -rf .venv .uv build client/web/node_modules server/page/bundle server/page/landlord server/page/projector server/page/phone server/page/.built

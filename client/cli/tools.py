@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from snugroom.client.cli import language
-from snugroom.client.cli.arguments import numbers, usage
+from snugroom.client.cli.arguments import count, numbers, usage
+from snugroom.client.session.catalogue.sentence import in_language, sentence
 
 _BENCHES: Final = {
     "forward": "CPU time of the server's forwarding, as a ratio to bare system calls",
@@ -46,13 +47,7 @@ def add_parser(commands: Any) -> None:
         help="hold it at an ordinary server too, and make the same search in the memory of both",
     )
     language.add_argument(demo)
-    demo.add_argument("--no-open", action="store_true", help="with --lecture: open no browser")
-    demo.add_argument(
-        "--pcap",
-        type=Path,
-        metavar="FILE",
-        help="with --lecture: record the sealed packets that the servers get, for Wireshark",
-    )
+    _add_lecture(demo)
     demo.set_defaults(run=_demo)
 
     lab = commands.add_parser("lab")
@@ -86,13 +81,46 @@ def add_parser(commands: Any) -> None:
     )
 
 
+def _add_lecture(demo: argparse.ArgumentParser) -> None:
+    """Add the options of a lecture."""
+    demo.add_argument("--no-open", action="store_true", help="with --lecture: open no browser")
+    demo.add_argument(
+        "--pcap",
+        type=Path,
+        metavar="FILE",
+        help="with --lecture: record the sealed packets that the servers get, for Wireshark",
+    )
+    demo.add_argument(
+        "--lan",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="with --lecture: let phones of the local network vote on predictions, by a QR code; an address "
+        "of this computer, such as 192.168.1.5 or 192.168.1.5:8080 (default: the one that leads elsewhere)",
+    )
+    demo.add_argument(
+        "--phones-per-address",
+        type=count,
+        metavar="3",
+        help="with --lan: phones that may share an address, 1 to 100 (default 3)",
+    )
+    demo.add_argument(
+        "--record", type=Path, metavar="FILE", help="with --lecture: record what the projector shows"
+    )
+    demo.add_argument(
+        "--play",
+        type=Path,
+        metavar="FILE",
+        help="with --lecture: show a recording, without servers, robots and network",
+    )
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     if arguments.lecture:
-        from snugroom.client.tools.demo import lecture
-
-        return asyncio.run(lecture.run(open_browser=not arguments.no_open, record_to=arguments.pcap))
-    if arguments.pcap is not None:
-        return usage("--pcap needs --lecture")
+        return _lecture(arguments)
+    for option in ("pcap", "lan", "record", "play"):
+        if getattr(arguments, option) is not None:
+            return usage(f"--{option} needs --lecture")
     from snugroom.client.tools.demo import run
 
     if not 2 <= arguments.participants <= 8:
@@ -110,6 +138,34 @@ def _demo(arguments: argparse.Namespace) -> int:
             ordinary=language.chosen(arguments.lang, os.environ) if arguments.ordinary else None,
         )
     )
+
+
+def _lecture(arguments: argparse.Namespace) -> int:
+    from snugroom.client.tools.demo import lan, lecture, votes
+
+    spoken = language.chosen(arguments.lang, os.environ)
+    most = arguments.phones_per_address
+    if most is not None and (arguments.lan is None or not 1 <= most <= 100):
+        return usage("--phones-per-address takes 1 to 100, with --lan")
+    where = None
+    if arguments.lan is not None:
+        try:
+            address, port = lan.parsed(arguments.lan)
+        except lan.LanError as error:
+            return usage(in_language(sentence(f"terminal.lan_{error}"), spoken))
+        where = lecture.Lan(address, port, most or votes.PHONES_PER_ADDRESS)
+    options = lecture.Options(
+        open_browser=not arguments.no_open,
+        pcap=arguments.pcap,
+        record=arguments.record,
+        lan=where,
+        language=spoken,
+    )
+    if arguments.play is None:
+        return asyncio.run(lecture.run(options))
+    if (where, arguments.pcap, arguments.record) != (None, None, None):
+        return usage("--play takes no --lan, --pcap and --record")
+    return asyncio.run(lecture.play(arguments.play, options))
 
 
 def _lab(arguments: argparse.Namespace) -> int:

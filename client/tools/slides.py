@@ -1,7 +1,8 @@
 """Slides from Markdown: ``python -m snugroom.client.tools.slides SLIDES.md > slides.html``.
 
 The result is one HTML file without script, and without anything that is loaded from elsewhere. A line ``---``
-begins a new slide. The page scrolls from slide to slide (space, Page Down), and prints one slide a sheet.
+begins a new slide, and ``<!-- lang: de -->`` names a language other than English. The page scrolls from slide
+to slide (space, Page Down), and prints one slide a sheet.
 
 Headings, paragraphs, lists, quotations, indented or fenced code, tables, ``**bold**``, ``*italic*`` and
 `` `code` `` are understood. Links keep their text and lose their target: a slide is read from afar.
@@ -31,12 +32,14 @@ _STYLE: Final = (
     "pre{background:#2a2720}}@media print{html{font-size:20pt;color:#000;background:#fff}}"
 )
 _HEAD: Final = (
-    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+    '<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">\n'
     '<meta http-equiv="Content-Security-Policy" '
     "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
     '<meta name="viewport" content="width=device-width">\n'
 )
 _BREAK: Final = re.compile(r"^---\s*$", re.MULTILINE)
+#: The language of the slides, for the browser's fonts and voices; English without this comment.
+_LANGUAGE: Final = re.compile(r"^<!-- lang: ([A-Za-z-]+) -->$", re.MULTILINE)
 _COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _FENCED: Final = re.compile(r"^```\w*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 _ITEM: Final = re.compile(r"(?:[-*]|\d+\.) ")
@@ -55,9 +58,11 @@ def build(markdown: str) -> str:
             raise ValueError(f"slide {number} does not begin with a heading")
         body = "\n".join(_blocks(slide))
         sections.append(f"<section>\n{body}\n<small>{number} / {len(slides)}</small>\n</section>")
+    language = _LANGUAGE.search(markdown)
+    head = _HEAD.format(language="en" if language is None else language[1])
     title = _plain(slides[0].strip().splitlines()[0].lstrip("# "))
     return (
-        f"{_HEAD}<title>{title}</title>\n<style>{_STYLE}</style></head>\n<body>\n"
+        f"{head}<title>{title}</title>\n<style>{_STYLE}</style></head>\n<body>\n"
         + "\n".join(sections)
         + "\n</body></html>\n"
     )

@@ -1,5 +1,5 @@
 // Builds the page's bundle, the same bytes from the same sources: `node build.mjs [OUT]`. Without OUT, it also builds
-// the landlord's window and the lecture's projector, in their own folders.
+// the landlord's window, the lecture's projector and its page for phones, in their own folders.
 //
 // The output is index.html, address.js, main.js, main.css, worker.js, service.js, a chunk for each further language and each
 // view loaded on demand, icons, app.webmanifest for browsers that install it, and manifest.json: the SHA-256 of each file, and `hash`, which is SHA-256 over the lines "sha256 name\n" in
@@ -189,5 +189,5 @@ const ENTRIES = {
 }
 await bundle(out, ENTRIES, "src/index.html", INSTALLED, blur)
 if (process.argv[2] === undefined)
-  for (const name of ["landlord", "projector"])
+  for (const name of ["landlord", "projector", "phone"])
     await bundle(join(here, "../../server/page", name), { main: `src/${name}/main.tsx` }, `src/${name}/index.html`)

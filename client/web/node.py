@@ -128,7 +128,9 @@ def build() -> None:
 
 def current() -> bool:
     """Return whether the built pages match the sources."""
-    there = all((OUT / name / "manifest.json").is_file() for name in ("bundle", "landlord", "projector"))
+    there = all(
+        (OUT / name / "manifest.json").is_file() for name in ("bundle", "landlord", "projector", "phone")
+    )
     return there and _STAMP.is_file() and _STAMP.read_text() == _sources()
 
 

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from snugroom.server.app import Server
 from snugroom.server.disclosure import audit, printed, text, view
+from snugroom.server.disclosure.catalogue import LANGUAGES
 
 _PREFIX: Final = "snug-server/"
 #: Maximum bytes of a question and of an answer, and seconds of a connection.
@@ -170,6 +171,9 @@ def parser() -> argparse.ArgumentParser:
         "--print", action="store_true", dest="printed", help="all of it as one page (HTML) to print"
     )
     parser.add_argument(
+        "--lang", choices=LANGUAGES, default="en", help="with --read and --print: the language (default: en)"
+    )
+    parser.add_argument(
         "--audit",
         action="store_true",
         help="also compare with all objects in its memory (it stands still for a moment)",
@@ -189,9 +193,9 @@ def main(argv: Sequence[str]) -> int:
         identifiers = arguments.identifiers or arguments.printed
         disclosed = ask(process, identifiers=identifiers, complete=arguments.audit)
         if arguments.printed:
-            output = printed.page(disclosed, time.time(), process)
+            output = printed.page(disclosed, time.time(), process, arguments.lang)
         elif arguments.read:
-            output = "\n".join(text.sentences(disclosed))
+            output = "\n".join(text.sentences(disclosed, arguments.lang))
         elif arguments.whole or arguments.identifiers:
             output = json.dumps(disclosed, indent=2)
         else:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import html
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
+from snugroom.server.disclosure.catalogue import Language, say
 from snugroom.server.disclosure.text import sentences
 
 _STYLE: Final = (
@@ -19,28 +21,28 @@ _STYLE: Final = (
     "tr{break-inside:avoid}@media print{body{margin:0;max-width:none}}"
 )
 _HEAD: Final = (
-    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+    '<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">\n'
     '<meta http-equiv="Content-Security-Policy" '
     "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
     '<meta name="viewport" content="width=device-width">\n'
 )
-_TITLE: Final = "Everything that this server holds"
-_INTRODUCTION: Final = (
-    "This is all that the operator of this meeting server can hand over at this moment, whoever asks. "
-    "The first part says it in sentences. The second part is the complete data, with the identifiers of "
-    "connections and rooms and the headers of requests. The server has written none of it to a disk."
-)
 
 
-def page(disclosed: dict[str, Any], at: float, process: int) -> str:
-    """Return the page. `disclosed`: a disclosure with identifiers. `at`: time of the answer, Unix seconds."""
+def page(disclosed: dict[str, Any], at: float, process: int, language: Language = "en") -> str:
+    """Return the page. `disclosed`: a disclosure with identifiers. `at`: time of the answer, Unix seconds.
+
+    Names of fields stay as they are in every language.
+    """
     when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    lines = "\n".join(f"<li>{html.escape(each)}</li>" for each in sentences(disclosed))
+    told = partial(say, language)
+    lines = "\n".join(f"<li>{html.escape(each)}</li>" for each in sentences(disclosed, language))
+    title = told("page_title")
     return (
-        f"{_HEAD}<title>{_TITLE}</title>\n<style>{_STYLE}</style></head>\n<body>\n<h1>{_TITLE}</h1>\n"
-        f"<p>Process {process}, {when}.</p>\n<p>{_INTRODUCTION}</p>\n"
-        f"<h2>In sentences</h2>\n<ol>\n{lines}\n</ol>\n<h2>The complete data</h2>\n{_table(disclosed)}\n"
-        "</body></html>\n"
+        f"{_HEAD.format(language=language)}<title>{title}</title>\n<style>{_STYLE}</style></head>\n"
+        f"<body>\n<h1>{title}</h1>\n"
+        f"<p>{told('page_process', process=str(process), when=when)}</p>\n"
+        f"<p>{told('page_introduction')}</p>\n<h2>{told('page_sentences')}</h2>\n<ol>\n{lines}\n</ol>\n"
+        f'<h2>{told("page_data")}</h2>\n<div lang="en">\n{_table(disclosed)}\n</div>\n</body></html>\n'
     )
 
 

@@ -18,10 +18,12 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-#: Folders into which the build writes the meeting page, the landlord's window and the lecture's projector.
+#: Folders into which the build writes the meeting page, the landlord's window, and of a lecture the projector
+#: and the page for phones.
 FOLDER: Final = Path(__file__).parent / "bundle"
 WINDOW: Final = Path(__file__).parent / "landlord"
 PROJECTOR: Final = Path(__file__).parent / "projector"
+PHONE: Final = Path(__file__).parent / "phone"
 
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",

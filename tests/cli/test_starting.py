@@ -221,9 +221,26 @@ def test_an_error_of_snug_itself_is_no_missing_package() -> None:
             requirements.missing(error, "join")
 
 
-def test_a_recording_needs_a_lecture(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--pcap", "lecture.pcap"]) == 2
-    assert "--pcap needs --lecture" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--pcap", "lecture.pcap"), "--pcap needs --lecture"),
+        (("--lan",), "--lan needs --lecture"),
+        (("--record", "lecture.snug"), "--record needs --lecture"),
+        (("--play", "lecture.snug"), "--play needs --lecture"),
+        (("--lecture", "--play", "a", "--record", "b"), "--play takes no --lan, --pcap and --record"),
+        (("--lecture", "--phones-per-address", "2"), "takes 1 to 100, with --lan"),
+        (("--lecture", "--lan", "127.0.0.1", "--phones-per-address", "0"), "takes 1 to 100"),
+        (("--lecture", "--lan", "here"), "That is no address of one computer."),
+        (("--lecture", "--lan", "fd00::5"), "Phones vote over IPv4 only"),
+        (("--lecture", "--lang", "de", "--lan", "here"), "Das ist keine Adresse eines Rechners."),
+    ],
+)
+def test_options_of_a_lecture_that_do_not_fit(
+    options: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["demo", *options]) == 2
+    assert why in capsys.readouterr().err
 
 
 def test_a_missing_package_of_an_extra_names_the_extra(capsys: pytest.CaptureFixture[str]) -> None:

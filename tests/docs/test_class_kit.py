@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 
+from snugroom.client.session.catalogue.sentence import LANGUAGES, Language
 from snugroom.client.tools.slides import build
 from tests.docs.test_docs import ROOT
 
 NOTEBOOK = ROOT / "docs/examples/one-frame.ipynb"
-SLIDES = ROOT / "docs/tutorials/lecture-slides.md"
-WORKSHEET = ROOT / "docs/tutorials/lecture-worksheet.md"
+#: The end of a file's name, by language.
+ENDS: dict[Language, str] = {each: "" if each == "en" else f"-{each}" for each in LANGUAGES}
+SLIDES = {language: ROOT / f"docs/tutorials/lecture-slides{end}.md" for language, end in ENDS.items()}
+WORKSHEETS = {language: ROOT / f"docs/tutorials/lecture-worksheet{end}.md" for language, end in ENDS.items()}
 
 
 def notebook() -> dict[str, Any]:
@@ -94,15 +97,34 @@ def test_a_wrong_step_in_the_notebook_is_noticed() -> None:
 
 
 def test_the_slides_are_one_file_that_loads_nothing() -> None:
-    command = [sys.executable, "-m", "snugroom.client.tools.slides", str(SLIDES)]
+    command = [sys.executable, "-m", "snugroom.client.tools.slides", str(SLIDES["en"])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     page = done.stdout
-    assert page.count("<section>") == SLIDES.read_text(encoding="utf-8").count("\n---\n") + 1
+    assert page.count("<section>") == SLIDES["en"].read_text(encoding="utf-8").count("\n---\n") + 1
     assert re.search(r"<script|\bsrc=|\bhref=|url\(|@import|\bon\w+=", page) is None
     assert "default-src 'none'" in page
     assert "<title>A meeting that its server cannot read</title>" in page
     assert "<td>found</td><td>not found</td>" in page
     assert "<code>docs/examples/one-frame.ipynb</code>" in page
+
+
+def shape(markdown: str) -> list[str]:
+    """What is the same in each language: kinds of lines and code, in order."""
+    text = re.sub(r"<!--.*?-->\n?", "", markdown)
+    marks = re.findall(r"^(?:#+|---|-|\d+\.|>|\||    +)(?= )|^---$|`[^`]+`", text, re.MULTILINE)
+    return [re.sub(r"-(?:de|zh-Han[st])\.md", ".md", mark) for mark in marks]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_slides_and_worksheets_are_the_same_in_each_language(language: Language) -> None:
+    slides = SLIDES[language].read_text(encoding="utf-8")
+    assert shape(slides) == shape(SLIDES["en"].read_text(encoding="utf-8"))
+    page = build(slides)
+    assert f'<html lang="{language}">' in page
+    assert page.count("<section>") == 8
+    worksheet = WORKSHEETS[language].read_text(encoding="utf-8")
+    code = [re.sub(r"-(?:de|zh-Han[st])\.md", ".md", each) for each in re.findall("`[^`]+`", worksheet)]
+    assert code == re.findall("`[^`]+`", WORKSHEETS["en"].read_text(encoding="utf-8"))
 
 
 def test_what_a_slide_is_made_of() -> None:
@@ -132,7 +154,9 @@ def test_slides_that_are_none_are_refused(text: str, why: str) -> None:
 # -- the worksheet -----------------------------------------------------------------------------
 
 
-def test_every_question_has_an_answer() -> None:
-    _, questions, answers = re.split(r"^## .*$", WORKSHEET.read_text(encoding="utf-8"), flags=re.MULTILINE)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_question_has_an_answer(language: Language) -> None:
+    text = WORKSHEETS[language].read_text(encoding="utf-8")
+    _, questions, answers = re.split(r"^## .*$", text, flags=re.MULTILINE)
     numbers = [re.findall(r"^(\d+)\. ", part, re.MULTILINE) for part in (questions, answers)]
     assert numbers[0] == numbers[1] == [str(number) for number in range(1, 11)]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.tools.demo import lecture
-from snugroom.client.tools.demo.lecture import QUESTIONS, play, question
+from snugroom.client.tools.demo.theatre import outcome, play, question
 from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.server import page as pages
 from tests.patience import PATIENCE
@@ -31,21 +32,29 @@ async def test_a_scene_that_is_left_is_gone() -> None:
     assert not alive(player)
 
 
-async def test_questions_do_not_give_the_answer_away() -> None:
-    assert set(QUESTIONS) <= {scene.id for scene in SCENES}
+def test_every_scene_has_a_question_and_an_outcome() -> None:
+    wanted = {f"{part}.{scene.id}" for scene in SCENES for part in ("ask", "outcome")}
+    assert set(table("scenes")) == wanted
     for scene in SCENES:
-        asked = question(scene)
+        assert len(set(outcome(scene.id).values())) == 4
+
+
+def test_questions_do_not_give_the_answer_away() -> None:
+    for scene in SCENES:
+        asked = question(scene)["en"]
         assert 20 < len(asked) < len(scene.prediction) + 40, scene.id
         assert asked.endswith(".")
         for word in ("impossible", "is told", "are told", "void", "nothing hinders", "detected"):
             assert word not in asked, (scene.id, asked)
-    assert len({question(scene) for scene in SCENES}) == len(SCENES)
+        for word in ("erfahren", "erfährt", "ungültig"):
+            assert word not in question(scene)["de"], (scene.id, asked)
+    assert len({question(scene)["en"] for scene in SCENES}) == len(SCENES)
 
 
 async def test_the_command_prints_both_addresses_and_ends_when_told(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "snugroom.client.cli.main", "demo", "--lecture", "--no-open",
-        "--pcap", str(tmp_path / "lecture.pcap"),
+        "--pcap", str(tmp_path / "lecture.pcap"), "--lan", "127.0.0.1", "--lang", "en",
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -66,6 +75,8 @@ async def test_the_command_prints_both_addresses_and_ends_when_told(tmp_path: Pa
             r"The window of the next server, for later: http://127\.0\.0\.1:\d+/#[\w-]{22}\n", following
         )
         assert re.fullmatch(r"The room's link: http://127\.0\.0\.1:\d+/#1[\w-]{60,}\n", link)
+        phones = (await process.stdout.readline()).decode()
+        assert re.fullmatch(r"For phones: http://127\.0\.0\.1:\d+/[a-z2-9]{6}/\n", phones)
         servers = children(process.pid, "snugroom.server")
         assert len(servers) == 2
         process.send_signal(signal.SIGINT)
@@ -86,5 +97,5 @@ async def test_without_the_pages_it_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(pages.load, "__defaults__", (tmp_path,))
-    assert await lecture.run(open_browser=False) == 1
+    assert await lecture.run(lecture.Options(open_browser=False)) == 1
     assert "the page has not been built: run `make page`" in capsys.readouterr().err

@@ -27,7 +27,7 @@ def test_the_wheel_carries_the_page_and_nothing_that_it_is_built_of(bundle: Path
     with zipfile.ZipFile(build("wheel", tmp_path / "out")) as archive:
         archive.extractall(site)  # noqa: S202 - made here, just now
     assert page.load(site / "snugroom" / "server" / "page" / "bundle").hash == page.load().hash
-    for name in ("landlord", "projector"):
+    for name in ("landlord", "projector", "phone"):
         assert (site / "snugroom" / "server" / "page" / name / "index.html").is_file()
     assert not (site / "snugroom" / "client" / "web").exists()
     start = "import sys; from snugroom.client.cli.main import main; sys.exit(main())"

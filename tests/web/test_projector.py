@@ -15,7 +15,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from snugroom.client.tools.demo.lecture import Lecture
+from snugroom.client.session.catalogue.sentence import table
+from snugroom.client.tools.demo.lecture import Lan, Lecture
+from snugroom.client.tools.demo.projector import DEEDS
 from snugroom.client.tools.demo.troupe import NAMES, TITLE
 from snugroom.server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
@@ -28,6 +30,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 #: A name that is nowhere else on this machine, and that of the member who comes in by the page.
 NAME = "Zephyrine Quill"
 MEMBER = "Quillon Zephyr"
+#: A word of the class.
+WORD = "Knusperfrosch"
 #: Milliseconds; two cores run robots, browser and servers.
 PATIENCE = 120_000
 
@@ -38,18 +42,20 @@ class Stage:
     projector: Page
     member: Page
     window: Page
+    phone: Page
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage() -> AsyncIterator[Stage]:
     if not (pages.PROJECTOR / "manifest.json").exists():
         pytest.skip("the pages have not been built")
-    async with Lecture(0) as lecture, chromium() as browser:
-        tabs = [await browser.tab() for _ in range(3)]
-        projector, member, window = tabs
+    async with Lecture(0, lan=Lan("127.0.0.1")) as lecture, chromium() as browser:
+        tabs = [await browser.tab() for _ in range(4)]
+        projector, member, window, phone = tabs
         assert isinstance(projector, ChromiumTab)
         assert isinstance(member, ChromiumTab)
         assert isinstance(window, ChromiumTab)
+        assert isinstance(phone, ChromiumTab)
         await member.goto(lecture.page)
         await member.page.fill("input[autocomplete=name]", MEMBER)
         await member.page.click("button[type=submit].primary")
@@ -58,15 +64,16 @@ async def stage() -> AsyncIterator[Stage]:
         await projector.goto(lecture.projector)
         await window.goto(lecture.window)
         await projector.page.wait_for_selector("table.second", timeout=PATIENCE)
-        yield Stage(lecture, projector.page, member.page, window.page)
-        said = [*projector.log(), *member.log(), *window.log()]
+        await phone.goto(lecture.phones)
+        yield Stage(lecture, projector.page, member.page, window.page, phone.page)
+        said = [*projector.log(), *member.log(), *window.log(), *phone.log()]
         assert [line for line in said if "Content Security" in line] == []
 
 
 async def step(page: Page, name: str) -> None:
     """Turn the story by keys until that step is on the screen."""
     await page.evaluate("document.activeElement.blur()")  # keys in a field write
-    for key in (*8 * ["ArrowRight"], *8 * ["PageUp"]):
+    for key in (*9 * ["ArrowRight"], *9 * ["PageUp"]):
         if await page.inner_text("h1") == name:
             return
         await page.keyboard.press(key)
@@ -126,6 +133,39 @@ async def test_the_story_from_the_first_step_to_the_last(stage: Stage, tmp_path:
     await page.screenshot(path=tmp_path / "removed.png")
 
 
+async def test_a_phone_votes_and_the_lecturer_shows_the_count(stage: Stage, tmp_path: Path) -> None:
+    page, phone = stage.projector, stage.phone
+    await step(page, "Somebody joins")
+    await page.click("[data-predict]")
+    question = table("predictions")["ask_joins"]["en"]
+    await see_text(page, ".prediction h2", question)
+    await see_text(phone, "h1", question)
+    await phone.click("[data-choice='1']")
+    await see_text(page, ".prediction [role=status]", "1 vote;")
+    await phone.click("[data-choice='3']")
+    await see_text(phone, "[data-stage=open]", "Your vote counts")
+    await phone.reload()
+    await phone.wait_for_selector("[data-choice='3'][aria-pressed=true]", timeout=PATIENCE)
+    assert await page.locator(".picks meter").count() == 0
+    await page.screenshot(path=tmp_path / "predict.png")
+    await page.click("[data-predict]")
+    await see_text(phone, "[data-stage]", "Voting is closed")
+    await page.click("[data-predict]")
+    await page.click("[data-reveal]")
+    await page.wait_for_selector(".picks meter", timeout=PATIENCE)
+    meters = "[...document.querySelectorAll('.picks meter')].map((one) => one.value)"
+    assert await page.evaluate(meters) == [0, 0, 1]
+    await see_text(phone, "[data-stage=revealed]", "You were right.")
+    await page.screenshot(path=tmp_path / "predicted.png")
+    await phone.screenshot(path=tmp_path / "phone.png")
+    # and the next step ends a vote that is open
+    await step(page, "Somebody is removed")
+    await page.click("[data-predict]")
+    await see_text(phone, "[data-stage]", "Choose one answer")
+    await step(page, "The operator pulls the plug")
+    await see_text(phone, "[data-stage]", "Voting is closed")
+
+
 async def test_the_same_meeting_at_an_ordinary_server(stage: Stage, tmp_path: Path) -> None:
     page = stage.projector
     await step(page, "The same meeting at an ordinary server")
@@ -136,6 +176,20 @@ async def test_the_same_meeting_at_an_ordinary_server(stage: Stage, tmp_path: Pa
         snug, ordinary = await page.locator(f"[data-row={row}] td").all_inner_texts()
         assert (snug, ordinary) == ("not found", "found, of 3 of 3 members"), row
     await page.screenshot(path=tmp_path / "ordinary.png")
+
+
+async def test_a_word_is_in_the_memory_of_one_server(stage: Stage, tmp_path: Path) -> None:
+    page, member = stage.projector, stage.member
+    await step(page, "Any word, in two memories")
+    await page.click("[data-beside]")
+    await page.wait_for_selector("[data-side=ordinary] .found", timeout=PATIENCE)
+    await page.get_by_role("textbox").fill(WORD)
+    await page.click("[data-word]")
+    await page.wait_for_selector("[data-side=snug] [data-found=absent]", timeout=PATIENCE)
+    await page.wait_for_selector("[data-side=ordinary] [data-found=found]", timeout=PATIENCE)
+    assert "a number that this server has made up" in await page.inner_text("[data-side=ordinary]")
+    await see(member, f"document.body.innerText.includes('{WORD}')")
+    await page.screenshot(path=tmp_path / "word.png")
 
 
 async def test_an_act_in_the_running_meeting_is_on_every_screen(stage: Stage, tmp_path: Path) -> None:
@@ -171,7 +225,7 @@ async def test_only_the_page_with_the_token_is_answered(stage: Stage) -> None:
             headers = {"X-Snug-Token": shown}
             async with http.get(f"{url}/state", headers=headers) as answer:
                 assert answer.status == 403
-            for path in ("join", "remove", "kill", "act", "find", "dismiss"):
+            for path in (*DEEDS, "find", "find_ordinary"):
                 async with http.post(f"{url}/{path}", json={"act": "forge"}, headers=headers) as answer:
                     assert answer.status == 403, path
         assert stage.lecture.server.running
@@ -182,8 +236,11 @@ async def test_only_the_page_with_the_token_is_answered(stage: Stage) -> None:
             ("act", {"act": "end"}, 409),
             ("act", {"act": 5}, 400),
             ("act", {}, 400),
+            ("word", {"text": "ab"}, 409),
             ("join", [], 400),
             ("join", {"name": "a:b"}, 409),
+            ("vote", {"do": "open", "question": "no such"}, 400),
+            ("vote", {"do": "stuff"}, 400),
         ):
             async with http.post(f"{url}/{path}", json=body, headers=headers) as answer:
                 assert answer.status == status, (path, body)

@@ -9,21 +9,15 @@ from typing import Final
 from snugroom.client.media.sources import pitch_of_identity
 from snugroom.client.session.catalogue.sentence import Sentence, sentence
 from snugroom.client.tools.bench.machine import children
+from snugroom.client.tools.demo.beside import OrdinaryServer
 from snugroom.client.tools.demo.memory import UnreadableError, copy_all
-from snugroom.client.tools.demo.process import ServerError, ServerProcess
+from snugroom.client.tools.demo.process import ServerError
 from snugroom.client.tools.demo.traces import Person, Traces, look
 from snugroom.client.tools.ordinary.member import Member
 
 _COME_IN_TIME: Final = 30.0
 _MEDIA_TIME: Final = 30.0
 _LOOK: Final = 0.1
-
-
-class OrdinaryServer(ServerProcess):
-    """The ordinary server's process."""
-
-    module = "snugroom.client.tools.ordinary"
-    always = ()
 
 
 async def hold(

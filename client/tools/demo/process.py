@@ -27,7 +27,7 @@ class ServerError(Exception):
 class ServerProcess:
     """Runs the server inside ``async with``. The process is always gone afterwards.
 
-    `start_time`: seconds until the server must listen. A subclass for another kind of server overrides these
+    `start_time`: seconds until the server must listen. A subclass for another program overrides these
     attributes, and `_hear`.
     """
 
@@ -39,6 +39,8 @@ class ServerProcess:
     #: Whether the server takes orders on standard input, and the maximum length of a line of output in bytes.
     takes_orders = False
     line_max = 1 << 16
+    #: The first words of the line that says that it is ready; `url` is the rest of it.
+    ready = "listening on "
 
     def __init__(self) -> None:
         self.url = ""
@@ -76,7 +78,7 @@ class ServerProcess:
         )
         self._readers = [asyncio.create_task(self._read_out()), asyncio.create_task(self._read_log())]
         try:
-            self.url = await self._line("listening on ", self.start_time)
+            self.url = await self._line(self.ready, self.start_time)
         except BaseException:
             await self._end()
             raise

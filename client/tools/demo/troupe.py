@@ -126,6 +126,9 @@ class Troupe:
             self._host.say(text)
             self._onlookers[NAMES[0]].says(text)
 
+    def say(self, text: str) -> None:
+        self._say(text)
+
     @property
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

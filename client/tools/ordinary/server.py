@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from typing import Any, Final
 
 import av
+import msgspec
 import numpy as np
 from aiohttp import WSMsgType, web
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
@@ -19,6 +21,7 @@ from aiortc.mediastreams import MediaStreamError
 
 from snugroom.client.media.codec import SAMPLE_RATE, Sound
 from snugroom.client.tools.ordinary.stock import connection
+from snugroom.server import memory_search
 
 #: Lines of a description for each member: its audio and its video.
 LINES: Final = ("audio", "video")
@@ -89,12 +92,21 @@ class Server:
         self.members: list[Member] = []
         #: All that was written, with the names of its authors.
         self.chat: list[tuple[str, str]] = []
+        #: A random text that this server holds: a search that does not find it proves nothing.
+        self.number = secrets.token_hex(16)
         self._runner: web.AppRunner | None = None
+        self._searching = asyncio.Lock()
 
     async def start(self) -> str:
         """Listen on a free port of 127.0.0.1, and return the address."""
         app = web.Application()
-        app.add_routes([web.get("/meeting", self._meeting)])
+        app.add_routes(
+            [
+                web.get("/meeting", self._meeting),
+                web.get("/number", self._tell_number),
+                web.post("/find", self._find),
+            ]
+        )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -110,6 +122,19 @@ class Server:
             await member.socket.close()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    async def _tell_number(self, _: web.Request) -> web.Response:
+        return web.json_response({"number": self.number})
+
+    async def _find(self, request: web.Request) -> web.Response:
+        """Search the memory of this process as a Snug server does (`server.memory_search`)."""
+        wanted = msgspec.json.decode(await request.read(), type=memory_search.Wanted)
+        async with self._searching:
+            try:
+                found = await asyncio.to_thread(memory_search.search, wanted)
+            except memory_search.UnreadableError as error:
+                return web.json_response({"failed": str(error)})
+        return web.json_response({**msgspec.to_builtins(found), "processes": 1, "silent": 0})
 
     async def _meeting(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(max_msg_size=_MESSAGE_MAX)

@@ -35,6 +35,7 @@ await build({
   entryPoints: {
     main: join(style, "index.css"), later: join(style, "later.css"),
     landlord: join(web, "src/landlord/landlord.css"), projector: join(web, "src/projector/projector.css"),
+    phone: join(web, "src/phone/phone.css"),
   },
   outdir: out,
   bundle: true,

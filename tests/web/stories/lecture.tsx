@@ -18,6 +18,9 @@ export const VIEWS: readonly TreeView[] = [
   { epoch: 4, by: "Cem", what: said("tree.healed"), ownLeaf: 2, bytes: 1024, nodes: [leaf(21, "Ada"), node(22, null), leaf(13, "Bo"), node(34, null, true), leaf(15, "Dana", true), node(35, null, true), leaf(37, "Cem")] },
 ];
 
+/** A text as the lecture sends it, here the same in each language. */
+const inAll = (text: string | undefined) => Object.fromEntries(["en", "de", "zh-Hant", "zh-Hans"].map((language) => [language, text]));
+
 const SCENES = [
   ["forged_welcome", "entering", "case 2", "With a leaked link the operator answers a newcomer itself, with a card and a group of its own."],
   ["leaked_room_number", "entering", "case 3", "The operator hands a room's number to somebody and opens the door."],
@@ -25,10 +28,10 @@ const SCENES = [
   ["forged_media", "media", "field", "A member seals a frame with another's key, and the operator puts it into that one's stream."],
   ["partition", "slots", "case 7", "The operator splits the meeting in two, each half with its own changes."],
   ["member_records", "plainly", "case 4", "A member who is in the room records it, and tells others who was there."],
-].map(([scene, theme, mirrors, question]) => ({ scene, theme, mirrors, question }));
+].map(([scene, theme, mirrors, question]) => ({ scene, theme, mirrors, question: inAll(question) }));
 
 const PLAYED = {
-  scene: "kicked", prediction: "The operator throws one member out, and says that the host did; it is told that the server dropped it, and that nobody in the room did.",
+  scene: "kicked", outcome: inAll("It is told that the server dropped it, and that nobody in the room did."),
   documented: { verdict: "detected", by: ["dropped"] }, verdict: "detected", after: 4.21, why: "Bo was thrown out.", worse: false, frames_tried: 214, frames_opened: 0,
   seen: { Bo: [{ after: 4.2, kind: "dropped", text: "The server dropped you; nobody in the room did. It still serves others, and has signed that." }] },
 };

@@ -4,7 +4,7 @@ import type { Model } from "../../../client/web/src/app/model";
 import type { Hunt } from "../../../client/web/src/landlord/find";
 import type { State, Told } from "../../../client/web/src/projector/state";
 import { STEPS, type StepName } from "../../../client/web/src/projector/steps";
-import type { Refusal, Story as Telling } from "../../../client/web/src/projector/store";
+import type { Hunts, Refusal, Story as Telling } from "../../../client/web/src/projector/store";
 import { Projector } from "../../../client/web/src/projector/views";
 import { asked, fake } from "./fake";
 import { FOUND, now } from "./landlord";
@@ -33,11 +33,15 @@ interface Values {
   readonly server?: boolean;
   readonly killed?: boolean;
   readonly contrast?: State["contrast"];
+  readonly votes?: State["votes"];
+  readonly beside?: boolean;
+  readonly hunts?: Hunts;
+  readonly played?: State["played"];
   readonly refused?: Refusal;
   readonly trouble?: "token" | "gone";
 }
 
-function state({ act, lines = "quiet", guests = [], server = true, killed = false, contrast = null }: Values): State {
+function state({ act, lines = "quiet", guests = [], server = true, killed = false, contrast = null, votes = null, beside = false, played = null }: Values): State {
   return {
     member: {
       name: "Ada", title: "A lecture", opened: 12_404, sounds: 3, videos: 2, code: "0016135997680881851197417022561984161366",
@@ -45,7 +49,8 @@ function state({ act, lines = "quiet", guests = [], server = true, killed = fals
       chat: [{ name: "Ada", text: "Good morning. Can everybody hear me?" }],
       tree: VIEWS,
     },
-    incidents: LINES[lines], acts: ["alter", "forge", "replay", "reorder", "drop", "silence"], act: act ?? null, victim: "Bo", killed, guests, contrast,
+    incidents: LINES[lines], acts: ["alter", "forge", "replay", "reorder", "drop", "silence"], act: act ?? null, victim: "Bo", killed, guests, contrast, votes, played,
+    beside: beside ? { names: ["Gwen Ordinary", "Hugo Ordinary"], number: "00" } : null,
     server: server ? { ...now(44, 3 + guests.length), hostile: { acts: ["drop", "silence"], playing: {}, numbers: {} } } : null,
   };
 }
@@ -58,12 +63,19 @@ const CONTRAST: State["contrast"] = {
   ],
 };
 
+/** A question in each stage; what it is about is its step's business. */
+const voting = (question: string, stage: "open" | "closed" | "revealed"): State["votes"] => ({
+  address: "http://192.168.1.5:41234/k7m2qd/", question, stage, choices: 3, right: stage === "revealed" ? 2 : null,
+  voted: 23, phones: 25, counts: stage === "revealed" ? [4, 17, 2] : null,
+});
+
 const view = (values: Values) => (model: Model) => {
   const shown: Telling = {
     language: model.language, theme: model.theme, step: signal(STEPS.indexOf(values.step)), state: signal(values.trouble === "token" ? null : state(values)),
-    trouble: signal(values.trouble ?? null), hunt: signal(values.hunt ?? null), doing: signal(null), refused: signal(values.refused ?? null),
+    trouble: signal(values.trouble ?? null), hunt: signal(values.hunt ?? null), doing: signal(null), refused: signal(values.refused ?? null), hunts: signal(values.hunts ?? { snug: null, ordinary: null }), predicting: signal(values.votes !== undefined),
     do: (deed, about) => asked.push([deed, about ?? {}]),
     find: (name) => asked.push(["find", name]),
+    word: (text) => asked.push(["word", text]),
   };
   return <Projector model={shown} />;
 };
@@ -77,6 +89,13 @@ export default [
   story("found", { step: "find", hunt: FOUND, guests: ["Zephyrine Quill"] }),
   story("ordinary", { step: "ordinary" }),
   story("contrast", { step: "ordinary", contrast: CONTRAST }),
+  story("predict", { step: "find", votes: voting("find", "open") }),
+  story("predicted", { step: "acts", votes: voting("act_silence", "revealed") }),
+  story("word", { step: "word" }),
+  story("words", { step: "word", beside: true, hunts: { snug: FOUND, ordinary: { ...FOUND, control: "number", memory: 4, around: ["·Zephyrine Quill·"] } } }),
+  story("forbidden", { step: "word", beside: true, hunts: { snug: { failed: "Operation not permitted" }, ordinary: "searching" } }),
+  story("played", { step: "word", beside: true, played: [{ deed: "word", told: { text: "Knusperfrosch" } }] }),
+  story("played-acts", { step: "acts", played: [{ deed: "act", told: { act: "forge" } }] }),
   story("tree", { step: "tree" }),
   story("joins", { step: "joins", refused: "late" }),
   story("removed", { step: "removed", guests: ["Dana"] }),

@@ -72,7 +72,7 @@ async function dressed(style: Story["style"]): Promise<void> {
     document.head.append(link);
     await new Promise((done) => link.addEventListener("load", done));
   }
-  for (const name of ["main", "later", "landlord", "projector"]) {
+  for (const name of ["main", "later", "landlord", "projector", "phone"]) {
     const sheet = named(name)?.sheet;
     if (sheet) sheet.disabled = !wanted.includes(name);
   }

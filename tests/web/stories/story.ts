@@ -10,7 +10,7 @@ export interface Story {
   /** The part of the page that is shown; without it, the whole page. */
   readonly view?: (model: Model) => VNode;
   /** The page whose stylesheet it has; without it, the meeting's. */
-  readonly style?: "landlord" | "projector";
+  readonly style?: "landlord" | "projector" | "phone";
   /** Done when it is drawn: to open a menu, say. */
   readonly play?: (root: HTMLElement) => void | Promise<void>;
 }

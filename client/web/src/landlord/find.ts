@@ -29,7 +29,7 @@ export interface Searched {
 
 /** What is known to be in the memory: finding it shows that the search can find. */
 export interface Control {
-  readonly name: "room" | "key";
+  readonly name: "room" | "key" | "number";
   readonly form: Form;
 }
 
@@ -53,10 +53,9 @@ export type Hunt = "searching" | Finding | { readonly failed: string } | null;
 /** Have the server search for a text: `ask` sends it the request, and returns null without an answer. */
 export async function hunted(
   text: string,
-  now: Now,
+  control: Control,
   ask: (body: string) => Promise<Searched | { readonly failed: string } | null>,
 ): Promise<Hunt> {
-  const control = controlOf(now);
   const searched = await ask(request([...formsOf(text), control.form], systemRng));
   if (searched === null) return { failed: "" };
   return "failed" in searched ? searched : findingOf(text, control, searched);

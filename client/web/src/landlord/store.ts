@@ -4,7 +4,7 @@ import type { Language, Theme } from "../app/model";
 import { unhex } from "../crypto/bytes";
 import { languageFor } from "../words";
 import { attempt, type Verdict } from "./decoder";
-import { type Hunt, hunted } from "./find";
+import { type Hunt, controlOf, hunted } from "./find";
 import { type Frame, frameOf } from "./frame";
 import { History } from "./history";
 import type { Now, Relayed, Stream } from "./now";
@@ -77,7 +77,7 @@ export class Store implements OperatorWindow {
     const now = this.now.peek();
     if (now === null) return;
     this.hunt.value = "searching";
-    this.hunt.value = await hunted(text, now, (body) => this.#ask("find", body));
+    this.hunt.value = await hunted(text, controlOf(now), (body) => this.#ask("find", body));
   }
 
   async #see(): Promise<void> {

@@ -2,7 +2,7 @@
 import { Icon, type IconName } from "../app/icons";
 import type { Severity } from "../session/incidents";
 import { headline, type Key, listed, word } from "../words";
-import { linesOf, type State } from "./state";
+import { linesOf, possible, type State } from "./state";
 import type { Story } from "./store";
 import { type ProjectorKey, say } from "./words";
 
@@ -35,7 +35,7 @@ export function Acts({ model, state }: { readonly model: Story; readonly state: 
                 type="button"
                 class="button"
                 data-act={each}
-                disabled={busy}
+                disabled={busy || !possible(state, "act", { act: each })}
                 aria-current={act?.act === each}
                 onClick={() => model.do("act", { act: each })}
               >

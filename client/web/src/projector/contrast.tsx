@@ -1,5 +1,5 @@
 /** The same meeting at an ordinary server, and what the same search finds in the memory of both. */
-import type { Compared, Contrast, State } from "./state";
+import { type Compared, type Contrast, possible, type State } from "./state";
 import type { Story } from "./store";
 import { say } from "./words";
 
@@ -8,7 +8,7 @@ export function Ordinary({ model, state }: { readonly model: Story; readonly sta
   const doing = model.doing.value;
   return (
     <div class="stack">
-      <button type="button" class="button primary" data-contrast disabled={doing !== null} onClick={() => model.do("contrast")}>
+      <button type="button" class="button primary" data-contrast disabled={doing !== null || !possible(state, "contrast")} onClick={() => model.do("contrast")}>
         {say("ordinary_go")}
       </button>
       <p role="status">{doing === "contrast" && say("ordinary_running")}</p>

@@ -7,7 +7,7 @@ import { Answer, stateOf } from "../landlord/finder";
 import { number, word } from "../words";
 import type { TreeView } from "../worker/messages";
 import { Pair, People } from "./pair";
-import type { State } from "./state";
+import { possible, type State, typed } from "./state";
 import type { Story } from "./store";
 import { say } from "./words";
 
@@ -23,7 +23,8 @@ interface SceneProps {
 
 export function Find({ model, state }: SceneProps) {
   const text = useSignal("");
-  const wanted = text.value.normalize("NFC").trim();
+  const recorded = typed(state, "join", "name");
+  const wanted = (recorded ?? text.value).normalize("NFC").trim();
   const hunt = model.hunt.value;
   const ready = [...wanted].length >= TEXT_MIN && hunt !== "searching" && model.doing.value === null;
   return (
@@ -46,7 +47,8 @@ export function Find({ model, state }: SceneProps) {
             autocomplete="off"
             spellcheck={false}
             maxLength={NAME_MAX}
-            value={text.value}
+            readOnly={state.played !== null}
+            value={recorded ?? text.value}
             onInput={(event) => {
               text.value = event.currentTarget.value;
             }}
@@ -95,14 +97,14 @@ export function Tree({ state, children }: { readonly state: State; readonly chil
 
 export function Joins({ model, state }: SceneProps) {
   const here = new Set(state.member.people.map(({ name }) => name));
-  const name = NAMES.find((one) => !here.has(one));
+  const name = typed(state, "join", "name") ?? NAMES.find((one) => !here.has(one));
   return (
     <Tree state={state}>
       <button
         type="button"
         class="button primary"
         data-join
-        disabled={name === undefined || model.doing.value !== null}
+        disabled={name === undefined || here.has(name) || model.doing.value !== null || !possible(state, "join")}
         onClick={() => name !== undefined && model.do("join", { name })}
       >
         {say("join_go", { name: name ?? "" })}
@@ -118,7 +120,7 @@ export function Removed({ model, state }: SceneProps) {
       {name === undefined ? (
         <p class="notice">{say("remove_none")}</p>
       ) : (
-        <button type="button" class="button primary" data-remove disabled={model.doing.value !== null} onClick={() => model.do("remove")}>
+        <button type="button" class="button primary" data-remove disabled={model.doing.value !== null || !possible(state, "remove")} onClick={() => model.do("remove")}>
           {say("remove_go", { name })}
         </button>
       )}
@@ -134,7 +136,7 @@ export function Kill({ model, state }: SceneProps) {
           <b>{say("killed")}</b>
         </p>
       ) : (
-        <button type="button" class="button primary" data-kill disabled={model.doing.value !== null} onClick={() => model.do("kill")}>
+        <button type="button" class="button primary" data-kill disabled={model.doing.value !== null || !possible(state, "kill")} onClick={() => model.do("kill")}>
           {say("kill_go")}
         </button>
       )}

@@ -41,6 +41,38 @@ export interface Contrast {
   readonly rows: readonly Compared[];
 }
 
+/** A meeting at an ordinary server that goes on beside this one. `number`: a text that its server holds. */
+export interface Beside {
+  readonly names: readonly string[];
+  readonly number: string;
+}
+
+/** The question that phones vote on; most is missing until one is asked. `counts` come with the answer. */
+export interface Voting {
+  readonly address: string;
+  readonly question: string | null;
+  readonly stage?: "open" | "closed" | "revealed";
+  readonly choices?: number;
+  readonly right?: number | null;
+  readonly voted: number;
+  readonly phones: number;
+  readonly counts: readonly number[] | null;
+}
+
+/** Something that was done in a recording, and with what. */
+export interface Played {
+  readonly deed: string;
+  readonly told: Readonly<Record<string, string>>;
+}
+
+/** Return whether something can be done now: anything in a lecture that is held, else what was recorded. */
+export const possible = ({ played }: Pick<State, "played">, deed: string, about: Readonly<Record<string, string>> = {}): boolean =>
+  played === null || played.some((each) => each.deed === deed && Object.entries(about).every(([name, value]) => each.told[name] === value));
+
+/** Return a text that was typed in the recording of this step; null if the lecture is held now, or if none was. */
+export const typed = ({ played }: Pick<State, "played">, deed: string, name: string): string | null =>
+  played?.find((each) => each.deed === deed)?.told[name] ?? null;
+
 export interface State {
   readonly member: MemberView;
   /** What is open on the screens of the lecture's members, by member, the most severe first. */
@@ -59,6 +91,12 @@ export interface State {
   readonly killed: boolean;
   /** Those who can be removed, the last one next. */
   readonly guests: readonly string[];
+  /** What a recording has of this step, in its order; null: the lecture is held now. */
+  readonly played: readonly Played[] | null;
+  /** Null: it does not run. */
+  readonly beside: Beside | null;
+  /** Null: phones cannot vote in this lecture. */
+  readonly votes: Voting | null;
   /** The answer of the server's window; null: it does not answer. */
   readonly server: Now | null;
 }

@@ -1,8 +1,15 @@
 /** The steps of the story, and the keys that turn them. */
 
 /** Each step has one sentence to say and one thing to look at. */
-export const STEPS = ["who", "sees", "find", "ordinary", "tree", "joins", "removed", "kill", "acts"] as const;
+export const STEPS = ["who", "sees", "find", "ordinary", "word", "tree", "joins", "removed", "kill", "acts"] as const;
 export type StepName = (typeof STEPS)[number];
+
+/** Steps about which a class can predict something (`client/tools/demo/votes.py`); for acts there is a question each. */
+const ASKED: ReadonlySet<StepName> = new Set(["sees", "find", "ordinary", "word", "tree", "joins", "removed", "kill"]);
+
+/** Return the questions of a step. */
+export const questionsOf = (step: StepName, acts: readonly string[]): readonly string[] =>
+  step === "acts" ? acts.map((act) => `act_${act}`) : ASKED.has(step) ? [step] : [];
 
 /** A remote control for presentations sends the page keys. */
 const ON = new Set([" ", "ArrowRight", "PageDown"]);

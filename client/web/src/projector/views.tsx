@@ -7,10 +7,12 @@ import { Head, usePreferences } from "../app/views/frame";
 import { Acts } from "./acts";
 import { Ordinary } from "./contrast";
 import { Pair } from "./pair";
+import { Prediction, PredictionSwitch } from "./prediction";
 import { Find, Joins, Kill, Removed, Tree } from "./scenes";
 import type { State } from "./state";
-import { STEPS, type StepName, turnOf, within } from "./steps";
+import { questionsOf, STEPS, type StepName, turnOf, within } from "./steps";
 import type { Refusal, Story } from "./store";
+import { Word } from "./word";
 import { say } from "./words";
 
 export function Projector({ model }: { readonly model: Story }) {
@@ -41,15 +43,23 @@ export function Projector({ model }: { readonly model: Story }) {
       <Head model={model} />
       <main>
         <header class="scene-head">
-          <p class="scene-number figures">{say("step_of", { at: at + 1, all: STEPS.length })}</p>
+          <p class="scene-number figures">
+            {say("step_of", { at: at + 1, all: STEPS.length })}
+            {(model.state.value?.played ?? null) !== null && ` · ${say("recording")}`}
+          </p>
           <h1 tabIndex={-1} ref={heading}>
             {say(`name_${name}`)}
           </h1>
-          <p class="scene-say">{say(`say_${name}`)}</p>
-          <p class="scene-look">
-            <Icon name="eye" size={28} />
-            <span>{say(`look_${name}`)}</span>
-          </p>
+          {/* both give the answer away */}
+          {!model.predicting.value && (
+            <>
+              <p class="scene-say">{say(`say_${name}`)}</p>
+              <p class="scene-look">
+                <Icon name="eye" size={28} />
+                <span>{say(`look_${name}`)}</span>
+              </p>
+            </>
+          )}
         </header>
         <Troubles model={model} />
         <div class="scene-body" data-step={name}>
@@ -61,6 +71,7 @@ export function Projector({ model }: { readonly model: Story }) {
           <Icon name="arrow-left" />
           {say("back")}
         </button>
+        <PredictionSwitch model={model} state={model.state.value} questions={questionsOf(name, model.state.value?.acts ?? [])} />
         <span class="note">{say("keys")}</span>
         <button type="button" class="button primary" data-next disabled={at === STEPS.length - 1} onClick={() => turn(1)}>
           {say("next")}
@@ -74,11 +85,14 @@ export function Projector({ model }: { readonly model: Story }) {
 function Body({ model, name }: { readonly model: Story; readonly name: StepName }) {
   const state = model.state.value;
   if (state === null) return model.trouble.value === null ? <p role="status">{say("waiting")}</p> : null;
+  const questions = questionsOf(name, state.acts);
+  if (model.predicting.value && state.votes !== null && questions.length > 0) return <Prediction model={model} votes={state.votes} questions={questions} />;
   const views: Readonly<Record<StepName, (state: State) => ComponentChildren>> = {
     who: () => <Pair state={state} sides="member" />,
     sees: () => <Pair state={state} sides="both" />,
     find: () => <Find model={model} state={state} />,
     ordinary: () => <Ordinary model={model} state={state} />,
+    word: () => <Word model={model} state={state} />,
     tree: () => <Tree state={state} />,
     joins: () => <Joins model={model} state={state} />,
     removed: () => <Removed model={model} state={state} />,

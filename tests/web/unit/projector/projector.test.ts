@@ -1,8 +1,8 @@
 /** The projector: the keys that turn its story, and the lines that members see. */
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
-import { linesOf, type Told } from "../../../../client/web/src/projector/state";
-import { STEPS, turnOf, within } from "../../../../client/web/src/projector/steps";
+import { linesOf, possible, type Told, typed } from "../../../../client/web/src/projector/state";
+import { questionsOf, STEPS, turnOf, within } from "../../../../client/web/src/projector/steps";
 
 test("space, arrows and the keys of a remote control turn the story", () => {
   deepEqual([" ", "ArrowRight", "PageDown"].map((key) => turnOf(key, false, false)), [1, 1, 1]);
@@ -35,4 +35,23 @@ test("a line on several screens is one, with the names of those who see it", () 
     [["attack", ["Bo", "Cem"], ""], ["attention", ["Ada"], "Cem"], ["attention", ["Bo"], "Ada"], ["calm", ["Ada"], ""]],
   );
   deepEqual(linesOf([]), []);
+});
+
+test("a step has its question, and acts have one each", () => {
+  deepEqual(questionsOf("find", ["forge"]), ["find"]);
+  deepEqual(questionsOf("who", ["forge"]), [], "nothing can be predicted there");
+  deepEqual(questionsOf("acts", ["forge", "drop"]), ["act_forge", "act_drop"]);
+});
+
+test("in a recording, what was done can be done", () => {
+  const played = [{ deed: "join", told: { name: "Dana" } }, { deed: "kill", told: {} }];
+  for (const state of [{ played: null }, { played }]) {
+    equal(possible(state, "kill"), true);
+    equal(possible(state, "join", { name: "Dana" }), true);
+    equal(possible(state, "join", { name: "Emil" }), state.played === null);
+    equal(possible(state, "remove"), state.played === null);
+  }
+  equal(typed({ played }, "join", "name"), "Dana");
+  equal(typed({ played }, "word", "text"), null);
+  equal(typed({ played: null }, "join", "name"), null);
 });

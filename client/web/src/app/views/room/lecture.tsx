@@ -1,7 +1,7 @@
 /** The lecture panel, loaded on demand: the ratchet tree as members know it, by epoch, and the scenes of the lab. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { number, size, word } from "../../../words";
+import { number, size, speaking, word } from "../../../words";
 import { Icon } from "../../icons";
 import { Drawn, Holds, say } from "./lectureDrawing";
 import { GUESSES, type Guess, killServer, noticed, play, type Played, scenes, type SceneView } from "./lecturePlay";
@@ -149,7 +149,7 @@ function Lab() {
                 .map((one) => (
                   <li key={one.scene}>
                     <button type="button" class="scene" data-scene={one.scene} onClick={() => (chosen.value = one)}>
-                      <span lang="en">{one.question}</span>
+                      <span>{one.question[speaking()]}</span>
                     </button>
                   </li>
                 ))}
@@ -188,9 +188,7 @@ function Act({ scene, back }: { readonly scene: SceneView; back(): void }) {
         <Icon name="arrow-left" size={16} />
         {say("back")}
       </button>
-      <p class="act-question" lang="en">
-        {scene.question}
-      </p>
+      <p class="act-question">{scene.question[speaking()]}</p>
       <p class="note">
         <code>{scene.scene}</code> · {scene.mirrors}
       </p>
@@ -233,9 +231,7 @@ function Outcome({ played, guess }: { readonly played: Played; readonly guess: G
         </p>
       )}
       <p lang="en">{played.why}</p>
-      <p class="note" lang="en">
-        {played.prediction}
-      </p>
+      <p class="note">{played.outcome[speaking()]}</p>
       {played.frames_tried > 0 && (
         <p class="note figures">{say("frames", { tried: played.frames_tried, opened: played.frames_opened })}</p>
       )}

@@ -1,12 +1,14 @@
-/** Plays scenes of the lab: `snug demo --lecture` runs them beside the page (client/tools/demo/lecture.py). */
+/** Plays scenes of the lab: `snug demo --lecture` runs them beside the page (client/tools/demo/theatre.py). */
+
+import type { Language } from "../../model";
 
 export interface SceneView {
   readonly scene: string;
   readonly theme: string;
   /** "case 2" of docs/explanation/threat-model.md, or "field". */
   readonly mirrors: string;
-  /** In English: the action of the scene, without its outcome. */
-  readonly question: string;
+  /** The action of the scene, without its outcome, by language. */
+  readonly question: Readonly<Record<Language, string>>;
 }
 
 export const GUESSES = ["impossible", "detected", "succeeds"] as const;
@@ -22,7 +24,8 @@ interface Note {
 /** A line of `snug lab --json`. */
 export interface Played {
   readonly scene: string;
-  readonly prediction: string;
+  /** What becomes of it, by language. */
+  readonly outcome: Readonly<Record<Language, string>>;
   readonly documented: { readonly verdict: string; readonly by: readonly string[] };
   readonly verdict: Guess | "harmed" | "unplayed";
   readonly after: number | null;
