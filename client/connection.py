@@ -99,7 +99,8 @@ class Connection:
     for no media. `on_event` receives every event, in order; `on_save` receives data to write to files;
     `on_message` receives every server message before the session does (for measurements). `addresses`: the
     URLs of servers on this machine, to connect to in place of their origins. With a `proxy`, all connections
-    go through it, but for these.
+    go through it, but for these. `allows` is asked about each origin before a connection to it; a server that
+    it refuses counts as one that can't be reached.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Connection:
         clock: Clock | None = None,
         addresses: Mapping[str, str] = MappingProxyType({}),
         proxy: Proxy | None = None,
+        allows: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.session = session
         self.clock = clock or Clock()
@@ -125,6 +127,7 @@ class Connection:
         self._on_save = on_save
         self._addresses = addresses
         self._proxy = proxy
+        self._allows = allows
         self._slowness = 1.0 if proxy is None else SLOWNESS
         self._http: dict[Proxy | None, aiohttp.ClientSession] = {}
         self._connections: dict[ev.Endpoint, asyncio.Task[None]] = {}
@@ -144,6 +147,10 @@ class Connection:
         self._perform(self.session.handle(what, self.clock()))
         if self.session.ended is not None:
             self._done.set()
+
+    def _feed_late(self, what: ev.Input) -> None:
+        if self.session.ended is None and not self._done.is_set():
+            self.feed(what)
 
     def stats(self) -> list[StreamStats]:
         """Return the counters of remote media streams."""
@@ -219,7 +226,11 @@ class Connection:
                         queue.put_nowait(messages.encode(message))
                 case ev.Connect(endpoint, path, origin):
                     origin = origin or self.session.origin
-                    self._connect(endpoint, self._addresses.get(origin, origin) + path)
+                    if self._allows(origin):
+                        self._connect(endpoint, self._addresses.get(origin, origin) + path)
+                    else:
+                        lost = ev.Lost(endpoint, sentence("shell.ended"))
+                        asyncio.get_running_loop().call_soon(self._feed_late, lost)
                 case ev.Disconnect(endpoint):
                     self._closing.add(endpoint)
                     if endpoint == ev.ROOM:  # the next connection is another one for the media server, too

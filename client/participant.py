@@ -22,7 +22,7 @@ import numpy as np
 
 from snugroom.client.cli.commands import parse_json
 from snugroom.client.cli.json_output import JsonOutput, media_json
-from snugroom.client.cli.participant import MediaChoice
+from snugroom.client.cli.media_choice import MediaChoice
 from snugroom.client.cli.participant import Participant as Runner
 from snugroom.client.cli.status import Status
 from snugroom.client.media import codec
@@ -76,16 +76,21 @@ class Media:
 
     `play`: "testcard", the path of a file that FFmpeg can read, or None to send nothing. `size`: width and
     height of the test card, pixels, both even. `record`: a folder, in which each participant gets a file.
+    Without `decode`, received frames are authenticated, counted and recorded, which costs less, but nothing
+    is seen or heard.
     """
 
     play: str | Path | None = "testcard"
     size: tuple[int, int] = (codec.WIDTH, codec.HEIGHT)
     record: Path | None = None
+    decode: bool = True
 
     def _choice(self) -> MediaChoice:
         sends = self.play is not None
         size = self.size if self.play == "testcard" else (codec.WIDTH, codec.HEIGHT)
-        return MediaChoice(str(self.play or "testcard"), sends, sends, self.record, size=size)
+        return MediaChoice(
+            str(self.play or "testcard"), sends, sends, self.record, size=size, decode=self.decode
+        )
 
 
 _TEST_CARD: Final = Media()
@@ -116,17 +121,18 @@ class Participant:
         self,
         make_session: Callable[[float], Session],
         name: str,
-        media: Media,
+        media: Media | None,
         on_event: Callable[[Event], None] | None,
         on_decoded: OnDecoded | None,
     ) -> None:
-        choice = media._choice()
+        choice = MediaChoice(none=True) if media is None else media._choice()
         #: This participant's name, as the others see it.
         self.name = name
         #: The events so far, the oldest first: at most 10,000.
         self.events: deque[Event] = deque(maxlen=EVENTS_MAX)
         self._on_event = on_event
         self._on_decoded = on_decoded
+        self._decodes = choice.decodes
         self._watchers: list[OnDecoded] = []
         self._decoded: Counter[tuple[int, MediaKind]] = Counter()
         self._sound: dict[int, deque[Sound]] = {}  # the last second of each sender
@@ -157,15 +163,16 @@ class Participant:
         name: str,
         title: str = "",
         admit: Literal["ask", "all"] = "ask",
-        media: Media = _TEST_CARD,
+        media: Media | None = _TEST_CARD,
         on_event: Callable[[Event], None] | None = None,
         on_decoded: OnDecoded | None = None,
     ) -> Self:
         """Return a participant that will open a meeting at a server, such as ``https://meet.example``.
 
-        `admit`: "ask" leaves each knock to `admit`, "all" admits everybody who has the link. `on_event` is
-        called with each event, and `on_decoded(leaf, kind, decoded)` with each decoded frame: `leaf` is the
-        authenticated sender's. ValueError, with a sentence, if origin, name or media can't be used.
+        `admit`: "ask" leaves each knock to `admit`, "all" admits everybody who has the link. `media`: None
+        for no media at all, neither sent nor received. `on_event` is called with each event, and
+        `on_decoded(leaf, kind, decoded)` with each decoded frame: `leaf` is the authenticated sender's.
+        ValueError, with a sentence, if origin, name or media can't be used.
         """
 
         def make(now: float) -> Session:
@@ -181,7 +188,7 @@ class Participant:
         *,
         name: str,
         greeting: str = "",
-        media: Media = _TEST_CARD,
+        media: Media | None = _TEST_CARD,
         on_event: Callable[[Event], None] | None = None,
         on_decoded: OnDecoded | None = None,
     ) -> Self:
@@ -361,7 +368,9 @@ class Participant:
         """Wait for so many video frames of a member, each with that member's test card.
 
         The frames were opened with the member's key, decoded, and show the colour of the member's leaf.
+        ValueError for a participant that decodes nothing.
         """
+        self._check_decodes()
         name = who if isinstance(who, str) else who.name
         card = Card(await self._leaf_of(name, within))
         await self._watch(
@@ -375,7 +384,11 @@ class Participant:
         )
 
     async def hears_tone_of(self, who: Participant | str, *, within: float = WITHIN) -> None:
-        """Wait for the tone of a member's test card, in sound that was opened with the member's key."""
+        """Wait for the tone of a member's test card, in sound that was opened with the member's key.
+
+        ValueError for a participant that decodes nothing.
+        """
+        self._check_decodes()
         name = who if isinstance(who, str) else who.name
         leaf = await self._leaf_of(name, within)
         tone = Tone(leaf)
@@ -392,6 +405,10 @@ class Participant:
         )
 
     # -- inside ------------------------------------------------------------------------------------
+
+    def _check_decodes(self) -> None:
+        if not self._decodes:
+            raise ValueError(f"{self.name} decodes nothing: its media is None, or has decode=False")
 
     async def _leaf_of(self, name: str, within: float) -> int:
         def leaves() -> list[int]:

@@ -16,8 +16,9 @@ from snugroom.client.cli import event_loop, language, permission, proxy_option
 from snugroom.client.cli.arguments import count, duration, link_of, usage
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.landlord import Address, LandlordError, address, carry
+from snugroom.client.cli.media_choice import MediaChoice, check_folder
 from snugroom.client.cli.output import HumanOutput, Output
-from snugroom.client.cli.participant import MediaChoice, Participant, check_folder
+from snugroom.client.cli.participant import Participant
 from snugroom.client.cli.ready_files import ReadyFiles
 from snugroom.client.files import host_recovery_file, passphrase
 from snugroom.client.files.contact_book import Book
@@ -72,6 +73,9 @@ def _media(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-audio", action="store_true", help="send no audio")
     parser.add_argument("--no-video", action="store_true", help="send no video")
+    parser.add_argument(
+        "--no-media", action="store_true", help="neither send nor receive audio and video: messages only"
+    )
     parser.add_argument(
         "--visible",
         metavar="N",
@@ -223,7 +227,10 @@ def _run_until(ends: ExitStack, arguments: argparse.Namespace, start: _Start) ->
         arguments.record,
         arguments.visible,
         arguments.layers,
+        none=arguments.no_media,
     )
+    if media.none and media != MediaChoice(audio=media.audio, video=media.video, none=True):
+        return _usage(arguments, "--no-media goes without --play, --record, --visible and --layers")
     try:
         media.check()
         ready_files = _prepare_files(arguments)

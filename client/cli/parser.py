@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "page": "serve the meeting page to your own browser, from this machine",
         "verify-page": "compare the page that a server serves with this one",
     },
+    "crowd": {"crowd": "load a server: let many participants join a meeting, and say what they observed"},
     "schema": {"schema": "print the types of the lines of --json, as JSON Schema"},
     "tools": {
         "demo": "hold a whole meeting on this machine, and show what its server saw",

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ from snugroom.client.cli.commands import CommandError, parse_human, parse_json
 from snugroom.client.cli.input_lines import LINE_MAX, InputEndedError, WrongLines
 from snugroom.client.cli.json_output import JsonOutput
 from snugroom.client.cli.landlord import Landlord
+from snugroom.client.cli.media_choice import MediaChoice
 from snugroom.client.cli.output import Output
 from snugroom.client.cli.ready_files import ReadyFiles
 from snugroom.client.cli.saved_files import SavedFiles
@@ -27,12 +27,11 @@ from snugroom.client.connection import Clock, Connection, SessionCrypto
 from snugroom.client.files.contact_book import Book
 from snugroom.client.files.host_recovery_file import RecoveryFile
 from snugroom.client.files.sealed_file import SealedFileError
-from snugroom.client.media import codec, video_rotation
+from snugroom.client.media import video_rotation
 from snugroom.client.media.engine import MediaEngine, StreamStats
-from snugroom.client.media.files import FileSource, SourceError
+from snugroom.client.media.files import SourceError
 from snugroom.client.media.incoming import OnDecoded
-from snugroom.client.media.record import Recorder, make_folder
-from snugroom.client.media.sources import Source, TestCard
+from snugroom.client.media.record import Recorder
 from snugroom.client.proxy import Proxy
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
@@ -57,47 +56,6 @@ _STATUS_OF_END: Final = {
     "untrusted": Status.UNTRUSTED,
     "unserved": Status.UNSERVED,
 }
-
-
-@dataclass(frozen=True)
-class MediaChoice:
-    """The media to send, to subscribe to, and to record."""
-
-    play: str = "testcard"
-    audio: bool = True
-    video: bool = True
-    record: Path | None = None
-    #: Maximum number of video streams subscribed to at a time; None: all.
-    visible: int | None = None
-    #: Number of simulcast layers of own video, 1 to 3.
-    layers: int = 1
-    #: Width and height of own video, pixels.
-    size: tuple[int, int] = (codec.WIDTH, codec.HEIGHT)
-
-    def source(self, name: str, leaf: int) -> Source | None:
-        """Return the source, None without media; SourceError if the file can't be played."""
-        if not (self.audio or self.video):
-            return None
-        if self.play != "testcard":
-            return FileSource(self.play)
-        width, height = self.size
-        return TestCard(name, leaf, width=width, height=height)
-
-    def check(self) -> None:
-        """Raise SourceError early, before the meeting, if the file can't be played, or nothing recorded."""
-        if self.play != "testcard" and (self.audio or self.video):
-            FileSource(self.play).close()
-        if self.record is not None:
-            check_folder(self.record)
-
-
-def check_folder(path: Path) -> None:
-    """Raise SourceError, with a sentence, if no files can be made in that folder."""
-    try:
-        make_folder(path)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise SourceError(sentence("terminal.folder", folder=str(path), why=why)) from None
 
 
 class Participant:
@@ -224,6 +182,8 @@ class Participant:
             recording=self._media.record is not None,
         )
         asyncio.get_running_loop().call_soon(self._feed, shown)
+        if self._media.none:
+            return None
         return MediaEngine(
             crypto=crypto,
             source=source,
@@ -232,6 +192,7 @@ class Participant:
             size=self._media.size,
             layers=self._media.layers,
             recorder=self._make_recorder(),
+            decode=self._media.decodes,
             name_of=self._name_of,
             link=self.connection.make_link,
             on_lost=self.connection.media_lost,

@@ -46,6 +46,22 @@ class SoundEncoder(Protocol):
     def encode(self, sound: Sound) -> bytes: ...
 
 
+class VideoEncoder(Protocol):
+    """An encoder for own video: one layer, at most at the bitrate that it was made for."""
+
+    def encode(
+        self, raw_frame: RawFrame, timestamp: int, *, key: bool = False, bitrate: int | None = None
+    ) -> bytes | None:
+        """Return one VP8 frame, with `key` a key frame; None if the encoder skipped it to keep its rate."""
+        ...
+
+
+class MakeVideoEncoder(Protocol):
+    """Makes an encoder for video of this size, pixels; `bitrate`: the most bits a second."""
+
+    def __call__(self, width: int, height: int, *, bitrate: int) -> VideoEncoder: ...
+
+
 class SoundDecoder(Protocol):
     """A decoder for one received Opus stream. It receives authenticated frames only."""
 

@@ -72,6 +72,7 @@ class MediaEngine:
         rng: Callable[[int], bytes] = os.urandom,
         link: Callable[[], Link] | None = None,
         sound_encoder: Callable[[], codec.SoundEncoder] = codec.OpusEncoder,
+        video_encoder: codec.MakeVideoEncoder = codec.Vp8Encoder,
         sound_decoder: Callable[[], codec.SoundDecoder] = opus.sound_decoder,
         video_decoder: Callable[[], codec.VideoDecoder] = codec.Vp8Decoder,
         on_lost: Callable[[str], None] | None = None,
@@ -81,10 +82,9 @@ class MediaEngine:
         on_decoded: OnDecoded | None = None,
     ) -> None:
         self._crypto = crypto
-        self._source = source
-        self._size = size
+        self._source, self._size = source, size
         self._numbered = numbered
-        self._sound_encoder = sound_encoder
+        self._sound_encoder, self._video_encoder = sound_encoder, video_encoder
         self._rng = rng
         self._make_link = link or partial(MediaTransport, rng)
         self._on_lost, self._on_moved, self._on_failed = on_lost, on_moved, on_failed
@@ -184,6 +184,7 @@ class MediaEngine:
                     size=self._size,
                     rng=self._rng,
                     sound_encoder=self._sound_encoder,
+                    video_encoder=self._video_encoder,
                     numbered=self._numbered,
                     on_failed=self._on_failed,
                 )

@@ -45,7 +45,7 @@ class _LayerEncoder:
     def __init__(self, layer: Layer, own: _Own) -> None:
         self.layer = layer
         self.own = own
-        self.encoder: codec.Vp8Encoder | None = None
+        self.encoder: codec.VideoEncoder | None = None
 
 
 class Outgoing:
@@ -65,6 +65,7 @@ class Outgoing:
         size: tuple[int, int],
         rng: Callable[[int], bytes],
         sound_encoder: Callable[[], codec.SoundEncoder] = codec.OpusEncoder,
+        video_encoder: codec.MakeVideoEncoder = codec.Vp8Encoder,
         numbered: bool = True,
         on_failed: Callable[[str], None] | None = None,
     ) -> None:
@@ -75,6 +76,7 @@ class Outgoing:
         self._link = link
         self._muted = muted
         self._sound_encoder = sound_encoder
+        self._video_encoder = video_encoder
         self._on_failed = on_failed
         self._own: list[_Own] = []
         self._layer_encoders: list[_LayerEncoder] = []
@@ -287,7 +289,7 @@ class Outgoing:
         for layer_encoder, rate, key in wanted:
             layer = layer_encoder.layer
             if layer_encoder.encoder is None:
-                layer_encoder.encoder = codec.Vp8Encoder(layer.width, layer.height, bitrate=layer.most)
+                layer_encoder.encoder = self._video_encoder(layer.width, layer.height, bitrate=layer.most)
             shown = (
                 blank(layer.width, layer.height) if muted else codec.scaled(whole, layer.width, layer.height)
             )

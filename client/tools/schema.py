@@ -1,4 +1,4 @@
-"""JSON Schema and TypeScript types of the lines of ``snug host --json`` and ``snug join --json``.
+"""JSON Schema and TypeScript types of the lines that ``snug host``, ``snug join`` and ``snug crowd`` print.
 
 The events come from the table by which they are printed (`client.cli.json_output`) and from the types of the
 fields. The commands, and the notes of this program itself, are described here; tests compare them with the
@@ -17,6 +17,7 @@ from msgspec import inspect
 from snugroom.client.cli.json_output import EVENTS, MEDIA, SENDING
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session.catalogue.content import ReactionKind
+from snugroom.client.tools.crowd.summary import Summary
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 #: Fields that are no fields of the printed object, by event.
@@ -34,6 +35,7 @@ _NOTES: Final[dict[str, dict[str, Any]]] = {
     "recording": {"path": str},
     "saved": {"what": Literal["evidence", "report"], "path": str},
     "error": {"status": int},
+    "crowd": get_type_hints(Summary),
 }
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -166,7 +168,7 @@ def json_schema() -> str:
     groups = {group: {"anyOf": [names[kind] for kind in found]} for group, found in kinds.items()}
     schema = {
         "$schema": _DRAFT,
-        "title": "Lines of `snug host --json` and `snug join --json`",
+        "title": "Lines of `snug host`, `snug join` and `snug crowd` with `--json`",
         "anyOf": [{"$ref": f"#/$defs/{group}"} for group in groups],
         "$defs": groups | _printed(components),
     }

@@ -298,6 +298,51 @@ export interface ErrorEvent {
   readonly status: number;
 }
 
+export interface JoinTimes {
+  readonly p50: number;
+  readonly p90: number;
+  readonly max: number;
+}
+
+export interface HeardPairs {
+  readonly stream: "audio" | "chat" | "video";
+  readonly pairs: number;
+  readonly of: number;
+}
+
+export interface Unheard {
+  readonly stream: "audio" | "chat" | "video";
+  readonly by: string;
+  readonly speaker: string;
+}
+
+export interface AlarmCount {
+  readonly kind: string;
+  readonly count: number;
+  readonly participants: number;
+}
+
+export interface EndCount {
+  readonly reason: string;
+  readonly participants: number;
+}
+
+export interface CrowdEvent {
+  readonly event: "crowd";
+  readonly text: string;
+  readonly asked: number;
+  readonly joined: number;
+  readonly inside: number;
+  readonly join_seconds: JoinTimes | null;
+  readonly seconds: number;
+  readonly heard: readonly HeardPairs[];
+  readonly unheard: readonly Unheard[];
+  readonly alarms: readonly AlarmCount[];
+  readonly ended: readonly EndCount[];
+  readonly cpu_joining: number;
+  readonly cpu: number;
+}
+
 export interface AdmitCommand {
   readonly admit: number;
 }
@@ -480,7 +525,8 @@ export type SnugEvent =
   | LandlordEvent
   | RecordingEvent
   | SavedEvent
-  | ErrorEvent;
+  | ErrorEvent
+  | CrowdEvent;
 
 export type SnugCommand =
   | AdmitCommand

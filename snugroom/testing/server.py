@@ -109,7 +109,7 @@ class Server:
 
     @asynccontextmanager
     async def meeting(
-        self, host: str, *guests: str, media: Media = _MEDIA
+        self, host: str, *guests: str, media: Media | None = _MEDIA
     ) -> AsyncIterator[tuple[Participant, ...]]:
         """Hold a meeting: a host who admits everybody, and guests. All are in the room of all."""
         async with AsyncExitStack() as stack:

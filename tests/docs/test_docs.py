@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import json
 import re
 from collections.abc import Callable
 from functools import cache
@@ -21,6 +22,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.client.session.catalogue.sentence import table
 from snugroom.client.session.monitor import heartbeats
+from snugroom.client.tools.crowd.summary import Summary
 from snugroom.client.tools.lab import scene
 from snugroom.client.tools.lab.leakage import report as leakage
 from snugroom.crypto.agreed import policy
@@ -271,6 +273,8 @@ def events() -> list[tuple[str, dict[str, Any]]]:
     all_of_them.append({"event": "landlord", **noted})  # as landlord.carry notes it
     all_of_them.append({"event": "saved", "text": "", "what": "", "path": ""})  # as Keeper.save notes it
     all_of_them.append({"event": "error", "status": 2, "text": ""})  # as JsonOutput.error prints it
+    # as `snug crowd` prints it
+    all_of_them.append(json.loads(Summary(1, 1, 1, None, 1.0, (), (), (), (), 1.0, 1.0).as_json()))
     return [(value["event"], value) for value in all_of_them]
 
 

@@ -100,6 +100,40 @@ async def test_a_host_decides_about_a_knock(snug_server: Server) -> None:
         await ada.meets()
 
 
+async def test_a_participant_without_media_has_no_connection_for_it(snug_server: Server) -> None:
+    async with (
+        snug_server.meeting("Ada", media=Media(size=(128, 96))) as (ada,),
+        Participant.join(ada.link, name="Bo", media=Media(play=None)) as bo,
+    ):
+        await bo.sees(ada)
+        async with Participant.join(ada.link, name="Cem", media=None) as cem:
+            await ada.event("state", name="Cem", mic=False, camera=False)
+            await cem.say("hello")
+            await bo.hears("hello", sender="Cem")
+            await bo.sees(ada, frames=5)
+            assert snug_server._server is not None
+            assert snug_server._server.sfu.totals()["peers"] == 2, "those of Ada and Bo"
+            assert cem.media() == []
+            with pytest.raises(ValueError, match="Cem decodes nothing"):
+                await cem.sees(ada)
+
+
+async def test_a_participant_may_count_frames_without_decoding_them(snug_server: Server) -> None:
+    listens = Media(play=None, decode=False)
+    async with (
+        snug_server.meeting("Ada") as (ada,),
+        Participant.join(ada.link, name="Bo", media=listens) as bo,
+    ):
+
+        def opened() -> dict[str, int]:
+            return {row["stream"]: row["opened"] for row in bo.media()}
+
+        await bo.until(lambda: all(opened().get(kind, 0) > 10 for kind in ("audio", "video")), "Ada's frames")
+        assert {row["decoded"] for row in bo.media()} == {0}
+        with pytest.raises(ValueError, match="Bo decodes nothing"):
+            await bo.hears_tone_of(ada)
+
+
 @pytest.mark.parametrize(
     "make",
     [

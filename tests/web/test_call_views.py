@@ -195,7 +195,7 @@ class TestPushToTalk:
         await page.fill("textarea", "a")
         await page.press("textarea", "Space")
         assert await page.input_value("textarea") == "a "
-        await page.focus("[data-act=hand]")
+        await page.focus("[data-testid=hand]")
         await page.keyboard.press("Space")
         assert [one[0] for one in await asked(page)] == ["toggleMic", "toggleHand"], "muted, and no more"
 
@@ -293,7 +293,7 @@ class TestRefused:
         await book.show(page, "room-refused")
         await page.click(".banner >> text=Close")
         await page.wait_for_selector(".banner", state="detached")
-        await page.click("[data-act=mic]")
+        await page.click("[data-testid=mic]")
         await page.wait_for_selector(f".banner >> {self.SAYS}")
 
     async def test_before_the_room_a_press_asks_again(self, book: Book, page: Page) -> None:

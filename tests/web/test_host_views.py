@@ -26,7 +26,7 @@ class TestQueue:
         assert await waiting.locator("bdi").all_inner_texts() == ["\u0412o", "Dana"]
         assert "looks like Bo" in await waiting.first.inner_text(), "the doubt is said in the list too"
         assert await asked(page) == [], "to look at somebody is no answer"
-        await page.click("[data-admit]")
+        await page.click("[data-testid=admit]")
         assert await asked(page) == [["admit", 5]]
 
     async def test_all_who_are_named_are_let_in_and_nobody_who_came_later(

@@ -95,7 +95,7 @@ class TestPages:
 class TestAdmission:
     async def test_enter_does_not_admit_and_space_does(self, book: Book, page: Page) -> None:
         await book.show(page, "room-admission")
-        await page.focus("[data-admit]")
+        await page.focus("[data-testid=admit]")
         await page.keyboard.press("Enter")
         assert await asked(page) == []
         await page.keyboard.press("Space")
@@ -117,7 +117,7 @@ class TestAdmission:
         await page.evaluate(
             "document.addEventListener('click', () => { model.knocks.value = model.knocks.value.slice(1) })"
         )
-        await page.dblclick("[data-admit]")
+        await page.dblclick("[data-testid=admit]")
         assert await asked(page) == [["admit", 3]]
 
     async def test_a_key_leads_to_it_and_the_next_card_keeps_the_focus(self, book: Book, page: Page) -> None:
@@ -205,7 +205,7 @@ class TestKeys:
 
     async def test_escape_closes_what_is_open_and_the_focus_goes_back(self, book: Book, page: Page) -> None:
         await book.show(page, "room-people-3")
-        await page.focus("[data-act=people]")
+        await page.focus("[data-testid=people]")
         await page.keyboard.press("Enter")
         await page.wait_for_selector(".panel")
         await see_focus(page, "People")
@@ -223,7 +223,7 @@ class TestKeys:
         assert await page.locator(".panel").count() == 1
         await page.keyboard.press("Escape")
         await page.wait_for_selector(".panel", state="detached")
-        await see(page, "document.activeElement.dataset.act === 'people'")
+        await see(page, "document.activeElement.dataset.testid === 'people'")
 
     async def test_the_list_of_keys_opens_and_closes(self, book: Book, page: Page) -> None:
         await book.show(page, "room-people-3")

@@ -48,8 +48,8 @@ class Robot:
     """Runs a session with a test card, records received media, and keeps the events.
 
     `size`: width and height of its video in pixels. `on_event` gets this robot and every event, in order. A
-    host admits everybody who knocks. Without `decode`, it authenticates what it receives and decodes nothing.
-    `addresses`: see `Connection`.
+    host admits everybody who knocks. Recordings go to `directory`; without one, it authenticates what it
+    receives and decodes nothing. `addresses`: see `Connection`.
     """
 
     def __init__(
@@ -60,7 +60,6 @@ class Robot:
         directory: Path | None,
         size: tuple[int, int],
         on_event: Callable[[Robot, ev.Event], None],
-        decode: bool = True,
         addresses: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         clock = Clock()
@@ -77,7 +76,6 @@ class Robot:
         self.zero = 0.0
         self._directory = directory
         self._size = size
-        self._decode = decode
         self._on_event = on_event
         self._names: dict[int, str] = {}
         self.connection = Connection(
@@ -179,7 +177,7 @@ class Robot:
             crypto=self.witness,
             source=TestCard(self.name.split()[0], session.own_leaf or 0, width=width, height=height),
             size=self._size,
-            decode=self._decode,
+            decode=self._directory is not None,
             recorder=None if self._directory is None else Recorder(self._directory, zero=self.zero),
             name_of=lambda leaf: self._names.get(leaf, f"leaf {leaf}"),
             on_lost=self.connection.media_lost,

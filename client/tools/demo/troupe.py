@@ -109,7 +109,7 @@ class Troupe:
     def _robot(self, name: str, make: Callable[[float], Session]) -> Robot:
         size = (WIDTH // 2, HEIGHT // 2)
         # nobody looks at what robots receive, and the page and the window need the processor
-        robot = Robot(name, make, directory=None, size=size, on_event=self._event, decode=False)
+        robot = Robot(name, make, directory=None, size=size, on_event=self._event)
         self._onlookers[name] = Onlooker(robot)
         self._tasks[name] = asyncio.get_running_loop().create_task(robot.run())
         return robot

@@ -184,7 +184,7 @@ export default [
   }),
   story("muted-for-me", () => room(some(3), {}, { volumes: new Map([[1, { volume: 0.4, muted: true }]]) })),
   story("two-flip", () => room(some(2), { devices: { ...devices, facing: "environment" } })),
-  story("refused", () => room(some(3), { mic: false, devices: { ...devices, microphoneTrouble: "refused" } }), press("[data-act=mic]")),
+  story("refused", () => room(some(3), { mic: false, devices: { ...devices, microphoneTrouble: "refused" } }), press("[data-testid=mic]")),
   story("muted-hint", () => room(some(2), { mic: false, panel: "none" }, { speaksMuted: true })),
   story("guest", () => room(guests(3), { mic: false, camera: false })),
   story("speaker", () => room(some(6), { layout: "speaker" })),

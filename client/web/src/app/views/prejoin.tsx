@@ -66,6 +66,7 @@ function Entry({ model, host }: { readonly model: Model; readonly host: boolean 
           ref={name}
           id={`${id}-name`}
           class="input"
+          data-testid="name"
           type="text"
           autocomplete="name"
           required
@@ -88,7 +89,7 @@ function Entry({ model, host }: { readonly model: Model; readonly host: boolean 
       )}
       {host && model.permissionForm.wanted.value !== null ? <Permission model={model} id={id} wanted={model.permissionForm.wanted.value} /> : null}
       <div class="stack tight">
-        <button type="submit" class="button primary wide" aria-disabled={opening}>
+        <button type="submit" class="button primary wide" data-testid="enter" aria-disabled={opening}>
           {opening ? null : <Icon name={host ? "door-open" : "hand"} />}
           {word(
             host

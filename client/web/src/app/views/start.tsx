@@ -63,7 +63,7 @@ export function Start({ model }: { readonly model: Model }) {
             <p class="muted">{word("start.no_origin")}</p>
           ) : (
             <div class="start-open">
-              <button type="button" class="button primary" onClick={() => model.do.openRoom()}>
+              <button type="button" class="button primary" data-testid="open" onClick={() => model.do.openRoom()}>
                 <Icon name="door-open" />
                 {word("start.open")}
               </button>

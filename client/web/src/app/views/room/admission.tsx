@@ -124,6 +124,7 @@ function Card({ knock, others, offers, show }: CardProps) {
           <button
             type="button"
             class="button"
+            data-testid="refuse"
             onClick={answer(() => model.do.refuse(knock.knock))}
           >
             {word("meet.refuse")}
@@ -131,7 +132,7 @@ function Card({ knock, others, offers, show }: CardProps) {
           <button
             type="button"
             class="button"
-            data-admit
+            data-testid="admit"
             // people press Enter without looking
             onKeyDown={(event) => {
               if (event.key === "Enter") event.preventDefault();

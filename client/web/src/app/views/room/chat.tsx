@@ -221,7 +221,7 @@ function Report() {
 function Text({ text }: { readonly text: string }) {
   const parts = useMemo(() => linked(text), [text]);
   return (
-    <p class="chat-text" dir="auto">
+    <p class="chat-text" data-testid="message" dir="auto">
       {parts.map((part, place) => (typeof part === "string" ? part : <LinkText key={place} link={part} />))}
     </p>
   );
@@ -381,6 +381,7 @@ function Composer(props: {
           rows={1}
           dir="auto"
           data-first
+          data-testid="write"
           aria-label={word("meet.chat_write")}
           aria-describedby="chat-limits"
           placeholder={word("meet.chat_write")}
@@ -402,7 +403,7 @@ function Composer(props: {
             props.send(pasted);
           }}
         />
-        <button type="submit" class="button round primary" aria-label={word("meet.chat_send")} title={word("meet.chat_send")}>
+        <button type="submit" class="button round primary" data-testid="send" aria-label={word("meet.chat_send")} title={word("meet.chat_send")}>
           <Icon name="send-horizontal" />
         </button>
       </div>

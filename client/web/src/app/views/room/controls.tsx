@@ -1,12 +1,10 @@
 /** The bar at the bottom, within reach of the thumb on a phone. */
 import { word } from "../../../words";
 import { Icon, type IconName } from "../../icons";
-import { canFlip } from "../../model";
-import { canFull, toggleFull, useFull } from "./full";
 import { type Act, keyOf } from "./keys";
 import { later } from "./load";
 import { Item, Menu } from "./menu";
-import { REACTIONS } from "./reactions";
+import { ReactionItems } from "./reactionItems";
 import { endQuestion, pressDevice, successors, togglePanel, useUi } from "./ui";
 
 interface ControlProps {
@@ -32,19 +30,27 @@ function Control(props: ControlProps) {
       type="button"
       class={`control ${props.class ?? ""}`}
       data-state={state}
-      data-act={act}
+      data-testid={act}
       aria-label={label}
       aria-keyshortcuts={key}
       aria-expanded={expanded}
       title={word("meet.shortcut", { what: label, key })}
       onClick={props.press}
     >
-      {/* the stylesheet draws it; it is not part of the accessible name, which has it in words */}
+      <Face icon={icon} words={words} count={count} />
+    </button>
+  );
+}
+
+function Face({ icon, words, count }: { readonly icon: IconName; readonly words: string; readonly count?: number | undefined }) {
+  return (
+    <>
+      {/* the stylesheet draws the number; it is not part of the accessible name, which has it in words */}
       <span class="control-face" data-count={count === undefined || count === 0 ? undefined : count > 99 ? "99+" : count}>
         <Icon name={icon} size={22} />
       </span>
       <span class="control-words">{words}</span>
-    </button>
+    </>
   );
 }
 
@@ -102,14 +108,7 @@ export function Controls() {
           label={word("meet.react")}
           class="control"
           row
-          face={
-            <>
-              <span class="control-face">
-                <Icon name="smile" size={22} />
-              </span>
-              <span class="control-words">{word("meet.react")}</span>
-            </>
-          }
+          face={<Face icon="smile" words={word("meet.react")} />}
         >
           <ReactionItems />
         </Menu>
@@ -153,97 +152,11 @@ export function Controls() {
   );
 }
 
-function ReactionItems() {
-  const { model } = useUi();
-  return (
-    <>
-      {REACTIONS.map(([kind, emoji, key]) => (
-        <Item
-          key={kind}
-          class="item emoji"
-          words={emoji}
-          label={word(key)}
-          face={emoji}
-          act={() => model.do.react(kind)}
-        />
-      ))}
-    </>
-  );
-}
-
 function MoreMenu() {
-  const { model, help, selfHidden } = useUi();
-  const { can } = model;
-  const recording = model.recording.value;
-  const layout = model.layout.value;
-  const sharing = model.sharing.value;
-  const full = useFull();
+  const Items = later.value?.MoreItems;
   return (
-    <Menu
-      label={word("meet.more")}
-      class="control"
-      face={
-        <>
-          <span class="control-face">
-            <Icon name="ellipsis" size={22} />
-          </span>
-          <span class="control-words">{word("meet.more")}</span>
-        </>
-      }
-    >
-      <div class="narrow-only reaction-row" role="group" aria-label={word("meet.react")}>
-        <ReactionItems />
-      </div>
-      {can.share && (
-        <Item
-          class="item narrow-only"
-          icon={sharing ? "screen-share-off" : "screen-share"}
-          words={word(sharing ? "meet.share_off" : "meet.share_on")}
-          act={() => model.do.toggleShare()}
-        />
-      )}
-      <Item class="item narrow-only" icon="users" words={word("meet.people")} act={() => togglePanel(model, "people")} />
-      <Item class="item narrow-only" icon="shield-check" words={word("meet.code_title")} act={() => togglePanel(model, "code")} />
-      <Item
-        icon={layout === "grid" ? "square" : "layout-grid"}
-        words={word(layout === "grid" ? "meet.speaker" : "meet.grid")}
-        act={() => {
-          model.layout.value = layout === "grid" ? "speaker" : "grid";
-        }}
-      />
-      {canFull() && <Item icon="maximize" words={word(full ? "meet.full_end" : "meet.full")} act={toggleFull} />}
-      <Item
-        icon={selfHidden.value ? "eye" : "eye-off"}
-        words={word(selfHidden.value ? "meet.self_show" : "meet.self_hide")}
-        {...(selfHidden.value ? {} : { hint: word("meet.self_hide_hint") })}
-        act={() => {
-          selfHidden.value = !selfHidden.value;
-        }}
-      />
-      {selfHidden.value && canFlip(model.devices.value) && (
-        <Item icon="switch-camera" words={word("meet.flip")} act={() => model.do.flipCamera()} />
-      )}
-      {can.record && (
-        <Item
-          icon={recording ? "square" : "circle-dot"}
-          words={word(recording ? "meet.record_stop" : "meet.record")}
-          {...(recording ? {} : { hint: word("meet.record_hint") })}
-          act={() => model.do.toggleRecording()}
-        />
-      )}
-      {model.where.value.lecture && (
-        <Item icon="graduation-cap" words={word("meet.lecture")} act={() => togglePanel(model, "lecture")} />
-      )}
-      <Item icon="signal-low" words={word("meet.quality")} act={() => togglePanel(model, "quality")} />
-      <Item icon="settings" words={word("meet.settings")} act={() => togglePanel(model, "settings")} />
-      <Item
-        class="item keyboard-only"
-        icon="keyboard"
-        words={word("meet.shortcuts")}
-        act={() => {
-          help.value = true;
-        }}
-      />
+    <Menu label={word("meet.more")} class="control" face={<Face icon="ellipsis" words={word("meet.more")} />}>
+      {Items !== undefined && <Items />}
     </Menu>
   );
 }
@@ -251,23 +164,16 @@ function MoreMenu() {
 /** Leave the room; a host selects whether to end the meeting for all. */
 function Leave() {
   const { model, question, succession } = useUi();
-  const face = (
-    <>
-      <span class="control-face">
-        <Icon name="log-out" size={22} />
-      </span>
-      <span class="control-words">{word("meet.leave")}</span>
-    </>
-  );
+  const face = <Face icon="log-out" words={word("meet.leave")} />;
   if (!model.amHost.value) {
     return (
-      <button type="button" class="control leave" aria-label={word("meet.leave_only")} title={word("meet.leave_only")} onClick={() => model.do.leave()}>
+      <button type="button" class="control leave" data-testid="leave" aria-label={word("meet.leave_only")} title={word("meet.leave_only")} onClick={() => model.do.leave()}>
         {face}
       </button>
     );
   }
   return (
-    <Menu label={word("meet.leave")} class="control leave" face={face}>
+    <Menu label={word("meet.leave")} class="control leave" handle="leave" face={face}>
       <Item
         icon="log-out"
         words={word("meet.leave_only")}

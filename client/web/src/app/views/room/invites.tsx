@@ -71,6 +71,7 @@ function Row({ row }: { readonly row: InviteRow }) {
                 type="button"
                 class="button small"
                 aria-label={word("meet.invite_copy_of", { invite: name })}
+                data-testid="copy-link"
                 onClick={() => model.do.copy(link)}
               >
                 <Icon name="copy" size={16} />

@@ -10,6 +10,7 @@ export { Compares } from "./compares";
 export { IdentityDialog } from "./identity";
 export { Lecture } from "./lecture";
 export { MoreDialogs } from "./moreDialogs";
+export { MoreItems } from "./moreItems";
 export { NowHost } from "./nowHost";
 export { People } from "./people";
 export { Quality } from "./quality";

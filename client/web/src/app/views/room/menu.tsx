@@ -7,6 +7,8 @@ export function Menu(props: {
   readonly label: string;
   readonly icon?: IconName;
   readonly class?: string;
+  /** For tests of other projects (docs/how-to/test-with-snug.md). */
+  readonly handle?: string;
   /** Shown on the button instead of its icon. */
   readonly face?: ComponentChildren;
   /** Items stand in a row, and arrow keys left and right move between them. */
@@ -66,6 +68,7 @@ export function Menu(props: {
         ref={button}
         type="button"
         class={props.class ?? "icon-button"}
+        data-testid={props.handle}
         aria-label={props.label}
         title={props.label}
         aria-haspopup="menu"

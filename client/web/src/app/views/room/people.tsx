@@ -100,7 +100,7 @@ function Row({ person }: { readonly person: Person }) {
   const own = model.people.value.find((one) => one.self)?.page ?? null;
   const known = standing(person);
   return (
-    <li class="person">
+    <li class="person" data-testid="person">
       <Monogram name={person.name} />
       <div class="person-words">
         <div class="person-head">
