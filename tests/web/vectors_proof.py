@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final
 
@@ -112,7 +112,8 @@ def heartbeats() -> dict[str, Any]:
     for _ in range(25):
         beat = _beat(draw).signed(_NUMBER, _sign(key))
         fields = msgspec.to_builtins(beat, builtin_types=(bytes,))
-        shown = {k: v.hex() if isinstance(v, bytes) else v for k, v in fields.items()}
+        said = {k: v for k, v in fields.items() if not k.startswith("_")}
+        shown = {k: v.hex() if isinstance(v, bytes) else v for k, v in said.items()}
         rows.append({"fields": shown, "encoded": beat.encode().hex(), "digest": beat.digest.hex()})
     plain = _beat(draw).signed(_NUMBER, _sign(key))
     raw = plain.encode()
@@ -134,8 +135,7 @@ def heartbeats() -> dict[str, Any]:
 
 
 def _changed(beat: Heartbeat, change: dict[str, Any]) -> Heartbeat:
-    fields = {name: getattr(beat, name) for name in Heartbeat.__slots__}
-    return Heartbeat(**(fields | change))
+    return replace(beat, **change)
 
 
 def _fits(data: bytes) -> bool:
