@@ -427,24 +427,9 @@ class Subscribe(Message, frozen=True, tag="subscribe"):
     max_layers: Annotated[list[Layer], msgspec.Meta(max_length=limits.SUBSCRIBE_MAX)] = []
 
 
-ClientMessage = (
-    LobbyDoor
-    | RoomDoor
-    | Exchange
-    | Ping
-    | Post
-    | Show
-    | Open
-    | Commit
-    | Rekey
-    | CatchUp
-    | Relay
-    | Broadcast
-    | Media
-    | Subscribe
-)
 #: What a room takes once it is open, but for another opening and another key.
 RoomMessage = Show | Commit | CatchUp | Relay | Broadcast | Media | Subscribe
+ClientMessage = LobbyDoor | RoomDoor | Exchange | Ping | Post | Open | Rekey | RoomMessage
 ServerMessage = (
     Challenge
     | Exchanged

@@ -49,12 +49,6 @@ export interface Post {
   readonly blob: Bytes;
 }
 
-/** Client: passes of the last slots, to prove that this connection belongs to a member. */
-export interface Show {
-  readonly type: "show";
-  readonly room_passes: Bytes[];
-}
-
 /** Client (G1, G5): open the room, or reopen it after the server's restart. */
 export interface Open {
   readonly type: "open";
@@ -64,20 +58,26 @@ export interface Open {
   readonly signature: Bytes | null;
 }
 
-/** Client (G2): take slot `slot`, the slot after the current one. */
-export interface Commit {
-  readonly type: "commit";
-  readonly slot: number;
-  readonly blob: Bytes;
-  readonly opening: Bytes | null;
-}
-
 /** Client, the room admin only (G8): hand the room to another room admin key, which renames the room. */
 export interface Rekey {
   readonly type: "rekey";
   readonly door_key: Bytes;
   readonly room_admin_key: Bytes;
   readonly signature: Bytes;
+}
+
+/** Client: passes of the last slots, to prove that this connection belongs to a member. */
+export interface Show {
+  readonly type: "show";
+  readonly room_passes: Bytes[];
+}
+
+/** Client (G2): take slot `slot`, the slot after the current one. */
+export interface Commit {
+  readonly type: "commit";
+  readonly slot: number;
+  readonly blob: Bytes;
+  readonly opening: Bytes | null;
 }
 
 /** Client (G4): send all held commits after slot `slot`, and all held relays after number `relay`. */
@@ -316,7 +316,7 @@ export interface Streams {
   readonly streams: HandleStream[];
 }
 
-export type ClientMessage = LobbyDoor | RoomDoor | Exchange | Ping | Post | Show | Open | Commit | Rekey | CatchUp | Relay | Broadcast | Media | Subscribe;
+export type ClientMessage = LobbyDoor | RoomDoor | Exchange | Ping | Post | Open | Rekey | Show | Commit | CatchUp | Relay | Broadcast | Media | Subscribe;
 
 export type ServerMessage = Challenge | Exchanged | Entered | Permit | Refused | MovedTo | Closing | Pong | Posted | Shown | Ready | Opened | Committed | Stale | Rekeyed | CaughtUp | Relayed | Broadcasted | Arrived | Left | Transport | Streams;
 
@@ -327,10 +327,10 @@ export const schemas: Schemas = {
   Exchange: {"tag": "exchange", "fields": {"voucher": [["bytes", 36, 36]], "blinded": [["list", ["bytes", 32, 32], 8, 8]]}},
   Ping: {"tag": "ping", "fields": {}},
   Post: {"tag": "post", "fields": {"blob": [["bytes", 512, 262144]]}},
-  Show: {"tag": "show", "fields": {"room_passes": [["list", ["bytes", 32, 32], 1, 16]]}},
   Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["or null", ["bytes", 64, 64]], null]}},
-  Commit: {"tag": "commit", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "opening": [["or null", ["bytes", 64, 64]], null]}},
   Rekey: {"tag": "rekey", "fields": {"door_key": [["bytes", 32, 32]], "room_admin_key": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  Show: {"tag": "show", "fields": {"room_passes": [["list", ["bytes", 32, 32], 1, 16]]}},
+  Commit: {"tag": "commit", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "opening": [["or null", ["bytes", 64, 64]], null]}},
   CatchUp: {"tag": "catch_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]]}},
   Relay: {"tag": "relay", "fields": {"blob": [["bytes", 512, 262144]]}},
   Broadcast: {"tag": "broadcast", "fields": {"blob": [["bytes", 512, 262144]]}},
@@ -365,6 +365,6 @@ export const schemas: Schemas = {
   Streams: {"tag": "streams", "fields": {"streams": [["list", ["struct", "HandleStream"], 0, null]]}},
 };
 
-export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Exchange", "Ping", "Post", "Show", "Open", "Commit", "Rekey", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
+export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Exchange", "Ping", "Post", "Open", "Rekey", "Show", "Commit", "CatchUp", "Relay", "Broadcast", "Media", "Subscribe"];
 
 export const ServerMessageNames = ["Challenge", "Exchanged", "Entered", "Permit", "Refused", "MovedTo", "Closing", "Pong", "Posted", "Shown", "Ready", "Opened", "Committed", "Stale", "Rekeyed", "CaughtUp", "Relayed", "Broadcasted", "Arrived", "Left", "Transport", "Streams"];
