@@ -177,7 +177,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.core.pacing.Pacing": {"_subscriptions": "rooms[].streams", "busy": "media"},
     "snugroom.server.sfu.core.subscriptions.Subscriptions": {
-        "_limits": SETTINGS,
+        **every("_limits cache_time", SETTINGS),
         "rooms": "?rooms[].number = number",
         "peers": "media",
         "repairing": MACHINERY,
@@ -269,7 +269,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_ticks": COUNT,
     },
     "snugroom.server.sfu.core.twcc_arrivals.Arrivals": every(
-        "_feedback _high _last _new _next _ticks", COUNT
+        "_feedback _first _high _last _new _next _ticks", COUNT
     ),
     "snugroom.server.sfu.io.packet_io._Columns": {
         "_outbox": "datagram_buffers = packet",
@@ -289,7 +289,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "stamp": COUNT + " = stamp",
         **every(
             "high floor base received prior arrived latest transit jitter missing octets window rate"
-            " estimates",
+            " estimates expired marks",
             COUNT,
         ),
     },

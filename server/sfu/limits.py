@@ -50,8 +50,9 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         retired_ssrcs: ended streams that a room remembers, with their last sequence number.
 
     How much
-        video_cache: packets kept for retransmission, per video stream; a power of two.
+        video_cache: packets kept for retransmission, per video stream, at most; a power of two.
         audio_cache: the same per audio stream.
+        cache_time: packets are kept for this many seconds, up to a quarter of a second more.
         video_bitrate: bits per second that one video stream may send, and as much at once; packets beyond it
             are dropped.
         audio_bitrate: the same for an audio stream.
@@ -121,6 +122,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     video_cache: Cache = 512
     audio_cache: Cache = 64
+    cache_time: Seconds = 1.0
     video_bitrate: BitRate = 50_000_000
     audio_bitrate: BitRate = 512_000
     member_bitrate: BitRate = 6_000_000

@@ -186,7 +186,7 @@ class Forwarding(Generic[P]):
             # RTX, a packet too old for the cache may have arrived before too: receivers must not get two
             # packets with one index.
             or track.cached(number) is not None
-            or (track.rtx is not None and high - number > track.mask)
+            or (track.rtx is not None and (high - number > track.mask or number <= track.expired))
         ):
             self.counts["stale"] += 1
             return (), ()
@@ -200,7 +200,7 @@ class Forwarding(Generic[P]):
             track.received += 1
         track.octets += len(packet)
         track.missing.pop(number, None)
-        if high - number <= track.mask:
+        if high - number <= track.mask and number > track.expired:
             track.cache[number & track.mask] = packet
         if not sends:
             return (), ()

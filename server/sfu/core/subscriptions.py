@@ -31,6 +31,8 @@ class Subscriptions(Generic[P]):
 
     def __init__(self, limits: MediaLimits = MediaLimits()) -> None:  # noqa: B008 - frozen
         self._limits = limits
+        #: Seconds for which packets are kept.
+        self.cache_time = limits.cache_time
         self.rooms: dict[bytes, Room[P]] = {}
         self.peers: dict[P, Peer[P]] = {}
         #: Tracks with packets to ask for again, or with a delayed key frame request.

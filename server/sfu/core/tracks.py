@@ -10,6 +10,7 @@ key frame, which one bit of the sealed frame's clear header marks.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import Final, Generic
 
@@ -27,6 +28,8 @@ from snugroom.server.wire.rtp import CLOCK_RATES
 #: Packets a second that a stream may send, however small they are.
 _PACKETS_VIDEO: Final = 6000
 _PACKETS_AUDIO: Final = 500
+#: The latest packets, which are kept however old they are: probes resend them.
+PROBE_PACKETS: Final = 32
 #: Seconds without a packet after which a layer counts as not sent.
 ALIVE: Final = 1.0
 
@@ -67,6 +70,9 @@ class Track(Generic[P]):
     paused: dict[P, None] = field(default_factory=dict)
     cache: list[bytes | None] = field(init=False)
     mask: int = field(init=False)
+    #: No packet at or below this number is kept any more. `marks`: the highest number at moments since then.
+    expired: int = -1
+    marks: deque[tuple[float, int]] = field(default_factory=deque)
     #: No packet at or below this number is forwarded: it was forwarded under an earlier key of the sender.
     #: The receivers' SRTP sessions continue, and must not seal two packets with one index.
     floor: int | None = field(init=False)
@@ -113,6 +119,20 @@ class Track(Generic[P]):
         self.packet_cost_min = self.bytes_rate / (_PACKETS_VIDEO if video else _PACKETS_AUDIO)
         self.allowance = self.bytes_rate
         self.allowed_at = now
+
+    def expire(self, now: float, seconds: float) -> None:
+        """Drop packets that have been kept for `seconds`, except for the latest. Call it now and then."""
+        if self.high is None:
+            return
+        self.marks.append((now, self.high))
+        end = self.expired
+        while self.marks and now - self.marks[0][0] >= seconds:
+            end = self.marks.popleft()[1]
+        end = min(end, self.high - PROBE_PACKETS)
+        # Slots of older numbers hold later packets.
+        for number in range(max(self.expired, self.high - self.mask - 1) + 1, end + 1):
+            self.cache[number & self.mask] = None
+        self.expired = max(self.expired, end)
 
     def last_packets(self, count: int) -> list[bytes]:
         """Return the packets that are cached of the last `count`, in order."""
