@@ -109,6 +109,8 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         drain: datagrams per turn of the event loop.
         batched: many datagrams per system call, where the kernel supports it.
         tick: between checks of the timers.
+        lag_max: packets that wait longer than this for the server make it drop streams: the largest layers
+            first, then videos, audio last. Below a quarter of it the streams come back.
 
     Raises ValueError (ValidationError when it is decoded) if sizes contradict each other. The bounds of
     single fields are checked where a file is read.
@@ -169,6 +171,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     drain: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
     batched: bool = True
     tick: Annotated[float, msgspec.Meta(ge=0.001, le=1.0)] = 0.02
+    lag_max: Seconds = 0.02
 
     def __post_init__(self) -> None:
         for name in ("video_cache", "audio_cache"):
@@ -180,5 +183,5 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 def unlimited(limits: MediaLimits) -> MediaLimits:
-    """Return `limits` without limits of bit rates."""
-    return msgspec.structs.replace(limits, **dict.fromkeys(BIT_RATES, 10**12))
+    """Return `limits` without limits of bit rates, and without shedding."""
+    return msgspec.structs.replace(limits, **dict.fromkeys(BIT_RATES, 10**12), lag_max=3600.0)

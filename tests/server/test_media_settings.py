@@ -73,6 +73,7 @@ VALUES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "drain": (1, (0, 1025)),
     "batched": (False, (1, "no")),
     "tick": (0.5, (0, 1.1, math.nan)),
+    "lag_max": (0.1, SECONDS),
 }
 
 

@@ -105,6 +105,12 @@ class Track(Generic[P]):
     #: Bytes between the last two measurements, and the smoothed rate in bits a second.
     window: int = 0
     rate: float = 0.0
+    #: Packets between the last two measurements, and the highest number at the last one.
+    packets: int = 0
+    counted: int | None = None
+    #: The server is late, and does not forward the stream (`core.shedding`); when that began or ended last.
+    shed: bool = False
+    shed_at: float = float("-inf")
     #: The rate that each receiver's loss allows, in bits a second.
     estimates: dict[P, float] = field(default_factory=dict)
 
@@ -167,6 +173,9 @@ class Track(Generic[P]):
     def measure_rate(self, now: float, passed: float) -> None:
         """Update the rate, `passed` seconds after the last call."""
         self.window, self.octets = self.octets, 0
+        if self.high is not None:
+            self.packets = 0 if self.counted is None else self.high - self.counted
+            self.counted = self.high
         fresh = 8 * self.window / passed
         # A new stream has no past to smooth with.
         self.rate = fresh if not self.rate else self.rate + (fresh - self.rate) * NEW
@@ -223,15 +232,19 @@ class Subscription(Generic[P]):
         self.sent: rewriter.StreamPosition | None = None
 
     def select_layer(self, now: float) -> Track[P] | None:
-        """Return the layer to send: the largest live one within the limits, else the smallest live one."""
+        """Return the layer to send: the largest live one within the limits, else the smallest live one.
+
+        None: nothing can be sent now.
+        """
         if self.allocated_layer is None:
             return None
         tracks = self.source.tracks
         most = min(self.max_layer, self.allocated_layer, len(tracks) - 1)
-        below = next((track for track in reversed(tracks[: most + 1]) if track.alive(now)), None)
+        below = next((t for t in reversed(tracks[: most + 1]) if t.alive(now) and not t.shed), None)
         if below is not None:
             return below
-        return next((track for track in tracks[most + 1 :] if track.alive(now)), tracks[most])
+        above = next((t for t in tracks[most + 1 :] if t.alive(now) and not t.shed), tracks[most])
+        return None if above.shed else above
 
     def stop(self) -> None:
         """Send nothing for now."""
