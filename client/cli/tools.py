@@ -18,6 +18,7 @@ _BENCHES: Final = {
     "page": "size of the meeting page, and time to its first paint and its first video, in Chromium",
     "move": "time until everybody hears everybody again, after their server has ended the meeting",
     "room": "CPU time of the whole server per forwarded packet, and its highest rate",
+    "meeting": "CPU time and added latency of whole meetings in which everybody sends, up to saturation",
     "soak": "continuous joins and leaves, to find anything in the server that grows",
     "memory": "the server's memory per subscriber",
     "hostile": "an honest meeting while strangers storm the server",
@@ -55,7 +56,10 @@ def add_parser(commands: Any) -> None:
     lab.add_argument("--list", action="store_true", help="list the scenes, and play none")
     lab.add_argument("--json", action="store_true", help="one JSON object per scene")
     lab.set_defaults(run=_lab)
+    _add_benches(commands)
 
+
+def _add_benches(commands: Any) -> None:
     bench = commands.add_parser("bench")
     which = bench.add_subparsers(dest="bench", required=True, metavar="WHAT")
     parts = {name: which.add_parser(name, help=text) for name, text in _BENCHES.items()}
@@ -64,6 +68,12 @@ def add_parser(commands: Any) -> None:
         part.set_defaults(run=_bench)
     parts["join"].add_argument(
         "--rooms", metavar="N,N", default="1,10,25,100", help="members before the join (1,10,25,100)"
+    )
+    parts["meeting"].add_argument(
+        "--members", metavar="N,N", default="10,25,49", help="sizes of rooms, of 10, 25 and 49 (all)"
+    )
+    parts["meeting"].add_argument(
+        "--quick", action="store_true", help="two small rooms in a few seconds: does it work?"
     )
     parts["move"].add_argument(
         "--members", metavar="N,N", default="3,10,25", help="sizes of meetings (3,10,25)"
@@ -207,6 +217,8 @@ def _bench(arguments: argparse.Namespace) -> int:
             return asyncio.run(move.run(arguments.json, sizes, arguments.rounds))
         case "room":
             return _bench_room(arguments)
+        case "meeting":
+            return _bench_meeting(arguments)
         case "hostile":
             from snugroom.client.tools.bench import hostile, storms
 
@@ -233,3 +245,15 @@ def _bench_room(arguments: argparse.Namespace) -> int:
     if not rates:
         return usage("--rates takes numbers from 1000 to 500000: 14000,50000")
     return asyncio.run(room.run(arguments.json, arguments.subscribers, arguments.publishers, rates))
+
+
+def _bench_meeting(arguments: argparse.Namespace) -> int:
+    from snugroom.client.tools.bench import meeting
+
+    if arguments.quick:
+        return asyncio.run(meeting.run(arguments.json, meeting.QUICK, 1.0, 1.0, overload=False))
+    sizes = numbers(arguments.members, 10, 49)
+    kinds = [kind for kind in meeting.KINDS if kind.members in sizes]
+    if not kinds or len(kinds) != len(sizes):
+        return usage("--members takes 10, 25 and 49: 10,25")
+    return asyncio.run(meeting.run(arguments.json, kinds))

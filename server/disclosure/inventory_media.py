@@ -12,7 +12,11 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.sfu.sfu.Sfu": {
         **every("_advertised _bind _also _beside", SETTINGS + " = setting"),
         **every("_tcp _turn _turn_time port _limits", SETTINGS),
-        **every("_wall _clock _now _length _socket _loop _next_sweep _next_heartbeat", MACHINERY),
+        **every(
+            "_wall _clock _now _lag _late _spent _busy _ticked _length _socket _reader _loop _next_sweep"
+            " _next_heartbeat",
+            MACHINERY,
+        ),
         "_core": "sealed_media.packets",
         "_subscriptions": "rooms[].streams",
         "_egress": "datagram_buffers",
@@ -95,7 +99,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     },
     "snugroom.server.sfu.io.srtp.Buffer": {"data": "datagram_buffers", "view": "datagram_buffers = packet"},
     "snugroom.server.sfu.io.packet_io.PlainPacketIo": {
-        **every("_socket _length now", MACHINERY),
+        **every("_socket _length now lag", MACHINERY),
         "_inbox": "datagram_buffers",
         "_outbox": "datagram_buffers",
         "twcc_sequence": COUNT,
@@ -104,7 +108,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.sfu.io.packet_io.BatchPacketIo": {
         **every(
             "_socket segments_max _descriptor _family _name_size _lengths _length_at now _slots_used"
-            " _messages_used _batches _length",
+            " _messages_used _batches _length lag",
             MACHINERY,
         ),
         **every("_inbox _outbox _incoming _outgoing _data _columns", "datagram_buffers"),
@@ -116,6 +120,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_plans": "datagram_addresses",
         **every("sent unsent octets", "media"),
     },
+    "snugroom.server.sfu.io.reader.Reader": every("_loop _descriptors _read _last _streak _next", MACHINERY),
     "snugroom.server.sfu.io.multi_transport.MultiTransport": {
         **every("_udp _packet_ios _only_udp _tcp", "datagram_buffers"),
         "_sockets": MACHINERY,
@@ -139,7 +144,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "incoming": "datagram_buffers = packet",
         "outgoing": "datagram_buffers = packet",
     },
-    "snugroom.server.sfu.io.packet_io._SendPlan": {
+    "snugroom.server.sfu.io.send_plan.SendPlan": {
         **every("count batch tags", MACHINERY),
         "names": "datagram_addresses = sockaddr",
         "pointers": "srtp_sessions",
@@ -147,19 +152,21 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         **every("offsets ssrc", "rooms[].streams"),
         **every("offset_columns rows", COUNT + " = counts"),
     },
-    "snugroom.server.sfu.io.packet_io._GsoBatch": every(
+    "snugroom.server.sfu.io.send_plan.GsoBatch": every(
         "lengths message plan capacity size slot used", MACHINERY
     ),
     "snugroom.server.sfu.io.mmsg.Vector": {
         "_libc": MACHINERY + " = library",
-        **every("count name_size _iov _first_iov _control messages", MACHINERY),
+        **every("count name_size _iov _first_iov _control messages _stamp _stamped", MACHINERY),
         "_names": "datagram_buffers",
         "names": "datagram_buffers = sockaddr",
-        **every("lengths _iov_words _iovlen_words _control_words _segments", MACHINERY + " = packet"),
+        **every(
+            "lengths _iov_words _iovlen_words _control_words _segments _stamp_view", MACHINERY + " = packet"
+        ),
     },
     "snugroom.server.sfu.core.forwarding.Forwarding": {
         "subscriptions": "rooms[].streams",
-        **every("_pacing _peers _allocation _reports _traffic", "media"),
+        **every("_pacing _peers _allocation _reports _traffic shedding", "media"),
         "_limits": SETTINGS,
         "_repairing": MACHINERY,
         "counts": "media = label",
@@ -175,9 +182,18 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_peers": "media",
         "_next_report": MACHINERY,
     },
+    "snugroom.server.sfu.core.shedding.Shedding": {
+        **every("_subscriptions _groups", "rooms[].streams"),
+        "_control": MACHINERY,
+    },
+    "snugroom.server.sfu.core.shedding.LagControl": every(
+        "_calm_since _empty_at _hold _late_lag _late_since _less_at _limit _more_at part", MACHINERY
+    ),
+    "snugroom.server.sfu.core.shedding._Group": {"units": "rooms[].streams", "since": MACHINERY},
+    "snugroom.server.sfu.core.shedding._Unit": every("tracks rank cost", "rooms[].streams"),
     "snugroom.server.sfu.core.pacing.Pacing": {"_subscriptions": "rooms[].streams", "busy": "media"},
     "snugroom.server.sfu.core.subscriptions.Subscriptions": {
-        "_limits": SETTINGS,
+        **every("_limits cache_time", SETTINGS),
         "rooms": "?rooms[].number = number",
         "peers": "media",
         "repairing": MACHINERY,
@@ -269,9 +285,9 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "_ticks": COUNT,
     },
     "snugroom.server.sfu.core.twcc_arrivals.Arrivals": every(
-        "_feedback _high _last _new _next _ticks", COUNT
+        "_feedback _first _high _last _new _next _ticks", COUNT
     ),
-    "snugroom.server.sfu.io.packet_io._Columns": {
+    "snugroom.server.sfu.io.send_plan.Columns": {
         "_outbox": "datagram_buffers = packet",
         **every("bytes sequence timestamp ssrc number _others", "datagram_buffers = counts"),
     },
@@ -289,7 +305,7 @@ ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
         "stamp": COUNT + " = stamp",
         **every(
             "high floor base received prior arrived latest transit jitter missing octets window rate"
-            " estimates",
+            " estimates packets counted shed shed_at expired marks",
             COUNT,
         ),
     },

@@ -58,13 +58,13 @@ class TimedPacketIo(PlainPacketIo):
         self.at = 0.0
         self._box = srtp.Buffer(DATAGRAM_MAX)
 
-    def drain(self, limit: int, handle: DatagramHandler) -> None:
+    def drain(self, limit: int, handle: DatagramHandler) -> int:
         data, view = self._box.data, self._box.view
-        for _ in range(limit):
+        for count in range(limit):
             try:
                 size, extra, _, source = self._socket.recvmsg_into([view], 64)
             except BlockingIOError:
-                return
+                return count
             except OSError:  # an ICMP error for an earlier outgoing datagram
                 continue
             self.at = time.time()
@@ -73,6 +73,7 @@ class TimedPacketIo(PlainPacketIo):
                     seconds, nanoseconds = _TIMESPEC.unpack(value[: _TIMESPEC.size])
                     self.at = seconds + nanoseconds / 1e9
             handle(data, view, size, source)
+        return limit
 
 
 class RecordingSfu(Sfu):

@@ -27,7 +27,8 @@ from snugroom.server.rooms.seat import Seat
 from snugroom.server.rooms.signaling import Signaling
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
-from snugroom.server.sfu.io.packet_io import SENT_MAX, DatagramHandler, PacketIo
+from snugroom.server.sfu.io.packet_io import DatagramHandler, PacketIo
+from snugroom.server.sfu.io.send_plan import SENT_MAX
 from snugroom.server.sfu.link import Link
 from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire import limits, signed
@@ -282,8 +283,8 @@ class HostilePacketIo:
     def unsent(self, value: int) -> None:
         self._inner.unsent = value
 
-    def drain(self, limit: int, handle: DatagramHandler) -> None:
-        self._inner.drain(limit, handle)
+    def drain(self, limit: int, handle: DatagramHandler) -> int:
+        return self._inner.drain(limit, handle)
 
     @property
     def octets(self) -> int:
@@ -296,6 +297,10 @@ class HostilePacketIo:
     @now.setter
     def now(self, value: float) -> None:
         self._inner.now = value
+
+    @property
+    def lag(self) -> float:
+        return self._inner.lag
 
     @property
     def twcc_sequence(self) -> TwccSequence:

@@ -50,8 +50,9 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         retired_ssrcs: ended streams that a room remembers, with their last sequence number.
 
     How much
-        video_cache: packets kept for retransmission, per video stream; a power of two.
+        video_cache: packets kept for retransmission, per video stream, at most; a power of two.
         audio_cache: the same per audio stream.
+        cache_time: packets are kept for this many seconds, up to a quarter of a second more.
         video_bitrate: bits per second that one video stream may send, and as much at once; packets beyond it
             are dropped.
         audio_bitrate: the same for an audio stream.
@@ -108,6 +109,8 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         drain: datagrams per turn of the event loop.
         batched: many datagrams per system call, where the kernel supports it.
         tick: between checks of the timers.
+        lag_max: packets that wait longer than this for the server make it drop streams: the largest layers
+            first, then videos, audio last. Below a quarter of it the streams come back.
 
     Raises ValueError (ValidationError when it is decoded) if sizes contradict each other. The bounds of
     single fields are checked where a file is read.
@@ -121,6 +124,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     video_cache: Cache = 512
     audio_cache: Cache = 64
+    cache_time: Seconds = 1.0
     video_bitrate: BitRate = 50_000_000
     audio_bitrate: BitRate = 512_000
     member_bitrate: BitRate = 6_000_000
@@ -167,6 +171,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     drain: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
     batched: bool = True
     tick: Annotated[float, msgspec.Meta(ge=0.001, le=1.0)] = 0.02
+    lag_max: Seconds = 0.02
 
     def __post_init__(self) -> None:
         for name in ("video_cache", "audio_cache"):
@@ -178,5 +183,5 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 def unlimited(limits: MediaLimits) -> MediaLimits:
-    """Return `limits` without limits of bit rates."""
-    return msgspec.structs.replace(limits, **dict.fromkeys(BIT_RATES, 10**12))
+    """Return `limits` without limits of bit rates, and without shedding."""
+    return msgspec.structs.replace(limits, **dict.fromkeys(BIT_RATES, 10**12), lag_max=3600.0)

@@ -14,7 +14,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from snugroom.server.sfu.core import Forwarding, SendRtcp
 from snugroom.server.sfu.egress import Egress
@@ -23,6 +23,7 @@ from snugroom.server.sfu.io import srtp
 from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.io.multi_transport import MultiTransport
 from snugroom.server.sfu.io.packet_io import BatchPacketIo, PlainPacketIo
+from snugroom.server.sfu.io.reader import Read, Reader
 from snugroom.server.sfu.io.sockets import bind_addresses, open_sockets
 from snugroom.server.sfu.io.tcp import Tcp
 from snugroom.server.sfu.io.turn import TurnServer, with_credentials
@@ -35,6 +36,10 @@ from snugroom.server.wire.messages import Media, Transport
 
 log = logging.getLogger(__name__)
 
+#: The part of `MediaLimits.drain` that is read at once while more waits.
+_LATE_DRAIN: Final = 4
+#: Seconds over which the share of time that the SFU is busy is smoothed.
+_BUSY_TIME: Final = 0.25
 _SSRC = struct.Struct("!L")
 #: The heartbeat: a receiver report without report blocks.
 _HEARTBEAT = rtcp.receiver_report(OWN_SSRC, [])
@@ -88,8 +93,15 @@ class Sfu:
         self._links = self._transports.links
         self._by_address = self._transports.by_address
         self._now = 0.0
+        #: The shortest lag since the last tick; infinity if nothing came.
+        self._lag = float("inf")
+        #: Seconds spent with reads since the last tick, the share of the time before that, and the last tick.
+        self._spent = self._busy = self._ticked = 0.0
+        #: The last drain found a lag that is too long.
+        self._late = False
         self._length = srtp.new_length()
         self._socket: socket.socket | None = None
+        self._reader: Reader | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next_sweep = self._next_heartbeat = float("-inf")
@@ -120,8 +132,8 @@ class Sfu:
         self._egress.multi_transport = multi_transport
         self._egress.packet_io = multi_transport.packet_io
         self._socket = sockets.udp[0]
-        for sock in sockets.udp:
-            self._loop.add_reader(sock.fileno(), self._readable)
+        self._reader = Reader(self._loop, sockets.udp, self._readable)
+        self._reader.start()
         self._timer = self._loop.call_later(limits.tick, self._tick)
 
     def close(self) -> None:
@@ -133,7 +145,9 @@ class Sfu:
             self.leave(room, handle)
         if self._timer is not None:
             self._timer.cancel()
-        multi_transport.close(self._loop)
+        if self._reader is not None:
+            self._reader.stop()
+        multi_transport.close()
         self._socket = self._egress.packet_io = self._egress.multi_transport = None
 
     # -- signaling -------------------------------------------------------------------------
@@ -240,15 +254,27 @@ class Sfu:
 
     # -- datagrams -------------------------------------------------------------------------
 
-    def _readable(self) -> None:
+    def _readable(self) -> Read:
         """Drain the socket, up to `drain` datagrams, and send the resulting packets."""
         egress = self._egress
         packet_io = egress.packet_io
+        count = 0
         if packet_io is not None:
-            self._now = packet_io.now = self._clock()
+            began = self._now = packet_io.now = self._clock()
             egress.stamp = rtp.abs_send_time(self._now)
-            packet_io.drain(self._limits.drain, self._handle)
+            limit = self._limits.drain
+            if packet_io.lag > self._limits.lag_max / 2:  # decisions come sooner while the server is late
+                limit = max(1, limit // _LATE_DRAIN)
+            count = packet_io.drain(limit, self._handle)
+            if packet_io.lag < self._lag:
+                self._lag = packet_io.lag
+            late = packet_io.lag > self._limits.lag_max
+            if late or self._late:
+                self._late = late
+                egress.perform(self._core.shedding.handle(packet_io.lag, self._clock()))
             packet_io.flush()
+            self._spent += self._clock() - began
+        return Read(count, packet_io is not None and packet_io.lag > 0.0)
 
     def _handle_now(self, data: Any, view: memoryview, size: int, source: Address) -> None:
         """Handle a frame from TCP, for which the clock has not been read yet."""
@@ -370,6 +396,7 @@ class Sfu:
             if self._egress.packet_io is not None:
                 self._egress.packet_io.now = now
             self._egress.perform(self._core.tick(now))
+            self._measure_lag(now)
             self._report_arrivals(now)
             self._transports.tick(now)
             if now >= self._next_heartbeat:
@@ -387,6 +414,17 @@ class Sfu:
         except Exception as error:  # the next tick must still come
             self._counts["errors"] += 1
             log.error("a tick raised %s", type(error).__name__)
+
+    def _measure_lag(self, now: float) -> None:
+        """Report the shortest lag since the last tick, and how busy the server is; a longer lag is known."""
+        spent, passed, self._spent, self._ticked = self._spent, now - self._ticked, 0.0, now
+        if passed > 0:
+            self._busy += (min(1.0, spent / passed) - self._busy) * min(1.0, passed / _BUSY_TIME)
+        lag, self._lag = self._lag, float("inf")
+        if lag == float("inf"):
+            lag = 0.0
+        if lag <= self._limits.lag_max:
+            self._egress.perform(self._core.shedding.handle(lag, now, self._busy))
 
     def _report_arrivals(self, now: float) -> None:
         """Send transport-wide feedback to publishers, which estimate their path's bandwidth from it."""

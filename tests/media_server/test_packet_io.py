@@ -6,6 +6,8 @@ import errno
 import os
 import socket
 import struct
+import time
+import types
 from typing import Any
 
 import pytest
@@ -183,6 +185,30 @@ def test_draining_gives_what_came_and_from_where(kind: str, sock: socket.socket)
     for _ in range(10):
         packet_io.drain(16, lambda _data, view, size, source: got.append((bytes(view[:size]), source)))
     assert got == [(struct.pack("!L", i) * (i + 1), sender.address) for i in range(40)]
+    sender.close()
+
+
+@KINDS
+def test_the_lag_is_the_age_of_the_oldest_datagram_if_more_wait(
+    kind: str, sock: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packet_io, sender, now = make(kind, sock), Sink(PROFILES[0]), time.time
+    clock: Any = types.SimpleNamespace(late=0.5, time=lambda: now() + clock.late)
+    monkeypatch.setattr("snugroom.server.sfu.io.packet_io.time", clock)
+    for _ in range(40):
+        sender._socket.sendto(b"datagram", sock.getsockname())
+    lags, counts = [], []
+    for _ in range(4):
+        counts.append(packet_io.drain(16, lambda *_: None))
+        lags.append(packet_io.lag)
+    assert counts == [16, 16, 8, 0]
+    assert lags[:2] == pytest.approx([0.5, 0.5], abs=0.3)
+    assert lags[2:] == [0.0, 0.0]
+    for clock.late in (-0.5, 60.0):  # the clock was set
+        for _ in range(16):
+            sender._socket.sendto(b"datagram", sock.getsockname())
+        assert packet_io.drain(16, lambda *_: None) == 16
+        assert packet_io.lag == 0.0
     sender.close()
 
 

@@ -234,7 +234,10 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
             "snugroom.server.sfu.core.effects.SendRtp",
             "snugroom.server.sfu.core.layer_allocator._VideoState",
         }
-        assert set(inventory.ATTRIBUTES) <= alive | {"snugroom.server.sfu.io.packet_io._GsoBatch"} | narrow
+        # and nothing is shed
+        shed = {"snugroom.server.sfu.core.shedding._Group", "snugroom.server.sfu.core.shedding._Unit"}
+        batch = {"snugroom.server.sfu.io.send_plan.GsoBatch"}
+        assert set(inventory.ATTRIBUTES) <= alive | batch | narrow | shed
         real: dict[str, set[str]] = {}
         for value in audit.live_objects():
             name = f"{type(value).__module__}.{type(value).__qualname__}"

@@ -32,6 +32,7 @@ VALUES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "retired_ssrcs": (1, (0, 65_537)),
     "video_cache": (1024, (0, -4, 500, 65_536)),
     "audio_cache": (1, (0, 3, 65_536)),
+    "cache_time": (0.5, SECONDS),
     "video_bitrate": (1_000_000, (0, 10**13)),
     "audio_bitrate": (8_000, (7_999, 10**13)),
     "member_bitrate": (1_000_000, (7_999, 10**13)),
@@ -72,6 +73,7 @@ VALUES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "drain": (1, (0, 1025)),
     "batched": (False, (1, "no")),
     "tick": (0.5, (0, 1.1, math.nan)),
+    "lag_max": (0.1, SECONDS),
 }
 
 

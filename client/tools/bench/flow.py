@@ -60,6 +60,10 @@ class Video:
         self._credit = min(self._credit + (now - self._last) * self.rate, max(1.0, _BEHIND * self.rate))
         self._last = now
         count, self._credit = int(self._credit), self._credit % 1.0
+        return self.packets(count, now)
+
+    def packets(self, count: int, now: float) -> list[bytes]:
+        """Return the next `count` packets, as plain RTP, whatever the rate."""
         self.sent += count
         return [self._packet(now) for _ in range(count)]
 
@@ -106,14 +110,18 @@ class Audio:
         should = int((now - self._began) * AUDIO_RATE)
         packets = []
         while self.sent < should:
-            self.sent += 1
-            head = struct.pack(
-                "!BBHLL",
-                0x80,
-                limits.AUDIO_PAYLOAD_TYPE,
-                self.sent & 0xFFFF,
-                self.sent * 960 & 0xFFFFFFFF,
-                self.ssrc,
-            )
-            packets.append(head + self._body)
+            packets.append(self.packet())
         return packets[-AUDIO_RATE:]
+
+    def packet(self) -> bytes:
+        """Return the next packet, as plain RTP. Its sequence number is the low half of `sent`."""
+        self.sent += 1
+        head = struct.pack(
+            "!BBHLL",
+            0x80,
+            limits.AUDIO_PAYLOAD_TYPE,
+            self.sent & 0xFFFF,
+            self.sent * 960 & 0xFFFFFFFF,
+            self.ssrc,
+        )
+        return head + self._body

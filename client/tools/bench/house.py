@@ -14,8 +14,9 @@ from snugroom.client.tools.bench import machine
 from snugroom.client.tools.demo.process import ServerProcess
 from snugroom.server.sfu.limits import BIT_RATES
 
-#: Settings of media that limit no bit rate.
-UNLIMITED: Final[dict[str, object]] = dict.fromkeys(BIT_RATES, 10**12)
+#: Settings of media that limit no bit rate; `UNLIMITED` sheds nothing either.
+UNLIMITED_BUT_LAG: Final[dict[str, object]] = dict.fromkeys(BIT_RATES, 10**12)
+UNLIMITED: Final[dict[str, object]] = {**UNLIMITED_BUT_LAG, "lag_max": 3600.0}
 #: Seconds to wait for the processes of a server that start after it.
 _SETTLE: Final = 10.0
 

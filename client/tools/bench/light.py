@@ -163,9 +163,15 @@ class LightPeer:
         self._perform(ice.start(transport.ufrag, transport.password, server, self._crowd.now))
         await self._settled()
 
-    async def subscribe(self, ssrcs: list[int] | None) -> None:
-        """Subscribe to these streams; None: all."""
-        await self.say(messages.Subscribe(ssrcs))
+    async def subscribe(self, ssrcs: list[int] | None, max_layers: Sequence[int] = ()) -> None:
+        """Subscribe to these streams, each up to its layer of `max_layers`; None: all."""
+        await self.say(messages.Subscribe(ssrcs, list(max_layers)))
+
+    def arrived(self, numbers: Sequence[int], times: Sequence[float]) -> None:
+        """Record arrivals, by their transport-wide numbers, of packets that others have read."""
+        assert self._arrivals is not None
+        for number, at in zip(numbers, times, strict=True):
+            self._arrivals.record(number, at)
 
     async def leave(self) -> None:
         """Leave and close everything. Harmless before `enter`, and when called twice."""

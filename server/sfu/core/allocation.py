@@ -9,7 +9,7 @@ from snugroom.server.sfu.core.layer_allocator import VideoDemand
 from snugroom.server.sfu.core.pacing import Pacing
 from snugroom.server.sfu.core.peers import Peer
 from snugroom.server.sfu.core.subscriptions import Subscriptions
-from snugroom.server.sfu.core.tracks import Subscription, Track
+from snugroom.server.sfu.core.tracks import PROBE_PACKETS, Subscription, Track
 
 #: Seconds between two checks of the available layers and of each receiver's share.
 _ALLOCATION_INTERVAL: Final = 0.25
@@ -18,8 +18,6 @@ _ALLOCATION_INTERVAL: Final = 0.25
 _RESUME_GRACE: Final = 5.0
 #: Rank of streams that the receiver has not named.
 _RANK_LAST: Final = 1 << 20
-#: The number of a stream's last packets that a probe may resend.
-_PADDING_MAX: Final = 32
 #: Seconds after which a pending change of layer asks for its key frame again.
 _KEY_FRAME_RETRY: Final = 1.0
 
@@ -50,6 +48,7 @@ class BandwidthAllocation(Generic[P]):
         if 0 < passed < 1e6:  # otherwise it is the first call
             for track in self._subscriptions.tracks():
                 track.measure_rate(now, passed)
+                track.expire(now, self._subscriptions.cache_time)
         rooms = self._subscriptions.rooms.values()
         self._subscriptions.traffic.tick(
             (
@@ -166,7 +165,7 @@ class BandwidthAllocation(Generic[P]):
             track = received if isinstance(received, Track) else received.track
             if track is None or not known.uses_twcc(track) or (rtx := known.rtx_of(track)) is None:
                 continue
-            for packet in reversed(track.last_packets(_PADDING_MAX)):
+            for packet in reversed(track.last_packets(PROBE_PACKETS)):
                 if due <= 0:
                     break
                 if not self._subscriptions.traffic.may_send(known.room.traffic, len(packet), now, video=True):

@@ -13,6 +13,7 @@ from snugroom.server.sfu.core.pacer import PacketKind
 from snugroom.server.sfu.core.pacing import Pacing, QueuedPacket
 from snugroom.server.sfu.core.peers import Peer
 from snugroom.server.sfu.core.reports import Reports
+from snugroom.server.sfu.core.shedding import Shedding
 from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import Subscription, Track
 from snugroom.server.sfu.core.twcc_sequence import TwccFeedback
@@ -36,6 +37,7 @@ class Forwarding(Generic[P]):
         self._repairing = self.subscriptions.repairing
         self._allocation = BandwidthAllocation(self.subscriptions, self._pacing)
         self._reports = Reports(self.subscriptions, limits)
+        self.shedding = Shedding(self.subscriptions, limits.lag_max)
         self.counts = self.subscriptions.counts
 
     # -- RTP: the hot path -----------------------------------------------------------------
@@ -59,9 +61,12 @@ class Forwarding(Generic[P]):
             return (), ()
         # A packet that may not be sent is kept all the same: receivers may request it later.
         out = size * len(track.receivers)
-        sends = not out or traffic.may_send(track.traffic, out, now, video=video)
-
         sequence = packet[2] << 8 | packet[3]
+        if track.shed and sequence % _ROC_KEEPALIVE:
+            self.counts["shed_video" if video else "shed_audio"] += 1
+            sends = False
+        else:
+            sends = not out or traffic.may_send(track.traffic, out, now, video=video)
         high = track.high
         if high is None or track.base is None:
             return self._first(track, packet, sequence, now, sends)
@@ -186,7 +191,7 @@ class Forwarding(Generic[P]):
             # RTX, a packet too old for the cache may have arrived before too: receivers must not get two
             # packets with one index.
             or track.cached(number) is not None
-            or (track.rtx is not None and high - number > track.mask)
+            or (track.rtx is not None and (high - number > track.mask or number <= track.expired))
         ):
             self.counts["stale"] += 1
             return (), ()
@@ -200,7 +205,7 @@ class Forwarding(Generic[P]):
             track.received += 1
         track.octets += len(packet)
         track.missing.pop(number, None)
-        if high - number <= track.mask:
+        if high - number <= track.mask and number > track.expired:
             track.cache[number & track.mask] = packet
         if not sends:
             return (), ()
@@ -258,9 +263,8 @@ class Forwarding(Generic[P]):
                     effects += self._on_key_frame_request(known, received, now)
             elif isinstance(item, rtcp.Nack):
                 effects += self._resend(peer, known, received, item, now)
-            else:
-                if now >= known.resumed.get(item.ssrc, now):
-                    blocks.append(item)
+            elif not _gap_is_ours(known, received, item.ssrc, now):
+                blocks.append(item)
                 if isinstance(received, Track):
                     self._reports.estimate(peer, received, item)
         known.budget.on_receiver_report(blocks, now)
@@ -270,16 +274,20 @@ class Forwarding(Generic[P]):
         self, known: Peer[P], received: Track[P] | Subscription[P], now: float
     ) -> list[Effect[P]]:
         track = received if isinstance(received, Track) else received.track or received.pending_track
-        return (
-            []
-            if track is None or not self.subscriptions.may_request_key_frame(known, track, now)
-            else self.subscriptions.request_key_frame(track, now)
-        )
+        if track is None or track.shed:
+            return []
+        # A receiver that has to ask because of a gap that the server made is not charged for it.
+        free = _gap_is_ours(known, received, track.ssrc, now)
+        if not free and not self.subscriptions.may_request_key_frame(known, track, now):
+            return []
+        return self.subscriptions.request_key_frame(track, now)
 
     def _resend(
         self, peer: P, known: Peer[P], received: Track[P] | Subscription[P], request: rtcp.Nack, now: float
     ) -> list[Effect[P]]:
         self.counts["nacks"] += 1
+        if isinstance(received, Track) and received.shed:
+            return []
         effects: list[Effect[P]] = []
         track = received if isinstance(received, Track) else received.source.tracks[0]
         rtx = known.rtx_of(track) if known.rtx else None
@@ -338,3 +346,8 @@ class Forwarding(Generic[P]):
             self._nack(track, sorted(due_numbers)[start : start + rtcp.NACK_MAX])
             for start in range(0, len(due_numbers), rtcp.NACK_MAX)
         ]
+
+
+def _gap_is_ours(known: Peer[P], received: Track[P] | Subscription[P], ssrc: int, now: float) -> bool:
+    """Whether the server did not send a part of this stream on purpose, now or a moment ago."""
+    return now < known.resumed.get(ssrc, now) or (isinstance(received, Track) and received.shed)

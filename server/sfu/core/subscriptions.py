@@ -22,7 +22,7 @@ _FORBIDDEN_MAX: Final = 65_536
 _COUNTED: Final = (
     "stale", "over_rate", "lost", "asked", "nacks", "resent", "key_frame_requests", "refused_nacks",
     "switches", "layers_refused", "stopped", "padding", "dropped_late",
-    "refused_key_frames", "over_member_rate", "over_room_rate", "over_total_rate",
+    "refused_key_frames", "over_member_rate", "over_room_rate", "over_total_rate", "shed_video", "shed_audio",
 )  # fmt: skip
 
 
@@ -31,6 +31,8 @@ class Subscriptions(Generic[P]):
 
     def __init__(self, limits: MediaLimits = MediaLimits()) -> None:  # noqa: B008 - frozen
         self._limits = limits
+        #: Seconds for which packets are kept.
+        self.cache_time = limits.cache_time
         self.rooms: dict[bytes, Room[P]] = {}
         self.peers: dict[P, Peer[P]] = {}
         #: Tracks with packets to ask for again, or with a delayed key frame request.
@@ -328,8 +330,13 @@ class Subscriptions(Generic[P]):
         source.subscriptions[peer] = known.receives[source.ssrc] = subscription
         return self.request_layer(subscription, now)
 
-    def request_layer(self, subscription: Subscription[P], now: float) -> list[Effect[P]]:
-        """Make the receiver wait for the layer that `Subscription.select_layer` selects."""
+    def request_layer(
+        self, subscription: Subscription[P], now: float, *, charged: bool = True
+    ) -> list[Effect[P]]:
+        """Make the receiver wait for the layer that `Subscription.select_layer` selects.
+
+        `charged`: the key frame counts against the receiver's limit.
+        """
         selected = subscription.select_layer(now)
         if selected is None and subscription.track is not None:
             self.stop_layer(subscription)
@@ -342,9 +349,8 @@ class Subscriptions(Generic[P]):
             return []
         subscription.pending_track = selected
         selected.pending_subscriptions[subscription] = None
-        if selected.high is None or not self.may_request_key_frame(
-            self.peers[subscription.peer], selected, now
-        ):
+        known = self.peers[subscription.peer]
+        if selected.high is None or (charged and not self.may_request_key_frame(known, selected, now)):
             return []
         return self.request_key_frame(selected, now)
 
@@ -414,6 +420,7 @@ class Subscriptions(Generic[P]):
             del home.sources[source.ssrc]
         effects: list[Effect[P]] = []
         for each in tracks:
+            each.shed = False
             del known.tracks[each.ssrc]
             del home.tracks[each.ssrc]
             if each.rtx is not None:

@@ -10,6 +10,7 @@ key frame, which one bit of the sealed frame's clear header marks.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import Final, Generic
 
@@ -27,6 +28,8 @@ from snugroom.server.wire.rtp import CLOCK_RATES
 #: Packets a second that a stream may send, however small they are.
 _PACKETS_VIDEO: Final = 6000
 _PACKETS_AUDIO: Final = 500
+#: The latest packets, which are kept however old they are: probes resend them.
+PROBE_PACKETS: Final = 32
 #: Seconds without a packet after which a layer counts as not sent.
 ALIVE: Final = 1.0
 
@@ -67,6 +70,9 @@ class Track(Generic[P]):
     paused: dict[P, None] = field(default_factory=dict)
     cache: list[bytes | None] = field(init=False)
     mask: int = field(init=False)
+    #: No packet at or below this number is kept any more. `marks`: the highest number at moments since then.
+    expired: int = -1
+    marks: deque[tuple[float, int]] = field(default_factory=deque)
     #: No packet at or below this number is forwarded: it was forwarded under an earlier key of the sender.
     #: The receivers' SRTP sessions continue, and must not seal two packets with one index.
     floor: int | None = field(init=False)
@@ -99,6 +105,12 @@ class Track(Generic[P]):
     #: Bytes between the last two measurements, and the smoothed rate in bits a second.
     window: int = 0
     rate: float = 0.0
+    #: Packets between the last two measurements, and the highest number at the last one.
+    packets: int = 0
+    counted: int | None = None
+    #: The server is late, and does not forward the stream (`core.shedding`); when that began or ended last.
+    shed: bool = False
+    shed_at: float = float("-inf")
     #: The rate that each receiver's loss allows, in bits a second.
     estimates: dict[P, float] = field(default_factory=dict)
 
@@ -113,6 +125,20 @@ class Track(Generic[P]):
         self.packet_cost_min = self.bytes_rate / (_PACKETS_VIDEO if video else _PACKETS_AUDIO)
         self.allowance = self.bytes_rate
         self.allowed_at = now
+
+    def expire(self, now: float, seconds: float) -> None:
+        """Drop packets that have been kept for `seconds`, except for the latest. Call it now and then."""
+        if self.high is None:
+            return
+        self.marks.append((now, self.high))
+        end = self.expired
+        while self.marks and now - self.marks[0][0] >= seconds:
+            end = self.marks.popleft()[1]
+        end = min(end, self.high - PROBE_PACKETS)
+        # Slots of older numbers hold later packets.
+        for number in range(max(self.expired, self.high - self.mask - 1) + 1, end + 1):
+            self.cache[number & self.mask] = None
+        self.expired = max(self.expired, end)
 
     def last_packets(self, count: int) -> list[bytes]:
         """Return the packets that are cached of the last `count`, in order."""
@@ -147,6 +173,9 @@ class Track(Generic[P]):
     def measure_rate(self, now: float, passed: float) -> None:
         """Update the rate, `passed` seconds after the last call."""
         self.window, self.octets = self.octets, 0
+        if self.high is not None:
+            self.packets = 0 if self.counted is None else self.high - self.counted
+            self.counted = self.high
         fresh = 8 * self.window / passed
         # A new stream has no past to smooth with.
         self.rate = fresh if not self.rate else self.rate + (fresh - self.rate) * NEW
@@ -203,15 +232,19 @@ class Subscription(Generic[P]):
         self.sent: rewriter.StreamPosition | None = None
 
     def select_layer(self, now: float) -> Track[P] | None:
-        """Return the layer to send: the largest live one within the limits, else the smallest live one."""
+        """Return the layer to send: the largest live one within the limits, else the smallest live one.
+
+        None: nothing can be sent now.
+        """
         if self.allocated_layer is None:
             return None
         tracks = self.source.tracks
         most = min(self.max_layer, self.allocated_layer, len(tracks) - 1)
-        below = next((track for track in reversed(tracks[: most + 1]) if track.alive(now)), None)
+        below = next((t for t in reversed(tracks[: most + 1]) if t.alive(now) and not t.shed), None)
         if below is not None:
             return below
-        return next((track for track in tracks[most + 1 :] if track.alive(now)), tracks[most])
+        above = next((t for t in tracks[most + 1 :] if t.alive(now) and not t.shed), tracks[most])
+        return None if above.shed else above
 
     def stop(self) -> None:
         """Send nothing for now."""

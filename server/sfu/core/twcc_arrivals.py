@@ -10,6 +10,8 @@ from snugroom.server.wire import twcc
 #: Numbers by which a publisher's packet may be late and still be reported. A larger step forward is a new
 #: beginning.
 _WINDOW: Final = 1024
+#: Seconds for which reported packets are kept.
+_KEPT: Final = 1.0
 #: A report is sent when it has this many packets (or `_SLOW` has passed), and `_QUICK` has passed.
 _FULL: Final = 10
 _QUICK: Final = 0.05
@@ -19,12 +21,14 @@ _SLOW: Final = 0.1
 class Arrivals:
     """Arrival times of one publisher's packets, until they have been reported."""
 
-    __slots__ = ("_feedback", "_high", "_last", "_new", "_next", "_ticks")
+    __slots__ = ("_feedback", "_first", "_high", "_last", "_new", "_next", "_ticks")
 
     def __init__(self) -> None:
-        #: Extended number -> tick, the last `_WINDOW` of them. Reported packets are kept too: a report begins
-        #: with a late packet, and would otherwise report all packets after it as lost.
+        #: Extended number -> tick, at most the last `_WINDOW`. Reported packets are kept for `_KEPT`: a
+        #: report begins with a late packet, and would otherwise report all packets after it as lost.
         self._ticks: dict[int, int] = {}
+        #: Packets below this number have been reported and forgotten.
+        self._first = 0
         self._high = -1
         #: The base of the next report.
         self._next = 0
@@ -48,7 +52,7 @@ class Arrivals:
                 self._high = number
             else:
                 number -= 0x10000
-                if number <= high - _WINDOW:
+                if number <= high - _WINDOW or number < self._first:
                     return
                 if number in ticks:
                     return
@@ -63,6 +67,7 @@ class Arrivals:
 
     def _begin(self, number: int) -> None:
         self._ticks.clear()
+        self._first = 0
         self._high = self._next = number
         self._new = 0
 
@@ -94,4 +99,12 @@ class Arrivals:
             self._feedback = self._feedback + 1 & 0xFF
             reports.append(data)
             lead += covered
+        self._forget(int((now - _KEPT) * twcc.TICKS))
         return reports
+
+    def _forget(self, before: int) -> None:
+        """Forget packets that came before this tick, except for the last one: the next report may need it."""
+        old = [number for number, tick in self._ticks.items() if tick < before and number < self._high]
+        if old:
+            self._first = max(self._first, max(old) + 1)
+            self._ticks = {number: tick for number, tick in self._ticks.items() if number >= self._first}

@@ -88,20 +88,21 @@ class TwccSequence:
         wrap = self._unwrap(row, report.arrivals[0][1]) if report.arrivals else 0
         when = dict(report.arrivals)
         log = self._log[row]
+        places = np.arange(begin, end) & _MASK
+        entries: list[int] = log[places].tolist()
         results: list[tuple[float, int, float | None]] = []
-        for number in range(begin, end):
-            at = number & _MASK
-            entry = int(log[at])
+        for i, entry in enumerate(entries):
             if not entry:
                 continue
-            tick = when.get(number & 0xFFFF)
+            tick = when.get(begin + i & 0xFFFF)
             if tick is not None:
-                log[at] = 0
+                entries[i] = 0
                 entry = abs(entry)
                 results.append(((entry >> 16) / 1e6, entry & 0xFFFF, (tick + wrap) / TICKS))
             elif entry > 0:
-                log[at] = -entry
+                entries[i] = -entry
                 results.append(((entry >> 16) / 1e6, entry & 0xFFFF, None))
+        log[places] = entries
         return results
 
     def _unwrap(self, row: int, tick: int) -> int:

@@ -42,6 +42,12 @@ _CONTROL: Final = struct.Struct("@QiiH6x")
 _CONTROL_LENGTH: Final = 18
 _CONTROL_SIZE: Final = 24
 _IOV_SIZE: Final = 16
+#: Of asm-generic/socket.h: Python's module does not have it. The kernel gives each received datagram a
+#: control message: a header of 16 bytes, and a struct timespec.
+SO_TIMESTAMPNS: Final = 35
+STAMP: Final = struct.Struct("@qq")
+_STAMP_AT: Final = 16
+_STAMP_WORDS: Final = 4
 #: struct mmsghdr in words of 8 bytes: name, namelen, iov, iovlen, control, controllen, flags, msg_len.
 _WORDS: Final = 8
 #: Not an address family: the kernel refuses the message.
@@ -93,9 +99,12 @@ class Vector:
 
     Message i has buffer i and address i, until `gather` gives it several buffers. The caller writes to the
     views: `names` are the addresses side by side, `lengths` the lengths of the buffers, one number each.
+    `stamped`: `oldest` tells when the first message came, of a socket with the option `SO_TIMESTAMPNS`.
     """
 
-    def __init__(self, libc: Any, base: int, stride: int, count: int, family: int) -> None:
+    def __init__(
+        self, libc: Any, base: int, stride: int, count: int, family: int, *, stamped: bool = False
+    ) -> None:
         if not 0 < count <= MESSAGES_MAX:
             raise ValueError(f"at most {MESSAGES_MAX} messages")
         self._libc = libc
@@ -121,6 +130,11 @@ class Vector:
         self._iov_words, self._iovlen_words, self._control_words = (words[i::_WORDS] for i in (2, 3, 5))
         halves = memoryview(ffi.buffer(self._control)).cast("B").cast("H")
         self._segments = halves[_CONTROL_LENGTH // 2 - 1 :: _CONTROL_SIZE // 2]
+        self._stamp = ffi.new("uint64_t[]", _STAMP_WORDS)
+        self._stamp_view = memoryview(ffi.buffer(self._stamp))
+        self._stamped = stamped
+        if stamped:
+            self.messages[0].msg_hdr.msg_control = self._stamp
 
     def wipe_names(self) -> None:
         """Overwrite all addresses."""
@@ -140,12 +154,17 @@ class Vector:
         if parts > 1:
             self._segments[first:end] = sizes
 
-    def receive(self, descriptor: int) -> int:
+    def receive(self, descriptor: int, count: int) -> int:
         """Receive at most `count` messages; return how many came, 0 also if the kernel reports an error."""
-        received: int = self._libc.recvmmsg(
-            descriptor, self.messages, self.count, socket.MSG_DONTWAIT, ffi.NULL
-        )
+        if self._stamped:  # the kernel has overwritten it with what it used
+            self._control_words[0] = len(self._stamp_view)
+        received: int = self._libc.recvmmsg(descriptor, self.messages, count, socket.MSG_DONTWAIT, ffi.NULL)
         return max(0, received)
+
+    def oldest(self) -> float:
+        """Return when the first received message reached the socket, as Unix time in seconds."""
+        seconds, nanoseconds = STAMP.unpack_from(self._stamp_view, _STAMP_AT)
+        return float(seconds + nanoseconds / 1e9)
 
     def send(self, descriptor: int, count: int) -> list[tuple[int, int]]:
         """Send the first `count`; return the failed messages with errno. A full buffer ends the sending."""

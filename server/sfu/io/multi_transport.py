@@ -6,7 +6,6 @@ case, no address is examined.
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Container, Sequence
 from typing import Any, cast
@@ -70,9 +69,12 @@ class MultiTransport:
     def octets(self) -> int:
         return sum(packet_io.octets for packet_io in self._packet_ios.values())
 
-    def drain(self, limit: int, handle: DatagramHandler) -> None:
-        for packet_io in self._udp:
-            packet_io.drain(limit, handle)
+    def drain(self, limit: int, handle: DatagramHandler) -> int:
+        return sum(packet_io.drain(limit, handle) for packet_io in self._udp)
+
+    @property
+    def lag(self) -> float:
+        return max(packet_io.lag for packet_io in self._udp)
 
     @property
     def now(self) -> float:
@@ -131,12 +133,11 @@ class MultiTransport:
         if self._tcp is not None:
             self._tcp.sweep(now, known)
 
-    def close(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Close all sockets, and stop `loop` from reading them."""
+    def close(self) -> None:
+        """Close all sockets, which nobody may be reading."""
         if self._tcp is not None:
             self._tcp.close()
         for sock in self._sockets.values():
-            loop.remove_reader(sock.fileno())
             sock.close()
 
     @property

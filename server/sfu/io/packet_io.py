@@ -10,70 +10,69 @@ the same from packet to packet. It hands consecutive packets of one size to the 
 from __future__ import annotations
 
 import array
+import contextlib
 import errno
 import socket
+import time
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.io import mmsg, srtp
 from snugroom.server.sfu.io.ice import Address
+from snugroom.server.sfu.io.send_plan import (
+    SLOTS,
+    STRIDE,
+    VECTORIZE_MIN,
+    Columns,
+    GsoBatch,
+    SendPlan,
+)
 from snugroom.server.sfu.limits import DATAGRAM_MAX
 from snugroom.server.wire import rtp
-from snugroom.server.wire.limits import RTP_MAX
 from snugroom.server.wire.vp8 import read_descriptor
 
 #: The handler of a datagram: gets libsrtp's view of the buffer, ours, the size, and the source address.
 DatagramHandler = Callable[[Any, memoryview, int, Address], None]
 
-#: The largest packet that is sent: with a transport-wide number, and as RTX with its first number in front.
-SENT_MAX: Final = RTP_MAX + rtp.TWCC_GROWTH_MAX + 2
-#: A sealed packet, rounded up to cache lines.
-_STRIDE: Final = (SENT_MAX + 16 + 63) // 64 * 64
-_SLOTS: Final = 512
 #: Packets to one receiver in one message (generic segmentation offload, UDP_SEGMENT).
 _SEGMENTS_MAX: Final = 8
 #: The most cached source addresses, of any sender.
 _ADDRESSES_MAX: Final = 4096
 #: The kernel's reasons not to cut a message into datagrams.
 _UNSEGMENTED: Final = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.EOPNOTSUPP)
+#: No datagram waits longer than this (seconds): the buffer would be full.
+_LAG_MAX: Final = 5.0
 _NO_SIZES: Final = array.array("H")
-#: From this number of receivers on, arrays are cheaper than a loop.
-_VECTORIZE_MIN: Final = 7
 
 
-class Receiver(Protocol):
-    """The destination of packets and its session for sealing; both are set for receivers of a fan-out."""
-
-    @property
-    def outbound(self) -> srtp.SrtpSession | None: ...
-    @property
-    def address(self) -> Address | None: ...
-    @property
-    def twcc_row(self) -> int:
-        """Row of this receiver in `PacketIo.twcc_sequence`."""
+def _lag(came: float) -> float:
+    """Return the seconds since the Unix time `came`, 0 if the clock was set in between."""
+    lag = time.time() - came
+    return lag if 0.0 < lag < _LAG_MAX else 0.0
 
 
 class PacketIo(Protocol):
     """The interface of packet I/O.
 
     `sent` and `unsent` count packets of `fan_out`, `octets` the bytes of all of them in the clear. The caller
-    sets `now`, the time of sending.
+    sets `now`, the time of sending. `lag`: how long the oldest datagram of the last drain had waited in the
+    socket, in seconds; 0 if the drain has probably emptied the socket.
     """
 
     sent: int
     unsent: int
     octets: int
     now: float
+    lag: float
     twcc_sequence: TwccSequence
 
-    def drain(self, limit: int, handle: DatagramHandler) -> None:
-        """Pass at most about `limit` received datagrams to `handle`, which does not raise."""
+    def drain(self, limit: int, handle: DatagramHandler) -> int:
+        """Pass at most about `limit` received datagrams to `handle`, which does not raise; return a count."""
 
     def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
         """Seal and send `packet` (checked; at most `SENT_MAX` bytes) for each `Receiver` of `fanout`.
@@ -97,23 +96,38 @@ class PlainPacketIo:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._inbox = srtp.Buffer(DATAGRAM_MAX)
-        self._outbox = srtp.Buffer(_STRIDE)
+        self._outbox = srtp.Buffer(STRIDE)
         self._length = srtp.new_length()
         self.sent = self.unsent = self.octets = 0
-        self.now = 0.0
+        self.now = self.lag = 0.0
         self.twcc_sequence = TwccSequence()
+        with contextlib.suppress(OSError, AttributeError):  # it may stand for TCP connections
+            sock.setsockopt(socket.SOL_SOCKET, mmsg.SO_TIMESTAMPNS, 1)
 
-    def drain(self, limit: int, handle: DatagramHandler) -> None:
+    def drain(self, limit: int, handle: DatagramHandler) -> int:
         data, view = self._inbox.data, self._inbox.view
+        self.lag = 0.0
+        came = time.time()
+        try:
+            size, control, _, source = self._socket.recvmsg_into([view], socket.CMSG_SPACE(mmsg.STAMP.size))
+        except OSError:  # nothing has come, or an ICMP error for an earlier packet
+            return 0
+        for _, kind, stamp in control:
+            if kind == mmsg.SO_TIMESTAMPNS:
+                seconds, nanoseconds = mmsg.STAMP.unpack(stamp)
+                came = seconds + nanoseconds / 1e9
+        handle(data, view, size, source)
         receive = self._socket.recvfrom_into
-        for _ in range(limit):
+        for count in range(1, limit):
             try:
                 size, source = receive(view)
             except BlockingIOError:
-                return
-            except OSError:  # an ICMP error for an earlier packet
+                return count
+            except OSError:
                 continue
             handle(data, view, size, source)
+        self.lag = _lag(came)
+        return limit
 
     def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
         length, data, view = self._length, self._outbox.data, self._outbox.view
@@ -161,99 +175,6 @@ class PlainPacketIo:
         return 0
 
 
-class _Columns:
-    """Fields of the slots' packets, each a column over all slots, to write many packets at once."""
-
-    def __init__(self, outbox: memoryview) -> None:
-        self.bytes: NDArray[np.uint8] = np.frombuffer(outbox, np.uint8).reshape(_SLOTS, _STRIDE)
-        self._outbox = outbox
-        self.sequence = self._column(">u2", 2)
-        self.timestamp = self._column(">u4", 4)
-        self.ssrc = self._column(">u4", 8)
-        self.number = self._column(">u2", rtp.TWCC_AT)
-        self._others: dict[int, NDArray[Any]] = {}
-
-    def _column(self, kind: str, offset: int) -> NDArray[Any]:
-        return np.ndarray((_SLOTS,), kind, self._outbox, offset, (_STRIDE,))
-
-    def at(self, offset: int) -> NDArray[Any]:
-        """Return the column of the 16 bits at this offset of each packet."""
-        column = self._others.get(offset)
-        if column is None:
-            column = self._others[offset] = self._column(">u2", offset)
-        return column
-
-
-class _OffsetColumns(NamedTuple):
-    """Offsets of many receivers, as columns."""
-
-    sequence: NDArray[np.uint16]
-    timestamp: NDArray[np.uint32]
-    picture_id: NDArray[np.uint16]
-    tl0: NDArray[np.uint8]
-
-    @classmethod
-    def of(cls, offsets: tuple[rewriter.Offsets, ...]) -> _OffsetColumns:
-        return cls(
-            np.array([s.sequence & 0xFFFF for s in offsets], np.uint16),
-            np.array([s.timestamp for s in offsets], np.uint32),
-            np.array([s.picture_id for s in offsets], np.uint16),
-            np.array([s.tl0 for s in offsets], np.uint8),
-        )
-
-
-class _SendPlan:
-    """Prepared data for sending to some receivers, at most `_SLOTS`. Keeps their sessions alive."""
-
-    __slots__ = (
-        "batch", "count", "names", "offset_columns", "offsets", "pointers", "rows", "sessions", "ssrc",
-        "tags",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        receivers: tuple[Receiver, ...],
-        offsets: tuple[rewriter.Offsets, ...] | None,
-        ssrc: int,
-        twcc: bool,
-        family: int,
-    ) -> None:
-        self.count = len(receivers)
-        self.sessions = [receiver.outbound for receiver in receivers]
-        self.pointers = [session.pointer for session in self.sessions if session is not None]
-        self.tags = [session.profile.tag for session in self.sessions if session is not None]
-        addresses = [receiver.address for receiver in receivers if receiver.address is not None]
-        self.names = b"".join(mmsg.pack_address(address, family) for address in addresses)
-        self.batch: _GsoBatch | None = None
-        #: Rows of the receivers' transport-wide numbers; None if the packets carry none.
-        self.rows = np.array([receiver.twcc_row for receiver in receivers], np.intp) if twcc else None
-        self.offsets = offsets
-        self.ssrc = ssrc
-        #: The offsets as columns: of sequence number, timestamp, PictureID and TL0PICIDX.
-        self.offset_columns = (
-            None if offsets is None or self.count < _VECTORIZE_MIN else _OffsetColumns.of(offsets)
-        )
-        assert len(self.pointers) == len(addresses) == self.count
-
-
-class _GsoBatch:
-    """Consecutive packets of one size to the same receivers: `used` of at most `capacity`.
-
-    Receiver i of the plan has message `message` + i, and the slots from `slot` + i * `capacity` on.
-    """
-
-    __slots__ = ("capacity", "lengths", "message", "plan", "size", "slot", "used")
-
-    def __init__(self, plan: _SendPlan, size: int, message: int, slot: int, capacity: int) -> None:
-        self.plan = plan
-        self.size = size
-        self.message = message
-        self.slot = slot
-        self.capacity = capacity
-        self.used = 0
-        self.lengths = array.array("Q", [size + tag for tag in plan.tags])
-
-
 class BatchPacketIo:
     """Packet I/O with recvmmsg and sendmmsg, and UDP_SEGMENT where the kernel has it."""
 
@@ -266,9 +187,9 @@ class BatchPacketIo:
         batch = max(1, min(batch, mmsg.MESSAGES_MAX))
         # The kernel gets addresses inside these buffers, so they live as long as this object.
         inbox = self._inbox = srtp.Buffer(batch * DATAGRAM_MAX)
-        outbox = self._outbox = srtp.Buffer(_SLOTS * _STRIDE)
-        self._incoming = mmsg.Vector(libc, inbox.address, DATAGRAM_MAX, batch, self._family)
-        self._outgoing = mmsg.Vector(libc, outbox.address, _STRIDE, _SLOTS, self._family)
+        outbox = self._outbox = srtp.Buffer(SLOTS * STRIDE)
+        self._incoming = mmsg.Vector(libc, inbox.address, DATAGRAM_MAX, batch, self._family, stamped=True)
+        self._outgoing = mmsg.Vector(libc, outbox.address, STRIDE, SLOTS, self._family)
         size = self._name_size = self._incoming.name_size
         self._inboxes = [
             (
@@ -280,25 +201,28 @@ class BatchPacketIo:
             for i in range(batch)
         ]
         self._slots = [
-            (outbox.at(i * _STRIDE), outbox.view[i * _STRIDE : (i + 1) * _STRIDE]) for i in range(_SLOTS)
+            (outbox.at(i * STRIDE), outbox.view[i * STRIDE : (i + 1) * STRIDE]) for i in range(SLOTS)
         ]
         self._data = [data for data, _ in self._slots]
-        self._columns = _Columns(outbox.view)
-        lengths = self._lengths = srtp.Lengths(_SLOTS)
-        self._length_at = [lengths.at(i) for i in range(_SLOTS)]
+        self._columns = Columns(outbox.view)
+        lengths = self._lengths = srtp.Lengths(SLOTS)
+        self._length_at = [lengths.at(i) for i in range(SLOTS)]
         self._sizes = np.frombuffer(lengths.view, np.intc)
         self._slots_used = self._messages_used = 0
-        self._batches: list[_GsoBatch] = []
+        self._batches: list[GsoBatch] = []
         self._length = srtp.new_length()
         self._addresses: dict[bytes, Address] = {}
         #: Fan-outs that hold a plan; a plan is void after the next change.
         self._plans: list[Fanout[Any]] = []
         self.sent = self.unsent = self.octets = 0
-        self.now = 0.0
+        self.now = self.lag = 0.0
         self.twcc_sequence = TwccSequence()
+        sock.setsockopt(socket.SOL_SOCKET, mmsg.SO_TIMESTAMPNS, 1)
 
-    def drain(self, limit: int, handle: DatagramHandler) -> None:
-        count = self._incoming.receive(self._descriptor)
+    def drain(self, limit: int, handle: DatagramHandler) -> int:
+        limit = min(limit, self._incoming.count)
+        count = self._incoming.receive(self._descriptor, limit)
+        self.lag = _lag(self._incoming.oldest()) if count == limit else 0.0
         addresses = self._addresses
         for message, data, view, raw in self._inboxes[:count]:
             name = raw.tobytes()
@@ -308,16 +232,17 @@ class BatchPacketIo:
                     addresses.clear()
                 source = addresses[name] = mmsg.unpack_address(name, self._family)
             handle(data, view, message.msg_len, source)
+        return count
 
     def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
-        plans: list[_SendPlan] | None = fanout.plan
+        plans: list[SendPlan] | None = fanout.plan
         if plans is None:
             plans = []
-            for at in range(0, len(fanout.receivers), _SLOTS):
-                part = slice(at, at + _SLOTS)
+            for at in range(0, len(fanout.receivers), SLOTS):
+                part = slice(at, at + SLOTS)
                 offsets = None if fanout.offsets is None else fanout.offsets[part]
                 plans.append(
-                    _SendPlan(fanout.receivers[part], offsets, fanout.ssrc, fanout.twcc, self._family)
+                    SendPlan(fanout.receivers[part], offsets, fanout.ssrc, fanout.twcc, self._family)
                 )
             if not fanout.once:
                 fanout.plan = plans
@@ -325,7 +250,7 @@ class BatchPacketIo:
         for plan in plans:
             self._seal(packet, plan, burst and not fanout.once)
 
-    def _seal(self, packet: bytes, plan: _SendPlan, burst: bool) -> None:
+    def _seal(self, packet: bytes, plan: SendPlan, burst: bool) -> None:
         size = len(packet)
         batch = plan.batch
         if batch is None or size > batch.size:
@@ -340,12 +265,12 @@ class BatchPacketIo:
         chosen = slice(batch.slot + part, batch.slot + plan.count * batch.capacity, batch.capacity)
         self._outgoing.lengths[chosen] = lengths
         self.octets += size * plan.count
-        if plan.count < _VECTORIZE_MIN:
+        if plan.count < VECTORIZE_MIN:
             self._seal_few(packet, size, plan, batch, chosen)
         else:
             self._seal_many(packet, size, plan, batch, chosen)
 
-    def _seal_few(self, packet: bytes, size: int, plan: _SendPlan, batch: _GsoBatch, chosen: slice) -> None:
+    def _seal_few(self, packet: bytes, size: int, plan: SendPlan, batch: GsoBatch, chosen: slice) -> None:
         length, protect, offsets, rows = self._length, srtp.protect, plan.offsets, plan.rows
         found = None if offsets is None else read_descriptor(packet, rtp.payload_start(packet))
         for i, (data, view) in enumerate(self._slots[chosen]):
@@ -360,7 +285,7 @@ class BatchPacketIo:
             if protect(pointer, data, length):
                 self._block_message(batch, pointer)
 
-    def _seal_many(self, packet: bytes, size: int, plan: _SendPlan, batch: _GsoBatch, chosen: slice) -> None:
+    def _seal_many(self, packet: bytes, size: int, plan: SendPlan, batch: GsoBatch, chosen: slice) -> None:
         columns = self._columns
         columns.bytes[chosen, :size] = np.frombuffer(packet, np.uint8)
         if (offset_columns := plan.offset_columns) is not None:
@@ -384,13 +309,13 @@ class BatchPacketIo:
                 if why:
                     self._block_message(batch, pointer)
 
-    def _begin(self, plan: _SendPlan, size: int, burst: bool) -> _GsoBatch:
+    def _begin(self, plan: SendPlan, size: int, burst: bool) -> GsoBatch:
         count = plan.count
-        capacity = min(self.segments_max, _SLOTS // count) if burst else 1
-        if self._slots_used + count * capacity > _SLOTS:
+        capacity = min(self.segments_max, SLOTS // count) if burst else 1
+        if self._slots_used + count * capacity > SLOTS:
             self.flush()
         first, slot = self._messages_used, self._slots_used
-        batch = _GsoBatch(plan, size, first, slot, capacity)
+        batch = GsoBatch(plan, size, first, slot, capacity)
         self._messages_used += count
         self._slots_used += count * capacity
         self._batches.append(batch)
@@ -400,7 +325,7 @@ class BatchPacketIo:
         outgoing.gather(first, count, slot, capacity)
         return batch
 
-    def _block_message(self, batch: _GsoBatch, pointer: Any) -> None:
+    def _block_message(self, batch: GsoBatch, pointer: Any) -> None:
         """Block the message of a packet that could not be sealed: it holds clear text and must not leave."""
         at = (batch.message + batch.plan.pointers.index(pointer)) * self._name_size
         self._outgoing.names[at : at + 2] = mmsg.NOWHERE
