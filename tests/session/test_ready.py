@@ -60,7 +60,7 @@ def test_a_server_that_says_so_too_early_costs_a_moment_of_sound_and_accuses_nob
     """Cem gets the commit 0.6 s late, and those who are told so send in the new epoch meanwhile."""
 
     def lies(w: World, people: list[Participant]) -> None:
-        def held(who: Participant, message: wire.ServerMessage) -> bool:
+        def held(who: Participant, message: object) -> bool:
             if not isinstance(message, wire.Committed):
                 return not isinstance(message, wire.Ready)
             link = who.links[ev.ROOM]
