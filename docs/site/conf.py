@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sphinx.application import Sphinx
-from sphinx.config import Config
+if TYPE_CHECKING:  # `make test` reads the menu without Sphinx
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
 
 project = "Snug"
 copyright = "the authors of Snug; MIT"
@@ -35,7 +37,7 @@ templates_path = ["."]
 html_additional_pages = {"index": "index.html"}
 
 #: The pages beside `docs`, which no section of its page lists.
-_PROJECT = ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")
+PROJECT = ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")
 
 
 def _menu(text: str) -> Iterator[str]:
@@ -51,16 +53,22 @@ def _part(pages: list[str], title: str = "") -> Iterator[str]:
         yield from ("", "```{toctree}", ":hidden:", *caption, "", *dict.fromkeys(pages), "```")
 
 
-def _add_menu(app: Sphinx, name: str, source: list[str]) -> None:
+def menu(name: str, text: str) -> list[str]:
+    """Return the lines that the menu needs in a page of `docs`: none in most."""
     if name == root_doc:
-        there = [f"/{page}" for page in _PROJECT if page in app.env.found_docs]
-        lines = [*_menu(source[0]), *_part(there, "Project")]
-    elif name.startswith("docs/") and name.endswith("/README"):
+        return list(_menu(text))
+    if name.endswith("/README"):
         # the pages of its own folder
-        lines = list(_part(re.findall(r"\]\(([^)/#]+)\.md\)", source[0])))
-    else:
-        return
-    source[0] = "\n".join((source[0], *lines, ""))
+        return list(_part(re.findall(r"\]\(([^)/#]+)\.md\)", text)))
+    return []
+
+
+def _add_menu(app: Sphinx, name: str, source: list[str]) -> None:
+    lines = menu(name, source[0]) if name.startswith("docs/") else []
+    if name == root_doc:
+        lines += _part([f"/{page}" for page in PROJECT if page in app.env.found_docs], "Project")
+    if lines:
+        source[0] = "\n".join((source[0], *lines, ""))
 
 
 def _leave_out(app: Sphinx, config: Config) -> None:

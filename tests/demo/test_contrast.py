@@ -280,7 +280,7 @@ async def test_the_search_for_snugs_meeting_finds_it_where_members_decode(
     found = await asyncio.to_thread(meeting.traces)
     assert found is not None
     assert found.names == found.chat == found.frames == set(NAMES)
-    assert found.sought == FRAMES_MAX
+    assert 10 < found.sought <= FRAMES_MAX  # a busy machine makes fewer in four seconds
 
 
 async def test_the_demo_makes_the_same_search_in_both() -> None:

@@ -230,7 +230,7 @@ def lab() -> str:
     themes: dict[str, list[str]] = {theme: [] for theme in _THEMES}
     for scene in SCENES:
         themes[scene.theme].append(
-            f"| `{scene.id}` | {scene.mirrors} | {scene.documented} | {scene.documented.severity or '-'} "
+            f"| `{scene.id}` | {scene.mirrors} | {scene.documented} | {scene.documented.severity} "
             f"| {scene.prediction} |"
         )
     head = "| Scene | Mirrors | Documented | Severity | What is predicted |\n|---|---|---|---|---|"

@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import json
 import re
+import runpy
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -93,6 +94,17 @@ def test_every_page_is_reached_from_the_readme() -> None:
             if name and "://" not in name:
                 todo.append((path.parent / name).resolve())
     assert [str(path.relative_to(ROOT)) for path in PAGES if path not in seen] == []
+
+
+def test_every_page_is_in_the_menu_of_the_site() -> None:
+    """`make docs` says the same, with packages that `make test` does not install."""
+    settings = runpy.run_path(str(ROOT / "docs/site/conf.py"))
+    listed = {f"{each}.md" for each in settings["PROJECT"]}
+    for index in (ROOT / "docs").rglob("README.md"):
+        lines = settings["menu"](str(index.relative_to(ROOT).with_suffix("")), index.read_text("utf-8"))
+        folder = index.parent.relative_to(ROOT)
+        listed |= {str(folder / f"{line}.md") for line in lines if re.match(r"[\w./-]+$", line)}
+    assert {str(path.relative_to(ROOT)) for path in PAGES} - {"docs/README.md"} - listed == set()
 
 
 def test_paths_in_the_pages_exist() -> None:

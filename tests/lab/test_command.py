@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.catalogue.sentence import templates
+from snugroom.client.session.incidents import Incidents, rules
 from snugroom.client.tools.lab import command, runner
 from snugroom.client.tools.lab.operator import OperatorError
 from snugroom.client.tools.lab.runner import run_one
@@ -19,7 +21,7 @@ from snugroom.client.tools.lab.scene import Scene
 from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.client.tools.lab.show import HumanShow, JsonShow
 from snugroom.client.tools.lab.stage import Stage
-from snugroom.client.tools.lab.verdict import Facts, Outcome, Seen, impossible
+from snugroom.client.tools.lab.verdict import TRACES, Facts, Outcome, Seen, Trace, impossible
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,9 +30,15 @@ async def _never(stage: Stage) -> Outcome:
     raise AssertionError("perform is replaced")
 
 
-SCENE = Scene("a_scene", "theme", "case 2", "It fails.", impossible("void_commit", within=3.0), _never)
+DOCUMENTED = impossible("void_commit", within=3.0, severity="attack")
+SCENE = Scene("a_scene", "theme", "case 2", "It fails.", DOCUMENTED, _never)
+SCREEN = Incidents()
+SCREEN.told(sentences.alarm("void_commit", why="SNUG-7", who="Cem", slot=3), 0.5)
 GOOD = Facts(
-    Outcome(False, "It failed."), {"inject": 1}, {"Ada": [Seen(0.5, "alarm", "void_commit", "It is void.")]}
+    Outcome(False, "It failed."),
+    {"inject": 1},
+    {"Ada": [Seen(0.5, "alarm", "void_commit", "It is void.")]},
+    lines={"Ada": SCREEN.open},
 )
 
 
@@ -74,10 +82,12 @@ def test_as_documented(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         "a_scene", "impossible", False, 0.5,
     )  # fmt: skip
     assert line["seen"]["Ada"][0]["text"] == "It is void."
+    (shown,) = line["lines"]["Ada"]
+    assert (shown["cause"], shown["severity"], line["severity"]) == ("void_commit", "attack", "attack")
 
 
 def test_worse_than_documented(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    plays(monkeypatch, Facts(GOOD.outcome, GOOD.deeds, GOOD.seen, frames_opened=3))
+    plays(monkeypatch, replace(GOOD, frames_opened=3))
     assert command.run([], as_json=False, only_list=False) == 7
     told = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert "Worse than documented: a_scene" in told
@@ -129,6 +139,22 @@ def test_scenes_are_what_they_say() -> None:
         assert scene.mirrors == "field" or re.fullmatch(r"case [1-7]", scene.mirrors), scene.id
         assert scene.prediction.endswith("."), scene.id
         assert (scene.documented.within is None) == (not scene.documented.by), scene.id
+
+
+def test_scenes_state_a_severity_that_their_alarms_can_have() -> None:
+    for scene in SCENES:
+        documented = scene.documented
+        assert documented.severity in TRACES, scene.id
+        can = [TRACES.index(each) for kind in documented.by for each in severities(kind)]
+        if documented.severity == "attack":
+            assert can, f"{scene.id} names no alarm"
+        assert not can or min(can) <= TRACES.index(documented.severity) <= max(can), scene.id
+
+
+def severities(kind: str) -> set[Trace]:
+    """The severities that lines of a kind can have; "none" where it leaves no line."""
+    found = {rule.severity for key, rule in rules().items() if key.split(".")[1] == kind}
+    return {each or "none" for each in found} or {"none"}
 
 
 def test_scenes_wait_for_events_that_members_hear() -> None:

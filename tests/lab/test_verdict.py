@@ -8,11 +8,14 @@ import pytest
 
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.incidents import Incident, Incidents
 from snugroom.client.tools.lab.verdict import (
+    TRACES,
     Documented,
     Facts,
     Outcome,
     Seen,
+    Trace,
     detected,
     impossible,
     judge,
@@ -20,9 +23,11 @@ from snugroom.client.tools.lab.verdict import (
 )
 
 NAMES = ("Ada", "Bo", "Cem")
-IMPOSSIBLE = impossible()
-TOLD = impossible("void_commit", within=3.0)
-DETECTED = detected("stale", within=20.0, severity="attention")
+IMPOSSIBLE = impossible(severity="none")
+TOLD = impossible("void_commit", within=3.0, severity="none")
+DETECTED = detected("stale", within=20.0, severity="none")
+ATTACK = detected("stale", "forged_media", within=20.0, severity="attack")
+SUCCEEDS = succeeds(severity="none")
 
 
 def facts(worked: bool = False, kind: str | None = None, after: float = 1.0, **changes: object) -> Facts:
@@ -45,8 +50,8 @@ def facts(worked: bool = False, kind: str | None = None, after: float = 1.0, **c
         (DETECTED, facts(worked=True, kind="stale", after=14.0), "detected", False),
         (DETECTED, facts(worked=True, kind="stale", after=21.0), "detected", True),
         (DETECTED, facts(worked=True), "succeeds", True),
-        (succeeds(), facts(worked=True), "succeeds", False),
-        (succeeds(), facts(), "impossible", False),
+        (SUCCEEDS, facts(worked=True), "succeeds", False),
+        (SUCCEEDS, facts(), "impossible", False),
     ],
 )
 def test_verdicts(documented: Documented, found: Facts, verdict: str, worse: bool) -> None:
@@ -64,7 +69,7 @@ def test_verdicts(documented: Documented, found: Facts, verdict: str, worse: boo
         {"outcome": Outcome(True, "It did.", harms=("something else",))},
     ],
 )
-@pytest.mark.parametrize("documented", [IMPOSSIBLE, DETECTED, succeeds()])
+@pytest.mark.parametrize("documented", [IMPOSSIBLE, DETECTED, SUCCEEDS])
 def test_harm_is_worse_than_anything_documented(documented: Documented, harm: dict[str, object]) -> None:
     good = facts(worked=True, kind="stale")
     assert judge(documented, replace(good, **harm)).verdict == "harmed"  # type: ignore[arg-type] # by name
@@ -73,7 +78,7 @@ def test_harm_is_worse_than_anything_documented(documented: Documented, harm: di
 
 def test_the_purpose_of_an_act_does_not_count_as_harm() -> None:
     out = Outcome(True, "It did.", loses=True, reads=True)
-    assert not judge(succeeds(), facts(outcome=out, lost=["Bo"], frames_opened=9)).worse
+    assert not judge(SUCCEEDS, facts(outcome=out, lost=["Bo"], frames_opened=9)).worse
 
 
 def test_an_act_that_was_never_done_proves_nothing() -> None:
@@ -84,22 +89,56 @@ def test_an_act_that_was_never_done_proves_nothing() -> None:
     assert not judge(IMPOSSIBLE, tried).worse
 
 
-def told(*alarms: ev.Alarm) -> Facts:
-    """The facts, with alarms that a member saw beside the documented one."""
-    found = facts(worked=True, kind="stale")
-    found.seen["Bo"] += [Seen(2.0, "alarm", each.kind, each.text) for each in alarms]
-    return found
+def lines(*alarms: ev.Alarm) -> list[Incident]:
+    """The lines of these alarms on a screen."""
+    incidents = Incidents()
+    for alarm in alarms:
+        incidents.told(alarm, 1.0)
+    return incidents.open
 
 
-def test_a_red_line_that_is_not_documented_is_worse_and_a_missing_one_as_well() -> None:
-    red, amber = sentences.alarm("forged_media", name="Ada"), sentences.alarm("unheard", who=["Ada"])
-    assert [told().severity, told(amber).severity, told(amber, red).severity] == [None, "attention", "attack"]
-    assert not judge(DETECTED, told(amber)).worse
-    assert judge(DETECTED, told(red)).worse
-    attack = replace(DETECTED, severity="attack")
-    assert not judge(attack, told(red)).worse
-    assert "was of severity attention" in judge(attack, told(amber)).why
-    assert judge(attack, told(amber)).worse
+def shows(*alarms: ev.Alarm) -> Facts:
+    """The facts of an act with an effect, and the lines that Bo saw."""
+    return facts(worked=True, kind="stale", lines={"Ada": [], "Bo": lines(*alarms)})
+
+
+CALM = sentences.alarm("not_admitted", name="Eve", why="...")
+AMBER = sentences.alarm("unheard", who=["Ada"])
+RED = sentences.alarm("forged_media", name="Ada")
+
+
+@pytest.mark.parametrize(
+    ("alarms", "severity"),
+    [((), "none"), ((CALM,), "calm"), ((CALM, AMBER), "attention"), ((AMBER, RED, CALM), "attack")],
+)
+def test_the_worst_line_has_the_documented_severity(alarms: tuple[ev.Alarm, ...], severity: Trace) -> None:
+    for stated in TRACES:
+        judged = judge(replace(ATTACK, severity=stated), shows(*alarms))
+        assert judged.worse == (stated != severity), stated
+        if judged.worse:
+            assert f"was of severity {severity}, not {stated}." in judged.why
+
+
+def test_a_line_that_a_busy_machine_leaves_counts_only_if_it_is_documented() -> None:
+    stale = sentences.alarm("stale", who=["Ada"])
+    for by, worst in ((frozenset({"unheard"}), "none"), (frozenset({"stale"}), "attention")):
+        assert shows(stale).severity(by) == worst
+    assert shows(RED, stale).severity() == "attack"
+
+
+def test_a_red_line_about_another_act_is_false() -> None:
+    judged = judge(replace(ATTACK, by=frozenset({"stale"})), shows(RED))
+    assert judged.worse
+    assert "Bo saw a red line about another act: forged_media." in judged.why
+
+
+def test_an_act_is_red_once_on_a_screen() -> None:
+    judged = judge(ATTACK, shows(RED, sentences.alarm("forged_media", name="Cem")))
+    assert judged.worse
+    assert "Bo saw 2 red lines." in judged.why
+    again = shows(RED, RED)
+    again.lines["Ada"] = lines(RED)
+    assert not judge(ATTACK, again).worse
 
 
 def test_everybody_concerned_has_to_be_told() -> None:
@@ -116,7 +155,7 @@ def test_everybody_concerned_has_to_be_told() -> None:
 
 def test_better_than_documented_is_said() -> None:
     assert judge(DETECTED, facts(kind="stale")).better
-    assert judge(succeeds(), facts()).better
+    assert judge(SUCCEEDS, facts()).better
     assert not judge(IMPOSSIBLE, facts()).better
 
 

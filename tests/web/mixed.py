@@ -39,6 +39,7 @@ EXACT = {
     "a_rejoin_of_the_victim_gives_no_new_credit",
     "a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others",
     "a_server_that_changes_layers_does_not_show_the_past_again",
+    "a_starved_computer",
     "a_warm_move_takes_two_seconds_at_most",
     "around_a_reconnect_the_past_waits_for_a_list_that_does_not_come",
     "joins_leaves_heals_and_removals_raise_no_alarm",

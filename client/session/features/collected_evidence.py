@@ -76,7 +76,7 @@ class CollectedEvidence(Feature):
     def relayed(self, number: int, digest: bytes, now: float) -> None:
         self._arrived = self._arrived or digest == self._digest
 
-    def lost(self, why: str, now: float) -> None:
+    def lost(self, why: str, now: float, *, answered: bool) -> None:
         if not self._arrived:
             self._digest = b""  # it is sent again
 

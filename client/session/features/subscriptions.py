@@ -70,7 +70,7 @@ class Subscriptions(Feature):
         self._layered = {stream.ssrc: stream.layers > 0 for stream in streams}
         self._changed(now)
 
-    def lost(self, why: str, now: float) -> None:
+    def lost(self, why: str, now: float, *, answered: bool) -> None:
         self._sent = None
         self._layered = {}
 

@@ -37,8 +37,8 @@ class Feature:
     def streams(self, streams: Sequence[wire.HandleStream], now: float) -> None:
         """The streams that others send now, as the server lists them."""
 
-    def lost(self, why: str, now: float) -> None:
-        """The room's connection was lost, or could not be made."""
+    def lost(self, why: str, now: float, *, answered: bool) -> None:
+        """The room's connection was lost, or could not be made; `answered` as in `events.Lost`."""
 
     def tick(self, now: float) -> None:
         """Time has passed, connected or not."""
@@ -58,6 +58,9 @@ class Feature:
 
     def receipt(self, number: bytes, slot: int, chain: bytes, signature: bytes, now: float) -> None:
         """A receipt of the server with a valid signature, for that number of the room (16 bytes)."""
+
+    def server_heard(self, now: float) -> None:
+        """The server has sent a message, of any kind, on the room's connection."""
 
     def server_notice(self, code: str, text: str, now: float) -> None:
         """A `refused` or `closing` message of the server."""

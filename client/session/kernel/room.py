@@ -322,7 +322,7 @@ class RoomSession:
 
     # -- the connection ----------------------------------------------------------------------------
 
-    def lost(self, why: str, now: float) -> None:
+    def lost(self, why: str, now: float, *, answered: bool = False) -> None:
         """Handle a lost or failed connection."""
         if self.sync.is_entered:
             self.messages.lost(now, together=self._goes_with_all)
@@ -330,7 +330,7 @@ class RoomSession:
                 self._moving.unanswered(now)
         self.sync.lost()
         for feature in self._features_with("lost"):
-            feature.lost(why, now)
+            feature.lost(why, now, answered=answered)
         if self.ended is None:
             self.sync.reconnect(why, now)
 

@@ -91,7 +91,7 @@ class ServerLink:
             names = {"theirs": message.origin[:_SHOWN], "ours": origin}
             if not self.contacted:
                 return Outcome(ended=ev.Ended("unserved", sentence("contact.misnamed", **names)))
-            return _given_up([endpoint], sentence("away.misnamed", **names))
+            return _given_up([endpoint], sentence("away.misnamed", **names), answered=True)
         if isinstance(message, wire.Refused) and message.fatal and not self.contacted:
             self._contact.refused(message)
             if message.code in _TOLD:
@@ -118,9 +118,9 @@ def _outcome(what: ev.Input, silent: Silent, why: str) -> Outcome:
     return Outcome([*gone.inputs, what], [*gone.effects, *pings])
 
 
-def _given_up(endpoints: Sequence[ev.Endpoint], why: Sentence) -> Outcome:
+def _given_up(endpoints: Sequence[ev.Endpoint], why: Sentence, *, answered: bool = False) -> Outcome:
     """Give connections up, as if they were lost."""
     return Outcome(
-        [ev.Lost(endpoint, why, answered=True) for endpoint in endpoints],
+        [ev.Lost(endpoint, why, answered) for endpoint in endpoints],
         [ev.Disconnect(endpoint) for endpoint in endpoints],
     )

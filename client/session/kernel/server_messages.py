@@ -46,6 +46,8 @@ class ServerMessages:
         room, sync = self._room, self._sync
         if self._answers.is_unasked(message, sync.connection):
             return False
+        for feature in self._hooks.features_with("server_heard"):
+            feature.server_heard(now)
         match message:
             case wire.Challenge() if sync.connection is None:  # once a connection: a new one excuses gaps
                 sync.challenged(message, now)

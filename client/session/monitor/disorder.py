@@ -12,7 +12,8 @@ from snugroom.crypto.agreed.heartbeat import Heartbeat
 
 #: Seconds for which messages that others have may be on their way to us.
 BEHIND: Final = 10.0
-#: The same in a mirrored meeting: the server that withholds a message does not delay the heartbeats.
+#: The same in a mirrored meeting: the server that withholds a message does not delay the heartbeats. Only
+#: time in which that server was heard counts: its network may have stalled, and the mirror's did not.
 BEHIND_MIRRORED: Final = 4.0
 #: Seconds, or beat intervals if they are longer, after which more members with messages that we lack are
 #: news: the first to claim them may have lied.
@@ -67,10 +68,11 @@ class Disorder:
         mirrored = self._room.membership.policy.mirrored
         most = BEHIND_MIRRORED if mirrored else BEHIND
         connected = self._room.is_synced(now) and self._members.connected_for(now) > BEHIND
-        behind = set(self.ordering.ahead_since(now - most)) if connected else set()
+        heard = self._members.server_time(now, waits=mirrored and self.ordering.waits)
+        behind = set(self.ordering.ahead_since(heard - most)) if connected else set()
         if mirrored and len(behind) == 1 and not self._behind and len(self._members.others) > 1:
             # The others' next heartbeats show whether it is one member's word alone.
-            behind = set(self.ordering.ahead_since(now - most - self._members.span((0.0, 1))))
+            behind = set(self.ordering.ahead_since(heard - most - self._members.span((0.0, 1))))
         # The others claim the same with their next beats; much later it is news: the first may have lied.
         late = not self._behind or now - self._behind_at > self._members.span(NEWS)
         if behind - self._behind and late:

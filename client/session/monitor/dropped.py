@@ -49,6 +49,9 @@ SETTLE: Final = 2.0
 OFTEN: Final = 10
 OFTEN_WITHIN: Final = 60.0
 OFTEN_AGAIN: Final = 300.0
+#: Refusals of new connections that show that a server keeps us out, where the meeting has moved on: a notice
+#: of the server counts twice. A single attempt can fail as the network comes back.
+REFUSALS: Final = 2
 #: Seconds after which a server that said that it was full no longer says so: we try more often than that.
 FULL_HOLDS: Final = 5.0
 #: Seconds for which a server that we have left is still asked why.
@@ -91,6 +94,8 @@ class Drop:
     answered_at: float | None = None  # when a probe first found it there
     told_at: float | None = None
     told_away: bool = False
+    here_at: float | None = None  # since when we have been trying that server; None: we try others
+    refusals: int = 0  # how often the server did not let us back in, although it was there
     last_words: list[ServerEvent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -153,14 +158,17 @@ class Dropped(Feature):
 
     def server_notice(self, code: str, text: str, now: float) -> None:
         self._words.append(_word(now, code, text))
+        self._refused(REFUSALS)
         if code in ("full", "permission"):
             if self._full is None or self._full.code != code:
                 self._full = _Full("full" if code == "full" else "permission", now, now, text)
             self._full.at, self._full.text = now, text
 
-    def lost(self, why: str, now: float) -> None:
+    def lost(self, why: str, now: float, *, answered: bool) -> None:
         if self._server_key is None:
             return  # we were never in: nothing could be dropped
+        if answered:
+            self._refused(1)
         here = self.room.here
         if (here.origin, here.attempt) != self._place:
             return  # we only look whether the others are there
@@ -169,6 +177,11 @@ class Dropped(Feature):
             beats, receipts = self._record()
             self._drop = Drop(now, beats, receipts, self._server_key, here.origin, here.elsewhere)
             self._lost_at.append(now)
+
+    def _refused(self, count: int) -> None:
+        """Note that the server did not let us back in."""
+        if self._drop is not None and self.room.here.origin == self._drop.origin:
+            self._drop.refusals += count
 
     def _inside(self) -> bool:
         """Return whether the server lets us into the room, and the room is open."""
@@ -195,6 +208,7 @@ class Dropped(Feature):
                 self.room.perform(ev.Disconnect(ev.PROBE))
             drop.woke_up(now, slept)
         moved = self.room.here.origin != drop.origin
+        drop.here_at = None if moved else now if drop.here_at is None else drop.here_at
         if self._inside() and (not moved or drop.told_at is not None or now - drop.since > MOVED_TIME):
             self._back(drop, now)
             return
@@ -315,16 +329,16 @@ class Dropped(Feature):
         slow = self.room.options.slowness
         if drop.probe is None or now - drop.since < TELL_AFTER * slow:
             return
-        if moved and (not drop.answered or self._what(drop) == "restarted"):
-            return  # we went on elsewhere: it may be down, or a new process that would let us in
+        if moved and (not drop.answered or drop.refusals < REFUSALS or self._what(drop) == "restarted"):
+            return  # we went on elsewhere: it may be down, out of reach, or a process that would let us in
         if not drop.answered or (self._restarted() and not moved):
             if not drop.told_away and drop.told_at is None:
                 drop.told_away = True
                 why = "restarted" if self._restarted() else "unreachable"
                 self.room.tell(sentences.status(f"away.{why}"))
             return
-        if drop.answered_at is not None and now - drop.answered_at < SETTLE * slow:
-            return  # the network is back: perhaps the room is as well
+        if now - max(drop.answered_at or drop.at, drop.here_at or drop.at) < SETTLE * slow:
+            return  # the network is back, or we are: perhaps the room is as well
         if drop.told_at is None:
             drop.told_at = now
             self.room.tell(sentences.dropped(self._what(drop), saved=self.room.options.evidence))

@@ -8,7 +8,10 @@ from typing import Final
 from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.heartbeats import interval
+from snugroom.server.wire import messages as wire
 
+#: Seconds for which a server may be silent while something is missing, before it is asked for a sign of life.
+ASK: Final = 0.5
 #: Seconds after coming in, or after a new connection, before a member's sending and receiving is judged.
 SETTLED: Final = 15.0
 
@@ -21,6 +24,9 @@ class MemberTable:
         self._began = now
         #: When this connection came in sync; None without one.
         self.synced_at: float | None = None
+        #: When the server last sent a message here, and so all older messages, in order.
+        self.server_heard_at = now
+        self._asked_at = 0.0
         #: All leaves, ours included.
         self.leaves: list[int] = []
         #: The others' leaves, and whether each is a host.
@@ -66,6 +72,17 @@ class MemberTable:
     def connected_for(self, now: float) -> float:
         """Return the seconds since this connection came in sync; 0 without one."""
         return 0.0 if self.synced_at is None else now - self.synced_at
+
+    def server_time(self, now: float, *, waits: bool) -> float:
+        """Return when the server was heard last: until then it had the time to send what we lack.
+
+        `waits`: something that others have is missing; a silent server is then asked for a sign of life.
+        """
+        heard = min(now, self.server_heard_at)
+        if waits and self.synced_at is not None and now - max(heard, self._asked_at) >= ASK:
+            self._asked_at = now
+            self._room.send(wire.Ping())
+        return heard
 
     def last_heard(self, leaf: int) -> float:
         """Return when another member was last heard; if never, when it came in."""

@@ -183,7 +183,10 @@ class Monitor(Feature):
         self._members.unsettle(self.room.membership.own_leaf, now)
         self._heartbeats.schedule_soon(now, self._members.leaves)
 
-    def lost(self, why: str, now: float) -> None:
+    def server_heard(self, now: float) -> None:
+        self._members.server_heard_at = now
+
+    def lost(self, why: str, now: float, *, answered: bool) -> None:
         self._members.synced_at = None
         self._withholding.lost()
         self._disorder.ordering.disconnected()

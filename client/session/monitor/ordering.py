@@ -109,6 +109,11 @@ class Ordering:
         self._different[leaf] = 0 if mine == theirs else self._different.get(leaf, 0) + 1
         return self._different[leaf] == DIFFERENT
 
+    @property
+    def waits(self) -> bool:
+        """Whether others have relays that have not arrived here yet."""
+        return bool(self._claims)
+
     def ahead_since(self, before: float) -> list[int]:
         """Return the leaves that by that time had relays that have not arrived here yet."""
         return [leaf for leaf, claim in self._claims.items() if claim.since <= before]

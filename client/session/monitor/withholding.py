@@ -10,7 +10,7 @@ from snugroom.client.session.kernel.ports import Room
 from snugroom.client.session.monitor.member_table import MemberTable
 from snugroom.crypto.agreed.heartbeat import Heartbeat
 
-#: Seconds for which a change may be on its way to us while others have it.
+#: Seconds for which a change may be on its way to us while others have it, and the server is heard.
 WITHHELD: Final = 3.0
 #: Seconds for which further claims are awaited, for one alarm.
 GATHER: Final = 1.0
@@ -90,8 +90,9 @@ class Withholding:
 
     def ahead(self, now: float) -> set[int]:
         """Return the members that have signed, for a while, a slot that does not come here."""
-        connected = self._members.connected_for(now)
-        ahead = {leaf for leaf, a in self._ahead.items() if min(now - a.since, connected) > WITHHELD}
+        heard = self._members.server_time(now, waits=bool(self._ahead))
+        connected = self._members.connected_for(heard)
+        ahead = {leaf for leaf, a in self._ahead.items() if min(heard - a.since, connected) > WITHHELD}
         return ahead - self._fork_reporters
 
     def pauses(self, now: float, *, fresh: bool) -> bool:

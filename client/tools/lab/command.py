@@ -45,6 +45,7 @@ def show_list(scenes: Sequence[Scene], as_json: bool) -> None:
             "mirrors": scene.mirrors,
             "prediction": scene.prediction,
             "documented": str(scene.documented),
+            "severity": scene.documented.severity,
         }
         print(json.dumps(line))
 

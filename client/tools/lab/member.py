@@ -14,6 +14,7 @@ from snugroom.client.media.receiving import FrameCrypto, Opened
 from snugroom.client.media.sources import TestCard
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
+from snugroom.client.session.incidents import Incident, Incidents
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H
 from snugroom.server.wire.messages import MediaKind
@@ -121,6 +122,8 @@ class Member:
         self.name = name
         self.welcome = welcome if welcome is not None else set()
         self.notes: list[Note] = []
+        #: The lines on this member's screen.
+        self.incidents = Incidents()
         self.said: list[tuple[str, str]] = []
         self.links: list[ev.InviteMade] = []
         self.knocks: list[ev.Knocked] = []
@@ -181,6 +184,11 @@ class Member:
         """Return the notes from `at` on."""
         return [note for note in self.notes if note.at >= at]
 
+    def lines_since(self, at: float) -> list[Incident]:
+        """Return the incidents, open or over, that something was told of from `at` on."""
+        incidents = self.incidents
+        return [line for line in (*incidents.history, *incidents.open) if line.told >= at]
+
     async def run(self) -> None:
         """Run until the meeting has ended, for any reason."""
         ended = await self.connection.run()
@@ -192,6 +200,8 @@ class Member:
     def _event(self, event: ev.Event) -> None:
         now = asyncio.get_running_loop().time()
         self.events.append(event)
+        self.incidents.tick(now)
+        self.incidents.told(event, now)
         self.on_event(event)
         match event:
             case ev.InviteMade():

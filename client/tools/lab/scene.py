@@ -50,7 +50,7 @@ def as_json(scene: Scene, facts: Facts, judgement: Judgement) -> dict[str, Any]:
             "within": scene.documented.within,
             "severity": scene.documented.severity,
         },
-        "severity": facts.severity,
+        "severity": facts.severity(scene.documented.by),
         "verdict": judgement.verdict,
         "after": None if judgement.after is None else round(judgement.after, 2),
         "why": judgement.why,
@@ -67,6 +67,10 @@ def as_json(scene: Scene, facts: Facts, judgement: Judgement) -> dict[str, Any]:
         "seen": {
             name: [{**asdict(s), "after": round(s.after, 2)} for s in notes]
             for name, notes in facts.seen.items()
+        },
+        "lines": {
+            name: [{"cause": line.cause, "severity": line.severity, "text": line.text} for line in lines]
+            for name, lines in facts.lines.items()
         },
         "seconds": round(facts.seconds, 1),
     }

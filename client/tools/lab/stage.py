@@ -240,6 +240,7 @@ class Stage:
                 for name, text in m.said
                 if name in names and (name, text) not in self.words
             ],
+            lines={m.name: m.lines_since(at) for m in self.honest},
             lost=[m.name for m in self.honest if m.ended is not None or not m.session.inside],
             seconds=self.now - began,
         )

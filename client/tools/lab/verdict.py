@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from snugroom.client.session.incidents import SEVERITIES, Severity, rule_of
+from snugroom.client.session.incidents import Incident, Severity
 
 #: Verdicts. `harmed`: something happened that must never happen. `unplayed`: the act was not done.
 Verdict = Literal["impossible", "detected", "succeeds", "harmed", "unplayed"]
@@ -17,6 +17,12 @@ _RANK: Final[dict[Verdict, int]] = {
     "unplayed": 3,
 }
 
+#: What an act leaves on the screens of honest members, from nothing to a red line.
+Trace = Literal["none", Severity]
+TRACES: Final[tuple[Trace, ...]] = ("none", *get_args(Severity))
+#: Causes of lines that a busy machine alone can leave, and so any scene.
+BUSY: Final = frozenset({"silent", "stale", "media"})
+
 
 @dataclass(frozen=True)
 class Documented:
@@ -24,14 +30,13 @@ class Documented:
 
     `by`: kinds of alarms, statuses or endings that notify a person; any of them counts. `within`: seconds
     until all concerned members are notified. Members may also be notified of an impossible act; if `within`
-    is given, they must be. `severity`: that of the worst line on an honest member's screen: red ("attack") if
-    the scene says so, and else not. None: the act may leave traces or none.
+    is given, they must be. `severity`: that of the worst line on an honest member's screen; "none": no line.
     """
 
     verdict: Verdict
+    severity: Trace
     by: frozenset[str] = frozenset()
     within: float | None = None
-    severity: Severity | None = None
 
     def __str__(self) -> str:
         if self.within is None:
@@ -40,19 +45,19 @@ class Documented:
         return f"{what} within {self.within:g} s"
 
 
-def impossible(*by: str, within: float | None = None, severity: Severity | None = None) -> Documented:
+def impossible(*by: str, severity: Trace, within: float | None = None) -> Documented:
     """The act does not reach its goal. If `by` is given, members are also notified of the attempt."""
-    return Documented("impossible", frozenset(by), within if by else None, severity)
+    return Documented("impossible", severity, frozenset(by), within if by else None)
 
 
-def detected(*by: str, within: float, severity: Severity | None) -> Documented:
+def detected(*by: str, severity: Trace, within: float) -> Documented:
     """The act has an effect, and all concerned members are notified within `within` seconds."""
-    return Documented("detected", frozenset(by), within, severity)
+    return Documented("detected", severity, frozenset(by), within)
 
 
-def succeeds() -> Documented:
+def succeeds(*, severity: Trace) -> Documented:
     """The act succeeds, and nothing prevents it. The documentation says so plainly."""
-    return Documented("succeeds")
+    return Documented("succeeds", severity)
 
 
 @dataclass(frozen=True)
@@ -83,16 +88,10 @@ class Seen:
     kind: str
     text: str
 
-    @property
-    def severity(self) -> Severity | None:
-        """The severity of its line; None if it is no incident."""
-        found = rule_of(self.text)
-        return None if found is None else found[1].severity
-
 
 @dataclass
 class Facts:
-    """All facts that a verdict uses."""
+    """All facts that a verdict uses. `lines`: the incidents on each honest member's screen since the act."""
 
     outcome: Outcome
     deeds: dict[str, int]
@@ -102,13 +101,21 @@ class Facts:
     false_frames: int = 0
     false_words: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    lines: dict[str, list[Incident]] = field(default_factory=dict)
     seconds: float = 0.0
 
-    @property
-    def severity(self) -> Severity | None:
-        """The severity of the worst line that a member saw; None without one."""
-        found = {each.severity for seen in self.seen.values() for each in seen}
-        return next((each for each in reversed(SEVERITIES) if each in found), None)
+    def severity(self, by: frozenset[str] = frozenset()) -> Trace:
+        """Return the severity of the worst line that a member saw.
+
+        Lines that a busy machine can leave count only if their kind is in `by`.
+        """
+        counted = (
+            line
+            for lines in self.lines.values()
+            for line in lines
+            if line.severity == "attack" or line.cause not in BUSY or line.kind in by
+        )
+        return max((line.severity for line in counted), key=TRACES.index, default="none")
 
 
 @dataclass(frozen=True)
@@ -147,6 +154,21 @@ def _harms(facts: Facts) -> list[str]:
     return harms
 
 
+def _false_lines(documented: Documented, facts: Facts) -> str | None:
+    """Return what is wrong with the lines on the screens; None if they are as documented."""
+    worst = facts.severity(documented.by)
+    if worst != documented.severity:
+        return f"The worst line on a screen was of severity {worst}, not {documented.severity}."
+    for name, lines in facts.lines.items():
+        red = [line for line in lines if line.severity == "attack"]
+        other = [line.cause for line in red if line.cause not in documented.by]
+        if other:
+            return f"{name} saw a red line about another act: {other[0]}."
+        if len(red) > 1:
+            return f"{name} saw {len(red)} red lines."
+    return None
+
+
 def judge(documented: Documented, facts: Facts) -> Judgement:
     """Return the verdict on the facts, and whether it is worse than documented."""
     outcome = facts.outcome
@@ -167,8 +189,8 @@ def judge(documented: Documented, facts: Facts) -> Judgement:
     if documented.within is not None and after is not None and after > documented.within:
         why = f"{outcome.what} It took {after:.1f} s until everybody had been told."
         return Judgement(verdict, why, after, worse=True)
-    if documented.severity and (facts.severity == "attack") != (documented.severity == "attack"):
-        why = f"{outcome.what} The worst line on a screen was of severity {facts.severity}."
-        return Judgement(verdict, why, after, worse=True)
+    wrong = _false_lines(documented, facts)
+    if wrong is not None:
+        return Judgement(verdict, f"{outcome.what} {wrong}", after, worse=True)
     rank = _RANK[verdict] - _RANK[documented.verdict]
     return Judgement(verdict, outcome.what, after, worse=rank > 0, better=rank < 0)

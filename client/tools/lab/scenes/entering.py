@@ -90,7 +90,7 @@ async def ghost_by_noise(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible(),
+    impossible(severity="none"),
     "With a leaked link the operator answers a newcomer itself, with a card and a group of its own; the card "
     "is not signed by the link's host, and the newcomer knocks only at the real one.",
 )
@@ -119,7 +119,7 @@ async def forged_welcome(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible(),
+    impossible(severity="none"),
     "The operator exchanges a newcomer's knock, KeyPackage and all, for bytes of its own; the host sees "
     "nothing that it could say yes to.",
 )
@@ -139,7 +139,7 @@ async def swapped_key_package(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible(),
+    impossible(severity="none"),
     "One bit of a knock is altered on its way; the host is not asked, and the newcomer knocks again.",
 )
 async def altered_knock(stage: Stage) -> Outcome:
@@ -156,7 +156,7 @@ async def altered_knock(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible(),
+    impossible(severity="none"),
     "A knock is handed over again and again; the host is asked once, and one person comes in.",
 )
 async def replayed_knock(stage: Stage) -> Outcome:
@@ -198,7 +198,7 @@ async def _outsider(stage: Stage) -> list[bytes]:
 @scene(
     _THEME,
     "case 3",
-    impossible(),
+    impossible(severity="none"),
     "The operator hands a room's number to somebody and opens the door; what comes out is ciphertext, and "
     "the number opens nothing.",
 )
@@ -223,7 +223,7 @@ async def leaked_room_number(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 3",
-    impossible("knock", within=5.0),
+    impossible("knock", within=5.0, severity="none"),
     "Somebody comes with a leaked link; the host sees a name that it doesn't know, with the invite that was "
     "used, and doesn't say yes.",
 )
@@ -270,7 +270,7 @@ async def leaked_once_invite(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible(),
+    impossible("not_admitted", within=15.0, severity="calm"),
     "Somebody knocks under a name that looks like a member's; the host is shown whom it looks like, and even "
     "a yes doesn't let it in.",
 )
@@ -286,7 +286,10 @@ async def impersonated_name(stage: Stage) -> Outcome:
     harms = await goes_on(stage)
     if not warned:
         harms += ("the host was not shown that the name looks like a member's",)
-    return Outcome(spy.session.inside, "Nobody of that name came in.", harms=harms, attempts=1)
+    return Outcome(
+        spy.session.inside, "Nobody of that name came in.", watchers=(stage.host.name,), harms=harms,
+        attempts=1,
+    )  # fmt: skip
 
 
 @scene(
@@ -317,7 +320,7 @@ async def evicted_knocks_again(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    succeeds(),
+    succeeds(severity="none"),
     "Whoever has a leaked link and comes under the name of somebody whom the host expects is let in, by the "
     "host's own yes: only a voice, a code read aloud or an identity tells them apart.",
 )

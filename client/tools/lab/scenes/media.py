@@ -25,7 +25,7 @@ _AHEAD = 100
 @scene(
     _THEME,
     "case 4",
-    impossible(),
+    impossible(severity="none"),
     "The operator records everything, for whoever comes by a key one day: nothing that it has opens a frame, "
     "and nothing stands in the clear.",
 )
@@ -51,7 +51,7 @@ async def recorded_for_later(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 4",
-    impossible(),
+    impossible(severity="none"),
     "Who was removed has kept all keys up to then, and gets everything that is recorded afterwards: it opens "
     "nothing of that.",
     names=("Ada", "Bo", "Cem", "Eve"),
@@ -85,7 +85,7 @@ async def evicted_kept_keys(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 4",
-    impossible(),
+    impossible(severity="none"),
     "Somebody who is let in later has got a recording of what went before: its keys begin where it came in.",
 )
 async def newcomer_looks_back(stage: Stage) -> Outcome:
@@ -104,7 +104,7 @@ async def newcomer_looks_back(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible(),
+    impossible(severity="none"),
     "One bit of every fourth frame is altered: none of these is ever shown, and the others are.",
 )
 async def altered_frames(stage: Stage) -> Outcome:
@@ -123,7 +123,7 @@ async def altered_frames(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible(),
+    impossible(severity="none"),
     "Old frames are sent again under new numbers: each frame is shown once.",
 )
 async def replayed_frames(stage: Stage) -> Outcome:
@@ -143,7 +143,7 @@ async def replayed_frames(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible(),
+    impossible(severity="none"),
     "Two members' streams change places on their way to a third: nothing is shown, for each frame names the "
     "leaf that sealed it.",
 )
@@ -161,7 +161,7 @@ async def swapped_streams(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible(),
+    impossible(severity="none"),
     "The operator puts frames of its own into a member's stream: noise, which nobody opens.",
 )
 async def noise_in_a_name(stage: Stage) -> Outcome:
@@ -179,7 +179,7 @@ async def noise_in_a_name(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    detected("forged_media", "unverified_media", within=6.0, severity="attention"),
+    detected("forged_media", within=6.0, severity="attack"),
     "A member seals a frame with another's key, and the operator puts it into that one's stream: members "
     "share keys, so it plays; signatures say within seconds that it was not theirs.",
 )
@@ -205,7 +205,7 @@ async def forged_media(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    detected("forged_media", "unverified_media", within=12.0, severity="attention"),
+    detected("forged_media", within=12.0, severity="attack"),
     "The same, right after the operator has cut a listener's connection, when lists of signatures may "
     "honestly have gone by: a frame far ahead waits in vain for a list; one close by plays, and is told of.",
 )
@@ -238,7 +238,7 @@ async def forged_media_after_a_cut(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible(),
+    impossible(severity="none"),
     "The operator exchanges each two frames of sound that follow each other, under numbers in order: the "
     "elder, which comes too late, is not played.",
 )
@@ -266,7 +266,7 @@ async def reordered_frames(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible(),
+    impossible(severity="none"),
     "A member names another as the sender of its own frames, by that one's key id: nobody shows them.",
     names=("Ada", "Bo"),
 )
@@ -297,7 +297,7 @@ async def forged_key_id(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 5",
-    impossible(),
+    impossible(severity="attention"),
     "The server asks for variable bitrate, pauses, audio levels and another codec, by every way there is: "
     "packets of sound keep one size, and say nothing else.",
 )
@@ -338,7 +338,7 @@ async def swapped_fingerprint(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    succeeds(),
+    succeeds(severity="none"),
     "The operator holds somebody's frames back for a while: timing is its own, and a slow network looks the "
     "same.",
 )

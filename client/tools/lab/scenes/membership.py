@@ -35,7 +35,7 @@ _SLOW = 1200.0
 @scene(
     _THEME,
     "case 1",
-    impossible(),
+    impossible(severity="none"),
     "The server refuses what nobody has asked for: it tells every member, the host included, that what they "
     "have missed is gone. Nobody gives up their place for that.",
 )
@@ -53,7 +53,7 @@ def _is_in_place(session: Session) -> bool:
 @scene(
     _THEME,
     "case 1",
-    impossible(),
+    impossible(severity="attention"),
     "A member has to come back in; the server holds its first knock, lets the second through, and delivers "
     "the first when the member is inside again. It stays, and is told of no removal.",
 )
@@ -101,7 +101,7 @@ async def swallowed_commits(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible(),
+    impossible(severity="none"),
     "The server holds the answer to a newcomer until a member that the answer names has been removed: the "
     "newcomer says nothing to who is gone.",
     names=("Ada", "Bo", "Cem", "Eve"),
@@ -126,7 +126,7 @@ async def delayed_answer(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible(),
+    impossible(severity="attention"),
     "The server withholds the echo of a message until somebody else has come in, and breaks the author's "
     "connection: the message is not sealed for the newcomer.",
 )
@@ -149,7 +149,7 @@ async def withheld_echo(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible(),
+    impossible(severity="attention"),
     "Strangers fill the room with connections that show no pass, and a member's connection breaks: it gets "
     "back in, and nobody is accused.",
 )
@@ -230,7 +230,7 @@ async def _stranger(
 @scene(
     _THEME,
     "case 2",
-    impossible(),
+    impossible(severity="none"),
     "Somebody has a host's recovery file, and returns with it under a name that nobody knows, while the host "
     "is there: no member lets it in.",
 )
@@ -248,7 +248,7 @@ async def stolen_host_file(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible(),
+    impossible(severity="none"),
     "A thief has copied all that a member's program holds, and rejoins in its place after the member's keys "
     "have changed: nobody lets it in, and the member stays.",
 )
@@ -271,7 +271,7 @@ class _SlowClock(Clock):
 @scene(
     _THEME,
     "field",
-    detected("clock", within=15.0, severity=None),
+    detected("clock", within=15.0, severity="none"),
     "A newcomer's clock is twenty minutes slow: it cannot knock, and it and the host are told whose clock "
     "disagrees.",
 )

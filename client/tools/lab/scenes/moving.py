@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 
 from snugroom.client.session import events as ev
 from snugroom.client.tools.lab.member import Member
@@ -65,7 +66,7 @@ async def ended_by_operator(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible(),
+    impossible("away", within=20.0, severity="attention"),
     "The server answers nothing any more, and closes nothing, as if a censor swallowed its packets; members "
     "notice that by their own clocks, and the meeting continues at the next server.",
     servers=("honest",),
@@ -75,8 +76,7 @@ async def blocked_server(stage: Stage) -> Outcome:
     stage.mark()
     os.kill(stage.operator.pid, signal.SIGSTOP)
     took, harms = await _went_on(stage, "Has anybody dug a hole?")
-    outcome = _outcome(took, harms, "the next server")
-    return Outcome(outcome.worked, outcome.what, harms=outcome.harms, attempts=1)
+    return replace(_outcome(took, harms, "the next server"), attempts=1)
 
 
 @scene(
@@ -104,9 +104,9 @@ async def hostile_second(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    impossible(severity="attack"),
+    impossible("dropped", within=40.0, severity="attack"),
     "The operator drops everybody just after a host has removed a member; that member knows no key of the "
-    "next server's room, and the others continue there without it.",
+    "next server's room, and the others continue there without it, and are told who dropped them.",
     servers=("honest",),
     names=("Ada", "Bo", "Cem", "Mallory"),
 )
@@ -122,16 +122,17 @@ async def moved_evicted(stage: Stage) -> Outcome:
         harms.append("the removed member is not out")
     if ("Ada", "Are we among ourselves?") in mallory.said:
         harms.append("the removed member read on")
+    await stage.told(["dropped"], 40.0)
     return _outcome(took, harms, "the next server, without Mallory,")
 
 
 @scene(
     _THEME,
     "case 1",
-    impossible(),
+    impossible("dropped", within=40.0, severity="attack"),
     "The operator keeps two of four members out, who meet at the next server; with half of the members "
-    "missing, nobody sends anything at either. The host has everybody go on at the next server, and all four "
-    "meet there.",
+    "missing, nobody sends anything at either. The two are told who dropped them. The host has everybody go "
+    "on at the next server, and all four meet there.",
     servers=("honest",),
     names=("Ada", "Bo", "Cem", "Dana"),
 )
@@ -143,7 +144,8 @@ async def moved_half(stage: Stage) -> Outcome:
     took, harms = await _went_on(stage, "There you are.")
     if not paused:
         harms.append("members went on sending although half of them were missing")
-    return _outcome(took, harms, "the next server")
+    outcome = _outcome(took, harms, "the next server")
+    return replace(outcome, watchers=("Cem", "Dana"))
 
 
 @scene(

@@ -14,7 +14,7 @@ _THEME = "plainly"
 @scene(
     _THEME,
     "case 5",
-    succeeds(),
+    succeeds(severity="none"),
     "The server sees which connections there are, from which addresses, and when how many bytes went by: not "
     "what was said, but that somebody was there.",
 )
@@ -34,7 +34,7 @@ async def addresses_and_timing(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 4",
-    succeeds(),
+    succeeds(severity="none"),
     "A member who is in the room can record it, photograph it, or say who was there: no encryption hinders "
     "who holds the keys.",
 )
@@ -51,7 +51,7 @@ async def member_records(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    succeeds(),
+    succeeds(severity="attention"),
     "The operator refuses all service, and nothing hinders it. Members are told that the server is away: not "
     "silently, and not for a reason found in the content.",
 )

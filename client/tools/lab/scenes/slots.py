@@ -237,7 +237,7 @@ async def bad_commit(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible(),
+    impossible(severity="none"),
     "One bit of every message to a member is altered: none is shown otherwise than it was said.",
 )
 async def altered_words(stage: Stage) -> Outcome:
@@ -256,8 +256,8 @@ async def altered_words(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible(),
-    "Every message is handed over twice, as if it were new: each is shown once.",
+    impossible("reordered", within=5.0, severity="attack"),
+    "Every message is handed over twice, as if it were new: each is shown once, and everybody is told.",
 )
 async def replayed_words(stage: Stage) -> Outcome:
     """A key opens one message, once."""
@@ -266,6 +266,7 @@ async def replayed_words(stage: Stage) -> Outcome:
         stage.say(stage.host, f"This is word {number}.")
     others = stage.honest[1:]
     await stage.until(lambda: all(len(m.said) >= 4 for m in others), 8.0)
+    await stage.told(["reordered"], 8.0)
     await asyncio.sleep(0.5)
     twice = any(len(m.said) != len(set(m.said)) for m in others)
     await stage.operator.end("replay")
@@ -335,7 +336,7 @@ async def reordered_words(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 2",
-    impossible(),
+    impossible(severity="none"),
     "The server tells of connections and streams that don't exist, and that a member has left: members are "
     "who has signed, and nobody's list changes.",
 )

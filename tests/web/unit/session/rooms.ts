@@ -314,6 +314,8 @@ export class Room {
 
   send(message: { readonly type: string; readonly blob?: Bytes }): void {
     if (message.type === "relay" && message.blob !== undefined) this.#relaying.push(message.blob);
+    // the server answers at once, whatever it withholds
+    if (message.type === "ping") for (const feature of this.features) feature.serverHeard(this.world.now);
   }
 
   broadcast(blob: Bytes): void {
@@ -350,7 +352,7 @@ export class Room {
     this.isInSync = false;
     this.#relaying.length = this.#passing.length = 0;
     for (const feature of this.features)
-      await feature.lost({ key: "verbatim", args: { text: "cut" } }, this.world.now);
+      await feature.lost({ key: "verbatim", args: { text: "cut" } }, this.world.now, true);
   }
 
   /** Something that this member says by a person's wish. */

@@ -37,8 +37,8 @@ export class Feature {
   /** Our media parameters were sent to the server, which resets its forwarding to us. */
   published(_now: number): Soon<void> {}
 
-  /** The room's connection was lost, or could not be made. */
-  lost(_why: Sentence, _now: number): Soon<void> {}
+  /** The room's connection was lost, or could not be made; `answered` as in `Lost`. */
+  lost(_why: Sentence, _now: number, _answered: boolean): Soon<void> {}
 
   /** Time has passed, connected or not. */
   tick(_now: number): Soon<void> {}
@@ -55,6 +55,9 @@ export class Feature {
 
   /** A relay that the server stores has arrived, readable or not: its number, and H(blob). */
   relayed(_number: number, _digest: Bytes, _now: number): Soon<void> {}
+
+  /** The server has sent a message, of any kind, on the room's connection. */
+  serverHeard(_now: number): void {}
 
   /** A receipt of the server with a valid signature, for that number of the room (16 bytes). */
   receipt(_number: Bytes, _slot: number, _chain: Bytes, _signature: Bytes, _now: number): Soon<void> {}

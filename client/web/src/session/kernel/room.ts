@@ -329,13 +329,13 @@ export class RoomSession implements Room {
   // -- the connection ------------------------------------------------------------------------------------
 
   /** Handle a lost or failed connection. */
-  async lost(why: Sentence, now: number): Promise<void> {
+  async lost(why: Sentence, now: number, answered = false): Promise<void> {
     if (this.sync.isEntered) {
       this.messages.lost(now, this.#goesWithAll);
       if (why.key === "away.unanswered") this.#moving.unanswered(now);
     }
     this.sync.lost();
-    for (const feature of this.features) await feature.lost(why, now);
+    for (const feature of this.features) await feature.lost(why, now, answered);
     if (this.ended === null) this.sync.reconnect(why, now);
   }
 

@@ -90,7 +90,7 @@ export class ServerLink {
     if (message.type === "challenge" && message.origin !== ours) {
       const names = { theirs: message.origin.slice(0, SHOWN), ours };
       if (!this.contacted) return ending({ type: "Ended", reason: "unserved", text: sentence("contact.misnamed", names) });
-      return givenUp([endpoint], sentence("away.misnamed", names));
+      return givenUp([endpoint], sentence("away.misnamed", names), true);
     }
     if (message.type === "refused" && message.fatal && !this.contacted) {
       this.#contact.refused(message);
@@ -108,8 +108,8 @@ function outcome(what: Input, { asked, dead }: Silent, why: Sentence): Outcome {
 }
 
 /** Give connections up, as if they were lost. */
-const givenUp = (endpoints: readonly Endpoint[], why: Sentence): Outcome => ({
-  inputs: endpoints.map((endpoint) => ({ type: "Lost", endpoint, why, answered: true })),
+const givenUp = (endpoints: readonly Endpoint[], why: Sentence, answered = false): Outcome => ({
+  inputs: endpoints.map((endpoint) => ({ type: "Lost", endpoint, why, answered })),
   effects: endpoints.map((endpoint) => ({ type: "Disconnect", endpoint })),
   ended: null,
 });

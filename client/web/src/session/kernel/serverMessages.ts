@@ -38,6 +38,7 @@ export class ServerMessages {
   /** Process a message; return false, without any effect, if it answers nothing that we have sent. */
   async received(message: ServerMessage, now: number): Promise<boolean> {
     if (this.#answers.isUnasked(message, this.#parts.sync.connection)) return false;
+    for (const feature of this.#features) feature.serverHeard(now);
     await this.#dispatch(message, now);
     return true;
   }

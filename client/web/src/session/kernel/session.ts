@@ -257,7 +257,7 @@ export class Session {
         return await this.#received(what.endpoint, what.message, now);
       case "Lost":
         if (what.endpoint.further !== null) return await this.#room?.further(what, now);
-        return await this.#lost(what.endpoint, what.why, now);
+        return await this.#lost(what, now);
       case "NetworkChanged":
         for (const part of [this.#room, this.#host, this.#guest, this.#readmission.members]) part?.hurry(now);
         return;
@@ -308,8 +308,8 @@ export class Session {
     await this.#guest?.received(endpoint.day, message, now);
   }
 
-  async #lost(endpoint: Endpoint, why: Sentence, now: number): Promise<void> {
-    if (endpoint.day === null) return void (await this.#room?.lost(why, now));
+  async #lost({ endpoint, why, answered }: InputOf<"Lost">, now: number): Promise<void> {
+    if (endpoint.day === null) return void (await this.#room?.lost(why, now, answered));
     this.#host?.lost(endpoint.day, now);
     this.#readmission.members?.lost(endpoint.day, now);
     this.#guest?.lost(endpoint.day, why, now);

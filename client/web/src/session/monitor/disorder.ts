@@ -8,7 +8,10 @@ import { Ordering } from "./ordering";
 
 /** Seconds for which messages that others have may be on their way to us. */
 export const BEHIND = 10;
-/** The same in a mirrored meeting: the server that withholds a message does not delay the heartbeats. */
+/**
+ * The same in a mirrored meeting: the server that withholds a message does not delay the heartbeats. Only time in which
+ * that server was heard counts: its network may have stalled, and the mirror's did not.
+ */
 export const BEHIND_MIRRORED = 4;
 /** The time after which more members with messages that we lack are news: the first to claim them may have lied. */
 export const NEWS: Span = [20, 3];
@@ -67,10 +70,11 @@ export class Disorder {
     const connected = this.#room.isSynced(now) && this.#members.connectedFor(now) > BEHIND;
     const { mirrored } = this.#room.membership.policy;
     const most = mirrored ? BEHIND_MIRRORED : BEHIND;
-    let behind = new Set(connected ? this.ordering.aheadSince(now - most) : []);
+    const heard = this.#members.serverTime(now, mirrored && this.ordering.waits);
+    let behind = new Set(connected ? this.ordering.aheadSince(heard - most) : []);
     // The others' next heartbeats show whether it is one member's word alone.
     if (mirrored && behind.size === 1 && this.#behind.size === 0 && this.#members.others.size > 1)
-      behind = new Set(this.ordering.aheadSince(now - most - this.#members.span([0, 1])));
+      behind = new Set(this.ordering.aheadSince(heard - most - this.#members.span([0, 1])));
     const fresh = without(behind, this.#behind);
     // The others claim the same with their next beats; much later it is news: the first may have lied.
     const late = this.#behind.size === 0 || now - this.#behindAt > this.#members.span(NEWS);

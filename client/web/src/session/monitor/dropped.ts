@@ -34,6 +34,11 @@ export const SETTLE = 2;
 export const OFTEN = 10;
 export const OFTEN_WITHIN = 60;
 export const OFTEN_AGAIN = 300;
+/**
+ * Refusals of new connections that show that a server keeps us out, where the meeting has moved on: a notice of the
+ * server counts twice. A single attempt can fail as the network comes back.
+ */
+export const REFUSALS = 2;
 /** Seconds after which a server that said that it was full no longer says so: we try more often than that. */
 export const FULL_HOLDS = 5;
 /** Seconds for which a server that we have left is still asked why. */
@@ -79,6 +84,10 @@ export interface Drop {
   answeredAt: number | null;
   toldAt: number | null;
   toldAway: boolean;
+  /** Since when we have been trying that server; null: we try others. */
+  hereAt: number | null;
+  /** How often the server did not let us back in, although it was there. */
+  refusals: number;
 }
 
 /** Whether the server with the lost room's key has signed the probe. */
@@ -143,6 +152,7 @@ export class Dropped extends Feature {
 
   override serverNotice(code: string, text: string, now: number): void {
     this.#noted(now, code, text);
+    this.#refused(REFUSALS);
     if (code !== "full" && code !== "permission") return;
     if (this.#full?.code !== code) this.#full = { code, since: now, at: now, text, told: false };
     this.#full.at = now;
@@ -154,7 +164,8 @@ export class Dropped extends Feature {
     if (this.#words.length > evidence.SERVER_EVENTS_MAX) this.#words.shift();
   }
 
-  override lost(why: Sentence, now: number): void {
+  override lost(why: Sentence, now: number, answered: boolean): void {
+    if (answered) this.#refused(1);
     // null: we were never in, and nothing could be dropped.
     if (this.#serverKey === null || this.#drop !== null || this.room.leavesServer) return;
     const { origin, attempt } = this.room.here;
@@ -163,6 +174,11 @@ export class Dropped extends Feature {
     this.#drop = this.#newDrop(now, this.#serverKey);
     this.#lostAt.push(now);
     if (this.#lostAt.length > OFTEN) this.#lostAt.shift();
+  }
+
+  /** Note that the server did not let us back in. */
+  #refused(count: number): void {
+    if (this.#drop !== null && this.room.here.origin === this.#drop.origin) this.#drop.refusals += count;
   }
 
   #newDrop(at: number, serverKey: Bytes): Drop {
@@ -185,6 +201,8 @@ export class Dropped extends Feature {
       answeredAt: null,
       toldAt: null,
       toldAway: false,
+      hereAt: null,
+      refusals: 0,
     };
   }
 
@@ -217,6 +235,7 @@ export class Dropped extends Feature {
       wokeUp(drop, now, slept);
     }
     const moved = this.room.here.origin !== drop.origin;
+    drop.hereAt = moved ? null : (drop.hereAt ?? now);
     if (this.#inside() && (!moved || drop.toldAt !== null || now - drop.since > MOVED_TIME)) {
       this.#back(drop, now);
       return;
@@ -350,8 +369,8 @@ export class Dropped extends Feature {
 
   async #judge(drop: Drop, now: number, moved: boolean): Promise<void> {
     if (drop.probe === null || now - drop.since < TELL_AFTER) return;
-    // We went on elsewhere: it may be down, or a new process that would let us in.
-    if (moved && (!drop.answered || this.#what(drop) === "restarted")) return;
+    // We went on elsewhere: it may be down, out of reach, or a process that would let us in.
+    if (moved && (!drop.answered || drop.refusals < REFUSALS || this.#what(drop) === "restarted")) return;
     if (!drop.answered || (this.#restarted() && !moved)) {
       if (!drop.toldAway && drop.toldAt === null) {
         drop.toldAway = true;
@@ -359,8 +378,8 @@ export class Dropped extends Feature {
       }
       return;
     }
-    // The network is back: perhaps the room is as well.
-    if (drop.answeredAt !== null && now - drop.answeredAt < SETTLE) return;
+    // The network is back, or we are: perhaps the room is as well.
+    if (now - Math.max(drop.answeredAt ?? drop.at, drop.hereAt ?? drop.at) < SETTLE) return;
     if (drop.toldAt === null) {
       drop.toldAt = now;
       const saved = this.room.options.evidence ? EVIDENCE_FILE : null;

@@ -6,6 +6,8 @@ import { interval } from "./heartbeats";
 /** Seconds, or beat intervals if they are longer. */
 export type Span = readonly [seconds: number, intervals: number];
 
+/** Seconds for which a server may be silent while something is missing, before it is asked for a sign of life. */
+const ASK = 0.5;
 /** Seconds after coming in, or after a new connection, before a member's sending and receiving is judged. */
 export const SETTLED = 15;
 
@@ -15,6 +17,9 @@ export class MemberTable {
   readonly #began: number;
   /** When this connection came in sync; null without one. */
   syncedAt: number | null = null;
+  /** When the server last sent a message here, and so all older messages, in order. */
+  serverHeardAt: number;
+  #askedAt = 0;
   /** All leaves, ours included. */
   leaves: readonly number[] = [];
   /** The others' leaves, and whether each is a host. */
@@ -33,7 +38,7 @@ export class MemberTable {
 
   constructor(room: Room, now: number) {
     this.#room = room;
-    this.#began = now;
+    this.#began = this.serverHeardAt = now;
   }
 
   /** Record the current members; return the new ones, which get time before they are judged. */
@@ -70,6 +75,20 @@ export class MemberTable {
   /** Return the seconds since this connection came in sync; 0 without one. */
   connectedFor(now: number): number {
     return this.syncedAt === null ? 0 : now - this.syncedAt;
+  }
+
+  /**
+   * Return when the server was heard last: until then it had the time to send what we lack.
+   *
+   * `waits`: something that others have is missing. Then a server that is silent is asked for a sign of life.
+   */
+  serverTime(now: number, waits: boolean): number {
+    const heard = Math.min(now, this.serverHeardAt);
+    if (waits && this.syncedAt !== null && now - Math.max(heard, this.#askedAt) >= ASK) {
+      this.#askedAt = now;
+      this.#room.send({ type: "ping" });
+    }
+    return heard;
   }
 
   /** Return when another member was last heard; if never, when it came in. */

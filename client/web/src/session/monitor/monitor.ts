@@ -189,6 +189,8 @@ export class Monitor extends Feature {
     this.#heartbeats.scheduleSoon(now, this.#members.leaves);
   }
 
+  override serverHeard(now: number): void { this.#members.serverHeardAt = now; }
+
   override lost(_why: Sentence, _now: number): void {
     this.#members.syncedAt = null;
     this.#withholding.lost();
@@ -324,11 +326,9 @@ export class Monitor extends Feature {
     if (members.others.size > 0 && this.#heartbeats.isDue(now) && this.room.isSynced(now)) {
       this.#delivery.recordSent(this.room.membership.ownLeaf, this.#heartbeats.sent);
       const subscriptions = this.room.feature(Subscriptions);
-      const want = subscriptions.subscribesToAll;
-      const [count, pending] = [members.leaves.length, this.#pending.overdue()];
-      await this.#heartbeats.send(now, this.#disorder.ordering, { members: count, want, pending });
-      const wanted = want ? null : (leaf: number) => subscriptions.subscribed(leaf);
-      this.#judgeDelivery(this.room.membership.ownLeaf, this.#heartbeats.got, now, wanted);
+      const [count, want] = [members.leaves.length, subscriptions.subscribesToAll];
+      await this.#heartbeats.send(now, this.#disorder.ordering, { members: count, want, pending: this.#pending.overdue() });
+      this.#judgeDelivery(this.room.membership.ownLeaf, this.#heartbeats.got, now, want ? null : (leaf) => subscriptions.subscribed(leaf));
     }
     if (this.#withholding.judge(now)) this.#override = null;
     this.#judgeFreshness(now);

@@ -115,6 +115,11 @@ export class Ordering {
     return different === DIFFERENT;
   }
 
+  /** Whether others have relays that have not arrived here yet. */
+  get waits(): boolean {
+    return this.#claims.size > 0;
+  }
+
   /** Return the leaves that by that time had relays that have not arrived here yet. */
   aheadSince(before: number): number[] {
     return [...this.#claims].filter(([, claim]) => claim.since <= before).map(([leaf]) => leaf);

@@ -5,7 +5,7 @@ import * as sentences from "../catalogue/sentences";
 import type { Room } from "../kernel/ports";
 import { type MemberTable, without } from "./memberTable";
 
-/** Seconds for which a change may be on its way to us while others have it. */
+/** Seconds for which a change may be on its way to us while others have it, and the server is heard. */
 export const WITHHELD = 3;
 /** Seconds for which further claims are awaited, for one alarm. */
 export const GATHER = 1;
@@ -90,10 +90,11 @@ export class Withholding {
 
   /** Return the members that have signed, for a while, a slot that does not come here. */
   ahead(now: number): Set<number> {
-    const connected = this.#members.connectedFor(now);
+    const heard = this.#members.serverTime(now, this.#ahead.size > 0);
+    const connected = this.#members.connectedFor(heard);
     const ahead = new Set<number>();
     for (const [leaf, a] of this.#ahead)
-      if (Math.min(now - a.since, connected) > WITHHELD && !this.#forkReporters.has(leaf)) ahead.add(leaf);
+      if (Math.min(heard - a.since, connected) > WITHHELD && !this.#forkReporters.has(leaf)) ahead.add(leaf);
     return ahead;
   }
 

@@ -1,0 +1,111 @@
+"""A bad network in meetings with several servers: no red line on any screen, and nothing left afterwards.
+
+The network to one server can fail while that to another works. What one server brings then tells nothing
+about what the other withholds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pytest
+
+from snugroom.client.session import events as ev
+from snugroom.server.rooms.hub import Hub
+from tests.session.servers import CONNECT_TIME, OTHERS, Servers, listed
+from tests.session.test_incident_scenes import calm_after, lines, talks
+from tests.session.test_mirror import mirrored
+from tests.session.world import ORIGIN, Link, Participant
+
+EVERYWHERE = (ORIGIN, *OTHERS)
+
+
+def meeting(mirror: bool, seed: int) -> tuple[Servers, list[Participant]]:
+    """Three members whose host has named two further servers."""
+    if mirror:
+        w, people = mirrored(seed, "Ada", "Bo", "Cem")
+    else:
+        w = Servers(seed)
+        people = w.meeting("Ada", "Bo", "Cem")
+        listed(w, people[0], *OTHERS)
+        w.run(8)
+    talks(w, people)
+    return w, people
+
+
+def changes(w: Servers, ada: Participant) -> None:
+    """Something is said, and the room changes: others have what a cut member lacks."""
+    w.run(0.5)
+    w.do(ada, ev.Say("hello"))
+    w.do(ada, ev.Lock(True))
+
+
+def not_red(w: Servers, people: list[Participant], seconds: float) -> None:
+    for _ in range(int(seconds)):
+        w.run(1)
+        red = [(who.label, kind) for who in people for severity, kind in lines(who) if severity == "attack"]
+        assert red == []
+
+
+@pytest.mark.parametrize("mirror", [False, True], ids=["listed", "mirrored"])
+@pytest.mark.parametrize("origins", [(ORIGIN,), EVERYWHERE], ids=["one", "all"])
+@pytest.mark.parametrize("seconds", [3, 6, 9])
+def test_a_cut_of_seconds(mirror: bool, origins: tuple[str, ...], seconds: float) -> None:
+    w, people = meeting(mirror, 2401)
+    bo = people[1]
+    w.unreachable |= {(bo.label, origin) for origin in origins}
+    for link in [*bo.links.values()]:
+        if link.hub in [w.hubs[origin] for origin in origins]:
+            w.cut(link)
+    changes(w, people[0])
+    not_red(w, people, seconds)
+    w.unreachable.clear()
+    not_red(w, people, 30)
+    calm_after(w, people)
+
+
+def stall(
+    w: Servers, who: Participant, origins: Collection[str], seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packets between a member and these servers are lost for a while, and neither end notices it."""
+    end, hubs = w.now + seconds, [w.hubs[origin] for origin in origins]
+    deliver, ascend, join = w._deliver, w._ascend, w._join
+
+    def is_stalled(link: Link) -> bool:
+        return link.who is who and link.hub in hubs and w.now < end
+
+    def down(link: Link, frame: bytes) -> None:
+        if is_stalled(link):
+            link.last_down = max(link.last_down, end)
+        deliver(link, frame)
+
+    def up(link: Link, frame: bytes) -> None:
+        if is_stalled(link):
+            link.last_up = max(link.last_up, end)
+        ascend(link, frame)
+
+    def enter(guest: Participant, endpoint: ev.Endpoint, hub: Hub) -> None:
+        left = end - w.now
+        if guest is not who or hub not in hubs or left <= 0:
+            join(guest, endpoint, hub)
+        elif left > CONNECT_TIME:
+            w._after(CONNECT_TIME, lambda: w._feed(guest, ev.Lost(endpoint, "no answer")))
+        else:
+            w._after(left, lambda: None if endpoint in guest.links else join(guest, endpoint, hub))
+
+    monkeypatch.setattr(w, "_deliver", down)
+    monkeypatch.setattr(w, "_ascend", up)
+    monkeypatch.setattr(w, "_join", enter)
+
+
+@pytest.mark.parametrize("mirror", [False, True], ids=["listed", "mirrored"])
+@pytest.mark.parametrize("origins", [(ORIGIN,), EVERYWHERE], ids=["one", "all"])
+@pytest.mark.parametrize("seconds", [4, 6, 9])
+def test_a_network_that_stands_still(
+    mirror: bool, origins: tuple[str, ...], seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w, people = meeting(mirror, 2401)
+    stall(w, people[1], origins, seconds, monkeypatch)
+    changes(w, people[0])
+    not_red(w, people, seconds + 30)
+    calm_after(w, people)
