@@ -9,6 +9,7 @@ from snugroom.client.session.catalogue.sentence import sentence
 from snugroom.client.session.entry import clocks
 from snugroom.client.session.entry.helper import FIRST_NUMBER
 from snugroom.client.session.entry.lobby import HostLobby
+from snugroom.client.session.entry.lobby_connections import PostedMessage
 from snugroom.client.session.kernel.admissions import Admissions
 from snugroom.client.session.kernel.intents import RejoinIntent
 from snugroom.client.session.kernel.meeting_invites import MeetingInvites
@@ -37,10 +38,10 @@ def in_lobby(
             return replace(knocked, label=invites.book.label(knocked.invite))
         case RejoinIntent() as intent:
             room.queue(intent, now)
-        case lobby.RecoveryMessage() | lobby.Card() as said:
-            return readmission.message_posted(day, said, room, now)
-        case lobby.ClockReport(at=at):
+        case PostedMessage(lobby.ClockReport(at=at)):
             return clocks.report(at - now, room.feature(Monitor).clocks)
+        case PostedMessage() as posted:
+            return readmission.message_posted(day, posted, room, now)
     return None
 
 
